@@ -1,0 +1,20 @@
+//! The envelope of every error.
+
+use serde::{Deserialize, Serialize};
+
+/// The body of every answer that isn't a success.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Errors {
+    /// At least one; one for each field that is wrong.
+    pub errors: Vec<ErrorItem>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorItem {
+    /// What is wrong, fit to be shown to a person.
+    pub message: String,
+    /// The field of the request that it is about, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+}

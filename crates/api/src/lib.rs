@@ -1,0 +1,21 @@
+//! Requests and answers of the HTTP API, as both sides see them.
+//!
+//! The server and the web app compile this same crate, so that they can't drift apart. It holds
+//! shapes and nothing else: no rules (those are in `domain`) and no I/O.
+#![deny(missing_docs)]
+
+mod amount;
+mod error;
+mod field;
+mod order;
+mod payment;
+mod ticket;
+mod user;
+
+pub use amount::Amount;
+pub use error::{ErrorItem, Errors};
+pub use field::Field;
+pub use order::{NewOrder, Order, OrderStatus, OrderedTicket};
+pub use payment::{NewPayment, PaymentCreated};
+pub use ticket::{NewTicket, Ticket, TicketSort, TicketStatus};
+pub use user::{Credentials, CurrentUser, CurrentUserAnswer, User};

@@ -1,0 +1,67 @@
+//! Orders.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Amount, Field};
+
+/// An order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Order {
+    /// Identity.
+    pub id: Uuid,
+    /// Who placed it.
+    pub user_id: Uuid,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// Until when it may be paid.
+    pub expires_at: DateTime<Utc>,
+    /// What is bought.
+    pub ticket: OrderedTicket,
+    /// 0 when placed, one more with each change.
+    pub version: u64,
+}
+
+/// The ticket of an order, as it was when the order was placed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderedTicket {
+    /// Identity.
+    pub id: Uuid,
+    /// Title.
+    pub title: String,
+    /// Price.
+    pub price: Amount,
+    /// Version of the ticket.
+    pub version: u64,
+}
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OrderStatus {
+    /// Placed, not paid.
+    #[serde(rename = "created")]
+    Created,
+    /// A payment was begun.
+    #[serde(rename = "awaiting:payment")]
+    AwaitingPayment,
+    /// Paid.
+    #[serde(rename = "complete")]
+    Complete,
+    /// Given back, or not paid in time.
+    #[serde(rename = "cancelled")]
+    Cancelled,
+}
+
+/// The body of `POST /api/orders`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewOrder {
+    /// The ticket to hold.
+    #[serde(default)]
+    pub ticket_id: Field<String>,
+    /// The price that the buyer was shown; a different one now is refused. Optional.
+    #[serde(default, skip_serializing_if = "Field::is_missing")]
+    pub expected_price: Field<Amount>,
+}

@@ -1,0 +1,25 @@
+//! Payments.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Field;
+
+/// The body of `POST /api/payments`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewPayment {
+    /// The card, as the provider's token (`tok_…`, `pm_…`).
+    #[serde(default)]
+    pub token: Field<String>,
+    /// The order to pay.
+    #[serde(default)]
+    pub order_id: Field<String>,
+}
+
+/// The answer to a payment that went through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentCreated {
+    /// The payment's identity; the same whenever the same order is paid again.
+    pub id: Uuid,
+}

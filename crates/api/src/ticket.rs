@@ -1,0 +1,65 @@
+//! Tickets.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Amount, Field};
+
+/// A ticket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ticket {
+    /// Identity.
+    pub id: Uuid,
+    /// Title.
+    pub title: String,
+    /// Price.
+    pub price: Amount,
+    /// Who sells it.
+    pub user_id: Uuid,
+    /// 0 when listed, one more with each change.
+    pub version: u64,
+    /// The order that holds or bought it; absent while it is for sale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<Uuid>,
+    /// Whether it can be ordered.
+    pub status: TicketStatus,
+}
+
+/// Whether a ticket can be ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TicketStatus {
+    /// Nobody holds it.
+    Open,
+    /// An unpaid order holds it.
+    Reserved,
+    /// It was paid for.
+    Sold,
+}
+
+/// The body of `POST /api/tickets` and `PUT /api/tickets/{id}`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewTicket {
+    /// Title, 1 to 200 characters.
+    #[serde(default)]
+    pub title: Field<String>,
+    /// Price, more than 0 and at most 1,000,000.
+    #[serde(default)]
+    pub price: Field<Amount>,
+}
+
+/// The order of a list of tickets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TicketSort {
+    /// Newest first.
+    #[default]
+    #[serde(rename = "newest")]
+    Newest,
+    /// Cheapest first.
+    #[serde(rename = "price")]
+    PriceUp,
+    /// Dearest first.
+    #[serde(rename = "-price")]
+    PriceDown,
+}

@@ -1,0 +1,45 @@
+//! Users and sessions.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Field;
+
+/// A user, as told to that user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Identity.
+    pub id: Uuid,
+    /// Address, in lower case.
+    pub email: String,
+}
+
+/// The body of `POST /api/users/signup` and `POST /api/users/signin`.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// Address.
+    #[serde(default)]
+    pub email: Field<String>,
+    /// Password, 4 to 20 characters.
+    #[serde(default)]
+    pub password: Field<String>,
+}
+
+/// The answer of `GET /api/users/currentuser`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CurrentUserAnswer {
+    /// Who is signed in; `null` when nobody is.
+    pub current_user: Option<CurrentUser>,
+}
+
+/// Who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurrentUser {
+    /// Identity.
+    pub id: Uuid,
+    /// Address.
+    pub email: String,
+    /// When the session began, in seconds since 1970-01-01T00:00:00Z.
+    pub iat: i64,
+}

@@ -1,0 +1,27 @@
+//! The rules of the ticket marketplace, and nothing else.
+//!
+//! Four aggregates decide everything that can happen: [`user::User`], [`ticket::Ticket`],
+//! [`ticket_orders::TicketOrders`] (all orders of one ticket, of which at most one is live) and
+//! [`payment::Payment`]. Each turns a command into events or into a refusal, from its own state
+//! alone. There is no clock, no randomness and no I/O here: ids and times come in with the
+//! command, and what another service knows is looked up first and put into the command too.
+//!
+//! Every aggregate implements [`cqrs_es::Aggregate`] for the framework and [`Decide`], its
+//! synchronous heart, for everybody else.
+#![deny(missing_docs)]
+
+mod decide;
+mod email;
+mod ids;
+mod money;
+pub mod payment;
+pub mod ticket;
+pub mod ticket_orders;
+mod title;
+pub mod user;
+
+pub use decide::Decide;
+pub use email::{Email, InvalidEmail};
+pub use ids::{OrderId, PaymentId, TicketId, UserId};
+pub use money::{InvalidPrice, MAX_PRICE_CENTS, Price};
+pub use title::{InvalidTitle, MAX_TITLE_CHARS, Title};

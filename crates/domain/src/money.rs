@@ -1,0 +1,158 @@
+//! Money, as whole cents.
+
+use serde::{Deserialize, Serialize};
+use std::{fmt, str::FromStr};
+
+/// The highest price that a ticket can have: one million, in cents.
+pub const MAX_PRICE_CENTS: u64 = 100_000_000;
+
+/// A price: more than nothing, at most one million, exact to the cent.
+///
+/// Held as integer cents. Floats were rejected: sums of them are not exact, and the totals that
+/// analysts draw from the log must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct Price(u64);
+
+/// Why a number is no price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPrice {
+    /// Not a decimal number.
+    #[error("Price must be a number")]
+    NotANumber,
+    /// Zero or less.
+    #[error("Price must be greater than 0")]
+    NotPositive,
+    /// A fraction of a cent.
+    #[error("Price must have at most two decimals")]
+    FractionOfCent,
+    /// Above [`MAX_PRICE_CENTS`].
+    #[error("Price must be at most 1,000,000")]
+    TooHigh,
+}
+
+impl Price {
+    /// A price of so many cents.
+    ///
+    /// # Errors
+    /// When it is zero or above [`MAX_PRICE_CENTS`].
+    pub const fn from_cents(cents: u64) -> Result<Self, InvalidPrice> {
+        match cents {
+            0 => Err(InvalidPrice::NotPositive),
+            1..=MAX_PRICE_CENTS => Ok(Self(cents)),
+            _ => Err(InvalidPrice::TooHigh),
+        }
+    }
+
+    /// The price in cents.
+    pub const fn cents(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<u64> for Price {
+    type Error = InvalidPrice;
+    fn try_from(cents: u64) -> Result<Self, Self::Error> {
+        Self::from_cents(cents)
+    }
+}
+
+impl From<Price> for u64 {
+    fn from(price: Price) -> Self {
+        price.0
+    }
+}
+
+/// Shows the price in whole units with two decimals: `19.99`.
+impl fmt::Display for Price {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:02}", self.0 / 100, self.0 % 100)
+    }
+}
+
+/// Reads a decimal number of whole units (`20`, `19.9`, `19.99`, `19.9900`) exactly.
+impl FromStr for Price {
+    type Err = InvalidPrice;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix('+').unwrap_or(text)),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() && fraction.is_empty() || !all_digits(whole) || !all_digits(fraction) {
+            return Err(InvalidPrice::NotANumber);
+        }
+        if negative {
+            return Err(InvalidPrice::NotPositive);
+        }
+        let fraction = fraction.trim_end_matches('0');
+        if fraction.len() > 2 {
+            return Err(InvalidPrice::FractionOfCent);
+        }
+        let whole = whole.trim_start_matches('0');
+        if whole.len() > 7 {
+            return Err(InvalidPrice::TooHigh);
+        }
+        let number = |part: &str| part.bytes().fold(0, |n, b| n * 10 + u64::from(b - b'0'));
+        let cents = number(fraction) * if fraction.len() == 1 { 10 } else { 1 };
+        Self::from_cents(number(whole) * 100 + cents)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_price_is_read_exactly_from_whole_units() {
+        for (text, cents) in [
+            ("20", 2_000),
+            ("19.99", 1_999),
+            ("19.9", 1_990),
+            ("0.01", 1),
+            (" 7.00 ", 700),
+            ("+3.5", 350),
+            (".5", 50),
+            ("0001", 100),
+            ("1000000", MAX_PRICE_CENTS),
+        ] {
+            assert_eq!(text.parse::<Price>().map(Price::cents), Ok(cents), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_price_says_why() {
+        use InvalidPrice::{FractionOfCent, NotANumber, NotPositive, TooHigh};
+        for (text, why) in [
+            ("", NotANumber),
+            ("abc", NotANumber),
+            ("1e3", NotANumber),
+            ("1.2.3", NotANumber),
+            ("0", NotPositive),
+            ("0.00", NotPositive),
+            ("-10", NotPositive),
+            ("1.999", FractionOfCent),
+            ("1000000.01", TooHigh),
+            ("99999999999999999999", TooHigh),
+        ] {
+            assert_eq!(text.parse::<Price>(), Err(why), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_price_reads_back_from_what_it_shows(cents in 1..=MAX_PRICE_CENTS) {
+            let price = Price::from_cents(cents).unwrap();
+            prop_assert_eq!(price.to_string().parse::<Price>(), Ok(price));
+        }
+
+        #[test]
+        fn reading_never_panics(text in "\\PC*") {
+            let _ = text.parse::<Price>();
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! A payment: the one that an order can have.
+//!
+//! Money is *held* first, and only when the order accepted it is it *captured*; otherwise it is
+//! *voided*. So no crash and no race can keep money for an order that isn't complete.
+
+use chrono::{DateTime, Utc};
+use cqrs_es::{Aggregate, DomainEvent};
+use serde::{Deserialize, Serialize};
+
+use crate::{Decide, OrderId, PaymentId, Price, TicketId, UserId, decide::impl_handle_by_decide};
+
+/// The aggregate; empty until the payment is begun.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Payment {
+    begun: Option<BegunPayment>,
+}
+
+/// A payment that was begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BegunPayment {
+    /// Identity.
+    pub id: PaymentId,
+    /// The order that it pays.
+    pub order_id: OrderId,
+    /// The ticket of that order: the id of the aggregate which decides.
+    pub ticket_id: TicketId,
+    /// Who pays.
+    pub buyer: UserId,
+    /// How much, in cents.
+    pub amount: Price,
+    /// The provider's name.
+    pub provider: String,
+    /// Where it stands.
+    pub status: PaymentStatus,
+}
+
+/// Where a payment stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PaymentStatus {
+    /// Begun; no money is held as far as the log knows.
+    Pending,
+    /// The provider holds the money under this reference.
+    Authorized(String),
+    /// The money is ours. Final.
+    Captured(String),
+    /// The money was given back, or never held, for good. Final.
+    Voided,
+}
+
+/// What can be asked of a payment.
+#[derive(Clone, Debug)]
+pub enum PaymentCommand {
+    /// Begin to pay an order. Repeating it changes nothing.
+    Begin {
+        /// Identity.
+        id: PaymentId,
+        /// The order that it pays.
+        order_id: OrderId,
+        /// The ticket of that order.
+        ticket_id: TicketId,
+        /// Who pays.
+        buyer: UserId,
+        /// How much.
+        amount: Price,
+        /// The provider's name.
+        provider: String,
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// Note that the provider holds the money.
+    Authorize {
+        /// The provider's reference.
+        reference: String,
+    },
+    /// Note that the provider declined.
+    Decline {
+        /// Its reason, fit to be shown to the buyer.
+        reason: String,
+    },
+    /// Note that the money was taken.
+    Capture,
+    /// Note that the money was given back, or will never be held.
+    Void,
+}
+
+/// What happened to a payment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum PaymentEvent {
+    /// It was begun.
+    PaymentBegun {
+        /// Identity.
+        payment_id: PaymentId,
+        /// The order that it pays.
+        order_id: OrderId,
+        /// The ticket of that order.
+        ticket_id: TicketId,
+        /// Who pays.
+        buyer: UserId,
+        /// How much, in cents.
+        amount: Price,
+        /// The provider's name.
+        provider: String,
+        /// When.
+        begun_at: DateTime<Utc>,
+    },
+    /// The provider declined; another card may be tried.
+    PaymentDeclined {
+        /// The order.
+        order_id: OrderId,
+        /// The provider's reason.
+        reason: String,
+    },
+    /// The provider holds the money.
+    PaymentAuthorized {
+        /// The order.
+        order_id: OrderId,
+        /// The ticket of that order.
+        ticket_id: TicketId,
+        /// The provider's reference.
+        reference: String,
+    },
+    /// The money was taken.
+    PaymentCaptured {
+        /// The order.
+        order_id: OrderId,
+        /// How much, in cents.
+        amount: Price,
+    },
+    /// The money was given back, or will never be held.
+    PaymentVoided {
+        /// The order.
+        order_id: OrderId,
+    },
+}
+
+impl DomainEvent for PaymentEvent {
+    fn event_type(&self) -> String {
+        match self {
+            Self::PaymentBegun { .. } => "PaymentBegun",
+            Self::PaymentDeclined { .. } => "PaymentDeclined",
+            Self::PaymentAuthorized { .. } => "PaymentAuthorized",
+            Self::PaymentCaptured { .. } => "PaymentCaptured",
+            Self::PaymentVoided { .. } => "PaymentVoided",
+        }
+        .to_owned()
+    }
+    fn event_version(&self) -> String {
+        "1.0".to_owned()
+    }
+}
+
+/// Why a payment command is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PaymentError {
+    /// There is no such payment.
+    #[error("Not Found")]
+    NotFound,
+    /// It was voided; no money can be held under it any more.
+    #[error("The payment was voided")]
+    Voided,
+    /// Money can only be taken after it was held.
+    #[error("The payment is not authorized")]
+    NotAuthorized,
+    /// Money that was taken can't be voided.
+    #[error("The payment was captured")]
+    Captured,
+}
+
+impl Payment {
+    /// The payment, once it is begun.
+    pub fn begun(&self) -> Option<&BegunPayment> {
+        self.begun.as_ref()
+    }
+}
+
+impl Decide for Payment {
+    fn decide(&self, command: PaymentCommand) -> Result<Vec<PaymentEvent>, PaymentError> {
+        use PaymentStatus::{Authorized, Captured, Pending, Voided};
+        if let PaymentCommand::Begin {
+            id,
+            order_id,
+            ticket_id,
+            buyer,
+            amount,
+            provider,
+            at,
+        } = command
+        {
+            return Ok(match self.begun {
+                Some(_) => Vec::new(),
+                None => vec![PaymentEvent::PaymentBegun {
+                    payment_id: id,
+                    order_id,
+                    ticket_id,
+                    buyer,
+                    amount,
+                    provider,
+                    begun_at: at,
+                }],
+            });
+        }
+        let payment = self.begun.as_ref().ok_or(PaymentError::NotFound)?;
+        let order_id = payment.order_id;
+        match (command, &payment.status) {
+            (PaymentCommand::Begin { .. }, _)
+            | (PaymentCommand::Authorize { .. }, Authorized(_) | Captured(_))
+            | (PaymentCommand::Decline { .. }, Authorized(_) | Captured(_) | Voided)
+            | (PaymentCommand::Capture, Captured(_))
+            | (PaymentCommand::Void, Voided) => Ok(Vec::new()),
+            (PaymentCommand::Authorize { reference }, Pending) => {
+                Ok(vec![PaymentEvent::PaymentAuthorized {
+                    order_id,
+                    ticket_id: payment.ticket_id,
+                    reference,
+                }])
+            }
+            (PaymentCommand::Decline { reason }, Pending) => {
+                Ok(vec![PaymentEvent::PaymentDeclined { order_id, reason }])
+            }
+            (PaymentCommand::Capture, Authorized(_)) => Ok(vec![PaymentEvent::PaymentCaptured {
+                order_id,
+                amount: payment.amount,
+            }]),
+            (PaymentCommand::Capture, Pending) => Err(PaymentError::NotAuthorized),
+            (PaymentCommand::Void, Pending | Authorized(_)) => {
+                Ok(vec![PaymentEvent::PaymentVoided { order_id }])
+            }
+            (PaymentCommand::Void, Captured(_)) => Err(PaymentError::Captured),
+            (PaymentCommand::Authorize { .. } | PaymentCommand::Capture, Voided) => {
+                Err(PaymentError::Voided)
+            }
+        }
+    }
+}
+
+impl Aggregate for Payment {
+    const TYPE: &'static str = "payment";
+    type Command = PaymentCommand;
+    type Event = PaymentEvent;
+    type Error = PaymentError;
+    impl_handle_by_decide!();
+
+    fn apply(&mut self, event: PaymentEvent) {
+        if let PaymentEvent::PaymentBegun {
+            payment_id,
+            order_id,
+            ticket_id,
+            buyer,
+            amount,
+            provider,
+            ..
+        } = event
+        {
+            self.begun = Some(BegunPayment {
+                id: payment_id,
+                order_id,
+                ticket_id,
+                buyer,
+                amount,
+                provider,
+                status: PaymentStatus::Pending,
+            });
+            return;
+        }
+        let Some(payment) = &mut self.begun else {
+            return;
+        };
+        match event {
+            PaymentEvent::PaymentBegun { .. } | PaymentEvent::PaymentDeclined { .. } => {}
+            PaymentEvent::PaymentAuthorized { reference, .. } => {
+                payment.status = PaymentStatus::Authorized(reference);
+            }
+            PaymentEvent::PaymentCaptured { .. } => {
+                if let PaymentStatus::Authorized(reference) = &payment.status {
+                    payment.status = PaymentStatus::Captured(reference.clone());
+                }
+            }
+            PaymentEvent::PaymentVoided { .. } => payment.status = PaymentStatus::Voided,
+        }
+    }
+}

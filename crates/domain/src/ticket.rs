@@ -1,0 +1,328 @@
+//! A ticket: listed by its seller, held by an order, free again or sold.
+//!
+//! Who may hold a ticket is decided by [`crate::ticket_orders`]. The ticket only *follows* that
+//! decision, so that its page, the list of what is for sale and the rule "a reserved ticket can't
+//! be edited" have it at hand. It follows by version of the orders aggregate, which makes a
+//! repeated, late or reordered message harmless: only news can change anything.
+
+use cqrs_es::{Aggregate, DomainEvent};
+use serde::{Deserialize, Serialize};
+
+use crate::{Decide, OrderId, Price, TicketId, Title, UserId, decide::impl_handle_by_decide};
+
+/// The aggregate; empty until the ticket is listed.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ticket {
+    listing: Option<Listing>,
+}
+
+/// A ticket that was listed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Listing {
+    /// Identity.
+    pub id: TicketId,
+    /// Who sells it.
+    pub seller: UserId,
+    /// Title.
+    pub title: Title,
+    /// Price.
+    pub price: Price,
+    /// Whether it can be ordered.
+    pub availability: Availability,
+    /// 0 when listed, one more with each event since.
+    pub version: u64,
+    /// Version of the ticket's orders that was followed last.
+    followed: Option<u64>,
+}
+
+/// Whether a ticket can be ordered, as far as the ticket has heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Availability {
+    /// Nobody holds it.
+    ForSale,
+    /// An unpaid order holds it.
+    Held(OrderId),
+    /// A paid order has it, for good.
+    Sold(OrderId),
+}
+
+/// What can be asked of a ticket.
+#[derive(Clone, Debug)]
+pub enum TicketCommand {
+    /// Offer a ticket.
+    List {
+        /// The new ticket's id.
+        id: TicketId,
+        /// Who sells it.
+        seller: UserId,
+        /// Title.
+        title: Title,
+        /// Price.
+        price: Price,
+    },
+    /// Change title and price.
+    Revise {
+        /// Who asks.
+        by: UserId,
+        /// New title.
+        title: Title,
+        /// New price.
+        price: Price,
+        /// Whether the ticket's orders have a live one, looked up just before. The ticket hears of
+        /// an order a moment after it is placed; this closes that moment.
+        has_live_order: bool,
+    },
+    /// Follow what was decided about the ticket's orders.
+    Follow {
+        /// What was decided.
+        decision: OrderDecision,
+        /// Version of the orders aggregate at that decision; older ones are ignored.
+        orders_version: u64,
+    },
+}
+
+/// A decision about a ticket's orders that its availability follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderDecision {
+    /// An order holds the ticket now.
+    Placed(OrderId),
+    /// That order was cancelled or expired.
+    Cancelled(OrderId),
+    /// That order was paid.
+    Completed(OrderId),
+}
+
+/// What happened to a ticket.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum TicketEvent {
+    /// It was offered.
+    TicketListed {
+        /// Identity.
+        ticket_id: TicketId,
+        /// Who sells it.
+        seller: UserId,
+        /// Title.
+        title: Title,
+        /// Price in cents.
+        price: Price,
+    },
+    /// Title or price changed.
+    TicketRevised {
+        /// New title.
+        title: Title,
+        /// New price in cents.
+        price: Price,
+    },
+    /// An order holds it.
+    TicketReserved {
+        /// That order.
+        order_id: OrderId,
+        /// Version of the orders aggregate that says so.
+        orders_version: u64,
+    },
+    /// It is for sale again.
+    TicketReleased {
+        /// The order that held it.
+        order_id: OrderId,
+        /// Version of the orders aggregate that says so.
+        orders_version: u64,
+    },
+    /// It was paid for.
+    TicketSold {
+        /// The order that has it.
+        order_id: OrderId,
+        /// Version of the orders aggregate that says so.
+        orders_version: u64,
+    },
+}
+
+impl DomainEvent for TicketEvent {
+    fn event_type(&self) -> String {
+        match self {
+            Self::TicketListed { .. } => "TicketListed",
+            Self::TicketRevised { .. } => "TicketRevised",
+            Self::TicketReserved { .. } => "TicketReserved",
+            Self::TicketReleased { .. } => "TicketReleased",
+            Self::TicketSold { .. } => "TicketSold",
+        }
+        .to_owned()
+    }
+    fn event_version(&self) -> String {
+        "1.0".to_owned()
+    }
+}
+
+/// Why a ticket command is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TicketError {
+    /// There is no such ticket.
+    #[error("Not Found")]
+    NotFound,
+    /// The id is taken.
+    #[error("Ticket already exists")]
+    AlreadyListed,
+    /// The one who asks is not its seller.
+    #[error("Not authorized")]
+    NotOwner,
+    /// An order holds it, or it is sold.
+    #[error("Cannot edit a reserved ticket")]
+    Reserved,
+}
+
+impl Ticket {
+    /// The listing, once there is one.
+    pub fn listing(&self) -> Option<&Listing> {
+        self.listing.as_ref()
+    }
+}
+
+impl Decide for Ticket {
+    fn decide(&self, command: TicketCommand) -> Result<Vec<TicketEvent>, TicketError> {
+        match (command, &self.listing) {
+            (
+                TicketCommand::List {
+                    id,
+                    seller,
+                    title,
+                    price,
+                },
+                None,
+            ) => Ok(vec![TicketEvent::TicketListed {
+                ticket_id: id,
+                seller,
+                title,
+                price,
+            }]),
+            (TicketCommand::List { .. }, Some(_)) => Err(TicketError::AlreadyListed),
+            (_, None) => Err(TicketError::NotFound),
+            (
+                TicketCommand::Revise {
+                    by,
+                    title,
+                    price,
+                    has_live_order,
+                },
+                Some(listing),
+            ) => listing.revise(by, title, price, has_live_order),
+            (
+                TicketCommand::Follow {
+                    decision,
+                    orders_version,
+                },
+                Some(listing),
+            ) => Ok(listing.follow(decision, orders_version)),
+        }
+    }
+}
+
+impl Listing {
+    fn revise(
+        &self,
+        by: UserId,
+        title: Title,
+        price: Price,
+        has_live_order: bool,
+    ) -> Result<Vec<TicketEvent>, TicketError> {
+        if by != self.seller {
+            return Err(TicketError::NotOwner);
+        }
+        // `has_live_order` is the fresher of the two when it says yes. When it says no, a ticket
+        // that still believes in a hold has merely not heard of the release yet; but a sold one
+        // has a live order for good, so the orders' word alone decides.
+        if has_live_order {
+            return Err(TicketError::Reserved);
+        }
+        Ok(vec![TicketEvent::TicketRevised { title, price }])
+    }
+
+    fn follow(&self, decision: OrderDecision, orders_version: u64) -> Vec<TicketEvent> {
+        if self.followed.is_some_and(|seen| orders_version <= seen) {
+            return Vec::new();
+        }
+        match decision {
+            OrderDecision::Placed(order_id) => {
+                vec![TicketEvent::TicketReserved {
+                    order_id,
+                    orders_version,
+                }]
+            }
+            OrderDecision::Completed(order_id) => {
+                vec![TicketEvent::TicketSold {
+                    order_id,
+                    orders_version,
+                }]
+            }
+            // Recorded even when the ticket never heard of the order: the version must be
+            // remembered, or the older news that it was placed could still come and hold the
+            // ticket for an order that is gone.
+            OrderDecision::Cancelled(order_id) => {
+                vec![TicketEvent::TicketReleased {
+                    order_id,
+                    orders_version,
+                }]
+            }
+        }
+    }
+
+    fn apply(&mut self, event: TicketEvent) {
+        self.version += 1;
+        let (availability, orders_version) = match event {
+            // A second listing can't be decided; in a log that holds one, the first stays.
+            TicketEvent::TicketListed { .. } => return,
+            TicketEvent::TicketRevised { title, price } => {
+                self.title = title;
+                self.price = price;
+                return;
+            }
+            TicketEvent::TicketReserved {
+                order_id,
+                orders_version,
+            } => (Availability::Held(order_id), orders_version),
+            TicketEvent::TicketReleased { orders_version, .. } => {
+                (Availability::ForSale, orders_version)
+            }
+            TicketEvent::TicketSold {
+                order_id,
+                orders_version,
+            } => (Availability::Sold(order_id), orders_version),
+        };
+        self.availability = availability;
+        self.followed = Some(orders_version);
+    }
+}
+
+impl Aggregate for Ticket {
+    const TYPE: &'static str = "ticket";
+    type Command = TicketCommand;
+    type Event = TicketEvent;
+    type Error = TicketError;
+    impl_handle_by_decide!();
+
+    fn apply(&mut self, event: TicketEvent) {
+        match (&mut self.listing, event) {
+            (Some(listing), event) => listing.apply(event),
+            (
+                None,
+                TicketEvent::TicketListed {
+                    ticket_id,
+                    seller,
+                    title,
+                    price,
+                },
+            ) => {
+                self.listing = Some(Listing {
+                    id: ticket_id,
+                    seller,
+                    title,
+                    price,
+                    availability: Availability::ForSale,
+                    version: 0,
+                    followed: None,
+                });
+            }
+            // Nothing can happen to a ticket that was never listed.
+            (None, _) => {}
+        }
+    }
+}

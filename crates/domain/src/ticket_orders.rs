@@ -1,0 +1,432 @@
+//! All orders ever placed on one ticket, of which at most one is live.
+//!
+//! This is the arbiter of the marketplace. Because every order of a ticket is decided by one
+//! aggregate, and an append to it states the sequence that it builds on, a ticket can't be sold
+//! twice under any race; and because *pay*, *cancel* and *expire* meet here, exactly one of them
+//! wins. An aggregate an order was rejected: two orders of one ticket would then be decided apart.
+
+use chrono::{DateTime, Utc};
+use cqrs_es::{Aggregate, DomainEvent};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Decide, OrderId, PaymentId, Price, TicketId, Title, UserId, decide::impl_handle_by_decide,
+};
+
+/// The aggregate. Its id is the ticket's id.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TicketOrders {
+    /// In the order of placing.
+    orders: Vec<Order>,
+    live: Option<OrderId>,
+}
+
+/// One order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// Identity.
+    pub id: OrderId,
+    /// Who placed it.
+    pub buyer: UserId,
+    /// What is bought, as it was when the order was placed.
+    pub ticket: OrderedTicket,
+    /// Where it stands.
+    pub status: OrderStatus,
+    /// When it was placed.
+    pub placed_at: DateTime<Utc>,
+    /// Until when it may be paid.
+    pub expires_at: DateTime<Utc>,
+    /// 0 when placed, one more with each change since.
+    pub version: u64,
+    /// Payments that were refused, so that each is refused once.
+    refused: Vec<PaymentId>,
+}
+
+/// The ticket as the buyer saw it; later edits don't change it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderedTicket {
+    /// Identity.
+    pub id: TicketId,
+    /// Title.
+    pub title: Title,
+    /// Price in cents.
+    pub price: Price,
+    /// Version of the ticket.
+    pub version: u64,
+}
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OrderStatus {
+    /// Placed, not paid.
+    Created,
+    /// A payment was begun.
+    AwaitingPayment,
+    /// Paid. Final.
+    Complete,
+    /// Given back by the buyer, or not paid in time. Final.
+    Cancelled,
+}
+
+impl OrderStatus {
+    /// Whether an order in this state has the ticket to itself.
+    pub const fn is_live(self) -> bool {
+        !matches!(self, Self::Cancelled)
+    }
+
+    /// Whether an order in this state can still be paid.
+    pub const fn is_payable(self) -> bool {
+        matches!(self, Self::Created | Self::AwaitingPayment)
+    }
+}
+
+/// Why an order was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// The buyer gave it back.
+    Buyer,
+    /// It wasn't paid in time.
+    Expired,
+}
+
+/// What can be asked of a ticket's orders.
+#[derive(Clone, Debug)]
+pub enum TicketOrdersCommand {
+    /// Hold the ticket for a buyer.
+    Place {
+        /// The new order's id.
+        order_id: OrderId,
+        /// Who buys.
+        buyer: UserId,
+        /// The ticket, looked up in its own log just before.
+        ticket: OrderedTicket,
+        /// The price that the buyer was shown, if the request says so.
+        expected_price: Option<Price>,
+        /// Now.
+        at: DateTime<Utc>,
+        /// Until when it may be paid.
+        expires_at: DateTime<Utc>,
+    },
+    /// Note that a payment was begun.
+    AwaitPayment {
+        /// Which order.
+        order_id: OrderId,
+        /// Which payment.
+        payment_id: PaymentId,
+    },
+    /// Accept an authorized payment, or refuse it when the order is gone.
+    Complete {
+        /// Which order.
+        order_id: OrderId,
+        /// Which payment.
+        payment_id: PaymentId,
+    },
+    /// Give the order back.
+    Cancel {
+        /// Which order.
+        order_id: OrderId,
+        /// Who asks.
+        by: UserId,
+    },
+    /// Cancel the order if its time is up.
+    Expire {
+        /// Which order.
+        order_id: OrderId,
+        /// Now.
+        at: DateTime<Utc>,
+    },
+}
+
+/// What happened to a ticket's orders.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum TicketOrdersEvent {
+    /// A buyer holds the ticket.
+    OrderPlaced {
+        /// Identity.
+        order_id: OrderId,
+        /// Who buys.
+        buyer: UserId,
+        /// What, as it was then.
+        ticket: OrderedTicket,
+        /// When.
+        placed_at: DateTime<Utc>,
+        /// Until when it may be paid.
+        expires_at: DateTime<Utc>,
+    },
+    /// A payment was begun.
+    OrderAwaitingPayment {
+        /// Which order.
+        order_id: OrderId,
+        /// Which payment.
+        payment_id: PaymentId,
+        /// The order's version after this.
+        version: u64,
+    },
+    /// The order is paid, and its money may be kept.
+    OrderCompleted {
+        /// Which order.
+        order_id: OrderId,
+        /// Which payment.
+        payment_id: PaymentId,
+        /// The order's version after this.
+        version: u64,
+    },
+    /// The order is over without a sale.
+    OrderCancelled {
+        /// Which order.
+        order_id: OrderId,
+        /// Why.
+        reason: CancelReason,
+        /// The order's version after this.
+        version: u64,
+    },
+    /// A payment came for an order that was cancelled before; its money must be given back.
+    PaymentRefused {
+        /// Which order. It doesn't change.
+        order_id: OrderId,
+        /// Which payment.
+        payment_id: PaymentId,
+    },
+}
+
+impl TicketOrdersEvent {
+    /// The order that this is about.
+    pub const fn order_id(&self) -> OrderId {
+        match self {
+            Self::OrderPlaced { order_id, .. }
+            | Self::OrderAwaitingPayment { order_id, .. }
+            | Self::OrderCompleted { order_id, .. }
+            | Self::OrderCancelled { order_id, .. }
+            | Self::PaymentRefused { order_id, .. } => *order_id,
+        }
+    }
+}
+
+impl DomainEvent for TicketOrdersEvent {
+    fn event_type(&self) -> String {
+        match self {
+            Self::OrderPlaced { .. } => "OrderPlaced",
+            Self::OrderAwaitingPayment { .. } => "OrderAwaitingPayment",
+            Self::OrderCompleted { .. } => "OrderCompleted",
+            Self::OrderCancelled { .. } => "OrderCancelled",
+            Self::PaymentRefused { .. } => "PaymentRefused",
+        }
+        .to_owned()
+    }
+    fn event_version(&self) -> String {
+        "1.0".to_owned()
+    }
+}
+
+/// Why an order command is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TicketOrdersError {
+    /// Another order has the ticket.
+    #[error("Ticket is already reserved")]
+    AlreadyReserved,
+    /// The price isn't the one that the buyer was shown.
+    #[error("The price has changed to {actual}")]
+    PriceChanged {
+        /// The price now.
+        actual: Price,
+    },
+    /// There is no such order on this ticket.
+    #[error("Not Found")]
+    NotFound,
+    /// The one who asks didn't place it.
+    #[error("Not authorized")]
+    NotOwner,
+    /// It is paid and can't be cancelled.
+    #[error("Cannot cancel a paid order")]
+    AlreadyPaid,
+    /// It is too early to expire.
+    #[error("The order has not expired yet")]
+    NotDue,
+}
+
+impl TicketOrders {
+    /// Every order that was ever placed, oldest first.
+    pub fn orders(&self) -> &[Order] {
+        &self.orders
+    }
+
+    /// One order.
+    pub fn order(&self, id: OrderId) -> Option<&Order> {
+        self.orders.iter().find(|order| order.id == id)
+    }
+
+    /// The order that has the ticket to itself, if any.
+    pub fn live(&self) -> Option<&Order> {
+        self.live.and_then(|id| self.order(id))
+    }
+
+    fn find(&self, id: OrderId) -> Result<&Order, TicketOrdersError> {
+        self.order(id).ok_or(TicketOrdersError::NotFound)
+    }
+}
+
+impl Decide for TicketOrders {
+    fn decide(
+        &self,
+        command: TicketOrdersCommand,
+    ) -> Result<Vec<TicketOrdersEvent>, TicketOrdersError> {
+        match command {
+            TicketOrdersCommand::Place {
+                order_id,
+                buyer,
+                ticket,
+                expected_price,
+                at,
+                expires_at,
+            } => {
+                if self.live.is_some() || self.order(order_id).is_some() {
+                    return Err(TicketOrdersError::AlreadyReserved);
+                }
+                if expected_price.is_some_and(|expected| expected != ticket.price) {
+                    return Err(TicketOrdersError::PriceChanged {
+                        actual: ticket.price,
+                    });
+                }
+                Ok(vec![TicketOrdersEvent::OrderPlaced {
+                    order_id,
+                    buyer,
+                    ticket,
+                    placed_at: at,
+                    expires_at,
+                }])
+            }
+            TicketOrdersCommand::AwaitPayment {
+                order_id,
+                payment_id,
+            } => {
+                let order = self.find(order_id)?;
+                Ok(match order.status {
+                    OrderStatus::Created => vec![TicketOrdersEvent::OrderAwaitingPayment {
+                        order_id,
+                        payment_id,
+                        version: order.version + 1,
+                    }],
+                    // The payment itself will be accepted or refused when it is authorized.
+                    _ => Vec::new(),
+                })
+            }
+            TicketOrdersCommand::Complete {
+                order_id,
+                payment_id,
+            } => {
+                let order = self.find(order_id)?;
+                Ok(order.complete(payment_id))
+            }
+            TicketOrdersCommand::Cancel { order_id, by } => {
+                let order = self.find(order_id)?;
+                if order.buyer != by {
+                    return Err(TicketOrdersError::NotOwner);
+                }
+                if order.status == OrderStatus::Complete {
+                    return Err(TicketOrdersError::AlreadyPaid);
+                }
+                Ok(order.cancel(CancelReason::Buyer))
+            }
+            TicketOrdersCommand::Expire { order_id, at } => {
+                let order = self.find(order_id)?;
+                if !order.status.is_payable() {
+                    return Ok(Vec::new());
+                }
+                if at < order.expires_at {
+                    return Err(TicketOrdersError::NotDue);
+                }
+                Ok(order.cancel(CancelReason::Expired))
+            }
+        }
+    }
+}
+
+impl Order {
+    fn complete(&self, payment_id: PaymentId) -> Vec<TicketOrdersEvent> {
+        match self.status {
+            OrderStatus::Created | OrderStatus::AwaitingPayment => {
+                vec![TicketOrdersEvent::OrderCompleted {
+                    order_id: self.id,
+                    payment_id,
+                    version: self.version + 1,
+                }]
+            }
+            OrderStatus::Cancelled if !self.refused.contains(&payment_id) => {
+                vec![TicketOrdersEvent::PaymentRefused {
+                    order_id: self.id,
+                    payment_id,
+                }]
+            }
+            OrderStatus::Cancelled | OrderStatus::Complete => Vec::new(),
+        }
+    }
+
+    fn cancel(&self, reason: CancelReason) -> Vec<TicketOrdersEvent> {
+        if self.status.is_payable() {
+            vec![TicketOrdersEvent::OrderCancelled {
+                order_id: self.id,
+                reason,
+                version: self.version + 1,
+            }]
+        } else {
+            Vec::new()
+        }
+    }
+}
+
+impl Aggregate for TicketOrders {
+    const TYPE: &'static str = "ticket-orders";
+    type Command = TicketOrdersCommand;
+    type Event = TicketOrdersEvent;
+    type Error = TicketOrdersError;
+    impl_handle_by_decide!();
+
+    fn apply(&mut self, event: TicketOrdersEvent) {
+        let id = event.order_id();
+        if let TicketOrdersEvent::OrderPlaced {
+            buyer,
+            ticket,
+            placed_at,
+            expires_at,
+            ..
+        } = event
+        {
+            self.live = Some(id);
+            self.orders.push(Order {
+                id,
+                buyer,
+                ticket,
+                status: OrderStatus::Created,
+                placed_at,
+                expires_at,
+                version: 0,
+                refused: Vec::new(),
+            });
+            return;
+        }
+        let Some(order) = self.orders.iter_mut().find(|order| order.id == id) else {
+            return;
+        };
+        match event {
+            TicketOrdersEvent::OrderPlaced { .. } => {}
+            TicketOrdersEvent::OrderAwaitingPayment { version, .. } => {
+                order.status = OrderStatus::AwaitingPayment;
+                order.version = version;
+            }
+            TicketOrdersEvent::OrderCompleted { version, .. } => {
+                order.status = OrderStatus::Complete;
+                order.version = version;
+            }
+            TicketOrdersEvent::OrderCancelled { version, .. } => {
+                order.status = OrderStatus::Cancelled;
+                order.version = version;
+                if self.live == Some(id) {
+                    self.live = None;
+                }
+            }
+            TicketOrdersEvent::PaymentRefused { payment_id, .. } => order.refused.push(payment_id),
+        }
+    }
+}
