@@ -1,0 +1,342 @@
+//! The commit: all events of one command on one aggregate, as one message.
+
+use async_nats::{HeaderMap, jetstream::message::StreamMessage};
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use cqrs_es::DomainEvent;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, value::RawValue};
+use uuid::Uuid;
+
+use crate::{StoreError, StreamName, upcast::Upcasters};
+
+mod header {
+    pub const COMMIT_ID: &str = "Commit-Id";
+    pub const AGGREGATE_TYPE: &str = "Aggregate-Type";
+    pub const VERSION: &str = "Aggregate-Version";
+    pub const COMMAND_ID: &str = "Command-Id";
+    pub const CORRELATION_ID: &str = "Correlation-Id";
+    pub const CAUSATION_ID: &str = "Causation-Id";
+    pub const ACTOR: &str = "Actor";
+    pub const TIME: &str = "Commit-Time";
+    pub const TRACE_PARENT: &str = "traceparent";
+}
+
+/// Where a command comes from. It is written into the commit that follows from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// Identity of the command: a repeated command has the same, and takes effect once.
+    pub command_id: Uuid,
+    /// What began the whole chain: the request's id. At most 128 visible ASCII characters.
+    pub correlation_id: String,
+    /// The commit that caused this command; `None` when a request did.
+    pub causation_id: Option<Uuid>,
+    /// Who asked: a user's id, or the name of a service.
+    pub actor: String,
+    /// When, by the clock of the process that took the command.
+    pub time: DateTime<Utc>,
+    /// W3C trace context of the span that took the command.
+    pub trace_parent: Option<String>,
+}
+
+impl Metadata {
+    /// A command that a request brings.
+    pub fn of_request(
+        command_id: Uuid,
+        request_id: impl Into<String>,
+        actor: impl Into<String>,
+        time: DateTime<Utc>,
+    ) -> Self {
+        Self {
+            command_id,
+            correlation_id: request_id.into(),
+            causation_id: None,
+            actor: actor.into(),
+            time,
+            trace_parent: None,
+        }
+    }
+
+    /// A command that follows from a commit: its id is derived from that commit, the name of the
+    /// one who reacts and `what`, so that a redelivered commit leads to the same command.
+    pub fn caused_by(cause: &Recorded, reactor: &str, what: &str, time: DateTime<Utc>) -> Self {
+        Self {
+            command_id: Uuid::new_v5(&cause.commit_id, format!("{reactor}:{what}").as_bytes()),
+            correlation_id: cause.metadata.correlation_id.clone(),
+            causation_id: Some(cause.commit_id),
+            actor: reactor.to_owned(),
+            time,
+            trace_parent: cause.metadata.trace_parent.clone(),
+        }
+    }
+}
+
+/// A commit as it stands in the log.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Its stream.
+    pub stream: StreamName,
+    /// Its sequence in that stream.
+    pub sequence: u64,
+    /// The aggregate.
+    pub aggregate_id: String,
+    /// The aggregate's type.
+    pub aggregate_type: String,
+    /// The aggregate's version of the commit's first event; the first event ever has 0.
+    pub version: u64,
+    /// Identity of the commit.
+    pub commit_id: Uuid,
+    /// Where it came from.
+    pub metadata: Metadata,
+    /// When the server stored it.
+    pub stored_at: DateTime<Utc>,
+    payload: Bytes,
+    upcasters: Upcasters,
+}
+
+/// One event of a commit, undecoded.
+#[derive(Clone, Debug)]
+pub struct RawEvent {
+    /// The aggregate's version after this event, less one: the first event ever has 0.
+    pub version: u64,
+    /// Type of the event.
+    pub event_type: String,
+    /// Version of the event's schema.
+    pub schema: String,
+    /// What happened.
+    pub data: Value,
+}
+
+#[derive(Deserialize)]
+struct Events<E> {
+    events: Vec<E>,
+}
+
+#[derive(Deserialize)]
+struct WireEvent {
+    #[serde(rename = "type")]
+    event_type: String,
+    version: String,
+    data: Value,
+}
+
+impl Recorded {
+    /// Reads a stored message.
+    pub(crate) fn parse(
+        stream: StreamName,
+        message: StreamMessage,
+        upcasters: &Upcasters,
+    ) -> Result<Self, StoreError> {
+        Self::from_parts(
+            stream,
+            message.sequence,
+            &message.subject,
+            &message.headers,
+            message.payload,
+            message.time,
+            upcasters,
+        )
+    }
+
+    pub(crate) fn from_parts(
+        stream: StreamName,
+        sequence: u64,
+        subject: &str,
+        headers: &HeaderMap,
+        payload: Bytes,
+        stored_at: DateTime<Utc>,
+        upcasters: &Upcasters,
+    ) -> Result<Self, StoreError> {
+        let unreadable = |why: String| StoreError::Unreadable {
+            stream,
+            sequence,
+            why,
+        };
+        let text = |name: &str| headers.get(name).map(|value| value.as_str());
+        let required =
+            |name: &str| text(name).ok_or_else(|| unreadable(format!("header {name} is missing")));
+        let uuid = |name: &str, text: &str| {
+            Uuid::parse_str(text)
+                .map_err(|_| unreadable(format!("header {name} is no UUID: {text:?}")))
+        };
+        let time = required(header::TIME)?;
+        let version = required(header::VERSION)?;
+        Ok(Self {
+            stream,
+            sequence,
+            aggregate_id: stream
+                .key_of(subject)
+                .ok_or_else(|| unreadable(format!("subject {subject} is not of this stream")))?
+                .to_owned(),
+            aggregate_type: required(header::AGGREGATE_TYPE)?.to_owned(),
+            version: version.parse().map_err(|_| {
+                unreadable(format!(
+                    "header {} is no number: {version:?}",
+                    header::VERSION
+                ))
+            })?,
+            commit_id: uuid(header::COMMIT_ID, required(header::COMMIT_ID)?)?,
+            metadata: Metadata {
+                command_id: uuid(header::COMMAND_ID, required(header::COMMAND_ID)?)?,
+                correlation_id: required(header::CORRELATION_ID)?.to_owned(),
+                causation_id: text(header::CAUSATION_ID)
+                    .map(|text| uuid(header::CAUSATION_ID, text))
+                    .transpose()?,
+                actor: required(header::ACTOR)?.to_owned(),
+                time: DateTime::parse_from_rfc3339(time)
+                    .map_err(|_| {
+                        unreadable(format!("header {} is no time: {time:?}", header::TIME))
+                    })?
+                    .to_utc(),
+                trace_parent: text(header::TRACE_PARENT).map(ToOwned::to_owned),
+            },
+            stored_at,
+            payload,
+            upcasters: upcasters.clone(),
+        })
+    }
+
+    /// The events, each with the aggregate's version (the first event ever has 0), brought up to
+    /// the newest schema.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] with stream and sequence, when an event is of no known shape.
+    pub fn decode<E: DomainEvent>(&self) -> Result<Vec<(u64, E)>, StoreError> {
+        let events: Vec<E> = if self.upcasters.is_empty() {
+            self.parse_payload::<E>()?
+        } else {
+            self.parse_payload::<WireEvent>()?
+                .into_iter()
+                .zip(self.version..)
+                .map(|(event, version)| {
+                    let raw = self.upcasters.upcast(
+                        self,
+                        version,
+                        event.event_type,
+                        event.version,
+                        event.data,
+                    );
+                    let wire = serde_json::json!({ "type": raw.event_type, "data": raw.data });
+                    serde_json::from_value(wire).map_err(|error| self.unreadable(error.to_string()))
+                })
+                .collect::<Result<_, _>>()?
+        };
+        Ok((self.version..).zip(events).collect())
+    }
+
+    /// The events as generic data, brought up to the newest schema.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`], when the payload isn't a commit.
+    pub fn raw_events(&self) -> Result<Vec<RawEvent>, StoreError> {
+        Ok(self
+            .parse_payload::<WireEvent>()?
+            .into_iter()
+            .zip(self.version..)
+            .map(|(event, version)| {
+                self.upcasters
+                    .upcast(self, version, event.event_type, event.version, event.data)
+            })
+            .collect())
+    }
+
+    /// How many events the commit holds.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`], when the payload isn't a commit.
+    pub fn event_count(&self) -> Result<u64, StoreError> {
+        Ok(self.parse_payload::<&RawValue>()?.len() as u64)
+    }
+
+    /// The stored payload, as it is.
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    fn parse_payload<'a, E: Deserialize<'a>>(&'a self) -> Result<Vec<E>, StoreError> {
+        serde_json::from_slice::<Events<E>>(&self.payload)
+            .map(|payload| payload.events)
+            .map_err(|error| self.unreadable(error.to_string()))
+    }
+
+    fn unreadable(&self, why: String) -> StoreError {
+        StoreError::Unreadable {
+            stream: self.stream,
+            sequence: self.sequence,
+            why,
+        }
+    }
+}
+
+/// A commit to be appended.
+pub(crate) struct NewCommit {
+    pub headers: HeaderMap,
+    pub payload: Bytes,
+}
+
+impl NewCommit {
+    /// Encodes events. They must serialize as `{"type": …, "data": …}` (serde's adjacent tagging),
+    /// which is checked here, because a commit that can't be read back must never be stored.
+    pub(crate) fn encode<E: DomainEvent + DeserializeOwned>(
+        aggregate_type: &str,
+        version: u64,
+        events: &[E],
+        metadata: &Metadata,
+    ) -> Result<Self, StoreError> {
+        let mut payload = br#"{"events":["#.to_vec();
+        for (i, event) in events.iter().enumerate() {
+            let refuse = |why: String| {
+                StoreError::Refused(format!("{} can't be stored: {why}", event.event_type()))
+            };
+            let json = serde_json::to_vec(event).map_err(|error| refuse(error.to_string()))?;
+            // The schema version is spliced in front instead of going through a generic value:
+            // this is on the path of every command.
+            let tagged = json
+                .strip_prefix(b"{")
+                .filter(|rest| rest.starts_with(br#""type":"#));
+            let rest = tagged.ok_or_else(|| refuse("it has no type tag".to_owned()))?;
+            if i > 0 {
+                payload.push(b',');
+            }
+            payload.extend_from_slice(br#"{"version":""#);
+            payload.extend_from_slice(event.event_version().as_bytes());
+            payload.extend_from_slice(br#"","#);
+            payload.extend_from_slice(rest);
+        }
+        payload.extend_from_slice(b"]}");
+
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COMMIT_ID, Uuid::now_v7().to_string());
+        headers.insert(header::AGGREGATE_TYPE, aggregate_type);
+        headers.insert(header::VERSION, version.to_string());
+        headers.insert(header::COMMAND_ID, metadata.command_id.to_string());
+        headers.insert(
+            header::CORRELATION_ID,
+            header_safe(&metadata.correlation_id),
+        );
+        headers.insert(header::ACTOR, header_safe(&metadata.actor));
+        headers.insert(
+            header::TIME,
+            metadata.time.to_rfc3339_opts(SecondsFormat::Micros, true),
+        );
+        if let Some(causation_id) = metadata.causation_id {
+            headers.insert(header::CAUSATION_ID, causation_id.to_string());
+        }
+        if let Some(trace_parent) = &metadata.trace_parent {
+            headers.insert(header::TRACE_PARENT, header_safe(trace_parent));
+        }
+        Ok(Self {
+            headers,
+            payload: payload.into(),
+        })
+    }
+}
+
+/// Drops what could end a header line: a value from outside must not become a second header.
+fn header_safe(value: &str) -> String {
+    value
+        .chars()
+        .filter(|c| c.is_ascii_graphic() || *c == ' ')
+        .take(128)
+        .collect()
+}

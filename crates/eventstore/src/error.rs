@@ -1,0 +1,114 @@
+//! What can go wrong. *Refused* (the domain said no) and *failed* (the store could not) are kept
+//! apart by type: the first is an answer, the second is a fault.
+
+use std::time::Duration;
+
+use crate::StreamName;
+
+/// The store could not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// NATS can't be reached, or doesn't answer in time. Whether an append took effect is then
+    /// unknown; repeating it with the same command id is safe.
+    #[error("the event log is unavailable: {0}")]
+    Unavailable(String),
+    /// Others kept appending to the same aggregate for as long as was retried.
+    #[error("{stream}.{aggregate_id}: lost the race {tries} times")]
+    Contended {
+        /// Stream of the aggregate.
+        stream: StreamName,
+        /// The aggregate.
+        aggregate_id: String,
+        /// How often the append was tried.
+        tries: u32,
+    },
+    /// A message isn't what this release can read. It is never skipped in silence.
+    #[error("{stream}#{sequence}: {why}")]
+    Unreadable {
+        /// Stream of the message.
+        stream: StreamName,
+        /// Its sequence in that stream.
+        sequence: u64,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Messages are missing: versions of an aggregate, or sequences of a stream, aren't dense.
+    #[error("{stream}#{sequence}: expected {expected}, found {found}")]
+    Gap {
+        /// Stream of the message.
+        stream: StreamName,
+        /// Sequence of the message after the gap.
+        sequence: u64,
+        /// What should have come.
+        expected: String,
+        /// What came.
+        found: String,
+    },
+    /// A stream in the server differs from what the store needs, in a way that can lose data.
+    #[error("stream {stream} is not as it must be: {difference}")]
+    StreamDiffers {
+        /// The stream.
+        stream: StreamName,
+        /// How it differs, and what is needed.
+        difference: String,
+    },
+    /// A commit is larger than the server accepts.
+    #[error("{stream}.{aggregate_id}: the commit is larger than the server accepts")]
+    TooLarge {
+        /// Stream of the aggregate.
+        stream: StreamName,
+        /// The aggregate.
+        aggregate_id: String,
+    },
+    /// An identifier can't be part of a subject.
+    #[error("{0:?} can't be an id: use 1 to 128 letters, digits, '-' or '_'")]
+    InvalidId(String),
+    /// The server refused for another reason, in its own words.
+    #[error("the event log refused: {0}")]
+    Refused(String),
+}
+
+impl StoreError {
+    /// After how long it makes sense to try again, for faults that pass.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable(_) => Some(Duration::from_secs(1)),
+            Self::Contended { .. } => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+}
+
+/// Why a command did not take effect.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CommandError<E: std::error::Error> {
+    /// The domain refused, having seen the newest state in the log.
+    #[error("{0}")]
+    Refused(E),
+    /// The store failed.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+impl<E: std::error::Error> From<CommandError<E>> for cqrs_es::AggregateError<E> {
+    fn from(error: CommandError<E>) -> Self {
+        match error {
+            CommandError::Refused(refusal) => Self::UserError(refusal),
+            CommandError::Failed(failure) => failure.into(),
+        }
+    }
+}
+
+impl<E: std::error::Error> From<StoreError> for cqrs_es::AggregateError<E> {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Contended { .. } => Self::AggregateConflict,
+            StoreError::Unavailable(_) => Self::DatabaseConnectionError(Box::new(error)),
+            StoreError::Unreadable { .. } | StoreError::Gap { .. } => {
+                Self::DeserializationError(Box::new(error))
+            }
+            _ => Self::UnexpectedError(Box::new(error)),
+        }
+    }
+}

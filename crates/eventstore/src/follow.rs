@@ -1,0 +1,175 @@
+//! Reading whole streams in order: live, or up to an end, one stream or all merged by time.
+
+use async_nats::jetstream::consumer::{DeliverPolicy, pull};
+use futures_util::{Stream, StreamExt, stream};
+use std::time::Duration;
+
+use crate::{Log, Recorded, StoreError, StreamName, log::unavailable};
+
+/// How many messages one request to the server asks for. Enough to keep a reader that folds in
+/// memory busy while the next ones travel.
+const BATCH: i64 = 2_000;
+/// Pause before a broken consumer is made anew.
+const PAUSE: Duration = Duration::from_millis(200);
+
+type Messages = pull::Ordered;
+
+struct Following {
+    log: Log,
+    stream: StreamName,
+    last: u64,
+    messages: Option<Messages>,
+    failed: bool,
+}
+
+impl Log {
+    /// Every commit of a stream after a sequence, in order and without a gap; goes on for ever.
+    ///
+    /// Lost connections and servers are waited for. An item is an error only if the log itself is
+    /// at fault ([`StoreError::Gap`], [`StoreError::Unreadable`]); after it the stream ends.
+    pub fn follow(
+        &self,
+        stream: StreamName,
+        after: u64,
+    ) -> impl Stream<Item = Result<Recorded, StoreError>> + Send + use<> {
+        let state = Following {
+            log: self.clone(),
+            stream,
+            last: after,
+            messages: None,
+            failed: false,
+        };
+        stream::unfold(state, |mut state| async move {
+            if state.failed {
+                return None;
+            }
+            let item = state.next().await;
+            state.failed = item.is_err();
+            Some((item, state))
+        })
+    }
+
+    /// The commits of a stream in a range of sequences (both included, counted from 1), in order
+    /// and without a gap. Ends at the stream's end as it is now if that comes first.
+    ///
+    /// # Errors
+    /// When the log can't be reached at the start. Later items are errors as in [`Log::follow`].
+    pub async fn read(
+        &self,
+        stream: StreamName,
+        from: u64,
+        to: u64,
+    ) -> Result<impl Stream<Item = Result<Recorded, StoreError>> + Send + use<>, StoreError> {
+        let end = self.last_sequence(stream).await?.min(to);
+        let from = from.max(1);
+        let count = usize::try_from((end + 1).saturating_sub(from)).unwrap_or(usize::MAX);
+        // An empty range must not wait for a message that isn't there, so it isn't even asked for.
+        Ok(self.follow(stream, from - 1).take(count))
+    }
+
+    /// All commits of several streams up to now, merged by the time at which they were stored.
+    ///
+    /// The order within a stream is exact. Between streams it is that of the servers' clocks:
+    /// good for reading, while causes are told by causation ids.
+    ///
+    /// # Errors
+    /// When the log can't be reached at the start. Later items are errors as in [`Log::follow`].
+    pub async fn read_merged(
+        &self,
+        streams: &[StreamName],
+    ) -> Result<impl Stream<Item = Result<Recorded, StoreError>> + Send + use<>, StoreError> {
+        let mut heads = Vec::new();
+        for stream in streams {
+            let mut commits = Box::pin(self.read(*stream, 1, u64::MAX).await?);
+            if let Some(first) = commits.next().await {
+                heads.push((first?, commits));
+            }
+        }
+        Ok(stream::try_unfold(heads, |mut heads| async move {
+            let earliest = heads
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, (commit, _))| (commit.stored_at, commit.stream))
+                .map(|(i, _)| i);
+            let Some(i) = earliest else { return Ok(None) };
+            let commit = match heads[i].1.next().await {
+                Some(next) => std::mem::replace(&mut heads[i].0, next?),
+                None => heads.swap_remove(i).0,
+            };
+            Ok(Some((commit, heads)))
+        }))
+    }
+}
+
+impl Following {
+    async fn next(&mut self) -> Result<Recorded, StoreError> {
+        loop {
+            let messages = match self.messages.take() {
+                Some(messages) => self.messages.insert(messages),
+                None => match open(self.log.clone(), self.stream, self.last + 1).await {
+                    Ok(messages) => self.messages.insert(messages),
+                    Err(error) => {
+                        tracing::debug!(stream = %self.stream, %error, "can't follow, trying again");
+                        tokio::time::sleep(PAUSE).await;
+                        continue;
+                    }
+                },
+            };
+            match messages.next().await {
+                Some(Ok(message)) => {
+                    let info = message.info().map_err(unavailable)?;
+                    let (sequence, stored_at) = (info.stream_sequence, info.published);
+                    // The client makes its consumer anew after a lost connection, and may then
+                    // deliver again what was delivered.
+                    if sequence <= self.last {
+                        continue;
+                    }
+                    if sequence != self.last + 1 {
+                        return Err(StoreError::Gap {
+                            stream: self.stream,
+                            sequence,
+                            expected: format!("sequence {}", self.last + 1),
+                            found: format!("sequence {sequence}"),
+                        });
+                    }
+                    self.last = sequence;
+                    let headers = message.headers.clone().unwrap_or_default();
+                    return Recorded::from_parts(
+                        self.stream,
+                        sequence,
+                        &message.subject,
+                        &headers,
+                        message.payload.clone(),
+                        stored_at,
+                        &self.log.config().upcasters,
+                    );
+                }
+                Some(Err(error)) => {
+                    tracing::debug!(stream = %self.stream, %error, "lost the consumer, making another");
+                    self.messages = None;
+                    tokio::time::sleep(PAUSE).await;
+                }
+                None => self.messages = None,
+            }
+        }
+    }
+}
+
+async fn open(log: Log, stream: StreamName, from: u64) -> Result<Messages, StoreError> {
+    let stream = log
+        .jetstream()
+        .get_stream(stream.as_str())
+        .await
+        .map_err(unavailable)?;
+    let consumer = stream
+        .create_consumer(pull::OrderedConfig {
+            deliver_policy: DeliverPolicy::ByStartSequence {
+                start_sequence: from,
+            },
+            max_batch: BATCH,
+            ..pull::OrderedConfig::default()
+        })
+        .await
+        .map_err(unavailable)?;
+    consumer.messages().await.map_err(unavailable)
+}

@@ -1,0 +1,236 @@
+//! The streams: their names, their settings, and what may not differ.
+
+use async_nats::jetstream::{
+    self,
+    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
+};
+use std::{fmt, time::Duration};
+
+use crate::StoreError;
+
+/// The name of a stream, and the first token of its subjects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(transparent)]
+pub struct StreamName(&'static str);
+
+impl StreamName {
+    /// Names a stream.
+    ///
+    /// # Panics
+    /// At compile time, when used in a constant: if the name isn't made of `A-Z` alone.
+    pub const fn new(name: &'static str) -> Self {
+        let bytes = name.as_bytes();
+        assert!(!bytes.is_empty(), "a stream's name can't be empty");
+        let mut i = 0;
+        while i < bytes.len() {
+            assert!(
+                bytes[i].is_ascii_uppercase(),
+                "a stream's name is made of A-Z"
+            );
+            i += 1;
+        }
+        Self(name)
+    }
+
+    /// The name as text.
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+
+    /// The literal subject of one aggregate (or key) in this stream.
+    pub(crate) fn subject(self, key: &str) -> String {
+        format!("{}.{key}", self.0)
+    }
+
+    /// The key in a subject of this stream.
+    pub(crate) fn key_of(self, subject: &str) -> Option<&str> {
+        subject.strip_prefix(self.0)?.strip_prefix('.')
+    }
+}
+
+impl fmt::Display for StreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+/// Users and their roles.
+pub const USERS: StreamName = StreamName::new("USERS");
+/// Tickets.
+pub const TICKETS: StreamName = StreamName::new("TICKETS");
+/// Orders, one aggregate a ticket.
+pub const ORDERS: StreamName = StreamName::new("ORDERS");
+/// Payments.
+pub const PAYMENTS: StreamName = StreamName::new("PAYMENTS");
+/// Every stream of commits: the log, and the only truth.
+pub const EVENT_STREAMS: [StreamName; 4] = [USERS, TICKETS, ORDERS, PAYMENTS];
+
+/// Commands that fall due later.
+pub(crate) const COMMANDS: StreamName = StreamName::new("COMMANDS");
+/// What subscribers could not handle.
+pub(crate) const DEADLETTERS: StreamName = StreamName::new("DEADLETTERS");
+/// First answers to requests that carry an idempotency key.
+pub(crate) const REQUESTS: StreamName = StreamName::new("REQUESTS");
+/// Public keys.
+pub(crate) const KEYS: StreamName = StreamName::new("KEYS");
+
+/// How long an answer is kept for a repeated request. Commits remember their command for good;
+/// this only bounds how long the very same bytes are answered.
+const ANSWERS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long a due command is kept. It must outlive any stop of the whole system; the orders'
+/// sweep at start is the backstop beyond.
+const COMMANDS_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+
+fn base(name: StreamName, replicas: usize) -> Config {
+    Config {
+        name: name.as_str().to_owned(),
+        subjects: vec![format!("{name}.>")],
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        num_replicas: replicas,
+        allow_direct: true,
+        max_bytes: -1,
+        max_messages: -1,
+        ..Config::default()
+    }
+}
+
+/// A stream of commits: no limit, nothing can be deleted.
+fn event_stream(name: StreamName, replicas: usize) -> Config {
+    Config {
+        subjects: vec![format!("{name}.*")],
+        discard: DiscardPolicy::New,
+        deny_delete: true,
+        deny_purge: true,
+        ..base(name, replicas)
+    }
+}
+
+/// All streams, as they must be.
+pub(crate) fn all(replicas: usize) -> Vec<(StreamName, Config)> {
+    let mut streams: Vec<_> = EVENT_STREAMS
+        .into_iter()
+        .map(|name| (name, event_stream(name, replicas)))
+        .collect();
+    streams.push((
+        DEADLETTERS,
+        Config {
+            deny_delete: true,
+            deny_purge: true,
+            ..base(DEADLETTERS, replicas)
+        },
+    ));
+    streams.push((
+        COMMANDS,
+        // Schedules are refused together with `discard new` and `deny_purge`: a schedule that
+        // fired is purged by the server.
+        Config {
+            allow_message_schedules: true,
+            allow_message_ttl: true,
+            max_age: COMMANDS_KEPT,
+            ..base(COMMANDS, replicas)
+        },
+    ));
+    streams.push((
+        REQUESTS,
+        Config {
+            max_age: ANSWERS_KEPT,
+            ..base(REQUESTS, replicas)
+        },
+    ));
+    streams.push((
+        KEYS,
+        Config {
+            max_messages_per_subject: 1,
+            ..base(KEYS, replicas)
+        },
+    ));
+    streams
+}
+
+/// Creates what is missing and checks what is there. Safe when many processes do it at once.
+pub(crate) async fn ensure(
+    jetstream: &jetstream::Context,
+    replicas: usize,
+) -> Result<(), StoreError> {
+    for (name, wanted) in all(replicas) {
+        let created = jetstream.get_or_create_stream(wanted.clone()).await;
+        let stream = match created {
+            Ok(stream) => stream,
+            // Another process created it between our look and our creation.
+            Err(error) => jetstream
+                .get_stream(name.as_str())
+                .await
+                .map_err(|_| StoreError::Unavailable(format!("stream {name}: {error}")))?,
+        };
+        let found = &stream.cached_info().config;
+        if let Some(difference) = dangerous_difference(&wanted, found) {
+            return Err(StoreError::StreamDiffers {
+                stream: name,
+                difference,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What in a stream's settings could lose data or break an expectation, in words.
+fn dangerous_difference(wanted: &Config, found: &Config) -> Option<String> {
+    let differs = |what: &str, wanted: &dyn fmt::Debug, found: &dyn fmt::Debug| {
+        Some(format!("{what} is {found:?}, needed is {wanted:?}"))
+    };
+    if wanted.subjects != found.subjects {
+        return differs("subjects", &wanted.subjects, &found.subjects);
+    }
+    if wanted.storage != found.storage {
+        return differs("storage", &wanted.storage, &found.storage);
+    }
+    if wanted.retention != found.retention {
+        return differs("retention", &wanted.retention, &found.retention);
+    }
+    if wanted.discard != found.discard {
+        return differs("discard", &wanted.discard, &found.discard);
+    }
+    if wanted.deny_delete && !found.deny_delete {
+        return differs("deny_delete", &true, &false);
+    }
+    if wanted.deny_purge && !found.deny_purge {
+        return differs("deny_purge", &true, &false);
+    }
+    if !found.allow_direct {
+        return differs("allow_direct", &true, &false);
+    }
+    if wanted.allow_message_schedules != found.allow_message_schedules {
+        return differs(
+            "allow_msg_schedules",
+            &wanted.allow_message_schedules,
+            &found.allow_message_schedules,
+        );
+    }
+    // The server reports "no limit" as -1 or 0, depending on how the stream was made.
+    let limited = |limit: i64| limit > 0;
+    if limited(found.max_messages) {
+        return differs("max_msgs", &"no limit", &found.max_messages);
+    }
+    if limited(found.max_bytes) {
+        return differs("max_bytes", &"no limit", &found.max_bytes);
+    }
+    if found.max_age != wanted.max_age
+        && (found.max_age < wanted.max_age || wanted.max_age.is_zero())
+    {
+        return differs("max_age", &wanted.max_age, &found.max_age);
+    }
+    if found.max_messages_per_subject > 0
+        && found.max_messages_per_subject != wanted.max_messages_per_subject
+    {
+        return differs(
+            "max_msgs_per_subject",
+            &wanted.max_messages_per_subject,
+            &found.max_messages_per_subject,
+        );
+    }
+    if found.num_replicas < wanted.num_replicas {
+        return differs("num_replicas", &wanted.num_replicas, &found.num_replicas);
+    }
+    None
+}
