@@ -1,1 +1,4 @@
-//! payments
+//! Payments: the money behind an order.
+#![deny(missing_docs)]
+
+pub mod provider;

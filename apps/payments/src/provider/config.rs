@@ -1,0 +1,120 @@
+//! Choosing and building the configured provider.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{PaymentProvider, Sandbox, SandboxReader, SetupError, Stripe};
+
+/// A text that is never shown: `Debug` prints a placeholder, and memory is wiped on drop.
+pub use secrecy::SecretString as Secret;
+
+/// The file in [`ProviderConfig::data_dir`] that holds the sandbox's intents.
+const SANDBOX_FILE: &str = "sandbox-payments.ndjson";
+
+/// Which provider to use, and how. Without a secret key it is the sandbox.
+#[derive(Debug, Clone)]
+pub struct ProviderConfig {
+    /// `STRIPE_SECRET_KEY`: Stripe's secret or restricted key (`sk_…`, `rk_…`).
+    pub stripe_secret_key: Option<Secret>,
+    /// `STRIPE_API_BASE`: where Stripe's API is, without a path.
+    pub stripe_api_base: String,
+    /// `STRIPE_WEBHOOK_SECRET`: the secret that signs webhooks (`whsec_…`); without it they are
+    /// not accepted.
+    pub stripe_webhook_secret: Option<Secret>,
+    /// `DATA_DIR`: the folder of the sandbox's journal; made when missing.
+    pub data_dir: PathBuf,
+    /// How long to wait for Stripe.
+    pub timeouts: Timeouts,
+}
+
+impl ProviderConfig {
+    /// Stripe's own address.
+    pub const STRIPE_API_BASE: &str = "https://api.stripe.com";
+
+    /// The sandbox, with its journal in this folder.
+    pub fn sandbox(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            stripe_secret_key: None,
+            stripe_api_base: Self::STRIPE_API_BASE.to_owned(),
+            stripe_webhook_secret: None,
+            data_dir: data_dir.into(),
+            timeouts: Timeouts::default(),
+        }
+    }
+}
+
+/// How long a call to the provider may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To connect, within a try.
+    pub connect: Duration,
+    /// For one try, from connecting to the answer's last byte.
+    pub per_try: Duration,
+    /// For a method of the trait as a whole: all tries, the pauses between them, and a last look
+    /// at the state.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    /// 2 s to connect, 4 s a try, 8 s in all: a bank may take seconds to answer, and a buyer waits.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            per_try: Duration::from_secs(4),
+            total: Duration::from_secs(8),
+        }
+    }
+}
+
+/// Builds the configured provider. Reads and locks the sandbox's journal, so it may block for a
+/// moment; call it once, at start.
+pub fn from_config(config: &ProviderConfig) -> Result<Arc<dyn PaymentProvider>, SetupError> {
+    if config.stripe_secret_key.is_some() {
+        Ok(Arc::new(Stripe::new(config)?))
+    } else {
+        Ok(Arc::new(Sandbox::open(config.data_dir.join(SANDBOX_FILE))?))
+    }
+}
+
+/// Builds the configured provider for a process that only reads, beside the one that writes:
+/// `status` and `list` work. With the sandbox everything else is
+/// [`ProviderError::Rejected`](super::ProviderError::Rejected), and what is read is the journal as
+/// it stood at this call.
+pub fn reader_from_config(config: &ProviderConfig) -> Result<Arc<dyn PaymentProvider>, SetupError> {
+    if config.stripe_secret_key.is_some() {
+        Ok(Arc::new(Stripe::new(config)?))
+    } else {
+        let journal = config.data_dir.join(SANDBOX_FILE);
+        Ok(Arc::new(SandboxReader::open(journal)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown_in_debug_output() {
+        let config = ProviderConfig {
+            stripe_secret_key: Some(Secret::from("sk_test_verysecret")),
+            stripe_webhook_secret: Some(Secret::from("whsec_alsosecret")),
+            ..ProviderConfig::sandbox("data")
+        };
+        let shown = format!("{config:?}");
+        assert!(
+            !shown.contains("secret_") && !shown.contains("verysecret"),
+            "{shown}"
+        );
+        assert!(!shown.contains("alsosecret"), "{shown}");
+    }
+
+    #[test]
+    fn the_sandbox_is_used_unless_a_key_is_configured() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = ProviderConfig::sandbox(folder.path());
+        assert_eq!(from_config(&config).unwrap().name(), "sandbox");
+        config.stripe_secret_key = Some(Secret::from("sk_test_1"));
+        assert_eq!(from_config(&config).unwrap().name(), "stripe");
+    }
+}

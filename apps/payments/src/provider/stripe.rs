@@ -1,0 +1,370 @@
+//! Stripe, over HTTP: one PaymentIntent a payment, captured by hand.
+//!
+//! What makes each step safe to repeat:
+//! - *Opening*: the idempotency key is the payment's id.
+//! - *Authorizing*: the PaymentIntent is a state machine with a lock; it can be confirmed into
+//!   `requires_capture` once, whatever the keys. The idempotency key (of intent, token and attempt)
+//!   only makes a repeated attempt get its own answer again.
+//! - *Capturing, voiding*: the state machine alone. The idempotency key is new for every call, for
+//!   its retries only: under a lasting one Stripe would repeat a refusal ("not authorized yet") for
+//!   a day after it stopped being true.
+//!
+//! What Stripe replays may be out of date, and what it didn't answer may have happened; in both
+//! cases the intent is read again before anything is said about it.
+
+mod client;
+mod redact;
+mod signature;
+mod tls;
+mod wire;
+
+use async_trait::async_trait;
+use reqwest::Url;
+use secrecy::ExposeSecret;
+use uuid::Uuid;
+
+use self::client::{Answer, COME_BACK, Client, Form};
+use self::wire::{APPLICATION, List, Meaning, PaymentIntent, Status};
+use super::{
+    AUTHENTICATION_REQUIRED, Authorization, Intent, IntentStatus, Page, PaymentProvider,
+    ProviderConfig, ProviderError, ProviderRef, Secret, SetupError, Token, WebhookError,
+    WebhookEvent,
+};
+
+/// What a buyer reads when Stripe gives no sentence.
+const DECLINED: &str = "Your card was declined.";
+/// Intents a page, the most that Stripe gives.
+const PAGE_SIZE: &str = "100";
+
+/// A Stripe account.
+pub struct Stripe {
+    client: Client,
+    webhook_secret: Option<Secret>,
+}
+
+impl Stripe {
+    /// Checks the configuration. Asks nothing of Stripe yet.
+    pub fn new(config: &ProviderConfig) -> Result<Self, SetupError> {
+        let key = config.stripe_secret_key.clone().unwrap_or_default();
+        check_key(key.expose_secret())?;
+        let base = check_base(&config.stripe_api_base, key.expose_secret())?;
+        Ok(Self {
+            client: Client::new(base, key, config.timeouts)?,
+            webhook_secret: config.stripe_webhook_secret.clone(),
+        })
+    }
+
+    /// The intent as it is now.
+    async fn look(
+        &self,
+        reference: &ProviderRef,
+        deadline: std::time::Instant,
+    ) -> Result<PaymentIntent, ProviderError> {
+        let path = ["payment_intents", reference.as_str()];
+        let answer = self.client.get(&path, &[], is(reference), deadline).await?;
+        answer.result.map_err(wire::ApiError::into_provider_error)
+    }
+
+    /// What the intent's present state says about an attempt whose own answer doesn't; `otherwise`
+    /// when the intent holds nothing and is still open.
+    async fn authorization_by_state(
+        &self,
+        reference: &ProviderRef,
+        otherwise: ProviderError,
+    ) -> Result<Authorization, ProviderError> {
+        match self
+            .look(reference, self.client.last_look())
+            .await
+            .map(|intent| intent.status.into())
+        {
+            Ok(IntentStatus::Authorized | IntentStatus::Captured) => Ok(Authorization::Authorized),
+            Ok(IntentStatus::Voided) => Ok(Authorization::Voided),
+            Ok(IntentStatus::Open) => Err(otherwise),
+            Err(unreachable @ ProviderError::Unreachable { .. }) => Err(unreachable),
+            Err(_) => Err(otherwise),
+        }
+    }
+
+    /// Captures or cancels, and says where the intent stands then.
+    async fn settle(
+        &self,
+        reference: &ProviderRef,
+        verb: &'static str,
+    ) -> Result<IntentStatus, ProviderError> {
+        let path = ["payment_intents", reference.as_str(), verb];
+        let key = format!("{verb}-{}", Uuid::new_v4());
+        let deadline = self.client.deadline();
+        let posted = self
+            .client
+            .post(&path, &Form::new(), &key, is(reference), deadline)
+            .await;
+        let otherwise = match posted {
+            Ok(Answer {
+                result: Ok(intent), ..
+            }) => return Ok(intent.status.into()),
+            Ok(Answer {
+                result: Err(error), ..
+            }) => match error.meaning() {
+                Meaning::UnexpectedState => None,
+                _ => return Err(error.into_provider_error()),
+            },
+            Err(unreachable) => Some(unreachable),
+        };
+        let status = self
+            .look(reference, self.client.last_look())
+            .await?
+            .status
+            .into();
+        match (status, otherwise) {
+            // Without an answer, only a final state proves that it was done.
+            (IntentStatus::Open | IntentStatus::Authorized, Some(unreachable)) => Err(unreachable),
+            _ => Ok(status),
+        }
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for Stripe {
+    fn name(&self) -> &'static str {
+        "stripe"
+    }
+
+    async fn open(&self, intent: &Intent) -> Result<ProviderRef, ProviderError> {
+        let form: Form = vec![
+            ("amount", intent.amount_cents.to_string()),
+            ("currency", intent.currency.clone()),
+            ("capture_method", "manual".to_owned()),
+            ("payment_method_types[]", "card".to_owned()),
+            ("metadata[application]", APPLICATION.to_owned()),
+            ("metadata[payment_id]", intent.payment_id.to_string()),
+            ("metadata[order_id]", intent.order_id.to_string()),
+        ];
+        let key = intent.payment_id.to_string();
+        let deadline = self.client.deadline();
+        let ours = |opened: &PaymentIntent| opened.payment_id() == Some(intent.payment_id);
+        let answer = self
+            .client
+            .post(&["payment_intents"], &form, &key, ours, deadline)
+            .await?;
+        match answer.result {
+            Ok(opened) => Ok(ProviderRef::new(opened.id)),
+            Err(error) => Err(error.into_provider_error()),
+        }
+    }
+
+    async fn authorize(
+        &self,
+        reference: &ProviderRef,
+        token: &Token,
+        attempt_key: &str,
+    ) -> Result<Authorization, ProviderError> {
+        let path = ["payment_intents", reference.as_str(), "confirm"];
+        let key = authorization_key(reference, token, attempt_key);
+        let deadline = self.client.deadline();
+        let form = confirmation(token);
+        let posted = self
+            .client
+            .post(&path, &form, &key, is(reference), deadline)
+            .await;
+        let otherwise = match posted {
+            Ok(Answer {
+                result: Ok(intent),
+                replayed: false,
+            }) => match intent.status {
+                Status::RequiresCapture | Status::Succeeded => {
+                    return Ok(Authorization::Authorized);
+                }
+                Status::Canceled => return Ok(Authorization::Voided),
+                Status::RequiresAction => return Ok(declined(AUTHENTICATION_REQUIRED)),
+                Status::RequiresPaymentMethod | Status::RequiresConfirmation => {
+                    return Ok(declined(DECLINED));
+                }
+                Status::Processing | Status::Unknown => undecided(),
+            },
+            Ok(Answer {
+                result: Ok(intent),
+                replayed: true,
+            }) => {
+                if intent.status == Status::RequiresAction {
+                    return Ok(declined(AUTHENTICATION_REQUIRED));
+                }
+                undecided()
+            }
+            Ok(Answer {
+                result: Err(error), ..
+            }) => match error.meaning() {
+                Meaning::Declined(reason) => {
+                    return Ok(declined(reason.as_deref().unwrap_or(DECLINED)));
+                }
+                Meaning::AuthenticationRequired => return Ok(declined(AUTHENTICATION_REQUIRED)),
+                Meaning::UnexpectedState => undecided(),
+                // A token that was used up by an attempt whose answer was lost, for example.
+                Meaning::BadToken | Meaning::BadAmount | Meaning::Other => {
+                    error.into_provider_error()
+                }
+            },
+            Err(unreachable) => unreachable,
+        };
+        self.authorization_by_state(reference, otherwise).await
+    }
+
+    async fn capture(&self, reference: &ProviderRef) -> Result<(), ProviderError> {
+        match self.settle(reference, "capture").await? {
+            IntentStatus::Captured => Ok(()),
+            IntentStatus::Voided => Err(ProviderError::AlreadyVoided),
+            IntentStatus::Open => Err(ProviderError::NothingHeld),
+            IntentStatus::Authorized => Err(undecided()),
+        }
+    }
+
+    async fn void(&self, reference: &ProviderRef) -> Result<(), ProviderError> {
+        match self.settle(reference, "cancel").await? {
+            IntentStatus::Voided => Ok(()),
+            IntentStatus::Captured => Err(ProviderError::AlreadyCaptured),
+            IntentStatus::Open | IntentStatus::Authorized => Err(undecided()),
+        }
+    }
+
+    async fn status(&self, reference: &ProviderRef) -> Result<IntentStatus, ProviderError> {
+        let intent = self.look(reference, self.client.deadline()).await?;
+        Ok(intent.status.into())
+    }
+
+    async fn list(&self, cursor: Option<&str>) -> Result<Page, ProviderError> {
+        let mut query = vec![("limit", PAGE_SIZE)];
+        query.extend(cursor.map(|last| ("starting_after", last)));
+        let deadline = self.client.deadline();
+        let answer: Answer<List> = self
+            .client
+            .get(&["payment_intents"], &query, |_| true, deadline)
+            .await?;
+        let list = answer.result.map_err(wire::ApiError::into_provider_error)?;
+        let last = list.data.last().filter(|_| list.has_more);
+        Ok(Page {
+            next: last.map(|intent| intent.id.clone()),
+            intents: list.data.iter().filter_map(PaymentIntent::listed).collect(),
+        })
+    }
+
+    fn webhook(
+        &self,
+        signature: Option<&str>,
+        body: &[u8],
+    ) -> Result<Option<WebhookEvent>, WebhookError> {
+        let secret = self
+            .webhook_secret
+            .as_ref()
+            .ok_or(WebhookError::NotConfigured)?;
+        let now = chrono::Utc::now().timestamp();
+        signature::read(secret.expose_secret().as_bytes(), signature, body, now)
+    }
+}
+
+/// Whether an intent is the one of this reference.
+fn is(reference: &ProviderRef) -> impl Fn(&PaymentIntent) -> bool + Sync {
+    |intent| intent.id == reference.as_str()
+}
+
+fn confirmation(token: &Token) -> Form {
+    // Fails the attempt when the bank wants 3-D Secure, instead of leaving it half done.
+    let mut form: Form = vec![("error_on_requires_action", "true".to_owned())];
+    if token.is_payment_method() {
+        form.push(("payment_method", token.as_str().to_owned()));
+    } else {
+        form.push(("payment_method_data[type]", "card".to_owned()));
+        form.push((
+            "payment_method_data[card][token]",
+            token.as_str().to_owned(),
+        ));
+    }
+    form
+}
+
+/// One key for one attempt with one token on one intent. The token is part of it, because the same
+/// key with other parameters is an error at Stripe; hashed, because keys are shown in its logs.
+fn authorization_key(reference: &ProviderRef, token: &Token, attempt_key: &str) -> String {
+    let attempt = format!("{reference} {} {attempt_key}", token.as_str());
+    format!(
+        "authorize-{}",
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, attempt.as_bytes())
+    )
+}
+
+fn declined(reason: &str) -> Authorization {
+    Authorization::Declined {
+        reason: reason.to_owned(),
+    }
+}
+
+fn undecided() -> ProviderError {
+    ProviderError::Unreachable {
+        reason: "the payment is still being processed".to_owned(),
+        retry_after: COME_BACK,
+    }
+}
+
+fn check_key(key: &str) -> Result<(), SetupError> {
+    let known = ["sk_", "rk_"].iter().any(|prefix| key.starts_with(prefix));
+    if known && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(SetupError::Variable {
+        variable: "STRIPE_SECRET_KEY",
+        problem: "must be a secret key (sk_…) or a restricted key (rk_…)".to_owned(),
+    })
+}
+
+fn check_base(base: &str, key: &str) -> Result<Url, SetupError> {
+    let wrong = |problem: &str| SetupError::Variable {
+        variable: "STRIPE_API_BASE",
+        problem: format!("is {base:?}, {problem}"),
+    };
+    let url = Url::parse(base).map_err(|_| wrong("which is no address"))?;
+    let live = !key.starts_with("sk_test_") && !key.starts_with("rk_test_");
+    match (url.scheme(), url.host_str()) {
+        (_, None) | (_, Some("")) => Err(wrong("which has no host")),
+        ("https", Some(_)) => Ok(url),
+        ("http", Some(host)) if is_loopback(host) || !live => Ok(url),
+        ("http", _) => Err(wrong("but a live key may be sent only over https")),
+        _ => Err(wrong("but must begin with https:// (or http://)")),
+    }
+}
+
+/// Whether a URL's host is this machine.
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_live_key_is_never_sent_in_the_clear() {
+        assert!(check_base("https://api.stripe.com", "sk_live_1").is_ok());
+        assert!(check_base("http://127.0.0.1:12111", "sk_live_1").is_ok());
+        assert!(check_base("http://[::1]:12111", "sk_live_1").is_ok());
+        assert!(check_base("http://stripe.internal", "sk_test_1").is_ok());
+        assert!(check_base("http://stripe.internal", "sk_live_1").is_err());
+        assert!(check_base("http://127.0.0.1.example.com", "sk_live_1").is_err());
+        for bad in ["", "api.stripe.com", "ftp://api.stripe.com", "https://"] {
+            let error = check_base(bad, "sk_test_1").unwrap_err().to_string();
+            assert!(error.starts_with("STRIPE_API_BASE is"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_key_is_refused_without_being_shown() {
+        assert!(check_key("sk_test_1").is_ok());
+        assert!(check_key("rk_live_1").is_ok());
+        for bad in ["", "pk_live_topsecret", "sk_live_\nX"] {
+            let error = check_key(bad).unwrap_err().to_string();
+            assert!(error.starts_with("STRIPE_SECRET_KEY must be"), "{error}");
+            assert!(!error.contains("topsecret"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! One request to Stripe: time-outs, retries with the same idempotency key, and what came of it.
+
+use std::time::{Duration, Instant};
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Method, StatusCode, Url};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+
+use super::redact::redact;
+use super::tls;
+use super::wire::{ApiError, Envelope};
+use crate::provider::{ProviderError, Secret, SetupError, Timeouts};
+
+/// The version of Stripe's API that this code was written against.
+const API_VERSION: &str = "2024-06-20";
+/// How often a request is sent at most.
+const TRIES: u32 = 5;
+/// The pause before the first retry; each further one is twice as long, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(150);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// A try that would have less time than this isn't begun.
+const SHORTEST_TRY: Duration = Duration::from_millis(50);
+/// When to come back, where Stripe doesn't say.
+pub(super) const COME_BACK: Duration = Duration::from_secs(2);
+
+pub(super) type Form = Vec<(&'static str, String)>;
+
+/// Sends requests to one Stripe account.
+pub(super) struct Client {
+    http: reqwest::Client,
+    base: Url,
+    key: Secret,
+    timeouts: Timeouts,
+}
+
+/// What Stripe said: the object, or why not.
+pub(super) struct Answer<T> {
+    /// Whether this is the stored answer to an earlier request with the same idempotency key, and
+    /// so may be out of date.
+    pub replayed: bool,
+    pub result: Result<T, ApiError>,
+}
+
+/// A request, to be sent as often as need be.
+struct Call<'a> {
+    method: Method,
+    url: Url,
+    /// What is posted, under which idempotency key.
+    posted: Option<(&'a Form, &'a str)>,
+}
+
+/// What came of one try.
+enum Tried<T> {
+    Answered(Answer<T>),
+    Failed(Failure),
+}
+
+struct Failure {
+    reason: String,
+    /// What Stripe said about when to come back.
+    retry_after: Option<Duration>,
+    /// Whether another try may help.
+    again: bool,
+    /// Whether Stripe stored this failure under the idempotency key, so that only another key helps.
+    stored: bool,
+}
+
+impl Failure {
+    /// One that may not happen the next time.
+    fn passing(reason: String) -> Self {
+        Self {
+            reason,
+            retry_after: None,
+            again: true,
+            stored: false,
+        }
+    }
+}
+
+impl Client {
+    pub(super) fn new(base: Url, key: Secret, timeouts: Timeouts) -> Result<Self, SetupError> {
+        let failed = |error: &dyn std::fmt::Display| SetupError::Client(error.to_string());
+        let tls = tls::client_config().map_err(|error| failed(&error))?;
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .user_agent(concat!("turnstile/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(timeouts.connect)
+            // A redirect would carry the secret key to wherever it points.
+            .redirect(reqwest::redirect::Policy::none())
+            // Retries are counted and paced here.
+            .retry(reqwest::retry::never());
+        if base.host_str().is_some_and(super::is_loopback) {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| failed(&error))?;
+        Ok(Self {
+            http,
+            base,
+            key,
+            timeouts,
+        })
+    }
+
+    /// When a method that begins now has to be done with its main request, so that
+    /// [`last_look`](Self::last_look) still fits into [`Timeouts::total`].
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeouts.total - self.timeouts.total / 5
+    }
+
+    /// When a look at the state, after a main request that failed at its deadline, has to be done.
+    pub(super) fn last_look(&self) -> Instant {
+        Instant::now() + self.timeouts.total / 5
+    }
+
+    /// Reads an object. `expected` says whether an object is the one that was asked for; another
+    /// one, which a confused proxy may send, is as good as no answer.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+        expected: impl Fn(&T) -> bool + Sync,
+        deadline: Instant,
+    ) -> Result<Answer<T>, ProviderError> {
+        let mut url = self.url(path);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.send(
+            &Call {
+                method: Method::GET,
+                url,
+                posted: None,
+            },
+            expected,
+            deadline,
+        )
+        .await
+    }
+
+    /// Changes or makes an object, once however often it is sent under the same key. `expected` as
+    /// for [`get`](Self::get).
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        form: &Form,
+        idempotency_key: &str,
+        expected: impl Fn(&T) -> bool + Sync,
+        deadline: Instant,
+    ) -> Result<Answer<T>, ProviderError> {
+        let posted = Some((form, idempotency_key));
+        let call = Call {
+            method: Method::POST,
+            url: self.url(path),
+            posted,
+        };
+        self.send(&call, expected, deadline).await
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        // Encodes each segment, so a reference can't reach another route. The base was checked to
+        // have a path when it was parsed.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("v1").extend(path);
+        }
+        url
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        expected: impl Fn(&T) -> bool + Sync,
+        deadline: Instant,
+    ) -> Result<Answer<T>, ProviderError> {
+        let mut pause = FIRST_PAUSE;
+        let mut stored_failures = 0;
+        let mut tries = 0;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            tries += 1;
+            let failure = match self.try_once(call, stored_failures, left).await {
+                Tried::Answered(Answer {
+                    result: Ok(object), ..
+                }) if !expected(&object) => {
+                    Failure::passing("the answer is about another payment".to_owned())
+                }
+                Tried::Answered(answer) => return Ok(answer),
+                Tried::Failed(failure) => failure,
+            };
+            // Stripe stores a failure under the key and would repeat it for a day. Every process
+            // that meets the stored one goes on to the same next key, so they still agree on one
+            // request; and what the failed one may have done is found in the intent's state.
+            stored_failures += u32::from(failure.stored);
+            let jittered = pause.mul_f64(rand::random_range(0.5..1.0));
+            let pause_now = failure.retry_after.unwrap_or_default().max(jittered);
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !failure.again || tries >= TRIES || pause_now + SHORTEST_TRY > left {
+                tracing::warn!(tries, reason = %failure.reason, "Stripe can't be reached");
+                return Err(ProviderError::Unreachable {
+                    reason: failure.reason,
+                    retry_after: failure.retry_after.unwrap_or(COME_BACK),
+                });
+            }
+            tracing::debug!(tries, reason = %failure.reason, "asking Stripe again");
+            tokio::time::sleep(pause_now).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn try_once<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        stored_failures: u32,
+        left: Duration,
+    ) -> Tried<T> {
+        let mut request = self
+            .http
+            .request(call.method.clone(), call.url.clone())
+            .bearer_auth(self.key.expose_secret())
+            .header("Stripe-Version", API_VERSION)
+            .timeout(self.timeouts.per_try.min(left));
+        if let Some((form, key)) = call.posted {
+            let key = match stored_failures {
+                0 => key.to_owned(),
+                n => format!("{key}~{n}"),
+            };
+            request = request.header("Idempotency-Key", key).form(form);
+        }
+        let received = async {
+            let response = request.send().await?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok::<_, reqwest::Error>((status, headers, response.bytes().await?))
+        };
+        match received.await {
+            Ok((status, headers, body)) => read(status, &headers, &body),
+            Err(error) => Tried::Failed(Failure::passing(describe(error))),
+        }
+    }
+}
+
+/// What an HTTP answer means, without knowing what was asked.
+fn read<T: DeserializeOwned>(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Tried<T> {
+    let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let replayed = header("Idempotent-Replayed") == Some("true");
+    if status.is_success() {
+        return match serde_json::from_slice(body) {
+            Ok(object) => Tried::Answered(Answer {
+                replayed,
+                result: Ok(object),
+            }),
+            // A captive portal or a proxy answers so, with 200.
+            Err(error) => Tried::Failed(Failure::passing(format!("unreadable answer: {error}"))),
+        };
+    }
+    let error = serde_json::from_slice::<Envelope>(body).map_or_else(
+        |_| ApiError {
+            kind: "unknown_error".to_owned(),
+            message: Some(format!("status {status} without an explanation")),
+            ..ApiError::default()
+        },
+        |envelope| ApiError {
+            message: envelope.error.message.map(|message| redact(&message)),
+            ..envelope.error
+        },
+    );
+    let stored = replayed && status.is_server_error();
+    // 409: the same key is in use right now. 429: too many requests, or the intent is locked.
+    let transient = status.is_server_error()
+        || matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS);
+    let again = stored
+        || match header("Stripe-Should-Retry") {
+            Some("true") => true,
+            Some("false") => false,
+            _ => transient,
+        };
+    if !transient && !again {
+        return Tried::Answered(Answer {
+            replayed,
+            result: Err(error),
+        });
+    }
+    Tried::Failed(Failure {
+        reason: format!("{status}: {}", error.message.unwrap_or(error.kind)),
+        retry_after: headers
+            .get(RETRY_AFTER)
+            .and_then(|value| value.to_str().ok()?.parse().ok())
+            .map(Duration::from_secs),
+        again,
+        stored,
+    })
+}
+
+/// The whole chain of causes, without the address, which may hold credentials.
+fn describe(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    redact(&text)
+}

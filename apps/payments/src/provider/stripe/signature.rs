@@ -1,0 +1,84 @@
+//! Webhooks: whether Stripe sent it, and what it says.
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::Deserialize;
+use sha2::Sha256;
+
+use super::wire::PaymentIntent;
+use crate::provider::{ProviderRef, WebhookError, WebhookEvent, WebhookKind};
+
+/// How far the time in a signature may be from now, in seconds: bounds how long a message that
+/// someone overheard can be sent again.
+const TOLERANCE: i64 = 300;
+
+#[derive(Deserialize)]
+struct Event {
+    id: String,
+    #[serde(rename = "type")]
+    kind: String,
+    data: serde_json::Value,
+}
+
+/// Checks the signature over the body as it came, then reads it. `now` is in Unix seconds.
+pub(super) fn read(
+    secret: &[u8],
+    signature: Option<&str>,
+    body: &[u8],
+    now: i64,
+) -> Result<Option<WebhookEvent>, WebhookError> {
+    verify(
+        secret,
+        signature.ok_or(WebhookError::Forged("it is missing"))?,
+        body,
+        now,
+    )?;
+    let mut event: Event = serde_json::from_slice(body).map_err(|_| WebhookError::Malformed)?;
+    let kind = match event.kind.as_str() {
+        "payment_intent.amount_capturable_updated" => WebhookKind::Authorized,
+        "payment_intent.succeeded" => WebhookKind::Captured,
+        "payment_intent.canceled" => WebhookKind::Voided,
+        "payment_intent.payment_failed" => WebhookKind::Failed,
+        _ => return Ok(None),
+    };
+    let intent: PaymentIntent =
+        serde_json::from_value(event.data["object"].take()).map_err(|_| WebhookError::Malformed)?;
+    Ok(intent.payment_id().map(|payment_id| WebhookEvent {
+        id: event.id,
+        kind,
+        payment_id,
+        reference: ProviderRef::new(intent.id),
+    }))
+}
+
+/// The header is `t=<seconds>,v1=<hex>[,v1=<hex>…]`: several signatures while a secret is being
+/// replaced, and other schemes (`v0`) that are to be ignored.
+fn verify(secret: &[u8], header: &str, body: &[u8], now: i64) -> Result<(), WebhookError> {
+    let parts = || {
+        header
+            .split(',')
+            .filter_map(|part| part.trim().split_once('='))
+    };
+    let time = parts()
+        .find_map(|(name, value)| (name == "t").then_some(value))
+        .ok_or(WebhookError::Forged("it has no time"))?;
+    let seconds: i64 = time
+        .parse()
+        .map_err(|_| WebhookError::Forged("its time is malformed"))?;
+    if seconds.abs_diff(now) > TOLERANCE.unsigned_abs() {
+        return Err(WebhookError::Forged("its time is too far from now"));
+    }
+    let mac = Hmac::<Sha256>::new_from_slice(secret)
+        .map_err(|_| WebhookError::NotConfigured)?
+        .chain_update(time)
+        .chain_update(".")
+        .chain_update(body);
+    let authentic = parts()
+        .filter_map(|(name, value)| (name == "v1").then(|| hex::decode(value).ok())?)
+        // In constant time.
+        .any(|signature| mac.clone().verify_slice(&signature).is_ok());
+    if authentic {
+        Ok(())
+    } else {
+        Err(WebhookError::Forged("none of its signatures is right"))
+    }
+}

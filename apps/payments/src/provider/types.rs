@@ -1,0 +1,192 @@
+//! The words that both providers speak.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use super::ProviderError;
+
+/// What is to be paid: everything an intent is opened with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// The payment's id, derived from its order's id; the intent's identity.
+    pub payment_id: Uuid,
+    /// The order that is paid; kept at the provider for whoever reads its books.
+    pub order_id: Uuid,
+    /// The amount in the currency's smallest unit.
+    pub amount_cents: u64,
+    /// The ISO 4217 code in lower case, such as `usd`.
+    pub currency: String,
+}
+
+/// The provider's own name for an intent. Opaque; keep it in the log.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ProviderRef(String);
+
+impl ProviderRef {
+    /// Wraps a reference that a provider gave, now or long ago.
+    pub fn new(reference: impl Into<String>) -> Self {
+        Self(reference.into())
+    }
+
+    /// The reference as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ProviderRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What the buyer's browser got from the provider in place of a card number: `tok_…` or `pm_…`.
+///
+/// Whoever has it can charge the card, so `Debug` shows only its kind.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// No token is longer than this.
+    const MAX_LENGTH: usize = 255;
+
+    /// Accepts what could be a token: `tok_` or `pm_`, then letters, digits and underscores.
+    ///
+    /// Anything else is [`ProviderError::BadToken`], without asking a provider.
+    pub fn parse(text: &str) -> Result<Self, ProviderError> {
+        let rest = text
+            .strip_prefix("tok_")
+            .or_else(|| text.strip_prefix("pm_"));
+        let well_formed = text.len() <= Self::MAX_LENGTH
+            && rest.is_some_and(|rest| {
+                !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            });
+        if well_formed {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ProviderError::BadToken {
+                message: "Token must be a card token (tok_…) or a payment method (pm_…)".to_owned(),
+            })
+        }
+    }
+
+    /// The token as the provider wants it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is a payment method (`pm_…`) and not a card token (`tok_…`).
+    pub(super) fn is_payment_method(&self) -> bool {
+        self.0.starts_with("pm_")
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_payment_method() {
+            "Token(pm_…)"
+        } else {
+            "Token(tok_…)"
+        })
+    }
+}
+
+/// How an attempt to hold the money ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authorization {
+    /// The money is held (or was taken already): by this attempt or by an earlier one.
+    Authorized,
+    /// The card was refused. Nothing is held by this attempt, and another card may be tried.
+    Declined {
+        /// The provider's sentence, meant for the buyer.
+        reason: String,
+    },
+    /// The intent was closed by [`void`](super::PaymentProvider::void); nothing is held, and no
+    /// card can be tried on it any more.
+    Voided,
+}
+
+/// Where an intent stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IntentStatus {
+    /// Nothing is held yet.
+    Open,
+    /// The amount is held on a card.
+    Authorized,
+    /// The amount was taken.
+    Captured,
+    /// Closed; nothing is held or taken.
+    Voided,
+}
+
+impl IntentStatus {
+    /// The status as one lower-case word, for reports and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Authorized => "authorized",
+            Self::Captured => "captured",
+            Self::Voided => "voided",
+        }
+    }
+}
+
+/// An intent as the provider's books show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedIntent {
+    /// The payment it was opened for.
+    pub payment_id: Uuid,
+    /// The provider's name for it.
+    pub reference: ProviderRef,
+    /// Where it stands.
+    pub status: IntentStatus,
+    /// The amount it was opened with, in the currency's smallest unit.
+    pub amount_cents: u64,
+    /// The ISO 4217 code in lower case.
+    pub currency: String,
+}
+
+/// A part of the provider's books.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The intents on this page.
+    pub intents: Vec<ListedIntent>,
+    /// The cursor of the next page; `None` after the last.
+    pub next: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_a_card_token_or_a_payment_method() {
+        for good in ["tok_visa", "pm_card_visa", "tok_1PgafuB7WZ01zgkWXYmPNZs8"] {
+            assert_eq!(Token::parse(good).unwrap().as_str(), good);
+        }
+        let long = format!("tok_{}", "a".repeat(300));
+        for bad in [
+            "",
+            "tok_",
+            "pm_",
+            "visa",
+            "tok_vi sa",
+            "tok_vi/sa",
+            "card_1",
+            "tok_é",
+            &long,
+        ] {
+            assert!(
+                matches!(Token::parse(bad), Err(ProviderError::BadToken { .. })),
+                "{bad:?} was accepted"
+            );
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_shown_in_debug_output() {
+        let token = Token::parse("tok_1PgafuB7WZ01").unwrap();
+        assert_eq!(format!("{token:?}"), "Token(tok_…)");
+    }
+}
