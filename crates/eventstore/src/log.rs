@@ -385,16 +385,28 @@ impl Log {
         stream: StreamName,
         sequence: u64,
     ) -> Result<Recorded, StoreError> {
+        let message = self.message_at(stream, sequence).await?;
+        let missing = || StoreError::Unreadable {
+            stream,
+            sequence,
+            why: "there is no such message".to_owned(),
+        };
+        Recorded::parse(
+            stream,
+            message.ok_or_else(missing)?,
+            &self.inner.config.upcasters,
+        )
+    }
+
+    pub(crate) async fn message_at(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+    ) -> Result<Option<StreamMessage>, StoreError> {
         let handle = self.stream(stream).await?;
         match handle.direct_get(sequence).await {
-            Ok(message) => Recorded::parse(stream, message, &self.inner.config.upcasters),
-            Err(error) if matches!(error.kind(), DirectGetErrorKind::NotFound) => {
-                Err(StoreError::Unreadable {
-                    stream,
-                    sequence,
-                    why: "there is no such message".to_owned(),
-                })
-            }
+            Ok(message) => Ok(Some(message)),
+            Err(error) if matches!(error.kind(), DirectGetErrorKind::NotFound) => Ok(None),
             Err(error) => Err(unavailable(error)),
         }
     }

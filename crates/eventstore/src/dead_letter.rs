@@ -1,0 +1,179 @@
+//! Dead letters: messages that could not be handled, kept with their error until an operator
+//! retries or drops them. The record is append-only like everything else: what became of a dead
+//! letter is another message, not a deletion.
+
+use async_nats::HeaderMap;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use crate::{
+    EVENT_STREAMS, Log, StoreError, StreamName,
+    log::unavailable,
+    streams::{COMMANDS, DEADLETTERS},
+    subscription::Letter,
+};
+
+/// A message that could not be handled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetter {
+    /// Its number; give this to retry or drop it.
+    #[serde(default)]
+    pub id: u64,
+    /// The subscription that could not handle it.
+    pub subscription: String,
+    /// Stream of the message.
+    pub stream: String,
+    /// Sequence of the message in its stream.
+    pub sequence: u64,
+    /// The aggregate, or the key of the command.
+    pub key: String,
+    /// Why, at the last try.
+    pub error: String,
+    /// How often it was tried.
+    pub tries: u32,
+    /// When it was set aside.
+    pub at: DateTime<Utc>,
+}
+
+/// Asks a subscription to try a dead letter again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct RetryMarker {
+    pub dead_letter: u64,
+    pub stream: String,
+    pub sequence: u64,
+    pub key: String,
+}
+
+impl RetryMarker {
+    pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
+        serde_json::from_slice(payload).ok()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Resolution {
+    dead_letter: u64,
+    how: String,
+    at: DateTime<Utc>,
+}
+
+pub(crate) fn retry_subject(subscription: &str) -> String {
+    DEADLETTERS.subject(&format!("retry.{subscription}"))
+}
+
+impl Log {
+    /// The dead letters that wait for a decision, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        let mut open = BTreeMap::new();
+        for (id, subject, payload) in self.messages(DEADLETTERS).await? {
+            if subject.starts_with("dead.") {
+                if let Ok(letter) = serde_json::from_slice::<DeadLetter>(&payload) {
+                    open.insert(id, DeadLetter { id, ..letter });
+                }
+            } else if subject == "resolved"
+                && let Ok(resolution) = serde_json::from_slice::<Resolution>(&payload)
+            {
+                open.remove(&resolution.dead_letter);
+            }
+        }
+        Ok(open.into_values().collect())
+    }
+
+    /// Asks the subscription of a dead letter to try it again; it does so within moments, or when
+    /// it runs next.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn retry_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        let marker = RetryMarker {
+            dead_letter: letter.id,
+            stream: letter.stream.clone(),
+            sequence: letter.sequence,
+            key: letter.key.clone(),
+        };
+        self.put(retry_subject(&letter.subscription), &marker).await
+    }
+
+    /// Gives a dead letter up: it is listed no more, and its message is never handled.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn drop_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        self.resolve_dead_letter(letter.id, "dropped").await
+    }
+
+    pub(crate) async fn resolve_dead_letter(&self, id: u64, how: &str) -> Result<(), StoreError> {
+        let resolution = Resolution {
+            dead_letter: id,
+            how: how.to_owned(),
+            at: Utc::now(),
+        };
+        self.put(DEADLETTERS.subject("resolved"), &resolution).await
+    }
+
+    pub(crate) async fn store_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        self.put(
+            DEADLETTERS.subject(&format!("dead.{}", letter.subscription)),
+            letter,
+        )
+        .await
+    }
+
+    /// The message that a dead letter is about.
+    pub(crate) async fn original_of(
+        &self,
+        marker: &RetryMarker,
+    ) -> Result<Option<Letter>, StoreError> {
+        let mut streams = EVENT_STREAMS.into_iter().chain([COMMANDS]);
+        let Some(stream) = streams.find(|name| name.as_str() == marker.stream) else {
+            return Ok(None);
+        };
+        let Some(message) = self.message_at(stream, marker.sequence).await? else {
+            return Ok(None);
+        };
+        Ok(Some(Letter {
+            stream,
+            sequence: message.sequence,
+            stored_at: message.time,
+            message: async_nats::Message {
+                subject: message.subject,
+                reply: None,
+                payload: message.payload,
+                headers: Some(message.headers),
+                status: None,
+                description: None,
+                length: 0,
+            },
+        }))
+    }
+
+    async fn put(&self, subject: String, value: &impl Serialize) -> Result<(), StoreError> {
+        let payload = serde_json::to_vec(value).map_err(unavailable)?;
+        self.publish(subject, HeaderMap::new(), payload.into(), None)
+            .await
+            .map(|_| ())
+    }
+
+    /// Every message of a small stream: sequence, subject without the stream's name, payload.
+    pub(crate) async fn messages(
+        &self,
+        stream: StreamName,
+    ) -> Result<Vec<(u64, String, bytes::Bytes)>, StoreError> {
+        let end = self.last_sequence(stream).await?;
+        let mut messages = Vec::new();
+        for sequence in 1..=end {
+            if let Some(message) = self.message_at(stream, sequence).await? {
+                let key = stream
+                    .key_of(&message.subject)
+                    .unwrap_or_default()
+                    .to_owned();
+                messages.push((sequence, key, message.payload));
+            }
+        }
+        Ok(messages)
+    }
+}

@@ -1,0 +1,33 @@
+//! Public keys, announced through the log: whoever must check a signature can, without asking the
+//! service that signs.
+
+use async_nats::HeaderMap;
+
+use crate::{Log, StoreError, log::valid_id, streams::KEYS};
+
+impl Log {
+    /// Publishes a public key under its id. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for an id
+    /// that isn't one token.
+    pub async fn publish_key(&self, id: &str, key: &str) -> Result<(), StoreError> {
+        valid_id(id)?;
+        let payload = key.to_owned().into_bytes().into();
+        self.publish(KEYS.subject(id), HeaderMap::new(), payload, None)
+            .await
+            .map(|_| ())
+    }
+
+    /// Every public key that was published, with its id; the newest last.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn public_keys(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let keys = self.messages(KEYS).await?;
+        Ok(keys
+            .into_iter()
+            .filter_map(|(_, id, key)| Some((id, String::from_utf8(key.to_vec()).ok()?)))
+            .collect())
+    }
+}

@@ -1,0 +1,180 @@
+//! First answers to requests that carry an idempotency key.
+//!
+//! A commit remembers the command that made it, so nothing happens twice. That alone doesn't give
+//! a repeated request *the same answer*: a refusal leaves no commit, and what was refused then may
+//! be possible now. So the answer itself is recorded, under a claim that only one request can hold.
+
+use async_nats::HeaderMap;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use uuid::Uuid;
+
+use crate::{
+    Log, StoreError,
+    log::{Appended, Freshness, unavailable},
+    streams::REQUESTS,
+};
+
+/// How long a claim is respected without an answer. A request takes a few seconds at most; after
+/// this its process is taken to be gone, and another may carry the request out.
+const CLAIM_KEPT: Duration = Duration::from_secs(15);
+
+/// An answer, as it was first given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers that belong to the answer.
+    pub headers: Vec<(String, String)>,
+    /// Body.
+    pub body: String,
+}
+
+/// What is known of a request.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// It is new, and now ours to carry out. End it with [`Log::answer_request`] or
+    /// [`Log::release_request`].
+    Fresh(ClaimToken),
+    /// Somebody else is carrying it out right now.
+    InProgress,
+    /// It was answered.
+    Answered(StoredAnswer),
+    /// The key was used for another request.
+    Mismatch,
+}
+
+/// The right to answer a request.
+#[derive(Clone, Debug)]
+pub struct ClaimToken {
+    key: Uuid,
+    fingerprint: String,
+    sequence: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    fingerprint: String,
+    at: DateTime<Utc>,
+    state: State,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Claimed,
+    Released,
+    Answered(StoredAnswer),
+}
+
+impl Log {
+    /// Claims a request. `key` stands for its sender and idempotency key, `fingerprint` for all of
+    /// its content.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn claim_request(&self, key: Uuid, fingerprint: &str) -> Result<Claim, StoreError> {
+        let (expected, found) = match self
+            .last_message(REQUESTS, &key.to_string(), Freshness::Newest)
+            .await?
+        {
+            None => (0, None),
+            Some(message) => {
+                let entry: Entry = serde_json::from_slice(&message.payload).map_err(|error| {
+                    StoreError::Unreadable {
+                        stream: REQUESTS,
+                        sequence: message.sequence,
+                        why: error.to_string(),
+                    }
+                })?;
+                (message.sequence, Some(entry))
+            }
+        };
+        if let Some(entry) = found {
+            if entry.fingerprint != fingerprint {
+                return Ok(Claim::Mismatch);
+            }
+            match entry.state {
+                State::Answered(answer) => return Ok(Claim::Answered(answer)),
+                State::Claimed
+                    if (Utc::now() - entry.at).to_std().unwrap_or_default() < CLAIM_KEPT =>
+                {
+                    return Ok(Claim::InProgress);
+                }
+                State::Claimed | State::Released => {}
+            }
+        }
+        Ok(
+            match self
+                .record(key, fingerprint, State::Claimed, expected)
+                .await?
+            {
+                Appended::At(sequence) => Claim::Fresh(ClaimToken {
+                    key,
+                    fingerprint: fingerprint.to_owned(),
+                    sequence,
+                }),
+                Appended::Conflict => Claim::InProgress,
+            },
+        )
+    }
+
+    /// Records the answer to a request. Gives `false` if the claim was lost meanwhile; then the
+    /// answer that counts is the other's, to be had by claiming again.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn answer_request(
+        &self,
+        claim: &ClaimToken,
+        answer: StoredAnswer,
+    ) -> Result<bool, StoreError> {
+        let recorded = self
+            .record(
+                claim.key,
+                &claim.fingerprint,
+                State::Answered(answer),
+                claim.sequence,
+            )
+            .await?;
+        Ok(matches!(recorded, Appended::At(_)))
+    }
+
+    /// Gives a claim back, for a request that had no final answer.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached; the claim then lapses by itself.
+    pub async fn release_request(&self, claim: &ClaimToken) -> Result<(), StoreError> {
+        self.record(
+            claim.key,
+            &claim.fingerprint,
+            State::Released,
+            claim.sequence,
+        )
+        .await
+        .map(|_| ())
+    }
+
+    async fn record(
+        &self,
+        key: Uuid,
+        fingerprint: &str,
+        state: State,
+        expected: u64,
+    ) -> Result<Appended, StoreError> {
+        let entry = Entry {
+            fingerprint: fingerprint.to_owned(),
+            at: Utc::now(),
+            state,
+        };
+        let payload = serde_json::to_vec(&entry).map_err(unavailable)?;
+        self.publish(
+            REQUESTS.subject(&key.to_string()),
+            HeaderMap::new(),
+            payload.into(),
+            Some(expected),
+        )
+        .await
+    }
+}

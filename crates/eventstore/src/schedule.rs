@@ -1,0 +1,98 @@
+//! Commands that fall due later, kept by the server and not by a process.
+//!
+//! JetStream's message schedules (NATS ADR-51) hold a command and publish it at its time, also
+//! when everything was down at that moment. There is one schedule a subject, so scheduling the
+//! same command again replaces it.
+
+use async_nats::{HeaderMap, header};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Log, Recorded, StoreError,
+    log::{unavailable, valid_id},
+    streams::COMMANDS,
+};
+
+/// How long a command stays after it fell due, for a subscriber that is away.
+const DUE_KEPT: &str = "720h";
+
+/// A command that fell due.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DueCommand {
+    /// What it is about; commands of one key are handled one after the other.
+    pub key: String,
+    /// When it was to fall due.
+    pub at: DateTime<Utc>,
+    /// The commit that it follows from.
+    pub causation_id: uuid::Uuid,
+    /// What began the whole chain.
+    pub correlation_id: String,
+    /// The rest, as its owner wrote it.
+    pub data: serde_json::Value,
+}
+
+impl DueCommand {
+    pub(crate) fn parse(sequence: u64, payload: &[u8]) -> Result<Self, StoreError> {
+        serde_json::from_slice(payload).map_err(|error| StoreError::Unreadable {
+            stream: COMMANDS,
+            sequence,
+            why: error.to_string(),
+        })
+    }
+
+    /// Where a command that carries this one out comes from.
+    pub fn metadata(&self, reactor: &str, time: DateTime<Utc>) -> crate::Metadata {
+        crate::Metadata {
+            command_id: uuid::Uuid::new_v5(
+                &self.causation_id,
+                format!("{reactor}:{}", self.key).as_bytes(),
+            ),
+            correlation_id: self.correlation_id.clone(),
+            causation_id: Some(self.causation_id),
+            actor: reactor.to_owned(),
+            time,
+            trace_parent: None,
+        }
+    }
+}
+
+impl Log {
+    /// Lets a command of a kind fall due at a time; at once if that has passed. Repeating it
+    /// replaces the one before.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for a key
+    /// that isn't one token.
+    pub async fn schedule(
+        &self,
+        kind: &str,
+        key: &str,
+        at: DateTime<Utc>,
+        cause: &Recorded,
+        data: serde_json::Value,
+    ) -> Result<(), StoreError> {
+        valid_id(kind)?;
+        valid_id(key)?;
+        let command = DueCommand {
+            key: key.to_owned(),
+            at,
+            causation_id: cause.commit_id,
+            correlation_id: cause.metadata.correlation_id.clone(),
+            data,
+        };
+        let mut headers = HeaderMap::new();
+        let when = at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        headers.insert(header::NATS_SCHEDULE, format!("@at {when}"));
+        headers.insert(
+            header::NATS_SCHEDULE_TARGET,
+            COMMANDS.subject(&format!("due.{kind}.{key}")),
+        );
+        headers.insert(header::NATS_SCHEDULE_TTL, DUE_KEPT);
+        let payload = serde_json::to_vec(&command).map_err(unavailable)?;
+        let subject = COMMANDS.subject(&format!("schedule.{kind}.{key}"));
+        self.publish(subject, headers, payload.into(), None)
+            .await
+            .map(|_| ())
+    }
+}
