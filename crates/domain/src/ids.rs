@@ -87,8 +87,8 @@ mod tests {
                 PaymentId::of(order).to_string()
             ),
             (
-                "PLACEHOLDER_USER".to_owned(),
-                "PLACEHOLDER_PAYMENT".to_owned()
+                "e5ad41c2-415e-5bfe-9e7e-103b57a66560".to_owned(),
+                "9e076cbc-4e4a-54fa-9bf3-d013af0aabff".to_owned()
             )
         );
     }

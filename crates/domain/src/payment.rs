@@ -30,19 +30,23 @@ pub struct BegunPayment {
     pub amount: Price,
     /// The provider's name.
     pub provider: String,
+    /// The provider's reference of the one intent on which every card is tried.
+    pub reference: String,
+    /// Until when its order may be paid.
+    pub expires_at: DateTime<Utc>,
     /// Where it stands.
     pub status: PaymentStatus,
 }
 
 /// Where a payment stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PaymentStatus {
     /// Begun; no money is held as far as the log knows.
     Pending,
-    /// The provider holds the money under this reference.
-    Authorized(String),
+    /// The provider holds the money.
+    Authorized,
     /// The money is ours. Final.
-    Captured(String),
+    Captured,
     /// The money was given back, or never held, for good. Final.
     Voided,
 }
@@ -64,14 +68,15 @@ pub enum PaymentCommand {
         amount: Price,
         /// The provider's name.
         provider: String,
+        /// The provider's reference: opened before any money moves, and known ever after.
+        reference: String,
+        /// Until when the order may be paid.
+        expires_at: DateTime<Utc>,
         /// Now.
         at: DateTime<Utc>,
     },
     /// Note that the provider holds the money.
-    Authorize {
-        /// The provider's reference.
-        reference: String,
-    },
+    Authorize,
     /// Note that the provider declined.
     Decline {
         /// Its reason, fit to be shown to the buyer.
@@ -101,6 +106,10 @@ pub enum PaymentEvent {
         amount: Price,
         /// The provider's name.
         provider: String,
+        /// The provider's reference.
+        reference: String,
+        /// Until when the order may be paid.
+        expires_at: DateTime<Utc>,
         /// When.
         begun_at: DateTime<Utc>,
     },
@@ -117,8 +126,6 @@ pub enum PaymentEvent {
         order_id: OrderId,
         /// The ticket of that order.
         ticket_id: TicketId,
-        /// The provider's reference.
-        reference: String,
     },
     /// The money was taken.
     PaymentCaptured {
@@ -177,57 +184,61 @@ impl Payment {
 impl Decide for Payment {
     fn decide(&self, command: PaymentCommand) -> Result<Vec<PaymentEvent>, PaymentError> {
         use PaymentStatus::{Authorized, Captured, Pending, Voided};
-        if let PaymentCommand::Begin {
-            id,
-            order_id,
-            ticket_id,
-            buyer,
-            amount,
-            provider,
-            at,
-        } = command
-        {
-            return Ok(match self.begun {
-                Some(_) => Vec::new(),
-                None => vec![PaymentEvent::PaymentBegun {
+        let (command, payment) = match (command, &self.begun) {
+            (PaymentCommand::Begin { .. }, Some(_)) => return Ok(Vec::new()),
+            (
+                PaymentCommand::Begin {
+                    id,
+                    order_id,
+                    ticket_id,
+                    buyer,
+                    amount,
+                    provider,
+                    reference,
+                    expires_at,
+                    at,
+                },
+                None,
+            ) => {
+                return Ok(vec![PaymentEvent::PaymentBegun {
                     payment_id: id,
                     order_id,
                     ticket_id,
                     buyer,
                     amount,
                     provider,
-                    begun_at: at,
-                }],
-            });
-        }
-        let payment = self.begun.as_ref().ok_or(PaymentError::NotFound)?;
-        let order_id = payment.order_id;
-        match (command, &payment.status) {
-            (PaymentCommand::Begin { .. }, _)
-            | (PaymentCommand::Authorize { .. }, Authorized(_) | Captured(_))
-            | (PaymentCommand::Decline { .. }, Authorized(_) | Captured(_) | Voided)
-            | (PaymentCommand::Capture, Captured(_))
-            | (PaymentCommand::Void, Voided) => Ok(Vec::new()),
-            (PaymentCommand::Authorize { reference }, Pending) => {
-                Ok(vec![PaymentEvent::PaymentAuthorized {
-                    order_id,
-                    ticket_id: payment.ticket_id,
                     reference,
-                }])
+                    expires_at,
+                    begun_at: at,
+                }]);
             }
+            (_, None) => return Err(PaymentError::NotFound),
+            (command, Some(payment)) => (command, payment),
+        };
+        let order_id = payment.order_id;
+        match (command, payment.status) {
+            (PaymentCommand::Begin { .. }, _)
+            | (PaymentCommand::Authorize, Authorized | Captured)
+            | (PaymentCommand::Decline { .. }, Authorized | Captured | Voided)
+            | (PaymentCommand::Capture, Captured)
+            | (PaymentCommand::Void, Voided) => Ok(Vec::new()),
+            (PaymentCommand::Authorize, Pending) => Ok(vec![PaymentEvent::PaymentAuthorized {
+                order_id,
+                ticket_id: payment.ticket_id,
+            }]),
             (PaymentCommand::Decline { reason }, Pending) => {
                 Ok(vec![PaymentEvent::PaymentDeclined { order_id, reason }])
             }
-            (PaymentCommand::Capture, Authorized(_)) => Ok(vec![PaymentEvent::PaymentCaptured {
+            (PaymentCommand::Capture, Authorized) => Ok(vec![PaymentEvent::PaymentCaptured {
                 order_id,
                 amount: payment.amount,
             }]),
             (PaymentCommand::Capture, Pending) => Err(PaymentError::NotAuthorized),
-            (PaymentCommand::Void, Pending | Authorized(_)) => {
+            (PaymentCommand::Void, Pending | Authorized) => {
                 Ok(vec![PaymentEvent::PaymentVoided { order_id }])
             }
-            (PaymentCommand::Void, Captured(_)) => Err(PaymentError::Captured),
-            (PaymentCommand::Authorize { .. } | PaymentCommand::Capture, Voided) => {
+            (PaymentCommand::Void, Captured) => Err(PaymentError::Captured),
+            (PaymentCommand::Authorize | PaymentCommand::Capture, Voided) => {
                 Err(PaymentError::Voided)
             }
         }
@@ -249,6 +260,8 @@ impl Aggregate for Payment {
             buyer,
             amount,
             provider,
+            reference,
+            expires_at,
             ..
         } = event
         {
@@ -259,6 +272,8 @@ impl Aggregate for Payment {
                 buyer,
                 amount,
                 provider,
+                reference,
+                expires_at,
                 status: PaymentStatus::Pending,
             });
             return;
@@ -268,14 +283,8 @@ impl Aggregate for Payment {
         };
         match event {
             PaymentEvent::PaymentBegun { .. } | PaymentEvent::PaymentDeclined { .. } => {}
-            PaymentEvent::PaymentAuthorized { reference, .. } => {
-                payment.status = PaymentStatus::Authorized(reference);
-            }
-            PaymentEvent::PaymentCaptured { .. } => {
-                if let PaymentStatus::Authorized(reference) = &payment.status {
-                    payment.status = PaymentStatus::Captured(reference.clone());
-                }
-            }
+            PaymentEvent::PaymentAuthorized { .. } => payment.status = PaymentStatus::Authorized,
+            PaymentEvent::PaymentCaptured { .. } => payment.status = PaymentStatus::Captured,
             PaymentEvent::PaymentVoided { .. } => payment.status = PaymentStatus::Voided,
         }
     }
