@@ -17,6 +17,7 @@ mod money;
 pub mod payment;
 pub mod ticket;
 pub mod ticket_orders;
+mod timers;
 mod title;
 pub mod user;
 
@@ -24,4 +25,5 @@ pub use decide::Decide;
 pub use email::{Email, InvalidEmail};
 pub use ids::{OrderId, PaymentId, TicketId, UserId};
 pub use money::{InvalidPrice, MAX_PRICE_CENTS, Price};
+pub use timers::{ExpireOrder, SettlePayment};
 pub use title::{InvalidTitle, MAX_TITLE_CHARS, Title};

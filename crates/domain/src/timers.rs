@@ -1,0 +1,32 @@
+//! Commands that one service lets fall due and another, or itself later, carries out: part of the
+//! published language, like the events.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{OrderId, PaymentId, TicketId};
+
+/// Cancel an order whose time is up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExpireOrder {
+    /// Which order.
+    pub order_id: OrderId,
+    /// The ticket that it is of: the aggregate that decides.
+    pub ticket_id: TicketId,
+}
+
+impl ExpireOrder {
+    /// The kind under which it is scheduled.
+    pub const KIND: &'static str = "expire-order";
+}
+
+/// Look whether a payment that was begun came to an end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettlePayment {
+    /// Which payment.
+    pub payment_id: PaymentId,
+}
+
+impl SettlePayment {
+    /// The kind under which it is scheduled.
+    pub const KIND: &'static str = "settle-payment";
+}

@@ -1,0 +1,12 @@
+//! The rules, from the outside: given what happened, when something is asked, then what follows.
+#![allow(clippy::unwrap_used)] // a value that can't be made fails the test that asked for it
+
+mod order_words;
+mod payment;
+mod properties;
+mod published_language;
+mod sale_simulation;
+mod support;
+mod ticket;
+mod ticket_orders;
+mod user;

@@ -1,0 +1,236 @@
+//! A payment: held, then captured or voided, never both.
+
+use domain::payment::{Payment, PaymentCommand, PaymentError, PaymentEvent, PaymentStatus};
+
+use crate::support::{at, given, order, payment_of, price, state, ticket_id, user};
+
+fn begin_with(cents: u64) -> PaymentCommand {
+    PaymentCommand::Begin {
+        id: payment_of(1),
+        order_id: order(1),
+        ticket_id: ticket_id(),
+        buyer: user(1),
+        amount: price(cents),
+        provider: "sandbox".to_owned(),
+        reference: "pi_1".to_owned(),
+        expires_at: at(900),
+        at: at(0),
+    }
+}
+
+fn begin() -> PaymentCommand {
+    begin_with(2_000)
+}
+
+fn begun() -> PaymentEvent {
+    PaymentEvent::PaymentBegun {
+        payment_id: payment_of(1),
+        order_id: order(1),
+        ticket_id: ticket_id(),
+        buyer: user(1),
+        amount: price(2_000),
+        provider: "sandbox".to_owned(),
+        reference: "pi_1".to_owned(),
+        expires_at: at(900),
+        begun_at: at(0),
+    }
+}
+
+fn authorized() -> PaymentEvent {
+    PaymentEvent::PaymentAuthorized {
+        order_id: order(1),
+        ticket_id: ticket_id(),
+    }
+}
+
+fn decline() -> PaymentCommand {
+    PaymentCommand::Decline {
+        reason: "Your card was declined.".to_owned(),
+    }
+}
+
+fn declined() -> PaymentEvent {
+    PaymentEvent::PaymentDeclined {
+        order_id: order(1),
+        reason: "Your card was declined.".to_owned(),
+    }
+}
+
+fn captured() -> PaymentEvent {
+    PaymentEvent::PaymentCaptured {
+        order_id: order(1),
+        amount: price(2_000),
+    }
+}
+
+fn voided() -> PaymentEvent {
+    PaymentEvent::PaymentVoided { order_id: order(1) }
+}
+
+fn status(events: &[PaymentEvent]) -> PaymentStatus {
+    state::<Payment>(events).begun().unwrap().status
+}
+
+#[test]
+fn a_payment_begins_with_what_it_pays() {
+    given::<Payment>(vec![])
+        .when(begin())
+        .then_expect_events(vec![begun()]);
+    let payment: Payment = state(&[begun()]);
+    let payment = payment.begun().unwrap();
+    assert_eq!(payment.id, payment_of(1));
+    assert_eq!(payment.order_id, order(1));
+    assert_eq!(payment.ticket_id, ticket_id());
+    assert_eq!(payment.buyer, user(1));
+    assert_eq!(payment.amount, price(2_000));
+    assert_eq!(payment.provider, "sandbox");
+    assert_eq!(payment.reference, "pi_1");
+    assert_eq!(payment.expires_at, at(900));
+    assert_eq!(payment.status, PaymentStatus::Pending);
+}
+
+#[test]
+fn beginning_again_changes_nothing_in_any_state() {
+    for before in [
+        vec![begun()],
+        vec![begun(), declined()],
+        vec![begun(), authorized()],
+        vec![begun(), authorized(), captured()],
+        vec![begun(), voided()],
+    ] {
+        given::<Payment>(before)
+            .when(begin_with(1))
+            .then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn a_payment_that_was_never_begun_is_not_found() {
+    for command in [
+        PaymentCommand::Authorize,
+        decline(),
+        PaymentCommand::Capture,
+        PaymentCommand::Void,
+    ] {
+        given::<Payment>(vec![])
+            .when(command)
+            .then_expect_error(PaymentError::NotFound);
+    }
+}
+
+#[test]
+fn held_money_is_noted() {
+    given::<Payment>(vec![begun()])
+        .when(PaymentCommand::Authorize)
+        .then_expect_events(vec![authorized()]);
+    assert_eq!(status(&[begun(), authorized()]), PaymentStatus::Authorized);
+}
+
+#[test]
+fn a_declined_payment_stays_open_for_another_card() {
+    given::<Payment>(vec![begun()])
+        .when(decline())
+        .then_expect_events(vec![declined()]);
+    assert_eq!(status(&[begun(), declined()]), PaymentStatus::Pending);
+    given::<Payment>(vec![begun(), declined()])
+        .when(PaymentCommand::Authorize)
+        .then_expect_events(vec![authorized()]);
+}
+
+#[test]
+fn authorizing_again_changes_nothing() {
+    for before in [
+        vec![begun(), authorized()],
+        vec![begun(), authorized(), captured()],
+    ] {
+        given::<Payment>(before)
+            .when(PaymentCommand::Authorize)
+            .then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn a_late_decline_changes_nothing() {
+    for before in [
+        vec![begun(), authorized()],
+        vec![begun(), authorized(), captured()],
+        vec![begun(), voided()],
+    ] {
+        given::<Payment>(before)
+            .when(decline())
+            .then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn held_money_is_captured_to_the_amount() {
+    given::<Payment>(vec![begun(), authorized()])
+        .when(PaymentCommand::Capture)
+        .then_expect_events(vec![captured()]);
+    assert_eq!(
+        status(&[begun(), authorized(), captured()]),
+        PaymentStatus::Captured
+    );
+}
+
+#[test]
+fn money_that_is_not_held_is_not_captured() {
+    for before in [vec![begun()], vec![begun(), declined()]] {
+        given::<Payment>(before)
+            .when(PaymentCommand::Capture)
+            .then_expect_error(PaymentError::NotAuthorized);
+    }
+}
+
+#[test]
+fn capturing_again_changes_nothing() {
+    given::<Payment>(vec![begun(), authorized(), captured()])
+        .when(PaymentCommand::Capture)
+        .then_expect_events(vec![]);
+}
+
+#[test]
+fn money_is_given_back_whether_it_is_held_or_may_yet_be() {
+    for before in [
+        vec![begun()],
+        vec![begun(), declined()],
+        vec![begun(), authorized()],
+    ] {
+        given::<Payment>(before.clone())
+            .when(PaymentCommand::Void)
+            .then_expect_events(vec![voided()]);
+        let after = [before, vec![voided()]].concat();
+        assert_eq!(status(&after), PaymentStatus::Voided);
+    }
+}
+
+#[test]
+fn voiding_again_changes_nothing() {
+    given::<Payment>(vec![begun(), authorized(), voided()])
+        .when(PaymentCommand::Void)
+        .then_expect_events(vec![]);
+}
+
+#[test]
+fn captured_money_is_not_voided() {
+    given::<Payment>(vec![begun(), authorized(), captured()])
+        .when(PaymentCommand::Void)
+        .then_expect_error(PaymentError::Captured);
+}
+
+#[test]
+fn a_voided_payment_holds_and_takes_no_money_any_more() {
+    for command in [PaymentCommand::Authorize, PaymentCommand::Capture] {
+        given::<Payment>(vec![begun(), voided()])
+            .when(command)
+            .then_expect_error(PaymentError::Voided);
+    }
+}
+
+#[test]
+fn events_of_a_payment_that_was_never_begun_mean_nothing() {
+    assert_eq!(
+        state::<Payment>(&[authorized(), captured()]),
+        Payment::default()
+    );
+}

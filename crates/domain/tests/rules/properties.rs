@@ -1,0 +1,372 @@
+//! What holds after any sequence of commands whatsoever.
+
+use domain::{
+    Decide, OrderId,
+    payment::{Payment, PaymentCommand, PaymentEvent, PaymentStatus},
+    ticket::{Availability, OrderDecision, Ticket, TicketCommand, TicketEvent},
+    ticket_orders::{
+        OrderStatus, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersEvent,
+    },
+};
+use proptest::{prelude::*, sample::Index};
+use std::collections::BTreeMap;
+
+use crate::support::{at, order, payment_of, price, state, ticket_id, title, user};
+
+/// Decides, applies, and tells the events; a refusal is none.
+fn run<A: Decide>(aggregate: &mut A, command: A::Command) -> Vec<A::Event>
+where
+    A::Event: Clone,
+{
+    let events = aggregate.decide(command).unwrap_or_default();
+    for event in &events {
+        aggregate.apply(event.clone());
+    }
+    events
+}
+
+fn order_command() -> impl Strategy<Value = TicketOrdersCommand> {
+    let some_order = || (0..5_u128).prop_map(order);
+    let some_user = || (0..3_u128).prop_map(user);
+    prop_oneof![
+        3 => (some_order(), some_user(), prop::option::of(1_999..2_001_u64), 0..100_i64).prop_map(
+            |(order_id, buyer, expected, seconds)| TicketOrdersCommand::Place {
+                order_id,
+                buyer,
+                ticket: OrderedTicket {
+                    id: ticket_id(),
+                    title: title("Opening night"),
+                    price: price(2_000),
+                    version: 0,
+                },
+                expected_price: expected.map(price),
+                at: at(seconds),
+                expires_at: at(seconds + 50),
+            }
+        ),
+        1 => (0..5_u128).prop_map(|n| TicketOrdersCommand::AwaitPayment {
+            order_id: order(n),
+            payment_id: payment_of(n),
+        }),
+        1 => (0..5_u128).prop_map(|n| TicketOrdersCommand::Complete {
+            order_id: order(n),
+            payment_id: payment_of(n),
+        }),
+        2 => (some_order(), some_user())
+            .prop_map(|(order_id, by)| TicketOrdersCommand::Cancel { order_id, by }),
+        2 => (some_order(), 0..200_i64).prop_map(|(order_id, seconds)| {
+            TicketOrdersCommand::Expire { order_id, at: at(seconds) }
+        }),
+    ]
+}
+
+/// The version that an event gives its order.
+const fn version_of(event: &TicketOrdersEvent) -> Option<u64> {
+    match event {
+        TicketOrdersEvent::OrderPlaced { .. } => Some(0),
+        TicketOrdersEvent::OrderAwaitingPayment { version, .. }
+        | TicketOrdersEvent::OrderCompleted { version, .. }
+        | TicketOrdersEvent::OrderCancelled { version, .. } => Some(*version),
+        TicketOrdersEvent::PaymentRefused { .. } => None,
+    }
+}
+
+fn payment_command() -> impl Strategy<Value = PaymentCommand> {
+    prop_oneof![
+        (1..3_000_u64).prop_map(|cents| PaymentCommand::Begin {
+            id: payment_of(1),
+            order_id: order(1),
+            ticket_id: ticket_id(),
+            buyer: user(1),
+            amount: price(cents),
+            provider: "sandbox".to_owned(),
+            reference: "pi_1".to_owned(),
+            expires_at: at(900),
+            at: at(0),
+        }),
+        Just(PaymentCommand::Authorize),
+        Just(PaymentCommand::Decline {
+            reason: "No.".to_owned()
+        }),
+        Just(PaymentCommand::Capture),
+        Just(PaymentCommand::Void),
+    ]
+}
+
+fn ticket_command() -> impl Strategy<Value = TicketCommand> {
+    prop_oneof![
+        1 => (1..5_000_u64).prop_map(|cents| TicketCommand::List {
+            id: ticket_id(),
+            seller: user(0),
+            title: title("Opening night"),
+            price: price(cents),
+        }),
+        2 => (0..2_u128, 1..5_000_u64, any::<bool>()).prop_map(|(by, cents, has_live_order)| {
+            TicketCommand::Revise {
+                by: user(by),
+                title: title("Second night"),
+                price: price(cents),
+                has_live_order,
+            }
+        }),
+        3 => (0..3_u128, 0..3_u8, 1..20_u64).prop_map(|(n, kind, orders_version)| {
+            TicketCommand::Follow { decision: decision(kind, order(n)), orders_version }
+        }),
+    ]
+}
+
+const fn decision(kind: u8, order: OrderId) -> OrderDecision {
+    match kind {
+        0 => OrderDecision::Placed(order),
+        1 => OrderDecision::Cancelled(order),
+        _ => OrderDecision::Completed(order),
+    }
+}
+
+/// A history that a ticket's orders can have: the decision at each version, from 1 up.
+fn orders_history() -> impl Strategy<Value = Vec<OrderDecision>> {
+    (0..4_u128, any::<bool>()).prop_map(|(cancelled, then_sold)| {
+        let mut history = Vec::new();
+        for n in 0..cancelled {
+            history.push(OrderDecision::Placed(order(n)));
+            history.push(OrderDecision::Cancelled(order(n)));
+        }
+        history.push(OrderDecision::Placed(order(cancelled)));
+        if then_sold {
+            history.push(OrderDecision::Completed(order(cancelled)));
+        }
+        history
+    })
+}
+
+const fn availability_after(decision: OrderDecision) -> Availability {
+    match decision {
+        OrderDecision::Placed(order) => Availability::Held(order),
+        OrderDecision::Cancelled(_) => Availability::ForSale,
+        OrderDecision::Completed(order) => Availability::Sold(order),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn at_every_moment_at_most_one_order_of_a_ticket_is_live(
+        commands in prop::collection::vec(order_command(), 0..60)
+    ) {
+        let mut orders = TicketOrders::default();
+        for command in commands {
+            run(&mut orders, command);
+            let live: Vec<_> = orders.orders().iter().filter(|o| o.status.is_live()).collect();
+            prop_assert!(live.len() <= 1, "{live:?}");
+            prop_assert_eq!(orders.live(), live.first().copied());
+        }
+    }
+
+    #[test]
+    fn a_paid_order_stays_paid_and_a_cancelled_one_cancelled(
+        commands in prop::collection::vec(order_command(), 0..60)
+    ) {
+        let mut orders = TicketOrders::default();
+        let mut settled: BTreeMap<OrderId, OrderStatus> = BTreeMap::new();
+        for command in commands {
+            run(&mut orders, command);
+            for order in orders.orders() {
+                let first = *settled.entry(order.id).or_insert(order.status);
+                if first.is_payable() {
+                    settled.insert(order.id, order.status);
+                } else {
+                    prop_assert_eq!(order.status, first);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_versions_of_an_order_rise_by_one_from_0(
+        commands in prop::collection::vec(order_command(), 0..60)
+    ) {
+        let mut orders = TicketOrders::default();
+        let mut next: BTreeMap<OrderId, u64> = BTreeMap::new();
+        for command in commands {
+            for event in run(&mut orders, command) {
+                if let Some(version) = version_of(&event) {
+                    let expected = next.entry(event.order_id()).or_default();
+                    prop_assert_eq!(version, *expected, "{:?}", event);
+                    *expected += 1;
+                }
+            }
+        }
+        for order in orders.orders() {
+            prop_assert_eq!(order.version + 1, next[&order.id]);
+        }
+    }
+
+    #[test]
+    fn no_order_expires_before_its_time(
+        commands in prop::collection::vec(order_command(), 0..60)
+    ) {
+        let mut orders = TicketOrders::default();
+        for command in commands {
+            let asked = match &command {
+                TicketOrdersCommand::Expire { order_id, at } => Some((*order_id, *at)),
+                _ => None,
+            };
+            let events = run(&mut orders, command);
+            if let Some((id, at)) = asked && !events.is_empty() {
+                prop_assert!(at >= orders.order(id).unwrap().expires_at);
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_that_was_carried_out_changes_nothing_when_it_comes_again(
+        commands in prop::collection::vec(order_command(), 0..40)
+    ) {
+        let mut orders = TicketOrders::default();
+        for command in commands {
+            run(&mut orders, command.clone());
+            let before = orders.clone();
+            prop_assert_eq!(run(&mut orders, command), vec![]);
+            prop_assert_eq!(&orders, &before);
+        }
+    }
+
+    #[test]
+    fn orders_replayed_from_their_json_are_the_same(
+        commands in prop::collection::vec(order_command(), 0..60)
+    ) {
+        let mut orders = TicketOrders::default();
+        let mut log = Vec::new();
+        for command in commands {
+            log.extend(run(&mut orders, command));
+        }
+        let json = serde_json::to_string(&log).unwrap();
+        let read: Vec<TicketOrdersEvent> = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(&read, &log);
+        prop_assert_eq!(state::<TicketOrders>(&read), orders.clone());
+        let snapshot = serde_json::to_string(&orders).unwrap();
+        prop_assert_eq!(serde_json::from_str::<TicketOrders>(&snapshot).unwrap(), orders);
+    }
+
+    #[test]
+    fn money_is_captured_at_most_once_only_when_held_and_never_with_a_void(
+        commands in prop::collection::vec(payment_command(), 0..30)
+    ) {
+        let mut payment = Payment::default();
+        let mut log = Vec::new();
+        for command in commands {
+            log.extend(run(&mut payment, command));
+        }
+        let position = |of: fn(&PaymentEvent) -> bool| log.iter().position(of);
+        let count = |of: fn(&PaymentEvent) -> bool| log.iter().filter(|event| of(event)).count();
+        let is_captured = |event: &PaymentEvent| matches!(event, PaymentEvent::PaymentCaptured { .. });
+        let is_voided = |event: &PaymentEvent| matches!(event, PaymentEvent::PaymentVoided { .. });
+        let is_held = |event: &PaymentEvent| matches!(event, PaymentEvent::PaymentAuthorized { .. });
+        prop_assert!(count(is_captured) + count(is_voided) <= 1);
+        if let Some(captured) = position(is_captured) {
+            prop_assert!(position(is_held).is_some_and(|held| held < captured));
+        }
+        for event in &log {
+            if let PaymentEvent::PaymentCaptured { amount, .. } = event {
+                prop_assert_eq!(*amount, payment.begun().unwrap().amount);
+            }
+        }
+        let json = serde_json::to_string(&log).unwrap();
+        let read: Vec<PaymentEvent> = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(state::<Payment>(&read), payment);
+    }
+
+    #[test]
+    fn a_final_payment_stays_as_it_is(
+        commands in prop::collection::vec(payment_command(), 0..30)
+    ) {
+        let mut payment = Payment::default();
+        for command in commands {
+            let before = payment.clone();
+            run(&mut payment, command);
+            if let Some(begun) = before.begun()
+                && matches!(begun.status, PaymentStatus::Captured | PaymentStatus::Voided)
+            {
+                prop_assert_eq!(&payment, &before);
+            }
+        }
+    }
+
+    #[test]
+    fn the_version_of_a_ticket_is_one_less_than_its_events(
+        commands in prop::collection::vec(ticket_command(), 0..40)
+    ) {
+        let mut ticket = Ticket::default();
+        let mut log = Vec::new();
+        for command in commands {
+            log.extend(run(&mut ticket, command));
+            if let Some(listing) = ticket.listing() {
+                prop_assert_eq!(listing.version + 1, log.len() as u64);
+            }
+        }
+        let json = serde_json::to_string(&log).unwrap();
+        let read: Vec<TicketEvent> = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(state::<Ticket>(&read), ticket);
+    }
+
+    #[test]
+    fn however_often_late_and_mixed_up_the_news_comes_the_newest_stands(
+        (history, deliveries) in orders_history().prop_flat_map(|history| {
+            let all: Vec<usize> = (0..history.len()).collect();
+            // Every piece of news at least once, some again, in any order.
+            let again = prop::collection::vec(0..history.len(), 0..10);
+            again.prop_flat_map(move |again| {
+                let history = history.clone();
+                Just([all.clone(), again].concat())
+                    .prop_shuffle()
+                    .prop_map(move |deliveries| (history.clone(), deliveries))
+            })
+        })
+    ) {
+        let mut ticket = Ticket::default();
+        run(&mut ticket, TicketCommand::List {
+            id: ticket_id(),
+            seller: user(0),
+            title: title("Opening night"),
+            price: price(2_000),
+        });
+        let mut newest = None;
+        for index in deliveries {
+            run(&mut ticket, TicketCommand::Follow {
+                decision: history[index],
+                orders_version: index as u64 + 1,
+            });
+            newest = newest.max(Some(index));
+            let listing = ticket.listing().unwrap();
+            prop_assert_eq!(
+                listing.availability,
+                availability_after(history[newest.unwrap()])
+            );
+        }
+        let listing = ticket.listing().unwrap();
+        prop_assert_eq!(listing.availability, availability_after(*history.last().unwrap()));
+    }
+
+    #[test]
+    fn repeated_news_adds_no_event(
+        history in orders_history(), picks in prop::collection::vec(any::<Index>(), 1..20)
+    ) {
+        let mut ticket = Ticket::default();
+        run(&mut ticket, TicketCommand::List {
+            id: ticket_id(),
+            seller: user(0),
+            title: title("Opening night"),
+            price: price(2_000),
+        });
+        for pick in picks {
+            let index = pick.index(history.len());
+            let news = TicketCommand::Follow {
+                decision: history[index],
+                orders_version: index as u64 + 1,
+            };
+            run(&mut ticket, news.clone());
+            prop_assert_eq!(run(&mut ticket, news), vec![]);
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The events as other services, analysts and old logs read them.
+//!
+//! A changed snapshot here is a changed published language: bump the event's version and read the
+//! old shape by an upcaster, instead of accepting the difference.
+
+use cqrs_es::DomainEvent;
+use domain::{
+    UserId,
+    payment::PaymentEvent,
+    ticket::TicketEvent,
+    ticket_orders::{CancelReason, OrderedTicket, TicketOrdersEvent},
+    user::UserEvent,
+};
+use serde_json::{Value, json};
+
+use crate::support::{at, email, order, payment_of, price, ticket_id, title, user};
+
+/// Type, schema version and JSON of each event, after showing that each reads back as itself.
+fn language<E: DomainEvent>(events: &[E]) -> Vec<Value> {
+    let mut types: Vec<String> = events.iter().map(DomainEvent::event_type).collect();
+    let written = events
+        .iter()
+        .map(|event| {
+            let json = serde_json::to_value(event).unwrap();
+            assert_eq!(&serde_json::from_value::<E>(json.clone()).unwrap(), event);
+            assert_eq!(json["type"], event.event_type());
+            json!({"type": event.event_type(), "version": event.event_version(), "json": json})
+        })
+        .collect();
+    types.dedup();
+    assert_eq!(types.len(), events.len(), "each type once: {types:?}");
+    written
+}
+
+fn user_events() -> Vec<UserEvent> {
+    let event = UserEvent::UserRegistered {
+        user_id: UserId::of(&email("ada@example.com")),
+        email: email("ada@example.com"),
+        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned(),
+        registered_at: at(0),
+    };
+    // Here and below: a variant that is added must be added to the list too, or this won't compile.
+    match event {
+        UserEvent::UserRegistered { .. } => vec![event],
+    }
+}
+
+fn ticket_events() -> Vec<TicketEvent> {
+    let listed = TicketEvent::TicketListed {
+        ticket_id: ticket_id(),
+        seller: user(1),
+        title: title("Opening night"),
+        price: price(1_999),
+    };
+    match listed {
+        TicketEvent::TicketListed { .. }
+        | TicketEvent::TicketRevised { .. }
+        | TicketEvent::TicketReserved { .. }
+        | TicketEvent::TicketReleased { .. }
+        | TicketEvent::TicketSold { .. } => vec![
+            listed,
+            TicketEvent::TicketRevised {
+                title: title("Second night"),
+                price: price(2_000),
+            },
+            TicketEvent::TicketReserved {
+                order_id: order(1),
+                orders_version: 1,
+            },
+            TicketEvent::TicketReleased {
+                order_id: order(1),
+                orders_version: 2,
+            },
+            TicketEvent::TicketSold {
+                order_id: order(2),
+                orders_version: 4,
+            },
+        ],
+    }
+}
+
+fn order_events() -> Vec<TicketOrdersEvent> {
+    let placed = TicketOrdersEvent::OrderPlaced {
+        order_id: order(1),
+        buyer: user(2),
+        ticket: OrderedTicket {
+            id: ticket_id(),
+            title: title("Opening night"),
+            price: price(1_999),
+            version: 3,
+        },
+        placed_at: at(0),
+        expires_at: at(900),
+    };
+    match placed {
+        TicketOrdersEvent::OrderPlaced { .. }
+        | TicketOrdersEvent::OrderAwaitingPayment { .. }
+        | TicketOrdersEvent::OrderCompleted { .. }
+        | TicketOrdersEvent::OrderCancelled { .. }
+        | TicketOrdersEvent::PaymentRefused { .. } => vec![
+            placed,
+            TicketOrdersEvent::OrderAwaitingPayment {
+                order_id: order(1),
+                payment_id: payment_of(1),
+                version: 1,
+            },
+            TicketOrdersEvent::OrderCompleted {
+                order_id: order(1),
+                payment_id: payment_of(1),
+                version: 2,
+            },
+            TicketOrdersEvent::OrderCancelled {
+                order_id: order(2),
+                reason: CancelReason::Expired,
+                version: 1,
+            },
+            TicketOrdersEvent::PaymentRefused {
+                order_id: order(2),
+                payment_id: payment_of(2),
+            },
+        ],
+    }
+}
+
+fn payment_events() -> Vec<PaymentEvent> {
+    let begun = PaymentEvent::PaymentBegun {
+        payment_id: payment_of(1),
+        order_id: order(1),
+        ticket_id: ticket_id(),
+        buyer: user(2),
+        amount: price(1_999),
+        provider: "sandbox".to_owned(),
+        reference: "pi_1".to_owned(),
+        expires_at: at(900),
+        begun_at: at(0),
+    };
+    match begun {
+        PaymentEvent::PaymentBegun { .. }
+        | PaymentEvent::PaymentDeclined { .. }
+        | PaymentEvent::PaymentAuthorized { .. }
+        | PaymentEvent::PaymentCaptured { .. }
+        | PaymentEvent::PaymentVoided { .. } => vec![
+            begun,
+            PaymentEvent::PaymentDeclined {
+                order_id: order(1),
+                reason: "Your card was declined.".to_owned(),
+            },
+            PaymentEvent::PaymentAuthorized {
+                order_id: order(1),
+                ticket_id: ticket_id(),
+            },
+            PaymentEvent::PaymentCaptured {
+                order_id: order(1),
+                amount: price(1_999),
+            },
+            PaymentEvent::PaymentVoided { order_id: order(1) },
+        ],
+    }
+}
+
+#[test]
+fn the_events_of_a_user_are_published_as_ever() {
+    insta::assert_json_snapshot!(language(&user_events()));
+}
+
+#[test]
+fn the_events_of_a_ticket_are_published_as_ever() {
+    insta::assert_json_snapshot!(language(&ticket_events()));
+}
+
+#[test]
+fn the_events_of_a_tickets_orders_are_published_as_ever() {
+    insta::assert_json_snapshot!(language(&order_events()));
+}
+
+#[test]
+fn the_events_of_a_payment_are_published_as_ever() {
+    insta::assert_json_snapshot!(language(&payment_events()));
+}
+
+#[test]
+fn both_reasons_of_a_cancellation_have_their_word() {
+    assert_eq!(
+        serde_json::to_value([CancelReason::Buyer, CancelReason::Expired]).unwrap(),
+        json!(["buyer", "expired"])
+    );
+}
+
+#[test]
+fn what_can_not_have_been_written_is_not_read() {
+    for wrong in [
+        json!({"type": "TicketRevised", "data": {"title": "", "price": 1}}),
+        json!({"type": "TicketRevised", "data": {"title": "a", "price": 0}}),
+        json!({"type": "TicketRevised", "data": {"title": "a", "price": 19.99}}),
+        json!({"type": "TicketRevised", "data": {"title": "a"}}),
+        json!({"type": "TicketBurnt", "data": {}}),
+    ] {
+        assert!(
+            serde_json::from_value::<TicketEvent>(wrong.clone()).is_err(),
+            "{wrong}"
+        );
+    }
+}

@@ -1,0 +1,317 @@
+//! Orders, payments and the provider together, over a network that repeats, delays and mixes up.
+//!
+//! A small model of what the services do: each message is one step of a worker, which may crash
+//! between the provider's answer and the log (the message is then delivered again). Whatever the
+//! schedule, in the end money is kept if and only if the order is complete.
+
+use cqrs_es::Aggregate;
+use domain::{
+    Decide, OrderId, PaymentId,
+    payment::{Payment, PaymentCommand, PaymentError, PaymentEvent},
+    ticket_orders::{
+        OrderStatus, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersEvent,
+    },
+};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+use crate::support::{at, order, price, ticket_id, title, user};
+
+const AMOUNT: u64 = 2_000;
+const HOLD_SECONDS: i64 = 50;
+
+/// What the provider has under one payment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Intent {
+    #[default]
+    None,
+    /// Opened under a reference; no money is held.
+    Open,
+    Held(u64),
+    Captured(u64),
+    Voided,
+}
+
+/// One step that some process is yet to take.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// A buyer asks to hold the ticket.
+    Place(OrderId),
+    /// A buyer asks to pay.
+    Pay(OrderId),
+    /// A buyer gives the order back.
+    Cancel(OrderId),
+    /// The hold of the order is over.
+    Expire(OrderId),
+    /// The payment was begun: hold the money, then note it.
+    Authorize(OrderId),
+    /// The money is held: the order accepts it or refuses it.
+    Complete(OrderId),
+    /// The order is complete: take the money, then note it.
+    Capture(OrderId),
+    /// The order is gone: give the money back, then note it.
+    Void(OrderId),
+}
+
+/// The choices of one run.
+#[derive(Clone, Debug)]
+struct Tick {
+    /// Which of the waiting steps is taken.
+    pick: prop::sample::Index,
+    /// It is delivered again later.
+    again: bool,
+    /// The process dies after the provider answered and before the log was written.
+    crash: bool,
+    /// So many seconds go by first.
+    pause: i64,
+}
+
+#[derive(Default)]
+struct World {
+    seconds: i64,
+    orders: TicketOrders,
+    payments: BTreeMap<OrderId, Payment>,
+    provider: BTreeMap<OrderId, Intent>,
+    waiting: Vec<Step>,
+}
+
+impl World {
+    fn tell_orders(&mut self, command: TicketOrdersCommand) {
+        let Ok(events) = self.orders.decide(command) else {
+            return;
+        };
+        for event in events {
+            match &event {
+                TicketOrdersEvent::OrderPlaced { order_id, .. } => {
+                    self.waiting.push(Step::Expire(*order_id));
+                }
+                TicketOrdersEvent::OrderCompleted { order_id, .. } => {
+                    self.waiting.push(Step::Capture(*order_id));
+                }
+                TicketOrdersEvent::OrderCancelled { order_id, .. }
+                | TicketOrdersEvent::PaymentRefused { order_id, .. } => {
+                    self.waiting.push(Step::Void(*order_id));
+                }
+                TicketOrdersEvent::OrderAwaitingPayment { .. } => {}
+            }
+            self.orders.apply(event);
+        }
+    }
+
+    fn tell_payment(&mut self, id: OrderId, command: PaymentCommand) -> Result<(), PaymentError> {
+        let payment = self.payments.entry(id).or_default();
+        for event in payment.decide(command)? {
+            match &event {
+                PaymentEvent::PaymentBegun { .. } => self.waiting.push(Step::Authorize(id)),
+                PaymentEvent::PaymentAuthorized { .. } => self.waiting.push(Step::Complete(id)),
+                PaymentEvent::PaymentDeclined { .. }
+                | PaymentEvent::PaymentCaptured { .. }
+                | PaymentEvent::PaymentVoided { .. } => {}
+            }
+            payment.apply(event);
+        }
+        Ok(())
+    }
+
+    /// The provider's own rules: each call may be repeated, and what is final stays.
+    fn hold(&mut self, id: OrderId) {
+        let intent = self.provider.entry(id).or_default();
+        if *intent == Intent::Open {
+            *intent = Intent::Held(AMOUNT);
+        }
+    }
+
+    fn open(&mut self, id: OrderId) {
+        let intent = self.provider.entry(id).or_default();
+        if *intent == Intent::None {
+            *intent = Intent::Open;
+        }
+    }
+
+    fn capture(&mut self, id: OrderId) {
+        let intent = self.provider.entry(id).or_default();
+        if let Intent::Held(amount) = *intent {
+            *intent = Intent::Captured(amount);
+        }
+    }
+
+    fn void(&mut self, id: OrderId) {
+        let intent = self.provider.entry(id).or_default();
+        assert!(!matches!(intent, Intent::Captured(_)), "kept money voided");
+        *intent = Intent::Voided;
+    }
+
+    /// Takes one step; whether it must be delivered again.
+    fn take(&mut self, step: Step, crash: bool) -> bool {
+        match step {
+            Step::Place(order_id) => self.tell_orders(TicketOrdersCommand::Place {
+                order_id,
+                buyer: user(1),
+                ticket: OrderedTicket {
+                    id: ticket_id(),
+                    title: title("Opening night"),
+                    price: price(AMOUNT),
+                    version: 0,
+                },
+                expected_price: None,
+                at: at(self.seconds),
+                expires_at: at(self.seconds + HOLD_SECONDS),
+            }),
+            Step::Pay(order_id) => {
+                // A look at an order that may be out of date by the time the payment begins.
+                let Some(order) = self.orders.order(order_id) else {
+                    return false;
+                };
+                let expires_at = order.expires_at;
+                // Here a crash ends the request for good: the buyer may ask again or not.
+                self.open(order_id);
+                if !crash {
+                    self.tell_orders(TicketOrdersCommand::AwaitPayment {
+                        order_id,
+                        payment_id: PaymentId::of(order_id),
+                    });
+                }
+                let begin = PaymentCommand::Begin {
+                    id: PaymentId::of(order_id),
+                    order_id,
+                    ticket_id: ticket_id(),
+                    buyer: user(1),
+                    amount: price(AMOUNT),
+                    provider: "sandbox".to_owned(),
+                    reference: format!("pi_{order_id}"),
+                    expires_at,
+                    at: at(self.seconds),
+                };
+                self.tell_payment(order_id, begin).unwrap();
+            }
+            Step::Cancel(order_id) => self.tell_orders(TicketOrdersCommand::Cancel {
+                order_id,
+                by: user(1),
+            }),
+            Step::Expire(order_id) => {
+                let due = self.orders.order(order_id).unwrap().expires_at;
+                if at(self.seconds) < due {
+                    return true;
+                }
+                self.tell_orders(TicketOrdersCommand::Expire {
+                    order_id,
+                    at: at(self.seconds),
+                });
+            }
+            Step::Authorize(id) => {
+                self.hold(id);
+                if crash {
+                    return true;
+                }
+                match self.tell_payment(id, PaymentCommand::Authorize) {
+                    // Voided while the provider was asked: what it holds now must go back.
+                    Err(PaymentError::Voided) => self.void(id),
+                    other => other.unwrap(),
+                }
+            }
+            Step::Complete(order_id) => self.tell_orders(TicketOrdersCommand::Complete {
+                order_id,
+                payment_id: PaymentId::of(order_id),
+            }),
+            Step::Capture(id) => {
+                self.capture(id);
+                if crash {
+                    return true;
+                }
+                self.tell_payment(id, PaymentCommand::Capture).unwrap();
+            }
+            Step::Void(id) => {
+                if self.payments.get(&id).and_then(Payment::begun).is_none() {
+                    return false;
+                }
+                self.void(id);
+                if crash {
+                    return true;
+                }
+                self.tell_payment(id, PaymentCommand::Void).unwrap();
+            }
+        }
+        false
+    }
+
+    /// Lets everything that waits arrive, while time goes on.
+    fn settle(&mut self) {
+        for _ in 0..1_000 {
+            if self.waiting.is_empty() {
+                return;
+            }
+            let step = self.waiting.remove(0);
+            if self.take(step, false) {
+                self.seconds += HOLD_SECONDS;
+                self.waiting.push(step);
+            }
+        }
+        panic!("{:?} never end", self.waiting);
+    }
+}
+
+fn tick() -> impl Strategy<Value = Tick> {
+    (
+        any::<prop::sample::Index>(),
+        prop::bool::weighted(0.2),
+        prop::bool::weighted(0.2),
+        0..10_i64,
+    )
+        .prop_map(|(pick, again, crash, pause)| Tick {
+            pick,
+            again,
+            crash,
+            pause,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn in_the_end_money_is_kept_exactly_for_the_complete_order(
+        wishes in prop::collection::vec((0..3_u128, 0..4_u8), 1..16),
+        ticks in prop::collection::vec(tick(), 0..120),
+    ) {
+        let mut world = World::default();
+        for (n, wish) in wishes {
+            let id = order(n);
+            world.waiting.push(match wish {
+                0 => Step::Place(id),
+                1 | 2 => Step::Pay(id),
+                _ => Step::Cancel(id),
+            });
+            world.waiting.push(Step::Place(id));
+        }
+        for Tick { pick, again, crash, pause } in ticks {
+            if world.waiting.is_empty() {
+                break;
+            }
+            world.seconds += pause;
+            let step = world.waiting.swap_remove(pick.index(world.waiting.len()));
+            if world.take(step, crash) || again {
+                world.waiting.push(step);
+            }
+            // Never, not even for a moment, is money kept for an order that isn't complete.
+            for (id, intent) in &world.provider {
+                if let Intent::Captured(amount) = intent {
+                    prop_assert_eq!(*amount, AMOUNT);
+                    prop_assert_eq!(
+                        world.orders.order(*id).unwrap().status,
+                        OrderStatus::Complete
+                    );
+                }
+            }
+        }
+        world.settle();
+        for order in world.orders.orders() {
+            prop_assert!(!order.status.is_payable(), "{order:?} is not final");
+            let intent = world.provider.get(&order.id).copied().unwrap_or_default();
+            if order.status == OrderStatus::Complete {
+                prop_assert_eq!(intent, Intent::Captured(AMOUNT));
+            } else {
+                prop_assert!(matches!(intent, Intent::None | Intent::Open | Intent::Voided), "{intent:?}");
+            }
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! A ticket: listed, revised by its seller, following the decisions about its orders.
+
+use domain::{
+    OrderId,
+    ticket::{Availability, OrderDecision, Ticket, TicketCommand, TicketError, TicketEvent},
+};
+
+use crate::support::{given, order, price, state, ticket_id, title, user};
+
+const SELLER: u128 = 1;
+const STRANGER: u128 = 2;
+
+fn list() -> TicketCommand {
+    TicketCommand::List {
+        id: ticket_id(),
+        seller: user(SELLER),
+        title: title("Opening night"),
+        price: price(2_000),
+    }
+}
+
+fn listed() -> TicketEvent {
+    TicketEvent::TicketListed {
+        ticket_id: ticket_id(),
+        seller: user(SELLER),
+        title: title("Opening night"),
+        price: price(2_000),
+    }
+}
+
+fn revise(by: u128, has_live_order: bool) -> TicketCommand {
+    TicketCommand::Revise {
+        by: user(by),
+        title: title("Second night"),
+        price: price(1_999),
+        has_live_order,
+    }
+}
+
+fn revised() -> TicketEvent {
+    TicketEvent::TicketRevised {
+        title: title("Second night"),
+        price: price(1_999),
+    }
+}
+
+fn follow(decision: OrderDecision, orders_version: u64) -> TicketCommand {
+    TicketCommand::Follow {
+        decision,
+        orders_version,
+    }
+}
+
+fn reserved(order_id: OrderId, orders_version: u64) -> TicketEvent {
+    TicketEvent::TicketReserved {
+        order_id,
+        orders_version,
+    }
+}
+
+fn released(order_id: OrderId, orders_version: u64) -> TicketEvent {
+    TicketEvent::TicketReleased {
+        order_id,
+        orders_version,
+    }
+}
+
+fn sold(order_id: OrderId, orders_version: u64) -> TicketEvent {
+    TicketEvent::TicketSold {
+        order_id,
+        orders_version,
+    }
+}
+
+fn availability(events: &[TicketEvent]) -> Availability {
+    state::<Ticket>(events).listing().unwrap().availability
+}
+
+#[test]
+fn listing_offers_the_ticket() {
+    given::<Ticket>(vec![])
+        .when(list())
+        .then_expect_events(vec![listed()]);
+}
+
+#[test]
+fn a_listed_ticket_is_for_sale_at_version_0() {
+    let ticket: Ticket = state(&[listed()]);
+    let listing = ticket.listing().unwrap();
+    assert_eq!(listing.version, 0);
+    assert_eq!(listing.availability, Availability::ForSale);
+    assert_eq!(listing.seller, user(SELLER));
+    assert_eq!(listing.title, title("Opening night"));
+    assert_eq!(listing.price, price(2_000));
+}
+
+#[test]
+fn an_id_is_listed_once() {
+    given::<Ticket>(vec![listed()])
+        .when(list())
+        .then_expect_error(TicketError::AlreadyListed);
+}
+
+#[test]
+fn a_ticket_that_was_never_listed_is_not_found() {
+    given::<Ticket>(vec![])
+        .when(revise(SELLER, false))
+        .then_expect_error(TicketError::NotFound);
+    given::<Ticket>(vec![])
+        .when(follow(OrderDecision::Placed(order(1)), 1))
+        .then_expect_error(TicketError::NotFound);
+}
+
+#[test]
+fn the_seller_changes_title_and_price() {
+    given::<Ticket>(vec![listed()])
+        .when(revise(SELLER, false))
+        .then_expect_events(vec![revised()]);
+    let ticket: Ticket = state(&[listed(), revised()]);
+    let listing = ticket.listing().unwrap();
+    assert_eq!(listing.title, title("Second night"));
+    assert_eq!(listing.price, price(1_999));
+    assert_eq!(listing.version, 1);
+}
+
+#[test]
+fn nobody_but_the_seller_changes_it() {
+    given::<Ticket>(vec![listed()])
+        .when(revise(STRANGER, false))
+        .then_expect_error(TicketError::NotOwner);
+}
+
+#[test]
+fn who_asks_is_checked_before_whether_it_is_reserved() {
+    given::<Ticket>(vec![listed(), reserved(order(1), 1)])
+        .when(revise(STRANGER, true))
+        .then_expect_error(TicketError::NotOwner);
+}
+
+#[test]
+fn a_reserved_ticket_is_not_changed_even_before_it_hears_of_the_order() {
+    given::<Ticket>(vec![listed()])
+        .when(revise(SELLER, true))
+        .then_expect_error(TicketError::Reserved);
+    given::<Ticket>(vec![listed(), reserved(order(1), 1)])
+        .when(revise(SELLER, true))
+        .then_expect_error(TicketError::Reserved);
+}
+
+#[test]
+fn a_released_ticket_is_changed_again_even_before_it_hears_of_the_release() {
+    given::<Ticket>(vec![listed(), reserved(order(1), 1)])
+        .when(revise(SELLER, false))
+        .then_expect_events(vec![revised()]);
+    given::<Ticket>(vec![listed(), reserved(order(1), 1), released(order(1), 2)])
+        .when(revise(SELLER, false))
+        .then_expect_events(vec![revised()]);
+}
+
+#[test]
+fn a_placed_order_holds_the_ticket() {
+    given::<Ticket>(vec![listed()])
+        .when(follow(OrderDecision::Placed(order(1)), 1))
+        .then_expect_events(vec![reserved(order(1), 1)]);
+    assert_eq!(
+        availability(&[listed(), reserved(order(1), 1)]),
+        Availability::Held(order(1))
+    );
+}
+
+#[test]
+fn a_cancelled_order_frees_the_ticket() {
+    given::<Ticket>(vec![listed(), reserved(order(1), 1)])
+        .when(follow(OrderDecision::Cancelled(order(1)), 2))
+        .then_expect_events(vec![released(order(1), 2)]);
+    assert_eq!(
+        availability(&[listed(), reserved(order(1), 1), released(order(1), 2)]),
+        Availability::ForSale
+    );
+}
+
+#[test]
+fn a_completed_order_has_the_ticket_for_good() {
+    given::<Ticket>(vec![listed(), reserved(order(1), 1)])
+        .when(follow(OrderDecision::Completed(order(1)), 3))
+        .then_expect_events(vec![sold(order(1), 3)]);
+    assert_eq!(
+        availability(&[listed(), reserved(order(1), 1), sold(order(1), 3)]),
+        Availability::Sold(order(1))
+    );
+}
+
+#[test]
+fn a_late_cancellation_frees_nothing_that_another_order_holds() {
+    given::<Ticket>(vec![listed(), reserved(order(1), 1), reserved(order(2), 3)])
+        .when(follow(OrderDecision::Cancelled(order(1)), 2))
+        .then_expect_events(vec![]);
+}
+
+#[test]
+fn news_that_came_before_changes_nothing() {
+    for decision in [
+        OrderDecision::Placed(order(1)),
+        OrderDecision::Cancelled(order(1)),
+        OrderDecision::Completed(order(1)),
+    ] {
+        given::<Ticket>(vec![listed(), reserved(order(1), 4)])
+            .when(follow(decision, 4))
+            .then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn news_of_an_order_that_is_gone_by_now_holds_nothing() {
+    // The cancellation overtook the placing; it must be remembered although nothing was held.
+    given::<Ticket>(vec![listed()])
+        .when(follow(OrderDecision::Cancelled(order(1)), 2))
+        .then_expect_events(vec![released(order(1), 2)]);
+    given::<Ticket>(vec![listed(), released(order(1), 2)])
+        .when(follow(OrderDecision::Placed(order(1)), 1))
+        .then_expect_events(vec![]);
+}
+
+#[test]
+fn the_version_counts_every_event_after_the_listing() {
+    let events = [
+        listed(),
+        revised(),
+        reserved(order(1), 1),
+        released(order(1), 2),
+        reserved(order(2), 3),
+        sold(order(2), 5),
+    ];
+    for n in 1..=events.len() {
+        let ticket: Ticket = state(&events[..n]);
+        assert_eq!(ticket.listing().unwrap().version, n as u64 - 1);
+    }
+}
+
+#[test]
+fn events_of_a_ticket_that_was_never_listed_mean_nothing() {
+    assert_eq!(
+        state::<Ticket>(&[revised(), reserved(order(1), 1)]),
+        Ticket::default()
+    );
+}
+
+#[test]
+fn the_refusals_say_what_the_contract_says() {
+    assert_eq!(
+        TicketError::Reserved.to_string(),
+        "Cannot edit a reserved ticket"
+    );
+    assert_eq!(TicketError::NotOwner.to_string(), "Not authorized");
+    assert_eq!(TicketError::NotFound.to_string(), "Not Found");
+}

@@ -1,0 +1,346 @@
+//! All orders of one ticket: who has it, and which of pay, cancel and expire wins.
+
+use domain::{
+    Decide,
+    ticket_orders::{
+        CancelReason, OrderStatus, TicketOrders, TicketOrdersCommand, TicketOrdersError,
+    },
+};
+
+use crate::{
+    order_words::{
+        BUYER, HOLD_SECONDS, OTHER, await_payment, awaiting, cancel, cancelled, complete,
+        completed, expire, ordered_ticket, place, placed, refused,
+    },
+    support::{at, given, order, price, state, user},
+};
+
+#[test]
+fn placing_an_order_holds_the_ticket_until_it_expires() {
+    given::<TicketOrders>(vec![])
+        .when(place(1, BUYER))
+        .then_expect_events(vec![placed(1, BUYER)]);
+    let orders: TicketOrders = state(&[placed(1, BUYER)]);
+    let live = orders.live().unwrap();
+    assert_eq!(live.id, order(1));
+    assert_eq!(live.buyer, user(BUYER));
+    assert_eq!(live.status, OrderStatus::Created);
+    assert_eq!(live.ticket, ordered_ticket());
+    assert_eq!(live.placed_at, at(0));
+    assert_eq!(live.expires_at, at(HOLD_SECONDS));
+    assert_eq!(live.version, 0);
+}
+
+#[test]
+fn a_ticket_with_a_live_order_is_not_ordered_again() {
+    for before in [
+        vec![placed(1, BUYER)],
+        vec![placed(1, BUYER), awaiting(1)],
+        vec![placed(1, BUYER), completed(1, 1)],
+    ] {
+        for buyer in [BUYER, OTHER] {
+            given::<TicketOrders>(before.clone())
+                .when(place(2, buyer))
+                .then_expect_error(TicketOrdersError::AlreadyReserved);
+        }
+    }
+}
+
+#[test]
+fn an_order_id_is_used_once() {
+    given::<TicketOrders>(vec![placed(1, BUYER), cancelled(1, CancelReason::Buyer, 1)])
+        .when(place(1, BUYER))
+        .then_expect_error(TicketOrdersError::AlreadyReserved);
+}
+
+#[test]
+fn a_ticket_is_ordered_again_after_its_order_was_cancelled_or_expired() {
+    for reason in [CancelReason::Buyer, CancelReason::Expired] {
+        given::<TicketOrders>(vec![placed(1, BUYER), cancelled(1, reason, 1)])
+            .when(place(2, OTHER))
+            .then_expect_events(vec![placed(2, OTHER)]);
+    }
+}
+
+#[test]
+fn a_price_that_the_buyer_was_not_shown_is_refused() {
+    let expecting = |cents| TicketOrdersCommand::Place {
+        order_id: order(1),
+        buyer: user(BUYER),
+        ticket: ordered_ticket(),
+        expected_price: Some(price(cents)),
+        at: at(0),
+        expires_at: at(HOLD_SECONDS),
+    };
+    given::<TicketOrders>(vec![])
+        .when(expecting(1_999))
+        .then_expect_error(TicketOrdersError::PriceChanged {
+            actual: price(2_000),
+        });
+    given::<TicketOrders>(vec![])
+        .when(expecting(2_000))
+        .then_expect_events(vec![placed(1, BUYER)]);
+}
+
+#[test]
+fn that_a_ticket_is_taken_is_said_before_that_its_price_changed() {
+    given::<TicketOrders>(vec![placed(1, BUYER)])
+        .when(TicketOrdersCommand::Place {
+            order_id: order(2),
+            buyer: user(OTHER),
+            ticket: ordered_ticket(),
+            expected_price: Some(price(1)),
+            at: at(0),
+            expires_at: at(HOLD_SECONDS),
+        })
+        .then_expect_error(TicketOrdersError::AlreadyReserved);
+}
+
+#[test]
+fn a_payment_that_begins_makes_the_order_await_it() {
+    given::<TicketOrders>(vec![placed(1, BUYER)])
+        .when(await_payment(1))
+        .then_expect_events(vec![awaiting(1)]);
+    let orders: TicketOrders = state(&[placed(1, BUYER), awaiting(1)]);
+    let live = orders.live().unwrap();
+    assert_eq!(
+        (live.status, live.version),
+        (OrderStatus::AwaitingPayment, 1)
+    );
+}
+
+#[test]
+fn an_order_that_awaits_is_paid_or_is_cancelled_awaits_nothing_more() {
+    for before in [
+        vec![placed(1, BUYER), awaiting(1)],
+        vec![placed(1, BUYER), completed(1, 1)],
+        vec![placed(1, BUYER), cancelled(1, CancelReason::Buyer, 1)],
+    ] {
+        given::<TicketOrders>(before)
+            .when(await_payment(1))
+            .then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn an_authorized_payment_completes_the_order() {
+    given::<TicketOrders>(vec![placed(1, BUYER)])
+        .when(complete(1))
+        .then_expect_events(vec![completed(1, 1)]);
+    given::<TicketOrders>(vec![placed(1, BUYER), awaiting(1)])
+        .when(complete(1))
+        .then_expect_events(vec![completed(1, 2)]);
+    let orders: TicketOrders = state(&[placed(1, BUYER), awaiting(1), completed(1, 2)]);
+    assert_eq!(orders.live().unwrap().status, OrderStatus::Complete);
+}
+
+#[test]
+fn completing_a_complete_order_changes_nothing() {
+    given::<TicketOrders>(vec![placed(1, BUYER), completed(1, 1)])
+        .when(complete(1))
+        .then_expect_events(vec![]);
+}
+
+#[test]
+fn a_payment_for_a_cancelled_order_is_refused_once() {
+    for reason in [CancelReason::Buyer, CancelReason::Expired] {
+        given::<TicketOrders>(vec![placed(1, BUYER), cancelled(1, reason, 1)])
+            .when(complete(1))
+            .then_expect_events(vec![refused(1)]);
+        given::<TicketOrders>(vec![placed(1, BUYER), cancelled(1, reason, 1), refused(1)])
+            .when(complete(1))
+            .then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn a_refused_payment_changes_neither_the_order_nor_its_version() {
+    let before: TicketOrders = state(&[placed(1, BUYER), cancelled(1, CancelReason::Buyer, 1)]);
+    let after: TicketOrders = state(&[
+        placed(1, BUYER),
+        cancelled(1, CancelReason::Buyer, 1),
+        refused(1),
+    ]);
+    let (before, after) = (
+        before.order(order(1)).unwrap(),
+        after.order(order(1)).unwrap(),
+    );
+    assert_eq!(
+        (after.status, after.version),
+        (before.status, before.version)
+    );
+}
+
+#[test]
+fn the_buyer_gives_the_order_back() {
+    given::<TicketOrders>(vec![placed(1, BUYER)])
+        .when(cancel(1, BUYER))
+        .then_expect_events(vec![cancelled(1, CancelReason::Buyer, 1)]);
+    given::<TicketOrders>(vec![placed(1, BUYER), awaiting(1)])
+        .when(cancel(1, BUYER))
+        .then_expect_events(vec![cancelled(1, CancelReason::Buyer, 2)]);
+    let orders: TicketOrders = state(&[placed(1, BUYER), cancelled(1, CancelReason::Buyer, 1)]);
+    assert!(orders.live().is_none());
+    assert_eq!(
+        orders.order(order(1)).unwrap().status,
+        OrderStatus::Cancelled
+    );
+}
+
+#[test]
+fn nobody_else_gives_it_back_in_any_state() {
+    for before in [
+        vec![placed(1, BUYER)],
+        vec![placed(1, BUYER), completed(1, 1)],
+        vec![placed(1, BUYER), cancelled(1, CancelReason::Buyer, 1)],
+    ] {
+        given::<TicketOrders>(before)
+            .when(cancel(1, OTHER))
+            .then_expect_error(TicketOrdersError::NotOwner);
+    }
+}
+
+#[test]
+fn a_paid_order_is_not_cancelled() {
+    given::<TicketOrders>(vec![placed(1, BUYER), completed(1, 1)])
+        .when(cancel(1, BUYER))
+        .then_expect_error(TicketOrdersError::AlreadyPaid);
+}
+
+#[test]
+fn cancelling_a_cancelled_order_changes_nothing() {
+    given::<TicketOrders>(vec![
+        placed(1, BUYER),
+        cancelled(1, CancelReason::Expired, 1),
+    ])
+    .when(cancel(1, BUYER))
+    .then_expect_events(vec![]);
+}
+
+#[test]
+fn cancelling_or_expiring_an_old_order_leaves_the_next_buyers_hold_alone() {
+    let before = vec![
+        placed(1, BUYER),
+        cancelled(1, CancelReason::Buyer, 1),
+        placed(2, OTHER),
+    ];
+    for command in [cancel(1, BUYER), expire(1, HOLD_SECONDS)] {
+        given::<TicketOrders>(before.clone())
+            .when(command)
+            .then_expect_events(vec![]);
+    }
+    let orders: TicketOrders = state(&before);
+    assert_eq!(orders.live().unwrap().id, order(2));
+}
+
+#[test]
+fn an_unpaid_order_expires_when_its_time_is_up_and_not_before() {
+    for (before, version) in [
+        (vec![placed(1, BUYER)], 1),
+        (vec![placed(1, BUYER), awaiting(1)], 2),
+    ] {
+        given::<TicketOrders>(before.clone())
+            .when(expire(1, HOLD_SECONDS - 1))
+            .then_expect_error(TicketOrdersError::NotDue);
+        for seconds in [HOLD_SECONDS, HOLD_SECONDS + 1, HOLD_SECONDS * 1_000] {
+            given::<TicketOrders>(before.clone())
+                .when(expire(1, seconds))
+                .then_expect_events(vec![cancelled(1, CancelReason::Expired, version)]);
+        }
+    }
+}
+
+#[test]
+fn a_paid_or_cancelled_order_never_expires() {
+    for before in [
+        vec![placed(1, BUYER), completed(1, 1)],
+        vec![placed(1, BUYER), cancelled(1, CancelReason::Buyer, 1)],
+    ] {
+        for seconds in [0, HOLD_SECONDS * 2] {
+            given::<TicketOrders>(before.clone())
+                .when(expire(1, seconds))
+                .then_expect_events(vec![]);
+        }
+    }
+}
+
+#[test]
+fn an_order_that_was_never_placed_is_not_found() {
+    for command in [
+        await_payment(9),
+        complete(9),
+        cancel(9, BUYER),
+        expire(9, HOLD_SECONDS),
+    ] {
+        given::<TicketOrders>(vec![placed(1, BUYER)])
+            .when(command)
+            .then_expect_error(TicketOrdersError::NotFound);
+    }
+}
+
+#[test]
+fn every_order_is_kept_oldest_first() {
+    let orders: TicketOrders = state(&[
+        placed(1, BUYER),
+        cancelled(1, CancelReason::Buyer, 1),
+        placed(2, OTHER),
+        cancelled(2, CancelReason::Expired, 1),
+        placed(3, BUYER),
+    ]);
+    let ids: Vec<_> = orders.orders().iter().map(|order| order.id).collect();
+    assert_eq!(ids, [order(1), order(2), order(3)]);
+}
+
+#[test]
+fn events_of_an_order_that_was_never_placed_mean_nothing() {
+    assert_eq!(
+        state::<TicketOrders>(&[completed(1, 1), refused(1)]),
+        TicketOrders::default()
+    );
+}
+
+#[test]
+fn only_a_cancelled_order_leaves_the_ticket_to_others_and_only_an_open_one_is_payable() {
+    use OrderStatus::{AwaitingPayment, Cancelled, Complete, Created};
+    for (status, live, payable) in [
+        (Created, true, true),
+        (AwaitingPayment, true, true),
+        (Complete, true, false),
+        (Cancelled, false, false),
+    ] {
+        assert_eq!(
+            (status.is_live(), status.is_payable()),
+            (live, payable),
+            "{status:?}"
+        );
+    }
+}
+
+#[test]
+fn a_decision_leaves_the_state_as_it_was() {
+    let orders: TicketOrders = state(&[placed(1, BUYER)]);
+    let before = orders.clone();
+    orders.decide(cancel(1, BUYER)).unwrap();
+    assert_eq!(orders, before);
+}
+
+#[test]
+fn the_refusals_say_what_the_contract_says() {
+    for (error, message) in [
+        (
+            TicketOrdersError::AlreadyReserved,
+            "Ticket is already reserved",
+        ),
+        (
+            TicketOrdersError::PriceChanged {
+                actual: price(1_950),
+            },
+            "The price has changed to 19.50",
+        ),
+        (TicketOrdersError::NotFound, "Not Found"),
+        (TicketOrdersError::NotOwner, "Not authorized"),
+        (TicketOrdersError::AlreadyPaid, "Cannot cancel a paid order"),
+    ] {
+        assert_eq!(error.to_string(), message);
+    }
+}
