@@ -1,1 +1,51 @@
-//! testkit
+//! What the integration tests of all crates share: real servers, the real program as a child
+//! process, a client with a session, and a proxy that loses acknowledgments.
+//!
+//! Everything here panics with a message that says what went wrong, where a library would return
+//! an error: a test has nobody to hand it to. Nothing sleeps for a fixed time; whatever has to
+//! come about is waited for with [`eventually`], which is bounded.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use serde_json::json;
+//! use testkit::{Mongo, Nats, TestApp};
+//!
+//! let (nats, mongo) = (Nats::start().await, Mongo::database().await);
+//! // In a test of the package that has the binary: env!("CARGO_BIN_EXE_turnstile")
+//! let app = TestApp::builder("/path/to/turnstile")
+//!     .arg("serve")
+//!     .nats(nats.url())
+//!     .mongo(&mongo)
+//!     .start()
+//!     .await;
+//! let (seller, _) = app.sign_up().await;
+//! let ticket = seller
+//!     .post("/api/tickets", json!({"title": "Concert", "price": 20}))
+//!     .await
+//!     .expect_status(201);
+//! assert_eq!(ticket.json["version"], 0);
+//! # }
+//! ```
+#![deny(missing_docs)]
+
+mod answer;
+mod app;
+mod blocking;
+mod call;
+mod client;
+mod eventually;
+mod mongo;
+mod nats;
+mod proxy;
+
+pub use answer::{Answer, ErrorEntry};
+pub use app::{AppBuilder, TestApp};
+pub use call::Call;
+pub use client::{Client, TestUser};
+pub use eventually::{LONG, Outcome, eventually};
+pub use mongo::Mongo;
+pub use nats::Nats;
+pub use proxy::{Ack, DropAcksProxy};
+
+pub use devservers::{MongoOptions, NatsOptions};
+pub use reqwest::Method;

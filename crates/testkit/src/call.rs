@@ -1,0 +1,114 @@
+//! One request that is being put together.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Answer, Client};
+
+/// No answer of a healthy or failing server takes this long; one that hangs fails the test.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
+/// A request; `.await` sends it and panics unless it is answered.
+#[must_use = "a call is only made when it is awaited"]
+#[derive(Debug)]
+pub struct Call {
+    client: Client,
+    asked: String,
+    request: RequestBuilder,
+}
+
+impl Call {
+    pub(crate) fn new(client: &Client, method: Method, path: &str) -> Self {
+        let url = format!("{}{path}", client.base_url());
+        let asked = format!("{method} {url}");
+        let request = client.http().request(method, url).timeout(TIMEOUT);
+        Self {
+            client: client.clone(),
+            asked,
+            request,
+        }
+    }
+
+    /// Sets a header; the session cookie is set by itself.
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.with(|request| request.header(name, value))
+    }
+
+    /// Sets `Idempotency-Key`.
+    pub fn idempotency_key(self, key: &str) -> Self {
+        self.header("Idempotency-Key", key)
+    }
+
+    /// Asks not to wait for the read model (`Prefer: respond-async`).
+    pub fn respond_async(self) -> Self {
+        self.header("Prefer", "respond-async")
+    }
+
+    /// Sets a JSON body.
+    pub fn json(self, body: impl Serialize) -> Self {
+        self.with(|request| request.json(&body))
+    }
+
+    /// Sets a body that is sent as it is, as JSON by its header.
+    pub fn raw_json(self, body: impl Into<String>) -> Self {
+        let body = body.into();
+        self.with(|request| {
+            request
+                .header("content-type", "application/json")
+                .body(body)
+        })
+    }
+
+    /// Gives up sooner than after a minute.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|request| request.timeout(timeout))
+    }
+
+    /// Sends the request and returns why it wasn't answered if so, for tests in which servers are
+    /// killed: whether it took effect is then unknown.
+    pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
+        let mut request = self.request;
+        if let Some(session) = self.client.session() {
+            request = request.header("cookie", format!("session={session}"));
+        }
+        let response = request.send().await?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let text = response.text().await?;
+        let answer = Answer {
+            asked: self.asked,
+            status,
+            headers,
+            json: serde_json::from_str(&text).unwrap_or(Value::Null),
+            text,
+        };
+        if let Some(session) = answer.cookie("session") {
+            self.client.set_session(Some(session));
+        }
+        Ok(answer)
+    }
+
+    fn with(mut self, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
+        self.request = change(self.request);
+        self
+    }
+}
+
+impl IntoFuture for Call {
+    type Output = Answer;
+    type IntoFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let asked = self.asked.clone();
+            match self.try_send().await {
+                Ok(answer) => answer,
+                Err(error) => panic!("{asked}\nwasn't answered: {error:?}"),
+            }
+        })
+    }
+}

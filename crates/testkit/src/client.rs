@@ -1,0 +1,131 @@
+//! A user of the HTTP API.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reqwest::Method;
+use serde::Serialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{Answer, Call};
+
+/// A client with a session of its own. Clones share the session, so they can call at once as the
+/// same user.
+#[derive(Debug, Clone)]
+pub struct Client {
+    base_url: String,
+    http: reqwest::Client,
+    session: Arc<Mutex<Option<String>>>,
+}
+
+/// Who has signed up.
+#[derive(Debug, Clone)]
+pub struct TestUser {
+    /// The user's id, as the server tells it.
+    pub id: String,
+    /// A random address.
+    pub email: String,
+    /// The password.
+    pub password: String,
+}
+
+impl Client {
+    /// A client of the server at `base_url` (`http://host:port`) who isn't signed in.
+    pub fn new(base_url: impl Into<String>) -> Self {
+        Self {
+            base_url: base_url.into(),
+            http: reqwest::Client::new(),
+            session: Arc::default(),
+        }
+    }
+
+    /// Another client of the same server, who isn't signed in. It shares the connections.
+    #[must_use]
+    pub fn anonymous(&self) -> Self {
+        Self {
+            session: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// Another client of the same server, signed up as a new random user.
+    pub async fn new_user(&self) -> (Self, TestUser) {
+        let client = self.anonymous();
+        let user = client.sign_up().await;
+        (client, user)
+    }
+
+    /// Signs up as a new random user and keeps the session.
+    pub async fn sign_up(&self) -> TestUser {
+        let email = random_email();
+        let password = "correct horse".to_owned();
+        let answer = self.sign_up_as(&email, &password).await;
+        TestUser {
+            id: answer.expect_status(201).id(),
+            email,
+            password,
+        }
+    }
+
+    /// Asks to sign up; keeps the session if there is one in the answer.
+    pub async fn sign_up_as(&self, email: &str, password: &str) -> Answer {
+        let body = json!({"email": email, "password": password});
+        self.post("/api/users/signup", body).await
+    }
+
+    /// Asks to sign in; keeps the session if there is one in the answer.
+    pub async fn sign_in_as(&self, email: &str, password: &str) -> Answer {
+        let body = json!({"email": email, "password": password});
+        self.post("/api/users/signin", body).await
+    }
+
+    /// A GET request.
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    /// A POST request with a JSON body.
+    pub fn post(&self, path: &str, body: impl Serialize) -> Call {
+        self.call(Method::POST, path).json(body)
+    }
+
+    /// A PUT request with a JSON body.
+    pub fn put(&self, path: &str, body: impl Serialize) -> Call {
+        self.call(Method::PUT, path).json(body)
+    }
+
+    /// A DELETE request.
+    pub fn delete(&self, path: &str) -> Call {
+        self.call(Method::DELETE, path)
+    }
+
+    /// Any request; `path` begins with a slash.
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        Call::new(self, method, path)
+    }
+
+    /// The session cookie's value, if there is one.
+    pub fn session(&self) -> Option<String> {
+        let session = self.session.lock();
+        session.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the session cookie; an empty value clears it, as it does in a browser.
+    pub fn set_session(&self, value: Option<&str>) {
+        let value = value.filter(|value| !value.is_empty()).map(str::to_owned);
+        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = value;
+    }
+
+    /// `http://host:port`.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+}
+
+fn random_email() -> String {
+    format!("user-{}@example.com", Uuid::new_v4().simple())
+}

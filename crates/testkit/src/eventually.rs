@@ -1,0 +1,76 @@
+//! Waiting for a condition instead of sleeping.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+/// Long enough for anything that a healthy system does on a busy machine. A test that passes
+/// never waits for it to end.
+pub const LONG: Duration = Duration::from_secs(30);
+
+/// What a condition may answer: `bool`, `Option<T>`, or `Result<T, E>`, whose error is then part
+/// of the failure's message.
+pub trait Outcome {
+    /// What is handed back once it holds.
+    type Value;
+
+    /// The value if it holds, else why not, as far as that is known.
+    fn outcome(self) -> Result<Self::Value, String>;
+}
+
+impl Outcome for bool {
+    type Value = ();
+
+    fn outcome(self) -> Result<(), String> {
+        if self { Ok(()) } else { Err(String::new()) }
+    }
+}
+
+impl<T> Outcome for Option<T> {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, String> {
+        self.ok_or_else(String::new)
+    }
+}
+
+impl<T, E: std::fmt::Debug> Outcome for Result<T, E> {
+    type Value = T;
+
+    fn outcome(self) -> Result<T, String> {
+        self.map_err(|error| format!("; last seen: {error:?}"))
+    }
+}
+
+/// Asks `condition` again and again until it holds, and hands back what it found.
+///
+/// # Panics
+/// With `what` when it doesn't hold within `timeout`, also when the condition itself hangs.
+#[track_caller]
+pub fn eventually<O: Outcome, F: Future<Output = O>>(
+    what: &str,
+    timeout: Duration,
+    mut condition: impl FnMut() -> F,
+) -> impl Future<Output = O::Value> {
+    // Of the test, not of this function, which the failure's message would name otherwise.
+    let caller = std::panic::Location::caller();
+    async move {
+        let end = Instant::now() + timeout;
+        let mut pause = Duration::from_millis(2);
+        let mut last = String::from("; nothing was seen yet");
+        loop {
+            if let Ok(found) = tokio::time::timeout_at(end, condition()).await {
+                match found.outcome() {
+                    Ok(value) => return value,
+                    Err(reason) => last = reason,
+                }
+            }
+            assert!(
+                Instant::now() < end,
+                "{caller}: not within {timeout:?}: {what}{last}"
+            );
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(50));
+        }
+    }
+}

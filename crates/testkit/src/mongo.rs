@@ -1,0 +1,110 @@
+//! A MongoDB database for one test.
+
+use std::env;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use devservers::{MongoOptions, MongoServer};
+use uuid::Uuid;
+
+use crate::blocking;
+
+/// A database of its own on a MongoDB server that several tests may share.
+#[derive(Debug, Clone)]
+pub struct Mongo {
+    uri: String,
+    database: String,
+    /// Nothing when the server belongs to whoever set `TEST_MONGODB_URI`.
+    server: Option<Arc<MongoServer>>,
+}
+
+/// The server of this process, as long as one of its tests uses it: a value that lives until the
+/// end of the process would leave its temporary folder behind.
+static SHARED: Mutex<Weak<MongoServer>> = Mutex::new(Weak::new());
+
+impl Mongo {
+    /// A new, empty database on the server at `TEST_MONGODB_URI`; if that isn't set, on one that
+    /// the tests of this process share.
+    pub async fn database() -> Self {
+        if let Ok(uri) = env::var("TEST_MONGODB_URI") {
+            return Self::new(uri, None);
+        }
+        let server = blocking::run("start MongoDB", shared).await;
+        Self::new(server.url().to_owned(), Some(server))
+    }
+
+    /// A new database on a server of its own, for tests that kill or freeze it.
+    pub async fn own() -> Self {
+        let start = || MongoServer::start(&MongoOptions::default());
+        let server = Arc::new(blocking::run("start MongoDB", start).await);
+        Self::new(server.url().to_owned(), Some(server))
+    }
+
+    /// Another empty database on the same server.
+    #[must_use]
+    pub fn another_database(&self) -> Self {
+        Self::new(self.uri.clone(), self.server.clone())
+    }
+
+    /// `mongodb://127.0.0.1:PORT`, the same after a restart.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// The database's name.
+    pub fn name(&self) -> &str {
+        &self.database
+    }
+
+    /// Kills the server as a power cut would; returns when it is gone. Only after [`Mongo::own`].
+    pub async fn kill9(&self) {
+        let server = self.own_server();
+        blocking::run("kill MongoDB", move || server.kill9()).await;
+    }
+
+    /// Starts the server again on the same port and data (after an orderly end, if it runs);
+    /// returns when it takes connections. Only after [`Mongo::own`].
+    pub async fn restart(&self) {
+        let server = self.own_server();
+        blocking::run("restart MongoDB", move || server.restart()).await;
+    }
+
+    /// Freezes the server: connections stay open, and nothing is answered. Only after
+    /// [`Mongo::own`].
+    pub fn pause(&self) {
+        let server = self.own_server();
+        server.pause().unwrap_or_else(|e| panic!("{e:#}"));
+    }
+
+    /// Lets the server go on after [`Mongo::pause`].
+    pub fn resume(&self) {
+        let server = self.own_server();
+        server.resume().unwrap_or_else(|e| panic!("{e:#}"));
+    }
+
+    fn new(uri: String, server: Option<Arc<MongoServer>>) -> Self {
+        Self {
+            uri,
+            database: format!("test_{}", Uuid::new_v4().simple()),
+            server,
+        }
+    }
+
+    fn own_server(&self) -> Arc<MongoServer> {
+        let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        match &self.server {
+            Some(server) if !std::ptr::eq(shared.as_ptr(), Arc::as_ptr(server)) => server.clone(),
+            _ => panic!("other tests use this MongoDB server: use Mongo::own()"),
+        }
+    }
+}
+
+fn shared() -> Result<Arc<MongoServer>, String> {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(running) = shared.upgrade() {
+        return Ok(running);
+    }
+    let server = MongoServer::start(&MongoOptions::default()).map_err(|e| format!("{e:#}"))?;
+    let server = Arc::new(server);
+    *shared = Arc::downgrade(&server);
+    Ok(server)
+}

@@ -1,0 +1,202 @@
+//! A proxy before NATS that loses acknowledgments and cuts connections.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+mod frames;
+
+pub use frames::Ack;
+use frames::read_frame;
+
+/// Stands between clients and a NATS server, and passes everything on but the JetStream publish
+/// acknowledgments that it is told to lose: the message is stored, and its sender never hears of
+/// it, which is what a connection that breaks at the worst moment does.
+///
+/// It ends with the value.
+#[derive(Debug)]
+pub struct DropAcksProxy {
+    url: String,
+    shared: Arc<Shared>,
+    listening: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: String,
+    lossy: Mutex<Lossy>,
+    is_cut: watch::Sender<bool>,
+}
+
+struct Lossy {
+    policy: Policy,
+    random: StdRng,
+    dropped: u64,
+}
+
+enum Policy {
+    PassAll,
+    DropNext(u64),
+    DropWithProbability(f64),
+    DropIf(Box<dyn FnMut(&Ack) -> bool + Send>),
+}
+
+impl DropAcksProxy {
+    /// Listens on a free port and passes everything on to the server at `upstream`
+    /// (`nats://host:port`). The seed makes [`DropAcksProxy::drop_with_probability`] repeatable,
+    /// as far as the order of acknowledgments is.
+    pub async fn start(upstream: &str, seed: u64) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap_or_else(|error| panic!("the proxy can't listen: {error}"));
+        let address = listener
+            .local_addr()
+            .unwrap_or_else(|error| panic!("the proxy has no address: {error}"));
+        let shared = Arc::new(Shared {
+            upstream: upstream.trim_start_matches("nats://").to_owned(),
+            lossy: Mutex::new(Lossy {
+                policy: Policy::PassAll,
+                random: StdRng::seed_from_u64(seed),
+                dropped: 0,
+            }),
+            is_cut: watch::Sender::new(false),
+        });
+        Self {
+            url: format!("nats://{address}"),
+            listening: tokio::spawn(listen(listener, shared.clone())),
+            shared,
+        }
+    }
+
+    /// What to give to clients instead of the server's address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Loses the next `count` acknowledgments, and passes on those after them.
+    pub fn drop_next(&self, count: u64) {
+        self.set_policy(Policy::DropNext(count));
+    }
+
+    /// Loses each acknowledgment with a probability from 0 to 1.
+    pub fn drop_with_probability(&self, probability: f64) {
+        self.set_policy(Policy::DropWithProbability(probability));
+    }
+
+    /// Loses the acknowledgments for which the predicate is true.
+    pub fn drop_if(&self, predicate: impl FnMut(&Ack) -> bool + Send + 'static) {
+        self.set_policy(Policy::DropIf(Box::new(predicate)));
+    }
+
+    /// Passes everything on again.
+    pub fn pass_all(&self) {
+        self.set_policy(Policy::PassAll);
+    }
+
+    /// How many acknowledgments were lost so far.
+    pub fn dropped(&self) -> u64 {
+        self.shared.lossy().dropped
+    }
+
+    /// Closes all connections and every new one, until [`DropAcksProxy::restore`].
+    pub fn cut(&self) {
+        self.shared.is_cut.send_replace(true);
+    }
+
+    /// Takes connections again.
+    pub fn restore(&self) {
+        self.shared.is_cut.send_replace(false);
+    }
+
+    fn set_policy(&self, policy: Policy) {
+        self.shared.lossy().policy = policy;
+    }
+}
+
+impl Drop for DropAcksProxy {
+    fn drop(&mut self) {
+        self.cut();
+        self.listening.abort();
+    }
+}
+
+impl Shared {
+    fn lossy(&self) -> std::sync::MutexGuard<'_, Lossy> {
+        self.lossy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lossy {
+    fn loses(&mut self, ack: &Ack) -> bool {
+        let loses = match &mut self.policy {
+            Policy::PassAll | Policy::DropNext(0) => false,
+            Policy::DropNext(count) => {
+                *count -= 1;
+                true
+            }
+            Policy::DropWithProbability(probability) => self.random.random_bool(*probability),
+            Policy::DropIf(predicate) => predicate(ack),
+        };
+        self.dropped += u64::from(loses);
+        loses
+    }
+}
+
+impl std::fmt::Debug for Lossy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lossy")
+            .field("dropped", &self.dropped)
+            .finish_non_exhaustive()
+    }
+}
+
+async fn listen(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((client, _)) = listener.accept().await {
+        // Subscribed before the look at its value, so that no cut falls between the two.
+        let mut is_cut = shared.is_cut.subscribe();
+        let shared = shared.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = is_cut.wait_for(|is_cut| *is_cut) => {}
+                () = connect(client, &shared) => {}
+            }
+            // Both connections are closed here, when their halves are dropped.
+        });
+    }
+}
+
+/// Passes bytes on in both directions until one side closes.
+async fn connect(client: TcpStream, shared: &Shared) {
+    let Ok(server) = TcpStream::connect(&shared.upstream).await else {
+        return;
+    };
+    // Small frames pass at once: without this each would wait for the one before it.
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (mut from_client, to_client) = client.into_split();
+    let (from_server, mut to_server) = server.into_split();
+    tokio::select! {
+        _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
+        _ = pass_frames(from_server, to_client, shared) => {}
+    }
+}
+
+async fn pass_frames(
+    from_server: OwnedReadHalf,
+    mut to_client: OwnedWriteHalf,
+    shared: &Shared,
+) -> std::io::Result<()> {
+    let mut from_server = BufReader::new(from_server);
+    while let Some(frame) = read_frame(&mut from_server).await? {
+        let is_lost = frame.ack().is_some_and(|ack| shared.lossy().loses(&ack));
+        if !is_lost {
+            to_client.write_all(frame.bytes()).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! The part of the NATS client protocol that a server speaks.
+
+use std::io::{Error, ErrorKind, Result};
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
+
+/// What JetStream answers to a publish.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ack {
+    /// The stream that the message was meant for.
+    pub stream: String,
+    /// The sequence of the stored message; 0 when it was refused.
+    pub sequence: u64,
+    /// Whether the message id was seen before, so that nothing was stored.
+    pub duplicate: bool,
+    /// The error code if the message was refused, such as 10071 for a wrong last sequence.
+    pub refused: Option<u64>,
+}
+
+/// One protocol line of the server, with its payload if it has one.
+pub(super) struct Frame {
+    bytes: Vec<u8>,
+    /// Where the payload begins, when this is a message to an inbox that asks for no answer and
+    /// has no headers, as all publish acknowledgments are.
+    inbox_payload: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct AckJson {
+    /// All other answers of JetStream tell their type.
+    #[serde(rename = "type")]
+    kind: Option<Value>,
+    stream: String,
+    seq: u64,
+    #[serde(default)]
+    duplicate: bool,
+    error: Option<AckError>,
+}
+
+#[derive(Deserialize)]
+struct AckError {
+    err_code: u64,
+}
+
+impl Frame {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn ack(&self) -> Option<Ack> {
+        let payload = &self.bytes[self.inbox_payload?..];
+        let json: AckJson = serde_json::from_slice(payload.strip_suffix(b"\r\n")?).ok()?;
+        if json.kind.is_some() {
+            return None;
+        }
+        Some(Ack {
+            stream: json.stream,
+            sequence: json.seq,
+            duplicate: json.duplicate,
+            refused: json.error.map(|error| error.err_code),
+        })
+    }
+}
+
+/// The next frame, or nothing at the end of the connection. Reads to the end of each message,
+/// never into the next, so it can't split one.
+pub(super) async fn read_frame(from: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Frame>> {
+    let mut bytes = Vec::new();
+    if from.read_until(b'\n', &mut bytes).await? == 0 {
+        return Ok(None);
+    }
+    let line = String::from_utf8_lossy(&bytes).into_owned();
+    let mut words = line.split_whitespace();
+    let verb = words.next().unwrap_or_default().to_ascii_uppercase();
+    if verb != "MSG" && verb != "HMSG" {
+        let inbox_payload = None;
+        return Ok(Some(Frame {
+            bytes,
+            inbox_payload,
+        }));
+    }
+    // MSG <subject> <sid> [reply] <size>; HMSG has the size of its headers before the total.
+    let words: Vec<&str> = words.collect();
+    let size = words.last().and_then(|size| size.parse::<usize>().ok());
+    let size = size.ok_or_else(|| Error::new(ErrorKind::InvalidData, line.clone()))?;
+    let payload = bytes.len();
+    bytes.resize(payload + size + 2, 0);
+    from.read_exact(&mut bytes[payload..]).await?;
+    let is_inbox = verb == "MSG" && words.len() == 3 && words[0].starts_with("_INBOX.");
+    Ok(Some(Frame {
+        bytes,
+        inbox_payload: is_inbox.then_some(payload),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn frames(mut bytes: &[u8]) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        while let Some(frame) = read_frame(&mut bytes).await.unwrap() {
+            frames.push(frame);
+        }
+        frames
+    }
+
+    fn message(subject: &str, payload: &str) -> String {
+        format!("MSG {subject} 1 {}\r\n{payload}\r\n", payload.len())
+    }
+
+    #[tokio::test]
+    async fn frames_are_split_where_the_server_ended_them_and_lose_no_byte() {
+        let stream = [
+            "INFO {\"server_id\":\"X\"}\r\n",
+            &message("a.b", "MSG looks like a line\r\nbut is payload"),
+            "HMSG a 1 reply.to 12 17\r\nNATS/1.0\r\n\r\nhello\r\n",
+            "PING\r\n",
+            "MSG a 1 0\r\n\r\n",
+        ];
+        let whole = stream.concat();
+        let frames = frames(whole.as_bytes()).await;
+        let found: Vec<_> = frames.iter().map(Frame::bytes).collect();
+        let expected: Vec<_> = stream.iter().map(|text| text.as_bytes()).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[tokio::test]
+    async fn publish_acknowledgments_are_told_from_all_other_messages() {
+        let ack = |text: String| async move { frames(text.as_bytes()).await[0].ack() };
+        let stored = ack(message("_INBOX.a.b", r#"{"stream":"S","seq":7}"#)).await;
+        let refused =
+            r#"{"error":{"code":400,"err_code":10071,"description":"x"},"stream":"S","seq":0}"#;
+        let refused = ack(message("_INBOX.a.b", refused)).await.unwrap();
+        assert_eq!(stored.unwrap().sequence, 7);
+        assert_eq!(refused.refused, Some(10071));
+
+        let others = [
+            message("orders.1", r#"{"stream":"S","seq":7}"#),
+            message("_INBOX.a", r#"{"type":"io.nats.x","stream":"S","seq":7}"#),
+            message("_INBOX.a", r#"{"stream":"S"}"#),
+            message("_INBOX.a", "text"),
+            "MSG _INBOX.a 1 $JS.ACK.x 22\r\n{\"stream\":\"S\",\"seq\":7}\r\n".to_owned(),
+            "PING\r\n".to_owned(),
+        ];
+        for other in others {
+            assert_eq!(ack(other.clone()).await, None, "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_without_a_size_is_an_error() {
+        let read = read_frame(&mut &b"MSG a 1 many\r\n"[..]).await;
+        assert_eq!(read.err().map(|e| e.kind()), Some(ErrorKind::InvalidData));
+    }
+}
