@@ -102,11 +102,9 @@ mod tests {
             ..ProviderConfig::sandbox("data")
         };
         let shown = format!("{config:?}");
-        assert!(
-            !shown.contains("secret_") && !shown.contains("verysecret"),
-            "{shown}"
-        );
-        assert!(!shown.contains("alsosecret"), "{shown}");
+        for secret in ["verysecret", "alsosecret"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
     }
 
     #[test]

@@ -110,12 +110,11 @@ fn write(mut queue: mpsc::Receiver<Job>, mut journal: Journal, mut ledger: Ledge
             }
         }
         for reply in replies {
-            reply(
-                stored
-                    .as_ref()
-                    .map(|_| ())
-                    .map_err(|_| unreachable("its journal can't be written")),
-            );
+            reply(if stored.is_ok() {
+                Ok(())
+            } else {
+                Err(unreachable("its journal can't be written"))
+            });
         }
     }
 }

@@ -24,7 +24,7 @@ use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use self::client::{Answer, COME_BACK, Client, Form};
-use self::wire::{APPLICATION, List, Meaning, PaymentIntent, Status};
+use self::wire::{APPLICATION, ApiError, List, Meaning, PaymentIntent, Status};
 use super::{
     AUTHENTICATION_REQUIRED, Authorization, Intent, IntentStatus, Page, PaymentProvider,
     ProviderConfig, ProviderError, ProviderRef, Secret, SetupError, Token, WebhookError,
@@ -62,26 +62,29 @@ impl Stripe {
     ) -> Result<PaymentIntent, ProviderError> {
         let path = ["payment_intents", reference.as_str()];
         let answer = self.client.get(&path, &[], is(reference), deadline).await?;
-        answer.result.map_err(wire::ApiError::into_provider_error)
+        answer.result.map_err(ApiError::into_provider_error)
     }
 
-    /// What the intent's present state says about an attempt whose own answer doesn't; `otherwise`
-    /// when the intent holds nothing and is still open.
+    /// What the intent's present state says about an attempt, where its own answer is missing, out
+    /// of date or an error. `said` is that answer; it counts while the intent is open.
     async fn authorization_by_state(
         &self,
         reference: &ProviderRef,
-        otherwise: ProviderError,
+        said: Result<Authorization, ProviderError>,
     ) -> Result<Authorization, ProviderError> {
-        match self
-            .look(reference, self.client.last_look())
-            .await
-            .map(|intent| intent.status.into())
-        {
-            Ok(IntentStatus::Authorized | IntentStatus::Captured) => Ok(Authorization::Authorized),
-            Ok(IntentStatus::Voided) => Ok(Authorization::Voided),
-            Ok(IntentStatus::Open) => Err(otherwise),
-            Err(unreachable @ ProviderError::Unreachable { .. }) => Err(unreachable),
-            Err(_) => Err(otherwise),
+        match self.look(reference, self.client.last_look()).await {
+            Ok(intent) => match (intent.status.into(), said) {
+                (IntentStatus::Authorized | IntentStatus::Captured, _) => {
+                    Ok(Authorization::Authorized)
+                }
+                (IntentStatus::Voided, _) => Ok(Authorization::Voided),
+                (IntentStatus::Open, Ok(Authorization::Authorized | Authorization::Voided)) => {
+                    Err(undecided())
+                }
+                (IntentStatus::Open, said) => said,
+            },
+            // The first error is the one that says what is wrong, or when to come back.
+            Err(error) => Err(said.err().unwrap_or(error)),
         }
     }
 
@@ -166,46 +169,14 @@ impl PaymentProvider for Stripe {
             .client
             .post(&path, &form, &key, is(reference), deadline)
             .await;
-        let otherwise = match posted {
-            Ok(Answer {
-                result: Ok(intent),
-                replayed: false,
-            }) => match intent.status {
-                Status::RequiresCapture | Status::Succeeded => {
-                    return Ok(Authorization::Authorized);
-                }
-                Status::Canceled => return Ok(Authorization::Voided),
-                Status::RequiresAction => return Ok(declined(AUTHENTICATION_REQUIRED)),
-                Status::RequiresPaymentMethod | Status::RequiresConfirmation => {
-                    return Ok(declined(DECLINED));
-                }
-                Status::Processing | Status::Unknown => undecided(),
-            },
-            Ok(Answer {
-                result: Ok(intent),
-                replayed: true,
-            }) => {
-                if intent.status == Status::RequiresAction {
-                    return Ok(declined(AUTHENTICATION_REQUIRED));
-                }
-                undecided()
-            }
-            Ok(Answer {
-                result: Err(error), ..
-            }) => match error.meaning() {
-                Meaning::Declined(reason) => {
-                    return Ok(declined(reason.as_deref().unwrap_or(DECLINED)));
-                }
-                Meaning::AuthenticationRequired => return Ok(declined(AUTHENTICATION_REQUIRED)),
-                Meaning::UnexpectedState => undecided(),
-                // A token that was used up by an attempt whose answer was lost, for example.
-                Meaning::BadToken | Meaning::BadAmount | Meaning::Other => {
-                    error.into_provider_error()
-                }
-            },
-            Err(unreachable) => unreachable,
+        let (current, said) = match posted {
+            Ok(Answer { replayed, result }) => (!replayed, authorization(result)),
+            Err(unreachable) => (false, Err(unreachable)),
         };
-        self.authorization_by_state(reference, otherwise).await
+        if current && said.is_ok() {
+            return said;
+        }
+        self.authorization_by_state(reference, said).await
     }
 
     async fn capture(&self, reference: &ProviderRef) -> Result<(), ProviderError> {
@@ -238,11 +209,15 @@ impl PaymentProvider for Stripe {
             .client
             .get(&["payment_intents"], &query, |_| true, deadline)
             .await?;
-        let list = answer.result.map_err(wire::ApiError::into_provider_error)?;
-        let last = list.data.last().filter(|_| list.has_more);
+        let listed = answer.result.map_err(ApiError::into_provider_error)?;
+        let last = listed.data.last().filter(|_| listed.has_more);
         Ok(Page {
             next: last.map(|intent| intent.id.clone()),
-            intents: list.data.iter().filter_map(PaymentIntent::listed).collect(),
+            intents: listed
+                .data
+                .iter()
+                .filter_map(PaymentIntent::listed)
+                .collect(),
         })
     }
 
@@ -257,6 +232,28 @@ impl PaymentProvider for Stripe {
             .ok_or(WebhookError::NotConfigured)?;
         let now = chrono::Utc::now().timestamp();
         signature::read(secret.expose_secret().as_bytes(), signature, body, now)
+    }
+}
+
+/// What Stripe's answer to a confirmation says about the attempt.
+fn authorization(result: Result<PaymentIntent, ApiError>) -> Result<Authorization, ProviderError> {
+    match result {
+        Ok(intent) => match intent.status {
+            Status::RequiresCapture | Status::Succeeded => Ok(Authorization::Authorized),
+            Status::Canceled => Ok(Authorization::Voided),
+            Status::RequiresAction => Ok(declined(AUTHENTICATION_REQUIRED)),
+            Status::RequiresPaymentMethod | Status::RequiresConfirmation => Ok(declined(DECLINED)),
+            Status::Processing | Status::Unknown => Err(undecided()),
+        },
+        Err(error) => match error.meaning() {
+            Meaning::Declined(reason) => Ok(declined(reason.as_deref().unwrap_or(DECLINED))),
+            Meaning::AuthenticationRequired => Ok(declined(AUTHENTICATION_REQUIRED)),
+            Meaning::UnexpectedState => Err(undecided()),
+            // Of a token that was used up by an attempt whose answer was lost, for example.
+            Meaning::BadToken | Meaning::BadAmount | Meaning::Other => {
+                Err(error.into_provider_error())
+            }
+        },
     }
 }
 
@@ -322,7 +319,7 @@ fn check_base(base: &str, key: &str) -> Result<Url, SetupError> {
     let url = Url::parse(base).map_err(|_| wrong("which is no address"))?;
     let live = !key.starts_with("sk_test_") && !key.starts_with("rk_test_");
     match (url.scheme(), url.host_str()) {
-        (_, None) | (_, Some("")) => Err(wrong("which has no host")),
+        (_, None | Some("")) => Err(wrong("which has no host")),
         ("https", Some(_)) => Ok(url),
         ("http", Some(host)) if is_loopback(host) || !live => Ok(url),
         ("http", _) => Err(wrong("but a live key may be sent only over https")),

@@ -24,6 +24,8 @@ const SHORTEST_TRY: Duration = Duration::from_millis(50);
 /// When to come back, where Stripe doesn't say.
 pub(super) const COME_BACK: Duration = Duration::from_secs(2);
 
+const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
 pub(super) type Form = Vec<(&'static str, String)>;
 
 /// Sends requests to one Stripe account.
@@ -105,7 +107,7 @@ impl Client {
     /// When a method that begins now has to be done with its main request, so that
     /// [`last_look`](Self::last_look) still fits into [`Timeouts::total`].
     pub(super) fn deadline(&self) -> Instant {
-        Instant::now() + self.timeouts.total - self.timeouts.total / 5
+        Instant::now() + self.timeouts.total / 5 * 4
     }
 
     /// When a look at the state, after a main request that failed at its deadline, has to be done.
@@ -220,12 +222,14 @@ impl Client {
             .bearer_auth(self.key.expose_secret())
             .header("Stripe-Version", API_VERSION)
             .timeout(self.timeouts.per_try.min(left));
+        let mut sent_key = None;
         if let Some((form, key)) = call.posted {
             let key = match stored_failures {
                 0 => key.to_owned(),
                 n => format!("{key}~{n}"),
             };
-            request = request.header("Idempotency-Key", key).form(form);
+            request = request.header(IDEMPOTENCY_KEY, &key).form(form);
+            sent_key = Some(key);
         }
         let received = async {
             let response = request.send().await?;
@@ -233,6 +237,16 @@ impl Client {
             Ok::<_, reqwest::Error>((status, headers, response.bytes().await?))
         };
         match received.await {
+            // Stripe repeats the key, so that even a refusal shows which request it is about.
+            Ok((_, headers, _))
+                if headers.get(IDEMPOTENCY_KEY).is_some_and(|key| {
+                    sent_key.as_ref().is_some_and(|sent_key| key != sent_key)
+                }) =>
+            {
+                Tried::Failed(Failure::passing(
+                    "the answer is to another request".to_owned(),
+                ))
+            }
             Ok((status, headers, body)) => read(status, &headers, &body),
             Err(error) => Tried::Failed(Failure::passing(describe(error))),
         }

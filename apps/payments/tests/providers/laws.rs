@@ -1,0 +1,375 @@
+//! What holds for every provider. Each law runs against the sandbox and against Stripe's stand-in.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use payments::provider::{Authorization, Intent, IntentStatus, ProviderError, ProviderRef};
+
+use crate::rig::{Rig, intent, token};
+
+macro_rules! laws {
+    ($($law:ident),* $(,)?) => {
+        mod sandbox {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $law() { super::$law(super::Rig::sandbox()).await; })*
+        }
+        mod stripe {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $law() { super::$law(super::Rig::stripe().await).await; })*
+        }
+    };
+}
+
+laws!(
+    opening_a_payment_again_finds_its_intent,
+    opening_a_payment_with_other_particulars_is_rejected,
+    an_amount_that_no_card_can_pay_is_unpayable,
+    a_declined_card_says_why_and_another_card_may_be_tried,
+    a_repeated_attempt_gets_its_answer_again,
+    a_repeated_decline_gives_way_to_what_happened_since,
+    two_cards_at_once_on_one_intent_hold_money_once,
+    an_intent_that_holds_money_answers_authorized_to_any_card,
+    an_unknown_token_is_the_clients_fault,
+    an_unknown_reference_is_rejected,
+    capturing_again_takes_nothing_more,
+    voiding_again_is_no_error,
+    a_captured_payment_is_not_voided,
+    a_voided_payment_is_not_captured,
+    nothing_is_captured_before_a_card_is_authorized,
+    a_voided_intent_takes_no_card,
+    capture_and_void_at_once_end_in_one_of_them,
+    every_intent_is_listed_once_page_by_page,
+);
+
+fn rejected<T: std::fmt::Debug>(result: &Result<T, ProviderError>) {
+    assert!(
+        matches!(result, Err(ProviderError::Rejected { .. })),
+        "{result:?}"
+    );
+}
+
+async fn opening_a_payment_again_finds_its_intent(rig: Rig) {
+    let intent = intent();
+    let opened = join_all((0..8).map(|_| rig.provider.open(&intent))).await;
+    let references: HashSet<_> = opened.into_iter().map(Result::unwrap).collect();
+    assert_eq!(references.len(), 1);
+    let page = rig.provider.list(None).await.unwrap();
+    assert_eq!(page.intents.len(), 1);
+    assert_eq!(page.intents[0].payment_id, intent.payment_id);
+    assert_eq!(page.intents[0].amount_cents, intent.amount_cents);
+}
+
+async fn opening_a_payment_with_other_particulars_is_rejected(rig: Rig) {
+    let first = intent();
+    rig.provider.open(&first).await.unwrap();
+    rejected(
+        &rig.provider
+            .open(&Intent {
+                amount_cents: 2_001,
+                ..first.clone()
+            })
+            .await,
+    );
+    rejected(
+        &rig.provider
+            .open(&Intent {
+                currency: "eur".to_owned(),
+                ..first.clone()
+            })
+            .await,
+    );
+    rejected(
+        &rig.provider
+            .open(&Intent {
+                order_id: intent().order_id,
+                ..first
+            })
+            .await,
+    );
+}
+
+async fn an_amount_that_no_card_can_pay_is_unpayable(rig: Rig) {
+    let result = rig
+        .provider
+        .open(&Intent {
+            amount_cents: 0,
+            ..intent()
+        })
+        .await;
+    assert!(
+        matches!(result, Err(ProviderError::Unpayable { .. })),
+        "{result:?}"
+    );
+}
+
+async fn a_declined_card_says_why_and_another_card_may_be_tried(rig: Rig) {
+    let reference = rig.opened().await;
+    for (card, reason) in [
+        ("tok_chargeDeclined", "Your card was declined."),
+        ("pm_card_chargeDeclined", "Your card was declined."),
+        (
+            "tok_chargeDeclinedInsufficientFunds",
+            "Your card has insufficient funds.",
+        ),
+    ] {
+        let answer = rig
+            .provider
+            .authorize(&reference, &token(card), card)
+            .await
+            .unwrap();
+        assert_eq!(
+            answer,
+            Authorization::Declined {
+                reason: reason.to_owned()
+            }
+        );
+        assert_eq!(
+            rig.provider.status(&reference).await,
+            Ok(IntentStatus::Open)
+        );
+    }
+    let answer = rig
+        .provider
+        .authorize(&reference, &token("pm_card_visa"), "last")
+        .await;
+    assert_eq!(answer, Ok(Authorization::Authorized));
+    assert_eq!(
+        rig.provider.status(&reference).await,
+        Ok(IntentStatus::Authorized)
+    );
+    assert_eq!(rig.holds(), 1);
+}
+
+async fn a_repeated_attempt_gets_its_answer_again(rig: Rig) {
+    for card in ["tok_visa", "tok_chargeDeclined"] {
+        let reference = rig.opened().await;
+        let first = rig
+            .provider
+            .authorize(&reference, &token(card), "same")
+            .await
+            .unwrap();
+        let again = rig
+            .provider
+            .authorize(&reference, &token(card), "same")
+            .await
+            .unwrap();
+        assert_eq!(first, again);
+    }
+    assert_eq!(rig.holds(), 1);
+}
+
+async fn a_repeated_decline_gives_way_to_what_happened_since(rig: Rig) {
+    let reference = rig.opened().await;
+    let bad_card = token("tok_chargeDeclined");
+    let declined = rig.provider.authorize(&reference, &bad_card, "bad").await;
+    assert!(
+        matches!(declined, Ok(Authorization::Declined { .. })),
+        "{declined:?}"
+    );
+    let answer = rig
+        .provider
+        .authorize(&reference, &token("tok_visa"), "good")
+        .await;
+    assert_eq!(answer, Ok(Authorization::Authorized));
+    let again = rig.provider.authorize(&reference, &bad_card, "bad").await;
+    assert_eq!(again, Ok(Authorization::Authorized));
+    rig.provider.void(&reference).await.unwrap();
+    let again = rig.provider.authorize(&reference, &bad_card, "bad").await;
+    assert_eq!(again, Ok(Authorization::Voided));
+}
+
+async fn two_cards_at_once_on_one_intent_hold_money_once(rig: Rig) {
+    rig.set_bank_time(Duration::from_millis(40));
+    for _ in 0..5 {
+        let before = rig.holds();
+        let reference = rig.opened().await;
+        let (visa, mastercard) = (token("tok_visa"), token("tok_mastercard"));
+        let (one, other) = tokio::join!(
+            rig.provider.authorize(&reference, &visa, "one"),
+            rig.provider.authorize(&reference, &mastercard, "other"),
+        );
+        assert_eq!(one, Ok(Authorization::Authorized));
+        assert_eq!(other, Ok(Authorization::Authorized));
+        assert_eq!(rig.holds() - before, 1);
+    }
+}
+
+async fn an_intent_that_holds_money_answers_authorized_to_any_card(rig: Rig) {
+    let reference = rig.authorized().await;
+    for card in ["tok_mastercard", "tok_chargeDeclined", "tok_neverHeardOf"] {
+        let answer = rig.provider.authorize(&reference, &token(card), card).await;
+        assert_eq!(answer, Ok(Authorization::Authorized), "{card}");
+    }
+    rig.provider.capture(&reference).await.unwrap();
+    let answer = rig
+        .provider
+        .authorize(&reference, &token("tok_amex"), "late")
+        .await;
+    assert_eq!(answer, Ok(Authorization::Authorized));
+    assert_eq!(rig.holds(), 1);
+}
+
+async fn an_unknown_token_is_the_clients_fault(rig: Rig) {
+    let reference = rig.opened().await;
+    let error = rig
+        .provider
+        .authorize(&reference, &token("tok_neverHeardOf"), "attempt")
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ProviderError::BadToken { .. }), "{error:?}");
+    assert_eq!(error.to_string(), "No such token: 'tok_neverHeardOf'");
+}
+
+async fn an_unknown_reference_is_rejected(rig: Rig) {
+    for reference in ["pi_1", "sandbox_pi_1", "../accounts", ""] {
+        let reference = ProviderRef::new(reference);
+        rejected(&rig.provider.capture(&reference).await);
+        rejected(&rig.provider.void(&reference).await);
+        rejected(
+            &rig.provider
+                .authorize(&reference, &token("tok_visa"), "attempt")
+                .await,
+        );
+    }
+    rejected(&rig.provider.status(&ProviderRef::new("pi_1")).await);
+}
+
+async fn capturing_again_takes_nothing_more(rig: Rig) {
+    let reference = rig.authorized().await;
+    for _ in 0..3 {
+        assert_eq!(rig.provider.capture(&reference).await, Ok(()));
+    }
+    assert_eq!(
+        rig.provider.status(&reference).await,
+        Ok(IntentStatus::Captured)
+    );
+}
+
+async fn voiding_again_is_no_error(rig: Rig) {
+    for reference in [rig.authorized().await, rig.opened().await] {
+        for _ in 0..3 {
+            assert_eq!(rig.provider.void(&reference).await, Ok(()));
+        }
+        assert_eq!(
+            rig.provider.status(&reference).await,
+            Ok(IntentStatus::Voided)
+        );
+    }
+}
+
+async fn a_captured_payment_is_not_voided(rig: Rig) {
+    let reference = rig.authorized().await;
+    rig.provider.capture(&reference).await.unwrap();
+    assert_eq!(
+        rig.provider.void(&reference).await,
+        Err(ProviderError::AlreadyCaptured)
+    );
+    assert_eq!(
+        rig.provider.status(&reference).await,
+        Ok(IntentStatus::Captured)
+    );
+}
+
+async fn a_voided_payment_is_not_captured(rig: Rig) {
+    let reference = rig.authorized().await;
+    rig.provider.void(&reference).await.unwrap();
+    assert_eq!(
+        rig.provider.capture(&reference).await,
+        Err(ProviderError::AlreadyVoided)
+    );
+    assert_eq!(
+        rig.provider.status(&reference).await,
+        Ok(IntentStatus::Voided)
+    );
+}
+
+async fn nothing_is_captured_before_a_card_is_authorized(rig: Rig) {
+    let reference = rig.opened().await;
+    assert_eq!(
+        rig.provider.capture(&reference).await,
+        Err(ProviderError::NothingHeld)
+    );
+    // The refusal doesn't stick: once money is held, it can be taken.
+    let answer = rig
+        .provider
+        .authorize(&reference, &token("tok_visa"), "attempt")
+        .await;
+    assert_eq!(answer, Ok(Authorization::Authorized));
+    assert_eq!(rig.provider.capture(&reference).await, Ok(()));
+}
+
+async fn a_voided_intent_takes_no_card(rig: Rig) {
+    let reference = rig.authorized().await;
+    rig.provider.void(&reference).await.unwrap();
+    // Neither a new attempt nor the one that once succeeded.
+    for attempt in ["second", "first"] {
+        let answer = rig
+            .provider
+            .authorize(&reference, &token("tok_visa"), attempt)
+            .await;
+        assert_eq!(answer, Ok(Authorization::Voided), "{attempt}");
+    }
+    assert_eq!(rig.holds(), 1);
+}
+
+async fn capture_and_void_at_once_end_in_one_of_them(rig: Rig) {
+    for _ in 0..10 {
+        let reference = rig.authorized().await;
+        let (captured, voided) = tokio::join!(
+            rig.provider.capture(&reference),
+            rig.provider.void(&reference)
+        );
+        match rig.provider.status(&reference).await.unwrap() {
+            IntentStatus::Captured => {
+                assert_eq!(
+                    (captured, voided),
+                    (Ok(()), Err(ProviderError::AlreadyCaptured))
+                );
+            }
+            IntentStatus::Voided => {
+                assert_eq!(
+                    (captured, voided),
+                    (Err(ProviderError::AlreadyVoided), Ok(()))
+                );
+            }
+            other => panic!("{other:?} after {captured:?} and {voided:?}"),
+        }
+    }
+}
+
+async fn every_intent_is_listed_once_page_by_page(rig: Rig) {
+    const COUNT: usize = 230;
+    let intents: Vec<_> = (0..COUNT).map(|_| intent()).collect();
+    let opened = join_all(intents.iter().map(|intent| rig.provider.open(intent))).await;
+    rig.provider
+        .void(opened[7].as_ref().unwrap())
+        .await
+        .unwrap();
+
+    let (mut listed, mut pages, mut cursor) = (Vec::new(), 0, None);
+    loop {
+        let page = rig.provider.list(cursor.as_deref()).await.unwrap();
+        listed.extend(page.intents);
+        pages += 1;
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!((listed.len(), pages), (COUNT, 3));
+    for (intent, reference) in intents.iter().zip(opened) {
+        let found = listed
+            .iter()
+            .find(|listed| listed.payment_id == intent.payment_id)
+            .unwrap();
+        assert_eq!(found.reference, reference.unwrap());
+        let voided = intent.payment_id == intents[7].payment_id;
+        let expected = if voided {
+            IntentStatus::Voided
+        } else {
+            IntentStatus::Open
+        };
+        assert_eq!(found.status, expected);
+    }
+}

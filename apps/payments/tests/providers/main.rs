@@ -1,0 +1,20 @@
+//! The payment providers: the laws that both keep, and what is special about each.
+//!
+//! One test target for all of it, because each target is linked on its own.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may panic as the tests may"
+)]
+
+mod laws;
+mod rig;
+mod sandbox_cards;
+mod sandbox_durability;
+mod stripe_answers;
+mod stripe_faults;
+mod stripe_tls;
+mod stripe_webhooks;
+
+#[path = "../support/stripe_standin.rs"]
+mod stripe_standin;

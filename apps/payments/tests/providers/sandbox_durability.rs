@@ -1,0 +1,267 @@
+//! The sandbox forgets nothing that it answered for.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use payments::provider::{
+    Authorization, IntentStatus, PaymentProvider, ProviderError, ProviderRef, Sandbox,
+    SandboxReader, SetupError,
+};
+
+use crate::rig::{intent, journal_in, token};
+
+/// Names the journal to a process that a test starts from its own binary.
+const WRITE_TO: &str = "SANDBOX_TEST_WRITES_TO";
+
+async fn authorized(sandbox: &Sandbox) -> Result<ProviderRef, ProviderError> {
+    let reference = sandbox.open(&intent()).await?;
+    let answer = sandbox
+        .authorize(&reference, &token("tok_visa"), "attempt")
+        .await?;
+    assert_eq!(answer, Authorization::Authorized);
+    Ok(reference)
+}
+
+#[tokio::test]
+async fn intents_survive_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal_in(&folder.path().join("made/when/missing"));
+    let sandbox = Sandbox::open(&journal).unwrap();
+    let (held, taken, freed) = (
+        authorized(&sandbox).await.unwrap(),
+        authorized(&sandbox).await.unwrap(),
+        authorized(&sandbox).await.unwrap(),
+    );
+    sandbox.capture(&taken).await.unwrap();
+    sandbox.void(&freed).await.unwrap();
+    let before = sandbox.list(None).await.unwrap();
+    drop(sandbox);
+
+    let sandbox = Sandbox::open(&journal).unwrap();
+    assert_eq!(sandbox.list(None).await.unwrap(), before);
+    assert_eq!(sandbox.status(&held).await, Ok(IntentStatus::Authorized));
+    assert_eq!(sandbox.status(&taken).await, Ok(IntentStatus::Captured));
+    assert_eq!(sandbox.status(&freed).await, Ok(IntentStatus::Voided));
+}
+
+#[tokio::test]
+async fn a_journal_cut_anywhere_gives_the_whole_lines_before_the_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal_in(folder.path());
+    let sandbox = Sandbox::open(&journal).unwrap();
+    let reference = authorized(&sandbox).await.unwrap();
+    sandbox.capture(&reference).await.unwrap();
+    drop(sandbox);
+    let whole = std::fs::read(&journal).unwrap();
+
+    // Around the end of each line at every byte, and within the lines here and there.
+    let near_an_end = |cut: usize| {
+        whole[cut.saturating_sub(3)..]
+            .iter()
+            .take(6)
+            .any(|b| *b == b'\n')
+    };
+    for cut in (0..=whole.len()).filter(|cut| cut % 23 == 0 || near_an_end(*cut)) {
+        let journal = folder.path().join(format!("cut-{cut}"));
+        std::fs::write(&journal, &whole[..cut]).unwrap();
+        let lines = whole[..cut].split(|byte| *byte == b'\n').count() - 1;
+        let expected = [
+            None,
+            Some(IntentStatus::Open),
+            Some(IntentStatus::Authorized),
+        ];
+        let expected = expected
+            .get(lines)
+            .copied()
+            .unwrap_or(Some(IntentStatus::Captured));
+
+        let reader = SandboxReader::open(&journal).unwrap();
+        assert_eq!(
+            reader.status(&reference).await.ok(),
+            expected,
+            "read, cut at {cut}"
+        );
+        let sandbox = Sandbox::open(&journal).unwrap();
+        assert_eq!(
+            sandbox.status(&reference).await.ok(),
+            expected,
+            "cut at {cut}"
+        );
+        // What is written next begins on a line of its own.
+        authorized(&sandbox).await.unwrap();
+        drop(sandbox);
+        let again = Sandbox::open(&journal).unwrap();
+        assert_eq!(
+            again.status(&reference).await.ok(),
+            expected,
+            "again, cut at {cut}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_cannot_be_true_is_an_error_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal_in(folder.path());
+    let sandbox = Sandbox::open(&journal).unwrap();
+    authorized(&sandbox).await.unwrap();
+    drop(sandbox);
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let second = text.lines().nth(1).unwrap();
+    for (damaged, line) in [
+        (format!("{second}\n"), 1),
+        (format!("{text}{second}\n"), 3),
+        (text.replacen('{', "[", 1), 1),
+    ] {
+        std::fs::write(&journal, damaged).unwrap();
+        let error = Sandbox::open(&journal).err().unwrap();
+        assert!(
+            matches!(error, SetupError::Corrupt { line: of, .. } if of == line),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains(&format!("line {line}")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_second_writer_is_kept_out_and_a_reader_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal_in(folder.path());
+    let first = Sandbox::open(&journal).unwrap();
+    let second = Sandbox::open_within(&journal, Duration::from_millis(50));
+    assert!(matches!(second, Err(SetupError::InUse { .. })));
+    SandboxReader::open(&journal).unwrap();
+    drop(first);
+    Sandbox::open(&journal).unwrap();
+}
+
+#[tokio::test]
+async fn a_reader_sees_what_was_written_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal_in(folder.path());
+    assert!(
+        SandboxReader::open(&journal)
+            .unwrap()
+            .list(None)
+            .await
+            .unwrap()
+            .intents
+            .is_empty()
+    );
+    assert!(!journal.exists());
+
+    let sandbox = Sandbox::open(&journal).unwrap();
+    let reference = authorized(&sandbox).await.unwrap();
+    let reader = SandboxReader::open(&journal).unwrap();
+    assert_eq!(
+        reader.status(&reference).await,
+        Ok(IntentStatus::Authorized)
+    );
+    assert_eq!(reader.list(None).await, sandbox.list(None).await);
+    let visa = token("tok_visa");
+    for result in [
+        reader.open(&intent()).await.map(|_| ()),
+        reader
+            .authorize(&reference, &visa, "attempt")
+            .await
+            .map(|_| ()),
+        reader.capture(&reference).await,
+        reader.void(&reference).await,
+    ] {
+        assert!(
+            matches!(result, Err(ProviderError::Rejected { .. })),
+            "{result:?}"
+        );
+    }
+}
+
+/// Runs the named test of this binary in a process of its own, where it writes into the journal.
+fn writer(test: &str, journal: &Path, before: &str) -> Child {
+    Command::new("sh")
+        .args(["-c", &format!("{before} exec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(WRITE_TO, journal)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Holds money until that fails, and says what it holds, a line each.
+async fn write_until_it_fails(journal: &Path) {
+    let sandbox = Sandbox::open(journal).unwrap();
+    while let Ok(reference) = authorized(&sandbox).await {
+        println!("\nheld {reference}");
+    }
+    // What failed isn't remembered, what was answered is, and reading goes on.
+    let listed = sandbox.list(None).await.unwrap().intents;
+    let held = listed
+        .iter()
+        .filter(|intent| intent.status == IntentStatus::Authorized)
+        .count();
+    println!("\nfailed after {held} of the first page");
+}
+
+fn said(child: &mut Child) -> impl Iterator<Item = String> + use<> {
+    BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+}
+
+#[tokio::test]
+async fn every_hold_that_was_answered_for_survives_a_kill() {
+    if let Some(journal) = std::env::var_os(WRITE_TO) {
+        return write_until_it_fails(Path::new(&journal)).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal_in(folder.path());
+    let mut held = Vec::new();
+    for round in 1..=4 {
+        let test = "sandbox_durability::every_hold_that_was_answered_for_survives_a_kill";
+        let mut child = writer(test, &journal, "");
+        let mut lines =
+            said(&mut child).filter_map(|line| Some(line.strip_prefix("held ")?.to_owned()));
+        held.extend(lines.by_ref().take(7 * round));
+        child.kill().unwrap();
+        held.extend(lines);
+        child.wait().unwrap();
+    }
+    assert!(held.len() >= 70, "{}", held.len());
+    let sandbox = Sandbox::open(&journal).unwrap();
+    for reference in held {
+        let status = sandbox.status(&ProviderRef::new(reference)).await;
+        assert_eq!(status, Ok(IntentStatus::Authorized));
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_loses_nothing_that_was_answered_for() {
+    if let Some(journal) = std::env::var_os(WRITE_TO) {
+        return write_until_it_fails(Path::new(&journal)).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal_in(folder.path());
+    let test = "sandbox_durability::a_full_disk_loses_nothing_that_was_answered_for";
+    // A limit on the size of files stands in for the disk's end.
+    let mut child = writer(test, &journal, "trap '' XFSZ; ulimit -f 16;");
+    let said: Vec<_> = said(&mut child).collect();
+    assert!(child.wait().unwrap().success(), "{said:?}");
+    let held: Vec<_> = said
+        .iter()
+        .filter_map(|line| line.strip_prefix("held "))
+        .collect();
+    let failed = format!("failed after {} of the first page", held.len());
+    assert!(said.contains(&failed), "{failed:?} is not among {said:?}");
+
+    let sandbox = Sandbox::open(&journal).unwrap();
+    for reference in held {
+        let status = sandbox.status(&ProviderRef::new(reference)).await;
+        assert_eq!(status, Ok(IntentStatus::Authorized));
+    }
+    authorized(&sandbox).await.unwrap();
+}

@@ -1,0 +1,278 @@
+//! A stand-in for Stripe: a real HTTP server on a loopback port that keeps books like Stripe's,
+//! fails in chosen ways, and counts the money, so that a test asserts on what was held and taken
+//! and not on what was called.
+//!
+//! HTTP is spoken by hand here, on plain sockets, because half of what it has to do is what a
+//! server library prevents: to vanish in the middle, to answer twice, to reset a connection.
+
+// Each test target uses a part of it.
+#![allow(dead_code)]
+
+#[path = "stripe_standin/books.rs"]
+mod books;
+#[path = "stripe_standin/http.rs"]
+mod http;
+#[path = "stripe_standin/object.rs"]
+mod object;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+pub use self::books::Money;
+use self::books::{Books, Step};
+use self::http::{Connection, Request, Response};
+
+/// The only key the stand-in accepts.
+pub const KEY: &str = "sk_test_standin";
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route {
+    Create,
+    Confirm,
+    Capture,
+    Cancel,
+    Read,
+    List,
+}
+
+/// What goes wrong with one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Answers with this status, does nothing, and remembers nothing.
+    Status(u16),
+    /// As [`Status`](Self::Status), with a `Retry-After` of so many seconds.
+    StatusFor(u16, u64),
+    /// As [`Status`](Self::Status), and says that repeating won't help.
+    StatusForGood(u16),
+    /// Does nothing, and answers with this status to the same idempotency key from now on.
+    StoredStatus(u16),
+    /// Does it, yet answers 500, also to the same idempotency key from now on.
+    DoneButStored500,
+    /// Resets the connection without doing anything.
+    Reset,
+    /// Never answers, and does nothing.
+    Hang,
+    /// Does it, and never answers.
+    DoneButHang,
+    /// Does it, and closes the connection in the middle of the answer.
+    DoneButTorn,
+    /// Does it, and sends the answer before this one, and then the right one.
+    Twice,
+    /// Does it, after a while.
+    Slow(Duration),
+    /// A page of a captive portal.
+    Portal,
+    /// Sends the client to this port of this machine.
+    Redirect(u16),
+}
+
+struct Shared {
+    books: Mutex<Books>,
+    faults: Mutex<VecDeque<(Route, Fault)>>,
+    seen: Mutex<Vec<(Route, Option<String>)>>,
+    last_answer: Mutex<Option<Response>>,
+    /// How long the bank takes for a confirmation; meanwhile the intent is locked.
+    bank: Mutex<Duration>,
+}
+
+/// A running stand-in; it ends when this is dropped.
+pub struct StandIn {
+    base: String,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl StandIn {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Arc::new(Shared {
+            books: Mutex::default(),
+            faults: Mutex::default(),
+            seen: Mutex::default(),
+            last_answer: Mutex::default(),
+            bank: Mutex::default(),
+        });
+        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        Self {
+            base,
+            shared,
+            server,
+        }
+    }
+
+    /// For `STRIPE_API_BASE`.
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// What was held and taken so far.
+    pub fn money(&self) -> Money {
+        locked(&self.shared.books).money()
+    }
+
+    /// Lets the next request of this route that has no fault yet fail.
+    pub fn fail_next(&self, route: Route, fault: Fault) {
+        locked(&self.shared.faults).push_back((route, fault));
+    }
+
+    /// Lets the next `times` requests of this route fail.
+    pub fn fail(&self, times: usize, route: Route, fault: Fault) {
+        for _ in 0..times {
+            self.fail_next(route, fault);
+        }
+    }
+
+    /// Forgets the failures that are still to come.
+    pub fn stop_failing(&self) {
+        locked(&self.shared.faults).clear();
+    }
+
+    /// Lets every confirmation take so long.
+    pub fn set_bank_time(&self, time: Duration) {
+        *locked(&self.shared.bank) = time;
+    }
+
+    /// The idempotency keys of the requests of a route, in the order in which they came.
+    pub fn seen(&self, route: Route) -> Vec<Option<String>> {
+        let seen = locked(&self.shared.seen);
+        seen.iter()
+            .filter(|(of, _)| *of == route)
+            .map(|(_, key)| key.clone())
+            .collect()
+    }
+
+    /// Makes an intent that another application made in the same account.
+    pub fn add_foreign_intent(&self) -> String {
+        locked(&self.shared.books).add_foreign_intent()
+    }
+
+    /// An intent as Stripe would send it, for example in a webhook.
+    pub fn object(&self, reference: &str) -> serde_json::Value {
+        locked(&self.shared.books).object(reference).unwrap()
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    // Dropped, and so ended, together with the server.
+    let mut connections = tokio::task::JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.spawn(converse(stream, Arc::clone(&shared)));
+    }
+}
+
+/// Answers one request after the other on a connection, until either side closes it.
+async fn converse(stream: TcpStream, shared: Arc<Shared>) {
+    let mut connection = Connection::new(stream);
+    while let Some(request) = connection.receive().await {
+        let Some(route) = books::route_of(&request) else {
+            connection.send(&books::unknown_url()).await;
+            continue;
+        };
+        locked(&shared.seen).push((route, request.header("idempotency-key")));
+        match take_fault(&shared, route) {
+            None => {
+                let response = perform(&shared, route, &request).await;
+                connection.send(&response).await;
+                *locked(&shared.last_answer) = Some(response);
+            }
+            Some(Fault::Reset) => return connection.reset(),
+            Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::DoneButHang) => {
+                perform(&shared, route, &request).await;
+                std::future::pending::<()>().await;
+            }
+            Some(Fault::DoneButTorn) => {
+                let response = perform(&shared, route, &request).await;
+                return connection.send_torn(&response).await;
+            }
+            Some(Fault::Twice) => {
+                let before = locked(&shared.last_answer).clone();
+                let response = perform(&shared, route, &request).await;
+                connection
+                    .send(&before.unwrap_or_else(|| response.clone()))
+                    .await;
+                connection.send(&response).await;
+            }
+            Some(Fault::Slow(time)) => {
+                tokio::time::sleep(time).await;
+                let response = perform(&shared, route, &request).await;
+                connection.send(&response).await;
+            }
+            Some(Fault::Portal) => {
+                connection
+                    .send(&Response::new(
+                        200,
+                        "<html>Welcome! Accept the terms.</html>",
+                    ))
+                    .await;
+            }
+            Some(Fault::Redirect(port)) => {
+                let elsewhere = format!("http://127.0.0.1:{port}/");
+                connection
+                    .send(&Response::new(307, "").with("Location", &elsewhere))
+                    .await;
+            }
+            Some(Fault::Status(status)) => connection.send(&books::failure(status)).await,
+            Some(Fault::StatusFor(status, seconds)) => {
+                let response = books::failure(status).with("Retry-After", &seconds.to_string());
+                connection.send(&response).await;
+            }
+            Some(Fault::StatusForGood(status)) => {
+                let response = books::failure(status).with("Stripe-Should-Retry", "false");
+                connection.send(&response).await;
+            }
+            Some(Fault::StoredStatus(status)) => {
+                let response = books::failure(status);
+                locked(&shared.books).remember(&request, &response);
+                connection.send(&response).await;
+            }
+            Some(Fault::DoneButStored500) => {
+                perform(&shared, route, &request).await;
+                let response = books::failure(500);
+                locked(&shared.books).remember(&request, &response);
+                connection.send(&response).await;
+            }
+        }
+    }
+}
+
+fn take_fault(shared: &Shared, route: Route) -> Option<Fault> {
+    let mut faults = locked(&shared.faults);
+    let position = faults.iter().position(|(of, _)| *of == route)?;
+    faults.remove(position).map(|(_, fault)| fault)
+}
+
+/// Does what is asked, under Stripe's rules about idempotency keys and locked intents.
+async fn perform(shared: &Shared, route: Route, request: &Request) -> Response {
+    let step = locked(&shared.books).begin(route, request);
+    let response = match step {
+        Step::Answer(response) => response,
+        Step::Work => {
+            let bank = *locked(&shared.bank);
+            if route == Route::Confirm && !bank.is_zero() {
+                tokio::time::sleep(bank).await;
+            }
+            locked(&shared.books).finish(route, request)
+        }
+    };
+    match request.header("idempotency-key") {
+        Some(key) => response.with("Idempotency-Key", &key),
+        None => response,
+    }
+}

@@ -1,0 +1,384 @@
+//! Stripe's books and Stripe's rules: intents, cards, idempotency keys.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use serde_json::{Value, json};
+
+use super::http::{Request, Response};
+use super::object::Intent;
+use super::{KEY, Route};
+
+/// What happened to the money of all intents together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Money {
+    /// How often a card was asked to hold money and did.
+    pub holds: u32,
+    /// How often held money was taken.
+    pub captures: u32,
+    /// How often held money was let go.
+    pub releases: u32,
+    /// What is held now, in cents.
+    pub held: u64,
+    /// What was taken in all, in cents.
+    pub taken: u64,
+}
+
+/// Whether a request has its answer already.
+pub enum Step {
+    Answer(Response),
+    Work,
+}
+
+struct Stored {
+    fingerprint: String,
+    response: Response,
+}
+
+#[derive(Default)]
+pub struct Books {
+    intents: Vec<(String, Intent)>,
+    stored: HashMap<String, Stored>,
+    keys_in_use: HashSet<String>,
+    locked: HashSet<String>,
+    used_tokens: BTreeSet<String>,
+    money: Money,
+}
+
+/// What a request is for, if the stand-in has such a route.
+pub fn route_of(request: &Request) -> Option<Route> {
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    match (request.method.as_str(), path.as_slice()) {
+        ("POST", ["v1", "payment_intents"]) => Some(Route::Create),
+        ("GET", ["v1", "payment_intents"]) => Some(Route::List),
+        ("GET", ["v1", "payment_intents", _]) => Some(Route::Read),
+        ("POST", ["v1", "payment_intents", _, "confirm"]) => Some(Route::Confirm),
+        ("POST", ["v1", "payment_intents", _, "capture"]) => Some(Route::Capture),
+        ("POST", ["v1", "payment_intents", _, "cancel"]) => Some(Route::Cancel),
+        _ => None,
+    }
+}
+
+/// Whether a request has the intent for itself while it runs.
+fn locks(route: Route) -> bool {
+    matches!(route, Route::Confirm | Route::Capture | Route::Cancel)
+}
+
+/// The answer to a request that no route is for.
+pub fn unknown_url() -> Response {
+    refused(
+        404,
+        "invalid_request_error",
+        "",
+        "Unrecognized request URL",
+        "",
+    )
+}
+
+/// The answer of a server in trouble.
+pub fn failure(status: u16) -> Response {
+    let kind = if status == 429 {
+        "rate_limit_error"
+    } else {
+        "api_error"
+    };
+    refused(
+        status,
+        kind,
+        "",
+        "Something went wrong on Stripe's end.",
+        "",
+    )
+}
+
+fn refused(status: u16, kind: &str, code: &str, message: &str, param: &str) -> Response {
+    let mut error = json!({ "type": kind, "message": message });
+    for (name, value) in [("code", code), ("param", param)] {
+        if !value.is_empty() {
+            error[name] = json!(value);
+        }
+    }
+    Response::new(status, json!({ "error": error }).to_string())
+}
+
+impl Books {
+    pub fn money(&self) -> Money {
+        self.money
+    }
+
+    pub fn add_foreign_intent(&mut self) -> String {
+        self.add(4_200, "eur".to_owned(), BTreeMap::new())
+    }
+
+    /// Stores an answer under the request's idempotency key.
+    pub fn remember(&mut self, request: &Request, response: &Response) {
+        if let Some(key) = request.header("idempotency-key") {
+            let stored = Stored {
+                fingerprint: request.fingerprint(),
+                response: response.clone(),
+            };
+            self.stored.insert(key, stored);
+        }
+    }
+
+    /// Checks the request, its idempotency key and the intent's lock, and takes both.
+    pub fn begin(&mut self, route: Route, request: &Request) -> Step {
+        if request.header("authorization") != Some(format!("Bearer {KEY}")) {
+            let given = request.header("authorization").unwrap_or_default();
+            let message = format!("Invalid API Key provided: {given}");
+            return Step::Answer(refused(401, "invalid_request_error", "", &message, ""));
+        }
+        if request.header("stripe-version").is_none() {
+            return Step::Answer(unknown_url());
+        }
+        if let Some(key) = request.header("idempotency-key") {
+            if self.keys_in_use.contains(&key) {
+                let message = "There is currently another in-progress request using this key.";
+                let (kind, code) = ("idempotency_error", "idempotency_key_in_use");
+                return Step::Answer(refused(409, kind, code, message, ""));
+            }
+            if let Some(stored) = self.stored.get(&key) {
+                return Step::Answer(if stored.fingerprint == request.fingerprint() {
+                    stored.response.clone().with("Idempotent-Replayed", "true")
+                } else {
+                    let message = "Keys for idempotent requests can only be used with the same \
+                                   parameters they were first used with.";
+                    refused(400, "idempotency_error", "", message, "")
+                });
+            }
+        }
+        if locks(route) && !self.locked.insert(request.path[2].clone()) {
+            let message = "This object cannot be accessed right now because another API request \
+                           is currently accessing it.";
+            return Step::Answer(refused(
+                429,
+                "invalid_request_error",
+                "lock_timeout",
+                message,
+                "",
+            ));
+        }
+        self.keys_in_use.extend(request.header("idempotency-key"));
+        Step::Work
+    }
+
+    /// Does what is asked, stores the answer, and gives lock and key back.
+    pub fn finish(&mut self, route: Route, request: &Request) -> Response {
+        let result = match route {
+            Route::Create => self.create(request),
+            Route::List => Ok(self.list(request)),
+            Route::Read => self.read(request),
+            Route::Confirm => self.confirm(request),
+            Route::Capture => self.capture(request),
+            Route::Cancel => self.cancel(request),
+        };
+        let response = match result {
+            Ok(object) => Response::new(200, object.to_string()),
+            Err(refusal) => refusal,
+        };
+        self.remember(request, &response);
+        if let Some(key) = request.header("idempotency-key") {
+            self.keys_in_use.remove(&key);
+        }
+        if locks(route) {
+            self.locked.remove(&request.path[2]);
+        }
+        response
+    }
+
+    fn add(&mut self, amount: u64, currency: String, metadata: BTreeMap<String, String>) -> String {
+        let id = format!("pi_{:024}", self.intents.len() + 1);
+        let status = "requires_payment_method";
+        let intent = Intent {
+            amount,
+            currency,
+            metadata,
+            status,
+            error: Value::Null,
+        };
+        self.intents.push((id.clone(), intent));
+        id
+    }
+
+    fn create(&mut self, request: &Request) -> Result<Value, Response> {
+        let invalid =
+            |code, message, param| refused(400, "invalid_request_error", code, message, param);
+        if request.field("capture_method") != Some("manual") {
+            return Err(invalid(
+                "",
+                "The stand-in knows only manual capture",
+                "capture_method",
+            ));
+        }
+        let amount = request
+            .field("amount")
+            .and_then(|amount| amount.parse().ok())
+            .unwrap_or(0);
+        if amount < 50 {
+            let message = "Amount must be at least $0.50 usd";
+            return Err(invalid("amount_too_small", message, "amount"));
+        }
+        let metadata = request
+            .form
+            .iter()
+            .filter_map(|(name, value)| {
+                let name = name.strip_prefix("metadata[")?.strip_suffix(']')?;
+                Some((name.to_owned(), value.clone()))
+            })
+            .collect();
+        let currency = request.field("currency").unwrap_or_default().to_owned();
+        let id = self.add(amount, currency, metadata);
+        self.object(&id)
+    }
+
+    fn list(&self, request: &Request) -> Value {
+        let query = |name| {
+            request
+                .query
+                .iter()
+                .find(|(of, _)| of == name)
+                .map(|(_, value)| value)
+        };
+        let limit = query("limit")
+            .and_then(|limit| limit.parse().ok())
+            .unwrap_or(10)
+            .min(100);
+        let after = query("starting_after");
+        let rest: Vec<_> = self
+            .intents
+            .iter()
+            .rev()
+            .skip_while(|(id, _)| after.is_some_and(|after| id != after))
+            .skip(usize::from(after.is_some()))
+            .collect();
+        let data: Vec<_> = rest
+            .iter()
+            .take(limit)
+            .filter_map(|(id, _)| self.object(id).ok())
+            .collect();
+        json!({
+            "object": "list",
+            "url": "/v1/payment_intents",
+            "has_more": rest.len() > limit,
+            "data": data,
+        })
+    }
+
+    fn read(&self, request: &Request) -> Result<Value, Response> {
+        self.object(&request.path[2])
+    }
+
+    fn confirm(&mut self, request: &Request) -> Result<Value, Response> {
+        let id = &request.path[2];
+        let (token, param) = match request.field("payment_method") {
+            Some(method) => (method, "payment_method"),
+            None => (
+                request
+                    .field("payment_method_data[card][token]")
+                    .unwrap_or_default(),
+                "payment_method_data[card][token]",
+            ),
+        };
+        let invalid =
+            |code, message: &str| Err(refused(400, "invalid_request_error", code, message, param));
+        let declined = |code, message| Some((code, message));
+        let decline = match token {
+            "tok_visa" | "tok_mastercard" | "tok_amex" | "pm_card_visa" | "pm_card_mastercard" => {
+                None
+            }
+            "tok_chargeDeclined" | "pm_card_chargeDeclined" => {
+                declined("card_declined", "Your card was declined.")
+            }
+            "tok_chargeDeclinedInsufficientFunds" => {
+                declined("card_declined", "Your card has insufficient funds.")
+            }
+            "tok_threeDSecure2Required" => declined("authentication_required", "Not so fast."),
+            // A token from a browser; it can be used once.
+            once if once.starts_with("tok_once") => {
+                if !self.used_tokens.insert(once.to_owned()) {
+                    let message = format!("You cannot use a Stripe token more than once: {once}.");
+                    return invalid("token_already_used", &message);
+                }
+                None
+            }
+            unknown => return invalid("resource_missing", &format!("No such token: '{unknown}'")),
+        };
+        let intent = self.find(id)?;
+        if !matches!(intent.status, "requires_payment_method" | "requires_action") {
+            return Err(unexpected("confirm", intent.status));
+        }
+        if let Some((code, message)) = decline {
+            let refusal = refused(402, "card_error", code, message, "");
+            intent.error = serde_json::from_str::<Value>(&refusal.body).unwrap()["error"].take();
+            return Err(refusal);
+        }
+        intent.status = "requires_capture";
+        intent.error = Value::Null;
+        let amount = intent.amount;
+        self.money.holds += 1;
+        self.money.held += amount;
+        self.object(id)
+    }
+
+    fn capture(&mut self, request: &Request) -> Result<Value, Response> {
+        let intent = self.find(&request.path[2])?;
+        if intent.status != "requires_capture" {
+            return Err(unexpected("capture", intent.status));
+        }
+        intent.status = "succeeded";
+        let amount = intent.amount;
+        self.money.captures += 1;
+        self.money.held -= amount;
+        self.money.taken += amount;
+        self.object(&request.path[2])
+    }
+
+    fn cancel(&mut self, request: &Request) -> Result<Value, Response> {
+        let intent = self.find(&request.path[2])?;
+        if matches!(intent.status, "canceled" | "succeeded") {
+            return Err(unexpected("cancel", intent.status));
+        }
+        let held = intent.status == "requires_capture";
+        intent.status = "canceled";
+        let amount = intent.amount;
+        if held {
+            self.money.releases += 1;
+            self.money.held -= amount;
+        }
+        self.object(&request.path[2])
+    }
+
+    fn find(&mut self, id: &str) -> Result<&mut Intent, Response> {
+        let found = self.intents.iter_mut().find(|(of, _)| of == id);
+        found.map(|(_, intent)| intent).ok_or_else(|| missing(id))
+    }
+
+    /// The intent as Stripe sends it.
+    pub fn object(&self, id: &str) -> Result<Value, Response> {
+        let found = self.intents.iter().find(|(of, _)| of == id);
+        let (id, intent) = found.ok_or_else(|| missing(id))?;
+        Ok(intent.object(id))
+    }
+}
+
+fn missing(id: &str) -> Response {
+    let message = format!("No such payment_intent: '{id}'");
+    refused(
+        404,
+        "invalid_request_error",
+        "resource_missing",
+        &message,
+        "intent",
+    )
+}
+
+fn unexpected(verb: &str, status: &str) -> Response {
+    let message =
+        format!("You cannot {verb} this PaymentIntent because it has a status of {status}.");
+    refused(
+        400,
+        "invalid_request_error",
+        "payment_intent_unexpected_state",
+        &message,
+        "",
+    )
+}
