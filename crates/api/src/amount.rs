@@ -15,6 +15,11 @@ pub struct Amount {
 }
 
 impl Amount {
+    /// What reading says of more than two decimals.
+    pub const TOO_PRECISE: &str = "must have at most two decimals";
+    /// What reading says of a number beyond all prices.
+    pub const TOO_LARGE: &str = "is too large";
+
     /// An amount of so many cents.
     pub const fn from_cents(cents: i64) -> Self {
         Self { cents }
@@ -48,11 +53,11 @@ impl FromStr for Amount {
         }
         let fraction = fraction.trim_end_matches('0');
         if fraction.len() > 2 {
-            return Err("must have at most two decimals");
+            return Err(Self::TOO_PRECISE);
         }
         let whole = whole.trim_start_matches('0');
         if whole.len() > 15 {
-            return Err("is too large");
+            return Err(Self::TOO_LARGE);
         }
         let number = |part: &str| {
             part.bytes()
@@ -88,11 +93,11 @@ impl<'de> Deserialize<'de> for Amount {
                 units
                     .checked_mul(100)
                     .map(Amount::from_cents)
-                    .ok_or_else(|| E::custom("is too large"))
+                    .ok_or_else(|| E::custom(Amount::TOO_LARGE))
             }
             fn visit_u64<E: de::Error>(self, units: u64) -> Result<Amount, E> {
                 i64::try_from(units)
-                    .map_err(|_| E::custom("is too large"))
+                    .map_err(|_| E::custom(Amount::TOO_LARGE))
                     .and_then(|u| self.visit_i64(u))
             }
             fn visit_f64<E: de::Error>(self, units: f64) -> Result<Amount, E> {

@@ -17,5 +17,5 @@ pub use error::{ErrorItem, Errors};
 pub use field::Field;
 pub use order::{NewOrder, Order, OrderStatus, OrderedTicket};
 pub use payment::{NewPayment, PaymentCreated};
-pub use ticket::{NewTicket, Ticket, TicketSort, TicketStatus};
+pub use ticket::{MyTickets, NewTicket, Ticket, TicketSort, TicketStatus};
 pub use user::{Credentials, CurrentUser, CurrentUserAnswer, User};

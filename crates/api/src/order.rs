@@ -9,6 +9,7 @@ use crate::{Amount, Field};
 /// An order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Order {
     /// Identity.
     pub id: Uuid,
@@ -26,12 +27,14 @@ pub struct Order {
 
 /// The ticket of an order, as it was when the order was placed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderedTicket {
     /// Identity.
     pub id: Uuid,
     /// Title.
     pub title: String,
     /// Price.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub price: Amount,
     /// Version of the ticket.
     pub version: u64,
@@ -39,6 +42,7 @@ pub struct OrderedTicket {
 
 /// Where an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum OrderStatus {
     /// Placed, not paid.
     #[serde(rename = "created")]
@@ -57,11 +61,14 @@ pub enum OrderStatus {
 /// The body of `POST /api/orders`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewOrder {
     /// The ticket to hold.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub ticket_id: Field<String>,
     /// The price that the buyer was shown; a different one now is refused. Optional.
     #[serde(default, skip_serializing_if = "Field::is_missing")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub expected_price: Field<Amount>,
 }

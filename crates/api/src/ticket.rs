@@ -8,12 +8,14 @@ use crate::{Amount, Field};
 /// A ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ticket {
     /// Identity.
     pub id: Uuid,
     /// Title.
     pub title: String,
     /// Price.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub price: Amount,
     /// Who sells it.
     pub user_id: Uuid,
@@ -29,6 +31,7 @@ pub struct Ticket {
 /// Whether a ticket can be ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum TicketStatus {
     /// Nobody holds it.
     Open,
@@ -40,17 +43,21 @@ pub enum TicketStatus {
 
 /// The body of `POST /api/tickets` and `PUT /api/tickets/{id}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NewTicket {
     /// Title, 1 to 200 characters.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub title: Field<String>,
     /// Price, more than 0 and at most 1,000,000.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub price: Field<Amount>,
 }
 
 /// The order of a list of tickets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum TicketSort {
     /// Newest first.
     #[default]
@@ -62,4 +69,15 @@ pub enum TicketSort {
     /// Dearest first.
     #[serde(rename = "-price")]
     PriceDown,
+}
+
+/// The answer of `GET /api/tickets/mine`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MyTickets {
+    /// The caller's tickets, newest first.
+    pub tickets: Vec<Ticket>,
+    /// The sum of those that are sold.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub earned: Amount,
 }

@@ -7,6 +7,7 @@ use crate::Field;
 
 /// A user, as told to that user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
     /// Identity.
     pub id: Uuid,
@@ -16,18 +17,22 @@ pub struct User {
 
 /// The body of `POST /api/users/signup` and `POST /api/users/signin`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Credentials {
     /// Address.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub email: Field<String>,
     /// Password, 4 to 20 characters.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub password: Field<String>,
 }
 
 /// The answer of `GET /api/users/currentuser`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CurrentUserAnswer {
     /// Who is signed in; `null` when nobody is.
     pub current_user: Option<CurrentUser>,
@@ -35,6 +40,7 @@ pub struct CurrentUserAnswer {
 
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CurrentUser {
     /// Identity.
     pub id: Uuid,

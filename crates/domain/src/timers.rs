@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{OrderId, PaymentId, TicketId};
+use crate::{OrderId, TicketId};
 
 /// Cancel an order whose time is up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +22,8 @@ impl ExpireOrder {
 /// Look whether a payment that was begun came to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettlePayment {
-    /// Which payment.
-    pub payment_id: PaymentId,
+    /// The order that it pays.
+    pub order_id: OrderId,
 }
 
 impl SettlePayment {
