@@ -1,0 +1,118 @@
+//! Running cargo and its friends, with their output where it belongs: before the user.
+
+use std::env;
+use std::ffi::OsStr;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+const POLL: Duration = Duration::from_millis(20);
+const GRACE: Duration = Duration::from_secs(15);
+
+/// How a command came to its end.
+#[derive(Debug)]
+pub enum Ended {
+    /// By itself.
+    With(ExitStatus),
+    /// Because of the stop flag.
+    Stopped,
+}
+
+/// The cargo that runs this program, in the workspace.
+pub fn cargo() -> Command {
+    in_workspace(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// A command in the workspace, without what `cargo run` put into the environment about *this*
+/// package: build scripts that watch those variables would run again at each change between
+/// `cargo xtask` and plain cargo, and their dependents would be compiled again.
+pub fn in_workspace(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(devservers::tools::workspace());
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(is_about_this_package) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn is_about_this_package(name: &str) -> bool {
+    let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+    let names = ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"];
+    prefixes.iter().any(|prefix| name.starts_with(prefix)) || names.contains(&name)
+}
+
+/// Runs a command to its end, or ends it when the stop flag is set.
+pub fn run(command: &mut Command, stop: &AtomicBool) -> Result<Ended> {
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("can't run {}", command.get_program().display()))?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            // Ctrl-C reaches the child, too: that it failed is then no news.
+            let stopped = !status.success() && stop.load(Ordering::SeqCst);
+            return Ok(if stopped {
+                Ended::Stopped
+            } else {
+                Ended::With(status)
+            });
+        }
+        if stop.load(Ordering::SeqCst) {
+            end(&mut child)?;
+            return Ok(Ended::Stopped);
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn end(child: &mut Child) -> Result<()> {
+    let Ok(pid) = i32::try_from(child.id()) else {
+        bail!("a process id beyond i32");
+    };
+    // It wasn't waited for, so the process id is still its own.
+    kill(Pid::from_raw(pid), Signal::SIGTERM)?;
+    let start = Instant::now();
+    while child.try_wait()?.is_none() {
+        if start.elapsed() > GRACE {
+            child.kill()?;
+        }
+        thread::sleep(POLL);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_user_configured_is_passed_on_to_cargo_and_what_cargo_run_added_is_not() {
+        for name in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE"] {
+            assert!(!is_about_this_package(name), "{name}");
+        }
+        for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "OUT_DIR"] {
+            assert!(is_about_this_package(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_ended_by_the_stop_flag() {
+        let stop = AtomicBool::new(true);
+        let start = Instant::now();
+        let ended = run(Command::new("sleep").arg("60"), &stop).unwrap();
+        assert!(matches!(ended, Ended::Stopped));
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn a_command_that_fails_by_itself_has_not_been_stopped() {
+        let ended = run(&mut Command::new("false"), &AtomicBool::new(false)).unwrap();
+        assert!(matches!(ended, Ended::With(status) if !status.success()));
+    }
+}

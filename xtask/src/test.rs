@@ -1,0 +1,104 @@
+//! `cargo xtask test`: all that CI checks, in the order of how soon it can fail.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use std::sync::atomic::AtomicBool;
+
+use anyhow::{Context, Result};
+use devservers::{MongoOptions, MongoServer, tools};
+
+use crate::cargo::{self, Ended};
+use crate::progress::Progress;
+
+/// Installed when there is no cargo-nextest.
+const NEXTEST_VERSION: &str = "0.9.143";
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// Given to `cargo nextest run`, such as the name of a test or `-p domain`. With any, only
+    /// the tests run, without the checks before them.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    filter: Vec<String>,
+}
+
+/// Runs the checks up to the first that fails; the tests come last, so their summary does, too.
+pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
+    let progress = Progress::new();
+    progress.say("looking for the tools");
+    let nextest = nextest()?;
+    tools::nats_server()?;
+    tools::mongod()?;
+
+    let cargo = |args: &[&str]| {
+        let mut command = cargo::cargo();
+        command.args(args);
+        command
+    };
+    let mut checks = vec![
+        cargo(&["fmt", "--all", "--check"]),
+        cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+        cargo(&["test", "--doc", "--workspace"]),
+    ];
+    if !options.filter.is_empty() {
+        checks.clear();
+    }
+    // One for all tests, which have a database each: it starts slower than any test runs. NATS
+    // starts in no time, and each test has its own.
+    let mongo = MongoServer::start(&MongoOptions::default()).context("for the tests")?;
+    let mut tests = cargo::in_workspace(nextest);
+    tests.args(["nextest", "run"]);
+    // Beside a `-p` it would win.
+    if options.filter.is_empty() {
+        tests.arg("--workspace");
+    }
+    tests.args(&options.filter);
+    checks.push(tests);
+
+    for mut check in checks {
+        check.env("TEST_MONGODB_URI", mongo.url());
+        let line = describe(&check);
+        progress.say(&line);
+        match cargo::run(&mut check, stop)? {
+            Ended::With(status) if status.success() => {}
+            Ended::With(status) => {
+                progress.say(&format!("failed: {line}"));
+                let code = status.code().and_then(|code| u8::try_from(code).ok());
+                return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+            }
+            Ended::Stopped => {
+                progress.say(&format!("stopped: {line}"));
+                return Ok(ExitCode::FAILURE);
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn nextest() -> Result<PathBuf> {
+    match tools::find_in_path("cargo-nextest") {
+        Some(found) => Ok(found),
+        None => tools::cargo_program("cargo-nextest", NEXTEST_VERSION, "cargo-nextest")
+            .context("the tests need cargo-nextest: `cargo install cargo-nextest --locked`"),
+    }
+}
+
+fn describe(command: &Command) -> String {
+    let program = PathBuf::from(command.get_program());
+    let mut words = vec![program.file_name().map_or_else(
+        || program.display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )];
+    words.extend(
+        command
+            .get_args()
+            .map(|word| word.to_string_lossy().into_owned()),
+    );
+    words.join(" ")
+}

@@ -1,0 +1,185 @@
+//! `cargo xtask up`: everything on one machine, from one command.
+
+use std::env;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use devservers::supervise::{Supervisor, Waited};
+use devservers::{Launch, MongoOptions, NatsOptions, ServerPlan, free_port, port_is_free, tools};
+
+use crate::cargo::{self, Ended};
+use crate::data_lock::DataLock;
+use crate::probe;
+use crate::progress::Progress;
+
+/// How long each child may take to end: the program finishes what it has accepted, the servers
+/// write what they have.
+const PROGRAM_GRACE: Duration = Duration::from_secs(40);
+const SERVER_GRACE: Duration = Duration::from_secs(30);
+const SERVER_READY: Duration = Duration::from_mins(2);
+/// How often it says what it is still waiting for.
+const IMPATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// The port of 127.0.0.1 to serve on.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Where the data and the logs are kept.
+    #[arg(long, default_value = ".data")]
+    data_dir: PathBuf,
+    /// Serve the API alone, without building the web app.
+    #[arg(long)]
+    no_web: bool,
+    /// Let NATS acknowledge only what is on the disk: slower, and survives a power cut.
+    #[arg(long)]
+    sync_always: bool,
+    /// Run this program instead of building one.
+    #[arg(long, value_name = "PATH")]
+    program: Option<PathBuf>,
+}
+
+/// Runs until the stop flag is set. NATS_URL and MONGODB_URI, if set, name servers that run
+/// already.
+pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
+    let progress = Progress::new();
+    let _lock = DataLock::take(&options.data_dir)?;
+    let data_dir = options.data_dir.canonicalize()?;
+    check_port(options.port)?;
+
+    progress.say("looking for the servers");
+    let servers = plan_servers(options, &data_dir)?;
+    let program = match &options.program {
+        Some(program) => program.clone(),
+        None => match build(progress, stop)? {
+            Some(program) => program,
+            None => return Ok(ExitCode::SUCCESS),
+        },
+    };
+    // The build took its time.
+    check_port(options.port)?;
+
+    let mut supervisor = Supervisor::new(stop.clone(), move |line| progress.say(line));
+    let mut launch = Launch::new(program, data_dir.join("turnstile.log"))
+        .arg("serve")
+        .env("HOST", "127.0.0.1")
+        .env("PORT", options.port.to_string())
+        .env("DATA_DIR", &data_dir);
+    for (variable, plan) in &servers {
+        if start_server(&mut supervisor, plan, progress)? == Waited::Stopped {
+            return Ok(finish(&mut supervisor, progress));
+        }
+        launch = launch.env(variable, plan.url());
+    }
+    let log = launch.log().display().to_string();
+    progress.say(&format!("starting turnstile (its log: {log})"));
+    supervisor.start("turnstile", launch, PROGRAM_GRACE)?;
+    if wait_until_ready(&mut supervisor, options.port, progress) {
+        // Someone who waits for this line in a pipe gets it now, and may go away afterwards.
+        let _ = writeln!(std::io::stdout(), "ready http://127.0.0.1:{}", options.port)
+            .and_then(|()| std::io::stdout().flush());
+        progress.say("Ctrl-C ends it");
+        supervisor.run();
+    }
+    Ok(finish(&mut supervisor, progress))
+}
+
+fn check_port(port: u16) -> Result<()> {
+    if !port_is_free(port) {
+        bail!("port {port} of 127.0.0.1 is busy: choose another with --port");
+    }
+    Ok(())
+}
+
+/// The servers that have to be started, each with the variable that tells its address.
+fn plan_servers(options: &Options, data_dir: &Path) -> Result<Vec<(&'static str, ServerPlan)>> {
+    let mut servers = Vec::new();
+    if env::var_os("NATS_URL").is_none() {
+        let nats = NatsOptions {
+            sync_always: options.sync_always,
+            ..NatsOptions::default()
+        };
+        let plan = nats.plan(free_port()?, &data_dir.join("nats"))?;
+        servers.push(("NATS_URL", plan));
+    }
+    if env::var_os("MONGODB_URI").is_none() {
+        let plan = MongoOptions::default().plan(free_port()?, &data_dir.join("mongodb"))?;
+        servers.push(("MONGODB_URI", plan));
+    }
+    Ok(servers)
+}
+
+/// The path of the program in release mode; nothing when it was stopped.
+fn build(progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
+    progress.say("cargo build --release --package turnstile (minutes at the first time)");
+    let mut command = cargo::cargo();
+    command.args(["build", "--release", "--package", "turnstile"]);
+    match cargo::run(&mut command, stop)? {
+        Ended::Stopped => Ok(None),
+        Ended::With(status) if status.success() => {
+            let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+            let program = tools::workspace()
+                .join(target)
+                .join("release")
+                .join("turnstile");
+            Ok(Some(program))
+        }
+        Ended::With(_) => bail!("cargo build failed: what it said stands above"),
+    }
+}
+
+fn start_server(
+    supervisor: &mut Supervisor,
+    plan: &ServerPlan,
+    progress: Progress,
+) -> Result<Waited> {
+    let (name, log) = (plan.name(), plan.launch().log());
+    let position = plan.log_position();
+    supervisor.start(name, plan.launch().clone(), SERVER_GRACE)?;
+    let waited = supervisor.wait_for(SERVER_READY, || plan.is_ready(position));
+    match waited {
+        Waited::TimedOut => bail!("{name} doesn't get ready: see {}", log.display()),
+        Waited::Stopped => {}
+        Waited::Done => {
+            let url = plan.url();
+            progress.say(&format!("{name} runs: {url} (its log: {})", log.display()));
+        }
+    }
+    Ok(waited)
+}
+
+/// Whether it got ready before the stop flag was set. There is no time limit: reading a long log
+/// takes its time, and the user sees what is being waited for.
+fn wait_until_ready(supervisor: &mut Supervisor, port: u16, progress: Progress) -> bool {
+    loop {
+        let mut last = String::new();
+        let is_ready = || match probe::get(port, "/readyz") {
+            Ok(answer) if answer.status == 200 => true,
+            Ok(answer) => {
+                last = format!("/readyz answers {} {}", answer.status, answer.body);
+                false
+            }
+            Err(error) => {
+                last = format!("/readyz doesn't answer ({error:#})");
+                false
+            }
+        };
+        match supervisor.wait_for(IMPATIENCE, is_ready) {
+            Waited::Done => return true,
+            Waited::Stopped => return false,
+            Waited::TimedOut => progress.say(&format!("not ready yet: {last}")),
+        }
+    }
+}
+
+fn finish(supervisor: &mut Supervisor, progress: Progress) -> ExitCode {
+    progress.say("ending everything");
+    supervisor.stop_all();
+    progress.say("ended");
+    ExitCode::SUCCESS
+}
