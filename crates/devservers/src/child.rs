@@ -8,12 +8,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
 use crate::Launch;
 
-/// How long an ended process may take to be reaped, and how often its end is looked for.
+/// How often a change of the process's state is looked for.
 const POLL: Duration = Duration::from_millis(5);
+/// How long a process may take to stand still: a write to the disk has to end before.
+const STOP: Duration = Duration::from_secs(10);
 
 /// A program that runs as a child of this process, until [`ChildProcess::terminate`],
 /// [`ChildProcess::kill9`], or the drop of the value.
@@ -84,6 +87,28 @@ impl ChildProcess {
         let pid = i32::try_from(running.id()).context("a process id beyond i32")?;
         kill(Pid::from_raw(pid), signal)?;
         Ok(())
+    }
+
+    /// Freezes the process (`SIGSTOP`) and returns when all of its threads stand still: the signal
+    /// alone leaves them running for a moment. `SIGCONT` lets it go on.
+    ///
+    /// # Errors
+    /// When it doesn't run, or ends instead.
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::SIGSTOP)?;
+        let end = Instant::now() + STOP;
+        loop {
+            let pid = self
+                .pid()
+                .context("the process ended instead of stopping")?;
+            let id = Id::Pid(Pid::from_raw(i32::try_from(pid)?));
+            // Asks for stops alone, so that it can't take the end from those who wait for it.
+            match waitid(id, WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG)? {
+                WaitStatus::Stopped(..) => return Ok(()),
+                _ if Instant::now() > end => bail!("the process doesn't stop"),
+                _ => thread::sleep(POLL),
+            }
+        }
     }
 
     /// Kills the process as a power cut would (`SIGKILL`) and returns when it is gone. A process

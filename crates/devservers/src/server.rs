@@ -146,9 +146,10 @@ macro_rules! server_methods {
                 self.server.terminate()
             }
 
-            /// Freezes it (`SIGSTOP`): connections stay open, and nothing is answered.
+            /// Freezes it (`SIGSTOP`): connections stay open, and nothing is answered from when
+            /// this returns.
             pub fn pause(&self) -> anyhow::Result<()> {
-                self.server.process().signal(crate::Signal::SIGSTOP)
+                self.server.process().pause()
             }
 
             /// Lets it go on after [`Self::pause`].

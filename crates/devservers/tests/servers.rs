@@ -147,11 +147,15 @@ fn mongodb_keeps_its_data_through_a_kill_and_frees_it_at_the_end() {
 /// and waits to be killed.
 #[test]
 fn helper_that_starts_a_server_and_waits() {
-    if std::env::var_os("START_A_SERVER_AND_WAIT").is_none() {
+    let Some(folder) = std::env::var_os("START_A_SERVER_IN_AND_WAIT") else {
         return;
-    }
+    };
+    let options = NatsOptions {
+        data_dir: Some(folder.into()),
+        ..NatsOptions::default()
+    };
     // Started by a thread that ends at once: the server must not end with that thread.
-    let server = std::thread::spawn(|| NatsServer::start(&NatsOptions::default()).unwrap())
+    let server = std::thread::spawn(move || NatsServer::start(&options).unwrap())
         .join()
         .unwrap();
     eprintln!("server {}", server.pid().unwrap());
@@ -162,10 +166,11 @@ fn helper_that_starts_a_server_and_waits() {
 
 #[test]
 fn a_server_ends_with_a_parent_that_is_killed_but_not_with_the_thread_that_started_it() {
+    let folder = tempfile::tempdir().unwrap();
     let mut parent = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "helper_that_starts_a_server_and_waits"])
         .arg("--nocapture")
-        .env("START_A_SERVER_AND_WAIT", "1")
+        .env("START_A_SERVER_IN_AND_WAIT", folder.path())
         .stderr(std::process::Stdio::piped())
         .stdout(std::process::Stdio::null())
         .spawn()
