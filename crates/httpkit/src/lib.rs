@@ -1,1 +1,65 @@
-//! httpkit
+//! What the services share to speak HTTP: errors, bodies, sessions, idempotency, limits,
+//! configuration, and a server with probes, metrics and documentation.
+//!
+//! It knows no store: what it needs of one comes in as a trait ([`idempotency::AnswerStore`]) or is
+//! told to it ([`Gate`], [`SessionVerifier::replace`]).
+//!
+//! A handler reads like this. Its arguments are checked from left to right, so that nobody who
+//! isn't signed in learns anything about the body:
+//!
+//! ```
+//! use actix_web::{HttpRequest, HttpResponse, web};
+//! use httpkit::{Answer, Body, Prefer, RequestId, Session, error};
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Rename {
+//!     title: String,
+//! }
+//!
+//! async fn rename(
+//!     session: Session,         // 401
+//!     id: web::Path<uuid::Uuid>, // 404 if it isn't one
+//!     body: Body<Rename>,       // 413, 400
+//!     request_id: RequestId,    // the events' correlation id
+//!     prefer: Prefer,           // whether to wait for the read model
+//! ) -> Answer {
+//!     if body.title.trim().is_empty() {
+//!         return Err(error::field("title", "Title is required"));
+//!     }
+//! #   let _ = (session.user_id(), id, request_id.as_str(), prefer.respond_async);
+//!     Ok(HttpResponse::Ok().json(serde_json::json!({ "title": body.title })))
+//! }
+//! # let _ = web::resource("/x/{id}").route(web::put().to(rename));
+//! ```
+#![deny(missing_docs)]
+
+pub mod client_address;
+mod clock;
+pub mod config;
+pub mod error;
+pub mod etag;
+mod fields;
+mod gate;
+pub mod idempotency;
+pub mod json;
+pub mod limits;
+mod middleware;
+mod prefer;
+mod request_id;
+pub mod service;
+pub mod session;
+pub mod telemetry;
+
+pub use client_address::ClientAddress;
+pub use config::{Config, HttpConfig};
+pub use error::{Answer, AppError};
+pub use fields::Fields;
+pub use gate::{Gate, Missing};
+pub use idempotency::with_idempotency;
+pub use json::{Body, RawBody};
+pub use limits::Limits;
+pub use middleware::Kit;
+pub use prefer::Prefer;
+pub use request_id::{RequestContext, RequestId, X_REQUEST_ID};
+pub use service::{BoundServer, Server, Service, serve};
+pub use session::{CookiePolicy, MaybeSession, Session, SessionSigner, SessionVerifier};

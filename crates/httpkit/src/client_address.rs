@@ -1,0 +1,194 @@
+//! Who is at the other end, when proxies stand between.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    net::IpAddr,
+    str::FromStr as _,
+    sync::Arc,
+};
+
+use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web};
+use ipnet::IpNet;
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
+const FORWARDED_HOST: &str = "x-forwarded-host";
+
+/// The proxies whose `X-Forwarded-*` headers are believed. Nobody's are by default: a client could
+/// write them itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrustedProxies(Arc<[IpNet]>);
+
+impl TrustedProxies {
+    /// Addresses and networks (`10.0.0.0/8`), separated by commas. `None` if one is neither.
+    pub fn parse(list: &str) -> Option<Self> {
+        list.split(',')
+            .map(str::trim)
+            .filter(|entry| !entry.is_empty())
+            .map(|entry| {
+                IpNet::from_str(entry)
+                    .ok()
+                    .or_else(|| Some(IpNet::from(entry.parse::<IpAddr>().ok()?)))
+            })
+            .collect::<Option<Vec<_>>>()
+            .map(|networks| Self(networks.into()))
+    }
+
+    fn trusts(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+
+    /// The peer of a request, if it is a proxy that is believed.
+    fn trusted_peer(&self, req: &HttpRequest) -> Option<IpAddr> {
+        if self.0.is_empty() {
+            return None;
+        }
+        peer(req).filter(|peer| self.trusts(*peer))
+    }
+
+    /// The client's address: the last one in `X-Forwarded-For` that isn't a trusted proxy, which
+    /// is the last one that a client can't have written itself. `None` without a connection.
+    pub fn client_address(&self, req: &HttpRequest) -> Option<IpAddr> {
+        let peer = peer(req)?;
+        if self.0.is_empty() || !self.trusts(peer) {
+            return Some(peer);
+        }
+        let mut client = peer;
+        for entry in entries(req.headers(), FORWARDED_FOR).iter().rev() {
+            let Some(address) = address(entry) else {
+                break; // whatever stands before something unreadable can't be believed
+            };
+            client = address;
+            if !self.trusts(address) {
+                break;
+            }
+        }
+        Some(client)
+    }
+
+    /// Whether the client speaks https, as a trusted proxy says.
+    pub fn is_https(&self, req: &HttpRequest) -> bool {
+        self.trusted_peer(req).is_some()
+            && entries(req.headers(), FORWARDED_PROTO)
+                .last()
+                .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+    }
+
+    /// The host that the client asked for, with its port if it named one.
+    pub fn host<'r>(&self, req: &'r HttpRequest) -> Option<&'r str> {
+        let forwarded = self
+            .trusted_peer(req)
+            .and_then(|_| entries(req.headers(), FORWARDED_HOST).last().copied());
+        forwarded.or_else(|| {
+            let header = req.headers().get(actix_web::http::header::HOST);
+            header.and_then(|host| host.to_str().ok())
+        })
+    }
+}
+
+/// The client's address, as an argument of a handler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress(pub Option<IpAddr>);
+
+impl FromRequest for ClientAddress {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let address = match req.app_data::<web::Data<TrustedProxies>>() {
+            Some(proxies) => proxies.client_address(req),
+            None => peer(req),
+        };
+        ready(Ok(Self(address)))
+    }
+}
+
+fn peer(req: &HttpRequest) -> Option<IpAddr> {
+    req.peer_addr().map(|peer| peer.ip().to_canonical())
+}
+
+fn entries<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h str> {
+    headers
+        .get_all(name)
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(','))
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .collect()
+}
+
+/// An address, with or without a port.
+fn address(entry: &str) -> Option<IpAddr> {
+    let bare = entry.trim_start_matches('[').trim_end_matches(']');
+    bare.parse::<IpAddr>()
+        .ok()
+        .or_else(|| Some(entry.parse::<std::net::SocketAddr>().ok()?.ip()))
+        .map(|address| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn client(trusted: &str, peer: &str, forwarded: &str) -> String {
+        let mut req = TestRequest::default().peer_addr(peer.parse().unwrap());
+        if !forwarded.is_empty() {
+            req = req.insert_header((FORWARDED_FOR, forwarded));
+        }
+        TrustedProxies::parse(trusted)
+            .unwrap()
+            .client_address(&req.to_http_request())
+            .unwrap()
+            .to_string()
+    }
+
+    #[test]
+    fn nobody_is_believed_unless_configured() {
+        assert_eq!(client("", "192.0.2.1:5", "203.0.113.9"), "192.0.2.1");
+        assert_eq!(
+            client("10.0.0.0/8", "192.0.2.1:5", "203.0.113.9"),
+            "192.0.2.1"
+        );
+    }
+
+    #[test]
+    fn what_a_client_wrote_itself_is_not_believed() {
+        assert_eq!(
+            client("10.0.0.0/8", "10.0.0.1:5", "198.51.100.1, 203.0.113.9"),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client(
+                "10.0.0.0/8",
+                "10.0.0.1:5",
+                "198.51.100.1, 203.0.113.9, 10.2.2.2"
+            ),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client("10.0.0.0/8", "10.0.0.1:5", "198.51.100.1, nonsense"),
+            "10.0.0.1"
+        );
+    }
+
+    #[test]
+    fn ports_and_addresses_of_both_kinds_are_read() {
+        assert_eq!(
+            client("10.0.0.1", "10.0.0.1:5", "203.0.113.9:4711"),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            client("10.0.0.1", "[::ffff:10.0.0.1]:5", "[2001:db8::1]:80"),
+            "2001:db8::1"
+        );
+        assert_eq!(client("::1", "[::1]:5", "2001:db8::1"), "2001:db8::1");
+    }
+
+    #[test]
+    fn a_list_with_something_else_in_it_is_refused() {
+        assert!(TrustedProxies::parse("10.0.0.0/8, example.com").is_none());
+        assert!(TrustedProxies::parse("10.0.0.0/33").is_none());
+    }
+}

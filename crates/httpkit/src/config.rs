@@ -1,0 +1,382 @@
+//! Configuration, from environment variables.
+//!
+//! Each variable is declared once, in [`VARS`], with its default, what it may be and what it is
+//! for; that table is what `--help`, the documentation and the checks of the manifests show. All
+//! that is wrong is told at once, each by name.
+
+mod reader;
+mod vars;
+
+pub use reader::{ConfigError, Problem, Secret, Var};
+pub use vars::VARS;
+
+use std::{fmt::Write as _, path::PathBuf, time::Duration};
+
+use crate::{client_address::TrustedProxies, limits::LimitConfig, session::SecureCookies};
+use reader::Reader;
+use vars as v;
+
+/// The whole configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// How requests are served.
+    pub http: HttpConfig,
+    /// The NATS servers; may hold credentials.
+    pub nats_url: Secret,
+    /// The MongoDB; may hold credentials.
+    pub mongodb_uri: Secret,
+    /// Name of the database.
+    pub mongodb_database: String,
+    /// Copies of each stream.
+    pub stream_replicas: usize,
+    /// Where local keys and the sandbox's charges are kept.
+    pub data_dir: PathBuf,
+    /// What is logged and how.
+    pub log: LogConfig,
+    /// How long a session lasts.
+    pub session_lifetime: Duration,
+    /// The key that signs sessions, if it isn't in the data directory.
+    pub session_private_key: Option<Secret>,
+    /// How long an unpaid order holds its ticket.
+    pub order_hold: Duration,
+    /// How often one may try.
+    pub limits: LimitConfig,
+    /// Passwords hashed at once.
+    pub password_hashers: usize,
+    /// The payment provider.
+    pub stripe: StripeConfig,
+}
+
+/// How requests are served.
+#[derive(Clone, Debug)]
+pub struct HttpConfig {
+    /// Where to listen.
+    pub host: String,
+    /// Port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// Threads that answer requests.
+    pub workers: usize,
+    /// After so long a request is answered 503.
+    pub request_timeout: Duration,
+    /// Longest body, in bytes.
+    pub body_limit: usize,
+    /// How long accepted requests may take to finish on shutdown.
+    pub shutdown_timeout: Duration,
+    /// Whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: TrustedProxies,
+    /// Other origins whose pages may change things here, in lower case.
+    pub allowed_origins: Vec<String>,
+    /// When the session cookie is marked secure.
+    pub cookie_secure: SecureCookies,
+}
+
+/// What is logged and how.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// JSON lines rather than text.
+    pub json: bool,
+    /// A tracing filter.
+    pub filter: String,
+}
+
+/// Stripe; without a key the built-in sandbox takes its place.
+#[derive(Clone, Debug)]
+pub struct StripeConfig {
+    /// The secret key.
+    pub secret_key: Option<Secret>,
+    /// What webhooks are signed with.
+    pub webhook_secret: Option<Secret>,
+    /// Where the API is, without a slash at the end.
+    pub api_base: String,
+    /// After so long a call has failed.
+    pub timeout: Duration,
+    /// Currency in which cards are charged.
+    pub currency: String,
+}
+
+impl Default for HttpConfig {
+    /// The defaults of the table, on a free port.
+    fn default() -> Self {
+        let nothing = |_: &str| None;
+        let mut http = http(&Reader::new(&nothing));
+        http.port = 0;
+        http
+    }
+}
+
+impl Config {
+    /// From the process's environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_lookup(&|name| std::env::var(name).ok())
+    }
+
+    /// From anything that knows variables by name.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let reader = Reader::new(lookup);
+        let url = |schemes: &'static [&'static str]| {
+            move |text: &str| {
+                let all = text
+                    .split(',')
+                    .all(|url| schemes.iter().any(|scheme| has_scheme(url.trim(), scheme)));
+                all.then(|| Secret::new(text))
+            }
+        };
+        let config = Self {
+            http: http(&reader),
+            nats_url: reader.read(
+                &v::NATS_URL,
+                Secret::new(""),
+                url(&["nats", "tls", "ws", "wss"]),
+            ),
+            mongodb_uri: reader.read(&v::MONGODB_URI, Secret::new(""), |text| {
+                ["mongodb", "mongodb+srv"]
+                    .iter()
+                    .any(|scheme| has_scheme(text, scheme))
+                    .then(|| Secret::new(text))
+            }),
+            mongodb_database: reader.read(&v::MONGODB_DATABASE, String::new(), |text| {
+                let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+                (text.len() <= 38 && text.bytes().all(good)).then(|| text.to_owned())
+            }),
+            stream_replicas: reader.read(&v::STREAM_REPLICAS, 1, |text| {
+                text.parse()
+                    .ok()
+                    .filter(|copies| [1, 3, 5].contains(copies))
+            }),
+            data_dir: reader.read(&v::DATA_DIR, PathBuf::new(), |text| Some(text.into())),
+            log: log(&reader),
+            session_lifetime: reader.seconds(&v::SESSION_SECONDS, 60..=31_536_000),
+            session_private_key: reader.optional(&v::SESSION_PRIVATE_KEY, |text| {
+                text.contains("PRIVATE KEY").then(|| Secret::new(text))
+            }),
+            order_hold: reader.seconds(&v::ORDER_HOLD_SECONDS, 1..=604_800),
+            limits: LimitConfig {
+                signin_failures_per_account: reader
+                    .number(&v::SIGNIN_FAILURES_PER_ACCOUNT, 1..=1_000_000),
+                signin_failures_per_address: reader
+                    .number(&v::SIGNIN_FAILURES_PER_ADDRESS, 1..=1_000_000),
+                signin_window: reader.seconds(&v::SIGNIN_WINDOW_SECONDS, 1..=86_400),
+                signups_per_address: reader.number(&v::SIGNUPS_PER_ADDRESS, 1..=10_000_000),
+                signup_window: reader.seconds(&v::SIGNUP_WINDOW_SECONDS, 1..=86_400),
+            },
+            password_hashers: processors(&reader, &v::PASSWORD_HASHERS),
+            stripe: stripe(&reader),
+        };
+        reader.finish(config)
+    }
+}
+
+fn http(reader: &Reader<'_>) -> HttpConfig {
+    HttpConfig {
+        host: reader.read(&v::HOST, String::new(), |text| {
+            (!text.contains(char::is_whitespace)).then(|| text.to_owned())
+        }),
+        port: reader.number(&v::PORT, 0..=u16::MAX),
+        workers: processors(reader, &v::HTTP_WORKERS),
+        request_timeout: reader.seconds(&v::REQUEST_TIMEOUT_SECONDS, 1..=300),
+        body_limit: reader.number(&v::BODY_LIMIT_BYTES, 1024..=16 * 1024 * 1024),
+        shutdown_timeout: reader.seconds(&v::SHUTDOWN_SECONDS, 0..=600),
+        trusted_proxies: reader
+            .optional(&v::TRUSTED_PROXIES, TrustedProxies::parse)
+            .unwrap_or_default(),
+        allowed_origins: reader
+            .optional(&v::ALLOWED_ORIGINS, origins)
+            .unwrap_or_default(),
+        cookie_secure: reader.read(&v::COOKIE_SECURE, SecureCookies::Auto, |text| match text {
+            "auto" => Some(SecureCookies::Auto),
+            "always" => Some(SecureCookies::Always),
+            "never" => Some(SecureCookies::Never),
+            _ => None,
+        }),
+    }
+}
+
+fn log(reader: &Reader<'_>) -> LogConfig {
+    let rust_log = Var {
+        name: "RUST_LOG",
+        default: None,
+        ..v::LOG_LEVEL
+    };
+    let var = match reader.text(&rust_log) {
+        Some(_) => rust_log,
+        None => v::LOG_LEVEL,
+    };
+    LogConfig {
+        json: reader.read(&v::LOG_FORMAT, false, |text| match text {
+            "json" => Some(true),
+            "text" => Some(false),
+            _ => None,
+        }),
+        filter: reader.read(&var, String::new(), |text| {
+            tracing_subscriber::EnvFilter::try_new(text)
+                .ok()
+                .map(|_| text.to_owned())
+        }),
+    }
+}
+
+fn stripe(reader: &Reader<'_>) -> StripeConfig {
+    let secret = |text: &str| (!text.contains(char::is_whitespace)).then(|| Secret::new(text));
+    StripeConfig {
+        secret_key: reader.optional(&v::STRIPE_SECRET_KEY, secret),
+        webhook_secret: reader.optional(&v::STRIPE_WEBHOOK_SECRET, secret),
+        api_base: reader.read(&v::STRIPE_API_BASE, String::new(), |text| {
+            (has_scheme(text, "http") || has_scheme(text, "https"))
+                .then(|| text.trim_end_matches('/').to_owned())
+        }),
+        timeout: reader.seconds(&v::STRIPE_TIMEOUT_SECONDS, 1..=120),
+        currency: reader.read(&v::CURRENCY, String::new(), |text| {
+            (text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_lowercase()))
+                .then(|| text.to_owned())
+        }),
+    }
+}
+
+/// A number of threads: as many as processors unless set.
+fn processors(reader: &Reader<'_>, var: &Var) -> usize {
+    reader
+        .optional(var, |text| {
+            text.parse().ok().filter(|n| (1..=1024).contains(n))
+        })
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from))
+}
+
+/// Origins as browsers write them, in lower case and without a slash at the end.
+fn origins(list: &str) -> Option<Vec<String>> {
+    list.split(',')
+        .map(str::trim)
+        .filter(|origin| !origin.is_empty())
+        .map(|origin| {
+            let origin = origin.trim_end_matches('/').to_ascii_lowercase();
+            let (_, host) = origin.split_once("://")?;
+            let good = !host.contains('/')
+                && (has_scheme(&origin, "http") || has_scheme(&origin, "https"));
+            good.then_some(origin)
+        })
+        .collect()
+}
+
+/// Whether it is a URL of this scheme that has something behind it.
+fn has_scheme(url: &str, scheme: &str) -> bool {
+    url.split_once("://")
+        .is_some_and(|(found, rest)| found == scheme && !rest.trim_start_matches('/').is_empty())
+}
+
+/// Every variable as a table of plain text, for `--help`.
+pub fn help() -> String {
+    let mut text = String::from("Environment variables:\n");
+    for var in VARS {
+        let default = var.default.map_or("unset".to_owned(), |d| format!("{d:?}"));
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "  {}\n      {}\n      {}; default: {default}",
+            var.name, var.doc, var.allowed
+        );
+    }
+    text
+}
+
+/// Every variable as a Markdown table, for the documentation.
+pub fn markdown() -> String {
+    let mut text = String::from("| variable | default | allowed | what for |\n|---|---|---|---|\n");
+    for var in VARS {
+        let default = var.default.map_or(String::new(), |d| format!("`{d}`"));
+        let _ = writeln!(
+            text,
+            "| `{}` | {default} | {} | {} |",
+            var.name, var.allowed, var.doc
+        );
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::from_lookup(&|name| {
+            variables
+                .iter()
+                .find(|(variable, _)| *variable == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn every_default_of_the_table_is_allowed() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.http.port, 8080);
+        assert_eq!(config.order_hold, Duration::from_mins(15));
+        assert_eq!(config.http.body_limit, crate::json::BODY_LIMIT);
+        assert_eq!(config.stripe.secret_key, None);
+    }
+
+    #[test]
+    fn every_problem_is_told_at_once_with_name_value_and_what_is_allowed() {
+        let error = config(&[
+            ("PORT", "http"),
+            ("ORDER_HOLD_SECONDS", "0"),
+            ("STREAM_REPLICAS", "2"),
+            ("LOG_FORMAT", "xml"),
+            ("RUST_LOG", "info,=x=y"),
+            ("TRUSTED_PROXIES", "example.com"),
+            ("ALLOWED_ORIGINS", "tickets.example"),
+        ])
+        .unwrap_err();
+        let names: Vec<_> = error.0.iter().map(|problem| problem.name).collect();
+        for name in [
+            "PORT",
+            "ORDER_HOLD_SECONDS",
+            "STREAM_REPLICAS",
+            "LOG_FORMAT",
+            "RUST_LOG",
+            "TRUSTED_PROXIES",
+            "ALLOWED_ORIGINS",
+        ] {
+            assert!(names.contains(&name), "{name} in {names:?}");
+        }
+        let text = error.to_string();
+        assert!(
+            text.contains("PORT is \"http\", but must be a port, 0 to 65535"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn secrets_are_shown_neither_in_errors_nor_in_the_configuration() {
+        let error = config(&[
+            ("SESSION_PRIVATE_KEY", "hunter2"),
+            ("STRIPE_SECRET_KEY", "hunter2 "),
+            ("STRIPE_WEBHOOK_SECRET", "hunter2 hunter2"),
+            ("NATS_URL", "nats://user:hunter2@nats:4222,http://x"),
+            ("MONGODB_URI", "http://user:hunter2@mongo"),
+        ])
+        .unwrap_err();
+        assert_eq!(error.0.len(), 4, "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+        let config = config(&[
+            ("STRIPE_SECRET_KEY", "hunter2"),
+            ("MONGODB_URI", "mongodb://user:hunter2@mongo"),
+        ])
+        .unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_unset() {
+        let config = config(&[("PORT", ""), ("STRIPE_SECRET_KEY", " ")]).unwrap();
+        assert_eq!(config.http.port, 8080);
+        assert_eq!(config.stripe.secret_key, None);
+    }
+
+    #[test]
+    fn help_and_documentation_name_every_variable_once() {
+        let (help, markdown) = (help(), markdown());
+        for var in VARS {
+            assert_eq!(help.matches(&format!("  {}\n", var.name)).count(), 1);
+            assert_eq!(markdown.matches(&format!("| `{}` |", var.name)).count(), 1);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Reading variables: every problem is collected, and each names the variable.
+
+use std::{cell::RefCell, fmt, str::FromStr, time::Duration};
+
+/// One environment variable.
+#[derive(Clone, Copy, Debug)]
+pub struct Var {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is when it isn't set; `None` if it may stay unset.
+    pub default: Option<&'static str>,
+    /// What it may be, in words.
+    pub allowed: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
+    /// Whether its value must never be shown.
+    pub secret: bool,
+}
+
+impl Var {
+    /// A variable with a default.
+    pub const fn new(
+        name: &'static str,
+        default: &'static str,
+        allowed: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        Self {
+            name,
+            default: Some(default),
+            allowed,
+            doc,
+            secret: false,
+        }
+    }
+
+    /// A variable that may stay unset.
+    pub const fn optional(name: &'static str, allowed: &'static str, doc: &'static str) -> Self {
+        Self {
+            name,
+            default: None,
+            allowed,
+            doc,
+            secret: false,
+        }
+    }
+
+    /// The same, never shown.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
+    }
+}
+
+/// A value that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a text from being shown.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+/// A variable whose value isn't allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The variable.
+    pub name: &'static str,
+    /// Its value; what is secret in it isn't shown.
+    pub value: String,
+    /// What is allowed.
+    pub allowed: &'static str,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            value,
+            allowed,
+        } = self;
+        write!(f, "{name} is \"{value}\", but must be {allowed}")
+    }
+}
+
+/// Everything that is wrong with the environment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError(pub Vec<Problem>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "\n" };
+            write!(f, "{separator}{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads variables and remembers what was wrong.
+pub(super) struct Reader<'a> {
+    lookup: &'a dyn Fn(&str) -> Option<String>,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            lookup,
+            problems: RefCell::default(),
+        }
+    }
+
+    /// What is set, or the default. An empty value counts as unset: that is what Compose files and
+    /// manifests make of a variable without a value.
+    pub(super) fn text(&self, var: &Var) -> Option<String> {
+        (self.lookup)(var.name)
+            .filter(|value| !value.trim().is_empty())
+            .or_else(|| var.default.map(str::to_owned))
+    }
+
+    /// A value that `read` accepts. After a refusal the fallback stands in, so that reading can go
+    /// on and find the other problems.
+    pub(super) fn read<T>(
+        &self,
+        var: &Var,
+        fallback: T,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> T {
+        let Some(text) = self.text(var) else {
+            return fallback;
+        };
+        read(text.trim()).unwrap_or_else(|| {
+            self.problems.borrow_mut().push(Problem {
+                name: var.name,
+                value: if var.secret {
+                    "(secret)".to_owned()
+                } else {
+                    without_credentials(&text)
+                },
+                allowed: var.allowed,
+            });
+            fallback
+        })
+    }
+
+    /// An optional value.
+    pub(super) fn optional<T>(&self, var: &Var, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        self.read(var, None, |text| read(text).map(Some))
+    }
+
+    /// A number in a range.
+    pub(super) fn number<T>(&self, var: &Var, range: std::ops::RangeInclusive<T>) -> T
+    where
+        T: FromStr + PartialOrd + Copy,
+    {
+        let lowest = *range.start();
+        self.read(var, lowest, |text| {
+            text.parse().ok().filter(|number| range.contains(number))
+        })
+    }
+
+    /// A time in whole seconds.
+    pub(super) fn seconds(&self, var: &Var, range: std::ops::RangeInclusive<u64>) -> Duration {
+        Duration::from_secs(self.number(var, range))
+    }
+
+    pub(super) fn finish<T>(self, config: T) -> Result<T, ConfigError> {
+        let problems = self.problems.into_inner();
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(ConfigError(problems))
+        }
+    }
+}
+
+/// A value as it may be shown: what may be a user and password in it is taken out.
+fn without_credentials(text: &str) -> String {
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+    match text.rsplit_once('@') {
+        Some((_, host)) if scheme.is_empty() => format!("(secret)@{host}"),
+        Some((_, host)) => format!("{scheme}://(secret)@{host}"),
+        None => text.to_owned(),
+    }
+}

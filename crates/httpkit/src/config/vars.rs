@@ -1,0 +1,44 @@
+//! Every environment variable, declared once: what is read, documented and checked is this table.
+
+use super::reader::Var;
+
+macro_rules! vars {
+    ($($ident:ident = $var:expr;)*) => {
+        $(pub(super) const $ident: Var = $var;)*
+        /// Every variable, in the order in which they are documented.
+        pub const VARS: &[Var] = &[$($ident),*];
+    };
+}
+
+vars! {
+    HOST = Var::new("HOST", "127.0.0.1", "a host name or address", "Where to listen; 0.0.0.0 for every interface.");
+    PORT = Var::new("PORT", "8080", "a port, 0 to 65535", "Port to listen on; 0 takes a free one.");
+    NATS_URL = Var::new("NATS_URL", "nats://127.0.0.1:4222", "nats:// or tls:// URLs, separated by commas", "The NATS servers that hold the log.");
+    MONGODB_URI = Var::new("MONGODB_URI", "mongodb://127.0.0.1:27017", "a mongodb:// or mongodb+srv:// URI", "The MongoDB that holds the read models.");
+    MONGODB_DATABASE = Var::new("MONGODB_DATABASE", "turnstile", "1 to 38 letters, digits, _ and -", "Database of the read models; services add their own name.");
+    STREAM_REPLICAS = Var::new("STREAM_REPLICAS", "1", "1, 3 or 5", "Copies that the NATS cluster keeps of each stream.");
+    DATA_DIR = Var::new("DATA_DIR", ".data", "a directory", "Where keys that were made on first start are kept, and the sandbox's charges.");
+    LOG_FORMAT = Var::new("LOG_FORMAT", "text", "text or json", "Form of the log lines.");
+    LOG_LEVEL = Var::new("LOG_LEVEL", "info", "a tracing filter such as info or info,httpkit=debug", "What is logged. RUST_LOG wins if it is set.");
+    REQUEST_TIMEOUT_SECONDS = Var::new("REQUEST_TIMEOUT_SECONDS", "10", "1 to 300", "After so long a request is answered 503.");
+    BODY_LIMIT_BYTES = Var::new("BODY_LIMIT_BYTES", "65536", "1024 to 16777216", "Longest body of a request; longer ones are answered 413.");
+    SHUTDOWN_SECONDS = Var::new("SHUTDOWN_SECONDS", "20", "0 to 600", "How long accepted requests may take to finish on shutdown.");
+    HTTP_WORKERS = Var::optional("HTTP_WORKERS", "1 to 1024", "Threads that answer requests; one a processor unless set.");
+    TRUSTED_PROXIES = Var::optional("TRUSTED_PROXIES", "addresses and networks such as 10.0.0.0/8, separated by commas", "Proxies whose X-Forwarded-For, -Proto and -Host are believed.");
+    ALLOWED_ORIGINS = Var::optional("ALLOWED_ORIGINS", "origins such as https://tickets.example, separated by commas", "Other origins whose pages may change things here.");
+    COOKIE_SECURE = Var::new("COOKIE_SECURE", "auto", "auto, always or never", "Whether the session cookie travels over https only; auto: when a trusted proxy says that the client uses https.");
+    SESSION_SECONDS = Var::new("SESSION_SECONDS", "604800", "60 to 31536000", "How long a session lasts.");
+    SESSION_PRIVATE_KEY = Var::optional("SESSION_PRIVATE_KEY", "an Ed25519 private key, PKCS#8 PEM", "Signs sessions (auth only). Without it a key is made on first start and kept in DATA_DIR.").secret();
+    ORDER_HOLD_SECONDS = Var::new("ORDER_HOLD_SECONDS", "900", "1 to 604800", "How long an unpaid order holds its ticket.");
+    SIGNIN_FAILURES_PER_ACCOUNT = Var::new("SIGNIN_FAILURES_PER_ACCOUNT", "20", "1 to 1000000", "Failed sign-ins on one account in SIGNIN_WINDOW_SECONDS before 429.");
+    SIGNIN_FAILURES_PER_ADDRESS = Var::new("SIGNIN_FAILURES_PER_ADDRESS", "500", "1 to 1000000", "Failed sign-ins from one address in SIGNIN_WINDOW_SECONDS before 429.");
+    SIGNIN_WINDOW_SECONDS = Var::new("SIGNIN_WINDOW_SECONDS", "900", "1 to 86400", "The window in which failed sign-ins are counted.");
+    SIGNUPS_PER_ADDRESS = Var::new("SIGNUPS_PER_ADDRESS", "3000", "1 to 10000000", "Sign-ups from one address in SIGNUP_WINDOW_SECONDS before 429.");
+    SIGNUP_WINDOW_SECONDS = Var::new("SIGNUP_WINDOW_SECONDS", "60", "1 to 86400", "The window in which sign-ups are counted.");
+    PASSWORD_HASHERS = Var::optional("PASSWORD_HASHERS", "1 to 1024", "Passwords hashed at once (19 MiB each); one a processor unless set.");
+    STRIPE_SECRET_KEY = Var::optional("STRIPE_SECRET_KEY", "a secret key of Stripe", "Charges cards through Stripe. Without it the built-in sandbox does as if.").secret();
+    STRIPE_WEBHOOK_SECRET = Var::optional("STRIPE_WEBHOOK_SECRET", "a signing secret of Stripe", "Verifies Stripe's webhooks.").secret();
+    STRIPE_API_BASE = Var::new("STRIPE_API_BASE", "https://api.stripe.com", "an http:// or https:// URL", "Where Stripe's API is.");
+    STRIPE_TIMEOUT_SECONDS = Var::new("STRIPE_TIMEOUT_SECONDS", "8", "1 to 120", "After so long a call to Stripe has failed.");
+    CURRENCY = Var::new("CURRENCY", "usd", "three lower-case letters", "Currency in which cards are charged.");
+}

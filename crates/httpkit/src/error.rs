@@ -1,0 +1,297 @@
+//! Every answer that isn't a success, and which constructor to use for it.
+//!
+//! | what is wrong | use | status |
+//! |---|---|---|
+//! | the body as a whole, or a rule that the state refuses | [`bad_request`] | 400 |
+//! | one field | [`field`] | 400 |
+//! | several fields | [`invalid_fields`] | 400 |
+//! | nobody is signed in, or the caller isn't the owner | [`unauthorized`] | 401 |
+//! | the payment provider declined | [`payment_required`] | 402 |
+//! | a request that another site made a browser send | [`forbidden`] | 403 |
+//! | no such thing | [`not_found`] | 404 |
+//! | a race was lost too often, or the first request is still at work | [`conflict`] | 409 |
+//! | the body is too long | [`too_large`] | 413 |
+//! | an `Idempotency-Key` came with another request | [`unprocessable`] | 422 |
+//! | a limit was reached | [`too_many_requests`] | 429 |
+//! | a store or provider is away: *failed*, not refused | [`unavailable`] | 503 |
+//! | a defect of ours | [`internal`] | 500 |
+//!
+//! All of them render as [`api::Errors`]. What is shown is only what the constructor was given;
+//! the source of a failure goes to the log, with the request's id, and never to the client.
+
+use std::{error::Error, fmt};
+
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{
+        StatusCode,
+        header::{HeaderValue, RETRY_AFTER},
+    },
+};
+use api::{ErrorItem, Errors};
+
+/// What a handler returns.
+pub type Answer<T = HttpResponse> = Result<T, AppError>;
+
+/// Anything that can stand behind a failure.
+pub type Source = Box<dyn Error + Send + Sync>;
+
+/// An answer that isn't a success. Made by this module's functions.
+#[derive(Debug)]
+pub struct AppError {
+    status: StatusCode,
+    errors: Vec<ErrorItem>,
+    retry_after: Option<u64>,
+    source: Option<Source>,
+}
+
+impl AppError {
+    fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            errors: vec![item(None, message.into())],
+            retry_after: None,
+            source: None,
+        }
+    }
+
+    /// The same answer, with what stands behind it for the log.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// The status that it becomes.
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What is shown.
+    pub fn errors(&self) -> &[ErrorItem] {
+        &self.errors
+    }
+
+    /// What stands behind it: for the log only.
+    pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.source.as_deref()
+    }
+}
+
+fn item(field: Option<String>, message: String) -> ErrorItem {
+    ErrorItem { message, field }
+}
+
+/// 400 about the request as a whole.
+pub fn bad_request(message: impl Into<String>) -> AppError {
+    AppError::new(StatusCode::BAD_REQUEST, message)
+}
+
+/// 400 about one field.
+pub fn field(field: impl Into<String>, message: impl Into<String>) -> AppError {
+    invalid_fields(vec![item(Some(field.into()), message.into())])
+}
+
+/// 400 with one entry for each field that is wrong. The list must not be empty.
+pub fn invalid_fields(errors: Vec<ErrorItem>) -> AppError {
+    debug_assert!(!errors.is_empty(), "an error says what is wrong");
+    AppError {
+        errors,
+        ..AppError::new(StatusCode::BAD_REQUEST, "")
+    }
+}
+
+/// 401 "Not authorized": nobody is signed in, or the thing belongs to somebody else.
+pub fn unauthorized() -> AppError {
+    AppError::new(StatusCode::UNAUTHORIZED, "Not authorized")
+}
+
+/// 402 with the provider's reason.
+pub fn payment_required(message: impl Into<String>) -> AppError {
+    AppError::new(StatusCode::PAYMENT_REQUIRED, message)
+}
+
+/// 403: another site made the browser send this.
+pub fn forbidden(message: impl Into<String>) -> AppError {
+    AppError::new(StatusCode::FORBIDDEN, message)
+}
+
+/// 404 "Not Found".
+pub fn not_found() -> AppError {
+    AppError::new(StatusCode::NOT_FOUND, "Not Found")
+}
+
+/// 409: try again, nothing was changed.
+pub fn conflict(message: impl Into<String>) -> AppError {
+    AppError {
+        retry_after: Some(1),
+        ..AppError::new(StatusCode::CONFLICT, message)
+    }
+}
+
+/// 413 for a body of more than `limit` bytes.
+pub fn too_large(limit: usize) -> AppError {
+    AppError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("The body is longer than {limit} bytes"),
+    )
+}
+
+/// 422: understood, but it can't be meant.
+pub fn unprocessable(message: impl Into<String>) -> AppError {
+    AppError::new(StatusCode::UNPROCESSABLE_ENTITY, message)
+}
+
+/// 429, with the seconds after which to try again.
+pub fn too_many_requests(retry_after: u64) -> AppError {
+    AppError {
+        retry_after: Some(retry_after.max(1)),
+        ..AppError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many attempts, please try again later",
+        )
+    }
+}
+
+/// 503: `what` (shown: name it as a user would) can't be reached; try again after so many seconds.
+pub fn unavailable(what: &str, retry_after: u64) -> AppError {
+    AppError {
+        retry_after: Some(retry_after.max(1)),
+        ..AppError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{what} is not available, please try again"),
+        )
+    }
+}
+
+/// 500 with a message that says nothing; the source is logged.
+pub fn internal(source: impl Into<Source>) -> AppError {
+    AppError::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong").because(source)
+}
+
+/// What stands behind it, for the log; the messages if nothing does.
+impl fmt::Display for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(source) = &self.source {
+            write!(f, "{source}")?;
+            let mut below = source.source();
+            while let Some(cause) = below {
+                write!(f, ": {cause}")?;
+                below = cause.source();
+            }
+            return Ok(());
+        }
+        for (index, error) in self.errors.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "; " };
+            write!(f, "{separator}{}", error.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for AppError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &dyn Error)
+    }
+}
+
+impl ResponseError for AppError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut answer = envelope(self.status, self.errors.clone());
+        if let Some(seconds) = self.retry_after {
+            answer
+                .headers_mut()
+                .insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
+    }
+}
+
+/// The envelope with these entries.
+fn envelope(status: StatusCode, errors: Vec<ErrorItem>) -> HttpResponse {
+    HttpResponse::build(status).json(Errors { errors })
+}
+
+/// The message for an answer that actix made itself, which says nothing of its own.
+pub(crate) fn plain(status: StatusCode) -> AppError {
+    let message = match status {
+        StatusCode::NOT_FOUND => "Not Found",
+        StatusCode::METHOD_NOT_ALLOWED => "Method Not Allowed",
+        StatusCode::REQUEST_TIMEOUT => "The request took too long to arrive",
+        StatusCode::PAYLOAD_TOO_LARGE => "The body is too long",
+        status if status.is_server_error() => "Something went wrong",
+        status => status.canonical_reason().unwrap_or("Bad Request"),
+    };
+    AppError::new(status, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::body::to_bytes;
+
+    async fn rendered(error: &AppError) -> (u16, Option<String>, String) {
+        let answer = error.error_response();
+        let retry_after = answer
+            .headers()
+            .get(RETRY_AFTER)
+            .map(|value| value.to_str().unwrap().to_owned());
+        let status = answer.status().as_u16();
+        let body = to_bytes(answer.into_body()).await.unwrap();
+        (
+            status,
+            retry_after,
+            String::from_utf8(body.to_vec()).unwrap(),
+        )
+    }
+
+    #[actix_web::test]
+    async fn each_constructor_has_its_status_and_all_share_one_envelope() {
+        for (error, status) in [
+            (bad_request("x"), 400),
+            (field("a", "x"), 400),
+            (unauthorized(), 401),
+            (payment_required("x"), 402),
+            (forbidden("x"), 403),
+            (not_found(), 404),
+            (conflict("x"), 409),
+            (too_large(10), 413),
+            (unprocessable("x"), 422),
+            (too_many_requests(5), 429),
+            (internal("x"), 500),
+            (unavailable("x", 1), 503),
+        ] {
+            let (seen, _, body) = rendered(&error).await;
+            assert_eq!(seen, status);
+            let errors: Errors = serde_json::from_str(&body).unwrap();
+            assert!(!errors.errors.is_empty(), "{body}");
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_field_error_names_its_field_and_others_have_none() {
+        let (.., body) = rendered(&field("email", "Email must be valid")).await;
+        assert_eq!(
+            body,
+            r#"{"errors":[{"message":"Email must be valid","field":"email"}]}"#
+        );
+        let (.., body) = rendered(&not_found()).await;
+        assert_eq!(body, r#"{"errors":[{"message":"Not Found"}]}"#);
+    }
+
+    #[actix_web::test]
+    async fn what_stands_behind_a_failure_is_for_the_log_only() {
+        let error = internal("password of the database is hunter2");
+        assert!(error.to_string().contains("hunter2"));
+        let (.., body) = rendered(&error).await;
+        assert!(!body.contains("hunter2"), "{body}");
+        let error = unavailable("The ticket store", 2).because("10.0.0.7 refused");
+        let (status, retry_after, body) = rendered(&error).await;
+        assert_eq!((status, retry_after.as_deref()), (503, Some("2")));
+        assert!(!body.contains("10.0.0.7"), "{body}");
+    }
+}

@@ -1,0 +1,107 @@
+//! Answers that are kept rendered, with a strong `ETag`.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH},
+};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+/// The strong `ETag` of these bytes, quotes included.
+pub fn of(bytes: &[u8]) -> HeaderValue {
+    // Half a SHA-256 is plenty against accidents, and shorter on the wire.
+    let digest = &Sha256::digest(bytes)[..16];
+    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest));
+    // Base64url in quotes is always a header value.
+    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// A JSON answer rendered once, to be given many times. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    body: Bytes,
+    etag: HeaderValue,
+}
+
+impl Rendered {
+    /// Of JSON text.
+    pub fn new(body: impl Into<Bytes>) -> Self {
+        let body = body.into();
+        Self {
+            etag: of(&body),
+            body,
+        }
+    }
+
+    /// Of a value.
+    pub fn json(value: &impl Serialize) -> Result<Self, serde_json::Error> {
+        serde_json::to_vec(value).map(Self::new)
+    }
+
+    /// The JSON text.
+    pub const fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// 200 with the body, or 304 if the caller has it.
+    pub fn respond(&self, req: &HttpRequest) -> HttpResponse {
+        let mut answer = if is_fresh(req.headers(), &self.etag) {
+            HttpResponse::NotModified().finish()
+        } else {
+            let mut answer = HttpResponse::Ok().body(self.body.clone());
+            let json = HeaderValue::from_static("application/json");
+            answer.headers_mut().insert(CONTENT_TYPE, json);
+            answer
+        };
+        answer.headers_mut().insert(ETAG, self.etag.clone());
+        answer
+    }
+}
+
+/// Whether `If-None-Match` names this tag. Weak comparison, as RFC 9110 asks of it.
+pub fn is_fresh(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    headers
+        .get_all(IF_NONE_MATCH)
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn equal_bytes_have_equal_tags_and_others_differ() {
+        assert_eq!(of(b"a"), of(b"a"));
+        assert_ne!(of(b"a"), of(b"b"));
+        assert!(of(b"a").to_str().unwrap().starts_with('"'));
+    }
+
+    #[actix_web::test]
+    async fn a_caller_that_has_it_gets_304_without_a_body() {
+        let rendered = Rendered::new("[]");
+        let tag = rendered.etag.to_str().unwrap().to_owned();
+        for (sent, status) in [
+            (tag.clone(), 304),
+            (format!("W/{tag}"), 304),
+            (format!("\"x\", {tag}"), 304),
+            ("*".to_owned(), 304),
+            ("\"x\"".to_owned(), 200),
+            (tag.replace('"', ""), 200),
+        ] {
+            let req = TestRequest::default()
+                .insert_header((IF_NONE_MATCH, sent.clone()))
+                .to_http_request();
+            let answer = rendered.respond(&req);
+            assert_eq!(answer.status(), status, "{sent}");
+            assert_eq!(answer.headers().get(ETAG), Some(&rendered.etag));
+            let body = actix_web::body::to_bytes(answer.into_body()).await.unwrap();
+            assert_eq!(body.is_empty(), status == 304);
+        }
+    }
+}

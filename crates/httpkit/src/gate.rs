@@ -1,0 +1,100 @@
+//! What the service can't do without, and whether it is there.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use serde::Serialize;
+
+/// Something that is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Missing {
+    /// What.
+    pub name: String,
+    /// Why, for operators.
+    pub reason: String,
+}
+
+impl Missing {
+    /// What, and why.
+    pub fn new(name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Named dependencies, each up or down; set from outside, by whoever watches them.
+///
+/// While one is down, the API answers 503 at once: waiting for a time-out each would fill the
+/// server with requests that can't succeed. Cheap to clone; clones share the state.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    closed: AtomicBool,
+    down: RwLock<BTreeMap<String, String>>,
+}
+
+impl Gate {
+    /// A gate that is open until something is said to be down.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A dependency is down, for this reason.
+    pub fn down(&self, name: &str, reason: impl Into<String>) {
+        let mut down = self.0.down.write().unwrap_or_else(PoisonError::into_inner);
+        if down.insert(name.to_owned(), reason.into()).is_none() {
+            tracing::warn!(dependency = name, reason = %down[name], "a dependency is down");
+        }
+        self.0.closed.store(true, Ordering::Release);
+    }
+
+    /// A dependency is up again.
+    pub fn up(&self, name: &str) {
+        let mut down = self.0.down.write().unwrap_or_else(PoisonError::into_inner);
+        if down.remove(name).is_some() {
+            tracing::info!(dependency = name, "a dependency is up again");
+        }
+        self.0.closed.store(!down.is_empty(), Ordering::Release);
+    }
+
+    /// Whether nothing is down. Costs one load.
+    pub fn is_open(&self) -> bool {
+        !self.0.closed.load(Ordering::Acquire)
+    }
+
+    /// What is down.
+    pub fn missing(&self) -> Vec<Missing> {
+        let down = self.0.down.read().unwrap_or_else(PoisonError::into_inner);
+        down.iter()
+            .map(|(name, reason)| Missing::new(name, reason))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gate_opens_when_the_last_dependency_is_up_again() {
+        let gate = Gate::new();
+        assert!(gate.is_open());
+        gate.down("NATS", "no route");
+        gate.down("MongoDB", "no primary");
+        gate.up("NATS");
+        assert!(!gate.is_open());
+        assert_eq!(gate.missing(), [Missing::new("MongoDB", "no primary")]);
+        gate.up("MongoDB");
+        gate.up("MongoDB");
+        assert!(gate.is_open());
+    }
+}

@@ -1,0 +1,276 @@
+//! `Idempotency-Key`: the same user with the same key gets the first answer again.
+//!
+//! Two things work together. The key and the user make the *command id*, which the log records
+//! with the events, so a command takes effect once whatever happens. An [`AnswerStore`] keeps the
+//! *answer*, so that it comes again word for word, from every process.
+
+mod fingerprint;
+
+pub use fingerprint::Fingerprint;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse, ResponseError as _,
+    body::to_bytes,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION},
+    },
+};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use crate::{
+    Answer, RawBody,
+    error::{Source, bad_request, conflict, internal, unavailable, unprocessable},
+};
+
+/// The header that carries the key.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header of an answer that was given before.
+pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+const LONGEST_KEY: usize = 255;
+/// Namespace of command ids (`UUIDv5`). Changing it would let every request be repeated once.
+const NAMESPACE: Uuid = Uuid::from_u128(0x3c0b_61a4_87f2_4a0d_8f7e_20d9_5b1c_e6d4);
+/// How long a repetition waits for the first one's answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// A user's key: what names a command and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey {
+    command_id: Uuid,
+}
+
+impl IdempotencyKey {
+    /// The key of a request: `None` without the header, 400 if it isn't 1 to 255 visible ASCII
+    /// characters.
+    pub fn of(req: &HttpRequest, user: Uuid) -> Answer<Option<Self>> {
+        let mut sent = req.headers().get_all(IDEMPOTENCY_KEY);
+        let Some(value) = sent.next() else {
+            return Ok(None);
+        };
+        let good = (1..=LONGEST_KEY).contains(&value.len())
+            && value.as_bytes().iter().all(u8::is_ascii_graphic)
+            && sent.next().is_none();
+        if !good {
+            return Err(bad_request(format!(
+                "Idempotency-Key must be 1 to {LONGEST_KEY} visible ASCII characters"
+            )));
+        }
+        let name = [user.as_bytes(), value.as_bytes()].concat();
+        Ok(Some(Self {
+            command_id: Uuid::new_v5(&NAMESPACE, &name),
+        }))
+    }
+
+    /// The command's id, which is also the key under which its answer is kept.
+    pub const fn command_id(&self) -> Uuid {
+        self.command_id
+    }
+}
+
+/// The id of a request's command: derived from user and key if there is a key, else random. For
+/// commands whose answer must not be kept, because a secret is in it or in the body (sign-up).
+pub fn command_id(req: &HttpRequest, user: Uuid) -> Answer<Uuid> {
+    let key = IdempotencyKey::of(req, user)?;
+    Ok(key.map_or_else(Uuid::now_v7, |key| key.command_id))
+}
+
+/// An answer as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// Its status.
+    pub status: u16,
+    /// `Content-Type` and `Location`, if it had them. No other header is kept: no cookie above all.
+    pub headers: Vec<(String, String)>,
+    /// Its body.
+    pub body: Bytes,
+}
+
+/// The right to answer a key first; whatever the store needs to know it by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimToken {
+    /// The key.
+    pub key: Uuid,
+    /// The request that the key was claimed for.
+    pub fingerprint: Fingerprint,
+    /// What the store says.
+    pub revision: u64,
+}
+
+/// What the store knows of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Nothing; it is the caller's now.
+    Fresh(ClaimToken),
+    /// Another one is at work on it.
+    InProgress,
+    /// It was answered so.
+    Answered(KeptAnswer),
+    /// It came with another request.
+    Mismatch,
+}
+
+/// Keeps the answers of keys.
+///
+/// A claim that is neither finished nor released (its process died) must run out after a time that
+/// is longer than a request may take, and be [`Claim::Fresh`] for the next one: the command id
+/// keeps the command from taking effect twice.
+pub trait AnswerStore: Send + Sync + 'static {
+    /// Claims a key for a request, atomically: of many at once, one gets `Fresh`.
+    fn claim(&self, key: Uuid, fingerprint: Fingerprint) -> BoxFuture<'_, Result<Claim, Source>>;
+
+    /// Keeps the answer. A claim that has run out meanwhile is no error.
+    fn finish(&self, token: ClaimToken, answer: KeptAnswer) -> BoxFuture<'_, Result<(), Source>>;
+
+    /// Gives the claim back: the answer wasn't final.
+    fn release(&self, token: ClaimToken) -> BoxFuture<'_, Result<(), Source>>;
+}
+
+/// Runs a command with the id that its request has, at most once for each key.
+///
+/// Without the header it just runs, with a random id. With it: a repetition gets the kept answer
+/// and `Idempotency-Replayed: true`; while the first is at work it waits, and is answered 409 if
+/// that takes too long; another request under the same key is 422. Only final answers are kept:
+/// not those that say "try again" (5xx, 408, 409, 413, 429) or "sign in" (401).
+pub async fn with_idempotency<F, Fut>(
+    store: &Arc<dyn AnswerStore>,
+    user: Uuid,
+    req: &HttpRequest,
+    body: &RawBody,
+    command: F,
+) -> Answer
+where
+    F: FnOnce(Uuid) -> Fut,
+    Fut: Future<Output = Answer>,
+{
+    let Some(key) = IdempotencyKey::of(req, user)? else {
+        return command(Uuid::now_v7()).await;
+    };
+    let fingerprint = Fingerprint::of(req.method(), req.path(), body);
+    let token = match claim(store, &key, fingerprint).await? {
+        Claim::Fresh(token) => token,
+        Claim::Answered(answer) => return replay(answer),
+        Claim::Mismatch => {
+            return Err(unprocessable(
+                "This Idempotency-Key was used with another request",
+            ));
+        }
+        Claim::InProgress => {
+            return Err(conflict(
+                "The first request with this Idempotency-Key is still at work",
+            ));
+        }
+    };
+    let held = Held {
+        store: Arc::clone(store),
+        token: Some(token),
+    };
+    match command(key.command_id).await {
+        Ok(answer) => held.keep(answer).await,
+        Err(error) if is_final(error.status()) => held.keep(error.error_response()).await,
+        Err(error) => Err(error), // dropping the claim releases it
+    }
+}
+
+async fn claim(
+    store: &Arc<dyn AnswerStore>,
+    key: &IdempotencyKey,
+    fingerprint: Fingerprint,
+) -> Answer<Claim> {
+    let deadline = Instant::now() + LONGEST_WAIT;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let claim = store
+            .claim(key.command_id, fingerprint)
+            .await
+            .map_err(|error| unavailable("The service", 1).because(error))?;
+        if claim != Claim::InProgress || Instant::now() + pause > deadline {
+            return Ok(claim);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+fn is_final(status: StatusCode) -> bool {
+    !status.is_server_error()
+        && !matches!(
+            status,
+            StatusCode::UNAUTHORIZED
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::CONFLICT
+                | StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::TOO_MANY_REQUESTS
+        )
+}
+
+fn replay(kept: KeptAnswer) -> Answer {
+    let status = StatusCode::from_u16(kept.status).map_err(internal)?;
+    let mut answer = HttpResponse::build(status);
+    for header in kept.headers {
+        answer.insert_header(header);
+    }
+    answer.insert_header((IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true")));
+    Ok(answer.body(kept.body))
+}
+
+/// A claim that is released when it is dropped: also when the caller hung up or the time was over,
+/// so that the next try needn't wait for the claim to run out.
+struct Held {
+    store: Arc<dyn AnswerStore>,
+    token: Option<ClaimToken>,
+}
+
+impl Held {
+    /// Keeps a final answer, and gives it.
+    async fn keep(mut self, answer: HttpResponse) -> Answer {
+        if !is_final(answer.status()) {
+            return Ok(answer);
+        }
+        let (head, body) = answer.into_parts();
+        let body = to_bytes(body)
+            .await
+            .map_err(|_| internal("the answer's body can't be read"))?;
+        let headers = [CONTENT_TYPE, LOCATION]
+            .iter()
+            .filter_map(|name| {
+                let value = head.headers().get(name)?.to_str().ok()?;
+                Some((name.to_string(), value.to_owned()))
+            })
+            .collect();
+        let kept = KeptAnswer {
+            status: head.status().as_u16(),
+            headers,
+            body: body.clone(),
+        };
+        if let Some(token) = self.token.clone() {
+            // The command has taken effect: its answer is given even if it can't be kept. The next
+            // try then runs it again under the same command id, which has the same effect.
+            match self.store.finish(token, kept).await {
+                Ok(()) => self.token = None,
+                Err(error) => tracing::warn!(%error, "an answer was not kept"),
+            }
+        }
+        Ok(head.set_body(body).map_into_boxed_body())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if let Some(token) = self.token.take() {
+            let store = Arc::clone(&self.store);
+            actix_web::rt::spawn(async move {
+                if let Err(error) = store.release(token).await {
+                    tracing::warn!(%error, "a claim on a key was not released");
+                }
+            });
+        }
+    }
+}

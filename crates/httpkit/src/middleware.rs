@@ -1,0 +1,252 @@
+//! One layer around every route: request id, access log, metrics, security headers, cross-site
+//! check, availability, time-out, and the envelope for errors that actix makes.
+//!
+//! One layer and not eight: each costs an allocation and a poll for every request, and answers
+//! from memory take only some microseconds.
+
+mod access_log;
+mod cross_site;
+mod route_metrics;
+mod security_headers;
+
+use std::{
+    future::{Future, Ready, ready},
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix_web::{
+    HttpMessage as _, HttpResponse, ResponseError as _,
+    dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
+    error::{Error, InternalError, QueryPayloadError},
+    http::{Method, header::CONTENT_TYPE},
+};
+use futures_util::FutureExt as _;
+use tracing::Instrument as _;
+
+use crate::{
+    AppError, Gate, HttpConfig, RequestContext, RequestId,
+    client_address::TrustedProxies,
+    error::{bad_request, forbidden, internal, plain, unavailable},
+};
+use access_log::Entry;
+use route_metrics::RouteMetrics;
+
+/// Where requests that no route matches are counted.
+const NO_ROUTE: &str = "(no route)";
+/// Where requests are counted whose route can't be told any more.
+const ABANDONED: &str = "(abandoned)";
+
+/// The layer. Wrap an application in it last, so that it is the outermost.
+#[derive(Clone)]
+pub struct Kit(Arc<Shared>);
+
+struct Shared {
+    gate: Gate,
+    timeout: Duration,
+    proxies: TrustedProxies,
+    allowed_origins: Vec<String>,
+}
+
+impl Kit {
+    /// With this configuration and gate.
+    pub fn new(config: &HttpConfig, gate: Gate) -> Self {
+        Self(Arc::new(Shared {
+            gate,
+            timeout: config.request_timeout,
+            proxies: config.trusted_proxies.clone(),
+            allowed_origins: config.allowed_origins.clone(),
+        }))
+    }
+}
+
+impl<S> Transform<S, ServiceRequest> for Kit
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type InitError = ();
+    type Transform = KitService<S>;
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(KitService {
+            service,
+            shared: Arc::clone(&self.0),
+            metrics: Rc::default(),
+        }))
+    }
+}
+
+/// The layer around one worker's routes.
+pub struct KitService<S> {
+    service: S,
+    shared: Arc<Shared>,
+    metrics: Rc<RouteMetrics>,
+}
+
+impl<S> Service<ServiceRequest> for KitService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
+{
+    type Response = ServiceResponse;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<ServiceResponse, Error>>>>;
+
+    forward_ready!(service);
+
+    fn call(&self, mut req: ServiceRequest) -> Self::Future {
+        let id = RequestId::of_headers(req.headers());
+        let call = Call {
+            started: Instant::now(),
+            method: req.method().clone(),
+            https: self.shared.proxies.is_https(req.request()),
+            metrics: Rc::clone(&self.metrics),
+            id: id.clone(),
+        };
+        if call.method == Method::HEAD {
+            // The routes know GET; the connection leaves the body out by itself.
+            req.head_mut().method = Method::GET;
+        }
+        if let Err(refusal) = self.shared.admit(&req) {
+            let answer = HttpResponse::from_error(refusal);
+            return Box::pin(ready(Ok(call.finish(req.into_response(answer)))));
+        }
+        let span = tracing::info_span!(
+            "request", id = id.as_str(), method = %call.method, path = req.path()
+        );
+        req.extensions_mut().insert(RequestContext::new(id));
+        let uri = req.uri().clone(); // counted references, no copy
+        let timeout = self.shared.timeout;
+        let work = AssertUnwindSafe(self.service.call(req)).catch_unwind();
+        Box::pin(
+            async move {
+                match tokio::time::timeout(timeout, work).await {
+                    Ok(Ok(Ok(answer))) => Ok(call.finish(answer)),
+                    Ok(Ok(Err(error))) => Err(call.abandon(uri.path(), as_app_error(&error))),
+                    Ok(Err(_panic)) => {
+                        Err(call.abandon(uri.path(), internal("the handler panicked")))
+                    }
+                    Err(_elapsed) => {
+                        let error = unavailable("The service", 1);
+                        Err(call.abandon(uri.path(), error.because("the request took too long")))
+                    }
+                }
+            }
+            .instrument(span),
+        )
+    }
+}
+
+impl Shared {
+    /// Whether the routes get to see this request.
+    fn admit(&self, req: &ServiceRequest) -> Result<(), AppError> {
+        if !self.gate.is_open() && needs_dependencies(req.path()) {
+            return Err(unavailable("The service", 1));
+        }
+        if !cross_site::allowed(req.request(), &self.proxies, &self.allowed_origins) {
+            return Err(forbidden("Another site may not do this"));
+        }
+        Ok(())
+    }
+}
+
+/// Probes, metrics, documents and the web app's files are served whatever is down.
+fn needs_dependencies(path: &str) -> bool {
+    path.starts_with("/api/") && !crate::service::is_document(path)
+}
+
+/// A request on its way.
+struct Call {
+    started: Instant,
+    method: Method,
+    https: bool,
+    metrics: Rc<RouteMetrics>,
+    id: RequestId,
+}
+
+impl Call {
+    /// Completes an answer.
+    fn finish(&self, answer: ServiceResponse) -> ServiceResponse {
+        let mut answer = in_envelope(answer);
+        self.complete(answer.headers_mut());
+        let req = answer.request();
+        let pattern = req.match_pattern();
+        self.record(&Entry {
+            route: pattern.as_deref().unwrap_or(NO_ROUTE),
+            path: req.path(),
+            status: answer.status(),
+            user: req
+                .extensions()
+                .get::<RequestContext>()
+                .and_then(RequestContext::user),
+            error: answer.response().error(),
+        });
+        answer
+    }
+
+    /// Answers a request that the routes swallowed: by time-out, panic or an error of a layer.
+    fn abandon(&self, path: &str, error: AppError) -> Error {
+        let mut answer = error.error_response();
+        self.complete(answer.headers_mut());
+        let status = answer.status();
+        let error = Error::from(error);
+        self.record(&Entry {
+            route: ABANDONED,
+            path,
+            status,
+            user: None,
+            error: Some(&error),
+        });
+        InternalError::from_response(error, answer).into()
+    }
+
+    fn complete(&self, headers: &mut actix_web::http::header::HeaderMap) {
+        headers.insert(crate::X_REQUEST_ID, self.id.header().clone());
+        security_headers::add(headers, self.https);
+    }
+
+    fn record(&self, entry: &Entry<'_>) {
+        let elapsed = self.started.elapsed();
+        self.metrics
+            .record(entry.route, &self.method, entry.status.as_u16(), elapsed);
+        entry.log(&self.method, &self.id, elapsed);
+    }
+}
+
+/// Puts an error that actix made into the envelope. Ours are in it already; what has a content
+/// type of its own and isn't an error of actix (a page of the web app) is left alone.
+fn in_envelope(answer: ServiceResponse) -> ServiceResponse {
+    let status = answer.status();
+    if !(status.is_client_error() || status.is_server_error()) {
+        return answer;
+    }
+    let error = match answer.response().error() {
+        Some(error) if error.as_error::<AppError>().is_some() => return answer,
+        Some(error) => match error.as_error::<QueryPayloadError>() {
+            // It names parameters and what they may be, nothing of the inside.
+            Some(QueryPayloadError::Deserialize(error)) => bad_request(format!("Query: {error}")),
+            _ => plain(status),
+        },
+        None if answer.headers().contains_key(CONTENT_TYPE) => return answer,
+        None => plain(status),
+    };
+    let enveloped = error.error_response();
+    let (req, mut answer) = answer.into_parts();
+    let headers = answer.headers_mut();
+    for (name, value) in enveloped.headers() {
+        headers.insert(name.clone(), value.clone());
+    }
+    // The headers stay: a 405 says in `Allow` what would be allowed.
+    ServiceResponse::new(req, answer.set_body(enveloped.into_body()))
+}
+
+/// An error that came through the layers as it is.
+fn as_app_error(error: &Error) -> AppError {
+    let status = error.as_response_error().status_code();
+    plain(status).because(error.to_string())
+}

@@ -1,0 +1,71 @@
+//! Rate, errors and duration of each route.
+
+use std::{cell::RefCell, collections::HashMap, time::Duration};
+
+use actix_web::http::Method;
+use metrics::{Counter, Histogram, counter, histogram};
+
+/// Handles of the metrics that this worker has used so far: asking the registry each time would
+/// cost several allocations and a lock.
+#[derive(Default)]
+pub(super) struct RouteMetrics(RefCell<HashMap<String, Vec<Cell>>>);
+
+struct Cell {
+    method: &'static str,
+    status: u16,
+    requests: Counter,
+    duration: Histogram,
+}
+
+impl RouteMetrics {
+    pub(super) fn record(&self, route: &str, method: &Method, status: u16, elapsed: Duration) {
+        let method = label(method);
+        let mut routes = self.0.borrow_mut();
+        if !routes.contains_key(route) {
+            routes.insert(route.to_owned(), Vec::new());
+        }
+        let Some(cells) = routes.get_mut(route) else {
+            return;
+        };
+        let known = cells
+            .iter()
+            .position(|cell| cell.status == status && cell.method == method);
+        let index = known.unwrap_or_else(|| {
+            cells.push(Cell::new(route, method, status));
+            cells.len() - 1
+        });
+        cells[index].requests.increment(1);
+        cells[index].duration.record(elapsed);
+    }
+}
+
+impl Cell {
+    fn new(route: &str, method: &'static str, status: u16) -> Self {
+        let route = route.to_owned();
+        Self {
+            method,
+            status,
+            requests: counter!(
+                "http_requests_total",
+                "method" => method, "route" => route.clone(), "status" => status.to_string()
+            ),
+            duration: histogram!(
+                "http_request_duration_seconds", "method" => method, "route" => route
+            ),
+        }
+    }
+}
+
+/// Only methods that are known: a caller can make up others, each of which would be a new series.
+fn label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::PATCH => "PATCH",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}

@@ -1,0 +1,67 @@
+//! `Prefer: respond-async` (RFC 7240): the caller doesn't want to wait for the read model.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+};
+
+use actix_web::{
+    FromRequest, HttpRequest,
+    dev::Payload,
+    http::header::{HeaderMap, HeaderName},
+};
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+
+/// What the caller prefers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prefer {
+    /// An answer as soon as the command is in the log, before the read model shows it.
+    pub respond_async: bool,
+}
+
+impl Prefer {
+    /// What these headers ask for. Preferences that aren't known are ignored, as the RFC says.
+    pub fn of_headers(headers: &HeaderMap) -> Self {
+        let respond_async = headers
+            .get_all(PREFER)
+            .filter_map(|header| header.to_str().ok())
+            .flat_map(|header| header.split(','))
+            .map(|preference| preference.split([';', '=']).next().unwrap_or("").trim())
+            .any(|name| name.eq_ignore_ascii_case("respond-async"));
+        Self { respond_async }
+    }
+}
+
+impl FromRequest for Prefer {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of_headers(req.headers())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn respond_async_is_found_among_other_preferences() {
+        for (header, expected) in [
+            ("respond-async", true),
+            ("Respond-Async, wait=10", true),
+            ("return=minimal; foo, respond-async;x", true),
+            ("return=minimal", false),
+            ("foo=respond-async", false),
+            ("", false),
+        ] {
+            let req = TestRequest::default()
+                .insert_header((PREFER, header))
+                .to_http_request();
+            let prefer = Prefer::of_headers(req.headers());
+            assert_eq!(prefer.respond_async, expected, "{header}");
+        }
+    }
+}

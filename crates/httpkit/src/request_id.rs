@@ -1,0 +1,128 @@
+//! The identity of a request: in the answer, in the log, and the correlation id of its events.
+
+use std::{
+    cell::Cell,
+    convert::Infallible,
+    fmt,
+    future::{Ready, ready},
+};
+
+use actix_web::{
+    FromRequest, HttpMessage as _, HttpRequest,
+    dev::Payload,
+    http::header::{HeaderMap, HeaderName, HeaderValue},
+};
+use uuid::Uuid;
+
+/// The header that carries it, both ways.
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+const LONGEST: usize = 128;
+
+/// The identity of a request: 1 to 128 visible ASCII characters, the caller's own if it sent a
+/// good one in `X-Request-Id`, else a new `UUIDv7`. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// A new one.
+    pub fn fresh() -> Self {
+        let mut text = Uuid::encode_buffer();
+        let text = Uuid::now_v7().hyphenated().encode_lower(&mut text);
+        // A UUID is nothing but hexadecimal digits and hyphens.
+        Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("-")))
+    }
+
+    /// The caller's own, if it sent a good one.
+    pub(crate) fn of_headers(headers: &HeaderMap) -> Self {
+        headers
+            .get(X_REQUEST_ID)
+            .filter(|value| (1..=LONGEST).contains(&value.len()))
+            .filter(|value| value.as_bytes().iter().all(u8::is_ascii_graphic))
+            .map_or_else(Self::fresh, |value| Self(value.clone()))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or("-")
+    }
+
+    pub(crate) const fn header(&self) -> &HeaderValue {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the kit knows of a request; it travels in the request's extensions.
+#[derive(Debug)]
+pub struct RequestContext {
+    id: RequestId,
+    user: Cell<Option<Uuid>>,
+}
+
+impl RequestContext {
+    pub(crate) const fn new(id: RequestId) -> Self {
+        Self {
+            id,
+            user: Cell::new(None),
+        }
+    }
+
+    pub(crate) fn set_user(&self, user: Uuid) {
+        self.user.set(Some(user));
+    }
+
+    /// The request's identity.
+    pub const fn id(&self) -> &RequestId {
+        &self.id
+    }
+
+    /// The caller, once a handler asked who it is.
+    pub fn user(&self) -> Option<Uuid> {
+        self.user.get()
+    }
+}
+
+impl FromRequest for RequestId {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let id = req
+            .extensions()
+            .get::<RequestContext>()
+            .map_or_else(Self::fresh, |context| context.id.clone());
+        ready(Ok(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn id_of(sent: &str) -> String {
+        let req = TestRequest::default()
+            .insert_header((X_REQUEST_ID, sent))
+            .to_http_request();
+        RequestId::of_headers(req.headers()).to_string()
+    }
+
+    #[test]
+    fn a_sane_id_of_the_caller_is_kept() {
+        assert_eq!(id_of("checkout-17/a"), "checkout-17/a");
+        assert_eq!(id_of(&"x".repeat(128)), "x".repeat(128));
+    }
+
+    #[test]
+    fn any_other_is_replaced_by_a_new_one() {
+        for sent in ["", "two words", &"x".repeat(129), "caf\u{e9}"] {
+            assert!(Uuid::parse_str(&id_of(sent)).is_ok(), "{sent}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Serving one or more services on one port, with probes, metrics and documentation beside them.
+
+mod docs_page;
+mod document;
+mod probes;
+mod stop;
+
+pub(crate) use document::is_document;
+pub use stop::termination;
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+    time::Duration,
+};
+
+use actix_web::{App, HttpServer, dev, web};
+use futures_util::future::{BoxFuture, join_all};
+use tokio_util::sync::CancellationToken;
+use utoipa::openapi::OpenApi;
+
+use crate::{
+    Answer, Gate, HttpConfig, Kit, Missing, SessionVerifier, error::not_found, json::BodyLimit,
+    session::CookiePolicy, telemetry,
+};
+use document::Document;
+use probes::Probes;
+
+/// How often recorded durations are folded into their histograms; between two times each takes
+/// 16 bytes.
+const UPKEEP: Duration = Duration::from_secs(2);
+
+/// How long a connection may be idle. Longer than the 60 seconds of common proxies, which would
+/// otherwise send a request into a connection that is just being closed.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Something that answers requests: the five services are, and `turnstile` serves all of them.
+pub trait Service: Send + Sync + 'static {
+    /// Its name: one word.
+    fn name(&self) -> &'static str;
+
+    /// Registers its routes. Called once a worker. Use `web::resource`, not `cfg.route`: only a
+    /// resource answers 405 for a method that it doesn't have.
+    fn routes(&self, cfg: &mut web::ServiceConfig);
+
+    /// What it offers, for the merged document.
+    fn openapi(&self) -> OpenApi;
+
+    /// What it still lacks to do its work; empty when it is ready. Should answer at once.
+    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>>;
+
+    /// Ends its work, after the last request has been answered.
+    fn shutdown(&self) -> BoxFuture<'_, ()>;
+}
+
+type Routes = dyn Fn(&mut web::ServiceConfig) + Send + Sync;
+
+/// A server that is being put together.
+pub struct Server {
+    config: HttpConfig,
+    gate: Gate,
+    verifier: SessionVerifier,
+    services: Vec<Arc<dyn Service>>,
+    fallback: Option<Arc<Routes>>,
+    listener: Option<TcpListener>,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// A server without any service.
+    pub fn new(config: &HttpConfig, gate: Gate, verifier: SessionVerifier) -> Self {
+        Self {
+            config: config.clone(),
+            gate,
+            verifier,
+            services: Vec::new(),
+            fallback: None,
+            listener: None,
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Serves this too.
+    #[must_use]
+    pub fn service(mut self, service: Arc<dyn Service>) -> Self {
+        self.services.push(service);
+        self
+    }
+
+    /// Serves these too.
+    #[must_use]
+    pub fn services(mut self, services: impl IntoIterator<Item = Arc<dyn Service>>) -> Self {
+        self.services.extend(services);
+        self
+    }
+
+    /// Serves whatever nobody else does (the web app), except unknown paths below `/api/`: those
+    /// are 404 in the envelope.
+    #[must_use]
+    pub fn fallback(
+        mut self,
+        routes: impl Fn(&mut web::ServiceConfig) + Send + Sync + 'static,
+    ) -> Self {
+        self.fallback = Some(Arc::new(routes));
+        self
+    }
+
+    /// Listens here rather than where the configuration says.
+    #[must_use]
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listener = Some(listener);
+        self
+    }
+
+    /// Stops, gracefully, when this is cancelled.
+    #[must_use]
+    pub fn stop_on(mut self, stop: CancellationToken) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Listens, without answering yet. An address that is taken is an error that names it.
+    pub fn bind(self) -> io::Result<BoundServer> {
+        let HttpConfig { host, port, .. } = &self.config;
+        let listener = match &self.listener {
+            Some(listener) => listener.try_clone()?,
+            None => TcpListener::bind((host.as_str(), *port)).map_err(|error| {
+                io::Error::new(
+                    error.kind(),
+                    format!("can't listen on {host}:{port}: {error}"),
+                )
+            })?,
+        };
+        let address = listener.local_addr()?;
+        telemetry::metrics();
+        let document = Document::of(&self.services).map_err(io::Error::other)?;
+        let server = self.start(listener, document)?;
+        Ok(BoundServer {
+            address,
+            server,
+            services: self.services,
+            shutdown_timeout: self.config.shutdown_timeout,
+        })
+    }
+}
+
+/// A server that listens.
+pub struct BoundServer {
+    address: SocketAddr,
+    server: dev::Server,
+    services: Vec<Arc<dyn Service>>,
+    shutdown_timeout: Duration,
+}
+
+impl BoundServer {
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Answers requests until it is told to stop; then finishes those that it accepted, and ends
+    /// the services.
+    pub async fn run(self) -> io::Result<()> {
+        let names: Vec<_> = self.services.iter().map(|service| service.name()).collect();
+        tracing::info!(address = %self.address, services = ?names, "listening");
+        let upkeep = tokio::spawn(async {
+            let mut ticks = tokio::time::interval(UPKEEP);
+            loop {
+                ticks.tick().await;
+                telemetry::metrics().run_upkeep();
+            }
+        });
+        let served = self.server.await;
+        upkeep.abort();
+        let ended = join_all(self.services.iter().map(|service| service.shutdown()));
+        if tokio::time::timeout(self.shutdown_timeout.max(UPKEEP), ended)
+            .await
+            .is_err()
+        {
+            tracing::warn!("a service did not end in time");
+        }
+        tracing::info!("stopped");
+        served
+    }
+}
+
+/// Serves these services until SIGTERM or SIGINT.
+pub async fn serve(
+    config: &HttpConfig,
+    services: Vec<Arc<dyn Service>>,
+    gate: Gate,
+    verifier: SessionVerifier,
+) -> io::Result<()> {
+    Server::new(config, gate, verifier)
+        .services(services)
+        .stop_on(termination()?)
+        .bind()?
+        .run()
+        .await
+}
+
+impl Server {
+    fn start(&self, listener: TcpListener, document: Document) -> io::Result<dev::Server> {
+        let Self {
+            config,
+            gate,
+            verifier,
+            services,
+            fallback,
+            stop,
+            ..
+        } = self;
+        let kit = Kit::new(config, gate.clone());
+        let verifier = web::Data::new(verifier.clone());
+        let body_limit = web::Data::new(BodyLimit(config.body_limit));
+        let proxies = web::Data::new(config.trusted_proxies.clone());
+        let cookies = web::Data::new(CookiePolicy {
+            secure: config.cookie_secure,
+            proxies: config.trusted_proxies.clone(),
+        });
+        let probes = web::Data::new(Probes {
+            gate: gate.clone(),
+            services: services.clone(),
+            stop: stop.clone(),
+        });
+        let document = web::Data::new(document);
+        let (services, fallback) = (services.clone(), fallback.clone());
+        let app = move || {
+            App::new()
+                .app_data(verifier.clone())
+                .app_data(body_limit.clone())
+                .app_data(proxies.clone())
+                .app_data(cookies.clone())
+                .app_data(probes.clone())
+                .app_data(document.clone())
+                .default_service(web::to(unknown_route))
+                .configure(|cfg| {
+                    for service in &services {
+                        service.routes(cfg);
+                    }
+                    probes::routes(cfg);
+                    document::routes(cfg);
+                    cfg.service(web::resource("/api/{unknown:.*}").to(unknown_route));
+                    if let Some(fallback) = &fallback {
+                        fallback(cfg);
+                    }
+                })
+                .wrap(kit.clone())
+        };
+        let server = HttpServer::new(app)
+            .workers(config.workers)
+            .keep_alive(KEEP_ALIVE)
+            .tcp_nodelay(true)
+            .shutdown_timeout(config.shutdown_timeout.as_secs())
+            .shutdown_signal(stop.clone().cancelled_owned())
+            .listen(listener)?;
+        Ok(server.run())
+    }
+}
+
+async fn unknown_route() -> Answer {
+    Err(not_found())
+}

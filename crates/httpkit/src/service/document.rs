@@ -1,0 +1,60 @@
+//! The API's description: for machines as OpenAPI, for people as a page.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue},
+    web,
+};
+use utoipa::openapi::{Info, OpenApi, Paths};
+
+use super::{Service, docs_page};
+use crate::etag::Rendered;
+
+const JSON_PATH: &str = "/api/openapi.json";
+const PAGE_PATH: &str = "/api/docs";
+
+/// Whether this path is one of the documents, which need no store.
+pub(crate) fn is_document(path: &str) -> bool {
+    path == JSON_PATH || path == PAGE_PATH
+}
+
+/// The document, rendered once.
+pub(super) struct Document {
+    json: Rendered,
+    page: docs_page::Page,
+}
+
+impl Document {
+    /// Of all services together.
+    pub(super) fn of(services: &[Arc<dyn Service>]) -> Result<Self, serde_json::Error> {
+        let info = Info::new("Turnstile", env!("CARGO_PKG_VERSION"));
+        let whole = services
+            .iter()
+            .fold(OpenApi::new(info, Paths::new()), |whole, service| {
+                whole.merge_from(service.openapi())
+            });
+        Ok(Self {
+            page: docs_page::Page::of(&serde_json::to_value(&whole)?),
+            json: Rendered::json(&whole)?,
+        })
+    }
+}
+
+pub(super) fn routes(cfg: &mut web::ServiceConfig) {
+    cfg.service(web::resource(JSON_PATH).get(json))
+        .service(web::resource(PAGE_PATH).get(page));
+}
+
+async fn json(req: HttpRequest, document: web::Data<Document>) -> HttpResponse {
+    document.json.respond(&req)
+}
+
+async fn page(document: web::Data<Document>) -> HttpResponse {
+    let html = HeaderValue::from_static("text/html; charset=utf-8");
+    HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, html))
+        .insert_header((CONTENT_SECURITY_POLICY, document.page.policy.clone()))
+        .body(document.page.html.clone())
+}

@@ -1,0 +1,100 @@
+//! Who is calling: a JWT in one cookie.
+//!
+//! `auth` signs with an Ed25519 key that only it holds ([`SessionSigner`]); everybody verifies
+//! with the public keys ([`SessionVerifier`]). Whatever isn't a good token (forged, expired, of
+//! another algorithm, of an unknown key) means *anonymous*; it is never an error by itself.
+
+mod cookie;
+mod signer;
+mod verifier;
+
+pub use cookie::{CookiePolicy, SESSION_COOKIE, SecureCookies};
+pub use signer::{KeyError, SessionSigner};
+pub use verifier::{PublicKey, SessionVerifier};
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, dev::Payload, web};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{AppError, RequestContext, error::unauthorized};
+
+/// What a token says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// The user's id.
+    pub sub: Uuid,
+    /// The user's address.
+    pub email: String,
+    /// When the session began, in seconds since 1970-01-01T00:00:00Z.
+    pub iat: i64,
+    /// When it ends, likewise.
+    pub exp: i64,
+    /// Identity of the session.
+    pub jti: Uuid,
+}
+
+/// The caller, who is signed in. As an argument of a handler: 401 for anybody else. Name it before
+/// the body (see [`json`](crate::json)).
+#[derive(Clone, Debug)]
+pub struct Session(Arc<Claims>);
+
+impl Session {
+    /// The user's id.
+    pub fn user_id(&self) -> Uuid {
+        self.0.sub
+    }
+
+    /// The user's address.
+    pub fn email(&self) -> &str {
+        &self.0.email
+    }
+
+    /// Everything that the token says.
+    pub fn claims(&self) -> &Claims {
+        &self.0
+    }
+}
+
+/// The caller, who may be anybody.
+#[derive(Clone, Debug)]
+pub struct MaybeSession(pub Option<Session>);
+
+impl MaybeSession {
+    /// The caller of a request.
+    pub fn of(req: &HttpRequest) -> Self {
+        let session = cookie::token(req.headers()).and_then(|token| {
+            let verifier = req.app_data::<web::Data<SessionVerifier>>()?;
+            verifier.verify(token).map(Session)
+        });
+        if let Some(session) = &session
+            && let Some(context) = req.extensions().get::<RequestContext>()
+        {
+            context.set_user(session.user_id());
+        }
+        Self(session)
+    }
+}
+
+impl FromRequest for MaybeSession {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self::of(req)))
+    }
+}
+
+impl FromRequest for Session {
+    type Error = AppError;
+    type Future = Ready<Result<Self, AppError>>;
+
+    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(MaybeSession::of(req).0.ok_or_else(unauthorized))
+    }
+}

@@ -1,0 +1,140 @@
+//! The cookie that carries a token.
+
+use std::time::Duration;
+
+use actix_web::{
+    HttpRequest,
+    cookie::{Cookie, SameSite},
+    http::header::{COOKIE, HeaderMap},
+};
+
+use crate::client_address::TrustedProxies;
+
+/// The cookie's name.
+pub const SESSION_COOKIE: &str = "session";
+
+/// The token of a request, if it carries one.
+///
+/// Read from the header itself: actix would parse and copy every cookie first, on every request.
+pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get_all(COOKIE)
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == SESSION_COOKIE)
+        .map(|(_, value)| value.trim_matches('"'))
+        .filter(|value| !value.is_empty())
+}
+
+/// When the cookie may only travel over https.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SecureCookies {
+    /// When the request came over https, as a trusted proxy says.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How session cookies are made: `HttpOnly`, `SameSite=Lax`, `Path=/`, and `Secure` over https.
+#[derive(Clone, Debug)]
+pub struct CookiePolicy {
+    /// When the cookie may only travel over https.
+    pub secure: SecureCookies,
+    /// Who may say that a request came over https.
+    pub proxies: TrustedProxies,
+}
+
+impl CookiePolicy {
+    /// The cookie that holds a token for so long.
+    pub fn issue(&self, req: &HttpRequest, token: String, lifetime: Duration) -> Cookie<'static> {
+        let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
+        self.cookie(req, token, seconds)
+    }
+
+    /// The cookie that ends the session.
+    pub fn clear(&self, req: &HttpRequest) -> Cookie<'static> {
+        self.cookie(req, String::new(), 0)
+    }
+
+    fn cookie(&self, req: &HttpRequest, value: String, max_age: i64) -> Cookie<'static> {
+        let secure = match self.secure {
+            SecureCookies::Always => true,
+            SecureCookies::Never => false,
+            SecureCookies::Auto => self.proxies.is_https(req),
+        };
+        Cookie::build(SESSION_COOKIE, value)
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .secure(secure)
+            .max_age(actix_web::cookie::time::Duration::seconds(max_age))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn policy(secure: SecureCookies) -> CookiePolicy {
+        CookiePolicy {
+            secure,
+            proxies: TrustedProxies::parse("10.0.0.0/8").unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_token_is_found_among_other_cookies() {
+        for (header, expected) in [
+            ("session=abc", Some("abc")),
+            ("theme=dark; session=abc; x=y", Some("abc")),
+            ("session=\"abc\"", Some("abc")),
+            ("sessions=abc", None),
+            ("x=session", None),
+            ("session=", None),
+            ("", None),
+        ] {
+            let req = TestRequest::default()
+                .insert_header((COOKIE, header))
+                .to_http_request();
+            assert_eq!(token(req.headers()), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
+        let req = TestRequest::default().to_http_request();
+        let cookie = policy(SecureCookies::Auto)
+            .issue(&req, "t".into(), Duration::from_mins(1))
+            .to_string();
+        assert_eq!(
+            cookie,
+            "session=t; HttpOnly; SameSite=Lax; Path=/; Max-Age=60"
+        );
+        let cleared = policy(SecureCookies::Auto).clear(&req).to_string();
+        assert_eq!(
+            cleared,
+            "session=; HttpOnly; SameSite=Lax; Path=/; Max-Age=0"
+        );
+    }
+
+    #[test]
+    fn the_cookie_is_secure_over_https_if_a_trusted_proxy_says_so() {
+        let https = |peer: &str, secure| {
+            let req = TestRequest::default()
+                .peer_addr(peer.parse().unwrap())
+                .insert_header(("X-Forwarded-Proto", "https"))
+                .to_http_request();
+            policy(secure).clear(&req).secure() == Some(true)
+        };
+        assert!(https("10.1.2.3:1", SecureCookies::Auto));
+        assert!(!https("192.0.2.1:1", SecureCookies::Auto));
+        assert!(https("192.0.2.1:1", SecureCookies::Always));
+        assert!(!https("10.1.2.3:1", SecureCookies::Never));
+    }
+}

@@ -1,0 +1,356 @@
+//! Verifying tokens.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ed25519_dalek::VerifyingKey;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use moka::sync::Cache;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::Claims;
+use crate::clock;
+
+/// Tokens that are remembered as good; more than this many are verified again and again.
+const REMEMBERED: u64 = 100_000;
+/// After this a token is verified again, so that those who left take no memory.
+const REMEMBERED_FOR: Duration = Duration::from_mins(15);
+/// Longer ones aren't ours, and aren't worth a hash.
+const LONGEST_TOKEN: usize = 2048;
+
+/// The public half of a signing key, as a JSON Web Key (RFC 8037).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicKey {
+    /// Always `OKP`.
+    pub kty: String,
+    /// Always `Ed25519`.
+    pub crv: String,
+    /// The key's 32 bytes, base64url.
+    pub x: String,
+    /// The key's id: its thumbprint (RFC 7638), so one key has one id everywhere.
+    pub kid: String,
+    /// Always `EdDSA`.
+    pub alg: String,
+    /// Always `sig`.
+    #[serde(rename = "use")]
+    pub usage: String,
+}
+
+impl PublicKey {
+    pub(super) fn of(key: &VerifyingKey) -> Self {
+        let x = URL_SAFE_NO_PAD.encode(key.as_bytes());
+        Self {
+            kid: thumbprint(&x),
+            x,
+            kty: "OKP".to_owned(),
+            crv: "Ed25519".to_owned(),
+            alg: "EdDSA".to_owned(),
+            usage: "sig".to_owned(),
+        }
+    }
+
+    /// The key itself, if this is an Ed25519 key whose id is its thumbprint.
+    fn decoding_key(&self) -> Option<DecodingKey> {
+        let bytes: [u8; 32] = URL_SAFE_NO_PAD.decode(&self.x).ok()?.try_into().ok()?;
+        VerifyingKey::from_bytes(&bytes).ok()?;
+        let ours = self.kty == "OKP" && self.crv == "Ed25519" && self.kid == thumbprint(&self.x);
+        ours.then(|| DecodingKey::from_ed_der(&bytes))
+    }
+}
+
+fn thumbprint(x: &str) -> String {
+    let members = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+    URL_SAFE_NO_PAD.encode(Sha256::digest(members))
+}
+
+/// Verifies tokens with the public keys that are known now.
+///
+/// A good token is remembered (by its hash) until it ends: an Ed25519 verification costs more than
+/// the handlers do. Cheap to clone; clones share keys and memory.
+#[derive(Clone)]
+pub struct SessionVerifier {
+    keys: Arc<RwLock<HashMap<String, DecodingKey>>>,
+    good: Cache<[u8; 32], Arc<Claims>>,
+    validation: Arc<Validation>,
+}
+
+impl Default for SessionVerifier {
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
+impl SessionVerifier {
+    /// With these keys.
+    pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
+        // The algorithm is ours to say, not the token's; `exp` is required and has no leeway.
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_required_spec_claims(&["exp", "sub"]);
+        validation.leeway = 0;
+        let verifier = Self {
+            keys: Arc::default(),
+            good: Cache::builder()
+                .max_capacity(REMEMBERED)
+                .time_to_live(REMEMBERED_FOR)
+                .build(),
+            validation: Arc::new(validation),
+        };
+        verifier.replace(keys);
+        verifier
+    }
+
+    /// Knows one key more. Returns whether it is a good one.
+    pub fn add(&self, key: &PublicKey) -> bool {
+        let Some(decoding) = key.decoding_key() else {
+            return false;
+        };
+        self.keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(key.kid.clone(), decoding);
+        true
+    }
+
+    /// Knows these keys and no others: the sessions of keys that are gone end. Keys that aren't
+    /// good are left out.
+    pub fn replace(&self, keys: impl IntoIterator<Item = PublicKey>) {
+        let keys = keys
+            .into_iter()
+            .filter_map(|key| Some((key.decoding_key()?, key.kid)))
+            .map(|(decoding, kid)| (kid, decoding))
+            .collect();
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        self.good.invalidate_all();
+    }
+
+    /// How many keys are known. None means that nobody can be signed in.
+    pub fn key_count(&self) -> usize {
+        self.keys
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .len()
+    }
+
+    /// What a token says; `None` if it isn't good now.
+    pub fn verify(&self, token: &str) -> Option<Arc<Claims>> {
+        if token.len() > LONGEST_TOKEN {
+            return None;
+        }
+        let hash = Sha256::digest(token).into();
+        if let Some(claims) = self.good.get(&hash) {
+            if claims.exp > clock::unix_seconds() {
+                return Some(claims);
+            }
+            self.good.invalidate(&hash);
+            return None;
+        }
+        let kid = decode_header(token).ok()?.kid?;
+        // Held until the token is remembered: otherwise a key that is dropped just now could leave
+        // a token behind that outlives it.
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let claims = decode::<Claims>(token, keys.get(&kid)?, &self.validation)
+            .ok()?
+            .claims;
+        if claims.exp <= clock::unix_seconds() {
+            return None; // at `exp` it is over: the library lets that very second pass
+        }
+        let claims = Arc::new(claims);
+        self.good.insert(hash, Arc::clone(&claims));
+        drop(keys);
+        Some(claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SessionSigner;
+    use jsonwebtoken::{EncodingKey, Header, encode};
+    use serde_json::{Value, json};
+    use std::time::Duration;
+    use uuid::Uuid;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn issue(signer: &SessionSigner) -> String {
+        signer.sign(Uuid::from_u128(7), "a@b.c", HOUR).unwrap().0
+    }
+
+    fn pair() -> (SessionSigner, SessionVerifier) {
+        let signer = SessionSigner::ephemeral();
+        let verifier = SessionVerifier::new([signer.public_key().clone()]);
+        (signer, verifier)
+    }
+
+    fn claims(exp: i64) -> Value {
+        json!({ "sub": Uuid::nil(), "email": "a@b.c", "iat": 0, "exp": exp, "jti": Uuid::nil() })
+    }
+
+    #[test]
+    fn a_good_token_is_verified_again_and_again() {
+        let (signer, verifier) = pair();
+        let token = issue(&signer);
+        for _ in 0..2 {
+            let claims = verifier.verify(&token).unwrap();
+            assert_eq!(claims.sub, Uuid::from_u128(7));
+            assert_eq!(claims.exp - claims.iat, 3600);
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_key_is_refused() {
+        let (_, verifier) = pair();
+        assert!(
+            verifier
+                .verify(&issue(&SessionSigner::ephemeral()))
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn a_token_that_names_our_key_but_was_signed_with_another_is_refused() {
+        let (signer, verifier) = pair();
+        let (ours, forged) = (issue(&signer), issue(&SessionSigner::ephemeral()));
+        let part = |token: &str, index| token.split('.').nth(index).unwrap().to_owned();
+        let token = [part(&ours, 0), part(&forged, 1), part(&forged, 2)].join(".");
+        assert!(verifier.verify(&token).is_none());
+    }
+
+    #[test]
+    fn a_tampered_token_is_refused() {
+        let (signer, verifier) = pair();
+        let token = issue(&signer);
+        assert!(verifier.verify(&token).is_some());
+        for index in 0..token.len() {
+            let mut bytes = token.clone().into_bytes();
+            bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
+            let tampered = String::from_utf8(bytes).unwrap();
+            // The last character of a part may hold bits that mean nothing, and a decoder that
+            // ignored them would take two spellings for one token: it must not.
+            assert!(verifier.verify(&tampered).is_none(), "{index}");
+        }
+    }
+
+    #[test]
+    fn the_public_key_is_no_secret_of_another_algorithm() {
+        let (signer, verifier) = pair();
+        let key = signer.public_key();
+        let bytes = URL_SAFE_NO_PAD.decode(&key.x).unwrap();
+        for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
+            for secret in [&bytes[..], key.x.as_bytes()] {
+                let mut header = Header::new(algorithm);
+                header.kid = Some(key.kid.clone());
+                let later = clock::unix_seconds() + 3600;
+                let secret = EncodingKey::from_secret(secret);
+                let token = encode(&header, &claims(later), &secret).unwrap();
+                assert!(verifier.verify(&token).is_none(), "{algorithm:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_without_a_signature_is_refused() {
+        let (signer, verifier) = pair();
+        let kid = &signer.public_key().kid;
+        let later = clock::unix_seconds() + 3600;
+        for algorithm in ["none", "None", "EdDSA"] {
+            let header = json!({ "alg": algorithm, "typ": "JWT", "kid": kid }).to_string();
+            let body = URL_SAFE_NO_PAD.encode(claims(later).to_string());
+            let token = format!("{}.{body}.", URL_SAFE_NO_PAD.encode(header));
+            assert!(verifier.verify(&token).is_none(), "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn a_token_without_an_end_or_past_it_is_refused() {
+        let (signer, verifier) = pair();
+        let now = clock::unix_seconds();
+        assert!(
+            verifier
+                .verify(&signer.sign_anything(&claims(now + 60)))
+                .is_some()
+        );
+        assert!(
+            verifier
+                .verify(&signer.sign_anything(&claims(now - 1)))
+                .is_none()
+        );
+        let mut endless = claims(0);
+        endless.as_object_mut().unwrap().remove("exp");
+        assert!(verifier.verify(&signer.sign_anything(&endless)).is_none());
+        endless["exp"] = json!("never");
+        assert!(verifier.verify(&signer.sign_anything(&endless)).is_none());
+    }
+
+    #[test]
+    fn a_token_that_ends_is_no_longer_remembered_as_good() {
+        let (signer, verifier) = pair();
+        let token = signer.sign_anything(&claims(clock::unix_seconds() + 1));
+        let began = std::time::Instant::now();
+        while verifier.verify(&token).is_some() {
+            assert!(began.elapsed() < Duration::from_secs(10), "still good");
+            std::thread::yield_now();
+        }
+        assert!(verifier.verify(&token).is_none());
+    }
+
+    #[test]
+    fn several_keys_are_known_at_once_and_those_that_are_dropped_end_their_sessions() {
+        let (old, verifier) = pair();
+        let new = SessionSigner::ephemeral();
+        let (old_token, new_token) = (issue(&old), issue(&new));
+        assert!(verifier.add(new.public_key()));
+        assert!(verifier.verify(&old_token).is_some());
+        assert!(verifier.verify(&new_token).is_some());
+        verifier.replace([new.public_key().clone()]);
+        assert!(verifier.verify(&old_token).is_none());
+        assert!(verifier.verify(&new_token).is_some());
+        assert_eq!(verifier.key_count(), 1);
+    }
+
+    #[test]
+    fn a_key_that_arrives_later_makes_earlier_tokens_good() {
+        let (signer, verifier) = (SessionSigner::ephemeral(), SessionVerifier::default());
+        let token = issue(&signer);
+        assert!(verifier.verify(&token).is_none());
+        assert!(verifier.add(signer.public_key()));
+        assert!(verifier.verify(&token).is_some());
+    }
+
+    #[test]
+    fn a_key_that_is_not_what_it_says_is_not_taken() {
+        let verifier = SessionVerifier::default();
+        let good = SessionSigner::ephemeral().public_key().clone();
+        let other = SessionSigner::ephemeral().public_key().clone();
+        for bad in [
+            PublicKey {
+                kid: other.kid,
+                ..good.clone()
+            },
+            PublicKey {
+                x: "AAAA".to_owned(),
+                ..good.clone()
+            },
+            PublicKey {
+                kty: "oct".to_owned(),
+                ..good.clone()
+            },
+        ] {
+            assert!(!verifier.add(&bad));
+        }
+        assert!(verifier.add(&good));
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        let (_, verifier) = pair();
+        for token in ["", ".", "..", "a.b.c", "\u{0}", &"x".repeat(100_000)] {
+            assert!(verifier.verify(token).is_none());
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The kit over real connections.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+mod conventions;
+mod lifecycle;
