@@ -1,0 +1,93 @@
+//! What the process that folds tells the others.
+//!
+//! Sent over core NATS, so it may get lost. Nobody relies on it alone: each message says where it
+//! begins, so a lost one shows, and the checkpoint is looked at about once a second.
+
+use serde::{Deserialize, Serialize};
+use std::{collections::HashSet, sync::Arc};
+use uuid::Uuid;
+
+use crate::Changed;
+
+/// Ids in one announcement; with more, listeners are told that anything may have changed.
+pub(crate) const MAX_IDS: usize = 256;
+
+/// A message to the other processes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(crate) enum Announcement {
+    /// Documents reflect these commits now.
+    Applied {
+        /// Who folds.
+        holder: Uuid,
+        /// The first of these commits.
+        from: u64,
+        /// The last.
+        to: u64,
+        /// The documents that changed, or `null` for any.
+        ids: Option<HashSet<Uuid>>,
+    },
+    /// The one who folds began, or went back to its checkpoint.
+    Restarted {
+        /// Who folds.
+        holder: Uuid,
+        /// Identity of the stream.
+        stream: String,
+        /// The last commit that is certain.
+        applied: u64,
+    },
+    /// A rebuilt collection took over from one that could not go on.
+    Replaced {
+        /// Who folds.
+        holder: Uuid,
+        /// Identity of the stream.
+        stream: String,
+        /// The last commit that is applied.
+        applied: u64,
+    },
+    /// A command was acknowledged that isn't applied yet.
+    Floor {
+        /// Who acknowledged it.
+        holder: Uuid,
+        /// Its commit.
+        sequence: u64,
+    },
+    /// The lease is free.
+    Released {
+        /// Who had it.
+        holder: Uuid,
+    },
+}
+
+impl Announcement {
+    /// Who says so.
+    pub fn holder(&self) -> Uuid {
+        match self {
+            Self::Applied { holder, .. }
+            | Self::Restarted { holder, .. }
+            | Self::Replaced { holder, .. }
+            | Self::Floor { holder, .. }
+            | Self::Released { holder } => *holder,
+        }
+    }
+
+    /// As it is sent.
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// As it is received; `None` for what another release says.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+/// The ids that are told, if they aren't too many.
+pub(crate) fn told(ids: HashSet<Uuid>) -> Option<HashSet<Uuid>> {
+    (ids.len() <= MAX_IDS).then_some(ids)
+}
+
+/// What ids that were told mean.
+pub(crate) fn changed(ids: Option<HashSet<Uuid>>) -> Changed {
+    ids.map_or(Changed::Any, |ids| Changed::Some(Arc::new(ids)))
+}

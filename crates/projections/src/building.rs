@@ -1,0 +1,272 @@
+//! Filling a read model anew, from the log's first commit, beside the one that serves.
+//!
+//! The new collection takes over by a rename, which is atomic: a read sees either the one or the
+//! other, and both say the same, because the switch is made when both reflect the same commit.
+
+use chrono::{DateTime, Utc};
+use eventstore::Log;
+use mongodb::bson::{Bson, doc};
+use std::{
+    future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{sync::watch, task::JoinError};
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use crate::{
+    Projection, ReadStore,
+    batch::Batch,
+    checkpoint::{Checkpoint, Next, identity},
+    error::Trouble,
+    fold::{Folding, From},
+    rebuild::{Report, amend},
+    runner::Machine,
+    stored::int,
+    write::Target,
+};
+
+/// How often progress is recorded.
+const REPORT: Duration = Duration::from_millis(300);
+
+/// Until where a rebuild goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum End {
+    /// It follows the stream until it is told to finish.
+    Live,
+    /// Up to this sequence.
+    At(u64),
+}
+
+/// A rebuild under way.
+pub(crate) struct Building {
+    request: String,
+    position: watch::Receiver<u64>,
+    finish: watch::Sender<Option<u64>>,
+    task: AbortOnDropHandle<Result<Built, Trouble>>,
+}
+
+/// A collection that is ready to take over.
+pub(crate) struct Built {
+    request: String,
+    pub target: Target,
+    pub stream_created: DateTime<Utc>,
+    pub sequence: u64,
+    commit: Option<Uuid>,
+}
+
+impl Building {
+    pub fn start<P: Projection>(
+        machine: &Machine<P>,
+        request: String,
+        stream_created: DateTime<Utc>,
+        end: End,
+    ) -> Self {
+        let finish = match end {
+            End::Live => None,
+            End::At(end) => Some(end),
+        };
+        let (finish, finishing) = watch::channel(finish);
+        let (position, seen) = watch::channel(0);
+        let builder = Builder {
+            projection: machine.projection.clone(),
+            log: machine.log.clone(),
+            store: machine.store.clone(),
+            batch: machine.settings.batch,
+            key: machine.key.clone(),
+            request: request.clone(),
+            stream_created,
+            position,
+            finishing,
+            began: Instant::now(),
+            reported_at: None,
+        };
+        tracing::info!(projection = machine.key, "rebuilding");
+        Self {
+            request,
+            position: seen,
+            finish,
+            task: AbortOnDropHandle::new(tokio::spawn(builder.build())),
+        }
+    }
+
+    pub fn request(&self) -> &str {
+        &self.request
+    }
+
+    /// Waits until the task ended, well or not.
+    pub async fn ended(&mut self) {
+        // The task owns the sender, so the channel closes with it.
+        while self.position.changed().await.is_ok() {}
+    }
+
+    /// Waits until the rebuild has seen as much as the one that serves, or failed. Never, if
+    /// there is no rebuild.
+    pub async fn caught_up(building: &mut Option<Self>, applied: u64) {
+        match building {
+            Some(building) => {
+                // An error means that the task ended.
+                let _ = building.position.wait_for(|at| *at >= applied).await;
+            }
+            None => future::pending().await,
+        }
+    }
+
+    /// Lets the rebuild end at a sequence, or a little later, and takes what it made.
+    pub async fn finish<P: Projection>(
+        self,
+        machine: &Machine<P>,
+        at: u64,
+    ) -> Result<Built, Trouble> {
+        self.finish.send_replace(Some(at));
+        self.take(machine).await
+    }
+
+    /// Takes what the rebuild made, when it ended.
+    pub async fn take<P: Projection>(self, machine: &Machine<P>) -> Result<Built, Trouble> {
+        let lost = |error: JoinError| Trouble::MongoWrite(format!("the rebuild ended: {error}"));
+        let result = self.task.await.map_err(lost).flatten();
+        if let Err(trouble) = &result {
+            let report = |report: &mut Report| report.failed = Some(trouble.to_string());
+            amend(&machine.store, &machine.key, &self.request, report).await?;
+            machine.lease.rebuild_ended(&self.request).await?;
+        }
+        result
+    }
+}
+
+impl Built {
+    /// Lets the new collection take over.
+    ///
+    /// What is about to happen is recorded first: after a crash in the middle, the collection that
+    /// is then there tells whether it happened ([`Checkpoint::settle`]).
+    pub async fn switch<P: Projection>(self, machine: &Machine<P>) -> Result<(), Trouble> {
+        let collection = self.target.uuid.clone();
+        let next = Next {
+            collection: Bson::Binary(collection.clone()),
+            stream_created: identity(self.stream_created),
+            sequence: int(self.sequence),
+            commit: self.commit.map(|commit| commit.to_string()),
+        };
+        let key = &machine.key;
+        let before = machine.checkpoints.load(key).await?;
+        let before = before.unwrap_or_else(|| {
+            Checkpoint::start(key.clone(), collection.clone(), self.stream_created)
+        });
+        let announced = Checkpoint {
+            next: Some(next),
+            ..before
+        };
+        machine.checkpoints.put(&announced).await?;
+        let database = machine.store.database().name();
+        let rename = doc! {
+            "renameCollection": format!("{database}.{}", self.target.name),
+            "to": format!("{database}.{key}"),
+            "dropTarget": true,
+        };
+        let admin = machine.store.database().client().database("admin");
+        machine.store.step(admin.run_command(rename)).await?;
+        let settled = announced.settle(&collection);
+        machine.checkpoints.put(&settled).await?;
+        amend(&machine.store, key, &self.request, |report| {
+            report.ended = true;
+        })
+        .await?;
+        machine.lease.rebuild_ended(&self.request).await?;
+        tracing::info!(projection = key, sequence = self.sequence, "rebuilt");
+        Ok(())
+    }
+}
+
+/// The one who fills the new collection.
+struct Builder<P> {
+    projection: Arc<P>,
+    log: Log,
+    store: ReadStore,
+    batch: usize,
+    key: String,
+    request: String,
+    stream_created: DateTime<Utc>,
+    position: watch::Sender<u64>,
+    finishing: watch::Receiver<Option<u64>>,
+    began: Instant,
+    reported_at: Option<Instant>,
+}
+
+impl<P: Projection> Builder<P> {
+    async fn build(mut self) -> Result<Built, Trouble> {
+        let name = format!("{}_rebuild", self.key);
+        // What an interrupted rebuild left.
+        let leftover = self.store.database().collection::<Bson>(&name);
+        self.store.step(leftover.drop()).await?;
+        let indexes = self.projection.indexes();
+        let uuid = self.store.ensure_collection(&name, &indexes).await?;
+        let target = Target {
+            store: self.store.clone(),
+            name,
+            uuid,
+        };
+        let from = From {
+            after: 0,
+            commit: None,
+        };
+        let mut folding = Folding::start(self.projection.clone(), &self.log, from);
+        let (mut sequence, mut commit) = (0, None);
+        loop {
+            self.report(sequence).await?;
+            let finish = *self.finishing.borrow_and_update();
+            if finish.is_some_and(|finish| sequence >= finish) {
+                self.reported_at = None;
+                self.report(sequence).await?;
+                return Ok(Built {
+                    request: self.request,
+                    target,
+                    stream_created: self.stream_created,
+                    sequence,
+                    commit,
+                });
+            }
+            let items = tokio::select! {
+                biased;
+                Ok(()) = self.finishing.changed() => continue,
+                items = folding.take(self.batch) => items,
+            };
+            if items.is_empty() {
+                return Err(Trouble::Unfoldable("the stream can't be followed".into()));
+            }
+            let mut batch = Batch::default();
+            for item in items {
+                let folded = item?;
+                for change in folded.changes {
+                    batch.add(folded.sequence, change);
+                }
+                sequence = folded.sequence;
+                commit = Some(folded.commit_id);
+            }
+            target.write(batch).await?;
+            self.position.send_replace(sequence);
+        }
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    async fn report(&mut self, done: u64) -> Result<(), Trouble> {
+        if self.reported_at.is_some_and(|at| at.elapsed() < REPORT) {
+            return Ok(());
+        }
+        self.reported_at = Some(Instant::now());
+        let total = self
+            .log
+            .last_sequence(self.projection.stream())
+            .await?
+            .max(done);
+        let per_second = done as f64 / self.began.elapsed().as_secs_f64().max(0.001);
+        amend(&self.store, &self.key, &self.request, |report| {
+            report.done = int(done);
+            report.total = int(total);
+            report.per_second = per_second;
+            report.seconds_left = (total - done) as f64 / per_second.max(1.0);
+        })
+        .await
+    }
+}

@@ -1,0 +1,275 @@
+//! Answers that are kept rendered in memory.
+//!
+//! A cell is removed when what it shows changes: after the documents are written and before
+//! anybody is told so. A read that begins later finds no cell and loads anew; a load that was
+//! under way ends in a cell that nobody finds any more. So an answer is never older than what was
+//! acknowledged before its request, and no time-out is needed.
+
+use bytes::Bytes;
+use moka::sync::Cache;
+use sha2::{Digest, Sha256};
+use std::{
+    fmt::Write as _,
+    hash::{BuildHasher, Hash, RandomState},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio::sync::OnceCell;
+
+use crate::ReadError;
+
+/// Locks for changes of the cells of a cache; reads of a cell take none.
+const STRIPES: usize = 32;
+/// What a cell costs beside its bytes, about.
+const OVERHEAD: usize = 256;
+
+/// An answer as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// The body: JSON.
+    pub bytes: Bytes,
+    /// A strong entity tag, quotes included: the same bytes have the same tag, in every process.
+    pub etag: String,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl Rendered {
+    pub(crate) fn new(bytes: Vec<u8>, next: Option<String>) -> Self {
+        let digest = Sha256::digest(&bytes);
+        let mut etag = String::with_capacity(34);
+        etag.push('"');
+        for byte in &digest[..16] {
+            // Writing to a string can't fail.
+            let _ = write!(etag, "{byte:02x}");
+        }
+        etag.push('"');
+        Self {
+            bytes: bytes.into(),
+            etag,
+            next,
+        }
+    }
+}
+
+/// One answer, loaded once by the first who asks.
+#[derive(Debug)]
+struct Cell {
+    generation: u64,
+    answer: OnceCell<Option<Arc<Rendered>>>,
+}
+
+/// Answers by key; `None` is the answer that there is nothing.
+pub(crate) struct RenderCache<K> {
+    cells: Cache<K, Arc<Cell>>,
+    generation: AtomicU64,
+    stripes: [Mutex<()>; STRIPES],
+    hasher: RandomState,
+}
+
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> RenderCache<K> {
+    /// A cache that holds about so many bytes.
+    pub fn new(bytes: u64) -> Self {
+        let weigh = |_: &K, cell: &Arc<Cell>| {
+            let body = cell.answer.get().and_then(Option::as_ref);
+            let size = OVERHEAD + body.map_or(0, |body| body.bytes.len());
+            u32::try_from(size).unwrap_or(u32::MAX)
+        };
+        Self {
+            cells: Cache::builder().max_capacity(bytes).weigher(weigh).build(),
+            generation: AtomicU64::new(0),
+            stripes: std::array::from_fn(|_| Mutex::new(())),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// The answer for a key: the one that is kept, or what `load` gives. However many ask at
+    /// once, it is loaded once; a failure isn't kept.
+    pub async fn get<F, Fut>(&self, key: &K, load: F) -> Result<Option<Arc<Rendered>>, ReadError>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<Option<Rendered>, ReadError>>,
+    {
+        let cell = self.cell(key);
+        if let Some(answer) = cell.answer.get() {
+            return Ok(answer.clone());
+        }
+        let mut loaded = false;
+        let answer = cell
+            .answer
+            .get_or_try_init(|| {
+                loaded = true;
+                async { Ok::<_, ReadError>(load().await?.map(Arc::new)) }
+            })
+            .await?
+            .clone();
+        if loaded {
+            self.weigh_again(key, &cell);
+        }
+        Ok(answer)
+    }
+
+    /// Forgets a key.
+    pub fn remove(&self, key: &K) {
+        let _change = self.change(key);
+        self.cells.invalidate(key);
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        // moka's own way compares times, which can't tell what happened within one tick.
+        self.generation.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The cell that is there, or a new one.
+    ///
+    /// moka's own `get_with` is no good here: it may hand a cell that was removed meanwhile to
+    /// whoever waits for its creation.
+    fn cell(&self, key: &K) -> Arc<Cell> {
+        let generation = self.generation.load(Ordering::SeqCst);
+        let current = |cell: &Arc<Cell>| cell.generation >= generation;
+        if let Some(cell) = self.cells.get(key).filter(current) {
+            return cell;
+        }
+        let _change = self.change(key);
+        if let Some(cell) = self.cells.get(key).filter(current) {
+            return cell;
+        }
+        let cell = Arc::new(Cell {
+            generation,
+            answer: OnceCell::new(),
+        });
+        self.cells.insert(key.clone(), Arc::clone(&cell));
+        cell
+    }
+
+    /// Counts the size of an answer, which wasn't known when its cell was made.
+    fn weigh_again(&self, key: &K, cell: &Arc<Cell>) {
+        let _change = self.change(key);
+        let there = self.cells.get(key);
+        if there.is_some_and(|there| Arc::ptr_eq(&there, cell)) {
+            self.cells.insert(key.clone(), Arc::clone(cell));
+        }
+    }
+
+    fn change(&self, key: &K) -> std::sync::MutexGuard<'_, ()> {
+        let hash = self.hasher.hash_one(key);
+        let stripe = usize::try_from(hash % STRIPES as u64).unwrap_or(0);
+        self.stripes[stripe]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    fn held_bytes(&self) -> u64 {
+        self.cells.run_pending_tasks();
+        self.cells.weighted_size()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use tokio::sync::Notify;
+
+    fn rendered(text: &str) -> Option<Rendered> {
+        Some(Rendered::new(text.as_bytes().to_vec(), None))
+    }
+
+    async fn ask(cache: &RenderCache<u8>, key: u8, text: &str) -> Bytes {
+        let answer = cache.get(&key, || async { Ok(rendered(text)) }).await;
+        answer.unwrap().unwrap().bytes.clone()
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_kept_until_it_is_removed() {
+        let cache = RenderCache::new(1 << 20);
+        assert_eq!(ask(&cache, 1, "old").await, "old");
+        assert_eq!(ask(&cache, 1, "new").await, "old");
+        cache.remove(&1);
+        assert_eq!(ask(&cache, 1, "new").await, "new");
+        cache.clear();
+        assert_eq!(ask(&cache, 1, "newer").await, "newer");
+    }
+
+    #[tokio::test]
+    async fn a_load_that_began_before_a_removal_is_not_shown_after_it() {
+        for clear in [false, true] {
+            let cache = Arc::new(RenderCache::new(1 << 20));
+            let (started, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+            let slow = tokio::spawn({
+                let (cache, started, go) = (cache.clone(), started.clone(), go.clone());
+                async move {
+                    let load = || async {
+                        started.notify_one();
+                        go.notified().await;
+                        Ok(rendered("old"))
+                    };
+                    cache.get(&1, load).await
+                }
+            });
+            started.notified().await;
+            if clear {
+                cache.clear();
+            } else {
+                cache.remove(&1);
+            }
+            go.notify_one();
+            assert_eq!(slow.await.unwrap().unwrap().unwrap().bytes, "old");
+            assert_eq!(ask(&cache, 1, "new").await, "new");
+        }
+    }
+
+    #[tokio::test]
+    async fn many_who_ask_at_once_cause_one_load() {
+        let cache = Arc::new(RenderCache::new(1 << 20));
+        let loads = Arc::new(AtomicUsize::new(0));
+        let tasks: Vec<_> = (0..50)
+            .map(|_| {
+                let (cache, loads) = (cache.clone(), loads.clone());
+                tokio::spawn(async move {
+                    let load = || async {
+                        loads.fetch_add(1, Ordering::SeqCst);
+                        tokio::task::yield_now().await;
+                        Ok(rendered("x"))
+                    };
+                    cache.get(&1_u8, load).await.unwrap()
+                })
+            })
+            .collect();
+        for task in tasks {
+            assert!(task.await.unwrap().is_some());
+        }
+        assert_eq!(loads.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_kept() {
+        let cache = RenderCache::new(1 << 20);
+        let failure = || async { Err(ReadError::Unavailable("away".into())) };
+        assert!(cache.get(&1, failure).await.is_err());
+        assert_eq!(ask(&cache, 1, "there").await, "there");
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_is_bounded_in_bytes() {
+        let cache = RenderCache::new(100_000);
+        let large = "x".repeat(10_000);
+        for key in 0..100 {
+            ask(&cache, key, &large).await;
+        }
+        assert!(cache.held_bytes() <= 100_000);
+        assert!(cache.held_bytes() >= 10_000);
+    }
+
+    #[test]
+    fn equal_bytes_have_equal_tags_and_others_do_not() {
+        let tag = |text: &str| rendered(text).unwrap().etag;
+        assert_eq!(tag("a"), tag("a"));
+        assert_ne!(tag("a"), tag("b"));
+        assert!(tag("a").starts_with('"') && tag("a").ends_with('"'));
+    }
+}

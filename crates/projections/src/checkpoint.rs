@@ -1,0 +1,153 @@
+//! How far a projection has folded its stream.
+//!
+//! Written after the documents, so it may lag behind them and never runs ahead; the guard in each
+//! document makes what is folded again harmless.
+
+use chrono::{DateTime, Utc};
+use mongodb::{
+    Collection,
+    bson::{Binary, Bson, doc},
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{ReadError, ReadStore, error::Trouble, stored::int};
+
+const COLLECTION: &str = "projection_checkpoints";
+
+/// A checkpoint as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Checkpoint {
+    /// Name and version of the projection.
+    #[serde(rename = "_id")]
+    pub key: String,
+    /// Identity of the collection that this is about.
+    pub collection: Bson,
+    /// Identity of the stream: when it was created.
+    pub stream_created: String,
+    /// The last commit that is folded.
+    pub sequence: i64,
+    /// Identity of that commit. It tells a log that was restored from a backup and then went on
+    /// differently from the one that was folded.
+    pub commit: Option<String>,
+    /// Why folding on would be wrong; only a rebuild ends this.
+    pub halted: Option<String>,
+    /// A rebuilt collection that is about to take over.
+    pub next: Option<Next>,
+}
+
+/// A rebuilt collection that is about to take over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Next {
+    pub collection: Bson,
+    pub stream_created: String,
+    pub sequence: i64,
+    pub commit: Option<String>,
+}
+
+impl Checkpoint {
+    /// Of a collection that is still empty.
+    pub fn start(key: String, collection: Binary, stream_created: DateTime<Utc>) -> Self {
+        Self {
+            key,
+            collection: Bson::Binary(collection),
+            stream_created: identity(stream_created),
+            sequence: 0,
+            commit: None,
+            halted: None,
+            next: None,
+        }
+    }
+
+    pub fn sequence(&self) -> u64 {
+        u64::try_from(self.sequence).unwrap_or(0)
+    }
+
+    /// Adopts the rebuilt collection, if it is the one that is there. A crash may have come
+    /// between the switch and its record.
+    pub fn settle(mut self, collection: &Binary) -> Self {
+        if let Some(next) = &self.next
+            && next.collection == Bson::Binary(collection.clone())
+        {
+            self.collection = next.collection.clone();
+            self.stream_created.clone_from(&next.stream_created);
+            self.sequence = next.sequence;
+            self.commit.clone_from(&next.commit);
+            self.halted = None;
+            self.next = None;
+        }
+        self
+    }
+}
+
+/// A stream's identity, as it is stored.
+pub(crate) fn identity(created: DateTime<Utc>) -> String {
+    created.to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
+}
+
+/// The checkpoints.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkpoints {
+    store: ReadStore,
+    collection: Collection<Checkpoint>,
+}
+
+impl Checkpoints {
+    pub fn new(store: &ReadStore) -> Self {
+        Self {
+            store: store.clone(),
+            collection: store.database().collection(COLLECTION),
+        }
+    }
+
+    pub async fn load(&self, key: &str) -> Result<Option<Checkpoint>, Trouble> {
+        let found = self.collection.find_one(doc! { "_id": key });
+        self.store.step(found).await
+    }
+
+    /// As [`Self::load`], bounded like a read.
+    pub async fn peek(&self, key: &str) -> Result<Option<Checkpoint>, ReadError> {
+        self.store
+            .read(self.collection.find_one(doc! { "_id": key }))
+            .await
+    }
+
+    /// Writes a checkpoint, whatever was there.
+    pub async fn put(&self, checkpoint: &Checkpoint) -> Result<(), Trouble> {
+        let written = self
+            .collection
+            .replace_one(doc! { "_id": &checkpoint.key }, checkpoint)
+            .upsert(true);
+        self.store.step(written).await.map(|_| ())
+    }
+
+    /// Moves a checkpoint on; never back, and never that of another collection.
+    pub async fn advance(
+        &self,
+        key: &str,
+        collection: &Binary,
+        sequence: u64,
+        commit: Uuid,
+    ) -> Result<(), Trouble> {
+        let sequence = int(sequence);
+        let guard = doc! {
+            "_id": key,
+            "collection": collection.clone(),
+            "sequence": { "$lt": sequence },
+        };
+        let news = doc! { "$set": { "sequence": sequence, "commit": commit.to_string() } };
+        self.store
+            .step(self.collection.update_one(guard, news))
+            .await
+            .map(|_| ())
+    }
+
+    /// Records that folding on would be wrong.
+    pub async fn halt(&self, key: &str, why: &str) -> Result<(), Trouble> {
+        let news = doc! { "$set": { "halted": why } };
+        self.store
+            .step(self.collection.update_one(doc! { "_id": key }, news))
+            .await
+            .map(|_| ())
+    }
+}

@@ -1,0 +1,117 @@
+//! What can go wrong, on the side of those who read and on the side of those who fold.
+
+use eventstore::{StoreError, StreamName};
+use std::time::Duration;
+
+/// A query can't be answered.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// The database can't be reached, or the read model has not yet applied what was acknowledged.
+    /// Both pass. The text is for logs, not for clients.
+    #[error("the read model is unavailable: {0}")]
+    Unavailable(String),
+    /// The cursor is none that this query gave out.
+    #[error("the cursor is not one of this list")]
+    BadCursor,
+    /// A stored document isn't what this release writes. The text is for logs, not for clients.
+    #[error("the read model is damaged: {0}")]
+    Damaged(String),
+}
+
+impl ReadError {
+    /// After how long it makes sense to try again, for faults that pass.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable(_) => Some(Duration::from_secs(1)),
+            Self::BadCursor | Self::Damaged(_) => None,
+        }
+    }
+}
+
+impl From<mongodb::error::Error> for ReadError {
+    fn from(error: mongodb::error::Error) -> Self {
+        use mongodb::error::ErrorKind;
+        match *error.kind {
+            ErrorKind::BsonDeserialization(_) | ErrorKind::InvalidResponse { .. } => {
+                Self::Damaged(error.to_string())
+            }
+            _ => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for ReadError {
+    fn from(error: StoreError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// A commit can't be folded into a read model.
+///
+/// It halts the projection: a read model that skips an event is wrong, and nobody would know.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{stream}#{sequence}: {why}")]
+pub struct FoldError {
+    /// Stream of the commit.
+    pub stream: StreamName,
+    /// Its sequence in that stream.
+    pub sequence: u64,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Why a runner stops folding. What passes and what doesn't are told apart, because the first is
+/// retried and the second is an alarm.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    #[error("MongoDB: {0}")]
+    Mongo(#[from] mongodb::error::Error),
+    #[error("MongoDB: {0}")]
+    MongoWrite(String),
+    #[error("MongoDB did not answer in time")]
+    Slow,
+    /// The collection isn't the one that the checkpoint speaks of: it was dropped or replaced.
+    #[error("the collection was replaced")]
+    Replaced,
+    #[error("{0}")]
+    LogAway(StoreError),
+    /// What was written just before may be gone.
+    #[error("MongoDB was away for a moment")]
+    Fault,
+    /// A commit can't be folded by this release. Another release may be able to.
+    #[error("{0}")]
+    Unfoldable(String),
+    /// The log isn't the one that was folded. It stays so until the read model is rebuilt.
+    #[error("{0}")]
+    Diverged(String),
+}
+
+impl Trouble {
+    /// Whether to wait for an operator instead of trying again.
+    pub fn halts(&self) -> bool {
+        matches!(self, Self::Unfoldable(_) | Self::Diverged(_))
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unreadable { .. } => Self::Unfoldable(error.to_string()),
+            StoreError::Gap { .. } => Self::Diverged(error.to_string()),
+            passing => Self::LogAway(passing),
+        }
+    }
+}
+
+impl From<FoldError> for Trouble {
+    fn from(error: FoldError) -> Self {
+        Self::Unfoldable(error.to_string())
+    }
+}
+
+impl From<ReadError> for Trouble {
+    fn from(error: ReadError) -> Self {
+        Self::MongoWrite(error.to_string())
+    }
+}

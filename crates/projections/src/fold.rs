@@ -1,0 +1,94 @@
+//! Following a stream and folding it, ahead of the one who writes.
+
+use eventstore::{Log, StreamName};
+use futures_util::StreamExt;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use crate::{Change, Projection, error::Trouble};
+
+/// Commits that may be folded ahead: enough to keep a writer busy, bounded in memory.
+const AHEAD: usize = 4_096;
+
+/// A folded commit.
+#[derive(Debug)]
+pub(crate) struct Folded {
+    pub sequence: u64,
+    pub commit_id: Uuid,
+    pub changes: Vec<Change>,
+}
+
+/// A stream that is being folded, ahead and in order.
+pub(crate) struct Folding {
+    ready: mpsc::Receiver<Result<Folded, Trouble>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+/// Where a stream is to be folded from.
+#[derive(Clone, Debug)]
+pub(crate) struct From {
+    /// The last commit that is folded already.
+    pub after: u64,
+    /// Its identity. It is looked at again, because a log that was restored from a backup may
+    /// have another commit there.
+    pub commit: Option<String>,
+}
+
+impl Folding {
+    /// Begins.
+    pub fn start<P: Projection>(projection: Arc<P>, log: &Log, from: From) -> Self {
+        let (folded, ready) = mpsc::channel(AHEAD);
+        let log = log.clone();
+        let task = tokio::spawn(async move {
+            let mut expected = from.commit;
+            let back = u64::from(expected.is_some());
+            let mut commits = Box::pin(log.follow(projection.stream(), from.after - back));
+            while let Some(commit) = commits.next().await {
+                let item = match commit {
+                    Ok(commit) => match expected.take() {
+                        Some(expected) if expected == commit.commit_id.to_string() => continue,
+                        Some(expected) => Err(another_log(
+                            projection.stream(),
+                            from.after,
+                            &expected,
+                            commit.commit_id,
+                        )),
+                        None => projection
+                            .fold(&commit)
+                            .map(|changes| Folded {
+                                sequence: commit.sequence,
+                                commit_id: commit.commit_id,
+                                changes,
+                            })
+                            .map_err(Trouble::from),
+                    },
+                    Err(error) => Err(error.into()),
+                };
+                let failed = item.is_err();
+                if folded.send(item).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Self {
+            ready,
+            _task: AbortOnDropHandle::new(task),
+        }
+    }
+
+    /// Takes what is ready, at least one and at most `limit`; nothing when the stream ended.
+    pub async fn take(&mut self, limit: usize) -> Vec<Result<Folded, Trouble>> {
+        let mut items = Vec::new();
+        self.ready.recv_many(&mut items, limit).await;
+        items
+    }
+}
+
+fn another_log(stream: StreamName, sequence: u64, expected: &str, found: Uuid) -> Trouble {
+    Trouble::Diverged(format!(
+        "{stream}#{sequence} is commit {found}, but commit {expected} was folded: the log is \
+         another one than before. Rebuild the read model"
+    ))
+}

@@ -1,0 +1,124 @@
+//! Who may fold a projection: at most one process, by a lease in MongoDB.
+//!
+//! The lease only saves work and keeps progress in one hand. Correctness doesn't rest on it: two
+//! runners at once would write the same documents, and the guard in each keeps the newest.
+//! All times are the server's (`$$NOW`), so clocks of processes don't have to agree.
+
+use mongodb::{
+    Collection,
+    bson::{Document, doc},
+    options::ReturnDocument,
+};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+use crate::{
+    ReadStore,
+    error::Trouble,
+    store::{DUPLICATE_KEY, code},
+};
+
+const COLLECTION: &str = "projection_leases";
+
+/// The lease of one projection, as one process sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease {
+    store: ReadStore,
+    collection: Collection<Document>,
+    key: String,
+    holder: Uuid,
+    ttl: Duration,
+}
+
+/// A lease that is held.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    /// Until when, by this process's clock. Counted from before the request was sent, so it ends
+    /// before the server lets another in.
+    pub until: Instant,
+    /// A rebuild that somebody asks for.
+    pub rebuild: Option<String>,
+}
+
+impl Lease {
+    pub fn new(store: &ReadStore, key: String, holder: Uuid, ttl: Duration) -> Self {
+        Self {
+            store: store.clone(),
+            collection: store.database().collection(COLLECTION),
+            key,
+            holder,
+            ttl,
+        }
+    }
+
+    /// Takes the lease if it is free, or renews it; `None` when another holds it.
+    pub async fn hold(&self) -> Result<Option<Held>, Trouble> {
+        let holder = self.holder.to_string();
+        let ttl = i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX);
+        // MongoDB takes no expression in the filter of an upsert, so the update itself decides.
+        let free_or_mine = doc! { "$or": [
+            // Also when it isn't there: nothing is less than every time.
+            { "$lte": ["$expires_at", "$$NOW"] },
+            { "$eq": ["$holder", &holder] },
+        ] };
+        let until = doc! { "$add": ["$$NOW", ttl] };
+        let decide = vec![
+            doc! { "$set": { "taken": free_or_mine } },
+            doc! { "$set": {
+                "holder": { "$cond": ["$taken", &holder, "$holder"] },
+                "expires_at": { "$cond": ["$taken", until, "$expires_at"] },
+            } },
+            doc! { "$unset": "taken" },
+        ];
+        let asked = Instant::now();
+        let taken = self
+            .collection
+            .find_one_and_update(doc! { "_id": &self.key }, decide)
+            .upsert(true)
+            .return_document(ReturnDocument::After);
+        match self.store.step(taken).await {
+            Ok(Some(lease)) if lease.get_str("holder").is_ok_and(|now| now == holder) => {
+                Ok(Some(Held {
+                    until: asked + self.ttl,
+                    rebuild: lease.get_str("rebuild").ok().map(ToOwned::to_owned),
+                }))
+            }
+            Ok(_) => Ok(None),
+            // Another created it in the same moment.
+            Err(Trouble::Mongo(error)) if code(&error) == Some(DUPLICATE_KEY) => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Gives the lease back, so that another takes over at once.
+    pub async fn release(&self) -> Result<(), Trouble> {
+        let mine = doc! { "_id": &self.key, "holder": self.holder.to_string() };
+        let free = doc! { "$unset": { "holder": "", "expires_at": "" } };
+        self.store
+            .step(self.collection.update_one(mine, free))
+            .await
+            .map(|_| ())
+    }
+
+    /// Asks whoever holds the lease, now or later, to rebuild.
+    pub async fn ask_for_rebuild(
+        store: &ReadStore,
+        key: &str,
+        request: &str,
+    ) -> Result<(), Trouble> {
+        let leases: Collection<Document> = store.database().collection(COLLECTION);
+        let ask = doc! { "$set": { "rebuild": request } };
+        let asked = leases.update_one(doc! { "_id": key }, ask).upsert(true);
+        store.step(asked).await.map(|_| ())
+    }
+
+    /// Takes note that a rebuild ended.
+    pub async fn rebuild_ended(&self, request: &str) -> Result<(), Trouble> {
+        let this = doc! { "_id": &self.key, "rebuild": request };
+        let done = doc! { "$unset": { "rebuild": "" } };
+        self.store
+            .step(self.collection.update_one(this, done))
+            .await
+            .map(|_| ())
+    }
+}

@@ -1,0 +1,140 @@
+//! Keeping up with the process that folds, while this one doesn't.
+
+use eventstore::Log;
+use futures_util::StreamExt;
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    Projection,
+    announce::{Announcement, changed},
+    checkpoint::Checkpoint,
+    runner::Machine,
+};
+
+/// How often the checkpoint and the stream's end are looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// Pause before subscribing again.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What was seen of the checkpoint last.
+#[derive(Default)]
+struct Seen {
+    checkpoint: Option<Checkpoint>,
+    /// Something may have been lost, in MongoDB or among the announcements.
+    in_doubt: bool,
+}
+
+impl<P: Projection> Machine<P> {
+    /// Listens to announcements and looks at the checkpoint now and then, for ever.
+    pub(crate) async fn listen(self: Arc<Self>) {
+        let mut seen = Seen::default();
+        let mut faults = self.store.faults();
+        let mut connection = self.log.connection();
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let mut announcements = Box::pin(subscribe(&self.log, &self.topic).await);
+            seen.in_doubt = true;
+            loop {
+                tokio::select! {
+                    announcement = announcements.next() => match announcement {
+                        Some(bytes) => self.hear(&bytes, &mut seen),
+                        None => break,
+                    },
+                    // The sender lives as long as the store, so this is never an error for long.
+                    Ok(()) = faults.changed() => {
+                        seen.in_doubt = true;
+                        self.look_at_checkpoint(&mut seen).await;
+                    }
+                    Ok(()) = connection.changed() => seen.in_doubt = true,
+                    _ = look.tick() => {
+                        self.look_at_checkpoint(&mut seen).await;
+                        self.look_at_end().await;
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&self, bytes: &[u8], seen: &mut Seen) {
+        let Some(announcement) = Announcement::decode(bytes) else {
+            return;
+        };
+        if announcement.holder() == self.holder {
+            return;
+        }
+        match announcement {
+            Announcement::Floor { sequence, .. } => self.progress.raise_floor(sequence),
+            Announcement::Released { .. } => self.freed.notify_one(),
+            // Who folds knows better than a message that was on its way when that began.
+            _ if self.progress.is_active() => {}
+            Announcement::Applied { from, to, ids, .. } => {
+                let missed = from > self.progress.applied() + 1;
+                let ids = if missed { None } else { ids };
+                self.progress.advance(to, changed(ids));
+            }
+            Announcement::Restarted {
+                stream, applied, ..
+            } => {
+                self.progress.restart(applied, &stream);
+                seen.in_doubt = false;
+            }
+            Announcement::Replaced {
+                stream, applied, ..
+            } => {
+                self.progress.replaced(applied, &stream);
+                seen.in_doubt = false;
+            }
+        }
+    }
+
+    /// Makes up for announcements that were lost.
+    async fn look_at_checkpoint(&self, seen: &mut Seen) {
+        if self.progress.is_active() {
+            seen.in_doubt = false;
+            return;
+        }
+        let checkpoint = match self.checkpoints.peek(&self.key).await {
+            Ok(Some(checkpoint)) => checkpoint,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::debug!(projection = self.key, %error, "can't look at the checkpoint");
+                return;
+            }
+        };
+        let another = seen.checkpoint.as_ref().is_none_or(|before| {
+            before.collection != checkpoint.collection
+                || before.stream_created != checkpoint.stream_created
+        });
+        let behind = checkpoint.sequence() > self.progress.applied();
+        // It may have become the active one while the answer was on its way.
+        if (another || behind || seen.in_doubt) && !self.progress.is_active() {
+            self.progress
+                .restart(checkpoint.sequence(), &checkpoint.stream_created);
+        }
+        seen.in_doubt = false;
+        seen.checkpoint = Some(checkpoint);
+    }
+
+    async fn look_at_end(&self) {
+        if let Ok(end) = self.log.last_sequence(self.projection.stream()).await {
+            self.progress.saw_end(end);
+        }
+        self.gauges.lag(&self.progress);
+    }
+}
+
+async fn subscribe(
+    log: &Log,
+    topic: &str,
+) -> impl futures_util::Stream<Item = bytes::Bytes> + Send + use<> {
+    loop {
+        match log.announcements(topic).await {
+            Ok(announcements) => return announcements,
+            Err(error) => {
+                tracing::debug!(topic, %error, "can't listen to announcements, trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! An order as it is stored.
+
+use api::{Amount, OrderStatus, OrderedTicket};
+use mongodb::bson;
+use serde::Deserialize;
+
+use super::OverdueOrder;
+use crate::stored::{from_bson, from_nanos, unsigned};
+
+/// An order as it is read.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct OrderDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    ticket: bson::Uuid,
+    title: String,
+    price: i64,
+    ticket_version: i64,
+    buyer: bson::Uuid,
+    status: OrderStatus,
+    expires_at: i64,
+    version: i64,
+}
+
+impl OrderDoc {
+    pub fn into_api(self) -> api::Order {
+        api::Order {
+            id: from_bson(self.id),
+            user_id: from_bson(self.buyer),
+            status: self.status,
+            expires_at: from_nanos(self.expires_at),
+            ticket: OrderedTicket {
+                id: from_bson(self.ticket),
+                title: self.title,
+                price: Amount::from_cents(self.price),
+                version: unsigned(self.ticket_version),
+            },
+            version: unsigned(self.version),
+        }
+    }
+
+    pub fn overdue(&self) -> OverdueOrder {
+        OverdueOrder {
+            order: from_bson(self.id),
+            ticket: from_bson(self.ticket),
+            expires_at: from_nanos(self.expires_at),
+        }
+    }
+}

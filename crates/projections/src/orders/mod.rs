@@ -1,0 +1,147 @@
+//! Orders: each one, those of a buyer, and those that are overdue.
+
+mod document;
+mod projection;
+
+pub use projection::OrdersProjection;
+
+use chrono::{DateTime, Utc};
+use eventstore::{Log, ORDERS, StoreError};
+use futures_util::TryStreamExt;
+use mongodb::{
+    Collection,
+    bson::{Document, doc},
+};
+use std::{sync::Arc, time::Duration};
+use uuid::Uuid;
+
+use crate::{
+    Projection, ReadError, ReadStore, Runner, RunnerSettings,
+    stored::{nanos, uuid},
+};
+use document::OrderDoc;
+
+/// How long a miss waits for the read model to reach the end of the log.
+pub(crate) const MISS_BOUND: Duration = Duration::from_millis(1_500);
+/// Overdue orders that are told at once.
+const OVERDUE: i64 = 1_000;
+
+/// The read model of orders. Clones share it.
+#[derive(Clone)]
+pub struct Orders {
+    log: Log,
+    store: ReadStore,
+    collection: Collection<OrderDoc>,
+    runner: Arc<Runner>,
+}
+
+/// An order that nobody paid in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OverdueOrder {
+    /// The order.
+    pub order: Uuid,
+    /// Its ticket: the aggregate that decides.
+    pub ticket: Uuid,
+    /// Until when it could be paid.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Orders {
+    /// Starts to keep the read model up to date, and to answer from it.
+    ///
+    /// # Errors
+    /// When the log can't be reached.
+    pub async fn start(
+        log: &Log,
+        store: &ReadStore,
+        settings: RunnerSettings,
+    ) -> Result<Self, StoreError> {
+        let key = OrdersProjection.key();
+        let runner = Runner::start(OrdersProjection, log, store, settings).await?;
+        Ok(Self {
+            log: log.clone(),
+            store: store.clone(),
+            collection: store.database().collection(&key),
+            runner: Arc::new(runner),
+        })
+    }
+
+    /// The runner: how far the read model is, and what it is doing.
+    pub fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// One order.
+    ///
+    /// An order may stand in the log and not be here yet, so a miss is told only after the read
+    /// model reached what was the log's end when it was asked.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] within 4 s.
+    pub async fn find(&self, order: Uuid) -> Result<Option<api::Order>, ReadError> {
+        self.runner.progress().admit().await?;
+        if let Some(found) = self.load(order).await? {
+            return Ok(Some(found));
+        }
+        let end = self.log.last_sequence(ORDERS).await?;
+        let progress = self.runner.progress();
+        if !progress.wait_for(end, MISS_BOUND).await {
+            return Err(ReadError::Unavailable(format!(
+                "orders: applied {} of {end} events",
+                progress.applied()
+            )));
+        }
+        self.load(order).await
+    }
+
+    /// All orders of a buyer, oldest first.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] within 2 s.
+    pub async fn by_buyer(&self, buyer: Uuid) -> Result<Vec<api::Order>, ReadError> {
+        let filter = doc! { "buyer": uuid(buyer) };
+        let found = self.query(filter, doc! { "placed": 1 }, 0).await?;
+        Ok(found.into_iter().map(OrderDoc::into_api).collect())
+    }
+
+    /// Orders that can still be paid although their time was up at `now`; the longest overdue
+    /// first, 1,000 at most.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] within 2 s.
+    pub async fn overdue(&self, now: DateTime<Utc>) -> Result<Vec<OverdueOrder>, ReadError> {
+        let filter = doc! { "payable": true, "expires_at": { "$lte": nanos(now) } };
+        let found = self
+            .query(filter, doc! { "expires_at": 1 }, OVERDUE)
+            .await?;
+        Ok(found.iter().map(OrderDoc::overdue).collect())
+    }
+
+    async fn load(&self, order: Uuid) -> Result<Option<api::Order>, ReadError> {
+        let find = || async { self.collection.find_one(doc! { "_id": uuid(order) }).await };
+        let found = self.store.read_switched(find).await?;
+        Ok(found.map(OrderDoc::into_api))
+    }
+
+    async fn query(
+        &self,
+        filter: Document,
+        sort: Document,
+        limit: i64,
+    ) -> Result<Vec<OrderDoc>, ReadError> {
+        self.runner.progress().admit().await?;
+        let find = || async {
+            self.collection
+                .find(filter.clone())
+                .sort(sort.clone())
+                .limit(limit)
+                // One answer, whatever its length up to 16 MB: a second one could come after a
+                // rebuilt collection took over.
+                .batch_size(i32::MAX.unsigned_abs())
+                .await?
+                .try_collect()
+                .await
+        };
+        self.store.read_switched(find).await
+    }
+}

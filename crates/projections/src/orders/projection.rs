@@ -1,0 +1,96 @@
+//! From events to documents.
+
+use domain::ticket_orders::TicketOrdersEvent;
+use eventstore::{ORDERS, Recorded, StreamName};
+use mongodb::bson::{Document, doc};
+
+use crate::{
+    Change, FoldError, Index, Projection,
+    stored::{int, nanos, uuid},
+};
+
+/// Orders: one document each, though all orders of a ticket are one aggregate.
+#[derive(Clone, Copy, Debug)]
+pub struct OrdersProjection;
+
+impl Projection for OrdersProjection {
+    fn name(&self) -> &'static str {
+        "orders"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn stream(&self) -> StreamName {
+        ORDERS
+    }
+
+    fn indexes(&self) -> Vec<Index> {
+        vec![
+            Index {
+                name: "buyer",
+                keys: doc! { "buyer": 1, "placed": 1 },
+                only: None,
+            },
+            Index {
+                name: "overdue",
+                keys: doc! { "expires_at": 1 },
+                only: Some(doc! { "payable": true }),
+            },
+        ]
+    }
+
+    fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
+        let events = commit
+            .decode::<TicketOrdersEvent>()
+            .map_err(|error| FoldError {
+                stream: commit.stream,
+                sequence: commit.sequence,
+                why: error.to_string(),
+            })?;
+        Ok(events
+            .into_iter()
+            .filter_map(|(_, event)| change(commit.sequence, event))
+            .collect())
+    }
+}
+
+fn change(sequence: u64, event: TicketOrdersEvent) -> Option<Change> {
+    let id = event.order_id().0;
+    let now = |status: &str, payable: bool, version: u64| -> Document {
+        doc! { "status": status, "payable": payable, "version": int(version) }
+    };
+    let set = match event {
+        TicketOrdersEvent::OrderPlaced {
+            buyer,
+            ticket,
+            placed_at,
+            expires_at,
+            ..
+        } => {
+            let doc = doc! {
+                "ticket": uuid(ticket.id.0),
+                "title": ticket.title.as_str(),
+                "price": int(ticket.price.cents()),
+                "ticket_version": int(ticket.version),
+                "buyer": uuid(buyer.0),
+                "status": "created",
+                "payable": true,
+                "placed_at": nanos(placed_at),
+                "expires_at": nanos(expires_at),
+                "version": 0_i64,
+                "placed": int(sequence),
+            };
+            return Some(Change::Put { id, doc });
+        }
+        TicketOrdersEvent::OrderAwaitingPayment { version, .. } => {
+            now("awaiting:payment", true, version)
+        }
+        TicketOrdersEvent::OrderCompleted { version, .. } => now("complete", false, version),
+        TicketOrdersEvent::OrderCancelled { version, .. } => now("cancelled", false, version),
+        // The order doesn't change.
+        TicketOrdersEvent::PaymentRefused { .. } => return None,
+    };
+    Some(Change::Patch { id, set })
+}

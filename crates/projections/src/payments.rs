@@ -1,0 +1,150 @@
+//! Where an order is: its ticket and its buyer. The payments service's own view of the orders'
+//! events; it never reads the orders service's read model.
+
+use domain::ticket_orders::TicketOrdersEvent;
+use eventstore::{Log, ORDERS, Recorded, StoreError, StreamName};
+use mongodb::{
+    Collection,
+    bson::{self, doc},
+};
+use serde::Deserialize;
+use std::sync::Arc;
+use uuid::Uuid;
+
+use crate::{
+    Change, FoldError, Index, Projection, ReadError, ReadStore, Runner, RunnerSettings,
+    orders::MISS_BOUND,
+    stored::{from_bson, uuid},
+};
+
+/// Orders that can be paid: one document each, which never changes.
+#[derive(Clone, Copy, Debug)]
+pub struct PayableOrdersProjection;
+
+/// The read model of the payments service. Clones share it.
+#[derive(Clone)]
+pub struct PayableOrders {
+    log: Log,
+    store: ReadStore,
+    collection: Collection<PayableDoc>,
+    runner: Arc<Runner>,
+}
+
+/// Where an order is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayableOrder {
+    /// The order.
+    pub order: Uuid,
+    /// Its ticket: the aggregate that decides.
+    pub ticket: Uuid,
+    /// Who placed it.
+    pub buyer: Uuid,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct PayableDoc {
+    #[serde(rename = "_id")]
+    id: bson::Uuid,
+    ticket: bson::Uuid,
+    buyer: bson::Uuid,
+}
+
+impl PayableOrders {
+    /// Starts to keep the read model up to date, and to answer from it.
+    ///
+    /// # Errors
+    /// When the log can't be reached.
+    pub async fn start(
+        log: &Log,
+        store: &ReadStore,
+        settings: RunnerSettings,
+    ) -> Result<Self, StoreError> {
+        let key = PayableOrdersProjection.key();
+        let runner = Runner::start(PayableOrdersProjection, log, store, settings).await?;
+        Ok(Self {
+            log: log.clone(),
+            store: store.clone(),
+            collection: store.database().collection(&key),
+            runner: Arc::new(runner),
+        })
+    }
+
+    /// The runner: how far the read model is, and what it is doing.
+    pub fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// Where an order is. A miss is told only after the read model reached what was the log's end
+    /// when it was asked.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] within 4 s.
+    pub async fn find(&self, order: Uuid) -> Result<Option<PayableOrder>, ReadError> {
+        // What is written once and never changes needs no floor: it is there, or it is a miss.
+        if let Some(found) = self.load(order).await? {
+            return Ok(Some(found));
+        }
+        let end = self.log.last_sequence(ORDERS).await?;
+        let progress = self.runner.progress();
+        if !progress.wait_for(end, MISS_BOUND).await {
+            return Err(ReadError::Unavailable(format!(
+                "payable orders: applied {} of {end} events",
+                progress.applied()
+            )));
+        }
+        self.load(order).await
+    }
+
+    async fn load(&self, order: Uuid) -> Result<Option<PayableOrder>, ReadError> {
+        let find = || async { self.collection.find_one(doc! { "_id": uuid(order) }).await };
+        let found = self.store.read_switched(find).await?;
+        Ok(found.map(|found| PayableOrder {
+            order: from_bson(found.id),
+            ticket: from_bson(found.ticket),
+            buyer: from_bson(found.buyer),
+        }))
+    }
+}
+
+impl Projection for PayableOrdersProjection {
+    fn name(&self) -> &'static str {
+        "payable_orders"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn stream(&self) -> StreamName {
+        ORDERS
+    }
+
+    fn indexes(&self) -> Vec<Index> {
+        Vec::new()
+    }
+
+    fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
+        let events = commit
+            .decode::<TicketOrdersEvent>()
+            .map_err(|error| FoldError {
+                stream: commit.stream,
+                sequence: commit.sequence,
+                why: error.to_string(),
+            })?;
+        Ok(events
+            .into_iter()
+            .filter_map(|(_, event)| match event {
+                TicketOrdersEvent::OrderPlaced {
+                    order_id,
+                    buyer,
+                    ticket,
+                    ..
+                } => Some(Change::Put {
+                    id: order_id.0,
+                    doc: doc! { "ticket": uuid(ticket.id.0), "buyer": uuid(buyer.0) },
+                }),
+                _ => None,
+            })
+            .collect())
+    }
+}

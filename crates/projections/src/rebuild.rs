@@ -1,0 +1,144 @@
+//! Asking for a rebuild, and hearing how far it is.
+
+use mongodb::{Collection, bson::doc};
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+use crate::{ReadError, ReadStore, error::Trouble, lease::Lease};
+
+const COLLECTION: &str = "projection_rebuilds";
+/// How often whoever asked looks.
+const LOOK: Duration = Duration::from_millis(200);
+/// After so long without any sign of life nobody seems to run the projection.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// How far a rebuild is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RebuildProgress {
+    /// Commits that are folded.
+    pub done: u64,
+    /// Commits in the stream.
+    pub total: u64,
+    /// Commits a second, on average.
+    pub per_second: f64,
+    /// How long it takes from now on, if it goes on like this.
+    pub seconds_left: f64,
+}
+
+/// Why a rebuild didn't happen. What served before still serves.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RebuildError {
+    /// No process runs the projection.
+    #[error("nobody rebuilds {0}: no process runs that projection")]
+    NobodyThere(String),
+    /// It failed; why, in words for operators.
+    #[error("the rebuild failed: {0}")]
+    Failed(String),
+    /// MongoDB can't be reached.
+    #[error(transparent)]
+    Unavailable(#[from] ReadError),
+}
+
+/// How far a rebuild is, as it is recorded by the one who rebuilds.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Report {
+    #[serde(rename = "_id")]
+    key: String,
+    request: String,
+    pub ended: bool,
+    pub failed: Option<String>,
+    pub done: i64,
+    pub total: i64,
+    pub per_second: f64,
+    pub seconds_left: f64,
+}
+
+/// Asks the process that runs a projection to rebuild it, and waits for the end. Tells how far it
+/// is whenever that changes. `key` is [`Projection::key`].
+///
+/// The read model that is there serves until the new one takes over; no read fails meanwhile.
+///
+/// # Errors
+/// When it fails, or nobody does it.
+pub async fn rebuild(
+    store: &ReadStore,
+    key: &str,
+    mut on_progress: impl FnMut(RebuildProgress),
+) -> Result<(), RebuildError> {
+    let request = Uuid::new_v4().to_string();
+    let unavailable = |trouble: Trouble| ReadError::Unavailable(trouble.to_string());
+    Lease::ask_for_rebuild(store, key, &request)
+        .await
+        .map_err(unavailable)?;
+    let reports = reports(store);
+    let mut last_sign = Instant::now();
+    let mut last = None;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let report = store.read(reports.find_one(doc! { "_id": key })).await?;
+        match report.filter(|report| report.request == request) {
+            Some(report) => {
+                let progress = RebuildProgress {
+                    done: u64::try_from(report.done).unwrap_or(0),
+                    total: u64::try_from(report.total).unwrap_or(0),
+                    per_second: report.per_second,
+                    seconds_left: report.seconds_left,
+                };
+                if last.as_ref() != Some(&progress) {
+                    last_sign = Instant::now();
+                    on_progress(progress.clone());
+                    last = Some(progress);
+                }
+                match (report.ended, report.failed) {
+                    (_, Some(why)) => return Err(RebuildError::Failed(why)),
+                    (true, None) => return Ok(()),
+                    (false, None) => {}
+                }
+            }
+            None if last_sign.elapsed() > SILENCE => {
+                return Err(RebuildError::NobodyThere(key.to_owned()));
+            }
+            None => {}
+        }
+    }
+}
+
+fn reports(store: &ReadStore) -> Collection<Report> {
+    store.database().collection(COLLECTION)
+}
+
+/// Records a change of how far a rebuild is.
+pub(crate) async fn amend(
+    store: &ReadStore,
+    key: &str,
+    request: &str,
+    change: impl FnOnce(&mut Report),
+) -> Result<(), Trouble> {
+    let reports = reports(store);
+    let found = store.step(reports.find_one(doc! { "_id": key })).await?;
+    let mut report = found
+        .filter(|report| report.request == request)
+        .unwrap_or_else(|| Report::new(key, request));
+    change(&mut report);
+    let written = reports
+        .replace_one(doc! { "_id": key }, &report)
+        .upsert(true);
+    store.step(written).await.map(|_| ())
+}
+
+impl Report {
+    fn new(key: &str, request: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            request: request.to_owned(),
+            ended: false,
+            failed: None,
+            done: 0,
+            total: 0,
+            per_second: 0.0,
+            seconds_left: 0.0,
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Keeping one projection up to date, in one of the processes that run it.
+
+use eventstore::{Log, StoreError};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use uuid::Uuid;
+
+use crate::{
+    Progress, Projection, ReadStore, RunnerSettings, RunnerState, announce::Announcement,
+    checkpoint::Checkpoints, error::Trouble, gauges::Gauges, lease::Lease,
+};
+
+/// How long a clean stop may take before the lease is left to time out.
+const STOP_BOUND: Duration = Duration::from_secs(5);
+
+/// A projection that is kept up to date as long as this lives. Dropping it ends the work at once,
+/// as a crash would; [`Runner::stop`] hands over cleanly.
+pub struct Runner {
+    progress: Progress,
+    state: watch::Receiver<RunnerState>,
+    stop: CancellationToken,
+    folder: AbortOnDropHandle<()>,
+    _listener: AbortOnDropHandle<()>,
+}
+
+/// What the parts of a runner share.
+pub(crate) struct Machine<P> {
+    pub projection: Arc<P>,
+    pub key: String,
+    pub topic: String,
+    pub log: Log,
+    pub store: ReadStore,
+    pub checkpoints: Checkpoints,
+    pub lease: Lease,
+    pub holder: Uuid,
+    pub progress: Progress,
+    pub settings: RunnerSettings,
+    pub state: watch::Sender<RunnerState>,
+    pub stop: CancellationToken,
+    /// The lease was given back by another.
+    pub freed: Notify,
+    pub gauges: Gauges,
+}
+
+/// How a turn at folding ended, short of trouble.
+pub(crate) enum Ended {
+    /// As asked.
+    Stopped,
+    /// Another process has the lease.
+    Lost,
+    /// A rebuild made it possible to begin again.
+    Repaired,
+}
+
+impl Runner {
+    /// Starts to keep a projection up to date. Returns at once; [`Progress::ready`] says when
+    /// reads show everything that is in the stream now.
+    ///
+    /// # Errors
+    /// When the log can't be reached.
+    pub async fn start<P: Projection>(
+        projection: P,
+        log: &Log,
+        store: &ReadStore,
+        settings: RunnerSettings,
+    ) -> Result<Self, StoreError> {
+        let end = log.last_sequence(projection.stream()).await?;
+        let key = projection.key();
+        let progress = Progress::new(key.clone(), end);
+        let (state, seen) = watch::channel(RunnerState::Starting);
+        let stop = CancellationToken::new();
+        let holder = Uuid::new_v4();
+        let machine = Arc::new(Machine {
+            topic: topic(store.database().name(), &key),
+            log: log.clone(),
+            store: store.clone(),
+            checkpoints: Checkpoints::new(store),
+            lease: Lease::new(store, key.clone(), holder, settings.lease),
+            holder,
+            progress: progress.clone(),
+            settings,
+            state,
+            stop: stop.clone(),
+            freed: Notify::new(),
+            gauges: Gauges::new(projection.name()),
+            projection: Arc::new(projection),
+            key,
+        });
+        let listener = tokio::spawn(Arc::clone(&machine).listen());
+        let folder = tokio::spawn(machine.run());
+        Ok(Self {
+            progress,
+            state: seen,
+            stop,
+            folder: AbortOnDropHandle::new(folder),
+            _listener: AbortOnDropHandle::new(listener),
+        })
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// What it is doing.
+    pub fn state(&self) -> RunnerState {
+        self.state.borrow().clone()
+    }
+
+    /// Follows what it is doing.
+    pub fn watch_state(&self) -> watch::Receiver<RunnerState> {
+        self.state.clone()
+    }
+
+    /// Whether the read model can be relied upon; if not, why, in words for operators.
+    ///
+    /// # Errors
+    /// When it halted, or doesn't show yet what must be shown.
+    pub fn ready(&self) -> Result<(), String> {
+        if let halted @ RunnerState::Halted { .. } = &*self.state.borrow() {
+            return Err(halted.to_string());
+        }
+        self.progress.ready()
+    }
+
+    /// Ends: what is being written is finished, the checkpoint saved, the lease given back.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        // Past the bound, dropping the handle ends it, and the lease times out.
+        let _ = timeout(STOP_BOUND, self.folder).await;
+    }
+}
+
+impl<P: Projection> Machine<P> {
+    async fn run(self: Arc<Self>) {
+        let mut pause = self.settings.pause;
+        while !self.stop.is_cancelled() {
+            let held = match self.lease.hold().await {
+                Ok(Some(held)) => held,
+                Ok(None) => {
+                    self.set_state(RunnerState::StandingBy);
+                    self.stand_by().await;
+                    continue;
+                }
+                Err(trouble) => {
+                    self.rest_after(&trouble, &mut pause).await;
+                    continue;
+                }
+            };
+            let ended = self.turn(held).await;
+            self.progress.active_until(None);
+            self.give_back().await;
+            match ended {
+                Ok(Ended::Stopped) => break,
+                Ok(Ended::Lost | Ended::Repaired) => pause = self.settings.pause,
+                Err(trouble) if trouble.halts() => {
+                    self.halt(&trouble).await;
+                    self.rest(self.settings.pause_max).await;
+                }
+                Err(trouble) => {
+                    if self.state.borrow().eq(&RunnerState::Active) {
+                        pause = self.settings.pause;
+                    }
+                    self.rest_after(&trouble, &mut pause).await;
+                }
+            }
+        }
+        self.set_state(RunnerState::Stopped);
+    }
+
+    async fn give_back(&self) {
+        if let Err(trouble) = self.lease.release().await {
+            tracing::debug!(projection = self.key, %trouble, "the lease is left to time out");
+        }
+        let holder = self.holder;
+        self.announce(&Announcement::Released { holder }).await;
+    }
+
+    async fn halt(&self, trouble: &Trouble) {
+        let why = trouble.to_string();
+        let halted = RunnerState::Halted { why: why.clone() };
+        if *self.state.borrow() != halted {
+            tracing::error!(
+                projection = self.key,
+                why,
+                "the read model is halted: folding on would make it wrong"
+            );
+        }
+        if matches!(trouble, Trouble::Diverged(_))
+            && let Err(trouble) = self.checkpoints.halt(&self.key, &why).await
+        {
+            tracing::debug!(projection = self.key, %trouble, "the halt isn't recorded");
+        }
+        self.set_state(halted);
+    }
+
+    async fn rest_after(&self, trouble: &Trouble, pause: &mut Duration) {
+        tracing::warn!(projection = self.key, %trouble, ?pause, "can't fold, trying again");
+        self.set_state(RunnerState::Retrying {
+            why: trouble.to_string(),
+        });
+        self.rest(*pause).await;
+        *pause = (*pause * 2).min(self.settings.pause_max);
+    }
+
+    /// Waits, but not when asked to stop or when the lease is given back.
+    async fn stand_by(&self) {
+        tokio::select! {
+            () = self.freed.notified() => {}
+            () = self.rest(self.settings.stand_by) => {}
+        }
+    }
+
+    /// Waits, but not when asked to stop. A lease that is given back doesn't count: two halted
+    /// processes would keep waking each other.
+    async fn rest(&self, pause: Duration) {
+        let _ = timeout(pause, self.stop.cancelled()).await;
+    }
+
+    pub(crate) fn set_state(&self, state: RunnerState) {
+        self.gauges.state(&state);
+        self.state.send_if_modified(|now| {
+            let news = *now != state;
+            *now = state;
+            news
+        });
+    }
+
+    pub(crate) async fn announce(&self, announcement: &Announcement) {
+        let sent = self.log.announce(&self.topic, announcement.encode()).await;
+        if let Err(error) = sent {
+            // Others look at the checkpoint about once a second.
+            tracing::debug!(projection = self.key, %error, "an announcement was not sent");
+        }
+    }
+}
+
+/// Where progress is announced. It names the database, because several may be filled from one log.
+pub(crate) fn topic(database: &str, key: &str) -> String {
+    let token = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    format!("progress-{database}-{key}")
+        .chars()
+        .map(|c| if c == '-' { c } else { token(c) })
+        .collect()
+}

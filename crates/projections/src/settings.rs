@@ -1,0 +1,36 @@
+//! How a runner works.
+
+use std::time::Duration;
+
+/// How a runner works. The defaults fit production; tests shorten the times.
+#[derive(Clone, Debug)]
+pub struct RunnerSettings {
+    /// How long the lease of a process that died keeps others waiting.
+    pub lease: Duration,
+    /// How often the lease is renewed. Well below `lease`.
+    pub renew: Duration,
+    /// How often a process that stands by tries to take over.
+    pub stand_by: Duration,
+    /// The longest time that a checkpoint lags behind the documents.
+    pub checkpoint: Duration,
+    /// Commits in one batch, at most. A batch is what is there; nobody waits for it to fill.
+    pub batch: usize,
+    /// Pause after trouble; doubled each time up to `pause_max`.
+    pub pause: Duration,
+    /// The longest pause after trouble.
+    pub pause_max: Duration,
+}
+
+impl Default for RunnerSettings {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(3),
+            renew: Duration::from_secs(1),
+            stand_by: Duration::from_millis(500),
+            checkpoint: Duration::from_millis(100),
+            batch: 2_000,
+            pause: Duration::from_millis(100),
+            pause_max: Duration::from_secs(2),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The connection to MongoDB.
+
+use futures_util::Future;
+use mongodb::{
+    Client, Database,
+    bson::{Binary, Bson, Document, doc},
+    event::{EventHandler, cmap::CmapEvent, sdam::SdamEvent},
+    options::{ClientOptions, ServerAddress},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+use crate::{Index, ReadError, error::Trouble};
+
+/// How long an operation may look for a server. Reads must fail within 2 s.
+const SELECTION: Duration = Duration::from_millis(1_500);
+/// How long a read may take in all.
+pub(crate) const READ_BOUND: Duration = Duration::from_millis(1_800);
+/// How long one command of a runner may take. It may be large, and nobody waits for its answer
+/// who isn't bounded already.
+pub(crate) const WRITE_BOUND: Duration = Duration::from_secs(10);
+
+/// The database that holds the read models. Clones share one pool of connections.
+#[derive(Clone, Debug)]
+pub struct ReadStore {
+    database: Database,
+    faults: watch::Receiver<u64>,
+}
+
+impl ReadStore {
+    /// Takes an address (`mongodb://…`) and the name of a database. Nothing is sent yet: a server
+    /// that is away is an error of each read, not of this.
+    ///
+    /// # Errors
+    /// When the address isn't one.
+    pub async fn connect(uri: &str, database: &str) -> Result<Self, ReadError> {
+        let mut options = ClientOptions::parse(uri).await?;
+        options.app_name.get_or_insert_with(|| "turnstile".into());
+        options.server_selection_timeout.get_or_insert(SELECTION);
+        options
+            .connect_timeout
+            .get_or_insert(Duration::from_secs(1));
+        options.max_pool_size.get_or_insert(48);
+        let faults = watch_faults(&mut options);
+        let client = Client::with_options(options)?;
+        Ok(Self {
+            database: client.database(database),
+            faults,
+        })
+    }
+
+    /// Asks the server for an answer.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] when it gives none within 2 s.
+    pub async fn ping(&self) -> Result<(), ReadError> {
+        self.read(self.database.run_command(doc! { "ping": 1 }))
+            .await
+            .map(|_| ())
+    }
+
+    /// Deletes the whole database: every read model and every checkpoint. They come back from the
+    /// log, so nothing is lost but time.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] when MongoDB can't be reached.
+    pub async fn drop_database(&self) -> Result<(), ReadError> {
+        Ok(self.database.drop().await?)
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Counts what may have cost documents: a lost server, a fail-over. What was written just
+    /// before with `w:1` may be gone then, so runners go back to their checkpoint.
+    pub(crate) fn faults(&self) -> watch::Receiver<u64> {
+        self.faults.clone()
+    }
+
+    /// Runs a read within its bound.
+    pub(crate) async fn read<T, F>(&self, operation: F) -> Result<T, ReadError>
+    where
+        F: IntoFuture<Output = mongodb::error::Result<T>>,
+    {
+        match tokio::time::timeout(READ_BOUND, operation.into_future()).await {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(ReadError::Unavailable(
+                "MongoDB did not answer in time".to_owned(),
+            )),
+        }
+    }
+
+    /// Runs a read, and once more if the collection was switched under it by a rebuild.
+    pub(crate) async fn read_switched<T, F, Fut>(&self, operation: F) -> Result<T, ReadError>
+    where
+        F: Fn() -> Fut,
+        Fut: Future<Output = mongodb::error::Result<T>>,
+    {
+        let bounded = async {
+            match operation().await {
+                Err(error) if is_switch(&error) => operation().await,
+                result => result,
+            }
+        };
+        self.read(bounded).await
+    }
+
+    /// Runs one step of a runner within its bound.
+    pub(crate) async fn step<T, F>(&self, operation: F) -> Result<T, Trouble>
+    where
+        F: IntoFuture<Output = mongodb::error::Result<T>>,
+    {
+        tokio::time::timeout(WRITE_BOUND, operation.into_future())
+            .await
+            .map_err(|_| Trouble::Slow)?
+            .map_err(Trouble::from)
+    }
+
+    /// The identity of a collection; `None` when there is none.
+    pub(crate) async fn collection_uuid(&self, name: &str) -> Result<Option<Binary>, Trouble> {
+        let command = doc! { "listCollections": 1, "filter": { "name": name } };
+        let reply = self.step(self.database.run_command(command)).await?;
+        let first = reply
+            .get_document("cursor")
+            .and_then(|cursor| cursor.get_array("firstBatch"))
+            .ok()
+            .and_then(|batch| batch.first())
+            .and_then(Bson::as_document);
+        let uuid = first
+            .and_then(|entry| entry.get_document("info").ok())
+            .and_then(|info| info.get("uuid"));
+        Ok(match uuid {
+            Some(Bson::Binary(uuid)) => Some(uuid.clone()),
+            _ => None,
+        })
+    }
+
+    /// Creates a collection with its indexes, or completes it; tells its identity.
+    pub(crate) async fn ensure_collection(
+        &self,
+        name: &str,
+        indexes: &[Index],
+    ) -> Result<Binary, Trouble> {
+        let created = self
+            .step(self.database.run_command(doc! { "create": name }))
+            .await;
+        match created {
+            Err(Trouble::Mongo(error)) if code(&error) != Some(NAMESPACE_EXISTS) => {
+                return Err(error.into());
+            }
+            Err(Trouble::Mongo(_)) | Ok(_) => {}
+            Err(trouble) => return Err(trouble),
+        }
+        if !indexes.is_empty() {
+            let indexes: Vec<Document> = indexes
+                .iter()
+                .map(|index| {
+                    let mut spec = doc! { "name": index.name, "key": index.keys.clone() };
+                    if let Some(only) = &index.only {
+                        spec.insert("partialFilterExpression", only.clone());
+                    }
+                    spec
+                })
+                .collect();
+            let command = doc! { "createIndexes": name, "indexes": indexes };
+            self.step(self.database.run_command(command)).await?;
+        }
+        self.collection_uuid(name).await?.ok_or(Trouble::Replaced)
+    }
+}
+
+const NAMESPACE_EXISTS: i32 = 48;
+const QUERY_PLAN_KILLED: i32 = 175;
+const CURSOR_NOT_FOUND: i32 = 43;
+pub(crate) const DUPLICATE_KEY: i32 = 11_000;
+pub(crate) const COLLECTION_UUID_MISMATCH: i32 = 361;
+
+/// The server's code of an error, if it is the server's.
+pub(crate) fn code(error: &mongodb::error::Error) -> Option<i32> {
+    use mongodb::error::{ErrorKind, WriteFailure};
+    match &*error.kind {
+        ErrorKind::Command(command) => Some(command.code),
+        ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
+        _ => None,
+    }
+}
+
+/// A query that was running when its collection was renamed or dropped.
+fn is_switch(error: &mongodb::error::Error) -> bool {
+    matches!(code(error), Some(QUERY_PLAN_KILLED | CURSOR_NOT_FOUND))
+}
+
+fn watch_faults(options: &mut ClientOptions) -> watch::Receiver<u64> {
+    let (counter, faults) = watch::channel(0_u64);
+    let counter = Arc::new(counter);
+    let count = move |address: &ServerAddress, what: &str| {
+        tracing::debug!(%address, what, "MongoDB is in trouble");
+        counter.send_modify(|n| *n += 1);
+    };
+    let of_pool = count.clone();
+    options.cmap_event_handler = Some(EventHandler::callback(move |event| {
+        if let CmapEvent::PoolCleared(event) = event {
+            of_pool(&event.address, "its connections were lost");
+        }
+    }));
+    options.sdam_event_handler = Some(EventHandler::callback(move |event| match event {
+        SdamEvent::ServerHeartbeatFailed(event) => count(&event.server_address, "no heartbeat"),
+        SdamEvent::ServerDescriptionChanged(event) => {
+            // The first look at a server isn't a change.
+            let (before, now) = (
+                event.previous_description.server_type(),
+                event.new_description.server_type(),
+            );
+            if before != now && before != mongodb::ServerType::Unknown {
+                count(&event.address, "its role changed");
+            }
+        }
+        _ => {}
+    }));
+    faults
+}

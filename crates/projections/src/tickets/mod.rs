@@ -1,0 +1,235 @@
+//! Tickets: the page of each, the list of what is for sale, and what a seller has.
+
+mod document;
+mod list;
+mod projection;
+
+pub use list::TicketQuery;
+pub use projection::TicketsProjection;
+
+use api::Amount;
+use eventstore::{Log, StoreError};
+use futures_util::TryStreamExt;
+use mongodb::{Collection, bson::doc};
+use std::sync::Arc;
+use uuid::Uuid;
+
+use crate::{
+    Changed, Invalidate, Projection, ReadError, ReadStore, Rendered, Runner, RunnerSettings,
+    Source,
+    cache::RenderCache,
+    cursor,
+    stored::{int, uuid},
+};
+use document::TicketDoc;
+use list::PageKey;
+
+/// Bytes of single tickets that are kept rendered.
+const TICKETS_KEPT: u64 = 32 * 1024 * 1024;
+/// Bytes of pages of the list that are kept rendered.
+const PAGES_KEPT: u64 = 16 * 1024 * 1024;
+/// The most tickets on one page.
+pub const MAX_PAGE: u32 = 200;
+
+/// The read model of tickets. Clones share it.
+#[derive(Clone)]
+pub struct Tickets {
+    store: ReadStore,
+    collection: Collection<TicketDoc>,
+    runner: Arc<Runner>,
+    kept: Arc<Kept>,
+}
+
+struct Kept {
+    tickets: RenderCache<Uuid>,
+    pages: RenderCache<PageKey>,
+}
+
+/// What a seller has listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SellerTickets {
+    /// One page of the seller's tickets, newest first.
+    pub tickets: Vec<api::Ticket>,
+    /// What all the seller's sold tickets together brought in.
+    pub earned: Amount,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
+}
+
+impl Tickets {
+    /// Starts to keep the read model up to date, and to answer from it.
+    ///
+    /// # Errors
+    /// When the log can't be reached.
+    pub async fn start(
+        log: &Log,
+        store: &ReadStore,
+        settings: RunnerSettings,
+    ) -> Result<Self, StoreError> {
+        let key = TicketsProjection.key();
+        let runner = Runner::start(TicketsProjection, log, store, settings).await?;
+        let kept = Arc::new(Kept {
+            tickets: RenderCache::new(TICKETS_KEPT),
+            pages: RenderCache::new(PAGES_KEPT),
+        });
+        runner.progress().keep_fresh(kept.clone());
+        Ok(Self {
+            store: store.clone(),
+            collection: store.database().collection(&key),
+            runner: Arc::new(runner),
+            kept,
+        })
+    }
+
+    /// The runner: how far the read model is, and what it is doing.
+    pub fn runner(&self) -> &Runner {
+        &self.runner
+    }
+
+    /// One ticket, rendered as [`api::Ticket`].
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] within 2 s.
+    pub async fn find(&self, id: Uuid) -> Result<Option<Arc<Rendered>>, ReadError> {
+        let load = || async {
+            let ticket = self.load(id).await?;
+            ticket.map(|ticket| render(&ticket, None)).transpose()
+        };
+        match self.runner.progress().admit().await? {
+            Source::Memory => self.kept.tickets.get(&id, load).await,
+            Source::Database => Ok(load().await?.map(Arc::new)),
+        }
+    }
+
+    /// One ticket.
+    ///
+    /// # Errors
+    /// [`ReadError::Unavailable`] within 2 s.
+    pub async fn get(&self, id: Uuid) -> Result<Option<api::Ticket>, ReadError> {
+        self.runner.progress().admit().await?;
+        self.load(id).await
+    }
+
+    /// One page of what is for sale, rendered as an array of [`api::Ticket`].
+    ///
+    /// # Errors
+    /// [`ReadError::BadCursor`]; [`ReadError::Unavailable`] within 2 s.
+    pub async fn list(&self, query: &TicketQuery) -> Result<Arc<Rendered>, ReadError> {
+        let key = PageKey::new(query)?;
+        let load = || async {
+            let (tickets, next) = self.load_page(&key).await?;
+            render(&tickets, next).map(Some)
+        };
+        let page = match self.runner.progress().admit().await? {
+            Source::Memory => self.kept.pages.get(&key, load).await?,
+            Source::Database => load().await?.map(Arc::new),
+        };
+        page.ok_or_else(|| ReadError::Damaged("a list is nothing".to_owned()))
+    }
+
+    /// What a seller has listed, whatever became of it, newest first; at most `limit` (and at
+    /// most [`MAX_PAGE`]) at a time.
+    ///
+    /// # Errors
+    /// [`ReadError::BadCursor`]; [`ReadError::Unavailable`] within 2 s.
+    pub async fn by_seller(
+        &self,
+        seller: Uuid,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<SellerTickets, ReadError> {
+        const LIST: &str = "seller";
+        let limit = limit.clamp(1, MAX_PAGE);
+        let mut filter = doc! { "seller": uuid(seller) };
+        if let Some(cursor) = cursor {
+            let [listed] = cursor::decode(LIST, cursor)?;
+            filter.insert("listed", doc! { "$lt": int(listed) });
+        }
+        self.runner.progress().admit().await?;
+        let find = || async {
+            self.collection
+                .find(filter.clone())
+                .sort(doc! { "listed": -1 })
+                .limit(i64::from(limit) + 1)
+                .await?
+                .try_collect::<Vec<_>>()
+                .await
+        };
+        let mut found = self.store.read_switched(find).await?;
+        let more = found.len() > limit as usize;
+        found.truncate(limit as usize);
+        let last = found.last().map(TicketDoc::listed).filter(|_| more);
+        Ok(SellerTickets {
+            tickets: found.into_iter().map(TicketDoc::into_api).collect(),
+            earned: self.earned(seller).await?,
+            next: last.map(|listed| cursor::encode(LIST, &[listed])),
+        })
+    }
+
+    async fn earned(&self, seller: Uuid) -> Result<Amount, ReadError> {
+        let sum = || async {
+            let sold = doc! { "seller": uuid(seller), "status": "sold" };
+            let total = doc! { "_id": null, "cents": { "$sum": "$price" } };
+            let stages = [doc! { "$match": sold }, doc! { "$group": total }];
+            let mut sums = self.collection.aggregate(stages).await?;
+            sums.try_next().await
+        };
+        let total = self.store.read_switched(sum).await?;
+        let cents = total.and_then(|total| total.get_i64("cents").ok());
+        Ok(Amount::from_cents(cents.unwrap_or(0)))
+    }
+
+    async fn load(&self, id: Uuid) -> Result<Option<api::Ticket>, ReadError> {
+        let find = || async { self.collection.find_one(doc! { "_id": uuid(id) }).await };
+        let found = self.store.read_switched(find).await?;
+        Ok(found.map(TicketDoc::into_api))
+    }
+
+    async fn load_page(
+        &self,
+        key: &PageKey,
+    ) -> Result<(Vec<api::Ticket>, Option<String>), ReadError> {
+        let limit = key.limit();
+        let find = || async {
+            self.collection
+                .find(key.filter())
+                .sort(key.sort())
+                // One more than shown tells whether there is a next page.
+                .limit(i64::from(limit) + 1)
+                .batch_size(limit + 1)
+                .await?
+                .try_collect::<Vec<_>>()
+                .await
+        };
+        let mut found = self.store.read_switched(find).await?;
+        let more = found.len() > limit as usize;
+        found.truncate(limit as usize);
+        let next = found.last().filter(|_| more).map(|last| key.after(last));
+        let tickets = found.into_iter().map(TicketDoc::into_api).collect();
+        Ok((tickets, next))
+    }
+}
+
+impl Invalidate for Kept {
+    fn forget(&self, changed: &Changed) {
+        match changed {
+            Changed::Some(ids) if ids.is_empty() => {}
+            Changed::Some(ids) => {
+                for id in ids.iter() {
+                    self.tickets.remove(id);
+                }
+                self.pages.clear();
+            }
+            Changed::Any => {
+                self.tickets.clear();
+                self.pages.clear();
+            }
+        }
+    }
+}
+
+fn render<T: serde::Serialize>(value: &T, next: Option<String>) -> Result<Rendered, ReadError> {
+    serde_json::to_vec(value)
+        .map(|bytes| Rendered::new(bytes, next))
+        .map_err(|error| ReadError::Damaged(error.to_string()))
+}

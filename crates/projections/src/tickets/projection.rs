@@ -1,0 +1,106 @@
+//! From events to documents.
+
+use domain::ticket::TicketEvent;
+use eventstore::{Recorded, StreamName, TICKETS};
+use mongodb::bson::{Bson, Document, doc};
+use uuid::Uuid;
+
+use super::document::searchable;
+use crate::{
+    Change, FoldError, Index, Projection,
+    stored::{int, uuid},
+};
+
+/// Tickets: one document each.
+#[derive(Clone, Copy, Debug)]
+pub struct TicketsProjection;
+
+impl Projection for TicketsProjection {
+    fn name(&self) -> &'static str {
+        "tickets"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn stream(&self) -> StreamName {
+        TICKETS
+    }
+
+    /// The list shows open tickets only, so its indexes hold no others: a sold ticket costs
+    /// nothing there. Cheapest and dearest first read one index from its two ends.
+    fn indexes(&self) -> Vec<Index> {
+        let open = || Some(doc! { "status": "open" });
+        vec![
+            Index {
+                name: "newest",
+                keys: doc! { "listed": -1, "search": 1, "price": 1 },
+                only: open(),
+            },
+            Index {
+                name: "price",
+                keys: doc! { "price": 1, "listed": -1, "search": 1 },
+                only: open(),
+            },
+            Index {
+                name: "seller",
+                keys: doc! { "seller": 1, "listed": -1 },
+                only: None,
+            },
+        ]
+    }
+
+    fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
+        let wrong = |why: String| FoldError {
+            stream: commit.stream,
+            sequence: commit.sequence,
+            why,
+        };
+        let events = commit
+            .decode::<TicketEvent>()
+            .map_err(|error| wrong(error.to_string()))?;
+        let id = Uuid::parse_str(&commit.aggregate_id)
+            .map_err(|_| wrong(format!("{:?} is no ticket's id", commit.aggregate_id)))?;
+        Ok(events
+            .into_iter()
+            .map(|(version, event)| change(id, commit.sequence, int(version), event))
+            .collect())
+    }
+}
+
+fn change(id: Uuid, sequence: u64, version: i64, event: TicketEvent) -> Change {
+    let holding = |status: &str, order: Option<Uuid>| doc! { "status": status, "order": order.map_or(Bson::Null, uuid), "version": version };
+    let set: Document = match event {
+        TicketEvent::TicketListed {
+            seller,
+            title,
+            price,
+            ..
+        } if version == 0 => {
+            let doc = doc! {
+                "title": title.as_str(),
+                "search": searchable(title.as_str()),
+                "price": int(price.cents()),
+                "seller": uuid(seller.0),
+                "status": "open",
+                "order": null,
+                "version": version,
+                "listed": int(sequence),
+            };
+            return Change::Put { id, doc };
+        }
+        // A second listing can't be decided; in a log that holds one, the first stays.
+        TicketEvent::TicketListed { .. } => doc! { "version": version },
+        TicketEvent::TicketRevised { title, price } => doc! {
+            "title": title.as_str(),
+            "search": searchable(title.as_str()),
+            "price": int(price.cents()),
+            "version": version,
+        },
+        TicketEvent::TicketReserved { order_id, .. } => holding("reserved", Some(order_id.0)),
+        TicketEvent::TicketReleased { .. } => holding("open", None),
+        TicketEvent::TicketSold { order_id, .. } => holding("sold", Some(order_id.0)),
+    };
+    Change::Patch { id, set }
+}

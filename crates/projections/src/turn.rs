@@ -1,0 +1,391 @@
+//! One turn of the process that folds: from taking the lease to losing it.
+
+use chrono::{DateTime, Utc};
+use mongodb::bson::{Binary, Bson};
+use std::{collections::HashSet, time::Instant};
+use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use crate::{
+    Projection,
+    announce::{Announcement, changed, told},
+    batch::Batch,
+    building::{Building, End},
+    checkpoint::{Checkpoint, identity},
+    error::Trouble,
+    fold::{Folded, Folding, From},
+    lease::{Held, Lease},
+    runner::{Ended, Machine},
+    state::RunnerState,
+    write::Target,
+};
+
+/// What is known of the lease while it is held.
+#[derive(Clone, Debug)]
+pub(crate) enum Tenure {
+    /// It is ours.
+    Held(Held),
+    /// It ran out, or another has it.
+    Lost,
+    /// The collection isn't the one that we fill.
+    Replaced,
+}
+
+/// A turn under way.
+struct Turn<'m, P> {
+    machine: &'m Machine<P>,
+    target: Target,
+    stream: String,
+    /// The last commit that is applied.
+    applied: u64,
+    /// The checkpoint that isn't saved yet.
+    unsaved: Option<(u64, Uuid)>,
+    saved_at: tokio::time::Instant,
+    faults: watch::Receiver<u64>,
+    building: Option<Building>,
+}
+
+impl<P: Projection> Machine<P> {
+    /// Folds until asked to stop, until the lease is lost, or until there is trouble.
+    pub(crate) async fn turn(&self, held: Held) -> Result<Ended, Trouble> {
+        // Before the checkpoint is read: what happens later must not go unnoticed.
+        let mut faults = self.store.faults();
+        faults.mark_unchanged();
+        let indexes = self.projection.indexes();
+        let collection = self.store.ensure_collection(&self.key, &indexes).await?;
+        let created = self.log.stream_created(self.projection.stream()).await?;
+        let end = self.log.last_sequence(self.projection.stream()).await?;
+        let checkpoint = self.settled_checkpoint(&collection, created).await?;
+        let target = Target {
+            store: self.store.clone(),
+            name: self.key.clone(),
+            uuid: collection,
+        };
+        let (tenure, _renewing) = self.renew(held.clone(), target.clone());
+        if let Err(why) = self.continues(&checkpoint, created, end) {
+            return match held.rebuild {
+                Some(request) => {
+                    let end = End::At(end);
+                    let building = Building::start(self, request, created, end);
+                    self.repair(building, tenure).await
+                }
+                None => Err(Trouble::Diverged(why)),
+            };
+        }
+
+        let stream = identity(created);
+        let applied = checkpoint.sequence();
+        self.progress.saw_end(end);
+        self.progress.restart(applied, &stream);
+        // Whatever was acknowledged, by whomever, stands before the stream's end.
+        self.progress.raise_floor(end);
+        self.announce(&Announcement::Restarted {
+            holder: self.holder,
+            stream: stream.clone(),
+            applied,
+        })
+        .await;
+        self.progress.active_until(Some(held.until));
+        self.set_state(RunnerState::Active);
+        let from = From {
+            after: applied,
+            commit: checkpoint.commit.clone(),
+        };
+        let mut turn = Turn {
+            machine: self,
+            target,
+            stream,
+            applied,
+            unsaved: None,
+            saved_at: tokio::time::Instant::now(),
+            faults,
+            building: None,
+        };
+        turn.consider_rebuild(&held, created);
+        let folding = Folding::start(self.projection.clone(), &self.log, from);
+        turn.fold(folding, tenure, created).await
+    }
+
+    /// The checkpoint of the collection that is there; a new one if it was replaced.
+    async fn settled_checkpoint(
+        &self,
+        collection: &Binary,
+        created: DateTime<Utc>,
+    ) -> Result<Checkpoint, Trouble> {
+        let found = self.checkpoints.load(&self.key).await?;
+        let settled = found.clone().map(|found| found.settle(collection));
+        let checkpoint = match settled {
+            Some(settled) if settled.collection == Bson::Binary(collection.clone()) => settled,
+            other => {
+                if other.is_some() {
+                    tracing::warn!(
+                        projection = self.key,
+                        "the collection was replaced, filling it again from the log"
+                    );
+                }
+                Checkpoint::start(self.key.clone(), collection.clone(), created)
+            }
+        };
+        if found.as_ref() != Some(&checkpoint) {
+            self.checkpoints.put(&checkpoint).await?;
+        }
+        Ok(checkpoint)
+    }
+
+    /// Whether the log continues what was folded.
+    fn continues(
+        &self,
+        checkpoint: &Checkpoint,
+        created: DateTime<Utc>,
+        end: u64,
+    ) -> Result<(), String> {
+        let stream = self.projection.stream();
+        let (folded, now) = (&checkpoint.stream_created, identity(created));
+        if let Some(why) = &checkpoint.halted {
+            return Err(why.clone());
+        }
+        if *folded != now {
+            return Err(format!(
+                "stream {stream} was created at {now}, but the one that was folded at {folded}: \
+                 it is another log. Rebuild the read model"
+            ));
+        }
+        if checkpoint.sequence() > end {
+            return Err(format!(
+                "{stream} ends at #{end}, but was folded up to #{}: the log was cut back or \
+                 restored from a backup. Rebuild the read model",
+                checkpoint.sequence()
+            ));
+        }
+        Ok(())
+    }
+
+    /// Keeps the lease, and looks whether the collection is still the one that we fill.
+    fn renew(
+        &self,
+        held: Held,
+        target: Target,
+    ) -> (watch::Receiver<Tenure>, AbortOnDropHandle<()>) {
+        let (news, tenure) = watch::channel(Tenure::Held(held.clone()));
+        let (lease, every) = (self.lease.clone(), self.settings.renew);
+        let renewing = tokio::spawn(async move {
+            let mut until = held.until;
+            while Instant::now() < until {
+                tokio::time::sleep(every).await;
+                match check(&lease, &target).await {
+                    Ok(now) => {
+                        let last = !matches!(now, Tenure::Held(_));
+                        if let Tenure::Held(held) = &now {
+                            until = held.until;
+                        }
+                        news.send_replace(now);
+                        if last {
+                            return;
+                        }
+                    }
+                    // It is still ours for a while; whoever writes will notice what is wrong.
+                    Err(trouble) => tracing::debug!(%trouble, "could not renew a lease"),
+                }
+            }
+            news.send_replace(Tenure::Lost);
+        });
+        (tenure, AbortOnDropHandle::new(renewing))
+    }
+
+    /// Rebuilds while nothing can be folded.
+    async fn repair(
+        &self,
+        mut building: Building,
+        mut tenure: watch::Receiver<Tenure>,
+    ) -> Result<Ended, Trouble> {
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return Ok(Ended::Stopped),
+                Ok(()) = tenure.changed() => if let Tenure::Lost = &*tenure.borrow_and_update() {
+                    return Ok(Ended::Lost);
+                },
+                () = building.ended() => break,
+            }
+        }
+        let built = building.take(self).await?;
+        let applied = built.sequence;
+        let stream = identity(built.stream_created);
+        built.switch(self).await?;
+        self.progress.replaced(applied, &stream);
+        let holder = self.holder;
+        self.announce(&Announcement::Replaced {
+            holder,
+            stream,
+            applied,
+        })
+        .await;
+        Ok(Ended::Repaired)
+    }
+}
+
+async fn check(lease: &Lease, target: &Target) -> Result<Tenure, Trouble> {
+    let Some(held) = lease.hold().await? else {
+        return Ok(Tenure::Lost);
+    };
+    match target.store.collection_uuid(&target.name).await? {
+        Some(uuid) if uuid == target.uuid => Ok(Tenure::Held(held)),
+        _ => Ok(Tenure::Replaced),
+    }
+}
+
+impl<P: Projection> Turn<'_, P> {
+    async fn fold(
+        &mut self,
+        mut folding: Folding,
+        mut tenure: watch::Receiver<Tenure>,
+        created: DateTime<Utc>,
+    ) -> Result<Ended, Trouble> {
+        loop {
+            let save_at = self.saved_at + self.machine.settings.checkpoint;
+            tokio::select! {
+                // In this order: what ends the turn comes before more of it.
+                biased;
+                () = self.machine.stop.cancelled() => {
+                    self.save().await?;
+                    return Ok(Ended::Stopped);
+                }
+                Ok(()) = self.faults.changed() => return Err(Trouble::Fault),
+                Ok(()) = tenure.changed() => {
+                    let tenure = tenure.borrow_and_update().clone();
+                    match tenure {
+                        Tenure::Held(held) => {
+                            self.machine.progress.active_until(Some(held.until));
+                            self.consider_rebuild(&held, created);
+                        }
+                        Tenure::Lost => return Ok(Ended::Lost),
+                        Tenure::Replaced => return Err(Trouble::Replaced),
+                    }
+                }
+                () = Building::caught_up(&mut self.building, self.applied) => {
+                    if let Some(target) = self.finish_rebuild().await? {
+                        self.target = target;
+                    }
+                }
+                () = tokio::time::sleep_until(save_at), if self.unsaved.is_some() => {
+                    self.save().await?;
+                }
+                items = folding.take(self.machine.settings.batch) => self.apply(items).await?,
+            }
+        }
+    }
+
+    async fn apply(&mut self, items: Vec<Result<Folded, Trouble>>) -> Result<(), Trouble> {
+        let mut batch = Batch::default();
+        let (mut last, mut count, mut trouble) = (None, 0, None);
+        if items.is_empty() {
+            trouble = Some(Trouble::Unfoldable("the stream can't be followed".into()));
+        }
+        for item in items {
+            match item {
+                Ok(folded) => {
+                    for change in folded.changes {
+                        batch.add(folded.sequence, change);
+                    }
+                    last = Some((folded.sequence, folded.commit_id));
+                    count += 1;
+                }
+                // What came before it is good and is written.
+                Err(error) => trouble = Some(error),
+            }
+        }
+        if let Some(last) = last {
+            self.write(batch, last).await?;
+            self.machine.gauges.batch(count);
+        }
+        match trouble {
+            Some(trouble) => {
+                self.save().await?;
+                Err(trouble)
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn write(&mut self, batch: Batch, last: (u64, Uuid)) -> Result<(), Trouble> {
+        let (to, _) = last;
+        let ids: HashSet<Uuid> = batch.ids().collect();
+        self.target.write(batch).await?;
+        if self.faults.has_changed().unwrap_or(false) {
+            // Written, but perhaps to a server that is gone: nobody may be told.
+            return Err(Trouble::Fault);
+        }
+        self.unsaved = Some(last);
+        if to > self.applied {
+            let ids = told(ids);
+            self.machine.progress.advance(to, changed(ids.clone()));
+            let announcement = Announcement::Applied {
+                holder: self.machine.holder,
+                from: self.applied + 1,
+                to,
+                ids,
+            };
+            self.applied = to;
+            self.machine.announce(&announcement).await;
+        }
+        if self.saved_at.elapsed() > self.machine.settings.checkpoint {
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    async fn save(&mut self) -> Result<(), Trouble> {
+        let Some((sequence, commit)) = self.unsaved.take() else {
+            return Ok(());
+        };
+        self.saved_at = tokio::time::Instant::now();
+        let (machine, uuid) = (self.machine, &self.target.uuid);
+        machine
+            .checkpoints
+            .advance(&machine.key, uuid, sequence, commit)
+            .await
+    }
+
+    fn consider_rebuild(&mut self, held: &Held, created: DateTime<Utc>) {
+        let Some(request) = &held.rebuild else {
+            return;
+        };
+        let known = self.building.as_ref();
+        if known.is_none_or(|known| known.request() != request) {
+            let building = Building::start(self.machine, request.clone(), created, End::Live);
+            self.building = Some(building);
+        }
+    }
+
+    /// Lets the rebuilt collection take over; tells it. Nothing is folded meanwhile.
+    async fn finish_rebuild(&mut self) -> Result<Option<Target>, Trouble> {
+        let Some(building) = self.building.take() else {
+            return Ok(None);
+        };
+        let built = match building.finish(self.machine, self.applied).await {
+            Ok(built) => built,
+            // The one that serves is as good as before.
+            Err(trouble) => {
+                tracing::error!(projection = self.machine.key, %trouble, "the rebuild failed");
+                return Ok(None);
+            }
+        };
+        let target = built.target.clone();
+        let applied = built.sequence;
+        built.switch(self.machine).await?;
+        self.unsaved = None;
+        self.applied = self.applied.max(applied);
+        // The documents are the same, unless somebody had changed them by hand.
+        self.machine.progress.restart(self.applied, &self.stream);
+        let announcement = Announcement::Restarted {
+            holder: self.machine.holder,
+            stream: self.stream.clone(),
+            applied: self.applied,
+        };
+        self.machine.announce(&announcement).await;
+        Ok(Some(Target {
+            name: self.machine.key.clone(),
+            ..target
+        }))
+    }
+}

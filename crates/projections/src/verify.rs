@@ -1,0 +1,216 @@
+//! Comparing a read model with what a replay of the log gives.
+
+use eventstore::{Log, StoreError};
+use futures_util::{StreamExt, TryStreamExt};
+use mongodb::{
+    Collection,
+    bson::{Document, RawDocumentBuf, doc},
+};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+use uuid::Uuid;
+
+use crate::{
+    Change, FoldError, Projection, ReadError, ReadStore,
+    batch::{SEQ, Write},
+    checkpoint::Checkpoints,
+    stored::{int, uuid},
+};
+
+/// How long to wait until the read model reaches the log's end.
+const CATCH_UP: Duration = Duration::from_secs(30);
+/// How often to look whether it did.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// The first document that isn't what the log says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// Its id.
+    pub id: String,
+    /// What a replay gives; `None` if there should be no such document.
+    pub replayed: Option<Document>,
+    /// What is stored; `None` if there is none.
+    pub stored: Option<Document>,
+}
+
+/// A comparison could not be made.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The log can't be read.
+    #[error(transparent)]
+    Log(#[from] StoreError),
+    /// The log can't be folded.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// The database can't be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The read model doesn't reach the log's end.
+    #[error("{key} stays at #{applied}, and the log ends at #{end}")]
+    Behind {
+        /// Name and version of the projection.
+        key: String,
+        /// The last commit that it has applied.
+        applied: u64,
+        /// The last commit of the log.
+        end: u64,
+    },
+}
+
+/// A replay in memory.
+#[derive(Default)]
+struct Replay {
+    documents: HashMap<Uuid, Write>,
+    at: u64,
+}
+
+/// Replays a projection's stream in memory and compares with what is stored, byte for byte.
+/// Tells the first difference.
+///
+/// May run beside traffic: what changes meanwhile is replayed and looked at again. The replay is
+/// held in memory.
+///
+/// # Errors
+/// When the comparison can't be made; that says nothing about the read model.
+pub async fn verify<P: Projection>(
+    projection: &P,
+    log: &Log,
+    store: &ReadStore,
+) -> Result<Option<Difference>, VerifyError> {
+    let collection: Collection<RawDocumentBuf> = store.database().collection(&projection.key());
+    let mut replay = Replay::default();
+    replay.catch_up(projection, log).await?;
+    wait_until_applied(projection, store, replay.at).await?;
+
+    // What differs at first may just have changed between replay and comparison.
+    let mut suspects = Vec::new();
+    let mut seen = 0_usize;
+    let mut stored = collection.find(doc! {}).await.map_err(ReadError::from)?;
+    while let Some(found) = stored.try_next().await.map_err(ReadError::from)? {
+        seen += 1;
+        let Some(id) = id_of(&found) else {
+            return Ok(Some(Difference {
+                id: "not a UUID".to_owned(),
+                replayed: None,
+                stored: Document::try_from(&found).ok(),
+            }));
+        };
+        if replay.stored(id).as_ref() != Some(&found) {
+            suspects.push(id);
+        }
+    }
+    if seen < replay.documents.len() || !suspects.is_empty() {
+        suspects.extend(replay.documents.keys());
+    }
+    // Nothing more than before is needed to judge them once the log stands still for a moment, so
+    // each is replayed up to a later end and looked at alone.
+    for id in suspects {
+        let mut tries = 0;
+        loop {
+            let found = find(&collection, store, id).await?;
+            let replayed = replay.stored(id);
+            if replayed == found {
+                break;
+            }
+            let newer = found
+                .as_ref()
+                .is_some_and(|found| seq_of(found) > int(replay.at));
+            if !newer || tries > 100 {
+                return Ok(Some(Difference {
+                    id: id.to_string(),
+                    replayed: replayed.and_then(|raw| Document::try_from(&raw).ok()),
+                    stored: found.and_then(|raw| Document::try_from(&raw).ok()),
+                }));
+            }
+            tries += 1;
+            replay.catch_up(projection, log).await?;
+            wait_until_applied(projection, store, replay.at).await?;
+        }
+    }
+    Ok(None)
+}
+
+impl Replay {
+    async fn catch_up<P: Projection>(
+        &mut self,
+        projection: &P,
+        log: &Log,
+    ) -> Result<(), VerifyError> {
+        let commits = log.read(projection.stream(), self.at + 1, u64::MAX).await?;
+        let mut commits = Box::pin(commits);
+        while let Some(commit) = commits.next().await {
+            let commit = commit?;
+            for change in projection.fold(&commit)? {
+                self.apply(commit.sequence, change);
+            }
+            self.at = commit.sequence;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, seq: u64, change: Change) {
+        match change {
+            Change::Put { id, doc } => {
+                let write = Write {
+                    seq,
+                    whole: true,
+                    fields: doc,
+                };
+                self.documents.insert(id, write);
+            }
+            Change::Patch { id, set } => {
+                if let Some(document) = self.documents.get_mut(&id) {
+                    document.seq = seq;
+                    document.fields.extend(set);
+                }
+            }
+        }
+    }
+
+    fn stored(&self, id: Uuid) -> Option<RawDocumentBuf> {
+        let document = self.documents.get(&id)?.clone().stored(id);
+        RawDocumentBuf::try_from(&document).ok()
+    }
+}
+
+async fn wait_until_applied<P: Projection>(
+    projection: &P,
+    store: &ReadStore,
+    end: u64,
+) -> Result<(), VerifyError> {
+    let checkpoints = Checkpoints::new(store);
+    let key = projection.key();
+    let began = Instant::now();
+    loop {
+        let checkpoint = checkpoints.peek(&key).await?;
+        let applied = checkpoint.map_or(0, |checkpoint| checkpoint.sequence());
+        if applied >= end {
+            return Ok(());
+        }
+        if began.elapsed() > CATCH_UP {
+            return Err(VerifyError::Behind { key, applied, end });
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+async fn find(
+    collection: &Collection<RawDocumentBuf>,
+    store: &ReadStore,
+    id: Uuid,
+) -> Result<Option<RawDocumentBuf>, ReadError> {
+    let find = || async { collection.find_one(doc! { "_id": uuid(id) }).await };
+    store.read_switched(find).await
+}
+
+fn id_of(document: &RawDocumentBuf) -> Option<Uuid> {
+    let id = document.get_binary("_id").ok()?;
+    Uuid::from_slice(id.bytes).ok()
+}
+
+fn seq_of(document: &RawDocumentBuf) -> i64 {
+    document.get_i64(SEQ).unwrap_or(0)
+}
