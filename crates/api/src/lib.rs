@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod amount;
+mod config;
 mod error;
 mod field;
 mod order;
@@ -13,6 +14,7 @@ mod ticket;
 mod user;
 
 pub use amount::Amount;
+pub use config::Config;
 pub use error::{ErrorItem, Errors};
 pub use field::Field;
 pub use order::{NewOrder, Order, OrderStatus, OrderedTicket};

@@ -1,0 +1,84 @@
+//! The server's time, as far as its answers tell.
+
+/// What is known of the difference between the server's clock and the browser's steady one.
+///
+/// An answer's `Date` header is cut to whole seconds, and the moment at which it was written lies
+/// somewhere between sending and receiving. So each answer only bounds the difference, and the
+/// bounds of several answers are intersected: a few answers give it to some milliseconds, where
+/// taking the newest one would make a countdown jump by up to a second each time.
+///
+/// All times are milliseconds; local ones are of a clock that never jumps.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ServerClock {
+    bounds: Option<(f64, f64)>,
+}
+
+impl ServerClock {
+    /// A `Date` header names the second that began then.
+    const RESOLUTION: f64 = 1_000.0;
+
+    /// Learns from an answer: its date, and the local times of sending and of receiving.
+    pub fn learn(&mut self, date: f64, sent: f64, received: f64) {
+        let (low, high) = (date - received, date + Self::RESOLUTION - sent);
+        if low > high {
+            return;
+        }
+        self.bounds = Some(match self.bounds {
+            // Bounds that exclude each other mean that one of the clocks was set, or that the
+            // machine slept: what was known is worth nothing then.
+            Some((known_low, known_high)) if low <= known_high && known_low <= high => {
+                (low.max(known_low), high.min(known_high))
+            }
+            _ => (low, high),
+        });
+    }
+
+    /// The server's time at a local time; none before the first answer.
+    pub fn at(&self, local: f64) -> Option<f64> {
+        self.bounds
+            .map(|(low, high)| local + f64::midpoint(low, high))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The date header of an answer written at a server time.
+    fn date(server: f64) -> f64 {
+        (server / 1_000.0).floor() * 1_000.0
+    }
+
+    #[test]
+    fn nothing_is_known_before_an_answer() {
+        assert_eq!(ServerClock::default().at(5.0), None);
+    }
+
+    #[test]
+    fn one_answer_gives_the_time_to_within_a_second() {
+        let mut clock = ServerClock::default();
+        clock.learn(date(1_000_700.0), 100.0, 120.0);
+        let error = clock.at(110.0).unwrap() - 1_000_700.0;
+        assert!(error.abs() <= 520.0, "{error}");
+    }
+
+    #[test]
+    fn more_answers_only_sharpen_it() {
+        let ahead = 1_000_000.0;
+        let mut clock = ServerClock::default();
+        for local in (0..40).map(|i| f64::from(i) * 1_137.0) {
+            clock.learn(date(local + 10.0 + ahead), local, local + 20.0);
+        }
+        let error = clock.at(50_000.0).unwrap() - (50_000.0 + ahead);
+        assert!(error.abs() <= 60.0, "{error}");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_believed_at_once() {
+        let mut clock = ServerClock::default();
+        clock.learn(1_000_000.0, 0.0, 10.0);
+        clock.learn(5_000_000.0, 1_000.0, 1_010.0);
+        let now = clock.at(1_010.0).unwrap();
+        assert!((now - 5_000_000.0).abs() <= 1_010.0, "{now}");
+    }
+}

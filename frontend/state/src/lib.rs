@@ -1,0 +1,32 @@
+//! What the web app knows and decides, without a browser.
+//!
+//! Everything here is a plain value and a pure function of it, so that it is tested on the
+//! machine that builds it. What needs a browser (drawing, requests, the clock, storage) is in
+//! the app, which holds these values and shows them.
+#![deny(missing_docs)]
+
+mod backoff;
+mod cards;
+mod clock;
+mod countdown;
+mod filter;
+mod forms;
+mod intent;
+mod link_header;
+mod listing;
+mod percent;
+mod route;
+mod standing;
+
+pub use backoff::Backoff;
+pub use cards::{TEST_CARDS, TestCard, test_card};
+pub use clock::ServerClock;
+pub use countdown::Countdown;
+pub use filter::TicketFilter;
+pub use forms::{FieldErrors, price_input, price_text};
+pub use intent::Intent;
+pub use link_header::next_cursor;
+pub use listing::{Change, Entry, Listing, PAGE};
+pub use percent::{decode, encode};
+pub use route::Route;
+pub use standing::{OrderStanding, TicketStanding};

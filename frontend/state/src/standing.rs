@@ -1,0 +1,168 @@
+//! Where a ticket or an order stands, for the one who looks at it.
+
+use api::{Order, OrderStatus, Ticket, TicketStatus};
+use uuid::Uuid;
+
+/// What a visitor can do with a ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketStanding {
+    /// Buy it.
+    ForSale,
+    /// Edit it: it is the visitor's own, and for sale.
+    Own,
+    /// Wait: it is the visitor's own, and somebody holds it.
+    OwnHeld,
+    /// Be glad: it is the visitor's own, and sold.
+    OwnSold,
+    /// Go on to pay: the visitor holds it by this order.
+    HeldByYou(Uuid),
+    /// Look at the order it was bought by.
+    BoughtByYou(Uuid),
+    /// Wait: another visitor holds it.
+    Held,
+    /// Nothing: another visitor bought it.
+    Sold,
+}
+
+impl TicketStanding {
+    /// Where a ticket stands for a visitor with these orders.
+    pub fn of(ticket: &Ticket, visitor: Option<Uuid>, orders: &[Order]) -> Self {
+        // The ticket follows its order within moments, and may lag; the order itself doesn't.
+        let mine = orders
+            .iter()
+            .find(|order| order.ticket.id == ticket.id && order.status != OrderStatus::Cancelled);
+        match (mine, ticket.status, visitor == Some(ticket.user_id)) {
+            (Some(order), _, _) if order.status == OrderStatus::Complete => {
+                Self::BoughtByYou(order.id)
+            }
+            (Some(order), _, _) => Self::HeldByYou(order.id),
+            (None, TicketStatus::Open, true) => Self::Own,
+            (None, TicketStatus::Reserved, true) => Self::OwnHeld,
+            (None, TicketStatus::Sold, true) => Self::OwnSold,
+            (None, TicketStatus::Open, false) => Self::ForSale,
+            (None, TicketStatus::Reserved, false) => Self::Held,
+            (None, TicketStatus::Sold, false) => Self::Sold,
+        }
+    }
+}
+
+/// What a buyer can do with an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderStanding {
+    /// Pay it.
+    Payable,
+    /// Nothing: the time is over, and the server hasn't yet said how it ended.
+    Ending,
+    /// It is paid.
+    Paid,
+    /// It was given back, or not paid in time.
+    Cancelled,
+}
+
+impl OrderStanding {
+    /// Where an order stands at a time of the server, in milliseconds since 1970.
+    #[allow(clippy::cast_precision_loss)]
+    pub fn of(order: &Order, now: Option<f64>) -> Self {
+        match order.status {
+            OrderStatus::Complete => Self::Paid,
+            OrderStatus::Cancelled => Self::Cancelled,
+            OrderStatus::Created | OrderStatus::AwaitingPayment => {
+                let end = order.expires_at.timestamp_millis() as f64;
+                if now.is_some_and(|now| now >= end) {
+                    Self::Ending
+                } else {
+                    Self::Payable
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::listing::tests::ticket;
+    use api::OrderedTicket;
+
+    fn order(ticket: &Ticket, status: OrderStatus) -> Order {
+        Order {
+            id: Uuid::from_u128(99),
+            user_id: Uuid::from_u128(2),
+            status,
+            expires_at: chrono::DateTime::from_timestamp(1_000, 0).unwrap(),
+            ticket: OrderedTicket {
+                id: ticket.id,
+                title: ticket.title.clone(),
+                price: ticket.price,
+                version: ticket.version,
+            },
+            version: 0,
+        }
+    }
+
+    #[test]
+    fn a_ticket_stands_differently_for_seller_buyer_and_others() {
+        let mut shown = ticket(1, "Jazz", 2_000);
+        let seller = Some(shown.user_id);
+        let buyer = Some(Uuid::from_u128(2));
+        let held = [order(&shown, OrderStatus::Created)];
+        let paid = [order(&shown, OrderStatus::Complete)];
+        let gone = [order(&shown, OrderStatus::Cancelled)];
+        let id = held[0].id;
+
+        assert_eq!(
+            TicketStanding::of(&shown, None, &[]),
+            TicketStanding::ForSale
+        );
+        assert_eq!(TicketStanding::of(&shown, seller, &[]), TicketStanding::Own);
+        assert_eq!(
+            TicketStanding::of(&shown, buyer, &gone),
+            TicketStanding::ForSale
+        );
+        // The order was placed a moment ago, and the ticket doesn't know yet.
+        assert_eq!(
+            TicketStanding::of(&shown, buyer, &held),
+            TicketStanding::HeldByYou(id)
+        );
+        shown.status = TicketStatus::Reserved;
+        assert_eq!(
+            TicketStanding::of(&shown, buyer, &held),
+            TicketStanding::HeldByYou(id)
+        );
+        assert_eq!(TicketStanding::of(&shown, None, &[]), TicketStanding::Held);
+        assert_eq!(
+            TicketStanding::of(&shown, seller, &[]),
+            TicketStanding::OwnHeld
+        );
+        shown.status = TicketStatus::Sold;
+        assert_eq!(
+            TicketStanding::of(&shown, buyer, &paid),
+            TicketStanding::BoughtByYou(id)
+        );
+        assert_eq!(
+            TicketStanding::of(&shown, None, &gone),
+            TicketStanding::Sold
+        );
+        assert_eq!(
+            TicketStanding::of(&shown, seller, &[]),
+            TicketStanding::OwnSold
+        );
+    }
+
+    #[test]
+    fn an_order_can_be_paid_until_the_servers_clock_says_that_it_ended() {
+        let ticket = ticket(1, "Jazz", 2_000);
+        let open = order(&ticket, OrderStatus::Created);
+        assert_eq!(OrderStanding::of(&open, None), OrderStanding::Payable);
+        assert_eq!(
+            OrderStanding::of(&open, Some(999_999.0)),
+            OrderStanding::Payable
+        );
+        assert_eq!(
+            OrderStanding::of(&open, Some(1_000_000.0)),
+            OrderStanding::Ending
+        );
+        let paid = order(&ticket, OrderStatus::Complete);
+        assert_eq!(OrderStanding::of(&paid, Some(9e9)), OrderStanding::Paid);
+    }
+}
