@@ -1,0 +1,10 @@
+//! What happens when something breaks: nothing that was acknowledged is lost, nothing happens
+//! twice, and all of it goes on by itself.
+
+mod acknowledgments;
+mod crashes;
+mod outages;
+mod poison;
+mod rebuild;
+mod start_and_end;
+mod traffic;

@@ -1,0 +1,150 @@
+//! An event that one service can't handle: set aside, and nobody else waits for it.
+
+use async_nats::jetstream::{self, message::PublishMessage};
+use std::time::Duration;
+use testkit::{LONG, eventually};
+use uuid::Uuid;
+
+use crate::support::{Person, Site};
+
+/// Publishes a copy of the last commit of an aggregate under another aggregate's id, as if it had
+/// been written by its service, with each `(from, to)` replaced.
+async fn forge(site: &Site, stream: &str, from: &str, to: &str, replacing: &[(&str, &str)]) {
+    let client = async_nats::connect(site.nats.url()).await.unwrap();
+    let context = jetstream::new(client);
+    let log = context.get_stream(stream).await.unwrap();
+    let subject = format!("{stream}.{from}");
+    let model = log.get_last_raw_message_by_subject(&subject).await.unwrap();
+    let mut payload = String::from_utf8(model.payload.to_vec())
+        .unwrap()
+        .replace(from, to);
+    for (from, to) in replacing {
+        payload = payload.replace(from, to);
+    }
+    let mut message = PublishMessage::build().payload(payload.into());
+    for (name, values) in model.headers.iter() {
+        for value in values {
+            let name = name.to_string();
+            let is_id = ["commit-id", "command-id"].contains(&name.to_ascii_lowercase().as_str());
+            let is_expectation = name.to_ascii_lowercase().starts_with("nats-");
+            if is_id {
+                message = message.header(name.as_str(), Uuid::new_v4().to_string().as_str());
+            } else if !is_expectation {
+                message = message.header(name.as_str(), value.as_str());
+            }
+        }
+    }
+    let publish = message.outbound_message(format!("{stream}.{to}"));
+    let published = context
+        .publish_with_headers(
+            publish.subject,
+            publish.headers.unwrap_or_default(),
+            publish.payload,
+        )
+        .await;
+    published.unwrap().await.unwrap();
+}
+
+/// An ordered ticket of which the service that sells it never heard.
+async fn order_of_nothing(site: &Site, buyer: &Person) -> (String, String, String) {
+    let seller = site.person().await;
+    let model = seller.sell("Model", 20).await;
+    let order = buyer.order(&model).await;
+    let (missing, forged) = (Uuid::new_v4().to_string(), Uuid::new_v4().to_string());
+    forge(site, "ORDERS", &model, &missing, &[(&order, &forged)]).await;
+    (model, missing, forged)
+}
+
+async fn dead_letters(site: &Site) -> String {
+    let tool = site.tool(&["dead-letters", "ls"]).await;
+    tool.assert_success();
+    tool.stdout
+}
+
+#[tokio::test]
+async fn a_poison_event_is_set_aside_others_go_on_and_it_can_be_retried() {
+    let site = Site::start().await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let (_, missing, forged) = order_of_nothing(&site, &buyer).await;
+
+    // While it is tried again and again, nobody else waits.
+    let ticket = seller.sell("Opening night", 20).await;
+    let order = buyer.order(&ticket).await;
+    let path = format!("/api/tickets/{ticket}");
+    eventually(
+        "another ticket is reserved",
+        Duration::from_secs(5),
+        || async { seller.get(&path).await.json["orderId"] == order.as_str() },
+    )
+    .await;
+
+    let letters = eventually("it is a dead letter", 2 * LONG, || async {
+        let letters = dead_letters(&site).await;
+        if letters.contains(&missing) {
+            Ok(letters)
+        } else {
+            Err(letters)
+        }
+    })
+    .await;
+    assert!(letters.contains("ORDERS"), "{letters}");
+    let metrics = site.anyone().get("/metrics").await.text;
+    assert!(metrics.contains("dead_letters"), "it is counted\n{metrics}");
+    site.anyone().get("/readyz").await.assert_status(200);
+
+    // What was missing is put right, and the event is tried again.
+    let model = seller.sell("Found again", 30).await;
+    forge(&site, "TICKETS", &model, &missing, &[]).await;
+    let line = letters
+        .lines()
+        .find(|line| line.contains(&missing))
+        .unwrap();
+    let number = line
+        .split(|c: char| !c.is_ascii_digit())
+        .find(|word| !word.is_empty());
+    site.tool(&["dead-letters", "retry", number.unwrap()])
+        .await
+        .assert_success();
+    let path = format!("/api/tickets/{missing}");
+    eventually("the ticket is reserved", LONG, || async {
+        let shown = seller.get(&path).await.json;
+        if shown["orderId"] == forged.as_str() {
+            Ok(())
+        } else {
+            Err(shown)
+        }
+    })
+    .await;
+    eventually("no dead letter is left", LONG, || async {
+        let letters = dead_letters(&site).await;
+        if letters.contains(&missing) {
+            Err(letters)
+        } else {
+            Ok(())
+        }
+    })
+    .await;
+    site.assert_read_models_agree().await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_outlives_a_crash() {
+    let site = Site::start().await;
+    let buyer = site.person().await;
+    let (_, missing, _) = order_of_nothing(&site, &buyer).await;
+    eventually("it is a dead letter", 2 * LONG, || async {
+        dead_letters(&site).await.contains(&missing)
+    })
+    .await;
+    site.app().kill9().await;
+    site.app().restart().await;
+    assert!(dead_letters(&site).await.contains(&missing));
+    let seller = site.person().await;
+    let ticket = seller.sell("Opening night", 20).await;
+    let order = buyer.order(&ticket).await;
+    let path = format!("/api/tickets/{ticket}");
+    eventually("others go on", LONG, || async {
+        seller.get(&path).await.json["orderId"] == order.as_str()
+    })
+    .await;
+}

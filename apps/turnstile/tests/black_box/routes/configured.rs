@@ -1,0 +1,134 @@
+//! What one process does for all services: its description, and limits and proxies as configured.
+
+use serde_json::json;
+use std::time::Duration;
+use testkit::{Answer, LONG, eventually};
+use uuid::Uuid;
+
+use super::server::assert_envelope;
+use crate::support::Site;
+
+#[tokio::test]
+async fn the_api_describes_itself() {
+    let site = Site::start().await;
+    let document = site
+        .anyone()
+        .get("/api/openapi.json")
+        .await
+        .expect_status(200)
+        .json;
+    assert!(
+        document["openapi"].as_str().unwrap().starts_with("3."),
+        "{document}"
+    );
+    for (path, methods) in [
+        ("/api/users/signup", &["post"][..]),
+        ("/api/users/signin", &["post"]),
+        ("/api/users/signout", &["post"]),
+        ("/api/users/currentuser", &["get"]),
+        ("/api/tickets", &["get", "post"]),
+        ("/api/tickets/{id}", &["get", "put"]),
+        ("/api/orders", &["get", "post"]),
+        ("/api/orders/{id}", &["get", "delete"]),
+        ("/api/payments", &["post"]),
+    ] {
+        for method in methods {
+            let operation = &document["paths"][path][method];
+            assert!(
+                operation["responses"].is_object(),
+                "{method} {path} in {document:#}"
+            );
+        }
+    }
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(document.pointer(pointer).is_some(), "{pointer}");
+    }
+}
+
+#[tokio::test]
+async fn too_many_failed_sign_ins_or_sign_ups_are_told_to_come_back_later() {
+    let site = Site::builder()
+        .env("SIGNIN_FAILURES_PER_ACCOUNT", "3")
+        .env("SIGNIN_FAILURES_PER_ADDRESS", "8")
+        .env("SIGNIN_WINDOW_SECONDS", "3")
+        .env("SIGNUPS_PER_ADDRESS", "4")
+        .env("SIGNUP_WINDOW_SECONDS", "3")
+        .start()
+        .await;
+    let limited = |answer: &Answer| {
+        answer.assert_status(429);
+        assert_envelope(answer);
+        let seconds = answer
+            .header("retry-after")
+            .and_then(|value| value.parse::<u64>().ok());
+        assert!(
+            seconds.is_some_and(|s| (1..=3).contains(&s)),
+            "{}",
+            answer.describe()
+        );
+    };
+    let anyone = site.anyone();
+    let (victim, bystander) = (site.person().await.user, site.person().await.user);
+    for _ in 0..3 {
+        let answer = anyone.sign_in_as(&victim.email, "wrong").await;
+        answer.assert_error(400, "Invalid credentials");
+    }
+    // Its case is no way around, nor does an account need to exist.
+    limited(
+        &anyone
+            .sign_in_as(&victim.email.to_uppercase(), "wrong")
+            .await,
+    );
+    let other = anyone
+        .sign_in_as(&bystander.email, &bystander.password)
+        .await;
+    other.assert_status(200);
+    for _ in 0..3 {
+        anyone
+            .sign_in_as("nobody@example.com", "wrong")
+            .await
+            .assert_status(400);
+    }
+    limited(&anyone.sign_in_as("nobody@example.com", "wrong").await);
+
+    let sign_up = || async {
+        let email = format!("{}@example.com", Uuid::new_v4().simple());
+        site.anyone().sign_up_as(&email, "secret").await
+    };
+    let refused = eventually("sign-ups reach their limit", LONG, || async {
+        let answer = sign_up().await;
+        (answer.status == 429).then_some(answer)
+    })
+    .await;
+    limited(&refused);
+
+    eventually("the windows are over", Duration::from_secs(10), || async {
+        let right = anyone.sign_in_as(&victim.email, &victim.password).await;
+        right.status == 200 && sign_up().await.status == 201
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_cookie_is_for_https_only() {
+    let site = Site::builder()
+        .env("TRUSTED_PROXIES", "127.0.0.1")
+        .start()
+        .await;
+    let sign_up = |scheme: &'static str| {
+        let body = json!({"email": format!("{}@a.example", Uuid::new_v4()), "password": "secret"});
+        let client = site.anyone();
+        client
+            .post("/api/users/signup", body)
+            .header("x-forwarded-proto", scheme)
+    };
+    let is_secure = |answer: &Answer| {
+        let cookie = answer.header("set-cookie").unwrap().to_ascii_lowercase();
+        cookie.contains("; secure")
+    };
+    assert!(is_secure(&sign_up("https").await.expect_status(201)));
+    assert!(!is_secure(&sign_up("http").await.expect_status(201)));
+}

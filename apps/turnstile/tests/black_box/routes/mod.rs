@@ -1,0 +1,11 @@
+//! Every row of the contract, route by route.
+
+mod auth;
+mod configured;
+mod expiry;
+mod idempotency;
+mod orders;
+mod payments;
+mod server;
+mod ticket_list;
+mod tickets;

@@ -1,0 +1,12 @@
+//! A whole marketplace for a test: servers, the program, users who can call, and its command line.
+
+mod money;
+mod router;
+mod rows;
+mod site;
+mod user;
+
+pub use money::Charge;
+pub(crate) use rows::rows;
+pub use site::{Deployment, Site};
+pub use user::{Person, as_answers, assert_has, is_uuid, statuses};

@@ -1,0 +1,30 @@
+//! The same rows of the contract against both ways to run the services.
+
+/// Makes tests of functions that take a `&Site`: each on a deployment of its own with everything in
+/// one process, and all of them one after the other with the services as separate processes.
+///
+/// A function must therefore not mind what others left behind.
+macro_rules! rows {
+    ($($row:ident),* $(,)?) => {
+        mod in_one_process {
+            $(
+                #[tokio::test]
+                async fn $row() {
+                    super::$row(&$crate::support::Site::start().await).await;
+                }
+            )*
+        }
+
+        mod as_separate_services {
+            #[tokio::test]
+            async fn all_of_it_holds() {
+                let site = $crate::support::Site::builder().separate().start().await;
+                $(
+                    eprintln!("{}", stringify!($row));
+                    super::$row(&site).await;
+                )*
+            }
+        }
+    };
+}
+pub(crate) use rows;

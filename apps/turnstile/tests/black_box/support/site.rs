@@ -1,0 +1,258 @@
+//! A deployment of the marketplace, with servers of its own.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    process::Output,
+};
+use tempfile::TempDir;
+use testkit::{AppBuilder, Client, Mongo, Nats, TestApp};
+
+use super::{
+    Charge, Person, money,
+    router::{Router, Routes},
+};
+
+const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
+/// Each service and the paths that are its own. The first also gets what is nobody's.
+const SERVICES: [(&str, &str); 5] = [
+    ("auth", "/api/users"),
+    ("tickets", "/api/tickets"),
+    ("orders", "/api/orders"),
+    ("payments", "/api/payments"),
+    ("expiration", "/expiration"),
+];
+
+/// How the services run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deployment {
+    /// All in one process.
+    AllInOne,
+    /// A process each, behind a proxy that routes by path.
+    Separate,
+}
+
+/// The whole marketplace; all of it ends with the value.
+pub struct Site {
+    /// The log's server.
+    pub nats: Nats,
+    /// The read models' database.
+    pub mongo: Mongo,
+    /// The processes: one, or one a service.
+    pub apps: Vec<TestApp>,
+    client: Client,
+    envs: Vec<(String, String)>,
+    _router: Option<Router>,
+    data_dir: TempDir,
+}
+
+/// How to start a [`Site`].
+pub struct SiteBuilder {
+    deployment: Deployment,
+    envs: Vec<(String, String)>,
+    nats: Option<Nats>,
+    nats_url: Option<String>,
+    mongo: Option<Mongo>,
+}
+
+/// What the command line tool said.
+pub struct Tool {
+    /// Its exit code.
+    pub code: i32,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
+}
+
+impl Site {
+    /// Everything in one process, with the default configuration.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    pub fn builder() -> SiteBuilder {
+        SiteBuilder {
+            deployment: Deployment::AllInOne,
+            envs: Vec::new(),
+            nats: None,
+            nats_url: None,
+            mongo: None,
+        }
+    }
+
+    /// Somebody who isn't signed in.
+    pub fn anyone(&self) -> Client {
+        self.client.anonymous()
+    }
+
+    /// Somebody who just signed up.
+    pub async fn person(&self) -> Person {
+        let (client, user) = self.client.new_user().await;
+        Person { client, user }
+    }
+
+    /// The one process of a deployment that has one.
+    pub fn app(&self) -> &TestApp {
+        assert_eq!(self.apps.len(), 1, "this site has several processes");
+        &self.apps[0]
+    }
+
+    /// Runs the operator's tool against this site.
+    pub async fn tool(&self, args: &[&str]) -> Tool {
+        let output: Output = tokio::process::Command::new(TURNSTILE)
+            .args(args)
+            .envs(self.envs.iter().map(|(name, value)| (name, value)))
+            .kill_on_drop(true)
+            .output()
+            .await
+            .unwrap();
+        Tool {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// What the payment provider holds, by order.
+    pub fn charges(&self) -> HashMap<String, Charge> {
+        money::charges(self.data_dir.path())
+    }
+
+    /// Shows that the log and the payment provider agree on every payment.
+    pub async fn assert_money_agrees(&self) {
+        self.tool(&["reconcile"]).await.assert_success();
+    }
+
+    /// Shows that the read models are what a fresh replay of the log gives.
+    pub async fn assert_read_models_agree(&self) {
+        self.tool(&["verify"]).await.assert_success();
+    }
+}
+
+impl SiteBuilder {
+    /// With a process a service, behind a proxy.
+    pub fn separate(mut self) -> Self {
+        self.deployment = Deployment::Separate;
+        self
+    }
+
+    /// With this variable in the environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.envs.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With this NATS server instead of a new one.
+    pub fn nats(mut self, nats: &Nats) -> Self {
+        self.nats = Some(nats.clone());
+        self
+    }
+
+    /// With this database instead of a new one.
+    pub fn mongo(mut self, mongo: &Mongo) -> Self {
+        self.mongo = Some(mongo.clone());
+        self
+    }
+
+    /// With another way to reach NATS, such as a proxy before it.
+    pub fn nats_url(mut self, url: &str) -> Self {
+        self.nats_url = Some(url.to_owned());
+        self
+    }
+
+    /// Starts it, and waits until it is ready.
+    pub async fn start(self) -> Site {
+        let site = self.start_unready().await;
+        for app in &site.apps {
+            app.wait_ready().await;
+        }
+        site
+    }
+
+    /// Starts it, and leaves the waiting to the test.
+    pub async fn start_unready(self) -> Site {
+        let nats = match self.nats {
+            Some(nats) => nats,
+            None => Nats::start().await,
+        };
+        let mongo = match self.mongo {
+            Some(mongo) => mongo,
+            None => Mongo::database().await,
+        };
+        let nats_url = self.nats_url.unwrap_or_else(|| nats.url().to_owned());
+        let data_dir = TempDir::with_prefix("site-").unwrap();
+        let mut envs = vec![
+            ("NATS_URL".to_owned(), nats_url),
+            ("MONGODB_URI".to_owned(), mongo.uri().to_owned()),
+            ("MONGODB_DATABASE".to_owned(), mongo.name().to_owned()),
+            (
+                "DATA_DIR".to_owned(),
+                data_dir.path().to_str().unwrap().to_owned(),
+            ),
+        ];
+        envs.extend(self.envs);
+        let (apps, router) = match self.deployment {
+            Deployment::AllInOne => {
+                let app = with_envs(TestApp::builder(TURNSTILE).arg("serve"), &envs);
+                (vec![app.start_unready().await], None)
+            }
+            Deployment::Separate => start_services(&envs).await,
+        };
+        let client = match &router {
+            Some(router) => Client::new(router.url()),
+            None => apps[0].client(),
+        };
+        Site {
+            nats,
+            mongo,
+            apps,
+            client,
+            envs,
+            _router: router,
+            data_dir,
+        }
+    }
+}
+
+impl Tool {
+    /// Shows that it ended well.
+    #[track_caller]
+    pub fn assert_success(&self) {
+        assert_eq!(self.code, 0, "{}\n{}", self.stdout, self.stderr);
+    }
+}
+
+fn with_envs(mut app: AppBuilder, envs: &[(String, String)]) -> AppBuilder {
+    for (name, value) in envs {
+        app = app.env(name, value);
+    }
+    app
+}
+
+async fn start_services(envs: &[(String, String)]) -> (Vec<TestApp>, Option<Router>) {
+    let mut apps = Vec::new();
+    for (service, _) in SERVICES {
+        let app = with_envs(TestApp::builder(beside_turnstile(service)), envs);
+        apps.push(app.start_unready().await);
+    }
+    let address = |app: &TestApp| app.base_url().trim_start_matches("http://").to_owned();
+    let mut routes: Routes = SERVICES
+        .iter()
+        .zip(&apps)
+        .map(|((_, path), app)| (*path, address(app)))
+        .collect();
+    routes.push(("/", address(&apps[0])));
+    (apps, Some(Router::start(routes).await))
+}
+
+/// The program of a service, where cargo puts the programs of a workspace.
+fn beside_turnstile(service: &str) -> PathBuf {
+    let path = Path::new(TURNSTILE).with_file_name(service);
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build --workspace --bins` first",
+        path.display()
+    );
+    path
+}
