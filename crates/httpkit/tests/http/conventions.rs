@@ -337,3 +337,16 @@ async fn requests_are_counted_by_route_and_not_by_path() {
         assert!(text.contains(expected), "{expected} in\n{text}");
     }
 }
+
+#[tokio::test]
+async fn the_api_describes_itself_to_machines_and_to_people() {
+    let server = Running::with(routes).await;
+    let answer = server.get("/api/openapi.json").send().await.unwrap();
+    let document: serde_json::Value = answer.json().await.unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    assert!(document["paths"]["/api/samples"]["get"].is_object());
+    let page = server.get("/api/docs").send().await.unwrap();
+    assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+    let page = page.text().await.unwrap();
+    assert!(page.contains("Lists &lt;samples&gt;"), "{page}");
+}

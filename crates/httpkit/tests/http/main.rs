@@ -3,4 +3,5 @@
 
 mod common;
 mod conventions;
+mod idempotency;
 mod lifecycle;
