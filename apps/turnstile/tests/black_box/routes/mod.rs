@@ -2,6 +2,7 @@
 
 mod auth;
 mod configured;
+mod events;
 mod expiry;
 mod idempotency;
 mod orders;

@@ -1,11 +1,13 @@
 //! A whole marketplace for a test: servers, the program, users who can call, and its command line.
 
+mod log;
 mod money;
 mod router;
 mod rows;
 mod site;
 mod user;
 
+pub use log::Commit;
 pub use money::Charge;
 pub(crate) use rows::rows;
 pub use site::{Deployment, Site};
