@@ -1,1 +1,83 @@
-//! auth
+//! The auth service: accounts and sessions.
+//!
+//! It alone holds the key that sessions are signed with; the public half is told through the log,
+//! so that every other service can check a session without asking.
+#![deny(missing_docs)]
+
+mod accounts;
+mod passwords;
+mod routes;
+
+use actix_web::web;
+use eventstore::USERS;
+use futures_util::future::BoxFuture;
+use host::{Host, StartError};
+use httpkit::{Limits, Missing, Service, SessionSigner, session::KeyError};
+use std::sync::Arc;
+use utoipa::OpenApi;
+
+use accounts::Accounts;
+use passwords::Passwords;
+
+/// The service, running. Clones are the same one.
+#[derive(Clone)]
+pub struct Auth {
+    host: Host,
+    accounts: Accounts,
+    limits: Limits,
+    signer: Arc<SessionSigner>,
+}
+
+impl Auth {
+    /// Finds or makes the key, and publishes its public half.
+    ///
+    /// # Errors
+    /// When the key can't be used, or the log can't be reached.
+    pub async fn start(host: &Host) -> Result<Self, StartError> {
+        let config = &host.config;
+        let signer = match &config.session_private_key {
+            Some(pem) => SessionSigner::from_pem(pem.expose(), "SESSION_PRIVATE_KEY"),
+            None => SessionSigner::from_data_dir(&config.data_dir),
+        };
+        let signer = signer.map_err(|error: KeyError| StartError::Config(error.to_string()))?;
+        let public = signer.public_key();
+        let jwk =
+            serde_json::to_string(public).map_err(|error| StartError::Config(error.to_string()))?;
+        host.log.publish_key(&public.kid, &jwk).await?;
+        host.sessions.add(public);
+        let passwords = Passwords::new(config.password_hashers);
+        let passwords = passwords.map_err(|error| StartError::Config(error.to_string()))?;
+        Ok(Self {
+            host: host.clone(),
+            accounts: Accounts {
+                users: host.log.store(USERS),
+                passwords,
+            },
+            limits: Limits::new(&config.limits),
+            signer: Arc::new(signer),
+        })
+    }
+}
+
+impl Service for Auth {
+    fn name(&self) -> &'static str {
+        "auth"
+    }
+
+    fn routes(&self, cfg: &mut web::ServiceConfig) {
+        cfg.app_data(web::Data::new(self.clone()));
+        routes::configure(cfg);
+    }
+
+    fn openapi(&self) -> utoipa::openapi::OpenApi {
+        routes::Document::openapi()
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+        Box::pin(async { Vec::new() })
+    }
+
+    fn shutdown(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
+}

@@ -1,1 +1,112 @@
-//! orders
+//! The orders service: who holds which ticket, until when, and whose it is in the end.
+//!
+//! All orders of a ticket are one aggregate, which is the arbiter of every race: for the ticket,
+//! and between paying, cancelling and expiring.
+#![deny(missing_docs)]
+
+mod answer;
+mod commands;
+mod routes;
+mod workers;
+
+use actix_web::web;
+use eventstore::{ORDERS, TICKETS, Worker};
+use futures_util::future::{BoxFuture, join_all};
+use host::{Host, StartError};
+use httpkit::{
+    AppError, Missing, Service,
+    error::{not_found, unauthorized},
+};
+use std::sync::Arc;
+use utoipa::OpenApi;
+use uuid::Uuid;
+
+use commands::Commands;
+
+/// The service, running. Clones are the same one.
+#[derive(Clone)]
+pub struct Orders {
+    host: Host,
+    commands: Commands,
+    view: projections::orders::Orders,
+    workers: Arc<[Worker]>,
+}
+
+impl Orders {
+    /// Starts the read model and the workers.
+    ///
+    /// # Errors
+    /// When the log can't be reached.
+    pub async fn start(host: &Host) -> Result<Self, StartError> {
+        let commands = Commands {
+            orders: host.log.store(ORDERS),
+            tickets: host.log.store(TICKETS),
+            hold: host.config.order_hold,
+        };
+        let view =
+            projections::orders::Orders::start(&host.log, &host.read, host.runner_settings())
+                .await?;
+        let workers = [
+            workers::payments::start(&host.log, commands.orders.clone()),
+            workers::expiry::start(&host.log, commands.clone()),
+        ];
+        tokio::spawn(workers::expiry::sweep(
+            commands.clone(),
+            view.clone(),
+            host.stopping(),
+        ));
+        Ok(Self {
+            host: host.clone(),
+            commands,
+            view,
+            workers: workers.into(),
+        })
+    }
+
+    /// An order of the caller: 404 if there is none, 401 if it is another's.
+    async fn find_own(&self, id: &str, caller: Uuid) -> Result<api::Order, AppError> {
+        let id = Uuid::parse_str(id).map_err(|_| not_found())?;
+        let order = self
+            .view
+            .find(id)
+            .await
+            .map_err(host::read_failed)?
+            .ok_or_else(not_found)?;
+        if order.user_id == caller {
+            Ok(order)
+        } else {
+            Err(unauthorized())
+        }
+    }
+}
+
+impl Service for Orders {
+    fn name(&self) -> &'static str {
+        "orders"
+    }
+
+    fn routes(&self, cfg: &mut web::ServiceConfig) {
+        cfg.app_data(web::Data::new(self.clone()));
+        routes::configure(cfg);
+    }
+
+    fn openapi(&self) -> utoipa::openapi::OpenApi {
+        routes::Document::openapi()
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+        let lacks = self.view.runner().ready().err();
+        Box::pin(async move {
+            lacks
+                .map(|why| Missing::new("orders read model", why))
+                .into_iter()
+                .collect()
+        })
+    }
+
+    fn shutdown(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            join_all(self.workers.iter().map(Worker::stop)).await;
+        })
+    }
+}

@@ -1,4 +1,154 @@
-//! Payments: the money behind an order.
+//! The payments service: money is held, and taken only when the order accepts it.
+//!
+//! The order is the arbiter. A card is authorized first; the orders service completes the order or
+//! refuses, by optimistic concurrency against expiry and cancel; then the money is captured or
+//! voided. A crash at any point is resumed by the workers.
 #![deny(missing_docs)]
 
+mod pay;
 pub mod provider;
+pub mod reconcile;
+mod routes;
+mod settle;
+mod workers;
+
+use actix_web::web;
+use eventstore::{ORDERS, PAYMENTS, Store, Worker};
+use futures_util::future::{BoxFuture, join_all};
+use host::{Host, StartError};
+use httpkit::{AppError, Config, Missing, Service, error::unavailable};
+use projections::{RemoteProgress, orders::OrdersProjection, payments::PayableOrders};
+use std::{sync::Arc, time::Duration};
+use utoipa::OpenApi;
+use uuid::Uuid;
+
+use domain::payment::Payment;
+use eventstore::{Metadata, ReactError};
+use pay::Cashier;
+use provider::{ProviderConfig, Timeouts};
+use settle::Settlement;
+
+/// The service, running. Clones are the same one.
+#[derive(Clone)]
+pub struct Payments {
+    host: Host,
+    orders: PayableOrders,
+    cashier: Cashier,
+    settlement: Settlement,
+    workers: Arc<[Worker]>,
+}
+
+impl Payments {
+    /// Opens the provider, and starts the read model and the workers.
+    ///
+    /// # Errors
+    /// When the provider isn't configured well, or the log can't be reached.
+    pub async fn start(host: &Host) -> Result<Self, StartError> {
+        let provider = provider::from_config(&provider_config(&host.config))
+            .map_err(|error| StartError::Config(error.to_string()))?;
+        tracing::info!(provider = provider.name(), "payments go through");
+        let payments: Store<Payment> = host.log.store(PAYMENTS);
+        let settlement = Settlement {
+            orders: host.log.store(ORDERS),
+            payments: payments.clone(),
+            provider: provider.clone(),
+        };
+        let orders = PayableOrders::start(&host.log, &host.read, host.runner_settings()).await?;
+        let shown =
+            RemoteProgress::listen(&OrdersProjection, &host.log, &host.config.mongodb_database);
+        let cashier = Cashier {
+            orders: settlement.orders.clone(),
+            payments,
+            provider,
+            currency: host.config.stripe.currency.clone(),
+            heard: orders.runner().progress().clone(),
+            shown: Arc::new(shown),
+        };
+        let workers = workers::start(&host.log, &settlement);
+        Ok(Self {
+            host: host.clone(),
+            orders,
+            cashier,
+            settlement,
+            workers: workers.into(),
+        })
+    }
+
+    /// Looks at a payment because the provider said something about it.
+    async fn look_at(&self, payment_id: Uuid) -> Result<(), AppError> {
+        let payment = self
+            .settlement
+            .payments
+            .load(&payment_id.to_string())
+            .await
+            .map_err(host::failed)?;
+        let Some(begun) = payment.state().begun() else {
+            return Ok(());
+        };
+        let command_id = Uuid::now_v7();
+        let metadata = Metadata::of_request(
+            command_id,
+            command_id.to_string(),
+            "payments-webhook",
+            chrono::Utc::now(),
+        );
+        match self.settlement.settle(begun.order_id, &metadata).await {
+            Ok(_) => Ok(()),
+            // The provider sends it again later.
+            Err(
+                error
+                @ (ReactError::Unavailable(_) | ReactError::NotYet(_) | ReactError::Poison(_)),
+            ) => Err(unavailable("The service", 1).because(error)),
+        }
+    }
+}
+
+/// The provider's part of the configuration.
+pub fn provider_config(config: &Config) -> ProviderConfig {
+    let secret =
+        |secret: &httpkit::config::Secret| provider::Secret::from(secret.expose().to_owned());
+    let total: Duration = config.stripe.timeout;
+    let default = Timeouts::default();
+    ProviderConfig {
+        stripe_secret_key: config.stripe.secret_key.as_ref().map(secret),
+        stripe_api_base: config.stripe.api_base.clone(),
+        stripe_webhook_secret: config.stripe.webhook_secret.as_ref().map(secret),
+        data_dir: config.data_dir.clone(),
+        timeouts: Timeouts {
+            connect: default.connect.min(total),
+            per_try: default.per_try.min(total),
+            total,
+        },
+    }
+}
+
+impl Service for Payments {
+    fn name(&self) -> &'static str {
+        "payments"
+    }
+
+    fn routes(&self, cfg: &mut web::ServiceConfig) {
+        cfg.app_data(web::Data::new(self.clone()));
+        routes::configure(cfg);
+    }
+
+    fn openapi(&self) -> utoipa::openapi::OpenApi {
+        routes::Document::openapi()
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+        let lacks = self.orders.runner().ready().err();
+        Box::pin(async move {
+            lacks
+                .map(|why| Missing::new("payments read model", why))
+                .into_iter()
+                .collect()
+        })
+    }
+
+    fn shutdown(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            join_all(self.workers.iter().map(Worker::stop)).await;
+        })
+    }
+}

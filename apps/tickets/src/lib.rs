@@ -1,1 +1,81 @@
-//! tickets
+//! The tickets service: who sells what, for how much, and whether it can be ordered.
+//!
+//! Commands go to the log; `GET`s are answered from the service's own read model; a worker follows
+//! the orders, so that a ticket knows whether it is held.
+#![deny(missing_docs)]
+
+mod answer;
+mod commands;
+mod follow_orders;
+mod routes;
+
+use actix_web::web;
+use eventstore::{ORDERS, TICKETS, Worker};
+use futures_util::future::BoxFuture;
+use host::{Host, StartError};
+use httpkit::{Missing, Service};
+use std::sync::Arc;
+use utoipa::OpenApi;
+
+use commands::Commands;
+
+/// The service, running. Clones are the same one.
+#[derive(Clone)]
+pub struct Tickets {
+    host: Host,
+    commands: Commands,
+    view: projections::tickets::Tickets,
+    worker: Arc<Worker>,
+}
+
+impl Tickets {
+    /// Starts the read model and the worker.
+    ///
+    /// # Errors
+    /// When the log can't be reached.
+    pub async fn start(host: &Host) -> Result<Self, StartError> {
+        let commands = Commands {
+            tickets: host.log.store(TICKETS),
+            orders: host.log.store(ORDERS),
+        };
+        let view =
+            projections::tickets::Tickets::start(&host.log, &host.read, host.runner_settings())
+                .await?;
+        let worker = follow_orders::start(&host.log, commands.tickets.clone());
+        Ok(Self {
+            host: host.clone(),
+            commands,
+            view,
+            worker: Arc::new(worker),
+        })
+    }
+}
+
+impl Service for Tickets {
+    fn name(&self) -> &'static str {
+        "tickets"
+    }
+
+    fn routes(&self, cfg: &mut web::ServiceConfig) {
+        cfg.app_data(web::Data::new(self.clone()));
+        routes::configure(cfg);
+    }
+
+    fn openapi(&self) -> utoipa::openapi::OpenApi {
+        routes::Document::openapi()
+    }
+
+    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+        let lacks = self.view.runner().ready().err();
+        Box::pin(async move {
+            lacks
+                .map(|why| Missing::new("tickets read model", why))
+                .into_iter()
+                .collect()
+        })
+    }
+
+    fn shutdown(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async move { self.worker.stop().await })
+    }
+}

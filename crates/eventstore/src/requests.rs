@@ -46,11 +46,14 @@ pub enum Claim {
 }
 
 /// The right to answer a request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimToken {
-    key: Uuid,
-    fingerprint: String,
-    sequence: u64,
+    /// Stands for the sender and the idempotency key.
+    pub key: Uuid,
+    /// Stands for all of the request's content.
+    pub fingerprint: String,
+    /// Sequence of the claim; it is lost when somebody claims after it.
+    pub sequence: u64,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -271,11 +271,8 @@ where
                     metrics::counter!("eventstore_conflicts_total", "stream" => self.stream.as_str())
                         .increment(1);
                     if tried > 1 {
-                        let most = 1 << tried.min(6);
-                        tokio::time::sleep(Duration::from_millis(
-                            rand::rng().random_range(0..most),
-                        ))
-                        .await;
+                        let pause = rand::rng().random_range(0..1 << tried.min(6));
+                        tokio::time::sleep(Duration::from_millis(pause)).await;
                     }
                 }
                 // Whether the append took effect isn't known: its acknowledgement may be what was

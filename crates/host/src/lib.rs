@@ -1,1 +1,186 @@
-//! What every service is started with.
+//! What every service is started with: the log, the read side, sessions, and the gate that closes
+//! when one of them is away. One of these serves the five services in one process, or each has its
+//! own in a process of its own.
+#![deny(missing_docs)]
+
+mod answers;
+mod failure;
+mod keys;
+mod launch;
+mod watch;
+
+use actix_web::{HttpMessage as _, HttpRequest};
+use chrono::Utc;
+use eventstore::{Log, LogConfig, Metadata, StoreError};
+use httpkit::{
+    Answer, Config, Gate, Prefer, RawBody, RequestContext, SessionVerifier,
+    idempotency::AnswerStore,
+};
+use projections::{Progress, ReadError, ReadStore, RunnerSettings};
+use std::{sync::Arc, time::Duration};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+pub use failure::{failed, read_failed};
+pub use launch::{Fallback, exit_code, launch};
+
+/// How long an answer waits for the service's own read model.
+const SETTLE: Duration = Duration::from_secs(2);
+
+/// What services share. Clones share everything.
+#[derive(Clone)]
+pub struct Host {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The event log.
+    pub log: Log,
+    /// The database of the read models.
+    pub read: ReadStore,
+    /// Who is signed in.
+    pub sessions: SessionVerifier,
+    /// Whether everything that the API needs is there.
+    pub gate: Gate,
+    answers: Arc<dyn AnswerStore>,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// A process could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log can't be used as it is configured.
+    #[error(transparent)]
+    Log(#[from] StoreError),
+    /// The database can't be used as it is configured.
+    #[error("MONGODB_URI: {0}")]
+    Read(#[from] ReadError),
+    /// The configuration is at fault, in words that name the variable.
+    #[error("{0}")]
+    Config(String),
+    /// The port can't be listened on, or the server failed.
+    #[error("{0}")]
+    Serve(String),
+}
+
+impl Host {
+    /// Prepares the connections. Nothing needs to be there yet.
+    ///
+    /// # Errors
+    /// When the configuration can't be used.
+    pub async fn prepare(config: Config, client_name: &str) -> Result<Self, StartError> {
+        let log = Log::connect(LogConfig {
+            url: config.nats_url.expose().to_owned(),
+            replicas: config.stream_replicas,
+            client_name: client_name.to_owned(),
+            ..LogConfig::default()
+        })
+        .await?;
+        let read =
+            ReadStore::connect(config.mongodb_uri.expose(), &config.mongodb_database).await?;
+        Ok(Self {
+            answers: Arc::new(answers::Answers(log.clone())),
+            config: Arc::new(config),
+            log,
+            read,
+            sessions: SessionVerifier::default(),
+            gate: Gate::new(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    /// Waits until log and database are there and the streams are as they must be, then goes on
+    /// watching them.
+    ///
+    /// # Errors
+    /// When a stream differs in a way that could lose data.
+    pub async fn arrive(&self) -> Result<(), StartError> {
+        watch::wait_for_log(&self.log, &self.gate).await?;
+        watch::wait_for_database(&self.read, &self.gate).await;
+        let stopping = &self.stopping;
+        self.tasks.spawn(watch::watch_log(
+            self.log.clone(),
+            self.gate.clone(),
+            stopping.clone(),
+        ));
+        self.tasks.spawn(watch::watch_database(
+            self.read.clone(),
+            self.gate.clone(),
+            stopping.clone(),
+        ));
+        self.tasks.spawn(keys::follow(
+            self.log.clone(),
+            self.sessions.clone(),
+            stopping.clone(),
+        ));
+        Ok(())
+    }
+
+    /// How projections run here.
+    pub fn runner_settings(&self) -> RunnerSettings {
+        RunnerSettings::default()
+    }
+
+    /// A token that is cancelled when the process stops.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
+    /// Ends what [`Host::arrive`] started.
+    pub async fn leave(&self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.log.close().await;
+    }
+
+    /// Where a request's command comes from. The request's id becomes the correlation id of
+    /// everything that follows from it.
+    pub fn metadata(&self, req: &HttpRequest, command_id: Uuid, actor: impl ToString) -> Metadata {
+        let extensions = req.extensions();
+        let request_id = extensions
+            .get::<RequestContext>()
+            .map(|context| context.id().as_str());
+        let correlation_id = request_id.map_or_else(|| command_id.to_string(), ToOwned::to_owned);
+        let trace_parent = req
+            .headers()
+            .get("traceparent")
+            .and_then(|value| value.to_str().ok());
+        Metadata {
+            trace_parent: trace_parent.map(ToOwned::to_owned),
+            ..Metadata::of_request(command_id, correlation_id, actor.to_string(), Utc::now())
+        }
+    }
+
+    /// Runs a request's command at most once for its `Idempotency-Key`; see
+    /// [`httpkit::idempotency::with_idempotency`].
+    ///
+    /// # Errors
+    /// What the command answers, or what is wrong with the key.
+    pub async fn once<F, Fut>(
+        &self,
+        req: &HttpRequest,
+        user: Uuid,
+        body: &RawBody,
+        command: F,
+    ) -> Answer
+    where
+        F: FnOnce(Uuid) -> Fut,
+        Fut: Future<Output = Answer>,
+    {
+        httpkit::idempotency::with_idempotency(&self.answers, user, req, body, command).await
+    }
+
+    /// Waits until a read model shows a commit, unless the caller prefers not to.
+    ///
+    /// If it doesn't in time the command is answered all the same, since it has taken effect; the
+    /// read model's own reads then wait instead, so that none shows less than was acknowledged.
+    pub async fn settled(&self, req: &HttpRequest, progress: &Progress, sequence: u64) {
+        if Prefer::of_headers(req.headers()).respond_async {
+            return;
+        }
+        if !progress.wait_for(sequence, SETTLE).await {
+            progress.raise_floor(sequence);
+        }
+    }
+}

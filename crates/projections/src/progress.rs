@@ -65,6 +65,8 @@ struct Inner {
     name: String,
     applied: watch::Sender<u64>,
     floor: AtomicU64,
+    /// Floors that were raised here and that the other processes have to know.
+    raised: watch::Sender<u64>,
     end: AtomicU64,
     /// Identity of the stream that `applied` counts.
     stream: Mutex<Option<String>>,
@@ -83,6 +85,7 @@ impl Progress {
                 name,
                 applied: watch::Sender::new(0),
                 floor: AtomicU64::new(floor),
+                raised: watch::Sender::new(0),
                 end: AtomicU64::new(floor),
                 stream: Mutex::new(None),
                 active_until: AtomicU64::new(0),
@@ -113,10 +116,25 @@ impl Progress {
             .is_ok_and(|waited| waited.is_ok())
     }
 
-    /// Notes that a commit was acknowledged before it was applied: reads of this process show no
-    /// less from now on, and wait if they have to.
+    /// Notes that a commit was acknowledged before it was applied: reads show no less from now on,
+    /// and wait if they have to. The other processes are told too, which takes a moment.
     pub fn raise_floor(&self, sequence: u64) {
+        self.lift(sequence);
+        self.inner.raised.send_if_modified(|raised| {
+            let news = sequence > *raised;
+            *raised = sequence.max(*raised);
+            news
+        });
+    }
+
+    /// As [`Self::raise_floor`], in this process alone.
+    pub(crate) fn lift(&self, sequence: u64) {
         self.inner.floor.fetch_max(sequence, Ordering::SeqCst);
+    }
+
+    /// Follows the floors that were raised here.
+    pub(crate) fn raised(&self) -> watch::Receiver<u64> {
+        self.inner.raised.subscribe()
     }
 
     /// Follows the last applied commit.
@@ -228,7 +246,7 @@ impl Progress {
     pub(crate) fn restart(&self, applied: u64, stream: &str) {
         let mut known = self.turn();
         if known.as_deref().is_none_or(|known| known == stream) {
-            self.raise_floor(self.applied());
+            self.lift(self.applied());
         } else {
             self.inner.floor.store(applied, Ordering::SeqCst);
         }

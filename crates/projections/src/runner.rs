@@ -23,7 +23,7 @@ pub struct Runner {
     progress: Progress,
     state: watch::Receiver<RunnerState>,
     stop: CancellationToken,
-    folder: AbortOnDropHandle<()>,
+    _folder: AbortOnDropHandle<()>,
     _listener: AbortOnDropHandle<()>,
 }
 
@@ -96,7 +96,7 @@ impl Runner {
             progress,
             state: seen,
             stop,
-            folder: AbortOnDropHandle::new(folder),
+            _folder: AbortOnDropHandle::new(folder),
             _listener: AbortOnDropHandle::new(listener),
         })
     }
@@ -127,11 +127,13 @@ impl Runner {
         self.progress.ready()
     }
 
-    /// Ends: what is being written is finished, the checkpoint saved, the lease given back.
-    pub async fn stop(self) {
+    /// Ends: what is being written is finished, the checkpoint saved, the lease given back. After
+    /// 5 s the lease is left to time out.
+    pub async fn stop(&self) {
         self.stop.cancel();
-        // Past the bound, dropping the handle ends it, and the lease times out.
-        let _ = timeout(STOP_BOUND, self.folder).await;
+        let mut state = self.state.clone();
+        let stopped = state.wait_for(|state| *state == RunnerState::Stopped);
+        let _ = timeout(STOP_BOUND, stopped).await;
     }
 }
 

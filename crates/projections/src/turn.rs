@@ -79,7 +79,7 @@ impl<P: Projection> Machine<P> {
         self.progress.saw_end(end);
         self.progress.restart(applied, &stream);
         // Whatever was acknowledged, by whomever, stands before the stream's end.
-        self.progress.raise_floor(end);
+        self.progress.lift(end);
         self.announce(&Announcement::Restarted {
             holder: self.holder,
             stream: stream.clone(),

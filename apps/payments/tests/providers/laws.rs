@@ -28,6 +28,7 @@ laws!(
     a_declined_card_says_why_and_another_card_may_be_tried,
     a_repeated_attempt_gets_its_answer_again,
     a_repeated_decline_gives_way_to_what_happened_since,
+    another_card_under_the_same_attempt_key_is_another_attempt,
     two_cards_at_once_on_one_intent_hold_money_once,
     an_intent_that_holds_money_answers_authorized_to_any_card,
     an_unknown_token_is_the_clients_fault,
@@ -177,6 +178,18 @@ async fn a_repeated_decline_gives_way_to_what_happened_since(rig: Rig) {
     rig.provider.void(&reference).await.unwrap();
     let again = rig.provider.authorize(&reference, &bad_card, "bad").await;
     assert_eq!(again, Ok(Authorization::Voided));
+}
+
+async fn another_card_under_the_same_attempt_key_is_another_attempt(rig: Rig) {
+    let reference = rig.opened().await;
+    let (bad_card, good_card) = (token("tok_chargeDeclined"), token("tok_visa"));
+    let declined = rig.provider.authorize(&reference, &bad_card, "same").await;
+    assert!(
+        matches!(declined, Ok(Authorization::Declined { .. })),
+        "{declined:?}"
+    );
+    let answer = rig.provider.authorize(&reference, &good_card, "same").await;
+    assert_eq!(answer, Ok(Authorization::Authorized));
 }
 
 async fn two_cards_at_once_on_one_intent_hold_money_once(rig: Rig) {

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use payments::provider::{
-    Authorization, IntentStatus, PaymentProvider, ProviderError, ProviderRef, Sandbox,
+    Authorization, Intent, IntentStatus, PaymentProvider, ProviderError, ProviderRef, Sandbox,
     SandboxReader, SetupError,
 };
 
@@ -193,9 +193,8 @@ fn writer(test: &str, journal: &Path, before: &str) -> Child {
 }
 
 /// Holds money until that fails, and says what it holds, a line each.
-async fn write_until_it_fails(journal: &Path) {
-    let sandbox = Sandbox::open(journal).unwrap();
-    while let Ok(reference) = authorized(&sandbox).await {
+async fn write_until_it_fails(sandbox: &Sandbox) {
+    while let Ok(reference) = authorized(sandbox).await {
         println!("\nheld {reference}");
     }
     // What failed isn't remembered, what was answered is, and reading goes on.
@@ -216,7 +215,7 @@ fn said(child: &mut Child) -> impl Iterator<Item = String> + use<> {
 #[tokio::test]
 async fn every_hold_that_was_answered_for_survives_a_kill() {
     if let Some(journal) = std::env::var_os(WRITE_TO) {
-        return write_until_it_fails(Path::new(&journal)).await;
+        return write_until_it_fails(&Sandbox::open(journal).unwrap()).await;
     }
     let folder = tempfile::tempdir().unwrap();
     let journal = journal_in(folder.path());
@@ -242,7 +241,18 @@ async fn every_hold_that_was_answered_for_survives_a_kill() {
 #[tokio::test]
 async fn a_full_disk_loses_nothing_that_was_answered_for() {
     if let Some(journal) = std::env::var_os(WRITE_TO) {
-        return write_until_it_fails(Path::new(&journal)).await;
+        let sandbox = Sandbox::open(journal).unwrap();
+        // What doesn't fit leaves nothing behind that would spoil what is written after it.
+        let too_long = Intent {
+            currency: "x".repeat(100_000),
+            ..intent()
+        };
+        let result = sandbox.open(&too_long).await;
+        assert!(
+            matches!(result, Err(ProviderError::Unreachable { .. })),
+            "{result:?}"
+        );
+        return write_until_it_fails(&sandbox).await;
     }
     let folder = tempfile::tempdir().unwrap();
     let journal = journal_in(folder.path());
@@ -257,6 +267,7 @@ async fn a_full_disk_loses_nothing_that_was_answered_for() {
         .collect();
     let failed = format!("failed after {} of the first page", held.len());
     assert!(said.contains(&failed), "{failed:?} is not among {said:?}");
+    assert!(held.len() > 5, "{said:?}");
 
     let sandbox = Sandbox::open(&journal).unwrap();
     for reference in held {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use payments::provider::{
-    Authorization, IntentStatus, PaymentProvider, ProviderError, ProviderRef, Stripe,
+    Authorization, IntentStatus, PaymentProvider, ProviderError, ProviderRef, Stripe, Timeouts,
 };
 
 use crate::rig::{SHORT, intent, stripe_at, token};
@@ -95,7 +95,7 @@ async fn a_hold_that_was_called_unreachable_is_found_by_trying_again() {
 
 #[tokio::test]
 async fn a_timeout_is_reported_as_unreachable_within_the_bound() {
-    let (standin, stripe, reference) = opened().await;
+    let (standin, _, reference) = opened().await;
     for route in [
         Route::Create,
         Route::Confirm,
@@ -105,6 +105,12 @@ async fn a_timeout_is_reported_as_unreachable_within_the_bound() {
     ] {
         standin.fail(ALWAYS, route, Fault::Hang);
     }
+    // Longer for a try than for all of them: the shorter one counts.
+    let patient = Timeouts {
+        per_try: Duration::from_secs(30),
+        ..SHORT
+    };
+    let stripe = stripe_at(standin.base(), patient);
     let begun = Instant::now();
     let intent = intent();
     let (opened, paid, captured, voided, status) = tokio::join!(
@@ -242,19 +248,24 @@ async fn an_answer_about_another_payment_is_not_believed() {
     let second = stripe.open(&intent()).await.unwrap();
     assert_ne!(first, second);
 
-    // The first payment is held; the answer to that comes again when the second is asked for.
+    // The answer about the first payment comes again when the second is asked for: a hold, …
     assert_eq!(pay(&stripe, &first).await, Ok(Authorization::Authorized));
-    standin.fail_next(Route::Confirm, Fault::Twice);
-    let declined = stripe
-        .authorize(&second, &token("tok_chargeDeclined"), "attempt")
-        .await;
+    standin.fail_next(Route::Read, Fault::Twice);
+    assert_eq!(stripe.status(&second).await, Ok(IntentStatus::Open));
+    assert_eq!(standin.money(), HELD_ONCE);
+
+    // … or a refusal, which doesn't say what it is about.
+    let (bad_card, good_card) = (token("tok_chargeDeclined"), token("tok_visa"));
+    let third = stripe.open(&intent()).await.unwrap();
+    let declined = stripe.authorize(&third, &bad_card, "bad").await;
     assert!(
         matches!(declined, Ok(Authorization::Declined { .. })),
         "{declined:?}"
     );
-    standin.fail_next(Route::Read, Fault::Twice);
-    assert_eq!(stripe.status(&second).await, Ok(IntentStatus::Open));
-    assert_eq!(standin.money(), HELD_ONCE);
+    standin.fail_next(Route::Confirm, Fault::Twice);
+    let answer = stripe.authorize(&second, &good_card, "good").await;
+    assert_eq!(answer, Ok(Authorization::Authorized));
+    assert_eq!(standin.money().holds, 2);
 }
 
 #[tokio::test]

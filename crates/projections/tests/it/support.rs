@@ -7,6 +7,8 @@ use domain::{
     ticket_orders::{CancelReason, OrderedTicket, TicketOrdersEvent},
 };
 use eventstore::{Log, LogConfig, Metadata, ORDERS, StreamName, TICKETS};
+use futures_util::TryStreamExt;
+use mongodb::bson::{RawDocumentBuf, doc};
 use projections::{ReadStore, RunnerSettings};
 use std::{collections::HashMap, time::Duration};
 use testkit::{Mongo, Nats};
@@ -30,7 +32,7 @@ impl World {
         Self::with(Nats::start().await, Mongo::own().await).await
     }
 
-    async fn with(nats: Nats, mongo: Mongo) -> Self {
+    pub async fn with(nats: Nats, mongo: Mongo) -> Self {
         let config = LogConfig {
             url: nats.url().to_owned(),
             ..LogConfig::default()
@@ -204,4 +206,12 @@ impl Trader {
         self.heads.insert((stream, id), (next, sequence));
         sequence
     }
+}
+
+/// The documents of a collection as they are stored, by id.
+pub async fn documents(world: &World, name: &str) -> Vec<Vec<u8>> {
+    let collection = world.raw().await.collection::<RawDocumentBuf>(name);
+    let found = collection.find(doc! {}).sort(doc! { "_id": 1 }).await;
+    let found: Vec<_> = found.unwrap().try_collect().await.unwrap();
+    found.into_iter().map(RawDocumentBuf::into_bytes).collect()
 }

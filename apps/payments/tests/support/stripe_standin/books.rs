@@ -106,7 +106,12 @@ impl Books {
     }
 
     pub fn add_foreign_intent(&mut self) -> String {
-        self.add(4_200, "eur".to_owned(), BTreeMap::new())
+        let metadata = [
+            ("application", "another-shop"),
+            ("payment_id", "5f0c3a52-6a1f-4b5e-9d3b-0c1d2e3f4a5b"),
+        ];
+        let metadata = metadata.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        self.add(4_200, "eur".to_owned(), BTreeMap::from(metadata))
     }
 
     /// Stores an answer under the request's idempotency key.

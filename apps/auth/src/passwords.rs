@@ -1,0 +1,139 @@
+//! Hashing passwords: slow on purpose, so never on a thread that serves requests.
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
+};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Argon2id with 19 MiB, two passes, one lane: the first choice of the OWASP Password Storage
+/// Cheat Sheet for Argon2id.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// Hashes and checks passwords, so many at a time.
+#[derive(Clone)]
+pub(crate) struct Passwords {
+    argon2: Argon2<'static>,
+    /// More at once would only take memory (19 MiB each) and slow each other down.
+    permits: Arc<Semaphore>,
+    /// What is checked when there is no account, so that it takes the same time.
+    decoy: Arc<str>,
+}
+
+/// A password could not be hashed: a fault of ours.
+#[derive(Debug, thiserror::Error)]
+#[error("could not hash a password: {0}")]
+pub(crate) struct HashingFailed(String);
+
+impl Passwords {
+    /// Prepares for `at_once` hashes at a time.
+    pub fn new(at_once: usize) -> Result<Self, HashingFailed> {
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+            .map_err(|e| HashingFailed(e.to_string()))?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let decoy = hash(&argon2, "there is nobody here")?;
+        Ok(Self {
+            argon2,
+            permits: Arc::new(Semaphore::new(at_once)),
+            decoy: decoy.into(),
+        })
+    }
+
+    /// Hashes a password, with a salt of its own, into PHC string form.
+    pub async fn hash(&self, password: String) -> Result<String, HashingFailed> {
+        let argon2 = self.argon2.clone();
+        self.aside(move || hash(&argon2, &password)).await?
+    }
+
+    /// Whether a password is the one that was hashed. `None` stands for an account that doesn't
+    /// exist: the same work is done, and the answer is no.
+    pub async fn matches(
+        &self,
+        password: String,
+        hash: Option<String>,
+    ) -> Result<bool, HashingFailed> {
+        let argon2 = self.argon2.clone();
+        let exists = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.decoy.to_string());
+        let matches = self
+            .aside(move || {
+                let hash = PasswordHash::new(&hash).map_err(|e| HashingFailed(e.to_string()))?;
+                Ok(argon2.verify_password(password.as_bytes(), &hash).is_ok())
+            })
+            .await??;
+        Ok(matches && exists)
+    }
+
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashingFailed> {
+        let failed = |why: String| HashingFailed(why);
+        let _permit = self
+            .permits
+            .acquire()
+            .await
+            .map_err(|e| failed(e.to_string()))?;
+        tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|e| failed(e.to_string()))
+    }
+}
+
+fn hash(argon2: &Argon2<'static>, password: &str) -> Result<String, HashingFailed> {
+    let hash: PasswordHash = argon2
+        .hash_password(password.as_bytes())
+        .map_err(|e| HashingFailed(e.to_string()))?;
+    Ok(hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_password_that_was_hashed_matches() {
+        let passwords = Passwords::new(1).unwrap();
+        let hash = passwords.hash("secret".to_owned()).await.unwrap();
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+        assert!(
+            passwords
+                .matches("secret".to_owned(), Some(hash.clone()))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .matches("Secret".to_owned(), Some(hash))
+                .await
+                .unwrap()
+        );
+    }
+
+    #[tokio::test]
+    async fn nobody_has_a_password_that_matches() {
+        let passwords = Passwords::new(1).unwrap();
+        assert!(
+            !passwords
+                .matches("there is nobody here".to_owned(), None)
+                .await
+                .unwrap()
+        );
+    }
+
+    #[tokio::test]
+    async fn one_password_has_another_hash_each_time() {
+        let passwords = Passwords::new(2).unwrap();
+        let (one, two) = tokio::join!(
+            passwords.hash("secret".to_owned()),
+            passwords.hash("secret".to_owned())
+        );
+        assert_ne!(one.unwrap(), two.unwrap());
+    }
+}

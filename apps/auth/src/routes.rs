@@ -1,0 +1,218 @@
+//! The routes under `/api/users`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use api::{Credentials, CurrentUser, CurrentUserAnswer, User};
+use domain::{Email, UserId, user::Account};
+use httpkit::{
+    Answer, AppError, Body, ClientAddress, CookiePolicy, Fields, MaybeSession,
+    error::{bad_request, field, internal, unprocessable},
+    idempotency,
+};
+use utoipa::OpenApi;
+
+use crate::{Auth, accounts::AccountError};
+
+const INVALID_EMAIL: &str = "Email must be valid";
+const INVALID_PASSWORD: &str = "Password must be between 4 and 20 characters";
+const PASSWORD_MISSING: &str = "You must supply a password";
+
+/// Adds the routes.
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
+    cfg.service(web::resource("/api/users/signup").route(web::post().to(sign_up)))
+        .service(web::resource("/api/users/signin").route(web::post().to(sign_in)))
+        .service(web::resource("/api/users/signout").route(web::post().to(sign_out)))
+        .service(web::resource("/api/users/currentuser").route(web::get().to(current_user)))
+        .service(web::resource("/api/users/keys").route(web::get().to(keys)));
+}
+
+/// Describes the routes.
+#[derive(OpenApi)]
+#[openapi(paths(sign_up, sign_in, sign_out, current_user, keys))]
+pub(crate) struct Document;
+
+/// Open an account and sign in
+#[utoipa::path(
+    post,
+    path = "/api/users/signup",
+    tag = "users",
+    request_body = Credentials,
+    responses(
+        (status = 201, description = "The user, and a `session` cookie", body = User),
+        (status = 400, description = "A field is wrong, or the e-mail is in use", body = api::Errors),
+        (status = 429, description = "Too many sign-ups from this address", body = api::Errors),
+    )
+)]
+async fn sign_up(
+    body: Body<Credentials>,
+    address: ClientAddress,
+    req: HttpRequest,
+    auth: web::Data<Auth>,
+    cookies: web::Data<CookiePolicy>,
+) -> Answer {
+    let mut fields = Fields::default();
+    let credentials = body.value;
+    let email = fields.read("email", credentials.email, INVALID_EMAIL, |text| {
+        Email::parse(&text)
+    });
+    let password = fields.read(
+        "password",
+        credentials.password,
+        INVALID_PASSWORD,
+        |text: String| {
+            let password = text.trim().to_owned();
+            let good = (4..=20).contains(&password.chars().count());
+            if good {
+                Ok(password)
+            } else {
+                Err(INVALID_PASSWORD)
+            }
+        },
+    );
+    fields.finish()?;
+    let (email, password) = email
+        .zip(password)
+        .ok_or_else(|| field("email", INVALID_EMAIL))?;
+    auth.limits.count_signup(address.0)?;
+
+    // The answer sets a cookie, so it is no answer to be kept: a repetition finds its account by
+    // the command's id and is signed in anew.
+    let user = UserId::of(&email);
+    let metadata = auth
+        .host
+        .metadata(&req, idempotency::command_id(&req, user.0)?, user);
+    let account = auth
+        .accounts
+        .sign_up(email, password, &metadata)
+        .await
+        .map_err(refused)?;
+    signed_in(HttpResponse::Created(), &req, &auth, &cookies, &account)
+}
+
+/// Sign in
+#[utoipa::path(
+    post,
+    path = "/api/users/signin",
+    tag = "users",
+    request_body = Credentials,
+    responses(
+        (status = 200, description = "The user, and a `session` cookie", body = User),
+        (status = 400, description = "A field is wrong, or the two don't belong together", body = api::Errors),
+        (status = 429, description = "Too many failures on this account or from this address", body = api::Errors),
+    )
+)]
+async fn sign_in(
+    body: Body<Credentials>,
+    address: ClientAddress,
+    req: HttpRequest,
+    auth: web::Data<Auth>,
+    cookies: web::Data<CookiePolicy>,
+) -> Answer {
+    let mut fields = Fields::default();
+    let credentials = body.value;
+    let email = fields.read("email", credentials.email, INVALID_EMAIL, |text| {
+        Email::parse(&text)
+    });
+    let password = fields.read(
+        "password",
+        credentials.password,
+        PASSWORD_MISSING,
+        |text: String| {
+            let password = text.trim().to_owned();
+            if password.is_empty() {
+                Err(PASSWORD_MISSING)
+            } else {
+                Ok(password)
+            }
+        },
+    );
+    fields.finish()?;
+    let (email, password) = email
+        .zip(password)
+        .ok_or_else(|| field("email", INVALID_EMAIL))?;
+    let account_id = UserId::of(&email).0;
+    auth.limits.check_signin(account_id, address.0)?;
+    let account = match auth.accounts.sign_in(&email, password).await {
+        Ok(account) => account,
+        Err(error) => {
+            if matches!(error, AccountError::InvalidCredentials) {
+                auth.limits.signin_failed(account_id, address.0);
+            }
+            return Err(refused(error));
+        }
+    };
+    // Of many guesses sent at once, those that waited for their turn are refused even if right.
+    auth.limits.check_signin(account_id, address.0)?;
+    auth.limits.signin_succeeded(account_id);
+    signed_in(HttpResponse::Ok(), &req, &auth, &cookies, &account)
+}
+
+/// Sign out
+#[utoipa::path(
+    post,
+    path = "/api/users/signout",
+    tag = "users",
+    responses((status = 200, description = "The cookie is cleared"))
+)]
+async fn sign_out(req: HttpRequest, cookies: web::Data<CookiePolicy>) -> HttpResponse {
+    HttpResponse::Ok()
+        .cookie(cookies.clear(&req))
+        .json(serde_json::json!({}))
+}
+
+/// Who is signed in
+#[utoipa::path(
+    get,
+    path = "/api/users/currentuser",
+    tag = "users",
+    responses((status = 200, description = "The user, or null", body = CurrentUserAnswer))
+)]
+async fn current_user(session: MaybeSession) -> HttpResponse {
+    let current_user = session.0.map(|session| CurrentUser {
+        id: session.user_id(),
+        email: session.email().to_owned(),
+        iat: session.claims().iat,
+    });
+    HttpResponse::Ok().json(CurrentUserAnswer { current_user })
+}
+
+/// The public keys that sessions are checked with
+#[utoipa::path(
+    get,
+    path = "/api/users/keys",
+    tag = "users",
+    responses((status = 200, description = "A JSON Web Key Set (RFC 7517)"))
+)]
+async fn keys(auth: web::Data<Auth>) -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "keys": [auth.signer.public_key()] }))
+}
+
+fn signed_in(
+    mut answer: actix_web::HttpResponseBuilder,
+    req: &HttpRequest,
+    auth: &Auth,
+    cookies: &CookiePolicy,
+    account: &Account,
+) -> Answer {
+    let lifetime = auth.host.config.session_lifetime;
+    let (token, _) = auth
+        .signer
+        .sign(account.id.0, account.email.as_str(), lifetime)
+        .map_err(internal)?;
+    let user = User {
+        id: account.id.0,
+        email: account.email.to_string(),
+    };
+    Ok(answer
+        .cookie(cookies.issue(req, token, lifetime))
+        .json(user))
+}
+
+fn refused(error: AccountError) -> AppError {
+    match error {
+        AccountError::EmailInUse => field("email", error.to_string()),
+        AccountError::InvalidCredentials => bad_request(error.to_string()),
+        AccountError::OtherPassword => unprocessable(error.to_string()),
+        AccountError::Failed(failure) => host::failed(failure),
+        AccountError::Hashing(fault) => internal(fault),
+    }
+}

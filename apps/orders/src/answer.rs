@@ -1,0 +1,51 @@
+//! Answers of this service.
+
+use api::{Amount, OrderStatus};
+use domain::ticket_orders::{self, Order, TicketOrdersError};
+use httpkit::{
+    AppError,
+    error::{bad_request, field, not_found, unauthorized},
+};
+
+use crate::commands::OrderError;
+
+/// An order as the API shows it.
+pub(crate) fn order(order: &Order) -> api::Order {
+    api::Order {
+        id: order.id.0,
+        user_id: order.buyer.0,
+        status: match order.status {
+            ticket_orders::OrderStatus::Created => OrderStatus::Created,
+            ticket_orders::OrderStatus::AwaitingPayment => OrderStatus::AwaitingPayment,
+            ticket_orders::OrderStatus::Complete => OrderStatus::Complete,
+            ticket_orders::OrderStatus::Cancelled => OrderStatus::Cancelled,
+        },
+        expires_at: order.expires_at,
+        ticket: api::OrderedTicket {
+            id: order.ticket.id.0,
+            title: order.ticket.title.to_string(),
+            price: Amount::from_cents(
+                i64::try_from(order.ticket.price.cents()).unwrap_or(i64::MAX),
+            ),
+            version: order.ticket.version,
+        },
+        version: order.version,
+    }
+}
+
+/// Why an order command did nothing.
+pub(crate) fn refused(error: OrderError) -> AppError {
+    match error {
+        OrderError::Failed(failure) => host::failed(failure),
+        OrderError::Refused(TicketOrdersError::NotFound) => not_found(),
+        OrderError::Refused(TicketOrdersError::NotOwner) => unauthorized(),
+        OrderError::Refused(changed @ TicketOrdersError::PriceChanged { .. }) => {
+            field("expectedPrice", changed.to_string())
+        }
+        OrderError::Refused(
+            refusal @ (TicketOrdersError::AlreadyReserved
+            | TicketOrdersError::AlreadyPaid
+            | TicketOrdersError::NotDue),
+        ) => bad_request(refusal.to_string()),
+    }
+}

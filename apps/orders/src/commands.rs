@@ -1,0 +1,135 @@
+//! What can be done with orders, apart from how it is asked for.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    OrderId, Price, TicketId, UserId,
+    ticket::Ticket,
+    ticket_orders::{Order, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersError},
+};
+use eventstore::{CommandError, Executed, Hint, Metadata, Store, StoreError};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Places and cancels orders.
+#[derive(Clone)]
+pub(crate) struct Commands {
+    pub orders: Store<TicketOrders>,
+    pub tickets: Store<Ticket>,
+    pub hold: Duration,
+}
+
+/// An order right after a command, and where the log has it.
+pub(crate) struct Changed {
+    pub order: Order,
+    pub sequence: u64,
+}
+
+/// Why an order command did nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OrderError {
+    /// The domain said no. The variant decides the status.
+    #[error(transparent)]
+    Refused(#[from] TicketOrdersError),
+    /// The store could not.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+impl From<CommandError<TicketOrdersError>> for OrderError {
+    fn from(error: CommandError<TicketOrdersError>) -> Self {
+        match error {
+            CommandError::Refused(refusal) => Self::Refused(refusal),
+            CommandError::Failed(failure) => Self::Failed(failure),
+        }
+    }
+}
+
+impl Commands {
+    /// Holds a ticket for a buyer.
+    ///
+    /// The ticket is read from its own log, not from a read model that may lag: what was listed a
+    /// moment ago can be ordered, and the price is the one that counts.
+    pub async fn place(
+        &self,
+        buyer: UserId,
+        ticket_id: TicketId,
+        expected_price: Option<Price>,
+        metadata: &Metadata,
+    ) -> Result<Changed, OrderError> {
+        let id = ticket_id.to_string();
+        let ticket = self.tickets.load(&id).await?;
+        let Some(listing) = ticket.state().listing() else {
+            return Err(TicketOrdersError::NotFound.into());
+        };
+        let order_id = OrderId(Uuid::new_v5(&metadata.command_id, b"order"));
+        let command = TicketOrdersCommand::Place {
+            order_id,
+            buyer,
+            ticket: OrderedTicket {
+                id: ticket_id,
+                title: listing.title.clone(),
+                price: listing.price,
+                version: listing.version,
+            },
+            expected_price,
+            at: metadata.time,
+            expires_at: expiry(metadata.time, self.hold),
+        };
+        // Most tickets are ordered once. If this one was before, the append conflicts and the
+        // orders are read after all.
+        let executed = self
+            .orders
+            .execute(&id, command, metadata, Hint::New)
+            .await?;
+        changed(executed, order_id)
+    }
+
+    /// Gives an order back.
+    pub async fn cancel(
+        &self,
+        by: UserId,
+        ticket_id: TicketId,
+        order_id: OrderId,
+        metadata: &Metadata,
+    ) -> Result<Changed, OrderError> {
+        let command = TicketOrdersCommand::Cancel { order_id, by };
+        let executed = self
+            .orders
+            .execute(&ticket_id.to_string(), command, metadata, Hint::None)
+            .await?;
+        changed(executed, order_id)
+    }
+
+    /// Cancels an order whose time is up; one that is paid or cancelled stays as it is.
+    pub async fn expire(
+        &self,
+        ticket_id: TicketId,
+        order_id: OrderId,
+        metadata: &Metadata,
+    ) -> Result<(), OrderError> {
+        let command = TicketOrdersCommand::Expire {
+            order_id,
+            at: metadata.time,
+        };
+        self.orders
+            .execute(&ticket_id.to_string(), command, metadata, Hint::None)
+            .await?;
+        Ok(())
+    }
+}
+
+fn changed(executed: Executed<TicketOrders>, order_id: OrderId) -> Result<Changed, OrderError> {
+    let order = executed.state.order(order_id).cloned();
+    Ok(Changed {
+        order: order.ok_or(TicketOrdersError::NotFound)?,
+        sequence: executed.sequence,
+    })
+}
+
+fn expiry(now: DateTime<Utc>, hold: Duration) -> DateTime<Utc> {
+    // A hold too long to be counted ends never, as far as a calendar goes.
+    chrono::Duration::from_std(hold)
+        .ok()
+        .and_then(|hold| now.checked_add_signed(hold))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+}

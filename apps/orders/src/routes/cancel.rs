@@ -1,0 +1,43 @@
+//! `DELETE /api/orders/{id}`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use domain::{OrderId, TicketId, UserId};
+use httpkit::{Answer, Session};
+use uuid::Uuid;
+
+use crate::{Orders, answer};
+
+/// Give an order back
+#[utoipa::path(
+    delete,
+    path = "/api/orders/{id}",
+    tag = "orders",
+    params(("id" = Uuid, Path, description = "The order")),
+    responses(
+        (status = 204, description = "It is cancelled, now or before, and its ticket free"),
+        (status = 400, description = "It is paid", body = api::Errors),
+        (status = 401, description = "Nobody is signed in, or it is another's", body = api::Errors),
+        (status = 404, description = "No such order", body = api::Errors),
+    )
+)]
+pub(super) async fn cancel(
+    session: Session,
+    path: web::Path<String>,
+    req: HttpRequest,
+    orders: web::Data<Orders>,
+) -> Answer {
+    let by = UserId(session.user_id());
+    // The read model only tells which ticket it is of, which never changes.
+    let order = orders.find_own(&path, by.0).await?;
+    let metadata = orders.host.metadata(&req, Uuid::now_v7(), by);
+    let cancelled = orders
+        .commands
+        .cancel(by, TicketId(order.ticket.id), OrderId(order.id), &metadata)
+        .await
+        .map_err(answer::refused)?;
+    orders
+        .host
+        .settled(&req, orders.view.runner().progress(), cancelled.sequence)
+        .await;
+    Ok(HttpResponse::NoContent().finish())
+}

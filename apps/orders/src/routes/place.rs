@@ -1,0 +1,70 @@
+//! `POST /api/orders`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use api::{Amount, Field, NewOrder};
+use domain::{Price, TicketId, UserId};
+use httpkit::{Answer, AppError, Body, Fields, Session};
+
+use crate::{Orders, answer};
+
+const TICKET_REQUIRED: &str = "TicketId must be provided";
+const PRICE_EXPECTED: &str = "ExpectedPrice must be a price";
+
+/// Hold a ticket
+#[utoipa::path(
+    post,
+    path = "/api/orders",
+    tag = "orders",
+    request_body = NewOrder,
+    responses(
+        (status = 201, description = "The order; pay it before `expiresAt`", body = api::Order),
+        (status = 400, description = "A field is wrong, the ticket is reserved, or its price has changed", body = api::Errors),
+        (status = 401, description = "Nobody is signed in", body = api::Errors),
+        (status = 404, description = "No such ticket", body = api::Errors),
+    )
+)]
+pub(super) async fn place(
+    session: Session,
+    body: Body<NewOrder>,
+    req: HttpRequest,
+    orders: web::Data<Orders>,
+) -> Answer {
+    let buyer = UserId(session.user_id());
+    let (ticket_id, expected_price) = read(body.value)?;
+    orders
+        .host
+        .once(&req, buyer.0, &body.raw, async |command_id| {
+            let metadata = orders.host.metadata(&req, command_id, buyer);
+            let placed = orders
+                .commands
+                .place(buyer, ticket_id, expected_price, &metadata)
+                .await;
+            let placed = placed.map_err(answer::refused)?;
+            orders
+                .host
+                .settled(&req, orders.view.runner().progress(), placed.sequence)
+                .await;
+            Ok(HttpResponse::Created().json(answer::order(&placed.order)))
+        })
+        .await
+}
+
+fn read(body: NewOrder) -> Result<(TicketId, Option<Price>), AppError> {
+    let mut fields = Fields::default();
+    let ticket_id = fields.read("ticketId", body.ticket_id, TICKET_REQUIRED, |text| {
+        text.trim().parse::<TicketId>().map_err(|_| TICKET_REQUIRED)
+    });
+    let expected_price = match body.expected_price {
+        Field::Missing => None,
+        given => fields.read("expectedPrice", given, PRICE_EXPECTED, |amount: Amount| {
+            u64::try_from(amount.cents)
+                .ok()
+                .and_then(|cents| Price::from_cents(cents).ok())
+                .ok_or(PRICE_EXPECTED)
+        }),
+    };
+    fields.finish()?;
+    // It is there: if it weren't, the fields would not have been good.
+    let ticket_id = ticket_id.ok_or_else(|| httpkit::error::field("ticketId", TICKET_REQUIRED))?;
+    Ok((ticket_id, expected_price))
+}

@@ -1,0 +1,77 @@
+//! Carries out expiries when they fall due, and looks for overdue ones as a backstop.
+
+use chrono::Utc;
+use domain::{ExpireOrder, OrderId, TicketId, ticket_orders::TicketOrdersError};
+use eventstore::{DueCommand, Log, Metadata, ReactError, Subscription, Worker};
+use projections::orders::{Orders, OverdueOrder};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::commands::{Commands, OrderError};
+
+const SUBSCRIPTION: Subscription = Subscription::new("orders-on-expiry");
+/// Who cancels in a sweep, as the log shows it.
+const SWEEPER: &str = "orders-sweep";
+/// How often overdue orders are looked for.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How long after its time an order may still wait for its own command before a sweep takes it.
+const GRACE: chrono::Duration = chrono::Duration::milliseconds(500);
+
+/// Expires orders when their command falls due.
+pub(crate) fn start(log: &Log, commands: Commands) -> Worker {
+    log.react_to_due(ExpireOrder::KIND, SUBSCRIPTION, move |due| {
+        let commands = commands.clone();
+        async move { expire(&commands, &due).await }
+    })
+}
+
+async fn expire(commands: &Commands, due: &DueCommand) -> Result<(), ReactError> {
+    let expiry: ExpireOrder = serde_json::from_value(due.data.clone())
+        .map_err(|error| ReactError::Poison(error.to_string()))?;
+    let metadata = due.metadata(SUBSCRIPTION.name, Utc::now());
+    match commands
+        .expire(expiry.ticket_id, expiry.order_id, &metadata)
+        .await
+    {
+        Ok(()) => Ok(()),
+        // The server's clock is ahead of ours; the order decides by the one that it was placed with.
+        Err(OrderError::Refused(TicketOrdersError::NotDue)) => {
+            let early = (due.at - Utc::now()).to_std().unwrap_or_default();
+            Err(ReactError::NotYet(early.max(Duration::from_millis(50))))
+        }
+        Err(OrderError::Refused(refusal)) => Err(ReactError::Poison(refusal.to_string())),
+        Err(OrderError::Failed(failure)) => Err(failure.into()),
+    }
+}
+
+/// Looks for overdue orders at start, and again and again: a schedule that was never made or was
+/// lost with its stream must not keep a ticket for ever. The read model only says where to look;
+/// each order decides for itself.
+pub(crate) async fn sweep(commands: Commands, view: Orders, stopping: CancellationToken) {
+    loop {
+        match view.overdue(Utc::now() - GRACE).await {
+            Ok(overdue) => {
+                for order in overdue {
+                    expire_overdue(&commands, &order).await;
+                }
+            }
+            Err(error) => tracing::debug!(%error, "could not look for overdue orders"),
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}
+
+async fn expire_overdue(commands: &Commands, overdue: &OverdueOrder) {
+    let (order, ticket) = (OrderId(overdue.order), TicketId(overdue.ticket));
+    // Its own command id, the same in every process that sweeps: the order expires once.
+    let command_id = Uuid::new_v5(&order.0, SWEEPER.as_bytes());
+    let metadata = Metadata::of_request(command_id, command_id.to_string(), SWEEPER, Utc::now());
+    match commands.expire(ticket, order, &metadata).await {
+        Ok(()) => tracing::info!(%order, "expired an overdue order"),
+        Err(error) => tracing::debug!(%order, %error, "could not expire an overdue order"),
+    }
+}

@@ -1,0 +1,4 @@
+//! What the orders service does by itself.
+
+pub(crate) mod expiry;
+pub(crate) mod payments;

@@ -1,0 +1,233 @@
+//! Paying an order: begin, hold the money, let the order decide.
+
+use chrono::Utc;
+use domain::{
+    OrderId, PaymentId, TicketId, UserId,
+    payment::{Payment, PaymentCommand, PaymentError, PaymentStatus},
+    ticket_orders::{Order, OrderStatus, TicketOrders},
+};
+use eventstore::{CommandError, Hint, Metadata, Store, StoreError};
+use projections::{Progress, RemoteProgress};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::provider::{Authorization, Intent, PaymentProvider, ProviderError, ProviderRef, Token};
+
+/// How long the order may take to decide. It takes milliseconds; longer means that its service is
+/// away, and the payment is then finished by the workers when it is back.
+const DECISION: Duration = Duration::from_secs(5);
+/// How often the order is looked at when no news of it comes by itself.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Pays orders.
+#[derive(Clone)]
+pub(crate) struct Cashier {
+    pub orders: Store<TicketOrders>,
+    pub payments: Store<Payment>,
+    pub provider: Arc<dyn PaymentProvider>,
+    pub currency: String,
+    /// How far this service has heard of the orders; a hint that it is worth to look again.
+    pub heard: Progress,
+    /// How far the orders service's own read model is.
+    pub shown: Arc<RemoteProgress>,
+}
+
+/// Why an order wasn't paid.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PayError {
+    /// No such order: 404.
+    #[error("Not Found")]
+    NotFound,
+    /// It is another's: 401.
+    #[error("Not authorized")]
+    NotOwner,
+    /// It was cancelled or expired, before or meanwhile; no money is kept: 400.
+    #[error("Cannot pay for a cancelled order")]
+    Cancelled,
+    /// The card was declined; the order can still be paid: 402.
+    #[error("{0}")]
+    Declined(String),
+    /// The provider couldn't be reached, or wouldn't.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// The order hasn't decided in time; the workers finish what was begun: 503.
+    #[error("the order has not decided in time")]
+    Undecided,
+    /// The log could not be reached.
+    #[error(transparent)]
+    Failed(#[from] StoreError),
+}
+
+impl From<CommandError<PaymentError>> for PayError {
+    fn from(error: CommandError<PaymentError>) -> Self {
+        match error {
+            CommandError::Failed(failure) => Self::Failed(failure),
+            // The payment ended while it was being paid, and it only ends without money when its
+            // order is cancelled.
+            CommandError::Refused(_) => Self::Cancelled,
+        }
+    }
+}
+
+impl Cashier {
+    /// Pays an order with a card. Repeating it, with any card, never pays twice.
+    pub async fn pay(
+        &self,
+        buyer: UserId,
+        ticket_id: TicketId,
+        order_id: OrderId,
+        token: &Token,
+        metadata: &Metadata,
+    ) -> Result<PaymentId, PayError> {
+        let payment_id = PaymentId::of(order_id);
+        let (order, sequence) = self.order(ticket_id, order_id).await?;
+        if order.buyer != buyer {
+            return Err(PayError::NotOwner);
+        }
+        match order.status {
+            OrderStatus::Cancelled => return Err(PayError::Cancelled),
+            OrderStatus::Complete => {
+                self.wait_until_shown(sequence).await;
+                return Ok(payment_id);
+            }
+            OrderStatus::Created | OrderStatus::AwaitingPayment => {}
+        }
+        let (status, reference) = self.begin(&order, payment_id, metadata).await?;
+        match status {
+            PaymentStatus::Voided => return Err(PayError::Cancelled),
+            PaymentStatus::Authorized | PaymentStatus::Captured => {}
+            PaymentStatus::Pending => self.hold(payment_id, &reference, token, metadata).await?,
+        }
+        self.decision(ticket_id, order_id).await?;
+        Ok(payment_id)
+    }
+
+    /// Notes the payment in the log, with the provider's reference, before any money moves.
+    async fn begin(
+        &self,
+        order: &Order,
+        payment_id: PaymentId,
+        metadata: &Metadata,
+    ) -> Result<(PaymentStatus, ProviderRef), PayError> {
+        let id = payment_id.to_string();
+        let known = self.payments.load(&id).await?;
+        if let Some(begun) = known.state().begun() {
+            return Ok((begun.status, ProviderRef::new(begun.reference.clone())));
+        }
+        let intent = Intent {
+            payment_id: payment_id.0,
+            order_id: order.id.0,
+            amount_cents: order.ticket.price.cents(),
+            currency: self.currency.clone(),
+        };
+        let reference = self.provider.open(&intent).await?;
+        let command = PaymentCommand::Begin {
+            id: payment_id,
+            order_id: order.id,
+            ticket_id: order.ticket.id,
+            buyer: order.buyer,
+            amount: order.ticket.price,
+            provider: self.provider.name().to_owned(),
+            reference: reference.as_str().to_owned(),
+            expires_at: order.expires_at,
+            at: metadata.time,
+        };
+        let metadata = step(metadata, "begin");
+        let begun = self
+            .payments
+            .execute(&id, command, &metadata, Hint::None)
+            .await?;
+        let status = begun
+            .state
+            .begun()
+            .map_or(PaymentStatus::Pending, |payment| payment.status);
+        Ok((status, reference))
+    }
+
+    /// Lets the provider hold the money, and notes how that ended.
+    async fn hold(
+        &self,
+        payment_id: PaymentId,
+        reference: &ProviderRef,
+        token: &Token,
+        metadata: &Metadata,
+    ) -> Result<(), PayError> {
+        let id = payment_id.to_string();
+        let attempt = metadata.command_id.to_string();
+        match self.provider.authorize(reference, token, &attempt).await? {
+            Authorization::Authorized => {
+                let metadata = step(metadata, "authorize");
+                self.payments
+                    .execute(&id, PaymentCommand::Authorize, &metadata, Hint::None)
+                    .await?;
+                Ok(())
+            }
+            Authorization::Declined { reason } => {
+                let command = PaymentCommand::Decline {
+                    reason: reason.clone(),
+                };
+                let metadata = step(metadata, "decline");
+                self.payments
+                    .execute(&id, command, &metadata, Hint::None)
+                    .await?;
+                Err(PayError::Declined(reason))
+            }
+            Authorization::Voided => Err(PayError::Cancelled),
+        }
+    }
+
+    /// Waits until the order has accepted the payment or refused it. The order's own log is asked:
+    /// it is the arbiter.
+    async fn decision(&self, ticket_id: TicketId, order_id: OrderId) -> Result<(), PayError> {
+        let deadline = Instant::now() + DECISION;
+        loop {
+            let heard = self.heard.applied();
+            let (order, sequence) = self.order(ticket_id, order_id).await?;
+            match order.status {
+                OrderStatus::Complete => {
+                    self.wait_until_shown(sequence).await;
+                    return Ok(());
+                }
+                OrderStatus::Cancelled => return Err(PayError::Cancelled),
+                OrderStatus::Created | OrderStatus::AwaitingPayment => {}
+            }
+            if Instant::now() >= deadline {
+                return Err(PayError::Undecided);
+            }
+            self.heard.wait_for(heard + 1, GLANCE).await;
+        }
+    }
+
+    async fn order(
+        &self,
+        ticket_id: TicketId,
+        order_id: OrderId,
+    ) -> Result<(Order, u64), PayError> {
+        let context = self.orders.load(&ticket_id.to_string()).await?;
+        let order = context
+            .state()
+            .order(order_id)
+            .cloned()
+            .ok_or(PayError::NotFound)?;
+        Ok((order, context.last_sequence()))
+    }
+
+    /// From the answer on, every read of the order must show it complete. That read model belongs
+    /// to the orders service, which tells how far it is.
+    async fn wait_until_shown(&self, sequence: u64) {
+        if !self.shown.wait_for(sequence, Duration::from_secs(2)).await {
+            tracing::warn!(sequence, "the orders' read model did not follow in time");
+        }
+    }
+}
+
+/// The metadata of one step of a payment. One request leads to several commits, and each command
+/// has an id of its own, the same when the request is repeated.
+fn step(metadata: &Metadata, what: &str) -> Metadata {
+    Metadata {
+        command_id: Uuid::new_v5(&metadata.command_id, what.as_bytes()),
+        time: Utc::now(),
+        ..metadata.clone()
+    }
+}

@@ -1,0 +1,224 @@
+//! Comparing the log with the provider's books.
+
+use domain::{
+    OrderId, PaymentId, Price, TicketId,
+    payment::{Payment, PaymentStatus},
+    ticket_orders::{OrderStatus, TicketOrders},
+};
+use eventstore::{Log, ORDERS, PAYMENTS, Store, StoreError};
+use futures_util::TryStreamExt;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    pin::pin,
+};
+use uuid::Uuid;
+
+use crate::provider::{IntentStatus, ListedIntent, PaymentProvider, ProviderError};
+
+/// What was compared, and where the two differ.
+#[derive(Debug, Default)]
+pub struct Reconciliation {
+    /// Payments in the log.
+    pub payments: usize,
+    /// Intents in the provider's books.
+    pub intents: usize,
+    /// Money that was taken, in cents, as the provider has it.
+    pub captured_cents: u64,
+    /// Every difference.
+    pub differences: Vec<Difference>,
+}
+
+/// One payment on which log and provider don't agree.
+#[derive(Debug)]
+pub struct Difference {
+    /// Which payment.
+    pub payment_id: Uuid,
+    /// What the log says.
+    pub log: String,
+    /// What the provider says.
+    pub provider: String,
+    /// What that means, and what to do.
+    pub meaning: &'static str,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            payment_id,
+            log,
+            provider,
+            meaning,
+        } = self;
+        write!(
+            f,
+            "payment {payment_id}: log {log}, provider {provider}: {meaning}"
+        )
+    }
+}
+
+/// The comparison could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// The log can't be read.
+    #[error(transparent)]
+    Log(#[from] StoreError),
+    /// The provider can't be asked.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+}
+
+/// What the log says of one payment.
+struct Booked {
+    status: PaymentStatus,
+    order: Option<OrderStatus>,
+    amount: Price,
+}
+
+/// Compares every payment in the log with every intent of the provider.
+///
+/// A payment that is under way right now may be reported; it is gone when asked again.
+///
+/// # Errors
+/// When the log or the provider can't be read.
+pub async fn reconcile(
+    log: &Log,
+    provider: &dyn PaymentProvider,
+) -> Result<Reconciliation, ReconcileError> {
+    let booked = read_log(log).await?;
+    let intents = read_provider(provider).await?;
+    let mut found = Reconciliation {
+        payments: booked.len(),
+        intents: intents.len(),
+        ..Reconciliation::default()
+    };
+    for (id, intent) in &intents {
+        if intent.status == IntentStatus::Captured {
+            found.captured_cents += intent.amount_cents;
+        }
+        compare(*id, booked.get(id), Some(intent), &mut found.differences);
+    }
+    for (id, payment) in booked.iter().filter(|(id, _)| !intents.contains_key(id)) {
+        compare(*id, Some(payment), None, &mut found.differences);
+    }
+    Ok(found)
+}
+
+async fn read_log(log: &Log) -> Result<BTreeMap<Uuid, Booked>, StoreError> {
+    let payments: Store<Payment> = log.store(PAYMENTS);
+    let orders: Store<TicketOrders> = log.store(ORDERS);
+    let mut ids = BTreeSet::new();
+    let mut commits = pin!(log.read(PAYMENTS, 1, u64::MAX).await?);
+    while let Some(commit) = commits.try_next().await? {
+        ids.insert(commit.aggregate_id);
+    }
+    let mut booked = BTreeMap::new();
+    for id in ids {
+        let payment = payments.load(&id).await?;
+        let (Some(begun), Ok(id)) = (payment.state().begun(), id.parse::<PaymentId>()) else {
+            continue;
+        };
+        let order = order_status(&orders, begun.ticket_id, begun.order_id).await?;
+        booked.insert(
+            id.0,
+            Booked {
+                status: begun.status,
+                order,
+                amount: begun.amount,
+            },
+        );
+    }
+    Ok(booked)
+}
+
+async fn order_status(
+    orders: &Store<TicketOrders>,
+    ticket: TicketId,
+    order: OrderId,
+) -> Result<Option<OrderStatus>, StoreError> {
+    let orders = orders.load(&ticket.to_string()).await?;
+    Ok(orders.state().order(order).map(|order| order.status))
+}
+
+async fn read_provider(
+    provider: &dyn PaymentProvider,
+) -> Result<BTreeMap<Uuid, ListedIntent>, ProviderError> {
+    let mut intents = BTreeMap::new();
+    let mut cursor = None;
+    loop {
+        let page = provider.list(cursor.as_deref()).await?;
+        intents.extend(
+            page.intents
+                .into_iter()
+                .map(|intent| (intent.payment_id, intent)),
+        );
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(intents);
+        }
+    }
+}
+
+fn compare(
+    id: Uuid,
+    booked: Option<&Booked>,
+    intent: Option<&ListedIntent>,
+    differences: &mut Vec<Difference>,
+) {
+    let Some(meaning) = difference(booked, intent) else {
+        return;
+    };
+    differences.push(Difference {
+        payment_id: id,
+        log: booked.map_or_else(
+            || "nothing".to_owned(),
+            |b| format!("{:?} of {} for an order {:?}", b.status, b.amount, b.order),
+        ),
+        provider: intent.map_or_else(
+            || "nothing".to_owned(),
+            |i| format!("{} of {} cents", i.status.as_str(), i.amount_cents),
+        ),
+        meaning,
+    });
+}
+
+fn difference(booked: Option<&Booked>, intent: Option<&ListedIntent>) -> Option<&'static str> {
+    let Some(intent) = intent else {
+        return Some("the provider doesn't know this payment: are these its books?");
+    };
+    let Some(booked) = booked else {
+        // An intent is opened before the payment is noted, and holds nothing until then.
+        return match intent.status {
+            IntentStatus::Open | IntentStatus::Voided => None,
+            IntentStatus::Authorized | IntentStatus::Captured => {
+                Some("money without a payment in the log: give it back by hand")
+            }
+        };
+    };
+    if booked.amount.cents() != intent.amount_cents {
+        return Some("the amounts differ");
+    }
+    let complete = booked.order == Some(OrderStatus::Complete);
+    match (booked.status, intent.status) {
+        (_, IntentStatus::Captured) if !complete => {
+            Some("money was taken for an order that isn't complete: refund it by hand")
+        }
+        (PaymentStatus::Captured, IntentStatus::Captured)
+        | (PaymentStatus::Voided, IntentStatus::Voided)
+        | (PaymentStatus::Authorized, IntentStatus::Authorized)
+        | (PaymentStatus::Pending, IntentStatus::Open) => None,
+        (PaymentStatus::Pending, IntentStatus::Authorized) => {
+            Some("money is held that the log doesn't know of; it is let go when the order ends")
+        }
+        (PaymentStatus::Authorized, IntentStatus::Captured)
+        | (PaymentStatus::Pending, IntentStatus::Voided | IntentStatus::Captured)
+        | (PaymentStatus::Authorized, IntentStatus::Voided) => {
+            Some("the provider is ahead of the log; a worker notes it when it comes to it")
+        }
+        (PaymentStatus::Captured, _) => Some("the log has it taken, the provider has not"),
+        (PaymentStatus::Voided, _) => Some("the log has it let go, the provider holds it"),
+        (PaymentStatus::Authorized, IntentStatus::Open) => {
+            Some("the log has it held, the provider has not")
+        }
+    }
+}

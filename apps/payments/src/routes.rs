@@ -1,0 +1,144 @@
+//! The routes under `/api/payments`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use api::{NewPayment, PaymentCreated};
+use domain::{OrderId, TicketId, UserId};
+use httpkit::{
+    Answer, AppError, Body, Fields, RawBody, Session,
+    error::{bad_request, field, internal, not_found, payment_required, unauthorized, unavailable},
+};
+use utoipa::OpenApi;
+
+use crate::{
+    Payments,
+    pay::PayError,
+    provider::{ProviderError, SIGNATURE_HEADER, Token, WebhookError},
+};
+
+const ORDER_REQUIRED: &str = "OrderId must be provided";
+const TOKEN_REQUIRED: &str = "Token must be provided";
+
+/// Adds the routes.
+pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
+    cfg.service(web::resource("/api/payments").route(web::post().to(pay)))
+        .service(web::resource("/api/payments/webhook").route(web::post().to(webhook)));
+}
+
+/// Describes the routes.
+#[derive(OpenApi)]
+#[openapi(paths(pay, webhook))]
+pub(crate) struct Document;
+
+/// Pay an order
+#[utoipa::path(
+    post,
+    path = "/api/payments",
+    tag = "payments",
+    request_body = NewPayment,
+    responses(
+        (status = 201, description = "Paid; every read of the order shows it", body = PaymentCreated),
+        (status = 400, description = "A field is wrong, or the order is cancelled", body = api::Errors),
+        (status = 401, description = "Nobody is signed in, or the order is another's", body = api::Errors),
+        (status = 402, description = "Declined; the order can still be paid", body = api::Errors),
+        (status = 404, description = "No such order", body = api::Errors),
+        (status = 503, description = "The provider can't be reached; nothing was charged", body = api::Errors),
+    )
+)]
+async fn pay(
+    session: Session,
+    body: Body<NewPayment>,
+    req: HttpRequest,
+    payments: web::Data<Payments>,
+) -> Answer {
+    let buyer = UserId(session.user_id());
+    let (order_id, token) = read(body.value)?;
+    payments
+        .host
+        .once(&req, buyer.0, &body.raw, async |command_id| {
+            let place = payments
+                .orders
+                .find(order_id.0)
+                .await
+                .map_err(host::read_failed)?;
+            let place = place.ok_or_else(not_found)?;
+            let metadata = payments.host.metadata(&req, command_id, buyer);
+            let paid = payments
+                .cashier
+                .pay(buyer, TicketId(place.ticket), order_id, &token, &metadata)
+                .await;
+            Ok(HttpResponse::Created().json(PaymentCreated {
+                id: paid.map_err(refused)?.0,
+            }))
+        })
+        .await
+}
+
+fn read(body: NewPayment) -> Result<(OrderId, Token), AppError> {
+    let mut fields = Fields::default();
+    let token = fields.read("token", body.token, TOKEN_REQUIRED, |text| {
+        match text.trim() {
+            "" => Err(TOKEN_REQUIRED.to_owned()),
+            text => Token::parse(text).map_err(|error| error.to_string()),
+        }
+    });
+    let order_id = fields.read("orderId", body.order_id, ORDER_REQUIRED, |text| {
+        text.trim().parse::<OrderId>().map_err(|_| ORDER_REQUIRED)
+    });
+    fields.finish()?;
+    order_id
+        .zip(token)
+        .ok_or_else(|| field("orderId", ORDER_REQUIRED))
+}
+
+fn refused(error: PayError) -> AppError {
+    match error {
+        PayError::NotFound => not_found(),
+        PayError::NotOwner => unauthorized(),
+        PayError::Cancelled => bad_request(error.to_string()),
+        PayError::Declined(reason) => payment_required(reason),
+        PayError::Undecided => unavailable("The service", 1).because(error),
+        PayError::Failed(failure) => host::failed(failure),
+        PayError::Provider(ProviderError::BadToken { message }) => field("token", message),
+        PayError::Provider(ProviderError::Unpayable { reason }) => payment_required(reason),
+        PayError::Provider(ProviderError::Unreachable { retry_after, .. }) => {
+            unavailable("The payment provider", retry_after.as_secs()).because(error)
+        }
+        PayError::Provider(
+            fault @ (ProviderError::Rejected { .. }
+            | ProviderError::AlreadyCaptured
+            | ProviderError::AlreadyVoided
+            | ProviderError::NothingHeld),
+        ) => internal(fault),
+    }
+}
+
+/// What the provider tells by itself. It is only a hint: the payment is looked at, and the
+/// provider asked.
+#[utoipa::path(
+    post,
+    path = "/api/payments/webhook",
+    tag = "payments",
+    responses(
+        (status = 200, description = "Noted"),
+        (status = 400, description = "Not signed by the provider", body = api::Errors),
+    )
+)]
+async fn webhook(body: RawBody, req: HttpRequest, payments: web::Data<Payments>) -> Answer {
+    let signature = req
+        .headers()
+        .get(SIGNATURE_HEADER)
+        .and_then(|value| value.to_str().ok());
+    let event = payments
+        .cashier
+        .provider
+        .webhook(signature, &body.0)
+        .map_err(|error| match error {
+            WebhookError::NotConfigured => not_found(),
+            refused => bad_request("The signature is not the provider's").because(refused),
+        })?;
+    if let Some(event) = event {
+        tracing::info!(payment = %event.payment_id, kind = ?event.kind, "the provider told of a payment");
+        payments.look_at(event.payment_id).await?;
+    }
+    Ok(HttpResponse::Ok().json(serde_json::json!({})))
+}

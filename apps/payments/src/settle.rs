@@ -1,0 +1,113 @@
+//! Bringing a payment to its end: the money is taken if the order is complete, and let go if not.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    OrderId, PaymentId,
+    payment::{BegunPayment, Payment, PaymentCommand, PaymentError, PaymentStatus},
+    ticket_orders::{OrderStatus, TicketOrders},
+};
+use eventstore::{CommandError, Hint, Metadata, ReactError, Store};
+use std::sync::Arc;
+
+use crate::provider::{PaymentProvider, ProviderError, ProviderRef};
+
+/// Ends payments. Every step may be repeated by any process.
+#[derive(Clone)]
+pub(crate) struct Settlement {
+    pub orders: Store<TicketOrders>,
+    pub payments: Store<Payment>,
+    pub provider: Arc<dyn PaymentProvider>,
+}
+
+/// What the order's state asks for.
+pub(crate) enum Settled {
+    /// The payment is at its end.
+    Yes,
+    /// The order is still open; it must be looked at again then.
+    NotBefore(DateTime<Utc>),
+}
+
+impl Settlement {
+    /// Looks at the order and ends its payment accordingly. It doesn't matter which event gave
+    /// the occasion: what counts is how the order stands now.
+    pub async fn settle(
+        &self,
+        order_id: OrderId,
+        metadata: &Metadata,
+    ) -> Result<Settled, ReactError> {
+        let id = PaymentId::of(order_id).to_string();
+        let payment = self.payments.load(&id).await?;
+        let Some(payment) = payment.state().begun() else {
+            return Ok(Settled::Yes); // Nobody tried to pay.
+        };
+        let orders = self.orders.load(&payment.ticket_id.to_string()).await?;
+        let order = orders.state().order(order_id).ok_or_else(|| {
+            ReactError::Poison(format!(
+                "payment {id} is for order {order_id}, which isn't in the log"
+            ))
+        })?;
+        match (order.status, payment.status) {
+            (_, PaymentStatus::Captured | PaymentStatus::Voided) => Ok(Settled::Yes),
+            (OrderStatus::Complete, _) => self.capture(&id, payment, metadata).await,
+            (OrderStatus::Cancelled, _) => self.void(&id, payment, metadata).await,
+            (OrderStatus::Created | OrderStatus::AwaitingPayment, _) => {
+                Ok(Settled::NotBefore(order.expires_at))
+            }
+        }
+    }
+
+    async fn capture(
+        &self,
+        id: &str,
+        payment: &BegunPayment,
+        metadata: &Metadata,
+    ) -> Result<Settled, ReactError> {
+        let reference = ProviderRef::new(payment.reference.clone());
+        self.provider.capture(&reference).await.map_err(failed)?;
+        self.note(id, PaymentCommand::Capture, metadata).await
+    }
+
+    async fn void(
+        &self,
+        id: &str,
+        payment: &BegunPayment,
+        metadata: &Metadata,
+    ) -> Result<Settled, ReactError> {
+        // The provider comes first, also when the log knows of no hold: a card may have been
+        // authorized by a process that ended before it could write that down. Once the intent is
+        // closed, no late authorization can hold anything on it.
+        let reference = ProviderRef::new(payment.reference.clone());
+        self.provider.void(&reference).await.map_err(failed)?;
+        self.note(id, PaymentCommand::Void, metadata).await
+    }
+
+    async fn note(
+        &self,
+        id: &str,
+        command: PaymentCommand,
+        metadata: &Metadata,
+    ) -> Result<Settled, ReactError> {
+        match self
+            .payments
+            .execute(id, command, metadata, Hint::None)
+            .await
+        {
+            Ok(_) => Ok(Settled::Yes),
+            Err(CommandError::Failed(failure)) => Err(failure.into()),
+            Err(CommandError::Refused(
+                refusal @ (PaymentError::NotFound
+                | PaymentError::NotAuthorized
+                | PaymentError::Voided
+                | PaymentError::Captured),
+            )) => Err(ReactError::Poison(refusal.to_string())),
+        }
+    }
+}
+
+fn failed(error: ProviderError) -> ReactError {
+    match error {
+        ProviderError::Unreachable { .. } => ReactError::Unavailable(error.to_string()),
+        // Only a person can tell what happened here; the dead letter brings it to one.
+        other => ReactError::Poison(other.to_string()),
+    }
+}

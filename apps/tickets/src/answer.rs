@@ -1,0 +1,58 @@
+//! Answers of this service.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{ETAG, HeaderValue},
+};
+use api::{Amount, TicketStatus};
+use domain::ticket::{Availability, Listing, TicketError};
+use eventstore::CommandError;
+use httpkit::{AppError, error, etag};
+use projections::Rendered;
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");
+
+/// A ticket as the API shows it.
+pub(crate) fn ticket(listing: &Listing) -> api::Ticket {
+    let (status, order_id) = match listing.availability {
+        Availability::ForSale => (TicketStatus::Open, None),
+        Availability::Held(order) => (TicketStatus::Reserved, Some(order.0)),
+        Availability::Sold(order) => (TicketStatus::Sold, Some(order.0)),
+    };
+    api::Ticket {
+        id: listing.id.0,
+        title: listing.title.to_string(),
+        price: Amount::from_cents(i64::try_from(listing.price.cents()).unwrap_or(i64::MAX)),
+        user_id: listing.seller.0,
+        version: listing.version,
+        order_id,
+        status,
+    }
+}
+
+/// What was rendered before, or 304 if the caller has it.
+pub(crate) fn rendered(req: &HttpRequest, rendered: &Rendered) -> HttpResponse {
+    let etag = HeaderValue::from_str(&rendered.etag).ok();
+    let mut answer = match &etag {
+        Some(etag) if etag::is_fresh(req.headers(), etag) => HttpResponse::NotModified().finish(),
+        _ => HttpResponse::Ok()
+            .insert_header(JSON)
+            .body(rendered.bytes.clone()),
+    };
+    if let Some(etag) = etag {
+        answer.headers_mut().insert(ETAG, etag);
+    }
+    answer
+}
+
+/// Why a ticket command did nothing.
+pub(crate) fn refused(refused: CommandError<TicketError>) -> AppError {
+    match refused {
+        CommandError::Failed(failure) => host::failed(failure),
+        CommandError::Refused(TicketError::NotFound) => error::not_found(),
+        CommandError::Refused(TicketError::NotOwner) => error::unauthorized(),
+        CommandError::Refused(refusal @ (TicketError::Reserved | TicketError::AlreadyListed)) => {
+            error::bad_request(refusal.to_string())
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Follows what is decided about a ticket's orders: held, free again, sold.
+
+use chrono::Utc;
+use domain::{
+    ticket::{OrderDecision, Ticket, TicketCommand},
+    ticket_orders::TicketOrdersEvent,
+};
+use eventstore::{
+    CommandError, Hint, Log, Metadata, ORDERS, ReactError, Recorded, Store, Subscription, Worker,
+};
+
+const SUBSCRIPTION: Subscription = Subscription::new("tickets-on-orders");
+
+/// Starts to follow.
+pub(crate) fn start(log: &Log, tickets: Store<Ticket>) -> Worker {
+    log.react_to_commits(ORDERS, SUBSCRIPTION, move |commit| {
+        let tickets = tickets.clone();
+        async move { follow(&tickets, &commit).await }
+    })
+}
+
+async fn follow(tickets: &Store<Ticket>, commit: &Recorded) -> Result<(), ReactError> {
+    for (orders_version, event) in commit.decode()? {
+        let decision = match event {
+            TicketOrdersEvent::OrderPlaced { order_id, .. } => OrderDecision::Placed(order_id),
+            TicketOrdersEvent::OrderCancelled { order_id, .. } => {
+                OrderDecision::Cancelled(order_id)
+            }
+            TicketOrdersEvent::OrderCompleted { order_id, .. } => {
+                OrderDecision::Completed(order_id)
+            }
+            TicketOrdersEvent::OrderAwaitingPayment { .. }
+            | TicketOrdersEvent::PaymentRefused { .. } => continue,
+        };
+        let metadata = Metadata::caused_by(
+            commit,
+            SUBSCRIPTION.name,
+            &orders_version.to_string(),
+            Utc::now(),
+        );
+        let command = TicketCommand::Follow {
+            decision,
+            orders_version,
+        };
+        // The orders' aggregate has the ticket's id.
+        tickets
+            .execute(&commit.aggregate_id, command, &metadata, Hint::None)
+            .await
+            .map_err(|error| match error {
+                CommandError::Failed(failure) => failure.into(),
+                CommandError::Refused(refusal) => ReactError::Poison(refusal.to_string()),
+            })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,13 @@
+//! The tickets service in a process of its own.
+
+use std::{process::ExitCode, sync::Arc};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let ended = host::launch("tickets", None, async |host| {
+        Ok(vec![
+            Arc::new(tickets::Tickets::start(&host).await?) as Arc<dyn httpkit::Service>
+        ])
+    });
+    host::exit_code(ended.await)
+}

@@ -1,0 +1,47 @@
+//! `POST /api/tickets`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use api::NewTicket;
+use domain::UserId;
+use httpkit::{Answer, Body, Session};
+
+use super::input::TicketInput;
+use crate::{Tickets, answer};
+
+/// Offer a ticket
+#[utoipa::path(
+    post,
+    path = "/api/tickets",
+    tag = "tickets",
+    request_body = NewTicket,
+    responses(
+        (status = 201, description = "The ticket, version 0", body = api::Ticket),
+        (status = 400, description = "A field is wrong", body = api::Errors),
+        (status = 401, description = "Nobody is signed in", body = api::Errors),
+    )
+)]
+pub(super) async fn create(
+    session: Session,
+    body: Body<NewTicket>,
+    req: HttpRequest,
+    tickets: web::Data<Tickets>,
+) -> Answer {
+    let seller = UserId(session.user_id());
+    let input = TicketInput::try_from(body.value)?;
+    tickets
+        .host
+        .once(&req, seller.0, &body.raw, async |command_id| {
+            let metadata = tickets.host.metadata(&req, command_id, seller);
+            let changed = tickets
+                .commands
+                .list(seller, input.title.clone(), input.price, &metadata)
+                .await
+                .map_err(answer::refused)?;
+            tickets
+                .host
+                .settled(&req, tickets.view.runner().progress(), changed.sequence)
+                .await;
+            Ok(HttpResponse::Created().json(answer::ticket(&changed.listing)))
+        })
+        .await
+}

@@ -1,0 +1,97 @@
+//! What a body must say of a ticket.
+
+use api::{Amount, Field, NewTicket};
+use domain::{InvalidPrice, Price, Title};
+use httpkit::{AppError, Fields, error::not_found};
+
+const TITLE_REQUIRED: &str = "Title is required";
+const PRICE_REQUIRED: &str = "Price must be greater than 0";
+
+/// A body whose fields are good.
+pub(super) struct TicketInput {
+    pub title: Title,
+    pub price: Price,
+}
+
+impl TryFrom<NewTicket> for TicketInput {
+    type Error = AppError;
+
+    fn try_from(body: NewTicket) -> Result<Self, AppError> {
+        let mut fields = Fields::default();
+        let title = fields.read("title", body.title, TITLE_REQUIRED, |text| {
+            Title::parse(&text)
+        });
+        let price = match body.price {
+            // A number, but none that could be a price: say what is wrong with it.
+            Field::Invalid(why) if why == Amount::TOO_PRECISE || why == Amount::TOO_LARGE => {
+                fields.refuse("price", format!("Price {why}"));
+                None
+            }
+            price => fields.read("price", price, PRICE_REQUIRED, to_price),
+        };
+        fields.finish()?;
+        // Both are there: a field that isn't was refused above.
+        title
+            .zip(price)
+            .map(|(title, price)| Self { title, price })
+            .ok_or_else(not_found)
+    }
+}
+
+/// The domain's price from the wire's amount.
+fn to_price(amount: Amount) -> Result<Price, InvalidPrice> {
+    u64::try_from(amount.cents)
+        .map_err(|_| InvalidPrice::NotPositive)
+        .and_then(Price::from_cents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors(json: &str) -> Vec<(String, String)> {
+        let body: NewTicket = serde_json::from_str(json).unwrap();
+        let error = TicketInput::try_from(body).err().unwrap();
+        let errors = error.errors().iter();
+        errors
+            .map(|e| (e.field.clone().unwrap_or_default(), e.message.clone()))
+            .collect()
+    }
+
+    #[test]
+    fn every_field_that_is_wrong_is_named() {
+        let both = [("title", TITLE_REQUIRED), ("price", PRICE_REQUIRED)]
+            .map(|(f, m)| (f.to_owned(), m.to_owned()));
+        for json in [
+            "{}",
+            r#"{"title":"","price":0}"#,
+            r#"{"title":"  ","price":-10}"#,
+            r#"{"title":5,"price":"abc"}"#,
+            r#"{"title":null,"price":null}"#,
+            r#"{"title":[],"price":{}}"#,
+        ] {
+            assert_eq!(errors(json), both, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_is_no_price_says_why() {
+        for (json, message) in [
+            (
+                r#"{"title":"a","price":1.999}"#,
+                "Price must have at most two decimals",
+            ),
+            (
+                r#"{"title":"a","price":1000000.01}"#,
+                "Price must be at most 1,000,000",
+            ),
+            (r#"{"title":"a","price":1e300}"#, "Price is too large"),
+        ] {
+            assert_eq!(
+                errors(json),
+                [("price".to_owned(), message.to_owned())],
+                "{json}"
+            );
+        }
+    }
+}

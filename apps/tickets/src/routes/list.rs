@@ -1,0 +1,134 @@
+//! `GET /api/tickets`.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{HeaderValue, LINK},
+    web,
+};
+use api::{Amount, TicketSort};
+use httpkit::{Answer, Fields};
+use projections::tickets::{MAX_PAGE, TicketQuery};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::{Tickets, answer};
+
+/// Everything is read as text, so that each parameter that is wrong is named.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Parameters {
+    /// Part of the title, in any case.
+    q: Option<String>,
+    /// Lowest price.
+    min_price: Option<String>,
+    /// Highest price.
+    max_price: Option<String>,
+    /// `newest` (the default), `price` or `-price`.
+    sort: Option<String>,
+    /// How many, 1 to 200; 100 unless given.
+    limit: Option<String>,
+    /// Where the page before ended; from its `Link` header.
+    cursor: Option<String>,
+}
+
+/// What is for sale
+#[utoipa::path(
+    get,
+    path = "/api/tickets",
+    tag = "tickets",
+    params(Parameters),
+    responses(
+        (status = 200, description = "Tickets for sale; the next page is in the `Link` header", body = [api::Ticket]),
+        (status = 304, description = "Unchanged since the `ETag` in `If-None-Match`"),
+        (status = 400, description = "A parameter is wrong", body = api::Errors),
+    )
+)]
+pub(super) async fn list(
+    parameters: web::Query<Parameters>,
+    req: HttpRequest,
+    tickets: web::Data<Tickets>,
+) -> Answer {
+    let query = parameters.into_inner().into_query()?;
+    let page = tickets.view.list(&query).await.map_err(host::read_failed)?;
+    let mut answer: HttpResponse = answer::rendered(&req, &page);
+    if let Some(cursor) = &page.next
+        && let Ok(link) =
+            HeaderValue::from_str(&format!("<{}>; rel=\"next\"", next_page(&req, cursor)))
+    {
+        answer.headers_mut().insert(LINK, link);
+    }
+    Ok(answer)
+}
+
+impl Parameters {
+    fn into_query(self) -> Result<TicketQuery, httpkit::AppError> {
+        let mut fields = Fields::default();
+        let sort = match self.sort.as_deref() {
+            None | Some("" | "newest") => TicketSort::Newest,
+            Some("price") => TicketSort::PriceUp,
+            Some("-price") => TicketSort::PriceDown,
+            Some(_) => {
+                fields.refuse("sort", "Sort must be one of newest, price, -price");
+                TicketSort::Newest
+            }
+        };
+        let limit = match self.limit.as_deref().filter(|text| !text.is_empty()) {
+            None => None,
+            Some(text) => {
+                let limit = text
+                    .parse()
+                    .ok()
+                    .filter(|limit| (1..=MAX_PAGE).contains(limit));
+                if limit.is_none() {
+                    fields.refuse(
+                        "limit",
+                        format!("Limit must be a number from 1 to {MAX_PAGE}"),
+                    );
+                }
+                limit
+            }
+        };
+        let mut price = |name: &str, text: Option<String>| {
+            let text = text.filter(|text| !text.trim().is_empty())?;
+            let amount = text.parse::<Amount>();
+            if let Err(why) = amount {
+                fields.refuse(name, format!("The price {why}"));
+            }
+            amount
+                .ok()
+                .map(|amount| u64::try_from(amount.cents).unwrap_or(0))
+        };
+        let (min_price, max_price) = (
+            price("min_price", self.min_price),
+            price("max_price", self.max_price),
+        );
+        fields.finish()?;
+        Ok(TicketQuery {
+            q: self
+                .q
+                .map(|q| q.trim().to_owned())
+                .filter(|q| !q.is_empty()),
+            min_price,
+            max_price,
+            sort,
+            limit,
+            cursor: self.cursor.filter(|cursor| !cursor.is_empty()),
+        })
+    }
+}
+
+/// This request's address with another cursor.
+fn next_page(req: &HttpRequest, cursor: &str) -> String {
+    let kept = req
+        .query_string()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+    let query: Vec<&str> = kept.collect();
+    let separator = if query.is_empty() { "" } else { "&" };
+    // The cursor is base64url, which needs no escaping; the rest came escaped.
+    format!(
+        "{}?{}{separator}cursor={cursor}",
+        req.path(),
+        query.join("&")
+    )
+}

@@ -1,0 +1,48 @@
+//! `PUT /api/tickets/{id}`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use api::NewTicket;
+use domain::{TicketId, UserId};
+use httpkit::{Answer, RawBody, Session, error::not_found};
+use uuid::Uuid;
+
+use super::input::TicketInput;
+use crate::{Tickets, answer};
+
+/// Change a ticket's title and price
+#[utoipa::path(
+    put,
+    path = "/api/tickets/{id}",
+    tag = "tickets",
+    params(("id" = Uuid, Path, description = "The ticket")),
+    request_body = NewTicket,
+    responses(
+        (status = 200, description = "The ticket, its version one higher", body = api::Ticket),
+        (status = 400, description = "A field is wrong, or the ticket is reserved", body = api::Errors),
+        (status = 401, description = "Nobody is signed in, or it is another's", body = api::Errors),
+        (status = 404, description = "No such ticket", body = api::Errors),
+        (status = 409, description = "Others kept changing it", body = api::Errors),
+    )
+)]
+pub(super) async fn update(
+    session: Session,
+    body: RawBody,
+    path: web::Path<String>,
+    req: HttpRequest,
+    tickets: web::Data<Tickets>,
+) -> Answer {
+    let by = UserId(session.user_id());
+    let input = TicketInput::try_from(body.parse::<NewTicket>()?)?;
+    let id: TicketId = path.parse().map_err(|_| not_found())?;
+    let metadata = tickets.host.metadata(&req, Uuid::now_v7(), by);
+    let changed = tickets
+        .commands
+        .revise(by, id, input.title, input.price, &metadata)
+        .await
+        .map_err(answer::refused)?;
+    tickets
+        .host
+        .settled(&req, tickets.view.runner().progress(), changed.sequence)
+        .await;
+    Ok(HttpResponse::Ok().json(answer::ticket(&changed.listing)))
+}

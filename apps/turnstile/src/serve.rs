@@ -1,0 +1,19 @@
+//! `turnstile serve`: all five services in one process.
+
+use host::StartError;
+use httpkit::Service;
+use std::sync::Arc;
+
+/// Runs until SIGTERM or SIGINT.
+pub(crate) async fn serve() -> Result<(), StartError> {
+    host::launch("turnstile", None, async |host| {
+        Ok(vec![
+            Arc::new(auth::Auth::start(&host).await?) as Arc<dyn Service>,
+            Arc::new(tickets::Tickets::start(&host).await?),
+            Arc::new(orders::Orders::start(&host).await?),
+            Arc::new(payments::Payments::start(&host).await?),
+            Arc::new(expiration::Expiration::start(&host).await?),
+        ])
+    })
+    .await
+}

@@ -1,0 +1,67 @@
+//! Answers by `Idempotency-Key`, kept in the log.
+
+use bytes::Bytes;
+use eventstore::{Log, StoredAnswer};
+use futures_util::future::BoxFuture;
+use httpkit::{
+    error::Source,
+    idempotency::{AnswerStore, Claim, ClaimToken, Fingerprint, KeptAnswer},
+};
+use uuid::Uuid;
+
+pub(crate) struct Answers(pub Log);
+
+impl AnswerStore for Answers {
+    fn claim(&self, key: Uuid, fingerprint: Fingerprint) -> BoxFuture<'_, Result<Claim, Source>> {
+        Box::pin(async move {
+            let claimed = self.0.claim_request(key, &hex(fingerprint)).await?;
+            Ok(match claimed {
+                eventstore::Claim::Fresh(token) => Claim::Fresh(ClaimToken {
+                    key,
+                    fingerprint,
+                    revision: token.sequence,
+                }),
+                eventstore::Claim::InProgress => Claim::InProgress,
+                eventstore::Claim::Mismatch => Claim::Mismatch,
+                eventstore::Claim::Answered(answer) => Claim::Answered(KeptAnswer {
+                    status: answer.status,
+                    headers: answer.headers,
+                    body: Bytes::from(answer.body),
+                }),
+            })
+        })
+    }
+
+    fn finish(&self, token: ClaimToken, answer: KeptAnswer) -> BoxFuture<'_, Result<(), Source>> {
+        Box::pin(async move {
+            let body = String::from_utf8(answer.body.to_vec())?;
+            let answer = StoredAnswer {
+                status: answer.status,
+                headers: answer.headers,
+                body,
+            };
+            self.0.answer_request(&stored(&token), answer).await?;
+            Ok(())
+        })
+    }
+
+    fn release(&self, token: ClaimToken) -> BoxFuture<'_, Result<(), Source>> {
+        Box::pin(async move { Ok(self.0.release_request(&stored(&token)).await?) })
+    }
+}
+
+fn stored(token: &ClaimToken) -> eventstore::ClaimToken {
+    eventstore::ClaimToken {
+        key: token.key,
+        fingerprint: hex(token.fingerprint),
+        sequence: token.revision,
+    }
+}
+
+fn hex(fingerprint: Fingerprint) -> String {
+    fingerprint
+        .0
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}

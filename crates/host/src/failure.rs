@@ -1,0 +1,31 @@
+//! Failures of the stores, as answers. What stands behind them goes to the log only.
+
+use eventstore::StoreError;
+use httpkit::{
+    AppError,
+    error::{bad_request, conflict, field, internal, unavailable},
+};
+use projections::ReadError;
+
+/// The log failed.
+pub fn failed(error: StoreError) -> AppError {
+    match error {
+        StoreError::Unavailable(_) => unavailable("The service", 1).because(error),
+        StoreError::Contended { .. } => {
+            conflict("Others kept changing this, please try again").because(error)
+        }
+        StoreError::TooLarge { .. } => {
+            bad_request("The request is too large to be stored").because(error)
+        }
+        other => internal(other),
+    }
+}
+
+/// A read model failed.
+pub fn read_failed(error: ReadError) -> AppError {
+    match error {
+        ReadError::Unavailable(_) => unavailable("The service", 1).because(error),
+        ReadError::BadCursor => field("cursor", "The cursor is not one of this list"),
+        other => internal(other),
+    }
+}

@@ -1,0 +1,110 @@
+//! From the environment to a running process, the same for every service.
+
+use httpkit::{Config, Server, Service, SessionVerifier, service::termination, telemetry};
+use std::{future::Future, net::TcpListener, process::ExitCode, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Host, StartError};
+
+/// What the gate calls the services themselves, until they run.
+const SERVICES: &str = "services";
+
+/// The routes that serve whatever no service does.
+pub type Fallback = fn(&mut actix_web::web::ServiceConfig);
+
+/// Runs a process: reads the configuration, listens, waits for log and database, starts the
+/// services, serves until SIGTERM or SIGINT, and ends everything in order.
+///
+/// While something is missing the port answers already: `/healthz` says that the process lives,
+/// `/readyz` what it waits for, and the API 503.
+///
+/// # Errors
+/// When the configuration is at fault, the port is taken, or a stream could lose data.
+pub async fn launch<F, Fut>(
+    name: &str,
+    fallback: Option<Fallback>,
+    start: F,
+) -> Result<(), StartError>
+where
+    F: FnOnce(Host) -> Fut,
+    Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
+{
+    let config = Config::from_env().map_err(|error| StartError::Config(error.to_string()))?;
+    telemetry::init(&config.log);
+    let served = |error: std::io::Error| StartError::Serve(error.to_string());
+    let address = (config.http.host.clone(), config.http.port);
+    let listener = TcpListener::bind((address.0.as_str(), address.1)).map_err(|error| {
+        StartError::Serve(format!(
+            "can't listen on {}:{}: {error}; set HOST and PORT to an address that is free",
+            address.0, address.1
+        ))
+    })?;
+    let told_to_stop = termination().map_err(served)?;
+    let host = Host::prepare(config, name).await?;
+
+    let waiting = WaitingRoom::open(&host, &listener).map_err(served)?;
+    let services = async {
+        host.arrive().await?;
+        start(host.clone()).await
+    };
+    let services = tokio::select! {
+        services = services => services?,
+        () = told_to_stop.cancelled() => return Ok(()),
+    };
+    let mut server = Server::new(&host.config.http, host.gate.clone(), host.sessions.clone())
+        .services(services)
+        .listener(listener)
+        .stop_on(told_to_stop);
+    if let Some(fallback) = fallback {
+        server = server.fallback(fallback);
+    }
+    let server = server.bind().map_err(served)?;
+    waiting.close().await;
+    host.gate.up(SERVICES);
+    let ended = server.run().await.map_err(served);
+    host.leave().await;
+    ended
+}
+
+/// Says why a process could not start, on standard error, and with which code it ends.
+pub fn exit_code(ended: Result<(), StartError>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What answers on the port until the services do.
+struct WaitingRoom {
+    closing: CancellationToken,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl WaitingRoom {
+    fn open(host: &Host, listener: &TcpListener) -> std::io::Result<Self> {
+        let closing = CancellationToken::new();
+        host.gate.down(SERVICES, "starting");
+        let room = Server::new(
+            &host.config.http,
+            host.gate.clone(),
+            SessionVerifier::default(),
+        )
+        .listener(listener.try_clone()?)
+        .stop_on(closing.clone())
+        .bind()?;
+        Ok(Self {
+            closing,
+            server: tokio::spawn(room.run()),
+        })
+    }
+
+    async fn close(self) {
+        self.closing.cancel();
+        if let Err(error) = self.server.await {
+            tracing::debug!(%error, "the waiting room did not close cleanly");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Watching what the API can't do without, and closing the gate while it is away.
+
+use eventstore::{Log, StoreError};
+use httpkit::Gate;
+use projections::ReadStore;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+use crate::StartError;
+
+const NATS: &str = "NATS";
+const MONGODB: &str = "MongoDB";
+/// How often an answer is asked for.
+const EVERY: Duration = Duration::from_millis(500);
+/// How many answers in a row must be missing before a dependency counts as away: a busy moment is
+/// no outage, and requests have bounds of their own.
+const MISSES: u32 = 3;
+
+/// Waits until the log answers and its streams are there.
+pub(crate) async fn wait_for_log(log: &Log, gate: &Gate) -> Result<(), StartError> {
+    loop {
+        match log.ensure_streams().await {
+            Ok(()) => {
+                gate.up(NATS);
+                return Ok(());
+            }
+            Err(StoreError::Unavailable(why)) => gate.down(NATS, why),
+            Err(fault) => return Err(fault.into()),
+        }
+        tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// Waits until the database answers.
+pub(crate) async fn wait_for_database(read: &ReadStore, gate: &Gate) {
+    while let Err(error) = read.ping().await {
+        gate.down(MONGODB, error.to_string());
+        tokio::time::sleep(EVERY).await;
+    }
+    gate.up(MONGODB);
+}
+
+/// Closes the gate while the log is away. A lost connection tells at once; a server that stands
+/// still holds its connections, so it is asked as well.
+pub(crate) async fn watch_log(log: Log, gate: Gate, stopping: CancellationToken) {
+    let mut connection = log.connection();
+    let mut misses = 0;
+    loop {
+        if !log.is_connected() {
+            gate.down(NATS, "not connected");
+        } else if let Err(error) = log.ping().await {
+            misses += 1;
+            if misses >= MISSES {
+                gate.down(NATS, error.to_string());
+            }
+        } else {
+            misses = 0;
+            gate.up(NATS);
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            _ = connection.changed() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Closes the gate while the database is away.
+pub(crate) async fn watch_database(read: ReadStore, gate: Gate, stopping: CancellationToken) {
+    let mut misses = 0;
+    loop {
+        match read.ping().await {
+            Ok(()) => {
+                misses = 0;
+                gate.up(MONGODB);
+            }
+            Err(error) => {
+                misses += 1;
+                if misses >= MISSES {
+                    gate.down(MONGODB, error.to_string());
+                }
+            }
+        }
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! When folding on would be wrong: it stops and says so.
+
+use cqrs_es::DomainEvent;
+use eventstore::TICKETS;
+use mongodb::bson::{Document, doc};
+use projections::{
+    RebuildError, RunnerState, rebuild,
+    tickets::{Tickets, TicketsProjection},
+    verify,
+};
+use serde::{Deserialize, Serialize};
+use testkit::{LONG, Mongo, Nats};
+use uuid::Uuid;
+
+use crate::support::{World, quick};
+
+async fn start(world: &World) -> Tickets {
+    Tickets::start(&world.log, &world.store, quick())
+        .await
+        .unwrap()
+}
+
+/// Why it halted.
+async fn halted(tickets: &Tickets) -> String {
+    let mut watched = tickets.runner().watch_state();
+    let halts = watched.wait_for(|now| matches!(now, RunnerState::Halted { .. }));
+    let waited = tokio::time::timeout(LONG, halts).await;
+    let state = tickets.runner().state();
+    assert!(waited.is_ok(), "{state:?}");
+    assert!(tickets.runner().ready().is_err());
+    match state {
+        RunnerState::Halted { why } => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn set_checkpoint(world: &World, set: Document) {
+    let checkpoints = world.raw().await.collection::<Document>("projection_checkpoints");
+    let done = checkpoints.update_one(doc! {}, doc! { "$set": set }).await;
+    assert_eq!(done.unwrap().matched_count, 1);
+}
+
+/// A read model of three tickets, stopped.
+async fn folded() -> World {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let mut at = 0;
+    for _ in 0..3 {
+        at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
+    }
+    let tickets = start(&world).await;
+    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    tickets.runner().stop().await;
+    world
+}
+
+async fn a_rebuild_repairs(world: &World, tickets: &Tickets) {
+    rebuild(&world.store, "tickets_v1", |_| {}).await.unwrap();
+    let mut watched = tickets.runner().watch_state();
+    let active = watched.wait_for(|now| *now == RunnerState::Active);
+    tokio::time::timeout(LONG, active).await.unwrap().unwrap();
+    assert_eq!(tickets.runner().ready(), Ok(()));
+    let difference = verify(&TicketsProjection, &world.log, &world.store).await;
+    assert_eq!(difference.unwrap(), None);
+    let at = world.trader().list(Uuid::new_v4(), "Opera", 100).await.1;
+    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    tickets.list(&Default::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_checkpoint_beyond_the_end_of_the_log_halts_until_a_rebuild() {
+    let world = folded().await;
+    set_checkpoint(&world, doc! { "sequence": 5_i64 }).await;
+    let tickets = start(&world).await;
+    let why = halted(&tickets).await;
+    assert!(why.contains("TICKETS ends at #3"), "{why}");
+    // A log that grows past the checkpoint doesn't make it right.
+    let mut trader = world.trader();
+    for _ in 0..3 {
+        trader.list(Uuid::new_v4(), "Concert", 100).await;
+    }
+    drop(tickets);
+    let tickets = start(&world).await;
+    let again = halted(&tickets).await;
+    assert_eq!(again, why);
+    a_rebuild_repairs(&world, &tickets).await;
+}
+
+#[tokio::test]
+async fn a_log_that_is_another_one_halts_until_a_rebuild() {
+    let before = folded().await;
+    let nats = Nats::start().await;
+    let mut world = World::with(nats, before.mongo.clone()).await;
+    world.store = before.store.clone();
+    let mut trader = world.trader();
+    for _ in 0..5 {
+        trader.list(Uuid::new_v4(), "Concert", 100).await;
+    }
+    let tickets = start(&world).await;
+    let why = halted(&tickets).await;
+    assert!(why.contains("was created at"), "{why}");
+    a_rebuild_repairs(&world, &tickets).await;
+}
+
+#[tokio::test]
+async fn a_log_that_went_on_differently_halts_until_a_rebuild() {
+    let world = folded().await;
+    let other = Uuid::new_v4().to_string();
+    set_checkpoint(&world, doc! { "commit": &other }).await;
+    let tickets = start(&world).await;
+    let why = halted(&tickets).await;
+    assert!(why.contains("TICKETS#3") && why.contains(&other), "{why}");
+    a_rebuild_repairs(&world, &tickets).await;
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+enum Strange {
+    Nonsense { x: u8 },
+}
+
+impl DomainEvent for Strange {
+    fn event_type(&self) -> String {
+        "Nonsense".to_owned()
+    }
+    fn event_version(&self) -> String {
+        "1.0".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_folded_halts_and_is_named() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let tickets = start(&world).await;
+    let (id, _) = trader.list(Uuid::new_v4(), "Concert", 100).await;
+    let at = trader.revise(id, "Opera", 100).await;
+    let poison = Uuid::new_v4();
+    trader
+        .append(TICKETS, "ticket", poison, &[Strange::Nonsense { x: 1 }])
+        .await;
+    trader.revise(id, "Ballet", 100).await;
+    let why = halted(&tickets).await;
+    assert!(why.contains("TICKETS#3"), "{why}");
+    assert_eq!(tickets.runner().progress().applied(), at);
+    // What was good goes on being shown.
+    assert_eq!(tickets.get(id).await.unwrap().unwrap().title, "Opera");
+    // And a rebuild says what is wrong.
+    let rebuilt = rebuild(&world.store, "tickets_v1", |_| {}).await;
+    let Err(RebuildError::Failed(why)) = rebuilt else {
+        panic!("{rebuilt:?}");
+    };
+    assert!(why.contains("TICKETS#3"), "{why}");
+    assert_eq!(tickets.get(id).await.unwrap().unwrap().title, "Opera");
+}
+
+#[tokio::test]
+async fn a_change_by_hand_is_found_by_the_comparison() {
+    let world = folded().await;
+    let raw = world.raw().await.collection::<Document>("tickets_v1");
+    let compare = || async {
+        let difference = verify(&TicketsProjection, &world.log, &world.store).await;
+        difference.unwrap()
+    };
+    assert_eq!(compare().await, None);
+    let one = raw.find_one(doc! {}).await.unwrap().unwrap();
+
+    let other = doc! { "$set": { "price": 1_i64 } };
+    raw.update_one(doc! {}, other).await.unwrap();
+    let found = compare().await.unwrap();
+    assert_eq!(found.replayed.as_ref(), Some(&one));
+    assert_eq!(found.stored.unwrap().get_i64("price").unwrap(), 1);
+
+    raw.delete_one(doc! { "price": 1_i64 }).await.unwrap();
+    let found = compare().await.unwrap();
+    assert_eq!((found.replayed, found.stored), (Some(one.clone()), None));
+
+    raw.insert_one(one).await.unwrap();
+    assert_eq!(compare().await, None);
+    raw.insert_one(doc! { "_id": "x" }).await.unwrap();
+    assert!(compare().await.unwrap().replayed.is_none());
+}
+
+#[tokio::test]
+async fn mongodb_shared_by_two_databases_keeps_their_read_models_apart() {
+    let world = World::start().await;
+    let mongo: Mongo = world.mongo.another_database();
+    let other = World::with(world.nats.clone(), mongo).await;
+    let (here, there) = (start(&world).await, start(&other).await);
+    let at = world.trader().list(Uuid::new_v4(), "Concert", 100).await.1;
+    for tickets in [&here, &there] {
+        assert!(tickets.runner().progress().wait_for(at, LONG).await);
+        assert_eq!(tickets.runner().state(), RunnerState::Active);
+    }
+}

@@ -1,0 +1,234 @@
+//! Filling a read model anew while it is used.
+
+use mongodb::bson::{Document, doc};
+use projections::{
+    rebuild,
+    tickets::{Tickets, TicketsProjection},
+    verify,
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use testkit::{LONG, eventually};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::support::{World, documents, quick};
+
+/// Reads and writes for as long as it isn't told to end, and panics when a read fails or shows
+/// less than what was acknowledged.
+fn traffic(world: &World, tickets: &Tickets, end: &Arc<AtomicBool>) -> JoinSet<u64> {
+    let mut tasks = JoinSet::new();
+    for _ in 0..4 {
+        let (mut trader, tickets, end) = (world.trader(), tickets.clone(), end.clone());
+        tasks.spawn(async move {
+            let (id, mut at) = trader.list(Uuid::new_v4(), "0", 100).await;
+            let (mut version, mut reads) = (0, 0);
+            while !end.load(Ordering::SeqCst) {
+                assert!(tickets.runner().progress().wait_for(at, LONG).await);
+                let shown = tickets.get(id).await.expect("a read fails");
+                let shown = shown.expect("a ticket is gone").version;
+                assert!(shown >= version, "{shown} after {version}");
+                tickets.find(id).await.expect("a read fails").unwrap();
+                let page = tickets.list(&Default::default()).await;
+                page.expect("a read fails");
+                reads += 3;
+                version += 1;
+                at = trader.revise(id, &version.to_string(), 100).await;
+            }
+            reads
+        });
+    }
+    tasks
+}
+
+async fn finish(mut tasks: JoinSet<u64>, end: &AtomicBool) -> u64 {
+    end.store(true, Ordering::SeqCst);
+    let mut reads = 0;
+    while let Some(done) = tasks.join_next().await {
+        reads += done.unwrap();
+    }
+    reads
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let mut ids = Vec::new();
+    for n in 0..500 {
+        let (id, _) = trader.list(Uuid::new_v4(), &n.to_string(), 100 + n).await;
+        trader.reserve(id, Uuid::new_v4()).await;
+        ids.push(id);
+    }
+    let tickets = Tickets::start(&world.log, &world.store, quick())
+        .await
+        .unwrap();
+    let progress = tickets.runner().progress();
+    assert!(progress.wait_for(1_000, LONG).await);
+    let before = identity(&world).await;
+    let end = Arc::new(AtomicBool::new(false));
+    let tasks = traffic(&world, &tickets, &end);
+
+    for _ in 0..3 {
+        let (mut last, mut told) = (0, 0);
+        rebuild(&world.store, "tickets_v1", |progress| {
+            assert!(progress.done >= last && progress.done <= progress.total);
+            last = progress.done;
+            told += 1;
+        })
+        .await
+        .unwrap();
+        assert!(told > 0 && last >= 1_000);
+        let difference = verify(&TicketsProjection, &world.log, &world.store).await;
+        assert_eq!(difference.unwrap(), None);
+    }
+    let reads = finish(tasks, &end).await;
+    assert!(reads > 100, "only {reads} reads");
+    assert_ne!(identity(&world).await, before, "it is another collection");
+
+    // Once more by way of another process that knows nothing of the first.
+    tickets.runner().stop().await;
+    let live = documents(&world, "tickets_v1").await;
+    let again = Tickets::start(&world.log, &world.store, quick())
+        .await
+        .unwrap();
+    rebuild(&world.store, "tickets_v1", |_| {}).await.unwrap();
+    again.runner().stop().await;
+    assert_eq!(documents(&world, "tickets_v1").await, live);
+    let left = world.raw().await.list_collection_names().await.unwrap();
+    assert!(!left.contains(&"tickets_v1_rebuild".to_owned()), "{left:?}");
+}
+
+/// The collection's own identity.
+async fn identity(world: &World) -> String {
+    let command = doc! { "listCollections": 1, "filter": { "name": "tickets_v1" } };
+    let reply = world.raw().await.run_command(command).await.unwrap();
+    let first = &reply.get_document("cursor").unwrap().get_array("firstBatch").unwrap()[0];
+    let info = first.as_document().unwrap().get_document("info").unwrap();
+    info.get("uuid").unwrap().to_string()
+}
+
+#[tokio::test]
+async fn a_rebuild_repairs_what_was_changed_by_hand() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let tickets = Tickets::start(&world.log, &world.store, quick())
+        .await
+        .unwrap();
+    let (id, at) = trader.list(Uuid::new_v4(), "Concert", 100).await;
+    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    let raw = world.raw().await.collection::<Document>("tickets_v1");
+    let wrong = doc! { "$set": { "title": "Wrong" } };
+    raw.update_one(doc! {}, wrong).await.unwrap();
+    // Kept in memory now, to be forgotten by the rebuild.
+    tickets.find(id).await.unwrap();
+    rebuild(&world.store, "tickets_v1", |_| {}).await.unwrap();
+    let shown = tickets.find(id).await.unwrap().unwrap();
+    let shown: api::Ticket = serde_json::from_slice(&shown.bytes).unwrap();
+    assert_eq!(shown.title, "Concert");
+}
+
+#[tokio::test]
+async fn a_rebuild_of_an_empty_log_ends() {
+    let world = World::start().await;
+    let tickets = Tickets::start(&world.log, &world.store, quick())
+        .await
+        .unwrap();
+    rebuild(&world.store, "tickets_v1", |_| {}).await.unwrap();
+    let at = world.trader().list(Uuid::new_v4(), "Concert", 100).await.1;
+    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+}
+
+#[tokio::test]
+async fn a_rebuild_goes_on_when_the_process_that_began_it_dies() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    for n in 0..300 {
+        trader.list(Uuid::new_v4(), &n.to_string(), 100).await;
+    }
+    let first = Tickets::start(&world.log, &world.store, quick())
+        .await
+        .unwrap();
+    assert!(first.runner().progress().wait_for(300, LONG).await);
+    let store = world.another_store().await;
+    let second = Tickets::start(&world.log, &store, quick()).await.unwrap();
+    let before = identity(&world).await;
+    let asked = tokio::spawn({
+        let store = world.store.clone();
+        async move { rebuild(&store, "tickets_v1", |_| {}).await }
+    });
+    drop(first);
+    asked.await.unwrap().unwrap();
+    assert_ne!(identity(&world).await, before);
+    let at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
+    assert!(second.runner().progress().wait_for(at, LONG).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_collection_that_is_dropped_by_hand_is_filled_again() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let tickets = Tickets::start(&world.log, &world.store, quick())
+        .await
+        .unwrap();
+    let (id, mut at) = trader.list(Uuid::new_v4(), "Concert", 100).await;
+    let raw = world.raw().await;
+    for round in 0..4 {
+        assert!(tickets.runner().progress().wait_for(at, LONG).await);
+        if round == 3 {
+            raw.drop().await.unwrap();
+        } else {
+            raw.collection::<Document>("tickets_v1").drop().await.unwrap();
+        }
+        if round % 2 == 0 {
+            // A write meets it; otherwise it is noticed without one.
+            at = trader.revise(id, &round.to_string(), 100).await;
+        }
+        eventually("it is filled again", LONG, || async {
+            let difference = verify(&TicketsProjection, &world.log, &world.store).await;
+            difference.is_ok_and(|difference| difference.is_none())
+        })
+        .await;
+        let filled = raw.collection::<Document>("tickets_v1");
+        assert_eq!(filled.list_index_names().await.unwrap().len(), 4);
+        assert!(tickets.runner().progress().wait_for(at, LONG).await);
+        assert!(tickets.get(id).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_waits_rather_than_show_a_read_model_that_is_being_filled_again() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let tickets = Tickets::start(&world.log, &world.store, quick())
+        .await
+        .unwrap();
+    let mut ids = Vec::new();
+    for n in 0..200 {
+        ids.push(trader.list(Uuid::new_v4(), &n.to_string(), 100).await.0);
+    }
+    assert!(tickets.runner().progress().wait_for(200, LONG).await);
+    let raw = world.raw().await;
+    raw.collection::<Document>("tickets_v1").drop().await.unwrap();
+    let noticed = AtomicU64::new(0);
+    let until = Instant::now() + Duration::from_secs(3);
+    while Instant::now() < until {
+        if tickets.runner().progress().applied() < 200 {
+            noticed.fetch_add(1, Ordering::SeqCst);
+        }
+        // Once it is noticed, the last of them is there in every answer.
+        if noticed.load(Ordering::SeqCst) > 0 {
+            if let Ok(shown) = tickets.get(ids[199]).await {
+                assert!(shown.is_some());
+            }
+        } else {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(noticed.load(Ordering::SeqCst) > 0);
+}
