@@ -1,7 +1,7 @@
 //! The routes under `/api/payments`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use api::{NewPayment, PaymentCreated};
+use api::{Config, NewPayment, PaymentCreated};
 use domain::{OrderId, TicketId, UserId};
 use httpkit::{
     Answer, AppError, Body, Fields, RawBody, Session,
@@ -21,12 +21,13 @@ const TOKEN_REQUIRED: &str = "Token must be provided";
 /// Adds the routes.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/api/payments").route(web::post().to(pay)))
+        .service(web::resource("/api/payments/config").route(web::get().to(config)))
         .service(web::resource("/api/payments/webhook").route(web::post().to(webhook)));
 }
 
 /// Describes the routes.
 #[derive(OpenApi)]
-#[openapi(paths(pay, webhook))]
+#[openapi(paths(pay, config, webhook))]
 pub(crate) struct Document;
 
 /// Pay an order
@@ -110,6 +111,22 @@ fn refused(error: PayError) -> AppError {
             | ProviderError::NothingHeld),
         ) => internal(fault),
     }
+}
+
+/// What the web app has to know in order to offer a payment
+#[utoipa::path(
+    get,
+    path = "/api/payments/config",
+    tag = "payments",
+    responses((status = 200, description = "Nothing secret", body = Config))
+)]
+async fn config(payments: web::Data<Payments>) -> HttpResponse {
+    let config = &payments.host.config;
+    HttpResponse::Ok().json(Config {
+        stripe_publishable_key: config.stripe.publishable_key.clone(),
+        hold_seconds: config.order_hold.as_secs(),
+        currency: config.stripe.currency.to_uppercase(),
+    })
 }
 
 /// What the provider tells by itself. It is only a hint: the payment is looked at, and the

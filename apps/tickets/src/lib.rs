@@ -7,6 +7,7 @@
 mod answer;
 mod commands;
 mod follow_orders;
+mod live;
 mod routes;
 
 use actix_web::web;

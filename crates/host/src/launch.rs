@@ -42,6 +42,11 @@ where
     let told_to_stop = termination().map_err(served)?;
     let host = Host::prepare(config, name).await?;
 
+    let (draining, told) = (host.draining(), told_to_stop.clone());
+    tokio::spawn(async move {
+        told.cancelled().await;
+        draining.cancel();
+    });
     let waiting = WaitingRoom::open(&host, &listener).map_err(served)?;
     let services = async {
         host.arrive().await?;

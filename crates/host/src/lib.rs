@@ -41,6 +41,7 @@ pub struct Host {
     /// Whether everything that the API needs is there.
     pub gate: Gate,
     answers: Arc<dyn AnswerStore>,
+    draining: CancellationToken,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -84,6 +85,7 @@ impl Host {
             read,
             sessions: SessionVerifier::default(),
             gate: Gate::new(),
+            draining: CancellationToken::new(),
             stopping: CancellationToken::new(),
             tasks: TaskTracker::new(),
         })
@@ -121,7 +123,13 @@ impl Host {
         RunnerSettings::default()
     }
 
-    /// A token that is cancelled when the process stops.
+    /// A token that is cancelled when the process was told to stop: answers that would go on for
+    /// ever end then, so that the others can be finished.
+    pub fn draining(&self) -> CancellationToken {
+        self.draining.clone()
+    }
+
+    /// A token that is cancelled when the last request was answered.
     pub fn stopping(&self) -> CancellationToken {
         self.stopping.clone()
     }

@@ -84,6 +84,8 @@ pub struct LogConfig {
 pub struct StripeConfig {
     /// The secret key.
     pub secret_key: Option<Secret>,
+    /// The publishable key that the web app introduces itself with.
+    pub publishable_key: Option<String>,
     /// What webhooks are signed with.
     pub webhook_secret: Option<Secret>,
     /// Where the API is, without a slash at the end.
@@ -219,6 +221,10 @@ fn stripe(reader: &Reader<'_>) -> StripeConfig {
     let secret = |text: &str| (!text.contains(char::is_whitespace)).then(|| Secret::new(text));
     StripeConfig {
         secret_key: reader.optional(&v::STRIPE_SECRET_KEY, secret),
+        publishable_key: reader.optional(&v::STRIPE_PUBLISHABLE_KEY, |text| {
+            // It is shown to everybody: a secret key here would be a disaster.
+            text.starts_with("pk_").then(|| text.to_owned())
+        }),
         webhook_secret: reader.optional(&v::STRIPE_WEBHOOK_SECRET, secret),
         api_base: reader.read(&v::STRIPE_API_BASE, String::new(), |text| {
             (has_scheme(text, "http") || has_scheme(text, "https"))

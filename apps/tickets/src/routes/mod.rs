@@ -1,6 +1,7 @@
 //! The routes under `/api/tickets`, one file each.
 
 mod create;
+mod events;
 mod input;
 mod list;
 mod mine;
@@ -17,6 +18,7 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
             .route(web::get().to(list::list))
             .route(web::post().to(create::create)),
     )
+    .service(web::resource("/api/tickets/events").route(web::get().to(events::events)))
     .service(web::resource("/api/tickets/mine").route(web::get().to(mine::mine)))
     .service(
         web::resource("/api/tickets/{id}")
@@ -27,5 +29,12 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
 
 /// Describes the routes.
 #[derive(OpenApi)]
-#[openapi(paths(list::list, create::create, mine::mine, show::show, update::update))]
+#[openapi(paths(
+    list::list,
+    create::create,
+    mine::mine,
+    events::events,
+    show::show,
+    update::update
+))]
 pub(crate) struct Document;

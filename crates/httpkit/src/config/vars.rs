@@ -37,6 +37,7 @@ vars! {
     SIGNUP_WINDOW_SECONDS = Var::new("SIGNUP_WINDOW_SECONDS", "60", "1 to 86400", "The window in which sign-ups are counted.");
     PASSWORD_HASHERS = Var::optional("PASSWORD_HASHERS", "1 to 1024", "Passwords hashed at once (19 MiB each); one a processor unless set.");
     STRIPE_SECRET_KEY = Var::optional("STRIPE_SECRET_KEY", "a secret key of Stripe", "Charges cards through Stripe. Without it the built-in sandbox does as if.").secret();
+    STRIPE_PUBLISHABLE_KEY = Var::optional("STRIPE_PUBLISHABLE_KEY", "a publishable key of Stripe (pk_…)", "Lets the web app show Stripe's own card form. Without it the form of the sandbox is shown.");
     STRIPE_WEBHOOK_SECRET = Var::optional("STRIPE_WEBHOOK_SECRET", "a signing secret of Stripe", "Verifies Stripe's webhooks.").secret();
     STRIPE_API_BASE = Var::new("STRIPE_API_BASE", "https://api.stripe.com", "an http:// or https:// URL", "Where Stripe's API is.");
     STRIPE_TIMEOUT_SECONDS = Var::new("STRIPE_TIMEOUT_SECONDS", "8", "1 to 120", "After so long a call to Stripe has failed.");

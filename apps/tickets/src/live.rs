@@ -1,0 +1,145 @@
+//! Tickets as they change, for those who watch.
+//!
+//! The stream follows the read model, so what is told can also be read. Each step names the
+//! commit that it reflects; a watcher who lost the connection says where it was, and what changed
+//! since is looked up in the log. So nothing is buffered for anybody: a reader who is too slow is
+//! let go, comes back by itself and goes on where it was.
+
+use bytes::Bytes;
+use eventstore::{Log, StoreError, TICKETS};
+use futures_util::{Stream, TryStreamExt, stream};
+use projections::{Changed, tickets::Tickets};
+use std::{collections::HashSet, convert::Infallible, pin::pin, time::Duration};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// How often a quiet stream shows that it lives; below the idle time-outs of common proxies.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How many commits are looked up for a watcher who comes back. After more it is told to read
+/// everything anew, which is cheaper for both.
+const MOST_MISSED: u64 = 1_000;
+
+/// Server-sent events (WHATWG HTML §9.2) from after a commit on, or from now on.
+pub(crate) fn watch(
+    log: Log,
+    view: Tickets,
+    after: Option<u64>,
+    ending: CancellationToken,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let changes = view.runner().progress().changes();
+    let state = Watching {
+        log,
+        view,
+        changes,
+        ending,
+        resume: Some(after),
+        ended: false,
+    };
+    stream::unfold(state, |mut state| async move {
+        if state.ended {
+            return None;
+        }
+        let chunk = state.next().await?;
+        Some((Ok(chunk), state))
+    })
+}
+
+struct Watching {
+    log: Log,
+    view: Tickets,
+    changes: tokio::sync::broadcast::Receiver<projections::Applied>,
+    ending: CancellationToken,
+    resume: Option<Option<u64>>,
+    ended: bool,
+}
+
+impl Watching {
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(after) = self.resume.take() {
+            return Some(self.begin(after).await);
+        }
+        loop {
+            let step = tokio::select! {
+                step = self.changes.recv() => step,
+                () = self.ending.cancelled() => return None,
+                () = tokio::time::sleep(HEARTBEAT) => return Some(Bytes::from_static(b": still here\n\n")),
+            };
+            // An error says that this reader was too slow, or that the process ends.
+            let step = step.ok()?;
+            match step.changed {
+                Changed::Some(ids) if ids.is_empty() => {}
+                Changed::Some(ids) => return self.tell(&ids, step.to).await,
+                Changed::Any => return Some(reset(step.to)),
+            }
+        }
+    }
+
+    /// The first chunk: what a watcher missed who comes back, or a sign that it is heard.
+    async fn begin(&mut self, after: Option<u64>) -> Bytes {
+        let applied = self.view.runner().progress().applied();
+        let greeting = Bytes::from(format!("retry: 1000\nid: {applied}\n: watching\n\n"));
+        let Some(after) = after.filter(|after| *after != applied) else {
+            return greeting;
+        };
+        match self.changed_since(after, applied).await {
+            Ok(Some(ids)) if ids.is_empty() => greeting,
+            Ok(Some(ids)) => self.tell(&ids, applied).await.unwrap_or(greeting),
+            Ok(None) => reset(applied),
+            Err(error) => {
+                tracing::debug!(%error, "could not look up what a watcher missed");
+                reset(applied)
+            }
+        }
+    }
+
+    /// The tickets that changed after a commit; `None` if they are too many to look up, or the
+    /// watcher has seen another log.
+    async fn changed_since(
+        &self,
+        after: u64,
+        applied: u64,
+    ) -> Result<Option<HashSet<Uuid>>, StoreError> {
+        if after > applied || applied - after > MOST_MISSED {
+            return Ok(None);
+        }
+        let mut ids = HashSet::new();
+        let mut commits = pin!(self.log.read(TICKETS, after + 1, applied).await?);
+        while let Some(commit) = commits.try_next().await? {
+            ids.extend(Uuid::parse_str(&commit.aggregate_id));
+        }
+        Ok(Some(ids))
+    }
+
+    /// The tickets as they are now. Only the last carries the commit: a watcher who lost the
+    /// connection in between gets all of them again.
+    async fn tell(&mut self, ids: &HashSet<Uuid>, to: u64) -> Option<Bytes> {
+        let mut chunk = Vec::new();
+        for id in ids {
+            match self.view.find(*id).await {
+                Ok(Some(ticket)) => append(&mut chunk, "ticket", &ticket.bytes),
+                Ok(None) => {}
+                // The read model is away: the watcher comes back later.
+                Err(_) => {
+                    self.ended = true;
+                    return None;
+                }
+            }
+        }
+        chunk.extend_from_slice(format!("id: {to}\n\n").as_bytes());
+        Some(chunk.into())
+    }
+}
+
+/// Tells a watcher to read everything anew.
+fn reset(to: u64) -> Bytes {
+    Bytes::from(format!("id: {to}\nevent: reset\ndata: {{}}\n\n"))
+}
+
+/// Appends one event. JSON has no line breaks of its own.
+fn append(chunk: &mut Vec<u8>, event: &str, json: &[u8]) {
+    chunk.extend_from_slice(b"event: ");
+    chunk.extend_from_slice(event.as_bytes());
+    chunk.extend_from_slice(b"\ndata: ");
+    chunk.extend_from_slice(json);
+    chunk.extend_from_slice(b"\n\n");
+}

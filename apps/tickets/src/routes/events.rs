@@ -1,0 +1,38 @@
+//! `GET /api/tickets/events`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::StreamExt;
+use httpkit::Answer;
+
+use crate::{Tickets, live};
+
+/// Tickets as they change
+///
+/// Server-sent events: `ticket` holds a ticket's new state; `reset` asks to read everything anew.
+/// A client that comes back with `Last-Event-ID` gets what it missed.
+#[utoipa::path(
+    get,
+    path = "/api/tickets/events",
+    tag = "tickets",
+    params(("Last-Event-ID" = Option<String>, Header, description = "Where the client was")),
+    responses((status = 200, description = "A stream that goes on until one side ends it", content_type = "text/event-stream", body = String))
+)]
+pub(super) async fn events(req: HttpRequest, tickets: web::Data<Tickets>) -> Answer {
+    let after = req
+        .headers()
+        .get("Last-Event-ID")
+        .and_then(|id| id.to_str().ok()?.trim().parse().ok());
+    let host = &tickets.host;
+    let events = live::watch(
+        host.log.clone(),
+        tickets.view.clone(),
+        after,
+        host.draining(),
+    );
+    Ok(HttpResponse::Ok()
+        .insert_header(("Content-Type", "text/event-stream"))
+        .insert_header(("Cache-Control", "no-store"))
+        // Proxies that gather answers would turn the stream into silence.
+        .insert_header(("X-Accel-Buffering", "no"))
+        .streaming(events.boxed_local()))
+}
