@@ -69,7 +69,11 @@ async fn main() -> std::io::Result<()> {
             "/api/tickets",
             web::get().to(move || {
                 let bytes = bytes.clone();
-                async move { HttpResponse::Ok().content_type("application/json").body(bytes) }
+                async move {
+                    HttpResponse::Ok()
+                        .content_type("application/json")
+                        .body(bytes)
+                }
             }),
         )
     })
@@ -79,7 +83,11 @@ async fn main() -> std::io::Result<()> {
     let signer = SessionSigner::ephemeral();
     let verifier = SessionVerifier::new([signer.public_key().clone()]);
     let (token, _) = signer
-        .sign(Uuid::from_u128(1), "someone@example.com", Duration::from_hours(1))
+        .sign(
+            Uuid::from_u128(1),
+            "someone@example.com",
+            Duration::from_hours(1),
+        )
         .unwrap();
     let config = HttpConfig {
         port: 9002,
@@ -91,6 +99,8 @@ async fn main() -> std::io::Result<()> {
     println!("bare:    http://127.0.0.1:9001/api/tickets");
     println!("kit:     http://127.0.0.1:9002/api/tickets");
     println!("session: http://127.0.0.1:9002/api/tickets/mine -H 'Cookie: session={token}'");
-    let (bare, kit) = tokio::join!(bare, kit.run());
-    bare.and(kit)
+    tokio::select! {
+        ended = bare => ended, // it is the one that hears Ctrl-C
+        ended = kit.run() => ended,
+    }
 }

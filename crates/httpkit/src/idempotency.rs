@@ -274,3 +274,50 @@ impl Drop for Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    fn key(user: u128, text: &str) -> Option<IdempotencyKey> {
+        let req = TestRequest::default()
+            .insert_header((IDEMPOTENCY_KEY, text))
+            .to_http_request();
+        IdempotencyKey::of(&req, Uuid::from_u128(user)).ok()?
+    }
+
+    #[test]
+    fn a_command_is_named_by_user_and_key_in_every_process() {
+        assert!(key(1, "a").is_some());
+        assert_eq!(key(1, "a"), key(1, "a"));
+        assert_ne!(key(1, "a"), key(2, "a"));
+        assert_ne!(key(1, "a"), key(1, "b"));
+    }
+
+    #[test]
+    fn two_keys_at_once_are_none() {
+        let req = TestRequest::default()
+            .append_header((IDEMPOTENCY_KEY, "a"))
+            .append_header((IDEMPOTENCY_KEY, "b"))
+            .to_http_request();
+        assert!(IdempotencyKey::of(&req, Uuid::nil()).is_err());
+    }
+
+    #[test]
+    fn without_a_key_every_command_has_an_id_of_its_own() {
+        let req = TestRequest::default().to_http_request();
+        let ids = [(); 2].map(|()| command_id(&req, Uuid::nil()).unwrap());
+        assert_ne!(ids[0], ids[1]);
+    }
+
+    #[test]
+    fn answers_that_say_try_again_or_sign_in_are_not_final() {
+        for status in [401, 408, 409, 413, 429, 500, 503] {
+            assert!(!is_final(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+        for status in [200, 201, 204, 400, 402, 404, 422] {
+            assert!(is_final(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+    }
+}

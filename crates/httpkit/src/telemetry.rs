@@ -3,7 +3,12 @@
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing::Subscriber;
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{self, MakeWriter},
+    layer::SubscriberExt as _,
+};
 
 use crate::config::LogConfig;
 
@@ -16,16 +21,23 @@ const BUCKETS: &[f64] = &[
 ///
 /// Lines that belong to a request carry its id, in the span `request`.
 pub fn init(config: &LogConfig) {
+    if tracing::subscriber::set_global_default(subscriber(config, std::io::stdout)).is_err() {
+        tracing::debug!("logging had been started already");
+    }
+}
+
+/// What writes the log lines, to anywhere.
+pub fn subscriber<W>(config: &LogConfig, writer: W) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let registry = tracing_subscriber::registry().with(filter);
-    let started = if config.json {
-        let layer = fmt::layer().json().flatten_event(true).with_target(true);
-        registry.with(layer).try_init()
+    let lines = fmt::layer().with_writer(writer);
+    if config.json {
+        Box::new(registry.with(lines.json().flatten_event(true)))
     } else {
-        registry.with(fmt::layer().with_target(false)).try_init()
-    };
-    if started.is_err() {
-        tracing::debug!("logging had been started already");
+        Box::new(registry.with(lines.with_target(false)))
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::common::{Running, USER, error_message};
 use actix_web::{HttpRequest, HttpResponse, web};
 use httpkit::{
-    Answer, Body, HttpConfig, MaybeSession, Missing, RequestId, Session, error, etag::Rendered,
+    Answer, Body, HttpConfig, MaybeSession, Missing, RequestId, Session,
+    client_address::TrustedProxies, error, etag::Rendered,
 };
 use std::time::Duration;
 
@@ -349,4 +350,27 @@ async fn the_api_describes_itself_to_machines_and_to_people() {
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
     let page = page.text().await.unwrap();
     assert!(page.contains("Lists &lt;samples&gt;"), "{page}");
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_site_is_the_one_that_the_client_sees() {
+    let config = HttpConfig {
+        trusted_proxies: TrustedProxies::parse("127.0.0.0/8").unwrap(),
+        ..HttpConfig::default()
+    };
+    let server = Running::configured(routes, &config, |server| server).await;
+    let send = |host: &'static str| {
+        server
+            .post("/api/samples")
+            .header("cookie", server.cookie())
+            .header("x-forwarded-proto", "https")
+            .header("x-forwarded-host", host)
+            .header("origin", "https://tickets.example")
+            .body("{\"text\":\"a\"}")
+            .send()
+    };
+    let answer = send("tickets.example").await.unwrap();
+    assert_eq!(answer.status(), 201);
+    assert!(answer.headers().contains_key("strict-transport-security"));
+    error_message(send("other.example").await.unwrap(), 403).await;
 }

@@ -5,3 +5,4 @@ mod common;
 mod conventions;
 mod idempotency;
 mod lifecycle;
+mod logs;

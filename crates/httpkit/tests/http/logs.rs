@@ -1,0 +1,105 @@
+//! What is logged, and what isn't.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use actix_web::{HttpResponse, web};
+use httpkit::{Answer, Session, config::LogConfig, error, telemetry};
+use serde_json::Value;
+
+use crate::common::{Running, USER};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    /// The first line of a kind about a request; waits until there is one.
+    async fn line(&self, message: &str, request_id: &str) -> Value {
+        for _ in 0..5_000 {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            let found = text
+                .lines()
+                .filter(|line| line.contains(request_id))
+                .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+                .find(|line| line["message"] == message);
+            if let Some(line) = found {
+                return line;
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        panic!("no line says {message:?} about {request_id}");
+    }
+}
+
+fn routes(cfg: &mut web::ServiceConfig) {
+    cfg.service(web::resource("/api/things/{id}").post(change).get(broken));
+}
+
+async fn change(session: Session) -> HttpResponse {
+    tracing::info!("changing");
+    HttpResponse::Ok().json(session.user_id())
+}
+
+async fn broken() -> Answer {
+    Err(error::internal("disk is full"))
+}
+
+/// One test, because a process has one log.
+#[tokio::test]
+async fn a_request_can_be_followed_through_the_log_and_no_secret_is_in_it() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let config = LogConfig {
+        json: true,
+        filter: "trace".to_owned(),
+    };
+    let subscriber = telemetry::subscriber(&config, move || writer.clone());
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let server = Running::with(routes).await;
+    let cookie = server.cookie();
+
+    let request = server.post("/api/things/1?q=hunter2");
+    let request = request
+        .header("cookie", &cookie)
+        .header("x-request-id", "first");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let request = server.get("/api/things/2").header("x-request-id", "second");
+    assert_eq!(request.send().await.unwrap().status(), 500);
+
+    let inside = lines.line("changing", "first").await;
+    assert_eq!(inside["span"]["id"], "first", "{inside}");
+    let access = lines.line("answered", "first").await;
+    assert_eq!(access["level"], "INFO");
+    assert_eq!(access["method"], "POST");
+    assert_eq!(access["route"], "/api/things/{id}");
+    assert_eq!(access["status"], 200);
+    assert_eq!(access["user_id"], USER.to_string());
+    assert!(access["ms"].as_f64().unwrap() > 0.0, "{access}");
+
+    let failure = lines.line("failed", "second").await;
+    assert_eq!(failure["level"], "ERROR");
+    assert_eq!(failure["error"], "disk is full");
+
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let token = cookie.strip_prefix("session=").unwrap();
+    let ours = text
+        .lines()
+        .filter(|line| line.contains("\"target\":\"httpkit"));
+    for line in ours {
+        assert!(!line.contains(token) && !line.contains("hunter2"), "{line}");
+    }
+}
