@@ -32,6 +32,9 @@ pub struct TestUser {
 impl Client {
     /// A client of the server at `base_url` (`http://host:port`) who isn't signed in.
     pub fn new(base_url: impl Into<String>) -> Self {
+        // Where another crate of the same build lets reqwest speak TLS, it refuses to be made
+        // without a provider, although these clients speak plain HTTP. A second call is refused.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             base_url: base_url.into(),
             http: reqwest::Client::new(),

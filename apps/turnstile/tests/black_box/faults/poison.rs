@@ -1,6 +1,7 @@
 //! An event that one service can't handle: set aside, and nobody else waits for it.
 
 use async_nats::jetstream::{self, message::PublishMessage};
+use serde_json::Value;
 use std::time::Duration;
 use testkit::{LONG, eventually};
 use uuid::Uuid;
@@ -99,10 +100,9 @@ async fn a_poison_event_is_set_aside_others_go_on_and_it_can_be_retried() {
         .lines()
         .find(|line| line.contains(&missing))
         .unwrap();
-    let number = line
-        .split(|c: char| !c.is_ascii_digit())
-        .find(|word| !word.is_empty());
-    site.tool(&["dead-letters", "retry", number.unwrap()])
+    let letter: Value = serde_json::from_str(line).unwrap();
+    let number = letter["id"].to_string();
+    site.tool(&["dead-letters", "retry", &number])
         .await
         .assert_success();
     let path = format!("/api/tickets/{missing}");
