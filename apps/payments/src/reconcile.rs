@@ -73,6 +73,7 @@ struct Booked {
     status: PaymentStatus,
     order: Option<OrderStatus>,
     amount: Price,
+    reference: String,
 }
 
 /// Compares every payment in the log with every intent of the provider.
@@ -92,13 +93,27 @@ pub async fn reconcile(
         intents: intents.len(),
         ..Reconciliation::default()
     };
-    for (id, intent) in &intents {
+    let mut seen = BTreeSet::new();
+    for intent in &intents {
         if intent.status == IntentStatus::Captured {
             found.captured_cents += intent.amount_cents;
         }
-        compare(*id, booked.get(id), Some(intent), &mut found.differences);
+        // A payment can have a second intent if its first was opened and forgotten by the
+        // provider. The one in the log counts; any other must hold nothing, like a stranger's.
+        let payment = booked
+            .get(&intent.payment_id)
+            .filter(|b| b.reference == intent.reference.as_str());
+        if payment.is_some() {
+            seen.insert(intent.payment_id);
+        }
+        compare(
+            intent.payment_id,
+            payment,
+            Some(intent),
+            &mut found.differences,
+        );
     }
-    for (id, payment) in booked.iter().filter(|(id, _)| !intents.contains_key(id)) {
+    for (id, payment) in booked.iter().filter(|(id, _)| !seen.contains(*id)) {
         compare(*id, Some(payment), None, &mut found.differences);
     }
     Ok(found)
@@ -125,6 +140,7 @@ async fn read_log(log: &Log) -> Result<BTreeMap<Uuid, Booked>, StoreError> {
                 status: begun.status,
                 order,
                 amount: begun.amount,
+                reference: begun.reference.clone(),
             },
         );
     }
@@ -140,18 +156,12 @@ async fn order_status(
     Ok(orders.state().order(order).map(|order| order.status))
 }
 
-async fn read_provider(
-    provider: &dyn PaymentProvider,
-) -> Result<BTreeMap<Uuid, ListedIntent>, ProviderError> {
-    let mut intents = BTreeMap::new();
+async fn read_provider(provider: &dyn PaymentProvider) -> Result<Vec<ListedIntent>, ProviderError> {
+    let mut intents = Vec::new();
     let mut cursor = None;
     loop {
         let page = provider.list(cursor.as_deref()).await?;
-        intents.extend(
-            page.intents
-                .into_iter()
-                .map(|intent| (intent.payment_id, intent)),
-        );
+        intents.extend(page.intents);
         cursor = page.next;
         if cursor.is_none() {
             return Ok(intents);
@@ -191,7 +201,7 @@ fn difference(booked: Option<&Booked>, intent: Option<&ListedIntent>) -> Option<
         return match intent.status {
             IntentStatus::Open | IntentStatus::Voided => None,
             IntentStatus::Authorized | IntentStatus::Captured => {
-                Some("money without a payment in the log: give it back by hand")
+                Some("money that no payment in the log accounts for: give it back by hand")
             }
         };
     };
@@ -220,5 +230,84 @@ fn difference(booked: Option<&Booked>, intent: Option<&ListedIntent>) -> Option<
         (PaymentStatus::Authorized, IntentStatus::Open) => {
             Some("the log has it held, the provider has not")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::ProviderRef;
+
+    fn booked(status: PaymentStatus, order: OrderStatus) -> Booked {
+        Booked {
+            status,
+            order: Some(order),
+            amount: Price::from_cents(1_999).unwrap(),
+            reference: "pi_1".to_owned(),
+        }
+    }
+
+    fn intent(status: IntentStatus, amount_cents: u64) -> ListedIntent {
+        ListedIntent {
+            payment_id: Uuid::nil(),
+            reference: ProviderRef::new("pi_1"),
+            status,
+            amount_cents,
+            currency: "usd".to_owned(),
+        }
+    }
+
+    #[test]
+    fn books_that_agree_have_no_difference() {
+        for (log, order, books) in [
+            (
+                PaymentStatus::Captured,
+                OrderStatus::Complete,
+                IntentStatus::Captured,
+            ),
+            (
+                PaymentStatus::Voided,
+                OrderStatus::Cancelled,
+                IntentStatus::Voided,
+            ),
+            (
+                PaymentStatus::Authorized,
+                OrderStatus::Created,
+                IntentStatus::Authorized,
+            ),
+            (
+                PaymentStatus::Pending,
+                OrderStatus::AwaitingPayment,
+                IntentStatus::Open,
+            ),
+        ] {
+            assert_eq!(
+                difference(Some(&booked(log, order)), Some(&intent(books, 1_999))),
+                None
+            );
+        }
+    }
+
+    #[test]
+    fn money_kept_for_an_order_that_is_not_complete_is_found() {
+        let kept = difference(
+            Some(&booked(PaymentStatus::Captured, OrderStatus::Cancelled)),
+            Some(&intent(IntentStatus::Captured, 1_999)),
+        );
+        assert!(kept.unwrap().contains("isn't complete"));
+    }
+
+    #[test]
+    fn money_that_the_log_does_not_know_is_found_and_an_unused_intent_is_not() {
+        assert!(difference(None, Some(&intent(IntentStatus::Captured, 1))).is_some());
+        assert!(difference(None, Some(&intent(IntentStatus::Authorized, 1))).is_some());
+        assert!(difference(None, Some(&intent(IntentStatus::Open, 1))).is_none());
+    }
+
+    #[test]
+    fn another_amount_and_a_missing_intent_are_found() {
+        let paid = booked(PaymentStatus::Captured, OrderStatus::Complete);
+        assert!(difference(Some(&paid), Some(&intent(IntentStatus::Captured, 1))).is_some());
+        assert!(difference(Some(&paid), None).is_some());
     }
 }

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod serve;
+mod web;
 
 use clap::Parser;
 use std::process::ExitCode;

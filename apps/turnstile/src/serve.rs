@@ -1,4 +1,4 @@
-//! `turnstile serve`: all five services in one process.
+//! `turnstile serve`: all five services and the web app in one process.
 
 use host::StartError;
 use httpkit::Service;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn serve() -> Result<(), StartError> {
-    host::launch("turnstile", None, async |host| {
+    host::launch("turnstile", Some(crate::web::routes), async |host| {
         Ok(vec![
             Arc::new(auth::Auth::start(&host).await?) as Arc<dyn Service>,
             Arc::new(tickets::Tickets::start(&host).await?),

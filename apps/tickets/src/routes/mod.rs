@@ -3,6 +3,8 @@
 mod create;
 mod events;
 mod input;
+// utoipa's derive of the parameters names its own types by a longer path than it needs.
+#[allow(unused_qualifications)]
 mod list;
 mod mine;
 mod show;

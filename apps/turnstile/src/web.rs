@@ -1,0 +1,172 @@
+//! The web app's files: embedded in the release binary, read from `frontend/dist` in a debug one.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{
+        ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+        ETAG, HeaderValue, VARY,
+    },
+    web,
+};
+use httpkit::{Answer, error::not_found, etag};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+/// What `cargo xtask build-web` makes. A build without it serves the API alone.
+#[derive(RustEmbed)]
+#[folder = "../../frontend/dist"]
+#[allow_missing = true]
+struct Dist;
+
+const PAGE: &str = "index.html";
+/// Names of files whose content can change carry no hash; all others do, and are kept for good.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+/// What Stripe's own card form needs, where it is configured. Nothing else is ever loaded from
+/// elsewhere.
+const STRIPE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' https://js.stripe.com; \
+    frame-src https://js.stripe.com https://hooks.stripe.com; connect-src 'self' https://api.stripe.com; \
+    img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Serves the files, and the page for every other path: the app itself knows its pages.
+pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
+    cfg.service(web::resource("/{path:.*}").route(web::get().to(file)));
+}
+
+async fn file(path: web::Path<String>, req: HttpRequest) -> Answer {
+    let name = if path.is_empty() { PAGE } else { path.as_str() };
+    if let Some(file) = find(name, &req) {
+        return Ok(answer(name, file, &req));
+    }
+    // A path that looks like a file's and isn't one: a page in its place would only confuse.
+    if name
+        .rsplit('/')
+        .next()
+        .is_some_and(|last| last.contains('.'))
+    {
+        return Err(not_found());
+    }
+    let page = find(PAGE, &req).ok_or_else(not_found)?;
+    Ok(answer(PAGE, page, &req))
+}
+
+struct Found {
+    file: EmbeddedFile,
+    encoding: Option<&'static str>,
+}
+
+/// The file, in the best encoding that the client takes.
+fn find(name: &str, req: &HttpRequest) -> Option<Found> {
+    // Hidden files (the build's own notes) and the precompressed forms aren't addresses.
+    if name.split('/').any(|part| part.starts_with('.'))
+        || name.ends_with(".br")
+        || name.ends_with(".gz")
+    {
+        return None;
+    }
+    let accepted = req
+        .headers()
+        .get(ACCEPT_ENCODING)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    let takes = |encoding: &str| {
+        accepted.split(',').map(str::trim).any(|offer| {
+            let (name, quality) = offer.split_once(';').unwrap_or((offer, ""));
+            name.trim() == encoding && quality.trim() != "q=0"
+        })
+    };
+    for (encoding, ending) in [("br", "br"), ("gzip", "gz")] {
+        if takes(encoding)
+            && let Some(file) = Dist::get(&format!("{name}.{ending}"))
+        {
+            return Some(Found {
+                file,
+                encoding: Some(encoding),
+            });
+        }
+    }
+    Some(Found {
+        file: Dist::get(name)?,
+        encoding: None,
+    })
+}
+
+fn answer(name: &str, found: Found, req: &HttpRequest) -> HttpResponse {
+    let Found { file, encoding } = found;
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header((VARY, "Accept-Encoding"));
+    if let Some(encoding) = encoding {
+        answer.insert_header((CONTENT_ENCODING, encoding));
+    }
+    if is_hashed(name) {
+        answer.insert_header((CACHE_CONTROL, FOREVER));
+    } else {
+        let tag = etag::of(&file.data);
+        if etag::is_fresh(req.headers(), &tag) {
+            return HttpResponse::NotModified()
+                .insert_header((ETAG, tag))
+                .finish();
+        }
+        answer
+            .insert_header((CACHE_CONTROL, "no-cache"))
+            .insert_header((ETAG, tag));
+    }
+    if name == PAGE && uses_stripe() {
+        answer.insert_header((
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(STRIPE_POLICY),
+        ));
+    }
+    answer
+        .insert_header((CONTENT_TYPE, mime(name)))
+        .body(file.data.into_owned())
+}
+
+/// Whether a name carries the hash of its content: `app-1a2b3c4d5e6f.js`.
+fn is_hashed(name: &str) -> bool {
+    let stem = name
+        .rsplit('/')
+        .next()
+        .and_then(|last| last.split('.').next())
+        .unwrap_or("");
+    let hash = stem.rsplit('-').next().unwrap_or("");
+    hash.len() >= 8 && hash != stem && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+fn mime(name: &str) -> &'static str {
+    match name.rsplit('.').next().unwrap_or("") {
+        "html" => "text/html; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "wasm" => "application/wasm",
+        "svg" => "image/svg+xml",
+        "webmanifest" => "application/manifest+json",
+        "json" => "application/json",
+        "txt" => "text/plain; charset=utf-8",
+        "png" => "image/png",
+        "ico" => "image/x-icon",
+        "woff2" => "font/woff2",
+        _ => "application/octet-stream",
+    }
+}
+
+fn uses_stripe() -> bool {
+    std::env::var("STRIPE_PUBLISHABLE_KEY").is_ok_and(|key| !key.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_with_a_hash_are_kept_for_good() {
+        for (name, hashed) in [
+            ("app-1a2b3c4d5e6f.js", true),
+            ("assets/app_bg-0123456789abcdef.wasm", true),
+            ("index.html", false),
+            ("icon.svg", false),
+            ("my-decade.css", false),
+            ("deadbeef.js", false),
+        ] {
+            assert_eq!(is_hashed(name), hashed, "{name}");
+        }
+    }
+}
