@@ -40,21 +40,16 @@ impl Batch {
                 };
                 self.writes.insert(id, write);
             }
-            Change::Patch { id, set } => match self.writes.get_mut(&id) {
-                Some(write) => {
-                    write.seq = seq;
-                    // Inserting over a field that is there keeps its place.
-                    write.fields.extend(set);
-                }
-                None => {
-                    let write = Write {
-                        seq,
-                        whole: false,
-                        fields: set,
-                    };
-                    self.writes.insert(id, write);
-                }
-            },
+            Change::Patch { id, set } => {
+                let write = self.writes.entry(id).or_insert_with(|| Write {
+                    seq,
+                    whole: false,
+                    fields: Document::new(),
+                });
+                write.seq = seq;
+                // Inserting over a field that is there keeps its place.
+                write.fields.extend(set);
+            }
         }
     }
 

@@ -128,12 +128,30 @@ impl Building {
         let lost = |error: JoinError| Trouble::MongoWrite(format!("the rebuild ended: {error}"));
         let result = self.task.await.map_err(lost).flatten();
         if let Err(trouble) = &result {
-            let report = |report: &mut Report| report.failed = Some(trouble.to_string());
-            amend(&machine.store, &machine.key, &self.request, report).await?;
-            machine.lease.rebuild_ended(&self.request).await?;
+            failed(machine, &self.request, trouble).await?;
         }
         result
     }
+
+    /// Ends the rebuild and records why.
+    pub async fn fail<P: Projection>(
+        self,
+        machine: &Machine<P>,
+        why: &Trouble,
+    ) -> Result<(), Trouble> {
+        drop(self.task);
+        failed(machine, &self.request, why).await
+    }
+}
+
+async fn failed<P: Projection>(
+    machine: &Machine<P>,
+    request: &str,
+    why: &Trouble,
+) -> Result<(), Trouble> {
+    let report = |report: &mut Report| report.failed = Some(why.to_string());
+    amend(&machine.store, &machine.key, request, report).await?;
+    machine.lease.rebuild_ended(request).await
 }
 
 impl Built {

@@ -151,3 +151,38 @@ impl Checkpoints {
             .map(|_| ())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mongodb::bson::spec::BinarySubtype;
+
+    fn collection(byte: u8) -> Binary {
+        Binary {
+            subtype: BinarySubtype::Uuid,
+            bytes: vec![byte; 16],
+        }
+    }
+
+    #[test]
+    fn a_crash_between_a_switch_and_its_record_is_settled_by_the_collection_that_is_there() {
+        let created = DateTime::from_timestamp_nanos(1);
+        let before = Checkpoint {
+            sequence: 5,
+            halted: Some("why".into()),
+            next: Some(Next {
+                collection: Bson::Binary(collection(2)),
+                stream_created: "later".into(),
+                sequence: 7,
+                commit: Some("c".into()),
+            }),
+            ..Checkpoint::start("k".into(), collection(1), created)
+        };
+        assert_eq!(before.clone().settle(&collection(1)), before);
+        let after = before.settle(&collection(2));
+        assert_eq!((after.sequence, after.next), (7, None));
+        assert_eq!(after.collection, Bson::Binary(collection(2)));
+        assert_eq!(after.stream_created, "later");
+        assert_eq!((after.commit.as_deref(), after.halted), (Some("c"), None));
+    }
+}

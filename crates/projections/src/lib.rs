@@ -22,6 +22,7 @@ mod batch;
 mod building;
 mod cache;
 mod checkpoint;
+mod confirm;
 mod cursor;
 mod error;
 mod fold;

@@ -1,6 +1,5 @@
 //! Keeping up with the process that folds, while this one doesn't.
 
-use eventstore::Log;
 use futures_util::StreamExt;
 use std::{sync::Arc, time::Duration};
 
@@ -8,20 +7,21 @@ use crate::{
     Projection,
     announce::{Announcement, changed},
     checkpoint::Checkpoint,
+    confirm::subscribe,
     runner::Machine,
 };
 
 /// How often the checkpoint and the stream's end are looked at.
 const LOOK: Duration = Duration::from_secs(1);
-/// Pause before subscribing again.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// What was seen of the checkpoint last.
 #[derive(Default)]
 struct Seen {
     checkpoint: Option<Checkpoint>,
-    /// Something may have been lost, in MongoDB or among the announcements.
-    in_doubt: bool,
+    /// Announcements may have been lost.
+    missed_some: bool,
+    /// MongoDB may have lost what was written last.
+    lost_some: bool,
 }
 
 impl<P: Projection> Machine<P> {
@@ -35,7 +35,7 @@ impl<P: Projection> Machine<P> {
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let mut announcements = Box::pin(subscribe(&self.log, &self.topic).await);
-            seen.in_doubt = true;
+            seen.missed_some = true;
             loop {
                 tokio::select! {
                     announcement = announcements.next() => match announcement {
@@ -44,7 +44,7 @@ impl<P: Projection> Machine<P> {
                     },
                     // The sender lives as long as the store, so this is never an error for long.
                     Ok(()) = faults.changed() => {
-                        seen.in_doubt = true;
+                        seen.lost_some = true;
                         self.look_at_checkpoint(&mut seen).await;
                     }
                     Ok(()) = raised.changed() => {
@@ -52,7 +52,7 @@ impl<P: Projection> Machine<P> {
                         let holder = self.holder;
                         self.announce(&Announcement::Floor { holder, sequence }).await;
                     }
-                    Ok(()) = connection.changed() => seen.in_doubt = true,
+                    Ok(()) = connection.changed() => seen.missed_some = true,
                     _ = look.tick() => {
                         self.look_at_checkpoint(&mut seen).await;
                         self.look_at_end().await;
@@ -83,13 +83,13 @@ impl<P: Projection> Machine<P> {
                 stream, applied, ..
             } => {
                 self.progress.restart(applied, &stream);
-                seen.in_doubt = false;
+                seen.lost_some = false;
             }
             Announcement::Replaced {
                 stream, applied, ..
             } => {
                 self.progress.replaced(applied, &stream);
-                seen.in_doubt = false;
+                seen.lost_some = false;
             }
         }
     }
@@ -97,7 +97,8 @@ impl<P: Projection> Machine<P> {
     /// Makes up for announcements that were lost.
     async fn look_at_checkpoint(&self, seen: &mut Seen) {
         if self.progress.is_active() {
-            seen.in_doubt = false;
+            seen.missed_some = false;
+            seen.lost_some = false;
             return;
         }
         let checkpoint = match self.checkpoints.peek(&self.key).await {
@@ -112,13 +113,23 @@ impl<P: Projection> Machine<P> {
             before.collection != checkpoint.collection
                 || before.stream_created != checkpoint.stream_created
         });
-        let behind = checkpoint.sequence() > self.progress.applied();
+        let applied = self.progress.applied();
+        let behind = checkpoint.sequence() > applied;
+        let back = another || seen.lost_some;
         // It may have become the active one while the answer was on its way.
-        if (another || behind || seen.in_doubt) && !self.progress.is_active() {
-            self.progress
-                .restart(checkpoint.sequence(), &checkpoint.stream_created);
+        if (back || behind || seen.missed_some) && !self.progress.is_active() {
+            // The checkpoint lags a little, so it only counts for less than what was announced
+            // if that may be gone.
+            let sequence = checkpoint.sequence();
+            let certain = if back {
+                sequence
+            } else {
+                sequence.max(applied)
+            };
+            self.progress.restart(certain, &checkpoint.stream_created);
         }
-        seen.in_doubt = false;
+        seen.missed_some = false;
+        seen.lost_some = false;
         seen.checkpoint = Some(checkpoint);
     }
 
@@ -127,20 +138,5 @@ impl<P: Projection> Machine<P> {
             self.progress.saw_end(end);
         }
         self.gauges.lag(&self.progress);
-    }
-}
-
-async fn subscribe(
-    log: &Log,
-    topic: &str,
-) -> impl futures_util::Stream<Item = bytes::Bytes> + Send + use<> {
-    loop {
-        match log.announcements(topic).await {
-            Ok(announcements) => return announcements,
-            Err(error) => {
-                tracing::debug!(topic, %error, "can't listen to announcements, trying again");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
     }
 }

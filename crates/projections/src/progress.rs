@@ -11,10 +11,12 @@ use std::{
 use tokio::sync::{broadcast, watch};
 use uuid::Uuid;
 
-use crate::ReadError;
+use crate::{ReadError, confirm::Confirmations};
 
 /// How long a read waits for what was acknowledged.
 const FLOOR_BOUND: Duration = Duration::from_millis(1_900);
+/// How long a process that stands by waits for an announcement that is on its way.
+const CATCH_UP: Duration = Duration::from_millis(50);
 /// Changes that a slow listener may fall behind before it is told that it missed some.
 const CHANGES_KEPT: usize = 1_024;
 
@@ -74,6 +76,7 @@ struct Inner {
     active_until: AtomicU64,
     began: Instant,
     caught_up_at: AtomicU64,
+    confirmations: Arc<Confirmations>,
     caches: RwLock<Vec<Arc<dyn Invalidate>>>,
     changes: broadcast::Sender<Applied>,
 }
@@ -91,6 +94,7 @@ impl Progress {
                 active_until: AtomicU64::new(0),
                 began: Instant::now(),
                 caught_up_at: AtomicU64::new(0),
+                confirmations: Arc::default(),
                 caches: RwLock::default(),
                 changes: broadcast::Sender::new(CHANGES_KEPT),
             }),
@@ -192,11 +196,18 @@ impl Progress {
                 self.ready().err().unwrap_or_default(),
             ));
         }
-        Ok(if self.is_active() {
-            Source::Memory
-        } else {
-            Source::Database
+        if self.is_active() {
+            return Ok(Source::Memory);
+        }
+        let known = self.inner.confirmations.ask().await;
+        Ok(match known {
+            Some(applied) if self.wait_for(applied, CATCH_UP).await => Source::Memory,
+            _ => Source::Database,
         })
+    }
+
+    pub(crate) fn confirmations(&self) -> Arc<Confirmations> {
+        Arc::clone(&self.inner.confirmations)
     }
 
     fn floor(&self) -> u64 {

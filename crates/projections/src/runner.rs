@@ -24,7 +24,7 @@ pub struct Runner {
     state: watch::Receiver<RunnerState>,
     stop: CancellationToken,
     _folder: AbortOnDropHandle<()>,
-    _listener: AbortOnDropHandle<()>,
+    _listeners: [AbortOnDropHandle<()>; 3],
 }
 
 /// What the parts of a runner share.
@@ -90,14 +90,18 @@ impl Runner {
             projection: Arc::new(projection),
             key,
         });
-        let listener = tokio::spawn(Arc::clone(&machine).listen());
+        let listeners = [
+            tokio::spawn(Arc::clone(&machine).listen()),
+            tokio::spawn(Arc::clone(&machine).ask()),
+            tokio::spawn(Arc::clone(&machine).answer()),
+        ];
         let folder = tokio::spawn(machine.run());
         Ok(Self {
             progress,
             state: seen,
             stop,
             _folder: AbortOnDropHandle::new(folder),
-            _listener: AbortOnDropHandle::new(listener),
+            _listeners: listeners.map(AbortOnDropHandle::new),
         })
     }
 
@@ -140,10 +144,19 @@ impl Runner {
 impl<P: Projection> Machine<P> {
     async fn run(self: Arc<Self>) {
         let mut pause = self.settings.pause;
+        let mut unfoldable = false;
         while !self.stop.is_cancelled() {
             let held = match self.lease.hold().await {
+                // The same release would fail at the same commit again. Another one may take over,
+                // and sees the lease free.
+                Ok(Some(held)) if unfoldable && held.rebuild.is_none() => {
+                    self.give_back().await;
+                    self.rest(self.settings.pause_max).await;
+                    continue;
+                }
                 Ok(Some(held)) => held,
                 Ok(None) => {
+                    unfoldable = false;
                     self.set_state(RunnerState::StandingBy);
                     self.stand_by().await;
                     continue;
@@ -160,6 +173,7 @@ impl<P: Projection> Machine<P> {
                 Ok(Ended::Stopped) => break,
                 Ok(Ended::Lost | Ended::Repaired) => pause = self.settings.pause,
                 Err(trouble) if trouble.halts() => {
+                    unfoldable = matches!(trouble, Trouble::Unfoldable(_));
                     self.halt(&trouble).await;
                     self.rest(self.settings.pause_max).await;
                 }

@@ -62,7 +62,7 @@ impl<P: Projection> Machine<P> {
             name: self.key.clone(),
             uuid: collection,
         };
-        let (tenure, _renewing) = self.renew(held.clone(), target.clone());
+        let (tenure, _renewing) = self.renew(&held, target.clone());
         if let Err(why) = self.continues(&checkpoint, created, end) {
             return match held.rebuild {
                 Some(request) => {
@@ -78,8 +78,10 @@ impl<P: Projection> Machine<P> {
         let applied = checkpoint.sequence();
         self.progress.saw_end(end);
         self.progress.restart(applied, &stream);
-        // Whatever was acknowledged, by whomever, stands before the stream's end.
-        self.progress.lift(end);
+        if !matches!(*self.state.borrow(), RunnerState::Halted { .. }) {
+            // Whatever was acknowledged, by whomever, stands before the stream's end.
+            self.progress.lift(end);
+        }
         self.announce(&Announcement::Restarted {
             holder: self.holder,
             stream: stream.clone(),
@@ -104,7 +106,14 @@ impl<P: Projection> Machine<P> {
         };
         turn.consider_rebuild(&held, created);
         let folding = Folding::start(self.projection.clone(), &self.log, from);
-        turn.fold(folding, tenure, created).await
+        let ended = turn.fold(folding, tenure, created).await;
+        if let (Err(trouble), Some(building)) = (&ended, turn.building)
+            && trouble.halts()
+        {
+            // It would meet the same; whoever asked for it is told at once.
+            building.fail(self, trouble).await?;
+        }
+        ended
     }
 
     /// The checkpoint of the collection that is there; a new one if it was replaced.
@@ -164,13 +173,13 @@ impl<P: Projection> Machine<P> {
     /// Keeps the lease, and looks whether the collection is still the one that we fill.
     fn renew(
         &self,
-        held: Held,
+        held: &Held,
         target: Target,
     ) -> (watch::Receiver<Tenure>, AbortOnDropHandle<()>) {
         let (news, tenure) = watch::channel(Tenure::Held(held.clone()));
         let (lease, every) = (self.lease.clone(), self.settings.renew);
+        let mut until = held.until;
         let renewing = tokio::spawn(async move {
-            let mut until = held.until;
             while Instant::now() < until {
                 tokio::time::sleep(every).await;
                 match check(&lease, &target).await {

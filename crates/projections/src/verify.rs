@@ -16,7 +16,7 @@ use crate::{
     Change, FoldError, Projection, ReadError, ReadStore,
     batch::{SEQ, Write},
     checkpoint::Checkpoints,
-    stored::{int, uuid},
+    stored::{unsigned, uuid},
 };
 
 /// How long to wait until the read model reaches the log's end.
@@ -82,7 +82,7 @@ pub async fn verify<P: Projection>(
 ) -> Result<Option<Difference>, VerifyError> {
     let collection: Collection<RawDocumentBuf> = store.database().collection(&projection.key());
     let mut replay = Replay::default();
-    replay.catch_up(projection, log).await?;
+    replay.catch_up(projection, log, u64::MAX).await?;
     wait_until_applied(projection, store, replay.at).await?;
 
     // What differs at first may just have changed between replay and comparison.
@@ -105,29 +105,45 @@ pub async fn verify<P: Projection>(
     if seen < replay.documents.len() || !suspects.is_empty() {
         suspects.extend(replay.documents.keys());
     }
-    // Nothing more than before is needed to judge them once the log stands still for a moment, so
-    // each is replayed up to a later end and looked at alone.
     for id in suspects {
-        let mut tries = 0;
-        loop {
-            let found = find(&collection, store, id).await?;
-            let replayed = replay.stored(id);
-            if replayed == found {
-                break;
-            }
-            let newer = found
-                .as_ref()
-                .is_some_and(|found| seq_of(found) > int(replay.at));
-            if !newer || tries > 100 {
-                return Ok(Some(Difference {
-                    id: id.to_string(),
-                    replayed: replayed.and_then(|raw| Document::try_from(&raw).ok()),
-                    stored: found.and_then(|raw| Document::try_from(&raw).ok()),
-                }));
-            }
-            tries += 1;
-            replay.catch_up(projection, log).await?;
+        if let Some(difference) = judge(id, &mut replay, projection, log, store).await? {
+            return Ok(Some(difference));
+        }
+    }
+    Ok(None)
+}
+
+/// Compares one document with the replay, at the commit that the document reflects.
+async fn judge<P: Projection>(
+    id: Uuid,
+    replay: &mut Replay,
+    projection: &P,
+    log: &Log,
+    store: &ReadStore,
+) -> Result<Option<Difference>, VerifyError> {
+    let collection: Collection<RawDocumentBuf> = store.database().collection(&projection.key());
+    for waited in [false, true] {
+        if waited {
+            // Documents of one batch are written in any order, so one may show a commit that
+            // another still lacks.
             wait_until_applied(projection, store, replay.at).await?;
+        }
+        let find = || async { collection.find_one(doc! { "_id": uuid(id) }).await };
+        let found = store.read_switched(find).await?;
+        replay
+            .catch_up(projection, log, found.as_ref().map_or(0, seq_of))
+            .await?;
+        let replayed = replay.stored(id);
+        if replayed == found {
+            return Ok(None);
+        }
+        if waited {
+            let document = |raw: RawDocumentBuf| Document::try_from(&raw).ok();
+            return Ok(Some(Difference {
+                id: id.to_string(),
+                replayed: replayed.and_then(document),
+                stored: found.and_then(document),
+            }));
         }
     }
     Ok(None)
@@ -138,8 +154,12 @@ impl Replay {
         &mut self,
         projection: &P,
         log: &Log,
+        to: u64,
     ) -> Result<(), VerifyError> {
-        let commits = log.read(projection.stream(), self.at + 1, u64::MAX).await?;
+        if to <= self.at {
+            return Ok(());
+        }
+        let commits = log.read(projection.stream(), self.at + 1, to).await?;
         let mut commits = Box::pin(commits);
         while let Some(commit) = commits.next().await {
             let commit = commit?;
@@ -197,20 +217,11 @@ async fn wait_until_applied<P: Projection>(
     }
 }
 
-async fn find(
-    collection: &Collection<RawDocumentBuf>,
-    store: &ReadStore,
-    id: Uuid,
-) -> Result<Option<RawDocumentBuf>, ReadError> {
-    let find = || async { collection.find_one(doc! { "_id": uuid(id) }).await };
-    store.read_switched(find).await
-}
-
 fn id_of(document: &RawDocumentBuf) -> Option<Uuid> {
     let id = document.get_binary("_id").ok()?;
     Uuid::from_slice(id.bytes).ok()
 }
 
-fn seq_of(document: &RawDocumentBuf) -> i64 {
-    document.get_i64(SEQ).unwrap_or(0)
+fn seq_of(document: &RawDocumentBuf) -> u64 {
+    document.get_i64(SEQ).map_or(0, unsigned)
 }

@@ -116,11 +116,11 @@ impl PageKey {
 
     /// The cursor of the page after this one.
     pub fn after(&self, last: &TicketDoc) -> String {
-        let list = list_name(self.sort);
+        let name = list_name(self.sort);
         match self.sort {
-            TicketSort::Newest => cursor::encode(list, &[last.listed()]),
+            TicketSort::Newest => cursor::encode(name, &[last.listed()]),
             TicketSort::PriceUp | TicketSort::PriceDown => {
-                cursor::encode(list, &[last.price(), last.listed()])
+                cursor::encode(name, &[last.price(), last.listed()])
             }
         }
     }

@@ -5,7 +5,7 @@ use eventstore::TICKETS;
 use mongodb::bson::{Document, doc};
 use projections::{
     RebuildError, RunnerState, rebuild,
-    tickets::{Tickets, TicketsProjection},
+    tickets::{TicketQuery, Tickets, TicketsProjection},
     verify,
 };
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,10 @@ async fn halted(tickets: &Tickets) -> String {
 }
 
 async fn set_checkpoint(world: &World, set: Document) {
-    let checkpoints = world.raw().await.collection::<Document>("projection_checkpoints");
+    let checkpoints = world
+        .raw()
+        .await
+        .collection::<Document>("projection_checkpoints");
     let done = checkpoints.update_one(doc! {}, doc! { "$set": set }).await;
     assert_eq!(done.unwrap().matched_count, 1);
 }
@@ -64,7 +67,7 @@ async fn a_rebuild_repairs(world: &World, tickets: &Tickets) {
     assert_eq!(difference.unwrap(), None);
     let at = world.trader().list(Uuid::new_v4(), "Opera", 100).await.1;
     assert!(tickets.runner().progress().wait_for(at, LONG).await);
-    tickets.list(&Default::default()).await.unwrap();
+    tickets.list(&TicketQuery::default()).await.unwrap();
 }
 
 #[tokio::test]
@@ -135,6 +138,7 @@ async fn an_event_that_cannot_be_folded_halts_and_is_named() {
     let tickets = start(&world).await;
     let (id, _) = trader.list(Uuid::new_v4(), "Concert", 100).await;
     let at = trader.revise(id, "Opera", 100).await;
+    assert!(tickets.runner().progress().wait_for(at, LONG).await);
     let poison = Uuid::new_v4();
     trader
         .append(TICKETS, "ticket", poison, &[Strange::Nonsense { x: 1 }])

@@ -78,7 +78,10 @@ async fn a_buyer_sees_own_orders_oldest_first() {
     for _ in 0..150 {
         let (id, _) = trader.order(Uuid::new_v4(), buyer, Utc::now()).await;
         own.push(id);
-        last = trader.order(Uuid::new_v4(), Uuid::new_v4(), Utc::now()).await.1;
+        last = trader
+            .order(Uuid::new_v4(), Uuid::new_v4(), Utc::now())
+            .await
+            .1;
     }
     assert!(orders.runner().progress().wait_for(last, LONG).await);
     let shown = orders.by_buyer(buyer).await.unwrap();
@@ -103,7 +106,10 @@ async fn overdue_are_unpaid_orders_whose_time_is_up() {
     let sold = Uuid::new_v4();
     let (sooner, _) = trader.order(sold, Uuid::new_v4(), sooner_at).await;
     let not_yet = now + Duration::nanoseconds(1);
-    let at = trader.order(Uuid::new_v4(), Uuid::new_v4(), not_yet).await.1;
+    let at = trader
+        .order(Uuid::new_v4(), Uuid::new_v4(), not_yet)
+        .await
+        .1;
     assert!(orders.runner().progress().wait_for(at, LONG).await);
     assert_eq!(
         orders.overdue(now).await.unwrap(),

@@ -3,7 +3,7 @@
 use mongodb::bson::{Document, doc};
 use projections::{
     rebuild,
-    tickets::{Tickets, TicketsProjection},
+    tickets::{TicketQuery, Tickets, TicketsProjection},
     verify,
 };
 use std::{
@@ -34,7 +34,7 @@ fn traffic(world: &World, tickets: &Tickets, end: &Arc<AtomicBool>) -> JoinSet<u
                 let shown = shown.expect("a ticket is gone").version;
                 assert!(shown >= version, "{shown} after {version}");
                 tickets.find(id).await.expect("a read fails").unwrap();
-                let page = tickets.list(&Default::default()).await;
+                let page = tickets.list(&TicketQuery::default()).await;
                 page.expect("a read fails");
                 reads += 3;
                 version += 1;
@@ -108,7 +108,11 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
 async fn identity(world: &World) -> String {
     let command = doc! { "listCollections": 1, "filter": { "name": "tickets_v1" } };
     let reply = world.raw().await.run_command(command).await.unwrap();
-    let first = &reply.get_document("cursor").unwrap().get_array("firstBatch").unwrap()[0];
+    let first = &reply
+        .get_document("cursor")
+        .unwrap()
+        .get_array("firstBatch")
+        .unwrap()[0];
     let info = first.as_document().unwrap().get_document("info").unwrap();
     info.get("uuid").unwrap().to_string()
 }
@@ -183,7 +187,10 @@ async fn a_collection_that_is_dropped_by_hand_is_filled_again() {
         if round == 3 {
             raw.drop().await.unwrap();
         } else {
-            raw.collection::<Document>("tickets_v1").drop().await.unwrap();
+            raw.collection::<Document>("tickets_v1")
+                .drop()
+                .await
+                .unwrap();
         }
         if round % 2 == 0 {
             // A write meets it; otherwise it is noticed without one.
@@ -214,7 +221,10 @@ async fn a_read_waits_rather_than_show_a_read_model_that_is_being_filled_again()
     }
     assert!(tickets.runner().progress().wait_for(200, LONG).await);
     let raw = world.raw().await;
-    raw.collection::<Document>("tickets_v1").drop().await.unwrap();
+    raw.collection::<Document>("tickets_v1")
+        .drop()
+        .await
+        .unwrap();
     let noticed = AtomicU64::new(0);
     let until = Instant::now() + Duration::from_secs(3);
     while Instant::now() < until {

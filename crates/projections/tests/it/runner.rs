@@ -3,7 +3,7 @@
 use mongodb::bson::{Document, doc};
 use projections::{
     RunnerSettings, RunnerState,
-    tickets::{Tickets, TicketsProjection},
+    tickets::{TicketQuery, Tickets, TicketsProjection},
     verify,
 };
 use std::time::{Duration, Instant};
@@ -129,7 +129,10 @@ async fn folding_everything_again_changes_nothing() {
     let before = documents(&world, "tickets_v1").await;
     assert_eq!(before.len(), 20);
 
-    let checkpoints = world.raw().await.collection::<Document>("projection_checkpoints");
+    let checkpoints = world
+        .raw()
+        .await
+        .collection::<Document>("projection_checkpoints");
     let back = doc! { "$set": { "sequence": 0_i64, "commit": null } };
     checkpoints.update_one(doc! {}, back).await.unwrap();
     for batch in [1, 7, 1_000] {
@@ -151,7 +154,10 @@ async fn a_stopped_process_goes_on_where_it_was() {
     let tickets = start(&world, quick()).await;
     assert!(tickets.runner().progress().wait_for(at, LONG).await);
     tickets.runner().stop().await;
-    let checkpoints = world.raw().await.collection::<Document>("projection_checkpoints");
+    let checkpoints = world
+        .raw()
+        .await
+        .collection::<Document>("projection_checkpoints");
     let checkpoint = checkpoints.find_one(doc! {}).await.unwrap().unwrap();
     assert_eq!(checkpoint.get_i64("sequence").unwrap(), 1);
 
@@ -211,7 +217,7 @@ async fn shown_version(tickets: &Tickets, id: Uuid) -> u64 {
 }
 
 async fn listed_version(tickets: &Tickets, id: Uuid) -> u64 {
-    let page = tickets.list(&Default::default()).await.unwrap();
+    let page = tickets.list(&TicketQuery::default()).await.unwrap();
     let page: Vec<api::Ticket> = serde_json::from_slice(&page.bytes).unwrap();
     let found = page.into_iter().find(|ticket| ticket.id == id);
     found.unwrap().version
