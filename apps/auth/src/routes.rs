@@ -79,7 +79,7 @@ async fn sign_up(
     let user = UserId::of(&email);
     let metadata = auth
         .host
-        .metadata(&req, idempotency::command_id(&req, user.0)?, user);
+        .metadata(&req, idempotency::command_id(&req, user.0)?, &user);
     let account = auth
         .accounts
         .sign_up(email, password, &metadata)

@@ -81,7 +81,7 @@ impl Commands {
             .orders
             .execute(&id, command, metadata, Hint::New)
             .await?;
-        changed(executed, order_id)
+        changed(&executed, order_id)
     }
 
     /// Gives an order back.
@@ -97,7 +97,7 @@ impl Commands {
             .orders
             .execute(&ticket_id.to_string(), command, metadata, Hint::None)
             .await?;
-        changed(executed, order_id)
+        changed(&executed, order_id)
     }
 
     /// Cancels an order whose time is up; one that is paid or cancelled stays as it is.
@@ -118,7 +118,7 @@ impl Commands {
     }
 }
 
-fn changed(executed: Executed<TicketOrders>, order_id: OrderId) -> Result<Changed, OrderError> {
+fn changed(executed: &Executed<TicketOrders>, order_id: OrderId) -> Result<Changed, OrderError> {
     let order = executed.state.order(order_id).cloned();
     Ok(Changed {
         order: order.ok_or(TicketOrdersError::NotFound)?,

@@ -220,11 +220,10 @@ fn difference(booked: Option<&Booked>, intent: Option<&ListedIntent>) -> Option<
         (PaymentStatus::Pending, IntentStatus::Authorized) => {
             Some("money is held that the log doesn't know of; it is let go when the order ends")
         }
-        (PaymentStatus::Authorized, IntentStatus::Captured)
-        | (PaymentStatus::Pending, IntentStatus::Voided | IntentStatus::Captured)
-        | (PaymentStatus::Authorized, IntentStatus::Voided) => {
-            Some("the provider is ahead of the log; a worker notes it when it comes to it")
-        }
+        (
+            PaymentStatus::Authorized | PaymentStatus::Pending,
+            IntentStatus::Captured | IntentStatus::Voided,
+        ) => Some("the provider is ahead of the log; a worker notes it when it comes to it"),
         (PaymentStatus::Captured, _) => Some("the log has it taken, the provider has not"),
         (PaymentStatus::Voided, _) => Some("the log has it let go, the provider holds it"),
         (PaymentStatus::Authorized, IntentStatus::Open) => {

@@ -62,7 +62,7 @@ async fn pay(
                 .await
                 .map_err(host::read_failed)?;
             let place = place.ok_or_else(not_found)?;
-            let metadata = payments.host.metadata(&req, command_id, buyer);
+            let metadata = payments.host.metadata(&req, command_id, &buyer);
             let paid = payments
                 .cashier
                 .pay(buyer, TicketId(place.ticket), order_id, &token, &metadata)
@@ -96,11 +96,12 @@ fn refused(error: PayError) -> AppError {
         PayError::NotFound => not_found(),
         PayError::NotOwner => unauthorized(),
         PayError::Cancelled => bad_request(error.to_string()),
-        PayError::Declined(reason) => payment_required(reason),
+        PayError::Declined(reason) | PayError::Provider(ProviderError::Unpayable { reason }) => {
+            payment_required(reason)
+        }
         PayError::Undecided => unavailable("The service", 1).because(error),
         PayError::Failed(failure) => host::failed(failure),
         PayError::Provider(ProviderError::BadToken { message }) => field("token", message),
-        PayError::Provider(ProviderError::Unpayable { reason }) => payment_required(reason),
         PayError::Provider(ProviderError::Unreachable { retry_after, .. }) => {
             unavailable("The payment provider", retry_after.as_secs()).because(error)
         }

@@ -38,7 +38,8 @@ impl Commands {
             price,
         };
         changed(
-            self.tickets
+            &self
+                .tickets
                 .execute(&id.to_string(), command, metadata, Hint::New)
                 .await?,
         )
@@ -63,14 +64,15 @@ impl Commands {
             has_live_order,
         };
         changed(
-            self.tickets
+            &self
+                .tickets
                 .execute(&id.to_string(), command, metadata, Hint::None)
                 .await?,
         )
     }
 }
 
-fn changed(executed: Executed<Ticket>) -> Result<Changed, CommandError<TicketError>> {
+fn changed(executed: &Executed<Ticket>) -> Result<Changed, CommandError<TicketError>> {
     let sequence = executed.sequence;
     let listing = executed.state.listing().cloned();
     let listing = listing.ok_or(CommandError::Refused(TicketError::NotFound))?;

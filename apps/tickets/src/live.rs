@@ -32,7 +32,8 @@ pub(crate) fn watch(
         view,
         changes,
         ending,
-        resume: Some(after),
+        begun: false,
+        after,
         ended: false,
     };
     stream::unfold(state, |mut state| async move {
@@ -49,14 +50,15 @@ struct Watching {
     view: Tickets,
     changes: tokio::sync::broadcast::Receiver<projections::Applied>,
     ending: CancellationToken,
-    resume: Option<Option<u64>>,
+    begun: bool,
+    after: Option<u64>,
     ended: bool,
 }
 
 impl Watching {
     async fn next(&mut self) -> Option<Bytes> {
-        if let Some(after) = self.resume.take() {
-            return Some(self.begin(after).await);
+        if !std::mem::replace(&mut self.begun, true) {
+            return Some(self.begin(self.after).await);
         }
         loop {
             let step = tokio::select! {

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     match cli::Cli::parse().command.unwrap_or(cli::Command::Serve) {
         cli::Command::Serve => host::exit_code(serve::serve().await),
-        command => match commands::run(command).await {
+        command => match Box::pin(commands::run(command)).await {
             Ok(outcome) => outcome.into(),
             Err(error) => {
                 eprintln!("turnstile: {error}");

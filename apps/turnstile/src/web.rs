@@ -56,10 +56,8 @@ struct Found {
 /// The file, in the best encoding that the client takes.
 fn find(name: &str, req: &HttpRequest) -> Option<Found> {
     // Hidden files (the build's own notes) and the precompressed forms aren't addresses.
-    if name.split('/').any(|part| part.starts_with('.'))
-        || name.ends_with(".br")
-        || name.ends_with(".gz")
-    {
+    let ending = name.rsplit('.').next().unwrap_or("");
+    if name.split('/').any(|part| part.starts_with('.')) || matches!(ending, "br" | "gz") {
         return None;
     }
     let accepted = req

@@ -152,7 +152,7 @@ impl Recorded {
             sequence,
             why,
         };
-        let text = |name: &str| headers.get(name).map(|value| value.as_str());
+        let text = |name: &str| headers.get(name).map(async_nats::HeaderValue::as_str);
         let required =
             |name: &str| text(name).ok_or_else(|| unreadable(format!("header {name} is missing")));
         let uuid = |name: &str, text: &str| {

@@ -38,7 +38,7 @@ impl Taken {
 /// What became of an offered message.
 pub(crate) enum Offered {
     /// The lane was empty: whoever offered it works on it now.
-    FirstOfLane(Taken),
+    FirstOfLane(Box<Taken>),
     /// Somebody works on the lane and will come to it, or has it in hand already.
     Queued,
 }
@@ -76,7 +76,7 @@ impl Lanes {
             return Offered::Queued;
         }
         state.waiting.insert(key.to_owned(), VecDeque::new());
-        Offered::FirstOfLane(taken)
+        Offered::FirstOfLane(Box::new(taken))
     }
 
     /// Lets go of a message, and takes the next of its lane if there is one.

@@ -113,9 +113,7 @@ impl Log {
             .ping_interval(Duration::from_secs(2))
             // A stalled server must be noticed, and a buffer that fills while it is away must not
             // hold commands that were already answered with a failure.
-            .reconnect_delay_callback(|attempt| {
-                Duration::from_millis(50 * (1 << attempt.min(4)) as u64)
-            })
+            .reconnect_delay_callback(|attempt| Duration::from_millis(50 << attempt.min(4)))
             .event_callback(move |event| {
                 let set_connected = set_connected.clone();
                 async move {

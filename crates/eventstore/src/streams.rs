@@ -76,10 +76,10 @@ pub(crate) const KEYS: StreamName = StreamName::new("KEYS");
 
 /// How long an answer is kept for a repeated request. Commits remember their command for good;
 /// this only bounds how long the very same bytes are answered.
-const ANSWERS_KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+const ANSWERS_KEPT: Duration = Duration::from_hours(30 * 24);
 /// How long a due command is kept. It must outlive any stop of the whole system; the orders'
 /// sweep at start is the backstop beyond.
-const COMMANDS_KEPT: Duration = Duration::from_secs(400 * 24 * 3600);
+const COMMANDS_KEPT: Duration = Duration::from_hours(400 * 24);
 
 fn base(name: StreamName, replicas: usize) -> Config {
     Config {

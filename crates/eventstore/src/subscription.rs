@@ -287,7 +287,7 @@ where
         if let Offered::FirstOfLane(first) = self.lanes.offer(&key, Taken { stream, message }) {
             let shared = self.clone();
             self.tasks.spawn(async move {
-                let mut next = Some(first);
+                let mut next = Some(*first);
                 while let Some(taken) = next {
                     let permit = shared.lanes.permit().await;
                     if shared.stopping.is_cancelled() {

@@ -7,6 +7,7 @@ use httpkit::{
     error::Source,
     idempotency::{AnswerStore, Claim, ClaimToken, Fingerprint, KeptAnswer},
 };
+use std::fmt::Write as _;
 use uuid::Uuid;
 
 pub(crate) struct Answers(pub Log);
@@ -59,9 +60,10 @@ fn stored(token: &ClaimToken) -> eventstore::ClaimToken {
 }
 
 fn hex(fingerprint: Fingerprint) -> String {
-    fingerprint
-        .0
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut text = String::with_capacity(64);
+    for byte in fingerprint.0 {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }

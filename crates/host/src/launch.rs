@@ -31,7 +31,7 @@ where
 {
     let config = Config::from_env().map_err(|error| StartError::Config(error.to_string()))?;
     telemetry::init(&config.log);
-    let served = |error: std::io::Error| StartError::Serve(error.to_string());
+    let fault = |error: std::io::Error| StartError::Serve(error.to_string());
     let address = (config.http.host.clone(), config.http.port);
     let listener = TcpListener::bind((address.0.as_str(), address.1)).map_err(|error| {
         StartError::Serve(format!(
@@ -39,7 +39,7 @@ where
             address.0, address.1
         ))
     })?;
-    let told_to_stop = termination().map_err(served)?;
+    let told_to_stop = termination().map_err(fault)?;
     let host = Host::prepare(config, name).await?;
 
     let (draining, told) = (host.draining(), told_to_stop.clone());
@@ -47,7 +47,7 @@ where
         told.cancelled().await;
         draining.cancel();
     });
-    let waiting = WaitingRoom::open(&host, &listener).map_err(served)?;
+    let waiting = WaitingRoom::open(&host, &listener).map_err(fault)?;
     let services = async {
         host.arrive().await?;
         start(host.clone()).await
@@ -56,17 +56,17 @@ where
         services = services => services?,
         () = told_to_stop.cancelled() => return Ok(()),
     };
-    let mut server = Server::new(&host.config.http, host.gate.clone(), host.sessions.clone())
+    let mut serving = Server::new(&host.config.http, host.gate.clone(), host.sessions.clone())
         .services(services)
         .listener(listener)
         .stop_on(told_to_stop);
     if let Some(fallback) = fallback {
-        server = server.fallback(fallback);
+        serving = serving.fallback(fallback);
     }
-    let server = server.bind().map_err(served)?;
+    let bound = serving.bind().map_err(fault)?;
     waiting.close().await;
     host.gate.up(SERVICES);
-    let ended = server.run().await.map_err(served);
+    let ended = bound.run().await.map_err(fault);
     host.leave().await;
     ended
 }

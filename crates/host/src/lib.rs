@@ -144,7 +144,7 @@ impl Host {
 
     /// Where a request's command comes from. The request's id becomes the correlation id of
     /// everything that follows from it.
-    pub fn metadata(&self, req: &HttpRequest, command_id: Uuid, actor: impl ToString) -> Metadata {
+    pub fn metadata(&self, req: &HttpRequest, command_id: Uuid, actor: &impl ToString) -> Metadata {
         let extensions = req.extensions();
         let request_id = extensions
             .get::<RequestContext>()

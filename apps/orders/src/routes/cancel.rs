@@ -29,7 +29,7 @@ pub(super) async fn cancel(
     let by = UserId(session.user_id());
     // The read model only tells which ticket it is of, which never changes.
     let order = orders.find_own(&path, by.0).await?;
-    let metadata = orders.host.metadata(&req, Uuid::now_v7(), by);
+    let metadata = orders.host.metadata(&req, Uuid::now_v7(), &by);
     let cancelled = orders
         .commands
         .cancel(by, TicketId(order.ticket.id), OrderId(order.id), &metadata)

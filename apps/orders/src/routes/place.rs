@@ -34,7 +34,7 @@ pub(super) async fn place(
     orders
         .host
         .once(&req, buyer.0, &body.raw, async |command_id| {
-            let metadata = orders.host.metadata(&req, command_id, buyer);
+            let metadata = orders.host.metadata(&req, command_id, &buyer);
             let placed = orders
                 .commands
                 .place(buyer, ticket_id, expected_price, &metadata)

@@ -31,7 +31,7 @@ pub(super) async fn create(
     tickets
         .host
         .once(&req, seller.0, &body.raw, async |command_id| {
-            let metadata = tickets.host.metadata(&req, command_id, seller);
+            let metadata = tickets.host.metadata(&req, command_id, &seller);
             let changed = tickets
                 .commands
                 .list(seller, input.title.clone(), input.price, &metadata)

@@ -34,7 +34,7 @@ pub(super) async fn update(
     let by = UserId(session.user_id());
     let input = TicketInput::try_from(body.parse::<NewTicket>()?)?;
     let id: TicketId = path.parse().map_err(|_| not_found())?;
-    let metadata = tickets.host.metadata(&req, Uuid::now_v7(), by);
+    let metadata = tickets.host.metadata(&req, Uuid::now_v7(), &by);
     let changed = tickets
         .commands
         .revise(by, id, input.title, input.price, &metadata)

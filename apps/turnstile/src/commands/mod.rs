@@ -60,20 +60,18 @@ pub(crate) async fn run(command: Command) -> Result<Outcome, CommandError> {
 /// Connects as the services do, from the same environment.
 async fn connect() -> Result<Host, CommandError> {
     let host = Host::prepare(Config::from_env()?, "turnstile-cli").await?;
-    match tokio::time::timeout(PATIENCE, host.arrive()).await {
-        Ok(arrived) => arrived?,
-        Err(_) => {
-            let missing: Vec<_> = host
-                .gate
-                .missing()
-                .iter()
-                .map(|m| format!("{} ({})", m.name, m.reason))
-                .collect();
-            return Err(CommandError::Failed(format!(
-                "no answer within {PATIENCE:?} from {}; check NATS_URL and MONGODB_URI",
-                missing.join(", ")
-            )));
-        }
-    }
+    let Ok(arrived) = tokio::time::timeout(PATIENCE, host.arrive()).await else {
+        let missing: Vec<_> = host
+            .gate
+            .missing()
+            .iter()
+            .map(|m| format!("{} ({})", m.name, m.reason))
+            .collect();
+        return Err(CommandError::Failed(format!(
+            "no answer within {PATIENCE:?} from {}; check NATS_URL and MONGODB_URI",
+            missing.join(", ")
+        )));
+    };
+    arrived?;
     Ok(host)
 }
