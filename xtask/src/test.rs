@@ -49,6 +49,9 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     if !options.filter.is_empty() {
         checks.clear();
     }
+    // The black-box tests run the services as processes of their own too, and cargo builds a
+    // binary for the tests of its own package only.
+    checks.push(cargo(&["build", "--workspace", "--bins"]));
     // One for all tests, which have a database each: it starts slower than any test runs. NATS
     // starts in no time, and each test has its own.
     let mongo = MongoServer::start(&MongoOptions::default()).context("for the tests")?;
