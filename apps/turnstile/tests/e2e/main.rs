@@ -1,0 +1,13 @@
+//! The web app as its visitors see it: the real program, and a real Chromium without a window.
+//!
+//! Needs `frontend/dist`, which `cargo xtask build-web` makes; the browser and the accessibility
+//! engine are installed if they are missing.
+#![allow(clippy::unwrap_used)] // helpers of tests fail the test
+
+mod accessibility;
+mod keyboard;
+mod live;
+mod market;
+mod navigation;
+mod network;
+mod support;

@@ -1,0 +1,112 @@
+//! Addresses, back and forward.
+
+use serde_json::json;
+use testkit::{LONG, eventually};
+
+use crate::support::Stage;
+
+#[tokio::test]
+async fn a_deep_link_is_opened_after_signing_in() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let ticket = seller.offers("Opera", 40.0).await;
+    let order = buyer.orders(&ticket).await;
+    let browser = stage.browser().await;
+    browser.open(&format!("/orders/{order}")).await;
+    browser.see_path(|path| path.starts_with("/signin?next=")).await;
+    browser.fill("Email", &buyer.user.email).await;
+    browser.fill("Password", &buyer.user.password).await;
+    browser.press("Sign in").await;
+    browser.see("Time left to pay").await;
+    assert_eq!(browser.path().await, format!("/orders/{order}"));
+    // The form isn't in the history: it has served.
+    browser.reload().await;
+    browser.see("Time left to pay").await;
+}
+
+#[tokio::test]
+async fn buying_signed_out_leads_back_to_the_ticket() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    let ticket = seller.offers("Opera", 40.0).await;
+    let browser = stage.browser().await;
+    browser.open(&format!("/tickets/{ticket}")).await;
+    browser.press("Buy for $40").await;
+    browser.see_path(|path| path.starts_with("/signin")).await;
+    browser.press("Create one").await;
+    browser.fill("Email", "new@example.com").await;
+    browser.fill("Password", "correct horse").await;
+    browser.press("Sign up").await;
+    browser.see("Buy for $40").await;
+    assert_eq!(browser.path().await, format!("/tickets/{ticket}"));
+}
+
+#[tokio::test]
+async fn back_and_forward_lead_where_one_was() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    for number in 0..40 {
+        seller.offers(&format!("Seat {number}"), 10.0).await;
+    }
+    let browser = stage.browser().await;
+    browser.open("/").await;
+    browser.fill("Search", "Seat").await;
+    browser.see_path(|path| path == "/?q=Seat").await;
+    browser.choose("Sort by", "Lowest price first").await;
+    browser.see_path(|path| path == "/?q=Seat&sort=price").await;
+    eventually("the list is long enough", LONG, || async {
+        browser.script("scrollTo(0, 1200); return scrollY", json!([])).await.as_f64() > Some(900.0)
+    })
+    .await;
+    let before = browser.script("return scrollY", json!([])).await;
+    let link = "
+        const links = [...document.querySelectorAll('.card-link')];
+        const seen = links.find(link => link.getBoundingClientRect().top > 200);
+        seen.click();
+        return seen.innerText";
+    let title = browser.script(link, json!([])).await;
+    let title = title.as_str().unwrap().to_owned();
+    browser.see("Buy for $10").await;
+    let shown = browser.script("return document.title", json!([])).await;
+    assert_eq!(shown, format!("{title} · Turnstile"));
+
+    browser.go("back").await;
+    browser.see_path(|path| path == "/?q=Seat&sort=price").await;
+    eventually("the list is where it was", LONG, || async {
+        browser.script("return scrollY", json!([])).await == before
+    })
+    .await;
+    assert_eq!(browser.value("Search").await, "Seat");
+    browser.go("forward").await;
+    browser.see("Buy for $10").await;
+    browser.go("back").await;
+    browser.press("Tickets").await;
+    browser.see_path(|path| path == "/").await;
+    assert_eq!(browser.value("Search").await, "");
+}
+
+#[tokio::test]
+async fn what_is_no_page_says_so() {
+    let stage = Stage::set().await;
+    let browser = stage.browser().await;
+    for path in ["/nowhere", "/tickets/7", "/tickets/00000000-0000-0000-0000-000000000000"] {
+        browser.open(path).await;
+        browser.see("may").await;
+        browser.press("See all tickets").await;
+        browser.see_path(|path| path == "/").await;
+    }
+}
+
+#[tokio::test]
+async fn nobody_sees_the_order_of_another() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let ticket = seller.offers("Opera", 40.0).await;
+    let order = buyer.orders(&ticket).await;
+    let browser = stage.browser_of(&seller, &format!("/orders/{order}")).await;
+    browser.see("Not your order").await;
+    browser.open(&format!("/tickets/{ticket}/edit")).await;
+    browser.see("A buyer holds this ticket right now").await;
+    let other = stage.browser_of(&buyer, &format!("/tickets/{ticket}/edit")).await;
+    other.see("Not your ticket").await;
+}

@@ -1,0 +1,119 @@
+//! The network goes and comes back.
+
+use serde_json::json;
+
+use crate::support::{Browser, Stage, Visitor};
+
+async fn order_count(visitor: &Visitor) -> usize {
+    let orders = visitor.client.get("/api/orders").await.expect_status(200);
+    orders.json.as_array().unwrap().len()
+}
+
+/// The next request reaches the server, and its answer is lost on the way back.
+async fn lose_the_next_answer(browser: &Browser) {
+    let script = "
+        const real = window.fetch;
+        window.fetch = async (...request) => {
+            window.fetch = real;
+            await real(...request);
+            throw new TypeError('the answer was lost');
+        }";
+    browser.script(script, json!([])).await;
+}
+
+#[tokio::test]
+async fn a_network_that_fails_in_the_middle_of_an_order_neither_loses_nor_doubles_anything() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let ticket = seller.offers("Opera", 40.0).await;
+    let browser = stage.browser_of(&buyer, &format!("/tickets/{ticket}")).await;
+    browser.see("Buy for $40").await;
+
+    browser.set_offline(true).await;
+    browser.press("Buy for $40").await;
+    browser.see("There is no connection to the server.").await;
+    browser.see("No connection.").await;
+    assert_eq!(order_count(&buyer).await, 0);
+    browser.set_offline(false).await;
+    browser.see_gone("No connection.").await;
+
+    // This time the order is placed, and the buyer isn't told.
+    lose_the_next_answer(&browser).await;
+    browser.press("Buy for $40").await;
+    browser.see("There is no connection to the server.").await;
+    assert_eq!(order_count(&buyer).await, 1);
+    // By now the page may have heard that the buyer holds the ticket; either way leads there.
+    let next = "
+        const all = [...document.querySelectorAll('button, a')];
+        const next = all.find(one => one.innerText.trim() === 'Go to your order')
+            || all.find(one => one.innerText.trim() === 'Buy for $40');
+        next.click()";
+    browser.script(next, json!([])).await;
+    browser.see_path(|path| path.starts_with("/orders/")).await;
+    assert_eq!(order_count(&buyer).await, 1);
+
+    browser.fill("Card number", "4242 4242 4242 4242").await;
+    browser.set_offline(true).await;
+    browser.press("Pay $40").await;
+    browser.see("There is no connection to the server.").await;
+    assert_eq!(browser.value("Card number").await, "4242 4242 4242 4242");
+    browser.set_offline(false).await;
+    browser.see_gone("No connection.").await;
+    assert_eq!(browser.value("Card number").await, "4242 4242 4242 4242");
+    lose_the_next_answer(&browser).await;
+    browser.press("Pay $40").await;
+    browser.see("The ticket is yours, and nobody else’s.").await;
+}
+
+#[tokio::test]
+async fn reads_go_on_by_themselves_when_the_network_is_back() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    let ticket = seller.offers("Opera", 40.0).await;
+    let browser = stage.browser_of(&seller, "/").await;
+    browser.see("Opera").await;
+    browser.see("Sign out").await;
+    browser.set_offline(true).await;
+    browser.see("No connection.").await;
+    browser.press("My tickets").await;
+    browser.see("What you offer, and what became of it.").await;
+    // It is changed meanwhile, and nothing tells the page.
+    let changed = json!({"title": "Opera, box 4", "price": 40});
+    seller.client.put(&format!("/api/tickets/{ticket}"), changed).await.assert_status(200);
+    browser.set_offline(false).await;
+    browser.see("Opera, box 4").await;
+    browser.see_gone("No connection.").await;
+}
+
+#[tokio::test]
+async fn a_server_that_restarts_is_found_again_with_all_that_happened() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let ticket = seller.offers("Opera", 40.0).await;
+    let browser = stage.browser().await;
+    browser.open("/").await;
+    browser.see("Opera").await;
+    stage.app.restart().await;
+    buyer.orders(&ticket).await;
+    browser.see_gone("Opera").await;
+}
+
+#[tokio::test]
+async fn what_was_typed_survives_a_reload_and_signing_in_again() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    let browser = stage.browser_of(&seller, "/tickets/new").await;
+    browser.fill("Title", "Opera, box 4").await;
+    browser.fill("Price", "40").await;
+    browser.reload().await;
+    assert_eq!(browser.value("Title").await, "Opera, box 4");
+    // The session ends elsewhere; the server says so when the ticket is offered.
+    browser.press("Sign out").await;
+    browser.see("Sign in").await;
+    browser.open("/tickets/new").await;
+    browser.fill("Email", &seller.user.email).await;
+    browser.fill("Password", &seller.user.password).await;
+    browser.press("Sign in").await;
+    assert_eq!(browser.value("Title").await, "Opera, box 4");
+    assert_eq!(browser.value("Price").await, "40");
+}

@@ -1,0 +1,196 @@
+//! A browser in the hands of a visitor: it waits for what a visitor would wait for.
+
+use serde_json::{Value, json};
+use testkit::{Client, LONG, eventually};
+
+use super::driver::Driver;
+use super::page;
+use super::webdriver::Element;
+
+/// What the system's colors are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    Light,
+    Dark,
+}
+
+/// A browser at one marketplace.
+pub struct Browser {
+    driver: Driver,
+    site: String,
+}
+
+impl Browser {
+    /// A browser that shows nothing yet.
+    pub async fn start(site: &str) -> Self {
+        Self {
+            driver: Driver::start().await,
+            site: site.to_owned(),
+        }
+    }
+
+    /// Types an address of the site.
+    pub async fn open(&self, path: &str) {
+        let url = format!("{}{path}", self.site);
+        self.driver.web.post("/url", json!({"url": url})).await.unwrap();
+    }
+
+    /// Takes over a client's session, as if the visitor had signed in here. The site has to be
+    /// open.
+    pub async fn take_session(&self, client: &Client) {
+        let cookie = json!({"cookie": {
+            "name": "session",
+            "value": client.session().unwrap(),
+            "path": "/",
+            "httpOnly": true,
+            "sameSite": "Lax",
+        }});
+        self.driver.web.post("/cookie", cookie).await.unwrap();
+    }
+
+    /// The address that is shown, without the site's own part.
+    pub async fn path(&self) -> String {
+        let path = self.script("return location.pathname + location.search", json!([])).await;
+        path.as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the address fits.
+    pub async fn see_path(&self, fits: impl Fn(&str) -> bool) -> String {
+        eventually("the address changes", LONG, || async {
+            let path = self.path().await;
+            if fits(&path) { Ok(path) } else { Err(path) }
+        })
+        .await
+    }
+
+    /// Waits until this text is on the page, seen or (for a screen reader) said.
+    pub async fn see(&self, text: &str) {
+        eventually(&format!("the page says {text:?}"), LONG, || async {
+            let shown = self.text().await;
+            if shown.contains(text) { Ok(()) } else { Err(shown) }
+        })
+        .await;
+    }
+
+    /// Waits until this text is no longer on the page.
+    pub async fn see_gone(&self, text: &str) {
+        eventually(&format!("the page no longer says {text:?}"), LONG, || async {
+            let shown = self.text().await;
+            if shown.contains(text) { Err(shown) } else { Ok(()) }
+        })
+        .await;
+    }
+
+    /// All text of the page.
+    pub async fn text(&self) -> String {
+        let text = self.script(page::TEXT, json!([])).await;
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Presses the button or follows the link of this name.
+    pub async fn press(&self, name: &str) {
+        eventually(&format!("{name:?} is pressed"), LONG, || async {
+            let element = self.find(page::BY_NAME, name).await?;
+            self.driver.web.click(&element).await
+        })
+        .await;
+    }
+
+    /// Presses it twice, as fast as a mouse can.
+    pub async fn double_press(&self, name: &str) {
+        let element = self.wait_for(page::BY_NAME, name).await;
+        self.script("arguments[0].click(); arguments[0].click()", json!([element.0])).await;
+    }
+
+    /// Types into the input of this label, in place of what was there.
+    pub async fn fill(&self, label: &str, text: &str) {
+        let input = self.wait_for(page::BY_LABEL, label).await;
+        self.driver.web.click(&input).await.unwrap();
+        self.script("arguments[0].select?.()", json!([input.0])).await;
+        // Backspace, for an empty text.
+        self.keys(&format!("\u{e003}{text}")).await;
+    }
+
+    /// Chooses an option of the select of this label.
+    pub async fn choose(&self, label: &str, option: &str) {
+        let select = self.wait_for(page::BY_LABEL, label).await;
+        self.script(page::CHOOSE, json!([select.0, option])).await;
+    }
+
+    /// What stands in the input of this label.
+    pub async fn value(&self, label: &str) -> String {
+        let input = self.wait_for(page::BY_LABEL, label).await;
+        let value = self.script("return arguments[0].value", json!([input.0])).await;
+        value.as_str().unwrap().to_owned()
+    }
+
+    /// Presses keys, wherever the keyboard is.
+    pub async fn keys(&self, keys: &str) {
+        self.driver.web.keys(keys).await.unwrap();
+    }
+
+    /// The name of what the keyboard is on.
+    pub async fn focused(&self) -> String {
+        let name = self.script(page::FOCUSED, json!([])).await;
+        name.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Goes back or forward in the history.
+    pub async fn go(&self, direction: &str) {
+        self.driver.web.post(&format!("/{direction}"), json!({})).await.unwrap();
+    }
+
+    /// Loads the page again.
+    pub async fn reload(&self) {
+        self.driver.web.post("/refresh", json!({})).await.unwrap();
+    }
+
+    /// Cuts the network, or restores it.
+    pub async fn set_offline(&self, offline: bool) {
+        let conditions = json!({
+            "offline": offline,
+            "latency": 0,
+            "downloadThroughput": -1,
+            "uploadThroughput": -1,
+        });
+        self.driver.web.chromium("Network.enable", json!({})).await;
+        self.driver.web.chromium("Network.emulateNetworkConditions", conditions).await;
+    }
+
+    /// Sets the system's colors.
+    pub async fn set_theme(&self, theme: Theme) {
+        let value = match theme {
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        };
+        let feature = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
+        self.driver.web.chromium("Emulation.setEmulatedMedia", feature).await;
+    }
+
+    /// Runs a script in the page; what it returns.
+    pub async fn script(&self, script: &str, args: Value) -> Value {
+        self.driver.web.script(script, args).await.unwrap()
+    }
+
+    /// The errors that the page wrote to the console since the last call.
+    pub async fn console_errors(&self) -> Vec<String> {
+        let log = self.driver.web.post("/se/log", json!({"type": "browser"})).await.unwrap();
+        let entries = log.as_array().unwrap().iter();
+        entries
+            .filter(|entry| entry["level"] == "SEVERE")
+            .map(|entry| entry["message"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    async fn find(&self, script: &str, name: &str) -> Result<Element, String> {
+        let found = self.driver.web.find(script, json!([name])).await?;
+        match found {
+            Some(element) => Ok(element),
+            None => Err(format!("nothing of this name in: {}", self.text().await)),
+        }
+    }
+
+    async fn wait_for(&self, script: &str, name: &str) -> Element {
+        eventually(&format!("there is {name:?}"), LONG, || self.find(script, name)).await
+    }
+}

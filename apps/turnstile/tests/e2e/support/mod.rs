@@ -1,0 +1,10 @@
+//! A marketplace with visitors who have browsers.
+
+mod browser;
+mod driver;
+mod page;
+mod stage;
+mod webdriver;
+
+pub use browser::{Browser, Theme};
+pub use stage::{Stage, Visitor};

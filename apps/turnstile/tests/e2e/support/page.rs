@@ -1,0 +1,36 @@
+//! Looking at a page as a visitor does: by words, not by the names of its parts.
+
+/// All text.
+pub const TEXT: &str = "return document.body.innerText";
+
+/// The control that bears this name: what is seen of it, or its label.
+pub const BY_NAME: &str = "
+    const wanted = arguments[0];
+    const tidy = text => (text || '').replace(/\\s+/g, ' ').trim();
+    const controls = [...document.querySelectorAll('button, a[href]')];
+    const shown = controls.filter(control => control.checkVisibility());
+    const named = text => shown.find(control => tidy(text(control)) === wanted);
+    return named(control => control.getAttribute('aria-label'))
+        || named(control => control.innerText) || null";
+
+/// The input that has this label.
+pub const BY_LABEL: &str = "
+    const wanted = arguments[0];
+    const labels = [...document.querySelectorAll('label')];
+    const label = labels.find(label => label.innerText.trim() === wanted);
+    return label ? label.control : null";
+
+/// Chooses an option by its words, as a visitor would: the page is told.
+pub const CHOOSE: &str = "
+    const [select, wanted] = arguments;
+    const option = [...select.options].find(option => option.text === wanted);
+    select.value = option.value;
+    select.dispatchEvent(new Event('change', { bubbles: true }));";
+
+/// The name of what the keyboard is on; its id, if it has no words.
+pub const FOCUSED: &str = "
+    const on = document.activeElement;
+    if (!on || on === document.body) return '';
+    const label = on.labels && on.labels[0];
+    const words = on.getAttribute('aria-label') || (label ? label.innerText : on.innerText);
+    return on.tabIndex < 0 ? on.id : (words || on.id || '').replace(/\\s+/g, ' ').trim();";

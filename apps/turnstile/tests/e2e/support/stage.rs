@@ -1,0 +1,88 @@
+//! A marketplace, and visitors.
+
+use std::path::Path;
+
+use serde_json::json;
+use testkit::{Client, Mongo, Nats, TestApp, TestUser};
+
+use super::Browser;
+
+/// A marketplace with everything real; it ends with the value.
+pub struct Stage {
+    pub app: TestApp,
+    _nats: Nats,
+    _mongo: Mongo,
+}
+
+/// Somebody who signed up, without a browser: for what has to happen elsewhere.
+pub struct Visitor {
+    pub client: Client,
+    pub user: TestUser,
+}
+
+impl Stage {
+    /// The marketplace as it is configured from the start.
+    pub async fn set() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// The marketplace with these variables.
+    pub async fn with(variables: &[(&str, &str)]) -> Self {
+        let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../frontend/dist/index.html");
+        assert!(dist.is_file(), "the web app isn't built: `cargo xtask build-web` builds it");
+        let (nats, mongo) = (Nats::start().await, Mongo::database().await);
+        let mut app = TestApp::builder(env!("CARGO_BIN_EXE_turnstile"))
+            .arg("serve")
+            .nats(nats.url())
+            .mongo(&mongo);
+        for (name, value) in variables {
+            app = app.env(name, *value);
+        }
+        Self {
+            app: app.start().await,
+            _nats: nats,
+            _mongo: mongo,
+        }
+    }
+
+    /// A browser at this marketplace, nobody signed in.
+    pub async fn browser(&self) -> Browser {
+        Browser::start(self.app.base_url()).await
+    }
+
+    /// Somebody who signed up.
+    pub async fn visitor(&self) -> Visitor {
+        let (client, user) = self.app.sign_up().await;
+        Visitor { client, user }
+    }
+
+    /// A browser in which somebody is signed in, at an address of the site.
+    pub async fn browser_of(&self, visitor: &Visitor, path: &str) -> Browser {
+        let browser = self.browser().await;
+        // A cookie belongs to a site that is open.
+        browser.open("/robots.txt").await;
+        browser.take_session(&visitor.client).await;
+        browser.open(path).await;
+        browser
+    }
+}
+
+impl Visitor {
+    /// Offers a ticket; its id.
+    pub async fn offers(&self, title: &str, price: f64) -> String {
+        let ticket = json!({"title": title, "price": price});
+        self.client.post("/api/tickets", ticket).await.expect_status(201).id()
+    }
+
+    /// Orders a ticket; the order's id.
+    pub async fn orders(&self, ticket: &str) -> String {
+        let order = json!({"ticketId": ticket});
+        self.client.post("/api/orders", order).await.expect_status(201).id()
+    }
+
+    /// Pays an order.
+    pub async fn pays(&self, order: &str) {
+        let payment = json!({"orderId": order, "token": "tok_visa"});
+        self.client.post("/api/payments", payment).await.assert_status(201);
+    }
+}

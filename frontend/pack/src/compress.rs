@@ -1,0 +1,71 @@
+//! Compressed copies beside the files: as small as it gets, once, and not at each request.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use flate2::{Compression, write::GzEncoder};
+
+use crate::assets::files;
+
+/// Below this, in bytes, the header of a compressed answer weighs more than it saves.
+const SMALLEST: usize = 200;
+
+/// Writes `.gz` and `.br` copies of all files of a folder.
+pub fn all(folder: &Path) -> Result<()> {
+    for file in files(folder)? {
+        let content = fs::read(&file)?;
+        if content.len() < SMALLEST {
+            continue;
+        }
+        let beside = |extension: &str| {
+            let mut name = file.clone().into_os_string();
+            name.push(extension);
+            name
+        };
+        fs::write(beside(".gz"), gzip(&content)?)?;
+        fs::write(beside(".br"), brotli(&content)?)?;
+    }
+    Ok(())
+}
+
+fn gzip(content: &[u8]) -> Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content)?;
+    Ok(encoder.finish()?)
+}
+
+fn brotli(content: &[u8]) -> Result<Vec<u8>> {
+    let parameters = brotli::enc::BrotliEncoderParams {
+        quality: 11,
+        lgwin: 22,
+        ..Default::default()
+    };
+    let mut compressed = Vec::new();
+    brotli::BrotliCompress(&mut &content[..], &mut compressed, &parameters)?;
+    Ok(compressed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_copies_hold_the_same_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "turnstile ".repeat(100);
+        fs::write(folder.path().join("a.js"), &text).unwrap();
+        fs::write(folder.path().join("tiny"), "x").unwrap();
+        all(folder.path()).unwrap();
+
+        let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+        let mut plain = Vec::new();
+        brotli::BrotliDecompress(&mut &read("a.js.br")[..], &mut plain).unwrap();
+        assert_eq!(plain, text.as_bytes());
+        let mut decoder = flate2::write::GzDecoder::new(Vec::new());
+        decoder.write_all(&read("a.js.gz")).unwrap();
+        assert_eq!(decoder.finish().unwrap(), text.as_bytes());
+        assert!(!folder.path().join("tiny.gz").exists());
+    }
+}

@@ -1,0 +1,79 @@
+//! One request, one reply.
+
+use js_sys::Date;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{AbortSignal, Headers, RequestCache, RequestInit, Response};
+
+use super::{time, window};
+
+/// After this long without a reply, the network counts as lost. In milliseconds.
+const PATIENCE: u32 = 20_000;
+
+/// A request to our own server.
+pub struct Call<'a> {
+    /// `GET`, `POST`, …
+    pub method: &'a str,
+    /// Path and query.
+    pub url: &'a str,
+    /// JSON, if there is a body.
+    pub body: Option<String>,
+    /// The idempotency key, if it is to happen once however often it is sent.
+    pub key: Option<&'a str>,
+}
+
+/// What the server said.
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub text: String,
+    /// The `Link` header.
+    pub link: Option<String>,
+    /// When the server wrote it, in milliseconds since 1970; and when, by the local clock, the
+    /// request went out and the reply came.
+    pub dated: Option<(f64, f64, f64)>,
+}
+
+/// No reply: no network, no server, or none in time. Whether the server acted isn't known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreachable;
+
+impl From<JsValue> for Unreachable {
+    fn from(_: JsValue) -> Self {
+        Self
+    }
+}
+
+/// Sends a request and waits for all of the reply.
+pub async fn send(call: Call<'_>) -> Result<Reply, Unreachable> {
+    let headers = Headers::new()?;
+    let options = RequestInit::new();
+    options.set_method(call.method);
+    // Always asks the server, which may say "unchanged": an old `Date` would set the clock wrong.
+    options.set_cache(RequestCache::NoCache);
+    options.set_signal(Some(&AbortSignal::timeout_with_u32(PATIENCE)));
+    if let Some(body) = call.body {
+        headers.set("content-type", "application/json")?;
+        options.set_body(&body.into());
+    }
+    if let Some(key) = call.key {
+        headers.set("idempotency-key", key)?;
+    }
+    options.set_headers(&headers);
+
+    let sent = time::now();
+    let promise = window().fetch_with_str_and_init(call.url, &options);
+    let response: Response = JsFuture::from(promise).await?.unchecked_into();
+    let received = time::now();
+    let header = |name: &str| response.headers().get(name).ok().flatten();
+    let date = header("date").map(|date| Date::parse(&date)).filter(|date| !date.is_nan());
+    let link = header("link");
+    let text = JsFuture::from(response.text()?).await?;
+    Ok(Reply {
+        status: response.status(),
+        text: text.as_string().unwrap_or_default(),
+        link,
+        dated: date.map(|date| (date, sent, received)),
+    })
+}

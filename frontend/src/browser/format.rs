@@ -1,0 +1,96 @@
+//! Money and times in the visitor's own way of writing.
+
+use std::cell::RefCell;
+
+use api::Amount;
+use chrono::{DateTime, Utc};
+use js_sys::{Object, Reflect};
+use wasm_bindgen::prelude::*;
+
+// Bound here, and not by `js_sys`, whose constructors throw on a currency that isn't one.
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(js_namespace = Intl)]
+    type NumberFormat;
+    #[wasm_bindgen(constructor, js_namespace = Intl, catch)]
+    fn new(locale: &JsValue, options: &Object) -> Result<NumberFormat, JsValue>;
+    #[wasm_bindgen(method)]
+    fn format(this: &NumberFormat, number: f64) -> String;
+
+    #[wasm_bindgen(js_namespace = Intl)]
+    type DateTimeFormat;
+    #[wasm_bindgen(constructor, js_namespace = Intl, catch)]
+    fn new(locale: &JsValue, options: &Object) -> Result<DateTimeFormat, JsValue>;
+    #[wasm_bindgen(method)]
+    fn format(this: &DateTimeFormat, milliseconds: f64) -> String;
+}
+
+struct Formats {
+    money: Option<NumberFormat>,
+    whole_money: Option<NumberFormat>,
+    time: Option<DateTimeFormat>,
+}
+
+thread_local! {
+    // Making one costs more than using it a hundred times.
+    static FORMATS: RefCell<Formats> = RefCell::new(Formats::for_currency("USD"));
+}
+
+impl Formats {
+    fn for_currency(currency: &str) -> Self {
+        let money = |digits: &str| {
+            let options = options(&[("style", "currency"), ("currency", currency)]);
+            let digits = digits.parse::<f64>().unwrap_or_default();
+            // Can't fail on an object of our own.
+            let _ = Reflect::set(&options, &"minimumFractionDigits".into(), &digits.into());
+            let _ = Reflect::set(&options, &"maximumFractionDigits".into(), &digits.into());
+            NumberFormat::new(&JsValue::UNDEFINED, &options).ok()
+        };
+        Self {
+            money: money("2"),
+            whole_money: money("0"),
+            time: DateTimeFormat::new(&JsValue::UNDEFINED, &options(&[("timeStyle", "short")])).ok(),
+        }
+    }
+}
+
+fn options(pairs: &[(&str, &str)]) -> Object {
+    let options = Object::new();
+    for (name, value) in pairs {
+        let _ = Reflect::set(&options, &(*name).into(), &(*value).into());
+    }
+    options
+}
+
+/// Sets the currency of all amounts.
+pub fn set_currency(currency: &str) {
+    FORMATS.with(|formats| *formats.borrow_mut() = Formats::for_currency(currency));
+}
+
+/// An amount with its currency: `$20`, `19,99 €`.
+pub fn money(amount: Amount) -> String {
+    // Prices are far below 2^53 cents, so the double has the same two decimals.
+    #[allow(clippy::cast_precision_loss)]
+    let units = amount.cents as f64 / 100.0;
+    FORMATS.with_borrow(|formats| {
+        let format = if amount.cents % 100 == 0 {
+            &formats.whole_money
+        } else {
+            &formats.money
+        };
+        format
+            .as_ref()
+            .map_or_else(|| amount.to_string(), |format| format.format(units))
+    })
+}
+
+/// A time of day.
+pub fn time_of_day(time: DateTime<Utc>) -> String {
+    // Milliseconds since 1970 are far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    let milliseconds = time.timestamp_millis() as f64;
+    FORMATS.with_borrow(|formats| {
+        let format = formats.time.as_ref();
+        format.map_or_else(String::new, |format| format.format(milliseconds))
+    })
+}

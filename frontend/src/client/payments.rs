@@ -1,0 +1,13 @@
+use api::{NewPayment, PaymentCreated};
+use uuid::Uuid;
+
+use super::{Outcome, write};
+
+/// Pays an order with the card of this token.
+pub async fn pay(order: Uuid, token: &str, key: &str) -> Outcome<PaymentCreated> {
+    let payment = NewPayment {
+        token: token.to_owned().into(),
+        order_id: order.to_string().into(),
+    };
+    write("POST", "/api/payments", &payment, Some(key)).await
+}

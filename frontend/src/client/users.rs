@@ -1,0 +1,33 @@
+use api::{Credentials, CurrentUser, CurrentUserAnswer, User};
+use serde_json::{Value, json};
+
+use super::{Outcome, read, write};
+
+/// Who is signed in.
+pub async fn current_user() -> Outcome<Option<CurrentUser>> {
+    let answer: CurrentUserAnswer = read("/api/users/currentuser").await?;
+    Ok(answer.current_user)
+}
+
+/// Signs in.
+pub async fn sign_in(email: &str, password: &str) -> Outcome<User> {
+    write("POST", "/api/users/signin", &credentials(email, password), None).await
+}
+
+/// Opens an account, and signs in with it.
+pub async fn sign_up(email: &str, password: &str) -> Outcome<User> {
+    write("POST", "/api/users/signup", &credentials(email, password), None).await
+}
+
+/// Signs out.
+pub async fn sign_out() -> Outcome<()> {
+    let _: Value = write("POST", "/api/users/signout", &json!({}), None).await?;
+    Ok(())
+}
+
+fn credentials(email: &str, password: &str) -> Credentials {
+    Credentials {
+        email: email.to_owned().into(),
+        password: password.to_owned().into(),
+    }
+}

@@ -1,0 +1,91 @@
+use dioxus::prelude::*;
+use state::Route;
+
+use super::{Icon, Link, Shape};
+use crate::browser::history::{self, PLACE};
+use crate::client;
+use crate::store::session::{self, SESSION, Session};
+use crate::store::toasts;
+
+/// The top of every page: the name, where one can go, and who is signed in. On a small screen
+/// the places are a bar at the bottom, where the thumb is.
+#[component]
+pub fn Header() -> Element {
+    rsx! {
+        header { class: "top",
+            div { class: "top-inner",
+                Link { to: Route::home(), class: "brand", label: "Turnstile, home",
+                    span { class: "brand-mark", Icon { shape: Shape::Ticket } }
+                    span { "Turnstile" }
+                }
+                nav { class: "places", "aria-label": "Main",
+                    Place { to: Route::home(), shape: Shape::Ticket, name: "Tickets" }
+                    Place { to: Route::Sell, shape: Shape::Plus, name: "Sell" }
+                    Place { to: Route::Orders, shape: Shape::Bag, name: "My orders" }
+                    Place { to: Route::Selling, shape: Shape::Tag, name: "My tickets" }
+                }
+                div { class: "account", Account {} }
+            }
+        }
+    }
+}
+
+#[component]
+fn Place(to: Route, shape: Shape, name: &'static str) -> Element {
+    rsx! {
+        Link { to, class: "place",
+            Icon { shape }
+            span { "{name}" }
+        }
+    }
+}
+
+#[component]
+fn Account() -> Element {
+    let mut leaving = use_signal(|| false);
+    let sign_out = move |_| {
+        if leaving() {
+            return;
+        }
+        leaving.set(true);
+        spawn(async move {
+            match client::sign_out().await {
+                Ok(()) => {
+                    if PLACE.peek().route.is_private() {
+                        history::go(Route::home());
+                    }
+                    session::end();
+                    toasts::say("You are signed out");
+                }
+                Err(failure) => toasts::say(failure.message()),
+            }
+            leaving.set(false);
+        });
+    };
+    match SESSION.cloned() {
+        Session::Unknown => rsx! {
+            span { class: "bone account-bone" }
+        },
+        Session::Nobody => {
+            let next = || match &PLACE.read().route {
+                Route::SignIn(next) | Route::SignUp(next) => next.clone(),
+                route if *route == Route::home() => None,
+                route => Some(route.to_string()),
+            };
+            rsx! {
+                Link { to: Route::SignIn(next()), class: "button quiet", "Sign in" }
+                Link { to: Route::SignUp(next()), class: "button primary sign-up", "Sign up" }
+            }
+        }
+        Session::User { email, .. } => rsx! {
+            span { class: "email", title: "{email}", "{email}" }
+            button {
+                class: "button quiet",
+                r#type: "button",
+                "aria-disabled": leaving(),
+                onclick: sign_out,
+                "Sign out"
+            }
+        },
+    }
+}

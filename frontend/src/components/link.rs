@@ -1,0 +1,29 @@
+use dioxus::prelude::*;
+use dioxus::html::input_data::MouseButton;
+use state::Route;
+
+use crate::browser::history::{self, PLACE};
+
+/// A link to a page of the app: a real one, that opens in a new tab as any other.
+#[component]
+pub fn Link(to: Route, class: Option<String>, label: Option<String>, children: Element) -> Element {
+    let is_here = PLACE.read().route.is_same_page(&to);
+    let href = to.to_string();
+    rsx! {
+        a {
+            href,
+            class,
+            aria_label: label,
+            aria_current: is_here.then_some("page"),
+            onclick: move |event| {
+                let plain = event.modifiers().is_empty()
+                    && event.trigger_button() == Some(MouseButton::Primary);
+                if plain {
+                    event.prevent_default();
+                    history::go(to.clone());
+                }
+            },
+            {children}
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What pages are made of.
+
+mod banner;
+mod button;
+mod countdown;
+mod credentials;
+mod field;
+mod footer;
+mod header;
+mod icon;
+mod link;
+mod notice;
+mod skeleton;
+mod stub;
+mod ticket_form;
+mod title;
+mod toast;
+
+pub use banner::Banner;
+pub use button::{Button, Tone};
+pub use countdown::{CountdownClock, use_countdown};
+pub use credentials::{CredentialsForm, Purpose};
+pub use field::TextField;
+pub use footer::Footer;
+pub use header::Header;
+pub use icon::{Icon, Shape};
+pub use link::Link;
+pub use notice::{FailureNotice, Notice, NoticeTone};
+pub use skeleton::{CardSkeletons, PageSkeleton, RowSkeletons};
+pub use stub::{Badge, StubArt, order_badge, ticket_badge};
+pub use ticket_form::TicketForm;
+pub use title::{PageHead, use_title};
+pub use toast::Toast;

@@ -1,0 +1,52 @@
+use dioxus::prelude::*;
+
+use super::{Button, Tone};
+use crate::client::Failure;
+use crate::store::live;
+
+/// How a notice is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeTone {
+    /// Something to know.
+    Info,
+    /// Something good.
+    Good,
+    /// Something to mind.
+    Warning,
+    /// Something that failed.
+    Error,
+}
+
+impl NoticeTone {
+    const fn class(self) -> &'static str {
+        match self {
+            Self::Info => "notice",
+            Self::Good => "notice good",
+            Self::Warning => "notice warning",
+            Self::Error => "notice error",
+        }
+    }
+}
+
+/// A few words in a box. Errors and warnings are spoken as they appear.
+#[component]
+pub fn Notice(tone: NoticeTone, children: Element) -> Element {
+    let role = match tone {
+        NoticeTone::Error | NoticeTone::Warning => "alert",
+        NoticeTone::Info | NoticeTone::Good => "note",
+    };
+    rsx! {
+        div { class: tone.class(), role, {children} }
+    }
+}
+
+/// Says that something couldn't be read, and offers to try again.
+#[component]
+pub fn FailureNotice(failure: Failure) -> Element {
+    rsx! {
+        Notice { tone: NoticeTone::Error,
+            p { "{failure.message()}" }
+            Button { tone: Tone::Plain, onpress: |()| live::refresh(), "Try again" }
+        }
+    }
+}

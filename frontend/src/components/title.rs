@@ -1,0 +1,27 @@
+use dioxus::prelude::*;
+
+use crate::browser::page;
+
+/// Names the page in the browser's tab.
+pub fn use_title(title: String) {
+    use_effect(use_reactive((&title,), |(title,)| {
+        page::set_title(&format!("{title} · Turnstile"));
+    }));
+}
+
+/// The head of a page: its name, which is also the tab's, and what belongs beside it.
+#[component]
+pub fn PageHead(title: String, lead: Option<String>, children: Element) -> Element {
+    use_title(title.clone());
+    rsx! {
+        header { class: "page-head",
+            div { class: "page-head-text",
+                h1 { "{title}" }
+                if let Some(lead) = lead {
+                    p { class: "lead", "{lead}" }
+                }
+            }
+            {children}
+        }
+    }
+}

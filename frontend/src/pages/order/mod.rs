@@ -1,0 +1,223 @@
+//! One order.
+
+mod cancel;
+mod card_form;
+mod pay;
+mod sandbox_form;
+
+use api::{Order, Ticket};
+use dioxus::prelude::*;
+use state::{OrderStanding, Route};
+use uuid::Uuid;
+
+use cancel::Cancel;
+use pay::Pay;
+
+use crate::browser::{format, time};
+use crate::client::{self, Failure};
+use crate::components::{
+    Badge, CountdownClock, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton,
+    Shape, StubArt, order_badge, use_countdown, use_title,
+};
+use crate::store::clock;
+use crate::store::config::CONFIG;
+use crate::store::live::use_live;
+use crate::store::reads::{Read, use_read};
+
+/// How often a server that hasn't yet said how an order ended is asked, in milliseconds.
+const ASKING: u32 = 700;
+
+/// One order: what is bought, how long it is held, and paying it.
+#[component]
+pub fn OrderPage(id: Uuid) -> Element {
+    let mut moves = use_signal(|| 0_u32);
+    let mut order = use_read(move || {
+        moves.read();
+        client::order(id)
+    });
+    // An order has no stream of its own; its ticket moves whenever it does.
+    use_live(move |ticket: Ticket| {
+        if order.peek().ready().is_some_and(|order| order.ticket.id == ticket.id) {
+            moves += 1;
+        }
+    });
+    let changed = move |()| moves += 1;
+    let mut gone = move |()| {
+        if let Some(order) = order.write().ready_mut() {
+            order.status = api::OrderStatus::Cancelled;
+        }
+        moves += 1;
+    };
+    match &*order.read() {
+        Read::Loading => rsx! { Loading {} },
+        Read::Failed(failure) => rsx! { Gone { failure: failure.clone() } },
+        Read::Ready(order) => rsx! {
+            Details { order: order.clone(), onchange: changed, oncancel: move |()| gone(()) }
+        },
+    }
+}
+
+#[component]
+fn Loading() -> Element {
+    use_title("Your order".to_owned());
+    rsx! { PageSkeleton {} }
+}
+
+#[component]
+fn Gone(failure: Failure) -> Element {
+    let (title, lead) = match failure.refused() {
+        Some(400 | 404) => ("No such order", "It may have been mistyped."),
+        Some(401) => ("Not your order", "Only the one who placed an order can see it."),
+        _ => {
+            return rsx! {
+                PageHead { title: "Your order" }
+                FailureNotice { failure }
+            };
+        }
+    };
+    rsx! {
+        div { class: "empty",
+            PageHead { title, lead }
+            Link { to: Route::Orders, class: "button primary", "My orders" }
+        }
+    }
+}
+
+#[component]
+fn Details(order: Order, onchange: EventHandler<()>, oncancel: EventHandler<()>) -> Element {
+    let left = use_countdown(order.expires_at);
+    // Read so that this is drawn anew each second; the standing itself is of the server's clock.
+    let left = left();
+    let standing = OrderStanding::of(&order, clock::now());
+    // How it ended, if it did so before the visitor's eyes.
+    let mut seen_open = use_signal(|| false);
+    let mut given_back = use_signal(|| false);
+    if matches!(standing, OrderStanding::Payable | OrderStanding::Ending) && !*seen_open.peek() {
+        seen_open.set(true);
+    }
+    use_effect(use_reactive((&standing,), move |(standing,)| {
+        if standing == OrderStanding::Ending {
+            spawn(async move {
+                time::sleep(ASKING).await;
+                onchange.call(());
+            });
+        }
+    }));
+    let total = CONFIG.read().as_ref().map_or(900, |config| config.hold_seconds);
+    let title = match standing {
+        OrderStanding::Paid => "It’s yours",
+        OrderStanding::Cancelled => "Order cancelled",
+        OrderStanding::Payable | OrderStanding::Ending => "Pay for your ticket",
+    };
+    rsx! {
+        Link { to: Route::Orders, class: "back",
+            Icon { shape: Shape::Back }
+            "My orders"
+        }
+        PageHead { title, Badge { of: order_badge(order.status) } }
+        div { class: "order-columns",
+            Bought { order: order.clone() }
+            div { class: "order-main", id: "outcome", tabindex: "-1",
+                match standing {
+                    OrderStanding::Payable => rsx! {
+                        if let Some(left) = left {
+                            CountdownClock { left, total_seconds: total }
+                        }
+                        Pay { order: order.clone(), onchange }
+                        Cancel {
+                            order: order.id,
+                            oncancel: move |()| {
+                                given_back.set(true);
+                                oncancel.call(());
+                            },
+                            onchange,
+                        }
+                    },
+                    OrderStanding::Ending => rsx! {
+                        Notice { tone: NoticeTone::Warning,
+                            p { "The time to pay is over. Looking how it ended …" }
+                        }
+                    },
+                    OrderStanding::Paid => rsx! {
+                        div { role: "status",
+                            Notice { tone: NoticeTone::Good,
+                                p {
+                                    strong { "Paid. " }
+                                    "The ticket is yours, and nobody else’s. Enjoy it."
+                                }
+                            }
+                        }
+                        div { class: "actions",
+                            Link { to: Route::Orders, class: "button primary", "My orders" }
+                            Link { to: Route::home(), class: "button", "See more tickets" }
+                        }
+                    },
+                    OrderStanding::Cancelled => rsx! {
+                        Ended { order: order.clone(), how: how_it_ended(seen_open(), given_back()) }
+                    },
+                }
+            }
+        }
+    }
+}
+
+fn how_it_ended(seen_open: bool, given_back: bool) -> &'static str {
+    match (given_back, seen_open) {
+        (true, _) => "You gave the ticket back. Nothing was charged.",
+        (false, true) => {
+            "This order expired: it wasn’t paid in time, and the ticket is for sale again. Nothing \
+             was charged."
+        }
+        (false, false) => {
+            "This order was given back, or wasn’t paid in time. Nothing was charged."
+        }
+    }
+}
+
+#[component]
+fn Ended(order: Order, how: &'static str) -> Element {
+    rsx! {
+        div { role: "status",
+            Notice { tone: NoticeTone::Warning, p { "{how}" } }
+        }
+        div { class: "actions",
+            Link { to: Route::Ticket(order.ticket.id), class: "button primary", "See the ticket" }
+            Link { to: Route::home(), class: "button", "See other tickets" }
+        }
+    }
+}
+
+/// What is bought.
+#[component]
+fn Bought(order: Order) -> Element {
+    rsx! {
+        section { class: "panel bought", "aria-label": "Your ticket",
+            StubArt { id: order.ticket.id }
+            div { class: "panel-body",
+                h2 { class: "bought-title", "{order.ticket.title}" }
+                dl { class: "facts",
+                    div {
+                        dt { "Price" }
+                        dd { class: "price", "{format::money(order.ticket.price)}" }
+                    }
+                    if matches!(order.status, api::OrderStatus::Created | api::OrderStatus::AwaitingPayment) {
+                        div {
+                            dt { "Held for you until" }
+                            dd { "{format::time_of_day(order.expires_at)}" }
+                        }
+                    }
+                    div {
+                        dt { "Order" }
+                        dd { class: "reference", "{short(order.id)}" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Enough of an id to tell one's orders apart.
+fn short(id: Uuid) -> String {
+    let text = id.simple().to_string();
+    text[text.len() - 8..].to_uppercase()
+}

@@ -1,0 +1,82 @@
+use api::Order;
+use dioxus::prelude::*;
+use state::{FieldErrors, Intent};
+use uuid::Uuid;
+
+use super::card_form::StripeForm;
+use super::sandbox_form::SandboxForm;
+use crate::browser::page;
+use crate::client;
+use crate::components::RowSkeletons;
+use crate::store::config::CONFIG;
+use crate::store::toasts;
+
+/// Paying an order, with whatever form the server's provider asks for.
+#[component]
+pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
+    let mut intent = use_signal(Intent::default);
+    let mut busy = use_signal(|| false);
+    let mut errors = use_signal(FieldErrors::default);
+    let id = order.id;
+
+    let pay = move |token: String| {
+        if busy() {
+            return;
+        }
+        busy.set(true);
+        errors.set(FieldErrors::default());
+        spawn(async move {
+            let key = intent.write().key(&token, Uuid::new_v4());
+            let outcome = client::pay(id, &token, &key).await;
+            busy.set(false);
+            match outcome {
+                Ok(_) => {
+                    intent.write().settle();
+                    toasts::say("Paid. The ticket is yours.");
+                    onchange.call(());
+                    page::focus("outcome");
+                }
+                Err(failure) => {
+                    if failure.is_decided() {
+                        intent.write().settle();
+                    }
+                    errors.set(FieldErrors::field("card", failure.message()));
+                    page::focus("card");
+                    // It may have been refused because the order ended.
+                    if failure.refused().is_some_and(|status| status != 402) {
+                        onchange.call(());
+                    }
+                }
+            }
+        });
+    };
+    let error = errors.read().of("card").map(str::to_owned);
+    let config = CONFIG.read().clone();
+    let price = order.ticket.price;
+    match config.map(|config| config.stripe_publishable_key) {
+        None => rsx! { RowSkeletons {} },
+        Some(None) => rsx! {
+            SandboxForm {
+                price,
+                busy: busy(),
+                error,
+                onpay: pay,
+                onedit: move |()| errors.write().clear("card"),
+                ontrouble: move |words: String| {
+                    errors.set(FieldErrors::field("card", words));
+                    page::focus("card");
+                },
+            }
+        },
+        Some(Some(key)) => rsx! {
+            StripeForm {
+                publishable_key: key,
+                price,
+                busy: busy(),
+                error,
+                onpay: pay,
+                ontrouble: move |words: String| errors.set(FieldErrors::field("card", words)),
+            }
+        },
+    }
+}

@@ -1,0 +1,156 @@
+//! One ticket.
+
+mod buy;
+
+use api::{Order, Ticket};
+use dioxus::prelude::*;
+use state::{Route, TicketStanding};
+use uuid::Uuid;
+
+use buy::Buy;
+
+use crate::browser::format;
+use crate::client::{self, Failure};
+use crate::components::{
+    Badge, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton, Shape, StubArt,
+    ticket_badge, use_title,
+};
+use crate::store::live::use_live;
+use crate::store::reads::{Read, use_read};
+use crate::store::session::{SESSION, Session};
+
+/// One ticket: what it is, what it costs, and what one can do about it.
+#[component]
+pub fn TicketPage(id: Uuid) -> Element {
+    let mut ticket = use_read(move || client::ticket(id));
+    // Which of them is the visitor's own is known by the visitor's orders, and by nothing else.
+    let mut moves = use_signal(|| 0_u32);
+    let orders = use_read(move || {
+        moves.read();
+        let signed_in = matches!(*SESSION.read(), Session::User { .. });
+        async move { if signed_in { client::orders().await } else { Ok(Vec::new()) } }
+    });
+    use_live(move |changed: Ticket| {
+        let is_newer = |known: &Ticket| known.id == changed.id && known.version < changed.version;
+        if ticket.peek().ready().is_some_and(is_newer) {
+            if let Some(known) = ticket.write().ready_mut() {
+                *known = changed;
+            }
+            moves += 1;
+        }
+    });
+    match &*ticket.read() {
+        Read::Loading => rsx! { Loading {} },
+        Read::Failed(failure) => rsx! { Gone { failure: failure.clone() } },
+        Read::Ready(shown) => {
+            let mine = orders.read().ready().cloned().unwrap_or_default();
+            rsx! {
+                Details {
+                    ticket: shown.clone(),
+                    orders: mine,
+                    onstale: move |()| {
+                        spawn(async move {
+                            if let Ok(fresh) = client::ticket(id).await {
+                                ticket.set(Read::Ready(fresh));
+                            }
+                            moves += 1;
+                        });
+                    },
+                }
+            }
+        }
+    }
+}
+
+#[component]
+fn Loading() -> Element {
+    use_title("Ticket".to_owned());
+    rsx! { PageSkeleton {} }
+}
+
+#[component]
+fn Gone(failure: Failure) -> Element {
+    if matches!(failure.refused(), Some(400 | 404)) {
+        rsx! {
+            div { class: "empty",
+                PageHead { title: "No such ticket", lead: "It may have been mistyped, or be gone." }
+                Link { to: Route::home(), class: "button primary", "See all tickets" }
+            }
+        }
+    } else {
+        rsx! {
+            PageHead { title: "Ticket" }
+            FailureNotice { failure }
+        }
+    }
+}
+
+#[component]
+fn Details(ticket: Ticket, orders: Vec<Order>, onstale: EventHandler<()>) -> Element {
+    let visitor = SESSION.read().user_id();
+    let standing = TicketStanding::of(&ticket, visitor, &orders);
+    rsx! {
+        Link { to: Route::home(), class: "back",
+            Icon { shape: Shape::Back }
+            "All tickets"
+        }
+        article { class: "panel ticket-panel",
+            StubArt { id: ticket.id }
+            div { class: "panel-body",
+                PageHead { title: ticket.title.clone(), Badge { of: ticket_badge(ticket.status) } }
+                p { class: "big-price", "{format::money(ticket.price)}" }
+                Standing { ticket, standing, onstale }
+            }
+        }
+    }
+}
+
+#[component]
+fn Standing(ticket: Ticket, standing: TicketStanding, onstale: EventHandler<()>) -> Element {
+    let (tone, words, action) = match standing {
+        TicketStanding::ForSale => return rsx! { Buy { ticket, onstale } },
+        TicketStanding::Own => (
+            NoticeTone::Info,
+            "This is your own ticket. It is for sale.",
+            Some((Route::Edit(ticket.id), "Edit")),
+        ),
+        TicketStanding::OwnHeld => (
+            NoticeTone::Info,
+            "This is your own ticket. A buyer holds it and is about to pay; until then it can't \
+             be changed.",
+            Some((Route::Selling, "My tickets")),
+        ),
+        TicketStanding::OwnSold => (
+            NoticeTone::Good,
+            "This was your ticket. It is sold.",
+            Some((Route::Selling, "My tickets")),
+        ),
+        TicketStanding::HeldByYou(order) => (
+            NoticeTone::Good,
+            "You hold this ticket. Pay before the time is over.",
+            Some((Route::Order(order), "Go to your order")),
+        ),
+        TicketStanding::BoughtByYou(order) => (
+            NoticeTone::Good,
+            "This ticket is yours.",
+            Some((Route::Order(order), "See your order")),
+        ),
+        TicketStanding::Held => (
+            NoticeTone::Warning,
+            "Somebody else holds this ticket right now. If it isn't paid in time, it is for sale \
+             again: this page will tell.",
+            None,
+        ),
+        TicketStanding::Sold => (NoticeTone::Info, "This ticket is sold.", None),
+    };
+    rsx! {
+        Notice { tone, p { "{words}" } }
+        div { class: "actions",
+            if let Some((to, words)) = action {
+                Link { to, class: "button primary", "{words}" }
+            } else {
+                Link { to: Route::home(), class: "button", "See other tickets" }
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+use dioxus::prelude::*;
+use state::{Route, TicketFilter};
+
+use crate::browser::{history, time};
+use crate::components::{Icon, Shape};
+
+/// How long the typing has to rest before it is searched for, in milliseconds.
+const REST: u32 = 250;
+
+/// The search: what is typed is searched for as soon as the typing rests, and stands in the
+/// address.
+#[component]
+pub fn SearchForm(filter: TicketFilter) -> Element {
+    let mut draft = use_signal(|| filter.clone());
+    let mut searched = use_signal(|| filter.clone());
+    let mut edits = use_signal(|| 0_u32);
+
+    // Another search came from elsewhere: back, forward, a link.
+    use_effect(use_reactive((&filter,), move |(filter,)| {
+        if *searched.peek() != filter {
+            searched.set(filter.clone());
+            draft.set(filter);
+        }
+    }));
+    let mut search = move || {
+        let wanted = draft.peek().clone();
+        if wanted.trouble().is_none() && *searched.peek() != wanted {
+            searched.set(wanted.clone());
+            history::search(Route::Tickets(wanted));
+        }
+    };
+    let mut edited = move |change: &dyn Fn(&mut TicketFilter)| {
+        change(&mut draft.write());
+        edits += 1;
+        let edit = *edits.peek();
+        spawn(async move {
+            time::sleep(REST).await;
+            if *edits.peek() == edit {
+                search();
+            }
+        });
+    };
+    let shown = draft.read().clone();
+    let trouble = shown.trouble();
+    let blamed = trouble.map(|_| "search-trouble");
+    let price = |id: &'static str, label: &'static str, value: String| PriceBound {
+        id,
+        label,
+        value,
+    };
+    let bounds = [
+        price("min-price", "Lowest price", shown.min.clone()),
+        price("max-price", "Highest price", shown.max.clone()),
+    ];
+    rsx! {
+        form {
+            class: "search",
+            role: "search",
+            novalidate: true,
+            onsubmit: move |event| {
+                event.prevent_default();
+                search();
+            },
+            div { class: "field search-words",
+                label { r#for: "q", "Search" }
+                div { class: "input-box",
+                    span { class: "input-prefix", Icon { shape: Shape::Search } }
+                    input {
+                        id: "q",
+                        r#type: "search",
+                        autocomplete: "off",
+                        maxlength: "200",
+                        placeholder: "Artist, team, place",
+                        value: "{shown.q}",
+                        oninput: move |event| {
+                            let text = event.value();
+                            edited(&|filter| filter.q.clone_from(&text));
+                        },
+                    }
+                }
+            }
+            for bound in bounds {
+                div { key: "{bound.id}", class: "field search-price",
+                    label { r#for: bound.id, "{bound.label}" }
+                    div { class: "input-box",
+                        input {
+                            id: bound.id,
+                            r#type: "text",
+                            inputmode: "decimal",
+                            autocomplete: "off",
+                            maxlength: "12",
+                            placeholder: "Any",
+                            aria_invalid: trouble.is_some().then_some("true"),
+                            aria_describedby: blamed,
+                            value: "{bound.value}",
+                            oninput: move |event| {
+                                let text = event.value();
+                                let is_min = bound.id == "min-price";
+                                edited(
+                                    &|filter| {
+                                        let bound = if is_min { &mut filter.min } else { &mut filter.max };
+                                        bound.clone_from(&text);
+                                    },
+                                );
+                            },
+                        }
+                    }
+                }
+            }
+            div { class: "field search-sort",
+                label { r#for: "sort", "Sort by" }
+                div { class: "input-box",
+                    select {
+                        id: "sort",
+                        value: shown.sort_name(),
+                        onchange: move |event| {
+                            let name = event.value();
+                            edited(&|filter| *filter = filter.clone().sorted_by(&name));
+                        },
+                        option { value: "newest", "Newest first" }
+                        option { value: "price", "Lowest price first" }
+                        option { value: "-price", "Highest price first" }
+                    }
+                }
+            }
+            p { class: "field-error search-trouble", id: "search-trouble", role: "status",
+                {trouble.unwrap_or_default()}
+            }
+        }
+    }
+}
+
+struct PriceBound {
+    id: &'static str,
+    label: &'static str,
+    value: String,
+}
