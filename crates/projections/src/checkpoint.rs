@@ -4,6 +4,7 @@
 //! document makes what is folded again harmless.
 
 use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
 use mongodb::{
     Collection,
     bson::{Binary, Bson, doc},
@@ -100,6 +101,15 @@ impl Checkpoints {
         }
     }
 
+    /// All of them, by name.
+    pub async fn all(&self) -> Result<Vec<Checkpoint>, Trouble> {
+        let find = async {
+            let found = self.collection.find(doc! {}).sort(doc! { "_id": 1 });
+            found.await?.try_collect().await
+        };
+        self.store.step(find).await
+    }
+
     pub async fn load(&self, key: &str) -> Result<Option<Checkpoint>, Trouble> {
         let found = self.collection.find_one(doc! { "_id": key });
         self.store.step(found).await
@@ -140,6 +150,11 @@ impl Checkpoints {
             .step(self.collection.update_one(guard, news))
             .await
             .map(|_| ())
+    }
+
+    pub async fn remove(&self, key: &str) -> Result<(), Trouble> {
+        let removed = self.collection.delete_one(doc! { "_id": key });
+        self.store.step(removed).await.map(|_| ())
     }
 
     /// Records that folding on would be wrong.

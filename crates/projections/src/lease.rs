@@ -100,6 +100,21 @@ impl Lease {
             .map(|_| ())
     }
 
+    /// Whether anybody holds a lease.
+    pub async fn is_held(store: &ReadStore, key: &str) -> Result<bool, Trouble> {
+        let leases: Collection<Document> = store.database().collection(COLLECTION);
+        let held = doc! { "_id": key, "$expr": { "$gt": ["$expires_at", "$$NOW"] } };
+        let found = store.step(leases.find_one(held)).await?;
+        Ok(found.is_some())
+    }
+
+    /// Deletes what is recorded of a lease.
+    pub async fn remove(store: &ReadStore, key: &str) -> Result<(), Trouble> {
+        let leases: Collection<Document> = store.database().collection(COLLECTION);
+        let removed = leases.delete_one(doc! { "_id": key });
+        store.step(removed).await.map(|_| ())
+    }
+
     /// Asks whoever holds the lease, now or later, to rebuild.
     pub async fn ask_for_rebuild(
         store: &ReadStore,

@@ -20,8 +20,6 @@ struct Seen {
     checkpoint: Option<Checkpoint>,
     /// Announcements may have been lost.
     missed_some: bool,
-    /// MongoDB may have lost what was written last.
-    lost_some: bool,
 }
 
 impl<P: Projection> Machine<P> {
@@ -39,14 +37,11 @@ impl<P: Projection> Machine<P> {
             loop {
                 tokio::select! {
                     announcement = announcements.next() => match announcement {
-                        Some(bytes) => self.hear(&bytes, &mut seen),
+                        Some(bytes) => self.hear(&bytes),
                         None => break,
                     },
                     // The sender lives as long as the store, so this is never an error for long.
-                    Ok(()) = faults.changed() => {
-                        seen.lost_some = true;
-                        self.look_at_checkpoint(&mut seen).await;
-                    }
+                    Ok(()) = faults.changed() => self.look_at_checkpoint(&mut seen).await,
                     Ok(()) = raised.changed() => {
                         let sequence = *raised.borrow_and_update();
                         let holder = self.holder;
@@ -62,7 +57,7 @@ impl<P: Projection> Machine<P> {
         }
     }
 
-    fn hear(&self, bytes: &[u8], seen: &mut Seen) {
+    fn hear(&self, bytes: &[u8]) {
         let Some(announcement) = Announcement::decode(bytes) else {
             return;
         };
@@ -82,14 +77,13 @@ impl<P: Projection> Machine<P> {
             Announcement::Restarted {
                 stream, applied, ..
             } => {
-                self.progress.restart(applied, &stream);
-                seen.lost_some = false;
+                // It says nothing of what this process saw of MongoDB, so no fault is settled.
+                self.progress.restart(applied, &stream, 0);
             }
             Announcement::Replaced {
                 stream, applied, ..
             } => {
                 self.progress.replaced(applied, &stream);
-                seen.lost_some = false;
             }
         }
     }
@@ -98,9 +92,9 @@ impl<P: Projection> Machine<P> {
     async fn look_at_checkpoint(&self, seen: &mut Seen) {
         if self.progress.is_active() {
             seen.missed_some = false;
-            seen.lost_some = false;
             return;
         }
+        let faults = self.progress.faults();
         let checkpoint = match self.checkpoints.peek(&self.key).await {
             Ok(Some(checkpoint)) => checkpoint,
             Ok(None) => return,
@@ -115,7 +109,7 @@ impl<P: Projection> Machine<P> {
         });
         let applied = self.progress.applied();
         let behind = checkpoint.sequence() > applied;
-        let back = another || seen.lost_some;
+        let back = another || self.progress.in_doubt();
         // It may have become the active one while the answer was on its way.
         if (back || behind || seen.missed_some) && !self.progress.is_active() {
             // The checkpoint lags a little, so it only counts for less than what was announced
@@ -126,10 +120,10 @@ impl<P: Projection> Machine<P> {
             } else {
                 sequence.max(applied)
             };
-            self.progress.restart(certain, &checkpoint.stream_created);
+            let stream = &checkpoint.stream_created;
+            self.progress.restart(certain, stream, faults);
         }
         seen.missed_some = false;
-        seen.lost_some = false;
         seen.checkpoint = Some(checkpoint);
     }
 

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     Change, FoldError, Index, Projection, ReadError, ReadStore, Runner, RunnerSettings,
     orders::MISS_BOUND,
+    store::switched,
     stored::{from_bson, uuid},
 };
 
@@ -25,7 +26,6 @@ pub struct PayableOrdersProjection;
 #[derive(Clone)]
 pub struct PayableOrders {
     log: Log,
-    store: ReadStore,
     collection: Collection<PayableDoc>,
     runner: Arc<Runner>,
 }
@@ -63,7 +63,6 @@ impl PayableOrders {
         let runner = Runner::start(PayableOrdersProjection, log, store, settings).await?;
         Ok(Self {
             log: log.clone(),
-            store: store.clone(),
             collection: store.database().collection(&key),
             runner: Arc::new(runner),
         })
@@ -80,25 +79,24 @@ impl PayableOrders {
     /// # Errors
     /// [`ReadError::Unavailable`] within 4 s.
     pub async fn find(&self, order: Uuid) -> Result<Option<PayableOrder>, ReadError> {
-        // What is written once and never changes needs no floor: it is there, or it is a miss.
-        if let Some(found) = self.load(order).await? {
+        let progress = self.runner.progress();
+        let find = |_| self.load(order);
+        if let Some(found) = progress.read(find).await? {
             return Ok(Some(found));
         }
         let end = self.log.last_sequence(ORDERS).await?;
-        let progress = self.runner.progress();
         if !progress.wait_for(end, MISS_BOUND).await {
             return Err(ReadError::Unavailable(format!(
                 "payable orders: applied {} of {end} events",
                 progress.applied()
             )));
         }
-        self.load(order).await
+        progress.read(find).await
     }
 
     async fn load(&self, order: Uuid) -> Result<Option<PayableOrder>, ReadError> {
         let find = || async { self.collection.find_one(doc! { "_id": uuid(order) }).await };
-        let found = self.store.read_switched(find).await?;
-        Ok(found.map(|found| PayableOrder {
+        Ok(switched(find).await?.map(|found| PayableOrder {
             order: from_bson(found.id),
             ticket: from_bson(found.ticket),
             buyer: from_bson(found.buyer),

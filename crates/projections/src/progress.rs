@@ -8,13 +8,14 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{broadcast, watch};
+use tokio::{
+    sync::{broadcast, watch},
+    time,
+};
 use uuid::Uuid;
 
-use crate::{ReadError, confirm::Confirmations};
+use crate::{ReadError, confirm::Confirmations, store::READ_BOUND};
 
-/// How long a read waits for what was acknowledged.
-const FLOOR_BOUND: Duration = Duration::from_millis(1_900);
 /// How long a process that stands by waits for an announcement that is on its way.
 const CATCH_UP: Duration = Duration::from_millis(50);
 /// Changes that a slow listener may fall behind before it is told that it missed some.
@@ -40,14 +41,14 @@ pub struct Applied {
 
 /// Told of changes after the documents are written and before anybody is told that they are: what
 /// it holds of them in memory must be gone when it returns.
-pub trait Invalidate: Send + Sync {
+pub(crate) trait Invalidate: Send + Sync {
     /// Forgets what changed.
     fn forget(&self, changed: &Changed);
 }
 
 /// How a read may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// What is kept in memory is known to be as new as what was acknowledged.
     Memory,
     /// Only the database is.
@@ -72,6 +73,10 @@ struct Inner {
     end: AtomicU64,
     /// Identity of the stream that `applied` counts.
     stream: Mutex<Option<String>>,
+    /// Counts what may have cost documents.
+    faults: watch::Receiver<u64>,
+    /// The faults that are made up for: `applied` was looked up after them.
+    settled: watch::Sender<u64>,
     /// Milliseconds after `began` until which this process is known to be the one that folds.
     active_until: AtomicU64,
     began: Instant,
@@ -82,7 +87,8 @@ struct Inner {
 }
 
 impl Progress {
-    pub(crate) fn new(name: String, floor: u64) -> Self {
+    pub(crate) fn new(name: String, floor: u64, faults: watch::Receiver<u64>) -> Self {
+        let settled = watch::Sender::new(*faults.borrow());
         Self {
             inner: Arc::new(Inner {
                 name,
@@ -91,6 +97,8 @@ impl Progress {
                 raised: watch::Sender::new(0),
                 end: AtomicU64::new(floor),
                 stream: Mutex::new(None),
+                faults,
+                settled,
                 active_until: AtomicU64::new(0),
                 began: Instant::now(),
                 caught_up_at: AtomicU64::new(0),
@@ -115,7 +123,7 @@ impl Progress {
             return true;
         }
         let mut applied = self.inner.applied.subscribe();
-        tokio::time::timeout(timeout, applied.wait_for(|applied| *applied >= sequence))
+        time::timeout(timeout, applied.wait_for(|applied| *applied >= sequence))
             .await
             .is_ok_and(|waited| waited.is_ok())
     }
@@ -185,25 +193,70 @@ impl Progress {
         }
     }
 
-    /// Lets a read begin when everything that was acknowledged is there.
+    /// Runs a read when everything that was acknowledged is there.
+    ///
+    /// It is run again if MongoDB was lost meanwhile: the answer may come from a server that was
+    /// started again, or took over, and lacks what was written last.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`] when it isn't within 2 s.
-    pub async fn admit(&self) -> Result<Source, ReadError> {
-        let floor = self.floor();
-        if self.applied() < floor && !self.wait_for(floor, FLOOR_BOUND).await {
-            return Err(ReadError::Unavailable(
-                self.ready().err().unwrap_or_default(),
-            ));
-        }
+    /// [`ReadError::Unavailable`] when that isn't so within 2 s.
+    pub(crate) async fn read<T, F, Fut>(&self, load: F) -> Result<T, ReadError>
+    where
+        F: Fn(Source) -> Fut,
+        Fut: Future<Output = Result<T, ReadError>>,
+    {
+        let undisturbed = async {
+            loop {
+                let (source, faults) = self.admit().await;
+                let loaded = load(source).await;
+                if self.faults() == faults {
+                    return loaded;
+                }
+            }
+        };
+        time::timeout(READ_BOUND, undisturbed)
+            .await
+            .unwrap_or_else(|_| {
+                let why = self.ready().err();
+                Err(ReadError::Unavailable(why.unwrap_or_else(|| {
+                    format!("{}: MongoDB did not answer in time", self.inner.name)
+                })))
+            })
+    }
+
+    /// Waits until everything that was acknowledged is there; tells the faults up to now.
+    async fn admit(&self) -> (Source, u64) {
+        let faults = loop {
+            let faults = self.faults();
+            let mut settled = self.inner.settled.subscribe();
+            // The sender is ours, so this ends when it holds.
+            let _ = settled.wait_for(|settled| *settled >= faults).await;
+            let floor = self.floor();
+            let mut applied = self.inner.applied.subscribe();
+            let _ = applied.wait_for(|applied| *applied >= floor).await;
+            if self.faults() == faults {
+                break faults;
+            }
+        };
         if self.is_active() {
-            return Ok(Source::Memory);
+            return (Source::Memory, faults);
         }
         let known = self.inner.confirmations.ask().await;
-        Ok(match known {
+        let source = match known {
             Some(applied) if self.wait_for(applied, CATCH_UP).await => Source::Memory,
             _ => Source::Database,
-        })
+        };
+        (source, faults)
+    }
+
+    /// Whether MongoDB may have lost what was written last, and nobody looked since.
+    pub(crate) fn in_doubt(&self) -> bool {
+        *self.inner.settled.borrow() < self.faults()
+    }
+
+    /// How often MongoDB was in trouble.
+    pub(crate) fn faults(&self) -> u64 {
+        *self.inner.faults.borrow()
     }
 
     pub(crate) fn confirmations(&self) -> Arc<Confirmations> {
@@ -250,11 +303,12 @@ impl Progress {
         }
     }
 
-    /// Takes note that anything may have changed, `applied` commits being certain.
+    /// Takes note that anything may have changed, `applied` commits being certain. That was looked
+    /// up after so many `faults`.
     ///
     /// If that is fewer than before, reads wait until the rest is there again. That is not asked
     /// of another stream: its commits are not those that were shown.
-    pub(crate) fn restart(&self, applied: u64, stream: &str) {
+    pub(crate) fn restart(&self, applied: u64, stream: &str, faults: u64) {
         let mut known = self.turn();
         if known.as_deref().is_none_or(|known| known == stream) {
             self.lift(self.applied());
@@ -263,6 +317,12 @@ impl Progress {
         }
         *known = Some(stream.to_owned());
         self.step(applied, Changed::Any);
+        // Last: whoever waits for it finds the floor raised.
+        self.inner.settled.send_if_modified(|settled| {
+            let news = faults > *settled;
+            *settled = faults.max(*settled);
+            news
+        });
     }
 
     /// Takes note of a read model that was rebuilt from another log, or from one that was cut
@@ -307,65 +367,4 @@ impl Progress {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SHORT: Duration = Duration::from_millis(20);
-
-    #[tokio::test]
-    async fn a_wait_ends_when_the_commit_is_applied_and_not_before() {
-        let progress = Progress::new("p".into(), 0);
-        assert!(!progress.wait_for(1, SHORT).await);
-        progress.advance(1, Changed::Any);
-        assert!(progress.wait_for(1, SHORT).await);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_read_waits_for_what_was_acknowledged_and_fails_when_it_does_not_come() {
-        let progress = Progress::new("p".into(), 0);
-        progress.raise_floor(5);
-        assert!(matches!(
-            progress.admit().await,
-            Err(ReadError::Unavailable(_))
-        ));
-        progress.advance(5, Changed::Any);
-        assert!(progress.admit().await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn after_a_step_back_reads_wait_until_what_was_shown_is_there_again() {
-        let progress = Progress::new("p".into(), 0);
-        progress.restart(10, "s");
-        progress.restart(7, "s");
-        assert_eq!(progress.applied(), 7);
-        assert!(progress.admit().await.is_err());
-        progress.advance(10, Changed::Any);
-        assert!(progress.admit().await.is_ok());
-    }
-
-    #[tokio::test]
-    async fn another_stream_is_not_waited_for() {
-        let progress = Progress::new("p".into(), 0);
-        progress.restart(10, "s");
-        progress.restart(2, "t");
-        assert!(progress.admit().await.is_ok());
-    }
-
-    #[test]
-    fn a_step_that_was_taken_already_changes_nothing() {
-        let progress = Progress::new("p".into(), 0);
-        progress.advance(3, Changed::Any);
-        progress.advance(2, Changed::Any);
-        assert_eq!(progress.applied(), 3);
-    }
-
-    #[test]
-    fn memory_is_trusted_only_while_this_process_folds() {
-        let progress = Progress::new("p".into(), 0);
-        assert!(!progress.is_active());
-        progress.active_until(Some(Instant::now() + Duration::from_mins(1)));
-        assert!(progress.is_active());
-        progress.active_until(None);
-        assert!(!progress.is_active());
-    }
-}
+mod tests;

@@ -109,6 +109,13 @@ fn reports(store: &ReadStore) -> Collection<Report> {
     store.database().collection(COLLECTION)
 }
 
+/// Deletes what is recorded of rebuilds.
+pub(crate) async fn forget(store: &ReadStore, key: &str) -> Result<(), Trouble> {
+    let reports = reports(store);
+    let removed = reports.delete_one(doc! { "_id": key });
+    store.step(removed).await.map(|_| ())
+}
+
 /// Records a change of how far a rebuild is.
 pub(crate) async fn amend(
     store: &ReadStore,

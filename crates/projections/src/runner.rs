@@ -70,7 +70,7 @@ impl Runner {
     ) -> Result<Self, StoreError> {
         let end = log.last_sequence(projection.stream()).await?;
         let key = projection.key();
-        let progress = Progress::new(key.clone(), end);
+        let progress = Progress::new(key.clone(), end, store.faults());
         let (state, seen) = watch::channel(RunnerState::Starting);
         let stop = CancellationToken::new();
         let holder = Uuid::new_v4();

@@ -1,6 +1,5 @@
 //! The connection to MongoDB.
 
-use futures_util::Future;
 use mongodb::{
     Client, Database,
     bson::{Binary, Bson, Document, doc},
@@ -39,7 +38,7 @@ impl ReadStore {
         options.server_selection_timeout.get_or_insert(SELECTION);
         options
             .connect_timeout
-            .get_or_insert(Duration::from_secs(1));
+            .get_or_insert(Duration::from_secs(2));
         options.max_pool_size.get_or_insert(48);
         let faults = watch_faults(&mut options);
         let client = Client::with_options(options)?;
@@ -89,21 +88,6 @@ impl ReadStore {
                 "MongoDB did not answer in time".to_owned(),
             )),
         }
-    }
-
-    /// Runs a read, and once more if the collection was switched under it by a rebuild.
-    pub(crate) async fn read_switched<T, F, Fut>(&self, operation: F) -> Result<T, ReadError>
-    where
-        F: Fn() -> Fut,
-        Fut: Future<Output = mongodb::error::Result<T>>,
-    {
-        let bounded = async {
-            match operation().await {
-                Err(error) if is_switch(&error) => operation().await,
-                result => result,
-            }
-        };
-        self.read(bounded).await
     }
 
     /// Runs one step of a runner within its bound.
@@ -186,9 +170,18 @@ pub(crate) fn code(error: &mongodb::error::Error) -> Option<i32> {
     }
 }
 
-/// A query that was running when its collection was renamed or dropped.
-fn is_switch(error: &mongodb::error::Error) -> bool {
-    matches!(code(error), Some(QUERY_PLAN_KILLED | CURSOR_NOT_FOUND))
+/// Runs a query, and once more if its collection was switched under it by a rebuild.
+pub(crate) async fn switched<T, F, Fut>(query: F) -> mongodb::error::Result<T>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = mongodb::error::Result<T>>,
+{
+    match query().await {
+        Err(error) if matches!(code(&error), Some(QUERY_PLAN_KILLED | CURSOR_NOT_FOUND)) => {
+            query().await
+        }
+        result => result,
+    }
 }
 
 fn watch_faults(options: &mut ClientOptions) -> watch::Receiver<u64> {
@@ -204,19 +197,17 @@ fn watch_faults(options: &mut ClientOptions) -> watch::Receiver<u64> {
             of_pool(&event.address, "its connections were lost");
         }
     }));
-    options.sdam_event_handler = Some(EventHandler::callback(move |event| match event {
-        SdamEvent::ServerHeartbeatFailed(event) => count(&event.server_address, "no heartbeat"),
-        SdamEvent::ServerDescriptionChanged(event) => {
-            // The first look at a server isn't a change.
-            let (before, now) = (
-                event.previous_description.server_type(),
-                event.new_description.server_type(),
-            );
-            if before != now && before != mongodb::ServerType::Unknown {
+    options.sdam_event_handler = Some(EventHandler::callback(move |event| {
+        // Only the server that takes writes can lose any. One of the others may be away for long,
+        // and its heartbeats fail all that time.
+        if let SdamEvent::ServerDescriptionChanged(event) = event {
+            use mongodb::ServerType::{Mongos, RsPrimary, Standalone};
+            let before = event.previous_description.server_type();
+            let now = event.new_description.server_type();
+            if before != now && matches!(before, RsPrimary | Standalone | Mongos) {
                 count(&event.address, "its role changed");
             }
         }
-        _ => {}
     }));
     faults
 }

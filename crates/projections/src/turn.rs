@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Binary, Bson};
-use std::{collections::HashSet, time::Instant};
+use std::collections::HashSet;
 use tokio::sync::watch;
-use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::{
@@ -15,22 +14,12 @@ use crate::{
     checkpoint::{Checkpoint, identity},
     error::Trouble,
     fold::{Folded, Folding, From},
-    lease::{Held, Lease},
+    lease::Held,
     runner::{Ended, Machine},
     state::RunnerState,
+    tenure::Tenure,
     write::Target,
 };
-
-/// What is known of the lease while it is held.
-#[derive(Clone, Debug)]
-pub(crate) enum Tenure {
-    /// It is ours.
-    Held(Held),
-    /// It ran out, or another has it.
-    Lost,
-    /// The collection isn't the one that we fill.
-    Replaced,
-}
 
 /// A turn under way.
 struct Turn<'m, P> {
@@ -51,7 +40,7 @@ impl<P: Projection> Machine<P> {
     pub(crate) async fn turn(&self, held: Held) -> Result<Ended, Trouble> {
         // Before the checkpoint is read: what happens later must not go unnoticed.
         let mut faults = self.store.faults();
-        faults.mark_unchanged();
+        let fault = *faults.borrow_and_update();
         let indexes = self.projection.indexes();
         let collection = self.store.ensure_collection(&self.key, &indexes).await?;
         let created = self.log.stream_created(self.projection.stream()).await?;
@@ -77,7 +66,7 @@ impl<P: Projection> Machine<P> {
         let stream = identity(created);
         let applied = checkpoint.sequence();
         self.progress.saw_end(end);
-        self.progress.restart(applied, &stream);
+        self.progress.restart(applied, &stream, fault);
         if !matches!(*self.state.borrow(), RunnerState::Halted { .. }) {
             // Whatever was acknowledged, by whomever, stands before the stream's end.
             self.progress.lift(end);
@@ -170,38 +159,6 @@ impl<P: Projection> Machine<P> {
         Ok(())
     }
 
-    /// Keeps the lease, and looks whether the collection is still the one that we fill.
-    fn renew(
-        &self,
-        held: &Held,
-        target: Target,
-    ) -> (watch::Receiver<Tenure>, AbortOnDropHandle<()>) {
-        let (news, tenure) = watch::channel(Tenure::Held(held.clone()));
-        let (lease, every) = (self.lease.clone(), self.settings.renew);
-        let mut until = held.until;
-        let renewing = tokio::spawn(async move {
-            while Instant::now() < until {
-                tokio::time::sleep(every).await;
-                match check(&lease, &target).await {
-                    Ok(now) => {
-                        let last = !matches!(now, Tenure::Held(_));
-                        if let Tenure::Held(held) = &now {
-                            until = held.until;
-                        }
-                        news.send_replace(now);
-                        if last {
-                            return;
-                        }
-                    }
-                    // It is still ours for a while; whoever writes will notice what is wrong.
-                    Err(trouble) => tracing::debug!(%trouble, "could not renew a lease"),
-                }
-            }
-            news.send_replace(Tenure::Lost);
-        });
-        (tenure, AbortOnDropHandle::new(renewing))
-    }
-
     /// Rebuilds while nothing can be folded.
     async fn repair(
         &self,
@@ -230,16 +187,6 @@ impl<P: Projection> Machine<P> {
         })
         .await;
         Ok(Ended::Repaired)
-    }
-}
-
-async fn check(lease: &Lease, target: &Target) -> Result<Tenure, Trouble> {
-    let Some(held) = lease.hold().await? else {
-        return Ok(Tenure::Lost);
-    };
-    match target.store.collection_uuid(&target.name).await? {
-        Some(uuid) if uuid == target.uuid => Ok(Tenure::Held(held)),
-        _ => Ok(Tenure::Replaced),
     }
 }
 
@@ -385,7 +332,8 @@ impl<P: Projection> Turn<'_, P> {
         self.unsaved = None;
         self.applied = self.applied.max(applied);
         // The documents are the same, unless somebody had changed them by hand.
-        self.machine.progress.restart(self.applied, &self.stream);
+        let progress = &self.machine.progress;
+        progress.restart(self.applied, &self.stream, 0);
         let announcement = Announcement::Restarted {
             holder: self.machine.holder,
             stream: self.stream.clone(),

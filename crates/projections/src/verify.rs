@@ -16,6 +16,7 @@ use crate::{
     Change, FoldError, Projection, ReadError, ReadStore,
     batch::{SEQ, Write},
     checkpoint::Checkpoints,
+    store::switched,
     stored::{unsigned, uuid},
 };
 
@@ -129,7 +130,7 @@ async fn judge<P: Projection>(
             wait_until_applied(projection, store, replay.at).await?;
         }
         let find = || async { collection.find_one(doc! { "_id": uuid(id) }).await };
-        let found = store.read_switched(find).await?;
+        let found = store.read(switched(find)).await?;
         replay
             .catch_up(projection, log, found.as_ref().map_or(0, seq_of))
             .await?;

@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     Projection, ReadError, ReadStore, Runner, RunnerSettings,
+    store::switched,
     stored::{nanos, uuid},
 };
 use document::OrderDoc;
@@ -30,7 +31,6 @@ const OVERDUE: i64 = 1_000;
 #[derive(Clone)]
 pub struct Orders {
     log: Log,
-    store: ReadStore,
     collection: Collection<OrderDoc>,
     runner: Arc<Runner>,
 }
@@ -60,7 +60,6 @@ impl Orders {
         let runner = Runner::start(OrdersProjection, log, store, settings).await?;
         Ok(Self {
             log: log.clone(),
-            store: store.clone(),
             collection: store.database().collection(&key),
             runner: Arc::new(runner),
         })
@@ -79,19 +78,19 @@ impl Orders {
     /// # Errors
     /// [`ReadError::Unavailable`] within 4 s.
     pub async fn find(&self, order: Uuid) -> Result<Option<api::Order>, ReadError> {
-        self.runner.progress().admit().await?;
-        if let Some(found) = self.load(order).await? {
+        let progress = self.runner.progress();
+        let find = |_| self.load(order);
+        if let Some(found) = progress.read(find).await? {
             return Ok(Some(found));
         }
         let end = self.log.last_sequence(ORDERS).await?;
-        let progress = self.runner.progress();
         if !progress.wait_for(end, MISS_BOUND).await {
             return Err(ReadError::Unavailable(format!(
                 "orders: applied {} of {end} events",
                 progress.applied()
             )));
         }
-        self.load(order).await
+        progress.read(find).await
     }
 
     /// All orders of a buyer, oldest first.
@@ -119,8 +118,7 @@ impl Orders {
 
     async fn load(&self, order: Uuid) -> Result<Option<api::Order>, ReadError> {
         let find = || async { self.collection.find_one(doc! { "_id": uuid(order) }).await };
-        let found = self.store.read_switched(find).await?;
-        Ok(found.map(OrderDoc::into_api))
+        Ok(switched(find).await?.map(OrderDoc::into_api))
     }
 
     async fn query(
@@ -129,7 +127,6 @@ impl Orders {
         sort: Document,
         limit: i64,
     ) -> Result<Vec<OrderDoc>, ReadError> {
-        self.runner.progress().admit().await?;
         let find = || async {
             self.collection
                 .find(filter.clone())
@@ -142,6 +139,7 @@ impl Orders {
                 .try_collect()
                 .await
         };
-        self.store.read_switched(find).await
+        let read = |_| async { Ok(switched(find).await?) };
+        self.runner.progress().read(read).await
     }
 }

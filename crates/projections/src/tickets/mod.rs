@@ -15,10 +15,11 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::{
-    Changed, Invalidate, Projection, ReadError, ReadStore, Rendered, Runner, RunnerSettings,
-    Source,
+    Changed, Projection, ReadError, ReadStore, Rendered, Runner, RunnerSettings,
     cache::RenderCache,
     cursor,
+    progress::{Invalidate, Source},
+    store::switched,
     stored::{int, uuid},
 };
 use document::TicketDoc;
@@ -34,7 +35,6 @@ pub const MAX_PAGE: u32 = 200;
 /// The read model of tickets. Clones share it.
 #[derive(Clone)]
 pub struct Tickets {
-    store: ReadStore,
     collection: Collection<TicketDoc>,
     runner: Arc<Runner>,
     kept: Arc<Kept>,
@@ -74,7 +74,6 @@ impl Tickets {
         });
         runner.progress().keep_fresh(kept.clone());
         Ok(Self {
-            store: store.clone(),
             collection: store.database().collection(&key),
             runner: Arc::new(runner),
             kept,
@@ -95,10 +94,13 @@ impl Tickets {
             let ticket = self.load(id).await?;
             ticket.map(|ticket| render(&ticket, None)).transpose()
         };
-        match self.runner.progress().admit().await? {
-            Source::Memory => self.kept.tickets.get(&id, load).await,
-            Source::Database => Ok(load().await?.map(Arc::new)),
-        }
+        let read = |source| async move {
+            match source {
+                Source::Memory => self.kept.tickets.get(&id, load).await,
+                Source::Database => Ok(load().await?.map(Arc::new)),
+            }
+        };
+        self.runner.progress().read(read).await
     }
 
     /// One ticket.
@@ -106,8 +108,7 @@ impl Tickets {
     /// # Errors
     /// [`ReadError::Unavailable`] within 2 s.
     pub async fn get(&self, id: Uuid) -> Result<Option<api::Ticket>, ReadError> {
-        self.runner.progress().admit().await?;
-        self.load(id).await
+        self.runner.progress().read(|_| self.load(id)).await
     }
 
     /// One page of what is for sale, rendered as an array of [`api::Ticket`].
@@ -115,15 +116,18 @@ impl Tickets {
     /// # Errors
     /// [`ReadError::BadCursor`]; [`ReadError::Unavailable`] within 2 s.
     pub async fn list(&self, query: &TicketQuery) -> Result<Arc<Rendered>, ReadError> {
-        let key = PageKey::new(query)?;
+        let key = &PageKey::new(query)?;
         let load = || async {
-            let (tickets, next) = self.load_page(&key).await?;
+            let (tickets, next) = self.load_page(key).await?;
             render(&tickets, next).map(Some)
         };
-        let page = match self.runner.progress().admit().await? {
-            Source::Memory => self.kept.pages.get(&key, load).await?,
-            Source::Database => load().await?.map(Arc::new),
+        let read = |source| async move {
+            match source {
+                Source::Memory => self.kept.pages.get(key, load).await,
+                Source::Database => Ok(load().await?.map(Arc::new)),
+            }
         };
+        let page = self.runner.progress().read(read).await?;
         page.ok_or_else(|| ReadError::Damaged("a list is nothing".to_owned()))
     }
 
@@ -145,23 +149,25 @@ impl Tickets {
             let [listed] = cursor::decode(LIST, cursor)?;
             filter.insert("listed", doc! { "$lt": int(listed) });
         }
-        self.runner.progress().admit().await?;
-        let find = || async {
-            self.collection
-                .find(filter.clone())
-                .sort(doc! { "listed": -1 })
-                .limit(i64::from(limit) + 1)
-                .await?
-                .try_collect::<Vec<_>>()
-                .await
+        let (sort, limit_and_one) = (doc! { "listed": -1 }, i64::from(limit) + 1);
+        let read = |_| async {
+            // The sum first: a sale between the two is then in the list and not yet in the sum. The
+            // other way round there would be money without a ticket.
+            let earned = self.earned(seller).await?;
+            let find = || async {
+                let found = self.collection.find(filter.clone());
+                let found = found.sort(sort.clone()).limit(limit_and_one).await?;
+                found.try_collect::<Vec<_>>().await
+            };
+            Ok((earned, switched(find).await?))
         };
-        let mut found = self.store.read_switched(find).await?;
+        let (earned, mut found) = self.runner.progress().read(read).await?;
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let last = found.last().map(TicketDoc::listed).filter(|_| more);
         Ok(SellerTickets {
             tickets: found.into_iter().map(TicketDoc::into_api).collect(),
-            earned: self.earned(seller).await?,
+            earned,
             next: last.map(|listed| cursor::encode(LIST, &[listed])),
         })
     }
@@ -174,15 +180,14 @@ impl Tickets {
             let mut sums = self.collection.aggregate(stages).await?;
             sums.try_next().await
         };
-        let total = self.store.read_switched(sum).await?;
+        let total = switched(sum).await?;
         let cents = total.and_then(|total| total.get_i64("cents").ok());
         Ok(Amount::from_cents(cents.unwrap_or(0)))
     }
 
     async fn load(&self, id: Uuid) -> Result<Option<api::Ticket>, ReadError> {
         let find = || async { self.collection.find_one(doc! { "_id": uuid(id) }).await };
-        let found = self.store.read_switched(find).await?;
-        Ok(found.map(TicketDoc::into_api))
+        Ok(switched(find).await?.map(TicketDoc::into_api))
     }
 
     async fn load_page(
@@ -201,7 +206,7 @@ impl Tickets {
                 .try_collect::<Vec<_>>()
                 .await
         };
-        let mut found = self.store.read_switched(find).await?;
+        let mut found = switched(find).await?;
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let next = found.last().filter(|_| more).map(|last| key.after(last));

@@ -8,3 +8,4 @@ mod rebuild;
 mod runner;
 mod support;
 mod tickets;
+mod versions;

@@ -51,6 +51,31 @@ async fn one_of_two_processes_folds_and_the_other_takes_over_when_it_dies() {
 }
 
 #[tokio::test]
+async fn a_process_that_takes_over_shows_what_was_acknowledged_before() {
+    let world = World::start().await;
+    for _ in 0..5 {
+        // Somebody folds who is about to die.
+        let leases = world
+            .raw()
+            .await
+            .collection::<Document>("projection_leases");
+        let held = vec![doc! { "$set": {
+            "holder": "another",
+            "expires_at": { "$add": ["$$NOW", 400] },
+        } }];
+        let lease = leases.update_one(doc! { "_id": "tickets_v1" }, held);
+        lease.upsert(true).await.unwrap();
+        let tickets = start(&world, quick()).await;
+        reaches(&tickets, RunnerState::StandingBy).await;
+        // Acknowledged by nobody knows whom, and not applied yet.
+        let (id, _) = world.trader().list(Uuid::new_v4(), "Concert", 100).await;
+        reaches(&tickets, RunnerState::Active).await;
+        assert!(tickets.find(id).await.unwrap().is_some());
+        tickets.runner().stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_process_that_stops_hands_over_at_once() {
     let world = World::start().await;
     // Nobody gets a lease in this test that isn't given back.

@@ -1,0 +1,122 @@
+use super::*;
+
+const SHORT: Duration = Duration::from_millis(20);
+
+fn progress() -> (Progress, watch::Sender<u64>) {
+    let (fault, faults) = watch::channel(0);
+    (Progress::new("p".into(), 0, faults), fault)
+}
+
+/// A read that succeeds as soon as it may begin.
+async fn read(progress: &Progress) -> Result<(), ReadError> {
+    progress.read(|_| async { Ok(()) }).await
+}
+
+#[tokio::test]
+async fn a_wait_ends_when_the_commit_is_applied_and_not_before() {
+    let (progress, _fault) = progress();
+    assert!(!progress.wait_for(1, SHORT).await);
+    progress.advance(1, Changed::Any);
+    assert!(progress.wait_for(1, SHORT).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_waits_for_what_was_acknowledged_and_fails_when_it_does_not_come() {
+    let (progress, _fault) = progress();
+    progress.raise_floor(5);
+    let failure = read(&progress).await;
+    assert!(matches!(failure, Err(ReadError::Unavailable(_))));
+    progress.advance(5, Changed::Any);
+    assert!(read(&progress).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_of_a_database_that_hangs_fails() {
+    let (progress, _fault) = progress();
+    let hangs = progress.read(|_| std::future::pending::<Result<(), _>>());
+    assert!(matches!(hangs.await, Err(ReadError::Unavailable(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_step_back_reads_wait_until_what_was_shown_is_there_again() {
+    let (progress, _fault) = progress();
+    progress.restart(10, "s", 0);
+    progress.restart(7, "s", 0);
+    assert_eq!(progress.applied(), 7);
+    assert!(read(&progress).await.is_err());
+    progress.advance(10, Changed::Any);
+    assert!(read(&progress).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_fault_reads_wait_until_it_is_known_what_is_left() {
+    let (progress, fault) = progress();
+    progress.restart(10, "s", 0);
+    fault.send_replace(1);
+    assert!(read(&progress).await.is_err());
+    // What was looked up before the fault says nothing.
+    progress.restart(10, "s", 0);
+    assert!(read(&progress).await.is_err());
+    progress.restart(9, "s", 1);
+    assert!(read(&progress).await.is_err());
+    progress.advance(10, Changed::Any);
+    assert!(read(&progress).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_read_during_a_fault_is_made_again() {
+    let (progress, fault) = progress();
+    progress.restart(10, "s", 0);
+    let reads = AtomicU64::new(0);
+    let read = progress.read(|_| async {
+        let read = reads.fetch_add(1, Ordering::SeqCst);
+        if read == 0 {
+            fault.send_replace(1);
+            progress.restart(10, "s", 1);
+        }
+        Ok(read)
+    });
+    assert_eq!(read.await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn another_stream_is_not_waited_for() {
+    let (progress, _fault) = progress();
+    progress.restart(10, "s", 0);
+    progress.restart(2, "t", 0);
+    assert!(read(&progress).await.is_ok());
+}
+
+#[test]
+fn a_step_that_was_taken_already_changes_nothing() {
+    let (progress, _fault) = progress();
+    progress.advance(3, Changed::Any);
+    progress.advance(2, Changed::Any);
+    assert_eq!(progress.applied(), 3);
+}
+
+#[test]
+fn memory_is_trusted_only_while_this_process_folds() {
+    let (progress, _fault) = progress();
+    assert!(!progress.is_active());
+    progress.active_until(Some(Instant::now() + Duration::from_mins(1)));
+    assert!(progress.is_active());
+    progress.active_until(None);
+    assert!(!progress.is_active());
+}
+
+#[test]
+fn what_is_kept_is_forgotten_before_anybody_is_told() {
+    struct Cache(Progress, Mutex<Vec<u64>>);
+    impl Invalidate for Cache {
+        fn forget(&self, _: &Changed) {
+            self.1.lock().unwrap().push(self.0.applied());
+        }
+    }
+    let (progress, _fault) = progress();
+    let cache = Arc::new(Cache(progress.clone(), Mutex::default()));
+    progress.keep_fresh(cache.clone());
+    progress.advance(1, Changed::Any);
+    progress.restart(5, "s", 0);
+    assert_eq!(*cache.1.lock().unwrap(), [0, 1], "applied when it was told");
+}

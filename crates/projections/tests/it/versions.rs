@@ -1,0 +1,116 @@
+//! Versions of a projection side by side, and those who may only listen.
+
+use domain::ticket::TicketEvent;
+use eventstore::{Recorded, StreamName, TICKETS};
+use mongodb::bson::{Document, doc};
+use projections::{
+    Change, FoldError, Index, Projection, RemoteProgress, RetireError, Runner, read_models, retire,
+};
+use std::time::Instant;
+use testkit::LONG;
+use uuid::Uuid;
+
+use crate::support::{World, quick};
+
+/// Titles of tickets; the second version writes them in capitals.
+#[derive(Clone, Copy)]
+struct Titles(u32);
+
+impl Projection for Titles {
+    fn name(&self) -> &'static str {
+        "titles"
+    }
+
+    fn version(&self) -> u32 {
+        self.0
+    }
+
+    fn stream(&self) -> StreamName {
+        TICKETS
+    }
+
+    fn indexes(&self) -> Vec<Index> {
+        Vec::new()
+    }
+
+    fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
+        let events = commit.decode::<TicketEvent>().unwrap();
+        let id = commit.aggregate_id.parse().unwrap();
+        let listed = events.into_iter().filter_map(|(_, event)| match event {
+            TicketEvent::TicketListed { title, .. } if self.0 == 1 => Some(title.to_string()),
+            TicketEvent::TicketListed { title, .. } => Some(title.to_string().to_uppercase()),
+            _ => None,
+        });
+        let put = |title| Change::Put {
+            id,
+            doc: doc! { "title": title },
+        };
+        Ok(listed.map(put).collect())
+    }
+}
+
+async fn shown(world: &World, collection: &str) -> Vec<String> {
+    let collection = world.raw().await.collection::<Document>(collection);
+    let titles = collection.distinct("title", doc! {}).await.unwrap();
+    titles
+        .into_iter()
+        .map(|title| title.as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_new_version_fills_its_own_collection_while_the_old_one_serves() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let old = Runner::start(Titles(1), &world.log, &world.store, quick())
+        .await
+        .unwrap();
+    let at = trader.list(Uuid::new_v4(), "a", 100).await.1;
+    assert!(old.progress().wait_for(at, LONG).await);
+    let new = Runner::start(Titles(2), &world.log, &world.store, quick())
+        .await
+        .unwrap();
+    let at = trader.list(Uuid::new_v4(), "b", 100).await.1;
+    for runner in [&old, &new] {
+        assert!(runner.progress().wait_for(at, LONG).await);
+    }
+    assert_eq!(shown(&world, "titles_v1").await, ["a", "b"]);
+    assert_eq!(shown(&world, "titles_v2").await, ["A", "B"]);
+
+    let refused = retire(&world.store, "titles_v1").await;
+    assert!(matches!(refused, Err(RetireError::InUse(_))), "{refused:?}");
+    old.stop().await;
+    let models = read_models(&world.store).await.unwrap();
+    let known: Vec<_> = models
+        .iter()
+        .map(|model| (model.key.as_str(), model.sequence, model.kept))
+        .collect();
+    assert_eq!(known[0], ("titles_v1", 2, false));
+    assert_eq!((known[1].0, known[1].2), ("titles_v2", true));
+    retire(&world.store, "titles_v1").await.unwrap();
+    let left = read_models(&world.store).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert!(shown(&world, "titles_v1").await.is_empty());
+    assert_eq!(shown(&world, "titles_v2").await, ["A", "B"]);
+}
+
+#[tokio::test]
+async fn a_service_that_may_not_read_a_read_model_hears_how_far_it_is() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let remote = RemoteProgress::listen(&Titles(1), &world.log, world.mongo.name());
+    let runner = Runner::start(Titles(1), &world.log, &world.store, quick())
+        .await
+        .unwrap();
+    // It may take a moment until it listens.
+    let began = Instant::now();
+    loop {
+        let at = trader.list(Uuid::new_v4(), "a", 100).await.1;
+        if remote.wait_for(at, quick().pause_max).await {
+            break;
+        }
+        assert!(began.elapsed() < LONG, "it hears nothing");
+    }
+    let ahead = runner.progress().applied() + 1;
+    assert!(!remote.wait_for(ahead, quick().pause).await);
+}
