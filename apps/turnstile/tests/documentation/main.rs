@@ -1,0 +1,21 @@
+//! Keeps the documents true: what they list is compared with the program and with the source.
+#![allow(clippy::unwrap_used)] // helpers of tests fail the test
+
+mod configuration;
+mod pages;
+mod routes;
+mod structure;
+
+use std::path::{Path, PathBuf};
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.join("../..").canonicalize().unwrap()
+}
+
+/// A file of the repository.
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}

@@ -1,0 +1,120 @@
+//! docs/architecture.md: what may depend on what.
+
+use std::collections::BTreeSet;
+
+use crate::{read, root};
+
+const SERVICES: [&str; 5] = ["auth", "tickets", "orders", "payments", "expiration"];
+
+/// A package of the workspace and what it needs outside of its tests.
+struct Package {
+    name: String,
+    needs: BTreeSet<String>,
+}
+
+impl Package {
+    fn read(manifest: &str) -> Self {
+        let text = read(manifest);
+        let (mut section, mut name, mut needs) = ("", String::new(), BTreeSet::new());
+        for line in text.lines().map(str::trim) {
+            if line.starts_with('[') {
+                section = line;
+            } else if let Some((key, value)) = line.split_once('=') {
+                let key = key.trim().split('.').next().unwrap_or_default();
+                match section {
+                    "[package]" if key == "name" => name = value.trim().trim_matches('"').into(),
+                    "[dependencies]" => _ = needs.insert(key.to_owned()),
+                    _ => {}
+                }
+            }
+        }
+        assert!(!name.is_empty(), "{manifest} has no name");
+        Self { name, needs }
+    }
+
+    fn needs(&self, other: &str) -> bool {
+        self.needs.contains(other)
+    }
+}
+
+fn packages() -> Vec<Package> {
+    let mut packages = Vec::new();
+    for folder in ["crates", "apps"] {
+        for entry in root().join(folder).read_dir().unwrap() {
+            let manifest = entry.unwrap().path().join("Cargo.toml");
+            if manifest.exists() {
+                packages.push(Package::read(manifest.to_str().unwrap()));
+            }
+        }
+    }
+    assert!(packages.len() > 12, "{} packages", packages.len());
+    packages
+}
+
+#[test]
+fn the_domain_depends_on_no_store_and_no_server() {
+    let domain = Package::read("crates/domain/Cargo.toml");
+    let pure = ["chrono", "cqrs-es", "serde", "thiserror", "uuid"];
+    for need in &domain.needs {
+        assert!(pure.contains(&need.as_str()), "domain depends on {need}");
+    }
+}
+
+#[test]
+fn the_shapes_of_the_api_depend_on_no_store_and_no_server() {
+    let api = Package::read("crates/api/Cargo.toml");
+    let shapes = ["chrono", "serde", "serde_json", "utoipa", "uuid"];
+    for need in &api.needs {
+        assert!(shapes.contains(&need.as_str()), "api depends on {need}");
+    }
+}
+
+#[test]
+fn the_web_app_shares_nothing_with_the_server_but_the_shapes() {
+    let ours: Vec<_> = packages().into_iter().map(|package| package.name).collect();
+    for manifest in [
+        "frontend/Cargo.toml",
+        "frontend/state/Cargo.toml",
+        "frontend/pack/Cargo.toml",
+    ] {
+        for need in Package::read(manifest).needs {
+            let shared = ours.contains(&need) && need != "api";
+            assert!(!shared, "{manifest} depends on {need}");
+        }
+    }
+}
+
+#[test]
+fn only_the_event_store_depends_on_nats_and_only_the_read_side_on_mongodb() {
+    for (client, owner) in [("async-nats", "eventstore"), ("mongodb", "projections")] {
+        let with = packages()
+            .into_iter()
+            .filter(|package| package.needs(client));
+        // The benchmark measures both of them by themselves, beside the marketplace.
+        let names = with.map(|package| package.name);
+        let names: Vec<_> = names.filter(|name| name != "bench").collect();
+        assert_eq!(names, [owner], "{client}");
+    }
+}
+
+#[test]
+fn no_service_depends_on_another() {
+    let mut seen = 0;
+    for package in packages() {
+        if SERVICES.contains(&package.name.as_str()) {
+            seen += 1;
+            for other in SERVICES {
+                assert!(!package.needs(other), "{} depends on {other}", package.name);
+            }
+        }
+    }
+    assert_eq!(seen, SERVICES.len());
+}
+
+#[test]
+fn the_http_kit_knows_no_store() {
+    let httpkit = Package::read("crates/httpkit/Cargo.toml");
+    for store in ["eventstore", "projections", "domain"] {
+        assert!(!httpkit.needs(store), "httpkit depends on {store}");
+    }
+}
