@@ -10,11 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use uuid::Uuid;
 
-use crate::{
-    Log, StoreError,
-    log::{Appended, Freshness, unavailable},
-    streams::REQUESTS,
-};
+use crate::{Log, StoreError, append::Appended, error::unavailable, streams::REQUESTS};
 
 /// How long a claim is respected without an answer. A request takes a few seconds at most; after
 /// this its process is taken to be gone, and another may carry the request out.
@@ -60,6 +56,9 @@ pub struct ClaimToken {
 struct Entry {
     fingerprint: String,
     at: DateTime<Utc>,
+    /// Whose record it is, so that its writer knows it again if the acknowledgment was lost.
+    #[serde(default)]
+    by: Uuid,
     state: State,
 }
 
@@ -78,23 +77,9 @@ impl Log {
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
     pub async fn claim_request(&self, key: Uuid, fingerprint: &str) -> Result<Claim, StoreError> {
-        let (expected, found) = match self
-            .last_message(REQUESTS, &key.to_string(), Freshness::Newest)
-            .await?
-        {
-            None => (0, None),
-            Some(message) => {
-                let entry: Entry = serde_json::from_slice(&message.payload).map_err(|error| {
-                    StoreError::Unreadable {
-                        stream: REQUESTS,
-                        sequence: message.sequence,
-                        why: error.to_string(),
-                    }
-                })?;
-                (message.sequence, Some(entry))
-            }
-        };
-        if let Some(entry) = found {
+        let found = self.last_entry(key).await?;
+        let expected = found.as_ref().map_or(0, |(sequence, _)| *sequence);
+        if let Some((_, entry)) = found {
             if entry.fingerprint != fingerprint {
                 return Ok(Claim::Mismatch);
             }
@@ -108,19 +93,29 @@ impl Log {
                 State::Claimed | State::Released => {}
             }
         }
-        Ok(
-            match self
-                .record(key, fingerprint, State::Claimed, expected)
-                .await?
-            {
-                Appended::At(sequence) => Claim::Fresh(ClaimToken {
-                    key,
-                    fingerprint: fingerprint.to_owned(),
-                    sequence,
-                }),
-                Appended::Conflict => Claim::InProgress,
-            },
-        )
+        let by = Uuid::new_v4();
+        let fresh = |sequence| {
+            Claim::Fresh(ClaimToken {
+                key,
+                fingerprint: fingerprint.to_owned(),
+                sequence,
+            })
+        };
+        let recorded = self
+            .record(key, fingerprint, State::Claimed, expected, by)
+            .await;
+        let otherwise = match recorded {
+            Ok(Appended::At(sequence)) => return Ok(fresh(sequence)),
+            Ok(Appended::Conflict) => Ok(Claim::InProgress),
+            Err(error @ StoreError::Unavailable(_)) => Err(error),
+            Err(error) => return Err(error),
+        };
+        // Perhaps it was stored, and only its acknowledgment was lost. Taken for another's, our own
+        // claim would lock the request out until it lapses.
+        match self.last_entry(key).await {
+            Ok(Some((sequence, entry))) if entry.by == by => Ok(fresh(sequence)),
+            _ => otherwise,
+        }
     }
 
     /// Records the answer to a request. Gives `false` if the claim was lost meanwhile; then the
@@ -139,6 +134,7 @@ impl Log {
                 &claim.fingerprint,
                 State::Answered(answer),
                 claim.sequence,
+                Uuid::nil(),
             )
             .await?;
         Ok(matches!(recorded, Appended::At(_)))
@@ -154,9 +150,27 @@ impl Log {
             &claim.fingerprint,
             State::Released,
             claim.sequence,
+            Uuid::nil(),
         )
         .await
         .map(|_| ())
+    }
+
+    /// The last record of a request, with its sequence.
+    async fn last_entry(&self, key: Uuid) -> Result<Option<(u64, Entry)>, StoreError> {
+        let message = self.last_message(REQUESTS, &key.to_string()).await?;
+        message
+            .map(|message| {
+                let sequence = message.sequence;
+                serde_json::from_slice(&message.payload)
+                    .map(|entry| (sequence, entry))
+                    .map_err(|error| StoreError::Unreadable {
+                        stream: REQUESTS,
+                        sequence,
+                        why: error.to_string(),
+                    })
+            })
+            .transpose()
     }
 
     async fn record(
@@ -165,15 +179,17 @@ impl Log {
         fingerprint: &str,
         state: State,
         expected: u64,
+        by: Uuid,
     ) -> Result<Appended, StoreError> {
         let entry = Entry {
             fingerprint: fingerprint.to_owned(),
             at: Utc::now(),
+            by,
             state,
         };
         let payload = serde_json::to_vec(&entry).map_err(unavailable)?;
         self.publish(
-            REQUESTS.subject(&key.to_string()),
+            (REQUESTS, &key.to_string()),
             HeaderMap::new(),
             payload.into(),
             Some(expected),
