@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 use devservers::supervise::{Supervisor, Waited};
 use devservers::{Launch, MongoOptions, NatsOptions, ServerPlan, free_port, port_is_free, tools};
 
+use crate::build_web;
 use crate::cargo::{self, Ended};
 use crate::data_lock::DataLock;
 use crate::probe;
@@ -56,7 +57,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     let servers = plan_servers(options, &data_dir)?;
     let program = match &options.program {
         Some(program) => program.clone(),
-        None => match build(progress, stop)? {
+        None => match build(options.no_web, progress, stop)? {
             Some(program) => program,
             None => return Ok(ExitCode::SUCCESS),
         },
@@ -115,7 +116,11 @@ fn plan_servers(options: &Options, data_dir: &Path) -> Result<Vec<(&'static str,
 }
 
 /// The path of the program in release mode; nothing when it was stopped.
-fn build(progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
+fn build(no_web: bool, progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
+    // First, because the program embeds it.
+    if !no_web && build_web::build(progress, stop)?.is_none() {
+        return Ok(None);
+    }
     progress.say("cargo build --release --package turnstile (minutes at the first time)");
     let mut command = cargo::cargo();
     command.args(["build", "--release", "--package", "turnstile"]);
