@@ -3,10 +3,7 @@
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
-use crate::{
-    Log, StoreError,
-    log::{unavailable, valid_id},
-};
+use crate::{Log, StoreError, error::unavailable, streams::valid_id};
 
 /// Core NATS subjects, outside every stream: an announcement that nobody hears is no loss.
 fn subject(topic: &str) -> Result<String, StoreError> {

@@ -1,6 +1,9 @@
 //! The commit: all events of one command on one aggregate, as one message.
 
-use async_nats::{HeaderMap, jetstream::message::StreamMessage};
+use async_nats::{
+    HeaderMap,
+    jetstream::{self, message::StreamMessage},
+};
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
 use cqrs_es::DomainEvent;
@@ -8,7 +11,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 use uuid::Uuid;
 
-use crate::{StoreError, StreamName, upcast::Upcasters};
+use crate::{StoreError, StreamName, error::unavailable, upcast::Upcasters};
 
 mod header {
     pub const COMMIT_ID: &str = "Commit-Id";
@@ -117,6 +120,8 @@ struct WireEvent {
     #[serde(rename = "type")]
     event_type: String,
     version: String,
+    /// Absent for an event that says nothing but that it happened.
+    #[serde(default)]
     data: Value,
 }
 
@@ -134,6 +139,24 @@ impl Recorded {
             &message.headers,
             message.payload,
             message.time,
+            upcasters,
+        )
+    }
+
+    /// Reads a message that a consumer delivered.
+    pub(crate) fn delivered(
+        stream: StreamName,
+        message: &jetstream::Message,
+        upcasters: &Upcasters,
+    ) -> Result<Self, StoreError> {
+        let info = message.info().map_err(unavailable)?;
+        Self::from_parts(
+            stream,
+            info.stream_sequence,
+            &message.subject,
+            &message.headers.clone().unwrap_or_default(),
+            message.payload.clone(),
+            info.published,
             upcasters,
         )
     }
@@ -216,7 +239,10 @@ impl Recorded {
                         event.version,
                         event.data,
                     );
-                    let wire = serde_json::json!({ "type": raw.event_type, "data": raw.data });
+                    let mut wire = serde_json::json!({ "type": raw.event_type });
+                    if !raw.data.is_null() {
+                        wire["data"] = raw.data;
+                    }
                     serde_json::from_value(wire).map_err(|error| self.unreadable(error.to_string()))
                 })
                 .collect::<Result<_, _>>()?
@@ -298,9 +324,10 @@ impl NewCommit {
             if i > 0 {
                 payload.push(b',');
             }
-            payload.extend_from_slice(br#"{"version":""#);
-            payload.extend_from_slice(event.event_version().as_bytes());
-            payload.extend_from_slice(br#"","#);
+            let schema = serde_json::to_vec(&event.event_version());
+            payload.extend_from_slice(br#"{"version":"#);
+            payload.extend_from_slice(&schema.map_err(|error| refuse(error.to_string()))?);
+            payload.push(b',');
             payload.extend_from_slice(rest);
         }
         payload.extend_from_slice(b"]}");

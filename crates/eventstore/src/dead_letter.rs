@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::{
-    EVENT_STREAMS, Log, StoreError, StreamName,
-    log::unavailable,
+    EVENT_STREAMS, Log, StoreError,
+    error::unavailable,
+    handling::Letter,
     streams::{COMMANDS, DEADLETTERS},
-    subscription::Letter,
 };
 
 /// A message that could not be handled.
@@ -58,8 +58,9 @@ struct Resolution {
     at: DateTime<Utc>,
 }
 
-pub(crate) fn retry_subject(subscription: &str) -> String {
-    DEADLETTERS.subject(&format!("retry.{subscription}"))
+/// The key under which a subscription is asked to try dead letters again.
+pub(crate) fn retry_key(subscription: &str) -> String {
+    format!("retry.{subscription}")
 }
 
 impl Log {
@@ -69,13 +70,15 @@ impl Log {
     /// [`StoreError::Unavailable`] when NATS can't be reached.
     pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
         let mut open = BTreeMap::new();
-        for (id, subject, payload) in self.messages(DEADLETTERS).await? {
-            if subject.starts_with("dead.") {
-                if let Ok(letter) = serde_json::from_slice::<DeadLetter>(&payload) {
+        for message in self.messages(DEADLETTERS).await? {
+            let (id, payload) = (message.sequence, &message.payload);
+            let key = DEADLETTERS.key_of(&message.subject).unwrap_or_default();
+            if key.starts_with("dead.") {
+                if let Ok(letter) = serde_json::from_slice::<DeadLetter>(payload) {
                     open.insert(id, DeadLetter { id, ..letter });
                 }
-            } else if subject == "resolved"
-                && let Ok(resolution) = serde_json::from_slice::<Resolution>(&payload)
+            } else if key == "resolved"
+                && let Ok(resolution) = serde_json::from_slice::<Resolution>(payload)
             {
                 open.remove(&resolution.dead_letter);
             }
@@ -95,7 +98,7 @@ impl Log {
             sequence: letter.sequence,
             key: letter.key.clone(),
         };
-        self.put(retry_subject(&letter.subscription), &marker).await
+        self.put(&retry_key(&letter.subscription), &marker).await
     }
 
     /// Gives a dead letter up: it is listed no more, and its message is never handled.
@@ -112,15 +115,12 @@ impl Log {
             how: how.to_owned(),
             at: Utc::now(),
         };
-        self.put(DEADLETTERS.subject("resolved"), &resolution).await
+        self.put("resolved", &resolution).await
     }
 
     pub(crate) async fn store_dead_letter(&self, letter: &DeadLetter) -> Result<(), StoreError> {
-        self.put(
-            DEADLETTERS.subject(&format!("dead.{}", letter.subscription)),
-            letter,
-        )
-        .await
+        self.put(&format!("dead.{}", letter.subscription), letter)
+            .await
     }
 
     /// The message that a dead letter is about.
@@ -151,29 +151,10 @@ impl Log {
         }))
     }
 
-    async fn put(&self, subject: String, value: &impl Serialize) -> Result<(), StoreError> {
+    async fn put(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
         let payload = serde_json::to_vec(value).map_err(unavailable)?;
-        self.publish(subject, HeaderMap::new(), payload.into(), None)
+        self.publish((DEADLETTERS, key), HeaderMap::new(), payload.into(), None)
             .await
             .map(|_| ())
-    }
-
-    /// Every message of a small stream: sequence, subject without the stream's name, payload.
-    pub(crate) async fn messages(
-        &self,
-        stream: StreamName,
-    ) -> Result<Vec<(u64, String, bytes::Bytes)>, StoreError> {
-        let end = self.last_sequence(stream).await?;
-        let mut messages = Vec::new();
-        for sequence in 1..=end {
-            if let Some(message) = self.message_at(stream, sequence).await? {
-                let key = stream
-                    .key_of(&message.subject)
-                    .unwrap_or_default()
-                    .to_owned();
-                messages.push((sequence, key, message.payload));
-            }
-        }
-        Ok(messages)
     }
 }

@@ -112,3 +112,8 @@ impl<E: std::error::Error> From<StoreError> for cqrs_es::AggregateError<E> {
         }
     }
 }
+
+/// For the many faults of the client that all mean the same: no answer that can be used.
+pub(crate) fn unavailable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}

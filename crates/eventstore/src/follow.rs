@@ -4,7 +4,7 @@ use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use futures_util::{Stream, StreamExt, stream};
 use std::time::Duration;
 
-use crate::{Log, Recorded, StoreError, StreamName, log::unavailable};
+use crate::{Log, Recorded, StoreError, StreamName, error::unavailable};
 
 /// How many messages one request to the server asks for. Enough to keep a reader that folds in
 /// memory busy while the next ones travel.
@@ -117,8 +117,7 @@ impl Following {
             };
             match messages.next().await {
                 Some(Ok(message)) => {
-                    let info = message.info().map_err(unavailable)?;
-                    let (sequence, stored_at) = (info.stream_sequence, info.published);
+                    let sequence = message.info().map_err(unavailable)?.stream_sequence;
                     // The client makes its consumer anew after a lost connection, and may then
                     // deliver again what was delivered.
                     if sequence <= self.last {
@@ -133,35 +132,27 @@ impl Following {
                         });
                     }
                     self.last = sequence;
-                    let headers = message.headers.clone().unwrap_or_default();
-                    return Recorded::from_parts(
+                    return Recorded::delivered(
                         self.stream,
-                        sequence,
-                        &message.subject,
-                        &headers,
-                        message.payload.clone(),
-                        stored_at,
+                        &message,
                         &self.log.config().upcasters,
                     );
                 }
-                Some(Err(error)) => {
-                    tracing::debug!(stream = %self.stream, %error, "lost the consumer, making another");
+                lost => {
+                    let error = lost.and_then(Result::err).map(|error| error.to_string());
+                    tracing::debug!(stream = %self.stream, error, "lost the consumer, making another");
                     self.messages = None;
                     tokio::time::sleep(PAUSE).await;
                 }
-                None => self.messages = None,
             }
         }
     }
 }
 
 async fn open(log: Log, stream: StreamName, from: u64) -> Result<Messages, StoreError> {
-    let stream = log
-        .jetstream()
-        .get_stream(stream.as_str())
-        .await
-        .map_err(unavailable)?;
-    let consumer = stream
+    let consumer = log
+        .stream(stream)
+        .await?
         .create_consumer(pull::OrderedConfig {
             deliver_policy: DeliverPolicy::ByStartSequence {
                 start_sequence: from,

@@ -3,7 +3,10 @@
 
 use async_nats::HeaderMap;
 
-use crate::{Log, StoreError, log::valid_id, streams::KEYS};
+use crate::{
+    Log, StoreError,
+    streams::{KEYS, valid_id},
+};
 
 impl Log {
     /// Publishes a public key under its id. Repeating it changes nothing.
@@ -14,7 +17,7 @@ impl Log {
     pub async fn publish_key(&self, id: &str, key: &str) -> Result<(), StoreError> {
         valid_id(id)?;
         let payload = key.to_owned().into_bytes().into();
-        self.publish(KEYS.subject(id), HeaderMap::new(), payload, None)
+        self.publish((KEYS, id), HeaderMap::new(), payload, None)
             .await
             .map(|_| ())
     }
@@ -27,7 +30,10 @@ impl Log {
         let keys = self.messages(KEYS).await?;
         Ok(keys
             .into_iter()
-            .filter_map(|(_, id, key)| Some((id, String::from_utf8(key.to_vec()).ok()?)))
+            .filter_map(|message| {
+                let id = KEYS.key_of(&message.subject)?.to_owned();
+                Some((id, String::from_utf8(message.payload.to_vec()).ok()?))
+            })
             .collect())
     }
 }

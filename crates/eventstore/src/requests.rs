@@ -12,10 +12,6 @@ use uuid::Uuid;
 
 use crate::{Log, StoreError, append::Appended, error::unavailable, streams::REQUESTS};
 
-/// How long a claim is respected without an answer. A request takes a few seconds at most; after
-/// this its process is taken to be gone, and another may carry the request out.
-const CLAIM_KEPT: Duration = Duration::from_secs(15);
-
 /// An answer, as it was first given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredAnswer {
@@ -70,9 +66,19 @@ enum State {
     Answered(StoredAnswer),
 }
 
+/// By our clock and its writer's, which differ by less than claims are kept.
+fn age_of(entry: &Entry) -> Duration {
+    (Utc::now() - entry.at).to_std().unwrap_or_default()
+}
+
 impl Log {
     /// Claims a request. `key` stands for its sender and idempotency key, `fingerprint` for all of
     /// its content.
+    ///
+    /// A claim that was neither answered nor released lapses after [`LogConfig::claim_kept`]
+    /// (its process is gone by then), and the next one to ask gets it.
+    ///
+    /// [`LogConfig::claim_kept`]: crate::LogConfig::claim_kept
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -85,37 +91,21 @@ impl Log {
             }
             match entry.state {
                 State::Answered(answer) => return Ok(Claim::Answered(answer)),
-                State::Claimed
-                    if (Utc::now() - entry.at).to_std().unwrap_or_default() < CLAIM_KEPT =>
-                {
+                State::Claimed if age_of(&entry) < self.config().claim_kept => {
                     return Ok(Claim::InProgress);
                 }
                 State::Claimed | State::Released => {}
             }
         }
-        let by = Uuid::new_v4();
-        let fresh = |sequence| {
-            Claim::Fresh(ClaimToken {
+        let recorded = self.record(key, fingerprint, State::Claimed, expected);
+        Ok(match recorded.await? {
+            Appended::At(sequence) => Claim::Fresh(ClaimToken {
                 key,
                 fingerprint: fingerprint.to_owned(),
                 sequence,
-            })
-        };
-        let recorded = self
-            .record(key, fingerprint, State::Claimed, expected, by)
-            .await;
-        let otherwise = match recorded {
-            Ok(Appended::At(sequence)) => return Ok(fresh(sequence)),
-            Ok(Appended::Conflict) => Ok(Claim::InProgress),
-            Err(error @ StoreError::Unavailable(_)) => Err(error),
-            Err(error) => return Err(error),
-        };
-        // Perhaps it was stored, and only its acknowledgment was lost. Taken for another's, our own
-        // claim would lock the request out until it lapses.
-        match self.last_entry(key).await {
-            Ok(Some((sequence, entry))) if entry.by == by => Ok(fresh(sequence)),
-            _ => otherwise,
-        }
+            }),
+            Appended::Conflict => Claim::InProgress,
+        })
     }
 
     /// Records the answer to a request. Gives `false` if the claim was lost meanwhile; then the
@@ -134,7 +124,6 @@ impl Log {
                 &claim.fingerprint,
                 State::Answered(answer),
                 claim.sequence,
-                Uuid::nil(),
             )
             .await?;
         Ok(matches!(recorded, Appended::At(_)))
@@ -150,7 +139,6 @@ impl Log {
             &claim.fingerprint,
             State::Released,
             claim.sequence,
-            Uuid::nil(),
         )
         .await
         .map(|_| ())
@@ -179,8 +167,8 @@ impl Log {
         fingerprint: &str,
         state: State,
         expected: u64,
-        by: Uuid,
     ) -> Result<Appended, StoreError> {
+        let by = Uuid::new_v4();
         let entry = Entry {
             fingerprint: fingerprint.to_owned(),
             at: Utc::now(),
@@ -188,12 +176,21 @@ impl Log {
             state,
         };
         let payload = serde_json::to_vec(&entry).map_err(unavailable)?;
-        self.publish(
-            (REQUESTS, &key.to_string()),
+        let key_text = key.to_string();
+        let published = self.publish(
+            (REQUESTS, &key_text),
             HeaderMap::new(),
             payload.into(),
             Some(expected),
-        )
-        .await
+        );
+        match published.await {
+            // Perhaps it was stored, and only its acknowledgment was lost. Taken for another's, our
+            // own claim would lock the request out until it lapses.
+            Err(StoreError::Unavailable(why)) => match self.last_entry(key).await? {
+                Some((sequence, entry)) if entry.by == by => Ok(Appended::At(sequence)),
+                _ => Err(StoreError::Unavailable(why)),
+            },
+            settled => settled,
+        }
     }
 }

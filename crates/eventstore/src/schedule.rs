@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Log, Recorded, StoreError,
-    log::{unavailable, valid_id},
-    streams::COMMANDS,
+    error::unavailable,
+    streams::{COMMANDS, valid_id},
 };
 
 /// How long a command stays after it fell due, for a subscriber that is away.
@@ -90,8 +90,8 @@ impl Log {
         );
         headers.insert(header::NATS_SCHEDULE_TTL, DUE_KEPT);
         let payload = serde_json::to_vec(&command).map_err(unavailable)?;
-        let subject = COMMANDS.subject(&format!("schedule.{kind}.{key}"));
-        self.publish(subject, headers, payload.into(), None)
+        let subject = format!("schedule.{kind}.{key}");
+        self.publish((COMMANDS, &subject), headers, payload.into(), None)
             .await
             .map(|_| ())
     }

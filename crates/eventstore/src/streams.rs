@@ -2,7 +2,7 @@
 
 use async_nats::jetstream::{
     self,
-    stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
+    stream::{Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType},
 };
 use std::{fmt, time::Duration};
 
@@ -148,11 +148,26 @@ pub(crate) fn all(replicas: usize) -> Vec<(StreamName, Config)> {
     streams
 }
 
+/// An id is one token of a subject, so it can hold neither dots nor wildcards.
+pub(crate) fn valid_id(id: &str) -> Result<(), StoreError> {
+    let valid = (1..=128).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if valid {
+        Ok(())
+    } else {
+        Err(StoreError::InvalidId(id.to_owned()))
+    }
+}
+
 /// Creates what is missing and checks what is there. Safe when many processes do it at once.
+/// Gives how many copies the stream with the most of them has.
 pub(crate) async fn ensure(
     jetstream: &jetstream::Context,
     replicas: usize,
-) -> Result<(), StoreError> {
+) -> Result<usize, StoreError> {
+    let mut copies = 0;
     for (name, wanted) in all(replicas) {
         let created = jetstream.get_or_create_stream(wanted.clone()).await;
         let stream = match created {
@@ -164,6 +179,7 @@ pub(crate) async fn ensure(
                 .map_err(|_| StoreError::Unavailable(format!("stream {name}: {error}")))?,
         };
         let found = &stream.cached_info().config;
+        copies = copies.max(found.num_replicas);
         if let Some(difference) = dangerous_difference(&wanted, found) {
             return Err(StoreError::StreamDiffers {
                 stream: name,
@@ -171,41 +187,55 @@ pub(crate) async fn ensure(
             });
         }
     }
-    Ok(())
+    Ok(copies)
 }
+
+/// Settings that must be as wanted. Other limits, copies, storage, or messages that expire, rewrite
+/// others or come from elsewhere than an append would break what a commit promises.
+const EXACT: [&str; 13] = [
+    "subjects",
+    "storage",
+    "retention",
+    "discard",
+    "no_ack",
+    "sealed",
+    "allow_direct",
+    "allow_rollup_hdrs",
+    "allow_msg_ttl",
+    "allow_msg_schedules",
+    "mirror",
+    "sources",
+    "subject_transform",
+];
 
 /// What in a stream's settings could lose data or break an expectation, in words.
 fn dangerous_difference(wanted: &Config, found: &Config) -> Option<String> {
-    let differs = |what: &str, wanted: &dyn fmt::Debug, found: &dyn fmt::Debug| {
-        Some(format!("{what} is {found:?}, needed is {wanted:?}"))
+    let differs = |what: &str, wanted: &dyn fmt::Display, found: &dyn fmt::Display| {
+        Some(format!("{what} is {found}, needed is {wanted}"))
     };
-    if wanted.subjects != found.subjects {
-        return differs("subjects", &wanted.subjects, &found.subjects);
+    // As the server would write them: settings at their default are absent on both sides.
+    let (Ok(wanted_json), Ok(found_json)) =
+        (serde_json::to_value(wanted), serde_json::to_value(found))
+    else {
+        return Some("its settings can't be read".to_owned());
+    };
+    for name in EXACT {
+        if wanted_json[name] != found_json[name] {
+            return differs(name, &wanted_json[name], &found_json[name]);
+        }
     }
-    if wanted.storage != found.storage {
-        return differs("storage", &wanted.storage, &found.storage);
+    if found.persist_mode == Some(PersistenceMode::Async) {
+        return differs("persist_mode", &"default", &"async");
     }
-    if wanted.retention != found.retention {
-        return differs("retention", &wanted.retention, &found.retention);
-    }
-    if wanted.discard != found.discard {
-        return differs("discard", &wanted.discard, &found.discard);
-    }
+    // More protection and more copies than wanted do no harm.
     if wanted.deny_delete && !found.deny_delete {
         return differs("deny_delete", &true, &false);
     }
     if wanted.deny_purge && !found.deny_purge {
         return differs("deny_purge", &true, &false);
     }
-    if !found.allow_direct {
-        return differs("allow_direct", &true, &false);
-    }
-    if wanted.allow_message_schedules != found.allow_message_schedules {
-        return differs(
-            "allow_msg_schedules",
-            &wanted.allow_message_schedules,
-            &found.allow_message_schedules,
-        );
+    if found.num_replicas < wanted.num_replicas {
+        return differs("num_replicas", &wanted.num_replicas, &found.num_replicas);
     }
     // The server reports "no limit" as -1 or 0, depending on how the stream was made.
     let limited = |limit: i64| limit > 0;
@@ -215,22 +245,26 @@ fn dangerous_difference(wanted: &Config, found: &Config) -> Option<String> {
     if limited(found.max_bytes) {
         return differs("max_bytes", &"no limit", &found.max_bytes);
     }
-    if found.max_age != wanted.max_age
-        && (found.max_age < wanted.max_age || wanted.max_age.is_zero())
-    {
-        return differs("max_age", &wanted.max_age, &found.max_age);
-    }
-    if found.max_messages_per_subject > 0
+    if limited(found.max_messages_per_subject)
         && found.max_messages_per_subject != wanted.max_messages_per_subject
     {
+        let needed: &dyn fmt::Display = match &wanted.max_messages_per_subject {
+            limit if limited(*limit) => limit,
+            _ => &"no limit",
+        };
         return differs(
             "max_msgs_per_subject",
-            &wanted.max_messages_per_subject,
+            needed,
             &found.max_messages_per_subject,
         );
     }
-    if found.num_replicas < wanted.num_replicas {
-        return differs("num_replicas", &wanted.num_replicas, &found.num_replicas);
+    let lasts = |age: Duration| if age.is_zero() { Duration::MAX } else { age };
+    if lasts(found.max_age) < lasts(wanted.max_age) {
+        let hours = |age: Duration| match age {
+            Duration::ZERO => "no limit".to_owned(),
+            age => format!("{:.1} h", age.as_secs_f64() / 3600.0),
+        };
+        return differs("max_age", &hours(wanted.max_age), &hours(found.max_age));
     }
     None
 }

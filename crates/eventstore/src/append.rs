@@ -1,0 +1,191 @@
+//! Writing to the log: one message, acknowledged, if the expectation holds.
+
+use async_nats::{
+    HeaderMap,
+    jetstream::{
+        self, ErrorCode,
+        context::{PublishError, PublishErrorKind},
+        message::PublishMessage,
+    },
+};
+use bytes::Bytes;
+
+use crate::{
+    Log, Metadata, StoreError, StreamName, commit::NewCommit, error::unavailable, streams::valid_id,
+};
+
+/// How an append ended, short of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Appended {
+    /// The message stands at this sequence.
+    At(u64),
+    /// Somebody else (or an earlier try of ours) appended first.
+    Conflict,
+}
+
+impl Log {
+    /// Appends one commit, if `expected` is still the last sequence of its subject.
+    pub(crate) async fn append(
+        &self,
+        stream: StreamName,
+        aggregate_id: &str,
+        commit: &NewCommit,
+        expected: u64,
+    ) -> Result<Appended, StoreError> {
+        self.publish(
+            (stream, aggregate_id),
+            commit.headers.clone(),
+            commit.payload.clone(),
+            Some(expected),
+        )
+        .await
+    }
+
+    /// Publishes under a key of a stream and waits for the acknowledgment.
+    ///
+    /// The expectation is always on the literal subject. A wildcard filter was seen to let two
+    /// writers win on three replicas when other filters are in use on the same stream.
+    pub(crate) async fn publish(
+        &self,
+        (stream, key): (StreamName, &str),
+        headers: HeaderMap,
+        payload: Bytes,
+        expected: Option<u64>,
+    ) -> Result<Appended, StoreError> {
+        if !self.is_connected() {
+            // The client would keep the message and send it after reconnecting, long after the
+            // caller was told that it failed.
+            return Err(StoreError::Unavailable("not connected to NATS".to_owned()));
+        }
+        let mut message = PublishMessage::build().payload(payload).headers(headers);
+        if let Some(sequence) = expected {
+            message = message.expected_last_subject_sequence(sequence);
+        }
+        let sent = self
+            .jetstream()
+            .send_publish(stream.subject(key), message)
+            .await;
+        let acknowledged = match sent {
+            Ok(acknowledgment) => acknowledgment.await,
+            Err(error) => Err(error),
+        };
+        match acknowledged {
+            Ok(acknowledgment) => Ok(Appended::At(acknowledgment.sequence)),
+            Err(error) => judge(&error, (stream, key)),
+        }
+    }
+
+    /// Appends events under given metadata without deciding anything: for imports and tests of
+    /// the log itself. Gives the commit's sequence.
+    ///
+    /// # Errors
+    /// [`StoreError::Contended`] when `expected` isn't the subject's last sequence (0 if it has
+    /// none); [`StoreError::InvalidId`], [`StoreError::TooLarge`] or [`StoreError::Unavailable`]
+    /// as in [`Store::execute`](crate::Store::execute).
+    pub async fn append_events<E: cqrs_es::DomainEvent>(
+        &self,
+        stream: StreamName,
+        aggregate: (&str, &str),
+        version: u64,
+        events: &[E],
+        metadata: &Metadata,
+        expected: u64,
+    ) -> Result<u64, StoreError> {
+        let (aggregate_type, aggregate_id) = aggregate;
+        valid_id(aggregate_id)?;
+        let commit = NewCommit::encode(aggregate_type, version, events, metadata)?;
+        match self.append(stream, aggregate_id, &commit, expected).await? {
+            Appended::At(sequence) => Ok(sequence),
+            Appended::Conflict => Err(StoreError::Contended {
+                stream,
+                aggregate_id: aggregate_id.to_owned(),
+                tries: 1,
+            }),
+        }
+    }
+}
+
+/// What a publish that wasn't acknowledged means.
+fn judge(error: &PublishError, (stream, key): (StreamName, &str)) -> Result<Appended, StoreError> {
+    let too_large = || {
+        Err(StoreError::TooLarge {
+            stream,
+            aggregate_id: key.to_owned(),
+        })
+    };
+    match error.kind() {
+        PublishErrorKind::WrongLastSequence => return Ok(Appended::Conflict),
+        PublishErrorKind::MaxPayloadExceeded => return too_large(),
+        PublishErrorKind::Other => {}
+        // Nobody took it, or nobody said so in time.
+        _ => return Err(unavailable(error)),
+    }
+    let code = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<jetstream::Error>())
+        .map(jetstream::Error::error_code);
+    match code {
+        // Like 10071, these say that the expectation could not be checked in our favor: 10164
+        // when another publish to the subject is in flight on a replicated stream, 10201 when the
+        // message was seen within the duplicate window but isn't stored yet.
+        Some(
+            ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT
+            | ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE,
+        ) => Ok(Appended::Conflict),
+        Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM) => too_large(),
+        // The server is there but can't store right now: no leader, no space, shutting down.
+        _ => Err(unavailable(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: u64) -> PublishError {
+        let error = serde_json::json!({ "code": 400, "err_code": code, "description": "refused" });
+        let error: jetstream::Error = serde_json::from_value(error).unwrap();
+        PublishError::with_source(PublishErrorKind::Other, error)
+    }
+
+    fn judged(error: &PublishError) -> Result<Appended, StoreError> {
+        judge(error, (crate::ORDERS, "a"))
+    }
+
+    #[test]
+    fn every_code_that_says_somebody_was_faster_is_a_conflict() {
+        let plain = PublishError::new(PublishErrorKind::WrongLastSequence);
+        assert_eq!(judged(&plain).unwrap(), Appended::Conflict);
+        for code in [10_164, 10_201] {
+            assert_eq!(
+                judged(&refused(code)).unwrap(),
+                Appended::Conflict,
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_message_that_the_stream_finds_too_large_is_named() {
+        let found = judged(&refused(10_054)).unwrap_err();
+        assert_eq!(
+            found.to_string(),
+            "ORDERS.a: the commit is larger than the server accepts"
+        );
+    }
+
+    #[test]
+    fn whatever_passes_is_unavailable() {
+        // No responders, no answer, no leader, no space.
+        let errors = [
+            PublishError::new(PublishErrorKind::StreamNotFound),
+            PublishError::new(PublishErrorKind::TimedOut),
+            PublishError::new(PublishErrorKind::BrokenPipe),
+            refused(10_008),
+            refused(10_077),
+        ];
+        for error in errors {
+            let judged = judged(&error);
+            assert!(matches!(judged, Err(StoreError::Unavailable(_))), "{error}");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! An aggregate in memory, and the place in the log that it reflects.
+
+use cqrs_es::{Aggregate, AggregateContext};
+use uuid::Uuid;
+
+use crate::{Recorded, StoreError};
+
+/// An aggregate as it stands at a place in the log.
+#[derive(Clone, Debug)]
+pub struct Context<A> {
+    pub(crate) id: String,
+    pub(crate) aggregate: A,
+    /// Number of its events: the version that the next event will have.
+    pub(crate) version: u64,
+    /// Sequence of its last commit in the stream; 0 if it has none.
+    pub(crate) last_sequence: u64,
+    /// Which command led to which commit.
+    commands: Vec<(Uuid, u64)>,
+}
+
+/// What a command led to.
+#[derive(Clone, Debug)]
+pub struct Executed<A: Aggregate> {
+    /// The aggregate right after the command.
+    pub state: A,
+    /// Number of the aggregate's events then.
+    pub version: u64,
+    /// Stream sequence of the commit that the state reflects: wait for it to see the effect in a
+    /// read model.
+    pub sequence: u64,
+    /// Whether the commit was found in the log: the command had taken effect before, and this is
+    /// its first result again. Also `true` for an append of this very call whose acknowledgment
+    /// was lost.
+    pub repeated: bool,
+}
+
+impl<A: Default> Context<A> {
+    pub(crate) fn empty(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            aggregate: A::default(),
+            version: 0,
+            last_sequence: 0,
+            commands: Vec::new(),
+        }
+    }
+}
+
+impl<A> Context<A> {
+    /// The aggregate.
+    pub fn state(&self) -> &A {
+        &self.aggregate
+    }
+
+    /// Number of its events.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Stream sequence of its last commit; 0 if it has none.
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Where the commit of a command stands, if it took effect.
+    pub(crate) fn sequence_of(&self, command: Uuid) -> Option<u64> {
+        self.commands
+            .iter()
+            .find(|(id, _)| *id == command)
+            .map(|(_, sequence)| *sequence)
+    }
+
+    /// Takes note of a commit of ours, whose events `aggregate` has seen.
+    pub(crate) fn committed(&mut self, aggregate: A, events: usize, command: Uuid, sequence: u64) {
+        self.aggregate = aggregate;
+        self.version += events as u64;
+        self.last_sequence = sequence;
+        self.commands.push((command, sequence));
+    }
+}
+
+impl<A: Aggregate> Context<A> {
+    /// Goes on by a commit from the log, which must be the next.
+    pub(crate) fn apply(&mut self, commit: &Recorded) -> Result<(), StoreError> {
+        if commit.version != self.version {
+            return Err(StoreError::Gap {
+                stream: commit.stream,
+                sequence: commit.sequence,
+                expected: format!("version {} of {}", self.version, self.id),
+                found: format!("version {}", commit.version),
+            });
+        }
+        for (_, event) in commit.decode::<A::Event>()? {
+            self.aggregate.apply(event);
+            self.version += 1;
+        }
+        self.last_sequence = commit.sequence;
+        self.commands
+            .push((commit.metadata.command_id, commit.sequence));
+        Ok(())
+    }
+}
+
+impl<A: Aggregate + Clone> Context<A> {
+    pub(crate) fn executed(&self, repeated: bool) -> Executed<A> {
+        Executed {
+            state: self.aggregate.clone(),
+            version: self.version,
+            sequence: self.last_sequence,
+            repeated,
+        }
+    }
+}
+
+impl<A: Aggregate> AggregateContext<A> for Context<A> {
+    fn aggregate(&mut self) -> &mut A {
+        &mut self.aggregate
+    }
+}

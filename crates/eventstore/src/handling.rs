@@ -1,0 +1,230 @@
+//! What becomes of one message: tried until it is done, handed back, or set aside.
+
+use async_nats::jetstream::{self, AckKind};
+use futures_util::FutureExt;
+use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
+
+use crate::{
+    DeadLetter, Log, ReactError, StreamName, dead_letter::RetryMarker, lanes::Taken,
+    streams::DEADLETTERS, worker::Shared,
+};
+
+/// A message that was delivered this often and never finished is taken to end the process that
+/// handles it, and set aside unhandled.
+const MAX_DELIVERIES: i64 = 50;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// A message in hand.
+pub(crate) struct Letter {
+    pub stream: StreamName,
+    pub sequence: u64,
+    pub stored_at: chrono::DateTime<chrono::Utc>,
+    pub message: async_nats::Message,
+}
+
+impl Letter {
+    /// What orders it: messages with the same key are handled one after the other.
+    fn key(&self) -> &str {
+        self.stream
+            .key_of(&self.message.subject)
+            .unwrap_or(&self.message.subject)
+    }
+}
+
+impl<F, Fut> Shared<F>
+where
+    F: Fn(Log, Letter) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), ReactError>> + Send + 'static,
+{
+    /// Brings one message to its end: acknowledged, handed back, or set aside.
+    pub(crate) async fn finish(&self, taken: &Taken) {
+        let Taken { stream, message } = taken;
+        let outcome = if self.stopping.is_cancelled() {
+            Outcome::Later(Duration::ZERO)
+        } else if *stream == DEADLETTERS {
+            self.retry(message).await
+        } else {
+            self.first_time(*stream, message).await
+        };
+        let acknowledged = match outcome {
+            Outcome::Done => message.ack().await,
+            Outcome::Later(pause) => {
+                let pause = (!pause.is_zero()).then_some(pause);
+                message.ack_with(AckKind::Nak(pause)).await
+            }
+        };
+        if let Err(error) = acknowledged {
+            // It will be delivered again, which is harmless.
+            tracing::debug!(subscription = self.subscription.name, %error, "could not acknowledge");
+        }
+    }
+
+    async fn first_time(&self, stream: StreamName, message: &jetstream::Message) -> Outcome {
+        let Ok(info) = message.info() else {
+            return Outcome::Done; // Not a message of a stream: nothing to handle.
+        };
+        let (sequence, delivered, stored_at) =
+            (info.stream_sequence, info.delivered, info.published);
+        let letter = || Letter {
+            stream,
+            sequence,
+            stored_at,
+            message: message.message.clone(),
+        };
+        if delivered > MAX_DELIVERIES {
+            let error = format!("delivered {delivered} times and never finished");
+            return self.set_aside(&letter(), 0, error).await;
+        }
+        match self.try_until_settled(letter).await {
+            Settled::Done => Outcome::Done,
+            Settled::Later(pause) => Outcome::Later(pause),
+            Settled::Dead { tries, error } => self.set_aside(&letter(), tries, error).await,
+        }
+    }
+
+    /// Tries a dead letter again, because an operator asked for it.
+    async fn retry(&self, message: &jetstream::Message) -> Outcome {
+        let Some(marker) = RetryMarker::parse(&message.payload) else {
+            return Outcome::Done;
+        };
+        let dead = match self.log.original_of(&marker).await {
+            Ok(Some(letter)) => letter,
+            // A due command is not kept for ever; then there is nothing left to decide on either.
+            Ok(None) => return self.resolve(&marker, "its message is gone").await,
+            Err(_) => return Outcome::Later(LONGEST_PAUSE),
+        };
+        let letter = || Letter {
+            stream: dead.stream,
+            sequence: dead.sequence,
+            stored_at: dead.stored_at,
+            message: dead.message.clone(),
+        };
+        let resolution = match self.try_until_settled(letter).await {
+            Settled::Done => "retried",
+            Settled::Later(pause) => return Outcome::Later(pause),
+            Settled::Dead { tries, error } => {
+                if let Outcome::Later(pause) = self.set_aside(&letter(), tries, error).await {
+                    return Outcome::Later(pause);
+                }
+                "failed again"
+            }
+        };
+        self.resolve(&marker, resolution).await
+    }
+
+    async fn resolve(&self, marker: &RetryMarker, how: &str) -> Outcome {
+        let resolved = self.log.resolve_dead_letter(marker.dead_letter, how);
+        match resolved.await {
+            Ok(()) => Outcome::Done,
+            Err(_) => Outcome::Later(LONGEST_PAUSE),
+        }
+    }
+
+    async fn try_until_settled(&self, letter: impl Fn() -> Letter) -> Settled {
+        let name = self.subscription.name;
+        let mut tries = 0;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let Some(tried) = self.try_once(letter()).await else {
+                return Settled::Later(Duration::ZERO);
+            };
+            match tried {
+                Ok(()) => {
+                    metrics::counter!("subscription_handled_total", "subscription" => name)
+                        .increment(1);
+                    return Settled::Done;
+                }
+                Err(ReactError::NotYet(pause)) => return Settled::Later(pause),
+                Err(ReactError::Unavailable(why)) => {
+                    tracing::debug!(subscription = name, why, "waiting to handle a message");
+                }
+                Err(ReactError::Poison(error)) => {
+                    tries += 1;
+                    let letter = letter();
+                    tracing::warn!(subscription = name, stream = %letter.stream, sequence = letter.sequence,
+                        key = letter.key(), tries, error, "could not handle a message");
+                    metrics::counter!("subscription_failures_total", "subscription" => name)
+                        .increment(1);
+                    if tries >= self.subscription.max_tries {
+                        return Settled::Dead { tries, error };
+                    }
+                }
+            }
+            tokio::select! {
+                () = self.stopping.cancelled() => return Settled::Later(Duration::ZERO),
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// One try, or none if the subscription stops before its turn.
+    ///
+    /// A permit is held for this one try and not during the pauses between tries, or a few
+    /// messages that can't be handled would hold up all the others.
+    async fn try_once(&self, letter: Letter) -> Option<Result<(), ReactError>> {
+        let _permit = tokio::select! {
+            biased;
+            () = self.stopping.cancelled() => return None,
+            permit = self.lanes.permit() => permit,
+        };
+        // A handler that panics would end its lane, and everything behind it would wait for ever.
+        let tried = AssertUnwindSafe(async { (self.handle)(self.log.clone(), letter).await });
+        Some(tried.catch_unwind().await.unwrap_or_else(|panic| {
+            Err(ReactError::Poison(format!(
+                "the handler panicked: {}",
+                words_of(&*panic)
+            )))
+        }))
+    }
+
+    /// Makes a message a dead letter. It is acknowledged only when the dead letter is stored.
+    async fn set_aside(&self, letter: &Letter, tries: u32, error: String) -> Outcome {
+        let dead = DeadLetter {
+            id: 0,
+            subscription: self.subscription.name.to_owned(),
+            stream: letter.stream.as_str().to_owned(),
+            sequence: letter.sequence,
+            key: letter.key().to_owned(),
+            error,
+            tries,
+            at: chrono::Utc::now(),
+        };
+        match self.log.store_dead_letter(&dead).await {
+            Ok(()) => {
+                tracing::error!(
+                    subscription = dead.subscription,
+                    stream = dead.stream,
+                    sequence = dead.sequence,
+                    error = dead.error,
+                    "set a message aside as a dead letter"
+                );
+                metrics::counter!("dead_letters_total", "subscription" => self.subscription.name)
+                    .increment(1);
+                Outcome::Done
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not store a dead letter, trying the message again");
+                Outcome::Later(LONGEST_PAUSE)
+            }
+        }
+    }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("it didn't say why")
+}
+
+enum Outcome {
+    Done,
+    Later(Duration),
+}
+
+enum Settled {
+    Done,
+    Later(Duration),
+    Dead { tries: u32, error: String },
+}

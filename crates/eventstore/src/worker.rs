@@ -1,0 +1,205 @@
+//! What runs a subscription: pulls messages and works through the lanes.
+
+use async_nats::jetstream::{
+    self, AckKind,
+    consumer::{AckPolicy, DeliverPolicy, pull},
+};
+use futures_util::StreamExt;
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Log, ReactError, StoreError, StreamName, Subscription,
+    dead_letter::{RetryMarker, retry_key},
+    error::unavailable,
+    handling::Letter,
+    lanes::{Lanes, Offered, Taken},
+    streams::DEADLETTERS,
+};
+
+/// How long the server waits for a sign of life before it delivers a message again. Short, so
+/// that what a killed process had in hand isn't late; whoever works longer says so in time.
+const ACK_WAIT: Duration = Duration::from_secs(5);
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// How many messages all processes of a subscription have in hand at most.
+const MAX_IN_HAND: i64 = 1_000;
+/// Pause before a broken consumer is made anew.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
+/// How long the last acknowledgments may take to leave the process.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A running subscription. Dropping it leaves it running; [`Worker::stop`] ends it.
+#[derive(Debug)]
+pub struct Worker {
+    log: Log,
+    stopping: CancellationToken,
+    /// Set once nothing is in hand any more.
+    stopped: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Worker {
+    /// Stops taking messages, lets the ones in hand finish their try and hands the rest back.
+    /// Returns when all of that is done.
+    pub async fn stop(&self) {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.stopped.cancel();
+        // A process that ends now must not take its last acknowledgments with it.
+        let _ = tokio::time::timeout(FLUSH_TIMEOUT, self.log.client().flush()).await;
+    }
+}
+
+/// Where messages come from.
+pub(crate) struct Source {
+    stream: StreamName,
+    filter: String,
+}
+
+impl Source {
+    pub(crate) fn new(stream: StreamName, keys: &str) -> Self {
+        Self {
+            stream,
+            filter: stream.subject(keys),
+        }
+    }
+}
+
+/// Starts to handle the messages of a source, and those of its dead letters that are to be tried
+/// again.
+pub(crate) fn start<F, Fut>(
+    log: &Log,
+    source: Source,
+    subscription: Subscription,
+    handle: F,
+) -> Worker
+where
+    F: Fn(Log, Letter) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), ReactError>> + Send + 'static,
+{
+    let worker = Worker {
+        log: log.clone(),
+        stopping: CancellationToken::new(),
+        stopped: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    };
+    let name = subscription.name;
+    let shared = Arc::new(Shared {
+        log: log.clone(),
+        subscription,
+        lanes: Lanes::new(subscription.concurrency),
+        stopping: worker.stopping.clone(),
+        tasks: worker.tasks.clone(),
+        handle,
+    });
+    let retries = Source::new(DEADLETTERS, &retry_key(name));
+    let durables = [
+        (source, name.to_owned()),
+        (retries, format!("{name}-retries")),
+    ];
+    for (source, durable) in durables {
+        worker.tasks.spawn(shared.clone().run(source, durable));
+    }
+    // Not one of the tasks that a stop waits for: what is in hand needs it to the end.
+    tokio::spawn(shared.show_life(worker.stopped.clone()));
+    worker
+}
+
+/// What the tasks of one subscription share.
+pub(crate) struct Shared<F> {
+    pub log: Log,
+    pub subscription: Subscription,
+    pub lanes: Lanes,
+    pub stopping: CancellationToken,
+    pub tasks: TaskTracker,
+    pub handle: F,
+}
+
+impl<F, Fut> Shared<F>
+where
+    F: Fn(Log, Letter) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), ReactError>> + Send + 'static,
+{
+    /// Pulls messages until told to stop, through every loss of connection.
+    async fn run(self: Arc<Self>, source: Source, durable: String) {
+        let stopping = self.stopping.clone();
+        let pull = async {
+            loop {
+                if let Err(error) = self.pull(&source, &durable).await {
+                    if self.log.is_connected() {
+                        tracing::warn!(subscription = durable, %error, "subscription interrupted, trying again");
+                    } else {
+                        tracing::debug!(subscription = durable, %error, "subscription waits for NATS");
+                    }
+                }
+                tokio::time::sleep(RECONNECT_PAUSE).await;
+            }
+        };
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = pull => {}
+        }
+    }
+
+    async fn pull(self: &Arc<Self>, source: &Source, durable: &str) -> Result<(), StoreError> {
+        let stream = self.log.stream(source.stream).await?;
+        let consumer = stream
+            .create_consumer(pull::Config {
+                durable_name: Some(durable.to_owned()),
+                ack_policy: AckPolicy::Explicit,
+                ack_wait: ACK_WAIT,
+                max_deliver: -1,
+                max_ack_pending: MAX_IN_HAND,
+                deliver_policy: DeliverPolicy::All,
+                filter_subject: source.filter.clone(),
+                ..pull::Config::default()
+            })
+            .await
+            .map_err(unavailable)?;
+        let mut messages = consumer.messages().await.map_err(unavailable)?;
+        while let Some(message) = messages.next().await {
+            self.clone()
+                .take(source.stream, message.map_err(unavailable)?);
+        }
+        Ok(())
+    }
+
+    /// Puts a message into its aggregate's lane, and starts the lane if it was empty.
+    fn take(self: Arc<Self>, stream: StreamName, message: jetstream::Message) {
+        let key = match stream {
+            // A retry belongs into the lane of what is retried.
+            DEADLETTERS => RetryMarker::parse(&message.payload).map(|marker| marker.key),
+            _ => None,
+        };
+        let key = key.unwrap_or_else(|| {
+            stream
+                .key_of(&message.subject)
+                .unwrap_or_default()
+                .to_owned()
+        });
+        if let Offered::FirstOfLane(first) = self.lanes.offer(&key, Taken { stream, message }) {
+            let shared = self.clone();
+            self.tasks.spawn(async move {
+                let mut next = Some(*first);
+                while let Some(taken) = next {
+                    shared.finish(&taken).await;
+                    next = shared.lanes.done(&key, &taken);
+                }
+            });
+        }
+    }
+
+    /// Tells the server about messages that take longer than it would wait.
+    async fn show_life(self: Arc<Self>, stopped: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stopped.cancelled() => return,
+                () = tokio::time::sleep(SIGN_OF_LIFE) => {}
+            }
+            for message in self.lanes.in_hand() {
+                let _ = message.ack_with(AckKind::Progress).await;
+            }
+        }
+    }
+}
