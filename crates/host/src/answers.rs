@@ -1,14 +1,21 @@
 //! Answers by `Idempotency-Key`, kept in the log.
 
 use bytes::Bytes;
-use eventstore::{Log, StoredAnswer};
+use eventstore::{Log, StoreError, StoredAnswer};
 use futures_util::future::BoxFuture;
 use httpkit::{
     error::Source,
     idempotency::{AnswerStore, Claim, ClaimToken, Fingerprint, KeptAnswer},
 };
 use std::fmt::Write as _;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 use uuid::Uuid;
+
+/// For so long the release of a claim is tried; after that it has lapsed anyway.
+const RELEASE_WITHIN: Duration = Duration::from_secs(15);
+/// How often it is tried.
+const RELEASE_EVERY: Duration = Duration::from_millis(250);
 
 pub(crate) struct Answers(pub Log);
 
@@ -47,7 +54,20 @@ impl AnswerStore for Answers {
     }
 
     fn release(&self, token: ClaimToken) -> BoxFuture<'_, Result<(), Source>> {
-        Box::pin(async move { Ok(self.0.release_request(&stored(&token)).await?) })
+        Box::pin(async move {
+            let token = stored(&token);
+            let deadline = Instant::now() + RELEASE_WITHIN;
+            loop {
+                match self.0.release_request(&token).await {
+                    // Most claims are released because the log was away. Unless it is told when it
+                    // is back, everybody who tries again is kept waiting until the claim lapses.
+                    Err(StoreError::Unavailable(_)) if Instant::now() < deadline => {
+                        sleep(RELEASE_EVERY).await;
+                    }
+                    released => return Ok(released?),
+                }
+            }
+        })
     }
 }
 

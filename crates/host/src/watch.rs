@@ -18,7 +18,16 @@ const MISSES: u32 = 3;
 
 /// Waits until the log answers and its streams are there.
 pub(crate) async fn wait_for_log(log: &Log, gate: &Gate) -> Result<(), StartError> {
+    let mut connection = log.connection();
     loop {
+        // A request made without a connection waits in the client for many seconds; whoever asks
+        // what is missing must be told before.
+        let connected = connection.wait_for(|connected| *connected);
+        let connected = tokio::time::timeout(EVERY, connected).await.is_ok();
+        if !connected {
+            gate.down(NATS, "not connected");
+            continue;
+        }
         match log.ensure_streams().await {
             Ok(()) => {
                 gate.up(NATS);
