@@ -1,4 +1,4 @@
-//! What people and CI run: `cargo xtask up` and `cargo xtask test`.
+//! What people and CI run: `cargo xtask up`, `cargo xtask test` and `cargo xtask bench`.
 //!
 //! It only orchestrates: cargo builds, [`devservers`] finds, installs and runs the servers.
 //! `cargo xtask` builds nothing else before it starts, so this package has few dependencies and
@@ -13,6 +13,9 @@ use clap::{Parser, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+mod bench;
+mod build_web;
+mod build_web_toolchain;
 mod cargo;
 mod data_lock;
 mod probe;
@@ -34,6 +37,10 @@ enum Command {
     Up(up::Options),
     /// Checks format and lints, then runs all tests against servers that it starts itself.
     Test(test::Options),
+    /// Builds the web app to `frontend/dist`, with whatever it needs for that.
+    BuildWeb(build_web::Options),
+    /// Measures it in release mode beside the raw limits of actix-web, NATS and MongoDB.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +50,8 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Up(options) => up::run(&options, &stop),
             Command::Test(options) => test::run(&options, &stop),
+            Command::BuildWeb(options) => build_web::run(&options, &stop),
+            Command::Bench(options) => bench::run(&options, &stop),
         }
     });
     result.unwrap_or_else(|error| {

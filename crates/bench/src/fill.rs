@@ -1,0 +1,108 @@
+//! Filling the log directly, where filling it through the API would only take longer.
+
+use anyhow::{Context, Result};
+use chrono::Utc;
+use cqrs_es::DomainEvent;
+use domain::{Price, TicketId, Title, UserId, ticket::TicketEvent};
+use eventstore::{Log, LogConfig, Metadata, StreamName, TICKETS};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Appends under way at once.
+const IN_FLIGHT: usize = 256;
+
+/// An event to append, and where.
+pub struct Entry<E> {
+    pub aggregate: (&'static str, Uuid),
+    pub version: u64,
+    pub event: E,
+    /// Sequence of the aggregate's last commit.
+    pub expected: u64,
+}
+
+/// Connects to a log and makes its streams.
+pub async fn open_log(url: &str) -> Result<Log> {
+    let log = Log::connect(LogConfig {
+        url: url.to_owned(),
+        // Filling keeps many appends waiting at once.
+        answer_timeout: Duration::from_secs(20),
+        client_name: "bench".to_owned(),
+        ..LogConfig::default()
+    })
+    .await?;
+    log.connection()
+        .wait_for(|connected| *connected)
+        .await
+        .context("NATS")?;
+    log.ensure_streams().await?;
+    Ok(log)
+}
+
+/// Appends one commit an entry; tells the sequences, in the order of the entries.
+pub async fn append<E>(
+    log: &Log,
+    stream: StreamName,
+    entries: impl IntoIterator<Item = Entry<E>>,
+) -> Result<Vec<u64>>
+where
+    E: DomainEvent,
+{
+    let sequences = stream::iter(entries)
+        .map(|entry| async move {
+            let (kind, id) = entry.aggregate;
+            let (id, now) = (id.to_string(), Utc::now());
+            let request = Uuid::now_v7().to_string();
+            let metadata = Metadata::of_request(Uuid::now_v7(), request, &*id, now);
+            let (aggregate, events) = ((kind, id.as_str()), [entry.event]);
+            log.append_events(
+                stream,
+                aggregate,
+                entry.version,
+                &events,
+                &metadata,
+                entry.expected,
+            )
+            .await
+        })
+        .buffered(IN_FLIGHT)
+        .try_collect()
+        .await?;
+    Ok(sequences)
+}
+
+/// Lists new tickets; tells their ids and sequences.
+pub async fn list_tickets(log: &Log, count: usize) -> Result<Vec<(Uuid, u64)>> {
+    let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
+    let entries = ids.iter().zip(0_u64..).map(|(id, n)| Entry {
+        aggregate: ("ticket", *id),
+        version: 0,
+        event: listed(*id, n),
+        expected: 0,
+    });
+    let entries: Vec<_> = entries.collect();
+    let sequences = append(log, TICKETS, entries).await?;
+    Ok(ids.into_iter().zip(sequences).collect())
+}
+
+/// A listing. Titles and prices differ as they do in life.
+fn listed(id: Uuid, n: u64) -> TicketEvent {
+    TicketEvent::TicketListed {
+        ticket_id: TicketId(id),
+        seller: UserId(Uuid::from_u128(u128::from(n % 1_000))),
+        title: title(n),
+        price: price(n),
+    }
+}
+
+/// The title of the n-th ticket.
+pub fn title(n: u64) -> Title {
+    let text = format!("Turnstile at the Roundhouse, seat {n}");
+    Title::parse(&text).unwrap_or_else(|error| unreachable!("{text}: {error}"))
+}
+
+/// The price of the n-th ticket.
+pub fn price(n: u64) -> Price {
+    let cents = 1_000 + n % 90_000;
+    Price::from_cents(cents).unwrap_or_else(|error| unreachable!("{cents}: {error}"))
+}

@@ -1,0 +1,113 @@
+//! `POST /api/orders` on distinct tickets beside publishing the same bytes.
+
+use anyhow::Result;
+use eventstore::Log;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use uuid::Uuid;
+
+use crate::{
+    fill,
+    http::{self, Answer},
+    load::{self, Workload},
+    rounds::Comparison,
+    run::Bench,
+    sample::Sample,
+    site::Site,
+    tickets::RESPOND_ASYNC,
+};
+
+const TARGET: f64 = 0.2;
+const WARM_UP: Duration = Duration::from_millis(500);
+/// Orders a second that are prepared for before any rate is known.
+const FIRST_GUESS: f64 = 10_000.0;
+/// How much more is prepared than the best round so far used.
+const MARGIN: f64 = 1.5;
+
+/// Orders tickets, each once.
+struct PostOrders {
+    headers: String,
+    tickets: Mutex<Vec<Uuid>>,
+}
+
+impl PostOrders {
+    fn tickets(&self) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
+        self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sees to it that there are tickets for a round at this rate.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    async fn stock(&self, log: &Log, per_second: f64, round: Duration) -> Result<()> {
+        let wanted = (per_second * round.as_secs_f64()) as usize + load::CONNECTIONS;
+        let missing = wanted.saturating_sub(self.tickets().len());
+        let listed = fill::list_tickets(log, missing).await?;
+        self.tickets().extend(listed.into_iter().map(|(id, _)| id));
+        Ok(())
+    }
+}
+
+impl Workload for PostOrders {
+    fn next(&self, buffer: &mut Vec<u8>) -> bool {
+        let Some(ticket) = self.tickets().pop() else {
+            return false;
+        };
+        let body = format!(r#"{{"ticketId":"{ticket}"}}"#);
+        http::request(
+            buffer,
+            "POST",
+            "/api/orders",
+            &self.headers,
+            body.as_bytes(),
+        );
+        true
+    }
+
+    fn is_right(&self, answer: &Answer<'_>) -> bool {
+        answer.status == 201
+    }
+}
+
+/// Measures both ways of placing orders.
+pub fn measure(bench: &mut Bench, site: &Site) -> Result<()> {
+    let log = bench.runtime.block_on(fill::open_log(site.nats.url()))?;
+    for (name, target, prefer) in [
+        (
+            "POST /api/orders, waiting for the read model",
+            Some(TARGET),
+            "",
+        ),
+        ("POST /api/orders, respond-async", None, RESPOND_ASYNC),
+    ] {
+        let workload = Arc::new(PostOrders {
+            headers: format!("{}{prefer}", site.cookie),
+            tickets: Mutex::default(),
+        });
+        let (address, round) = (site.turnstile.address, bench.scale.round);
+        let runtime = &bench.runtime;
+        runtime.block_on(workload.stock(&log, FIRST_GUESS, WARM_UP))?;
+        site.processes.wait_until_quiet();
+        let warm_up = load::run(address, &workload, WARM_UP)?;
+        let best = std::cell::Cell::new(warm_up.per_second());
+        let ours = || -> Result<Sample> {
+            let sample = load::run(address, &workload, round)?;
+            best.set(best.get().max(sample.per_second()));
+            Ok(sample)
+        };
+        let comparison = Comparison {
+            name,
+            target,
+            rounds: bench.scale.rounds,
+            processes: &site.processes,
+        };
+        let row = comparison.run(
+            || runtime.block_on(workload.stock(&log, best.get() * MARGIN, round)),
+            ours,
+            || site.publish_raw(runtime, round),
+        )?;
+        bench.report.add(row);
+    }
+    bench.runtime.block_on(log.close());
+    Ok(())
+}

@@ -1,0 +1,81 @@
+//! Rebuilding a read model beside writing the same documents with nothing before it.
+
+use anyhow::{Result, ensure};
+use eventstore::{Log, TICKETS};
+use futures_util::TryStreamExt;
+use projections::{
+    Change, Projection, ReadStore, Runner, RunnerSettings, tickets::TicketsProjection,
+};
+use std::time::{Duration, Instant};
+
+use crate::{
+    cpu::Processes, raw_upserts::RawUpserts, rounds::Comparison, run::Bench, sample::Sample,
+};
+
+const TARGET: f64 = 0.6;
+const FIRST_FILL: Duration = Duration::from_mins(10);
+
+/// Measures it on a log of newly listed tickets.
+pub fn measure(
+    bench: &mut Bench,
+    log: &Log,
+    mongodb_url: &str,
+    processes: &Processes,
+) -> Result<()> {
+    let runtime = &bench.runtime;
+    let (runner, store, raw) = runtime.block_on(async {
+        let changes = changes(log).await?;
+        let raw = RawUpserts::new(mongodb_url, &TicketsProjection.indexes(), changes).await?;
+        let store = ReadStore::connect(mongodb_url, "rebuilt").await?;
+        let runner = Runner::start(TicketsProjection, log, &store, settings()).await?;
+        let end = log.last_sequence(TICKETS).await?;
+        let filled = runner.progress().wait_for(end, FIRST_FILL).await;
+        ensure!(filled, "the read model isn't filled: {}", runner.state());
+        anyhow::Ok((runner, store, raw))
+    })?;
+    let comparison = Comparison {
+        name: "rebuild of a read model",
+        target: Some(TARGET),
+        rounds: bench.scale.rounds,
+        processes,
+    };
+    let mut row = comparison.run(
+        || Ok(()),
+        || runtime.block_on(rebuild(log, &store)),
+        || runtime.block_on(raw.run()),
+    )?;
+    let commits = runtime.block_on(log.last_sequence(TICKETS))?;
+    row.notes.push(format!("{commits} documents"));
+    bench.report.add(row);
+    runtime.block_on(runner.stop());
+    Ok(())
+}
+
+/// As in production, but the request is noticed at once: how long that takes says nothing about
+/// the rebuild.
+fn settings() -> RunnerSettings {
+    RunnerSettings {
+        renew: Duration::from_millis(50),
+        ..RunnerSettings::default()
+    }
+}
+
+/// Ours: from the request until the new collection has taken over.
+async fn rebuild(log: &Log, store: &ReadStore) -> Result<Sample> {
+    let commits = log.last_sequence(TICKETS).await?;
+    let began = Instant::now();
+    projections::rebuild(store, &TicketsProjection.key(), |_| {}).await?;
+    Ok(Sample::counted(commits, began.elapsed()))
+}
+
+/// What the projection writes.
+async fn changes(log: &Log) -> Result<Vec<(u64, Change)>> {
+    let mut commits = Box::pin(log.read(TICKETS, 1, u64::MAX).await?);
+    let mut changes = Vec::new();
+    while let Some(commit) = commits.try_next().await? {
+        for change in TicketsProjection.fold(&commit)? {
+            changes.push((commit.sequence, change));
+        }
+    }
+    Ok(changes)
+}

@@ -1,0 +1,220 @@
+//! What was found: lines for people, JSON for programs.
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::{fs, path::Path};
+
+use crate::{cpu::Usage, machine::Machine};
+
+/// Above this share of one processor, what else ran on the machine has disturbed a round.
+const DISTURBED: f64 = 25.0;
+
+/// Everything that a run found.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    pub machine: Machine,
+    /// How the run was asked for.
+    pub settings: Settings,
+    pub rows: Vec<Row>,
+    /// Single figures with their units.
+    pub figures: Vec<Figure>,
+}
+
+/// How a run was asked for.
+#[derive(Debug, Serialize)]
+pub struct Settings {
+    pub quick: bool,
+    pub nats_sync: &'static str,
+    pub connections: usize,
+}
+
+/// One comparison.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    pub name: String,
+    /// A second; the median of the rounds, as are the next two.
+    pub ours: Option<f64>,
+    pub raw: Option<f64>,
+    pub ratio: Option<f64>,
+    pub target: Option<f64>,
+    /// Of ours, over all rounds.
+    pub p50_ms: Option<f64>,
+    pub p99_ms: Option<f64>,
+    pub errors: u64,
+    pub first_error: Option<String>,
+    /// During our rounds.
+    pub cpu: Usage,
+    pub rounds: Vec<Round>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+}
+
+/// One turn of both sides, a second.
+#[derive(Debug, Serialize)]
+pub struct Round {
+    pub ours: f64,
+    pub raw: f64,
+    /// Percent of one processor that others on the machine used.
+    pub others: f64,
+    /// How long the servers worked on after our turn.
+    pub rest_seconds: f64,
+}
+
+/// A single figure.
+#[derive(Debug, Serialize)]
+pub struct Figure {
+    pub name: String,
+    pub value: f64,
+    pub unit: &'static str,
+}
+
+impl Row {
+    pub fn new(name: &str, target: Option<f64>) -> Self {
+        Self {
+            name: name.to_owned(),
+            ours: None,
+            raw: None,
+            ratio: None,
+            target,
+            p50_ms: None,
+            p99_ms: None,
+            errors: 0,
+            first_error: None,
+            cpu: Usage::default(),
+            rounds: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    fn verdict(&self) -> &'static str {
+        match (self.ratio, self.target) {
+            (Some(ratio), Some(target)) if ratio >= target => "met",
+            (Some(_), Some(_)) => "MISSED",
+            _ => "",
+        }
+    }
+
+    fn disturbed(&self) -> bool {
+        self.rounds.iter().any(|round| round.others > DISTURBED)
+    }
+}
+
+impl Report {
+    /// A report without results.
+    pub fn new(machine: Machine, settings: Settings) -> Self {
+        Self {
+            machine,
+            settings,
+            rows: Vec::new(),
+            figures: Vec::new(),
+        }
+    }
+
+    /// Adds a comparison and shows it at once.
+    pub fn add(&mut self, row: Row) {
+        print_line(&row);
+        self.rows.push(row);
+    }
+
+    /// Adds a single figure and shows it at once.
+    pub fn figure(&mut self, name: &str, value: f64, unit: &'static str) {
+        println!("{name:<44} {value:>10.1} {unit}");
+        self.figures.push(Figure {
+            name: name.to_owned(),
+            value,
+            unit,
+        });
+    }
+
+    /// Shows everything, the comparisons as a table.
+    pub fn print(&self) {
+        println!();
+        self.machine.print();
+        println!();
+        println!(
+            "{:<44} {:>9} {:>9} {:>7} {:>7} {:<6} {:>8} {:>8}",
+            "", "ours/s", "raw/s", "ratio", "target", "", "p50 ms", "p99 ms"
+        );
+        for row in &self.rows {
+            print_line(row);
+            println!("    processors: {}", processors(row));
+            for note in &row.notes {
+                println!("    {note}");
+            }
+            if row.disturbed() {
+                println!("    disturbed: other programs ran meanwhile");
+            }
+            if row.errors > 0 {
+                let first = row.first_error.as_deref().unwrap_or_default();
+                println!("    {} ERRORS, the first: {first}", row.errors);
+            }
+        }
+        for figure in &self.figures {
+            println!("{:<44} {:>10.1} {}", figure.name, figure.value, figure.unit);
+        }
+    }
+
+    /// Writes everything as JSON.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let json = serde_json::to_vec_pretty(self)?;
+        fs::write(path, json).with_context(|| format!("can't write {}", path.display()))
+    }
+
+    /// Whether every answer was right. A missed target is a finding, a wrong answer a fault.
+    pub fn is_sound(&self) -> bool {
+        self.rows.iter().all(|row| row.errors == 0)
+    }
+}
+
+fn print_line(row: &Row) {
+    let number = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.0}"));
+    let percent =
+        |value: Option<f64>| value.map_or(String::new(), |value| format!("{:.0} %", value * 1e2));
+    let ms = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.2}"));
+    println!(
+        "{:<44} {:>9} {:>9} {:>7} {:>7} {:<6} {:>8} {:>8}",
+        row.name,
+        number(row.ours),
+        number(row.raw),
+        percent(row.ratio),
+        percent(row.target),
+        row.verdict(),
+        ms(row.p50_ms),
+        ms(row.p99_ms),
+    );
+}
+
+/// Who used the processors, in percent of one, and what that is for each operation: unlike a
+/// rate, the latter hardly changes when the machine is busy with something else.
+fn processors(row: &Row) -> String {
+    let ours = row.ours.unwrap_or_default();
+    let mut parts: Vec<String> = row
+        .cpu
+        .processes
+        .iter()
+        .filter(|(_, percent)| *percent >= 0.5)
+        .map(|(name, percent)| {
+            let micros = percent / 1e2 / ours * 1e6;
+            format!("{name} {percent:.0} % ({micros:.0} µs each)")
+        })
+        .collect();
+    parts.push(format!("others {:.0} %", row.cpu.others));
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_met_or_missed_only_where_there_is_one() {
+        let mut row = Row::new("x", Some(0.5));
+        assert_eq!(row.verdict(), "");
+        row.ratio = Some(0.5);
+        assert_eq!(row.verdict(), "met");
+        row.ratio = Some(0.49);
+        assert_eq!(row.verdict(), "MISSED");
+        row.target = None;
+        assert_eq!(row.verdict(), "");
+    }
+}

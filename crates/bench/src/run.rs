@@ -1,0 +1,216 @@
+//! Which measurements run, on which servers, and for how long.
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+use devservers::tools;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
+use tokio::runtime::Runtime;
+
+use crate::{
+    cpu::Processes,
+    fill, load,
+    machine::{Machine, cores},
+    orders, reads, rebuild, replay,
+    report::{Report, Settings},
+    servers,
+    site::Site,
+    start, tickets,
+};
+
+/// How to run.
+#[derive(clap::Args)]
+pub struct Options {
+    /// The program to measure, built in release mode.
+    #[arg(long)]
+    turnstile: PathBuf,
+    /// A folder for the servers' data; emptied before and removed after.
+    #[arg(long)]
+    work_dir: PathBuf,
+    /// Where the results are written as JSON.
+    #[arg(long)]
+    json: PathBuf,
+    /// Fewer and shorter rounds, smaller logs.
+    #[arg(long)]
+    quick: bool,
+    /// Only these; all unless given.
+    #[arg(long, value_enum)]
+    only: Vec<Measure>,
+    /// When NATS writes to the disk.
+    #[arg(long, value_enum, default_value_t = Sync::Default)]
+    sync: Sync,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// GET of the list and of single tickets.
+    Reads,
+    /// POST of tickets.
+    Tickets,
+    /// POST of orders.
+    Orders,
+    /// Rebuild of a read model.
+    Rebuild,
+    /// Replay through a fold.
+    Replay,
+    /// Start with a long log.
+    Start,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Sync {
+    /// Every two minutes.
+    Default,
+    /// Before each acknowledgement.
+    Always,
+}
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+pub struct Scale {
+    pub rounds: usize,
+    /// How long one round of requests takes.
+    pub round: Duration,
+    /// Documents in the read model that is rebuilt.
+    pub rebuilt: usize,
+    /// Commits in the stream that is replayed.
+    pub replayed: u64,
+    /// Events in the log with which the program starts.
+    pub history: usize,
+}
+
+const FULL: Scale = Scale {
+    rounds: 5,
+    round: Duration::from_secs(3),
+    rebuilt: 60_000,
+    replayed: 200_000,
+    history: 100_000,
+};
+
+const QUICK: Scale = Scale {
+    rounds: 3,
+    round: Duration::from_secs(1),
+    rebuilt: 20_000,
+    replayed: 60_000,
+    history: 20_000,
+};
+
+/// What measurements share.
+pub struct Bench {
+    pub scale: Scale,
+    pub report: Report,
+    /// Where the raw sides run.
+    pub runtime: Runtime,
+}
+
+/// Runs what is asked for; fails when an answer was wrong, not when a target is missed.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    let (nats, mongod) = (tools::nats_server()?, tools::mongod()?);
+    let machine = Machine::inspect(&nats, &mongod);
+    machine.print();
+    let sync_always = options.sync == Sync::Always;
+    let settings = Settings {
+        quick: options.quick,
+        nats_sync: if sync_always { "always" } else { "2 minutes" },
+        connections: load::CONNECTIONS,
+    };
+    let mut bench = Bench {
+        scale: if options.quick { QUICK } else { FULL },
+        report: Report::new(machine, settings),
+        runtime: tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores())
+            .enable_all()
+            .build()?,
+    };
+    let folder = empty(&options.work_dir)?;
+    let measured = measure_all(&mut bench, options, &folder, sync_always);
+    // What was found until something failed is worth having.
+    bench.report.print();
+    bench.report.write(&options.json)?;
+    measured?;
+    fs::remove_dir_all(&folder)?;
+    println!("\n{}", options.json.display());
+    Ok(if bench.report.is_sound() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn measure_all(
+    bench: &mut Bench,
+    options: &Options,
+    folder: &Path,
+    sync_always: bool,
+) -> Result<()> {
+    let wanted = |measure| options.only.is_empty() || options.only.contains(&measure);
+    let any = |measures: &[Measure]| measures.iter().any(|measure| wanted(*measure));
+    let program = options
+        .turnstile
+        .canonicalize()
+        .with_context(|| format!("there is no {}", options.turnstile.display()))?;
+
+    if any(&[Measure::Reads, Measure::Tickets, Measure::Orders]) {
+        let site = Site::start(&program, folder, sync_always, &bench.runtime)?;
+        site.processes.wait_until_quiet();
+        if let Some(memory) = site.memory() {
+            bench.report.figure("memory, idle", memory, "MiB");
+        }
+        // Reads first: they want exactly a hundred tickets for sale.
+        if wanted(Measure::Reads) {
+            reads::measure(bench, &site, folder)?;
+        }
+        if wanted(Measure::Tickets) {
+            tickets::measure(bench, &site)?;
+        }
+        if wanted(Measure::Orders) {
+            orders::measure(bench, &site)?;
+        }
+        site.processes.wait_until_quiet();
+        if let Some(memory) = site.memory() {
+            bench.report.figure("memory, after the load", memory, "MiB");
+        }
+        site.end()?;
+    }
+    if any(&[Measure::Rebuild, Measure::Replay]) {
+        measure_log(bench, folder, &wanted)?;
+    }
+    if wanted(Measure::Start) {
+        start::measure(bench, &program, folder, sync_always)?;
+    }
+    Ok(())
+}
+
+/// What needs a log, but no program that serves.
+fn measure_log(bench: &mut Bench, folder: &Path, wanted: &impl Fn(Measure) -> bool) -> Result<()> {
+    // Filling it is no part of the measurement, so it may be fast.
+    let nats = servers::nats(&folder.join("log").join("nats"), false)?;
+    let log = bench.runtime.block_on(fill::open_log(nats.url()))?;
+    let tickets = fill::list_tickets(&log, bench.scale.rebuilt);
+    let tickets = bench.runtime.block_on(tickets)?;
+    let processes = Processes::with_load().and("nats", nats.pid());
+    if wanted(Measure::Rebuild) {
+        let mongodb = servers::mongodb(&folder.join("log").join("mongodb"))?;
+        let processes = processes.clone().and("mongodb", mongodb.pid());
+        rebuild::measure(bench, &log, mongodb.url(), &processes)?;
+        mongodb.terminate()?;
+    }
+    if wanted(Measure::Replay) {
+        replay::measure(bench, &log, nats.url(), &tickets, &processes)?;
+    }
+    bench.runtime.block_on(log.close());
+    nats.terminate()
+}
+
+/// An empty folder of that name.
+fn empty(folder: &Path) -> Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)?;
+    Ok(folder.canonicalize()?)
+}
