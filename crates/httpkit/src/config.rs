@@ -175,7 +175,7 @@ fn http(reader: &Reader<'_>) -> HttpConfig {
         }),
         port: reader.number(&v::PORT, 0..=u16::MAX),
         workers: processors(reader, &v::HTTP_WORKERS),
-        request_timeout: reader.seconds(&v::REQUEST_TIMEOUT_SECONDS, 1..=300),
+        request_timeout: reader.seconds(&v::REQUEST_TIMEOUT_SECONDS, 1..=12),
         body_limit: reader.number(&v::BODY_LIMIT_BYTES, 1024..=16 * 1024 * 1024),
         shutdown_timeout: reader.seconds(&v::SHUTDOWN_SECONDS, 0..=600),
         trusted_proxies: reader

@@ -15,12 +15,12 @@ vars! {
     PORT = Var::new("PORT", "8080", "a port, 0 to 65535", "Port to listen on; 0 takes a free one.");
     NATS_URL = Var::new("NATS_URL", "nats://127.0.0.1:4222", "nats:// or tls:// URLs, separated by commas", "The NATS servers that hold the log.");
     MONGODB_URI = Var::new("MONGODB_URI", "mongodb://127.0.0.1:27017", "a mongodb:// or mongodb+srv:// URI", "The MongoDB that holds the read models.");
-    MONGODB_DATABASE = Var::new("MONGODB_DATABASE", "turnstile", "1 to 38 letters, digits, _ and -", "Database of the read models; services add their own name.");
+    MONGODB_DATABASE = Var::new("MONGODB_DATABASE", "turnstile", "1 to 38 letters, digits, _ and -", "Database of the read models; every service keeps its own collections there.");
     STREAM_REPLICAS = Var::new("STREAM_REPLICAS", "1", "1, 3 or 5", "Copies that the NATS cluster keeps of each stream.");
     DATA_DIR = Var::new("DATA_DIR", ".data", "a directory", "Where keys that were made on first start are kept, and the sandbox's charges.");
     LOG_FORMAT = Var::new("LOG_FORMAT", "text", "text or json", "Form of the log lines.");
     LOG_LEVEL = Var::new("LOG_LEVEL", "info", "a tracing filter such as info or info,httpkit=debug", "What is logged. RUST_LOG wins if it is set.");
-    REQUEST_TIMEOUT_SECONDS = Var::new("REQUEST_TIMEOUT_SECONDS", "10", "1 to 300", "After so long a request is answered 503.");
+    REQUEST_TIMEOUT_SECONDS = Var::new("REQUEST_TIMEOUT_SECONDS", "10", "1 to 12", "After so long a request is answered 503. Below the 15 s for which a request keeps its Idempotency-Key to itself.");
     BODY_LIMIT_BYTES = Var::new("BODY_LIMIT_BYTES", "65536", "1024 to 16777216", "Longest body of a request; longer ones are answered 413.");
     SHUTDOWN_SECONDS = Var::new("SHUTDOWN_SECONDS", "20", "0 to 600", "How long accepted requests may take to finish on shutdown.");
     HTTP_WORKERS = Var::optional("HTTP_WORKERS", "1 to 1024", "Threads that answer requests; one a processor unless set.");
