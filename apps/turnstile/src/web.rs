@@ -2,6 +2,7 @@
 
 use actix_web::{
     HttpRequest, HttpResponse,
+    http::StatusCode,
     http::header::{
         ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
         ETAG, HeaderValue, VARY,
@@ -90,32 +91,33 @@ fn find(name: &str, req: &HttpRequest) -> Option<Found> {
 fn answer(name: &str, found: Found, req: &HttpRequest) -> HttpResponse {
     let Found { file, encoding } = found;
     let mut answer = HttpResponse::Ok();
-    answer.insert_header((VARY, "Accept-Encoding"));
-    if let Some(encoding) = encoding {
-        answer.insert_header((CONTENT_ENCODING, encoding));
-    }
-    if is_hashed(name) {
-        answer.insert_header((CACHE_CONTROL, FOREVER));
-    } else {
-        let tag = etag::of(&file.data);
-        if etag::is_fresh(req.headers(), &tag) {
-            return HttpResponse::NotModified()
-                .insert_header((ETAG, tag))
-                .finish();
-        }
-        answer
-            .insert_header((CACHE_CONTROL, "no-cache"))
-            .insert_header((ETAG, tag));
-    }
+    // Before "unchanged" is answered: a browser takes the headers of that answer for its copy, and
+    // without a type the page would get the policy of data, under which nothing of it runs.
+    answer
+        .insert_header((VARY, "Accept-Encoding"))
+        .insert_header((CONTENT_TYPE, mime(name)));
     if name == PAGE && uses_stripe() {
         answer.insert_header((
             CONTENT_SECURITY_POLICY,
             HeaderValue::from_static(STRIPE_POLICY),
         ));
     }
-    answer
-        .insert_header((CONTENT_TYPE, mime(name)))
-        .body(file.data.into_owned())
+    if is_hashed(name) {
+        answer.insert_header((CACHE_CONTROL, FOREVER));
+    } else {
+        let tag = etag::of(&file.data);
+        let is_fresh = etag::is_fresh(req.headers(), &tag);
+        answer
+            .insert_header((CACHE_CONTROL, "no-cache"))
+            .insert_header((ETAG, tag));
+        if is_fresh {
+            return answer.status(StatusCode::NOT_MODIFIED).finish();
+        }
+    }
+    if let Some(encoding) = encoding {
+        answer.insert_header((CONTENT_ENCODING, encoding));
+    }
+    answer.body(file.data.into_owned())
 }
 
 /// Whether a name carries the hash of its content: `app-1a2b3c4d5e6f.js`.

@@ -25,7 +25,9 @@ impl Assets {
 
     /// Writes a file; returns its path on the site.
     pub fn add(&self, name: &str, content: &[u8]) -> Result<String> {
-        let (stem, extension) = name.rsplit_once('.').context("a name without an extension")?;
+        let (stem, extension) = name
+            .rsplit_once('.')
+            .context("a name without an extension")?;
         let hash = hex(&Sha256::digest(content)[..8]);
         let name = format!("{stem}-{hash}.{extension}");
         fs::write(self.folder.join(&name), content)?;
@@ -80,7 +82,10 @@ mod tests {
         let one = assets.add("app.js", b"1").unwrap();
         let other = assets.add("app.js", b"2").unwrap();
         assert_ne!(one, other);
-        assert!(one.starts_with("/assets/app-") && one.ends_with(".js"), "{one}");
+        assert!(
+            one.starts_with("/assets/app-") && one.ends_with(".js"),
+            "{one}"
+        );
         assert_eq!(fs::read(site.path().join(&one[1..])).unwrap(), b"1");
     }
 

@@ -45,7 +45,9 @@ fn run() -> Result<()> {
     let sources = ["public", "index.html", "boot.js"].map(|name| frontend.join(name));
     let [public, html, boot] = &sources;
     let stamp = assets::stamp(&[&wasm, public, html, boot, &env::current_exe()?])?;
-    if dist.join("index.html").is_file() && fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp) {
+    if dist.join("index.html").is_file()
+        && fs::read_to_string(&stamp_file).is_ok_and(|old| old == stamp)
+    {
         println!("the web app is packed already: {}", dist.display());
         return Ok(());
     }

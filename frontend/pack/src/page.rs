@@ -22,18 +22,26 @@ pub fn finish(html: &str, names: &Names) -> Result<String> {
     if html.matches(STYLE).count() != 1 || html.matches(HEAD_END).count() != 1 {
         bail!("index.html must have one `{STYLE}` and one `{HEAD_END}`");
     }
-    let Names { wasm, script, style } = names;
+    let Names {
+        wasm,
+        script,
+        style,
+    } = names;
     let head = format!(
         "<link id=\"app-wasm\" rel=\"preload\" as=\"fetch\" type=\"application/wasm\" \
          href=\"{wasm}\" crossorigin>\n<script type=\"module\" src=\"{script}\"></script>\n{HEAD_END}"
     );
     let html = html
-        .replace(STYLE, &format!("<link rel=\"stylesheet\" href=\"{style}\">"))
+        .replace(
+            STYLE,
+            &format!("<link rel=\"stylesheet\" href=\"{style}\">"),
+        )
         .replace(HEAD_END, &head);
     // Indentation and comments are for those who read the source.
-    let lines = html.lines().map(str::trim).filter(|line| {
-        !(line.is_empty() || line.starts_with("<!--") && line.ends_with("-->"))
-    });
+    let lines = html
+        .lines()
+        .map(str::trim)
+        .filter(|line| !(line.is_empty() || line.starts_with("<!--") && line.ends_with("-->")));
     Ok(lines.collect::<Vec<_>>().join("\n"))
 }
 
@@ -56,8 +64,14 @@ mod tests {
         for name in ["app-1.wasm", "app-2.js", "app-3.css"] {
             assert!(page.contains(name), "{page}");
         }
-        assert!(!page.contains("note") && !page.contains("/styles/"), "{page}");
-        assert_eq!(page.matches("<script").count(), page.matches("<script type=\"module\" src").count());
+        assert!(
+            !page.contains("note") && !page.contains("/styles/"),
+            "{page}"
+        );
+        assert_eq!(
+            page.matches("<script").count(),
+            page.matches("<script type=\"module\" src").count()
+        );
     }
 
     #[test]

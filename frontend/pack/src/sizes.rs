@@ -35,9 +35,14 @@ impl Sizes {
             if is("gz") || is("br") {
                 continue;
             }
-            let beside = |extension: &str| weigh(Path::new(&format!("{}.{extension}", file.display())));
+            let beside =
+                |extension: &str| weigh(Path::new(&format!("{}.{extension}", file.display())));
             sizes.push(Size {
-                name: file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                name: file
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
                 plain: weigh(&file)?,
                 gzip: beside("gz")?,
                 brotli: beside("br")?,
@@ -49,7 +54,11 @@ impl Sizes {
     /// WebAssembly and JavaScript together, gzipped, in bytes.
     fn code(&self) -> u64 {
         let is_code = |size: &&Size| !size.name.ends_with(".css");
-        self.files.iter().filter(is_code).map(|size| size.gzip).sum()
+        self.files
+            .iter()
+            .filter(is_code)
+            .map(|size| size.gzip)
+            .sum()
     }
 
     /// Refuses an app that is too large.
@@ -69,13 +78,18 @@ impl fmt::Display for Sizes {
             writeln!(
                 f,
                 "{:32} {:7.1} KB, gzip {:6.1} KB, brotli {:6.1} KB",
-                size.name, kb(size.plain), kb(size.gzip), kb(size.brotli)
+                size.name,
+                kb(size.plain),
+                kb(size.gzip),
+                kb(size.brotli)
             )?;
         }
         write!(
             f,
             "WebAssembly and JavaScript, gzipped: {:.1} KB (goal {} KB, limit {} KB)",
-            kb(self.code()), GOAL / 1024, LIMIT / 1024
+            kb(self.code()),
+            GOAL / 1024,
+            LIMIT / 1024
         )
     }
 }

@@ -17,9 +17,14 @@ impl Tools {
     }
 
     fn find(&self, name: &str) -> Result<PathBuf> {
-        let paths = self.node_modules.iter().map(|folder| folder.join(".bin").join(name));
+        let paths = self
+            .node_modules
+            .iter()
+            .map(|folder| folder.join(".bin").join(name));
         let mut there = paths.filter(|path| path.exists());
-        there.next().with_context(|| format!("{name} isn't in any of the given node_modules"))
+        there
+            .next()
+            .with_context(|| format!("{name} isn't in any of the given node_modules"))
     }
 
     /// Makes WebAssembly small; returns the new file, beside the old.
@@ -47,7 +52,12 @@ impl Tools {
     pub fn bundle(&self, entry: &Path, bundled: &Path) -> Result<()> {
         run(Command::new(self.find("esbuild")?)
             .arg(entry)
-            .args(["--bundle", "--minify", "--format=esm", "--target=es2022,chrome115,firefox115,safari16.4"])
+            .args([
+                "--bundle",
+                "--minify",
+                "--format=esm",
+                "--target=es2022,chrome115,firefox115,safari16.4",
+            ])
             .args(["--log-level=warning", "--legal-comments=none"])
             .arg(format!("--outfile={}", bundled.display())))
     }

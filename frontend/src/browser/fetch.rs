@@ -67,7 +67,9 @@ pub async fn send(call: Call<'_>) -> Result<Reply, Unreachable> {
     let response: Response = JsFuture::from(promise).await?.unchecked_into();
     let received = time::now();
     let header = |name: &str| response.headers().get(name).ok().flatten();
-    let date = header("date").map(|date| Date::parse(&date)).filter(|date| !date.is_nan());
+    let date = header("date")
+        .map(|date| Date::parse(&date))
+        .filter(|date| !date.is_nan());
     let link = header("link");
     let text = JsFuture::from(response.text()?).await?;
     Ok(Reply {

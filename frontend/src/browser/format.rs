@@ -49,7 +49,8 @@ impl Formats {
         Self {
             money: money("2"),
             whole_money: money("0"),
-            time: DateTimeFormat::new(&JsValue::UNDEFINED, &options(&[("timeStyle", "short")])).ok(),
+            time: DateTimeFormat::new(&JsValue::UNDEFINED, &options(&[("timeStyle", "short")]))
+                .ok(),
         }
     }
 }

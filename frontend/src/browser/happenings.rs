@@ -76,7 +76,9 @@ pub fn open_stream(url: &str, event: &str) -> Option<EventSource> {
         tell(Happening::StreamLost { closed });
     });
     on(&stream, event, |event| {
-        let data = event.dyn_ref::<MessageEvent>().and_then(|event| event.data().as_string());
+        let data = event
+            .dyn_ref::<MessageEvent>()
+            .and_then(|event| event.data().as_string());
         tell(Happening::Streamed(data.unwrap_or_default()));
     });
     Some(stream)

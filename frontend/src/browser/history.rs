@@ -42,7 +42,11 @@ pub static PLACE: GlobalSignal<Place> = Signal::global(|| {
     Place {
         route: Route::parse(&address()),
         // After a reload there is a position; in a page that was just opened there is none.
-        arrival: if y > 0.0 { Arrival::Back(y) } else { Arrival::Start },
+        arrival: if y > 0.0 {
+            Arrival::Back(y)
+        } else {
+            Arrival::Start
+        },
         moves: 0,
     }
 });
@@ -58,7 +62,11 @@ fn address() -> String {
 }
 
 fn position(history: &History) -> f64 {
-    history.state().ok().and_then(|state| state.as_f64()).unwrap_or_default()
+    history
+        .state()
+        .ok()
+        .and_then(|state| state.as_f64())
+        .unwrap_or_default()
 }
 
 fn remember_scroll(history: &History) {

@@ -51,7 +51,9 @@ impl CardForm {
         let error = Reflect::get(&result, &"error".into())?;
         if error.is_object() {
             let message = Reflect::get(&error, &"message".into())?.as_string();
-            return Err(Trouble(message.unwrap_or_else(|| "The card was refused.".into())));
+            return Err(Trouble(
+                message.unwrap_or_else(|| "The card was refused.".into()),
+            ));
         }
         let made = Reflect::get(&result, &"paymentMethod".into())?;
         let id = Reflect::get(&made, &"id".into())?.as_string();
@@ -75,7 +77,10 @@ async fn load_script() -> Result<(), JsValue> {
             let _ = script.add_event_listener_with_callback(event, then.unchecked_ref());
         }
     });
-    document().body().ok_or(JsValue::UNDEFINED)?.append_child(&script)?;
+    document()
+        .body()
+        .ok_or(JsValue::UNDEFINED)?
+        .append_child(&script)?;
     JsFuture::from(loaded).await?;
     Ok(())
 }

@@ -62,9 +62,7 @@ impl Failure {
             Self::Refused { errors, .. } => {
                 said(errors).unwrap_or_else(|| "The server refused this.".to_owned())
             }
-            Self::Broken => {
-                "Something went wrong on our side. Try again in a moment.".to_owned()
-            }
+            Self::Broken => "Something went wrong on our side. Try again in a moment.".to_owned(),
         }
     }
 }
@@ -90,12 +88,7 @@ fn parsed<T: DeserializeOwned>(reply: &Reply) -> Outcome<T> {
     serde_json::from_str(&reply.text).map_err(|_| Failure::Broken)
 }
 
-async fn send(
-    method: &str,
-    url: &str,
-    body: Option<String>,
-    key: Option<&str>,
-) -> Outcome<Reply> {
+async fn send(method: &str, url: &str, body: Option<String>, key: Option<&str>) -> Outcome<Reply> {
     let call = Call {
         method,
         url,

@@ -11,12 +11,24 @@ pub async fn current_user() -> Outcome<Option<CurrentUser>> {
 
 /// Signs in.
 pub async fn sign_in(email: &str, password: &str) -> Outcome<User> {
-    write("POST", "/api/users/signin", &credentials(email, password), None).await
+    write(
+        "POST",
+        "/api/users/signin",
+        &credentials(email, password),
+        None,
+    )
+    .await
 }
 
 /// Opens an account, and signs in with it.
 pub async fn sign_up(email: &str, password: &str) -> Outcome<User> {
-    write("POST", "/api/users/signup", &credentials(email, password), None).await
+    write(
+        "POST",
+        "/api/users/signup",
+        &credentials(email, password),
+        None,
+    )
+    .await
 }
 
 /// Signs out.

@@ -37,7 +37,11 @@ pub fn use_countdown(end: DateTime<Utc>) -> ReadSignal<Option<Countdown>> {
 /// A countdown to look at, and to hear from time to time.
 #[component]
 pub fn CountdownClock(left: Countdown, total_seconds: u64) -> Element {
-    let class = if left.is_urgent() { "countdown urgent" } else { "countdown" };
+    let class = if left.is_urgent() {
+        "countdown urgent"
+    } else {
+        "countdown"
+    };
     rsx! {
         div { class,
             div { class: "countdown-line",

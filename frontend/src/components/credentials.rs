@@ -63,9 +63,19 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
         });
     };
     let error_of = |field: &str| errors.read().of(field).map(str::to_owned);
-    let (title, button) = if is_new { ("Create an account", "Sign up") } else { ("Sign in", "Sign in") };
-    let password_kind = if is_new { "new-password" } else { "current-password" };
-    let lead = next.is_some().then(|| "Then it goes on where you were.".to_owned());
+    let (title, button) = if is_new {
+        ("Create an account", "Sign up")
+    } else {
+        ("Sign in", "Sign in")
+    };
+    let password_kind = if is_new {
+        "new-password"
+    } else {
+        "current-password"
+    };
+    let lead = next
+        .is_some()
+        .then(|| "Then it goes on where you were.".to_owned());
     rsx! {
         div { class: "narrow",
             PageHead { title, lead }

@@ -1,5 +1,5 @@
-use dioxus::prelude::*;
 use dioxus::html::input_data::MouseButton;
+use dioxus::prelude::*;
 use state::Route;
 
 use crate::browser::history::{self, PLACE};

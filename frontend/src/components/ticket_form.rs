@@ -1,14 +1,18 @@
 use api::{Amount, NewTicket};
 use dioxus::prelude::*;
 use state::{FieldErrors, price_input};
+use uuid::Uuid;
 
-use super::{Button, Notice, NoticeTone, TextField, Tone};
-use crate::browser::page;
+use super::{Button, Notice, NoticeTone, StubArt, TextField, Tone};
+use crate::browser::{format, page};
 use crate::store::config::CONFIG;
 
 /// Title and price of a ticket, as they are typed, and what is wrong with them.
 #[component]
 pub fn TicketForm(
+    /// Of the ticket; a new one has none yet.
+    #[props(default)]
+    id: Uuid,
     title: Signal<String>,
     price: Signal<String>,
     errors: Signal<FieldErrors>,
@@ -26,6 +30,7 @@ pub fn TicketForm(
         }
     });
     rsx! {
+        div { class: "form-columns",
         form {
             class: "form panel form-panel",
             novalidate: true,
@@ -66,6 +71,35 @@ pub fn TicketForm(
             div { class: "actions",
                 Button { tone: Tone::Primary, submit: true, busy, "{submit}" }
                 {children}
+            }
+        }
+        Preview { id, title, price }
+        }
+    }
+}
+
+/// The ticket as buyers will see it in the list.
+#[component]
+fn Preview(id: Uuid, title: Signal<String>, price: Signal<String>) -> Element {
+    let shown = price_input(&price.read()).ok().map(format::money);
+    let is_titled = !title.read().trim().is_empty();
+    rsx! {
+        section { class: "preview", "aria-labelledby": "preview-name",
+            h2 { id: "preview-name", "As buyers see it" }
+            div { class: "card",
+                StubArt { id }
+                div { class: "card-body",
+                    p { class: if is_titled { "card-title" } else { "card-title placeholder" },
+                        if is_titled {
+                            "{title}"
+                        } else {
+                            "Your title"
+                        }
+                    }
+                    p { class: "card-foot",
+                        span { class: "price", {shown.unwrap_or_else(|| "…".to_owned())} }
+                    }
+                }
             }
         }
     }

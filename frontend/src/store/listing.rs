@@ -59,12 +59,15 @@ pub async fn load(filter: TicketFilter) {
     })
     .await;
     // Another filter may be wanted by now.
-    let coming = COMING.with_borrow_mut(|coming| {
-        coming.take_if(|coming| coming.filter == filter)
-    });
+    let coming = COMING.with_borrow_mut(|coming| coming.take_if(|coming| coming.filter == filter));
     match (coming, outcome) {
         (Some(mut coming), Ok(page)) => {
             coming.replace(page.tickets, page.next);
+            SHOWN.with_borrow(|shown| {
+                if shown.filter == filter {
+                    coming.inherit(shown);
+                }
+            });
             AS_OF.set(as_of);
             if SHOWN.with_borrow(|shown| *shown != coming) {
                 SHOWN.set(coming);

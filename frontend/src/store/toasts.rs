@@ -19,7 +19,11 @@ pub fn say(text: impl Into<String>) {
     *TOAST.write() = Some((number, text.into()));
     dioxus::core::spawn_forever(async move {
         time::sleep(SHOWN).await;
-        if TOAST.peek().as_ref().is_some_and(|(shown, _)| *shown == number) {
+        if TOAST
+            .peek()
+            .as_ref()
+            .is_some_and(|(shown, _)| *shown == number)
+        {
             *TOAST.write() = None;
         }
     });

@@ -106,6 +106,26 @@ impl Listing {
         self.append(page, next);
     }
 
+    /// Takes over the places of what was taken from a list that this one replaces: so that it says
+    /// its farewell in peace, and comes back to where it was.
+    pub fn inherit(&mut self, before: &Self) {
+        let mut place = 0;
+        for old in &before.entries {
+            let found = self
+                .entries
+                .iter()
+                .position(|entry| entry.ticket.id == old.ticket.id);
+            match found {
+                Some(at) => place = at + 1,
+                None if old.is_taken() => {
+                    self.entries.insert(place, old.clone());
+                    place += 1;
+                }
+                None => {}
+            }
+        }
+    }
+
     /// The page after the last one came.
     pub fn append(&mut self, page: Vec<Ticket>, next: Option<String>) {
         for ticket in page {
@@ -272,6 +292,24 @@ pub(crate) mod tests {
         listing.apply(&changed(&a, TicketStatus::Sold), 0.0);
         listing.replace(vec![a, ticket(2, "b", 100)], None);
         assert_eq!(ids(&listing, 0.0), [2]);
+    }
+
+    #[test]
+    fn a_reload_keeps_the_places_of_what_was_taken() {
+        let (a, b, c) = (
+            ticket(1, "a", 100),
+            ticket(2, "b", 100),
+            ticket(3, "c", 100),
+        );
+        let mut before = loaded(&[a.clone(), b.clone(), c.clone()]);
+        let held = changed(&b, TicketStatus::Reserved);
+        before.apply(&held, 0.0);
+        let mut after = loaded(&[ticket(4, "d", 100), a, c]);
+        after.inherit(&before);
+        assert_eq!(ids(&after, 0.0), [4, 1, 2, 3]);
+        assert_eq!(ids(&after, 9_000.0), [4, 1, 3]);
+        after.apply(&changed(&held, TicketStatus::Open), 9_000.0);
+        assert_eq!(ids(&after, 9_000.0), [4, 1, 2, 3]);
     }
 
     #[test]

@@ -10,8 +10,13 @@ use crate::support::{Browser, Stage, Theme};
 
 /// The engine, as one script.
 async fn axe() -> String {
-    let folder = tokio::task::spawn_blocking(|| devservers::tools::npm_package("axe-core", "4.14.1"));
-    let script = folder.await.unwrap().unwrap().join("node_modules/axe-core/axe.min.js");
+    let folder =
+        tokio::task::spawn_blocking(|| devservers::tools::npm_package("axe-core", "4.14.1"));
+    let script = folder
+        .await
+        .unwrap()
+        .unwrap()
+        .join("node_modules/axe-core/axe.min.js");
     std::fs::read_to_string(script).unwrap()
 }
 
@@ -23,7 +28,9 @@ async fn violations(browser: &Browser, axe: &str) -> Vec<Value> {
         browser.script(still, json!([])).await == true
     })
     .await;
-    browser.script(&format!("{axe}; window.axe = axe"), json!([])).await;
+    browser
+        .script(&format!("{axe}; window.axe = axe"), json!([]))
+        .await;
     let run = "
         const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
         return axe.run(document, { runOnly: tags }).then(found => found.violations.map(one =>
@@ -36,7 +43,12 @@ async fn violations(browser: &Browser, axe: &str) -> Vec<Value> {
 async fn no_page_has_a_violation_or_an_error_in_either_theme() {
     let stage = Stage::set().await;
     let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
-    let open = seller.offers("Opera, box 4: a long evening with an interval and a view", 40.0).await;
+    let open = seller
+        .offers(
+            "Opera, box 4: a long evening with an interval and a view",
+            40.0,
+        )
+        .await;
     let held = seller.offers("Jazz", 19.99).await;
     let sold = seller.offers("Chess final", 12.0).await;
     let back = seller.offers("Circus", 8.0).await;
@@ -44,7 +56,11 @@ async fn no_page_has_a_violation_or_an_error_in_either_theme() {
     let paid = buyer.orders(&sold).await;
     buyer.pays(&paid).await;
     let cancelled = buyer.orders(&back).await;
-    buyer.client.delete(&format!("/api/orders/{cancelled}")).await.assert_status(204);
+    buyer
+        .client
+        .delete(&format!("/api/orders/{cancelled}"))
+        .await
+        .assert_status(204);
 
     let public = [
         ("/".to_owned(), "Opera"),

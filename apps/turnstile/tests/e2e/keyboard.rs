@@ -29,7 +29,11 @@ async fn assert_focus_is_seen(browser: &Browser) {
         return parts.some(([part, pseudo]) => part
             && getComputedStyle(part, pseudo).outlineStyle !== 'none'
             && parseFloat(getComputedStyle(part, pseudo).outlineWidth) >= 2)";
-    assert_eq!(browser.script(ring, json!([])).await, true, "the focus isn't seen");
+    assert_eq!(
+        browser.script(ring, json!([])).await,
+        true,
+        "the focus isn't seen"
+    );
 }
 
 #[tokio::test]

@@ -14,15 +14,23 @@ async fn a_ticket_that_is_ordered_elsewhere_leaves_the_list_and_comes_back() {
     let browser = stage.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
-    browser.script("window.sameDocument = true", json!([])).await;
+    browser
+        .script("window.sameDocument = true", json!([]))
+        .await;
 
     let order = buyer.orders(&opera).await;
     browser.see("Just taken").await;
     browser.see_gone("Opera").await;
     browser.see("1 ticket").await;
-    buyer.client.delete(&format!("/api/orders/{order}")).await.assert_status(204);
+    buyer
+        .client
+        .delete(&format!("/api/orders/{order}"))
+        .await
+        .assert_status(204);
     browser.see("Opera").await;
-    let same = browser.script("return window.sameDocument === true", json!([])).await;
+    let same = browser
+        .script("return window.sameDocument === true", json!([]))
+        .await;
     assert_eq!(same, true, "the page was reloaded");
 }
 
@@ -34,6 +42,14 @@ async fn new_tickets_are_announced_and_shown_on_demand() {
     let browser = stage.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
+    // Once the stream is open, the list is read once more; only then is anything new.
+    let reads = "
+        const all = performance.getEntriesByType('resource');
+        return all.filter(one => one.name.includes('/api/tickets?')).length";
+    eventually("the list was read twice", LONG, || async {
+        browser.script(reads, json!([])).await.as_u64() >= Some(2)
+    })
+    .await;
     seller.offers("Jazz", 20.0).await;
     browser.press("Show 1 new ticket").await;
     browser.see("Jazz").await;
@@ -51,7 +67,9 @@ async fn a_ticket_page_tells_who_holds_it() {
     onlooker.see("Buy for $40").await;
 
     let order = buyer.orders(&ticket).await;
-    onlooker.see("Somebody else holds this ticket right now.").await;
+    onlooker
+        .see("Somebody else holds this ticket right now.")
+        .await;
     let holder = stage.browser_of(&buyer, &path).await;
     holder.see("You hold this ticket.").await;
     buyer.pays(&order).await;
@@ -82,10 +100,17 @@ async fn a_long_list_loads_as_one_scrolls() {
     browser.open("/").await;
     browser.see("Seat 59").await;
     eventually("all are shown", LONG, || async {
-        browser.script("scrollTo(0, document.body.scrollHeight)", json!([])).await;
+        browser
+            .script("scrollTo(0, document.body.scrollHeight)", json!([]))
+            .await;
         browser.text().await.contains("60 tickets")
     })
     .await;
-    let cards = browser.script("return document.querySelectorAll('.card').length", json!([])).await;
+    let cards = browser
+        .script(
+            "return document.querySelectorAll('.card').length",
+            json!([]),
+        )
+        .await;
     assert_eq!(cards, 60);
 }

@@ -60,14 +60,24 @@ async fn the_time_left_follows_the_servers_clock_and_ends_with_the_hold() {
     let stage = Stage::with(&[("ORDER_HOLD_SECONDS", "8")]).await;
     let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
-    let browser = stage.browser_of(&buyer, &format!("/tickets/{ticket}")).await;
+    let browser = stage
+        .browser_of(&buyer, &format!("/tickets/{ticket}"))
+        .await;
     // A clock on the wall that is wrong by an hour makes no difference.
-    browser.script("const real = Date.now; Date.now = () => real() + 3600e3", json!([])).await;
+    browser
+        .script(
+            "const real = Date.now; Date.now = () => real() + 3600e3",
+            json!([]),
+        )
+        .await;
     browser.press("Buy for $40").await;
     browser.see("Time left to pay").await;
     let digits = "return document.getElementById('countdown').innerText";
     let first = browser.script(digits, json!([])).await;
-    assert!(["0:09", "0:08", "0:07", "0:06"].contains(&first.as_str().unwrap()), "{first}");
+    assert!(
+        ["0:09", "0:08", "0:07", "0:06"].contains(&first.as_str().unwrap()),
+        "{first}"
+    );
     browser.see("This order expired").await;
     browser.see_gone("Time left to pay").await;
     browser.press("See the ticket").await;
@@ -87,7 +97,9 @@ async fn giving_an_order_back_frees_the_ticket() {
     })
     .await;
     browser.press("Give it back").await;
-    browser.see("You gave the ticket back. Nothing was charged.").await;
+    browser
+        .see("You gave the ticket back. Nothing was charged.")
+        .await;
     browser.press("See the ticket").await;
     browser.see("Buy for $40").await;
 }
@@ -97,7 +109,9 @@ async fn a_double_click_orders_once() {
     let stage = Stage::set().await;
     let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
-    let browser = stage.browser_of(&buyer, &format!("/tickets/{ticket}")).await;
+    let browser = stage
+        .browser_of(&buyer, &format!("/tickets/{ticket}"))
+        .await;
     browser.double_press("Buy for $40").await;
     browser.see_path(|path| path.starts_with("/orders/")).await;
     browser.see("Time left to pay").await;
@@ -114,8 +128,14 @@ async fn a_price_that_changed_is_told_and_asked_for_again() {
     let browser = stage.browser_of(&buyer, &path).await;
     browser.see("Buy for $40").await;
     let dearer = json!({"title": "Opera", "price": 55});
-    seller.client.put(&format!("/api{path}"), dearer).await.assert_status(200);
-    browser.see("The price changed from $40 to $55 while you were looking.").await;
+    seller
+        .client
+        .put(&format!("/api{path}"), dearer)
+        .await
+        .assert_status(200);
+    browser
+        .see("The price changed from $40 to $55 while you were looking.")
+        .await;
     browser.press("Buy for $55 now").await;
     browser.see_path(|path| path.starts_with("/orders/")).await;
     browser.see("$55").await;
@@ -130,7 +150,9 @@ async fn what_is_wrong_with_a_field_stands_beside_it() {
     browser.fill("Password", "abc").await;
     browser.press("Sign up").await;
     browser.see("Email must be valid").await;
-    browser.see("Password must be between 4 and 20 characters").await;
+    browser
+        .see("Password must be between 4 and 20 characters")
+        .await;
     let described = "
         const input = document.getElementById(arguments[0]);
         const ids = (input.getAttribute('aria-describedby') || '').split(' ');

@@ -13,7 +13,9 @@ async fn a_deep_link_is_opened_after_signing_in() {
     let order = buyer.orders(&ticket).await;
     let browser = stage.browser().await;
     browser.open(&format!("/orders/{order}")).await;
-    browser.see_path(|path| path.starts_with("/signin?next=")).await;
+    browser
+        .see_path(|path| path.starts_with("/signin?next="))
+        .await;
     browser.fill("Email", &buyer.user.email).await;
     browser.fill("Password", &buyer.user.password).await;
     browser.press("Sign in").await;
@@ -55,7 +57,11 @@ async fn back_and_forward_lead_where_one_was() {
     browser.choose("Sort by", "Lowest price first").await;
     browser.see_path(|path| path == "/?q=Seat&sort=price").await;
     eventually("the list is long enough", LONG, || async {
-        browser.script("scrollTo(0, 1200); return scrollY", json!([])).await.as_f64() > Some(900.0)
+        browser
+            .script("scrollTo(0, 1200); return scrollY", json!([]))
+            .await
+            .as_f64()
+            > Some(900.0)
     })
     .await;
     let before = browser.script("return scrollY", json!([])).await;
@@ -89,7 +95,11 @@ async fn back_and_forward_lead_where_one_was() {
 async fn what_is_no_page_says_so() {
     let stage = Stage::set().await;
     let browser = stage.browser().await;
-    for path in ["/nowhere", "/tickets/7", "/tickets/00000000-0000-0000-0000-000000000000"] {
+    for path in [
+        "/nowhere",
+        "/tickets/7",
+        "/tickets/00000000-0000-0000-0000-000000000000",
+    ] {
         browser.open(path).await;
         browser.see("may").await;
         browser.press("See all tickets").await;
@@ -107,6 +117,8 @@ async fn nobody_sees_the_order_of_another() {
     browser.see("Not your order").await;
     browser.open(&format!("/tickets/{ticket}/edit")).await;
     browser.see("A buyer holds this ticket right now").await;
-    let other = stage.browser_of(&buyer, &format!("/tickets/{ticket}/edit")).await;
+    let other = stage
+        .browser_of(&buyer, &format!("/tickets/{ticket}/edit"))
+        .await;
     other.see("Not your ticket").await;
 }

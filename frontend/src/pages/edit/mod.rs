@@ -90,9 +90,9 @@ fn Form(ticket: Ticket) -> Element {
     };
     let hindrance = match ticket.status {
         TicketStatus::Open => None,
-        TicketStatus::Reserved => {
-            Some("A buyer holds this ticket right now: it can’t be changed until it is paid for or free again.")
-        }
+        TicketStatus::Reserved => Some(
+            "A buyer holds this ticket right now: it can’t be changed until it is paid for or free again.",
+        ),
         TicketStatus::Sold => Some("This ticket is sold: it can’t be changed any more."),
     };
     rsx! {
@@ -100,7 +100,7 @@ fn Form(ticket: Ticket) -> Element {
         if let Some(words) = hindrance {
             Notice { tone: NoticeTone::Warning, p { "{words}" } }
         }
-        TicketForm { title, price, errors, busy: busy(), submit: "Save changes", onsave: save,
+        TicketForm { id, title, price, errors, busy: busy(), submit: "Save changes", onsave: save,
             Link { to: Route::Ticket(id), class: "button", "Back to the ticket" }
         }
     }

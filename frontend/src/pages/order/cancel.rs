@@ -4,11 +4,13 @@ use uuid::Uuid;
 use crate::browser::page;
 use crate::client;
 use crate::components::{Button, Notice, NoticeTone, Tone};
-use crate::store::toasts;
 
 /// Giving the ticket back. It asks once, since the ticket is gone then.
+///
+/// `ongiveback` is told before the server is asked, and again if the server refuses: the order is
+/// often seen as cancelled before the server's own answer is here, and this is gone then.
 #[component]
-pub fn Cancel(order: Uuid, oncancel: EventHandler<()>, onchange: EventHandler<()>) -> Element {
+pub fn Cancel(order: Uuid, ongiveback: EventHandler<bool>, onchange: EventHandler<()>) -> Element {
     let mut asking = use_signal(|| false);
     let mut busy = use_signal(|| false);
     let mut trouble = use_signal(|| None::<String>);
@@ -24,20 +26,15 @@ pub fn Cancel(order: Uuid, oncancel: EventHandler<()>, onchange: EventHandler<()
         }
         busy.set(true);
         trouble.set(None);
+        ongiveback.call(true);
         spawn(async move {
             let outcome = client::cancel_order(order).await;
             busy.set(false);
-            match outcome {
-                Ok(()) => {
-                    toasts::say("The order is cancelled");
-                    oncancel.call(());
-                    page::focus("outcome");
-                }
-                Err(failure) => {
-                    trouble.set(Some(failure.message()));
-                    onchange.call(());
-                }
+            if let Err(failure) = outcome {
+                trouble.set(Some(failure.message()));
+                ongiveback.call(false);
             }
+            onchange.call(());
         });
     };
     rsx! {

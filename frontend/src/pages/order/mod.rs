@@ -13,7 +13,7 @@ use uuid::Uuid;
 use cancel::Cancel;
 use pay::Pay;
 
-use crate::browser::{format, time};
+use crate::browser::{format, page, time};
 use crate::client::{self, Failure};
 use crate::components::{
     Badge, CountdownClock, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton,
@@ -31,28 +31,26 @@ const ASKING: u32 = 700;
 #[component]
 pub fn OrderPage(id: Uuid) -> Element {
     let mut moves = use_signal(|| 0_u32);
-    let mut order = use_read(move || {
+    let order = use_read(move || {
         moves.read();
         client::order(id)
     });
     // An order has no stream of its own; its ticket moves whenever it does.
     use_live(move |ticket: Ticket| {
-        if order.peek().ready().is_some_and(|order| order.ticket.id == ticket.id) {
+        if order
+            .peek()
+            .ready()
+            .is_some_and(|order| order.ticket.id == ticket.id)
+        {
             moves += 1;
         }
     });
     let changed = move |()| moves += 1;
-    let mut gone = move |()| {
-        if let Some(order) = order.write().ready_mut() {
-            order.status = api::OrderStatus::Cancelled;
-        }
-        moves += 1;
-    };
     match &*order.read() {
         Read::Loading => rsx! { Loading {} },
         Read::Failed(failure) => rsx! { Gone { failure: failure.clone() } },
         Read::Ready(order) => rsx! {
-            Details { order: order.clone(), onchange: changed, oncancel: move |()| gone(()) }
+            Details { order: order.clone(), onchange: changed }
         },
     }
 }
@@ -67,7 +65,10 @@ fn Loading() -> Element {
 fn Gone(failure: Failure) -> Element {
     let (title, lead) = match failure.refused() {
         Some(400 | 404) => ("No such order", "It may have been mistyped."),
-        Some(401) => ("Not your order", "Only the one who placed an order can see it."),
+        Some(401) => (
+            "Not your order",
+            "Only the one who placed an order can see it.",
+        ),
         _ => {
             return rsx! {
                 PageHead { title: "Your order" }
@@ -84,7 +85,7 @@ fn Gone(failure: Failure) -> Element {
 }
 
 #[component]
-fn Details(order: Order, onchange: EventHandler<()>, oncancel: EventHandler<()>) -> Element {
+fn Details(order: Order, onchange: EventHandler<()>) -> Element {
     let left = use_countdown(order.expires_at);
     // Read so that this is drawn anew each second; the standing itself is of the server's clock.
     let left = left();
@@ -95,15 +96,26 @@ fn Details(order: Order, onchange: EventHandler<()>, oncancel: EventHandler<()>)
     if matches!(standing, OrderStanding::Payable | OrderStanding::Ending) && !*seen_open.peek() {
         seen_open.set(true);
     }
-    use_effect(use_reactive((&standing,), move |(standing,)| {
-        if standing == OrderStanding::Ending {
-            spawn(async move {
-                time::sleep(ASKING).await;
-                onchange.call(());
-            });
-        }
-    }));
-    let total = CONFIG.read().as_ref().map_or(900, |config| config.hold_seconds);
+    use_effect(use_reactive(
+        (&standing,),
+        move |(standing,)| match standing {
+            OrderStanding::Ending => {
+                spawn(async move {
+                    time::sleep(ASKING).await;
+                    onchange.call(());
+                });
+            }
+            // What the keyboard was on is gone: it goes to what took its place.
+            OrderStanding::Paid | OrderStanding::Cancelled if *seen_open.peek() => {
+                page::focus("outcome");
+            }
+            _ => {}
+        },
+    ));
+    let total = CONFIG
+        .read()
+        .as_ref()
+        .map_or(900, |config| config.hold_seconds);
     let title = match standing {
         OrderStanding::Paid => "It’s yours",
         OrderStanding::Cancelled => "Order cancelled",
@@ -126,10 +138,7 @@ fn Details(order: Order, onchange: EventHandler<()>, oncancel: EventHandler<()>)
                         Pay { order: order.clone(), onchange }
                         Cancel {
                             order: order.id,
-                            oncancel: move |()| {
-                                given_back.set(true);
-                                oncancel.call(());
-                            },
+                            ongiveback: move |asked| given_back.set(asked),
                             onchange,
                         }
                     },
@@ -168,9 +177,7 @@ fn how_it_ended(seen_open: bool, given_back: bool) -> &'static str {
             "This order expired: it wasn’t paid in time, and the ticket is for sale again. Nothing \
              was charged."
         }
-        (false, false) => {
-            "This order was given back, or wasn’t paid in time. Nothing was charged."
-        }
+        (false, false) => "This order was given back, or wasn’t paid in time. Nothing was charged.",
     }
 }
 

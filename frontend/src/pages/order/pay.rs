@@ -9,7 +9,6 @@ use crate::browser::page;
 use crate::client;
 use crate::components::RowSkeletons;
 use crate::store::config::CONFIG;
-use crate::store::toasts;
 
 /// Paying an order, with whatever form the server's provider asks for.
 #[component]
@@ -32,9 +31,7 @@ pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
             match outcome {
                 Ok(_) => {
                     intent.write().settle();
-                    toasts::say("Paid. The ticket is yours.");
                     onchange.call(());
-                    page::focus("outcome");
                 }
                 Err(failure) => {
                     if failure.is_decided() {

@@ -23,7 +23,11 @@ pub fn OrdersPage() -> Element {
     });
     use_live(move |ticket: Ticket| {
         let is_mine = |order: &Order| order.ticket.id == ticket.id;
-        if orders.peek().ready().is_some_and(|orders| orders.iter().any(is_mine)) {
+        if orders
+            .peek()
+            .ready()
+            .is_some_and(|orders| orders.iter().any(is_mine))
+        {
             moves += 1;
         }
     });
@@ -64,7 +68,11 @@ fn Row(order: Order, onover: EventHandler<()>) -> Element {
         }
     }));
     // Only those that run are drawn anew each second.
-    let digits = if payable { left().map(state::Countdown::digits) } else { None };
+    let digits = if payable {
+        left().map(state::Countdown::digits)
+    } else {
+        None
+    };
     rsx! {
         li { class: "row",
             StubArt { id: order.ticket.id }

@@ -49,7 +49,9 @@ pub fn SellingPage() -> Element {
 fn Offers(mine: MyTickets) -> Element {
     let of = |status: TicketStatus| -> Vec<Ticket> {
         let all = mine.tickets.iter();
-        all.filter(|ticket| ticket.status == status).cloned().collect()
+        all.filter(|ticket| ticket.status == status)
+            .cloned()
+            .collect()
     };
     let groups = [
         ("Held by a buyer", of(TicketStatus::Reserved)),

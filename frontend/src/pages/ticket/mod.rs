@@ -7,7 +7,7 @@ use dioxus::prelude::*;
 use state::{Route, TicketStanding};
 use uuid::Uuid;
 
-use buy::Buy;
+use buy::{Buy, Purchase, use_purchase};
 
 use crate::browser::format;
 use crate::client::{self, Failure};
@@ -28,7 +28,13 @@ pub fn TicketPage(id: Uuid) -> Element {
     let orders = use_read(move || {
         moves.read();
         let signed_in = matches!(*SESSION.read(), Session::User { .. });
-        async move { if signed_in { client::orders().await } else { Ok(Vec::new()) } }
+        async move {
+            if signed_in {
+                client::orders().await
+            } else {
+                Ok(Vec::new())
+            }
+        }
     });
     use_live(move |changed: Ticket| {
         let is_newer = |known: &Ticket| known.id == changed.id && known.version < changed.version;
@@ -39,25 +45,22 @@ pub fn TicketPage(id: Uuid) -> Element {
             moves += 1;
         }
     });
+    // Of the page, and not of the button: the ticket is often seen as held before the order's own
+    // answer is here, and the button is gone then.
+    let purchase = use_purchase(move |()| {
+        spawn(async move {
+            if let Ok(fresh) = client::ticket(id).await {
+                ticket.set(Read::Ready(fresh));
+            }
+            moves += 1;
+        });
+    });
     match &*ticket.read() {
         Read::Loading => rsx! { Loading {} },
         Read::Failed(failure) => rsx! { Gone { failure: failure.clone() } },
         Read::Ready(shown) => {
             let mine = orders.read().ready().cloned().unwrap_or_default();
-            rsx! {
-                Details {
-                    ticket: shown.clone(),
-                    orders: mine,
-                    onstale: move |()| {
-                        spawn(async move {
-                            if let Ok(fresh) = client::ticket(id).await {
-                                ticket.set(Read::Ready(fresh));
-                            }
-                            moves += 1;
-                        });
-                    },
-                }
-            }
+            rsx! { Details { ticket: shown.clone(), orders: mine, purchase } }
         }
     }
 }
@@ -86,7 +89,7 @@ fn Gone(failure: Failure) -> Element {
 }
 
 #[component]
-fn Details(ticket: Ticket, orders: Vec<Order>, onstale: EventHandler<()>) -> Element {
+fn Details(ticket: Ticket, orders: Vec<Order>, purchase: Purchase) -> Element {
     let visitor = SESSION.read().user_id();
     let standing = TicketStanding::of(&ticket, visitor, &orders);
     rsx! {
@@ -99,16 +102,19 @@ fn Details(ticket: Ticket, orders: Vec<Order>, onstale: EventHandler<()>) -> Ele
             div { class: "panel-body",
                 PageHead { title: ticket.title.clone(), Badge { of: ticket_badge(ticket.status) } }
                 p { class: "big-price", "{format::money(ticket.price)}" }
-                Standing { ticket, standing, onstale }
+                Standing { ticket, standing, purchase }
             }
         }
     }
 }
 
 #[component]
-fn Standing(ticket: Ticket, standing: TicketStanding, onstale: EventHandler<()>) -> Element {
+fn Standing(ticket: Ticket, standing: TicketStanding, purchase: Purchase) -> Element {
+    if *purchase.busy.read() || standing == TicketStanding::ForSale {
+        return rsx! { Buy { ticket, purchase } };
+    }
     let (tone, words, action) = match standing {
-        TicketStanding::ForSale => return rsx! { Buy { ticket, onstale } },
+        TicketStanding::ForSale => return rsx! {},
         TicketStanding::Own => (
             NoticeTone::Info,
             "This is your own ticket. It is for sale.",

@@ -13,7 +13,7 @@ use crate::browser::history::{self, Arrival, PLACE};
 use crate::browser::{page, time};
 use crate::client::Failure;
 use crate::components::{Button, CardSkeletons, FailureNotice, Link, PageHead, Tone};
-use crate::store::{live, listing, toasts};
+use crate::store::{listing, live, toasts};
 
 /// What is for sale, as cards: searched, sorted, and changing as tickets come and go.
 #[component]
@@ -63,7 +63,11 @@ fn Results(filter: TicketFilter) -> Element {
     if !look.is_loaded {
         return rsx! { CardSkeletons {} };
     }
-    let count = look.entries.iter().filter(|entry| !entry.is_taken()).count();
+    let count = look
+        .entries
+        .iter()
+        .filter(|entry| !entry.is_taken())
+        .count();
     let said = match (count, look.next.is_some()) {
         (0, _) => "No tickets".to_owned(),
         (1, false) => "1 ticket".to_owned(),
@@ -95,7 +99,11 @@ fn Results(filter: TicketFilter) -> Element {
 #[component]
 fn Arrivals(count: usize, filter: TicketFilter) -> Element {
     let mut busy = use_signal(|| false);
-    let words = if count == 1 { "1 new ticket".to_owned() } else { format!("{count} new tickets") };
+    let words = if count == 1 {
+        "1 new ticket".to_owned()
+    } else {
+        format!("{count} new tickets")
+    };
     rsx! {
         Button {
             tone: Tone::Primary,

@@ -43,11 +43,8 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
     let shown = draft.read().clone();
     let trouble = shown.trouble();
     let blamed = trouble.map(|_| "search-trouble");
-    let price = |id: &'static str, label: &'static str, value: String| PriceBound {
-        id,
-        label,
-        value,
-    };
+    let price =
+        |id: &'static str, label: &'static str, value: String| PriceBound { id, label, value };
     let bounds = [
         price("min-price", "Lowest price", shown.min.clone()),
         price("max-price", "Highest price", shown.max.clone()),

@@ -32,7 +32,11 @@ impl Browser {
     /// Types an address of the site.
     pub async fn open(&self, path: &str) {
         let url = format!("{}{path}", self.site);
-        self.driver.web.post("/url", json!({"url": url})).await.unwrap();
+        self.driver
+            .web
+            .post("/url", json!({"url": url}))
+            .await
+            .unwrap();
     }
 
     /// Takes over a client's session, as if the visitor had signed in here. The site has to be
@@ -50,7 +54,9 @@ impl Browser {
 
     /// The address that is shown, without the site's own part.
     pub async fn path(&self) -> String {
-        let path = self.script("return location.pathname + location.search", json!([])).await;
+        let path = self
+            .script("return location.pathname + location.search", json!([]))
+            .await;
         path.as_str().unwrap().to_owned()
     }
 
@@ -67,17 +73,29 @@ impl Browser {
     pub async fn see(&self, text: &str) {
         eventually(&format!("the page says {text:?}"), LONG, || async {
             let shown = self.text().await;
-            if shown.contains(text) { Ok(()) } else { Err(shown) }
+            if shown.contains(text) {
+                Ok(())
+            } else {
+                Err(shown)
+            }
         })
         .await;
     }
 
     /// Waits until this text is no longer on the page.
     pub async fn see_gone(&self, text: &str) {
-        eventually(&format!("the page no longer says {text:?}"), LONG, || async {
-            let shown = self.text().await;
-            if shown.contains(text) { Err(shown) } else { Ok(()) }
-        })
+        eventually(
+            &format!("the page no longer says {text:?}"),
+            LONG,
+            || async {
+                let shown = self.text().await;
+                if shown.contains(text) {
+                    Err(shown)
+                } else {
+                    Ok(())
+                }
+            },
+        )
         .await;
     }
 
@@ -99,14 +117,19 @@ impl Browser {
     /// Presses it twice, as fast as a mouse can.
     pub async fn double_press(&self, name: &str) {
         let element = self.wait_for(page::BY_NAME, name).await;
-        self.script("arguments[0].click(); arguments[0].click()", json!([element.0])).await;
+        self.script(
+            "arguments[0].click(); arguments[0].click()",
+            json!([element.0]),
+        )
+        .await;
     }
 
     /// Types into the input of this label, in place of what was there.
     pub async fn fill(&self, label: &str, text: &str) {
         let input = self.wait_for(page::BY_LABEL, label).await;
         self.driver.web.click(&input).await.unwrap();
-        self.script("arguments[0].select?.()", json!([input.0])).await;
+        self.script("arguments[0].select?.()", json!([input.0]))
+            .await;
         // Backspace, for an empty text.
         self.keys(&format!("\u{e003}{text}")).await;
     }
@@ -120,7 +143,9 @@ impl Browser {
     /// What stands in the input of this label.
     pub async fn value(&self, label: &str) -> String {
         let input = self.wait_for(page::BY_LABEL, label).await;
-        let value = self.script("return arguments[0].value", json!([input.0])).await;
+        let value = self
+            .script("return arguments[0].value", json!([input.0]))
+            .await;
         value.as_str().unwrap().to_owned()
     }
 
@@ -137,7 +162,11 @@ impl Browser {
 
     /// Goes back or forward in the history.
     pub async fn go(&self, direction: &str) {
-        self.driver.web.post(&format!("/{direction}"), json!({})).await.unwrap();
+        self.driver
+            .web
+            .post(&format!("/{direction}"), json!({}))
+            .await
+            .unwrap();
     }
 
     /// Loads the page again.
@@ -154,7 +183,10 @@ impl Browser {
             "uploadThroughput": -1,
         });
         self.driver.web.chromium("Network.enable", json!({})).await;
-        self.driver.web.chromium("Network.emulateNetworkConditions", conditions).await;
+        self.driver
+            .web
+            .chromium("Network.emulateNetworkConditions", conditions)
+            .await;
     }
 
     /// Sets the system's colors.
@@ -164,7 +196,10 @@ impl Browser {
             Theme::Dark => "dark",
         };
         let feature = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
-        self.driver.web.chromium("Emulation.setEmulatedMedia", feature).await;
+        self.driver
+            .web
+            .chromium("Emulation.setEmulatedMedia", feature)
+            .await;
     }
 
     /// Runs a script in the page; what it returns.
@@ -174,7 +209,12 @@ impl Browser {
 
     /// The errors that the page wrote to the console since the last call.
     pub async fn console_errors(&self) -> Vec<String> {
-        let log = self.driver.web.post("/se/log", json!({"type": "browser"})).await.unwrap();
+        let log = self
+            .driver
+            .web
+            .post("/se/log", json!({"type": "browser"}))
+            .await
+            .unwrap();
         let entries = log.as_array().unwrap().iter();
         entries
             .filter(|entry| entry["level"] == "SEVERE")
@@ -191,6 +231,9 @@ impl Browser {
     }
 
     async fn wait_for(&self, script: &str, name: &str) -> Element {
-        eventually(&format!("there is {name:?}"), LONG, || self.find(script, name)).await
+        eventually(&format!("there is {name:?}"), LONG, || {
+            self.find(script, name)
+        })
+        .await
     }
 }

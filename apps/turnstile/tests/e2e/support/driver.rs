@@ -76,7 +76,13 @@ fn capabilities(profile: &str) -> Value {
 impl Drop for Driver {
     fn drop(&mut self) {
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));
-        let session = self.web.url().rsplit('/').next().unwrap_or_default().to_owned();
+        let session = self
+            .web
+            .url()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let end = || -> std::io::Result<()> {
             let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
             stream.set_read_timeout(Some(Duration::from_secs(10)))?;

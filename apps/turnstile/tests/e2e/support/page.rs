@@ -3,15 +3,16 @@
 /// All text.
 pub const TEXT: &str = "return document.body.innerText";
 
-/// The control that bears this name: what is seen of it, or its label.
+/// The control that bears this name: what is seen of it, or its label. One of the page itself
+/// rather than one of the frame around all pages.
 pub const BY_NAME: &str = "
     const wanted = arguments[0];
     const tidy = text => (text || '').replace(/\\s+/g, ' ').trim();
-    const controls = [...document.querySelectorAll('button, a[href]')];
-    const shown = controls.filter(control => control.checkVisibility());
-    const named = text => shown.find(control => tidy(text(control)) === wanted);
-    return named(control => control.getAttribute('aria-label'))
-        || named(control => control.innerText) || null";
+    const is_named = control => control.checkVisibility()
+        && [control.getAttribute('aria-label'), control.innerText].some(name => tidy(name) === wanted);
+    const named = root => [...root.querySelectorAll('button, a[href]')].find(is_named);
+    const content = document.getElementById('content');
+    return (content && named(content)) || named(document) || null";
 
 /// The input that has this label.
 pub const BY_LABEL: &str = "

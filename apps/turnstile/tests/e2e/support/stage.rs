@@ -29,7 +29,10 @@ impl Stage {
     /// The marketplace with these variables.
     pub async fn with(variables: &[(&str, &str)]) -> Self {
         let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../frontend/dist/index.html");
-        assert!(dist.is_file(), "the web app isn't built: `cargo xtask build-web` builds it");
+        assert!(
+            dist.is_file(),
+            "the web app isn't built: `cargo xtask build-web` builds it"
+        );
         let (nats, mongo) = (Nats::start().await, Mongo::database().await);
         let mut app = TestApp::builder(env!("CARGO_BIN_EXE_turnstile"))
             .arg("serve")
@@ -71,18 +74,29 @@ impl Visitor {
     /// Offers a ticket; its id.
     pub async fn offers(&self, title: &str, price: f64) -> String {
         let ticket = json!({"title": title, "price": price});
-        self.client.post("/api/tickets", ticket).await.expect_status(201).id()
+        self.client
+            .post("/api/tickets", ticket)
+            .await
+            .expect_status(201)
+            .id()
     }
 
     /// Orders a ticket; the order's id.
     pub async fn orders(&self, ticket: &str) -> String {
         let order = json!({"ticketId": ticket});
-        self.client.post("/api/orders", order).await.expect_status(201).id()
+        self.client
+            .post("/api/orders", order)
+            .await
+            .expect_status(201)
+            .id()
     }
 
     /// Pays an order.
     pub async fn pays(&self, order: &str) {
         let payment = json!({"orderId": order, "token": "tok_visa"});
-        self.client.post("/api/payments", payment).await.assert_status(201);
+        self.client
+            .post("/api/payments", payment)
+            .await
+            .assert_status(201);
     }
 }

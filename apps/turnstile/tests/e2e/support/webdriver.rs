@@ -51,7 +51,8 @@ impl WebDriver {
 
     /// Runs a script in the page; what it returns.
     pub async fn script(&self, script: &str, args: Value) -> Result<Value, String> {
-        self.post("/execute/sync", json!({"script": script, "args": args})).await
+        self.post("/execute/sync", json!({"script": script, "args": args}))
+            .await
     }
 
     /// Finds the one element of a script's answer.
@@ -64,7 +65,8 @@ impl WebDriver {
     /// that is an error.
     pub async fn click(&self, element: &Element) -> Result<(), String> {
         let id = element.0[ELEMENT].as_str().unwrap();
-        self.post(&format!("/element/{id}/click"), json!({})).await?;
+        self.post(&format!("/element/{id}/click"), json!({}))
+            .await?;
         Ok(())
     }
 
