@@ -200,4 +200,21 @@ mod tests {
         assert_eq!(after.stream_created, "later");
         assert_eq!((after.commit.as_deref(), after.halted), (Some("c"), None));
     }
+
+    #[tokio::test]
+    async fn a_checkpoint_never_goes_back_and_is_never_that_of_another_collection() {
+        let mongo = testkit::Mongo::database().await;
+        let store = ReadStore::connect(mongo.uri(), mongo.name()).await.unwrap();
+        let checkpoints = Checkpoints::new(&store);
+        let created = DateTime::from_timestamp_nanos(1);
+        let start = Checkpoint::start("k".into(), collection(1), created);
+        checkpoints.put(&start).await.unwrap();
+        for (of, sequence, expected) in [(1, 5, 5), (1, 3, 5), (2, 9, 5), (1, 6, 6)] {
+            let of = collection(of);
+            let advanced = checkpoints.advance("k", &of, sequence, Uuid::nil());
+            advanced.await.unwrap();
+            let now = checkpoints.load("k").await.unwrap().unwrap();
+            assert_eq!(now.sequence(), expected);
+        }
+    }
 }

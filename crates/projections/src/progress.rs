@@ -1,50 +1,25 @@
 //! How far a read model is, as one process knows it.
 
 use std::{
-    collections::HashSet,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{broadcast, watch},
+    sync::{Notify, broadcast, watch},
     time,
 };
-use uuid::Uuid;
 
-use crate::{ReadError, confirm::Confirmations, store::READ_BOUND};
+use crate::{
+    Applied, Changed, ReadError, changed::Invalidate, confirm::Confirmations, store::READ_BOUND,
+};
 
 /// How long a process that stands by waits for an announcement that is on its way.
 const CATCH_UP: Duration = Duration::from_millis(50);
 /// Changes that a slow listener may fall behind before it is told that it missed some.
 const CHANGES_KEPT: usize = 1_024;
-
-/// Documents that changed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Changed {
-    /// These.
-    Some(Arc<HashSet<Uuid>>),
-    /// Any of them may have.
-    Any,
-}
-
-/// A step of a read model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Applied {
-    /// The last commit that is now applied.
-    pub to: u64,
-    /// What changed with it.
-    pub changed: Changed,
-}
-
-/// Told of changes after the documents are written and before anybody is told that they are: what
-/// it holds of them in memory must be gone when it returns.
-pub(crate) trait Invalidate: Send + Sync {
-    /// Forgets what changed.
-    fn forget(&self, changed: &Changed);
-}
 
 /// How a read may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +57,20 @@ struct Inner {
     began: Instant,
     caught_up_at: AtomicU64,
     confirmations: Arc<Confirmations>,
+    /// How many wait for a commit.
+    waiting: AtomicUsize,
+    somebody_waits: Notify,
     caches: RwLock<Vec<Arc<dyn Invalidate>>>,
     changes: broadcast::Sender<Applied>,
+}
+
+/// Somebody waits for a commit, as long as this lives.
+struct Waiting<'a>(&'a Inner);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Progress {
@@ -103,6 +90,8 @@ impl Progress {
                 began: Instant::now(),
                 caught_up_at: AtomicU64::new(0),
                 confirmations: Arc::default(),
+                waiting: AtomicUsize::new(0),
+                somebody_waits: Notify::new(),
                 caches: RwLock::default(),
                 changes: broadcast::Sender::new(CHANGES_KEPT),
             }),
@@ -122,6 +111,7 @@ impl Progress {
         if self.applied() >= sequence {
             return true;
         }
+        let _waiting = self.waits();
         let mut applied = self.inner.applied.subscribe();
         time::timeout(timeout, applied.wait_for(|applied| *applied >= sequence))
             .await
@@ -232,8 +222,11 @@ impl Progress {
             // The sender is ours, so this ends when it holds.
             let _ = settled.wait_for(|settled| *settled >= faults).await;
             let floor = self.floor();
-            let mut applied = self.inner.applied.subscribe();
-            let _ = applied.wait_for(|applied| *applied >= floor).await;
+            if self.applied() < floor {
+                let _waiting = self.waits();
+                let mut applied = self.inner.applied.subscribe();
+                let _ = applied.wait_for(|applied| *applied >= floor).await;
+            }
             if self.faults() == faults {
                 break faults;
             }
@@ -252,6 +245,23 @@ impl Progress {
     /// Whether MongoDB may have lost what was written last, and nobody looked since.
     pub(crate) fn in_doubt(&self) -> bool {
         *self.inner.settled.borrow() < self.faults()
+    }
+
+    /// Waits until somebody in this process waits for a commit.
+    pub(crate) async fn awaited(&self) {
+        loop {
+            let news = self.inner.somebody_waits.notified();
+            if self.inner.waiting.load(Ordering::SeqCst) > 0 {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    fn waits(&self) -> Waiting<'_> {
+        self.inner.waiting.fetch_add(1, Ordering::SeqCst);
+        self.inner.somebody_waits.notify_one();
+        Waiting(&self.inner)
     }
 
     /// How often MongoDB was in trouble.

@@ -13,8 +13,13 @@ pub struct RunnerSettings {
     pub stand_by: Duration,
     /// The longest time that a checkpoint lags behind the documents.
     pub checkpoint: Duration,
-    /// Commits in one batch, at most. A batch is what is there; nobody waits for it to fill.
+    /// Commits in one batch, at most.
     pub batch: usize,
+    /// The shortest time between two batches while nobody in this process waits for a commit. A
+    /// batch costs much the same whatever it holds, so this leaves the machine to those who
+    /// append. The first commit after a quiet time is never held up, nor is any that is waited
+    /// for: a batch is then whatever is there.
+    pub gather: Duration,
     /// Pause after trouble; doubled each time up to `pause_max`.
     pub pause: Duration,
     /// The longest pause after trouble.
@@ -29,6 +34,7 @@ impl Default for RunnerSettings {
             stand_by: Duration::from_millis(500),
             checkpoint: Duration::from_millis(100),
             batch: 2_000,
+            gather: Duration::from_millis(5),
             pause: Duration::from_millis(100),
             pause_max: Duration::from_secs(2),
         }

@@ -211,3 +211,46 @@ fn watch_faults(options: &mut ClientOptions) -> watch::Receiver<u64> {
     }));
     faults
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::TryStreamExt;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use testkit::Mongo;
+
+    #[tokio::test]
+    async fn a_query_whose_collection_is_switched_under_it_is_made_again() {
+        let mongo = Mongo::database().await;
+        let store = ReadStore::connect(mongo.uri(), mongo.name()).await.unwrap();
+        let of = |name: &str| store.database().collection::<Document>(name);
+        let (old, new) = (of("old"), of("new"));
+        let many = (0..500).map(|n| doc! { "_id": n, "old": true });
+        old.insert_many(many).await.unwrap();
+        new.insert_one(doc! { "_id": 0, "old": false })
+            .await
+            .unwrap();
+        let tries = AtomicU32::new(0);
+        let slow = || async {
+            tries.fetch_add(1, Ordering::SeqCst);
+            let slowly = doc! { "$where": "sleep(5) || true" };
+            old.find(slowly).await?.try_collect::<Vec<_>>().await
+        };
+        let database = store.database().name();
+        let rename = doc! {
+            "renameCollection": format!("{database}.new"),
+            "to": format!("{database}.old"),
+            "dropTarget": true,
+        };
+        let admin = store.database().client().database("admin");
+        let switch = async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            admin.run_command(rename).await
+        };
+        let (found, switched) = tokio::join!(switched(slow), switch);
+        switched.unwrap();
+        let found = found.unwrap();
+        assert_eq!(tries.load(Ordering::SeqCst), 2);
+        assert_eq!(found, [doc! { "_id": 0, "old": false }]);
+    }
+}

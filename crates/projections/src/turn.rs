@@ -31,6 +31,7 @@ struct Turn<'m, P> {
     /// The checkpoint that isn't saved yet.
     unsaved: Option<(u64, Uuid)>,
     saved_at: tokio::time::Instant,
+    written_at: Option<tokio::time::Instant>,
     faults: watch::Receiver<u64>,
     building: Option<Building>,
 }
@@ -90,6 +91,7 @@ impl<P: Projection> Machine<P> {
             applied,
             unsaved: None,
             saved_at: tokio::time::Instant::now(),
+            written_at: None,
             faults,
             building: None,
         };
@@ -198,7 +200,18 @@ impl<P: Projection> Turn<'_, P> {
         created: DateTime<Utc>,
     ) -> Result<Ended, Trouble> {
         loop {
-            let save_at = self.saved_at + self.machine.settings.checkpoint;
+            let settings = &self.machine.settings;
+            let save_at = self.saved_at + settings.checkpoint;
+            let next = async {
+                if let Some(written_at) = self.written_at {
+                    let pause = tokio::time::sleep_until(written_at + settings.gather);
+                    tokio::select! {
+                        () = pause => {}
+                        () = self.machine.progress.awaited() => {}
+                    }
+                }
+                folding.take(settings.batch).await
+            };
             tokio::select! {
                 // In this order: what ends the turn comes before more of it.
                 biased;
@@ -226,7 +239,7 @@ impl<P: Projection> Turn<'_, P> {
                 () = tokio::time::sleep_until(save_at), if self.unsaved.is_some() => {
                     self.save().await?;
                 }
-                items = folding.take(self.machine.settings.batch) => self.apply(items).await?,
+                items = next => self.apply(items).await?,
             }
         }
     }
@@ -267,6 +280,7 @@ impl<P: Projection> Turn<'_, P> {
         let (to, _) = last;
         let ids: HashSet<Uuid> = batch.ids().collect();
         self.target.write(batch).await?;
+        self.written_at = Some(tokio::time::Instant::now());
         if self.faults.has_changed().unwrap_or(false) {
             // Written, but perhaps to a server that is gone: nobody may be told.
             return Err(Trouble::Fault);

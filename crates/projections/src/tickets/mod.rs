@@ -17,8 +17,9 @@ use uuid::Uuid;
 use crate::{
     Changed, Projection, ReadError, ReadStore, Rendered, Runner, RunnerSettings,
     cache::RenderCache,
+    changed::Invalidate,
     cursor,
-    progress::{Invalidate, Source},
+    progress::Source,
     store::switched,
     stored::{int, uuid},
 };

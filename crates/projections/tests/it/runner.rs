@@ -76,6 +76,32 @@ async fn a_process_that_takes_over_shows_what_was_acknowledged_before() {
 }
 
 #[tokio::test]
+async fn commits_are_gathered_while_nobody_waits_for_them_and_hurried_when_somebody_does() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let settings = RunnerSettings {
+        gather: Duration::from_hours(1),
+        ..quick()
+    };
+    let tickets = start(&world, settings).await;
+    let progress = tickets.runner().progress();
+    let (id, at) = trader.list(Uuid::new_v4(), "0", 100).await;
+    assert!(progress.wait_for(at, LONG).await);
+    let mut changes = progress.changes();
+    for text in 1..=20 {
+        trader.revise(id, &text.to_string(), 100).await;
+    }
+    // Whoever waited for the first may still have been there when the second came.
+    let batches = std::iter::from_fn(|| changes.try_recv().ok()).count();
+    assert!(batches <= 1, "{batches} batches, and nobody waits");
+    assert!(progress.wait_for(21, LONG).await);
+    // The first read that has to wait is somebody too.
+    trader.revise(id, "last", 100).await;
+    progress.raise_floor(22);
+    assert_eq!(tickets.get(id).await.unwrap().unwrap().title, "last");
+}
+
+#[tokio::test]
 async fn a_process_that_stops_hands_over_at_once() {
     let world = World::start().await;
     // Nobody gets a lease in this test that isn't given back.

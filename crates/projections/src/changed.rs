@@ -1,0 +1,29 @@
+//! What changes in a read model, and who has to know.
+
+use std::{collections::HashSet, sync::Arc};
+use uuid::Uuid;
+
+/// Documents that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// These.
+    Some(Arc<HashSet<Uuid>>),
+    /// Any of them may have.
+    Any,
+}
+
+/// A step of a read model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The last commit that is now applied.
+    pub to: u64,
+    /// What changed with it.
+    pub changed: Changed,
+}
+
+/// Told of changes after the documents are written and before anybody is told that they are: what
+/// it holds of them in memory must be gone when it returns.
+pub(crate) trait Invalidate: Send + Sync {
+    /// Forgets what changed.
+    fn forget(&self, changed: &Changed);
+}
