@@ -7,11 +7,17 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context, Result};
 use devservers::{MongoOptions, MongoServer, tools};
 
+use crate::build_web;
 use crate::cargo::{self, Ended};
 use crate::progress::Progress;
 
 /// Installed when there is no cargo-nextest.
 const NEXTEST_VERSION: &str = "0.9.143";
+
+/// The workspace of the web app.
+const WEB_APP: &str = "frontend/Cargo.toml";
+/// A browser, what drives it, and a font for its pages.
+const BROWSER: [&str; 3] = ["chromium", "chromium-driver", "fonts-dejavu-core"];
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -36,6 +42,7 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     };
     let mut checks = vec![
         cargo(&["fmt", "--all", "--check"]),
+        cargo(&["fmt", "--all", "--check", "--manifest-path", WEB_APP]),
         cargo(&[
             "clippy",
             "--workspace",
@@ -45,6 +52,8 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
             "warnings",
         ]),
         cargo(&["test", "--doc", "--workspace"]),
+        // What the web app decides without a browser.
+        cargo(&["test", "--manifest-path", WEB_APP, "--package", "state"]),
     ];
     if !options.filter.is_empty() {
         checks.clear();
@@ -52,6 +61,11 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     // The black-box tests run the services as processes of their own too, and cargo builds a
     // binary for the tests of its own package only.
     checks.push(cargo(&["build", "--workspace", "--bins"]));
+    // The tests in the browser find these, or would install them within their own time.
+    tools::debian_packages(&BROWSER).context("the web app is tested in a browser")?;
+    if build_web::build(progress, stop)?.is_none() {
+        return Ok(ExitCode::FAILURE);
+    }
     // One for all tests, which have a database each: it starts slower than any test runs. NATS
     // starts in no time, and each test has its own.
     let mongo = MongoServer::start(&MongoOptions::default()).context("for the tests")?;
