@@ -4,7 +4,7 @@ use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use std::{path::PathBuf, time::Duration};
 use tokio::sync::watch;
 
-use crate::{StoreError, Upcasters};
+use crate::{EVENT_STREAMS, StoreError, StreamName, Upcasters};
 
 /// How to reach the log.
 ///
@@ -27,6 +27,8 @@ pub struct LogConfig {
     pub tls_ca: Option<PathBuf>,
     /// A client certificate and its key, if the server wants them.
     pub tls_identity: Option<(PathBuf, PathBuf)>,
+    /// The streams of commits. One stream holds the aggregates of one type.
+    pub event_streams: Vec<StreamName>,
     /// Copies of each stream, 1 to 5.
     pub replicas: usize,
     /// How long to wait for one answer of the server. An append whose acknowledgment is late is
@@ -51,6 +53,7 @@ impl Default for LogConfig {
             credentials: None,
             tls_ca: None,
             tls_identity: None,
+            event_streams: EVENT_STREAMS.to_vec(),
             replicas: 1,
             answer_timeout: Duration::from_millis(500),
             command_timeout: Duration::from_millis(1800),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::{
-    EVENT_STREAMS, Log, StoreError,
+    Log, StoreError,
     error::unavailable,
     handling::Letter,
     streams::{COMMANDS, DEADLETTERS},
@@ -128,7 +128,8 @@ impl Log {
         &self,
         marker: &RetryMarker,
     ) -> Result<Option<Letter>, StoreError> {
-        let mut streams = EVENT_STREAMS.into_iter().chain([COMMANDS]);
+        let event_streams = self.config().event_streams.iter().copied();
+        let mut streams = event_streams.chain([COMMANDS]);
         let Some(stream) = streams.find(|name| name.as_str() == marker.stream) else {
             return Ok(None);
         };

@@ -3,6 +3,7 @@
 use async_nats::jetstream::consumer::{DeliverPolicy, pull};
 use futures_util::{Stream, StreamExt, stream};
 use std::time::Duration;
+use tokio::sync::watch;
 
 use crate::{Log, Recorded, StoreError, StreamName, error::unavailable};
 
@@ -19,6 +20,7 @@ struct Following {
     stream: StreamName,
     last: u64,
     messages: Option<Messages>,
+    connection: watch::Receiver<bool>,
     failed: bool,
 }
 
@@ -37,6 +39,7 @@ impl Log {
             stream,
             last: after,
             messages: None,
+            connection: self.connection(),
             failed: false,
         };
         stream::unfold(state, |mut state| async move {
@@ -104,18 +107,21 @@ impl Log {
 impl Following {
     async fn next(&mut self) -> Result<Recorded, StoreError> {
         loop {
-            let messages = match self.messages.take() {
-                Some(messages) => self.messages.insert(messages),
-                None => match open(self.log.clone(), self.stream, self.last + 1).await {
-                    Ok(messages) => self.messages.insert(messages),
-                    Err(error) => {
-                        tracing::debug!(stream = %self.stream, %error, "can't follow, trying again");
-                        tokio::time::sleep(PAUSE).await;
-                        continue;
-                    }
-                },
+            let Some(messages) = &mut self.messages else {
+                self.open().await;
+                continue;
             };
-            match messages.next().await {
+            let item = tokio::select! {
+                biased;
+                item = messages.next() => item,
+                // A server that restarted knows nothing of the consumer, and the client would
+                // notice by the heartbeats that don't come, after half a minute.
+                _ = self.connection.changed() => {
+                    self.messages = None;
+                    continue;
+                }
+            };
+            match item {
                 Some(Ok(message)) => {
                     let sequence = message.info().map_err(unavailable)?.stream_sequence;
                     // The client makes its consumer anew after a lost connection, and may then
@@ -147,9 +153,30 @@ impl Following {
             }
         }
     }
+
+    /// Makes a consumer, or waits a little.
+    async fn open(&mut self) {
+        // Not asked for without a connection: the client would keep the request, and make a
+        // consumer for nobody once it is back.
+        let is_connected = *self.connection.borrow_and_update();
+        if !is_connected {
+            tokio::select! {
+                Ok(()) = self.connection.changed() => {}
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+            return;
+        }
+        match consume(&self.log, self.stream, self.last + 1).await {
+            Ok(messages) => self.messages = Some(messages),
+            Err(error) => {
+                tracing::debug!(stream = %self.stream, %error, "can't follow, trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
 }
 
-async fn open(log: Log, stream: StreamName, from: u64) -> Result<Messages, StoreError> {
+async fn consume(log: &Log, stream: StreamName, from: u64) -> Result<Messages, StoreError> {
     let consumer = log
         .stream(stream)
         .await?

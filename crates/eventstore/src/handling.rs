@@ -126,10 +126,10 @@ where
         let mut tries = 0;
         let mut pause = FIRST_PAUSE;
         loop {
-            let Some(tried) = self.try_once(letter()).await else {
+            let Some(outcome) = self.try_once(letter()).await else {
                 return Settled::Later(Duration::ZERO);
             };
-            match tried {
+            match outcome {
                 Ok(()) => {
                     metrics::counter!("subscription_handled_total", "subscription" => name)
                         .increment(1);

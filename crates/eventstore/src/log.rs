@@ -79,7 +79,8 @@ impl Log {
         let patient = jetstream::ContextBuilder::new()
             .timeout(Duration::from_secs(10))
             .build(self.inner.client.clone());
-        let copies = streams::ensure(&patient, self.inner.config.replicas).await?;
+        let config = &self.inner.config;
+        let copies = streams::ensure(&patient, &config.event_streams, config.replicas).await?;
         self.inner.one_copy.store(copies == 1, Ordering::Relaxed);
         Ok(())
     }
@@ -100,7 +101,7 @@ impl Log {
     /// [`StoreError::Unavailable`] when it gives none: a connection can stand with nobody behind
     /// it.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.last_sequence(streams::TICKETS).await.map(|_| ())
+        self.last_sequence(streams::COMMANDS).await.map(|_| ())
     }
 
     /// Sends what was written and ends the connection.

@@ -107,10 +107,10 @@ fn event_stream(name: StreamName, replicas: usize) -> Config {
 }
 
 /// All streams, as they must be.
-pub(crate) fn all(replicas: usize) -> Vec<(StreamName, Config)> {
-    let mut streams: Vec<_> = EVENT_STREAMS
-        .into_iter()
-        .map(|name| (name, event_stream(name, replicas)))
+fn all(event_streams: &[StreamName], replicas: usize) -> Vec<(StreamName, Config)> {
+    let mut streams: Vec<_> = event_streams
+        .iter()
+        .map(|name| (*name, event_stream(*name, replicas)))
         .collect();
     streams.push((
         DEADLETTERS,
@@ -126,6 +126,8 @@ pub(crate) fn all(replicas: usize) -> Vec<(StreamName, Config)> {
         // fired is purged by the server.
         Config {
             allow_message_schedules: true,
+            // The server turns it on with schedules.
+            allow_rollup: true,
             allow_message_ttl: true,
             max_age: COMMANDS_KEPT,
             ..base(COMMANDS, replicas)
@@ -165,10 +167,11 @@ pub(crate) fn valid_id(id: &str) -> Result<(), StoreError> {
 /// Gives how many copies the stream with the most of them has.
 pub(crate) async fn ensure(
     jetstream: &jetstream::Context,
+    event_streams: &[StreamName],
     replicas: usize,
 ) -> Result<usize, StoreError> {
     let mut copies = 0;
-    for (name, wanted) in all(replicas) {
+    for (name, wanted) in all(event_streams, replicas) {
         let created = jetstream.get_or_create_stream(wanted.clone()).await;
         let stream = match created {
             Ok(stream) => stream,

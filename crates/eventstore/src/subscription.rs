@@ -48,15 +48,21 @@ pub struct Subscription {
     pub max_tries: u32,
     /// How many aggregates are worked on side by side.
     pub concurrency: usize,
+    /// After how long without a sign of life the server delivers a message again. Short, so that
+    /// what a killed process had in hand isn't late; a handler that takes longer is no reason,
+    /// since the subscription itself shows its life.
+    pub redeliver_after: Duration,
 }
 
 impl Subscription {
-    /// A subscription with five tries and sixteen aggregates side by side.
+    /// A subscription with five tries, sixteen aggregates side by side, and redelivery after five
+    /// seconds.
     pub const fn new(name: &'static str) -> Self {
         Self {
             name,
             max_tries: 5,
             concurrency: 16,
+            redeliver_after: Duration::from_secs(5),
         }
     }
 }

@@ -17,10 +17,6 @@ use crate::{
     streams::DEADLETTERS,
 };
 
-/// How long the server waits for a sign of life before it delivers a message again. Short, so
-/// that what a killed process had in hand isn't late; whoever works longer says so in time.
-const ACK_WAIT: Duration = Duration::from_secs(5);
-const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
 /// How many messages all processes of a subscription have in hand at most.
 const MAX_IN_HAND: i64 = 1_000;
 /// Pause before a broken consumer is made anew.
@@ -148,7 +144,7 @@ where
             .create_consumer(pull::Config {
                 durable_name: Some(durable.to_owned()),
                 ack_policy: AckPolicy::Explicit,
-                ack_wait: ACK_WAIT,
+                ack_wait: self.subscription.redeliver_after,
                 max_deliver: -1,
                 max_ack_pending: MAX_IN_HAND,
                 deliver_policy: DeliverPolicy::All,
@@ -192,10 +188,12 @@ where
 
     /// Tells the server about messages that take longer than it would wait.
     async fn show_life(self: Arc<Self>, stopped: CancellationToken) {
+        // Often enough that one may be lost.
+        let pause = self.subscription.redeliver_after.mul_f64(0.4);
         loop {
             tokio::select! {
                 () = stopped.cancelled() => return,
-                () = tokio::time::sleep(SIGN_OF_LIFE) => {}
+                () = tokio::time::sleep(pause) => {}
             }
             for message in self.lanes.in_hand() {
                 let _ = message.ack_with(AckKind::Progress).await;

@@ -1,0 +1,266 @@
+//! The commit as it is stored: what is in it, what can't get into it, and what can't be read.
+
+use crate::support::*;
+use async_nats::jetstream;
+use chrono::{SubsecRound, Utc};
+use cqrs_es::{DomainEvent, persist::SemanticVersionEventUpcaster};
+use eventstore::{Hint, LogConfig, Metadata, StoreError, Upcasters};
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use testkit::Nats;
+use uuid::Uuid;
+
+/// The client without the store, to see and write what the store would not.
+async fn raw(nats: &Nats) -> jetstream::Context {
+    jetstream::new(async_nats::connect(nats.url()).await.unwrap())
+}
+
+#[tokio::test]
+async fn where_a_command_came_from_can_be_read_from_its_commit() {
+    let (nats, log) = start().await;
+    let accounts = accounts(&log);
+    let metadata = Metadata {
+        command_id: Uuid::new_v4(),
+        correlation_id: "request-7".to_owned(),
+        causation_id: Some(Uuid::new_v4()),
+        actor: "ann".to_owned(),
+        time: Utc::now().trunc_subsecs(6),
+        trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+    };
+    let executed = accounts.execute("a", Command::Deposit(5), &metadata, Hint::New);
+    let executed = executed.await.unwrap();
+    let commit = log.commit_at(ACCOUNTS, executed.sequence).await.unwrap();
+    assert_eq!(commit.metadata, metadata);
+    assert_eq!(
+        (
+            &*commit.aggregate_id,
+            &*commit.aggregate_type,
+            commit.version
+        ),
+        ("a", "account", 0)
+    );
+
+    // As it lies in the stream, for whoever reads it with other tools.
+    let stream = raw(&nats).await.get_stream("ACCOUNTS").await.unwrap();
+    let message = stream.direct_get(1).await.unwrap();
+    assert_eq!(message.subject.as_str(), "ACCOUNTS.a");
+    assert_eq!(
+        message.payload,
+        r#"{"events":[{"version":"2.0","type":"Deposited","data":{"amount":5}}]}"#
+    );
+    let mut names: Vec<_> = message
+        .headers
+        .iter()
+        .map(|(name, _)| name.to_string())
+        .collect();
+    names.sort();
+    let expected = [
+        "Actor",
+        "Aggregate-Type",
+        "Aggregate-Version",
+        "Causation-Id",
+        "Command-Id",
+        "Commit-Id",
+        "Commit-Time",
+        "Correlation-Id",
+        "Nats-Expected-Last-Subject-Sequence",
+        // Of the answer, and not of what is stored.
+        "Nats-Sequence",
+        "Nats-Stream",
+        "Nats-Subject",
+        "Nats-Time-Stamp",
+        "traceparent",
+    ];
+    assert_eq!(names, expected);
+
+    // What follows from it says so, and is the same command however often it is delivered.
+    let follows = || Metadata::caused_by(&commit, "branch", "thank", Utc::now());
+    assert_eq!(follows().causation_id, Some(commit.commit_id));
+    assert_eq!(follows().correlation_id, "request-7");
+    assert_eq!(follows().command_id, follows().command_id);
+    let other = Metadata::caused_by(&commit, "branch", "greet", Utc::now());
+    assert_ne!(follows().command_id, other.command_id);
+}
+
+#[tokio::test]
+async fn a_value_from_outside_cannot_become_a_header() {
+    let (nats, log) = start().await;
+    let accounts = accounts(&log);
+    let metadata = Metadata {
+        correlation_id: "x\r\nNats-Rollup: all\r\n\r\ny".to_owned(),
+        actor: "ann\nCommand-Id: 0".to_owned(),
+        trace_parent: Some(format!("t\r\nA: b{}", "z".repeat(500))),
+        ..fresh()
+    };
+    let executed = accounts.execute("a", Command::Deposit(5), &metadata, Hint::None);
+    executed.await.unwrap();
+    let commit = log.commit_at(ACCOUNTS, 1).await.unwrap();
+    assert_eq!(commit.metadata.command_id, metadata.command_id);
+    assert_eq!(commit.metadata.correlation_id, "xNats-Rollup: ally");
+    assert_eq!(commit.metadata.actor, "annCommand-Id: 0");
+    assert_eq!(commit.metadata.trace_parent.unwrap().len(), 128);
+    let stream = raw(&nats).await.get_stream("ACCOUNTS").await.unwrap();
+    let message = stream.direct_get(1).await.unwrap();
+    assert!(message.headers.get("Nats-Rollup").is_none());
+    assert!(message.headers.get("A").is_none());
+
+    // Nothing but what can't stand in a header is still something that can be read.
+    let empty = Metadata {
+        correlation_id: "ä\u{7}".to_owned(),
+        actor: String::new(),
+        ..fresh()
+    };
+    let executed = accounts.execute("b", Command::Deposit(5), &empty, Hint::None);
+    executed.await.unwrap();
+    let commit = log.commit_at(ACCOUNTS, 2).await.unwrap();
+    assert_eq!(
+        (&*commit.metadata.actor, &*commit.metadata.correlation_id),
+        ("", "")
+    );
+}
+
+/// Deposits as they were before amounts were exact.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+enum OldEvent {
+    Deposited { euros: i64 },
+    Shut,
+}
+
+impl DomainEvent for OldEvent {
+    fn event_type(&self) -> String {
+        String::new()
+    }
+
+    fn event_version(&self) -> String {
+        "1.0".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn an_old_event_is_read_as_the_newest_schema_says() {
+    let nats = Nats::start().await;
+    let in_cents = |mut data: serde_json::Value| {
+        data["amount"] = (data["euros"].as_i64().unwrap() * 100).into();
+        data
+    };
+    let upcaster = SemanticVersionEventUpcaster::new("Deposited", "2.0", Box::new(in_cents));
+    let log = connect_with(LogConfig {
+        upcasters: Upcasters::new(vec![Box::new(upcaster)]),
+        ..config(nats.url())
+    })
+    .await;
+    let old = OldEvent::Deposited { euros: 3 };
+    append(&log, (ACCOUNTS, "a"), 0, old, 0).await.unwrap();
+    let accounts = accounts(&log);
+    let executed = deposit(&accounts, "a", 5).await.unwrap();
+    assert_eq!((executed.state.balance, executed.version), (305, 2));
+    // An event without data passes through the upcasters too.
+    let closed = run(&accounts, "a", Command::Close);
+    closed.await.unwrap();
+    assert!(
+        log.store::<Account>(ACCOUNTS)
+            .load("a")
+            .await
+            .unwrap()
+            .state()
+            .closed
+    );
+    let commit = log.commit_at(ACCOUNTS, 1).await.unwrap();
+    let raw = &commit.raw_events().unwrap()[0];
+    assert_eq!((&*raw.schema, &raw.data["amount"]), ("2.0.0", &300.into()));
+    assert!(
+        commit
+            .payload()
+            .starts_with(br#"{"events":[{"version":"1.0""#)
+    );
+
+    // An event of a type that nobody knows (any more) is named, not skipped.
+    append(&log, (ACCOUNTS, "b"), 0, OldEvent::Shut, 0)
+        .await
+        .unwrap();
+    let unreadable = accounts.load("b").await.unwrap_err().to_string();
+    assert!(
+        unreadable.starts_with("ACCOUNTS#4: unknown variant `Shut`"),
+        "{unreadable}"
+    );
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_names_its_stream_and_sequence() {
+    let (nats, log) = start().await;
+    let accounts = accounts(&log);
+    deposit(&accounts, "a", 1).await.unwrap();
+    let raw = raw(&nats).await;
+    let garbage = raw.publish("ACCOUNTS.b", "garbage".into()).await;
+    garbage.unwrap().await.unwrap();
+
+    let unreadable = "ACCOUNTS#2: header Commit-Time is missing";
+    assert_eq!(
+        accounts.load("b").await.unwrap_err().to_string(),
+        unreadable
+    );
+    let answer = failure(deposit(&accounts, "b", 1).await);
+    assert_eq!(answer.to_string(), unreadable);
+    assert_eq!(
+        log.commit_at(ACCOUNTS, 2).await.unwrap_err().to_string(),
+        unreadable
+    );
+    let missing = log.commit_at(ACCOUNTS, 99).await.unwrap_err().to_string();
+    assert_eq!(missing, "ACCOUNTS#99: there is no such message");
+
+    let mut followed = Box::pin(log.follow(ACCOUNTS, 0));
+    assert_eq!(next(&mut followed, 1).await.len(), 1);
+    let error = next(&mut followed, 1).await.remove(0).unwrap_err();
+    assert_eq!(error.to_string(), unreadable);
+    assert!(followed.next().await.is_none(), "nothing comes after it");
+}
+
+#[tokio::test]
+async fn a_gap_in_an_aggregates_versions_is_an_error() {
+    let (_nats, log) = start().await;
+    let one = || Event::Deposited { amount: 1 };
+    let a = (ACCOUNTS, "a");
+    let first = append(&log, a, 0, one(), 0).await.unwrap();
+    append(&log, a, 2, one(), first).await.unwrap();
+    let error = accounts(&log).load("a").await.unwrap_err();
+    assert!(matches!(error, StoreError::Gap { sequence: 2, .. }));
+    assert_eq!(
+        error.to_string(),
+        "ACCOUNTS#2: expected version 1 of a, found version 2"
+    );
+    append(&log, (ACCOUNTS, "b"), 1, one(), 0).await.unwrap();
+    assert!(matches!(
+        failure(deposit(&accounts(&log), "b", 1).await),
+        StoreError::Gap { sequence: 3, .. }
+    ));
+    // Nor is an append on another expectation than the newest sequence stored.
+    let stale = append(&log, a, 1, one(), first);
+    assert!(matches!(stale.await, Err(StoreError::Contended { .. })));
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Untagged {
+    data: u8,
+}
+
+impl DomainEvent for Untagged {
+    fn event_type(&self) -> String {
+        "Untagged".to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "\"1\"".to_owned()
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_could_not_be_read_back_is_not_stored() {
+    let (_nats, log) = start().await;
+    let refused = append(&log, (ACCOUNTS, "a"), 0, Untagged { data: 1 }, 0);
+    assert_eq!(
+        refused.await.unwrap_err().to_string(),
+        "the event log refused: Untagged can't be stored: it has no type tag"
+    );
+    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 0);
+}

@@ -1,0 +1,14 @@
+//! The event store on a real NATS server. Each test has a server of its own.
+
+mod claims;
+mod commands;
+mod commits;
+mod dead_letters;
+mod faults;
+mod framework;
+mod news;
+mod reading;
+mod schedules;
+mod streams;
+mod subscriptions;
+mod support;
