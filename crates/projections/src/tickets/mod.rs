@@ -2,6 +2,8 @@
 
 mod document;
 mod list;
+#[cfg(test)]
+mod plans;
 mod projection;
 
 pub use list::TicketQuery;
