@@ -3,7 +3,8 @@ use dioxus::prelude::*;
 use crate::browser::page;
 
 /// Names the page in the browser's tab.
-pub fn use_title(title: String) {
+pub fn use_title(title: &str) {
+    let title = title.to_owned();
     use_effect(use_reactive((&title,), |(title,)| {
         page::set_title(&format!("{title} · Turnstile"));
     }));
@@ -12,7 +13,7 @@ pub fn use_title(title: String) {
 /// The head of a page: its name, which is also the tab's, and what belongs beside it.
 #[component]
 pub fn PageHead(title: String, lead: Option<String>, children: Element) -> Element {
-    use_title(title.clone());
+    use_title(&title);
     rsx! {
         header { class: "page-head",
             div { class: "page-head-text",

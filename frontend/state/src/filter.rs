@@ -78,15 +78,16 @@ impl TicketFilter {
             && bound(&self.max).is_none_or(|max| ticket.price <= max)
     }
 
-    /// What is wrong with the price range, in words.
-    pub fn trouble(&self) -> Option<&'static str> {
+    /// What is wrong with the price range, in words; and whether with its lower and upper end.
+    pub fn trouble(&self) -> Option<(&'static str, [bool; 2])> {
         let wrong = |text: &str| !text.trim().is_empty() && bound(text).is_none();
-        if wrong(&self.min) || wrong(&self.max) {
-            return Some("Prices are numbers, such as 20 or 19.99");
+        let ends = [wrong(&self.min), wrong(&self.max)];
+        if ends != [false, false] {
+            return Some(("Prices are numbers, such as 20 or 19.99", ends));
         }
         match (bound(&self.min), bound(&self.max)) {
             (Some(min), Some(max)) if min > max => {
-                Some("The lowest price is above the highest price")
+                Some(("The lowest price is above the highest price", [true, true]))
             }
             _ => None,
         }
@@ -165,8 +166,9 @@ mod tests {
             filter.api_query(24, None),
             "?max_price=20.00&sort=-price&limit=24"
         );
-        assert!(filter.trouble().is_some());
-        assert!(self::filter("", "30", "20").trouble().is_some());
+        let blamed = |filter: &TicketFilter| filter.trouble().map(|(_, ends)| ends);
+        assert_eq!(blamed(&filter), Some([true, false]));
+        assert_eq!(blamed(&self::filter("", "30", "20")), Some([true, true]));
         assert_eq!(self::filter("", "20", "").trouble(), None);
     }
 

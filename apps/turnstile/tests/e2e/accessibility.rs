@@ -4,9 +4,8 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use testkit::{LONG, eventually};
 
-use crate::support::{Browser, Stage, Theme};
+use crate::support::{Browser, Stage, Theme, Visit};
 
 /// The engine, as one script.
 async fn axe() -> String {
@@ -22,12 +21,7 @@ async fn axe() -> String {
 
 /// What the engine finds on the page as it is now.
 async fn violations(browser: &Browser, axe: &str) -> Vec<Value> {
-    // Movement first comes to its end: half-faded text has half the contrast.
-    let still = "return document.getAnimations().every(one => one.playState !== 'running')";
-    eventually("nothing moves", LONG, || async {
-        browser.script(still, json!([])).await == true
-    })
-    .await;
+    browser.see_still().await;
     browser
         .script(&format!("{axe}; window.axe = axe"), json!([]))
         .await;
@@ -42,71 +36,19 @@ async fn violations(browser: &Browser, axe: &str) -> Vec<Value> {
 #[tokio::test]
 async fn no_page_has_a_violation_or_an_error_in_either_theme() {
     let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
-    let open = seller
-        .offers(
-            "Opera, box 4: a long evening with an interval and a view",
-            40.0,
-        )
-        .await;
-    let held = seller.offers("Jazz", 19.99).await;
-    let sold = seller.offers("Chess final", 12.0).await;
-    let back = seller.offers("Circus", 8.0).await;
-    let order = buyer.orders(&held).await;
-    let paid = buyer.orders(&sold).await;
-    buyer.pays(&paid).await;
-    let cancelled = buyer.orders(&back).await;
-    buyer
-        .client
-        .delete(&format!("/api/orders/{cancelled}"))
-        .await
-        .assert_status(204);
-
-    let public = [
-        ("/".to_owned(), "Opera"),
-        ("/?q=nothing-like-it".to_owned(), "No tickets match"),
-        ("/?min=abc".to_owned(), "Prices are numbers"),
-        (format!("/tickets/{open}"), "Buy for $40"),
-        (format!("/tickets/{held}"), "Somebody else holds"),
-        (format!("/tickets/{sold}"), "This ticket is sold"),
-        ("/signin?next=%2Forders".to_owned(), "You have no account?"),
-        ("/signup".to_owned(), "You have an account?"),
-        ("/nowhere".to_owned(), "Page not found"),
-    ];
-    let buyers = [
-        (format!("/orders/{order}"), "Time left to pay"),
-        (format!("/orders/{paid}"), "nobody else’s"),
-        (format!("/orders/{cancelled}"), "was given back"),
-        ("/orders".to_owned(), "left to pay"),
-        (format!("/tickets/{held}"), "You hold this ticket"),
-        ("/selling".to_owned(), "You offer nothing yet"),
-    ];
-    let sellers = [
-        ("/selling".to_owned(), "Earned"),
-        ("/tickets/new".to_owned(), "Offer it"),
-        (format!("/tickets/{open}/edit"), "Save changes"),
-        (format!("/tickets/{held}/edit"), "A buyer holds"),
-        (format!("/tickets/{open}"), "your own ticket"),
-        ("/orders".to_owned(), "No orders yet"),
-    ];
-    let visits = [
-        (stage.browser().await, public.as_slice()),
-        (stage.browser_of(&buyer, "/").await, buyers.as_slice()),
-        (stage.browser_of(&seller, "/").await, sellers.as_slice()),
-    ];
     let axe = axe().await;
     let mut found = BTreeMap::new();
-    for (browser, pages) in &visits {
+    for Visit { browser, stops } in stage.tour().await {
         browser.console_errors().await;
-        for (path, text) in *pages {
+        for stop in &stops {
             for theme in [Theme::Light, Theme::Dark] {
                 browser.set_theme(theme).await;
-                browser.open(path).await;
-                browser.see(text).await;
-                let violations = violations(browser, &axe).await;
+                browser.open(&stop.path).await;
+                browser.see(stop.says).await;
+                let violations = violations(&browser, &axe).await;
                 let errors = browser.console_errors().await;
                 if !violations.is_empty() || !errors.is_empty() {
-                    found.insert(format!("{path} {theme:?}"), (violations, errors));
+                    found.insert(format!("{} {theme:?}", stop.name), (violations, errors));
                 }
             }
         }
@@ -129,4 +71,17 @@ async fn a_form_with_errors_has_no_violation() {
         let violations = violations(&browser, &axe).await;
         assert!(violations.is_empty(), "{theme:?} {violations:#?}");
     }
+}
+
+#[tokio::test]
+async fn the_engine_finds_what_is_wrong() {
+    let stage = Stage::set().await;
+    let browser = stage.browser().await;
+    browser.open("/signin").await;
+    browser.see("You have no account?").await;
+    let spoil = "document.querySelector('label').remove(); console.error('spoilt')";
+    browser.script(spoil, json!([])).await;
+    let violations = violations(&browser, &axe().await).await;
+    assert!(!violations.is_empty(), "an input without a label passes");
+    assert_eq!(browser.console_errors().await.len(), 1);
 }

@@ -10,4 +10,6 @@ mod live;
 mod market;
 mod navigation;
 mod network;
+mod screens;
+mod stripe;
 mod support;

@@ -26,8 +26,7 @@ pub fn StripeForm(
             }
         });
     };
-    let mount_at_first = mount.clone();
-    use_effect(move || mount_at_first());
+    use_effect(mount.clone());
     let wrong = error.is_some();
     rsx! {
         form {

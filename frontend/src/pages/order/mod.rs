@@ -57,7 +57,7 @@ pub fn OrderPage(id: Uuid) -> Element {
 
 #[component]
 fn Loading() -> Element {
-    use_title("Your order".to_owned());
+    use_title("Your order");
     rsx! { PageSkeleton {} }
 }
 

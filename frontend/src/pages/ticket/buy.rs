@@ -28,7 +28,7 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
     let mut busy = use_signal(|| false);
     let mut trouble = use_signal(|| None::<String>);
     let onstale = use_callback(onstale);
-    let buy = use_callback(move |ticket: Ticket| {
+    let press = use_callback(move |ticket: Ticket| {
         if busy() {
             return;
         }
@@ -68,7 +68,7 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
         busy: busy.into(),
         trouble: trouble.into(),
         agreed,
-        buy,
+        buy: press,
     }
 }
 

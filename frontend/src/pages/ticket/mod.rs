@@ -67,7 +67,7 @@ pub fn TicketPage(id: Uuid) -> Element {
 
 #[component]
 fn Loading() -> Element {
-    use_title("Ticket".to_owned());
+    use_title("Ticket");
     rsx! { PageSkeleton {} }
 }
 

@@ -42,12 +42,20 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
     };
     let shown = draft.read().clone();
     let trouble = shown.trouble();
-    let blamed = trouble.map(|_| "search-trouble");
-    let price =
-        |id: &'static str, label: &'static str, value: String| PriceBound { id, label, value };
+    let is_wrong = trouble.map(|(_, ends)| ends).unwrap_or_default();
     let bounds = [
-        price("min-price", "Lowest price", shown.min.clone()),
-        price("max-price", "Highest price", shown.max.clone()),
+        PriceBound {
+            id: "min-price",
+            label: "Lowest price",
+            value: shown.min.clone(),
+            is_wrong: is_wrong[0],
+        },
+        PriceBound {
+            id: "max-price",
+            label: "Highest price",
+            value: shown.max.clone(),
+            is_wrong: is_wrong[1],
+        },
     ];
     rsx! {
         form {
@@ -87,8 +95,8 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
                             autocomplete: "off",
                             maxlength: "12",
                             placeholder: "Any",
-                            aria_invalid: trouble.is_some().then_some("true"),
-                            aria_describedby: blamed,
+                            aria_invalid: bound.is_wrong.then_some("true"),
+                            aria_describedby: bound.is_wrong.then_some("search-trouble"),
                             value: "{bound.value}",
                             oninput: move |event| {
                                 let text = event.value();
@@ -121,7 +129,7 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
                 }
             }
             p { class: "field-error search-trouble", id: "search-trouble", role: "status",
-                {trouble.unwrap_or_default()}
+                {trouble.map(|(words, _)| words).unwrap_or_default()}
             }
         }
     }
@@ -131,4 +139,5 @@ struct PriceBound {
     id: &'static str,
     label: &'static str,
     value: String,
+    is_wrong: bool,
 }

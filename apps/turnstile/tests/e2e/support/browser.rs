@@ -1,5 +1,6 @@
 //! A browser in the hands of a visitor: it waits for what a visitor would wait for.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use testkit::{Client, LONG, eventually};
 
@@ -12,6 +13,16 @@ use super::webdriver::Element;
 pub enum Theme {
     Light,
     Dark,
+}
+
+impl Theme {
+    /// Its name in CSS.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
 }
 
 /// A browser at one marketplace.
@@ -154,6 +165,15 @@ impl Browser {
         self.driver.web.keys(keys).await.unwrap();
     }
 
+    /// Waits until nothing moves: half-faded text has half the contrast.
+    pub async fn see_still(&self) {
+        let still = "return document.getAnimations().every(one => one.playState !== 'running')";
+        eventually("nothing moves", LONG, || async {
+            self.script(still, json!([])).await == true
+        })
+        .await;
+    }
+
     /// The name of what the keyboard is on.
     pub async fn focused(&self) -> String {
         let name = self.script(page::FOCUSED, json!([])).await;
@@ -191,14 +211,48 @@ impl Browser {
 
     /// Sets the system's colors.
     pub async fn set_theme(&self, theme: Theme) {
-        let value = match theme {
-            Theme::Light => "light",
-            Theme::Dark => "dark",
-        };
-        let feature = json!({"features": [{"name": "prefers-color-scheme", "value": value}]});
+        let feature =
+            json!({"features": [{"name": "prefers-color-scheme", "value": theme.name()}]});
         self.driver
             .web
             .chromium("Emulation.setEmulatedMedia", feature)
+            .await;
+    }
+
+    /// Sets the size of the window, in CSS pixels.
+    pub async fn set_width(&self, width: u32) {
+        let is_phone = width < 600;
+        let size = json!({
+            "width": width,
+            "height": if is_phone { 780 } else { 900 },
+            "deviceScaleFactor": 1,
+            "mobile": is_phone,
+        });
+        self.driver
+            .web
+            .chromium("Emulation.setDeviceMetricsOverride", size)
+            .await;
+    }
+
+    /// A picture of what is seen, as WebP.
+    pub async fn picture(&self) -> Vec<u8> {
+        let format = json!({"format": "webp", "quality": 70, "captureBeyondViewport": false});
+        let picture = self
+            .driver
+            .web
+            .chromium("Page.captureScreenshot", format)
+            .await;
+        BASE64_STANDARD
+            .decode(picture["data"].as_str().unwrap())
+            .unwrap()
+    }
+
+    /// Has the page run a script before its own, from the next page on.
+    pub async fn script_at_start(&self, source: &str) {
+        let script = json!({"source": source});
+        self.driver
+            .web
+            .chromium("Page.addScriptToEvaluateOnNewDocument", script)
             .await;
     }
 

@@ -4,7 +4,9 @@ mod browser;
 mod driver;
 mod page;
 mod stage;
+mod tour;
 mod webdriver;
 
 pub use browser::{Browser, Theme};
 pub use stage::{Stage, Visitor};
+pub use tour::Visit;

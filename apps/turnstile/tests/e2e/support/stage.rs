@@ -91,6 +91,12 @@ impl Visitor {
             .id()
     }
 
+    /// Gives an order back.
+    pub async fn cancels(&self, order: &str) {
+        let path = format!("/api/orders/{order}");
+        self.client.delete(&path).await.assert_status(204);
+    }
+
     /// Pays an order.
     pub async fn pays(&self, order: &str) {
         let payment = json!({"orderId": order, "token": "tok_visa"});

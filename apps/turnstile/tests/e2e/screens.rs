@@ -1,0 +1,62 @@
+//! Every page on every size of screen.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use serde_json::json;
+
+use crate::support::{Browser, Stage, Theme, Visit};
+
+/// A small phone, a tablet, a notebook.
+const WIDTHS: [u32; 3] = [360, 768, 1280];
+
+/// What sticks out of the page to the right, and what one can press and is too small for a
+/// finger (WCAG 2.2, 2.5.8: 24 pixels, but for links within a text).
+const MISFITS: &str = "
+    const width = document.documentElement.clientWidth;
+    const name = one => one.tagName + ' ' + one.className + ' ' + one.innerText.slice(0, 30);
+    const shown = [...document.body.querySelectorAll('*')].filter(one => one.checkVisibility());
+    const wide = shown.filter(one => one.getBoundingClientRect().right > width + 1
+        && !one.closest('.visually-hidden, .card-title, .row-title, .skip'));
+    const small = shown.filter(one => one.matches('button, a[href], input, select')
+        && !one.matches('p a, .card-link, .skip')
+        && Math.min(one.getBoundingClientRect().width, one.getBoundingClientRect().height) < 24);
+    const scrolls = document.documentElement.scrollWidth > width;
+    return [...(scrolls ? ['the page scrolls sideways'] : []),
+        ...wide.map(one => 'wide: ' + name(one)), ...small.map(one => 'small: ' + name(one))]";
+
+/// With `SCREENS_DIR` set, it leaves a picture of each page there: `docs/screens` is made so.
+#[tokio::test]
+async fn every_page_fits_every_screen() {
+    let pictures = env::var_os("SCREENS_DIR").map(PathBuf::from);
+    let stage = Stage::set().await;
+    let mut misfits = BTreeMap::new();
+    for Visit { browser, stops } in stage.tour().await {
+        for stop in &stops {
+            for width in WIDTHS {
+                browser.set_width(width).await;
+                browser.open(&stop.path).await;
+                browser.see(stop.says).await;
+                let found = browser.script(MISFITS, json!([])).await;
+                if found != json!([]) {
+                    misfits.insert(format!("{} at {width}", stop.name), found);
+                }
+                if let Some(folder) = &pictures {
+                    let name = format!("{}-{width}", stop.name);
+                    picture(&browser, folder, &name).await;
+                }
+            }
+        }
+    }
+    assert!(misfits.is_empty(), "{misfits:#?}");
+}
+
+async fn picture(browser: &Browser, folder: &std::path::Path, name: &str) {
+    for theme in [Theme::Light, Theme::Dark] {
+        browser.set_theme(theme).await;
+        browser.see_still().await;
+        let path = folder.join(format!("{name}-{}.webp", theme.name()));
+        fs::write(path, browser.picture().await).unwrap();
+    }
+}

@@ -1,0 +1,38 @@
+//! Paying where Stripe is configured.
+
+use crate::support::Stage;
+
+/// Stands in for Stripe's script, which no test can load: it says which calls the page makes.
+const STRIPE: &str = "
+    window.Stripe = key => ({
+        elements: () => ({ create: kind => ({
+            mount: where => { document.querySelector(where).textContent = `${kind} form of ${key}` },
+        }) }),
+        createPaymentMethod: async ({ type }) => window.declined
+            ? { error: { message: 'Your card number is incomplete.' } }
+            : { paymentMethod: { id: type === 'card' ? 'pm_card_visa' : '' } },
+    })";
+
+#[tokio::test]
+async fn stripes_own_form_takes_the_card() {
+    let stage = Stage::with(&[("STRIPE_PUBLISHABLE_KEY", "pk_test_turnstile")]).await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let ticket = seller.offers("Opera", 40.0).await;
+    let order = buyer.orders(&ticket).await;
+    let browser = stage.browser_of(&buyer, "/").await;
+    browser.script_at_start(STRIPE).await;
+    browser.open(&format!("/orders/{order}")).await;
+    browser.see("card form of pk_test_turnstile").await;
+    assert!(!browser.text().await.contains("Test cards"));
+
+    browser
+        .script("window.declined = true", serde_json::json!([]))
+        .await;
+    browser.press("Pay $40").await;
+    browser.see("Your card number is incomplete.").await;
+    browser
+        .script("window.declined = false", serde_json::json!([]))
+        .await;
+    browser.press("Pay $40").await;
+    browser.see("The ticket is yours, and nobody else’s.").await;
+}
