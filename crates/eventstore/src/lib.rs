@@ -1,4 +1,170 @@
-//! An event store on NATS JetStream, for `cqrs-es` aggregates.
+//! An event store on NATS JetStream, for [`cqrs_es`] aggregates.
+//!
+//! A stream in JetStream is the only truth. Commands append to it under optimistic concurrency;
+//! everything else (read models, reactions, reports) reads it and can be thrown away.
+//!
+//! ```no_run
+//! # use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
+//! # use serde::{Deserialize, Serialize};
+//! # #[derive(Clone, Default, Serialize, Deserialize)]
+//! # struct Account;
+//! # #[derive(Clone)]
+//! # enum Deposit { Cents(i64) }
+//! # #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+//! # #[serde(tag = "type", content = "data")]
+//! # enum AccountEvent { Deposited { cents: i64 } }
+//! # impl DomainEvent for AccountEvent {
+//! #     fn event_type(&self) -> String { String::new() }
+//! #     fn event_version(&self) -> String { String::new() }
+//! # }
+//! # impl Aggregate for Account {
+//! #     const TYPE: &'static str = "account";
+//! #     type Command = Deposit;
+//! #     type Event = AccountEvent;
+//! #     type Error = std::fmt::Error;
+//! #     type Services = ();
+//! #     async fn handle(&mut self, _: Deposit, (): &(), _: &EventSink<Self>) -> Result<(), Self::Error> { Ok(()) }
+//! #     fn apply(&mut self, _: AccountEvent) {}
+//! # }
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use eventstore::{Hint, Log, LogConfig, Metadata, StreamName};
+//!
+//! const ACCOUNTS: StreamName = StreamName::new("ACCOUNTS");
+//!
+//! let config = LogConfig { event_streams: vec![ACCOUNTS], ..LogConfig::default() };
+//! let log = Log::connect(config).await?;
+//! log.ensure_streams().await?;
+//!
+//! let accounts = log.store::<Account>(ACCOUNTS);
+//! let metadata = Metadata::of_request(uuid::Uuid::new_v4(), "request-1", "ann", chrono::Utc::now());
+//! let done = accounts.execute("ann", Deposit::Cents(500), &metadata, Hint::None).await?;
+//! println!("stored as {}#{}", accounts.stream(), done.sequence);
+//! # Ok(()) }
+//! ```
+//!
+//! `examples/bank_account.rs` is the whole of it, and runs.
+//!
+//! | to | use |
+//! |---|---|
+//! | decide a command and store what follows | [`Store::execute`]; [`cqrs_es::CqrsFramework`] on a [`Store`] where one try is enough |
+//! | see an aggregate's newest state | [`Store::load`], [`Store::commits`] |
+//! | build a read model | [`Log::follow`] from a checkpoint, [`Log::read`], [`Log::read_merged`] |
+//! | react, at least once, also after a crash | [`Log::react_to_commits`] |
+//! | let a command fall due later | [`Log::schedule`], [`Log::react_to_due`] |
+//! | look after what could not be handled | [`Log::dead_letters`], [`Log::retry_dead_letter`], [`Log::drop_dead_letter`] |
+//! | answer a repeated request with its first answer | [`Log::claim_request`], [`Log::answer_request`] |
+//! | spread news and public keys | [`Log::announce`], [`Log::publish_key`] |
+//!
+//! # Shapes
+//!
+//! One **stream** holds the aggregates of one type, each under one literal **subject**,
+//! `<STREAM>.<aggregate id>`; an id is 1 to 128 letters, digits, `-` or `_`. All events of one
+//! command on one aggregate are one **commit**, and a commit is one **message**. Its payload is
+//! JSON:
+//!
+//! ```json
+//! {"events":[{"version":"1.0","type":"Deposited","data":{"cents":500}}]}
+//! ```
+//!
+//! `type` and `data` are the event by serde's adjacent tagging
+//! (`#[serde(tag = "type", content = "data")]`), `version` is the version of its schema. Where the
+//! commit came from is in its headers:
+//!
+//! | header | holds |
+//! |---|---|
+//! | `Commit-Id` | identity of the commit: a UUID |
+//! | `Aggregate-Type` | [`cqrs_es::Aggregate::TYPE`] |
+//! | `Aggregate-Version` | version of the first event in it; the first event ever has 0 |
+//! | `Command-Id` | identity of the command: a UUID, at most once an aggregate |
+//! | `Correlation-Id` | what began the chain; at most 128 visible ASCII characters |
+//! | `Causation-Id` | the commit that caused the command, if one did |
+//! | `Actor` | who asked |
+//! | `Commit-Time` | RFC 3339 time of the process that took the command |
+//! | `traceparent` | W3C trace context, if there was one |
+//! | `Nats-Expected-Last-Subject-Sequence` | what the commit was built on |
+//!
+//! Beside the streams of commits there are `COMMANDS` (schedules, and commands that fell due),
+//! `DEADLETTERS`, `REQUESTS` (first answers, kept 30 days) and `KEYS`; announcements are no stream.
+//! [`Log::ensure_streams`] makes them all. Streams of commits have no limit, and nothing can be
+//! deleted from them.
+//!
+//! # What is guaranteed
+//!
+//! - **A commit is atomic**, and what was acknowledged is in the log. (How sure that is in a power
+//!   cut is the server's business: with `sync_interval: always`, or three copies.)
+//! - **No update is lost.** Each append states the sequence of the last commit that it builds on,
+//!   and the server refuses it if there is a newer one. Aggregates can therefore be kept in memory:
+//!   a decision on an old state is never stored. A refusal, which stores nothing that could be
+//!   checked, is given only after the newest state was read from the stream's leader.
+//! - **A command takes effect at most once.** Its id is in its commit. A command that is sent
+//!   again, at once or after years, here or in another process, is answered with its first result.
+//! - **Versions are dense, sequences too.** A gap on reading is [`StoreError::Gap`], a message that
+//!   can't be read is [`StoreError::Unreadable`]; neither is ever skipped.
+//! - **Order.** A stream has one order, and [`Log::follow`] keeps it, without gap or duplicate,
+//!   across restarts of anything. A subscription handles the commits of one aggregate in order as
+//!   long as one process works and none fails. With several processes, after a crash, after
+//!   [`ReactError::NotYet`], and past a dead letter, a later commit can come first: a handler must
+//!   bear that, and being called twice, by comparing versions or by looking at the newest state.
+//! - **One's own writes are read.** [`Store::load`] sees every commit that was acknowledged before
+//!   it was called, to anyone. A read model does once it has folded [`Executed::sequence`].
+//!
+//! ## What may be assumed after an error
+//!
+//! | error | took effect | then |
+//! |---|---|---|
+//! | [`CommandError::Refused`] | no | the domain's answer, on the newest state |
+//! | [`StoreError::Unavailable`] | unknown | repeat with the same command id: safe whatever happened |
+//! | [`StoreError::Contended`] | no | repeat at once or later |
+//! | [`StoreError::InvalidId`], [`StoreError::TooLarge`], [`StoreError::Refused`] | no | repeating is useless |
+//! | [`StoreError::Unreadable`], [`StoreError::Gap`] | no | the log needs a person (or an upcaster) |
+//! | [`StoreError::StreamDiffers`] | no | the stream's settings need a person |
+//!
+//! A command ends within [`LogConfig::command_timeout`] (1.8 s), waiting for others on the same
+//! aggregate included; without a connection an append fails at once and is not sent later.
+//!
+//! ## Subscriptions
+//!
+//! A message is acknowledged after its handler succeeded. [`ReactError::Poison`] and a panic are
+//! tried again with growing pauses and then become a dead letter; messages of other aggregates go
+//! on meanwhile. [`ReactError::Unavailable`] is waited for without end and uses up no tries. What a
+//! killed process had in hand is delivered to another after [`Subscription::redeliver_after`]
+//! (5 s), and what a stopping one hands back, at once; a slow handler is not interrupted. A message
+//! that was delivered fifty times without an end is set aside: it probably ends its process. A
+//! subscription has at most 1,000 messages in hand, in all processes together.
+//!
+//! # What it doesn't do, and why
+//!
+//! - **Commits on several aggregates.** JetStream's atomic batch publish could, at 110 to 270
+//!   batches a second, where single messages do thousands. What must be decided together belongs
+//!   into one aggregate.
+//! - **Loading through a consumer.** An aggregate has a handful of commits as a rule, and making a
+//!   consumer costs more than reading them one by one with direct gets. Only one that is 64 events
+//!   or more ahead of what is known is read through a consumer.
+//! - **Expectations on a wildcard.** Filters that overlap were seen to let two writers win on three
+//!   copies. What must be unique is an aggregate's id.
+//! - **Snapshots.** Aggregates stay in memory; loading one anew has not been slow enough to pay for
+//!   a second truth.
+//! - **Message ids against duplicates** (`Nats-Msg-Id`). Their window is finite, and the command id
+//!   in the commit does the same for ever.
+//! - **Queries of the framework.** They run in the process that committed and are lost in its
+//!   crash. Read models follow the log.
+//!
+//! # What it costs
+//!
+//! A command on an aggregate in memory is one round trip, a first one two or more; a load is one.
+//! Seen on a machine with two cores, server included, with events of 300 bytes in file storage:
+//!
+//! | | a second |
+//! |---|---|
+//! | appends with an expectation, 1 / 16 / 64 at once | 2,400–2,800 / 12,300–18,900 / 27,300–28,500 |
+//! | the same with `sync_interval: always` | 1,200 / 1,300 / 1,400 |
+//! | direct gets of a subject's last message, 64 at once | 22,000–35,000 |
+//! | loads of an aggregate through a new consumer | 700–950 |
+//! | replay of a stream through one ordered consumer | 105,000–138,000 |
+//!
+//! A subject costs the server about 1.6 KB of memory. Metrics: `eventstore_command_seconds`,
+//! `eventstore_cache_total`, `eventstore_conflicts_total`, `eventstore_unanswered_total`,
+//! `subscription_handled_total`, `subscription_failures_total`, `dead_letters_total`.
 #![deny(missing_docs)]
 
 mod announce;

@@ -64,7 +64,7 @@ where
         self.stream
     }
 
-    /// The aggregate as the newest commit leaves it; empty if it doesn't exist.
+    /// The aggregate as the newest commit leaves it; empty (version 0) if it doesn't exist.
     ///
     /// # Errors
     /// When the log can't be reached or can't be read.
@@ -91,7 +91,8 @@ where
     /// # Errors
     /// [`CommandError::Refused`] with the domain's refusal; nothing was stored.
     /// [`CommandError::Failed`] when the log can't be reached (the outcome is then unknown, and
-    /// repeating the command with the same id is safe) or others kept winning.
+    /// repeating the command with the same id is safe), others kept winning, or the commit can't be
+    /// stored; [what may be assumed](crate#what-may-be-assumed-after-an-error) says which is which.
     pub async fn execute(
         &self,
         id: &str,

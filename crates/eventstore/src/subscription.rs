@@ -1,10 +1,11 @@
 //! Durable subscriptions: workers that turn messages into commands, at least once.
 //!
 //! A message is acknowledged after it was handled, so a crash leads to redelivery and handlers
-//! must be safe to repeat. Messages of one aggregate are handled one after the other, those of
-//! different aggregates side by side. A message that can't be handled is tried again with growing
-//! pauses and then set aside as a dead letter; only its own aggregate waits meanwhile. An outage
-//! of something that the handler needs is no fault of the message: it is waited for without end.
+//! must be safe to repeat. In one process, messages of one aggregate are handled one after the
+//! other, those of different aggregates side by side. A message that can't be handled is tried
+//! again with growing pauses and then set aside as a dead letter; only its own aggregate waits
+//! meanwhile. An outage of something that the handler needs is no fault of the message: it is
+//! waited for without end.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -23,7 +24,8 @@ pub enum ReactError {
     /// Something that the handler needs is away. Tried again until it is back.
     #[error("{0}")]
     Unavailable(String),
-    /// It is too early; deliver again after this time.
+    /// It is too early; deliver again after this time. Later messages of the same aggregate may
+    /// come first. For waits of seconds: fifty deliveries make a dead letter.
     #[error("not before {0:?} from now")]
     NotYet(Duration),
 }
@@ -69,6 +71,10 @@ impl Subscription {
 
 impl Log {
     /// Handles every commit of a stream, from its beginning, under a durable name.
+    ///
+    /// Commits are handed out at least once, and in order for each aggregate as long as nothing
+    /// fails and one process works; see [the guarantees](crate#what-is-guaranteed). A commit that
+    /// can't be read is [`ReactError::Poison`].
     pub fn react_to_commits<F, Fut>(
         &self,
         stream: StreamName,

@@ -229,7 +229,7 @@ async fn an_account_with_hundreds_of_commits_is_read_whole() {
 async fn ids_that_could_leave_their_subject_are_refused() {
     let (_nats, log) = start().await;
     let accounts = accounts(&log);
-    let long = "a".repeat(129);
+    let too_long = "a".repeat(129);
     for id in [
         "",
         "a.b",
@@ -239,7 +239,7 @@ async fn ids_that_could_leave_their_subject_are_refused() {
         "a\r\nb",
         "ä",
         "a/b",
-        long.as_str(),
+        too_long.as_str(),
     ] {
         let answer = failure(deposit(&accounts, id, 1).await);
         assert!(
@@ -255,7 +255,7 @@ async fn ids_that_could_leave_their_subject_are_refused() {
             Err(StoreError::InvalidId(_))
         ));
     }
-    for id in ["a-b_C9", &long[..128]] {
+    for id in ["a-b_C9", &too_long[..128]] {
         deposit(&accounts, id, 1).await.unwrap();
     }
     assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 2);

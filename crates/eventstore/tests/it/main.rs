@@ -1,5 +1,7 @@
 //! The event store on a real NATS server. Each test has a server of its own.
 
+#![allow(clippy::unwrap_used)] // Helpers too: the allowance for tests reaches only functions that are one.
+
 mod claims;
 mod commands;
 mod commits;
