@@ -107,6 +107,7 @@ impl Service for Orders {
     fn shutdown(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             join_all(self.workers.iter().map(Worker::stop)).await;
+            self.view.runner().stop().await;
         })
     }
 }

@@ -149,6 +149,7 @@ impl Service for Payments {
     fn shutdown(&self) -> BoxFuture<'_, ()> {
         Box::pin(async move {
             join_all(self.workers.iter().map(Worker::stop)).await;
+            self.orders.runner().stop().await;
         })
     }
 }

@@ -77,6 +77,9 @@ impl Service for Tickets {
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move { self.worker.stop().await })
+        Box::pin(async move {
+            self.worker.stop().await;
+            self.view.runner().stop().await;
+        })
     }
 }

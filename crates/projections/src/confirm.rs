@@ -27,16 +27,26 @@ const SILENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Serialize, Deserialize)]
-struct Question {
-    from: Uuid,
-    number: u64,
+pub(crate) struct Question {
+    pub from: Uuid,
+    pub number: u64,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Answer {
+pub(crate) struct Answer {
     to: Uuid,
     number: u64,
-    applied: u64,
+    pub applied: u64,
+}
+
+/// Where it is asked how far a projection is.
+pub(crate) fn asked(topic: &str) -> String {
+    format!("{topic}-asked")
+}
+
+/// Where the one who folds answers.
+pub(crate) fn told(topic: &str) -> String {
+    format!("{topic}-told")
 }
 
 /// Reads that want to know how far the one who folds is.
@@ -153,11 +163,11 @@ impl<P: Projection> Machine<P> {
     }
 
     fn asked_topic(&self) -> String {
-        format!("{}-asked", self.topic)
+        asked(&self.topic)
     }
 
     fn told_topic(&self) -> String {
-        format!("{}-told", self.topic)
+        told(&self.topic)
     }
 }
 
