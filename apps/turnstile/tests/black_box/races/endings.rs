@@ -42,10 +42,11 @@ async fn hold(seller: &Person, buyer: &Person, count: usize) -> Vec<Held> {
     held
 }
 
-/// A moment close to another one, a little sooner or later from round to round.
+/// A moment from shortly before another one to a second after it: an order expires at its time or a
+/// little later, and the moments of all rounds must cover that.
 fn around(moment: Instant, round: usize) -> Instant {
-    let spread = Duration::from_millis(8) * u32::try_from(round).unwrap();
-    moment + spread - Duration::from_millis(8) * u32::try_from(ROUNDS / 2).unwrap()
+    let after = Duration::from_millis(50) * u32::try_from(round).unwrap();
+    moment - Duration::from_millis(100) + after
 }
 
 /// Shows that a payment was either made or refused because the order is gone.
@@ -94,6 +95,8 @@ async fn settled(site: &Site, buyer: &Person) -> BTreeMap<String, usize> {
         Ok(endings)
     })
     .await;
+    // How close the race was.
+    eprintln!("{endings:?}");
     site.assert_money_agrees().await;
     site.assert_read_models_agree().await;
     endings
@@ -184,7 +187,7 @@ async fn of_cancelling_paying_and_expiring_at_once_one_wins() {
                 let (payer, canceller) = (buyer.clone(), buyer.clone());
                 let order = held.order.clone();
                 let pay = tokio::spawn(async move {
-                    sleep_until(around(held.until, ROUNDS - 1 - round)).await;
+                    sleep_until(around(held.until, round)).await;
                     if with_payment {
                         Some(payer.try_pay(&order).await)
                     } else {
@@ -192,7 +195,8 @@ async fn of_cancelling_paying_and_expiring_at_once_one_wins() {
                     }
                 });
                 let cancel = tokio::spawn(async move {
-                    sleep_until(around(held.until, round)).await;
+                    let later = Duration::from_millis([0, 5, 15, 30][round % 4]);
+                    sleep_until(around(held.until, round) + later).await;
                     canceller.try_cancel(&held.order).await
                 });
                 (pay, cancel)
