@@ -17,7 +17,9 @@ const LANES: u32 = 1;
 #[derive(Clone)]
 pub(crate) struct Passwords {
     argon2: Argon2<'static>,
-    /// More at once would only take memory (19 MiB each) and slow each other down.
+    /// More at once would only take memory (19 MiB each) and slow each other down. The permit goes
+    /// with the work and not with whoever waits for it: a caller who hangs up doesn't end a hash
+    /// that was begun, and by hanging up again and again could have any number run at once.
     permits: Arc<Semaphore>,
     /// What is checked when there is no account, so that it takes the same time.
     decoy: Arc<str>,
@@ -72,11 +74,14 @@ impl Passwords {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashingFailed> {
         let failed = |why: String| HashingFailed(why);
-        let _permit = self
-            .permits
-            .acquire()
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
             .await
             .map_err(|e| failed(e.to_string()))?;
+        let work = move || {
+            let _permit = permit;
+            work()
+        };
         tokio::task::spawn_blocking(work)
             .await
             .map_err(|e| failed(e.to_string()))
@@ -125,6 +130,18 @@ mod tests {
                 .await
                 .unwrap()
         );
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_any_more_still_counts_until_it_is_done() {
+        let passwords = Passwords::new(1).unwrap();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let mut abandoned = Box::pin(passwords.aside(move || ended.recv().is_ok()));
+        assert!(futures_util::poll!(&mut abandoned).is_pending());
+        drop(abandoned);
+        assert_eq!(passwords.permits.available_permits(), 0);
+        drop(end);
+        passwords.hash("secret".to_owned()).await.unwrap();
     }
 
     #[tokio::test]
