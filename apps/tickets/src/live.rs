@@ -85,7 +85,12 @@ impl Watching {
         };
         match self.changed_since(after, applied).await {
             Ok(Some(ids)) if ids.is_empty() => greeting,
-            Ok(Some(ids)) => self.tell(&ids, applied).await.unwrap_or(greeting),
+            // If what was missed can't be read, the stream ends without a place in the log: with
+            // one, the watcher would come back as if it had been told.
+            Ok(Some(ids)) => self
+                .tell(&ids, applied)
+                .await
+                .unwrap_or(Bytes::from_static(b"retry: 1000\n\n")),
             Ok(None) => reset(applied),
             Err(error) => {
                 tracing::debug!(%error, "could not look up what a watcher missed");
