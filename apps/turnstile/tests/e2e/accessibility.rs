@@ -33,6 +33,11 @@ async fn violations(browser: &Browser, axe: &str) -> Vec<Value> {
     found.as_array().unwrap().clone()
 }
 
+/// What the page asked other sites for.
+const STRANGERS: &str = "
+    const all = performance.getEntriesByType('resource').map(one => one.name);
+    return all.filter(name => !name.startsWith(location.origin))";
+
 #[tokio::test]
 async fn no_page_has_a_violation_or_an_error_in_either_theme() {
     let stage = Stage::set().await;
@@ -41,10 +46,12 @@ async fn no_page_has_a_violation_or_an_error_in_either_theme() {
     for Visit { browser, stops } in stage.tour().await {
         browser.console_errors().await;
         for stop in &stops {
+            browser.open(&stop.path).await;
+            browser.see(stop.says).await;
+            let strangers = browser.script(STRANGERS, json!([])).await;
+            assert_eq!(strangers, json!([]), "{} asks others", stop.name);
             for theme in [Theme::Light, Theme::Dark] {
                 browser.set_theme(theme).await;
-                browser.open(&stop.path).await;
-                browser.see(stop.says).await;
                 let violations = violations(&browser, &axe).await;
                 let errors = browser.console_errors().await;
                 if !violations.is_empty() || !errors.is_empty() {
@@ -84,4 +91,27 @@ async fn the_engine_finds_what_is_wrong() {
     let violations = violations(&browser, &axe().await).await;
     assert!(!violations.is_empty(), "an input without a label passes");
     assert_eq!(browser.console_errors().await.len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_moves_for_who_wants_no_movement() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    let browser = stage.browser_of(&seller, "/tickets/new").await;
+    browser.want_no_movement().await;
+    browser.fill("Title", "Opera").await;
+    browser.fill("Price", "40").await;
+    let longest = "
+        window.longest = 0;
+        document.addEventListener('animationstart', event => {
+            const times = event.target.getAnimations({ subtree: true })
+                .map(one => one.effect.getComputedTiming().endTime);
+            window.longest = Math.max(window.longest, ...times);
+        })";
+    browser.script(longest, json!([])).await;
+    // What is said of it slides in, otherwise.
+    browser.press("Offer it").await;
+    browser.see("Your ticket is for sale").await;
+    let longest = browser.script("return window.longest", json!([])).await;
+    assert!(longest.as_f64() <= Some(2.0), "{longest} ms");
 }

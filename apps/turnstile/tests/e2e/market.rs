@@ -112,9 +112,19 @@ async fn a_double_click_orders_once() {
     let browser = stage
         .browser_of(&buyer, &format!("/tickets/{ticket}"))
         .await;
+    browser.see("Buy for $40").await;
+    let count = "
+        window.sent = 0;
+        const real = window.fetch;
+        window.fetch = (url, options) => {
+            window.sent += options.method === 'POST';
+            return real(url, options);
+        }";
+    browser.script(count, json!([])).await;
     browser.double_press("Buy for $40").await;
     browser.see_path(|path| path.starts_with("/orders/")).await;
     browser.see("Time left to pay").await;
+    assert_eq!(browser.script("return window.sent", json!([])).await, 1);
     let orders = buyer.client.get("/api/orders").await.expect_status(200);
     assert_eq!(orders.json.as_array().unwrap().len(), 1);
 }

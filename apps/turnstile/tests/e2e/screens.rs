@@ -1,7 +1,7 @@
 //! Every page on every size of screen.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use serde_json::json;
@@ -34,10 +34,10 @@ async fn every_page_fits_every_screen() {
     let mut misfits = BTreeMap::new();
     for Visit { browser, stops } in stage.tour().await {
         for stop in &stops {
+            browser.open(&stop.path).await;
+            browser.see(stop.says).await;
             for width in WIDTHS {
                 browser.set_width(width).await;
-                browser.open(&stop.path).await;
-                browser.see(stop.says).await;
                 let found = browser.script(MISFITS, json!([])).await;
                 if found != json!([]) {
                     misfits.insert(format!("{} at {width}", stop.name), found);
@@ -52,7 +52,38 @@ async fn every_page_fits_every_screen() {
     assert!(misfits.is_empty(), "{misfits:#?}");
 }
 
-async fn picture(browser: &Browser, folder: &std::path::Path, name: &str) {
+/// How much of the page jumped while it was loaded: 0 is nothing, 0.1 what is thought good.
+const JUMPS: &str = "
+    return new Promise(resolve => {
+        let sum = 0;
+        const watch = new PerformanceObserver(list => {
+            for (const entry of list.getEntries()) sum += entry.value;
+        });
+        watch.observe({ type: 'layout-shift', buffered: true });
+        setTimeout(() => resolve(sum), 100);
+    })";
+
+#[tokio::test]
+async fn the_layout_is_still_while_a_page_loads() {
+    let stage = Stage::set().await;
+    let mut jumps = BTreeMap::new();
+    for Visit { browser, stops } in stage.tour().await {
+        for width in [WIDTHS[0], WIDTHS[2]] {
+            browser.set_width(width).await;
+            for stop in &stops {
+                browser.open(&stop.path).await;
+                browser.see(stop.says).await;
+                let jumped = browser.script(JUMPS, json!([])).await;
+                if jumped.as_f64() > Some(0.1) {
+                    jumps.insert(format!("{} at {width}", stop.name), jumped);
+                }
+            }
+        }
+    }
+    assert!(jumps.is_empty(), "{jumps:#?}");
+}
+
+async fn picture(browser: &Browser, folder: &Path, name: &str) {
     for theme in [Theme::Light, Theme::Dark] {
         browser.set_theme(theme).await;
         browser.see_still().await;

@@ -219,6 +219,15 @@ impl Browser {
             .await;
     }
 
+    /// Sets the system to as little movement as possible.
+    pub async fn want_no_movement(&self) {
+        let feature = json!({"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]});
+        self.driver
+            .web
+            .chromium("Emulation.setEmulatedMedia", feature)
+            .await;
+    }
+
     /// Sets the size of the window, in CSS pixels.
     pub async fn set_width(&self, width: u32) {
         let is_phone = width < 600;
@@ -236,7 +245,12 @@ impl Browser {
 
     /// A picture of what is seen, as WebP.
     pub async fn picture(&self) -> Vec<u8> {
-        let format = json!({"format": "webp", "quality": 70, "captureBeyondViewport": false});
+        let hidden = json!({"hidden": true});
+        self.driver
+            .web
+            .chromium("Emulation.setScrollbarsHidden", hidden)
+            .await;
+        let format = json!({"format": "webp", "quality": 55, "captureBeyondViewport": false});
         let picture = self
             .driver
             .web

@@ -85,12 +85,13 @@ impl Drop for Driver {
             .to_owned();
         let end = || -> std::io::Result<()> {
             let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(2))?;
-            stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+            stream.set_read_timeout(Some(Duration::from_secs(30)))?;
             write!(
                 stream,
                 "DELETE /session/{session} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
             )?;
-            stream.read_to_end(&mut Vec::new())?;
+            // It answers when the browser is gone.
+            stream.read_exact(&mut [0])?;
             Ok(())
         };
         if let Err(error) = end() {
