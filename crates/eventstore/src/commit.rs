@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::{StoreError, StreamName, error::unavailable, upcast::Upcasters};
 
-/// Made once: a name that is given as text is checked and allocated at each use, which was
-/// measured to take some percent of a replay.
+/// Made once: a name that is given as text is checked and allocated at each use, nine times a
+/// commit that is read.
 mod header {
     use async_nats::HeaderName;
 
