@@ -29,6 +29,10 @@ mod tickets;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+/// The same as the server's, or the limits would be lower than need be.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Cli {
