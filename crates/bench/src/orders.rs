@@ -1,7 +1,6 @@
 //! `POST /api/orders` on distinct tickets beside publishing the same bytes.
 
-use anyhow::Result;
-use eventstore::Log;
+use anyhow::{Result, ensure};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -9,17 +8,18 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
-    fill,
     http::{self, Answer},
     load::{self, Workload},
     rounds::Comparison,
     run::Bench,
     sample::Sample,
     site::Site,
-    tickets::RESPOND_ASYNC,
+    tickets::{PostTickets, RESPOND_ASYNC},
 };
 
 const TARGET: f64 = 0.2;
+/// How long it may take to list tickets for a round.
+const STOCK_BOUND: Duration = Duration::from_mins(2);
 const WARM_UP: Duration = Duration::from_millis(500);
 /// Orders a second that are prepared for before any rate is known.
 const FIRST_GUESS: f64 = 10_000.0;
@@ -37,13 +37,25 @@ impl PostOrders {
         self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sees to it that there are tickets for a round at this rate.
+    /// Sees to it that there are tickets for a round at this rate. They are listed through the
+    /// API, as they are in life: the process that takes the orders may know them already.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    async fn stock(&self, log: &Log, per_second: f64, round: Duration) -> Result<()> {
+    fn stock(&self, site: &Site, per_second: f64, round: Duration) -> Result<()> {
         let wanted = (per_second * round.as_secs_f64()) as usize + load::CONNECTIONS;
         let missing = wanted.saturating_sub(self.tickets().len());
-        let listed = fill::list_tickets(log, missing).await?;
-        self.tickets().extend(listed.into_iter().map(|(id, _)| id));
+        if missing == 0 {
+            return Ok(());
+        }
+        let headers = format!("{}{RESPOND_ASYNC}", site.cookie);
+        let listing = Arc::new(PostTickets::to_be_ordered(headers, missing as u64));
+        load::run(site.turnstile.address, &listing, STOCK_BOUND)?;
+        let listed = listing.take_listed();
+        ensure!(
+            listed.len() == missing,
+            "{missing} tickets were wanted, {} listed",
+            listed.len()
+        );
+        self.tickets().extend(listed);
         Ok(())
     }
 }
@@ -71,7 +83,6 @@ impl Workload for PostOrders {
 
 /// Measures both ways of placing orders.
 pub fn measure(bench: &mut Bench, site: &Site) -> Result<()> {
-    let log = bench.runtime.block_on(fill::open_log(site.nats.url()))?;
     for (name, target, prefer) in [
         (
             "POST /api/orders, waiting for the read model",
@@ -86,7 +97,7 @@ pub fn measure(bench: &mut Bench, site: &Site) -> Result<()> {
         });
         let (address, round) = (site.turnstile.address, bench.scale.round);
         let runtime = &bench.runtime;
-        runtime.block_on(workload.stock(&log, FIRST_GUESS, WARM_UP))?;
+        workload.stock(site, FIRST_GUESS, WARM_UP)?;
         site.processes.wait_until_quiet();
         let warm_up = load::run(address, &workload, WARM_UP)?;
         let best = std::cell::Cell::new(warm_up.per_second());
@@ -102,12 +113,11 @@ pub fn measure(bench: &mut Bench, site: &Site) -> Result<()> {
             processes: &site.processes,
         };
         let row = comparison.run(
-            || runtime.block_on(workload.stock(&log, best.get() * MARGIN, round)),
+            || workload.stock(site, best.get() * MARGIN, round),
             ours,
             || site.publish_raw(runtime, round),
         )?;
         bench.report.add(row);
     }
-    bench.runtime.block_on(log.close());
     Ok(())
 }

@@ -1,13 +1,15 @@
 //! `POST /api/tickets` beside publishing the same bytes.
 
 use anyhow::Result;
+use serde::Deserialize;
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
+use uuid::Uuid;
 
 use crate::{
     http::{self, Answer},
@@ -21,24 +23,56 @@ use crate::{
 pub const RESPOND_ASYNC: &str = "Prefer: respond-async\r\n";
 const TARGET: f64 = 0.3;
 
+#[derive(Deserialize)]
+struct Listed {
+    id: Uuid,
+}
+
 /// Lists tickets, each different.
 pub struct PostTickets {
     headers: String,
     count: AtomicU64,
+    /// After so many there are no more.
+    limit: u64,
+    /// The ids of the listed, where they are wanted.
+    listed: Option<Mutex<Vec<Uuid>>>,
 }
 
 impl PostTickets {
+    /// Lists tickets without end.
     pub fn new(headers: String) -> Self {
         Self {
             headers,
             count: AtomicU64::new(0),
+            limit: u64::MAX,
+            listed: None,
         }
+    }
+
+    /// Lists so many and keeps their ids.
+    pub fn to_be_ordered(headers: String, limit: u64) -> Self {
+        Self {
+            limit,
+            listed: Some(Mutex::default()),
+            ..Self::new(headers)
+        }
+    }
+
+    /// The ids of those that were listed since the last call.
+    pub fn take_listed(&self) -> Vec<Uuid> {
+        let Some(listed) = &self.listed else {
+            return Vec::new();
+        };
+        std::mem::take(&mut listed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Workload for PostTickets {
     fn next(&self, buffer: &mut Vec<u8>) -> bool {
         let n = self.count.fetch_add(1, Ordering::Relaxed);
+        if n >= self.limit {
+            return false;
+        }
         let cents = 10 + n % 90;
         let body =
             format!(r#"{{"title":"Turnstile at the Roundhouse, row {n}","price":42.{cents}}}"#);
@@ -53,7 +87,15 @@ impl Workload for PostTickets {
     }
 
     fn is_right(&self, answer: &Answer<'_>) -> bool {
-        answer.status == 201
+        if answer.status != 201 {
+            return false;
+        }
+        let Some(listed) = &self.listed else {
+            return true;
+        };
+        let ticket = serde_json::from_slice::<Listed>(answer.body);
+        let mut listed = listed.lock().unwrap_or_else(PoisonError::into_inner);
+        ticket.map(|ticket| listed.push(ticket.id)).is_ok()
     }
 }
 
