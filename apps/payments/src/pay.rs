@@ -218,6 +218,7 @@ impl Cashier {
     async fn wait_until_shown(&self, sequence: u64) {
         if !self.shown.wait_for(sequence, Duration::from_secs(2)).await {
             tracing::warn!(sequence, "the orders' read model did not follow in time");
+            self.shown.raise_floor(sequence).await;
         }
     }
 }

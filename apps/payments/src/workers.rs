@@ -5,7 +5,6 @@ use domain::{SettlePayment, payment::PaymentEvent, ticket_orders::TicketOrdersEv
 use eventstore::{
     DueCommand, Log, Metadata, ORDERS, PAYMENTS, ReactError, Recorded, Subscription, Worker,
 };
-use std::time::Duration;
 
 use crate::settle::{Settled, Settlement};
 
@@ -87,8 +86,14 @@ async fn settle_when_due(settlement: &Settlement, due: &DueCommand) -> Result<()
     match settlement.settle(command.order_id, &metadata).await? {
         Settled::Yes => Ok(()),
         Settled::NotBefore(end) => {
-            let wait = (end + GRACE - Utc::now()).to_std().unwrap_or_default();
-            Err(ReactError::NotYet(wait.max(Duration::from_secs(1))))
+            match (end + GRACE - Utc::now()).to_std() {
+                Ok(wait) if !wait.is_zero() => Err(ReactError::NotYet(wait)),
+                // Its time is over and nobody ended it: the orders service is away. That is no
+                // fault of this payment, so it is waited for without counting.
+                _ => Err(ReactError::Unavailable(
+                    "the order has not ended yet".to_owned(),
+                )),
+            }
         }
     }
 }

@@ -62,6 +62,7 @@ impl Commands {
             title,
             price,
             has_live_order,
+            orders_seen: orders.version(),
         };
         changed(
             &self

@@ -71,6 +71,9 @@ pub enum TicketCommand {
         /// Whether the ticket's orders have a live one, looked up just before. The ticket hears of
         /// an order a moment after it is placed; this closes that moment.
         has_live_order: bool,
+        /// How many events of the ticket's orders that look-up saw. If the ticket has heard of
+        /// later ones since, its own word counts.
+        orders_seen: u64,
     },
     /// Follow what was decided about the ticket's orders.
     Follow {
@@ -202,9 +205,10 @@ impl Decide for Ticket {
                     title,
                     price,
                     has_live_order,
+                    orders_seen,
                 },
                 Some(listing),
-            ) => listing.revise(by, title, price, has_live_order),
+            ) => listing.revise(by, title, price, (has_live_order, orders_seen)),
             (
                 TicketCommand::Follow {
                     decision,
@@ -222,15 +226,21 @@ impl Listing {
         by: UserId,
         title: Title,
         price: Price,
-        has_live_order: bool,
+        (has_live_order, orders_seen): (bool, u64),
     ) -> Result<Vec<TicketEvent>, TicketError> {
         if by != self.seller {
             return Err(TicketError::NotOwner);
         }
-        // `has_live_order` is the fresher of the two when it says yes. When it says no, a ticket
-        // that still believes in a hold has merely not heard of the release yet; but a sold one
-        // has a live order for good, so the orders' word alone decides.
-        if has_live_order {
+        // Of what was looked up and what the ticket heard, the newer counts. A ticket that believes
+        // in a hold may not have heard of its release yet; a look-up may be from before an order
+        // that the ticket has heard of since.
+        let heard_more = self.followed.is_some_and(|heard| heard >= orders_seen);
+        let reserved = if heard_more {
+            self.availability != Availability::ForSale
+        } else {
+            has_live_order
+        };
+        if reserved {
             return Err(TicketError::Reserved);
         }
         Ok(vec![TicketEvent::TicketRevised { title, price }])

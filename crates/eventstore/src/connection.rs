@@ -37,8 +37,9 @@ pub struct LogConfig {
     /// How long a command may take in all, retries included.
     pub command_timeout: Duration,
     /// How long the claim of a request is respected without an answer (see
-    /// [`Log::claim_request`](crate::Log::claim_request)). Longer than any request takes: after
-    /// this its process is taken to be gone, and another may carry the request out.
+    /// [`Log::claim_request`](crate::Log::claim_request)). After this another
+    /// may carry the request out; if the first one lives after all, the answer that is recorded
+    /// first counts for both.
     pub claim_kept: Duration,
     /// The name that the server shows for this connection.
     pub client_name: String,
@@ -57,7 +58,7 @@ impl Default for LogConfig {
             replicas: 1,
             answer_timeout: Duration::from_millis(500),
             command_timeout: Duration::from_millis(1800),
-            claim_kept: Duration::from_secs(15),
+            claim_kept: Duration::from_secs(4),
             client_name: "eventstore".to_owned(),
             upcasters: Upcasters::default(),
         }

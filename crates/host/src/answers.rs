@@ -40,7 +40,11 @@ impl AnswerStore for Answers {
         })
     }
 
-    fn finish(&self, token: ClaimToken, answer: KeptAnswer) -> BoxFuture<'_, Result<(), Source>> {
+    fn finish(
+        &self,
+        token: ClaimToken,
+        answer: KeptAnswer,
+    ) -> BoxFuture<'_, Result<Option<KeptAnswer>, Source>> {
         Box::pin(async move {
             let body = String::from_utf8(answer.body.to_vec())?;
             let answer = StoredAnswer {
@@ -48,8 +52,14 @@ impl AnswerStore for Answers {
                 headers: answer.headers,
                 body,
             };
-            self.0.answer_request(&stored(&token), answer).await?;
-            Ok(())
+            if self.0.answer_request(&stored(&token), answer).await? {
+                return Ok(None);
+            }
+            // Somebody took the claim over. If there is an answer by now, it is the first.
+            match self.claim(token.key, token.fingerprint).await? {
+                Claim::Answered(first) => Ok(Some(first)),
+                Claim::Fresh(_) | Claim::InProgress | Claim::Mismatch => Ok(None),
+            }
         })
     }
 

@@ -119,15 +119,21 @@ pub enum Claim {
 
 /// Keeps the answers of keys.
 ///
-/// A claim that is neither finished nor released (its process died) must run out after a time that
-/// is longer than a request may take, and be [`Claim::Fresh`] for the next one: the command id
-/// keeps the command from taking effect twice.
+/// A claim that is neither finished nor released (its process died) must run out soon, within the
+/// time that a repetition waits, and be [`Claim::Fresh`] for the next one. If its owner lives after
+/// all, two work on one command: its id keeps it from taking effect twice, and the first answer
+/// that is finished is given by both.
 pub trait AnswerStore: Send + Sync + 'static {
     /// Claims a key for a request, atomically: of many at once, one gets `Fresh`.
     fn claim(&self, key: Uuid, fingerprint: Fingerprint) -> BoxFuture<'_, Result<Claim, Source>>;
 
     /// Keeps the answer. A claim that has run out meanwhile is no error.
-    fn finish(&self, token: ClaimToken, answer: KeptAnswer) -> BoxFuture<'_, Result<(), Source>>;
+    /// Gives the answer that counts if it is another's, who took over a claim that had run out.
+    fn finish(
+        &self,
+        token: ClaimToken,
+        answer: KeptAnswer,
+    ) -> BoxFuture<'_, Result<Option<KeptAnswer>, Source>>;
 
     /// Gives the claim back: the answer wasn't final.
     fn release(&self, token: ClaimToken) -> BoxFuture<'_, Result<(), Source>>;
@@ -251,11 +257,20 @@ impl Held {
             body: body.clone(),
         };
         if let Some(token) = self.token.clone() {
-            // The command has taken effect: its answer is given even if it can't be kept. The next
-            // try then runs it again under the same command id, which has the same effect.
             match self.store.finish(token, kept).await {
-                Ok(()) => self.token = None,
-                Err(error) => tracing::warn!(%error, "an answer was not kept"),
+                Ok(None) => self.token = None,
+                Ok(Some(first)) => {
+                    self.token = None;
+                    return replay(first);
+                }
+                // The command has taken effect: its answer is given even if it can't be kept. The
+                // next try runs it again under the same command id, which has the same effect.
+                Err(error) if head.status().is_success() => {
+                    tracing::warn!(%error, "an answer was not kept");
+                }
+                // A refusal has no effect to be found again, and the next try might be accepted:
+                // so none is given that isn't kept.
+                Err(error) => return Err(unavailable("The service", 1).because(error)),
             }
         }
         Ok(head.set_body(body).map_into_boxed_body())

@@ -76,6 +76,17 @@ impl RemoteProgress {
         tokio::time::timeout(timeout, heard).await.unwrap_or(false)
     }
 
+    /// Tells everybody who answers from the read model that a commit was acknowledged: their reads
+    /// wait for it from now on.
+    pub async fn raise_floor(&self, sequence: u64) {
+        let floor = Announcement::Floor {
+            holder: self.id,
+            sequence,
+        };
+        // Who can't be told can't be asked either: nobody reads without NATS.
+        let _ = self.log.announce(&self.topic, floor.encode()).await;
+    }
+
     async fn ask(&self) {
         let question = Question {
             from: self.id,

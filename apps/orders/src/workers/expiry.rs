@@ -15,6 +15,8 @@ const SUBSCRIPTION: Subscription = Subscription::new("orders-on-expiry");
 const SWEEPER: &str = "orders-sweep";
 /// How often overdue orders are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How soon again, when it could not be looked.
+const SWEEP_AGAIN: Duration = Duration::from_millis(250);
 /// How long after its time an order may still wait for its own command before a sweep takes it.
 const GRACE: chrono::Duration = chrono::Duration::milliseconds(500);
 
@@ -50,17 +52,22 @@ async fn expire(commands: &Commands, due: &DueCommand) -> Result<(), ReactError>
 /// each order decides for itself.
 pub(crate) async fn sweep(commands: Commands, view: Orders, stopping: CancellationToken) {
     loop {
-        match view.overdue(Utc::now() - GRACE).await {
+        let pause = match view.overdue(Utc::now() - GRACE).await {
             Ok(overdue) => {
                 for order in overdue {
                     expire_overdue(&commands, &order).await;
                 }
+                SWEEP_EVERY
             }
-            Err(error) => tracing::debug!(%error, "could not look for overdue orders"),
-        }
+            // At start the read model may still be catching up; those who wait have waited enough.
+            Err(error) => {
+                tracing::debug!(%error, "could not look for overdue orders");
+                SWEEP_AGAIN
+            }
+        };
         tokio::select! {
             () = stopping.cancelled() => return,
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

@@ -107,6 +107,7 @@ fn ticket_command() -> impl Strategy<Value = TicketCommand> {
                 title: title("Second night"),
                 price: price(cents),
                 has_live_order,
+                orders_seen: u64::MAX,
             }
         }),
         3 => (0..3_u128, 0..3_u8, 1..20_u64).prop_map(|(n, kind, orders_version)| {

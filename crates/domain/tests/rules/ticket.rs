@@ -34,6 +34,8 @@ fn revise(by: u128, has_live_order: bool) -> TicketCommand {
         title: title("Second night"),
         price: price(1_999),
         has_live_order,
+        // Newer than anything the ticket has heard.
+        orders_seen: u64::MAX,
     }
 }
 
@@ -155,6 +157,35 @@ fn a_released_ticket_is_changed_again_even_before_it_hears_of_the_release() {
     given::<Ticket>(vec![listed(), reserved(order(1), 1), released(order(1), 2)])
         .when(revise(SELLER, false))
         .then_expect_events(vec![revised()]);
+}
+
+#[test]
+fn of_a_look_at_the_orders_and_what_the_ticket_heard_the_newer_counts() {
+    let seeing = |orders_seen, has_live_order| TicketCommand::Revise {
+        by: user(SELLER),
+        title: title("Second night"),
+        price: price(1_999),
+        has_live_order,
+        orders_seen,
+    };
+    // An order was placed after the look, and the ticket has heard of it.
+    given::<Ticket>(vec![listed(), reserved(order(1), 0)])
+        .when(seeing(0, false))
+        .then_expect_error(TicketError::Reserved);
+    given::<Ticket>(vec![listed(), reserved(order(1), 0), sold(order(1), 2)])
+        .when(seeing(2, false))
+        .then_expect_error(TicketError::Reserved);
+    // The order was given back after the look.
+    given::<Ticket>(vec![listed(), reserved(order(1), 0), released(order(1), 1)])
+        .when(seeing(1, true))
+        .then_expect_events(vec![revised()]);
+    // The look is the newer one.
+    given::<Ticket>(vec![listed(), reserved(order(1), 0)])
+        .when(seeing(2, false))
+        .then_expect_events(vec![revised()]);
+    given::<Ticket>(vec![listed(), reserved(order(1), 0), released(order(1), 1)])
+        .when(seeing(3, true))
+        .then_expect_error(TicketError::Reserved);
 }
 
 #[test]

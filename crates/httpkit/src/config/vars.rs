@@ -20,7 +20,7 @@ vars! {
     DATA_DIR = Var::new("DATA_DIR", ".data", "a directory", "Where keys that were made on first start are kept, and the sandbox's charges.");
     LOG_FORMAT = Var::new("LOG_FORMAT", "text", "text or json", "Form of the log lines.");
     LOG_LEVEL = Var::new("LOG_LEVEL", "info", "a tracing filter such as info or info,httpkit=debug", "What is logged. RUST_LOG wins if it is set.");
-    REQUEST_TIMEOUT_SECONDS = Var::new("REQUEST_TIMEOUT_SECONDS", "10", "1 to 12", "After so long a request is answered 503. Below the 15 s for which a request keeps its Idempotency-Key to itself.");
+    REQUEST_TIMEOUT_SECONDS = Var::new("REQUEST_TIMEOUT_SECONDS", "10", "1 to 12", "After so long a request is answered 503.");
     BODY_LIMIT_BYTES = Var::new("BODY_LIMIT_BYTES", "65536", "1024 to 16777216", "Longest body of a request; longer ones are answered 413.");
     SHUTDOWN_SECONDS = Var::new("SHUTDOWN_SECONDS", "20", "0 to 600", "How long accepted requests may take to finish on shutdown.");
     HTTP_WORKERS = Var::optional("HTTP_WORKERS", "1 to 1024", "Threads that answer requests; one a processor unless set.");

@@ -45,11 +45,15 @@ impl AnswerStore for Memory {
         })
     }
 
-    fn finish(&self, token: ClaimToken, answer: KeptAnswer) -> BoxFuture<'_, Result<(), Source>> {
+    fn finish(
+        &self,
+        token: ClaimToken,
+        answer: KeptAnswer,
+    ) -> BoxFuture<'_, Result<Option<KeptAnswer>, Source>> {
         Box::pin(async move {
             let mut kept = self.0.lock().unwrap();
             kept.insert(token.key, (token.fingerprint, Some(answer)));
-            Ok(())
+            Ok(None)
         })
     }
 
