@@ -1,9 +1,10 @@
 //! Commands: one effect each, whatever happens at once.
 
 use crate::support::*;
+use async_nats::jetstream;
 use eventstore::{Hint, Store, StoreError};
 use std::{collections::HashSet, time::Duration};
-use tokio::task::JoinSet;
+use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 
 /// The versions of an account's events are 0, 1, 2, … and its commits fold to what is loaded.
@@ -20,6 +21,33 @@ async fn assert_whole(accounts: &Store<Account>, id: &str) -> Account {
     let loaded = accounts.load(id).await.unwrap();
     assert_eq!((loaded.state(), loaded.version()), (&folded, next));
     folded
+}
+
+/// A gate that all wait at, so that what comes behind it happens at once.
+#[derive(Clone)]
+struct Gate(watch::Sender<bool>);
+
+impl Gate {
+    async fn wait(&self) {
+        self.0
+            .subscribe()
+            .wait_for(|is_open| *is_open)
+            .await
+            .unwrap();
+    }
+
+    fn open(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// Several processes, each with a connection and a cache of its own, and a gate for them.
+async fn processes(url: &str, count: usize) -> (Vec<Store<Account>>, Gate) {
+    let mut stores = Vec::new();
+    for _ in 0..count {
+        stores.push(accounts(&connect(url).await));
+    }
+    (stores, Gate(watch::Sender::new(false)))
 }
 
 #[tokio::test]
@@ -74,14 +102,18 @@ async fn a_refusal_is_given_only_after_the_newest_state_was_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_writers_in_several_processes_lose_no_update() {
     let (nats, log) = start().await;
+    let (stores, start) = processes(nats.url(), 4).await;
     let mut writers = JoinSet::new();
-    for _ in 0..4 {
-        let accounts = accounts(&connect(nats.url()).await);
+    for accounts in stores {
         for _ in 0..25 {
-            let accounts = accounts.clone();
-            writers.spawn(async move { deposit(&accounts, "a", 1).await });
+            let (accounts, start) = (accounts.clone(), start.clone());
+            writers.spawn(async move {
+                start.wait().await;
+                deposit(&accounts, "a", 1).await
+            });
         }
     }
+    start.open();
     let answers = writers.join_all().await;
     let mut sequences = HashSet::new();
     for answer in &answers {
@@ -98,11 +130,12 @@ async fn many_writers_in_several_processes_lose_no_update() {
 #[tokio::test(flavor = "multi_thread")]
 async fn random_commands_of_many_processes_on_a_few_accounts_keep_every_account_whole() {
     let (nats, log) = start().await;
+    let (stores, start) = processes(nats.url(), 4).await;
     let mut writers = JoinSet::new();
-    for writer in 0..4_u64 {
-        let log = connect(nats.url()).await;
+    for (writer, accounts) in stores.into_iter().enumerate() {
+        let start = start.clone();
         writers.spawn(async move {
-            let accounts = accounts(&log);
+            start.wait().await;
             let mut stored = 0;
             for step in 0..60 {
                 let dice =
@@ -130,6 +163,7 @@ async fn random_commands_of_many_processes_on_a_few_accounts_keep_every_account_
             stored
         });
     }
+    start.open();
     let stored: u64 = writers.join_all().await.into_iter().sum();
     assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), stored);
     for id in ["a", "b", "c"] {
@@ -166,18 +200,20 @@ async fn a_repeated_command_is_answered_with_its_first_result_also_after_later_c
 #[tokio::test(flavor = "multi_thread")]
 async fn one_command_sent_many_times_at_once_takes_effect_once() {
     let (nats, log) = start().await;
+    let (stores, start) = processes(nats.url(), 3).await;
     let mut senders = JoinSet::new();
-    for _ in 0..3 {
-        let accounts = accounts(&connect(nats.url()).await);
+    for accounts in stores {
         for _ in 0..10 {
-            let accounts = accounts.clone();
+            let (accounts, start) = (accounts.clone(), start.clone());
             let metadata = of_command(Uuid::from_u128(7));
             senders.spawn(async move {
+                start.wait().await;
                 let answer = accounts.execute("a", Command::Deposit(3), &metadata, Hint::None);
                 answer.await.unwrap()
             });
         }
     }
+    start.open();
     let answers = senders.join_all().await;
     assert!(
         answers
@@ -274,4 +310,22 @@ async fn a_commit_that_the_server_would_not_take_is_too_large_and_does_no_harm()
         "ACCOUNTS.a: the commit is larger than the server accepts"
     );
     assert_eq!(deposit(&accounts, "a", 1).await.unwrap().version, 2);
+}
+
+#[tokio::test]
+async fn a_log_that_is_older_than_what_is_in_memory_is_read_anew() {
+    let (nats, log) = start().await;
+    let accounts = accounts(&log);
+    for _ in 0..3 {
+        deposit(&accounts, "a", 1).await.unwrap();
+    }
+    // As if an older backup had been restored.
+    let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    raw.delete_stream("ACCOUNTS").await.unwrap();
+    log.ensure_streams().await.unwrap();
+    append(&log, (ACCOUNTS, "a"), 0, Event::Deposited { amount: 50 }, 0)
+        .await
+        .unwrap();
+    assert_eq!(deposit(&accounts, "a", 5).await.unwrap().state.balance, 55);
+    assert_whole(&accounts, "a").await;
 }

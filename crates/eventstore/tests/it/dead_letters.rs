@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use async_nats::jetstream;
+use chrono::Utc;
 use eventstore::{DeadLetter, Log, ReactError, Recorded, Subscription, Worker};
 use std::{
     sync::{
@@ -170,5 +171,31 @@ async fn what_is_no_commit_becomes_a_dead_letter_too() {
         letters[0].error,
         "ACCOUNTS#1: header Commit-Time is missing"
     );
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_whose_message_is_gone_is_closed_when_it_is_retried() {
+    let (nats, log) = start().await;
+    let sequence = deposit_on(&log, &["a"]).await;
+    let cause = log.commit_at(ACCOUNTS, sequence).await.unwrap();
+    let worker = log.react_to_due("remind", BRANCH, |due| async move {
+        Err(ReactError::Poison(format!("{} makes no sense", due.key)))
+    });
+    let data = serde_json::Value::Null;
+    log.schedule("remind", "k", Utc::now(), &cause, data)
+        .await
+        .unwrap();
+    let letter = letters(&log, 1).await.remove(0);
+    assert_eq!(
+        (&*letter.stream, &*letter.key),
+        ("COMMANDS", "due.remind.k")
+    );
+    // Due commands are not kept for ever.
+    let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    let commands = raw.get_stream("COMMANDS").await.unwrap();
+    commands.delete_message(letter.sequence).await.unwrap();
+    log.retry_dead_letter(&letter).await.unwrap();
+    letters(&log, 0).await;
     worker.stop().await;
 }
