@@ -279,6 +279,17 @@ fn an_order_that_was_never_placed_is_not_found() {
 }
 
 #[test]
+fn a_cancellation_that_a_log_holds_twice_frees_nothing_of_the_next_order() {
+    let orders: TicketOrders = state(&[
+        placed(1, BUYER),
+        cancelled(1, CancelReason::Buyer, 1),
+        placed(2, OTHER),
+        cancelled(1, CancelReason::Expired, 1),
+    ]);
+    assert_eq!(orders.live().unwrap().id, order(2));
+}
+
+#[test]
 fn every_order_is_kept_oldest_first() {
     let orders: TicketOrders = state(&[
         placed(1, BUYER),
