@@ -98,6 +98,9 @@ impl Running {
             .stop_on(stop.clone());
         let bound = more(server).bind().unwrap();
         let base = format!("http://{}", bound.address());
+        // Built together with a crate that wants TLS of reqwest, no client is made without a
+        // provider, although these speak plain HTTP. A second call is refused.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             base,
             gate,

@@ -1,5 +1,6 @@
 //! Filling a read model anew while it is used.
 
+use eventstore::TICKETS;
 use mongodb::bson::{Document, doc};
 use projections::{
     rebuild,
@@ -88,7 +89,10 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
     assert!(reads > 100, "only {reads} reads");
     assert_ne!(identity(&world).await, before, "it is another collection");
 
-    // Once more by way of another process that knows nothing of the first.
+    // Once more by way of another process that knows nothing of the first, which has folded all
+    // that the traffic left.
+    let log_end = world.log.last_sequence(TICKETS).await.unwrap();
+    assert!(progress.wait_for(log_end, LONG).await);
     tickets.runner().stop().await;
     let live = documents(&world, "tickets_v1").await;
     let again = Tickets::start(&world.log, &world.store, quick())
