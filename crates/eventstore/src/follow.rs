@@ -124,16 +124,17 @@ impl Following {
             match item {
                 Some(Ok(message)) => {
                     let sequence = message.info().map_err(unavailable)?.stream_sequence;
-                    // The client makes its consumer anew after a lost connection, and may then
+                    let expected = self.last + 1;
+                    // The client makes its consumer anew when it misses something, and may then
                     // deliver again what was delivered.
-                    if sequence <= self.last {
+                    if sequence < expected {
                         continue;
                     }
-                    if sequence != self.last + 1 {
+                    if sequence > expected {
                         return Err(StoreError::Gap {
                             stream: self.stream,
                             sequence,
-                            expected: format!("sequence {}", self.last + 1),
+                            expected: format!("sequence {expected}"),
                             found: format!("sequence {sequence}"),
                         });
                     }

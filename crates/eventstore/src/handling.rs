@@ -40,9 +40,7 @@ where
     /// Brings one message to its end: acknowledged, handed back, or set aside.
     pub(crate) async fn finish(&self, taken: &Taken) {
         let Taken { stream, message } = taken;
-        let outcome = if self.stopping.is_cancelled() {
-            Outcome::Later(Duration::ZERO)
-        } else if *stream == DEADLETTERS {
+        let outcome = if *stream == DEADLETTERS {
             self.retry(message).await
         } else {
             self.first_time(*stream, message).await

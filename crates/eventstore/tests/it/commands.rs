@@ -2,8 +2,9 @@
 
 use crate::support::*;
 use async_nats::jetstream;
-use eventstore::{Hint, Store, StoreError};
+use eventstore::{CommandError, Hint, LogConfig, Store, StoreError};
 use std::{collections::HashSet, time::Duration};
+use testkit::LONG;
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 
@@ -43,11 +44,15 @@ impl Gate {
 
 /// Several processes, each with a connection and a cache of its own, and a gate for them.
 async fn processes(url: &str, count: usize) -> (Vec<Store<Account>>, Gate) {
-    let mut stores = Vec::new();
+    let mut tellers = Vec::new();
     for _ in 0..count {
-        stores.push(accounts(&connect(url).await));
+        let patient = LogConfig {
+            command_timeout: LONG,
+            ..config(url)
+        };
+        tellers.push(accounts(&connect_with(patient).await));
     }
-    (stores, Gate(watch::Sender::new(false)))
+    (tellers, Gate(watch::Sender::new(false)))
 }
 
 #[tokio::test]
@@ -102,40 +107,44 @@ async fn a_refusal_is_given_only_after_the_newest_state_was_read() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_writers_in_several_processes_lose_no_update() {
     let (nats, log) = start().await;
-    let (stores, start) = processes(nats.url(), 4).await;
+    let (tellers, gate) = processes(nats.url(), 4).await;
     let mut writers = JoinSet::new();
-    for accounts in stores {
+    for accounts in tellers {
         for _ in 0..25 {
-            let (accounts, start) = (accounts.clone(), start.clone());
+            let (accounts, gate) = (accounts.clone(), gate.clone());
             writers.spawn(async move {
-                start.wait().await;
+                gate.wait().await;
                 deposit(&accounts, "a", 1).await
             });
         }
     }
-    start.open();
-    let answers = writers.join_all().await;
+    gate.open();
     let mut sequences = HashSet::new();
-    for answer in &answers {
+    for answer in writers.join_all().await {
         match answer {
             Ok(executed) => assert!(sequences.insert(executed.sequence)),
-            Err(error) => panic!("{error}"),
+            // Whoever loses sixteen times in a row is told so, and has stored nothing.
+            Err(error) => assert!(matches!(
+                failure::<()>(Err(error)),
+                StoreError::Contended { .. }
+            )),
         }
     }
     let whole = assert_whole(&accounts(&log), "a").await;
-    assert_eq!(whole.balance, 100);
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 100);
+    assert_eq!(whole.entries, sequences.len() as u64);
+    assert!(whole.entries > 50);
+    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), whole.entries);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn random_commands_of_many_processes_on_a_few_accounts_keep_every_account_whole() {
     let (nats, log) = start().await;
-    let (stores, start) = processes(nats.url(), 4).await;
+    let (tellers, gate) = processes(nats.url(), 4).await;
     let mut writers = JoinSet::new();
-    for (writer, accounts) in stores.into_iter().enumerate() {
-        let start = start.clone();
+    for (writer, accounts) in tellers.into_iter().enumerate() {
+        let gate = gate.clone();
         writers.spawn(async move {
-            start.wait().await;
+            gate.wait().await;
             let mut stored = 0;
             for step in 0..60 {
                 let dice =
@@ -156,14 +165,17 @@ async fn random_commands_of_many_processes_on_a_few_accounts_keep_every_account_
                         assert!(executed.state.balance >= 0, "refused below zero");
                         stored += u64::from(!looks);
                     }
-                    Err(eventstore::CommandError::Refused(_)) => {}
+                    Err(
+                        CommandError::Refused(_)
+                        | CommandError::Failed(StoreError::Contended { .. }),
+                    ) => {}
                     Err(error) => panic!("{error}"),
                 }
             }
             stored
         });
     }
-    start.open();
+    gate.open();
     let stored: u64 = writers.join_all().await.into_iter().sum();
     assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), stored);
     for id in ["a", "b", "c"] {
@@ -200,20 +212,20 @@ async fn a_repeated_command_is_answered_with_its_first_result_also_after_later_c
 #[tokio::test(flavor = "multi_thread")]
 async fn one_command_sent_many_times_at_once_takes_effect_once() {
     let (nats, log) = start().await;
-    let (stores, start) = processes(nats.url(), 3).await;
+    let (tellers, gate) = processes(nats.url(), 3).await;
     let mut senders = JoinSet::new();
-    for accounts in stores {
+    for accounts in tellers {
         for _ in 0..10 {
-            let (accounts, start) = (accounts.clone(), start.clone());
+            let (accounts, gate) = (accounts.clone(), gate.clone());
             let metadata = of_command(Uuid::from_u128(7));
             senders.spawn(async move {
-                start.wait().await;
+                gate.wait().await;
                 let answer = accounts.execute("a", Command::Deposit(3), &metadata, Hint::None);
                 answer.await.unwrap()
             });
         }
     }
-    start.open();
+    gate.open();
     let answers = senders.join_all().await;
     assert!(
         answers
@@ -235,11 +247,10 @@ async fn a_command_that_is_cancelled_midway_leaves_nothing_half_done() {
         command.abort();
         let _ = command.await;
     }
-    // Each was stored or not; what goes on from here builds on what was.
-    let before = assert_whole(&accounts, "a").await;
+    // Each was stored or not, the last ones perhaps only now; what goes on builds on what was.
     let after = deposit(&accounts, "a", 1).await.unwrap();
-    assert_eq!(after.state.balance, before.balance + 1);
-    assert_whole(&accounts, "a").await;
+    assert_eq!(u64::try_from(after.state.balance), Ok(after.version));
+    assert!(assert_whole(&accounts, "a").await.entries >= after.version);
 }
 
 #[tokio::test]

@@ -46,9 +46,11 @@ async fn a_server_that_stands_still_is_unavailable_within_two_seconds_and_recove
     let metadata = fresh();
     nats.pause();
     let began = Instant::now();
-    let (cached, unknown, pinged, claimed) = tokio::join!(
+    let (cached, unknown, (_, behind), pinged, claimed) = tokio::join!(
         accounts.execute("a", Command::Deposit(2), &metadata, Hint::None),
         deposit(&accounts, "b", 1),
+        // Nor may a queue add up.
+        async { tokio::join!(accounts.load("b"), accounts.load("b")) },
         log.ping(),
         log.claim_request(metadata.command_id, "same"),
     );
@@ -57,6 +59,7 @@ async fn a_server_that_stands_still_is_unavailable_within_two_seconds_and_recove
     for error in [
         failure(cached),
         failure(unknown),
+        behind.unwrap_err(),
         pinged.unwrap_err(),
         claimed.unwrap_err(),
     ] {

@@ -121,3 +121,27 @@ async fn several_streams_are_read_merged_by_time() {
 }
 
 const ACCOUNTS_ELSEWHERE: StreamName = StreamName::new("ELSEWHERE");
+
+#[tokio::test]
+async fn an_outage_leaves_no_heap_of_consumers_behind() {
+    let (nats, log) = start().await;
+    let proxy = DropAcksProxy::start(nats.url(), 1).await;
+    let reader = connect(proxy.url()).await;
+    let mut followed = Box::pin(reader.follow(ACCOUNTS, 0));
+    deposit_on(&log, &["a"]).await;
+    next(&mut followed, 1).await;
+    proxy.cut();
+    // Time to try again and again, while the reader is waited for.
+    let outage = tokio::time::timeout(Duration::from_secs(3), followed.next());
+    assert!(outage.await.is_err());
+    proxy.restore();
+    deposit_on(&log, &["a"]).await;
+    next(&mut followed, 1).await;
+    let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    let stream = raw.get_stream("ACCOUNTS").await.unwrap();
+    let consumers = stream.cached_info().state.consumer_count;
+    assert!(
+        consumers <= 2,
+        "{consumers} consumers, one before and one after"
+    );
+}

@@ -1,6 +1,7 @@
 //! Durable subscriptions: order, side by side, outages, ends and crashes.
 
 use crate::support::*;
+use async_nats::jetstream;
 use eventstore::{Log, ReactError, Recorded, Subscription, Worker};
 use std::{
     future::Future,
@@ -284,5 +285,45 @@ async fn a_subscription_goes_on_after_restarts_and_cut_connections() {
     let mut all = notes.all();
     all.dedup();
     assert_eq!(all, ["a0", "a1", "a2", "a3", "a4"]);
+    worker.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_delivered_again_while_it_is_in_hand_is_not_begun_twice() {
+    let (nats, log) = start().await;
+    let proxy = DropAcksProxy::start(nats.url(), 1).await;
+    deposit_on(&log, &["a", "a"]).await;
+    let notes = Notes::default();
+    let gate = Arc::new(Semaphore::new(0));
+    let held = gate.clone();
+    let worker_log = connect(proxy.url()).await;
+    let worker = react(&worker_log, IMPATIENT, &notes, move |notes, commit| {
+        let held = held.clone();
+        async move {
+            notes.take(name(&commit));
+            let _passed = held.acquire().await;
+            Ok(())
+        }
+    });
+    notes.until(1).await;
+    // No sign of life reaches the server until it gives both up and delivers them again.
+    proxy.cut();
+    disconnected(&worker_log).await;
+    tokio::time::sleep(IMPATIENT.redeliver_after + Duration::from_millis(300)).await;
+    proxy.restore();
+    let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    let stream = raw.get_stream("ACCOUNTS").await.unwrap();
+    let info = async || stream.consumer_info(BRANCH.name).await.unwrap();
+    let again = || async {
+        info().await.num_ack_pending == 2 && info().await.delivered.consumer_sequence >= 4
+    };
+    eventually("they are delivered again", LONG, again).await;
+    a_while().await;
+    assert_eq!(notes.all(), ["a0"], "neither again nor out of turn");
+    // The one acknowledgment counts for both deliveries.
+    gate.add_permits(1_000);
+    let all_done = || async { info().await.num_ack_pending == 0 };
+    eventually("both are acknowledged", LONG, all_done).await;
+    assert_eq!(notes.all(), ["a0", "a1"]);
     worker.stop().await;
 }
