@@ -44,6 +44,8 @@ pub struct Row {
     pub first_error: Option<String>,
     /// During our rounds.
     pub cpu: Usage,
+    /// During the raw ones.
+    pub raw_cpu: Usage,
     pub rounds: Vec<Round>,
     /// What a reader should know.
     pub notes: Vec<String>,
@@ -81,6 +83,7 @@ impl Row {
             errors: 0,
             first_error: None,
             cpu: Usage::default(),
+            raw_cpu: Usage::default(),
             rounds: Vec::new(),
             notes: Vec::new(),
         }
@@ -137,7 +140,8 @@ impl Report {
         );
         for row in &self.rows {
             print_line(row);
-            println!("    processors: {}", processors(row));
+            println!("    ours: {}", processors(&row.cpu, row.ours));
+            println!("    raw:  {}", processors(&row.raw_cpu, row.raw));
             for note in &row.notes {
                 println!("    {note}");
             }
@@ -186,19 +190,18 @@ fn print_line(row: &Row) {
 
 /// Who used the processors, in percent of one, and what that is for each operation: unlike a
 /// rate, the latter hardly changes when the machine is busy with something else.
-fn processors(row: &Row) -> String {
-    let ours = row.ours.unwrap_or_default();
-    let mut parts: Vec<String> = row
-        .cpu
+fn processors(usage: &Usage, per_second: Option<f64>) -> String {
+    let per_second = per_second.unwrap_or(f64::INFINITY);
+    let mut parts: Vec<String> = usage
         .processes
         .iter()
         .filter(|(_, percent)| *percent >= 0.5)
         .map(|(name, percent)| {
-            let micros = percent / 1e2 / ours * 1e6;
+            let micros = percent / 1e2 / per_second * 1e6;
             format!("{name} {percent:.0} % ({micros:.0} µs each)")
         })
         .collect();
-    parts.push(format!("others {:.0} %", row.cpu.others));
+    parts.push(format!("others {:.0} %", usage.others));
     parts.join(", ")
 }
 

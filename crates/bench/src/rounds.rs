@@ -29,7 +29,7 @@ impl Comparison<'_> {
         mut raw: impl FnMut() -> Result<Sample>,
     ) -> Result<Row> {
         let mut row = Row::new(self.name, self.target);
-        let (mut latencies, mut usages) = (Vec::new(), Vec::new());
+        let (mut latencies, mut usages, mut raw_usages) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.rounds {
             prepare()?;
             let (_, sample, usage) = self.one(&mut ours)?;
@@ -47,6 +47,7 @@ impl Comparison<'_> {
             }
             latencies.extend(sample.latencies);
             usages.push(usage);
+            raw_usages.push(limit_usage);
         }
         latencies.sort_unstable();
         let ms = |percent| percentile(&latencies, percent).map(|micros| f64::from(micros) / 1e3);
@@ -55,6 +56,7 @@ impl Comparison<'_> {
         row.raw = median(row.rounds.iter().map(|round| round.raw));
         row.ratio = median(row.rounds.iter().map(|round| round.ours / round.raw));
         row.cpu = cpu::average(&usages);
+        row.raw_cpu = cpu::average(&raw_usages);
         let rest = median(row.rounds.iter().map(|round| round.rest_seconds)).unwrap_or_default();
         if rest > 0.5 {
             row.notes
