@@ -92,7 +92,7 @@ async fn a_claim_whose_process_is_gone_lapses_and_its_late_answer_does_not_count
 async fn a_claim_or_an_answer_whose_acknowledgment_was_lost_is_known_again() {
     let (nats, log) = start().await;
     let proxy = DropAcksProxy::start(nats.url(), 1).await;
-    let lossy = connect(proxy.url()).await;
+    let lossy = connect_with(impatient(proxy.url())).await;
     proxy.drop_next(1);
     let token = fresh_claim(&lossy).await;
     proxy.drop_next(1);

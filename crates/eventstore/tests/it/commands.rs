@@ -2,9 +2,8 @@
 
 use crate::support::*;
 use async_nats::jetstream;
-use eventstore::{CommandError, Hint, LogConfig, Store, StoreError};
+use eventstore::{CommandError, Hint, Store, StoreError};
 use std::{collections::HashSet, time::Duration};
-use testkit::LONG;
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 
@@ -46,11 +45,7 @@ impl Gate {
 async fn processes(url: &str, count: usize) -> (Vec<Store<Account>>, Gate) {
     let mut tellers = Vec::new();
     for _ in 0..count {
-        let patient = LogConfig {
-            command_timeout: LONG,
-            ..config(url)
-        };
-        tellers.push(accounts(&connect_with(patient).await));
+        tellers.push(accounts(&connect(url).await));
     }
     (tellers, Gate(watch::Sender::new(false)))
 }

@@ -93,7 +93,8 @@ async fn a_stream_that_could_lose_data_is_an_error_that_names_the_difference() {
     for (difference, depart) in DANGEROUS {
         let mut config = right();
         depart(&mut config);
-        raw.create_stream(config).await.unwrap();
+        let created = raw.create_stream(config).await;
+        assert!(created.is_ok(), "{difference}: {created:?}");
         let error = log.ensure_streams().await.unwrap_err().to_string();
         assert_eq!(
             error,

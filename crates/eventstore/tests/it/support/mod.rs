@@ -22,8 +22,17 @@ pub const ACCOUNTS: StreamName = StreamName::new("ACCOUNTS");
 /// A second stream, to merge.
 pub const BRANCHES: StreamName = StreamName::new("BRANCHES");
 
-/// The settings of all connections here.
+/// The settings of connections that are to bear a busy machine.
 pub fn config(url: &str) -> LogConfig {
+    LogConfig {
+        answer_timeout: Duration::from_secs(5),
+        command_timeout: LONG,
+        ..impatient(url)
+    }
+}
+
+/// The settings by default, for tests of how soon a command fails.
+pub fn impatient(url: &str) -> LogConfig {
     LogConfig {
         url: url.to_owned(),
         event_streams: vec![ACCOUNTS, BRANCHES],
