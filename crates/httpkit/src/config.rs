@@ -4,6 +4,7 @@
 //! for; that table is what `--help`, the documentation and the checks of the manifests show. All
 //! that is wrong is told at once, each by name.
 
+mod currency;
 mod reader;
 mod vars;
 
@@ -164,6 +165,7 @@ impl Config {
             password_hashers: processors(&reader, &v::PASSWORD_HASHERS),
             stripe: stripe(&reader),
         };
+        check_timeouts(&reader, &config.http, &config.stripe);
         reader.finish(config)
     }
 }
@@ -231,10 +233,22 @@ fn stripe(reader: &Reader<'_>) -> StripeConfig {
                 .then(|| text.trim_end_matches('/').to_owned())
         }),
         timeout: reader.seconds(&v::STRIPE_TIMEOUT_SECONDS, 1..=120),
-        currency: reader.read(&v::CURRENCY, String::new(), |text| {
-            (text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_lowercase()))
-                .then(|| text.to_owned())
-        }),
+        currency: reader.read(&v::CURRENCY, String::new(), currency::read),
+    }
+}
+
+/// A call to Stripe that outlives the request can't be answered for: the client would see 503, and
+/// the card might be charged all the same. With the sandbox and nothing set, it doesn't matter.
+fn check_timeouts(reader: &Reader<'_>, http: &HttpConfig, stripe: &StripeConfig) {
+    let matters = stripe.secret_key.is_some() || reader.is_set(&v::STRIPE_TIMEOUT_SECONDS);
+    if matters && stripe.timeout > http.request_timeout {
+        reader.refuse(
+            &v::STRIPE_TIMEOUT_SECONDS,
+            format!(
+                "at most REQUEST_TIMEOUT_SECONDS, which is {}",
+                http.request_timeout.as_secs()
+            ),
+        );
     }
 }
 
@@ -368,6 +382,46 @@ mod tests {
         ])
         .unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_currency_whose_amounts_are_not_hundredths_is_refused_by_name() {
+        for code in ["jpy", "kwd", "isk"] {
+            let error = config(&[("CURRENCY", code)]).unwrap_err().to_string();
+            let expected = format!(
+                "CURRENCY is \"{code}\", but must be three lower-case letters of a currency with \
+                 hundredths, such as usd or eur; not bhd, bif,"
+            );
+            assert!(error.starts_with(&expected), "{error}");
+        }
+        assert_eq!(
+            config(&[("CURRENCY", "eur")]).unwrap().stripe.currency,
+            "eur"
+        );
+    }
+
+    #[test]
+    fn a_call_to_stripe_may_not_outlive_the_request() {
+        let told = |variables| match config(variables) {
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        let too_long = told(&[("STRIPE_TIMEOUT_SECONDS", "11")]);
+        assert_eq!(
+            too_long.as_deref(),
+            Some(
+                "STRIPE_TIMEOUT_SECONDS is \"11\", but must be at most REQUEST_TIMEOUT_SECONDS, \
+                 which is 10"
+            )
+        );
+        let by_default = told(&[
+            ("STRIPE_SECRET_KEY", "sk_test_1"),
+            ("REQUEST_TIMEOUT_SECONDS", "5"),
+        ]);
+        assert!(by_default.is_some_and(|error| error.contains("is \"8\"")));
+        assert_eq!(told(&[("STRIPE_TIMEOUT_SECONDS", "10")]), None);
+        // The sandbox makes no calls.
+        assert_eq!(told(&[("REQUEST_TIMEOUT_SECONDS", "5")]), None);
     }
 
     #[test]

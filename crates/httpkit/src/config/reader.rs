@@ -1,6 +1,6 @@
 //! Reading variables: every problem is collected, and each names the variable.
 
-use std::{cell::RefCell, fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, cell::RefCell, fmt, str::FromStr, time::Duration};
 
 /// One environment variable.
 #[derive(Clone, Copy, Debug)]
@@ -83,7 +83,7 @@ pub struct Problem {
     /// Its value; what is secret in it isn't shown.
     pub value: String,
     /// What is allowed.
-    pub allowed: &'static str,
+    pub allowed: Cow<'static, str>,
 }
 
 impl fmt::Display for Problem {
@@ -145,17 +145,28 @@ impl<'a> Reader<'a> {
             return fallback;
         };
         read(text.trim()).unwrap_or_else(|| {
-            self.problems.borrow_mut().push(Problem {
-                name: var.name,
-                value: if var.secret {
-                    "(secret)".to_owned()
-                } else {
-                    without_credentials(&text)
-                },
-                allowed: var.allowed,
-            });
+            self.refuse(var, var.allowed);
             fallback
         })
+    }
+
+    /// Whether it has a value of its own, and not only the default.
+    pub(super) fn is_set(&self, var: &Var) -> bool {
+        (self.lookup)(var.name).is_some_and(|value| !value.trim().is_empty())
+    }
+
+    /// Notes that a variable's value isn't allowed, and what would be.
+    pub(super) fn refuse(&self, var: &Var, allowed: impl Into<Cow<'static, str>>) {
+        let value = self.text(var).unwrap_or_default();
+        self.problems.borrow_mut().push(Problem {
+            name: var.name,
+            value: if var.secret {
+                "(secret)".to_owned()
+            } else {
+                without_credentials(&value)
+            },
+            allowed: allowed.into(),
+        });
     }
 
     /// An optional value.

@@ -1,6 +1,6 @@
 //! Every environment variable, declared once: what is read, documented and checked is this table.
 
-use super::reader::Var;
+use super::{currency, reader::Var};
 
 macro_rules! vars {
     ($($ident:ident = $var:expr;)*) => {
@@ -40,6 +40,6 @@ vars! {
     STRIPE_PUBLISHABLE_KEY = Var::optional("STRIPE_PUBLISHABLE_KEY", "a publishable key of Stripe (pk_…)", "Lets the web app show Stripe's own card form. Without it the form of the sandbox is shown.");
     STRIPE_WEBHOOK_SECRET = Var::optional("STRIPE_WEBHOOK_SECRET", "a signing secret of Stripe", "Verifies Stripe's webhooks.").secret();
     STRIPE_API_BASE = Var::new("STRIPE_API_BASE", "https://api.stripe.com", "an http:// or https:// URL", "Where Stripe's API is.");
-    STRIPE_TIMEOUT_SECONDS = Var::new("STRIPE_TIMEOUT_SECONDS", "8", "1 to 120", "After so long a call to Stripe has failed.");
-    CURRENCY = Var::new("CURRENCY", "usd", "three lower-case letters", "Currency in which cards are charged.");
+    STRIPE_TIMEOUT_SECONDS = Var::new("STRIPE_TIMEOUT_SECONDS", "8", "1 to 120, and at most REQUEST_TIMEOUT_SECONDS", "After so long a call to Stripe has failed.");
+    CURRENCY = Var::new("CURRENCY", "usd", currency::ALLOWED, "Currency in which cards are charged.");
 }
