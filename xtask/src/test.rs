@@ -51,9 +51,28 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
             "-D",
             "warnings",
         ]),
+        // The web app compiles for the host, too, though it only runs in a browser.
+        cargo(&[
+            "clippy",
+            "--manifest-path",
+            WEB_APP,
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
         cargo(&["test", "--doc", "--workspace"]),
-        // What the web app decides without a browser.
-        cargo(&["test", "--manifest-path", WEB_APP, "--package", "state"]),
+        // What the web app decides without a browser, and the program that packs it.
+        cargo(&[
+            "test",
+            "--manifest-path",
+            WEB_APP,
+            "--package",
+            "state",
+            "--package",
+            "pack",
+        ]),
     ];
     if !options.filter.is_empty() {
         checks.clear();

@@ -1,5 +1,6 @@
 //! How much a visitor downloads.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -53,7 +54,7 @@ impl Sizes {
 
     /// WebAssembly and JavaScript together, gzipped, in bytes.
     fn code(&self) -> u64 {
-        let is_code = |size: &&Size| !size.name.ends_with(".css");
+        let is_code = |size: &&Size| Path::new(&size.name).extension() != Some(OsStr::new("css"));
         self.files
             .iter()
             .filter(is_code)

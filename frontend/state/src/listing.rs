@@ -265,7 +265,7 @@ pub(crate) mod tests {
             price: Amount::from_cents(200),
             ..changed(&a, TicketStatus::Open)
         };
-        let mut listing = loaded(&[a.clone()]);
+        let mut listing = loaded(std::slice::from_ref(&a));
         assert_eq!(listing.apply(&dearer, 0.0), Change::Shown);
         assert_eq!(listing.apply(&dearer, 0.0), Change::None);
         assert_eq!(listing.apply(&a, 0.0), Change::None);

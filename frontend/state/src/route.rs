@@ -129,8 +129,10 @@ mod tests {
     #[test]
     fn every_page_reads_back_from_its_own_address() {
         let id = Uuid::from_u128(7);
-        let mut filter = TicketFilter::default();
-        filter.q = "a/b?c".into();
+        let filter = TicketFilter {
+            q: "a/b?c".into(),
+            ..TicketFilter::default()
+        };
         for page in [
             Route::home(),
             Route::Tickets(filter),
