@@ -16,6 +16,8 @@ pub struct Context<A> {
     pub(crate) last_sequence: u64,
     /// Which command led to which commit.
     commands: Vec<(Uuid, u64)>,
+    /// What its commits weigh, as they are stored: about what it takes in memory.
+    bytes: usize,
 }
 
 /// What a command led to.
@@ -42,6 +44,7 @@ impl<A: Default> Context<A> {
             version: 0,
             last_sequence: 0,
             commands: Vec::new(),
+            bytes: 0,
         }
     }
 }
@@ -71,11 +74,27 @@ impl<A> Context<A> {
     }
 
     /// Takes note of a commit of ours, whose events `aggregate` has seen.
-    pub(crate) fn committed(&mut self, aggregate: A, events: usize, command: Uuid, sequence: u64) {
+    pub(crate) fn committed(
+        &mut self,
+        (aggregate, events): (A, usize),
+        command: Uuid,
+        sequence: u64,
+        bytes: usize,
+    ) {
         self.aggregate = aggregate;
         self.version += events as u64;
         self.last_sequence = sequence;
+        self.note(command, sequence, bytes);
+    }
+
+    /// About what it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn note(&mut self, command: Uuid, sequence: u64, bytes: usize) {
         self.commands.push((command, sequence));
+        self.bytes += bytes + size_of::<(Uuid, u64)>();
     }
 }
 
@@ -95,8 +114,8 @@ impl<A: Aggregate> Context<A> {
             self.version += 1;
         }
         self.last_sequence = commit.sequence;
-        self.commands
-            .push((commit.metadata.command_id, commit.sequence));
+        let bytes = commit.payload().len();
+        self.note(commit.metadata.command_id, commit.sequence, bytes);
         Ok(())
     }
 }

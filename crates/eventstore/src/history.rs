@@ -13,44 +13,43 @@ const MANY: u64 = 64;
 /// Pause before a replica that lags is asked again.
 const LAG_PAUSE: Duration = Duration::from_millis(5);
 
-/// The commits of an aggregate after a place in the log, up to the newest.
-pub(crate) struct History {
-    /// Sequence of the newest commit; 0 if there is none.
-    pub end: u64,
-    /// Oldest first.
-    pub commits: Vec<Recorded>,
-}
-
 impl Log {
-    /// Reads what was committed to an aggregate since `sequence`, when it had `version` events.
+    /// Reads what was committed to an aggregate since `sequence`, when it had `version` events,
+    /// and hands over each commit as it comes, oldest first. Gives the sequence of the newest
+    /// commit; 0 if there is none.
+    ///
+    /// One by one and not all in the end: a reader who is interrupted goes on where it was.
     pub(crate) async fn history(
         &self,
         stream: StreamName,
         aggregate_id: &str,
-        sequence: u64,
-        version: u64,
-    ) -> Result<History, StoreError> {
-        let last = self.last_commit(stream, aggregate_id).await?;
-        let end = last.as_ref().map_or(0, |commit| commit.sequence);
-        let commits = match last {
-            Some(last) if end > sequence => {
-                let ahead = last.version.saturating_sub(version);
-                if ahead == 0 {
-                    // Somebody else's one commit, or the only one there is.
-                    vec![last]
-                } else if ahead < MANY {
-                    self.one_by_one(last, sequence + 1).await?
-                } else {
-                    self.all_at_once(last, sequence + 1).await?
-                }
-            }
-            _ => Vec::new(),
+        (sequence, version): (u64, u64),
+        mut take: impl FnMut(Recorded) -> Result<(), StoreError> + Send,
+    ) -> Result<u64, StoreError> {
+        let Some(last) = self.last_commit(stream, aggregate_id).await? else {
+            return Ok(0);
         };
-        Ok(History { end, commits })
+        let end = last.sequence;
+        if end > sequence {
+            let ahead = last.version.saturating_sub(version);
+            if ahead == 0 {
+                // Somebody else's one commit, or the only one there is.
+                take(last)?;
+            } else if ahead < MANY {
+                self.one_by_one(last, sequence + 1, &mut take).await?;
+            } else {
+                self.all_at_once(last, sequence + 1, &mut take).await?;
+            }
+        }
+        Ok(end)
     }
 
-    async fn one_by_one(&self, last: Recorded, mut from: u64) -> Result<Vec<Recorded>, StoreError> {
-        let mut commits = Vec::new();
+    async fn one_by_one(
+        &self,
+        last: Recorded,
+        mut from: u64,
+        take: &mut (impl FnMut(Recorded) -> Result<(), StoreError> + Send),
+    ) -> Result<(), StoreError> {
         loop {
             let next = self
                 .next_commit(last.stream, &last.aggregate_id, from)
@@ -65,18 +64,22 @@ impl Log {
             let is_last = commit.sequence >= last.sequence;
             // The last one is here already and needs no question of its own.
             let last_is_next = commit.version + commit.event_count()? == last.version;
-            commits.push(commit);
+            take(commit)?;
             if is_last {
-                return Ok(commits);
+                return Ok(());
             }
             if last_is_next {
-                commits.push(last);
-                return Ok(commits);
+                return take(last);
             }
         }
     }
 
-    async fn all_at_once(&self, last: Recorded, from: u64) -> Result<Vec<Recorded>, StoreError> {
+    async fn all_at_once(
+        &self,
+        last: Recorded,
+        from: u64,
+        take: &mut (impl FnMut(Recorded) -> Result<(), StoreError> + Send),
+    ) -> Result<(), StoreError> {
         let consumer = self
             .stream(last.stream)
             .await?
@@ -90,7 +93,6 @@ impl Log {
             .await
             .map_err(unavailable)?;
         let mut messages = consumer.messages().await.map_err(unavailable)?;
-        let mut commits = Vec::new();
         while let Some(message) = messages.next().await {
             let commit = Recorded::delivered(
                 last.stream,
@@ -98,11 +100,11 @@ impl Log {
                 &self.config().upcasters,
             )?;
             let is_last = commit.sequence >= last.sequence;
-            commits.push(commit);
+            take(commit)?;
             if is_last {
-                break;
+                return Ok(());
             }
         }
-        Ok(commits)
+        Err(unavailable("the consumer ended before the newest commit"))
     }
 }

@@ -178,6 +178,7 @@ mod follow;
 mod framework;
 mod handling;
 mod history;
+mod kept;
 mod keys;
 mod lanes;
 mod log;

@@ -1,20 +1,23 @@
 //! Commands on aggregates: load, decide, append, and again if somebody was faster.
 
 use cqrs_es::{Aggregate, event_sink::EventSink};
-use moka::sync::Cache;
 use rand::RngExt;
-use std::{sync::Arc, time::Duration};
-use tokio::{sync::Mutex, time::Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 use crate::{
     CommandError, Context, Executed, Log, Metadata, Recorded, StoreError, StreamName,
-    append::Appended, commit::NewCommit, streams::valid_id,
+    append::Appended,
+    commit::NewCommit,
+    kept::{Kept, Memory},
+    streams::valid_id,
 };
 
 /// How often an append is tried before the race is given up.
 const MAX_TRIES: u32 = 16;
-/// How many aggregates are kept in memory.
-const CACHED_AGGREGATES: u64 = 100_000;
+/// What the aggregates that are kept in memory may weigh, in bytes: some fifty thousand, if each
+/// has a handful of events.
+const KEPT_BYTES: u64 = 64 << 20;
 
 /// Whether the caller knows something about the aggregate that saves a look at the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +33,13 @@ pub enum Hint {
 ///
 /// Aggregates are kept in memory, which optimistic concurrency makes safe: an append states the
 /// sequence that it builds on, so a decision on an old state is never stored. A *refusal* stores
-/// nothing that could be checked, so it is only given after the newest state was read.
+/// nothing that could be checked, so it is only given on a state that is as new as the command: a
+/// read that began after the command had come, or an append that was sent after it. A crowd shares
+/// such a read: whoever came before it began needs none of their own.
 pub struct Store<A: Aggregate> {
     log: Log,
     stream: StreamName,
-    cache: Cache<String, Arc<Mutex<Option<Context<A>>>>>,
+    memory: Memory<A>,
 }
 
 impl<A: Aggregate> Clone for Store<A> {
@@ -42,7 +47,7 @@ impl<A: Aggregate> Clone for Store<A> {
         Self {
             log: self.log.clone(),
             stream: self.stream,
-            cache: self.cache.clone(),
+            memory: self.memory.clone(),
         }
     }
 }
@@ -55,7 +60,7 @@ where
         Self {
             log,
             stream,
-            cache: Cache::new(CACHED_AGGREGATES),
+            memory: Memory::new(KEPT_BYTES),
         }
     }
 
@@ -70,15 +75,15 @@ where
     /// When the log can't be reached or can't be read.
     pub async fn load(&self, id: &str) -> Result<Context<A>, StoreError> {
         valid_id(id)?;
+        let came = Instant::now();
         self.bounded(async {
-            let slot = self.slot(id);
-            let mut slot = slot.lock().await;
-            let context = self.catch_up(id, slot.take()).await?;
-            // Somebody's typing error must not fill the cache.
-            if context.version > 0 {
-                *slot = Some(context.clone());
+            let slot = self.memory.slot(id);
+            let mut kept = slot.kept.lock().await;
+            if !kept.is_as_new_as(came) {
+                self.catch_up(&mut kept).await?;
+                self.memory.weigh(id, &slot, kept.context.bytes());
             }
-            Ok(context)
+            Ok(kept.context.clone())
         })
         .await
     }
@@ -123,53 +128,52 @@ where
     where
         A::Command: Clone,
     {
-        let slot = self.slot(id);
+        let came = Instant::now();
+        let slot = self.memory.slot(id);
         // One command an aggregate at a time in this process: a crowd on one aggregate queues here
         // instead of making every append but one conflict. Between processes the expectation decides.
-        let mut slot = slot.lock().await;
-        // Taken out, so that whatever cancels this future leaves no half-changed state behind.
-        let cached = slot.take();
-        let found = if cached.is_some() { "hit" } else { "miss" };
+        let mut kept = slot.kept.lock().await;
+        let found = if kept.is_whole() { "hit" } else { "miss" };
         metrics::counter!("eventstore_cache_total", "stream" => self.stream.as_str(), "result" => found)
             .increment(1);
-        let (mut context, mut newest) = match (cached, hint) {
-            (Some(context), _) => (context, false),
-            (None, Hint::New) => (Context::empty(id), false),
-            (None, Hint::None) => (self.catch_up(id, None).await?, true),
-        };
+        if !kept.is_whole() && hint == Hint::None {
+            self.catch_up(&mut kept).await?;
+        }
+        // What is kept is only changed between two awaits, by whole commits: whatever cancels this
+        // future leaves behind a state that was the aggregate's once.
         for tried in 1..=MAX_TRIES {
+            let context = &kept.context;
             if let Some(sequence) = context.sequence_of(metadata.command_id) {
-                let executed = self.first_result(&context, sequence).await?;
-                *slot = Some(context);
-                return Ok(executed);
+                return Ok(self.first_result(context, sequence).await?);
             }
             let mut decided = context.aggregate.clone();
             let sink = EventSink::default();
             let verdict = decided.handle(command.clone(), &(), &sink).await;
             let events = sink.collect().await;
             if verdict.is_err() || events.is_empty() {
-                if !newest {
-                    context = self.catch_up(id, Some(context)).await?;
-                    newest = true;
-                    continue;
+                if kept.is_as_new_as(came) {
+                    let executed = kept.context.executed(false);
+                    return verdict.map(|()| executed).map_err(CommandError::Refused);
                 }
-                let executed = context.executed(false);
-                if context.version > 0 {
-                    *slot = Some(context);
-                }
-                return verdict.map(|()| executed).map_err(CommandError::Refused);
+                self.catch_up(&mut kept).await?;
+                self.memory.weigh(id, &slot, kept.context.bytes());
+                continue;
             }
             let commit = NewCommit::encode(A::TYPE, context.version, &events, metadata)?;
+            let sent = Instant::now();
             match self
                 .log
                 .append(self.stream, id, &commit, context.last_sequence)
                 .await
             {
                 Ok(Appended::At(sequence)) => {
-                    context.committed(decided, events.len(), metadata.command_id, sequence);
-                    let executed = context.executed(false);
-                    *slot = Some(context);
-                    return Ok(executed);
+                    let (command, bytes) = (metadata.command_id, commit.payload.len());
+                    let decided = (decided, events.len());
+                    kept.context.committed(decided, command, sequence, bytes);
+                    // The expectation held when the server stored it.
+                    kept.is_newest_as_of(sent);
+                    self.memory.weigh(id, &slot, kept.context.bytes());
+                    return Ok(kept.context.executed(false));
                 }
                 Ok(Appended::Conflict) => {
                     metrics::counter!("eventstore_conflicts_total", "stream" => self.stream.as_str())
@@ -188,8 +192,8 @@ where
                 }
                 Err(error) => return Err(error.into()),
             }
-            context = self.catch_up(id, Some(context)).await?;
-            newest = true;
+            self.catch_up(&mut kept).await?;
+            self.memory.weigh(id, &slot, kept.context.bytes());
         }
         Err(StoreError::Contended {
             stream: self.stream,
@@ -197,10 +201,6 @@ where
             tries: MAX_TRIES,
         }
         .into())
-    }
-
-    fn slot(&self, id: &str) -> Arc<Mutex<Option<Context<A>>>> {
-        self.cache.get_with_by_ref(id, Arc::default)
     }
 
     async fn bounded<T, E: From<StoreError>>(
@@ -213,27 +213,36 @@ where
         })
     }
 
-    /// Brings a context to the newest commit.
-    async fn catch_up(
-        &self,
-        id: &str,
-        known: Option<Context<A>>,
-    ) -> Result<Context<A>, StoreError> {
-        let mut context = known.unwrap_or_else(|| Context::empty(id));
-        let (log, stream) = (&self.log, self.stream);
-        let mut history = log
-            .history(stream, id, context.last_sequence, context.version)
-            .await?;
-        if history.end < context.last_sequence {
-            // A backup was restored under us.
-            tracing::warn!(%stream, aggregate = id, "the log is older than what was read before");
-            context = Context::empty(id);
-            history = log.history(stream, id, 0, 0).await?;
+    /// Brings what is kept of an aggregate to the newest commit. What was read before an
+    /// interruption stays, and the next one goes on from there.
+    async fn catch_up(&self, kept: &mut Kept<A>) -> Result<(), StoreError> {
+        let began = Instant::now();
+        let id = kept.context.id.clone();
+        loop {
+            let known = kept.context.last_sequence;
+            let place = (known, kept.context.version);
+            let context = &mut kept.context;
+            let read = self
+                .log
+                .history(self.stream, &id, place, |commit| context.apply(&commit))
+                .await;
+            match read {
+                Ok(end) if end < known => {
+                    // A backup was restored under us.
+                    tracing::warn!(stream = %self.stream, aggregate = id, "the log is older than what was read before");
+                    *kept = Kept::empty(&id);
+                }
+                Ok(_) => break,
+                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                Err(error) => {
+                    // The log isn't what was read before, or can't be read.
+                    *kept = Kept::empty(&id);
+                    return Err(error);
+                }
+            }
         }
-        for commit in &history.commits {
-            context.apply(commit)?;
-        }
-        Ok(context)
+        kept.is_newest_as_of(began);
+        Ok(())
     }
 
     /// The aggregate as the commit at `sequence` left it.
@@ -246,11 +255,15 @@ where
             return Ok(newest.executed(true));
         }
         let mut context = Context::<A>::empty(&newest.id);
-        let history = self.log.history(self.stream, &newest.id, 0, 0).await?;
-        let until = |commit: &&Recorded| commit.sequence <= sequence;
-        for commit in history.commits.iter().take_while(until) {
-            context.apply(commit)?;
-        }
+        let take = |commit: Recorded| {
+            if commit.sequence <= sequence {
+                context.apply(&commit)?;
+            }
+            Ok(())
+        };
+        self.log
+            .history(self.stream, &newest.id, (0, 0), take)
+            .await?;
         Ok(context.executed(true))
     }
 
@@ -261,8 +274,13 @@ where
     pub async fn commits(&self, id: &str) -> Result<Vec<Recorded>, StoreError> {
         valid_id(id)?;
         self.bounded(async {
-            let history = self.log.history(self.stream, id, 0, 0).await?;
-            Ok(history.commits)
+            let mut commits = Vec::new();
+            let take = |commit| {
+                commits.push(commit);
+                Ok(())
+            };
+            self.log.history(self.stream, id, (0, 0), take).await?;
+            Ok(commits)
         })
         .await
     }

@@ -8,6 +8,7 @@ mod commits;
 mod dead_letters;
 mod faults;
 mod framework;
+mod memory;
 mod news;
 mod reading;
 mod schedules;

@@ -1,0 +1,134 @@
+//! Aggregates in memory, and how new each is known to be.
+
+use moka::sync::Cache;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+use tokio::{sync::Mutex, time::Instant};
+
+use crate::Context;
+
+/// What an aggregate costs beside its events, about.
+const OVERHEAD: u32 = 512;
+
+/// An aggregate in memory.
+pub(crate) struct Kept<A> {
+    pub context: Context<A>,
+    /// Everything that was acknowledged before this moment is in it. `None` if it isn't known to
+    /// be whole: nothing was read yet, or a reading was interrupted.
+    as_of: Option<Instant>,
+}
+
+impl<A: Default> Kept<A> {
+    pub fn empty(id: &str) -> Self {
+        Self {
+            context: Context::empty(id),
+            as_of: None,
+        }
+    }
+}
+
+impl<A> Kept<A> {
+    /// Whether it was read to its end once.
+    pub fn is_whole(&self) -> bool {
+        self.as_of.is_some()
+    }
+
+    /// Whether everything is in it that was acknowledged before this moment.
+    pub fn is_as_new_as(&self, moment: Instant) -> bool {
+        self.as_of.is_some_and(|as_of| as_of >= moment)
+    }
+
+    /// Notes that it is what the log held at this moment, or later.
+    pub fn is_newest_as_of(&mut self, moment: Instant) {
+        self.as_of = Some(moment);
+    }
+}
+
+/// The place of one aggregate. Whoever holds the lock is the only one in this process at work on
+/// it.
+pub(crate) struct Slot<A> {
+    pub kept: Mutex<Kept<A>>,
+    weight: AtomicU32,
+}
+
+/// Aggregates by id, bounded by what their events weigh; the least used go first. Clones share
+/// them.
+pub(crate) struct Memory<A> {
+    slots: Cache<String, Arc<Slot<A>>>,
+}
+
+impl<A> Clone for Memory<A> {
+    fn clone(&self) -> Self {
+        Self {
+            slots: self.slots.clone(),
+        }
+    }
+}
+
+impl<A: Default + Send + 'static> Memory<A> {
+    /// For about so many bytes.
+    pub fn new(bytes: u64) -> Self {
+        let weigh = |_: &String, slot: &Arc<Slot<A>>| slot.weight.load(Ordering::Relaxed);
+        Self {
+            slots: Cache::builder().max_capacity(bytes).weigher(weigh).build(),
+        }
+    }
+
+    /// The place of an aggregate, made if need be.
+    pub fn slot(&self, id: &str) -> Arc<Slot<A>> {
+        self.slots.get_with_by_ref(id, || {
+            Arc::new(Slot {
+                kept: Mutex::new(Kept::empty(id)),
+                weight: AtomicU32::new(OVERHEAD),
+            })
+        })
+    }
+
+    /// Counts what an aggregate has grown by, once it is worth it: the cache weighs an entry only
+    /// when it is put in, and doing that at each commit would cost more than it tells.
+    pub fn weigh(&self, id: &str, slot: &Arc<Slot<A>>, bytes: usize) {
+        let weight = OVERHEAD.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
+        let known = slot.weight.load(Ordering::Relaxed);
+        if weight < known.saturating_mul(2) && weight > known / 4 {
+            return;
+        }
+        slot.weight.store(weight, Ordering::Relaxed);
+        // Not if it was evicted meanwhile: another may be there by now.
+        let there = self.slots.get(id);
+        if there.is_some_and(|there| Arc::ptr_eq(&there, slot)) {
+            self.slots.insert(id.to_owned(), Arc::clone(slot));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn what_is_kept_is_bounded_in_bytes_and_not_in_number() {
+        let memory = Memory::<u8>::new(100_000);
+        for n in 0..100 {
+            let id = n.to_string();
+            let slot = memory.slot(&id);
+            memory.weigh(&id, &slot, 10_000);
+        }
+        memory.slots.run_pending_tasks();
+        let (count, weight) = (memory.slots.entry_count(), memory.slots.weighted_size());
+        assert!(weight <= 100_000, "{weight}");
+        assert!((1..=9).contains(&count), "{count}");
+    }
+
+    #[test]
+    fn an_aggregate_is_as_new_as_the_moment_at_which_its_reading_began() {
+        let mut kept = Kept::<u8>::empty("a");
+        let moment = Instant::now();
+        assert!(!kept.is_whole() && !kept.is_as_new_as(moment));
+        kept.is_newest_as_of(moment);
+        assert!(kept.is_whole() && kept.is_as_new_as(moment));
+        assert!(!kept.is_as_new_as(moment + Duration::from_nanos(1)));
+    }
+}
