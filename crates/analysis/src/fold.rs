@@ -1,0 +1,46 @@
+//! What a fold is.
+
+use chrono::{DateTime, Utc};
+use eventstore::{Recorded, StreamName};
+
+use crate::{Happened, Table};
+
+/// A question that is answered by looking at every event once, in order.
+///
+/// A fold sees the log from its first commit on, also when only a later part is asked for: how
+/// long a ticket took to sell can't be told without its listing. [`Entry::counted`] says whether
+/// an event belongs to the range; what comes before is only there to be remembered.
+///
+/// What makes the answer the same each time: no clock, no randomness, no map whose order depends
+/// on either, and no floating point.
+pub trait Fold: Send {
+    /// The streams that it needs. Fewer are read faster.
+    fn streams(&self) -> &'static [StreamName];
+
+    /// Takes note of an event. Within a stream they come in the stream's order, between streams
+    /// in order of time.
+    fn apply(&mut self, entry: &Entry<'_>);
+
+    /// The answer, after the last event of the range.
+    fn finish(self: Box<Self>) -> Vec<Table>;
+}
+
+/// One event, and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The commit that it is part of.
+    pub commit: &'a Recorded,
+    /// The aggregate's version; the first event ever has 0.
+    pub version: u64,
+    /// What happened.
+    pub event: &'a Happened,
+    /// Whether it is in the range that was asked for, and not before it.
+    pub counted: bool,
+}
+
+impl Entry<'_> {
+    /// When it happened.
+    pub fn time(&self) -> DateTime<Utc> {
+        self.commit.metadata.time
+    }
+}

@@ -1,0 +1,5 @@
+//! The questions that are asked often.
+
+mod sales;
+
+pub use sales::Sales;

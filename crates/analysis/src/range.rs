@@ -1,0 +1,250 @@
+//! Which part of the log is meant.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use eventstore::{EVENT_STREAMS, StreamName};
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use crate::AnalysisError;
+
+/// One end of a range.
+///
+/// ```
+/// use analysis::Bound;
+///
+/// let day: Bound = "2026-03-01".parse()?;
+/// let moment: Bound = "2026-03-01T19:30:00Z".parse()?;
+/// let place: Bound = "ORDERS:1200".parse()?;
+/// let place_in_the_stream_that_is_read: Bound = "1200".parse()?;
+/// assert!("yesterday".parse::<Bound>().is_err());
+/// # Ok::<(), analysis::InvalidBound>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// A moment, in every stream.
+    Time(DateTime<Utc>),
+    /// A place in a stream, counted from 1.
+    Sequence {
+        /// Which stream; `None` for the only one that is read.
+        stream: Option<StreamName>,
+        /// The place.
+        sequence: u64,
+    },
+}
+
+/// A text is no end of a range.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is neither a time (2026-03-01, 2026-03-01T19:30:00Z) nor a place (ORDERS:1200, or 1200 with one stream)"
+)]
+pub struct InvalidBound(String);
+
+/// The stream of this name, in either case.
+pub fn stream_named(name: &str) -> Option<StreamName> {
+    EVENT_STREAMS
+        .into_iter()
+        .find(|stream| stream.as_str().eq_ignore_ascii_case(name))
+}
+
+impl FromStr for Bound {
+    type Err = InvalidBound;
+
+    fn from_str(text: &str) -> Result<Self, InvalidBound> {
+        let invalid = || InvalidBound(text.to_owned());
+        let sequence = |text: &str| text.parse().ok().filter(|sequence| *sequence > 0);
+        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Self::Time(time.to_utc()));
+        }
+        if let Some(midnight) = text
+            .parse::<NaiveDate>()
+            .ok()
+            .and_then(|day| day.and_hms_opt(0, 0, 0))
+        {
+            return Ok(Self::Time(midnight.and_utc()));
+        }
+        if let Some((stream, place)) = text.split_once([':', '#']) {
+            return Ok(Self::Sequence {
+                stream: Some(stream_named(stream).ok_or_else(invalid)?),
+                sequence: sequence(place).ok_or_else(invalid)?,
+            });
+        }
+        Ok(Self::Sequence {
+            stream: None,
+            sequence: sequence(text).ok_or_else(invalid)?,
+        })
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(time) => time
+                .to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)
+                .fmt(f),
+            Self::Sequence {
+                stream: Some(stream),
+                sequence,
+            } => write!(f, "{stream}:{sequence}"),
+            Self::Sequence {
+                stream: None,
+                sequence,
+            } => sequence.fmt(f),
+        }
+    }
+}
+
+/// A part of the log: from a time (included) to a time (excluded), and in each stream from a
+/// sequence to a sequence (both included). What isn't said isn't limited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Range {
+    /// Commits from this moment on.
+    pub from: Option<DateTime<Utc>>,
+    /// Commits before this moment.
+    pub to: Option<DateTime<Utc>>,
+    /// The first sequence, by stream.
+    pub first: BTreeMap<StreamName, u64>,
+    /// The last sequence, by stream.
+    pub last: BTreeMap<StreamName, u64>,
+}
+
+impl Range {
+    /// The whole log.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// A range of several bounds, as they come from a command line: at each end at most one time
+    /// and at most one place a stream; of several, the narrowest counts. `streams` are those that
+    /// are read.
+    ///
+    /// # Errors
+    /// [`InvalidBound`] when a place names no stream and several are read.
+    pub fn of(from: &[Bound], to: &[Bound], streams: &[StreamName]) -> Result<Self, InvalidBound> {
+        let mut range = Self::default();
+        let place = |bound: &Bound, stream: Option<StreamName>| match (stream, streams) {
+            (Some(stream), _) => Ok(stream),
+            (None, [only]) => Ok(*only),
+            (None, _) => Err(InvalidBound(bound.to_string())),
+        };
+        for bound in from {
+            match *bound {
+                Bound::Time(time) => range.from = range.from.max(Some(time)),
+                Bound::Sequence { stream, sequence } => {
+                    let first = range.first.entry(place(bound, stream)?).or_insert(1);
+                    *first = sequence.max(*first);
+                }
+            }
+        }
+        for bound in to {
+            match *bound {
+                Bound::Time(time) => {
+                    range.to = Some(range.to.map_or(time, |other| time.min(other)));
+                }
+                Bound::Sequence { stream, sequence } => {
+                    let last = range.last.entry(place(bound, stream)?).or_insert(u64::MAX);
+                    *last = sequence.min(*last);
+                }
+            }
+        }
+        Ok(range)
+    }
+
+    /// Whether a moment is in the range.
+    pub fn holds_time(&self, time: DateTime<Utc>) -> bool {
+        self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to)
+    }
+
+    /// Says no to a range that ends before it begins.
+    pub(crate) fn check(&self) -> Result<(), AnalysisError> {
+        if let (Some(from), Some(to)) = (self.from, self.to)
+            && from > to
+        {
+            return Err(AnalysisError::Backwards {
+                from: Bound::Time(from).to_string(),
+                to: Bound::Time(to).to_string(),
+            });
+        }
+        for (stream, first) in &self.first {
+            if let Some(last) = self.last.get(stream)
+                && first > last
+            {
+                return Err(AnalysisError::Backwards {
+                    from: format!("{stream}:{first}"),
+                    to: format!("{stream}:{last}"),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eventstore::{ORDERS, TICKETS};
+
+    fn bounds(texts: &[&str]) -> Vec<Bound> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_bound_reads_back_from_what_it_shows() {
+        for text in ["2026-03-01T00:00:00Z", "ORDERS:12", "12"] {
+            assert_eq!(text.parse::<Bound>().unwrap().to_string(), text);
+        }
+        assert_eq!(
+            "2026-03-01".parse::<Bound>(),
+            "2026-03-01T00:00:00Z".parse()
+        );
+        assert_eq!("orders#12".parse::<Bound>(), "ORDERS:12".parse());
+    }
+
+    #[test]
+    fn what_is_no_bound_is_refused() {
+        for text in ["", "0", "ORDERS:0", "NOTHING:3", "ORDERS:x", "-3", "12:00"] {
+            assert!(text.parse::<Bound>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn of_several_bounds_the_narrowest_counts() {
+        let from = bounds(&["2026-01-01", "2026-02-01", "ORDERS:5", "ORDERS:3"]);
+        let to = bounds(&["2026-05-01", "2026-04-01", "TICKETS:9"]);
+        let range = Range::of(&from, &to, &EVENT_STREAMS).unwrap();
+        assert_eq!(Bound::Time(range.from.unwrap()), bounds(&["2026-02-01"])[0]);
+        assert_eq!(Bound::Time(range.to.unwrap()), bounds(&["2026-04-01"])[0]);
+        assert_eq!(range.first, BTreeMap::from([(ORDERS, 5)]));
+        assert_eq!(range.last, BTreeMap::from([(TICKETS, 9)]));
+    }
+
+    #[test]
+    fn a_place_without_a_stream_needs_exactly_one_that_is_read() {
+        let place = bounds(&["7"]);
+        let range = Range::of(&place, &[], &[ORDERS]).unwrap();
+        assert_eq!(range.first, BTreeMap::from([(ORDERS, 7)]));
+        assert!(Range::of(&place, &[], &EVENT_STREAMS).is_err());
+    }
+
+    #[test]
+    fn a_range_holds_its_beginning_and_not_its_end() {
+        let range = Range::of(
+            &bounds(&["2026-01-01"]),
+            &bounds(&["2026-01-02"]),
+            &EVENT_STREAMS,
+        )
+        .unwrap();
+        let (from, to) = (range.from.unwrap(), range.to.unwrap());
+        assert!(range.holds_time(from) && !range.holds_time(to));
+    }
+
+    #[test]
+    fn a_range_that_ends_before_it_begins_is_refused() {
+        for (from, to) in [("2026-02-01", "2026-01-01"), ("ORDERS:5", "ORDERS:4")] {
+            let range = Range::of(&bounds(&[from]), &bounds(&[to]), &EVENT_STREAMS).unwrap();
+            let refused = range.check().unwrap_err();
+            assert!(
+                matches!(refused, AnalysisError::Backwards { .. }),
+                "{refused}"
+            );
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! Reading several streams as one, in order of time.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use eventstore::{Log, Recorded, StoreError, StreamName};
+use futures_util::StreamExt;
+use std::{collections::BTreeMap, time::Duration, vec};
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::{AnalysisError, Range};
+
+/// Commits that travel together from the task that reads a stream to whoever asked.
+const CHUNK: usize = 256;
+/// Chunks of one stream that wait, at most: with what the consumer has in hand, some 3,000
+/// commits of each stream are in memory.
+const CHUNKS: usize = 4;
+/// After so long without the next commit the connection counts as lost.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// By how much clocks of processes may differ: where a time ends a range, the stream is read on
+/// for so long, and where one begins it, from so long before.
+const SKEW: TimeDelta = TimeDelta::minutes(10);
+
+/// A part of the log that is there: a [`Range`], with the ends of the streams as they were when
+/// it was looked up. What is appended later is not part of it.
+#[derive(Clone, Debug)]
+pub struct Span {
+    range: Range,
+    /// First and last sequence by stream; none of a stream where the first is behind the last.
+    places: BTreeMap<StreamName, (u64, u64)>,
+    patience: Duration,
+}
+
+impl Range {
+    /// Looks up where the range lies in these streams.
+    ///
+    /// # Errors
+    /// [`AnalysisError::PastEnd`] when it names a place that a stream hasn't reached,
+    /// [`AnalysisError::Backwards`] when it ends before it begins, and when the log can't be read.
+    pub async fn resolve(&self, log: &Log, streams: &[StreamName]) -> Result<Span, AnalysisError> {
+        self.check()?;
+        let mut places = BTreeMap::new();
+        for stream in streams {
+            let end = log.last_sequence(*stream).await?;
+            for sequence in [self.first.get(stream), self.last.get(stream)] {
+                if let Some(sequence) = sequence.filter(|sequence| **sequence > end) {
+                    return Err(AnalysisError::PastEnd {
+                        stream: *stream,
+                        sequence: *sequence,
+                        last: end,
+                    });
+                }
+            }
+            let mut first = self.first.get(stream).copied().unwrap_or(1);
+            let last = self.last.get(stream).copied().unwrap_or(end);
+            if let Some(from) = self.from.and_then(|from| from.checked_sub_signed(SKEW)) {
+                first = first_since(log, *stream, from, (first, last)).await?;
+            }
+            places.insert(*stream, (first, last));
+        }
+        Ok(Span {
+            range: self.clone(),
+            places,
+            patience: PATIENCE,
+        })
+    }
+}
+
+/// The first commit that isn't from before a time, by bisection; `last + 1` if all are.
+async fn first_since(
+    log: &Log,
+    stream: StreamName,
+    time: DateTime<Utc>,
+    (mut low, last): (u64, u64),
+) -> Result<u64, AnalysisError> {
+    let mut high = last + 1;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let mut probe = middle;
+        // What can't be read tells no time. It is an error when it is met, and only if it is part
+        // of the range.
+        let found = loop {
+            match log.commit_at(stream, probe).await {
+                Ok(commit) => break Some(commit.metadata.time),
+                Err(StoreError::Unreadable { .. }) if probe + 1 < high => probe += 1,
+                Err(StoreError::Unreadable { .. }) => break None,
+                Err(error) => return Err(error.into()),
+            }
+        };
+        match found {
+            Some(found) if found < time => low = probe + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
+
+impl Span {
+    /// The range that this is.
+    pub fn range(&self) -> &Range {
+        &self.range
+    }
+
+    /// First and last sequence of a stream; `None` if none of its commits is meant.
+    pub fn places(&self, stream: StreamName) -> Option<(u64, u64)> {
+        let (first, last) = *self.places.get(&stream)?;
+        (first <= last).then_some((first, last))
+    }
+
+    /// The streams that are read.
+    pub fn streams(&self) -> impl Iterator<Item = StreamName> {
+        self.places.keys().copied()
+    }
+
+    /// How many commits are read, at most.
+    pub fn len(&self) -> u64 {
+        let lengths = self.places.values();
+        lengths
+            .map(|(first, last)| (last + 1).saturating_sub(*first))
+            .sum()
+    }
+
+    /// Whether there is nothing to be read.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a commit is in the range.
+    pub fn holds(&self, commit: &Recorded) -> bool {
+        let place = self.range.first.get(&commit.stream);
+        place.is_none_or(|first| commit.sequence >= *first)
+            && self
+                .places
+                .get(&commit.stream)
+                .is_some_and(|(_, last)| commit.sequence <= *last)
+            && self.range.holds_time(commit.metadata.time)
+    }
+
+    /// The same from the log's first commit on. [`Span::holds`] still tells what is in the range.
+    #[must_use]
+    pub fn from_the_beginning(mut self) -> Self {
+        for (first, _) in self.places.values_mut() {
+            *first = 1;
+        }
+        self
+    }
+
+    /// The same, with another bound on waiting for the next commit (15 s).
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Reads it: every stream in its own order, merged by time. Commits that lie in it only
+    /// because of [`Span::from_the_beginning`] or because clocks differ come too;
+    /// [`Span::holds`] tells them apart.
+    ///
+    /// Each stream is read by a task of its own, which waits when nobody takes what it read, and
+    /// ends with this value. In the server there is an ordered consumer for each of them, which
+    /// goes by itself.
+    pub fn read(&self, log: &Log) -> Commits {
+        let sources = self.streams().filter_map(|stream| {
+            let (first, last) = self.places(stream)?;
+            Some(Source::open(log, stream, (first, last), self.patience))
+        });
+        Commits {
+            sources: sources.collect(),
+            begun: false,
+            failed: None,
+            until: self.range.to.and_then(|to| to.checked_add_signed(SKEW)),
+        }
+    }
+}
+
+type Item = Result<Recorded, AnalysisError>;
+
+/// Commits of several streams, merged.
+#[derive(Debug)]
+pub struct Commits {
+    sources: Vec<Source>,
+    begun: bool,
+    until: Option<DateTime<Utc>>,
+    failed: Option<AnalysisError>,
+}
+
+impl Commits {
+    /// The next commit; `None` after the last.
+    ///
+    /// # Errors
+    /// When the log can't be read there, or is lost for longer than the span's patience. Nothing
+    /// comes after an error.
+    pub async fn next(&mut self) -> Option<Item> {
+        if !self.begun {
+            self.begun = true;
+            for i in (0..self.sources.len()).rev() {
+                if let Err(error) = self.advance(i).await {
+                    return Some(self.fail(error));
+                }
+            }
+        }
+        if let Some(error) = self.failed.take() {
+            return Some(self.fail(error));
+        }
+        // With a handful of streams, looking at each is faster than a heap.
+        let earliest = self.sources.iter().enumerate();
+        let (i, _) = earliest.min_by_key(|(_, source)| (source.time, source.stream))?;
+        let commit = self.sources[i].head.take()?;
+        // What came before a fault is good and is handed out.
+        self.failed = self.advance(i).await.err();
+        Some(Ok(commit))
+    }
+
+    /// Fetches the next head of a source, or removes the source.
+    async fn advance(&mut self, i: usize) -> Result<(), AnalysisError> {
+        let source = &mut self.sources[i];
+        let next = source.next().await.transpose()?;
+        let Some(commit) = next else {
+            self.sources.swap_remove(i);
+            return Ok(());
+        };
+        // A clock that went back doesn't put a commit before the one that it follows.
+        source.time = source.time.max(commit.metadata.time);
+        if self.until.is_some_and(|until| source.time >= until) {
+            self.sources.swap_remove(i);
+        } else {
+            source.head = Some(commit);
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, error: AnalysisError) -> Item {
+        self.sources.clear();
+        Err(error)
+    }
+}
+
+/// One stream that is being read.
+#[derive(Debug)]
+struct Source {
+    stream: StreamName,
+    head: Option<Recorded>,
+    /// The latest time so far: the place of `head` between the streams.
+    time: DateTime<Utc>,
+    chunk: vec::IntoIter<Item>,
+    chunks: mpsc::Receiver<Vec<Item>>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Source {
+    fn open(log: &Log, stream: StreamName, places: (u64, u64), patience: Duration) -> Self {
+        let (send, chunks) = mpsc::channel(CHUNKS);
+        let reading = pump(log.clone(), stream, places, patience, send);
+        Self {
+            stream,
+            head: None,
+            time: DateTime::<Utc>::MIN_UTC,
+            chunk: Vec::new().into_iter(),
+            chunks,
+            _task: AbortOnDropHandle::new(tokio::spawn(reading)),
+        }
+    }
+
+    async fn next(&mut self) -> Option<Item> {
+        loop {
+            if let Some(item) = self.chunk.next() {
+                return Some(item);
+            }
+            self.chunk = self.chunks.recv().await?.into_iter();
+        }
+    }
+}
+
+/// Reads a stream into a channel. Decoding goes on beside whoever folds, which is what keeps a
+/// replay near the speed of the consumer.
+async fn pump(
+    log: Log,
+    stream: StreamName,
+    (first, last): (u64, u64),
+    patience: Duration,
+    send: mpsc::Sender<Vec<Item>>,
+) {
+    let mut after = first - 1;
+    let commits = match log.read(stream, first, last).await {
+        Ok(commits) => commits,
+        Err(error) => {
+            // Nobody listens any more if this fails.
+            let _ = send.send(vec![Err(error.into())]).await;
+            return;
+        }
+    };
+    let mut chunks = Box::pin(commits.ready_chunks(CHUNK));
+    loop {
+        let chunk: Vec<Item> = match timeout(patience, chunks.next()).await {
+            Ok(Some(chunk)) => chunk
+                .into_iter()
+                .map(|item| item.map_err(AnalysisError::from))
+                .collect(),
+            Ok(None) => return,
+            Err(_) => vec![Err(AnalysisError::Lost {
+                stream,
+                after,
+                waited: patience,
+            })],
+        };
+        if let Some(Ok(commit)) = chunk.last() {
+            after = commit.sequence;
+        }
+        let ended = chunk.last().is_none_or(Result::is_err);
+        if send.send(chunk).await.is_err() || ended {
+            return;
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Running folds over a range of the log.
+
+use eventstore::{EVENT_STREAMS, Log, StreamName};
+
+use crate::{AnalysisError, Entry, Fold, Happened, Range, Span};
+
+/// How often progress is told, in commits.
+const TELL: u64 = 1_024;
+
+/// What a replay saw.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Commits that were read, those before the range included.
+    pub commits: u64,
+    /// Events that counted.
+    pub events: u64,
+}
+
+/// Runs folds over a range: each commit is read and decoded once, whatever their number. Tells
+/// how many commits of how many are read, now and then and at the end.
+///
+/// # Errors
+/// When the range or the log can't be read; what the folds saw until then is no answer.
+pub async fn replay(
+    log: &Log,
+    range: &Range,
+    folds: &mut [Box<dyn Fold>],
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Replayed, AnalysisError> {
+    let needed = |stream: &StreamName| folds.iter().any(|fold| fold.streams().contains(stream));
+    let streams: Vec<_> = EVENT_STREAMS.into_iter().filter(needed).collect();
+    let span: Span = range.resolve(log, &streams).await?.from_the_beginning();
+    let (mut commits, total) = (span.read(log), span.len());
+    let mut replayed = Replayed::default();
+    while let Some(commit) = commits.next().await {
+        let commit = commit?;
+        let counted = span.holds(&commit);
+        // What lies behind the end of the range came along only because clocks differ.
+        if counted || range.to.is_none_or(|to| commit.metadata.time < to) {
+            for (version, event) in Happened::of(&commit)? {
+                let entry = Entry {
+                    commit: &commit,
+                    version,
+                    event: &event,
+                    counted,
+                };
+                for fold in folds.iter_mut() {
+                    if fold.streams().contains(&commit.stream) {
+                        fold.apply(&entry);
+                    }
+                }
+                replayed.events += u64::from(counted);
+            }
+        }
+        replayed.commits += 1;
+        if replayed.commits.is_multiple_of(TELL) {
+            progress(replayed.commits, total);
+        }
+    }
+    progress(replayed.commits, replayed.commits);
+    Ok(replayed)
+}

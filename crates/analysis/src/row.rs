@@ -1,0 +1,160 @@
+//! The log as one flat table: a row an event.
+
+use chrono::{DateTime, Utc};
+use eventstore::{Recorded, StoreError, StreamName};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+/// One event with everything that is known of it: a row of the flattened log.
+///
+/// All events of a commit have its sequence, ids and times; `version` tells them apart.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EventRow {
+    /// The stream.
+    pub stream: StreamName,
+    /// The commit's place in its stream, counted from 1.
+    pub sequence: u64,
+    /// When the command was taken, by the clock of the process that took it.
+    pub time: DateTime<Utc>,
+    /// When the server stored the commit. The one column that isn't the same in an imported log.
+    pub stored_at: DateTime<Utc>,
+    /// The aggregate's type.
+    pub aggregate_type: String,
+    /// The aggregate.
+    pub aggregate_id: String,
+    /// The aggregate's version; the first event ever has 0.
+    pub version: u64,
+    /// The event's type.
+    pub event_type: String,
+    /// Version of the event's schema.
+    pub schema_version: String,
+    /// Who asked: a user's id, or the worker that reacted.
+    pub actor: String,
+    /// The commit.
+    pub commit_id: Uuid,
+    /// The command that it follows from.
+    pub command_id: Uuid,
+    /// What began the whole chain: the id of a request.
+    pub correlation_id: String,
+    /// The commit that caused the command; none if a request did.
+    pub causation_id: Option<Uuid>,
+    /// W3C trace context of the span that took the command.
+    pub trace_parent: Option<String>,
+    /// What happened.
+    pub data: Value,
+}
+
+/// What a column of [`EventRow`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnDoc {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub doc: &'static str,
+}
+
+macro_rules! columns {
+    ($($name:literal: $doc:literal,)*) => {
+        /// Every column of [`EventRow`], in order.
+        pub const EVENT_COLUMNS: &[ColumnDoc] = &[$(ColumnDoc { name: $name, doc: $doc }),*];
+    };
+}
+
+columns! {
+    "stream": "the stream: USERS, TICKETS, ORDERS or PAYMENTS",
+    "sequence": "the commit's place in its stream, counted from 1",
+    "time": "when the command was taken, by the clock of the process that took it",
+    "stored_at": "when the server stored it",
+    "aggregate_type": "what it happened to: user, ticket, ticket-orders or payment",
+    "aggregate_id": "its id; all orders of a ticket have the ticket's id",
+    "version": "the aggregate's version, counted from 0: one more with each event",
+    "event_type": "what happened, in one word",
+    "schema_version": "version of the event's schema",
+    "actor": "who asked: a user's id, or the worker that reacted",
+    "commit_id": "the commit: all events of one command on one aggregate",
+    "command_id": "the command; a repeated one has the same id and takes effect once",
+    "correlation_id": "the request that began the whole chain",
+    "causation_id": "the commit that caused the command; empty if a request did",
+    "trace_parent": "W3C trace context, if there was one",
+    "data": "what happened, as JSON; money is in cents, and secrets are left out",
+}
+
+/// What stands in place of a secret.
+const SECRET: &str = "(secret)";
+/// Fields of events that are nobody's to see.
+const SECRETS: [&str; 1] = ["password_hash"];
+
+impl EventRow {
+    /// The events of a commit, brought up to the newest schema. Whether their types are known is
+    /// not checked ([`crate::Happened::of`] does): what can't be understood can still be looked at.
+    ///
+    /// Secrets are in them; [`EventRow::without_secrets`] takes them out.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`], when the payload isn't a commit.
+    pub fn of(commit: &Recorded) -> Result<Vec<Self>, StoreError> {
+        let events = commit.raw_events()?.into_iter();
+        let rows = events.map(|event| Self {
+            stream: commit.stream,
+            sequence: commit.sequence,
+            time: commit.metadata.time,
+            stored_at: commit.stored_at,
+            aggregate_type: commit.aggregate_type.clone(),
+            aggregate_id: commit.aggregate_id.clone(),
+            version: event.version,
+            event_type: event.event_type,
+            schema_version: event.schema,
+            actor: commit.metadata.actor.clone(),
+            commit_id: commit.commit_id,
+            command_id: commit.metadata.command_id,
+            correlation_id: commit.metadata.correlation_id.clone(),
+            causation_id: commit.metadata.causation_id,
+            trace_parent: commit.metadata.trace_parent.clone(),
+            data: event.data,
+        });
+        Ok(rows.collect())
+    }
+
+    /// The same with a mark in place of each secret: password hashes are of no use to an analyst,
+    /// and a log that is passed around must not hold them.
+    #[must_use]
+    pub fn without_secrets(mut self) -> Self {
+        hide_secrets(&mut self.data);
+        self
+    }
+}
+
+/// Puts a mark in place of each secret in a value.
+pub(crate) fn hide_secrets(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if SECRETS.contains(&name.as_str()) {
+                    *field = SECRET.into();
+                } else {
+                    hide_secrets(field);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide_secrets),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn secrets_are_hidden_however_deep_they_are() {
+        let mut value =
+            json!({"account": [{"password_hash": "$argon2id$…", "email": "a@b.example"}]});
+        hide_secrets(&mut value);
+        assert_eq!(
+            value,
+            json!({"account": [{"password_hash": "(secret)", "email": "a@b.example"}]})
+        );
+    }
+}
