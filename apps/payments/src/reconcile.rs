@@ -76,7 +76,8 @@ struct Booked {
     reference: String,
 }
 
-/// Compares every payment in the log with every intent of the provider.
+/// Compares every payment in the log with every intent of the provider. `currency` is the one in
+/// which cards are charged, as an intent has it (`usd`): prices in the log have none of their own.
 ///
 /// A payment that is under way right now may be reported; it is gone when asked again.
 ///
@@ -85,6 +86,7 @@ struct Booked {
 pub async fn reconcile(
     log: &Log,
     provider: &dyn PaymentProvider,
+    currency: &str,
 ) -> Result<Reconciliation, ReconcileError> {
     let booked = read_log(log).await?;
     let intents = read_provider(provider).await?;
@@ -110,11 +112,12 @@ pub async fn reconcile(
             intent.payment_id,
             payment,
             Some(intent),
+            currency,
             &mut found.differences,
         );
     }
     for (id, payment) in booked.iter().filter(|(id, _)| !seen.contains(*id)) {
-        compare(*id, Some(payment), None, &mut found.differences);
+        compare(*id, Some(payment), None, currency, &mut found.differences);
     }
     Ok(found)
 }
@@ -173,9 +176,10 @@ fn compare(
     id: Uuid,
     booked: Option<&Booked>,
     intent: Option<&ListedIntent>,
+    currency: &str,
     differences: &mut Vec<Difference>,
 ) {
-    let Some(meaning) = difference(booked, intent) else {
+    let Some(meaning) = difference(booked, intent, currency) else {
         return;
     };
     differences.push(Difference {
@@ -186,13 +190,20 @@ fn compare(
         ),
         provider: intent.map_or_else(
             || "nothing".to_owned(),
-            |i| format!("{} of {} cents", i.status.as_str(), i.amount_cents),
+            |i| {
+                let (status, cents) = (i.status.as_str(), i.amount_cents);
+                format!("{status} of {cents} cents ({})", i.currency)
+            },
         ),
         meaning,
     });
 }
 
-fn difference(booked: Option<&Booked>, intent: Option<&ListedIntent>) -> Option<&'static str> {
+fn difference(
+    booked: Option<&Booked>,
+    intent: Option<&ListedIntent>,
+    currency: &str,
+) -> Option<&'static str> {
     let Some(intent) = intent else {
         return Some("the provider doesn't know this payment: are these its books?");
     };
@@ -208,10 +219,21 @@ fn difference(booked: Option<&Booked>, intent: Option<&ListedIntent>) -> Option<
     if booked.amount.cents() != intent.amount_cents {
         return Some("the amounts differ");
     }
+    if intent.currency != currency {
+        return Some("the currency isn't the one in which cards are charged");
+    }
     let complete = booked.order == Some(OrderStatus::Complete);
     match (booked.status, intent.status) {
         (_, IntentStatus::Captured) if !complete => {
             Some("money was taken for an order that isn't complete: refund it by hand")
+        }
+        (PaymentStatus::Authorized | PaymentStatus::Pending, IntentStatus::Authorized)
+            if booked.order == Some(OrderStatus::Cancelled) =>
+        {
+            Some("money is held for a cancelled order; a worker lets it go when it comes to it")
+        }
+        (PaymentStatus::Authorized, IntentStatus::Authorized) if complete => {
+            Some("the order is complete and its money is only held; a worker takes it soon")
         }
         (PaymentStatus::Captured, IntentStatus::Captured)
         | (PaymentStatus::Voided, IntentStatus::Voided)
@@ -256,6 +278,10 @@ mod tests {
         }
     }
 
+    fn found(booked: Option<&Booked>, intent: Option<&ListedIntent>) -> Option<&'static str> {
+        difference(booked, intent, "usd")
+    }
+
     #[test]
     fn books_that_agree_have_no_difference() {
         for (log, order, books) in [
@@ -281,7 +307,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                difference(Some(&booked(log, order)), Some(&intent(books, 1_999))),
+                found(Some(&booked(log, order)), Some(&intent(books, 1_999))),
                 None
             );
         }
@@ -289,7 +315,7 @@ mod tests {
 
     #[test]
     fn money_kept_for_an_order_that_is_not_complete_is_found() {
-        let kept = difference(
+        let kept = found(
             Some(&booked(PaymentStatus::Captured, OrderStatus::Cancelled)),
             Some(&intent(IntentStatus::Captured, 1_999)),
         );
@@ -298,15 +324,36 @@ mod tests {
 
     #[test]
     fn money_that_the_log_does_not_know_is_found_and_an_unused_intent_is_not() {
-        assert!(difference(None, Some(&intent(IntentStatus::Captured, 1))).is_some());
-        assert!(difference(None, Some(&intent(IntentStatus::Authorized, 1))).is_some());
-        assert!(difference(None, Some(&intent(IntentStatus::Open, 1))).is_none());
+        assert!(found(None, Some(&intent(IntentStatus::Captured, 1))).is_some());
+        assert!(found(None, Some(&intent(IntentStatus::Authorized, 1))).is_some());
+        assert!(found(None, Some(&intent(IntentStatus::Open, 1))).is_none());
     }
 
     #[test]
     fn another_amount_and_a_missing_intent_are_found() {
         let paid = booked(PaymentStatus::Captured, OrderStatus::Complete);
-        assert!(difference(Some(&paid), Some(&intent(IntentStatus::Captured, 1))).is_some());
-        assert!(difference(Some(&paid), None).is_some());
+        assert!(found(Some(&paid), Some(&intent(IntentStatus::Captured, 1))).is_some());
+        assert!(found(Some(&paid), None).is_some());
+    }
+
+    #[test]
+    fn another_currency_is_found() {
+        let paid = booked(PaymentStatus::Captured, OrderStatus::Complete);
+        let books = intent(IntentStatus::Captured, 1_999);
+        let meaning = difference(Some(&paid), Some(&books), "eur");
+        assert!(meaning.unwrap().contains("currency"));
+    }
+
+    #[test]
+    fn money_that_is_still_held_when_its_order_is_final_is_found() {
+        let held = |log, order| {
+            let books = intent(IntentStatus::Authorized, 1_999);
+            found(Some(&booked(log, order)), Some(&books)).unwrap()
+        };
+        for log in [PaymentStatus::Authorized, PaymentStatus::Pending] {
+            assert!(held(log, OrderStatus::Cancelled).contains("a cancelled order"));
+        }
+        let complete = held(PaymentStatus::Authorized, OrderStatus::Complete);
+        assert!(complete.contains("only held"));
     }
 }

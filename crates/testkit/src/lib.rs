@@ -1,5 +1,5 @@
 //! What the integration tests of all crates share: real servers, the real program as a child
-//! process, a client with a session, and a proxy that loses acknowledgments.
+//! process, a client with a session, a stand-in for Stripe, and a proxy that loses acknowledgments.
 //!
 //! Everything here panics with a message that says what went wrong, where a library would return
 //! an error: a test has nobody to hand it to. Nothing sleeps for a fixed time; whatever has to
@@ -37,6 +37,7 @@ mod eventually;
 mod mongo;
 mod nats;
 mod proxy;
+pub mod stripe;
 
 pub use answer::{Answer, ErrorEntry};
 pub use app::{AppBuilder, TestApp};
@@ -45,7 +46,7 @@ pub use client::{Client, TestUser};
 pub use eventually::{LONG, Outcome, eventually};
 pub use mongo::Mongo;
 pub use nats::Nats;
-pub use proxy::{Ack, DropAcksProxy};
+pub use proxy::{Ack, DropAcksProxy, Publication};
 
 pub use devservers::{MongoOptions, NatsOptions};
 pub use reqwest::Method;

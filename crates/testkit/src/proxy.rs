@@ -1,4 +1,4 @@
-//! A proxy before NATS that loses acknowledgments and cuts connections.
+//! A proxy before NATS that loses acknowledgments and publications, and cuts connections.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 mod frames;
 
-pub use frames::Ack;
 use frames::read_frame;
+pub use frames::{Ack, Publication};
 
 /// Stands between clients and a NATS server, and passes everything on but the JetStream publish
 /// acknowledgments that it is told to lose: the message is stored, and its sender never hears of
@@ -31,6 +31,7 @@ pub struct DropAcksProxy {
 struct Shared {
     upstream: String,
     lossy: Mutex<Lossy>,
+    swallow: Mutex<Swallow>,
     is_cut: watch::Sender<bool>,
 }
 
@@ -46,6 +47,15 @@ enum Policy {
     DropWithProbability(f64),
     DropIf(Box<dyn FnMut(&Ack) -> bool + Send>),
 }
+
+/// Which publications are lost, and how many were.
+#[derive(Default)]
+struct Swallow {
+    predicate: Option<PublicationPredicate>,
+    swallowed: u64,
+}
+
+type PublicationPredicate = Box<dyn FnMut(Publication<'_>) -> bool + Send>;
 
 impl DropAcksProxy {
     /// Listens on a free port and passes everything on to the server at `upstream`
@@ -65,6 +75,7 @@ impl DropAcksProxy {
                 random: StdRng::seed_from_u64(seed),
                 dropped: 0,
             }),
+            swallow: Mutex::default(),
             is_cut: watch::Sender::new(false),
         });
         Self {
@@ -94,9 +105,21 @@ impl DropAcksProxy {
         self.set_policy(Policy::DropIf(Box::new(predicate)));
     }
 
+    /// Loses the publications of clients for which the predicate is true: the server never sees
+    /// them. That is in addition to what happens to acknowledgments.
+    pub fn swallow_if(&self, predicate: impl FnMut(Publication<'_>) -> bool + Send + 'static) {
+        self.shared.swallow().predicate = Some(Box::new(predicate));
+    }
+
+    /// How many publications were lost so far.
+    pub fn swallowed(&self) -> u64 {
+        self.shared.swallow().swallowed
+    }
+
     /// Passes everything on again.
     pub fn pass_all(&self) {
         self.set_policy(Policy::PassAll);
+        self.shared.swallow().predicate = None;
     }
 
     /// How many acknowledgments were lost so far.
@@ -129,6 +152,29 @@ impl Drop for DropAcksProxy {
 impl Shared {
     fn lossy(&self) -> std::sync::MutexGuard<'_, Lossy> {
         self.lossy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn swallow(&self) -> std::sync::MutexGuard<'_, Swallow> {
+        self.swallow.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Swallow {
+    fn swallows(&mut self, publication: Publication<'_>) -> bool {
+        let swallows = self
+            .predicate
+            .as_mut()
+            .is_some_and(|predicate| predicate(publication));
+        self.swallowed += u64::from(swallows);
+        swallows
+    }
+}
+
+impl std::fmt::Debug for Swallow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Swallow")
+            .field("swallowed", &self.swallowed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -178,15 +224,31 @@ async fn connect(client: TcpStream, shared: &Shared) {
     };
     // Small frames pass at once: without this each would wait for the one before it.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let (mut from_client, to_client) = client.into_split();
-    let (from_server, mut to_server) = server.into_split();
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
     tokio::select! {
-        _ = tokio::io::copy(&mut from_client, &mut to_server) => {}
-        _ = pass_frames(from_server, to_client, shared) => {}
+        _ = pass_publications(from_client, to_server, shared) => {}
+        _ = pass_acks(from_server, to_client, shared) => {}
     }
 }
 
-async fn pass_frames(
+async fn pass_publications(
+    from_client: OwnedReadHalf,
+    mut to_server: OwnedWriteHalf,
+    shared: &Shared,
+) -> std::io::Result<()> {
+    let mut from_client = BufReader::new(from_client);
+    while let Some(frame) = read_frame(&mut from_client).await? {
+        let publication = frame.publication();
+        let is_lost = publication.is_some_and(|it| shared.swallow().swallows(it));
+        if !is_lost {
+            to_server.write_all(frame.bytes()).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn pass_acks(
     from_server: OwnedReadHalf,
     mut to_client: OwnedWriteHalf,
     shared: &Shared,

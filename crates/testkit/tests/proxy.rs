@@ -109,3 +109,21 @@ async fn cut_connections_come_back_when_they_are_restored() {
     assert!(is_acknowledged(&through).await);
     assert_eq!(stored(&direct).await, 2);
 }
+
+#[tokio::test]
+async fn a_publication_that_is_swallowed_never_reaches_the_server() {
+    let (_nats, proxy, direct, through) = with_stream().await;
+    proxy.swallow_if(|publication| {
+        publication.subject == "EVENTS.a" && publication.contains("secret")
+    });
+    let publish = async |body: &'static str| {
+        let sent = through.publish("EVENTS.a", body.into()).await.unwrap();
+        sent.await.is_ok()
+    };
+    assert!(publish("open").await);
+    assert!(!publish("a secret").await);
+    assert_eq!((proxy.swallowed(), stored(&direct).await), (1, 1));
+    proxy.pass_all();
+    assert!(publish("a secret").await);
+    assert_eq!(stored(&direct).await, 2);
+}

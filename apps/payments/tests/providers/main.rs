@@ -15,6 +15,3 @@ mod stripe_answers;
 mod stripe_faults;
 mod stripe_tls;
 mod stripe_webhooks;
-
-#[path = "../support/stripe_standin.rs"]
-mod stripe_standin;

@@ -9,7 +9,7 @@ use payments::provider::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::stripe_standin::{KEY, StandIn};
+use testkit::stripe::{KEY, StandIn};
 
 pub const WEBHOOK_SECRET: &str = "whsec_standin";
 

@@ -5,7 +5,7 @@ use payments::provider::{
 };
 
 use crate::rig::{SHORT, intent, stripe_at, stripe_config, token};
-use crate::stripe_standin::{Route, StandIn};
+use testkit::stripe::{Route, StandIn};
 
 async fn stripe() -> (StandIn, Stripe) {
     let standin = StandIn::start().await;

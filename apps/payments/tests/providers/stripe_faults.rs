@@ -7,7 +7,7 @@ use payments::provider::{
 };
 
 use crate::rig::{SHORT, intent, stripe_at, token};
-use crate::stripe_standin::{Fault, Money, Route, StandIn};
+use testkit::stripe::{Fault, Money, Route, StandIn};
 
 /// More than there are tries in a call.
 const ALWAYS: usize = 20;

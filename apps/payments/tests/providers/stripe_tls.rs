@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{ServerConfig, crypto};
 
 use crate::rig::{SHORT, intent, stripe_at};
-use crate::stripe_standin::{Route, StandIn};
+use testkit::stripe::{Route, StandIn};
 
 /// Names the address to a process that a test starts from its own binary; which certificates that
 /// trusts is decided by its environment.

@@ -1,41 +1,21 @@
 //! Webhooks: only Stripe's own are believed.
 
 use chrono::Utc;
-use hmac::{Hmac, KeyInit, Mac};
 use payments::provider::{
     PaymentProvider, ProviderConfig, Stripe, WebhookError, WebhookEvent, WebhookKind,
 };
 use serde_json::json;
-use sha2::Sha256;
 
 use crate::rig::{Rig, SHORT, WEBHOOK_SECRET, intent, stripe_at, stripe_config};
-use crate::stripe_standin::StandIn;
-
-fn v1(secret: &str, time: i64, body: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(format!("{time}.").as_bytes());
-    mac.update(body);
-    hex::encode(mac.finalize().into_bytes())
-}
+use testkit::stripe::{StandIn, sign};
 
 fn signed(body: &[u8]) -> String {
     let now = Utc::now().timestamp();
-    format!("t={now},v1={}", v1(WEBHOOK_SECRET, now, body))
+    format!("t={now},v1={}", sign(WEBHOOK_SECRET, now, body))
 }
 
 fn event(kind: &str, object: &serde_json::Value) -> Vec<u8> {
-    let event = json!({
-        "id": "evt_1",
-        "object": "event",
-        "api_version": "2024-06-20",
-        "created": 1_732_320_000,
-        "data": { "object": object },
-        "livemode": false,
-        "pending_webhooks": 1,
-        "request": { "id": null, "idempotency_key": null },
-        "type": kind,
-    });
-    event.to_string().into_bytes()
+    testkit::stripe::event("evt_1", kind, object)
 }
 
 async fn succeeded() -> (Stripe, Vec<u8>, WebhookEvent) {
@@ -71,7 +51,7 @@ async fn an_authentic_webhook_is_read_and_read_again() {
 async fn a_forged_webhook_is_refused() {
     let (stripe, body, _) = succeeded().await;
     let now = Utc::now().timestamp();
-    let right = v1(WEBHOOK_SECRET, now, &body);
+    let right = sign(WEBHOOK_SECRET, now, &body);
     let forged = [
         String::new(),
         "nonsense".to_owned(),
@@ -81,7 +61,7 @@ async fn a_forged_webhook_is_refused() {
         format!("t={now},v1=zz"),
         format!("t={now},v1={}", &right[..32]),
         format!("t={now},v0={right}"),
-        format!("t={now},v1={}", v1("whsec_other", now, &body)),
+        format!("t={now},v1={}", sign("whsec_other", now, &body)),
         format!("t={},v1={right}", now + 1),
         format!("t=never,v1={right}"),
     ];
@@ -105,7 +85,7 @@ async fn a_forged_webhook_is_refused() {
 #[tokio::test]
 async fn an_overheard_webhook_is_refused_after_five_minutes() {
     let (stripe, body, _) = succeeded().await;
-    let at = |time| format!("t={time},v1={}", v1(WEBHOOK_SECRET, time, &body));
+    let at = |time| format!("t={time},v1={}", sign(WEBHOOK_SECRET, time, &body));
     let now = Utc::now().timestamp();
     assert!(stripe.webhook(Some(&at(now - 280)), &body).is_ok());
     for time in [now - 320, now + 320, i64::MIN, i64::MAX] {
@@ -121,7 +101,10 @@ async fn an_overheard_webhook_is_refused_after_five_minutes() {
 async fn one_right_signature_among_several_is_enough() {
     let (stripe, body, expected) = succeeded().await;
     let now = Utc::now().timestamp();
-    let (old, new) = (v1("whsec_old", now, &body), v1(WEBHOOK_SECRET, now, &body));
+    let (old, new) = (
+        sign("whsec_old", now, &body),
+        sign(WEBHOOK_SECRET, now, &body),
+    );
     let header = format!("t={now},v1={old},v1={new},v0=abc");
     assert_eq!(stripe.webhook(Some(&header), &body), Ok(Some(expected)));
 }

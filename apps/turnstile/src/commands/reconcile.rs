@@ -9,7 +9,7 @@ pub(super) async fn run(host: &Host) -> Result<Outcome, CommandError> {
     let failed = |error: String| CommandError::Failed(error);
     let provider = provider::reader_from_config(&provider_config(&host.config))
         .map_err(|e| failed(e.to_string()))?;
-    let found = reconcile(&host.log, provider.as_ref())
+    let found = reconcile(&host.log, provider.as_ref(), &host.config.stripe.currency)
         .await
         .map_err(|e| failed(e.to_string()))?;
     for difference in &found.differences {

@@ -1,4 +1,4 @@
-//! The part of the NATS client protocol that a server speaks.
+//! The NATS client protocol, as far as a proxy has to understand it.
 
 use std::io::{Error, ErrorKind, Result};
 
@@ -19,9 +19,28 @@ pub struct Ack {
     pub refused: Option<u64>,
 }
 
-/// One protocol line of the server, with its payload if it has one.
+/// What a client publishes.
+#[derive(Debug, Clone, Copy)]
+pub struct Publication<'a> {
+    /// Where it is published to.
+    pub subject: &'a str,
+    /// Its headers, if it has any, and its body.
+    content: &'a [u8],
+}
+
+impl Publication<'_> {
+    /// Whether this text occurs in its headers or its body.
+    pub fn contains(&self, text: &str) -> bool {
+        let text = text.as_bytes();
+        self.content.windows(text.len()).any(|part| part == text)
+    }
+}
+
+/// One protocol line, with its payload if it has one.
 pub(super) struct Frame {
     bytes: Vec<u8>,
+    /// The subject and where the payload begins, when a client publishes this.
+    published: Option<(String, usize)>,
     /// Where the payload begins, when this is a message to an inbox that asks for no answer and
     /// has no headers, as all publish acknowledgments are.
     inbox_payload: Option<usize>,
@@ -49,6 +68,14 @@ impl Frame {
         &self.bytes
     }
 
+    pub(super) fn publication(&self) -> Option<Publication<'_>> {
+        let (subject, payload) = self.published.as_ref()?;
+        Some(Publication {
+            subject,
+            content: &self.bytes[*payload..],
+        })
+    }
+
     pub(super) fn ack(&self) -> Option<Ack> {
         let payload = &self.bytes[self.inbox_payload?..];
         let json: AckJson = serde_json::from_slice(payload.strip_suffix(b"\r\n")?).ok()?;
@@ -74,14 +101,15 @@ pub(super) async fn read_frame(from: &mut (impl AsyncBufRead + Unpin)) -> Result
     let line = String::from_utf8_lossy(&bytes).into_owned();
     let mut words = line.split_whitespace();
     let verb = words.next().unwrap_or_default().to_ascii_uppercase();
-    if verb != "MSG" && verb != "HMSG" {
-        let inbox_payload = None;
+    if !["MSG", "HMSG", "PUB", "HPUB"].contains(&verb.as_str()) {
         return Ok(Some(Frame {
             bytes,
-            inbox_payload,
+            published: None,
+            inbox_payload: None,
         }));
     }
-    // MSG <subject> <sid> [reply] <size>; HMSG has the size of its headers before the total.
+    // MSG <subject> <sid> [reply] <size>, PUB <subject> [reply] <size>; HMSG and HPUB have the size
+    // of their headers before the total.
     let words: Vec<&str> = words.collect();
     let size = words.last().and_then(|size| size.parse::<usize>().ok());
     let size = size.ok_or_else(|| Error::new(ErrorKind::InvalidData, line.clone()))?;
@@ -89,8 +117,10 @@ pub(super) async fn read_frame(from: &mut (impl AsyncBufRead + Unpin)) -> Result
     bytes.resize(payload + size + 2, 0);
     from.read_exact(&mut bytes[payload..]).await?;
     let is_inbox = verb == "MSG" && words.len() == 3 && words[0].starts_with("_INBOX.");
+    let is_published = verb.ends_with("PUB");
     Ok(Some(Frame {
         bytes,
+        published: is_published.then(|| (words[0].to_owned(), payload)),
         inbox_payload: is_inbox.then_some(payload),
     }))
 }
@@ -148,6 +178,20 @@ mod tests {
         for other in others {
             assert_eq!(ack(other.clone()).await, None, "{other}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_client_publishes_is_told_from_what_else_it_says() {
+        let stream = "CONNECT {}\r\nPUB a.b 5\r\nhello\r\nSUB a.b 1\r\n\
+                      HPUB c reply.to 12 17\r\nNATS/1.0\r\n\r\nthere\r\nPING\r\n";
+        let frames = frames(stream.as_bytes()).await;
+        let found: Vec<_> = frames.iter().filter_map(Frame::publication).collect();
+        assert_eq!(
+            found.iter().map(|p| p.subject).collect::<Vec<_>>(),
+            ["a.b", "c"]
+        );
+        assert!(found[0].contains("ello") && !found[0].contains("there"));
+        assert!(found[1].contains("NATS/1.0") && found[1].contains("there"));
     }
 
     #[tokio::test]

@@ -82,14 +82,14 @@ impl Response {
     fn to_bytes(&self) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} Whatever\r\n", self.status);
         for (name, value) in &self.headers {
-            write!(head, "{name}: {value}\r\n").unwrap();
+            // Writing to a string can't fail.
+            let _ = write!(head, "{name}: {value}\r\n");
         }
         let length = self.body.len();
-        write!(
+        let _ = write!(
             head,
             "Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
-        )
-        .unwrap();
+        );
         (head + &self.body).into_bytes()
     }
 }

@@ -33,17 +33,23 @@ const ALWAYS_NULL: &[&str] = &[
 ];
 
 /// What the books know of an intent.
+#[derive(Debug)]
 pub struct Intent {
+    /// In the currency's smallest unit.
     pub amount: u64,
+    /// ISO 4217, in lower case.
     pub currency: String,
+    /// What the application attached to it.
     pub metadata: BTreeMap<String, String>,
+    /// In Stripe's words, such as `requires_capture`.
     pub status: &'static str,
+    /// Why the last card was refused; null if none was.
     pub error: Value,
 }
 
 impl Intent {
     /// The intent with the fields that Stripe's own sample object has.
-    pub fn object(&self, id: &str) -> Value {
+    pub(super) fn object(&self, id: &str) -> Value {
         let when = |status: &str, amount: u64| if self.status == status { amount } else { 0 };
         let canceled = self.status == "canceled";
         let mut object = json!({

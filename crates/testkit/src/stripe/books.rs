@@ -106,12 +106,34 @@ impl Books {
     }
 
     pub fn add_foreign_intent(&mut self) -> String {
-        let metadata = [
-            ("application", "another-shop"),
-            ("payment_id", "5f0c3a52-6a1f-4b5e-9d3b-0c1d2e3f4a5b"),
-        ];
+        let payment_id = "5f0c3a52-6a1f-4b5e-9d3b-0c1d2e3f4a5b";
+        self.add_intent_of("another-shop", payment_id, 4_200, "eur")
+    }
+
+    pub fn add_own_intent(&mut self, payment_id: &str, amount: u64, currency: &str) -> String {
+        self.add_intent_of("turnstile", payment_id, amount, currency)
+    }
+
+    fn add_intent_of(
+        &mut self,
+        application: &str,
+        payment_id: &str,
+        amount: u64,
+        currency: &str,
+    ) -> String {
+        let metadata = [("application", application), ("payment_id", payment_id)];
         let metadata = metadata.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        self.add(4_200, "eur".to_owned(), BTreeMap::from(metadata))
+        self.add(amount, currency.to_owned(), BTreeMap::from(metadata))
+    }
+
+    pub fn references(&self) -> Vec<String> {
+        self.intents.iter().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The intent that a test means; it knows that there is one.
+    pub fn intent(&mut self, id: &str) -> &mut Intent {
+        self.find(id)
+            .unwrap_or_else(|_| panic!("the stand-in has no intent {id}"))
     }
 
     /// Stores an answer under the request's idempotency key.
@@ -313,7 +335,8 @@ impl Books {
         }
         if let Some((code, message)) = decline {
             let refusal = refused(402, "card_error", code, message, "");
-            intent.error = serde_json::from_str::<Value>(&refusal.body).unwrap()["error"].take();
+            intent.error =
+                serde_json::from_str::<Value>(&refusal.body).unwrap_or_default()["error"].take();
             return Err(refusal);
         }
         intent.status = "requires_capture";
@@ -358,7 +381,7 @@ impl Books {
     }
 
     /// The intent as Stripe sends it.
-    pub fn object(&self, id: &str) -> Result<Value, Response> {
+    fn object(&self, id: &str) -> Result<Value, Response> {
         let found = self.intents.iter().find(|(of, _)| of == id);
         let (id, intent) = found.ok_or_else(|| missing(id))?;
         Ok(intent.object(id))

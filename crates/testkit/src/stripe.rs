@@ -5,15 +5,10 @@
 //! HTTP is spoken by hand here, on plain sockets, because half of what it has to do is what a
 //! server library prevents: to vanish in the middle, to answer twice, to reset a connection.
 
-// Each test target uses a part of it.
-#![allow(dead_code)]
-
-#[path = "stripe_standin/books.rs"]
 mod books;
-#[path = "stripe_standin/http.rs"]
 mod http;
-#[path = "stripe_standin/object.rs"]
 mod object;
+mod webhook;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,6 +20,8 @@ use tokio::task::JoinHandle;
 pub use self::books::Money;
 use self::books::{Books, Step};
 use self::http::{Connection, Request, Response};
+pub use self::object::Intent;
+pub use self::webhook::{event, sign};
 
 /// The only key the stand-in accepts.
 pub const KEY: &str = "sk_test_standin";
@@ -32,11 +29,17 @@ pub const KEY: &str = "sk_test_standin";
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
+    /// Opens an intent.
     Create,
+    /// Tries a card on an intent.
     Confirm,
+    /// Takes the money.
     Capture,
+    /// Closes an intent.
     Cancel,
+    /// Reads one intent.
     Read,
+    /// Reads a page of intents.
     List,
 }
 
@@ -71,6 +74,7 @@ pub enum Fault {
     Redirect(u16),
 }
 
+#[derive(Default)]
 struct Shared {
     books: Mutex<Books>,
     faults: Mutex<VecDeque<(Route, Fault)>>,
@@ -93,17 +97,26 @@ impl Drop for StandIn {
     }
 }
 
+impl std::fmt::Debug for StandIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StandIn")
+            .field("base", &self.base)
+            .field("money", &self.money())
+            .finish_non_exhaustive()
+    }
+}
+
 impl StandIn {
+    /// Listens on a free port, with empty books.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let shared = Arc::new(Shared {
-            books: Mutex::default(),
-            faults: Mutex::default(),
-            seen: Mutex::default(),
-            last_answer: Mutex::default(),
-            bank: Mutex::default(),
-        });
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap_or_else(|error| panic!("the stand-in can't listen: {error}"));
+        let address = listener
+            .local_addr()
+            .unwrap_or_else(|error| panic!("the stand-in has no address: {error}"));
+        let base = format!("http://{address}");
+        let shared = Arc::new(Shared::default());
         let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
         Self {
             base,
@@ -158,9 +171,29 @@ impl StandIn {
         locked(&self.shared.books).add_foreign_intent()
     }
 
+    /// Makes an intent of the application under test that it knows nothing of.
+    pub fn add_intent(&self, payment_id: &str, amount: u64, currency: &str) -> String {
+        locked(&self.shared.books).add_own_intent(payment_id, amount, currency)
+    }
+
+    /// The references of all intents, oldest first.
+    pub fn references(&self) -> Vec<String> {
+        locked(&self.shared.books).references()
+    }
+
+    /// Changes an intent behind everybody's back, as a person with access to the account can.
+    ///
+    /// # Panics
+    /// When there is no such intent; so does [`StandIn::object`].
+    pub fn tamper(&self, reference: &str, change: impl FnOnce(&mut Intent)) {
+        change(locked(&self.shared.books).intent(reference));
+    }
+
     /// An intent as Stripe would send it, for example in a webhook.
     pub fn object(&self, reference: &str) -> serde_json::Value {
-        locked(&self.shared.books).object(reference).unwrap()
+        locked(&self.shared.books)
+            .intent(reference)
+            .object(reference)
     }
 }
 
