@@ -80,34 +80,36 @@ async fn a_long_reading_that_is_interrupted_goes_on_where_it_was() {
     let (nats, log) = start().await;
     let (mut version, mut last) = (0, 0);
     let events = vec![Event::Deposited { amount: 1 }; 100];
-    for _ in 0..300 {
+    for _ in 0..800 {
         let metadata = fresh();
         let account = ("account", "a");
         let appended = log.append_events(ACCOUNTS, account, version, &events, &metadata, last);
         last = appended.await.unwrap();
         version += 100;
     }
-    let began = Instant::now();
-    assert_eq!(accounts(&log).load("a").await.unwrap().version(), version);
-    let whole = began.elapsed();
+    let mut whole = LONG;
+    for _ in 0..3 {
+        let began = Instant::now();
+        assert_eq!(accounts(&log).load("a").await.unwrap().version(), version);
+        whole = whole.min(began.elapsed());
+    }
 
     // Never enough time for all of it.
     let hasty = connect_with(LogConfig {
-        command_timeout: whole / 3,
+        command_timeout: whole / 4,
         ..config(nats.url())
     })
     .await;
     let hasty = accounts(&hasty);
-    let deadline = Instant::now() + LONG;
-    let mut interrupted = 0;
+    let mut tries = 1;
     let loaded = loop {
         match hasty.load("a").await {
             Ok(loaded) => break loaded,
-            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+            Err(error) => assert!(tries < 50, "{error}, of {whole:?}"),
         }
-        interrupted += 1;
+        tries += 1;
     };
-    assert!(interrupted > 0, "it took {whole:?} before");
+    assert!(tries > 1, "it took {whole:?} before");
     assert_eq!(loaded.version(), version);
     assert_eq!(loaded.state().balance, i64::try_from(version).unwrap());
 }
