@@ -4,7 +4,7 @@ use api::{Amount, OrderStatus};
 use domain::ticket_orders::{self, Order, TicketOrdersError};
 use httpkit::{
     AppError,
-    error::{bad_request, field, not_found, unauthorized},
+    error::{bad_request, field, not_found, too_often, unauthorized},
 };
 
 use crate::commands::OrderError;
@@ -41,6 +41,9 @@ pub(crate) fn refused(error: OrderError) -> AppError {
         OrderError::Refused(TicketOrdersError::NotOwner) => unauthorized(),
         OrderError::Refused(changed @ TicketOrdersError::PriceChanged { .. }) => {
             field("expectedPrice", changed.to_string())
+        }
+        OrderError::Refused(often @ TicketOrdersError::TooManyOrders { until }) => {
+            too_often(often.to_string(), host::seconds_to(until))
         }
         OrderError::Refused(
             refusal @ (TicketOrdersError::AlreadyReserved

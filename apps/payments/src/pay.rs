@@ -1,9 +1,9 @@
 //! Paying an order: begin, hold the money, let the order decide.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use domain::{
     OrderId, PaymentId, TicketId, UserId,
-    payment::{Payment, PaymentCommand, PaymentError, PaymentStatus},
+    payment::{BegunPayment, Payment, PaymentCommand, PaymentError, PaymentStatus},
     ticket_orders::{Order, OrderStatus, TicketOrders},
 };
 use eventstore::{CommandError, Hint, Metadata, Store, StoreError};
@@ -48,6 +48,12 @@ pub(crate) enum PayError {
     /// The card was declined; the order can still be paid: 402.
     #[error("{0}")]
     Declined(String),
+    /// Too many cards were declined lately, and no other was tried: 429.
+    #[error("Too many cards were declined, please try again later")]
+    TooManyDeclines {
+        /// When another may be tried.
+        until: DateTime<Utc>,
+    },
     /// The provider couldn't be reached, or wouldn't.
     #[error(transparent)]
     Provider(#[from] ProviderError),
@@ -63,9 +69,21 @@ impl From<CommandError<PaymentError>> for PayError {
     fn from(error: CommandError<PaymentError>) -> Self {
         match error {
             CommandError::Failed(failure) => Self::Failed(failure),
+            CommandError::Refused(refusal) => refusal.into(),
+        }
+    }
+}
+
+impl From<PaymentError> for PayError {
+    fn from(refusal: PaymentError) -> Self {
+        match refusal {
+            PaymentError::TooManyDeclines { until } => Self::TooManyDeclines { until },
             // The payment ended while it was being paid, and it only ends without money when its
             // order is cancelled.
-            CommandError::Refused(_) => Self::Cancelled,
+            PaymentError::NotFound
+            | PaymentError::Voided
+            | PaymentError::NotAuthorized
+            | PaymentError::Captured => Self::Cancelled,
         }
     }
 }
@@ -93,11 +111,11 @@ impl Cashier {
             }
             OrderStatus::Created | OrderStatus::AwaitingPayment => {}
         }
-        let (status, reference) = self.begin(&order, payment_id, metadata).await?;
-        match status {
+        let payment = self.begin(&order, payment_id, metadata).await?;
+        match payment.status {
             PaymentStatus::Voided => return Err(PayError::Cancelled),
             PaymentStatus::Authorized | PaymentStatus::Captured => {}
-            PaymentStatus::Pending => self.hold(payment_id, &reference, token, metadata).await?,
+            PaymentStatus::Pending => self.hold(&payment, token, metadata).await?,
         }
         self.decision(ticket_id, order_id).await?;
         Ok(payment_id)
@@ -109,11 +127,11 @@ impl Cashier {
         order: &Order,
         payment_id: PaymentId,
         metadata: &Metadata,
-    ) -> Result<(PaymentStatus, ProviderRef), PayError> {
+    ) -> Result<BegunPayment, PayError> {
         let id = payment_id.to_string();
         let known = self.payments.load(&id).await?;
         if let Some(begun) = known.state().begun() {
-            return Ok((begun.status, ProviderRef::new(begun.reference.clone())));
+            return Ok(begun.clone());
         }
         let intent = Intent {
             payment_id: payment_id.0,
@@ -138,24 +156,21 @@ impl Cashier {
             .payments
             .execute(&id, command, &metadata, Hint::None)
             .await?;
-        let status = begun
-            .state
-            .begun()
-            .map_or(PaymentStatus::Pending, |payment| payment.status);
-        Ok((status, reference))
+        begun.state.begun().cloned().ok_or(PayError::NotFound)
     }
 
     /// Lets the provider hold the money, and notes how that ended.
     async fn hold(
         &self,
-        payment_id: PaymentId,
-        reference: &ProviderRef,
+        payment: &BegunPayment,
         token: &Token,
         metadata: &Metadata,
     ) -> Result<(), PayError> {
-        let id = payment_id.to_string();
+        payment.may_try(metadata.time)?;
+        let id = payment.id.to_string();
+        let reference = ProviderRef::new(payment.reference.clone());
         let attempt = metadata.command_id.to_string();
-        match self.provider.authorize(reference, token, &attempt).await? {
+        match self.provider.authorize(&reference, token, &attempt).await? {
             Authorization::Authorized => {
                 let metadata = step(metadata, "authorize");
                 self.payments
@@ -164,10 +179,11 @@ impl Cashier {
                 Ok(())
             }
             Authorization::Declined { reason } => {
+                let metadata = step(metadata, "decline");
                 let command = PaymentCommand::Decline {
                     reason: reason.clone(),
+                    at: metadata.time,
                 };
-                let metadata = step(metadata, "decline");
                 self.payments
                     .execute(&id, command, &metadata, Hint::None)
                     .await?;

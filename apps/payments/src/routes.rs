@@ -5,7 +5,10 @@ use api::{Config, NewPayment, PaymentCreated};
 use domain::{OrderId, TicketId, UserId};
 use httpkit::{
     Answer, AppError, Body, Fields, RawBody, Session,
-    error::{bad_request, field, internal, not_found, payment_required, unauthorized, unavailable},
+    error::{
+        bad_request, field, internal, not_found, payment_required, too_often, unauthorized,
+        unavailable,
+    },
 };
 use utoipa::OpenApi;
 
@@ -98,6 +101,9 @@ fn refused(error: PayError) -> AppError {
         PayError::Cancelled => bad_request(error.to_string()),
         PayError::Declined(reason) | PayError::Provider(ProviderError::Unpayable { reason }) => {
             payment_required(reason)
+        }
+        PayError::TooManyDeclines { until } => {
+            too_often(error.to_string(), host::seconds_to(until))
         }
         PayError::Undecided => unavailable("The service", 1).because(error),
         PayError::Failed(failure) => host::failed(failure),

@@ -98,7 +98,8 @@ impl Settlement {
                 refusal @ (PaymentError::NotFound
                 | PaymentError::NotAuthorized
                 | PaymentError::Voided
-                | PaymentError::Captured),
+                | PaymentError::Captured
+                | PaymentError::TooManyDeclines { .. }),
             )) => Err(ReactError::Poison(refusal.to_string())),
         }
     }

@@ -3,11 +3,18 @@
 //! Money is *held* first, and only when the order accepted it is it *captured*; otherwise it is
 //! *voided*. So no crash and no race can keep money for an order that isn't complete.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
 
 use crate::{Decide, OrderId, PaymentId, Price, TicketId, UserId, decide::impl_handle_by_decide};
+
+/// The most declined cards within [`DECLINE_WINDOW`] before no other may be tried. It keeps the
+/// payment from growing without end, and an order from being used to find out which of many stolen
+/// cards are good.
+pub const MOST_DECLINES: usize = 10;
+/// The time in which a payment's declined cards are counted.
+pub const DECLINE_WINDOW: TimeDelta = TimeDelta::hours(1);
 
 /// The aggregate; empty until the payment is begun.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +43,8 @@ pub struct BegunPayment {
     pub expires_at: DateTime<Utc>,
     /// Where it stands.
     pub status: PaymentStatus,
+    /// When cards were declined, the newest last; no more than are counted.
+    declined: Vec<DateTime<Utc>>,
 }
 
 /// Where a payment stands.
@@ -81,6 +90,8 @@ pub enum PaymentCommand {
     Decline {
         /// Its reason, fit to be shown to the buyer.
         reason: String,
+        /// Now.
+        at: DateTime<Utc>,
     },
     /// Note that the money was taken.
     Capture,
@@ -119,6 +130,9 @@ pub enum PaymentEvent {
         order_id: OrderId,
         /// The provider's reason.
         reason: String,
+        /// When. Absent in events of releases that didn't note it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        declined_at: Option<DateTime<Utc>>,
     },
     /// The provider holds the money.
     PaymentAuthorized {
@@ -172,12 +186,34 @@ pub enum PaymentError {
     /// Money that was taken can't be voided.
     #[error("The payment was captured")]
     Captured,
+    /// Too many cards were declined lately.
+    #[error("Too many cards were declined, please try again later")]
+    TooManyDeclines {
+        /// When another may be tried.
+        until: DateTime<Utc>,
+    },
 }
 
 impl Payment {
     /// The payment, once it is begun.
     pub fn begun(&self) -> Option<&BegunPayment> {
         self.begun.as_ref()
+    }
+}
+
+impl BegunPayment {
+    /// Whether another card may be tried at this time. Ask before the provider is asked: the
+    /// aggregate can only refuse what it is told of.
+    ///
+    /// # Errors
+    /// [`PaymentError::TooManyDeclines`].
+    pub fn may_try(&self, at: DateTime<Utc>) -> Result<(), PaymentError> {
+        match self.declined.iter().rev().nth(MOST_DECLINES - 1) {
+            Some(tenth) if *tenth + DECLINE_WINDOW > at => Err(PaymentError::TooManyDeclines {
+                until: *tenth + DECLINE_WINDOW,
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -226,8 +262,17 @@ impl Decide for Payment {
                 order_id,
                 ticket_id: payment.ticket_id,
             }]),
-            (PaymentCommand::Decline { reason }, Pending) => {
-                Ok(vec![PaymentEvent::PaymentDeclined { order_id, reason }])
+            // Of many cards tried at once, more may be declined than are counted: those are answered
+            // and not noted.
+            (PaymentCommand::Decline { at, .. }, Pending) if payment.may_try(at).is_err() => {
+                Ok(Vec::new())
+            }
+            (PaymentCommand::Decline { reason, at }, Pending) => {
+                Ok(vec![PaymentEvent::PaymentDeclined {
+                    order_id,
+                    reason,
+                    declined_at: Some(at),
+                }])
             }
             (PaymentCommand::Capture, Authorized) => Ok(vec![PaymentEvent::PaymentCaptured {
                 order_id,
@@ -275,6 +320,7 @@ impl Aggregate for Payment {
                 reference,
                 expires_at,
                 status: PaymentStatus::Pending,
+                declined: Vec::new(),
             });
             return;
         }
@@ -282,7 +328,13 @@ impl Aggregate for Payment {
             return;
         };
         match event {
-            PaymentEvent::PaymentBegun { .. } | PaymentEvent::PaymentDeclined { .. } => {}
+            PaymentEvent::PaymentBegun { .. } => {}
+            PaymentEvent::PaymentDeclined { declined_at, .. } => {
+                payment.declined.extend(declined_at);
+                if payment.declined.len() > MOST_DECLINES {
+                    payment.declined.remove(0);
+                }
+            }
             PaymentEvent::PaymentAuthorized { .. } => payment.status = PaymentStatus::Authorized,
             PaymentEvent::PaymentCaptured { .. } => payment.status = PaymentStatus::Captured,
             PaymentEvent::PaymentVoided { .. } => payment.status = PaymentStatus::Voided,

@@ -5,13 +5,20 @@
 //! twice under any race; and because *pay*, *cancel* and *expire* meet here, exactly one of them
 //! wins. An aggregate an order was rejected: two orders of one ticket would then be decided apart.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Decide, OrderId, PaymentId, Price, TicketId, Title, UserId, decide::impl_handle_by_decide,
 };
+
+/// The most orders that one buyer may place on one ticket within [`ORDER_WINDOW`]. Whoever places
+/// and cancels in a loop would otherwise make the aggregate longer without end. It counts by
+/// buyer: a limit for the ticket as a whole would let one keep all others from it.
+pub const MOST_ORDERS: usize = 10;
+/// The time in which a buyer's orders on a ticket are counted.
+pub const ORDER_WINDOW: TimeDelta = TimeDelta::hours(1);
 
 /// The aggregate. Its id is the ticket's id.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -226,6 +233,12 @@ pub enum TicketOrdersError {
     /// Another order has the ticket.
     #[error("Ticket is already reserved")]
     AlreadyReserved,
+    /// The buyer placed too many orders on this ticket lately.
+    #[error("You have ordered this ticket too often, please try again later")]
+    TooManyOrders {
+        /// When another may be placed.
+        until: DateTime<Utc>,
+    },
     /// The price isn't the one that the buyer was shown.
     #[error("The price has changed to {actual}")]
     PriceChanged {
@@ -265,6 +278,20 @@ impl TicketOrders {
     fn find(&self, id: OrderId) -> Result<&Order, TicketOrdersError> {
         self.order(id).ok_or(TicketOrdersError::NotFound)
     }
+
+    /// Whether a buyer may place one more order at this time.
+    fn has_room_for(&self, buyer: UserId, at: DateTime<Utc>) -> Result<(), TicketOrdersError> {
+        // The newest are last: the tenth from the end is the one that has to lie far enough back.
+        let mut own = self.orders.iter().rev().filter(|o| o.buyer == buyer);
+        match own.nth(MOST_ORDERS - 1) {
+            Some(tenth) if tenth.placed_at + ORDER_WINDOW > at => {
+                Err(TicketOrdersError::TooManyOrders {
+                    until: tenth.placed_at + ORDER_WINDOW,
+                })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Decide for TicketOrders {
@@ -284,6 +311,7 @@ impl Decide for TicketOrders {
                 if self.live.is_some() || self.order(order_id).is_some() {
                     return Err(TicketOrdersError::AlreadyReserved);
                 }
+                self.has_room_for(buyer, at)?;
                 if expected_price.is_some_and(|expected| expected != ticket.price) {
                     return Err(TicketOrdersError::PriceChanged {
                         actual: ticket.price,

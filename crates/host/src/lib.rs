@@ -10,7 +10,7 @@ mod launch;
 mod watch;
 
 use actix_web::{HttpMessage as _, HttpRequest};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use eventstore::{Log, LogConfig, Metadata, StoreError};
 use httpkit::{
     Answer, Config, Gate, Prefer, RawBody, RequestContext, SessionVerifier,
@@ -22,7 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 pub use failure::{failed, read_failed};
-pub use launch::{Fallback, exit_code, launch};
+pub use launch::{Fallback, exit_code, launch, launch_with};
 
 /// The allocator of every program that starts services. The system's took a quarter of the
 /// processor time of a server that is busy with commands (`cargo xtask bench`, then `perf`).
@@ -31,6 +31,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long an answer waits for the service's own read model.
 const SETTLE: Duration = Duration::from_secs(2);
+
+/// Whole seconds from now to a moment, rounded up: what `Retry-After` says.
+pub fn seconds_to(moment: DateTime<Utc>) -> u64 {
+    let left = (moment - Utc::now()).to_std().unwrap_or_default();
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
 
 /// What services share. Clones share everything.
 #[derive(Clone)]

@@ -12,7 +12,7 @@
 //! | a race was lost too often, or the first request is still at work | [`conflict`] | 409 |
 //! | the body is too long | [`too_large`] | 413 |
 //! | an `Idempotency-Key` came with another request | [`unprocessable`] | 422 |
-//! | a limit was reached | [`too_many_requests`] | 429 |
+//! | a limit was reached | [`too_many_requests`], [`too_often`] | 429 |
 //! | a store or provider is away: *failed*, not refused | [`unavailable`] | 503 |
 //! | a defect of ours | [`internal`] | 500 |
 //!
@@ -144,12 +144,14 @@ pub fn unprocessable(message: impl Into<String>) -> AppError {
 
 /// 429, with the seconds after which to try again.
 pub fn too_many_requests(retry_after: u64) -> AppError {
+    too_often("Too many attempts, please try again later", retry_after)
+}
+
+/// 429 in words of its own, with the seconds after which to try again.
+pub fn too_often(message: impl Into<String>, retry_after: u64) -> AppError {
     AppError {
         retry_after: Some(retry_after.max(1)),
-        ..AppError::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "Too many attempts, please try again later",
-        )
+        ..AppError::new(StatusCode::TOO_MANY_REQUESTS, message)
     }
 }
 

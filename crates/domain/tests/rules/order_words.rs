@@ -18,23 +18,31 @@ pub fn ordered_ticket() -> OrderedTicket {
 }
 
 pub fn place(n: u128, buyer: u128) -> TicketOrdersCommand {
+    place_at(n, buyer, 0)
+}
+
+pub fn place_at(n: u128, buyer: u128, seconds: i64) -> TicketOrdersCommand {
     TicketOrdersCommand::Place {
         order_id: order(n),
         buyer: user(buyer),
         ticket: ordered_ticket(),
         expected_price: None,
-        at: at(0),
-        expires_at: at(HOLD_SECONDS),
+        at: at(seconds),
+        expires_at: at(seconds + HOLD_SECONDS),
     }
 }
 
 pub fn placed(n: u128, buyer: u128) -> TicketOrdersEvent {
+    placed_at(n, buyer, 0)
+}
+
+pub fn placed_at(n: u128, buyer: u128, seconds: i64) -> TicketOrdersEvent {
     TicketOrdersEvent::OrderPlaced {
         order_id: order(n),
         buyer: user(buyer),
         ticket: ordered_ticket(),
-        placed_at: at(0),
-        expires_at: at(HOLD_SECONDS),
+        placed_at: at(seconds),
+        expires_at: at(seconds + HOLD_SECONDS),
     }
 }
 

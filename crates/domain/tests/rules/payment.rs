@@ -1,6 +1,8 @@
 //! A payment: held, then captured or voided, never both.
 
-use domain::payment::{Payment, PaymentCommand, PaymentError, PaymentEvent, PaymentStatus};
+use domain::payment::{
+    DECLINE_WINDOW, Payment, PaymentCommand, PaymentError, PaymentEvent, PaymentStatus,
+};
 
 use crate::support::{at, given, order, payment_of, price, state, ticket_id, user};
 
@@ -44,15 +46,25 @@ fn authorized() -> PaymentEvent {
 }
 
 fn decline() -> PaymentCommand {
+    decline_at(10)
+}
+
+fn decline_at(seconds: i64) -> PaymentCommand {
     PaymentCommand::Decline {
         reason: "Your card was declined.".to_owned(),
+        at: at(seconds),
     }
 }
 
 fn declined() -> PaymentEvent {
+    declined_at(10)
+}
+
+fn declined_at(seconds: i64) -> PaymentEvent {
     PaymentEvent::PaymentDeclined {
         order_id: order(1),
         reason: "Your card was declined.".to_owned(),
+        declined_at: Some(at(seconds)),
     }
 }
 
@@ -135,6 +147,59 @@ fn a_declined_payment_stays_open_for_another_card() {
     given::<Payment>(vec![begun(), declined()])
         .when(PaymentCommand::Authorize)
         .then_expect_events(vec![authorized()]);
+}
+
+/// So many cards that were declined, one a second.
+fn begun_and_declined(cards: usize) -> Vec<PaymentEvent> {
+    let declined = (0_i64..).map(declined_at).take(cards);
+    [begun()].into_iter().chain(declined).collect()
+}
+
+#[test]
+fn after_ten_declined_cards_in_an_hour_no_other_may_be_tried() {
+    let may_try = |events: &[PaymentEvent], seconds| {
+        let payment: Payment = state(events);
+        payment.begun().unwrap().may_try(at(seconds))
+    };
+    let (nine, ten) = (begun_and_declined(9), begun_and_declined(10));
+    assert_eq!(may_try(&nine, 20), Ok(()));
+    let hour = DECLINE_WINDOW.num_seconds();
+    let refused = PaymentError::TooManyDeclines { until: at(hour) };
+    assert_eq!(may_try(&ten, 20), Err(refused));
+    assert_eq!(may_try(&ten, hour - 1), Err(refused));
+    assert_eq!(
+        may_try(&ten, hour),
+        Ok(()),
+        "the first was an hour ago by then"
+    );
+    let again = [ten, vec![declined_at(hour)]].concat();
+    let until = at(hour + 1);
+    assert_eq!(
+        may_try(&again, hour),
+        Err(PaymentError::TooManyDeclines { until })
+    );
+}
+
+#[test]
+fn declined_cards_beyond_those_are_not_noted_and_money_that_is_held_is() {
+    given::<Payment>(begun_and_declined(9))
+        .when(decline_at(20))
+        .then_expect_events(vec![declined_at(20)]);
+    given::<Payment>(begun_and_declined(10))
+        .when(decline_at(20))
+        .then_expect_events(vec![]);
+    given::<Payment>(begun_and_declined(10))
+        .when(PaymentCommand::Authorize)
+        .then_expect_events(vec![authorized()]);
+}
+
+#[test]
+fn a_declined_card_of_before_its_time_was_noted_is_read_and_not_counted() {
+    let old = r#"{"type":"PaymentDeclined","data":{"order_id":"00000000-0000-0000-0000-00000000c001","reason":"No."}}"#;
+    let old: PaymentEvent = serde_json::from_str(old).unwrap();
+    let events = [vec![begun()], vec![old; 50]].concat();
+    let payment: Payment = state(&events);
+    assert_eq!(payment.begun().unwrap().may_try(at(0)), Ok(()));
 }
 
 #[test]

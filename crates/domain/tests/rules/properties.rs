@@ -11,6 +11,7 @@ use domain::{
 use proptest::{prelude::*, sample::Index};
 use std::collections::BTreeMap;
 
+use crate::order_words::ordered_ticket;
 use crate::support::{at, order, payment_of, price, state, ticket_id, title, user};
 
 /// Decides, applies, and tells the events; a refusal is none.
@@ -85,8 +86,9 @@ fn payment_command() -> impl Strategy<Value = PaymentCommand> {
             at: at(0),
         }),
         Just(PaymentCommand::Authorize),
-        Just(PaymentCommand::Decline {
-            reason: "No.".to_owned()
+        (0..10_000_i64).prop_map(|seconds| PaymentCommand::Decline {
+            reason: "No.".to_owned(),
+            at: at(seconds),
         }),
         Just(PaymentCommand::Capture),
         Just(PaymentCommand::Void),
@@ -161,6 +163,33 @@ proptest! {
             let live: Vec<_> = orders.orders().iter().filter(|o| o.status.is_live()).collect();
             prop_assert!(live.len() <= 1, "{live:?}");
             prop_assert_eq!(orders.live(), live.first().copied());
+        }
+    }
+
+    #[test]
+    fn in_any_hour_a_buyer_places_ten_orders_on_a_ticket_at_most(
+        steps in prop::collection::vec((0..2_u128, 0..900_i64), 0..80)
+    ) {
+        let mut orders = TicketOrders::default();
+        let (mut now, mut placed) = (0, Vec::new());
+        for (n, (buyer, pause)) in steps.into_iter().enumerate() {
+            now += pause;
+            let (order_id, by) = (order(n as u128), user(buyer));
+            let place = TicketOrdersCommand::Place {
+                order_id,
+                buyer: by,
+                ticket: ordered_ticket(),
+                expected_price: None,
+                at: at(now),
+                expires_at: at(now + 900),
+            };
+            let lately = |(who, when): &&(u128, i64)| *who == buyer && *when > now - 3_600;
+            let room = placed.iter().filter(lately).count() < 10;
+            prop_assert_eq!(!run(&mut orders, place).is_empty(), room);
+            if room {
+                placed.push((buyer, now));
+                run(&mut orders, TicketOrdersCommand::Cancel { order_id, by });
+            }
         }
     }
 

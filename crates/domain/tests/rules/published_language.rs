@@ -144,6 +144,7 @@ fn payment_events() -> Vec<PaymentEvent> {
             PaymentEvent::PaymentDeclined {
                 order_id: order(1),
                 reason: "Your card was declined.".to_owned(),
+                declined_at: Some(at(5)),
             },
             PaymentEvent::PaymentAuthorized {
                 order_id: order(1),

@@ -3,14 +3,15 @@
 use domain::{
     Decide,
     ticket_orders::{
-        CancelReason, OrderStatus, TicketOrders, TicketOrdersCommand, TicketOrdersError,
+        CancelReason, ORDER_WINDOW, OrderStatus, TicketOrders, TicketOrdersCommand,
+        TicketOrdersError, TicketOrdersEvent,
     },
 };
 
 use crate::{
     order_words::{
         BUYER, HOLD_SECONDS, OTHER, await_payment, awaiting, cancel, cancelled, complete,
-        completed, expire, ordered_ticket, place, placed, refused,
+        completed, expire, ordered_ticket, place, place_at, placed, placed_at, refused,
     },
     support::{at, given, order, price, state, user},
 };
@@ -60,6 +61,49 @@ fn a_ticket_is_ordered_again_after_its_order_was_cancelled_or_expired() {
             .when(place(2, OTHER))
             .then_expect_events(vec![placed(2, OTHER)]);
     }
+}
+
+/// So many orders of the buyer, one a second, each given back at once.
+fn placed_and_cancelled(count: u8) -> Vec<TicketOrdersEvent> {
+    (0..count)
+        .flat_map(|n| {
+            [
+                placed_at(u128::from(n), BUYER, n.into()),
+                cancelled(n.into(), CancelReason::Buyer, 1),
+            ]
+        })
+        .collect()
+}
+
+#[test]
+fn who_ordered_a_ticket_ten_times_in_an_hour_waits() {
+    let hour = ORDER_WINDOW.num_seconds();
+    given::<TicketOrders>(placed_and_cancelled(9))
+        .when(place_at(50, BUYER, 20))
+        .then_expect_events(vec![placed_at(50, BUYER, 20)]);
+    for seconds in [20, hour - 1] {
+        given::<TicketOrders>(placed_and_cancelled(10))
+            .when(place_at(50, BUYER, seconds))
+            .then_expect_error(TicketOrdersError::TooManyOrders { until: at(hour) });
+    }
+    given::<TicketOrders>(placed_and_cancelled(10))
+        .when(place_at(50, BUYER, hour))
+        .then_expect_events(vec![placed_at(50, BUYER, hour)]);
+}
+
+#[test]
+fn nobody_else_waits_for_that() {
+    given::<TicketOrders>(placed_and_cancelled(10))
+        .when(place_at(50, OTHER, 20))
+        .then_expect_events(vec![placed_at(50, OTHER, 20)]);
+}
+
+#[test]
+fn that_a_ticket_is_taken_is_said_before_that_one_ordered_it_too_often() {
+    let taken = [placed_and_cancelled(10), vec![placed_at(40, OTHER, 15)]].concat();
+    given::<TicketOrders>(taken)
+        .when(place_at(50, BUYER, 20))
+        .then_expect_error(TicketOrdersError::AlreadyReserved);
 }
 
 #[test]
