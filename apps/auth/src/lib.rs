@@ -59,6 +59,11 @@ impl Auth {
     }
 }
 
+/// What the service offers, for the description of the whole API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes::Document::openapi()
+}
+
 impl Service for Auth {
     fn name(&self) -> &'static str {
         "auth"
@@ -70,7 +75,7 @@ impl Service for Auth {
     }
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {
-        routes::Document::openapi()
+        openapi()
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {

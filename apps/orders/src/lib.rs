@@ -80,6 +80,11 @@ impl Orders {
     }
 }
 
+/// What the service offers, for the description of the whole API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes::Document::openapi()
+}
+
 impl Service for Orders {
     fn name(&self) -> &'static str {
         "orders"
@@ -91,7 +96,7 @@ impl Service for Orders {
     }
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {
-        routes::Document::openapi()
+        openapi()
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {

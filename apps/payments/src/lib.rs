@@ -122,6 +122,11 @@ pub fn provider_config(config: &Config) -> ProviderConfig {
     }
 }
 
+/// What the service offers, for the description of the whole API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes::Document::openapi()
+}
+
 impl Service for Payments {
     fn name(&self) -> &'static str {
         "payments"
@@ -133,7 +138,7 @@ impl Service for Payments {
     }
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {
-        routes::Document::openapi()
+        openapi()
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {

@@ -52,6 +52,11 @@ impl Tickets {
     }
 }
 
+/// What the service offers, for the description of the whole API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes::Document::openapi()
+}
+
 impl Service for Tickets {
     fn name(&self) -> &'static str {
         "tickets"
@@ -63,7 +68,7 @@ impl Service for Tickets {
     }
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {
-        routes::Document::openapi()
+        openapi()
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {

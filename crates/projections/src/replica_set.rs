@@ -1,0 +1,248 @@
+//! What a new MongoDB needs before anything can be kept in it: members that know of each other, and
+//! users that may write.
+//!
+//! Whoever installs calls this, again and again: what is done already is left as it is.
+
+use mongodb::{
+    Client,
+    bson::{Bson, Document, doc},
+    options::{AuthMechanism, ClientOptions, Credential, ServerAddress},
+};
+use std::time::{Duration, Instant};
+
+use crate::store::code;
+
+/// How often something is asked for that takes its time.
+const EVERY: Duration = Duration::from_millis(200);
+/// How long one answer may take.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Nothing was said to this server about a replica set yet.
+const NOT_YET_INITIALIZED: i32 = 94;
+/// Somebody else initiated it meanwhile.
+const ALREADY_INITIALIZED: i32 = 23;
+/// A user of that name exists.
+const USER_EXISTS: i32 = 51003;
+/// The user that members of a replica set are to each other; its password is the key file.
+const MEMBER: &str = "__system";
+
+/// The members of a replica set, as an address of MongoDB names them.
+#[derive(Clone, Debug)]
+pub struct ReplicaSet {
+    name: String,
+    options: ClientOptions,
+}
+
+/// What had to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Formed {
+    /// The members didn't know of each other.
+    Now,
+    /// Nothing.
+    Before,
+}
+
+/// Somebody who may use the database.
+#[derive(Clone, Debug)]
+pub struct User {
+    /// The name to sign in with.
+    pub name: String,
+    /// The password.
+    pub password: String,
+    /// Whether more than reading is allowed.
+    pub writes: bool,
+}
+
+/// A replica set could not be formed.
+#[derive(Debug, thiserror::Error)]
+pub enum FormError {
+    /// The address isn't one, or doesn't name a replica set.
+    #[error("{0}")]
+    Address(String),
+    /// The members are a replica set already, but not this one.
+    #[error("the replica set has the members {found}, and is asked to have {wanted}")]
+    OtherMembers {
+        /// What there is.
+        found: String,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// It can't be done now; it may help to try again.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl From<mongodb::error::Error> for FormError {
+    fn from(error: mongodb::error::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl ReplicaSet {
+    /// Takes the address that the services use: its hosts are the members, its option `replicaSet`
+    /// is the name. `key`, if given, is the content of the file that members know each other by
+    /// (`security.keyFile`): with it, a server that has no users yet lets one in.
+    ///
+    /// # Errors
+    /// When the address isn't one or names no replica set.
+    pub async fn of(uri: &str, key: Option<&str>) -> Result<Self, FormError> {
+        let address = |error: mongodb::error::Error| FormError::Address(error.to_string());
+        let mut options = ClientOptions::parse(uri).await.map_err(address)?;
+        let name = options.repl_set_name.clone().ok_or_else(|| {
+            FormError::Address("the address names no replica set: add ?replicaSet=rs0".to_owned())
+        })?;
+        options.server_selection_timeout = Some(ANSWER);
+        options.connect_timeout = Some(ANSWER);
+        if let Some(key) = key {
+            let mut credential = Credential::default();
+            credential.username = Some(MEMBER.to_owned());
+            credential.password = Some(key.split_whitespace().collect());
+            credential.source = Some("local".to_owned());
+            credential.mechanism = Some(AuthMechanism::ScramSha256);
+            options.credential = Some(credential);
+        }
+        Ok(Self { name, options })
+    }
+
+    /// The members' addresses.
+    pub fn members(&self) -> Vec<String> {
+        let hosts = self.options.hosts.iter();
+        hosts.map(ServerAddress::to_string).collect()
+    }
+
+    /// Waits until all members answer, lets the first one initiate the set unless it was before,
+    /// and waits until one of them takes writes.
+    ///
+    /// # Errors
+    /// [`FormError::OtherMembers`] when they are another set already, else
+    /// [`FormError::Unavailable`] when `patience` ends before.
+    pub async fn form(&self, patience: Duration) -> Result<Formed, FormError> {
+        let end = Instant::now() + patience;
+        for member in &self.options.hosts {
+            self.wait_for(member, end).await?;
+        }
+        let first = self.direct(&self.options.hosts[0])?;
+        let admin = first.database("admin");
+        let known = admin.run_command(doc! { "replSetGetConfig": 1 }).await;
+        let formed = match known {
+            Ok(reply) => self.compare(&reply).map(|()| Formed::Before)?,
+            Err(error) if code(&error) == Some(NOT_YET_INITIALIZED) => {
+                self.initiate(&first).await?;
+                Formed::Now
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.wait_for_primary(end).await?;
+        Ok(formed)
+    }
+
+    /// Makes each of these users one of the `admin` database, with rights on `database` only, or
+    /// sets their passwords and rights.
+    ///
+    /// # Errors
+    /// [`FormError::Unavailable`] when there is no primary, or it refuses.
+    pub async fn ensure_users(&self, database: &str, users: &[User]) -> Result<(), FormError> {
+        let client = Client::with_options(self.options.clone())?;
+        let admin = client.database("admin");
+        for user in users {
+            let role = if user.writes { "readWrite" } else { "read" };
+            let settings = |command: &str| {
+                doc! {
+                    command: &user.name,
+                    "pwd": &user.password,
+                    "roles": [{ "role": role, "db": database }],
+                    "writeConcern": { "w": "majority" },
+                }
+            };
+            match admin.run_command(settings("createUser")).await {
+                Err(error) if code(&error) == Some(USER_EXISTS) => {
+                    admin.run_command(settings("updateUser")).await?;
+                }
+                other => {
+                    other?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn initiate(&self, first: &Client) -> Result<(), FormError> {
+        let members: Vec<Bson> = (0_i32..)
+            .zip(self.members())
+            .map(|(id, host)| Bson::Document(doc! { "_id": id, "host": host }))
+            .collect();
+        let config = doc! { "_id": &self.name, "members": members };
+        let admin = first.database("admin");
+        match admin.run_command(doc! { "replSetInitiate": config }).await {
+            Err(error) if code(&error) != Some(ALREADY_INITIALIZED) => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn compare(&self, reply: &Document) -> Result<(), FormError> {
+        let members = reply
+            .get_document("config")
+            .and_then(|config| config.get_array("members"))
+            .map_err(|error| FormError::Unavailable(error.to_string()))?;
+        let mut found: Vec<String> = members
+            .iter()
+            .filter_map(|member| member.as_document()?.get_str("host").ok())
+            .map(str::to_owned)
+            .collect();
+        let mut wanted = self.members();
+        found.sort();
+        wanted.sort();
+        if found == wanted {
+            return Ok(());
+        }
+        Err(FormError::OtherMembers {
+            found: found.join(", "),
+            wanted: wanted.join(", "),
+        })
+    }
+
+    async fn wait_for(&self, member: &ServerAddress, end: Instant) -> Result<(), FormError> {
+        loop {
+            match self.hello(member).await {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() > end => {
+                    return Err(FormError::Unavailable(format!("{member}: {error}")));
+                }
+                Err(_) => tokio::time::sleep(EVERY).await,
+            }
+        }
+    }
+
+    async fn wait_for_primary(&self, end: Instant) -> Result<(), FormError> {
+        loop {
+            for member in &self.options.hosts {
+                let is_primary = self
+                    .hello(member)
+                    .await
+                    .is_ok_and(|hello| hello.get_bool("isWritablePrimary").unwrap_or(false));
+                if is_primary {
+                    return Ok(());
+                }
+            }
+            if Instant::now() > end {
+                let what = "no member became the primary".to_owned();
+                return Err(FormError::Unavailable(what));
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    /// What a member says of itself.
+    async fn hello(&self, member: &ServerAddress) -> Result<Document, FormError> {
+        let admin = self.direct(member)?.database("admin");
+        Ok(admin.run_command(doc! { "hello": 1 }).await?)
+    }
+
+    /// A client of one member, whatever that member thinks of a replica set.
+    fn direct(&self, member: &ServerAddress) -> Result<Client, FormError> {
+        let mut options = self.options.clone();
+        options.hosts = vec![member.clone()];
+        options.repl_set_name = None;
+        options.direct_connection = Some(true);
+        Ok(Client::with_options(options)?)
+    }
+}
