@@ -2,23 +2,42 @@
 
 use clap::{Parser, Subcommand};
 
-/// The ticket marketplace: serves it, and looks after it.
+use crate::commands::{
+    Servers, completions::CompletionsArgs, events::EventsCommand, mongodb_init::MongodbInitArgs,
+    replay::ReplayArgs,
+};
+
+/// The ticket marketplace: serves it, looks after it, and answers questions from its log.
 ///
 /// Everything is configured by environment variables; `turnstile config` lists them.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit codes: 0 all is well · 1 something was found that is not · 2 the command could not be carried out"
+    after_help = "Exit codes:
+  0  all is well
+  1  something was found that is not
+  2  the command could not be carried out
+  3  the log holds something that can't be read, or lacks something; the message names the place
+  4  NATS or MongoDB can't be reached, or was lost on the way
+
+All commands only read, but for `serve`, `reconcile`, `projections rebuild`, `pause` and `resume`,
+and `dead-letters retry` and `drop`."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
+    #[command(flatten)]
+    pub servers: Servers,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Serve the API and run all workers (the default)
     Serve,
+    /// Serve the web app and the description of the API alone, for a deployment in which each
+    /// service runs on its own
+    Web,
+    MongodbInit(MongodbInitArgs),
     /// List every environment variable, with its default and what is allowed
     Config {
         /// As a Markdown table, for the documentation
@@ -29,6 +48,11 @@ pub(crate) enum Command {
     Reconcile,
     /// Check that every read model is what a replay of the log gives; exit code 1 if not
     Verify,
+    /// Look at the events of the log
+    #[command(subcommand)]
+    Events(EventsCommand),
+    Replay(ReplayArgs),
+    Completions(CompletionsArgs),
     /// Messages that a worker could not handle
     #[command(subcommand)]
     DeadLetters(DeadLetters),

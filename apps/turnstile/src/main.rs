@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod frontend;
 mod serve;
 mod web;
 
@@ -10,13 +11,17 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match cli::Cli::parse().command.unwrap_or(cli::Command::Serve) {
-        cli::Command::Serve => host::exit_code(serve::serve().await),
-        command => match Box::pin(commands::run(command)).await {
+    let cli = cli::Cli::parse();
+    match cli.command.unwrap_or(cli::Command::Serve) {
+        cli::Command::Serve => host::exit_code(serve::serve(&cli.servers).await),
+        cli::Command::Web => host::exit_code(frontend::serve().await),
+        command => match Box::pin(commands::run(command, &cli.servers)).await {
             Ok(outcome) => outcome.into(),
             Err(error) => {
-                eprintln!("turnstile: {error}");
-                ExitCode::from(2)
+                if !error.is_silent() {
+                    eprintln!("turnstile: {error}");
+                }
+                error.exit_code()
             }
         },
     }

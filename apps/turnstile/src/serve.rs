@@ -4,16 +4,26 @@ use host::StartError;
 use httpkit::Service;
 use std::sync::Arc;
 
+use crate::commands::Servers;
+
 /// Runs until SIGTERM or SIGINT.
-pub(crate) async fn serve() -> Result<(), StartError> {
-    host::launch("turnstile", Some(crate::web::routes), async |host| {
-        Ok(vec![
-            Arc::new(auth::Auth::start(&host).await?) as Arc<dyn Service>,
-            Arc::new(tickets::Tickets::start(&host).await?),
-            Arc::new(orders::Orders::start(&host).await?),
-            Arc::new(payments::Payments::start(&host).await?),
-            Arc::new(expiration::Expiration::start(&host).await?),
-        ])
-    })
+pub(crate) async fn serve(servers: &Servers) -> Result<(), StartError> {
+    let config = servers
+        .config()
+        .map_err(|error| StartError::Config(error.to_string()))?;
+    host::launch_with(
+        config,
+        "turnstile",
+        Some(crate::web::routes),
+        async |host| {
+            Ok(vec![
+                Arc::new(auth::Auth::start(&host).await?) as Arc<dyn Service>,
+                Arc::new(tickets::Tickets::start(&host).await?),
+                Arc::new(orders::Orders::start(&host).await?),
+                Arc::new(payments::Payments::start(&host).await?),
+                Arc::new(expiration::Expiration::start(&host).await?),
+            ])
+        },
+    )
     .await
 }

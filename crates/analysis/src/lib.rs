@@ -6,6 +6,7 @@
 //! | to | use |
 //! |---|---|
 //! | say which part of the log is meant | [`Range`], [`Bound`] |
+//! | read what happened to one aggregate | [`commits_of`] |
 //! | read several streams as one, in order of time, in bounded memory | [`Span::read`] |
 //! | flatten a commit into rows, one an event | [`EventRow::of`], [`EVENT_COLUMNS`] |
 //! | answer a question that needs the whole log | a [`Fold`], run by [`replay`] |
@@ -45,7 +46,7 @@ pub use error::AnalysisError;
 pub use fold::{Entry, Fold};
 pub use happened::Happened;
 pub use range::{Bound, InvalidBound, Range, stream_named};
-pub use read::{Commits, Span};
+pub use read::{Commits, Span, commits_of};
 pub use replay::{Replayed, replay};
 pub use row::{ColumnDoc, EVENT_COLUMNS, EventRow};
 pub use table::{Cell, Column, Table, money, share};

@@ -20,6 +20,21 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// for so long, and where one begins it, from so long before.
 const SKEW: TimeDelta = TimeDelta::minutes(10);
 
+/// All commits of one aggregate, oldest first. The server finds them; the rest of the stream isn't
+/// read.
+///
+/// # Errors
+/// When the id can't be one, or the log can't be read.
+pub async fn commits_of(
+    log: &Log,
+    stream: StreamName,
+    aggregate_id: &str,
+) -> Result<Vec<Recorded>, AnalysisError> {
+    // Which type of aggregate it is makes no difference here: nothing is decoded.
+    let store = log.store::<domain::user::User>(stream);
+    Ok(store.commits(aggregate_id).await?)
+}
+
 /// A part of the log that is there: a [`Range`], with the ends of the streams as they were when
 /// it was looked up. What is appended later is not part of it.
 #[derive(Clone, Debug)]
@@ -104,6 +119,21 @@ impl Span {
     pub fn places(&self, stream: StreamName) -> Option<(u64, u64)> {
         let (first, last) = *self.places.get(&stream)?;
         (first <= last).then_some((first, last))
+    }
+
+    /// The last sequence of a stream that is meant, or that there was; 0 of an empty one.
+    pub fn end(&self, stream: StreamName) -> u64 {
+        self.places.get(&stream).map_or(0, |(_, last)| *last)
+    }
+
+    /// The same, but of each stream only its newest commits.
+    #[must_use]
+    pub fn newest(&self, commits: u64) -> Self {
+        let mut newest = self.clone();
+        for (first, last) in newest.places.values_mut() {
+            *first = (*first).max((*last + 1).saturating_sub(commits));
+        }
+        newest
     }
 
     /// The streams that are read.

@@ -30,6 +30,23 @@ where
     Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
 {
     let config = Config::from_env().map_err(|error| StartError::Config(error.to_string()))?;
+    launch_with(config, name, fallback, start).await
+}
+
+/// As [`launch`], with a configuration that was read already.
+///
+/// # Errors
+/// When the configuration is at fault, the port is taken, or a stream could lose data.
+pub async fn launch_with<F, Fut>(
+    config: Config,
+    name: &str,
+    fallback: Option<Fallback>,
+    start: F,
+) -> Result<(), StartError>
+where
+    F: FnOnce(Host) -> Fut,
+    Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
+{
     telemetry::init(&config.log);
     let fault = |error: std::io::Error| StartError::Serve(error.to_string());
     let address = (config.http.host.clone(), config.http.port);

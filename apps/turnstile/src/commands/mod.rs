@@ -1,19 +1,27 @@
 //! Everything that isn't serving: each command connects, does its work and ends.
 
+pub(crate) mod completions;
 mod config;
 mod dead_letters;
+pub(crate) mod events;
+pub(crate) mod mongodb_init;
+mod output;
+mod progress;
 mod projections;
+mod range;
 mod reconcile;
+pub(crate) mod replay;
+mod servers;
 mod verify;
 
-use host::{Host, StartError};
-use httpkit::config::{Config, ConfigError};
-use std::{process::ExitCode, time::Duration};
+use analysis::AnalysisError;
+use host::StartError;
+use httpkit::config::ConfigError;
+use std::{io, process::ExitCode};
 
 use crate::cli::Command;
 
-/// How long to wait for the log and the database.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) use servers::Servers;
 
 /// How a command ended that could be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,37 +49,53 @@ pub(crate) enum CommandError {
     #[error(transparent)]
     Start(#[from] StartError),
     #[error(transparent)]
-    Log(#[from] eventstore::StoreError),
+    Analysis(#[from] AnalysisError),
+    #[error(transparent)]
+    Output(#[from] io::Error),
+    /// A server is away.
+    #[error("{0}")]
+    Unreachable(String),
     #[error("{0}")]
     Failed(String),
 }
 
-pub(crate) async fn run(command: Command) -> Result<Outcome, CommandError> {
-    match command {
-        Command::Serve => Ok(Outcome::Well),
-        Command::Config { markdown } => Ok(config::run(markdown)),
-        Command::Reconcile => reconcile::run(&connect().await?).await,
-        Command::Verify => verify::run(&connect().await?).await,
-        Command::DeadLetters(command) => dead_letters::run(command, &connect().await?).await,
-        Command::Projections(command) => projections::run(command, &connect().await?).await,
+impl From<eventstore::StoreError> for CommandError {
+    fn from(error: eventstore::StoreError) -> Self {
+        Self::Analysis(error.into())
     }
 }
 
-/// Connects as the services do, from the same environment.
-async fn connect() -> Result<Host, CommandError> {
-    let host = Host::prepare(Config::from_env()?, "turnstile-cli").await?;
-    let Ok(arrived) = tokio::time::timeout(PATIENCE, host.arrive()).await else {
-        let missing: Vec<_> = host
-            .gate
-            .missing()
-            .iter()
-            .map(|m| format!("{} ({})", m.name, m.reason))
-            .collect();
-        return Err(CommandError::Failed(format!(
-            "no answer within {PATIENCE:?} from {}; check NATS_URL and MONGODB_URI",
-            missing.join(", ")
-        )));
-    };
-    arrived?;
-    Ok(host)
+impl CommandError {
+    /// The code that the process ends with; the command line's help explains them.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            // Whoever reads the output has seen enough: `turnstile events ls | head`.
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+            Self::Analysis(error) if error.is_fault_of_the_log() => ExitCode::from(3),
+            Self::Analysis(error) if error.is_outage() => ExitCode::from(4),
+            Self::Unreachable(_) => ExitCode::from(4),
+            _ => ExitCode::from(2),
+        }
+    }
+
+    /// Whether there is anything to be told.
+    pub(crate) fn is_silent(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, CommandError> {
+    match command {
+        // The two that serve run until they are told to stop.
+        Command::Serve | Command::Web => Ok(Outcome::Well),
+        Command::Config { markdown } => Ok(config::run(markdown)),
+        Command::Reconcile => reconcile::run(&servers.host().await?).await,
+        Command::Verify => verify::run(&servers.host().await?).await,
+        Command::DeadLetters(command) => dead_letters::run(command, &servers.host().await?).await,
+        Command::Projections(command) => projections::run(command, &servers.host().await?).await,
+        Command::Events(command) => events::run(command, servers).await,
+        Command::Replay(args) => replay::run(args, servers).await,
+        Command::MongodbInit(args) => mongodb_init::run(args, servers).await,
+        Command::Completions(args) => completions::run(&args),
+    }
 }

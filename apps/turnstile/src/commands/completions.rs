@@ -1,0 +1,26 @@
+//! `turnstile completions`.
+
+use clap::CommandFactory;
+use std::io::Write as _;
+
+use super::{CommandError, Outcome};
+use crate::cli::Cli;
+
+/// Print what a shell needs to complete this tool's commands
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  turnstile completions bash > /etc/bash_completion.d/turnstile
+  turnstile completions zsh > \"${fpath[1]}/_turnstile\"
+  turnstile completions fish > ~/.config/fish/completions/turnstile.fish")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    shell: clap_complete::Shell,
+}
+
+pub(super) fn run(args: &CompletionsArgs) -> Result<Outcome, CommandError> {
+    // Into memory first: the generator panics where standard output is a closed pipe.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "turnstile", &mut script);
+    std::io::stdout().write_all(&script)?;
+    Ok(Outcome::Well)
+}

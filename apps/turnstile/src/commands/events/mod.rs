@@ -1,0 +1,27 @@
+//! `turnstile events`: the log itself.
+
+mod columns;
+mod filter;
+mod ls;
+mod show;
+mod tail;
+
+use super::{CommandError, Outcome, Servers};
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum EventsCommand {
+    Ls(ls::LsArgs),
+    Tail(tail::TailArgs),
+    Show(show::ShowArgs),
+}
+
+pub(super) async fn run(
+    command: EventsCommand,
+    servers: &Servers,
+) -> Result<Outcome, CommandError> {
+    match command {
+        EventsCommand::Ls(args) => ls::run(args, servers).await,
+        EventsCommand::Tail(args) => tail::run(args, servers).await,
+        EventsCommand::Show(args) => show::run(args, servers).await,
+    }
+}

@@ -1,0 +1,26 @@
+//! Which part of the log a command looks at.
+
+use analysis::{Bound, Range};
+use eventstore::StreamName;
+
+use super::CommandError;
+
+/// The part of the log.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct RangeArgs {
+    /// From here on (included): a time (2026-03-01, 2026-03-01T19:30:00Z; UTC), or a place in a
+    /// stream (ORDERS:1200; 1200 where only one stream is read). Both may be given
+    #[arg(long, value_name = "TIME|PLACE", help_heading = "Range")]
+    pub from: Vec<Bound>,
+    /// Up to here: before this time, or up to this place (included)
+    #[arg(long, value_name = "TIME|PLACE", help_heading = "Range")]
+    pub to: Vec<Bound>,
+}
+
+impl RangeArgs {
+    /// The range that this is in these streams.
+    pub(crate) fn range(&self, streams: &[StreamName]) -> Result<Range, CommandError> {
+        Range::of(&self.from, &self.to, streams)
+            .map_err(|error| CommandError::Failed(error.to_string()))
+    }
+}

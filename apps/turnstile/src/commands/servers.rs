@@ -1,0 +1,101 @@
+//! Which servers a command talks to, and how it gets there.
+
+use eventstore::{Log, LogConfig};
+use host::Host;
+use httpkit::config::{Config, ConfigError};
+use projections::ReadStore;
+use std::time::Duration;
+
+use super::CommandError;
+
+/// How long to wait for the log and the database.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one answer may take. Nobody waits for a command line as for a web page, and a machine
+/// that is busy is no reason to give up.
+const ANSWER: Duration = Duration::from_secs(10);
+/// The name under which NATS shows this tool.
+const CLIENT: &str = "turnstile-cli";
+
+/// The servers that a command talks to. Each wins over the environment variable of its name.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct Servers {
+    /// The NATS servers that hold the log, separated by commas. One with a password is better
+    /// given as NATS_URL: everybody on this machine can see a command line
+    #[arg(long, global = true, value_name = "URL", help_heading = "Servers")]
+    nats_url: Option<String>,
+    /// The MongoDB that holds the read models [env: MONGODB_URI]
+    #[arg(long, global = true, value_name = "URI", help_heading = "Servers")]
+    mongodb_uri: Option<String>,
+    /// Its database [env: MONGODB_DATABASE]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Servers")]
+    mongodb_database: Option<String>,
+}
+
+impl Servers {
+    /// The configuration: the environment, and what was given instead.
+    pub(crate) fn config(&self) -> Result<Config, ConfigError> {
+        let given = |name: &str| match name {
+            "NATS_URL" => self.nats_url.clone(),
+            "MONGODB_URI" => self.mongodb_uri.clone(),
+            "MONGODB_DATABASE" => self.mongodb_database.clone(),
+            _ => None,
+        };
+        Config::from_lookup(&|name| given(name).or_else(|| std::env::var(name).ok()))
+    }
+
+    /// Connects to the log alone, for reading: nothing is created there, not even what is missing.
+    pub(crate) async fn log(&self) -> Result<Log, CommandError> {
+        let config = self.config()?;
+        let log = Log::connect(LogConfig {
+            url: config.nats_url.expose().to_owned(),
+            replicas: config.stream_replicas,
+            answer_timeout: ANSWER,
+            command_timeout: 3 * ANSWER,
+            client_name: CLIENT.to_owned(),
+            ..LogConfig::default()
+        })
+        .await?;
+        let mut connection = log.connection();
+        let connected = connection.wait_for(|connected| *connected);
+        match tokio::time::timeout(PATIENCE, connected).await {
+            Ok(Ok(_)) => Ok(log.clone()),
+            _ => Err(CommandError::Unreachable(format!(
+                "no answer within {PATIENCE:?} from NATS; check --nats-url or NATS_URL"
+            ))),
+        }
+    }
+
+    /// Connects to the read models alone.
+    pub(crate) async fn read_models(&self) -> Result<ReadStore, CommandError> {
+        let config = self.config()?;
+        let failed = |error: projections::ReadError| {
+            CommandError::Unreachable(format!(
+                "MongoDB: {error}; check --mongodb-uri or MONGODB_URI"
+            ))
+        };
+        let store = ReadStore::connect(config.mongodb_uri.expose(), &config.mongodb_database)
+            .await
+            .map_err(failed)?;
+        store.ping().await.map_err(failed)?;
+        Ok(store)
+    }
+
+    /// Connects as the services do. Streams that are missing are created.
+    pub(crate) async fn host(&self) -> Result<Host, CommandError> {
+        let host = Host::prepare(self.config()?, CLIENT).await?;
+        let Ok(arrived) = tokio::time::timeout(PATIENCE, host.arrive()).await else {
+            let missing: Vec<_> = host
+                .gate
+                .missing()
+                .iter()
+                .map(|m| format!("{} ({})", m.name, m.reason))
+                .collect();
+            return Err(CommandError::Unreachable(format!(
+                "no answer within {PATIENCE:?} from {}; check NATS_URL and MONGODB_URI",
+                missing.join(", ")
+            )));
+        };
+        arrived?;
+        Ok(host)
+    }
+}
