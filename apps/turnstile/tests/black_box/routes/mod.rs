@@ -2,8 +2,10 @@
 
 mod auth;
 mod configured;
+mod crowd;
 mod events;
 mod expiry;
+mod growth;
 mod idempotency;
 mod orders;
 mod payments;

@@ -1,0 +1,39 @@
+//! A crowd on one ticket that is larger than anybody could be asked one by one.
+
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::Barrier;
+
+use crate::support::{Site, as_answers};
+
+/// So many requests at once.
+const CROWD: usize = 5_000;
+/// So many people send them.
+const PEOPLE: usize = 20;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_five_thousand_at_once_one_gets_the_ticket_and_all_others_are_told_so() {
+    let site = Site::start().await;
+    let ticket = site.person().await.sell("The last seat", 20).await;
+    let mut people = Vec::new();
+    for _ in 0..PEOPLE {
+        people.push(site.person().await);
+    }
+    let start = Arc::new(Barrier::new(CROWD));
+    let tasks = (0..CROWD).map(|n| {
+        let (buyer, ticket) = (people[n % PEOPLE].clone(), ticket.clone());
+        let start = Arc::clone(&start);
+        tokio::spawn(async move {
+            start.wait().await;
+            buyer.try_order(&ticket).await
+        })
+    });
+    let answers = as_answers(tasks.collect()).await;
+    let mut counts = BTreeMap::new();
+    for answer in &answers {
+        *counts.entry(answer.status).or_insert(0) += 1;
+    }
+    assert_eq!(counts, BTreeMap::from([(201, 1), (400, CROWD - 1)]));
+    for loser in answers.iter().filter(|answer| answer.status == 400) {
+        loser.assert_error(400, "Ticket is already reserved");
+    }
+}

@@ -1,0 +1,74 @@
+//! What one user can add to the log in a loop is bounded.
+
+use testkit::Answer;
+
+use super::server::assert_envelope;
+use crate::support::{Person, Site};
+
+const TOO_MANY_ORDERS: &str = "You have ordered this ticket too often, please try again later";
+const TOO_MANY_DECLINES: &str = "Too many cards were declined, please try again later";
+
+/// Shows that it is told to come back, within the hour.
+#[track_caller]
+fn assert_too_often(answer: &Answer, message: &str) {
+    answer.assert_error(429, message);
+    assert_envelope(answer);
+    let seconds = answer.header("retry-after").and_then(|s| s.parse().ok());
+    let in_an_hour = seconds.is_some_and(|seconds: u64| (3_000..=3_600).contains(&seconds));
+    assert!(in_an_hour, "{}", answer.describe());
+}
+
+#[tokio::test]
+async fn who_orders_a_ticket_again_and_again_has_to_wait_and_others_do_not() {
+    let site = Site::start().await;
+    let (seller, buyer, other) = (
+        site.person().await,
+        site.person().await,
+        site.person().await,
+    );
+    let ticket = seller.sell("Opening night", 20).await;
+    for _ in 0..10 {
+        let order = buyer.order(&ticket).await;
+        buyer.try_cancel(&order).await.assert_status(204);
+    }
+    let before = site.commits("ORDERS", &ticket).await.len();
+    for _ in 0..3 {
+        assert_too_often(&buyer.try_order(&ticket).await, TOO_MANY_ORDERS);
+    }
+    let after = site.commits("ORDERS", &ticket).await.len();
+    assert_eq!((before, after), (20, 20), "nothing is added any more");
+    // Another ticket is another matter, and so is another buyer.
+    let second = seller.sell("Second night", 20).await;
+    buyer.order(&second).await;
+    let order = other.order(&ticket).await;
+    other.try_pay(&order).await.assert_status(201);
+    let taken = buyer.try_order(&ticket).await;
+    taken.assert_error(400, "Ticket is already reserved");
+}
+
+/// Tries a card that is declined, so often.
+async fn decline(buyer: &Person, order: &str, times: usize) {
+    for _ in 0..times {
+        let answer = buyer.try_pay_with(order, "tok_chargeDeclined").await;
+        answer.assert_error(402, "Your card was declined.");
+    }
+}
+
+#[tokio::test]
+async fn an_order_on_which_ten_cards_were_declined_takes_no_other_for_now() {
+    let site = Site::start().await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let order = buyer.order(&seller.sell("Opening night", 20).await).await;
+    decline(&buyer, &order, 10).await;
+    for token in ["tok_chargeDeclined", "tok_visa"] {
+        let answer = buyer.try_pay_with(&order, token).await;
+        assert_too_often(&answer, TOO_MANY_DECLINES);
+    }
+    assert!(!site.charges().get(&order).is_some_and(|c| c.is_kept()));
+    // It can still be given back; and one card fewer leaves room for a good one.
+    buyer.try_cancel(&order).await.assert_status(204);
+    let order = buyer.order(&seller.sell("Second night", 20).await).await;
+    decline(&buyer, &order, 9).await;
+    buyer.try_pay(&order).await.assert_status(201);
+    site.assert_money_agrees().await;
+}
