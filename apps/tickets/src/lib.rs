@@ -26,6 +26,7 @@ pub struct Tickets {
     host: Host,
     commands: Commands,
     view: projections::tickets::Tickets,
+    room: live::Room,
     worker: Arc<Worker>,
 }
 
@@ -47,6 +48,7 @@ impl Tickets {
             host: host.clone(),
             commands,
             view,
+            room: live::Room::new(host.config.live_watchers),
             worker: Arc::new(worker),
         })
     }

@@ -4,26 +4,41 @@
 //! commit that it reflects; a watcher who lost the connection says where it was, and what changed
 //! since is looked up in the log. So nothing is buffered for anybody: a reader who is too slow is
 //! let go, comes back by itself and goes on where it was.
+//!
+//! Everything here is bounded: those who watch, those who look up what they missed, how much that
+//! may be and how long it may take. After a restart all watchers come back at once, each with
+//! something missed.
+
+mod room;
+
+pub(crate) use room::Room;
 
 use bytes::Bytes;
 use eventstore::{Log, StoreError, TICKETS};
 use futures_util::{Stream, TryStreamExt, stream};
-use projections::{Changed, tickets::Tickets};
+use projections::{Applied, Changed, ReadError, tickets::Tickets};
 use std::{collections::HashSet, convert::Infallible, pin::pin, time::Duration};
+use tokio::{sync::broadcast, time::timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use room::Place;
 
 /// How often a quiet stream shows that it lives; below the idle time-outs of common proxies.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How many commits are looked up for a watcher who comes back. After more it is told to read
 /// everything anew, which is cheaper for both.
 const MOST_MISSED: u64 = 1_000;
+/// How long it may take to look up what a watcher missed, or to read what changed. A watcher who
+/// waits longer is better served by reading everything anew.
+const LOOK_UP: Duration = Duration::from_secs(5);
 
 /// Server-sent events (WHATWG HTML §9.2) from after a commit on, or from now on.
 pub(crate) fn watch(
     log: Log,
     view: Tickets,
     after: Option<u64>,
+    place: Place,
     ending: CancellationToken,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let changes = view.runner().progress().changes();
@@ -31,6 +46,7 @@ pub(crate) fn watch(
         log,
         view,
         changes,
+        place,
         ending,
         begun: false,
         after,
@@ -40,15 +56,21 @@ pub(crate) fn watch(
         if state.ended {
             return None;
         }
-        let chunk = state.next().await?;
-        Some((Ok(chunk), state))
+        let ending = state.ending.clone();
+        let chunk = tokio::select! {
+            biased;
+            () = ending.cancelled() => None,
+            chunk = state.next() => chunk,
+        };
+        Some((Ok(chunk?), state))
     })
 }
 
 struct Watching {
     log: Log,
     view: Tickets,
-    changes: tokio::sync::broadcast::Receiver<projections::Applied>,
+    changes: broadcast::Receiver<Applied>,
+    place: Place,
     ending: CancellationToken,
     begun: bool,
     after: Option<u64>,
@@ -61,16 +83,20 @@ impl Watching {
             return Some(self.begin(self.after).await);
         }
         loop {
-            let step = tokio::select! {
-                step = self.changes.recv() => step,
-                () = self.ending.cancelled() => return None,
-                () = tokio::time::sleep(HEARTBEAT) => return Some(Bytes::from_static(b": still here\n\n")),
+            let Ok(step) = timeout(HEARTBEAT, self.changes.recv()).await else {
+                return Some(Bytes::from_static(b": still here\n\n"));
             };
             // An error says that this reader was too slow, or that the process ends.
             let step = step.ok()?;
             match step.changed {
                 Changed::Some(ids) if ids.is_empty() => {}
-                Changed::Some(ids) => return self.tell(&ids, step.to).await,
+                Changed::Some(ids) if ids.len() as u64 > MOST_MISSED => {
+                    return Some(reset(step.to));
+                }
+                // What can't be read in time isn't told: the watcher comes back later.
+                Changed::Some(ids) => {
+                    return timeout(LOOK_UP, self.tell(&ids, step.to)).await.ok()?.ok();
+                }
                 Changed::Any => return Some(reset(step.to)),
             }
         }
@@ -83,19 +109,30 @@ impl Watching {
         let Some(after) = after.filter(|after| *after != applied) else {
             return greeting;
         };
-        match self.changed_since(after, applied).await {
-            Ok(Some(ids)) if ids.is_empty() => greeting,
+        let missed = async {
+            let _turn = self.place.look_up().await;
+            let ids = match self.changed_since(after, applied).await {
+                Ok(Some(ids)) => ids,
+                Ok(None) => return Ok(reset(applied)),
+                Err(error) => {
+                    tracing::debug!(%error, "could not look up what a watcher missed");
+                    return Ok(reset(applied));
+                }
+            };
+            if ids.is_empty() {
+                return Ok(greeting);
+            }
+            self.tell(&ids, applied).await
+        };
+        match timeout(LOOK_UP, missed).await {
+            Ok(Ok(told)) => told,
             // If what was missed can't be read, the stream ends without a place in the log: with
             // one, the watcher would come back as if it had been told.
-            Ok(Some(ids)) => self
-                .tell(&ids, applied)
-                .await
-                .unwrap_or(Bytes::from_static(b"retry: 1000\n\n")),
-            Ok(None) => reset(applied),
-            Err(error) => {
-                tracing::debug!(%error, "could not look up what a watcher missed");
-                reset(applied)
+            Ok(Err(_)) => {
+                self.ended = true;
+                Bytes::from_static(b"retry: 1000\n\n")
             }
+            Err(_elapsed) => reset(applied),
         }
     }
 
@@ -119,21 +156,15 @@ impl Watching {
 
     /// The tickets as they are now. Only the last carries the commit: a watcher who lost the
     /// connection in between gets all of them again.
-    async fn tell(&mut self, ids: &HashSet<Uuid>, to: u64) -> Option<Bytes> {
+    async fn tell(&self, ids: &HashSet<Uuid>, to: u64) -> Result<Bytes, ReadError> {
         let mut chunk = Vec::new();
         for id in ids {
-            match self.view.find(*id).await {
-                Ok(Some(ticket)) => append(&mut chunk, "ticket", &ticket.bytes),
-                Ok(None) => {}
-                // The read model is away: the watcher comes back later.
-                Err(_) => {
-                    self.ended = true;
-                    return None;
-                }
+            if let Some(ticket) = self.view.find(*id).await? {
+                append(&mut chunk, "ticket", &ticket.bytes);
             }
         }
         chunk.extend_from_slice(format!("id: {to}\n\n").as_bytes());
-        Some(chunk.into())
+        Ok(chunk.into())
     }
 }
 

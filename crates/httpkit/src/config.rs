@@ -40,6 +40,8 @@ pub struct Config {
     pub session_private_key: Option<Secret>,
     /// How long an unpaid order holds its ticket.
     pub order_hold: Duration,
+    /// Live streams of tickets at once.
+    pub live_watchers: usize,
     /// How often one may try.
     pub limits: LimitConfig,
     /// Passwords hashed at once.
@@ -153,6 +155,7 @@ impl Config {
                 text.contains("PRIVATE KEY").then(|| Secret::new(text))
             }),
             order_hold: reader.seconds(&v::ORDER_HOLD_SECONDS, 1..=604_800),
+            live_watchers: reader.number(&v::LIVE_WATCHERS, 1..=1_000_000),
             limits: LimitConfig {
                 signin_failures_per_account: reader
                     .number(&v::SIGNIN_FAILURES_PER_ACCOUNT, 1..=1_000_000),

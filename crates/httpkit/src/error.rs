@@ -14,6 +14,7 @@
 //! | an `Idempotency-Key` came with another request | [`unprocessable`] | 422 |
 //! | a limit was reached | [`too_many_requests`], [`too_often`] | 429 |
 //! | a store or provider is away: *failed*, not refused | [`unavailable`] | 503 |
+//! | there is no room for it now | [`busy`] | 503 |
 //! | a defect of ours | [`internal`] | 500 |
 //!
 //! All of them render as [`api::Errors`]. What is shown is only what the constructor was given;
@@ -163,6 +164,14 @@ pub fn unavailable(what: &str, retry_after: u64) -> AppError {
             StatusCode::SERVICE_UNAVAILABLE,
             format!("{what} is not available, please try again"),
         )
+    }
+}
+
+/// 503 in words of its own: there is no room for this now; try again after so many seconds.
+pub fn busy(message: impl Into<String>, retry_after: u64) -> AppError {
+    AppError {
+        retry_after: Some(retry_after.max(1)),
+        ..AppError::new(StatusCode::SERVICE_UNAVAILABLE, message)
     }
 }
 

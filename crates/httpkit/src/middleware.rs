@@ -20,6 +20,7 @@ use std::{
 
 use actix_web::{
     HttpMessage as _, HttpResponse, ResponseError as _,
+    body::{self, BodySize, BoxBody, MessageBody as _},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     error::{Error, InternalError, QueryPayloadError},
     http::{Method, header::CONTENT_TYPE},
@@ -173,6 +174,11 @@ impl Call {
     /// Completes an answer.
     fn finish(&self, answer: ServiceResponse) -> ServiceResponse {
         let mut answer = in_envelope(answer);
+        if self.method == Method::HEAD && answer.response().body().size() == BodySize::Stream {
+            // The connection would leave out what comes and wait for its end all the same, which
+            // a live stream doesn't have.
+            answer = answer.map_body(|_, _| BoxBody::new(body::None::new()));
+        }
         self.complete(answer.headers_mut());
         let req = answer.request();
         let pattern = req.match_pattern();

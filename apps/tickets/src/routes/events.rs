@@ -2,9 +2,12 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
-use httpkit::Answer;
+use httpkit::{Answer, error::busy};
 
 use crate::{Tickets, live};
+
+/// After how many seconds somebody may come again for whom there was no room.
+const ROOM_AGAIN: u64 = 10;
 
 /// Tickets as they change
 ///
@@ -15,18 +18,26 @@ use crate::{Tickets, live};
     path = "/api/tickets/events",
     tag = "tickets",
     params(("Last-Event-ID" = Option<String>, Header, description = "Where the client was")),
-    responses((status = 200, description = "A stream that goes on until one side ends it", content_type = "text/event-stream", body = String))
+    responses(
+        (status = 200, description = "A stream that goes on until one side ends it", content_type = "text/event-stream", body = String),
+        (status = 503, description = "Too many are watching, or the service can't answer now", body = api::Errors, headers(("Retry-After" = u64, description = "Seconds"))),
+    )
 )]
 pub(super) async fn events(req: HttpRequest, tickets: web::Data<Tickets>) -> Answer {
     let after = req
         .headers()
         .get("Last-Event-ID")
         .and_then(|id| id.to_str().ok()?.trim().parse().ok());
+    let place = tickets
+        .room
+        .enter()
+        .ok_or_else(|| busy("Too many are watching, please try again later", ROOM_AGAIN))?;
     let host = &tickets.host;
     let events = live::watch(
         host.log.clone(),
         tickets.view.clone(),
         after,
+        place,
         host.draining(),
     );
     Ok(HttpResponse::Ok()

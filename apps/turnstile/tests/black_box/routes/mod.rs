@@ -12,3 +12,4 @@ mod payments;
 mod server;
 mod ticket_list;
 mod tickets;
+mod watchers;

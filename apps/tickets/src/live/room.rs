@@ -1,0 +1,76 @@
+//! How many may watch at once, and how many may look up what they missed.
+
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+
+/// Look-ups at once. Each has a consumer of its own in NATS for a moment.
+const LOOK_UPS: usize = 8;
+
+/// Room for those who watch. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Room {
+    watchers: Arc<Semaphore>,
+    look_ups: Arc<Semaphore>,
+}
+
+/// The place of one who watches; free again when it is dropped.
+pub(crate) struct Place {
+    _held: OwnedSemaphorePermit,
+    look_ups: Arc<Semaphore>,
+}
+
+impl Room {
+    /// Room for so many.
+    pub fn new(most: usize) -> Self {
+        Self {
+            watchers: Arc::new(Semaphore::new(most)),
+            look_ups: Arc::new(Semaphore::new(LOOK_UPS)),
+        }
+    }
+
+    /// A place, if there is one left.
+    pub fn enter(&self) -> Option<Place> {
+        let held = Arc::clone(&self.watchers).try_acquire_owned().ok()?;
+        Some(Place {
+            _held: held,
+            look_ups: Arc::clone(&self.look_ups),
+        })
+    }
+}
+
+impl Place {
+    /// Waits for one's turn to look up what was missed; it is over when the answer is dropped.
+    pub async fn look_up(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed, so there always is one.
+        self.look_ups.acquire().await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[test]
+    fn there_is_room_for_so_many_and_again_when_one_leaves() {
+        let room = Room::new(2);
+        let (first, second) = (room.enter(), room.clone().enter());
+        assert!(first.is_some() && second.is_some() && room.enter().is_none());
+        drop(first);
+        assert!(room.enter().is_some());
+    }
+
+    #[test]
+    fn only_a_few_look_up_what_they_missed_at_once() {
+        let room = Room::new(100);
+        let places: Vec<_> = (0..=LOOK_UPS).filter_map(|_| room.enter()).collect();
+        let mut turns = Vec::new();
+        for place in &places[..LOOK_UPS] {
+            turns.push(place.look_up().now_or_never().unwrap());
+        }
+        let one_more = || places[LOOK_UPS].look_up().now_or_never();
+        assert!(one_more().is_none(), "all turns are taken");
+        turns.pop();
+        assert!(one_more().is_some());
+    }
+}
