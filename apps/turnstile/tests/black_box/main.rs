@@ -1,11 +1,13 @@
 //! The marketplace as its users see it: the real program, a real NATS and a real MongoDB, HTTP.
 //!
 //! `routes` has every row of the contract; `races` shows that one of many wins; `faults` kills,
-//! freezes and garbles what the program stands on. The services as separate processes are found
+//! freezes and garbles what the program stands on; `stripe` takes money through a stand-in for
+//! Stripe, and looks at its books. The services as separate processes are found
 //! beside the program: `cargo build --workspace --bins` makes them.
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod faults;
 mod races;
 mod routes;
+mod stripe;
 mod support;

@@ -3,6 +3,7 @@
 
 mod acknowledgments;
 mod crashes;
+mod keys;
 mod outages;
 mod poison;
 mod rebuild;

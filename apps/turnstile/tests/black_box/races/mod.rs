@@ -1,4 +1,5 @@
 //! Many at once: exactly one wins, and the money agrees.
 
+mod edits;
 mod endings;
 mod winners;

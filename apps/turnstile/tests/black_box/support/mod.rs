@@ -10,5 +10,5 @@ mod user;
 pub use log::Commit;
 pub use money::Charge;
 pub(crate) use rows::rows;
-pub use site::{Deployment, Site};
+pub use site::{Deployment, Site, WEBHOOK_SECRET};
 pub use user::{Person, as_answers, assert_has, is_uuid, statuses};

@@ -6,7 +6,7 @@ use std::{
     process::Output,
 };
 use tempfile::TempDir;
-use testkit::{AppBuilder, Client, Mongo, Nats, TestApp};
+use testkit::{AppBuilder, Client, Mongo, Nats, TestApp, stripe};
 
 use super::{
     Charge, Person, money,
@@ -14,6 +14,8 @@ use super::{
 };
 
 const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
+/// What webhooks are signed with after [`SiteBuilder::stripe`].
+pub const WEBHOOK_SECRET: &str = "whsec_standin";
 /// Each service and the paths that are its own. The first also gets what is nobody's.
 const SERVICES: [(&str, &str); 5] = [
     ("auth", "/api/users"),
@@ -141,6 +143,13 @@ impl SiteBuilder {
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.envs.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// With this stand-in as the payment provider.
+    pub fn stripe(self, standin: &stripe::StandIn) -> Self {
+        self.env("STRIPE_SECRET_KEY", stripe::KEY)
+            .env("STRIPE_API_BASE", standin.base())
+            .env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
     }
 
     /// With this NATS server instead of a new one.

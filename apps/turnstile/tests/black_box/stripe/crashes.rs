@@ -1,0 +1,153 @@
+//! `kill -9` in each gap of a payment. Whatever was lost, in the end the money is taken exactly if
+//! the order is complete.
+//!
+//! A gap is held open from outside: Stripe doesn't answer, or the network loses what the process
+//! was about to write to the log. Then it is killed, and what is open is closed.
+
+use testkit::{
+    DropAcksProxy, LONG, Nats, eventually,
+    stripe::{Fault, Route, StandIn},
+};
+
+use super::Shop;
+use crate::support::Site;
+
+/// Ends the server as a power cut would, and starts it again.
+async fn crash(shop: &Shop) {
+    shop.site.app().kill9().await;
+    shop.standin.stop_failing();
+    shop.site.app().restart().await;
+}
+
+/// Waits until Stripe saw so many requests of this kind.
+async fn sees(shop: &Shop, route: Route, count: usize) {
+    let what = format!("Stripe sees {count} of {route:?}");
+    eventually(&what, LONG, || async {
+        shop.standin.seen(route).len() == count
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn killed_before_any_money_is_held_the_order_can_still_be_paid_or_cancelled() {
+    let shop = Shop::open().await;
+    // One dies when its intent was opened and not noted, the other when it was noted.
+    shop.standin.fail_next(Route::Create, Fault::DoneButHang);
+    let opened = shop.order().await;
+    shop.pay_in_vain(&opened);
+    sees(&shop, Route::Create, 1).await;
+    let (begun, cancelled) = (shop.order().await, shop.order().await);
+    shop.standin.fail(2, Route::Confirm, Fault::Hang);
+    shop.pay_in_vain(&begun);
+    shop.pay_in_vain(&cancelled);
+    sees(&shop, Route::Confirm, 2).await;
+    crash(&shop).await;
+
+    assert_eq!(shop.standin.money().holds, 0);
+    shop.buyer.try_cancel(&cancelled).await.assert_status(204);
+    for order in [&opened, &begun] {
+        shop.assert_payable(order).await;
+        shop.buyer.try_pay(order).await.assert_status(201);
+    }
+    shop.settles(2, 0).await;
+    assert_eq!(shop.standin.references().len(), 3, "an intent a payment");
+}
+
+#[tokio::test]
+async fn killed_after_the_hold_and_before_it_is_noted_the_money_is_found_again() {
+    let shop = Shop::open().await;
+    let (repeated, abandoned) = (shop.order().await, shop.order().await);
+    shop.standin.fail(2, Route::Confirm, Fault::DoneButHang);
+    shop.pay_in_vain(&repeated);
+    shop.pay_in_vain(&abandoned);
+    eventually("both cards are held", LONG, || async {
+        shop.standin.money().holds == 2
+    })
+    .await;
+    crash(&shop).await;
+
+    for order in [&repeated, &abandoned] {
+        shop.assert_payable(order).await;
+    }
+    // Whoever tries again, even with a card that would be declined, finds the hold.
+    let paid = shop
+        .buyer
+        .try_pay_with(&repeated, "tok_chargeDeclined")
+        .await;
+    paid.assert_status(201);
+    shop.buyer.try_cancel(&abandoned).await.assert_status(204);
+    shop.settles(1, 1).await;
+    assert_eq!(shop.standin.money().holds, 2);
+    assert_eq!(shop.buyer.order_of(&repeated).await["status"], "complete");
+    assert_eq!(shop.buyer.order_of(&abandoned).await["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn killed_after_the_hold_money_that_nobody_comes_back_for_is_let_go_when_the_order_expires() {
+    let standin = StandIn::start().await;
+    let site = Site::builder()
+        .stripe(&standin)
+        .env("ORDER_HOLD_SECONDS", "4");
+    let shop = Shop::of(standin, site.start().await).await;
+    let order = shop.order().await;
+    shop.standin.fail_next(Route::Confirm, Fault::DoneButHang);
+    shop.pay_in_vain(&order);
+    eventually("the card is held", LONG, || async {
+        shop.standin.money().holds == 1
+    })
+    .await;
+    crash(&shop).await;
+    shop.settles(0, 1).await;
+    assert_eq!(shop.buyer.order_of(&order).await["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn killed_after_the_payment_is_authorized_and_before_the_order_decides_it_is_decided_later() {
+    let nats = Nats::start().await;
+    let proxy = DropAcksProxy::start(nats.url(), 7).await;
+    let standin = StandIn::start().await;
+    let site = Site::builder()
+        .nats(&nats)
+        .nats_url(proxy.url())
+        .stripe(&standin);
+    let shop = Shop::of(standin, site.start().await).await;
+    let (paid, cancelled) = (shop.order().await, shop.order().await);
+    proxy.swallow_if(|publication| publication.contains("OrderCompleted"));
+    shop.pay_in_vain(&paid);
+    shop.pay_in_vain(&cancelled);
+    eventually("both were to be completed", LONG, || async {
+        proxy.swallowed() >= 2 && shop.standin.money().holds == 2
+    })
+    .await;
+    // Its buyer gives up before the order could accept the payment.
+    shop.buyer.try_cancel(&cancelled).await.assert_status(204);
+    shop.site.app().kill9().await;
+    proxy.pass_all();
+    shop.site.app().restart().await;
+
+    shop.settles(1, 1).await;
+    assert_eq!(shop.buyer.order_of(&paid).await["status"], "complete");
+    assert_eq!(shop.buyer.order_of(&cancelled).await["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn killed_after_the_order_is_complete_the_money_is_taken_once() {
+    let shop = Shop::open().await;
+    // One dies before the money is taken, the other after it and before that is noted.
+    let (before, after) = (shop.order().await, shop.order().await);
+    shop.standin.fail_next(Route::Capture, Fault::Hang);
+    shop.buyer.try_pay(&before).await.assert_status(201);
+    sees(&shop, Route::Capture, 1).await;
+    shop.standin.fail_next(Route::Capture, Fault::DoneButHang);
+    shop.buyer.try_pay(&after).await.assert_status(201);
+    sees(&shop, Route::Capture, 2).await;
+    assert_eq!(shop.standin.money().captures, 1);
+    crash(&shop).await;
+
+    shop.settles(2, 0).await;
+    for order in [&before, &after] {
+        assert_eq!(shop.buyer.order_of(order).await["status"], "complete");
+        let answer = shop.buyer.try_cancel(order).await;
+        answer.assert_error(400, "Cannot cancel a paid order");
+    }
+}

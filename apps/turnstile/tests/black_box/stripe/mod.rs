@@ -1,0 +1,87 @@
+//! Payments where Stripe is the provider: the money, its books, and what Stripe tells by itself.
+
+mod books;
+mod crashes;
+mod paying;
+mod webhooks;
+
+use crate::support::{Person, Site};
+use testkit::{LONG, eventually, stripe::StandIn};
+
+/// A marketplace that takes money through a stand-in, a seller and a buyer.
+struct Shop {
+    standin: StandIn,
+    site: Site,
+    seller: Person,
+    buyer: Person,
+}
+
+impl Shop {
+    async fn open() -> Self {
+        let standin = StandIn::start().await;
+        let site = Site::builder().stripe(&standin).start().await;
+        Self::of(standin, site).await
+    }
+
+    async fn of(standin: StandIn, site: Site) -> Self {
+        let (seller, buyer) = (site.person().await, site.person().await);
+        Self {
+            standin,
+            site,
+            seller,
+            buyer,
+        }
+    }
+
+    /// An order of the buyer, of a new ticket at 20.
+    async fn order(&self) -> String {
+        let ticket = self.seller.sell("Opening night", 20).await;
+        self.buyer.order(&ticket).await
+    }
+
+    /// Pays in the background, for a test that ends the server meanwhile.
+    fn pay_in_vain(&self, order: &str) -> tokio::task::JoinHandle<()> {
+        let body = serde_json::json!({"token": "tok_visa", "orderId": order});
+        let call = self.buyer.post("/api/payments", body);
+        tokio::spawn(async move {
+            let _ = call.try_send().await;
+        })
+    }
+
+    /// Shows that an order neither is paid nor over. That it awaits a payment is told a moment after
+    /// one was begun.
+    async fn assert_payable(&self, order: &str) {
+        let status = self.buyer.order_of(order).await["status"].clone();
+        let payable = ["created", "awaiting:payment"].iter().any(|s| status == *s);
+        assert!(payable, "{status}");
+    }
+
+    /// Waits until money was taken and let go so often, and nothing is held any more.
+    async fn settles(&self, captures: u32, releases: u32) {
+        eventually("the money is where it belongs", LONG, || async {
+            let money = self.standin.money();
+            let settled = (money.captures, money.releases, money.held) == (captures, releases, 0);
+            if settled { Ok(()) } else { Err(money) }
+        })
+        .await;
+        assert_eq!(self.standin.money().taken, u64::from(captures) * 2_000);
+        eventually("log and provider agree", LONG, || async {
+            let tool = self.site.tool(&["reconcile"]).await;
+            if tool.code == 0 {
+                Ok(())
+            } else {
+                Err(tool.stdout)
+            }
+        })
+        .await;
+    }
+
+    /// The types of a payment's events so far.
+    async fn events(&self, payment: &str) -> Vec<String> {
+        let commits = self.site.commits("PAYMENTS", payment).await;
+        commits
+            .into_iter()
+            .flat_map(|commit| commit.types)
+            .collect()
+    }
+}
