@@ -1,8 +1,23 @@
 //! The questions that are asked often.
 
+mod concurrency;
+mod conflicts;
+mod funnel;
+mod holds;
+mod prices;
 mod sales;
+mod sellers;
+mod shared;
+mod time_to_sale;
 
+pub use concurrency::Concurrency;
+pub use conflicts::Conflicts;
+pub use funnel::Funnel;
+pub use holds::Holds;
+pub use prices::Prices;
 pub use sales::Sales;
+pub use sellers::Sellers;
+pub use time_to_sale::TimeToSale;
 
 use crate::Fold;
 
@@ -41,4 +56,11 @@ macro_rules! builtin {
 
 builtin! {
     "sales" Sales "What sold in each hour and on each day, and what it brought in",
+    "prices" Prices "How prices are distributed, at the listing and at the sale",
+    "funnel" Funnel "How far tickets and orders get: listed, held, paid, expired, cancelled",
+    "time-to-sale" TimeToSale "How long tickets take to sell",
+    "holds" Holds "How holds end, and how long they last",
+    "sellers" Sellers "What each seller lists and sells",
+    "concurrency" Concurrency "How many tickets are held at once, over time",
+    "conflicts" Conflicts "What was tried again, and what came too late",
 }

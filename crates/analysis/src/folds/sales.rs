@@ -1,19 +1,18 @@
 //! What sold, by hour and by day.
 
-use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use domain::{OrderId, ticket_orders::TicketOrdersEvent};
+use chrono::{DateTime, Utc};
 use eventstore::{ORDERS, StreamName};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use crate::{Cell, Column, Entry, Fold, Happened, Table, table::rounded};
+use super::shared::{LiveOrders, Turn, columns, day, hour, mean_money};
+use crate::{Cell, Column, Entry, Fold, Table};
 
 /// Orders that were placed and paid, and what they brought in, by hour and by day (UTC).
 ///
 /// A sale counts when its order is complete: from then on the money may be kept.
 #[derive(Debug, Default)]
 pub struct Sales {
-    /// What live orders will bring in, in cents.
-    live: HashMap<OrderId, u64>,
+    live: LiveOrders,
     hours: BTreeMap<DateTime<Utc>, Takings>,
 }
 
@@ -24,43 +23,20 @@ struct Takings {
     revenue: u64,
 }
 
-impl Takings {
-    fn add(&mut self, other: Self) {
-        self.placed += other.placed;
-        self.sold += other.sold;
-        self.revenue += other.revenue;
-    }
-}
-
-macro_rules! columns {
-    ($unit:literal, $doc:literal) => {
-        &[
-            Column {
-                name: $unit,
-                doc: $doc,
-            },
-            Column {
-                name: "placed",
-                doc: "orders that were placed",
-            },
-            Column {
-                name: "sold",
-                doc: "orders that were paid",
-            },
-            Column {
-                name: "revenue",
-                doc: "what the paid ones brought in",
-            },
-            Column {
-                name: "mean_price",
-                doc: "revenue by paid order, rounded to the cent",
-            },
-        ]
-    };
-}
-
-const BY_HOUR: &[Column] = columns!("hour", "when the hour began (UTC)");
-const BY_DAY: &[Column] = columns!("day", "when the day began (UTC)");
+const BY_HOUR: &[Column] = columns![
+    "hour": "when the hour began",
+    "placed": "orders that were placed",
+    "sold": "orders that were paid",
+    "revenue": "what the paid ones brought in",
+    "mean_price": "revenue by paid order, rounded to the cent",
+];
+const BY_DAY: &[Column] = columns![
+    "day": "when the day began",
+    "placed": "orders that were placed",
+    "sold": "orders that were paid",
+    "revenue": "what the paid ones brought in",
+    "mean_price": "revenue by paid order, rounded to the cent",
+];
 
 impl Fold for Sales {
     fn streams(&self) -> &'static [StreamName] {
@@ -68,39 +44,28 @@ impl Fold for Sales {
     }
 
     fn apply(&mut self, entry: &Entry<'_>) {
-        let Happened::Orders(event) = entry.event else {
+        let Some((order, turn)) = self.live.follow(entry) else {
             return;
         };
-        let mut news = Takings::default();
-        match event {
-            TicketOrdersEvent::OrderPlaced {
-                order_id, ticket, ..
-            } => {
-                self.live.insert(*order_id, ticket.price.cents());
-                news.placed = 1;
-            }
-            TicketOrdersEvent::OrderCompleted { order_id, .. } => {
-                news.sold = 1;
-                news.revenue = self.live.remove(order_id).unwrap_or(0);
-            }
-            TicketOrdersEvent::OrderCancelled { order_id, .. } => {
-                self.live.remove(order_id);
-                return;
-            }
-            TicketOrdersEvent::OrderAwaitingPayment { .. }
-            | TicketOrdersEvent::PaymentRefused { .. } => return,
+        if !entry.counted || !matches!(turn, Turn::Placed | Turn::Paid) {
+            return;
         }
-        if entry.counted {
-            let hour = floor(entry.time(), TimeDelta::hours(1));
-            self.hours.entry(hour).or_default().add(news);
+        let takings = self.hours.entry(hour(entry.time())).or_default();
+        if turn == Turn::Placed {
+            takings.placed += 1;
+        } else {
+            takings.sold += 1;
+            takings.revenue += order.price;
         }
     }
 
     fn finish(self: Box<Self>) -> Vec<Table> {
         let mut days: BTreeMap<DateTime<Utc>, Takings> = BTreeMap::new();
-        for (hour, sold) in &self.hours {
-            let day = floor(*hour, TimeDelta::days(1));
-            days.entry(day).or_default().add(*sold);
+        for (hour, takings) in &self.hours {
+            let of_day = days.entry(day(*hour)).or_default();
+            of_day.placed += takings.placed;
+            of_day.sold += takings.sold;
+            of_day.revenue += takings.revenue;
         }
         vec![
             Table {
@@ -119,26 +84,14 @@ impl Fold for Sales {
     }
 }
 
-/// The beginning of the period that a moment is in.
-fn floor(time: DateTime<Utc>, period: TimeDelta) -> DateTime<Utc> {
-    // Fails beyond the year 2262, where the moment stands for itself.
-    time.duration_trunc(period).unwrap_or(time)
-}
-
 fn rows(periods: BTreeMap<DateTime<Utc>, Takings>) -> Vec<Vec<Cell>> {
-    let row = |(begin, sold): (DateTime<Utc>, Takings)| {
-        let mean = match sold.sold {
-            0 => Cell::Nothing,
-            count => Cell::Money(
-                u64::try_from(rounded(sold.revenue.into(), count.into())).unwrap_or(u64::MAX),
-            ),
-        };
+    let row = |(begin, takings): (DateTime<Utc>, Takings)| {
         vec![
             Cell::Time(begin),
-            Cell::Count(sold.placed),
-            Cell::Count(sold.sold),
-            Cell::Money(sold.revenue),
-            mean,
+            Cell::Count(takings.placed),
+            Cell::Count(takings.sold),
+            Cell::Money(takings.revenue),
+            mean_money(takings.revenue.into(), takings.sold),
         ]
     };
     periods.into_iter().map(row).collect()

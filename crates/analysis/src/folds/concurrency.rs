@@ -1,0 +1,114 @@
+//! How many tickets are held at once.
+
+use chrono::{DateTime, Utc};
+use eventstore::{ORDERS, StreamName};
+use std::collections::BTreeMap;
+
+use super::shared::{LiveOrders, Turn, columns, hour};
+use crate::{Cell, Column, Entry, Fold, Table};
+
+/// Live holds over time: orders that hold a ticket and are neither paid nor over.
+#[derive(Debug, Default)]
+pub struct Concurrency {
+    live: LiveOrders,
+    hours: BTreeMap<DateTime<Utc>, Hour>,
+    peak: Option<(u64, DateTime<Utc>)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hour {
+    at_begin: u64,
+    placed: u64,
+    paid: u64,
+    expired: u64,
+    cancelled: u64,
+    peak: u64,
+    at_end: u64,
+}
+
+const COLUMNS: &[Column] = columns![
+    "hour": "when the hour began; hours in which nothing changed are left out",
+    "at_begin": "live holds when the hour began",
+    "placed": "holds that began",
+    "paid": "holds that ended with a payment",
+    "expired": "holds whose time was up",
+    "cancelled": "holds that the buyer gave back",
+    "peak": "the most at once",
+    "at_end": "live holds when the hour ended",
+];
+const PEAK: &[Column] = columns![
+    "peak": "the most live holds at once",
+    "at": "when there were so many for the first time",
+];
+
+impl Fold for Concurrency {
+    fn streams(&self) -> &'static [StreamName] {
+        &[ORDERS]
+    }
+
+    fn apply(&mut self, entry: &Entry<'_>) {
+        let before = self.live.count();
+        let Some((_, turn)) = self.live.follow(entry) else {
+            return;
+        };
+        if !entry.counted || turn == Turn::Paying {
+            return;
+        }
+        let now = self.live.count();
+        let hour = self.hours.entry(hour(entry.time())).or_insert(Hour {
+            at_begin: before,
+            placed: 0,
+            paid: 0,
+            expired: 0,
+            cancelled: 0,
+            peak: before,
+            at_end: before,
+        });
+        match turn {
+            Turn::Placed => hour.placed += 1,
+            Turn::Paid => hour.paid += 1,
+            Turn::Expired => hour.expired += 1,
+            Turn::Cancelled => hour.cancelled += 1,
+            Turn::Paying => {}
+        }
+        hour.peak = hour.peak.max(now);
+        hour.at_end = now;
+        if self.peak.is_none_or(|(peak, _)| now > peak) {
+            self.peak = Some((now, entry.time()));
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Vec<Table> {
+        let rows = self.hours.into_iter().map(|(begin, hour)| {
+            let counts = [
+                hour.at_begin,
+                hour.placed,
+                hour.paid,
+                hour.expired,
+                hour.cancelled,
+                hour.peak,
+                hour.at_end,
+            ];
+            let mut row = vec![Cell::Time(begin)];
+            row.extend(counts.map(Cell::Count));
+            row
+        });
+        let peak = self.peak.into_iter();
+        vec![
+            Table {
+                name: "holds_by_hour",
+                doc: "Live holds over time.",
+                columns: COLUMNS,
+                rows: rows.collect(),
+            },
+            Table {
+                name: "most_holds_at_once",
+                doc: "When the most tickets were held.",
+                columns: PEAK,
+                rows: peak
+                    .map(|(peak, at)| vec![Cell::Count(peak), Cell::Time(at)])
+                    .collect(),
+            },
+        ]
+    }
+}

@@ -1,0 +1,178 @@
+//! What was tried again, and who came too late.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    OrderId, TicketId, UserId, payment::PaymentEvent, ticket::TicketEvent,
+    ticket_orders::TicketOrdersEvent,
+};
+use eventstore::{ORDERS, PAYMENTS, StreamName, TICKETS};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+};
+
+use super::shared::{LiveOrders, Turn, columns, day};
+use crate::{Cell, Column, Entry, Fold, Happened, Table};
+
+/// Retries and conflicts, as far as they left a trace in the log: a request that was refused left
+/// none, and neither did a writer who was slower, decided again and succeeded.
+#[derive(Debug, Default)]
+pub struct Conflicts {
+    live: LiveOrders,
+    /// Declined cards of payments that hold no money yet.
+    declined: HashMap<OrderId, u64>,
+    /// Who held an unsold ticket last.
+    held_by: HashMap<TicketId, UserId>,
+    /// What unsold tickets believe who holds them.
+    believed: HashMap<String, OrderId>,
+    days: BTreeMap<DateTime<Utc>, [u64; KINDS]>,
+    reasons: HashMap<String, u64>,
+}
+
+const KINDS: usize = 9;
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Declined,
+    PaidAfterDecline,
+    VoidedAfterDecline,
+    HeldAgain,
+    HeldAgainBySame,
+    PaymentRefused,
+    CancelledWhilePaying,
+    ExpiredWhilePaying,
+    FollowedLate,
+}
+
+const COLUMNS: &[Column] = columns![
+    "day": "when the day began",
+    "declined": "cards that the provider declined",
+    "paid_after_decline": "payments that a later card was accepted for",
+    "voided_after_decline": "payments that ended without money after a declined card",
+    "held_again": "orders of a ticket that had been held before",
+    "held_again_by_same": "those of them by the buyer who had held it last",
+    "payment_refused": "payments that came when their order was over; their money was given back",
+    "cancelled_while_paying": "orders that the buyer gave back after a payment was begun",
+    "expired_while_paying": "orders whose time was up after a payment was begun",
+    "followed_late": "tickets that heard of the end of an order before they had heard of the order",
+];
+const REASONS: &[Column] = columns![
+    "reason": "why a card was declined, in the provider's words",
+    "declined": "how often",
+];
+
+impl Conflicts {
+    fn note(&mut self, entry: &Entry<'_>, kind: Kind) {
+        if entry.counted {
+            self.days.entry(day(entry.time())).or_default()[kind as usize] += 1;
+        }
+    }
+
+    fn of_payment(&mut self, entry: &Entry<'_>, event: &PaymentEvent) {
+        match event {
+            PaymentEvent::PaymentDeclined {
+                order_id, reason, ..
+            } => {
+                *self.declined.entry(*order_id).or_default() += 1;
+                self.note(entry, Kind::Declined);
+                if entry.counted {
+                    *self.reasons.entry(reason.clone()).or_default() += 1;
+                }
+            }
+            PaymentEvent::PaymentAuthorized { order_id, .. } => {
+                if self.declined.remove(order_id).is_some() {
+                    self.note(entry, Kind::PaidAfterDecline);
+                }
+            }
+            PaymentEvent::PaymentVoided { order_id, .. } => {
+                if self.declined.remove(order_id).is_some() {
+                    self.note(entry, Kind::VoidedAfterDecline);
+                }
+            }
+            PaymentEvent::PaymentBegun { .. } | PaymentEvent::PaymentCaptured { .. } => {}
+        }
+    }
+
+    fn of_ticket(&mut self, entry: &Entry<'_>, event: &TicketEvent) {
+        let ticket = &entry.commit.aggregate_id;
+        match event {
+            TicketEvent::TicketReserved { order_id, .. } => {
+                self.believed.insert(ticket.clone(), *order_id);
+            }
+            TicketEvent::TicketReleased { order_id, .. }
+            | TicketEvent::TicketSold { order_id, .. } => {
+                if self.believed.remove(ticket) != Some(*order_id) {
+                    self.note(entry, Kind::FollowedLate);
+                }
+            }
+            TicketEvent::TicketListed { .. } | TicketEvent::TicketRevised { .. } => {}
+        }
+    }
+
+    fn of_orders(&mut self, entry: &Entry<'_>, event: &TicketOrdersEvent) {
+        if let TicketOrdersEvent::PaymentRefused { .. } = event {
+            self.note(entry, Kind::PaymentRefused);
+        }
+        let Some((order, turn)) = self.live.follow(entry) else {
+            return;
+        };
+        match turn {
+            Turn::Placed => {
+                if let Some(before) = self.held_by.insert(order.ticket, order.buyer) {
+                    self.note(entry, Kind::HeldAgain);
+                    if before == order.buyer {
+                        self.note(entry, Kind::HeldAgainBySame);
+                    }
+                }
+            }
+            Turn::Paid => {
+                self.held_by.remove(&order.ticket);
+            }
+            Turn::Cancelled if order.paying => self.note(entry, Kind::CancelledWhilePaying),
+            Turn::Expired if order.paying => self.note(entry, Kind::ExpiredWhilePaying),
+            Turn::Paying | Turn::Cancelled | Turn::Expired => {}
+        }
+    }
+}
+
+impl Fold for Conflicts {
+    fn streams(&self) -> &'static [StreamName] {
+        &[TICKETS, ORDERS, PAYMENTS]
+    }
+
+    fn apply(&mut self, entry: &Entry<'_>) {
+        match entry.event {
+            Happened::Payment(event) => self.of_payment(entry, event),
+            Happened::Ticket(event) => self.of_ticket(entry, event),
+            Happened::Orders(event) => self.of_orders(entry, event),
+            Happened::User(_) => {}
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Vec<Table> {
+        let days = self.days.into_iter().map(|(day, counts)| {
+            let mut row = vec![Cell::Time(day)];
+            row.extend(counts.map(Cell::Count));
+            row
+        });
+        let mut reasons: Vec<_> = self.reasons.into_iter().collect();
+        reasons.sort_unstable_by(|(a, m), (b, n)| (Reverse(m), a).cmp(&(Reverse(n), b)));
+        let reasons = reasons.into_iter();
+        vec![
+            Table {
+                name: "retries_and_conflicts_by_day",
+                doc: "What was tried again and what came too late, on each day with any.",
+                columns: COLUMNS,
+                rows: days.collect(),
+            },
+            Table {
+                name: "declined_cards",
+                doc: "Why cards were declined, the most frequent reason first.",
+                columns: REASONS,
+                rows: reasons
+                    .map(|(reason, count)| vec![Cell::Text(reason), Cell::Count(count)])
+                    .collect(),
+            },
+        ]
+    }
+}

@@ -1,0 +1,88 @@
+//! Who sells what.
+
+use domain::{TicketId, UserId, ticket::TicketEvent};
+use eventstore::{ORDERS, StreamName, TICKETS};
+use std::{cmp::Reverse, collections::HashMap};
+
+use super::shared::{LiveOrders, Turn, columns, mean_money};
+use crate::{Cell, Column, Entry, Fold, Happened, Table};
+
+/// What each seller listed and sold in the range.
+#[derive(Debug, Default)]
+pub struct Sellers {
+    live: LiveOrders,
+    /// Tickets that aren't sold: whose they are.
+    of: HashMap<TicketId, UserId>,
+    sellers: HashMap<UserId, Seller>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Seller {
+    listed: u64,
+    sold: u64,
+    revenue: u64,
+}
+
+const COLUMNS: &[Column] = columns![
+    "seller": "the seller's user id",
+    "listed": "tickets that were listed in the range",
+    "sold": "tickets that were sold in the range, whenever they were listed",
+    "revenue": "what they brought in",
+    "share_of_revenue": "its share of all revenue",
+    "mean_price": "revenue by sold ticket, rounded to the cent",
+];
+
+impl Fold for Sellers {
+    fn streams(&self) -> &'static [StreamName] {
+        &[TICKETS, ORDERS]
+    }
+
+    fn apply(&mut self, entry: &Entry<'_>) {
+        if let Happened::Ticket(TicketEvent::TicketListed {
+            ticket_id, seller, ..
+        }) = entry.event
+        {
+            self.of.insert(*ticket_id, *seller);
+            if entry.counted {
+                self.sellers.entry(*seller).or_default().listed += 1;
+            }
+            return;
+        }
+        let Some((order, Turn::Paid)) = self.live.follow(entry) else {
+            return;
+        };
+        // Sold for good: whose it was needn't be remembered any longer.
+        if let Some(seller) = self.of.remove(&order.ticket)
+            && entry.counted
+        {
+            let seller = self.sellers.entry(seller).or_default();
+            seller.sold += 1;
+            seller.revenue += order.price;
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Vec<Table> {
+        let mut sellers: Vec<_> = self.sellers.into_iter().collect();
+        sellers.sort_unstable_by_key(|(id, seller)| (Reverse(seller.revenue), *id));
+        let all = sellers.iter().map(|(_, seller)| seller.revenue).sum();
+        let rows = sellers.into_iter().map(|(id, seller)| {
+            vec![
+                Cell::Text(id.to_string()),
+                Cell::Count(seller.listed),
+                Cell::Count(seller.sold),
+                Cell::Money(seller.revenue),
+                Cell::Share {
+                    part: seller.revenue,
+                    of: all,
+                },
+                mean_money(seller.revenue.into(), seller.sold),
+            ]
+        });
+        vec![Table {
+            name: "revenue_by_seller",
+            doc: "What each seller listed and sold, the highest revenue first.",
+            columns: COLUMNS,
+            rows: rows.collect(),
+        }]
+    }
+}

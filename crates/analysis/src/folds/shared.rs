@@ -1,0 +1,208 @@
+//! What the folds share: orders while they live, periods of time, and figures of many values.
+
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
+use domain::{
+    OrderId, TicketId, UserId,
+    ticket_orders::{CancelReason, TicketOrdersEvent},
+};
+use std::collections::HashMap;
+
+use crate::{Cell, Entry, Happened, table::rounded};
+
+/// An order that isn't over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LiveOrder {
+    pub ticket: TicketId,
+    pub buyer: UserId,
+    /// What it will bring in, in cents.
+    pub price: u64,
+    pub placed: DateTime<Utc>,
+    /// Whether a payment was begun.
+    pub paying: bool,
+}
+
+/// A turn in an order's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    Placed,
+    Paying,
+    Paid,
+    Expired,
+    Cancelled,
+}
+
+/// The orders that hold a ticket and aren't paid. Those that are over are forgotten, so this is as
+/// large as the number of holds at once, whatever the log's length.
+#[derive(Debug, Default)]
+pub(super) struct LiveOrders(HashMap<OrderId, LiveOrder>);
+
+impl LiveOrders {
+    /// Follows an event; tells which order took which turn.
+    pub(super) fn follow(&mut self, entry: &Entry<'_>) -> Option<(LiveOrder, Turn)> {
+        let Happened::Orders(event) = entry.event else {
+            return None;
+        };
+        match event {
+            TicketOrdersEvent::OrderPlaced {
+                order_id,
+                buyer,
+                ticket,
+                ..
+            } => {
+                let order = LiveOrder {
+                    ticket: ticket.id,
+                    buyer: *buyer,
+                    price: ticket.price.cents(),
+                    placed: entry.time(),
+                    paying: false,
+                };
+                self.0.insert(*order_id, order);
+                Some((order, Turn::Placed))
+            }
+            TicketOrdersEvent::OrderAwaitingPayment { order_id, .. } => {
+                let order = self.0.get_mut(order_id)?;
+                order.paying = true;
+                Some((*order, Turn::Paying))
+            }
+            TicketOrdersEvent::OrderCompleted { order_id, .. } => {
+                Some((self.0.remove(order_id)?, Turn::Paid))
+            }
+            TicketOrdersEvent::OrderCancelled {
+                order_id, reason, ..
+            } => {
+                let turn = match reason {
+                    CancelReason::Expired => Turn::Expired,
+                    CancelReason::Buyer => Turn::Cancelled,
+                };
+                Some((self.0.remove(order_id)?, turn))
+            }
+            TicketOrdersEvent::PaymentRefused { .. } => None,
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+/// The beginning of the hour that a moment is in.
+pub(super) fn hour(time: DateTime<Utc>) -> DateTime<Utc> {
+    floor(time, TimeDelta::hours(1))
+}
+
+/// The beginning of the day that a moment is in.
+pub(super) fn day(time: DateTime<Utc>) -> DateTime<Utc> {
+    floor(time, TimeDelta::days(1))
+}
+
+fn floor(time: DateTime<Utc>, period: TimeDelta) -> DateTime<Utc> {
+    // Fails beyond the year 2262, where the moment stands for itself.
+    time.duration_trunc(period).unwrap_or(time)
+}
+
+/// From one moment to another in milliseconds; 0 where clocks say that it went back.
+pub(super) fn millis(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
+    u64::try_from((to - from).num_milliseconds()).unwrap_or(0)
+}
+
+/// The mean of an amount, to the cent.
+pub(super) fn mean_money(cents: u128, count: u64) -> Cell {
+    match count {
+        0 => Cell::Nothing,
+        count => Cell::Money(mean(cents, count)),
+    }
+}
+
+fn mean(sum: u128, count: u64) -> u64 {
+    // The mean of numbers isn't larger than the largest of them.
+    u64::try_from(rounded(sum, count.into())).unwrap_or(u64::MAX)
+}
+
+/// Many values, for their figures: eight bytes each.
+#[derive(Debug, Default)]
+pub(super) struct Values(Vec<u64>);
+
+impl Values {
+    pub(super) fn add(&mut self, value: u64) {
+        self.0.push(value);
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// The figures that columns of the same names show: how many, the lowest, the percentiles of
+    /// [`PERCENTILES`], the highest, the mean.
+    pub(super) fn figures(mut self, cell: fn(u64) -> Cell) -> Vec<Cell> {
+        self.0.sort_unstable();
+        let mut cells = vec![Cell::Count(self.count())];
+        if self.0.is_empty() {
+            cells.resize(4 + PERCENTILES.len(), Cell::Nothing);
+            return cells;
+        }
+        cells.push(cell(self.0[0]));
+        cells.extend(PERCENTILES.map(|percent| cell(self.percentile(percent))));
+        cells.push(cell(self.0[self.0.len() - 1]));
+        let sum = self.0.iter().map(|value| u128::from(*value)).sum();
+        cells.push(cell(mean(sum, self.count())));
+        cells
+    }
+
+    /// By the nearest rank: a value that occurred, so that no figure has to be made up.
+    fn percentile(&self, percent: usize) -> u64 {
+        let rank = (self.0.len() * percent).div_ceil(100).max(1);
+        self.0[rank - 1]
+    }
+}
+
+/// The percentiles that are told.
+pub(super) const PERCENTILES: [usize; 5] = [10, 25, 50, 75, 90];
+
+/// The columns of [`Values::figures`], after others.
+macro_rules! figure_columns {
+    ($($name:literal $doc:literal),* ; $lowest:literal, $p10:literal, $p25:literal, $median:literal, $p75:literal, $p90:literal, $highest:literal, $mean:literal) => {
+        &[
+            $($crate::Column { name: $name, doc: $doc },)*
+            $crate::Column { name: "count", doc: "how many" },
+            $crate::Column { name: $lowest, doc: "the lowest" },
+            $crate::Column { name: $p10, doc: "a tenth is at or below it (nearest rank)" },
+            $crate::Column { name: $p25, doc: "a quarter is at or below it" },
+            $crate::Column { name: $median, doc: "half is at or below it" },
+            $crate::Column { name: $p75, doc: "three quarters are at or below it" },
+            $crate::Column { name: $p90, doc: "nine tenths are at or below it" },
+            $crate::Column { name: $highest, doc: "the highest" },
+            $crate::Column { name: $mean, doc: "the mean, rounded" },
+        ]
+    };
+}
+pub(super) use figure_columns;
+
+/// The columns of a table, by name and meaning.
+macro_rules! columns {
+    ($($name:literal: $doc:literal),* $(,)?) => {
+        &[$($crate::Column { name: $name, doc: $doc }),*]
+    };
+}
+pub(super) use columns;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_values_that_occurred_and_an_exact_mean() {
+        let values = Values(vec![30, 10, 20, 40]);
+        let cells = values.figures(Cell::Count);
+        let expected = [4, 10, 10, 10, 20, 30, 40, 40, 25].map(Cell::Count);
+        assert_eq!(cells, expected);
+    }
+
+    #[test]
+    fn figures_of_nothing_are_nothing() {
+        let cells = Values::default().figures(Cell::Count);
+        assert_eq!(cells[0], Cell::Count(0));
+        assert!(cells[1..].iter().all(|cell| *cell == Cell::Nothing));
+        assert_eq!(cells.len(), 9);
+    }
+}
