@@ -6,7 +6,7 @@ use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
 
 use crate::{
     DeadLetter, Log, ReactError, StreamName, dead_letter::RetryMarker, lanes::Taken,
-    streams::DEADLETTERS, worker::Shared,
+    meters::seconds_since, streams::DEADLETTERS, worker::Shared,
 };
 
 /// A message that was delivered this often and never finished is taken to end the process that
@@ -124,13 +124,15 @@ where
         let mut tries = 0;
         let mut pause = FIRST_PAUSE;
         loop {
-            let Some(outcome) = self.try_once(letter()).await else {
+            let now = letter();
+            let stored_at = now.stored_at;
+            let Some(outcome) = self.try_once(now).await else {
                 return Settled::Later(Duration::ZERO);
             };
             match outcome {
                 Ok(()) => {
-                    metrics::counter!("subscription_handled_total", "subscription" => name)
-                        .increment(1);
+                    self.meters.handled.increment(1);
+                    self.meters.delay.record(seconds_since(stored_at));
                     return Settled::Done;
                 }
                 Err(ReactError::NotYet(pause)) => return Settled::Later(pause),
@@ -142,8 +144,7 @@ where
                     let letter = letter();
                     tracing::warn!(subscription = name, stream = %letter.stream, sequence = letter.sequence,
                         key = letter.key(), tries, error, "could not handle a message");
-                    metrics::counter!("subscription_failures_total", "subscription" => name)
-                        .increment(1);
+                    self.meters.failures.increment(1);
                     if tries >= self.subscription.max_tries {
                         return Settled::Dead { tries, error };
                     }
@@ -198,8 +199,7 @@ where
                     error = dead.error,
                     "set a message aside as a dead letter"
                 );
-                metrics::counter!("dead_letters_total", "subscription" => self.subscription.name)
-                    .increment(1);
+                self.meters.dead.increment(1);
                 Outcome::Done
             }
             Err(error) => {

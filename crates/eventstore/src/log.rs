@@ -143,6 +143,17 @@ impl Log {
         Ok((info.state.last_sequence, info.created))
     }
 
+    /// How many messages of a stream a durable consumer has not brought to an end.
+    pub(crate) async fn waiting_for(
+        &self,
+        stream: StreamName,
+        durable: &str,
+    ) -> Result<u64, StoreError> {
+        let handle = self.stream(stream).await?;
+        let info = handle.consumer_info(durable).await.map_err(unavailable)?;
+        Ok(info.num_pending + info.num_ack_pending as u64)
+    }
+
     pub(crate) fn config(&self) -> &LogConfig {
         &self.inner.config
     }

@@ -10,6 +10,7 @@ use crate::{
     append::Appended,
     commit::NewCommit,
     kept::{Kept, Memory},
+    meters::StoreMeters,
     streams::valid_id,
 };
 
@@ -40,6 +41,7 @@ pub struct Store<A: Aggregate> {
     log: Log,
     stream: StreamName,
     memory: Memory<A>,
+    meters: StoreMeters,
 }
 
 impl<A: Aggregate> Clone for Store<A> {
@@ -48,6 +50,7 @@ impl<A: Aggregate> Clone for Store<A> {
             log: self.log.clone(),
             stream: self.stream,
             memory: self.memory.clone(),
+            meters: self.meters.clone(),
         }
     }
 }
@@ -61,6 +64,7 @@ where
             log,
             stream,
             memory: Memory::new(KEPT_BYTES),
+            meters: StoreMeters::new(stream.as_str()),
         }
     }
 
@@ -113,8 +117,7 @@ where
         let executed = self
             .bounded(self.execute_unbounded(id, command, metadata, hint))
             .await;
-        metrics::histogram!("eventstore_command_seconds", "stream" => self.stream.as_str())
-            .record(began.elapsed().as_secs_f64());
+        self.meters.command.record(began.elapsed());
         executed
     }
 
@@ -133,9 +136,12 @@ where
         // One command an aggregate at a time in this process: a crowd on one aggregate queues here
         // instead of making every append but one conflict. Between processes the expectation decides.
         let mut kept = slot.kept.lock().await;
-        let found = if kept.is_whole() { "hit" } else { "miss" };
-        metrics::counter!("eventstore_cache_total", "stream" => self.stream.as_str(), "result" => found)
-            .increment(1);
+        let found = if kept.is_whole() {
+            &self.meters.hits
+        } else {
+            &self.meters.misses
+        };
+        found.increment(1);
         if !kept.is_whole() && hint == Hint::None {
             self.catch_up(&mut kept).await?;
         }
@@ -161,11 +167,12 @@ where
             }
             let commit = NewCommit::encode(A::TYPE, context.version, &events, metadata)?;
             let sent = Instant::now();
-            match self
+            let appended = self
                 .log
                 .append(self.stream, id, &commit, context.last_sequence)
-                .await
-            {
+                .await;
+            self.meters.append.record(sent.elapsed());
+            match appended {
                 Ok(Appended::At(sequence)) => {
                     let (command, bytes) = (metadata.command_id, commit.payload.len());
                     let decided = (decided, events.len());
@@ -176,8 +183,7 @@ where
                     return Ok(kept.context.executed(false));
                 }
                 Ok(Appended::Conflict) => {
-                    metrics::counter!("eventstore_conflicts_total", "stream" => self.stream.as_str())
-                        .increment(1);
+                    self.meters.conflicts.increment(1);
                     if tried > 1 {
                         let pause = rand::rng().random_range(0..1 << tried.min(6));
                         tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -187,8 +193,7 @@ where
                 // lost. The log knows; the command's id is in the commit.
                 Err(StoreError::Unavailable(why)) => {
                     tracing::warn!(stream = %self.stream, aggregate = id, why, "append unanswered, looking it up");
-                    metrics::counter!("eventstore_unanswered_total", "stream" => self.stream.as_str())
-                        .increment(1);
+                    self.meters.unanswered.increment(1);
                 }
                 Err(error) => return Err(error.into()),
             }

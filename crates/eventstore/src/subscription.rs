@@ -11,6 +11,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
     DueCommand, Log, Recorded, StoreError, StreamName,
+    meters::{schedule_lag, seconds_since},
     streams::COMMANDS,
     worker::{self, Source, Worker},
 };
@@ -117,11 +118,15 @@ impl Log {
     {
         let handler = Arc::new(handler);
         let source = Source::new(COMMANDS, &format!("due.{kind}.*"));
+        let lag = schedule_lag(kind);
         worker::start(self, source, subscription, move |_, letter| {
-            let handler = handler.clone();
+            let (handler, lag) = (handler.clone(), lag.clone());
             async move {
                 let due = DueCommand::parse(letter.sequence, &letter.message.payload)?;
-                handler(due).await
+                let at = due.at;
+                handler(due).await?;
+                lag.record(seconds_since(at));
+                Ok(())
             }
         })
     }

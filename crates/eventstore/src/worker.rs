@@ -14,6 +14,7 @@ use crate::{
     error::unavailable,
     handling::Letter,
     lanes::{Lanes, Offered, Taken},
+    meters::SubscriptionMeters,
     streams::DEADLETTERS,
 };
 
@@ -21,6 +22,8 @@ use crate::{
 const MAX_IN_HAND: i64 = 1_000;
 /// Pause before a broken consumer is made anew.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
+/// How often it is looked how much waits for a subscription.
+const MEASURE_EVERY: Duration = Duration::from_secs(10);
 /// How long the last acknowledgments may take to leave the process.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -87,13 +90,16 @@ where
         lanes: Lanes::new(subscription.concurrency),
         stopping: worker.stopping.clone(),
         tasks: worker.tasks.clone(),
+        meters: SubscriptionMeters::new(name),
         handle,
     });
+    let stream = source.stream;
     let retries = Source::new(DEADLETTERS, &retry_key(name));
     let durables = [
         (source, name.to_owned()),
         (retries, format!("{name}-retries")),
     ];
+    worker.tasks.spawn(shared.clone().measure(stream, name));
     for (source, durable) in durables {
         worker.tasks.spawn(shared.clone().run(source, durable));
     }
@@ -109,6 +115,7 @@ pub(crate) struct Shared<F> {
     pub lanes: Lanes,
     pub stopping: CancellationToken,
     pub tasks: TaskTracker,
+    pub meters: SubscriptionMeters,
     pub handle: F,
 }
 
@@ -159,6 +166,21 @@ where
                 .take(source.stream, message.map_err(unavailable)?);
         }
         Ok(())
+    }
+
+    /// Tells from time to time how many messages wait, in all processes together.
+    async fn measure(self: Arc<Self>, stream: StreamName, durable: &'static str) {
+        loop {
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                () = tokio::time::sleep(MEASURE_EVERY) => {}
+            }
+            if let Ok(waiting) = self.log.waiting_for(stream, durable).await {
+                // A count of messages is far below 2^53.
+                #[allow(clippy::cast_precision_loss)]
+                self.meters.pending.set(waiting as f64);
+            }
+        }
     }
 
     /// Puts a message into its aggregate's lane, and starts the lane if it was empty.
