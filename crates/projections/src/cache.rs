@@ -70,11 +70,18 @@ pub(crate) struct RenderCache<K> {
 }
 
 impl<K: Hash + Eq + Clone + Send + Sync + 'static> RenderCache<K> {
-    /// A cache that holds about so many bytes.
+    /// A cache that holds about so many bytes, with keys that hold nothing of their own.
     pub fn new(bytes: u64) -> Self {
-        let weigh = |_: &K, cell: &Arc<Cell>| {
+        Self::weighing(bytes, |_| 0)
+    }
+
+    /// A cache that holds about so many bytes; `key_bytes` is what a key holds beside itself. A
+    /// caller chooses what keys say, so they count like answers: a search for a text that nothing
+    /// has would cost nothing otherwise.
+    pub fn weighing(bytes: u64, key_bytes: fn(&K) -> usize) -> Self {
+        let weigh = move |key: &K, cell: &Arc<Cell>| {
             let body = cell.answer.get().and_then(Option::as_ref);
-            let size = OVERHEAD + body.map_or(0, |body| body.bytes.len());
+            let size = OVERHEAD + key_bytes(key) + body.map_or(0, |body| body.bytes.len());
             u32::try_from(size).unwrap_or(u32::MAX)
         };
         Self {
@@ -263,6 +270,18 @@ mod tests {
         }
         assert!(cache.held_bytes() <= 100_000);
         assert!(cache.held_bytes() >= 10_000);
+    }
+
+    #[tokio::test]
+    async fn what_keys_hold_counts_as_well() {
+        let cache = RenderCache::weighing(100_000, String::len);
+        for n in 0..100 {
+            let key = format!("{n:010000}");
+            let nothing = cache.get(&key, || async { Ok(None) }).await;
+            assert_eq!(nothing.unwrap(), None);
+        }
+        assert!(cache.held_bytes() <= 100_000);
+        assert!(cache.cells.entry_count() < 10);
     }
 
     #[test]

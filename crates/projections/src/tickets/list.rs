@@ -66,6 +66,11 @@ impl PageKey {
         })
     }
 
+    /// What it holds beside itself, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     pub fn limit(&self) -> u32 {
         self.limit
     }

@@ -72,8 +72,8 @@ impl Tickets {
         let key = TicketsProjection.key();
         let runner = Runner::start(TicketsProjection, log, store, settings).await?;
         let kept = Arc::new(Kept {
-            tickets: RenderCache::new(TICKETS_KEPT),
-            pages: RenderCache::new(PAGES_KEPT),
+            tickets: RenderCache::new(TICKETS_KEPT).counted_as("tickets"),
+            pages: RenderCache::weighing(PAGES_KEPT, PageKey::bytes).counted_as("ticket-pages"),
         });
         runner.progress().keep_fresh(kept.clone());
         Ok(Self {
