@@ -100,13 +100,8 @@ impl Service for Orders {
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
-        let lacks = self.view.runner().ready().err();
-        Box::pin(async move {
-            lacks
-                .map(|why| Missing::new("orders read model", why))
-                .into_iter()
-                .collect()
-        })
+        let lacks = host::read_model_lacks("orders read model", self.view.runner());
+        Box::pin(async move { lacks.into_iter().collect() })
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {

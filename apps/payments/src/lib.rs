@@ -142,13 +142,8 @@ impl Service for Payments {
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
-        let lacks = self.orders.runner().ready().err();
-        Box::pin(async move {
-            lacks
-                .map(|why| Missing::new("payments read model", why))
-                .into_iter()
-                .collect()
-        })
+        let lacks = host::read_model_lacks("payments read model", self.orders.runner());
+        Box::pin(async move { lacks.into_iter().collect() })
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {

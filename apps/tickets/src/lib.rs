@@ -74,13 +74,8 @@ impl Service for Tickets {
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
-        let lacks = self.view.runner().ready().err();
-        Box::pin(async move {
-            lacks
-                .map(|why| Missing::new("tickets read model", why))
-                .into_iter()
-                .collect()
-        })
+        let lacks = host::read_model_lacks("tickets read model", self.view.runner());
+        Box::pin(async move { lacks.into_iter().collect() })
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {

@@ -13,10 +13,10 @@ use actix_web::{HttpMessage as _, HttpRequest};
 use chrono::{DateTime, Utc};
 use eventstore::{Log, LogConfig, Metadata, StoreError};
 use httpkit::{
-    Answer, Config, Gate, Prefer, RawBody, RequestContext, SessionVerifier,
+    Answer, Config, Gate, Missing, Prefer, RawBody, RequestContext, SessionVerifier,
     idempotency::AnswerStore,
 };
-use projections::{Progress, ReadError, ReadStore, RunnerSettings};
+use projections::{Progress, ReadError, ReadStore, Runner, RunnerSettings, RunnerState};
 use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -36,6 +36,16 @@ const SETTLE: Duration = Duration::from_secs(2);
 pub fn seconds_to(moment: DateTime<Utc>) -> u64 {
     let left = (moment - Utc::now()).to_std().unwrap_or_default();
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+/// What a read model still lacks, for `/readyz`. Where exactly it halted is in the log.
+pub fn read_model_lacks(name: &str, runner: &Runner) -> Option<Missing> {
+    runner.ready().err()?;
+    let reason = match runner.state() {
+        RunnerState::Halted { .. } => "has halted, see the log",
+        _ => "is catching up",
+    };
+    Some(Missing::new(name, reason))
 }
 
 /// What services share. Clones share everything.

@@ -10,6 +10,9 @@ use crate::StartError;
 
 const NATS: &str = "NATS";
 const MONGODB: &str = "MongoDB";
+/// What anybody may read of a dependency that is away; what stands behind it is in the log.
+const NOT_CONNECTED: &str = "not connected";
+const NO_ANSWER: &str = "does not answer";
 /// How often an answer is asked for.
 const EVERY: Duration = Duration::from_millis(500);
 /// How many answers in a row must be missing before a dependency counts as away: a busy moment is
@@ -25,7 +28,7 @@ pub(crate) async fn wait_for_log(log: &Log, gate: &Gate) -> Result<(), StartErro
         let connected = connection.wait_for(|connected| *connected);
         let connected = tokio::time::timeout(EVERY, connected).await.is_ok();
         if !connected {
-            gate.down(NATS, "not connected");
+            gate.down(NATS, NOT_CONNECTED);
             continue;
         }
         match log.ensure_streams().await {
@@ -33,7 +36,7 @@ pub(crate) async fn wait_for_log(log: &Log, gate: &Gate) -> Result<(), StartErro
                 gate.up(NATS);
                 return Ok(());
             }
-            Err(StoreError::Unavailable(why)) => gate.down(NATS, why),
+            Err(StoreError::Unavailable(why)) => gate.down_because(NATS, NO_ANSWER, why),
             Err(fault) => return Err(fault.into()),
         }
         tokio::time::sleep(EVERY).await;
@@ -43,7 +46,7 @@ pub(crate) async fn wait_for_log(log: &Log, gate: &Gate) -> Result<(), StartErro
 /// Waits until the database answers.
 pub(crate) async fn wait_for_database(read: &ReadStore, gate: &Gate) {
     while let Err(error) = read.ping().await {
-        gate.down(MONGODB, error.to_string());
+        gate.down_because(MONGODB, NO_ANSWER, error);
         tokio::time::sleep(EVERY).await;
     }
     gate.up(MONGODB);
@@ -56,11 +59,11 @@ pub(crate) async fn watch_log(log: Log, gate: Gate, stopping: CancellationToken)
     let mut misses = 0;
     loop {
         if !log.is_connected() {
-            gate.down(NATS, "not connected");
+            gate.down(NATS, NOT_CONNECTED);
         } else if let Err(error) = log.ping().await {
             misses += 1;
             if misses >= MISSES {
-                gate.down(NATS, error.to_string());
+                gate.down_because(NATS, NO_ANSWER, error);
             }
         } else {
             misses = 0;
@@ -86,7 +89,7 @@ pub(crate) async fn watch_database(read: ReadStore, gate: Gate, stopping: Cancel
             Err(error) => {
                 misses += 1;
                 if misses >= MISSES {
-                    gate.down(MONGODB, error.to_string());
+                    gate.down_because(MONGODB, NO_ANSWER, error);
                 }
             }
         }

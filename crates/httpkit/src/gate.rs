@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Display,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -10,21 +11,22 @@ use std::{
 
 use serde::Serialize;
 
-/// Something that is missing.
+/// Something that is missing, as anybody may read it who asks `/readyz`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missing {
     /// What.
     pub name: String,
-    /// Why, for operators.
-    pub reason: String,
+    /// Why. A fixed text, so that it can't hold an address or a driver's words: those are for the
+    /// log.
+    pub reason: &'static str,
 }
 
 impl Missing {
     /// What, and why.
-    pub fn new(name: impl Into<String>, reason: impl Into<String>) -> Self {
+    pub fn new(name: impl Into<String>, reason: &'static str) -> Self {
         Self {
             name: name.into(),
-            reason: reason.into(),
+            reason,
         }
     }
 }
@@ -39,7 +41,7 @@ pub struct Gate(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     closed: AtomicBool,
-    down: RwLock<BTreeMap<String, String>>,
+    down: RwLock<BTreeMap<String, &'static str>>,
 }
 
 impl Gate {
@@ -49,12 +51,18 @@ impl Gate {
     }
 
     /// A dependency is down, for this reason.
-    pub fn down(&self, name: &str, reason: impl Into<String>) {
+    pub fn down(&self, name: &str, reason: &'static str) {
+        self.down_because(name, reason, reason);
+    }
+
+    /// A dependency is down, for this reason; the cause is for the log only.
+    pub fn down_because(&self, name: &str, reason: &'static str, cause: impl Display) {
         let mut down = self.0.down.write().unwrap_or_else(PoisonError::into_inner);
-        if down.insert(name.to_owned(), reason.into()).is_none() {
-            tracing::warn!(dependency = name, reason = %down[name], "a dependency is down");
+        if down.insert(name.to_owned(), reason).is_none() {
+            tracing::warn!(dependency = name, %cause, "a dependency is down");
         }
         self.0.closed.store(true, Ordering::Release);
+        measure(name, 0.0);
     }
 
     /// A dependency is up again.
@@ -64,6 +72,7 @@ impl Gate {
             tracing::info!(dependency = name, "a dependency is up again");
         }
         self.0.closed.store(!down.is_empty(), Ordering::Release);
+        measure(name, 1.0);
     }
 
     /// Whether nothing is down. Costs one load.
@@ -78,6 +87,10 @@ impl Gate {
             .map(|(name, reason)| Missing::new(name, reason))
             .collect()
     }
+}
+
+fn measure(dependency: &str, up: f64) {
+    metrics::gauge!("dependency_up", "dependency" => dependency.to_owned()).set(up);
 }
 
 #[cfg(test)]

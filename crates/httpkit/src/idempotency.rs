@@ -20,7 +20,10 @@ use actix_web::{
 };
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -279,14 +282,20 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Some(token) = self.token.take() {
-            let store = Arc::clone(&self.store);
-            actix_web::rt::spawn(async move {
-                if let Err(error) = store.release(token).await {
-                    tracing::warn!(%error, "a claim on a key was not released");
-                }
-            });
-        }
+        let Some(token) = self.token.take() else {
+            return;
+        };
+        // A runtime that ends drops its requests one by one, when it may be none any more.
+        let Ok(runtime) = Handle::try_current() else {
+            tracing::debug!("no runtime to release a claim on a key: it runs out by itself");
+            return;
+        };
+        let store = Arc::clone(&self.store);
+        runtime.spawn(async move {
+            if let Err(error) = store.release(token).await {
+                tracing::warn!(%error, "a claim on a key was not released");
+            }
+        });
     }
 }
 
@@ -324,6 +333,53 @@ mod tests {
         let req = TestRequest::default().to_http_request();
         let ids = [(); 2].map(|()| command_id(&req, Uuid::nil()).unwrap());
         assert_ne!(ids[0], ids[1]);
+    }
+
+    #[derive(Default)]
+    struct Releases(std::sync::Mutex<Vec<Uuid>>);
+
+    impl AnswerStore for Releases {
+        fn claim(&self, _: Uuid, _: Fingerprint) -> BoxFuture<'_, Result<Claim, Source>> {
+            Box::pin(async { Ok(Claim::InProgress) })
+        }
+
+        fn finish(
+            &self,
+            _: ClaimToken,
+            _: KeptAnswer,
+        ) -> BoxFuture<'_, Result<Option<KeptAnswer>, Source>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn release(&self, token: ClaimToken) -> BoxFuture<'_, Result<(), Source>> {
+            Box::pin(async move {
+                self.0.lock().unwrap().push(token.key);
+                Ok(())
+            })
+        }
+    }
+
+    #[test]
+    fn a_claim_that_is_dropped_is_released_and_outside_of_a_runtime_left_to_run_out() {
+        let releases = Arc::new(Releases::default());
+        let held = || Held {
+            store: Arc::<Releases>::clone(&releases),
+            token: Some(ClaimToken {
+                key: Uuid::from_u128(7),
+                fingerprint: Fingerprint([0; 32]),
+                revision: 1,
+            }),
+        };
+        drop(held());
+        assert!(releases.0.lock().unwrap().is_empty());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            drop(held());
+            tokio::task::yield_now().await;
+        });
+        assert_eq!(*releases.0.lock().unwrap(), [Uuid::from_u128(7)]);
     }
 
     #[test]

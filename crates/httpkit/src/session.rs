@@ -66,11 +66,13 @@ impl Session {
 pub struct MaybeSession(pub Option<Session>);
 
 impl MaybeSession {
-    /// The caller of a request.
+    /// The caller of a request. Of several session cookies the first good one counts.
     pub fn of(req: &HttpRequest) -> Self {
-        let session = cookie::token(req.headers()).and_then(|token| {
-            let verifier = req.app_data::<web::Data<SessionVerifier>>()?;
-            verifier.verify(token).map(Session)
+        let verifier = req.app_data::<web::Data<SessionVerifier>>();
+        let session = verifier.and_then(|verifier| {
+            cookie::tokens(req.headers())
+                .find_map(|token| verifier.verify(token))
+                .map(Session)
         });
         if let Some(session) = &session
             && let Some(context) = req.extensions().get::<RequestContext>()
@@ -96,5 +98,41 @@ impl FromRequest for Session {
 
     fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(MaybeSession::of(req).0.ok_or_else(unauthorized))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::{http::header::COOKIE, test::TestRequest};
+    use std::time::Duration;
+
+    #[test]
+    fn of_several_session_cookies_the_first_good_one_counts() {
+        let signer = SessionSigner::ephemeral();
+        let verifier = SessionVerifier::new([signer.public_key().clone()]);
+        let token = |signer: &SessionSigner, id: u128| {
+            let lifetime = Duration::from_mins(1);
+            let token = signer.sign(Uuid::from_u128(id), "a@b.c", lifetime);
+            token.unwrap().0
+        };
+        let (first, second) = (token(&signer, 1), token(&signer, 2));
+        let forged = token(&SessionSigner::ephemeral(), 3);
+        for (header, expected) in [
+            (format!("session=; session={first}"), Some(1)),
+            (format!("session={forged}; session={first}"), Some(1)),
+            (format!("session={first}; session={second}"), Some(1)),
+            (format!("session={second}; session={first}"), Some(2)),
+            (format!("session={first}; session="), Some(1)),
+            (format!("session={forged}; session=x"), None),
+        ] {
+            let req = TestRequest::default()
+                .app_data(web::Data::new(verifier.clone()))
+                .insert_header((COOKIE, header.clone()))
+                .to_http_request();
+            let session = MaybeSession::of(&req).0;
+            let user = session.map(|session| session.user_id().as_u128());
+            assert_eq!(user, expected, "{header}");
+        }
     }
 }

@@ -13,18 +13,24 @@ use crate::client_address::TrustedProxies;
 /// The cookie's name.
 pub const SESSION_COOKIE: &str = "session";
 
-/// The token of a request, if it carries one.
+/// The most tokens of one request that are looked at: each may cost a signature to check.
+const MOST_TOKENS: usize = 4;
+
+/// The tokens that a request carries, in its order. There may be several: a browser also sends
+/// cookies that were set for a parent domain or a longer path, and a page of a sibling subdomain
+/// could put an empty one in front of the good one.
 ///
 /// Read from the header itself: actix would parse and copy every cookie first, on every request.
-pub(super) fn token(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(COOKIE)
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == SESSION_COOKIE)
+        .filter(|(name, _)| *name == SESSION_COOKIE)
         .map(|(_, value)| value.trim_matches('"'))
         .filter(|value| !value.is_empty())
+        .take(MOST_TOKENS)
 }
 
 /// When the cookie may only travel over https.
@@ -91,18 +97,25 @@ mod tests {
     #[test]
     fn the_token_is_found_among_other_cookies() {
         for (header, expected) in [
-            ("session=abc", Some("abc")),
-            ("theme=dark; session=abc; x=y", Some("abc")),
-            ("session=\"abc\"", Some("abc")),
-            ("sessions=abc", None),
-            ("x=session", None),
-            ("session=", None),
-            ("", None),
+            ("session=abc", &["abc"][..]),
+            ("theme=dark; session=abc; x=y", &["abc"]),
+            ("session=\"abc\"", &["abc"]),
+            ("sessions=abc", &[]),
+            ("x=session", &[]),
+            ("session=", &[]),
+            ("", &[]),
+            ("session=; session=abc", &["abc"]),
+            ("session=abc; x=y; session=def", &["abc", "def"]),
+            (
+                "session=1;session=2;session=3;session=4;session=5",
+                &["1", "2", "3", "4"],
+            ),
         ] {
             let req = TestRequest::default()
                 .insert_header((COOKIE, header))
                 .to_http_request();
-            assert_eq!(token(req.headers()), expected, "{header}");
+            let found: Vec<_> = tokens(req.headers()).collect();
+            assert_eq!(found, expected, "{header}");
         }
     }
 

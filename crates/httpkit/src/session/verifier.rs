@@ -16,8 +16,11 @@ use sha2::{Digest as _, Sha256};
 use super::Claims;
 use crate::clock;
 
-/// Tokens that are remembered as good; more than this many are verified again and again.
-const REMEMBERED: u64 = 100_000;
+/// What the tokens that are remembered as good may take, in bytes: about a hundred thousand. More
+/// are verified again and again.
+const REMEMBERED: u64 = 32 << 20;
+/// What one takes beside its address, about.
+const REMEMBERED_EACH: usize = 256;
 /// After this a token is verified again, so that those who left take no memory.
 const REMEMBERED_FOR: Duration = Duration::from_mins(15);
 /// Longer ones aren't ours, and aren't worth a hash.
@@ -96,6 +99,9 @@ impl SessionVerifier {
             keys: Arc::default(),
             good: Cache::builder()
                 .max_capacity(REMEMBERED)
+                .weigher(|_, claims: &Arc<Claims>| {
+                    u32::try_from(REMEMBERED_EACH + claims.email.len()).unwrap_or(u32::MAX)
+                })
                 .time_to_live(REMEMBERED_FOR)
                 .build(),
             validation: Arc::new(validation),

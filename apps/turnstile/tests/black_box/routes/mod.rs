@@ -9,6 +9,7 @@ mod growth;
 mod idempotency;
 mod orders;
 mod payments;
+mod readiness;
 mod server;
 mod ticket_list;
 mod tickets;
