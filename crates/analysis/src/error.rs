@@ -29,6 +29,9 @@ pub enum AnalysisError {
         /// Its end, as it was given.
         to: String,
     },
+    /// The text is no id.
+    #[error("{0:?} is neither a UUID nor an e-mail address")]
+    NotAnId(String),
     /// Nothing came for so long that the connection counts as lost.
     #[error("{stream}: lost the connection after #{after}; nothing came for {waited:?}")]
     Lost {

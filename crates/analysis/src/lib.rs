@@ -10,6 +10,8 @@
 //! | read several streams as one, in order of time, in bounded memory | [`Span::read`] |
 //! | flatten a commit into rows, one an event | [`EventRow::of`], [`EVENT_COLUMNS`] |
 //! | answer a question that needs the whole log | a [`Fold`], run by [`replay`] |
+//! | know how a thing came to be as it is | [`find`], [`story`] |
+//! | see it as it was at a moment | [`Aggregate`] |
 //! | show an answer | [`Table`] |
 //!
 //! # Guarantees
@@ -32,6 +34,7 @@
 //! clocks say; between streams, that of the times.
 #![deny(missing_docs)]
 
+mod aggregate;
 mod error;
 mod fold;
 pub mod folds;
@@ -40,8 +43,10 @@ mod range;
 mod read;
 mod replay;
 mod row;
+mod story;
 mod table;
 
+pub use aggregate::{Aggregate, FieldChange, changes};
 pub use error::AnalysisError;
 pub use fold::{Entry, Fold};
 pub use happened::Happened;
@@ -49,4 +54,5 @@ pub use range::{Bound, InvalidBound, Range, stream_named};
 pub use read::{Commits, Span, commits_of};
 pub use replay::{Replayed, replay};
 pub use row::{ColumnDoc, EVENT_COLUMNS, EventRow};
+pub use story::{Step, Subject, find, story};
 pub use table::{Cell, Column, Table, money, share};

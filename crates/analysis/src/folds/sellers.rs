@@ -13,7 +13,7 @@ pub struct Sellers {
     live: LiveOrders,
     /// Tickets that aren't sold: whose they are.
     of: HashMap<TicketId, UserId>,
-    sellers: HashMap<UserId, Seller>,
+    takings: HashMap<UserId, Seller>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,7 +44,7 @@ impl Fold for Sellers {
         {
             self.of.insert(*ticket_id, *seller);
             if entry.counted {
-                self.sellers.entry(*seller).or_default().listed += 1;
+                self.takings.entry(*seller).or_default().listed += 1;
             }
             return;
         }
@@ -55,14 +55,14 @@ impl Fold for Sellers {
         if let Some(seller) = self.of.remove(&order.ticket)
             && entry.counted
         {
-            let seller = self.sellers.entry(seller).or_default();
+            let seller = self.takings.entry(seller).or_default();
             seller.sold += 1;
             seller.revenue += order.price;
         }
     }
 
     fn finish(self: Box<Self>) -> Vec<Table> {
-        let mut sellers: Vec<_> = self.sellers.into_iter().collect();
+        let mut sellers: Vec<_> = self.takings.into_iter().collect();
         sellers.sort_unstable_by_key(|(id, seller)| (Reverse(seller.revenue), *id));
         let all = sellers.iter().map(|(_, seller)| seller.revenue).sum();
         let rows = sellers.into_iter().map(|(id, seller)| {

@@ -1,0 +1,175 @@
+//! The state of an aggregate, of any of the four kinds, as values that can be shown and compared.
+
+use cqrs_es::Aggregate as _;
+use domain::{OrderId, payment::Payment, ticket::Ticket, ticket_orders::TicketOrders, user::User};
+use eventstore::{ORDERS, PAYMENTS, Recorded, StoreError, StreamName, TICKETS, USERS};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+use crate::{Happened, row::hide_secrets};
+
+/// An aggregate while its events are applied.
+#[derive(Clone, Debug)]
+pub enum Aggregate {
+    /// A user.
+    User(User),
+    /// A ticket.
+    Ticket(Ticket),
+    /// A ticket's orders.
+    Orders(TicketOrders),
+    /// A payment.
+    Payment(Payment),
+}
+
+impl Aggregate {
+    /// One that nothing happened to yet; `None` if the stream is none of the log's.
+    pub fn empty(stream: StreamName) -> Option<Self> {
+        Some(match stream {
+            USERS => Self::User(User::default()),
+            TICKETS => Self::Ticket(Ticket::default()),
+            ORDERS => Self::Orders(TicketOrders::default()),
+            PAYMENTS => Self::Payment(Payment::default()),
+            _ => return None,
+        })
+    }
+
+    /// Goes on by a commit, which must be its next: versions are dense.
+    ///
+    /// # Errors
+    /// [`StoreError::Gap`] when it isn't, [`StoreError::Unreadable`] when it can't be read.
+    pub fn apply(&mut self, version: &mut u64, commit: &Recorded) -> Result<(), StoreError> {
+        if commit.version != *version {
+            return Err(StoreError::Gap {
+                stream: commit.stream,
+                sequence: commit.sequence,
+                expected: format!("version {version} of {}", commit.aggregate_id),
+                found: format!("version {}", commit.version),
+            });
+        }
+        for (_, event) in Happened::of(commit)? {
+            match (&mut *self, event) {
+                (Self::User(user), Happened::User(event)) => user.apply(event),
+                (Self::Ticket(ticket), Happened::Ticket(event)) => ticket.apply(event),
+                (Self::Orders(orders), Happened::Orders(event)) => orders.apply(event),
+                (Self::Payment(payment), Happened::Payment(event)) => payment.apply(event),
+                // The events of a commit are those of its stream.
+                _ => {}
+            }
+            *version += 1;
+        }
+        Ok(())
+    }
+
+    /// The state as JSON; `null` if nothing happened yet. Secrets are left out.
+    pub fn state(&self) -> Value {
+        let mut state = match self {
+            Self::User(user) => json(&user.account()),
+            Self::Ticket(ticket) => json(&ticket.listing()),
+            Self::Orders(orders) if orders.orders().is_empty() => Value::Null,
+            Self::Orders(orders) => json(orders),
+            Self::Payment(payment) => json(&payment.begun()),
+        };
+        hide_secrets(&mut state);
+        state
+    }
+
+    /// The state of one order; the whole where that isn't orders.
+    pub fn state_of_order(&self, order: OrderId) -> Value {
+        match self {
+            Self::Orders(orders) => json(&orders.order(order)),
+            _ => self.state(),
+        }
+    }
+}
+
+fn json(value: &impl Serialize) -> Value {
+    // Plain structures under keys that are texts: nothing of that can fail.
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+/// A field that changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldChange {
+    /// Where it stands: `availability`, `orders[0].status`.
+    pub field: String,
+    /// What it was; `null` if it wasn't there.
+    pub before: Value,
+    /// What it is; `null` if it isn't there any more.
+    pub after: Value,
+}
+
+/// The fields in which two states differ, by name.
+pub fn changes(before: &Value, after: &Value) -> Vec<FieldChange> {
+    let (mut was, mut is) = (BTreeMap::new(), BTreeMap::new());
+    flatten(String::new(), before, &mut was);
+    flatten(String::new(), after, &mut is);
+    let fields: std::collections::BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    let value = |of: &BTreeMap<String, Value>, field| of.get(field).cloned().unwrap_or_default();
+    fields
+        .into_iter()
+        .filter(|field| was.get(*field) != is.get(*field))
+        .map(|field| FieldChange {
+            field: field.clone(),
+            before: value(&was, field),
+            after: value(&is, field),
+        })
+        .collect()
+}
+
+/// Takes a value apart into its leaves. What is `null` isn't there, and neither is what is empty.
+fn flatten(path: String, value: &Value, leaves: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Null => {}
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                let path = match path.as_str() {
+                    "" => name.clone(),
+                    path => format!("{path}.{name}"),
+                };
+                flatten(path, field, leaves);
+            }
+        }
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                flatten(format!("{path}[{i}]"), item, leaves);
+            }
+        }
+        leaf => {
+            leaves.insert(path, leaf.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn changes_name_the_field_and_both_values() {
+        let before = json!({"price": 2000, "title": "A", "orders": [{"status": "Created"}]});
+        let after =
+            json!({"price": 2500, "title": "A", "orders": [{"status": "Complete", "by": 1}]});
+        let found = changes(&before, &after);
+        let found: Vec<_> = found
+            .iter()
+            .map(|change| (change.field.as_str(), &change.before, &change.after))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("orders[0].by", &json!(null), &json!(1)),
+                ("orders[0].status", &json!("Created"), &json!("Complete")),
+                ("price", &json!(2000), &json!(2500)),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_came_into_being_is_a_change_of_each_of_its_fields() {
+        let found = changes(&Value::Null, &json!({"id": "t", "held": null}));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].field, "id");
+    }
+}

@@ -1,0 +1,125 @@
+//! What an id is the id of.
+
+use domain::{Email, OrderId, PaymentId, TicketId, UserId, payment::PaymentEvent};
+use eventstore::{Log, ORDERS, PAYMENTS, TICKETS, USERS};
+use memchr::memmem::Finder;
+use uuid::Uuid;
+
+use crate::{AnalysisError, Happened, Range, commits_of};
+
+/// What a story is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A ticket.
+    Ticket(TicketId),
+    /// An order, and the ticket that it is of.
+    Order {
+        /// The order.
+        order: OrderId,
+        /// Its ticket.
+        ticket: TicketId,
+    },
+    /// A payment, and what it pays.
+    Payment {
+        /// The payment.
+        payment: PaymentId,
+        /// Its order.
+        order: OrderId,
+        /// The ticket of that order.
+        ticket: TicketId,
+    },
+    /// A user.
+    User(UserId),
+}
+
+/// Finds out what an id, or an e-mail address, is that of; `None` if the log knows nothing of it.
+///
+/// The log finds tickets, users and payments by their id, and an order by its payment. For an order
+/// that nobody began to pay, the orders are read; `progress` is told how many commits of how many.
+///
+/// # Errors
+/// [`AnalysisError::NotAnId`] when the text is neither; when the log can't be read.
+pub async fn find(
+    log: &Log,
+    id: &str,
+    progress: impl FnMut(u64, u64),
+) -> Result<Option<Subject>, AnalysisError> {
+    let uuid = match (Email::parse(id), Uuid::parse_str(id.trim())) {
+        (Ok(email), _) => UserId::of(&email).0,
+        (_, Ok(uuid)) => uuid,
+        _ => return Err(AnalysisError::NotAnId(id.to_owned())),
+    };
+    let id = uuid.to_string();
+    if !commits_of(log, TICKETS, &id).await?.is_empty() {
+        return Ok(Some(Subject::Ticket(TicketId(uuid))));
+    }
+    if let Some((order, ticket)) = paid_by(log, PaymentId(uuid)).await? {
+        return Ok(Some(Subject::Payment {
+            payment: PaymentId(uuid),
+            order,
+            ticket,
+        }));
+    }
+    if !commits_of(log, USERS, &id).await?.is_empty() {
+        return Ok(Some(Subject::User(UserId(uuid))));
+    }
+    if let Some((order, ticket)) = paid_by(log, PaymentId::of(OrderId(uuid))).await? {
+        return Ok(Some(Subject::Order { order, ticket }));
+    }
+    // Orders of a ticket that isn't there.
+    if !commits_of(log, ORDERS, &id).await?.is_empty() {
+        return Ok(Some(Subject::Ticket(TicketId(uuid))));
+    }
+    let ticket = ticket_of(log, OrderId(uuid), progress).await?;
+    Ok(ticket.map(|ticket| Subject::Order {
+        order: OrderId(uuid),
+        ticket,
+    }))
+}
+
+/// What a payment pays, if it was begun.
+async fn paid_by(
+    log: &Log,
+    payment: PaymentId,
+) -> Result<Option<(OrderId, TicketId)>, AnalysisError> {
+    for commit in commits_of(log, PAYMENTS, &payment.to_string()).await? {
+        for (_, event) in Happened::of(&commit)? {
+            if let Happened::Payment(PaymentEvent::PaymentBegun {
+                order_id,
+                ticket_id,
+                ..
+            }) = event
+            {
+                return Ok(Some((order_id, ticket_id)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Looks through all orders.
+async fn ticket_of(
+    log: &Log,
+    order: OrderId,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Option<TicketId>, AnalysisError> {
+    let id = order.to_string();
+    let mentions = Finder::new(id.as_bytes());
+    let span = Range::all().resolve(log, &[ORDERS]).await?;
+    let (mut commits, mut read) = (span.read(log), 0);
+    while let Some(commit) = commits.next().await {
+        let commit = commit?;
+        read += 1;
+        progress(read, span.len());
+        // Decoding all of them would take several times as long.
+        if mentions.find(commit.payload()).is_none() {
+            continue;
+        }
+        let events = Happened::of(&commit)?;
+        let is_of = |event: &Happened| matches!(event, Happened::Orders(event) if event.order_id() == order);
+        if events.iter().any(|(_, event)| is_of(event)) {
+            return Ok(Uuid::parse_str(&commit.aggregate_id).ok().map(TicketId));
+        }
+    }
+    Ok(None)
+}

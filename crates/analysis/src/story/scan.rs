@@ -1,0 +1,55 @@
+//! Finding everything that has to do with a user. No index tells that, so the whole log is read.
+
+use domain::UserId;
+use eventstore::{EVENT_STREAMS, Log, StreamName, TICKETS, USERS};
+use memchr::memmem::Finder;
+use std::collections::{BTreeSet, HashSet};
+use uuid::Uuid;
+
+use crate::{AnalysisError, Range};
+
+/// What was found: commits, and the aggregates that they belong to.
+#[derive(Default)]
+pub(super) struct Found {
+    pub commits: HashSet<Uuid>,
+    pub aggregates: BTreeSet<(StreamName, String)>,
+}
+
+/// Everything that a user did, that followed from it, or that mentions the user.
+pub(super) async fn of_user(
+    log: &Log,
+    user: UserId,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Found, AnalysisError> {
+    let id = user.to_string();
+    let mentions = Finder::new(id.as_bytes());
+    let mut found = Found::default();
+    // What the user asked for, and what follows from that, have the same correlation.
+    let mut chains: HashSet<String> = HashSet::new();
+    let span = Range::all().resolve(log, &EVENT_STREAMS).await?;
+    let (mut commits, mut read) = (span.read(log), 0);
+    while let Some(commit) = commits.next().await {
+        let commit = commit?;
+        read += 1;
+        progress(read, span.len());
+        let metadata = &commit.metadata;
+        let asked = metadata.actor == id;
+        if asked {
+            chains.insert(metadata.correlation_id.clone());
+        }
+        let aggregate = (commit.stream, commit.aggregate_id.clone());
+        let is_own = commit.stream == USERS && commit.aggregate_id == id;
+        // A ticket that the user sells is known from its listing, which mentions the seller.
+        let is_sold = commit.stream == TICKETS && found.aggregates.contains(&aggregate);
+        if asked
+            || is_own
+            || is_sold
+            || chains.contains(&metadata.correlation_id)
+            || mentions.find(commit.payload()).is_some()
+        {
+            found.commits.insert(commit.commit_id);
+            found.aggregates.insert(aggregate);
+        }
+    }
+    Ok(found)
+}
