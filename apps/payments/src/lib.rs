@@ -25,7 +25,7 @@ use uuid::Uuid;
 use domain::payment::Payment;
 use eventstore::{Metadata, ReactError};
 use pay::Cashier;
-use provider::{ProviderConfig, Timeouts};
+use provider::{Metered, PaymentProvider, ProviderConfig, Timeouts};
 use settle::Settlement;
 
 /// The service, running. Clones are the same one.
@@ -47,6 +47,7 @@ impl Payments {
         let provider = provider::from_config(&provider_config(&host.config))
             .map_err(|error| StartError::Config(error.to_string()))?;
         tracing::info!(provider = provider.name(), "payments go through");
+        let provider: Arc<dyn PaymentProvider> = Arc::new(Metered::new(provider));
         let payments: Store<Payment> = host.log.store(PAYMENTS);
         let settlement = Settlement {
             orders: host.log.store(ORDERS),

@@ -16,6 +16,7 @@
 
 mod config;
 mod error;
+mod metered;
 mod sandbox;
 mod stripe;
 mod types;
@@ -25,6 +26,7 @@ use async_trait::async_trait;
 
 pub use config::{ProviderConfig, Secret, Timeouts, from_config, reader_from_config};
 pub use error::{ProviderError, SetupError};
+pub use metered::Metered;
 pub use sandbox::{Sandbox, SandboxReader};
 pub use stripe::Stripe;
 pub use types::{Authorization, Intent, IntentStatus, ListedIntent, Page, ProviderRef, Token};

@@ -86,6 +86,14 @@ impl Log {
         Ok(open.into_values().collect())
     }
 
+    /// Changes whenever [`Log::dead_letters`] may have changed, and costs less than that.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn dead_letters_end(&self) -> Result<u64, StoreError> {
+        self.last_sequence(DEADLETTERS).await
+    }
+
     /// Asks the subscription of a dead letter to try it again; it does so within moments, or when
     /// it runs next.
     ///

@@ -48,6 +48,9 @@ where
     Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
 {
     telemetry::init(&config.log);
+    telemetry::introduce(name);
+    eventstore::describe_metrics();
+    projections::describe_metrics();
     let fault = |error: std::io::Error| StartError::Serve(error.to_string());
     let address = (config.http.host.clone(), config.http.port);
     let listener = TcpListener::bind((address.0.as_str(), address.1)).map_err(|error| {

@@ -4,6 +4,7 @@
 #![deny(missing_docs)]
 
 mod answers;
+mod backlog;
 mod failure;
 mod keys;
 mod launch;
@@ -131,6 +132,8 @@ impl Host {
             self.gate.clone(),
             stopping.clone(),
         ));
+        self.tasks
+            .spawn(backlog::watch(self.log.clone(), stopping.clone()));
         self.tasks.spawn(keys::follow(
             self.log.clone(),
             self.sessions.clone(),

@@ -1,8 +1,9 @@
 //! Logs and metrics of this process.
 
-use std::sync::OnceLock;
+mod meters;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+pub use meters::{introduce, metrics};
+
 use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter,
@@ -12,15 +13,11 @@ use tracing_subscriber::{
 
 use crate::config::LogConfig;
 
-/// From a fifth of a millisecond, where answers from memory are, to the request time-out.
-const BUCKETS: &[f64] = &[
-    0.000_2, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
-
-/// Starts logging to standard output. A second call changes nothing.
+/// Starts logging to standard output, and measuring. A second call changes nothing.
 ///
 /// Lines that belong to a request carry its id, in the span `request`.
 pub fn init(config: &LogConfig) {
+    metrics();
     if tracing::subscriber::set_global_default(subscriber(config, std::io::stdout)).is_err() {
         tracing::debug!("logging had been started already");
     }
@@ -39,22 +36,4 @@ where
     } else {
         Box::new(registry.with(lines.with_target(false)))
     }
-}
-
-/// The process's metrics, in Prometheus's text form when asked. Recorded from the first call on.
-pub fn metrics() -> &'static PrometheusHandle {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    HANDLE.get_or_init(|| {
-        let builder = PrometheusBuilder::new();
-        // Only an empty list is refused, and this one isn't.
-        let builder = builder
-            .set_buckets(BUCKETS)
-            .unwrap_or_else(|_| PrometheusBuilder::new());
-        let recorder = builder.build_recorder();
-        let handle = recorder.handle();
-        if metrics::set_global_recorder(recorder).is_err() {
-            tracing::warn!("another recorder is in place: /metrics stays empty");
-        }
-        handle
-    })
 }

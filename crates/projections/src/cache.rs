@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::sync::OnceCell;
 
-use crate::ReadError;
+use crate::{ReadError, gauges::CacheMeters};
 
 /// Locks for changes of the cells of a cache; reads of a cell take none.
 const STRIPES: usize = 32;
@@ -67,6 +67,7 @@ pub(crate) struct RenderCache<K> {
     generation: AtomicU64,
     stripes: [Mutex<()>; STRIPES],
     hasher: RandomState,
+    meters: CacheMeters,
 }
 
 impl<K: Hash + Eq + Clone + Send + Sync + 'static> RenderCache<K> {
@@ -89,7 +90,14 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> RenderCache<K> {
             generation: AtomicU64::new(0),
             stripes: std::array::from_fn(|_| Mutex::new(())),
             hasher: RandomState::new(),
+            meters: CacheMeters::default(),
         }
+    }
+
+    /// Counts hits and misses under this name.
+    pub fn counted_as(mut self, name: &'static str) -> Self {
+        self.meters = CacheMeters::new(name);
+        self
     }
 
     /// The answer for a key: the one that is kept, or what `load` gives. However many ask at
@@ -101,8 +109,10 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> RenderCache<K> {
     {
         let cell = self.cell(key);
         if let Some(answer) = cell.answer.get() {
+            self.meters.hits.increment(1);
             return Ok(answer.clone());
         }
+        self.meters.misses.increment(1);
         let mut loaded = false;
         let answer = cell
             .answer

@@ -1,8 +1,43 @@
-//! What is measured of a projection.
+//! What is measured of the read side.
 
-use metrics::{Counter, Gauge, counter, gauge};
+use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
+use metrics::{describe_counter, describe_gauge, describe_histogram};
 
 use crate::{Progress, RunnerState};
+
+/// Says what each metric of the read side is. Call it once, after a recorder is installed.
+pub fn describe_metrics() {
+    describe_gauge!(
+        "projection_lag_events",
+        "Commits that are in the log but not in the read model yet"
+    );
+    describe_gauge!(
+        "projection_lag_seconds",
+        Unit::Seconds,
+        "Time for which the read model has not shown the whole log; 0 when it does"
+    );
+    describe_gauge!(
+        "projection_state",
+        "What this process does for the read model: 0 starting or stopped, 1 standing by, 2 active, 3 retrying, 4 halted"
+    );
+    describe_counter!(
+        "projection_events_total",
+        "Commits that this process folded into the read model"
+    );
+    describe_counter!(
+        "projection_batches_total",
+        "Batches that this process wrote into the read model"
+    );
+    describe_histogram!(
+        "projection_write_seconds",
+        Unit::Seconds,
+        "Time that MongoDB took for one batch"
+    );
+    describe_counter!(
+        "read_cache_total",
+        "Reads by whether the rendered answer was in memory (hit) or had to be loaded (miss)"
+    );
+}
 
 /// The metrics of one projection in this process.
 pub(crate) struct Gauges {
@@ -11,6 +46,7 @@ pub(crate) struct Gauges {
     state: Gauge,
     events: Counter,
     batches: Counter,
+    pub write: Histogram,
 }
 
 impl Gauges {
@@ -21,6 +57,7 @@ impl Gauges {
             state: gauge!("projection_state", "projection" => projection),
             events: counter!("projection_events_total", "projection" => projection),
             batches: counter!("projection_batches_total", "projection" => projection),
+            write: histogram!("projection_write_seconds", "projection" => projection),
         }
     }
 
@@ -37,5 +74,31 @@ impl Gauges {
     pub fn batch(&self, events: u64) {
         self.events.increment(events);
         self.batches.increment(1);
+    }
+}
+
+/// How often a cache has the answer.
+pub(crate) struct CacheMeters {
+    pub hits: Counter,
+    pub misses: Counter,
+}
+
+impl Default for CacheMeters {
+    /// Counts nothing.
+    fn default() -> Self {
+        Self {
+            hits: Counter::noop(),
+            misses: Counter::noop(),
+        }
+    }
+}
+
+impl CacheMeters {
+    pub fn new(cache: &'static str) -> Self {
+        let result = |result| counter!("read_cache_total", "cache" => cache, "result" => result);
+        Self {
+            hits: result("hit"),
+            misses: result("miss"),
+        }
     }
 }

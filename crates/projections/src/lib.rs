@@ -52,6 +52,7 @@ mod write;
 pub use cache::Rendered;
 pub use changed::{Applied, Changed};
 pub use error::{FoldError, ReadError};
+pub use gauges::describe_metrics;
 pub use inspect::{ReadModel, RetireError, read_models, retire};
 pub use progress::Progress;
 pub use projection::{Change, Index, Projection};

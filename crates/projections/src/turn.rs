@@ -279,7 +279,9 @@ impl<P: Projection> Turn<'_, P> {
     async fn write(&mut self, batch: Batch, last: (u64, Uuid)) -> Result<(), Trouble> {
         let (to, _) = last;
         let ids: HashSet<Uuid> = batch.ids().collect();
+        let began = tokio::time::Instant::now();
         self.target.write(batch).await?;
+        self.machine.gauges.write.record(began.elapsed());
         self.written_at = Some(tokio::time::Instant::now());
         if self.faults.has_changed().unwrap_or(false) {
             // Written, but perhaps to a server that is gone: nobody may be told.

@@ -1,0 +1,39 @@
+//! Counts the dead letters that wait for somebody's decision, for the alert on them.
+
+use eventstore::Log;
+use metrics::{describe_gauge, gauge};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// How often it is looked. Nobody decides faster, and what looks is every process.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Keeps `dead_letters_waiting` up to date until told to stop.
+///
+/// `dead_letters_total` counts what one process set aside, and forgets it with the process; this
+/// one is what the log says, in whichever process.
+pub(crate) async fn watch(log: Log, stopping: CancellationToken) {
+    describe_gauge!(
+        "dead_letters_waiting",
+        "Dead letters that wait to be retried or dropped, as the log has them"
+    );
+    let mut seen = None;
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        let Ok(end) = log.dead_letters_end().await else {
+            continue;
+        };
+        if seen == Some(end) {
+            continue;
+        }
+        let Ok(letters) = log.dead_letters().await else {
+            continue;
+        };
+        seen = Some(end);
+        gauge!("dead_letters_waiting")
+            .set(f64::from(u32::try_from(letters.len()).unwrap_or(u32::MAX)));
+    }
+}

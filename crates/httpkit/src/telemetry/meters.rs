@@ -1,0 +1,71 @@
+//! The recorder of this process's metrics, and what those of the HTTP side are.
+
+use std::sync::OnceLock;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// From a fifth of a millisecond, where answers from memory are, to the request time-out.
+const BUCKETS: &[f64] = &[
+    0.000_2, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
+/// For what may wait as long as something is away.
+const PATIENT_BUCKETS: &[f64] = &[
+    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0,
+];
+
+/// The process's metrics, in Prometheus's text form when asked. Recorded from the first call on.
+pub fn metrics() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        // Only an empty list of buckets is refused, and none is.
+        let builder = builder().unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("another recorder is in place: /metrics stays empty");
+        }
+        describe();
+        handle
+    })
+}
+
+/// Says in the metrics which program this is.
+pub fn introduce(program: &str) {
+    metrics::gauge!(
+        "build_info",
+        "program" => program.to_owned(), "version" => env!("CARGO_PKG_VERSION")
+    )
+    .set(1.0);
+}
+
+fn builder() -> Result<PrometheusBuilder, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets(BUCKETS)?
+        .set_buckets_for_metric(
+            Matcher::Suffix("_delay_seconds".to_owned()),
+            PATIENT_BUCKETS,
+        )?
+        .set_buckets_for_metric(Matcher::Suffix("_lag_seconds".to_owned()), PATIENT_BUCKETS)
+}
+
+fn describe() {
+    describe_counter!(
+        "http_requests_total",
+        "Requests that were answered, by route, method and status"
+    );
+    describe_histogram!(
+        "http_request_duration_seconds",
+        Unit::Seconds,
+        "Time from a request's head to the head of its answer"
+    );
+    describe_gauge!(
+        "dependency_up",
+        "Whether what the API needs is there (1) or away (0); while one is away the API answers 503"
+    );
+    describe_gauge!("session_keys", "Public keys that sessions are checked with");
+    describe_gauge!(
+        "build_info",
+        "Always 1; its labels say which program and version runs"
+    );
+}
