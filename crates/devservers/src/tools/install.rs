@@ -72,7 +72,22 @@ pub fn python_package(name: &str, version: &str) -> Result<PathBuf> {
     })
 }
 
+/// The folder of a Python package that was installed for itself, with its dependencies.
+pub(super) fn install_python_program(name: &str, version: &str) -> Result<PathBuf> {
+    let step = Step {
+        folder: &format!("python-{name}-{version}+dependencies"),
+        what: &format!("installing the Python package {name} {version}"),
+    };
+    once(&step, |folder| {
+        pip_install(&format!("{name}=={version}"), folder, &[])
+    })
+}
+
 pub(super) fn install_python_package(name: &str, version: &str, folder: &Path) -> Result<()> {
+    pip_install(&format!("{name}=={version}"), folder, &["--no-deps"])
+}
+
+fn pip_install(package: &str, folder: &Path, options: &[&str]) -> Result<()> {
     let Some(python) = find_in_path("python3") else {
         bail!("python3 with pip is missing: `apt-get install python3-pip` installs both");
     };
@@ -87,10 +102,11 @@ pub(super) fn install_python_package(name: &str, version: &str, folder: &Path) -
         Command::new(python)
             .args(["-m", "pip", "install", "--quiet", "--no-input"])
             .args(["--disable-pip-version-check", "--root-user-action=ignore"])
-            .args(["--no-deps", "--no-compile", "--only-binary", ":all:"])
+            .args(["--no-compile", "--only-binary", ":all:"])
+            .args(options)
             .arg("--target")
             .arg(folder)
-            .arg(format!("{name}=={version}")),
+            .arg(package),
     )?;
     Ok(())
 }

@@ -1,0 +1,80 @@
+//! What an object runs.
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Probe};
+use std::collections::BTreeMap;
+
+use crate::Object;
+
+/// The pod of a Deployment, StatefulSet, Job or CronJob.
+#[derive(Clone, Debug)]
+pub struct Pod {
+    /// Kind of the object that it belongs to.
+    pub kind: String,
+    /// Name of the object that it belongs to.
+    pub owner: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// What runs.
+    pub spec: PodSpec,
+}
+
+impl Pod {
+    pub(crate) fn new(object: &Object, template: serde_json::Value) -> Result<Self> {
+        let template: PodTemplateSpec = serde_json::from_value(template)
+            .with_context(|| format!("the pod of {}", object.name))?;
+        Ok(Self {
+            kind: object.kind.clone(),
+            owner: object.name.clone(),
+            labels: template.metadata.and_then(|m| m.labels).unwrap_or_default(),
+            spec: template.spec.context("a pod without a spec")?,
+        })
+    }
+
+    /// Whether it runs until it is told to stop, rather than to its own end.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self.kind.as_str(), "Deployment" | "StatefulSet")
+    }
+
+    /// Whether its containers are images of this project.
+    pub fn is_ours(&self) -> bool {
+        self.containers().all(is_ours)
+    }
+
+    /// Its containers, those that prepare it included.
+    pub fn containers(&self) -> impl Iterator<Item = &Container> {
+        let before = self.spec.init_containers.iter().flatten();
+        before.chain(&self.spec.containers)
+    }
+
+    /// The one container of a pod that has one.
+    ///
+    /// # Errors
+    /// When it has several.
+    pub fn container(&self) -> Result<&Container> {
+        match self.spec.containers.as_slice() {
+            [one] => Ok(one),
+            several => bail!("{} has {} containers", self.owner, several.len()),
+        }
+    }
+
+    /// Whether labels that are asked for are among its own.
+    pub fn matches(&self, selector: &BTreeMap<String, String>) -> bool {
+        let has = |(key, value): (&String, &String)| self.labels.get(key) == Some(value);
+        !selector.is_empty() && selector.iter().all(has)
+    }
+}
+
+fn is_ours(container: &Container) -> bool {
+    let image = container.image.as_deref().unwrap_or_default();
+    image.contains("turnstile/")
+}
+
+/// The probes of a container, each with its name.
+pub fn probes(container: &Container) -> [(&'static str, Option<&Probe>); 3] {
+    [
+        ("startup", container.startup_probe.as_ref()),
+        ("readiness", container.readiness_probe.as_ref()),
+        ("liveness", container.liveness_probe.as_ref()),
+    ]
+}
