@@ -11,5 +11,6 @@ mod market;
 mod navigation;
 mod network;
 mod screens;
+mod served;
 mod stripe;
 mod support;

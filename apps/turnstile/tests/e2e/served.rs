@@ -1,0 +1,105 @@
+//! The app's files as a server hands them out, seen without a browser.
+
+use testkit::Answer;
+
+use crate::support::Stage;
+
+const DEEP_LINK: &str = "/orders/05a0fdfd-7106-58b1-a4dd-bae875bf56c7";
+
+/// What the page loads, as it is written there.
+fn assets(page: &str) -> Vec<String> {
+    let mut found: Vec<_> = page
+        .split('"')
+        .filter(|text| text.starts_with("/assets/"))
+        .map(ToOwned::to_owned)
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+async fn get(stage: &Stage, path: &str, encoding: &str) -> Answer {
+    let call = stage.app.client().get(path);
+    call.header("accept-encoding", encoding)
+        .await
+        .expect_status(200)
+}
+
+#[tokio::test]
+async fn every_file_is_sent_in_the_smallest_form_that_is_taken_and_kept_for_good() {
+    let stage = Stage::set().await;
+    let page = get(&stage, "/", "identity").await;
+    let assets = assets(&page.text);
+    assert!(assets.len() >= 3, "script, style and program: {assets:?}");
+    for path in &assets {
+        let plain = get(&stage, path, "identity").await;
+        let gzip = get(&stage, path, "gzip").await;
+        let brotli = get(&stage, path, "gzip, deflate, br").await;
+        assert_eq!(plain.header("content-encoding"), None, "{path}");
+        assert_eq!(gzip.header("content-encoding"), Some("gzip"), "{path}");
+        assert_eq!(brotli.header("content-encoding"), Some("br"), "{path}");
+        let length = |answer: &Answer| answer.header("content-length").unwrap().parse::<u64>();
+        let (plain, gzip, brotli) = (
+            length(&plain).unwrap(),
+            length(&gzip).unwrap(),
+            length(&brotli).unwrap(),
+        );
+        assert!(
+            brotli < gzip && gzip < plain,
+            "{path}: {brotli}, {gzip}, {plain}"
+        );
+        let kept = get(&stage, path, "br").await;
+        assert_eq!(
+            kept.header("cache-control"),
+            Some("public, max-age=31536000, immutable")
+        );
+        assert_eq!(kept.header("vary"), Some("Accept-Encoding"));
+    }
+}
+
+#[tokio::test]
+async fn the_page_says_something_before_any_script_runs_and_lets_no_other_script_run() {
+    let stage = Stage::set().await;
+    let page = get(&stage, DEEP_LINK, "identity").await;
+    let at_home = get(&stage, "/", "identity").await;
+    assert_eq!(
+        page.text, at_home.text,
+        "a deep link leads to the app, which knows its pages"
+    );
+
+    let before_scripts = page.text.split("<noscript").next().unwrap();
+    for word in ["<h1", "Turnstile", "Sell", "My orders"] {
+        assert!(before_scripts.contains(word), "{word} is in the skeleton");
+    }
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(!policy.contains("unsafe-inline"), "{policy}");
+    assert!(!policy.contains("https:"), "nothing from others: {policy}");
+    let scripts = policy
+        .split(';')
+        .find(|part| part.trim().starts_with("script-src"));
+    assert_eq!(
+        scripts.map(str::trim),
+        Some("script-src 'self' 'wasm-unsafe-eval'")
+    );
+
+    // It can change with each release, so it is asked for each time, and sent only if it changed.
+    assert_eq!(page.header("cache-control"), Some("no-cache"));
+    let tag = page.header("etag").unwrap();
+    let again = stage.app.client().get("/").header("if-none-match", tag);
+    again
+        .header("accept-encoding", "identity")
+        .await
+        .assert_status(304);
+}
+
+#[tokio::test]
+async fn what_looks_like_a_file_and_is_none_is_not_found() {
+    let stage = Stage::set().await;
+    for path in [
+        "/assets/app-0000000000000000.js",
+        "/index.html.br",
+        "/.stamp",
+    ] {
+        stage.app.client().get(path).await.assert_status(404);
+    }
+}
