@@ -13,11 +13,13 @@ use anyhow::{Context, Result, bail};
 mod debian;
 mod install;
 mod kubernetes;
+mod promtool;
 mod server_tool;
 
 pub use debian::debian_packages;
 pub use install::{cargo_program, npm_package, python_package};
 pub use kubernetes::{Validator, kubectl};
+pub use promtool::promtool;
 use server_tool::ServerTool;
 
 /// Message schedules, which the expiry of orders rests on, came with 2.12.

@@ -1,6 +1,6 @@
 //! Counts the dead letters that wait for somebody's decision, for the alert on them.
 
-use eventstore::Log;
+use eventstore::{Log, StoreError};
 use metrics::{describe_gauge, gauge};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -19,21 +19,24 @@ pub(crate) async fn watch(log: Log, stopping: CancellationToken) {
     );
     let mut seen = None;
     loop {
+        if let Err(error) = look(&log, &mut seen).await {
+            tracing::debug!(%error, "could not count the dead letters");
+        }
         tokio::select! {
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-        let Ok(end) = log.dead_letters_end().await else {
-            continue;
-        };
-        if seen == Some(end) {
-            continue;
-        }
-        let Ok(letters) = log.dead_letters().await else {
-            continue;
-        };
-        seen = Some(end);
-        gauge!("dead_letters_waiting")
-            .set(f64::from(u32::try_from(letters.len()).unwrap_or(u32::MAX)));
     }
+}
+
+/// Counts again if anything was added since.
+async fn look(log: &Log, seen: &mut Option<u64>) -> Result<(), StoreError> {
+    let end = log.dead_letters_end().await?;
+    if *seen != Some(end) {
+        let waiting = log.dead_letters().await?.len();
+        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
+        gauge!("dead_letters_waiting").set(f64::from(waiting));
+        *seen = Some(end);
+    }
+    Ok(())
 }

@@ -209,6 +209,9 @@ impl Host {
     /// read model's own reads then wait instead, so that none shows less than was acknowledged.
     pub async fn settled(&self, req: &HttpRequest, progress: &Progress, sequence: u64) {
         if Prefer::of_headers(req.headers()).respond_async {
+            if let Some(context) = req.extensions().get::<RequestContext>() {
+                context.set_answered_early();
+            }
             return;
         }
         if !progress.wait_for(sequence, SETTLE).await {

@@ -54,7 +54,7 @@ fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
         .collect()
 }
 
-fn update_lists_once() -> Result<()> {
+pub(super) fn update_lists_once() -> Result<()> {
     static UPDATED: OnceLock<Result<(), String>> = OnceLock::new();
     UPDATED
         .get_or_init(|| {
