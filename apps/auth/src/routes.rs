@@ -35,6 +35,7 @@ pub(crate) struct Document;
     post,
     path = "/api/users/signup",
     tag = "users",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats safely: 1 to 255 visible ASCII characters, chosen by the caller")),
     request_body = Credentials,
     responses(
         (status = 201, description = "The user, and a `session` cookie", body = User),
@@ -126,6 +127,7 @@ async fn sign_in(
         },
     );
     fields.finish()?;
+    idempotency::check(&req)?;
     let (email, password) = email
         .zip(password)
         .ok_or_else(|| field("email", INVALID_EMAIL))?;
@@ -151,12 +153,16 @@ async fn sign_in(
     post,
     path = "/api/users/signout",
     tag = "users",
-    responses((status = 200, description = "The cookie is cleared"))
+    responses(
+        (status = 200, description = "The cookie is cleared"),
+        (status = 400, description = "The `Idempotency-Key` is malformed", body = api::Errors),
+    )
 )]
-async fn sign_out(req: HttpRequest, cookies: web::Data<CookiePolicy>) -> HttpResponse {
-    HttpResponse::Ok()
+async fn sign_out(req: HttpRequest, cookies: web::Data<CookiePolicy>) -> Answer {
+    idempotency::check(&req)?;
+    Ok(HttpResponse::Ok()
         .cookie(cookies.clear(&req))
-        .json(serde_json::json!({}))
+        .json(serde_json::json!({})))
 }
 
 /// Who is signed in

@@ -38,13 +38,15 @@ pub(crate) struct Document;
     post,
     path = "/api/payments",
     tag = "payments",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats safely: 1 to 255 visible ASCII characters, chosen by the caller")),
     request_body = NewPayment,
     responses(
-        (status = 201, description = "Paid; every read of the order shows it", body = PaymentCreated),
+        (status = 201, description = "Paid; every read of the order shows it", body = PaymentCreated, headers(("Idempotency-Replayed" = Option<String>, description = "`true` if this answer was given before"))),
         (status = 400, description = "A field is wrong, or the order is cancelled", body = api::Errors),
         (status = 401, description = "Nobody is signed in, or the order is another's", body = api::Errors),
         (status = 402, description = "Declined; the order can still be paid", body = api::Errors),
         (status = 404, description = "No such order", body = api::Errors),
+        (status = 429, description = "Too many cards were declined on this order lately", body = api::Errors),
         (status = 503, description = "The provider can't be reached; nothing was charged", body = api::Errors),
     )
 )]
@@ -142,9 +144,13 @@ async fn config(payments: web::Data<Payments>) -> HttpResponse {
     post,
     path = "/api/payments/webhook",
     tag = "payments",
+    params(("Stripe-Signature" = String, Header, description = "The provider's signature of the body")),
+    request_body(content = String, content_type = "application/json", description = "An event, as the provider sends it"),
     responses(
         (status = 200, description = "Noted"),
         (status = 400, description = "Not signed by the provider", body = api::Errors),
+        (status = 404, description = "No webhook is configured", body = api::Errors),
+        (status = 409, description = "Others kept changing the payment", body = api::Errors),
     )
 )]
 async fn webhook(body: RawBody, req: HttpRequest, payments: web::Data<Payments>) -> Answer {

@@ -78,6 +78,12 @@ impl IdempotencyKey {
     }
 }
 
+/// 400 if the key of a request is malformed. For commands that nothing could happen twice of
+/// (signing in and out): a key is welcome there and has nothing to do.
+pub fn check(req: &HttpRequest) -> Answer<()> {
+    IdempotencyKey::of(req, Uuid::nil()).map(|_| ())
+}
+
 /// The id of a request's command: derived from user and key if there is a key, else random. For
 /// commands whose answer must not be kept, because a secret is in it or in the body (sign-up).
 pub fn command_id(req: &HttpRequest, user: Uuid) -> Answer<Uuid> {

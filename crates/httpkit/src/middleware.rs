@@ -32,6 +32,7 @@ use crate::{
     AppError, Gate, HttpConfig, RequestContext, RequestId,
     client_address::TrustedProxies,
     error::{bad_request, forbidden, internal, plain, unavailable},
+    prefer,
 };
 use access_log::Entry;
 use route_metrics::RouteMetrics;
@@ -179,17 +180,24 @@ impl Call {
             // a live stream doesn't have.
             answer = answer.map_body(|_, _| BoxBody::new(body::None::new()));
         }
+        let (user, answered_early) = answer
+            .request()
+            .extensions()
+            .get::<RequestContext>()
+            .map_or((None, false), |known| {
+                (known.user(), known.answered_early())
+            });
         self.complete(answer.headers_mut());
+        if answered_early {
+            prefer::add_applied(answer.headers_mut());
+        }
         let req = answer.request();
         let pattern = req.match_pattern();
         self.record(&Entry {
             route: pattern.as_deref().unwrap_or(NO_ROUTE),
             path: req.path(),
             status: answer.status(),
-            user: req
-                .extensions()
-                .get::<RequestContext>()
-                .and_then(RequestContext::user),
+            user,
             error: answer.response().error(),
         });
         answer

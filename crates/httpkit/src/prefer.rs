@@ -8,10 +8,19 @@ use std::{
 use actix_web::{
     FromRequest, HttpRequest,
     dev::Payload,
-    http::header::{HeaderMap, HeaderName},
+    http::header::{HeaderMap, HeaderName, HeaderValue},
 };
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// Says that the answer did not wait for the read model, as the caller prefers.
+pub(crate) fn add_applied(headers: &mut HeaderMap) {
+    headers.insert(
+        PREFERENCE_APPLIED,
+        HeaderValue::from_static("respond-async"),
+    );
+}
 
 /// What the caller prefers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

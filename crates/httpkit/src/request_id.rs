@@ -63,6 +63,7 @@ impl fmt::Display for RequestId {
 pub struct RequestContext {
     id: RequestId,
     user: Cell<Option<Uuid>>,
+    answered_early: Cell<bool>,
 }
 
 impl RequestContext {
@@ -70,6 +71,7 @@ impl RequestContext {
         Self {
             id,
             user: Cell::new(None),
+            answered_early: Cell::new(false),
         }
     }
 
@@ -80,6 +82,15 @@ impl RequestContext {
     /// The request's identity.
     pub const fn id(&self) -> &RequestId {
         &self.id
+    }
+
+    /// Notes that the answer did not wait for the read model, because the caller prefers so.
+    pub fn set_answered_early(&self) {
+        self.answered_early.set(true);
+    }
+
+    pub(crate) fn answered_early(&self) -> bool {
+        self.answered_early.get()
     }
 
     /// The caller, once a handler asked who it is.

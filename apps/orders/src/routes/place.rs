@@ -15,12 +15,17 @@ const PRICE_EXPECTED: &str = "ExpectedPrice must be a price";
     post,
     path = "/api/orders",
     tag = "orders",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeats safely: 1 to 255 visible ASCII characters, chosen by the caller"),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: don't wait for the read model"),
+    ),
     request_body = NewOrder,
     responses(
-        (status = 201, description = "The order; pay it before `expiresAt`", body = api::Order),
+        (status = 201, description = "The order; pay it before `expiresAt`", body = api::Order, headers(("Idempotency-Replayed" = Option<String>, description = "`true` if this answer was given before"))),
         (status = 400, description = "A field is wrong, the ticket is reserved, or its price has changed", body = api::Errors),
         (status = 401, description = "Nobody is signed in", body = api::Errors),
         (status = 404, description = "No such ticket", body = api::Errors),
+        (status = 429, description = "The caller ordered this ticket too often lately", body = api::Errors),
     )
 )]
 pub(super) async fn place(

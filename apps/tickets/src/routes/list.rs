@@ -38,7 +38,7 @@ pub(super) struct Parameters {
     tag = "tickets",
     params(Parameters),
     responses(
-        (status = 200, description = "Tickets for sale; the next page is in the `Link` header", body = [api::Ticket]),
+        (status = 200, description = "Tickets for sale", body = [api::Ticket], headers(("Link" = Option<String>, description = "The next page, with `rel=\"next\"`, if there is one"))),
         (status = 304, description = "Unchanged since the `ETag` in `If-None-Match`"),
         (status = 400, description = "A parameter is wrong", body = api::Errors),
     )

@@ -14,7 +14,10 @@ use crate::{Tickets, answer};
     put,
     path = "/api/tickets/{id}",
     tag = "tickets",
-    params(("id" = Uuid, Path, description = "The ticket")),
+    params(
+        ("id" = Uuid, Path, description = "The ticket"),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: don't wait for the read model"),
+    ),
     request_body = NewTicket,
     responses(
         (status = 200, description = "The ticket, its version one higher", body = api::Ticket),

@@ -1,5 +1,7 @@
 //! The API's description: for machines as OpenAPI, for people as a page.
 
+mod common;
+
 use std::sync::Arc;
 
 use actix_web::{
@@ -35,8 +37,10 @@ impl Document {
             .fold(OpenApi::new(info, Paths::new()), |whole, service| {
                 whole.merge_from(service.openapi())
             });
+        let mut whole = serde_json::to_value(&whole)?;
+        common::complete(&mut whole);
         Ok(Self {
-            page: docs_page::Page::of(&serde_json::to_value(&whole)?),
+            page: docs_page::Page::of(&whole),
             json: Rendered::json(&whole)?,
         })
     }

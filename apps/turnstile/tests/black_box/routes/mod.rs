@@ -3,14 +3,17 @@
 mod auth;
 mod configured;
 mod crowd;
+mod document;
 mod events;
 mod expiry;
 mod growth;
 mod idempotency;
+mod inputs;
+mod my_tickets;
 mod orders;
 mod payments;
 mod readiness;
-mod server;
+pub mod server;
 mod ticket_list;
 mod tickets;
 mod watchers;
