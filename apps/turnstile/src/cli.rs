@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    Servers, completions::CompletionsArgs, events::EventsCommand, mongodb_init::MongodbInitArgs,
-    replay::ReplayArgs,
+    Servers, completions::CompletionsArgs, events::EventsCommand, history::HistoryArgs,
+    mongodb_init::MongodbInitArgs, replay::ReplayArgs, state::StateArgs, tickets_at::TicketsArgs,
 };
 
 /// The ticket marketplace: serves it, looks after it, and answers questions from its log.
@@ -51,6 +51,9 @@ pub(crate) enum Command {
     /// Look at the events of the log
     #[command(subcommand)]
     Events(EventsCommand),
+    History(HistoryArgs),
+    State(StateArgs),
+    Tickets(TicketsArgs),
     Replay(ReplayArgs),
     Completions(CompletionsArgs),
     /// Messages that a worker could not handle

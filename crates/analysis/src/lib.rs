@@ -12,6 +12,7 @@
 //! | answer a question that needs the whole log | a [`Fold`], run by [`replay`] |
 //! | know how a thing came to be as it is | [`find`], [`story`] |
 //! | see it as it was at a moment | [`Aggregate`] |
+//! | see what was for sale | [`OnSale`] |
 //! | show an answer | [`Table`] |
 //!
 //! # Guarantees
@@ -39,6 +40,7 @@ mod error;
 mod fold;
 pub mod folds;
 mod happened;
+mod on_sale;
 mod range;
 mod read;
 mod replay;
@@ -50,6 +52,7 @@ pub use aggregate::{Aggregate, FieldChange, changes};
 pub use error::AnalysisError;
 pub use fold::{Entry, Fold};
 pub use happened::Happened;
+pub use on_sale::OnSale;
 pub use range::{Bound, InvalidBound, Range, stream_named};
 pub use read::{Commits, Span, commits_of};
 pub use replay::{Replayed, replay};

@@ -4,6 +4,7 @@ pub(crate) mod completions;
 mod config;
 mod dead_letters;
 pub(crate) mod events;
+pub(crate) mod history;
 pub(crate) mod mongodb_init;
 mod output;
 mod progress;
@@ -12,6 +13,8 @@ mod range;
 mod reconcile;
 pub(crate) mod replay;
 mod servers;
+pub(crate) mod state;
+pub(crate) mod tickets_at;
 mod verify;
 
 use analysis::AnalysisError;
@@ -94,6 +97,9 @@ pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, 
         Command::DeadLetters(command) => dead_letters::run(command, &servers.host().await?).await,
         Command::Projections(command) => projections::run(command, &servers.host().await?).await,
         Command::Events(command) => events::run(command, servers).await,
+        Command::History(args) => history::run(args, servers).await,
+        Command::State(args) => state::run(args, servers).await,
+        Command::Tickets(args) => tickets_at::run(args, servers).await,
         Command::Replay(args) => replay::run(args, servers).await,
         Command::MongodbInit(args) => mongodb_init::run(args, servers).await,
         Command::Completions(args) => completions::run(&args),

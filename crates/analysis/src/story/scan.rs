@@ -26,6 +26,7 @@ pub(super) async fn of_user(
     let mut found = Found::default();
     // What the user asked for, and what follows from that, have the same correlation.
     let mut chains: HashSet<String> = HashSet::new();
+    let mut sells: HashSet<String> = HashSet::new();
     let span = Range::all().resolve(log, &EVENT_STREAMS).await?;
     let (mut commits, mut read) = (span.read(log), 0);
     while let Some(commit) = commits.next().await {
@@ -37,16 +38,16 @@ pub(super) async fn of_user(
         if asked {
             chains.insert(metadata.correlation_id.clone());
         }
-        let aggregate = (commit.stream, commit.aggregate_id.clone());
         let is_own = commit.stream == USERS && commit.aggregate_id == id;
-        // A ticket that the user sells is known from its listing, which mentions the seller.
-        let is_sold = commit.stream == TICKETS && found.aggregates.contains(&aggregate);
-        if asked
-            || is_own
-            || is_sold
-            || chains.contains(&metadata.correlation_id)
-            || mentions.find(commit.payload()).is_some()
-        {
+        let is_mentioned = mentions.find(commit.payload()).is_some();
+        // The listing names the seller, and what happens to the ticket later doesn't.
+        if commit.stream == TICKETS && commit.version == 0 && is_mentioned {
+            sells.insert(commit.aggregate_id.clone());
+        }
+        let is_sold = commit.stream == TICKETS && sells.contains(&commit.aggregate_id);
+        let follows = chains.contains(&metadata.correlation_id);
+        if asked || is_own || is_mentioned || is_sold || follows {
+            let aggregate = (commit.stream, commit.aggregate_id);
             found.commits.insert(commit.commit_id);
             found.aggregates.insert(aggregate);
         }

@@ -4,6 +4,7 @@ use analysis::{EVENT_COLUMNS, EventRow};
 use clap::builder::PossibleValue;
 use console::{measure_text_width, truncate_str};
 use serde_json::Value;
+use std::fmt::Write as _;
 
 use crate::commands::{CommandError, output::Output};
 
@@ -37,7 +38,8 @@ fn names() -> impl Iterator<Item = PossibleValue> {
 pub(super) fn explained() -> String {
     let mut text = "Columns:".to_owned();
     for column in EVENT_COLUMNS {
-        text.push_str(&format!("\n  {:<15} {}", column.name, column.doc));
+        // Writing to a text can't fail.
+        let _ = write!(text, "\n  {:<15} {}", column.name, column.doc);
     }
     text
 }

@@ -1,0 +1,151 @@
+//! `turnstile history`.
+
+use analysis::{Step, Subject, find, story};
+use eventstore::Log;
+use serde_json::Value;
+
+use super::{
+    CommandError, Outcome, Servers,
+    output::{Output, OutputArgs},
+    progress::Progress,
+};
+
+/// Tell the story of a ticket, an order, a payment or a user, across all services: who did what,
+/// because of which request, and what it changed
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER)]
+pub(crate) struct HistoryArgs {
+    /// The id of a ticket, an order, a payment or a user; or a user's e-mail address
+    id: String,
+    /// Show the whole state after each step, not only what changed (JSON always has both)
+    #[arg(long, help_heading = "Output")]
+    full: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+const AFTER: &str = "Each step is a commit. In JSON, one a line:
+  step       its number
+  caused_by  the step that caused it; null if a request did
+  depth      how many steps led to it from the request that began it all
+  events     its events, as `turnstile events show` explains them
+  state      the aggregate (of an order's story: the order) after it
+  changes    the fields that it changed: field, before, after
+
+Steps are in order of time, but no effect comes before its cause. The story of a user needs the
+whole log to be read, and so may that of an order that nobody began to pay.
+
+Examples:
+  turnstile history 0199a3f2-…
+  turnstile history ada@example.com
+  turnstile history 0199a3f2-… --json | jq -c '[.step, .caused_by, .events[].event_type]'";
+
+pub(super) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+    let log = servers.log().await?;
+    let subject = subject(&log, &args.id).await?;
+    let mut progress = Progress::begin("Reading the log", "commits");
+    let steps = story(&log, subject, |done, total| progress.at(done, total)).await?;
+    drop(progress);
+    let mut output = args.output.open();
+    if output.is_for_people() {
+        output.line(&head(subject, steps.len()))?;
+        for step in &steps {
+            show(&mut output, step, args.full)?;
+        }
+        output.line("\nCauses")?;
+        for root in steps.iter().filter(|step| step.caused_by.is_none()) {
+            let Some(origin) = root.events.first() else {
+                continue;
+            };
+            match origin.causation_id {
+                None => output.line(&format!("  request {}", origin.correlation_id)),
+                Some(cause) => output.line(&format!("  commit {cause}, which is not part of this")),
+            }?;
+            branch(&mut output, &steps, root)?;
+        }
+    } else {
+        for step in &steps {
+            output.json(step)?;
+        }
+    }
+    output.flush()?;
+    Ok(Outcome::Well)
+}
+
+/// Finds out what an id is that of.
+pub(super) async fn subject(log: &Log, id: &str) -> Result<Subject, CommandError> {
+    let mut progress = Progress::begin("Looking through the orders", "commits");
+    let found = find(log, id, |done, total| progress.at(done, total)).await?;
+    found.ok_or_else(|| CommandError::Failed(format!("the log knows nothing of {id}")))
+}
+
+fn head(subject: Subject, steps: usize) -> String {
+    let what = match subject {
+        Subject::Ticket(ticket) => format!("Ticket {ticket}"),
+        Subject::Order { order, ticket } => format!("Order {order} of ticket {ticket}"),
+        Subject::Payment {
+            payment,
+            order,
+            ticket,
+        } => format!("Payment {payment} for order {order} of ticket {ticket}"),
+        Subject::User(user) => format!("User {user}"),
+    };
+    format!("{what}: {steps} steps")
+}
+
+fn show(output: &mut Output, step: &Step, full: bool) -> Result<(), CommandError> {
+    for event in &step.events {
+        let why = match step.caused_by {
+            Some(cause) => format!("because of step {cause}"),
+            None => format!("request {}", event.correlation_id),
+        };
+        output.line(&format!(
+            "\n{:>4}  {}  {}#{}  {}\n      by {}, {why}; {} {} is at version {}",
+            step.step,
+            event.time.format("%Y-%m-%d %H:%M:%S%.3f"),
+            event.stream,
+            event.sequence,
+            event.event_type,
+            event.actor,
+            event.aggregate_type,
+            event.aggregate_id,
+            event.version,
+        ))?;
+    }
+    for change in &step.changes {
+        let line = match (&change.before, &change.after) {
+            (Value::Null, after) => format!("+ {}: {after}", change.field),
+            (before, Value::Null) => format!("- {}: {before}", change.field),
+            (before, after) => format!("~ {}: {before} → {after}", change.field),
+        };
+        output.line(&format!("      {line}"))?;
+    }
+    if full {
+        let state = serde_json::to_string_pretty(&step.state).unwrap_or_default();
+        for line in state.lines() {
+            output.line(&format!("      {line}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// A step and all that followed from it.
+fn branch(output: &mut Output, steps: &[Step], step: &Step) -> Result<(), CommandError> {
+    // Without recursion: a chain can be as long as the log.
+    let mut open = vec![step];
+    while let Some(step) = open.pop() {
+        let types: Vec<_> = step.events.iter().map(|e| e.event_type.as_str()).collect();
+        output.line(&format!(
+            "  {}{}. {} by {}",
+            "  ".repeat(step.depth + 1),
+            step.step,
+            types.join(", "),
+            step.events.first().map_or("", |event| event.actor.as_str()),
+        ))?;
+        let effects = steps
+            .iter()
+            .filter(|other| other.caused_by == Some(step.step));
+        open.extend(effects.rev());
+    }
+    Ok(())
+}

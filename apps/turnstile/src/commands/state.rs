@@ -1,0 +1,142 @@
+//! `turnstile state`: an aggregate as it was.
+
+use analysis::{Aggregate, Bound, Subject, commits_of};
+use chrono::{DateTime, Utc};
+use domain::{OrderId, PaymentId};
+use eventstore::{Log, ORDERS, PAYMENTS, Recorded, StreamName, TICKETS, USERS};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{CommandError, Outcome, Servers, history::subject, output::OutputArgs};
+
+/// Show a ticket, an order, a payment or a user as it was at a moment
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER)]
+pub(crate) struct StateArgs {
+    /// The id of a ticket, an order, a payment or a user; or a user's e-mail address
+    id: String,
+    /// A time (2026-03-01T19:30:00Z), or a place in a stream (ORDERS:1200): what happened until
+    /// then counts, that moment included. Now, unless it is given
+    #[arg(long, value_name = "TIME|PLACE")]
+    at: Option<Bound>,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+const AFTER: &str = "In JSON, one aggregate a line:
+  stream        its stream
+  aggregate_id  its id
+  version       how many events it has had by then
+  sequence      the last commit that counts
+  time          when that was
+  state         what it was then; secrets are left out, money is in cents
+
+A ticket and its orders are two aggregates with one id: both are shown. Of an order, the order is
+shown and not the others of the same ticket. A place in a stream shows only what is in that stream.
+
+Examples:
+  turnstile state 0199a3f2-… --at 2026-03-01T19:30:00Z
+  turnstile state 0199a3f2-… --at ORDERS:1200
+  turnstile state ada@example.com";
+
+/// An aggregate as it was.
+#[derive(Debug, Serialize)]
+struct Then {
+    stream: StreamName,
+    aggregate_id: String,
+    version: u64,
+    sequence: u64,
+    time: DateTime<Utc>,
+    state: Value,
+}
+
+pub(super) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+    let log = servers.log().await?;
+    let (aggregates, order) = match subject(&log, &args.id).await? {
+        Subject::Ticket(ticket) => {
+            let id = ticket.to_string();
+            (vec![(TICKETS, id.clone()), (ORDERS, id)], None)
+        }
+        Subject::Order { order, ticket } => (vec![(ORDERS, ticket.to_string())], Some(order)),
+        Subject::Payment { payment, .. } => {
+            (vec![(PAYMENTS, PaymentId::to_string(&payment))], None)
+        }
+        Subject::User(user) => (vec![(USERS, user.to_string())], None),
+    };
+    let mut shown = Vec::new();
+    for (stream, id) in &aggregates {
+        shown.extend(then(&log, *stream, id, args.at, order).await?);
+    }
+    if shown.is_empty() {
+        let at = args
+            .at
+            .map_or_else(|| "now".to_owned(), |at| at.to_string());
+        return Err(CommandError::Failed(format!(
+            "there was no {} at {at}",
+            args.id
+        )));
+    }
+    let mut output = args.output.open();
+    for then in &shown {
+        if output.is_for_people() {
+            output.line(&format!(
+                "{} {} at version {} ({}#{}, {})",
+                then.stream,
+                then.aggregate_id,
+                then.version,
+                then.stream,
+                then.sequence,
+                then.time.format("%Y-%m-%d %H:%M:%S%.3f"),
+            ))?;
+            output.line(&serde_json::to_string_pretty(&then.state).unwrap_or_default())?;
+        } else {
+            output.json(then)?;
+        }
+    }
+    output.flush()?;
+    Ok(Outcome::Well)
+}
+
+/// Replays one aggregate up to a moment; nothing if it wasn't there yet.
+async fn then(
+    log: &Log,
+    stream: StreamName,
+    id: &str,
+    at: Option<Bound>,
+    order: Option<OrderId>,
+) -> Result<Option<Then>, CommandError> {
+    let counts = |commit: &Recorded| match at {
+        None => true,
+        Some(Bound::Time(time)) => commit.metadata.time <= time,
+        Some(Bound::Sequence {
+            stream: of,
+            sequence,
+        }) => of.is_none_or(|of| of == stream) && commit.sequence <= sequence,
+    };
+    let Some(mut aggregate) = Aggregate::empty(stream) else {
+        return Ok(None);
+    };
+    let (mut version, mut last) = (0, None);
+    // A stream's own order counts: what comes after something later is later, whatever its clock.
+    for commit in commits_of(log, stream, id).await? {
+        if !counts(&commit) {
+            break;
+        }
+        aggregate.apply(&mut version, &commit)?;
+        last = Some((commit.sequence, commit.metadata.time));
+    }
+    let state = match order {
+        Some(order) => aggregate.state_of_order(order),
+        None => aggregate.state(),
+    };
+    Ok(last
+        .filter(|_| !state.is_null())
+        .map(|(sequence, time)| Then {
+            stream,
+            aggregate_id: id.to_owned(),
+            version,
+            sequence,
+            time,
+            state,
+        }))
+}

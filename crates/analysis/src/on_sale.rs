@@ -1,0 +1,144 @@
+//! What is for sale.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    OrderId, Price, TicketId, Title, UserId, ticket::TicketEvent, ticket_orders::TicketOrdersEvent,
+};
+use eventstore::{Recorded, StoreError};
+use std::collections::{HashMap, HashSet};
+
+use crate::{Cell, Column, Happened, Table};
+
+/// What is for sale after the commits that were applied, which must be those of `TICKETS` and
+/// `ORDERS` from the first on. A ticket is for sale when it was listed and no order has it.
+///
+/// It remembers every ticket that isn't sold.
+#[derive(Debug, Default)]
+pub struct OnSale {
+    tickets: HashMap<TicketId, Offer>,
+    held: HashMap<OrderId, TicketId>,
+}
+
+#[derive(Debug)]
+struct Offer {
+    title: Title,
+    price: Price,
+    seller: UserId,
+    listed: DateTime<Utc>,
+    sequence: u64,
+}
+
+const COLUMNS: &[Column] = &[
+    Column {
+        name: "ticket",
+        doc: "the ticket's id",
+    },
+    Column {
+        name: "title",
+        doc: "its title then",
+    },
+    Column {
+        name: "price",
+        doc: "its price then",
+    },
+    Column {
+        name: "seller",
+        doc: "the seller's user id",
+    },
+    Column {
+        name: "listed",
+        doc: "when it was listed",
+    },
+];
+
+impl OnSale {
+    /// Takes note of a commit.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn apply(&mut self, commit: &Recorded) -> Result<(), StoreError> {
+        for (_, event) in Happened::of(commit)? {
+            match event {
+                Happened::Ticket(event) => self.of_ticket(commit, event),
+                Happened::Orders(event) => self.of_orders(event),
+                Happened::User(_) | Happened::Payment(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn of_ticket(&mut self, commit: &Recorded, event: TicketEvent) {
+        match event {
+            TicketEvent::TicketListed {
+                ticket_id,
+                seller,
+                title,
+                price,
+            } => {
+                let offer = Offer {
+                    title,
+                    price,
+                    seller,
+                    listed: commit.metadata.time,
+                    sequence: commit.sequence,
+                };
+                self.tickets.insert(ticket_id, offer);
+            }
+            TicketEvent::TicketRevised { title, price } => {
+                if let Ok(id) = commit.aggregate_id.parse()
+                    && let Some(offer) = self.tickets.get_mut(&id)
+                {
+                    offer.title = title;
+                    offer.price = price;
+                }
+            }
+            // The ticket follows its orders, which are looked at themselves.
+            TicketEvent::TicketReserved { .. }
+            | TicketEvent::TicketReleased { .. }
+            | TicketEvent::TicketSold { .. } => {}
+        }
+    }
+
+    fn of_orders(&mut self, event: TicketOrdersEvent) {
+        match event {
+            TicketOrdersEvent::OrderPlaced {
+                order_id, ticket, ..
+            } => {
+                self.held.insert(order_id, ticket.id);
+            }
+            TicketOrdersEvent::OrderCompleted { order_id, .. } => {
+                if let Some(ticket) = self.held.remove(&order_id) {
+                    self.tickets.remove(&ticket);
+                }
+            }
+            TicketOrdersEvent::OrderCancelled { order_id, .. } => {
+                self.held.remove(&order_id);
+            }
+            TicketOrdersEvent::OrderAwaitingPayment { .. }
+            | TicketOrdersEvent::PaymentRefused { .. } => {}
+        }
+    }
+
+    /// What is for sale, the first listing first.
+    pub fn finish(self) -> Table {
+        let held: HashSet<TicketId> = self.held.into_values().collect();
+        let mut offers: Vec<_> = self.tickets.into_iter().collect();
+        offers.retain(|(id, _)| !held.contains(id));
+        offers.sort_unstable_by_key(|(_, offer)| offer.sequence);
+        let rows = offers.into_iter().map(|(id, offer)| {
+            vec![
+                Cell::Text(id.to_string()),
+                Cell::Text(offer.title.into()),
+                Cell::Money(offer.price.cents()),
+                Cell::Text(offer.seller.to_string()),
+                Cell::Time(offer.listed),
+            ]
+        });
+        Table {
+            name: "tickets",
+            doc: "What was for sale.",
+            columns: COLUMNS,
+            rows: rows.collect(),
+        }
+    }
+}
