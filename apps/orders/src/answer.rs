@@ -1,6 +1,6 @@
 //! Answers of this service.
 
-use api::{Amount, OrderStatus};
+use api::{Amount, CancelReason, OrderStatus};
 use domain::ticket_orders::{self, Order, TicketOrdersError};
 use httpkit::{
     AppError,
@@ -29,6 +29,10 @@ pub(crate) fn order(order: &Order) -> api::Order {
             ),
             version: order.ticket.version,
         },
+        cancel_reason: order.cancelled.map(|reason| match reason {
+            ticket_orders::CancelReason::Buyer => CancelReason::Buyer,
+            ticket_orders::CancelReason::Expired => CancelReason::Expired,
+        }),
         version: order.version,
     }
 }

@@ -17,7 +17,7 @@ pub use amount::Amount;
 pub use config::Config;
 pub use error::{ErrorItem, Errors};
 pub use field::Field;
-pub use order::{NewOrder, Order, OrderStatus, OrderedTicket};
+pub use order::{CancelReason, NewOrder, Order, OrderStatus, OrderedTicket};
 pub use payment::{NewPayment, PaymentCreated};
 pub use ticket::{MyTickets, NewTicket, Ticket, TicketSort, TicketStatus};
 pub use user::{Credentials, CurrentUser, CurrentUserAnswer, User};

@@ -21,6 +21,9 @@ pub struct Order {
     pub expires_at: DateTime<Utc>,
     /// What is bought.
     pub ticket: OrderedTicket,
+    /// Why it was cancelled, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel_reason: Option<CancelReason>,
     /// 0 when placed, one more with each change.
     pub version: u64,
 }
@@ -56,6 +59,17 @@ pub enum OrderStatus {
     /// Given back, or not paid in time.
     #[serde(rename = "cancelled")]
     Cancelled,
+}
+
+/// Why an order was cancelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum CancelReason {
+    /// The buyer gave it back.
+    Buyer,
+    /// It wasn't paid in time.
+    Expired,
 }
 
 /// The body of `POST /api/orders`.

@@ -43,6 +43,8 @@ pub struct Order {
     pub placed_at: DateTime<Utc>,
     /// Until when it may be paid.
     pub expires_at: DateTime<Utc>,
+    /// Why it was cancelled, if it was.
+    pub cancelled: Option<CancelReason>,
     /// 0 when placed, one more with each change since.
     pub version: u64,
     /// Payments that were refused, so that each is refused once.
@@ -429,6 +431,7 @@ impl Aggregate for TicketOrders {
                 status: OrderStatus::Created,
                 placed_at,
                 expires_at,
+                cancelled: None,
                 version: 0,
                 refused: Vec::new(),
             });
@@ -447,8 +450,11 @@ impl Aggregate for TicketOrders {
                 order.status = OrderStatus::Complete;
                 order.version = version;
             }
-            TicketOrdersEvent::OrderCancelled { version, .. } => {
+            TicketOrdersEvent::OrderCancelled {
+                version, reason, ..
+            } => {
                 order.status = OrderStatus::Cancelled;
+                order.cancelled = Some(reason);
                 order.version = version;
                 if self.live == Some(id) {
                     self.live = None;

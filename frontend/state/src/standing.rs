@@ -96,6 +96,7 @@ mod tests {
                 price: ticket.price,
                 version: ticket.version,
             },
+            cancel_reason: None,
             version: 0,
         }
     }

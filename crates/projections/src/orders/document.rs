@@ -1,6 +1,6 @@
 //! An order as it is stored.
 
-use api::{Amount, OrderStatus, OrderedTicket};
+use api::{Amount, CancelReason, OrderStatus, OrderedTicket};
 use mongodb::bson;
 use serde::Deserialize;
 
@@ -19,6 +19,8 @@ pub(crate) struct OrderDoc {
     buyer: bson::Uuid,
     status: OrderStatus,
     expires_at: i64,
+    #[serde(default)]
+    cancel_reason: Option<CancelReason>,
     version: i64,
 }
 
@@ -35,6 +37,7 @@ impl OrderDoc {
                 price: Amount::from_cents(self.price),
                 version: unsigned(self.ticket_version),
             },
+            cancel_reason: self.cancel_reason,
             version: unsigned(self.version),
         }
     }

@@ -1,6 +1,6 @@
 //! From events to documents.
 
-use domain::ticket_orders::TicketOrdersEvent;
+use domain::ticket_orders::{CancelReason, TicketOrdersEvent};
 use eventstore::{ORDERS, Recorded, StreamName};
 use mongodb::bson::{Document, doc};
 
@@ -19,7 +19,8 @@ impl Projection for OrdersProjection {
     }
 
     fn version(&self) -> u32 {
-        1
+        // 2 knows why an order was cancelled.
+        2
     }
 
     fn stream(&self) -> StreamName {
@@ -88,7 +89,17 @@ fn change(sequence: u64, event: TicketOrdersEvent) -> Option<Change> {
             now("awaiting:payment", true, version)
         }
         TicketOrdersEvent::OrderCompleted { version, .. } => now("complete", false, version),
-        TicketOrdersEvent::OrderCancelled { version, .. } => now("cancelled", false, version),
+        TicketOrdersEvent::OrderCancelled {
+            version, reason, ..
+        } => {
+            let mut set = now("cancelled", false, version);
+            let reason = match reason {
+                CancelReason::Buyer => "buyer",
+                CancelReason::Expired => "expired",
+            };
+            set.insert("cancel_reason", reason);
+            set
+        }
         // The order doesn't change.
         TicketOrdersEvent::PaymentRefused { .. } => return None,
     };

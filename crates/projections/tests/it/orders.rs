@@ -1,8 +1,11 @@
 //! The read models of orders, on real servers.
 
-use api::OrderStatus;
+use api::{CancelReason, OrderStatus};
 use chrono::{Duration, Utc};
-use domain::{OrderId, PaymentId, ticket_orders::TicketOrdersEvent};
+use domain::{
+    OrderId, PaymentId,
+    ticket_orders::{self, TicketOrdersEvent},
+};
 use projections::{
     orders::{Orders, OverdueOrder},
     payments::{PayableOrder, PayableOrders},
@@ -62,6 +65,32 @@ async fn an_order_shows_each_change_and_what_was_bought() {
         assert!(orders.runner().progress().wait_for(at, LONG).await);
         let order = orders.find(id).await.unwrap().unwrap();
         assert_eq!((order.status, order.version), (status, version));
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_order_shows_why() {
+    let world = World::start().await;
+    let orders = Orders::start(&world.log, &world.store, quick())
+        .await
+        .unwrap();
+    let mut trader = world.trader();
+    for (reason, shown) in [
+        (ticket_orders::CancelReason::Buyer, CancelReason::Buyer),
+        (ticket_orders::CancelReason::Expired, CancelReason::Expired),
+    ] {
+        let ticket = Uuid::new_v4();
+        let (id, _) = trader.order(ticket, Uuid::new_v4(), Utc::now()).await;
+        let cancelled = TicketOrdersEvent::OrderCancelled {
+            order_id: OrderId(id),
+            reason,
+            version: 1,
+        };
+        let at = trader.orders(ticket, &[cancelled]).await;
+        assert!(orders.runner().progress().wait_for(at, LONG).await);
+        let order = orders.find(id).await.unwrap().unwrap();
+        assert_eq!(order.status, OrderStatus::Cancelled);
+        assert_eq!(order.cancel_reason, Some(shown));
     }
 }
 

@@ -5,7 +5,7 @@ mod card_form;
 mod pay;
 mod sandbox_form;
 
-use api::{Order, Ticket};
+use api::{CancelReason, Order, Ticket};
 use dioxus::prelude::*;
 use state::{OrderStanding, Route};
 use uuid::Uuid;
@@ -90,7 +90,7 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
     // Read so that this is drawn anew each second; the standing itself is of the server's clock.
     let left = left();
     let standing = OrderStanding::of(&order, clock::now());
-    // How it ended, if it did so before the visitor's eyes.
+    // Whether it ends before the visitor's eyes, and whether the visitor asked for it.
     let mut seen_open = use_signal(|| false);
     let mut given_back = use_signal(|| false);
     if matches!(standing, OrderStanding::Payable | OrderStanding::Ending) && !*seen_open.peek() {
@@ -162,7 +162,7 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
                         }
                     },
                     OrderStanding::Cancelled => rsx! {
-                        Ended { order: order.clone(), how: how_it_ended(seen_open(), given_back()) }
+                        Ended { order: order.clone(), how: how_it_ended(order.cancel_reason, given_back()) }
                     },
                 }
             }
@@ -170,14 +170,17 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
     }
 }
 
-fn how_it_ended(seen_open: bool, given_back: bool) -> &'static str {
-    match (given_back, seen_open) {
-        (true, _) => "You gave the ticket back. Nothing was charged.",
-        (false, true) => {
+fn how_it_ended(reason: Option<CancelReason>, given_back: bool) -> &'static str {
+    match (reason, given_back) {
+        (Some(CancelReason::Buyer), _) | (None, true) => {
+            "You gave the ticket back. Nothing was charged."
+        }
+        (Some(CancelReason::Expired), _) => {
             "This order expired: it wasn’t paid in time, and the ticket is for sale again. Nothing \
              was charged."
         }
-        (false, false) => "This order was given back, or wasn’t paid in time. Nothing was charged.",
+        // A server that doesn't say.
+        (None, false) => "This order was given back, or wasn’t paid in time. Nothing was charged.",
     }
 }
 

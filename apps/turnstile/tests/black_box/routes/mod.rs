@@ -4,6 +4,7 @@ mod auth;
 mod configured;
 mod crowd;
 mod document;
+mod ended;
 mod events;
 mod expiry;
 mod growth;
