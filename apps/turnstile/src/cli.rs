@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     Servers, completions::CompletionsArgs, events::EventsCommand, history::HistoryArgs,
     mongodb_init::MongodbInitArgs, replay::ReplayArgs, state::StateArgs, tickets_at::TicketsArgs,
+    verify::VerifyArgs,
 };
 
 /// The ticket marketplace: serves it, looks after it, and answers questions from its log.
@@ -12,7 +13,7 @@ use crate::commands::{
 /// Everything is configured by environment variables; `turnstile config` lists them.
 #[derive(Debug, Parser)]
 #[command(
-    version,
+    version = host::version(),
     after_help = "Exit codes:
   0  all is well
   1  something was found that is not
@@ -46,8 +47,7 @@ pub(crate) enum Command {
     },
     /// Compare every payment in the log with the provider's books; exit code 1 if they differ
     Reconcile,
-    /// Check that every read model is what a replay of the log gives; exit code 1 if not
-    Verify,
+    Verify(VerifyArgs),
     /// Look at the events of the log
     #[command(subcommand)]
     Events(EventsCommand),

@@ -4,7 +4,7 @@ use httpkit::{Config, Server, Service, SessionVerifier, service::termination, te
 use std::{future::Future, net::TcpListener, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Host, StartError};
+use crate::{Host, StartError, build_info::was_asked_for_version};
 
 /// What the gate calls the services themselves, until they run.
 const SERVICES: &str = "services";

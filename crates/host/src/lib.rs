@@ -5,6 +5,7 @@
 
 mod answers;
 mod backlog;
+mod build_info;
 mod failure;
 mod keys;
 mod launch;
@@ -22,6 +23,7 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
+pub use build_info::version;
 pub use failure::{failed, read_failed};
 pub use launch::{Fallback, exit_code, launch, launch_with};
 
