@@ -21,25 +21,34 @@ impl RouteMetrics {
     pub(super) fn record(&self, route: &str, method: &Method, status: u16, elapsed: Duration) {
         let method = label(method);
         let mut routes = self.0.borrow_mut();
-        if !routes.contains_key(route) {
-            routes.insert(route.to_owned(), Vec::new());
+        if let Some(cells) = routes.get_mut(route) {
+            match cells.iter().find(|cell| cell.is_of(method, status)) {
+                Some(cell) => cell.record(elapsed),
+                None => cells.push(Cell::first(route, method, status, elapsed)),
+            }
+        } else {
+            let first = Cell::first(route, method, status, elapsed);
+            routes.insert(route.to_owned(), vec![first]);
         }
-        let Some(cells) = routes.get_mut(route) else {
-            return;
-        };
-        let known = cells
-            .iter()
-            .position(|cell| cell.status == status && cell.method == method);
-        let index = known.unwrap_or_else(|| {
-            cells.push(Cell::new(route, method, status));
-            cells.len() - 1
-        });
-        cells[index].requests.increment(1);
-        cells[index].duration.record(elapsed);
     }
 }
 
 impl Cell {
+    fn is_of(&self, method: &'static str, status: u16) -> bool {
+        self.status == status && self.method == method
+    }
+
+    fn record(&self, elapsed: Duration) {
+        self.requests.increment(1);
+        self.duration.record(elapsed);
+    }
+
+    fn first(route: &str, method: &'static str, status: u16, elapsed: Duration) -> Self {
+        let cell = Self::new(route, method, status);
+        cell.record(elapsed);
+        cell
+    }
+
     fn new(route: &str, method: &'static str, status: u16) -> Self {
         let route = route.to_owned();
         Self {
