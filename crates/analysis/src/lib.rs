@@ -13,6 +13,7 @@
 //! | know how a thing came to be as it is | [`find`], [`story`] |
 //! | see it as it was at a moment | [`Aggregate`] |
 //! | see what was for sale | [`OnSale`] |
+//! | see whether the log holds together | [`check()`] |
 //! | show an answer | [`Table`] |
 //!
 //! # Guarantees
@@ -36,6 +37,7 @@
 #![deny(missing_docs)]
 
 mod aggregate;
+mod check;
 mod error;
 mod fold;
 pub mod folds;
@@ -49,6 +51,7 @@ mod story;
 mod table;
 
 pub use aggregate::{Aggregate, FieldChange, changes};
+pub use check::{Checked, Finding, Rule, check, check_with};
 pub use error::AnalysisError;
 pub use fold::{Entry, Fold};
 pub use happened::Happened;

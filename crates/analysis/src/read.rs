@@ -174,6 +174,30 @@ impl Span {
         self
     }
 
+    /// The same, with some of the streams from another place on.
+    #[must_use]
+    pub fn starting_at(mut self, next: &BTreeMap<StreamName, u64>) -> Self {
+        for (stream, next) in next {
+            if let Some((first, _)) = self.places.get_mut(stream) {
+                *first = *next;
+            }
+        }
+        self
+    }
+
+    /// What came to these streams since.
+    ///
+    /// # Errors
+    /// When the log can't be reached.
+    pub async fn news(&self, log: &Log) -> Result<Self, AnalysisError> {
+        let mut news = self.clone();
+        for (stream, (first, last)) in &mut news.places {
+            *first = *last + 1;
+            *last = log.last_sequence(*stream).await?;
+        }
+        Ok(news)
+    }
+
     /// The same, with another bound on waiting for the next commit (15 s).
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {

@@ -63,4 +63,4 @@ pub use runner::Runner;
 pub use settings::RunnerSettings;
 pub use state::RunnerState;
 pub use store::ReadStore;
-pub use verify::{Difference, VerifyError, verify};
+pub use verify::{Difference, VerifyError, verify, verify_with};

@@ -61,18 +61,55 @@ pub enum VerifyError {
     },
 }
 
-/// A replay in memory.
-#[derive(Default)]
+/// How many documents of a replay are in memory at once; some hundred bytes each.
+const DOCUMENTS: usize = 150_000;
+/// How often progress is told, in commits.
+const TELL: u64 = 1_024;
+
+/// A part of all documents, by their ids: those that leave this rest.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    divisor: u128,
+    rest: u128,
+}
+
+impl Part {
+    const WHOLE: Self = Self {
+        divisor: 1,
+        rest: 0,
+    };
+
+    fn has(self, id: Uuid) -> bool {
+        // The end of an id is random, also where its beginning is a time.
+        id.as_u128() % self.divisor == self.rest
+    }
+
+    fn halves(self) -> [Self; 2] {
+        let divisor = 2 * self.divisor;
+        [self.rest, self.rest + self.divisor].map(|rest| Self { divisor, rest })
+    }
+}
+
+/// A replay in memory, of a part of the documents.
 struct Replay {
-    documents: HashMap<Uuid, Write>,
+    part: Part,
+    /// As bytes: a document of names and values takes several times as much.
+    documents: HashMap<Uuid, Folded>,
     at: u64,
+}
+
+/// A document less its id.
+struct Folded {
+    seq: u64,
+    fields: RawDocumentBuf,
 }
 
 /// Replays a projection's stream in memory and compares with what is stored, byte for byte.
 /// Tells the first difference.
 ///
-/// May run beside traffic: what changes meanwhile is replayed and looked at again. The replay is
-/// held in memory.
+/// May run beside traffic: what changes meanwhile is replayed and looked at again. Memory is
+/// bounded: of a large read model a part is compared at a time, and the stream is replayed for
+/// each.
 ///
 /// # Errors
 /// When the comparison can't be made; that says nothing about the read model.
@@ -81,9 +118,48 @@ pub async fn verify<P: Projection>(
     log: &Log,
     store: &ReadStore,
 ) -> Result<Option<Difference>, VerifyError> {
+    verify_with(projection, log, store, DOCUMENTS, |_, _| {}).await
+}
+
+/// As [`verify`], with at most so many documents in memory at once. Tells how many commits of how
+/// many are replayed; of a large read model, again for each part.
+///
+/// # Errors
+/// As [`verify`].
+pub async fn verify_with<P: Projection>(
+    projection: &P,
+    log: &Log,
+    store: &ReadStore,
+    documents: usize,
+    mut progress: impl FnMut(u64, u64) + Send,
+) -> Result<Option<Difference>, VerifyError> {
+    let mut open = vec![Part::WHOLE];
+    while let Some(part) = open.pop() {
+        let mut replay = Replay::of(part);
+        let end = log.last_sequence(projection.stream()).await?;
+        let fits = replay
+            .run(projection, log, end, documents, &mut progress)
+            .await?;
+        if !fits {
+            open.extend(part.halves());
+            continue;
+        }
+        let difference = compare(replay, projection, log, store).await?;
+        if difference.is_some() {
+            return Ok(difference);
+        }
+    }
+    Ok(None)
+}
+
+/// Compares what is stored with a replay.
+async fn compare<P: Projection>(
+    mut replay: Replay,
+    projection: &P,
+    log: &Log,
+    store: &ReadStore,
+) -> Result<Option<Difference>, VerifyError> {
     let collection: Collection<RawDocumentBuf> = store.database().collection(&projection.key());
-    let mut replay = Replay::default();
-    replay.catch_up(projection, log, u64::MAX).await?;
     wait_until_applied(projection, store, replay.at).await?;
 
     // What differs at first may just have changed between replay and comparison.
@@ -91,7 +167,6 @@ pub async fn verify<P: Projection>(
     let mut seen = 0_usize;
     let mut stored = collection.find(doc! {}).await.map_err(ReadError::from)?;
     while let Some(found) = stored.try_next().await.map_err(ReadError::from)? {
-        seen += 1;
         let Some(id) = id_of(&found) else {
             return Ok(Some(Difference {
                 id: "not a UUID".to_owned(),
@@ -99,6 +174,10 @@ pub async fn verify<P: Projection>(
                 stored: Document::try_from(&found).ok(),
             }));
         };
+        if !replay.part.has(id) {
+            continue;
+        }
+        seen += 1;
         if replay.stored(id).as_ref() != Some(&found) {
             suspects.push(id);
         }
@@ -151,14 +230,26 @@ async fn judge<P: Projection>(
 }
 
 impl Replay {
-    async fn catch_up<P: Projection>(
+    fn of(part: Part) -> Self {
+        Self {
+            part,
+            documents: HashMap::new(),
+            at: 0,
+        }
+    }
+
+    /// Replays up to a sequence, unless there are more documents than may be in memory; says
+    /// whether it did.
+    async fn run<P: Projection>(
         &mut self,
         projection: &P,
         log: &Log,
         to: u64,
-    ) -> Result<(), VerifyError> {
+        limit: usize,
+        progress: &mut (impl FnMut(u64, u64) + Send),
+    ) -> Result<bool, VerifyError> {
         if to <= self.at {
-            return Ok(());
+            return Ok(true);
         }
         let commits = log.read(projection.stream(), self.at + 1, to).await?;
         let mut commits = Box::pin(commits);
@@ -167,33 +258,57 @@ impl Replay {
             for change in projection.fold(&commit)? {
                 self.apply(commit.sequence, change);
             }
+            if self.documents.len() > limit {
+                return Ok(false);
+            }
             self.at = commit.sequence;
+            if self.at.is_multiple_of(TELL) || self.at == to {
+                progress(self.at, to);
+            }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    async fn catch_up<P: Projection>(
+        &mut self,
+        projection: &P,
+        log: &Log,
+        to: u64,
+    ) -> Result<(), VerifyError> {
+        self.run(projection, log, to, usize::MAX, &mut |_, _| {})
+            .await
+            .map(|_| ())
     }
 
     fn apply(&mut self, seq: u64, change: Change) {
-        match change {
-            Change::Put { id, doc } => {
-                let write = Write {
-                    seq,
-                    whole: true,
-                    fields: doc,
-                };
-                self.documents.insert(id, write);
-            }
+        let (id, fields) = match change {
+            Change::Put { id, .. } | Change::Patch { id, .. } if !self.part.has(id) => return,
+            Change::Put { id, doc } => (id, doc),
             Change::Patch { id, set } => {
-                if let Some(document) = self.documents.get_mut(&id) {
-                    document.seq = seq;
-                    document.fields.extend(set);
-                }
+                let Some(mut fields) = self.fields(id) else {
+                    return;
+                };
+                fields.extend(set);
+                (id, fields)
             }
+        };
+        // Only a key with a zero byte in it can't be written down, and no name of a field has one.
+        if let Ok(fields) = RawDocumentBuf::try_from(&fields) {
+            self.documents.insert(id, Folded { seq, fields });
         }
     }
 
+    fn fields(&self, id: Uuid) -> Option<Document> {
+        Document::try_from(&self.documents.get(&id)?.fields).ok()
+    }
+
     fn stored(&self, id: Uuid) -> Option<RawDocumentBuf> {
-        let document = self.documents.get(&id)?.clone().stored(id);
-        RawDocumentBuf::try_from(&document).ok()
+        let write = Write {
+            seq: self.documents.get(&id)?.seq,
+            whole: true,
+            fields: self.fields(id)?,
+        };
+        RawDocumentBuf::try_from(&write.stored(id)).ok()
     }
 }
 

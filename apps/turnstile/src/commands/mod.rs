@@ -15,7 +15,7 @@ pub(crate) mod replay;
 mod servers;
 pub(crate) mod state;
 pub(crate) mod tickets_at;
-mod verify;
+pub(crate) mod verify;
 
 use analysis::AnalysisError;
 use host::StartError;
@@ -93,7 +93,7 @@ pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, 
         Command::Serve | Command::Web => Ok(Outcome::Well),
         Command::Config { markdown } => Ok(config::run(markdown)),
         Command::Reconcile => reconcile::run(&servers.host().await?).await,
-        Command::Verify => verify::run(&servers.host().await?).await,
+        Command::Verify(args) => verify::run(args, servers).await,
         Command::DeadLetters(command) => dead_letters::run(command, &servers.host().await?).await,
         Command::Projections(command) => projections::run(command, &servers.host().await?).await,
         Command::Events(command) => events::run(command, servers).await,

@@ -1,40 +1,173 @@
 //! `turnstile verify`.
 
 use ::projections::{
-    Projection, orders::OrdersProjection, payments::PayableOrdersProjection,
-    tickets::TicketsProjection, verify,
+    Projection, ReadStore, VerifyError, orders::OrdersProjection,
+    payments::PayableOrdersProjection, tickets::TicketsProjection, verify_with,
 };
-use host::Host;
+use analysis::{AnalysisError, Checked, Finding, check};
+use eventstore::Log;
+use serde_json::json;
 
-use super::{CommandError, Outcome};
+use super::{
+    CommandError, Outcome, Servers,
+    output::{Output, OutputArgs},
+    progress::Progress,
+};
 
-pub(super) async fn run(host: &Host) -> Result<Outcome, CommandError> {
-    let results = [
-        check(&TicketsProjection, host).await?,
-        check(&OrdersProjection, host).await?,
-        check(&PayableOrdersProjection, host).await?,
-    ];
-    Ok(if results.contains(&Outcome::Found) {
-        Outcome::Found
-    } else {
-        Outcome::Well
-    })
+/// So many documents of a read model's replay are in memory at once.
+const DOCUMENTS: usize = 150_000;
+/// So many findings are shown; after that they are only counted. A log with more has one cause.
+const SHOWN: u64 = 1_000;
+
+/// Check that the log holds together and that every read model is what a replay of it gives;
+/// exit code 1 if not
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER)]
+pub(crate) struct VerifyArgs {
+    /// Only the log: MongoDB isn't needed
+    #[arg(long)]
+    log_only: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
-async fn check<P: Projection>(projection: &P, host: &Host) -> Result<Outcome, CommandError> {
+const AFTER: &str = "Rules, each named in a finding:
+  dense_sequences       sequences of a stream have no gap
+  known_types           every commit can be read, every event is of a known type and shape
+  dense_versions        versions of an aggregate have no gap
+  unique_commits        no two commits have the same id
+  causation_present     the commit that caused another is in the log
+  one_live_order        a ticket has at most one live order at every moment
+  live_order_ends       only a live order is paid or cancelled
+  captured_is_complete  money was only taken for an order that is complete, by its payment
+  read_model            every document is what a replay gives, byte for byte
+
+A finding tells the stream and the sequence of the commit that breaks the rule; of a read model, the
+first document that differs. May run beside traffic. Memory is bounded: a long log is read several
+times, each time for a part of its aggregates.
+
+Exit codes: 0 all holds; 1 something doesn't; 2 to 4 as of every command.
+
+Examples:
+  turnstile verify
+  turnstile verify --log-only --json | jq -r '\"\\(.stream)#\\(.sequence) \\(.what)\"'";
+
+pub(super) async fn run(args: VerifyArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+    let log = servers.log().await?;
+    let read = if args.log_only {
+        None
+    } else {
+        Some(servers.read_models().await?)
+    };
+    let mut output = args.output.open();
+    let mut well = check_log(&log, &mut output).await?;
+    if let Some(read) = &read {
+        well &= check_model(&TicketsProjection, &log, read, &mut output).await?;
+        well &= check_model(&OrdersProjection, &log, read, &mut output).await?;
+        well &= check_model(&PayableOrdersProjection, &log, read, &mut output).await?;
+    }
+    output.flush()?;
+    Ok(if well { Outcome::Well } else { Outcome::Found })
+}
+
+async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError> {
+    let mut progress = Progress::begin("Checking the log", "commits");
+    let mut findings: Vec<Finding> = Vec::new();
+    let found = |finding| {
+        if (findings.len() as u64) < SHOWN {
+            findings.push(finding);
+        }
+    };
+    let checked = check(log, found, |done, total| progress.at(done, total)).await?;
+    drop(progress);
+    for finding in &findings {
+        if output.is_for_people() {
+            let Finding {
+                stream,
+                sequence,
+                what,
+                ..
+            } = finding;
+            output.line(&format!("{stream}#{sequence}: {what}"))?;
+        } else {
+            output.json(finding)?;
+        }
+    }
+    let Checked {
+        commits,
+        events,
+        findings,
+        ..
+    } = checked;
+    if output.is_for_people() {
+        output.line(&format!(
+            "the log: {commits} commits, {events} events, {findings} findings"
+        ))?;
+    } else {
+        output.json(
+            &json!({ "log": { "commits": commits, "events": events, "findings": findings } }),
+        )?;
+    }
+    Ok(findings == 0)
+}
+
+async fn check_model<P: Projection>(
+    projection: &P,
+    log: &Log,
+    read: &ReadStore,
+    output: &mut Output,
+) -> Result<bool, CommandError> {
     let key = projection.key();
-    let difference = verify(projection, &host.log, &host.read)
-        .await
-        .map_err(|error| CommandError::Failed(error.to_string()))?;
+    let mut progress = Progress::begin(&format!("Replaying {key}"), "commits");
+    let at = |done, total| progress.at(done, total);
+    let compared = verify_with(projection, log, read, DOCUMENTS, at).await;
+    drop(progress);
+    let people = output.is_for_people();
+    let difference = match compared {
+        Ok(difference) => difference,
+        Err(VerifyError::Log(error)) if error.retry_after().is_some() => {
+            return Err(AnalysisError::from(error).into());
+        }
+        Err(VerifyError::Read(error)) => return Err(CommandError::Unreachable(error.to_string())),
+        // The log holds what can't be folded, or nobody folds it.
+        Err(error @ (VerifyError::Behind { .. } | VerifyError::Log(_) | VerifyError::Fold(_))) => {
+            let what = error.to_string();
+            if people {
+                output.line(&format!("{key}: {what}"))?;
+            } else {
+                output.json(&json!({ "rule": "read_model", "read_model": key, "what": what }))?;
+            }
+            return Ok(false);
+        }
+        Err(error) => return Err(CommandError::Failed(error.to_string())),
+    };
     let Some(difference) = difference else {
-        println!("{key}: equals a replay of {}", projection.stream());
-        return Ok(Outcome::Well);
+        if people {
+            output.line(&format!(
+                "{key}: equals a replay of {}",
+                projection.stream()
+            ))?;
+        } else {
+            output.json(&json!({ "read_model": key, "equals_replay": true }))?;
+        }
+        return Ok(true);
     };
     let shown = |document: Option<_>| {
         document.map_or_else(|| "nothing".to_owned(), |document| format!("{document}"))
     };
-    println!("{key}: document {} differs", difference.id);
-    println!("  a replay gives {}", shown(difference.replayed));
-    println!("  stored is      {}", shown(difference.stored));
-    Ok(Outcome::Found)
+    let (replayed, stored) = (shown(difference.replayed), shown(difference.stored));
+    if people {
+        output.line(&format!("{key}: document {} differs", difference.id))?;
+        output.line(&format!("  a replay gives {replayed}"))?;
+        output.line(&format!("  stored is      {stored}"))?;
+    } else {
+        output.json(&json!({
+            "rule": "read_model",
+            "read_model": key,
+            "stream": projection.stream(),
+            "document": difference.id,
+            "what": format!("a replay gives {replayed}, stored is {stored}"),
+        }))?;
+    }
+    Ok(false)
 }

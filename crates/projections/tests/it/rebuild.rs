@@ -5,7 +5,7 @@ use mongodb::bson::{Document, doc};
 use projections::{
     rebuild,
     tickets::{TicketQuery, Tickets, TicketsProjection},
-    verify,
+    verify, verify_with,
 };
 use std::sync::{
     Arc,
@@ -103,6 +103,45 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
     assert_eq!(documents(&world, "tickets_v1").await, live);
     let left = world.raw().await.list_collection_names().await.unwrap();
     assert!(!left.contains(&"tickets_v1_rebuild".to_owned()), "{left:?}");
+}
+
+#[tokio::test]
+async fn a_comparison_in_parts_sees_every_document() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let mut ids = Vec::new();
+    for n in 0..120 {
+        let (id, _) = trader.list(Uuid::new_v4(), &n.to_string(), 100 + n).await;
+        trader.reserve(id, Uuid::new_v4()).await;
+        ids.push(id);
+    }
+    let tickets = Tickets::start(&world.log, &world.store, quick())
+        .await
+        .unwrap();
+    assert!(tickets.runner().progress().wait_for(240, LONG).await);
+    tickets.runner().stop().await;
+    // With room for ten documents in memory, it takes many parts.
+    let in_parts = async || {
+        let mut replays = 0;
+        let count = |done, total| replays += u32::from(done == total);
+        let compared = verify_with(&TicketsProjection, &world.log, &world.store, 10, count);
+        let difference = compared.await.unwrap();
+        (difference, replays)
+    };
+    let (difference, replays) = in_parts().await;
+    assert_eq!(difference, None);
+    assert!(replays > 8, "{replays} parts were compared");
+    let stored = world.raw().await.collection::<Document>("tickets_v1");
+    for id in [ids[0], ids[60], ids[119]] {
+        let this = doc! { "_id": mongodb::bson::Uuid::from_bytes(id.into_bytes()) };
+        let forged = doc! { "$set": { "price": 1_i64 } };
+        let before = stored.find_one(this.clone()).await.unwrap().unwrap();
+        stored.update_one(this.clone(), forged).await.unwrap();
+        let (difference, _) = in_parts().await;
+        assert_eq!(difference.unwrap().id, id.to_string());
+        stored.replace_one(this, before).await.unwrap();
+    }
+    assert_eq!(in_parts().await.0, None);
 }
 
 /// The collection's own identity.

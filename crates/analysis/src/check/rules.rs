@@ -1,0 +1,234 @@
+//! The rules that need something to be remembered, for one part of all keys.
+
+use domain::{OrderId, PaymentId, payment::PaymentEvent, ticket_orders::TicketOrdersEvent};
+use eventstore::{Recorded, StreamName};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::{DefaultHasher, Hasher as _},
+};
+use uuid::Uuid;
+
+use super::{Finding, Rule, finding};
+use crate::Happened;
+
+type Place = (StreamName, u64);
+/// A key in 16 bytes; an aggregate's id is a UUID.
+type Key = [u8; 16];
+
+/// What has to be remembered while the log is read in order of time.
+pub(super) struct Rules {
+    part: u64,
+    parts: u64,
+    /// The next version of each aggregate.
+    versions: HashMap<Key, u32>,
+    commits: HashSet<Key>,
+    /// Causes that didn't come yet, with the commit that names them.
+    causes: HashMap<Key, Place>,
+    /// The live order of each ticket, and whether it is paid.
+    live: HashMap<Key, (OrderId, bool)>,
+    complete: HashMap<OrderId, PaymentId>,
+    /// Payments that took money for an order that they haven't completed, by order.
+    captured: HashMap<OrderId, (Place, String)>,
+}
+
+impl Rules {
+    pub(super) fn new(part: u64, parts: u64) -> Self {
+        Self {
+            part,
+            parts,
+            versions: HashMap::new(),
+            commits: HashSet::new(),
+            causes: HashMap::new(),
+            live: HashMap::new(),
+            complete: HashMap::new(),
+            captured: HashMap::new(),
+        }
+    }
+
+    /// Whether a key is in the part that is looked at.
+    fn minds(&self, key: &Key) -> bool {
+        self.parts == 1 || hash(key) % self.parts == self.part
+    }
+
+    /// Takes note of a commit with so many events, of which those are given that can be read.
+    pub(super) fn apply(
+        &mut self,
+        commit: &Recorded,
+        (count, events): (u64, &[(u64, Happened)]),
+        report: &mut dyn FnMut(Finding),
+    ) {
+        let mut found = |rule, what| {
+            report(finding(commit.stream, commit.sequence, rule, what));
+        };
+        let aggregate = aggregate_key(commit);
+        let minds_aggregate = self.minds(&aggregate);
+        if minds_aggregate {
+            let next = self.versions.entry(aggregate).or_default();
+            if commit.version != u64::from(*next) {
+                found(
+                    Rule::DenseVersions,
+                    format!(
+                        "expected version {next} of {}, found {}",
+                        commit.aggregate_id, commit.version
+                    ),
+                );
+            }
+            *next = small(commit.version + count);
+        }
+        let id = commit.commit_id.into_bytes();
+        if self.minds(&id) {
+            if !self.commits.insert(id) {
+                found(
+                    Rule::UniqueCommits,
+                    format!("the id {} is that of another commit, too", commit.commit_id),
+                );
+            }
+            self.causes.remove(&id);
+        }
+        if let Some(cause) = commit.metadata.causation_id.map(Uuid::into_bytes)
+            && self.minds(&cause)
+            && !self.commits.contains(&cause)
+        {
+            let place = (commit.stream, commit.sequence);
+            self.causes.entry(cause).or_insert(place);
+        }
+        for (_, event) in events {
+            match event {
+                Happened::Orders(event) => {
+                    if minds_aggregate {
+                        self.of_orders(aggregate, event, &mut found);
+                    }
+                    self.complete(event);
+                }
+                Happened::Payment(PaymentEvent::PaymentCaptured { order_id, .. })
+                    if self.minds(&order_id.0.into_bytes()) =>
+                {
+                    let paid_by = self.complete.get(order_id).map(PaymentId::to_string);
+                    if paid_by.as_ref() != Some(&commit.aggregate_id) {
+                        let place = (commit.stream, commit.sequence);
+                        let payment = commit.aggregate_id.clone();
+                        self.captured.insert(*order_id, (place, payment));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn of_orders(
+        &mut self,
+        ticket: Key,
+        event: &TicketOrdersEvent,
+        found: &mut dyn FnMut(Rule, String),
+    ) {
+        let live = self.live.get(&ticket).copied();
+        let order = event.order_id();
+        match event {
+            TicketOrdersEvent::OrderPlaced { .. } => {
+                if let Some((other, _)) = live {
+                    found(
+                        Rule::OneLiveOrder,
+                        format!("order {order} was placed while order {other} has the ticket"),
+                    );
+                }
+                self.live.insert(ticket, (order, false));
+            }
+            TicketOrdersEvent::OrderCompleted { .. } => {
+                if live != Some((order, false)) {
+                    found(
+                        Rule::LiveOrderEnds,
+                        format!("order {order} was paid, but is not live"),
+                    );
+                }
+                self.live.insert(ticket, (order, true));
+            }
+            TicketOrdersEvent::OrderCancelled { .. } => {
+                if live == Some((order, false)) {
+                    self.live.remove(&ticket);
+                } else {
+                    found(
+                        Rule::LiveOrderEnds,
+                        format!("order {order} was cancelled, but is not live"),
+                    );
+                }
+            }
+            TicketOrdersEvent::OrderAwaitingPayment { .. }
+            | TicketOrdersEvent::PaymentRefused { .. } => {}
+        }
+    }
+
+    fn complete(&mut self, event: &TicketOrdersEvent) {
+        if let TicketOrdersEvent::OrderCompleted {
+            order_id,
+            payment_id,
+            ..
+        } = event
+            && self.minds(&order_id.0.into_bytes())
+        {
+            self.complete.insert(*order_id, *payment_id);
+            let payment = payment_id.to_string();
+            if self
+                .captured
+                .get(order_id)
+                .is_some_and(|(_, by)| *by == payment)
+            {
+                self.captured.remove(order_id);
+            }
+        }
+    }
+
+    /// Whether something should be there that wasn't met.
+    pub(super) fn misses_something(&self) -> bool {
+        !self.causes.is_empty() || !self.captured.is_empty()
+    }
+
+    /// Takes note of a commit behind the end only as something that was missed.
+    pub(super) fn recall(&mut self, commit: &Recorded, events: &[(u64, Happened)]) {
+        self.causes.remove(&commit.commit_id.into_bytes());
+        for (_, event) in events {
+            if let Happened::Orders(event) = event {
+                self.complete(event);
+            }
+        }
+    }
+
+    /// What is missing in the end.
+    pub(super) fn finish(self, report: &mut dyn FnMut(Finding)) {
+        let mut missing: Vec<Finding> = Vec::new();
+        for (cause, (stream, sequence)) in self.causes {
+            let cause = Uuid::from_bytes(cause);
+            let what = format!("its cause, commit {cause}, is not in the log");
+            missing.push(finding(stream, sequence, Rule::CausationPresent, what));
+        }
+        for (order, ((stream, sequence), payment)) in self.captured {
+            let what = format!(
+                "payment {payment} took money for order {order}, which it did not complete"
+            );
+            missing.push(finding(stream, sequence, Rule::CapturedIsComplete, what));
+        }
+        missing.sort_by_key(|finding| (finding.stream, finding.sequence));
+        missing.into_iter().for_each(report);
+    }
+}
+
+fn aggregate_key(commit: &Recorded) -> Key {
+    let id = Uuid::parse_str(&commit.aggregate_id).map_or_else(
+        // No id of ours. Two that share a hash would be told apart by nothing, at a chance of one
+        // in 2^64 for each pair.
+        |_| u128::from(hash(&commit.aggregate_id)),
+        |id| id.as_u128(),
+    );
+    // A ticket and its orders share an id, but not a stream.
+    (id ^ u128::from(hash(&commit.stream))).to_be_bytes()
+}
+
+/// The same in each run: the hasher's keys are fixed.
+fn hash(value: &(impl std::hash::Hash + ?Sized)) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn small(version: u64) -> u32 {
+    u32::try_from(version).unwrap_or(u32::MAX)
+}
