@@ -55,12 +55,13 @@ impl Call {
 
     /// Sets a body that is sent as it is, as JSON by its header.
     pub fn raw_json(self, body: impl Into<String>) -> Self {
+        self.raw_body("application/json", body)
+    }
+
+    /// Sets a body that is sent as it is, with this `Content-Type`.
+    pub fn raw_body(self, content_type: &str, body: impl Into<String>) -> Self {
         let body = body.into();
-        self.with(|request| {
-            request
-                .header("content-type", "application/json")
-                .body(body)
-        })
+        self.with(|request| request.header("content-type", content_type).body(body))
     }
 
     /// Gives up sooner than after a minute.

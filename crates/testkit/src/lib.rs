@@ -44,7 +44,7 @@ pub use app::{AppBuilder, TestApp};
 pub use call::Call;
 pub use client::{Client, TestUser};
 pub use eventually::{LONG, Outcome, eventually};
-pub use mongo::Mongo;
+pub use mongo::{Mongo, MongoProxy};
 pub use nats::Nats;
 pub use proxy::{Ack, DropAcksProxy, Publication};
 

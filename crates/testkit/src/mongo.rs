@@ -8,13 +8,51 @@ use uuid::Uuid;
 
 use crate::blocking;
 
+mod proxy;
+mod wire;
+
+pub use proxy::MongoProxy;
+
 /// A database of its own on a MongoDB server that several tests may share.
+///
+/// It is deleted with the last clone of the value, if its server outlives it: databases that pile
+/// up on a server slow it down until it stalls. So end whatever uses it before.
 #[derive(Debug, Clone)]
 pub struct Mongo {
     uri: String,
-    database: String,
+    // Before the server, so that it is still there when the database is deleted.
+    database: Arc<TestDatabase>,
     /// Nothing when the server belongs to whoever set `TEST_MONGODB_URI`.
     server: Option<Arc<MongoServer>>,
+}
+
+#[derive(Debug)]
+struct TestDatabase {
+    name: String,
+    address: String,
+    /// The server, while somebody needs it.
+    server: Option<Weak<MongoServer>>,
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // The value that this belongs to still holds the server.
+        let outlived = self
+            .server
+            .as_ref()
+            .is_none_or(|server| server.strong_count() > 1);
+        if outlived {
+            // A server that is away, or frozen, keeps it: that is no test's concern.
+            let _ = wire::drop_database(&self.address, &self.name);
+        }
+    }
+}
+
+/// `host:port` of a `mongodb://` address.
+fn address_of(uri: &str) -> &str {
+    let rest = uri.trim_start_matches("mongodb://");
+    let rest = rest.rsplit_once('@').map_or(rest, |(_, hosts)| hosts);
+    rest.split(['/', '?', ',']).next().unwrap_or(rest)
 }
 
 /// The server of this process, as long as one of its tests uses it: a value that lives until the
@@ -52,7 +90,7 @@ impl Mongo {
 
     /// The database's name.
     pub fn name(&self) -> &str {
-        &self.database
+        &self.database.name
     }
 
     /// Kills the server as a power cut would; returns when it is gone. Only after [`Mongo::own`].
@@ -82,9 +120,14 @@ impl Mongo {
     }
 
     fn new(uri: String, server: Option<Arc<MongoServer>>) -> Self {
+        let database = TestDatabase {
+            name: format!("test_{}", Uuid::new_v4().simple()),
+            address: address_of(&uri).to_owned(),
+            server: server.as_ref().map(Arc::downgrade),
+        };
         Self {
             uri,
-            database: format!("test_{}", Uuid::new_v4().simple()),
+            database: Arc::new(database),
             server,
         }
     }

@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 mod frames;
 
-use frames::read_frame;
 pub use frames::{Ack, Publication};
+use frames::{Frame, read_frame};
 
 /// Stands between clients and a NATS server, and passes everything on but the JetStream publish
 /// acknowledgments that it is told to lose: the message is stored, and its sender never hears of
@@ -48,11 +48,17 @@ enum Policy {
     DropIf(Box<dyn FnMut(&Ack) -> bool + Send>),
 }
 
-/// Which publications are lost, and how many were.
+/// Which publications are lost, and how many were; and who is outrun.
 #[derive(Default)]
 struct Swallow {
     predicate: Option<PublicationPredicate>,
     swallowed: u64,
+    rival: Option<Rival>,
+}
+
+struct Rival {
+    subject: String,
+    replacing: (String, String),
 }
 
 type PublicationPredicate = Box<dyn FnMut(Publication<'_>) -> bool + Send>;
@@ -111,6 +117,16 @@ impl DropAcksProxy {
         self.shared.swallow().predicate = Some(Box::new(predicate));
     }
 
+    /// Lets a rival be faster than every publication to this subject: ahead of each, the same
+    /// message is published under other ids, with the first text replaced by the second, which
+    /// must be as long. So what is to be appended conflicts, however often it is tried.
+    pub fn outrun(&self, subject: &str, replacing: (&str, &str)) {
+        self.shared.swallow().rival = Some(Rival {
+            subject: subject.to_owned(),
+            replacing: (replacing.0.to_owned(), replacing.1.to_owned()),
+        });
+    }
+
     /// How many publications were lost so far.
     pub fn swallowed(&self) -> u64 {
         self.shared.swallow().swallowed
@@ -119,7 +135,8 @@ impl DropAcksProxy {
     /// Passes everything on again.
     pub fn pass_all(&self) {
         self.set_policy(Policy::PassAll);
-        self.shared.swallow().predicate = None;
+        let mut swallow = self.shared.swallow();
+        (swallow.predicate, swallow.rival) = (None, None);
     }
 
     /// How many acknowledgments were lost so far.
@@ -160,6 +177,15 @@ impl Shared {
 }
 
 impl Swallow {
+    fn ahead_of(&self, frame: &Frame) -> Option<Vec<u8>> {
+        let rival = self.rival.as_ref()?;
+        let (from, to) = &rival.replacing;
+        frame
+            .publication()
+            .filter(|publication| publication.subject == rival.subject)?;
+        frame.as_a_rivals((from, to))
+    }
+
     fn swallows(&mut self, publication: Publication<'_>) -> bool {
         let swallows = self
             .predicate
@@ -241,9 +267,14 @@ async fn pass_publications(
     while let Some(frame) = read_frame(&mut from_client).await? {
         let publication = frame.publication();
         let is_lost = publication.is_some_and(|it| shared.swallow().swallows(it));
-        if !is_lost {
-            to_server.write_all(frame.bytes()).await?;
+        if is_lost {
+            continue;
         }
+        let rivals = shared.swallow().ahead_of(&frame);
+        if let Some(rivals) = rivals {
+            to_server.write_all(&rivals).await?;
+        }
+        to_server.write_all(frame.bytes()).await?;
     }
     Ok(())
 }

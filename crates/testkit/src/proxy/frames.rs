@@ -5,6 +5,7 @@ use std::io::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
+use uuid::Uuid;
 
 /// What JetStream answers to a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +75,27 @@ impl Frame {
             subject,
             content: &self.bytes[*payload..],
         })
+    }
+
+    /// The same publication as somebody else's: under other ids, with parts of its text replaced by
+    /// others of the same length, and with nobody to answer to.
+    pub(super) fn as_a_rivals(&self, replacing: (&str, &str)) -> Option<Vec<u8>> {
+        let (_, payload) = self.published.as_ref()?;
+        let line = String::from_utf8_lossy(&self.bytes[..*payload]).into_owned();
+        let mut words: Vec<&str> = line.split_whitespace().collect();
+        if words.len() != 5 {
+            return None; // HPUB <subject> <reply> <size> <size>
+        }
+        words.remove(2);
+        let text = String::from_utf8_lossy(&self.bytes[*payload..]).into_owned();
+        let text = text.replace(replacing.0, replacing.1);
+        let lines = text.split("\r\n").map(|line| match line.split_once(": ") {
+            Some((name @ ("Commit-Id" | "Command-Id"), _)) => format!("{name}: {}", Uuid::new_v4()),
+            _ => line.to_owned(),
+        });
+        let text = lines.collect::<Vec<_>>().join("\r\n");
+        (text.len() == self.bytes.len() - payload)
+            .then(|| format!("{}\r\n{text}", words.join(" ")).into_bytes())
     }
 
     pub(super) fn ack(&self) -> Option<Ack> {
@@ -192,6 +214,27 @@ mod tests {
         );
         assert!(found[0].contains("ello") && !found[0].contains("there"));
         assert!(found[1].contains("NATS/1.0") && found[1].contains("there"));
+    }
+
+    #[tokio::test]
+    async fn a_rivals_publication_differs_in_its_ids_and_chosen_words_and_asks_for_no_answer() {
+        let id = "3f0c3a52-6a1f-4b5e-9d3b-0c1d2e3f4a5b";
+        let headers = format!("NATS/1.0\r\nCommand-Id: {id}\r\nActor: me\r\n\r\n");
+        let total = headers.len() + 4;
+        let stream = format!(
+            "HPUB S.a reply {} {total}\r\n{headers}mine\r\n",
+            headers.len()
+        );
+        let own = frames(stream.as_bytes()).await.remove(0);
+        let rivals = own.as_a_rivals(("mine", "ours")).unwrap();
+        let rivals = frames(&rivals).await.remove(0);
+        let publication = rivals.publication().unwrap();
+        assert_eq!(publication.subject, "S.a");
+        assert!(publication.contains("ours\r\n") && publication.contains("Actor: me"));
+        assert!(!publication.contains(id) && !publication.contains("mine"));
+        let line = format!("HPUB S.a {} {total}\r\n", headers.len());
+        assert!(rivals.bytes().starts_with(line.as_bytes()));
+        assert!(own.as_a_rivals(("mine", "longer")).is_none());
     }
 
     #[tokio::test]

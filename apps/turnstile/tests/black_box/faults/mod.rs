@@ -2,6 +2,7 @@
 //! twice, and all of it goes on by itself.
 
 mod acknowledgments;
+mod behind;
 mod crashes;
 mod keys;
 mod outages;

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use testkit::{Answer, LONG, eventually};
 use tokio::time::{Instant, sleep_until};
 
-use crate::support::{Person, Site};
+use crate::support::{Deployment, Person, Site};
 
 const ROUNDS: usize = 24;
 
@@ -14,6 +14,14 @@ const ROUNDS: usize = 24;
 struct Held {
     order: String,
     until: Instant,
+}
+
+async fn site(deployment: Deployment, hold: u32) -> Site {
+    let site = Site::builder().env("ORDER_HOLD_SECONDS", &hold.to_string());
+    match deployment {
+        Deployment::AllInOne => site.start().await,
+        Deployment::Separate => site.separate().start().await,
+    }
 }
 
 /// Orders that were all placed just now.
@@ -102,9 +110,8 @@ async fn settled(site: &Site, buyer: &Person) -> BTreeMap<String, usize> {
     endings
 }
 
-#[tokio::test]
-async fn of_paying_and_cancelling_at_once_one_wins() {
-    let site = Site::start().await;
+async fn paying_and_cancelling(deployment: Deployment) {
+    let site = site(deployment, 900).await;
     let (seller, buyer) = (site.person().await, site.person().await);
     let mut won = (0, 0);
     for _ in 0..4 {
@@ -145,8 +152,17 @@ async fn of_paying_and_cancelling_at_once_one_wins() {
 }
 
 #[tokio::test]
-async fn of_paying_and_expiring_at_once_one_wins() {
-    let site = Site::builder().env("ORDER_HOLD_SECONDS", "3").start().await;
+async fn of_paying_and_cancelling_at_once_one_wins() {
+    paying_and_cancelling(Deployment::AllInOne).await;
+}
+
+#[tokio::test]
+async fn of_paying_and_cancelling_at_once_one_wins_in_separate_services_too() {
+    paying_and_cancelling(Deployment::Separate).await;
+}
+
+async fn paying_and_expiring(deployment: Deployment) {
+    let site = site(deployment, 3).await;
     let (seller, buyer) = (site.person().await, site.person().await);
     for _ in 0..2 {
         let tasks: Vec<_> = hold(&seller, &buyer, ROUNDS)
@@ -175,8 +191,17 @@ async fn of_paying_and_expiring_at_once_one_wins() {
 }
 
 #[tokio::test]
-async fn of_cancelling_paying_and_expiring_at_once_one_wins() {
-    let site = Site::builder().env("ORDER_HOLD_SECONDS", "3").start().await;
+async fn of_paying_and_expiring_at_once_one_wins() {
+    paying_and_expiring(Deployment::AllInOne).await;
+}
+
+#[tokio::test]
+async fn of_paying_and_expiring_at_once_one_wins_in_separate_services_too() {
+    paying_and_expiring(Deployment::Separate).await;
+}
+
+async fn cancelling_paying_and_expiring(deployment: Deployment) {
+    let site = site(deployment, 3).await;
     let (seller, buyer) = (site.person().await, site.person().await);
     for with_payment in [false, true] {
         let tasks: Vec<_> = hold(&seller, &buyer, ROUNDS)
@@ -211,4 +236,14 @@ async fn of_cancelling_paying_and_expiring_at_once_one_wins() {
         }
     }
     settled(&site, &buyer).await;
+}
+
+#[tokio::test]
+async fn of_cancelling_paying_and_expiring_at_once_one_wins() {
+    cancelling_paying_and_expiring(Deployment::AllInOne).await;
+}
+
+#[tokio::test]
+async fn of_cancelling_paying_and_expiring_at_once_one_wins_in_separate_services_too() {
+    cancelling_paying_and_expiring(Deployment::Separate).await;
 }

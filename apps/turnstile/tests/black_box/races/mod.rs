@@ -2,4 +2,5 @@
 
 mod edits;
 mod endings;
+mod rival;
 mod winners;

@@ -113,6 +113,42 @@ async fn too_many_failed_sign_ins_or_sign_ups_are_told_to_come_back_later() {
 }
 
 #[tokio::test]
+async fn who_fails_to_sign_in_to_too_many_accounts_waits_and_other_addresses_do_not() {
+    let site = Site::builder()
+        .env("SIGNIN_FAILURES_PER_ADDRESS", "5")
+        .env("SIGNIN_WINDOW_SECONDS", "4")
+        .env("TRUSTED_PROXIES", "127.0.0.1")
+        .start()
+        .await;
+    let owner = site.person().await.user;
+    let sign_in = |address: &'static str, email: String, password: &str| {
+        let body = json!({"email": email, "password": password});
+        let call = site.anyone().post("/api/users/signin", body);
+        call.header("x-forwarded-for", address)
+    };
+    // A different account each time, so that no account's own limit is reached.
+    for n in 0..5 {
+        let email = format!("nobody{n}@example.com");
+        let answer = sign_in("203.0.113.7", email, "wrong").await;
+        answer.assert_error(400, "Invalid credentials");
+    }
+    // Whatever comes from there now isn't even looked at, the right password included.
+    let limited = sign_in("203.0.113.7", owner.email.clone(), &owner.password).await;
+    limited.assert_status(429);
+    assert_envelope(&limited);
+    let seconds = limited.header("retry-after").and_then(|s| s.parse().ok());
+    let in_time = seconds.is_some_and(|seconds: u64| (1..=4).contains(&seconds));
+    assert!(in_time, "{}", limited.describe());
+    let elsewhere = sign_in("203.0.113.8", owner.email.clone(), &owner.password).await;
+    elsewhere.assert_status(200);
+    eventually("the window is over", Duration::from_secs(10), || async {
+        let again = sign_in("203.0.113.7", owner.email.clone(), &owner.password).await;
+        again.status == 200
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn behind_a_trusted_proxy_the_cookie_is_for_https_only() {
     let site = Site::builder()
         .env("TRUSTED_PROXIES", "127.0.0.1")

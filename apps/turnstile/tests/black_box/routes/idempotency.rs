@@ -11,6 +11,9 @@ rows!(
     many_at_once_with_one_key_take_effect_once,
     the_same_key_with_another_body_is_refused,
     a_refusal_is_repeated_too,
+    every_refusal_of_an_order_or_a_payment_is_repeated_and_keeps_its_key,
+    what_is_refused_before_it_is_looked_into_leaves_its_key_free,
+    a_key_is_ignored_where_repeating_is_harmless_anyway,
     keys_of_different_users_have_nothing_to_do_with_each_other,
     a_key_is_at_most_255_characters,
 );
@@ -150,6 +153,91 @@ async fn a_refusal_is_repeated_too(site: &Site) {
     second.order(&ticket).await;
 }
 
+async fn every_refusal_of_an_order_or_a_payment_is_repeated_and_keeps_its_key(site: &Site) {
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let ticket = seller.sell("Opening night", 20).await;
+    let (order, cancelled) = (
+        buyer.order(&ticket).await,
+        buyer.order(&seller.sell("Second night", 20).await).await,
+    );
+    buyer.try_cancel(&cancelled).await.assert_status(204);
+    let (cheap, nothing) = (seller.sell("Cheap", 20).await, Uuid::new_v4());
+    let pay = |order: &str, card: &str| json!({"token": card, "orderId": order});
+    let wished = json!({"ticketId": cheap, "expectedPrice": 19});
+    let refusals = [
+        ("/api/orders", json!({"ticketId": nothing}), 404),
+        ("/api/orders", json!({"ticketId": ticket}), 400),
+        ("/api/orders", wished, 400),
+        ("/api/payments", pay(&nothing.to_string(), "tok_visa"), 404),
+        ("/api/payments", pay(&cancelled, "tok_visa"), 400),
+        ("/api/payments", pay(&order, "tok_chargeDeclined"), 402),
+        ("/api/payments", pay(&order, "tok_nonsense"), 400),
+    ];
+    let mut answered = Vec::new();
+    for (path, body, status) in &refusals {
+        let key = key();
+        let first = send(&buyer, path, body, &key).await;
+        answered.push((key, first.expect_status(*status)));
+    }
+    // Meanwhile each of them would be answered in another way, as far as that can be brought about.
+    let change = json!({"title": "Cheap", "price": 19});
+    let path = format!("/api/tickets/{cheap}");
+    seller.put(&path, change).await.assert_status(200);
+    let paid = buyer.try_pay(&order).await.expect_status(201).id();
+    for ((path, body, status), (key, first)) in refusals.iter().zip(&answered) {
+        for _ in 0..2 {
+            let again = send(&buyer, path, body, key).await;
+            assert_eq!((again.status, &again.text), (*status, &first.text));
+            assert_eq!(again.header("idempotency-replayed"), Some("true"));
+            let mut other = body.clone();
+            other["more"] = json!(1);
+            let answer = send(&buyer, path, &other, key).await;
+            let message = "This Idempotency-Key was used with another request";
+            answer.assert_error(422, message);
+        }
+    }
+    let orders = buyer.get("/api/orders").await.json;
+    assert_eq!(orders.as_array().unwrap().len(), 2, "{orders}");
+    let commits = site.commits("PAYMENTS", &paid).await;
+    let declined = commits.iter().filter(|c| c.types == ["PaymentDeclined"]);
+    assert_eq!(declined.count(), 1, "the card was tried once: {commits:?}");
+}
+
+async fn what_is_refused_before_it_is_looked_into_leaves_its_key_free(site: &Site) {
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let ticket = seller.sell("Opening night", 20).await;
+    let key = key();
+    // Nobody is signed in, and then a field is missing: that isn't this request's answer yet.
+    let body = json!({"ticketId": ticket});
+    let nobody = site.anyone().post("/api/orders", &body);
+    nobody.idempotency_key(&key).await.assert_status(401);
+    let missing = send(&buyer, "/api/orders", &json!({}), &key).await;
+    missing.assert_field_error(400, "ticketId", "TicketId must be provided");
+    let placed = send(&buyer, "/api/orders", &body, &key).await;
+    let again = send(&buyer, "/api/orders", &body, &key).await;
+    assert_eq!(again.expect_status(201).text, placed.text);
+}
+
+async fn a_key_is_ignored_where_repeating_is_harmless_anyway(site: &Site) {
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let (key, too_long) = (key(), "x".repeat(300));
+    let ticket = seller.sell("Opening night", 20).await;
+    let path = format!("/api/tickets/{ticket}");
+    for (version, key) in [(1, &key), (2, &key), (3, &too_long)] {
+        let change = json!({"title": format!("Night {version}"), "price": 20});
+        let answer = seller.put(&path, change).idempotency_key(key).await;
+        assert_eq!(answer.expect_status(200).json["version"], version);
+    }
+    for key in [&key, &key, &too_long] {
+        let order = buyer.order(&ticket).await;
+        let path = format!("/api/orders/{order}");
+        for _ in 0..2 {
+            let answer = buyer.delete(&path).idempotency_key(key).await;
+            answer.assert_status(204);
+        }
+    }
+}
+
 async fn keys_of_different_users_have_nothing_to_do_with_each_other(site: &Site) {
     let (one, other) = (site.person().await, site.person().await);
     let (key, body) = (key(), json!({"title": "Opening night", "price": 20}));
@@ -176,9 +264,22 @@ async fn a_key_is_at_most_255_characters(site: &Site) {
     send(&seller, "/api/tickets", &body, &longest)
         .await
         .assert_status(201);
-    for wrong in ["x".repeat(256), String::new()] {
-        let answer = send(&seller, "/api/tickets", &body, &wrong).await;
-        answer.assert_status(400);
-        assert!(!answer.errors().is_empty());
+    let order = json!({"ticketId": seller.sell("Second night", 20).await});
+    let payment = json!({"token": "tok_visa", "orderId": Uuid::new_v4()});
+    for (path, body) in [
+        ("/api/tickets", &body),
+        ("/api/orders", &order),
+        ("/api/payments", &payment),
+    ] {
+        for wrong in ["x".repeat(256).as_str(), "", "two words"] {
+            let answer = send(&seller, path, body, wrong).await;
+            let message = "Idempotency-Key must be 1 to 255 visible ASCII characters";
+            answer.assert_error(400, message);
+        }
+        let twice = seller.post(path, body);
+        let twice = twice.idempotency_key("one").idempotency_key("two").await;
+        twice.assert_status(400);
     }
+    let orders = seller.get("/api/orders").await.json;
+    assert_eq!(orders, json!([]), "nothing of it took effect");
 }

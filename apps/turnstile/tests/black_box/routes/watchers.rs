@@ -1,51 +1,13 @@
 //! The live stream of tickets is for so many, and costs nothing to ask about.
 
-use std::{net::SocketAddr, time::Duration};
+use serde_json::json;
+use std::time::Duration;
 use testkit::{LONG, Method, eventually};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::time::timeout;
+use uuid::Uuid;
 
 use super::server::assert_envelope;
-use crate::support::Site;
-
-const PATH: &str = "/api/tickets/events";
-
-/// A connection that watches, and what it heard.
-struct Watcher {
-    connection: TcpStream,
-    heard: String,
-}
-
-impl Watcher {
-    async fn start(site: &Site, after: Option<u64>) -> Self {
-        let address = site.app().base_url().trim_start_matches("http://");
-        let address: SocketAddr = address.parse().unwrap();
-        let mut connection = TcpStream::connect(address).await.unwrap();
-        let after = after.map_or(String::new(), |id| format!("Last-Event-ID: {id}\r\n"));
-        let request = format!("GET {PATH} HTTP/1.1\r\nHost: {address}\r\n{after}\r\n");
-        connection.write_all(request.as_bytes()).await.unwrap();
-        Self {
-            connection,
-            heard: String::new(),
-        }
-    }
-
-    /// Reads until this was heard, or the end.
-    async fn hears(&mut self, what: &str) -> bool {
-        while !self.heard.contains(what) {
-            let mut bytes = [0; 4096];
-            let read = timeout(LONG, self.connection.read(&mut bytes));
-            match read.await.expect("it goes on, or ends, in time") {
-                Ok(0) | Err(_) => return false,
-                Ok(count) => self.heard += &String::from_utf8_lossy(&bytes[..count]),
-            }
-        }
-        true
-    }
-}
+use crate::support::{LIVE, Site, Watcher};
 
 #[tokio::test]
 async fn only_so_many_watch_at_once_and_the_others_are_told_to_come_back() {
@@ -56,7 +18,7 @@ async fn only_so_many_watch_at_once_and_the_others_are_told_to_come_back() {
         assert!(watcher.hears(": watching").await, "{}", watcher.heard);
         watchers.push(watcher);
     }
-    let refused = site.anyone().get(PATH).await;
+    let refused = site.anyone().get(LIVE).await;
     refused.assert_error(503, "Too many are watching, please try again later");
     assert_envelope(&refused);
     assert_eq!(refused.header("retry-after"), Some("10"));
@@ -79,7 +41,7 @@ async fn only_so_many_watch_at_once_and_the_others_are_told_to_come_back() {
 async fn asking_for_the_head_of_the_stream_opens_none() {
     let site = Site::builder().env("LIVE_WATCHERS", "1").start().await;
     for _ in 0..3 {
-        let head = site.anyone().call(Method::HEAD, PATH);
+        let head = site.anyone().call(Method::HEAD, LIVE);
         let head = head
             .timeout(Duration::from_secs(5))
             .await
@@ -96,6 +58,33 @@ async fn who_comes_back_hears_what_was_missed_or_is_told_to_read_everything_anew
     let ticket = site.person().await.sell("Opening night", 20).await;
     let mut missed_one = Watcher::start(&site, Some(0)).await;
     assert!(missed_one.hears(&ticket).await, "{}", missed_one.heard);
+    // And nothing of what was heard before: another ticket's change comes alone.
+    let heard = missed_one.last_id();
+    let seller = site.person().await;
+    let (changed, ordered) = (
+        seller.sell("Second", 20).await,
+        seller.sell("Third", 20).await,
+    );
+    for price in [21, 22] {
+        let change = json!({"title": "Second night", "price": price});
+        let path = format!("/api/tickets/{changed}");
+        seller.put(&path, change).await.assert_status(200);
+    }
+    let order = site.person().await.order(&ordered).await;
+    let mut missed_more = Watcher::start(&site, Some(heard)).await;
+    // The ticket hears of its order a moment later.
+    assert!(missed_more.hears(&order).await, "{}", missed_more.heard);
+    let of = |id: &str| {
+        missed_more
+            .heard
+            .matches(&format!("{{\"id\":\"{id}\""))
+            .count()
+    };
+    assert_eq!((of(&ticket), of(&changed)), (0, 1), "{}", missed_more.heard);
+    assert!((1..=2).contains(&of(&ordered)), "{}", missed_more.heard);
+    assert!(missed_more.heard.contains("\"price\":22"), "as it is now");
+    assert!(missed_more.last_id() > heard);
+
     let mut of_another_log = Watcher::start(&site, Some(1_000_000)).await;
     assert!(of_another_log.hears("event: reset").await);
 }
@@ -114,4 +103,45 @@ async fn streams_end_when_the_server_is_told_to_stop() {
         Ok(false),
         "well before accepted requests are given up"
     );
+}
+
+#[tokio::test]
+async fn who_missed_too_much_or_watches_while_a_read_model_begins_again_is_told_to_read_all() {
+    let site = Site::start().await;
+    let seller = site.person().await;
+    let mut watcher = Watcher::start(&site, None).await;
+    assert!(watcher.hears(": watching").await, "{}", watcher.heard);
+    let before = watcher.last_id();
+    site.tool(&["projections", "rebuild", "tickets"])
+        .await
+        .assert_success();
+    assert!(watcher.hears("event: reset").await, "{}", watcher.heard);
+
+    // A thousand commits are looked up, and not one more.
+    let tasks = (0..20).map(|_| {
+        let seller = seller.clone();
+        tokio::spawn(async move {
+            for _ in 0..51 {
+                let body = json!({"title": Uuid::new_v4(), "price": 1});
+                let answer = seller.post("/api/tickets", body).respond_async().await;
+                answer.assert_status(201);
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+    let last = seller.sell("The last one", 20).await;
+    let mut missed_too_much = Watcher::start(&site, Some(before)).await;
+    assert!(missed_too_much.hears("event: reset").await);
+    assert!(
+        !missed_too_much.heard.contains(&last),
+        "{}",
+        missed_too_much.heard
+    );
+    let mut missed_most = Watcher::start(&site, Some(before + 30)).await;
+    assert!(missed_most.hears("\nid: ").await);
+    assert!(missed_most.heard.contains(&last));
+    assert!(!missed_most.heard.contains("event: reset"));
+    assert_eq!(missed_most.heard.matches("event: ticket").count(), 991);
 }

@@ -6,9 +6,11 @@ mod router;
 mod rows;
 mod site;
 mod user;
+mod watcher;
 
 pub use log::Commit;
 pub use money::Charge;
 pub(crate) use rows::rows;
 pub use site::{Deployment, Site, WEBHOOK_SECRET};
 pub use user::{Person, as_answers, assert_has, is_uuid, statuses};
+pub use watcher::{LIVE, Watcher};

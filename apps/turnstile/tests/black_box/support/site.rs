@@ -36,12 +36,12 @@ pub enum Deployment {
 
 /// The whole marketplace; all of it ends with the value.
 pub struct Site {
+    /// The processes: one, or one a service. Before their servers, so that they end first.
+    pub apps: Vec<TestApp>,
     /// The log's server.
     pub nats: Nats,
     /// The read models' database.
     pub mongo: Mongo,
-    /// The processes: one, or one a service.
-    pub apps: Vec<TestApp>,
     client: Client,
     envs: Vec<(String, String)>,
     _router: Option<Router>,
@@ -55,6 +55,7 @@ pub struct SiteBuilder {
     nats: Option<Nats>,
     nats_url: Option<String>,
     mongo: Option<Mongo>,
+    mongo_uri: Option<String>,
 }
 
 /// What the command line tool said.
@@ -80,6 +81,7 @@ impl Site {
             nats: None,
             nats_url: None,
             mongo: None,
+            mongo_uri: None,
         }
     }
 
@@ -170,6 +172,12 @@ impl SiteBuilder {
         self
     }
 
+    /// With another way to reach MongoDB, such as a proxy before it.
+    pub fn mongo_uri(mut self, uri: &str) -> Self {
+        self.mongo_uri = Some(uri.to_owned());
+        self
+    }
+
     /// Starts it, and waits until it is ready.
     pub async fn start(self) -> Site {
         let site = self.start_unready().await;
@@ -190,10 +198,11 @@ impl SiteBuilder {
             None => Mongo::database().await,
         };
         let nats_url = self.nats_url.unwrap_or_else(|| nats.url().to_owned());
+        let mongo_uri = self.mongo_uri.unwrap_or_else(|| mongo.uri().to_owned());
         let data_dir = TempDir::with_prefix("site-").unwrap();
         let mut envs = vec![
             ("NATS_URL".to_owned(), nats_url),
-            ("MONGODB_URI".to_owned(), mongo.uri().to_owned()),
+            ("MONGODB_URI".to_owned(), mongo_uri),
             ("MONGODB_DATABASE".to_owned(), mongo.name().to_owned()),
             (
                 "DATA_DIR".to_owned(),
@@ -213,9 +222,9 @@ impl SiteBuilder {
             None => apps[0].client(),
         };
         Site {
+            apps,
             nats,
             mongo,
-            apps,
             client,
             envs,
             _router: router,

@@ -1,0 +1,58 @@
+//! Somebody who watches the live stream of tickets.
+
+use std::net::SocketAddr;
+use testkit::LONG;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::Site;
+
+/// The live stream of tickets.
+pub const LIVE: &str = "/api/tickets/events";
+
+/// A connection that watches, and what it heard.
+pub struct Watcher {
+    connection: TcpStream,
+    pub heard: String,
+}
+
+impl Watcher {
+    /// Begins to watch, from after a commit on or from now on.
+    pub async fn start(site: &Site, after: Option<u64>) -> Self {
+        let address = site.app().base_url().trim_start_matches("http://");
+        let address: SocketAddr = address.parse().unwrap();
+        let mut connection = TcpStream::connect(address).await.unwrap();
+        let after = after.map_or(String::new(), |id| format!("Last-Event-ID: {id}\r\n"));
+        let request = format!("GET {LIVE} HTTP/1.1\r\nHost: {address}\r\n{after}\r\n");
+        connection.write_all(request.as_bytes()).await.unwrap();
+        Self {
+            connection,
+            heard: String::new(),
+        }
+    }
+
+    /// Reads until this was heard, or the end.
+    pub async fn hears(&mut self, what: &str) -> bool {
+        while !self.heard.contains(what) {
+            let mut bytes = [0; 4096];
+            let read = timeout(LONG, self.connection.read(&mut bytes));
+            match read.await.expect("it goes on, or ends, in time") {
+                Ok(0) | Err(_) => return false,
+                Ok(count) => self.heard += &String::from_utf8_lossy(&bytes[..count]),
+            }
+        }
+        true
+    }
+
+    /// The last commit that was named.
+    pub fn last_id(&self) -> u64 {
+        let ids = self
+            .heard
+            .lines()
+            .filter_map(|line| line.strip_prefix("id: "));
+        ids.last().unwrap().trim().parse().unwrap()
+    }
+}
