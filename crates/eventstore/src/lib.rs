@@ -95,7 +95,8 @@
 //! - **No update is lost.** Each append states the sequence of the last commit that it builds on,
 //!   and the server refuses it if there is a newer one. Aggregates can therefore be kept in memory:
 //!   a decision on an old state is never stored. A refusal, which stores nothing that could be
-//!   checked, is given only after the newest state was read from the stream's leader.
+//!   checked, is given only on a state that is as new as the command: read from the stream's leader
+//!   after the command had come, or appended after it. Those who wait at once share such a read.
 //! - **A command takes effect at most once.** Its id is in its commit. A command that is sent
 //!   again, at once or after years, here or in another process, is answered with its first result.
 //! - **Versions are dense, sequences too.** A gap on reading is [`StoreError::Gap`], a message that
