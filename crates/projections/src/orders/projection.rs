@@ -2,7 +2,7 @@
 
 use domain::ticket_orders::{CancelReason, TicketOrdersEvent};
 use eventstore::{ORDERS, Recorded, StreamName};
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 
 use crate::{
     Change, FoldError, Index, Projection,
@@ -80,6 +80,9 @@ fn change(sequence: u64, event: TicketOrdersEvent) -> Option<Change> {
                 "payable": true,
                 "placed_at": nanos(placed_at),
                 "expires_at": nanos(expires_at),
+                // From the start: a member that came later would stand elsewhere than in a replay
+                // that meets both events in one batch.
+                "cancel_reason": Bson::Null,
                 "version": 0_i64,
                 "placed": int(sequence),
             };
