@@ -6,6 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Decide, Email, UserId, decide::impl_handle_by_decide};
 
+/// A password hash in PHC string form that no password is known to have: for accounts that nobody
+/// may sign in to, because they were made up or came without their secrets.
+pub const NO_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$\
+                               AAAAAAAAAAAAAAAAAAAAAA$\
+                               AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
 /// The aggregate. Its id is [`UserId::of`] the address, which makes the address unique.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct User {

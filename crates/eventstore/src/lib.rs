@@ -53,6 +53,7 @@
 //! | let a command fall due later | [`Log::schedule`], [`Log::react_to_due`] |
 //! | look after what could not be handled | [`Log::dead_letters`], [`Log::retry_dead_letter`], [`Log::drop_dead_letter`] |
 //! | answer a repeated request with its first answer | [`Log::claim_request`], [`Log::answer_request`] |
+//! | write history as it was: an import, a simulation | [`Log::import`], [`PastCommit`] |
 //! | spread news and public keys | [`Log::announce`], [`Log::publish_key`] |
 //!
 //! # Shapes
@@ -177,6 +178,7 @@ mod follow;
 mod framework;
 mod handling;
 mod history;
+mod import;
 mod kept;
 mod keys;
 mod lanes;
@@ -196,6 +198,7 @@ pub use connection::LogConfig;
 pub use context::{Context, Executed};
 pub use dead_letter::DeadLetter;
 pub use error::{CommandError, StoreError};
+pub use import::{Import, PastCommit, StoredEvent};
 pub use log::Log;
 pub use meters::describe_metrics;
 pub use requests::{Claim, ClaimToken, StoredAnswer};

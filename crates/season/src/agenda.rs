@@ -1,0 +1,82 @@
+//! What happens next.
+
+use chrono::{DateTime, Utc};
+use std::{cmp::Ordering, collections::BinaryHeap};
+
+/// Things to come, in order of their time; of those at the same moment, the one that was noted
+/// first comes first.
+#[derive(Debug)]
+pub(crate) struct Agenda<T> {
+    heap: BinaryHeap<Item<T>>,
+    noted: u64,
+}
+
+#[derive(Debug)]
+struct Item<T> {
+    at: DateTime<Utc>,
+    number: u64,
+    what: T,
+}
+
+impl<T> Agenda<T> {
+    pub fn new() -> Self {
+        Self {
+            heap: BinaryHeap::new(),
+            noted: 0,
+        }
+    }
+
+    pub fn note(&mut self, at: DateTime<Utc>, what: T) {
+        self.noted += 1;
+        let number = self.noted;
+        self.heap.push(Item { at, number, what });
+    }
+
+    pub fn next(&mut self) -> Option<(DateTime<Utc>, T)> {
+        self.heap.pop().map(|item| (item.at, item.what))
+    }
+}
+
+impl<T> Item<T> {
+    fn key(&self) -> (DateTime<Utc>, u64) {
+        (self.at, self.number)
+    }
+}
+
+impl<T> Ord for Item<T> {
+    /// The heap gives the greatest first, so the earliest is the greatest.
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.key().cmp(&self.key())
+    }
+}
+
+impl<T> PartialOrd for Item<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T> PartialEq for Item<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl<T> Eq for Item<T> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    #[test]
+    fn the_earliest_comes_first_and_of_two_at_once_the_one_noted_first() {
+        let start = DateTime::<Utc>::UNIX_EPOCH;
+        let mut agenda = Agenda::new();
+        for (second, what) in [(2, 'c'), (1, 'a'), (2, 'd'), (1, 'b')] {
+            agenda.note(start + TimeDelta::seconds(second), what);
+        }
+        let order: String = std::iter::from_fn(|| agenda.next().map(|(_, what)| what)).collect();
+        assert_eq!(order, "abcd");
+    }
+}

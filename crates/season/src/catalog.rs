@@ -1,0 +1,85 @@
+//! What is for sale.
+
+use domain::{Price, Title};
+
+use crate::{dice::Dice, record::SeasonError};
+
+const ACTS: [(&str, u64); 12] = [
+    ("The Paper Lanterns", 4_500),
+    ("Harbor Choir", 3_200),
+    ("Nine Winters", 6_900),
+    ("Ada & the Engines", 8_800),
+    ("Chamber Orchestra of the North", 7_500),
+    ("Late Trams", 2_800),
+    ("Marble Arch Quartet", 4_000),
+    ("Glass Meridian", 12_500),
+    ("The Understudies", 3_600),
+    ("Salt Road", 5_400),
+    ("Open Air Opera", 14_000),
+    ("City Derby", 9_900),
+];
+const VENUES: [&str; 6] = [
+    "the Roundhouse",
+    "Pier Hall",
+    "the Old Foundry",
+    "Station Square",
+    "the Winter Garden",
+    "Canal Theatre",
+];
+/// Where a seat is, and what it is worth, in hundredths of the usual price.
+const PLACES: [(&str, u64); 4] = [
+    ("balcony", 70),
+    ("standing", 100),
+    ("stalls", 140),
+    ("box", 260),
+];
+
+/// A ticket that somebody is about to list.
+#[derive(Debug)]
+pub(crate) struct Offer {
+    pub title: Title,
+    /// What people think it is worth, in cents.
+    pub worth: u64,
+    /// What its seller asks for at first.
+    pub price: Price,
+}
+
+pub(crate) fn draw(dice: &mut Dice) -> Result<Offer, SeasonError> {
+    let (act, usual) = ACTS[dice.skewed(ACTS.len())];
+    let venue = VENUES[dice.index(VENUES.len())];
+    let (place, share) = PLACES[dice.skewed(PLACES.len())];
+    let (row, seat) = (dice.between(1, 40), dice.between(1, 60));
+    let worth = usual * share / 100;
+    let title = Title::parse(&format!(
+        "{act} at {venue}, {place}, row {row}, seat {seat}"
+    ))?;
+    // Some want it gone, most want a bit more than it is worth, some dream.
+    let asked = match dice.below(10) {
+        0..=1 => dice.between(75, 95),
+        2..=7 => dice.between(92, 122),
+        _ => dice.between(115, 190),
+    };
+    Ok(Offer {
+        title,
+        worth,
+        price: rounded(worth * asked / 100)?,
+    })
+}
+
+/// A price as people ask for it: large ones in whole units, small ones in halves.
+pub(crate) fn rounded(cents: u64) -> Result<Price, SeasonError> {
+    let step = if cents >= 5_000 { 100 } else { 50 };
+    Ok(Price::from_cents((cents / step * step).max(step))?)
+}
+
+/// How likely it is, in percent, that somebody who looks at it wants it.
+pub(crate) fn appeal(price: Price, worth: u64) -> u64 {
+    match price.cents() * 100 / worth.max(1) {
+        0..=80 => 92,
+        81..=95 => 74,
+        96..=105 => 52,
+        106..=120 => 30,
+        121..=145 => 12,
+        _ => 3,
+    }
+}

@@ -1,0 +1,108 @@
+//! Chance, from a seed.
+
+use chrono::TimeDelta;
+use rand_pcg::{Pcg64Mcg, rand_core::Rng as _};
+use uuid::{Builder, Uuid};
+
+/// A source of chance.
+///
+/// The generator's output is fixed for good. What is made of it is made here, with integers: the
+/// distributions of a library may give other values in its next release, and logarithms on another
+/// machine, and either would be another season.
+#[derive(Debug)]
+pub(crate) struct Dice(Pcg64Mcg);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        let seed = u128::from(seed);
+        let mut generator = Pcg64Mcg::new(seed << 64 | seed);
+        // The first numbers of seeds that are near each other are near each other, too.
+        for _ in 0..16 {
+            generator.next_u64();
+        }
+        Self(generator)
+    }
+
+    /// A number below another; 0 below 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        let wide = u128::from(self.0.next_u64()) * u128::from(end);
+        u64::try_from(wide >> 64).unwrap_or(0)
+    }
+
+    /// An index into something of that length.
+    pub fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap_or(0)
+    }
+
+    /// A number in a range, both ends included.
+    pub fn between(&mut self, low: u64, high: u64) -> u64 {
+        low + self.below(high - low + 1)
+    }
+
+    /// Whether something happens that happens so many times in a hundred.
+    pub fn percent(&mut self, chance: u64) -> bool {
+        self.below(100) < chance
+    }
+
+    /// An index below `length`, the smaller the likelier: of few people comes much.
+    pub fn skewed(&mut self, length: usize) -> usize {
+        let one = self.index(length);
+        self.index(one + 1)
+    }
+
+    /// A time between two numbers of milliseconds, to the microsecond.
+    pub fn millis(&mut self, low: u64, high: u64) -> TimeDelta {
+        let micros = self.between(low * 1_000, high * 1_000);
+        TimeDelta::microseconds(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+
+    /// As [`Dice::millis`], in seconds; the middle is likelier than the ends.
+    pub fn seconds(&mut self, low: u64, high: u64) -> TimeDelta {
+        (self.millis(low * 1_000, high * 1_000) + self.millis(low * 1_000, high * 1_000)) / 2
+    }
+
+    /// A random id.
+    pub fn id(&mut self) -> Uuid {
+        let bytes = u128::from(self.0.next_u64()) << 64 | u128::from(self.0.next_u64());
+        Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid()
+    }
+
+    /// A random id that sorts by a time, in milliseconds.
+    pub fn id_at(&mut self, millis: i64) -> Uuid {
+        let random = u128::from(self.0.next_u64()) << 64 | u128::from(self.0.next_u64());
+        let mut bytes = [0; 10];
+        bytes.copy_from_slice(&random.to_be_bytes()[..10]);
+        let millis = u64::try_from(millis).unwrap_or(0);
+        Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_the_same_numbers_for_ever() {
+        let mut dice = Dice::new(7);
+        let rolls: Vec<u64> = (0..6).map(|_| dice.below(1_000)).collect();
+        insta::assert_debug_snapshot!(rolls);
+    }
+
+    #[test]
+    fn a_number_is_below_the_end_and_every_one_of_them_comes() {
+        let mut dice = Dice::new(1);
+        let mut seen = [false; 6];
+        for _ in 0..1_000 {
+            seen[dice.index(6)] = true;
+        }
+        assert_eq!(seen, [true; 6]);
+        assert_eq!(dice.below(0), 0);
+    }
+
+    #[test]
+    fn few_have_much() {
+        let mut dice = Dice::new(1);
+        let first_tenth = (0..10_000).filter(|_| dice.skewed(100) < 10).count();
+        assert!((2_500..4_500).contains(&first_tenth), "{first_tenth}");
+    }
+}

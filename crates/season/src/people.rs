@@ -1,0 +1,40 @@
+//! Who takes part.
+
+use domain::{Email, UserId};
+
+use crate::{dice::Dice, record::SeasonError};
+
+/// People of one kind. They sign up when they first have something to do.
+#[derive(Debug)]
+pub(crate) struct People {
+    kind: &'static str,
+    ids: Vec<Option<UserId>>,
+}
+
+/// Somebody who came.
+pub(crate) enum Arrival {
+    /// Known already.
+    Known(UserId),
+    /// New here; has to sign up.
+    New(Email),
+}
+
+impl People {
+    pub fn new(kind: &'static str, count: u32) -> Self {
+        // A market with nobody in it is no market.
+        let ids = vec![None; count.max(1) as usize];
+        Self { kind, ids }
+    }
+
+    /// Somebody, some more often than others.
+    pub fn draw(&mut self, dice: &mut Dice) -> Result<Arrival, SeasonError> {
+        let number = dice.skewed(self.ids.len());
+        if let Some(id) = self.ids[number] {
+            return Ok(Arrival::Known(id));
+        }
+        // A domain that RFC 2606 keeps free: no mail can reach anybody.
+        let email = Email::parse(&format!("{}-{}@season.example", self.kind, number + 1))?;
+        self.ids[number] = Some(UserId::of(&email));
+        Ok(Arrival::New(email))
+    }
+}

@@ -1,0 +1,54 @@
+//! Writing a season to a log.
+
+use chrono::Utc;
+use eventstore::{EVENT_STREAMS, Import, Log, StreamName};
+use std::collections::BTreeMap;
+
+use crate::{Season, SeasonError, Tally};
+
+/// How often progress is told, in commits.
+const TELL: u64 = 4_096;
+
+/// Writes a season as history. The log must hold nothing, unless it is `onto` others' history: then
+/// the season's commits come after those that are there, whatever their times say.
+///
+/// Tells now and then how many commits were sent.
+///
+/// # Errors
+/// [`SeasonError::NotEmpty`], [`SeasonError::NotOver`] when it would end in the future, and when
+/// the log fails; it then holds the season's first commits.
+pub async fn write(
+    log: &Log,
+    season: &mut Season,
+    onto: bool,
+    mut progress: impl FnMut(u64),
+) -> Result<Tally, SeasonError> {
+    let end = season.plan().end();
+    if end > Utc::now() {
+        return Err(SeasonError::NotOver(end));
+    }
+    let mut imports: BTreeMap<StreamName, Import> = BTreeMap::new();
+    for stream in EVENT_STREAMS {
+        let last = log.last_sequence(stream).await?;
+        if last > 0 && !onto {
+            return Err(SeasonError::NotEmpty { stream, last });
+        }
+        imports.insert(stream, log.import(stream, last));
+    }
+    let mut sent = 0;
+    // By reference: the season tells its tally afterwards.
+    for commit in &mut *season {
+        let commit = commit?;
+        if let Some(import) = imports.get_mut(&commit.stream) {
+            import.append(&commit).await?;
+        }
+        sent += 1;
+        if u64::is_multiple_of(sent, TELL) {
+            progress(sent);
+        }
+    }
+    for import in imports.into_values() {
+        import.finish().await?;
+    }
+    Ok(season.tally())
+}
