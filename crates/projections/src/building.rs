@@ -21,9 +21,9 @@ use crate::{
     checkpoint::{Checkpoint, Next, identity},
     error::Trouble,
     fold::{Folding, From},
-    rebuild::{Report, amend},
+    rebuild::{Reached, Report, amend, reached},
     runner::Machine,
-    stored::int,
+    stored::{int, unsigned},
     write::Target,
 };
 
@@ -80,6 +80,7 @@ impl Building {
             position,
             finishing,
             began: Instant::now(),
+            began_at: 0,
             reported_at: None,
         };
         tracing::info!(projection = machine.key, "rebuilding");
@@ -209,34 +210,29 @@ struct Builder<P> {
     position: watch::Sender<u64>,
     finishing: watch::Receiver<Option<u64>>,
     began: Instant,
+    /// The commit that the new collection reflected when this process began.
+    began_at: u64,
     reported_at: Option<Instant>,
 }
 
 impl<P: Projection> Builder<P> {
     async fn build(mut self) -> Result<Built, Trouble> {
         let name = format!("{}_rebuild", self.key);
-        // What an interrupted rebuild left.
-        let leftover = self.store.database().collection::<Bson>(&name);
-        self.store.step(leftover.drop()).await?;
-        let indexes = self.projection.indexes();
-        let uuid = self.store.ensure_collection(&name, &indexes).await?;
-        let target = Target {
-            store: self.store.clone(),
-            name,
-            uuid,
-        };
+        let (target, from) = self.begin(name).await?;
+        let (mut sequence, mut commit) = from;
+        self.began_at = sequence;
+        self.position.send_replace(sequence);
         let from = From {
-            after: 0,
-            commit: None,
+            after: sequence,
+            commit: commit.map(|commit| commit.to_string()),
         };
         let mut folding = Folding::start(self.projection.clone(), &self.log, from);
-        let (mut sequence, mut commit) = (0, None);
         loop {
-            self.report(sequence).await?;
+            self.report(&target, sequence, commit).await?;
             let finish = *self.finishing.borrow_and_update();
             if finish.is_some_and(|finish| sequence >= finish) {
                 self.reported_at = None;
-                self.report(sequence).await?;
+                self.report(&target, sequence, commit).await?;
                 return Ok(Built {
                     request: self.request,
                     target,
@@ -267,8 +263,42 @@ impl<P: Projection> Builder<P> {
         }
     }
 
+    /// The new collection, and the commit that it reflects: what another process left that worked
+    /// on the same request, or an empty one.
+    async fn begin(&self, name: String) -> Result<(Target, (u64, Option<Uuid>)), Trouble> {
+        let target = |uuid| Target {
+            store: self.store.clone(),
+            name: name.clone(),
+            uuid,
+        };
+        let left = reached(&self.store, &self.key, &self.request).await?;
+        if let Some(left) = left
+            && left.stream_created == identity(self.stream_created)
+            && let Some(uuid) = self.store.collection_uuid(&name).await?
+            && left.collection == Bson::Binary(uuid.clone())
+            && let Ok(commit) = Uuid::parse_str(&left.commit)
+        {
+            let sequence = unsigned(left.sequence);
+            tracing::info!(projection = self.key, sequence, "going on with a rebuild");
+            return Ok((target(uuid), (sequence, Some(commit))));
+        }
+        // What an interrupted rebuild left that nobody asks for any more.
+        let leftover = self.store.database().collection::<Bson>(&name);
+        self.store.step(leftover.drop()).await?;
+        let indexes = self.projection.indexes();
+        let uuid = self.store.ensure_collection(&name, &indexes).await?;
+        Ok((target(uuid), (0, None)))
+    }
+
+    /// Records how far the new collection is, now and then: after its documents, so that whoever
+    /// goes on from there misses none.
     #[allow(clippy::cast_precision_loss)]
-    async fn report(&mut self, done: u64) -> Result<(), Trouble> {
+    async fn report(
+        &mut self,
+        target: &Target,
+        done: u64,
+        commit: Option<Uuid>,
+    ) -> Result<(), Trouble> {
         if self.reported_at.is_some_and(|at| at.elapsed() < REPORT) {
             return Ok(());
         }
@@ -278,12 +308,20 @@ impl<P: Projection> Builder<P> {
             .last_sequence(self.projection.stream())
             .await?
             .max(done);
-        let per_second = done as f64 / self.began.elapsed().as_secs_f64().max(0.001);
+        let folded = done.saturating_sub(self.began_at);
+        let per_second = folded as f64 / self.began.elapsed().as_secs_f64().max(0.001);
+        let reached = commit.map(|commit| Reached {
+            collection: Bson::Binary(target.uuid.clone()),
+            stream_created: identity(self.stream_created),
+            sequence: int(done),
+            commit: commit.to_string(),
+        });
         amend(&self.store, &self.key, &self.request, |report| {
             report.done = int(done);
             report.total = int(total);
             report.per_second = per_second;
             report.seconds_left = (total - done) as f64 / per_second.max(1.0);
+            report.reached = reached;
         })
         .await
     }

@@ -3,11 +3,15 @@
 use mongodb::{Collection, bson::Document};
 
 use crate::{
-    ReadError, ReadStore, checkpoint::Checkpoints, error::Trouble, lease::Lease, rebuild::forget,
+    ReadError, ReadStore, RebuildProgress,
+    checkpoint::Checkpoints,
+    error::Trouble,
+    lease::Lease,
+    rebuild::{forget, under_way},
 };
 
 /// A read model as it is recorded in the database.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ReadModel {
     /// Name and version ([`crate::Projection::key`]).
     pub key: String,
@@ -15,6 +19,10 @@ pub struct ReadModel {
     pub sequence: u64,
     /// Whether a process keeps it up to date right now.
     pub kept: bool,
+    /// Whether an operator lets it rest.
+    pub paused: bool,
+    /// How far a rebuild is that hasn't ended.
+    pub rebuilding: Option<RebuildProgress>,
     /// Why it doesn't go on, if it was found to be of another log. Only a rebuild ends this.
     pub halted: Option<String>,
 }
@@ -47,14 +55,43 @@ pub async fn read_models(store: &ReadStore) -> Result<Vec<ReadModel>, ReadError>
     let mut models = Vec::new();
     for checkpoint in checkpoints.all().await.map_err(unavailable)? {
         let kept = Lease::is_held(store, &checkpoint.key);
+        let kept = kept.await.map_err(unavailable)?;
+        let paused = Lease::is_paused(store, &checkpoint.key);
+        let paused = paused.await.map_err(unavailable)?;
         models.push(ReadModel {
             sequence: checkpoint.sequence(),
-            kept: kept.await.map_err(unavailable)?,
+            kept,
+            paused,
+            rebuilding: under_way(store, &checkpoint.key).await?,
             key: checkpoint.key,
             halted: checkpoint.halted,
         });
     }
     Ok(models)
+}
+
+/// Lets a read model rest: nothing is folded until [`resume`], whichever process runs it. It takes
+/// effect within a second or so.
+///
+/// Reads that need what is appended meanwhile wait and then fail; others are answered.
+///
+/// # Errors
+/// When MongoDB can't be reached.
+pub async fn pause(store: &ReadStore, key: &str) -> Result<(), ReadError> {
+    set_paused(store, key, true).await
+}
+
+/// Lets a read model go on after [`pause`].
+///
+/// # Errors
+/// When MongoDB can't be reached.
+pub async fn resume(store: &ReadStore, key: &str) -> Result<(), ReadError> {
+    set_paused(store, key, false).await
+}
+
+async fn set_paused(store: &ReadStore, key: &str, paused: bool) -> Result<(), ReadError> {
+    let set = Lease::set_paused(store, key, paused).await;
+    set.map_err(|trouble| ReadError::Unavailable(trouble.to_string()))
 }
 
 /// Deletes a read model and what is recorded of it: an old version, once a newer one serves. A

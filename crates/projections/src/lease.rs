@@ -38,6 +38,8 @@ pub(crate) struct Held {
     pub until: Instant,
     /// A rebuild that somebody asks for.
     pub rebuild: Option<String>,
+    /// Whether folding is to rest.
+    pub paused: bool,
 }
 
 impl Lease {
@@ -81,6 +83,7 @@ impl Lease {
                 Ok(Some(Held {
                     until: asked + self.ttl,
                     rebuild: lease.get_str("rebuild").ok().map(ToOwned::to_owned),
+                    paused: lease.get_bool("paused").unwrap_or(false),
                 }))
             }
             Ok(_) => Ok(None),
@@ -115,16 +118,36 @@ impl Lease {
         store.step(removed).await.map(|_| ())
     }
 
-    /// Asks whoever holds the lease, now or later, to rebuild.
+    /// Asks whoever holds the lease, now or later, to rebuild. Tells the request that stands: an
+    /// earlier one that hasn't ended, if there is one.
     pub async fn ask_for_rebuild(
         store: &ReadStore,
         key: &str,
         request: &str,
-    ) -> Result<(), Trouble> {
+    ) -> Result<String, Trouble> {
         let leases: Collection<Document> = store.database().collection(COLLECTION);
-        let ask = doc! { "$set": { "rebuild": request } };
-        let asked = leases.update_one(doc! { "_id": key }, ask).upsert(true);
-        store.step(asked).await.map(|_| ())
+        let ask = vec![doc! { "$set": { "rebuild": { "$ifNull": ["$rebuild", request] } } }];
+        let asked = leases
+            .find_one_and_update(doc! { "_id": key }, ask)
+            .upsert(true)
+            .return_document(ReturnDocument::After);
+        let lease = store.step(asked).await?.unwrap_or_default();
+        Ok(lease.get_str("rebuild").unwrap_or(request).to_owned())
+    }
+
+    /// Lets whoever holds the lease, now or later, rest or go on.
+    pub async fn set_paused(store: &ReadStore, key: &str, paused: bool) -> Result<(), Trouble> {
+        let leases: Collection<Document> = store.database().collection(COLLECTION);
+        let change = doc! { "$set": { "paused": paused } };
+        let changed = leases.update_one(doc! { "_id": key }, change).upsert(true);
+        store.step(changed).await.map(|_| ())
+    }
+
+    /// Whether folding is to rest.
+    pub async fn is_paused(store: &ReadStore, key: &str) -> Result<bool, Trouble> {
+        let leases: Collection<Document> = store.database().collection(COLLECTION);
+        let lease = store.step(leases.find_one(doc! { "_id": key })).await?;
+        Ok(lease.is_some_and(|lease| lease.get_bool("paused").unwrap_or(false)))
     }
 
     /// Takes note that a rebuild ended.

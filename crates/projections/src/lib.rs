@@ -53,7 +53,7 @@ pub use cache::Rendered;
 pub use changed::{Applied, Changed};
 pub use error::{FoldError, ReadError};
 pub use gauges::describe_metrics;
-pub use inspect::{ReadModel, RetireError, read_models, retire};
+pub use inspect::{ReadModel, RetireError, pause, read_models, resume, retire};
 pub use progress::Progress;
 pub use projection::{Change, Index, Projection};
 pub use rebuild::{RebuildError, RebuildProgress, rebuild};

@@ -1,6 +1,9 @@
 //! Asking for a rebuild, and hearing how far it is.
 
-use mongodb::{Collection, bson::doc};
+use mongodb::{
+    Collection,
+    bson::{Bson, doc},
+};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -53,12 +56,31 @@ pub(crate) struct Report {
     pub total: i64,
     pub per_second: f64,
     pub seconds_left: f64,
+    /// Where another process goes on if the one that rebuilds dies.
+    #[serde(default)]
+    pub reached: Option<Reached>,
+}
+
+/// How far the new collection is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Reached {
+    /// Identity of the new collection.
+    pub collection: Bson,
+    /// Identity of the stream.
+    pub stream_created: String,
+    /// The last commit that its documents reflect, or one shortly before.
+    pub sequence: i64,
+    /// Identity of that commit.
+    pub commit: String,
 }
 
 /// Asks the process that runs a projection to rebuild it, and waits for the end. Tells how far it
 /// is whenever that changes. `key` is [`Projection::key`].
 ///
-/// The read model that is there serves until the new one takes over; no read fails meanwhile.
+/// The read model that is there serves until the new one takes over; no read fails meanwhile. A
+/// rebuild that was asked for before and hasn't ended is waited for instead of begun again: whoever
+/// asked and was interrupted asks once more. If the process that rebuilds dies, another goes on
+/// where it was.
 ///
 /// # Errors
 /// When it fails, or nobody does it.
@@ -69,7 +91,7 @@ pub async fn rebuild(
 ) -> Result<(), RebuildError> {
     let request = Uuid::new_v4().to_string();
     let unavailable = |trouble: Trouble| ReadError::Unavailable(trouble.to_string());
-    Lease::ask_for_rebuild(store, key, &request)
+    let request = Lease::ask_for_rebuild(store, key, &request)
         .await
         .map_err(unavailable)?;
     let reports = reports(store);
@@ -80,12 +102,7 @@ pub async fn rebuild(
         let report = store.read(reports.find_one(doc! { "_id": key })).await?;
         match report.filter(|report| report.request == request) {
             Some(report) => {
-                let progress = RebuildProgress {
-                    done: u64::try_from(report.done).unwrap_or(0),
-                    total: u64::try_from(report.total).unwrap_or(0),
-                    per_second: report.per_second,
-                    seconds_left: report.seconds_left,
-                };
+                let progress = report.progress();
                 if last.as_ref() != Some(&progress) {
                     last_sign = Instant::now();
                     on_progress(progress.clone());
@@ -103,6 +120,30 @@ pub async fn rebuild(
             None => {}
         }
     }
+}
+
+/// How far a rebuild is that hasn't ended; `None` if there is none.
+pub(crate) async fn under_way(
+    store: &ReadStore,
+    key: &str,
+) -> Result<Option<RebuildProgress>, ReadError> {
+    let reports = reports(store);
+    let report = store.read(reports.find_one(doc! { "_id": key })).await?;
+    let open = report.filter(|report| !report.ended && report.failed.is_none());
+    Ok(open.map(|report| report.progress()))
+}
+
+/// How far the process was that worked on a request and is gone; `None` if none did.
+pub(crate) async fn reached(
+    store: &ReadStore,
+    key: &str,
+    request: &str,
+) -> Result<Option<Reached>, Trouble> {
+    let reports = reports(store);
+    let report = store.step(reports.find_one(doc! { "_id": key })).await?;
+    Ok(report
+        .filter(|report| report.request == request)
+        .and_then(|report| report.reached))
 }
 
 fn reports(store: &ReadStore) -> Collection<Report> {
@@ -136,6 +177,15 @@ pub(crate) async fn amend(
 }
 
 impl Report {
+    fn progress(&self) -> RebuildProgress {
+        RebuildProgress {
+            done: u64::try_from(self.done).unwrap_or(0),
+            total: u64::try_from(self.total).unwrap_or(0),
+            per_second: self.per_second,
+            seconds_left: self.seconds_left,
+        }
+    }
+
     fn new(key: &str, request: &str) -> Self {
         Self {
             key: key.to_owned(),
@@ -146,6 +196,7 @@ impl Report {
             total: 0,
             per_second: 0.0,
             seconds_left: 0.0,
+            reached: None,
         }
     }
 }
