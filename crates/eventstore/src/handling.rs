@@ -1,12 +1,13 @@
 //! What becomes of one message: tried until it is done, handed back, or set aside.
 
-use async_nats::jetstream::{self, AckKind};
+use async_nats::{Subject, jetstream::AckKind};
 use futures_util::FutureExt;
-use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
+use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
-    DeadLetter, Log, ReactError, StreamName, dead_letter::RetryMarker, lanes::Taken,
-    meters::seconds_since, streams::DEADLETTERS, worker::Shared,
+    DeadLetter, Log, ReactError, StoreError, StreamName, commit::origin,
+    dead_letter::RetryMarker, error::unavailable, lanes::Taken, meters::seconds_since, streams::DEADLETTERS, worker::Shared,
 };
 
 /// A message that was delivered this often and never finished is taken to end the process that
@@ -16,11 +17,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A message in hand.
+#[derive(Clone)]
 pub(crate) struct Letter {
     pub stream: StreamName,
     pub sequence: u64,
     pub stored_at: chrono::DateTime<chrono::Utc>,
-    pub message: async_nats::Message,
+    pub message: Arc<async_nats::Message>,
 }
 
 impl Letter {
@@ -39,50 +41,79 @@ where
 {
     /// Brings one message to its end: acknowledged, handed back, or set aside.
     pub(crate) async fn finish(&self, taken: &Taken) {
-        let Taken { stream, message } = taken;
-        let outcome = if *stream == DEADLETTERS {
-            self.retry(message).await
-        } else {
-            self.first_time(*stream, message).await
-        };
-        let acknowledged = match outcome {
-            Outcome::Done => message.ack().await,
-            Outcome::Later(pause) => {
-                let pause = (!pause.is_zero()).then_some(pause);
-                message.ack_with(AckKind::Nak(pause)).await
+        let span = self.span_of_reaction(taken.stream, &taken.message);
+        let outcome = async {
+            if taken.stream == DEADLETTERS {
+                self.retry(&taken.message).await
+            } else {
+                self.first_time(taken).await
             }
         };
-        if let Err(error) = acknowledged {
+        let outcome = outcome.instrument(span).await;
+        let kind = match outcome {
+            Outcome::Done => AckKind::Ack,
+            Outcome::Later(pause) => AckKind::Nak((!pause.is_zero()).then_some(pause)),
+        };
+        if let Err(error) = self.log.acknowledge(taken.reply.clone(), kind).await {
             // It will be delivered again, which is harmless.
             tracing::debug!(subscription = self.subscription.name, %error, "could not acknowledge");
         }
     }
 
-    async fn first_time(&self, stream: StreamName, message: &jetstream::Message) -> Outcome {
-        let Ok(info) = message.info() else {
-            return Outcome::Done; // Not a message of a stream: nothing to handle.
-        };
-        let (sequence, delivered, stored_at) =
-            (info.stream_sequence, info.delivered, info.published);
-        let letter = || Letter {
+    /// The span of a message in hand: what its log lines carry, and a step of the trace that its
+    /// commit is in.
+    fn span_of_reaction(&self, stream: StreamName, message: &async_nats::Message) -> Span {
+        let headers = message.headers.as_ref();
+        let (request_id, parent) = headers.map(origin).unwrap_or_default();
+        let (subscription, stream) = (self.subscription.name, stream.as_str());
+        if !trace::is_on() {
+            let trace_id = parent.and_then(trace::TraceParent::parse);
+            let trace_id = trace_id.map(|parent| parent.trace_id());
+            return tracing::info_span!(
+                target: trace::TARGET,
+                "reaction",
+                subscription,
+                request_id,
+                trace_id
+            );
+        }
+        let span = tracing::info_span!(
+            target: trace::TARGET,
+            "reaction",
+            subscription,
+            request_id,
+            trace_id = Empty,
             stream,
-            sequence,
-            stored_at,
-            message: message.message.clone(),
+            otel.name = format!("react {subscription}"),
+            otel.kind = "consumer",
+        );
+        trace::continue_from(&span, parent);
+        let trace_id = trace::of(&span).map(|context| context.trace_id());
+        span.record("trace_id", trace_id);
+        span
+    }
+
+    async fn first_time(&self, taken: &Taken) -> Outcome {
+        let letter = Letter {
+            stream: taken.stream,
+            sequence: taken.sequence,
+            stored_at: taken.stored_at,
+            message: taken.message.clone(),
         };
+        let delivered = taken.delivered;
         if delivered > MAX_DELIVERIES {
             let error = format!("delivered {delivered} times and never finished");
-            return self.set_aside(&letter(), 0, error).await;
+            return self.set_aside(&letter, 0, error).await;
         }
-        match self.try_until_settled(letter).await {
+        match self.try_until_settled(&letter).await {
             Settled::Done => Outcome::Done,
             Settled::Later(pause) => Outcome::Later(pause),
-            Settled::Dead { tries, error } => self.set_aside(&letter(), tries, error).await,
+            Settled::Dead { tries, error } => self.set_aside(&letter, tries, error).await,
         }
     }
 
     /// Tries a dead letter again, because an operator asked for it.
-    async fn retry(&self, message: &jetstream::Message) -> Outcome {
+    async fn retry(&self, message: &async_nats::Message) -> Outcome {
         let Some(marker) = RetryMarker::parse(&message.payload) else {
             return Outcome::Done;
         };
@@ -92,17 +123,11 @@ where
             Ok(None) => return self.resolve(&marker, "its message is gone").await,
             Err(_) => return Outcome::Later(LONGEST_PAUSE),
         };
-        let letter = || Letter {
-            stream: dead.stream,
-            sequence: dead.sequence,
-            stored_at: dead.stored_at,
-            message: dead.message.clone(),
-        };
-        let resolution = match self.try_until_settled(letter).await {
+        let resolution = match self.try_until_settled(&dead).await {
             Settled::Done => "retried",
             Settled::Later(pause) => return Outcome::Later(pause),
             Settled::Dead { tries, error } => {
-                if let Outcome::Later(pause) = self.set_aside(&letter(), tries, error).await {
+                if let Outcome::Later(pause) = self.set_aside(&dead, tries, error).await {
                     return Outcome::Later(pause);
                 }
                 "failed again"
@@ -119,20 +144,18 @@ where
         }
     }
 
-    async fn try_until_settled(&self, letter: impl Fn() -> Letter) -> Settled {
+    async fn try_until_settled(&self, letter: &Letter) -> Settled {
         let name = self.subscription.name;
         let mut tries = 0;
         let mut pause = FIRST_PAUSE;
         loop {
-            let now = letter();
-            let stored_at = now.stored_at;
-            let Some(outcome) = self.try_once(now).await else {
+            let Some(outcome) = self.try_once(letter.clone()).await else {
                 return Settled::Later(Duration::ZERO);
             };
             match outcome {
                 Ok(()) => {
                     self.meters.handled.increment(1);
-                    self.meters.delay.record(seconds_since(stored_at));
+                    self.meters.delay.record(seconds_since(letter.stored_at));
                     return Settled::Done;
                 }
                 Err(ReactError::NotYet(pause)) => return Settled::Later(pause),
@@ -141,7 +164,6 @@ where
                 }
                 Err(ReactError::Poison(error)) => {
                     tries += 1;
-                    let letter = letter();
                     tracing::warn!(subscription = name, stream = %letter.stream, sequence = letter.sequence,
                         key = letter.key(), tries, error, "could not handle a message");
                     self.meters.failures.increment(1);
@@ -207,6 +229,15 @@ where
                 Outcome::Later(LONGEST_PAUSE)
             }
         }
+    }
+}
+
+impl Log {
+    /// Tells the server what became of a message. That the server heard it isn't waited for: what
+    /// it didn't hear it delivers again.
+    pub(crate) async fn acknowledge(&self, reply: Subject, kind: AckKind) -> Result<(), StoreError> {
+        let told = self.client().publish(reply, kind.into()).await;
+        told.map_err(unavailable)
     }
 }
 

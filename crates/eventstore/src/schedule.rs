@@ -28,6 +28,9 @@ pub struct DueCommand {
     pub causation_id: uuid::Uuid,
     /// What began the whole chain.
     pub correlation_id: String,
+    /// W3C trace context of the span that scheduled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_parent: Option<String>,
     /// The rest, as its owner wrote it.
     pub data: serde_json::Value,
 }
@@ -52,7 +55,7 @@ impl DueCommand {
             causation_id: Some(self.causation_id),
             actor: reactor.to_owned(),
             time,
-            trace_parent: None,
+            trace_parent: self.trace_parent.clone(),
         }
     }
 }
@@ -74,11 +77,16 @@ impl Log {
     ) -> Result<(), StoreError> {
         valid_id(kind)?;
         valid_id(key)?;
+        let trace_parent = trace::current();
         let command = DueCommand {
             key: key.to_owned(),
             at,
             causation_id: cause.commit_id,
             correlation_id: cause.metadata.correlation_id.clone(),
+            trace_parent: trace_parent.map_or_else(
+                || cause.metadata.trace_parent.clone(),
+                |current| Some(current.to_string()),
+            ),
             data,
         };
         let mut headers = HeaderMap::new();

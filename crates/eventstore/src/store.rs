@@ -2,8 +2,9 @@
 
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use rand::RngExt;
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 use tokio::time::Instant;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     CommandError, Context, Executed, Log, Metadata, Recorded, StoreError, StreamName,
@@ -114,11 +115,37 @@ where
     {
         valid_id(id)?;
         let began = Instant::now();
+        let span = self.span_of_command(id, metadata);
+        let metadata = within(&span, metadata);
         let executed = self
-            .bounded(self.execute_unbounded(id, command, metadata, hint))
+            .bounded(self.execute_unbounded(id, command, &metadata, hint))
+            .instrument(span.clone())
             .await;
+        if let Err(CommandError::Failed(failure)) = &executed {
+            trace::failed(&span, failure.to_string());
+        }
         self.meters.command.record(began.elapsed());
         executed
+    }
+
+    /// The span of a command, in the trace of the current one.
+    fn span_of_command(&self, id: &str, metadata: &Metadata) -> Span {
+        if !trace::is_on() {
+            return Span::none();
+        }
+        let stream = self.stream.as_str();
+        let span = tracing::info_span!(
+            target: trace::TARGET,
+            "commit",
+            otel.name = format!("commit {stream}"),
+            otel.kind = "producer",
+            stream,
+            aggregate = id,
+        );
+        if trace::current().is_none() {
+            trace::continue_from(&span, metadata.trace_parent.as_deref());
+        }
+        span
     }
 
     async fn execute_unbounded(
@@ -166,16 +193,16 @@ where
                 continue;
             }
             let commit = NewCommit::encode(A::TYPE, context.version, &events, metadata)?;
+            let bytes = commit.payload.len();
             let sent = Instant::now();
             let appended = self
                 .log
-                .append(self.stream, id, &commit, context.last_sequence)
+                .append(self.stream, id, commit, context.last_sequence)
                 .await;
             self.meters.append.record(sent.elapsed());
             match appended {
                 Ok(Appended::At(sequence)) => {
-                    let (command, bytes) = (metadata.command_id, commit.payload.len());
-                    let decided = (decided, events.len());
+                    let (command, decided) = (metadata.command_id, (decided, events.len()));
                     kept.context.committed(decided, command, sequence, bytes);
                     // The expectation held when the server stored it.
                     kept.is_newest_as_of(sent);
@@ -292,5 +319,17 @@ where
 
     pub(crate) fn log(&self) -> &Log {
         &self.log
+    }
+}
+
+/// The same metadata, but for the trace context: what follows from the commit is a child of its
+/// span.
+fn within<'a>(span: &Span, metadata: &'a Metadata) -> Cow<'a, Metadata> {
+    match trace::of(span) {
+        None => Cow::Borrowed(metadata),
+        Some(parent) => Cow::Owned(Metadata {
+            trace_parent: Some(parent.to_string()),
+            ..metadata.clone()
+        }),
     }
 }

@@ -7,6 +7,7 @@
 //! meanwhile. An outage of something that the handler needs is no fault of the message: it is
 //! waited for without end.
 
+use async_nats::HeaderMap;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
@@ -91,12 +92,13 @@ impl Log {
         worker::start(self, source, subscription, move |log, letter| {
             let handler = handler.clone();
             async move {
+                let message = &letter.message;
                 let commit = Recorded::from_parts(
                     letter.stream,
                     letter.sequence,
-                    &letter.message.subject,
-                    &letter.message.headers.clone().unwrap_or_default(),
-                    letter.message.payload.clone(),
+                    &message.subject,
+                    message.headers.as_ref().unwrap_or(&HeaderMap::new()),
+                    message.payload.clone(),
                     letter.stored_at,
                     &log.config().upcasters,
                 )?;
@@ -124,6 +126,12 @@ impl Log {
             async move {
                 let due = DueCommand::parse(letter.sequence, &letter.message.payload)?;
                 let at = due.at;
+                let span = tracing::Span::current();
+                span.record("request_id", &due.correlation_id);
+                if trace::is_on() {
+                    // Minutes later: a trace of its own, which points to the one that led to it.
+                    trace::link(&span, due.trace_parent.as_deref());
+                }
                 handler(due).await?;
                 lag.record(seconds_since(at));
                 Ok(())

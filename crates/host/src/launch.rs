@@ -29,6 +29,9 @@ where
     F: FnOnce(Host) -> Fut,
     Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
 {
+    if was_asked_for_version(name) {
+        return Ok(());
+    }
     let config = Config::from_env().map_err(|error| StartError::Config(error.to_string()))?;
     launch_with(config, name, fallback, start).await
 }
@@ -47,8 +50,7 @@ where
     F: FnOnce(Host) -> Fut,
     Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
 {
-    telemetry::init(&config.log);
-    telemetry::introduce(name);
+    telemetry::start(&config, name).map_err(|error| StartError::Config(error.to_string()))?;
     eventstore::describe_metrics();
     projections::describe_metrics();
     let fault = |error: std::io::Error| StartError::Serve(error.to_string());
@@ -88,6 +90,7 @@ where
     host.gate.up(SERVICES);
     let ended = bound.run().await.map_err(fault);
     host.leave().await;
+    telemetry::flush().await;
     ended
 }
 

@@ -6,6 +6,7 @@
 mod answers;
 mod backlog;
 mod build_info;
+mod connect;
 mod failure;
 mod keys;
 mod launch;
@@ -13,7 +14,7 @@ mod watch;
 
 use actix_web::{HttpMessage as _, HttpRequest};
 use chrono::{DateTime, Utc};
-use eventstore::{Log, LogConfig, Metadata, StoreError};
+use eventstore::{Log, Metadata, StoreError};
 use httpkit::{
     Answer, Config, Gate, Missing, Prefer, RawBody, RequestContext, SessionVerifier,
     idempotency::AnswerStore,
@@ -24,6 +25,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 pub use build_info::version;
+pub use connect::log_config;
 pub use failure::{failed, read_failed};
 pub use launch::{Fallback, exit_code, launch, launch_with};
 
@@ -93,13 +95,7 @@ impl Host {
     /// # Errors
     /// When the configuration can't be used.
     pub async fn prepare(config: Config, client_name: &str) -> Result<Self, StartError> {
-        let log = Log::connect(LogConfig {
-            url: config.nats_url.expose().to_owned(),
-            replicas: config.stream_replicas,
-            client_name: client_name.to_owned(),
-            ..LogConfig::default()
-        })
-        .await?;
+        let log = Log::connect(log_config(&config, client_name)).await?;
         let read =
             ReadStore::connect(config.mongodb_uri.expose(), &config.mongodb_database).await?;
         Ok(Self {
@@ -176,12 +172,14 @@ impl Host {
             .get::<RequestContext>()
             .map(|context| context.id().as_str());
         let correlation_id = request_id.map_or_else(|| command_id.to_string(), ToOwned::to_owned);
+        // While traces are recorded here, the commit's own span takes its place.
         let trace_parent = req
             .headers()
             .get("traceparent")
-            .and_then(|value| value.to_str().ok());
+            .and_then(|value| value.to_str().ok())
+            .and_then(trace::TraceParent::parse);
         Metadata {
-            trace_parent: trace_parent.map(ToOwned::to_owned),
+            trace_parent: trace_parent.map(|parent| parent.to_string()),
             ..Metadata::of_request(command_id, correlation_id, actor.to_string(), Utc::now())
         }
     }

@@ -5,10 +5,14 @@
 //! that is wrong is told at once, each by name.
 
 mod currency;
+mod nats;
 mod reader;
+mod traces;
 mod vars;
 
+pub use nats::{NatsAccess, NatsLogin};
 pub use reader::{ConfigError, Problem, Secret, Var};
+pub use traces::{Headers, Sampler, TraceConfig};
 pub use vars::VARS;
 
 use std::{fmt::Write as _, path::PathBuf, time::Duration};
@@ -24,6 +28,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// The NATS servers; may hold credentials.
     pub nats_url: Secret,
+    /// How to prove to NATS who one is.
+    pub nats: NatsAccess,
     /// The MongoDB; may hold credentials.
     pub mongodb_uri: Secret,
     /// Name of the database.
@@ -34,6 +40,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// What is logged and how.
     pub log: LogConfig,
+    /// Where traces are sent, if they are.
+    pub traces: Option<TraceConfig>,
     /// How long a session lasts.
     pub session_lifetime: Duration,
     /// The key that signs sessions, if it isn't in the data directory.
@@ -133,6 +141,7 @@ impl Config {
                 Secret::new(""),
                 url(&["nats", "tls", "ws", "wss"]),
             ),
+            nats: nats::read(&reader),
             mongodb_uri: reader.read(&v::MONGODB_URI, Secret::new(""), |text| {
                 ["mongodb", "mongodb+srv"]
                     .iter()
@@ -150,6 +159,7 @@ impl Config {
             }),
             data_dir: reader.read(&v::DATA_DIR, PathBuf::new(), |text| Some(text.into())),
             log: log(&reader),
+            traces: traces::read(&reader),
             session_lifetime: reader.seconds(&v::SESSION_SECONDS, 60..=31_536_000),
             session_private_key: reader.optional(&v::SESSION_PRIVATE_KEY, |text| {
                 text.contains("PRIVATE KEY").then(|| Secret::new(text))

@@ -49,6 +49,7 @@ mod request_id;
 pub mod service;
 pub mod session;
 pub mod telemetry;
+pub mod tls;
 
 pub use client_address::ClientAddress;
 pub use config::{Config, HttpConfig};

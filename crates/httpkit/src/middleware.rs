@@ -8,6 +8,7 @@ mod access_log;
 mod cross_site;
 mod route_metrics;
 mod security_headers;
+mod span;
 
 use std::{
     future::{Future, Ready, ready},
@@ -103,12 +104,16 @@ where
 
     fn call(&self, mut req: ServiceRequest) -> Self::Future {
         let id = RequestId::of_headers(req.headers());
+        let started = Instant::now();
+        let (span, trace_id) = span::of(&req, &id);
         let call = Call {
-            started: Instant::now(),
+            started,
             method: req.method().clone(),
             https: self.shared.proxies.is_https(req.request()),
             metrics: Rc::clone(&self.metrics),
             id: id.clone(),
+            span,
+            trace_id,
         };
         if call.method == Method::HEAD {
             // The routes know GET; the connection leaves the body out by itself.
@@ -118,9 +123,7 @@ where
             let answer = HttpResponse::from_error(refusal);
             return Box::pin(ready(Ok(call.finish(req.into_response(answer)))));
         }
-        let span = tracing::info_span!(
-            "request", id = id.as_str(), method = %call.method, path = req.path()
-        );
+        let span = call.span.clone();
         req.extensions_mut().insert(RequestContext::new(id));
         let uri = req.uri().clone(); // counted references, no copy
         let timeout = self.shared.timeout;
@@ -169,6 +172,8 @@ struct Call {
     https: bool,
     metrics: Rc<RouteMetrics>,
     id: RequestId,
+    span: tracing::Span,
+    trace_id: Option<String>,
 }
 
 impl Call {
@@ -228,7 +233,8 @@ impl Call {
         let elapsed = self.started.elapsed();
         self.metrics
             .record(entry.route, &self.method, entry.status.as_u16(), elapsed);
-        entry.log(&self.method, &self.id, elapsed);
+        entry.log(&self.method, (&self.id, self.trace_id.as_deref()), elapsed);
+        span::complete(&self.span, &self.method, entry);
     }
 }
 

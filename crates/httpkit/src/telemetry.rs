@@ -1,24 +1,55 @@
-//! Logs and metrics of this process.
+//! Logs, metrics and traces of this process.
 
+mod export;
+mod lines;
 mod meters;
 
-pub use meters::{introduce, metrics};
+pub use export::{ExportError, flush};
+pub use meters::metrics;
 
 use tracing::Subscriber;
 use tracing_subscriber::{
-    EnvFilter,
+    EnvFilter, Layer,
     fmt::{self, MakeWriter},
     layer::SubscriberExt as _,
+    registry::LookupSpan,
 };
 
-use crate::config::LogConfig;
+use crate::config::{Config, LogConfig};
+use lines::{JsonLine, KeepFields};
+use meters::introduce;
 
 /// Starts logging to standard output, and measuring. A second call changes nothing.
 ///
-/// Lines that belong to a request carry its id, in the span `request`.
-pub fn init(config: &LogConfig) {
+/// Lines that belong to a request carry its id, and the id of its trace if it is in one.
+pub fn init(log: &LogConfig) {
     metrics();
-    if tracing::subscriber::set_global_default(subscriber(config, std::io::stdout)).is_err() {
+    install(subscriber(log, std::io::stdout));
+}
+
+/// The same, with the program's name among the metrics, and traces if it is said where they go.
+///
+/// # Errors
+/// When traces can't be sent as it is configured.
+pub fn start(config: &Config, program: &str) -> Result<(), ExportError> {
+    let log = &config.log;
+    match &config.traces {
+        None => init(log),
+        Some(sent) => {
+            metrics();
+            let tracer = export::tracer(sent, program)?;
+            // Each has a filter of its own: which lines are logged says nothing about traces.
+            let lines = lines(log, std::io::stdout).with_filter(filter(log));
+            let registry = tracing_subscriber::registry().with(lines);
+            install(Box::new(registry.with(trace::layer(tracer))));
+        }
+    }
+    introduce(program);
+    Ok(())
+}
+
+fn install(subscriber: Box<dyn Subscriber + Send + Sync>) {
+    if tracing::subscriber::set_global_default(subscriber).is_err() {
         tracing::debug!("logging had been started already");
     }
 }
@@ -28,12 +59,23 @@ pub fn subscriber<W>(config: &LogConfig, writer: W) -> Box<dyn Subscriber + Send
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let registry = tracing_subscriber::registry().with(filter);
+    let registry = tracing_subscriber::registry().with(filter(config));
+    Box::new(registry.with(lines(config, writer)))
+}
+
+fn filter(config: &LogConfig) -> EnvFilter {
+    EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"))
+}
+
+fn lines<S, W>(config: &LogConfig, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let lines = fmt::layer().with_writer(writer);
     if config.json {
-        Box::new(registry.with(lines.json().flatten_event(true)))
+        Box::new(KeepFields.and_then(lines.event_format(JsonLine)))
     } else {
-        Box::new(registry.with(lines.with_target(false)))
+        Box::new(lines.with_target(false))
     }
 }

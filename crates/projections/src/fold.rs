@@ -1,10 +1,11 @@
 //! Following a stream and folding it, ahead of the one who writes.
 
-use eventstore::{Log, StreamName};
+use eventstore::{Log, Recorded, StreamName};
 use futures_util::StreamExt;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::{Change, Projection, error::Trouble};
@@ -12,12 +13,17 @@ use crate::{Change, Projection, error::Trouble};
 /// Commits that may be folded ahead: enough to keep a writer busy, bounded in memory.
 const AHEAD: usize = 4_096;
 
+/// How long after it was made a commit's way into the read model belongs into its trace.
+const TRACED: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
+
 /// A folded commit.
 #[derive(Debug)]
 pub(crate) struct Folded {
     pub sequence: u64,
     pub commit_id: Uuid,
     pub changes: Vec<Change>,
+    /// The step that it is in its trace; ends when it is dropped.
+    pub span: Span,
 }
 
 /// A stream that is being folded, ahead and in order.
@@ -61,6 +67,7 @@ impl Folding {
                                 sequence: commit.sequence,
                                 commit_id: commit.commit_id,
                                 changes,
+                                span: span_of_fold(projection.name(), &commit),
                             })
                             .map_err(Trouble::from),
                     },
@@ -84,6 +91,30 @@ impl Folding {
         self.ready.recv_many(&mut items, limit).await;
         items
     }
+}
+
+/// The step of a commit from the log into the read model, in the trace of its request: a span for
+/// each commit, though many are written at once. Commits that are folded long after they were made
+/// (by a rebuild, or after an outage) are in no trace that anybody still looks at.
+fn span_of_fold(projection: &'static str, commit: &Recorded) -> Span {
+    let Some(parent) = commit.metadata.trace_parent.as_deref() else {
+        return Span::none();
+    };
+    if !trace::is_on() || chrono::Utc::now() - commit.stored_at > TRACED {
+        return Span::none();
+    }
+    let span = tracing::info_span!(
+        target: trace::TARGET,
+        parent: None,
+        "fold",
+        otel.name = format!("fold {projection}"),
+        otel.kind = "consumer",
+        projection,
+        stream = commit.stream.as_str(),
+        sequence = commit.sequence,
+    );
+    trace::continue_from(&span, Some(parent));
+    span
 }
 
 fn another_log(stream: StreamName, sequence: u64, expected: &str, found: Uuid) -> Trouble {

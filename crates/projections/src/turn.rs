@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use mongodb::bson::{Binary, Bson};
 use std::collections::HashSet;
 use tokio::sync::watch;
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::{
@@ -34,6 +35,8 @@ struct Turn<'m, P> {
     written_at: Option<tokio::time::Instant>,
     faults: watch::Receiver<u64>,
     building: Option<Building>,
+    /// Whether folding rests, as an operator wants it.
+    paused: bool,
 }
 
 impl<P: Projection> Machine<P> {
@@ -94,6 +97,7 @@ impl<P: Projection> Machine<P> {
             written_at: None,
             faults,
             building: None,
+            paused: held.paused,
         };
         turn.consider_rebuild(&held, created);
         let folding = Folding::start(self.projection.clone(), &self.log, from);
@@ -204,11 +208,8 @@ impl<P: Projection> Turn<'_, P> {
             let save_at = self.saved_at + settings.checkpoint;
             let next = async {
                 if let Some(written_at) = self.written_at {
-                    let pause = tokio::time::sleep_until(written_at + settings.gather);
-                    tokio::select! {
-                        () = pause => {}
-                        () = self.machine.progress.awaited() => {}
-                    }
+                    let progress = &self.machine.progress;
+                    progress.batch_due(written_at, settings.gather).await;
                 }
                 folding.take(settings.batch).await
             };
@@ -225,6 +226,7 @@ impl<P: Projection> Turn<'_, P> {
                     match tenure {
                         Tenure::Held(held) => {
                             self.machine.progress.active_until(Some(held.until));
+                            self.paused = held.paused;
                             self.consider_rebuild(&held, created);
                         }
                         Tenure::Lost => return Ok(Ended::Lost),
@@ -239,7 +241,7 @@ impl<P: Projection> Turn<'_, P> {
                 () = tokio::time::sleep_until(save_at), if self.unsaved.is_some() => {
                     self.save().await?;
                 }
-                items = next => self.apply(items).await?,
+                items = next, if !self.paused => self.apply(items).await?,
             }
         }
     }
@@ -247,6 +249,7 @@ impl<P: Projection> Turn<'_, P> {
     async fn apply(&mut self, items: Vec<Result<Folded, Trouble>>) -> Result<(), Trouble> {
         let mut batch = Batch::default();
         let (mut last, mut count, mut trouble) = (None, 0, None);
+        let mut spans = Vec::new();
         if items.is_empty() {
             trouble = Some(Trouble::Unfoldable("the stream can't be followed".into()));
         }
@@ -257,6 +260,9 @@ impl<P: Projection> Turn<'_, P> {
                         batch.add(folded.sequence, change);
                     }
                     last = Some((folded.sequence, folded.commit_id));
+                    if !folded.span.is_none() {
+                        written_together(&mut spans, folded.span);
+                    }
                     count += 1;
                 }
                 // What came before it is good and is written.
@@ -265,6 +271,7 @@ impl<P: Projection> Turn<'_, P> {
         }
         if let Some(last) = last {
             self.write(batch, last).await?;
+            drop(spans);
             self.machine.gauges.batch(count);
         }
         match trouble {
@@ -361,4 +368,13 @@ impl<P: Projection> Turn<'_, P> {
             ..target
         }))
     }
+}
+
+/// Adds the span of a commit to those of its batch. They are in traces of their own; each points to
+/// the first, with which it was written.
+fn written_together(spans: &mut Vec<Span>, span: Span) {
+    if let Some(first) = spans.first().and_then(trace::of) {
+        trace::link(&span, Some(&first.to_string()));
+    }
+    spans.push(span);
 }

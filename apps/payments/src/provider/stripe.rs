@@ -15,7 +15,6 @@
 mod client;
 mod redact;
 mod signature;
-mod tls;
 mod wire;
 
 use async_trait::async_trait;

@@ -20,15 +20,16 @@ pub(super) struct Entry<'a> {
 }
 
 macro_rules! line {
-    ($level:ident, $entry:ident, $method:ident, $id:ident, $elapsed:ident, $($more:tt)*) => {
+    ($level:ident, $entry:ident, $method:ident, $ids:ident, $elapsed:ident, $($more:tt)*) => {
         tracing::$level!(
             target: "httpkit::access",
-            method = %$method,
+            method = $method.as_str(),
             route = $entry.route,
             path = $entry.path,
             status = $entry.status.as_u16(),
             ms = $elapsed.as_secs_f64() * 1e3,
-            request_id = $id.as_str(),
+            request_id = $ids.0.as_str(),
+            trace_id = $ids.1,
             user_id = $entry.user.map(tracing::field::display),
             $($more)*
         )
@@ -39,20 +40,20 @@ impl Entry<'_> {
     /// Failures are errors, with what stands behind them. What changes something, or is refused,
     /// is information. Successful reads are for debugging only: they are most of the traffic, and
     /// a line costs more than many of them.
-    pub(super) fn log(&self, method: &Method, id: &RequestId, elapsed: Duration) {
+    pub(super) fn log(&self, method: &Method, ids: (&RequestId, Option<&str>), elapsed: Duration) {
         if self.status.is_server_error() {
             let error = self.error.map(ToString::to_string).unwrap_or_default();
             if self.status == StatusCode::SERVICE_UNAVAILABLE {
-                line!(warn, self, method, id, elapsed, error, "unavailable");
+                line!(warn, self, method, ids, elapsed, error, "unavailable");
             } else {
-                line!(error, self, method, id, elapsed, error, "failed");
+                line!(error, self, method, ids, elapsed, error, "failed");
             }
         } else if let Some(cause) = self.cause() {
-            line!(info, self, method, id, elapsed, error = cause, "refused");
+            line!(info, self, method, ids, elapsed, error = cause, "refused");
         } else if method.is_safe() && !self.status.is_client_error() {
-            line!(debug, self, method, id, elapsed, "answered");
+            line!(debug, self, method, ids, elapsed, "answered");
         } else {
-            line!(info, self, method, id, elapsed, "answered");
+            line!(info, self, method, ids, elapsed, "answered");
         }
     }
 

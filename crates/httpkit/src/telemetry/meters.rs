@@ -31,7 +31,7 @@ pub fn metrics() -> &'static PrometheusHandle {
 }
 
 /// Says in the metrics which program this is.
-pub fn introduce(program: &str) {
+pub(super) fn introduce(program: &str) {
     metrics::gauge!(
         "build_info",
         "program" => program.to_owned(), "version" => env!("CARGO_PKG_VERSION")

@@ -45,6 +45,8 @@ impl Lines {
     }
 }
 
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
 fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/api/things/{id}").post(change).get(broken));
 }
@@ -75,14 +77,18 @@ async fn a_request_can_be_followed_through_the_log_and_no_secret_is_in_it() {
     let request = server.post("/api/things/1?q=hunter2");
     let request = request
         .header("cookie", &cookie)
+        .header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"))
         .header("x-request-id", "first");
     assert_eq!(request.send().await.unwrap().status(), 200);
     let request = server.get("/api/things/2").header("x-request-id", "second");
     assert_eq!(request.send().await.unwrap().status(), 500);
 
     let inside = lines.line("changing", "first").await;
-    assert_eq!(inside["span"]["id"], "first", "{inside}");
+    assert_eq!(inside["request_id"], "first", "{inside}");
+    assert_eq!(inside["trace_id"], TRACE, "{inside}");
     let access = lines.line("answered", "first").await;
+    assert_eq!(access["request_id"], "first");
+    assert_eq!(access["trace_id"], TRACE);
     assert_eq!(access["level"], "INFO");
     assert_eq!(access["method"], "POST");
     assert_eq!(access["route"], "/api/things/{id}");

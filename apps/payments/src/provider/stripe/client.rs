@@ -8,9 +8,9 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
 use super::redact::redact;
-use super::tls;
 use super::wire::{ApiError, Envelope};
 use crate::provider::{ProviderError, Secret, SetupError, Timeouts};
+use httpkit::tls;
 
 /// The version of Stripe's API that this code was written against.
 const API_VERSION: &str = "2024-06-20";

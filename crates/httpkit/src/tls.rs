@@ -1,4 +1,4 @@
-//! TLS towards Stripe.
+//! TLS towards others, for clients that call out.
 
 use std::sync::Arc;
 
@@ -10,7 +10,10 @@ use rustls::{ClientConfig, RootCertStore};
 ///
 /// It trusts what the machine trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` are respected); where
 /// there is nothing, as in a minimal container image, Mozilla's list.
-pub(super) fn client_config() -> Result<ClientConfig, rustls::Error> {
+///
+/// # Errors
+/// When *ring* lacks the protocol versions, which it doesn't.
+pub fn client_config() -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(native.certs);

@@ -1,0 +1,157 @@
+//! Where traces go. The variables are OpenTelemetry's own.
+
+use std::collections::HashMap;
+
+use super::{
+    has_scheme,
+    reader::{Reader, Secret},
+    vars as v,
+};
+
+/// Where traces are sent, and which.
+#[derive(Clone, Debug)]
+pub struct TraceConfig {
+    /// The collector, without a slash at the end.
+    pub endpoint: String,
+    /// What is sent along with them; may hold a key.
+    pub headers: Headers,
+    /// Which are recorded.
+    pub sampler: Sampler,
+}
+
+/// Headers whose values are never shown.
+#[derive(Clone, Debug, Default)]
+pub struct Headers(Vec<(String, Secret)>);
+
+/// Which traces are recorded. A ratio is between 0 and 1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Sampler {
+    /// All.
+    AlwaysOn,
+    /// None.
+    AlwaysOff,
+    /// This share of them.
+    Ratio(f64),
+    /// Those that the caller records, and all that begin here.
+    ParentOrAlwaysOn,
+    /// Those that the caller records.
+    ParentOrAlwaysOff,
+    /// Those that the caller records, and this share of those that begin here.
+    ParentOrRatio(f64),
+}
+
+impl Headers {
+    /// Names and values.
+    pub fn expose_all(&self) -> HashMap<String, String> {
+        let pairs = self.0.iter();
+        pairs
+            .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+            .collect()
+    }
+}
+
+/// `None` where no endpoint is set.
+pub(super) fn read(reader: &Reader<'_>) -> Option<TraceConfig> {
+    let endpoint = reader.optional(&v::OTEL_EXPORTER_OTLP_ENDPOINT, |text| {
+        (has_scheme(text, "http") || has_scheme(text, "https"))
+            .then(|| text.trim_end_matches('/').to_owned())
+    });
+    let headers = reader.optional(&v::OTEL_EXPORTER_OTLP_HEADERS, |text| {
+        let pairs = pairs(text)?.into_iter();
+        Some(Headers(
+            pairs
+                .map(|(name, value)| (name, Secret::new(value)))
+                .collect(),
+        ))
+    });
+    // The SDK reads it by itself; here it is only checked.
+    let _ = reader.optional(&v::OTEL_RESOURCE_ATTRIBUTES, pairs);
+    let ratio = reader.read(&v::OTEL_TRACES_SAMPLER_ARG, 1.0, |text| {
+        text.parse()
+            .ok()
+            .filter(|ratio| (0.0..=1.0).contains(ratio))
+    });
+    let sampler = reader.read(
+        &v::OTEL_TRACES_SAMPLER,
+        Sampler::ParentOrAlwaysOn,
+        |text| match text {
+            "always_on" => Some(Sampler::AlwaysOn),
+            "always_off" => Some(Sampler::AlwaysOff),
+            "traceidratio" => Some(Sampler::Ratio(ratio)),
+            "parentbased_always_on" => Some(Sampler::ParentOrAlwaysOn),
+            "parentbased_always_off" => Some(Sampler::ParentOrAlwaysOff),
+            "parentbased_traceidratio" => Some(Sampler::ParentOrRatio(ratio)),
+            _ => None,
+        },
+    );
+    Some(TraceConfig {
+        endpoint: endpoint?,
+        headers: headers.unwrap_or_default(),
+        sampler,
+    })
+}
+
+/// `name=value` pairs, separated by commas.
+fn pairs(text: &str) -> Option<Vec<(String, String)>> {
+    let pairs = text.split(',').map(|pair| {
+        let (name, value) = pair.split_once('=')?;
+        let (name, value) = (name.trim(), value.trim());
+        (!name.is_empty()).then(|| (name.to_owned(), value.to_owned()))
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn config(variables: &[(&str, &str)]) -> Result<Option<TraceConfig>, String> {
+        let lookup = |name: &str| {
+            let found = variables.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Config::from_lookup(&lookup)
+            .map(|config| config.traces)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn traces_are_off_until_it_is_said_where_they_go() {
+        assert!(config(&[]).unwrap().is_none());
+        let on = config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel:4318/")]);
+        let on = on.unwrap().unwrap();
+        assert_eq!(on.endpoint, "http://otel:4318");
+        assert_eq!(on.sampler, Sampler::ParentOrAlwaysOn);
+    }
+
+    #[test]
+    fn a_share_of_them_can_be_recorded_and_a_collectors_key_is_not_shown() {
+        let config = config(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otel"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=hunter2, x-team = a=b"),
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.1"),
+        ]);
+        let config = config.unwrap().unwrap();
+        assert_eq!(config.sampler, Sampler::ParentOrRatio(0.1));
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let headers = config.headers.expose_all();
+        assert_eq!(headers["x-key"], "hunter2");
+        assert_eq!(headers["x-team"], "a=b");
+    }
+
+    #[test]
+    fn what_is_wrong_with_them_is_told_at_start_by_name() {
+        let error = config(&[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "otel:4317"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"),
+            ("OTEL_TRACES_SAMPLER", "xray"),
+            ("OTEL_TRACES_SAMPLER_ARG", "10"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "production"),
+        ])
+        .unwrap_err();
+        assert_eq!(error.lines().count(), 5, "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}

@@ -1,0 +1,61 @@
+//! The span of a request: what its log lines carry, and the root of its trace in this process.
+
+use actix_web::{dev::ServiceRequest, http::Method};
+use tracing::{Span, field::Empty};
+
+use super::access_log::Entry;
+use crate::RequestId;
+
+/// The W3C header that tells which trace a request belongs to.
+const TRACEPARENT: &str = "traceparent";
+
+/// The span of a request that came in just now, and the id of its trace if it is in one.
+pub(super) fn of(req: &ServiceRequest, id: &RequestId) -> (Span, Option<String>) {
+    let (id, method, path) = (id.as_str(), req.method().as_str(), req.path());
+    let parent = req.headers().get(TRACEPARENT);
+    let parent = parent.and_then(|value| value.to_str().ok());
+    if !trace::is_on() {
+        // Somebody else may record the trace, and look for our lines.
+        let trace_id = parent.and_then(trace::TraceParent::parse);
+        let trace_id = trace_id.map(|parent| parent.trace_id());
+        let span = tracing::info_span!(
+            target: trace::TARGET,
+            "request",
+            request_id = id,
+            trace_id,
+            method,
+            path
+        );
+        return (span, trace_id);
+    }
+    let span = tracing::info_span!(
+        target: trace::TARGET,
+        "request",
+        request_id = id,
+        trace_id = Empty,
+        method,
+        path,
+        otel.kind = "server",
+        otel.name = Empty,
+    );
+    trace::continue_from(&span, parent);
+    let trace_id = trace::of(&span).map(|context| context.trace_id());
+    span.record("trace_id", trace_id.as_deref());
+    (span, trace_id)
+}
+
+/// Notes how it ended.
+pub(super) fn complete(span: &Span, method: &Method, entry: &Entry<'_>) {
+    if !trace::is_on() {
+        return;
+    }
+    // Not before: which route it is was not known.
+    span.record("otel.name", format!("{method} {}", entry.route));
+    trace::note(span, "http.request.method", method.to_string());
+    trace::note(span, "http.route", entry.route.to_owned());
+    let status = entry.status.as_u16();
+    trace::note(span, "http.response.status_code", i64::from(status));
+    if entry.status.is_server_error() {
+        trace::failed(span, entry.status.canonical_reason().unwrap_or_default());
+    }
+}

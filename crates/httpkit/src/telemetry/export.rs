@@ -1,0 +1,104 @@
+//! Sending traces to a collector: OTLP, protobuf over HTTP.
+//!
+//! gRPC would bring a second HTTP stack (tonic) for what every collector takes over HTTP as well.
+
+use std::{sync::OnceLock, time::Duration};
+
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::{
+    Resource,
+    trace::{
+        BatchConfigBuilder, BatchSpanProcessor, Sampler as SdkSampler, SdkTracer, SdkTracerProvider,
+    },
+};
+
+use crate::{
+    config::{Sampler, TraceConfig},
+    tls,
+};
+
+/// Where OTLP over HTTP takes traces.
+const PATH: &str = "/v1/traces";
+/// After so long a collector has not answered; what it didn't take is dropped.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long spans are gathered before they are sent.
+const GATHER: Duration = Duration::from_secs(1);
+
+static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
+
+/// Traces can't be sent.
+#[derive(Debug, thiserror::Error)]
+#[error("OTEL_EXPORTER_OTLP_ENDPOINT: traces can't be sent: {0}")]
+pub struct ExportError(String);
+
+/// A tracer whose spans go to the collector, from a thread of their own: a request never waits for
+/// it, and when it is away or slow, spans are dropped and not kept.
+pub(super) fn tracer(config: &TraceConfig, program: &str) -> Result<SdkTracer, ExportError> {
+    let failed = |error: String| ExportError(error);
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_http_client(client()?)
+        .with_endpoint(format!("{}{PATH}", config.endpoint))
+        .with_headers(config.headers.expose_all())
+        .with_timeout(PATIENCE)
+        .build()
+        .map_err(|error| failed(error.to_string()))?;
+    let batches = BatchConfigBuilder::default()
+        .with_scheduled_delay(GATHER)
+        .build();
+    let processor = BatchSpanProcessor::builder(exporter)
+        .with_batch_config(batches)
+        .build();
+    // What OTEL_RESOURCE_ATTRIBUTES says is added by itself.
+    let resource = Resource::builder().with_service_name(program.to_owned());
+    let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(processor)
+        .with_sampler(sampler(config.sampler))
+        .with_resource(resource.with_attribute(version).build())
+        .build();
+    let tracer = provider.tracer(program.to_owned());
+    let _ = PROVIDER.set(provider);
+    Ok(tracer)
+}
+
+/// Sends what is still here. Takes a few seconds at most; for the end of the process.
+pub async fn flush() {
+    let Some(provider) = PROVIDER.get() else {
+        return;
+    };
+    let ended = tokio::task::spawn_blocking(|| provider.shutdown_with_timeout(PATIENCE));
+    if let Ok(Err(error)) = ended.await {
+        tracing::debug!(%error, "the last spans were not sent");
+    }
+}
+
+fn sampler(chosen: Sampler) -> SdkSampler {
+    let by_parent = |root| SdkSampler::ParentBased(Box::new(root));
+    match chosen {
+        Sampler::AlwaysOn => SdkSampler::AlwaysOn,
+        Sampler::AlwaysOff => SdkSampler::AlwaysOff,
+        Sampler::Ratio(ratio) => SdkSampler::TraceIdRatioBased(ratio),
+        Sampler::ParentOrAlwaysOn => by_parent(SdkSampler::AlwaysOn),
+        Sampler::ParentOrAlwaysOff => by_parent(SdkSampler::AlwaysOff),
+        Sampler::ParentOrRatio(ratio) => by_parent(SdkSampler::TraceIdRatioBased(ratio)),
+    }
+}
+
+/// The batches are sent from a thread without a runtime, so the client is the blocking one. It
+/// brings a runtime of its own, which must not be made inside another.
+fn client() -> Result<reqwest::blocking::Client, ExportError> {
+    let build = || {
+        let tls = tls::client_config().map_err(|error| error.to_string())?;
+        reqwest::blocking::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .timeout(PATIENCE)
+            .build()
+            .map_err(|error| error.to_string())
+    };
+    std::thread::spawn(build)
+        .join()
+        .unwrap_or_else(|_| Err("its client panicked".to_owned()))
+        .map_err(ExportError)
+}

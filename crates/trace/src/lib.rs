@@ -1,0 +1,97 @@
+//! Trace context: from the text that headers carry (W3C `traceparent`) to [`tracing`]'s spans, and
+//! back.
+//!
+//! Whoever wants to be seen in a trace makes a span with the target [`TARGET`], but only while
+//! [`is_on`] says so: tracing is off as a rule, and then costs one load. Nothing here exports
+//! anything; `httpkit` does, and installs the [`layer`].
+#![deny(missing_docs)]
+
+mod parent;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use opentelemetry::{
+    KeyValue, Value,
+    trace::{Status, TraceContextExt as _, Tracer},
+};
+use tracing::{Span, Subscriber};
+use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt as _};
+use tracing_subscriber::{
+    Layer,
+    filter::{FilterFn, Filtered, filter_fn},
+    registry::LookupSpan,
+};
+
+pub use parent::TraceParent;
+
+/// The target of spans that belong into a trace. Others (of drivers, say) are not exported.
+pub const TARGET: &str = "turnstile";
+
+static ON: AtomicBool = AtomicBool::new(false);
+
+/// Whether traces are recorded in this process. Costs one load.
+pub fn is_on() -> bool {
+    ON.load(Ordering::Relaxed)
+}
+
+/// A layer that hands spans of the target [`TARGET`] to a tracer.
+pub type TraceLayer<S, T> = Filtered<OpenTelemetryLayer<S, T>, FilterFn, S>;
+
+/// The layer, for the subscriber of the process. Traces are on from here.
+pub fn layer<S, T>(tracer: T) -> TraceLayer<S, T>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    T: Tracer + 'static,
+    T::Span: Send + Sync,
+{
+    ON.store(true, Ordering::Relaxed);
+    tracing_opentelemetry::layer()
+        .with_tracer(tracer)
+        // Where in the code and on which thread a span was made is for debuggers.
+        .with_location(false)
+        .with_threads(false)
+        .with_tracked_inactivity(false)
+        .with_target(false)
+        .with_filter(filter_fn(|meta| meta.is_span() && meta.target() == TARGET))
+}
+
+/// Lets a new span continue a trace that began elsewhere. Text that is no trace context is ignored.
+pub fn continue_from(span: &Span, parent: Option<&str>) {
+    if let Some(parent) = parent.and_then(TraceParent::parse) {
+        // It fails where no layer is installed, and then there is nothing to continue.
+        let _ = span.set_parent(parent.context());
+    }
+}
+
+/// Lets a span point to one of another trace, which led to it but is not its parent.
+pub fn link(span: &Span, cause: Option<&str>) {
+    if let Some(cause) = cause.and_then(TraceParent::parse) {
+        span.add_link(cause.span_context());
+    }
+}
+
+/// The context of a span, to be carried elsewhere; `None` when it is in no trace.
+pub fn of(span: &Span) -> Option<TraceParent> {
+    if !is_on() {
+        return None;
+    }
+    let context = span.context();
+    TraceParent::of(context.span().span_context())
+}
+
+/// The context of the current span; `None` when it is in no trace.
+pub fn current() -> Option<TraceParent> {
+    of(&Span::current())
+}
+
+/// Notes something about a span. Not for secrets: traces leave the process.
+pub fn note(span: &Span, key: &'static str, value: impl Into<Value>) {
+    let KeyValue { key, value, .. } = KeyValue::new(key, value);
+    span.set_attribute(key, value);
+}
+
+/// Notes that what a span stands for failed, and why, in words without secrets.
+pub fn failed(span: &Span, why: impl Into<String>) {
+    let description = why.into().into();
+    span.set_status(Status::Error { description });
+}
