@@ -10,6 +10,7 @@ mod schemas;
 mod secrets;
 mod services;
 mod shutdown;
+mod skaffold;
 mod variables;
 
 use manifests::{Manifests, Overlay};

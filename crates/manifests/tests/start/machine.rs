@@ -1,0 +1,123 @@
+//! Names, addresses and paths of a cluster on this machine.
+//!
+//! Each pod has an address of its own in 127.0.0.0/8, so all of them listen on the ports that the
+//! manifests say. What a pod mounts is a folder of a temporary one.
+
+use devservers::tools;
+use manifests::Manifests;
+use std::{
+    collections::BTreeMap,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU8, Ordering},
+};
+
+/// Addresses for pods, and the names that some of them have.
+pub struct Network {
+    prefix: [u8; 3],
+    last: AtomicU8,
+    names: BTreeMap<String, Ipv4Addr>,
+}
+
+impl Network {
+    /// Pods of a StatefulSet keep their address, since others know them by name.
+    pub fn of(manifests: &Manifests) -> Self {
+        // At random: other tests have clusters, too.
+        let prefix = [127, rand::random_range(1..250), rand::random_range(1..250)];
+        let mut network = Self {
+            prefix,
+            last: AtomicU8::new(1),
+            names: BTreeMap::new(),
+        };
+        for set in manifests.of_kind("StatefulSet") {
+            let replicas = set.value["spec"]["replicas"].as_u64().unwrap();
+            let service = set.value["spec"]["serviceName"].as_str().unwrap();
+            for ordinal in 0..replicas {
+                let name = format!("{}-{ordinal}.{service}", set.name);
+                let address = network.next();
+                network.names.insert(name, address);
+            }
+        }
+        network
+    }
+
+    pub fn next(&self) -> Ipv4Addr {
+        let [a, b, c] = self.prefix;
+        Ipv4Addr::new(a, b, c, self.last.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The address of a pod: its own if others know its name.
+    pub fn address(&self, pod: &str) -> Ipv4Addr {
+        let known = self.names.iter();
+        let mut known = known.filter(|(name, _)| name.split('.').next() == Some(pod));
+        known.next().map_or_else(|| self.next(), |(_, ip)| *ip)
+    }
+
+    /// A text of a manifest with addresses of this machine: those of others in place of names, its
+    /// own in place of every one.
+    pub fn localize(&self, text: &str, own: Ipv4Addr) -> String {
+        let mut text = text.replace("0.0.0.0", &own.to_string());
+        for (name, address) in &self.names {
+            text = text.replace(&format!("{name}:"), &format!("{address}:"));
+        }
+        text
+    }
+}
+
+/// A text with another path in place of a pod's, wherever that stands as a whole path or begins
+/// one.
+pub fn replace_path(text: &str, path: &str, with: &Path) -> String {
+    let in_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let mut replaced = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(path) {
+        let (before, found) = rest.split_at(at);
+        let after = &found[path.len()..];
+        let begins = !before.ends_with(in_path);
+        let ends = !after.starts_with(|c: char| c != '/' && in_path(c));
+        replaced.push_str(before);
+        if begins && ends {
+            replaced.push_str(with.to_str().unwrap());
+        } else {
+            replaced.push_str(path);
+        }
+        rest = after;
+    }
+    replaced + rest
+}
+
+/// The program that a container's command names, on this machine.
+pub fn program(command: &str) -> PathBuf {
+    match command {
+        "nats-server" => tools::nats_server().unwrap(),
+        "mongod" => tools::mongod().unwrap(),
+        ours => {
+            let name = ours.strip_prefix("/usr/local/bin/").unwrap();
+            // Tests are in the folder `deps` beside the programs.
+            let test = std::env::current_exe().unwrap();
+            let path = test.ancestors().nth(2).unwrap().join(name);
+            assert!(
+                path.exists(),
+                "{} is missing: run `cargo build --workspace --bins` first",
+                path.display()
+            );
+            path
+        }
+    }
+}
+
+#[test]
+fn a_path_is_replaced_where_it_is_one_and_nowhere_else() {
+    let with = Path::new("/x/y");
+    for (text, replaced) in [
+        ("store_dir: \"/data\"", "store_dir: \"/x/y\""),
+        ("dbPath: /data/db", "dbPath: /x/y/db"),
+        ("--file=/data/key,/data", "--file=/x/y/key,/x/y"),
+        (
+            "/database /my/data a/data /data-2",
+            "/database /my/data a/data /data-2",
+        ),
+    ] {
+        assert_eq!(replace_path(text, "/data", with), replaced);
+    }
+}

@@ -1,0 +1,157 @@
+//! People who sell, order and pay all the time, and note every request that isn't answered well.
+
+use serde_json::{Value, json};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use testkit::{Answer, Call, Client, eventually};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::{router::CUT, site::Site};
+
+/// How long somebody waits before trying again.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long a number of requests may take, on a busy machine and while pods are away.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A request that was not answered as it should be.
+#[derive(Debug)]
+#[allow(dead_code, reason = "shown when a test fails")]
+pub struct Failure {
+    what: String,
+    answer: String,
+    took: Duration,
+    /// Whether its pod was killed while it was at it.
+    pub was_cut: bool,
+}
+
+/// What all of them saw.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub failures: Vec<Failure>,
+}
+
+/// The people.
+pub struct Crowd {
+    stop: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+    people: Vec<JoinHandle<Vec<Failure>>>,
+}
+
+impl Crowd {
+    /// Lets so many begin.
+    pub async fn begin(site: &Site, people: usize) -> Self {
+        let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let mut running = Vec::new();
+        for _ in 0..people {
+            let (client, _) = site.client().new_user().await;
+            let person = Person {
+                client,
+                answered: answered.clone(),
+                failures: Vec::new(),
+            };
+            running.push(tokio::spawn(person.run(stop.clone())));
+        }
+        Self {
+            stop,
+            answered,
+            people: running,
+        }
+    }
+
+    /// Waits until so many more requests were answered.
+    pub async fn go_on_for(&self, requests: usize) {
+        let enough = self.answered.load(Ordering::Relaxed) + requests;
+        eventually("requests are answered", PATIENCE, || async {
+            assert!(
+                !self.people.iter().any(JoinHandle::is_finished),
+                "somebody gave up"
+            );
+            self.answered.load(Ordering::Relaxed) >= enough
+        })
+        .await;
+    }
+
+    /// Lets them finish what they are at.
+    pub async fn end(self) -> Told {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut told = Told::default();
+        for person in self.people {
+            told.failures.extend(person.await.unwrap());
+        }
+        told
+    }
+}
+
+struct Person {
+    client: Client,
+    answered: Arc<AtomicUsize>,
+    failures: Vec<Failure>,
+}
+
+impl Person {
+    async fn run(mut self, stop: Arc<AtomicBool>) -> Vec<Failure> {
+        while !stop.load(Ordering::Relaxed) {
+            self.one_ticket().await;
+        }
+        self.failures
+    }
+
+    async fn one_ticket(&mut self) {
+        self.read("/api/docs").await;
+        self.read("/api/users/currentuser").await;
+        let ticket = json!({"title": "Opening night", "price": 20});
+        let ticket = self.insist("/api/tickets", &ticket).await.id();
+        self.read(&format!("/api/tickets/{ticket}")).await;
+        let order = self
+            .insist("/api/orders", &json!({"ticketId": ticket}))
+            .await
+            .id();
+        let pay = json!({"token": "tok_visa", "orderId": order});
+        self.insist("/api/payments", &pay).await;
+        let order = self.read(&format!("/api/orders/{order}")).await;
+        assert_eq!(order.json["status"], "complete", "{}", order.text);
+    }
+
+    async fn read(&mut self, path: &str) -> Answer {
+        let client = self.client.clone();
+        self.until(path, 200, || client.get(path)).await
+    }
+
+    /// Sends a command until it is answered, under one key: it takes effect once.
+    async fn insist(&mut self, path: &str, body: &Value) -> Answer {
+        let client = self.client.clone();
+        let key = Uuid::new_v4().to_string();
+        let call = || client.post(path, body).idempotency_key(&key);
+        self.until(path, 201, call).await
+    }
+
+    async fn until(&mut self, what: &str, status: u16, call: impl Fn() -> Call) -> Answer {
+        let begun = Instant::now();
+        loop {
+            let sent = Instant::now();
+            let answer = call().try_send().await;
+            let (answer, was_cut) = match answer {
+                Ok(answer) if answer.status == status => {
+                    self.answered.fetch_add(1, Ordering::Relaxed);
+                    return answer;
+                }
+                Ok(answer) => (answer.describe(), answer.header(CUT).is_some()),
+                Err(error) => (format!("{error:?}"), false),
+            };
+            self.failures.push(Failure {
+                what: what.to_owned(),
+                answer,
+                took: sent.elapsed(),
+                was_cut,
+            });
+            assert!(begun.elapsed() < PATIENCE, "{:#?}", self.failures);
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What a pod mounts, as folders of this machine.
+
+use k8s_openapi::api::core::v1::Volume;
+use manifests::{Manifests, Pod};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::machine::replace_path;
+
+/// The folders of a pod, by the path at which its container sees them; longer paths first.
+pub struct Mounts(Vec<(String, PathBuf)>);
+
+impl Mounts {
+    /// Makes the folders. Claims stay when their pod goes; all else is the pod's own.
+    pub fn make(root: &Path, pod: &Pod, name: &str) -> Self {
+        let volumes = pod.spec.volumes.iter().flatten();
+        let volumes: BTreeMap<_, _> = volumes.map(|v| (v.name.as_str(), v)).collect();
+        let container = pod.container().unwrap();
+        let mut mounts = Vec::new();
+        for mount in container.volume_mounts.iter().flatten() {
+            let folder = match volumes.get(mount.name.as_str()) {
+                Some(volume) => folder_of(volume, root, name),
+                // A StatefulSet's claim, which each of its pods has for itself.
+                None => root.join(format!("claims/{}-{name}", mount.name)),
+            };
+            fs::create_dir_all(&folder).unwrap();
+            mounts.push((mount.mount_path.clone(), folder));
+        }
+        mounts.sort_by_key(|(path, _)| std::cmp::Reverse(path.len()));
+        Self(mounts)
+    }
+
+    /// Writes the files of the ConfigMaps that the pod mounts.
+    pub fn fill(&self, manifests: &Manifests, pod: &Pod, localize: impl Fn(&str) -> String) {
+        let container = pod.container().unwrap();
+        for volume in pod.spec.volumes.iter().flatten() {
+            let Some(map) = &volume.config_map else {
+                continue;
+            };
+            let mounts = container.volume_mounts.iter().flatten();
+            for mount in mounts.filter(|mount| mount.name == volume.name) {
+                let entries = self.0.iter().find(|(path, _)| *path == mount.mount_path);
+                let (_, folder) = entries.unwrap();
+                for (file, text) in manifests.config_map(&map.name).unwrap() {
+                    fs::write(folder.join(file), self.localize(&localize(&text))).unwrap();
+                }
+            }
+        }
+    }
+
+    /// A text of a manifest with paths of this machine.
+    pub fn localize(&self, text: &str) -> String {
+        let mounts = self.0.iter();
+        mounts.fold(text.to_owned(), |text, (path, folder)| {
+            replace_path(&text, path, folder)
+        })
+    }
+}
+
+fn folder_of(volume: &Volume, root: &Path, pod: &str) -> PathBuf {
+    if let Some(claim) = &volume.persistent_volume_claim {
+        return root.join("claims").join(&claim.claim_name);
+    }
+    let own = volume.config_map.is_some() || volume.empty_dir.is_some();
+    assert!(own, "{pod} mounts {volume:?}");
+    root.join("pods").join(pod).join(&volume.name)
+}
