@@ -1,7 +1,12 @@
 //! How to reach NATS, and the connection itself.
 
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
-use std::{path::PathBuf, time::Duration};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use std::{
+    error::Error,
+    fmt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::sync::watch;
 
 use crate::{EVENT_STREAMS, StoreError, StreamName, Upcasters};
@@ -21,8 +26,8 @@ use crate::{EVENT_STREAMS, StoreError, StreamName, Upcasters};
 pub struct LogConfig {
     /// Addresses of the servers, separated by commas: `nats://host:4222`.
     pub url: String,
-    /// A credentials file (`.creds`), if the server wants one.
-    pub credentials: Option<PathBuf>,
+    /// Who signs in, if the server asks.
+    pub login: Option<Login>,
     /// A file with the certificates of the authorities to trust, if not the system's.
     pub tls_ca: Option<PathBuf>,
     /// A client certificate and its key, if the server wants them.
@@ -47,11 +52,34 @@ pub struct LogConfig {
     pub upcasters: Upcasters,
 }
 
+/// Who signs in to NATS.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Login {
+    /// A user with a password.
+    Password {
+        /// Its name.
+        user: String,
+        /// Its password; never shown.
+        password: String,
+    },
+    /// A credentials file (`.creds`): a signed user and its key.
+    CredentialsFile(PathBuf),
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Password { user, .. } => write!(f, "the user {user}"),
+            Self::CredentialsFile(file) => write!(f, "the credentials {}", file.display()),
+        }
+    }
+}
+
 impl Default for LogConfig {
     fn default() -> Self {
         Self {
             url: "nats://127.0.0.1:4222".to_owned(),
-            credentials: None,
+            login: None,
             tls_ca: None,
             tls_identity: None,
             event_streams: EVENT_STREAMS.to_vec(),
@@ -65,25 +93,28 @@ impl Default for LogConfig {
     }
 }
 
+impl LogConfig {
+    /// Answers come to subjects of one's own, so that a server can keep others from hearing them:
+    /// below `_INBOX.<user>`, or the name of the client where no user signs in.
+    fn inbox(&self) -> String {
+        let name = match &self.login {
+            Some(Login::Password { user, .. }) => user,
+            _ => &self.client_name,
+        };
+        let token = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        format!("_INBOX.{}", name.chars().map(token).collect::<String>())
+    }
+}
+
 /// Begins to connect, and tells whether the connection stands.
 pub(crate) async fn connect(
     config: &LogConfig,
 ) -> Result<(Client, watch::Receiver<bool>), StoreError> {
-    let bad = |what: &str, error: String| StoreError::Refused(format!("{what}: {error}"));
-    let servers = config
-        .url
-        .split(',')
-        .map(|url| url.trim().parse::<ServerAddr>())
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| bad("address of NATS", error.to_string()))?;
+    let servers = servers(config)?;
     let (set_connected, connected) = watch::channel(false);
-    let mut options = ConnectOptions::new()
-        .name(&config.client_name)
+    let client = options(config)
+        .await?
         .retry_on_initial_connect()
-        .connection_timeout(Duration::from_secs(2))
-        // A server that stalls without closing the connection is given up after a few of these.
-        .ping_interval(Duration::from_secs(2))
-        .reconnect_delay_callback(|attempt| Duration::from_millis(50 << attempt.min(4)))
         .event_callback(move |event| {
             let set_connected = set_connected.clone();
             async move {
@@ -96,27 +127,138 @@ pub(crate) async fn connect(
                         set_connected.send_replace(false);
                         tracing::warn!("lost the connection to NATS");
                     }
+                    // What NATS doesn't allow would only show as an answer that never comes.
+                    Event::ServerError(error) => {
+                        tracing::warn!(%error, "NATS refused something");
+                    }
                     other => tracing::debug!(event = %other, "NATS connection"),
                 }
             }
-        });
-    if let Some(file) = &config.credentials {
-        options = options
-            .credentials_file(file)
-            .await
-            .map_err(|error| bad("credentials of NATS", error.to_string()))?;
+        })
+        .connect(servers)
+        .await
+        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+    Ok((client, connected))
+}
+
+/// Connects once, to learn why the connection that is tried again and again doesn't come about.
+/// The client keeps the reason to itself.
+pub(crate) async fn probe(config: &LogConfig) -> Result<(), StoreError> {
+    let connected = options(config).await?.connect(servers(config)?).await;
+    let error = match connected {
+        Ok(client) => {
+            // Nothing was sent, so there is nothing to lose.
+            let _ = client.drain().await;
+            return Ok(());
+        }
+        Err(error) => error,
+    };
+    let words = whole(&error);
+    // In TLS 1.3 a server says only after the handshake that it misses a certificate, so the
+    // client takes it for a lost connection.
+    let of_certificates = words.to_ascii_lowercase().contains("certificate");
+    match error.kind() {
+        ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+            let who = config.login.as_ref();
+            let who = who.map_or_else(|| "nobody in particular".to_owned(), |l| format!("{l:?}"));
+            Err(StoreError::Refused(format!(
+                "NATS doesn't let {who} in: {words}"
+            )))
+        }
+        ConnectErrorKind::Tls | ConnectErrorKind::Io if of_certificates => Err(
+            StoreError::Refused(format!("no trust between NATS and this process: {words}")),
+        ),
+        _ => Err(StoreError::Unavailable(words)),
+    }
+}
+
+/// An error with all that is behind it.
+fn whole(error: &(dyn Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        cause = error.source();
+    }
+    words
+}
+
+fn bad(what: &str, error: impl fmt::Display) -> StoreError {
+    StoreError::Refused(format!("{what}: {error}"))
+}
+
+fn servers(config: &LogConfig) -> Result<Vec<ServerAddr>, StoreError> {
+    config
+        .url
+        .split(',')
+        .map(|url| url.trim().parse::<ServerAddr>())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| bad("address of NATS", error))
+}
+
+async fn options(config: &LogConfig) -> Result<ConnectOptions, StoreError> {
+    let mut options = ConnectOptions::new()
+        .name(&config.client_name)
+        .custom_inbox_prefix(config.inbox())
+        .connection_timeout(Duration::from_secs(2))
+        // A server that stalls without closing the connection is given up after a few of these.
+        .ping_interval(Duration::from_secs(2))
+        .reconnect_delay_callback(|attempt| Duration::from_millis(50 << attempt.min(4)));
+    match &config.login {
+        None => {}
+        Some(Login::Password { user, password }) => {
+            options = options.user_and_password(user.clone(), password.clone());
+        }
+        Some(Login::CredentialsFile(file)) => {
+            options = options
+                .credentials_file(file)
+                .await
+                .map_err(|error| bad(&format!("credentials {}", file.display()), error))?;
+        }
     }
     if let Some(file) = &config.tls_ca {
+        readable(file).await?;
         options = options
             .add_root_certificates(file.clone())
             .require_tls(true);
     }
     if let Some((certificate, key)) = &config.tls_identity {
-        options = options.add_client_certificate(certificate.clone(), key.clone());
+        readable(certificate).await?;
+        readable(key).await?;
+        options = options
+            .add_client_certificate(certificate.clone(), key.clone())
+            .require_tls(true);
     }
-    let client = options
-        .connect(servers)
+    Ok(options)
+}
+
+/// The client reads it at each connection, so that renewed certificates are taken up; one that is
+/// missing from the beginning is a mistake that somebody should hear of.
+async fn readable(file: &Path) -> Result<(), StoreError> {
+    tokio::fs::read(file)
         .await
-        .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    Ok((client, connected))
+        .map(|_| ())
+        .map_err(|error| bad(&format!("{}", file.display()), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown_and_the_inbox_is_the_users_own() {
+        let config = LogConfig {
+            login: Some(Login::Password {
+                user: "orders".to_owned(),
+                password: "hunter2".to_owned(),
+            }),
+            ..LogConfig::default()
+        };
+        assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
+        assert_eq!(config.inbox(), "_INBOX.orders");
+        assert_eq!(LogConfig::default().inbox(), "_INBOX.eventstore");
+    }
 }

@@ -194,7 +194,7 @@ mod upcast;
 mod worker;
 
 pub use commit::{Metadata, RawEvent, Recorded};
-pub use connection::LogConfig;
+pub use connection::{LogConfig, Login};
 pub use context::{Context, Executed};
 pub use dead_letter::DeadLetter;
 pub use error::{CommandError, StoreError};

@@ -67,6 +67,15 @@ impl Log {
         })
     }
 
+    /// Connects once more, on the side: tells why the connection doesn't stand.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when the server doesn't let this process in, or one doesn't trust
+    /// the other's certificate; [`StoreError::Unavailable`] when it can't be reached.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        connection::probe(&self.inner.config).await
+    }
+
     /// Creates the streams that are missing and checks the others.
     ///
     /// Safe to repeat, and when many processes start at once.

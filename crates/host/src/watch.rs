@@ -19,9 +19,11 @@ const EVERY: Duration = Duration::from_millis(500);
 /// no outage, and requests have bounds of their own.
 const MISSES: u32 = 3;
 
-/// Waits until the log answers and its streams are there.
+/// Waits until the log answers and its streams are there. A server that doesn't want this process
+/// is an error: it wouldn't change its mind, and whoever started the process should be told.
 pub(crate) async fn wait_for_log(log: &Log, gate: &Gate) -> Result<(), StartError> {
     let mut connection = log.connection();
+    let mut misses = 0;
     loop {
         // A request made without a connection waits in the client for many seconds; whoever asks
         // what is missing must be told before.
@@ -29,6 +31,12 @@ pub(crate) async fn wait_for_log(log: &Log, gate: &Gate) -> Result<(), StartErro
         let connected = tokio::time::timeout(EVERY, connected).await.is_ok();
         if !connected {
             gate.down(NATS, NOT_CONNECTED);
+            misses += 1;
+            if misses % MISSES == 0
+                && let Err(refused @ StoreError::Refused(_)) = log.probe().await
+            {
+                return Err(refused.into());
+            }
             continue;
         }
         match log.ensure_streams().await {

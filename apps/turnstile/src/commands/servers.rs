@@ -1,7 +1,7 @@
 //! Which servers a command talks to, and how it gets there.
 
 use eventstore::{Log, LogConfig};
-use host::Host;
+use host::{Host, log_config};
 use httpkit::config::{Config, ConfigError};
 use projections::ReadStore;
 use std::time::Duration;
@@ -47,21 +47,22 @@ impl Servers {
     pub(crate) async fn log(&self) -> Result<Log, CommandError> {
         let config = self.config()?;
         let log = Log::connect(LogConfig {
-            url: config.nats_url.expose().to_owned(),
-            replicas: config.stream_replicas,
             answer_timeout: ANSWER,
             command_timeout: 3 * ANSWER,
-            client_name: CLIENT.to_owned(),
-            ..LogConfig::default()
+            ..log_config(&config, CLIENT)
         })
         .await?;
         let mut connection = log.connection();
         let connected = connection.wait_for(|connected| *connected);
         match tokio::time::timeout(PATIENCE, connected).await {
             Ok(Ok(_)) => Ok(log.clone()),
-            _ => Err(CommandError::Unreachable(format!(
-                "no answer within {PATIENCE:?} from NATS; check --nats-url or NATS_URL"
-            ))),
+            _ => {
+                let why = log.probe().await.err();
+                let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+                Err(CommandError::Unreachable(format!(
+                    "no answer within {PATIENCE:?} from NATS{why}; check --nats-url or NATS_URL"
+                )))
+            }
         }
     }
 

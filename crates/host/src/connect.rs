@@ -1,0 +1,25 @@
+//! How the configuration reaches the log.
+
+use eventstore::{LogConfig, Login};
+use httpkit::config::{Config, NatsLogin};
+
+/// What the configuration says of the log, under the name that NATS shows for the connection. The
+/// bounds are those of a service; tools may wait longer.
+pub fn log_config(config: &Config, client_name: &str) -> LogConfig {
+    let login = config.nats.login.as_ref().map(|login| match login {
+        NatsLogin::Password { user, password } => Login::Password {
+            user: user.clone(),
+            password: password.expose().to_owned(),
+        },
+        NatsLogin::Credentials(file) => Login::CredentialsFile(file.clone()),
+    });
+    LogConfig {
+        url: config.nats_url.expose().to_owned(),
+        login,
+        tls_ca: config.nats.ca_file.clone(),
+        tls_identity: config.nats.certificate.clone(),
+        replicas: config.stream_replicas,
+        client_name: client_name.to_owned(),
+        ..LogConfig::default()
+    }
+}
