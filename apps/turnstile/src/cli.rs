@@ -3,9 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    Servers, completions::CompletionsArgs, events::EventsCommand, history::HistoryArgs,
-    mongodb_init::MongodbInitArgs, replay::ReplayArgs, state::StateArgs, tickets_at::TicketsArgs,
-    verify::VerifyArgs,
+    Servers, completions::CompletionsArgs, dead_letters::DeadLettersCommand, events::EventsCommand,
+    history::HistoryArgs, mongodb_init::MongodbInitArgs, projections::ProjectionsCommand,
+    replay::ReplayArgs, state::StateArgs, tickets_at::TicketsArgs, verify::VerifyArgs,
 };
 
 /// The ticket marketplace: serves it, looks after it, and answers questions from its log.
@@ -58,47 +58,8 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Messages that a worker could not handle
     #[command(subcommand)]
-    DeadLetters(DeadLetters),
+    DeadLetters(DeadLettersCommand),
     /// Read models
     #[command(subcommand)]
-    Projections(Projections),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum DeadLetters {
-    /// List those that wait for a decision, one JSON object a line
-    Ls,
-    /// Let the worker try one again, or all of them
-    Retry(Which),
-    /// Give one up, or all of them: their messages are never handled
-    Drop(Which),
-}
-
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-pub(crate) struct Which {
-    /// The dead letter's number, from `ls`
-    pub id: Option<u64>,
-    /// Every one that is listed
-    #[arg(long)]
-    pub all: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Projections {
-    /// Build a read model anew beside the one that serves, then switch to it
-    Rebuild {
-        /// Which one
-        name: ProjectionName,
-    },
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(crate) enum ProjectionName {
-    /// What is for sale, and every ticket
-    Tickets,
-    /// Everybody's orders
-    Orders,
-    /// Where an order is, for the payments service
-    PayableOrders,
+    Projections(ProjectionsCommand),
 }

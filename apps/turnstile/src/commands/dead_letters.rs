@@ -1,32 +1,88 @@
-//! `turnstile dead-letters`.
+//! `turnstile dead-letters`: messages that no worker could handle.
 
-use eventstore::DeadLetter;
-use host::Host;
+use analysis::{EventRow, stream_named};
+use eventstore::{DeadLetter, Log};
+use serde_json::json;
 
-use super::{CommandError, Outcome};
-use crate::cli::{DeadLetters, Which};
+use super::{CommandError, Outcome, Servers, output::OutputArgs};
 
-pub(super) async fn run(command: DeadLetters, host: &Host) -> Result<Outcome, CommandError> {
-    let letters = host.log.dead_letters().await?;
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum DeadLettersCommand {
+    /// List those that wait for a decision, oldest first
+    #[command(after_long_help = LS)]
+    Ls(LsArgs),
+    /// Show one, and the events that could not be handled
+    #[command(after_long_help = "Examples:\n  turnstile dead-letters show 3")]
+    Show(ShowArgs),
+    /// Let the worker try one again, or all of them
+    #[command(
+        after_long_help = "Examples:\n  turnstile dead-letters retry 3\n  turnstile dead-letters retry --all"
+    )]
+    Retry(Which),
+    /// Give one up, or all of them: their messages are never handled
+    #[command(after_long_help = "Examples:\n  turnstile dead-letters drop 3")]
+    Drop(Which),
+}
+
+const LS: &str = "In JSON, one a line:
+  id            its number, for `show`, `retry` and `drop`
+  subscription  the worker that could not handle it
+  stream        stream of the message
+  sequence      its place there
+  key           the aggregate that it is about, or the command
+  error         why, at the last try
+  tries         how often it was tried
+  at            when it was set aside
+
+Examples:
+  turnstile dead-letters ls
+  turnstile dead-letters ls --json | jq -r .error | sort | uniq -c";
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct LsArgs {
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// The dead letter's number, from `ls`
+    id: u64,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Which {
+    /// The dead letter's number, from `ls`
+    id: Option<u64>,
+    /// Every one that is listed
+    #[arg(long)]
+    all: bool,
+}
+
+pub(super) async fn run(
+    command: DeadLettersCommand,
+    servers: &Servers,
+) -> Result<Outcome, CommandError> {
+    let log = servers.log().await?;
+    let letters = log.dead_letters().await?;
     match command {
-        DeadLetters::Ls => {
-            for letter in &letters {
-                println!("{}", serde_json::to_string(letter).unwrap_or_default());
-            }
-            eprintln!("{} dead letters", letters.len());
-        }
-        DeadLetters::Retry(which) => {
-            for letter in chosen(&letters, &which)? {
-                host.log.retry_dead_letter(letter).await?;
+        DeadLettersCommand::Ls(args) => ls(&letters, args.output)?,
+        DeadLettersCommand::Show(args) => show(&log, one(&letters, args.id)?, args.output).await?,
+        DeadLettersCommand::Retry(which) => {
+            for letter in chosen(&letters, which)? {
+                log.retry_dead_letter(letter).await?;
                 println!(
                     "{}: {} tries {}#{} again",
                     letter.id, letter.subscription, letter.stream, letter.sequence
                 );
             }
         }
-        DeadLetters::Drop(which) => {
-            for letter in chosen(&letters, &which)? {
-                host.log.drop_dead_letter(letter).await?;
+        DeadLettersCommand::Drop(which) => {
+            for letter in chosen(&letters, which)? {
+                log.drop_dead_letter(letter).await?;
                 println!("{}: given up", letter.id);
             }
         }
@@ -34,18 +90,67 @@ pub(super) async fn run(command: DeadLetters, host: &Host) -> Result<Outcome, Co
     Ok(Outcome::Well)
 }
 
-fn chosen<'a>(
-    letters: &'a [DeadLetter],
-    which: &Which,
-) -> Result<Vec<&'a DeadLetter>, CommandError> {
-    let Some(id) = which.id else {
-        return Ok(letters.iter().collect());
+fn ls(letters: &[DeadLetter], output: OutputArgs) -> Result<(), CommandError> {
+    let mut output = output.open();
+    for letter in letters {
+        if output.is_for_people() {
+            output.line(&format!(
+                "{:>4}  {}  {}  {}#{}  {} tries\n      {}",
+                letter.id,
+                letter.at.format("%Y-%m-%d %H:%M:%S"),
+                letter.subscription,
+                letter.stream,
+                letter.sequence,
+                letter.tries,
+                letter.error
+            ))?;
+        } else {
+            output.json(letter)?;
+        }
+    }
+    output.flush()?;
+    eprintln!("{} dead letters", letters.len());
+    Ok(())
+}
+
+async fn show(log: &Log, letter: &DeadLetter, output: OutputArgs) -> Result<(), CommandError> {
+    // A command that fell due is in no stream of events; the letter tells what it is about.
+    let events = match stream_named(&letter.stream) {
+        Some(stream) => match log.commit_at(stream, letter.sequence).await {
+            Ok(commit) => EventRow::of(&commit),
+            Err(error) => Err(error),
+        },
+        None => Ok(Vec::new()),
     };
+    let (events, unreadable) = match events {
+        Ok(events) => (events, None),
+        Err(error) if error.retry_after().is_some() => return Err(error.into()),
+        // That may be why it is a dead letter.
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
+    let events: Vec<_> = events.into_iter().map(EventRow::without_secrets).collect();
+    let shown = json!({ "letter": letter, "events": events, "unreadable": unreadable });
+    let mut output = output.open();
+    if output.is_for_people() {
+        output.line(&serde_json::to_string_pretty(&shown).unwrap_or_default())?;
+    } else {
+        output.json(&shown)?;
+    }
+    output.flush()
+}
+
+fn chosen(letters: &[DeadLetter], which: Which) -> Result<Vec<&DeadLetter>, CommandError> {
+    match which.id {
+        Some(id) => Ok(vec![one(letters, id)?]),
+        None => Ok(letters.iter().collect()),
+    }
+}
+
+fn one(letters: &[DeadLetter], id: u64) -> Result<&DeadLetter, CommandError> {
     let letter = letters.iter().find(|letter| letter.id == id);
-    let letter = letter.ok_or_else(|| {
+    letter.ok_or_else(|| {
         CommandError::Failed(format!(
             "there is no dead letter {id}; `turnstile dead-letters ls` lists them"
         ))
-    })?;
-    Ok(vec![letter])
+    })
 }

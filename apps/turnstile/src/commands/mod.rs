@@ -2,13 +2,13 @@
 
 pub(crate) mod completions;
 mod config;
-mod dead_letters;
+pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod history;
 pub(crate) mod mongodb_init;
 mod output;
 mod progress;
-mod projections;
+pub(crate) mod projections;
 mod range;
 mod reconcile;
 pub(crate) mod replay;
@@ -94,8 +94,8 @@ pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, 
         Command::Config { markdown } => Ok(config::run(markdown)),
         Command::Reconcile => reconcile::run(&servers.host().await?).await,
         Command::Verify(args) => verify::run(args, servers).await,
-        Command::DeadLetters(command) => dead_letters::run(command, &servers.host().await?).await,
-        Command::Projections(command) => projections::run(command, &servers.host().await?).await,
+        Command::DeadLetters(command) => dead_letters::run(command, servers).await,
+        Command::Projections(command) => projections::run(command, servers).await,
         Command::Events(command) => events::run(command, servers).await,
         Command::History(args) => history::run(args, servers).await,
         Command::State(args) => state::run(args, servers).await,

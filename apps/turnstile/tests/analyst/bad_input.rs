@@ -1,0 +1,132 @@
+//! What can't be read, isn't there, or is lost on the way: one clear error that names the place,
+//! and a code.
+
+use eventstore::{ORDERS, TICKETS};
+use serde_json::json;
+use std::process::Stdio;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+
+use crate::support::{Archive, Draft, Season, TURNSTILE, moment, tool};
+
+#[tokio::test]
+async fn a_message_that_is_no_commit_is_named_after_all_that_came_before_it() {
+    let mut season = Season::write().await;
+    season.archive.garbage(TICKETS).await;
+    let url = season.archive.url();
+    let listed = tool(url, &["events", "ls"])
+        .await
+        .with_code(3)
+        .says("TICKETS#16");
+    assert_eq!(listed.json().len(), 42);
+    for command in [["replay", "funnel"], ["history", "ann@example.com"]] {
+        tool(url, &command).await.with_code(3).says("TICKETS#16");
+    }
+    // What doesn't reach it is answered.
+    tool(url, &["replay", "sales"]).await.well();
+    let range = ["events", "ls", "--stream", "TICKETS", "--to", "15"];
+    assert_eq!(tool(url, &range).await.well().json().len(), 15);
+}
+
+#[tokio::test]
+async fn an_event_of_an_unknown_type_is_named_where_it_must_be_understood() {
+    let mut season = Season::write().await;
+    let unknown = Draft {
+        stream: ORDERS,
+        aggregate: Season::ticket(1).0,
+        time: moment(5, 12, 0),
+        actor: "somebody".to_owned(),
+        request: "forged".to_owned(),
+        cause: None,
+        events: vec![json!({"type": "OrderFramed", "version": "1.0", "data": {}})],
+        version: None,
+    };
+    season.archive.commit(&unknown).await;
+    let url = season.archive.url();
+    let refused = tool(url, &["replay", "sales"]).await.with_code(3);
+    assert!(refused.stderr.contains("ORDERS#14"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("OrderFramed"), "{}", refused.stderr);
+    assert_eq!(refused.stdout, "", "half an answer is none");
+    // It can be looked at all the same.
+    tool(url, &["events", "show", "ORDERS:14"])
+        .await
+        .well()
+        .says("OrderFramed");
+}
+
+#[tokio::test]
+async fn a_range_that_the_log_does_not_reach_is_refused() {
+    let season = Season::write().await;
+    let url = season.archive.url();
+    for args in [
+        vec!["events", "ls", "--from", "ORDERS:14"],
+        vec!["events", "ls", "--to", "ORDERS:99"],
+        vec!["replay", "sales", "--to", "14"],
+        vec!["events", "show", "ORDERS:14"],
+    ] {
+        tool(url, &args)
+            .await
+            .with_code(2)
+            .says("ORDERS ends at #13");
+    }
+    let backwards = ["events", "ls", "--from", "2026-03-02", "--to", "2026-03-01"];
+    tool(url, &backwards)
+        .await
+        .with_code(2)
+        .says("before it begins");
+    tool(url, &["events", "ls", "--from", "3"])
+        .await
+        .with_code(2)
+        .says("ORDERS:1200");
+    tool(url, &["replay", "sales", "--from", "soon"])
+        .await
+        .with_code(2);
+    tool(url, &["history", "nonsense"])
+        .await
+        .with_code(2)
+        .says("neither a UUID");
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_within_moments() {
+    let archive = Archive::start().await;
+    archive.nats.kill9().await;
+    for args in [vec!["events", "ls"], vec!["verify", "--log-only"]] {
+        tool(archive.url(), &args).await.with_code(4).says("NATS");
+    }
+    archive.nats.restart().await;
+    tool(archive.url(), &["verify"])
+        .await
+        .with_code(4)
+        .says("MongoDB");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_in_the_middle_is_told_with_the_place() {
+    let mut archive = Archive::start().await;
+    archive.listings(20_000).await;
+    let mut listing = tokio::process::Command::new(TURNSTILE)
+        .args(["events", "ls"])
+        .env("NATS_URL", archive.url())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // Nobody reads on, so the tool stands still in the middle while the server goes away.
+    let mut lines = BufReader::new(listing.stdout.take().unwrap()).lines();
+    lines.next_line().await.unwrap().unwrap();
+    archive.nats.kill9().await;
+    let mut seen = 1;
+    while lines.next_line().await.unwrap().is_some() {
+        seen += 1;
+    }
+    let mut told = String::new();
+    let mut stderr = listing.stderr.take().unwrap();
+    stderr.read_to_string(&mut told).await.unwrap();
+    assert_eq!(listing.wait().await.unwrap().code(), Some(4), "{told}");
+    assert!(seen < 20_000, "all of it came");
+    assert!(
+        told.contains(&format!("TICKETS: lost the connection after #{seen}")),
+        "{seen}: {told}"
+    );
+}

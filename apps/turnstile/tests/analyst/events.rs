@@ -1,0 +1,221 @@
+//! `turnstile events`: listing, tailing and showing what is in the log.
+
+use eventstore::TICKETS;
+use serde_json::Value;
+use std::process::Stdio;
+use testkit::{LONG, eventually};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::support::{Season, TURNSTILE, moment, tool};
+
+/// An event in one line, without what differs from run to run.
+fn short(event: &Value) -> String {
+    let text = |name: &str| event[name].as_str().unwrap_or("–").to_owned();
+    format!(
+        "{} {}#{} {} v{} {} {}",
+        text("time"),
+        text("stream"),
+        event["sequence"],
+        text("event_type"),
+        event["version"],
+        text("correlation_id"),
+        text("causation_id").trim_start_matches("0000"),
+    )
+}
+
+#[tokio::test]
+async fn events_of_all_streams_are_listed_in_order_of_time() {
+    let season = Season::write().await;
+    let listed = tool(season.archive.url(), &["events", "ls"]).await.well();
+    let lines: Vec<_> = listed.json().iter().map(short).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[tokio::test]
+async fn a_row_has_every_column_that_the_help_explains_and_no_secret() {
+    let season = Season::write().await;
+    let listed = tool(season.archive.url(), &["events", "ls"]).await.well();
+    assert!(!listed.stdout.contains("argon2"), "{}", listed.stdout);
+    assert!(listed.stdout.contains(r#""password_hash":"(secret)""#));
+    let help = tool("", &["events", "ls", "--help"]).await.well().stdout;
+    for event in listed.json() {
+        for (column, _) in event.as_object().unwrap() {
+            assert!(help.contains(&format!("\n  {column} ")), "{column}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_filter_leaves_what_it_names() {
+    let season = Season::write().await;
+    let (ticket, bob) = (
+        Season::ticket(1).to_string(),
+        Season::user("bob").to_string(),
+    );
+    let rows: [(&[&str], usize); 14] = [
+        (&[], 42),
+        (&["--stream", "ORDERS"], 13),
+        (&["--stream", "ORDERS", "--stream", "payments"], 21),
+        (&["--aggregate", &ticket], 6),
+        (&["--aggregate", &ticket, "--stream", "TICKETS"], 3),
+        (&["--type", "TicketListed"], 4),
+        (&["--type", "TicketListed", "--type", "TicketSold"], 5),
+        (&["--actor", &bob], 9),
+        (&["--actor", "tickets"], 9),
+        (&["--correlation", "request-01"], 1),
+        (&["--from", "2026-03-02"], 3),
+        (
+            &[
+                "--from",
+                "2026-03-01T10:05:00Z",
+                "--to",
+                "2026-03-01T10:06:00Z",
+            ],
+            2,
+        ),
+        (
+            &[
+                "--from", "ORDERS:2", "--to", "ORDERS:4", "--stream", "ORDERS",
+            ],
+            3,
+        ),
+        (&["--stream", "TICKETS", "--from", "3", "--to", "3"], 1),
+    ];
+    for (args, expected) in rows {
+        let args: Vec<_> = ["events", "ls"].iter().chain(args).copied().collect();
+        let found = tool(season.archive.url(), &args).await.well().json();
+        let shown: Vec<_> = found.iter().map(short).collect();
+        assert_eq!(found.len(), expected, "{args:?}\n{}", shown.join("\n"));
+    }
+    let limited = tool(season.archive.url(), &["events", "ls", "-n", "5"]).await;
+    assert_eq!(limited.well().json().len(), 5);
+}
+
+#[tokio::test]
+async fn people_get_a_table_of_the_columns_that_they_choose() {
+    let season = Season::write().await;
+    let args = [
+        "events",
+        "ls",
+        "--table",
+        "--stream",
+        "TICKETS",
+        "--columns",
+        "sequence,event_type,data",
+    ];
+    let table = tool(season.archive.url(), &args).await.well().stdout;
+    insta::assert_snapshot!(table);
+}
+
+#[tokio::test]
+async fn the_newest_events_are_the_newest_of_all_streams_however_rare() {
+    let mut season = Season::write().await;
+    let url = season.archive.url().to_owned();
+    let newest = tool(&url, &["events", "tail", "-n", "4"])
+        .await
+        .well()
+        .json();
+    let types: Vec<_> = newest
+        .iter()
+        .map(|event| event["event_type"].clone())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "PaymentVoided",
+            "TicketListed",
+            "OrderPlaced",
+            "TicketReserved"
+        ]
+    );
+    // So many that what is sought is far from the end of its stream.
+    season.archive.listings(3_000).await;
+    let args = [
+        "events",
+        "tail",
+        "-n",
+        "2",
+        "--type",
+        "TicketSold",
+        "--type",
+        "OrderCompleted",
+    ];
+    let rare = tool(&url, &args).await.well().json();
+    let types: Vec<_> = rare
+        .iter()
+        .map(|event| event["event_type"].clone())
+        .collect();
+    assert_eq!(types, ["OrderCompleted", "TicketSold"]);
+}
+
+#[tokio::test]
+async fn a_followed_log_shows_what_is_stored_within_moments_and_leaves_no_consumer() {
+    let mut season = Season::write().await;
+    let mut following = tokio::process::Command::new(TURNSTILE)
+        .args(["events", "tail", "-f", "-n", "1"])
+        .env("NATS_URL", season.archive.url())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let first = lines.next_line().await.unwrap().unwrap();
+    assert!(first.contains("TicketReserved"), "{first}");
+    let sold = domain::ticket::TicketEvent::TicketSold {
+        order_id: Season::order(5),
+        orders_version: 9,
+    };
+    season
+        .tickets(4, "tickets", &sold, None, moment(3, 9, 0))
+        .await;
+    let next = tokio::time::timeout(LONG, lines.next_line()).await;
+    let next = next.unwrap().unwrap().unwrap();
+    assert!(next.contains("TicketSold"), "{next}");
+    assert_eq!(season.archive.durables(TICKETS).await, Vec::<String>::new());
+    following.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn one_commit_is_shown_with_all_that_is_known_of_it() {
+    let season = Season::write().await;
+    let url = season.archive.url();
+    let shown = tool(url, &["events", "show", "ORDERS:3"])
+        .await
+        .well()
+        .json();
+    assert_eq!(shown.len(), 1);
+    assert_eq!(shown[0]["event_type"], "OrderCompleted");
+    assert_eq!(shown[0]["actor"], "orders");
+    let listed = tool(url, &["events", "ls", "--stream", "ORDERS"])
+        .await
+        .well()
+        .json();
+    assert_eq!(shown[0], listed[2]);
+    let for_people = tool(url, &["events", "show", "orders#3", "--table"])
+        .await
+        .well();
+    for part in ["OrderCompleted", "causation_id", "order_id"] {
+        assert!(for_people.stdout.contains(part), "{}", for_people.stdout);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_who_has_seen_enough_is_no_error() {
+    let mut season = Season::write().await;
+    season.archive.listings(2_000).await;
+    let piped = format!("set -o pipefail; {TURNSTILE} events ls | head -n 1");
+    let ended = eventually("it ends", LONG, || async {
+        let shell = tokio::process::Command::new("bash")
+            .args(["-c", &piped])
+            .env("NATS_URL", season.archive.url())
+            .output();
+        shell.await.ok()
+    })
+    .await;
+    assert!(
+        ended.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
+    assert_eq!(String::from_utf8_lossy(&ended.stdout).lines().count(), 1);
+}

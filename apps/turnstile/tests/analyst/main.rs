@@ -1,0 +1,13 @@
+//! The commands of those who ask the log: the real program against real servers.
+//!
+//! `support/season.rs` is a fixed small history, with fixed ids and times, so that answers can be
+//! compared with what they were; where a system has to be alive, the program itself serves it.
+#![allow(clippy::unwrap_used)] // helpers of tests fail the test
+
+mod bad_input;
+mod command_line;
+mod events;
+mod folds;
+mod stories;
+mod support;
+mod verify;

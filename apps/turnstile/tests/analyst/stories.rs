@@ -1,0 +1,170 @@
+//! `turnstile history`, `state` and `tickets`: how a thing came to be as it is, and as it was.
+
+use serde_json::{Value, json};
+
+use crate::support::{Season, tool};
+
+/// A story in short: each step with its cause and its changes.
+fn short(steps: &[Value]) -> String {
+    let line = |step: &Value| {
+        let events = step["events"].as_array().unwrap();
+        let types: Vec<_> = events
+            .iter()
+            .map(|e| e["event_type"].as_str().unwrap())
+            .collect();
+        let changes: Vec<_> = step["changes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| {
+                format!(
+                    "    {}: {} → {}",
+                    c["field"].as_str().unwrap(),
+                    c["before"],
+                    c["after"]
+                )
+            })
+            .collect();
+        let depth = usize::try_from(step["depth"].as_u64().unwrap()).unwrap();
+        format!(
+            "{} ← {} {}{} by {}\n{}",
+            step["step"],
+            step["caused_by"],
+            "> ".repeat(depth),
+            types.join(", "),
+            events[0]["actor"].as_str().unwrap(),
+            changes.join("\n"),
+        )
+    };
+    steps.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+async fn history(season: &Season, id: &str) -> String {
+    let told = tool(season.archive.url(), &["history", id]).await.well();
+    short(&told.json())
+}
+
+#[tokio::test]
+async fn the_story_of_a_ticket_an_order_a_payment_and_a_user_is_told() {
+    let season = Season::write().await;
+    let ticket = history(&season, &Season::ticket(1).to_string()).await;
+    insta::assert_snapshot!("story of a ticket", ticket);
+    let order = history(&season, &Season::order(4).to_string()).await;
+    insta::assert_snapshot!("story of an order", order);
+    let payment = domain::PaymentId::of(Season::order(4)).to_string();
+    assert_eq!(history(&season, &payment).await, order);
+    let user = history(&season, &Season::user("bob").to_string()).await;
+    insta::assert_snapshot!("story of a buyer", user);
+    assert_eq!(history(&season, "BOB@example.com").await, user);
+    let seller = history(&season, "dan@example.com").await;
+    insta::assert_snapshot!("story of a seller", seller);
+}
+
+#[tokio::test]
+async fn an_order_that_nobody_began_to_pay_has_a_story_too() {
+    let season = Season::write().await;
+    let story = history(&season, &Season::order(2).to_string()).await;
+    for part in [
+        "OrderPlaced",
+        "TicketReserved",
+        "OrderCancelled",
+        "TicketReleased",
+    ] {
+        assert!(story.contains(part), "{story}");
+    }
+    assert!(!story.contains("PaymentBegun"), "{story}");
+    assert_eq!(
+        story.matches("OrderPlaced").count(),
+        1,
+        "only this order\n{story}"
+    );
+}
+
+#[tokio::test]
+async fn people_read_a_story_with_its_causes_as_a_tree() {
+    let season = Season::write().await;
+    let args = ["history", &Season::order(1).to_string(), "--table"];
+    let story = tool(season.archive.url(), &args).await.well().stdout;
+    insta::assert_snapshot!(story);
+}
+
+#[tokio::test]
+async fn an_aggregate_is_shown_as_it_was_at_any_moment() {
+    let season = Season::write().await;
+    let url = season.archive.url();
+    let ticket = Season::ticket(3).to_string();
+    let rows = [
+        ("2026-03-01T10:20:00Z", 0, json!("ForSale"), 15_000),
+        ("2026-03-01T11:30:00Z", 1, json!("ForSale"), 12_500),
+        (
+            "2026-03-01T12:01:00Z",
+            2,
+            json!({"Held": Season::order(4).to_string()}),
+            12_500,
+        ),
+        ("TICKETS:7", 0, json!("ForSale"), 15_000),
+    ];
+    for (at, version, availability, price) in rows {
+        let then = tool(url, &["state", &ticket, "--at", at])
+            .await
+            .well()
+            .json();
+        let state = &then[0]["state"];
+        assert_eq!(then[0]["stream"], "TICKETS");
+        assert_eq!(state["version"], version, "{at}: {state}");
+        assert_eq!(state["availability"], availability, "{at}");
+        assert_eq!(state["price"], price, "{at}");
+    }
+    let order = Season::order(4).to_string();
+    for (at, status) in [
+        ("2026-03-01T12:00:30Z", "Created"),
+        ("2026-03-01T12:01:30Z", "AwaitingPayment"),
+        ("2026-03-02", "Cancelled"),
+    ] {
+        let then = tool(url, &["state", &order, "--at", at])
+            .await
+            .well()
+            .json();
+        assert_eq!(then[0]["state"]["status"], status, "{at}");
+    }
+    let now = tool(url, &["state", "ann@example.com"]).await.well();
+    assert_eq!(now.json()[0]["state"]["password_hash"], "(secret)");
+    tool(url, &["state", &ticket, "--at", "2026-02-01"])
+        .await
+        .with_code(2)
+        .says("there was no");
+    let unknown = uuid::Uuid::from_u128(12).to_string();
+    tool(url, &["state", &unknown])
+        .await
+        .with_code(2)
+        .says("knows nothing of");
+}
+
+#[tokio::test]
+async fn what_was_for_sale_at_a_moment_is_listed() {
+    let season = Season::write().await;
+    let url = season.archive.url();
+    for (at, titles) in [
+        ("2026-03-01T09:59:59Z", vec![]),
+        ("2026-03-01T10:04:00Z", vec!["Seat 1"]),
+        // The first is held.
+        ("2026-03-01T10:05:00Z", vec![]),
+        ("2026-03-01T10:30:00Z", vec!["Seat 2", "Seat 3"]),
+        ("2026-03-01T11:10:00Z", vec!["Seat 3"]),
+        // The second's hold expired in this very moment.
+        ("2026-03-01T11:15:00Z", vec!["Seat 2", "Seat 3"]),
+        ("2026-03-03", vec!["Seat 2", "Seat 3"]),
+    ] {
+        let offers = tool(url, &["tickets", "--at", at]).await.well().json();
+        let found: Vec<_> = offers
+            .iter()
+            .map(|offer| offer["title"].as_str().unwrap())
+            .collect();
+        assert_eq!(found, titles, "{at}");
+    }
+    let at = "2026-03-01T11:29:00Z";
+    let before = tool(url, &["tickets", "--at", at]).await.well().json();
+    assert_eq!(before[1]["price"], "150.00", "as it was then");
+    let now = tool(url, &["tickets"]).await.well().json();
+    assert_eq!(now[1]["price"], "125.00");
+}

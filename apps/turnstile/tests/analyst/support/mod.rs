@@ -1,0 +1,9 @@
+//! What the tests share.
+
+mod archive;
+mod season;
+mod tool;
+
+pub use archive::{Archive, Draft};
+pub use season::{Season, id, moment};
+pub use tool::{TURNSTILE, tool};

@@ -1,0 +1,143 @@
+//! `turnstile verify`: a sound log is found sound, and each fault is found at its place.
+
+use domain::{
+    PaymentId,
+    payment::PaymentEvent,
+    ticket_orders::{CancelReason, TicketOrdersEvent},
+};
+use eventstore::{ORDERS, PAYMENTS, TICKETS};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::{Draft, Season, moment, tool};
+
+/// Verifies the log; tells what was found.
+async fn findings(season: &Season) -> Vec<Value> {
+    let verified = tool(season.archive.url(), &["verify", "--log-only"])
+        .await
+        .with_code(1);
+    let mut lines = verified.json();
+    let summary = lines.pop().unwrap();
+    assert_eq!(summary["log"]["findings"], lines.len(), "{summary}");
+    lines
+}
+
+/// A commit on the orders of a ticket with these events.
+fn draft(stream: eventstore::StreamName, aggregate: Uuid, events: Vec<Value>) -> Draft {
+    Draft {
+        stream,
+        aggregate,
+        time: moment(5, 12, 0),
+        actor: "somebody".to_owned(),
+        request: "forged".to_owned(),
+        cause: None,
+        events,
+        version: None,
+    }
+}
+
+fn event(event: &impl serde::Serialize) -> Value {
+    let mut value = serde_json::to_value(event).unwrap();
+    value["version"] = "1.0".into();
+    value
+}
+
+#[tokio::test]
+async fn a_sound_log_is_found_sound() {
+    let season = Season::write().await;
+    let verified = tool(season.archive.url(), &["verify", "--log-only"])
+        .await
+        .well();
+    let expected = json!({"log": {"commits": 42, "events": 42, "findings": 0}});
+    assert_eq!(verified.json(), [expected]);
+    tool(season.archive.url(), &["verify", "--log-only", "--table"])
+        .await
+        .well()
+        .says("the log: 42 commits, 42 events, 0 findings");
+}
+
+#[tokio::test]
+async fn each_fault_of_a_log_is_found_at_its_place() {
+    let mut season = Season::write().await;
+    let unknown = json!({"type": "TicketEaten", "version": "1.0", "data": {}});
+    let archive = &mut season.archive;
+    archive
+        .commit(&draft(TICKETS, Season::ticket(2).0, vec![unknown]))
+        .await;
+    archive.garbage(TICKETS).await;
+    let revised = domain::ticket::TicketEvent::TicketRevised {
+        title: domain::Title::parse("Seat").unwrap(),
+        price: domain::Price::from_cents(1).unwrap(),
+    };
+    let skipped = Draft {
+        version: Some(9),
+        ..draft(TICKETS, Season::ticket(4).0, vec![event(&revised)])
+    };
+    archive.commit(&skipped).await;
+    let orphan = Draft {
+        cause: Some(Uuid::from_u128(77)),
+        ..draft(TICKETS, Season::ticket(3).0, vec![event(&revised)])
+    };
+    archive.commit(&orphan).await;
+    let again = TicketOrdersEvent::OrderCompleted {
+        order_id: Season::order(5),
+        payment_id: PaymentId::of(Season::order(2)),
+        version: 3,
+    };
+    let gone = TicketOrdersEvent::OrderCancelled {
+        order_id: Season::order(2),
+        reason: CancelReason::Buyer,
+        version: 3,
+    };
+    archive
+        .commit(&draft(ORDERS, Season::ticket(2).0, vec![event(&gone)]))
+        .await;
+    archive
+        .commit(&draft(ORDERS, Season::ticket(4).0, vec![event(&again)]))
+        .await;
+    let placed = tool(season.archive.url(), &["events", "show", "ORDERS:13"])
+        .await
+        .well();
+    let mut second =
+        json!({"type": "OrderPlaced", "version": "1.0", "data": placed.json()[0]["data"]});
+    second["data"]["order_id"] = Season::order(6).to_string().into();
+    season
+        .archive
+        .commit(&draft(ORDERS, Season::ticket(4).0, vec![second]))
+        .await;
+    let captured = PaymentEvent::PaymentCaptured {
+        order_id: Season::order(4),
+        amount: domain::Price::from_cents(12_500).unwrap(),
+    };
+    let payment = PaymentId::of(Season::order(4)).0;
+    season
+        .archive
+        .commit(&draft(PAYMENTS, payment, vec![event(&captured)]))
+        .await;
+
+    let mut found: Vec<_> = findings(&season)
+        .await
+        .iter()
+        .map(|f| {
+            format!(
+                "{}#{} {}",
+                f["stream"].as_str().unwrap(),
+                f["sequence"],
+                f["rule"].as_str().unwrap()
+            )
+        })
+        .collect();
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            "ORDERS#14 live_order_ends",
+            "ORDERS#16 one_live_order",
+            "PAYMENTS#9 captured_is_complete",
+            "TICKETS#16 known_types",
+            "TICKETS#17 known_types",
+            "TICKETS#18 dense_versions",
+            "TICKETS#19 causation_present",
+        ]
+    );
+}
