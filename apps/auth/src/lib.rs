@@ -9,7 +9,7 @@ mod passwords;
 mod routes;
 
 use actix_web::web;
-use eventstore::USERS;
+use eventstore::{StoreError, USERS};
 use futures_util::future::BoxFuture;
 use host::{Host, StartError};
 use httpkit::{Limits, Missing, Service, SessionSigner, session::KeyError};
@@ -43,7 +43,7 @@ impl Auth {
         let public = signer.public_key();
         let jwk =
             serde_json::to_string(public).map_err(|error| StartError::Config(error.to_string()))?;
-        host.log.publish_key(&public.kid, &jwk).await?;
+        announce(host, &public.kid, &jwk).await?;
         host.sessions.add(public);
         let passwords = Passwords::new(config.password_hashers);
         let passwords = passwords.map_err(|error| StartError::Config(error.to_string()))?;
@@ -57,6 +57,27 @@ impl Auth {
             signer: Arc::new(signer),
         })
     }
+}
+
+/// Tells everybody the public key that sessions are going to be checked with.
+///
+/// A key that wasn't announced before (`turnstile keys rotate` does) takes effect when everybody
+/// has had the time to learn it; a session that another service doesn't know yet would be nobody's
+/// there. The first key of all has nobody to wait for.
+async fn announce(host: &Host, kid: &str, jwk: &str) -> Result<(), StartError> {
+    let others = host.log.known_keys().await?;
+    let published = host.log.publish_key(kid, jwk).await;
+    let is_new = published.map_err(|error| match error {
+        StoreError::Refused(why) => StartError::Config(format!(
+            "SESSION_PRIVATE_KEY, or the key in DATA_DIR: {why}; give auth another"
+        )),
+        other => other.into(),
+    })?;
+    if is_new && others.iter().any(|other| other.key.is_some()) {
+        tracing::info!(kid, "waiting until every service knows the new session key");
+        tokio::time::sleep(host::KEYS_KNOWN_WITHIN).await;
+    }
+    Ok(())
 }
 
 /// What the service offers, for the description of the whole API.
@@ -78,8 +99,11 @@ impl Service for Auth {
         openapi()
     }
 
+    /// Whoever signs with a key that was retired signs nobody in.
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
-        Box::pin(async { Vec::new() })
+        let good = self.host.sessions.knows(&self.signer.public_key().kid);
+        let lacks = (!good).then(|| Missing::new("session key", "was retired"));
+        Box::pin(async { lacks.into_iter().collect() })
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {

@@ -4,8 +4,9 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     Servers, completions::CompletionsArgs, dead_letters::DeadLettersCommand, events::EventsCommand,
-    history::HistoryArgs, mongodb_init::MongodbInitArgs, projections::ProjectionsCommand,
-    replay::ReplayArgs, state::StateArgs, tickets_at::TicketsArgs, verify::VerifyArgs,
+    export::ExportArgs, history::HistoryArgs, import::ImportArgs, keys::KeysCommand,
+    mongodb_init::MongodbInitArgs, projections::ProjectionsCommand, replay::ReplayArgs,
+    simulate::SimulateArgs, state::StateArgs, tickets_at::TicketsArgs, verify::VerifyArgs,
 };
 
 /// The ticket marketplace: serves it, looks after it, and answers questions from its log.
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     /// Look at the events of the log
     #[command(subcommand)]
     Events(EventsCommand),
+    Export(ExportArgs),
+    Import(ImportArgs),
+    Simulate(SimulateArgs),
     History(HistoryArgs),
     State(StateArgs),
     Tickets(TicketsArgs),
@@ -62,4 +66,7 @@ pub(crate) enum Command {
     /// Read models
     #[command(subcommand)]
     Projections(ProjectionsCommand),
+    /// Session keys: rotate them without signing anybody out
+    #[command(subcommand)]
+    Keys(KeysCommand),
 }

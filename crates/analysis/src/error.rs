@@ -50,7 +50,11 @@ impl AnalysisError {
     pub fn is_fault_of_the_log(&self) -> bool {
         matches!(
             self,
-            Self::Log(StoreError::Unreadable { .. } | StoreError::Gap { .. })
+            Self::Log(
+                StoreError::Unreadable { .. }
+                    | StoreError::OfAnotherRelease { .. }
+                    | StoreError::Gap { .. }
+            )
         )
     }
 

@@ -19,6 +19,7 @@ pub mod ticket;
 pub mod ticket_orders;
 mod timers;
 mod title;
+mod upcasters;
 pub mod user;
 
 pub use decide::Decide;
@@ -27,3 +28,4 @@ pub use ids::{OrderId, PaymentId, TicketId, UserId};
 pub use money::{InvalidPrice, MAX_PRICE_CENTS, Price};
 pub use timers::{ExpireOrder, SettlePayment};
 pub use title::{InvalidTitle, MAX_TITLE_CHARS, Title};
+pub use upcasters::upcasters;

@@ -115,6 +115,7 @@ pub enum TicketEvent {
         /// New title.
         title: Title,
         /// New price in cents.
+        #[cfg_attr(feature = "next-release", serde(rename = "cents"))]
         price: Price,
     },
     /// An order holds it.
@@ -152,7 +153,12 @@ impl DomainEvent for TicketEvent {
         .to_owned()
     }
     fn event_version(&self) -> String {
-        "1.0".to_owned()
+        match self {
+            #[cfg(feature = "next-release")]
+            Self::TicketRevised { .. } => "2.0",
+            _ => "1.0",
+        }
+        .to_owned()
     }
 }
 

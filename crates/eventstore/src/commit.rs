@@ -9,6 +9,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
+use std::borrow::Cow;
 use uuid::Uuid;
 
 use crate::{StoreError, StreamName, error::unavailable, upcast::Upcasters};
@@ -140,6 +141,18 @@ struct WireEvent {
     data: Value,
 }
 
+/// The schema version of an event, and nothing else of it.
+#[derive(Deserialize)]
+struct Schema<'a> {
+    #[serde(borrow)]
+    version: Cow<'a, str>,
+}
+
+/// The part of a schema's version that changes when readers have to.
+fn major(version: &str) -> &str {
+    version.split_once('.').map_or(version, |(major, _)| major)
+}
+
 impl Recorded {
     /// Reads a stored message.
     pub(crate) fn parse(
@@ -242,32 +255,59 @@ impl Recorded {
     /// The events, each with the aggregate's version (the first event ever has 0), brought up to
     /// the newest schema.
     ///
+    /// An event whose schema has another major version than this release writes is not read, even
+    /// if it could be parsed: the same words may mean something else.
+    ///
     /// # Errors
-    /// [`StoreError::Unreadable`] with stream and sequence, when an event is of no known shape.
+    /// With stream and sequence: [`StoreError::Unreadable`] when this is no commit,
+    /// [`StoreError::OfAnotherRelease`] when an event is of no shape that this release knows.
     pub fn decode<E: DomainEvent>(&self) -> Result<Vec<(u64, E)>, StoreError> {
-        let events: Vec<E> = if self.upcasters.is_empty() {
-            self.parse_payload::<E>()?
+        let known = if self.upcasters.is_empty() {
+            self.decode_as_written()
         } else {
-            self.parse_payload::<WireEvent>()?
-                .into_iter()
-                .zip(self.version..)
-                .map(|(event, version)| {
-                    let raw = self.upcasters.upcast(
-                        self,
-                        version,
-                        event.event_type,
-                        event.version,
-                        event.data,
-                    );
-                    let mut wire = serde_json::json!({ "type": raw.event_type });
-                    if !raw.data.is_null() {
-                        wire["data"] = raw.data;
-                    }
-                    serde_json::from_value(wire).map_err(|error| self.unreadable(error.to_string()))
-                })
-                .collect::<Result<_, _>>()?
+            None
+        };
+        let events = match known {
+            Some(events) => events,
+            None => self.decode_one_by_one()?,
         };
         Ok((self.version..).zip(events).collect())
+    }
+
+    /// The fast way; `None` if anything is out of the ordinary.
+    fn decode_as_written<E: DomainEvent>(&self) -> Option<Vec<E>> {
+        let events = self.parse_payload::<E>().ok()?;
+        let schemas = self.parse_payload::<Schema<'_>>().ok()?;
+        let mut pairs = events.iter().zip(&schemas);
+        pairs
+            .all(|(event, schema)| major(&schema.version) == major(&event.event_version()))
+            .then_some(events)
+    }
+
+    /// The way that upcasts, and says what is wrong with which event.
+    fn decode_one_by_one<E: DomainEvent>(&self) -> Result<Vec<E>, StoreError> {
+        let events = self.raw_events()?.into_iter().map(|raw| {
+            let mut wire = serde_json::json!({ "type": raw.event_type });
+            if !raw.data.is_null() {
+                wire["data"] = raw.data;
+            }
+            let of_another_release = |why: String| StoreError::OfAnotherRelease {
+                stream: self.stream,
+                sequence: self.sequence,
+                event_type: raw.event_type.clone(),
+                schema: raw.schema.clone(),
+                why,
+            };
+            let event: E = serde_json::from_value(wire)
+                .map_err(|error| of_another_release(error.to_string()))?;
+            let known = event.event_version();
+            if major(&raw.schema) == major(&known) {
+                Ok(event)
+            } else {
+                Err(of_another_release(format!("schema {known} is expected")))
+            }
+        });
+        events.collect()
     }
 
     /// The events as generic data, brought up to the newest schema.

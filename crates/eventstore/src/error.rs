@@ -33,6 +33,21 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
+    /// A commit holds an event that this release doesn't know in that form: another release wrote
+    /// it. Never skipped in silence, and never read as if it were of this one.
+    #[error("{stream}#{sequence}: {why}; {event_type} in schema {schema} is of another release")]
+    OfAnotherRelease {
+        /// Stream of the message.
+        stream: StreamName,
+        /// Its sequence in that stream.
+        sequence: u64,
+        /// Type of the event.
+        event_type: String,
+        /// Version of its schema.
+        schema: String,
+        /// What can't be read.
+        why: String,
+    },
     /// Messages are missing: versions of an aggregate, or sequences of a stream, aren't dense.
     #[error("{stream}#{sequence}: expected {expected}, found {found}")]
     Gap {
@@ -105,9 +120,9 @@ impl<E: std::error::Error> From<StoreError> for cqrs_es::AggregateError<E> {
         match error {
             StoreError::Contended { .. } => Self::AggregateConflict,
             StoreError::Unavailable(_) => Self::DatabaseConnectionError(Box::new(error)),
-            StoreError::Unreadable { .. } | StoreError::Gap { .. } => {
-                Self::DeserializationError(Box::new(error))
-            }
+            StoreError::Unreadable { .. }
+            | StoreError::OfAnotherRelease { .. }
+            | StoreError::Gap { .. } => Self::DeserializationError(Box::new(error)),
             _ => Self::UnexpectedError(Box::new(error)),
         }
     }

@@ -1,44 +1,83 @@
 //! Public keys, announced through the log: whoever must check a signature can, without asking the
 //! service that signs.
+//!
+//! A key is published under its id, and later retired under the same id. What is retired stays
+//! known as such, so that nobody publishes it again by mistake.
 
 use async_nats::HeaderMap;
+use chrono::{DateTime, Utc};
 
 use crate::{
     Log, StoreError,
     streams::{KEYS, valid_id},
 };
 
+/// What the log says of a public key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownKey {
+    /// Its id.
+    pub id: String,
+    /// The key; `None` once it is retired.
+    pub key: Option<String>,
+    /// When it was published, or retired.
+    pub since: DateTime<Utc>,
+}
+
 impl Log {
-    /// Publishes a public key under its id. Repeating it changes nothing.
+    /// Publishes a public key under its id. Repeating it changes nothing. Says whether it is new.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for an id
+    /// that isn't one token; [`StoreError::Refused`] for a key that was retired.
+    pub async fn publish_key(&self, id: &str, key: &str) -> Result<bool, StoreError> {
+        valid_id(id)?;
+        // Every start of a process that signs comes here, and the key is nearly always the same.
+        if let Some(message) = self.last_message(KEYS, id).await? {
+            if message.payload.is_empty() {
+                return Err(StoreError::Refused(format!("key {id} was retired")));
+            }
+            if message.payload.as_ref() == key.as_bytes() {
+                return Ok(false);
+            }
+        }
+        self.put_key(id, key.to_owned()).await?;
+        Ok(true)
+    }
+
+    /// Retires a public key: what it signed counts no more, and it can't be published again.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for an id
     /// that isn't one token.
-    pub async fn publish_key(&self, id: &str, key: &str) -> Result<(), StoreError> {
+    pub async fn retire_key(&self, id: &str) -> Result<(), StoreError> {
         valid_id(id)?;
-        // Every start of a process that signs comes here, and the key is nearly always the same.
-        let known = self.last_message(KEYS, id).await?;
-        if known.is_some_and(|message| message.payload.as_ref() == key.as_bytes()) {
-            return Ok(());
-        }
-        let payload = key.to_owned().into_bytes().into();
-        self.publish((KEYS, id), HeaderMap::new(), payload, None)
-            .await
-            .map(|_| ())
+        self.put_key(id, String::new()).await
     }
 
-    /// Every public key that was published, with its id; the newest last.
+    /// Every public key that was published, the one that was published or retired last at the end.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
-    pub async fn public_keys(&self) -> Result<Vec<(String, String)>, StoreError> {
+    pub async fn known_keys(&self) -> Result<Vec<KnownKey>, StoreError> {
         let keys = self.messages(KEYS).await?;
         Ok(keys
             .into_iter()
             .filter_map(|message| {
                 let id = KEYS.key_of(&message.subject)?.to_owned();
-                Some((id, String::from_utf8(message.payload.to_vec()).ok()?))
+                let key = String::from_utf8(message.payload.to_vec()).ok()?;
+                Some(KnownKey {
+                    id,
+                    key: Some(key).filter(|key| !key.is_empty()),
+                    since: message.time,
+                })
             })
             .collect())
+    }
+
+    async fn put_key(&self, id: &str, key: String) -> Result<(), StoreError> {
+        let payload = key.into_bytes().into();
+        self.publish((KEYS, id), HeaderMap::new(), payload, None)
+            .await
+            .map(|_| ())
     }
 }

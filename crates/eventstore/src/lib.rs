@@ -199,6 +199,7 @@ pub use context::{Context, Executed};
 pub use dead_letter::DeadLetter;
 pub use error::{CommandError, StoreError};
 pub use import::{Import, PastCommit, StoredEvent};
+pub use keys::KnownKey;
 pub use log::Log;
 pub use meters::describe_metrics;
 pub use requests::{Claim, ClaimToken, StoredAnswer};

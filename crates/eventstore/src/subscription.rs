@@ -17,6 +17,10 @@ use crate::{
     worker::{self, Source, Worker},
 };
 
+/// How soon a message is delivered again that this release can't read. Fifty deliveries make a dead
+/// letter, so another release has some four minutes to come.
+const LEAVE_TO_ANOTHER: Duration = Duration::from_secs(5);
+
 /// Why a handler did not finish with a message.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ReactError {
@@ -38,6 +42,8 @@ impl From<StoreError> for ReactError {
             StoreError::Unavailable(_) | StoreError::Contended { .. } => {
                 Self::Unavailable(error.to_string())
             }
+            // A newer one may run beside this one, or soon: let it have the message.
+            StoreError::OfAnotherRelease { .. } => Self::NotYet(LEAVE_TO_ANOTHER),
             _ => Self::Poison(error.to_string()),
         }
     }

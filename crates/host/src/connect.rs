@@ -1,6 +1,6 @@
 //! How the configuration reaches the log.
 
-use eventstore::{LogConfig, Login};
+use eventstore::{LogConfig, Login, Upcasters};
 use httpkit::config::{Config, NatsLogin};
 
 /// What the configuration says of the log, under the name that NATS shows for the connection. The
@@ -20,6 +20,7 @@ pub fn log_config(config: &Config, client_name: &str) -> LogConfig {
         tls_identity: config.nats.certificate.clone(),
         replicas: config.stream_replicas,
         client_name: client_name.to_owned(),
+        upcasters: Upcasters::new(domain::upcasters()),
         ..LogConfig::default()
     }
 }

@@ -11,6 +11,8 @@ use projections::ReadError;
 pub fn failed(error: StoreError) -> AppError {
     match error {
         StoreError::Unavailable(_) => unavailable("The service", 1).because(error),
+        // Another process may be of the release that wrote it.
+        StoreError::OfAnotherRelease { .. } => unavailable("The service", 1).because(error),
         StoreError::Contended { .. } => {
             conflict("Others kept changing this, please try again").because(error)
         }

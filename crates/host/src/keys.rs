@@ -1,6 +1,6 @@
 //! Public session keys, as the log tells them.
 
-use eventstore::Log;
+use eventstore::{KnownKey, Log};
 use httpkit::{SessionVerifier, session::PublicKey};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -11,18 +11,20 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How often while no key is known: nobody can be signed in until then.
 const LOOK_EVERY_AT_START: Duration = Duration::from_millis(100);
 
+/// After this time every process knows a key that was published, and has forgotten one that was
+/// retired.
+pub const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(6);
+
 /// Keeps a verifier up to date until told to stop.
 pub(crate) async fn follow(log: Log, sessions: SessionVerifier, stopping: CancellationToken) {
     loop {
-        match log.public_keys().await {
-            Ok(published) => {
-                for (id, key) in published {
-                    learn(&sessions, &id, &key);
-                }
-            }
+        match log.known_keys().await {
+            Ok(known) => known.iter().for_each(|key| learn(&sessions, key)),
             Err(error) => tracing::debug!(%error, "could not look for session keys"),
         }
-        let pause = if sessions.key_count() == 0 {
+        let known = sessions.key_count();
+        metrics::gauge!("session_keys").set(f64::from(u32::try_from(known).unwrap_or(u32::MAX)));
+        let pause = if known == 0 {
             LOOK_EVERY_AT_START
         } else {
             LOOK_EVERY
@@ -34,10 +36,25 @@ pub(crate) async fn follow(log: Log, sessions: SessionVerifier, stopping: Cancel
     }
 }
 
-fn learn(sessions: &SessionVerifier, id: &str, key: &str) {
-    let known =
-        serde_json::from_str::<PublicKey>(key).is_ok_and(|key| key.kid == id && sessions.add(&key));
-    if !known {
-        tracing::warn!(id, "the log holds a session key that can't be used");
+/// Only what the log says was retired is forgotten. A key that isn't there stays: a log that was
+/// restored from an older backup must sign nobody out.
+fn learn(sessions: &SessionVerifier, known: &KnownKey) {
+    let Some(key) = &known.key else {
+        if sessions.remove(&known.id) {
+            tracing::info!(id = known.id, "a session key was retired; its sessions end");
+        }
+        return;
+    };
+    if sessions.knows(&known.id) {
+        return;
+    }
+    let key = serde_json::from_str::<PublicKey>(key).ok();
+    if key.is_some_and(|key| key.kid == known.id && sessions.add(&key)) {
+        tracing::info!(id = known.id, "learned a session key");
+    } else {
+        tracing::warn!(
+            id = known.id,
+            "the log holds a session key that can't be used"
+        );
     }
 }

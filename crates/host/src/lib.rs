@@ -27,6 +27,7 @@ use uuid::Uuid;
 pub use build_info::version;
 pub use connect::log_config;
 pub use failure::{failed, read_failed};
+pub use keys::KEYS_KNOWN_WITHIN;
 pub use launch::{Fallback, exit_code, launch, launch_with};
 
 /// The allocator of every program that starts services. The system's took a quarter of the

@@ -5,10 +5,12 @@
 //! another algorithm, of an unknown key) means *anonymous*; it is never an error by itself.
 
 mod cookie;
+mod new_key;
 mod signer;
 mod verifier;
 
 pub use cookie::{CookiePolicy, SESSION_COOKIE, SecureCookies};
+pub use new_key::NewKey;
 pub use signer::{KeyError, SessionSigner};
 pub use verifier::{PublicKey, SessionVerifier};
 

@@ -97,7 +97,9 @@ impl Trouble {
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unreadable { .. } => Self::Unfoldable(error.to_string()),
+            StoreError::Unreadable { .. } | StoreError::OfAnotherRelease { .. } => {
+                Self::Unfoldable(error.to_string())
+            }
             StoreError::Gap { .. } => Self::Diverged(error.to_string()),
             passing => Self::LogAway(passing),
         }

@@ -4,7 +4,10 @@ pub(crate) mod completions;
 mod config;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
+pub(crate) mod export;
 pub(crate) mod history;
+pub(crate) mod import;
+pub(crate) mod keys;
 pub(crate) mod mongodb_init;
 mod output;
 mod progress;
@@ -13,6 +16,7 @@ mod range;
 mod reconcile;
 pub(crate) mod replay;
 mod servers;
+pub(crate) mod simulate;
 pub(crate) mod state;
 pub(crate) mod tickets_at;
 pub(crate) mod verify;
@@ -68,6 +72,24 @@ impl From<eventstore::StoreError> for CommandError {
     }
 }
 
+impl From<archive::ArchiveError> for CommandError {
+    fn from(error: archive::ArchiveError) -> Self {
+        match error {
+            archive::ArchiveError::Log(error) => Self::Analysis(error),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
+impl From<season::SeasonError> for CommandError {
+    fn from(error: season::SeasonError) -> Self {
+        match error {
+            season::SeasonError::Log(error) => error.into(),
+            other => Self::Failed(other.to_string()),
+        }
+    }
+}
+
 impl CommandError {
     /// The code that the process ends with; the command line's help explains them.
     pub(crate) fn exit_code(&self) -> ExitCode {
@@ -96,7 +118,11 @@ pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, 
         Command::Verify(args) => verify::run(args, servers).await,
         Command::DeadLetters(command) => dead_letters::run(command, servers).await,
         Command::Projections(command) => projections::run(command, servers).await,
+        Command::Keys(command) => keys::run(command, servers).await,
         Command::Events(command) => events::run(command, servers).await,
+        Command::Export(args) => export::run(args, servers).await,
+        Command::Import(args) => import::run(args, servers).await,
+        Command::Simulate(args) => simulate::run(args, servers).await,
         Command::History(args) => history::run(args, servers).await,
         Command::State(args) => state::run(args, servers).await,
         Command::Tickets(args) => tickets_at::run(args, servers).await,

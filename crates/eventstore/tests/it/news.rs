@@ -20,15 +20,26 @@ async fn an_announcement_reaches_whoever_listens() {
 #[tokio::test]
 async fn public_keys_are_found_the_newest_last() {
     let (_nats, log) = start().await;
-    assert!(log.public_keys().await.unwrap().is_empty());
+    assert!(log.known_keys().await.unwrap().is_empty());
     for (id, key) in [("k1", "one"), ("k2", "two"), ("k2", "two"), ("k1", "three")] {
         log.publish_key(id, key).await.unwrap();
     }
     // As every start of a process does.
     log.publish_key("k2", "two").await.unwrap();
-    let keys = log.public_keys().await.unwrap();
-    let pair = |id: &str, key: &str| (id.to_owned(), key.to_owned());
-    assert_eq!(keys, [pair("k2", "two"), pair("k1", "three")]);
+    let keys = async || {
+        let known = log.known_keys().await.unwrap();
+        let pairs = known.into_iter().map(|known| (known.id, known.key));
+        pairs.collect::<Vec<_>>()
+    };
+    let pair = |id: &str, key: Option<&str>| (id.to_owned(), key.map(ToOwned::to_owned));
+    let (one, two) = (pair("k1", Some("three")), pair("k2", Some("two")));
+    assert_eq!(keys().await, [two.clone(), one]);
+
+    // One that is retired stays known as such, and comes back by nobody's start.
+    log.retire_key("k1").await.unwrap();
+    assert_eq!(keys().await, [two, pair("k1", None)]);
+    let again = log.publish_key("k1", "three").await;
+    assert!(matches!(again, Err(StoreError::Refused(_))), "{again:?}");
     assert!(matches!(
         log.publish_key("a.b", "x").await,
         Err(StoreError::InvalidId(_))

@@ -112,7 +112,10 @@ mod tests {
             (&[("NATS_KEY_FILE", "a")], "NATS_CERT_FILE"),
             (&[("NATS_USER", "orders")], "NATS_PASSWORD"),
             (&[("NATS_PASSWORD", "hunter2")], "NATS_USER"),
-            (&[("NATS_USER", "a.b"), ("NATS_PASSWORD", "hunter2")], "NATS_USER"),
+            (
+                &[("NATS_USER", "a.b"), ("NATS_PASSWORD", "hunter2")],
+                "NATS_USER",
+            ),
             (
                 &[
                     ("NATS_USER", "a"),

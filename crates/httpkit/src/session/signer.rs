@@ -19,7 +19,7 @@ use super::{Claims, PublicKey};
 use crate::clock;
 
 /// The file in the data directory that holds the key that was made on first start.
-const KEY_FILE: &str = "session-key.pem";
+pub(super) const KEY_FILE: &str = "session-key.pem";
 
 /// Why there is no key to sign with.
 #[derive(Debug, thiserror::Error)]

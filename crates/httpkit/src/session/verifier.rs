@@ -122,6 +122,23 @@ impl SessionVerifier {
         true
     }
 
+    /// Knows one key less: its sessions end. Returns whether it was known.
+    pub fn remove(&self, kid: &str) -> bool {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let known = keys.remove(kid).is_some();
+        if known {
+            self.good.invalidate_all();
+        }
+        known
+    }
+
+    /// Whether a key is known.
+    pub fn knows(&self, kid: &str) -> bool {
+        let keys = self.keys.read();
+        keys.unwrap_or_else(PoisonError::into_inner)
+            .contains_key(kid)
+    }
+
     /// Knows these keys and no others: the sessions of keys that are gone end. Keys that aren't
     /// good are left out.
     pub fn replace(&self, keys: impl IntoIterator<Item = PublicKey>) {

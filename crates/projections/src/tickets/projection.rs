@@ -21,7 +21,7 @@ impl Projection for TicketsProjection {
     }
 
     fn version(&self) -> u32 {
-        1
+        if cfg!(feature = "next-release") { 2 } else { 1 }
     }
 
     fn stream(&self) -> StreamName {

@@ -1,0 +1,115 @@
+//! `turnstile keys`: the keys that sessions are signed and checked with.
+
+use chrono::SecondsFormat;
+use eventstore::{KnownKey, Log};
+use httpkit::session::NewKey;
+use std::path::PathBuf;
+
+use super::{CommandError, Outcome, Servers};
+
+/// What can be done with session keys.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum KeysCommand {
+    /// List the public keys that the services know: id, since when, and whether it is the newest,
+    /// older or retired
+    Ls,
+    /// Make the next key and tell its public half to every service. `auth` signs with it once it
+    /// is started with the private half; sessions of older keys go on
+    Rotate {
+        /// Where to write the private half, for SESSION_PRIVATE_KEY; without it the key in
+        /// DATA_DIR is replaced
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// End all sessions that a key signed, within seconds and for good
+    Retire {
+        /// The key's id, from `ls`
+        id: String,
+        /// Also if it is the newest, with which `auth` probably signs
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+pub(super) async fn run(command: KeysCommand, servers: &Servers) -> Result<Outcome, CommandError> {
+    let log = servers.log().await?;
+    match command {
+        KeysCommand::Ls => list(&log.known_keys().await?),
+        KeysCommand::Rotate { out } => rotate(&log, out, servers).await?,
+        KeysCommand::Retire { id, force } => retire(&log, &id, force).await?,
+    }
+    log.close().await;
+    Ok(Outcome::Well)
+}
+
+/// The key that was published last and isn't retired.
+fn newest(keys: &[KnownKey]) -> Option<&KnownKey> {
+    keys.iter().rev().find(|key| key.key.is_some())
+}
+
+fn list(keys: &[KnownKey]) {
+    let newest = newest(keys).map(|key| &key.id);
+    for key in keys {
+        let state = match &key.key {
+            None => "retired",
+            Some(_) if newest == Some(&key.id) => "newest",
+            Some(_) => "older",
+        };
+        let since = key.since.to_rfc3339_opts(SecondsFormat::Secs, true);
+        println!("{}  {since}  {state}", key.id);
+    }
+}
+
+async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<(), CommandError> {
+    let config = servers.config()?;
+    if out.is_none() && config.session_private_key.is_some() {
+        return Err(CommandError::Failed(
+            "SESSION_PRIVATE_KEY is set, so `auth` doesn't sign with the key in DATA_DIR; say \
+             with --out where to write the next key"
+                .to_owned(),
+        ));
+    }
+    let key = NewKey::make()?;
+    // The file comes first: a public key whose private half is lost would only be in the way.
+    let path = match out {
+        Some(path) => {
+            key.write_new(&path)?;
+            path
+        }
+        None => key.replace_in(&config.data_dir)?,
+    };
+    let public = key.public_key();
+    let jwk =
+        serde_json::to_string(public).map_err(|error| CommandError::Failed(error.to_string()))?;
+    log.publish_key(&public.kid, &jwk).await?;
+    println!("{}", public.kid);
+    eprintln!(
+        "the private half is in {}; every service knows the public half in {} s; then restart \
+         `auth` with it",
+        path.display(),
+        host::KEYS_KNOWN_WITHIN.as_secs()
+    );
+    Ok(())
+}
+
+async fn retire(log: &Log, id: &str, force: bool) -> Result<(), CommandError> {
+    let keys = log.known_keys().await?;
+    let failed = |why: &str| Err(CommandError::Failed(format!("key {id} {why}")));
+    let Some(key) = keys.iter().find(|key| key.id == id) else {
+        return failed("isn't known; `turnstile keys ls` lists them");
+    };
+    if key.key.is_none() {
+        return failed("is retired already");
+    }
+    if !force && newest(&keys).is_some_and(|newest| newest.id == id) {
+        return failed(
+            "is the newest, so `auth` probably signs with it; rotate first, or say --force",
+        );
+    }
+    log.retire_key(id).await?;
+    println!(
+        "{id}: retired; its sessions end within {} s",
+        host::KEYS_KNOWN_WITHIN.as_secs()
+    );
+    Ok(())
+}

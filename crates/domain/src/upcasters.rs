@@ -1,0 +1,29 @@
+//! Events of earlier releases, as this one would have written them.
+//!
+//! The log is never rewritten, so an upcaster stays for as long as the log has an event of its
+//! schema: for good.
+
+use cqrs_es::persist::EventUpcaster;
+
+/// All upcasters, oldest schema first. There are none yet: every event is still written in its first
+/// schema.
+#[cfg(not(feature = "next-release"))]
+pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
+    Vec::new()
+}
+
+/// All upcasters, oldest schema first.
+#[cfg(feature = "next-release")]
+pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
+    use cqrs_es::persist::SemanticVersionEventUpcaster;
+
+    let price_in_cents = SemanticVersionEventUpcaster::new(
+        "TicketRevised",
+        "2.0",
+        Box::new(|mut data| {
+            data["cents"] = data["price"].take();
+            data
+        }),
+    );
+    vec![Box::new(price_in_cents)]
+}

@@ -1,0 +1,93 @@
+//! Making the next key to sign with.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use ed25519_dalek::{
+    SigningKey,
+    pkcs8::{EncodePrivateKey as _, spki::der::pem::LineEnding},
+};
+use uuid::Uuid;
+
+use super::{PublicKey, signer::KEY_FILE};
+use crate::config::Secret;
+
+/// A key pair that was made just now; the private half is never shown.
+#[derive(Debug)]
+pub struct NewKey {
+    pem: Secret,
+    public: PublicKey,
+}
+
+impl NewKey {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// When it can't be encoded, which a fresh key can.
+    pub fn make() -> io::Result<Self> {
+        let signing = SigningKey::from_bytes(&rand::random());
+        let pem = signing.to_pkcs8_pem(LineEnding::LF);
+        let pem = pem.map_err(io::Error::other)?;
+        Ok(Self {
+            pem: Secret::new(pem.as_str()),
+            public: PublicKey::of(&signing.verifying_key()),
+        })
+    }
+
+    /// The half that everybody may know.
+    pub const fn public_key(&self) -> &PublicKey {
+        &self.public
+    }
+
+    /// Writes the private half to a new file that only its owner reads.
+    ///
+    /// # Errors
+    /// When the file is there already, or can't be written.
+    pub fn write_new(&self, path: &Path) -> io::Result<()> {
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        file.write_all(self.pem.expose().as_bytes())?;
+        file.sync_all()
+    }
+
+    /// Puts it in the place of a data directory's key; whoever starts from there signs with it.
+    /// Gives the file's path.
+    ///
+    /// # Errors
+    /// When the file can't be written. The old key is then still there.
+    pub fn replace_in(&self, directory: &Path) -> io::Result<PathBuf> {
+        fs::create_dir_all(directory)?;
+        let path = directory.join(KEY_FILE);
+        let draft = path.with_extension(format!("{}.draft", Uuid::new_v4()));
+        self.write_new(&draft)?;
+        fs::rename(&draft, &path)?;
+        Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SessionSigner;
+
+    #[test]
+    fn the_next_key_takes_the_place_of_the_one_before_whole_and_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let before = SessionSigner::from_data_dir(directory.path()).unwrap();
+        let new = NewKey::make().unwrap();
+        let path = new.replace_in(directory.path()).unwrap();
+        let after = SessionSigner::from_data_dir(directory.path()).unwrap();
+        assert_ne!(after.public_key(), before.public_key());
+        assert_eq!(after.public_key(), new.public_key());
+        assert!(!format!("{new:?}").contains("PRIVATE"));
+        assert!(new.write_new(&path).is_err(), "no file is overwritten");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}
