@@ -39,6 +39,8 @@ impl Cluster {
     /// Starts all pods and jobs at once, in no order, as Kubernetes does, and waits until all are
     /// ready. Those that are named have two pods.
     pub async fn start(overlay: Overlay, scaled: &[&str]) -> Arc<Self> {
+        // reqwest is made without one where another crate of the build wants to speak TLS.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let manifests = overlay.read().unwrap_or_else(|error| panic!("{error:#}"));
         let cluster = Arc::new(Self {
             network: Network::of(&manifests),

@@ -26,6 +26,8 @@ pub struct RunningPod {
     pub address: Ipv4Addr,
     pub port: u16,
     pod: Pod,
+    /// What the probes ask with.
+    client: reqwest::Client,
     process: ChildProcess,
     is_ready: AtomicBool,
     /// When it was told to go, or killed.
@@ -47,6 +49,7 @@ impl RunningPod {
             address,
             port: u16::try_from(port).unwrap(),
             pod: pod.clone(),
+            client: reqwest::Client::new(),
             process,
             is_ready: AtomicBool::new(false),
             left: Mutex::new(None),
@@ -207,7 +210,7 @@ impl RunningPod {
                 let port = number(container, &get.port);
                 let path = get.path.as_deref().unwrap_or("/");
                 let url = format!("http://{}:{port}{path}", self.address);
-                let answer = reqwest::get(url).await;
+                let answer = self.client.get(url).send().await;
                 return answer.is_ok_and(|answer| answer.status().is_success());
             }
             let port = &probe.tcp_socket.as_ref().unwrap().port;

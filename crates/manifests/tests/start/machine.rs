@@ -56,7 +56,7 @@ impl Network {
     /// A text of a manifest with addresses of this machine: those of others in place of names, its
     /// own in place of every one.
     pub fn localize(&self, text: &str, own: Ipv4Addr) -> String {
-        let mut text = text.replace("0.0.0.0", &own.to_string());
+        let mut text = replace(text, "0.0.0.0", &own.to_string());
         for (name, address) in &self.names {
             text = text.replace(&format!("{name}:"), &format!("{address}:"));
         }
@@ -64,9 +64,13 @@ impl Network {
     }
 }
 
-/// A text with another path in place of a pod's, wherever that stands as a whole path or begins
-/// one.
+/// A text with another path in place of a pod's.
 pub fn replace_path(text: &str, path: &str, with: &Path) -> String {
+    replace(text, path, with.to_str().unwrap())
+}
+
+/// A text with one word in place of another, wherever that stands as a whole or begins a path.
+fn replace(text: &str, path: &str, with: &str) -> String {
     let in_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     let mut replaced = String::new();
     let mut rest = text;
@@ -77,7 +81,7 @@ pub fn replace_path(text: &str, path: &str, with: &Path) -> String {
         let ends = !after.starts_with(|c: char| c != '/' && in_path(c));
         replaced.push_str(before);
         if begins && ends {
-            replaced.push_str(with.to_str().unwrap());
+            replaced.push_str(with);
         } else {
             replaced.push_str(path);
         }
@@ -107,7 +111,7 @@ pub fn program(command: &str) -> PathBuf {
 }
 
 #[test]
-fn a_path_is_replaced_where_it_is_one_and_nowhere_else() {
+fn a_path_or_address_is_replaced_where_it_is_one_and_nowhere_else() {
     let with = Path::new("/x/y");
     for (text, replaced) in [
         ("store_dir: \"/data\"", "store_dir: \"/x/y\""),
@@ -120,4 +124,9 @@ fn a_path_is_replaced_where_it_is_one_and_nowhere_else() {
     ] {
         assert_eq!(replace_path(text, "/data", with), replaced);
     }
+    let networks = "10.0.0.0/8 0.0.0.0:80";
+    assert_eq!(
+        replace(networks, "0.0.0.0", "127.1.1.1"),
+        "10.0.0.0/8 127.1.1.1:80"
+    );
 }
