@@ -21,7 +21,7 @@ async fn every_fold_answers_as_ever_and_the_same_each_time() {
         let first = tool(url, &["replay", fold]).await.well().stdout;
         let again = tool(url, &["replay", fold]).await.well().stdout;
         assert_eq!(first, again, "{fold}");
-        insta::assert_snapshot!(format!("fold {fold}"), first);
+        insta::assert_snapshot!(format!("fold_{fold}"), first);
     }
 }
 
@@ -39,7 +39,7 @@ async fn a_range_limits_what_counts_and_not_what_is_known() {
     for fold in ["sales", "time-to-sale", "sellers", "holds"] {
         let args: Vec<_> = ["replay", fold].into_iter().chain(range).collect();
         let answer = tool(url, &args).await.well().stdout;
-        insta::assert_snapshot!(format!("minute of the sale {fold}"), answer);
+        insta::assert_snapshot!(format!("minute_of_the_sale_{fold}"), answer);
     }
     let nothing = ["replay", "sales", "--from", "2027-01-01"];
     assert_eq!(tool(url, &nothing).await.well().stdout, "");

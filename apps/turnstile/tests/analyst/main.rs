@@ -8,6 +8,7 @@ mod bad_input;
 mod command_line;
 mod events;
 mod folds;
+mod operators;
 mod stories;
 mod support;
 mod verify;

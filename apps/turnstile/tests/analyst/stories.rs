@@ -48,16 +48,16 @@ async fn history(season: &Season, id: &str) -> String {
 async fn the_story_of_a_ticket_an_order_a_payment_and_a_user_is_told() {
     let season = Season::write().await;
     let ticket = history(&season, &Season::ticket(1).to_string()).await;
-    insta::assert_snapshot!("story of a ticket", ticket);
+    insta::assert_snapshot!("story_of_a_ticket", ticket);
     let order = history(&season, &Season::order(4).to_string()).await;
-    insta::assert_snapshot!("story of an order", order);
+    insta::assert_snapshot!("story_of_an_order", order);
     let payment = domain::PaymentId::of(Season::order(4)).to_string();
     assert_eq!(history(&season, &payment).await, order);
     let user = history(&season, &Season::user("bob").to_string()).await;
-    insta::assert_snapshot!("story of a buyer", user);
+    insta::assert_snapshot!("story_of_a_buyer", user);
     assert_eq!(history(&season, "BOB@example.com").await, user);
     let seller = history(&season, "dan@example.com").await;
-    insta::assert_snapshot!("story of a seller", seller);
+    insta::assert_snapshot!("story_of_a_seller", seller);
 }
 
 #[tokio::test]
@@ -102,7 +102,7 @@ async fn an_aggregate_is_shown_as_it_was_at_any_moment() {
             json!({"Held": Season::order(4).to_string()}),
             12_500,
         ),
-        ("TICKETS:7", 0, json!("ForSale"), 15_000),
+        ("TICKETS:5", 0, json!("ForSale"), 15_000),
     ];
     for (at, version, availability, price) in rows {
         let then = tool(url, &["state", &ticket, "--at", at])

@@ -9,7 +9,7 @@ use eventstore::{ORDERS, PAYMENTS, TICKETS};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::{Draft, Season, moment, tool};
+use crate::support::{Draft, Season, event, moment, tool};
 
 /// Verifies the log; tells what was found.
 async fn findings(season: &Season) -> Vec<Value> {
@@ -36,24 +36,18 @@ fn draft(stream: eventstore::StreamName, aggregate: Uuid, events: Vec<Value>) ->
     }
 }
 
-fn event(event: &impl serde::Serialize) -> Value {
-    let mut value = serde_json::to_value(event).unwrap();
-    value["version"] = "1.0".into();
-    value
-}
-
 #[tokio::test]
 async fn a_sound_log_is_found_sound() {
     let season = Season::write().await;
     let verified = tool(season.archive.url(), &["verify", "--log-only"])
         .await
         .well();
-    let expected = json!({"log": {"commits": 42, "events": 42, "findings": 0}});
+    let expected = json!({"log": {"commits": 37, "events": 37, "findings": 0}});
     assert_eq!(verified.json(), [expected]);
     tool(season.archive.url(), &["verify", "--log-only", "--table"])
         .await
         .well()
-        .says("the log: 42 commits, 42 events, 0 findings");
+        .says("the log: 37 commits, 37 events, 0 findings");
 }
 
 #[tokio::test]
@@ -95,7 +89,7 @@ async fn each_fault_of_a_log_is_found_at_its_place() {
     archive
         .commit(&draft(ORDERS, Season::ticket(4).0, vec![event(&again)]))
         .await;
-    let placed = tool(season.archive.url(), &["events", "show", "ORDERS:13"])
+    let placed = tool(season.archive.url(), &["events", "show", "ORDERS:12"])
         .await
         .well();
     let mut second =
@@ -131,13 +125,13 @@ async fn each_fault_of_a_log_is_found_at_its_place() {
     assert_eq!(
         found,
         [
-            "ORDERS#14 live_order_ends",
-            "ORDERS#16 one_live_order",
-            "PAYMENTS#9 captured_is_complete",
+            "ORDERS#13 live_order_ends",
+            "ORDERS#15 one_live_order",
+            "PAYMENTS#8 captured_is_complete",
+            "TICKETS#15 known_types",
             "TICKETS#16 known_types",
-            "TICKETS#17 known_types",
-            "TICKETS#18 dense_versions",
-            "TICKETS#19 causation_present",
+            "TICKETS#17 dense_versions",
+            "TICKETS#18 causation_present",
         ]
     );
 }

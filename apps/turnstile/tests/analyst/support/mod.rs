@@ -4,6 +4,6 @@ mod archive;
 mod season;
 mod tool;
 
-pub use archive::{Archive, Draft};
+pub use archive::{Archive, Draft, event};
 pub use season::{Season, id, moment};
-pub use tool::{TURNSTILE, tool};
+pub use tool::{TURNSTILE, Tool, tool};

@@ -76,6 +76,8 @@ impl Season {
                 .await;
         }
         season.first_ticket().await;
+        season.list(2, "ann", 1_999, moment(1, 10, 10)).await;
+        season.list(3, "dan", 15_000, moment(1, 10, 20)).await;
         season.second_ticket().await;
         season.third_ticket().await;
         season.fourth_ticket().await;
@@ -121,7 +123,6 @@ impl Season {
     }
 
     async fn second_ticket(&mut self) {
-        self.list(2, "ann", 1_999, moment(1, 10, 10)).await;
         let placed = self.place(2, 2, "cleo", 1_999, moment(1, 11, 0)).await;
         self.reserved(2, 2, 0, placed, moment(1, 11, 0)).await;
         self.cancel(
@@ -143,7 +144,6 @@ impl Season {
 
     async fn third_ticket(&mut self) {
         let at = |minute| moment(1, 12, minute);
-        self.list(3, "dan", 15_000, moment(1, 10, 20)).await;
         let cheaper = TicketEvent::TicketRevised {
             title: title(3),
             price: price(12_500),

@@ -1,0 +1,165 @@
+//! `turnstile import`: an exported log comes out the same elsewhere.
+
+use futures_util::TryStreamExt as _;
+use mongodb::bson::{Document, doc};
+use std::{collections::BTreeMap, path::Path, time::Duration};
+use tempfile::TempDir;
+use testkit::{Mongo, Nats, TestApp, eventually};
+
+use crate::{
+    simulate::simulated,
+    support::{TURNSTILE, tool},
+};
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+async fn copied(nats: &Nats) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let out = text(folder.path());
+    tool(nats.url(), &["export", "--format", "ndjson", "--out", out])
+        .await
+        .well();
+    folder
+}
+
+/// The sums of all files of an export.
+fn sums(folder: &Path) -> Vec<String> {
+    let manifest = archive::Manifest::read(folder).unwrap().unwrap();
+    let parts = manifest.tables.values().flat_map(|table| &table.parts);
+    parts.map(|part| part.sha256.clone()).collect()
+}
+
+/// Every document of every read model that a marketplace on this log makes.
+async fn read_models(nats: &Nats) -> BTreeMap<String, Vec<Document>> {
+    let mongo = Mongo::database().await;
+    let app = TestApp::builder(TURNSTILE)
+        .nats(nats.url())
+        .mongo(&mongo)
+        .start()
+        .await;
+    let verified = || async {
+        let args = ["verify", "--mongodb-uri", mongo.uri(), "--mongodb-database", mongo.name()];
+        let verified = tool(nats.url(), &args).await;
+        if verified.code == 0 { Ok(()) } else { Err(verified.stdout) }
+    };
+    eventually("read models equal a replay", Duration::from_secs(60), verified).await;
+    let client = mongodb::Client::with_uri_str(mongo.uri()).await.unwrap();
+    let database = client.database(mongo.name());
+    let mut found = BTreeMap::new();
+    for name in database.list_collection_names().await.unwrap() {
+        // The others say who folds and how far, which is no part of a read model.
+        if ["tickets", "orders", "payable"].iter().any(|of| name.starts_with(of)) {
+            let sorted = database.collection::<Document>(&name).find(doc! {});
+            let documents = sorted.sort(doc! {"_id": 1}).await.unwrap();
+            found.insert(name, documents.try_collect().await.unwrap());
+        }
+    }
+    app.terminate().await;
+    found
+}
+
+#[tokio::test]
+async fn an_imported_log_and_its_read_models_are_the_same() {
+    let original = simulated().await;
+    let copy = copied(&original).await;
+    let empty = Nats::start().await;
+    tool(empty.url(), &["import", text(copy.path())]).await.well();
+    let again = copied(&empty).await;
+    assert_eq!(sums(again.path()), sums(copy.path()));
+    let (one, other) = (read_models(&original).await, read_models(&empty).await);
+    let documents: usize = one.values().map(Vec::len).sum();
+    assert!(one.len() >= 3 && documents > 500, "{:?}", one.keys());
+    assert!(one == other, "read models differ");
+}
+
+#[tokio::test]
+async fn what_events_ls_prints_can_be_imported() {
+    let original = simulated().await;
+    let listed = tool(original.url(), &["events", "ls", "--json"]).await.well();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &listed.stdout).unwrap();
+    let empty = Nats::start().await;
+    tool(empty.url(), &["import", text(file.path())]).await.well();
+    tool(empty.url(), &["verify", "--log-only"]).await.well();
+    let (one, other) = (copied(&original).await, copied(&empty).await);
+    let rows = |folder: &TempDir| {
+        let manifest = archive::Manifest::read(folder.path()).unwrap().unwrap();
+        let tables = manifest.tables.into_iter();
+        tables.map(|(name, table)| (name, table.rows)).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&one), rows(&other));
+}
+
+#[tokio::test]
+async fn a_system_with_history_is_refused() {
+    let nats = simulated().await;
+    let copy = copied(&nats).await;
+    tool(nats.url(), &["import", text(copy.path())])
+        .await
+        .with_code(2)
+        .says("the log isn't empty: USERS ends at");
+    // The same history is the beginning of itself; another isn't.
+    let resumed = tool(nats.url(), &["import", "--resume", text(copy.path())]).await.well();
+    assert_eq!(resumed.json()[0]["commits"], 0);
+    let other = Nats::start().await;
+    let season = ["simulate", "--tickets", "9", "--days", "3"];
+    tool(other.url(), &season).await.well();
+    tool(other.url(), &["import", "--resume", text(copy.path())])
+        .await
+        .with_code(2)
+        .says("isn't what the import has there");
+}
+
+#[tokio::test]
+async fn an_interrupted_import_goes_on() {
+    let original = simulated().await;
+    let copy = copied(&original).await;
+    let empty = Nats::start().await;
+    // The beginning: the users, and no more.
+    let users = copy.path().join("user_registered");
+    let first = std::fs::read_dir(users).unwrap().next().unwrap().unwrap().path();
+    tool(empty.url(), &["import", text(&first)]).await.well();
+    let resumed = tool(empty.url(), &["import", "--resume", text(copy.path())]).await.well();
+    assert!(resumed.json()[0]["found"].as_u64().unwrap() > 50);
+    assert_eq!(sums(copied(&empty).await.path()), sums(copy.path()));
+}
+
+#[tokio::test]
+async fn bad_files_are_named_and_nothing_is_written() {
+    let original = simulated().await;
+    let listed = tool(original.url(), &["events", "ls", "--json"]).await.well();
+    let lines: Vec<&str> = listed.stdout.lines().collect();
+    let with = |number: usize, line: &str| {
+        let mut lines = lines.clone();
+        lines[number - 1] = line;
+        lines.join("\n")
+    };
+    let unknown = lines[6].replace("\"event_type\":\"", "\"event_type\":\"Un");
+    let gap: Vec<_> = lines.iter().enumerate().filter(|(i, _)| *i != 20).collect();
+    let gap: Vec<_> = gap.into_iter().map(|(_, line)| *line).collect();
+    let cases = [
+        (with(5, "{\"stream\":"), "line 5"),
+        (with(7, &unknown), "line 7: unknown variant `Un"),
+        (gap.join("\n"), "only a whole log can be imported"),
+    ];
+    let empty = Nats::start().await;
+    for (content, message) in cases {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), content).unwrap();
+        let refused = tool(empty.url(), &["import", text(file.path())]).await;
+        refused.with_code(2).says(text(file.path())).says(message);
+    }
+    let copy = copied(&original).await;
+    let part = archive::Manifest::read(copy.path()).unwrap().unwrap().tables["ticket_listed"].parts[0].file.clone();
+    let path = copy.path().join(&part);
+    let bytes = std::fs::read_to_string(&path).unwrap().replacen("row 1", "row 2", 1);
+    std::fs::write(&path, bytes).unwrap();
+    let refused = tool(empty.url(), &["import", text(copy.path())]).await;
+    refused.with_code(2).says(&part).says("its checksum isn't that of the manifest");
+    let missing = tool(empty.url(), &["import", "/nowhere/at-all.ndjson"]).await;
+    missing.with_code(2).says("/nowhere/at-all.ndjson: No such file");
+    let verified = tool(empty.url(), &["verify", "--log-only"]).await.well();
+    assert_eq!(verified.json()[0]["log"]["commits"], 0);
+}

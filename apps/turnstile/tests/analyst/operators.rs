@@ -1,0 +1,218 @@
+//! What operators look at and do, on a system that is alive.
+
+use domain::{
+    OrderId, Price, TicketId, Title, UserId,
+    ticket_orders::{OrderedTicket, TicketOrdersEvent},
+};
+use eventstore::ORDERS;
+use mongodb::bson::{Document, doc};
+use serde_json::{Value, json};
+use testkit::{Client, LONG, Mongo, Nats, TestApp, eventually};
+use uuid::Uuid;
+
+use crate::support::{Archive, Draft, TURNSTILE, Tool, event, id, tool};
+
+/// The program that serves, and its servers.
+struct System {
+    nats: Nats,
+    mongo: Mongo,
+    app: TestApp,
+}
+
+impl System {
+    async fn start() -> Self {
+        let (nats, mongo) = (Nats::start().await, Mongo::database().await);
+        let app = TestApp::builder(TURNSTILE)
+            .arg("serve")
+            .nats(nats.url())
+            .mongo(&mongo)
+            .start()
+            .await;
+        Self { nats, mongo, app }
+    }
+
+    async fn tool(&self, args: &[&str]) -> Tool {
+        let servers = [
+            "--mongodb-uri",
+            self.mongo.uri(),
+            "--mongodb-database",
+            self.mongo.name(),
+        ];
+        let args: Vec<_> = args.iter().copied().chain(servers).collect();
+        tool(self.nats.url(), &args).await
+    }
+
+    async fn read_model(&self, name: &str) -> Value {
+        let models = self
+            .tool(&["projections", "ls", "--sample", "20"])
+            .await
+            .well()
+            .json();
+        let found = models.into_iter().find(|model| model["name"] == name);
+        found.unwrap_or_else(|| panic!("there is no {name}"))
+    }
+}
+
+/// Offers a ticket without waiting for the read model.
+async fn sell(seller: &Client, title: &str) {
+    let body = json!({"title": title, "price": 20});
+    let call = seller
+        .post("/api/tickets", body)
+        .header("Prefer", "respond-async");
+    call.await.expect_status(201);
+}
+
+#[tokio::test]
+async fn a_read_model_that_rests_falls_behind_and_catches_up_when_it_goes_on() {
+    let system = System::start().await;
+    let (seller, _) = system.app.sign_up().await;
+    sell(&seller, "Before").await;
+    eventually("the read models are there", LONG, || async {
+        let model = system.read_model("tickets").await;
+        let is_there = model["state"] == "folding" && model["lag_events"] == 0;
+        if is_there && model["checkpoint"] == 1 {
+            Ok(())
+        } else {
+            Err(model)
+        }
+    })
+    .await;
+    system
+        .tool(&["projections", "pause", "tickets"])
+        .await
+        .well();
+    eventually("it falls behind", LONG, || async {
+        sell(&seller, "Meanwhile").await;
+        let model = system.read_model("tickets").await;
+        let rests = model["state"] == "resting" && model["lag_events"].as_u64() > Some(2);
+        if rests && model["lag_ms"].as_u64() > Some(0) {
+            Ok(())
+        } else {
+            Err(model)
+        }
+    })
+    .await;
+    system
+        .tool(&["projections", "resume", "tickets"])
+        .await
+        .well();
+    eventually("it catches up", LONG, || async {
+        let model = system.read_model("tickets").await;
+        if model["state"] == "folding" && model["lag_events"] == 0 {
+            Ok(())
+        } else {
+            Err(model)
+        }
+    })
+    .await;
+    system.tool(&["verify"]).await.well();
+}
+
+#[tokio::test]
+async fn a_rebuild_goes_on_when_the_command_that_asked_for_it_is_killed() {
+    let system = System::start().await;
+    let (seller, _) = system.app.sign_up().await;
+    for _ in 0..5 {
+        sell(&seller, "Seat").await;
+    }
+    for _ in 0..3 {
+        let mut asked = tokio::process::Command::new(TURNSTILE)
+            .args(["projections", "rebuild", "tickets"])
+            .env("MONGODB_URI", system.mongo.uri())
+            .env("MONGODB_DATABASE", system.mongo.name())
+            .env("NATS_URL", system.nats.url())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        asked.kill().await.unwrap();
+    }
+    system
+        .tool(&["projections", "rebuild", "tickets"])
+        .await
+        .well()
+        .says("rebuilt");
+    let model = system.read_model("tickets").await;
+    assert_eq!(model["note"], Value::Null, "no rebuild is left: {model}");
+    system.tool(&["verify"]).await.well();
+}
+
+#[tokio::test]
+async fn the_first_document_that_differs_from_a_replay_is_named() {
+    let system = System::start().await;
+    let (seller, _) = system.app.sign_up().await;
+    sell(&seller, "Seat").await;
+    let verified = system.tool(&["verify"]).await.well().json();
+    let equal = verified.iter().filter(|line| line["equals_replay"] == true);
+    assert_eq!(equal.count(), 3, "{verified:?}");
+    let client = mongodb::Client::with_uri_str(system.mongo.uri())
+        .await
+        .unwrap();
+    let stored = client
+        .database(system.mongo.name())
+        .collection::<Document>("tickets_v1");
+    let forged = doc! { "$set": { "price": 1_i64 } };
+    let before = stored
+        .find_one_and_update(doc! {}, forged)
+        .await
+        .unwrap()
+        .unwrap();
+    let document = Uuid::from_slice(before.get_binary_generic("_id").unwrap()).unwrap();
+    let found = system.tool(&["verify"]).await.with_code(1).json();
+    let found = found
+        .iter()
+        .find(|line| line["rule"] == "read_model")
+        .unwrap();
+    assert_eq!(found["read_model"], "tickets_v1");
+    assert_eq!(found["document"], document.to_string());
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_listed_shown_with_its_events_and_given_up() {
+    let system = System::start().await;
+    let mut log = Archive::on(system.nats.clone()).await;
+    let (ticket, now) = (id(7, 1), chrono::Utc::now());
+    // An order of a ticket that nobody ever listed: the ticket's worker can't follow it.
+    let placed = TicketOrdersEvent::OrderPlaced {
+        order_id: OrderId(Uuid::new_v4()),
+        buyer: UserId(Uuid::new_v4()),
+        ticket: OrderedTicket {
+            id: TicketId(ticket),
+            title: Title::parse("Seat").unwrap(),
+            price: Price::from_cents(100).unwrap(),
+            version: 0,
+        },
+        placed_at: now,
+        expires_at: now + chrono::TimeDelta::hours(1),
+    };
+    let orphan = Draft {
+        stream: ORDERS,
+        aggregate: ticket,
+        time: now,
+        actor: "somebody".to_owned(),
+        request: "forged".to_owned(),
+        cause: None,
+        events: vec![event(&placed)],
+        version: None,
+    };
+    log.commit(&orphan).await;
+    let letter = eventually("it is a dead letter", 2 * LONG, || async {
+        let letters = system.tool(&["dead-letters", "ls"]).await.well().json();
+        letters.into_iter().next()
+    })
+    .await;
+    let number = letter["id"].to_string();
+    let shown = system
+        .tool(&["dead-letters", "show", &number])
+        .await
+        .well()
+        .json();
+    assert_eq!(shown[0]["letter"], letter);
+    assert_eq!(shown[0]["events"][0]["event_type"], "OrderPlaced");
+    system
+        .tool(&["dead-letters", "show", "999"])
+        .await
+        .with_code(2)
+        .says("no dead letter 999");
+    system.tool(&["dead-letters", "drop", &number]).await.well();
+    assert_eq!(system.tool(&["dead-letters", "ls"]).await.well().stdout, "");
+}

@@ -1,0 +1,72 @@
+//! `turnstile simulate`: a season that holds together, the same each time.
+
+use testkit::Nats;
+
+use crate::support::{Tool, tool};
+
+/// A season that is large enough for everything to happen in it.
+const SEASON: [&str; 9] = [
+    "simulate", "--tickets", "300", "--days", "14", "--seed", "7", "--buyers", "200",
+];
+
+pub async fn simulated() -> Nats {
+    let nats = Nats::start().await;
+    tool(nats.url(), &SEASON).await.well();
+    nats
+}
+
+fn count(tool: &Tool, what: &str) -> u64 {
+    tool.json()[0][what].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn a_season_holds_together() {
+    let nats = Nats::start().await;
+    let written = tool(nats.url(), &SEASON).await.well();
+    assert!(count(&written, "events") > 2_500, "{}", written.stdout);
+    assert!(count(&written, "refused") > 0, "crowds refuse nobody");
+    let verified = tool(nats.url(), &["verify", "--log-only"]).await.well();
+    let events = &verified.json()[0]["log"]["events"];
+    assert_eq!(events.as_u64(), Some(count(&written, "events")));
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_bytes() {
+    let (one, other) = tokio::join!(simulated(), simulated());
+    let mut listed = Vec::new();
+    for nats in [&one, &other] {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().to_str().unwrap();
+        tool(nats.url(), &["export", "--format", "ndjson", "--out", out])
+            .await
+            .well();
+        let manifest = archive::Manifest::read(folder.path()).unwrap().unwrap();
+        let sums = manifest.tables.values().flat_map(|table| &table.parts);
+        listed.push(sums.map(|part| part.sha256.clone()).collect::<Vec<_>>());
+    }
+    assert!(listed[0].len() > 10 && listed[0] == listed[1]);
+}
+
+#[tokio::test]
+async fn a_system_with_history_is_left_alone_unless_told_otherwise() {
+    let nats = simulated().await;
+    tool(nats.url(), &SEASON)
+        .await
+        .with_code(2)
+        .says("the log isn't empty: USERS ends at");
+    let other_seed = ["simulate", "--tickets", "20", "--days", "3", "--seed", "8", "--start", "2024-01-01", "--sellers", "0", "--buyers", "0", "--onto-history"];
+    // Its two people are known already, so their accounts would have to be written twice.
+    let onto = tool(nats.url(), &other_seed).await;
+    assert_eq!(onto.code, 0, "{}", onto.stderr);
+}
+
+#[tokio::test]
+async fn a_season_that_is_not_over_is_not_written() {
+    let nats = Nats::start().await;
+    tool(nats.url(), &["simulate", "--start", "2099-01-01"])
+        .await
+        .with_code(2)
+        .says("yet to come");
+    let ends = tool(nats.url(), &["verify", "--log-only"]).await.well();
+    assert_eq!(ends.json()[0]["log"]["commits"], 0);
+}
