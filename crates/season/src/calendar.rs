@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn evenings_are_busier_than_nights() {
         let calendar = Calendar::new(&Plan::default());
-        let visits = |hour| calendar.visits(24 * 40 + hour, 1_000_000);
+        let visits = |hour: usize| calendar.visits(24 * 40 + hour, 1_000_000);
         assert!(visits(20) > 20 * visits(3));
     }
 }

@@ -1,0 +1,316 @@
+//! The log into files.
+
+use analysis::{Bound, Happened, Range, Span};
+use eventstore::{EVENT_STREAMS, Log, Recorded, StreamName};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    ArchiveError, Format, Manifest, Part, StreamPart, TABLES, folder::Folder, part::PartWriter,
+    tables::number_of,
+};
+
+/// Commits that a set of files is made of. When the program is killed, so many have to be read
+/// again at most.
+const SET: u64 = 1 << 17;
+/// Commits that travel together to the thread that encodes.
+const CHUNK: usize = 256;
+/// Chunks that wait for it.
+const CHUNKS: usize = 4;
+
+/// What is to be exported.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Where to; made if need be.
+    pub folder: PathBuf,
+    /// As what.
+    pub format: Format,
+    /// Which part of the log.
+    pub range: Range,
+    /// To an export that is complete: add what came since.
+    pub since_last: bool,
+}
+
+/// What an export came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exported {
+    /// Rows that this run added.
+    pub added: u64,
+    /// Whether it went on with what an earlier run had begun.
+    pub resumed: bool,
+    /// Everything that is there now.
+    pub manifest: Manifest,
+}
+
+/// Exports the log, or goes on where an earlier run ended. Tells how many commits of how many are
+/// read.
+///
+/// # Errors
+/// See [`ArchiveError`]. What is in the folder stays good, and the next run goes on.
+pub async fn export(
+    log: &Log,
+    request: &Request,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Exported, ArchiveError> {
+    let folder = Folder::open(&request.folder)?;
+    let found = Manifest::read(folder.path())?;
+    let resumed = found.as_ref().is_some_and(|found| !found.complete);
+    let mut manifest = match found {
+        Some(found) => going_on(log, request, found).await?,
+        None => begun(log, request).await?,
+    };
+    folder.tidy(&manifest)?;
+    manifest.write(folder.path(), &folder.unfinished())?;
+    let before = manifest.rows();
+    let todo = |manifest: &Manifest| -> u64 {
+        let parts = manifest.streams.values();
+        parts
+            .map(|part| (part.last + 1).saturating_sub(part.next))
+            .sum()
+    };
+    let total = todo(&manifest);
+    for stream in EVENT_STREAMS {
+        let Some(part) = manifest.streams.get(stream.as_str()).cloned() else {
+            continue;
+        };
+        if part.next > part.last {
+            continue;
+        }
+        let mut done = total - todo(&manifest);
+        let span = span_of(log, stream, &part).await?;
+        let mut commits = span.read(log);
+        let mut next = part.next;
+        while next <= part.last {
+            let last = part.last.min(next + SET - 1);
+            let set = Set {
+                stream,
+                range: Range {
+                    from: manifest.from,
+                    to: manifest.to,
+                    ..Range::all()
+                },
+                folder: folder.path().to_owned(),
+                unfinished: folder.unfinished(),
+                format: manifest.format,
+                sequences: (next, last),
+                open: BTreeMap::new(),
+            };
+            let (send, receive) = mpsc::channel(CHUNKS);
+            let encoding = tokio::task::spawn_blocking(move || set.encode(receive));
+            let sent = pass_on(&mut commits, last, send, |read| {
+                done += read;
+                progress(done, total);
+            });
+            let read = sent.await;
+            let written = encoding.await.map_err(|error| {
+                // The encoder panicked: a defect.
+                ArchiveError::encoding(folder.path(), &error)
+            })?;
+            // What the encoder says is the reason when it took no more.
+            for (table, part) in written? {
+                if read.is_ok() {
+                    manifest.add(&TABLES[table], part);
+                }
+            }
+            read?;
+            if let Some(part) = manifest.streams.get_mut(stream.as_str()) {
+                part.next = last + 1;
+            }
+            manifest.write(folder.path(), &folder.unfinished())?;
+            next = last + 1;
+        }
+    }
+    manifest.complete = true;
+    manifest.write(folder.path(), &folder.unfinished())?;
+    Ok(Exported {
+        added: manifest.rows() - before,
+        resumed,
+        manifest,
+    })
+}
+
+/// Passes commits on to the thread that encodes them, up to a sequence.
+async fn pass_on(
+    commits: &mut analysis::Commits,
+    last: u64,
+    send: mpsc::Sender<Vec<Recorded>>,
+    mut progress: impl FnMut(u64),
+) -> Result<(), ArchiveError> {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    while let Some(commit) = commits.next().await {
+        let commit = commit?;
+        let done = commit.sequence >= last;
+        chunk.push(commit);
+        if done || chunk.len() == CHUNK {
+            let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
+            let count = full.len() as u64;
+            if send.send(full).await.is_err() || done {
+                return Ok(());
+            }
+            progress(count);
+        }
+    }
+    // It ended before the end that it had: nothing of this set may count.
+    let stream_ended = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+    Err(ArchiveError::file(Path::new("the log"), stream_ended))
+}
+
+/// What is left of a part of a stream.
+async fn span_of(log: &Log, stream: StreamName, part: &StreamPart) -> Result<Span, ArchiveError> {
+    let place = |sequence| Bound::Sequence {
+        stream: Some(stream),
+        sequence,
+    };
+    let range = Range::of(&[place(part.next)], &[place(part.last)], &[stream]);
+    // Bounds that name their stream always make a range.
+    let range = range.unwrap_or_default();
+    Ok(range.resolve(log, &[stream]).await?)
+}
+
+/// A new export.
+async fn begun(log: &Log, request: &Request) -> Result<Manifest, ArchiveError> {
+    let mut manifest = Manifest::new(request.format, &request.range);
+    let span = request.range.resolve(log, &EVENT_STREAMS).await?;
+    for stream in EVENT_STREAMS {
+        let (first, last) = span
+            .places(stream)
+            .unwrap_or((span.end(stream) + 1, span.end(stream)));
+        let part = StreamPart {
+            created: log.stream_created(stream).await?,
+            first,
+            last,
+            next: first,
+        };
+        manifest.streams.insert(stream.to_string(), part);
+    }
+    Ok(manifest)
+}
+
+/// An export that is there: the rest of it, or what came since.
+async fn going_on(
+    log: &Log,
+    request: &Request,
+    mut found: Manifest,
+) -> Result<Manifest, ArchiveError> {
+    let other = |why: String| ArchiveError::OtherExport {
+        folder: request.folder.clone(),
+        why,
+    };
+    if found.format != request.format {
+        return Err(other(format!("holds an export as {}", found.format)));
+    }
+    if found.complete && !request.since_last {
+        return Err(other(
+            "holds a complete export; --since-last adds what came since".to_owned(),
+        ));
+    }
+    if !request.since_last {
+        let same_places = request.range.first.iter().all(|(stream, first)| {
+            found
+                .streams
+                .get(stream.as_str())
+                .is_some_and(|part| part.first == *first)
+        }) && request.range.last.iter().all(|(stream, last)| {
+            found
+                .streams
+                .get(stream.as_str())
+                .is_some_and(|part| part.last == *last)
+        });
+        if (found.from, found.to) != (request.range.from, request.range.to) || !same_places {
+            return Err(other("holds the beginning of another range".to_owned()));
+        }
+    }
+    for stream in EVENT_STREAMS {
+        let created = log.stream_created(stream).await?;
+        let end = log.last_sequence(stream).await?;
+        let Some(part) = found.streams.get_mut(stream.as_str()) else {
+            return Err(other(format!("lacks the stream {stream}")));
+        };
+        if part.created != created || part.last > end {
+            return Err(other(format!("holds an export of another log ({stream})")));
+        }
+        if request.since_last {
+            part.last = end;
+        }
+    }
+    found.complete = false;
+    Ok(found)
+}
+
+/// Files that are made of the same part of a stream.
+struct Set {
+    stream: StreamName,
+    range: Range,
+    folder: PathBuf,
+    unfinished: PathBuf,
+    format: Format,
+    sequences: (u64, u64),
+    open: BTreeMap<usize, PartWriter>,
+}
+
+impl Set {
+    /// Writes commits until no more come and the last has come; else nothing.
+    fn encode(
+        mut self,
+        mut commits: mpsc::Receiver<Vec<Recorded>>,
+    ) -> Result<Vec<(usize, Part)>, ArchiveError> {
+        let mut reached = 0;
+        while let Some(chunk) = commits.blocking_recv() {
+            for commit in chunk {
+                reached = commit.sequence;
+                if self.range.holds_time(commit.metadata.time) {
+                    self.add(&commit)?;
+                }
+            }
+        }
+        if reached < self.sequences.1 {
+            // Whoever sends says why. The files go with their writers.
+            return Ok(Vec::new());
+        }
+        self.finish()
+    }
+
+    fn add(&mut self, commit: &Recorded) -> Result<(), ArchiveError> {
+        for (version, event) in Happened::of(commit)? {
+            let number = number_of(&event);
+            let part = match self.open.entry(number) {
+                std::collections::btree_map::Entry::Occupied(open) => open.into_mut(),
+                std::collections::btree_map::Entry::Vacant(place) => {
+                    let name = format!("{}.{}", TABLES[number].name, self.format);
+                    let path = self.unfinished.join(name);
+                    place.insert(PartWriter::create(path, self.format, &TABLES[number])?)
+                }
+            };
+            part.add(commit, version, &event)?;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Vec<(usize, Part)>, ArchiveError> {
+        let mut parts = Vec::new();
+        for (number, writer) in self.open {
+            let table = &TABLES[number];
+            let file = Folder::name(table, self.stream, self.sequences, self.format);
+            let path = self.folder.join(&file);
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder).map_err(|error| ArchiveError::file(folder, error))?;
+            }
+            let (rows, times) = (writer.rows, writer.times.unwrap_or_default());
+            let sum = writer.finish(&path)?;
+            let part = Part {
+                file,
+                rows,
+                sequences: self.sequences,
+                times,
+                bytes: sum.bytes,
+                sha256: sum.sha256,
+            };
+            parts.push((number, part));
+        }
+        Ok(parts)
+    }
+}

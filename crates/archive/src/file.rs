@@ -1,0 +1,106 @@
+//! Writing a file so that nobody ever sees half of it.
+
+use sha2::{Digest as _, Sha256};
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::ArchiveError;
+
+/// A file that is being written under another name than its own; removed unless it is kept.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    to: BufWriter<File>,
+    path: PathBuf,
+    digest: Sha256,
+    bytes: u64,
+    kept: bool,
+}
+
+/// What a file holds, in short.
+#[derive(Debug)]
+pub(crate) struct Sum {
+    pub bytes: u64,
+    pub sha256: String,
+}
+
+impl Unfinished {
+    pub fn create(path: PathBuf) -> Result<Self, ArchiveError> {
+        let file = File::create(&path).map_err(|error| ArchiveError::file(&path, error))?;
+        Ok(Self {
+            to: BufWriter::with_capacity(1 << 16, file),
+            path,
+            digest: Sha256::new(),
+            bytes: 0,
+            kept: false,
+        })
+    }
+
+    /// Brings it to the disk and gives it its name.
+    pub fn keep(mut self, name: &Path) -> Result<Sum, ArchiveError> {
+        let failed = |error| ArchiveError::file(name, error);
+        self.to.flush().map_err(failed)?;
+        self.to.get_ref().sync_all().map_err(failed)?;
+        fs::rename(&self.path, name).map_err(failed)?;
+        self.kept = true;
+        // The name is in the folder, which has to reach the disk as well.
+        if let Some(folder) = name.parent() {
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(failed)?;
+        }
+        Ok(Sum {
+            bytes: self.bytes,
+            sha256: hex::encode(std::mem::take(&mut self.digest).finalize()),
+        })
+    }
+}
+
+impl Write for Unfinished {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.digest.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.kept {
+            // On a full disk this is what makes room for the next run.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The sum of a file that is there.
+pub(crate) fn sum_of(path: &Path) -> Result<Sum, ArchiveError> {
+    let failed = |error| ArchiveError::file(path, error);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut digest = Sha256::new();
+    let bytes = io::copy(&mut file, &mut Updating(&mut digest)).map_err(failed)?;
+    Ok(Sum {
+        bytes,
+        sha256: hex::encode(digest.finalize()),
+    })
+}
+
+struct Updating<'d>(&'d mut Sha256);
+
+impl Write for Updating<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

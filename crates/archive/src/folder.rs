@@ -1,0 +1,101 @@
+//! The folder of an export: one writer at a time, and nothing in it that the manifest doesn't name.
+
+use eventstore::StreamName;
+use std::{
+    collections::HashSet,
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+};
+
+use crate::{ArchiveError, Format, Manifest, TABLES, TableSpec};
+
+/// Where files are until they are whole.
+const UNFINISHED: &str = ".unfinished";
+const LOCK: &str = ".lock";
+
+/// A folder that this process alone writes to.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// Opens a folder, made if need be. The lock ends with the process, however that ends.
+    pub fn open(path: &Path) -> Result<Self, ArchiveError> {
+        let unfinished = path.join(UNFINISHED);
+        fs::create_dir_all(&unfinished).map_err(|error| ArchiveError::file(&unfinished, error))?;
+        let lock_path = path.join(LOCK);
+        let lock =
+            File::create(&lock_path).map_err(|error| ArchiveError::file(&lock_path, error))?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: lock,
+            }),
+            Err(TryLockError::WouldBlock) => Err(ArchiveError::Busy(path.to_owned())),
+            Err(TryLockError::Error(error)) => Err(ArchiveError::file(&lock_path, error)),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn unfinished(&self) -> PathBuf {
+        self.path.join(UNFINISHED)
+    }
+
+    /// The path of a file in the folder: of a table, with what was made of so much of its stream.
+    pub fn name(
+        table: &TableSpec,
+        stream: StreamName,
+        (first, last): (u64, u64),
+        format: Format,
+    ) -> String {
+        let extension = format.extension();
+        let name = table.name;
+        format!("{name}/{stream}-{first:012}-{last:012}.{extension}")
+    }
+
+    /// Removes what a run left behind that was killed. Only files of names that an export gives
+    /// are touched: what else is in the folder is somebody's.
+    pub fn tidy(&self, manifest: &Manifest) -> Result<(), ArchiveError> {
+        let known: HashSet<PathBuf> = manifest
+            .tables
+            .values()
+            .flat_map(|table| &table.parts)
+            .map(|part| self.path.join(&part.file))
+            .collect();
+        for file in files_in(&self.unfinished())? {
+            remove(&file)?;
+        }
+        for table in TABLES {
+            let folder = self.path.join(table.name);
+            if !folder.exists() {
+                continue;
+            }
+            for file in files_in(&folder)? {
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                let ours = name.starts_with(&format!("{}-", table.stream))
+                    && name.ends_with(manifest.format.extension());
+                if ours && !known.contains(&file) {
+                    remove(&file)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, ArchiveError> {
+    let failed = |error| ArchiveError::file(folder, error);
+    let entries = fs::read_dir(folder).map_err(failed)?;
+    entries
+        .map(|entry| entry.map(|entry| entry.path()).map_err(failed))
+        .collect()
+}
+
+fn remove(file: &Path) -> Result<(), ArchiveError> {
+    fs::remove_file(file).map_err(|error| ArchiveError::file(file, error))
+}

@@ -1,0 +1,36 @@
+//! What files look like inside.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A format of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Apache Parquet, compressed with Snappy: small, typed, read in parts.
+    Parquet,
+    /// Comma-separated values (RFC 4180) with a header line.
+    Csv,
+    /// One JSON object a line: every event as it is stored, for an import elsewhere.
+    Ndjson,
+    /// Apache Arrow's IPC file format (Feather V2): typed, mapped into memory as it is.
+    Arrow,
+}
+
+impl Format {
+    /// The extension of its files.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+            Self::Arrow => "arrow",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.extension())
+    }
+}

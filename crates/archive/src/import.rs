@@ -1,0 +1,224 @@
+//! Files into an empty log.
+
+use analysis::Happened;
+use domain::{
+    payment::PaymentEvent, ticket::TicketEvent, ticket_orders::TicketOrdersEvent, user::UserEvent,
+};
+use eventstore::{
+    EVENT_STREAMS, Import, Log, Metadata, ORDERS, PAYMENTS, PastCommit, StoreError, StoredEvent,
+    StreamName, TICKETS, USERS,
+};
+use std::{collections::BTreeMap, path::Path};
+
+use crate::{
+    ArchiveError,
+    line::{bad_line, without_password},
+    source::{Source, Text},
+};
+
+/// How often progress is told, in commits.
+const TELL: u64 = 4_096;
+
+/// What an import came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Commits that were written.
+    pub commits: u64,
+    /// Commits that were there already, from an import that was interrupted.
+    pub found: u64,
+}
+
+/// Fills an empty log from a file of NDJSON, or from the folder of an export as NDJSON. Every
+/// commit gets the sequence that it had, so read models of the two logs are the same.
+///
+/// Everything is read and checked once before anything is written. With `resume`, a log that holds
+/// the beginning of the same import is filled up.
+///
+/// No service may work on the log meanwhile: what one of its workers appends makes the import fail.
+///
+/// # Errors
+/// See [`ArchiveError`].
+pub async fn import(
+    log: &Log,
+    path: &Path,
+    resume: bool,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Imported, ArchiveError> {
+    let mut ends = BTreeMap::new();
+    for stream in EVENT_STREAMS {
+        let last = log.last_sequence(stream).await?;
+        if last > 0 && !resume {
+            return Err(ArchiveError::NotEmpty { stream, last });
+        }
+        ends.insert(stream, last);
+    }
+    let total = check(path)?;
+    let mut imports: BTreeMap<StreamName, Import> = BTreeMap::new();
+    for (stream, last) in &ends {
+        imports.insert(*stream, log.import(*stream, *last));
+    }
+    let mut imported = Imported::default();
+    let mut commits = Commits::open(path)?;
+    let mut highest: BTreeMap<StreamName, u64> = BTreeMap::new();
+    while let Some((commit, sequence)) = commits.next()? {
+        let end = ends.get(&commit.stream).copied().unwrap_or_default();
+        highest.insert(commit.stream, sequence);
+        if sequence < end {
+            imported.found += 1;
+            continue;
+        }
+        if sequence == end {
+            imported.found += 1;
+            // Ids of commits are unique, and an import is dense: what leads to this one is the same.
+            let there = log.commit_at(commit.stream, sequence).await?;
+            if there.commit_id != commit.commit_id {
+                let stream = commit.stream;
+                return Err(ArchiveError::OtherLog { stream, sequence });
+            }
+            continue;
+        }
+        if let Some(import) = imports.get_mut(&commit.stream) {
+            import.append(&commit).await?;
+        }
+        imported.commits += 1;
+        if imported.commits.is_multiple_of(TELL) {
+            progress(imported.found + imported.commits, total);
+        }
+    }
+    for import in imports.into_values() {
+        import.finish().await?;
+    }
+    for (stream, end) in ends {
+        if highest.get(&stream).copied().unwrap_or_default() < end {
+            return Err(ArchiveError::OtherLog {
+                stream,
+                sequence: end,
+            });
+        }
+    }
+    progress(total, total);
+    Ok(imported)
+}
+
+/// Reads everything and tells how many commits there are.
+fn check(path: &Path) -> Result<u64, ArchiveError> {
+    let mut commits = Commits::open(path)?;
+    let mut count = 0;
+    while commits.next()?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// The commits of a source, dense in each stream.
+struct Commits {
+    source: Source,
+    /// A line that was read and belongs to the next commit.
+    ahead: Option<Text>,
+    last: BTreeMap<StreamName, u64>,
+}
+
+impl Commits {
+    fn open(path: &Path) -> Result<Self, ArchiveError> {
+        Ok(Self {
+            source: Source::open(path)?,
+            ahead: None,
+            last: BTreeMap::new(),
+        })
+    }
+
+    /// The next commit, and the sequence that it had.
+    fn next(&mut self) -> Result<Option<(PastCommit, u64)>, ArchiveError> {
+        let Some(first) = self.take()? else {
+            return Ok(None);
+        };
+        let (stream, sequence) = (first.stream, first.sequence);
+        let mut texts = vec![first];
+        while let Some(text) = self.take()? {
+            if (text.stream, text.sequence) != (stream, sequence) {
+                self.ahead = Some(text);
+                break;
+            }
+            texts.push(text);
+        }
+        let (file, number) = (texts[0].file.clone(), texts[0].number);
+        let before = self.last.insert(stream, sequence).unwrap_or_default();
+        if sequence != before + 1 {
+            let why = format!(
+                "{stream}#{sequence} comes after #{before}; only a whole log can be imported"
+            );
+            return Err(bad_line(&file, number, why));
+        }
+        Ok(Some((commit_of(stream, &texts)?, sequence)))
+    }
+
+    fn take(&mut self) -> Result<Option<Text>, ArchiveError> {
+        match self.ahead.take() {
+            Some(text) => Ok(Some(text)),
+            None => self.source.next(),
+        }
+    }
+}
+
+/// The commit whose events these lines are.
+fn commit_of(stream: StreamName, texts: &[Text]) -> Result<PastCommit, ArchiveError> {
+    let mut data = Vec::with_capacity(texts.len());
+    let mut lines = Vec::with_capacity(texts.len());
+    for text in texts {
+        let line = text.line()?;
+        let bad = |error: serde_json::Error| bad_line(&text.file, text.number, error);
+        let replaced = match (stream, line.data) {
+            (USERS, Some(data)) => without_password(data).map_err(bad)?,
+            _ => None,
+        };
+        data.push(replaced);
+        lines.push(line);
+    }
+    let (text, first) = (&texts[0], &lines[0]);
+    for (i, (text, line)) in texts.iter().zip(&lines).enumerate() {
+        if line.commit_id != first.commit_id || line.version != first.version + i as u64 {
+            let why = "it isn't the next event of the commit that the line before is of";
+            return Err(bad_line(&text.file, text.number, why));
+        }
+    }
+    let mut events = Vec::with_capacity(lines.len());
+    for (line, replaced) in lines.iter().zip(&data) {
+        events.push(StoredEvent {
+            version: line.schema_version.clone(),
+            event_type: line.event_type.clone(),
+            data: replaced.as_deref().or(line.data),
+        });
+    }
+    known(stream, &events).map_err(|why| bad_line(&text.file, text.number, why))?;
+    let metadata = Metadata {
+        command_id: first.command_id,
+        correlation_id: first.correlation_id.clone().into_owned(),
+        causation_id: first.causation_id,
+        actor: first.actor.clone().into_owned(),
+        time: first.time,
+        trace_parent: first.trace_parent.as_deref().map(ToOwned::to_owned),
+    };
+    let place = (
+        stream,
+        &*first.aggregate_type,
+        first.aggregate_id.clone().into_owned(),
+    );
+    PastCommit::of_stored(place, first.version, first.commit_id, metadata, &events)
+        .map_err(|error: StoreError| error.into())
+}
+
+/// Says no to an event that nobody could read once it is in the log.
+fn known(stream: StreamName, events: &[StoredEvent<'_>]) -> Result<(), String> {
+    for event in events {
+        let text = serde_json::to_string(event).map_err(|error| error.to_string())?;
+        let event = match stream {
+            USERS => serde_json::from_str::<UserEvent>(&text).map(Happened::User),
+            TICKETS => serde_json::from_str::<TicketEvent>(&text).map(Happened::Ticket),
+            ORDERS => serde_json::from_str::<TicketOrdersEvent>(&text).map(Happened::Orders),
+            PAYMENTS => serde_json::from_str::<PaymentEvent>(&text).map(Happened::Payment),
+            _ => return Err(format!("{stream} is no stream of the log")),
+        };
+        event.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! What an export consists of, and how far it is.
+
+use analysis::Range;
+use chrono::{DateTime, Utc};
+use eventstore::{StreamName, TICKETS};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{ErrorKind, Write as _},
+    path::Path,
+};
+
+use crate::{
+    ArchiveError, Format, TABLES,
+    file::{Unfinished, sum_of},
+    tables::TableSpec,
+};
+
+/// The file's name.
+pub(crate) const NAME: &str = "manifest.json";
+/// What this release writes and reads.
+const LAYOUT: u32 = 1;
+
+/// The contents of `manifest.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The version of the folder's layout.
+    pub layout: u32,
+    /// The format of all files.
+    pub format: Format,
+    /// Events from this moment on, if that was asked for.
+    pub from: Option<DateTime<Utc>>,
+    /// Events before this moment, if that was asked for.
+    pub to: Option<DateTime<Utc>>,
+    /// Whether everything that was asked for is here.
+    pub complete: bool,
+    /// Which part of each stream this is, by the stream's name.
+    pub streams: BTreeMap<String, StreamPart>,
+    /// The tables that have rows, by name.
+    pub tables: BTreeMap<String, TablePart>,
+}
+
+/// A part of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamPart {
+    /// When the stream was created: its identity.
+    pub created: DateTime<Utc>,
+    /// The first sequence.
+    pub first: u64,
+    /// The last sequence; one less than the first if there is nothing.
+    pub last: u64,
+    /// The first sequence that isn't exported yet.
+    pub next: u64,
+}
+
+/// The rows of a table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TablePart {
+    /// How many there are.
+    pub rows: u64,
+    /// The columns, each with its type; none in NDJSON, where every line names its fields.
+    pub columns: Vec<(String, String)>,
+    /// The files, in the stream's order.
+    pub parts: Vec<Part>,
+}
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its path in the folder.
+    pub file: String,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The sequences that it was made of, first and last; most are in other tables' files.
+    pub sequences: (u64, u64),
+    /// The earliest and the latest time in it.
+    pub times: (DateTime<Utc>, DateTime<Utc>),
+    /// Its length.
+    pub bytes: u64,
+    /// Its SHA-256, in hexadecimal.
+    pub sha256: String,
+}
+
+impl Manifest {
+    pub(crate) fn new(format: Format, range: &Range) -> Self {
+        Self {
+            layout: LAYOUT,
+            format,
+            from: range.from,
+            to: range.to,
+            complete: false,
+            streams: BTreeMap::new(),
+            tables: BTreeMap::new(),
+        }
+    }
+
+    /// How many rows it has.
+    pub fn rows(&self) -> u64 {
+        self.tables.values().map(|table| table.rows).sum()
+    }
+
+    /// Reads that of a folder; nothing if there is none.
+    ///
+    /// # Errors
+    /// When it can't be read, or is of another layout.
+    pub fn read(folder: &Path) -> Result<Option<Self>, ArchiveError> {
+        let path = folder.join(NAME);
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ArchiveError::file(&path, error)),
+        };
+        let manifest: Self =
+            serde_json::from_slice(&text).map_err(|error| ArchiveError::content(&path, error))?;
+        if manifest.layout != LAYOUT {
+            let why = format!("layout {} is not known here", manifest.layout);
+            return Err(ArchiveError::content(&path, why));
+        }
+        Ok(Some(manifest))
+    }
+
+    /// Replaces that of a folder, as a whole.
+    pub(crate) fn write(&self, folder: &Path, unfinished: &Path) -> Result<(), ArchiveError> {
+        let path = folder.join(NAME);
+        let mut file = Unfinished::create(unfinished.join(NAME))?;
+        serde_json::to_writer_pretty(&mut file, self)
+            .map_err(std::io::Error::from)
+            .and_then(|()| file.write_all(b"\n"))
+            .map_err(|error| ArchiveError::file(&path, error))?;
+        file.keep(&path).map(|_| ())
+    }
+
+    /// Adds a file that has its final name.
+    pub(crate) fn add(&mut self, table: &TableSpec, part: Part) {
+        let columns = || {
+            let columns = table.columns();
+            let named = columns.map(|c| (c.name.to_owned(), c.kind.name().to_owned()));
+            named.collect()
+        };
+        let entry = self.tables.entry(table.name.to_owned());
+        let entry = entry.or_insert_with(|| TablePart {
+            columns: if self.format == Format::Ndjson {
+                Vec::new()
+            } else {
+                columns()
+            },
+            ..TablePart::default()
+        });
+        entry.rows += part.rows;
+        entry.parts.push(part);
+    }
+
+    /// Compares every file with its sum.
+    ///
+    /// # Errors
+    /// The first file that is missing or differs.
+    pub fn check(&self, folder: &Path) -> Result<(), ArchiveError> {
+        for part in self.tables.values().flat_map(|table| &table.parts) {
+            let path = folder.join(&part.file);
+            let sum = sum_of(&path)?;
+            if sum.bytes != part.bytes || sum.sha256 != part.sha256 {
+                return Err(ArchiveError::content(
+                    &path,
+                    "its checksum isn't that of the manifest",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The stream that a table is from.
+    pub(crate) fn stream_of(table: &str) -> StreamName {
+        let spec = TABLES.iter().find(|spec| spec.name == table);
+        spec.map_or(TICKETS, |spec| spec.stream)
+    }
+}

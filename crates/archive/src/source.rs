@@ -1,0 +1,176 @@
+//! Lines of NDJSON: of one file as they are, or of a folder's tables in each stream's order.
+
+use analysis::stream_named;
+use eventstore::{EVENT_STREAMS, StreamName};
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    ArchiveError, Format, Manifest,
+    line::{Line, bad_line},
+};
+
+/// A line, and where it is from.
+#[derive(Debug)]
+pub(crate) struct Text {
+    pub file: Arc<Path>,
+    /// Counted from 1.
+    pub number: u64,
+    text: String,
+    pub stream: StreamName,
+    pub sequence: u64,
+    version: u64,
+}
+
+impl Text {
+    fn new(file: &Arc<Path>, number: u64, text: String) -> Result<Self, ArchiveError> {
+        let line: Line<'_> =
+            serde_json::from_str(&text).map_err(|error| bad_line(file, number, error))?;
+        let stream = stream_named(&line.stream).ok_or_else(|| {
+            bad_line(
+                file,
+                number,
+                format!("{} is no stream of the log", line.stream),
+            )
+        })?;
+        let (sequence, version) = (line.sequence, line.version);
+        drop(line);
+        Ok(Self {
+            file: file.clone(),
+            number,
+            text,
+            stream,
+            sequence,
+            version,
+        })
+    }
+
+    /// What it says.
+    pub fn line(&self) -> Result<Line<'_>, ArchiveError> {
+        serde_json::from_str(&self.text).map_err(|error| bad_line(&self.file, self.number, error))
+    }
+}
+
+/// Where lines come from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Groups that come one after another; the files of a group are merged.
+    groups: VecDeque<Vec<Chain>>,
+}
+
+impl Source {
+    /// Opens a file, or the folder of an export, whose files must be as the manifest says.
+    pub fn open(path: &Path) -> Result<Self, ArchiveError> {
+        if !path.is_dir() {
+            let only = Chain::new(VecDeque::from([path.to_owned()]));
+            return Ok(Self {
+                groups: VecDeque::from([vec![only]]),
+            });
+        }
+        let Some(manifest) = Manifest::read(path)? else {
+            return Err(ArchiveError::content(path, "there is no manifest.json"));
+        };
+        let says_no = if manifest.format != Format::Ndjson {
+            Some(format!(
+                "is an export as {}; only ndjson can be imported",
+                manifest.format
+            ))
+        } else if !manifest.complete {
+            Some("is an export that isn't complete".to_owned())
+        } else {
+            None
+        };
+        if let Some(why) = says_no {
+            return Err(ArchiveError::content(path, why));
+        }
+        manifest.check(path)?;
+        // Stream by stream: within one, lines of several tables are put in order again.
+        let groups = EVENT_STREAMS.into_iter().map(|stream| {
+            let tables = manifest.tables.iter();
+            let of_stream = tables.filter(|(name, _)| Manifest::stream_of(name) == stream);
+            let chains = of_stream.map(|(_, table)| {
+                Chain::new(
+                    table
+                        .parts
+                        .iter()
+                        .map(|part| path.join(&part.file))
+                        .collect(),
+                )
+            });
+            chains.collect()
+        });
+        Ok(Self {
+            groups: groups.collect(),
+        })
+    }
+
+    /// The next line; of a group, the one that comes first in the log.
+    pub fn next(&mut self) -> Result<Option<Text>, ArchiveError> {
+        loop {
+            let Some(group) = self.groups.front_mut() else {
+                return Ok(None);
+            };
+            let mut first: Option<(usize, (u64, u64))> = None;
+            for (i, chain) in group.iter_mut().enumerate() {
+                if let Some(text) = chain.head()? {
+                    let place = (text.sequence, text.version);
+                    if first.is_none_or(|(_, other)| place < other) {
+                        first = Some((i, place));
+                    }
+                }
+            }
+            match first {
+                Some((i, _)) => return Ok(group[i].head.take()),
+                None => self.groups.pop_front(),
+            };
+        }
+    }
+}
+
+/// Files that are read one after another.
+#[derive(Debug)]
+struct Chain {
+    files: VecDeque<PathBuf>,
+    open: Option<(Arc<Path>, BufReader<File>, u64)>,
+    head: Option<Text>,
+}
+
+impl Chain {
+    fn new(files: VecDeque<PathBuf>) -> Self {
+        Self {
+            files,
+            open: None,
+            head: None,
+        }
+    }
+
+    /// The next line, which stays.
+    fn head(&mut self) -> Result<Option<&Text>, ArchiveError> {
+        while self.head.is_none() {
+            let Some((file, reader, number)) = &mut self.open else {
+                let Some(path) = self.files.pop_front() else {
+                    return Ok(None);
+                };
+                let file = File::open(&path).map_err(|error| ArchiveError::file(&path, error))?;
+                self.open = Some((path.into(), BufReader::with_capacity(1 << 16, file), 0));
+                continue;
+            };
+            let mut text = String::new();
+            let read = reader.read_line(&mut text);
+            if read.map_err(|error| ArchiveError::file(file, error))? == 0 {
+                self.open = None;
+                continue;
+            }
+            *number += 1;
+            if !text.trim().is_empty() {
+                self.head = Some(Text::new(file, *number, text)?);
+            }
+        }
+        Ok(self.head.as_ref())
+    }
+}
