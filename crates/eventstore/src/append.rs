@@ -29,16 +29,12 @@ impl Log {
         &self,
         stream: StreamName,
         aggregate_id: &str,
-        commit: &NewCommit,
+        commit: NewCommit,
         expected: u64,
     ) -> Result<Appended, StoreError> {
-        self.publish(
-            (stream, aggregate_id),
-            commit.headers.clone(),
-            commit.payload.clone(),
-            Some(expected),
-        )
-        .await
+        let key = (stream, aggregate_id);
+        self.publish(key, commit.headers, commit.payload, Some(expected))
+            .await
     }
 
     /// Publishes under a key of a stream and waits for the acknowledgment.
@@ -94,7 +90,7 @@ impl Log {
         let (aggregate_type, aggregate_id) = aggregate;
         valid_id(aggregate_id)?;
         let commit = NewCommit::encode(aggregate_type, version, events, metadata)?;
-        match self.append(stream, aggregate_id, &commit, expected).await? {
+        match self.append(stream, aggregate_id, commit, expected).await? {
             Appended::At(sequence) => Ok(sequence),
             Appended::Conflict => Err(StoreError::Contended {
                 stream,
@@ -106,7 +102,10 @@ impl Log {
 }
 
 /// What a publish that wasn't acknowledged means.
-fn judge(error: &PublishError, (stream, key): (StreamName, &str)) -> Result<Appended, StoreError> {
+pub(crate) fn judge(
+    error: &PublishError,
+    (stream, key): (StreamName, &str),
+) -> Result<Appended, StoreError> {
     let too_large = || {
         Err(StoreError::TooLarge {
             stream,

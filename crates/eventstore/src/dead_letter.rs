@@ -5,7 +5,7 @@
 use async_nats::HeaderMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     Log, StoreError,
@@ -148,7 +148,7 @@ impl Log {
             stream,
             sequence: message.sequence,
             stored_at: message.time,
-            message: async_nats::Message {
+            message: Arc::new(async_nats::Message {
                 subject: message.subject,
                 reply: None,
                 payload: message.payload,
@@ -156,7 +156,7 @@ impl Log {
                 status: None,
                 description: None,
                 length: 0,
-            },
+            }),
         }))
     }
 

@@ -71,7 +71,7 @@ where
         let commit = NewCommit::encode(A::TYPE, context.version, &events, &metadata)?;
         match self
             .log()
-            .append(self.stream(), &context.id, &commit, context.last_sequence)
+            .append(self.stream(), &context.id, commit, context.last_sequence)
             .await?
         {
             Appended::Conflict => Err(AggregateError::AggregateConflict),

@@ -6,8 +6,8 @@ use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Du
 use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
-    DeadLetter, Log, ReactError, StoreError, StreamName, commit::origin,
-    dead_letter::RetryMarker, error::unavailable, lanes::Taken, meters::seconds_since, streams::DEADLETTERS, worker::Shared,
+    DeadLetter, Log, ReactError, StoreError, StreamName, commit::origin, dead_letter::RetryMarker,
+    error::unavailable, lanes::Taken, meters::seconds_since, streams::DEADLETTERS, worker::Shared,
 };
 
 /// A message that was delivered this often and never finished is taken to end the process that
@@ -235,7 +235,11 @@ where
 impl Log {
     /// Tells the server what became of a message. That the server heard it isn't waited for: what
     /// it didn't hear it delivers again.
-    pub(crate) async fn acknowledge(&self, reply: Subject, kind: AckKind) -> Result<(), StoreError> {
+    pub(crate) async fn acknowledge(
+        &self,
+        reply: Subject,
+        kind: AckKind,
+    ) -> Result<(), StoreError> {
         let told = self.client().publish(reply, kind.into()).await;
         told.map_err(unavailable)
     }

@@ -1,9 +1,12 @@
 //! Aggregates in memory, and how new each is known to be.
 
-use moka::sync::Cache;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use quick_cache::{Weighter, sync::Cache};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 use tokio::{sync::Mutex, time::Instant};
 
@@ -50,19 +53,49 @@ impl<A> Kept<A> {
 /// it.
 pub(crate) struct Slot<A> {
     pub kept: Mutex<Kept<A>>,
+    /// What it was weighed at last.
     weight: AtomicU32,
 }
 
 /// Aggregates by id, bounded by what their events weigh; the least used go first. Clones share
 /// them.
+///
+/// Of the caches, `quick_cache` was chosen because most aggregates are new when they are put in:
+/// moka, which keeps books about every entry in the background, was 5 % of an order here.
 pub(crate) struct Memory<A> {
-    slots: Cache<String, Arc<Slot<A>>>,
+    entries: Arc<Cache<String, Entry<A>, Weight>>,
+}
+
+/// An aggregate's place and what it counts as. The cache asks for that again when the entry goes,
+/// so it must not change meanwhile.
+struct Entry<A> {
+    slot: Arc<Slot<A>>,
+    weight: u32,
+}
+
+impl<A> Clone for Entry<A> {
+    fn clone(&self) -> Self {
+        Self {
+            slot: Arc::clone(&self.slot),
+            weight: self.weight,
+        }
+    }
+}
+
+/// Weighs aggregates.
+#[derive(Clone)]
+struct Weight;
+
+impl<A> Weighter<String, Entry<A>> for Weight {
+    fn weight(&self, _: &String, entry: &Entry<A>) -> u64 {
+        u64::from(entry.weight)
+    }
 }
 
 impl<A> Clone for Memory<A> {
     fn clone(&self) -> Self {
         Self {
-            slots: self.slots.clone(),
+            entries: Arc::clone(&self.entries),
         }
     }
 }
@@ -70,20 +103,26 @@ impl<A> Clone for Memory<A> {
 impl<A: Default + Send + 'static> Memory<A> {
     /// For about so many bytes.
     pub fn new(bytes: u64) -> Self {
-        let weigh = |_: &String, slot: &Arc<Slot<A>>| slot.weight.load(Ordering::Relaxed);
+        let estimated = usize::try_from(bytes / u64::from(OVERHEAD)).unwrap_or(usize::MAX);
         Self {
-            slots: Cache::builder().max_capacity(bytes).weigher(weigh).build(),
+            entries: Arc::new(Cache::with_weighter(estimated, bytes, Weight)),
         }
     }
 
     /// The place of an aggregate, made if need be.
     pub fn slot(&self, id: &str) -> Arc<Slot<A>> {
-        self.slots.get_with_by_ref(id, || {
-            Arc::new(Slot {
-                kept: Mutex::new(Kept::empty(id)),
-                weight: AtomicU32::new(OVERHEAD),
+        let made = || {
+            Ok::<_, Infallible>(Entry {
+                slot: Arc::new(Slot {
+                    kept: Mutex::new(Kept::empty(id)),
+                    weight: AtomicU32::new(OVERHEAD),
+                }),
+                weight: OVERHEAD,
             })
-        })
+        };
+        match self.entries.get_or_insert_with(id, made) {
+            Ok(entry) => entry.slot,
+        }
     }
 
     /// Counts what an aggregate has grown by, once it is worth it: the cache weighs an entry only
@@ -96,9 +135,13 @@ impl<A: Default + Send + 'static> Memory<A> {
         }
         slot.weight.store(weight, Ordering::Relaxed);
         // Not if it was evicted meanwhile: another may be there by now.
-        let there = self.slots.get(id);
-        if there.is_some_and(|there| Arc::ptr_eq(&there, slot)) {
-            self.slots.insert(id.to_owned(), Arc::clone(slot));
+        let there = self.entries.get(id);
+        if there.is_some_and(|there| Arc::ptr_eq(&there.slot, slot)) {
+            let slot = Arc::clone(slot);
+            // Refused only if it went just now.
+            let _ = self
+                .entries
+                .replace(id.to_owned(), Entry { slot, weight }, true);
         }
     }
 }
@@ -116,8 +159,7 @@ mod tests {
             let slot = memory.slot(&id);
             memory.weigh(&id, &slot, 10_000);
         }
-        memory.slots.run_pending_tasks();
-        let (count, weight) = (memory.slots.entry_count(), memory.slots.weighted_size());
+        let (count, weight) = (memory.entries.len(), memory.entries.weight());
         assert!(weight <= 100_000, "{weight}");
         assert!((1..=9).contains(&count), "{count}");
     }

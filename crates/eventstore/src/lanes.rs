@@ -1,10 +1,10 @@
 //! Lanes: one queue an aggregate, so that its messages are handled in order while others pass.
 
-use async_nats::jetstream::Message;
-use bytes::Bytes;
+use async_nats::{Subject, jetstream};
+use chrono::{DateTime, Utc};
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -20,19 +20,45 @@ pub(crate) struct Lanes {
 struct State {
     /// A lane is here as long as somebody works on it; its queue holds what waits behind.
     waiting: HashMap<String, VecDeque<Taken>>,
-    in_hand: HashMap<(StreamName, u64), Message>,
+    /// Where to acknowledge what is in hand.
+    in_hand: HashMap<(StreamName, u64), Subject>,
 }
 
-/// A message and the stream that it was pulled from.
-#[derive(Clone)]
+/// A message, and what the server said about its delivery.
 pub(crate) struct Taken {
+    /// The stream that it was pulled from.
     pub stream: StreamName,
-    pub message: Message,
+    /// Its place there.
+    pub sequence: u64,
+    /// How often it was delivered, this time included.
+    pub delivered: i64,
+    /// When it was stored.
+    pub stored_at: DateTime<Utc>,
+    /// Where to acknowledge it.
+    pub reply: Subject,
+    /// Shared, because its headers are some twenty allocations, and it is handed to every try.
+    pub message: Arc<async_nats::Message>,
 }
 
 impl Taken {
-    fn identity(&self) -> Option<(StreamName, u64)> {
-        Some((self.stream, self.message.info().ok()?.stream_sequence))
+    /// Reads what the server said; `None` for what is no message of a stream.
+    pub(crate) fn new(stream: StreamName, message: jetstream::Message) -> Option<Self> {
+        let info = message.info().ok()?;
+        let (sequence, delivered, stored_at) =
+            (info.stream_sequence, info.delivered, info.published);
+        let message = message.message;
+        Some(Self {
+            stream,
+            sequence,
+            delivered,
+            stored_at,
+            reply: message.reply.clone()?,
+            message: Arc::new(message),
+        })
+    }
+
+    fn identity(&self) -> (StreamName, u64) {
+        (self.stream, self.sequence)
     }
 }
 
@@ -61,15 +87,9 @@ impl Lanes {
     /// Takes a message into hand. A redelivery of one that is in hand already is dropped: its
     /// acknowledgement counts for both.
     pub(crate) fn offer(&self, key: &str, taken: Taken) -> Offered {
-        let Some(identity) = taken.identity() else {
-            return Offered::Queued;
-        };
         let mut state = self.lock();
-        if state
-            .in_hand
-            .insert(identity, what_acknowledges(&taken.message))
-            .is_some()
-        {
+        let known = state.in_hand.insert(taken.identity(), taken.reply.clone());
+        if known.is_some() {
             return Offered::Queued;
         }
         if let Some(queue) = state.waiting.get_mut(key) {
@@ -83,9 +103,7 @@ impl Lanes {
     /// Lets go of a message, and takes the next of its lane if there is one.
     pub(crate) fn done(&self, key: &str, taken: &Taken) -> Option<Taken> {
         let mut state = self.lock();
-        if let Some(identity) = taken.identity() {
-            state.in_hand.remove(&identity);
-        }
+        state.in_hand.remove(&taken.identity());
         let next = state.waiting.get_mut(key)?.pop_front();
         if next.is_none() {
             state.waiting.remove(key);
@@ -93,29 +111,12 @@ impl Lanes {
         next
     }
 
-    /// Every message in hand, less its content.
-    pub(crate) fn in_hand(&self) -> Vec<Message> {
+    /// Where to acknowledge every message in hand.
+    pub(crate) fn in_hand(&self) -> Vec<Subject> {
         self.lock().in_hand.values().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The part of a message that its acknowledgment needs. Its headers are some twenty allocations,
-/// which would be made and freed for each message in hand.
-fn what_acknowledges(message: &Message) -> Message {
-    Message {
-        message: async_nats::Message {
-            subject: message.subject.clone(),
-            reply: message.reply.clone(),
-            payload: Bytes::new(),
-            headers: None,
-            status: None,
-            description: None,
-            length: 0,
-        },
-        context: message.context.clone(),
     }
 }

@@ -185,6 +185,10 @@ where
 
     /// Puts a message into its aggregate's lane, and starts the lane if it was empty.
     fn take(self: Arc<Self>, stream: StreamName, message: jetstream::Message) {
+        let Some(taken) = Taken::new(stream, message) else {
+            return; // Not a message of a stream: nothing to handle.
+        };
+        let message = &taken.message;
         let key = match stream {
             // A retry belongs into the lane of what is retried.
             DEADLETTERS => RetryMarker::parse(&message.payload).map(|marker| marker.key),
@@ -196,7 +200,7 @@ where
                 .unwrap_or_default()
                 .to_owned()
         });
-        if let Offered::FirstOfLane(first) = self.lanes.offer(&key, Taken { stream, message }) {
+        if let Offered::FirstOfLane(first) = self.lanes.offer(&key, taken) {
             let shared = self.clone();
             self.tasks.spawn(async move {
                 let mut next = Some(*first);
@@ -217,8 +221,8 @@ where
                 () = stopped.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
-            for message in self.lanes.in_hand() {
-                let _ = message.ack_with(AckKind::Progress).await;
+            for reply in self.lanes.in_hand() {
+                let _ = self.log.acknowledge(reply, AckKind::Progress).await;
             }
         }
     }
