@@ -6,6 +6,7 @@
 //! short rounds, and the *ratio* is what has a target.
 
 mod cpu;
+mod export;
 mod fill;
 mod http;
 mod load;

@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 
 use crate::{
     cpu::Processes,
-    fill, load,
+    export, fill, load,
     machine::{Machine, cores},
     orders, reads, rebuild, replay,
     report::{Report, Settings},
@@ -59,6 +59,8 @@ enum Measure {
     Replay,
     /// Start with a long log.
     Start,
+    /// Export of a long log to files, and its replay.
+    Export,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -81,6 +83,8 @@ pub struct Scale {
     pub replayed: u64,
     /// Events in the log with which the program starts.
     pub history: usize,
+    /// Events in the season that is exported, about.
+    pub season: u64,
 }
 
 const FULL: Scale = Scale {
@@ -89,6 +93,7 @@ const FULL: Scale = Scale {
     rebuilt: 60_000,
     replayed: 200_000,
     history: 100_000,
+    season: 1_000_000,
 };
 
 const QUICK: Scale = Scale {
@@ -97,6 +102,7 @@ const QUICK: Scale = Scale {
     rebuilt: 20_000,
     replayed: 60_000,
     history: 20_000,
+    season: 100_000,
 };
 
 /// What measurements share.
@@ -181,6 +187,9 @@ fn measure_all(
     }
     if wanted(Measure::Start) {
         start::measure(bench, &program, folder, sync_always)?;
+    }
+    if wanted(Measure::Export) {
+        export::measure(bench, &program, folder)?;
     }
     Ok(())
 }

@@ -58,7 +58,13 @@ impl Dice {
 
     /// As [`Dice::millis`], in seconds; the middle is likelier than the ends.
     pub fn seconds(&mut self, low: u64, high: u64) -> TimeDelta {
-        (self.millis(low * 1_000, high * 1_000) + self.millis(low * 1_000, high * 1_000)) / 2
+        let (one, other) = (
+            self.between(low * 1_000_000, high * 1_000_000),
+            self.between(low * 1_000_000, high * 1_000_000),
+        );
+        // Whole microseconds: headers of commits have no more, and the two must say the same.
+        let micros = u64::midpoint(one, other);
+        TimeDelta::microseconds(i64::try_from(micros).unwrap_or(i64::MAX))
     }
 
     /// A random id.

@@ -21,8 +21,8 @@ use crate::{
     sale::SaleStep,
 };
 
-/// Visits for each ticket: about half of them end with an order, and some of those with nothing.
-const VISITS: u64 = 4;
+/// Visits for each ticket, crowds aside: about half of them end with an order, and some of those with nothing.
+const VISITS: u64 = 3;
 /// Visitors that a flash sale brings for each ticket that takes part.
 const CROWD: u64 = 3;
 
@@ -204,7 +204,9 @@ impl Season {
             payments: std::collections::HashMap::new(),
         });
         let until = now + TimeDelta::hours(12) + self.dice.seconds(0, 4 * 86_400);
-        self.agenda.note(until, Act::Reconsider(lot));
+        if until < self.plan.end() {
+            self.agenda.note(until, Act::Reconsider(lot));
+        }
         Ok(())
     }
 

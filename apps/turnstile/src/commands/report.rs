@@ -1,0 +1,92 @@
+//! `turnstile report`.
+
+use analysis::{folds::BUILTIN, replay};
+use eventstore::EVENT_STREAMS;
+use report::{About, page, pictures};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::{CommandError, Outcome, Servers, progress::Progress, range::RangeArgs};
+
+/// Answer all built-in questions on one page, with plots
+///
+/// The page needs nothing beside it: it can be sent, read offline, and printed. The same range
+/// gives the same bytes.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(crate) struct ReportArgs {
+    /// The file for the page
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Write each plot as an SVG file to this folder, too
+    #[arg(long, value_name = "DIR")]
+    plots: Option<PathBuf>,
+    #[command(flatten)]
+    range: RangeArgs,
+}
+
+const EXAMPLES: &str = "Examples:
+  turnstile report --out report.html
+  turnstile report --out march.html --from 2026-03-01 --to 2026-04-01
+  turnstile report --out report.html --plots plots";
+
+pub(super) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+    let range = args.range.range(&EVENT_STREAMS)?;
+    let log = servers.log().await?;
+    let mut folds: Vec<_> = BUILTIN.iter().map(|fold| fold.start()).collect();
+    let mut progress = Progress::begin("Replaying the log", "commits");
+    let replayed = replay(&log, &range, &mut folds, |done, total| {
+        progress.at(done, total);
+    })
+    .await?;
+    drop(progress);
+    let tables: Vec<_> = folds.into_iter().flat_map(|fold| fold.finish()).collect();
+    let about = About {
+        range: in_words(&args.range),
+        events: replayed.events,
+    };
+    let failed = |error: report::ReportError| CommandError::Failed(error.to_string());
+    write_whole(&args.out, &page(&about, &tables).map_err(failed)?)?;
+    if let Some(folder) = args.plots {
+        fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
+        for picture in pictures(&tables).map_err(failed)? {
+            let file = folder.join(format!("{}.svg", picture.name));
+            write_whole(&file, &picture.standalone())?;
+        }
+    }
+    Ok(Outcome::Well)
+}
+
+/// The range as its reader knows it.
+fn in_words(range: &RangeArgs) -> String {
+    let list = |bounds: &[analysis::Bound]| {
+        let texts: Vec<_> = bounds.iter().map(ToString::to_string).collect();
+        texts.join(" and ")
+    };
+    match (list(&range.from).as_str(), list(&range.to).as_str()) {
+        ("", "") => "the whole log".to_owned(),
+        (from, "") => format!("from {from} on"),
+        ("", to) => format!("up to {to}"),
+        (from, to) => format!("from {from} up to {to}"),
+    }
+}
+
+/// Writes a file so that nobody sees half of it.
+fn write_whole(path: &Path, content: &str) -> Result<(), CommandError> {
+    let mut half = path.as_os_str().to_owned();
+    half.push(".unfinished");
+    let half = PathBuf::from(half);
+    fs::write(&half, content)
+        .and_then(|()| fs::rename(&half, path))
+        .map_err(|error| {
+            // Whether or not it is there: half a page is of no use.
+            let _ = fs::remove_file(&half);
+            named(path, &error)
+        })
+}
+
+fn named(path: &Path, error: &io::Error) -> CommandError {
+    CommandError::Failed(format!("{}: {error}", path.display()))
+}

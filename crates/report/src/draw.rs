@@ -1,0 +1,205 @@
+//! The two kinds of plots: bars over names, and areas over time.
+
+use plotters::{
+    chart::{ChartBuilder, SeriesLabelPosition},
+    coord::ranged1d::{IntoSegmentedCoord as _, SegmentValue},
+    drawing::IntoDrawingArea as _,
+    element::Rectangle,
+    prelude::SVGBackend,
+    series::{AreaSeries, Histogram},
+    style::{Color as _, IntoFont as _, RGBColor, TextStyle},
+};
+
+use crate::{
+    ReportError,
+    style::{FIRST, GRID, INK, SECOND, named},
+};
+
+const WIDTH: u32 = 820;
+const HEIGHT: u32 = 300;
+
+/// Values that belong together.
+pub(crate) struct Series<'a> {
+    pub name: &'a str,
+    pub values: Vec<f64>,
+}
+
+/// What a plot shows.
+pub(crate) struct Plot<'a> {
+    pub name: &'static str,
+    /// What the height is.
+    pub unit: &'a str,
+    /// One label a place.
+    pub labels: Vec<String>,
+    /// One or two; the second is drawn over the first.
+    pub series: Vec<Series<'a>>,
+}
+
+impl Plot<'_> {
+    fn highest(&self) -> f64 {
+        let values = self.series.iter().flat_map(|series| &series.values);
+        // Some air above the highest; and a plot of nothing has a height, too.
+        values.copied().fold(0.0, f64::max).max(1.0) * 1.08
+    }
+
+    fn failed(&self, why: impl ToString) -> ReportError {
+        ReportError {
+            name: self.name,
+            why: why.to_string(),
+        }
+    }
+
+    fn color(&self, number: usize) -> RGBColor {
+        // The last is the strongest.
+        if number + 1 == self.series.len() {
+            SECOND
+        } else {
+            FIRST
+        }
+    }
+
+    /// Bars over names.
+    pub fn bars(&self) -> Result<String, ReportError> {
+        self.draw(false)
+    }
+
+    /// Areas over time: for more places than bars would be seen of.
+    pub fn areas(&self) -> Result<String, ReportError> {
+        self.draw(true)
+    }
+
+    fn draw(&self, areas: bool) -> Result<String, ReportError> {
+        let mut svg = String::new();
+        {
+            let root = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
+            let text = |size: i32| TextStyle::from(("sans-serif", size).into_font()).color(&INK);
+            let count = self.labels.len().max(1);
+            let label = |place: usize| self.labels.get(place).cloned().unwrap_or_default();
+            let mut builder = ChartBuilder::on(&root);
+            builder
+                .margin(8)
+                .x_label_area_size(28)
+                .y_label_area_size(64);
+            // The library's ranges differ in type, so what is drawn into them is said twice.
+            macro_rules! mesh {
+                ($chart:ident, $format:expr, $labels:expr) => {
+                    $chart
+                        .configure_mesh()
+                        .disable_x_mesh()
+                        .light_line_style(GRID.mix(0.0))
+                        .bold_line_style(GRID)
+                        .axis_style(GRID)
+                        .label_style(text(13))
+                        .axis_desc_style(text(13))
+                        .y_desc(self.unit)
+                        .x_labels($labels)
+                        .y_labels(6)
+                        .x_label_formatter(&$format)
+                        .y_label_formatter(&|value| thousands(*value))
+                        .draw()
+                        .map_err(|error| self.failed(error))?;
+                };
+            }
+            macro_rules! legend {
+                ($chart:ident) => {
+                    if self.series.len() > 1 {
+                        $chart
+                            .configure_series_labels()
+                            .position(SeriesLabelPosition::UpperRight)
+                            .label_font(text(13))
+                            .border_style(GRID.mix(0.0))
+                            .draw()
+                            .map_err(|error| self.failed(error))?;
+                    }
+                };
+            }
+            let key = |color: RGBColor| {
+                move |(x, y): (i32, i32)| {
+                    Rectangle::new([(x, y - 5), (x + 12, y + 5)], color.filled())
+                }
+            };
+            if areas {
+                let last = i32::try_from(count).unwrap_or(i32::MAX).max(2) - 1;
+                let mut chart = builder
+                    .build_cartesian_2d(0..last, 0.0..self.highest())
+                    .map_err(|error| self.failed(error))?;
+                let format = |place: &i32| label(usize::try_from(*place).unwrap_or(0));
+                mesh!(chart, format, 8);
+                for (number, series) in self.series.iter().enumerate() {
+                    let color = self.color(number);
+                    let points = (0..).zip(series.values.iter().copied());
+                    let area = AreaSeries::new(points, 0.0, color.mix(0.5)).border_style(color);
+                    chart
+                        .draw_series(area)
+                        .map_err(|error| self.failed(error))?
+                        .label(series.name)
+                        .legend(key(color));
+                }
+                legend!(chart);
+            } else {
+                let mut chart = builder
+                    .build_cartesian_2d((0..count - 1).into_segmented(), 0.0..self.highest())
+                    .map_err(|error| self.failed(error))?;
+                let format = |place: &SegmentValue<usize>| match place {
+                    SegmentValue::CenterOf(place) | SegmentValue::Exact(place) => label(*place),
+                    SegmentValue::Last => String::new(),
+                };
+                mesh!(chart, format, count);
+                for (number, series) in self.series.iter().enumerate() {
+                    let color = self.color(number);
+                    let bars = Histogram::vertical(&chart)
+                        .style(color.filled())
+                        .margin(if number == 0 { 4 } else { 9 })
+                        .data(series.values.iter().copied().enumerate());
+                    chart
+                        .draw_series(bars)
+                        .map_err(|error| self.failed(error))?
+                        .label(series.name)
+                        .legend(key(color));
+                }
+                legend!(chart);
+            }
+            root.present().map_err(|error| self.failed(error))?;
+        }
+        Ok(named(&svg))
+    }
+}
+
+/// A number with its thousands apart; no decimals, since an axis has whole steps.
+fn thousands(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_apart() {
+        let shown = [0.0, 999.0, 1_000.0, 1_234_567.0].map(thousands);
+        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_plot_of_nothing_is_a_plot() {
+        let plot = Plot {
+            name: "nothing",
+            unit: "tickets",
+            labels: Vec::new(),
+            series: vec![Series {
+                name: "sold",
+                values: Vec::new(),
+            }],
+        };
+        assert!(plot.bars().unwrap().ends_with("</svg>\n"));
+        assert!(plot.areas().unwrap().contains("tickets"));
+    }
+}

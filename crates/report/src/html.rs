@@ -1,0 +1,236 @@
+//! The page.
+
+use analysis::{Cell, Table};
+use std::fmt::Write as _;
+
+use crate::{Picture, ReportError, charts::pictures, style::VALUES};
+
+/// Rows of a table that a page shows; all are in `turnstile replay`.
+const ROWS: usize = 100;
+
+const STYLE: &str = "\
+body{margin:0 auto;max-width:54rem;padding:1.5rem;background:var(--paper);color:var(--ink);\
+font:1rem/1.5 system-ui,sans-serif}\
+h1{font-size:1.6rem}h2{font-size:1.2rem;margin:2.5rem 0 .25rem}\
+svg{width:100%;height:auto}figure{margin:0}\
+.figures{display:flex;flex-wrap:wrap;gap:.5rem 2rem;margin:1rem 0;padding:0;list-style:none}\
+.figures b{display:block;font-size:1.4rem}\
+.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem}\
+th,td{padding:.15rem .6rem;border-bottom:1px solid var(--grid);text-align:left;white-space:nowrap}\
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
+summary{cursor:pointer}section{break-inside:avoid}\
+@media print{body{max-width:none;padding:0}details{display:none}}";
+
+/// What a page is about.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// Which part of the log, in words.
+    pub range: String,
+    /// How many events counted.
+    pub events: u64,
+}
+
+/// Makes a page of the tables of the built-in folds. Needs nothing beside it, runs no script.
+///
+/// # Errors
+/// When a plot can't be drawn.
+pub fn page(about: &About, tables: &[Table]) -> Result<String, ReportError> {
+    let mut text = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>Turnstile: report</title>\n<style>{VALUES}{STYLE}</style>\n</head>\n<body>\n\
+         <h1>Turnstile: report</h1>\n<p>{} events, {}.</p>\n",
+        about.events,
+        escaped(&about.range)
+    );
+    write_figures(&mut text, tables);
+    for picture in pictures(tables)? {
+        write_section(&mut text, &picture, tables);
+    }
+    text.push_str("</body>\n</html>\n");
+    Ok(text)
+}
+
+/// The few numbers that are asked for first.
+fn write_figures(text: &mut String, tables: &[Table]) {
+    let sum = |table: &str, column: &str| -> Option<Cell> {
+        let table = tables.iter().find(|t| t.name == table)?;
+        let place = table.columns.iter().position(|c| c.name == column)?;
+        let (mut counts, mut cents, mut money) = (0, 0, false);
+        for cell in table.rows.iter().filter_map(|row| row.get(place)) {
+            match cell {
+                Cell::Count(count) => counts += count,
+                Cell::Money(amount) => {
+                    money = true;
+                    cents += amount;
+                }
+                _ => {}
+            }
+        }
+        Some(if money {
+            Cell::Money(cents)
+        } else {
+            Cell::Count(counts)
+        })
+    };
+    let figures = [
+        ("orders placed", sum("sales_by_day", "placed")),
+        ("orders paid", sum("sales_by_day", "sold")),
+        ("revenue", sum("sales_by_day", "revenue")),
+        ("most holds at once", sum("most_holds_at_once", "peak")),
+    ];
+    text.push_str("<ul class=\"figures\">\n");
+    for (name, value) in figures {
+        if let Some(value) = value {
+            // Writing to a text can't fail.
+            let _ = writeln!(
+                text,
+                "<li><b>{}</b> {name}</li>",
+                escaped(&value.to_string())
+            );
+        }
+    }
+    text.push_str("</ul>\n");
+}
+
+fn write_section(text: &mut String, picture: &Picture, tables: &[Table]) {
+    let label = escaped(picture.says);
+    let svg = picture.inline().replacen(
+        "<svg ",
+        &format!("<svg role=\"img\" aria-label=\"{label}\" "),
+        1,
+    );
+    let _ = write!(
+        text,
+        "<section id=\"{}\">\n<h2>{}</h2>\n<p>{label}</p>\n<figure>{svg}</figure>\n",
+        picture.name,
+        escaped(picture.title)
+    );
+    for name in picture.tables {
+        if let Some(table) = tables.iter().find(|table| table.name == *name) {
+            write_table(text, table);
+        }
+    }
+    text.push_str("</section>\n");
+}
+
+fn write_table(text: &mut String, table: &Table) {
+    let _ = write!(
+        text,
+        "<details><summary>{}</summary>\n<div class=\"scroll\"><table><thead><tr>",
+        escaped(table.doc)
+    );
+    let is_number = |column: usize| {
+        let cell = table.rows.iter().filter_map(|row| row.get(column));
+        let mut told = cell.filter(|cell| !matches!(cell, Cell::Nothing));
+        told.next()
+            .is_some_and(|cell| !matches!(cell, Cell::Text(_) | Cell::Time(_)))
+    };
+    let class = |column| {
+        if is_number(column) {
+            " class=\"n\""
+        } else {
+            ""
+        }
+    };
+    for (number, column) in table.columns.iter().enumerate() {
+        let (title, name) = (escaped(column.doc), escaped(&column.name.replace('_', " ")));
+        let _ = write!(text, "<th{} title=\"{title}\">{name}</th>", class(number));
+    }
+    text.push_str("</tr></thead><tbody>\n");
+    for row in table.rows.iter().take(ROWS) {
+        text.push_str("<tr>");
+        for (number, cell) in row.iter().enumerate() {
+            let _ = write!(
+                text,
+                "<td{}>{}</td>",
+                class(number),
+                escaped(&cell.to_string())
+            );
+        }
+        text.push_str("</tr>\n");
+    }
+    text.push_str("</tbody></table></div>\n");
+    let more = table.rows.len().saturating_sub(ROWS);
+    if more > 0 {
+        let _ = writeln!(
+            text,
+            "<p>And {more} more rows: <code>turnstile replay</code>.</p>"
+        );
+    }
+    text.push_str("</details>\n");
+}
+
+/// A text as HTML: titles are made by users.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            c => safe.push(c),
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use analysis::folds::BUILTIN;
+
+    fn empty() -> Vec<Table> {
+        BUILTIN
+            .iter()
+            .flat_map(|fold| fold.start().finish())
+            .collect()
+    }
+
+    #[test]
+    fn a_page_of_nothing_stands_for_itself() {
+        let page = page(&About::default(), &empty()).unwrap();
+        for foreign in [
+            "<script",
+            "href=",
+            "src=",
+            "url(",
+            "@import",
+            "http://www.example",
+        ] {
+            assert!(!page.contains(foreign), "{foreign}");
+        }
+        assert_eq!(page.matches("<svg ").count(), 8);
+        assert_eq!(page.matches("role=\"img\"").count(), 8);
+    }
+
+    #[test]
+    fn every_plot_shows_tables_that_there_are() {
+        let tables = empty();
+        for picture in pictures(&tables).unwrap() {
+            for name in picture.tables {
+                assert!(tables.iter().any(|table| table.name == *name), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_users_wrote_is_text_and_not_markup() {
+        assert_eq!(
+            escaped("<b a='x'>&\"</b>"),
+            "&lt;b a=&#39;x&#39;&gt;&amp;&quot;&lt;/b&gt;"
+        );
+    }
+
+    #[test]
+    fn colors_have_names_so_that_dark_differs() {
+        for picture in pictures(&empty()).unwrap() {
+            assert!(picture.inline().contains("var(--ink)"), "{}", picture.name);
+            assert!(!picture.inline().contains("#0"), "{}", picture.name);
+            assert!(picture.standalone().contains("prefers-color-scheme:dark"));
+        }
+    }
+}

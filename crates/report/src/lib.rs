@@ -1,0 +1,27 @@
+//! Answers from the event log as pictures.
+//!
+//! [`page`] makes one HTML page of the tables of the built-in folds: each with a plot (SVG, drawn
+//! by `plotters`) and the figures behind it. The page needs nothing else, no script and no network;
+//! it follows the reader's choice of light or dark, and it can be printed. [`pictures`] gives the
+//! plots alone, as files.
+//!
+//! A page is made of tables and of nothing else, so the same range of the log gives the same bytes.
+#![deny(missing_docs)]
+
+mod charts;
+mod draw;
+mod html;
+mod style;
+
+pub use charts::{Picture, pictures};
+pub use html::{About, page};
+
+/// A plot could not be drawn: a defect.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the plot {name} can't be drawn: {why}")]
+pub struct ReportError {
+    /// Which one.
+    pub name: &'static str,
+    /// What the library says.
+    pub why: String,
+}
