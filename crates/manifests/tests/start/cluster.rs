@@ -69,10 +69,10 @@ impl Cluster {
                 other => panic!("a pod of a {other}"),
             }
         }
+        cluster.wait_until_all_are_ready().await;
         for job in jobs {
             job.await.unwrap();
         }
-        cluster.wait_until_all_are_ready().await;
         cluster
     }
 
@@ -102,15 +102,12 @@ impl Cluster {
         .await;
     }
 
-    /// Kills a pod at random, and makes another in its place. Returns its name.
-    pub async fn kill_any_of(&self, owners: &[&str]) -> String {
+    /// Kills one of a Deployment's pods at random, and makes another in its place. Returns its name.
+    pub async fn kill_any_of(&self, owner: &str) -> String {
         let candidates: Vec<_> = {
             let pods = self.pods.lock().unwrap();
             let ready = pods.iter().filter(|pod| pod.is_ready());
-            ready
-                .filter(|pod| owners.contains(&pod.owner.as_str()))
-                .cloned()
-                .collect()
+            ready.filter(|pod| pod.owner == owner).cloned().collect()
         };
         let victim = candidates.choose(&mut rand::rng()).unwrap().clone();
         let killed = victim.clone();

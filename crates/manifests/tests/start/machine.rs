@@ -8,7 +8,7 @@ use manifests::Manifests;
 use std::{
     collections::BTreeMap,
     net::Ipv4Addr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::atomic::{AtomicU8, Ordering},
 };
 
@@ -56,7 +56,7 @@ impl Network {
     /// A text of a manifest with addresses of this machine: those of others in place of names, its
     /// own in place of every one.
     pub fn localize(&self, text: &str, own: Ipv4Addr) -> String {
-        let mut text = replace(text, "0.0.0.0", &own.to_string());
+        let mut text = replace(text, &[("0.0.0.0".to_owned(), own.to_string())]);
         for (name, address) in &self.names {
             text = text.replace(&format!("{name}:"), &format!("{address}:"));
         }
@@ -64,30 +64,28 @@ impl Network {
     }
 }
 
-/// A text with another path in place of a pod's.
-pub fn replace_path(text: &str, path: &str, with: &Path) -> String {
-    replace(text, path, with.to_str().unwrap())
-}
-
-/// A text with one word in place of another, wherever that stands as a whole or begins a path.
-fn replace(text: &str, path: &str, with: &str) -> String {
+/// A text with other words in place of some, wherever one stands as a whole or begins a path. In
+/// one go: what was put in place of one may hold another. Of words that fit, the first counts.
+pub fn replace(text: &str, words: &[(String, String)]) -> String {
     let in_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     let mut replaced = String::new();
     let mut rest = text;
-    while let Some(at) = rest.find(path) {
-        let (before, found) = rest.split_at(at);
-        let after = &found[path.len()..];
-        let begins = !before.ends_with(in_path);
-        let ends = !after.starts_with(|c: char| c != '/' && in_path(c));
-        replaced.push_str(before);
-        if begins && ends {
+    let mut begins = true;
+    while let Some(next) = rest.chars().next() {
+        let fits = |(word, _): &&(String, String)| {
+            let after = rest.strip_prefix(word.as_str());
+            after.is_some_and(|after| !after.starts_with(|c: char| c != '/' && in_path(c)))
+        };
+        if begins && let Some((word, with)) = words.iter().find(fits) {
             replaced.push_str(with);
+            rest = &rest[word.len()..];
         } else {
-            replaced.push_str(path);
+            replaced.push(next);
+            rest = &rest[next.len_utf8()..];
         }
-        rest = after;
+        begins = !replaced.ends_with(in_path);
     }
-    replaced + rest
+    replaced
 }
 
 /// The program that a container's command names, on this machine.
@@ -112,21 +110,22 @@ pub fn program(command: &str) -> PathBuf {
 
 #[test]
 fn a_path_or_address_is_replaced_where_it_is_one_and_nowhere_else() {
-    let with = Path::new("/x/y");
+    let word = |word: &str, with: &str| (word.to_owned(), with.to_owned());
+    let words = [
+        word("/data", "/tmp/y"),
+        word("/tmp", "/tmp/z"),
+        word("0.0.0.0", "127.1.1.1"),
+    ];
     for (text, replaced) in [
-        ("store_dir: \"/data\"", "store_dir: \"/x/y\""),
-        ("dbPath: /data/db", "dbPath: /x/y/db"),
-        ("--file=/data/key,/data", "--file=/x/y/key,/x/y"),
+        ("store_dir: \"/data\"", "store_dir: \"/tmp/y\""),
+        ("dbPath: /data/db", "dbPath: /tmp/y/db"),
+        ("--file=/data/key,/tmp", "--file=/tmp/y/key,/tmp/z"),
         (
             "/database /my/data a/data /data-2",
             "/database /my/data a/data /data-2",
         ),
+        ("10.0.0.0/8 0.0.0.0:80", "10.0.0.0/8 127.1.1.1:80"),
     ] {
-        assert_eq!(replace_path(text, "/data", with), replaced);
+        assert_eq!(replace(text, &words), replaced);
     }
-    let networks = "10.0.0.0/8 0.0.0.0:80";
-    assert_eq!(
-        replace(networks, "0.0.0.0", "127.1.1.1"),
-        "10.0.0.0/8 127.1.1.1:80"
-    );
 }

@@ -10,6 +10,7 @@ mod router;
 mod site;
 mod volumes;
 
+use rand::seq::SliceRandom;
 use serde_json::json;
 use site::Site;
 use testkit::{LONG, eventually};
@@ -17,7 +18,6 @@ use testkit::{LONG, eventually};
 /// Those that have two pods in these tests. The sandbox's journal is one process's.
 const SCALED: [&str; 5] = ["auth", "tickets", "orders", "expiration", "frontend"];
 const PEOPLE: usize = 3;
-const KILLS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_manifests_say_is_the_marketplace_and_a_killed_pod_costs_what_it_had_in_hand() {
@@ -26,8 +26,10 @@ async fn what_the_manifests_say_is_the_marketplace_and_a_killed_pod_costs_what_i
 
     let people = people::Crowd::begin(&site, PEOPLE).await;
     people.go_on_for(60).await;
-    for _ in 0..KILLS {
-        let killed = site.cluster.kill_any_of(&SCALED).await;
+    let mut victims = SCALED;
+    victims.shuffle(&mut rand::rng());
+    for service in victims {
+        let killed = site.cluster.kill_any_of(service).await;
         eprintln!("killed {killed}");
         people.go_on_for(60).await;
         site.cluster.wait_until_all_are_ready().await;

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::machine::replace_path;
+use crate::machine::replace;
 
 /// The folders of a pod, by the path at which its container sees them; longer paths first.
 pub struct Mounts(Vec<(String, PathBuf)>);
@@ -53,10 +53,9 @@ impl Mounts {
 
     /// A text of a manifest with paths of this machine.
     pub fn localize(&self, text: &str) -> String {
-        let mounts = self.0.iter();
-        mounts.fold(text.to_owned(), |text, (path, folder)| {
-            replace_path(&text, path, folder)
-        })
+        let folder = |folder: &PathBuf| folder.to_str().unwrap().to_owned();
+        let words = self.0.iter().map(|(path, own)| (path.clone(), folder(own)));
+        replace(text, &words.collect::<Vec<_>>())
     }
 }
 
