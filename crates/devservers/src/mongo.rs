@@ -18,6 +18,10 @@ pub struct MongoOptions {
     /// The name of the replica set that it is a member of. The caller sends `replSetInitiate`;
     /// until then the server takes connections but no writes.
     pub replica_set: Option<String>,
+    /// The whole configuration file, for one that comes from elsewhere. It has to listen on `port`
+    /// of 127.0.0.1 and name its own folders, which must exist; what else is said here has no effect
+    /// on it.
+    pub config: Option<String>,
 }
 
 impl MongoOptions {
@@ -27,6 +31,14 @@ impl MongoOptions {
     /// When the program can't be had or the folder can't be written.
     pub fn plan(&self, port: u16, data_dir: &Path) -> Result<ServerPlan> {
         let program = tools::mongod()?;
+        if let Some(config) = &self.config {
+            let file = data_dir.join("mongod.conf");
+            fs::write(&file, config).with_context(|| format!("can't write {}", file.display()))?;
+            let launch = Launch::new(program, data_dir.join("mongod.log"))
+                .arg("--config")
+                .arg(file);
+            return Ok(Self::planned(launch, port));
+        }
         let database = data_dir.join("db");
         fs::create_dir_all(&database)
             .with_context(|| format!("can't create {}", database.display()))?;
@@ -42,13 +54,17 @@ impl MongoOptions {
         if let Some(name) = &self.replica_set {
             launch = launch.args(["--replSet", name]);
         }
-        Ok(ServerPlan {
+        Ok(Self::planned(launch, port))
+    }
+
+    fn planned(launch: Launch, port: u16) -> ServerPlan {
+        ServerPlan {
             name: "mongodb",
             launch,
             port,
             url: format!("mongodb://127.0.0.1:{port}"),
             ready_line: "Waiting for connections",
-        })
+        }
     }
 }
 

@@ -24,6 +24,11 @@ pub struct NatsOptions {
     pub monitoring_port: Option<u16>,
     /// More lines for the configuration file, at its top level.
     pub extra_config: String,
+    /// The whole configuration file, for one that comes from elsewhere. It has to listen on `port`
+    /// of 127.0.0.1 and name its own folders; what else is said here has no effect on it.
+    pub config: Option<String>,
+    /// Variables that the configuration file refers to.
+    pub env: Vec<(String, String)>,
 }
 
 impl NatsOptions {
@@ -43,9 +48,12 @@ impl NatsOptions {
             .with_context(|| format!("can't write {}", config_file.display()))?;
         Ok(ServerPlan {
             name: "nats",
-            launch: Launch::new(program, data_dir.join("nats.log"))
-                .arg("-c")
-                .arg(config_file),
+            launch: self.env.iter().fold(
+                Launch::new(program, data_dir.join("nats.log"))
+                    .arg("-c")
+                    .arg(config_file),
+                |launch, (name, value)| launch.env(name, value),
+            ),
             port,
             url: format!("nats://127.0.0.1:{port}"),
             ready_line: "Server is ready",
@@ -53,6 +61,9 @@ impl NatsOptions {
     }
 
     fn config(&self, port: u16, data_dir: &Path) -> String {
+        if let Some(config) = &self.config {
+            return config.clone();
+        }
         let sync = if self.sync_always {
             "sync_interval: always"
         } else {

@@ -54,6 +54,7 @@
 //! | look after what could not be handled | [`Log::dead_letters`], [`Log::retry_dead_letter`], [`Log::drop_dead_letter`] |
 //! | answer a repeated request with its first answer | [`Log::claim_request`], [`Log::answer_request`] |
 //! | write history as it was: an import, a simulation | [`Log::import`], [`PastCommit`] |
+//! | see and change how streams are set up, copy them out and back | [`Log::topology`], [`Log::snapshot`], [`Log::restore`] |
 //! | spread news and public keys | [`Log::announce`], [`Log::publish_key`] |
 //!
 //! # Shapes
@@ -169,6 +170,7 @@
 
 mod announce;
 mod append;
+mod backup;
 mod commit;
 mod connection;
 mod context;
@@ -190,9 +192,11 @@ mod schedule;
 mod store;
 mod streams;
 mod subscription;
+mod topology;
 mod upcast;
 mod worker;
 
+pub use backup::{Restoring, Snapshot, SnapshotHead};
 pub use commit::{Metadata, RawEvent, Recorded};
 pub use connection::{LogConfig, Login};
 pub use context::{Context, Executed};
@@ -207,5 +211,6 @@ pub use schedule::DueCommand;
 pub use store::{Hint, Store};
 pub use streams::{EVENT_STREAMS, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
 pub use subscription::{ReactError, Subscription};
+pub use topology::{Change, ConsumerFacts, StreamFacts, StreamPlan};
 pub use upcast::Upcasters;
 pub use worker::Worker;

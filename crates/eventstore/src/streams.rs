@@ -107,7 +107,7 @@ fn event_stream(name: StreamName, replicas: usize) -> Config {
 }
 
 /// All streams, as they must be.
-fn all(event_streams: &[StreamName], replicas: usize) -> Vec<(StreamName, Config)> {
+pub(crate) fn all(event_streams: &[StreamName], replicas: usize) -> Vec<(StreamName, Config)> {
     let mut streams: Vec<_> = event_streams
         .iter()
         .map(|name| (*name, event_stream(*name, replicas)))
@@ -175,7 +175,8 @@ pub(crate) async fn ensure(
         let created = jetstream.get_or_create_stream(wanted.clone()).await;
         let stream = match created {
             Ok(stream) => stream,
-            // Another process created it between our look and our creation.
+            // Another process created it between our look and our creation, with the same settings
+            // or others: what is there now is looked at like any other.
             Err(error) => jetstream
                 .get_stream(name.as_str())
                 .await

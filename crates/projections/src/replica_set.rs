@@ -170,7 +170,15 @@ impl ReplicaSet {
             .zip(self.members())
             .map(|(id, host)| Bson::Document(doc! { "_id": id, "host": host }))
             .collect();
-        let config = doc! { "_id": &self.name, "members": members };
+        // A primary that is silent for 3 s is replaced. By default that takes 10 s, and the read
+        // models are shown to nobody until then; one that was replaced too early costs nothing, as
+        // everything in it can be rebuilt from the log.
+        let settings = doc! {
+            "electionTimeoutMillis": 3_000,
+            "heartbeatIntervalMillis": 500,
+            "heartbeatTimeoutSecs": 3,
+        };
+        let config = doc! { "_id": &self.name, "members": members, "settings": settings };
         let admin = first.database("admin");
         match admin.run_command(doc! { "replSetInitiate": config }).await {
             Err(error) if code(&error) != Some(ALREADY_INITIALIZED) => Err(error.into()),

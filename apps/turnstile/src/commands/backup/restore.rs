@@ -1,0 +1,146 @@
+//! `turnstile restore`.
+
+use eventstore::{Log, StreamName};
+
+use super::{
+    contents::{Contents, Copied, LATEST, Latest},
+    place::Place,
+    sha256,
+};
+use crate::commands::{CommandError, Outcome, Servers, progress::Progress, streams::agreed};
+
+/// Put the streams of a backup back, with the same sequences, subjects and times
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = AFTER)]
+pub(crate) struct RestoreArgs {
+    /// Where backups are: a folder, or s3://BUCKET/PREFIX
+    #[arg(long, value_name = "PLACE")]
+    from: String,
+    /// Which one, by its time; the newest unless told
+    #[arg(long, value_name = "TIME")]
+    backup: Option<String>,
+    /// Delete the streams that exist. Everything after the backup is lost with them
+    #[arg(long)]
+    replace: bool,
+    /// Don't ask before anything is deleted
+    #[arg(long, requires = "replace")]
+    yes: bool,
+}
+
+const AFTER: &str = "Stop all services before. The whole backup is read and compared with its list of contents before
+anything is changed. Streams that exist are left alone, and nothing is restored, unless --replace is
+given. The streams get STREAM_REPLICAS copies.
+
+A read model that had seen more than the backup holds halts when the services start, and says so;
+`turnstile projections rebuild` makes it anew. `turnstile verify` checks the result.
+
+Examples:
+  turnstile restore --from /backups
+  turnstile restore --from s3://backups/turnstile --backup 20270131T030000Z --replace";
+
+pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+    let place = Place::of(&args.from)?;
+    let backup = match args.backup {
+        Some(backup) => backup,
+        None => place.get_json::<Latest>(LATEST).await?.backup,
+    };
+    let contents: Contents = place.get_json(&format!("{backup}/backup.json")).await?;
+    let log = servers.log().await?;
+    let names = log.backup_order();
+    let mut streams = Vec::new();
+    for copied in &contents.streams {
+        let name = names.iter().find(|name| name.as_str() == copied.stream);
+        let name = name.ok_or_else(|| {
+            CommandError::Failed(format!("{} is no stream of this release", copied.stream))
+        })?;
+        streams.push((*name, copied));
+    }
+    for (_, copied) in &streams {
+        check(&place, copied).await?;
+    }
+    println!(
+        "{backup}: whole, begun {}, ended {}",
+        contents.began, contents.ended
+    );
+    make_room(&log, &streams, args.replace, args.yes).await?;
+    for (stream, copied) in streams {
+        put_back(&log, &place, stream, copied).await?;
+        println!(
+            "{stream}: {} messages, up to #{}",
+            copied.head.messages(),
+            copied.head.last_sequence()
+        );
+    }
+    Ok(Outcome::Well)
+}
+
+/// Reads all of it, so that nothing is deleted for a backup that can't be restored.
+async fn check(place: &Place, copied: &Copied) -> Result<(), CommandError> {
+    let mut progress = Progress::begin(&format!("Checking {}", copied.stream), "bytes");
+    let mut done = 0;
+    for part in &copied.parts {
+        read(place, part).await?;
+        done += part.bytes;
+        progress.at(done, copied.bytes());
+    }
+    Ok(())
+}
+
+async fn read(place: &Place, part: &super::Part) -> Result<Vec<u8>, CommandError> {
+    let bytes = place.get(&part.object).await?;
+    if sha256(&bytes) != part.sha256 {
+        return Err(CommandError::Failed(format!(
+            "{} isn't what was backed up: its checksum differs",
+            part.object
+        )));
+    }
+    Ok(bytes)
+}
+
+async fn make_room(
+    log: &Log,
+    streams: &[(StreamName, &Copied)],
+    replace: bool,
+    yes: bool,
+) -> Result<(), CommandError> {
+    let mut existing = Vec::new();
+    for (stream, _) in streams {
+        if log.exists(*stream).await? {
+            existing.push(*stream);
+        }
+    }
+    if existing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = existing.iter().map(ToString::to_string).collect();
+    let names = names.join(", ");
+    let refused =
+        |how: &str| CommandError::Failed(format!("{names} exist, and nothing was changed; {how}"));
+    if !replace {
+        return Err(refused("--replace deletes them first"));
+    }
+    if !yes && !agreed(&format!("Delete {names} and all that is in them?"))? {
+        return Err(refused("--yes does it without asking"));
+    }
+    for stream in existing {
+        log.delete_stream_for_restore(stream).await?;
+    }
+    Ok(())
+}
+
+async fn put_back(
+    log: &Log,
+    place: &Place,
+    stream: StreamName,
+    copied: &Copied,
+) -> Result<(), CommandError> {
+    let mut progress = Progress::begin(&format!("Restoring {stream}"), "bytes");
+    let mut restoring = log.restore(stream, &copied.head).await?;
+    let mut done = 0;
+    for part in &copied.parts {
+        restoring.write(read(place, part).await?.into()).await?;
+        done += part.bytes;
+        progress.at(done, copied.bytes());
+    }
+    Ok(restoring.finish().await?)
+}

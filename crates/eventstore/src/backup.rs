@@ -1,0 +1,261 @@
+//! Copying streams out of the server and back, as the server itself does it: sequences, subjects,
+//! headers and times stay, and so does the moment of the stream's creation, which is its identity.
+//!
+//! The protocol is that of NATS's own tools (`STREAM.SNAPSHOT` and `STREAM.RESTORE` of the JetStream
+//! API); the client has no functions for it. Consumers are left out on purpose: the snapshots of
+//! several streams aren't of the same instant, so a position in one could stand for a reaction in
+//! another that isn't there. Workers begin anew after a restore, and what was done stays done.
+
+use async_nats::{StatusCode, Subscriber};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use crate::{Log, StoreError, StreamName, error::unavailable, streams};
+
+/// How large a chunk is. The server takes none that is larger than a message may be.
+const CHUNK: usize = 128 * 1024;
+/// How long to wait for a chunk, or for its acknowledgment.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the server may take to check the whole before it sends, and to take it in at the end.
+const WHOLE_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// What a stream was when its snapshot began: its settings and its ends, as the server tells them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SnapshotHead {
+    config: Value,
+    state: Value,
+}
+
+impl SnapshotHead {
+    /// How many messages it had.
+    pub fn messages(&self) -> u64 {
+        self.state["messages"].as_u64().unwrap_or_default()
+    }
+
+    /// The sequence of its newest message.
+    pub fn last_sequence(&self) -> u64 {
+        self.state["last_seq"].as_u64().unwrap_or_default()
+    }
+}
+
+/// A stream on its way out of the server. Its bytes are a compressed archive of the server's own
+/// files.
+#[derive(Debug)]
+pub struct Snapshot {
+    head: SnapshotHead,
+    log: Log,
+    chunks: Subscriber,
+}
+
+/// A stream on its way into the server.
+#[derive(Debug)]
+pub struct Restoring {
+    log: Log,
+    stream: StreamName,
+    to: String,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    description: String,
+}
+
+#[derive(Deserialize)]
+struct Reply<T> {
+    error: Option<Failure>,
+    #[serde(flatten)]
+    rest: Option<T>,
+}
+
+#[derive(Deserialize)]
+struct RestoreReply {
+    deliver_subject: String,
+}
+
+impl Log {
+    /// The streams that a backup holds, in the order in which they are to be copied while the
+    /// system is at work: what reacts before what it reacts to. A reaction that is missing comes
+    /// about again; a cause that is missing doesn't.
+    pub fn backup_order(&self) -> Vec<StreamName> {
+        let config = self.config();
+        let mut names: Vec<_> = streams::all(&config.event_streams, config.replicas)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        // Everybody refers to users, and users to nobody.
+        names.sort_by_key(|name| *name == crate::USERS);
+        names.sort_by_key(|name| match name.as_str() {
+            "TICKETS" => 0,
+            "ORDERS" => 1,
+            "PAYMENTS" => 2,
+            _ => 3,
+        });
+        names
+    }
+
+    /// Begins to copy a stream out of the server, which checks it before.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when the server says no; [`StoreError::Unavailable`] when it can't
+    /// be reached.
+    pub async fn snapshot(&self, stream: StreamName) -> Result<Snapshot, StoreError> {
+        let inbox = self.client().new_inbox();
+        let chunks = self.client().subscribe(inbox.clone()).await;
+        let chunks = chunks.map_err(unavailable)?;
+        let request = json!({
+            "deliver_subject": inbox,
+            "no_consumers": true,
+            "chunk_size": CHUNK,
+            "jsck": true,
+        });
+        let subject = format!("$JS.API.STREAM.SNAPSHOT.{stream}");
+        let head = ask(self, subject, request.to_string().into(), WHOLE_TIMEOUT).await?;
+        Ok(Snapshot {
+            head: parsed(stream, &head)?,
+            log: self.clone(),
+            chunks,
+        })
+    }
+
+    /// Begins to restore a stream that doesn't exist, with as many copies as are configured.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when it exists, or the server says no for another reason;
+    /// [`StoreError::Unavailable`] when it can't be reached.
+    pub async fn restore(
+        &self,
+        stream: StreamName,
+        head: &SnapshotHead,
+    ) -> Result<Restoring, StoreError> {
+        if self.exists(stream).await? {
+            return Err(StoreError::Refused(format!(
+                "stream {stream} exists; a restore never writes over one"
+            )));
+        }
+        let mut config = head.config.clone();
+        config["num_replicas"] = self.config().replicas.into();
+        let request = json!({ "config": config, "state": head.state });
+        let subject = format!("$JS.API.STREAM.RESTORE.{stream}");
+        let reply = ask(self, subject, request.to_string().into(), WHOLE_TIMEOUT).await?;
+        let reply: RestoreReply = parsed(stream, &reply)?;
+        Ok(Restoring {
+            log: self.clone(),
+            stream,
+            to: reply.deliver_subject,
+        })
+    }
+
+    /// Whether a stream is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn exists(&self, stream: StreamName) -> Result<bool, StoreError> {
+        let subject = format!("$JS.API.STREAM.INFO.{stream}");
+        let reply = ask(self, subject, Bytes::new(), CHUNK_TIMEOUT).await?;
+        let reply: Value = serde_json::from_slice(&reply).map_err(unavailable)?;
+        Ok(reply["error"]["code"] != 404)
+    }
+
+    /// Deletes a stream with all that is in it: to make room for a backup, and for nothing else.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached, or doesn't do it.
+    pub async fn delete_stream_for_restore(&self, stream: StreamName) -> Result<(), StoreError> {
+        let deleted = self.patient().delete_stream(stream.as_str()).await;
+        deleted.map(|_| ()).map_err(unavailable)
+    }
+}
+
+impl Snapshot {
+    /// What the stream was when the snapshot began.
+    pub fn head(&self) -> &SnapshotHead {
+        &self.head
+    }
+
+    /// The next bytes; nothing at the end. Each call tells the server that what came before it was
+    /// taken, so it never sends more than is kept up with.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the server stops before the end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        let chunk = tokio::time::timeout(CHUNK_TIMEOUT, self.chunks.next());
+        let Ok(Some(chunk)) = chunk.await else {
+            return Err(StoreError::Unavailable(
+                "the snapshot stopped before its end".to_owned(),
+            ));
+        };
+        if let Some(status) = chunk.status
+            && status != StatusCode::OK
+            && status.as_u16() != 204
+        {
+            let why = chunk.description.unwrap_or_default();
+            return Err(StoreError::Unavailable(format!("the snapshot: {why}")));
+        }
+        if let Some(reply) = chunk.reply {
+            let acknowledged = self.log.client().publish(reply, Bytes::new()).await;
+            acknowledged.map_err(unavailable)?;
+        }
+        Ok((!chunk.payload.is_empty()).then_some(chunk.payload))
+    }
+}
+
+impl Restoring {
+    /// Hands over the next bytes of a snapshot, however they are cut.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the server doesn't take them.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let chunk = rest.split_to(rest.len().min(CHUNK));
+            let reply = ask(&self.log, self.to.clone(), chunk, CHUNK_TIMEOUT).await?;
+            if !reply.is_empty() {
+                parsed::<Value>(self.stream, &reply)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All was handed over: the server unpacks and checks it.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when it isn't a whole snapshot.
+    pub async fn finish(self) -> Result<(), StoreError> {
+        let reply = ask(&self.log, self.to, Bytes::new(), WHOLE_TIMEOUT).await?;
+        parsed::<Value>(self.stream, &reply).map(|_| ())
+    }
+}
+
+async fn ask(
+    log: &Log,
+    subject: String,
+    payload: Bytes,
+    timeout: Duration,
+) -> Result<Bytes, StoreError> {
+    let request = async_nats::Request::new()
+        .payload(payload)
+        .timeout(Some(timeout));
+    let reply = log.client().send_request(subject, request).await;
+    Ok(reply.map_err(unavailable)?.payload)
+}
+
+fn parsed<T: for<'a> Deserialize<'a>>(stream: StreamName, reply: &[u8]) -> Result<T, StoreError> {
+    let reply: Reply<T> = serde_json::from_slice(reply).map_err(unavailable)?;
+    match reply {
+        Reply {
+            error: Some(error), ..
+        } => Err(StoreError::Refused(format!(
+            "{stream}: {}",
+            error.description
+        ))),
+        Reply {
+            rest: Some(rest), ..
+        } => Ok(rest),
+        Reply { .. } => Err(StoreError::Refused(format!(
+            "{stream}: an answer that makes no sense"
+        ))),
+    }
+}
