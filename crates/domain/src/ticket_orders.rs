@@ -14,9 +14,10 @@ use crate::{
 };
 
 /// The most orders that one buyer may place on one ticket within [`ORDER_WINDOW`]. Whoever places
-/// and cancels in a loop would otherwise make the aggregate longer without end. It counts by
+/// and cancels in a loop would otherwise make the aggregate longer without end; one a minute is
+/// more than anybody does who only changes his mind. It counts by
 /// buyer: a limit for the ticket as a whole would let one keep all others from it.
-pub const MOST_ORDERS: usize = 10;
+pub const MOST_ORDERS: usize = 60;
 /// The time in which a buyer's orders on a ticket are counted.
 pub const ORDER_WINDOW: TimeDelta = TimeDelta::hours(1);
 
@@ -283,12 +284,12 @@ impl TicketOrders {
 
     /// Whether a buyer may place one more order at this time.
     fn has_room_for(&self, buyer: UserId, at: DateTime<Utc>) -> Result<(), TicketOrdersError> {
-        // The newest are last: the tenth from the end is the one that has to lie far enough back.
+        // The newest are last: the one so far from the end has to lie far enough back.
         let mut own = self.orders.iter().rev().filter(|o| o.buyer == buyer);
         match own.nth(MOST_ORDERS - 1) {
-            Some(tenth) if tenth.placed_at + ORDER_WINDOW > at => {
+            Some(earliest) if earliest.placed_at + ORDER_WINDOW > at => {
                 Err(TicketOrdersError::TooManyOrders {
-                    until: tenth.placed_at + ORDER_WINDOW,
+                    until: earliest.placed_at + ORDER_WINDOW,
                 })
             }
             _ => Ok(()),
