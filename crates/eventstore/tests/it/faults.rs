@@ -146,7 +146,7 @@ async fn settings_that_cannot_be_used_are_refused_at_once() {
         "{bad}"
     );
     let mut no_file = config("nats://127.0.0.1:1");
-    no_file.credentials = Some("/nowhere.creds".into());
+    no_file.login = Some(eventstore::Login::CredentialsFile("/nowhere.creds".into()));
     assert!(eventstore::Log::connect(no_file).await.is_err());
     // While a server that isn't there yet is waited for.
     let later = eventstore::Log::connect(impatient("nats://127.0.0.1:1"))
