@@ -3,10 +3,24 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    Servers, completions::CompletionsArgs, dead_letters::DeadLettersCommand, events::EventsCommand,
-    export::ExportArgs, history::HistoryArgs, import::ImportArgs, keys::KeysCommand,
-    mongodb_init::MongodbInitArgs, projections::ProjectionsCommand, replay::ReplayArgs,
-    simulate::SimulateArgs, state::StateArgs, tickets_at::TicketsArgs, verify::VerifyArgs,
+    Servers,
+    backup::{BackupArgs, RestoreArgs},
+    completions::CompletionsArgs,
+    dead_letters::DeadLettersCommand,
+    events::EventsCommand,
+    export::ExportArgs,
+    history::HistoryArgs,
+    import::ImportArgs,
+    keys::KeysCommand,
+    mongodb_init::MongodbInitArgs,
+    projections::ProjectionsCommand,
+    replay::ReplayArgs,
+    report::ReportArgs,
+    simulate::SimulateArgs,
+    state::StateArgs,
+    streams::StreamsCommand,
+    tickets_at::TicketsArgs,
+    verify::VerifyArgs,
 };
 
 /// The ticket marketplace: serves it, looks after it, and answers questions from its log.
@@ -22,8 +36,9 @@ use crate::commands::{
   3  the log holds something that can't be read, or lacks something; the message names the place
   4  NATS or MongoDB can't be reached, or was lost on the way
 
-All commands only read, but for `serve`, `reconcile`, `projections rebuild`, `pause` and `resume`,
-and `dead-letters retry` and `drop`."
+All commands only read the marketplace, but for `serve`, `import`, `simulate`, `reconcile`,
+`projections rebuild`, `pause` and `resume`,
+`dead-letters retry` and `drop`, `streams migrate`, and `restore`."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -59,10 +74,16 @@ pub(crate) enum Command {
     State(StateArgs),
     Tickets(TicketsArgs),
     Replay(ReplayArgs),
+    Report(ReportArgs),
     Completions(CompletionsArgs),
     /// Messages that a worker could not handle
     #[command(subcommand)]
     DeadLetters(DeadLettersCommand),
+    /// Streams of the log: how they are set up
+    #[command(subcommand)]
+    Streams(StreamsCommand),
+    Backup(BackupArgs),
+    Restore(RestoreArgs),
     /// Read models
     #[command(subcommand)]
     Projections(ProjectionsCommand),

@@ -1,5 +1,6 @@
 //! Everything that isn't serving: each command connects, does its work and ends.
 
+pub(crate) mod backup;
 pub(crate) mod completions;
 mod config;
 pub(crate) mod dead_letters;
@@ -15,9 +16,11 @@ pub(crate) mod projections;
 mod range;
 mod reconcile;
 pub(crate) mod replay;
+pub(crate) mod report;
 mod servers;
 pub(crate) mod simulate;
 pub(crate) mod state;
+pub(crate) mod streams;
 pub(crate) mod tickets_at;
 pub(crate) mod verify;
 
@@ -127,6 +130,10 @@ pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, 
         Command::State(args) => state::run(args, servers).await,
         Command::Tickets(args) => tickets_at::run(args, servers).await,
         Command::Replay(args) => replay::run(args, servers).await,
+        Command::Report(args) => report::run(args, servers).await,
+        Command::Streams(command) => streams::run(command, servers).await,
+        Command::Backup(args) => backup::run(args, servers).await,
+        Command::Restore(args) => backup::restore(args, servers).await,
         Command::MongodbInit(args) => mongodb_init::run(args, servers).await,
         Command::Completions(args) => completions::run(&args),
     }
