@@ -15,7 +15,7 @@ const CHUNK: usize = 256;
 /// commits of each stream are in memory.
 const CHUNKS: usize = 4;
 /// After so long without the next commit the connection counts as lost.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// By how much clocks of processes may differ: where a time ends a range, the stream is read on
 /// for so long, and where one begins it, from so long before.
 const SKEW: TimeDelta = TimeDelta::minutes(10);
@@ -198,7 +198,7 @@ impl Span {
         Ok(news)
     }
 
-    /// The same, with another bound on waiting for the next commit (15 s).
+    /// The same, with another bound on waiting for the next commit (10 s).
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;

@@ -5,7 +5,7 @@ use domain::{
     ticket_orders::{OrderedTicket, TicketOrdersEvent},
 };
 use eventstore::ORDERS;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Bson, Document, doc};
 use serde_json::{Value, json};
 use testkit::{Client, LONG, Mongo, Nats, TestApp, eventually};
 use uuid::Uuid;
@@ -156,7 +156,10 @@ async fn the_first_document_that_differs_from_a_replay_is_named() {
         .await
         .unwrap()
         .unwrap();
-    let document = Uuid::from_slice(before.get_binary_generic("_id").unwrap()).unwrap();
+    let Some(Bson::Binary(document)) = before.get("_id") else {
+        panic!("{before} has another kind of id");
+    };
+    let document = Uuid::from_slice(&document.bytes).unwrap();
     let found = system.tool(&["verify"]).await.with_code(1).json();
     let found = found
         .iter()

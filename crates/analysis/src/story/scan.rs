@@ -3,16 +3,29 @@
 use domain::UserId;
 use eventstore::{EVENT_STREAMS, Log, StreamName, TICKETS, USERS};
 use memchr::memmem::Finder;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use uuid::Uuid;
 
 use crate::{AnalysisError, Range};
+
+/// How many commits are remembered that had nothing to do with the user, as far as was known then:
+/// by the clocks, an effect can stand a little before what the user asked for.
+const RECENT: usize = 10_000;
 
 /// What was found: commits, and the aggregates that they belong to.
 #[derive(Default)]
 pub(super) struct Found {
     pub commits: HashSet<Uuid>,
     pub aggregates: BTreeSet<(StreamName, String)>,
+}
+
+impl Found {
+    fn take(&mut self, commit: Uuid, aggregate: &(StreamName, String)) {
+        self.commits.insert(commit);
+        if !self.aggregates.contains(aggregate) {
+            self.aggregates.insert(aggregate.clone());
+        }
+    }
 }
 
 /// Everything that a user did, that followed from it, or that mentions the user.
@@ -26,6 +39,7 @@ pub(super) async fn of_user(
     let mut found = Found::default();
     // What the user asked for, and what follows from that, have the same correlation.
     let mut chains: HashSet<String> = HashSet::new();
+    let mut recent = VecDeque::new();
     let mut sells: HashSet<String> = HashSet::new();
     let span = Range::all().resolve(log, &EVENT_STREAMS).await?;
     let (mut commits, mut read) = (span.read(log), 0);
@@ -35,8 +49,14 @@ pub(super) async fn of_user(
         progress(read, span.len());
         let metadata = &commit.metadata;
         let asked = metadata.actor == id;
-        if asked {
-            chains.insert(metadata.correlation_id.clone());
+        if asked && chains.insert(metadata.correlation_id.clone()) {
+            recent.retain(|(chain, commit, aggregate)| {
+                let follows = *chain == metadata.correlation_id;
+                if follows {
+                    found.take(*commit, aggregate);
+                }
+                !follows
+            });
         }
         let is_own = commit.stream == USERS && commit.aggregate_id == id;
         let is_mentioned = mentions.find(commit.payload()).is_some();
@@ -47,9 +67,13 @@ pub(super) async fn of_user(
         let is_sold = commit.stream == TICKETS && sells.contains(&commit.aggregate_id);
         let follows = chains.contains(&metadata.correlation_id);
         if asked || is_own || is_mentioned || is_sold || follows {
+            found.take(commit.commit_id, &(commit.stream, commit.aggregate_id));
+        } else {
+            if recent.len() == RECENT {
+                recent.pop_front();
+            }
             let aggregate = (commit.stream, commit.aggregate_id);
-            found.commits.insert(commit.commit_id);
-            found.aggregates.insert(aggregate);
+            recent.push_back((commit.metadata.correlation_id, commit.commit_id, aggregate));
         }
     }
     Ok(found)

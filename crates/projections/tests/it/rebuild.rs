@@ -3,13 +3,16 @@
 use eventstore::TICKETS;
 use mongodb::bson::{Document, doc};
 use projections::{
-    rebuild,
+    RunnerSettings, pause, read_models, rebuild, resume,
     tickets::{TicketQuery, Tickets, TicketsProjection},
     verify, verify_with,
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 use testkit::{LONG, eventually};
 use tokio::task::JoinSet;
@@ -68,7 +71,7 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
         .unwrap();
     let progress = tickets.runner().progress();
     assert!(progress.wait_for(1_000, LONG).await);
-    let before = identity(&world).await;
+    let before = identity(&world, "tickets_v1").await;
     let end = Arc::new(AtomicBool::new(false));
     let tasks = traffic(&world, &tickets, &end);
 
@@ -87,7 +90,11 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
     }
     let reads = finish(tasks, &end).await;
     assert!(reads > 100, "only {reads} reads");
-    assert_ne!(identity(&world).await, before, "it is another collection");
+    assert_ne!(
+        identity(&world, "tickets_v1").await,
+        before,
+        "it is another collection"
+    );
 
     // Once more by way of another process that knows nothing of the first, which has folded all
     // that the traffic left.
@@ -145,8 +152,8 @@ async fn a_comparison_in_parts_sees_every_document() {
 }
 
 /// The collection's own identity.
-async fn identity(world: &World) -> String {
-    let command = doc! { "listCollections": 1, "filter": { "name": "tickets_v1" } };
+async fn identity(world: &World, name: &str) -> String {
+    let command = doc! { "listCollections": 1, "filter": { "name": name } };
     let reply = world.raw().await.run_command(command).await.unwrap();
     let first = &reply
         .get_document("cursor")
@@ -201,16 +208,98 @@ async fn a_rebuild_goes_on_when_the_process_that_began_it_dies() {
     assert!(first.runner().progress().wait_for(300, LONG).await);
     let store = world.another_store().await;
     let second = Tickets::start(&world.log, &store, quick()).await.unwrap();
-    let before = identity(&world).await;
+    let before = identity(&world, "tickets_v1").await;
     let asked = tokio::spawn({
         let store = world.store.clone();
         async move { rebuild(&store, "tickets_v1", |_| {}).await }
     });
     drop(first);
     asked.await.unwrap().unwrap();
-    assert_ne!(identity(&world).await, before);
+    assert_ne!(identity(&world, "tickets_v1").await, before);
     let at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
     assert!(second.runner().progress().wait_for(at, LONG).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_goes_on_where_the_process_was_that_died() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    for n in 0..3_000 {
+        trader.list(Uuid::new_v4(), &n.to_string(), 100).await;
+    }
+    // Small batches: it takes a while, and says often how far it is.
+    let slow = || RunnerSettings {
+        batch: 2,
+        ..quick()
+    };
+    let first = Tickets::start(&world.log, &world.store, slow())
+        .await
+        .unwrap();
+    assert!(first.runner().progress().wait_for(3_000, LONG).await);
+    let before = identity(&world, "tickets_v1").await;
+    let ask = || {
+        let store = world.store.clone();
+        tokio::spawn(async move {
+            let mut told = Vec::new();
+            let ended = rebuild(&store, "tickets_v1", |progress| told.push(progress.done)).await;
+            (ended, told)
+        })
+    };
+    let asked = ask();
+    let half_built = eventually("it is on its way", LONG, || async {
+        let models = read_models(&world.store).await.unwrap();
+        let rebuilding = models.into_iter().find_map(|model| model.rebuilding);
+        match rebuilding {
+            Some(progress) if progress.done > 0 && progress.done < 3_000 => {
+                Some(identity(&world, "tickets_v1_rebuild").await)
+            }
+            _ => None,
+        }
+    })
+    .await;
+    drop(first);
+    // Whoever asked is gone, too.
+    asked.abort();
+    let second = Tickets::start(&world.log, &world.store, slow())
+        .await
+        .unwrap();
+    let (ended, told) = ask().await.unwrap();
+    ended.unwrap();
+    assert!(told.iter().all(|done| *done > 0), "it began anew: {told:?}");
+    let now = identity(&world, "tickets_v1").await;
+    assert_ne!(now, before);
+    assert_eq!(now, half_built, "what was built is used");
+    second.runner().stop().await;
+    let difference = verify(&TicketsProjection, &world.log, &world.store).await;
+    assert_eq!(difference.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_model_that_rests_folds_nothing_until_it_goes_on() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let tickets = Tickets::start(&world.log, &world.store, quick())
+        .await
+        .unwrap();
+    let at = trader.list(Uuid::new_v4(), "Before", 100).await.1;
+    let progress = tickets.runner().progress();
+    assert!(progress.wait_for(at, LONG).await);
+    pause(&world.store, "tickets_v1").await.unwrap();
+    // It takes effect when the lease is renewed.
+    let at = eventually("it rests", LONG, || async {
+        let at = world
+            .trader()
+            .list(Uuid::new_v4(), "Meanwhile", 100)
+            .await
+            .1;
+        let applied = progress.wait_for(at, Duration::from_millis(500)).await;
+        (!applied).then_some(at)
+    })
+    .await;
+    let models = read_models(&world.store).await.unwrap();
+    assert!(models.iter().all(|model| model.paused), "{models:?}");
+    resume(&world.store, "tickets_v1").await.unwrap();
+    assert!(progress.wait_for(at, LONG).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
