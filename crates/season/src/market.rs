@@ -84,9 +84,9 @@ impl Season {
         Self {
             plan,
             calendar: Calendar::new(&plan),
-            sellers: People::new("seller", plan.sellers),
-            buyers: People::new("buyer", plan.buyers),
-            dice: Dice::new(plan.seed),
+            sellers: People::new("seller", plan.key(), plan.sellers),
+            buyers: People::new("buyer", plan.key(), plan.buyers),
+            dice: Dice::new(plan.key()),
             agenda,
             lots: Lots::default(),
             record: Record::default(),

@@ -8,6 +8,7 @@ use crate::{dice::Dice, record::SeasonError};
 #[derive(Debug)]
 pub(crate) struct People {
     kind: &'static str,
+    season: u64,
     ids: Vec<Option<UserId>>,
 }
 
@@ -20,10 +21,10 @@ pub(crate) enum Arrival {
 }
 
 impl People {
-    pub fn new(kind: &'static str, count: u32) -> Self {
+    pub fn new(kind: &'static str, season: u64, count: u32) -> Self {
         // A market with nobody in it is no market.
         let ids = vec![None; count.max(1) as usize];
-        Self { kind, ids }
+        Self { kind, season, ids }
     }
 
     /// Somebody, some more often than others.
@@ -33,8 +34,9 @@ impl People {
             return Ok(Arrival::Known(id));
         }
         // A domain that RFC 2606 keeps free: no mail can reach anybody.
-        let email = Email::parse(&format!("{}-{}@season.example", self.kind, number + 1))?;
-        self.ids[number] = Some(UserId::of(&email));
+        let (kind, number, season) = (self.kind, number + 1, self.season);
+        let email = Email::parse(&format!("{kind}-{number}@{season:016x}.season.example"))?;
+        self.ids[number - 1] = Some(UserId::of(&email));
         Ok(Arrival::New(email))
     }
 }

@@ -37,6 +37,26 @@ impl Default for Plan {
 }
 
 impl Plan {
+    /// A number that differs between plans, and stands for the whole of this one: two seasons in one
+    /// log must have neither people nor tickets in common.
+    pub(crate) fn key(&self) -> u64 {
+        let parts = [
+            self.seed,
+            u64::from(self.sellers),
+            u64::from(self.buyers),
+            u64::from(self.tickets),
+            u64::from(self.days),
+            self.start.timestamp().cast_unsigned(),
+        ];
+        // FNV-1a, by words, with the last step of SplitMix64 to spread what is near.
+        let mixed = parts.into_iter().fold(0xcbf2_9ce4_8422_2325, |key, part| {
+            let spread: u64 = (key ^ part).wrapping_mul(0x0100_0000_01b3);
+            spread ^ (spread >> 29)
+        });
+        let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^ (mixed >> 31)
+    }
+
     /// When the last order is over, at the latest.
     pub fn end(&self) -> DateTime<Utc> {
         self.start + TimeDelta::days(i64::from(self.days)) + HOLD * 4
@@ -46,6 +66,29 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plans_that_differ_in_anything_have_other_keys() {
+        let plan = Plan::default();
+        let others = [
+            Plan { seed: 2, ..plan },
+            Plan { days: 91, ..plan },
+            Plan {
+                sellers: 8_000,
+                buyers: 400,
+                ..plan
+            },
+            Plan {
+                start: plan.start + TimeDelta::days(1),
+                ..plan
+            },
+        ];
+        let mut keys: Vec<_> = others.iter().map(Plan::key).collect();
+        keys.push(plan.key());
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), 5);
+    }
 
     #[test]
     fn the_default_season_begins_with_the_year_2025() {

@@ -24,6 +24,9 @@ pub enum SeasonError {
         /// Its last sequence.
         last: u64,
     },
+    /// This very season is in the log.
+    #[error("this season is in the log already; another seed is another season")]
+    Again,
     /// It would end after the moment at which it is written.
     #[error("the season would end on {0}, which is yet to come")]
     NotOver(DateTime<Utc>),

@@ -1,7 +1,8 @@
 //! Writing a season to a log.
 
 use chrono::Utc;
-use eventstore::{EVENT_STREAMS, Import, Log, StreamName};
+use domain::user::User;
+use eventstore::{EVENT_STREAMS, Import, Log, StreamName, USERS};
 use std::collections::BTreeMap;
 
 use crate::{Season, SeasonError, Tally};
@@ -15,7 +16,7 @@ const TELL: u64 = 4_096;
 /// Tells now and then how many commits were sent.
 ///
 /// # Errors
-/// [`SeasonError::NotEmpty`], [`SeasonError::NotOver`] when it would end in the future, and when
+/// [`SeasonError::NotEmpty`], [`SeasonError::Again`], [`SeasonError::NotOver`] when it would end in the future, and when
 /// the log fails; it then holds the season's first commits.
 pub async fn write(
     log: &Log,
@@ -35,10 +36,18 @@ pub async fn write(
         }
         imports.insert(stream, log.import(stream, last));
     }
+    let mut first = onto;
     let mut sent = 0;
     // By reference: the season tells its tally afterwards.
     for commit in &mut *season {
         let commit = commit?;
+        if std::mem::take(&mut first) {
+            // The first to come signs up, and is part of no other season.
+            let known = log.store::<User>(USERS).load(&commit.aggregate_id).await?;
+            if known.version() > 0 {
+                return Err(SeasonError::Again);
+            }
+        }
         if let Some(import) = imports.get_mut(&commit.stream) {
             import.append(&commit).await?;
         }

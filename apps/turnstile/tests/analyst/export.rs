@@ -34,7 +34,9 @@ async fn exported(nats: &Nats, out: &Path, args: &[&str]) -> Manifest {
 /// The rows of every table.
 fn rows(manifest: &Manifest) -> BTreeMap<String, u64> {
     let tables = manifest.tables.iter();
-    tables.map(|(name, table)| (name.clone(), table.rows)).collect()
+    tables
+        .map(|(name, table)| (name.clone(), table.rows))
+        .collect()
 }
 
 /// Every file in a folder, but for the two that an export keeps there for itself.
@@ -87,8 +89,13 @@ fn duckdb(query: &str) -> Vec<Vec<String>> {
 #[tokio::test]
 async fn duckdb_reads_the_same_sums_from_every_format() {
     let nats = simulated().await;
-    let replayed = tool(nats.url(), &["replay", "sales", "--json"]).await.well();
-    let days = replayed.json().into_iter().filter(|row| row["table"] == "sales_by_day");
+    let replayed = tool(nats.url(), &["replay", "sales", "--json"])
+        .await
+        .well();
+    let days = replayed
+        .json()
+        .into_iter()
+        .filter(|row| row["table"] == "sales_by_day");
     let expected: Vec<Vec<String>> = days
         .map(|row| {
             let day = row["day"].as_str().unwrap()[..10].to_owned();
@@ -149,7 +156,10 @@ async fn every_format_holds_every_event_and_no_secret() {
         }
         counts.push(rows(&manifest));
     }
-    assert!(counts.windows(2).all(|pair| pair[0] == pair[1]), "{counts:?}");
+    assert!(
+        counts.windows(2).all(|pair| pair[0] == pair[1]),
+        "{counts:?}"
+    );
 }
 
 #[tokio::test]
@@ -158,7 +168,11 @@ async fn a_range_holds_what_lies_in_it() {
     let out = folder();
     let range = ["--from", "2026-03-02", "--to", "2026-03-03"];
     let manifest = exported(&season.archive.nats, out.path(), &range).await;
-    let expected = [("order_placed", 1), ("ticket_listed", 1), ("ticket_reserved", 1)];
+    let expected = [
+        ("order_placed", 1),
+        ("ticket_listed", 1),
+        ("ticket_reserved", 1),
+    ];
     let expected = expected.map(|(name, rows)| (name.to_owned(), rows));
     assert_eq!(rows(&manifest), BTreeMap::from(expected));
 }
@@ -169,7 +183,9 @@ async fn what_came_since_is_added() {
     let out = folder();
     let before = exported(&season.archive.nats, out.path(), &[]).await;
     let refused = tool(season.archive.url(), &["export", "--out", text(out.path())]).await;
-    refused.with_code(2).says("--since-last adds what came since");
+    refused
+        .with_code(2)
+        .says("--since-last adds what came since");
     let again = exported(&season.archive.nats, out.path(), &["--since-last"]).await;
     assert_eq!(again, before, "nothing came");
 
@@ -178,10 +194,16 @@ async fn what_came_since_is_added() {
         title: Title::parse("Seat 2").unwrap(),
         price: Price::from_cents(1_000).unwrap(),
     };
-    season.tickets(2, &ann, &cheaper, None, moment(9, 9, 0)).await;
+    season
+        .tickets(2, &ann, &cheaper, None, moment(9, 9, 0))
+        .await;
     let after = exported(&season.archive.nats, out.path(), &["--since-last"]).await;
     assert_eq!(after.rows(), 38);
-    let parts: Vec<_> = after.tables["ticket_revised"].parts.iter().map(|p| p.rows).collect();
+    let parts: Vec<_> = after.tables["ticket_revised"]
+        .parts
+        .iter()
+        .map(|p| p.rows)
+        .collect();
     assert_eq!(parts, [1, 1]);
     assert_eq!(files(out.path()), named(&after));
 }
@@ -197,7 +219,14 @@ async fn an_export_of_something_else_is_not_gone_on_with() {
         .await
         .with_code(2)
         .says("an export of another log");
-    let csv = ["export", "--since-last", "--format", "csv", "--out", text(out.path())];
+    let csv = [
+        "export",
+        "--since-last",
+        "--format",
+        "csv",
+        "--out",
+        text(out.path()),
+    ];
     tool(season.archive.url(), &csv)
         .await
         .with_code(2)
@@ -207,7 +236,15 @@ async fn an_export_of_something_else_is_not_gone_on_with() {
 #[tokio::test]
 async fn killed_at_any_moment_it_goes_on_without_a_lost_or_doubled_row() {
     let nats = Nats::start().await;
-    let size = ["simulate", "--tickets", "3000", "--days", "30", "--buyers", "500"];
+    let size = [
+        "simulate",
+        "--tickets",
+        "3000",
+        "--days",
+        "30",
+        "--buyers",
+        "500",
+    ];
     tool(nats.url(), &size).await.well();
     let whole = folder();
     let expected = exported(&nats, whole.path(), &["--format", "csv"]).await;
@@ -242,7 +279,9 @@ async fn killed_at_any_moment_it_goes_on_without_a_lost_or_doubled_row() {
     found.check(out.path()).unwrap();
     for (name, table) in &expected.tables {
         let read = |folder: &Path, parts: &[archive::Part]| -> String {
-            let texts = parts.iter().map(|p| std::fs::read_to_string(folder.join(&p.file)).unwrap());
+            let texts = parts
+                .iter()
+                .map(|p| std::fs::read_to_string(folder.join(&p.file)).unwrap());
             texts.collect()
         };
         let same = read(whole.path(), &table.parts) == read(out.path(), &found.tables[name].parts);
@@ -258,7 +297,16 @@ async fn without_room_it_says_so_and_the_next_run_goes_on() {
     // ignores the signal that would come with it, and so does what it becomes.
     let script = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
     let output = tokio::process::Command::new("bash")
-        .args(["-c", script, TURNSTILE, "export", "--format", "csv", "--out", text(out.path())])
+        .args([
+            "-c",
+            script,
+            TURNSTILE,
+            "export",
+            "--format",
+            "csv",
+            "--out",
+            text(out.path()),
+        ])
         .env("NATS_URL", nats.url())
         .output()
         .await

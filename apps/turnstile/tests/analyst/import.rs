@@ -40,17 +40,35 @@ async fn read_models(nats: &Nats) -> BTreeMap<String, Vec<Document>> {
         .start()
         .await;
     let verified = || async {
-        let args = ["verify", "--mongodb-uri", mongo.uri(), "--mongodb-database", mongo.name()];
+        let args = [
+            "verify",
+            "--mongodb-uri",
+            mongo.uri(),
+            "--mongodb-database",
+            mongo.name(),
+        ];
         let verified = tool(nats.url(), &args).await;
-        if verified.code == 0 { Ok(()) } else { Err(verified.stdout) }
+        if verified.code == 0 {
+            Ok(())
+        } else {
+            Err(verified.stdout)
+        }
     };
-    eventually("read models equal a replay", Duration::from_secs(60), verified).await;
+    eventually(
+        "read models equal a replay",
+        Duration::from_secs(60),
+        verified,
+    )
+    .await;
     let client = mongodb::Client::with_uri_str(mongo.uri()).await.unwrap();
     let database = client.database(mongo.name());
     let mut found = BTreeMap::new();
     for name in database.list_collection_names().await.unwrap() {
         // The others say who folds and how far, which is no part of a read model.
-        if ["tickets", "orders", "payable"].iter().any(|of| name.starts_with(of)) {
+        if ["tickets", "orders", "payable"]
+            .iter()
+            .any(|of| name.starts_with(of))
+        {
             let sorted = database.collection::<Document>(&name).find(doc! {});
             let documents = sorted.sort(doc! {"_id": 1}).await.unwrap();
             found.insert(name, documents.try_collect().await.unwrap());
@@ -65,7 +83,9 @@ async fn an_imported_log_and_its_read_models_are_the_same() {
     let original = simulated().await;
     let copy = copied(&original).await;
     let empty = Nats::start().await;
-    tool(empty.url(), &["import", text(copy.path())]).await.well();
+    tool(empty.url(), &["import", text(copy.path())])
+        .await
+        .well();
     let again = copied(&empty).await;
     assert_eq!(sums(again.path()), sums(copy.path()));
     let (one, other) = (read_models(&original).await, read_models(&empty).await);
@@ -77,17 +97,23 @@ async fn an_imported_log_and_its_read_models_are_the_same() {
 #[tokio::test]
 async fn what_events_ls_prints_can_be_imported() {
     let original = simulated().await;
-    let listed = tool(original.url(), &["events", "ls", "--json"]).await.well();
+    let listed = tool(original.url(), &["events", "ls", "--json"])
+        .await
+        .well();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), &listed.stdout).unwrap();
     let empty = Nats::start().await;
-    tool(empty.url(), &["import", text(file.path())]).await.well();
+    tool(empty.url(), &["import", text(file.path())])
+        .await
+        .well();
     tool(empty.url(), &["verify", "--log-only"]).await.well();
     let (one, other) = (copied(&original).await, copied(&empty).await);
     let rows = |folder: &TempDir| {
         let manifest = archive::Manifest::read(folder.path()).unwrap().unwrap();
         let tables = manifest.tables.into_iter();
-        tables.map(|(name, table)| (name, table.rows)).collect::<Vec<_>>()
+        tables
+            .map(|(name, table)| (name, table.rows))
+            .collect::<Vec<_>>()
     };
     assert_eq!(rows(&one), rows(&other));
 }
@@ -101,7 +127,9 @@ async fn a_system_with_history_is_refused() {
         .with_code(2)
         .says("the log isn't empty: USERS ends at");
     // The same history is the beginning of itself; another isn't.
-    let resumed = tool(nats.url(), &["import", "--resume", text(copy.path())]).await.well();
+    let resumed = tool(nats.url(), &["import", "--resume", text(copy.path())])
+        .await
+        .well();
     assert_eq!(resumed.json()[0]["commits"], 0);
     let other = Nats::start().await;
     let season = ["simulate", "--tickets", "9", "--days", "3"];
@@ -119,9 +147,16 @@ async fn an_interrupted_import_goes_on() {
     let empty = Nats::start().await;
     // The beginning: the users, and no more.
     let users = copy.path().join("user_registered");
-    let first = std::fs::read_dir(users).unwrap().next().unwrap().unwrap().path();
+    let first = std::fs::read_dir(users)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
     tool(empty.url(), &["import", text(&first)]).await.well();
-    let resumed = tool(empty.url(), &["import", "--resume", text(copy.path())]).await.well();
+    let resumed = tool(empty.url(), &["import", "--resume", text(copy.path())])
+        .await
+        .well();
     assert!(resumed.json()[0]["found"].as_u64().unwrap() > 50);
     assert_eq!(sums(copied(&empty).await.path()), sums(copy.path()));
 }
@@ -129,7 +164,9 @@ async fn an_interrupted_import_goes_on() {
 #[tokio::test]
 async fn bad_files_are_named_and_nothing_is_written() {
     let original = simulated().await;
-    let listed = tool(original.url(), &["events", "ls", "--json"]).await.well();
+    let listed = tool(original.url(), &["events", "ls", "--json"])
+        .await
+        .well();
     let lines: Vec<&str> = listed.stdout.lines().collect();
     let with = |number: usize, line: &str| {
         let mut lines = lines.clone();
@@ -152,14 +189,27 @@ async fn bad_files_are_named_and_nothing_is_written() {
         refused.with_code(2).says(text(file.path())).says(message);
     }
     let copy = copied(&original).await;
-    let part = archive::Manifest::read(copy.path()).unwrap().unwrap().tables["ticket_listed"].parts[0].file.clone();
+    let part = archive::Manifest::read(copy.path())
+        .unwrap()
+        .unwrap()
+        .tables["ticket_listed"]
+        .parts[0]
+        .file
+        .clone();
     let path = copy.path().join(&part);
-    let bytes = std::fs::read_to_string(&path).unwrap().replacen("row 1", "row 2", 1);
+    let bytes = std::fs::read_to_string(&path)
+        .unwrap()
+        .replacen("row 1", "row 2", 1);
     std::fs::write(&path, bytes).unwrap();
     let refused = tool(empty.url(), &["import", text(copy.path())]).await;
-    refused.with_code(2).says(&part).says("its checksum isn't that of the manifest");
+    refused
+        .with_code(2)
+        .says(&part)
+        .says("its checksum isn't that of the manifest");
     let missing = tool(empty.url(), &["import", "/nowhere/at-all.ndjson"]).await;
-    missing.with_code(2).says("/nowhere/at-all.ndjson: No such file");
+    missing
+        .with_code(2)
+        .says("/nowhere/at-all.ndjson: No such file");
     let verified = tool(empty.url(), &["verify", "--log-only"]).await.well();
     assert_eq!(verified.json()[0]["log"]["commits"], 0);
 }

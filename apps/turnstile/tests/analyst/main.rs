@@ -7,8 +7,12 @@
 mod bad_input;
 mod command_line;
 mod events;
+mod export;
 mod folds;
+mod import;
 mod operators;
+mod report;
+mod simulate;
 mod stories;
 mod support;
 mod verify;

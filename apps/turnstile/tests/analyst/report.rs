@@ -1,0 +1,91 @@
+//! `turnstile report`: the answers on one page; and the answers themselves, on a made-up season.
+
+use analysis::folds::BUILTIN;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+use crate::{simulate::simulated, support::tool};
+
+#[tokio::test]
+async fn the_page_stands_for_itself_and_is_the_same_each_time() {
+    let nats = simulated().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut pages = Vec::new();
+    for name in ["one.html", "other.html"] {
+        let out = folder.path().join(name);
+        let plots = folder.path().join("plots");
+        let args = [
+            "report",
+            "--out",
+            out.to_str().unwrap(),
+            "--plots",
+            plots.to_str().unwrap(),
+        ];
+        tool(nats.url(), &args).await.well();
+        pages.push(std::fs::read_to_string(&out).unwrap());
+        assert_eq!(std::fs::read_dir(plots).unwrap().count(), 8);
+    }
+    let page = &pages[0];
+    assert!(page == &pages[1]);
+    assert_eq!(page.matches("<svg ").count(), 8);
+    for foreign in ["<script", "<link", " src=", "@import", "url("] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+    // What it says is what the fold says.
+    let replayed = tool(nats.url(), &["replay", "sales", "--json"])
+        .await
+        .well();
+    let days = replayed
+        .json()
+        .into_iter()
+        .filter(|row| row["table"] == "sales_by_day");
+    for day in days {
+        let revenue = day["revenue"].as_str().unwrap();
+        assert!(page.contains(&format!(">{revenue}</td>")), "{revenue}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_written_is_named() {
+    let nats = simulated().await;
+    tool(nats.url(), &["report", "--out", "/nowhere/report.html"])
+        .await
+        .with_code(2)
+        .says("/nowhere/report.html: No such file or directory");
+}
+
+/// Every fold on a fixed season: of each table how many rows it has, the first and the last ones,
+/// and the sum of each column that can be added up.
+#[tokio::test]
+async fn the_answers_on_a_made_up_season_never_change() {
+    let nats = simulated().await;
+    let mut text = String::new();
+    for fold in BUILTIN {
+        let args = ["replay", fold.name, "--json"];
+        let replayed = tool(nats.url(), &args).await.well();
+        let mut tables: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+        for mut row in replayed.json() {
+            let name = row.as_object_mut().unwrap().remove("table").unwrap();
+            tables
+                .entry(name.as_str().unwrap().to_owned())
+                .or_default()
+                .push(row);
+        }
+        for (name, rows) in tables {
+            text.push_str(&format!("{name}: {} rows\n", rows.len()));
+            for (number, row) in rows.iter().enumerate() {
+                if number < 8 || number + 1 == rows.len() {
+                    text.push_str(&format!("  {row}\n"));
+                }
+            }
+            let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+            for (column, value) in rows.iter().flat_map(|row| row.as_object().unwrap()) {
+                if let Some(number) = value.as_u64() {
+                    *sums.entry(column).or_default() += number;
+                }
+            }
+            text.push_str(&format!("  sums: {sums:?}\n"));
+        }
+    }
+    insta::assert_snapshot!(text);
+}
