@@ -112,6 +112,7 @@ fn pods_reach_what_they_need_and_nothing_else() {
         if overlay == Overlay::Production {
             need("nats", "nats", 6222);
             need("mongodb", "mongodb", 27017);
+            need("backup", "nats", 4222);
         }
         assert_eq!(connections(&manifests), needed, "{overlay:?}");
     }
