@@ -102,6 +102,17 @@ impl TestApp {
         signal.unwrap_or_else(|error| panic!("{error:#}"));
     }
 
+    /// Freezes it: connections stay open, and nothing is answered.
+    pub fn pause(&self) {
+        self.process.pause().unwrap_or_else(|e| panic!("{e:#}"));
+    }
+
+    /// Lets it go on after [`TestApp::pause`].
+    pub fn resume(&self) {
+        let signal = self.process.signal(Signal::SIGCONT);
+        signal.unwrap_or_else(|e| panic!("{e:#}"));
+    }
+
     /// Starts it again on the same port and data, after an orderly end if it runs; returns when
     /// it is ready.
     pub async fn restart(&self) {
