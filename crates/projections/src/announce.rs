@@ -5,12 +5,15 @@
 
 use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, sync::Arc};
-use uuid::Uuid;
+use uuid::{Uuid, fmt::Hyphenated};
 
 use crate::Changed;
 
 /// Ids in one announcement; with more, listeners are told that anything may have changed.
 pub(crate) const MAX_IDS: usize = 256;
+
+/// Bytes of an announcement before its holder, at most; ids come after it.
+const HOLDER_WITHIN: usize = 48;
 
 /// A message to the other processes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +74,16 @@ impl Announcement {
         }
     }
 
+    /// Whether a message is this holder's, as far as that can be told by its beginning.
+    pub fn is_of(bytes: &[u8], holder: Uuid) -> bool {
+        let mut text = [0; Hyphenated::LENGTH];
+        let text = holder.hyphenated().encode_lower(&mut text).as_bytes();
+        bytes
+            .windows(text.len())
+            .take(HOLDER_WITHIN)
+            .any(|part| part == text)
+    }
+
     /// As it is sent.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
@@ -90,4 +103,46 @@ pub(crate) fn told(ids: HashSet<Uuid>) -> Option<HashSet<Uuid>> {
 /// What ids that were told mean.
 pub(crate) fn changed(ids: Option<HashSet<Uuid>>) -> Changed {
     ids.map_or(Changed::Any, |ids| Changed::Some(Arc::new(ids)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ones_own_announcement_is_recognized_by_its_beginning() {
+        let (me, another) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let by = |holder| {
+            let stream = "s".to_owned();
+            [
+                Announcement::Applied {
+                    holder,
+                    from: 1,
+                    to: 2,
+                    ids: Some(HashSet::from([me, another])),
+                },
+                Announcement::Restarted {
+                    holder,
+                    stream: stream.clone(),
+                    applied: 1,
+                },
+                Announcement::Replaced {
+                    holder,
+                    stream,
+                    applied: 1,
+                },
+                Announcement::Floor {
+                    holder,
+                    sequence: 1,
+                },
+                Announcement::Released { holder },
+            ]
+        };
+        for announcement in by(me) {
+            assert!(Announcement::is_of(&announcement.encode(), me));
+        }
+        for announcement in by(another) {
+            assert!(!Announcement::is_of(&announcement.encode(), me));
+        }
+    }
 }

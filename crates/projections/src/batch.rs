@@ -70,13 +70,6 @@ impl Write {
         stored.insert(SEQ, int(self.seq));
         stored
     }
-
-    /// The fields that a change sets.
-    pub fn set(self) -> Document {
-        let mut set = self.fields;
-        set.insert(SEQ, int(self.seq));
-        set
-    }
 }
 
 #[cfg(test)]
@@ -134,6 +127,6 @@ mod tests {
         }
         let write = only(batch);
         assert!(!write.whole);
-        assert_eq!(write.set(), doc! { "a": 2_i64, "seq": 2_i64 });
+        assert_eq!((write.seq, write.fields), (2, doc! { "a": 2_i64 }));
     }
 }

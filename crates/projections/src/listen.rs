@@ -58,6 +58,10 @@ impl<P: Projection> Machine<P> {
     }
 
     fn hear(&self, bytes: &[u8]) {
+        // One's own come back, and are long: they are recognized without being read.
+        if Announcement::is_of(bytes, self.holder) {
+            return;
+        }
         let Some(announcement) = Announcement::decode(bytes) else {
             return;
         };

@@ -21,6 +21,9 @@ const CATCH_UP: Duration = Duration::from_millis(50);
 /// Changes that a slow listener may fall behind before it is told that it missed some.
 const CHANGES_KEPT: usize = 1_024;
 
+/// So many who wait for a commit make it worth a millisecond to write more at once.
+const SHARE_A_MILLISECOND: usize = 16;
+
 /// How a read may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
@@ -247,20 +250,38 @@ impl Progress {
         *self.inner.settled.borrow() < self.faults()
     }
 
-    /// Waits until somebody in this process waits for a commit.
-    pub(crate) async fn awaited(&self) {
+    /// Waits until the next batch is due, the last one having ended at `since`: after `longest`, or
+    /// sooner if somebody in this process waits for a commit.
+    ///
+    /// A few who wait are not held up at all. A crowd is, by a millisecond for every
+    /// [`SHARE_A_MILLISECOND`] of them: what they wait for then comes in one batch in place of many,
+    /// and a batch costs much the same whatever it holds. They get their answers sooner that way,
+    /// because it is the processors that they wait for.
+    pub(crate) async fn batch_due(&self, since: time::Instant, longest: Duration) {
         loop {
             let news = self.inner.somebody_waits.notified();
-            if self.inner.waiting.load(Ordering::SeqCst) > 0 {
+            let pause = match self.inner.waiting.load(Ordering::SeqCst) {
+                0 => longest,
+                waiting => {
+                    let millis = u64::try_from(waiting / SHARE_A_MILLISECOND).unwrap_or(u64::MAX);
+                    longest.min(Duration::from_millis(millis))
+                }
+            };
+            if since.elapsed() >= pause {
                 return;
             }
-            news.await;
+            tokio::select! {
+                () = time::sleep_until(since + pause) => {}
+                () = news => {}
+            }
         }
     }
 
     fn waits(&self) -> Waiting<'_> {
-        self.inner.waiting.fetch_add(1, Ordering::SeqCst);
-        self.inner.somebody_waits.notify_one();
+        // Only the first is news: a task that is woken for each of a crowd does nothing else.
+        if self.inner.waiting.fetch_add(1, Ordering::SeqCst) == 0 {
+            self.inner.somebody_waits.notify_one();
+        }
         Waiting(&self.inner)
     }
 

@@ -17,8 +17,8 @@ pub struct RunnerSettings {
     pub batch: usize,
     /// The shortest time between two batches while nobody in this process waits for a commit. A
     /// batch costs much the same whatever it holds, so this leaves the machine to those who
-    /// append. The first commit after a quiet time is never held up, nor is any that is waited
-    /// for: a batch is then whatever is there.
+    /// append. The first commit after a quiet time is never held up, nor is one that few wait for:
+    /// a batch is then whatever is there. Of a crowd, sixteen who wait are worth a millisecond.
     pub gather: Duration,
     /// Pause after trouble; doubled each time up to `pause_max`.
     pub pause: Duration,

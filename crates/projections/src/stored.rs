@@ -5,10 +5,15 @@ use mongodb::bson::{self, Binary, Bson, spec::BinarySubtype};
 
 /// A UUID as it is stored.
 pub(crate) fn uuid(id: uuid::Uuid) -> Bson {
-    Bson::Binary(Binary {
+    Bson::Binary(binary(id))
+}
+
+/// As [`uuid`].
+pub(crate) fn binary(id: uuid::Uuid) -> Binary {
+    Binary {
         subtype: BinarySubtype::Uuid,
         bytes: id.as_bytes().to_vec(),
-    })
+    }
 }
 
 /// A number as it is stored: always 64 bits, because 32 and 64 differ in bytes.

@@ -6,8 +6,8 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::{
-    Binary, Bson, Document, RawArrayBuf, RawDocumentBuf, doc,
-    raw::{RawBson, cstr},
+    self, Binary, Bson, Document, RawArrayBuf, RawDocumentBuf,
+    raw::{CStr, RawBson, cstr},
     rawdoc,
 };
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use crate::{
     batch::{Batch, SEQ, Write},
     error::Trouble,
     store::{COLLECTION_UUID_MISMATCH, DUPLICATE_KEY, code},
-    stored::{int, uuid},
+    stored::{binary, int},
 };
 
 /// Statements in one command; more of them gain nothing and delay the first.
@@ -73,7 +73,7 @@ impl Target {
     }
 
     async fn run(&self, command: Command) -> Result<(), Trouble> {
-        let existing = self.send(&command).await?;
+        let existing = self.send(command.kind, command.statements).await?;
         if existing.is_empty() {
             return Ok(());
         }
@@ -88,14 +88,14 @@ impl Target {
         let mut commands = Vec::new();
         pack(Kind::Update, replacements, &mut commands)?;
         for command in commands {
-            self.send(&command).await?;
+            self.send(command.kind, command.statements).await?;
         }
         Ok(())
     }
 
     /// Sends one command; tells which of its inserts exist already.
-    async fn send(&self, command: &Command) -> Result<Vec<usize>, Trouble> {
-        let (verb, list) = match command.kind {
+    async fn send(&self, kind: Kind, statements: RawArrayBuf) -> Result<Vec<usize>, Trouble> {
+        let (verb, list) = match kind {
             Kind::Insert => (cstr!("insert"), cstr!("documents")),
             Kind::Update => (cstr!("update"), cstr!("updates")),
         };
@@ -104,7 +104,7 @@ impl Target {
         raw.append(cstr!("ordered"), false);
         raw.append(cstr!("writeConcern"), rawdoc! { "w": 1 });
         raw.append(cstr!("collectionUUID"), self.uuid.clone());
-        raw.append(list, command.statements.clone());
+        raw.append(list, statements);
         let reply = self
             .store
             .step(self.store.database().run_raw_command(raw))
@@ -133,10 +133,10 @@ fn pack(
     let mut command = empty();
     for (id, write) in writes {
         let statement = match kind {
-            Kind::Insert => write.clone().stored(id),
-            Kind::Update => guarded(id, write.clone()),
+            Kind::Insert => stored(id, &write),
+            Kind::Update => guarded(id, &write),
         };
-        let statement = RawDocumentBuf::try_from(&statement).map_err(|error| {
+        let statement = statement.map_err(|error| {
             Trouble::Unfoldable(format!("a document of {id} can't be stored: {error}"))
         })?;
         let size = command.statements.as_bytes().len() + statement.as_bytes().len();
@@ -155,15 +155,42 @@ fn pack(
     Ok(())
 }
 
+/// The stored form of a whole document.
+fn stored(id: Uuid, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
+    let mut document = rawdoc! { "_id": binary(id) };
+    append_fields(&mut document, write)?;
+    Ok(document)
+}
+
 /// An update that only news can make.
-fn guarded(id: Uuid, write: Write) -> Document {
-    let query = doc! { "_id": uuid(id), SEQ: { "$lt": int(write.seq) } };
+fn guarded(id: Uuid, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
     let update = if write.whole {
-        write.stored(id)
+        stored(id, write)?
     } else {
-        doc! { "$set": write.set() }
+        let mut set = RawDocumentBuf::new();
+        append_fields(&mut set, write)?;
+        rawdoc! { "$set": set }
     };
-    doc! { "q": query, "u": update }
+    let older = rawdoc! { "$lt": int(write.seq) };
+    let mut query = rawdoc! { "_id": binary(id) };
+    query.append(<&CStr>::try_from(SEQ)?, older);
+    Ok(rawdoc! { "q": query, "u": update })
+}
+
+/// Straight from the fields to bytes: this is done for every commit, and a document of its own for
+/// each form would be some twenty allocations.
+fn append_fields(to: &mut RawDocumentBuf, write: &Write) -> Result<(), bson::error::Error> {
+    for (name, value) in &write.fields {
+        let name = <&CStr>::try_from(name.as_str())?;
+        match value {
+            Bson::String(text) => to.append(name, text.as_str()),
+            Bson::Int64(number) => to.append(name, *number),
+            Bson::Binary(binary) => to.append(name, binary),
+            other => to.append(name, RawBson::try_from(other.clone())?),
+        }
+    }
+    to.append(<&CStr>::try_from(SEQ)?, int(write.seq));
+    Ok(())
 }
 
 /// Reads a reply: the positions of inserts that exist, or what went wrong.

@@ -120,3 +120,31 @@ fn what_is_kept_is_forgotten_before_anybody_is_told() {
     progress.restart(5, "s", 0);
     assert_eq!(*cache.1.lock().unwrap(), [0, 1], "applied when it was told");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_waits_for_more_only_while_nobody_waits_or_many_do() {
+    const LONGEST: Duration = Duration::from_millis(5);
+    let (progress, _fault) = progress();
+    let pause = || async {
+        let since = time::Instant::now();
+        progress.batch_due(since, LONGEST).await;
+        since.elapsed()
+    };
+    assert_eq!(pause().await, LONGEST, "nobody waits");
+    let mut crowd = vec![progress.waits()];
+    assert_eq!(pause().await, Duration::ZERO, "one waits");
+    crowd.extend((1..40).map(|_| progress.waits()));
+    assert_eq!(pause().await, Duration::from_millis(2), "forty wait");
+    crowd.extend((40..1_000).map(|_| progress.waits()));
+    assert_eq!(pause().await, LONGEST, "a thousand wait");
+    drop(crowd);
+    let since = time::Instant::now();
+    let (_waiting, ()) = tokio::join!(
+        async {
+            time::sleep(Duration::from_millis(3)).await;
+            progress.waits()
+        },
+        progress.batch_due(since, LONGEST)
+    );
+    assert_eq!(since.elapsed(), Duration::from_millis(3), "somebody came");
+}

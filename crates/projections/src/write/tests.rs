@@ -1,7 +1,7 @@
 use super::*;
-use crate::Change;
+use crate::{Change, stored::uuid};
 use futures_util::TryStreamExt;
-use mongodb::Collection;
+use mongodb::{Collection, bson::doc};
 use proptest::{
     collection::vec,
     prelude::*,
