@@ -1,0 +1,112 @@
+//! The services as processes, one or several of each, behind one address.
+
+use std::process::Output;
+use testkit::{Client, TestApp};
+
+use super::{Router, program, router::Routes};
+
+/// Each service and the paths that are its own.
+const SERVICES: [(&str, &str); 5] = [
+    ("auth", "/api/users"),
+    ("tickets", "/api/tickets"),
+    ("orders", "/api/orders"),
+    ("payments", "/api/payments"),
+    ("expiration", "/expiration"),
+];
+
+/// One process of a service.
+pub struct Service {
+    pub name: &'static str,
+    pub app: TestApp,
+}
+
+/// The marketplace, without its servers.
+pub struct Site {
+    pub services: Vec<Service>,
+    router: Router,
+}
+
+impl Site {
+    /// Starts so many processes of each service, each with the variables that `envs` gives for its
+    /// name, all at once; returns when all are ready.
+    pub async fn start(copies: usize, envs: impl Fn(&str) -> Vec<(String, String)>) -> Self {
+        let mut services = Vec::new();
+        let mut routes = Routes::new();
+        for (name, path) in SERVICES {
+            let mut addresses = Vec::new();
+            for _ in 0..copies {
+                let app = builder(name, envs(name)).start_unready().await;
+                addresses.push(app.base_url().trim_start_matches("http://").to_owned());
+                services.push(Service { name, app });
+            }
+            routes.push((path, addresses));
+        }
+        for service in &services {
+            service.app.wait_ready().await;
+        }
+        Self {
+            services,
+            router: Router::start(routes).await,
+        }
+    }
+
+    /// A client of the one address.
+    pub fn client(&self) -> Client {
+        Client::new(self.router.url())
+    }
+
+    /// The processes of one service.
+    pub fn all(&self, name: &str) -> Vec<&TestApp> {
+        let all = self.services.iter().filter(|service| service.name == name);
+        all.map(|service| &service.app).collect()
+    }
+}
+
+/// A process of a service, not yet started.
+pub fn builder(name: &str, envs: Vec<(String, String)>) -> testkit::AppBuilder {
+    let start = TestApp::builder(program(name));
+    envs.into_iter()
+        .fold(start, |app, (name, value)| app.env(&name, value))
+}
+
+/// A key to sign sessions with, that all processes of `auth` share.
+pub fn session_key() -> (String, String) {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    ("SESSION_PRIVATE_KEY".to_owned(), key.serialize_pem())
+}
+
+/// What the operators' tool said.
+pub struct Tool {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Tool {
+    /// Shows that it ended well.
+    #[track_caller]
+    pub fn assert_success(&self) {
+        assert_eq!(self.code, 0, "{}\n{}", self.stdout, self.stderr);
+    }
+}
+
+/// Runs the operators' tool.
+pub async fn tool(args: &[&str], envs: &[(String, String)]) -> Tool {
+    run("turnstile", args, envs).await
+}
+
+/// Runs a program to its end.
+pub async fn run(name: &str, args: &[&str], envs: &[(String, String)]) -> Tool {
+    let output: Output = tokio::process::Command::new(program(name))
+        .args(args)
+        .envs(envs.iter().map(|(name, value)| (name, value)))
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    Tool {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
