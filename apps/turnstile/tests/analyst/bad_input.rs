@@ -105,6 +105,27 @@ async fn a_server_that_is_not_there_is_told_within_moments() {
 }
 
 #[tokio::test]
+async fn where_there_is_no_log_none_is_made() {
+    let nats = testkit::Nats::start().await;
+    for args in [
+        vec!["events", "ls"],
+        vec!["replay", "sales"],
+        vec!["dead-letters", "ls"],
+    ] {
+        tool(nats.url(), &args)
+            .await
+            .with_code(4)
+            .says("stream not found");
+    }
+    let client = async_nats::connect(nats.url()).await.unwrap();
+    let names = async_nats::jetstream::new(client).stream_names();
+    let names: Vec<_> = futures_util::TryStreamExt::try_collect(names)
+        .await
+        .unwrap();
+    assert_eq!(names, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_connection_that_is_lost_in_the_middle_is_told_with_the_place() {
     let mut archive = Archive::start().await;
     archive.listings(20_000).await;
