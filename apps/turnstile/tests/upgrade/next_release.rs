@@ -1,0 +1,64 @@
+//! The release after this one: the same program with another schema of one event, an upcaster for
+//! those in this release's, and another version of a read model.
+//!
+//! So the program that is tested as the *old* one is the one that is shipped, and needs no copy of
+//! it from earlier; `docs/upgrading.md` says why that is as good.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+use testkit::{AppBuilder, TestApp};
+
+use crate::support::Site;
+
+const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
+
+/// The program, built now unless it was before.
+pub fn program() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // For the whole workspace, so that all that both releases share is what is built already.
+    let build = Command::new(env!("CARGO"))
+        .args(["build", "--workspace", "--bin", "turnstile-next"])
+        .args(["--features", "turnstile/next-release"])
+        .current_dir(workspace)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&build.stderr);
+    assert!(build.status.success(), "{said}");
+    Path::new(TURNSTILE).with_file_name("turnstile-next")
+}
+
+fn beside(site: &Site, builder: AppBuilder) -> AppBuilder {
+    builder
+        .arg("serve")
+        .nats(site.nats.url())
+        .mongo(&site.mongo)
+}
+
+/// Starts it on the servers of a site, as a rollout does, and leaves the waiting to the test.
+pub async fn start_beside(site: &Site, program: &Path) -> TestApp {
+    beside(site, TestApp::builder(program))
+        .start_unready()
+        .await
+}
+
+/// Starts one more process of this release there.
+pub async fn start_old_beside(site: &Site) -> TestApp {
+    beside(site, TestApp::builder(TURNSTILE))
+        .start_unready()
+        .await
+}
+
+/// Runs the new release's command line against the servers of a site.
+pub async fn tool(site: &Site, program: &Path, args: &[&str]) -> Output {
+    tokio::process::Command::new(program)
+        .args(args)
+        .env("NATS_URL", site.nats.url())
+        .env("MONGODB_URI", site.mongo.uri())
+        .env("MONGODB_DATABASE", site.mongo.name())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap()
+}

@@ -1,0 +1,130 @@
+//! This release and the next one, side by side on one log.
+
+use serde_json::json;
+use std::time::Duration;
+use testkit::{Client, LONG, TestApp, eventually};
+
+use crate::{
+    next_release,
+    support::{Person, Site},
+};
+
+/// The next release has to wait until its session key is known, and fills a read model.
+const ROLLOUT: Duration = Duration::from_mins(1);
+
+/// The same person, calling another process.
+fn at(person: &Person, app: &TestApp) -> Person {
+    let client: Client = app.client();
+    client.set_session(person.client.session().as_deref());
+    Person {
+        client,
+        user: person.user.clone(),
+    }
+}
+
+async fn revise(seller: &Person, ticket: &str, title: &str, price: u32) {
+    let body = json!({ "title": title, "price": price });
+    let answer = seller.put(&format!("/api/tickets/{ticket}"), body).await;
+    answer.assert_status(200);
+}
+
+async fn title_of(person: &Person, ticket: &str) -> String {
+    let answer = person.get(&format!("/api/tickets/{ticket}")).await;
+    answer.expect_status(200).json["title"].to_string()
+}
+
+#[tokio::test]
+async fn two_releases_serve_side_by_side_and_what_only_the_new_one_reads_is_left_to_it() {
+    let program = tokio::task::spawn_blocking(next_release::program)
+        .await
+        .unwrap();
+    let old = Site::start().await;
+    let (seller, buyer) = (old.person().await, old.person().await);
+    let ticket = seller.sell("Opening night", 20).await;
+    revise(&seller, &ticket, "Opening night, row 1", 25).await;
+
+    // The new release reads what the old one wrote, under a version of the read model of its own.
+    // Meanwhile the old one serves, reads and writes.
+    let new = next_release::start_beside(&old, &program).await;
+    let waiting = async {
+        new.wait_ready().await;
+    };
+    let serving = async {
+        loop {
+            assert_eq!(
+                title_of(&seller, &ticket).await,
+                r#""Opening night, row 1""#
+            );
+            seller.sell("Meanwhile", 10).await;
+        }
+    };
+    tokio::select! {
+        () = waiting => {}
+        () = serving => unreachable!("it goes on for ever"),
+        () = tokio::time::sleep(ROLLOUT) => panic!("the new release isn't ready"),
+    }
+    let (seller_at_new, buyer_at_new) = (at(&seller, &new), at(&buyer, &new));
+    assert_eq!(
+        title_of(&seller_at_new, &ticket).await,
+        r#""Opening night, row 1""#
+    );
+
+    // Each sees at once what was done at the other, as long as no event is of a new schema.
+    let listed_at_new = seller_at_new.sell("Listed at the new one", 30).await;
+    assert_eq!(
+        title_of(&seller, &listed_at_new).await,
+        r#""Listed at the new one""#
+    );
+    let listed_at_old = seller.sell("Listed at the old one", 30).await;
+    let order = buyer_at_new.order(&listed_at_old).await;
+    buyer.wait_for_order(&order, "created", LONG).await;
+    old.app().wait_ready().await;
+
+    // From here on the log holds an event that the old one can't read.
+    revise(&seller_at_new, &ticket, "Opening night, row 2", 40).await;
+    eventually("the old one asks to be left out", LONG, || async {
+        let ready = old.anyone().get("/readyz").await;
+        (ready.status == 503 && ready.text.contains("halted"))
+            .then_some(())
+            .ok_or(ready.text)
+    })
+    .await;
+    let why = "TicketRevised in schema 2.0 is of another release";
+    assert!(old.app().log_text().contains(why), "the log says why");
+    // It decides nothing on an aggregate that it can't read, and blames nobody for it.
+    let refused = buyer.try_order(&ticket).await;
+    refused.assert_status(503);
+    // Nor does it set aside what the new one can handle.
+    let order = buyer_at_new.order(&ticket).await;
+    old.app().terminate().await;
+    let path = format!("/api/tickets/{ticket}");
+    eventually("the ticket is reserved", LONG, || async {
+        let shown = seller_at_new.get(&path).await.json;
+        (shown["status"] == "reserved").then_some(()).ok_or(shown)
+    })
+    .await;
+    buyer_at_new.try_pay(&order).await.assert_status(201);
+    buyer_at_new.wait_for_order(&order, "complete", LONG).await;
+    let letters = next_release::tool(&old, &program, &["dead-letters", "ls"]).await;
+    assert_eq!(String::from_utf8_lossy(&letters.stdout).trim(), "");
+
+    // Going back is no way out, and it says so instead of serving half the truth.
+    let back = next_release::start_old_beside(&old).await;
+    eventually(
+        "the old one starts and says why it can't serve",
+        LONG,
+        || async {
+            let ready = back.client().get("/readyz").try_send().await;
+            let ready = ready.map_err(|error| error.to_string())?;
+            (ready.text.contains("halted"))
+                .then_some(())
+                .ok_or(ready.text)
+        },
+    )
+    .await;
+    assert!(back.log_text().contains(why));
+    back.terminate().await;
+
+    let verified = next_release::tool(&old, &program, &["verify"]).await;
+    assert!(verified.status.success(), "{verified:?}");
+}
