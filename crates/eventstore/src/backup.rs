@@ -1,5 +1,6 @@
 //! Copying streams out of the server and back, as the server itself does it: sequences, subjects,
-//! headers and times stay, and so does the moment of the stream's creation, which is its identity.
+//! headers and times stay. The moment of the stream's creation, which is its identity, doesn't: a read
+//! model knows by it that the log was restored, and that it may have seen what is gone.
 //!
 //! The protocol is that of NATS's own tools (`STREAM.SNAPSHOT` and `STREAM.RESTORE` of the JetStream
 //! API); the client has no functions for it. Consumers are left out on purpose: the snapshots of

@@ -179,7 +179,7 @@ async fn a_backup_older_than_the_read_models_is_told_and_not_served_until_they_a
     let client = app.client();
     eventually("the alarm is raised", LONG, || async {
         let text = app.log_text();
-        let told = text.contains("restored from a backup") && text.contains("Rebuild");
+        let told = text.contains("it is another log. Rebuild the read model");
         told.then_some(()).ok_or(text)
     })
     .await;

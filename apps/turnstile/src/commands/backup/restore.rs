@@ -31,7 +31,7 @@ const AFTER: &str = "Stop all services before. The whole backup is read and comp
 anything is changed. Streams that exist are left alone, and nothing is restored, unless --replace is
 given. The streams get STREAM_REPLICAS copies.
 
-A read model that had seen more than the backup holds halts when the services start, and says so;
+A read model that was made from the streams before halts when the services start, and says so;
 `turnstile projections rebuild` makes it anew. `turnstile verify` checks the result.
 
 Examples:

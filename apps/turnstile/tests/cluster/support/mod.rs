@@ -8,12 +8,12 @@ mod s3;
 mod services;
 mod tls;
 
-pub use market::{Ledger, Market};
+pub use market::Market;
 pub use mongo::MongoSet;
 pub use nats::NatsCluster;
 pub use router::Router;
 pub use s3::{ObjectStore, SECRET};
-pub use services::{Site, Tool, builder, run, session_key, tool};
+pub use services::{Site, builder, run, session_key, tool};
 pub use tls::Certificates;
 
 use std::path::{Path, PathBuf};

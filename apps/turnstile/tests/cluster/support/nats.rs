@@ -3,7 +3,7 @@
 use async_nats::{Client, ConnectOptions};
 use std::path::PathBuf;
 use tempfile::TempDir;
-use testkit::{Nats, NatsOptions};
+use testkit::{LONG, Nats, NatsOptions, eventually};
 
 use super::{Certificates, password, production, replaced};
 
@@ -74,11 +74,17 @@ impl NatsCluster {
         for member in members {
             running.push(Nats::start_with(member).await);
         }
-        Self {
+        let cluster = Self {
             members: running,
             certificates,
             _data: data,
-        }
+        };
+        let context = async_nats::jetstream::new(cluster.client("operator").await);
+        eventually("the servers agree on a leader", LONG, || async {
+            context.query_account().await
+        })
+        .await;
+        cluster
     }
 
     /// All addresses, as `NATS_URL` has them.

@@ -79,18 +79,22 @@ async fn probe(state: Arc<State>, target: String) {
     loop {
         let asked = tokio::time::timeout(PROBE, client.get("/readyz").try_send()).await;
         let ready = matches!(asked, Ok(Ok(answer)) if answer.status == 200);
-        let mut out = state.out.lock().unwrap();
-        if ready {
-            out.remove(&target);
-        } else {
-            out.insert(target.clone());
-        }
-        drop(out);
+        state.note(&target, ready);
         tokio::time::sleep(PROBE / 2).await;
     }
 }
 
 impl State {
+    /// Notes whether a process is to get requests.
+    fn note(&self, target: &str, ready: bool) {
+        let mut out = self.out.lock().unwrap();
+        if ready {
+            out.remove(target);
+        } else {
+            out.insert(target.to_owned());
+        }
+    }
+
     async fn pass_on(&self, mut client: TcpStream) -> Result<()> {
         let mut read = Vec::new();
         let head_end = loop {
