@@ -10,9 +10,10 @@ use projections::ReadError;
 /// The log failed.
 pub fn failed(error: StoreError) -> AppError {
     match error {
-        StoreError::Unavailable(_) => unavailable("The service", 1).because(error),
-        // Another process may be of the release that wrote it.
-        StoreError::OfAnotherRelease { .. } => unavailable("The service", 1).because(error),
+        // Of another release: another process may be of the one that wrote it.
+        StoreError::Unavailable(_) | StoreError::OfAnotherRelease { .. } => {
+            unavailable("The service", 1).because(error)
+        }
         StoreError::Contended { .. } => {
             conflict("Others kept changing this, please try again").because(error)
         }
