@@ -69,8 +69,9 @@ async fn read_models(nats: &Nats) -> BTreeMap<String, Vec<Document>> {
             .iter()
             .any(|of| name.starts_with(of))
         {
-            let sorted = database.collection::<Document>(&name).find(doc! {});
-            let documents = sorted.sort(doc! {"_id": 1}).await.unwrap();
+            let collection = database.collection::<Document>(&name);
+            let sorted = collection.find(doc! {}).sort(doc! {"_id": 1});
+            let documents = sorted.await.unwrap();
             found.insert(name, documents.try_collect().await.unwrap());
         }
     }
