@@ -107,15 +107,18 @@ async fn a_server_that_is_not_there_is_told_within_moments() {
 #[tokio::test]
 async fn where_there_is_no_log_none_is_made() {
     let nats = testkit::Nats::start().await;
+    let id = Season::ticket(1).to_string();
     for args in [
         vec!["events", "ls"],
         vec!["replay", "sales"],
+        vec!["verify", "--log-only"],
+        vec!["history", &id],
         vec!["dead-letters", "ls"],
     ] {
         tool(nats.url(), &args)
             .await
             .with_code(4)
-            .says("stream not found");
+            .says("unavailable");
     }
     let client = async_nats::connect(nats.url()).await.unwrap();
     let names = async_nats::jetstream::new(client).stream_names();
