@@ -84,6 +84,11 @@ pub fn current() -> Option<TraceParent> {
     of(&Span::current())
 }
 
+/// Gives a span another name, where it is known only later what it should have been.
+pub fn rename(span: &Span, name: String) {
+    span.context().span().update_name(name);
+}
+
 /// Notes something about a span. Not for secrets: traces leave the process.
 pub fn note(span: &Span, key: &'static str, value: impl Into<Value>) {
     let KeyValue { key, value, .. } = KeyValue::new(key, value);

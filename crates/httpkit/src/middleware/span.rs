@@ -36,7 +36,6 @@ pub(super) fn of(req: &ServiceRequest, id: &RequestId) -> (Span, Option<String>)
         method,
         path,
         otel.kind = "server",
-        otel.name = Empty,
     );
     trace::continue_from(&span, parent);
     let trace_id = trace::of(&span).map(|context| context.trace_id());
@@ -50,7 +49,7 @@ pub(super) fn complete(span: &Span, method: &Method, entry: &Entry<'_>) {
         return;
     }
     // Not before: which route it is was not known.
-    span.record("otel.name", format!("{method} {}", entry.route));
+    trace::rename(span, format!("{method} {}", entry.route));
     trace::note(span, "http.request.method", method.to_string());
     trace::note(span, "http.route", entry.route.to_owned());
     let status = entry.status.as_u16();
