@@ -143,11 +143,11 @@ impl Trader {
 
     /// The same for one who has no patience.
     async fn try_trade(&self) -> Result<(), String> {
-        let key = Uuid::new_v4().to_string();
-        let ticket = self.sell(key.clone()).await?;
-        let order = self.order(0, &ticket, key.clone()).await?;
+        let key = || Uuid::new_v4().to_string();
+        let ticket = self.sell(key()).await?;
+        let order = self.order(0, &ticket, key()).await?;
         let order = order.ok_or("the ticket is taken")?;
-        self.pay(0, &order, key).await
+        self.pay(0, &order, key()).await
     }
 
     async fn sell(&self, key: String) -> Result<String, String> {
