@@ -18,6 +18,7 @@ mod build_web;
 mod build_web_toolchain;
 mod cargo;
 mod data_lock;
+mod images;
 mod probe;
 mod progress;
 mod test;
@@ -39,6 +40,8 @@ enum Command {
     Test(test::Options),
     /// Builds the web app to `frontend/dist`, with whatever it needs for that.
     BuildWeb(build_web::Options),
+    /// Builds every image on a base made on the spot, and looks into each.
+    Images(images::Options),
     /// Measures it in release mode beside the raw limits of actix-web, NATS and MongoDB.
     Bench(bench::Options),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
             Command::Up(options) => up::run(&options, &stop),
             Command::Test(options) => test::run(&options, &stop),
             Command::BuildWeb(options) => build_web::run(&options, &stop),
+            Command::Images(options) => images::run(&options, &stop),
             Command::Bench(options) => bench::run(&options, &stop),
         }
     });

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all that CI checks, in the order of how soon it can fail.
 
+use std::env;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::sync::atomic::AtomicBool;
@@ -9,6 +10,7 @@ use devservers::{MongoOptions, MongoServer, tools};
 
 use crate::build_web;
 use crate::cargo::{self, Ended};
+use crate::images;
 use crate::progress::Progress;
 
 /// Installed when there is no cargo-nextest.
@@ -80,6 +82,12 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     // The black-box tests run the services as processes of their own too, and cargo builds a
     // binary for the tests of its own package only.
     checks.push(cargo(&["build", "--workspace", "--bins"]));
+    if options.filter.is_empty() {
+        match images::obstacle() {
+            None => checks.push(images()?),
+            Some(obstacle) => progress.say(&format!("the images are not checked: {obstacle}")),
+        }
+    }
     // The tests in the browser find these, or would install them within their own time.
     tools::debian_packages(&BROWSER).context("the web app is tested in a browser")?;
     if build_web::build(progress, stop)?.is_none() {
@@ -115,6 +123,13 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `cargo xtask images`, as a process of its own that can be stopped like all others.
+fn images() -> Result<Command> {
+    let mut images = cargo::in_workspace(env::current_exe()?);
+    images.arg("images");
+    Ok(images)
 }
 
 fn nextest() -> Result<PathBuf> {

@@ -82,7 +82,6 @@ fn what_is_secret_comes_from_a_secret_and_only_to_whom_needs_it() {
                 None => {}
                 Some(Value::Secret { optional, .. }) => {
                     let owner = match var.name {
-                        "OTEL_EXPORTER_OTLP_HEADERS" => "key=value",
                         "SESSION_PRIVATE_KEY" => "auth",
                         name if name.starts_with("STRIPE_") => "payments",
                         _ => pod.owner.as_str(),
