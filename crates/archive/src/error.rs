@@ -91,6 +91,7 @@ impl ArchiveError {
         Self::File { file, error }
     }
 
+    #[allow(clippy::needless_pass_by_value)] // whatever says it ends here
     pub(crate) fn content(file: &Path, why: impl ToString) -> Self {
         Self::Content {
             file: file.to_owned(),

@@ -101,11 +101,11 @@ pub async fn export(
             };
             let (send, receive) = mpsc::channel(CHUNKS);
             let encoding = tokio::task::spawn_blocking(move || set.encode(receive));
-            let sent = pass_on(&mut commits, last, send, |read| {
+            let passing = pass_on(&mut commits, last, send, |read| {
                 done += read;
                 progress(done, total);
             });
-            let read = sent.await;
+            let read = passing.await;
             let written = encoding.await.map_err(|error| {
                 // The encoder panicked: a defect.
                 ArchiveError::encoding(folder.path(), &error)

@@ -101,6 +101,7 @@ pub(crate) fn without_password(
 }
 
 /// A line that can't be read.
+#[allow(clippy::needless_pass_by_value)] // whatever says it ends here
 pub(crate) fn bad_line(file: &std::path::Path, line: u64, why: impl ToString) -> ArchiveError {
     ArchiveError::Line {
         file: file.to_owned(),

@@ -21,7 +21,7 @@ pub(crate) struct Text {
     pub file: Arc<Path>,
     /// Counted from 1.
     pub number: u64,
-    text: String,
+    line: String,
     pub stream: StreamName,
     pub sequence: u64,
     version: u64,
@@ -43,7 +43,7 @@ impl Text {
         Ok(Self {
             file: file.clone(),
             number,
-            text,
+            line: text,
             stream,
             sequence,
             version,
@@ -52,7 +52,7 @@ impl Text {
 
     /// What it says.
     pub fn line(&self) -> Result<Line<'_>, ArchiveError> {
-        serde_json::from_str(&self.text).map_err(|error| bad_line(&self.file, self.number, error))
+        serde_json::from_str(&self.line).map_err(|error| bad_line(&self.file, self.number, error))
     }
 }
 

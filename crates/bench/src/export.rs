@@ -54,7 +54,7 @@ pub fn measure(bench: &mut Bench, program: &Path, folder: &Path) -> Result<()> {
     let out = folder.join("exported");
     let all = &EVENT_STREAMS[..];
     // No fold needs the users.
-    let folded = &[TICKETS, ORDERS, PAYMENTS][..];
+    let without_users = &[TICKETS, ORDERS, PAYMENTS][..];
     let tasks = [
         (
             "export to Parquet",
@@ -71,7 +71,7 @@ pub fn measure(bench: &mut Bench, program: &Path, folder: &Path) -> Result<()> {
         (
             "replay of eight folds",
             REPLAY_TARGET,
-            folded,
+            without_users,
             report(folder),
         ),
     ];

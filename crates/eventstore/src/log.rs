@@ -91,6 +91,9 @@ impl Log {
         let config = &self.inner.config;
         let copies = streams::ensure(&patient, &config.event_streams, config.replicas).await?;
         self.inner.one_copy.store(copies == 1, Ordering::Relaxed);
+        // In a cluster, a stream that was made a moment ago doesn't answer everywhere yet. Keys are
+        // what a process asks for first, and nobody has to be refused them because it was quick.
+        self.next_message(streams::KEYS, ">", 1).await?;
         Ok(())
     }
 

@@ -434,7 +434,7 @@ mod tests {
 
     #[test]
     fn more_copies_and_more_protection_than_wanted_stay() {
-        let requests = wanted(crate::streams::REQUESTS);
+        let requests = wanted(streams::REQUESTS);
         let mut found = Config {
             num_replicas: 5,
             deny_delete: true,

@@ -42,6 +42,7 @@ impl Plot<'_> {
         values.copied().fold(0.0, f64::max).max(1.0) * 1.08
     }
 
+    #[allow(clippy::needless_pass_by_value)] // whatever says it ends here
     fn failed(&self, why: impl ToString) -> ReportError {
         ReportError {
             name: self.name,

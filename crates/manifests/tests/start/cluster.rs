@@ -90,7 +90,9 @@ impl Cluster {
         eventually("all pods are ready", START, || async {
             let pods = self.pods.lock().unwrap();
             let wanted: Vec<_> = pods.iter().filter(|pod| pod.is_wanted()).collect();
-            wanted.iter().for_each(|pod| pod.assert_is_well());
+            for pod in &wanted {
+                pod.assert_is_well();
+            }
             let waiting = wanted.iter().filter(|pod| !pod.is_ready());
             let waiting: Vec<_> = waiting.map(|pod| pod.name.clone()).collect();
             if waiting.is_empty() {

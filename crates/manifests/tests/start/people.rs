@@ -17,7 +17,7 @@ use crate::{router::CUT, site::Site};
 /// How long somebody waits before trying again.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long a number of requests may take, on a busy machine and while pods are away.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request that was not answered as it should be.
 #[derive(Debug)]
