@@ -54,16 +54,14 @@ impl Servers {
         .await?;
         let mut connection = log.connection();
         let connected = connection.wait_for(|connected| *connected);
-        match tokio::time::timeout(PATIENCE, connected).await {
-            Ok(Ok(_)) => Ok(log.clone()),
-            _ => {
-                let why = log.probe().await.err();
-                let why = why.map_or_else(String::new, |why| format!(" ({why})"));
-                Err(CommandError::Unreachable(format!(
-                    "no answer within {PATIENCE:?} from NATS{why}; check --nats-url or NATS_URL"
-                )))
-            }
+        if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, connected).await {
+            return Ok(log.clone());
         }
+        let why = log.probe().await.err();
+        let why = why.map_or_else(String::new, |why| format!(" ({why})"));
+        Err(CommandError::Unreachable(format!(
+            "no answer within {PATIENCE:?} from NATS{why}; check --nats-url or NATS_URL"
+        )))
     }
 
     /// Connects to the read models alone.

@@ -59,7 +59,7 @@ async fn sell(seller: &Client, title: &str) {
     let call = seller
         .post("/api/tickets", body)
         .header("Prefer", "respond-async");
-    call.await.expect_status(201);
+    call.await.assert_status(201);
 }
 
 #[tokio::test]
