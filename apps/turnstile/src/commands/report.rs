@@ -1,6 +1,9 @@
 //! `turnstile report`.
 
-use analysis::{folds::BUILTIN, replay};
+use analysis::{
+    folds::{BUILTIN, Builtin},
+    replay,
+};
 use eventstore::EVENT_STREAMS;
 use report::{About, page, pictures};
 use std::{
@@ -35,14 +38,14 @@ const EXAMPLES: &str = "Examples:
 pub(super) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let range = args.range.range(&EVENT_STREAMS)?;
     let log = servers.log().await?;
-    let mut folds: Vec<_> = BUILTIN.iter().map(|fold| fold.start()).collect();
+    let mut folds: Vec<_> = BUILTIN.iter().map(Builtin::start).collect();
     let mut progress = Progress::begin("Replaying the log", "commits");
     let replayed = replay(&log, &range, &mut folds, |done, total| {
         progress.at(done, total);
     })
     .await?;
     drop(progress);
-    let tables: Vec<_> = folds.into_iter().flat_map(|fold| fold.finish()).collect();
+    let tables: Vec<_> = folds.into_iter().flat_map(analysis::Fold::finish).collect();
     let about = About {
         range: in_words(&args.range),
         events: replayed.events,

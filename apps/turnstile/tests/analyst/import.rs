@@ -56,7 +56,7 @@ async fn read_models(nats: &Nats) -> BTreeMap<String, Vec<Document>> {
     };
     eventually(
         "read models equal a replay",
-        Duration::from_secs(60),
+        Duration::from_mins(1),
         verified,
     )
     .await;

@@ -2,7 +2,7 @@
 
 use analysis::folds::BUILTIN;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{simulate::simulated, support::tool};
 
@@ -72,10 +72,10 @@ async fn the_answers_on_a_made_up_season_never_change() {
                 .push(row);
         }
         for (name, rows) in tables {
-            text.push_str(&format!("{name}: {} rows\n", rows.len()));
+            writeln!(text, "{name}: {} rows", rows.len()).unwrap();
             for (number, row) in rows.iter().enumerate() {
                 if number < 8 || number + 1 == rows.len() {
-                    text.push_str(&format!("  {row}\n"));
+                    writeln!(text, "  {row}").unwrap();
                 }
             }
             let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
@@ -84,7 +84,7 @@ async fn the_answers_on_a_made_up_season_never_change() {
                     *sums.entry(column).or_default() += number;
                 }
             }
-            text.push_str(&format!("  sums: {sums:?}\n"));
+            writeln!(text, "  sums: {sums:?}").unwrap();
         }
     }
     insta::assert_snapshot!(text);
