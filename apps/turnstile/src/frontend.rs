@@ -13,7 +13,7 @@ use utoipa::openapi::OpenApi;
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn serve() -> Result<(), StartError> {
     let config = Config::from_env().map_err(|error| StartError::Config(error.to_string()))?;
-    telemetry::init(&config.log);
+    telemetry::start(&config, "frontend").map_err(|error| StartError::Config(error.to_string()))?;
     let fault = |error: io::Error| StartError::Serve(error.to_string());
     Server::new(&config.http, Gate::new(), SessionVerifier::default())
         .services(described())

@@ -32,7 +32,7 @@ pub struct Span {
 }
 
 impl Collector {
-    pub async fn start() -> Self {
+    pub fn start() -> Self {
         let spans = Spans::default();
         let kept = web::Data::new(spans.clone());
         let app = move || {

@@ -49,7 +49,7 @@ fn steps(spans: &[Span]) -> Result<Vec<Span>, String> {
 
 #[tokio::test]
 async fn a_request_is_followed_through_commit_read_models_and_other_services() {
-    let collector = Collector::start().await;
+    let collector = Collector::start();
     let site = Site::builder()
         .separate()
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())
@@ -107,7 +107,7 @@ async fn a_request_is_followed_through_commit_read_models_and_other_services() {
 
 #[tokio::test]
 async fn a_request_whose_caller_records_nothing_is_not_recorded_and_still_told_on() {
-    let collector = Collector::start().await;
+    let collector = Collector::start();
     let site = Site::builder()
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())
         .start()

@@ -1,7 +1,7 @@
 //! Where backups are: a folder, or an object store. Both know objects by name, and no more.
 
 use serde::{Serialize, de::DeserializeOwned};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{CommandError, s3::Bucket};
 
@@ -27,7 +27,7 @@ impl Place {
             Self::Bucket(bucket) => bucket.put(object, bytes).await,
             Self::Folder(folder) => {
                 let (folder, object) = (folder.clone(), object.to_owned());
-                blocking(move || write(folder, &object, &bytes)).await
+                blocking(move || write(&folder, &object, &bytes)).await
             }
         }
     }
@@ -67,12 +67,12 @@ impl Place {
 }
 
 /// A file appears under its name when it is on the disk as a whole, and not before.
-fn write(folder: PathBuf, object: &str, bytes: &[u8]) -> Result<(), CommandError> {
+fn write(folder: &Path, object: &str, bytes: &[u8]) -> Result<(), CommandError> {
     use std::io::Write as _;
     let path = folder.join(object);
     let half = path.with_extension("part");
     let written = || {
-        std::fs::create_dir_all(path.parent().unwrap_or(&folder))?;
+        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
         let mut file = std::fs::File::create(&half)?;
         file.write_all(bytes)?;
         file.sync_all()?;

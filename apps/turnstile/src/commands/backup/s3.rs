@@ -59,7 +59,7 @@ impl Bucket {
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
             .connect_timeout(Duration::from_secs(5))
-            .read_timeout(Duration::from_secs(60))
+            .read_timeout(Duration::from_mins(1))
             .build()
             .map_err(|error| failed(&error.to_string()))?;
         Ok(Self {

@@ -5,5 +5,20 @@ mod season;
 mod tool;
 
 pub use archive::{Archive, Draft, event};
-pub use season::{Season, id, moment};
+pub use season::Season;
 pub use tool::{TURNSTILE, Tool, tool};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// Ids that tell what they are of: `id(7, 2)` is the second ticket.
+pub fn id(kind: u128, number: u128) -> Uuid {
+    Uuid::from_u128((kind << 96) | number)
+}
+
+/// A moment of March 2026.
+pub fn moment(day: u32, hour: u32, minute: u32) -> DateTime<Utc> {
+    format!("2026-03-{day:02}T{hour:02}:{minute:02}:00Z")
+        .parse()
+        .unwrap()
+}

@@ -12,19 +12,10 @@ use eventstore::{ORDERS, PAYMENTS, TICKETS, USERS};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-use super::archive::{Archive, Draft, event};
-
-/// Ids that tell what they are of: `id(7, 2)` is the second ticket.
-pub fn id(kind: u128, number: u128) -> Uuid {
-    Uuid::from_u128((kind << 96) | number)
-}
-
-/// A moment of March 2026.
-pub fn moment(day: u32, hour: u32, minute: u32) -> DateTime<Utc> {
-    format!("2026-03-{day:02}T{hour:02}:{minute:02}:00Z")
-        .parse()
-        .unwrap()
-}
+use super::{
+    archive::{Archive, Draft, event},
+    id, moment,
+};
 
 /// The history, and who is in it.
 pub struct Season {
@@ -35,15 +26,12 @@ pub struct Season {
 }
 
 impl Season {
-    pub const TICKETS: u128 = 7;
-    pub const ORDERS: u128 = 8;
-
     pub fn ticket(number: u128) -> TicketId {
-        TicketId(id(Self::TICKETS, number))
+        TicketId(id(7, number))
     }
 
     pub fn order(number: u128) -> OrderId {
-        OrderId(id(Self::ORDERS, number))
+        OrderId(id(8, number))
     }
 
     pub fn user(name: &str) -> UserId {
@@ -91,7 +79,7 @@ impl Season {
         self.reserved(1, 1, 0, placed, at(5)).await;
         let begun = self.begin(1, 1, "bob", 2_000, at(6)).await;
         self.awaiting(1, 1, begun, at(6)).await;
-        self.pay(1, "bob", vec![Self::declined(1, at(6))], None, at(6))
+        self.pay(1, "bob", vec![Self::declined(1)], None, at(6))
             .await;
         let authorized = PaymentEvent::PaymentAuthorized {
             order_id: Self::order(1),
@@ -329,7 +317,7 @@ impl Season {
     }
 
     /// A decline as it was written before it told its time: old events stay readable.
-    fn declined(order: u128, _at: DateTime<Utc>) -> serde_json::Value {
+    fn declined(order: u128) -> serde_json::Value {
         serde_json::json!({
             "type": "PaymentDeclined",
             "version": "1.0",

@@ -3,7 +3,7 @@
 use testkit::Answer;
 
 use super::server::assert_envelope;
-use crate::support::{Person, Site};
+use crate::support::{Charge, Person, Site};
 
 const TOO_MANY_ORDERS: &str = "You have ordered this ticket too often, please try again later";
 const TOO_MANY_DECLINES: &str = "Too many cards were declined, please try again later";
@@ -64,7 +64,7 @@ async fn an_order_on_which_ten_cards_were_declined_takes_no_other_for_now() {
         let answer = buyer.try_pay_with(&order, token).await;
         assert_too_often(&answer, TOO_MANY_DECLINES);
     }
-    assert!(!site.charges().get(&order).is_some_and(|c| c.is_kept()));
+    assert!(!site.charges().get(&order).is_some_and(Charge::is_kept));
     // It can still be given back; and one card fewer leaves room for a good one.
     buyer.try_cancel(&order).await.assert_status(204);
     let order = buyer.order(&seller.sell("Second night", 20).await).await;

@@ -49,10 +49,10 @@ impl Watcher {
 
     /// The last commit that was named.
     pub fn last_id(&self) -> u64 {
-        let ids = self
+        let mut ids = self
             .heard
             .lines()
             .filter_map(|line| line.strip_prefix("id: "));
-        ids.last().unwrap().trim().parse().unwrap()
+        ids.next_back().unwrap().trim().parse().unwrap()
     }
 }

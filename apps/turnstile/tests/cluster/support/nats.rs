@@ -51,7 +51,11 @@ impl NatsCluster {
             }
             let path = |path: PathBuf| path.to_str().unwrap().to_owned();
             config = replaced(&config, "/etc/nats-tls", &path(certificates.of_servers()));
-            config = replaced(&config, "\"/data\"", &format!("{:?}", folder.join("data")));
+            config = replaced(
+                &config,
+                "\"/data\"",
+                &format!("\"{}\"", folder.join("data").display()),
+            );
             config = replaced(
                 &config,
                 "/run/nats/nats.pid",
@@ -89,7 +93,7 @@ impl NatsCluster {
 
     /// All addresses, as `NATS_URL` has them.
     pub fn url(&self) -> String {
-        let urls = self.members.iter().map(|member| member.url());
+        let urls = self.members.iter().map(Nats::url);
         let urls: Vec<_> = urls.map(|url| url.replace("nats://", "tls://")).collect();
         urls.join(",")
     }
