@@ -82,6 +82,16 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     // The black-box tests run the services as processes of their own too, and cargo builds a
     // binary for the tests of its own package only.
     checks.push(cargo(&["build", "--workspace", "--bins"]));
+    // The test of an upgrade builds the release after this one, and has not the time to do so on a
+    // machine that runs other tests.
+    checks.push(cargo(&[
+        "build",
+        "--workspace",
+        "--bin",
+        "turnstile-next",
+        "--features",
+        "turnstile/next-release",
+    ]));
     if options.filter.is_empty() {
         match images::obstacle() {
             None => checks.push(images()?),
