@@ -108,6 +108,10 @@ fn every_test_that_a_page_names_exists() {
     let mut seen = 0;
     for path in pages() {
         for name in tests_named_on(&read(&path)) {
+            // Metrics have such names, too; the code has them in quotes.
+            if sources.contains(&format!("\"{name}\"")) {
+                continue;
+            }
             seen += 1;
             assert!(
                 sources.contains(&format!("fn {name}(")),
