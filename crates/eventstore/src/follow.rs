@@ -10,6 +10,11 @@ use crate::{Log, Recorded, StoreError, StreamName, error::unavailable};
 /// How many messages one request to the server asks for. Enough to keep a reader that folds in
 /// memory busy while the next ones travel.
 const BATCH: i64 = 2_000;
+/// How long one request to the server is good for. The server has to show its life every half of
+/// it, and is given up after all of it: a reader whose consumer went down with one server of a
+/// cluster, while its own connection is to another, notices by nothing else. The client's own
+/// choice of thirty seconds would keep read models still for as long.
+const EXPIRES: Duration = Duration::from_secs(5);
 /// Pause before a broken consumer is made anew.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -186,6 +191,7 @@ async fn consume(log: &Log, stream: StreamName, from: u64) -> Result<Messages, S
                 start_sequence: from,
             },
             max_batch: BATCH,
+            max_expires: EXPIRES,
             ..pull::OrderedConfig::default()
         })
         .await

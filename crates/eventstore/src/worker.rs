@@ -20,6 +20,9 @@ use crate::{
 
 /// How many messages all processes of a subscription have in hand at most.
 const MAX_IN_HAND: i64 = 1_000;
+/// How long one request for messages is good for. A server that doesn't show its life every half of
+/// it is given up after all of it, and the consumer looked for elsewhere.
+const EXPIRES: Duration = Duration::from_secs(5);
 /// Pause before a broken consumer is made anew.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// How often it is looked how much waits for a subscription.
@@ -160,7 +163,8 @@ where
             })
             .await
             .map_err(unavailable)?;
-        let mut messages = consumer.messages().await.map_err(unavailable)?;
+        let messages = consumer.stream().expires(EXPIRES).heartbeat(EXPIRES / 2);
+        let mut messages = messages.messages().await.map_err(unavailable)?;
         while let Some(message) = messages.next().await {
             self.clone()
                 .take(source.stream, message.map_err(unavailable)?);

@@ -74,7 +74,7 @@ impl Stage {
             stop(
                 "order-cancelled",
                 format!("/orders/{cancelled}"),
-                "was given back",
+                "gave the ticket back",
             ),
             stop("orders", "/orders", "left to pay"),
             stop(
