@@ -1,30 +1,20 @@
 //! Reading whole streams in order: live, or up to an end, one stream or all merged by time.
 
-use async_nats::jetstream::consumer::{DeliverPolicy, pull};
+use async_nats::jetstream::Message;
 use futures_util::{Stream, StreamExt, stream};
 use std::time::Duration;
 use tokio::sync::watch;
 
-use crate::{Log, Recorded, StoreError, StreamName, error::unavailable};
+use crate::{Log, Recorded, StoreError, StreamName, error::unavailable, in_order::InOrder};
 
-/// How many messages one request to the server asks for. Enough to keep a reader that folds in
-/// memory busy while the next ones travel.
-const BATCH: i64 = 2_000;
-/// How long one request to the server is good for. The server has to show its life every half of
-/// it, and is given up after all of it: a reader whose consumer went down with one server of a
-/// cluster, while its own connection is to another, notices by nothing else. The client's own
-/// choice of thirty seconds would keep read models still for as long.
-const EXPIRES: Duration = Duration::from_secs(5);
 /// Pause before a broken consumer is made anew.
 const PAUSE: Duration = Duration::from_millis(200);
-
-type Messages = pull::Ordered;
 
 struct Following {
     log: Log,
     stream: StreamName,
     last: u64,
-    messages: Option<Messages>,
+    consumer: Option<InOrder>,
     connection: watch::Receiver<bool>,
     failed: bool,
 }
@@ -43,7 +33,7 @@ impl Log {
             log: self.clone(),
             stream,
             last: after,
-            messages: None,
+            consumer: None,
             connection: self.connection(),
             failed: false,
         };
@@ -112,52 +102,44 @@ impl Log {
 impl Following {
     async fn next(&mut self) -> Result<Recorded, StoreError> {
         loop {
-            let Some(messages) = &mut self.messages else {
+            let Some(consumer) = &mut self.consumer else {
                 self.open().await;
                 continue;
             };
-            let item = tokio::select! {
+            let message = tokio::select! {
                 biased;
-                item = messages.next() => item,
-                // A server that restarted knows nothing of the consumer, and the client would
-                // notice by the heartbeats that don't come, after half a minute.
+                message = consumer.next() => message,
+                // What was on its way when the connection broke is lost, and a server that
+                // restarted knows nothing of the consumer.
                 _ = self.connection.changed() => {
-                    self.messages = None;
+                    self.consumer = None;
                     continue;
                 }
             };
-            match item {
-                Some(Ok(message)) => {
-                    let sequence = message.info().map_err(unavailable)?.stream_sequence;
-                    let expected = self.last + 1;
-                    // The client makes its consumer anew when it misses something, and may then
-                    // deliver again what was delivered.
-                    if sequence < expected {
-                        continue;
-                    }
-                    if sequence > expected {
-                        return Err(StoreError::Gap {
-                            stream: self.stream,
-                            sequence,
-                            expected: format!("sequence {expected}"),
-                            found: format!("sequence {sequence}"),
-                        });
-                    }
-                    self.last = sequence;
-                    return Recorded::delivered(
-                        self.stream,
-                        &message,
-                        &self.log.config().upcasters,
-                    );
-                }
-                lost => {
-                    let error = lost.and_then(Result::err).map(|error| error.to_string());
-                    tracing::debug!(stream = %self.stream, error, "lost the consumer, making another");
-                    self.messages = None;
+            match message {
+                Ok(message) => return self.take(&message),
+                Err(error) => {
+                    tracing::debug!(stream = %self.stream, %error, "lost the consumer, making another");
+                    self.consumer = None;
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
+    }
+
+    fn take(&mut self, message: &Message) -> Result<Recorded, StoreError> {
+        let sequence = message.info().map_err(unavailable)?.stream_sequence;
+        let expected = self.last + 1;
+        if sequence != expected {
+            return Err(StoreError::Gap {
+                stream: self.stream,
+                sequence,
+                expected: format!("sequence {expected}"),
+                found: format!("sequence {sequence}"),
+            });
+        }
+        self.last = sequence;
+        Recorded::delivered(self.stream, message, &self.log.config().upcasters)
     }
 
     /// Makes a consumer, or waits a little.
@@ -172,29 +154,12 @@ impl Following {
             }
             return;
         }
-        match consume(&self.log, self.stream, self.last + 1).await {
-            Ok(messages) => self.messages = Some(messages),
+        match InOrder::open(&self.log, self.stream, None, self.last + 1).await {
+            Ok(consumer) => self.consumer = Some(consumer),
             Err(error) => {
                 tracing::debug!(stream = %self.stream, %error, "can't follow, trying again");
                 tokio::time::sleep(PAUSE).await;
             }
         }
     }
-}
-
-async fn consume(log: &Log, stream: StreamName, from: u64) -> Result<Messages, StoreError> {
-    let consumer = log
-        .stream(stream)
-        .await?
-        .create_consumer(pull::OrderedConfig {
-            deliver_policy: DeliverPolicy::ByStartSequence {
-                start_sequence: from,
-            },
-            max_batch: BATCH,
-            max_expires: EXPIRES,
-            ..pull::OrderedConfig::default()
-        })
-        .await
-        .map_err(unavailable)?;
-    consumer.messages().await.map_err(unavailable)
 }

@@ -1,10 +1,8 @@
 //! Reading the commits of one aggregate.
 
-use async_nats::jetstream::consumer::{DeliverPolicy, pull};
-use futures_util::StreamExt;
 use std::time::Duration;
 
-use crate::{Log, Recorded, StoreError, StreamName, error::unavailable};
+use crate::{Log, Recorded, StoreError, StreamName, in_order::InOrder};
 
 /// From this many events on, commits are read through a consumer. An aggregate has a handful of
 /// commits as a rule, and each is read with a direct get then: a consumer costs more to create
@@ -80,31 +78,15 @@ impl Log {
         from: u64,
         take: &mut (impl FnMut(Recorded) -> Result<(), StoreError> + Send),
     ) -> Result<(), StoreError> {
-        let consumer = self
-            .stream(last.stream)
-            .await?
-            .create_consumer(pull::OrderedConfig {
-                filter_subject: last.stream.subject(&last.aggregate_id),
-                deliver_policy: DeliverPolicy::ByStartSequence {
-                    start_sequence: from,
-                },
-                ..pull::OrderedConfig::default()
-            })
-            .await
-            .map_err(unavailable)?;
-        let mut messages = consumer.messages().await.map_err(unavailable)?;
-        while let Some(message) = messages.next().await {
-            let commit = Recorded::delivered(
-                last.stream,
-                &message.map_err(unavailable)?,
-                &self.config().upcasters,
-            )?;
+        let mut commits = InOrder::open(self, last.stream, Some(&last.aggregate_id), from).await?;
+        loop {
+            let message = commits.next().await?;
+            let commit = Recorded::delivered(last.stream, &message, &self.config().upcasters)?;
             let is_last = commit.sequence >= last.sequence;
             take(commit)?;
             if is_last {
                 return Ok(());
             }
         }
-        Err(unavailable("the consumer ended before the newest commit"))
     }
 }

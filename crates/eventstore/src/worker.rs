@@ -15,14 +15,14 @@ use crate::{
     handling::Letter,
     lanes::{Lanes, Offered, Taken},
     meters::SubscriptionMeters,
+    pulling,
     streams::DEADLETTERS,
 };
 
 /// How many messages all processes of a subscription have in hand at most.
 const MAX_IN_HAND: i64 = 1_000;
-/// How long one request for messages is good for. A server that doesn't show its life every half of
-/// it is given up after all of it, and the consumer looked for elsewhere.
-const EXPIRES: Duration = Duration::from_secs(5);
+/// How many messages one request asks for.
+const BATCH: usize = 200;
 /// Pause before a broken consumer is made anew.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
 /// How often it is looked how much waits for a subscription.
@@ -163,8 +163,7 @@ where
             })
             .await
             .map_err(unavailable)?;
-        let messages = consumer.stream().expires(EXPIRES).heartbeat(EXPIRES / 2);
-        let mut messages = messages.messages().await.map_err(unavailable)?;
+        let mut messages = pulling::messages(&consumer, BATCH).await?;
         while let Some(message) = messages.next().await {
             self.clone()
                 .take(source.stream, message.map_err(unavailable)?);

@@ -1,11 +1,12 @@
 //! Keeping the lease.
 
+use mongodb::bson::Binary;
 use std::time::Instant;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    Projection,
+    Projection, ReadStore,
     error::Trouble,
     lease::{Held, Lease},
     runner::Machine,
@@ -16,37 +17,39 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) enum Tenure {
     /// It is ours.
-    Held(Held),
+    Held {
+        held: Held,
+        /// The collection that was there a moment ago. It is compared by whoever writes, and not
+        /// here: a rebuild of our own may have put another in its place since.
+        collection: Option<Binary>,
+    },
     /// It ran out, or another has it.
     Lost,
-    /// The collection isn't the one that we fill.
-    Replaced,
 }
 
 impl<P: Projection> Machine<P> {
-    /// Keeps the lease, and looks whether the collection is still the one that we fill.
+    /// Keeps the lease, and looks which collection is there.
     pub(crate) fn renew(
         &self,
         held: &Held,
-        target: Target,
+        target: &Target,
     ) -> (watch::Receiver<Tenure>, AbortOnDropHandle<()>) {
-        let (news, tenure) = watch::channel(Tenure::Held(held.clone()));
+        let (news, tenure) = watch::channel(Tenure::Held {
+            held: held.clone(),
+            collection: Some(target.uuid.clone()),
+        });
+        let (store, name) = (target.store.clone(), target.name.clone());
         let (lease, every) = (self.lease.clone(), self.settings.renew);
         let mut until = held.until;
         let renewing = tokio::spawn(async move {
             while Instant::now() < until {
                 tokio::time::sleep(every).await;
-                match check(&lease, &target).await {
-                    Ok(now) => {
-                        let last = !matches!(now, Tenure::Held(_));
-                        if let Tenure::Held(held) = &now {
-                            until = held.until;
-                        }
-                        news.send_replace(now);
-                        if last {
-                            return;
-                        }
+                match check(&lease, &store, &name).await {
+                    Ok(Tenure::Held { held, collection }) => {
+                        until = held.until;
+                        news.send_replace(Tenure::Held { held, collection });
                     }
+                    Ok(Tenure::Lost) => break,
                     // It is still ours for a while; whoever writes will notice what is wrong.
                     Err(trouble) => tracing::debug!(%trouble, "could not renew a lease"),
                 }
@@ -57,12 +60,10 @@ impl<P: Projection> Machine<P> {
     }
 }
 
-async fn check(lease: &Lease, target: &Target) -> Result<Tenure, Trouble> {
+async fn check(lease: &Lease, store: &ReadStore, name: &str) -> Result<Tenure, Trouble> {
     let Some(held) = lease.hold().await? else {
         return Ok(Tenure::Lost);
     };
-    match target.store.collection_uuid(&target.name).await? {
-        Some(uuid) if uuid == target.uuid => Ok(Tenure::Held(held)),
-        _ => Ok(Tenure::Replaced),
-    }
+    let collection = store.collection_uuid(name).await?;
+    Ok(Tenure::Held { held, collection })
 }

@@ -55,7 +55,7 @@ impl<P: Projection> Machine<P> {
             name: self.key.clone(),
             uuid: collection,
         };
-        let (tenure, _renewing) = self.renew(&held, target.clone());
+        let (tenure, _renewing) = self.renew(&held, &target);
         if let Err(why) = self.continues(&checkpoint, created, end) {
             return match held.rebuild {
                 Some(request) => {
@@ -224,13 +224,15 @@ impl<P: Projection> Turn<'_, P> {
                 Ok(()) = tenure.changed() => {
                     let tenure = tenure.borrow_and_update().clone();
                     match tenure {
-                        Tenure::Held(held) => {
+                        Tenure::Held { held, collection } => {
+                            if collection.as_ref() != Some(&self.target.uuid) {
+                                self.assert_not_replaced().await?;
+                            }
                             self.machine.progress.active_until(Some(held.until));
                             self.paused = held.paused;
                             self.consider_rebuild(&held, created);
                         }
                         Tenure::Lost => return Ok(Ended::Lost),
-                        Tenure::Replaced => return Err(Trouble::Replaced),
                     }
                 }
                 () = Building::caught_up(&mut self.building, self.applied) => {
@@ -243,6 +245,16 @@ impl<P: Projection> Turn<'_, P> {
                 }
                 items = next, if !self.paused => self.apply(items).await?,
             }
+        }
+    }
+
+    /// Looks once more which collection is there: what was seen may be older than a switch of our
+    /// own. A turn that ended for that would tell every watcher a second time to begin again.
+    async fn assert_not_replaced(&self) -> Result<(), Trouble> {
+        let Target { store, name, uuid } = &self.target;
+        match store.collection_uuid(name).await? {
+            Some(found) if found == *uuid => Ok(()),
+            _ => Err(Trouble::Replaced),
         }
     }
 

@@ -1,0 +1,87 @@
+//! A consumer of a reader's own, for a moment.
+
+use async_nats::jetstream::{
+    Message,
+    consumer::{AckPolicy, DeliverPolicy, pull},
+};
+use futures_util::StreamExt;
+use std::time::Duration;
+
+use crate::{Log, StoreError, StreamName, error::unavailable, pulling};
+
+/// How many messages one request to the server asks for. Enough to keep a reader that folds in
+/// memory busy while the next ones travel.
+const BATCH: usize = 2_000;
+/// After how long without a request the server puts the consumer away. Nobody else does: a right to
+/// delete consumers would be one to delete those of others.
+const KEPT: Duration = Duration::from_secs(30);
+
+/// Messages of a stream, in order and each of them, until the consumer is lost.
+///
+/// The client has an ordered consumer that makes itself anew, and isn't used: when the server that
+/// holds it is killed, it asks with the client's own patience for what can't be answered until the
+/// cluster has elected somebody, and readers stood still for up to half a minute. With this one each
+/// attempt is as short as an answer to a command, and its user makes the next one at once.
+///
+/// It has no name: so it needs the right to make consumers that are nobody else's, and not the one
+/// to change a durable.
+pub(crate) struct InOrder {
+    messages: pull::Stream,
+    /// How many messages it delivered.
+    delivered: u64,
+}
+
+impl InOrder {
+    /// Begins to read a stream at a sequence: all of it, or the subject of one aggregate.
+    pub(crate) async fn open(
+        log: &Log,
+        stream: StreamName,
+        aggregate_id: Option<&str>,
+        from: u64,
+    ) -> Result<Self, StoreError> {
+        let filter_subject = aggregate_id.map(|id| stream.subject(id));
+        let consumer = log
+            .stream(stream)
+            .await?
+            .create_consumer(pull::Config {
+                deliver_policy: DeliverPolicy::ByStartSequence {
+                    start_sequence: from,
+                },
+                filter_subject: filter_subject.unwrap_or_default(),
+                ack_policy: AckPolicy::None,
+                inactive_threshold: KEPT,
+                // In the memory of one server: what is lost with it costs one request.
+                num_replicas: 1,
+                memory_storage: true,
+                ..pull::Config::default()
+            })
+            .await
+            .map_err(unavailable)?;
+        Ok(Self {
+            messages: pulling::messages(&consumer, BATCH).await?,
+            delivered: 0,
+        })
+    }
+
+    /// The next message, when there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the consumer is gone or a message was lost on its way:
+    /// nothing comes of it any more, and another has to go on where this one was.
+    pub(crate) async fn next(&mut self) -> Result<Message, StoreError> {
+        let lost = || StoreError::Unavailable("the consumer ended".to_owned());
+        let message = self.messages.next().await.ok_or_else(lost)?;
+        let message = message.map_err(unavailable)?;
+        self.delivered += 1;
+        // The server counts what it delivers: a hole is what a broken connection swallowed.
+        let counted = message.info().map_err(unavailable)?.consumer_sequence;
+        if counted == self.delivered {
+            Ok(message)
+        } else {
+            Err(StoreError::Unavailable(format!(
+                "delivery {} was lost on its way",
+                self.delivered
+            )))
+        }
+    }
+}
