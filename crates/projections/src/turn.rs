@@ -331,10 +331,16 @@ impl<P: Projection> Turn<'_, P> {
         };
         self.saved_at = tokio::time::Instant::now();
         let (machine, uuid) = (self.machine, &self.target.uuid);
-        machine
+        let advance = machine
             .checkpoints
-            .advance(&machine.key, uuid, sequence, commit)
-            .await
+            .advance(&machine.key, uuid, sequence, commit);
+        // Asked first at every step: a checkpoint that waited for a server to come back would say
+        // of that server what was true of the one that died, and what it lost be missing for good.
+        tokio::select! {
+            biased;
+            Ok(()) = self.faults.changed() => Err(Trouble::Fault),
+            saved = advance => saved,
+        }
     }
 
     fn consider_rebuild(&mut self, held: &Held, created: DateTime<Utc>) {
