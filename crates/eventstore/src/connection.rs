@@ -205,7 +205,7 @@ async fn options(config: &LogConfig) -> Result<ConnectOptions, StoreError> {
         .custom_inbox_prefix(config.inbox())
         .connection_timeout(Duration::from_secs(2))
         // A server that stalls without closing the connection is given up after a few of these.
-        .ping_interval(Duration::from_secs(2))
+        .ping_interval(Duration::from_secs(1))
         .reconnect_delay_callback(|attempt| Duration::from_millis(50 << attempt.min(4)));
     match &config.login {
         None => {}
