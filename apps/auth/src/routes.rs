@@ -177,7 +177,6 @@ async fn current_user(session: MaybeSession) -> HttpResponse {
         id: session.user_id(),
         email: session.email().to_owned(),
         iat: session.claims().iat,
-        roles: Vec::new(),
     });
     HttpResponse::Ok().json(CurrentUserAnswer { current_user })
 }
