@@ -77,6 +77,30 @@ async fn an_address_that_is_taken_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
+async fn probes_and_figures_are_for_those_who_ask_the_process_itself() {
+    let server = Running::configured(routes, &HttpConfig::default(), |server| {
+        server.fallback(|cfg| {
+            cfg.default_service(web::to(|| async {
+                HttpResponse::Ok().content_type("text/html").body("<p>app")
+            }));
+        })
+    })
+    .await;
+    for path in ["/healthz", "/readyz", "/metrics", "/%6detrics"] {
+        let answer = server.get(path).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_ne!(answer.text().await.unwrap(), "<p>app", "{path}");
+        for (header, of) in [
+            ("X-Forwarded-For", "192.0.2.1"),
+            ("Forwarded", "for=192.0.2.1"),
+        ] {
+            let answer = server.get(path).header(header, of).send().await.unwrap();
+            crate::common::error_message(answer, 404).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_nobody_serves_goes_to_the_fallback_but_not_below_api() {
     let server = Running::configured(routes, &HttpConfig::default(), |server| {
         server.fallback(|cfg| {

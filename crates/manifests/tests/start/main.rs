@@ -23,6 +23,7 @@ const PEOPLE: usize = 3;
 async fn what_the_manifests_say_is_the_marketplace_and_a_killed_pod_costs_what_it_had_in_hand() {
     let site = Site::start(&SCALED).await;
     a_ticket_is_sold(&site).await;
+    nothing_of_the_inside_is_shown_outside(&site).await;
 
     let people = people::Crowd::begin(&site, PEOPLE).await;
     people.go_on_for(60).await;
@@ -50,6 +51,29 @@ async fn a_roll_out_refuses_nobody() {
     people.go_on_for(30).await;
     let told = people.end().await;
     assert!(told.failures.is_empty(), "{:#?}", told.failures);
+}
+
+/// Whatever way leads in from outside, probes and figures are at the end of none.
+async fn nothing_of_the_inside_is_shown_outside(site: &Site) {
+    let anyone = site.client();
+    for path in [
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/%6detrics",
+        "/metrics?x",
+        "/api/users/metrics",
+    ] {
+        let answer = anyone.get(path).await;
+        assert_eq!(answer.status, 404, "{path}: {}", answer.text);
+    }
+    // And they are there for those who ask a pod itself, as its probes do.
+    for service in SCALED {
+        for pod in site.cluster.endpoints(service) {
+            let pod = testkit::Client::new(format!("http://{}:{}", pod.address, pod.port));
+            pod.get("/metrics").await.assert_status(200);
+        }
+    }
 }
 
 /// The main path of the contract, through the Ingress.

@@ -135,7 +135,7 @@ impl Rules {
                     tokio::task::yield_now().await;
                 }
             };
-            let limit = std::time::Duration::from_millis(500);
+            let limit = std::time::Duration::from_secs(5);
             let was_cut = tokio::time::timeout(limit, killed).await.is_ok();
             eprintln!("{} of {} was lost: {problem:?}", request.path, pod.name);
             return plain("502 Bad Gateway", was_cut.then_some(pod.name.as_str()));
@@ -191,6 +191,9 @@ async fn read(client: &mut TcpStream) -> Result<Request> {
         .map_err(Error::other)?;
     let path = first.next().unwrap_or_default().to_owned();
     let mut headers = HeaderMap::new();
+    // As every controller does.
+    let asking = client.peer_addr()?.ip().to_string();
+    headers.insert("x-forwarded-for", asking.parse().map_err(Error::other)?);
     let mut length = 0;
     for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
         let name: reqwest::header::HeaderName = name.parse().map_err(Error::other)?;
