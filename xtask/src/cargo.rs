@@ -1,7 +1,6 @@
 //! Running cargo and its friends, with their output where it belongs: before the user.
 
 use std::env;
-use std::ffi::OsStr;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -10,6 +9,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+pub use devservers::cargo::in_workspace;
 
 const POLL: Duration = Duration::from_millis(20);
 const GRACE: Duration = Duration::from_secs(15);
@@ -26,26 +27,6 @@ pub enum Ended {
 /// The cargo that runs this program, in the workspace.
 pub fn cargo() -> Command {
     in_workspace(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-}
-
-/// A command in the workspace, without what `cargo run` put into the environment about *this*
-/// package: build scripts that watch those variables would run again at each change between
-/// `cargo xtask` and plain cargo, and their dependents would be compiled again.
-pub fn in_workspace(program: impl AsRef<OsStr>) -> Command {
-    let mut command = Command::new(program);
-    command.current_dir(devservers::tools::workspace());
-    for (name, _) in env::vars_os() {
-        if name.to_str().is_some_and(is_about_this_package) {
-            command.env_remove(name);
-        }
-    }
-    command
-}
-
-fn is_about_this_package(name: &str) -> bool {
-    let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
-    let names = ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"];
-    prefixes.iter().any(|prefix| name.starts_with(prefix)) || names.contains(&name)
 }
 
 /// Runs a command to its end, or ends it when the stop flag is set.
@@ -90,16 +71,6 @@ fn end(child: &mut Child) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_the_user_configured_is_passed_on_to_cargo_and_what_cargo_run_added_is_not() {
-        for name in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE"] {
-            assert!(!is_about_this_package(name), "{name}");
-        }
-        for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR", "OUT_DIR"] {
-            assert!(is_about_this_package(name), "{name}");
-        }
-    }
 
     #[test]
     fn a_command_is_ended_by_the_stop_flag() {

@@ -14,6 +14,7 @@
 //! [`Launch::spawn`].
 #![deny(missing_docs)]
 
+pub mod cargo;
 mod child;
 mod launch;
 mod logs;

@@ -123,7 +123,7 @@ async fn a_key_that_nobody_announced_is_used_once_everybody_knows_it() {
     let next = next.start().await;
     let apps: Vec<&TestApp> = site.apps.iter().collect();
     let known = keys_are_known(&apps, 2);
-    tokio::time::timeout(Duration::from_secs(1), known)
+    tokio::time::timeout(Duration::from_secs(5), known)
         .await
         .unwrap();
     let (client, user) = next.sign_up().await;

@@ -4,9 +4,10 @@
 //! So the program that is tested as the *old* one is the one that is shipped, and needs no copy of
 //! it from earlier; `docs/upgrading.md` says why that is as good.
 
+use devservers::cargo::in_workspace;
 use std::{
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Output,
 };
 use testkit::{AppBuilder, TestApp};
 
@@ -16,12 +17,10 @@ const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 
 /// The program, built now unless it was before.
 pub fn program() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     // For the whole workspace, so that all that both releases share is what is built already.
-    let build = Command::new(env!("CARGO"))
+    let build = in_workspace(env!("CARGO"))
         .args(["build", "--workspace", "--bin", "turnstile-next"])
         .args(["--features", "turnstile/next-release"])
-        .current_dir(workspace)
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&build.stderr);

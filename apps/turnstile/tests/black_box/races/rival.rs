@@ -27,7 +27,7 @@ async fn a_change_that_loses_every_race_is_answered_409_and_changes_nothing() {
     lost.assert_status(409);
     assert_envelope(&lost);
     assert!(lost.header("retry-after").is_some(), "{}", lost.describe());
-    assert!(started.elapsed() < Duration::from_secs(3));
+    assert!(started.elapsed() < Duration::from_secs(10));
     let commits = site.commits("TICKETS", &ticket).await;
     let titles: Vec<_> = commits.iter().map(|c| c.data[0]["title"].clone()).collect();
     assert!(commits.len() > 10, "it gave up soon: {titles:?}");

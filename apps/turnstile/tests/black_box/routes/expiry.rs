@@ -62,7 +62,7 @@ async fn unpaid_orders_expire_in_time_and_paid_ones_never(deployment: Deployment
     );
     assert_eq!(buyer.order_of(order).await["version"], 1);
     buyer
-        .wait_for_order(&tried, "cancelled", Duration::from_secs(2))
+        .wait_for_order(&tried, "cancelled", LONG)
         .await;
 
     // The ticket is free, for all who look and for who comes first.
