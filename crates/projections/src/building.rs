@@ -23,6 +23,7 @@ use crate::{
     fold::{Folding, From},
     rebuild::{Reached, Report, amend, reached},
     runner::Machine,
+    store::unless_fault,
     stored::{int, unsigned},
     write::Target,
 };
@@ -73,6 +74,7 @@ impl Building {
             projection: machine.projection.clone(),
             log: machine.log.clone(),
             store: machine.store.clone(),
+            faults: machine.store.faults(),
             batch: machine.settings.batch,
             key: machine.key.clone(),
             request: request.clone(),
@@ -128,7 +130,10 @@ impl Building {
     pub async fn take<P: Projection>(self, machine: &Machine<P>) -> Result<Built, Trouble> {
         let lost = |error: JoinError| Trouble::MongoWrite(format!("the rebuild ended: {error}"));
         let result = self.task.await.map_err(lost).flatten();
-        if let Err(trouble) = &result {
+        if let Err(trouble) = &result
+            // The next turn goes on with it.
+            && !matches!(trouble, Trouble::Fault)
+        {
             failed(machine, &self.request, trouble).await?;
         }
         result
@@ -203,6 +208,7 @@ struct Builder<P> {
     projection: Arc<P>,
     log: Log,
     store: ReadStore,
+    faults: watch::Receiver<u64>,
     batch: usize,
     key: String,
     request: String,
@@ -218,6 +224,8 @@ struct Builder<P> {
 impl<P: Projection> Builder<P> {
     async fn build(mut self) -> Result<Built, Trouble> {
         let name = format!("{}_rebuild", self.key);
+        // Before it is read how far another process came.
+        self.faults.mark_unchanged();
         let (target, from) = self.begin(name).await?;
         let (mut sequence, mut commit) = from;
         self.began_at = sequence;
@@ -316,13 +324,13 @@ impl<P: Projection> Builder<P> {
             sequence: int(done),
             commit: commit.to_string(),
         });
-        amend(&self.store, &self.key, &self.request, |report| {
+        let recorded = amend(&self.store, &self.key, &self.request, |report| {
             report.done = int(done);
             report.total = int(total);
             report.per_second = per_second;
             report.seconds_left = (total - done) as f64 / per_second.max(1.0);
             report.reached = reached;
-        })
-        .await
+        });
+        unless_fault(&mut self.faults, recorded).await
     }
 }

@@ -184,6 +184,23 @@ where
     }
 }
 
+/// Records how far documents were written, unless MongoDB was in trouble since.
+///
+/// A record that is under way when a server dies waits for one, and is repeated by the driver. It
+/// would say of the server that comes back what was true of the one that died; and what that one
+/// took with it would be missing for good.
+pub(crate) async fn unless_fault<T>(
+    faults: &mut watch::Receiver<u64>,
+    record: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    tokio::select! {
+        // In this order: the fault is counted before the driver repeats anything.
+        biased;
+        Ok(()) = faults.changed() => Err(Trouble::Fault),
+        recorded = record => recorded,
+    }
+}
+
 fn watch_faults(options: &mut ClientOptions) -> watch::Receiver<u64> {
     let (counter, faults) = watch::channel(0_u64);
     let counter = Arc::new(counter);
@@ -218,6 +235,24 @@ mod tests {
     use futures_util::TryStreamExt;
     use std::sync::atomic::{AtomicU32, Ordering};
     use testkit::Mongo;
+
+    #[tokio::test]
+    async fn a_record_is_given_up_when_mongodb_is_in_trouble_also_if_it_could_be_made_by_now() {
+        let (counter, mut faults) = watch::channel(0);
+        let made = unless_fault(&mut faults, async { Ok("made") }).await;
+        assert_eq!(made.unwrap(), "made");
+        let under_way = unless_fault(&mut faults, async {
+            counter.send_replace(1);
+            // The server is back, and the driver repeats the record to it.
+            tokio::task::yield_now().await;
+            Ok("made of another server")
+        });
+        let given_up = under_way.await;
+        assert!(matches!(given_up, Err(Trouble::Fault)), "{given_up:?}");
+        counter.send_replace(2);
+        let too_late = unless_fault(&mut faults, async { Ok("made") }).await;
+        assert!(matches!(too_late, Err(Trouble::Fault)), "{too_late:?}");
+    }
 
     #[tokio::test]
     async fn a_query_whose_collection_is_switched_under_it_is_made_again() {

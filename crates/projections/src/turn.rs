@@ -18,6 +18,7 @@ use crate::{
     lease::Held,
     runner::{Ended, Machine},
     state::RunnerState,
+    store::unless_fault,
     tenure::Tenure,
     write::Target,
 };
@@ -61,7 +62,7 @@ impl<P: Projection> Machine<P> {
                 Some(request) => {
                     let end = End::At(end);
                     let building = Building::start(self, request, created, end);
-                    self.repair(building, tenure).await
+                    self.repair(building, tenure, faults).await
                 }
                 None => Err(Trouble::Diverged(why)),
             };
@@ -170,10 +171,12 @@ impl<P: Projection> Machine<P> {
         &self,
         mut building: Building,
         mut tenure: watch::Receiver<Tenure>,
+        mut faults: watch::Receiver<u64>,
     ) -> Result<Ended, Trouble> {
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(Ended::Stopped),
+                Ok(()) = faults.changed() => return Err(Trouble::Fault),
                 Ok(()) = tenure.changed() => if let Tenure::Lost = &*tenure.borrow_and_update() {
                     return Ok(Ended::Lost);
                 },
@@ -183,7 +186,7 @@ impl<P: Projection> Machine<P> {
         let built = building.take(self).await?;
         let applied = built.sequence;
         let stream = identity(built.stream_created);
-        built.switch(self).await?;
+        unless_fault(&mut faults, built.switch(self)).await?;
         self.progress.replaced(applied, &stream);
         let holder = self.holder;
         self.announce(&Announcement::Replaced {
@@ -334,13 +337,7 @@ impl<P: Projection> Turn<'_, P> {
         let advance = machine
             .checkpoints
             .advance(&machine.key, uuid, sequence, commit);
-        // Asked first at every step: a checkpoint that waited for a server to come back would say
-        // of that server what was true of the one that died, and what it lost be missing for good.
-        tokio::select! {
-            biased;
-            Ok(()) = self.faults.changed() => Err(Trouble::Fault),
-            saved = advance => saved,
-        }
+        unless_fault(&mut self.faults, advance).await
     }
 
     fn consider_rebuild(&mut self, held: &Held, created: DateTime<Utc>) {
@@ -361,6 +358,7 @@ impl<P: Projection> Turn<'_, P> {
         };
         let built = match building.finish(self.machine, self.applied).await {
             Ok(built) => built,
+            Err(Trouble::Fault) => return Err(Trouble::Fault),
             // The one that serves is as good as before.
             Err(trouble) => {
                 tracing::error!(projection = self.machine.key, %trouble, "the rebuild failed");
@@ -369,7 +367,7 @@ impl<P: Projection> Turn<'_, P> {
         };
         let target = built.target.clone();
         let applied = built.sequence;
-        built.switch(self.machine).await?;
+        unless_fault(&mut self.faults, built.switch(self.machine)).await?;
         self.unsaved = None;
         self.applied = self.applied.max(applied);
         // The documents are the same, unless somebody had changed them by hand.
