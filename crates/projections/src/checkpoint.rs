@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{ReadError, ReadStore, error::Trouble, stored::int};
 
-const COLLECTION: &str = "projection_checkpoints";
+pub(crate) const COLLECTION: &str = "projection_checkpoints";
 
 /// A checkpoint as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ use crate::{
     checkpoint::Checkpoints,
     error::Trouble,
     lease::Lease,
+    projection::rebuilt_key,
     rebuild::{forget, under_way},
 };
 
@@ -103,7 +104,7 @@ pub async fn retire(store: &ReadStore, key: &str) -> Result<(), RetireError> {
     if Lease::is_held(store, key).await? {
         return Err(RetireError::InUse(key.to_owned()));
     }
-    for name in [key.to_owned(), format!("{key}_rebuild")] {
+    for name in [key.to_owned(), rebuilt_key(key)] {
         let collection: Collection<Document> = store.database().collection(&name);
         store.step(collection.drop()).await?;
     }

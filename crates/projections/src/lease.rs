@@ -18,7 +18,7 @@ use crate::{
     store::{DUPLICATE_KEY, code},
 };
 
-const COLLECTION: &str = "projection_leases";
+pub(crate) const COLLECTION: &str = "projection_leases";
 
 /// The lease of one projection, as one process sees it.
 #[derive(Clone, Debug)]

@@ -17,6 +17,7 @@
 //! No state lives here that the log can't restore: drop the database, and it is filled again.
 #![deny(missing_docs)]
 
+mod access;
 mod announce;
 mod batch;
 mod building;
@@ -49,6 +50,7 @@ mod turn;
 mod verify;
 mod write;
 
+pub use access::Access;
 pub use cache::Rendered;
 pub use changed::{Applied, Changed};
 pub use error::{FoldError, ReadError};

@@ -38,8 +38,18 @@ pub trait Projection: Send + Sync + 'static {
 
     /// Name and version as one: the name of the collection that serves.
     fn key(&self) -> String {
-        format!("{}_v{}", self.name(), self.version())
+        key_of(self.name(), self.version())
     }
+}
+
+/// Name and version as one.
+pub(crate) fn key_of(name: &str, version: u32) -> String {
+    format!("{name}_v{version}")
+}
+
+/// The name of the collection that a rebuild fills.
+pub(crate) fn rebuilt_key(key: &str) -> String {
+    format!("{key}_rebuild")
 }
 
 /// A change to one document.

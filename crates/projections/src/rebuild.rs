@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{ReadError, ReadStore, error::Trouble, lease::Lease};
 
-const COLLECTION: &str = "projection_rebuilds";
+pub(crate) const COLLECTION: &str = "projection_rebuilds";
 /// How often whoever asked looks.
 const LOOK: Duration = Duration::from_millis(200);
 /// After so long without any sign of life nobody seems to run the projection.

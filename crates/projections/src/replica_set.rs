@@ -10,7 +10,7 @@ use mongodb::{
 };
 use std::time::{Duration, Instant};
 
-use crate::store::code;
+use crate::{Access, store::code};
 
 /// How often something is asked for that takes its time.
 const EVERY: Duration = Duration::from_millis(200);
@@ -48,8 +48,8 @@ pub struct User {
     pub name: String,
     /// The password.
     pub password: String,
-    /// Whether more than reading is allowed.
-    pub writes: bool,
+    /// What is allowed.
+    pub access: Access,
 }
 
 /// A replica set could not be formed.
@@ -135,8 +135,8 @@ impl ReplicaSet {
         Ok(formed)
     }
 
-    /// Makes each of these users one of the `admin` database, with rights on `database` only, or
-    /// sets their passwords and rights.
+    /// Makes each of these users one of the `admin` database, with their rights on `database` and
+    /// on no other, or sets their passwords and rights.
     ///
     /// # Errors
     /// [`FormError::Unavailable`] when there is no primary, or it refuses.
@@ -144,12 +144,12 @@ impl ReplicaSet {
         let client = Client::with_options(self.options.clone())?;
         let admin = client.database("admin");
         for user in users {
-            let role = if user.writes { "readWrite" } else { "read" };
+            let roles = user.access.roles(&admin, database, &user.name).await?;
             let settings = |command: &str| {
                 doc! {
                     command: &user.name,
                     "pwd": &user.password,
-                    "roles": [{ "role": role, "db": database }],
+                    "roles": &roles,
                     "writeConcern": { "w": "majority" },
                 }
             };

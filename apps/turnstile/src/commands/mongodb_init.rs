@@ -1,6 +1,9 @@
 //! `turnstile mongodb-init`: makes the members of a new MongoDB a replica set with users.
 
-use projections::{Formed, ReplicaSet, User};
+use projections::{
+    Access, Formed, ReplicaSet, User, orders::OrdersProjection, payments::PayableOrdersProjection,
+    tickets::TicketsProjection,
+};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -11,8 +14,6 @@ use super::{CommandError, Outcome, Servers};
 
 /// How long members may take to start.
 const PATIENCE: Duration = Duration::from_mins(2);
-/// These never write what is read: auth keeps no read model, and expiration neither.
-const READERS: [&str; 2] = ["auth", "expiration"];
 
 /// Make the MongoDB of MONGODB_URI a replica set, once; repeated, it changes nothing
 ///
@@ -22,7 +23,8 @@ pub(crate) struct MongodbInitArgs {
     /// The file that the members know each other by (security.keyFile), if they ask who is there
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// A folder with a file for each user, which has the user's name and holds the password
+    /// A folder with a file for each user, which has the user's name and holds the password. A
+    /// service's user may keep the read models of that service, `operator` all
     #[arg(long, value_name = "FOLDER")]
     users: Option<PathBuf>,
 }
@@ -65,12 +67,29 @@ fn users_in(folder: &Path) -> Result<Vec<User>, CommandError> {
         };
         users.push(User {
             password: read(&path)?.trim().to_owned(),
-            writes: !READERS.contains(&name.as_str()),
+            access: access_of(&name)?,
             name,
         });
     }
     users.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(users)
+}
+
+/// What each user needs. Nobody else is let in: a name that was mistyped would be a service that may
+/// do nothing, and finds out when people use it.
+fn access_of(user: &str) -> Result<Access, CommandError> {
+    match user {
+        "tickets" => Ok(Access::nothing().and(&TicketsProjection)),
+        "orders" => Ok(Access::nothing().and(&OrdersProjection)),
+        "payments" => Ok(Access::nothing().and(&PayableOrdersProjection)),
+        // They keep no read model, and wait until MongoDB answers like all others.
+        "auth" | "expiration" => Ok(Access::nothing()),
+        "operator" => Ok(Access::everything()),
+        _ => Err(CommandError::Failed(format!(
+            "nobody knows what {user} may do; there are auth, tickets, orders, payments, expiration \
+             and operator"
+        ))),
+    }
 }
 
 fn named(path: &Path, error: &io::Error) -> CommandError {

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
+use tempfile::TempDir;
 use testkit::{LONG, eventually};
 
 use crate::support::{NatsCluster, run, tool};
@@ -77,28 +78,24 @@ const OWN: [(&str, &str); 5] = [
     ("expiration", "COMMANDS"),
 ];
 
-/// What a user may not do: say it, and wait until the server says no.
-async fn refused(nats: &NatsCluster, user: &str, subject: &str) {
-    let told = Arc::<Mutex<Vec<String>>>::default();
+/// A connection of this user, and what the servers complain of on it.
+async fn overheard(nats: &NatsCluster, user: &str) -> (async_nats::Client, Told) {
+    let told = Told::default();
     let heard = told.clone();
-    let client = nats
-        .options(user)
-        .event_callback(move |event| {
-            if let Event::ServerError(ServerError::Other(error)) = event {
-                heard.lock().unwrap().push(error);
-            }
-            async {}
-        })
-        .connect(nats.addresses())
-        .await
-        .unwrap();
-    client
-        .publish(subject.to_owned(), "{}".into())
-        .await
-        .unwrap();
-    client.flush().await.unwrap();
-    let what = format!("{user} is refused {subject}");
-    eventually(&what, Duration::from_secs(10), || async {
+    let connecting = nats.options(user).event_callback(move |event| {
+        if let Event::ServerError(ServerError::Other(error)) = event {
+            heard.lock().unwrap().push(error);
+        }
+        async {}
+    });
+    (connecting.connect(nats.addresses()).await.unwrap(), told)
+}
+
+type Told = Arc<Mutex<Vec<String>>>;
+
+/// Waits until a server says that this isn't allowed.
+async fn told_no(what: &str, told: &Told) {
+    eventually(what, Duration::from_secs(10), || async {
         let told = told.lock().unwrap();
         let found = told
             .iter()
@@ -106,6 +103,24 @@ async fn refused(nats: &NatsCluster, user: &str, subject: &str) {
         found.then_some(()).ok_or_else(|| told.clone())
     })
     .await;
+}
+
+/// What a user may not say: it is said, and refused.
+async fn refused(nats: &NatsCluster, user: &str, subject: &str) {
+    let (client, told) = overheard(nats, user).await;
+    let said = client.publish(subject.to_owned(), "{}".into());
+    said.await.unwrap();
+    client.flush().await.unwrap();
+    told_no(&format!("{user} is refused {subject}"), &told).await;
+}
+
+/// What a user may not hear.
+async fn deaf(nats: &NatsCluster, user: &str, subject: &str) {
+    let (client, told) = overheard(nats, user).await;
+    let mut ears = client.subscribe(subject.to_owned()).await.unwrap();
+    client.flush().await.unwrap();
+    told_no(&format!("{user} doesn't hear {subject}"), &told).await;
+    assert!(ears.next().now_or_never().flatten().is_none());
 }
 
 #[tokio::test]
@@ -145,32 +160,92 @@ async fn no_service_can_say_what_is_for_another_to_say() {
     refused(&nats, "backup", "ORDERS.x").await;
     refused(&nats, "backup", "$JS.API.STREAM.RESTORE.ORDERS").await;
     // Nobody hears the answers that others get.
-    let client = nats.client("orders").await;
-    let mut ears = client.subscribe("_INBOX.auth.>").await.unwrap();
-    client.flush().await.unwrap();
-    let said = nats.client("operator").await;
-    // What is its own comes through, after which what was not would have. Said again and again: one
-    // server learns a little later what somebody listens to at another.
-    let mut own = client.subscribe("_INBOX.orders.x").await.unwrap();
-    client.flush().await.unwrap();
-    let heard = async {
-        loop {
-            for (subject, words) in [("_INBOX.auth.x", "secret"), ("_INBOX.orders.x", "for you")] {
-                said.publish(subject, words.into()).await.unwrap();
-            }
-            said.flush().await.unwrap();
-            if let Ok(heard) = tokio::time::timeout(Duration::from_millis(50), own.next()).await {
-                return heard.unwrap();
-            }
-        }
-    };
-    let heard = tokio::time::timeout(LONG, heard).await.unwrap();
-    assert_eq!(heard.payload, "for you");
-    assert!(ears.next().now_or_never().flatten().is_none());
+    deaf(&nats, "orders", "_INBOX.auth.>").await;
+    deaf(&nats, "operator", "_INBOX.auth.>").await;
+    deaf(&nats, "orders", "$JS.EVENT.ADVISORY.>").await;
+    deaf(&nats, "orders", "PAYMENTS.>").await;
     // None of it is in a stream.
-    let context = jetstream::new(said);
+    let context = jetstream::new(nats.client("operator").await);
     for (_, stream) in OWN {
         let mut handle = context.get_stream(stream).await.unwrap();
         assert_eq!(handle.info().await.unwrap().state.messages, 0, "{stream}");
+    }
+}
+
+/// Runs the tool, and shows that it ended well.
+async fn does(args: &[&str], envs: &[(String, String)]) {
+    let said = tool(args, envs).await;
+    assert_eq!(said.code, 0, "{args:?}\n{}\n{}", said.stdout, said.stderr);
+}
+
+#[tokio::test]
+async fn operators_can_do_what_their_commands_do_and_nothing_else() {
+    let nats = NatsCluster::start().await;
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let operator = nats.envs("operator");
+    eventually("the streams are there", LONG, || async {
+        let made = tool(&["streams", "migrate", "--yes"], &operator).await;
+        (made.code == 0).then_some(()).ok_or(made.stderr)
+    })
+    .await;
+    let season = [
+        "--sellers",
+        "5",
+        "--buyers",
+        "20",
+        "--tickets",
+        "10",
+        "--days",
+        "3",
+    ];
+    does(&[&["simulate"], &season[..]].concat(), &operator).await;
+    // What a worker of orders would set aside.
+    let worker = jetstream::new(nats.client("orders").await);
+    let letter = r#"{"subscription": "orders-on-payments", "stream": "PAYMENTS", "sequence": 1,
+        "key": "x", "error": "unreadable", "tries": 5, "at": "2026-01-01T00:00:00Z"}"#;
+    for _ in 0..2 {
+        let aside = worker.publish("DEADLETTERS.dead.orders-on-payments", letter.into());
+        aside.await.unwrap().await.unwrap();
+    }
+    let (key, backup, export) = (path("key.pem"), path("backup"), path("export"));
+    for args in [
+        &["streams", "ls"][..],
+        &["streams", "check"],
+        &["events", "ls", "--json"],
+        &["verify", "--log-only"],
+        &["report", "--out", &path("report.html")],
+        &["export", "--format", "ndjson", "--out", &export],
+        &["dead-letters", "ls"],
+        &["dead-letters", "retry", "1"],
+        &["dead-letters", "drop", "2"],
+        &["keys", "rotate", "--out", &key],
+        &["keys", "ls"],
+        &["backup", "--to", &backup],
+        &["restore", "--from", &backup, "--replace", "--yes"],
+        &["streams", "check"],
+        &["verify", "--log-only"],
+    ] {
+        does(args, &operator).await;
+    }
+    let refusals = nats.complaints("Permissions Violation");
+    assert!(refusals.is_empty(), "{refusals:#?}");
+
+    for subject in [
+        // An answer in a server's name, and news in a service's.
+        "_INBOX.orders.x",
+        "announce.tickets",
+        // What workers take for an order.
+        "COMMANDS.schedule.expire-order.x",
+        "COMMANDS.due.expire-order.x",
+        "REQUESTS.x",
+        "DEADLETTERS.dead.orders-on-payments",
+        "$JS.API.STREAM.PURGE.COMMANDS",
+        "$JS.API.STREAM.MSG.DELETE.REQUESTS",
+        "$JS.API.CONSUMER.DELETE.ORDERS.tickets-on-orders",
+        "$JS.API.CONSUMER.CREATE.ORDERS.tickets-on-orders.ORDERS.*",
+        "$JS.ACK.ORDERS.tickets-on-orders.1.1.1.1.1",
+    ] {
+        refused(&nats, "operator", subject).await;
     }
 }

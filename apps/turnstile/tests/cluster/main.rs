@@ -10,6 +10,7 @@
 
 mod access;
 mod backup;
+mod database;
 mod fail_over;
 mod scale_out;
 mod start;

@@ -1,0 +1,174 @@
+//! What each service may do with the database that all of them keep their read models in.
+
+use mongodb::{
+    Client,
+    bson::{Document, doc},
+    error::ErrorKind,
+};
+use projections::{
+    Projection, orders::OrdersProjection, payments::PayableOrdersProjection,
+    tickets::TicketsProjection,
+};
+use std::time::Duration;
+use testkit::Nats;
+
+use crate::support::{Market, MongoSet, Site, session_key, tool};
+
+const DATABASE: &str = "turnstile";
+/// The server's code for a right that is missing.
+const UNAUTHORIZED: i32 = 13;
+
+async fn signed_in(mongo: &MongoSet, user: &str) -> Client {
+    let (_, uri) = mongo.envs(user).remove(0);
+    Client::with_uri_str(uri).await.unwrap()
+}
+
+/// Whether the server lets this user do it.
+async fn may(client: &Client, database: &str, command: Document) -> bool {
+    let done = client.database(database).run_command(command.clone()).await;
+    match done.map_err(|error| *error.kind) {
+        Ok(_) => true,
+        Err(ErrorKind::Command(error)) if error.code == UNAUTHORIZED => false,
+        Err(error) => panic!("{command}: {error}"),
+    }
+}
+
+/// All that could be done to a collection, which is there; what deletes it comes last.
+fn deeds(collection: &str, own: &str) -> Vec<(&'static str, Document)> {
+    let name = |collection: &str| format!("{DATABASE}.{collection}");
+    vec![
+        (DATABASE, doc! { "find": collection }),
+        (DATABASE, doc! { "count": collection }),
+        (
+            DATABASE,
+            doc! { "insert": collection, "documents": [{ "_id": "x" }] },
+        ),
+        (
+            DATABASE,
+            doc! { "update": collection, "updates": [{ "q": {}, "u": { "$set": { "x": 1 } } }] },
+        ),
+        (
+            DATABASE,
+            doc! { "delete": collection, "deletes": [{ "q": { "_id": "x" }, "limit": 1 }] },
+        ),
+        (
+            DATABASE,
+            doc! {
+                "aggregate": own,
+                "pipeline": [{ "$unionWith": collection }],
+                "cursor": {},
+            },
+        ),
+        (
+            DATABASE,
+            doc! {
+                "aggregate": own,
+                "pipeline": [{ "$merge": { "into": collection } }],
+                "cursor": {},
+            },
+        ),
+        (
+            DATABASE,
+            doc! { "createIndexes": collection, "indexes": [{ "name": "x", "key": { "x": 1 } }] },
+        ),
+        (
+            "admin",
+            doc! { "renameCollection": name(own), "to": name(collection), "dropTarget": true },
+        ),
+        (
+            "admin",
+            doc! { "renameCollection": name(collection), "to": name(own), "dropTarget": true },
+        ),
+        (DATABASE, doc! { "drop": collection }),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_keeps_its_own_read_model_and_touches_no_other() {
+    let (nats, mongo) = tokio::join!(Nats::start(), MongoSet::start());
+    let key = session_key();
+    let envs = |name: &str| {
+        let mut envs = mongo.envs(name);
+        envs.push(("NATS_URL".to_owned(), nats.url().to_owned()));
+        envs.push(key.clone());
+        envs
+    };
+    // Its own work goes on: it fills a read model, fills it anew, and switches to that.
+    let site = Site::start(1, envs).await;
+    let market = Market::open(&site.client(), 1).await;
+    market.time_to_trade().await;
+    for name in ["tickets", "orders", "payable-orders"] {
+        let args = ["projections", "rebuild", name];
+        tool(&args, &envs("operator")).await.assert_success();
+        market.time_to_trade().await;
+    }
+    let ledger = market.close().await;
+    ledger.assert_kept(&site.client()).await;
+    let verify = ["verify", "--table"];
+    tool(&verify, &envs("operator")).await.assert_success();
+    for app in site.services.iter().map(|service| &service.app) {
+        let log = app.log_text();
+        assert!(!log.contains("not authorized"), "{log}");
+    }
+
+    let own = [
+        ("tickets", TicketsProjection.key()),
+        ("orders", OrdersProjection.key()),
+        ("payments", PayableOrdersProjection.key()),
+    ];
+    let operator = signed_in(&mongo, "operator").await;
+    for rebuilt in own.iter().map(|(_, key)| format!("{key}_rebuild")) {
+        // The server says of what isn't there that it isn't there.
+        let made = doc! { "create": rebuilt };
+        assert!(may(&operator, DATABASE, made).await);
+    }
+    for (user, key) in &own {
+        let client = signed_in(&mongo, user).await;
+        for foreign in own
+            .iter()
+            .map(|(_, key)| key)
+            .filter(|foreign| *foreign != key)
+        {
+            for collection in [foreign.clone(), format!("{foreign}_rebuild")] {
+                for (database, deed) in deeds(&collection, key) {
+                    let what = format!("{user}: {deed}");
+                    assert!(!may(&client, database, deed).await, "{what}");
+                }
+            }
+        }
+        let becomes_more = doc! {
+            "grantRolesToUser": user,
+            "roles": [{ "role": "readWrite", "db": DATABASE }],
+        };
+        assert!(!may(&client, "admin", becomes_more).await, "{user}");
+        // A right to see what is its own, or all of that would be for want of a password.
+        assert!(may(&client, DATABASE, doc! { "find": key }).await, "{user}");
+    }
+    for user in ["auth", "expiration"] {
+        let client = signed_in(&mongo, user).await;
+        assert!(may(&client, DATABASE, doc! { "ping": 1 }).await, "{user}");
+        for (_, key) in &own {
+            assert!(
+                !may(&client, DATABASE, doc! { "find": key }).await,
+                "{user}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_whom_nobody_knows_is_not_made() {
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("ordres"), "secret").unwrap();
+    let args = ["mongodb-init", "--users", folder.path().to_str().unwrap()];
+    // Before anybody is asked for anything.
+    let nowhere = [(
+        "MONGODB_URI".to_owned(),
+        "mongodb://127.0.0.1:9/?replicaSet=rs0".to_owned(),
+    )];
+    let made = tokio::time::timeout(Duration::from_secs(20), tool(&args, &nowhere)).await;
+    let made = made.unwrap();
+    assert_eq!(made.code, 2, "{}", made.stdout);
+    assert!(made.stderr.contains("ordres"), "{}", made.stderr);
+    assert!(!made.stderr.contains("secret"), "{}", made.stderr);
+}
