@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use testkit::{LONG, eventually};
+use testkit::{LONG, Mongo, eventually};
 
 use crate::support::{NatsCluster, run, tool};
 
@@ -228,6 +228,17 @@ async fn operators_can_do_what_their_commands_do_and_nothing_else() {
     ] {
         does(args, &operator).await;
     }
+    // It begins like a service. The books that it finds are empty, so there is something to tell.
+    let mongo = Mongo::database().await;
+    let mut compares = operator.clone();
+    let servers = [
+        ("MONGODB_URI", mongo.uri().to_owned()),
+        ("MONGODB_DATABASE", mongo.name().to_owned()),
+        ("DATA_DIR", path("data")),
+    ];
+    compares.extend(servers.map(|(name, value)| (name.to_owned(), value)));
+    let compared = tool(&["reconcile"], &compares).await;
+    assert_eq!(compared.code, 1, "{}", compared.stderr);
     let refusals = nats.complaints("Permissions Violation");
     assert!(refusals.is_empty(), "{refusals:#?}");
 

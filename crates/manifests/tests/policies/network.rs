@@ -113,6 +113,8 @@ fn pods_reach_what_they_need_and_nothing_else() {
             need("nats", "nats", 6222);
             need("mongodb", "mongodb", 27017);
             need("backup", "nats", 4222);
+            need("operator", "nats", 4222);
+            need("operator", "mongodb", 27017);
         }
         assert_eq!(connections(&manifests), needed, "{overlay:?}");
     }
@@ -134,7 +136,7 @@ fn what_no_policy_opens_is_closed() {
 }
 
 #[test]
-fn only_payments_and_backups_reach_the_internet_and_no_private_address_through_it() {
+fn only_payments_backups_and_operators_reach_the_internet_and_no_private_address_through_it() {
     for (overlay, manifests) in overlays() {
         let policies = Policies(manifests.all("NetworkPolicy").unwrap());
         for pod in manifests.pods().unwrap() {
@@ -142,7 +144,7 @@ fn only_payments_and_backups_reach_the_internet_and_no_private_address_through_i
             let rules = rules.flat_map(|spec| spec.egress.iter().flatten());
             let blocks = rules.flat_map(|rule| rule.to.iter().flatten());
             let blocks: Vec<_> = blocks.filter_map(|peer| peer.ip_block.clone()).collect();
-            let may = pod.owner == "payments" || pod.owner.starts_with("backup");
+            let may = ["payments", "backup", "operator"].contains(&pod.owner.as_str());
             assert_eq!(!blocks.is_empty(), may, "{overlay:?} {}", pod.owner);
             for block in blocks {
                 let except = block.except.unwrap_or_default();
