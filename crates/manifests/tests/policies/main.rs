@@ -11,6 +11,7 @@ mod secrets;
 mod services;
 mod shutdown;
 mod skaffold;
+mod sources;
 mod variables;
 
 use manifests::{Manifests, Overlay};

@@ -1,0 +1,51 @@
+//! The files as they are written, before kustomize makes one of them.
+
+use serde_json::Value;
+use std::{fs, path::Path};
+
+use crate::read;
+
+/// Looks into each file of a folder and all below it.
+fn each_file(folder: &Path, look: &mut impl FnMut(&Path)) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            each_file(&path, look);
+        } else if path.extension().is_some_and(|kind| kind == "yaml") {
+            look(&path);
+        }
+    }
+}
+
+/// The names that stand more than once in one list.
+fn repeated(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Array(entries) => {
+            let names = entries.iter().filter_map(|entry| entry["name"].as_str());
+            let mut names: Vec<_> = names.collect();
+            names.sort_unstable();
+            let twice = names.windows(2).filter(|two| two[0] == two[1]);
+            found.extend(twice.map(|two| two[0].to_owned()));
+            entries.iter().for_each(|entry| repeated(entry, found));
+        }
+        Value::Object(fields) => fields.values().for_each(|field| repeated(field, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn no_list_names_anything_twice() {
+    let (mut seen, root) = (0, devservers::tools::workspace());
+    each_file(&root.join("k8s"), &mut |path| {
+        let text = read(path.to_str().unwrap());
+        // What is rendered holds one of two, and whoever changes the other wonders.
+        let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+        let mut found = Vec::new();
+        documents
+            .iter()
+            .for_each(|document| repeated(document, &mut found));
+        assert!(found.is_empty(), "{}: {found:?}", path.display());
+        seen += 1;
+    });
+    assert!(seen >= 30, "{seen} files");
+}
