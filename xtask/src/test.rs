@@ -32,19 +32,27 @@ pub struct Options {
 /// Runs the checks up to the first that fails; the tests come last, so their summary does, too.
 pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     let progress = Progress::new();
-    progress.say("looking for the tools");
-    let nextest = nextest()?;
-    tools::nats_server()?;
-    tools::mongod()?;
-
     let cargo = |args: &[&str]| {
         let mut command = cargo::cargo();
         command.args(args);
         command
     };
+    if options.filter.is_empty() {
+        // Known within a second, before anything is installed or built.
+        let layout = vec![
+            cargo(&["fmt", "--all", "--check"]),
+            cargo(&["fmt", "--all", "--check", "--manifest-path", WEB_APP]),
+        ];
+        if let Some(failure) = first_failure(layout, progress, stop)? {
+            return Ok(failure);
+        }
+    }
+    progress.say("looking for the tools");
+    let nextest = nextest()?;
+    tools::nats_server()?;
+    tools::mongod()?;
+
     let mut checks = vec![
-        cargo(&["fmt", "--all", "--check"]),
-        cargo(&["fmt", "--all", "--check", "--manifest-path", WEB_APP]),
         cargo(&[
             "clippy",
             "--workspace",
@@ -115,8 +123,19 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     tests.args(&options.filter);
     checks.push(tests);
 
-    for mut check in checks {
+    for check in &mut checks {
         check.env("TEST_MONGODB_URI", mongo.url());
+    }
+    Ok(first_failure(checks, progress, stop)?.unwrap_or(ExitCode::SUCCESS))
+}
+
+/// Runs one check after the other, up to the first that fails or is stopped.
+fn first_failure(
+    checks: Vec<Command>,
+    progress: Progress,
+    stop: &AtomicBool,
+) -> Result<Option<ExitCode>> {
+    for mut check in checks {
         let line = describe(&check);
         progress.say(&line);
         match cargo::run(&mut check, stop)? {
@@ -124,15 +143,15 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
             Ended::With(status) => {
                 progress.say(&format!("failed: {line}"));
                 let code = status.code().and_then(|code| u8::try_from(code).ok());
-                return Ok(code.map_or(ExitCode::FAILURE, ExitCode::from));
+                return Ok(Some(code.map_or(ExitCode::FAILURE, ExitCode::from)));
             }
             Ended::Stopped => {
                 progress.say(&format!("stopped: {line}"));
-                return Ok(ExitCode::FAILURE);
+                return Ok(Some(ExitCode::FAILURE));
             }
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(None)
 }
 
 /// `cargo xtask images`, as a process of its own that can be stopped like all others.

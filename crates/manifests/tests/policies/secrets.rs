@@ -2,7 +2,7 @@
 
 use k8s_openapi::api::{core::v1::Volume, networking::v1::Ingress};
 use manifests::{Manifests, Overlay, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{overlay, overlays, read};
 
@@ -52,4 +52,45 @@ fn every_secret_of_production_is_named_to_operators_and_no_other() {
     });
     let told: BTreeSet<_> = rows.collect();
     assert_eq!(told, asked_for(&overlay(Overlay::Production)));
+}
+
+/// The entry of a Secret that a variable is taken from; `None` if it isn't set.
+fn entry<'a>(variables: &'a BTreeMap<String, Value>, name: &str) -> Option<(&'a str, &'a str)> {
+    match variables.get(name)? {
+        Value::Secret { name, key, .. } => Some((name, key)),
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+#[test]
+fn in_production_everybody_signs_in_as_who_they_are() {
+    let manifests = overlay(Overlay::Production);
+    let mut seen = BTreeSet::new();
+    for pod in manifests.pods().unwrap() {
+        let variables = manifests.environment(pod.container().unwrap()).unwrap();
+        let owner = pod.owner.as_str();
+        let nobody = Value::Text(String::new());
+        if let Some(user) = variables.get("NATS_USER").filter(|user| **user != nobody) {
+            assert_eq!(user, &Value::Text(owner.to_owned()));
+            let password = entry(&variables, "NATS_PASSWORD");
+            assert_eq!(password, Some(("nats-passwords", owner)));
+            // The job that copies streams has nothing to do with read models.
+            if owner != "backup" {
+                let uri = entry(&variables, "MONGODB_URI");
+                assert_eq!(uri, Some(("mongodb-uris", owner)));
+            }
+            seen.insert(owner.to_owned());
+        }
+    }
+    let nats = manifests.pod("nats").unwrap();
+    let variables = manifests.environment(nats.container().unwrap()).unwrap();
+    let passwords = variables.keys();
+    let mut known = BTreeSet::new();
+    for name in passwords.filter_map(|name| name.strip_prefix("NATS_PASSWORD_")) {
+        let user = name.to_lowercase();
+        let password = entry(&variables, &format!("NATS_PASSWORD_{name}"));
+        assert_eq!(password, Some(("nats-passwords", user.as_str())));
+        known.insert(user);
+    }
+    assert_eq!(seen, known, "who signs in is who NATS knows");
 }

@@ -61,9 +61,7 @@ async fn unpaid_orders_expire_in_time_and_paid_ones_never(deployment: Deployment
         "{ended_at} is late for {expires_at}"
     );
     assert_eq!(buyer.order_of(order).await["version"], 1);
-    buyer
-        .wait_for_order(&tried, "cancelled", LONG)
-        .await;
+    buyer.wait_for_order(&tried, "cancelled", LONG).await;
 
     // The ticket is free, for all who look and for who comes first.
     eventually("the ticket is listed again", LONG, || async {
