@@ -230,14 +230,14 @@ async fn operators_can_do_what_their_commands_do_and_nothing_else() {
     }
     // It begins like a service. The books that it finds are empty, so there is something to tell.
     let mongo = Mongo::database().await;
-    let mut compares = operator.clone();
+    let mut with_books = operator.clone();
     let servers = [
         ("MONGODB_URI", mongo.uri().to_owned()),
         ("MONGODB_DATABASE", mongo.name().to_owned()),
         ("DATA_DIR", path("data")),
     ];
-    compares.extend(servers.map(|(name, value)| (name.to_owned(), value)));
-    let compared = tool(&["reconcile"], &compares).await;
+    with_books.extend(servers.map(|(name, value)| (name.to_owned(), value)));
+    let compared = tool(&["reconcile"], &with_books).await;
     assert_eq!(compared.code, 1, "{}", compared.stderr);
     let refusals = nats.complaints("Permissions Violation");
     assert!(refusals.is_empty(), "{refusals:#?}");

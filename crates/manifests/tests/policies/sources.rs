@@ -26,9 +26,15 @@ fn repeated(value: &Value, found: &mut Vec<String>) {
             names.sort_unstable();
             let twice = names.windows(2).filter(|two| two[0] == two[1]);
             found.extend(twice.map(|two| two[0].to_owned()));
-            entries.iter().for_each(|entry| repeated(entry, found));
+            for entry in entries {
+                repeated(entry, found);
+            }
         }
-        Value::Object(fields) => fields.values().for_each(|field| repeated(field, found)),
+        Value::Object(fields) => {
+            for field in fields.values() {
+                repeated(field, found);
+            }
+        }
         _ => {}
     }
 }
@@ -41,9 +47,9 @@ fn no_list_names_anything_twice() {
         // What is rendered holds one of two, and whoever changes the other wonders.
         let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
         let mut found = Vec::new();
-        documents
-            .iter()
-            .for_each(|document| repeated(document, &mut found));
+        for document in &documents {
+            repeated(document, &mut found);
+        }
         assert!(found.is_empty(), "{}: {found:?}", path.display());
         seen += 1;
     });

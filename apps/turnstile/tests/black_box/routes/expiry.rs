@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
-use std::time::Duration;
 use testkit::{LONG, eventually};
 
 use crate::support::{Deployment, Site};
