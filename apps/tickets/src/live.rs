@@ -16,16 +16,14 @@ pub(crate) use room::Room;
 use bytes::Bytes;
 use eventstore::{Log, StoreError, TICKETS};
 use futures_util::{Stream, TryStreamExt, stream};
+use httpkit::events::{HEARTBEAT, append, heartbeat};
 use projections::{Applied, Changed, ReadError, tickets::Tickets};
-use std::{collections::HashSet, convert::Infallible, pin::pin, time::Duration};
+use std::{collections::HashSet, pin::pin, time::Duration};
 use tokio::{sync::broadcast, time::timeout};
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use room::Place;
 
-/// How often a quiet stream shows that it lives; below the idle time-outs of common proxies.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How many commits are looked up for a watcher who comes back. After more it is told to read
 /// everything anew, which is cheaper for both.
 const MOST_MISSED: u64 = 1_000;
@@ -33,21 +31,19 @@ const MOST_MISSED: u64 = 1_000;
 /// waits longer is better served by reading everything anew.
 const LOOK_UP: Duration = Duration::from_secs(5);
 
-/// Server-sent events (WHATWG HTML §9.2) from after a commit on, or from now on.
+/// Server-sent events from after a commit on, or from now on.
 pub(crate) fn watch(
     log: Log,
     view: Tickets,
     after: Option<u64>,
     place: Place,
-    ending: CancellationToken,
-) -> impl Stream<Item = Result<Bytes, Infallible>> {
+) -> impl Stream<Item = Bytes> {
     let changes = view.runner().progress().changes();
     let state = Watching {
         log,
         view,
         changes,
         place,
-        ending,
         begun: false,
         after,
         ended: false,
@@ -56,13 +52,8 @@ pub(crate) fn watch(
         if state.ended {
             return None;
         }
-        let ending = state.ending.clone();
-        let chunk = tokio::select! {
-            biased;
-            () = ending.cancelled() => None,
-            chunk = state.next() => chunk,
-        };
-        Some((Ok(chunk?), state))
+        let chunk = state.next().await?;
+        Some((chunk, state))
     })
 }
 
@@ -71,7 +62,6 @@ struct Watching {
     view: Tickets,
     changes: broadcast::Receiver<Applied>,
     place: Place,
-    ending: CancellationToken,
     begun: bool,
     after: Option<u64>,
     ended: bool,
@@ -84,7 +74,7 @@ impl Watching {
         }
         loop {
             let Ok(step) = timeout(HEARTBEAT, self.changes.recv()).await else {
-                return Some(Bytes::from_static(b": still here\n\n"));
+                return Some(heartbeat());
             };
             // An error says that this reader was too slow, or that the process ends.
             let step = step.ok()?;
@@ -171,13 +161,4 @@ impl Watching {
 /// Tells a watcher to read everything anew.
 fn reset(to: u64) -> Bytes {
     Bytes::from(format!("id: {to}\nevent: reset\ndata: {{}}\n\n"))
-}
-
-/// Appends one event. JSON has no line breaks of its own.
-fn append(chunk: &mut Vec<u8>, event: &str, json: &[u8]) {
-    chunk.extend_from_slice(b"event: ");
-    chunk.extend_from_slice(event.as_bytes());
-    chunk.extend_from_slice(b"\ndata: ");
-    chunk.extend_from_slice(json);
-    chunk.extend_from_slice(b"\n\n");
 }

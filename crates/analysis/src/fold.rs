@@ -21,8 +21,15 @@ pub trait Fold: Send {
     /// in order of time.
     fn apply(&mut self, entry: &Entry<'_>);
 
+    /// The answer on the events that were seen until now, which more may follow. What it says does
+    /// not depend on how often it was asked for; it may sort what it remembers, so that asking again
+    /// costs little.
+    fn so_far(&mut self) -> Vec<Table>;
+
     /// The answer, after the last event of the range.
-    fn finish(self: Box<Self>) -> Vec<Table>;
+    fn finish(mut self: Box<Self>) -> Vec<Table> {
+        self.so_far()
+    }
 }
 
 /// One event, and where it stands.

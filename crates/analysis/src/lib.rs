@@ -9,7 +9,8 @@
 //! | read what happened to one aggregate | [`commits_of`] |
 //! | read several streams as one, in order of time, in bounded memory | [`Span::read`] |
 //! | flatten a commit into rows, one an event | [`EventRow::of`], [`EVENT_COLUMNS`] |
-//! | answer a question that needs the whole log | a [`Fold`], run by [`replay`] |
+//! | answer a question that needs the whole log | a [`Fold`], run by [`replay()`] |
+//! | keep the answer up to date while the log grows | [`Following`] |
 //! | know how a thing came to be as it is | [`find`], [`story`] |
 //! | see it as it was at a moment | [`Aggregate`] |
 //! | see what was for sale | [`OnSale`] |
@@ -41,6 +42,7 @@ mod check;
 mod error;
 mod fold;
 pub mod folds;
+mod following;
 mod happened;
 mod on_sale;
 mod range;
@@ -54,6 +56,7 @@ pub use aggregate::{Aggregate, FieldChange, changes};
 pub use check::{Checked, Finding, Rule, check, check_with};
 pub use error::AnalysisError;
 pub use fold::{Entry, Fold};
+pub use following::{Following, Seen};
 pub use happened::Happened;
 pub use on_sale::OnSale;
 pub use range::{Bound, InvalidBound, Range, stream_named};

@@ -1,7 +1,7 @@
 //! Reading several streams as one, in order of time.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use eventstore::{Log, Recorded, StoreError, StreamName};
+use eventstore::{Log, ORDERS, PAYMENTS, Recorded, StoreError, StreamName, TICKETS, USERS};
 use futures_util::StreamExt;
 use std::{collections::BTreeMap, time::Duration, vec};
 use tokio::{sync::mpsc, time::timeout};
@@ -19,6 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// By how much clocks of processes may differ: where a time ends a range, the stream is read on
 /// for so long, and where one begins it, from so long before.
 const SKEW: TimeDelta = TimeDelta::minutes(10);
+
+/// The order in which it is looked up where streams end. What a commit refers to stands in the log
+/// before it, and a payment refers to an order, an order to a ticket, a ticket to a user: so what
+/// is read of a log that grows meanwhile holds no order without its ticket.
+const REFERRING_FIRST: [StreamName; 4] = [PAYMENTS, ORDERS, TICKETS, USERS];
 
 /// All commits of one aggregate, oldest first. The server finds them; the rest of the stream isn't
 /// read.
@@ -54,7 +59,10 @@ impl Range {
     pub async fn resolve(&self, log: &Log, streams: &[StreamName]) -> Result<Span, AnalysisError> {
         self.check()?;
         let mut places = BTreeMap::new();
-        for stream in streams {
+        for stream in REFERRING_FIRST
+            .iter()
+            .filter(|stream| streams.contains(stream))
+        {
             let end = log.last_sequence(*stream).await?;
             for sequence in [self.first.get(stream), self.last.get(stream)] {
                 if let Some(sequence) = sequence.filter(|sequence| **sequence > end) {
@@ -191,9 +199,11 @@ impl Span {
     /// When the log can't be reached.
     pub async fn news(&self, log: &Log) -> Result<Self, AnalysisError> {
         let mut news = self.clone();
-        for (stream, (first, last)) in &mut news.places {
-            *first = *last + 1;
-            *last = log.last_sequence(*stream).await?;
+        for stream in REFERRING_FIRST {
+            if let Some((first, last)) = news.places.get_mut(&stream) {
+                *first = *last + 1;
+                *last = log.last_sequence(stream).await?;
+            }
         }
         Ok(news)
     }

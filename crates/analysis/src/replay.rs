@@ -1,11 +1,11 @@
 //! Running folds over a range of the log.
 
-use eventstore::{EVENT_STREAMS, Log, StreamName};
+use eventstore::{EVENT_STREAMS, Log, Recorded, StreamName};
 
 use crate::{AnalysisError, Entry, Fold, Happened, Range, Span};
 
 /// How often progress is told, in commits.
-const TELL: u64 = 1_024;
+pub(crate) const TELL: u64 = 1_024;
 
 /// What a replay saw.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,9 +27,10 @@ pub async fn replay(
     folds: &mut [Box<dyn Fold>],
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Replayed, AnalysisError> {
-    let needed = |stream: &StreamName| folds.iter().any(|fold| fold.streams().contains(stream));
-    let streams: Vec<_> = EVENT_STREAMS.into_iter().filter(needed).collect();
-    let span: Span = range.resolve(log, &streams).await?.from_the_beginning();
+    let span: Span = range
+        .resolve(log, &needed(folds))
+        .await?
+        .from_the_beginning();
     let (mut commits, total) = (span.read(log), span.len());
     let mut replayed = Replayed::default();
     while let Some(commit) = commits.next().await {
@@ -37,20 +38,8 @@ pub async fn replay(
         let counted = span.holds(&commit);
         // What lies behind the end of the range came along only because clocks differ.
         if counted || range.to.is_none_or(|to| commit.metadata.time < to) {
-            for (version, event) in Happened::of(&commit)? {
-                let entry = Entry {
-                    commit: &commit,
-                    version,
-                    event: &event,
-                    counted,
-                };
-                for fold in folds.iter_mut() {
-                    if fold.streams().contains(&commit.stream) {
-                        fold.apply(&entry);
-                    }
-                }
-                replayed.events += u64::from(counted);
-            }
+            let events = show(&commit, counted, folds)?;
+            replayed.events += if counted { events } else { 0 };
         }
         replayed.commits += 1;
         if replayed.commits.is_multiple_of(TELL) {
@@ -59,4 +48,34 @@ pub async fn replay(
     }
     progress(replayed.commits, replayed.commits);
     Ok(replayed)
+}
+
+/// The streams that any of the folds needs.
+pub(crate) fn needed(folds: &[Box<dyn Fold>]) -> Vec<StreamName> {
+    let needed = |stream: &StreamName| folds.iter().any(|fold| fold.streams().contains(stream));
+    EVENT_STREAMS.into_iter().filter(needed).collect()
+}
+
+/// Shows the events of a commit to the folds that look at its stream; tells how many they are.
+pub(crate) fn show(
+    commit: &Recorded,
+    counted: bool,
+    folds: &mut [Box<dyn Fold>],
+) -> Result<u64, AnalysisError> {
+    let mut events = 0;
+    for (version, event) in Happened::of(commit)? {
+        let entry = Entry {
+            commit,
+            version,
+            event: &event,
+            counted,
+        };
+        for fold in folds.iter_mut() {
+            if fold.streams().contains(&commit.stream) {
+                fold.apply(&entry);
+            }
+        }
+        events += 1;
+    }
+    Ok(events)
 }

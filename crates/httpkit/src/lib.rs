@@ -38,6 +38,7 @@ mod clock;
 pub mod config;
 pub mod error;
 pub mod etag;
+pub mod events;
 mod fields;
 mod gate;
 pub mod idempotency;

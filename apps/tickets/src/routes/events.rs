@@ -1,8 +1,7 @@
 //! `GET /api/tickets/events`.
 
-use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::StreamExt;
-use httpkit::{Answer, error::busy};
+use actix_web::{HttpRequest, web};
+use httpkit::{Answer, error::busy, events::answer};
 
 use crate::{Tickets, live};
 
@@ -33,17 +32,6 @@ pub(super) async fn events(req: HttpRequest, tickets: web::Data<Tickets>) -> Ans
         .enter()
         .ok_or_else(|| busy("Too many are watching, please try again later", ROOM_AGAIN))?;
     let host = &tickets.host;
-    let events = live::watch(
-        host.log.clone(),
-        tickets.view.clone(),
-        after,
-        place,
-        host.draining(),
-    );
-    Ok(HttpResponse::Ok()
-        .insert_header(("Content-Type", "text/event-stream"))
-        .insert_header(("Cache-Control", "no-store"))
-        // Proxies that gather answers would turn the stream into silence.
-        .insert_header(("X-Accel-Buffering", "no"))
-        .streaming(events.boxed_local()))
+    let events = live::watch(host.log.clone(), tickets.view.clone(), after, place);
+    Ok(answer(events, host.draining()))
 }

@@ -78,8 +78,8 @@ impl Fold for Concurrency {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Table> {
-        let rows = self.hours.into_iter().map(|(begin, hour)| {
+    fn so_far(&mut self) -> Vec<Table> {
+        let rows = self.hours.iter().map(|(begin, hour)| {
             let counts = [
                 hour.at_begin,
                 hour.placed,
@@ -89,7 +89,7 @@ impl Fold for Concurrency {
                 hour.peak,
                 hour.at_end,
             ];
-            let mut row = vec![Cell::Time(begin)];
+            let mut row = vec![Cell::Time(*begin)];
             row.extend(counts.map(Cell::Count));
             row
         });

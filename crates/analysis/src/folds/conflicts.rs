@@ -149,13 +149,13 @@ impl Fold for Conflicts {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Table> {
-        let days = self.days.into_iter().map(|(day, counts)| {
-            let mut row = vec![Cell::Time(day)];
+    fn so_far(&mut self) -> Vec<Table> {
+        let days = self.days.iter().map(|(day, counts)| {
+            let mut row = vec![Cell::Time(*day)];
             row.extend(counts.map(Cell::Count));
             row
         });
-        let mut reasons: Vec<_> = self.reasons.into_iter().collect();
+        let mut reasons: Vec<_> = self.reasons.iter().collect();
         reasons.sort_unstable_by(|(a, m), (b, n)| (Reverse(m), a).cmp(&(Reverse(n), b)));
         let reasons = reasons.into_iter();
         vec![
@@ -170,7 +170,7 @@ impl Fold for Conflicts {
                 doc: "Why cards were declined, the most frequent reason first.",
                 columns: REASONS,
                 rows: reasons
-                    .map(|(reason, count)| vec![Cell::Text(reason), Cell::Count(count)])
+                    .map(|(reason, count)| vec![Cell::Text(reason.clone()), Cell::Count(*count)])
                     .collect(),
             },
         ]

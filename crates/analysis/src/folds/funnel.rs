@@ -115,7 +115,7 @@ impl Fold for Funnel {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Table> {
+    fn so_far(&mut self) -> Vec<Table> {
         let stages = ["listed", "held", "paying", "sold"];
         let tickets = stages.iter().zip(self.tickets).map(|(stage, count)| {
             vec![

@@ -55,12 +55,12 @@ impl Fold for Holds {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Table> {
+    fn so_far(&mut self) -> Vec<Table> {
         let open = self.live.count();
         let outcomes = [
-            ("paid", self.paid),
-            ("expired", self.expired),
-            ("cancelled", self.cancelled),
+            ("paid", &mut self.paid),
+            ("expired", &mut self.expired),
+            ("cancelled", &mut self.cancelled),
         ];
         let all = outcomes.iter().map(|(_, o)| o.lasted.count()).sum();
         let rows = outcomes.into_iter().map(|(name, outcome)| {

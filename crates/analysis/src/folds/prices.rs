@@ -71,7 +71,7 @@ impl Fold for Prices {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Table> {
+    fn so_far(&mut self) -> Vec<Table> {
         let all = self.sold.count();
         let bands = self.bands.iter().zip(BANDS).enumerate();
         let bands = bands.map(|(i, (band, begin))| {
@@ -88,7 +88,7 @@ impl Fold for Prices {
             ]
         });
         let bands = bands.collect();
-        let figures = |at: &str, values: Values| {
+        let figures = |at: &str, values: &mut Values| {
             let mut row = vec![Cell::Text(at.to_owned())];
             row.extend(values.figures(Cell::Money));
             row
@@ -98,7 +98,10 @@ impl Fold for Prices {
                 name: "prices",
                 doc: "How prices are distributed.",
                 columns: FIGURES,
-                rows: vec![figures("listed", self.listed), figures("sold", self.sold)],
+                rows: vec![
+                    figures("listed", &mut self.listed),
+                    figures("sold", &mut self.sold),
+                ],
             },
             Table {
                 name: "price_bands",

@@ -59,7 +59,7 @@ impl Fold for Sales {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Table> {
+    fn so_far(&mut self) -> Vec<Table> {
         let mut days: BTreeMap<DateTime<Utc>, Takings> = BTreeMap::new();
         for (hour, takings) in &self.hours {
             let of_day = days.entry(day(*hour)).or_default();
@@ -72,27 +72,27 @@ impl Fold for Sales {
                 name: "sales_by_hour",
                 doc: "What sold in each hour in which an order was placed or paid.",
                 columns: BY_HOUR,
-                rows: rows(self.hours),
+                rows: rows(&self.hours),
             },
             Table {
                 name: "sales_by_day",
                 doc: "What sold on each day on which an order was placed or paid.",
                 columns: BY_DAY,
-                rows: rows(days),
+                rows: rows(&days),
             },
         ]
     }
 }
 
-fn rows(periods: BTreeMap<DateTime<Utc>, Takings>) -> Vec<Vec<Cell>> {
-    let row = |(begin, takings): (DateTime<Utc>, Takings)| {
+fn rows(periods: &BTreeMap<DateTime<Utc>, Takings>) -> Vec<Vec<Cell>> {
+    let row = |(begin, takings): (&DateTime<Utc>, &Takings)| {
         vec![
-            Cell::Time(begin),
+            Cell::Time(*begin),
             Cell::Count(takings.placed),
             Cell::Count(takings.sold),
             Cell::Money(takings.revenue),
             mean_money(takings.revenue.into(), takings.sold),
         ]
     };
-    periods.into_iter().map(row).collect()
+    periods.iter().map(row).collect()
 }

@@ -61,9 +61,9 @@ impl Fold for Sellers {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Table> {
-        let mut sellers: Vec<_> = self.takings.into_iter().collect();
-        sellers.sort_unstable_by_key(|(id, seller)| (Reverse(seller.revenue), *id));
+    fn so_far(&mut self) -> Vec<Table> {
+        let mut sellers: Vec<_> = self.takings.iter().collect();
+        sellers.sort_unstable_by_key(|(id, seller)| (Reverse(seller.revenue), **id));
         let all = sellers.iter().map(|(_, seller)| seller.revenue).sum();
         let rows = sellers.into_iter().map(|(id, seller)| {
             vec![

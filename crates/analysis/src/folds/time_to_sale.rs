@@ -73,7 +73,7 @@ impl Fold for TimeToSale {
         }
     }
 
-    fn finish(self: Box<Self>) -> Vec<Table> {
+    fn so_far(&mut self) -> Vec<Table> {
         let all = self.to_sale.count();
         let bands = BANDS.iter().zip(self.bands).enumerate();
         let bands = bands.map(|(i, (begin, sold))| {
@@ -91,7 +91,7 @@ impl Fold for TimeToSale {
             ]
         });
         let bands = bands.collect();
-        let figures = |what: &str, values: Values| {
+        let figures = |what: &str, values: &mut Values| {
             let mut row = vec![Cell::Text(what.to_owned())];
             row.extend(values.figures(Cell::Millis));
             row
@@ -102,8 +102,8 @@ impl Fold for TimeToSale {
                 doc: "How long the tickets took that sold in the range.",
                 columns: FIGURES,
                 rows: vec![
-                    figures("listed_to_sold", self.to_sale),
-                    figures("placed_to_paid", self.to_payment),
+                    figures("listed_to_sold", &mut self.to_sale),
+                    figures("placed_to_paid", &mut self.to_payment),
                 ],
             },
             Table {

@@ -1,0 +1,96 @@
+//! Folds that follow a real log give, at any moment, the figures of a replay.
+#![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
+
+use analysis::{AnalysisError, Fold, Following, Range, Table, folds::BUILTIN, replay};
+use eventstore::{EVENT_STREAMS, Log, LogConfig, PastCommit};
+use season::{Plan, Season};
+use testkit::Nats;
+
+fn folds() -> Vec<Box<dyn Fold>> {
+    BUILTIN
+        .iter()
+        .map(analysis::folds::Builtin::start)
+        .collect()
+}
+
+async fn connected(nats: &Nats) -> Log {
+    let config = LogConfig {
+        url: nats.url().to_owned(),
+        ..LogConfig::default()
+    };
+    let log = Log::connect(config).await.unwrap();
+    log.connection().wait_for(|is| *is).await.unwrap();
+    log.ensure_streams().await.unwrap();
+    log
+}
+
+async fn write(log: &Log, commits: &[PastCommit]) {
+    for stream in EVENT_STREAMS {
+        let last = log.last_sequence(stream).await.unwrap();
+        let mut import = log.import(stream, last);
+        for commit in commits.iter().filter(|commit| commit.stream == stream) {
+            import.append(commit).await.unwrap();
+        }
+        import.finish().await.unwrap();
+    }
+}
+
+fn text(tables: &[Table]) -> Vec<(&str, String)> {
+    let tables = tables.iter();
+    tables.map(|table| (table.name, table.ndjson())).collect()
+}
+
+#[tokio::test]
+async fn what_it_says_while_the_log_grows_is_what_a_replay_says() {
+    let nats = Nats::start().await;
+    let log = connected(&nats).await;
+    let plan = Plan {
+        tickets: 120,
+        days: 5,
+        ..Plan::default()
+    };
+    let history: Vec<_> = Season::new(plan).collect::<Result<_, _>>().unwrap();
+    assert!(history.len() > 700, "{}", history.len());
+
+    let mut following = Following::new(&log, folds());
+    let nothing = following.read_on(|_| {}).await.unwrap();
+    assert_eq!((nothing.commits, nothing.newest), (0, None));
+    for part in history.chunks(history.len() / 7) {
+        write(&log, part).await;
+        let seen = following.read_on(|_| {}).await.unwrap();
+        assert_eq!(seen.commits, seen.of);
+        let mut fresh = folds();
+        let replayed = replay(&log, &Range::all(), &mut fresh, |_, _| {}).await;
+        assert_eq!(seen.commits, replayed.unwrap().commits);
+        let fresh: Vec<_> = fresh.into_iter().flat_map(Fold::finish).collect();
+        assert_eq!(text(&following.so_far()), text(&fresh));
+        // Asking changes nothing.
+        assert_eq!(text(&following.so_far()), text(&fresh));
+    }
+    let newest = history.iter().map(|commit| commit.metadata.time).max();
+    let seen = following.read_on(|_| {}).await.unwrap();
+    assert_eq!(seen.newest, newest);
+    assert_eq!(seen.commits, following.seen().of);
+}
+
+#[tokio::test]
+async fn a_log_that_ends_before_what_was_read_of_it_is_another_one() {
+    let nats = Nats::start().await;
+    let log = connected(&nats).await;
+    let plan = Plan {
+        tickets: 5,
+        days: 1,
+        ..Plan::default()
+    };
+    let history: Vec<_> = Season::new(plan).collect::<Result<_, _>>().unwrap();
+    write(&log, &history).await;
+    let mut following = Following::new(&log, folds());
+    following.read_on(|_| {}).await.unwrap();
+
+    for stream in EVENT_STREAMS {
+        log.delete_stream_for_restore(stream).await.unwrap();
+    }
+    log.ensure_streams().await.unwrap();
+    let error = following.read_on(|_| {}).await.unwrap_err();
+    assert!(matches!(error, AnalysisError::PastEnd { .. }), "{error}");
+}
