@@ -62,6 +62,7 @@ pub(crate) enum Command {
         markdown: bool,
     },
     /// Compare every payment in the log with the provider's books; exit code 1 if they differ
+    #[command(after_long_help = "Examples:\n  turnstile reconcile")]
     Reconcile,
     Verify(VerifyArgs),
     /// Look at the events of the log

@@ -1,5 +1,8 @@
 //! The whole marketplace in one process behind one port, and the tool of those who run it.
 
+// It panics where nobody reads any more, or nothing more fits; `commands::output::say` tells.
+#![deny(clippy::print_stdout)]
+
 mod cli;
 mod commands;
 mod frontend;

@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::sync::watch;
 
 use crate::{Log, StoreError, StreamName, error::unavailable, streams};
 
@@ -48,7 +49,9 @@ impl SnapshotHead {
 pub struct Snapshot {
     head: SnapshotHead,
     log: Log,
+    stream: StreamName,
     chunks: Subscriber,
+    connection: watch::Receiver<bool>,
 }
 
 /// A stream on its way into the server.
@@ -103,6 +106,8 @@ impl Log {
     /// [`StoreError::Refused`] when the server says no; [`StoreError::Unavailable`] when it can't
     /// be reached.
     pub async fn snapshot(&self, stream: StreamName) -> Result<Snapshot, StoreError> {
+        let mut connection = self.connection();
+        connection.mark_unchanged();
         let inbox = self.client().new_inbox();
         let chunks = self.client().subscribe(inbox.clone()).await;
         let chunks = chunks.map_err(unavailable)?;
@@ -117,7 +122,9 @@ impl Log {
         Ok(Snapshot {
             head: parsed(stream, &head)?,
             log: self.clone(),
+            stream,
             chunks,
+            connection,
         })
     }
 
@@ -180,26 +187,34 @@ impl Snapshot {
     /// taken, so it never sends more than is kept up with.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the server stops before the end.
+    /// [`StoreError::Unavailable`] when the server stops before the end, or the connection was lost
+    /// meanwhile: what was on its way then is gone, and the client, connected anew, would go on
+    /// behind it.
     pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
-        let chunk = tokio::time::timeout(CHUNK_TIMEOUT, self.chunks.next());
-        let Ok(Some(chunk)) = chunk.await else {
-            return Err(StoreError::Unavailable(
-                "the snapshot stopped before its end".to_owned(),
-            ));
+        let chunk = tokio::select! {
+            biased;
+            _ = self.connection.changed() => return Err(self.broken("the connection was lost")),
+            chunk = tokio::time::timeout(CHUNK_TIMEOUT, self.chunks.next()) => chunk,
+        };
+        let Ok(Some(chunk)) = chunk else {
+            return Err(self.broken("nothing more came"));
         };
         if let Some(status) = chunk.status
             && status != StatusCode::OK
             && status.as_u16() != 204
         {
-            let why = chunk.description.unwrap_or_default();
-            return Err(StoreError::Unavailable(format!("the snapshot: {why}")));
+            return Err(self.broken(&chunk.description.unwrap_or_default()));
         }
         if let Some(reply) = chunk.reply {
             let acknowledged = self.log.client().publish(reply, Bytes::new()).await;
             acknowledged.map_err(unavailable)?;
         }
         Ok((!chunk.payload.is_empty()).then_some(chunk.payload))
+    }
+
+    fn broken(&self, why: &str) -> StoreError {
+        let stream = self.stream;
+        StoreError::Unavailable(format!("{stream}: its snapshot broke off: {why}"))
     }
 }
 
@@ -212,7 +227,8 @@ impl Restoring {
         let mut rest = bytes;
         while !rest.is_empty() {
             let chunk = rest.split_to(rest.len().min(CHUNK));
-            let reply = ask(&self.log, self.to.clone(), chunk, CHUNK_TIMEOUT).await?;
+            let taken = ask(&self.log, self.to.clone(), chunk, CHUNK_TIMEOUT).await;
+            let reply = taken.map_err(|error| self.broken(error))?;
             if !reply.is_empty() {
                 parsed::<Value>(self.stream, &reply)?;
             }
@@ -225,8 +241,19 @@ impl Restoring {
     /// # Errors
     /// [`StoreError::Refused`] when it isn't a whole snapshot.
     pub async fn finish(self) -> Result<(), StoreError> {
-        let reply = ask(&self.log, self.to, Bytes::new(), WHOLE_TIMEOUT).await?;
+        let ended = ask(&self.log, self.to.clone(), Bytes::new(), WHOLE_TIMEOUT).await;
+        let reply = ended.map_err(|error| self.broken(error))?;
         parsed::<Value>(self.stream, &reply).map(|_| ())
+    }
+
+    fn broken(&self, error: StoreError) -> StoreError {
+        let stream = self.stream;
+        match error {
+            StoreError::Unavailable(why) => {
+                StoreError::Unavailable(format!("{stream}: its restoring broke off: {why}"))
+            }
+            other => other,
+        }
     }
 }
 

@@ -154,7 +154,7 @@ impl Import {
     /// # Errors
     /// Those of a commit that was sent before, too. [`StoreError::Refused`] when somebody else
     /// writes to the stream; [`StoreError::InvalidId`], [`StoreError::TooLarge`] or
-    /// [`StoreError::Unavailable`]. What was sent before the one that failed stands, nothing
+    /// [`StoreError::Unavailable`], which names the first that isn't known to stand. What was sent before the one that failed stands, nothing
     /// after it does.
     pub async fn append(&mut self, commit: &PastCommit) -> Result<u64, StoreError> {
         valid_id(&commit.aggregate_id)?;
@@ -162,7 +162,12 @@ impl Import {
             self.settle_one().await?;
         }
         if !self.log.is_connected() {
-            return Err(StoreError::Unavailable("not connected to NATS".to_owned()));
+            // The first that nobody acknowledged: what is before it stands.
+            let first = self
+                .waiting
+                .front()
+                .map_or(self.last + 1, |(first, _)| *first);
+            return Err(self.lost(first, "not connected to NATS"));
         }
         let headers = headers_of(
             &commit.aggregate_type,
@@ -178,7 +183,7 @@ impl Import {
         let sent = self.log.jetstream().send_publish(subject, message).await;
         self.last += 1;
         self.waiting
-            .push_back((self.last, sent.map_err(unavailable)?));
+            .push_back((self.last, sent.map_err(|e| self.lost(self.last, e))?));
         Ok(self.last)
     }
 
@@ -193,6 +198,10 @@ impl Import {
         Ok(self.last)
     }
 
+    fn lost(&self, sequence: u64, why: impl std::fmt::Display) -> StoreError {
+        unavailable(format!("{}#{sequence} was not written: {why}", self.stream))
+    }
+
     async fn settle_one(&mut self) -> Result<(), StoreError> {
         let Some((sequence, acknowledgment)) = self.waiting.pop_front() else {
             return Ok(());
@@ -205,7 +214,10 @@ impl Import {
         };
         let appended = match acknowledgment.await {
             Ok(acknowledgment) => Appended::At(acknowledgment.sequence),
-            Err(error) => judge(&error, (self.stream, "*"))?,
+            Err(error) => match judge(&error, (self.stream, "*")) {
+                Err(StoreError::Unavailable(why)) => return Err(self.lost(sequence, why)),
+                judged => judged?,
+            },
         };
         match appended {
             Appended::At(found) if found == sequence => Ok(()),

@@ -21,6 +21,8 @@ pub(super) fn run(args: &CompletionsArgs) -> Result<Outcome, CommandError> {
     // Into memory first: the generator panics where standard output is a closed pipe.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "turnstile", &mut script);
-    std::io::stdout().write_all(&script)?;
+    let mut stdout = std::io::stdout();
+    let written = stdout.write_all(&script).and_then(|()| stdout.flush());
+    written.map_err(CommandError::Output)?;
     Ok(Outcome::Well)
 }

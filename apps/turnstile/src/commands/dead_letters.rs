@@ -4,7 +4,10 @@ use analysis::{EventRow, stream_named};
 use eventstore::{DeadLetter, Log};
 use serde_json::json;
 
-use super::{CommandError, Outcome, Servers, output::OutputArgs};
+use super::{
+    CommandError, Outcome, Servers,
+    output::{OutputArgs, say},
+};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum DeadLettersCommand {
@@ -72,19 +75,25 @@ pub(super) async fn run(
         DeadLettersCommand::Ls(args) => ls(&letters, args.output)?,
         DeadLettersCommand::Show(args) => show(&log, one(&letters, args.id)?, args.output).await?,
         DeadLettersCommand::Retry(which) => {
+            // Whether or not anybody reads on, it is done to the end.
+            let mut said = Ok(());
             for letter in chosen(&letters, which)? {
                 log.retry_dead_letter(letter).await?;
-                println!(
+                let done = format!(
                     "{}: {} tries {}#{} again",
                     letter.id, letter.subscription, letter.stream, letter.sequence
                 );
+                said = said.and_then(|()| say(&done));
             }
+            said?;
         }
         DeadLettersCommand::Drop(which) => {
+            let mut said = Ok(());
             for letter in chosen(&letters, which)? {
                 log.drop_dead_letter(letter).await?;
-                println!("{}: given up", letter.id);
+                said = said.and_then(|()| say(&format!("{}: given up", letter.id)));
             }
+            said?;
         }
     }
     Ok(Outcome::Well)

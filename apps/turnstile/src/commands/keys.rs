@@ -3,18 +3,25 @@
 use chrono::SecondsFormat;
 use eventstore::{KnownKey, Log};
 use httpkit::session::NewKey;
-use std::path::PathBuf;
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use super::{CommandError, Outcome, Servers};
+use super::{CommandError, Outcome, Servers, output::say};
 
 /// What can be done with session keys.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum KeysCommand {
     /// List the public keys that the services know: id, since when, and whether it is the newest,
     /// older or retired
+    #[command(after_long_help = "Examples:\n  turnstile keys ls")]
     Ls,
     /// Make the next key and tell its public half to every service. `auth` signs with it once it
     /// is started with the private half; sessions of older keys go on
+    #[command(
+        after_long_help = "Examples:\n  turnstile keys rotate\n  turnstile keys rotate --out next-key.pem"
+    )]
     Rotate {
         /// Where to write the private half, for SESSION_PRIVATE_KEY; without it the key in
         /// DATA_DIR is replaced
@@ -22,6 +29,9 @@ pub(crate) enum KeysCommand {
         out: Option<PathBuf>,
     },
     /// End all sessions that a key signed, within seconds and for good
+    #[command(
+        after_long_help = "Examples:\n  turnstile keys ls | grep older\n  turnstile keys retire ID"
+    )]
     Retire {
         /// The key's id, from `ls`
         id: String,
@@ -34,7 +44,7 @@ pub(crate) enum KeysCommand {
 pub(super) async fn run(command: KeysCommand, servers: &Servers) -> Result<Outcome, CommandError> {
     let log = servers.log().await?;
     match command {
-        KeysCommand::Ls => list(&log.known_keys().await?),
+        KeysCommand::Ls => list(&log.known_keys().await?)?,
         KeysCommand::Rotate { out } => rotate(&log, out, servers).await?,
         KeysCommand::Retire { id, force } => retire(&log, &id, force).await?,
     }
@@ -47,7 +57,7 @@ fn newest(keys: &[KnownKey]) -> Option<&KnownKey> {
     keys.iter().rev().find(|key| key.key.is_some())
 }
 
-fn list(keys: &[KnownKey]) {
+fn list(keys: &[KnownKey]) -> Result<(), CommandError> {
     let newest = newest(keys).map(|key| &key.id);
     for key in keys {
         let state = match &key.key {
@@ -56,8 +66,9 @@ fn list(keys: &[KnownKey]) {
             Some(_) => "older",
         };
         let since = key.since.to_rfc3339_opts(SecondsFormat::Secs, true);
-        println!("{}  {since}  {state}", key.id);
+        say(&format!("{}  {since}  {state}", key.id))?;
     }
+    Ok(())
 }
 
 async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<(), CommandError> {
@@ -69,27 +80,30 @@ async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<()
                 .to_owned(),
         ));
     }
-    let key = NewKey::make()?;
+    let named = |path: &Path, error: io::Error| {
+        CommandError::Failed(format!("{}: {error}", path.display()))
+    };
+    let key = NewKey::make().map_err(|error| CommandError::Failed(error.to_string()))?;
     // The file comes first: a public key whose private half is lost would only be in the way.
-    let path = match out {
-        Some(path) => {
-            key.write_new(&path)?;
-            path
-        }
-        None => key.replace_in(&config.data_dir)?,
+    let path = if let Some(path) = out {
+        let written = key.write_new(&path);
+        written.map_err(|error| named(&path, error))?;
+        path
+    } else {
+        let replaced = key.replace_in(&config.data_dir);
+        replaced.map_err(|error| named(&config.data_dir, error))?
     };
     let public = key.public_key();
     let jwk =
         serde_json::to_string(public).map_err(|error| CommandError::Failed(error.to_string()))?;
     log.publish_key(&public.kid, &jwk).await?;
-    println!("{}", public.kid);
     eprintln!(
         "the private half is in {}; every service knows the public half in {} s; then restart \
          `auth` with it",
         path.display(),
         host::KEYS_KNOWN_WITHIN.as_secs()
     );
-    Ok(())
+    say(&public.kid)
 }
 
 async fn retire(log: &Log, id: &str, force: bool) -> Result<(), CommandError> {
@@ -107,9 +121,8 @@ async fn retire(log: &Log, id: &str, force: bool) -> Result<(), CommandError> {
         );
     }
     log.retire_key(id).await?;
-    println!(
+    say(&format!(
         "{id}: retired; its sessions end within {} s",
         host::KEYS_KNOWN_WITHIN.as_secs()
-    );
-    Ok(())
+    ))
 }

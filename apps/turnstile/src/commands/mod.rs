@@ -60,8 +60,8 @@ pub(crate) enum CommandError {
     Start(#[from] StartError),
     #[error(transparent)]
     Analysis(#[from] AnalysisError),
-    #[error(transparent)]
-    Output(#[from] io::Error),
+    #[error("standard output: {0}")]
+    Output(io::Error),
     /// A server is away.
     #[error("{0}")]
     Unreachable(String),
@@ -116,7 +116,7 @@ pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, 
     match command {
         // The two that serve run until they are told to stop.
         Command::Serve | Command::Web => Ok(Outcome::Well),
-        Command::Config { markdown } => Ok(config::run(markdown)),
+        Command::Config { markdown } => config::run(markdown),
         Command::Reconcile => reconcile::run(&servers.host().await?).await,
         Command::Verify(args) => verify::run(args, servers).await,
         Command::DeadLetters(command) => dead_letters::run(command, servers).await,

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use super::{CommandError, Outcome, Servers};
+use super::{CommandError, Outcome, Servers, output::say};
 
 /// How long members may take to start.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_mins(2);
 ///
 /// The address's hosts are the members, its option replicaSet is the name.
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = "Examples:
+  MONGODB_URI='mongodb://a,b,c/?replicaSet=rs0' turnstile mongodb-init")]
 pub(crate) struct MongodbInitArgs {
     /// The file that the members know each other by (security.keyFile), if they ask who is there
     #[arg(long, value_name = "FILE")]
@@ -39,15 +41,15 @@ pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Outc
         .map_err(failed)?;
     let members = set.members().join(", ");
     match set.form(PATIENCE).await.map_err(failed)? {
-        Formed::Now => println!("{members} are a replica set now"),
-        Formed::Before => println!("{members} were a replica set before"),
+        Formed::Now => say(&format!("{members} are a replica set now"))?,
+        Formed::Before => say(&format!("{members} were a replica set before"))?,
     }
     if let Some(users) = users {
         set.ensure_users(&config.mongodb_database, &users)
             .await
             .map_err(failed)?;
         let names: Vec<_> = users.iter().map(|user| user.name.as_str()).collect();
-        println!("users: {}", names.join(", "));
+        say(&format!("users: {}", names.join(", ")))?;
     }
     Ok(Outcome::Well)
 }

@@ -43,35 +43,41 @@ impl Output {
 
     /// Writes a line.
     pub(crate) fn line(&mut self, line: &str) -> Result<(), CommandError> {
-        Ok(writeln!(self.to, "{line}")?)
+        writeln!(self.to, "{line}").map_err(CommandError::Output)
     }
 
     /// Writes a value as a line of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), CommandError> {
-        serde_json::to_writer(&mut self.to, value).map_err(io::Error::from)?;
-        Ok(self.to.write_all(b"\n")?)
+        serde_json::to_writer(&mut self.to, value)
+            .map_err(io::Error::from)
+            .and_then(|()| self.to.write_all(b"\n"))
+            .map_err(CommandError::Output)
     }
 
     /// Writes tables, each with its name and what it says.
     pub(crate) fn tables(&mut self, tables: &[Table]) -> Result<(), CommandError> {
         for (i, table) in tables.iter().enumerate() {
-            if !self.for_people {
-                self.to.write_all(table.ndjson().as_bytes())?;
-                continue;
-            }
-            if i > 0 {
-                writeln!(self.to)?;
-            }
-            writeln!(self.to, "{}: {}", table.name, table.doc)?;
-            writeln!(self.to, "{}", draw(table))?;
+            let written = if self.for_people {
+                let apart = if i > 0 { "\n" } else { "" };
+                let (name, doc) = (table.name, table.doc);
+                writeln!(self.to, "{apart}{name}: {doc}\n{}", draw(table))
+            } else {
+                self.to.write_all(table.ndjson().as_bytes())
+            };
+            written.map_err(CommandError::Output)?;
         }
         Ok(())
     }
 
     /// Sends what was written so far.
     pub(crate) fn flush(&mut self) -> Result<(), CommandError> {
-        Ok(self.to.flush()?)
+        self.to.flush().map_err(CommandError::Output)
     }
+}
+
+/// Prints a line, of a command that says no more than a few.
+pub(crate) fn say(line: &str) -> Result<(), CommandError> {
+    writeln!(io::stdout(), "{line}").map_err(CommandError::Output)
 }
 
 /// Draws a table: names to the left, numbers to the right.

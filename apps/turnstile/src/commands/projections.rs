@@ -11,7 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress};
+use super::{
+    CommandError, Outcome, Servers,
+    output::{OutputArgs, say},
+    progress::Progress,
+};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ProjectionsCommand {
@@ -169,15 +173,18 @@ pub(super) async fn run(
             .await
             .map_err(|error| CommandError::Failed(error.to_string()))?;
             drop(progress);
-            println!("{key}: rebuilt");
+            say(&format!("{key}: rebuilt"))?;
         }
         ProjectionsCommand::Pause(Which { name }) => {
             pause(&read, &name.key()).await.map_err(unreachable)?;
-            println!("{}: rests until `turnstile projections resume`", name.key());
+            say(&format!(
+                "{}: rests until `turnstile projections resume`",
+                name.key()
+            ))?;
         }
         ProjectionsCommand::Resume(Which { name }) => {
             resume(&read, &name.key()).await.map_err(unreachable)?;
-            println!("{}: goes on", name.key());
+            say(&format!("{}: goes on", name.key()))?;
         }
     }
     Ok(Outcome::Well)

@@ -3,7 +3,7 @@
 use host::Host;
 use payments::{provider, provider_config, reconcile::reconcile};
 
-use super::{CommandError, Outcome};
+use super::{CommandError, Outcome, output::say};
 
 pub(super) async fn run(host: &Host) -> Result<Outcome, CommandError> {
     let failed = |error: String| CommandError::Failed(error);
@@ -13,9 +13,9 @@ pub(super) async fn run(host: &Host) -> Result<Outcome, CommandError> {
         .await
         .map_err(|e| failed(e.to_string()))?;
     for difference in &found.differences {
-        println!("{difference}");
+        say(&difference.to_string())?;
     }
-    println!(
+    say(&format!(
         "{}: {} payments in the log, {} intents in the books, {}.{:02} captured, {} differences",
         provider.name(),
         found.payments,
@@ -23,7 +23,7 @@ pub(super) async fn run(host: &Host) -> Result<Outcome, CommandError> {
         found.captured_cents / 100,
         found.captured_cents % 100,
         found.differences.len()
-    );
+    ))?;
     Ok(if found.differences.is_empty() {
         Outcome::Well
     } else {

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     CommandError, Outcome, Servers,
-    output::{Output, OutputArgs},
+    output::{Output, OutputArgs, say},
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -141,7 +141,7 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
     let refused: Vec<_> = plans.iter().flat_map(refusals).collect();
     let steps: Vec<_> = plans.iter().flat_map(steps).collect();
     for line in steps.iter().chain(&refused) {
-        println!("{line}");
+        say(line)?;
     }
     if !refused.is_empty() {
         return Err(CommandError::Failed(
@@ -149,7 +149,7 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
         ));
     }
     if steps.is_empty() {
-        println!("all streams are as they should be");
+        say("all streams are as they should be")?;
         return Ok(Outcome::Well);
     }
     if !yes && !agreed("Do it?")? {
@@ -157,10 +157,13 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
             "nothing was changed; --yes does it without asking".to_owned(),
         ));
     }
+    // Whether or not anybody reads on, it is done to the end.
+    let mut said = Ok(());
     for plan in plans.iter().filter(|plan| !plan.is_settled()) {
         log.migrate_stream(plan).await?;
-        println!("{}: done", plan.stream);
+        said = said.and_then(|()| say(&format!("{}: done", plan.stream)));
     }
+    said?;
     Ok(Outcome::Well)
 }
 
@@ -169,9 +172,12 @@ pub(super) fn agreed(question: &str) -> Result<bool, CommandError> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }
-    print!("{question} [y/N] ");
-    io::stdout().flush()?;
+    let mut stdout = io::stdout();
+    write!(stdout, "{question} [y/N] ")
+        .and_then(|()| stdout.flush())
+        .map_err(CommandError::Output)?;
     let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
+    let read = io::stdin().lock().read_line(&mut answer);
+    read.map_err(|error| CommandError::Failed(format!("standard input: {error}")))?;
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }

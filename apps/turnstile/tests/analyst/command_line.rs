@@ -1,25 +1,53 @@
 //! Help, completions and exit codes.
 
-use crate::support::tool;
+use std::process::Stdio;
 
-const COMMANDS: [&[&str]; 10] = [
-    &["events", "ls"],
-    &["events", "tail"],
-    &["events", "show"],
-    &["history"],
-    &["state"],
-    &["tickets"],
-    &["replay"],
-    &["verify"],
-    &["completions"],
-    &["dead-letters", "show"],
-];
+use crate::support::{Season, TURNSTILE, tool};
+
+/// What is no question to the log and changes nothing there: its help says all.
+const PLAIN: [&str; 4] = ["serve", "web", "config", "help"];
+
+/// Every command that the help names, and their commands.
+async fn commands() -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    let mut open = vec![Vec::new()];
+    while let Some(command) = open.pop() {
+        let help = help(&command).await;
+        let names: Vec<_> = help
+            .lines()
+            .skip_while(|line| *line != "Commands:")
+            .skip(1)
+            .take_while(|line| !line.is_empty())
+            // What is indented deeper is the rest of a description.
+            .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|name| !PLAIN.contains(name))
+            .collect();
+        if names.is_empty() {
+            found.push(command);
+            continue;
+        }
+        for name in names {
+            let mut command = command.clone();
+            command.push(name.to_owned());
+            open.push(command);
+        }
+    }
+    found
+}
+
+async fn help(command: &[String]) -> String {
+    let args = command.iter().map(String::as_str).chain(["--help"]);
+    let args: Vec<_> = args.collect();
+    tool("", &args).await.well().stdout
+}
 
 #[tokio::test]
 async fn every_command_has_help_with_examples() {
-    for command in COMMANDS {
-        let args: Vec<_> = command.iter().copied().chain(["--help"]).collect();
-        let help = tool("", &args).await.well().stdout;
+    let commands = commands().await;
+    assert!(commands.len() > 25, "{commands:?}");
+    for command in commands {
+        let help = help(&command).await;
         assert!(help.contains("Examples:"), "{command:?}\n{help}");
         assert!(help.contains("--nats-url"), "{command:?}\n{help}");
     }
@@ -36,10 +64,11 @@ async fn exit_codes_are_documented() {
 
 #[tokio::test]
 async fn every_shell_can_complete_every_command() {
+    let commands = commands().await;
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = tool("", &["completions", shell]).await.well().stdout;
-        for command in COMMANDS {
-            assert!(script.contains(command[0]), "{shell}: {command:?}");
+        for word in commands.iter().flatten() {
+            assert!(script.contains(word), "{shell}: {word}");
         }
     }
 }
@@ -49,4 +78,63 @@ async fn servers_are_named_by_flag_too() {
     let archive = crate::support::Archive::start().await;
     let args = ["events", "ls", "--nats-url", archive.url()];
     tool("nats://127.0.0.1:9", &args).await.well();
+}
+
+/// Runs the tool on a terminal of its own; gives all that is shown there.
+async fn on_a_terminal(nats: &str, args: &[&str]) -> String {
+    let program =
+        "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let output = tokio::process::Command::new("python3")
+        .args(["-c", program, TURNSTILE])
+        .args(args)
+        .env("NATS_URL", nats)
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{shown}");
+    shown
+}
+
+#[tokio::test]
+async fn people_at_a_terminal_get_tables_and_programs_get_json_unless_told_otherwise() {
+    let season = Season::write().await;
+    let url = season.archive.url();
+    for args in [
+        &["events", "ls", "--type", "OrderPlaced"][..],
+        &["replay", "sales"],
+        &["tickets"],
+    ] {
+        let with = |option| -> Vec<_> { args.iter().copied().chain([option]).collect() };
+        let piped = tool(url, args).await.well();
+        assert!(!piped.json().is_empty(), "{args:?}");
+        let table = tool(url, &with("--table")).await.well().stdout;
+        assert!(!table.starts_with('{'), "{args:?}: {table}");
+        let shown = on_a_terminal(url, args).await.replace("\r\n", "\n");
+        assert_eq!(shown, table, "{args:?}");
+        let json = on_a_terminal(url, &with("--json")).await;
+        assert_eq!(json.replace("\r\n", "\n"), piped.stdout, "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn whatever_takes_longer_than_a_second_shows_rate_and_remaining_time_to_people() {
+    let nats = testkit::Nats::start().await;
+    // Some 60,000 events: nowhere are they written within a second.
+    let size = [
+        "simulate",
+        "--tickets",
+        "6000",
+        "--sellers",
+        "100",
+        "--days",
+        "30",
+    ];
+    let shown = on_a_terminal(nats.url(), &size).await;
+    assert!(shown.contains("commits"), "{shown}");
+    assert!(shown.contains("/s, ") && shown.contains(" left"), "{shown}");
+    let piped = tool(nats.url(), &["verify", "--log-only"]).await.well();
+    assert_eq!(piped.stderr, "", "nobody looks");
 }

@@ -1,142 +1,22 @@
 //! `turnstile export`: what is in the files is what is in the log, whatever happens on the way.
 
-use archive::Manifest;
 use domain::{Price, Title, ticket::TicketEvent};
 use eventstore::TICKETS;
-use std::{collections::BTreeMap, path::Path, process::Stdio, time::Duration};
+use std::collections::BTreeMap;
 use tempfile::TempDir;
-use testkit::Nats;
 use uuid::Uuid;
 
 use crate::{
     simulate::simulated,
-    support::{Archive, Draft, Season, TURNSTILE, id, moment, tool},
+    support::{
+        Archive, Draft, Season,
+        exported::{exported, files, named, rows, text},
+        id, moment, tool,
+    },
 };
 
 fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// Exports; shows that it ended well, and gives what is in the folder.
-async fn exported(nats: &Nats, out: &Path, args: &[&str]) -> Manifest {
-    let mut all = vec!["export", "--out", text(out)];
-    all.extend(args);
-    tool(nats.url(), &all).await.well();
-    let manifest = Manifest::read(out).unwrap().unwrap();
-    manifest.check(out).unwrap();
-    manifest
-}
-
-/// The rows of every table.
-fn rows(manifest: &Manifest) -> BTreeMap<String, u64> {
-    let tables = manifest.tables.iter();
-    tables
-        .map(|(name, table)| (name.clone(), table.rows))
-        .collect()
-}
-
-/// Every file in a folder, but for the two that an export keeps there for itself.
-fn files(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in std::fs::read_dir(next).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(folder).unwrap().display().to_string();
-                if !["manifest.json", ".lock"].contains(&name.as_str()) {
-                    found.push(name);
-                }
-            }
-        }
-    }
-    found.sort();
-    found
-}
-
-/// The files that a manifest names.
-fn named(manifest: &Manifest) -> Vec<String> {
-    let parts = manifest.tables.values().flat_map(|table| &table.parts);
-    let mut named: Vec<_> = parts.map(|part| part.file.clone()).collect();
-    named.sort();
-    named
-}
-
-/// Runs a query in DuckDB, from PyPI; gives each value of each row as text.
-fn duckdb(query: &str) -> Vec<Vec<String>> {
-    let package = devservers::tools::python_package("duckdb", "2.0.0").unwrap();
-    let program = "import duckdb, sys\n\
-        duckdb.sql(\"SET TimeZone = 'UTC'\")\n\
-        for row in duckdb.sql(sys.argv[1]).fetchall(): print('\\t'.join(str(v) for v in row))";
-    let output = std::process::Command::new("python3")
-        .args(["-c", program, query])
-        .env("PYTHONPATH", package)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{query}\n{said}");
-    let lines = String::from_utf8(output.stdout).unwrap();
-    let split = |line: &str| line.split('\t').map(str::to_owned).collect();
-    lines.lines().map(split).collect()
-}
-
-#[tokio::test]
-async fn duckdb_reads_the_same_sums_from_every_format() {
-    let nats = simulated().await;
-    let replayed = tool(nats.url(), &["replay", "sales", "--json"])
-        .await
-        .well();
-    let days = replayed
-        .json()
-        .into_iter()
-        .filter(|row| row["table"] == "sales_by_day");
-    let expected: Vec<Vec<String>> = days
-        .map(|row| {
-            let day = row["day"].as_str().unwrap()[..10].to_owned();
-            let revenue = row["revenue"].as_str().unwrap().to_owned();
-            vec![day, row["sold"].to_string(), revenue]
-        })
-        .filter(|row| row[1] != "0")
-        .collect();
-    assert!(expected.len() > 7, "{expected:?}");
-    for (format, reader) in [("parquet", "read_parquet"), ("csv", "read_csv")] {
-        let out = folder();
-        exported(&nats, out.path(), &["--format", format]).await;
-        let table = |name: &str| format!("{reader}('{}/{name}/*.{format}')", text(out.path()));
-        let (done, placed) = (table("order_completed"), table("order_placed"));
-        let found = duckdb(&format!(
-            "SELECT CAST(done.time AS DATE) AS day, count(*), \
-                    CAST(sum(CAST(placed.ticket_price AS DECIMAL(12, 2))) AS DECIMAL(18, 2)) \
-             FROM {done} done JOIN {placed} placed USING (order_id) GROUP BY day ORDER BY day"
-        ));
-        assert_eq!(found, expected, "{format}");
-    }
-}
-
-#[tokio::test]
-async fn columns_have_the_types_that_analysts_expect() {
-    let nats = simulated().await;
-    let out = folder();
-    exported(&nats, out.path(), &[]).await;
-    let found = duckdb(&format!(
-        "SELECT column_name, column_type FROM (DESCRIBE SELECT sequence, time, ticket_price, \
-         buyer_id FROM '{}/order_placed/*.parquet')",
-        text(out.path())
-    ));
-    let found: Vec<_> = found.iter().map(|row| (&*row[0], &*row[1])).collect();
-    let expected = [
-        ("sequence", "BIGINT"),
-        ("time", "TIMESTAMP WITH TIME ZONE"),
-        ("ticket_price", "DECIMAL(12,2)"),
-        ("buyer_id", "VARCHAR"),
-    ];
-    assert_eq!(found, expected);
 }
 
 #[tokio::test]
@@ -234,95 +114,6 @@ async fn an_export_of_something_else_is_not_gone_on_with() {
 }
 
 #[tokio::test]
-async fn killed_at_any_moment_it_goes_on_without_a_lost_or_doubled_row() {
-    let nats = Nats::start().await;
-    let size = [
-        "simulate",
-        "--tickets",
-        "3000",
-        "--days",
-        "30",
-        "--buyers",
-        "500",
-    ];
-    tool(nats.url(), &size).await.well();
-    let whole = folder();
-    let expected = exported(&nats, whole.path(), &["--format", "csv"]).await;
-    let out = folder();
-    let mut kills = 0_u32;
-    // From a kill before it is connected to one after it is done: each try lives longer.
-    for millis in (10..).step_by(35) {
-        let mut child = tokio::process::Command::new(TURNSTILE)
-            .args(["export", "--format", "csv", "--out", text(out.path())])
-            .env("NATS_URL", nats.url())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let ended = tokio::time::timeout(Duration::from_millis(millis), child.wait()).await;
-        if let Ok(status) = ended {
-            assert!(status.unwrap().success());
-            break;
-        }
-        child.kill().await.unwrap();
-        kills += 1;
-        // What has its final name by now is whole.
-        if let Some(manifest) = Manifest::read(out.path()).unwrap() {
-            manifest.check(out.path()).unwrap();
-        }
-    }
-    let found = Manifest::read(out.path()).unwrap().unwrap();
-    assert!(kills > 1 && found.complete);
-    assert_eq!(rows(&found), rows(&expected));
-    assert_eq!(files(out.path()), named(&found));
-    found.check(out.path()).unwrap();
-    for (name, table) in &expected.tables {
-        let read = |folder: &Path, parts: &[archive::Part]| -> String {
-            let texts = parts
-                .iter()
-                .map(|p| std::fs::read_to_string(folder.join(&p.file)).unwrap());
-            texts.collect()
-        };
-        let same = read(whole.path(), &table.parts) == read(out.path(), &found.tables[name].parts);
-        assert!(same, "{name}");
-    }
-}
-
-#[tokio::test]
-async fn without_room_it_says_so_and_the_next_run_goes_on() {
-    let nats = simulated().await;
-    let out = folder();
-    // No file may be longer than 16 KiB; that is told as a disk that is full is told. The shell
-    // ignores the signal that would come with it, and so does what it becomes.
-    let script = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
-    let output = tokio::process::Command::new("bash")
-        .args([
-            "-c",
-            script,
-            TURNSTILE,
-            "export",
-            "--format",
-            "csv",
-            "--out",
-            text(out.path()),
-        ])
-        .env("NATS_URL", nats.url())
-        .output()
-        .await
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains(".csv: File too large"), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
-    let begun = Manifest::read(out.path()).unwrap().unwrap();
-    assert!(!begun.complete);
-    let manifest = exported(&nats, out.path(), &["--format", "csv"]).await;
-    assert!(manifest.complete);
-    assert_eq!(files(out.path()), named(&manifest));
-}
-
-#[tokio::test]
 async fn an_event_that_cannot_be_read_is_named_and_leaves_no_half_file() {
     let mut archive = Archive::start().await;
     archive.listings(5).await;
@@ -362,4 +153,42 @@ async fn of_two_exports_to_one_folder_one_is_refused() {
         .says("another export is writing here");
     drop(lock);
     exported(&nats, out.path(), &[]).await;
+}
+
+#[tokio::test]
+async fn a_range_past_the_end_is_no_export() {
+    let season = Season::write().await;
+    let out = folder();
+    let past = ["export", "--out", text(out.path()), "--to", "ORDERS:13"];
+    tool(season.archive.url(), &past)
+        .await
+        .with_code(2)
+        .says("ORDERS ends at #12");
+    assert_eq!(files(out.path()), Vec::<String>::new());
+    // What was refused is in nobody's way.
+    let manifest = exported(&season.archive.nats, out.path(), &["--to", "ORDERS:12"]).await;
+    assert_eq!(rows(&manifest)["order_placed"], 5);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_used_is_named() {
+    let season = Season::write().await;
+    let url = season.archive.url();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let refused = tool(url, &["export", "--out", text(file.path())]).await;
+    refused
+        .with_code(2)
+        .says(text(file.path()))
+        .says("Not a directory");
+    // A manifest that lost its end: what the folder holds isn't known any more.
+    let out = folder();
+    exported(&season.archive.nats, out.path(), &[]).await;
+    let manifest = out.path().join("manifest.json");
+    let whole = std::fs::read(&manifest).unwrap();
+    std::fs::write(&manifest, &whole[..whole.len() / 2]).unwrap();
+    let since = ["export", "--since-last", "--out", text(out.path())];
+    let refused = tool(url, &since).await.with_code(2);
+    refused.says(text(&manifest)).says("EOF while parsing");
+    std::fs::write(&manifest, whole).unwrap();
+    exported(&season.archive.nats, out.path(), &["--since-last"]).await;
 }

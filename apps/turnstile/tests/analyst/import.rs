@@ -8,14 +8,14 @@ use testkit::{Mongo, Nats, TestApp, eventually};
 
 use crate::{
     simulate::simulated,
-    support::{TURNSTILE, tool},
+    support::{
+        TURNSTILE,
+        exported::{exported, text},
+        tool,
+    },
 };
 
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-async fn copied(nats: &Nats) -> TempDir {
+pub async fn copied(nats: &Nats) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let out = text(folder.path());
     tool(nats.url(), &["export", "--format", "ndjson", "--out", out])
@@ -25,7 +25,7 @@ async fn copied(nats: &Nats) -> TempDir {
 }
 
 /// The sums of all files of an export.
-fn sums(folder: &Path) -> Vec<String> {
+pub fn sums(folder: &Path) -> Vec<String> {
     let manifest = archive::Manifest::read(folder).unwrap().unwrap();
     let parts = manifest.tables.values().flat_map(|table| &table.parts);
     parts.map(|part| part.sha256.clone()).collect()
@@ -207,6 +207,20 @@ async fn bad_files_are_named_and_nothing_is_written() {
         .with_code(2)
         .says(&part)
         .says("its checksum isn't that of the manifest");
+    for (name, content, message) in [
+        ("noise", &b"\x89PNG\r\n\x1a\n\xff\xfe"[..], "noise"),
+        ("folder", b"", "there is no manifest.json"),
+        ("parquet", b"", "only ndjson can be imported"),
+    ] {
+        let path = copy.path().join(name);
+        match name {
+            "noise" => std::fs::write(&path, content).unwrap(),
+            "folder" => std::fs::create_dir(&path).unwrap(),
+            _ => drop(exported(&original, &path, &[]).await),
+        }
+        let refused = tool(empty.url(), &["import", text(&path)]).await;
+        refused.with_code(2).says(text(&path)).says(message);
+    }
     let missing = tool(empty.url(), &["import", "/nowhere/at-all.ndjson"]).await;
     missing
         .with_code(2)

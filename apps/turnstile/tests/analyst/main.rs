@@ -6,11 +6,15 @@
 
 mod bad_input;
 mod command_line;
+mod elsewhere;
 mod events;
 mod export;
 mod folds;
+mod full_disk;
 mod import;
+mod interrupted;
 mod operators;
+mod rebuild;
 mod report;
 mod simulate;
 mod stories;

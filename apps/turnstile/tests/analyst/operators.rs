@@ -6,52 +6,11 @@ use domain::{
 };
 use eventstore::ORDERS;
 use mongodb::bson::{Bson, Document, doc};
-use serde_json::{Value, json};
-use testkit::{Client, LONG, Mongo, Nats, TestApp, eventually};
+use serde_json::json;
+use testkit::{Client, LONG, eventually};
 use uuid::Uuid;
 
-use crate::support::{Archive, Draft, TURNSTILE, Tool, event, id, tool};
-
-/// The program that serves, and its servers.
-struct System {
-    nats: Nats,
-    mongo: Mongo,
-    app: TestApp,
-}
-
-impl System {
-    async fn start() -> Self {
-        let (nats, mongo) = (Nats::start().await, Mongo::database().await);
-        let app = TestApp::builder(TURNSTILE)
-            .arg("serve")
-            .nats(nats.url())
-            .mongo(&mongo)
-            .start()
-            .await;
-        Self { nats, mongo, app }
-    }
-
-    async fn tool(&self, args: &[&str]) -> Tool {
-        let servers = [
-            "--mongodb-uri",
-            self.mongo.uri(),
-            "--mongodb-database",
-            self.mongo.name(),
-        ];
-        let args: Vec<_> = args.iter().copied().chain(servers).collect();
-        tool(self.nats.url(), &args).await
-    }
-
-    async fn read_model(&self, name: &str) -> Value {
-        let models = self
-            .tool(&["projections", "ls", "--sample", "20"])
-            .await
-            .well()
-            .json();
-        let found = models.into_iter().find(|model| model["name"] == name);
-        found.unwrap_or_else(|| panic!("there is no {name}"))
-    }
-}
+use crate::support::{Archive, Draft, System, event, id};
 
 /// Offers a ticket without waiting for the read model.
 async fn sell(seller: &Client, title: &str) {
@@ -105,34 +64,6 @@ async fn a_read_model_that_rests_falls_behind_and_catches_up_when_it_goes_on() {
         }
     })
     .await;
-    system.tool(&["verify"]).await.well();
-}
-
-#[tokio::test]
-async fn a_rebuild_goes_on_when_the_command_that_asked_for_it_is_killed() {
-    let system = System::start().await;
-    let (seller, _) = system.app.sign_up().await;
-    for _ in 0..5 {
-        sell(&seller, "Seat").await;
-    }
-    for _ in 0..3 {
-        let mut asked = tokio::process::Command::new(TURNSTILE)
-            .args(["projections", "rebuild", "tickets"])
-            .env("MONGODB_URI", system.mongo.uri())
-            .env("MONGODB_DATABASE", system.mongo.name())
-            .env("NATS_URL", system.nats.url())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        asked.kill().await.unwrap();
-    }
-    system
-        .tool(&["projections", "rebuild", "tickets"])
-        .await
-        .well()
-        .says("rebuilt");
-    let model = system.read_model("tickets").await;
-    assert_eq!(model["note"], Value::Null, "no rebuild is left: {model}");
     system.tool(&["verify"]).await.well();
 }
 

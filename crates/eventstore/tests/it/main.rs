@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // Helpers too: the allowance for tests reaches only functions that are one.
 
+mod backups;
 mod claims;
 mod commands;
 mod commits;

@@ -7,11 +7,11 @@ mod s3;
 
 pub(crate) use restore::{RestoreArgs, run as restore};
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use eventstore::{Log, StreamName};
 use sha2::{Digest as _, Sha256};
 
-use super::{CommandError, Outcome, Servers, progress::Progress};
+use super::{CommandError, Outcome, Servers, output::say, progress::Progress};
 use contents::{Contents, Copied, LATEST, Latest, Part};
 use place::Place;
 
@@ -46,9 +46,41 @@ pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, 
     let log = servers.log().await?;
     let began = Utc::now();
     let name = began.format("%Y%m%dT%H%M%SZ").to_string();
+    place.begin(&name).await?;
+    let contents = match copy_all(&log, &place, &name, began).await {
+        Ok(contents) => contents,
+        Err(error) => {
+            // On a full disk this is what makes room for the next one.
+            place.discard(&name).await;
+            return Err(error);
+        }
+    };
+    let latest = Latest {
+        backup: name.clone(),
+    };
+    place.put_json(LATEST, &latest).await?;
+    for copied in &contents.streams {
+        say(&format!(
+            "{}: {} messages, up to #{}, {} bytes",
+            copied.stream,
+            copied.head.messages(),
+            copied.head.last_sequence(),
+            copied.bytes()
+        ))?;
+    }
+    say(&format!("{name}: complete"))?;
+    Ok(Outcome::Well)
+}
+
+async fn copy_all(
+    log: &Log,
+    place: &Place,
+    name: &str,
+    began: DateTime<Utc>,
+) -> Result<Contents, CommandError> {
     let mut streams = Vec::new();
     for stream in log.backup_order() {
-        streams.push(copy(&log, &place, &name, stream).await?);
+        streams.push(copy(log, place, name, stream).await?);
     }
     let contents = Contents {
         turnstile: host::version().to_owned(),
@@ -59,21 +91,7 @@ pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, 
     place
         .put_json(&format!("{name}/backup.json"), &contents)
         .await?;
-    let latest = Latest {
-        backup: name.clone(),
-    };
-    place.put_json(LATEST, &latest).await?;
-    for copied in &contents.streams {
-        println!(
-            "{}: {} messages, up to #{}, {} bytes",
-            copied.stream,
-            copied.head.messages(),
-            copied.head.last_sequence(),
-            copied.bytes()
-        );
-    }
-    println!("{name}: complete");
-    Ok(Outcome::Well)
+    Ok(contents)
 }
 
 async fn copy(

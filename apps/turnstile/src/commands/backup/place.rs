@@ -22,6 +22,34 @@ impl Place {
         }
     }
 
+    /// Begins a backup of this name: in a folder, nobody else may have.
+    pub(super) async fn begin(&self, backup: &str) -> Result<(), CommandError> {
+        let Self::Folder(folder) = self else {
+            return Ok(());
+        };
+        let folder = folder.clone();
+        let path = folder.join(backup);
+        blocking(move || {
+            std::fs::create_dir_all(&folder)
+                .map_err(|error| named(&folder, &error))
+                .and_then(|()| std::fs::create_dir(&path).map_err(|error| named(&path, &error)))
+        })
+        .await
+    }
+
+    /// Takes away what a backup that came to nothing has left in its folder. An object store keeps
+    /// it: rights to write backups there seldom are rights to delete them.
+    pub(super) async fn discard(&self, backup: &str) {
+        if let Self::Folder(folder) = self {
+            let path = folder.join(backup);
+            // Why the backup failed is what is told.
+            let _ = blocking(move || {
+                std::fs::remove_dir_all(&path).map_err(|error| named(&path, &error))
+            })
+            .await;
+        }
+    }
+
     pub(super) async fn put(&self, object: &str, bytes: Vec<u8>) -> Result<(), CommandError> {
         match self {
             Self::Bucket(bucket) => bucket.put(object, bytes).await,
@@ -37,12 +65,7 @@ impl Place {
             Self::Bucket(bucket) => bucket.get(object).await,
             Self::Folder(folder) => {
                 let file = folder.join(object);
-                blocking(move || {
-                    std::fs::read(&file).map_err(|error| {
-                        CommandError::Failed(format!("{}: {error}", file.display()))
-                    })
-                })
-                .await
+                blocking(move || std::fs::read(&file).map_err(|error| named(&file, &error))).await
             }
         }
     }
@@ -52,7 +75,8 @@ impl Place {
         object: &str,
         value: &impl Serialize,
     ) -> Result<(), CommandError> {
-        let bytes = serde_json::to_vec_pretty(value).map_err(std::io::Error::from)?;
+        let bytes = serde_json::to_vec_pretty(value)
+            .map_err(|error| CommandError::Failed(format!("{object}: {error}")))?;
         self.put(object, bytes).await
     }
 
@@ -78,7 +102,14 @@ fn write(folder: &Path, object: &str, bytes: &[u8]) -> Result<(), CommandError> 
         file.sync_all()?;
         std::fs::rename(&half, &path)
     };
-    written().map_err(|error| CommandError::Failed(format!("{}: {error}", path.display())))
+    written().map_err(|error| {
+        let _ = std::fs::remove_file(&half);
+        named(&path, &error)
+    })
+}
+
+fn named(path: &Path, error: &std::io::Error) -> CommandError {
+    CommandError::Failed(format!("{}: {error}", path.display()))
 }
 
 async fn blocking<T: Send + 'static>(

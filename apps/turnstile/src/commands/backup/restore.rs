@@ -7,7 +7,9 @@ use super::{
     place::Place,
     sha256,
 };
-use crate::commands::{CommandError, Outcome, Servers, progress::Progress, streams::agreed};
+use crate::commands::{
+    CommandError, Outcome, Servers, output::say, progress::Progress, streams::agreed,
+};
 
 /// Put the streams of a backup back, with the same sequences, subjects and times
 #[derive(Debug, clap::Args)]
@@ -58,19 +60,23 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
     for (_, copied) in &streams {
         check(&place, copied).await?;
     }
-    println!(
+    let whole = format!(
         "{backup}: whole, begun {}, ended {}",
         contents.began, contents.ended
     );
+    // Whether or not anybody reads on, it is done to the end.
+    let mut said = say(&whole);
     make_room(&log, &streams, args.replace, args.yes).await?;
     for (stream, copied) in streams {
         put_back(&log, &place, stream, copied).await?;
-        println!(
+        let done = format!(
             "{stream}: {} messages, up to #{}",
             copied.head.messages(),
             copied.head.last_sequence()
         );
+        said = said.and_then(|()| say(&done));
     }
+    said?;
     Ok(Outcome::Well)
 }
 

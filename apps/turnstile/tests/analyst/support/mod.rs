@@ -1,11 +1,20 @@
 //! What the tests share.
 
 mod archive;
+mod cut;
+pub mod exported;
+mod moments;
+mod no_room;
 mod season;
+mod system;
 mod tool;
 
 pub use archive::{Archive, Draft, event};
+pub use cut::Cut;
+pub use moments::Moments;
+pub use no_room::without_room;
 pub use season::Season;
+pub use system::System;
 pub use tool::{TURNSTILE, Tool, tool};
 
 use chrono::{DateTime, Utc};

@@ -1,0 +1,97 @@
+//! Files that don't fit: one line says which, nothing half-written is left, and the next run goes
+//! on.
+
+use archive::Manifest;
+use std::{path::Path, process::Stdio};
+use testkit::Nats;
+
+use crate::{
+    simulate::simulated,
+    support::{
+        TURNSTILE,
+        exported::{assert_same_export, exported, files, text},
+        tool, without_room,
+    },
+};
+
+#[tokio::test]
+async fn an_export_on_a_full_disk_says_so_and_goes_on_where_there_is_room() {
+    let nats = simulated().await;
+    for (format, kib) in [
+        ("parquet", 96),
+        ("csv", 160),
+        ("ndjson", 160),
+        ("arrow", 160),
+    ] {
+        let whole = tempfile::tempdir().unwrap();
+        exported(&nats, whole.path(), &["--format", format]).await;
+        let out = tempfile::tempdir().unwrap();
+        let args = ["export", "--format", format, "--out", text(out.path())];
+        let told = without_room(&nats, out.path(), kib, &args).await;
+        told.had_no_room_for(&format!(".{format}: "));
+        let begun = Manifest::read(out.path()).unwrap().unwrap();
+        assert!(!begun.complete, "{format}: it fit");
+        begun.check(out.path()).unwrap();
+        exported(&nats, out.path(), &["--format", format]).await;
+        assert_same_export(out.path(), whole.path());
+    }
+}
+
+#[tokio::test]
+async fn a_backup_on_a_full_disk_says_so_and_takes_no_room_from_the_next() {
+    let nats = simulated().await;
+    let place = tempfile::tempdir().unwrap();
+    let args = ["backup", "--to", text(place.path())];
+    let told = without_room(&nats, place.path(), 32, &args).await;
+    told.had_no_room_for("/TICKETS/00000: ");
+    assert_eq!(files(place.path()), Vec::<String>::new());
+    tool(nats.url(), &args).await.well();
+    restored_is_the_same(&nats, place.path()).await;
+}
+
+/// Shows that the newest backup holds this log.
+pub async fn restored_is_the_same(nats: &Nats, place: &Path) {
+    let elsewhere = Nats::start().await;
+    let args = ["restore", "--from", text(place)];
+    tool(elsewhere.url(), &args).await.well();
+    let (here, there) = tokio::join!(
+        tool(nats.url(), &["events", "ls"]),
+        tool(elsewhere.url(), &["events", "ls"])
+    );
+    assert!(here.well().stdout == there.well().stdout, "another log");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_fit_is_an_error_and_no_panic() {
+    let nats = simulated().await;
+    let place = tempfile::tempdir().unwrap();
+    for args in [
+        &["events", "ls"][..],
+        &["replay", "sales"],
+        &["completions", "bash"],
+        &["config"],
+        &["backup", "--to", text(place.path())],
+    ] {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let started = tokio::process::Command::new(TURNSTILE)
+            .args(args)
+            .env("NATS_URL", nats.url())
+            .stdout(Stdio::from(full))
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn();
+        let ended = started.unwrap().wait_with_output().await.unwrap();
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.code(), Some(2), "{args:?}: {said}");
+        assert!(
+            said.contains("standard output: No space left on device"),
+            "{args:?}: {said}"
+        );
+        assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+    }
+    // What was done before there was no room to say so is done.
+    restored_is_the_same(&nats, place.path()).await;
+}

@@ -1,0 +1,84 @@
+//! `turnstile projections rebuild`, and whoever takes part in it killed on the way.
+
+use futures_util::TryStreamExt as _;
+use mongodb::bson::{Document, doc};
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
+use testkit::{LONG, Nats, eventually};
+use tokio::process::{Child, Command};
+
+use crate::support::{Moments, System, TURNSTILE, tool};
+
+/// The tickets of the season: so many that a rebuild takes some time.
+const TICKETS: &str = "2000";
+const REBUILD: [&str; 3] = ["projections", "rebuild", "tickets"];
+
+/// A system that has a season behind it, and shows all of it.
+async fn started() -> System {
+    let nats = Nats::start().await;
+    let size = ["simulate", "--tickets", TICKETS, "--days", "30"];
+    tool(nats.url(), &size).await.well();
+    let system = System::on(nats).await;
+    eventually("read models equal a replay", 2 * LONG, || async {
+        let verified = system.tool(&["verify"]).await;
+        if verified.code == 0 {
+            Ok(())
+        } else {
+            Err(verified.stdout)
+        }
+    })
+    .await;
+    system
+}
+
+/// Asks for a rebuild.
+fn ask(system: &System) -> Child {
+    Command::new(TURNSTILE)
+        .args(REBUILD)
+        .args(system.mongodb())
+        .env("NATS_URL", system.nats.url())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
+}
+
+/// Every document of the read model.
+async fn documents(system: &System) -> Vec<Document> {
+    let client = mongodb::Client::with_uri_str(system.mongo.uri());
+    let database = client.await.unwrap().database(system.mongo.name());
+    let collection = database.collection::<Document>("tickets_v1");
+    let sorted = collection.find(doc! {}).sort(doc! {"_id": 1});
+    sorted.await.unwrap().try_collect().await.unwrap()
+}
+
+#[tokio::test]
+async fn a_rebuild_is_done_in_the_end_whoever_is_killed_at_any_moment() {
+    let system = started().await;
+    let before = documents(&system).await;
+    assert_eq!(before.len().to_string(), TICKETS);
+    let began = Instant::now();
+    system.tool(&REBUILD).await.well().says("rebuilt");
+    let took = began.elapsed();
+    let mut moments = Moments::new();
+    for _ in 0..6 {
+        let mut asked = ask(&system);
+        let moment = moments.within(took + Duration::from_millis(50));
+        // Should it be faster, the kill meets what comes after it.
+        let _ = tokio::time::timeout(moment, asked.wait()).await;
+        if moments.either() {
+            system.app.kill9().await;
+            system.app.start_process().await;
+        }
+        asked.kill().await.unwrap();
+    }
+    system.app.wait_ready().await;
+    system.tool(&REBUILD).await.well().says("rebuilt");
+    let model = system.read_model("tickets").await;
+    assert!(model["note"].is_null(), "a rebuild is left: {model}");
+    assert!(documents(&system).await == before, "other documents");
+    system.tool(&["verify"]).await.well();
+}

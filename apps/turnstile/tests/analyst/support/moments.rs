@@ -1,0 +1,39 @@
+//! Moments that nobody chose, and that can be had again.
+
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The environment variable that repeats the moments of a run that failed.
+const SEED: &str = "MOMENTS_SEED";
+
+/// Moments by chance. Their seed is told, so that a run that failed can be repeated with the same,
+/// as far as the machine is as busy.
+pub struct Moments {
+    seed: Uuid,
+    taken: u32,
+}
+
+impl Moments {
+    pub fn new() -> Self {
+        let given = std::env::var(SEED).ok();
+        let seed = given.map_or_else(Uuid::new_v4, |seed| seed.parse().unwrap());
+        eprintln!("the moments of {SEED}={seed}");
+        Self { seed, taken: 0 }
+    }
+
+    /// Some time from nothing to this.
+    pub fn within(&mut self, most: Duration) -> Duration {
+        let (number, _) = self.next();
+        Duration::from_micros(number % u64::try_from(most.as_micros()).unwrap())
+    }
+
+    /// Yes or no.
+    pub fn either(&mut self) -> bool {
+        self.next().0.is_multiple_of(2)
+    }
+
+    fn next(&mut self) -> (u64, u64) {
+        self.taken += 1;
+        Uuid::new_v5(&self.seed, &self.taken.to_be_bytes()).as_u64_pair()
+    }
+}

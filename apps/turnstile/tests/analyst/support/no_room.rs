@@ -1,0 +1,76 @@
+//! A disk that is full.
+
+use std::path::Path;
+use testkit::Nats;
+
+use super::{TURNSTILE, Tool};
+
+/// Mounts a small file system over the folder, for the tool alone, with what is in the folder, and
+/// leaves there what the tool leaves.
+const MOUNTED: &str = r#"
+mount --bind "$FOLDER" "$REAL" && mount -t tmpfs -o size="${KIB}k" none "$FOLDER" || exit 99
+cp -a "$REAL/." "$FOLDER"
+"$@"
+code=$?
+cp -a "$FOLDER/." "$REAL"
+exit $code
+"#;
+
+/// Where nothing may be mounted: no file may be longer. That is told as a disk that is full is
+/// told. The shell ignores the signal that would come with it, and so does what it becomes.
+const LIMITED: &str = r#"trap '' XFSZ; ulimit -f "$KIB"; exec "$@""#;
+
+/// Runs the tool while so many KiB fit into a folder, and no more.
+pub async fn without_room(nats: &Nats, folder: &Path, kib: u32, args: &[&str]) -> Tool {
+    let real = tempfile::tempdir().unwrap();
+    let run = async |program: &[&str], script: &str| {
+        let output = tokio::process::Command::new(program[0])
+            .args(&program[1..])
+            .args(["bash", "-c", script, "bash", TURNSTILE])
+            .args(args)
+            .env("NATS_URL", nats.url())
+            .env("FOLDER", folder)
+            .env("REAL", real.path())
+            .env("KIB", kib.to_string())
+            .output()
+            .await
+            .unwrap();
+        Tool {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    };
+    // The mounts are the tool's own and go with it: for root as it is, for others as root of a
+    // namespace of their own, where that may be.
+    for own in [
+        &["unshare", "--mount"][..],
+        &["unshare", "--map-root-user", "--mount"][..],
+    ] {
+        let may = tokio::process::Command::new(own[0])
+            .args(&own[1..])
+            .args(["mount", "-t", "tmpfs", "none"])
+            .arg(real.path())
+            .output()
+            .await;
+        if may.is_ok_and(|tried| tried.status.success()) {
+            return run(own, MOUNTED).await;
+        }
+    }
+    eprintln!("nothing may be mounted here: files are limited instead");
+    run(&["env"], LIMITED).await
+}
+
+impl Tool {
+    /// Shows that there was no room, and that one line says for which file.
+    #[track_caller]
+    pub fn had_no_room_for(self, file: &str) -> Self {
+        let told = self.with_code(2);
+        let why = ["No space left on device", "File too large"];
+        let said = &told.stderr;
+        assert!(why.iter().any(|why| said.contains(why)), "{said}");
+        assert!(said.contains(file), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        told
+    }
+}
