@@ -48,13 +48,6 @@ pub(crate) enum Announcement {
         /// The last commit that is applied.
         applied: u64,
     },
-    /// A command was acknowledged that isn't applied yet.
-    Floor {
-        /// Who acknowledged it.
-        holder: Uuid,
-        /// Its commit.
-        sequence: u64,
-    },
     /// The lease is free.
     Released {
         /// Who had it.
@@ -69,8 +62,16 @@ impl Announcement {
             Self::Applied { holder, .. }
             | Self::Restarted { holder, .. }
             | Self::Replaced { holder, .. }
-            | Self::Floor { holder, .. }
             | Self::Released { holder } => *holder,
+        }
+    }
+
+    /// How far the documents are by what is said; `None` if it says nothing of that.
+    pub fn applied(&self) -> Option<u64> {
+        match self {
+            Self::Applied { to, .. } => Some(*to),
+            Self::Restarted { applied, .. } | Self::Replaced { applied, .. } => Some(*applied),
+            Self::Released { .. } => None,
         }
     }
 
@@ -130,10 +131,6 @@ mod tests {
                     holder,
                     stream,
                     applied: 1,
-                },
-                Announcement::Floor {
-                    holder,
-                    sequence: 1,
                 },
                 Announcement::Released { holder },
             ]

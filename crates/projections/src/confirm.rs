@@ -27,25 +27,25 @@ const SILENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Question {
-    pub from: Uuid,
-    pub number: u64,
+struct Question {
+    from: Uuid,
+    number: u64,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) struct Answer {
+struct Answer {
     to: Uuid,
     number: u64,
-    pub applied: u64,
+    applied: u64,
 }
 
 /// Where it is asked how far a projection is.
-pub(crate) fn asked(topic: &str) -> String {
+fn asked(topic: &str) -> String {
     format!("{topic}-asked")
 }
 
 /// Where the one who folds answers.
-pub(crate) fn told(topic: &str) -> String {
+fn told(topic: &str) -> String {
     format!("{topic}-told")
 }
 

@@ -18,6 +18,7 @@
 #![deny(missing_docs)]
 
 mod access;
+mod across;
 mod announce;
 mod batch;
 mod building;

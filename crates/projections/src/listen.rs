@@ -28,7 +28,6 @@ impl<P: Projection> Machine<P> {
         let mut seen = Seen::default();
         let mut faults = self.store.faults();
         let mut connection = self.log.connection();
-        let mut raised = self.progress.raised();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -42,11 +41,6 @@ impl<P: Projection> Machine<P> {
                     },
                     // The sender lives as long as the store, so this is never an error for long.
                     Ok(()) = faults.changed() => self.look_at_checkpoint(&mut seen).await,
-                    Ok(()) = raised.changed() => {
-                        let sequence = *raised.borrow_and_update();
-                        let holder = self.holder;
-                        self.announce(&Announcement::Floor { holder, sequence }).await;
-                    }
                     Ok(()) = connection.changed() => seen.missed_some = true,
                     _ = look.tick() => {
                         self.look_at_checkpoint(&mut seen).await;
@@ -69,7 +63,6 @@ impl<P: Projection> Machine<P> {
             return;
         }
         match announcement {
-            Announcement::Floor { sequence, .. } => self.progress.lift(sequence),
             Announcement::Released { .. } => self.freed.notify_one(),
             // Who folds knows better than a message that was on its way when that began.
             _ if self.progress.is_active() => {}

@@ -2,16 +2,14 @@
 
 use eventstore::Log;
 use futures_util::StreamExt;
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
-use uuid::Uuid;
 
 use crate::{
     Projection,
-    announce::Announcement,
-    confirm::{Answer, Question, asked, subscribe, told},
-    runner::topic,
+    across::{Across, topic_of},
+    confirm::subscribe,
 };
 
 /// Pause before subscribing again.
@@ -22,108 +20,77 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 
 /// Hears how far a read model is that another service keeps, and asks while somebody waits. Reads
 /// nothing and folds nothing.
+///
+/// It listens to all versions of the projection. Listening to the one that this release knows was
+/// rejected: while only one of the two services is of the new release, nobody may fold that one.
 pub struct RemoteProgress {
     log: Log,
     topic: String,
-    id: Uuid,
-    applied: watch::Receiver<u64>,
-    _listeners: [AbortOnDropHandle<()>; 2],
+    /// How far each version is.
+    applied: watch::Receiver<BTreeMap<u32, u64>>,
+    _listener: AbortOnDropHandle<()>,
 }
 
 impl RemoteProgress {
-    /// Begins to listen for a projection whose documents are in the database of this name.
+    /// Begins to listen for a projection, whatever its version, whose documents are in the
+    /// database of this name.
     pub fn listen<P: Projection>(projection: &P, log: &Log, database: &str) -> Self {
-        let topic = topic(database, &projection.key());
-        let (applied, seen) = watch::channel(0);
-        let applied = Arc::new(applied);
-        let listen = |topic: String, hear: fn(&[u8], &watch::Sender<u64>)| {
-            let (log, applied) = (log.clone(), Arc::clone(&applied));
-            AbortOnDropHandle::new(tokio::spawn(async move {
+        let topic = topic_of(database, projection.name());
+        let (applied, seen) = watch::channel(BTreeMap::new());
+        let listener = {
+            let (log, topic) = (log.clone(), topic.clone());
+            tokio::spawn(async move {
                 loop {
                     let mut messages = Box::pin(subscribe(&log, &topic).await);
                     while let Some(bytes) = messages.next().await {
-                        hear(&bytes, &applied);
+                        // What was said last counts: the one who folds may have gone back.
+                        if let Some(Across::Applied {
+                            version,
+                            applied: to,
+                        }) = Across::decode(&bytes)
+                        {
+                            applied.send_modify(|known: &mut BTreeMap<_, _>| {
+                                known.insert(version, to);
+                            });
+                        }
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
-            }))
+            })
         };
         Self {
-            _listeners: [
-                listen(topic.clone(), hear),
-                listen(told(&topic), hear_answer),
-            ],
             log: log.clone(),
             topic,
-            id: Uuid::new_v4(),
             applied: seen,
+            _listener: AbortOnDropHandle::new(listener),
         }
     }
 
     /// Waits until a commit is applied; `false` if that isn't heard within `timeout`.
+    ///
+    /// Of several versions that are folded side by side, one is enough: the others follow within
+    /// a moment, and one that nobody folds any more would never.
     pub async fn wait_for(&self, sequence: u64, timeout: Duration) -> bool {
         let mut applied = self.applied.clone();
         let heard = async {
             loop {
-                let news = applied.wait_for(|applied| *applied >= sequence);
+                let news =
+                    applied.wait_for(|known| known.values().any(|applied| *applied >= sequence));
                 if let Ok(news) = tokio::time::timeout(ASK_EVERY, news).await {
                     return news.is_ok();
                 }
                 // It may have been applied before this process began to listen.
-                self.ask().await;
+                Across::Asked.say(&self.log, &self.topic).await;
             }
         };
         tokio::time::timeout(timeout, heard).await.unwrap_or(false)
     }
 
-    /// Tells everybody who answers from the read model that a commit was acknowledged: their reads
-    /// wait for it from now on.
+    /// Tells everybody who answers from any version of the read model that a commit was
+    /// acknowledged: their reads wait for it from now on.
     pub async fn raise_floor(&self, sequence: u64) {
-        let floor = Announcement::Floor {
-            holder: self.id,
-            sequence,
-        };
         // Who can't be told can't be asked either: nobody reads without NATS.
-        let _ = self.log.announce(&self.topic, floor.encode()).await;
-    }
-
-    async fn ask(&self) {
-        let question = Question {
-            from: self.id,
-            number: 0,
-        };
-        if let Ok(question) = serde_json::to_vec(&question) {
-            // Not being able to ask ends as not being told does.
-            let _ = self.log.announce(&asked(&self.topic), question).await;
-        }
-    }
-}
-
-/// The answer to whoever asked is as good for us.
-fn hear_answer(bytes: &[u8], applied: &watch::Sender<u64>) {
-    if let Ok(answer) = serde_json::from_slice::<Answer>(bytes) {
-        advance(answer.applied, applied);
-    }
-}
-
-fn advance(to: u64, applied: &watch::Sender<u64>) {
-    applied.send_if_modified(|known| {
-        let news = to > *known;
-        *known = to.max(*known);
-        news
-    });
-}
-
-fn hear(bytes: &[u8], applied: &watch::Sender<u64>) {
-    match Announcement::decode(bytes) {
-        Some(Announcement::Applied { to, .. }) => advance(to, applied),
-        // It may have gone back.
-        Some(
-            Announcement::Restarted { applied: to, .. }
-            | Announcement::Replaced { applied: to, .. },
-        ) => {
-            applied.send_replace(to);
-        }
-        Some(Announcement::Floor { .. } | Announcement::Released { .. }) | None => {}
+        let floor = Across::Floor { sequence };
+        floor.say(&self.log, &self.topic).await;
     }
 }

@@ -10,8 +10,8 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
 
 use crate::{
-    Progress, Projection, ReadStore, RunnerSettings, RunnerState, announce::Announcement,
-    checkpoint::Checkpoints, error::Trouble, gauges::Gauges, lease::Lease,
+    Progress, Projection, ReadStore, RunnerSettings, RunnerState, across::topic_of,
+    announce::Announcement, checkpoint::Checkpoints, error::Trouble, gauges::Gauges, lease::Lease,
 };
 
 /// How long a clean stop may take before the lease is left to time out.
@@ -24,7 +24,7 @@ pub struct Runner {
     state: watch::Receiver<RunnerState>,
     stop: CancellationToken,
     _folder: AbortOnDropHandle<()>,
-    _listeners: [AbortOnDropHandle<()>; 3],
+    _listeners: [AbortOnDropHandle<()>; 4],
 }
 
 /// What the parts of a runner share.
@@ -32,6 +32,8 @@ pub(crate) struct Machine<P> {
     pub projection: Arc<P>,
     pub key: String,
     pub topic: String,
+    /// The topic of all versions.
+    pub across: String,
     pub log: Log,
     pub store: ReadStore,
     pub checkpoints: Checkpoints,
@@ -76,6 +78,7 @@ impl Runner {
         let holder = Uuid::new_v4();
         let machine = Arc::new(Machine {
             topic: topic(store.database().name(), &key),
+            across: topic_of(store.database().name(), projection.name()),
             log: log.clone(),
             store: store.clone(),
             checkpoints: Checkpoints::new(store),
@@ -94,6 +97,7 @@ impl Runner {
             tokio::spawn(Arc::clone(&machine).listen()),
             tokio::spawn(Arc::clone(&machine).ask()),
             tokio::spawn(Arc::clone(&machine).answer()),
+            tokio::spawn(Arc::clone(&machine).hear_across()),
         ];
         let folder = tokio::spawn(machine.run());
         Ok(Self {
@@ -251,6 +255,9 @@ impl<P: Projection> Machine<P> {
         if let Err(error) = sent {
             // Others look at the checkpoint about once a second.
             tracing::debug!(projection = self.key, %error, "an announcement was not sent");
+        }
+        if let Some(applied) = announcement.applied() {
+            self.tell_applied(applied).await;
         }
     }
 }

@@ -7,7 +7,7 @@ use projections::{
     Change, FoldError, Index, Projection, RemoteProgress, RetireError, Runner, read_models, retire,
 };
 use std::time::Instant;
-use testkit::LONG;
+use testkit::{LONG, eventually};
 use uuid::Uuid;
 
 use crate::support::{World, quick};
@@ -96,10 +96,22 @@ async fn a_new_version_fills_its_own_collection_while_the_old_one_serves() {
 
 #[tokio::test]
 async fn a_service_that_may_not_read_a_read_model_hears_how_far_it_is() {
+    hears(&Titles(1), Titles(1)).await;
+}
+
+/// During a rollout one of the two services is of the next release already.
+#[tokio::test]
+async fn a_service_of_another_release_hears_how_far_a_read_model_is_too() {
+    hears(&Titles(1), Titles(2)).await;
+    hears(&Titles(2), Titles(1)).await;
+}
+
+/// One who knows one version hears of what is folded in another, and makes its readers wait.
+async fn hears(known: &Titles, folded: Titles) {
     let world = World::start().await;
     let mut trader = world.trader();
-    let remote = RemoteProgress::listen(&Titles(1), &world.log, world.mongo.name());
-    let runner = Runner::start(Titles(1), &world.log, &world.store, quick())
+    let remote = RemoteProgress::listen(known, &world.log, world.mongo.name());
+    let runner = Runner::start(folded, &world.log, &world.store, quick())
         .await
         .unwrap();
     // It may take a moment until it listens.
@@ -113,4 +125,10 @@ async fn a_service_that_may_not_read_a_read_model_hears_how_far_it_is() {
     }
     let ahead = runner.progress().applied() + 1;
     assert!(!remote.wait_for(ahead, quick().pause).await);
+    runner.progress().ready().unwrap();
+    remote.raise_floor(ahead).await;
+    eventually("reads wait for what was acknowledged", LONG, || async {
+        runner.progress().ready().err().ok_or("ready")
+    })
+    .await;
 }

@@ -1,0 +1,87 @@
+//! What is said across the versions of a projection, and to services that know its name alone.
+//!
+//! While two releases run side by side, each folds its own version and tells its own readers more
+//! ([`crate::announce`]). Who waits for another service's read model can't know which versions
+//! that one runs: it may be of the next release already, or still of the one before.
+
+use eventstore::Log;
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use crate::{Projection, confirm::subscribe, runner::Machine, runner::topic};
+
+/// A message to everybody whom a projection concerns, whatever its version.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(crate) enum Across {
+    /// The documents of a version reflect the stream up to here.
+    Applied {
+        /// Which version.
+        version: u32,
+        /// The last commit that is applied.
+        applied: u64,
+    },
+    /// Somebody wants to know how far each version is.
+    Asked,
+    /// A command was acknowledged that isn't applied everywhere: reads wait for it from now on.
+    Floor {
+        /// Its commit.
+        sequence: u64,
+    },
+}
+
+impl Across {
+    /// Says it. That may get lost: who waits asks again, and readers look at the checkpoint.
+    pub async fn say(self, log: &Log, topic: &str) {
+        let Ok(message) = serde_json::to_vec(&self) else {
+            return;
+        };
+        if let Err(error) = log.announce(topic, message).await {
+            tracing::debug!(topic, %error, "an announcement was not sent");
+        }
+    }
+
+    /// As it is received; `None` for what another release says.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+/// Where it is said.
+pub(crate) fn topic_of(database: &str, name: &str) -> String {
+    topic(database, name)
+}
+
+impl<P: Projection> Machine<P> {
+    /// Tells how far this version is.
+    pub(crate) async fn tell_applied(&self, applied: u64) {
+        let version = self.projection.version();
+        let news = Across::Applied { version, applied };
+        news.say(&self.log, &self.across).await;
+    }
+
+    /// Answers, and passes floors on in both directions, for ever.
+    pub(crate) async fn hear_across(self: Arc<Self>) {
+        let mut raised = self.progress.raised();
+        loop {
+            let mut messages = Box::pin(subscribe(&self.log, &self.across).await);
+            loop {
+                tokio::select! {
+                    message = messages.next() => match message.map(|bytes| Across::decode(&bytes)) {
+                        None => break,
+                        Some(Some(Across::Floor { sequence })) => self.progress.lift(sequence),
+                        Some(Some(Across::Asked)) if self.progress.is_active() => {
+                            self.tell_applied(self.progress.applied()).await;
+                        }
+                        Some(_) => {}
+                    },
+                    Ok(()) = raised.changed() => {
+                        let sequence = *raised.borrow_and_update();
+                        Across::Floor { sequence }.say(&self.log, &self.across).await;
+                    }
+                }
+            }
+        }
+    }
+}
