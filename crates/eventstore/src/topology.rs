@@ -1,12 +1,13 @@
 //! What streams there are, how they differ from what this release wants, and bringing them there.
 
+mod difference;
+
 use async_nats::jetstream::{
     self, consumer,
     stream::{Config, Info},
 };
 use futures_util::TryStreamExt;
 use serde::Serialize;
-use serde_json::Value;
 use std::time::Duration;
 
 use crate::{Log, StoreError, StreamName, error::unavailable, streams};
@@ -159,7 +160,7 @@ async fn plan(
     consumers.sort_by(|a, b| a.name.cmp(&b.name));
     let info = handle.cached_info();
     let mut becomes = info.config.clone();
-    let (changes, refusals) = compare(&wanted, &mut becomes);
+    let (changes, refusals) = difference::compare(&wanted, &mut becomes);
     Ok(StreamPlan {
         stream,
         found: Some(facts(info, consumers)),
@@ -196,251 +197,5 @@ fn facts(info: &Info, consumers: Vec<ConsumerFacts>) -> StreamFacts {
             })
             .collect(),
         consumers,
-    }
-}
-
-/// What NATS can't change in a stream that exists.
-const FIXED: [&str; 7] = [
-    "storage",
-    "retention",
-    "sealed",
-    "mirror",
-    "sources",
-    "no_ack",
-    "subject_transform",
-];
-
-/// Makes `found` what it should be, as far as nothing can be lost by it; tells what was changed and
-/// what was not.
-fn compare(wanted: &Config, found: &mut Config) -> (Vec<Change>, Vec<String>) {
-    let mut changes = Vec::new();
-    let mut refusals = Vec::new();
-    let (wanted_json, found_json) = (as_json(wanted), as_json(found));
-    for name in FIXED {
-        let (w, f) = (&wanted_json[name], &found_json[name]);
-        if w != f {
-            refusals.push(format!(
-                "{name} is {f}, needed is {w}: no stream can be changed so; restore a backup into \
-                 a new one"
-            ));
-        }
-    }
-    let lost: Vec<_> = found
-        .subjects
-        .iter()
-        .filter(|subject| !wanted.subjects.contains(subject))
-        .cloned()
-        .collect();
-    if !lost.is_empty() {
-        refusals.push(format!(
-            "it also takes {}: messages under it would be read by nobody",
-            lost.join(", ")
-        ));
-    } else if found.subjects != wanted.subjects {
-        changes.push(change("subjects", &found_json, &wanted_json));
-        found.subjects.clone_from(&wanted.subjects);
-    }
-    macro_rules! follow {
-        ($($field:ident = $setting:literal;)*) => {$(
-            if found.$field != wanted.$field {
-                changes.push(change($setting, &found_json, &wanted_json));
-                found.$field = wanted.$field.clone();
-            }
-        )*};
-    }
-    follow! {
-        discard = "discard";
-        allow_direct = "allow_direct";
-        allow_rollup = "allow_rollup_hdrs";
-        allow_message_ttl = "allow_msg_ttl";
-        allow_message_schedules = "allow_msg_schedules";
-    }
-    // More protection than wanted does no harm, but for schedules, which have to be purged.
-    protect(
-        "deny_delete",
-        wanted.deny_delete,
-        &mut found.deny_delete,
-        &mut changes,
-    );
-    protect(
-        "deny_purge",
-        wanted.deny_purge,
-        &mut found.deny_purge,
-        &mut changes,
-    );
-    if found.deny_purge && wanted.allow_message_schedules {
-        refusals.push("deny_purge is true, and can't be taken back in a stream".to_owned());
-    }
-    if found.num_replicas < wanted.num_replicas {
-        changes.push(change("num_replicas", &found_json, &wanted_json));
-        found.num_replicas = wanted.num_replicas;
-    }
-    limits(wanted, found, &mut changes, &mut refusals);
-    (changes, refusals)
-}
-
-fn protect(setting: &'static str, wanted: bool, found: &mut bool, changes: &mut Vec<Change>) {
-    if wanted && !*found {
-        *found = true;
-        changes.push(Change {
-            setting,
-            from: "false".to_owned(),
-            to: "true".to_owned(),
-        });
-    }
-}
-
-/// A limit may be loosened. Tightening one deletes what is beyond it.
-fn limits(
-    wanted: &Config,
-    found: &mut Config,
-    changes: &mut Vec<Change>,
-    refusals: &mut Vec<String>,
-) {
-    let mut settle = |setting: &'static str, wanted: i128, found: i128, set: &mut dyn FnMut()| {
-        // The server reports "no limit" as -1 or 0, depending on how the stream was made.
-        let bound = |limit: i128| if limit > 0 { limit } else { i128::MAX };
-        let word = |limit: i128| match limit {
-            limit if limit > 0 => limit.to_string(),
-            _ => "no limit".to_owned(),
-        };
-        if bound(found) < bound(wanted) {
-            changes.push(Change {
-                setting,
-                from: word(found),
-                to: word(wanted),
-            });
-            set();
-        } else if bound(found) > bound(wanted) {
-            refusals.push(format!(
-                "{setting} is {}, wanted is {}: that would delete messages",
-                word(found),
-                word(wanted)
-            ));
-        }
-    };
-    let (w, f) = (wanted, found);
-    settle(
-        "max_msgs",
-        w.max_messages.into(),
-        f.max_messages.into(),
-        &mut || f.max_messages = w.max_messages,
-    );
-    settle(
-        "max_bytes",
-        w.max_bytes.into(),
-        f.max_bytes.into(),
-        &mut || {
-            f.max_bytes = w.max_bytes;
-        },
-    );
-    settle(
-        "max_msgs_per_subject",
-        w.max_messages_per_subject.into(),
-        f.max_messages_per_subject.into(),
-        &mut || f.max_messages_per_subject = w.max_messages_per_subject,
-    );
-    let seconds = |age: Duration| i128::from(age.as_secs());
-    settle(
-        "max_age in seconds",
-        seconds(w.max_age),
-        seconds(f.max_age),
-        &mut || f.max_age = w.max_age,
-    );
-}
-
-fn as_json(config: &Config) -> Value {
-    serde_json::to_value(config).unwrap_or_default()
-}
-
-fn change(setting: &'static str, from: &Value, to: &Value) -> Change {
-    // What is absent is at its default: off.
-    let word = |value: &Value| match value {
-        Value::Null => "false".to_owned(),
-        value => value.to_string(),
-    };
-    Change {
-        setting,
-        from: word(&from[setting]),
-        to: word(&to[setting]),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use async_nats::jetstream::stream::DiscardPolicy;
-
-    fn wanted(stream: StreamName) -> Config {
-        let all = streams::all(&crate::EVENT_STREAMS, 3);
-        let found = all.into_iter().find(|(name, _)| *name == stream);
-        found.unwrap().1
-    }
-
-    #[test]
-    fn what_is_as_wanted_needs_nothing() {
-        for (_, config) in streams::all(&crate::EVENT_STREAMS, 3) {
-            let (changes, refusals) = compare(&config, &mut config.clone());
-            assert_eq!((changes, refusals), (vec![], vec![]), "{}", config.name);
-        }
-    }
-
-    #[test]
-    fn what_only_gets_safer_is_changed() {
-        let wanted = wanted(crate::ORDERS);
-        let mut found = Config {
-            num_replicas: 1,
-            discard: DiscardPolicy::Old,
-            deny_delete: false,
-            deny_purge: false,
-            max_messages: 1_000,
-            max_age: Duration::from_hours(1),
-            ..wanted.clone()
-        };
-        let (changes, refusals) = compare(&wanted, &mut found);
-        assert_eq!(refusals, Vec::<String>::new());
-        let settings: Vec<_> = changes.iter().map(|change| change.setting).collect();
-        assert_eq!(
-            settings,
-            [
-                "discard",
-                "deny_delete",
-                "deny_purge",
-                "num_replicas",
-                "max_msgs",
-                "max_age in seconds"
-            ]
-        );
-        let (again, refusals) = compare(&wanted, &mut found);
-        assert_eq!((again, refusals), (vec![], vec![]));
-    }
-
-    #[test]
-    fn what_could_lose_messages_is_refused_and_left_as_it_is() {
-        let keys = wanted(streams::KEYS);
-        let found = Config {
-            max_messages_per_subject: -1,
-            subjects: vec!["KEYS.>".to_owned(), "OLD.>".to_owned()],
-            ..keys.clone()
-        };
-        let mut becomes = found.clone();
-        let (changes, refusals) = compare(&keys, &mut becomes);
-        assert_eq!(changes, []);
-        assert_eq!(refusals.len(), 2, "{refusals:?}");
-        assert!(refusals[0].contains("OLD.>"), "{refusals:?}");
-        assert!(refusals[1].contains("would delete"), "{refusals:?}");
-        assert_eq!(as_json(&becomes), as_json(&found));
-    }
-
-    #[test]
-    fn more_copies_and_more_protection_than_wanted_stay() {
-        let requests = wanted(streams::REQUESTS);
-        let mut found = Config {
-            num_replicas: 5,
-            deny_delete: true,
-            ..requests.clone()
-        };
-        assert_eq!(compare(&requests, &mut found), (vec![], vec![]));
-        assert_eq!(found.num_replicas, 5);
     }
 }

@@ -7,15 +7,19 @@
 mod currency;
 mod nats;
 mod reader;
+mod show;
+mod stripe;
 mod traces;
 mod vars;
 
 pub use nats::{NatsAccess, NatsLogin};
 pub use reader::{ConfigError, Problem, Secret, Var};
+pub use show::{help, markdown};
+pub use stripe::StripeConfig;
 pub use traces::{Headers, Sampler, TraceConfig};
 pub use vars::VARS;
 
-use std::{fmt::Write as _, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use crate::{client_address::TrustedProxies, limits::LimitConfig, session::SecureCookies};
 use reader::Reader;
@@ -90,23 +94,6 @@ pub struct LogConfig {
     pub filter: String,
 }
 
-/// Stripe; without a key the built-in sandbox takes its place.
-#[derive(Clone, Debug)]
-pub struct StripeConfig {
-    /// The secret key.
-    pub secret_key: Option<Secret>,
-    /// The publishable key that the web app introduces itself with.
-    pub publishable_key: Option<String>,
-    /// What webhooks are signed with.
-    pub webhook_secret: Option<Secret>,
-    /// Where the API is, without a slash at the end.
-    pub api_base: String,
-    /// After so long a call has failed.
-    pub timeout: Duration,
-    /// Currency in which cards are charged.
-    pub currency: String,
-}
-
 impl Default for HttpConfig {
     /// The defaults of the table, on a free port.
     fn default() -> Self {
@@ -176,9 +163,9 @@ impl Config {
                 signup_window: reader.seconds(&v::SIGNUP_WINDOW_SECONDS, 1..=86_400),
             },
             password_hashers: processors(&reader, &v::PASSWORD_HASHERS),
-            stripe: stripe(&reader),
+            stripe: stripe::read(&reader),
         };
-        check_timeouts(&reader, &config.http, &config.stripe);
+        stripe::check_timeouts(&reader, &config.http, &config.stripe);
         reader.finish(config)
     }
 }
@@ -232,39 +219,6 @@ fn log(reader: &Reader<'_>) -> LogConfig {
     }
 }
 
-fn stripe(reader: &Reader<'_>) -> StripeConfig {
-    let secret = |text: &str| (!text.contains(char::is_whitespace)).then(|| Secret::new(text));
-    StripeConfig {
-        secret_key: reader.optional(&v::STRIPE_SECRET_KEY, secret),
-        publishable_key: reader.optional(&v::STRIPE_PUBLISHABLE_KEY, |text| {
-            // It is shown to everybody: a secret key here would be a disaster.
-            text.starts_with("pk_").then(|| text.to_owned())
-        }),
-        webhook_secret: reader.optional(&v::STRIPE_WEBHOOK_SECRET, secret),
-        api_base: reader.read(&v::STRIPE_API_BASE, String::new(), |text| {
-            (has_scheme(text, "http") || has_scheme(text, "https"))
-                .then(|| text.trim_end_matches('/').to_owned())
-        }),
-        timeout: reader.seconds(&v::STRIPE_TIMEOUT_SECONDS, 1..=120),
-        currency: reader.read(&v::CURRENCY, String::new(), currency::read),
-    }
-}
-
-/// A call to Stripe that outlives the request can't be answered for: the client would see 503, and
-/// the card might be charged all the same. With the sandbox and nothing set, it doesn't matter.
-fn check_timeouts(reader: &Reader<'_>, http: &HttpConfig, stripe: &StripeConfig) {
-    let matters = stripe.secret_key.is_some() || reader.is_set(&v::STRIPE_TIMEOUT_SECONDS);
-    if matters && stripe.timeout > http.request_timeout {
-        reader.refuse(
-            &v::STRIPE_TIMEOUT_SECONDS,
-            format!(
-                "at most REQUEST_TIMEOUT_SECONDS, which is {}",
-                http.request_timeout.as_secs()
-            ),
-        );
-    }
-}
-
 /// A number of threads: as many as processors unless set.
 fn processors(reader: &Reader<'_>, var: &Var) -> usize {
     reader
@@ -295,40 +249,11 @@ fn has_scheme(url: &str, scheme: &str) -> bool {
         .is_some_and(|(found, rest)| found == scheme && !rest.trim_start_matches('/').is_empty())
 }
 
-/// Every variable as a table of plain text, for `--help`.
-pub fn help() -> String {
-    let mut text = String::from("Environment variables:\n");
-    for var in VARS {
-        let default = var.default.map_or("unset".to_owned(), |d| format!("{d:?}"));
-        // Writing to a string can't fail.
-        let _ = writeln!(
-            text,
-            "  {}\n      {}\n      {}; default: {default}",
-            var.name, var.doc, var.allowed
-        );
-    }
-    text
-}
-
-/// Every variable as a Markdown table, for the documentation.
-pub fn markdown() -> String {
-    let mut text = String::from("| variable | default | allowed | what for |\n|---|---|---|---|\n");
-    for var in VARS {
-        let default = var.default.map_or(String::new(), |d| format!("`{d}`"));
-        let _ = writeln!(
-            text,
-            "| `{}` | {default} | {} | {} |",
-            var.name, var.allowed, var.doc
-        );
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    pub(super) fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::from_lookup(&|name| {
             variables
                 .iter()
@@ -398,58 +323,9 @@ mod tests {
     }
 
     #[test]
-    fn a_currency_whose_amounts_are_not_hundredths_is_refused_by_name() {
-        for code in ["jpy", "kwd", "isk"] {
-            let error = config(&[("CURRENCY", code)]).unwrap_err().to_string();
-            let expected = format!(
-                "CURRENCY is \"{code}\", but must be three lower-case letters of a currency with \
-                 hundredths, such as usd or eur; not bhd, bif,"
-            );
-            assert!(error.starts_with(&expected), "{error}");
-        }
-        assert_eq!(
-            config(&[("CURRENCY", "eur")]).unwrap().stripe.currency,
-            "eur"
-        );
-    }
-
-    #[test]
-    fn a_call_to_stripe_may_not_outlive_the_request() {
-        let told = |variables| match config(variables) {
-            Ok(_) => None,
-            Err(error) => Some(error.to_string()),
-        };
-        let too_long = told(&[("STRIPE_TIMEOUT_SECONDS", "11")]);
-        assert_eq!(
-            too_long.as_deref(),
-            Some(
-                "STRIPE_TIMEOUT_SECONDS is \"11\", but must be at most REQUEST_TIMEOUT_SECONDS, \
-                 which is 10"
-            )
-        );
-        let by_default = told(&[
-            ("STRIPE_SECRET_KEY", "sk_test_1"),
-            ("REQUEST_TIMEOUT_SECONDS", "5"),
-        ]);
-        assert!(by_default.is_some_and(|error| error.contains("is \"8\"")));
-        assert_eq!(told(&[("STRIPE_TIMEOUT_SECONDS", "10")]), None);
-        // The sandbox makes no calls.
-        assert_eq!(told(&[("REQUEST_TIMEOUT_SECONDS", "5")]), None);
-    }
-
-    #[test]
     fn an_empty_value_counts_as_unset() {
         let config = config(&[("PORT", ""), ("STRIPE_SECRET_KEY", " ")]).unwrap();
         assert_eq!(config.http.port, 8080);
         assert_eq!(config.stripe.secret_key, None);
-    }
-
-    #[test]
-    fn help_and_documentation_name_every_variable_once() {
-        let (help, markdown) = (help(), markdown());
-        for var in VARS {
-            assert_eq!(help.matches(&format!("  {}\n", var.name)).count(), 1);
-            assert_eq!(markdown.matches(&format!("| `{}` |", var.name)).count(), 1);
-        }
     }
 }

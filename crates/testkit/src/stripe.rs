@@ -8,6 +8,7 @@
 mod books;
 mod http;
 mod object;
+mod refusals;
 mod webhook;
 
 use std::collections::VecDeque;
@@ -214,7 +215,7 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
     let mut connection = Connection::new(stream);
     while let Some(request) = connection.receive().await {
         let Some(route) = books::route_of(&request) else {
-            connection.send(&books::unknown_url()).await;
+            connection.send(&refusals::unknown_url()).await;
             continue;
         };
         locked(&shared.seen).push((route, request.header("idempotency-key")));
@@ -261,23 +262,23 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
                     .send(&Response::new(307, "").with("Location", &elsewhere))
                     .await;
             }
-            Some(Fault::Status(status)) => connection.send(&books::failure(status)).await,
+            Some(Fault::Status(status)) => connection.send(&refusals::failure(status)).await,
             Some(Fault::StatusFor(status, seconds)) => {
-                let response = books::failure(status).with("Retry-After", &seconds.to_string());
+                let response = refusals::failure(status).with("Retry-After", &seconds.to_string());
                 connection.send(&response).await;
             }
             Some(Fault::StatusForGood(status)) => {
-                let response = books::failure(status).with("Stripe-Should-Retry", "false");
+                let response = refusals::failure(status).with("Stripe-Should-Retry", "false");
                 connection.send(&response).await;
             }
             Some(Fault::StoredStatus(status)) => {
-                let response = books::failure(status);
+                let response = refusals::failure(status);
                 locked(&shared.books).remember(&request, &response);
                 connection.send(&response).await;
             }
             Some(Fault::DoneButStored500) => {
                 perform(&shared, route, &request).await;
-                let response = books::failure(500);
+                let response = refusals::failure(500);
                 locked(&shared.books).remember(&request, &response);
                 connection.send(&response).await;
             }

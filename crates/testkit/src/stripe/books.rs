@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::http::{Request, Response};
 use super::object::Intent;
+use super::refusals::{missing, refused, unexpected, unknown_url};
 use super::{KEY, Route};
 
 /// What happened to the money of all intents together.
@@ -61,43 +62,6 @@ pub fn route_of(request: &Request) -> Option<Route> {
 /// Whether a request has the intent for itself while it runs.
 fn locks(route: Route) -> bool {
     matches!(route, Route::Confirm | Route::Capture | Route::Cancel)
-}
-
-/// The answer to a request that no route is for.
-pub fn unknown_url() -> Response {
-    refused(
-        404,
-        "invalid_request_error",
-        "",
-        "Unrecognized request URL",
-        "",
-    )
-}
-
-/// The answer of a server in trouble.
-pub fn failure(status: u16) -> Response {
-    let kind = if status == 429 {
-        "rate_limit_error"
-    } else {
-        "api_error"
-    };
-    refused(
-        status,
-        kind,
-        "",
-        "Something went wrong on Stripe's end.",
-        "",
-    )
-}
-
-fn refused(status: u16, kind: &str, code: &str, message: &str, param: &str) -> Response {
-    let mut error = json!({ "type": kind, "message": message });
-    for (name, value) in [("code", code), ("param", param)] {
-        if !value.is_empty() {
-            error[name] = json!(value);
-        }
-    }
-    Response::new(status, json!({ "error": error }).to_string())
 }
 
 impl Books {
@@ -386,27 +350,4 @@ impl Books {
         let (id, intent) = found.ok_or_else(|| missing(id))?;
         Ok(intent.object(id))
     }
-}
-
-fn missing(id: &str) -> Response {
-    let message = format!("No such payment_intent: '{id}'");
-    refused(
-        404,
-        "invalid_request_error",
-        "resource_missing",
-        &message,
-        "intent",
-    )
-}
-
-fn unexpected(verb: &str, status: &str) -> Response {
-    let message =
-        format!("You cannot {verb} this PaymentIntent because it has a status of {status}.");
-    refused(
-        400,
-        "invalid_request_error",
-        "payment_intent_unexpected_state",
-        &message,
-        "",
-    )
 }

@@ -1,0 +1,100 @@
+//! What is needed to charge cards.
+
+use std::time::Duration;
+
+use super::{HttpConfig, Reader, Secret, currency, has_scheme, vars as v};
+
+/// Stripe; without a key the built-in sandbox takes its place.
+#[derive(Clone, Debug)]
+pub struct StripeConfig {
+    /// The secret key.
+    pub secret_key: Option<Secret>,
+    /// The publishable key that the web app introduces itself with.
+    pub publishable_key: Option<String>,
+    /// What webhooks are signed with.
+    pub webhook_secret: Option<Secret>,
+    /// Where the API is, without a slash at the end.
+    pub api_base: String,
+    /// After so long a call has failed.
+    pub timeout: Duration,
+    /// Currency in which cards are charged.
+    pub currency: String,
+}
+
+pub(super) fn read(reader: &Reader<'_>) -> StripeConfig {
+    let secret = |text: &str| (!text.contains(char::is_whitespace)).then(|| Secret::new(text));
+    StripeConfig {
+        secret_key: reader.optional(&v::STRIPE_SECRET_KEY, secret),
+        publishable_key: reader.optional(&v::STRIPE_PUBLISHABLE_KEY, |text| {
+            // It is shown to everybody: a secret key here would be a disaster.
+            text.starts_with("pk_").then(|| text.to_owned())
+        }),
+        webhook_secret: reader.optional(&v::STRIPE_WEBHOOK_SECRET, secret),
+        api_base: reader.read(&v::STRIPE_API_BASE, String::new(), |text| {
+            (has_scheme(text, "http") || has_scheme(text, "https"))
+                .then(|| text.trim_end_matches('/').to_owned())
+        }),
+        timeout: reader.seconds(&v::STRIPE_TIMEOUT_SECONDS, 1..=120),
+        currency: reader.read(&v::CURRENCY, String::new(), currency::read),
+    }
+}
+
+/// A call to Stripe that outlives the request can't be answered for: the client would see 503, and
+/// the card might be charged all the same. With the sandbox and nothing set, it doesn't matter.
+pub(super) fn check_timeouts(reader: &Reader<'_>, http: &HttpConfig, stripe: &StripeConfig) {
+    let matters = stripe.secret_key.is_some() || reader.is_set(&v::STRIPE_TIMEOUT_SECONDS);
+    if matters && stripe.timeout > http.request_timeout {
+        reader.refuse(
+            &v::STRIPE_TIMEOUT_SECONDS,
+            format!(
+                "at most REQUEST_TIMEOUT_SECONDS, which is {}",
+                http.request_timeout.as_secs()
+            ),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::config;
+
+    #[test]
+    fn a_currency_whose_amounts_are_not_hundredths_is_refused_by_name() {
+        for code in ["jpy", "kwd", "isk"] {
+            let error = config(&[("CURRENCY", code)]).unwrap_err().to_string();
+            let expected = format!(
+                "CURRENCY is \"{code}\", but must be three lower-case letters of a currency with \
+                 hundredths, such as usd or eur; not bhd, bif,"
+            );
+            assert!(error.starts_with(&expected), "{error}");
+        }
+        assert_eq!(
+            config(&[("CURRENCY", "eur")]).unwrap().stripe.currency,
+            "eur"
+        );
+    }
+
+    #[test]
+    fn a_call_to_stripe_may_not_outlive_the_request() {
+        let told = |variables| match config(variables) {
+            Ok(_) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        let too_long = told(&[("STRIPE_TIMEOUT_SECONDS", "11")]);
+        assert_eq!(
+            too_long.as_deref(),
+            Some(
+                "STRIPE_TIMEOUT_SECONDS is \"11\", but must be at most REQUEST_TIMEOUT_SECONDS, \
+                 which is 10"
+            )
+        );
+        let by_default = told(&[
+            ("STRIPE_SECRET_KEY", "sk_test_1"),
+            ("REQUEST_TIMEOUT_SECONDS", "5"),
+        ]);
+        assert!(by_default.is_some_and(|error| error.contains("is \"8\"")));
+        assert_eq!(told(&[("STRIPE_TIMEOUT_SECONDS", "10")]), None);
+        // The sandbox makes no calls.
+        assert_eq!(told(&[("REQUEST_TIMEOUT_SECONDS", "5")]), None);
+    }
+}
