@@ -53,14 +53,20 @@ pub(super) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome,
             show(&mut output, step, args.full)?;
         }
         output.line("\nCauses")?;
+        let mut above = String::new();
         for root in steps.iter().filter(|step| step.caused_by.is_none()) {
             let Some(origin) = root.events.first() else {
                 continue;
             };
-            match origin.causation_id {
-                None => output.line(&format!("  request {}", origin.correlation_id)),
-                Some(cause) => output.line(&format!("  commit {cause}, which is not part of this")),
-            }?;
+            let origin = match origin.causation_id {
+                None => format!("  request {}", origin.correlation_id),
+                Some(cause) => format!("  commit {cause}, which is not part of this"),
+            };
+            // A request may do more than one thing: it begins a payment and authorizes it.
+            if origin != above {
+                output.line(&origin)?;
+                above = origin;
+            }
             branch(&mut output, &steps, root)?;
         }
     } else {

@@ -1,6 +1,6 @@
 //! `turnstile state`: an aggregate as it was.
 
-use analysis::{Aggregate, Bound, Subject, commits_of};
+use analysis::{Aggregate, AnalysisError, Bound, Subject, commits_of};
 use chrono::{DateTime, Utc};
 use domain::{OrderId, PaymentId};
 use eventstore::{Log, ORDERS, PAYMENTS, Recorded, StreamName, TICKETS, USERS};
@@ -26,7 +26,7 @@ pub(crate) struct StateArgs {
 const AFTER: &str = "In JSON, one aggregate a line:
   stream        its stream
   aggregate_id  its id
-  version       how many events it has had by then
+  version       the version that its last event by then brought it to, counted from 0
   sequence      the last commit that counts
   time          when that was
   state         what it was then; secrets are left out, money is in cents
@@ -63,6 +63,10 @@ pub(super) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, C
         }
         Subject::User(user) => (vec![(USERS, user.to_string())], None),
     };
+    if let Some(Bound::Sequence { stream, sequence }) = args.at {
+        let streams: Vec<_> = aggregates.iter().map(|(stream, _)| *stream).collect();
+        reached(&log, &streams, stream, sequence).await?;
+    }
     let mut shown = Vec::new();
     for (stream, id) in &aggregates {
         shown.extend(then(&log, *stream, id, args.at, order).await?);
@@ -95,6 +99,38 @@ pub(super) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, C
     }
     output.flush()?;
     Ok(Outcome::Well)
+}
+
+/// Says no to a place that the log hasn't reached, since it would mean something else tomorrow, and
+/// to one that may be in either of two streams.
+async fn reached(
+    log: &Log,
+    streams: &[StreamName],
+    stream: Option<StreamName>,
+    sequence: u64,
+) -> Result<(), CommandError> {
+    let stream = match (stream, streams) {
+        (Some(stream), _) => stream,
+        (None, [only]) => *only,
+        (None, _) => {
+            let places = streams.iter().map(|stream| format!("{stream}:{sequence}"));
+            let places: Vec<_> = places.collect();
+            return Err(CommandError::Failed(format!(
+                "{sequence} is a place in either of two streams: say {}",
+                places.join(" or ")
+            )));
+        }
+    };
+    let last = log.last_sequence(stream).await?;
+    if sequence > last {
+        let past = AnalysisError::PastEnd {
+            stream,
+            sequence,
+            last,
+        };
+        return Err(past.into());
+    }
+    Ok(())
 }
 
 /// Replays one aggregate up to a moment; nothing if it wasn't there yet.
@@ -134,7 +170,8 @@ async fn then(
         .map(|(sequence, time)| Then {
             stream,
             aggregate_id: id.to_owned(),
-            version,
+            // What it counts is the next event's.
+            version: version.saturating_sub(1),
             sequence,
             time,
             state,

@@ -92,6 +92,30 @@ async fn each_filter_leaves_what_it_names() {
 }
 
 #[tokio::test]
+async fn what_happened_to_one_thing_is_in_the_order_of_its_stream_whatever_clocks_say() {
+    let mut season = Season::write().await;
+    let ann = Season::user("ann").to_string();
+    let sold = domain::ticket::TicketEvent::TicketSold {
+        order_id: Season::order(5),
+        orders_version: 9,
+    };
+    // By a process whose clock is two days late.
+    season.tickets(4, &ann, &sold, None, moment(1, 9, 0)).await;
+    let ticket = Season::ticket(4).to_string();
+    let url = season.archive.url();
+    let all = tool(url, &["events", "ls"]).await.well().json();
+    let all: Vec<_> = all
+        .iter()
+        .filter(|event| event["aggregate_id"] == *ticket)
+        .map(short)
+        .collect();
+    let only = tool(url, &["events", "ls", "--aggregate", &ticket]).await;
+    let only: Vec<_> = only.well().json().iter().map(short).collect();
+    assert!(only.last().unwrap().contains("TicketSold"), "{only:#?}");
+    assert_eq!(only, all);
+}
+
+#[tokio::test]
 async fn people_get_a_table_of_the_columns_that_they_choose() {
     let season = Season::write().await;
     let args = [

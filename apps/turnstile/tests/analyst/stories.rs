@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Season, tool};
+use crate::{
+    simulate::simulated,
+    support::{Season, tool},
+};
 
 /// A story in short: each step with its cause and its changes.
 fn short(steps: &[Value]) -> String {
@@ -89,6 +92,24 @@ async fn people_read_a_story_with_its_causes_as_a_tree() {
 }
 
 #[tokio::test]
+async fn a_request_that_did_two_things_stands_above_both() {
+    let nats = simulated().await;
+    let captured = ["events", "ls", "--type", "PaymentCaptured", "-n", "1"];
+    let captured = tool(nats.url(), &captured).await.well().json();
+    let payment = captured[0]["aggregate_id"].as_str().unwrap();
+    let story = tool(nats.url(), &["history", payment, "--table"]).await;
+    let story = story.well().stdout;
+    let (_, causes) = story.split_once("\nCauses\n").unwrap();
+    // It was begun, and then authorized.
+    let of_one: Vec<_> = causes
+        .split("  request ")
+        .filter(|of| of.contains("PaymentBegun"))
+        .collect();
+    assert_eq!(of_one.len(), 1, "{causes}");
+    assert!(of_one[0].contains("PaymentAuthorized"), "{causes}");
+}
+
+#[tokio::test]
 async fn an_aggregate_is_shown_as_it_was_at_any_moment() {
     let season = Season::write().await;
     let url = season.archive.url();
@@ -112,6 +133,7 @@ async fn an_aggregate_is_shown_as_it_was_at_any_moment() {
         let state = &then[0]["state"];
         assert_eq!(then[0]["stream"], "TICKETS");
         assert_eq!(state["version"], version, "{at}: {state}");
+        assert_eq!(then[0]["version"], version, "{at}");
         assert_eq!(state["availability"], availability, "{at}");
         assert_eq!(state["price"], price, "{at}");
     }
@@ -133,6 +155,14 @@ async fn an_aggregate_is_shown_as_it_was_at_any_moment() {
         .await
         .with_code(2)
         .says("there was no");
+    tool(url, &["state", &ticket, "--at", "TICKETS:15"])
+        .await
+        .with_code(2)
+        .says("TICKETS ends at #14, so there is no #15");
+    tool(url, &["state", &ticket, "--at", "5"])
+        .await
+        .with_code(2)
+        .says("say TICKETS:5 or ORDERS:5");
     let unknown = uuid::Uuid::from_u128(12).to_string();
     tool(url, &["state", &unknown])
         .await

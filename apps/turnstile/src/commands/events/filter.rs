@@ -1,6 +1,7 @@
 //! Which events are meant.
 
 use analysis::{Commits, EventRow, Span, commits_of, stream_named};
+use chrono::{DateTime, Utc};
 use eventstore::{EVENT_STREAMS, Log, Recorded, StreamName};
 use std::collections::BTreeSet;
 
@@ -76,10 +77,15 @@ impl Filter {
             Some(id) => {
                 let mut commits = Vec::new();
                 for stream in span.streams() {
-                    commits.extend(commits_of(log, stream, id).await?);
+                    // Within a stream its own order counts, whatever the clocks say.
+                    let mut latest = DateTime::<Utc>::MIN_UTC;
+                    for commit in commits_of(log, stream, id).await? {
+                        latest = latest.max(commit.metadata.time);
+                        commits.push((latest, commit));
+                    }
                 }
-                commits
-                    .sort_by_key(|commit| (commit.metadata.time, commit.stream, commit.sequence));
+                commits.sort_by_key(|(time, commit)| (*time, commit.stream, commit.sequence));
+                let commits: Vec<_> = commits.into_iter().map(|(_, commit)| commit).collect();
                 Source::Aggregate(commits.into_iter())
             }
             None => Source::Span(span.read(log)),
