@@ -1,6 +1,6 @@
 //! What can go wrong, on the side of those who read and on the side of those who fold.
 
-use eventstore::{StoreError, StreamName};
+use eventstore::{Recorded, StoreError, StreamName};
 use std::time::Duration;
 
 /// A query can't be answered.
@@ -59,6 +59,17 @@ pub struct FoldError {
     pub sequence: u64,
     /// What is wrong with it.
     pub why: String,
+}
+
+impl FoldError {
+    /// Something is wrong with this commit.
+    pub fn of(commit: &Recorded, why: String) -> Self {
+        Self {
+            stream: commit.stream,
+            sequence: commit.sequence,
+            why,
+        }
+    }
 }
 
 /// Why a runner stops folding. What passes and what doesn't are told apart, because the first is

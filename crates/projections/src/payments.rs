@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::{
     Change, FoldError, Index, Projection, ReadError, ReadStore, Runner, RunnerSettings,
-    orders::MISS_BOUND,
     store::switched,
     stored::{from_bson, uuid},
 };
@@ -80,18 +79,7 @@ impl PayableOrders {
     /// [`ReadError::Unavailable`] within 4 s.
     pub async fn find(&self, order: Uuid) -> Result<Option<PayableOrder>, ReadError> {
         let progress = self.runner.progress();
-        let find = |_| self.load(order);
-        if let Some(found) = progress.read(find).await? {
-            return Ok(Some(found));
-        }
-        let end = self.log.last_sequence(ORDERS).await?;
-        if !progress.wait_for(end, MISS_BOUND).await {
-            return Err(ReadError::Unavailable(format!(
-                "payable orders: applied {} of {end} events",
-                progress.applied()
-            )));
-        }
-        progress.read(find).await
+        progress.find(&self.log, ORDERS, |_| self.load(order)).await
     }
 
     async fn load(&self, order: Uuid) -> Result<Option<PayableOrder>, ReadError> {
@@ -122,13 +110,8 @@ impl Projection for PayableOrdersProjection {
     }
 
     fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
-        let events = commit
-            .decode::<TicketOrdersEvent>()
-            .map_err(|error| FoldError {
-                stream: commit.stream,
-                sequence: commit.sequence,
-                why: error.to_string(),
-            })?;
+        let events = commit.decode::<TicketOrdersEvent>();
+        let events = events.map_err(|error| FoldError::of(commit, error.to_string()))?;
         Ok(events
             .into_iter()
             .filter_map(|(_, event)| match event {

@@ -1,5 +1,7 @@
 //! How far a read model is, as one process knows it.
 
+mod miss;
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError, RwLock,

@@ -12,7 +12,7 @@ use mongodb::{
     Collection,
     bson::{Document, doc},
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::{
@@ -22,8 +22,6 @@ use crate::{
 };
 use document::OrderDoc;
 
-/// How long a miss waits for the read model to reach the end of the log.
-pub(crate) const MISS_BOUND: Duration = Duration::from_millis(1_500);
 /// Overdue orders that are told at once.
 const OVERDUE: i64 = 1_000;
 
@@ -79,18 +77,7 @@ impl Orders {
     /// [`ReadError::Unavailable`] within 4 s.
     pub async fn find(&self, order: Uuid) -> Result<Option<api::Order>, ReadError> {
         let progress = self.runner.progress();
-        let find = |_| self.load(order);
-        if let Some(found) = progress.read(find).await? {
-            return Ok(Some(found));
-        }
-        let end = self.log.last_sequence(ORDERS).await?;
-        if !progress.wait_for(end, MISS_BOUND).await {
-            return Err(ReadError::Unavailable(format!(
-                "orders: applied {} of {end} events",
-                progress.applied()
-            )));
-        }
-        progress.read(find).await
+        progress.find(&self.log, ORDERS, |_| self.load(order)).await
     }
 
     /// All orders of a buyer, oldest first.

@@ -43,13 +43,8 @@ impl Projection for OrdersProjection {
     }
 
     fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
-        let events = commit
-            .decode::<TicketOrdersEvent>()
-            .map_err(|error| FoldError {
-                stream: commit.stream,
-                sequence: commit.sequence,
-                why: error.to_string(),
-            })?;
+        let events = commit.decode::<TicketOrdersEvent>();
+        let events = events.map_err(|error| FoldError::of(commit, error.to_string()))?;
         Ok(events
             .into_iter()
             .filter_map(|(_, event)| change(commit.sequence, event))

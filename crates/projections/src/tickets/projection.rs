@@ -52,11 +52,7 @@ impl Projection for TicketsProjection {
     }
 
     fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
-        let wrong = |why: String| FoldError {
-            stream: commit.stream,
-            sequence: commit.sequence,
-            why,
-        };
+        let wrong = |why: String| FoldError::of(commit, why);
         let events = commit
             .decode::<TicketEvent>()
             .map_err(|error| wrong(error.to_string()))?;
