@@ -150,8 +150,14 @@ fn only_payments_backups_and_operators_reach_the_internet_and_no_private_address
             assert_eq!(!blocks.is_empty(), may, "{overlay:?} {}", pod.owner);
             for block in blocks {
                 let except = block.except.unwrap_or_default();
-                // The third is where clouds tell a machine its own credentials.
-                for private in ["10.0.0.0/8", "192.168.0.0/16", "169.254.0.0/16"] {
+                // The last is where clouds tell a machine its own credentials.
+                for private in [
+                    "10.0.0.0/8",
+                    "172.16.0.0/12",
+                    "192.168.0.0/16",
+                    "100.64.0.0/10",
+                    "169.254.0.0/16",
+                ] {
                     assert!(
                         except.iter().any(|e| e == private),
                         "{} {private}",
