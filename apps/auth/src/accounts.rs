@@ -2,9 +2,10 @@
 
 use domain::{
     Email, UserId,
-    user::{Account, User, UserCommand, UserError},
+    user::{Account, Role, User, UserCommand, UserError},
 };
 use eventstore::{CommandError, Hint, Metadata, Store, StoreError};
+use std::collections::BTreeSet;
 
 use crate::passwords::{HashingFailed, Passwords};
 
@@ -61,7 +62,9 @@ impl Accounts {
             .execute(&id, command, metadata, Hint::None)
             .await
             .map_err(|error| match error {
-                CommandError::Refused(UserError::EmailInUse) => AccountError::EmailInUse,
+                CommandError::Refused(UserError::EmailInUse | UserError::NoAccount) => {
+                    AccountError::EmailInUse
+                }
                 CommandError::Failed(failure) => failure.into(),
             })?;
         let account = executed
@@ -92,5 +95,12 @@ impl Accounts {
         account
             .filter(|_| matches)
             .ok_or(AccountError::InvalidCredentials)
+    }
+
+    /// What a user may do beyond what everybody may, now.
+    pub async fn roles(&self, user: UserId) -> Result<BTreeSet<Role>, StoreError> {
+        let user = self.users.load(&user.to_string()).await?;
+        let account = user.state().account();
+        Ok(account.map_or_else(BTreeSet::new, |account| account.roles.clone()))
     }
 }

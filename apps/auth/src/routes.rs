@@ -1,8 +1,11 @@
 //! The routes under `/api/users`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use api::{Credentials, CurrentUser, CurrentUserAnswer, User};
-use domain::{Email, UserId, user::Account};
+use api::{Credentials, CurrentUser, CurrentUserAnswer, Role, User};
+use domain::{
+    Email, UserId,
+    user::{self, Account},
+};
 use httpkit::{
     Answer, AppError, Body, ClientAddress, CookiePolicy, Fields, MaybeSession,
     error::{bad_request, field, internal, unprocessable},
@@ -172,13 +175,41 @@ async fn sign_out(req: HttpRequest, cookies: web::Data<CookiePolicy>) -> Answer 
     tag = "users",
     responses((status = 200, description = "The user, or null", body = CurrentUserAnswer))
 )]
-async fn current_user(session: MaybeSession) -> HttpResponse {
-    let current_user = session.0.map(|session| CurrentUser {
+async fn current_user(session: MaybeSession, auth: web::Data<Auth>) -> HttpResponse {
+    let Some(session) = session.0 else {
+        return HttpResponse::Ok().json(CurrentUserAnswer { current_user: None });
+    };
+    let current_user = CurrentUser {
         id: session.user_id(),
         email: session.email().to_owned(),
         iat: session.claims().iat,
-    });
-    HttpResponse::Ok().json(CurrentUserAnswer { current_user })
+        roles: roles(&auth, UserId(session.user_id())).await,
+    };
+    HttpResponse::Ok().json(CurrentUserAnswer {
+        current_user: Some(current_user),
+    })
+}
+
+/// The roles of a user, by the log. While it can't be reached none are told: they only decide what
+/// is offered to somebody, and who is signed in is known without it. What needs a role asks anew.
+async fn roles(auth: &Auth, user: UserId) -> Vec<Role> {
+    if !*auth.host.log.connection().borrow() {
+        return Vec::new();
+    }
+    match auth.accounts.roles(user).await {
+        Ok(roles) => roles.into_iter().map(told).collect(),
+        Err(error) => {
+            tracing::warn!(%error, "the roles of a user can't be told");
+            Vec::new()
+        }
+    }
+}
+
+/// The wire's name of a role.
+fn told(role: user::Role) -> Role {
+    match role {
+        user::Role::Analyst => Role::Analyst,
+    }
 }
 
 /// The public keys that sessions are checked with

@@ -20,6 +20,7 @@ use crate::commands::{
     state::StateArgs,
     streams::StreamsCommand,
     tickets_at::TicketsArgs,
+    users::UsersCommand,
     verify::VerifyArgs,
 };
 
@@ -38,7 +39,7 @@ use crate::commands::{
 
 All commands only read the marketplace, but for `serve`, `import`, `simulate`, `reconcile`,
 `projections rebuild`, `pause` and `resume`,
-`dead-letters retry` and `drop`, `streams migrate`, and `restore`."
+`dead-letters retry` and `drop`, `users grant` and `revoke`, `streams migrate`, and `restore`."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -91,4 +92,7 @@ pub(crate) enum Command {
     /// Session keys: rotate them without signing anybody out
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Who has an account, and who may see the figures of the whole market
+    #[command(subcommand)]
+    Users(UsersCommand),
 }

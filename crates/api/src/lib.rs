@@ -20,4 +20,4 @@ pub use field::Field;
 pub use order::{CancelReason, NewOrder, Order, OrderStatus, OrderedTicket};
 pub use payment::{NewPayment, PaymentCreated};
 pub use ticket::{MyTickets, NewTicket, Ticket, TicketSort, TicketStatus};
-pub use user::{Credentials, CurrentUser, CurrentUserAnswer, User};
+pub use user::{Credentials, CurrentUser, CurrentUserAnswer, Role, User};

@@ -48,4 +48,19 @@ pub struct CurrentUser {
     pub email: String,
     /// When the session began, in seconds since 1970-01-01T00:00:00Z.
     pub iat: i64,
+    /// What the user may do beyond what everybody may, at this moment; absent if nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<Role>,
+}
+
+/// What a user may do beyond what everybody may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub enum Role {
+    /// See the figures of the market.
+    Analyst,
+    /// One that this release doesn't know; a newer server may say it to an older page.
+    #[serde(other)]
+    Other,
 }

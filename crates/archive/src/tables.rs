@@ -124,6 +124,10 @@ tables! {
         column("order_id", Kind::Text), column("amount", Kind::Money);
     "payment_voided" "PaymentVoided" PAYMENTS:
         column("order_id", Kind::Text);
+    "role_granted" "RoleGranted" USERS:
+        column("role", Kind::Text), column("granted_at", Kind::Time);
+    "role_revoked" "RoleRevoked" USERS:
+        column("role", Kind::Text), column("revoked_at", Kind::Time);
 }
 
 impl TableSpec {
@@ -136,7 +140,11 @@ impl TableSpec {
 /// The table of an event, as an index into [`TABLES`].
 pub(crate) fn number_of(event: &Happened) -> usize {
     match event {
-        Happened::User(UserEvent::UserRegistered { .. }) => 0,
+        Happened::User(event) => match event {
+            UserEvent::UserRegistered { .. } => 0,
+            UserEvent::RoleGranted { .. } => 16,
+            UserEvent::RoleRevoked { .. } => 17,
+        },
         Happened::Ticket(event) => match event {
             TicketEvent::TicketListed { .. } => 1,
             TicketEvent::TicketRevised { .. } => 2,
@@ -187,16 +195,26 @@ pub(crate) fn flatten(commit: &Recorded, version: u64, event: &Happened, row: &m
 }
 
 fn user(event: &UserEvent, row: &mut impl Cells) {
-    let UserEvent::UserRegistered {
-        user_id,
-        email,
-        password_hash: _,
-        registered_at,
-        ..
-    } = event;
-    row.id(user_id.0);
-    row.text(Some(email.as_str()));
-    row.time(Some(*registered_at));
+    match event {
+        UserEvent::UserRegistered {
+            user_id,
+            email,
+            password_hash: _,
+            registered_at,
+        } => {
+            row.id(user_id.0);
+            row.text(Some(email.as_str()));
+            row.time(Some(*registered_at));
+        }
+        UserEvent::RoleGranted { role, granted_at } => {
+            row.text(Some(role.name()));
+            row.time(Some(*granted_at));
+        }
+        UserEvent::RoleRevoked { role, revoked_at } => {
+            row.text(Some(role.name()));
+            row.time(Some(*revoked_at));
+        }
+    }
 }
 
 fn ticket(event: &TicketEvent, row: &mut impl Cells) {

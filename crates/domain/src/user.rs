@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use crate::{Decide, Email, UserId, decide::impl_handle_by_decide};
 
@@ -11,6 +12,49 @@ use crate::{Decide, Email, UserId, decide::impl_handle_by_decide};
 pub const NO_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$\
                                AAAAAAAAAAAAAAAAAAAAAA$\
                                AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// What a user may do beyond buying and selling.
+///
+/// It is part of the aggregate and not of a session, so that taking it away works at once and not
+/// when the session ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// May see the figures of the whole market.
+    Analyst,
+}
+
+impl Role {
+    /// All there are.
+    pub const ALL: [Self; 1] = [Self::Analyst];
+
+    /// Its name, as it is written everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Analyst => "analyst",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A word that names no role.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no role; there is: {roles}", roles = Role::ALL.map(Role::name).join(", "))]
+pub struct UnknownRole(pub String);
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        let named = Self::ALL.into_iter().find(|role| role.name() == text);
+        named.ok_or_else(|| UnknownRole(text.to_owned()))
+    }
+}
 
 /// The aggregate. Its id is [`UserId::of`] the address, which makes the address unique.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,6 +73,9 @@ pub struct Account {
     pub password_hash: String,
     /// When the account was made.
     pub registered_at: DateTime<Utc>,
+    /// What the user may do beyond buying and selling.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub roles: BTreeSet<Role>,
 }
 
 /// What can be asked of a user.
@@ -40,6 +87,20 @@ pub enum UserCommand {
         email: Email,
         /// Password hash in PHC string form; the domain never sees a password.
         password_hash: String,
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// Let the user do more. Nothing happens if the role is there.
+    GrantRole {
+        /// What.
+        role: Role,
+        /// Now.
+        at: DateTime<Utc>,
+    },
+    /// Take a role away. Nothing happens if it isn't there.
+    RevokeRole {
+        /// Which.
+        role: Role,
         /// Now.
         at: DateTime<Utc>,
     },
@@ -60,13 +121,30 @@ pub enum UserEvent {
         /// When.
         registered_at: DateTime<Utc>,
     },
+    /// The user may do more.
+    RoleGranted {
+        /// What.
+        role: Role,
+        /// When.
+        granted_at: DateTime<Utc>,
+    },
+    /// The user may do that no more.
+    RoleRevoked {
+        /// What.
+        role: Role,
+        /// When.
+        revoked_at: DateTime<Utc>,
+    },
 }
 
 impl DomainEvent for UserEvent {
     fn event_type(&self) -> String {
         match self {
-            Self::UserRegistered { .. } => "UserRegistered".to_owned(),
+            Self::UserRegistered { .. } => "UserRegistered",
+            Self::RoleGranted { .. } => "RoleGranted",
+            Self::RoleRevoked { .. } => "RoleRevoked",
         }
+        .to_owned()
     }
     fn event_version(&self) -> String {
         "1.0".to_owned()
@@ -79,12 +157,37 @@ pub enum UserError {
     /// The address has an account already.
     #[error("Email in use")]
     EmailInUse,
+    /// Nobody registered with this id.
+    #[error("There is no such user")]
+    NoAccount,
 }
 
 impl User {
     /// The account, once it is registered.
     pub fn account(&self) -> Option<&Account> {
         self.account.as_ref()
+    }
+
+    /// Whether the user has a role. Nobody has one before registering.
+    pub fn has(&self, role: Role) -> bool {
+        let account = self.account.as_ref();
+        account.is_some_and(|account| account.roles.contains(&role))
+    }
+
+    /// What follows if a role is to be there, or not to be there.
+    fn change(
+        &self,
+        role: Role,
+        wanted: bool,
+        event: UserEvent,
+    ) -> Result<Vec<UserEvent>, UserError> {
+        if self.account.is_none() {
+            return Err(UserError::NoAccount);
+        }
+        if self.has(role) == wanted {
+            return Ok(Vec::new());
+        }
+        Ok(vec![event])
     }
 }
 
@@ -102,6 +205,14 @@ impl Decide for User {
                 password_hash,
                 registered_at: at,
             }]),
+            UserCommand::GrantRole { role, at } => {
+                let granted_at = at;
+                self.change(role, true, UserEvent::RoleGranted { role, granted_at })
+            }
+            UserCommand::RevokeRole { role, at } => {
+                let revoked_at = at;
+                self.change(role, false, UserEvent::RoleRevoked { role, revoked_at })
+            }
         }
     }
 }
@@ -126,7 +237,18 @@ impl Aggregate for User {
                     email,
                     password_hash,
                     registered_at,
+                    roles: BTreeSet::new(),
                 });
+            }
+            UserEvent::RoleGranted { role, .. } => {
+                if let Some(account) = &mut self.account {
+                    account.roles.insert(role);
+                }
+            }
+            UserEvent::RoleRevoked { role, .. } => {
+                if let Some(account) = &mut self.account {
+                    account.roles.remove(&role);
+                }
             }
         }
     }

@@ -22,6 +22,7 @@ pub(crate) mod simulate;
 pub(crate) mod state;
 pub(crate) mod streams;
 pub(crate) mod tickets_at;
+pub(crate) mod users;
 pub(crate) mod verify;
 
 use analysis::AnalysisError;
@@ -122,6 +123,7 @@ pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, 
         Command::DeadLetters(command) => dead_letters::run(command, servers).await,
         Command::Projections(command) => projections::run(command, servers).await,
         Command::Keys(command) => keys::run(command, servers).await,
+        Command::Users(command) => users::run(command, servers).await,
         Command::Events(command) => events::run(command, servers).await,
         Command::Export(args) => export::run(args, servers).await,
         Command::Import(args) => import::run(args, servers).await,

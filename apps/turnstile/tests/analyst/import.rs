@@ -120,6 +120,41 @@ async fn what_events_ls_prints_can_be_imported() {
 }
 
 #[tokio::test]
+async fn roles_have_tables_of_their_own_and_come_back_with_an_import() {
+    let original = simulated().await;
+    let users = ["users", "ls"];
+    let email = tool(original.url(), &users).await.well().json()[0]["email"].clone();
+    let email = email.as_str().unwrap();
+    for (command, times) in [("grant", 1), ("revoke", 1), ("grant", 2)] {
+        let args = ["users", command, email, "analyst"];
+        tool(original.url(), &args).await.well();
+        let copy = copied(&original).await;
+        let manifest = archive::Manifest::read(copy.path()).unwrap().unwrap();
+        manifest.check(copy.path()).unwrap();
+        let name = if command == "grant" {
+            "role_granted"
+        } else {
+            "role_revoked"
+        };
+        assert_eq!(manifest.tables[name].rows, times, "{command}");
+    }
+    let copy = copied(&original).await;
+    let empty = Nats::start().await;
+    tool(empty.url(), &["import", text(copy.path())])
+        .await
+        .well();
+    assert_eq!(sums(copied(&empty).await.path()), sums(copy.path()));
+    tool(empty.url(), &["verify", "--log-only"]).await.well();
+    let analysts = ["users", "ls", "--role", "analyst"];
+    let (one, other) = (
+        tool(original.url(), &analysts).await.well().stdout,
+        tool(empty.url(), &analysts).await.well().stdout,
+    );
+    assert!(one.contains(email), "{one}");
+    assert_eq!(one, other);
+}
+
+#[tokio::test]
 async fn a_system_with_history_is_refused() {
     let nats = simulated().await;
     let copy = copied(&nats).await;

@@ -19,4 +19,5 @@ mod report;
 mod simulate;
 mod stories;
 mod support;
+mod users;
 mod verify;

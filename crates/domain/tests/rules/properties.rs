@@ -7,12 +7,13 @@ use domain::{
     ticket_orders::{
         OrderStatus, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersEvent,
     },
+    user::{Role, User, UserCommand, UserEvent},
 };
 use proptest::{prelude::*, sample::Index};
 use std::collections::BTreeMap;
 
 use crate::order_words::ordered_ticket;
-use crate::support::{at, order, payment_of, price, state, ticket_id, title, user};
+use crate::support::{at, email, order, payment_of, price, state, ticket_id, title, user};
 
 /// Decides, applies, and tells the events; a refusal is none.
 fn run<A: Decide>(aggregate: &mut A, command: A::Command) -> Vec<A::Event>
@@ -277,6 +278,36 @@ proptest! {
         prop_assert_eq!(state::<TicketOrders>(&read), orders.clone());
         let snapshot = serde_json::to_string(&orders).unwrap();
         prop_assert_eq!(serde_json::from_str::<TicketOrders>(&snapshot).unwrap(), orders);
+    }
+
+    #[test]
+    fn a_user_has_the_role_that_was_granted_last_and_each_change_is_told_once(
+        steps in prop::collection::vec((prop::bool::ANY, 0..100_i64), 0..40)
+    ) {
+        let role = Role::Analyst;
+        let mut ada = User::default();
+        let mut log = run(&mut ada, UserCommand::Register {
+            email: email("ada@example.com"),
+            password_hash: "$argon2id$1".to_owned(),
+            at: at(0),
+        });
+        for (granted, seconds) in steps {
+            let had = ada.has(role);
+            let at = at(seconds);
+            let events = run(&mut ada, if granted {
+                UserCommand::GrantRole { role, at }
+            } else {
+                UserCommand::RevokeRole { role, at }
+            });
+            prop_assert_eq!(ada.has(role), granted);
+            prop_assert_eq!(events.len(), usize::from(had != granted));
+            log.extend(events);
+        }
+        let json = serde_json::to_string(&log).unwrap();
+        let read: Vec<UserEvent> = serde_json::from_str(&json).unwrap();
+        prop_assert_eq!(state::<User>(&read), ada.clone());
+        let snapshot = serde_json::to_string(&ada).unwrap();
+        prop_assert_eq!(serde_json::from_str::<User>(&snapshot).unwrap(), ada);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use domain::{
     payment::PaymentEvent,
     ticket::TicketEvent,
     ticket_orders::{CancelReason, OrderedTicket, TicketOrdersEvent},
-    user::UserEvent,
+    user::{Role, UserEvent},
 };
 use serde_json::{Value, json};
 
@@ -41,7 +41,19 @@ fn user_events() -> Vec<UserEvent> {
     };
     // Here and below: a variant that is added must be added to the list too, or this won't compile.
     match event {
-        UserEvent::UserRegistered { .. } => vec![event],
+        UserEvent::UserRegistered { .. }
+        | UserEvent::RoleGranted { .. }
+        | UserEvent::RoleRevoked { .. } => vec![
+            event,
+            UserEvent::RoleGranted {
+                role: Role::Analyst,
+                granted_at: at(5),
+            },
+            UserEvent::RoleRevoked {
+                role: Role::Analyst,
+                revoked_at: at(9),
+            },
+        ],
     }
 }
 

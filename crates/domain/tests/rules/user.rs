@@ -2,7 +2,7 @@
 
 use domain::{
     UserId,
-    user::{User, UserCommand, UserError, UserEvent},
+    user::{Role, User, UserCommand, UserError, UserEvent},
 };
 
 use crate::support::{at, email, given, state};
@@ -51,6 +51,82 @@ fn an_account_knows_its_address_hash_and_day() {
 #[test]
 fn nobody_has_an_account_before_registering() {
     assert!(User::default().account().is_none());
+}
+
+fn granted() -> UserEvent {
+    UserEvent::RoleGranted {
+        role: Role::Analyst,
+        granted_at: at(5),
+    }
+}
+
+fn revoked() -> UserEvent {
+    UserEvent::RoleRevoked {
+        role: Role::Analyst,
+        revoked_at: at(9),
+    }
+}
+
+const GRANT: fn() -> UserCommand = || UserCommand::GrantRole {
+    role: Role::Analyst,
+    at: at(5),
+};
+const REVOKE: fn() -> UserCommand = || UserCommand::RevokeRole {
+    role: Role::Analyst,
+    at: at(9),
+};
+
+#[test]
+fn a_role_is_granted_and_taken_away() {
+    let ada = registered("ada@example.com", "$argon2id$1");
+    given::<User>(vec![ada.clone()])
+        .when(GRANT())
+        .then_expect_events(vec![granted()]);
+    given::<User>(vec![ada, granted()])
+        .when(REVOKE())
+        .then_expect_events(vec![revoked()]);
+}
+
+#[test]
+fn granting_what_is_there_and_taking_what_is_not_there_changes_nothing() {
+    let ada = registered("ada@example.com", "$argon2id$1");
+    given::<User>(vec![ada.clone(), granted()])
+        .when(GRANT())
+        .then_expect_events(vec![]);
+    for history in [vec![ada.clone()], vec![ada, granted(), revoked()]] {
+        given::<User>(history)
+            .when(REVOKE())
+            .then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn nobody_who_never_registered_gets_a_role_or_loses_one() {
+    for command in [GRANT(), REVOKE()] {
+        given::<User>(vec![])
+            .when(command)
+            .then_expect_error(UserError::NoAccount);
+    }
+}
+
+#[test]
+fn a_user_has_the_roles_that_were_granted_and_not_revoked() {
+    let ada = registered("ada@example.com", "$argon2id$1");
+    let has = |events: &[UserEvent]| state::<User>(events).has(Role::Analyst);
+    assert!(!has(&[]));
+    assert!(!has(std::slice::from_ref(&ada)));
+    assert!(has(&[ada.clone(), granted()]));
+    assert!(!has(&[ada.clone(), granted(), revoked()]));
+    assert!(has(&[ada, granted(), revoked(), granted()]));
+}
+
+#[test]
+fn a_role_is_called_by_its_name_and_no_other() {
+    assert_eq!("analyst".parse(), Ok(Role::Analyst));
+    assert_eq!(
+        "admin".parse::<Role>().unwrap_err().to_string(),
+        "\"admin\" is no role; there is: analyst"
+    );
 }
 
 #[test]

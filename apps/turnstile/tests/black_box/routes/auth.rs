@@ -16,6 +16,7 @@ rows!(
     wrong_credentials_tell_nothing_about_who_has_an_account,
     signing_out_ends_the_session,
     the_current_user_is_told_and_nobody_is_null,
+    a_role_is_told_from_the_moment_on_and_no_field_without_one,
     a_token_that_was_tampered_with_is_nobody,
 );
 
@@ -240,6 +241,30 @@ async fn the_current_user_is_told_and_nobody_is_null(site: &Site) {
     assert_eq!(answer.json, expected);
     let now = chrono::Utc::now().timestamp();
     assert!((now - iat.as_i64().unwrap()).abs() < 60, "{iat} is not now");
+}
+
+async fn a_role_is_told_from_the_moment_on_and_no_field_without_one(site: &Site) {
+    let (person, other) = (site.person().await, site.person().await);
+    let without = current_user(&person).await;
+    assert_eq!(without.get("roles"), None, "{without}");
+    for args in [
+        ["users", "grant", &person.user.email, "analyst"],
+        ["users", "revoke", &person.user.email, "analyst"],
+    ] {
+        site.tool(&args).await.assert_success();
+        // By the same session, which is from before.
+        let mut expected = without.clone();
+        if args[1] == "grant" {
+            expected["roles"] = json!(["analyst"]);
+        }
+        assert_eq!(current_user(&person).await, expected);
+        let other = current_user(&other).await;
+        assert_eq!(other.get("roles"), None, "{other}");
+    }
+    // Whose account has had a role signs in as ever.
+    let (email, password) = (&person.user.email, &person.user.password);
+    let again = site.anyone().sign_in_as(email, password).await;
+    again.assert_status(200);
 }
 
 async fn a_token_that_was_tampered_with_is_nobody(site: &Site) {

@@ -1,0 +1,197 @@
+//! `turnstile users`: who has an account, and what each may do beyond buying and selling.
+
+use analysis::{Aggregate, AnalysisError, Cell, Column, Range, Table};
+use chrono::Utc;
+use domain::{
+    Email, UserId,
+    user::{Role, User, UserCommand, UserError},
+};
+use eventstore::{CommandError as Undone, Hint, Log, Metadata, USERS};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+use super::{
+    CommandError, Outcome, Servers,
+    output::{OutputArgs, say},
+    progress::Progress,
+};
+
+/// Who grants and revokes, by the log.
+const ACTOR: &str = "operator";
+
+/// What can be done with users.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum UsersCommand {
+    /// List who has an account, the first first, with roles
+    #[command(after_long_help = LS_AFTER)]
+    Ls {
+        /// Only who has this role
+        #[arg(long)]
+        role: Option<Role>,
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Let a user do more, from the next request on. Granting what is there changes nothing
+    #[command(after_long_help = GRANT_AFTER)]
+    Grant(RoleArgs),
+    /// Take a role away, from the next request on; an open live page ends within seconds. Revoking
+    /// what isn't there changes nothing
+    #[command(after_long_help = "Examples:\n  turnstile users revoke ada@example.com analyst")]
+    Revoke(RoleArgs),
+}
+
+/// Whose role, and which.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RoleArgs {
+    /// The user's e-mail address or id
+    user: String,
+    /// The role: `analyst`, who may see the figures of the whole market
+    role: Role,
+}
+
+const LS_AFTER: &str = "Columns:
+  id          the user's id
+  email       the address
+  registered  when the account was made
+  roles       what the user may do beyond buying and selling
+
+Examples:
+  turnstile users ls
+  turnstile users ls --role analyst --json | jq -r .email";
+
+const GRANT_AFTER: &str = "The page /analytics of the web app is for users with the role `analyst`.
+
+Examples:
+  turnstile users grant ada@example.com analyst
+  turnstile users grant 6a5c9a2e-23f5-5bb1-8d4e-1a1f6c1e3b52 analyst";
+
+const COLUMNS: &[Column] = &[
+    Column {
+        name: "id",
+        doc: "the user's id",
+    },
+    Column {
+        name: "email",
+        doc: "the address",
+    },
+    Column {
+        name: "registered",
+        doc: "when the account was made",
+    },
+    Column {
+        name: "roles",
+        doc: "what the user may do beyond buying and selling",
+    },
+];
+
+pub(super) async fn run(command: UsersCommand, servers: &Servers) -> Result<Outcome, CommandError> {
+    let log = servers.log().await?;
+    match command {
+        UsersCommand::Ls { role, output } => list(&log, role, output).await?,
+        UsersCommand::Grant(args) => {
+            let (role, at) = (args.role, Utc::now());
+            let granted = change(&log, &args.user, UserCommand::GrantRole { role, at }).await?;
+            say(&match granted {
+                Changed::Now(email) => format!("{email} is an {role} now"),
+                Changed::Before(email) => format!("{email} was an {role} already"),
+            })?;
+        }
+        UsersCommand::Revoke(args) => {
+            let (role, at) = (args.role, Utc::now());
+            let revoked = change(&log, &args.user, UserCommand::RevokeRole { role, at }).await?;
+            say(&match revoked {
+                Changed::Now(email) => format!("{email} is no {role} any more"),
+                Changed::Before(email) => format!("{email} was no {role}"),
+            })?;
+        }
+    }
+    log.close().await;
+    Ok(Outcome::Well)
+}
+
+/// Whether a role was changed, and whose.
+enum Changed {
+    /// By this command.
+    Now(Email),
+    /// It was so before.
+    Before(Email),
+}
+
+async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, CommandError> {
+    let id = match (Email::parse(user), Uuid::parse_str(user.trim())) {
+        (Ok(email), _) => UserId::of(&email),
+        (_, Ok(id)) => UserId(id),
+        _ => return Err(AnalysisError::NotAnId(user.to_owned()).into()),
+    };
+    let users = log.store::<User>(USERS);
+    let command_id = Uuid::now_v7();
+    let metadata = Metadata::of_request(command_id, command_id.to_string(), ACTOR, Utc::now());
+    let id = id.to_string();
+    let before = users.load(&id).await?.version();
+    let executed = users.execute(&id, command, &metadata, Hint::None).await;
+    let executed = executed.map_err(|error| match error {
+        Undone::Failed(failure) => failure.into(),
+        Undone::Refused(UserError::NoAccount | UserError::EmailInUse) => CommandError::Failed(
+            format!("nobody has an account with {user}; `turnstile users ls` lists who has one"),
+        ),
+    })?;
+    let account = executed.state.account();
+    let email = account
+        .map(|account| account.email.clone())
+        .ok_or_else(|| CommandError::Failed(format!("nobody has an account with {user}")))?;
+    Ok(if executed.version > before {
+        Changed::Now(email)
+    } else {
+        Changed::Before(email)
+    })
+}
+
+async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), CommandError> {
+    let mut progress = Progress::begin("Reading the users", "commits");
+    let span = Range::all().resolve(log, &[USERS]).await?;
+    let (mut commits, total, mut read) = (span.read(log), span.len(), 0);
+    let mut users = HashMap::new();
+    // In the order in which they came.
+    let mut order = Vec::new();
+    while let Some(commit) = commits.next().await {
+        let commit = commit?;
+        let (user, version) = users.entry(commit.aggregate_id.clone()).or_insert_with(|| {
+            order.push(commit.aggregate_id.clone());
+            (Aggregate::User(User::default()), 0)
+        });
+        let applied = user.apply(version, &commit);
+        applied.map_err(AnalysisError::from)?;
+        read += 1;
+        progress.at(read, total);
+    }
+    drop(progress);
+    let rows = order.iter().filter_map(|id| {
+        let (Aggregate::User(user), _) = users.get(id)? else {
+            return None;
+        };
+        let account = user.account()?;
+        if role.is_some_and(|role| !account.roles.contains(&role)) {
+            return None;
+        }
+        let roles: Vec<_> = account.roles.iter().map(|role| role.name()).collect();
+        Some(vec![
+            Cell::Text(account.id.to_string()),
+            Cell::Text(account.email.to_string()),
+            Cell::Time(account.registered_at),
+            if roles.is_empty() {
+                Cell::Nothing
+            } else {
+                Cell::Text(roles.join(", "))
+            },
+        ])
+    });
+    let table = Table {
+        name: "users",
+        doc: "who has an account",
+        columns: COLUMNS,
+        rows: rows.collect(),
+    };
+    let mut output = output.open();
+    output.tables(&[table])?;
+    output.flush()
+}
