@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# All images of the project, one target each: auth, tickets, orders, payments, expiration, frontend,
-# turnstile. `docker build --target tickets .`, or skaffold, or `cargo xtask images`.
+# All images of the project, one target each: auth, tickets, orders, payments, expiration, analytics,
+# frontend, turnstile. `docker build --target tickets .`, or skaffold, or `cargo xtask images`.
 ARG RUST=docker.io/library/rust:1.95-bookworm
 # glibc, certificates and nothing else: no shell, no package manager.
 ARG RUNTIME=gcr.io/distroless/cc-debian12:nonroot
@@ -37,10 +37,10 @@ COPY --from=web /src/frontend/dist frontend/dist
 ARG COMMIT
 RUN TURNSTILE_COMMIT=${COMMIT} cargo build --profile ${PROFILE} --locked --bins \
         --package auth --package tickets --package orders --package payments \
-        --package expiration --package turnstile \
+        --package expiration --package analytics --package turnstile \
     && mkdir /out \
     && cd target/$([ "${PROFILE}" = dev ] && echo debug || echo "${PROFILE}") \
-    && cp auth tickets orders payments expiration turnstile /out/
+    && cp auth tickets orders payments expiration analytics turnstile /out/
 
 # --- What runs. `cargo xtask images` builds from here on where nothing can be pulled.
 FROM ${RUNTIME} AS runtime
@@ -73,6 +73,10 @@ ENTRYPOINT ["/usr/local/bin/payments"]
 FROM runtime AS expiration
 COPY --from=builder /out/expiration /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/expiration"]
+
+FROM runtime AS analytics
+COPY --from=builder /out/analytics /usr/local/bin/
+ENTRYPOINT ["/usr/local/bin/analytics"]
 
 # The web app is part of the program.
 FROM runtime AS frontend

@@ -103,6 +103,7 @@ fn take_programs(root: &Path, folder: &Path, release: bool) -> Result<()> {
         "orders",
         "payments",
         "expiration",
+        "analytics",
         "turnstile",
     ] {
         let program = built.join(name);

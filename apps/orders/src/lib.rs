@@ -44,7 +44,7 @@ impl Orders {
             hold: host.config.order_hold,
         };
         let view =
-            projections::orders::Orders::start(&host.log, &host.read, host.runner_settings())
+            projections::orders::Orders::start(&host.log, host.read()?, host.runner_settings())
                 .await?;
         let workers = [
             workers::payments::start(&host.log, commands.orders.clone()),

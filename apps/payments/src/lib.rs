@@ -54,7 +54,7 @@ impl Payments {
             payments: payments.clone(),
             provider: provider.clone(),
         };
-        let orders = PayableOrders::start(&host.log, &host.read, host.runner_settings()).await?;
+        let orders = PayableOrders::start(&host.log, host.read()?, host.runner_settings()).await?;
         let shown =
             RemoteProgress::listen(&OrdersProjection, &host.log, &host.config.mongodb_database);
         let cashier = Cashier {

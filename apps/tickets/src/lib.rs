@@ -41,7 +41,7 @@ impl Tickets {
             orders: host.log.store(ORDERS),
         };
         let view =
-            projections::tickets::Tickets::start(&host.log, &host.read, host.runner_settings())
+            projections::tickets::Tickets::start(&host.log, host.read()?, host.runner_settings())
                 .await?;
         let worker = follow_orders::start(&host.log, commands.tickets.clone());
         Ok(Self {

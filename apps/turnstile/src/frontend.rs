@@ -38,6 +38,7 @@ fn described() -> impl Iterator<Item = Arc<dyn Service>> {
         ("tickets", tickets::openapi),
         ("orders", orders::openapi),
         ("payments", payments::openapi),
+        ("analytics", analytics::openapi),
     ]
     .into_iter()
     .map(|(name, openapi)| Arc::new(Described { name, openapi }) as Arc<dyn Service>)

@@ -1,4 +1,4 @@
-//! `turnstile serve`: all five services and the web app in one process.
+//! `turnstile serve`: all services and the web app in one process.
 
 use host::StartError;
 use httpkit::Service;
@@ -22,6 +22,7 @@ pub(crate) async fn serve(servers: &Servers) -> Result<(), StartError> {
                 Arc::new(orders::Orders::start(&host).await?),
                 Arc::new(payments::Payments::start(&host).await?),
                 Arc::new(expiration::Expiration::start(&host).await?),
+                Arc::new(analytics::Analytics::start(&host)),
             ])
         },
     )

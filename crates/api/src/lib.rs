@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 mod amount;
+pub mod analytics;
 mod config;
 mod error;
 mod field;
@@ -14,6 +15,7 @@ mod ticket;
 mod user;
 
 pub use amount::Amount;
+pub use analytics::Analytics;
 pub use config::Config;
 pub use error::{ErrorItem, Errors};
 pub use field::Field;

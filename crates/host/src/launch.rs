@@ -36,6 +36,23 @@ where
     launch_with(config, name, fallback, start).await
 }
 
+/// As [`launch`], for services that keep no read model: they neither need the database nor wait for
+/// it.
+///
+/// # Errors
+/// When the configuration is at fault, the port is taken, or a stream could lose data.
+pub async fn launch_on_log<F, Fut>(name: &str, start: F) -> Result<(), StartError>
+where
+    F: FnOnce(Host) -> Fut,
+    Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
+{
+    if was_asked_for_version(name) {
+        return Ok(());
+    }
+    let config = Config::from_env().map_err(|error| StartError::Config(error.to_string()))?;
+    run(config, name, Needs::Log, None, start).await
+}
+
 /// As [`launch`], with a configuration that was read already.
 ///
 /// # Errors
@@ -43,6 +60,26 @@ where
 pub async fn launch_with<F, Fut>(
     config: Config,
     name: &str,
+    fallback: Option<Fallback>,
+    start: F,
+) -> Result<(), StartError>
+where
+    F: FnOnce(Host) -> Fut,
+    Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
+{
+    run(config, name, Needs::LogAndReadSide, fallback, start).await
+}
+
+/// What services can't do without.
+enum Needs {
+    Log,
+    LogAndReadSide,
+}
+
+async fn run<F, Fut>(
+    config: Config,
+    name: &str,
+    needs: Needs,
     fallback: Option<Fallback>,
     start: F,
 ) -> Result<(), StartError>
@@ -62,7 +99,10 @@ where
         ))
     })?;
     let told_to_stop = termination().map_err(fault)?;
-    let host = Host::prepare(config, name).await?;
+    let host = match needs {
+        Needs::Log => Host::prepare_on_log(config, name).await?,
+        Needs::LogAndReadSide => Host::prepare(config, name).await?,
+    };
 
     let (draining, told) = (host.draining(), told_to_stop.clone());
     tokio::spawn(async move {

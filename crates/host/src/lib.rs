@@ -1,5 +1,5 @@
 //! What every service is started with: the log, the read side, sessions, and the gate that closes
-//! when one of them is away. One of these serves the five services in one process, or each has its
+//! when one of them is away. One of these serves all services in one process, or each has its
 //! own in a process of its own.
 #![deny(missing_docs)]
 
@@ -28,7 +28,7 @@ pub use build_info::version;
 pub use connect::log_config;
 pub use failure::{failed, read_failed};
 pub use keys::KEYS_KNOWN_WITHIN;
-pub use launch::{Fallback, exit_code, launch, launch_with};
+pub use launch::{Fallback, exit_code, launch, launch_on_log, launch_with};
 
 /// The allocator of every program that starts services. The system's took a quarter of the
 /// processor time of a server that is busy with commands (`cargo xtask bench`, then `perf`).
@@ -61,12 +61,11 @@ pub struct Host {
     pub config: Arc<Config>,
     /// The event log.
     pub log: Log,
-    /// The database of the read models.
-    pub read: ReadStore,
     /// Who is signed in.
     pub sessions: SessionVerifier,
     /// Whether everything that the API needs is there.
     pub gate: Gate,
+    read: Option<ReadStore>,
     answers: Arc<dyn AnswerStore>,
     draining: CancellationToken,
     stopping: CancellationToken,
@@ -82,6 +81,9 @@ pub enum StartError {
     /// The database can't be used as it is configured.
     #[error("MONGODB_URI: {0}")]
     Read(#[from] ReadError),
+    /// A service that keeps a read model was started on the log alone: a defect of the program.
+    #[error("this process was started without a database, and a service needs one")]
+    NoReadSide,
     /// The configuration is at fault, in words that name the variable.
     #[error("{0}")]
     Config(String),
@@ -96,14 +98,27 @@ impl Host {
     /// # Errors
     /// When the configuration can't be used.
     pub async fn prepare(config: Config, client_name: &str) -> Result<Self, StartError> {
-        let log = Log::connect(log_config(&config, client_name)).await?;
         let read =
             ReadStore::connect(config.mongodb_uri.expose(), &config.mongodb_database).await?;
+        let on_log = Self::prepare_on_log(config, client_name).await?;
+        Ok(Self {
+            read: Some(read),
+            ..on_log
+        })
+    }
+
+    /// As [`Host::prepare`], for services that keep no read model: the database isn't even looked
+    /// for.
+    ///
+    /// # Errors
+    /// When the configuration can't be used.
+    pub async fn prepare_on_log(config: Config, client_name: &str) -> Result<Self, StartError> {
+        let log = Log::connect(log_config(&config, client_name)).await?;
         Ok(Self {
             answers: Arc::new(answers::Answers(log.clone())),
             config: Arc::new(config),
             log,
-            read,
+            read: None,
             sessions: SessionVerifier::default(),
             gate: Gate::new(),
             draining: CancellationToken::new(),
@@ -119,18 +134,22 @@ impl Host {
     /// When a stream differs in a way that could lose data.
     pub async fn arrive(&self) -> Result<(), StartError> {
         watch::wait_for_log(&self.log, &self.gate).await?;
-        watch::wait_for_database(&self.read, &self.gate).await;
+        if let Some(read) = &self.read {
+            watch::wait_for_database(read, &self.gate).await;
+        }
         let stopping = &self.stopping;
         self.tasks.spawn(watch::watch_log(
             self.log.clone(),
             self.gate.clone(),
             stopping.clone(),
         ));
-        self.tasks.spawn(watch::watch_database(
-            self.read.clone(),
-            self.gate.clone(),
-            stopping.clone(),
-        ));
+        if let Some(read) = &self.read {
+            self.tasks.spawn(watch::watch_database(
+                read.clone(),
+                self.gate.clone(),
+                stopping.clone(),
+            ));
+        }
         self.tasks
             .spawn(backlog::watch(self.log.clone(), stopping.clone()));
         self.tasks.spawn(keys::follow(
@@ -139,6 +158,14 @@ impl Host {
             stopping.clone(),
         ));
         Ok(())
+    }
+
+    /// The database of the read models.
+    ///
+    /// # Errors
+    /// [`StartError::NoReadSide`] in a process that was started on the log alone.
+    pub fn read(&self) -> Result<&ReadStore, StartError> {
+        self.read.as_ref().ok_or(StartError::NoReadSide)
     }
 
     /// How projections run here.

@@ -35,7 +35,7 @@ const UPKEEP: Duration = Duration::from_secs(2);
 /// otherwise send a request into a connection that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// Something that answers requests: the five services are, and `turnstile` serves all of them.
+/// Something that answers requests: services are, and `turnstile` serves all of them.
 pub trait Service: Send + Sync + 'static {
     /// Its name: one word.
     fn name(&self) -> &'static str;

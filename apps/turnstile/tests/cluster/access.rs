@@ -9,7 +9,7 @@ use std::{
 use tempfile::TempDir;
 use testkit::{LONG, Mongo, eventually};
 
-use crate::support::{NatsCluster, run, tool};
+use crate::support::{NatsCluster, builder, run, tool};
 
 #[tokio::test]
 async fn only_who_has_a_certificate_and_the_password_is_let_in_and_told_why_not() {
@@ -69,7 +69,17 @@ async fn only_who_has_a_certificate_and_the_password_is_let_in_and_told_why_not(
     }
 }
 
-/// Each service, and the stream that it appends to (of `COMMANDS` a part).
+/// What would change a stream.
+const CHANGES: [&str; 6] = [
+    "DELETE",
+    "PURGE",
+    "UPDATE",
+    "MSG.DELETE",
+    "SNAPSHOT",
+    "RESTORE",
+];
+
+/// Each service that says anything, and the stream that it appends to (of `COMMANDS` a part).
 const OWN: [(&str, &str); 5] = [
     ("auth", "USERS"),
     ("tickets", "TICKETS"),
@@ -140,14 +150,7 @@ async fn no_service_can_say_what_is_for_another_to_say() {
         if user != "auth" {
             refused(&nats, user, "KEYS.x").await;
         }
-        for command in [
-            "DELETE",
-            "PURGE",
-            "UPDATE",
-            "MSG.DELETE",
-            "SNAPSHOT",
-            "RESTORE",
-        ] {
+        for command in CHANGES {
             refused(&nats, user, &format!("$JS.API.STREAM.{command}.{stream}")).await;
         }
         let consumer = "$JS.API.CONSUMER.DELETE.ORDERS.tickets-on-orders";
@@ -156,6 +159,26 @@ async fn no_service_can_say_what_is_for_another_to_say() {
         let named = format!("$JS.API.CONSUMER.CREATE.{stream}.x");
         refused(&nats, user, &named).await;
         refused(&nats, user, "COMMANDS.due.expire-order.x").await;
+    }
+    // This one only reads.
+    for (_, stream) in OWN {
+        refused(&nats, "analytics", &format!("{stream}.x")).await;
+        let named = format!("$JS.API.CONSUMER.CREATE.{stream}.x");
+        refused(&nats, "analytics", &named).await;
+        for command in CHANGES {
+            let change = format!("$JS.API.STREAM.{command}.{stream}");
+            refused(&nats, "analytics", &change).await;
+        }
+    }
+    for subject in [
+        "KEYS.x",
+        "REQUESTS.x",
+        "DEADLETTERS.dead.orders-on-payments",
+        "announce.tickets",
+        "$JS.API.CONSUMER.CREATE.PAYMENTS",
+        "$JS.API.DIRECT.GET.REQUESTS",
+    ] {
+        refused(&nats, "analytics", subject).await;
     }
     refused(&nats, "backup", "ORDERS.x").await;
     refused(&nats, "backup", "$JS.API.STREAM.RESTORE.ORDERS").await;
@@ -170,6 +193,43 @@ async fn no_service_can_say_what_is_for_another_to_say() {
         let mut handle = context.get_stream(stream).await.unwrap();
         assert_eq!(handle.info().await.unwrap().state.messages, 0, "{stream}");
     }
+}
+
+#[tokio::test]
+async fn analytics_shows_its_figures_with_the_right_to_read_and_without_mongodb() {
+    let nats = NatsCluster::start().await;
+    let mongo = Mongo::database().await;
+    let auth = builder("auth", nats.envs("auth")).mongo(&mongo);
+    let auth = auth.start().await;
+    // Nobody listens there.
+    let nowhere = "mongodb://127.0.0.1:9/?replicaSet=rs0";
+    let analytics = builder("analytics", nats.envs("analytics")).env("MONGODB_URI", nowhere);
+    let analytics = analytics.start().await;
+    let operator = nats.envs("operator");
+    let season = [
+        "--onto-history",
+        "--sellers",
+        "5",
+        "--buyers",
+        "20",
+        "--tickets",
+        "12",
+        "--days",
+        "3",
+    ];
+    let (client, user) = auth.sign_up().await;
+    does(&[&["simulate"], &season[..]].concat(), &operator).await;
+    does(&["users", "grant", &user.email, "analyst"], &operator).await;
+    let analyst = analytics.client();
+    analyst.set_session(client.session().as_deref());
+    eventually("an analyst sees the season", LONG, || async {
+        let answer = analyst.get("/api/analytics").await;
+        let listed = answer.json["ticketFunnel"]["listed"] == 12;
+        listed.then_some(()).ok_or(answer.text)
+    })
+    .await;
+    let refusals = nats.complaints("Permissions Violation");
+    assert!(refusals.is_empty(), "{refusals:#?}");
 }
 
 /// Runs the tool, and shows that it ended well.

@@ -4,7 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::{read, root};
 
-const SERVICES: [&str; 5] = ["auth", "tickets", "orders", "payments", "expiration"];
+const SERVICES: [&str; 6] = [
+    "auth",
+    "tickets",
+    "orders",
+    "payments",
+    "expiration",
+    "analytics",
+];
 
 /// A package of the workspace and what it needs outside of its tests.
 struct Package {

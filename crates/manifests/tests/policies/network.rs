@@ -110,6 +110,7 @@ fn pods_reach_what_they_need_and_nothing_else() {
             need(service, "nats", 4222);
             need(service, "mongodb", 27017);
         }
+        need("analytics", "nats", 4222);
         need("mongodb-init", "mongodb", 27017);
         if overlay == Overlay::Production {
             need("nats", "nats", 6222);

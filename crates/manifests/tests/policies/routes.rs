@@ -41,6 +41,7 @@ fn every_route_of_the_api_leads_to_the_service_that_has_it() {
         ("tickets", tickets::openapi()),
         ("orders", orders::openapi()),
         ("payments", payments::openapi()),
+        ("analytics", analytics::openapi()),
     ];
     for (overlay, manifests) in overlays() {
         let paths = paths(&manifests);

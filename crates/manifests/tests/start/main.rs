@@ -16,7 +16,14 @@ use site::Site;
 use testkit::{LONG, eventually};
 
 /// Those that have two pods in these tests. The sandbox's journal is one process's.
-const SCALED: [&str; 5] = ["auth", "tickets", "orders", "expiration", "frontend"];
+const SCALED: [&str; 6] = [
+    "auth",
+    "tickets",
+    "orders",
+    "expiration",
+    "analytics",
+    "frontend",
+];
 const PEOPLE: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

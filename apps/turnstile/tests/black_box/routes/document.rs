@@ -47,6 +47,8 @@ const ROUTES: &[(&str, &str, &[u16])] = &[
         &[201, 400, 401, 402, 403, 404, 409, 413, 422, 429],
     ),
     ("get", "/api/payments/config", &[200]),
+    ("get", "/api/analytics", &[200, 401, 403]),
+    ("get", "/api/analytics/events", &[200, 401, 403]),
     (
         "post",
         "/api/payments/webhook",
@@ -83,6 +85,8 @@ const GIVES: &[(&str, &str, &str, &str)] = &[
     ("post", "/api/orders", "429", "Retry-After"),
     ("post", "/api/orders", "409", "Retry-After"),
     ("get", "/api/tickets/events", "503", "Retry-After"),
+    ("get", "/api/analytics", "503", "Retry-After"),
+    ("get", "/api/analytics/events", "503", "Retry-After"),
 ];
 
 async fn document(site: &Site) -> Value {

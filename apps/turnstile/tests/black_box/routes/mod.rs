@@ -1,5 +1,6 @@
 //! Every row of the contract, route by route.
 
+mod analytics;
 mod auth;
 mod configured;
 mod crowd;

@@ -17,12 +17,13 @@ const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 /// What webhooks are signed with after [`SiteBuilder::stripe`].
 pub const WEBHOOK_SECRET: &str = "whsec_standin";
 /// Each service and the paths that are its own. The first also gets what is nobody's.
-const SERVICES: [(&str, &str); 5] = [
+const SERVICES: [(&str, &str); 6] = [
     ("auth", "/api/users"),
     ("tickets", "/api/tickets"),
     ("orders", "/api/orders"),
     ("payments", "/api/payments"),
     ("expiration", "/expiration"),
+    ("analytics", "/api/analytics"),
 ];
 
 /// How the services run.

@@ -1,7 +1,7 @@
-//! Somebody who watches the live stream of tickets.
+//! Somebody who watches a live stream.
 
 use std::net::SocketAddr;
-use testkit::LONG;
+use testkit::{Client, LONG};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -20,13 +20,23 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Begins to watch, from after a commit on or from now on.
+    /// Begins to watch tickets, from after a commit on or from now on.
     pub async fn start(site: &Site, after: Option<u64>) -> Self {
-        let address = site.app().base_url().trim_start_matches("http://");
+        let after = after.map_or(String::new(), |id| format!("Last-Event-ID: {id}\r\n"));
+        Self::open(&site.anyone(), LIVE, &after).await
+    }
+
+    /// Begins to watch what is told to somebody who is signed in.
+    pub async fn signed_in(client: &Client, path: &str) -> Self {
+        let session = client.session().unwrap();
+        Self::open(client, path, &format!("Cookie: session={session}\r\n")).await
+    }
+
+    async fn open(client: &Client, path: &str, headers: &str) -> Self {
+        let address = client.base_url().trim_start_matches("http://");
         let address: SocketAddr = address.parse().unwrap();
         let mut connection = TcpStream::connect(address).await.unwrap();
-        let after = after.map_or(String::new(), |id| format!("Last-Event-ID: {id}\r\n"));
-        let request = format!("GET {LIVE} HTTP/1.1\r\nHost: {address}\r\n{after}\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n");
         connection.write_all(request.as_bytes()).await.unwrap();
         Self {
             connection,

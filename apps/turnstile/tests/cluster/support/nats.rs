@@ -8,12 +8,13 @@ use testkit::{LONG, Nats, NatsOptions, eventually};
 use super::{Certificates, password, production, replaced};
 
 /// Everybody that the configuration knows.
-pub const USERS: [&str; 7] = [
+pub const USERS: [&str; 8] = [
     "auth",
     "tickets",
     "orders",
     "payments",
     "expiration",
+    "analytics",
     "operator",
     "backup",
 ];

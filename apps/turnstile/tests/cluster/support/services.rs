@@ -6,12 +6,13 @@ use testkit::{Client, TestApp};
 use super::{Router, program, router::Routes};
 
 /// Each service and the paths that are its own.
-const SERVICES: [(&str, &str); 5] = [
+const SERVICES: [(&str, &str); 6] = [
     ("auth", "/api/users"),
     ("tickets", "/api/tickets"),
     ("orders", "/api/orders"),
     ("payments", "/api/payments"),
     ("expiration", "/expiration"),
+    ("analytics", "/api/analytics"),
 ];
 
 /// One process of a service.

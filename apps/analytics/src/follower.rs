@@ -1,0 +1,279 @@
+//! One reader of the log for all who want figures.
+
+use analysis::{AnalysisError, Following, folds::Builtin};
+use bytes::Bytes;
+use eventstore::Log;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use crate::figures::{figures, folds};
+
+/// After so long without a reader the log is followed no more, and what was remembered is
+/// forgotten.
+pub(crate) const IDLE: Duration = Duration::from_mins(5);
+/// How often it is looked whether there is news, and how often a viewer is sent any, at most.
+pub(crate) const EVERY: Duration = Duration::from_secs(1);
+/// The pause before the log is read anew after an error; twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// Figures, ready to be sent.
+#[derive(Clone)]
+pub(crate) struct Told {
+    /// Whether they are of the whole log.
+    pub caught_up: bool,
+    /// An [`api::Analytics`].
+    pub json: Bytes,
+}
+
+/// Follows the log while anybody wants its figures. Clones are the same one.
+#[derive(Clone)]
+pub(crate) struct Follower(Arc<Shared>);
+
+struct Shared {
+    log: Log,
+    idle: Duration,
+    /// Where it runs: threads that answer requests have something else to do.
+    runtime: Handle,
+    told: watch::Sender<Option<Told>>,
+    state: Mutex<State>,
+    stopping: CancellationToken,
+}
+
+struct State {
+    task: Option<JoinHandle<()>>,
+    /// When somebody last wanted figures.
+    wanted: Instant,
+}
+
+impl Follower {
+    /// One that reads nothing yet.
+    pub fn new(log: &Log, idle: Duration) -> Self {
+        Self(Arc::new(Shared {
+            log: log.clone(),
+            idle,
+            runtime: Handle::current(),
+            told: watch::Sender::new(None),
+            state: Mutex::new(State {
+                task: None,
+                wanted: Instant::now(),
+            }),
+            stopping: CancellationToken::new(),
+        }))
+    }
+
+    /// The newest figures; `None` until there are any. Has the log followed as long as this is
+    /// held, and for a while longer.
+    pub fn watch(&self) -> watch::Receiver<Option<Told>> {
+        let mut state = self.0.state();
+        state.wanted = Instant::now();
+        let told = self.0.told.subscribe();
+        let runs = state.task.as_ref().is_some_and(|task| !task.is_finished());
+        if !runs && !self.0.stopping.is_cancelled() {
+            let shared = Arc::clone(&self.0);
+            state.task = Some(self.0.runtime.spawn(shared.run()));
+        }
+        told
+    }
+
+    /// Ends it.
+    pub async fn stop(&self) {
+        self.0.stopping.cancel();
+        let task = self.0.state().task.take();
+        if let Some(task) = task
+            && let Err(error) = task.await
+        {
+            tracing::error!(%error, "the follower of the log did not end well");
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(self: Arc<Self>) {
+        tracing::info!("following the log, somebody wants its figures");
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let followed = tokio::select! {
+                () = self.stopping.cancelled() => return,
+                followed = self.follow(&mut pause) => followed,
+            };
+            let Err(error) = followed else {
+                tracing::info!("nobody wants figures any more");
+                return;
+            };
+            // Readers keep what they were told last.
+            if error.is_fault_of_the_log() {
+                tracing::error!(%error, "the log can't be analyzed");
+            } else {
+                tracing::warn!(%error, ?pause, "lost the log, reading it anew");
+            }
+            tokio::select! {
+                () = self.stopping.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Follows the log from its beginning until nobody wants it any more.
+    async fn follow(&self, pause: &mut Duration) -> Result<(), AnalysisError> {
+        let folds = folds().iter().map(Builtin::start).collect();
+        let mut following = Following::new(&self.log, folds);
+        let mut last_told = Instant::now();
+        let mut told_of = None;
+        loop {
+            let seen = following
+                .read_on(|following| {
+                    if last_told.elapsed() >= EVERY && !self.has_whole_figures() {
+                        self.tell(following, false);
+                        last_told = Instant::now();
+                    }
+                })
+                .await?;
+            *pause = FIRST_PAUSE;
+            if told_of != Some(seen.commits) {
+                self.tell(&mut following, true);
+                told_of = Some(seen.commits);
+            }
+            tokio::time::sleep(EVERY).await;
+            if self.gives_up() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether figures of the whole log were told: then those of a part would be a step back.
+    fn has_whole_figures(&self) -> bool {
+        self.told
+            .borrow()
+            .as_ref()
+            .is_some_and(|told| told.caught_up)
+    }
+
+    fn tell(&self, following: &mut Following, caught_up: bool) {
+        let seen = following.seen();
+        let progress = api::analytics::AnalyticsProgress {
+            commits: seen.commits,
+            of: seen.of,
+            caught_up,
+            newest: seen.newest,
+        };
+        let analytics = figures(&following.so_far(), progress);
+        let json = analytics.map(|analytics| serde_json::to_vec(&analytics));
+        match json {
+            Ok(Ok(json)) => {
+                let json = json.into();
+                self.told.send_replace(Some(Told { caught_up, json }));
+            }
+            Ok(Err(error)) => tracing::error!(%error, "can't render the figures"),
+            Err(error) => tracing::error!(%error, "can't read the folds' answers"),
+        }
+    }
+
+    /// Ends if nobody wanted figures for long enough. Decided and noted in one step: whoever asks
+    /// right afterwards begins anew.
+    fn gives_up(&self) -> bool {
+        let mut state = self.state();
+        if self.told.receiver_count() > 0 {
+            state.wanted = Instant::now();
+        }
+        let gives_up = state.wanted.elapsed() >= self.idle;
+        if gives_up {
+            state.task = None;
+            self.told.send_replace(None);
+        }
+        gives_up
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eventstore::{EVENT_STREAMS, LogConfig, PastCommit};
+    use season::{Plan, Season};
+    use testkit::{LONG, Nats, eventually};
+
+    async fn connected(nats: &Nats) -> Log {
+        let config = LogConfig {
+            url: nats.url().to_owned(),
+            ..LogConfig::default()
+        };
+        let log = Log::connect(config).await.unwrap();
+        log.connection().wait_for(|is| *is).await.unwrap();
+        log.ensure_streams().await.unwrap();
+        log
+    }
+
+    async fn write(log: &Log, tickets: u32) {
+        let plan = Plan {
+            tickets,
+            days: 2,
+            ..Plan::default()
+        };
+        let history: Vec<PastCommit> = Season::new(plan).collect::<Result<_, _>>().unwrap();
+        for stream in EVENT_STREAMS {
+            let mut import = log.import(stream, 0);
+            for commit in history.iter().filter(|commit| commit.stream == stream) {
+                import.append(commit).await.unwrap();
+            }
+            import.finish().await.unwrap();
+        }
+    }
+
+    async fn listed(follower: &Follower) -> u64 {
+        let mut told = follower.watch();
+        let told = told.wait_for(|told| told.as_ref().is_some_and(|told| told.caught_up));
+        let json = told.await.unwrap().clone().unwrap().json;
+        let figures: api::Analytics = serde_json::from_slice(&json).unwrap();
+        assert_eq!(figures.progress.commits, figures.progress.of);
+        figures.ticket_funnel.listed
+    }
+
+    #[tokio::test]
+    async fn the_log_is_read_while_somebody_wants_its_figures_and_forgotten_afterwards() {
+        let nats = Nats::start().await;
+        let log = connected(&nats).await;
+        write(&log, 7).await;
+        let follower = Follower::new(&log, Duration::from_millis(100));
+        assert!(follower.0.state().task.is_none());
+        assert_eq!(listed(&follower).await, 7);
+        eventually("nobody is left, so nothing is read", LONG, || async {
+            let is_over = follower.0.state().task.is_none();
+            let forgotten = follower.0.told.borrow().is_none();
+            (is_over && forgotten).then_some(()).ok_or("it goes on")
+        })
+        .await;
+        assert_eq!(listed(&follower).await, 7);
+        follower.stop().await;
+    }
+
+    #[tokio::test]
+    async fn after_an_error_the_log_is_read_anew() {
+        let nats = Nats::start().await;
+        let log = connected(&nats).await;
+        write(&log, 20).await;
+        let follower = Follower::new(&log, IDLE);
+        let _reader = follower.watch();
+        assert_eq!(listed(&follower).await, 20);
+        // Another log, which ends before what was read of the one that it was.
+        for stream in EVENT_STREAMS {
+            log.delete_stream_for_restore(stream).await.unwrap();
+        }
+        log.ensure_streams().await.unwrap();
+        write(&log, 3).await;
+        eventually("its figures are told", LONG, || async {
+            let listed = listed(&follower).await;
+            (listed == 3).then_some(()).ok_or(listed)
+        })
+        .await;
+        follower.stop().await;
+    }
+}

@@ -1,0 +1,79 @@
+//! The analytics service: the figures of the market, live, for those who have the role `analyst`.
+//!
+//! It only reads, and it keeps nothing but what its folds remember: no stream, no read model, no
+//! checkpoint. While nobody looks, it reads nothing either.
+#![deny(missing_docs)]
+
+mod access;
+mod answer;
+mod figures;
+mod follower;
+mod live;
+mod routes;
+
+use actix_web::web;
+use eventstore::USERS;
+use futures_util::future::BoxFuture;
+use host::Host;
+use httpkit::{Missing, Service};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use utoipa::OpenApi;
+
+use access::Analysts;
+use follower::Follower;
+
+/// How many may watch at once. Each is sent all figures up to once a second, and is asked for its
+/// role as often; analysts are few.
+const MOST_WATCHERS: usize = 200;
+
+/// The service, running. Clones are the same one.
+#[derive(Clone)]
+pub struct Analytics {
+    host: Host,
+    analysts: Analysts,
+    follower: Follower,
+    room: Arc<Semaphore>,
+}
+
+impl Analytics {
+    /// Prepares it. The log is read when somebody asks.
+    pub fn start(host: &Host) -> Self {
+        Self {
+            host: host.clone(),
+            analysts: Analysts(host.log.store(USERS)),
+            follower: Follower::new(&host.log, follower::IDLE),
+            room: Arc::new(Semaphore::new(MOST_WATCHERS)),
+        }
+    }
+}
+
+/// What the service offers, for the description of the whole API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes::Document::openapi()
+}
+
+impl Service for Analytics {
+    fn name(&self) -> &'static str {
+        "analytics"
+    }
+
+    fn routes(&self, cfg: &mut web::ServiceConfig) {
+        cfg.app_data(web::Data::new(self.clone()));
+        routes::configure(cfg);
+    }
+
+    fn openapi(&self) -> utoipa::openapi::OpenApi {
+        openapi()
+    }
+
+    /// Nothing beside the log. That figures aren't there yet is told with them: whoever waits for
+    /// them would otherwise be refused for as long as nobody may begin.
+    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+        Box::pin(async { Vec::new() })
+    }
+
+    fn shutdown(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.follower.stop())
+    }
+}

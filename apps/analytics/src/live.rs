@@ -1,0 +1,116 @@
+//! Figures as they change, for those who watch.
+//!
+//! Everybody is sent the same bytes, and only the newest: whoever reads slowly skips those in
+//! between and delays nobody.
+
+use actix_web::HttpRequest;
+use api::analytics::ANALYTICS_EVENT;
+use bytes::Bytes;
+use domain::UserId;
+use eventstore::StoreError;
+use futures_util::{Stream, stream};
+use httpkit::{
+    MaybeSession, Session,
+    events::{HEARTBEAT, append, heartbeat},
+};
+use std::time::Duration;
+use tokio::{
+    sync::{OwnedSemaphorePermit, watch},
+    time::{Instant, sleep_until, timeout},
+};
+
+use crate::{
+    access::Analysts,
+    follower::{EVERY, Told},
+};
+
+/// How often a viewer is checked to whom nothing is sent.
+const CHECK: Duration = Duration::from_secs(3);
+
+/// Somebody who watches, and may as long as role and session last.
+pub(crate) struct Viewer {
+    pub session: Session,
+    /// What the session came with. Its cookie is verified again each time: it ends by itself, and
+    /// also when its key is retired.
+    pub req: HttpRequest,
+    pub analysts: Analysts,
+    pub _place: OwnedSemaphorePermit,
+}
+
+impl Viewer {
+    /// Whether it may still see anything.
+    async fn may_see(&self) -> Result<bool, StoreError> {
+        let user = self.session.user_id();
+        let session = MaybeSession::of(&self.req).0;
+        if session.is_none_or(|session| session.user_id() != user) {
+            return Ok(false);
+        }
+        self.analysts.include(UserId(user)).await
+    }
+}
+
+struct Watching {
+    viewer: Viewer,
+    told: watch::Receiver<Option<Told>>,
+    /// When it was last sent anything.
+    heard: Instant,
+    /// When it may be sent figures again.
+    next: Instant,
+}
+
+/// The figures of now, then the newest whenever they changed.
+pub(crate) fn watch(
+    viewer: Viewer,
+    mut told: watch::Receiver<Option<Told>>,
+) -> impl Stream<Item = Bytes> {
+    // What is there already is news to this viewer.
+    told.mark_changed();
+    let watching = Watching {
+        viewer,
+        told,
+        heard: Instant::now(),
+        next: Instant::now(),
+    };
+    stream::unfold(watching, |mut watching| async move {
+        let chunk = watching.next().await?;
+        watching.heard = Instant::now();
+        Some((chunk, watching))
+    })
+}
+
+impl Watching {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            // An error says that the service ended.
+            let changed = match timeout(CHECK, self.told.changed()).await {
+                Ok(changed) => changed.map(|()| true).ok()?,
+                Err(_elapsed) => false,
+            };
+            if changed {
+                sleep_until(self.next).await;
+            }
+            match self.viewer.may_see().await {
+                Ok(true) => {
+                    let news = self.told.borrow_and_update().clone();
+                    if let Some(told) = news.filter(|_| changed) {
+                        let mut chunk = Vec::with_capacity(told.json.len() + 64);
+                        append(&mut chunk, ANALYTICS_EVENT, &told.json);
+                        self.next = Instant::now() + EVERY;
+                        return Some(chunk.into());
+                    }
+                }
+                Ok(false) => return None,
+                // Nobody can say now, so nothing is shown now.
+                Err(error) => {
+                    tracing::debug!(%error, "could not look for a viewer's role");
+                    if changed {
+                        self.told.mark_changed();
+                    }
+                }
+            }
+            if self.heard.elapsed() >= HEARTBEAT {
+                return Some(heartbeat());
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The analytics service in a process of its own.
+
+use std::{process::ExitCode, sync::Arc};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let ended = host::launch_on_log("analytics", async |host| {
+        Ok(vec![
+            Arc::new(analytics::Analytics::start(&host)) as Arc<dyn httpkit::Service>
+        ])
+    });
+    host::exit_code(ended.await)
+}

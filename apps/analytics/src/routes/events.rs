@@ -1,0 +1,44 @@
+//! `GET /api/analytics/events`.
+
+use actix_web::{HttpRequest, web};
+use httpkit::{Answer, Session, error::busy};
+use std::sync::Arc;
+
+use crate::{Analytics, live};
+
+/// After how many seconds somebody may come again for whom there was no room.
+const ROOM_AGAIN: u64 = 10;
+
+/// The figures of the market, as they change
+///
+/// Server-sent events: `analytics` holds all figures, once at the beginning and then at most once a
+/// second, when something changed. The stream ends when the role or the session does.
+#[utoipa::path(
+    get,
+    path = "/api/analytics/events",
+    tag = "analytics",
+    responses(
+        (status = 200, description = "A stream that goes on until one side ends it", content_type = "text/event-stream", body = String),
+        (status = 401, description = "Nobody is signed in", body = api::Errors),
+        (status = 403, description = "The caller is no analyst", body = api::Errors),
+        (status = 503, description = "Too many are watching, or the service can't answer now", body = api::Errors),
+    )
+)]
+pub(super) async fn events(
+    session: Session,
+    req: HttpRequest,
+    analytics: web::Data<Analytics>,
+) -> Answer {
+    analytics.analysts.admit(&session).await?;
+    let place = Arc::clone(&analytics.room).try_acquire_owned();
+    let place =
+        place.map_err(|_| busy("Too many are watching, please try again later", ROOM_AGAIN))?;
+    let viewer = live::Viewer {
+        session,
+        req,
+        analysts: analytics.analysts.clone(),
+        _place: place,
+    };
+    let chunks = live::watch(viewer, analytics.follower.watch());
+    Ok(httpkit::events::answer(chunks, analytics.host.draining()))
+}

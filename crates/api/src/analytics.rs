@@ -1,0 +1,340 @@
+//! The figures of the market, for those who have the role of an analyst.
+//!
+//! They are those of `turnstile replay`, of the whole log up to [`Analytics::progress`]. Shares
+//! and means aren't told: whoever shows them has both parts.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Amount;
+
+/// Where [`Analytics`] is to be had: 401 without a session, 403 without the role `analyst`.
+pub const ANALYTICS: &str = "/api/analytics";
+/// Where it is to be had as it changes, as server-sent events: the first right after the stream is
+/// open, another at most once a second. 401 and 403 as above; a stream that is open ends when the
+/// role or the session does.
+pub const ANALYTICS_EVENTS: &str = "/api/analytics/events";
+/// The name of the events of that stream. The data of each is an [`Analytics`].
+pub const ANALYTICS_EVENT: &str = "analytics";
+
+/// Everything that the page for analysts shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Analytics {
+    /// What part of the log these figures are of.
+    pub progress: AnalyticsProgress,
+    /// Orders and revenue by hour (UTC): the newest hours in which there were any, up to 168, in
+    /// order of time. An hour without any is left out.
+    pub sales_by_hour: Vec<SalesPeriod>,
+    /// The same by day (UTC), up to 366.
+    pub sales_by_day: Vec<SalesPeriod>,
+    /// What tickets cost.
+    pub prices: PriceDistribution,
+    /// How far tickets get.
+    pub ticket_funnel: TicketFunnel,
+    /// How far orders get.
+    pub order_funnel: OrderFunnel,
+    /// How long tickets take to sell.
+    pub time_to_sale: TimeToSale,
+    /// How holds ended.
+    pub holds: HoldOutcomes,
+    /// Who sells.
+    pub sellers: SellerRevenues,
+    /// How many tickets are held, now and before.
+    pub live_holds: LiveHolds,
+}
+
+/// What part of the log was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct AnalyticsProgress {
+    /// Commits that these figures are of.
+    pub commits: u64,
+    /// Commits that there were when it was last looked.
+    pub of: u64,
+    /// Whether the log has been read to its end once. Until then the figures are those of its
+    /// beginning, and grow.
+    pub caught_up: bool,
+    /// When the newest event happened that was counted; `null` if there is none.
+    pub newest: Option<DateTime<Utc>>,
+}
+
+/// What sold in an hour or on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SalesPeriod {
+    /// When it began.
+    pub begin: DateTime<Utc>,
+    /// Orders that were placed in it.
+    pub placed: u64,
+    /// Orders that were paid in it.
+    pub sold: u64,
+    /// What the paid ones brought in.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub revenue: Amount,
+}
+
+/// How prices are distributed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PriceDistribution {
+    /// Figures of the prices that tickets were first listed at; `null` if none was.
+    pub listed: Option<PriceFigures>,
+    /// Figures of the prices of paid orders; `null` if none was paid.
+    pub sold: Option<PriceFigures>,
+    /// All bands of prices, lowest first, also those that are empty.
+    pub bands: Vec<PriceBand>,
+}
+
+/// Figures of many prices. Percentiles are prices that occurred (nearest rank).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PriceFigures {
+    /// How many.
+    pub count: u64,
+    /// The lowest.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub lowest: Amount,
+    /// A tenth is at or below it.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub p10: Amount,
+    /// A quarter is at or below it.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub p25: Amount,
+    /// Half is at or below it.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub median: Amount,
+    /// Three quarters are at or below it.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub p75: Amount,
+    /// Nine tenths are at or below it.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub p90: Amount,
+    /// The highest.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub highest: Amount,
+    /// The mean, rounded to the cent.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub mean: Amount,
+}
+
+/// A band of prices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PriceBand {
+    /// Prices from here on (included).
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub from: Amount,
+    /// Prices below this; `null` for the highest band.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
+    pub below: Option<Amount>,
+    /// Tickets that were first offered in this band.
+    pub listed: u64,
+    /// Orders that were paid in it.
+    pub sold: u64,
+    /// What they brought in.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub revenue: Amount,
+}
+
+/// How many tickets got how far; each number is part of the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TicketFunnel {
+    /// Tickets that were listed.
+    pub listed: u64,
+    /// Those of them that were ordered at least once.
+    pub held: u64,
+    /// Those of them for which a payment was begun.
+    pub paying: u64,
+    /// Those of them that were sold.
+    pub sold: u64,
+}
+
+/// How many orders got how far. Each that was placed is paid, expired, cancelled or open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OrderFunnel {
+    /// Orders that were placed.
+    pub placed: OrderTally,
+    /// Those for which a payment was begun, however it ended.
+    pub paying: OrderTally,
+    /// Those that were paid.
+    pub paid: OrderTally,
+    /// Those whose time was up.
+    pub expired: OrderTally,
+    /// Those that the buyer gave back.
+    pub cancelled: OrderTally,
+    /// Those that aren't over.
+    pub open: OrderTally,
+}
+
+/// Some orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OrderTally {
+    /// How many.
+    pub orders: u64,
+    /// What they are worth.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub value: Amount,
+}
+
+/// How long tickets take to sell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TimeToSale {
+    /// From the listing to the paid order; `null` if nothing was sold.
+    pub listed_to_sold: Option<DurationFigures>,
+    /// From placing the order that was paid to its payment; `null` if nothing was sold.
+    pub placed_to_paid: Option<DurationFigures>,
+    /// All bands of times from the listing to the sale, shortest first, also those that are empty.
+    pub bands: Vec<DurationBand>,
+}
+
+/// Figures of how long many things took, in milliseconds. Percentiles are times that occurred
+/// (nearest rank).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DurationFigures {
+    /// How many.
+    pub count: u64,
+    /// The shortest.
+    pub shortest_ms: u64,
+    /// A tenth took at most so long.
+    pub p10_ms: u64,
+    /// A quarter took at most so long.
+    pub p25_ms: u64,
+    /// Half took at most so long.
+    pub median_ms: u64,
+    /// Three quarters took at most so long.
+    pub p75_ms: u64,
+    /// Nine tenths took at most so long.
+    pub p90_ms: u64,
+    /// The longest.
+    pub longest_ms: u64,
+    /// The mean, rounded.
+    pub mean_ms: u64,
+}
+
+/// A band of times, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DurationBand {
+    /// Times from here on (included).
+    pub from_ms: u64,
+    /// Times below this; `null` for the longest.
+    pub below_ms: Option<u64>,
+    /// Tickets that took so long.
+    pub sold: u64,
+}
+
+/// How the holds ended that are over, and how many aren't.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HoldOutcomes {
+    /// Holds that ended with a payment.
+    pub paid: HoldOutcome,
+    /// Holds whose time was up.
+    pub expired: HoldOutcome,
+    /// Holds that the buyer gave back.
+    pub cancelled: HoldOutcome,
+    /// Holds that aren't over.
+    pub open: u64,
+}
+
+/// The holds that ended in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HoldOutcome {
+    /// How many.
+    pub count: u64,
+    /// For how many of them a payment was begun.
+    pub paying: u64,
+    /// What the orders were worth.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub value: Amount,
+    /// How long they lasted; `null` if there is none.
+    pub lasted: Option<DurationFigures>,
+}
+
+/// Who sells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SellerRevenues {
+    /// How many have ever listed a ticket.
+    pub count: u64,
+    /// The revenue of all of them.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub revenue: Amount,
+    /// Those with the highest revenue, up to 50, highest first.
+    pub top: Vec<SellerRevenue>,
+}
+
+/// What one seller listed and sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SellerRevenue {
+    /// The seller's user id.
+    pub seller: Uuid,
+    /// Tickets that were listed.
+    pub listed: u64,
+    /// Tickets that were sold.
+    pub sold: u64,
+    /// What they brought in.
+    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
+    pub revenue: Amount,
+}
+
+/// How many tickets are held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct LiveHolds {
+    /// Holds that aren't over.
+    pub now: u64,
+    /// When the most tickets were held at once; `null` if none ever was.
+    pub most: Option<MostHolds>,
+    /// The newest hours (UTC) in which a hold began or ended, up to 168, in order of time. Between
+    /// two of them nothing changed: there were as many as [`HoldsInHour::at_end`] of the earlier.
+    pub by_hour: Vec<HoldsInHour>,
+}
+
+/// The most holds at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MostHolds {
+    /// How many.
+    pub holds: u64,
+    /// When there were so many for the first time.
+    pub at: DateTime<Utc>,
+}
+
+/// Holds in one hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HoldsInHour {
+    /// When it began.
+    pub begin: DateTime<Utc>,
+    /// Live holds when the hour began.
+    pub at_begin: u64,
+    /// Holds that began.
+    pub placed: u64,
+    /// Holds that ended with a payment.
+    pub paid: u64,
+    /// Holds whose time was up.
+    pub expired: u64,
+    /// Holds that the buyer gave back.
+    pub cancelled: u64,
+    /// The most at once.
+    pub peak: u64,
+    /// Live holds when the hour ended.
+    pub at_end: u64,
+}
