@@ -3,9 +3,10 @@
 
 use archive::Manifest;
 use std::{path::Path, process::Stdio};
-use testkit::Nats;
+use testkit::{Nats, NatsOptions};
 
 use crate::{
+    import::{copied, sums},
     simulate::simulated,
     support::{
         TURNSTILE,
@@ -59,6 +60,38 @@ pub async fn restored_is_the_same(nats: &Nats, place: &Path) {
         tool(elsewhere.url(), &["events", "ls"])
     );
     assert!(here.well().stdout == there.well().stdout, "another log");
+}
+
+#[tokio::test]
+async fn an_import_that_the_server_has_no_room_for_goes_on_when_it_has() {
+    let original = simulated().await;
+    let copy = copied(&original).await;
+    let store = tempfile::tempdir().unwrap();
+    let server = |room: &str| {
+        let folder = text(store.path());
+        Nats::start_with(NatsOptions {
+            data_dir: Some(store.path().to_owned()),
+            // Of two blocks of this name the last one counts.
+            extra_config: format!("jetstream {{ store_dir: \"{folder}\", {room} }}\n"),
+            ..NatsOptions::default()
+        })
+    };
+    let small = server("max_file_store: 600000").await;
+    let told = tool(small.url(), &["import", text(copy.path())]).await;
+    let told = told.with_code(4).says("was not written");
+    assert!(told.stderr.contains('#'), "{}", told.stderr);
+    assert!(
+        told.stderr.contains("insufficient resources"),
+        "{}",
+        told.stderr
+    );
+    assert_eq!(told.stderr.lines().count(), 1, "{}", told.stderr);
+    drop(small);
+    let large = server("").await;
+    let resumed = ["import", "--resume", text(copy.path())];
+    let resumed = tool(large.url(), &resumed).await.well().json();
+    assert!(resumed[0]["found"].as_u64() > Some(0), "{resumed:?}");
+    assert_eq!(sums(copied(&large).await.path()), sums(copy.path()));
 }
 
 #[tokio::test]
