@@ -38,8 +38,8 @@ use crate::commands::{
   4  NATS or MongoDB can't be reached, or was lost on the way
 
 All commands only read the marketplace, but for `serve`, `import`, `simulate`, `reconcile`,
-`projections rebuild`, `pause` and `resume`,
-`dead-letters retry` and `drop`, `users grant` and `revoke`, `streams migrate`, and `restore`."
+`projections rebuild`, `pause` and `resume`, `dead-letters retry` and `drop`, `users grant` and
+`revoke`, `keys rotate` and `retire`, `streams migrate`, `restore`, and `mongodb-init`."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
