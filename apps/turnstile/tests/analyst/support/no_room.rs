@@ -16,9 +16,9 @@ cp -a "$FOLDER/." "$REAL"
 exit $code
 "#;
 
-/// Where nothing may be mounted: no file may be longer. That is told as a disk that is full is
-/// told. The shell ignores the signal that would come with it, and so does what it becomes.
-const LIMITED: &str = r#"trap '' XFSZ; ulimit -f "$KIB"; exec "$@""#;
+/// Where nothing may be mounted: no file may be longer than 16 KiB. That is told as a disk that is
+/// full is told. The shell ignores the signal that would come with it, and so does what it becomes.
+const LIMITED: &str = r#"trap '' XFSZ; ulimit -f 16; exec "$@""#;
 
 /// Runs the tool while so many KiB fit into a folder, and no more.
 pub async fn without_room(nats: &Nats, folder: &Path, kib: u32, args: &[&str]) -> Tool {
