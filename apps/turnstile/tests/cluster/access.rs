@@ -269,6 +269,9 @@ async fn operators_can_do_what_their_commands_do_and_nothing_else() {
         aside.await.unwrap().await.unwrap();
     }
     let (key, backup, export) = (path("key.pem"), path("backup"), path("export"));
+    let users = tool(&["users", "ls"], &operator).await.stdout;
+    let first: serde_json::Value = serde_json::from_str(users.lines().next().unwrap()).unwrap();
+    let email = first["email"].as_str().unwrap();
     for args in [
         &["streams", "ls"][..],
         &["streams", "check"],
@@ -276,6 +279,8 @@ async fn operators_can_do_what_their_commands_do_and_nothing_else() {
         &["verify", "--log-only"],
         &["report", "--out", &path("report.html")],
         &["export", "--format", "ndjson", "--out", &export],
+        &["users", "grant", email, "analyst"],
+        &["users", "revoke", email, "analyst"],
         &["dead-letters", "ls"],
         &["dead-letters", "retry", "1"],
         &["dead-letters", "drop", "2"],
