@@ -7,8 +7,8 @@ use crate::browser::history::{self, Arrival, PLACE};
 use crate::browser::page;
 use crate::components::{Banner, Footer, Header, Toast};
 use crate::pages::{
-    EditPage, NotFoundPage, OrderPage, OrdersPage, SellPage, SellingPage, SignInPage, SignUpPage,
-    TicketPage, TicketsPage,
+    AnalyticsPage, EditPage, NotFoundPage, OrderPage, OrdersPage, SellPage, SellingPage,
+    SignInPage, SignUpPage, TicketPage, TicketsPage,
 };
 use crate::store::session::{SESSION, Session};
 use crate::store::{config, live, session};
@@ -76,6 +76,7 @@ fn CurrentPage() -> Element {
         Route::Orders => rsx! { OrdersPage {} },
         Route::Order(id) => rsx! { OrderPage { key: "{id}", id } },
         Route::Selling => rsx! { SellingPage {} },
+        Route::Analytics => rsx! { AnalyticsPage {} },
         Route::SignIn(next) => rsx! { SignInPage { next } },
         Route::SignUp(next) => rsx! { SignUpPage { next } },
         Route::NotFound(_) => rsx! { NotFoundPage {} },

@@ -29,6 +29,9 @@ struct Formats {
     money: Option<NumberFormat>,
     whole_money: Option<NumberFormat>,
     time: Option<DateTimeFormat>,
+    moment: Option<DateTimeFormat>,
+    day: Option<DateTimeFormat>,
+    count: Option<NumberFormat>,
 }
 
 thread_local! {
@@ -46,11 +49,20 @@ impl Formats {
             let _ = Reflect::set(&options, &"maximumFractionDigits".into(), &digits.into());
             NumberFormat::new(&JsValue::UNDEFINED, &options).ok()
         };
+        let time =
+            |pairs: &[(&str, &str)]| DateTimeFormat::new(&JsValue::UNDEFINED, &options(pairs)).ok();
         Self {
             money: money("2"),
             whole_money: money("0"),
-            time: DateTimeFormat::new(&JsValue::UNDEFINED, &options(&[("timeStyle", "short")]))
-                .ok(),
+            time: time(&[("timeStyle", "short")]),
+            moment: time(&[
+                ("month", "short"),
+                ("day", "numeric"),
+                ("hour", "numeric"),
+                ("minute", "2-digit"),
+            ]),
+            day: time(&[("month", "short"), ("day", "numeric"), ("timeZone", "UTC")]),
+            count: NumberFormat::new(&JsValue::UNDEFINED, &Object::new()).ok(),
         }
     }
 }
@@ -87,11 +99,33 @@ pub fn money(amount: Amount) -> String {
 
 /// A time of day.
 pub fn time_of_day(time: DateTime<Utc>) -> String {
+    FORMATS.with_borrow(|formats| written(formats.time.as_ref(), time))
+}
+
+/// A day and a time of day.
+pub fn moment(time: DateTime<Utc>) -> String {
+    FORMATS.with_borrow(|formats| written(formats.moment.as_ref(), time))
+}
+
+/// A day as the server counts it, in UTC.
+pub fn day(begin: DateTime<Utc>) -> String {
+    FORMATS.with_borrow(|formats| written(formats.day.as_ref(), begin))
+}
+
+fn written(format: Option<&DateTimeFormat>, time: DateTime<Utc>) -> String {
     // Milliseconds since 1970 are far below 2^53.
     #[allow(clippy::cast_precision_loss)]
     let milliseconds = time.timestamp_millis() as f64;
+    format.map_or_else(String::new, |format| format.format(milliseconds))
+}
+
+/// A number of things.
+pub fn count(number: u64) -> String {
+    // What is counted here is far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    let exact = number as f64;
     FORMATS.with_borrow(|formats| {
-        let format = formats.time.as_ref();
-        format.map_or_else(String::new, |format| format.format(milliseconds))
+        let format = formats.count.as_ref();
+        format.map_or_else(|| number.to_string(), |format| format.format(exact))
     })
 }

@@ -11,6 +11,15 @@ use web_sys::{Event, EventSource, EventTarget, MessageEvent, VisibilityState};
 
 use super::{document, window};
 
+/// A stream of events that the server sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Tickets that change.
+    Tickets,
+    /// Figures of the market.
+    Analytics,
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub enum Happening {
@@ -24,15 +33,17 @@ pub enum Happening {
     Visible,
     /// The page is in the background.
     Hidden,
-    /// The stream of events is open.
-    StreamOpen,
-    /// The stream of events broke; whether the browser gave it up for good.
+    /// A stream of events is open.
+    StreamOpen(Source),
+    /// A stream of events broke; whether the browser gave it up for good.
     StreamLost {
+        /// Which.
+        source: Source,
         /// The browser won't try again by itself.
         closed: bool,
     },
-    /// An event came through the stream: its data.
-    Streamed(String),
+    /// An event came through a stream: its data.
+    Streamed(Source, String),
 }
 
 thread_local! {
@@ -65,21 +76,23 @@ pub fn listen() -> UnboundedReceiver<Happening> {
 }
 
 /// Opens a stream of server-sent events of one name; it ends when the handle is closed.
-pub fn open_stream(url: &str, event: &str) -> Option<EventSource> {
+pub fn open_stream(source: Source, url: &str, event: &str) -> Option<EventSource> {
     let stream = EventSource::new(url).ok()?;
-    on(&stream, "open", |_| tell(Happening::StreamOpen));
-    on(&stream, "error", |event| {
+    on(&stream, "open", move |_| {
+        tell(Happening::StreamOpen(source));
+    });
+    on(&stream, "error", move |event| {
         let closed = event
             .target()
             .and_then(|target| target.dyn_into::<EventSource>().ok())
             .is_none_or(|stream| stream.ready_state() == EventSource::CLOSED);
-        tell(Happening::StreamLost { closed });
+        tell(Happening::StreamLost { source, closed });
     });
-    on(&stream, event, |event| {
+    on(&stream, event, move |event| {
         let data = event
             .dyn_ref::<MessageEvent>()
             .and_then(|event| event.data().as_string());
-        tell(Happening::Streamed(data.unwrap_or_default()));
+        tell(Happening::Streamed(source, data.unwrap_or_default()));
     });
     Some(stream)
 }

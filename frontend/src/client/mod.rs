@@ -1,11 +1,13 @@
 //! The server's API, typed. Only this module knows its addresses.
 
+mod analytics;
 mod config;
 mod orders;
 mod payments;
 mod tickets;
 mod users;
 
+pub use analytics::{analytics, analytics_stream};
 pub use config::config;
 pub use orders::{cancel_order, order, orders, place_order};
 pub use payments::pay;

@@ -4,7 +4,7 @@ use uuid::Uuid;
 use web_sys::EventSource;
 
 use super::{Outcome, parsed, read, send, write};
-use crate::browser::happenings;
+use crate::browser::happenings::{self, Source};
 
 /// A page of the ticket list.
 pub struct Page {
@@ -46,5 +46,5 @@ pub async fn change_ticket(id: Uuid, ticket: &NewTicket) -> Outcome<Ticket> {
 
 /// Opens the stream of tickets that change.
 pub fn ticket_stream() -> Option<EventSource> {
-    happenings::open_stream("/api/tickets/events", "ticket")
+    happenings::open_stream(Source::Tickets, "/api/tickets/events", "ticket")
 }

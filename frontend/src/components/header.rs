@@ -11,6 +11,7 @@ use crate::store::toasts;
 /// the places are a bar at the bottom, where the thumb is.
 #[component]
 pub fn Header() -> Element {
+    let is_analyst = SESSION.read().is_analyst();
     rsx! {
         header { class: "top",
             div { class: "top-inner",
@@ -23,6 +24,9 @@ pub fn Header() -> Element {
                     Place { to: Route::Sell, shape: Shape::Plus, name: "Sell" }
                     Place { to: Route::Orders, shape: Shape::Bag, name: "My orders" }
                     Place { to: Route::Selling, shape: Shape::Tag, name: "My tickets" }
+                    if is_analyst {
+                        Place { to: Route::Analytics, shape: Shape::Columns, name: "Analytics" }
+                    }
                 }
                 div { class: "account", Account {} }
             }

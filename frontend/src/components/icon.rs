@@ -11,6 +11,8 @@ pub enum Shape {
     Bag,
     /// A tag: what is offered.
     Tag,
+    /// Columns: figures.
+    Columns,
     /// A lens: searching.
     Search,
     /// An arrow to the left.
@@ -31,6 +33,7 @@ impl Shape {
             Self::Plus => "M12 5v14 M5 12h14",
             Self::Bag => "M6 8h12l1 12H5z M9 8V7a3 3 0 0 1 6 0v1",
             Self::Tag => "M4 4h8l8 8-8 8-8-8z M8.5 8.5h.01",
+            Self::Columns => "M5 20v-7 M12 20V4 M19 20v-11",
             Self::Search => "M11 5a6 6 0 1 0 0 12 6 6 0 0 0 0-12z M15.5 15.5 20 20",
             Self::Back => "M19 12H5 M11 6l-6 6 6 6",
             Self::Check => "M5 12.5l4.5 4.5L19 7.5",

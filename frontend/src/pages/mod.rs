@@ -1,5 +1,6 @@
 //! The pages, a folder each. None of them knows an address of the server's API.
 
+mod analytics;
 mod edit;
 mod not_found;
 mod order;
@@ -11,6 +12,7 @@ mod sign_up;
 mod ticket;
 mod tickets;
 
+pub use analytics::AnalyticsPage;
 pub use edit::EditPage;
 pub use not_found::NotFoundPage;
 pub use order::OrderPage;

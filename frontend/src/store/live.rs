@@ -1,7 +1,7 @@
 //! What changes elsewhere, as it changes.
 //!
-//! One stream for all pages of the app, open while the page is looked at: a browser has six
-//! connections a server, and a tab in the background needs none of them.
+//! One stream of tickets for all pages of the app, open while the page is looked at: a browser has
+//! six connections a server, and a tab in the background needs none of them.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,8 +12,8 @@ use futures_util::StreamExt;
 use state::Backoff;
 use web_sys::EventSource;
 
-use super::{connection, listing};
-use crate::browser::happenings::{self, Happening};
+use super::{connection, figures, listing};
+use crate::browser::happenings::{self, Happening, Source};
 use crate::browser::{history, time};
 use crate::client;
 
@@ -72,12 +72,16 @@ pub async fn run() {
             Happening::Popped => history::popped(),
             Happening::Online => connection::try_now(),
             Happening::Offline => connection::lost(),
-            Happening::Hidden => close(),
+            Happening::Hidden => {
+                close();
+                figures::close();
+            }
             Happening::Visible => {
                 connection::try_now();
                 open();
+                figures::open();
             }
-            Happening::StreamOpen => {
+            Happening::StreamOpen(Source::Tickets) => {
                 REOPENING.set(Backoff::default());
                 // Between what was read and the stream's beginning, something may have changed.
                 // The server answers "unchanged" if nothing has. A moment later, so that what is
@@ -87,12 +91,15 @@ pub async fn run() {
                     refresh();
                 });
             }
-            Happening::StreamLost { closed } => {
-                if closed {
-                    reopen_later();
-                }
-            }
-            Happening::Streamed(data) => {
+            Happening::StreamOpen(Source::Analytics) => figures::opened(),
+            // The browser tries again by itself.
+            Happening::StreamLost { closed: false, .. } => {}
+            Happening::StreamLost { source, .. } => match source {
+                Source::Tickets => reopen_later(),
+                Source::Analytics => figures::refused(),
+            },
+            Happening::Streamed(Source::Analytics, data) => figures::came(&data),
+            Happening::Streamed(Source::Tickets, data) => {
                 // What can't be read is for a newer app than this one.
                 if let Ok(ticket) = serde_json::from_str::<Ticket>(&data) {
                     spread(&ticket);

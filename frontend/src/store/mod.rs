@@ -3,8 +3,10 @@
 pub mod clock;
 pub mod config;
 pub mod connection;
+pub mod figures;
 pub mod listing;
 pub mod live;
 pub mod reads;
 pub mod session;
+pub mod ticket;
 pub mod toasts;

@@ -31,14 +31,6 @@ impl<T> Read<T> {
             _ => None,
         }
     }
-
-    /// It, to change it.
-    pub const fn ready_mut(&mut self) -> Option<&mut T> {
-        match self {
-            Self::Ready(value) => Some(value),
-            _ => None,
-        }
-    }
 }
 
 /// Reads, waiting as long as there is no connection, and trying a server that fails again.

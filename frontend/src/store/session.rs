@@ -1,6 +1,6 @@
 //! Who is signed in.
 
-use api::CurrentUser;
+use api::{CurrentUser, Role};
 use dioxus::prelude::*;
 use uuid::Uuid;
 
@@ -20,6 +20,8 @@ pub enum Session {
         id: Uuid,
         /// The user's address.
         email: String,
+        /// Whether the user may see the figures of the market, if that is known.
+        is_analyst: Option<bool>,
     },
 }
 
@@ -30,6 +32,17 @@ impl Session {
     /// Whether nobody is signed in, for certain.
     pub const fn is_nobody(&self) -> bool {
         matches!(self, Self::Nobody)
+    }
+
+    /// Whether somebody is signed in who may see the figures of the market.
+    pub const fn is_analyst(&self) -> bool {
+        matches!(
+            self,
+            Self::User {
+                is_analyst: Some(true),
+                ..
+            }
+        )
     }
 
     /// The identity of who is signed in.
@@ -59,6 +72,7 @@ pub async fn ended() {
 fn set(user: Option<CurrentUser>) {
     let now = user.map_or(Session::Nobody, |user| Session::User {
         id: user.id,
+        is_analyst: Some(user.roles.contains(&Role::Analyst)),
         email: user.email,
     });
     if *SESSION.peek() != now {
@@ -66,12 +80,14 @@ fn set(user: Option<CurrentUser>) {
     }
 }
 
-/// Somebody signed in.
+/// Somebody signed in; what the user may do is asked for.
 pub fn begin(user: api::User) {
     *SESSION.write() = Session::User {
         id: user.id,
         email: user.email,
+        is_analyst: None,
     };
+    dioxus::core::spawn_forever(load());
 }
 
 /// Nobody is signed in any more.

@@ -15,6 +15,7 @@ mod intent;
 mod link_header;
 mod listing;
 mod percent;
+mod plot;
 mod route;
 mod standing;
 
@@ -28,5 +29,6 @@ pub use intent::Intent;
 pub use link_header::next_cursor;
 pub use listing::{Change, Entry, Listing, PAGE};
 pub use percent::{decode, encode};
+pub use plot::{length, percent_of, periods, span_text};
 pub use route::Route;
 pub use standing::{OrderStanding, TicketStanding};

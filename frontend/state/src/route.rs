@@ -23,6 +23,8 @@ pub enum Route {
     Order(Uuid),
     /// The visitor's own tickets.
     Selling,
+    /// The figures of the market, for analysts.
+    Analytics,
     /// Signing in, and where to go then.
     SignIn(Option<String>),
     /// Signing up, and where to go then.
@@ -55,6 +57,7 @@ impl Route {
             ["orders"] => Some(Self::Orders),
             ["orders", order] => id(order).map(Self::Order),
             ["selling"] => Some(Self::Selling),
+            ["analytics"] => Some(Self::Analytics),
             ["signin"] => Some(Self::SignIn(next())),
             ["signup"] => Some(Self::SignUp(next())),
             _ => None,
@@ -66,7 +69,12 @@ impl Route {
     pub const fn is_private(&self) -> bool {
         matches!(
             self,
-            Self::Sell | Self::Edit(_) | Self::Orders | Self::Order(_) | Self::Selling
+            Self::Sell
+                | Self::Edit(_)
+                | Self::Orders
+                | Self::Order(_)
+                | Self::Selling
+                | Self::Analytics
         )
     }
 
@@ -115,6 +123,7 @@ impl fmt::Display for Route {
             Self::Orders => f.write_str("/orders"),
             Self::Order(id) => write!(f, "/orders/{id}"),
             Self::Selling => f.write_str("/selling"),
+            Self::Analytics => f.write_str("/analytics"),
             Self::SignIn(to) => write!(f, "/signin{}", next(to)),
             Self::SignUp(to) => write!(f, "/signup{}", next(to)),
             Self::NotFound(address) => f.write_str(address),
@@ -142,6 +151,7 @@ mod tests {
             Route::Orders,
             Route::Order(id),
             Route::Selling,
+            Route::Analytics,
             Route::SignIn(None),
             Route::SignIn(Some("/tickets/new?a=b".into())),
             Route::SignUp(Some("/orders".into())),

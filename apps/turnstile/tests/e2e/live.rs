@@ -73,6 +73,56 @@ async fn a_ticket_page_tells_who_holds_it() {
     holder.see("This ticket is yours.").await;
 }
 
+/// Keeps the second answer about the ticket back until it is asked for.
+const SLOW: &str = "
+    const real = window.fetch;
+    let asked = 0;
+    window.fetch = async (...all) => {
+        const url = all[0].url ?? String(all[0]);
+        const isIt = /\\/api\\/tickets\\/[0-9a-f-]{36}$/.test(url);
+        const number = isIt ? ++asked : 0;
+        const answer = await real(...all);
+        if (number === 2) {
+            window.held = true;
+            await new Promise(resolve => { window.release = resolve; });
+            requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {
+                window.delivered = true;
+            }, 50)));
+        }
+        return answer;
+    }";
+
+#[tokio::test]
+async fn an_answer_that_is_long_on_its_way_hides_nothing_newer() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    let ticket = seller.offers("Opera", 40.0).await;
+    let browser = stage.browser().await;
+    browser.script_at_start(SLOW).await;
+    browser.open(&format!("/tickets/{ticket}")).await;
+    browser.see("Buy for $40").await;
+    let is = |name: &'static str| {
+        let browser = &browser;
+        async move {
+            eventually(name, LONG, || async {
+                let script = "return window[arguments[0]] === true";
+                browser.script(script, json!([name])).await == true
+            })
+            .await;
+        }
+    };
+    // The stream is open, and what is shown is read again.
+    is("held").await;
+    let dearer = json!({"title": "Opera", "price": 55});
+    let change = seller.client.put(&format!("/api/tickets/{ticket}"), dearer);
+    change.await.assert_status(200);
+    browser.see("$55").await;
+    browser.script("window.release()", json!([])).await;
+    is("delivered").await;
+    let text = browser.text().await;
+    assert!(text.contains("from $40 to $55"), "{text}");
+}
+
 #[tokio::test]
 async fn an_order_that_is_paid_elsewhere_is_seen_as_paid() {
     let stage = Stage::set().await;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod accessibility;
+mod analytics;
 mod keyboard;
 mod live;
 mod market;

@@ -11,21 +11,15 @@ use crate::client::{self, Failure};
 use crate::components::{
     FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton, Shape, TicketForm,
 };
-use crate::store::live::use_live;
-use crate::store::reads::{Read, use_read};
+use crate::store::reads::Read;
 use crate::store::session::{self, SESSION};
+use crate::store::ticket::use_ticket;
 use crate::store::toasts;
 
 /// Changes an offer of the visitor's own.
 #[component]
 pub fn EditPage(id: Uuid) -> Element {
-    let mut ticket = use_read(move || client::ticket(id));
-    use_live(move |changed: Ticket| {
-        let is_newer = |known: &Ticket| known.id == changed.id && known.version < changed.version;
-        if ticket.peek().ready().is_some_and(is_newer) {
-            ticket.set(Read::Ready(changed));
-        }
-    });
+    let ticket = use_ticket(id, || {});
     rsx! {
         Link { to: Route::Selling, class: "back",
             Icon { shape: Shape::Back }

@@ -15,14 +15,13 @@ use crate::components::{
     Badge, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton, Shape, StubArt,
     ticket_badge, use_title,
 };
-use crate::store::live::use_live;
 use crate::store::reads::{Read, use_read};
 use crate::store::session::{SESSION, Session};
+use crate::store::ticket::use_ticket;
 
 /// One ticket: what it is, what it costs, and what one can do about it.
 #[component]
 pub fn TicketPage(id: Uuid) -> Element {
-    let mut ticket = use_read(move || client::ticket(id));
     // Which of them is the visitor's own is known by the visitor's orders, and by nothing else.
     let mut moves = use_signal(|| 0_u32);
     let orders = use_read(move || {
@@ -36,15 +35,7 @@ pub fn TicketPage(id: Uuid) -> Element {
             }
         }
     });
-    use_live(move |changed: Ticket| {
-        let is_newer = |known: &Ticket| known.id == changed.id && known.version < changed.version;
-        if ticket.peek().ready().is_some_and(is_newer) {
-            if let Some(known) = ticket.write().ready_mut() {
-                *known = changed;
-            }
-            moves += 1;
-        }
-    });
+    let mut ticket = use_ticket(id, move || moves += 1);
     // Of the page, and not of the button: the ticket is often seen as held before the order's own
     // answer is here, and the button is gone then.
     let purchase = use_purchase(move |()| {

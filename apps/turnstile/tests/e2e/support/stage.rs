@@ -10,7 +10,7 @@ use super::Browser;
 /// A marketplace with everything real; it ends with the value.
 pub struct Stage {
     pub app: TestApp,
-    _nats: Nats,
+    nats: Nats,
     _mongo: Mongo,
 }
 
@@ -43,7 +43,7 @@ impl Stage {
         }
         Self {
             app: app.start().await,
-            _nats: nats,
+            nats,
             _mongo: mongo,
         }
     }
@@ -57,6 +57,26 @@ impl Stage {
     pub async fn visitor(&self) -> Visitor {
         let (client, user) = self.app.sign_up().await;
         Visitor { client, user }
+    }
+
+    /// Gives a visitor a role, as operators do.
+    pub async fn grants(&self, role: &str, visitor: &Visitor) {
+        self.tool(&["users", "grant", &visitor.user.email, role])
+            .await;
+    }
+
+    /// Takes it away.
+    pub async fn revokes(&self, role: &str, visitor: &Visitor) {
+        self.tool(&["users", "revoke", &visitor.user.email, role])
+            .await;
+    }
+
+    async fn tool(&self, args: &[&str]) {
+        let mut tool = tokio::process::Command::new(env!("CARGO_BIN_EXE_turnstile"));
+        let done = tool.args(args).env("NATS_URL", self.nats.url());
+        let done = done.output().await.unwrap();
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{args:?}: {told}");
     }
 
     /// A browser in which somebody is signed in, at an address of the site.

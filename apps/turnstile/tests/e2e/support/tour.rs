@@ -27,7 +27,7 @@ fn stop(name: &'static str, path: impl Into<String>, says: &'static str) -> Stop
 }
 
 impl Stage {
-    /// Fills the marketplace, and sends a stranger, a buyer and a seller around in it.
+    /// Fills the marketplace, and sends a stranger, a buyer, a seller and an analyst around in it.
     pub async fn tour(&self) -> Vec<Visit> {
         let (seller, buyer) = (self.visitor().await, self.visitor().await);
         for (title, price) in [
@@ -48,6 +48,8 @@ impl Stage {
         buyer.pays(&paid).await;
         let cancelled = buyer.orders(&back).await;
         buyer.cancels(&cancelled).await;
+        let analyst = self.visitor().await;
+        self.grants("analyst", &analyst).await;
 
         let strangers = vec![
             stop("tickets", "/", "Opera"),
@@ -83,6 +85,7 @@ impl Stage {
                 "You hold this ticket",
             ),
             stop("selling-none", "/selling", "You offer nothing yet"),
+            stop("analytics-none", "/analytics", "For analysts"),
         ];
         let sellers = vec![
             stop("selling", "/selling", "Earned"),
@@ -96,6 +99,7 @@ impl Stage {
             stop("ticket-own", format!("/tickets/{open}"), "your own ticket"),
             stop("orders-none", "/orders", "No orders yet"),
         ];
+        let analysts = vec![stop("analytics", "/analytics", "Who sells")];
         vec![
             Visit {
                 browser: self.browser().await,
@@ -108,6 +112,10 @@ impl Stage {
             Visit {
                 browser: self.browser_of(&seller, "/").await,
                 stops: sellers,
+            },
+            Visit {
+                browser: self.browser_of(&analyst, "/").await,
+                stops: analysts,
             },
         ]
     }

@@ -1,0 +1,104 @@
+//! The page for analysts.
+
+use serde_json::{Value, json};
+use testkit::{LONG, eventually};
+
+use crate::support::{Browser, Stage};
+
+/// A figure at the top of the page.
+async fn figure(browser: &Browser, id: &str) -> Value {
+    let text = "return document.getElementById(arguments[0])?.innerText ?? null";
+    browser.script(text, json!([id])).await
+}
+
+async fn shows(browser: &Browser, id: &str, value: &str) {
+    eventually("the figure is shown", LONG, || async {
+        let shown = figure(browser, id).await;
+        if shown == json!(value) {
+            Ok(())
+        } else {
+            Err(shown)
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_analyst_sees_the_figures_change_as_others_trade() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let analyst = stage.visitor().await;
+    stage.grants("analyst", &analyst).await;
+    let (opera, jazz) = (
+        seller.offers("Opera", 40.0).await,
+        seller.offers("Jazz", 20.0).await,
+    );
+    let order = buyer.orders(&opera).await;
+    buyer.pays(&order).await;
+
+    let browser = stage.browser_of(&analyst, "/").await;
+    browser.console_errors().await;
+    browser.press("Analytics").await;
+    shows(&browser, "revenue", "$40").await;
+    shows(&browser, "sold", "1").await;
+    shows(&browser, "held", "0").await;
+    browser
+        .script("window.sameDocument = true", json!([]))
+        .await;
+
+    let order = buyer.orders(&jazz).await;
+    shows(&browser, "held", "1").await;
+    buyer.pays(&order).await;
+    shows(&browser, "revenue", "$60").await;
+    shows(&browser, "paid", "100 %").await;
+    shows(&browser, "held", "0").await;
+    let same = browser
+        .script("return window.sameDocument === true", json!([]))
+        .await;
+    assert_eq!(same, true, "the page was reloaded");
+    let rows = "
+        const rows = [...document.querySelectorAll('.bars tr')].map(row => row.innerText);
+        return rows.filter(row => /^Sold\\s/.test(row)).map(row => row.replace(/\\s+/g, ' ').trim())";
+    let rows = browser.script(rows, json!([])).await;
+    assert_eq!(rows, json!(["Sold 2 (100 %)"]));
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn whoever_is_no_analyst_learns_who_grants_the_role_and_sees_the_figures_once_it_is() {
+    let stage = Stage::set().await;
+    let visitor = stage.visitor().await;
+    let browser = stage.browser_of(&visitor, "/analytics").await;
+    browser.see("turnstile users grant").await;
+    assert!(!browser.text().await.contains("Revenue"));
+    stage.grants("analyst", &visitor).await;
+    browser.press("Look again").await;
+    shows(&browser, "revenue", "$0").await;
+}
+
+#[tokio::test]
+async fn figures_go_with_the_role() {
+    let stage = Stage::set().await;
+    let analyst = stage.visitor().await;
+    stage.grants("analyst", &analyst).await;
+    let browser = stage.browser_of(&analyst, "/analytics").await;
+    shows(&browser, "revenue", "$0").await;
+    stage.revokes("analyst", &analyst).await;
+    browser.see("turnstile users grant").await;
+    assert_eq!(figure(&browser, "revenue").await, Value::Null);
+}
+
+#[tokio::test]
+async fn signing_in_leads_to_the_figures_that_were_asked_for() {
+    let stage = Stage::set().await;
+    let analyst = stage.visitor().await;
+    stage.grants("analyst", &analyst).await;
+    let browser = stage.browser().await;
+    browser.open("/analytics").await;
+    browser.see("You have no account?").await;
+    browser.fill("Email", &analyst.user.email).await;
+    browser.fill("Password", &analyst.user.password).await;
+    browser.press("Sign in").await;
+    shows(&browser, "revenue", "$0").await;
+    assert_eq!(browser.path().await, "/analytics");
+}
