@@ -16,7 +16,7 @@ pub struct Options {
     /// Fewer and shorter rounds, smaller logs: a look, not a result.
     #[arg(long)]
     quick: bool,
-    /// Only this one (reads, tickets, orders, rebuild, replay, start); may be given several times.
+    /// Only this one (reads, tickets, orders, rebuild, replay, export, start); may be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// When NATS writes to the disk: `default` is every two minutes, `always` before each

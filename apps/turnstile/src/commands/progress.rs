@@ -1,7 +1,10 @@
 //! How far something is that takes longer than a moment.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::time::{Duration, Instant};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
 
 /// What is over sooner shows no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -20,11 +23,11 @@ impl Progress {
     pub(crate) fn begin(what: &str, unit: &str) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let style = format!(
-            "{{msg}} {{wide_bar}} {{human_pos}} of {{human_len}} {unit}, {{per_sec}}, {{eta}} left"
+            "{{msg}} {{wide_bar}} {{human_pos}} of {{human_len}} {unit}, {{rate}}, {{eta}} left"
         );
         // The template is fixed; one that can't be parsed would leave the plain bar.
         if let Ok(style) = ProgressStyle::with_template(&style) {
-            bar.set_style(style);
+            bar.set_style(style.with_key("rate", rate));
         }
         bar.set_message(what.to_owned());
         Self {
@@ -43,6 +46,15 @@ impl Progress {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
+}
+
+/// The rate in whole units: the library's own has four decimals.
+fn rate(state: &ProgressState, to: &mut dyn fmt::Write) {
+    // Far below 2^53, and never negative.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let whole = state.per_sec().round() as u64;
+    // Only fails when there is no memory for the words.
+    let _ = write!(to, "{}/s", HumanCount(whole));
 }
 
 impl Drop for Progress {

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::time::{Duration, Instant};
-use testkit::{Answer, Call, LONG, Mongo, eventually};
+use testkit::{Answer, Call, LONG, Mongo, TestApp, eventually};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -143,7 +143,8 @@ impl Scene {
         let sign_in = json!({"email": email, "password": self.seller.user.password});
         let nobody = self.site.anyone();
         soon(nobody.post("/api/users/signin", &sign_in)).await;
-        self.all_are_unready("nats").await;
+        let all = self.site.apps.iter().collect();
+        all_are_unready(all, "nats").await;
     }
 
     async fn while_mongodb_is_away(&self) {
@@ -152,20 +153,10 @@ impl Scene {
         for path in ["/api/tickets", "/api/tickets?q=opening&min_price=3"] {
             soon(self.buyer.get(path)).await;
         }
-        self.all_are_unready("mongodb").await;
-    }
-
-    /// Shows that each process lives, isn't ready, and says what is missing.
-    async fn all_are_unready(&self, missing: &str) {
-        for app in &self.site.apps {
-            let anyone = app.client();
-            eventually("it says what is missing", LONG, || async {
-                let ready = anyone.get("/readyz").await;
-                let says = ready.status == 503 && ready.text.to_lowercase().contains(missing);
-                if says { Ok(()) } else { Err(ready.describe()) }
-            })
-            .await;
-            anyone.get("/healthz").await.assert_status(200);
+        let (with, without) = self.site.by_need_of_mongodb();
+        all_are_unready(with, "mongodb").await;
+        for app in without {
+            app.client().get("/readyz").await.assert_status(200);
         }
     }
 
@@ -192,6 +183,20 @@ impl Scene {
         .await;
         self.site.assert_money_agrees().await;
         self.site.assert_read_models_agree().await;
+    }
+}
+
+/// Shows that each process lives, isn't ready, and says what is missing.
+async fn all_are_unready(apps: Vec<&TestApp>, missing: &str) {
+    for app in apps {
+        let anyone = app.client();
+        eventually("it says what is missing", LONG, || async {
+            let ready = anyone.get("/readyz").await;
+            let says = ready.status == 503 && ready.text.to_lowercase().contains(missing);
+            if says { Ok(()) } else { Err(ready.describe()) }
+        })
+        .await;
+        anyone.get("/healthz").await.assert_status(200);
     }
 }
 

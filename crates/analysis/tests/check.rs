@@ -1,0 +1,81 @@
+//! Checking a real log while it grows.
+#![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
+
+use analysis::{Rule, check};
+use eventstore::{EVENT_STREAMS, Log, LogConfig, ORDERS, PastCommit};
+use season::{Plan, Season};
+use testkit::Nats;
+use tokio::sync::oneshot;
+
+/// Orders' commits that come late.
+const LATE: usize = 3;
+
+async fn connected(nats: &Nats) -> Log {
+    let config = LogConfig {
+        url: nats.url().to_owned(),
+        ..LogConfig::default()
+    };
+    let log = Log::connect(config).await.unwrap();
+    log.connection().wait_for(|is| *is).await.unwrap();
+    log.ensure_streams().await.unwrap();
+    log
+}
+
+async fn write(log: &Log, commits: &[PastCommit]) {
+    for stream in EVENT_STREAMS {
+        let last = log.last_sequence(stream).await.unwrap();
+        let mut import = log.import(stream, last);
+        for commit in commits.iter().filter(|commit| commit.stream == stream) {
+            import.append(commit).await.unwrap();
+        }
+        import.finish().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_comes_while_the_log_is_checked_is_not_missed_and_what_never_comes_is() {
+    let nats = Nats::start().await;
+    let log = connected(&nats).await;
+    // Long enough that the check tells of its progress before the end.
+    let plan = Plan {
+        tickets: 600,
+        days: 20,
+        ..Plan::default()
+    };
+    let history: Vec<_> = Season::new(plan).collect::<Result<_, _>>().unwrap();
+    let orders = history.iter().filter(|commit| commit.stream == ORDERS);
+    let orders: Vec<_> = orders.map(|commit| commit.commit_id).collect();
+    let late = &orders[orders.len() - LATE..];
+    let is_late = |commit: &PastCommit| late.contains(&commit.commit_id);
+    let (late, there): (Vec<_>, Vec<_>) = history.iter().cloned().partition(is_late);
+    write(&log, &there).await;
+
+    let mut found = Vec::new();
+    let lacking = check(&log, |finding| found.push(finding), |_, _| {}).await;
+    assert!(lacking.unwrap().findings > 0);
+    let causes = found
+        .iter()
+        .filter(|one| one.rule == Rule::CausationPresent);
+    assert!(causes.count() > 0, "{found:#?}");
+
+    // The ends of the streams are known when the first progress is told.
+    let (begun, begins) = oneshot::channel();
+    let mut begun = Some(begun);
+    let mut found = Vec::new();
+    let checking = check(
+        &log,
+        |finding| found.push(finding),
+        |_, _| {
+            if let Some(begun) = begun.take() {
+                let _ = begun.send(());
+            }
+        },
+    );
+    let growing = async {
+        begins.await.unwrap();
+        write(&log, &late).await;
+    };
+    let (checked, ()) = tokio::join!(checking, growing);
+    assert_eq!(checked.unwrap().commits, there.len() as u64);
+    assert!(found.is_empty(), "{found:#?}");
+}
