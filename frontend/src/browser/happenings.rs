@@ -67,12 +67,18 @@ pub fn listen() -> UnboundedReceiver<Happening> {
     on(&window(), "online", |_| tell(Happening::Online));
     on(&window(), "offline", |_| tell(Happening::Offline));
     on(&document(), "visibilitychange", |_| {
-        tell(match document().visibility_state() {
-            VisibilityState::Hidden => Happening::Hidden,
-            _ => Happening::Visible,
+        tell(if is_visible() {
+            Happening::Visible
+        } else {
+            Happening::Hidden
         });
     });
     receiver
+}
+
+/// Whether the page can be seen, and isn't in the background.
+pub fn is_visible() -> bool {
+    document().visibility_state() != VisibilityState::Hidden
 }
 
 /// Opens a stream of server-sent events of one name; it ends when the handle is closed.

@@ -8,7 +8,7 @@ use state::Backoff;
 use web_sys::EventSource;
 
 use super::live;
-use crate::browser::time;
+use crate::browser::{happenings, time};
 use crate::client;
 
 thread_local! {
@@ -31,9 +31,9 @@ pub fn use_figures(on_change: impl FnMut(Analytics) + 'static) {
     });
 }
 
-/// Opens the stream if somebody looks at the figures.
+/// Opens the stream if somebody looks at the figures, and can see them.
 pub fn open() {
-    if VIEWER.get().is_some() && STREAM.with_borrow(Option::is_none) {
+    if VIEWER.get().is_some() && happenings::is_visible() && STREAM.with_borrow(Option::is_none) {
         STREAM.set(client::analytics_stream());
     }
 }

@@ -20,9 +20,12 @@ pub fn percent_of(part: u64, whole: u64) -> Option<u64> {
     u64::try_from(rounded).ok()
 }
 
-/// The periods of a plot over time, oldest first: at most `most`, up to the newest that is known,
-/// each as long as `step`. What isn't known of is there without a value, so that the axis is time
-/// and not a list.
+/// Fewer periods would be columns as broad as the page.
+pub const LEAST: usize = 12;
+
+/// The periods of a plot over time, oldest first, each as long as `step`: from the first that is
+/// known of to the newest, but no more than `most`, and at least [`LEAST`]. What isn't known of is
+/// there without a value, so that the axis is time and not a list.
 ///
 /// `known` is in order of time, on whole steps.
 pub fn periods<T: Copy>(
@@ -37,7 +40,7 @@ pub fn periods<T: Copy>(
     let mut periods = Vec::new();
     let mut at = last;
     let mut rest = known.iter().rev().peekable();
-    while periods.len() < most && at >= first {
+    while periods.len() < most && (at >= first || periods.len() < LEAST) {
         let found = rest.next_if(|value| begin(value) >= at);
         periods.push((at, found.copied()));
         let Some(earlier) = at.checked_sub_signed(step) else {
@@ -96,14 +99,21 @@ mod tests {
 
     #[test]
     fn periods_in_which_nothing_happened_have_their_place() {
-        let known = [(hour(3), 'a'), (hour(5), 'b')];
-        let shown = periods(&known, |(begin, _)| *begin, TimeDelta::hours(1), 10);
-        let letters: Vec<_> = shown
-            .iter()
-            .map(|(begin, found)| (*begin, found.map(|(_, letter)| letter)))
-            .collect();
-        let expected = [(hour(3), Some('a')), (hour(4), None), (hour(5), Some('b'))];
-        assert_eq!(letters, expected);
+        let known = [(hour(3), 'a'), (hour(16), 'b')];
+        let shown = periods(&known, |(begin, _)| *begin, TimeDelta::hours(1), 20);
+        let hours: Vec<_> = shown.iter().map(|(begin, _)| *begin).collect();
+        assert_eq!(hours, (3..=16).map(hour).collect::<Vec<_>>());
+        let found: Vec<_> = shown.iter().filter_map(|(_, found)| *found).collect();
+        assert_eq!(found, known);
+        assert_eq!((shown[0].1, shown[13].1), (Some(known[0]), Some(known[1])));
+    }
+
+    #[test]
+    fn a_short_time_is_shown_as_part_of_a_longer_one() {
+        let shown = periods(&[hour(3)], |begin| *begin, TimeDelta::hours(1), 20);
+        assert_eq!(shown.len(), LEAST);
+        assert_eq!(shown.last(), Some(&(hour(3), Some(hour(3)))));
+        assert!(shown[..LEAST - 1].iter().all(|(_, found)| found.is_none()));
     }
 
     #[test]

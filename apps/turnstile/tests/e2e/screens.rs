@@ -11,8 +11,9 @@ use crate::support::{Browser, Stage, Theme, Visit};
 /// A small phone, a tablet, a notebook.
 const WIDTHS: [u32; 3] = [360, 768, 1280];
 
-/// What sticks out of the page to the right, and what one can press and is too small for a
-/// finger (WCAG 2.2, 2.5.8: 24 pixels, but for links within a text).
+/// What sticks out of the page to the right, what lies upon something else at the top, and what one
+/// can press and is too small for a finger (WCAG 2.2, 2.5.8: 24 pixels, but for links within a
+/// text).
 const MISFITS: &str = "
     const width = document.documentElement.clientWidth;
     const name = one => one.tagName + ' ' + one.className + ' ' + one.innerText.slice(0, 30);
@@ -23,7 +24,16 @@ const MISFITS: &str = "
         && !one.matches('p a, .card-link, .skip')
         && Math.min(one.getBoundingClientRect().width, one.getBoundingClientRect().height) < 24);
     const scrolls = document.documentElement.scrollWidth > width;
+    const tops = shown.filter(one => one.matches('.top a, .top button, .top .email'));
+    const lies = (one, other) => {
+        const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
+        return Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1
+            && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1;
+    };
+    const upon = tops.flatMap((one, i) => tops.slice(i + 1).filter(other => lies(one, other))
+        .map(other => name(one) + ' and ' + name(other)));
     return [...(scrolls ? ['the page scrolls sideways'] : []),
+        ...upon.map(both => 'upon: ' + both),
         ...wide.map(one => 'wide: ' + name(one)), ...small.map(one => 'small: ' + name(one))]";
 
 /// With `SCREENS_DIR` set, it leaves a picture of each page there: `docs/screens` is made so.
@@ -87,6 +97,7 @@ async fn picture(browser: &Browser, folder: &Path, name: &str) {
     for theme in [Theme::Light, Theme::Dark] {
         browser.set_theme(theme).await;
         browser.see_still().await;
+        fs::create_dir_all(folder).unwrap();
         let path = folder.join(format!("{name}-{}.webp", theme.name()));
         fs::write(path, browser.picture().await).unwrap();
     }

@@ -53,7 +53,8 @@ pub fn Columns(
                     "aria-label": "{text}",
                     for (i, period) in periods.iter().enumerate() {
                         rect {
-                            key: "{period.name}",
+                            // Not by name: an hour comes twice when clocks are put back.
+                            key: "{i}",
                             x: "{i * 10 + 1}",
                             y: "{1000 - length(period.value, top)}",
                             width: "8",
@@ -80,8 +81,8 @@ pub fn Columns(
                     }
                     tbody {
                         // The newest first; what is empty says nothing.
-                        for period in periods.iter().rev().filter(|period| !period.cells.is_empty()) {
-                            tr { key: "{period.name}",
+                        for (i, period) in periods.iter().enumerate().rev().filter(|(_, period)| !period.cells.is_empty()) {
+                            tr { key: "{i}",
                                 th { scope: "row", "{period.name}" }
                                 for cell in &period.cells {
                                     td { "{cell}" }

@@ -59,6 +59,11 @@ fn Figures() -> Element {
         Ok(live.unwrap_or(read))
     });
     let came = use_callback(move |now: Analytics| {
+        // A service that was started anew reads the log from its beginning: what is here is more.
+        let here = figures.peek().ready().map(|here| here.progress.commits);
+        if !now.progress.caught_up && here > Some(now.progress.commits) {
+            return;
+        }
         newest.set(Some(now.clone()));
         figures.set(Read::Ready(now));
     });

@@ -19,8 +19,8 @@ const SELLERS: usize = 10;
 /// All plots.
 #[component]
 pub fn Plots(figures: Analytics) -> Element {
-    let days = sales(&figures.sales_by_day, TimeDelta::days(1), DAYS, format::day);
-    let hours = sales(
+    let (days, best_day) = sales(&figures.sales_by_day, TimeDelta::days(1), DAYS, format::day);
+    let (hours, best_hour) = sales(
         &figures.sales_by_hour,
         TimeDelta::hours(1),
         HOURS,
@@ -33,14 +33,14 @@ pub fn Plots(figures: Analytics) -> Element {
                 title: "Sales by day",
                 about: "What paid orders brought in, by day (UTC).",
                 heads: vec!["Day", "Placed", "Paid", "Revenue"],
-                highest: highest(&figures.sales_by_day, DAYS),
+                highest: best_day,
                 periods: days,
             }
             Columns {
                 title: "Sales by hour",
                 about: "The same by hour, for a week.",
                 heads: vec!["Hour", "Placed", "Paid", "Revenue"],
-                highest: highest(&figures.sales_by_hour, HOURS),
+                highest: best_hour,
                 periods: hours,
             }
             Columns {
@@ -99,8 +99,15 @@ fn sales(
     step: TimeDelta,
     most: usize,
     named: fn(DateTime<Utc>) -> String,
-) -> Vec<Period> {
+) -> (Vec<Period>, String) {
     let shown = periods(known, |period| period.begin, step, most);
+    // Of those that are shown: what is known of can be of far more time, as empty periods are left
+    // out of it.
+    let sold = shown.iter().filter_map(|(_, found)| *found);
+    let highest = sold
+        .map(|sold| sold.revenue)
+        .max_by_key(|money| money.cents)
+        .map_or_else(String::new, format::money);
     let period = |(begin, found): (DateTime<Utc>, Option<SalesPeriod>)| Period {
         name: named(begin),
         value: found.map_or(0, |sold| cents(sold.revenue)),
@@ -112,16 +119,7 @@ fn sales(
             ]
         }),
     };
-    shown.into_iter().map(period).collect()
-}
-
-fn highest(known: &[SalesPeriod], most: usize) -> String {
-    // A period that isn't known of has no revenue, so it may be any of the newest.
-    let newest = known.iter().rev().take(most);
-    let highest = newest
-        .map(|period| period.revenue)
-        .max_by_key(|money| money.cents);
-    highest.map_or_else(String::new, format::money)
+    (shown.into_iter().map(period).collect(), highest)
 }
 
 fn held(figures: &Analytics) -> (Vec<Period>, String) {
