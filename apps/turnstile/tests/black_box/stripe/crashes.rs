@@ -120,7 +120,7 @@ async fn killed_after_the_payment_is_authorized_and_before_the_order_decides_it_
     })
     .await;
     // Its buyer gives up before the order could accept the payment.
-    shop.buyer.try_cancel(&cancelled).await.assert_status(204);
+    shop.cancel_behind_another(&cancelled).await;
     shop.site.app().kill9().await;
     proxy.pass_all();
     shop.site.app().restart().await;

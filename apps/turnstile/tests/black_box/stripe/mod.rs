@@ -48,6 +48,20 @@ impl Shop {
         })
     }
 
+    /// Cancels an order while another command on it waits for an acknowledgment: commands on one
+    /// order take turns, and who waits too long is told to come again.
+    async fn cancel_behind_another(&self, order: &str) {
+        eventually("the order is cancelled", LONG, || async {
+            let answer = self.buyer.try_cancel(order).await;
+            match answer.status {
+                204 => Ok(()),
+                503 => Err(answer.text),
+                _ => panic!("{}", answer.text),
+            }
+        })
+        .await;
+    }
+
     /// Shows that an order neither is paid nor over. That it awaits a payment is told a moment after
     /// one was begun.
     async fn assert_payable(&self, order: &str) {
