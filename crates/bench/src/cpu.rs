@@ -19,7 +19,14 @@ const PATIENCE: Duration = Duration::from_mins(3);
 
 /// The processes of a measurement, by name.
 #[derive(Clone, Debug, Default)]
-pub struct Processes(Vec<(&'static str, u32)>);
+pub struct Processes(Vec<(&'static str, Who)>);
+
+#[derive(Clone, Copy, Debug)]
+enum Who {
+    Process(u32),
+    /// Whatever this process started and saw the end of.
+    EndedChildren,
+}
 
 /// Processor time so far.
 #[derive(Clone, Debug)]
@@ -41,13 +48,20 @@ pub struct Usage {
 impl Processes {
     /// This process, the load generator.
     pub fn with_load() -> Self {
-        Self(vec![("load", std::process::id())])
+        Self(vec![("load", Who::Process(std::process::id()))])
     }
 
     /// Adds a process, if it runs.
     #[must_use]
     pub fn and(mut self, name: &'static str, pid: Option<u32>) -> Self {
-        self.0.extend(pid.map(|pid| (name, pid)));
+        self.0.extend(pid.map(|pid| (name, Who::Process(pid))));
+        self
+    }
+
+    /// Adds what is started and ends within a round.
+    #[must_use]
+    pub fn and_children(mut self, name: &'static str) -> Self {
+        self.0.push((name, Who::EndedChildren));
         self
     }
 
@@ -55,7 +69,7 @@ impl Processes {
     pub fn read(&self) -> Reading {
         Reading {
             at: Instant::now(),
-            each: self.0.iter().map(|(_, pid)| seconds_of(*pid)).collect(),
+            each: self.0.iter().map(|(_, who)| seconds_of(*who)).collect(),
             machine: machine_seconds(),
         }
     }
@@ -124,12 +138,17 @@ pub fn resident_mib(pid: u32) -> Option<f64> {
     Some(kib as f64 / 1024.0)
 }
 
-/// User and system time of a process; none once it is gone.
-fn seconds_of(pid: u32) -> f64 {
+/// User and system time; none of a process that is gone.
+fn seconds_of(who: Who) -> f64 {
+    let (pid, first) = match who {
+        Who::Process(pid) => (pid, 11),
+        // Where one's own times are, but for two fields.
+        Who::EndedChildren => (std::process::id(), 13),
+    };
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     // The second field is the program's name, which may hold anything, in parentheses.
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-    ticks(fields.split(' ').skip(11).take(2))
+    ticks(fields.split(' ').skip(first).take(2))
 }
 
 /// The time that the processors weren't idle.
@@ -151,6 +170,7 @@ fn ticks<'a>(fields: impl Iterator<Item = &'a str>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::Command;
 
     #[test]
     fn a_process_that_is_busy_is_seen_as_busy() {
@@ -164,5 +184,16 @@ mod tests {
         let usage = own.since(&before);
         assert!(usage.processes[0].1 > 5.0, "{usage:?}");
         assert!(resident_mib(std::process::id()).unwrap() > 0.5);
+    }
+
+    #[test]
+    fn a_child_that_was_busy_counts_once_it_has_ended() {
+        let children = Processes::default().and_children("child");
+        let before = children.read();
+        let counting = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";
+        let mut child = Command::new("sh").args(["-c", counting]).spawn().unwrap();
+        assert!(child.wait().unwrap().success());
+        let usage = children.since(&before);
+        assert!(usage.processes[0].1 > 5.0, "{usage:?}");
     }
 }

@@ -3,19 +3,22 @@
 
 use anyhow::{Context, Result, ensure};
 use async_nats::jetstream::{self, consumer::pull};
+use chrono::TimeDelta;
 use eventstore::{EVENT_STREAMS, Log, ORDERS, PAYMENTS, StreamName, TICKETS};
 use futures_util::StreamExt;
 use season::{Plan, Season};
 use std::{
     fs,
     hint::black_box,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{cpu::Processes, fill, rounds::Comparison, run::Bench, sample::Sample, servers};
+use crate::{
+    cpu::Processes, fill, report::Memory, rounds::Comparison, run::Bench, sample::Sample, servers,
+};
 
 const EXPORT_TARGET: f64 = 0.4;
 const REPLAY_TARGET: f64 = 0.6;
@@ -50,75 +53,105 @@ pub fn measure(bench: &mut Bench, program: &Path, folder: &Path) -> Result<()> {
     let jetstream = bench
         .runtime
         .block_on(async { anyhow::Ok(jetstream::new(async_nats::connect(nats.url()).await?)) })?;
-    let processes = Processes::with_load().and("nats", nats.pid());
-    let out = folder.join("exported");
-    let all = &EVENT_STREAMS[..];
-    // No fold needs the users.
-    let without_users = &[TICKETS, ORDERS, PAYMENTS][..];
-    let tasks = [
-        (
-            "export to Parquet",
-            EXPORT_TARGET,
-            all,
-            export(&out, "parquet"),
-        ),
-        (
-            "export to NDJSON",
-            EXPORT_TARGET,
-            all,
-            export(&out, "ndjson"),
-        ),
-        (
-            "replay of eight folds",
-            REPLAY_TARGET,
-            without_users,
-            report(folder),
-        ),
-    ];
-    for (name, target, streams, args) in tasks {
-        let commits = bench.runtime.block_on(length(&log, streams))?;
+    let processes = Processes::with_load()
+        .and("nats", nats.pid())
+        .and_children("turnstile");
+    let tenth = plan.start + TimeDelta::days(i64::from(plan.days / 10));
+    for task in tasks(folder) {
+        let commits = bench.runtime.block_on(length(&log, task.streams))?;
+        let make_room = || match fs::remove_dir_all(&task.out) {
+            Err(error) if task.out.exists() => Err(error.into()),
+            _ => Ok(()),
+        };
+        make_room()?;
+        let until = ["--to".to_owned(), tenth.to_rfc3339()];
+        let of_a_tenth = run(program, nats.url(), task.args.iter().chain(&until))?;
         let mut peak: f64 = 0.0;
         let comparison = Comparison {
-            name,
-            target: Some(target),
+            name: task.name,
+            target: Some(task.target),
             rounds: bench.scale.rounds,
             processes: &processes,
         };
         let mut row = comparison.run(
-            || match fs::remove_dir_all(&out) {
-                Err(error) if out.exists() => Err(error.into()),
-                _ => Ok(()),
-            },
+            make_room,
             || {
                 let began = Instant::now();
-                peak = peak.max(run(program, nats.url(), &args)?);
+                peak = peak.max(run(program, nats.url(), &task.args)?);
                 Ok(Sample::counted(commits, began.elapsed()))
             },
-            || bench.runtime.block_on(count(&jetstream, &log, streams)),
+            || {
+                bench
+                    .runtime
+                    .block_on(count(&jetstream, &log, task.streams))
+            },
         )?;
-        let bound = if peak <= MEMORY { "within" } else { "ABOVE" };
-        row.notes
-            .push(format!("peak memory {peak:.0} MiB, {bound} {MEMORY:.0}"));
+        row.memory = Some(Memory {
+            peak,
+            peak_of_a_tenth: of_a_tenth,
+            at_most: MEMORY,
+        });
         bench.report.add(row);
     }
     bench.runtime.block_on(log.close());
     nats.terminate()
 }
 
-fn export(out: &Path, format: &str) -> Vec<String> {
-    let out = out.display().to_string();
-    ["export", "--format", format, "--out", &out]
-        .map(str::to_owned)
-        .to_vec()
+/// What the program is to do.
+struct Task {
+    name: &'static str,
+    target: f64,
+    /// What it reads.
+    streams: &'static [StreamName],
+    args: Vec<String>,
+    /// Where it leaves something.
+    out: PathBuf,
 }
 
-fn report(folder: &Path) -> Vec<String> {
-    let out = folder.join("report.html").display().to_string();
-    ["report", "--out", &out].map(str::to_owned).to_vec()
+fn tasks(folder: &Path) -> [Task; 4] {
+    let out = folder.join("exported");
+    let page = folder.join("report.html");
+    let export = |name, format| Task {
+        name,
+        target: EXPORT_TARGET,
+        streams: &EVENT_STREAMS,
+        args: words(&["export", "--format", format, "--out"], Some(&out)),
+        out: out.clone(),
+    };
+    let replay = |name, streams, args| Task {
+        name,
+        target: REPLAY_TARGET,
+        streams,
+        args,
+        out: out.clone(),
+    };
+    [
+        export("export to Parquet", "parquet"),
+        export("export to NDJSON", "ndjson"),
+        replay(
+            "replay of one fold",
+            &[ORDERS],
+            words(&["replay", "sales"], None),
+        ),
+        replay(
+            "replay of eight folds, with plots",
+            // No fold needs the users.
+            &[TICKETS, ORDERS, PAYMENTS],
+            words(&["report", "--out"], Some(&page)),
+        ),
+    ]
+}
+
+fn words(args: &[&str], out: Option<&Path>) -> Vec<String> {
+    let out = out.map(|out| out.display().to_string());
+    args.iter()
+        .map(|arg| (*arg).to_owned())
+        .chain(out)
+        .collect()
 }
 
 /// Runs the program to its end; gives the most memory that it had, in MiB.
-fn run(program: &Path, nats: &str, args: &[String]) -> Result<f64> {
+fn run<'a>(program: &Path, nats: &str, args: impl IntoIterator<Item = &'a String>) -> Result<f64> {
     let mut child = Command::new(program)
         .args(args)
         .env("NATS_URL", nats)
@@ -132,7 +165,11 @@ fn run(program: &Path, nats: &str, args: &[String]) -> Result<f64> {
             peak = memory;
         }
         if let Some(status) = child.try_wait()? {
-            ensure!(status.success(), "{} ended with {status}", args[0]);
+            ensure!(
+                status.success(),
+                "{} ended with {status}",
+                program.display()
+            );
             return Ok(peak);
         }
         thread::sleep(LOOK);

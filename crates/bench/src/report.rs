@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use serde::Serialize;
-use std::{fs, path::Path};
+use std::{fmt, fs, path::Path};
 
 use crate::{cpu::Usage, machine::Machine};
 
@@ -47,6 +47,8 @@ pub struct Row {
     /// During the raw ones.
     pub raw_cpu: Usage,
     pub rounds: Vec<Round>,
+    /// The most memory that the measured program ever had.
+    pub memory: Option<Memory>,
     /// What a reader should know.
     pub notes: Vec<String>,
 }
@@ -60,6 +62,15 @@ pub struct Round {
     pub others: f64,
     /// How long the servers worked on after our turn.
     pub rest_seconds: f64,
+}
+
+/// Memory beside what it is bounded by, in MiB.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Memory {
+    pub peak: f64,
+    /// The same for a tenth of the work: what is bounded doesn't grow with it.
+    pub peak_of_a_tenth: f64,
+    pub at_most: f64,
 }
 
 /// A single figure.
@@ -85,6 +96,7 @@ impl Row {
             cpu: Usage::default(),
             raw_cpu: Usage::default(),
             rounds: Vec::new(),
+            memory: None,
             notes: Vec::new(),
         }
     }
@@ -99,6 +111,21 @@ impl Row {
 
     fn disturbed(&self) -> bool {
         self.rounds.iter().any(|round| round.others > DISTURBED)
+    }
+}
+
+impl fmt::Display for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verdict = if self.peak <= self.at_most {
+            "met"
+        } else {
+            "MISSED"
+        };
+        write!(
+            f,
+            "peak memory {:.0} MiB ({:.0} MiB for a tenth of the time), at most {:.0} {verdict}",
+            self.peak, self.peak_of_a_tenth, self.at_most
+        )
     }
 }
 
@@ -142,6 +169,9 @@ impl Report {
             print_line(row);
             println!("    ours: {}", processors(&row.cpu, row.ours));
             println!("    raw:  {}", processors(&row.raw_cpu, row.raw));
+            if let Some(memory) = row.memory {
+                println!("    {memory}");
+            }
             for note in &row.notes {
                 println!("    {note}");
             }
@@ -219,5 +249,18 @@ mod tests {
         assert_eq!(row.verdict(), "MISSED");
         row.target = None;
         assert_eq!(row.verdict(), "");
+    }
+
+    #[test]
+    fn memory_is_judged_by_the_whole_of_the_work() {
+        let mut memory = Memory {
+            peak: 200.0,
+            peak_of_a_tenth: 150.0,
+            at_most: 200.0,
+        };
+        let words = "peak memory 200 MiB (150 MiB for a tenth of the time), at most 200 met";
+        assert_eq!(memory.to_string(), words);
+        memory.peak = 200.1;
+        assert!(memory.to_string().ends_with("MISSED"), "{memory}");
     }
 }
