@@ -3,6 +3,7 @@
 use analysis::{AnalysisError, Following, folds::Builtin};
 use bytes::Bytes;
 use eventstore::Log;
+use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -42,6 +43,12 @@ struct Shared {
     told: watch::Sender<Option<Told>>,
     state: Mutex<State>,
     stopping: CancellationToken,
+    meters: Meters,
+}
+
+struct Meters {
+    behind: Gauge,
+    failures: Counter,
 }
 
 struct State {
@@ -63,6 +70,7 @@ impl Follower {
                 wanted: Instant::now(),
             }),
             stopping: CancellationToken::new(),
+            meters: Meters::new(),
         }))
     }
 
@@ -92,6 +100,27 @@ impl Follower {
     }
 }
 
+impl Meters {
+    fn new() -> Self {
+        describe_gauge!(
+            "analytics_commits_behind",
+            "Commits that the figures for analysts don't hold yet; 0 while nobody wants any"
+        );
+        describe_counter!(
+            "analytics_failures_total",
+            "Times that figures for analysts were given up because the log was lost or can't be read; they are made anew"
+        );
+        let meters = Self {
+            behind: gauge!("analytics_commits_behind"),
+            failures: counter!("analytics_failures_total"),
+        };
+        // Exported from the start, or the first failure would be no increase.
+        meters.failures.absolute(0);
+        meters.behind.set(0);
+        meters
+    }
+}
+
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -109,6 +138,7 @@ impl Shared {
                 tracing::info!("nobody wants figures any more");
                 return;
             };
+            self.meters.failures.increment(1);
             // Readers keep what they were told last.
             if error.is_fault_of_the_log() {
                 tracing::error!(%error, "the log can't be analyzed");
@@ -160,6 +190,10 @@ impl Shared {
 
     fn tell(&self, following: &mut Following, caught_up: bool) {
         let seen = following.seen();
+        let behind = u32::try_from(seen.of.saturating_sub(seen.commits));
+        self.meters
+            .behind
+            .set(f64::from(behind.unwrap_or(u32::MAX)));
         let progress = api::analytics::AnalyticsProgress {
             commits: seen.commits,
             of: seen.of,
@@ -189,6 +223,7 @@ impl Shared {
         if gives_up {
             state.task = None;
             self.told.send_replace(None);
+            self.meters.behind.set(0);
         }
         gives_up
     }

@@ -6,6 +6,7 @@
 
 mod cookie;
 mod new_key;
+mod private_file;
 mod signer;
 mod verifier;
 

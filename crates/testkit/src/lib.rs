@@ -1,5 +1,6 @@
 //! What the integration tests of all crates share: real servers, the real program as a child
-//! process, a client with a session, a stand-in for Stripe, and a proxy that loses acknowledgments.
+//! process, a client with a session, a stand-in for Stripe, and what may stand between them: a reverse
+//! proxy before services, and one before NATS that loses acknowledgments.
 //!
 //! Everything here panics with a message that says what went wrong, where a library would return
 //! an error: a test has nobody to hand it to. Nothing sleeps for a fixed time; whatever has to
@@ -37,6 +38,7 @@ mod eventually;
 mod mongo;
 mod nats;
 mod proxy;
+mod router;
 pub mod stripe;
 
 pub use answer::{Answer, ErrorEntry};
@@ -47,6 +49,7 @@ pub use eventually::{LONG, Outcome, eventually};
 pub use mongo::{Mongo, MongoProxy};
 pub use nats::Nats;
 pub use proxy::{Ack, DropAcksProxy, Publication};
+pub use router::{Router, Routes};
 
 pub use devservers::{MongoOptions, NatsOptions};
 pub use reqwest::Method;

@@ -46,6 +46,22 @@ async fn a_row_has_every_column_that_the_help_explains_and_no_secret() {
 }
 
 #[tokio::test]
+async fn a_type_that_no_event_has_is_named_with_those_there_are() {
+    let season = Season::write().await;
+    let url = season.archive.url();
+    for command in ["ls", "tail"] {
+        let args = ["events", command, "--type", "OrderPlcaed"];
+        let told = tool(url, &args).await.well();
+        assert_eq!(told.stdout, "");
+        assert!(told.stderr.contains("OrderPlcaed"), "{}", told.stderr);
+        assert!(told.stderr.contains(" OrderPlaced"), "{}", told.stderr);
+        assert_eq!(told.stderr.lines().count(), 1, "{}", told.stderr);
+    }
+    let args = ["events", "ls", "--type", "OrderPlaced"];
+    assert_eq!(tool(url, &args).await.well().stderr, "");
+}
+
+#[tokio::test]
 async fn each_filter_leaves_what_it_names() {
     let season = Season::write().await;
     let (ticket, bob) = (

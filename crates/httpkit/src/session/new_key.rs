@@ -1,9 +1,7 @@
 //! Making the next key to sign with.
 
 use std::{
-    fs,
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -11,9 +9,8 @@ use ed25519_dalek::{
     SigningKey,
     pkcs8::{EncodePrivateKey as _, spki::der::pem::LineEnding},
 };
-use uuid::Uuid;
 
-use super::{PublicKey, signer::KEY_FILE};
+use super::{PublicKey, private_file, signer::KEY_FILE};
 use crate::config::Secret;
 
 /// A key pair that was made just now; the private half is never shown.
@@ -46,15 +43,9 @@ impl NewKey {
     /// Writes the private half to a new file that only its owner reads.
     ///
     /// # Errors
-    /// When the file is there already, or can't be written.
+    /// When the file is there already, or can't be written; then nothing of it is there.
     pub fn write_new(&self, path: &Path) -> io::Result<()> {
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
-        file.write_all(self.pem.expose().as_bytes())?;
-        file.sync_all()
+        private_file::create(path, self.pem.expose())
     }
 
     /// Puts it in the place of a data directory's key; whoever starts from there signs with it.
@@ -65,9 +56,7 @@ impl NewKey {
     pub fn replace_in(&self, directory: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(directory)?;
         let path = directory.join(KEY_FILE);
-        let draft = path.with_extension(format!("{}.draft", Uuid::new_v4()));
-        self.write_new(&draft)?;
-        fs::rename(&draft, &path)?;
+        private_file::replace(&path, self.pem.expose())?;
         Ok(path)
     }
 }

@@ -1,9 +1,7 @@
 //! Signing tokens. Only `auth` does.
 
 use std::{
-    fmt, fs,
-    io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    fmt, fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,7 +13,7 @@ use ed25519_dalek::{
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use uuid::Uuid;
 
-use super::{Claims, PublicKey};
+use super::{Claims, PublicKey, private_file};
 use crate::clock;
 
 /// The file in the data directory that holds the key that was made on first start.
@@ -132,25 +130,12 @@ fn fresh_key() -> SigningKey {
     SigningKey::from_bytes(&rand::random())
 }
 
-/// Writes a new key beside its place and links it there, so that nobody ever reads half a key and
-/// of several processes one wins.
+/// Writes a new key, unless there is one: of several processes that start at once, one wins.
 fn write_new_key(path: &Path) -> io::Result<()> {
     let pem = fresh_key()
         .to_pkcs8_pem(LineEnding::LF)
         .map_err(io::Error::other)?;
-    let draft = path.with_extension(format!("{}.draft", Uuid::new_v4()));
-    let written = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)
-        .and_then(|mut file| {
-            file.write_all(pem.as_bytes())?;
-            file.sync_all()
-        });
-    let linked = written.and_then(|()| fs::hard_link(&draft, path));
-    fs::remove_file(&draft)?;
-    match linked {
+    match private_file::create(path, &pem) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     }

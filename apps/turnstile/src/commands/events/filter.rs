@@ -1,6 +1,7 @@
 //! Which events are meant.
 
 use analysis::{Commits, EventRow, Span, commits_of, stream_named};
+use archive::TABLES;
 use chrono::{DateTime, Utc};
 use eventstore::{EVENT_STREAMS, Log, Recorded, StreamName};
 use std::collections::BTreeSet;
@@ -42,6 +43,17 @@ impl Filter {
         } else {
             let once: BTreeSet<_> = self.stream.iter().copied().collect();
             once.into_iter().collect()
+        }
+    }
+
+    /// Names types that this release doesn't know. They are looked for all the same: the log may
+    /// have them from a later one.
+    pub(super) fn warn_of_unknown_types(&self) {
+        let is_known = |wanted: &&String| TABLES.iter().any(|table| table.event_type == **wanted);
+        for unknown in self.event_type.iter().filter(|wanted| !is_known(wanted)) {
+            let known: Vec<_> = TABLES.iter().map(|table| table.event_type).collect();
+            let known = known.join(", ");
+            eprintln!("warning: no event of this release is a {unknown}; there are {known}");
         }
     }
 

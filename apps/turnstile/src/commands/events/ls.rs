@@ -28,6 +28,7 @@ const EXAMPLES: &str = "Examples:
   turnstile events ls --stream TICKETS --from 100 --to 120 --columns sequence,event_type,data";
 
 pub(super) async fn run(args: LsArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+    args.filter.warn_of_unknown_types();
     let log = servers.log().await?;
     let span = args.filter.span(&log).await?;
     let mut reading = args.filter.open(&log, span).await?;

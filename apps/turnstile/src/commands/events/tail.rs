@@ -47,6 +47,7 @@ const EXAMPLES: &str = "Examples:
   turnstile events tail -f --stream ORDERS --json | jq -r .event_type";
 
 pub(super) async fn run(args: TailArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+    args.filter.warn_of_unknown_types();
     let log = servers.log().await?;
     let span = args.filter.span(&log).await?;
     let mut writer = Writer::new(args.output.open(), args.columns);

@@ -2,7 +2,6 @@
 
 mod log;
 mod money;
-mod router;
 mod rows;
 mod site;
 mod user;

@@ -6,12 +6,9 @@ use std::{
     process::Output,
 };
 use tempfile::TempDir;
-use testkit::{AppBuilder, Client, Mongo, Nats, TestApp, stripe};
+use testkit::{AppBuilder, Client, Mongo, Nats, Router, Routes, TestApp, stripe};
 
-use super::{
-    Charge, Person, money,
-    router::{Router, Routes},
-};
+use super::{Charge, Person, money};
 
 const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 /// What webhooks are signed with after [`SiteBuilder::stripe`].
@@ -270,9 +267,9 @@ async fn start_services(envs: &[(String, String)]) -> (Vec<TestApp>, Option<Rout
     let mut routes: Routes = SERVICES
         .iter()
         .zip(&apps)
-        .map(|((_, path), app)| (*path, address(app)))
+        .map(|((_, path), app)| (*path, vec![address(app)]))
         .collect();
-    routes.push(("/", address(&apps[0])));
+    routes.push(("/", vec![address(&apps[0])]));
     (apps, Some(Router::start(routes).await))
 }
 

@@ -3,7 +3,6 @@
 mod market;
 mod mongo;
 mod nats;
-mod router;
 mod s3;
 mod services;
 mod tls;
@@ -11,7 +10,6 @@ mod tls;
 pub use market::Market;
 pub use mongo::MongoSet;
 pub use nats::NatsCluster;
-pub use router::Router;
 pub use s3::{ObjectStore, SECRET};
 pub use services::{Site, builder, run, session_key, tool};
 pub use tls::Certificates;

@@ -1,9 +1,9 @@
 //! The services as processes, one or several of each, behind one address.
 
 use std::process::Output;
-use testkit::{Client, TestApp};
+use testkit::{Client, Router, Routes, TestApp};
 
-use super::{Router, program, router::Routes};
+use super::program;
 
 /// Each service and the paths that are its own.
 const SERVICES: [(&str, &str); 6] = [
@@ -47,7 +47,7 @@ impl Site {
         }
         Self {
             services,
-            router: Router::start(routes).await,
+            router: Router::start(routes).await.probing(),
         }
     }
 

@@ -1,36 +1,42 @@
-//! What stands before the processes of all services: passes each request on to one of the service
-//! that has its path, in turn, among those that answer `/readyz`.
+//! A reverse proxy before the processes of all services.
 
 use std::{
     collections::HashSet,
     io::{Error, ErrorKind, Result},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
-use testkit::Client;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
 };
 
+use crate::Client;
+
 /// No request of a test has a longer head.
 const MAX_HEAD: usize = 64 * 1024;
 /// How often a process is asked whether it is ready, and how long it has to say so.
 const PROBE: Duration = Duration::from_millis(500);
 
-/// Paths that begin with the first go to the others (`host:port`); the first that fits wins.
+/// Paths that begin with the first go to one of the others (`host:port`); the first that fits wins.
 pub type Routes = Vec<(&'static str, Vec<String>)>;
 
-/// Ends with the value.
+/// Passes each request on to a process of the service that has its path, to each in turn, and to the
+/// next one where nobody listens. A request that no process takes is answered with 503.
+///
+/// It ends with the value.
+#[derive(Debug)]
 pub struct Router {
     url: String,
+    state: Arc<State>,
     tasks: Vec<JoinHandle<()>>,
 }
 
+#[derive(Debug)]
 struct State {
     routes: Routes,
     out: Mutex<HashSet<String>>,
@@ -38,28 +44,45 @@ struct State {
 }
 
 impl Router {
-    /// Listens on a free port.
+    /// Listens on a free port, and takes every process for ready.
     pub async fn start(routes: Routes) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let mut tasks = Vec::new();
-        let all: HashSet<_> = routes.iter().flat_map(|(_, all)| all.clone()).collect();
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .unwrap_or_else(|error| panic!("the router can't listen: {error}"));
+        let address = listener
+            .local_addr()
+            .unwrap_or_else(|error| panic!("the router has no address: {error}"));
         let state = Arc::new(State {
             routes,
             out: Mutex::default(),
             turn: AtomicUsize::new(0),
         });
-        for target in all {
-            tasks.push(tokio::spawn(probe(state.clone(), target)));
-        }
-        tasks.push(tokio::spawn(async move {
+        let passing = state.clone();
+        let listening = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let state = state.clone();
+                let state = passing.clone();
                 // A client that goes away, or a service that does, ends its own request only.
                 tokio::spawn(async move { state.pass_on(client).await });
             }
-        }));
-        Self { url, tasks }
+        });
+        Self {
+            url: format!("http://{address}"),
+            state,
+            tasks: vec![listening],
+        }
+    }
+
+    /// Leaves those out from now on that don't answer `/readyz` with 200, as long as there are
+    /// others.
+    #[must_use]
+    pub fn probing(mut self) -> Self {
+        let routes = self.state.routes.iter();
+        let all: HashSet<_> = routes.flat_map(|(_, targets)| targets.clone()).collect();
+        for target in all {
+            self.tasks
+                .push(tokio::spawn(probe(self.state.clone(), target)));
+        }
+        self
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -85,9 +108,13 @@ async fn probe(state: Arc<State>, target: String) {
 }
 
 impl State {
+    fn out(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes whether a process is to get requests.
     fn note(&self, target: &str, ready: bool) {
-        let mut out = self.out.lock().unwrap();
+        let mut out = self.out();
         if ready {
             out.remove(target);
         } else {
@@ -140,7 +167,7 @@ impl State {
             .routes
             .iter()
             .find(|(prefix, _)| path.starts_with(prefix))?;
-        let out = self.out.lock().unwrap().clone();
+        let out = self.out().clone();
         let mut ready: Vec<_> = targets.iter().filter(|one| !out.contains(*one)).collect();
         if ready.is_empty() {
             ready = targets.iter().collect();
