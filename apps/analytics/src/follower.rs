@@ -13,14 +13,30 @@ use tokio_util::sync::CancellationToken;
 
 use crate::figures::{figures, folds};
 
-/// After so long without a reader the log is followed no more, and what was remembered is
-/// forgotten.
-pub(crate) const IDLE: Duration = Duration::from_mins(5);
 /// How often it is looked whether there is news, and how often a viewer is sent any, at most.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
 /// The pause before the log is read anew after an error; twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// How long what takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// How often figures are told, and how often it is looked whether there is news.
+    pub every: Duration,
+    /// After so long without a reader the log is followed no more, and what was remembered is
+    /// forgotten.
+    pub idle: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            every: EVERY,
+            idle: Duration::from_mins(5),
+        }
+    }
+}
 
 /// Figures, ready to be sent.
 #[derive(Clone)]
@@ -37,7 +53,7 @@ pub(crate) struct Follower(Arc<Shared>);
 
 struct Shared {
     log: Log,
-    idle: Duration,
+    pace: Pace,
     /// Where it runs: threads that answer requests have something else to do.
     runtime: Handle,
     told: watch::Sender<Option<Told>>,
@@ -59,10 +75,10 @@ struct State {
 
 impl Follower {
     /// One that reads nothing yet.
-    pub fn new(log: &Log, idle: Duration) -> Self {
+    pub fn new(log: &Log, pace: Pace) -> Self {
         Self(Arc::new(Shared {
             log: log.clone(),
-            idle,
+            pace,
             runtime: Handle::current(),
             told: watch::Sender::new(None),
             state: Mutex::new(State {
@@ -162,7 +178,7 @@ impl Shared {
         loop {
             let seen = following
                 .read_on(|following| {
-                    if last_told.elapsed() >= EVERY && !self.has_whole_figures() {
+                    if last_told.elapsed() >= self.pace.every && !self.has_whole_figures() {
                         self.tell(following, false);
                         last_told = Instant::now();
                     }
@@ -173,7 +189,7 @@ impl Shared {
                 self.tell(&mut following, true);
                 told_of = Some(seen.commits);
             }
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(self.pace.every).await;
             if self.gives_up() {
                 return Ok(());
             }
@@ -219,7 +235,7 @@ impl Shared {
         if self.told.receiver_count() > 0 {
             state.wanted = Instant::now();
         }
-        let gives_up = state.wanted.elapsed() >= self.idle;
+        let gives_up = state.wanted.elapsed() >= self.pace.idle;
         if gives_up {
             state.task = None;
             self.told.send_replace(None);
@@ -233,6 +249,7 @@ impl Shared {
 mod tests {
     use super::*;
     use eventstore::{EVENT_STREAMS, LogConfig, PastCommit};
+    use metrics_exporter_prometheus::PrometheusBuilder;
     use season::{Plan, Season};
     use testkit::{LONG, Nats, eventually};
 
@@ -277,7 +294,12 @@ mod tests {
         let nats = Nats::start().await;
         let log = connected(&nats).await;
         write(&log, 7).await;
-        let follower = Follower::new(&log, Duration::from_millis(100));
+        let idle = Duration::from_millis(100);
+        let pace = Pace {
+            idle,
+            ..Pace::default()
+        };
+        let follower = Follower::new(&log, pace);
         assert!(follower.0.state().task.is_none());
         assert_eq!(listed(&follower).await, 7);
         eventually("nobody is left, so nothing is read", LONG, || async {
@@ -290,25 +312,65 @@ mod tests {
         follower.stop().await;
     }
 
+    /// Tells all that it can.
+    const TALKATIVE: Pace = Pace {
+        every: Duration::from_millis(1),
+        idle: Duration::from_mins(5),
+    };
+
+    /// What is told until it is of a whole log with so many tickets: how much of it was of a part.
+    async fn parts_told_until(follower: &Follower, tickets: u64) -> usize {
+        let mut told = follower.watch();
+        let mut parts = 0;
+        let whole = async {
+            loop {
+                told.changed().await.unwrap();
+                let Some(now) = told.borrow_and_update().clone() else {
+                    continue;
+                };
+                let figures: api::Analytics = serde_json::from_slice(&now.json).unwrap();
+                let progress = &figures.progress;
+                assert_eq!(now.caught_up, progress.caught_up);
+                if !progress.caught_up {
+                    assert!(progress.commits < progress.of, "{progress:?}");
+                    parts += 1;
+                } else if figures.ticket_funnel.listed == tickets {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(LONG, whole).await.unwrap();
+        parts
+    }
+
     #[tokio::test]
-    async fn after_an_error_the_log_is_read_anew() {
+    async fn figures_of_a_part_are_told_only_until_there_are_those_of_the_whole() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let metrics = recorder.handle();
+        let _guard = metrics::set_default_local_recorder(&recorder);
         let nats = Nats::start().await;
         let log = connected(&nats).await;
-        write(&log, 20).await;
-        let follower = Follower::new(&log, IDLE);
-        let _reader = follower.watch();
-        assert_eq!(listed(&follower).await, 20);
-        // Another log, which ends before what was read of the one that it was.
+        write(&log, 1_200).await;
+        let follower = Follower::new(&log, TALKATIVE);
+        assert!(parts_told_until(&follower, 1_200).await > 0);
+        assert!(metrics.render().contains("analytics_failures_total 0"));
+        // Another log, which ends before what was read of the one that it was: readers keep what
+        // they have until all of it was read.
         for stream in EVENT_STREAMS {
             log.delete_stream_for_restore(stream).await.unwrap();
         }
         log.ensure_streams().await.unwrap();
-        write(&log, 3).await;
-        eventually("its figures are told", LONG, || async {
-            let listed = listed(&follower).await;
-            (listed == 3).then_some(()).ok_or(listed)
-        })
-        .await;
+        write(&log, 900).await;
+        assert_eq!(parts_told_until(&follower, 900).await, 0);
+        let exported = metrics.render();
+        assert!(
+            !exported.contains("analytics_failures_total 0"),
+            "{exported}"
+        );
+        assert!(
+            exported.contains("analytics_commits_behind 0"),
+            "{exported}"
+        );
         follower.stop().await;
     }
 }

@@ -21,10 +21,10 @@ use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 
 use access::Analysts;
-use follower::Follower;
+use follower::{Follower, Pace};
 
-/// How many may watch at once. Each is sent all figures up to once a second, and is asked for its
-/// role as often; analysts are few.
+/// How many may watch at once, unless the operator allows fewer live streams. Each is sent all
+/// figures up to once a second, and is asked for its role as often; analysts are few.
 const MOST_WATCHERS: usize = 200;
 
 /// The service, running. Clones are the same one.
@@ -42,8 +42,8 @@ impl Analytics {
         Self {
             host: host.clone(),
             analysts: Analysts(host.log.store(USERS)),
-            follower: Follower::new(&host.log, follower::IDLE),
-            room: Arc::new(Semaphore::new(MOST_WATCHERS)),
+            follower: Follower::new(&host.log, Pace::default()),
+            room: Arc::new(Semaphore::new(MOST_WATCHERS.min(host.config.live_watchers))),
         }
     }
 }

@@ -41,7 +41,7 @@ vars! {
     SESSION_SECONDS = Var::new("SESSION_SECONDS", "604800", "60 to 31536000", "How long a session lasts.");
     SESSION_PRIVATE_KEY = Var::optional("SESSION_PRIVATE_KEY", "an Ed25519 private key, PKCS#8 PEM", "Signs sessions (auth only). Without it a key is made on first start and kept in DATA_DIR.").secret();
     ORDER_HOLD_SECONDS = Var::new("ORDER_HOLD_SECONDS", "900", "1 to 604800", "How long an unpaid order holds its ticket.");
-    LIVE_WATCHERS = Var::new("LIVE_WATCHERS", "5000", "1 to 1000000", "Live streams of tickets at once in a process; others are answered 503.");
+    LIVE_WATCHERS = Var::new("LIVE_WATCHERS", "5000", "1 to 1000000", "Live streams of tickets at once in a process, and of figures for analysts (200 at most); others are answered 503.");
     SIGNIN_FAILURES_PER_ACCOUNT = Var::new("SIGNIN_FAILURES_PER_ACCOUNT", "20", "1 to 1000000", "Failed sign-ins on one account in SIGNIN_WINDOW_SECONDS before 429.");
     SIGNIN_FAILURES_PER_ADDRESS = Var::new("SIGNIN_FAILURES_PER_ADDRESS", "500", "1 to 1000000", "Failed sign-ins from one address in SIGNIN_WINDOW_SECONDS before 429.");
     SIGNIN_WINDOW_SECONDS = Var::new("SIGNIN_WINDOW_SECONDS", "900", "1 to 86400", "The window in which failed sign-ins are counted.");

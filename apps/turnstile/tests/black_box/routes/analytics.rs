@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::{collections::HashMap, time::Duration};
-use testkit::{LONG, eventually};
+use testkit::{LONG, Method, eventually};
 
 use super::server::assert_envelope;
 use crate::support::{Person, Site, Watcher, rows};
@@ -242,6 +242,31 @@ async fn a_stream_ends_with_its_session() {
         .get(EVENTS)
         .await
         .assert_error(401, "Not authorized");
+}
+
+#[tokio::test]
+async fn only_so_many_analysts_watch_at_once_and_asking_for_the_head_opens_no_stream() {
+    let site = Site::builder().env("LIVE_WATCHERS", "1").start().await;
+    let analyst = analyst(&site).await;
+    for _ in 0..3 {
+        let head = analyst.call(Method::HEAD, EVENTS);
+        let head = head.timeout(Duration::from_secs(5)).await;
+        let head = head.expect_status(200);
+        assert_eq!(head.header("content-type"), Some("text/event-stream"));
+    }
+    let mut watcher = Watcher::signed_in(&analyst, EVENTS).await;
+    assert!(watcher.hears("event: analytics").await, "{}", watcher.heard);
+    let refused = analyst.get(EVENTS).await;
+    refused.assert_error(503, "Too many are watching, please try again later");
+    assert_eq!(refused.header("retry-after"), Some("10"));
+    drop(watcher);
+    // The server notices at the next news, or at the next sign of life.
+    eventually("there is room again", LONG, || async {
+        trade(&site).await;
+        let mut watcher = Watcher::signed_in(&analyst, EVENTS).await;
+        watcher.hears("\r\n\r\n").await && watcher.heard.starts_with("HTTP/1.1 200")
+    })
+    .await;
 }
 
 #[tokio::test]
