@@ -23,6 +23,12 @@ async fn shows(browser: &Browser, id: &str, value: &str) {
     .await;
 }
 
+/// Whether the way to the page is among the places.
+async fn is_shown_the_way(browser: &Browser) -> bool {
+    let link = "return document.querySelector('nav a[href=\"/analytics\"]') !== null";
+    browser.script(link, json!([])).await == true
+}
+
 #[tokio::test]
 async fn an_analyst_sees_the_figures_change_as_others_trade() {
     let stage = Stage::set().await;
@@ -71,9 +77,11 @@ async fn whoever_is_no_analyst_learns_who_grants_the_role_and_sees_the_figures_o
     let browser = stage.browser_of(&visitor, "/analytics").await;
     browser.see("turnstile users grant").await;
     assert!(!browser.text().await.contains("Revenue"));
+    assert!(!is_shown_the_way(&browser).await);
     stage.grants("analyst", &visitor).await;
     browser.press("Look again").await;
     shows(&browser, "revenue", "$0").await;
+    assert!(is_shown_the_way(&browser).await);
 }
 
 #[tokio::test]
@@ -86,6 +94,7 @@ async fn figures_go_with_the_role() {
     stage.revokes("analyst", &analyst).await;
     browser.see("turnstile users grant").await;
     assert_eq!(figure(&browser, "revenue").await, Value::Null);
+    assert!(!is_shown_the_way(&browser).await);
 }
 
 #[tokio::test]
@@ -101,4 +110,34 @@ async fn signing_in_leads_to_the_figures_that_were_asked_for() {
     browser.press("Sign in").await;
     shows(&browser, "revenue", "$0").await;
     assert_eq!(browser.path().await, "/analytics");
+}
+
+#[tokio::test]
+async fn figures_go_on_by_themselves_after_a_network_that_was_away_and_a_server_that_was_restarted()
+{
+    let stage = Stage::set().await;
+    let (seller, buyer, analyst) = (
+        stage.visitor().await,
+        stage.visitor().await,
+        stage.visitor().await,
+    );
+    stage.grants("analyst", &analyst).await;
+    let (opera, jazz) = (
+        seller.offers("Opera", 40.0).await,
+        seller.offers("Jazz", 20.0).await,
+    );
+    let browser = stage.browser_of(&analyst, "/analytics").await;
+    shows(&browser, "revenue", "$0").await;
+
+    browser.set_offline(true).await;
+    browser.see("No connection.").await;
+    buyer.pays(&buyer.orders(&opera).await).await;
+    assert_eq!(figure(&browser, "revenue").await, "$0");
+    browser.set_offline(false).await;
+    browser.see_gone("No connection.").await;
+    shows(&browser, "revenue", "$40").await;
+
+    stage.app.restart().await;
+    buyer.pays(&buyer.orders(&jazz).await).await;
+    shows(&browser, "revenue", "$60").await;
 }
