@@ -1,7 +1,8 @@
 //! `cargo xtask up`: everything on one machine, from one command.
 
 use std::env;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -43,6 +44,9 @@ pub struct Options {
     /// Run this program instead of building one.
     #[arg(long, value_name = "PATH")]
     program: Option<PathBuf>,
+    /// Start NATS and MongoDB alone, for the tool to work on a log that no service touches.
+    #[arg(long, conflicts_with_all = ["port", "no_web", "program"])]
+    servers_only: bool,
 }
 
 /// Runs until the stop flag is set. NATS_URL and MONGODB_URI, if set, name servers that run
@@ -51,6 +55,10 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     let progress = Progress::new();
     let _lock = DataLock::take(&options.data_dir)?;
     let data_dir = options.data_dir.canonicalize()?;
+    if options.servers_only {
+        progress.say("looking for the servers");
+        return serve_nothing(&plan_servers(options, &data_dir)?, progress, stop);
+    }
     check_port(options.port)?;
 
     progress.say("looking for the servers");
@@ -81,13 +89,42 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     progress.say(&format!("starting turnstile (its log: {log})"));
     supervisor.start("turnstile", launch, PROGRAM_GRACE)?;
     if wait_until_ready(&mut supervisor, options.port, progress) {
-        // Someone who waits for this line in a pipe gets it now, and may go away afterwards.
-        let _ = writeln!(std::io::stdout(), "ready http://127.0.0.1:{}", options.port)
-            .and_then(|()| std::io::stdout().flush());
+        tell(&format!("ready http://127.0.0.1:{}", options.port));
         progress.say("Ctrl-C ends it");
         supervisor.run();
     }
     Ok(finish(&mut supervisor, progress))
+}
+
+/// Starts the servers that aren't there, and tells how to reach them.
+fn serve_nothing(
+    servers: &[(&'static str, ServerPlan)],
+    progress: Progress,
+    stop: &Arc<AtomicBool>,
+) -> Result<ExitCode> {
+    if servers.is_empty() {
+        bail!("NATS_URL and MONGODB_URI name servers already: there is nothing to start");
+    }
+    let mut supervisor = Supervisor::new(stop.clone(), move |line| progress.say(line));
+    let mut told = String::from("export");
+    for (variable, plan) in servers {
+        if start_server(&mut supervisor, plan, progress)? == Waited::Stopped {
+            return Ok(finish(&mut supervisor, progress));
+        }
+        // Writing to a text can't fail.
+        let _ = write!(told, " {variable}='{}'", plan.url());
+    }
+    progress.say("in another terminal:");
+    tell(&told);
+    progress.say("Ctrl-C ends it");
+    supervisor.run();
+    Ok(finish(&mut supervisor, progress))
+}
+
+/// Someone who waits for this line in a pipe gets it now, and may go away afterwards.
+fn tell(line: &str) {
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 fn check_port(port: u16) -> Result<()> {

@@ -210,6 +210,46 @@ fn servers_that_run_already_are_used() {
     assert!(!folder.path().join("data/mongodb").exists());
 }
 
+/// With servers only, and so far without any data.
+fn servers_only(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command
+        .args(["up", "--servers-only", "--data-dir"])
+        .arg(folder.join("data"))
+        .env_remove("NATS_URL")
+        .env_remove("MONGODB_URI");
+    command
+}
+
+#[test]
+fn servers_alone_are_started_told_and_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut up = Up::start(servers_only(folder.path()));
+    let told = up.wait_for_line("export ");
+    let addresses: Vec<_> = told.split('\'').skip(1).step_by(2).collect();
+    let names = ["export NATS_URL='nats://", "' MONGODB_URI='mongodb://"];
+    assert!(names.iter().all(|name| told.contains(name)), "{told}");
+    assert!(addresses.iter().all(|url| takes_connections(url)), "{told}");
+    up.signal("-INT");
+    assert_eq!(up.child.wait().unwrap().code(), Some(0));
+    assert!(
+        !addresses.iter().any(|url| takes_connections(url)),
+        "{told}"
+    );
+    assert!(!folder.path().join("data/turnstile.log").exists());
+}
+
+#[test]
+fn where_all_servers_run_already_there_is_nothing_to_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = servers_only(folder.path());
+    command
+        .env("NATS_URL", "nats://elsewhere:4222")
+        .env("MONGODB_URI", "mongodb://elsewhere");
+    let line = last_line(&refused(&mut command));
+    assert!(line.ends_with("there is nothing to start"), "{line}");
+}
+
 #[test]
 fn a_busy_port_is_one_clear_line() {
     let folder = tempfile::tempdir().unwrap();

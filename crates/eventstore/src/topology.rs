@@ -60,6 +60,8 @@ pub struct ConsumerFacts {
     pub pending: u64,
     /// Messages that it was given and did not acknowledge.
     pub in_hand: usize,
+    /// Requests for messages to come: without any, nobody works on it now.
+    pub waiting: usize,
 }
 
 /// A setting that differs.
@@ -93,6 +95,19 @@ impl Log {
             plans.push(plan(&jetstream, name, wanted).await?);
         }
         Ok(plans)
+    }
+
+    /// The subscriptions that somebody works on now: services run.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn worked_on(&self) -> Result<Vec<String>, StoreError> {
+        let plans = self.topology().await?.into_iter();
+        let consumers = plans
+            .filter_map(|plan| plan.found)
+            .flat_map(|found| found.consumers);
+        let busy = consumers.filter(|consumer| consumer.waiting > 0 || consumer.in_hand > 0);
+        Ok(busy.map(|consumer| consumer.name).collect())
     }
 
     /// Carries out a plan: creates the stream, or changes its settings. Nothing that is refused is
@@ -176,6 +191,7 @@ fn durable(info: consumer::Info) -> Option<ConsumerFacts> {
         name: info.name,
         pending: info.num_pending,
         in_hand: info.num_ack_pending,
+        waiting: info.num_waiting,
     })
 }
 

@@ -1,6 +1,5 @@
 //! `turnstile import`.
 
-use eventstore::Log;
 use std::path::PathBuf;
 
 use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress};
@@ -30,8 +29,7 @@ const EXAMPLES: &str = "Examples:
   turnstile events ls --json > log.ndjson && turnstile import log.ndjson --nats-url nats://other:4222";
 
 pub(super) async fn run(args: ImportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
-    let log: Log = servers.log().await?;
-    log.ensure_streams().await?;
+    let log = servers.log_at_rest().await?;
     let mut progress = Progress::begin("Importing", "commits");
     let imported = archive::import(&log, &args.from, args.resume, |done, total| {
         progress.at(done, total);

@@ -64,6 +64,21 @@ impl Servers {
         )))
     }
 
+    /// Connects to the log alone, for writing history. Streams that are missing are created. No
+    /// service may run: what its workers make of a past that isn't complete would come between.
+    pub(crate) async fn log_at_rest(&self) -> Result<Log, CommandError> {
+        let log = self.log().await?;
+        log.ensure_streams().await?;
+        let worked_on = log.worked_on().await?;
+        if worked_on.is_empty() {
+            return Ok(log);
+        }
+        Err(CommandError::Failed(format!(
+            "services run on this log ({}): what they add would come between. End them first",
+            worked_on.join(", ")
+        )))
+    }
+
     /// Connects to the read models alone.
     pub(crate) async fn read_models(&self) -> Result<ReadStore, CommandError> {
         let config = self.config()?;

@@ -10,7 +10,7 @@ use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progre
 /// People sign up, list tickets, change prices, order, pay, are declined, give back or forget;
 /// demand follows the hours of the day, and flash sales bring crowds. Every event is decided by
 /// the rules of the marketplace, and times lie in the past. The same sizes and seed give the same
-/// bytes. Nobody can sign in as one of these people.
+/// bytes. Nobody can sign in as one of these people. No service may work on the log meanwhile.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct SimulateArgs {
@@ -53,8 +53,7 @@ pub(super) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome
         seed: args.seed,
         start: midnight(args.start),
     };
-    let log = servers.log().await?;
-    log.ensure_streams().await?;
+    let log = servers.log_at_rest().await?;
     let mut progress = Progress::begin("Writing a season", "commits (estimated)");
     let estimated = u64::from(plan.tickets) * 11;
     let mut season = Season::new(plan);

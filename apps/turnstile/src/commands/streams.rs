@@ -66,8 +66,15 @@ fn list(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandErr
         output.line(&format!("{}: {}", plan.stream, in_words(found)))?;
         for consumer in &found.consumers {
             output.line(&format!(
-                "  {}: {} to come, {} in hand",
-                consumer.name, consumer.pending, consumer.in_hand
+                "  {}: {} to come, {} in hand{}",
+                consumer.name,
+                consumer.pending,
+                consumer.in_hand,
+                if consumer.waiting > 0 {
+                    ""
+                } else {
+                    ", nobody asks for more"
+                }
             ))?;
         }
     }
