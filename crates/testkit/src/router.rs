@@ -22,6 +22,10 @@ const MAX_HEAD: usize = 64 * 1024;
 /// How often a process is asked whether it is ready, and how long it has to say so.
 const PROBE: Duration = Duration::from_millis(500);
 
+/// What is answered where no process takes a request.
+const NOBODY: &[u8] = b"HTTP/1.1 503 Nobody\r\nretry-after: 1\r\n\
+    content-length: 0\r\nconnection: close\r\n\r\n";
+
 /// Paths that begin with the first go to one of the others (`host:port`); the first that fits wins.
 pub type Routes = Vec<(&'static str, Vec<String>)>;
 
@@ -135,9 +139,7 @@ impl State {
         let head = std::str::from_utf8(&read[..head_end]).map_err(Error::other)?;
         let path = head.split(' ').nth(1).unwrap_or_default();
         let Some(mut service) = self.connect(path).await else {
-            return client
-                .write_all(b"HTTP/1.1 503 Nobody\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
-                .await;
+            return client.write_all(NOBODY).await;
         };
         let kept = head
             .split("\r\n")
