@@ -106,7 +106,8 @@ impl Log {
         let consumers = plans
             .filter_map(|plan| plan.found)
             .flat_map(|found| found.consumers);
-        let busy = consumers.filter(|consumer| consumer.waiting > 0 || consumer.in_hand > 0);
+        // What is in hand is no sign: a process that was killed leaves it there.
+        let busy = consumers.filter(|consumer| consumer.waiting > 0);
         Ok(busy.map(|consumer| consumer.name).collect())
     }
 

@@ -246,10 +246,15 @@ fn what_a_killed_process_had_in_hand_is_delivered_to_another() {
         });
         deposit_on(&log, &["a", "a", "b"]).await;
         notes.until(2).await;
+        let works = || async { !log.worked_on().await.unwrap().is_empty() };
+        eventually("it is seen at work", LONG, works).await;
     });
     // Its tasks and its connection end where they are, without a word.
     killed.shutdown_background();
     survivor.block_on(async {
+        // What it had in hand is nobody's until somebody asks for it.
+        let rests = || async { log.worked_on().await.unwrap().is_empty() };
+        eventually("nobody is seen at work", LONG, rests).await;
         let others = Notes::default();
         let worker = note(&log, IMPATIENT, &others);
         let mut found = others.until(3).await;
