@@ -248,20 +248,13 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eventstore::{EVENT_STREAMS, LogConfig, PastCommit};
+    use eventstore::{EVENT_STREAMS, LogConfig};
     use metrics_exporter_prometheus::PrometheusBuilder;
     use season::{Plan, Season};
     use testkit::{LONG, Nats, eventually};
 
     async fn connected(nats: &Nats) -> Log {
-        let config = LogConfig {
-            url: nats.url().to_owned(),
-            ..LogConfig::default()
-        };
-        let log = Log::connect(config).await.unwrap();
-        log.connection().wait_for(|is| *is).await.unwrap();
-        log.ensure_streams().await.unwrap();
-        log
+        Log::open(LogConfig::at(nats.url())).await.unwrap()
     }
 
     async fn write(log: &Log, tickets: u32) {
@@ -270,14 +263,9 @@ mod tests {
             days: 2,
             ..Plan::default()
         };
-        let history: Vec<PastCommit> = Season::new(plan).collect::<Result<_, _>>().unwrap();
-        for stream in EVENT_STREAMS {
-            let mut import = log.import(stream, 0);
-            for commit in history.iter().filter(|commit| commit.stream == stream) {
-                import.append(commit).await.unwrap();
-            }
-            import.finish().await.unwrap();
-        }
+        let mut season = Season::new(plan);
+        let written = season::write(log, &mut season, false, |_| {});
+        written.await.unwrap();
     }
 
     async fn listed(follower: &Follower) -> u64 {

@@ -2,35 +2,17 @@
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
 use analysis::{Rule, check};
-use eventstore::{EVENT_STREAMS, Log, LogConfig, ORDERS, PastCommit};
+use eventstore::{ORDERS, PastCommit};
 use season::{Plan, Season};
 use testkit::Nats;
 use tokio::sync::oneshot;
 
+mod support;
+
+use support::{connected, write};
+
 /// Orders' commits that come late.
 const LATE: usize = 3;
-
-async fn connected(nats: &Nats) -> Log {
-    let config = LogConfig {
-        url: nats.url().to_owned(),
-        ..LogConfig::default()
-    };
-    let log = Log::connect(config).await.unwrap();
-    log.connection().wait_for(|is| *is).await.unwrap();
-    log.ensure_streams().await.unwrap();
-    log
-}
-
-async fn write(log: &Log, commits: &[PastCommit]) {
-    for stream in EVENT_STREAMS {
-        let last = log.last_sequence(stream).await.unwrap();
-        let mut import = log.import(stream, last);
-        for commit in commits.iter().filter(|commit| commit.stream == stream) {
-            import.append(commit).await.unwrap();
-        }
-        import.finish().await.unwrap();
-    }
-}
 
 #[tokio::test]
 async fn what_comes_while_the_log_is_checked_is_not_missed_and_what_never_comes_is() {

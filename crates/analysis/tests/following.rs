@@ -2,37 +2,19 @@
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
 use analysis::{AnalysisError, Fold, Following, Range, Table, folds::BUILTIN, replay};
-use eventstore::{EVENT_STREAMS, Log, LogConfig, PastCommit};
+use eventstore::EVENT_STREAMS;
 use season::{Plan, Season};
 use testkit::Nats;
+
+mod support;
+
+use support::{connected, write};
 
 fn folds() -> Vec<Box<dyn Fold>> {
     BUILTIN
         .iter()
         .map(analysis::folds::Builtin::start)
         .collect()
-}
-
-async fn connected(nats: &Nats) -> Log {
-    let config = LogConfig {
-        url: nats.url().to_owned(),
-        ..LogConfig::default()
-    };
-    let log = Log::connect(config).await.unwrap();
-    log.connection().wait_for(|is| *is).await.unwrap();
-    log.ensure_streams().await.unwrap();
-    log
-}
-
-async fn write(log: &Log, commits: &[PastCommit]) {
-    for stream in EVENT_STREAMS {
-        let last = log.last_sequence(stream).await.unwrap();
-        let mut import = log.import(stream, last);
-        for commit in commits.iter().filter(|commit| commit.stream == stream) {
-            import.append(commit).await.unwrap();
-        }
-        import.finish().await.unwrap();
-    }
 }
 
 fn text(tables: &[Table]) -> Vec<(&str, String)> {

@@ -1,6 +1,6 @@
 //! Filling the log directly, where filling it through the API would only take longer.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::Utc;
 use cqrs_es::DomainEvent;
 use domain::{Price, TicketId, Title, UserId, ticket::TicketEvent};
@@ -23,20 +23,14 @@ pub struct Entry<E> {
 
 /// Connects to a log and makes its streams.
 pub async fn open_log(url: &str) -> Result<Log> {
-    let log = Log::connect(LogConfig {
+    let config = LogConfig {
         url: url.to_owned(),
         // Filling keeps many appends waiting at once.
         answer_timeout: Duration::from_secs(20),
         client_name: "bench".to_owned(),
         ..LogConfig::default()
-    })
-    .await?;
-    log.connection()
-        .wait_for(|connected| *connected)
-        .await
-        .context("NATS")?;
-    log.ensure_streams().await?;
-    Ok(log)
+    };
+    Ok(Log::open(config).await?)
 }
 
 /// Appends one commit an entry; tells the sequences, in the order of the entries.

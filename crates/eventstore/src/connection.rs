@@ -94,6 +94,14 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
+    /// The servers at `url`, and everything else by default.
+    pub fn at(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// Answers come to subjects of one's own, so that a server can keep others from hearing them:
     /// below `_INBOX.<user>`, or the name of the client where no user signs in.
     fn inbox(&self) -> String {

@@ -67,6 +67,19 @@ impl Log {
         })
     }
 
+    /// Connects, waits for as long as no server answers, and makes the streams that are missing: for
+    /// who has nothing to do without the log. A service begins to answer before that.
+    ///
+    /// # Errors
+    /// Those of [`Log::connect`] and [`Log::ensure_streams`].
+    pub async fn open(config: LogConfig) -> Result<Self, StoreError> {
+        let log = Self::connect(config).await?;
+        // It ends without a connection only with the log itself, which is here.
+        let _ = log.connection().wait_for(|connected| *connected).await;
+        log.ensure_streams().await?;
+        Ok(log)
+    }
+
     /// Connects once more, on the side: tells why the connection doesn't stand.
     ///
     /// # Errors

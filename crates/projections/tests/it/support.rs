@@ -33,12 +33,7 @@ impl World {
     }
 
     pub async fn with(nats: Nats, mongo: Mongo) -> Self {
-        let config = LogConfig {
-            url: nats.url().to_owned(),
-            ..LogConfig::default()
-        };
-        let log = Log::connect(config).await.unwrap();
-        log.ensure_streams().await.unwrap();
+        let log = Log::open(LogConfig::at(nats.url())).await.unwrap();
         let store = ReadStore::connect(mongo.uri(), mongo.name()).await.unwrap();
         Self {
             nats,

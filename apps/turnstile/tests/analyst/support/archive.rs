@@ -41,13 +41,7 @@ impl Archive {
 
     /// A log on this server.
     pub async fn on(nats: Nats) -> Self {
-        let config = LogConfig {
-            url: nats.url().to_owned(),
-            ..LogConfig::default()
-        };
-        let log = Log::connect(config).await.unwrap();
-        log.connection().wait_for(|is| *is).await.unwrap();
-        log.ensure_streams().await.unwrap();
+        Log::open(LogConfig::at(nats.url())).await.unwrap();
         let client = async_nats::connect(nats.url()).await.unwrap();
         Self {
             nats,

@@ -1,0 +1,20 @@
+//! A log, and parts of a history in it.
+
+use eventstore::{EVENT_STREAMS, Log, LogConfig, PastCommit};
+use testkit::Nats;
+
+pub async fn connected(nats: &Nats) -> Log {
+    Log::open(LogConfig::at(nats.url())).await.unwrap()
+}
+
+/// Writes these commits behind what is there.
+pub async fn write(log: &Log, commits: &[PastCommit]) {
+    for stream in EVENT_STREAMS {
+        let last = log.last_sequence(stream).await.unwrap();
+        let mut import = log.import(stream, last);
+        for commit in commits.iter().filter(|commit| commit.stream == stream) {
+            import.append(commit).await.unwrap();
+        }
+        import.finish().await.unwrap();
+    }
+}
