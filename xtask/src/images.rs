@@ -109,7 +109,7 @@ fn take_programs(root: &Path, folder: &Path, release: bool) -> Result<()> {
         let program = built.join(name);
         ensure!(
             program.exists(),
-            "{} is missing: run `cargo build --workspace --bins` first",
+            "{} is missing: run `cargo build --workspace --bins --tests` first",
             program.display()
         );
         // A debug build is mostly names of lines; an image has no use for them.

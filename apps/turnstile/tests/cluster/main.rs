@@ -5,7 +5,7 @@
 //! `access` shows who is let in and what each may say, `start` that many may start at once,
 //! `fail_over` what becomes of acknowledged work when servers die or freeze, `scale_out` that any
 //! process of a service is as good as another, `streams` and `backup` what operators do with streams.
-//! The services are found beside the program: `cargo build --workspace --bins` makes them.
+//! The services are found beside the program: `cargo build --workspace --bins --tests` makes them.
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod access;

@@ -278,7 +278,7 @@ fn beside_turnstile(service: &str) -> PathBuf {
     let path = Path::new(TURNSTILE).with_file_name(service);
     assert!(
         path.exists(),
-        "{} is missing: run `cargo build --workspace --bins` first",
+        "{} is missing: run `cargo build --workspace --bins --tests` first",
         path.display()
     );
     path
