@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     OrderId, Price, TicketId, UserId,
-    ticket::Ticket,
+    ticket::{Difference, Ticket},
     ticket_orders::{Order, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersError},
 };
 use eventstore::{CommandError, Executed, Hint, Metadata, Store, StoreError};
@@ -16,6 +16,15 @@ pub(crate) struct Commands {
     pub orders: Store<TicketOrders>,
     pub tickets: Store<Ticket>,
     pub hold: Duration,
+}
+
+/// What a buyer says about the ticket that was shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Expected {
+    /// Its price.
+    pub price: Option<Price>,
+    /// Its version.
+    pub version: Option<u64>,
 }
 
 /// An order right after a command, and where the log has it.
@@ -53,7 +62,7 @@ impl Commands {
         &self,
         buyer: UserId,
         ticket_id: TicketId,
-        expected_price: Option<Price>,
+        expected: Expected,
         metadata: &Metadata,
     ) -> Result<Changed, OrderError> {
         let id = ticket_id.to_string();
@@ -61,7 +70,13 @@ impl Commands {
         let Some(listing) = ticket.state().listing() else {
             return Err(TicketOrdersError::NotFound.into());
         };
-        let order_id = OrderId(Uuid::new_v5(&metadata.command_id, b"order"));
+        let order_id = OrderId(Uuid::new_v5(
+            &metadata.command_id,
+            format!("order:{ticket_id}").as_bytes(),
+        ));
+        let difference = expected
+            .version
+            .map_or_else(Difference::default, |shown| listing.changed_since(shown));
         let command = TicketOrdersCommand::Place {
             order_id,
             buyer,
@@ -71,7 +86,9 @@ impl Commands {
                 price: listing.price,
                 version: listing.version,
             },
-            expected_price,
+            seller: listing.seller,
+            expected_price: expected.price,
+            difference,
             at: metadata.time,
             expires_at: expiry(metadata.time, self.hold),
         };

@@ -17,6 +17,8 @@ pub struct Order {
     pub user_id: Uuid,
     /// Where it stands.
     pub status: OrderStatus,
+    /// When it was placed.
+    pub created_at: DateTime<Utc>,
     /// Until when it may be paid.
     pub expires_at: DateTime<Utc>,
     /// What is bought.
@@ -85,4 +87,9 @@ pub struct NewOrder {
     #[serde(default, skip_serializing_if = "Field::is_missing")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub expected_price: Field<Amount>,
+    /// The version of the ticket that the buyer was shown; refused if its title or price changed
+    /// since. Optional.
+    #[serde(default, skip_serializing_if = "Field::is_missing")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub expected_version: Field<u64>,
 }

@@ -7,9 +7,11 @@ mod answers;
 mod backlog;
 mod build_info;
 mod connect;
+mod difference;
 mod failure;
 mod keys;
 mod launch;
+pub mod pages;
 mod watch;
 
 use actix_web::{HttpMessage as _, HttpRequest};
@@ -26,6 +28,7 @@ use uuid::Uuid;
 
 pub use build_info::version;
 pub use connect::log_config;
+pub use difference::differences;
 pub use failure::{failed, read_failed};
 pub use keys::KEYS_KNOWN_WITHIN;
 pub use launch::{Fallback, exit_code, launch, launch_on_log, launch_with};

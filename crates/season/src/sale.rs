@@ -5,7 +5,7 @@ mod money;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     OrderId, PaymentId, Price, UserId,
-    ticket::{OrderDecision, TicketCommand},
+    ticket::{Difference, OrderDecision, TicketCommand},
     ticket_orders::{OrderedTicket, TicketOrdersCommand, TicketOrdersEvent},
 };
 use eventstore::{ORDERS, TICKETS};
@@ -169,7 +169,9 @@ impl Season {
             order_id: OrderId(Uuid::new_v5(&origin.command, b"order")),
             buyer,
             ticket,
+            seller: listing.seller,
             expected_price: Some(seen),
+            difference: Difference::default(),
             at: now,
             expires_at: now + HOLD,
         };

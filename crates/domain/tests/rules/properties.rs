@@ -3,7 +3,7 @@
 use domain::{
     Decide, OrderId,
     payment::{Payment, PaymentCommand, PaymentEvent, PaymentStatus},
-    ticket::{Availability, OrderDecision, Ticket, TicketCommand, TicketEvent},
+    ticket::{Availability, Difference, OrderDecision, Ticket, TicketCommand, TicketEvent},
     ticket_orders::{
         OrderStatus, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersEvent,
     },
@@ -12,7 +12,7 @@ use domain::{
 use proptest::{prelude::*, sample::Index};
 use std::collections::BTreeMap;
 
-use crate::order_words::ordered_ticket;
+use crate::order_words::{SELLER_OF_ALL, ordered_ticket};
 use crate::support::{at, email, order, payment_of, price, state, ticket_id, title, user};
 
 /// Decides, applies, and tells the events; a refusal is none.
@@ -41,7 +41,9 @@ fn order_command() -> impl Strategy<Value = TicketOrdersCommand> {
                     price: price(2_000),
                     version: 0,
                 },
+                seller: user(SELLER_OF_ALL),
                 expected_price: expected.map(price),
+                difference: Difference::default(),
                 at: at(seconds),
                 expires_at: at(seconds + 50),
             }
@@ -109,6 +111,7 @@ fn ticket_command() -> impl Strategy<Value = TicketCommand> {
                 by: user(by),
                 title: title("Second night"),
                 price: price(cents),
+                expected: None,
                 has_live_order,
                 orders_seen: u64::MAX,
             }
@@ -180,7 +183,9 @@ proptest! {
                 order_id,
                 buyer: by,
                 ticket: ordered_ticket(),
+                seller: user(SELLER_OF_ALL),
                 expected_price: None,
+                difference: Difference::default(),
                 at: at(now),
                 expires_at: at(now + 900),
             };

@@ -8,6 +8,7 @@ use cqrs_es::Aggregate;
 use domain::{
     Decide, OrderId, PaymentId,
     payment::{Payment, PaymentCommand, PaymentError, PaymentEvent},
+    ticket::Difference,
     ticket_orders::{
         OrderStatus, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersEvent,
     },
@@ -15,6 +16,7 @@ use domain::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+use crate::order_words::SELLER_OF_ALL;
 use crate::support::{at, order, price, ticket_id, title, user};
 
 const AMOUNT: u64 = 2_000;
@@ -153,7 +155,9 @@ impl World {
                     price: price(AMOUNT),
                     version: 0,
                 },
+                seller: user(SELLER_OF_ALL),
                 expected_price: None,
+                difference: Difference::default(),
                 at: at(self.seconds),
                 expires_at: at(self.seconds + HOLD_SECONDS),
             }),
