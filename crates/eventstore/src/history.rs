@@ -10,6 +10,9 @@ use crate::{Log, Recorded, StoreError, StreamName, in_order::InOrder};
 const MANY: u64 = 64;
 /// Pause before a replica that lags is asked again.
 const LAG_PAUSE: Duration = Duration::from_millis(5);
+/// How often a replica may lag before the leader is asked instead, whom the replicas are there to
+/// spare. One that is cut off would never catch up.
+const MISSES: u32 = 2;
 
 impl Log {
     /// Reads what was committed to an aggregate since `sequence`, when it had `version` events,
@@ -48,13 +51,18 @@ impl Log {
         mut from: u64,
         take: &mut (impl FnMut(Recorded) -> Result<(), StoreError> + Send),
     ) -> Result<(), StoreError> {
+        let mut misses = 0;
         loop {
-            let next = self
-                .next_commit(last.stream, &last.aggregate_id, from)
-                .await?;
+            let (stream, id) = (last.stream, &last.aggregate_id);
+            let next = if misses < MISSES {
+                self.next_commit(stream, id, from).await?
+            } else {
+                self.next_commit_of_leader(stream, id, from).await?
+            };
             let Some(commit) = next else {
                 // The leader has it; the replica that was asked doesn't yet. The caller's bound
                 // ends this.
+                misses += 1;
                 tokio::time::sleep(LAG_PAUSE).await;
                 continue;
             };

@@ -87,18 +87,24 @@
 //!
 //! Beside the streams of commits there are `COMMANDS` (schedules, and commands that fell due),
 //! `DEADLETTERS`, `REQUESTS` (first answers, kept 30 days) and `KEYS`; announcements are no stream.
-//! [`Log::ensure_streams`] makes them all. Streams of commits have no limit, and nothing can be
-//! deleted from them.
+//! [`Log::ensure_streams`] makes them all, once: a stream that is missing where there was a log
+//! before is [`StoreError::StreamMissing`], and people decide what to do. Streams of commits have no
+//! limit, and nothing can be deleted from them.
 //!
 //! # What is guaranteed
 //!
 //! - **A commit is atomic**, and what was acknowledged is in the log. (How sure that is in a power
-//!   cut is the server's business: with `sync_interval: always`, or three copies.)
+//!   cut is the server's business: with `sync_interval: always`, *and* three copies where the disk
+//!   of one may be lost. Three copies alone aren't enough: with lazy syncing, one server that comes
+//!   back without its last messages can outvote the one that has them.)
 //! - **No update is lost.** Each append states the sequence of the last commit that it builds on,
 //!   and the server refuses it if there is a newer one. Aggregates can therefore be kept in memory:
 //!   a decision on an old state is never stored. A refusal, which stores nothing that could be
 //!   checked, is given only on a state that is as new as the command: read from the stream's leader
 //!   after the command had come, or appended after it. Those who wait at once share such a read.
+//!   (A leader that was cut off from its followers a moment ago takes itself for the leader for a
+//!   few seconds more, and answers reads with what it has; it can store nothing. So a refusal may
+//!   rest on a state that is those few seconds old, and what is stored never does.)
 //! - **A command takes effect at most once.** Its id is in its commit. A command that is sent
 //!   again, at once or after years, here or in another process, is answered with its first result.
 //! - **Versions are dense, sequences too.** A gap on reading is [`StoreError::Gap`], a message that
@@ -109,7 +115,12 @@
 //!   [`ReactError::NotYet`], and past a dead letter, a later commit can come first: a handler must
 //!   bear that, and being called twice, by comparing versions or by looking at the newest state.
 //! - **One's own writes are read.** [`Store::load`] sees every commit that was acknowledged before
-//!   it was called, to anyone. A read model does once it has folded [`Executed::sequence`].
+//!   it was called, to anyone, as of the server that leads the stream (see above for one that was
+//!   just cut off). A read model does once it has folded [`Executed::sequence`].
+//!
+//! All this needs a NATS server of version 2.14.7 or later ([`OLDEST_SERVER`]): earlier ones give a
+//! stream another identity after a restart, or skip messages for a consumer after a crash. An older
+//! one is refused.
 //!
 //! ## What may be assumed after an error
 //!
@@ -120,7 +131,7 @@
 //! | [`StoreError::Contended`] | no | repeat at once or later |
 //! | [`StoreError::InvalidId`], [`StoreError::TooLarge`], [`StoreError::Refused`] | no | repeating is useless |
 //! | [`StoreError::Unreadable`], [`StoreError::Gap`] | no | the log needs a person (or an upcaster) |
-//! | [`StoreError::StreamDiffers`] | no | the stream's settings need a person |
+//! | [`StoreError::StreamDiffers`], [`StoreError::StreamMissing`] | no | the stream needs a person |
 //!
 //! A command ends within [`LogConfig::command_timeout`] (1.8 s), waiting for others on the same
 //! aggregate included; without a connection an append fails at once and is not sent later.
@@ -182,6 +193,7 @@ mod handling;
 mod history;
 mod import;
 mod in_order;
+mod installing;
 mod kept;
 mod keys;
 mod lanes;
@@ -191,6 +203,7 @@ mod meters;
 mod pulling;
 mod requests;
 mod schedule;
+mod server;
 mod store;
 mod streams;
 mod subscription;
@@ -205,11 +218,13 @@ pub use context::{Context, Executed};
 pub use dead_letter::DeadLetter;
 pub use error::{CommandError, StoreError};
 pub use import::{Import, PastCommit, StoredEvent};
+pub use installing::StreamsFound;
 pub use keys::KnownKey;
 pub use log::Log;
 pub use meters::describe_metrics;
 pub use requests::{Claim, ClaimToken, StoredAnswer};
 pub use schedule::DueCommand;
+pub use server::OLDEST_SERVER;
 pub use store::{Hint, Store};
 pub use streams::{EVENT_STREAMS, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
 pub use subscription::{ReactError, Subscription};

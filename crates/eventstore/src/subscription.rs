@@ -12,6 +12,8 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
     DueCommand, Log, Recorded, StoreError, StreamName,
+    handling::Letter,
+    lookup,
     meters::{schedule_lag, seconds_since},
     streams::COMMANDS,
     worker::{self, Source, Worker},
@@ -99,6 +101,7 @@ impl Log {
             let handler = handler.clone();
             async move {
                 let message = &letter.message;
+                appended(&letter)?;
                 let commit = Recorded::from_parts(
                     letter.stream,
                     letter.sequence,
@@ -130,6 +133,7 @@ impl Log {
         worker::start(self, source, subscription, move |_, letter| {
             let (handler, lag) = (handler.clone(), lag.clone());
             async move {
+                appended(&letter)?;
                 let due = DueCommand::parse(letter.sequence, &letter.message.payload)?;
                 let at = due.at;
                 let span = tracing::Span::current();
@@ -144,4 +148,13 @@ impl Log {
             }
         })
     }
+}
+
+/// A message that nobody appended gives no orders.
+fn appended(letter: &Letter) -> Result<(), StoreError> {
+    let headers = letter.message.headers.as_ref();
+    if headers.is_some_and(lookup::is_an_answer) {
+        return Err(lookup::forged(letter.stream, letter.sequence));
+    }
+    Ok(())
 }

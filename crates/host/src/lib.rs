@@ -130,13 +130,23 @@ impl Host {
         })
     }
 
+    /// Waits until the log is there with its streams, and makes these if this is a new installation:
+    /// nothing of the log is there, and no read model was ever made from one.
+    ///
+    /// # Errors
+    /// When NATS doesn't let this process in or is too old, or a stream differs in a way that could
+    /// lose data.
+    pub async fn wait_for_streams(&self) -> Result<(), StartError> {
+        watch::wait_for_log(&self.log, self.read.as_ref(), &self.gate).await
+    }
+
     /// Waits until log and database are there and the streams are as they must be, then goes on
     /// watching them.
     ///
     /// # Errors
     /// When a stream differs in a way that could lose data.
     pub async fn arrive(&self) -> Result<(), StartError> {
-        watch::wait_for_log(&self.log, &self.gate).await?;
+        self.wait_for_streams().await?;
         if let Some(read) = &self.read {
             watch::wait_for_database(read, &self.gate).await;
         }

@@ -11,6 +11,9 @@ pub enum ReadError {
     /// Both pass. The text is for logs, not for clients.
     #[error("the read model is unavailable: {0}")]
     Unavailable(String),
+    /// The address of the database can't be used as it is.
+    #[error("{0}")]
+    Address(String),
     /// The cursor is none that this query gave out.
     #[error("the cursor is not one of this list")]
     BadCursor,
@@ -24,7 +27,7 @@ impl ReadError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable(_) => Some(Duration::from_secs(1)),
-            Self::BadCursor | Self::Damaged(_) => None,
+            Self::Address(_) | Self::BadCursor | Self::Damaged(_) => None,
         }
     }
 }

@@ -329,7 +329,7 @@ async fn a_log_that_is_older_than_what_is_in_memory_is_read_anew() {
     // As if an older backup had been restored.
     let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
     raw.delete_stream("ACCOUNTS").await.unwrap();
-    eventually("made anew", LONG, || log.ensure_streams()).await;
+    eventually("made anew", LONG, || made_anew(&log)).await;
     append(&log, (ACCOUNTS, "a"), 0, Event::Deposited { amount: 50 }, 0)
         .await
         .unwrap();

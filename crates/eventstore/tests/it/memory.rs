@@ -122,7 +122,7 @@ async fn a_log_that_became_another_is_read_anew_after_one_failure() {
     deposit(&accounts, "b", 1).await.unwrap();
     let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
     raw.delete_stream("ACCOUNTS").await.unwrap();
-    testkit::eventually("made anew", LONG, || log.ensure_streams()).await;
+    testkit::eventually("made anew", LONG, || made_anew(&log)).await;
     // Longer than what is in memory, so its end alone doesn't give it away.
     let (mut last, both) = (0, [Event::Deposited { amount: 7 }, Event::Closed]);
     for version in [0, 2, 4] {
