@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -13,7 +13,11 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    LogConfig, StoreError, StreamName, connection, error::unavailable, store::Store, streams,
+    LogConfig, StoreError, StreamName, connection,
+    error::unavailable,
+    store::Store,
+    streams,
+    tails::{Tails, keep_proved},
 };
 
 /// The event log. Clones share one connection.
@@ -29,6 +33,17 @@ struct Inner {
     connected: watch::Receiver<bool>,
     /// Whether every stream was seen to have one copy, so that whoever answers is the leader.
     one_copy: AtomicBool,
+    tails: Arc<Tails>,
+}
+
+/// The log, for who must not keep it open.
+pub(crate) struct WeakLog(Weak<Inner>);
+
+impl WeakLog {
+    /// The log, if anybody has it still.
+    pub fn upgrade(&self) -> Option<Log> {
+        self.0.upgrade().map(|inner| Log { inner })
+    }
 }
 
 impl fmt::Debug for Log {
@@ -56,15 +71,19 @@ impl Log {
             // back. Those whose command was given up must not count longer than anybody waits.
             .ack_timeout(config.answer_timeout)
             .build(client.clone());
-        Ok(Self {
-            inner: Arc::new(Inner {
-                config,
-                client,
-                jetstream,
-                connected,
-                one_copy: AtomicBool::new(false),
-            }),
-        })
+        let tails = Tails::new(&config.event_streams, connected.clone());
+        let inner = Arc::new(Inner {
+            config,
+            client,
+            jetstream,
+            connected: connected.clone(),
+            one_copy: AtomicBool::new(false),
+            tails: Arc::clone(&tails),
+        });
+        let weak = WeakLog(Arc::downgrade(&inner));
+        // It ends by itself, with the last clone of the log.
+        tokio::spawn(keep_proved(weak, tails, connected));
+        Ok(Self { inner })
     }
 
     /// Connects, waits for as long as no server answers, and makes the streams that are missing: for
@@ -177,6 +196,10 @@ impl Log {
         let handle = self.stream(stream).await?;
         let info = handle.consumer_info(durable).await.map_err(unavailable)?;
         Ok(info.num_pending + info.num_ack_pending as u64)
+    }
+
+    pub(crate) fn tails(&self) -> &Tails {
+        &self.inner.tails
     }
 
     pub(crate) fn config(&self) -> &LogConfig {

@@ -108,6 +108,7 @@ impl Log {
                     letter.stored_at,
                     &log.config().upcasters,
                 )?;
+                log.saw(&commit);
                 handler(commit).await
             }
         })

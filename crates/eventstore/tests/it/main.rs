@@ -16,3 +16,4 @@ mod schedules;
 mod streams;
 mod subscriptions;
 mod support;
+mod tails;
