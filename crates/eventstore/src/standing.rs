@@ -75,6 +75,16 @@ impl Log {
         standing.check(stream, sequence, id)
     }
 
+    /// Shows that a stream has come as far as a sequence, as [`Log::still_stands`] does where it
+    /// isn't known which commit is to be there.
+    ///
+    /// # Errors
+    /// As [`Log::still_stands`].
+    pub async fn still_reaches(&self, stream: StreamName, sequence: u64) -> Result<(), StoreError> {
+        let standing = self.standing_for_certain(stream, sequence, None).await?;
+        standing.check(stream, sequence, None)
+    }
+
     /// What is at the place of a commit (of any, if it isn't known which), as the leader says.
     pub(crate) async fn standing(
         &self,

@@ -45,7 +45,7 @@ pub(crate) struct Tails {
 struct Known {
     tail: Tail,
     /// Counts losses.
-    epoch: u64,
+    epoch: watch::Sender<u64>,
     lost: Counter,
 }
 
@@ -92,7 +92,17 @@ impl Tails {
 
     /// How many tails a stream has lost.
     pub fn epoch(&self, stream: StreamName) -> u64 {
-        self.streams().get(&stream).map_or(0, |known| known.epoch)
+        let streams = self.streams();
+        streams
+            .get(&stream)
+            .map_or(0, |known| *known.epoch.borrow())
+    }
+
+    /// Follows how many tails a stream has lost.
+    pub fn epochs(&self, stream: StreamName) -> watch::Receiver<u64> {
+        let mut streams = self.streams();
+        let known = streams.entry(stream).or_insert_with(|| Known::new(stream));
+        known.epoch.subscribe()
     }
 
     /// Counts losses in all streams.
@@ -149,7 +159,7 @@ impl Tails {
         let commits = {
             let mut streams = self.streams();
             let known = streams.get_mut(&stream)?;
-            known.epoch += 1;
+            known.epoch.send_modify(|epoch| *epoch += 1);
             known.lost.increment(1);
             known.tail.lose(gone)
         };
@@ -177,7 +187,7 @@ impl Known {
     fn new(stream: StreamName) -> Self {
         Self {
             tail: Tail::default(),
-            epoch: 0,
+            epoch: watch::Sender::new(0),
             lost: tail_lost(stream.as_str()),
         }
     }
@@ -233,6 +243,17 @@ impl Log {
     /// kept of the stream in an earlier one counts no more.
     pub fn epoch(&self, stream: StreamName) -> u64 {
         self.tails().epoch(stream)
+    }
+
+    /// Follows [`Log::epoch`].
+    pub fn epochs(&self, stream: StreamName) -> watch::Receiver<u64> {
+        self.tails().epochs(stream)
+    }
+
+    /// Has it looked soon whether the ends of the streams stand: for who heard from another process
+    /// that one was lost.
+    pub fn doubt_tails(&self) {
+        self.tails().doubt();
     }
 
     /// Takes note of a commit that was read.

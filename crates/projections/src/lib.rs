@@ -31,6 +31,7 @@ mod error;
 mod fold;
 mod gauges;
 mod inspect;
+mod judge;
 mod lease;
 mod listen;
 pub mod orders;
