@@ -92,13 +92,22 @@
 //!
 //! # What is guaranteed
 //!
-//! - **A commit is atomic**, and what was acknowledged is in the log. (How sure that is in a power
-//!   cut is the server's business: with `sync_interval: always`, or three copies.)
+//! - **A commit is atomic**, and what was acknowledged is in the log. How sure that is in a power
+//!   cut is the server's business: it takes `sync_interval: always` **and** three copies. With
+//!   either alone, one machine that loses its power can take acknowledged commits with it.
+//! - **A log that lost its tail is noticed.** After each connection, and every few seconds, it is
+//!   looked whether the newest commits that this process has seen still stand; nothing is appended
+//!   before. If they don't, they are named in the log of the process, aggregates in memory are
+//!   forgotten, [`Log::epoch`] goes up, and whoever follows gets [`StoreError::TailLost`]. What
+//!   [`Store`] can't rule out is said there.
 //! - **No update is lost.** Each append states the sequence of the last commit that it builds on,
 //!   and the server refuses it if there is a newer one. Aggregates can therefore be kept in memory:
 //!   a decision on an old state is never stored. A refusal, which stores nothing that could be
 //!   checked, is given only on a state that is as new as the command: read from the stream's leader
 //!   after the command had come, or appended after it. Those who wait at once share such a read.
+//!   "As new" is as of the server that leads, and that may be a few seconds old if it has just been
+//!   cut off from the others: NATS asks nobody before it answers a read (1.5 s were seen). Appends
+//!   are safe from this, since a server that is cut off can store none.
 //! - **A command takes effect at most once.** Its id is in its commit. A command that is sent
 //!   again, at once or after years, here or in another process, is answered with its first result.
 //! - **Versions are dense, sequences too.** A gap on reading is [`StoreError::Gap`], a message that
@@ -109,7 +118,8 @@
 //!   [`ReactError::NotYet`], and past a dead letter, a later commit can come first: a handler must
 //!   bear that, and being called twice, by comparing versions or by looking at the newest state.
 //! - **One's own writes are read.** [`Store::load`] sees every commit that was acknowledged before
-//!   it was called, to anyone. A read model does once it has folded [`Executed::sequence`].
+//!   it was called, to anyone, as of the server that leads (see above). A read model does once it
+//!   has folded [`Executed::sequence`].
 //!
 //! ## What may be assumed after an error
 //!
@@ -120,6 +130,7 @@
 //! | [`StoreError::Contended`] | no | repeat at once or later |
 //! | [`StoreError::InvalidId`], [`StoreError::TooLarge`], [`StoreError::Refused`] | no | repeating is useless |
 //! | [`StoreError::Unreadable`], [`StoreError::Gap`] | no | the log needs a person (or an upcaster) |
+//! | [`StoreError::TailLost`] | no | make anew what was made of the log |
 //! | [`StoreError::StreamDiffers`] | no | the stream's settings need a person |
 //!
 //! A command ends within [`LogConfig::command_timeout`] (1.8 s), waiting for others on the same
