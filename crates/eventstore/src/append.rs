@@ -24,14 +24,25 @@ pub(crate) enum Appended {
 }
 
 impl Log {
-    /// Appends one commit, if `expected` is still the last sequence of its subject.
+    /// Appends one commit, if `expected` is still the last sequence of its subject, and what that
+    /// was decided on is of this epoch of the log.
     pub(crate) async fn append(
         &self,
         stream: StreamName,
         aggregate_id: &str,
         commit: NewCommit,
-        expected: u64,
+        (expected, epoch): (u64, u64),
     ) -> Result<Appended, StoreError> {
+        if self.is_connected() {
+            // A sequence means nothing before it is known that the log still holds what was seen.
+            let proved = tokio::time::timeout(self.config().answer_timeout, self.tails().proved());
+            proved.await.map_err(|_| {
+                StoreError::Unavailable("it isn't known yet whether the log lost its end".into())
+            })?;
+        }
+        if self.epoch(stream) != epoch {
+            return Ok(Appended::Conflict);
+        }
         let key = (stream, aggregate_id);
         self.publish(key, commit.headers, commit.payload, Some(expected))
             .await
@@ -90,8 +101,13 @@ impl Log {
         let (aggregate_type, aggregate_id) = aggregate;
         valid_id(aggregate_id)?;
         let commit = NewCommit::encode(aggregate_type, version, events, metadata)?;
-        match self.append(stream, aggregate_id, commit, expected).await? {
-            Appended::At(sequence) => Ok(sequence),
+        let (id, place) = (commit.id, (expected, self.epoch(stream)));
+        match self.append(stream, aggregate_id, commit, place).await? {
+            Appended::At(sequence) => {
+                let correlation = &metadata.correlation_id;
+                self.tails().note(stream, sequence, id, correlation);
+                Ok(sequence)
+            }
             Appended::Conflict => Err(StoreError::Contended {
                 stream,
                 aggregate_id: aggregate_id.to_owned(),

@@ -118,6 +118,12 @@ pub(crate) fn origin(headers: &HeaderMap) -> (Option<&str>, Option<&str>) {
     (text(&header::CORRELATION_ID), text(&header::TRACE_PARENT))
 }
 
+/// Identity of the commit that a message is; `None` if it is none.
+pub(crate) fn commit_id_of(headers: &HeaderMap) -> Option<Uuid> {
+    let id = headers.get(header::COMMIT_ID.clone())?;
+    Uuid::parse_str(id.as_str()).ok()
+}
+
 /// One event of a commit, undecoded.
 #[derive(Clone, Debug)]
 pub struct RawEvent {

@@ -60,6 +60,22 @@ pub enum StoreError {
         /// What came.
         found: String,
     },
+    /// A commit that was read, or acknowledged, is gone: the log lost its end (a power cut with the
+    /// server's default `sync_interval`, or a backup that was put back), and may have gone on with
+    /// other commits under the same sequences. What was made of the lost ones has to be made anew.
+    #[error(
+        "{stream}#{sequence}: {expected} was there and is gone, {found}: the log lost its tail"
+    )]
+    TailLost {
+        /// The stream.
+        stream: StreamName,
+        /// Where the commit was.
+        sequence: u64,
+        /// What was there.
+        expected: String,
+        /// What is there now.
+        found: String,
+    },
     /// A stream in the server differs from what the store needs, in a way that can lose data.
     #[error("stream {stream} is not as it must be: {difference}")]
     StreamDiffers {

@@ -70,16 +70,18 @@ where
             trace_parent: None,
         };
         let commit = NewCommit::encode(A::TYPE, context.version, &events, &metadata)?;
-        match self
-            .log()
-            .append(self.stream(), &context.id, commit, context.last_sequence)
-            .await?
-        {
+        let (id, stream, log) = (commit.id, self.stream(), self.log());
+        let place = (context.last_sequence, context.epoch);
+        match log.append(stream, &context.id, commit, place).await? {
             Appended::Conflict => Err(AggregateError::AggregateConflict),
-            Appended::At(_) => Ok((context.version..)
-                .zip(events)
-                .map(|(version, event)| envelope(&context.id, version, event, &metadata))
-                .collect()),
+            Appended::At(sequence) => {
+                let correlation = &metadata.correlation_id;
+                log.tails().note(stream, sequence, id, correlation);
+                Ok((context.version..)
+                    .zip(events)
+                    .map(|(version, event)| envelope(&context.id, version, event, &metadata))
+                    .collect())
+            }
         }
     }
 }

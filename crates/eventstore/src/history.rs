@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{Log, Recorded, StoreError, StreamName, in_order::InOrder};
+use crate::{
+    Log, Recorded, StoreError, StreamName, context::Place, in_order::InOrder, standing::Standing,
+};
 
 /// From this many events on, commits are read through a consumer. An aggregate has a handful of
 /// commits as a rule, and each is read with a direct get then: a consumer costs more to create
@@ -15,24 +17,34 @@ const LAG_PAUSE: Duration = Duration::from_millis(5);
 const MISSES: u32 = 2;
 
 impl Log {
-    /// Reads what was committed to an aggregate since `sequence`, when it had `version` events,
-    /// and hands over each commit as it comes, oldest first. Gives the sequence of the newest
-    /// commit; 0 if there is none.
+    /// Reads what was committed to an aggregate after a place, and hands over each commit as it
+    /// comes, oldest first. Gives the sequence of the newest commit; 0 if there is none.
+    ///
+    /// That the place itself still stands is shown first: what was lost together with it may have
+    /// been followed by as much, and nothing would seem to be missing.
     ///
     /// One by one and not all in the end: a reader who is interrupted goes on where it was.
     pub(crate) async fn history(
         &self,
         stream: StreamName,
         aggregate_id: &str,
-        (sequence, version): (u64, u64),
+        known: Place,
         mut take: impl FnMut(Recorded) -> Result<(), StoreError> + Send,
     ) -> Result<u64, StoreError> {
+        let sequence = known.sequence;
         let Some(last) = self.last_commit(stream, aggregate_id).await? else {
             return Ok(0);
         };
         let end = last.sequence;
+        if end == sequence && known.commit.is_some_and(|known| known != last.commit_id) {
+            let found = Standing::Replaced(Some(last.commit_id));
+            found.check(stream, sequence, known.commit)?;
+        }
         if end > sequence {
-            let ahead = last.version.saturating_sub(version);
+            if let Some(commit) = known.commit {
+                self.still_stands(stream, sequence, commit).await?;
+            }
+            let ahead = last.version.saturating_sub(known.version);
             if ahead == 0 {
                 // Somebody else's one commit, or the only one there is.
                 take(last)?;

@@ -29,6 +29,8 @@ pub(crate) struct InOrder {
     messages: pull::Stream,
     /// How many messages it delivered.
     delivered: u64,
+    /// How many there were for it when it was made.
+    pending: u64,
 }
 
 impl InOrder {
@@ -57,10 +59,17 @@ impl InOrder {
             })
             .await
             .map_err(unavailable)?;
+        let pending = consumer.cached_info().num_pending;
         Ok(Self {
+            pending,
             messages: pulling::messages(&consumer, BATCH).await?,
             delivered: 0,
         })
+    }
+
+    /// Whether there was nothing for it when it was made.
+    pub(crate) fn began_at_the_end(&self) -> bool {
+        self.pending == 0
     }
 
     /// The next message, when there is one.

@@ -93,18 +93,23 @@
 //!
 //! # What is guaranteed
 //!
-//! - **A commit is atomic**, and what was acknowledged is in the log. (How sure that is in a power
-//!   cut is the server's business: with `sync_interval: always`, *and* three copies where the disk
-//!   of one may be lost. Three copies alone aren't enough: with lazy syncing, one server that comes
-//!   back without its last messages can outvote the one that has them.)
+//! - **A commit is atomic**, and what was acknowledged is in the log. How sure that is in a power
+//!   cut is the server's business: it takes `sync_interval: always` **and** three copies. With
+//!   either alone, one machine that loses its power can take acknowledged commits with it: with lazy
+//!   syncing, a server that comes back without its last messages can outvote the one that has them.
+//! - **A log that lost its tail is noticed.** After each connection, and every few seconds, it is
+//!   looked whether the newest commits that this process has seen still stand; nothing is appended
+//!   before. If they don't, they are named in the log of the process, aggregates in memory are
+//!   forgotten, [`Log::epoch`] goes up, and whoever follows gets [`StoreError::TailLost`]. What
+//!   [`Store`] can't rule out is said there.
 //! - **No update is lost.** Each append states the sequence of the last commit that it builds on,
 //!   and the server refuses it if there is a newer one. Aggregates can therefore be kept in memory:
 //!   a decision on an old state is never stored. A refusal, which stores nothing that could be
 //!   checked, is given only on a state that is as new as the command: read from the stream's leader
 //!   after the command had come, or appended after it. Those who wait at once share such a read.
-//!   (A leader that was cut off from its followers a moment ago takes itself for the leader for a
-//!   few seconds more, and answers reads with what it has; it can store nothing. So a refusal may
-//!   rest on a state that is those few seconds old, and what is stored never does.)
+//!   "As new" is as of the server that leads, and that may be a few seconds old if it has just been
+//!   cut off from the others: NATS asks nobody before it answers a read (1.5 s were seen). Appends
+//!   are safe from this, since a server that is cut off can store none.
 //! - **A command takes effect at most once.** Its id is in its commit. A command that is sent
 //!   again, at once or after years, here or in another process, is answered with its first result.
 //! - **Versions are dense, sequences too.** A gap on reading is [`StoreError::Gap`], a message that
@@ -115,8 +120,8 @@
 //!   [`ReactError::NotYet`], and past a dead letter, a later commit can come first: a handler must
 //!   bear that, and being called twice, by comparing versions or by looking at the newest state.
 //! - **One's own writes are read.** [`Store::load`] sees every commit that was acknowledged before
-//!   it was called, to anyone, as of the server that leads the stream (see above for one that was
-//!   just cut off). A read model does once it has folded [`Executed::sequence`].
+//!   it was called, to anyone, as of the server that leads (see above). A read model does once it
+//!   has folded [`Executed::sequence`].
 //!
 //! All this needs a NATS server of version 2.14.7 or later ([`OLDEST_SERVER`]): earlier ones give a
 //! stream another identity after a restart, or skip messages for a consumer after a crash. An older
@@ -131,6 +136,7 @@
 //! | [`StoreError::Contended`] | no | repeat at once or later |
 //! | [`StoreError::InvalidId`], [`StoreError::TooLarge`], [`StoreError::Refused`] | no | repeating is useless |
 //! | [`StoreError::Unreadable`], [`StoreError::Gap`] | no | the log needs a person (or an upcaster) |
+//! | [`StoreError::TailLost`] | no | make anew what was made of the log |
 //! | [`StoreError::StreamDiffers`], [`StoreError::StreamMissing`] | no | the stream needs a person |
 //!
 //! A command ends within [`LogConfig::command_timeout`] (1.8 s), waiting for others on the same
@@ -204,9 +210,12 @@ mod pulling;
 mod requests;
 mod schedule;
 mod server;
+mod standing;
 mod store;
 mod streams;
 mod subscription;
+mod tail;
+mod tails;
 mod topology;
 mod upcast;
 mod worker;
@@ -228,6 +237,7 @@ pub use server::OLDEST_SERVER;
 pub use store::{Hint, Store};
 pub use streams::{EVENT_STREAMS, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
 pub use subscription::{ReactError, Subscription};
+pub use tail::SeenCommit;
 pub use topology::{Change, ConsumerFacts, StreamFacts, StreamPlan};
 pub use upcast::Upcasters;
 pub use worker::Worker;

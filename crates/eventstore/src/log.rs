@@ -2,7 +2,10 @@
 
 use async_nats::jetstream::{self, stream::Stream};
 use chrono::{DateTime, Utc};
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
 use tokio::sync::watch;
 
 use crate::{
@@ -12,6 +15,7 @@ use crate::{
     installing, server,
     store::Store,
     streams,
+    tails::{Tails, keep_proved},
 };
 
 /// The event log. Clones share one connection.
@@ -25,6 +29,17 @@ struct Inner {
     client: async_nats::Client,
     jetstream: jetstream::Context,
     heard: Heard,
+    tails: Arc<Tails>,
+}
+
+/// The log, for who must not keep it open.
+pub(crate) struct WeakLog(Weak<Inner>);
+
+impl WeakLog {
+    /// The log, if anybody has it still.
+    pub fn upgrade(&self) -> Option<Log> {
+        self.0.upgrade().map(|inner| Log { inner })
+    }
 }
 
 impl fmt::Debug for Log {
@@ -52,14 +67,19 @@ impl Log {
             // back. Those whose command was given up must not count longer than anybody waits.
             .ack_timeout(config.answer_timeout)
             .build(client.clone());
-        Ok(Self {
-            inner: Arc::new(Inner {
-                config,
-                client,
-                jetstream,
-                heard,
-            }),
-        })
+        let connected = heard.connection();
+        let tails = Tails::new(&config.event_streams, connected.clone());
+        let inner = Arc::new(Inner {
+            config,
+            client,
+            jetstream,
+            heard,
+            tails: Arc::clone(&tails),
+        });
+        let weak = WeakLog(Arc::downgrade(&inner));
+        // It ends by itself, with the last clone of the log.
+        tokio::spawn(keep_proved(weak, tails, connected));
+        Ok(Self { inner })
     }
 
     /// Connects, waits for as long as no server answers, and makes the streams of a new installation:
@@ -195,6 +215,10 @@ impl Log {
         let handle = self.stream(stream).await?;
         let info = handle.consumer_info(durable).await.map_err(unavailable)?;
         Ok(info.num_pending + info.num_ack_pending as u64)
+    }
+
+    pub(crate) fn tails(&self) -> &Tails {
+        &self.inner.tails
     }
 
     pub(crate) fn config(&self) -> &LogConfig {

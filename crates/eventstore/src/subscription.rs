@@ -111,6 +111,7 @@ impl Log {
                     letter.stored_at,
                     &log.config().upcasters,
                 )?;
+                log.saw(&commit);
                 handler(commit).await
             }
         })

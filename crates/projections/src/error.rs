@@ -96,6 +96,9 @@ pub(crate) enum Trouble {
     /// A commit can't be folded by this release. Another release may be able to.
     #[error("{0}")]
     Unfoldable(String),
+    /// The log lost what was folded last. The model is filled anew from what is there.
+    #[error("{0}")]
+    TailLost(String),
     /// The log isn't the one that was folded. It stays so until the read model is rebuilt.
     #[error("{0}")]
     Diverged(String),
@@ -115,6 +118,7 @@ impl From<StoreError> for Trouble {
                 Self::Unfoldable(error.to_string())
             }
             StoreError::Gap { .. } => Self::Diverged(error.to_string()),
+            StoreError::TailLost { .. } => Self::TailLost(error.to_string()),
             passing => Self::LogAway(passing),
         }
     }

@@ -32,6 +32,7 @@ mod fold;
 mod gauges;
 mod guarantees;
 mod inspect;
+mod judge;
 mod lease;
 mod listen;
 pub mod orders;

@@ -45,6 +45,8 @@ pub(crate) struct Machine<P> {
     pub stop: CancellationToken,
     /// The lease was given back by another.
     pub freed: Notify,
+    /// The checkpoint is to be looked at.
+    pub look: Notify,
     pub gauges: Gauges,
 }
 
@@ -72,7 +74,8 @@ impl Runner {
     ) -> Result<Self, StoreError> {
         let end = log.last_sequence(projection.stream()).await?;
         let key = projection.key();
-        let progress = Progress::new(key.clone(), end, store.faults());
+        let epochs = log.epochs(projection.stream());
+        let progress = Progress::new(key.clone(), end, store.faults(), epochs);
         let (state, seen) = watch::channel(RunnerState::Starting);
         let stop = CancellationToken::new();
         let holder = Uuid::new_v4();
@@ -89,6 +92,7 @@ impl Runner {
             state,
             stop: stop.clone(),
             freed: Notify::new(),
+            look: Notify::new(),
             gauges: Gauges::new(projection.name()),
             projection: Arc::new(projection),
             key,
@@ -127,10 +131,12 @@ impl Runner {
     /// Whether the read model can be relied upon; if not, why, in words for operators.
     ///
     /// # Errors
-    /// When it halted, or doesn't show yet what must be shown.
+    /// When it halted, is filled anew, or doesn't show yet what must be shown.
     pub fn ready(&self) -> Result<(), String> {
-        if let halted @ RunnerState::Halted { .. } = &*self.state.borrow() {
-            return Err(halted.to_string());
+        if let at_fault @ (RunnerState::Halted { .. } | RunnerState::Healing { .. }) =
+            &*self.state.borrow()
+        {
+            return Err(at_fault.to_string());
         }
         self.progress.ready()
     }
@@ -176,6 +182,11 @@ impl<P: Projection> Machine<P> {
             match ended {
                 Ok(Ended::Stopped) => break,
                 Ok(Ended::Lost | Ended::Repaired) => pause = self.settings.pause,
+                // The next turn heals it.
+                Err(Trouble::TailLost(why)) => {
+                    self.doubt(&why).await;
+                    self.rest(self.settings.pause).await;
+                }
                 Err(trouble) if trouble.halts() => {
                     unfoldable = matches!(trouble, Trouble::Unfoldable(_));
                     self.halt(&trouble).await;
@@ -216,6 +227,17 @@ impl<P: Projection> Machine<P> {
             tracing::debug!(projection = self.key, %trouble, "the halt isn't recorded");
         }
         self.set_state(halted);
+    }
+
+    /// Shows nothing any more, here and elsewhere, until it was compared with the log.
+    pub(crate) async fn doubt(&self, why: &str) {
+        self.progress.heals();
+        self.log.doubt_tails();
+        self.set_state(RunnerState::Healing {
+            why: why.to_owned(),
+        });
+        let holder = self.holder;
+        self.announce(&Announcement::Healing { holder }).await;
     }
 
     async fn rest_after(&self, trouble: &Trouble, pause: &mut Duration) {

@@ -76,7 +76,7 @@ impl TestApp {
         self.process.pid()
     }
 
-    /// Kills it as a power cut would; returns when it is gone.
+    /// Kills it (`SIGKILL`); returns when it is gone.
     pub async fn kill9(&self) {
         let process = self.process.clone();
         blocking::run("kill the app", move || process.kill9()).await;

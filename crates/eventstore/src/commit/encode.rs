@@ -13,6 +13,7 @@ use crate::StoreError;
 
 /// A commit to be appended.
 pub(crate) struct NewCommit {
+    pub id: Uuid,
     pub headers: HeaderMap,
     pub payload: Bytes,
 }
@@ -25,8 +26,10 @@ impl NewCommit {
         events: &[E],
         metadata: &Metadata,
     ) -> Result<Self, StoreError> {
+        let id = Uuid::now_v7();
         Ok(Self {
-            headers: headers_of(aggregate_type, version, Uuid::now_v7(), metadata)?,
+            id,
+            headers: headers_of(aggregate_type, version, id, metadata)?,
             payload: payload_of(events)?,
         })
     }

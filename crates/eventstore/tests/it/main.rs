@@ -18,3 +18,4 @@ mod schedules;
 mod streams;
 mod subscriptions;
 mod support;
+mod tails;
