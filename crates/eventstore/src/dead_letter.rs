@@ -160,7 +160,7 @@ impl Log {
         }))
     }
 
-    async fn put(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
+    pub(crate) async fn put(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
         let payload = serde_json::to_vec(value).map_err(unavailable)?;
         self.publish((DEADLETTERS, key), HeaderMap::new(), payload.into(), None)
             .await

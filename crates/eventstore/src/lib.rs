@@ -132,8 +132,13 @@
 //! on meanwhile. [`ReactError::Unavailable`] is waited for without end and uses up no tries. What a
 //! killed process had in hand is delivered to another after [`Subscription::redeliver_after`]
 //! (5 s), and what a stopping one hands back, at once; a slow handler is not interrupted. A message
-//! that was delivered fifty times without an end is set aside: it probably ends its process. A
-//! subscription has at most 1,000 messages in hand, in all processes together.
+//! that was delivered often without an end is tried on its own, and set aside if that ended the process
+//! three times; deliveries by themselves are never counted against it.
+//!
+//! A process has at most 1,000 messages of a subscription in hand. When more than half of the hand
+//! waits for something that is away, messages are given back for a while (2 to 30 s), each with
+//! those of its aggregate behind it, so that those that need nothing go on. The server keeps up to
+//! 50,000 that way; beyond that a subscription stands still until something is handled.
 //!
 //! # What it doesn't do, and why
 //!
@@ -195,6 +200,7 @@ mod store;
 mod streams;
 mod subscription;
 mod topology;
+mod trial;
 mod upcast;
 mod worker;
 

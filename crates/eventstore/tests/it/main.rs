@@ -13,6 +13,8 @@ mod memory;
 mod news;
 mod reading;
 mod schedules;
+mod silence;
 mod streams;
 mod subscriptions;
 mod support;
+mod waiting;
