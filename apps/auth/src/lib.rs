@@ -24,7 +24,6 @@ use passwords::Passwords;
 pub struct Auth {
     host: Host,
     accounts: Accounts,
-    limits: Limits,
     signer: Arc<SessionSigner>,
 }
 
@@ -52,8 +51,8 @@ impl Auth {
             accounts: Accounts {
                 users: host.log.store(USERS),
                 passwords,
+                limits: Limits::new(&config.limits),
             },
-            limits: Limits::new(&config.limits),
             signer: Arc::new(signer),
         })
     }
