@@ -86,7 +86,7 @@
 //! | `Nats-Expected-Last-Subject-Sequence` | what the commit was built on |
 //!
 //! Beside the streams of commits there are `COMMANDS` (schedules, and commands that fell due),
-//! `DEADLETTERS`, `REQUESTS` (first answers, kept 30 days) and `KEYS`; announcements are no stream.
+//! `DEADLETTERS`, `REQUESTS` (first answers, kept 24 hours) and `KEYS`; announcements are no stream.
 //! [`Log::ensure_streams`] makes them all. Streams of commits have no limit, and nothing can be
 //! deleted from them.
 //!
@@ -208,7 +208,7 @@ pub use backup::{Restoring, Snapshot, SnapshotHead};
 pub use commit::{Metadata, RawEvent, Recorded};
 pub use connection::{LogConfig, Login};
 pub use context::{Context, Executed};
-pub use dead_letter::DeadLetter;
+pub use dead_letter::{DeadLetter, DeadLetters};
 pub use error::{CommandError, StoreError};
 pub use import::{Import, PastCommit, StoredEvent};
 pub use keys::KnownKey;

@@ -219,7 +219,9 @@ where
                 // Whether the append took effect isn't known: its acknowledgement may be what was
                 // lost. The log knows; the command's id is in the commit.
                 Err(StoreError::Unavailable(why)) => {
-                    tracing::warn!(stream = %self.stream, aggregate = id, why, "append unanswered, looking it up");
+                    // In an outage that is every command: they are counted, and the loss of the
+                    // connection has its line.
+                    tracing::debug!(stream = %self.stream, aggregate = id, why, "append unanswered, looking it up");
                     self.meters.unanswered.increment(1);
                 }
                 Err(error) => return Err(error.into()),
@@ -287,15 +289,8 @@ where
             return Ok(newest.executed(true));
         }
         let mut context = Context::<A>::empty(&newest.id);
-        let take = |commit: Recorded| {
-            if commit.sequence <= sequence {
-                context.apply(&commit)?;
-            }
-            Ok(())
-        };
-        self.log
-            .history(self.stream, &newest.id, (0, 0), take)
-            .await?;
+        let take = |commit: Recorded| context.apply(&commit);
+        self.log.history_up_to(self.stream, sequence, take).await?;
         Ok(context.executed(true))
     }
 

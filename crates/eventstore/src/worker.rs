@@ -133,12 +133,15 @@ where
     async fn run(self: Arc<Self>, source: Source, durable: String) {
         let stopping = self.stopping.clone();
         let pull = async {
+            let mut interrupted = 0_u32;
             loop {
-                if let Err(error) = self.pull(&source, &durable).await {
-                    if self.log.is_connected() {
-                        tracing::warn!(subscription = durable, %error, "subscription interrupted, trying again");
+                if let Err(error) = self.pull(&source, &durable, &mut interrupted).await {
+                    interrupted = interrupted.saturating_add(1);
+                    // Told once, and not for each try: the server may lack a leader for long.
+                    if self.log.is_connected() && interrupted == 1 {
+                        tracing::warn!(subscription = durable, %error, "subscription interrupted, trying again until it goes on");
                     } else {
-                        tracing::debug!(subscription = durable, %error, "subscription waits for NATS");
+                        tracing::debug!(subscription = durable, %error, interrupted, "subscription waits for NATS");
                     }
                 }
                 tokio::time::sleep(RECONNECT_PAUSE).await;
@@ -150,7 +153,12 @@ where
         }
     }
 
-    async fn pull(self: &Arc<Self>, source: &Source, durable: &str) -> Result<(), StoreError> {
+    async fn pull(
+        self: &Arc<Self>,
+        source: &Source,
+        durable: &str,
+        interrupted: &mut u32,
+    ) -> Result<(), StoreError> {
         let stream = self.log.stream(source.stream).await?;
         let wanted = pull::Config {
             durable_name: Some(durable.to_owned()),
@@ -164,6 +172,9 @@ where
         };
         let consumer = stream.create_consumer(wanted).await.map_err(unavailable)?;
         let mut messages = pulling::messages(&consumer, BATCH).await?;
+        if std::mem::take(interrupted) > 1 {
+            tracing::info!(subscription = durable, "subscription goes on");
+        }
         let mut silence = Silence::default();
         loop {
             match tokio::time::timeout(Silence::LOOK_AFTER, messages.next()).await {
