@@ -21,7 +21,7 @@ use std::{
 };
 
 use actix_web::{
-    HttpMessage as _, HttpResponse, ResponseError as _,
+    HttpMessage as _, ResponseError as _,
     body::{self, BodySize, BoxBody, MessageBody as _},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     error::{Error, InternalError, QueryPayloadError},
@@ -140,8 +140,9 @@ where
         }
         if let Err(refusal) = self.shared.admit(&req) {
             call.behind_gate = !self.shared.gate.is_open();
-            let answer = HttpResponse::from_error(refusal);
-            return Box::pin(ready(Ok(call.finish(req.into_response(answer)))));
+            // Not by way of `into_response`, which forgets what the error was.
+            let answer = req.error_response(refusal);
+            return Box::pin(ready(Ok(call.finish(answer))));
         }
         let span = call.span.clone();
         req.extensions_mut().insert(RequestContext::new(id));
