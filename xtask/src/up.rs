@@ -182,8 +182,12 @@ fn start_server(
 ) -> Result<Waited> {
     let (name, log) = (plan.name(), plan.launch().log());
     let position = plan.log_position();
+    let mut waiting = progress.wait_for(&format!("starting {name}"));
     supervisor.start(name, plan.launch().clone(), SERVER_GRACE)?;
-    let waited = supervisor.wait_for(SERVER_READY, || plan.is_ready(position));
+    let waited = supervisor.wait_for(SERVER_READY, || {
+        waiting.go_on();
+        plan.is_ready(position)
+    });
     match waited {
         Waited::TimedOut => bail!("{name} doesn't get ready: see {}", log.display()),
         Waited::Stopped => {}

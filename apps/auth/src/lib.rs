@@ -27,7 +27,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub struct Auth {
     host: Host,
     accounts: Accounts,
-    limits: Limits,
     signer: Arc<SessionSigner>,
 }
 
@@ -56,8 +55,8 @@ impl Auth {
             accounts: Accounts {
                 users: host.log.store(USERS),
                 passwords,
+                limits: Limits::new(&config.limits),
             },
-            limits: Limits::new(&config.limits),
             signer: Arc::new(signer),
         })
     }

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::{EVENT_STREAMS, StoreError, StreamName, Upcasters, server};
 
@@ -111,8 +112,14 @@ impl LogConfig {
             Some(Login::Password { user, .. }) => user,
             _ => &self.client_name,
         };
-        let token = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-        format!("_INBOX.{}", name.chars().map(token).collect::<String>())
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if name.chars().all(is_plain) {
+            return format!("_INBOX.{name}");
+        }
+        // Names that are spelled alike as a token must not hear each other's answers.
+        let spelled = name.replace(|c| !is_plain(c), "-");
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).simple();
+        format!("_INBOX.{spelled}-{:.8}", hash.to_string())
     }
 }
 
@@ -324,6 +331,13 @@ mod tests {
         assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
         assert_eq!(config.inbox(), "_INBOX.orders");
         assert_eq!(LogConfig::default().inbox(), "_INBOX.eventstore");
+        let named = |client_name: &str| LogConfig {
+            client_name: client_name.to_owned(),
+            ..LogConfig::default()
+        };
+        assert_eq!(named("a_b").inbox(), "_INBOX.a_b");
+        assert_ne!(named("a.b").inbox(), named("a-b").inbox());
+        assert_ne!(named("a.b").inbox(), named("a b").inbox());
     }
 
     #[tokio::test]

@@ -57,6 +57,21 @@ impl Log {
         Ok(end)
     }
 
+    /// Reads the commits of an aggregate up to one of them, oldest first.
+    pub(crate) async fn history_up_to(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+        mut take: impl FnMut(Recorded) -> Result<(), StoreError> + Send,
+    ) -> Result<(), StoreError> {
+        let last = self.commit_at(stream, sequence).await?;
+        match last.version {
+            0 => take(last),
+            version if version < MANY => self.one_by_one(last, 1, &mut take).await,
+            _ => self.all_at_once(last, 1, &mut take).await,
+        }
+    }
+
     async fn one_by_one(
         &self,
         last: Recorded,

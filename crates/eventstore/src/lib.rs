@@ -86,7 +86,7 @@
 //! | `Nats-Expected-Last-Subject-Sequence` | what the commit was built on |
 //!
 //! Beside the streams of commits there are `COMMANDS` (schedules, and commands that fell due),
-//! `DEADLETTERS`, `REQUESTS` (first answers, kept 30 days) and `KEYS`; announcements are no stream.
+//! `DEADLETTERS`, `REQUESTS` (first answers, kept 24 hours) and `KEYS`; announcements are no stream.
 //! [`Log::ensure_streams`] makes them all, once: a stream that is missing where there was a log
 //! before is [`StoreError::StreamMissing`], and people decide what to do. Streams of commits have no
 //! limit, and nothing can be deleted from them.
@@ -149,8 +149,13 @@
 //! on meanwhile. [`ReactError::Unavailable`] is waited for without end and uses up no tries. What a
 //! killed process had in hand is delivered to another after [`Subscription::redeliver_after`]
 //! (5 s), and what a stopping one hands back, at once; a slow handler is not interrupted. A message
-//! that was delivered fifty times without an end is set aside: it probably ends its process. A
-//! subscription has at most 1,000 messages in hand, in all processes together.
+//! that was delivered often without an end is tried on its own, and set aside if that ended the process
+//! three times; deliveries by themselves are never counted against it.
+//!
+//! A process has at most 1,000 messages of a subscription in hand. When more than half of the hand
+//! waits for something that is away, messages are given back for a while (2 to 30 s), each with
+//! those of its aggregate behind it, so that those that need nothing go on. The server keeps up to
+//! 50,000 that way; beyond that a subscription stands still until something is handled.
 //!
 //! # What it doesn't do, and why
 //!
@@ -217,6 +222,7 @@ mod subscription;
 mod tail;
 mod tails;
 mod topology;
+mod trial;
 mod upcast;
 mod worker;
 
@@ -224,7 +230,7 @@ pub use backup::{Restoring, Snapshot, SnapshotHead};
 pub use commit::{Metadata, RawEvent, Recorded};
 pub use connection::{LogConfig, Login};
 pub use context::{Context, Executed};
-pub use dead_letter::DeadLetter;
+pub use dead_letter::{DeadLetter, DeadLetters};
 pub use error::{CommandError, StoreError};
 pub use import::{Import, PastCommit, StoredEvent};
 pub use installing::StreamsFound;

@@ -244,7 +244,9 @@ where
                 // Whether the append took effect isn't known: its acknowledgement may be what was
                 // lost. The log knows; the command's id is in the commit.
                 Err(StoreError::Unavailable(why)) => {
-                    tracing::warn!(stream = %self.stream, aggregate = id, why, "append unanswered, looking it up");
+                    // In an outage that is every command: they are counted, and the loss of the
+                    // connection has its line.
+                    tracing::debug!(stream = %self.stream, aggregate = id, why, "append unanswered, looking it up");
                     self.meters.unanswered.increment(1);
                 }
                 Err(error) => return Err(error.into()),
@@ -330,15 +332,8 @@ where
             return Ok(newest.executed(true));
         }
         let mut context = Context::<A>::empty(&newest.id, newest.epoch);
-        let take = |commit: Recorded| {
-            if commit.sequence <= sequence {
-                context.apply(&commit)?;
-            }
-            Ok(())
-        };
-        self.log
-            .history(self.stream, &newest.id, Place::default(), take)
-            .await?;
+        let take = |commit: Recorded| context.apply(&commit);
+        self.log.history_up_to(self.stream, sequence, take).await?;
         Ok(context.executed(true))
     }
 

@@ -74,8 +74,9 @@ pub(crate) const REQUESTS: StreamName = StreamName::new("REQUESTS");
 pub(crate) const KEYS: StreamName = StreamName::new("KEYS");
 
 /// How long an answer is kept for a repeated request. Commits remember their command for good;
-/// this only bounds how long the very same bytes are answered.
-const ANSWERS_KEPT: Duration = Duration::from_hours(30 * 24);
+/// this only bounds how long the very same bytes are answered. Each costs the server memory, so it
+/// is no longer than anybody goes on repeating a request.
+const ANSWERS_KEPT: Duration = Duration::from_hours(24);
 /// How long a due command is kept. It must outlive any stop of the whole system; the orders'
 /// sweep at start is the backstop beyond.
 const COMMANDS_KEPT: Duration = Duration::from_hours(400 * 24);

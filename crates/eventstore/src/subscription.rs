@@ -5,7 +5,7 @@
 //! other, those of different aggregates side by side. A message that can't be handled is tried
 //! again with growing pauses and then set aside as a dead letter; only its own aggregate waits
 //! meanwhile. An outage of something that the handler needs is no fault of the message: it is
-//! waited for without end.
+//! waited for without end, and where many messages wait, out of the way of all others.
 
 use async_nats::HeaderMap;
 use std::{future::Future, sync::Arc, time::Duration};
@@ -19,8 +19,7 @@ use crate::{
     worker::{self, Source, Worker},
 };
 
-/// How soon a message is delivered again that this release can't read. Fifty deliveries make a dead
-/// letter, so another release has some four minutes to come.
+/// How soon a message is delivered again that this release can't read: until another comes.
 const LEAVE_TO_ANOTHER: Duration = Duration::from_secs(5);
 
 /// Why a handler did not finish with a message.
@@ -33,7 +32,7 @@ pub enum ReactError {
     #[error("{0}")]
     Unavailable(String),
     /// It is too early; deliver again after this time. Later messages of the same aggregate may
-    /// come first. For waits of seconds: fifty deliveries make a dead letter.
+    /// come first.
     #[error("not before {0:?} from now")]
     NotYet(Duration),
 }

@@ -15,7 +15,7 @@ pub use fingerprint::Fingerprint;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError as _,
+    HttpRequest, HttpResponse,
     body::to_bytes,
     http::{
         StatusCode,
@@ -199,7 +199,8 @@ where
     };
     match command(key.command_id(fingerprint)).await {
         Ok(answer) => held.keep(answer).await,
-        Err(error) if is_final(error.status()) => held.keep(error.error_response()).await,
+        // As an error, so that the log can tell what it was.
+        Err(error) if is_final(error.status()) => held.keep(HttpResponse::from_error(error)).await,
         Err(error) => Err(error), // dropping the claim releases it
     }
 }
@@ -285,7 +286,7 @@ impl Held {
                 // The command has taken effect: its answer is given even if it can't be kept. The
                 // next try runs it again under the same command id, which has the same effect.
                 Err(error) if head.status().is_success() => {
-                    tracing::warn!(%error, "an answer was not kept");
+                    tracing::debug!(%error, "an answer was not kept");
                 }
                 // A refusal has no effect to be found again, and the next try might be accepted:
                 // so none is given that isn't kept.
@@ -309,7 +310,7 @@ impl Drop for Held {
         let store = Arc::clone(&self.store);
         runtime.spawn(async move {
             if let Err(error) = store.release(token).await {
-                tracing::warn!(%error, "a claim on a key was not released");
+                tracing::debug!(%error, "a claim on a key was not released");
             }
         });
     }

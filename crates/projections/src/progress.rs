@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::{
     sync::{Notify, broadcast, watch},
@@ -62,6 +62,8 @@ struct Inner {
     trust: watch::Sender<Trust>,
     /// Milliseconds after `began` until which this process is known to be the one that folds.
     active_until: AtomicU64,
+    /// The same by the clock on the wall, which goes on while a machine is suspended.
+    active_until_by_wall: AtomicU64,
     began: Instant,
     caught_up_at: AtomicU64,
     confirmations: Arc<Confirmations>,
@@ -111,6 +113,7 @@ impl Progress {
                 epochs,
                 trust: watch::Sender::new(Trust::default()),
                 active_until: AtomicU64::new(0),
+                active_until_by_wall: AtomicU64::new(0),
                 began: Instant::now(),
                 caught_up_at: AtomicU64::new(0),
                 confirmations: Arc::default(),
@@ -384,7 +387,21 @@ impl Progress {
 
     /// Whether this process folds, and nobody else.
     pub(crate) fn is_active(&self) -> bool {
+        self.is_active_at(SystemTime::now())
+    }
+
+    /// Either clock ends it: the one of the machine stands still while that is suspended, and
+    /// somebody else folds by the time it is told. A clock on the wall that jumps ahead costs some
+    /// reads of the database until the next sign of life.
+    fn is_active_at(&self, wall: SystemTime) -> bool {
         self.millis() < self.inner.active_until.load(Ordering::SeqCst)
+            && wall_millis(wall) < self.inner.active_until_by_wall.load(Ordering::SeqCst)
+    }
+
+    /// Whether others may be told how far this process is: it folds, and is as far as anything
+    /// that was told before.
+    pub(crate) fn may_answer(&self) -> bool {
+        self.is_active() && self.ready().is_ok() && !self.in_doubt()
     }
 
     /// Says until when this process is the one that folds.
@@ -393,6 +410,14 @@ impl Progress {
             let after = until.saturating_duration_since(self.inner.began);
             u64::try_from(after.as_millis()).unwrap_or(u64::MAX)
         });
+        let left = until.map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(Instant::now())
+        });
+        let by_wall = wall_millis(SystemTime::now() + left);
+        let by_wall = if until.is_some() { by_wall } else { 0 };
+        self.inner
+            .active_until_by_wall
+            .store(by_wall, Ordering::SeqCst);
         self.inner.active_until.store(millis, Ordering::SeqCst);
     }
 
@@ -472,6 +497,11 @@ impl Progress {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn wall_millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

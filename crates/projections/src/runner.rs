@@ -241,7 +241,12 @@ impl<P: Projection> Machine<P> {
     }
 
     async fn rest_after(&self, trouble: &Trouble, pause: &mut Duration) {
-        tracing::warn!(projection = self.key, %trouble, ?pause, "can't fold, trying again");
+        // Told once for an outage, and not for each try.
+        if matches!(*self.state.borrow(), RunnerState::Retrying { .. }) {
+            tracing::debug!(projection = self.key, %trouble, ?pause, "can't fold, trying again");
+        } else {
+            tracing::warn!(projection = self.key, %trouble, "can't fold, trying again until it works");
+        }
         self.set_state(RunnerState::Retrying {
             why: trouble.to_string(),
         });
@@ -285,10 +290,30 @@ impl<P: Projection> Machine<P> {
 }
 
 /// Where progress is announced. It names the database, because several may be filled from one log.
+///
+/// A topic is one token, so names are spelled with what a token may hold; the hash keeps apart those
+/// that are spelled alike then (`a.b` and `a_b`): what another database has applied must not be
+/// taken for one's own.
 pub(crate) fn topic(database: &str, key: &str) -> String {
+    let names = format!("{database}\0{key}");
+    let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, names.as_bytes()).simple();
     let token = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    format!("progress-{database}-{key}")
+    let spelled: String = format!("{database}-{key}")
         .chars()
         .map(|c| if c == '-' { c } else { token(c) })
-        .collect()
+        .collect();
+    format!("progress-{spelled}-{:.8}", hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_read_models_share_a_topic() {
+        assert_eq!(topic("a.b", "orders"), topic("a.b", "orders"));
+        assert_ne!(topic("a.b", "orders"), topic("a_b", "orders"));
+        assert_ne!(topic("a-b", "c"), topic("a", "b-c"));
+        assert!(topic("a.b", "orders").starts_with("progress-a_b-orders-"));
+    }
 }

@@ -173,6 +173,7 @@ async fn no_service_can_say_what_is_for_another_to_say() {
         "KEYS.x",
         "REQUESTS.x",
         "DEADLETTERS.dead.orders-on-payments",
+        "DEADLETTERS.trial.orders-on-payments.PAYMENTS-1",
         "announce.tickets",
         "$JS.API.CONSUMER.CREATE.PAYMENTS",
         "$JS.API.DIRECT.GET.REQUESTS",
@@ -262,6 +263,10 @@ async fn operators_can_do_what_their_commands_do_and_nothing_else() {
         let aside = worker.publish("DEADLETTERS.dead.orders-on-payments", letter.into());
         aside.await.unwrap().await.unwrap();
     }
+    // And what it notes before it tries a message that may end it.
+    let trial = "DEADLETTERS.trial.orders-on-payments.PAYMENTS-1";
+    let noted = worker.publish(trial, r#"{"begun":1}"#.into());
+    noted.await.unwrap().await.unwrap();
     let (key, backup, export) = (path("key.pem"), path("backup"), path("export"));
     let users = tool(&["users", "ls"], &operator).await.stdout;
     let first: serde_json::Value = serde_json::from_str(users.lines().next().unwrap()).unwrap();

@@ -3,8 +3,15 @@
 use crate::support::*;
 use async_nats::jetstream;
 use eventstore::{CommandError, Hint, Store, StoreError};
-use std::{collections::HashSet, time::Duration};
-use testkit::{LONG, eventually};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use testkit::{DropAcksProxy, LONG, eventually};
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 
@@ -247,6 +254,36 @@ async fn a_command_that_is_cancelled_midway_leaves_nothing_half_done() {
     let after = deposit(&accounts, "a", 1).await.unwrap();
     assert_eq!(u64::try_from(after.state.balance), Ok(after.version));
     assert!(assert_whole(&accounts, "a").await.entries >= after.version);
+}
+
+#[tokio::test]
+async fn a_repeated_command_reads_no_further_than_its_own_commit() {
+    let (nats, log) = start().await;
+    let first = fresh();
+    let accounts_there = accounts(&log);
+    accounts_there
+        .execute("a", Command::Deposit(1), &first, Hint::None)
+        .await
+        .unwrap();
+    for _ in 0..30 {
+        deposit(&accounts_there, "a", 1).await.unwrap();
+    }
+    let proxy = DropAcksProxy::start(nats.url(), 1).await;
+    let reader = accounts(&connect(proxy.url()).await);
+    reader.load("a").await.unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    proxy.swallow_if(move |publication| {
+        let reads = publication.subject.contains(".GET.ACCOUNTS");
+        counted.fetch_add(usize::from(reads), Ordering::Relaxed);
+        false
+    });
+    let again = reader.execute("a", Command::Deposit(1), &first, Hint::None);
+    let again = again.await.unwrap();
+    assert!(again.repeated);
+    assert_eq!((again.version, again.state.balance), (1, 1));
+    let asked = asked.load(Ordering::Relaxed);
+    assert!((1..=3).contains(&asked), "{asked} questions for one commit");
 }
 
 #[tokio::test]

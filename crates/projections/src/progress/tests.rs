@@ -190,3 +190,26 @@ async fn a_batch_waits_for_more_only_while_nobody_waits_or_many_do() {
     );
     assert_eq!(since.elapsed(), Duration::from_millis(3), "somebody came");
 }
+
+#[test]
+fn a_new_holder_answers_others_when_it_is_as_far_as_what_was_told_before() {
+    let (progress, fault) = progress();
+    progress.active_until(Some(Instant::now() + Duration::from_mins(1)));
+    progress.raise_floor(5);
+    assert!(progress.is_active() && !progress.may_answer());
+    progress.restart(5, "s", 0);
+    assert!(progress.may_answer());
+    fault.send_replace(1);
+    assert!(!progress.may_answer());
+}
+
+#[test]
+fn a_machine_that_was_suspended_is_no_holder_when_it_wakes() {
+    let (progress, _fault) = progress();
+    progress.active_until(Some(Instant::now() + Duration::from_secs(10)));
+    let now = SystemTime::now();
+    assert!(progress.is_active_at(now));
+    assert!(!progress.is_active_at(now + Duration::from_secs(11)));
+    progress.active_until(None);
+    assert!(!progress.is_active_at(now));
+}
