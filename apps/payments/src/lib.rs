@@ -16,7 +16,8 @@ use actix_web::web;
 use eventstore::{ORDERS, PAYMENTS, Store, Worker};
 use futures_util::future::{BoxFuture, join_all};
 use host::{Host, StartError};
-use httpkit::{AppError, Config, Missing, Service, error::unavailable};
+use httpkit::{AppError, Config, Missing, Service, config::PaymentsMode, error::unavailable};
+use metrics::{describe_gauge, gauge};
 use projections::{RemoteProgress, orders::OrdersProjection, payments::PayableOrders};
 use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;
@@ -32,6 +33,7 @@ use settle::Settlement;
 #[derive(Clone)]
 pub struct Payments {
     host: Host,
+    mode: PaymentsMode,
     orders: PayableOrders,
     cashier: Cashier,
     settlement: Settlement,
@@ -44,9 +46,13 @@ impl Payments {
     /// # Errors
     /// When the provider isn't configured well, or the log can't be reached.
     pub async fn start(host: &Host) -> Result<Self, StartError> {
-        let provider = provider::from_config(&provider_config(&host.config))
+        let mode = host
+            .config
+            .payments_to_serve()
             .map_err(|error| StartError::Config(error.to_string()))?;
-        tracing::info!(provider = provider.name(), "payments go through");
+        let provider = provider::from_config(&provider_config(&host.config, mode))
+            .map_err(|error| StartError::Config(error.to_string()))?;
+        tell(mode);
         let provider: Arc<dyn PaymentProvider> = Arc::new(Metered::new(provider));
         let payments: Store<Payment> = host.log.store(PAYMENTS);
         let settlement = Settlement {
@@ -68,6 +74,7 @@ impl Payments {
         let workers = workers::start(&host.log, &settlement);
         Ok(Self {
             host: host.clone(),
+            mode,
             orders,
             cashier,
             settlement,
@@ -104,13 +111,33 @@ impl Payments {
     }
 }
 
+/// Says in log and metrics where the money goes, loudly where it goes nowhere.
+fn tell(mode: PaymentsMode) {
+    describe_gauge!(
+        "payment_provider",
+        "Always 1; its label says where money is taken: stripe, stripe-test or sandbox"
+    );
+    gauge!("payment_provider", "mode" => mode.as_str()).set(1.0);
+    let name = mode.as_str();
+    match mode {
+        PaymentsMode::Stripe => tracing::info!(mode = name, "payments go through Stripe"),
+        PaymentsMode::StripeTest | PaymentsMode::Sandbox => {
+            tracing::warn!(
+                mode = name,
+                "payments move no money: tickets are given away"
+            );
+        }
+    }
+}
+
 /// The provider's part of the configuration.
-pub fn provider_config(config: &Config) -> ProviderConfig {
+pub fn provider_config(config: &Config, mode: PaymentsMode) -> ProviderConfig {
     let secret =
         |secret: &httpkit::config::Secret| provider::Secret::from(secret.expose().to_owned());
     let total: Duration = config.stripe.timeout;
     let default = Timeouts::default();
     ProviderConfig {
+        mode,
         stripe_secret_key: config.stripe.secret_key.as_ref().map(secret),
         stripe_api_base: config.stripe.api_base.clone(),
         stripe_webhook_secret: config.stripe.webhook_secret.as_ref().map(secret),

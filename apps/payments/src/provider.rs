@@ -11,8 +11,8 @@
 //!           └────────void──────────┴──────────────────▶ Voided
 //! ```
 //!
-//! Two implementations: [`Stripe`], used when a secret key is configured, and [`Sandbox`], the
-//! default, which moves no money and knows Stripe's test tokens. [`from_config`] chooses.
+//! Two implementations: [`Stripe`], and [`Sandbox`], which moves no money and knows Stripe's test
+//! tokens. [`from_config`] builds the one that the configuration names; there is no default.
 
 mod config;
 mod error;

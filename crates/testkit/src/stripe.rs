@@ -26,6 +26,8 @@ pub use self::webhook::{event, sign};
 
 /// The only key the stand-in accepts.
 pub const KEY: &str = "sk_test_standin";
+/// What goes with it for browsers.
+pub const PUBLISHABLE_KEY: &str = "pk_test_standin";
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,4 @@
-//! A provider that moves no money: for trying things out, for tests, and until Stripe is
-//! configured.
+//! A provider that moves no money: for trying things out, and for tests.
 //!
 //! It behaves like Stripe in test mode: the same test tokens, the same sentences when a card is
 //! declined, one hold an intent. It remembers its intents in a file of its own, not in the event

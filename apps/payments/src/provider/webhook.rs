@@ -43,6 +43,9 @@ pub enum WebhookError {
     /// The signature is missing, malformed, too old or wrong. Becomes 400.
     #[error("the webhook's signature is refused: {0}")]
     Forged(&'static str),
+    /// It is of live mode and this process isn't, or the other way round. Becomes 400.
+    #[error("the webhook is of the other mode: live or test")]
+    OtherMode,
     /// The signature is right, but the body can't be read. Becomes 400.
     #[error("the webhook's body can't be read")]
     Malformed,

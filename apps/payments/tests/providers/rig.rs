@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use httpkit::config::PaymentsMode;
 use payments::provider::{
     Intent, PaymentProvider, ProviderConfig, ProviderRef, Sandbox, Secret, Stripe, Timeouts, Token,
 };
@@ -93,6 +94,7 @@ pub fn stripe_at(base: &str, timeouts: Timeouts) -> Stripe {
 
 pub fn stripe_config(base: &str, timeouts: Timeouts) -> ProviderConfig {
     ProviderConfig {
+        mode: PaymentsMode::StripeTest,
         stripe_secret_key: Some(Secret::from(KEY)),
         stripe_api_base: base.to_owned(),
         stripe_webhook_secret: Some(Secret::from(WEBHOOK_SECRET)),

@@ -7,7 +7,11 @@ use super::{CommandError, Outcome, output::say};
 
 pub(super) async fn run(host: &Host) -> Result<Outcome, CommandError> {
     let failed = |error: String| CommandError::Failed(error);
-    let provider = provider::reader_from_config(&provider_config(&host.config))
+    let mode = host
+        .config
+        .payments_to_read()
+        .map_err(|e| failed(e.to_string()))?;
+    let provider = provider::reader_from_config(&provider_config(&host.config, mode))
         .map_err(|e| failed(e.to_string()))?;
     let found = reconcile(&host.log, provider.as_ref(), &host.config.stripe.currency)
         .await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{HttpConfig, Reader, Secret, currency, has_scheme, vars as v};
 
-/// Stripe; without a key the built-in sandbox takes its place.
+/// Stripe, where it takes the money.
 #[derive(Clone, Debug)]
 pub struct StripeConfig {
     /// The secret key.

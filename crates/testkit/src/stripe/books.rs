@@ -185,6 +185,7 @@ impl Books {
             metadata,
             status,
             error: Value::Null,
+            livemode: false,
         };
         self.intents.push((id.clone(), intent));
         id

@@ -45,6 +45,8 @@ pub struct Intent {
     pub status: &'static str,
     /// Why the last card was refused; null if none was.
     pub error: Value,
+    /// Whether it says that it is about real money.
+    pub livemode: bool,
 }
 
 impl Intent {
@@ -66,7 +68,7 @@ impl Intent {
             "created": 1_732_320_000,
             "currency": self.currency,
             "last_payment_error": self.error,
-            "livemode": false,
+            "livemode": self.livemode,
             "metadata": self.metadata,
             "payment_method_options": { "card": { "request_three_d_secure": "automatic" } },
             "payment_method_types": ["card"],

@@ -16,12 +16,15 @@ struct Event {
     id: String,
     #[serde(rename = "type")]
     kind: String,
+    livemode: bool,
     data: serde_json::Value,
 }
 
-/// Checks the signature over the body as it came, then reads it. `now` is in Unix seconds.
+/// Checks the signature over the body as it came, then reads it, if it is of the mode that this
+/// process is in. `now` is in Unix seconds.
 pub(super) fn read(
     secret: &[u8],
+    live: bool,
     signature: Option<&str>,
     body: &[u8],
     now: i64,
@@ -33,6 +36,9 @@ pub(super) fn read(
         now,
     )?;
     let mut event: Event = serde_json::from_slice(body).map_err(|_| WebhookError::Malformed)?;
+    if event.livemode != live {
+        return Err(WebhookError::OtherMode);
+    }
     let kind = match event.kind.as_str() {
         "payment_intent.amount_capturable_updated" => WebhookKind::Authorized,
         "payment_intent.succeeded" => WebhookKind::Captured,

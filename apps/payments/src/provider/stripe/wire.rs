@@ -17,6 +17,8 @@ pub(super) struct PaymentIntent {
     pub amount: u64,
     pub currency: String,
     pub status: Status,
+    /// Whether it is about real money.
+    pub livemode: bool,
     #[serde(default)]
     pub metadata: HashMap<String, String>,
 }

@@ -158,7 +158,9 @@ impl SiteBuilder {
 
     /// With this stand-in as the payment provider.
     pub fn stripe(self, standin: &stripe::StandIn) -> Self {
-        self.env("STRIPE_SECRET_KEY", stripe::KEY)
+        self.env("PAYMENTS", "stripe-test")
+            .env("STRIPE_SECRET_KEY", stripe::KEY)
+            .env("STRIPE_PUBLISHABLE_KEY", stripe::PUBLISHABLE_KEY)
             .env("STRIPE_API_BASE", standin.base())
             .env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
     }
@@ -217,6 +219,7 @@ impl SiteBuilder {
                 "DATA_DIR".to_owned(),
                 data_dir.path().to_str().unwrap().to_owned(),
             ),
+            ("PAYMENTS".to_owned(), "sandbox".to_owned()),
         ];
         envs.extend(self.envs);
         let (apps, router) = match self.deployment {
