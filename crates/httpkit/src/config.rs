@@ -17,7 +17,7 @@ pub use nats::{NatsAccess, NatsLogin};
 pub use payments::PaymentsMode;
 pub use reader::{ConfigError, Problem, Secret, Var};
 pub use show::{help, markdown};
-pub use stripe::StripeConfig;
+pub use stripe::{StripeConfig, smallest_charge};
 pub use traces::{Headers, Sampler, TraceConfig};
 pub use vars::VARS;
 

@@ -21,6 +21,19 @@ pub struct StripeConfig {
     pub currency: String,
 }
 
+impl StripeConfig {
+    /// The least that a card can be charged in the currency that is set, in hundredths. It holds for
+    /// the sandbox as well.
+    pub fn smallest_charge(&self) -> u64 {
+        currency::smallest_charge(&self.currency)
+    }
+}
+
+/// The least that a card can be charged in a currency, in hundredths.
+pub fn smallest_charge(currency: &str) -> u64 {
+    currency::smallest_charge(currency)
+}
+
 pub(super) fn read(reader: &Reader<'_>) -> StripeConfig {
     let secret = |text: &str| (!text.contains(char::is_whitespace)).then(|| Secret::new(text));
     StripeConfig {
