@@ -17,7 +17,7 @@ use eventstore::{ORDERS, PAYMENTS, Store, Worker};
 use futures_util::future::{BoxFuture, join_all};
 use host::{Host, StartError};
 use httpkit::{AppError, Config, Missing, Service, config::PaymentsMode, error::unavailable};
-use metrics::{describe_gauge, gauge};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use projections::{RemoteProgress, orders::OrdersProjection, payments::PayableOrders};
 use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;
@@ -26,7 +26,7 @@ use uuid::Uuid;
 use domain::payment::Payment;
 use eventstore::{Metadata, ReactError};
 use pay::Cashier;
-use provider::{Metered, PaymentProvider, ProviderConfig, Timeouts};
+use provider::{Metered, PaymentProvider, ProviderConfig, Timeouts, WebhookEvent, WebhookKind};
 use settle::Settlement;
 
 /// The service, running. Clones are the same one.
@@ -67,7 +67,6 @@ impl Payments {
             orders: settlement.orders.clone(),
             payments,
             provider,
-            currency: host.config.stripe.currency.clone(),
             heard: orders.runner().progress().clone(),
             shown: Arc::new(shown),
         };
@@ -80,6 +79,28 @@ impl Payments {
             settlement,
             workers: workers.into(),
         })
+    }
+
+    /// Takes note of what the provider told.
+    async fn told(&self, event: &WebhookEvent) -> Result<(), AppError> {
+        let kind = event.kind;
+        if kind.is_about_money_that_leaves() {
+            // Nothing here gives money back, so a person did it, or a bank asks for it. What becomes
+            // of the ticket is for a person to say; `turnstile reconcile` names the payment.
+            tracing::warn!(
+                reference = %event.reference, ?kind, event = event.id,
+                "the provider tells of money that was taken and leaves again: see turnstile reconcile"
+            );
+            counter!("payments_reversed_total", "kind" => kind.name()).increment(1);
+            return Ok(());
+        }
+        match event.payment_id {
+            Some(payment) => {
+                tracing::info!(%payment, ?kind, "the provider told of a payment");
+                self.look_at(payment).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// Looks at a payment because the provider said something about it.
@@ -117,6 +138,19 @@ fn tell(mode: PaymentsMode) {
         "payment_provider",
         "Always 1; its label says where money is taken: stripe, stripe-test or sandbox"
     );
+    describe_counter!(
+        "payments_lost_total",
+        "Payments whose money the provider let go after their order was complete; the sale was undone"
+    );
+    describe_counter!(
+        "payments_reversed_total",
+        "Webhooks that told of a refund or a dispute, by kind"
+    );
+    // From the start, or the first one would be no increase.
+    counter!("payments_lost_total").absolute(0);
+    for kind in [WebhookKind::Refunded, WebhookKind::Disputed] {
+        counter!("payments_reversed_total", "kind" => kind.name()).absolute(0);
+    }
     gauge!("payment_provider", "mode" => mode.as_str()).set(1.0);
     let name = mode.as_str();
     match mode {

@@ -177,8 +177,7 @@ async fn webhook(body: RawBody, req: HttpRequest, payments: web::Data<Payments>)
             }
         })?;
     if let Some(event) = event {
-        tracing::info!(payment = %event.payment_id, kind = ?event.kind, "the provider told of a payment");
-        payments.look_at(event.payment_id).await?;
+        payments.told(&event).await?;
     }
     Ok(HttpResponse::Ok().json(serde_json::json!({})))
 }

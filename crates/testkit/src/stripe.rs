@@ -192,6 +192,13 @@ impl StandIn {
         change(locked(&self.shared.books).intent(reference));
     }
 
+    /// The charge of an intent, as Stripe would send it in a webhook; null while nothing is held.
+    pub fn charge(&self, reference: &str) -> serde_json::Value {
+        locked(&self.shared.books)
+            .intent(reference)
+            .charge(reference)
+    }
+
     /// An intent as Stripe would send it, for example in a webhook.
     pub fn object(&self, reference: &str) -> serde_json::Value {
         locked(&self.shared.books)

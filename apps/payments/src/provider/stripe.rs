@@ -1,7 +1,7 @@
 //! Stripe, over HTTP: one PaymentIntent a payment, captured by hand.
 //!
 //! What makes each step safe to repeat:
-//! - *Opening*: the idempotency key is the payment's id.
+//! - *Opening*: the idempotency key is the payment's id, with the attempt's number.
 //! - *Authorizing*: the PaymentIntent is a state machine with a lock; it can be confirmed into
 //!   `requires_capture` once, whatever the keys. The idempotency key (of intent, token and attempt)
 //!   only makes a repeated attempt get its own answer again.
@@ -168,7 +168,11 @@ impl PaymentProvider for Stripe {
             ("metadata[payment_id]", intent.payment_id.to_string()),
             ("metadata[order_id]", intent.order_id.to_string()),
         ];
-        let key = intent.payment_id.to_string();
+        // The first attempt's key is as it was before there were others.
+        let key = match intent.attempt {
+            0 => intent.payment_id.to_string(),
+            attempt => format!("{}-{attempt}", intent.payment_id),
+        };
         let deadline = self.client.deadline();
         let ours = |opened: &PaymentIntent| opened.payment_id() == Some(intent.payment_id);
         let answer = self
@@ -236,7 +240,8 @@ impl PaymentProvider for Stripe {
     }
 
     async fn list(&self, cursor: Option<&str>) -> Result<Page, ProviderError> {
-        let mut query = vec![("limit", PAGE_SIZE)];
+        // Refunds and disputes are told of the charge, not of the intent.
+        let mut query = vec![("limit", PAGE_SIZE), ("expand[]", "data.latest_charge")];
         query.extend(cursor.map(|last| ("starting_after", last)));
         let deadline = self.client.deadline();
         let answer: Answer<List> = self

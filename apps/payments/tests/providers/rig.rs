@@ -74,10 +74,14 @@ impl Rig {
     }
 
     pub async fn authorized(&self) -> ProviderRef {
+        self.authorized_with("tok_visa").await
+    }
+
+    pub async fn authorized_with(&self, card: &str) -> ProviderRef {
         let reference = self.opened().await;
         let answer = self
             .provider
-            .authorize(&reference, &token("tok_visa"), "first")
+            .authorize(&reference, &token(card), "first")
             .await;
         assert_eq!(answer, Ok(payments::provider::Authorization::Authorized));
         reference
@@ -107,6 +111,7 @@ pub fn stripe_config(base: &str, timeouts: Timeouts) -> ProviderConfig {
 pub fn intent() -> Intent {
     Intent {
         payment_id: Uuid::new_v4(),
+        attempt: 0,
         order_id: Uuid::new_v4(),
         amount_cents: 2_000,
         currency: "usd".to_owned(),

@@ -1,6 +1,9 @@
 //! Commands and events of a ticket's orders, in the shortest words.
 
-use domain::ticket_orders::{CancelReason, OrderedTicket, TicketOrdersCommand, TicketOrdersEvent};
+use domain::{
+    Currency,
+    ticket_orders::{CancelReason, OrderedTicket, TicketOrdersCommand, TicketOrdersEvent},
+};
 
 use crate::support::{at, order, payment_of, price, ticket_id, title, user};
 
@@ -13,6 +16,7 @@ pub fn ordered_ticket() -> OrderedTicket {
         id: ticket_id(),
         title: title("Opening night"),
         price: price(2_000),
+        currency: Currency::USD,
         version: 3,
     }
 }

@@ -399,3 +399,25 @@ fn the_refusals_say_what_the_contract_says() {
         assert_eq!(error.to_string(), message);
     }
 }
+
+#[test]
+fn an_order_whose_money_is_lost_gives_the_ticket_back() {
+    let lose = || TicketOrdersCommand::LosePayment { order_id: order(1) };
+    let undone = |version| cancelled(1, CancelReason::PaymentLost, version);
+    given::<TicketOrders>(vec![placed(1, BUYER), awaiting(1), completed(1, 2)])
+        .when(lose())
+        .then_expect_events(vec![undone(3)]);
+    let after = vec![placed(1, BUYER), awaiting(1), completed(1, 2), undone(3)];
+    let orders: TicketOrders = state(&after);
+    assert!(orders.live().is_none());
+    let order = orders.order(order(1)).unwrap();
+    assert_eq!(order.status, OrderStatus::Cancelled);
+    assert_eq!(order.cancelled, Some(CancelReason::PaymentLost));
+    given::<TicketOrders>(after)
+        .when(lose())
+        .then_expect_events(vec![]);
+    // Its buyer can't undo it.
+    given::<TicketOrders>(vec![placed(1, BUYER), awaiting(1), completed(1, 2)])
+        .when(cancel(1, BUYER))
+        .then_expect_error(TicketOrdersError::AlreadyPaid);
+}

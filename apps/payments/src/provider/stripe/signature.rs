@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::wire::PaymentIntent;
+use super::wire::{OfIntent, PaymentIntent};
 use crate::provider::{ProviderRef, WebhookError, WebhookEvent, WebhookKind};
 
 /// How far the time in a signature may be from now, in seconds: bounds how long a message that
@@ -44,15 +44,32 @@ pub(super) fn read(
         "payment_intent.succeeded" => WebhookKind::Captured,
         "payment_intent.canceled" => WebhookKind::Voided,
         "payment_intent.payment_failed" => WebhookKind::Failed,
+        "charge.refunded" => WebhookKind::Refunded,
+        kind if kind.starts_with("charge.dispute.") => WebhookKind::Disputed,
         _ => return Ok(None),
     };
+    if kind.is_about_money_that_leaves() {
+        return of_charge(event, kind);
+    }
     let intent: PaymentIntent =
         serde_json::from_value(event.data["object"].take()).map_err(|_| WebhookError::Malformed)?;
     Ok(intent.payment_id().map(|payment_id| WebhookEvent {
         id: event.id,
         kind,
-        payment_id,
+        payment_id: Some(payment_id),
         reference: ProviderRef::new(intent.id),
+    }))
+}
+
+/// A charge or a dispute names the intent and not the payment: that is in the intent's metadata.
+fn of_charge(mut event: Event, kind: WebhookKind) -> Result<Option<WebhookEvent>, WebhookError> {
+    let object: OfIntent =
+        serde_json::from_value(event.data["object"].take()).map_err(|_| WebhookError::Malformed)?;
+    Ok(object.payment_intent.map(|intent| WebhookEvent {
+        id: event.id,
+        kind,
+        payment_id: None,
+        reference: ProviderRef::new(intent),
     }))
 }
 
