@@ -49,7 +49,7 @@ pub struct Options {
     servers_only: bool,
 }
 
-/// Runs until the stop flag is set. NATS_URL and MONGODB_URI, if set, name servers that run
+/// Runs until the stop flag is set. Payments go through the sandbox unless PAYMENTS is set. NATS_URL and MONGODB_URI, if set, name servers that run
 /// already.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     let progress = Progress::new();
@@ -79,6 +79,9 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
         .env("HOST", "127.0.0.1")
         .env("PORT", options.port.to_string())
         .env("DATA_DIR", &data_dir);
+    if !is_set("PAYMENTS") {
+        launch = launch.env("PAYMENTS", "sandbox");
+    }
     for (variable, plan) in &servers {
         if start_server(&mut supervisor, plan, progress)? == Waited::Stopped {
             return Ok(finish(&mut supervisor, progress));
@@ -119,6 +122,10 @@ fn serve_nothing(
     progress.say("Ctrl-C ends it");
     supervisor.run();
     Ok(finish(&mut supervisor, progress))
+}
+
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.to_string_lossy().trim().is_empty())
 }
 
 /// Someone who waits for this line in a pipe gets it now, and may go away afterwards.

@@ -29,6 +29,7 @@ def end(*_):
 signal.signal(signal.SIGTERM, end)
 note("pids", str(os.getpid()))
 note("args", " ".join(sys.argv[1:]))
+note("payments", os.environ["PAYMENTS"])
 note("servers", os.environ["NATS_URL"] + " " + os.environ["MONGODB_URI"])
 asked = 0
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -61,6 +62,7 @@ fn command(folder: &Path, port: u16) -> Command {
         .arg(folder.join("data"))
         .arg("--program")
         .arg(program(folder))
+        .env_remove("PAYMENTS")
         .env_remove("NATS_URL")
         .env_remove("MONGODB_URI");
     command
@@ -148,6 +150,7 @@ fn up_runs_everything_until_it_is_told_to_end_and_ends_in_order() {
     let ready = up.wait_for_line("ready ");
     assert_eq!(ready, format!("ready http://127.0.0.1:{port}"));
     assert_eq!(note(folder.path(), "args"), ["serve"]);
+    assert_eq!(note(folder.path(), "payments"), ["sandbox"]);
 
     let servers = note(folder.path(), "servers")[0].clone();
     let (nats, mongo) = servers.split_once(' ').unwrap();

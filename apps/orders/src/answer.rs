@@ -28,11 +28,13 @@ pub(crate) fn order(order: &Order) -> api::Order {
             price: Amount::from_cents(
                 i64::try_from(order.ticket.price.cents()).unwrap_or(i64::MAX),
             ),
+            currency: order.ticket.currency.as_str().to_uppercase(),
             version: order.ticket.version,
         },
         cancel_reason: order.cancelled.map(|reason| match reason {
             ticket_orders::CancelReason::Buyer => CancelReason::Buyer,
             ticket_orders::CancelReason::Expired => CancelReason::Expired,
+            ticket_orders::CancelReason::PaymentLost => CancelReason::PaymentLost,
         }),
         version: order.version,
     }

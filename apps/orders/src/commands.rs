@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    OrderId, Price, TicketId, UserId,
+    Currency, OrderId, Price, TicketId, UserId,
     ticket::{Difference, Ticket},
     ticket_orders::{Order, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersError},
 };
@@ -16,6 +16,8 @@ pub(crate) struct Commands {
     pub orders: Store<TicketOrders>,
     pub tickets: Store<Ticket>,
     pub hold: Duration,
+    /// In which prices are shown now.
+    pub currency: Currency,
 }
 
 /// What a buyer says about the ticket that was shown.
@@ -84,6 +86,7 @@ impl Commands {
                 id: ticket_id,
                 title: listing.title.clone(),
                 price: listing.price,
+                currency: self.currency,
                 version: listing.version,
             },
             seller: listing.seller,

@@ -10,8 +10,8 @@ use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Decide, OrderId, PaymentId, Price, TicketId, Title, UserId, decide::impl_handle_by_decide,
-    ticket::Difference,
+    Currency, Decide, OrderId, PaymentId, Price, TicketId, Title, UserId,
+    decide::impl_handle_by_decide, ticket::Difference,
 };
 
 /// The most orders that one buyer may place on one ticket within [`ORDER_WINDOW`]. Whoever places
@@ -62,6 +62,8 @@ pub struct OrderedTicket {
     pub title: Title,
     /// Price in cents.
     pub price: Price,
+    /// The currency that the buyer saw it in, and in which it is charged.
+    pub currency: Currency,
     /// Version of the ticket.
     pub version: u64,
 }
@@ -73,9 +75,9 @@ pub enum OrderStatus {
     Created,
     /// A payment was begun.
     AwaitingPayment,
-    /// Paid. Final.
+    /// Paid. Final, unless the money is lost.
     Complete,
-    /// Given back by the buyer, or not paid in time. Final.
+    /// Given back by the buyer, not paid in time, or its money was lost. Final.
     Cancelled,
 }
 
@@ -99,6 +101,8 @@ pub enum CancelReason {
     Buyer,
     /// It wasn't paid in time.
     Expired,
+    /// It was paid, but the provider let the money go before it was taken.
+    PaymentLost,
 }
 
 /// What can be asked of a ticket's orders.
@@ -137,6 +141,11 @@ pub enum TicketOrdersCommand {
         order_id: OrderId,
         /// Which payment.
         payment_id: PaymentId,
+    },
+    /// Undo the sale: the money that the order was completed with is lost.
+    LosePayment {
+        /// Which order.
+        order_id: OrderId,
     },
     /// Give the order back.
     Cancel {
@@ -389,6 +398,10 @@ impl Decide for TicketOrders {
                 let order = self.find(order_id)?;
                 Ok(order.complete(payment_id))
             }
+            TicketOrdersCommand::LosePayment { order_id } => {
+                let order = self.find(order_id)?;
+                Ok(order.end(CancelReason::PaymentLost))
+            }
             TicketOrdersCommand::Cancel { order_id, by } => {
                 let order = self.find(order_id)?;
                 if order.buyer != by {
@@ -435,14 +448,21 @@ impl Order {
 
     fn cancel(&self, reason: CancelReason) -> Vec<TicketOrdersEvent> {
         if self.status.is_payable() {
-            vec![TicketOrdersEvent::OrderCancelled {
-                order_id: self.id,
-                reason,
-                version: self.version + 1,
-            }]
+            self.end(reason)
         } else {
             Vec::new()
         }
+    }
+
+    fn end(&self, reason: CancelReason) -> Vec<TicketOrdersEvent> {
+        if !self.status.is_live() {
+            return Vec::new();
+        }
+        vec![TicketOrdersEvent::OrderCancelled {
+            order_id: self.id,
+            reason,
+            version: self.version + 1,
+        }]
     }
 }
 

@@ -31,7 +31,7 @@ pub use connect::log_config;
 pub use difference::differences;
 pub use failure::{failed, read_failed};
 pub use keys::KEYS_KNOWN_WITHIN;
-pub use launch::{Fallback, exit_code, launch, launch_on_log, launch_with};
+pub use launch::{Fallback, exit_code, launch, launch_checked, launch_on_log, launch_with};
 
 /// The allocator of every program that starts services. The system's took a quarter of the
 /// processor time of a server that is busy with commands (`cargo xtask bench`, then `perf`).

@@ -4,7 +4,7 @@ mod money;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    OrderId, PaymentId, Price, UserId,
+    Currency, OrderId, PaymentId, Price, UserId,
     ticket::{Difference, OrderDecision, TicketCommand},
     ticket_orders::{OrderedTicket, TicketOrdersCommand, TicketOrdersEvent},
 };
@@ -162,6 +162,7 @@ impl Season {
             id: lot.id,
             title: listing.title.clone(),
             price: listing.price,
+            currency: Currency::USD,
             version: listing.version,
         };
         let origin = Origin::request(&mut self.dice, buyer);

@@ -94,6 +94,7 @@ mod tests {
                 id: ticket.id,
                 title: ticket.title.clone(),
                 price: ticket.price,
+                currency: "USD".to_owned(),
                 version: ticket.version,
             },
             cancel_reason: None,

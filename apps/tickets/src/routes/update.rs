@@ -37,7 +37,7 @@ pub(super) async fn update(
     tickets: web::Data<Tickets>,
 ) -> Answer {
     let by = UserId(session.user_id());
-    let input = TicketInput::try_from(body.parse::<NewTicket>()?)?;
+    let input = TicketInput::read(body.parse::<NewTicket>()?, tickets.least_price)?;
     let id: TicketId = path.parse().map_err(|_| not_found())?;
     let expected = if_match::expected_version(&req, &tickets, id).await?;
     let metadata = tickets.host.metadata(&req, Uuid::now_v7(), &by);

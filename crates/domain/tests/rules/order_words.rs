@@ -1,6 +1,7 @@
 //! Commands and events of a ticket's orders, in the shortest words.
 
 use domain::{
+    Currency,
     ticket::Difference,
     ticket_orders::{CancelReason, OrderedTicket, TicketOrdersCommand, TicketOrdersEvent},
 };
@@ -16,6 +17,7 @@ pub fn ordered_ticket() -> OrderedTicket {
         id: ticket_id(),
         title: title("Opening night"),
         price: price(2_000),
+        currency: Currency::USD,
         version: 3,
     }
 }

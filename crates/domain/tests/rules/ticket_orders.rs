@@ -446,3 +446,25 @@ fn a_ticket_that_is_not_what_the_buyer_was_shown_is_refused_with_what_changed() 
         .when(seen(Difference::default()))
         .then_expect_events(vec![placed(1, BUYER)]);
 }
+
+#[test]
+fn an_order_whose_money_is_lost_gives_the_ticket_back() {
+    let lose = || TicketOrdersCommand::LosePayment { order_id: order(1) };
+    let undone = |version| cancelled(1, CancelReason::PaymentLost, version);
+    given::<TicketOrders>(vec![placed(1, BUYER), awaiting(1), completed(1, 2)])
+        .when(lose())
+        .then_expect_events(vec![undone(3)]);
+    let after = vec![placed(1, BUYER), awaiting(1), completed(1, 2), undone(3)];
+    let orders: TicketOrders = state(&after);
+    assert!(orders.live().is_none());
+    let order = orders.order(order(1)).unwrap();
+    assert_eq!(order.status, OrderStatus::Cancelled);
+    assert_eq!(order.cancelled, Some(CancelReason::PaymentLost));
+    given::<TicketOrders>(after)
+        .when(lose())
+        .then_expect_events(vec![]);
+    // Its buyer can't undo it.
+    given::<TicketOrders>(vec![placed(1, BUYER), awaiting(1), completed(1, 2)])
+        .when(cancel(1, BUYER))
+        .then_expect_error(TicketOrdersError::AlreadyPaid);
+}

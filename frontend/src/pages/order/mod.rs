@@ -179,6 +179,10 @@ fn how_it_ended(reason: Option<CancelReason>, given_back: bool) -> &'static str 
             "This order expired: it wasn’t paid in time, and the ticket is for sale again. Nothing \
              was charged."
         }
+        (Some(CancelReason::PaymentLost), _) => {
+            "Your payment was cancelled at the card company before it was taken, so this order is \
+             undone and the ticket is for sale again. Nothing was charged."
+        }
         // A server that doesn't say.
         (None, false) => "This order was given back, or wasn’t paid in time. Nothing was charged.",
     }
