@@ -85,4 +85,9 @@ pub struct NewOrder {
     #[serde(default, skip_serializing_if = "Field::is_missing")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub expected_price: Field<Amount>,
+    /// The version of the ticket that the buyer was shown; refused if its title or price changed
+    /// since. Optional.
+    #[serde(default, skip_serializing_if = "Field::is_missing")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
+    pub expected_version: Field<u64>,
 }

@@ -2,6 +2,7 @@ use api::{NewPayment, PaymentCreated};
 use uuid::Uuid;
 
 use super::{Outcome, write};
+use crate::browser::fetch::Call;
 
 /// Pays an order with the card of this token.
 pub async fn pay(order: Uuid, token: &str, key: &str) -> Outcome<PaymentCreated> {
@@ -9,5 +10,5 @@ pub async fn pay(order: Uuid, token: &str, key: &str) -> Outcome<PaymentCreated>
         token: token.to_owned().into(),
         order_id: order.to_string().into(),
     };
-    write("POST", "/api/payments", &payment, Some(key)).await
+    write(Call::of("POST", "/api/payments").once(key), &payment).await
 }

@@ -2,6 +2,7 @@ use api::{Credentials, CurrentUser, CurrentUserAnswer, User};
 use serde_json::{Value, json};
 
 use super::{Outcome, read, write};
+use crate::browser::fetch::Call;
 
 /// Who is signed in.
 pub async fn current_user() -> Outcome<Option<CurrentUser>> {
@@ -11,29 +12,19 @@ pub async fn current_user() -> Outcome<Option<CurrentUser>> {
 
 /// Signs in.
 pub async fn sign_in(email: &str, password: &str) -> Outcome<User> {
-    write(
-        "POST",
-        "/api/users/signin",
-        &credentials(email, password),
-        None,
-    )
-    .await
+    let call = Call::of("POST", "/api/users/signin");
+    write(call, &credentials(email, password)).await
 }
 
 /// Opens an account, and signs in with it.
-pub async fn sign_up(email: &str, password: &str) -> Outcome<User> {
-    write(
-        "POST",
-        "/api/users/signup",
-        &credentials(email, password),
-        None,
-    )
-    .await
+pub async fn sign_up(email: &str, password: &str, key: &str) -> Outcome<User> {
+    let call = Call::of("POST", "/api/users/signup").once(key);
+    write(call, &credentials(email, password)).await
 }
 
 /// Signs out.
 pub async fn sign_out() -> Outcome<()> {
-    let _: Value = write("POST", "/api/users/signout", &json!({}), None).await?;
+    let _: Value = write(Call::of("POST", "/api/users/signout"), &json!({})).await?;
     Ok(())
 }
 

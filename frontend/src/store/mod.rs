@@ -6,6 +6,7 @@ pub mod connection;
 pub mod figures;
 pub mod listing;
 pub mod live;
+pub mod orders;
 pub mod reads;
 pub mod session;
 pub mod ticket;

@@ -63,6 +63,35 @@ impl Browser {
         self.driver.web.post("/cookie", cookie).await.unwrap();
     }
 
+    /// The session ends, and nobody tells the page.
+    pub async fn lose_session(&self) {
+        self.driver.web.delete("/cookie/session").await.unwrap();
+    }
+
+    /// Opens another tab and goes there; the name of this one, to come back by [`Self::go_to_tab`].
+    pub async fn open_tab(&self) -> Value {
+        let here = self.driver.web.get("/window").await.unwrap();
+        let tab = self.driver.web.post("/window/new", json!({"type": "tab"}));
+        let tab = tab.await.unwrap();
+        self.go_to_tab(&tab["handle"]).await;
+        here
+    }
+
+    /// Goes to a tab.
+    pub async fn go_to_tab(&self, tab: &Value) {
+        let handle = json!({"handle": tab});
+        self.driver.web.post("/window", handle).await.unwrap();
+    }
+
+    /// Has the browser speak another language, from the next page on.
+    pub async fn set_locale(&self, locale: &str) {
+        let locale = json!({"locale": locale});
+        self.driver
+            .web
+            .chromium("Emulation.setLocaleOverride", locale)
+            .await;
+    }
+
     /// The address that is shown, without the site's own part.
     pub async fn path(&self) -> String {
         let path = self

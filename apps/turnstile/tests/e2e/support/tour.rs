@@ -97,7 +97,7 @@ impl Stage {
                 "A buyer holds",
             ),
             stop("ticket-own", format!("/tickets/{open}"), "your own ticket"),
-            stop("orders-none", "/orders", "No orders yet"),
+            stop("orders-none", "/orders", "No tickets yet"),
         ];
         let analysts = vec![stop("analytics", "/analytics", "Who sells")];
         vec![
