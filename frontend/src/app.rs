@@ -42,7 +42,7 @@ fn arrive() {
     match PLACE.read().arrival {
         Arrival::Start | Arrival::Search => {}
         Arrival::Link => {
-            page::scroll_to(0.0);
+            page::scroll_to(0);
             page::focus_content();
         }
         Arrival::Back(spot) => {

@@ -39,7 +39,7 @@ pub enum Arrival {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Spot {
     /// How far it was scrolled.
-    pub y: f64,
+    pub y: i32,
     /// How many rows of its list were there: as many are needed to scroll as far again.
     pub rows: usize,
 }
@@ -62,7 +62,7 @@ pub static PLACE: GlobalSignal<Place> = Signal::global(|| {
     Place {
         route: Route::parse(&address()),
         // After a reload there is a position; in a page that was just opened there is none.
-        arrival: if spot.y > 0.0 {
+        arrival: if spot.y > 0 {
             Arrival::Back(spot)
         } else {
             Arrival::Start
@@ -129,11 +129,11 @@ pub async fn return_to(spot: Spot) {
             return;
         }
         // A page that became shorter has moved by itself; one that the visitor moved is further.
-        if page::scroll_position() > last + 1.0 {
+        if page::scroll_position() > last + 1 {
             break;
         }
         let limit = page::scroll_limit();
-        page::scroll_to(spot.y.min(limit.max(0.0)));
+        page::scroll_to(spot.y.min(limit.max(0)));
         last = page::scroll_position();
         if limit >= spot.y {
             break;

@@ -47,23 +47,28 @@ pub fn focus_content() {
     focus("content");
 }
 
-/// How far the page is scrolled.
-pub fn scroll_position() -> f64 {
-    window().scroll_y().unwrap_or_default()
+/// How far the page is scrolled, in whole pixels.
+pub fn scroll_position() -> i32 {
+    whole(window().scroll_y().unwrap_or_default())
 }
 
 /// How far the page can be scrolled, as long as it is now.
-pub fn scroll_limit() -> f64 {
+pub fn scroll_limit() -> i32 {
     let long = document()
         .document_element()
         .map_or(0, |page| page.scroll_height());
     let seen = window().inner_height().ok().and_then(|seen| seen.as_f64());
-    f64::from(long) - seen.unwrap_or_default()
+    long - whole(seen.unwrap_or_default())
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn whole(pixels: f64) -> i32 {
+    pixels.round() as i32
 }
 
 /// Scrolls the page.
-pub fn scroll_to(y: f64) {
-    window().scroll_to_with_x_and_y(0.0, y);
+pub fn scroll_to(y: i32) {
+    window().scroll_to_with_x_and_y(0.0, y.into());
 }
 
 /// Says that the app has failed for good. Plain HTML that is always there, since nothing of the

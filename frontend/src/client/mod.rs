@@ -109,9 +109,11 @@ async fn read<T: DeserializeOwned>(url: &str) -> Outcome<T> {
     parsed(&send(Call::of("GET", url)).await?)
 }
 
-async fn write<B: Serialize, T: DeserializeOwned>(call: Call<'_>, body: &B) -> Outcome<T> {
-    let body = Some(serde_json::to_string(body).map_err(|_| Failure::Broken)?);
-    parsed(&send(Call { body, ..call }).await?)
+/// A body to send. Not a part of sending: that would be compiled for each kind of body.
+fn body<B: Serialize>(of: &B) -> Outcome<Option<String>> {
+    serde_json::to_string(of)
+        .map(Some)
+        .map_err(|_| Failure::Broken)
 }
 
 fn parsed<T: DeserializeOwned>(reply: &Reply) -> Outcome<T> {

@@ -2,7 +2,7 @@ use api::{NewOrder, Order, Ticket};
 use state::next_cursor;
 use uuid::Uuid;
 
-use super::{Outcome, parsed, read, send, write};
+use super::{Outcome, body, parsed, read, send};
 use crate::browser::fetch::Call;
 
 /// Orders a ticket as the buyer sees it: at this price, and as this version of it.
@@ -12,7 +12,11 @@ pub async fn place_order(ticket: &Ticket, key: &str) -> Outcome<Order> {
         expected_price: ticket.price.into(),
         expected_version: ticket.version.into(),
     };
-    write(Call::of("POST", "/api/orders").once(key), &order).await
+    let call = Call {
+        body: body(&order)?,
+        ..Call::of("POST", "/api/orders").once(key)
+    };
+    parsed(&send(call).await?)
 }
 
 /// All of the visitor's orders, oldest first.

@@ -3,7 +3,7 @@ use state::{TicketFilter, next_cursor};
 use uuid::Uuid;
 use web_sys::EventSource;
 
-use super::{Outcome, parsed, read, send, write};
+use super::{Outcome, body, parsed, read, send};
 use crate::browser::fetch::Call;
 use crate::browser::happenings::{self, Source};
 
@@ -46,7 +46,11 @@ pub async fn my_tickets(cursor: Option<&str>) -> Outcome<(MyTickets, Option<Stri
 
 /// Offers a ticket.
 pub async fn offer_ticket(ticket: &NewTicket, key: &str) -> Outcome<Ticket> {
-    write(Call::of("POST", "/api/tickets").once(key), ticket).await
+    let call = Call {
+        body: body(ticket)?,
+        ..Call::of("POST", "/api/tickets").once(key)
+    };
+    parsed(&send(call).await?)
 }
 
 /// Changes an offer, if this is still its version.
@@ -54,9 +58,10 @@ pub async fn change_ticket(id: Uuid, version: u64, ticket: &NewTicket) -> Outcom
     let url = format!("/api/tickets/{id}");
     let call = Call {
         if_match: Some(version),
+        body: body(ticket)?,
         ..Call::of("PUT", &url)
     };
-    write(call, ticket).await
+    parsed(&send(call).await?)
 }
 
 /// Takes an offer off the market.

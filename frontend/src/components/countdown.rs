@@ -6,6 +6,7 @@ use state::{Countdown, placed_at};
 
 use crate::browser::time;
 use crate::store::clock;
+use crate::store::tasks::{Task, use_task};
 
 /// The time left to pay an order by the server's clock, kept current; none before the server's time
 /// is known. Every redraw computes it anew: it can't drift.
@@ -16,23 +17,26 @@ pub fn use_countdown(order: &Order) -> ReadSignal<Option<Countdown>> {
     let between = move |now, end| Countdown::between(now, end).at_most(whole);
     let mut left = use_signal(move || clock::now().map(|now| between(now, end)));
     // A new end is a new task; the one before it is dropped with it.
-    use_resource(use_reactive((&end,), move |(end,)| async move {
-        loop {
-            clock::mind_sleep();
-            let now = clock::now();
-            let current = now.map(|now| between(now, end));
-            if *left.peek() != current {
-                left.set(current);
+    use_task(use_reactive((&end,), move |(end,)| {
+        let work: Task = Box::pin(async move {
+            loop {
+                clock::mind_sleep();
+                let now = clock::now();
+                let current = now.map(|now| between(now, end));
+                if *left.peek() != current {
+                    left.set(current);
+                }
+                let wait = match (now, current) {
+                    (_, Some(current)) if current.is_over() => return,
+                    // To just after the next whole second, so that none is skipped.
+                    (Some(now), _) => (end - now).rem_euclid(1_000.0) + 5.0,
+                    (None, _) => 100.0,
+                };
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                time::sleep(wait as u32).await;
             }
-            let wait = match (now, current) {
-                (_, Some(current)) if current.is_over() => return,
-                // To just after the next whole second, so that none is skipped.
-                (Some(now), _) => (end - now).rem_euclid(1_000.0) + 5.0,
-                (None, _) => 100.0,
-            };
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            time::sleep(wait as u32).await;
-        }
+        });
+        work
     }));
     left.into()
 }

@@ -4,6 +4,7 @@ use dioxus::prelude::*;
 
 use super::live;
 use super::reads::{self, Trouble};
+use super::tasks::use_task;
 use crate::browser::format;
 use crate::client::{self, Settings};
 
@@ -21,13 +22,13 @@ pub fn hold_seconds() -> Option<u64> {
 
 /// Reads it, however long that takes.
 pub fn use_loaded() {
-    use_resource(|| {
+    use_task(|| {
         live::follow_refresh();
-        async {
+        Box::pin(async {
             if CONFIG.peek().is_none() {
                 load().await;
             }
-        }
+        })
     });
 }
 

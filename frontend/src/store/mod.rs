@@ -9,5 +9,6 @@ pub mod live;
 pub mod orders;
 pub mod reads;
 pub mod session;
+pub mod tasks;
 pub mod ticket;
 pub mod toasts;

@@ -6,7 +6,8 @@ use dioxus::prelude::*;
 use state::OrderStanding;
 
 use super::reads::{self, Read};
-use super::session::SESSION;
+use super::session::{SESSION, Session};
+use super::tasks::use_task;
 use super::{clock, live};
 use crate::client;
 
@@ -19,7 +20,7 @@ static MOVES: GlobalSignal<u32> = Signal::global(|| 0);
 /// Reads them for whoever is signed in, and again whenever something may have been missed.
 pub fn use_loaded() {
     let user = use_memo(|| SESSION.read().user_id());
-    use_resource(move || {
+    use_task(move || {
         live::follow_refresh();
         MOVES.read();
         let user = user();
@@ -30,14 +31,14 @@ pub fn use_loaded() {
                 .ready()
                 .is_some_and(|all| all.iter().any(is_anothers))
         {
-            let nothing = if user.is_some() || *SESSION.peek() == super::session::Session::Unknown {
+            let nothing = if user.is_some() || *SESSION.peek() == Session::Unknown {
                 Read::Loading
             } else {
                 Read::Ready(Vec::new())
             };
             *ORDERS.write() = nothing;
         }
-        async move {
+        Box::pin(async move {
             if user.is_none() {
                 return;
             }
@@ -53,7 +54,7 @@ pub fn use_loaded() {
             if *ORDERS.peek() != now {
                 *ORDERS.write() = now;
             }
-        }
+        })
     });
 }
 

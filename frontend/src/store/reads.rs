@@ -8,6 +8,7 @@ use dioxus::prelude::*;
 use futures_util::future::{Either, select};
 use state::Backoff;
 
+use super::tasks::use_task;
 use super::{connection, live};
 use crate::browser::time;
 use crate::client::{Failure, Outcome};
@@ -81,12 +82,12 @@ where
     F: Future<Output = Outcome<T>> + 'static,
 {
     let mut value = use_signal(|| Read::Loading);
-    use_resource(move || {
+    use_task(move || {
         live::follow_refresh();
         // The first call is made here, where what it reads is noticed.
         let first = what();
         let what = what.clone();
-        async move {
+        Box::pin(async move {
             let first = RefCell::new(Some(first));
             let again = move || {
                 let begun = first.take();
@@ -110,7 +111,7 @@ where
             if *value.peek() != now {
                 value.set(now);
             }
-        }
+        })
     });
     value
 }

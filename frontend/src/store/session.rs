@@ -5,6 +5,7 @@ use dioxus::prelude::*;
 use uuid::Uuid;
 
 use super::reads::{self, Trouble};
+use super::tasks::use_task;
 use super::{live, toasts};
 use crate::browser::{drafts, tabs};
 use crate::client::{self, Failure, Outcome};
@@ -91,13 +92,13 @@ pub async fn load() {
 
 /// Asks it as long as it isn't known, and again whenever something may have been missed.
 pub fn use_loaded() {
-    use_resource(|| {
+    use_task(|| {
         live::follow_refresh();
-        async {
+        Box::pin(async {
             if *SESSION.peek() == Session::Unknown {
                 load().await;
             }
-        }
+        })
     });
 }
 

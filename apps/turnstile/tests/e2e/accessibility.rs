@@ -112,7 +112,7 @@ async fn nothing_moves_for_who_wants_no_movement() {
         })";
     browser.script(longest, json!([])).await;
     // What is said of it slides in, otherwise.
-    browser.press("Offer it").await;
+    browser.press("Offer it for $40.00").await;
     browser.see("Your ticket is for sale").await;
     let longest = browser.script("return window.longest", json!([])).await;
     assert!(longest.as_f64() <= Some(2.0), "{longest} ms");

@@ -14,6 +14,7 @@ use crate::browser::page;
 use crate::client::Failure;
 use crate::components::{Button, CardSkeletons, FailureNotice, Link, PageHead, Tone};
 use crate::store::listing::{self, LAST_LIST};
+use crate::store::tasks::{Task, use_task};
 use crate::store::{live, toasts};
 
 /// What is for sale, as cards: searched, sorted, and changing as tickets come and go.
@@ -22,11 +23,11 @@ pub fn TicketsPage(filter: TicketFilter) -> Element {
     // The move that the list was loaded for.
     let mut loaded = use_signal(|| None::<u32>);
     let moves = PLACE.read().moves;
-    use_resource(use_reactive((&filter, &moves), move |(filter, moves)| {
+    use_task(use_reactive((&filter, &moves), move |(filter, moves)| {
         live::follow_refresh();
         let arrival = PLACE.peek().arrival;
         let is_new = loaded.replace(Some(moves)) != Some(moves);
-        async move {
+        let work: Task = Box::pin(async move {
             match arrival {
                 // A look at another tab, or a network that was away: nothing moves.
                 _ if !is_new => listing::follow(filter, 0).await,
@@ -36,7 +37,8 @@ pub fn TicketsPage(filter: TicketFilter) -> Element {
                     listing::load(filter, 0).await;
                 }
             }
-        }
+        });
+        work
     }));
     use_effect(use_reactive((&filter,), |(filter,)| {
         *LAST_LIST.write() = Route::Tickets(filter);
@@ -114,7 +116,7 @@ fn Arrivals(count: usize, filter: TicketFilter) -> Element {
                 busy.set(true);
                 spawn(async move {
                     listing::load(filter, 0).await;
-                    page::scroll_to(0.0);
+                    page::scroll_to(0);
                     page::focus_content();
                     busy.set(false);
                 });

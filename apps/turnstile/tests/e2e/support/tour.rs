@@ -54,7 +54,7 @@ impl Stage {
         let strangers = vec![
             stop("tickets", "/", "Opera"),
             stop("tickets-none", "/?q=nothing-like-it", "No tickets match"),
-            stop("tickets-trouble", "/?min=abc", "Prices are numbers"),
+            stop("tickets-trouble", "/?min=abc", "A price must be a number"),
             stop("ticket", format!("/tickets/{open}"), "Buy for $120"),
             stop(
                 "ticket-held",
