@@ -72,8 +72,6 @@ impl Toolchain {
     pub fn add_standard_library(self, build: &mut Command) {
         if self == Self::Debian {
             build.arg("-Zbuild-std=std,panic_abort");
-            // Small rather than fast, and without what reads backtraces: there are none in a page.
-            build.arg("-Zbuild-std-features=optimize_for_size");
         }
     }
 }

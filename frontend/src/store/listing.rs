@@ -171,6 +171,12 @@ async fn sync(filter: TicketFilter) {
         redraw();
         say_arrivals();
     }
+    // What became of them is asked, for as many as are seen at once.
+    for id in SHOWN.with_borrow(Listing::gone) {
+        if let Ok(ticket) = client::ticket(id).await {
+            apply(&ticket);
+        }
+    }
 }
 
 /// Reads at least so many tickets, if there are as many, and until it is enough.

@@ -86,11 +86,9 @@ mod tests {
     use super::*;
     use api::ErrorItem;
 
+    /// As the server sends it.
     fn item(field: Option<&str>, message: &str) -> ErrorItem {
-        ErrorItem {
-            message: message.into(),
-            field: field.map(Into::into),
-        }
+        serde_json::from_value(serde_json::json!({"message": message, "field": field})).unwrap()
     }
 
     #[test]

@@ -97,6 +97,15 @@ impl Listing {
         whole.count()
     }
 
+    /// The first of those of which isn't known why they are no longer listed.
+    pub fn gone(&self) -> Vec<Uuid> {
+        let gone = self.entries.iter();
+        gone.filter(|entry| entry.mark == Some(Mark::Gone))
+            .map(|entry| entry.ticket.id)
+            .take(PAGE)
+            .collect()
+    }
+
     /// How many tickets came up since the list was loaded.
     pub const fn arrivals(&self) -> usize {
         self.arrivals.len()
@@ -379,6 +388,7 @@ pub(crate) mod tests {
         assert_eq!(ids(&listing), [5, 4, 3, 2, 1, 0]);
         let (gone, taken) = (Some(Mark::Gone), Some(Mark::Taken));
         assert_eq!(marks(&listing), [None, None, gone, taken, None, None]);
+        assert_eq!(listing.gone(), [Uuid::from_u128(3)]);
         assert_eq!(listing.arrivals(), 1);
     }
 

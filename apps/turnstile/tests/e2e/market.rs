@@ -279,7 +279,7 @@ async fn prices_are_read_as_their_writers_mean_them_or_not_at_all() {
     }
     // As this visitor is shown it, and as it is pasted from elsewhere.
     browser.fill("Price", "1.234,56").await;
-    browser.press("Offer it for 1.234,56\u{a0}$").await;
+    browser.press("Offer it for 1.234,56 $").await;
     browser.see("1.234,56\u{a0}$").await;
     let mine = seller.client.get("/api/tickets/mine").await;
     assert_eq!(mine.json["tickets"][0]["price"], 1234.56);

@@ -119,6 +119,8 @@ async fn a_server_that_restarts_is_found_again_with_all_that_happened() {
     browser.see("Opera").await;
     stage.app.restart().await;
     buyer.orders(&ticket).await;
+    // Though nothing told the page of it, maybe.
+    browser.see("No tickets").await;
     browser.see("Taken").await;
 }
 

@@ -46,9 +46,11 @@ async fn an_ended_session_is_told_and_leads_to_signing_in_and_back() {
     browser.see("$44").await;
 }
 
-/// What the tabs say to each other isn't heard: nothing but the look before each step is left.
+/// What the tabs say to each other isn't heard, nor that the tab is looked at again: nothing but the
+/// look before each step is left.
 const UNHEARD: &str = "
-    addEventListener('storage', event => event.stopImmediatePropagation(), true)";
+    for (const [target, name] of [[window, 'storage'], [document, 'visibilitychange']])
+        target.addEventListener(name, event => event.stopImmediatePropagation(), true)";
 
 #[tokio::test]
 async fn no_tab_acts_for_who_signed_in_in_another() {

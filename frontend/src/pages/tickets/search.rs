@@ -134,6 +134,8 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
                     }
                 }
             }
+            // A form of several fields is sent by Enter only if it has one of these.
+            button { r#type: "submit", hidden: true, "Search" }
             p { class: "field-error search-trouble", id: "search-trouble", role: "status",
                 {trouble.map(|(words, _)| words).unwrap_or_default()}
             }

@@ -248,6 +248,18 @@ impl Browser {
             .await;
     }
 
+    /// Shows the page as it is printed, where the system's colors are dark.
+    pub async fn set_printed(&self) {
+        let feature = json!({
+            "media": "print",
+            "features": [{"name": "prefers-color-scheme", "value": "dark"}],
+        });
+        self.driver
+            .web
+            .chromium("Emulation.setEmulatedMedia", feature)
+            .await;
+    }
+
     /// Sets the system to as little movement as possible.
     pub async fn want_no_movement(&self) {
         let feature = json!({"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]});
@@ -259,12 +271,17 @@ impl Browser {
 
     /// Sets the size of the window, in CSS pixels.
     pub async fn set_width(&self, width: u32) {
-        let is_phone = width < 600;
+        self.set_size(width, if width < 600 { 780 } else { 900 })
+            .await;
+    }
+
+    /// Sets the size of the window, in CSS pixels; a narrow one is a phone's.
+    pub async fn set_size(&self, width: u32, height: u32) {
         let size = json!({
             "width": width,
-            "height": if is_phone { 780 } else { 900 },
+            "height": height,
             "deviceScaleFactor": 1,
-            "mobile": is_phone,
+            "mobile": width < 600,
         });
         self.driver
             .web
