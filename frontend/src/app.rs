@@ -5,20 +5,21 @@ use state::Route;
 
 use crate::browser::history::{self, Arrival, PLACE};
 use crate::browser::page;
-use crate::components::{Banner, Footer, Header, Toast};
+use crate::components::{Banner, Footer, Header, HoldBar, Late, Toast};
 use crate::pages::{
     AnalyticsPage, EditPage, NotFoundPage, OrderPage, OrdersPage, SellPage, SellingPage,
     SignInPage, SignUpPage, TicketPage, TicketsPage,
 };
 use crate::store::session::{SESSION, Session};
-use crate::store::{config, live, session};
+use crate::store::{config, live, orders, session};
 
 /// The app.
 #[component]
 pub fn App() -> Element {
     use_future(live::run);
-    use_future(session::load);
-    use_future(config::load);
+    session::use_loaded();
+    config::use_loaded();
+    orders::use_loaded();
     use_effect(arrive);
     use_effect(guard);
 
@@ -31,6 +32,7 @@ pub fn App() -> Element {
         Banner {}
         main { id: "content", class: "content", tabindex: "-1", CurrentPage {} }
         Footer {}
+        HoldBar {}
         Toast {}
     }
 }
@@ -40,12 +42,12 @@ fn arrive() {
     match PLACE.read().arrival {
         Arrival::Start | Arrival::Search => {}
         Arrival::Link => {
-            page::scroll_to(0.0);
+            page::scroll_to(0);
             page::focus_content();
         }
-        Arrival::Back(y) => {
+        Arrival::Back(spot) => {
             page::focus_content();
-            page::scroll_to(y);
+            dioxus::core::spawn_forever(history::return_to(spot));
         }
     }
 }
@@ -62,19 +64,35 @@ fn guard() {
 #[component]
 fn CurrentPage() -> Element {
     let route = PLACE.read().route.clone();
+    // Another ticket, order or user is another page: nothing of the one before it stays. A key
+    // counts only within a list, so the page is a list of one.
+    let number = match &route {
+        Route::Ticket(id) | Route::Edit(id) | Route::Order(id) => id.to_string(),
+        _ => String::new(),
+    };
+    let key = format!("{} {number}", session::USERS.read());
+    rsx! {
+        for key in [key] {
+            Page { key: "{key}", route: route.clone() }
+        }
+    }
+}
+
+#[component]
+fn Page(route: Route) -> Element {
     if route.is_private() && !matches!(*SESSION.read(), Session::User { .. }) {
         return rsx! {
+            Late { trouble: session::TROUBLE.cloned() }
             crate::components::PageSkeleton {}
         };
     }
-    // The keys make another ticket another page: nothing of the one before it stays.
     match route {
         Route::Tickets(filter) => rsx! { TicketsPage { filter } },
-        Route::Ticket(id) => rsx! { TicketPage { key: "{id}", id } },
+        Route::Ticket(id) => rsx! { TicketPage { id } },
         Route::Sell => rsx! { SellPage {} },
-        Route::Edit(id) => rsx! { EditPage { key: "{id}", id } },
+        Route::Edit(id) => rsx! { EditPage { id } },
         Route::Orders => rsx! { OrdersPage {} },
-        Route::Order(id) => rsx! { OrderPage { key: "{id}", id } },
+        Route::Order(id) => rsx! { OrderPage { id } },
         Route::Selling => rsx! { SellingPage {} },
         Route::Analytics => rsx! { AnalyticsPage {} },
         Route::SignIn(next) => rsx! { SignInPage { next } },

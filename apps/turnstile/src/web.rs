@@ -27,7 +27,8 @@ const STRIPE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-
     frame-src https://js.stripe.com https://hooks.stripe.com; connect-src 'self' https://api.stripe.com; \
     img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Serves the files, and the page for every other path: the app itself knows its pages.
+/// Serves the files, and the page for every other path: the app itself knows its pages, and says so
+/// where there is none.
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/{path:.*}").route(web::get().to(file)));
 }
@@ -46,7 +47,27 @@ async fn file(path: web::Path<String>, req: HttpRequest) -> Answer {
         return Err(not_found());
     }
     let page = find(PAGE, &req).ok_or_else(not_found)?;
-    Ok(answer(PAGE, page, &req))
+    let mut answer = answer(PAGE, page, &req);
+    // Who asks by program, and remembers what is found, is told as well that nothing is. An answer
+    // of "unchanged" would be of a page that was found.
+    if !is_page(name) {
+        *answer.status_mut() = StatusCode::NOT_FOUND;
+    }
+    Ok(answer)
+}
+
+/// Whether the app has a page at this path. The app decides by `frontend/state/src/route.rs`; the
+/// tests in a browser open each of its pages and expect 200.
+fn is_page(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let is_id = |text: &str| uuid::Uuid::try_parse(text).is_ok();
+    match parts.as_slice() {
+        [] | ["tickets", "new"] | ["orders" | "selling" | "analytics" | "signin" | "signup"] => {
+            true
+        }
+        ["tickets" | "orders", id] | ["tickets", id, "edit"] => is_id(id),
+        _ => false,
+    }
 }
 
 struct Found {
@@ -106,7 +127,7 @@ fn answer(name: &str, found: Found, req: &HttpRequest) -> HttpResponse {
         answer.insert_header((CACHE_CONTROL, FOREVER));
     } else {
         let tag = etag::of(&file.data);
-        let is_fresh = etag::is_fresh(req.headers(), &tag);
+        let is_fresh = etag::is_fresh(req.headers(), &tag) && (name != PAGE || is_page(req.path()));
         answer
             .insert_header((CACHE_CONTROL, "no-cache"))
             .insert_header((ETAG, tag));
@@ -157,6 +178,28 @@ fn uses_stripe() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_pages_of_the_app_are_found() {
+        let id = "05a0fdfd-7106-58b1-a4dd-bae875bf56c7";
+        for (path, found) in [
+            ("", true),
+            ("/", true),
+            ("orders/", true),
+            ("tickets/new", true),
+            (format!("tickets/{id}").as_str(), true),
+            (format!("tickets/{id}/edit").as_str(), true),
+            (format!("orders/{id}").as_str(), true),
+            ("selling", true),
+            ("nowhere", false),
+            ("tickets", false),
+            ("tickets/7", false),
+            (format!("orders/{id}/edit").as_str(), false),
+            (format!("selling/{id}").as_str(), false),
+        ] {
+            assert_eq!(is_page(path), found, "{path}");
+        }
+    }
 
     #[test]
     fn only_names_with_a_hash_are_kept_for_good() {

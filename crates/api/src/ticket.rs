@@ -39,6 +39,8 @@ pub enum TicketStatus {
     Reserved,
     /// It was paid for.
     Sold,
+    /// Its seller took it off the market.
+    Withdrawn,
 }
 
 /// The body of `POST /api/tickets` and `PUT /api/tickets/{id}`.

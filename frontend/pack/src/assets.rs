@@ -35,6 +35,23 @@ impl Assets {
     }
 }
 
+/// Copies whatever lies in the public folder to the site, under its own name: an icon that is put
+/// there is shipped. The style isn't copied: it is bundled.
+pub fn ship(public: &Path, site: &Path) -> Result<()> {
+    for file in files(public)? {
+        let name = file.strip_prefix(public)?;
+        if name.starts_with("styles") {
+            continue;
+        }
+        let target = site.join(name);
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::copy(&file, &target).with_context(|| file.display().to_string())?;
+    }
+    Ok(())
+}
+
 /// One hash of all files of these paths, with their names.
 pub fn stamp(paths: &[&Path]) -> Result<String> {
     let mut hash = Sha256::new();
@@ -88,6 +105,26 @@ mod tests {
             "{one}"
         );
         assert_eq!(fs::read(site.path().join(&one[1..])).unwrap(), b"1");
+    }
+
+    #[test]
+    fn whatever_lies_in_the_public_folder_is_shipped_but_the_style() {
+        let (public, site) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for name in ["icon.png", ".well-known/a.txt", "styles/main.css"] {
+            let file = public.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, name).unwrap();
+        }
+        ship(public.path(), site.path()).unwrap();
+        let shipped: Vec<_> = files(site.path())
+            .unwrap()
+            .into_iter()
+            .map(|file| file.strip_prefix(site.path()).unwrap().to_owned())
+            .collect();
+        assert_eq!(
+            shipped,
+            [Path::new(".well-known/a.txt"), Path::new("icon.png")]
+        );
     }
 
     #[test]

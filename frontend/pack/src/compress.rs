@@ -15,6 +15,13 @@ const SMALLEST: usize = 200;
 /// Writes `.gz` and `.br` copies of all files of a folder.
 pub fn all(folder: &Path) -> Result<()> {
     for file in files(folder)? {
+        // They are compressed already.
+        if file
+            .extension()
+            .is_some_and(|kind| kind == "png" || kind == "ico")
+        {
+            continue;
+        }
         let content = fs::read(&file)?;
         if content.len() < SMALLEST {
             continue;

@@ -71,10 +71,7 @@ fn run() -> Result<()> {
     };
     let html = fs::read_to_string(frontend.join("index.html")).context("no index.html")?;
     fs::write(next.join("index.html"), page::finish(&html, &names)?)?;
-    for file in ["icon.svg", "manifest.webmanifest", "robots.txt"] {
-        fs::copy(frontend.join("public").join(file), next.join(file))
-            .with_context(|| format!("public/{file}"))?;
-    }
+    assets::ship(public, &next)?;
     compress::all(&next)?;
     let sizes = Sizes::of(&next)?;
     println!("{sizes}");

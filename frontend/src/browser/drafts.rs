@@ -1,7 +1,8 @@
 //! What was typed and not yet sent.
 //!
 //! It survives a reload, signing in again in the middle, and a look at another page; not the end
-//! of the tab. Nothing secret is kept.
+//! of the tab, nor signing out. What somebody typed who was signed in is for nobody else. Nothing
+//! secret is kept, and nothing of a card.
 
 use dioxus::prelude::*;
 use web_sys::Storage;
@@ -13,29 +14,49 @@ fn storage() -> Option<Storage> {
     window().session_storage().ok().flatten()
 }
 
+const PREFIX: &str = "draft.";
+
 fn key(name: &str) -> String {
-    format!("draft.{name}")
+    format!("{PREFIX}{name}")
+}
+
+/// What is kept under a name.
+pub fn kept(name: &str) -> Option<String> {
+    storage()?.get_item(&key(name)).ok().flatten()
+}
+
+/// Keeps a text under a name.
+pub fn keep(name: &str, text: &str) {
+    if let Some(storage) = storage() {
+        let _ = storage.set_item(&key(name), text);
+    }
 }
 
 /// A text that is kept under a name until [`forget`] is called with it.
 pub fn use_draft(name: String, initial: impl FnOnce() -> String) -> Signal<String> {
-    let text = use_signal(|| {
-        let kept = storage().and_then(|storage| storage.get_item(&key(&name)).ok().flatten());
-        kept.unwrap_or_else(initial)
-    });
-    use_effect(move || {
-        if let Some(storage) = storage() {
-            let _ = storage.set_item(&key(&name), &text.read());
-        }
-    });
+    let text = use_signal(|| kept(&name).unwrap_or_else(initial));
+    use_effect(move || keep(&name, &text.read()));
     text
 }
 
 /// Drops what was kept: it was sent.
-pub fn forget(names: &[&str]) {
+pub fn forget(names: &[String]) {
     if let Some(storage) = storage() {
         for name in names {
             let _ = storage.remove_item(&key(name));
         }
+    }
+}
+
+/// Drops all of it: who typed it has gone.
+pub fn forget_all() {
+    let Some(storage) = storage() else { return };
+    let count = storage.length().unwrap_or_default();
+    let names: Vec<String> = (0..count)
+        .filter_map(|place| storage.key(place).ok().flatten())
+        .filter(|name| name.starts_with(PREFIX))
+        .collect();
+    for name in names {
+        let _ = storage.remove_item(&name);
     }
 }

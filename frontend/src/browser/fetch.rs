@@ -20,6 +20,30 @@ pub struct Call<'a> {
     pub body: Option<String>,
     /// The idempotency key, if it is to happen once however often it is sent.
     pub key: Option<&'a str>,
+    /// The version that it is meant for, if no other will do.
+    pub if_match: Option<u64>,
+}
+
+impl<'a> Call<'a> {
+    /// A request without anything but its address.
+    pub const fn of(method: &'a str, url: &'a str) -> Self {
+        Self {
+            method,
+            url,
+            body: None,
+            key: None,
+            if_match: None,
+        }
+    }
+
+    /// The same, under an idempotency key.
+    #[must_use]
+    pub fn once(self, key: &'a str) -> Self {
+        Self {
+            key: Some(key),
+            ..self
+        }
+    }
 }
 
 /// What the server said.
@@ -30,6 +54,10 @@ pub struct Reply {
     pub text: String,
     /// The `Link` header.
     pub link: Option<String>,
+    /// The `Location` header.
+    pub location: Option<String>,
+    /// The `Retry-After` header, in seconds.
+    pub retry_after: Option<u64>,
     /// When the server wrote it, in milliseconds since 1970; and when, by the local clock, the
     /// request went out and the reply came.
     pub dated: Option<(f64, f64, f64)>,
@@ -60,6 +88,9 @@ pub async fn send(call: Call<'_>) -> Result<Reply, Unreachable> {
     if let Some(key) = call.key {
         headers.set("idempotency-key", key)?;
     }
+    if let Some(version) = call.if_match {
+        headers.set("if-match", &format!("\"{version}\""))?;
+    }
     options.set_headers(&headers);
 
     let sent = time::now();
@@ -70,12 +101,15 @@ pub async fn send(call: Call<'_>) -> Result<Reply, Unreachable> {
     let date = header("date")
         .map(|date| Date::parse(&date))
         .filter(|date| !date.is_nan());
-    let link = header("link");
+    let (link, location) = (header("link"), header("location"));
+    let retry_after = header("retry-after").and_then(|seconds| seconds.parse().ok());
     let text = JsFuture::from(response.text()?).await?;
     Ok(Reply {
         status: response.status(),
         text: text.as_string().unwrap_or_default(),
         link,
+        location,
+        retry_after,
         dated: date.map(|date| (date, sent, received)),
     })
 }

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use api::Amount;
 use chrono::{DateTime, Utc};
 use js_sys::{Object, Reflect};
+use state::Currency;
 use wasm_bindgen::prelude::*;
 
 // Bound here, and not by `js_sys`, whose constructors throw on a currency that isn't one.
@@ -31,6 +32,8 @@ struct Formats {
     time: Option<DateTimeFormat>,
     moment: Option<DateTimeFormat>,
     day: Option<DateTimeFormat>,
+    local_day: Option<DateTimeFormat>,
+    currency: Currency,
     count: Option<NumberFormat>,
 }
 
@@ -49,11 +52,26 @@ impl Formats {
             let _ = Reflect::set(&options, &"maximumFractionDigits".into(), &digits.into());
             NumberFormat::new(&JsValue::UNDEFINED, &options).ok()
         };
+        let whole_money = money("0");
+        // What is left of an amount without its digits.
+        let sign: String = whole_money
+            .as_ref()
+            .map(|format| format.format(1.0))
+            .unwrap_or_default()
+            .chars()
+            .filter(|c| {
+                !c.is_numeric() && !c.is_whitespace() && !"\u{200e}\u{200f}\u{61c}".contains(*c)
+            })
+            .collect();
         let time =
             |pairs: &[(&str, &str)]| DateTimeFormat::new(&JsValue::UNDEFINED, &options(pairs)).ok();
         Self {
             money: money("2"),
-            whole_money: money("0"),
+            whole_money,
+            currency: Currency {
+                code: currency.to_owned(),
+                sign,
+            },
             time: time(&[("timeStyle", "short")]),
             moment: time(&[
                 ("month", "short"),
@@ -62,6 +80,7 @@ impl Formats {
                 ("minute", "2-digit"),
             ]),
             day: time(&[("month", "short"), ("day", "numeric"), ("timeZone", "UTC")]),
+            local_day: time(&[("dateStyle", "short")]),
             count: NumberFormat::new(&JsValue::UNDEFINED, &Object::new()).ok(),
         }
     }
@@ -97,9 +116,33 @@ pub fn money(amount: Amount) -> String {
     })
 }
 
-/// A time of day.
-pub fn time_of_day(time: DateTime<Utc>) -> String {
-    FORMATS.with_borrow(|formats| written(formats.time.as_ref(), time))
+/// An amount with its currency and its decimals, where all of it has to be read: `$20.00`.
+pub fn exact_money(amount: Amount) -> String {
+    #[allow(clippy::cast_precision_loss)]
+    let units = amount.cents as f64 / 100.0;
+    FORMATS.with_borrow(|formats| {
+        let format = formats.money.as_ref();
+        format.map_or_else(|| amount.to_string(), |format| format.format(units))
+    })
+}
+
+/// The currency of all amounts, as the visitor writes it.
+pub fn currency() -> Currency {
+    FORMATS.with_borrow(|formats| formats.currency.clone())
+}
+
+/// A time of day; with its day, if that isn't today.
+pub fn time_soon(time: DateTime<Utc>) -> String {
+    FORMATS.with_borrow(|formats| {
+        let day = formats.local_day.as_ref();
+        let today = day.map(|format| format.format(js_sys::Date::now()));
+        let format = if today == Some(written(day, time)) {
+            &formats.time
+        } else {
+            &formats.moment
+        };
+        written(format.as_ref(), time)
+    })
 }
 
 /// A day and a time of day.

@@ -25,6 +25,10 @@ pub enum Source {
 pub enum Happening {
     /// Back or forward.
     Popped,
+    /// The page was scrolled.
+    Scrolled,
+    /// Another tab signed somebody in or out.
+    SessionMoved,
     /// The browser says that there is a network again.
     Online,
     /// The browser says that there is no network.
@@ -44,6 +48,8 @@ pub enum Happening {
     },
     /// An event came through a stream: its data.
     Streamed(Source, String),
+    /// A stream says that what was read is worth nothing any more.
+    StreamReset,
 }
 
 thread_local! {
@@ -64,6 +70,10 @@ pub fn listen() -> UnboundedReceiver<Happening> {
     let (sender, receiver) = unbounded();
     SENDER.set(Some(sender));
     on(&window(), "popstate", |_| tell(Happening::Popped));
+    on(&window(), "scroll", |_| tell(Happening::Scrolled));
+    // Not by way of the channel: the page won't live to read it.
+    on(&window(), "pagehide", |_| super::history::remember());
+    on(&window(), "storage", |_| tell(Happening::SessionMoved));
     on(&window(), "online", |_| tell(Happening::Online));
     on(&window(), "offline", |_| tell(Happening::Offline));
     on(&document(), "visibilitychange", |_| {
@@ -99,6 +109,9 @@ pub fn open_stream(source: Source, url: &str, event: &str) -> Option<EventSource
             .dyn_ref::<MessageEvent>()
             .and_then(|event| event.data().as_string());
         tell(Happening::Streamed(source, data.unwrap_or_default()));
+    });
+    on(&stream, "reset", |_| {
+        tell(Happening::StreamReset);
     });
     Some(stream)
 }

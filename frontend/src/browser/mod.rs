@@ -7,6 +7,8 @@ pub mod happenings;
 pub mod history;
 pub mod page;
 pub mod stripe;
+pub mod tabs;
+pub mod text;
 pub mod time;
 
 use web_sys::{Document, Window};

@@ -1,13 +1,36 @@
 //! The document around the app: title, focus, scrolling.
 
+use std::cell::RefCell;
+
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use super::{document, window};
 
+thread_local! {
+    /// What the page is called, and the time that runs before it.
+    static TITLE: RefCell<(String, Option<String>)> = const { RefCell::new((String::new(), None)) };
+}
+
 /// Names the page in the browser's tab and history.
 pub fn set_title(title: &str) {
-    document().set_title(title);
+    TITLE.with_borrow_mut(|(name, _)| title.clone_into(name));
+    show_title();
+}
+
+/// Puts the time left of something before the page's name, where it is seen from another tab.
+pub fn set_time_left(time: Option<String>) {
+    TITLE.with_borrow_mut(|(_, known)| *known = time);
+    show_title();
+}
+
+fn show_title() {
+    TITLE.with_borrow(|(name, time)| {
+        document().set_title(&match time {
+            Some(time) => format!("{time} · {name}"),
+            None => name.clone(),
+        });
+    });
 }
 
 /// Moves the keyboard to the element of this id, if it is there.
@@ -24,14 +47,28 @@ pub fn focus_content() {
     focus("content");
 }
 
-/// How far the page is scrolled.
-pub fn scroll_position() -> f64 {
-    window().scroll_y().unwrap_or_default()
+/// How far the page is scrolled, in whole pixels.
+pub fn scroll_position() -> i32 {
+    whole(window().scroll_y().unwrap_or_default())
+}
+
+/// How far the page can be scrolled, as long as it is now.
+pub fn scroll_limit() -> i32 {
+    let long = document()
+        .document_element()
+        .map_or(0, |page| page.scroll_height());
+    let seen = window().inner_height().ok().and_then(|seen| seen.as_f64());
+    long - whole(seen.unwrap_or_default())
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn whole(pixels: f64) -> i32 {
+    pixels.round() as i32
 }
 
 /// Scrolls the page.
-pub fn scroll_to(y: f64) {
-    window().scroll_to_with_x_and_y(0.0, y);
+pub fn scroll_to(y: i32) {
+    window().scroll_to_with_x_and_y(0.0, y.into());
 }
 
 /// Says that the app has failed for good. Plain HTML that is always there, since nothing of the

@@ -1,8 +1,45 @@
 use api::Config;
+use serde::Deserialize;
 
-use super::{Outcome, read};
+use super::{Outcome, parsed, send};
+use crate::browser::fetch::Call;
 
 /// How the server is configured, as far as the app has to know.
-pub async fn config() -> Outcome<Config> {
-    read("/api/payments/config").await
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// As the server says it.
+    pub config: Config,
+    /// Who takes the payments.
+    pub provider: Provider,
+}
+
+/// Who takes the payments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Provider {
+    /// The sandbox, which takes test cards only.
+    Sandbox,
+    /// Stripe, with the key that the browser introduces itself with.
+    Stripe(String),
+    /// One that this app has no form for.
+    Other,
+}
+
+/// Read beside the rest, so that a server that doesn't say it yet is understood too.
+#[derive(Deserialize)]
+struct Named {
+    provider: Option<String>,
+}
+
+/// How the server is configured.
+pub async fn config() -> Outcome<Settings> {
+    let reply = send(Call::of("GET", "/api/payments/config")).await?;
+    let config: Config = parsed(&reply)?;
+    let named: Named = parsed(&reply)?;
+    let key = config.stripe_publishable_key.clone();
+    let provider = match (named.provider.as_deref(), key) {
+        (Some("sandbox"), _) | (None, None) => Provider::Sandbox,
+        (Some("stripe") | None, Some(key)) => Provider::Stripe(key),
+        _ => Provider::Other,
+    };
+    Ok(Settings { config, provider })
 }

@@ -1,7 +1,7 @@
 use api::{Credentials, CurrentUser, CurrentUserAnswer, User};
-use serde_json::{Value, json};
 
-use super::{Outcome, read, write};
+use super::{Outcome, body, parsed, read, send};
+use crate::browser::fetch::Call;
 
 /// Who is signed in.
 pub async fn current_user() -> Outcome<Option<CurrentUser>> {
@@ -11,35 +11,30 @@ pub async fn current_user() -> Outcome<Option<CurrentUser>> {
 
 /// Signs in.
 pub async fn sign_in(email: &str, password: &str) -> Outcome<User> {
-    write(
-        "POST",
-        "/api/users/signin",
-        &credentials(email, password),
-        None,
-    )
-    .await
+    introduce(email, password, Call::of("POST", "/api/users/signin")).await
 }
 
 /// Opens an account, and signs in with it.
-pub async fn sign_up(email: &str, password: &str) -> Outcome<User> {
-    write(
-        "POST",
-        "/api/users/signup",
-        &credentials(email, password),
-        None,
-    )
-    .await
+pub async fn sign_up(email: &str, password: &str, key: &str) -> Outcome<User> {
+    let call = Call::of("POST", "/api/users/signup").once(key);
+    introduce(email, password, call).await
 }
 
 /// Signs out.
 pub async fn sign_out() -> Outcome<()> {
-    let _: Value = write("POST", "/api/users/signout", &json!({}), None).await?;
+    let call = Call {
+        body: Some("{}".to_owned()),
+        ..Call::of("POST", "/api/users/signout")
+    };
+    send(call).await?;
     Ok(())
 }
 
-fn credentials(email: &str, password: &str) -> Credentials {
-    Credentials {
+async fn introduce(email: &str, password: &str, call: Call<'_>) -> Outcome<User> {
+    let credentials = Credentials {
         email: email.to_owned().into(),
         password: password.to_owned().into(),
-    }
+    };
+    let body = body(&credentials)?;
+    parsed(&send(Call { body, ..call }).await?)
 }

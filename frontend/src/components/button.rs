@@ -25,12 +25,15 @@ impl Tone {
     }
 }
 
-/// A button. While it is busy it does nothing, yet keeps the keyboard's focus, which a disabled
-/// one would drop.
+/// A button. While it is busy or off it does nothing, yet keeps the keyboard's focus, which a
+/// disabled one would drop.
 #[component]
 pub fn Button(
     #[props(default)] tone: Tone,
     #[props(default)] busy: bool,
+    /// There is a reason, which is to be told beside it, why it can't be pressed now.
+    #[props(default)]
+    off: bool,
     #[props(default)] submit: bool,
     #[props(default)] wide: bool,
     id: Option<String>,
@@ -44,11 +47,11 @@ pub fn Button(
             id,
             r#type: if submit { "submit" } else { "button" },
             class: "{tone.class()}{wide}",
-            "aria-disabled": busy.then_some("true"),
+            "aria-disabled": (busy || off).then_some("true"),
             "aria-busy": busy.then_some("true"),
             aria_label: label,
             onclick: move |event| {
-                if busy {
+                if busy || off {
                     event.prevent_default();
                 } else if let Some(onpress) = onpress {
                     onpress.call(());

@@ -1,35 +1,42 @@
 //! The time left to pay.
 
-use chrono::{DateTime, Utc};
+use api::Order;
 use dioxus::prelude::*;
-use state::Countdown;
+use state::{Countdown, placed_at};
 
 use crate::browser::time;
 use crate::store::clock;
+use crate::store::tasks::{Task, use_task};
 
-/// The time left until a moment of the server's clock, kept current; none before the server's
-/// time is known. Every redraw computes it anew: it can't drift.
+/// The time left to pay an order by the server's clock, kept current; none before the server's time
+/// is known. Every redraw computes it anew: it can't drift.
 #[allow(clippy::cast_precision_loss)]
-pub fn use_countdown(end: DateTime<Utc>) -> ReadSignal<Option<Countdown>> {
-    let end = end.timestamp_millis() as f64;
-    let mut left = use_signal(move || clock::now().map(|now| Countdown::between(now, end)));
+pub fn use_countdown(order: &Order) -> ReadSignal<Option<Countdown>> {
+    let end = order.expires_at.timestamp_millis() as f64;
+    let whole = hold_of(order);
+    let between = move |now, end| Countdown::between(now, end).at_most(whole);
+    let mut left = use_signal(move || clock::now().map(|now| between(now, end)));
     // A new end is a new task; the one before it is dropped with it.
-    use_resource(use_reactive((&end,), move |(end,)| async move {
-        loop {
-            let now = clock::now();
-            let current = now.map(|now| Countdown::between(now, end));
-            if *left.peek() != current {
-                left.set(current);
+    use_task(use_reactive((&end,), move |(end,)| {
+        let work: Task = Box::pin(async move {
+            loop {
+                clock::mind_sleep();
+                let now = clock::now();
+                let current = now.map(|now| between(now, end));
+                if *left.peek() != current {
+                    left.set(current);
+                }
+                let wait = match (now, current) {
+                    (_, Some(current)) if current.is_over() => return,
+                    // To just after the next whole second, so that none is skipped.
+                    (Some(now), _) => (end - now).rem_euclid(1_000.0) + 5.0,
+                    (None, _) => 100.0,
+                };
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+                time::sleep(wait as u32).await;
             }
-            let wait = match (now, current) {
-                (_, Some(current)) if current.is_over() => return,
-                // To just after the next whole second, so that none is skipped.
-                (Some(now), _) => (end - now).rem_euclid(1_000.0) + 5.0,
-                (None, _) => 100.0,
-            };
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            time::sleep(wait as u32).await;
-        }
+        });
+        work
     }));
     left.into()
 }
@@ -56,4 +63,10 @@ pub fn CountdownClock(left: Countdown, total_seconds: u64) -> Element {
             p { class: "visually-hidden", "aria-live": "polite", "{left.spoken()}" }
         }
     }
+}
+
+/// How long the whole hold of an order is, in seconds, if the order says when it began.
+fn hold_of(order: &Order) -> Option<u32> {
+    let whole = order.expires_at - placed_at(order)?;
+    u32::try_from(whole.num_seconds() + 1).ok()
 }

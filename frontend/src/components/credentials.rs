@@ -1,8 +1,9 @@
 use dioxus::prelude::*;
-use state::{FieldErrors, Route};
+use state::{FieldErrors, Intent, Route};
+use uuid::Uuid;
 
 use super::{Button, Link, Notice, NoticeTone, PageHead, TextField, Tone};
-use crate::browser::drafts::use_draft;
+use crate::browser::drafts::{self, use_draft};
 use crate::browser::{history, page};
 use crate::client::{self, Failure};
 use crate::store::session::{self, SESSION, Session};
@@ -26,6 +27,7 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
     let mut errors = use_signal(FieldErrors::default);
     let mut busy = use_signal(|| false);
     let is_new = purpose == Purpose::SignUp;
+    let mut in_use = use_signal(|| false);
 
     // Also for whoever comes here signed in already.
     let target = next.clone();
@@ -46,19 +48,39 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
         }
         busy.set(true);
         errors.set(FieldErrors::default());
+        in_use.set(false);
         spawn(async move {
             let (address, secret) = (email.cloned(), password.cloned());
+            session::changing();
             let outcome = match purpose {
                 Purpose::SignIn => client::sign_in(&address, &secret).await,
-                Purpose::SignUp => client::sign_up(&address, &secret).await,
+                Purpose::SignUp => sign_up(&address, &secret).await,
             };
             busy.set(false);
-            match outcome {
-                Ok(user) => session::begin(user),
-                Err(Failure::Refused { errors: said, .. }) => {
-                    errors.set(FieldErrors::of_answer(&said, &["email", "password"]));
+            let failure = match outcome {
+                Ok(user) => return session::begin(user),
+                Err(failure) => failure,
+            };
+            // After a lost answer somebody may be signed in: then all tabs ask before they act.
+            if failure.is_decided() {
+                session::unchanged();
+            }
+            match failure {
+                Failure::Refused {
+                    status,
+                    errors: said,
+                    ..
+                } => {
+                    let said = FieldErrors::of_answer(&said, &["email", "password"]);
+                    // Or opened under the same key, by the same visitor with another password.
+                    let taken = status == 422 || said.of("email") == Some(IN_USE);
+                    in_use.set(taken);
+                    errors.set(match status {
+                        422 => FieldErrors::field("email", IN_USE),
+                        _ => said,
+                    });
                 }
-                Err(other) => errors.set(FieldErrors::general(other.message())),
+                other => errors.set(FieldErrors::general(other.message())),
             }
         });
     };
@@ -76,9 +98,15 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
     let lead = next
         .is_some()
         .then(|| "Then it goes on where you were.".to_owned());
+    let other = next.clone();
     rsx! {
         div { class: "narrow",
             PageHead { title, lead }
+            if session::ENDED() {
+                Notice { tone: NoticeTone::Warning,
+                    p { "You were signed out. Sign in to go on where you were." }
+                }
+            }
             form { class: "form panel form-panel", novalidate: true, onsubmit: submit,
                 if let Some(words) = errors.read().general.clone() {
                     Notice { tone: NoticeTone::Error, p { "{words}" } }
@@ -92,7 +120,16 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
                     inputmode: "email",
                     autocomplete: "username",
                     required: true,
-                    onedit: move |()| errors.write().clear("email"),
+                    onedit: move |()| {
+                        in_use.set(false);
+                        errors.write().clear("email");
+                    },
+                }
+                if in_use() {
+                    p { class: "hint",
+                        "Is it yours? "
+                        Link { to: Route::SignIn(other), "Sign in with it" }
+                    }
                 }
                 TextField {
                     id: "password",
@@ -120,4 +157,23 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
             }
         }
     }
+}
+
+/// What the server says of an address that has an account.
+const IN_USE: &str = "Email in use";
+
+/// Where the key is kept that an account is being opened under.
+const INTENT: &str = "signup";
+
+/// Opens an account once: under one key for one address until there is an answer, also after a
+/// reload. Of the password nothing is kept.
+async fn sign_up(email: &str, password: &str) -> client::Outcome<api::User> {
+    let mut intent = Intent::read(&drafts::kept(INTENT).unwrap_or_default());
+    let key = intent.key(email, Uuid::new_v4());
+    drafts::keep(INTENT, &intent.write());
+    let outcome = client::sign_up(email, password, &key).await;
+    if outcome.as_ref().err().is_none_or(Failure::is_decided) {
+        drafts::forget(&[INTENT.to_owned()]);
+    }
+    outcome
 }

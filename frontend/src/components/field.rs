@@ -14,6 +14,7 @@ pub fn TextField(
     #[props(default)] required: bool,
     #[props(default = 500)] maxlength: u32,
     prefix: Option<String>,
+    #[props(default)] dir: Option<&'static str>,
     onedit: Option<EventHandler<()>>,
 ) -> Element {
     let mut value = value;
@@ -39,6 +40,7 @@ pub fn TextField(
                     autocomplete,
                     inputmode,
                     maxlength: "{maxlength}",
+                    dir,
                     autocapitalize: if kind == "text" { "sentences" } else { "none" },
                     spellcheck: if kind == "text" { "true" } else { "false" },
                     aria_required: required.then_some("true"),

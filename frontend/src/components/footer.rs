@@ -1,5 +1,6 @@
 use dioxus::prelude::*;
 
+use crate::client::Provider;
 use crate::store::config::CONFIG;
 
 /// The end of every page.
@@ -8,7 +9,7 @@ pub fn Footer() -> Element {
     let config = CONFIG.read();
     let sandbox = config
         .as_ref()
-        .is_some_and(|config| config.stripe_publishable_key.is_none());
+        .is_some_and(|known| known.provider == Provider::Sandbox);
     rsx! {
         footer { class: "bottom",
             p { "Every ticket is sold once, at the price you saw." }

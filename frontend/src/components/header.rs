@@ -17,13 +17,13 @@ pub fn Header() -> Element {
             div { class: "top-inner",
                 Link { to: Route::home(), class: "brand", label: "Turnstile, home",
                     span { class: "brand-mark", Icon { shape: Shape::Ticket } }
-                    span { "Turnstile" }
+                    span { class: "brand-word", "Turnstile" }
                 }
                 nav { class: "places", "aria-label": "Main",
-                    Place { to: Route::home(), shape: Shape::Ticket, name: "Tickets" }
+                    Place { to: Route::home(), shape: Shape::Search, name: "Buy" }
                     Place { to: Route::Sell, shape: Shape::Plus, name: "Sell" }
-                    Place { to: Route::Orders, shape: Shape::Bag, name: "My orders" }
-                    Place { to: Route::Selling, shape: Shape::Tag, name: "My tickets" }
+                    Place { to: Route::Orders, shape: Shape::Ticket, name: "My tickets" }
+                    Place { to: Route::Selling, shape: Shape::Tag, name: "Selling" }
                     if is_analyst {
                         Place { to: Route::Analytics, shape: Shape::Columns, name: "Analytics" }
                     }
@@ -53,6 +53,7 @@ fn Account() -> Element {
         }
         leaving.set(true);
         spawn(async move {
+            session::changing();
             match client::sign_out().await {
                 Ok(()) => {
                     if PLACE.peek().route.is_private() {
@@ -61,7 +62,12 @@ fn Account() -> Element {
                     session::end();
                     toasts::say("You are signed out");
                 }
-                Err(failure) => toasts::say(failure.message()),
+                Err(failure) => {
+                    if failure.is_decided() {
+                        session::unchanged();
+                    }
+                    toasts::say(failure.message());
+                }
             }
             leaving.set(false);
         });

@@ -7,8 +7,6 @@ pub enum Shape {
     Ticket,
     /// A plus: selling.
     Plus,
-    /// A bag: what was bought.
-    Bag,
     /// A tag: what is offered.
     Tag,
     /// Columns: figures.
@@ -31,7 +29,6 @@ impl Shape {
                  1-2-2v-2a2 2 0 0 0 0-4z M14 6v2 M14 11v2 M14 16v2"
             }
             Self::Plus => "M12 5v14 M5 12h14",
-            Self::Bag => "M6 8h12l1 12H5z M9 8V7a3 3 0 0 1 6 0v1",
             Self::Tag => "M4 4h8l8 8-8 8-8-8z M8.5 8.5h.01",
             Self::Columns => "M5 20v-7 M12 20V4 M19 20v-11",
             Self::Search => "M11 5a6 6 0 1 0 0 12 6 6 0 0 0 0-12z M15.5 15.5 20 20",

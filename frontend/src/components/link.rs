@@ -6,7 +6,22 @@ use crate::browser::history::{self, PLACE};
 
 /// A link to a page of the app: a real one, that opens in a new tab as any other.
 #[component]
-pub fn Link(to: Route, class: Option<String>, label: Option<String>, children: Element) -> Element {
+pub fn Link(
+    to: Route,
+    class: Option<String>,
+    label: Option<String>,
+    /// Whether it goes back in the history, if the page before this is where it leads.
+    #[props(default)]
+    back: bool,
+    children: Element,
+) -> Element {
+    let back = move |to: &Route| {
+        if back {
+            history::go_back_to(to.clone());
+        } else {
+            history::go(to.clone());
+        }
+    };
     let is_here = PLACE.read().route.is_same_page(&to);
     let href = to.to_string();
     rsx! {
@@ -20,7 +35,7 @@ pub fn Link(to: Route, class: Option<String>, label: Option<String>, children: E
                     && event.trigger_button() == Some(MouseButton::Primary);
                 if plain {
                     event.prevent_default();
-                    history::go(to.clone());
+                    back(&to);
                 }
             },
             {children}

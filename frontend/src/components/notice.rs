@@ -40,6 +40,17 @@ pub fn Notice(tone: NoticeTone, children: Element) -> Element {
     }
 }
 
+/// Says that something takes long and why, once it does, and offers to try again. It is being tried
+/// all the while.
+#[component]
+pub fn Late(trouble: Option<Failure>) -> Element {
+    rsx! {
+        if let Some(failure) = trouble {
+            FailureNotice { failure }
+        }
+    }
+}
+
 /// Says that something couldn't be read, and offers to try again.
 #[component]
 pub fn FailureNotice(failure: Failure) -> Element {

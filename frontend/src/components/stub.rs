@@ -23,6 +23,7 @@ pub const fn ticket_badge(status: TicketStatus) -> BadgeText {
         TicketStatus::Open => ("badge open", "For sale"),
         TicketStatus::Reserved => ("badge held", "Held"),
         TicketStatus::Sold => ("badge sold", "Sold"),
+        TicketStatus::Withdrawn => ("badge sold", "Withdrawn"),
     }
 }
 

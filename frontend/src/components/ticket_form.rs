@@ -1,4 +1,4 @@
-use api::{Amount, NewTicket};
+use api::{Amount, Field, NewTicket};
 use dioxus::prelude::*;
 use state::{FieldErrors, price_input};
 use uuid::Uuid;
@@ -6,6 +6,15 @@ use uuid::Uuid;
 use super::{Button, Notice, NoticeTone, StubArt, TextField, Tone};
 use crate::browser::{format, page};
 use crate::store::config::CONFIG;
+
+/// The most characters of a title.
+const LONGEST_TITLE: usize = 200;
+
+/// From how many characters of a title on the form counts them.
+const LONG_TITLE: usize = 160;
+
+/// The highest price that is shown as one: beyond it the server refuses every one.
+const DEAREST: Amount = Amount::from_cents(99_999_999);
 
 /// Title and price of a ticket, as they are typed, and what is wrong with them.
 #[component]
@@ -17,7 +26,14 @@ pub fn TicketForm(
     price: Signal<String>,
     errors: Signal<FieldErrors>,
     busy: bool,
+    /// Whether it can't be sent now.
+    #[props(default)]
+    off: bool,
+    /// What the button says.
     submit: String,
+    /// Whether the button says the price, too, as it was understood.
+    #[props(default)]
+    with_price: bool,
     onsave: EventHandler<NewTicket>,
     children: Element,
 ) -> Element {
@@ -29,59 +45,94 @@ pub fn TicketForm(
             page::focus(field);
         }
     });
+    let length = title.read().trim().chars().count();
+    let hint = if length > LONG_TITLE {
+        format!("{length} of {LONGEST_TITLE} characters.")
+    } else {
+        "What, where and when: it is all that a buyer sees.".to_owned()
+    };
+    let understood = good_price(&price.read()).filter(|_| with_price);
+    let words = understood.map_or_else(
+        || submit.clone(),
+        |price| format!("{submit} for {}", format::exact_money(price)),
+    );
     rsx! {
         div { class: "form-columns",
-        form {
-            class: "form panel form-panel",
-            novalidate: true,
-            onsubmit: move |event| {
-                event.prevent_default();
-                if busy {
-                    return;
+            form {
+                class: "form panel form-panel",
+                novalidate: true,
+                onsubmit: move |event| {
+                    event.prevent_default();
+                    if busy || off {
+                        return;
+                    }
+                    match read(&title.read(), &price.read()) {
+                        Ok(ticket) => onsave.call(ticket),
+                        Err(wrong) => errors.set(wrong),
+                    }
+                },
+                if let Some(words) = errors.read().general.clone() {
+                    Notice { tone: NoticeTone::Error, p { "{words}" } }
                 }
-                match price_of(&price.read()) {
-                    Ok(price) => onsave.call(NewTicket { title: title.cloned().into(), price }),
-                    Err(words) => errors.set(FieldErrors::field("price", words)),
+                TextField {
+                    id: "title",
+                    label: "Title",
+                    value: title,
+                    error: error_of("title"),
+                    hint,
+                    required: true,
+                    dir: "auto",
+                    // Nothing that is typed is dropped: what is too long is said to be.
+                    maxlength: 1_000,
+                    onedit: move |()| errors.write().clear("title"),
                 }
-            },
-            if let Some(words) = errors.read().general.clone() {
-                Notice { tone: NoticeTone::Error, p { "{words}" } }
+                TextField {
+                    id: "price",
+                    label: "Price",
+                    value: price,
+                    error: error_of("price"),
+                    prefix: CONFIG.read().as_ref().map(|known| known.config.currency.clone()),
+                    inputmode: "decimal",
+                    required: true,
+                    maxlength: 30,
+                    onedit: move |()| errors.write().clear("price"),
+                }
+                div { class: "actions",
+                    Button { tone: Tone::Primary, submit: true, busy, off, "{words}" }
+                    {children}
+                }
             }
-            TextField {
-                id: "title",
-                label: "Title",
-                value: title,
-                error: error_of("title"),
-                hint: "What, where and when: it is all that a buyer sees.",
-                required: true,
-                maxlength: 200,
-                onedit: move |()| errors.write().clear("title"),
-            }
-            TextField {
-                id: "price",
-                label: "Price",
-                value: price,
-                error: error_of("price"),
-                prefix: CONFIG.read().as_ref().map(|config| config.currency.clone()),
-                inputmode: "decimal",
-                required: true,
-                maxlength: 14,
-                onedit: move |()| errors.write().clear("price"),
-            }
-            div { class: "actions",
-                Button { tone: Tone::Primary, submit: true, busy, "{submit}" }
-                {children}
-            }
-        }
-        Preview { id, title, price }
+            Preview { id, title, price }
         }
     }
+}
+
+/// What was typed as a ticket, or what is wrong with it.
+fn read(title: &str, price: &str) -> Result<NewTicket, FieldErrors> {
+    let mut wrong = FieldErrors::default();
+    if title.trim().is_empty() {
+        wrong = wrong.and("title", "Title is required");
+    }
+    match price_input(price, &format::currency()) {
+        Ok(price) if wrong.is_empty() => Ok(NewTicket {
+            title: title.to_owned().into(),
+            price: Field::Given(price),
+        }),
+        Ok(_) => Err(wrong),
+        Err(why) => Err(wrong.and("price", format!("Price {why}"))),
+    }
+}
+
+/// The price of a text, if a ticket could be sold at it.
+fn good_price(text: &str) -> Option<Amount> {
+    let price = price_input(text, &format::currency()).ok();
+    price.filter(|price| price.cents > 0 && *price <= DEAREST)
 }
 
 /// The ticket as buyers will see it in the list.
 #[component]
 fn Preview(id: Uuid, title: Signal<String>, price: Signal<String>) -> Element {
-    let shown = price_input(&price.read()).ok().map(format::money);
+    let shown = good_price(&price.read()).map(format::money);
     let is_titled = !title.read().trim().is_empty();
     rsx! {
         section { class: "preview", "aria-labelledby": "preview-name",
@@ -89,7 +140,9 @@ fn Preview(id: Uuid, title: Signal<String>, price: Signal<String>) -> Element {
             div { class: "card",
                 StubArt { id }
                 div { class: "card-body",
-                    p { class: if is_titled { "card-title" } else { "card-title placeholder" },
+                    p {
+                        class: if is_titled { "card-title" } else { "card-title placeholder" },
+                        dir: "auto",
                         if is_titled {
                             "{title}"
                         } else {
@@ -103,14 +156,4 @@ fn Preview(id: Uuid, title: Signal<String>, price: Signal<String>) -> Element {
             }
         }
     }
-}
-
-/// The price to send. An empty one is sent as such: the server has words for it.
-fn price_of(text: &str) -> Result<api::Field<Amount>, String> {
-    if text.trim().is_empty() {
-        return Ok(api::Field::Missing);
-    }
-    price_input(text)
-        .map(api::Field::Given)
-        .map_err(|why| format!("Price {why}, such as 20 or 19.99"))
 }

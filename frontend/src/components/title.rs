@@ -12,12 +12,19 @@ pub fn use_title(title: &str) {
 
 /// The head of a page: its name, which is also the tab's, and what belongs beside it.
 #[component]
-pub fn PageHead(title: String, lead: Option<String>, children: Element) -> Element {
+pub fn PageHead(
+    title: String,
+    lead: Option<String>,
+    /// Whether somebody else wrote the title: then its own letters say where it begins.
+    #[props(default)]
+    is_theirs: bool,
+    children: Element,
+) -> Element {
     use_title(&title);
     rsx! {
         header { class: "page-head",
             div { class: "page-head-text",
-                h1 { "{title}" }
+                h1 { dir: is_theirs.then_some("auto"), "{title}" }
                 if let Some(lead) = lead {
                     p { class: "lead", "{lead}" }
                 }

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use state::Backoff;
 use web_sys::EventSource;
 
-use super::{connection, figures, listing};
+use super::{connection, figures, listing, orders, session};
 use crate::browser::happenings::{self, Happening, Source};
 use crate::browser::{history, time};
 use crate::client;
@@ -23,12 +23,16 @@ static REFRESH: GlobalSignal<u32> = Signal::global(|| 0);
 /// How long after the stream's beginning everything is read again, in milliseconds.
 const SETTLING: u32 = 300;
 
+/// How long the scrolling has to rest before its place is kept, in milliseconds.
+const RESTING: u32 = 200;
+
 type Listener = (u32, Callback<Ticket>);
 
 thread_local! {
     static STREAM: RefCell<Option<EventSource>> = const { RefCell::new(None) };
     static LISTENERS: RefCell<Vec<Listener>> = const { RefCell::new(Vec::new()) };
     static NEXT_LISTENER: RefCell<u32> = const { RefCell::new(0) };
+    static SCROLLS: RefCell<u32> = const { RefCell::new(0) };
     static REOPENING: RefCell<Backoff> = RefCell::new(Backoff::default());
 }
 
@@ -70,6 +74,8 @@ pub async fn run() {
     while let Some(happening) = happenings.next().await {
         match happening {
             Happening::Popped => history::popped(),
+            Happening::Scrolled => remember_later(),
+            Happening::SessionMoved => drop(dioxus::core::spawn_forever(session::heard())),
             Happening::Online => connection::try_now(),
             Happening::Offline => connection::lost(),
             Happening::Hidden => {
@@ -80,6 +86,7 @@ pub async fn run() {
                 connection::try_now();
                 open();
                 figures::open();
+                dioxus::core::spawn_forever(session::check());
             }
             Happening::StreamOpen(Source::Tickets) => {
                 REOPENING.set(Backoff::default());
@@ -98,6 +105,7 @@ pub async fn run() {
                 Source::Tickets => reopen_later(),
                 Source::Analytics => figures::refused(),
             },
+            Happening::StreamReset => refresh(),
             Happening::Streamed(Source::Analytics, data) => figures::came(&data),
             Happening::Streamed(Source::Tickets, data) => {
                 // What can't be read is for a newer app than this one.
@@ -111,10 +119,28 @@ pub async fn run() {
 
 fn spread(ticket: &Ticket) {
     listing::apply(ticket);
+    orders::heard(ticket);
     let listeners = LISTENERS.with_borrow(Clone::clone);
     for (_, listener) in listeners {
         listener.call(ticket.clone());
     }
+}
+
+/// Keeps where the page is scrolled, once the scrolling rests: browsers allow only so many changes
+/// of the history.
+fn remember_later() {
+    let number = SCROLLS.with_borrow_mut(|scrolls| {
+        *scrolls += 1;
+        *scrolls
+    });
+    dioxus::core::spawn_forever(async move {
+        let moves = history::PLACE.peek().moves;
+        time::sleep(RESTING).await;
+        if SCROLLS.with_borrow(|scrolls| *scrolls == number) && history::PLACE.peek().moves == moves
+        {
+            history::remember();
+        }
+    });
 }
 
 fn open() {

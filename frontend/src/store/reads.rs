@@ -1,16 +1,23 @@
 //! Reading from the server: again and again until an answer comes.
 
-use std::future::Future;
+use std::cell::RefCell;
+use std::future::{Future, pending};
+use std::pin::pin;
 
 use dioxus::prelude::*;
+use futures_util::future::{Either, select};
 use state::Backoff;
 
-use super::{connection, live, session};
+use super::tasks::use_task;
+use super::{connection, live};
 use crate::browser::time;
 use crate::client::{Failure, Outcome};
 
-/// How often a server that fails is asked again before the page says so.
-const TRIES: u32 = 4;
+/// How long something may take, in milliseconds, before the page says that it does.
+const LATE: u32 = 5_000;
+
+/// Why something isn't here, once that is worth a word.
+pub type Trouble = Option<Failure>;
 
 /// Something that is read.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +26,7 @@ pub enum Read<T> {
     Loading,
     /// Here. It stays while it is read again.
     Ready(T),
-    /// It can't be had.
+    /// It can't be had, or is late: it is asked for again and again then, and may come any moment.
     Failed(Failure),
 }
 
@@ -33,23 +40,37 @@ impl<T> Read<T> {
     }
 }
 
-/// Reads, waiting as long as there is no connection, and trying a server that fails again.
-pub async fn patiently<T, F: Future<Output = Outcome<T>>>(read: impl Fn() -> F) -> Outcome<T> {
-    let mut backoff = Backoff::default();
-    let mut tries = 0;
-    loop {
-        match read().await {
-            Err(Failure::Unreachable) => connection::restored().await,
-            Err(Failure::Broken | Failure::Busy(_)) if tries < TRIES => {
-                tries += 1;
-                time::sleep(backoff.next_ms()).await;
+/// Reads until there is an answer that settles it, however long the connection or the server is
+/// away. If that takes long, `late` is told why, once; it goes on all the same.
+pub async fn patiently<T, F: Future<Output = Outcome<T>>>(
+    read: impl Fn() -> F,
+    late: impl FnOnce(Failure),
+) -> Outcome<T> {
+    let last = RefCell::new(Failure::Unreachable);
+    let attempts = async {
+        let mut backoff = Backoff::default();
+        loop {
+            match read().await {
+                Err(Failure::Unreachable) => {
+                    last.replace(Failure::Unreachable);
+                    connection::restored().await;
+                }
+                Err(failure @ (Failure::Broken | Failure::Busy { .. })) => {
+                    last.replace(failure);
+                    time::sleep(backoff.next_ms()).await;
+                }
+                outcome => return outcome,
             }
-            Err(failure) if failure.refused() == Some(401) => {
-                session::ended().await;
-                return Err(failure);
-            }
-            outcome => return outcome,
         }
+    };
+    let warning = async {
+        time::sleep(LATE).await;
+        late(last.borrow().clone());
+        pending::<()>().await;
+    };
+    match select(pin!(attempts), pin!(warning)).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(((), attempts)) => attempts.await,
     }
 }
 
@@ -61,13 +82,13 @@ where
     F: Future<Output = Outcome<T>> + 'static,
 {
     let mut value = use_signal(|| Read::Loading);
-    use_resource(move || {
+    use_task(move || {
         live::follow_refresh();
         // The first call is made here, where what it reads is noticed.
         let first = what();
         let what = what.clone();
-        async move {
-            let first = std::cell::RefCell::new(Some(first));
+        Box::pin(async move {
+            let first = RefCell::new(Some(first));
             let again = move || {
                 let begun = first.take();
                 let what = what.clone();
@@ -78,15 +99,19 @@ where
                     }
                 }
             };
-            let outcome = patiently(again).await;
-            let now = match outcome {
+            let late = |failure| {
+                if value.peek().ready().is_none() {
+                    value.set(Read::Failed(failure));
+                }
+            };
+            let now = match patiently(again, late).await {
                 Ok(read) => Read::Ready(read),
                 Err(failure) => Read::Failed(failure),
             };
             if *value.peek() != now {
                 value.set(now);
             }
-        }
+        })
     });
     value
 }

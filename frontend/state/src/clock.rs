@@ -40,6 +40,15 @@ impl ServerClock {
     }
 }
 
+/// Whether two clocks of the machine, the steady one and the one on the wall, moved apart since
+/// both were looked at before: the machine slept, in which the steady one of some stands still, or
+/// the other was set. All in milliseconds, each pair `(steady, wall)`.
+///
+/// Which of the two it was can't be told. So nothing is computed from it: the server is asked.
+pub fn is_time_lost(before: (f64, f64), now: (f64, f64)) -> bool {
+    ((now.1 - before.1) - (now.0 - before.0)).abs() > 2_000.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,5 +89,12 @@ mod tests {
         clock.learn(5_000_000.0, 1_000.0, 1_010.0);
         let now = clock.at(1_010.0).unwrap();
         assert!((now - 5_000_000.0).abs() <= 1_010.0, "{now}");
+    }
+
+    #[test]
+    fn a_sleep_is_noticed_and_a_slow_tick_is_not() {
+        assert!(is_time_lost((0.0, 1e12), (1_000.0, 1e12 + 301_000.0)));
+        assert!(is_time_lost((0.0, 1e12), (1_000.0, 1e12 - 3_600_000.0)));
+        assert!(!is_time_lost((0.0, 1e12), (60_000.0, 1e12 + 60_900.0)));
     }
 }

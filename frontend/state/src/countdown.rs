@@ -18,6 +18,15 @@ impl Countdown {
         }
     }
 
+    /// No more than the whole of a hold: a clock that stood still while the machine slept would
+    /// otherwise promise more, until the server has told the time again.
+    #[must_use]
+    pub fn at_most(self, seconds: Option<u32>) -> Self {
+        Self {
+            seconds: seconds.map_or(self.seconds, |most| self.seconds.min(most)),
+        }
+    }
+
     /// Whether the time is over.
     pub const fn is_over(self) -> bool {
         self.seconds == 0
@@ -61,6 +70,19 @@ impl Countdown {
     }
 }
 
+/// So many seconds in words: `45 seconds`, `15 minutes`, `2 hours`.
+pub fn duration_words(seconds: u64) -> String {
+    let some = |count: u64, unit: &str| {
+        let plural = if count == 1 { "" } else { "s" };
+        format!("{count} {unit}{plural}")
+    };
+    match seconds {
+        0..120 => some(seconds, "second"),
+        120..7_200 => some(seconds.div_ceil(60), "minute"),
+        more => some(more.div_ceil(3_600), "hour"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,5 +107,25 @@ mod tests {
         let mut spoken: Vec<String> = (0..=900).map(|s| left(s).spoken()).collect();
         spoken.dedup();
         assert_eq!(spoken.len(), 8, "{spoken:?}");
+    }
+
+    #[test]
+    fn it_never_shows_more_than_the_whole_hold() {
+        assert_eq!(left(1_197).at_most(Some(900)).digits(), "15:00");
+        assert_eq!(left(10).at_most(Some(900)).digits(), "0:10");
+        assert_eq!(left(1_197).at_most(None).digits(), "19:57");
+    }
+
+    #[test]
+    fn durations_are_told_in_the_unit_that_fits() {
+        for (seconds, words) in [
+            (1, "1 second"),
+            (90, "90 seconds"),
+            (900, "15 minutes"),
+            (130, "3 minutes"),
+            (7_200, "2 hours"),
+        ] {
+            assert_eq!(duration_words(seconds), words);
+        }
     }
 }

@@ -3,12 +3,13 @@
 use api::{Amount, Ticket, TicketSort};
 
 use crate::percent::{pairs, query};
+use crate::{Currency, PriceTrouble, Unmark, finds, price_input};
 
 /// The search of the ticket list, as it stands in the address. Prices are kept as they were
 /// typed: what isn't a price yet filters nothing, and isn't lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TicketFilter {
-    /// Part of the title.
+    /// Words of the title.
     pub q: String,
     /// Lowest price.
     pub min: String,
@@ -71,34 +72,42 @@ impl TicketFilter {
     }
 
     /// Whether the server would list this ticket for this filter.
-    pub fn matches(&self, ticket: &Ticket) -> bool {
-        let q = self.q.trim().to_lowercase();
-        ticket.title.to_lowercase().contains(&q)
+    pub fn matches(&self, ticket: &Ticket, unmark: Unmark) -> bool {
+        finds(&self.q, &ticket.title, unmark)
             && bound(&self.min).is_none_or(|min| ticket.price >= min)
             && bound(&self.max).is_none_or(|max| ticket.price <= max)
     }
 
     /// What is wrong with the price range, in words; and whether with its lower and upper end.
-    pub fn trouble(&self) -> Option<(&'static str, [bool; 2])> {
-        let wrong = |text: &str| !text.trim().is_empty() && bound(text).is_none();
-        let ends = [wrong(&self.min), wrong(&self.max)];
-        if ends != [false, false] {
-            return Some(("Prices are numbers, such as 20 or 19.99", ends));
+    pub fn trouble(&self) -> Option<(String, [bool; 2])> {
+        let of = |text: &str| read(text).err().filter(|why| *why != PriceTrouble::Missing);
+        let troubles = [of(&self.min), of(&self.max)];
+        let ends = troubles.each_ref().map(Option::is_some);
+        if let Some(why) = troubles.into_iter().flatten().next() {
+            return Some((format!("A price {why}"), ends));
         }
         match (bound(&self.min), bound(&self.max)) {
-            (Some(min), Some(max)) if min > max => {
-                Some(("The lowest price is above the highest price", [true, true]))
-            }
+            (Some(min), Some(max)) if min > max => Some((
+                "The lowest price is above the highest price".to_owned(),
+                [true, true],
+            )),
             _ => None,
         }
     }
 }
 
+/// One end of the range. Which currency it is in is said nowhere, so any dollar sign will do.
+fn read(text: &str) -> Result<Amount, PriceTrouble> {
+    let price = price_input(text, &Currency::default())?;
+    if price.cents < 0 {
+        return Err(PriceTrouble::NotANumber);
+    }
+    Ok(price)
+}
+
 /// The price of one end of the range; none while it isn't one.
 fn bound(text: &str) -> Option<Amount> {
-    crate::price_input(text)
-        .ok()
-        .filter(|price| price.cents >= 0)
+    read(text).ok()
 }
 
 /// The name of an order, in addresses and on options.
@@ -136,6 +145,7 @@ impl TicketFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fold::tests::unmark;
     use crate::listing::tests::ticket;
 
     fn filter(q: &str, min: &str, max: &str) -> TicketFilter {
@@ -166,6 +176,9 @@ mod tests {
             filter.api_query(24, None),
             "?max_price=20.00&sort=-price&limit=24"
         );
+        assert!(self::filter("1.000", "", "").trouble().is_none());
+        let ambiguous = self::filter("", "1.000", "").trouble();
+        assert!(ambiguous.is_some_and(|(words, _)| words.contains("could be")));
         let blamed = |filter: &TicketFilter| filter.trouble().map(|(_, ends)| ends);
         assert_eq!(blamed(&filter), Some([true, false]));
         assert_eq!(blamed(&self::filter("", "30", "20")), Some([true, true]));
@@ -175,9 +188,10 @@ mod tests {
     #[test]
     fn it_matches_what_the_server_would_list() {
         let jazz = ticket(1, "Jazz Night", 2_000);
-        assert!(filter("jAZZ", "20", "20.00").matches(&jazz));
-        assert!(!filter("rock", "", "").matches(&jazz));
-        assert!(!filter("", "20.01", "").matches(&jazz));
-        assert!(!filter("", "", "19.99").matches(&jazz));
+        assert!(filter("jAZZ", "20", "20.00").matches(&jazz, unmark));
+        assert!(filter("night jazz", "", "").matches(&jazz, unmark));
+        assert!(!filter("rock", "", "").matches(&jazz, unmark));
+        assert!(!filter("", "20.01", "").matches(&jazz, unmark));
+        assert!(!filter("", "", "19.99").matches(&jazz, unmark));
     }
 }

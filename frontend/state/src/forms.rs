@@ -1,6 +1,6 @@
 //! What forms say about their fields.
 
-use api::{Amount, Errors};
+use api::Errors;
 
 /// What is wrong with each field of a form, and with the whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,7 +20,14 @@ impl FieldErrors {
                 Some(field) => sorted
                     .fields
                     .push((field.to_owned(), error.message.clone())),
-                None => sorted.general = Some(error.message.clone()),
+                // Each of them is said: none hides the one before it.
+                None => match &mut sorted.general {
+                    Some(said) => {
+                        said.push_str(". ");
+                        said.push_str(&error.message);
+                    }
+                    none => *none = Some(error.message.clone()),
+                },
             }
         }
         sorted
@@ -40,6 +47,18 @@ impl FieldErrors {
             fields: vec![(field.to_owned(), message.into())],
             ..Self::default()
         }
+    }
+
+    /// The same, with one more message about a field.
+    #[must_use]
+    pub fn and(mut self, field: &str, message: impl Into<String>) -> Self {
+        self.fields.push((field.to_owned(), message.into()));
+        self
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.general.is_none()
     }
 
     /// What is wrong with a field.
@@ -62,43 +81,14 @@ impl FieldErrors {
     }
 }
 
-/// Reads a price as people type it: `20`, `19.99`, `19,99`, `$20`, `1 000`.
-///
-/// A comma is a decimal sign only before the last one or two digits; `1,000` would be read as
-/// one unit by some and as a thousand by others, and is refused.
-pub fn price_input(text: &str) -> Result<Amount, &'static str> {
-    let mut text: String = text
-        .trim()
-        .trim_start_matches('$')
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .collect();
-    if let Some((whole, fraction)) = text.split_once(',')
-        && (1..=2).contains(&fraction.len())
-        && !whole.contains('.')
-    {
-        text = format!("{whole}.{fraction}");
-    }
-    text.parse()
-}
-
-/// A price as it stands in an input: `20` or `19.99`.
-pub fn price_text(price: Amount) -> String {
-    let text = price.to_string();
-    text.strip_suffix(".00")
-        .map_or_else(|| text.clone(), str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use api::ErrorItem;
 
+    /// As the server sends it.
     fn item(field: Option<&str>, message: &str) -> ErrorItem {
-        ErrorItem {
-            message: message.into(),
-            field: field.map(Into::into),
-        }
+        serde_json::from_value(serde_json::json!({"message": message, "field": field})).unwrap()
     }
 
     #[test]
@@ -121,26 +111,5 @@ mod tests {
         let mut errors = FieldErrors::field("price", "must be a number");
         errors.clear("price");
         assert_eq!(errors, FieldErrors::default());
-    }
-
-    #[test]
-    fn prices_are_read_as_people_type_them() {
-        for (text, cents) in [
-            ("20", 2_000),
-            (" 19.99 ", 1_999),
-            ("19,9", 1_990),
-            ("$1 000", 100_000),
-        ] {
-            assert_eq!(
-                price_input(text).map(|price| price.cents),
-                Ok(cents),
-                "{text}"
-            );
-            let price = Amount::from_cents(cents);
-            assert_eq!(price_input(&price_text(price)), Ok(price));
-        }
-        for text in ["", "1,000", "1.000,50", "abc", "1e3"] {
-            assert!(price_input(text).is_err(), "{text}");
-        }
     }
 }

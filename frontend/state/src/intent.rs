@@ -26,6 +26,21 @@ impl Intent {
         }
     }
 
+    /// As a text that [`Self::read`] reads: an intent outlives a reload with the draft that it is
+    /// about. Empty when nothing is under way.
+    pub fn write(&self) -> String {
+        let open = self.open.as_ref();
+        open.map_or_else(String::new, |(meaning, key)| format!("{key} {meaning}"))
+    }
+
+    /// Reads what [`Self::write`] wrote.
+    pub fn read(text: &str) -> Self {
+        let open = text.split_once(' ');
+        Self {
+            open: open.map(|(key, meaning)| (meaning.to_owned(), key.to_owned())),
+        }
+    }
+
     /// The server has answered, with yes or with no.
     pub fn settle(&mut self) {
         self.open = None;
@@ -55,5 +70,15 @@ mod tests {
         assert_ne!(first, other);
         intent.settle();
         assert_ne!(intent.key("pay with y", id(3)), other);
+    }
+
+    #[test]
+    fn it_outlives_a_reload() {
+        let mut intent = Intent::default();
+        assert_eq!(Intent::read(&intent.write()), intent);
+        let key = intent.key("offer Opera for 20", id(1));
+        let mut read = Intent::read(&intent.write());
+        assert_eq!(read.key("offer Opera for 20", id(2)), key);
+        assert_ne!(read.key("offer Opera for 25", id(3)), key);
     }
 }

@@ -1,19 +1,19 @@
 //! The list of what is for sale, as it changes under the reader's eyes.
+//!
+//! Nothing of it moves by itself. A ticket that is taken keeps its place and says so, one that no
+//! longer fits the search stays and says so, and new ones are counted: until the reader moves on
+//! (by a reload, another search, or "Show new"), whatever is under the pointer stays there.
 
-use api::{Ticket, TicketStatus};
+use api::{Amount, Ticket, TicketStatus};
 use uuid::Uuid;
 
-use crate::TicketFilter;
+use crate::{TicketFilter, Unmark};
 
 /// How many tickets are asked for at once.
 pub const PAGE: usize = 24;
 
 /// The most that the server gives at once.
-const MOST: usize = 200;
-
-/// How long a ticket that was taken stays in sight before it leaves, in milliseconds: long enough
-/// to see what happened, short enough not to be in the way.
-const FAREWELL: f64 = 2_400.0;
+pub const MOST: usize = 200;
 
 /// The list for one filter: pages that were loaded, and everything that happened since.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,8 +26,9 @@ pub struct Listing {
     arrivals: Vec<Uuid>,
     next: Option<String>,
     loaded: bool,
-    /// What happened while a page was under way: the page may not know of it.
-    since: Option<Vec<Ticket>>,
+    /// How many pages are under way, and what happened meanwhile: they may not know of it.
+    under_way: usize,
+    since: Vec<Ticket>,
 }
 
 /// One ticket of the list.
@@ -35,26 +36,40 @@ pub struct Listing {
 pub struct Entry {
     /// The ticket as it is now.
     pub ticket: Ticket,
-    /// When it was taken, in local milliseconds; none while it is for sale.
-    taken_at: Option<f64>,
+    /// Why it is no longer what the list is for; none while it is.
+    pub mark: Option<Mark>,
+    /// Its price when it got its place.
+    listed_at: Amount,
+}
+
+/// Why a ticket is still here, and no longer what the list is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Somebody holds it.
+    Taken,
+    /// Somebody bought it.
+    Sold,
+    /// Its seller took it back.
+    Withdrawn,
+    /// It is for sale, and was changed into what this search doesn't look for.
+    Misfit,
+    /// The server no longer lists it; why isn't known.
+    Gone,
 }
 
 impl Entry {
-    /// Whether it was taken under the reader's eyes.
-    pub const fn is_taken(&self) -> bool {
-        self.taken_at.is_some()
+    fn new(ticket: Ticket) -> Self {
+        Self {
+            listed_at: ticket.price,
+            ticket,
+            mark: None,
+        }
     }
-}
 
-/// What a live event means for the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// Nothing to show.
-    None,
-    /// Something to show now.
-    Shown,
-    /// Something to show now, and again after so many milliseconds.
-    Leaving(u32),
+    /// The price that it got its place by, if it is another one now.
+    pub fn price_before(&self) -> Option<Amount> {
+        Some(self.listed_at).filter(|before| *before != self.ticket.price)
+    }
 }
 
 impl Listing {
@@ -71,11 +86,24 @@ impl Listing {
         self.loaded
     }
 
-    /// What to show at a local time.
-    pub fn shown(&self, now: f64) -> impl Iterator<Item = &Entry> {
-        self.entries
-            .iter()
-            .filter(move |entry| entry.taken_at.is_none_or(|taken| now < taken + FAREWELL))
+    /// What to show.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// How many of them are what the list is for.
+    pub fn count(&self) -> usize {
+        let whole = self.entries.iter().filter(|entry| entry.mark.is_none());
+        whole.count()
+    }
+
+    /// The first of those of which isn't known why they are no longer listed.
+    pub fn gone(&self) -> Vec<Uuid> {
+        let gone = self.entries.iter();
+        gone.filter(|entry| entry.mark == Some(Mark::Gone))
+            .map(|entry| entry.ticket.id)
+            .take(PAGE)
+            .collect()
     }
 
     /// How many tickets came up since the list was loaded.
@@ -88,116 +116,156 @@ impl Listing {
         self.next.as_deref()
     }
 
-    /// How many to ask for, to load all again that is loaded now.
-    pub fn reload_limit(&self) -> usize {
-        self.entries.len().clamp(PAGE, MOST)
-    }
-
     /// A page is asked for.
-    pub fn expect_page(&mut self) {
-        self.since = Some(Vec::new());
+    pub const fn expect_page(&mut self) {
+        self.under_way += 1;
     }
 
-    /// The first page came, or all of it again: it replaces what is here.
-    pub fn replace(&mut self, page: Vec<Ticket>, next: Option<String>) {
+    /// The page that was asked for won't come.
+    pub fn give_up_page(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+        if self.under_way == 0 {
+            self.since.clear();
+        }
+    }
+
+    /// The first page came, or all of it anew: it replaces what is here.
+    pub fn replace(&mut self, page: Vec<Ticket>, next: Option<String>, unmark: Unmark) {
         self.entries.clear();
         self.arrivals.clear();
         self.loaded = true;
-        self.append(page, next);
-    }
-
-    /// Takes over the places of what was taken from a list that this one replaces: so that it says
-    /// its farewell in peace, and comes back to where it was.
-    pub fn inherit(&mut self, before: &Self) {
-        let mut place = 0;
-        for old in &before.entries {
-            let found = self
-                .entries
-                .iter()
-                .position(|entry| entry.ticket.id == old.ticket.id);
-            match found {
-                Some(at) => place = at + 1,
-                None if old.is_taken() => {
-                    self.entries.insert(place, old.clone());
-                    place += 1;
-                }
-                None => {}
-            }
-        }
+        self.append(page, next, unmark);
     }
 
     /// The page after the last one came.
-    pub fn append(&mut self, page: Vec<Ticket>, next: Option<String>) {
+    pub fn append(&mut self, page: Vec<Ticket>, next: Option<String>, unmark: Unmark) {
         for ticket in page {
             // A ticket can move from page to page while the pages are read.
-            if !self
-                .entries
-                .iter()
-                .any(|entry| entry.ticket.id == ticket.id)
-            {
+            if !self.knows(ticket.id) {
                 self.arrivals.retain(|id| *id != ticket.id);
-                self.entries.push(Entry {
-                    ticket,
-                    taken_at: None,
-                });
+                self.entries.push(Entry::new(ticket));
             }
         }
         self.next = next;
-        for ticket in self.since.take().unwrap_or_default() {
-            // So long ago that no farewell is due.
-            self.change(&ticket, f64::NEG_INFINITY);
-        }
+        self.catch_up(unmark);
     }
 
-    /// A ticket changed.
-    pub fn apply(&mut self, ticket: &Ticket, now: f64) -> Change {
-        if let Some(since) = &mut self.since {
-            since.push(ticket.clone());
-        }
-        self.change(ticket, now)
+    /// Whether the list as it was read anew reaches as far as what is here.
+    pub fn is_covered_by(&self, read: &[Ticket]) -> bool {
+        let mut whole = self.entries.iter().filter(|entry| entry.mark.is_none());
+        let last = whole.next_back();
+        last.is_none_or(|last| read.iter().any(|ticket| ticket.id == last.ticket.id))
     }
 
-    fn change(&mut self, ticket: &Ticket, now: f64) -> Change {
-        let open = ticket.status == TicketStatus::Open;
+    /// The list was read anew, since something may have been missed: what is here keeps its place.
+    ///
+    /// What isn't listed any more is marked, what is new among it is counted, and what follows it
+    /// is put behind it.
+    pub fn sync(&mut self, read: Vec<Ticket>, next: Option<String>, unmark: Unmark) {
+        if self.entries.is_empty() {
+            return self.replace(read, next, unmark);
+        }
+        let at = |id: Uuid| read.iter().position(|ticket| ticket.id == id);
+        // Where what was read ends, in the order of what is here.
+        let last = self
+            .entries
+            .iter()
+            .rposition(|entry| at(entry.ticket.id).is_some());
+        for (place, entry) in self.entries.iter_mut().enumerate() {
+            match at(entry.ticket.id) {
+                Some(found) if read[found].version >= entry.ticket.version => {
+                    entry.ticket = read[found].clone();
+                    entry.mark = None;
+                }
+                // Behind that nothing is known: it may be on the next page.
+                None if entry.mark.is_none() && (next.is_none() || last > Some(place)) => {
+                    entry.mark = Some(Mark::Gone);
+                }
+                Some(_) | None => {}
+            }
+        }
+        let reaches = last.and_then(|last| at(self.entries[last].ticket.id));
+        let (mut arrived, mut behind) = (Vec::new(), Vec::new());
+        for (found, ticket) in read.into_iter().enumerate() {
+            if self.knows(ticket.id) {
+                continue;
+            }
+            if Some(found) < reaches {
+                arrived.push(ticket.id);
+            } else {
+                behind.push(Entry::new(ticket));
+            }
+        }
+        self.arrivals = arrived;
+        self.entries.extend(behind);
+        self.next = next;
+        self.catch_up(unmark);
+    }
+
+    /// A ticket changed; tells whether that changes what is shown.
+    pub fn apply(&mut self, ticket: &Ticket, unmark: Unmark) -> bool {
+        if self.under_way > 0 {
+            self.since.push(ticket.clone());
+        }
+        self.change(ticket, unmark)
+    }
+
+    fn knows(&self, id: Uuid) -> bool {
+        self.entries.iter().any(|entry| entry.ticket.id == id)
+    }
+
+    /// What came while a page was under way is newer than the page.
+    fn catch_up(&mut self, unmark: Unmark) {
+        for ticket in self.since.clone() {
+            self.change(&ticket, unmark);
+        }
+        self.give_up_page();
+    }
+
+    fn change(&mut self, ticket: &Ticket, unmark: Unmark) -> bool {
         let listed = self
             .entries
             .iter_mut()
             .find(|entry| entry.ticket.id == ticket.id);
         let Some(entry) = listed else {
-            return self.arrive(ticket, open);
+            return self.arrive(ticket, unmark);
         };
-        if ticket.version < entry.ticket.version || ticket == &entry.ticket {
-            return Change::None;
+        if ticket.version < entry.ticket.version {
+            return false;
+        }
+        let mark = match ticket.status {
+            TicketStatus::Reserved => Some(Mark::Taken),
+            TicketStatus::Sold => Some(Mark::Sold),
+            TicketStatus::Withdrawn => Some(Mark::Withdrawn),
+            TicketStatus::Open => (!self.filter.matches(ticket, unmark)).then_some(Mark::Misfit),
+        };
+        if ticket == &entry.ticket && mark == entry.mark {
+            return false;
         }
         entry.ticket = ticket.clone();
-        match (open, entry.taken_at) {
-            // It came back: to where it was.
-            (true, _) => entry.taken_at = None,
-            (false, None) => {
-                entry.taken_at = Some(now);
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-                return Change::Leaving(FAREWELL as u32 + 1);
-            }
-            (false, Some(_)) => return Change::None,
-        }
-        Change::Shown
+        entry.mark = mark;
+        true
     }
 
-    fn arrive(&mut self, ticket: &Ticket, open: bool) -> Change {
+    fn arrive(&mut self, ticket: &Ticket, unmark: Unmark) -> bool {
+        let open = ticket.status == TicketStatus::Open;
         let known = self.arrivals.iter().position(|id| *id == ticket.id);
-        match (known, open && self.loaded && self.filter.matches(ticket)) {
+        match (
+            known,
+            open && self.loaded && self.filter.matches(ticket, unmark),
+        ) {
             (None, true) => self.arrivals.push(ticket.id),
             (Some(at), false) => drop(self.arrivals.remove(at)),
-            _ => return Change::None,
+            _ => return false,
         }
-        Change::Shown
+        true
     }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use api::Amount;
+    use crate::fold::tests::unmark;
 
     pub(crate) fn ticket(id: u128, title: &str, cents: i64) -> Ticket {
         Ticket {
@@ -222,39 +290,36 @@ pub(crate) mod tests {
     fn loaded(tickets: &[Ticket]) -> Listing {
         let mut listing = Listing::default();
         listing.expect_page();
-        listing.replace(tickets.to_vec(), None);
+        listing.replace(tickets.to_vec(), None, unmark);
         listing
     }
 
-    fn ids(listing: &Listing, now: f64) -> Vec<u128> {
-        listing
-            .shown(now)
-            .map(|entry| entry.ticket.id.as_u128())
-            .collect()
+    fn some(numbers: impl IntoIterator<Item = u128>) -> Vec<Ticket> {
+        let all = numbers.into_iter();
+        all.map(|id| ticket(id, &format!("t{id}"), 100)).collect()
+    }
+
+    fn ids(listing: &Listing) -> Vec<u128> {
+        let entries = listing.entries().iter();
+        entries.map(|entry| entry.ticket.id.as_u128()).collect()
+    }
+
+    fn marks(listing: &Listing) -> Vec<Option<Mark>> {
+        listing.entries().iter().map(|entry| entry.mark).collect()
     }
 
     #[test]
-    fn a_ticket_that_is_taken_says_so_and_then_leaves() {
-        let (a, b) = (ticket(1, "a", 100), ticket(2, "b", 100));
-        let mut listing = loaded(&[a.clone(), b]);
-        let change = listing.apply(&changed(&a, TicketStatus::Reserved), 1_000.0);
-        assert_eq!(change, Change::Leaving(2_401));
-        assert_eq!(ids(&listing, 1_000.0), [1, 2]);
-        assert!(listing.shown(1_000.0).next().unwrap().is_taken());
-        assert_eq!(ids(&listing, 3_401.0), [2]);
-    }
-
-    #[test]
-    fn a_ticket_that_comes_back_is_where_it_was() {
+    fn a_ticket_that_is_taken_keeps_its_place_and_says_so() {
         let (a, b) = (ticket(1, "a", 100), ticket(2, "b", 100));
         let mut listing = loaded(&[a.clone(), b]);
         let held = changed(&a, TicketStatus::Reserved);
-        listing.apply(&held, 0.0);
-        assert_eq!(
-            listing.apply(&changed(&held, TicketStatus::Open), 9_000.0),
-            Change::Shown
-        );
-        assert_eq!(ids(&listing, 9_000.0), [1, 2]);
+        assert!(listing.apply(&held, unmark));
+        assert_eq!(ids(&listing), [1, 2]);
+        assert_eq!(marks(&listing), [Some(Mark::Taken), None]);
+        assert_eq!(listing.count(), 1);
+        // It comes back to where it was.
+        assert!(listing.apply(&changed(&held, TicketStatus::Open), unmark));
+        assert_eq!(marks(&listing), [None, None]);
         assert_eq!(listing.arrivals(), 0);
     }
 
@@ -266,10 +331,24 @@ pub(crate) mod tests {
             ..changed(&a, TicketStatus::Open)
         };
         let mut listing = loaded(std::slice::from_ref(&a));
-        assert_eq!(listing.apply(&dearer, 0.0), Change::Shown);
-        assert_eq!(listing.apply(&dearer, 0.0), Change::None);
-        assert_eq!(listing.apply(&a, 0.0), Change::None);
-        assert_eq!(listing.shown(0.0).next().unwrap().ticket.price.cents, 200);
+        assert!(listing.apply(&dearer, unmark));
+        assert!(!listing.apply(&dearer, unmark));
+        assert!(!listing.apply(&a, unmark));
+        let entry = &listing.entries()[0];
+        assert_eq!(entry.ticket.price.cents, 200);
+        assert_eq!(entry.price_before(), Some(Amount::from_cents(100)));
+    }
+
+    #[test]
+    fn what_no_longer_fits_the_search_stays_and_is_marked() {
+        let mut listing = loaded(&some([1, 2]));
+        listing.filter.max = "20".into();
+        let raised = Ticket {
+            price: Amount::from_cents(50_000),
+            ..changed(&some([1])[0], TicketStatus::Open)
+        };
+        assert!(listing.apply(&raised, unmark));
+        assert_eq!(marks(&listing), [Some(Mark::Misfit), None]);
     }
 
     #[test]
@@ -277,10 +356,10 @@ pub(crate) mod tests {
         let mut listing = loaded(&[ticket(1, "a", 100)]);
         listing.filter.q = "jazz".into();
         let jazz = ticket(2, "Jazz", 100);
-        assert_eq!(listing.apply(&jazz, 0.0), Change::Shown);
-        assert_eq!(listing.apply(&ticket(3, "Rock", 100), 0.0), Change::None);
-        assert_eq!((listing.arrivals(), ids(&listing, 0.0)), (1, vec![1]));
-        listing.apply(&changed(&jazz, TicketStatus::Sold), 0.0);
+        assert!(listing.apply(&jazz, unmark));
+        assert!(!listing.apply(&ticket(3, "Rock", 100), unmark));
+        assert_eq!((listing.arrivals(), ids(&listing)), (1, vec![1]));
+        listing.apply(&changed(&jazz, TicketStatus::Sold), unmark);
         assert_eq!(listing.arrivals(), 0);
     }
 
@@ -289,37 +368,54 @@ pub(crate) mod tests {
         let a = ticket(1, "a", 100);
         let mut listing = Listing::default();
         listing.expect_page();
-        listing.apply(&changed(&a, TicketStatus::Sold), 0.0);
-        listing.replace(vec![a, ticket(2, "b", 100)], None);
-        assert_eq!(ids(&listing, 0.0), [2]);
+        listing.apply(&changed(&a, TicketStatus::Sold), unmark);
+        listing.replace(vec![a, ticket(2, "b", 100)], None, unmark);
+        assert_eq!(marks(&listing), [Some(Mark::Sold), None]);
+        // Nor is it kept for ever.
+        listing.apply(&ticket(3, "c", 100), unmark);
+        assert_eq!(listing.since, []);
     }
 
     #[test]
-    fn a_reload_keeps_the_places_of_what_was_taken() {
-        let (a, b, c) = (
-            ticket(1, "a", 100),
-            ticket(2, "b", 100),
-            ticket(3, "c", 100),
-        );
-        let mut before = loaded(&[a.clone(), b.clone(), c.clone()]);
-        let held = changed(&b, TicketStatus::Reserved);
-        before.apply(&held, 0.0);
-        let mut after = loaded(&[ticket(4, "d", 100), a, c]);
-        after.inherit(&before);
-        assert_eq!(ids(&after, 0.0), [4, 1, 2, 3]);
-        assert_eq!(ids(&after, 9_000.0), [4, 1, 3]);
-        after.apply(&changed(&held, TicketStatus::Open), 9_000.0);
-        assert_eq!(ids(&after, 9_000.0), [4, 1, 2, 3]);
+    fn reading_anew_moves_nothing() {
+        let mut listing = loaded(&some([5, 4, 3, 2, 1]));
+        listing.apply(&changed(&some([2])[0], TicketStatus::Reserved), unmark);
+        // 3 was taken unseen, 6 is new, 0 follows.
+        let read = some([6, 5, 4, 1, 0]);
+        assert!(listing.is_covered_by(&read));
+        listing.expect_page();
+        listing.sync(read, None, unmark);
+        assert_eq!(ids(&listing), [5, 4, 3, 2, 1, 0]);
+        let (gone, taken) = (Some(Mark::Gone), Some(Mark::Taken));
+        assert_eq!(marks(&listing), [None, None, gone, taken, None, None]);
+        assert_eq!(listing.gone(), [Uuid::from_u128(3)]);
+        assert_eq!(listing.arrivals(), 1);
+    }
+
+    #[test]
+    fn what_was_not_read_anew_is_not_called_gone() {
+        let mut listing = loaded(&some([3, 2, 1]));
+        let read = some([5, 4, 3]);
+        assert!(!listing.is_covered_by(&read));
+        listing.sync(read, Some("more".into()), unmark);
+        assert_eq!(marks(&listing), [None, None, None]);
+        assert_eq!((listing.arrivals(), listing.next()), (2, Some("more")));
+    }
+
+    #[test]
+    fn an_answer_older_than_an_event_hides_nothing_newer() {
+        let a = ticket(1, "a", 100);
+        let mut listing = loaded(std::slice::from_ref(&a));
+        listing.apply(&changed(&a, TicketStatus::Reserved), unmark);
+        listing.sync(vec![a], None, unmark);
+        assert_eq!(marks(&listing), [Some(Mark::Taken)]);
     }
 
     #[test]
     fn pages_that_overlap_show_each_ticket_once() {
-        let mut listing = loaded(&[ticket(1, "a", 100), ticket(2, "b", 100)]);
-        listing.append(
-            vec![ticket(2, "b", 100), ticket(3, "c", 100)],
-            Some("x".into()),
-        );
-        assert_eq!(ids(&listing, 0.0), [1, 2, 3]);
+        let mut listing = loaded(&some([1, 2]));
+        listing.append(some([2, 3]), Some("x".into()), unmark);
+        assert_eq!(ids(&listing), [1, 2, 3]);
         assert_eq!(listing.next(), Some("x"));
     }
 }

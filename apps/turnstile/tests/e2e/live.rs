@@ -5,8 +5,24 @@ use testkit::{LONG, eventually};
 
 use crate::support::Stage;
 
+/// The tickets under so many points that are spread over what is seen of the list.
+const AIMED_AT: &str = "
+    const cards = [...document.querySelectorAll('.cards .card')]
+        .map(card => card.getBoundingClientRect())
+        .filter(box => box.top > 80 && box.bottom < innerHeight - 80);
+    window.aims ??= cards.map(box => [box.left + box.width / 2, box.top + box.height / 2]);
+    return window.aims.map(([x, y]) => document.elementFromPoint(x, y)?.closest('a, .card')
+        ?.querySelector?.('a')?.href ?? document.elementFromPoint(x, y)?.href ?? '')";
+
+/// Sums up how much the page jumps from now on.
+const WATCH_JUMPS: &str = "
+    window.jumped = 0;
+    new PerformanceObserver(list => {
+        for (const entry of list.getEntries()) window.jumped += entry.value;
+    }).observe({ type: 'layout-shift' })";
+
 #[tokio::test]
-async fn a_ticket_that_is_ordered_elsewhere_leaves_the_list_and_comes_back() {
+async fn a_ticket_that_is_ordered_elsewhere_keeps_its_place_and_comes_back() {
     let stage = Stage::set().await;
     let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
     let opera = seller.offers("Opera", 40.0).await;
@@ -19,15 +35,144 @@ async fn a_ticket_that_is_ordered_elsewhere_leaves_the_list_and_comes_back() {
         .await;
 
     let order = buyer.orders(&opera).await;
-    browser.see("Just taken").await;
-    browser.see_gone("Opera").await;
+    browser.see("Taken").await;
     browser.see("1 ticket").await;
-    buyer.cancels(&order).await;
     browser.see("Opera").await;
+    buyer.cancels(&order).await;
+    browser.see_gone("Taken").await;
+    browser.see("2 tickets").await;
     let same = browser
         .script("return window.sameDocument === true", json!([]))
         .await;
     assert_eq!(same, true, "the page was reloaded");
+
+    // Whoever moves on, by a reload, finds what is for sale.
+    buyer.orders(&opera).await;
+    browser.see("Taken").await;
+    browser.reload().await;
+    browser.see("1 ticket").await;
+    browser.see_gone("Opera").await;
+}
+
+#[tokio::test]
+async fn nothing_moves_under_the_pointer_while_others_take_tickets() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let mut tickets = Vec::new();
+    for number in 0..120 {
+        tickets.push(seller.offers(&format!("Seat {number}"), 10.0).await);
+    }
+    let browser = stage.browser().await;
+    browser.open("/").await;
+    browser.see("Seat 119").await;
+    // To the middle of a list of several pages.
+    eventually("the list is long", LONG, || async {
+        let down = "
+            scrollTo(0, document.body.scrollHeight);
+            return document.querySelectorAll('.card').length";
+        browser.script(down, json!([])).await.as_u64() >= Some(120)
+    })
+    .await;
+    browser
+        .script("scrollTo(0, document.body.scrollHeight / 2)", json!([]))
+        .await;
+    browser.script(WATCH_JUMPS, json!([])).await;
+    let aims = browser.script(AIMED_AT, json!([])).await;
+    let count = aims.as_array().unwrap().len();
+    assert!(count >= 10, "{aims}");
+
+    // From above, from below and from what is seen.
+    let mut missed = 0;
+    for (taken, number) in (0..120).step_by(6).enumerate() {
+        buyer.orders(&tickets[number]).await;
+        let said = format!("{} tickets", 119 - taken);
+        browser.see(&said).await;
+        let now = browser.script(AIMED_AT, json!([])).await;
+        let pairs = aims.as_array().unwrap().iter().zip(now.as_array().unwrap());
+        missed += pairs.filter(|(aim, hit)| aim != hit).count();
+    }
+    assert_eq!(missed, 0, "of {} presses", 20 * count);
+
+    // As many at once as a busy market has.
+    let holds = (0..120).filter(|number| number % 6 != 0).map(|number| {
+        let (buyer, ticket) = (&buyer, &tickets[number]);
+        async move {
+            let order = buyer.orders(ticket).await;
+            buyer.cancels(&order).await;
+        }
+    });
+    futures_util::future::join_all(holds).await;
+    let now = browser.script(AIMED_AT, json!([])).await;
+    assert_eq!(now, aims);
+    let jumped = browser.script("return window.jumped", json!([])).await;
+    assert!(jumped.as_f64() <= Some(0.1), "{jumped}");
+}
+
+#[tokio::test]
+async fn what_no_longer_fits_the_search_stays_and_says_so() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    let opera = seller.offers("Opera", 10.0).await;
+    seller.offers("Beyonce\u{301} in Ko\u{308}ln", 15.0).await;
+    let browser = stage.browser().await;
+    browser.open("/?max=20&sort=price").await;
+    browser.see("2 tickets").await;
+    let change = |price: u32| {
+        let body = json!({"title": "Opera", "price": price});
+        seller.client.put(&format!("/api/tickets/{opera}"), body)
+    };
+    change(500).await.assert_status(200);
+    browser.see("No longer fits").await;
+    browser.see("$500").await;
+    change(18).await.assert_status(200);
+    browser.see("was $10").await;
+    browser.see_gone("No longer fits").await;
+    // A new one that the search would find is counted, however it is written.
+    browser.open("/?q=k%C3%B6ln+BEYONCE").await;
+    browser.see("for sale").await;
+    seller.offers("Beyoncé, Köln, row 2", 15.0).await;
+    browser.see("Show 1 new ticket").await;
+}
+
+#[tokio::test]
+async fn a_screen_reader_is_told_of_searches_and_not_of_each_hold() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let opera = seller.offers("Opera", 40.0).await;
+    let browser = stage.browser().await;
+    browser.open("/").await;
+    browser.see("Opera").await;
+    let watch = "
+        window.spoken = [];
+        const region = document.querySelector('#content > [role=status]');
+        new MutationObserver(() => window.spoken.push(region.innerText))
+            .observe(region, { childList: true, characterData: true, subtree: true });
+        return region.innerText";
+    assert_eq!(browser.script(watch, json!([])).await, "1 ticket");
+    for _ in 0..5 {
+        let order = buyer.orders(&opera).await;
+        browser.see("Taken").await;
+        buyer.cancels(&order).await;
+        browser.see_gone("Taken").await;
+    }
+    for number in 0..3 {
+        seller.offers(&format!("Jazz {number}"), 20.0).await;
+    }
+    browser.see("Show 3 new tickets").await;
+    let spoken = browser.script("return window.spoken", json!([])).await;
+    assert_eq!(spoken, json!([]));
+    browser.fill("Search", "opera").await;
+    browser.see_path(|path| path == "/?q=opera").await;
+    browser.fill("Search", "jazz").await;
+    eventually("the search is told", LONG, || async {
+        let spoken = browser.script("return window.spoken", json!([])).await;
+        if spoken == json!(["3 tickets"]) {
+            Ok(())
+        } else {
+            Err(spoken)
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -13,5 +13,6 @@ mod navigation;
 mod network;
 mod screens;
 mod served;
+mod session;
 mod stripe;
 mod support;

@@ -24,7 +24,8 @@ async fn a_ticket_goes_from_its_seller_to_its_buyer() {
     seller.press("Sell").await;
     seller.fill("Title", "Jazz Night, row 3").await;
     seller.fill("Price", "19.99").await;
-    seller.press("Offer it").await;
+    // The button says the price, as it was understood.
+    seller.press("Offer it for $19.99").await;
     seller.see("This is your own ticket. It is for sale.").await;
 
     let buyer = stage.browser().await;
@@ -48,10 +49,10 @@ async fn a_ticket_goes_from_its_seller_to_its_buyer() {
     buyer.press("Pay $19.99").await;
     buyer.see("The ticket is yours, and nobody else’s.").await;
 
-    seller.press("My tickets").await;
+    seller.press("Selling").await;
     seller.see("Earned\n$19.99").await;
     seller.see("Sold").await;
-    buyer.press("My orders").await;
+    buyer.press("My tickets").await;
     buyer.see("The ticket is yours").await;
 }
 
@@ -151,6 +152,197 @@ async fn a_price_that_changed_is_told_and_asked_for_again() {
     browser.see("$55").await;
 }
 
+/// Leaves the page without its stream: it hears of nothing.
+const DEAF: &str = "
+    window.EventSource = class { addEventListener() {} close() {} };
+    window.EventSource.CLOSED = 2";
+
+#[tokio::test]
+async fn a_title_that_changed_is_told_and_never_bought_unseen() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let ticket = seller.offers("FRONT ROW", 40.0).await;
+    let path = format!("/tickets/{ticket}");
+    let browser = stage.browser_of(&buyer, &path).await;
+    browser.see("Buy for $40").await;
+    let change = |title: &str| {
+        let body = json!({"title": title, "price": 40});
+        seller.client.put(&format!("/api{path}"), body)
+    };
+    change("Row 9").await.assert_status(200);
+    browser
+        .see("The title changed from “FRONT ROW” to “Row 9”")
+        .await;
+
+    // And where the page doesn't hear of it: nothing is ordered, and it says why.
+    browser.script_at_start(DEAF).await;
+    browser.open(&path).await;
+    browser.see("Buy for $40").await;
+    change("Last row, restricted view").await.assert_status(200);
+    browser.press("Buy for $40").await;
+    browser.see("to “Last row, restricted view”").await;
+    let orders = buyer.client.get("/api/orders").await.expect_status(200);
+    assert_eq!(orders.json, json!([]));
+    browser.press("Buy for $40 now").await;
+    browser.see_path(|path| path.starts_with("/orders/")).await;
+}
+
+#[tokio::test]
+async fn an_edit_never_writes_back_what_was_changed_elsewhere() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    let ticket = seller.offers("Opera", 20.0).await;
+    let path = format!("/tickets/{ticket}");
+    let change = |title: &str, price: u32| {
+        let body = json!({"title": title, "price": price});
+        seller.client.put(&format!("/api{path}"), body)
+    };
+    let edit = format!("{path}/edit");
+    let browser = stage.browser_of(&seller, &edit).await;
+    browser.fill("Title", "Opera, box 4").await;
+    change("Opera", 30).await.assert_status(200);
+    eventually("the price follows", LONG, || async {
+        browser.value("Price").await == "30"
+    })
+    .await;
+    assert_eq!(browser.value("Title").await, "Opera, box 4");
+
+    // Changed on both sides: which is meant is asked.
+    change("Opera, box 9", 30).await.assert_status(200);
+    browser.see("The title is now “Opera, box 9”.").await;
+    browser.press("Keep what I typed").await;
+    browser.press("Save changes").await;
+    browser.see("Your changes are saved").await;
+    browser.see("Opera, box 4").await;
+    browser.see("$30").await;
+
+    // A page that hears of nothing is refused, and then shows what changed.
+    browser.script_at_start(DEAF).await;
+    browser.open(&edit).await;
+    browser.fill("Title", "Opera, box 5").await;
+    change("Opera, box 4", 44).await.assert_status(200);
+    browser.press("Save changes").await;
+    browser.see("The price is now 44").await;
+    eventually("the price follows", LONG, || async {
+        browser.value("Price").await == "44"
+    })
+    .await;
+    browser.press("Save changes").await;
+    browser.see("Your changes are saved").await;
+    browser.see("$44").await;
+}
+
+#[tokio::test]
+async fn a_seller_withdraws_what_nobody_holds() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    let ticket = seller.offers("Opera", 20.0).await;
+    let path = format!("/tickets/{ticket}");
+    let browser = stage.browser_of(&seller, &path).await;
+    let onlooker = stage.browser().await;
+    onlooker.open("/").await;
+    onlooker.see("Opera").await;
+    browser.press("Withdraw the ticket").await;
+    eventually("the keyboard is on the question", LONG, || async {
+        browser.focused().await == "Keep it for sale"
+    })
+    .await;
+    browser.press("Withdraw it").await;
+    browser.see("You withdrew this ticket").await;
+    onlooker.see("Withdrawn").await;
+    onlooker.open(&path).await;
+    onlooker.see("The seller withdrew this ticket").await;
+    browser.press("Selling").await;
+    browser.see("Withdrawn").await;
+}
+
+#[tokio::test]
+async fn prices_are_read_as_their_writers_mean_them_or_not_at_all() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    let browser = stage.browser_of(&seller, "/").await;
+    browser.set_locale("de-DE").await;
+    browser.open("/tickets/new").await;
+    browser.fill("Title", "Oper").await;
+    for (typed, said) in [
+        ("1.000", "“1.000” could be 1.000 or 1000"),
+        ("12.500", "“12.500” could be 12.500 or 12500"),
+        ("€12", "Price is in USD here"),
+        ("-5", "Price must be"),
+        ("", "Price is required"),
+    ] {
+        browser.fill("Price", typed).await;
+        assert!(!browser.text().await.contains("-5 $"), "no false preview");
+        browser.press("Offer it").await;
+        browser.see(said).await;
+        browser.see_path(|path| path == "/tickets/new").await;
+    }
+    // As this visitor is shown it, and as it is pasted from elsewhere.
+    browser.fill("Price", "1.234,56").await;
+    browser.press("Offer it for 1.234,56 $").await;
+    browser.see("1.234,56\u{a0}$").await;
+    let mine = seller.client.get("/api/tickets/mine").await;
+    assert_eq!(mine.json["tickets"][0]["price"], 1234.56);
+}
+
+#[tokio::test]
+async fn a_title_is_never_cut_without_a_word() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    let browser = stage.browser_of(&seller, "/tickets/new").await;
+    browser.fill("Title", &"a".repeat(201)).await;
+    browser.see("201 of 200 characters.").await;
+    browser.fill("Price", "20").await;
+    browser.press("Offer it for $20.00").await;
+    browser.see("Title must be at most 200 characters").await;
+    assert_eq!(browser.value("Title").await.len(), 201);
+}
+
+#[tokio::test]
+async fn a_hold_is_seen_on_every_page_and_in_the_title_and_beside_the_button_to_pay() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let ticket = seller.offers("Opera", 40.0).await;
+    let order = buyer.orders(&ticket).await;
+    let browser = stage.browser_of(&buyer, "/").await;
+    browser.see("Held for you: Opera").await;
+    let title = "return document.title";
+    eventually("the time is in the title", LONG, || async {
+        let title = browser.script(title, json!([])).await;
+        let title = title.as_str().unwrap().to_owned();
+        // 14:59 · Tickets for sale · Turnstile
+        let time = title.split(" · ").next().unwrap_or_default().to_owned();
+        if time.starts_with("14:") && title.ends_with("Tickets for sale · Turnstile") {
+            Ok(())
+        } else {
+            Err(title)
+        }
+    })
+    .await;
+    browser.set_width(360).await;
+    browser.press("Go and pay").await;
+    browser
+        .see_path(|path| path == format!("/orders/{order}"))
+        .await;
+    browser.see("Pay $40").await;
+    assert!(!browser.text().await.contains("Held for you: Opera"));
+    let seen = "
+        document.getElementById('pay').scrollIntoView({ block: 'end' });
+        const box = document.getElementById('countdown').getBoundingClientRect();
+        return document.elementFromPoint(box.left + 5, box.top + 5)?.closest('.countdown') !== null
+            && box.top >= 0 && box.bottom <= innerHeight";
+    assert_eq!(browser.script(seen, json!([])).await, true);
+    // It is given back elsewhere.
+    buyer.cancels(&order).await;
+    browser.see("You gave the ticket back").await;
+    browser.press("Buy").await;
+    eventually("the title is without a time", LONG, || async {
+        browser.script(title, json!([])).await == "Tickets for sale · Turnstile"
+    })
+    .await;
+    assert!(!browser.text().await.contains("Held for you"));
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_a_field_stands_beside_it() {
     let stage = Stage::set().await;
@@ -194,8 +386,11 @@ async fn a_seller_edits_what_nobody_holds() {
     browser.fill("Title", "Opera, box 5").await;
     buyer.orders(&ticket).await;
     browser.see("A buyer holds this ticket right now").await;
-    browser.press("Save changes").await;
-    browser.see("Cannot edit a reserved ticket").await;
+    let is_off = "
+        const buttons = [...document.querySelectorAll('#content button')];
+        const save = buttons.find(button => button.innerText === 'Save changes');
+        return save.getAttribute('aria-disabled')";
+    assert_eq!(browser.script(is_off, json!([])).await, "true");
     assert_eq!(browser.value("Title").await, "Opera, box 5");
 }
 

@@ -86,7 +86,7 @@ async fn back_and_forward_lead_where_one_was() {
     browser.go("forward").await;
     browser.see("Buy for $10").await;
     browser.go("back").await;
-    browser.press("Tickets").await;
+    browser.press("Buy").await;
     browser.see_path(|path| path == "/").await;
     assert_eq!(browser.value("Search").await, "");
 }
@@ -121,4 +121,121 @@ async fn nobody_sees_the_order_of_another() {
         .browser_of(&buyer, &format!("/tickets/{ticket}/edit"))
         .await;
     other.see("Not your ticket").await;
+}
+
+#[tokio::test]
+async fn a_list_is_found_where_it_was_left() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    for number in 0..90 {
+        let ticket = seller.offers(&format!("Seat {number}"), 10.0).await;
+        if number < 30 {
+            buyer.orders(&ticket).await;
+        }
+    }
+    let browser = stage.browser_of(&buyer, "/?q=Seat").await;
+    browser.see("Seat 89").await;
+    let scroll = "scrollTo(0, arguments[0]); return scrollY";
+    let scrolled = |to: f64| {
+        let browser = &browser;
+        async move {
+            eventually("the page is scrolled", LONG, || async {
+                let y = browser.script(scroll, json!([to])).await.as_f64();
+                if y == Some(to) { Ok(()) } else { Err(y) }
+            })
+            .await;
+        }
+    };
+    let returns = |at: f64| {
+        let browser = &browser;
+        async move {
+            eventually("the page is where it was", LONG, || async {
+                let y = browser.script("return scrollY", json!([])).await.as_f64();
+                if y == Some(at) { Ok(()) } else { Err(y) }
+            })
+            .await;
+        }
+    };
+    let kept = |at: f64| {
+        let browser = &browser;
+        async move {
+            // It is kept once the scrolling rests.
+            eventually("the place is kept", LONG, || async {
+                let state = browser.script("return history.state", json!([])).await;
+                let wanted = format!("{at} ");
+                if state
+                    .as_str()
+                    .is_some_and(|state| state.starts_with(&wanted))
+                {
+                    Ok(())
+                } else {
+                    Err(state)
+                }
+            })
+            .await;
+        }
+    };
+    // Beyond the first page: a reload finds it.
+    scrolled(1_500.0).await;
+    kept(1_500.0).await;
+    browser.reload().await;
+    returns(1_500.0).await;
+    // So does the way back from a ticket, by the link as well, with the search.
+    let link = "
+        const links = [...document.querySelectorAll('.card-link')];
+        links.find(link => link.getBoundingClientRect().top > 200).click()";
+    browser.script(link, json!([])).await;
+    browser.see("Buy for $10").await;
+    browser.press("All tickets").await;
+    browser.see_path(|path| path == "/?q=Seat").await;
+    returns(1_500.0).await;
+    // A look at another tab.
+    let look_away = "
+        const be = state => {
+            Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+            document.dispatchEvent(new Event('visibilitychange'));
+        };
+        const before = document.querySelectorAll('.card').length;
+        be('hidden'); be('visible');
+        return before";
+    let cards = browser.script(look_away, json!([])).await;
+    seller.offers("Seat, late", 10.0).await;
+    browser.see("Show 1 new ticket").await;
+    returns(1_500.0).await;
+    let now = "return document.querySelectorAll('.card').length";
+    assert_eq!(browser.script(now, json!([])).await, cards);
+
+    // The visitor's own lists, which come later than their page.
+    browser.press("My tickets").await;
+    browser.see("Seat 29").await;
+    scrolled(1_200.0).await;
+    kept(1_200.0).await;
+    browser.script(link, json!([])).await;
+    browser.see("Time left to pay").await;
+    browser.go("back").await;
+    returns(1_200.0).await;
+    browser.reload().await;
+    returns(1_200.0).await;
+    // Pressing where one is already adds nothing to the history.
+    let length = browser.script("return history.length", json!([])).await;
+    browser.press("My tickets").await;
+    browser.press("My tickets").await;
+    let after = browser.script("return history.length", json!([])).await;
+    assert_eq!(after, length);
+}
+
+#[tokio::test]
+async fn back_leads_to_the_search_before() {
+    let stage = Stage::set().await;
+    let browser = stage.browser().await;
+    browser.open("/").await;
+    browser.fill("Search", "rock\u{e007}").await;
+    browser.see_path(|path| path == "/?q=rock").await;
+    browser.fill("Search", "jazz\u{e007}").await;
+    browser.see_path(|path| path == "/?q=jazz").await;
+    browser.go("back").await;
+    browser.see_path(|path| path == "/?q=rock").await;
+    assert_eq!(browser.value("Search").await, "rock");
+    browser.go("back").await;
+    browser.see_path(|path| path == "/").await;
 }

@@ -36,6 +36,9 @@ const MISFITS: &str = "
         ...upon.map(both => 'upon: ' + both),
         ...wide.map(one => 'wide: ' + name(one)), ...small.map(one => 'small: ' + name(one))]";
 
+/// Sets the size of all text.
+const LARGE: &str = "document.documentElement.style.fontSize = arguments[0]";
+
 /// With `SCREENS_DIR` set, it leaves a picture of each page there: `docs/screens` is made so.
 #[tokio::test]
 async fn every_page_fits_every_screen() {
@@ -51,6 +54,13 @@ async fn every_page_fits_every_screen() {
                 let found = browser.script(MISFITS, json!([])).await;
                 if found != json!([]) {
                     misfits.insert(format!("{} at {width}", stop.name), found);
+                }
+                // For those who need larger letters.
+                browser.script(LARGE, json!(["150%"])).await;
+                let found = browser.script(MISFITS, json!([])).await;
+                browser.script(LARGE, json!([""])).await;
+                if found != json!([]) {
+                    misfits.insert(format!("{} at {width}, large", stop.name), found);
                 }
                 if let Some(folder) = &pictures {
                     let name = format!("{}-{width}", stop.name);
@@ -91,6 +101,46 @@ async fn the_layout_is_still_while_a_page_loads() {
         }
     }
     assert!(jumps.is_empty(), "{jumps:#?}");
+}
+
+#[tokio::test]
+async fn an_order_is_printed_in_ink_and_without_what_one_presses() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let ticket = seller.offers("Opera", 40.0).await;
+    let order = buyer.orders(&ticket).await;
+    buyer.pays(&order).await;
+    let browser = stage.browser_of(&buyer, &format!("/orders/{order}")).await;
+    browser.see("The ticket is yours").await;
+    browser.set_theme(Theme::Dark).await;
+    browser.set_printed().await;
+    let pressed = "
+        return [...document.querySelectorAll('a, button, nav')]
+            .filter(one => one.checkVisibility()).map(one => one.innerText)";
+    assert_eq!(browser.script(pressed, json!([])).await, json!([]));
+    let ink = "return getComputedStyle(document.querySelector('h1')).color";
+    assert_eq!(browser.script(ink, json!([])).await, "rgb(0, 0, 0)");
+    assert!(browser.text().await.contains("Opera"));
+}
+
+#[tokio::test]
+async fn bars_leave_room_in_a_low_window() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let order = buyer.orders(&seller.offers("Opera", 40.0).await).await;
+    let browser = stage.browser_of(&buyer, &format!("/orders/{order}")).await;
+    browser.see("Pay $40").await;
+    // 1280×800 at a zoom of 400 %.
+    browser.set_size(320, 200).await;
+    let stuck = "
+        scrollTo(0, 300);
+        const all = [...document.querySelectorAll('#main *, .skip')];
+        const bars = all.filter(one => ['fixed', 'sticky'].includes(getComputedStyle(one).position));
+        const seen = bars.map(one => one.getBoundingClientRect())
+            .filter(box => box.bottom > 0 && box.top < innerHeight);
+        return seen.reduce((sum, box) => sum + box.height, 0)";
+    let height = browser.script(stuck, json!([])).await.as_f64().unwrap();
+    assert!(height < 50.0, "{height} of 200 pixels");
 }
 
 async fn picture(browser: &Browser, folder: &Path, name: &str) {

@@ -68,7 +68,7 @@ async fn the_page_says_something_before_any_script_runs_and_lets_no_other_script
     );
 
     let before_scripts = page.text.split("<noscript").next().unwrap();
-    for word in ["<h1", "Turnstile", "Sell", "My orders"] {
+    for word in ["<h1", "Turnstile", "Sell", "My tickets"] {
         assert!(before_scripts.contains(word), "{word} is in the skeleton");
     }
     let policy = page.header("content-security-policy").unwrap();
@@ -90,6 +90,38 @@ async fn the_page_says_something_before_any_script_runs_and_lets_no_other_script
         .header("accept-encoding", "identity")
         .await
         .assert_status(304);
+}
+
+#[tokio::test]
+async fn what_is_no_page_is_answered_as_not_found_and_what_is_public_may_be_read() {
+    let stage = Stage::set().await;
+    for path in ["/nowhere", "/tickets/7", "/selling/1"] {
+        let answer = stage.app.client().get(path).await.expect_status(404);
+        // The app all the same, which says so in its own words.
+        assert!(answer.text.contains("<script"), "{path}");
+        let tag = answer.header("etag").unwrap_or("\"\"");
+        let again = stage.app.client().get(path).header("if-none-match", tag);
+        again.await.assert_status(404);
+    }
+    for path in ["/signin", "/orders", "/tickets/new", "/analytics"] {
+        stage.app.client().get(path).await.assert_status(200);
+    }
+    let robots = get(&stage, "/robots.txt", "identity").await.text;
+    let rules: Vec<_> = robots.lines().collect();
+    assert_eq!(
+        rules,
+        ["User-agent: *", "Allow: /api/tickets", "Disallow: /api/"]
+    );
+    for (path, kind) in [
+        ("/favicon.ico", "image/x-icon"),
+        ("/icon.svg", "image/svg+xml"),
+        ("/icon-512.png", "image/png"),
+        ("/apple-touch-icon.png", "image/png"),
+    ] {
+        let icon = stage.app.client().get(path).await;
+        assert_eq!(icon.status, 200, "{path}");
+        assert_eq!(icon.header("content-type"), Some(kind), "{path}");
+    }
 }
 
 #[tokio::test]

@@ -2,17 +2,19 @@
 
 use api::{NewTicket, Ticket, TicketStatus};
 use dioxus::prelude::*;
-use state::{FieldErrors, Route, price_text};
+use state::{EditBase, FieldErrors, Followed, Route, price_text};
 use uuid::Uuid;
 
 use crate::browser::drafts::{self, use_draft};
-use crate::browser::history;
+use crate::browser::{format, history, page};
 use crate::client::{self, Failure};
 use crate::components::{
-    FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton, Shape, TicketForm,
+    Button, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton, Shape,
+    TicketForm,
 };
+use crate::store::live;
 use crate::store::reads::Read;
-use crate::store::session::{self, SESSION};
+use crate::store::session::{SESSION, draft_name};
 use crate::store::ticket::use_ticket;
 use crate::store::toasts;
 
@@ -23,7 +25,7 @@ pub fn EditPage(id: Uuid) -> Element {
     rsx! {
         Link { to: Route::Selling, class: "back",
             Icon { shape: Shape::Back }
-            "My tickets"
+            "Selling"
         }
         match &*ticket.read() {
             Read::Loading => rsx! { PageSkeleton {} },
@@ -49,16 +51,64 @@ pub fn EditPage(id: Uuid) -> Element {
 }
 
 #[component]
-fn Form(ticket: Ticket) -> Element {
-    let id = ticket.id;
-    let (kept_title, kept_price) = (format!("edit.{id}.title"), format!("edit.{id}.price"));
-    let title = use_draft(kept_title.clone(), || ticket.title.clone());
-    let price = use_draft(kept_price.clone(), || price_text(ticket.price));
+fn Form(ticket: ReadSignal<Ticket>) -> Element {
+    let id = ticket.peek().id;
+    let [kept_base, kept_title, kept_price] = use_hook(|| {
+        ["base", "title", "price"].map(|part| draft_name(&format!("edit.{id}.{part}")))
+    });
+    let mut base = use_signal(|| {
+        let kept = drafts::kept(&kept_base).and_then(|kept| EditBase::read(&kept));
+        kept.unwrap_or_else(|| EditBase::of(&ticket.peek()))
+    });
+    let mut title = use_draft(kept_title.clone(), || ticket.peek().title.clone());
+    let mut price = use_draft(kept_price.clone(), || price_text(ticket.peek().price));
     let mut errors = use_signal(FieldErrors::default);
     let mut busy = use_signal(|| false);
-    // A draft that is left is dropped on purpose: on coming back the offer is shown as it is.
-    let dropped = [kept_title, kept_price];
-    use_drop(move || drafts::forget(&dropped.each_ref().map(String::as_str)));
+    // What was changed elsewhere, and here to something else: which of them is meant is asked.
+    let mut clash = use_signal(Followed::default);
+    let name = kept_base.clone();
+    use_effect(move || drafts::keep(&name, &base.read().write()));
+    // A draft that is left is dropped on purpose: on coming back the offer is shown as it is. It is
+    // kept for who has to sign in again.
+    let dropped = [kept_base, kept_title, kept_price];
+    use_drop(move || {
+        if !SESSION.peek().is_nobody() {
+            drafts::forget(&dropped);
+        }
+    });
+    // The offer changed elsewhere: what wasn't touched here follows it, so that an old price is
+    // never written back.
+    use_effect(move || {
+        let now = ticket.read();
+        let followed = base
+            .peek()
+            .follow(&title.peek(), &price.peek(), &now, &format::currency());
+        if let Some(words) = followed.title.clone() {
+            title.set(words);
+        }
+        if let Some(words) = followed.price.clone() {
+            price.set(words);
+        }
+        let clashes = followed.title_clashes || followed.price_clashes;
+        if clashes {
+            clash.set(followed);
+        } else if base.peek().version < now.version {
+            base.set(EditBase::of(&now));
+        }
+    });
+    let is_clashing = move || clash.read().title_clashes || clash.read().price_clashes;
+    let mut choose = move |theirs: bool| {
+        let (asked, now) = (clash.take(), ticket.cloned());
+        if theirs && asked.title_clashes {
+            title.set(now.title.clone());
+        }
+        if theirs && asked.price_clashes {
+            price.set(price_text(now.price));
+        }
+        base.set(EditBase::of(&now));
+        errors.set(FieldErrors::default());
+        page::focus("title");
+    };
 
     let save = move |changed: NewTicket| {
         if busy() {
@@ -67,14 +117,25 @@ fn Form(ticket: Ticket) -> Element {
         busy.set(true);
         errors.set(FieldErrors::default());
         spawn(async move {
-            let outcome = client::change_ticket(id, &changed).await;
+            let version = base.peek().version;
+            let outcome = client::change_ticket(id, version, &changed).await;
             busy.set(false);
             match outcome {
                 Ok(_) => {
                     toasts::say("Your changes are saved");
                     history::replace(Route::Ticket(id));
                 }
-                Err(Failure::Refused { status: 401, .. }) => session::ended().await,
+                // What was typed is kept, and here again after signing in.
+                Err(Failure::SignedOut) => {}
+                Err(Failure::Refused {
+                    status: 412,
+                    errors: said,
+                    ..
+                }) => {
+                    // What changed is about the offer, and not about what was typed.
+                    errors.set(FieldErrors::of_answer(&said, &[]));
+                    live::refresh();
+                }
                 Err(Failure::Refused { errors: said, .. }) => {
                     errors.set(FieldErrors::of_answer(&said, &["title", "price"]));
                 }
@@ -82,20 +143,48 @@ fn Form(ticket: Ticket) -> Element {
             }
         });
     };
-    let hindrance = match ticket.status {
+    let hindrance = match ticket.read().status {
         TicketStatus::Open => None,
         TicketStatus::Reserved => Some(
             "A buyer holds this ticket right now: it can’t be changed until it is paid for or free again.",
         ),
         TicketStatus::Sold => Some("This ticket is sold: it can’t be changed any more."),
+        TicketStatus::Withdrawn => Some("You withdrew this ticket: it can’t be changed any more."),
     };
     rsx! {
         PageHead { title: "Edit your ticket" }
         if let Some(words) = hindrance {
             Notice { tone: NoticeTone::Warning, p { "{words}" } }
         }
-        TicketForm { id, title, price, errors, busy: busy(), submit: "Save changes", onsave: save,
-            Link { to: Route::Ticket(id), class: "button", "Back to the ticket" }
+        if is_clashing() {
+            Notice { tone: NoticeTone::Warning,
+                p { "This ticket was changed elsewhere while you were typing." }
+                if clash.read().title_clashes {
+                    p {
+                        "The title is now “"
+                        bdi { "{ticket.read().title}" }
+                        "”."
+                    }
+                }
+                if clash.read().price_clashes {
+                    p { "The price is now {format::money(ticket.read().price)}." }
+                }
+                div { class: "actions",
+                    Button { onpress: move |()| choose(true), "Take that over" }
+                    Button { onpress: move |()| choose(false), "Keep what I typed" }
+                }
+            }
+        }
+        TicketForm {
+            id,
+            title,
+            price,
+            errors,
+            busy: busy(),
+            off: hindrance.is_some() || is_clashing(),
+            submit: "Save changes",
+            onsave: save,
+            Link { to: Route::Ticket(id), class: "button", back: true, "Back to the ticket" }
         }
     }
 }

@@ -7,7 +7,7 @@ mod sandbox_form;
 
 use api::{CancelReason, Order, Ticket};
 use dioxus::prelude::*;
-use state::{OrderStanding, Route};
+use state::{OrderStanding, Route, placed_at};
 use uuid::Uuid;
 
 use cancel::Cancel;
@@ -19,10 +19,9 @@ use crate::components::{
     Badge, CountdownClock, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton,
     Shape, StubArt, order_badge, use_countdown, use_title,
 };
-use crate::store::clock;
-use crate::store::config::CONFIG;
 use crate::store::live::use_live;
 use crate::store::reads::{Read, use_read};
+use crate::store::{clock, config, orders};
 
 /// How often a server that hasn't yet said how an order ended is asked, in milliseconds.
 const ASKING: u32 = 700;
@@ -43,6 +42,12 @@ pub fn OrderPage(id: Uuid) -> Element {
             .is_some_and(|order| order.ticket.id == ticket.id)
         {
             moves += 1;
+        }
+    });
+    // What every page shows of it follows.
+    use_effect(move || {
+        if let Some(order) = order.read().ready() {
+            orders::put(order);
         }
     });
     let changed = move |()| moves += 1;
@@ -79,14 +84,14 @@ fn Gone(failure: Failure) -> Element {
     rsx! {
         div { class: "empty",
             PageHead { title, lead }
-            Link { to: Route::Orders, class: "button primary", "My orders" }
+            Link { to: Route::Orders, class: "button primary", "My tickets" }
         }
     }
 }
 
 #[component]
 fn Details(order: Order, onchange: EventHandler<()>) -> Element {
-    let left = use_countdown(order.expires_at);
+    let left = use_countdown(&order);
     // Read so that this is drawn anew each second; the standing itself is of the server's clock.
     let left = left();
     let standing = OrderStanding::of(&order, clock::now());
@@ -112,10 +117,7 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
             _ => {}
         },
     ));
-    let total = CONFIG
-        .read()
-        .as_ref()
-        .map_or(900, |config| config.hold_seconds);
+    let total = hold_seconds(&order);
     let title = match standing {
         OrderStanding::Paid => "It’s yours",
         OrderStanding::Cancelled => "Order cancelled",
@@ -124,7 +126,7 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
     rsx! {
         Link { to: Route::Orders, class: "back",
             Icon { shape: Shape::Back }
-            "My orders"
+            "My tickets"
         }
         PageHead { title, Badge { of: order_badge(order.status) } }
         div { class: "order-columns",
@@ -157,7 +159,7 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
                             }
                         }
                         div { class: "actions",
-                            Link { to: Route::Orders, class: "button primary", "My orders" }
+                            Link { to: Route::Orders, class: "button primary", "My tickets" }
                             Link { to: Route::home(), class: "button", "See more tickets" }
                         }
                     },
@@ -208,7 +210,7 @@ fn Bought(order: Order) -> Element {
         section { class: "panel bought", "aria-label": "Your ticket",
             StubArt { id: order.ticket.id }
             div { class: "panel-body",
-                h2 { class: "bought-title", "{order.ticket.title}" }
+                h2 { class: "bought-title", dir: "auto", "{order.ticket.title}" }
                 dl { class: "facts",
                     div {
                         dt { "Price" }
@@ -217,7 +219,13 @@ fn Bought(order: Order) -> Element {
                     if matches!(order.status, api::OrderStatus::Created | api::OrderStatus::AwaitingPayment) {
                         div {
                             dt { "Held for you until" }
-                            dd { "{format::time_of_day(order.expires_at)}" }
+                            dd { "{format::time_soon(order.expires_at)}" }
+                        }
+                    }
+                    if let Some(placed) = placed_at(&order) {
+                        div {
+                            dt { "Ordered" }
+                            dd { time { datetime: "{placed.to_rfc3339()}", "{format::moment(placed)}" } }
                         }
                     }
                     div {
@@ -228,6 +236,13 @@ fn Bought(order: Order) -> Element {
             }
         }
     }
+}
+
+/// How long the whole of its hold is, for the bar of the countdown.
+fn hold_seconds(order: &Order) -> u64 {
+    let whole = placed_at(order).map(|placed| (order.expires_at - placed).num_seconds());
+    let whole = whole.and_then(|seconds| u64::try_from(seconds).ok());
+    whole.or_else(config::hold_seconds).unwrap_or(900)
 }
 
 /// Enough of an id to tell one's orders apart.

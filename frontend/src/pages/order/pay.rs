@@ -6,9 +6,9 @@ use uuid::Uuid;
 use super::card_form::StripeForm;
 use super::sandbox_form::SandboxForm;
 use crate::browser::page;
-use crate::client;
-use crate::components::RowSkeletons;
-use crate::store::config::CONFIG;
+use crate::client::{self, Provider};
+use crate::components::{Late, Notice, NoticeTone, RowSkeletons};
+use crate::store::config::{self, CONFIG};
 
 /// Paying an order, with whatever form the server's provider asks for.
 #[component]
@@ -48,11 +48,19 @@ pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
         });
     };
     let error = errors.read().of("card").map(str::to_owned);
-    let config = CONFIG.read().clone();
+    let provider = CONFIG.read().as_ref().map(|known| known.provider.clone());
     let price = order.ticket.price;
-    match config.map(|config| config.stripe_publishable_key) {
-        None => rsx! { RowSkeletons {} },
-        Some(None) => rsx! {
+    match provider {
+        None => rsx! {
+            Late { trouble: config::TROUBLE.cloned() }
+            RowSkeletons {}
+        },
+        Some(Provider::Other) => rsx! {
+            Notice { tone: NoticeTone::Warning,
+                p { "This page can’t take your card yet: load it again." }
+            }
+        },
+        Some(Provider::Sandbox) => rsx! {
             SandboxForm {
                 price,
                 busy: busy(),
@@ -65,7 +73,7 @@ pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
                 },
             }
         },
-        Some(Some(key)) => rsx! {
+        Some(Provider::Stripe(key)) => rsx! {
             StripeForm {
                 publishable_key: key,
                 price,

@@ -2,7 +2,6 @@ use api::Amount;
 use dioxus::prelude::*;
 use state::{TEST_CARDS, test_card};
 
-use crate::browser::drafts::use_draft;
 use crate::browser::{format, page};
 use crate::components::{Button, Icon, Shape, TextField, Tone};
 
@@ -16,7 +15,8 @@ pub fn SandboxForm(
     onedit: EventHandler<()>,
     ontrouble: EventHandler<String>,
 ) -> Element {
-    let mut number = use_draft("order.card".to_owned(), String::new);
+    // Kept nowhere, though it is of a test card: nobody is to get used to it.
+    let mut number = use_signal(String::new);
     rsx! {
         form {
             class: "form",

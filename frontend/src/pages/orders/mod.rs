@@ -1,52 +1,49 @@
-//! The visitor's orders.
+//! What the visitor bought, and holds.
 
-use api::{Order, OrderStatus, Ticket};
+use api::{Order, OrderStatus};
 use dioxus::prelude::*;
-use state::{OrderStanding, Route};
+use state::{OrderStanding, Route, placed_at};
 
-use crate::browser::format;
-use crate::client;
+use crate::browser::{format, history, time};
 use crate::components::{
-    Badge, FailureNotice, Link, PageHead, RowSkeletons, StubArt, order_badge, use_countdown,
+    Badge, Button, FailureNotice, Link, PageHead, RowSkeletons, StubArt, order_badge, use_countdown,
 };
 use crate::store::clock;
-use crate::store::live::use_live;
-use crate::store::reads::{Read, use_read};
+use crate::store::orders::{self, ORDERS};
+use crate::store::reads::Read;
+
+/// How many are shown at once, and more of them on demand.
+const SHOWN: usize = 100;
 
 /// All orders of the visitor, the newest first.
 #[component]
 pub fn OrdersPage() -> Element {
-    let mut moves = use_signal(|| 0_u32);
-    let orders = use_read(move || {
-        moves.read();
-        client::orders()
-    });
-    use_live(move |ticket: Ticket| {
-        let is_mine = |order: &Order| order.ticket.id == ticket.id;
-        if orders
-            .peek()
-            .ready()
-            .is_some_and(|orders| orders.iter().any(is_mine))
-        {
-            moves += 1;
-        }
+    let mut shown = use_signal(|| SHOWN.max(history::rows_before()));
+    use_effect(move || {
+        let count = ORDERS.read().ready().map_or(0, Vec::len);
+        history::set_rows(shown().min(count));
     });
     rsx! {
-        PageHead { title: "My orders", lead: "What you hold, and what you bought." }
-        match &*orders.read() {
+        PageHead { title: "My tickets", lead: "What you bought, and what you hold." }
+        match &*ORDERS.read() {
             Read::Loading => rsx! { RowSkeletons {} },
             Read::Failed(failure) => rsx! { FailureNotice { failure: failure.clone() } },
             Read::Ready(orders) if orders.is_empty() => rsx! {
                 div { class: "empty",
-                    h2 { "No orders yet" }
-                    p { "A ticket that you buy appears here." }
+                    h2 { "No tickets yet" }
+                    p { "A ticket that you buy appears here. What you sell is under Selling." }
                     Link { to: Route::home(), class: "button primary", "See all tickets" }
                 }
             },
             Read::Ready(orders) => rsx! {
-                ul { class: "rows",
-                    for order in orders.iter().rev().cloned() {
-                        Row { key: "{order.id}", order, onover: move |()| moves += 1 }
+                ul { class: "rows", role: "list",
+                    for order in orders.iter().rev().take(shown()).cloned() {
+                        Row { key: "{order.id}", order }
+                    }
+                }
+                if orders.len() > shown() {
+                    div { class: "more",
+                        Button { onpress: move |()| shown += SHOWN, "Show more" }
                     }
                 }
             },
@@ -55,15 +52,15 @@ pub fn OrdersPage() -> Element {
 }
 
 #[component]
-fn Row(order: Order, onover: EventHandler<()>) -> Element {
-    let left = use_countdown(order.expires_at);
+fn Row(order: Order) -> Element {
+    let left = use_countdown(&order);
     let standing = OrderStanding::of(&order, clock::now());
     let payable = standing == OrderStanding::Payable;
     use_effect(use_reactive((&standing,), move |(standing,)| {
         if standing == OrderStanding::Ending {
             spawn(async move {
-                crate::browser::time::sleep(1_000).await;
-                onover.call(());
+                time::sleep(1_000).await;
+                orders::reload();
             });
         }
     }));
@@ -73,11 +70,12 @@ fn Row(order: Order, onover: EventHandler<()>) -> Element {
     } else {
         None
     };
+    let placed = placed_at(&order).map(|time| (time.to_rfc3339(), format::moment(time)));
     rsx! {
         li { class: "row",
             StubArt { id: order.ticket.id }
             div { class: "row-body",
-                h2 { class: "row-title",
+                h2 { class: "row-title", dir: "auto",
                     Link { to: Route::Order(order.id), class: "card-link", "{order.ticket.title}" }
                 }
                 p { class: "row-facts",
@@ -87,6 +85,9 @@ fn Row(order: Order, onover: EventHandler<()>) -> Element {
                         span { class: "row-left", "{digits} left to pay" }
                     } else if order.status == OrderStatus::Complete {
                         span { class: "muted", "The ticket is yours" }
+                    }
+                    if let Some((exact, said)) = placed {
+                        time { class: "muted row-date", datetime: "{exact}", "{said}" }
                     }
                 }
             }

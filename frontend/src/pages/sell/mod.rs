@@ -9,16 +9,19 @@ use crate::browser::drafts::{self, use_draft};
 use crate::browser::history;
 use crate::client::{self, Failure};
 use crate::components::{PageHead, TicketForm};
-use crate::store::{session, toasts};
+use crate::store::session::draft_name;
+use crate::store::toasts;
 
 /// Offers a ticket.
 #[component]
 pub fn SellPage() -> Element {
-    let title = use_draft("sell.title".to_owned(), String::new);
-    let price = use_draft("sell.price".to_owned(), String::new);
+    let [kept_title, kept_price, kept_intent] =
+        use_hook(|| ["sell.title", "sell.price", "sell.intent"].map(draft_name));
+    let title = use_draft(kept_title.clone(), String::new);
+    let price = use_draft(kept_price.clone(), String::new);
     let mut errors = use_signal(FieldErrors::default);
-    let mut intent = use_signal(Intent::default);
     let mut busy = use_signal(|| false);
+    let drafts = use_signal(|| [kept_title, kept_price, kept_intent]);
 
     let save = move |ticket: NewTicket| {
         if busy() {
@@ -32,23 +35,26 @@ pub fn SellPage() -> Element {
                 _ => String::new(),
             };
             let meaning = format!("{} for {price}", title.peek());
-            let key = intent.write().key(&meaning, Uuid::new_v4());
+            // Kept with the draft: after a lost answer and a reload it is still one offer.
+            let [_, _, kept] = drafts.cloned();
+            let mut intent = Intent::read(&drafts::kept(&kept).unwrap_or_default());
+            let key = intent.key(&meaning, Uuid::new_v4());
+            drafts::keep(&kept, &intent.write());
             let outcome = client::offer_ticket(&ticket, &key).await;
             busy.set(false);
             match outcome {
                 Ok(ticket) => {
-                    intent.write().settle();
-                    drafts::forget(&["sell.title", "sell.price"]);
+                    drafts::forget(&drafts.cloned());
                     toasts::say("Your ticket is for sale");
                     history::replace(Route::Ticket(ticket.id));
                 }
                 Err(failure) => {
                     if failure.is_decided() {
-                        intent.write().settle();
+                        drafts::forget(&[kept]);
                     }
                     match failure {
                         // What was typed is kept, and here again after signing in.
-                        Failure::Refused { status: 401, .. } => session::ended().await,
+                        Failure::SignedOut => {}
                         Failure::Refused { errors: said, .. } => {
                             errors.set(FieldErrors::of_answer(&said, &["title", "price"]));
                         }
@@ -60,6 +66,14 @@ pub fn SellPage() -> Element {
     };
     rsx! {
         PageHead { title: "Sell a ticket", lead: "It is for sale the moment you offer it." }
-        TicketForm { title, price, errors, busy: busy(), submit: "Offer it", onsave: save }
+        TicketForm {
+            title,
+            price,
+            errors,
+            busy: busy(),
+            submit: "Offer it",
+            with_price: true,
+            onsave: save,
+        }
     }
 }

@@ -1,54 +1,91 @@
-//! The visitor's own tickets.
+//! What the visitor sells.
 
-use api::{MyTickets, Ticket, TicketStatus};
+use api::{Ticket, TicketStatus};
 use dioxus::prelude::*;
-use state::Route;
+use state::{Route, Sales};
 
-use crate::browser::format;
-use crate::client;
+use crate::browser::{format, history};
+use crate::client::{self, Failure};
 use crate::components::{
-    Badge, FailureNotice, Link, PageHead, RowSkeletons, StubArt, ticket_badge,
+    Badge, Button, FailureNotice, Link, PageHead, RowSkeletons, StubArt, ticket_badge,
 };
 use crate::store::live::use_live;
 use crate::store::reads::{Read, use_read};
+use crate::store::session::SESSION;
+use crate::store::toasts;
 
 /// What the visitor offers, and what it earned.
 #[component]
 pub fn SellingPage() -> Element {
-    let mut moves = use_signal(|| 0_u32);
-    let mine = use_read(move || {
-        moves.read();
-        client::my_tickets()
-    });
-    // The sum is the server's, so all of it is read again.
-    use_live(move |changed: Ticket| {
-        let is_mine = |mine: &MyTickets| mine.tickets.iter().any(|known| known.id == changed.id);
-        if mine.peek().ready().is_some_and(is_mine) {
-            moves += 1;
+    let rows = history::rows_before();
+    let mut sales = use_read(move || async move {
+        let (page, next) = client::my_tickets(None).await?;
+        let mut sales = Sales::new(page, next);
+        // Whoever comes back finds as much as there was.
+        while sales.tickets.len() < rows
+            && let Some(cursor) = sales.next.clone()
+        {
+            let (page, next) = client::my_tickets(Some(&cursor)).await?;
+            sales.append(page, next);
         }
+        Ok(sales)
+    });
+    use_live(move |changed: Ticket| {
+        let Some(mut now) = sales.peek().ready().cloned() else {
+            return;
+        };
+        if now.apply(&changed, SESSION.peek().user_id()) {
+            sales.set(Read::Ready(now));
+        }
+    });
+    use_effect(move || {
+        let sales = sales.read();
+        history::set_rows(sales.ready().map_or(0, |sales| sales.tickets.len()));
+    });
+    let more = use_callback(move |cursor: String| {
+        spawn(async move {
+            match client::my_tickets(Some(&cursor)).await {
+                Ok((page, next)) => {
+                    let now = sales.peek().ready().cloned();
+                    // Unless it was read anew meanwhile.
+                    if let Some(mut now) = now.filter(|now| now.next.as_ref() == Some(&cursor)) {
+                        now.append(page, next);
+                        sales.set(Read::Ready(now));
+                    }
+                }
+                Err(failure) => toasts::say(Failure::message(&failure)),
+            }
+        });
     });
     rsx! {
-        PageHead { title: "My tickets", lead: "What you offer, and what became of it.",
+        PageHead { title: "Selling", lead: "What you offer, and what became of it.",
             Link { to: Route::Sell, class: "button primary", "Sell a ticket" }
         }
-        match &*mine.read() {
+        match &*sales.read() {
             Read::Loading => rsx! { RowSkeletons {} },
             Read::Failed(failure) => rsx! { FailureNotice { failure: failure.clone() } },
-            Read::Ready(mine) if mine.tickets.is_empty() => rsx! {
+            Read::Ready(sales) if sales.tickets.is_empty() => rsx! {
                 div { class: "empty",
                     h2 { "You offer nothing yet" }
                     p { "A ticket takes a title and a price, and is for sale at once." }
                 }
             },
-            Read::Ready(mine) => rsx! { Offers { mine: mine.clone() } },
+            Read::Ready(sales) => rsx! {
+                Offers { sales: sales.clone() }
+                if let Some(cursor) = sales.next.clone() {
+                    div { class: "more",
+                        Button { onpress: move |()| more.call(cursor.clone()), "Show more" }
+                    }
+                }
+            },
         }
     }
 }
 
 #[component]
-fn Offers(mine: MyTickets) -> Element {
+fn Offers(sales: Sales) -> Element {
     let of = |status: TicketStatus| -> Vec<Ticket> {
-        let all = mine.tickets.iter();
+        let all = sales.tickets.iter();
         all.filter(|ticket| ticket.status == status)
             .cloned()
             .collect()
@@ -57,27 +94,29 @@ fn Offers(mine: MyTickets) -> Element {
         ("Held by a buyer", of(TicketStatus::Reserved)),
         ("For sale", of(TicketStatus::Open)),
         ("Sold", of(TicketStatus::Sold)),
+        ("Withdrawn", of(TicketStatus::Withdrawn)),
     ];
-    let sold = groups[2].1.len();
+    // Of those that are here; the sum is of all.
+    let or_more = if sales.next.is_some() { "+" } else { "" };
     rsx! {
         dl { class: "figures",
             div {
                 dt { "Earned" }
-                dd { id: "earned", "{format::money(mine.earned)}" }
+                dd { id: "earned", "{format::money(sales.earned)}" }
             }
             div {
                 dt { "Sold" }
-                dd { "{sold}" }
+                dd { "{groups[2].1.len()}{or_more}" }
             }
             div {
                 dt { "For sale" }
-                dd { "{groups[1].1.len()}" }
+                dd { "{groups[1].1.len()}{or_more}" }
             }
         }
         for (name, tickets) in groups.into_iter().filter(|(_, tickets)| !tickets.is_empty()) {
             section { key: "{name}", class: "group",
                 h2 { "{name}" }
-                ul { class: "rows",
+                ul { class: "rows", role: "list",
                     for ticket in tickets {
                         Row { key: "{ticket.id}", ticket }
                     }
@@ -93,7 +132,7 @@ fn Row(ticket: Ticket) -> Element {
         li { class: "row",
             StubArt { id: ticket.id }
             div { class: "row-body",
-                h3 { class: "row-title",
+                h3 { class: "row-title", dir: "auto",
                     Link { to: Route::Ticket(ticket.id), class: "card-link", "{ticket.title}" }
                 }
                 p { class: "row-facts",

@@ -1,13 +1,13 @@
-use api::{Amount, Ticket};
+use api::Ticket;
 use dioxus::prelude::*;
-use state::{Intent, Route};
+use state::{Intent, Route, duration_words};
 use uuid::Uuid;
 
 use crate::browser::{format, history};
-use crate::client;
+use crate::client::{self, Failure};
 use crate::components::{Button, Notice, NoticeTone, Tone};
-use crate::store::config::CONFIG;
 use crate::store::session::SESSION;
+use crate::store::{config, orders};
 
 /// A purchase that is under way, or may be.
 #[derive(Clone, Copy, PartialEq)]
@@ -15,13 +15,13 @@ pub struct Purchase {
     /// The server was asked, and hasn't answered.
     pub busy: ReadSignal<bool>,
     trouble: ReadSignal<Option<String>>,
-    /// The price that the buyer has seen, and not yet been told is another one.
-    agreed: Signal<Option<Amount>>,
+    /// The ticket as the buyer has seen it, and not yet been told of any change.
+    agreed: Signal<Option<Ticket>>,
     buy: Callback<Ticket>,
 }
 
-/// Buying: once, at the price that the buyer agreed to. `onstale` is called when what is shown of
-/// the ticket is no longer so.
+/// Buying: once, and what the buyer agreed to. `onstale` is called when what is shown of the ticket
+/// is no longer so.
 pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
     let agreed = use_signal(|| None);
     let mut intent = use_signal(Intent::default);
@@ -32,35 +32,48 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
         if busy() {
             return;
         }
+        let sign_in = Route::Ticket(ticket.id).sign_in_first();
         if SESSION.peek().is_nobody() {
-            history::go(Route::Ticket(ticket.id).sign_in_first());
+            history::go(sign_in);
             return;
         }
         busy.set(true);
         trouble.set(None);
         spawn(async move {
-            let meaning = format!("{} at {}", ticket.id, ticket.price);
+            let meaning = format!("{} as {}", ticket.id, ticket.version);
             let key = intent.write().key(&meaning, Uuid::new_v4());
             let outcome = client::place_order(&ticket, &key).await;
             busy.set(false);
-            match outcome {
+            let failure = match outcome {
                 Ok(order) => {
                     intent.write().settle();
+                    orders::put(&order);
                     history::go(Route::Order(order.id));
+                    return;
                 }
-                Err(failure) => {
-                    if failure.is_decided() {
-                        intent.write().settle();
-                    }
-                    if failure.refused() == Some(401) {
-                        history::go(Route::Ticket(ticket.id).sign_in_first());
-                        return;
-                    }
-                    trouble.set(Some(failure.message()));
-                    if failure.refused().is_some() {
-                        onstale.call(());
+                Err(failure) => failure,
+            };
+            if failure.is_decided() {
+                intent.write().settle();
+            }
+            match &failure {
+                Failure::SignedOut => return history::go(sign_in),
+                // The visitor holds or has it already: by this order.
+                Failure::Refused {
+                    location: Some(place),
+                    ..
+                } => {
+                    let page = Route::parse(place.trim_start_matches("/api"));
+                    if let Route::Order(_) = page {
+                        orders::reload();
+                        return history::go(page);
                     }
                 }
+                _ => {}
+            }
+            trouble.set(Some(failure.message()));
+            if failure.refused().is_some() {
+                onstale.call(());
             }
         });
     });
@@ -81,27 +94,40 @@ pub fn Buy(ticket: Ticket, purchase: Purchase) -> Element {
         mut agreed,
         buy,
     } = purchase;
-    let price = ticket.price;
-    // The first price that is shown is the one that the buyer is told of any change from.
+    // The ticket that is shown first is the one that the buyer is told of any change from.
+    let first = ticket.clone();
     use_effect(move || {
         if agreed.peek().is_none() {
-            agreed.set(Some(price));
+            agreed.set(Some(first.clone()));
         }
     });
-    let before = agreed().filter(|agreed| *agreed != price);
-    let now = format::money(price);
-    let hold = CONFIG.read().as_ref().map(|config| config.hold_seconds);
+    let before = agreed().unwrap_or_else(|| ticket.clone());
+    let title_before = Some(before.title).filter(|before| *before != ticket.title);
+    let price_before = Some(before.price).filter(|before| *before != ticket.price);
+    let now = format::money(ticket.price);
+    let title = ticket.title.clone();
     let press = move |()| {
-        agreed.set(Some(price));
+        agreed.set(Some(ticket.clone()));
         buy.call(ticket.clone());
     };
     rsx! {
-        if let Some(before) = before {
+        if title_before.is_some() || price_before.is_some() {
             Notice { tone: NoticeTone::Warning,
-                p {
-                    "The price changed from {format::money(before)} to "
-                    strong { "{now}" }
-                    " while you were looking."
+                if let Some(before) = title_before {
+                    p {
+                        "The title changed from “"
+                        bdi { "{before}" }
+                        "” to “"
+                        strong { bdi { "{title}" } }
+                        "” while you were looking."
+                    }
+                }
+                if let Some(before) = price_before {
+                    p {
+                        "The price changed from {format::money(before)} to "
+                        strong { "{now}" }
+                        " while you were looking."
+                    }
                 }
                 div { class: "actions",
                     Button { tone: Tone::Primary, busy: busy(), onpress: press, "Buy for {now} now" }
@@ -119,18 +145,10 @@ pub fn Buy(ticket: Ticket, purchase: Purchase) -> Element {
         }
         p { class: "hint",
             "The ticket is held for you "
-            if let Some(seconds) = hold {
-                "{span(seconds)} "
+            if let Some(seconds) = config::hold_seconds() {
+                "{duration_words(seconds)} "
             }
             "while you pay. Nothing is charged before."
         }
-    }
-}
-
-/// So many seconds in words.
-fn span(seconds: u64) -> String {
-    match seconds {
-        0..120 => format!("{seconds} seconds"),
-        more => format!("{} minutes", more / 60),
     }
 }

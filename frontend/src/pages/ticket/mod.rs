@@ -2,7 +2,7 @@
 
 mod buy;
 
-use api::{Order, Ticket};
+use api::{Order, Ticket, TicketStatus};
 use dioxus::prelude::*;
 use state::{Route, TicketStanding};
 use uuid::Uuid;
@@ -13,45 +13,38 @@ use crate::browser::format;
 use crate::client::{self, Failure};
 use crate::components::{
     Badge, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton, Shape, StubArt,
-    ticket_badge, use_title,
+    Withdraw, ticket_badge, use_title,
 };
-use crate::store::reads::{Read, use_read};
-use crate::store::session::{SESSION, Session};
+use crate::store::listing::LAST_LIST;
+use crate::store::orders::{self, ORDERS};
+use crate::store::reads::Read;
+use crate::store::session::SESSION;
 use crate::store::ticket::use_ticket;
 
 /// One ticket: what it is, what it costs, and what one can do about it.
 #[component]
 pub fn TicketPage(id: Uuid) -> Element {
     // Which of them is the visitor's own is known by the visitor's orders, and by nothing else.
-    let mut moves = use_signal(|| 0_u32);
-    let orders = use_read(move || {
-        moves.read();
-        let signed_in = matches!(*SESSION.read(), Session::User { .. });
-        async move {
-            if signed_in {
-                client::orders().await
-            } else {
-                Ok(Vec::new())
-            }
-        }
-    });
-    let mut ticket = use_ticket(id, move || moves += 1);
+    let mut ticket = use_ticket(id, orders::reload);
     // Of the page, and not of the button: the ticket is often seen as held before the order's own
     // answer is here, and the button is gone then.
-    let purchase = use_purchase(move |()| {
+    let look_again = use_callback(move |()| {
         spawn(async move {
             if let Ok(fresh) = client::ticket(id).await {
                 ticket.set(Read::Ready(fresh));
             }
-            moves += 1;
+            orders::reload();
         });
     });
+    let purchase = use_purchase(move |()| look_again.call(()));
     match &*ticket.read() {
         Read::Loading => rsx! { Loading {} },
         Read::Failed(failure) => rsx! { Gone { failure: failure.clone() } },
         Read::Ready(shown) => {
-            let mine = orders.read().ready().cloned().unwrap_or_default();
-            rsx! { Details { ticket: shown.clone(), orders: mine, purchase } }
+            let mine = ORDERS.read().ready().cloned().unwrap_or_default();
+            rsx! {
+                Details { ticket: shown.clone(), orders: mine, purchase, onchange: look_again }
+            }
         }
     }
 }
@@ -80,27 +73,37 @@ fn Gone(failure: Failure) -> Element {
 }
 
 #[component]
-fn Details(ticket: Ticket, orders: Vec<Order>, purchase: Purchase) -> Element {
+fn Details(
+    ticket: Ticket,
+    orders: Vec<Order>,
+    purchase: Purchase,
+    onchange: EventHandler<()>,
+) -> Element {
     let visitor = SESSION.read().user_id();
     let standing = TicketStanding::of(&ticket, visitor, &orders);
     rsx! {
-        Link { to: Route::home(), class: "back",
+        Link { to: LAST_LIST.cloned(), class: "back", back: true,
             Icon { shape: Shape::Back }
             "All tickets"
         }
         article { class: "panel ticket-panel",
             StubArt { id: ticket.id }
             div { class: "panel-body",
-                PageHead { title: ticket.title.clone(), Badge { of: ticket_badge(ticket.status) } }
+                PageHead { title: ticket.title.clone(), is_theirs: true, Badge { of: ticket_badge(ticket.status) } }
                 p { class: "big-price", "{format::money(ticket.price)}" }
-                Standing { ticket, standing, purchase }
+                Standing { ticket, standing, purchase, onchange }
             }
         }
     }
 }
 
 #[component]
-fn Standing(ticket: Ticket, standing: TicketStanding, purchase: Purchase) -> Element {
+fn Standing(
+    ticket: Ticket,
+    standing: TicketStanding,
+    purchase: Purchase,
+    onchange: EventHandler<()>,
+) -> Element {
     if *purchase.busy.read() || standing == TicketStanding::ForSale {
         return rsx! { Buy { ticket, purchase } };
     }
@@ -115,12 +118,12 @@ fn Standing(ticket: Ticket, standing: TicketStanding, purchase: Purchase) -> Ele
             NoticeTone::Info,
             "This is your own ticket. A buyer holds it and is about to pay; until then it can't \
              be changed.",
-            Some((Route::Selling, "My tickets")),
+            Some((Route::Selling, "What you sell")),
         ),
         TicketStanding::OwnSold => (
             NoticeTone::Good,
             "This was your ticket. It is sold.",
-            Some((Route::Selling, "My tickets")),
+            Some((Route::Selling, "What you sell")),
         ),
         TicketStanding::HeldByYou(order) => (
             NoticeTone::Good,
@@ -139,6 +142,16 @@ fn Standing(ticket: Ticket, standing: TicketStanding, purchase: Purchase) -> Ele
             None,
         ),
         TicketStanding::Sold => (NoticeTone::Info, "This ticket is sold.", None),
+        TicketStanding::OwnWithdrawn => (
+            NoticeTone::Info,
+            "You withdrew this ticket: nobody can buy it.",
+            Some((Route::Selling, "What you sell")),
+        ),
+        TicketStanding::Withdrawn => (
+            NoticeTone::Info,
+            "The seller withdrew this ticket: it is no longer for sale.",
+            None,
+        ),
     };
     rsx! {
         Notice { tone, p { "{words}" } }
@@ -148,6 +161,9 @@ fn Standing(ticket: Ticket, standing: TicketStanding, purchase: Purchase) -> Ele
             } else {
                 Link { to: Route::home(), class: "button", "See other tickets" }
             }
+        }
+        if standing == TicketStanding::Own && ticket.status == TicketStatus::Open {
+            Withdraw { id: ticket.id, onchange }
         }
     }
 }

@@ -10,28 +10,45 @@ use card::TicketCard;
 use search::SearchForm;
 
 use crate::browser::history::{self, Arrival, PLACE};
-use crate::browser::{page, time};
+use crate::browser::page;
 use crate::client::Failure;
 use crate::components::{Button, CardSkeletons, FailureNotice, Link, PageHead, Tone};
-use crate::store::{listing, live, toasts};
+use crate::store::listing::{self, LAST_LIST};
+use crate::store::tasks::{Task, use_task};
+use crate::store::{live, toasts};
 
 /// What is for sale, as cards: searched, sorted, and changing as tickets come and go.
 #[component]
 pub fn TicketsPage(filter: TicketFilter) -> Element {
-    use_resource(use_reactive((&filter,), |(filter,)| {
+    // The move that the list was loaded for.
+    let mut loaded = use_signal(|| None::<u32>);
+    let moves = PLACE.read().moves;
+    use_task(use_reactive((&filter, &moves), move |(filter, moves)| {
         live::follow_refresh();
-        let is_back = matches!(PLACE.peek().arrival, Arrival::Back(_));
-        async move {
-            // *Back* finds the list as it was left; every other way asks anew.
-            if !(is_back && listing::is_current(&filter)) {
-                listing::load(filter).await;
+        let arrival = PLACE.peek().arrival;
+        let is_new = loaded.replace(Some(moves)) != Some(moves);
+        let work: Task = Box::pin(async move {
+            match arrival {
+                // A look at another tab, or a network that was away: nothing moves.
+                _ if !is_new => listing::follow(filter, 0).await,
+                // *Back* finds the list as it was left.
+                Arrival::Back(spot) => listing::follow(filter, spot.rows).await,
+                Arrival::Start | Arrival::Link | Arrival::Search => {
+                    listing::load(filter, 0).await;
+                }
             }
-        }
+        });
+        work
     }));
-    let lead = "Live: what is taken leaves the list before your eyes.";
+    use_effect(use_reactive((&filter,), |(filter,)| {
+        *LAST_LIST.write() = Route::Tickets(filter);
+    }));
+    let lead = "People who can’t go sell their tickets here, at a price that everybody sees. Buy \
+                one or sell yours: each is sold once, and held for you while you pay.";
     rsx! {
-        PageHead { title: "Tickets", lead }
+        PageHead { title: "Tickets for sale", lead }
         SearchForm { filter: filter.clone() }
+        p { class: "visually-hidden", role: "status", "{listing::SAID}" }
         if let Some(failure) = listing::TROUBLE.cloned() {
             FailureNotice { failure }
         } else {
@@ -46,6 +63,7 @@ struct Look {
     is_loaded: bool,
     /// Another search is shown than the one that was asked for.
     is_old: bool,
+    said: String,
     entries: Vec<Entry>,
     arrivals: usize,
     next: Option<String>,
@@ -56,27 +74,17 @@ fn Results(filter: TicketFilter) -> Element {
     let look = listing::look(|list| Look {
         is_loaded: list.is_loaded(),
         is_old: list.filter != filter,
-        entries: list.shown(time::now()).cloned().collect(),
+        said: listing::count_words(list),
+        entries: list.entries().to_vec(),
         arrivals: list.arrivals(),
         next: list.next().map(str::to_owned),
     });
     if !look.is_loaded {
         return rsx! { CardSkeletons {} };
     }
-    let count = look
-        .entries
-        .iter()
-        .filter(|entry| !entry.is_taken())
-        .count();
-    let said = match (count, look.next.is_some()) {
-        (0, _) => "No tickets".to_owned(),
-        (1, false) => "1 ticket".to_owned(),
-        (count, false) => format!("{count} tickets"),
-        (count, true) => format!("The first {count} tickets"),
-    };
     rsx! {
         div { class: "results-line",
-            p { role: "status", "{said}" }
+            p { "{look.said}" }
             if look.arrivals > 0 {
                 Arrivals { count: look.arrivals, filter: filter.clone() }
             }
@@ -84,7 +92,7 @@ fn Results(filter: TicketFilter) -> Element {
         if look.entries.is_empty() {
             Nothing { is_search: !filter.is_empty() }
         } else {
-            ul { class: if look.is_old { "cards old" } else { "cards" },
+            ul { class: if look.is_old { "cards old" } else { "cards" }, role: "list",
                 for entry in look.entries {
                     TicketCard { key: "{entry.ticket.id}", entry }
                 }
@@ -99,11 +107,6 @@ fn Results(filter: TicketFilter) -> Element {
 #[component]
 fn Arrivals(count: usize, filter: TicketFilter) -> Element {
     let mut busy = use_signal(|| false);
-    let words = if count == 1 {
-        "1 new ticket".to_owned()
-    } else {
-        format!("{count} new tickets")
-    };
     rsx! {
         Button {
             tone: Tone::Primary,
@@ -112,12 +115,13 @@ fn Arrivals(count: usize, filter: TicketFilter) -> Element {
                 let filter = filter.clone();
                 busy.set(true);
                 spawn(async move {
-                    listing::load(filter).await;
-                    page::scroll_to(0.0);
+                    listing::load(filter, 0).await;
+                    page::scroll_to(0);
                     page::focus_content();
+                    busy.set(false);
                 });
             },
-            "Show {words}"
+            "Show {listing::arrival_words(count)}"
         }
     }
 }
@@ -130,7 +134,7 @@ fn Nothing(is_search: bool) -> Element {
                 h2 { "No tickets match" }
                 p { "Try fewer words or a wider price range." }
                 Button {
-                    onpress: |()| history::search(Route::home()),
+                    onpress: |()| history::search(Route::home(), true),
                     "Clear the search"
                 }
             }

@@ -14,19 +14,23 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
     let mut draft = use_signal(|| filter.clone());
     let mut searched = use_signal(|| filter.clone());
     let mut edits = use_signal(|| 0_u32);
+    // Whether the search is done with, so that the next one gets an entry of its own in the
+    // history: it was sent by Enter, or come to by another way than typing.
+    let mut is_done = use_signal(|| true);
 
     // Another search came from elsewhere: back, forward, a link.
     use_effect(use_reactive((&filter,), move |(filter,)| {
         if *searched.peek() != filter {
             searched.set(filter.clone());
             draft.set(filter);
+            is_done.set(true);
         }
     }));
     let mut search = move || {
         let wanted = draft.peek().clone();
         if wanted.trouble().is_none() && *searched.peek() != wanted {
             searched.set(wanted.clone());
-            history::search(Route::Tickets(wanted));
+            history::search(Route::Tickets(wanted), is_done.replace(false));
         }
     };
     let mut edited = move |change: &dyn Fn(&mut TicketFilter)| {
@@ -42,7 +46,7 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
     };
     let shown = draft.read().clone();
     let trouble = shown.trouble();
-    let is_wrong = trouble.map(|(_, ends)| ends).unwrap_or_default();
+    let is_wrong = trouble.as_ref().map(|(_, ends)| *ends).unwrap_or_default();
     let bounds = [
         PriceBound {
             id: "min-price",
@@ -65,6 +69,7 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
             onsubmit: move |event| {
                 event.prevent_default();
                 search();
+                is_done.set(true);
             },
             div { class: "field search-words",
                 label { r#for: "q", "Search" }
@@ -76,6 +81,7 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
                         autocomplete: "off",
                         maxlength: "200",
                         placeholder: "Artist, team, place",
+                        dir: "auto",
                         value: "{shown.q}",
                         oninput: move |event| {
                             let text = event.value();
@@ -128,6 +134,8 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
                     }
                 }
             }
+            // A form of several fields is sent by Enter only if it has one of these.
+            button { r#type: "submit", hidden: true, "Search" }
             p { class: "field-error search-trouble", id: "search-trouble", role: "status",
                 {trouble.map(|(words, _)| words).unwrap_or_default()}
             }

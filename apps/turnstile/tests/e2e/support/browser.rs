@@ -63,6 +63,35 @@ impl Browser {
         self.driver.web.post("/cookie", cookie).await.unwrap();
     }
 
+    /// The session ends, and nobody tells the page.
+    pub async fn lose_session(&self) {
+        self.driver.web.delete("/cookie/session").await.unwrap();
+    }
+
+    /// Opens another tab and goes there; the name of this one, to come back by [`Self::go_to_tab`].
+    pub async fn open_tab(&self) -> Value {
+        let here = self.driver.web.get("/window").await.unwrap();
+        let tab = self.driver.web.post("/window/new", json!({"type": "tab"}));
+        let tab = tab.await.unwrap();
+        self.go_to_tab(&tab["handle"]).await;
+        here
+    }
+
+    /// Goes to a tab.
+    pub async fn go_to_tab(&self, tab: &Value) {
+        let handle = json!({"handle": tab});
+        self.driver.web.post("/window", handle).await.unwrap();
+    }
+
+    /// Has the browser speak another language, from the next page on.
+    pub async fn set_locale(&self, locale: &str) {
+        let locale = json!({"locale": locale});
+        self.driver
+            .web
+            .chromium("Emulation.setLocaleOverride", locale)
+            .await;
+    }
+
     /// The address that is shown, without the site's own part.
     pub async fn path(&self) -> String {
         let path = self
@@ -219,6 +248,18 @@ impl Browser {
             .await;
     }
 
+    /// Shows the page as it is printed, where the system's colors are dark.
+    pub async fn set_printed(&self) {
+        let feature = json!({
+            "media": "print",
+            "features": [{"name": "prefers-color-scheme", "value": "dark"}],
+        });
+        self.driver
+            .web
+            .chromium("Emulation.setEmulatedMedia", feature)
+            .await;
+    }
+
     /// Sets the system to as little movement as possible.
     pub async fn want_no_movement(&self) {
         let feature = json!({"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]});
@@ -230,12 +271,17 @@ impl Browser {
 
     /// Sets the size of the window, in CSS pixels.
     pub async fn set_width(&self, width: u32) {
-        let is_phone = width < 600;
+        self.set_size(width, if width < 600 { 780 } else { 900 })
+            .await;
+    }
+
+    /// Sets the size of the window, in CSS pixels; a narrow one is a phone's.
+    pub async fn set_size(&self, width: u32, height: u32) {
         let size = json!({
             "width": width,
-            "height": if is_phone { 780 } else { 900 },
+            "height": height,
             "deviceScaleFactor": 1,
-            "mobile": is_phone,
+            "mobile": width < 600,
         });
         self.driver
             .web

@@ -54,7 +54,7 @@ impl Stage {
         let strangers = vec![
             stop("tickets", "/", "Opera"),
             stop("tickets-none", "/?q=nothing-like-it", "No tickets match"),
-            stop("tickets-trouble", "/?min=abc", "Prices are numbers"),
+            stop("tickets-trouble", "/?min=abc", "A price must be a number"),
             stop("ticket", format!("/tickets/{open}"), "Buy for $120"),
             stop(
                 "ticket-held",
@@ -97,7 +97,7 @@ impl Stage {
                 "A buyer holds",
             ),
             stop("ticket-own", format!("/tickets/{open}"), "your own ticket"),
-            stop("orders-none", "/orders", "No orders yet"),
+            stop("orders-none", "/orders", "No tickets yet"),
         ];
         let analysts = vec![stop("analytics", "/analytics", "Who sells")];
         vec![

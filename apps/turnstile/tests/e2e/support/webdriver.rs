@@ -38,6 +38,20 @@ impl WebDriver {
     /// Sends a command; an error of the protocol is its name and message.
     pub async fn post(&self, path: &str, body: Value) -> Result<Value, String> {
         let request = self.http.post(format!("{}{path}", self.url)).json(&body);
+        Self::answer(request).await
+    }
+
+    /// Asks for something; an error of the protocol is its name and message.
+    pub async fn get(&self, path: &str) -> Result<Value, String> {
+        Self::answer(self.http.get(format!("{}{path}", self.url))).await
+    }
+
+    /// Takes something away.
+    pub async fn delete(&self, path: &str) -> Result<Value, String> {
+        Self::answer(self.http.delete(format!("{}{path}", self.url))).await
+    }
+
+    async fn answer(request: reqwest::RequestBuilder) -> Result<Value, String> {
         let answer = request.send().await.map_err(|error| error.to_string())?;
         let is_good = answer.status().is_success();
         let body: Value = answer.json().await.map_err(|error| error.to_string())?;

@@ -1,0 +1,51 @@
+use api::Order;
+use dioxus::prelude::*;
+use state::Route;
+
+use super::{Link, use_countdown};
+use crate::browser::history::PLACE;
+use crate::browser::page;
+use crate::store::orders;
+
+/// Says on every page that a ticket is held, for how long, and where to pay: below, where it moves
+/// nothing when it comes. The time is before the tab's title, too.
+#[component]
+pub fn HoldBar() -> Element {
+    let Some((order, count)) = orders::running() else {
+        return rsx! {};
+    };
+    rsx! {
+        // A list of one: another order is another countdown.
+        for order in [order] {
+            Held { key: "{order.id}", order, others: count - 1 }
+        }
+    }
+}
+
+#[component]
+fn Held(order: Order, others: usize) -> Element {
+    let left = use_countdown(&order);
+    use_effect(move || {
+        let left = left().filter(|left| !left.is_over());
+        page::set_time_left(left.map(state::Countdown::digits));
+    });
+    use_drop(|| page::set_time_left(None));
+    // The order's own page has a larger one.
+    let is_here = PLACE.read().route == Route::Order(order.id);
+    let Some(left) = left().filter(|left| !left.is_over() && !is_here) else {
+        return rsx! {};
+    };
+    rsx! {
+        aside { class: "hold-bar", "aria-label": "Held for you",
+            p { class: "hold-bar-title",
+                "Held for you: "
+                bdi { "{order.ticket.title}" }
+            }
+            p { class: "hold-bar-time", role: "timer", "{left.digits()}" }
+            if others > 0 {
+                Link { to: Route::Orders, class: "hold-bar-more", "and {others} more" }
+            }
+            Link { to: Route::Order(order.id), class: "button primary", "Go and pay" }
+        }
+    }
+}
