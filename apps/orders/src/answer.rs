@@ -63,6 +63,7 @@ pub(crate) fn refused(error: OrderError) -> AppError {
         OrderError::Refused(
             refusal @ (TicketOrdersError::AlreadyReserved
             | TicketOrdersError::OwnTicket
+            | TicketOrdersError::Withdrawn
             | TicketOrdersError::AlreadyPaid
             | TicketOrdersError::NotDue),
         ) => bad_request(refusal.to_string()),

@@ -58,6 +58,7 @@ impl Orders {
         let workers = [
             workers::payments::start(&host.log, commands.orders.clone()),
             workers::expiry::start(&host.log, commands.clone()),
+            workers::withdrawals::start(&host.log, commands.orders.clone()),
         ];
         tokio::spawn(workers::expiry::sweep(
             commands.clone(),

@@ -43,7 +43,8 @@ async fn settle_on_decision(settlement: &Settlement, commit: &Recorded) -> Resul
             | TicketOrdersEvent::OrderCancelled { order_id, .. }
             | TicketOrdersEvent::PaymentRefused { order_id, .. } => order_id,
             TicketOrdersEvent::OrderPlaced { .. }
-            | TicketOrdersEvent::OrderAwaitingPayment { .. } => continue,
+            | TicketOrdersEvent::OrderAwaitingPayment { .. }
+            | TicketOrdersEvent::SaleClosed { .. } => continue,
         };
         let metadata = Metadata::caused_by(commit, ON_ORDERS.name, "settle", Utc::now());
         // Still open by now means that this is old news, and newer ones are on their way.

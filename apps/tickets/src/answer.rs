@@ -18,6 +18,7 @@ pub(crate) fn ticket(listing: &Listing) -> api::Ticket {
         Availability::ForSale => (TicketStatus::Open, None),
         Availability::Held(order) => (TicketStatus::Reserved, Some(order.0)),
         Availability::Sold(order) => (TicketStatus::Sold, Some(order.0)),
+        Availability::Withdrawn => (TicketStatus::Withdrawn, None),
     };
     api::Ticket {
         id: listing.id.0,
@@ -54,8 +55,12 @@ pub(crate) fn refused(refused: CommandError<TicketError>) -> AppError {
         CommandError::Refused(TicketError::Changed(difference)) => {
             error::precondition_failed(host::differences(&difference))
         }
-        CommandError::Refused(refusal @ (TicketError::Reserved | TicketError::AlreadyListed)) => {
-            error::bad_request(refusal.to_string())
-        }
+        CommandError::Refused(
+            refusal @ (TicketError::Reserved
+            | TicketError::AlreadyListed
+            | TicketError::HeldByOrder
+            | TicketError::Sold
+            | TicketError::Withdrawn),
+        ) => error::bad_request(refusal.to_string()),
     }
 }

@@ -2,10 +2,12 @@
 
 use domain::{
     Price, TicketId, Title, UserId,
-    ticket::{Listing, Ticket, TicketCommand, TicketError},
+    ticket::{Availability, Listing, Ticket, TicketCommand, TicketError},
     ticket_orders::TicketOrders,
 };
 use eventstore::{CommandError, Executed, Hint, Metadata, Store};
+use std::time::Duration;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Lists and revises tickets.
@@ -71,6 +73,81 @@ impl Commands {
                 .execute(&id.to_string(), command, metadata, Hint::None)
                 .await?,
         )
+    }
+}
+
+/// How long a withdrawal waits to be decided.
+const DECIDED_WITHIN: Duration = Duration::from_secs(4);
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a withdrawal ended.
+pub(crate) enum Withdrawal {
+    /// The ticket is off the market.
+    Done(Changed),
+    /// Whoever decides about orders hasn't decided in time. It is repeated safely.
+    Undecided,
+}
+
+impl Commands {
+    /// Takes a ticket off the market, and waits until that is decided.
+    ///
+    /// The ticket asks and its orders decide, so that an order and a withdrawal that come at once
+    /// can't both be granted. A request names what it has seen of the orders and has no effect if
+    /// there is more: then it is made once more, on what is there now.
+    pub async fn withdraw(
+        &self,
+        by: UserId,
+        id: TicketId,
+        metadata: &Metadata,
+    ) -> Result<Withdrawal, CommandError<TicketError>> {
+        let key = id.to_string();
+        let until = Instant::now() + DECIDED_WITHIN;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let orders = self.orders.load(&key).await?;
+            let command = TicketCommand::Withdraw {
+                by,
+                // A sale that is closed has none, and the ticket follows in a moment.
+                has_live_order: orders.state().live().is_some(),
+                orders_seen: orders.version(),
+            };
+            let asked = Metadata {
+                command_id: Uuid::new_v5(
+                    &metadata.command_id,
+                    format!("withdraw:{}", orders.version()).as_bytes(),
+                ),
+                ..metadata.clone()
+            };
+            let ticket = if orders.state().is_closed() {
+                self.seen(&key, by).await?
+            } else {
+                let executed = self.tickets.execute(&key, command, &asked, Hint::None);
+                changed(&executed.await?)?
+            };
+            if ticket.listing.availability == Availability::Withdrawn {
+                return Ok(Withdrawal::Done(ticket));
+            }
+            if Instant::now() + pause > until {
+                return Ok(Withdrawal::Undecided);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// The ticket of a seller, as it is now.
+    async fn seen(&self, key: &str, by: UserId) -> Result<Changed, CommandError<TicketError>> {
+        let ticket = self.tickets.load(key).await?;
+        let listing = ticket.state().listing().cloned();
+        let listing = listing.ok_or(CommandError::Refused(TicketError::NotFound))?;
+        if listing.seller != by {
+            return Err(CommandError::Refused(TicketError::NotOwner));
+        }
+        Ok(Changed {
+            listing,
+            sequence: ticket.last_sequence(),
+        })
     }
 }
 

@@ -29,6 +29,7 @@ async fn follow(tickets: &Store<Ticket>, commit: &Recorded) -> Result<(), ReactE
             TicketOrdersEvent::OrderCompleted { order_id, .. } => {
                 OrderDecision::Completed(order_id)
             }
+            TicketOrdersEvent::SaleClosed { .. } => OrderDecision::Closed,
             TicketOrdersEvent::OrderAwaitingPayment { .. }
             | TicketOrdersEvent::PaymentRefused { .. } => continue,
         };

@@ -95,7 +95,9 @@ impl OnSale {
             // The ticket follows its orders, which are looked at themselves.
             TicketEvent::TicketReserved { .. }
             | TicketEvent::TicketReleased { .. }
-            | TicketEvent::TicketSold { .. } => {}
+            | TicketEvent::TicketSold { .. }
+            | TicketEvent::WithdrawalRequested { .. }
+            | TicketEvent::TicketWithdrawn { .. } => {}
         }
     }
 
@@ -113,6 +115,9 @@ impl OnSale {
             }
             TicketOrdersEvent::OrderCancelled { order_id, .. } => {
                 self.held.remove(&order_id);
+            }
+            TicketOrdersEvent::SaleClosed { ticket_id } => {
+                self.tickets.remove(&ticket_id);
             }
             TicketOrdersEvent::OrderAwaitingPayment { .. }
             | TicketOrdersEvent::PaymentRefused { .. } => {}

@@ -136,6 +136,12 @@ tables! {
     "payment_lost" "PaymentLost" PAYMENTS:
         column("order_id", Kind::Text), column("ticket_id", Kind::Text),
         column("amount", Kind::Money);
+    "withdrawal_requested" "WithdrawalRequested" TICKETS:
+        column("orders_seen", Kind::Count);
+    "ticket_withdrawn" "TicketWithdrawn" TICKETS:
+        column("orders_version", Kind::Count);
+    "sale_closed" "SaleClosed" ORDERS:
+        column("ticket_id", Kind::Text);
 }
 
 impl TableSpec {
@@ -159,6 +165,8 @@ pub(crate) fn number_of(event: &Happened) -> usize {
             TicketEvent::TicketReserved { .. } => 3,
             TicketEvent::TicketReleased { .. } => 4,
             TicketEvent::TicketSold { .. } => 5,
+            TicketEvent::WithdrawalRequested { .. } => 20,
+            TicketEvent::TicketWithdrawn { .. } => 21,
         },
         Happened::Orders(event) => match event {
             TicketOrdersEvent::OrderPlaced { .. } => 6,
@@ -166,6 +174,7 @@ pub(crate) fn number_of(event: &Happened) -> usize {
             TicketOrdersEvent::OrderCompleted { .. } => 8,
             TicketOrdersEvent::OrderCancelled { .. } => 9,
             TicketOrdersEvent::PaymentRefused { .. } => 10,
+            TicketOrdersEvent::SaleClosed { .. } => 22,
         },
         Happened::Payment(event) => match event {
             PaymentEvent::PaymentBegun { .. } => 11,
@@ -263,11 +272,15 @@ fn ticket(event: &TicketEvent, row: &mut impl Cells) {
             row.id(order_id.0);
             row.count(*orders_version);
         }
+        TicketEvent::WithdrawalRequested { orders_seen, .. } => row.count(*orders_seen),
+        TicketEvent::TicketWithdrawn { orders_version, .. } => row.count(*orders_version),
     }
 }
 
 fn orders(event: &TicketOrdersEvent, row: &mut impl Cells) {
-    row.id(event.order_id().0);
+    if let Some(order) = event.order_id() {
+        row.id(order.0);
+    }
     match event {
         TicketOrdersEvent::OrderPlaced {
             order_id: _,
@@ -310,6 +323,7 @@ fn orders(event: &TicketOrdersEvent, row: &mut impl Cells) {
             row.count(*version);
         }
         TicketOrdersEvent::PaymentRefused { payment_id, .. } => row.id(payment_id.0),
+        TicketOrdersEvent::SaleClosed { ticket_id, .. } => row.id(ticket_id.0),
     }
 }
 

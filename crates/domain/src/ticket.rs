@@ -37,6 +37,8 @@ pub struct Listing {
     price_since: u64,
     /// Version of the ticket's orders that was followed last.
     followed: Option<u64>,
+    /// How many events the ticket's orders had when its seller last asked to withdraw it.
+    withdrawal: Option<u64>,
 }
 
 /// What of a ticket isn't as somebody was shown it.
@@ -64,6 +66,8 @@ pub enum Availability {
     Held(OrderId),
     /// A paid order has it, for good.
     Sold(OrderId),
+    /// Its seller took it off the market, for good.
+    Withdrawn,
 }
 
 /// What can be asked of a ticket.
@@ -97,6 +101,16 @@ pub enum TicketCommand {
         /// later ones since, its own word counts.
         orders_seen: u64,
     },
+    /// Ask that it be taken off the market. Whether it is decides the one who decides about orders:
+    /// two that decide, each on what it had heard of the other, could both say yes.
+    Withdraw {
+        /// Who asks.
+        by: UserId,
+        /// Whether the ticket's orders have a live one, looked up just before.
+        has_live_order: bool,
+        /// How many events of the ticket's orders that look-up saw.
+        orders_seen: u64,
+    },
     /// Follow what was decided about the ticket's orders.
     Follow {
         /// What was decided.
@@ -115,6 +129,8 @@ pub enum OrderDecision {
     Cancelled(OrderId),
     /// That order was paid.
     Completed(OrderId),
+    /// The sale has ended, as the seller asked.
+    Closed,
 }
 
 /// What happened to a ticket.
@@ -154,6 +170,17 @@ pub enum TicketEvent {
         /// Version of the orders aggregate that says so.
         orders_version: u64,
     },
+    /// Its seller asks to take it off the market.
+    WithdrawalRequested {
+        /// How many events the ticket's orders had then. If there are more by now, this request has
+        /// no effect.
+        orders_seen: u64,
+    },
+    /// It is off the market.
+    TicketWithdrawn {
+        /// Version of the orders aggregate that says so.
+        orders_version: u64,
+    },
     /// It was paid for.
     TicketSold {
         /// The order that has it.
@@ -171,6 +198,8 @@ impl DomainEvent for TicketEvent {
             Self::TicketReserved { .. } => "TicketReserved",
             Self::TicketReleased { .. } => "TicketReleased",
             Self::TicketSold { .. } => "TicketSold",
+            Self::WithdrawalRequested { .. } => "WithdrawalRequested",
+            Self::TicketWithdrawn { .. } => "TicketWithdrawn",
         }
         .to_owned()
     }
@@ -199,6 +228,15 @@ pub enum TicketError {
     /// An order holds it, or it is sold.
     #[error("Cannot edit a reserved ticket")]
     Reserved,
+    /// An order holds it, so it can't be withdrawn.
+    #[error("Cannot withdraw a reserved ticket")]
+    HeldByOrder,
+    /// It is sold, so it can't be withdrawn.
+    #[error("Cannot withdraw a sold ticket")]
+    Sold,
+    /// It was withdrawn.
+    #[error("Ticket was withdrawn")]
+    Withdrawn,
     /// It isn't at the version that the one who asks was shown.
     #[error("The ticket has changed")]
     Changed(Difference),
@@ -242,6 +280,14 @@ impl Decide for Ticket {
                 Some(listing),
             ) => listing.revise(by, (title, price), expected, (has_live_order, orders_seen)),
             (
+                TicketCommand::Withdraw {
+                    by,
+                    has_live_order,
+                    orders_seen,
+                },
+                Some(listing),
+            ) => listing.withdraw(by, (has_live_order, orders_seen)),
+            (
                 TicketCommand::Follow {
                     decision,
                     orders_version,
@@ -271,16 +317,10 @@ impl Listing {
         if by != self.seller {
             return Err(TicketError::NotOwner);
         }
-        // Of what was looked up and what the ticket heard, the newer counts. A ticket that believes
-        // in a hold may not have heard of its release yet; a look-up may be from before an order
-        // that the ticket has heard of since.
-        let heard_more = self.followed.is_some_and(|heard| heard >= orders_seen);
-        let reserved = if heard_more {
-            self.availability != Availability::ForSale
-        } else {
-            has_live_order
-        };
-        if reserved {
+        if self.availability == Availability::Withdrawn {
+            return Err(TicketError::Withdrawn);
+        }
+        if self.is_taken(has_live_order, orders_seen) {
             return Err(TicketError::Reserved);
         }
         // Before the version is looked at: whoever repeats a revision because its answer was lost
@@ -296,6 +336,41 @@ impl Listing {
         Ok(vec![TicketEvent::TicketRevised { title, price }])
     }
 
+    /// Whether an order has it. Of what was looked up and what the ticket heard, the newer counts. A
+    /// ticket that believes in a hold may not have heard of its release yet; a look-up may be from
+    /// before an order that the ticket has heard of since.
+    fn is_taken(&self, has_live_order: bool, orders_seen: u64) -> bool {
+        let heard_more = self.followed.is_some_and(|heard| heard >= orders_seen);
+        if heard_more {
+            self.availability != Availability::ForSale
+        } else {
+            has_live_order
+        }
+    }
+
+    fn withdraw(
+        &self,
+        by: UserId,
+        (has_live_order, orders_seen): (bool, u64),
+    ) -> Result<Vec<TicketEvent>, TicketError> {
+        if by != self.seller {
+            return Err(TicketError::NotOwner);
+        }
+        match self.availability {
+            Availability::Withdrawn => return Ok(Vec::new()),
+            Availability::Sold(_) => return Err(TicketError::Sold),
+            Availability::ForSale | Availability::Held(_) => {}
+        }
+        if self.is_taken(has_live_order, orders_seen) {
+            return Err(TicketError::HeldByOrder);
+        }
+        // Asked for already, and not decided yet.
+        if self.withdrawal == Some(orders_seen) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![TicketEvent::WithdrawalRequested { orders_seen }])
+    }
+
     fn follow(&self, decision: OrderDecision, orders_version: u64) -> Vec<TicketEvent> {
         if self.followed.is_some_and(|seen| orders_version <= seen) {
             return Vec::new();
@@ -307,6 +382,7 @@ impl Listing {
                     orders_version,
                 }]
             }
+            OrderDecision::Closed => vec![TicketEvent::TicketWithdrawn { orders_version }],
             OrderDecision::Completed(order_id) => {
                 vec![TicketEvent::TicketSold {
                     order_id,
@@ -340,6 +416,13 @@ impl Listing {
                     self.price_since = self.version;
                 }
                 return;
+            }
+            TicketEvent::WithdrawalRequested { orders_seen } => {
+                self.withdrawal = Some(orders_seen);
+                return;
+            }
+            TicketEvent::TicketWithdrawn { orders_version } => {
+                (Availability::Withdrawn, orders_version)
             }
             TicketEvent::TicketReserved {
                 order_id,
@@ -387,6 +470,7 @@ impl Aggregate for Ticket {
                     title_since: 0,
                     price_since: 0,
                     followed: None,
+                    withdrawal: None,
                 });
             }
             // Nothing can happen to a ticket that was never listed.

@@ -28,6 +28,10 @@ pub struct TicketOrders {
     /// In the order of placing.
     orders: Vec<Order>,
     live: Option<OrderId>,
+    /// Whether the sale has ended because the seller withdrew the ticket.
+    closed: bool,
+    /// How many events there were.
+    events: u64,
 }
 
 /// One order.
@@ -128,6 +132,15 @@ pub enum TicketOrdersCommand {
         /// Until when it may be paid.
         expires_at: DateTime<Utc>,
     },
+    /// End the sale because the seller withdraws the ticket. It ends only if nothing has happened
+    /// since the seller's request: so a request that came too late never takes effect later, when
+    /// its seller was told already that it was refused.
+    Close {
+        /// Which ticket.
+        ticket_id: TicketId,
+        /// How many events there were when the seller asked.
+        orders_seen: u64,
+    },
     /// Note that a payment was begun.
     AwaitPayment {
         /// Which order.
@@ -214,17 +227,23 @@ pub enum TicketOrdersEvent {
         /// Which payment.
         payment_id: PaymentId,
     },
+    /// The seller withdrew the ticket: there will be no other order.
+    SaleClosed {
+        /// Which ticket.
+        ticket_id: TicketId,
+    },
 }
 
 impl TicketOrdersEvent {
-    /// The order that this is about.
-    pub const fn order_id(&self) -> OrderId {
+    /// The order that this is about, if it is about one.
+    pub const fn order_id(&self) -> Option<OrderId> {
         match self {
             Self::OrderPlaced { order_id, .. }
             | Self::OrderAwaitingPayment { order_id, .. }
             | Self::OrderCompleted { order_id, .. }
             | Self::OrderCancelled { order_id, .. }
-            | Self::PaymentRefused { order_id, .. } => *order_id,
+            | Self::PaymentRefused { order_id, .. } => Some(*order_id),
+            Self::SaleClosed { .. } => None,
         }
     }
 }
@@ -237,6 +256,7 @@ impl DomainEvent for TicketOrdersEvent {
             Self::OrderCompleted { .. } => "OrderCompleted",
             Self::OrderCancelled { .. } => "OrderCancelled",
             Self::PaymentRefused { .. } => "PaymentRefused",
+            Self::SaleClosed { .. } => "SaleClosed",
         }
         .to_owned()
     }
@@ -257,6 +277,9 @@ pub enum TicketOrdersError {
     /// A paid order of the same buyer has the ticket.
     #[error("You already bought this ticket")]
     AlreadyBought(OrderId),
+    /// The seller withdrew the ticket.
+    #[error("Ticket was withdrawn")]
+    Withdrawn,
     /// The buyer is its seller: the figures would show trade where there is none.
     #[error("You cannot order your own ticket")]
     OwnTicket,
@@ -303,6 +326,11 @@ impl TicketOrders {
     /// The order that has the ticket to itself, if any.
     pub fn live(&self) -> Option<&Order> {
         self.live.and_then(|id| self.order(id))
+    }
+
+    /// Whether the sale has ended because the seller withdrew the ticket.
+    pub const fn is_closed(&self) -> bool {
+        self.closed
     }
 
     fn find(&self, id: OrderId) -> Result<&Order, TicketOrdersError> {
@@ -352,6 +380,9 @@ impl Decide for TicketOrders {
                 at,
                 expires_at,
             } => {
+                if self.closed {
+                    return Err(TicketOrdersError::Withdrawn);
+                }
                 if buyer == seller {
                     return Err(TicketOrdersError::OwnTicket);
                 }
@@ -375,6 +406,17 @@ impl Decide for TicketOrders {
                     placed_at: at,
                     expires_at,
                 }])
+            }
+            TicketOrdersCommand::Close {
+                ticket_id,
+                orders_seen,
+            } => {
+                let is_free = self.live.is_none() && !self.closed;
+                Ok(if is_free && self.events == orders_seen {
+                    vec![TicketOrdersEvent::SaleClosed { ticket_id }]
+                } else {
+                    Vec::new()
+                })
             }
             TicketOrdersCommand::AwaitPayment {
                 order_id,
@@ -474,7 +516,12 @@ impl Aggregate for TicketOrders {
     impl_handle_by_decide!();
 
     fn apply(&mut self, event: TicketOrdersEvent) {
-        let id = event.order_id();
+        self.events += 1;
+        let Some(id) = event.order_id() else {
+            // Of those that are about no order there is one.
+            self.closed = true;
+            return;
+        };
         if let TicketOrdersEvent::OrderPlaced {
             buyer,
             ticket,
@@ -501,7 +548,7 @@ impl Aggregate for TicketOrders {
             return;
         };
         match event {
-            TicketOrdersEvent::OrderPlaced { .. } => {}
+            TicketOrdersEvent::OrderPlaced { .. } | TicketOrdersEvent::SaleClosed { .. } => {}
             TicketOrdersEvent::OrderAwaitingPayment { version, .. } => {
                 order.status = OrderStatus::AwaitingPayment;
                 order.version = version;

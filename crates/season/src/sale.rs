@@ -235,7 +235,8 @@ impl Season {
                 self.later(at, number, SaleStep::Settle(order_id, cause.clone()));
                 return;
             }
-            TicketOrdersEvent::OrderAwaitingPayment { .. } => return,
+            TicketOrdersEvent::OrderAwaitingPayment { .. }
+            | TicketOrdersEvent::SaleClosed { .. } => return,
         };
         let at = now + self.reaction();
         let follow = SaleStep::Follow {
@@ -288,7 +289,7 @@ impl Season {
         match decision {
             OrderDecision::Placed(_) => self.lots.hide(number),
             OrderDecision::Cancelled(_) => self.lots.show(number),
-            OrderDecision::Completed(_) => {}
+            OrderDecision::Completed(_) | OrderDecision::Closed => {}
         }
         self.forget_if_over(number);
         Ok(())

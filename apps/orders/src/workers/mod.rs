@@ -2,3 +2,4 @@
 
 pub(crate) mod expiry;
 pub(crate) mod payments;
+pub(crate) mod withdrawals;

@@ -11,6 +11,7 @@ mod list;
 mod mine;
 mod show;
 mod update;
+mod withdraw;
 
 use actix_web::web;
 use utoipa::OpenApi;
@@ -27,7 +28,8 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     .service(
         web::resource("/api/tickets/{id}")
             .route(web::get().to(show::show))
-            .route(web::put().to(update::update)),
+            .route(web::put().to(update::update))
+            .route(web::delete().to(withdraw::withdraw)),
     );
 }
 
@@ -39,6 +41,7 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     mine::mine,
     events::events,
     show::show,
-    update::update
+    update::update,
+    withdraw::withdraw
 ))]
 pub(crate) struct Document;

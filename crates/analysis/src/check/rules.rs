@@ -126,7 +126,9 @@ impl Rules {
         found: &mut dyn FnMut(Rule, String),
     ) {
         let live = self.live.get(&ticket).copied();
-        let order = event.order_id();
+        let Some(order) = event.order_id() else {
+            return;
+        };
         match event {
             TicketOrdersEvent::OrderPlaced { .. } => {
                 if let Some((other, _)) = live {
@@ -159,7 +161,8 @@ impl Rules {
                 }
             }
             TicketOrdersEvent::OrderAwaitingPayment { .. }
-            | TicketOrdersEvent::PaymentRefused { .. } => {}
+            | TicketOrdersEvent::PaymentRefused { .. }
+            | TicketOrdersEvent::SaleClosed { .. } => {}
         }
     }
 

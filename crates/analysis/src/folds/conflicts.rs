@@ -108,7 +108,10 @@ impl Conflicts {
                     self.note(entry, Kind::FollowedLate);
                 }
             }
-            TicketEvent::TicketListed { .. } | TicketEvent::TicketRevised { .. } => {}
+            TicketEvent::TicketListed { .. }
+            | TicketEvent::TicketRevised { .. }
+            | TicketEvent::WithdrawalRequested { .. }
+            | TicketEvent::TicketWithdrawn { .. } => {}
         }
     }
 

@@ -77,7 +77,7 @@ impl LiveOrders {
                 };
                 Some((self.0.remove(order_id)?, turn))
             }
-            TicketOrdersEvent::PaymentRefused { .. } => None,
+            TicketOrdersEvent::PaymentRefused { .. } | TicketOrdersEvent::SaleClosed { .. } => None,
         }
     }
 

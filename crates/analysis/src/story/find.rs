@@ -116,7 +116,7 @@ async fn ticket_of(
             continue;
         }
         let events = Happened::of(&commit)?;
-        let is_of = |event: &Happened| matches!(event, Happened::Orders(event) if event.order_id() == order);
+        let is_of = |event: &Happened| matches!(event, Happened::Orders(event) if event.order_id() == Some(order));
         if events.iter().any(|(_, event)| is_of(event)) {
             return Ok(Uuid::parse_str(&commit.aggregate_id).ok().map(TicketId));
         }

@@ -102,7 +102,7 @@ impl Chosen {
 fn is_of_order(event: &Happened, order: OrderId) -> bool {
     use domain::ticket::TicketEvent::{TicketReleased, TicketReserved, TicketSold};
     match event {
-        Happened::Orders(event) => event.order_id() == order,
+        Happened::Orders(event) => event.order_id() == Some(order),
         Happened::Ticket(
             TicketReserved { order_id, .. }
             | TicketReleased { order_id, .. }
@@ -160,9 +160,10 @@ async fn orders_of(log: &Log, ticket: &str) -> Result<Vec<OrderId>, AnalysisErro
     for commit in commits_of(log, ORDERS, ticket).await? {
         for (_, event) in Happened::of(&commit)? {
             if let Happened::Orders(event) = event
-                && !orders.contains(&event.order_id())
+                && let Some(order) = event.order_id()
+                && !orders.contains(&order)
             {
-                orders.push(event.order_id());
+                orders.push(order);
             }
         }
     }

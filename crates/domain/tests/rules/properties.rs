@@ -63,6 +63,10 @@ fn order_command() -> impl Strategy<Value = TicketOrdersCommand> {
         2 => (some_order(), 0..200_i64).prop_map(|(order_id, seconds)| {
             TicketOrdersCommand::Expire { order_id, at: at(seconds) }
         }),
+        1 => (0..40_u64).prop_map(|orders_seen| TicketOrdersCommand::Close {
+            ticket_id: ticket_id(),
+            orders_seen,
+        }),
     ]
 }
 
@@ -73,7 +77,7 @@ const fn version_of(event: &TicketOrdersEvent) -> Option<u64> {
         TicketOrdersEvent::OrderAwaitingPayment { version, .. }
         | TicketOrdersEvent::OrderCompleted { version, .. }
         | TicketOrdersEvent::OrderCancelled { version, .. } => Some(*version),
-        TicketOrdersEvent::PaymentRefused { .. } => None,
+        TicketOrdersEvent::PaymentRefused { .. } | TicketOrdersEvent::SaleClosed { .. } => None,
     }
 }
 
@@ -244,8 +248,8 @@ proptest! {
         let mut next: BTreeMap<OrderId, u64> = BTreeMap::new();
         for command in commands {
             for event in run(&mut orders, command) {
-                if let Some(version) = version_of(&event) {
-                    let expected = next.entry(event.order_id()).or_default();
+                if let (Some(version), Some(order)) = (version_of(&event), event.order_id()) {
+                    let expected = next.entry(order).or_default();
                     prop_assert_eq!(version, *expected, "{:?}", event);
                     *expected += 1;
                 }

@@ -69,7 +69,9 @@ fn ticket_events() -> Vec<TicketEvent> {
         | TicketEvent::TicketRevised { .. }
         | TicketEvent::TicketReserved { .. }
         | TicketEvent::TicketReleased { .. }
-        | TicketEvent::TicketSold { .. } => vec![
+        | TicketEvent::TicketSold { .. }
+        | TicketEvent::WithdrawalRequested { .. }
+        | TicketEvent::TicketWithdrawn { .. } => vec![
             listed,
             TicketEvent::TicketRevised {
                 title: title("Second night"),
@@ -87,6 +89,8 @@ fn ticket_events() -> Vec<TicketEvent> {
                 order_id: order(2),
                 orders_version: 4,
             },
+            TicketEvent::WithdrawalRequested { orders_seen: 2 },
+            TicketEvent::TicketWithdrawn { orders_version: 2 },
         ],
     }
 }
@@ -110,7 +114,8 @@ fn order_events() -> Vec<TicketOrdersEvent> {
         | TicketOrdersEvent::OrderAwaitingPayment { .. }
         | TicketOrdersEvent::OrderCompleted { .. }
         | TicketOrdersEvent::OrderCancelled { .. }
-        | TicketOrdersEvent::PaymentRefused { .. } => vec![
+        | TicketOrdersEvent::PaymentRefused { .. }
+        | TicketOrdersEvent::SaleClosed { .. } => vec![
             placed,
             TicketOrdersEvent::OrderAwaitingPayment {
                 order_id: order(1),
@@ -130,6 +135,9 @@ fn order_events() -> Vec<TicketOrdersEvent> {
             TicketOrdersEvent::PaymentRefused {
                 order_id: order(2),
                 payment_id: payment_of(2),
+            },
+            TicketOrdersEvent::SaleClosed {
+                ticket_id: ticket_id(),
             },
         ],
     }

@@ -100,7 +100,8 @@ impl World {
                 | TicketOrdersEvent::PaymentRefused { order_id, .. } => {
                     self.waiting.push(Step::Void(*order_id));
                 }
-                TicketOrdersEvent::OrderAwaitingPayment { .. } => {}
+                TicketOrdersEvent::OrderAwaitingPayment { .. }
+                | TicketOrdersEvent::SaleClosed { .. } => {}
             }
             self.orders.apply(event);
         }

@@ -358,3 +358,68 @@ fn what_changed_since_a_version_is_known_for_title_and_price_apart() {
     assert_eq!(since(3), Difference { title: None, price });
     assert!(since(4).is_none());
 }
+
+fn withdraw(by: u128, has_live_order: bool, orders_seen: u64) -> TicketCommand {
+    TicketCommand::Withdraw {
+        by: user(by),
+        has_live_order,
+        orders_seen,
+    }
+}
+
+fn asked(orders_seen: u64) -> TicketEvent {
+    TicketEvent::WithdrawalRequested { orders_seen }
+}
+
+fn withdrawn(orders_version: u64) -> TicketEvent {
+    TicketEvent::TicketWithdrawn { orders_version }
+}
+
+#[test]
+fn a_seller_asks_to_withdraw_what_nobody_holds_and_asks_once() {
+    given::<Ticket>(vec![listed()])
+        .when(withdraw(SELLER, false, 0))
+        .then_expect_events(vec![asked(0)]);
+    given::<Ticket>(vec![listed(), asked(0)])
+        .when(withdraw(SELLER, false, 0))
+        .then_expect_events(vec![]);
+    // An order came and went: that request has no effect any more.
+    given::<Ticket>(vec![listed(), asked(0)])
+        .when(withdraw(SELLER, false, 2))
+        .then_expect_events(vec![asked(2)]);
+}
+
+#[test]
+fn what_is_held_or_sold_or_another_s_is_not_withdrawn() {
+    given::<Ticket>(vec![listed()])
+        .when(withdraw(SELLER, true, 1))
+        .then_expect_error(TicketError::HeldByOrder);
+    given::<Ticket>(vec![listed(), reserved(order(1), 0)])
+        .when(withdraw(SELLER, false, 0))
+        .then_expect_error(TicketError::HeldByOrder);
+    given::<Ticket>(vec![listed(), reserved(order(1), 0), sold(order(1), 2)])
+        .when(withdraw(SELLER, true, 3))
+        .then_expect_error(TicketError::Sold);
+    given::<Ticket>(vec![listed()])
+        .when(withdraw(SELLER + 1, false, 0))
+        .then_expect_error(TicketError::NotOwner);
+}
+
+#[test]
+fn a_ticket_is_withdrawn_when_its_sale_has_ended_and_stays_so() {
+    let gone = vec![listed(), asked(0), withdrawn(0)];
+    given::<Ticket>(vec![listed(), asked(0)])
+        .when(follow(OrderDecision::Closed, 0))
+        .then_expect_events(vec![withdrawn(0)]);
+    given::<Ticket>(gone.clone())
+        .when(withdraw(SELLER, false, 1))
+        .then_expect_events(vec![]);
+    given::<Ticket>(gone.clone())
+        .when(revise(SELLER, false))
+        .then_expect_error(TicketError::Withdrawn);
+    let ticket: Ticket = state(&gone);
+    assert_eq!(
+        ticket.listing().unwrap().availability,
+        Availability::Withdrawn
+    );
+}

@@ -14,7 +14,7 @@ use crate::{
         BUYER, HOLD_SECONDS, OTHER, SELLER_OF_ALL, await_payment, awaiting, cancel, cancelled,
         complete, completed, expire, ordered_ticket, place, place_at, placed, placed_at, refused,
     },
-    support::{at, given, order, price, state, title, user},
+    support::{at, given, order, price, state, ticket_id, title, user},
 };
 
 #[test]
@@ -467,4 +467,47 @@ fn an_order_whose_money_is_lost_gives_the_ticket_back() {
     given::<TicketOrders>(vec![placed(1, BUYER), awaiting(1), completed(1, 2)])
         .when(cancel(1, BUYER))
         .then_expect_error(TicketOrdersError::AlreadyPaid);
+}
+
+fn close(orders_seen: u64) -> TicketOrdersCommand {
+    TicketOrdersCommand::Close {
+        ticket_id: ticket_id(),
+        orders_seen,
+    }
+}
+
+fn closed() -> TicketOrdersEvent {
+    TicketOrdersEvent::SaleClosed {
+        ticket_id: ticket_id(),
+    }
+}
+
+#[test]
+fn a_sale_that_is_closed_takes_no_order() {
+    given::<TicketOrders>(vec![])
+        .when(close(0))
+        .then_expect_events(vec![closed()]);
+    given::<TicketOrders>(vec![closed()])
+        .when(place(1, BUYER))
+        .then_expect_error(TicketOrdersError::Withdrawn);
+    given::<TicketOrders>(vec![closed()])
+        .when(close(1))
+        .then_expect_events(vec![]);
+}
+
+#[test]
+fn a_sale_is_closed_only_if_nothing_came_since_it_was_asked_for() {
+    given::<TicketOrders>(vec![placed(1, BUYER)])
+        .when(close(0))
+        .then_expect_events(vec![]);
+    given::<TicketOrders>(vec![placed(1, BUYER)])
+        .when(close(1))
+        .then_expect_events(vec![]);
+    let gone = vec![placed(1, BUYER), cancelled(1, CancelReason::Buyer, 1)];
+    given::<TicketOrders>(gone.clone())
+        .when(close(0))
+        .then_expect_events(vec![]);
+    given::<TicketOrders>(gone)
+        .when(close(2))
+        .then_expect_events(vec![closed()]);
 }

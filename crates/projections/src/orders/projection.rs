@@ -53,7 +53,7 @@ impl Projection for OrdersProjection {
 }
 
 fn change(sequence: u64, event: TicketOrdersEvent) -> Option<Change> {
-    let id = event.order_id().0;
+    let id = event.order_id()?.0;
     let now = |status: &str, payable: bool, version: u64| -> Document {
         doc! { "status": status, "payable": payable, "version": int(version) }
     };
@@ -101,7 +101,9 @@ fn change(sequence: u64, event: TicketOrdersEvent) -> Option<Change> {
             set
         }
         // The order doesn't change.
-        TicketOrdersEvent::PaymentRefused { .. } => return None,
+        TicketOrdersEvent::PaymentRefused { .. } | TicketOrdersEvent::SaleClosed { .. } => {
+            return None;
+        }
     };
     Some(Change::Patch { id, set })
 }

@@ -86,8 +86,11 @@ fn change(id: Uuid, sequence: u64, version: i64, event: TicketEvent) -> Change {
             };
             return Change::Put { id, doc };
         }
-        // A second listing can't be decided; in a log that holds one, the first stays.
-        TicketEvent::TicketListed { .. } => doc! { "version": version },
+        // A second listing can't be decided; in a log that holds one, the first stays. A withdrawal
+        // that is asked for isn't decided yet.
+        TicketEvent::TicketListed { .. } | TicketEvent::WithdrawalRequested { .. } => {
+            doc! { "version": version }
+        }
         TicketEvent::TicketRevised { title, price } => doc! {
             "title": title.as_str(),
             "search": searchable(title.as_str()),
@@ -96,6 +99,7 @@ fn change(id: Uuid, sequence: u64, version: i64, event: TicketEvent) -> Change {
         },
         TicketEvent::TicketReserved { order_id, .. } => holding("reserved", Some(order_id.0)),
         TicketEvent::TicketReleased { .. } => holding("open", None),
+        TicketEvent::TicketWithdrawn { .. } => holding("withdrawn", None),
         TicketEvent::TicketSold { order_id, .. } => holding("sold", Some(order_id.0)),
     };
     Change::Patch { id, set }

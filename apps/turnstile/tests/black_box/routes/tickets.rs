@@ -16,6 +16,9 @@ rows!(
     a_change_is_checked_for_session_body_existence_owner_and_state_in_this_order,
     a_reserved_ticket_is_not_changed_until_it_is_free_again,
     a_ticket_shows_the_order_that_has_it,
+    a_change_names_the_version_that_it_builds_on,
+    a_ticket_that_nobody_holds_is_withdrawn_for_good,
+    a_withdrawal_is_checked_for_session_existence_owner_and_state_in_this_order,
     changes_at_once_each_count_once,
     everybody_sees_at_once_what_one_was_told,
 );
@@ -342,4 +345,73 @@ async fn everybody_sees_at_once_what_one_was_told(site: &Site) {
         seller.get(&path(&answer.id())).await.json == answer.json
     })
     .await;
+}
+
+async fn a_change_names_the_version_that_it_builds_on(site: &Site) {
+    let seller = site.person().await;
+    let id = seller.sell("Opening night", 20).await;
+    let change = |title: &str, price: u32, named: String| {
+        let body = json!({"title": title, "price": price});
+        seller.put(&path(&id), body).header("If-Match", &named)
+    };
+    let shown = site.anyone().get(&path(&id)).await.expect_status(200);
+    let tag = shown.header("etag").unwrap().to_owned();
+    change("Second night", 20, tag.clone())
+        .await
+        .expect_status(200);
+    for named in [tag, "\"0\"".to_owned()] {
+        let refused = change("Third night", 20, named).await;
+        refused.assert_errors(412, &[("The title is now \"Second night\"", Some("title"))]);
+    }
+    let answer = change("Third night", 25, "\"1\"".to_owned()).await;
+    assert_eq!(answer.expect_status(200).json["version"], 2);
+    change("Third night", 25, "\"1\"".to_owned())
+        .await
+        .expect_status(200); // said already, so it is so
+    change("Fourth night", 25, "*".to_owned())
+        .await
+        .expect_status(200);
+    change("Fifth night", 25, "3".to_owned())
+        .await
+        .assert_error(400, "If-Match must be an ETag, a version in quotes, or *");
+}
+
+async fn a_ticket_that_nobody_holds_is_withdrawn_for_good(site: &Site) {
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let id = seller.sell("Opening night", 20).await;
+    for _ in 0..2 {
+        seller.delete(&path(&id)).await.expect_status(204);
+    }
+    let shown = buyer.get(&path(&id)).await.expect_status(200);
+    assert_eq!(shown.json["status"], "withdrawn");
+    let order = buyer.post("/api/orders", json!({"ticketId": id})).await;
+    order.assert_error(400, "Ticket was withdrawn");
+    let body = json!({"title": "Second night", "price": 20});
+    let change = seller.put(&path(&id), body).await;
+    change.assert_error(400, "Ticket was withdrawn");
+    let mine = seller.get("/api/tickets/mine").await.expect_status(200);
+    assert_eq!(mine.json["tickets"][0]["status"], "withdrawn");
+}
+
+async fn a_withdrawal_is_checked_for_session_existence_owner_and_state_in_this_order(site: &Site) {
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let id = seller.sell("Opening night", 20).await;
+    site.anyone()
+        .delete(&path(&id))
+        .await
+        .assert_error(401, "Not authorized");
+    let none = path(&Uuid::new_v4().to_string());
+    seller.delete(&none).await.assert_error(404, "Not Found");
+    buyer
+        .delete(&path(&id))
+        .await
+        .assert_error(401, "Not authorized");
+    let order = buyer.order(&id).await;
+    let refused = seller.delete(&path(&id)).await;
+    refused.assert_error(400, "Cannot withdraw a reserved ticket");
+    buyer
+        .delete(&format!("/api/orders/{order}"))
+        .await
+        .expect_status(204);
+    seller.delete(&path(&id)).await.expect_status(204);
 }

@@ -1,0 +1,53 @@
+//! `DELETE /api/tickets/{id}`.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use domain::{TicketId, UserId};
+use httpkit::{
+    Answer, Session,
+    error::{not_found, unavailable},
+};
+use uuid::Uuid;
+
+use crate::{Tickets, answer, commands::Withdrawal};
+
+/// Take a ticket off the market
+#[utoipa::path(
+    delete,
+    path = "/api/tickets/{id}",
+    tag = "tickets",
+    params(
+        ("id" = Uuid, Path, description = "The ticket"),
+        ("Prefer" = Option<String>, Header, description = "`respond-async`: don't wait for the read model"),
+    ),
+    responses(
+        (status = 204, description = "It is off the market, now or before"),
+        (status = 400, description = "An order holds it, or it is sold", body = api::Errors),
+        (status = 401, description = "Nobody is signed in, or it is another's", body = api::Errors),
+        (status = 404, description = "No such ticket", body = api::Errors),
+        (status = 409, description = "Others kept changing it", body = api::Errors),
+    )
+)]
+pub(super) async fn withdraw(
+    session: Session,
+    path: web::Path<String>,
+    req: HttpRequest,
+    tickets: web::Data<Tickets>,
+) -> Answer {
+    let by = UserId(session.user_id());
+    let id: TicketId = path.parse().map_err(|_| not_found())?;
+    let metadata = tickets.host.metadata(&req, Uuid::now_v7(), &by);
+    let withdrawal = tickets
+        .commands
+        .withdraw(by, id, &metadata)
+        .await
+        .map_err(answer::refused)?;
+    let Withdrawal::Done(withdrawn) = withdrawal else {
+        return Err(unavailable("The sale of this ticket", 1)
+            .because("the ticket's orders haven't decided about its withdrawal"));
+    };
+    tickets
+        .host
+        .settled(&req, tickets.view.runner().progress(), withdrawn.sequence)
+        .await;
+    Ok(HttpResponse::NoContent().finish())
+}
