@@ -168,6 +168,7 @@ const fn availability_after(decision: OrderDecision) -> Availability {
         OrderDecision::Placed(order) => Availability::Held(order),
         OrderDecision::Cancelled(_) => Availability::ForSale,
         OrderDecision::Completed(order) => Availability::Sold(order),
+        OrderDecision::Closed => Availability::Withdrawn,
     }
 }
 
