@@ -351,7 +351,10 @@ mod tests {
         for stream in EVENT_STREAMS {
             log.delete_stream_for_restore(stream).await.unwrap();
         }
-        log.ensure_streams().await.unwrap();
+        for mut plan in log.topology().await.unwrap() {
+            plan.create_on_purpose();
+            log.migrate_stream(&plan).await.unwrap();
+        }
         write(&log, 900).await;
         assert_eq!(parts_told_until(&follower, 900).await, 0);
         let exported = metrics.render();

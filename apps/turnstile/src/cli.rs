@@ -39,7 +39,7 @@ use crate::commands::{
 
 All commands only read the marketplace, but for `serve`, `import`, `simulate`, `reconcile`,
 `projections rebuild`, `pause` and `resume`, `dead-letters retry` and `drop`, `users grant` and
-`revoke`, `keys rotate` and `retire`, `streams migrate`, `restore`, and `mongodb-init`."
+`revoke`, `keys rotate` and `retire`, `streams init` and `migrate`, `restore`, and `mongodb-init`."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

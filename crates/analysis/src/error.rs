@@ -54,6 +54,7 @@ impl AnalysisError {
                 StoreError::Unreadable { .. }
                     | StoreError::OfAnotherRelease { .. }
                     | StoreError::Gap { .. }
+                    | StoreError::StreamMissing { .. }
             )
         )
     }

@@ -78,9 +78,9 @@
 //! | `Aggregate-Type` | [`cqrs_es::Aggregate::TYPE`] |
 //! | `Aggregate-Version` | version of the first event in it; the first event ever has 0 |
 //! | `Command-Id` | identity of the command: a UUID, at most once an aggregate |
-//! | `Correlation-Id` | what began the chain; at most 128 visible ASCII characters |
+//! | `Correlation-Id` | what began the chain; at most 128 characters, percent-encoded where they aren't visible ASCII |
 //! | `Causation-Id` | the commit that caused the command, if one did |
-//! | `Actor` | who asked |
+//! | `Actor` | who asked; in the same form |
 //! | `Commit-Time` | RFC 3339 time of the process that took the command |
 //! | `traceparent` | W3C trace context, if there was one |
 //! | `Nats-Expected-Last-Subject-Sequence` | what the commit was built on |
@@ -113,7 +113,7 @@
 //! - **A command takes effect at most once.** Its id is in its commit. A command that is sent
 //!   again, at once or after years, here or in another process, is answered with its first result.
 //! - **Versions are dense, sequences too.** A gap on reading is [`StoreError::Gap`], a message that
-//!   can't be read is [`StoreError::Unreadable`]; neither is ever skipped.
+//!   can't be read, or that nobody appended, is [`StoreError::Unreadable`]; neither is ever skipped.
 //! - **Order.** A stream has one order, and [`Log::follow`] keeps it, without gap or duplicate,
 //!   across restarts of anything. A subscription handles the commits of one aggregate in order as
 //!   long as one process works and none fails. With several processes, after a crash, after

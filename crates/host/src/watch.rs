@@ -128,6 +128,12 @@ async fn arrive(log: &Log, read: Option<&ReadStore>) -> Result<(), Arrival> {
 /// hold something tell that. Who can't ask them makes nothing, and waits for who can.
 async fn not_known_to_read_models(read: Option<&ReadStore>) -> Result<(), Arrival> {
     let lacks = |reason, cause| Err(Arrival::Lacks(Missing::new(STREAMS, reason), cause));
+    if let Some(read) = read
+        && let Err(error) = read.ping().await
+    {
+        let missing = Missing::new(MONGODB, NO_ANSWER);
+        return Err(Arrival::Lacks(missing, error.to_string()));
+    }
     let Some(read) = read else {
         let cause = "a service that keeps read models makes them, or `turnstile streams init`";
         return lacks("are not made yet", cause.to_owned());

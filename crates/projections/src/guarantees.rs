@@ -103,6 +103,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nobody_connects_to_an_address_that_asks_for_less() {
+        let uri = "mongodb://127.0.0.1:27017/?w=0";
+        let refused = crate::ReadStore::connect(uri, "market").await.unwrap_err();
+        assert!(matches!(refused, ReadError::Address(_)), "{refused}");
+    }
+
+    #[tokio::test]
     async fn every_other_address_gets_what_read_models_rest_on() {
         for query in [
             "",
