@@ -6,6 +6,7 @@
 //! server library prevents: to vanish in the middle, to answer twice, to reset a connection.
 
 mod books;
+mod cards;
 mod http;
 mod object;
 mod refusals;

@@ -8,6 +8,7 @@
 )]
 
 mod laws;
+mod laws_by_itself;
 mod rig;
 mod sandbox_cards;
 mod sandbox_durability;

@@ -55,5 +55,5 @@ vars! {
     STRIPE_WEBHOOK_SECRET = Var::optional("STRIPE_WEBHOOK_SECRET", "a signing secret of Stripe (whsec_…)", "Verifies Stripe's webhooks.").secret();
     STRIPE_API_BASE = Var::new("STRIPE_API_BASE", "https://api.stripe.com", "an http:// or https:// URL", "Where Stripe's API is.");
     STRIPE_TIMEOUT_SECONDS = Var::new("STRIPE_TIMEOUT_SECONDS", "8", "1 to 120, and at most REQUEST_TIMEOUT_SECONDS", "After so long a call to Stripe has failed.");
-    CURRENCY = Var::new("CURRENCY", "usd", currency::ALLOWED, "Currency in which cards are charged.");
+    CURRENCY = Var::new("CURRENCY", "usd", currency::ALLOWED, "Currency of prices. An order is charged in the one that was set when it was placed.");
 }

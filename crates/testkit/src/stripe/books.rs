@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
+use super::cards::{CAPTURE_FAILS, CLOSES_THE_FIRST, DISPUTED, PARTLY_REFUNDED, REFUNDED};
 use super::http::{Request, Response};
 use super::object::Intent;
 use super::refusals::{missing, refused, unexpected, unknown_url};
@@ -23,14 +24,6 @@ pub struct Money {
     /// What was taken in all, in cents.
     pub taken: u64,
 }
-
-/// Cards that make trouble later.
-const CLOSES_THE_FIRST: &str = "tok_sandbox_intent_cancelled";
-const CAPTURE_FAILS: &str = "tok_sandbox_capture_fails";
-const REFUNDED: &str = "tok_sandbox_refunded";
-const PARTLY_REFUNDED: &str = "tok_sandbox_partly_refunded";
-/// This one is Stripe's own.
-const DISPUTED: &str = "tok_createDispute";
 
 /// Whether a request has its answer already.
 pub enum Step {
@@ -309,7 +302,6 @@ impl Books {
             "tok_chargeDeclinedInsufficientFunds" => {
                 declined("card_declined", "Your card has insufficient funds.")
             }
-            // What Stripe has no token for has the sandbox's, so that both keep the same laws.
             CLOSES_THE_FIRST | CAPTURE_FAILS | REFUNDED | PARTLY_REFUNDED | DISPUTED => None,
             "tok_threeDSecure2Required" => declined("authentication_required", "Not so fast."),
             // A token from a browser; it can be used once.
@@ -348,19 +340,11 @@ impl Books {
             return Err(unexpected("capture", intent.status));
         }
         let amount = intent.amount;
-        match intent.trouble.as_deref() {
-            Some(CAPTURE_FAILS) => {
-                intent.status = "canceled";
-                self.money.releases += 1;
-                self.money.held -= amount;
-                return Err(unexpected("capture", "canceled"));
-            }
-            Some(REFUNDED) => intent.refunded = amount,
-            Some(PARTLY_REFUNDED) => intent.refunded = amount / 2,
-            Some(DISPUTED) => intent.disputed = true,
-            _ => {}
+        if !intent.is_taken() {
+            self.money.releases += 1;
+            self.money.held -= amount;
+            return Err(unexpected("capture", "canceled"));
         }
-        intent.status = "succeeded";
         self.money.captures += 1;
         self.money.held -= amount;
         self.money.taken += amount;

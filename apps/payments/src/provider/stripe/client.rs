@@ -7,6 +7,7 @@ use reqwest::{Method, StatusCode, Url};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 
+use super::keys::is_loopback;
 use super::redact::redact;
 use super::wire::{ApiError, Envelope};
 use crate::provider::{ProviderError, Secret, SetupError, Timeouts};
@@ -92,7 +93,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             // Retries are counted and paced here.
             .retry(reqwest::retry::never());
-        if base.host_str().is_some_and(super::is_loopback) {
+        if base.host_str().is_some_and(is_loopback) {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|error| failed(&error))?;

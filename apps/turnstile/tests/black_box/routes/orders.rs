@@ -48,7 +48,9 @@ async fn an_order_holds_a_ticket_and_the_server_decides_the_rest(site: &Site) {
         &answer.json,
         &json!({"userId": buyer.user.id, "status": "created", "version": 0}),
     );
-    let of_ticket = json!({"id": ticket, "title": "Opening night", "price": 19.99, "version": 0});
+    let of_ticket = json!({
+        "id": ticket, "title": "Opening night", "price": 19.99, "currency": "USD", "version": 0,
+    });
     assert_eq!(answer.json["ticket"], of_ticket);
     let expires_at: DateTime<Utc> = answer.json["expiresAt"].as_str().unwrap().parse().unwrap();
     let hold = chrono::Duration::minutes(15);

@@ -73,8 +73,10 @@ async fn many_who_pay_when_the_intent_was_cancelled_are_charged_once() {
         let count = shop.standin.references().len();
         let paying = (0..6).map(|_| shop.buyer.try_pay(&order));
         for answer in futures_util::future::join_all(paying).await {
-            answer.assert_status(201);
+            // On a busy machine one may wait for the others for too long, and is told to come again.
+            assert!([201, 503].contains(&answer.status), "{}", answer.describe());
         }
+        shop.buyer.try_pay(&order).await.assert_status(201);
         assert_eq!(shop.standin.money().holds - before.holds, 1);
         let opened = shop.standin.references().len() - count;
         assert_eq!(opened, 1, "all of them opened the same one");
