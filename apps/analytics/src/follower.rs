@@ -262,8 +262,13 @@ mod tests {
     }
 
     async fn write(log: &Log, tickets: u32) {
+        write_other(log, tickets, Plan::default().seed).await;
+    }
+
+    async fn write_other(log: &Log, tickets: u32, seed: u64) {
         let plan = Plan {
             tickets,
+            seed,
             days: 2,
             ..Plan::default()
         };
@@ -301,6 +306,26 @@ mod tests {
         })
         .await;
         assert_eq!(listed(&follower).await, 7);
+        follower.stop().await;
+    }
+
+    #[tokio::test]
+    async fn figures_of_commits_that_the_log_lost_are_made_anew() {
+        let nats = Nats::start().await;
+        let log = connected(&nats).await;
+        let empty = nats.copy_disk().await;
+        eventually("the log answers", LONG, || log.ping()).await;
+        write(&log, 30).await;
+        let follower = Follower::new(&log, TALKATIVE);
+        assert_eq!(listed(&follower).await, 30);
+        nats.lose_tail(&empty).await;
+        // Longer than it was, so that its end alone doesn't give it away.
+        write_other(&connected(&nats).await, 50, 7).await;
+        eventually("figures of what is there", LONG, || async {
+            let listed = listed(&follower).await;
+            (listed == 50).then_some(()).ok_or(listed)
+        })
+        .await;
         follower.stop().await;
     }
 

@@ -33,19 +33,25 @@ impl Log {
         commit: NewCommit,
         (expected, epoch): (u64, u64),
     ) -> Result<Appended, StoreError> {
-        if self.is_connected() {
-            // A sequence means nothing before it is known that the log still holds what was seen.
-            let proved = tokio::time::timeout(self.config().answer_timeout, self.tails().proved());
-            proved.await.map_err(|_| {
-                StoreError::Unavailable("it isn't known yet whether the log lost its end".into())
-            })?;
-        }
+        self.wait_until_proved().await?;
         if self.epoch(stream) != epoch {
             return Ok(Appended::Conflict);
         }
         let key = (stream, aggregate_id);
         self.publish(key, commit.headers, commit.payload, Some(expected))
             .await
+    }
+
+    /// A sequence means nothing before it is known that the log still holds what was seen. Without
+    /// a connection there is nothing to wait for: appends fail at once.
+    async fn wait_until_proved(&self) -> Result<(), StoreError> {
+        if !self.is_connected() {
+            return Ok(());
+        }
+        let proved = tokio::time::timeout(self.config().answer_timeout, self.tails().proved());
+        proved.await.map_err(|_| {
+            StoreError::Unavailable("it isn't known yet whether the log lost its end".into())
+        })
     }
 
     /// Publishes under a key of a stream and waits for the acknowledgment.
@@ -101,6 +107,8 @@ impl Log {
         let (aggregate_type, aggregate_id) = aggregate;
         valid_id(aggregate_id)?;
         let commit = NewCommit::encode(aggregate_type, version, events, metadata)?;
+        // Nothing was decided on what is kept here: whatever epoch it is.
+        self.wait_until_proved().await?;
         let (id, place) = (commit.id, (expected, self.epoch(stream)));
         match self.append(stream, aggregate_id, commit, place).await? {
             Appended::At(sequence) => {

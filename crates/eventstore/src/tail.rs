@@ -23,6 +23,8 @@ pub struct SeenCommit {
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
     seen: VecDeque<SeenCommit>,
+    /// Where another commit was found than before.
+    disagrees: Option<u64>,
 }
 
 impl Tail {
@@ -53,7 +55,13 @@ impl Tail {
             return true;
         }
         match self.place_of(sequence) {
-            Ok(place) => self.seen[place].commit_id == commit_id,
+            Ok(place) => {
+                let agrees = self.seen[place].commit_id == commit_id;
+                if !agrees {
+                    self.disagrees = Some(sequence);
+                }
+                agrees
+            }
             Err(place) => {
                 // Acknowledgments come in any order.
                 self.seen.insert(place, commit());
@@ -63,6 +71,24 @@ impl Tail {
                 true
             }
         }
+    }
+
+    /// Whether a commit would be the newest, and hide what was seen before it.
+    pub fn would_hide(&self, sequence: u64) -> bool {
+        self.newest()
+            .is_some_and(|newest| newest.sequence < sequence)
+    }
+
+    /// The commit that shows whether all of them stand: the newest, or one at whose place another
+    /// was found.
+    pub fn to_prove(&self) -> Option<&SeenCommit> {
+        let place = self.disagrees.and_then(|place| self.place_of(place).ok());
+        place.map_or_else(|| self.newest(), |place| self.seen.get(place))
+    }
+
+    /// Takes note that it stands.
+    pub fn agrees(&mut self) {
+        self.disagrees = None;
     }
 
     /// The newest commit that was seen.
@@ -86,6 +112,7 @@ impl Tail {
         let all = std::mem::take(&mut self.seen);
         let (gone, stay): (Vec<_>, Vec<_>) = all.into_iter().partition(is_lost);
         self.seen = stay.into();
+        self.disagrees = None;
         gone
     }
 
@@ -135,6 +162,11 @@ mod tests {
         let mut tail = tail(&[3, 4]);
         assert!(!tail.note(4, id(99), "request"));
         assert_eq!(tail.newest().unwrap().commit_id, id(4));
+        assert!(tail.note(5, id(5), "request"));
+        assert_eq!(tail.to_prove().unwrap().sequence, 4);
+        tail.agrees();
+        assert_eq!(tail.to_prove().unwrap().sequence, 5);
+        assert!(tail.would_hide(6) && !tail.would_hide(5));
     }
 
     #[test]

@@ -77,8 +77,13 @@ impl Tails {
 
     /// Takes note of a commit that was read, or acknowledged.
     pub fn note(&self, stream: StreamName, sequence: u64, commit_id: Uuid, correlation_id: &str) {
+        let proved = self.are_proved();
         let mut streams = self.streams();
         let known = streams.entry(stream).or_insert_with(|| Known::new(stream));
+        // A new commit may stand behind lost ones, and would hide that they are gone.
+        if !proved && known.tail.would_hide(sequence) {
+            return;
+        }
         if !known.tail.note(sequence, commit_id, correlation_id) {
             drop(streams);
             self.doubt();
@@ -135,13 +140,19 @@ impl Tails {
         *connection.borrow_and_update()
     }
 
-    fn newest(&self) -> Vec<(StreamName, u64, Uuid)> {
+    fn to_prove(&self) -> Vec<(StreamName, u64, Uuid)> {
         let streams = self.streams();
-        let newest = streams.iter().filter_map(|(stream, known)| {
-            let newest = known.tail.newest()?;
-            Some((*stream, newest.sequence, newest.commit_id))
+        let commits = streams.iter().filter_map(|(stream, known)| {
+            let commit = known.tail.to_prove()?;
+            Some((*stream, commit.sequence, commit.commit_id))
         });
-        newest.collect()
+        commits.collect()
+    }
+
+    fn agrees(&self, stream: StreamName) {
+        if let Some(known) = self.streams().get_mut(&stream) {
+            known.tail.agrees();
+        }
     }
 
     fn places(&self, stream: StreamName) -> Vec<(u64, Uuid)> {
@@ -269,7 +280,7 @@ impl Log {
     /// Looks whether the newest commits that were seen still stand. Says whether that is known.
     async fn prove_tails(&self) -> bool {
         let mut proved = true;
-        for (stream, sequence, commit_id) in self.tails().newest() {
+        for (stream, sequence, commit_id) in self.tails().to_prove() {
             if let Err(error) = self.prove_tail(stream, sequence, commit_id).await {
                 tracing::debug!(%stream, %error, "can't look whether the end of the log stands");
                 proved = false;
@@ -286,17 +297,29 @@ impl Log {
     ) -> Result<(), StoreError> {
         let id = Some(commit_id);
         if !self.standing(stream, sequence, id).await?.is_lost() {
+            self.tails().agrees(stream);
             return Ok(());
         }
         // Nothing is decided on what is kept before it is known what is left of it.
         self.tails().proved.send_replace(false);
         let standing = self.standing_for_certain(stream, sequence, id).await?;
         if !standing.is_lost() {
+            self.tails().agrees(stream);
             return Ok(());
         }
         // What stands is a beginning, so its end is found by halves.
-        let places = self.tails().places(stream);
-        let (mut low, mut high) = (0, places.len());
+        let mut places = self.tails().places(stream);
+        // Less what was seen since it went on.
+        while let Some((last, commit_id)) = places.last()
+            && *last > sequence
+            && !self
+                .standing(stream, *last, Some(*commit_id))
+                .await?
+                .is_lost()
+        {
+            places.pop();
+        }
+        let (mut low, mut high) = (0, places.partition_point(|(place, _)| *place <= sequence));
         while low < high {
             let middle = low.midpoint(high);
             let (sequence, commit_id) = places[middle];
