@@ -119,7 +119,7 @@ mod tests {
         assert!(outages.answered().is_empty(), "once");
         until(&|| fail() == Some(0));
         assert_eq!(fail(), None);
-        std::thread::sleep(Duration::from_millis(31));
-        assert_eq!(fail(), Some(1));
+        // How many it counted depends on how often it was asked: at least the one above.
+        until(&|| fail().is_some_and(|more| more > 0));
     }
 }
