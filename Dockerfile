@@ -88,3 +88,4 @@ CMD ["web"]
 FROM runtime AS turnstile
 COPY --from=builder /out/turnstile /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/turnstile"]
+CMD ["serve"]

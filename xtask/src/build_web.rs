@@ -43,7 +43,7 @@ pub fn build(progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
         .map(|(name, version)| tools::npm_package(name, version))
         .into_iter()
         .collect::<Result<Vec<_>>>()?;
-    let toolchain = Toolchain::find(stop)?;
+    let toolchain = Toolchain::find(progress, stop)?;
 
     progress.say(&format!("compiling the web app ({toolchain})"));
     let mut compile = toolchain.cargo();
@@ -56,6 +56,12 @@ pub fn build(progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
         Toolchain::TARGET,
     ]);
     toolchain.add_standard_library(&mut compile);
+    if !finished(in_frontend(&mut compile, &frontend, &target), stop)? {
+        return Ok(None);
+    }
+    progress.say("compiling the program that packs it (two minutes at the first time)");
+    let mut compile = cargo::cargo();
+    compile.args(["build", "--profile", "tool", "--package", "pack"]);
     if !finished(in_frontend(&mut compile, &frontend, &target), stop)? {
         return Ok(None);
     }

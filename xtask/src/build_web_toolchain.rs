@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use devservers::tools;
 
 use crate::cargo;
+use crate::progress::Progress;
 
 /// How long rustup may take: its server may be out of reach, and then says nothing.
 const RUSTUP_PATIENCE: Duration = Duration::from_mins(1);
@@ -33,11 +34,11 @@ impl Toolchain {
     pub const TARGET: &str = "wasm32-unknown-unknown";
 
     /// Finds one, or installs it: with rustup where that reaches its server, else with apt-get.
-    pub fn find(stop: &AtomicBool) -> Result<Self> {
+    pub fn find(progress: Progress, stop: &AtomicBool) -> Result<Self> {
         if has_target()? {
             return Ok(Self::Installed);
         }
-        if add_with_rustup(stop)? && has_target()? {
+        if add_with_rustup(progress, stop)? && has_target()? {
             return Ok(Self::Installed);
         }
         tools::debian_packages(&DEBIAN_PACKAGES).context(
@@ -109,10 +110,12 @@ fn has_std(library: &Path) -> bool {
 }
 
 /// Whether rustup says that it added the target.
-fn add_with_rustup(stop: &AtomicBool) -> Result<bool> {
+fn add_with_rustup(progress: Progress, stop: &AtomicBool) -> Result<bool> {
     let Some(rustup) = tools::find_in_path("rustup") else {
         return Ok(false);
     };
+    let what = format!("rustup target add {}", Toolchain::TARGET);
+    let mut waiting = progress.wait_for(&what);
     let mut child = cargo::in_workspace(rustup)
         .args(["target", "add", Toolchain::TARGET])
         // Whatever it says of a server out of reach would look like the end.
@@ -133,6 +136,7 @@ fn add_with_rustup(stop: &AtomicBool) -> Result<bool> {
             }
             return Ok(false);
         }
+        waiting.go_on();
         thread::sleep(POLL);
     }
 }

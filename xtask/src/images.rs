@@ -69,6 +69,7 @@ pub fn run(options: &Options, _: &AtomicBool) -> Result<ExitCode> {
     progress.say("making a base of Debian's packages");
     make_base(&folder)?;
     for target in targets(&stages) {
+        progress.say(&format!("building {target} and looking into it"));
         let size = check(&folder, &stages, target)?;
         progress.say(&format!("{target}: {} MB", size / 1_000_000));
         if !options.keep {
@@ -109,7 +110,7 @@ fn take_programs(root: &Path, folder: &Path, release: bool) -> Result<()> {
         let program = built.join(name);
         ensure!(
             program.exists(),
-            "{} is missing: run `cargo build --workspace --bins` first",
+            "{} is missing: run `cargo build --workspace --bins --tests` first",
             program.display()
         );
         // A debug build is mostly names of lines; an image has no use for them.

@@ -88,15 +88,20 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
         checks.clear();
     }
     // The black-box tests run the services as processes of their own too, and cargo builds a
-    // binary for the tests of its own package only.
-    checks.push(cargo(&["build", "--workspace", "--bins"]));
+    // binary for the tests of its own package only. Together with the tests, because cargo builds
+    // everything a second time for programs without them: the tests' own dependencies turn on
+    // features of shared ones.
+    checks.push(cargo(&["build", "--workspace", "--bins", "--tests"]));
     // The test of an upgrade builds the release after this one, and has not the time to do so on a
-    // machine that runs other tests.
+    // machine that runs other tests. The example is there for the reason above: it brings the
+    // tests' dependencies, and unlike a test not the programs of its package under their own names.
     checks.push(cargo(&[
         "build",
         "--workspace",
         "--bin",
         "turnstile-next",
+        "--example",
+        "bank_account",
         "--features",
         "turnstile/next-release",
     ]));

@@ -49,7 +49,7 @@ pub struct Options {
     servers_only: bool,
 }
 
-/// Runs until the stop flag is set. NATS_URL and MONGODB_URI, if set, name servers that run
+/// Runs until the stop flag is set. Payments go through the sandbox unless PAYMENTS is set. NATS_URL and MONGODB_URI, if set, name servers that run
 /// already.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     let progress = Progress::new();
@@ -79,6 +79,9 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
         .env("HOST", "127.0.0.1")
         .env("PORT", options.port.to_string())
         .env("DATA_DIR", &data_dir);
+    if !is_set("PAYMENTS") {
+        launch = launch.env("PAYMENTS", "sandbox");
+    }
     for (variable, plan) in &servers {
         if start_server(&mut supervisor, plan, progress)? == Waited::Stopped {
             return Ok(finish(&mut supervisor, progress));
@@ -119,6 +122,10 @@ fn serve_nothing(
     progress.say("Ctrl-C ends it");
     supervisor.run();
     Ok(finish(&mut supervisor, progress))
+}
+
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some_and(|value| !value.to_string_lossy().trim().is_empty())
 }
 
 /// Someone who waits for this line in a pipe gets it now, and may go away afterwards.
@@ -182,8 +189,12 @@ fn start_server(
 ) -> Result<Waited> {
     let (name, log) = (plan.name(), plan.launch().log());
     let position = plan.log_position();
+    let mut waiting = progress.wait_for(&format!("starting {name}"));
     supervisor.start(name, plan.launch().clone(), SERVER_GRACE)?;
-    let waited = supervisor.wait_for(SERVER_READY, || plan.is_ready(position));
+    let waited = supervisor.wait_for(SERVER_READY, || {
+        waiting.go_on();
+        plan.is_ready(position)
+    });
     match waited {
         Waited::TimedOut => bail!("{name} doesn't get ready: see {}", log.display()),
         Waited::Stopped => {}

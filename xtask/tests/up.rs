@@ -29,6 +29,7 @@ def end(*_):
 signal.signal(signal.SIGTERM, end)
 note("pids", str(os.getpid()))
 note("args", " ".join(sys.argv[1:]))
+note("payments", os.environ["PAYMENTS"])
 note("servers", os.environ["NATS_URL"] + " " + os.environ["MONGODB_URI"])
 asked = 0
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -61,6 +62,7 @@ fn command(folder: &Path, port: u16) -> Command {
         .arg(folder.join("data"))
         .arg("--program")
         .arg(program(folder))
+        .env_remove("PAYMENTS")
         .env_remove("NATS_URL")
         .env_remove("MONGODB_URI");
     command
@@ -140,9 +142,15 @@ fn up_runs_everything_until_it_is_told_to_end_and_ends_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port().unwrap();
     let mut up = Up::start(command(folder.path(), port));
+    // What is waited for is named before it is there.
+    for server in ["nats", "mongodb"] {
+        up.wait_for_line(&format!("starting {server}"));
+        up.wait_for_line(&format!("{server} runs: "));
+    }
     let ready = up.wait_for_line("ready ");
     assert_eq!(ready, format!("ready http://127.0.0.1:{port}"));
     assert_eq!(note(folder.path(), "args"), ["serve"]);
+    assert_eq!(note(folder.path(), "payments"), ["sandbox"]);
 
     let servers = note(folder.path(), "servers")[0].clone();
     let (nats, mongo) = servers.split_once(' ').unwrap();
@@ -269,4 +277,12 @@ fn a_second_up_on_the_same_data_is_refused() {
     let line = last_line(&output);
     let holder = format!("process {} already runs Turnstile on", first.child.id());
     assert!(line.contains(&holder), "{line}");
+}
+
+#[test]
+fn what_compiles_before_this_program_runs_is_shown() {
+    let config = devservers::tools::workspace().join(".cargo/config.toml");
+    let config = fs::read_to_string(config).unwrap();
+    let alias = config.lines().find(|line| line.starts_with("xtask"));
+    assert_eq!(alias, Some(r#"xtask = "run --package xtask --""#));
 }

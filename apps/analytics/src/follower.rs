@@ -2,7 +2,7 @@
 
 use analysis::{AnalysisError, Following, folds::Builtin};
 use bytes::Bytes;
-use eventstore::Log;
+use eventstore::{Log, StoreError};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -155,6 +155,10 @@ impl Shared {
                 return;
             };
             self.meters.failures.increment(1);
+            if matches!(error, AnalysisError::Log(StoreError::TailLost { .. })) {
+                // They are of commits that are gone, and that is known now.
+                self.told.send_replace(None);
+            }
             // Readers keep what they were told last.
             if error.is_fault_of_the_log() {
                 tracing::error!(%error, "the log can't be analyzed");

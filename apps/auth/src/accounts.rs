@@ -5,7 +5,8 @@ use domain::{
     user::{Account, Role, User, UserCommand, UserError},
 };
 use eventstore::{CommandError, Hint, Metadata, Store, StoreError};
-use std::collections::BTreeSet;
+use httpkit::{AppError, Limits};
+use std::{collections::BTreeSet, net::IpAddr};
 
 use crate::passwords::{HashingFailed, Passwords};
 
@@ -15,6 +16,7 @@ use crate::passwords::{HashingFailed, Passwords};
 pub(crate) struct Accounts {
     pub users: Store<User>,
     pub passwords: Passwords,
+    pub limits: Limits,
 }
 
 /// Why there is no account, or none for this password.
@@ -29,6 +31,9 @@ pub(crate) enum AccountError {
     /// No account has this address and password: 400, without telling which is wrong.
     #[error("Invalid credentials")]
     InvalidCredentials,
+    /// Too many guesses were wrong, so this one wasn't looked at: 429.
+    #[error(transparent)]
+    TooMany(AppError),
     /// The log could not be reached.
     #[error(transparent)]
     Failed(#[from] StoreError),
@@ -43,6 +48,7 @@ impl Accounts {
         &self,
         email: Email,
         password: String,
+        address: Option<IpAddr>,
         metadata: &Metadata,
     ) -> Result<Account, AccountError> {
         let id = UserId::of(&email).to_string();
@@ -72,29 +78,58 @@ impl Accounts {
             .account()
             .cloned()
             .ok_or(AccountError::EmailInUse)?;
-        if executed.repeated
-            && !self
-                .passwords
-                .matches(password, Some(account.password_hash.clone()))
-                .await?
-        {
-            return Err(AccountError::OtherPassword);
+        // Whoever knows the key may try passwords here, so it is an attempt to sign in.
+        if executed.repeated {
+            let hash = Some(account.password_hash.clone());
+            if !self.matches(account.id, password, hash, address).await? {
+                return Err(AccountError::OtherPassword);
+            }
         }
         Ok(account)
     }
 
     /// Finds the account of an address and password. Takes the same steps whether or not the
     /// address has one.
-    pub async fn sign_in(&self, email: &Email, password: String) -> Result<Account, AccountError> {
-        let user = self.users.load(&UserId::of(email).to_string()).await?;
+    pub async fn sign_in(
+        &self,
+        email: &Email,
+        password: String,
+        address: Option<IpAddr>,
+    ) -> Result<Account, AccountError> {
+        let id = UserId::of(email);
+        let user = self.users.load(&id.to_string()).await?;
         let account = user.state().account().cloned();
         let hash = account
             .as_ref()
             .map(|account| account.password_hash.clone());
-        let matches = self.passwords.matches(password, hash).await?;
+        let matches = self.matches(id, password, hash, address).await?;
         account
             .filter(|_| matches)
             .ok_or(AccountError::InvalidCredentials)
+    }
+
+    /// Whether a password is the one of an account, as an attempt that is counted before it is
+    /// looked at.
+    async fn matches(
+        &self,
+        id: UserId,
+        password: String,
+        hash: Option<String>,
+        address: Option<IpAddr>,
+    ) -> Result<bool, AccountError> {
+        let attempt = self.limits.attempt(id.0, address);
+        let attempt = attempt.map_err(AccountError::TooMany)?;
+        match self.passwords.matches(password, hash).await {
+            Ok(true) => {
+                attempt.succeeded();
+                Ok(true)
+            }
+            Ok(false) => Ok(false),
+            Err(error) => {
+                attempt.not_judged();
+                Err(error.into())
+            }
+        }
     }
 
     /// What a user may do beyond what everybody may, now.

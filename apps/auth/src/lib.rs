@@ -13,18 +13,20 @@ use eventstore::{StoreError, USERS};
 use futures_util::future::BoxFuture;
 use host::{Host, StartError};
 use httpkit::{Limits, Missing, Service, SessionSigner, session::KeyError};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;
 
 use accounts::Accounts;
 use passwords::Passwords;
+
+/// Pause before the key is looked for again in a log that didn't answer.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// The service, running. Clones are the same one.
 #[derive(Clone)]
 pub struct Auth {
     host: Host,
     accounts: Accounts,
-    limits: Limits,
     signer: Arc<SessionSigner>,
 }
 
@@ -44,6 +46,7 @@ impl Auth {
         let jwk =
             serde_json::to_string(public).map_err(|error| StartError::Config(error.to_string()))?;
         announce(host, &public.kid, &jwk).await?;
+        tokio::spawn(stay_announced(host.clone(), public.kid.clone(), jwk));
         host.sessions.add(public);
         let passwords = Passwords::new(config.password_hashers);
         let passwords = passwords.map_err(|error| StartError::Config(error.to_string()))?;
@@ -52,8 +55,8 @@ impl Auth {
             accounts: Accounts {
                 users: host.log.store(USERS),
                 passwords,
+                limits: Limits::new(&config.limits),
             },
-            limits: Limits::new(&config.limits),
             signer: Arc::new(signer),
         })
     }
@@ -78,6 +81,39 @@ async fn announce(host: &Host, kid: &str, jwk: &str) -> Result<(), StartError> {
         tokio::time::sleep(host::KEYS_KNOWN_WITHIN).await;
     }
     Ok(())
+}
+
+/// Says it again after each connection: a log that lost its tail may have lost that, too, and a
+/// service that starts later would know nobody.
+async fn stay_announced(host: Host, kid: String, jwk: String) {
+    let stopping = host.stopping();
+    let mut connection = host.log.connection();
+    let mut pause = false;
+    loop {
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            changed = connection.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(AGAIN), if pause => {}
+        }
+        if !*connection.borrow_and_update() {
+            continue;
+        }
+        pause = match host.log.publish_key(&kid, &jwk).await {
+            // One that was retired meanwhile: readiness says so.
+            Ok(false) | Err(StoreError::Refused(_)) => false,
+            Ok(true) => {
+                tracing::error!(
+                    kid,
+                    "the log had lost the session key, it was published again"
+                );
+                false
+            }
+            Err(error) => {
+                tracing::debug!(%error, "can't look for the session key in the log");
+                true
+            }
+        };
+    }
 }
 
 /// What the service offers, for the description of the whole API.

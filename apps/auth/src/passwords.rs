@@ -12,6 +12,10 @@ use tokio::sync::Semaphore;
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+/// How many wait for a turn at most, for each hash at a time: about a second. Who came later would
+/// wait longer than he stays, and whoever wants to keep the processors busy needs no more than a
+/// queue without end.
+const WAITING_EACH: usize = 32;
 
 /// Hashes and checks passwords, so many at a time.
 #[derive(Clone)]
@@ -21,25 +25,34 @@ pub(crate) struct Passwords {
     /// with the work and not with whoever waits for it: a caller who hangs up doesn't end a hash
     /// that was begun, and by hanging up again and again could have any number run at once.
     permits: Arc<Semaphore>,
+    /// Places at work and in the queue.
+    places: Arc<Semaphore>,
     /// What is checked when there is no account, so that it takes the same time.
     decoy: Arc<str>,
 }
 
-/// A password could not be hashed: a fault of ours.
+/// A password was not hashed.
 #[derive(Debug, thiserror::Error)]
-#[error("could not hash a password: {0}")]
-pub(crate) struct HashingFailed(String);
+pub(crate) enum HashingFailed {
+    /// The queue is full.
+    #[error("too many passwords wait to be hashed")]
+    Busy,
+    /// A fault of ours.
+    #[error("could not hash a password: {0}")]
+    Fault(String),
+}
 
 impl Passwords {
     /// Prepares for `at_once` hashes at a time.
     pub fn new(at_once: usize) -> Result<Self, HashingFailed> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
-            .map_err(|e| HashingFailed(e.to_string()))?;
+            .map_err(|e| HashingFailed::Fault(e.to_string()))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy = hash(&argon2, "there is nobody here")?;
         Ok(Self {
             argon2,
             permits: Arc::new(Semaphore::new(at_once)),
+            places: Arc::new(Semaphore::new(at_once * (1 + WAITING_EACH))),
             decoy: decoy.into(),
         })
     }
@@ -62,7 +75,8 @@ impl Passwords {
         let hash = hash.unwrap_or_else(|| self.decoy.to_string());
         let matches = self
             .aside(move || {
-                let hash = PasswordHash::new(&hash).map_err(|e| HashingFailed(e.to_string()))?;
+                let hash =
+                    PasswordHash::new(&hash).map_err(|e| HashingFailed::Fault(e.to_string()))?;
                 Ok(argon2.verify_password(password.as_bytes(), &hash).is_ok())
             })
             .await??;
@@ -73,25 +87,27 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashingFailed> {
-        let failed = |why: String| HashingFailed(why);
+        let place = Arc::clone(&self.places)
+            .try_acquire_owned()
+            .map_err(|_| HashingFailed::Busy)?;
         let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
-            .map_err(|e| failed(e.to_string()))?;
+            .map_err(|e| HashingFailed::Fault(e.to_string()))?;
         let work = move || {
-            let _permit = permit;
+            let _turn = (place, permit);
             work()
         };
         tokio::task::spawn_blocking(work)
             .await
-            .map_err(|e| failed(e.to_string()))
+            .map_err(|e| HashingFailed::Fault(e.to_string()))
     }
 }
 
 fn hash(argon2: &Argon2<'static>, password: &str) -> Result<String, HashingFailed> {
     let hash: PasswordHash = argon2
         .hash_password(password.as_bytes())
-        .map_err(|e| HashingFailed(e.to_string()))?;
+        .map_err(|e| HashingFailed::Fault(e.to_string()))?;
     Ok(hash.to_string())
 }
 
@@ -142,6 +158,28 @@ mod tests {
         assert_eq!(passwords.permits.available_permits(), 0);
         drop(end);
         passwords.hash("secret".to_owned()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn whoever_finds_the_queue_full_is_told_at_once() {
+        let passwords = Passwords::new(1).unwrap();
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let mut at_work = Box::pin(passwords.aside(move || ended.recv().is_ok()));
+        assert!(futures_util::poll!(&mut at_work).is_pending());
+        let mut waiting = Vec::new();
+        for _ in 0..WAITING_EACH {
+            let mut hash = Box::pin(passwords.hash("secret".to_owned()));
+            assert!(futures_util::poll!(&mut hash).is_pending());
+            waiting.push(hash);
+        }
+        let refused = passwords.hash("secret".to_owned()).await;
+        assert!(matches!(refused, Err(HashingFailed::Busy)), "{refused:?}");
+        // Who gives up leaves a place.
+        waiting.pop();
+        let mut hash = Box::pin(passwords.hash("secret".to_owned()));
+        assert!(futures_util::poll!(&mut hash).is_pending());
+        drop((end, waiting));
+        hash.await.unwrap();
     }
 
     #[tokio::test]

@@ -8,16 +8,17 @@ use domain::{
 };
 use httpkit::{
     Answer, AppError, Body, ClientAddress, CookiePolicy, Fields, MaybeSession,
-    error::{bad_request, field, internal, unprocessable},
+    error::{bad_request, busy, field, internal, unprocessable},
     idempotency,
 };
 use utoipa::OpenApi;
 
-use crate::{Auth, accounts::AccountError};
+use crate::{Auth, accounts::AccountError, passwords::HashingFailed};
 
 const INVALID_EMAIL: &str = "Email must be valid";
 const INVALID_PASSWORD: &str = "Password must be between 4 and 20 characters";
 const PASSWORD_MISSING: &str = "You must supply a password";
+const TOO_MANY_AT_ONCE: &str = "Too many sign in at this moment, please try again";
 
 /// Adds the routes.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
@@ -43,7 +44,7 @@ pub(crate) struct Document;
     responses(
         (status = 201, description = "The user, and a `session` cookie", body = User),
         (status = 400, description = "A field is wrong, or the e-mail is in use", body = api::Errors),
-        (status = 429, description = "Too many sign-ups from this address", body = api::Errors),
+        (status = 429, description = "Too many sign-ups from this address, or wrong passwords for this key", body = api::Errors),
     )
 )]
 async fn sign_up(
@@ -76,7 +77,7 @@ async fn sign_up(
     let (email, password) = email
         .zip(password)
         .ok_or_else(|| field("email", INVALID_EMAIL))?;
-    auth.limits.count_signup(address.0)?;
+    auth.accounts.limits.count_signup(address.0)?;
 
     // The answer sets a cookie, so it is no answer to be kept: a repetition finds its account by
     // the command's id and is signed in anew.
@@ -86,7 +87,7 @@ async fn sign_up(
         .metadata(&req, idempotency::command_id(&req, user.0)?, &user);
     let account = auth
         .accounts
-        .sign_up(email, password, &metadata)
+        .sign_up(email, password, address.0, &metadata)
         .await
         .map_err(refused)?;
     signed_in(HttpResponse::Created(), &req, &auth, &cookies, &account)
@@ -134,20 +135,11 @@ async fn sign_in(
     let (email, password) = email
         .zip(password)
         .ok_or_else(|| field("email", INVALID_EMAIL))?;
-    let account_id = UserId::of(&email).0;
-    auth.limits.check_signin(account_id, address.0)?;
-    let account = match auth.accounts.sign_in(&email, password).await {
-        Ok(account) => account,
-        Err(error) => {
-            if matches!(error, AccountError::InvalidCredentials) {
-                auth.limits.signin_failed(account_id, address.0);
-            }
-            return Err(refused(error));
-        }
-    };
-    // Of many guesses sent at once, those that waited for their turn are refused even if right.
-    auth.limits.check_signin(account_id, address.0)?;
-    auth.limits.signin_succeeded(account_id);
+    let account = auth
+        .accounts
+        .sign_in(&email, password, address.0)
+        .await
+        .map_err(refused)?;
     signed_in(HttpResponse::Ok(), &req, &auth, &cookies, &account)
 }
 
@@ -199,7 +191,7 @@ async fn roles(auth: &Auth, user: UserId) -> Vec<Role> {
     match auth.accounts.roles(user).await {
         Ok(roles) => roles.into_iter().map(told).collect(),
         Err(error) => {
-            tracing::warn!(%error, "the roles of a user can't be told");
+            tracing::debug!(%error, "the roles of a user can't be told");
             Vec::new()
         }
     }
@@ -250,6 +242,10 @@ fn refused(error: AccountError) -> AppError {
         AccountError::InvalidCredentials => bad_request(error.to_string()),
         AccountError::OtherPassword => unprocessable(error.to_string()),
         AccountError::Failed(failure) => host::failed(failure),
+        AccountError::TooMany(limited) => limited,
+        AccountError::Hashing(HashingFailed::Busy) => {
+            busy(TOO_MANY_AT_ONCE, 1).because(HashingFailed::Busy)
+        }
         AccountError::Hashing(fault) => internal(fault),
     }
 }

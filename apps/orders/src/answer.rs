@@ -4,7 +4,7 @@ use api::{Amount, CancelReason, OrderStatus};
 use domain::ticket_orders::{self, Order, TicketOrdersError};
 use httpkit::{
     AppError,
-    error::{bad_request, field, not_found, too_often, unauthorized},
+    error::{bad_request, field, invalid_fields, not_found, own_order, too_often, unauthorized},
 };
 
 use crate::commands::OrderError;
@@ -20,6 +20,7 @@ pub(crate) fn order(order: &Order) -> api::Order {
             ticket_orders::OrderStatus::Complete => OrderStatus::Complete,
             ticket_orders::OrderStatus::Cancelled => OrderStatus::Cancelled,
         },
+        created_at: order.placed_at,
         expires_at: order.expires_at,
         ticket: api::OrderedTicket {
             id: order.ticket.id.0,
@@ -27,11 +28,13 @@ pub(crate) fn order(order: &Order) -> api::Order {
             price: Amount::from_cents(
                 i64::try_from(order.ticket.price.cents()).unwrap_or(i64::MAX),
             ),
+            currency: order.ticket.currency.as_str().to_uppercase(),
             version: order.ticket.version,
         },
         cancel_reason: order.cancelled.map(|reason| match reason {
             ticket_orders::CancelReason::Buyer => CancelReason::Buyer,
             ticket_orders::CancelReason::Expired => CancelReason::Expired,
+            ticket_orders::CancelReason::PaymentLost => CancelReason::PaymentLost,
         }),
         version: order.version,
     }
@@ -43,14 +46,23 @@ pub(crate) fn refused(error: OrderError) -> AppError {
         OrderError::Failed(failure) => host::failed(failure),
         OrderError::Refused(TicketOrdersError::NotFound) => not_found(),
         OrderError::Refused(TicketOrdersError::NotOwner) => unauthorized(),
+        OrderError::Refused(
+            ref own @ (TicketOrdersError::AlreadyHeld(order)
+            | TicketOrdersError::AlreadyBought(order)),
+        ) => own_order(own.to_string(), order.0),
+        OrderError::Refused(TicketOrdersError::Changed(difference)) => {
+            invalid_fields(host::differences(&difference))
+        }
         OrderError::Refused(changed @ TicketOrdersError::PriceChanged { .. }) => {
             field("expectedPrice", changed.to_string())
         }
         OrderError::Refused(often @ TicketOrdersError::TooManyOrders { until }) => {
-            too_often(often.to_string(), host::seconds_to(until))
+            let seconds = host::seconds_to(until);
+            too_often(often.to_string(), seconds)
         }
         OrderError::Refused(
             refusal @ (TicketOrdersError::AlreadyReserved
+            | TicketOrdersError::OwnTicket
             | TicketOrdersError::AlreadyPaid
             | TicketOrdersError::NotDue),
         ) => bad_request(refusal.to_string()),

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    OrderId, Price, TicketId, UserId,
-    ticket::Ticket,
+    Currency, OrderId, Price, TicketId, UserId,
+    ticket::{Difference, Ticket},
     ticket_orders::{Order, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersError},
 };
 use eventstore::{CommandError, Executed, Hint, Metadata, Store, StoreError};
@@ -16,6 +16,17 @@ pub(crate) struct Commands {
     pub orders: Store<TicketOrders>,
     pub tickets: Store<Ticket>,
     pub hold: Duration,
+    /// In which prices are shown now.
+    pub currency: Currency,
+}
+
+/// What a buyer says about the ticket that was shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Expected {
+    /// Its price.
+    pub price: Option<Price>,
+    /// Its version.
+    pub version: Option<u64>,
 }
 
 /// An order right after a command, and where the log has it.
@@ -53,7 +64,7 @@ impl Commands {
         &self,
         buyer: UserId,
         ticket_id: TicketId,
-        expected_price: Option<Price>,
+        expected: Expected,
         metadata: &Metadata,
     ) -> Result<Changed, OrderError> {
         let id = ticket_id.to_string();
@@ -61,7 +72,13 @@ impl Commands {
         let Some(listing) = ticket.state().listing() else {
             return Err(TicketOrdersError::NotFound.into());
         };
-        let order_id = OrderId(Uuid::new_v5(&metadata.command_id, b"order"));
+        let order_id = OrderId(Uuid::new_v5(
+            &metadata.command_id,
+            format!("order:{ticket_id}").as_bytes(),
+        ));
+        let difference = expected
+            .version
+            .map_or_else(Difference::default, |shown| listing.changed_since(shown));
         let command = TicketOrdersCommand::Place {
             order_id,
             buyer,
@@ -69,9 +86,12 @@ impl Commands {
                 id: ticket_id,
                 title: listing.title.clone(),
                 price: listing.price,
+                currency: self.currency,
                 version: listing.version,
             },
-            expected_price,
+            seller: listing.seller,
+            expected_price: expected.price,
+            difference,
             at: metadata.time,
             expires_at: expiry(metadata.time, self.hold),
         };

@@ -38,10 +38,19 @@ impl Orders {
     /// # Errors
     /// When the log can't be reached.
     pub async fn start(host: &Host) -> Result<Self, StartError> {
+        let currency =
+            host.config
+                .stripe
+                .currency
+                .parse()
+                .map_err(|error: domain::InvalidCurrency| {
+                    StartError::Config(format!("CURRENCY: {error}"))
+                })?;
         let commands = Commands {
             orders: host.log.store(ORDERS),
             tickets: host.log.store(TICKETS),
             hold: host.config.order_hold,
+            currency,
         };
         let view =
             projections::orders::Orders::start(&host.log, host.read()?, host.runner_settings())

@@ -16,7 +16,8 @@ use actix_web::web;
 use eventstore::{ORDERS, PAYMENTS, Store, Worker};
 use futures_util::future::{BoxFuture, join_all};
 use host::{Host, StartError};
-use httpkit::{AppError, Config, Missing, Service, error::unavailable};
+use httpkit::{AppError, Config, Missing, Service, config::PaymentsMode, error::unavailable};
+use metrics::{counter, describe_counter, describe_gauge, gauge};
 use projections::{RemoteProgress, orders::OrdersProjection, payments::PayableOrders};
 use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;
@@ -25,13 +26,14 @@ use uuid::Uuid;
 use domain::payment::Payment;
 use eventstore::{Metadata, ReactError};
 use pay::Cashier;
-use provider::{Metered, PaymentProvider, ProviderConfig, Timeouts};
+use provider::{Metered, PaymentProvider, ProviderConfig, Timeouts, WebhookEvent, WebhookKind};
 use settle::Settlement;
 
 /// The service, running. Clones are the same one.
 #[derive(Clone)]
 pub struct Payments {
     host: Host,
+    mode: PaymentsMode,
     orders: PayableOrders,
     cashier: Cashier,
     settlement: Settlement,
@@ -44,9 +46,13 @@ impl Payments {
     /// # Errors
     /// When the provider isn't configured well, or the log can't be reached.
     pub async fn start(host: &Host) -> Result<Self, StartError> {
-        let provider = provider::from_config(&provider_config(&host.config))
+        let mode = host
+            .config
+            .payments_to_serve()
             .map_err(|error| StartError::Config(error.to_string()))?;
-        tracing::info!(provider = provider.name(), "payments go through");
+        let provider = provider::from_config(&provider_config(&host.config, mode))
+            .map_err(|error| StartError::Config(error.to_string()))?;
+        tell(mode);
         let provider: Arc<dyn PaymentProvider> = Arc::new(Metered::new(provider));
         let payments: Store<Payment> = host.log.store(PAYMENTS);
         let settlement = Settlement {
@@ -61,18 +67,40 @@ impl Payments {
             orders: settlement.orders.clone(),
             payments,
             provider,
-            currency: host.config.stripe.currency.clone(),
             heard: orders.runner().progress().clone(),
             shown: Arc::new(shown),
         };
         let workers = workers::start(&host.log, &settlement);
         Ok(Self {
             host: host.clone(),
+            mode,
             orders,
             cashier,
             settlement,
             workers: workers.into(),
         })
+    }
+
+    /// Takes note of what the provider told.
+    async fn told(&self, event: &WebhookEvent) -> Result<(), AppError> {
+        let kind = event.kind;
+        if kind.is_about_money_that_leaves() {
+            // Nothing here gives money back, so a person did it, or a bank asks for it. What becomes
+            // of the ticket is for a person to say; `turnstile reconcile` names the payment.
+            tracing::warn!(
+                reference = %event.reference, ?kind, event = event.id,
+                "the provider tells of money that was taken and leaves again: see turnstile reconcile"
+            );
+            counter!("payments_reversed_total", "kind" => kind.name()).increment(1);
+            return Ok(());
+        }
+        match event.payment_id {
+            Some(payment) => {
+                tracing::info!(%payment, ?kind, "the provider told of a payment");
+                self.look_at(payment).await
+            }
+            None => Ok(()),
+        }
     }
 
     /// Looks at a payment because the provider said something about it.
@@ -104,13 +132,46 @@ impl Payments {
     }
 }
 
+/// Says in log and metrics where the money goes, loudly where it goes nowhere.
+fn tell(mode: PaymentsMode) {
+    describe_gauge!(
+        "payment_provider",
+        "Always 1; its label says where money is taken: stripe, stripe-test or sandbox"
+    );
+    describe_counter!(
+        "payments_lost_total",
+        "Payments whose money the provider let go after their order was complete; the sale was undone"
+    );
+    describe_counter!(
+        "payments_reversed_total",
+        "Webhooks that told of a refund or a dispute, by kind"
+    );
+    // From the start, or the first one would be no increase.
+    counter!("payments_lost_total").absolute(0);
+    for kind in [WebhookKind::Refunded, WebhookKind::Disputed] {
+        counter!("payments_reversed_total", "kind" => kind.name()).absolute(0);
+    }
+    gauge!("payment_provider", "mode" => mode.as_str()).set(1.0);
+    let name = mode.as_str();
+    match mode {
+        PaymentsMode::Stripe => tracing::info!(mode = name, "payments go through Stripe"),
+        PaymentsMode::StripeTest | PaymentsMode::Sandbox => {
+            tracing::warn!(
+                mode = name,
+                "payments move no money: tickets are given away"
+            );
+        }
+    }
+}
+
 /// The provider's part of the configuration.
-pub fn provider_config(config: &Config) -> ProviderConfig {
+pub fn provider_config(config: &Config, mode: PaymentsMode) -> ProviderConfig {
     let secret =
         |secret: &httpkit::config::Secret| provider::Secret::from(secret.expose().to_owned());
     let total: Duration = config.stripe.timeout;
     let default = Timeouts::default();
     ProviderConfig {
+        mode,
         stripe_secret_key: config.stripe.secret_key.as_ref().map(secret),
         stripe_api_base: config.stripe.api_base.clone(),
         stripe_webhook_secret: config.stripe.webhook_secret.as_ref().map(secret),

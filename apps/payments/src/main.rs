@@ -4,7 +4,8 @@ use std::{process::ExitCode, sync::Arc};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let ended = host::launch("payments", None, async |host| {
+    let check = |config: &httpkit::Config| config.payments_to_serve().map(drop);
+    let ended = host::launch_checked("payments", check, async |host| {
         Ok(vec![
             Arc::new(payments::Payments::start(&host).await?) as Arc<dyn httpkit::Service>
         ])

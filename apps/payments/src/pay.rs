@@ -17,6 +17,9 @@ use crate::provider::{Authorization, Intent, PaymentProvider, ProviderError, Pro
 /// How long the order may take to decide. It takes milliseconds; longer means that its service is
 /// away, and the payment is then finished by the workers when it is back.
 const DECISION: Duration = Duration::from_secs(5);
+/// How many intents one request tries at most. One that is closed is rare; a second one, closed
+/// within the same request, means that somebody is at it.
+const MOST_INTENTS: u32 = 3;
 /// How often the order is looked at when no news of it comes by itself.
 const GLANCE: Duration = Duration::from_millis(50);
 
@@ -26,7 +29,6 @@ pub(crate) struct Cashier {
     pub orders: Store<TicketOrders>,
     pub payments: Store<Payment>,
     pub provider: Arc<dyn PaymentProvider>,
-    pub currency: String,
     /// How far this service has heard of the orders; a hint that it is worth to look again.
     pub heard: Progress,
     /// How far the orders service's own read model is.
@@ -82,8 +84,11 @@ impl From<PaymentError> for PayError {
             // order is cancelled.
             PaymentError::NotFound
             | PaymentError::Voided
+            | PaymentError::Lost
             | PaymentError::NotAuthorized
             | PaymentError::Captured => Self::Cancelled,
+            // Its intent was closed meanwhile; the order is as payable as before.
+            PaymentError::Superseded => Self::Undecided,
         }
     }
 }
@@ -114,8 +119,9 @@ impl Cashier {
         let payment = self.begin(&order, payment_id, metadata).await?;
         match payment.status {
             PaymentStatus::Voided => return Err(PayError::Cancelled),
-            PaymentStatus::Authorized | PaymentStatus::Captured => {}
-            PaymentStatus::Pending => self.hold(&payment, token, metadata).await?,
+            // Whether the order still counts on money that is lost is for the order to say.
+            PaymentStatus::Authorized | PaymentStatus::Captured | PaymentStatus::Lost => {}
+            PaymentStatus::Pending => self.hold(payment, &order, token, metadata).await?,
         }
         self.decision(ticket_id, order_id).await?;
         Ok(payment_id)
@@ -133,19 +139,14 @@ impl Cashier {
         if let Some(begun) = known.state().begun() {
             return Ok(begun.clone());
         }
-        let intent = Intent {
-            payment_id: payment_id.0,
-            order_id: order.id.0,
-            amount_cents: order.ticket.price.cents(),
-            currency: self.currency.clone(),
-        };
-        let reference = self.provider.open(&intent).await?;
+        let reference = self.provider.open(&intent(order, payment_id, 0)).await?;
         let command = PaymentCommand::Begin {
             id: payment_id,
             order_id: order.id,
             ticket_id: order.ticket.id,
             buyer: order.buyer,
             amount: order.ticket.price,
+            currency: order.ticket.currency,
             provider: self.provider.name().to_owned(),
             reference: reference.as_str().to_owned(),
             expires_at: order.expires_at,
@@ -159,13 +160,67 @@ impl Cashier {
         begun.state.begun().cloned().ok_or(PayError::NotFound)
     }
 
-    /// Lets the provider hold the money, and notes how that ended.
+    /// Lets the provider hold the money, and notes how that ended. If the provider has closed the
+    /// intent, the same card is tried on a new one.
     async fn hold(
+        &self,
+        mut payment: BegunPayment,
+        order: &Order,
+        token: &Token,
+        metadata: &Metadata,
+    ) -> Result<(), PayError> {
+        for _ in 0..MOST_INTENTS {
+            if self.hold_once(&payment, token, metadata).await? {
+                return Ok(());
+            }
+            payment = self.reopen(&payment, order, metadata).await?;
+            match payment.status {
+                PaymentStatus::Pending => {}
+                PaymentStatus::Voided => return Err(PayError::Cancelled),
+                PaymentStatus::Authorized | PaymentStatus::Captured | PaymentStatus::Lost => {
+                    return Ok(());
+                }
+            }
+        }
+        // Somebody or something closes them as fast as they are opened.
+        Err(PayError::Undecided)
+    }
+
+    /// Opens a new intent for a payment whose intent is closed, and notes it, before any money moves
+    /// on it. All who do that at once open the same one. The closed one can't hold money any more, so
+    /// there is still one charge at most.
+    async fn reopen(
+        &self,
+        payment: &BegunPayment,
+        order: &Order,
+        metadata: &Metadata,
+    ) -> Result<BegunPayment, PayError> {
+        let next = intent(order, payment.id, payment.attempt.saturating_add(1));
+        let reference = self.provider.open(&next).await?;
+        tracing::warn!(
+            payment = %payment.id, closed = %payment.reference, %reference,
+            "the provider closed the intent of a payment, which goes on under a new one"
+        );
+        let command = PaymentCommand::Reopen {
+            closed: payment.reference.clone(),
+            reference: reference.as_str().to_owned(),
+            at: Utc::now(),
+        };
+        let metadata = step(metadata, &format!("reopen {}", next.attempt));
+        let reopened = self
+            .payments
+            .execute(&payment.id.to_string(), command, &metadata, Hint::None)
+            .await?;
+        reopened.state.begun().cloned().ok_or(PayError::NotFound)
+    }
+
+    /// Tries the card on the payment's present intent; `false` if that is closed.
+    async fn hold_once(
         &self,
         payment: &BegunPayment,
         token: &Token,
         metadata: &Metadata,
-    ) -> Result<(), PayError> {
+    ) -> Result<bool, PayError> {
         payment.may_try(metadata.time)?;
         let id = payment.id.to_string();
         let reference = ProviderRef::new(payment.reference.clone());
@@ -173,10 +228,13 @@ impl Cashier {
         match self.provider.authorize(&reference, token, &attempt).await? {
             Authorization::Authorized => {
                 let metadata = step(metadata, "authorize");
+                let command = PaymentCommand::Authorize {
+                    reference: payment.reference.clone(),
+                };
                 self.payments
-                    .execute(&id, PaymentCommand::Authorize, &metadata, Hint::None)
+                    .execute(&id, command, &metadata, Hint::None)
                     .await?;
-                Ok(())
+                Ok(true)
             }
             Authorization::Declined { reason } => {
                 let metadata = step(metadata, "decline");
@@ -189,7 +247,7 @@ impl Cashier {
                     .await?;
                 Err(PayError::Declined(reason))
             }
-            Authorization::Voided => Err(PayError::Cancelled),
+            Authorization::Voided => Ok(false),
         }
     }
 
@@ -236,6 +294,18 @@ impl Cashier {
             tracing::warn!(sequence, "the orders' read model did not follow in time");
             self.shown.raise_floor(sequence).await;
         }
+    }
+}
+
+/// What a payment's attempt is opened with: the amount in the currency that the buyer agreed to,
+/// whatever is configured by now.
+fn intent(order: &Order, payment_id: PaymentId, attempt: u32) -> Intent {
+    Intent {
+        payment_id: payment_id.0,
+        attempt,
+        order_id: order.id.0,
+        amount_cents: order.ticket.price.cents(),
+        currency: order.ticket.currency.as_str().to_owned(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Who holds and takes the money.
 //!
-//! A payment has exactly one *intent* at the provider, opened under the payment's own id. Every
-//! card a buyer tries is tried on that one intent, and an intent can hold money once. So a double
-//! charge is impossible where the money is, whatever is lost, repeated or raced on this side;
-//! nothing here rests on a lock or on a memory of what was sent.
+//! A payment has one *intent* at the provider, opened under the payment's own id. Every card a buyer
+//! tries is tried on that one intent, and an intent can hold money once. So a double charge is
+//! impossible where the money is, whatever is lost, repeated or raced on this side; nothing here
+//! rests on a lock or on a memory of what was sent. Only when the provider has closed an intent, for
+//! good, is another opened for the payment: under its id and the number of the attempt, so that all
+//! who open it at once open the same one.
 //!
 //! ```text
 //! open ──▶ Open ──authorize──▶ Authorized ──capture──▶ Captured
@@ -11,8 +13,8 @@
 //!           └────────void──────────┴──────────────────▶ Voided
 //! ```
 //!
-//! Two implementations: [`Stripe`], used when a secret key is configured, and [`Sandbox`], the
-//! default, which moves no money and knows Stripe's test tokens. [`from_config`] chooses.
+//! Two implementations: [`Stripe`], and [`Sandbox`], which moves no money and knows Stripe's test
+//! tokens. [`from_config`] builds the one that the configuration names; there is no default.
 
 mod config;
 mod error;
@@ -46,10 +48,11 @@ pub trait PaymentProvider: Send + Sync {
     /// A short lower-case name for logs and metrics.
     fn name(&self) -> &'static str;
 
-    /// Opens the one intent of a payment, or finds the one that was opened before. Moves no money.
+    /// Opens the intent of a payment's attempt, or finds the one that was opened before. Moves no
+    /// money.
     ///
-    /// Idempotent on [`Intent::payment_id`]; the same payment with another amount, order or
-    /// currency is [`ProviderError::Rejected`]. Stripe remembers the payment id for 24 hours, so
+    /// Idempotent on [`Intent::payment_id`] and [`Intent::attempt`]; the same with another amount,
+    /// order or currency is [`ProviderError::Rejected`]. Stripe remembers the payment id for 24 hours, so
     /// the caller must record the reference in its log *before* it authorizes on it, and use the
     /// recorded one from then on: an intent opened and forgotten holds no money.
     async fn open(&self, intent: &Intent) -> Result<ProviderRef, ProviderError>;

@@ -1,7 +1,7 @@
 //! Comparing the log with the provider's books.
 
 use domain::{
-    OrderId, PaymentId, Price, TicketId,
+    Currency, OrderId, PaymentId, Price, TicketId,
     payment::{Payment, PaymentStatus},
     ticket_orders::{OrderStatus, TicketOrders},
 };
@@ -9,7 +9,7 @@ use eventstore::{Log, ORDERS, PAYMENTS, Store, StoreError};
 use futures_util::TryStreamExt;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
+    fmt::{self, Write as _},
     pin::pin,
 };
 use uuid::Uuid;
@@ -23,8 +23,8 @@ pub struct Reconciliation {
     pub payments: usize,
     /// Intents in the provider's books.
     pub intents: usize,
-    /// Money that was taken, in cents, as the provider has it.
-    pub captured_cents: u64,
+    /// Money that was taken and not given back, in cents, by currency, as the provider has it.
+    pub captured_cents: BTreeMap<String, u64>,
     /// Every difference.
     pub differences: Vec<Difference>,
 }
@@ -73,11 +73,11 @@ struct Booked {
     status: PaymentStatus,
     order: Option<OrderStatus>,
     amount: Price,
+    currency: Currency,
     reference: String,
 }
 
-/// Compares every payment in the log with every intent of the provider. `currency` is the one in
-/// which cards are charged, as an intent has it (`usd`): prices in the log have none of their own.
+/// Compares every payment in the log with every intent of the provider.
 ///
 /// A payment that is under way right now may be reported; it is gone when asked again.
 ///
@@ -86,7 +86,6 @@ struct Booked {
 pub async fn reconcile(
     log: &Log,
     provider: &dyn PaymentProvider,
-    currency: &str,
 ) -> Result<Reconciliation, ReconcileError> {
     let booked = read_log(log).await?;
     let intents = read_provider(provider).await?;
@@ -98,7 +97,11 @@ pub async fn reconcile(
     let mut seen = BTreeSet::new();
     for intent in &intents {
         if intent.status == IntentStatus::Captured {
-            found.captured_cents += intent.amount_cents;
+            let kept = intent.amount_cents.saturating_sub(intent.refunded_cents);
+            *found
+                .captured_cents
+                .entry(intent.currency.clone())
+                .or_default() += kept;
         }
         // A payment can have a second intent if its first was opened and forgotten by the
         // provider. The one in the log counts; any other must hold nothing, like a stranger's.
@@ -112,12 +115,11 @@ pub async fn reconcile(
             intent.payment_id,
             payment,
             Some(intent),
-            currency,
             &mut found.differences,
         );
     }
     for (id, payment) in booked.iter().filter(|(id, _)| !seen.contains(*id)) {
-        compare(*id, Some(payment), None, currency, &mut found.differences);
+        compare(*id, Some(payment), None, &mut found.differences);
     }
     Ok(found)
 }
@@ -143,6 +145,7 @@ async fn read_log(log: &Log) -> Result<BTreeMap<Uuid, Booked>, StoreError> {
                 status: begun.status,
                 order,
                 amount: begun.amount,
+                currency: begun.currency,
                 reference: begun.reference.clone(),
             },
         );
@@ -176,34 +179,59 @@ fn compare(
     id: Uuid,
     booked: Option<&Booked>,
     intent: Option<&ListedIntent>,
-    currency: &str,
     differences: &mut Vec<Difference>,
 ) {
-    let Some(meaning) = difference(booked, intent, currency) else {
+    let Some(meaning) = difference(booked, intent) else {
         return;
     };
     differences.push(Difference {
         payment_id: id,
         log: booked.map_or_else(
             || "nothing".to_owned(),
-            |b| format!("{:?} of {} for an order {:?}", b.status, b.amount, b.order),
-        ),
-        provider: intent.map_or_else(
-            || "nothing".to_owned(),
-            |i| {
-                let (status, cents) = (i.status.as_str(), i.amount_cents);
-                format!("{status} of {cents} cents ({})", i.currency)
+            |b| {
+                let (amount, currency) = (b.amount, b.currency);
+                format!(
+                    "{:?} of {amount} ({currency}) for an order {:?}",
+                    b.status, b.order
+                )
             },
         ),
+        provider: intent.map_or_else(|| "nothing".to_owned(), described),
         meaning,
     });
 }
 
-fn difference(
-    booked: Option<&Booked>,
-    intent: Option<&ListedIntent>,
-    currency: &str,
-) -> Option<&'static str> {
+/// Money that was taken and doesn't stay. The order is as it was: what becomes of it and of the
+/// ticket, a person has to say.
+fn left_again(intent: &ListedIntent) -> Option<&'static str> {
+    match (intent.refunded_cents, intent.disputed) {
+        (0, false) => None,
+        (_, true) => Some("the buyer's bank disputes the payment: answer it at the provider"),
+        (refunded, false) if refunded >= intent.amount_cents => {
+            Some("all of the money was given back, and the order is still complete")
+        }
+        (_, false) => Some("some of the money was given back, and the log has all of it"),
+    }
+}
+
+fn described(intent: &ListedIntent) -> String {
+    let (status, cents, currency) = (
+        intent.status.as_str(),
+        intent.amount_cents,
+        &intent.currency,
+    );
+    let mut text = format!("{status} of {cents} cents ({currency})");
+    if intent.refunded_cents > 0 {
+        // Writing to a string can't fail.
+        let _ = write!(text, ", {} of them given back", intent.refunded_cents);
+    }
+    if intent.disputed {
+        text.push_str(", disputed");
+    }
+    text
+}
+
+fn difference(booked: Option<&Booked>, intent: Option<&ListedIntent>) -> Option<&'static str> {
     let Some(intent) = intent else {
         return Some("the provider doesn't know this payment: are these its books?");
     };
@@ -211,6 +239,7 @@ fn difference(
         // An intent is opened before the payment is noted, and holds nothing until then.
         return match intent.status {
             IntentStatus::Open | IntentStatus::Voided => None,
+            IntentStatus::Captured if intent.refunded_cents >= intent.amount_cents => None,
             IntentStatus::Authorized | IntentStatus::Captured => {
                 Some("money that no payment in the log accounts for: give it back by hand")
             }
@@ -219,8 +248,11 @@ fn difference(
     if booked.amount.cents() != intent.amount_cents {
         return Some("the amounts differ");
     }
-    if intent.currency != currency {
-        return Some("the currency isn't the one in which cards are charged");
+    if intent.currency != booked.currency.as_str() {
+        return Some("the currencies differ");
+    }
+    if let Some(left) = left_again(intent) {
+        return Some(left);
     }
     let complete = booked.order == Some(OrderStatus::Complete);
     match (booked.status, intent.status) {
@@ -235,8 +267,11 @@ fn difference(
         (PaymentStatus::Authorized, IntentStatus::Authorized) if complete => {
             Some("the order is complete and its money is only held; a worker takes it soon")
         }
+        (PaymentStatus::Lost, IntentStatus::Voided) if complete => {
+            Some("the money of a complete order is lost; a worker undoes the sale soon")
+        }
         (PaymentStatus::Captured, IntentStatus::Captured)
-        | (PaymentStatus::Voided, IntentStatus::Voided)
+        | (PaymentStatus::Voided | PaymentStatus::Lost, IntentStatus::Voided)
         | (PaymentStatus::Authorized, IntentStatus::Authorized)
         | (PaymentStatus::Pending, IntentStatus::Open) => None,
         (PaymentStatus::Pending, IntentStatus::Authorized) => {
@@ -248,6 +283,7 @@ fn difference(
         ) => Some("the provider is ahead of the log; a worker notes it when it comes to it"),
         (PaymentStatus::Captured, _) => Some("the log has it taken, the provider has not"),
         (PaymentStatus::Voided, _) => Some("the log has it let go, the provider holds it"),
+        (PaymentStatus::Lost, _) => Some("the log has it lost, the provider has not"),
         (PaymentStatus::Authorized, IntentStatus::Open) => {
             Some("the log has it held, the provider has not")
         }
@@ -264,6 +300,7 @@ mod tests {
             status,
             order: Some(order),
             amount: Price::from_cents(1_999).unwrap(),
+            currency: "usd".parse().unwrap(),
             reference: "pi_1".to_owned(),
         }
     }
@@ -275,11 +312,13 @@ mod tests {
             status,
             amount_cents,
             currency: "usd".to_owned(),
+            refunded_cents: 0,
+            disputed: false,
         }
     }
 
     fn found(booked: Option<&Booked>, intent: Option<&ListedIntent>) -> Option<&'static str> {
-        difference(booked, intent, "usd")
+        difference(booked, intent)
     }
 
     #[test]
@@ -339,9 +378,43 @@ mod tests {
     #[test]
     fn another_currency_is_found() {
         let paid = booked(PaymentStatus::Captured, OrderStatus::Complete);
-        let books = intent(IntentStatus::Captured, 1_999);
-        let meaning = difference(Some(&paid), Some(&books), "eur");
-        assert!(meaning.unwrap().contains("currency"));
+        let books = ListedIntent {
+            currency: "eur".to_owned(),
+            ..intent(IntentStatus::Captured, 1_999)
+        };
+        let meaning = found(Some(&paid), Some(&books));
+        assert!(meaning.unwrap().contains("currencies"));
+    }
+
+    #[test]
+    fn money_that_was_taken_and_left_again_is_found() {
+        let paid = booked(PaymentStatus::Captured, OrderStatus::Complete);
+        let meaning = |refunded_cents, disputed| {
+            let books = ListedIntent {
+                refunded_cents,
+                disputed,
+                ..intent(IntentStatus::Captured, 1_999)
+            };
+            found(Some(&paid), Some(&books))
+        };
+        assert_eq!(meaning(0, false), None);
+        assert!(meaning(1, false).unwrap().contains("some of the money"));
+        assert!(meaning(1_999, false).unwrap().contains("all of the money"));
+        assert!(meaning(0, true).unwrap().contains("disputes"));
+        assert!(meaning(1_999, true).unwrap().contains("disputes"));
+    }
+
+    #[test]
+    fn a_payment_that_was_lost_agrees_with_an_intent_that_is_closed() {
+        let lost = |order| booked(PaymentStatus::Lost, order);
+        let closed = intent(IntentStatus::Voided, 1_999);
+        assert_eq!(
+            found(Some(&lost(OrderStatus::Cancelled)), Some(&closed)),
+            None
+        );
+        assert!(found(Some(&lost(OrderStatus::Complete)), Some(&closed)).is_some());
+        let taken = intent(IntentStatus::Captured, 1_999);
+        assert!(found(Some(&lost(OrderStatus::Cancelled)), Some(&taken)).is_some());
     }
 
     #[test]

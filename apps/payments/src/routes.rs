@@ -1,7 +1,7 @@
 //! The routes under `/api/payments`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use api::{Config, NewPayment, PaymentCreated};
+use api::{Config, NewPayment, PaymentCreated, Provider};
 use domain::{OrderId, TicketId, UserId};
 use httpkit::{
     Answer, AppError, Body, Fields, RawBody, Session,
@@ -132,6 +132,11 @@ fn refused(error: PayError) -> AppError {
 async fn config(payments: web::Data<Payments>) -> HttpResponse {
     let config = &payments.host.config;
     HttpResponse::Ok().json(Config {
+        provider: if payments.mode.is_stripe() {
+            Provider::Stripe
+        } else {
+            Provider::Sandbox
+        },
         stripe_publishable_key: config.stripe.publishable_key.clone(),
         hold_seconds: config.order_hold.as_secs(),
         currency: config.stripe.currency.to_uppercase(),
@@ -164,11 +169,15 @@ async fn webhook(body: RawBody, req: HttpRequest, payments: web::Data<Payments>)
         .webhook(signature, &body.0)
         .map_err(|error| match error {
             WebhookError::NotConfigured => not_found(),
-            refused => bad_request("The signature is not the provider's").because(refused),
+            refused @ WebhookError::OtherMode => {
+                bad_request("The webhook is of the other mode: live or test").because(refused)
+            }
+            refused @ (WebhookError::Forged(_) | WebhookError::Malformed) => {
+                bad_request("The signature is not the provider's").because(refused)
+            }
         })?;
     if let Some(event) = event {
-        tracing::info!(payment = %event.payment_id, kind = ?event.kind, "the provider told of a payment");
-        payments.look_at(event.payment_id).await?;
+        payments.told(&event).await?;
     }
     Ok(HttpResponse::Ok().json(serde_json::json!({})))
 }

@@ -1,4 +1,6 @@
-//! Bringing a payment to its end: the money is taken if the order is complete, and let go if not.
+//! Bringing a payment to its end: the money is taken if the order is complete, and let go if not. If
+//! it can't be taken because the provider let it go by itself, the payment is lost, and the orders
+//! service undoes the sale.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -7,9 +9,13 @@ use domain::{
     ticket_orders::{OrderStatus, TicketOrders},
 };
 use eventstore::{CommandError, Hint, Metadata, ReactError, Store};
-use std::sync::Arc;
+use metrics::counter;
+use std::{sync::Arc, time::Duration};
 
 use crate::provider::{PaymentProvider, ProviderError, ProviderRef};
+
+/// When to look again at a payment that was reopened while it was being ended.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// Ends payments. Every step may be repeated by any process.
 #[derive(Clone)]
@@ -47,7 +53,9 @@ impl Settlement {
             ))
         })?;
         match (order.status, payment.status) {
-            (_, PaymentStatus::Captured | PaymentStatus::Voided) => Ok(Settled::Yes),
+            (_, PaymentStatus::Captured | PaymentStatus::Voided | PaymentStatus::Lost) => {
+                Ok(Settled::Yes)
+            }
             (OrderStatus::Complete, _) => self.capture(&id, payment, metadata).await,
             (OrderStatus::Cancelled, _) => self.void(&id, payment, metadata).await,
             (OrderStatus::Created | OrderStatus::AwaitingPayment, _) => {
@@ -63,8 +71,32 @@ impl Settlement {
         metadata: &Metadata,
     ) -> Result<Settled, ReactError> {
         let reference = ProviderRef::new(payment.reference.clone());
-        self.provider.capture(&reference).await.map_err(failed)?;
-        self.note(id, PaymentCommand::Capture, metadata).await
+        match self.provider.capture(&reference).await {
+            Ok(()) => self.note(id, PaymentCommand::Capture, metadata).await,
+            Err(ProviderError::AlreadyVoided) => self.lose(id, payment, metadata).await,
+            // Closed first, so that nothing can be held on it after the sale was undone.
+            Err(ProviderError::NothingHeld) => {
+                self.provider.void(&reference).await.map_err(failed)?;
+                self.lose(id, payment, metadata).await
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// The money is gone for good: the intent is closed, and a closed intent takes nothing.
+    async fn lose(
+        &self,
+        id: &str,
+        payment: &BegunPayment,
+        metadata: &Metadata,
+    ) -> Result<Settled, ReactError> {
+        tracing::error!(
+            payment = id, order = %payment.order_id, reference = %payment.reference,
+            amount = %payment.amount, currency = %payment.currency,
+            "the provider let the money of a complete order go, and its sale is undone"
+        );
+        counter!("payments_lost_total").increment(1);
+        self.note(id, PaymentCommand::Lose, metadata).await
     }
 
     async fn void(
@@ -78,7 +110,10 @@ impl Settlement {
         // closed, no late authorization can hold anything on it.
         let reference = ProviderRef::new(payment.reference.clone());
         self.provider.void(&reference).await.map_err(failed)?;
-        self.note(id, PaymentCommand::Void, metadata).await
+        let command = PaymentCommand::Void {
+            reference: payment.reference.clone(),
+        };
+        self.note(id, command, metadata).await
     }
 
     async fn note(
@@ -94,10 +129,13 @@ impl Settlement {
         {
             Ok(_) => Ok(Settled::Yes),
             Err(CommandError::Failed(failure)) => Err(failure.into()),
+            // It was reopened meanwhile: the new intent is the one to end.
+            Err(CommandError::Refused(PaymentError::Superseded)) => Err(ReactError::NotYet(AGAIN)),
             Err(CommandError::Refused(
                 refusal @ (PaymentError::NotFound
                 | PaymentError::NotAuthorized
                 | PaymentError::Voided
+                | PaymentError::Lost
                 | PaymentError::Captured
                 | PaymentError::TooManyDeclines { .. }),
             )) => Err(ReactError::Poison(refusal.to_string())),

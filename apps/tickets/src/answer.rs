@@ -51,6 +51,9 @@ pub(crate) fn refused(refused: CommandError<TicketError>) -> AppError {
         CommandError::Failed(failure) => host::failed(failure),
         CommandError::Refused(TicketError::NotFound) => error::not_found(),
         CommandError::Refused(TicketError::NotOwner) => error::unauthorized(),
+        CommandError::Refused(TicketError::Changed(difference)) => {
+            error::precondition_failed(host::differences(&difference))
+        }
         CommandError::Refused(refusal @ (TicketError::Reserved | TicketError::AlreadyListed)) => {
             error::bad_request(refusal.to_string())
         }

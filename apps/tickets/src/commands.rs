@@ -45,14 +45,14 @@ impl Commands {
         )
     }
 
-    /// Changes title and price. Whether an order holds the ticket is read from the orders' own
+    /// Changes title and price, if the ticket is at the version that is expected. Whether an order holds the ticket is read from the orders' own
     /// log: the ticket itself hears of an order only a moment after it was placed.
     pub async fn revise(
         &self,
         by: UserId,
         id: TicketId,
-        title: Title,
-        price: Price,
+        (title, price): (Title, Price),
+        expected: Option<u64>,
         metadata: &Metadata,
     ) -> Result<Changed, CommandError<TicketError>> {
         let orders = self.orders.load(&id.to_string()).await?;
@@ -61,6 +61,7 @@ impl Commands {
             by,
             title,
             price,
+            expected,
             has_live_order,
             orders_seen: orders.version(),
         };

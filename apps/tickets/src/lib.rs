@@ -11,6 +11,7 @@ mod live;
 mod routes;
 
 use actix_web::web;
+use domain::Price;
 use eventstore::{ORDERS, TICKETS, Worker};
 use futures_util::future::BoxFuture;
 use host::{Host, StartError};
@@ -27,6 +28,8 @@ pub struct Tickets {
     commands: Commands,
     view: projections::tickets::Tickets,
     room: live::Room,
+    /// The lowest price that a card can pay.
+    least_price: Price,
     worker: Arc<Worker>,
 }
 
@@ -44,11 +47,14 @@ impl Tickets {
             projections::tickets::Tickets::start(&host.log, host.read()?, host.runner_settings())
                 .await?;
         let worker = follow_orders::start(&host.log, commands.tickets.clone());
+        let least_price = Price::from_cents(host.config.stripe.smallest_charge())
+            .map_err(|error| StartError::Config(format!("CURRENCY: {error}")))?;
         Ok(Self {
             host: host.clone(),
             commands,
             view,
             room: live::Room::new(host.config.live_watchers),
+            least_price,
             worker: Arc::new(worker),
         })
     }

@@ -18,7 +18,7 @@ use eventstore::{Log, StoreError, TICKETS};
 use futures_util::{Stream, TryStreamExt, stream};
 use httpkit::events::{HEARTBEAT, append, heartbeat};
 use projections::{Applied, Changed, ReadError, tickets::Tickets};
-use std::{collections::HashSet, pin::pin, time::Duration};
+use std::{collections::HashSet, fmt, num::ParseIntError, pin::pin, str::FromStr, time::Duration};
 use tokio::{sync::broadcast, time::timeout};
 use uuid::Uuid;
 
@@ -31,11 +31,40 @@ const MOST_MISSED: u64 = 1_000;
 /// waits longer is better served by reading everything anew.
 const LOOK_UP: Duration = Duration::from_secs(5);
 
-/// Server-sent events from after a commit on, or from now on.
+/// Where a watcher is: a place in the stream, and how often the stream had lost what was shown of
+/// it before. After that the same place is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EventId {
+    lineage: u64,
+    sequence: u64,
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.lineage {
+            0 => write!(f, "{}", self.sequence),
+            lineage => write!(f, "{}-{lineage}", self.sequence),
+        }
+    }
+}
+
+impl FromStr for EventId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        let (sequence, lineage) = text.split_once('-').unwrap_or((text, "0"));
+        Ok(Self {
+            lineage: lineage.parse()?,
+            sequence: sequence.parse()?,
+        })
+    }
+}
+
+/// Server-sent events from after a place on, or from now on.
 pub(crate) fn watch(
     log: Log,
     view: Tickets,
-    after: Option<u64>,
+    after: Option<EventId>,
     place: Place,
 ) -> impl Stream<Item = Bytes> {
     let changes = view.runner().progress().changes();
@@ -63,7 +92,7 @@ struct Watching {
     changes: broadcast::Receiver<Applied>,
     place: Place,
     begun: bool,
-    after: Option<u64>,
+    after: Option<EventId>,
     ended: bool,
 }
 
@@ -81,32 +110,45 @@ impl Watching {
             match step.changed {
                 Changed::Some(ids) if ids.is_empty() => {}
                 Changed::Some(ids) if ids.len() as u64 > MOST_MISSED => {
-                    return Some(reset(step.to));
+                    return Some(reset(self.at(step.to)));
                 }
                 // What can't be read in time isn't told: the watcher comes back later.
                 Changed::Some(ids) => {
                     return timeout(LOOK_UP, self.tell(&ids, step.to)).await.ok()?.ok();
                 }
-                Changed::Any => return Some(reset(step.to)),
+                Changed::Any => return Some(reset(self.at(step.to))),
             }
         }
     }
 
+    /// A place as it is told.
+    fn at(&self, sequence: u64) -> EventId {
+        EventId {
+            lineage: self.view.runner().progress().lineage(),
+            sequence,
+        }
+    }
+
     /// The first chunk: what a watcher missed who comes back, or a sign that it is heard.
-    async fn begin(&mut self, after: Option<u64>) -> Bytes {
+    async fn begin(&mut self, after: Option<EventId>) -> Bytes {
         let applied = self.view.runner().progress().applied();
-        let greeting = Bytes::from(format!("retry: 1000\nid: {applied}\n: watching\n\n"));
-        let Some(after) = after.filter(|after| *after != applied) else {
+        let now = self.at(applied);
+        let greeting = Bytes::from(format!("retry: 1000\nid: {now}\n: watching\n\n"));
+        let Some(after) = after.filter(|after| *after != now) else {
             return greeting;
         };
+        if after.lineage != now.lineage {
+            return reset(now);
+        }
+        let after = after.sequence;
         let missed = async {
             let _turn = self.place.look_up().await;
             let ids = match self.changed_since(after, applied).await {
                 Ok(Some(ids)) => ids,
-                Ok(None) => return Ok(reset(applied)),
+                Ok(None) => return Ok(reset(now)),
                 Err(error) => {
                     tracing::debug!(%error, "could not look up what a watcher missed");
-                    return Ok(reset(applied));
+                    return Ok(reset(now));
                 }
             };
             if ids.is_empty() {
@@ -122,7 +164,7 @@ impl Watching {
                 self.ended = true;
                 Bytes::from_static(b"retry: 1000\n\n")
             }
-            Err(_elapsed) => reset(applied),
+            Err(_elapsed) => reset(now),
         }
     }
 
@@ -153,12 +195,29 @@ impl Watching {
                 append(&mut chunk, "ticket", &ticket.bytes);
             }
         }
-        chunk.extend_from_slice(format!("id: {to}\n\n").as_bytes());
+        chunk.extend_from_slice(format!("id: {}\n\n", self.at(to)).as_bytes());
         Ok(chunk.into())
     }
 }
 
 /// Tells a watcher to read everything anew.
-fn reset(to: u64) -> Bytes {
+fn reset(to: EventId) -> Bytes {
     Bytes::from(format!("id: {to}\nevent: reset\ndata: {{}}\n\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_names_the_log_that_it_is_of_and_is_read_again() {
+        for (text, lineage, sequence) in [("7", 0, 7), ("7-2", 2, 7)] {
+            let id = EventId { lineage, sequence };
+            assert_eq!(id.to_string(), text);
+            assert_eq!(text.parse(), Ok(id));
+        }
+        for text in ["", "x", "7-", "-7", "7-x", "7-1-2"] {
+            assert!(text.parse::<EventId>().is_err(), "{text}");
+        }
+    }
 }

@@ -43,14 +43,14 @@ All commands only read the marketplace, but for `serve`, `import`, `simulate`, `
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub command: Command,
     #[command(flatten)]
     pub servers: Servers,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the API and run all workers (the default)
+    /// Serve the API and run all workers
     Serve,
     /// Serve the web app and the description of the API alone, for a deployment in which each
     /// service runs on its own

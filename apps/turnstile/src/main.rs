@@ -14,8 +14,10 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // Without a command it says what there is. It served once, and whoever only wanted to see what it
+    // is, with the address of production in the environment, had all workers run there.
     let cli = cli::Cli::parse();
-    match cli.command.unwrap_or(cli::Command::Serve) {
+    match cli.command {
         cli::Command::Serve => host::exit_code(serve::serve(&cli.servers).await),
         cli::Command::Web => host::exit_code(frontend::serve().await),
         command => match Box::pin(commands::run(command, &cli.servers)).await {

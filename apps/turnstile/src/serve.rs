@@ -11,6 +11,10 @@ pub(crate) async fn serve(servers: &Servers) -> Result<(), StartError> {
     let config = servers
         .config()
         .map_err(|error| StartError::Config(error.to_string()))?;
+    // Before anything is waited for.
+    config
+        .payments_to_serve()
+        .map_err(|error| StartError::Config(error.to_string()))?;
     host::launch_with(
         config,
         "turnstile",

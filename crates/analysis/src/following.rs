@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use eventstore::{Log, StreamName};
+use std::collections::BTreeMap;
 use tokio::task::yield_now;
+use uuid::Uuid;
 
 use crate::{
     AnalysisError, Fold, Range, Span, Table,
@@ -27,6 +29,8 @@ pub struct Following {
     folds: Vec<Box<dyn Fold>>,
     streams: Vec<StreamName>,
     span: Option<Span>,
+    /// The last commit of each stream that they have seen.
+    last: BTreeMap<StreamName, (u64, Uuid)>,
     seen: Seen,
 }
 
@@ -49,6 +53,7 @@ impl Following {
             streams: needed(&folds),
             folds,
             span: None,
+            last: BTreeMap::new(),
             seen: Seen::default(),
         }
     }
@@ -56,8 +61,8 @@ impl Following {
     /// Reads on to where the log ends now. Tells now and then that it is under way.
     ///
     /// # Errors
-    /// When the log can't be read, or ends before a place that it had already reached: it is
-    /// another one, then.
+    /// When the log can't be read, ends before a place that it had already reached, or holds another
+    /// commit there: it is another one then, or has lost its tail.
     pub async fn read_on(
         &mut self,
         mut under_way: impl FnMut(&mut Self),
@@ -66,12 +71,19 @@ impl Following {
             None => Range::all().resolve(&self.log, &self.streams).await?,
             Some(before) => came_after(&self.log, before).await?,
         };
+        // A log that lost its tail and went on goes on from commits that weren't seen.
+        for (stream, (sequence, commit_id)) in &self.last {
+            let stands = self.log.still_stands(*stream, *sequence, *commit_id);
+            stands.await?;
+        }
         self.seen.of = self.seen.commits + span.len();
         let mut commits = span.read(&self.log);
         self.span = Some(span);
         while let Some(commit) = commits.next().await {
             let commit = commit?;
             show(&commit, true, &mut self.folds)?;
+            let last = (commit.sequence, commit.commit_id);
+            self.last.insert(commit.stream, last);
             self.seen.commits += 1;
             self.seen.newest = self.seen.newest.max(Some(commit.metadata.time));
             if self.seen.commits.is_multiple_of(TELL) {

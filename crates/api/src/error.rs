@@ -1,6 +1,7 @@
 //! The envelope of every error.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The body of every answer that isn't a success.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,7 +12,7 @@ pub struct Errors {
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorItem {
     /// What is wrong, fit to be shown to a person.
@@ -19,4 +20,7 @@ pub struct ErrorItem {
     /// The field of the request that it is about, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
+    /// The caller's own order that stands in the way, if that is what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "orderId")]
+    pub order_id: Option<Uuid>,
 }

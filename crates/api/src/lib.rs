@@ -16,7 +16,7 @@ mod user;
 
 pub use amount::Amount;
 pub use analytics::Analytics;
-pub use config::Config;
+pub use config::{Config, Provider};
 pub use error::{ErrorItem, Errors};
 pub use field::Field;
 pub use order::{CancelReason, NewOrder, Order, OrderStatus, OrderedTicket};

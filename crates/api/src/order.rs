@@ -17,6 +17,8 @@ pub struct Order {
     pub user_id: Uuid,
     /// Where it stands.
     pub status: OrderStatus,
+    /// When it was placed.
+    pub created_at: DateTime<Utc>,
     /// Until when it may be paid.
     pub expires_at: DateTime<Utc>,
     /// What is bought.
@@ -39,6 +41,9 @@ pub struct OrderedTicket {
     /// Price.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub price: Amount,
+    /// The currency that it is charged in, by its ISO 4217 code: the one in which prices were shown
+    /// when the order was placed.
+    pub currency: String,
     /// Version of the ticket.
     pub version: u64,
 }
@@ -56,7 +61,7 @@ pub enum OrderStatus {
     /// Paid.
     #[serde(rename = "complete")]
     Complete,
-    /// Given back, or not paid in time.
+    /// Given back, not paid in time, or its money was lost.
     #[serde(rename = "cancelled")]
     Cancelled,
 }
@@ -70,6 +75,9 @@ pub enum CancelReason {
     Buyer,
     /// It wasn't paid in time.
     Expired,
+    /// It was paid, but the card company let the money go before it was taken.
+    #[serde(rename = "payment_lost")]
+    PaymentLost,
 }
 
 /// The body of `POST /api/orders`.

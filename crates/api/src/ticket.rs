@@ -51,7 +51,7 @@ pub struct NewTicket {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub title: Field<String>,
-    /// Price, more than 0 and at most 1,000,000.
+    /// Price, at most 999,999.99 and at least what a card can be charged: 0.50 in most currencies.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub price: Field<Amount>,

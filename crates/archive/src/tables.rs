@@ -96,7 +96,8 @@ tables! {
     "order_placed" "OrderPlaced" ORDERS:
         column("order_id", Kind::Text), column("buyer_id", Kind::Text),
         column("ticket_id", Kind::Text), column("ticket_title", Kind::Text),
-        column("ticket_price", Kind::Money), column("ticket_version", Kind::Count),
+        column("ticket_price", Kind::Money), column("ticket_currency", Kind::Text),
+        column("ticket_version", Kind::Count),
         column("placed_at", Kind::Time), column("expires_at", Kind::Time);
     "order_awaiting_payment" "OrderAwaitingPayment" ORDERS:
         column("order_id", Kind::Text), column("payment_id", Kind::Text),
@@ -112,7 +113,8 @@ tables! {
     "payment_begun" "PaymentBegun" PAYMENTS:
         column("payment_id", Kind::Text), column("order_id", Kind::Text),
         column("ticket_id", Kind::Text), column("buyer_id", Kind::Text),
-        column("amount", Kind::Money), column("provider", Kind::Text),
+        column("amount", Kind::Money), column("currency", Kind::Text),
+        column("provider", Kind::Text),
         column("reference", Kind::Text), column("expires_at", Kind::Time),
         column("begun_at", Kind::Time);
     "payment_declined" "PaymentDeclined" PAYMENTS:
@@ -128,6 +130,12 @@ tables! {
         column("role", Kind::Text), column("granted_at", Kind::Time);
     "role_revoked" "RoleRevoked" USERS:
         column("role", Kind::Text), column("revoked_at", Kind::Time);
+    "payment_reopened" "PaymentReopened" PAYMENTS:
+        column("order_id", Kind::Text), column("reference", Kind::Text),
+        column("attempt", Kind::Count), column("reopened_at", Kind::Time);
+    "payment_lost" "PaymentLost" PAYMENTS:
+        column("order_id", Kind::Text), column("ticket_id", Kind::Text),
+        column("amount", Kind::Money);
 }
 
 impl TableSpec {
@@ -165,6 +173,8 @@ pub(crate) fn number_of(event: &Happened) -> usize {
             PaymentEvent::PaymentAuthorized { .. } => 13,
             PaymentEvent::PaymentCaptured { .. } => 14,
             PaymentEvent::PaymentVoided { .. } => 15,
+            PaymentEvent::PaymentReopened { .. } => 18,
+            PaymentEvent::PaymentLost { .. } => 19,
         },
     }
 }
@@ -271,6 +281,7 @@ fn orders(event: &TicketOrdersEvent, row: &mut impl Cells) {
             row.id(ticket.id.0);
             row.text(Some(ticket.title.as_str()));
             row.money(ticket.price.cents());
+            row.text(Some(ticket.currency.as_str()));
             row.count(ticket.version);
             row.time(Some(*placed_at));
             row.time(Some(*expires_at));
@@ -294,6 +305,7 @@ fn orders(event: &TicketOrdersEvent, row: &mut impl Cells) {
             row.text(Some(match reason {
                 CancelReason::Buyer => "buyer",
                 CancelReason::Expired => "expired",
+                CancelReason::PaymentLost => "payment_lost",
             }));
             row.count(*version);
         }
@@ -309,6 +321,7 @@ fn payment(event: &PaymentEvent, row: &mut impl Cells) {
             ticket_id,
             buyer,
             amount,
+            currency,
             provider,
             reference,
             expires_at,
@@ -320,6 +333,7 @@ fn payment(event: &PaymentEvent, row: &mut impl Cells) {
             row.id(ticket_id.0);
             row.id(buyer.0);
             row.money(amount.cents());
+            row.text(Some(currency.as_str()));
             row.text(Some(provider));
             row.text(Some(reference));
             row.time(Some(*expires_at));
@@ -350,5 +364,27 @@ fn payment(event: &PaymentEvent, row: &mut impl Cells) {
             row.money(amount.cents());
         }
         PaymentEvent::PaymentVoided { order_id, .. } => row.id(order_id.0),
+        PaymentEvent::PaymentReopened {
+            order_id,
+            reference,
+            attempt,
+            reopened_at,
+            ..
+        } => {
+            row.id(order_id.0);
+            row.text(Some(reference));
+            row.count(u64::from(*attempt));
+            row.time(Some(*reopened_at));
+        }
+        PaymentEvent::PaymentLost {
+            order_id,
+            ticket_id,
+            amount,
+            ..
+        } => {
+            row.id(order_id.0);
+            row.id(ticket_id.0);
+            row.money(amount.cents());
+        }
     }
 }

@@ -62,6 +62,7 @@ pub fn turnstile(program: &Path, folder: &Path, stores: Stores<'_>) -> Result<Ht
         .env("NATS_URL", stores.nats)
         .env("MONGODB_URI", stores.mongodb)
         .env("MONGODB_DATABASE", stores.database)
+        .env("PAYMENTS", "sandbox")
         .env_remove("RUST_LOG")
         .env_remove("STRIPE_SECRET_KEY");
     HttpChild::start(launch, port, "/readyz")

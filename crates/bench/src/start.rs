@@ -131,6 +131,7 @@ fn order_event(ticket: Uuid, n: u64, version: u64) -> TicketOrdersEvent {
             id: TicketId(ticket),
             title: fill::title(n),
             price: fill::price(n),
+            currency: domain::Currency::USD,
             version: 0,
         },
         placed_at: now,

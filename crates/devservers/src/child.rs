@@ -111,8 +111,8 @@ impl ChildProcess {
         }
     }
 
-    /// Kills the process as a power cut would (`SIGKILL`) and returns when it is gone. A process
-    /// that has ended already is fine.
+    /// Kills the process (`SIGKILL`) and returns when it is gone. A process that has ended already
+    /// is fine.
     pub fn kill9(&self) -> Result<()> {
         if let Some(running) = self.lock().as_mut() {
             running.kill()?;

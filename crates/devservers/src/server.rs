@@ -136,7 +136,8 @@ macro_rules! server_methods {
                 self.server.data_dir()
             }
 
-            /// Kills it as a power cut would, and returns when it is gone.
+            /// Kills it (`SIGKILL`), and returns when it is gone. What it wrote is with the system,
+            /// so this is no power cut.
             pub fn kill9(&self) -> anyhow::Result<()> {
                 self.server.process().kill9()
             }

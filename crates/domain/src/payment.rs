@@ -2,12 +2,19 @@
 //!
 //! Money is *held* first, and only when the order accepted it is it *captured*; otherwise it is
 //! *voided*. So no crash and no race can keep money for an order that isn't complete.
+//!
+//! A payment goes on under one *intent* at the provider at a time. If the provider closes it before
+//! it holds money, the payment is *reopened* under a new one; the closed one can never hold money
+//! again, so there is still one charge at most. If the provider closes it when the order counts on
+//! the money, the payment is *lost*, and the sale is undone.
+
+mod decide;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
 
-use crate::{Decide, OrderId, PaymentId, Price, TicketId, UserId, decide::impl_handle_by_decide};
+use crate::{Currency, OrderId, PaymentId, Price, TicketId, UserId, decide::impl_handle_by_decide};
 
 /// The most declined cards within [`DECLINE_WINDOW`] before no other may be tried. It keeps the
 /// payment from growing without end, and an order from being used to find out which of many stolen
@@ -35,10 +42,14 @@ pub struct BegunPayment {
     pub buyer: UserId,
     /// How much, in cents.
     pub amount: Price,
+    /// In which currency.
+    pub currency: Currency,
     /// The provider's name.
     pub provider: String,
-    /// The provider's reference of the one intent on which every card is tried.
+    /// The provider's reference of the one intent on which every card is tried now.
     pub reference: String,
+    /// How many intents the provider closed before this one.
+    pub attempt: u32,
     /// Until when its order may be paid.
     pub expires_at: DateTime<Utc>,
     /// Where it stands.
@@ -58,6 +69,15 @@ pub enum PaymentStatus {
     Captured,
     /// The money was given back, or never held, for good. Final.
     Voided,
+    /// The provider held the money, and let it go before it was taken. Final.
+    Lost,
+}
+
+impl PaymentStatus {
+    /// Whether nothing will come of the payment any more.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Captured | Self::Voided | Self::Lost)
+    }
 }
 
 /// What can be asked of a payment.
@@ -75,6 +95,8 @@ pub enum PaymentCommand {
         buyer: UserId,
         /// How much.
         amount: Price,
+        /// In which currency.
+        currency: Currency,
         /// The provider's name.
         provider: String,
         /// The provider's reference: opened before any money moves, and known ever after.
@@ -84,8 +106,21 @@ pub enum PaymentCommand {
         /// Now.
         at: DateTime<Utc>,
     },
+    /// Go on under a new intent, because the provider closed the one before, for good. Repeating it
+    /// changes nothing; of several that are opened at once, the first one noted counts.
+    Reopen {
+        /// The reference of the intent that is closed.
+        closed: String,
+        /// The reference of the new one.
+        reference: String,
+        /// Now.
+        at: DateTime<Utc>,
+    },
     /// Note that the provider holds the money.
-    Authorize,
+    Authorize {
+        /// Under which intent. Money that was held under one that was closed since is gone.
+        reference: String,
+    },
     /// Note that the provider declined.
     Decline {
         /// Its reason, fit to be shown to the buyer.
@@ -96,7 +131,12 @@ pub enum PaymentCommand {
     /// Note that the money was taken.
     Capture,
     /// Note that the money was given back, or will never be held.
-    Void,
+    Void {
+        /// Under which intent.
+        reference: String,
+    },
+    /// Note that the provider let the money go before it was taken.
+    Lose,
 }
 
 /// What happened to a payment.
@@ -115,6 +155,8 @@ pub enum PaymentEvent {
         buyer: UserId,
         /// How much, in cents.
         amount: Price,
+        /// In which currency.
+        currency: Currency,
         /// The provider's name.
         provider: String,
         /// The provider's reference.
@@ -123,6 +165,17 @@ pub enum PaymentEvent {
         expires_at: DateTime<Utc>,
         /// When.
         begun_at: DateTime<Utc>,
+    },
+    /// The provider closed the intent before it held money; the payment goes on under another.
+    PaymentReopened {
+        /// The order.
+        order_id: OrderId,
+        /// The provider's reference of the new intent.
+        reference: String,
+        /// How many were closed by now.
+        attempt: u32,
+        /// When.
+        reopened_at: DateTime<Utc>,
     },
     /// The provider declined; another card may be tried.
     PaymentDeclined {
@@ -153,16 +206,27 @@ pub enum PaymentEvent {
         /// The order.
         order_id: OrderId,
     },
+    /// The provider let the money go that the order counted on: nothing was taken, nor will be.
+    PaymentLost {
+        /// The order.
+        order_id: OrderId,
+        /// The ticket of that order.
+        ticket_id: TicketId,
+        /// How much isn't there, in cents.
+        amount: Price,
+    },
 }
 
 impl DomainEvent for PaymentEvent {
     fn event_type(&self) -> String {
         match self {
             Self::PaymentBegun { .. } => "PaymentBegun",
+            Self::PaymentReopened { .. } => "PaymentReopened",
             Self::PaymentDeclined { .. } => "PaymentDeclined",
             Self::PaymentAuthorized { .. } => "PaymentAuthorized",
             Self::PaymentCaptured { .. } => "PaymentCaptured",
             Self::PaymentVoided { .. } => "PaymentVoided",
+            Self::PaymentLost { .. } => "PaymentLost",
         }
         .to_owned()
     }
@@ -180,6 +244,12 @@ pub enum PaymentError {
     /// It was voided; no money can be held under it any more.
     #[error("The payment was voided")]
     Voided,
+    /// The provider let the money go.
+    #[error("The payment was lost")]
+    Lost,
+    /// It goes on under another intent than the one that is spoken of.
+    #[error("The payment goes on under another intent")]
+    Superseded,
     /// Money can only be taken after it was held.
     #[error("The payment is not authorized")]
     NotAuthorized,
@@ -217,79 +287,6 @@ impl BegunPayment {
     }
 }
 
-impl Decide for Payment {
-    fn decide(&self, command: PaymentCommand) -> Result<Vec<PaymentEvent>, PaymentError> {
-        use PaymentStatus::{Authorized, Captured, Pending, Voided};
-        let (command, payment) = match (command, &self.begun) {
-            (PaymentCommand::Begin { .. }, Some(_)) => return Ok(Vec::new()),
-            (
-                PaymentCommand::Begin {
-                    id,
-                    order_id,
-                    ticket_id,
-                    buyer,
-                    amount,
-                    provider,
-                    reference,
-                    expires_at,
-                    at,
-                },
-                None,
-            ) => {
-                return Ok(vec![PaymentEvent::PaymentBegun {
-                    payment_id: id,
-                    order_id,
-                    ticket_id,
-                    buyer,
-                    amount,
-                    provider,
-                    reference,
-                    expires_at,
-                    begun_at: at,
-                }]);
-            }
-            (_, None) => return Err(PaymentError::NotFound),
-            (command, Some(payment)) => (command, payment),
-        };
-        let order_id = payment.order_id;
-        match (command, payment.status) {
-            (PaymentCommand::Begin { .. }, _)
-            | (PaymentCommand::Authorize, Authorized | Captured)
-            | (PaymentCommand::Decline { .. }, Authorized | Captured | Voided)
-            | (PaymentCommand::Capture, Captured)
-            | (PaymentCommand::Void, Voided) => Ok(Vec::new()),
-            (PaymentCommand::Authorize, Pending) => Ok(vec![PaymentEvent::PaymentAuthorized {
-                order_id,
-                ticket_id: payment.ticket_id,
-            }]),
-            // Of many cards tried at once, more may be declined than are counted: those are answered
-            // and not noted.
-            (PaymentCommand::Decline { at, .. }, Pending) if payment.may_try(at).is_err() => {
-                Ok(Vec::new())
-            }
-            (PaymentCommand::Decline { reason, at }, Pending) => {
-                Ok(vec![PaymentEvent::PaymentDeclined {
-                    order_id,
-                    reason,
-                    declined_at: Some(at),
-                }])
-            }
-            (PaymentCommand::Capture, Authorized) => Ok(vec![PaymentEvent::PaymentCaptured {
-                order_id,
-                amount: payment.amount,
-            }]),
-            (PaymentCommand::Capture, Pending) => Err(PaymentError::NotAuthorized),
-            (PaymentCommand::Void, Pending | Authorized) => {
-                Ok(vec![PaymentEvent::PaymentVoided { order_id }])
-            }
-            (PaymentCommand::Void, Captured) => Err(PaymentError::Captured),
-            (PaymentCommand::Authorize | PaymentCommand::Capture, Voided) => {
-                Err(PaymentError::Voided)
-            }
-        }
-    }
-}
-
 impl Aggregate for Payment {
     const TYPE: &'static str = "payment";
     type Command = PaymentCommand;
@@ -304,6 +301,7 @@ impl Aggregate for Payment {
             ticket_id,
             buyer,
             amount,
+            currency,
             provider,
             reference,
             expires_at,
@@ -316,8 +314,10 @@ impl Aggregate for Payment {
                 ticket_id,
                 buyer,
                 amount,
+                currency,
                 provider,
                 reference,
+                attempt: 0,
                 expires_at,
                 status: PaymentStatus::Pending,
                 declined: Vec::new(),
@@ -329,6 +329,12 @@ impl Aggregate for Payment {
         };
         match event {
             PaymentEvent::PaymentBegun { .. } => {}
+            PaymentEvent::PaymentReopened {
+                reference, attempt, ..
+            } => {
+                payment.reference = reference;
+                payment.attempt = attempt;
+            }
             PaymentEvent::PaymentDeclined { declined_at, .. } => {
                 payment.declined.extend(declined_at);
                 if payment.declined.len() > MOST_DECLINES {
@@ -338,6 +344,7 @@ impl Aggregate for Payment {
             PaymentEvent::PaymentAuthorized { .. } => payment.status = PaymentStatus::Authorized,
             PaymentEvent::PaymentCaptured { .. } => payment.status = PaymentStatus::Captured,
             PaymentEvent::PaymentVoided { .. } => payment.status = PaymentStatus::Voided,
+            PaymentEvent::PaymentLost { .. } => payment.status = PaymentStatus::Lost,
         }
     }
 }

@@ -31,8 +31,28 @@ pub struct Listing {
     pub availability: Availability,
     /// 0 when listed, one more with each event since.
     pub version: u64,
+    /// The version since which the title stands.
+    title_since: u64,
+    /// The version since which the price stands.
+    price_since: u64,
     /// Version of the ticket's orders that was followed last.
     followed: Option<u64>,
+}
+
+/// What of a ticket isn't as somebody was shown it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// The title now, if it is another one.
+    pub title: Option<Title>,
+    /// The price now, if it is another one.
+    pub price: Option<Price>,
+}
+
+impl Difference {
+    /// Whether what was shown is what is offered.
+    pub const fn is_none(&self) -> bool {
+        self.title.is_none() && self.price.is_none()
+    }
 }
 
 /// Whether a ticket can be ordered, as far as the ticket has heard.
@@ -68,6 +88,8 @@ pub enum TicketCommand {
         title: Title,
         /// New price.
         price: Price,
+        /// The version that the one who asks was shown, if it says so; another one now is refused.
+        expected: Option<u64>,
         /// Whether the ticket's orders have a live one, looked up just before. The ticket hears of
         /// an order a moment after it is placed; this closes that moment.
         has_live_order: bool,
@@ -163,7 +185,7 @@ impl DomainEvent for TicketEvent {
 }
 
 /// Why a ticket command is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TicketError {
     /// There is no such ticket.
     #[error("Not Found")]
@@ -177,6 +199,9 @@ pub enum TicketError {
     /// An order holds it, or it is sold.
     #[error("Cannot edit a reserved ticket")]
     Reserved,
+    /// It isn't at the version that the one who asks was shown.
+    #[error("The ticket has changed")]
+    Changed(Difference),
 }
 
 impl Ticket {
@@ -210,11 +235,12 @@ impl Decide for Ticket {
                     by,
                     title,
                     price,
+                    expected,
                     has_live_order,
                     orders_seen,
                 },
                 Some(listing),
-            ) => listing.revise(by, title, price, (has_live_order, orders_seen)),
+            ) => listing.revise(by, (title, price), expected, (has_live_order, orders_seen)),
             (
                 TicketCommand::Follow {
                     decision,
@@ -227,11 +253,19 @@ impl Decide for Ticket {
 }
 
 impl Listing {
+    /// What isn't as it was at a version. A hold that came and went since is no difference.
+    pub fn changed_since(&self, version: u64) -> Difference {
+        Difference {
+            title: (version < self.title_since).then(|| self.title.clone()),
+            price: (version < self.price_since).then_some(self.price),
+        }
+    }
+
     fn revise(
         &self,
         by: UserId,
-        title: Title,
-        price: Price,
+        (title, price): (Title, Price),
+        expected: Option<u64>,
         (has_live_order, orders_seen): (bool, u64),
     ) -> Result<Vec<TicketEvent>, TicketError> {
         if by != self.seller {
@@ -248,6 +282,16 @@ impl Listing {
         };
         if reserved {
             return Err(TicketError::Reserved);
+        }
+        // Before the version is looked at: whoever repeats a revision because its answer was lost
+        // names the version before it.
+        if title == self.title && price == self.price {
+            return Ok(Vec::new());
+        }
+        if let Some(expected) = expected
+            && expected != self.version
+        {
+            return Err(TicketError::Changed(self.changed_since(expected)));
         }
         Ok(vec![TicketEvent::TicketRevised { title, price }])
     }
@@ -287,8 +331,14 @@ impl Listing {
             // A second listing can't be decided; in a log that holds one, the first stays.
             TicketEvent::TicketListed { .. } => return,
             TicketEvent::TicketRevised { title, price } => {
-                self.title = title;
-                self.price = price;
+                if title != self.title {
+                    self.title = title;
+                    self.title_since = self.version;
+                }
+                if price != self.price {
+                    self.price = price;
+                    self.price_since = self.version;
+                }
                 return;
             }
             TicketEvent::TicketReserved {
@@ -334,6 +384,8 @@ impl Aggregate for Ticket {
                     price,
                     availability: Availability::ForSale,
                     version: 0,
+                    title_since: 0,
+                    price_since: 0,
                     followed: None,
                 });
             }

@@ -10,7 +10,8 @@ use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Decide, OrderId, PaymentId, Price, TicketId, Title, UserId, decide::impl_handle_by_decide,
+    Currency, Decide, OrderId, PaymentId, Price, TicketId, Title, UserId,
+    decide::impl_handle_by_decide, ticket::Difference,
 };
 
 /// The most orders that one buyer may place on one ticket within [`ORDER_WINDOW`]. Whoever places
@@ -61,6 +62,8 @@ pub struct OrderedTicket {
     pub title: Title,
     /// Price in cents.
     pub price: Price,
+    /// The currency that the buyer saw it in, and in which it is charged.
+    pub currency: Currency,
     /// Version of the ticket.
     pub version: u64,
 }
@@ -72,9 +75,9 @@ pub enum OrderStatus {
     Created,
     /// A payment was begun.
     AwaitingPayment,
-    /// Paid. Final.
+    /// Paid. Final, unless the money is lost.
     Complete,
-    /// Given back by the buyer, or not paid in time. Final.
+    /// Given back by the buyer, not paid in time, or its money was lost. Final.
     Cancelled,
 }
 
@@ -98,6 +101,8 @@ pub enum CancelReason {
     Buyer,
     /// It wasn't paid in time.
     Expired,
+    /// It was paid, but the provider let the money go before it was taken.
+    PaymentLost,
 }
 
 /// What can be asked of a ticket's orders.
@@ -111,8 +116,13 @@ pub enum TicketOrdersCommand {
         buyer: UserId,
         /// The ticket, looked up in its own log just before.
         ticket: OrderedTicket,
+        /// Who sells it.
+        seller: UserId,
         /// The price that the buyer was shown, if the request says so.
         expected_price: Option<Price>,
+        /// What of the ticket isn't as the buyer was shown it, as far as the request says what it
+        /// was.
+        difference: Difference,
         /// Now.
         at: DateTime<Utc>,
         /// Until when it may be paid.
@@ -131,6 +141,11 @@ pub enum TicketOrdersCommand {
         order_id: OrderId,
         /// Which payment.
         payment_id: PaymentId,
+    },
+    /// Undo the sale: the money that the order was completed with is lost.
+    LosePayment {
+        /// Which order.
+        order_id: OrderId,
     },
     /// Give the order back.
     Cancel {
@@ -231,11 +246,20 @@ impl DomainEvent for TicketOrdersEvent {
 }
 
 /// Why an order command is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TicketOrdersError {
     /// Another order has the ticket.
     #[error("Ticket is already reserved")]
     AlreadyReserved,
+    /// An unpaid order of the same buyer has the ticket.
+    #[error("You already hold this ticket")]
+    AlreadyHeld(OrderId),
+    /// A paid order of the same buyer has the ticket.
+    #[error("You already bought this ticket")]
+    AlreadyBought(OrderId),
+    /// The buyer is its seller: the figures would show trade where there is none.
+    #[error("You cannot order your own ticket")]
+    OwnTicket,
     /// The buyer placed too many orders on this ticket lately.
     #[error("You have ordered this ticket too often, please try again later")]
     TooManyOrders {
@@ -248,6 +272,9 @@ pub enum TicketOrdersError {
         /// The price now.
         actual: Price,
     },
+    /// The ticket isn't what the buyer was shown.
+    #[error("The ticket has changed")]
+    Changed(Difference),
     /// There is no such order on this ticket.
     #[error("Not Found")]
     NotFound,
@@ -282,6 +309,18 @@ impl TicketOrders {
         self.order(id).ok_or(TicketOrdersError::NotFound)
     }
 
+    /// Whether no order has the ticket. A buyer whose own order has it is told which one.
+    fn is_free_for(&self, buyer: UserId) -> Result<(), TicketOrdersError> {
+        match self.live() {
+            None => Ok(()),
+            Some(own) if own.buyer == buyer && own.status == OrderStatus::Complete => {
+                Err(TicketOrdersError::AlreadyBought(own.id))
+            }
+            Some(own) if own.buyer == buyer => Err(TicketOrdersError::AlreadyHeld(own.id)),
+            Some(_) => Err(TicketOrdersError::AlreadyReserved),
+        }
+    }
+
     /// Whether a buyer may place one more order at this time.
     fn has_room_for(&self, buyer: UserId, at: DateTime<Utc>) -> Result<(), TicketOrdersError> {
         // The newest are last: the one so far from the end has to lie far enough back.
@@ -307,14 +346,23 @@ impl Decide for TicketOrders {
                 order_id,
                 buyer,
                 ticket,
+                seller,
                 expected_price,
+                difference,
                 at,
                 expires_at,
             } => {
-                if self.live.is_some() || self.order(order_id).is_some() {
+                if buyer == seller {
+                    return Err(TicketOrdersError::OwnTicket);
+                }
+                self.is_free_for(buyer)?;
+                if self.order(order_id).is_some() {
                     return Err(TicketOrdersError::AlreadyReserved);
                 }
                 self.has_room_for(buyer, at)?;
+                if !difference.is_none() {
+                    return Err(TicketOrdersError::Changed(difference));
+                }
                 if expected_price.is_some_and(|expected| expected != ticket.price) {
                     return Err(TicketOrdersError::PriceChanged {
                         actual: ticket.price,
@@ -349,6 +397,10 @@ impl Decide for TicketOrders {
             } => {
                 let order = self.find(order_id)?;
                 Ok(order.complete(payment_id))
+            }
+            TicketOrdersCommand::LosePayment { order_id } => {
+                let order = self.find(order_id)?;
+                Ok(order.end(CancelReason::PaymentLost))
             }
             TicketOrdersCommand::Cancel { order_id, by } => {
                 let order = self.find(order_id)?;
@@ -396,14 +448,21 @@ impl Order {
 
     fn cancel(&self, reason: CancelReason) -> Vec<TicketOrdersEvent> {
         if self.status.is_payable() {
-            vec![TicketOrdersEvent::OrderCancelled {
-                order_id: self.id,
-                reason,
-                version: self.version + 1,
-            }]
+            self.end(reason)
         } else {
             Vec::new()
         }
+    }
+
+    fn end(&self, reason: CancelReason) -> Vec<TicketOrdersEvent> {
+        if !self.status.is_live() {
+            return Vec::new();
+        }
+        vec![TicketOrdersEvent::OrderCancelled {
+            order_id: self.id,
+            reason,
+            version: self.version + 1,
+        }]
     }
 }
 

@@ -5,16 +5,18 @@
 
 use cqrs_es::persist::EventUpcaster;
 
-/// All upcasters, oldest schema first. There are none yet: every event is still written in its first
-/// schema.
+/// All upcasters, oldest schema first, each with the type of the aggregates whose events it knows. There
+/// are none yet: every event is still written in its first schema.
 #[cfg(not(feature = "next-release"))]
-pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
+pub fn upcasters() -> Vec<(&'static str, Box<dyn EventUpcaster>)> {
     Vec::new()
 }
 
-/// All upcasters, oldest schema first.
+/// All upcasters, oldest schema first, each with the type of the aggregates whose events it knows.
 #[cfg(feature = "next-release")]
-pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
+pub fn upcasters() -> Vec<(&'static str, Box<dyn EventUpcaster>)> {
+    use crate::ticket::Ticket;
+    use cqrs_es::Aggregate as _;
     use cqrs_es::persist::SemanticVersionEventUpcaster;
 
     let price_in_cents = SemanticVersionEventUpcaster::new(
@@ -25,5 +27,5 @@ pub fn upcasters() -> Vec<Box<dyn EventUpcaster>> {
             data
         }),
     );
-    vec![Box::new(price_in_cents)]
+    vec![(Ticket::TYPE, Box::new(price_in_cents))]
 }

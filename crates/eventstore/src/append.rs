@@ -24,14 +24,25 @@ pub(crate) enum Appended {
 }
 
 impl Log {
-    /// Appends one commit, if `expected` is still the last sequence of its subject.
+    /// Appends one commit, if `expected` is still the last sequence of its subject, and what that
+    /// was decided on is of this epoch of the log.
     pub(crate) async fn append(
         &self,
         stream: StreamName,
         aggregate_id: &str,
         commit: NewCommit,
-        expected: u64,
+        (expected, epoch): (u64, u64),
     ) -> Result<Appended, StoreError> {
+        if self.is_connected() {
+            // A sequence means nothing before it is known that the log still holds what was seen.
+            let proved = tokio::time::timeout(self.config().answer_timeout, self.tails().proved());
+            proved.await.map_err(|_| {
+                StoreError::Unavailable("it isn't known yet whether the log lost its end".into())
+            })?;
+        }
+        if self.epoch(stream) != epoch {
+            return Ok(Appended::Conflict);
+        }
         let key = (stream, aggregate_id);
         self.publish(key, commit.headers, commit.payload, Some(expected))
             .await
@@ -90,8 +101,13 @@ impl Log {
         let (aggregate_type, aggregate_id) = aggregate;
         valid_id(aggregate_id)?;
         let commit = NewCommit::encode(aggregate_type, version, events, metadata)?;
-        match self.append(stream, aggregate_id, commit, expected).await? {
-            Appended::At(sequence) => Ok(sequence),
+        let (id, place) = (commit.id, (expected, self.epoch(stream)));
+        match self.append(stream, aggregate_id, commit, place).await? {
+            Appended::At(sequence) => {
+                let correlation = &metadata.correlation_id;
+                self.tails().note(stream, sequence, id, correlation);
+                Ok(sequence)
+            }
             Appended::Conflict => Err(StoreError::Contended {
                 stream,
                 aggregate_id: aggregate_id.to_owned(),
@@ -123,13 +139,11 @@ pub(crate) fn judge(
         .and_then(|source| source.downcast_ref::<jetstream::Error>())
         .map(jetstream::Error::error_code);
     match code {
-        // Like 10071, these say that the expectation could not be checked in our favor: 10164
-        // when another publish to the subject is in flight on a replicated stream, 10201 when the
-        // message was seen within the duplicate window but isn't stored yet.
-        Some(
-            ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT
-            | ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE,
-        ) => Ok(Appended::Conflict),
+        // Like 10071, it says that the expectation could not be checked in our favor: another
+        // publish to the subject is in flight on a replicated stream (10164). What is said of
+        // duplicates and of batches (10158, 10201) can't come: no message has an id
+        // (`Nats-Msg-Id`), and none is part of a batch.
+        Some(ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT) => Ok(Appended::Conflict),
         Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM) => too_large(),
         // The server is there but can't store right now: no leader, no space, shutting down.
         _ => Err(unavailable(error)),
@@ -154,13 +168,7 @@ mod tests {
     fn every_code_that_says_somebody_was_faster_is_a_conflict() {
         let plain = PublishError::new(PublishErrorKind::WrongLastSequence);
         assert_eq!(judged(&plain).unwrap(), Appended::Conflict);
-        for code in [10_164, 10_201] {
-            assert_eq!(
-                judged(&refused(code)).unwrap(),
-                Appended::Conflict,
-                "{code}"
-            );
-        }
+        assert_eq!(judged(&refused(10_164)).unwrap(), Appended::Conflict);
     }
 
     #[test]
@@ -181,6 +189,9 @@ mod tests {
             PublishError::new(PublishErrorKind::BrokenPipe),
             refused(10_008),
             refused(10_077),
+            // Of a duplicate and of a batch: neither is ever sent, so neither says anything.
+            refused(10_158),
+            refused(10_201),
         ];
         for error in errors {
             let judged = judged(&error);

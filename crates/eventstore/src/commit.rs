@@ -14,8 +14,9 @@ use serde_json::{Value, value::RawValue};
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use crate::{StoreError, StreamName, error::unavailable, upcast::Upcasters};
+use crate::{StoreError, StreamName, error::unavailable, lookup, upcast::Upcasters};
 
+use encode::decoded;
 pub(crate) use encode::{NewCommit, headers_of, payload_of};
 
 /// Made once: a name that is given as text is checked and allocated at each use, nine times a
@@ -117,6 +118,12 @@ pub(crate) fn origin(headers: &HeaderMap) -> (Option<&str>, Option<&str>) {
     (text(&header::CORRELATION_ID), text(&header::TRACE_PARENT))
 }
 
+/// Identity of the commit that a message is; `None` if it is none.
+pub(crate) fn commit_id_of(headers: &HeaderMap) -> Option<Uuid> {
+    let id = headers.get(header::COMMIT_ID.clone())?;
+    Uuid::parse_str(id.as_str()).ok()
+}
+
 /// One event of a commit, undecoded.
 #[derive(Clone, Debug)]
 pub struct RawEvent {
@@ -182,11 +189,16 @@ impl Recorded {
         upcasters: &Upcasters,
     ) -> Result<Self, StoreError> {
         let info = message.info().map_err(unavailable)?;
+        let none = HeaderMap::new();
+        let headers = message.headers.as_ref().unwrap_or(&none);
+        if lookup::is_an_answer(headers) {
+            return Err(lookup::forged(stream, info.stream_sequence));
+        }
         Self::from_parts(
             stream,
             info.stream_sequence,
             &message.subject,
-            message.headers.as_ref().unwrap_or(&HeaderMap::new()),
+            headers,
             message.payload.clone(),
             info.published,
             upcasters,
@@ -238,11 +250,11 @@ impl Recorded {
             commit_id: uuid(&header::COMMIT_ID, required(&header::COMMIT_ID)?)?,
             metadata: Metadata {
                 command_id: uuid(&header::COMMAND_ID, required(&header::COMMAND_ID)?)?,
-                correlation_id: required(&header::CORRELATION_ID)?.to_owned(),
+                correlation_id: decoded(required(&header::CORRELATION_ID)?),
                 causation_id: text(&header::CAUSATION_ID)
                     .map(|text| uuid(&header::CAUSATION_ID, text))
                     .transpose()?,
-                actor: required(&header::ACTOR)?.to_owned(),
+                actor: decoded(required(&header::ACTOR)?),
                 time: DateTime::parse_from_rfc3339(time)
                     .map_err(|_| {
                         unreadable(format!("header {} is no time: {time:?}", header::TIME))

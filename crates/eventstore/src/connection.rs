@@ -1,6 +1,8 @@
 //! How to reach NATS, and the connection itself.
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use async_nats::{
+    Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError, connection::State,
+};
 use std::{
     error::Error,
     fmt,
@@ -8,8 +10,9 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
+use uuid::Uuid;
 
-use crate::{EVENT_STREAMS, StoreError, StreamName, Upcasters};
+use crate::{EVENT_STREAMS, StoreError, StreamName, Upcasters, server};
 
 /// How to reach the log.
 ///
@@ -109,44 +112,103 @@ impl LogConfig {
             Some(Login::Password { user, .. }) => user,
             _ => &self.client_name,
         };
-        let token = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-        format!("_INBOX.{}", name.chars().map(token).collect::<String>())
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if name.chars().all(is_plain) {
+            return format!("_INBOX.{name}");
+        }
+        // Names that are spelled alike as a token must not hear each other's answers.
+        let spelled = name.replace(|c| !is_plain(c), "-");
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).simple();
+        format!("_INBOX.{spelled}-{:.8}", hash.to_string())
     }
 }
 
-/// Begins to connect, and tells whether the connection stands.
-pub(crate) async fn connect(
-    config: &LogConfig,
-) -> Result<(Client, watch::Receiver<bool>), StoreError> {
+/// What is heard of a connection.
+#[derive(Clone)]
+pub(crate) struct Heard {
+    connected: watch::Sender<bool>,
+    may_not_make_streams: watch::Sender<bool>,
+}
+
+impl Heard {
+    fn nothing() -> Self {
+        Self {
+            connected: watch::Sender::new(false),
+            may_not_make_streams: watch::Sender::new(false),
+        }
+    }
+
+    /// Whether the connection stands right now, as the client itself knows. Its events are no more
+    /// than news of that: they pass through a queue that has an end, and what doesn't fit is lost.
+    /// Whoever follows the connection hears of a lost one here.
+    pub(crate) fn is_connected(&self, client: &Client) -> bool {
+        let stands = client.connection_state() == State::Connected;
+        if stands {
+            self.connected
+                .send_if_modified(|known| !std::mem::replace(known, true));
+        }
+        stands
+    }
+
+    pub(crate) fn connection(&self) -> watch::Receiver<bool> {
+        self.connected.subscribe()
+    }
+
+    pub(crate) fn may_not_make_streams(&self) -> bool {
+        *self.may_not_make_streams.borrow()
+    }
+
+    pub(crate) async fn until_told_not_to_make_streams(&self) {
+        let mut told = self.may_not_make_streams.subscribe();
+        // The sender is here.
+        let _ = told.wait_for(|told| *told).await;
+    }
+
+    fn take(&self, event: &Event) {
+        match event {
+            Event::Connected => {
+                // Rights may have been given meanwhile.
+                self.may_not_make_streams.send_replace(false);
+                self.connected.send_replace(true);
+                tracing::info!("connected to NATS");
+            }
+            Event::Disconnected => {
+                self.connected.send_replace(false);
+                tracing::warn!("lost the connection to NATS");
+            }
+            // What NATS doesn't allow would only show as an answer that never comes.
+            Event::ServerError(error) => {
+                if forbids_to_make_streams(error) {
+                    self.may_not_make_streams.send_replace(true);
+                }
+                tracing::warn!(%error, "NATS refused something");
+            }
+            other => tracing::debug!(event = %other, "NATS connection"),
+        }
+    }
+}
+
+fn forbids_to_make_streams(error: &ServerError) -> bool {
+    let words = error.to_string().to_ascii_lowercase();
+    words.contains("permissions violation for publish to \"$js.api.stream.create.")
+}
+
+/// Begins to connect, and tells what is heard of the connection.
+pub(crate) async fn connect(config: &LogConfig) -> Result<(Client, Heard), StoreError> {
     let servers = servers(config)?;
-    let (set_connected, connected) = watch::channel(false);
+    let heard = Heard::nothing();
+    let ears = heard.clone();
     let client = options(config)
         .await?
         .retry_on_initial_connect()
         .event_callback(move |event| {
-            let set_connected = set_connected.clone();
-            async move {
-                match event {
-                    Event::Connected => {
-                        set_connected.send_replace(true);
-                        tracing::info!("connected to NATS");
-                    }
-                    Event::Disconnected => {
-                        set_connected.send_replace(false);
-                        tracing::warn!("lost the connection to NATS");
-                    }
-                    // What NATS doesn't allow would only show as an answer that never comes.
-                    Event::ServerError(error) => {
-                        tracing::warn!(%error, "NATS refused something");
-                    }
-                    other => tracing::debug!(event = %other, "NATS connection"),
-                }
-            }
+            ears.take(&event);
+            async {}
         })
         .connect(servers)
         .await
         .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-    Ok((client, connected))
+    Ok((client, heard))
 }
 
 /// Connects once, to learn why the connection that is tried again and again doesn't come about.
@@ -155,9 +217,10 @@ pub(crate) async fn probe(config: &LogConfig) -> Result<(), StoreError> {
     let connected = options(config).await?.connect(servers(config)?).await;
     let error = match connected {
         Ok(client) => {
+            let fits = server::check(&client.server_info());
             // Nothing was sent, so there is nothing to lose.
             let _ = client.drain().await;
-            return Ok(());
+            return fits;
         }
         Err(error) => error,
     };
@@ -268,5 +331,40 @@ mod tests {
         assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
         assert_eq!(config.inbox(), "_INBOX.orders");
         assert_eq!(LogConfig::default().inbox(), "_INBOX.eventstore");
+        let named = |client_name: &str| LogConfig {
+            client_name: client_name.to_owned(),
+            ..LogConfig::default()
+        };
+        assert_eq!(named("a_b").inbox(), "_INBOX.a_b");
+        assert_ne!(named("a.b").inbox(), named("a-b").inbox());
+        assert_ne!(named("a.b").inbox(), named("a b").inbox());
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_news_was_lost_is_known_to_stand() {
+        let nats = testkit::Nats::start().await;
+        let (client, heard) = connect(&LogConfig::at(nats.url())).await.unwrap();
+        let mut following = heard.connection();
+        following.wait_for(|connected| *connected).await.unwrap();
+        // As if the last that was heard had been that it is lost.
+        heard.connected.send_replace(false);
+        assert!(heard.is_connected(&client));
+        assert!(
+            *following.borrow_and_update(),
+            "who follows it hears so too"
+        );
+    }
+
+    #[test]
+    fn who_may_make_no_stream_is_told_so_by_the_server() {
+        let said = |words: &str| ServerError::Other(words.to_owned());
+        let no = said("Permissions Violation for Publish to \"$JS.API.STREAM.CREATE.USERS\"");
+        assert!(forbids_to_make_streams(&no));
+        for other in [
+            "Permissions Violation for Publish to \"USERS.x\"",
+            "Permissions Violation for Subscription to \"$JS.API.STREAM.CREATE.USERS\"",
+        ] {
+            assert!(!forbids_to_make_streams(&said(other)), "{other}");
+        }
     }
 }

@@ -14,10 +14,25 @@ pub struct Context<A> {
     pub(crate) version: u64,
     /// Sequence of its last commit in the stream; 0 if it has none.
     pub(crate) last_sequence: u64,
+    /// The epoch of the log in which it was read.
+    pub(crate) epoch: u64,
+    /// Identity of that commit.
+    last_commit: Option<Uuid>,
     /// Which command led to which commit.
     commands: Vec<(Uuid, u64)>,
     /// What its commits weigh, as they are stored: about what it takes in memory.
     bytes: usize,
+}
+
+/// How far the history of an aggregate is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place {
+    /// Sequence of the last commit that is known; 0 if none is.
+    pub sequence: u64,
+    /// Number of events up to there.
+    pub version: u64,
+    /// Identity of that commit.
+    pub commit: Option<Uuid>,
 }
 
 /// What a command led to.
@@ -37,12 +52,14 @@ pub struct Executed<A: Aggregate> {
 }
 
 impl<A: Default> Context<A> {
-    pub(crate) fn empty(id: &str) -> Self {
+    pub(crate) fn empty(id: &str, epoch: u64) -> Self {
         Self {
             id: id.to_owned(),
             aggregate: A::default(),
             version: 0,
             last_sequence: 0,
+            epoch,
+            last_commit: None,
             commands: Vec::new(),
             bytes: 0,
         }
@@ -65,6 +82,15 @@ impl<A> Context<A> {
         self.last_sequence
     }
 
+    /// The place in the log that it reflects.
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            sequence: self.last_sequence,
+            version: self.version,
+            commit: self.last_commit,
+        }
+    }
+
     /// Where the commit of a command stands, if it took effect.
     pub(crate) fn sequence_of(&self, command: Uuid) -> Option<u64> {
         self.commands
@@ -78,12 +104,13 @@ impl<A> Context<A> {
         &mut self,
         (aggregate, events): (A, usize),
         command: Uuid,
-        sequence: u64,
+        (sequence, commit): (u64, Uuid),
         bytes: usize,
     ) {
         self.aggregate = aggregate;
         self.version += events as u64;
         self.last_sequence = sequence;
+        self.last_commit = Some(commit);
         self.note(command, sequence, bytes);
     }
 
@@ -114,6 +141,7 @@ impl<A: Aggregate> Context<A> {
             self.version += 1;
         }
         self.last_sequence = commit.sequence;
+        self.last_commit = Some(commit.commit_id);
         let bytes = commit.payload().len();
         self.note(commit.metadata.command_id, commit.sequence, bytes);
         Ok(())

@@ -2,7 +2,7 @@
 //! retries or drops them. The record is append-only like everything else: what became of a dead
 //! letter is another message, not a deletion.
 
-use async_nats::HeaderMap;
+use async_nats::{HeaderMap, jetstream::message::StreamMessage};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
@@ -11,6 +11,7 @@ use crate::{
     Log, StoreError,
     error::unavailable,
     handling::Letter,
+    lookup,
     streams::{COMMANDS, DEADLETTERS},
 };
 
@@ -51,6 +52,62 @@ impl RetryMarker {
     }
 }
 
+/// The dead letters that wait for a decision, as far as the record was read. Whoever looks again
+/// reads only what was added: the record only grows, and every process looks at it.
+#[derive(Debug, Default)]
+pub struct DeadLetters {
+    open: BTreeMap<u64, DeadLetter>,
+    read_to: u64,
+}
+
+impl DeadLetters {
+    /// Reads what was added since the last time. Gives how many messages that were.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached. What was read until then stays.
+    pub async fn catch_up(&mut self, log: &Log) -> Result<u64, StoreError> {
+        let end = log.last_sequence(DEADLETTERS).await?;
+        if end < self.read_to {
+            // It was restored from a backup, or made anew.
+            *self = Self::default();
+        }
+        let mut read = 0;
+        while self.read_to < end {
+            let next = log.next_message(DEADLETTERS, ">", self.read_to + 1).await?;
+            // A replica that doesn't have the newest yet: it is read the next time.
+            let Some(message) = next else { break };
+            self.take(&message);
+            self.read_to = message.sequence;
+            read += 1;
+        }
+        Ok(read)
+    }
+
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    fn take(&mut self, message: &StreamMessage) {
+        let (id, payload) = (message.sequence, &message.payload);
+        let key = DEADLETTERS.key_of(&message.subject).unwrap_or_default();
+        if key.starts_with("dead.") {
+            if let Ok(letter) = serde_json::from_slice::<DeadLetter>(payload) {
+                self.open.insert(id, DeadLetter { id, ..letter });
+            }
+        } else if key == "resolved"
+            && let Ok(resolution) = serde_json::from_slice::<Resolution>(payload)
+        {
+            self.open.remove(&resolution.dead_letter);
+        }
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Resolution {
     dead_letter: u64,
@@ -64,34 +121,15 @@ pub(crate) fn retry_key(subscription: &str) -> String {
 }
 
 impl Log {
-    /// The dead letters that wait for a decision, oldest first.
+    /// The dead letters that wait for a decision, oldest first. Reads the whole record; who asks
+    /// again and again keeps a [`DeadLetters`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
     pub async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
-        let mut open = BTreeMap::new();
-        for message in self.messages(DEADLETTERS).await? {
-            let (id, payload) = (message.sequence, &message.payload);
-            let key = DEADLETTERS.key_of(&message.subject).unwrap_or_default();
-            if key.starts_with("dead.") {
-                if let Ok(letter) = serde_json::from_slice::<DeadLetter>(payload) {
-                    open.insert(id, DeadLetter { id, ..letter });
-                }
-            } else if key == "resolved"
-                && let Ok(resolution) = serde_json::from_slice::<Resolution>(payload)
-            {
-                open.remove(&resolution.dead_letter);
-            }
-        }
-        Ok(open.into_values().collect())
-    }
-
-    /// Changes whenever [`Log::dead_letters`] may have changed, and costs less than that.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when NATS can't be reached.
-    pub async fn dead_letters_end(&self) -> Result<u64, StoreError> {
-        self.last_sequence(DEADLETTERS).await
+        let mut letters = DeadLetters::default();
+        letters.catch_up(self).await?;
+        Ok(letters.open.into_values().collect())
     }
 
     /// Asks the subscription of a dead letter to try it again; it does so within moments, or when
@@ -152,7 +190,7 @@ impl Log {
                 subject: message.subject,
                 reply: None,
                 payload: message.payload,
-                headers: Some(message.headers),
+                headers: Some(lookup::as_stored(&message.headers)),
                 status: None,
                 description: None,
                 length: 0,
@@ -160,7 +198,7 @@ impl Log {
         }))
     }
 
-    async fn put(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
+    pub(crate) async fn put(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
         let payload = serde_json::to_vec(value).map_err(unavailable)?;
         self.publish((DEADLETTERS, key), HeaderMap::new(), payload.into(), None)
             .await

@@ -60,6 +60,22 @@ pub enum StoreError {
         /// What came.
         found: String,
     },
+    /// A commit that was read, or acknowledged, is gone: the log lost its end (a power cut with the
+    /// server's default `sync_interval`, or a backup that was put back), and may have gone on with
+    /// other commits under the same sequences. What was made of the lost ones has to be made anew.
+    #[error(
+        "{stream}#{sequence}: {expected} was there and is gone, {found}: the log lost its tail"
+    )]
+    TailLost {
+        /// The stream.
+        stream: StreamName,
+        /// Where the commit was.
+        sequence: u64,
+        /// What was there.
+        expected: String,
+        /// What is there now.
+        found: String,
+    },
     /// A stream in the server differs from what the store needs, in a way that can lose data.
     #[error("stream {stream} is not as it must be: {difference}")]
     StreamDiffers {
@@ -67,6 +83,15 @@ pub enum StoreError {
         stream: StreamName,
         /// How it differs, and what is needed.
         difference: String,
+    },
+    /// A stream isn't there, and must not be made by whoever found that out: it was lost, or making
+    /// it is for an operator.
+    #[error("stream {stream} is missing, {why}")]
+    StreamMissing {
+        /// The stream.
+        stream: StreamName,
+        /// What that means, and what to do.
+        why: String,
     },
     /// A commit is larger than the server accepts.
     #[error("{stream}.{aggregate_id}: the commit is larger than the server accepts")]
@@ -88,7 +113,7 @@ impl StoreError {
     /// After how long it makes sense to try again, for faults that pass.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Unavailable(_) => Some(Duration::from_secs(1)),
+            Self::Unavailable(_) | Self::StreamMissing { .. } => Some(Duration::from_secs(1)),
             Self::Contended { .. } => Some(Duration::ZERO),
             _ => None,
         }

@@ -4,8 +4,12 @@ use async_nats::jetstream::Message;
 use futures_util::{Stream, StreamExt, stream};
 use std::time::Duration;
 use tokio::sync::watch;
+use uuid::Uuid;
 
-use crate::{Log, Recorded, StoreError, StreamName, error::unavailable, in_order::InOrder};
+use crate::{
+    Log, Recorded, StoreError, StreamName, commit::commit_id_of, error::unavailable,
+    in_order::InOrder, standing::Standing,
+};
 
 /// Pause before a broken consumer is made anew.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -14,6 +18,8 @@ struct Following {
     log: Log,
     stream: StreamName,
     last: u64,
+    /// Identity of the commit there, once one was read.
+    commit: Option<Uuid>,
     consumer: Option<InOrder>,
     connection: watch::Receiver<bool>,
     failed: bool,
@@ -23,7 +29,13 @@ impl Log {
     /// Every commit of a stream after a sequence, in order and without a gap; goes on for ever.
     ///
     /// Lost connections and servers are waited for. An item is an error only if the log itself is
-    /// at fault ([`StoreError::Gap`], [`StoreError::Unreadable`]); after it the stream ends.
+    /// at fault ([`StoreError::Gap`], [`StoreError::Unreadable`], [`StoreError::TailLost`]); after
+    /// it the stream ends.
+    ///
+    /// Each time that it begins anew, it is shown that what was read last still stands: a log that
+    /// lost its tail and went on would otherwise be followed from behind the new commits, or waited
+    /// for until it has grown by as much as it lost. That costs one message. Where nothing was read
+    /// yet, `after` must not lie beyond the stream's end.
     pub fn follow(
         &self,
         stream: StreamName,
@@ -33,6 +45,7 @@ impl Log {
             log: self.clone(),
             stream,
             last: after,
+            commit: None,
             consumer: None,
             connection: self.connection(),
             failed: false,
@@ -103,7 +116,7 @@ impl Following {
     async fn next(&mut self) -> Result<Recorded, StoreError> {
         loop {
             let Some(consumer) = &mut self.consumer else {
-                self.open().await;
+                self.open().await?;
                 continue;
             };
             let message = tokio::select! {
@@ -117,7 +130,11 @@ impl Following {
                 }
             };
             match message {
-                Ok(message) => return self.take(&message),
+                Ok(message) => {
+                    if let Some(commit) = self.take(&message)? {
+                        return Ok(commit);
+                    }
+                }
                 Err(error) => {
                     tracing::debug!(stream = %self.stream, %error, "lost the consumer, making another");
                     self.consumer = None;
@@ -127,8 +144,16 @@ impl Following {
         }
     }
 
-    fn take(&mut self, message: &Message) -> Result<Recorded, StoreError> {
+    /// The commit that a message is; nothing if it was read before, and still stands.
+    fn take(&mut self, message: &Message) -> Result<Option<Recorded>, StoreError> {
         let sequence = message.info().map_err(unavailable)?.stream_sequence;
+        if sequence == self.last && self.commit.is_some() {
+            let found = message.headers.as_ref().and_then(commit_id_of);
+            if found == self.commit {
+                return Ok(None);
+            }
+            return self.lost(Standing::Replaced(found)).map(|()| None);
+        }
         let expected = self.last + 1;
         if sequence != expected {
             return Err(StoreError::Gap {
@@ -138,12 +163,24 @@ impl Following {
                 found: format!("sequence {sequence}"),
             });
         }
+        let commit = Recorded::delivered(self.stream, message, &self.log.config().upcasters)?;
+        self.log.saw(&commit);
         self.last = sequence;
-        Recorded::delivered(self.stream, message, &self.log.config().upcasters)
+        self.commit = Some(commit.commit_id);
+        Ok(Some(commit))
+    }
+
+    /// An error, if what was read last is gone. Whoever keeps something of the log in this process
+    /// hears of it, too.
+    fn lost(&self, standing: Standing) -> Result<(), StoreError> {
+        if standing.is_lost() {
+            self.log.tails().doubt();
+        }
+        standing.check(self.stream, self.last, self.commit)
     }
 
     /// Makes a consumer, or waits a little.
-    async fn open(&mut self) {
+    async fn open(&mut self) -> Result<(), StoreError> {
         // Not asked for without a connection: the client would keep the request, and make a
         // consumer for nobody once it is back.
         let is_connected = *self.connection.borrow_and_update();
@@ -152,14 +189,33 @@ impl Following {
                 Ok(()) = self.connection.changed() => {}
                 () = tokio::time::sleep(PAUSE) => {}
             }
-            return;
+            return Ok(());
         }
-        match InOrder::open(&self.log, self.stream, None, self.last + 1).await {
-            Ok(consumer) => self.consumer = Some(consumer),
+        // From what was read last: it is to be seen again.
+        let again = u64::from(self.commit.is_some());
+        let from = self.last + 1 - again;
+        let opened = async {
+            let consumer = InOrder::open(&self.log, self.stream, None, from).await?;
+            // A consumer that begins beyond the end of a stream waits, and says nothing.
+            let standing = if consumer.began_at_the_end() && self.last > 0 {
+                let last = (self.last, self.commit);
+                let standing = self.log.standing_for_certain(self.stream, last.0, last.1);
+                standing.await?
+            } else {
+                Standing::Stands
+            };
+            Ok::<_, StoreError>((consumer, standing))
+        };
+        match opened.await {
+            Ok((consumer, standing)) => {
+                self.lost(standing)?;
+                self.consumer = Some(consumer);
+            }
             Err(error) => {
                 tracing::debug!(stream = %self.stream, %error, "can't follow, trying again");
                 tokio::time::sleep(PAUSE).await;
             }
         }
+        Ok(())
     }
 }

@@ -13,7 +13,8 @@ use crate::{Context, Metadata, Store, append::Appended, commit::NewCommit};
 /// the commit and be lost in a crash; read models follow the log instead.
 ///
 /// Metadata is read from the keys `command_id`, `correlation_id`, `causation_id` (UUIDs) and
-/// `actor`; what is missing is made anew.
+/// `actor`; what is missing is made anew. A `command_id` that is missing is another one at each try,
+/// so that a command that is sent again takes effect again: whoever may have to repeat one gives it.
 ///
 /// Faults become [`AggregateError::AggregateConflict`] (somebody was faster: load and decide
 /// again), [`AggregateError::DatabaseConnectionError`] (unavailable, outcome unknown),
@@ -69,16 +70,18 @@ where
             trace_parent: None,
         };
         let commit = NewCommit::encode(A::TYPE, context.version, &events, &metadata)?;
-        match self
-            .log()
-            .append(self.stream(), &context.id, commit, context.last_sequence)
-            .await?
-        {
+        let (id, stream, log) = (commit.id, self.stream(), self.log());
+        let place = (context.last_sequence, context.epoch);
+        match log.append(stream, &context.id, commit, place).await? {
             Appended::Conflict => Err(AggregateError::AggregateConflict),
-            Appended::At(_) => Ok((context.version..)
-                .zip(events)
-                .map(|(version, event)| envelope(&context.id, version, event, &metadata))
-                .collect()),
+            Appended::At(sequence) => {
+                let correlation = &metadata.correlation_id;
+                log.tails().note(stream, sequence, id, correlation);
+                Ok((context.version..)
+                    .zip(events)
+                    .map(|(version, event)| envelope(&context.id, version, event, &metadata))
+                    .collect())
+            }
         }
     }
 }

@@ -7,12 +7,10 @@ use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
     DeadLetter, Log, ReactError, StoreError, StreamName, commit::origin, dead_letter::RetryMarker,
-    error::unavailable, lanes::Taken, meters::seconds_since, streams::DEADLETTERS, worker::Shared,
+    error::unavailable, lanes::Taken, meters::seconds_since, streams::DEADLETTERS, trial,
+    worker::Shared,
 };
 
-/// A message that was delivered this often and never finished is taken to end the process that
-/// handles it, and set aside unhandled.
-const MAX_DELIVERIES: i64 = 50;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -39,21 +37,39 @@ where
     F: Fn(Log, Letter) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), ReactError>> + Send + 'static,
 {
-    /// Brings one message to its end: acknowledged, handed back, or set aside.
-    pub(crate) async fn finish(&self, taken: &Taken) {
+    /// Brings one message to its end: acknowledged, handed back, or set aside. Gives the next one
+    /// of its lane.
+    pub(crate) async fn finish(&self, key: &str, taken: &Taken) -> Option<Taken> {
         let span = self.span_of_reaction(taken.stream, &taken.message);
         let outcome = async {
             if taken.stream == DEADLETTERS {
-                self.retry(&taken.message).await
+                self.retry(key, taken).await
             } else {
-                self.first_time(taken).await
+                self.first_time(key, taken).await
             }
         };
-        let outcome = outcome.instrument(span).await;
-        let kind = match outcome {
-            Outcome::Done => AckKind::Ack,
-            Outcome::Later(pause) => AckKind::Nak((!pause.is_zero()).then_some(pause)),
-        };
+        match outcome.instrument(span).await {
+            Outcome::Done => self.tell(taken, AckKind::Ack).await,
+            Outcome::Later(pause) => self.give_back(taken, pause).await,
+            Outcome::Park => {
+                let (pause, behind) = self.lanes.park(key, taken);
+                self.give_back(taken, pause).await;
+                for (taken, pause) in &behind {
+                    self.give_back(taken, *pause).await;
+                }
+                return None;
+            }
+        }
+        self.lanes.done(key, taken)
+    }
+
+    /// Lets the server deliver a message again after a time.
+    pub(crate) async fn give_back(&self, taken: &Taken, pause: Duration) {
+        let pause = (!pause.is_zero()).then_some(pause);
+        self.tell(taken, AckKind::Nak(pause)).await;
+    }
+
+    async fn tell(&self, taken: &Taken, kind: AckKind) {
         if let Err(error) = self.log.acknowledge(taken.reply.clone(), kind).await {
             // It will be delivered again, which is harmless.
             tracing::debug!(subscription = self.subscription.name, %error, "could not acknowledge");
@@ -93,28 +109,24 @@ where
         span
     }
 
-    async fn first_time(&self, taken: &Taken) -> Outcome {
+    async fn first_time(&self, key: &str, taken: &Taken) -> Outcome {
         let letter = Letter {
             stream: taken.stream,
             sequence: taken.sequence,
             stored_at: taken.stored_at,
             message: taken.message.clone(),
         };
-        let delivered = taken.delivered;
-        if delivered > MAX_DELIVERIES {
-            let error = format!("delivered {delivered} times and never finished");
-            return self.set_aside(&letter, 0, error).await;
-        }
-        match self.try_until_settled(&letter).await {
+        match self.try_until_settled(key, taken, &letter).await {
             Settled::Done => Outcome::Done,
             Settled::Later(pause) => Outcome::Later(pause),
+            Settled::Park => Outcome::Park,
             Settled::Dead { tries, error } => self.set_aside(&letter, tries, error).await,
         }
     }
 
     /// Tries a dead letter again, because an operator asked for it.
-    async fn retry(&self, message: &async_nats::Message) -> Outcome {
-        let Some(marker) = RetryMarker::parse(&message.payload) else {
+    async fn retry(&self, key: &str, taken: &Taken) -> Outcome {
+        let Some(marker) = RetryMarker::parse(&taken.message.payload) else {
             return Outcome::Done;
         };
         let dead = match self.log.original_of(&marker).await {
@@ -123,9 +135,10 @@ where
             Ok(None) => return self.resolve(&marker, "its message is gone").await,
             Err(_) => return Outcome::Later(LONGEST_PAUSE),
         };
-        let resolution = match self.try_until_settled(&dead).await {
+        let resolution = match self.try_until_settled(key, taken, &dead).await {
             Settled::Done => "retried",
             Settled::Later(pause) => return Outcome::Later(pause),
+            Settled::Park => return Outcome::Park,
             Settled::Dead { tries, error } => {
                 if let Outcome::Later(pause) = self.set_aside(&dead, tries, error).await {
                     return Outcome::Later(pause);
@@ -144,12 +157,23 @@ where
         }
     }
 
-    async fn try_until_settled(&self, letter: &Letter) -> Settled {
+    async fn try_until_settled(&self, key: &str, taken: &Taken, letter: &Letter) -> Settled {
         let name = self.subscription.name;
         let mut tries = 0;
         let mut pause = FIRST_PAUSE;
+        let mut waits = self.lanes.was_parked(key, taken);
+        let mut suspect = taken.delivered > trial::SUSPECT_AFTER && !self.lanes.has_outlived(taken);
         loop {
-            let Some(outcome) = self.try_once(letter.clone()).await else {
+            let outcome = if suspect {
+                match self.on_trial(taken, letter).await {
+                    Ok(outcome) => outcome,
+                    Err(settled) => return settled,
+                }
+            } else {
+                self.try_once(letter.clone(), waits).await
+            };
+            suspect = false;
+            let Some(outcome) = outcome else {
                 return Settled::Later(Duration::ZERO);
             };
             match outcome {
@@ -161,6 +185,10 @@ where
                 Err(ReactError::NotYet(pause)) => return Settled::Later(pause),
                 Err(ReactError::Unavailable(why)) => {
                     tracing::debug!(subscription = name, why, "waiting to handle a message");
+                    if self.lanes.is_crowded() {
+                        return Settled::Park;
+                    }
+                    waits = true;
                 }
                 Err(ReactError::Poison(error)) => {
                     tries += 1;
@@ -184,20 +212,29 @@ where
     ///
     /// A permit is held for this one try and not during the pauses between tries, or a few
     /// messages that can't be handled would hold up all the others.
-    async fn try_once(&self, letter: Letter) -> Option<Result<(), ReactError>> {
-        let _permit = tokio::select! {
+    async fn try_once(&self, letter: Letter, waits: bool) -> Option<Result<(), ReactError>> {
+        let turn = async {
+            let permit = self.lanes.permit(waits).await;
+            (permit, trial::beside_others().await)
+        };
+        let _turn = tokio::select! {
             biased;
             () = self.stopping.cancelled() => return None,
-            permit = self.lanes.permit() => permit,
+            turn = turn => turn,
         };
+        Some(self.handled(letter).await)
+    }
+
+    /// What the handler makes of a message.
+    pub(crate) async fn handled(&self, letter: Letter) -> Result<(), ReactError> {
         // A handler that panics would end its lane, and everything behind it would wait for ever.
         let tried = AssertUnwindSafe(async { (self.handle)(self.log.clone(), letter).await });
-        Some(tried.catch_unwind().await.unwrap_or_else(|panic| {
+        tried.catch_unwind().await.unwrap_or_else(|panic| {
             Err(ReactError::Poison(format!(
                 "the handler panicked: {}",
                 words_of(&*panic)
             )))
-        }))
+        })
     }
 
     /// Makes a message a dead letter. It is acknowledged only when the dead letter is stored.
@@ -254,10 +291,13 @@ fn words_of(panic: &(dyn Any + Send)) -> &str {
 enum Outcome {
     Done,
     Later(Duration),
+    /// Given back for a while, with all behind it.
+    Park,
 }
 
-enum Settled {
+pub(crate) enum Settled {
     Done,
     Later(Duration),
+    Park,
     Dead { tries: u32, error: String },
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{Log, Recorded, StoreError, StreamName, in_order::InOrder};
+use crate::{
+    Log, Recorded, StoreError, StreamName, context::Place, in_order::InOrder, standing::Standing,
+};
 
 /// From this many events on, commits are read through a consumer. An aggregate has a handful of
 /// commits as a rule, and each is read with a direct get then: a consumer costs more to create
@@ -10,26 +12,39 @@ use crate::{Log, Recorded, StoreError, StreamName, in_order::InOrder};
 const MANY: u64 = 64;
 /// Pause before a replica that lags is asked again.
 const LAG_PAUSE: Duration = Duration::from_millis(5);
+/// How often a replica may lag before the leader is asked instead, whom the replicas are there to
+/// spare. One that is cut off would never catch up.
+const MISSES: u32 = 2;
 
 impl Log {
-    /// Reads what was committed to an aggregate since `sequence`, when it had `version` events,
-    /// and hands over each commit as it comes, oldest first. Gives the sequence of the newest
-    /// commit; 0 if there is none.
+    /// Reads what was committed to an aggregate after a place, and hands over each commit as it
+    /// comes, oldest first. Gives the sequence of the newest commit; 0 if there is none.
+    ///
+    /// That the place itself still stands is shown first: what was lost together with it may have
+    /// been followed by as much, and nothing would seem to be missing.
     ///
     /// One by one and not all in the end: a reader who is interrupted goes on where it was.
     pub(crate) async fn history(
         &self,
         stream: StreamName,
         aggregate_id: &str,
-        (sequence, version): (u64, u64),
+        known: Place,
         mut take: impl FnMut(Recorded) -> Result<(), StoreError> + Send,
     ) -> Result<u64, StoreError> {
+        let sequence = known.sequence;
         let Some(last) = self.last_commit(stream, aggregate_id).await? else {
             return Ok(0);
         };
         let end = last.sequence;
+        if end == sequence && known.commit.is_some_and(|known| known != last.commit_id) {
+            let found = Standing::Replaced(Some(last.commit_id));
+            found.check(stream, sequence, known.commit)?;
+        }
         if end > sequence {
-            let ahead = last.version.saturating_sub(version);
+            if let Some(commit) = known.commit {
+                self.still_stands(stream, sequence, commit).await?;
+            }
+            let ahead = last.version.saturating_sub(known.version);
             if ahead == 0 {
                 // Somebody else's one commit, or the only one there is.
                 take(last)?;
@@ -42,19 +57,39 @@ impl Log {
         Ok(end)
     }
 
+    /// Reads the commits of an aggregate up to one of them, oldest first.
+    pub(crate) async fn history_up_to(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+        mut take: impl FnMut(Recorded) -> Result<(), StoreError> + Send,
+    ) -> Result<(), StoreError> {
+        let last = self.commit_at(stream, sequence).await?;
+        match last.version {
+            0 => take(last),
+            version if version < MANY => self.one_by_one(last, 1, &mut take).await,
+            _ => self.all_at_once(last, 1, &mut take).await,
+        }
+    }
+
     async fn one_by_one(
         &self,
         last: Recorded,
         mut from: u64,
         take: &mut (impl FnMut(Recorded) -> Result<(), StoreError> + Send),
     ) -> Result<(), StoreError> {
+        let mut misses = 0;
         loop {
-            let next = self
-                .next_commit(last.stream, &last.aggregate_id, from)
-                .await?;
+            let (stream, id) = (last.stream, &last.aggregate_id);
+            let next = if misses < MISSES {
+                self.next_commit(stream, id, from).await?
+            } else {
+                self.next_commit_of_leader(stream, id, from).await?
+            };
             let Some(commit) = next else {
                 // The leader has it; the replica that was asked doesn't yet. The caller's bound
                 // ends this.
+                misses += 1;
                 tokio::time::sleep(LAG_PAUSE).await;
                 continue;
             };

@@ -174,7 +174,7 @@ impl Import {
             commit.version,
             commit.commit_id,
             &commit.metadata,
-        );
+        )?;
         let message = PublishMessage::build()
             .payload(commit.payload.clone())
             .headers(headers)

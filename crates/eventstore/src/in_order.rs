@@ -7,7 +7,11 @@ use async_nats::jetstream::{
 use futures_util::StreamExt;
 use std::time::Duration;
 
-use crate::{Log, StoreError, StreamName, error::unavailable, pulling};
+use crate::{
+    Log, StoreError, StreamName,
+    error::unavailable,
+    pulling::{self, Silence},
+};
 
 /// How many messages one request to the server asks for. Enough to keep a reader that folds in
 /// memory busy while the next ones travel.
@@ -26,9 +30,17 @@ const KEPT: Duration = Duration::from_secs(30);
 /// It has no name: so it needs the right to make consumers that are nobody else's, and not the one
 /// to change a durable.
 pub(crate) struct InOrder {
+    log: Log,
+    stream: StreamName,
     messages: pull::Stream,
+    /// The sequence of the last message that it has to have given; `None` where it reads one
+    /// aggregate, whose end a stream doesn't tell.
+    last: Option<u64>,
+    silence: Silence,
     /// How many messages it delivered.
     delivered: u64,
+    /// How many there were for it when it was made.
+    pending: u64,
 }
 
 impl InOrder {
@@ -57,24 +69,49 @@ impl InOrder {
             })
             .await
             .map_err(unavailable)?;
+        let pending = consumer.cached_info().num_pending;
         Ok(Self {
+            pending,
+            log: log.clone(),
+            stream,
+            last: aggregate_id.is_none().then(|| from.saturating_sub(1)),
+            silence: Silence::default(),
             messages: pulling::messages(&consumer, BATCH).await?,
             delivered: 0,
         })
     }
 
+    /// Whether there was nothing for it when it was made.
+    pub(crate) fn began_at_the_end(&self) -> bool {
+        self.pending == 0
+    }
+
     /// The next message, when there is one.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the consumer is gone or a message was lost on its way:
-    /// nothing comes of it any more, and another has to go on where this one was.
+    /// [`StoreError::Unavailable`] when the consumer is gone, gives nothing although there is
+    /// something, or a message was lost on its way: nothing comes of it any more, and another has
+    /// to go on where this one was.
     pub(crate) async fn next(&mut self) -> Result<Message, StoreError> {
         let lost = || StoreError::Unavailable("the consumer ended".to_owned());
-        let message = self.messages.next().await.ok_or_else(lost)?;
-        let message = message.map_err(unavailable)?;
+        let message = loop {
+            let next = tokio::time::timeout(Silence::LOOK_AFTER, self.messages.next());
+            if let Ok(next) = next.await {
+                break next.ok_or_else(lost)?.map_err(unavailable)?;
+            }
+            if let Some(last) = self.last {
+                let end = self.log.last_sequence(self.stream).await?;
+                self.silence.look(end > last)?;
+            }
+        };
+        self.silence = Silence::default();
         self.delivered += 1;
         // The server counts what it delivers: a hole is what a broken connection swallowed.
-        let counted = message.info().map_err(unavailable)?.consumer_sequence;
+        let info = message.info().map_err(unavailable)?;
+        if let Some(last) = &mut self.last {
+            *last = info.stream_sequence;
+        }
+        let counted = info.consumer_sequence;
         if counted == self.delivered {
             Ok(message)
         } else {

@@ -24,10 +24,17 @@ pub(crate) struct Kept<A> {
 }
 
 impl<A: Default> Kept<A> {
-    pub fn empty(id: &str) -> Self {
+    pub fn empty(id: &str, epoch: u64) -> Self {
         Self {
-            context: Context::empty(id),
+            context: Context::empty(id, epoch),
             as_of: None,
+        }
+    }
+
+    /// Forgets what was kept in another epoch of the log: it may be of commits that are gone.
+    pub fn enter(&mut self, epoch: u64) {
+        if self.context.epoch != epoch {
+            *self = Self::empty(&self.context.id, epoch);
         }
     }
 }
@@ -114,7 +121,7 @@ impl<A: Default + Send + 'static> Memory<A> {
         let made = || {
             Ok::<_, Infallible>(Entry {
                 slot: Arc::new(Slot {
-                    kept: Mutex::new(Kept::empty(id)),
+                    kept: Mutex::new(Kept::empty(id, 0)),
                     weight: AtomicU32::new(OVERHEAD),
                 }),
                 weight: OVERHEAD,
@@ -166,11 +173,15 @@ mod tests {
 
     #[test]
     fn an_aggregate_is_as_new_as_the_moment_at_which_its_reading_began() {
-        let mut kept = Kept::<u8>::empty("a");
+        let mut kept = Kept::<u8>::empty("a", 0);
         let moment = Instant::now();
         assert!(!kept.is_whole() && !kept.is_as_new_as(moment));
         kept.is_newest_as_of(moment);
         assert!(kept.is_whole() && kept.is_as_new_as(moment));
         assert!(!kept.is_as_new_as(moment + Duration::from_nanos(1)));
+        kept.enter(0);
+        assert!(kept.is_whole());
+        kept.enter(1);
+        assert!(!kept.is_whole(), "the log has lost a tail");
     }
 }

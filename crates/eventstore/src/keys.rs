@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     Log, StoreError,
+    append::Appended,
     streams::{KEYS, valid_id},
 };
 
@@ -31,17 +32,23 @@ impl Log {
     /// that isn't one token; [`StoreError::Refused`] for a key that was retired.
     pub async fn publish_key(&self, id: &str, key: &str) -> Result<bool, StoreError> {
         valid_id(id)?;
-        // Every start of a process that signs comes here, and the key is nearly always the same.
-        if let Some(message) = self.last_message(KEYS, id).await? {
-            if message.payload.is_empty() {
-                return Err(StoreError::Refused(format!("key {id} was retired")));
+        loop {
+            let mut last = 0;
+            // Every start of a process that signs comes here, and the key is nearly always the same.
+            if let Some(message) = self.last_message(KEYS, id).await? {
+                if message.payload.is_empty() {
+                    return Err(StoreError::Refused(format!("key {id} was retired")));
+                }
+                if message.payload.as_ref() == key.as_bytes() {
+                    return Ok(false);
+                }
+                last = message.sequence;
             }
-            if message.payload.as_ref() == key.as_bytes() {
-                return Ok(false);
+            // Somebody may retire it between the look and this: what is retired then stays so.
+            if let Appended::At(_) = self.put_key(id, key.to_owned(), Some(last)).await? {
+                return Ok(true);
             }
         }
-        self.put_key(id, key.to_owned()).await?;
-        Ok(true)
     }
 
     /// Retires a public key: what it signed counts no more, and it can't be published again.
@@ -51,7 +58,8 @@ impl Log {
     /// that isn't one token.
     pub async fn retire_key(&self, id: &str) -> Result<(), StoreError> {
         valid_id(id)?;
-        self.put_key(id, String::new()).await
+        // Whatever came before.
+        self.put_key(id, String::new(), None).await.map(|_| ())
     }
 
     /// Every public key that was published, the one that was published or retired last at the end.
@@ -59,25 +67,33 @@ impl Log {
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
     pub async fn known_keys(&self) -> Result<Vec<KnownKey>, StoreError> {
-        let keys = self.messages(KEYS).await?;
-        Ok(keys
-            .into_iter()
-            .filter_map(|message| {
-                let id = KEYS.key_of(&message.subject)?.to_owned();
-                let key = String::from_utf8(message.payload.to_vec()).ok()?;
-                Some(KnownKey {
-                    id,
-                    key: Some(key).filter(|key| !key.is_empty()),
-                    since: message.time,
-                })
-            })
-            .collect())
+        let mut known: Vec<KnownKey> = Vec::new();
+        for message in self.messages(KEYS).await? {
+            let Some(id) = KEYS.key_of(&message.subject) else {
+                continue;
+            };
+            let Ok(key) = String::from_utf8(message.payload.to_vec()) else {
+                continue;
+            };
+            // A replica that lags may still have told what the leader replaced.
+            known.retain(|earlier| earlier.id != id);
+            known.push(KnownKey {
+                id: id.to_owned(),
+                key: Some(key).filter(|key| !key.is_empty()),
+                since: message.time,
+            });
+        }
+        Ok(known)
     }
 
-    async fn put_key(&self, id: &str, key: String) -> Result<(), StoreError> {
+    async fn put_key(
+        &self,
+        id: &str,
+        key: String,
+        expected: Option<u64>,
+    ) -> Result<Appended, StoreError> {
         let payload = key.into_bytes().into();
-        self.publish((KEYS, id), HeaderMap::new(), payload, None)
+        self.publish((KEYS, id), HeaderMap::new(), payload, expected)
             .await
-            .map(|_| ())
     }
 }

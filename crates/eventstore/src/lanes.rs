@@ -3,17 +3,43 @@
 use async_nats::{Subject, jetstream};
 use chrono::{DateTime, Utc};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Notify, Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use crate::StreamName;
+
+/// How many messages of a subscription one process has in hand at most; no more are asked for.
+const MAX_IN_HAND: usize = 1_000;
+/// With fewer than this in hand, more are asked for again.
+const ROOM: usize = MAX_IN_HAND / 4 * 3;
+/// With more than this in hand, what waits for something that is away is given back for a while
+/// instead of being kept: the rest of the hand is for those that need nothing of it.
+const CROWDED: usize = MAX_IN_HAND / 2;
+/// How long a message is given back for, the first time; twice as long each time after.
+const FIRST_PARKING: Duration = Duration::from_secs(2);
+const LONGEST_PARKING: Duration = Duration::from_secs(30);
+/// By how much those behind a message that was given back come after it.
+const BEHIND: Duration = Duration::from_secs(1);
+/// After how long a message that was given back and didn't return is taken to be another
+/// process's, which keeps those behind it no longer.
+const LOST: Duration = Duration::from_secs(10);
+/// Of how many messages it is known that this process outlived them.
+const REMEMBERED: usize = 10_000;
 
 /// The lanes of one subscription in one process.
 pub(crate) struct Lanes {
     state: Mutex<State>,
     permits: Semaphore,
+    /// For the tries of what is known to wait for something that is away: such a try may last until
+    /// a time-out, and must not take the turn of those that need nothing.
+    waiting_permits: Semaphore,
+    freed: Notify,
 }
 
 #[derive(Default)]
@@ -22,6 +48,19 @@ struct State {
     waiting: HashMap<String, VecDeque<Taken>>,
     /// Where to acknowledge what is in hand.
     in_hand: HashMap<(StreamName, u64), Subject>,
+    /// Lanes whose first message was given back for a while, by the stream that it is of.
+    parked: HashMap<(StreamName, String), Parked>,
+    /// Suspects that were tried here, and this process is still there.
+    outlived: HashSet<(StreamName, u64)>,
+}
+
+/// A lane whose first message was given back. The server holds the messages; what is kept here is
+/// only what holds up those behind it.
+struct Parked {
+    first: u64,
+    times: u32,
+    /// When it comes again.
+    due: Instant,
 }
 
 /// A message, and what the server said about its delivery.
@@ -68,6 +107,8 @@ pub(crate) enum Offered {
     FirstOfLane(Box<Taken>),
     /// Somebody works on the lane and will come to it, or has it in hand already.
     Queued,
+    /// What comes before it was given back: it is to come again after this time.
+    Early(Box<Taken>, Duration),
 }
 
 impl Lanes {
@@ -75,13 +116,47 @@ impl Lanes {
         Self {
             state: Mutex::default(),
             permits: Semaphore::new(concurrency),
+            waiting_permits: Semaphore::new((concurrency / 4).max(1)),
+            freed: Notify::new(),
         }
     }
 
-    /// Waits for the right to work on one message.
-    pub(crate) async fn permit(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphore is never closed, so there is always a permit in the end.
-        self.permits.acquire().await.ok()
+    /// Waits for the right to work on one message: one that is new, or one that is known to wait
+    /// for something that was away.
+    pub(crate) async fn permit(&self, waits: bool) -> Option<SemaphorePermit<'_>> {
+        let permits = if waits {
+            &self.waiting_permits
+        } else {
+            &self.permits
+        };
+        // The semaphores are never closed, so there is always a permit in the end.
+        permits.acquire().await.ok()
+    }
+
+    /// How many are in hand.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().in_hand.len()
+    }
+
+    /// Whether no more should be asked for.
+    pub(crate) fn is_full(&self) -> bool {
+        self.lock().in_hand.len() >= MAX_IN_HAND
+    }
+
+    /// Whether the hand has no place for what waits for something that is away.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.lock().in_hand.len() > CROWDED
+    }
+
+    /// Waits until there is room for more.
+    pub(crate) async fn room(&self) {
+        loop {
+            let freed = self.freed.notified();
+            if self.lock().in_hand.len() < ROOM {
+                return;
+            }
+            freed.await;
+        }
     }
 
     /// Takes a message into hand. A redelivery of one that is in hand already is dropped: its
@@ -96,6 +171,10 @@ impl Lanes {
             queue.push_back(taken);
             return Offered::Queued;
         }
+        if let Some(pause) = state.early(key, &taken) {
+            state.in_hand.remove(&taken.identity());
+            return Offered::Early(Box::new(taken), pause);
+        }
         state.waiting.insert(key.to_owned(), VecDeque::new());
         Offered::FirstOfLane(Box::new(taken))
     }
@@ -104,11 +183,75 @@ impl Lanes {
     pub(crate) fn done(&self, key: &str, taken: &Taken) -> Option<Taken> {
         let mut state = self.lock();
         state.in_hand.remove(&taken.identity());
+        // Done or too early: those behind it need wait no longer.
+        let lane = (taken.stream, key.to_owned());
+        if state
+            .parked
+            .get(&lane)
+            .is_some_and(|it| it.first == taken.sequence)
+        {
+            state.parked.remove(&lane);
+        }
+        self.freed.notify_waiters();
         let next = state.waiting.get_mut(key)?.pop_front();
         if next.is_none() {
             state.waiting.remove(key);
         }
         next
+    }
+
+    /// Lets go of a message for a while, and of all behind it in its lane. Gives each with the time
+    /// after which it is to come again.
+    pub(crate) fn park(&self, key: &str, taken: &Taken) -> (Duration, Vec<(Taken, Duration)>) {
+        let mut state = self.lock();
+        let lane = (taken.stream, key.to_owned());
+        let known = state.parked.get(&lane);
+        let times = known.map_or(0, |it| it.times + 1);
+        let pause = (FIRST_PARKING * 2_u32.pow(times.min(8))).min(LONGEST_PARKING);
+        let parked = Parked {
+            first: taken.sequence,
+            times,
+            due: Instant::now() + pause,
+        };
+        state.parked.insert(lane, parked);
+        state.in_hand.remove(&taken.identity());
+        let behind = state.waiting.remove(key).unwrap_or_default();
+        for taken in &behind {
+            state.in_hand.remove(&taken.identity());
+        }
+        self.freed.notify_waiters();
+        // Retries of dead letters share the lane, and have an order of their own.
+        let behind = behind.into_iter().map(|taken| (taken, pause + BEHIND));
+        (pause, behind.collect())
+    }
+
+    /// Whether a message comes back that was given back for a while.
+    pub(crate) fn was_parked(&self, key: &str, taken: &Taken) -> bool {
+        let lane = (taken.stream, key.to_owned());
+        let state = self.lock();
+        let parked = state.parked.get(&lane);
+        parked.is_some_and(|parked| parked.first == taken.sequence)
+    }
+
+    /// Forgets what was given back and went to another process.
+    pub(crate) fn forget_the_lost(&self) {
+        let now = Instant::now();
+        self.lock().parked.retain(|_, it| it.due + LOST > now);
+    }
+
+    /// Notes that a message was tried here and the process is still there.
+    pub(crate) fn outlived(&self, taken: &Taken) {
+        let mut state = self.lock();
+        if state.outlived.len() >= REMEMBERED {
+            // Each of them is only tried on its own once more.
+            state.outlived.clear();
+        }
+        state.outlived.insert(taken.identity());
+    }
+
+    /// Whether it is known that a message doesn't end the process.
+    pub(crate) fn has_outlived(&self, taken: &Taken) -> bool {
+        self.lock().outlived.contains(&taken.identity())
     }
 
     /// Where to acknowledge every message in hand.
@@ -118,5 +261,15 @@ impl Lanes {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// How much later a message has to come, because one before it was given back.
+    fn early(&self, key: &str, taken: &Taken) -> Option<Duration> {
+        let parked = self.parked.get(&(taken.stream, key.to_owned()))?;
+        let now = Instant::now();
+        let waits = parked.first < taken.sequence && parked.due + LOST > now;
+        waits.then(|| parked.due.saturating_duration_since(now) + BEHIND)
     }
 }

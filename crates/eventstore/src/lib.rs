@@ -86,19 +86,30 @@
 //! | `Nats-Expected-Last-Subject-Sequence` | what the commit was built on |
 //!
 //! Beside the streams of commits there are `COMMANDS` (schedules, and commands that fell due),
-//! `DEADLETTERS`, `REQUESTS` (first answers, kept 30 days) and `KEYS`; announcements are no stream.
-//! [`Log::ensure_streams`] makes them all. Streams of commits have no limit, and nothing can be
-//! deleted from them.
+//! `DEADLETTERS`, `REQUESTS` (first answers, kept 24 hours) and `KEYS`; announcements are no stream.
+//! [`Log::ensure_streams`] makes them all, once: a stream that is missing where there was a log
+//! before is [`StoreError::StreamMissing`], and people decide what to do. Streams of commits have no
+//! limit, and nothing can be deleted from them.
 //!
 //! # What is guaranteed
 //!
-//! - **A commit is atomic**, and what was acknowledged is in the log. (How sure that is in a power
-//!   cut is the server's business: with `sync_interval: always`, or three copies.)
+//! - **A commit is atomic**, and what was acknowledged is in the log. How sure that is in a power
+//!   cut is the server's business: it takes `sync_interval: always` **and** three copies. With
+//!   either alone, one machine that loses its power can take acknowledged commits with it: with lazy
+//!   syncing, a server that comes back without its last messages can outvote the one that has them.
+//! - **A log that lost its tail is noticed.** After each connection, and every few seconds, it is
+//!   looked whether the newest commits that this process has seen still stand; nothing is appended
+//!   before. If they don't, they are named in the log of the process, aggregates in memory are
+//!   forgotten, [`Log::epoch`] goes up, and whoever follows gets [`StoreError::TailLost`]. What
+//!   [`Store`] can't rule out is said there.
 //! - **No update is lost.** Each append states the sequence of the last commit that it builds on,
 //!   and the server refuses it if there is a newer one. Aggregates can therefore be kept in memory:
 //!   a decision on an old state is never stored. A refusal, which stores nothing that could be
 //!   checked, is given only on a state that is as new as the command: read from the stream's leader
 //!   after the command had come, or appended after it. Those who wait at once share such a read.
+//!   "As new" is as of the server that leads, and that may be a few seconds old if it has just been
+//!   cut off from the others: NATS asks nobody before it answers a read (1.5 s were seen). Appends
+//!   are safe from this, since a server that is cut off can store none.
 //! - **A command takes effect at most once.** Its id is in its commit. A command that is sent
 //!   again, at once or after years, here or in another process, is answered with its first result.
 //! - **Versions are dense, sequences too.** A gap on reading is [`StoreError::Gap`], a message that
@@ -109,7 +120,12 @@
 //!   [`ReactError::NotYet`], and past a dead letter, a later commit can come first: a handler must
 //!   bear that, and being called twice, by comparing versions or by looking at the newest state.
 //! - **One's own writes are read.** [`Store::load`] sees every commit that was acknowledged before
-//!   it was called, to anyone. A read model does once it has folded [`Executed::sequence`].
+//!   it was called, to anyone, as of the server that leads (see above). A read model does once it
+//!   has folded [`Executed::sequence`].
+//!
+//! All this needs a NATS server of version 2.14.7 or later ([`OLDEST_SERVER`]): earlier ones give a
+//! stream another identity after a restart, or skip messages for a consumer after a crash. An older
+//! one is refused.
 //!
 //! ## What may be assumed after an error
 //!
@@ -120,7 +136,8 @@
 //! | [`StoreError::Contended`] | no | repeat at once or later |
 //! | [`StoreError::InvalidId`], [`StoreError::TooLarge`], [`StoreError::Refused`] | no | repeating is useless |
 //! | [`StoreError::Unreadable`], [`StoreError::Gap`] | no | the log needs a person (or an upcaster) |
-//! | [`StoreError::StreamDiffers`] | no | the stream's settings need a person |
+//! | [`StoreError::TailLost`] | no | make anew what was made of the log |
+//! | [`StoreError::StreamDiffers`], [`StoreError::StreamMissing`] | no | the stream needs a person |
 //!
 //! A command ends within [`LogConfig::command_timeout`] (1.8 s), waiting for others on the same
 //! aggregate included; without a connection an append fails at once and is not sent later.
@@ -132,8 +149,13 @@
 //! on meanwhile. [`ReactError::Unavailable`] is waited for without end and uses up no tries. What a
 //! killed process had in hand is delivered to another after [`Subscription::redeliver_after`]
 //! (5 s), and what a stopping one hands back, at once; a slow handler is not interrupted. A message
-//! that was delivered fifty times without an end is set aside: it probably ends its process. A
-//! subscription has at most 1,000 messages in hand, in all processes together.
+//! that was delivered often without an end is tried on its own, and set aside if that ended the process
+//! three times; deliveries by themselves are never counted against it.
+//!
+//! A process has at most 1,000 messages of a subscription in hand. When more than half of the hand
+//! waits for something that is away, messages are given back for a while (2 to 30 s), each with
+//! those of its aggregate behind it, so that those that need nothing go on. The server keeps up to
+//! 50,000 that way; beyond that a subscription stands still until something is handled.
 //!
 //! # What it doesn't do, and why
 //!
@@ -182,6 +204,7 @@ mod handling;
 mod history;
 mod import;
 mod in_order;
+mod installing;
 mod kept;
 mod keys;
 mod lanes;
@@ -191,10 +214,15 @@ mod meters;
 mod pulling;
 mod requests;
 mod schedule;
+mod server;
+mod standing;
 mod store;
 mod streams;
 mod subscription;
+mod tail;
+mod tails;
 mod topology;
+mod trial;
 mod upcast;
 mod worker;
 
@@ -202,17 +230,20 @@ pub use backup::{Restoring, Snapshot, SnapshotHead};
 pub use commit::{Metadata, RawEvent, Recorded};
 pub use connection::{LogConfig, Login};
 pub use context::{Context, Executed};
-pub use dead_letter::DeadLetter;
+pub use dead_letter::{DeadLetter, DeadLetters};
 pub use error::{CommandError, StoreError};
 pub use import::{Import, PastCommit, StoredEvent};
+pub use installing::StreamsFound;
 pub use keys::KnownKey;
 pub use log::Log;
 pub use meters::describe_metrics;
 pub use requests::{Claim, ClaimToken, StoredAnswer};
 pub use schedule::DueCommand;
+pub use server::OLDEST_SERVER;
 pub use store::{Hint, Store};
 pub use streams::{EVENT_STREAMS, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
 pub use subscription::{ReactError, Subscription};
+pub use tail::SeenCommit;
 pub use topology::{Change, ConsumerFacts, StreamFacts, StreamPlan};
 pub use upcast::Upcasters;
 pub use worker::Worker;

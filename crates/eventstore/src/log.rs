@@ -4,16 +4,18 @@ use async_nats::jetstream::{self, stream::Stream};
 use chrono::{DateTime, Utc};
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, Weak},
 };
 use tokio::sync::watch;
 
 use crate::{
-    LogConfig, StoreError, StreamName, connection, error::unavailable, store::Store, streams,
+    LogConfig, StoreError, StreamName,
+    connection::{self, Heard},
+    error::unavailable,
+    installing, server,
+    store::Store,
+    streams,
+    tails::{Tails, keep_proved},
 };
 
 /// The event log. Clones share one connection.
@@ -26,9 +28,18 @@ struct Inner {
     config: LogConfig,
     client: async_nats::Client,
     jetstream: jetstream::Context,
-    connected: watch::Receiver<bool>,
-    /// Whether every stream was seen to have one copy, so that whoever answers is the leader.
-    one_copy: AtomicBool,
+    heard: Heard,
+    tails: Arc<Tails>,
+}
+
+/// The log, for who must not keep it open.
+pub(crate) struct WeakLog(Weak<Inner>);
+
+impl WeakLog {
+    /// The log, if anybody has it still.
+    pub fn upgrade(&self) -> Option<Log> {
+        self.0.upgrade().map(|inner| Log { inner })
+    }
 }
 
 impl fmt::Debug for Log {
@@ -49,26 +60,30 @@ impl Log {
     /// # Errors
     /// [`StoreError::Refused`] when an address, a credentials file or a certificate can't be used.
     pub async fn connect(config: LogConfig) -> Result<Self, StoreError> {
-        let (client, connected) = connection::connect(&config).await?;
+        let (client, heard) = connection::connect(&config).await?;
         let jetstream = jetstream::ContextBuilder::new()
             .timeout(config.answer_timeout)
             // The client allows so many unanswered publishes at once and then holds the others
             // back. Those whose command was given up must not count longer than anybody waits.
             .ack_timeout(config.answer_timeout)
             .build(client.clone());
-        Ok(Self {
-            inner: Arc::new(Inner {
-                config,
-                client,
-                jetstream,
-                connected,
-                one_copy: AtomicBool::new(false),
-            }),
-        })
+        let connected = heard.connection();
+        let tails = Tails::new(&config.event_streams, connected.clone());
+        let inner = Arc::new(Inner {
+            config,
+            client,
+            jetstream,
+            heard,
+            tails: Arc::clone(&tails),
+        });
+        let weak = WeakLog(Arc::downgrade(&inner));
+        // It ends by itself, with the last clone of the log.
+        tokio::spawn(keep_proved(weak, tails, connected));
+        Ok(Self { inner })
     }
 
-    /// Connects, waits for as long as no server answers, and makes the streams that are missing: for
-    /// who has nothing to do without the log. A service begins to answer before that.
+    /// Connects, waits for as long as no server answers, and makes the streams of a new installation:
+    /// for who has nothing to do without the log. A service begins to answer before that.
     ///
     /// # Errors
     /// Those of [`Log::connect`] and [`Log::ensure_streams`].
@@ -89,44 +104,53 @@ impl Log {
         connection::probe(&self.inner.config).await
     }
 
-    /// Creates the streams that are missing and checks the others.
-    ///
-    /// Safe to repeat, and when many processes start at once.
-    ///
-    /// # Errors
-    /// [`StoreError::StreamDiffers`] when a stream could lose data, [`StoreError::Unavailable`]
-    /// when NATS can't be reached or can't create one.
-    pub async fn ensure_streams(&self) -> Result<(), StoreError> {
-        // Creating a replicated stream takes longer than an answer to a command may.
-        let patient = jetstream::ContextBuilder::new()
-            .timeout(Duration::from_secs(10))
-            .build(self.inner.client.clone());
-        let config = &self.inner.config;
-        let copies = streams::ensure(&patient, &config.event_streams, config.replicas).await?;
-        self.inner.one_copy.store(copies == 1, Ordering::Relaxed);
-        // In a cluster, a stream that was made a moment ago doesn't answer everywhere yet. Keys are
-        // what a process asks for first, and nobody has to be refused them because it was quick.
-        self.next_message(streams::KEYS, ">", 1).await?;
-        Ok(())
-    }
-
     /// Whether the connection stands right now.
     pub fn is_connected(&self) -> bool {
-        *self.inner.connected.borrow()
+        self.inner.heard.is_connected(&self.inner.client)
     }
 
     /// Follows whether the connection stands.
     pub fn connection(&self) -> watch::Receiver<bool> {
-        self.inner.connected.clone()
+        self.inner.heard.connection()
     }
 
-    /// Asks the server for an answer, within the bound of one answer.
+    /// Compares the server that the connection leads to with the oldest that will do.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when it is older than [`OLDEST_SERVER`](crate::OLDEST_SERVER);
+    /// [`StoreError::Unavailable`] when there was no connection yet.
+    pub fn check_server(&self) -> Result<(), StoreError> {
+        match self.inner.client.try_server_info() {
+            Some(info) => server::check(&info),
+            None => Err(StoreError::Unavailable("not connected to NATS".to_owned())),
+        }
+    }
+
+    /// Asks for an answer that only a server can give that is one with the others, within the bound
+    /// of one answer.
+    ///
+    /// Any server would tell how long a stream is, also one that is cut off from the rest, and tell
+    /// it for as long as it lives.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it gives none: a connection can stand with nobody behind
-    /// it.
+    /// it. [`StoreError::Refused`] when the server is too old.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.last_sequence(streams::COMMANDS).await.map(|_| ())
+        self.check_server()?;
+        let handle = self.stream(streams::KEYS).await?;
+        let info = handle.get_info().await.map_err(unavailable)?;
+        installing::led(&info)
+    }
+
+    /// Leaves the server of the connection for another, if there is one: this one may be cut off
+    /// from the others, and a connection that stands is never given up by itself. Which one it will
+    /// be is a matter of chance, and may be the same again. Says whether it does.
+    pub async fn move_on(&self) -> bool {
+        let client = &self.inner.client;
+        let told_of = |info: async_nats::ServerInfo| info.connect_urls.len() > 1;
+        let others =
+            self.inner.config.url.contains(',') || client.try_server_info().is_some_and(told_of);
+        others && client.force_reconnect().await.is_ok()
     }
 
     /// Sends what was written and ends the connection.
@@ -168,6 +192,20 @@ impl Log {
         Ok((info.state.last_sequence, info.created))
     }
 
+    /// What time it is by the clock of the server that answers for a stream.
+    pub(crate) async fn time_of(&self, stream: StreamName) -> Result<DateTime<Utc>, StoreError> {
+        #[derive(serde::Deserialize)]
+        struct Answer {
+            ts: DateTime<Utc>,
+        }
+        let subject = format!("$JS.API.STREAM.INFO.{stream}");
+        let request = async_nats::Request::new().timeout(Some(self.inner.config.answer_timeout));
+        let answer = self.inner.client.send_request(subject, request).await;
+        let answer = answer.map_err(unavailable)?;
+        let answer: Answer = serde_json::from_slice(&answer.payload).map_err(unavailable)?;
+        Ok(answer.ts)
+    }
+
     /// How many messages of a stream a durable consumer has not brought to an end.
     pub(crate) async fn waiting_for(
         &self,
@@ -177,6 +215,10 @@ impl Log {
         let handle = self.stream(stream).await?;
         let info = handle.consumer_info(durable).await.map_err(unavailable)?;
         Ok(info.num_pending + info.num_ack_pending as u64)
+    }
+
+    pub(crate) fn tails(&self) -> &Tails {
+        &self.inner.tails
     }
 
     pub(crate) fn config(&self) -> &LogConfig {
@@ -191,8 +233,23 @@ impl Log {
         &self.inner.jetstream
     }
 
-    pub(crate) fn has_one_copy(&self) -> bool {
-        self.inner.one_copy.load(Ordering::Relaxed)
+    /// Whether the server is no part of a cluster, so that whoever answers is the leader of all
+    /// streams.
+    ///
+    /// How many copies streams have would tell as well, until somebody gives them more. This can't
+    /// change under a connection.
+    pub(crate) fn server_is_alone(&self) -> bool {
+        let info = self.inner.client.try_server_info();
+        info.is_some_and(|info| info.cluster.is_none())
+    }
+
+    pub(crate) fn may_not_make_streams(&self) -> bool {
+        self.inner.heard.may_not_make_streams()
+    }
+
+    /// Ends when the server says that this process may make no streams.
+    pub(crate) async fn until_told_not_to_make_streams(&self) {
+        self.inner.heard.until_told_not_to_make_streams().await;
     }
 
     /// A handle to a stream; asks the server nothing.

@@ -1,8 +1,17 @@
 //! Reading single messages: by place, by key, the newest.
+//!
+//! Any server with a copy answers a direct get, and one that lags doesn't know yet what others have
+//! acknowledged. That is good enough for what is found. Where *nothing* is found and something would
+//! follow from that, the stream's leader is asked.
 
-use async_nats::jetstream::{
-    message::StreamMessage,
-    stream::{DirectGetError, DirectGetErrorKind, LastRawMessageErrorKind},
+use async_nats::{
+    HeaderMap, header,
+    jetstream::{
+        message::StreamMessage,
+        stream::{
+            DirectGetError, DirectGetErrorKind, LastRawMessageError, LastRawMessageErrorKind,
+        },
+    },
 };
 
 use crate::{Log, Recorded, StoreError, StreamName, error::unavailable};
@@ -28,19 +37,13 @@ impl Log {
     ) -> Result<Option<StreamMessage>, StoreError> {
         let subject = stream.subject(key);
         let handle = self.stream(stream).await?;
-        if self.has_one_copy() {
-            // With one copy there is nobody but the leader to answer, and this is the cheaper
-            // question of the two.
-            found(handle.direct_get_last_for_subject(subject).await)
+        let found = if self.server_is_alone() {
+            // There is nobody but the leader to answer, and this is the cheaper question of the two.
+            directly(handle.direct_get_last_for_subject(subject).await)?
         } else {
-            match handle.get_last_raw_message_by_subject(&subject).await {
-                Ok(message) => Ok(Some(message)),
-                Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => {
-                    Ok(None)
-                }
-                Err(error) => Err(unavailable(error)),
-            }
-        }
+            by_leader(handle.get_last_raw_message_by_subject(&subject).await)?
+        };
+        found.map(|found| found.appended(stream)).transpose()
     }
 
     /// The first commit of an aggregate at or after a sequence of the stream.
@@ -56,6 +59,20 @@ impl Log {
             .transpose()
     }
 
+    /// As [`Log::next_commit`], by the leader.
+    pub(crate) async fn next_commit_of_leader(
+        &self,
+        stream: StreamName,
+        aggregate_id: &str,
+        from: u64,
+    ) -> Result<Option<Recorded>, StoreError> {
+        let found = self.next_of_leader(stream, aggregate_id, from).await?;
+        let message = found.map(|found| found.appended(stream)).transpose()?;
+        message
+            .map(|message| Recorded::parse(stream, message, &self.config().upcasters))
+            .transpose()
+    }
+
     /// The first message of a key (`>` for any) at or after a sequence of the stream.
     pub(crate) async fn next_message(
         &self,
@@ -63,12 +80,8 @@ impl Log {
         key: &str,
         from: u64,
     ) -> Result<Option<StreamMessage>, StoreError> {
-        let handle = self.stream(stream).await?;
-        found(
-            handle
-                .direct_get_next_for_subject(stream.subject(key), Some(from))
-                .await,
-        )
+        let found = self.next_of_any(stream, key, from).await?;
+        found.map(|found| found.appended(stream)).transpose()
     }
 
     /// One commit, by its place in the log.
@@ -94,16 +107,25 @@ impl Log {
         )
     }
 
+    /// One message, by its place in the log; `None` only when the leader says that there is none.
     pub(crate) async fn message_at(
         &self,
         stream: StreamName,
         sequence: u64,
     ) -> Result<Option<StreamMessage>, StoreError> {
         let handle = self.stream(stream).await?;
-        found(handle.direct_get(sequence).await)
+        let mut found = directly(handle.direct_get(sequence).await)?;
+        if found.is_none() && !self.server_is_alone() {
+            found = by_leader(handle.get_raw_message(sequence).await)?;
+        }
+        found.map(|found| found.appended(stream)).transpose()
     }
 
-    /// Every message of a small stream, oldest first.
+    /// Every message of a small stream, oldest first. That nothing comes after the last of them is
+    /// what the leader says.
+    ///
+    /// A message that nobody appended is left out: one that is forged must not keep all others from
+    /// being read.
     pub(crate) async fn messages(
         &self,
         stream: StreamName,
@@ -112,20 +134,123 @@ impl Log {
         let mut from = 1;
         // From message to message and not from sequence to sequence: a stream that keeps only the
         // newest message of each key has more holes than messages.
-        while let Some(message) = self.next_message(stream, ">", from).await? {
-            from = message.sequence + 1;
-            messages.push(message);
+        loop {
+            let mut next = self.next_of_any(stream, ">", from).await?;
+            if next.is_none() && !self.server_is_alone() {
+                next = self.next_of_leader(stream, ">", from).await?;
+            }
+            let Some(next) = next else {
+                return Ok(messages);
+            };
+            from = next.message.sequence + 1;
+            match next.appended(stream) {
+                Ok(message) => messages.push(message),
+                Err(forged) => tracing::error!(error = %forged, "left out a message"),
+            }
         }
-        Ok(messages)
+    }
+
+    async fn next_of_any(
+        &self,
+        stream: StreamName,
+        key: &str,
+        from: u64,
+    ) -> Result<Option<Found>, StoreError> {
+        let handle = self.stream(stream).await?;
+        let subject = stream.subject(key);
+        directly(
+            handle
+                .direct_get_next_for_subject(subject, Some(from))
+                .await,
+        )
+    }
+
+    async fn next_of_leader(
+        &self,
+        stream: StreamName,
+        key: &str,
+        from: u64,
+    ) -> Result<Option<Found>, StoreError> {
+        let handle = self.stream(stream).await?;
+        let subject = stream.subject(key);
+        by_leader(handle.get_first_raw_message_by_subject(subject, from).await)
     }
 }
 
-fn found(
-    answer: Result<StreamMessage, DirectGetError>,
-) -> Result<Option<StreamMessage>, StoreError> {
+/// A message that was found, and whether somebody appended it.
+struct Found {
+    message: StreamMessage,
+    forged: bool,
+}
+
+impl Found {
+    fn appended(self, stream: StreamName) -> Result<StreamMessage, StoreError> {
+        if self.forged {
+            return Err(forged(stream, self.message.sequence));
+        }
+        Ok(self.message)
+    }
+}
+
+fn directly(answer: Result<StreamMessage, DirectGetError>) -> Result<Option<Found>, StoreError> {
     match answer {
-        Ok(message) => Ok(Some(message)),
+        Ok(message) => {
+            // The answer says in a header which stream it is of. What is stored says that, too, if it
+            // was such an answer itself.
+            let headers = &message.headers;
+            let forged = headers.get_all(header::NATS_STREAM).count() > 1;
+            Ok(Some(Found { message, forged }))
+        }
         Err(error) if matches!(error.kind(), DirectGetErrorKind::NotFound) => Ok(None),
         Err(error) => Err(unavailable(error)),
     }
+}
+
+fn by_leader(
+    answer: Result<StreamMessage, LastRawMessageError>,
+) -> Result<Option<Found>, StoreError> {
+    match answer {
+        Ok(message) => {
+            let forged = is_an_answer(&message.headers);
+            Ok(Some(Found { message, forged }))
+        }
+        Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+/// Whether a message, as it is stored, is an answer of the server to a direct get. Who asks names the
+/// subject that the answer goes to, and the server looks at no rights there: anybody who may ask for
+/// what they wrote themselves could have it stored in any stream. Such an answer can be told by this
+/// header, which the server always adds.
+pub(crate) fn is_an_answer(headers: &HeaderMap) -> bool {
+    headers.get(header::NATS_STREAM).is_some()
+}
+
+pub(crate) fn forged(stream: StreamName, sequence: u64) -> StoreError {
+    StoreError::Unreadable {
+        stream,
+        sequence,
+        why: "nobody appended it: it is an answer of the server that somebody had sent here"
+            .to_owned(),
+    }
+}
+
+/// The headers of a message that was read directly, as they are stored.
+pub(crate) fn as_stored(headers: &HeaderMap) -> HeaderMap {
+    let of_the_answer = [
+        header::NATS_STREAM,
+        header::NATS_SUBJECT,
+        header::NATS_SEQUENCE,
+        header::NATS_TIME_STAMP,
+    ];
+    let mut stored = HeaderMap::new();
+    for (name, values) in headers.iter() {
+        if !of_the_answer.contains(name) {
+            for value in values {
+                stored.append(name.clone(), value.clone());
+            }
+        }
+    }
+    stored
 }

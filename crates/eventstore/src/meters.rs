@@ -30,6 +30,10 @@ pub fn describe_metrics() {
         "Appends whose acknowledgment did not come in time; each is looked up in the log"
     );
     describe_counter!(
+        "eventstore_tail_lost_total",
+        "Times that a stream was found without the commits that this process had seen at its end; the log names them"
+    );
+    describe_counter!(
         "subscription_handled_total",
         "Messages that a worker brought to an end"
     );
@@ -102,6 +106,11 @@ impl SubscriptionMeters {
             pending: gauge!("subscription_pending", "subscription" => subscription),
         }
     }
+}
+
+/// How often a stream lost its tail.
+pub(crate) fn tail_lost(stream: &'static str) -> Counter {
+    counter!("eventstore_tail_lost_total", "stream" => stream)
 }
 
 /// By how much commands of a kind are late.

@@ -27,3 +27,32 @@ pub(crate) async fn messages(
         .await
         .map_err(unavailable)
 }
+
+/// How long nothing came although there is something.
+///
+/// A consumer can live and give nothing: its requests are with a server that doesn't lead it any
+/// more, say, and heartbeats go on. So who hears nothing looks whether there is nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Silence {
+    /// Whether the last look found something that didn't come since.
+    missed: bool,
+}
+
+impl Silence {
+    /// After how long without a message to look, and to look again.
+    pub(crate) const LOOK_AFTER: Duration = Duration::from_secs(2);
+
+    /// Notes whether there is something to be given.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there was at the last look, too: once, it may be on its way.
+    pub(crate) fn look(&mut self, there_is_something: bool) -> Result<(), StoreError> {
+        if there_is_something && self.missed {
+            return Err(StoreError::Unavailable(
+                "the consumer lives and gives nothing".to_owned(),
+            ));
+        }
+        self.missed = there_is_something;
+        Ok(())
+    }
+}

@@ -7,7 +7,6 @@
 use async_nats::HeaderMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 use uuid::Uuid;
 
 use crate::{Log, StoreError, append::Appended, error::unavailable, streams::REQUESTS};
@@ -51,7 +50,6 @@ pub struct ClaimToken {
 #[derive(Serialize, Deserialize)]
 struct Entry {
     fingerprint: String,
-    at: DateTime<Utc>,
     /// Whose record it is, so that its writer knows it again if the acknowledgment was lost.
     #[serde(default)]
     by: Uuid,
@@ -66,9 +64,11 @@ enum State {
     Answered(StoredAnswer),
 }
 
-/// By our clock and its writer's, which differ by less than claims are kept.
-fn age_of(entry: &Entry) -> Duration {
-    (Utc::now() - entry.at).to_std().unwrap_or_default()
+/// The last record of a request.
+struct Last {
+    sequence: u64,
+    stored_at: DateTime<Utc>,
+    entry: Entry,
 }
 
 impl Log {
@@ -84,17 +84,24 @@ impl Log {
     /// [`StoreError::Unavailable`] when NATS can't be reached.
     pub async fn claim_request(&self, key: Uuid, fingerprint: &str) -> Result<Claim, StoreError> {
         let found = self.last_entry(key).await?;
-        let expected = found.as_ref().map_or(0, |(sequence, _)| *sequence);
-        if let Some((_, entry)) = found {
+        let expected = found.as_ref().map_or(0, |found| found.sequence);
+        if let Some(Last {
+            entry, stored_at, ..
+        }) = found
+        {
             if entry.fingerprint != fingerprint {
                 return Ok(Claim::Mismatch);
             }
             match entry.state {
                 State::Answered(answer) => return Ok(Claim::Answered(answer)),
-                State::Claimed if age_of(&entry) < self.config().claim_kept => {
-                    return Ok(Claim::InProgress);
+                State::Claimed => {
+                    // By the server's clock on both sides: those of processes may differ by hours.
+                    let age = self.time_of(REQUESTS).await? - stored_at;
+                    if age.to_std().unwrap_or_default() < self.config().claim_kept {
+                        return Ok(Claim::InProgress);
+                    }
                 }
-                State::Claimed | State::Released => {}
+                State::Released => {}
             }
         }
         let recorded = self.record(key, fingerprint, State::Claimed, expected);
@@ -144,14 +151,18 @@ impl Log {
         .map(|_| ())
     }
 
-    /// The last record of a request, with its sequence.
-    async fn last_entry(&self, key: Uuid) -> Result<Option<(u64, Entry)>, StoreError> {
+    /// The last record of a request.
+    async fn last_entry(&self, key: Uuid) -> Result<Option<Last>, StoreError> {
         let message = self.last_message(REQUESTS, &key.to_string()).await?;
         message
             .map(|message| {
                 let sequence = message.sequence;
                 serde_json::from_slice(&message.payload)
-                    .map(|entry| (sequence, entry))
+                    .map(|entry| Last {
+                        sequence,
+                        stored_at: message.time,
+                        entry,
+                    })
                     .map_err(|error| StoreError::Unreadable {
                         stream: REQUESTS,
                         sequence,
@@ -171,7 +182,6 @@ impl Log {
         let by = Uuid::new_v4();
         let entry = Entry {
             fingerprint: fingerprint.to_owned(),
-            at: Utc::now(),
             by,
             state,
         };
@@ -187,7 +197,7 @@ impl Log {
             // Perhaps it was stored, and only its acknowledgment was lost. Taken for another's, our
             // own claim would lock the request out until it lapses.
             Err(StoreError::Unavailable(why)) => match self.last_entry(key).await? {
-                Some((sequence, entry)) if entry.by == by => Ok(Appended::At(sequence)),
+                Some(last) if last.entry.by == by => Ok(Appended::At(last.sequence)),
                 _ => Err(StoreError::Unavailable(why)),
             },
             settled => settled,

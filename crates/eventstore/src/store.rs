@@ -10,6 +10,7 @@ use crate::{
     CommandError, Context, Executed, Log, Metadata, Recorded, StoreError, StreamName,
     append::Appended,
     commit::NewCommit,
+    context::Place,
     kept::{Kept, Memory},
     meters::StoreMeters,
     streams::valid_id,
@@ -38,6 +39,21 @@ pub enum Hint {
 /// nothing that could be checked, so it is only given on a state that is as new as the command: a
 /// read that began after the command had come, or an append that was sent after it. A crowd shares
 /// such a read: whoever came before it began needs none of their own.
+///
+/// # When the log loses its tail
+///
+/// After a power cut a log may come back without the commits that it acknowledged last, and then a
+/// sequence says little: another commit may stand there. So each connection begins with a look
+/// whether the newest commits that this process has seen are still what they were. Nothing is
+/// appended before that is known, and what is kept in memory is forgotten if they aren't. What is
+/// read after a place that is known begins with a look whether *that* still stands, too.
+///
+/// What remains is an append that is on its way at that very moment. NATS compares a number and
+/// nothing else, so one that was written to a connection, was not yet taken when the server went
+/// down, and is sent again by the client to the server that came back, is stored if the subject's
+/// last sequence happens to be the same again. The same holds for a server of a cluster that loses
+/// its tail while this process stays connected to another, for as long as it takes until somebody
+/// looks (5 s). `sync_interval: always` **and** three copies leave neither.
 pub struct Store<A: Aggregate> {
     log: Log,
     stream: StreamName,
@@ -84,6 +100,7 @@ where
         self.bounded(async {
             let slot = self.memory.slot(id);
             let mut kept = slot.kept.lock().await;
+            self.fence(&mut kept).await;
             if !kept.is_as_new_as(came) {
                 self.catch_up(&mut kept).await?;
                 self.memory.weigh(id, &slot, kept.context.bytes());
@@ -163,6 +180,7 @@ where
         // One command an aggregate at a time in this process: a crowd on one aggregate queues here
         // instead of making every append but one conflict. Between processes the expectation decides.
         let mut kept = slot.kept.lock().await;
+        self.fence(&mut kept).await;
         let found = if kept.is_whole() {
             &self.meters.hits
         } else {
@@ -177,6 +195,11 @@ where
         for tried in 1..=MAX_TRIES {
             let context = &kept.context;
             if let Some(sequence) = context.sequence_of(metadata.command_id) {
+                // What a log that is away will hold when it is back, nobody knows.
+                if !self.log.tails().are_proved() {
+                    let why = "not connected to NATS, or not for long".to_owned();
+                    return Err(StoreError::Unavailable(why).into());
+                }
                 return Ok(self.first_result(context, sequence).await?);
             }
             let mut decided = context.aggregate.clone();
@@ -193,17 +216,19 @@ where
                 continue;
             }
             let commit = NewCommit::encode(A::TYPE, context.version, &events, metadata)?;
-            let bytes = commit.payload.len();
+            let (commit_id, bytes) = (commit.id, commit.payload.len());
             let sent = Instant::now();
-            let appended = self
-                .log
-                .append(self.stream, id, commit, context.last_sequence)
-                .await;
+            let place = (context.last_sequence, context.epoch);
+            let appended = self.log.append(self.stream, id, commit, place).await;
             self.meters.append.record(sent.elapsed());
             match appended {
                 Ok(Appended::At(sequence)) => {
                     let (command, decided) = (metadata.command_id, (decided, events.len()));
-                    kept.context.committed(decided, command, sequence, bytes);
+                    let place = (sequence, commit_id);
+                    kept.context.committed(decided, command, place, bytes);
+                    let correlation = &metadata.correlation_id;
+                    let tails = self.log.tails();
+                    tails.note(self.stream, sequence, commit_id, correlation);
                     // The expectation held when the server stored it.
                     kept.is_newest_as_of(sent);
                     self.memory.weigh(id, &slot, kept.context.bytes());
@@ -219,7 +244,9 @@ where
                 // Whether the append took effect isn't known: its acknowledgement may be what was
                 // lost. The log knows; the command's id is in the commit.
                 Err(StoreError::Unavailable(why)) => {
-                    tracing::warn!(stream = %self.stream, aggregate = id, why, "append unanswered, looking it up");
+                    // In an outage that is every command: they are counted, and the loss of the
+                    // connection has its line.
+                    tracing::debug!(stream = %self.stream, aggregate = id, why, "append unanswered, looking it up");
                     self.meters.unanswered.increment(1);
                 }
                 Err(error) => return Err(error.into()),
@@ -251,30 +278,48 @@ where
         let began = Instant::now();
         let id = kept.context.id.clone();
         loop {
-            let known = kept.context.last_sequence;
-            let place = (known, kept.context.version);
+            self.fence(kept).await;
+            let place = kept.context.place();
             let context = &mut kept.context;
-            let read = self
-                .log
-                .history(self.stream, &id, place, |commit| context.apply(&commit))
-                .await;
-            match read {
-                Ok(end) if end < known => {
-                    // A backup was restored under us.
+            let take = |commit: Recorded| {
+                self.log.saw(&commit);
+                context.apply(&commit)
+            };
+            match self.log.history(self.stream, &id, place, take).await {
+                Ok(end) if end < place.sequence => {
                     tracing::warn!(stream = %self.stream, aggregate = id, "the log is older than what was read before");
-                    *kept = Kept::empty(&id);
+                    self.forget(kept);
+                }
+                Err(error @ StoreError::TailLost { .. }) => {
+                    tracing::warn!(stream = %self.stream, aggregate = id, %error, "reading it anew");
+                    self.forget(kept);
                 }
                 Ok(_) => break,
                 Err(error @ StoreError::Unavailable(_)) => return Err(error),
                 Err(error) => {
-                    // The log isn't what was read before, or can't be read.
-                    *kept = Kept::empty(&id);
+                    // The log can't be read.
+                    self.forget(kept);
                     return Err(error);
                 }
             }
         }
         kept.is_newest_as_of(began);
         Ok(())
+    }
+
+    /// Waits until it is known that the log still holds what was seen of it, and forgets what is
+    /// kept if it doesn't. Without a connection there is nothing to wait for: appends fail at once.
+    async fn fence(&self, kept: &mut Kept<A>) {
+        if self.log.is_connected() {
+            self.log.tails().proved().await;
+        }
+        kept.enter(self.log.epoch(self.stream));
+    }
+
+    /// Forgets what is kept of an aggregate, because the log holds something else.
+    fn forget(&self, kept: &mut Kept<A>) {
+        *kept = Kept::empty(&kept.context.id, kept.context.epoch);
+        self.log.tails().doubt();
     }
 
     /// The aggregate as the commit at `sequence` left it.
@@ -286,16 +331,9 @@ where
         if newest.last_sequence == sequence {
             return Ok(newest.executed(true));
         }
-        let mut context = Context::<A>::empty(&newest.id);
-        let take = |commit: Recorded| {
-            if commit.sequence <= sequence {
-                context.apply(&commit)?;
-            }
-            Ok(())
-        };
-        self.log
-            .history(self.stream, &newest.id, (0, 0), take)
-            .await?;
+        let mut context = Context::<A>::empty(&newest.id, newest.epoch);
+        let take = |commit: Recorded| context.apply(&commit);
+        self.log.history_up_to(self.stream, sequence, take).await?;
         Ok(context.executed(true))
     }
 
@@ -311,7 +349,9 @@ where
                 commits.push(commit);
                 Ok(())
             };
-            self.log.history(self.stream, id, (0, 0), take).await?;
+            self.log
+                .history(self.stream, id, Place::default(), take)
+                .await?;
             Ok(commits)
         })
         .await

@@ -1,8 +1,7 @@
 //! The streams: their names, their settings, and what may not differ.
 
-use async_nats::jetstream::{
-    self,
-    stream::{Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType},
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
 };
 use std::{fmt, time::Duration};
 
@@ -75,8 +74,9 @@ pub(crate) const REQUESTS: StreamName = StreamName::new("REQUESTS");
 pub(crate) const KEYS: StreamName = StreamName::new("KEYS");
 
 /// How long an answer is kept for a repeated request. Commits remember their command for good;
-/// this only bounds how long the very same bytes are answered.
-const ANSWERS_KEPT: Duration = Duration::from_hours(30 * 24);
+/// this only bounds how long the very same bytes are answered. Each costs the server memory, so it
+/// is no longer than anybody goes on repeating a request.
+const ANSWERS_KEPT: Duration = Duration::from_hours(24);
 /// How long a due command is kept. It must outlive any stop of the whole system; the orders'
 /// sweep at start is the backstop beyond.
 const COMMANDS_KEPT: Duration = Duration::from_hours(400 * 24);
@@ -106,7 +106,8 @@ fn event_stream(name: StreamName, replicas: usize) -> Config {
     }
 }
 
-/// All streams, as they must be.
+/// All streams, as they must be, in the order in which they are made: those of commits first, so
+/// that one of them that is missing is known to have been there by what is made after it.
 pub(crate) fn all(event_streams: &[StreamName], replicas: usize) -> Vec<(StreamName, Config)> {
     let mut streams: Vec<_> = event_streams
         .iter()
@@ -163,37 +164,6 @@ pub(crate) fn valid_id(id: &str) -> Result<(), StoreError> {
     }
 }
 
-/// Creates what is missing and checks what is there. Safe when many processes do it at once.
-/// Gives how many copies the stream with the most of them has.
-pub(crate) async fn ensure(
-    jetstream: &jetstream::Context,
-    event_streams: &[StreamName],
-    replicas: usize,
-) -> Result<usize, StoreError> {
-    let mut copies = 0;
-    for (name, wanted) in all(event_streams, replicas) {
-        let created = jetstream.get_or_create_stream(wanted.clone()).await;
-        let stream = match created {
-            Ok(stream) => stream,
-            // Another process created it between our look and our creation, with the same settings
-            // or others: what is there now is looked at like any other.
-            Err(error) => jetstream
-                .get_stream(name.as_str())
-                .await
-                .map_err(|_| StoreError::Unavailable(format!("stream {name}: {error}")))?,
-        };
-        let found = &stream.cached_info().config;
-        copies = copies.max(found.num_replicas);
-        if let Some(difference) = dangerous_difference(&wanted, found) {
-            return Err(StoreError::StreamDiffers {
-                stream: name,
-                difference,
-            });
-        }
-    }
-    Ok(copies)
-}
-
 /// Settings that must be as wanted. Other limits, copies, storage, or messages that expire, rewrite
 /// others or come from elsewhere than an append would break what a commit promises.
 const EXACT: [&str; 13] = [
@@ -213,7 +183,7 @@ const EXACT: [&str; 13] = [
 ];
 
 /// What in a stream's settings could lose data or break an expectation, in words.
-fn dangerous_difference(wanted: &Config, found: &Config) -> Option<String> {
+pub(crate) fn dangerous_difference(wanted: &Config, found: &Config) -> Option<String> {
     let differs = |what: &str, wanted: &dyn fmt::Display, found: &dyn fmt::Display| {
         Some(format!("{what} is {found}, needed is {wanted}"))
     };

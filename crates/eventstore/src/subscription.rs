@@ -5,20 +5,21 @@
 //! other, those of different aggregates side by side. A message that can't be handled is tried
 //! again with growing pauses and then set aside as a dead letter; only its own aggregate waits
 //! meanwhile. An outage of something that the handler needs is no fault of the message: it is
-//! waited for without end.
+//! waited for without end, and where many messages wait, out of the way of all others.
 
 use async_nats::HeaderMap;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
     DueCommand, Log, Recorded, StoreError, StreamName,
+    handling::Letter,
+    lookup,
     meters::{schedule_lag, seconds_since},
     streams::COMMANDS,
     worker::{self, Source, Worker},
 };
 
-/// How soon a message is delivered again that this release can't read. Fifty deliveries make a dead
-/// letter, so another release has some four minutes to come.
+/// How soon a message is delivered again that this release can't read: until another comes.
 const LEAVE_TO_ANOTHER: Duration = Duration::from_secs(5);
 
 /// Why a handler did not finish with a message.
@@ -31,7 +32,7 @@ pub enum ReactError {
     #[error("{0}")]
     Unavailable(String),
     /// It is too early; deliver again after this time. Later messages of the same aggregate may
-    /// come first. For waits of seconds: fifty deliveries make a dead letter.
+    /// come first.
     #[error("not before {0:?} from now")]
     NotYet(Duration),
 }
@@ -99,6 +100,7 @@ impl Log {
             let handler = handler.clone();
             async move {
                 let message = &letter.message;
+                appended(&letter)?;
                 let commit = Recorded::from_parts(
                     letter.stream,
                     letter.sequence,
@@ -108,6 +110,7 @@ impl Log {
                     letter.stored_at,
                     &log.config().upcasters,
                 )?;
+                log.saw(&commit);
                 handler(commit).await
             }
         })
@@ -130,6 +133,7 @@ impl Log {
         worker::start(self, source, subscription, move |_, letter| {
             let (handler, lag) = (handler.clone(), lag.clone());
             async move {
+                appended(&letter)?;
                 let due = DueCommand::parse(letter.sequence, &letter.message.payload)?;
                 let at = due.at;
                 let span = tracing::Span::current();
@@ -144,4 +148,13 @@ impl Log {
             }
         })
     }
+}
+
+/// A message that nobody appended gives no orders.
+fn appended(letter: &Letter) -> Result<(), StoreError> {
+    let headers = letter.message.headers.as_ref();
+    if headers.is_some_and(lookup::is_an_answer) {
+        return Err(lookup::forged(letter.stream, letter.sequence));
+    }
+    Ok(())
 }

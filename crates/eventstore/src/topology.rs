@@ -80,6 +80,14 @@ impl StreamPlan {
     pub fn is_settled(&self) -> bool {
         self.found.is_some() && self.changes.is_empty() && self.refusals.is_empty()
     }
+
+    /// Lets a stream that is missing be made although others hold messages: somebody knows that it
+    /// never was, or that what it held is to be given up.
+    pub fn create_on_purpose(&mut self) {
+        if self.found.is_none() {
+            self.refusals.clear();
+        }
+    }
 }
 
 impl Log {
@@ -94,6 +102,7 @@ impl Log {
         for (name, wanted) in streams::all(&config.event_streams, config.replicas) {
             plans.push(plan(&jetstream, name, wanted).await?);
         }
+        refuse_what_was_lost(&mut plans);
         Ok(plans)
     }
 
@@ -141,9 +150,25 @@ impl Log {
 
     /// A context for what takes its time.
     pub(crate) fn patient(&self) -> jetstream::Context {
-        jetstream::ContextBuilder::new()
-            .timeout(PATIENCE)
-            .build(self.client().clone())
+        self.patient_for(PATIENCE)
+    }
+}
+
+/// A stream that is missing while another holds messages was lost, unless this release is the first
+/// that has it. An empty one in its place would hide that, so somebody has to want it.
+fn refuse_what_was_lost(plans: &mut [StreamPlan]) {
+    let holds = |plan: &StreamPlan| {
+        let found = plan.found.as_ref();
+        found.is_some_and(|found| found.last_sequence > 0)
+    };
+    let Some(other) = plans.iter().find(|plan| holds(plan)) else {
+        return;
+    };
+    let other = other.stream;
+    for plan in plans.iter_mut().filter(|plan| plan.found.is_none()) {
+        plan.refusals.push(format!(
+            "it is missing while {other} holds messages: if it was lost, put it back from a backup"
+        ));
     }
 }
 

@@ -6,15 +6,20 @@ use std::{fmt, sync::Arc};
 
 use crate::{RawEvent, Recorded};
 
-/// The upcasters of a log, tried in order on every event that is read.
+/// The upcasters of a log, each of the events of one type of aggregate, tried in order on every such
+/// event that is read.
+///
+/// Of one stored event one event is made. Several would shift the versions of all that come after
+/// them, by which commits are known to be dense and expectations to hold.
 ///
 /// The stored bytes never change: the log is the truth, and a rewritten log would be another one.
 #[derive(Clone, Default)]
-pub struct Upcasters(Arc<Vec<Box<dyn EventUpcaster>>>);
+pub struct Upcasters(Arc<Vec<(&'static str, Box<dyn EventUpcaster>)>>);
 
 impl Upcasters {
-    /// Takes upcasters, oldest version first.
-    pub fn new(upcasters: Vec<Box<dyn EventUpcaster>>) -> Self {
+    /// Takes upcasters, oldest version first, each with the type of the aggregates whose events it
+    /// knows ([`cqrs_es::Aggregate::TYPE`]): events of two of them may have the same name.
+    pub fn new(upcasters: Vec<(&'static str, Box<dyn EventUpcaster>)>) -> Self {
         Self(Arc::new(upcasters))
     }
 
@@ -39,8 +44,10 @@ impl Upcasters {
             payload: data,
             metadata: json!({}),
         };
-        for upcaster in self.0.iter() {
-            if upcaster.can_upcast(&event.event_type, &event.event_version) {
+        for (aggregate_type, upcaster) in self.0.iter() {
+            if *aggregate_type == recorded.aggregate_type
+                && upcaster.can_upcast(&event.event_type, &event.event_version)
+            {
                 event = upcaster.upcast(event);
             }
         }

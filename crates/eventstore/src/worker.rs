@@ -15,12 +15,14 @@ use crate::{
     handling::Letter,
     lanes::{Lanes, Offered, Taken},
     meters::SubscriptionMeters,
-    pulling,
+    pulling::{self, Silence},
     streams::DEADLETTERS,
 };
 
-/// How many messages all processes of a subscription have in hand at most.
-const MAX_IN_HAND: i64 = 1_000;
+/// How many messages may be without an end at the server, in all processes together. Most of them
+/// are in nobody's hand then but were given back for a while, which costs the server some hundred
+/// bytes each; beyond this a subscription stands still until something is handled.
+const MAX_PENDING: i64 = 50_000;
 /// How many messages one request asks for.
 const BATCH: usize = 200;
 /// Pause before a broken consumer is made anew.
@@ -131,12 +133,15 @@ where
     async fn run(self: Arc<Self>, source: Source, durable: String) {
         let stopping = self.stopping.clone();
         let pull = async {
+            let mut interrupted = 0_u32;
             loop {
-                if let Err(error) = self.pull(&source, &durable).await {
-                    if self.log.is_connected() {
-                        tracing::warn!(subscription = durable, %error, "subscription interrupted, trying again");
+                if let Err(error) = self.pull(&source, &durable, &mut interrupted).await {
+                    interrupted = interrupted.saturating_add(1);
+                    // Told once, and not for each try: the server may lack a leader for long.
+                    if self.log.is_connected() && interrupted == 1 {
+                        tracing::warn!(subscription = durable, %error, "subscription interrupted, trying again until it goes on");
                     } else {
-                        tracing::debug!(subscription = durable, %error, "subscription waits for NATS");
+                        tracing::debug!(subscription = durable, %error, interrupted, "subscription waits for NATS");
                     }
                 }
                 tokio::time::sleep(RECONNECT_PAUSE).await;
@@ -148,27 +153,55 @@ where
         }
     }
 
-    async fn pull(self: &Arc<Self>, source: &Source, durable: &str) -> Result<(), StoreError> {
+    async fn pull(
+        self: &Arc<Self>,
+        source: &Source,
+        durable: &str,
+        interrupted: &mut u32,
+    ) -> Result<(), StoreError> {
         let stream = self.log.stream(source.stream).await?;
-        let consumer = stream
-            .create_consumer(pull::Config {
-                durable_name: Some(durable.to_owned()),
-                ack_policy: AckPolicy::Explicit,
-                ack_wait: self.subscription.redeliver_after,
-                max_deliver: -1,
-                max_ack_pending: MAX_IN_HAND,
-                deliver_policy: DeliverPolicy::All,
-                filter_subject: source.filter.clone(),
-                ..pull::Config::default()
-            })
-            .await
-            .map_err(unavailable)?;
+        let wanted = pull::Config {
+            durable_name: Some(durable.to_owned()),
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: self.subscription.redeliver_after,
+            max_deliver: -1,
+            max_ack_pending: MAX_PENDING,
+            deliver_policy: DeliverPolicy::All,
+            filter_subject: source.filter.clone(),
+            ..pull::Config::default()
+        };
+        let consumer = stream.create_consumer(wanted).await.map_err(unavailable)?;
         let mut messages = pulling::messages(&consumer, BATCH).await?;
-        while let Some(message) = messages.next().await {
-            self.clone()
-                .take(source.stream, message.map_err(unavailable)?);
+        if std::mem::take(interrupted) > 1 {
+            tracing::info!(subscription = durable, "subscription goes on");
         }
-        Ok(())
+        let mut silence = Silence::default();
+        loop {
+            match tokio::time::timeout(Silence::LOOK_AFTER, messages.next()).await {
+                Ok(Some(message)) => {
+                    silence = Silence::default();
+                    self.clone()
+                        .take(source.stream, message.map_err(unavailable)?);
+                }
+                Ok(None) => return Ok(()),
+                Err(_silent) => {
+                    let info = consumer.get_info().await.map_err(unavailable)?;
+                    let given = info.num_pending > 0 || info.num_ack_pending > self.lanes.count();
+                    // Perhaps others have it in hand; then it costs a request.
+                    if silence.look(given).is_err() {
+                        tracing::debug!(subscription = durable, "nothing came, asking anew");
+                        messages = pulling::messages(&consumer, BATCH).await?;
+                        silence = Silence::default();
+                    }
+                }
+            }
+            if self.lanes.is_full() {
+                // What was asked for and is on its way is delivered again, here or elsewhere.
+                drop(messages);
+                self.lanes.room().await;
+                messages = pulling::messages(&consumer, BATCH).await?;
+            }
+        }
     }
 
     /// Tells from time to time how many messages wait, in all processes together.
@@ -203,15 +236,21 @@ where
                 .unwrap_or_default()
                 .to_owned()
         });
-        if let Offered::FirstOfLane(first) = self.lanes.offer(&key, taken) {
-            let shared = self.clone();
-            self.tasks.spawn(async move {
-                let mut next = Some(*first);
-                while let Some(taken) = next {
-                    shared.finish(&taken).await;
-                    next = shared.lanes.done(&key, &taken);
-                }
-            });
+        let shared = self.clone();
+        match self.lanes.offer(&key, taken) {
+            Offered::FirstOfLane(first) => {
+                self.tasks.spawn(async move {
+                    let mut next = Some(*first);
+                    while let Some(taken) = next {
+                        next = shared.finish(&key, &taken).await;
+                    }
+                });
+            }
+            Offered::Early(taken, pause) => {
+                self.tasks
+                    .spawn(async move { shared.give_back(&taken, pause).await });
+            }
+            Offered::Queued => {}
         }
     }
 
@@ -224,6 +263,7 @@ where
                 () = stopped.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
             }
+            self.lanes.forget_the_lost();
             for reply in self.lanes.in_hand() {
                 let _ = self.log.acknowledge(reply, AckKind::Progress).await;
             }

@@ -1,6 +1,6 @@
 //! Counts the dead letters that wait for somebody's decision, for the alert on them.
 
-use eventstore::{Log, StoreError};
+use eventstore::{DeadLetters, Log, StoreError};
 use metrics::{describe_gauge, gauge};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -17,9 +17,9 @@ pub(crate) async fn watch(log: Log, stopping: CancellationToken) {
         "dead_letters_waiting",
         "Dead letters that wait to be retried or dropped, as the log has them"
     );
-    let mut seen = None;
+    let mut letters = DeadLetters::default();
     loop {
-        if let Err(error) = look(&log, &mut seen).await {
+        if let Err(error) = look(&log, &mut letters).await {
             tracing::debug!(%error, "could not count the dead letters");
         }
         tokio::select! {
@@ -29,14 +29,10 @@ pub(crate) async fn watch(log: Log, stopping: CancellationToken) {
     }
 }
 
-/// Counts again if anything was added since.
-async fn look(log: &Log, seen: &mut Option<u64>) -> Result<(), StoreError> {
-    let end = log.dead_letters_end().await?;
-    if *seen != Some(end) {
-        let waiting = log.dead_letters().await?.len();
-        let waiting = u32::try_from(waiting).unwrap_or(u32::MAX);
-        gauge!("dead_letters_waiting").set(f64::from(waiting));
-        *seen = Some(end);
-    }
+/// Counts again.
+async fn look(log: &Log, letters: &mut DeadLetters) -> Result<(), StoreError> {
+    letters.catch_up(log).await?;
+    let waiting = u32::try_from(letters.len()).unwrap_or(u32::MAX);
+    gauge!("dead_letters_waiting").set(f64::from(waiting));
     Ok(())
 }

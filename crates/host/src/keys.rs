@@ -2,7 +2,7 @@
 
 use eventstore::{KnownKey, Log};
 use httpkit::{SessionVerifier, session::PublicKey};
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// How often the log is asked for new keys. A key is published before the first session is
@@ -17,9 +17,15 @@ pub const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(6);
 
 /// Keeps a verifier up to date until told to stop.
 pub(crate) async fn follow(log: Log, sessions: SessionVerifier, stopping: CancellationToken) {
+    let mut retired = HashSet::new();
+    let mut losses = log.tail_losses();
     loop {
         match log.known_keys().await {
-            Ok(known) => known.iter().for_each(|key| learn(&sessions, key)),
+            Ok(known) => {
+                for key in &known {
+                    learn(&sessions, &mut retired, key);
+                }
+            }
             Err(error) => tracing::debug!(%error, "could not look for session keys"),
         }
         let known = sessions.key_count();
@@ -32,20 +38,31 @@ pub(crate) async fn follow(log: Log, sessions: SessionVerifier, stopping: Cancel
         tokio::select! {
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
+            // What the log says of keys may be gone, too.
+            Ok(()) = losses.changed() => {}
         }
     }
 }
 
 /// Only what the log says was retired is forgotten. A key that isn't there stays: a log that was
-/// restored from an older backup must sign nobody out.
-fn learn(sessions: &SessionVerifier, known: &KnownKey) {
+/// restored from an older backup must sign nobody out. And what was retired stays so while this
+/// process lives, though the log may have lost that.
+fn learn(sessions: &SessionVerifier, retired: &mut HashSet<String>, known: &KnownKey) {
     let Some(key) = &known.key else {
+        retired.insert(known.id.clone());
         if sessions.remove(&known.id) {
             tracing::info!(id = known.id, "a session key was retired; its sessions end");
         }
         return;
     };
     if sessions.knows(&known.id) {
+        return;
+    }
+    if retired.contains(&known.id) {
+        tracing::error!(
+            id = known.id,
+            "the log lost that this session key was retired: retire it again"
+        );
         return;
     }
     let key = serde_json::from_str::<PublicKey>(key).ok();

@@ -1,6 +1,8 @@
 //! From the environment to a running process, the same for every service.
 
-use httpkit::{Config, Server, Service, SessionVerifier, service::termination, telemetry};
+use httpkit::{
+    Config, Server, Service, SessionVerifier, config::ConfigError, service::termination, telemetry,
+};
 use std::{future::Future, net::TcpListener, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +36,28 @@ where
     }
     let config = Config::from_env().map_err(|error| StartError::Config(error.to_string()))?;
     launch_with(config, name, fallback, start).await
+}
+
+/// As [`launch`], for a service that needs more of the configuration than all do: `check` looks at it
+/// before anything is waited for, so that a fault is told at once.
+///
+/// # Errors
+/// When the configuration is at fault, the port is taken, or a stream could lose data.
+pub async fn launch_checked<F, Fut>(
+    name: &str,
+    check: impl FnOnce(&Config) -> Result<(), ConfigError>,
+    start: F,
+) -> Result<(), StartError>
+where
+    F: FnOnce(Host) -> Fut,
+    Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
+{
+    if was_asked_for_version(name) {
+        return Ok(());
+    }
+    let config = Config::from_env().map_err(|error| StartError::Config(error.to_string()))?;
+    check(&config).map_err(|error| StartError::Config(error.to_string()))?;
+    launch_with(config, name, None, start).await
 }
 
 /// As [`launch`], for services that keep no read model: they neither need the database nor wait for

@@ -7,9 +7,11 @@ mod answers;
 mod backlog;
 mod build_info;
 mod connect;
+mod difference;
 mod failure;
 mod keys;
 mod launch;
+pub mod pages;
 mod watch;
 
 use actix_web::{HttpMessage as _, HttpRequest};
@@ -26,9 +28,10 @@ use uuid::Uuid;
 
 pub use build_info::version;
 pub use connect::log_config;
+pub use difference::differences;
 pub use failure::{failed, read_failed};
 pub use keys::KEYS_KNOWN_WITHIN;
-pub use launch::{Fallback, exit_code, launch, launch_on_log, launch_with};
+pub use launch::{Fallback, exit_code, launch, launch_checked, launch_on_log, launch_with};
 
 /// The allocator of every program that starts services. The system's took a quarter of the
 /// processor time of a server that is busy with commands (`cargo xtask bench`, then `perf`).
@@ -49,6 +52,8 @@ pub fn read_model_lacks(name: &str, runner: &Runner) -> Option<Missing> {
     runner.ready().err()?;
     let reason = match runner.state() {
         RunnerState::Halted { .. } => "has halted, see the log",
+        RunnerState::Healing { .. } => "is filled anew: the log lost its last commits",
+        _ if !runner.progress().is_of_the_log() => "is compared with the log",
         _ => "is catching up",
     };
     Some(Missing::new(name, reason))
@@ -127,13 +132,23 @@ impl Host {
         })
     }
 
+    /// Waits until the log is there with its streams, and makes these if this is a new installation:
+    /// nothing of the log is there, and no read model was ever made from one.
+    ///
+    /// # Errors
+    /// When NATS doesn't let this process in or is too old, or a stream differs in a way that could
+    /// lose data.
+    pub async fn wait_for_streams(&self) -> Result<(), StartError> {
+        watch::wait_for_log(&self.log, self.read.as_ref(), &self.gate).await
+    }
+
     /// Waits until log and database are there and the streams are as they must be, then goes on
     /// watching them.
     ///
     /// # Errors
     /// When a stream differs in a way that could lose data.
     pub async fn arrive(&self) -> Result<(), StartError> {
-        watch::wait_for_log(&self.log, &self.gate).await?;
+        self.wait_for_streams().await?;
         if let Some(read) = &self.read {
             watch::wait_for_database(read, &self.gate).await;
         }

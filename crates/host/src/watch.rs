@@ -1,15 +1,18 @@
 //! Watching what the API can't do without, and closing the gate while it is away.
 
-use eventstore::{Log, StoreError};
-use httpkit::Gate;
+use eventstore::{Log, StoreError, StreamsFound};
+use httpkit::{Gate, Missing};
 use projections::ReadStore;
 use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::StartError;
 
 const NATS: &str = "NATS";
 const MONGODB: &str = "MongoDB";
+/// What the gate calls the streams as long as none of them is known to be there.
+const STREAMS: &str = "streams";
 /// What anybody may read of a dependency that is away; what stands behind it is in the log.
 const NOT_CONNECTED: &str = "not connected";
 const NO_ANSWER: &str = "does not answer";
@@ -18,18 +21,27 @@ const EVERY: Duration = Duration::from_millis(500);
 /// How many answers in a row must be missing before a dependency counts as away: a busy moment is
 /// no outage, and requests have bounds of their own.
 const MISSES: u32 = 3;
+/// After how many the server of a connection that stands is left for another: it may be cut off from
+/// the others, which no time heals as long as the client is content with it.
+const MOVE_ON: u32 = 4;
 
-/// Waits until the log answers and its streams are there. A server that doesn't want this process
-/// is an error: it wouldn't change its mind, and whoever started the process should be told.
-pub(crate) async fn wait_for_log(log: &Log, gate: &Gate) -> Result<(), StartError> {
+/// Waits until the log answers and its streams are there; makes them, if this is a new installation.
+/// A server that doesn't want this process is an error: it wouldn't change its mind, and whoever
+/// started the process should be told.
+pub(crate) async fn wait_for_log(
+    log: &Log,
+    read: Option<&ReadStore>,
+    gate: &Gate,
+) -> Result<(), StartError> {
     let mut connection = log.connection();
     let mut misses = 0;
+    let mut lacking = Lacking::nothing(gate);
     loop {
         // A request made without a connection waits in the client for many seconds; whoever asks
         // what is missing must be told before.
         let connected = connection.wait_for(|connected| *connected);
         let connected = tokio::time::timeout(EVERY, connected).await.is_ok();
-        if !connected {
+        if !connected && !log.is_connected() {
             gate.down(NATS, NOT_CONNECTED);
             misses += 1;
             if misses % MISSES == 0
@@ -39,15 +51,101 @@ pub(crate) async fn wait_for_log(log: &Log, gate: &Gate) -> Result<(), StartErro
             }
             continue;
         }
-        match log.ensure_streams().await {
+        match arrive(log, read).await {
             Ok(()) => {
+                lacking.say(None);
                 gate.up(NATS);
                 return Ok(());
             }
-            Err(StoreError::Unavailable(why)) => gate.down_because(NATS, NO_ANSWER, why),
-            Err(fault) => return Err(fault.into()),
+            Err(Arrival::Lacks(missing, cause)) => {
+                gate.up(NATS);
+                lacking.say(Some((missing, cause)));
+            }
+            Err(Arrival::Failed(StoreError::Unavailable(why))) => {
+                gate.down_because(NATS, NO_ANSWER, why);
+            }
+            Err(Arrival::Failed(fault)) => return Err(fault.into()),
         }
         tokio::time::sleep(EVERY).await;
+    }
+}
+
+/// What is told as missing in the log while it is.
+struct Lacking<'a> {
+    gate: &'a Gate,
+    told: Option<String>,
+}
+
+impl<'a> Lacking<'a> {
+    fn nothing(gate: &'a Gate) -> Self {
+        Self { gate, told: None }
+    }
+
+    fn say(&mut self, missing: Option<(Missing, String)>) {
+        let name = missing.as_ref().map(|(missing, _)| missing.name.clone());
+        if let Some((missing, cause)) = missing {
+            self.gate.down_because(&missing.name, missing.reason, cause);
+        }
+        if let Some(before) = self.told.take().filter(|told| Some(told) != name.as_ref()) {
+            self.gate.up(&before);
+        }
+        self.told = name;
+    }
+}
+
+/// Why the streams can't be used yet.
+enum Arrival {
+    /// Something is missing that may come.
+    Lacks(Missing, String),
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Arrival {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::StreamMissing { stream, .. } => Self::Lacks(
+                Missing::new(format!("stream {stream}"), "is missing"),
+                format!(
+                    "{error}. `turnstile restore` puts a backup back; `turnstile streams init` makes \
+                     the streams of a new installation"
+                ),
+            ),
+            error => Self::Failed(error),
+        }
+    }
+}
+
+/// Looks at the streams, and makes them where neither they nor the read models tell of an earlier
+/// life.
+async fn arrive(log: &Log, read: Option<&ReadStore>) -> Result<(), Arrival> {
+    if log.look_at_streams().await? == StreamsFound::NewInstallation {
+        not_known_to_read_models(read).await?;
+    }
+    Ok(log.ensure_streams().await?)
+}
+
+/// A log without anything in it was either never used, or it was lost as a whole. Read models that
+/// hold something tell that. Who can't ask them makes nothing, and waits for who can.
+async fn not_known_to_read_models(read: Option<&ReadStore>) -> Result<(), Arrival> {
+    let lacks = |reason, cause| Err(Arrival::Lacks(Missing::new(STREAMS, reason), cause));
+    let Some(read) = read else {
+        let cause = "a service that keeps read models makes them, or `turnstile streams init`";
+        return lacks("are not made yet", cause.to_owned());
+    };
+    match projections::folded_before(read).await {
+        Ok(None) => Ok(()),
+        Ok(Some(model)) => lacks(
+            "are gone",
+            format!(
+                "the log is empty, and the read model {model} was made from one: it was lost, or \
+                 this isn't the server that holds it. `turnstile restore` puts a backup back; to \
+                 begin anew, delete the database of the read models, too"
+            ),
+        ),
+        Err(error) => lacks(
+            "are not made yet",
+            format!("the read models can't be asked whether there was a log before: {error}"),
+        ),
     }
 }
 
@@ -61,17 +159,24 @@ pub(crate) async fn wait_for_database(read: &ReadStore, gate: &Gate) {
 }
 
 /// Closes the gate while the log is away. A lost connection tells at once; a server that stands
-/// still holds its connections, so it is asked as well.
+/// still or is cut off from the others holds its connections, so it is asked as well, and left if it
+/// doesn't answer.
 pub(crate) async fn watch_log(log: Log, gate: Gate, stopping: CancellationToken) {
     let mut connection = log.connection();
-    let mut misses = 0;
+    let mut misses: u32 = 0;
+    // A question that waited in vain has used up its pause already.
+    let mut next = tokio::time::interval(EVERY);
+    next.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         if !log.is_connected() {
             gate.down(NATS, NOT_CONNECTED);
         } else if let Err(error) = log.ping().await {
             misses += 1;
             if misses >= MISSES {
-                gate.down_because(NATS, NO_ANSWER, error);
+                gate.down_because(NATS, NO_ANSWER, &error);
+            }
+            if misses.is_multiple_of(MOVE_ON) && log.move_on().await {
+                tracing::warn!(%error, "leaving this server of NATS for another");
             }
         } else {
             misses = 0;
@@ -80,7 +185,7 @@ pub(crate) async fn watch_log(log: Log, gate: Gate, stopping: CancellationToken)
         tokio::select! {
             () = stopping.cancelled() => return,
             _ = connection.changed() => {}
-            () = tokio::time::sleep(EVERY) => {}
+            _ = next.tick() => {}
         }
     }
 }

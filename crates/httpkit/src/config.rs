@@ -6,6 +6,7 @@
 
 mod currency;
 mod nats;
+mod payments;
 mod reader;
 mod show;
 mod stripe;
@@ -13,9 +14,10 @@ mod traces;
 mod vars;
 
 pub use nats::{NatsAccess, NatsLogin};
+pub use payments::PaymentsMode;
 pub use reader::{ConfigError, Problem, Secret, Var};
 pub use show::{help, markdown};
-pub use stripe::StripeConfig;
+pub use stripe::{StripeConfig, smallest_charge};
 pub use traces::{Headers, Sampler, TraceConfig};
 pub use vars::VARS;
 
@@ -58,6 +60,11 @@ pub struct Config {
     pub limits: LimitConfig,
     /// Passwords hashed at once.
     pub password_hashers: usize,
+    /// Where money is taken, if it is said; who needs it asks
+    /// [`payments_to_serve`](Self::payments_to_serve).
+    pub payments: Option<PaymentsMode>,
+    /// Whether the sandbox may serve others than this machine.
+    pub sandbox_allowed: bool,
     /// The payment provider.
     pub stripe: StripeConfig,
 }
@@ -163,6 +170,12 @@ impl Config {
                 signup_window: reader.seconds(&v::SIGNUP_WINDOW_SECONDS, 1..=86_400),
             },
             password_hashers: processors(&reader, &v::PASSWORD_HASHERS),
+            payments: reader.optional(&v::PAYMENTS, PaymentsMode::read),
+            sandbox_allowed: reader.read(&v::SANDBOX_ALLOWED, false, |text| match text {
+                "yes" => Some(true),
+                "no" => Some(false),
+                _ => None,
+            }),
             stripe: stripe::read(&reader),
         };
         stripe::check_timeouts(&reader, &config.http, &config.stripe);

@@ -5,11 +5,13 @@
 //! | the body as a whole, or a rule that the state refuses | [`bad_request`] | 400 |
 //! | one field | [`field`] | 400 |
 //! | several fields | [`invalid_fields`] | 400 |
+//! | an order of the caller's own stands in the way | [`own_order`] | 400 |
 //! | nobody is signed in, or the caller isn't the owner | [`unauthorized`] | 401 |
 //! | the payment provider declined | [`payment_required`] | 402 |
 //! | a request that another site made a browser send | [`forbidden`] | 403 |
 //! | no such thing | [`not_found`] | 404 |
 //! | a race was lost too often, or the first request is still at work | [`conflict`] | 409 |
+//! | `If-Match` names another version | [`precondition_failed`] | 412 |
 //! | the body is too long | [`too_large`] | 413 |
 //! | an `Idempotency-Key` came with another request | [`unprocessable`] | 422 |
 //! | a limit was reached | [`too_many_requests`], [`too_often`] | 429 |
@@ -26,10 +28,11 @@ use actix_web::{
     HttpResponse, ResponseError,
     http::{
         StatusCode,
-        header::{HeaderValue, RETRY_AFTER},
+        header::{HeaderValue, LOCATION, RETRY_AFTER},
     },
 };
 use api::{ErrorItem, Errors};
+use uuid::Uuid;
 
 /// What a handler returns.
 pub type Answer<T = HttpResponse> = Result<T, AppError>;
@@ -43,6 +46,7 @@ pub struct AppError {
     status: StatusCode,
     errors: Vec<ErrorItem>,
     retry_after: Option<u64>,
+    location: Option<HeaderValue>,
     source: Option<Source>,
 }
 
@@ -52,6 +56,7 @@ impl AppError {
             status,
             errors: vec![item(None, message.into())],
             retry_after: None,
+            location: None,
             source: None,
         }
     }
@@ -80,7 +85,11 @@ impl AppError {
 }
 
 fn item(field: Option<String>, message: String) -> ErrorItem {
-    ErrorItem { message, field }
+    ErrorItem {
+        message,
+        field,
+        order_id: None,
+    }
 }
 
 /// 400 about the request as a whole.
@@ -99,6 +108,28 @@ pub fn invalid_fields(errors: Vec<ErrorItem>) -> AppError {
     AppError {
         errors,
         ..AppError::new(StatusCode::BAD_REQUEST, "")
+    }
+}
+
+/// 400 that leads to the order of the caller's own that stands in the way: its id is in the entry,
+/// its address in `Location`.
+pub fn own_order(message: impl Into<String>, order: Uuid) -> AppError {
+    AppError {
+        errors: vec![ErrorItem {
+            order_id: Some(order),
+            ..item(None, message.into())
+        }],
+        location: HeaderValue::from_str(&format!("/api/orders/{order}")).ok(),
+        ..AppError::new(StatusCode::BAD_REQUEST, "")
+    }
+}
+
+/// 412: what `If-Match` names isn't what is there. The list must not be empty.
+pub fn precondition_failed(errors: Vec<ErrorItem>) -> AppError {
+    debug_assert!(!errors.is_empty(), "an error says what is wrong");
+    AppError {
+        errors,
+        ..AppError::new(StatusCode::PRECONDITION_FAILED, "")
     }
 }
 
@@ -218,6 +249,9 @@ impl ResponseError for AppError {
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(location) = &self.location {
+            answer.headers_mut().insert(LOCATION, location.clone());
+        }
         answer
     }
 }
@@ -270,6 +304,8 @@ mod tests {
             (forbidden("x"), 403),
             (not_found(), 404),
             (conflict("x"), 409),
+            (own_order("x", Uuid::nil()), 400),
+            (precondition_failed(vec![item(None, "x".to_owned())]), 412),
             (too_large(10), 413),
             (unprocessable("x"), 422),
             (too_many_requests(5), 429),

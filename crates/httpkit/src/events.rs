@@ -19,7 +19,8 @@ where
     let chunks = chunks.take_until(ending.cancelled_owned());
     HttpResponse::Ok()
         .insert_header(("Content-Type", "text/event-stream"))
-        .insert_header(("Cache-Control", "no-store"))
+        // Whoever compressed it on the way would hold it back until there is enough to compress.
+        .insert_header(("Cache-Control", "no-store, no-transform"))
         // Proxies that gather answers would turn the stream into silence.
         .insert_header(("X-Accel-Buffering", "no"))
         .streaming(chunks.map(Ok::<_, Infallible>).boxed_local())
@@ -61,7 +62,7 @@ mod tests {
         let answer = answer(for_ever, ending);
         let header = |name| answer.headers().get(name).unwrap().to_str().unwrap();
         assert_eq!(header("Content-Type"), "text/event-stream");
-        assert_eq!(header("Cache-Control"), "no-store");
+        assert_eq!(header("Cache-Control"), "no-store, no-transform");
         let body = to_bytes(answer.into_body()).await.unwrap();
         assert_eq!(body, "event: ticket\ndata: {}\n\n");
     }

@@ -46,6 +46,7 @@ impl Fields {
         self.errors.push(ErrorItem {
             message: message.into(),
             field: Some(name.to_owned()),
+            ..ErrorItem::default()
         });
     }
 

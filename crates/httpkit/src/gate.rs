@@ -5,7 +5,7 @@ use std::{
     fmt::Display,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -41,6 +41,8 @@ pub struct Gate(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     closed: AtomicBool,
+    /// Requests that were refused since it closed.
+    refused: AtomicU64,
     down: RwLock<BTreeMap<String, &'static str>>,
 }
 
@@ -69,10 +71,21 @@ impl Gate {
     pub fn up(&self, name: &str) {
         let mut down = self.0.down.write().unwrap_or_else(PoisonError::into_inner);
         if down.remove(name).is_some() {
-            tracing::info!(dependency = name, "a dependency is up again");
+            let refused = if down.is_empty() {
+                self.0.refused.swap(0, Ordering::Relaxed)
+            } else {
+                self.0.refused.load(Ordering::Relaxed)
+            };
+            tracing::info!(dependency = name, refused, "a dependency is up again");
         }
         self.0.closed.store(!down.is_empty(), Ordering::Release);
         measure(name, 1.0);
+    }
+
+    /// Counts a request that was refused because the gate is closed. It is told once, when all is
+    /// up again.
+    pub fn refused(&self) {
+        self.0.refused.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Whether nothing is down. Costs one load.

@@ -1,8 +1,12 @@
 //! `Idempotency-Key`: the same user with the same key gets the first answer again.
 //!
-//! Two things work together. The key and the user make the *command id*, which the log records
-//! with the events, so a command takes effect once whatever happens. An [`AnswerStore`] keeps the
-//! *answer*, so that it comes again word for word, from every process.
+//! Two things work together. The key, the user and the request itself make the *command id*, which
+//! the log records with the events, so a command takes effect once whatever happens. An
+//! [`AnswerStore`] keeps the *answer*, so that it comes again word for word, from every process.
+//!
+//! The request is part of the command id because answers are forgotten in the end and commands are
+//! not: ids are derived from a command's id, and a key that comes back after its answer is gone,
+//! with another request, would otherwise give a second thing the id of the first.
 
 mod fingerprint;
 
@@ -11,7 +15,7 @@ pub use fingerprint::Fingerprint;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use actix_web::{
-    HttpRequest, HttpResponse, ResponseError as _,
+    HttpRequest, HttpResponse,
     body::to_bytes,
     http::{
         StatusCode,
@@ -44,10 +48,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// A user's key: what names a command and its answer.
+/// A user's key: what names an answer, and with its request a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
-    command_id: Uuid,
+    id: Uuid,
 }
 
 impl IdempotencyKey {
@@ -68,13 +72,18 @@ impl IdempotencyKey {
         }
         let name = [user.as_bytes(), value.as_bytes()].concat();
         Ok(Some(Self {
-            command_id: Uuid::new_v5(&NAMESPACE, &name),
+            id: Uuid::new_v5(&NAMESPACE, &name),
         }))
     }
 
-    /// The command's id, which is also the key under which its answer is kept.
-    pub const fn command_id(&self) -> Uuid {
-        self.command_id
+    /// The key under which the answer is kept.
+    pub const fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// The id of the command that a request under this key is.
+    pub fn command_id(&self, fingerprint: Fingerprint) -> Uuid {
+        Uuid::new_v5(&self.id, &fingerprint.0)
     }
 }
 
@@ -85,10 +94,11 @@ pub fn check(req: &HttpRequest) -> Answer<()> {
 }
 
 /// The id of a request's command: derived from user and key if there is a key, else random. For
-/// commands whose answer must not be kept, because a secret is in it or in the body (sign-up).
+/// commands whose answer must not be kept, because a secret is in it or in the body (sign-up):
+/// there what the command is about, an address, is the user, and no id is derived from the command.
 pub fn command_id(req: &HttpRequest, user: Uuid) -> Answer<Uuid> {
     let key = IdempotencyKey::of(req, user)?;
-    Ok(key.map_or_else(Uuid::now_v7, |key| key.command_id))
+    Ok(key.map_or_else(Uuid::now_v7, |key| key.id))
 }
 
 /// An answer as it is kept.
@@ -187,9 +197,10 @@ where
         store: Arc::clone(store),
         token: Some(token),
     };
-    match command(key.command_id).await {
+    match command(key.command_id(fingerprint)).await {
         Ok(answer) => held.keep(answer).await,
-        Err(error) if is_final(error.status()) => held.keep(error.error_response()).await,
+        // As an error, so that the log can tell what it was.
+        Err(error) if is_final(error.status()) => held.keep(HttpResponse::from_error(error)).await,
         Err(error) => Err(error), // dropping the claim releases it
     }
 }
@@ -203,7 +214,7 @@ async fn claim(
     let mut pause = FIRST_PAUSE;
     loop {
         let claim = store
-            .claim(key.command_id, fingerprint)
+            .claim(key.id, fingerprint)
             .await
             .map_err(|error| unavailable("The service", 1).because(error))?;
         if claim != Claim::InProgress || Instant::now() + pause > deadline {
@@ -275,7 +286,7 @@ impl Held {
                 // The command has taken effect: its answer is given even if it can't be kept. The
                 // next try runs it again under the same command id, which has the same effect.
                 Err(error) if head.status().is_success() => {
-                    tracing::warn!(%error, "an answer was not kept");
+                    tracing::debug!(%error, "an answer was not kept");
                 }
                 // A refusal has no effect to be found again, and the next try might be accepted:
                 // so none is given that isn't kept.
@@ -299,7 +310,7 @@ impl Drop for Held {
         let store = Arc::clone(&self.store);
         runtime.spawn(async move {
             if let Err(error) = store.release(token).await {
-                tracing::warn!(%error, "a claim on a key was not released");
+                tracing::debug!(%error, "a claim on a key was not released");
             }
         });
     }
@@ -323,6 +334,14 @@ mod tests {
         assert_eq!(key(1, "a"), key(1, "a"));
         assert_ne!(key(1, "a"), key(2, "a"));
         assert_ne!(key(1, "a"), key(1, "b"));
+    }
+
+    #[test]
+    fn another_request_under_the_same_key_is_another_command() {
+        let key = key(1, "a").unwrap();
+        let [first, second] = [[1; 32], [2; 32]].map(Fingerprint);
+        assert_eq!(key.command_id(first), key.command_id(first));
+        assert_ne!(key.command_id(first), key.command_id(second));
     }
 
     #[test]

@@ -8,10 +8,7 @@
 
 use std::{
     net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -56,38 +53,75 @@ impl Limits {
         }
     }
 
-    /// 429 if an account or an address has failed too often to try again now.
+    /// Counts an attempt to sign in, before its password is looked at; 429 if the account or the
+    /// address has had too many, which are then not looked at at all.
     ///
-    /// Ask before the password is looked at, and again once its turn to be hashed has come: of
-    /// many attempts sent at once, those that waited are then refused too.
-    pub fn check_signin(&self, account: Uuid, address: Option<IpAddr>) -> Result<(), AppError> {
-        self.accounts.check(&account)?;
-        address.map_or(Ok(()), |address| self.addresses.check(&address.into()))
-    }
-
-    /// Counts a failed sign-in. Count those on accounts that don't exist as well: else the answers
-    /// would tell which do.
-    pub fn signin_failed(&self, account: Uuid, address: Option<IpAddr>) {
-        self.accounts.count(account);
+    /// It counts as a failure until it is told to be none: of many guesses sent at once no more
+    /// are judged than of as many in a row, and the answer to the others doesn't depend on what
+    /// they guess. Count attempts on accounts that don't exist as well: else the answers would tell
+    /// which do.
+    pub fn attempt(&self, account: Uuid, address: Option<IpAddr>) -> Result<Attempt, AppError> {
+        // If the address is refused, this is given back.
+        let mut attempt = Attempt {
+            account: self.accounts.reserve(account)?,
+            address: None,
+            verdict: Verdict::NotJudged,
+        };
         if let Some(address) = address {
-            self.addresses.count(address.into());
+            attempt.address = Some(self.addresses.reserve(address.into())?);
         }
-    }
-
-    /// Forgets the failures on an account whose owner has signed in.
-    pub fn signin_succeeded(&self, account: Uuid) {
-        self.accounts.cache.invalidate(&account);
+        attempt.verdict = Verdict::Failed;
+        Ok(attempt)
     }
 
     /// Counts a sign-up; 429 if there were too many from this address.
     pub fn count_signup(&self, address: Option<IpAddr>) -> Result<(), AppError> {
-        let Some(address) = address else {
-            return Ok(());
-        };
-        let key = AddressKey::from(address);
-        self.signups.check(&key)?;
-        self.signups.count(key);
+        if let Some(address) = address {
+            let window = self.signups.reserve(address.into())?;
+            window.settle(Verdict::Failed);
+        }
         Ok(())
+    }
+}
+
+/// An attempt to sign in that was counted. Dropped without a verdict it has failed.
+#[must_use = "it has failed unless it is told otherwise"]
+pub struct Attempt {
+    account: Arc<Window>,
+    address: Option<Arc<Window>>,
+    verdict: Verdict,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Failed,
+    Succeeded,
+    NotJudged,
+}
+
+impl Attempt {
+    /// The password was right: the failures on the account are forgotten, and the attempt counts
+    /// on its address no longer.
+    pub fn succeeded(mut self) {
+        self.verdict = Verdict::Succeeded;
+    }
+
+    /// Nobody looked at the password: the attempt is given back.
+    pub fn not_judged(mut self) {
+        self.verdict = Verdict::NotJudged;
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.account.settle(self.verdict);
+        if let Some(address) = &self.address {
+            address.settle(match self.verdict {
+                // Its owner signing in says nothing about others from there.
+                Verdict::Succeeded => Verdict::NotJudged,
+                verdict => verdict,
+            });
+        }
     }
 }
 
@@ -104,10 +138,33 @@ impl From<IpAddr> for AddressKey {
     }
 }
 
-/// A window that began when its first attempt was counted.
+/// A window that began with its first attempt.
 struct Window {
     began: Instant,
-    count: AtomicU32,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    failed: u32,
+    /// Attempts that nobody has judged yet.
+    pending: u32,
+}
+
+impl Window {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn settle(&self, verdict: Verdict) {
+        let mut counts = self.counts();
+        counts.pending = counts.pending.saturating_sub(1);
+        match verdict {
+            Verdict::Failed => counts.failed = counts.failed.saturating_add(1),
+            Verdict::Succeeded => counts.failed = 0,
+            Verdict::NotJudged => {}
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -129,25 +186,22 @@ impl<K: Copy + Eq + std::hash::Hash + Send + Sync + 'static> Counters<K> {
         }
     }
 
-    fn check(&self, key: &K) -> Result<(), AppError> {
-        let Some(window) = self.cache.get(key) else {
-            return Ok(());
-        };
-        let left = self.length.saturating_sub(window.began.elapsed());
-        if window.count.load(Ordering::Relaxed) < self.limit || left.is_zero() {
-            return Ok(());
-        }
-        Err(too_many_requests(left.as_secs() + 1))
-    }
-
-    fn count(&self, key: K) {
+    /// Counts an attempt as pending, unless there were too many: then 429, and nothing is counted.
+    fn reserve(&self, key: K) -> Result<Arc<Window>, AppError> {
         let window = self.cache.get_with(key, || {
             Arc::new(Window {
                 began: Instant::now(),
-                count: AtomicU32::new(0),
+                counts: Mutex::default(),
             })
         });
-        window.count.fetch_add(1, Ordering::Relaxed);
+        let left = self.length.saturating_sub(window.began.elapsed());
+        let mut counts = window.counts();
+        if counts.failed.saturating_add(counts.pending) >= self.limit && !left.is_zero() {
+            return Err(too_many_requests(left.as_secs() + 1));
+        }
+        counts.pending += 1;
+        drop(counts);
+        Ok(window)
     }
 }
 
@@ -170,43 +224,72 @@ mod tests {
     const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)));
     const THERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)));
 
+    /// A guess that was wrong.
+    fn fail(limits: &Limits, account: Uuid, address: Option<IpAddr>) {
+        drop(limits.attempt(account, address).unwrap());
+    }
+
     #[test]
     fn an_account_that_failed_too_often_must_wait_and_others_need_not() {
         let limits = limits(LONG);
         let (account, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         for _ in 0..3 {
-            limits.check_signin(account, HERE).unwrap();
-            limits.signin_failed(account, HERE);
+            fail(&limits, account, HERE);
         }
-        let error = limits.check_signin(account, THERE).unwrap_err();
+        let error = limits.attempt(account, THERE).err().unwrap();
         assert_eq!(error.status(), 429);
         let answer = error.error_response();
         let seconds = answer.headers().get(RETRY_AFTER).unwrap().to_str().unwrap();
         assert!((599..=601).contains(&seconds.parse().unwrap()), "{seconds}");
-        limits.check_signin(other, HERE).unwrap();
+        fail(&limits, other, HERE);
     }
 
     #[test]
     fn an_address_that_failed_too_often_must_wait_whatever_the_account() {
         let limits = limits(LONG);
         for account in 0..5 {
-            let account = Uuid::from_u128(account);
-            limits.check_signin(account, HERE).unwrap();
-            limits.signin_failed(account, HERE);
+            fail(&limits, Uuid::from_u128(account), HERE);
         }
-        assert!(limits.check_signin(Uuid::from_u128(9), HERE).is_err());
-        limits.check_signin(Uuid::from_u128(9), THERE).unwrap();
+        let account = Uuid::from_u128(9);
+        for _ in 0..4 {
+            assert!(limits.attempt(account, HERE).is_err());
+        }
+        // What the address refused was not counted on the account.
+        fail(&limits, account, THERE);
     }
 
     #[test]
-    fn a_good_sign_in_forgets_the_failures_on_its_account() {
+    fn of_many_attempts_at_once_no_more_are_judged_than_in_a_row() {
         let limits = limits(LONG);
         let account = Uuid::from_u128(1);
-        for _ in 0..3 {
-            limits.signin_failed(account, None);
+        let at_once: Vec<_> = (0..200).map(|_| limits.attempt(account, HERE)).collect();
+        assert_eq!(at_once.iter().filter(|attempt| attempt.is_ok()).count(), 3);
+    }
+
+    #[test]
+    fn a_good_sign_in_forgets_the_failures_on_its_account_but_none_under_way() {
+        let limits = limits(LONG);
+        let account = Uuid::from_u128(1);
+        fail(&limits, account, None);
+        let guess = limits.attempt(account, None).unwrap();
+        limits.attempt(account, None).unwrap().succeeded();
+        drop(guess);
+        fail(&limits, account, None);
+        fail(&limits, account, None);
+        assert!(limits.attempt(account, None).is_err());
+    }
+
+    #[test]
+    fn good_sign_ins_and_those_that_nobody_judged_count_on_no_address() {
+        let limits = limits(LONG);
+        for account in 0..20 {
+            let attempt = limits.attempt(Uuid::from_u128(account), HERE).unwrap();
+            if account % 2 == 0 {
+                attempt.succeeded();
+            } else {
+                attempt.not_judged();
+            }
         }
-        limits.signin_succeeded(account);
-        limits.check_signin(account, None).unwrap();
     }
 
     #[test]
@@ -232,10 +315,10 @@ mod tests {
         let limits = limits(Duration::from_millis(30));
         let account = Uuid::from_u128(1);
         for _ in 0..3 {
-            limits.signin_failed(account, None);
+            fail(&limits, account, None);
         }
         let began = Instant::now();
-        while limits.check_signin(account, None).is_err() {
+        while limits.attempt(account, None).is_err() {
             assert!(began.elapsed() < Duration::from_secs(10), "still refused");
             std::thread::yield_now();
         }

@@ -6,6 +6,7 @@
 
 mod access_log;
 mod cross_site;
+mod outages;
 mod route_metrics;
 mod security_headers;
 mod span;
@@ -20,7 +21,7 @@ use std::{
 };
 
 use actix_web::{
-    HttpMessage as _, HttpResponse, ResponseError as _,
+    HttpMessage as _, ResponseError as _,
     body::{self, BodySize, BoxBody, MessageBody as _},
     dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready},
     error::{Error, InternalError, QueryPayloadError},
@@ -30,18 +31,32 @@ use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
 use crate::{
-    AppError, Gate, HttpConfig, RequestContext, RequestId,
+    AppError, Gate, HttpConfig, Missing, RequestContext, RequestId,
     client_address::TrustedProxies,
     error::{bad_request, forbidden, internal, plain, unavailable},
     prefer,
 };
 use access_log::Entry;
+use outages::Outages;
 use route_metrics::RouteMetrics;
 
 /// Where requests that no route matches are counted.
 const NO_ROUTE: &str = "(no route)";
 /// Where requests are counted whose route can't be told any more.
 const ABANDONED: &str = "(abandoned)";
+
+/// Why an answer is what it is, for the log, where no error says it.
+pub(crate) struct Why(String);
+
+impl Why {
+    /// These are missing.
+    pub(crate) fn lacking(missing: &[Missing]) -> Self {
+        let words = missing
+            .iter()
+            .map(|it| format!("{} {}", it.name, it.reason));
+        Self(words.collect::<Vec<_>>().join(", "))
+    }
+}
 
 /// The layer. Wrap an application in it last, so that it is the outermost.
 #[derive(Clone)]
@@ -52,6 +67,7 @@ struct Shared {
     timeout: Duration,
     proxies: TrustedProxies,
     allowed_origins: Vec<String>,
+    outages: Outages,
 }
 
 impl Kit {
@@ -62,6 +78,7 @@ impl Kit {
             timeout: config.request_timeout,
             proxies: config.trusted_proxies.clone(),
             allowed_origins: config.allowed_origins.clone(),
+            outages: Outages::default(),
         }))
     }
 }
@@ -106,11 +123,13 @@ where
         let id = RequestId::of_headers(req.headers());
         let started = Instant::now();
         let (span, trace_id) = span::of(&req, &id);
-        let call = Call {
+        let mut call = Call {
             started,
             method: req.method().clone(),
             https: self.shared.proxies.is_https(req.request()),
             metrics: Rc::clone(&self.metrics),
+            shared: Arc::clone(&self.shared),
+            behind_gate: false,
             id: id.clone(),
             span,
             trace_id,
@@ -120,8 +139,10 @@ where
             req.head_mut().method = Method::GET;
         }
         if let Err(refusal) = self.shared.admit(&req) {
-            let answer = HttpResponse::from_error(refusal);
-            return Box::pin(ready(Ok(call.finish(req.into_response(answer)))));
+            call.behind_gate = !self.shared.gate.is_open();
+            // Not by way of `into_response`, which forgets what the error was.
+            let answer = req.error_response(refusal);
+            return Box::pin(ready(Ok(call.finish(answer))));
         }
         let span = call.span.clone();
         req.extensions_mut().insert(RequestContext::new(id));
@@ -151,7 +172,9 @@ impl Shared {
     /// Whether the routes get to see this request.
     fn admit(&self, req: &ServiceRequest) -> Result<(), AppError> {
         if !self.gate.is_open() && needs_dependencies(req.path()) {
-            return Err(unavailable("The service", 1));
+            self.gate.refused();
+            let why = Why::lacking(&self.gate.missing());
+            return Err(unavailable("The service", 1).because(why.0));
         }
         if !cross_site::allowed(req.request(), &self.proxies, &self.allowed_origins) {
             return Err(forbidden("Another site may not do this"));
@@ -171,6 +194,8 @@ struct Call {
     method: Method,
     https: bool,
     metrics: Rc<RouteMetrics>,
+    shared: Arc<Shared>,
+    behind_gate: bool,
     id: RequestId,
     span: tracing::Span,
     trace_id: Option<String>,
@@ -196,6 +221,7 @@ impl Call {
         if answered_early {
             prefer::add_applied(answer.headers_mut());
         }
+        let why = answer.response_mut().extensions_mut().remove::<Why>();
         let req = answer.request();
         let pattern = req.match_pattern();
         self.record(&Entry {
@@ -204,6 +230,8 @@ impl Call {
             status: answer.status(),
             user,
             error: answer.response().error(),
+            why: why.map(|why| why.0),
+            behind_gate: self.behind_gate,
         });
         answer
     }
@@ -220,6 +248,8 @@ impl Call {
             status,
             user: None,
             error: Some(&error),
+            why: None,
+            behind_gate: false,
         });
         InternalError::from_response(error, answer).into()
     }
@@ -233,7 +263,8 @@ impl Call {
         let elapsed = self.started.elapsed();
         self.metrics
             .record(entry.route, &self.method, entry.status.as_u16(), elapsed);
-        entry.log(&self.method, (&self.id, self.trace_id.as_deref()), elapsed);
+        let ids = (&self.id, self.trace_id.as_deref());
+        entry.log(&self.method, ids, elapsed, &self.shared.outages);
         span::complete(&self.span, &self.method, entry);
     }
 }

@@ -48,6 +48,11 @@ pub(crate) enum Announcement {
         /// The last commit that is applied.
         applied: u64,
     },
+    /// The log lost what was folded last: the model is being filled anew, and nobody may show it.
+    Healing {
+        /// Who folds.
+        holder: Uuid,
+    },
     /// The lease is free.
     Released {
         /// Who had it.
@@ -62,6 +67,7 @@ impl Announcement {
             Self::Applied { holder, .. }
             | Self::Restarted { holder, .. }
             | Self::Replaced { holder, .. }
+            | Self::Healing { holder }
             | Self::Released { holder } => *holder,
         }
     }
@@ -71,7 +77,7 @@ impl Announcement {
         match self {
             Self::Applied { to, .. } => Some(*to),
             Self::Restarted { applied, .. } | Self::Replaced { applied, .. } => Some(*applied),
-            Self::Released { .. } => None,
+            Self::Healing { .. } | Self::Released { .. } => None,
         }
     }
 
@@ -132,6 +138,7 @@ mod tests {
                     stream,
                     applied: 1,
                 },
+                Announcement::Healing { holder },
                 Announcement::Released { holder },
             ]
         };

@@ -55,6 +55,8 @@ pub(crate) struct Built {
     pub stream_created: DateTime<Utc>,
     pub sequence: u64,
     commit: Option<Uuid>,
+    /// Whether the log isn't what it was when the one that serves was filled.
+    of_another_log: bool,
 }
 
 impl Building {
@@ -81,6 +83,7 @@ impl Building {
             stream_created,
             position,
             finishing,
+            of_another_log: matches!(end, End::At(_)),
             began: Instant::now(),
             began_at: 0,
             reported_at: None,
@@ -161,23 +164,24 @@ async fn failed<P: Projection>(
 }
 
 impl Built {
-    /// Lets the new collection take over.
+    /// Lets the new collection take over, and tells its checkpoint.
     ///
     /// What is about to happen is recorded first: after a crash in the middle, the collection that
     /// is then there tells whether it happened ([`Checkpoint::settle`]).
-    pub async fn switch<P: Projection>(self, machine: &Machine<P>) -> Result<(), Trouble> {
+    pub async fn switch<P: Projection>(self, machine: &Machine<P>) -> Result<Checkpoint, Trouble> {
         let collection = self.target.uuid.clone();
-        let next = Next {
-            collection: Bson::Binary(collection.clone()),
-            stream_created: identity(self.stream_created),
-            sequence: int(self.sequence),
-            commit: self.commit.map(|commit| commit.to_string()),
-        };
         let key = &machine.key;
         let before = machine.checkpoints.load(key).await?;
         let before = before.unwrap_or_else(|| {
             Checkpoint::start(key.clone(), collection.clone(), self.stream_created)
         });
+        let next = Next {
+            collection: Bson::Binary(collection.clone()),
+            stream_created: identity(self.stream_created),
+            lineage: before.lineage + i64::from(self.of_another_log),
+            sequence: int(self.sequence),
+            commit: self.commit.map(|commit| commit.to_string()),
+        };
         let announced = Checkpoint {
             next: Some(next),
             ..before
@@ -199,7 +203,7 @@ impl Built {
         .await?;
         machine.lease.rebuild_ended(&self.request).await?;
         tracing::info!(projection = key, sequence = self.sequence, "rebuilt");
-        Ok(())
+        Ok(settled)
     }
 }
 
@@ -215,6 +219,7 @@ struct Builder<P> {
     stream_created: DateTime<Utc>,
     position: watch::Sender<u64>,
     finishing: watch::Receiver<Option<u64>>,
+    of_another_log: bool,
     began: Instant,
     /// The commit that the new collection reflected when this process began.
     began_at: u64,
@@ -247,6 +252,7 @@ impl<P: Projection> Builder<P> {
                     stream_created: self.stream_created,
                     sequence,
                     commit,
+                    of_another_log: self.of_another_log,
                 });
             }
             let items = tokio::select! {

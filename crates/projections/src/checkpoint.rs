@@ -31,6 +31,17 @@ pub(crate) struct Checkpoint {
     /// Identity of that commit. It tells a log that was restored from a backup and then went on
     /// differently from the one that was folded.
     pub commit: Option<String>,
+    /// How often the model was filled anew because what it had folded was gone from the log. A
+    /// place in the log means the same only as long as this does.
+    #[serde(default)]
+    pub lineage: i64,
+    /// Whether documents may reflect more than this says: so it is from when a process begins to
+    /// fold until it ends in an orderly way.
+    #[serde(default)]
+    pub ahead: bool,
+    /// Why it is being filled anew: the log lost what it had folded.
+    #[serde(default)]
+    pub healing: Option<String>,
     /// Why folding on would be wrong; only a rebuild ends this.
     pub halted: Option<String>,
     /// A rebuilt collection that is about to take over.
@@ -42,6 +53,8 @@ pub(crate) struct Checkpoint {
 pub(crate) struct Next {
     pub collection: Bson,
     pub stream_created: String,
+    #[serde(default)]
+    pub lineage: i64,
     pub sequence: i64,
     pub commit: Option<String>,
 }
@@ -55,8 +68,19 @@ impl Checkpoint {
             stream_created: identity(stream_created),
             sequence: 0,
             commit: None,
+            lineage: 0,
+            ahead: false,
+            healing: None,
             halted: None,
             next: None,
+        }
+    }
+
+    /// Identity of what is counted: of the stream, and of what it was before it lost a tail.
+    pub fn stream(&self) -> String {
+        match self.lineage {
+            0 => self.stream_created.clone(),
+            lineage => format!("{}+{lineage}", self.stream_created),
         }
     }
 
@@ -74,6 +98,8 @@ impl Checkpoint {
             self.stream_created.clone_from(&next.stream_created);
             self.sequence = next.sequence;
             self.commit.clone_from(&next.commit);
+            self.lineage = next.lineage;
+            self.healing = None;
             self.halted = None;
             self.next = None;
         }
@@ -157,6 +183,24 @@ impl Checkpoints {
         self.store.step(removed).await.map(|_| ())
     }
 
+    /// Records whether documents may reflect more than the checkpoint says.
+    pub async fn set_ahead(&self, key: &str, ahead: bool) -> Result<(), Trouble> {
+        let news = doc! { "$set": { "ahead": ahead } };
+        self.store
+            .step(self.collection.update_one(doc! { "_id": key }, news))
+            .await
+            .map(|_| ())
+    }
+
+    /// Records that the model is being filled anew, and why.
+    pub async fn heal(&self, key: &str, why: &str) -> Result<(), Trouble> {
+        let news = doc! { "$set": { "healing": why } };
+        self.store
+            .step(self.collection.update_one(doc! { "_id": key }, news))
+            .await
+            .map(|_| ())
+    }
+
     /// Records that folding on would be wrong.
     pub async fn halt(&self, key: &str, why: &str) -> Result<(), Trouble> {
         let news = doc! { "$set": { "halted": why } };
@@ -185,9 +229,11 @@ mod tests {
         let before = Checkpoint {
             sequence: 5,
             halted: Some("why".into()),
+            healing: Some("why".into()),
             next: Some(Next {
                 collection: Bson::Binary(collection(2)),
                 stream_created: "later".into(),
+                lineage: 1,
                 sequence: 7,
                 commit: Some("c".into()),
             }),
@@ -195,10 +241,12 @@ mod tests {
         };
         assert_eq!(before.clone().settle(&collection(1)), before);
         let after = before.settle(&collection(2));
-        assert_eq!((after.sequence, after.next), (7, None));
+        assert_eq!((after.sequence, &after.next), (7, &None));
         assert_eq!(after.collection, Bson::Binary(collection(2)));
         assert_eq!(after.stream_created, "later");
+        assert_eq!(after.stream(), "later+1");
         assert_eq!((after.commit.as_deref(), after.halted), (Some("c"), None));
+        assert_eq!(after.healing, None);
     }
 
     #[tokio::test]

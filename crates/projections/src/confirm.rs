@@ -143,7 +143,9 @@ impl<P: Projection> Machine<P> {
         loop {
             let mut questions = Box::pin(subscribe(&self.log, &self.asked_topic()).await);
             while let Some(question) = questions.next().await {
-                if !self.progress.is_active() {
+                // A new holder may have told less so far than the one before it. Who isn't answered
+                // reads the database, which is right.
+                if !self.progress.may_answer() {
                     continue;
                 }
                 let Ok(question) = serde_json::from_slice::<Question>(&question) else {

@@ -11,6 +11,9 @@ pub enum ReadError {
     /// Both pass. The text is for logs, not for clients.
     #[error("the read model is unavailable: {0}")]
     Unavailable(String),
+    /// The address of the database can't be used as it is.
+    #[error("{0}")]
+    Address(String),
     /// The cursor is none that this query gave out.
     #[error("the cursor is not one of this list")]
     BadCursor,
@@ -24,7 +27,7 @@ impl ReadError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable(_) => Some(Duration::from_secs(1)),
-            Self::BadCursor | Self::Damaged(_) => None,
+            Self::Address(_) | Self::BadCursor | Self::Damaged(_) => None,
         }
     }
 }
@@ -93,6 +96,9 @@ pub(crate) enum Trouble {
     /// A commit can't be folded by this release. Another release may be able to.
     #[error("{0}")]
     Unfoldable(String),
+    /// The log lost what was folded last. The model is filled anew from what is there.
+    #[error("{0}")]
+    TailLost(String),
     /// The log isn't the one that was folded. It stays so until the read model is rebuilt.
     #[error("{0}")]
     Diverged(String),
@@ -112,6 +118,7 @@ impl From<StoreError> for Trouble {
                 Self::Unfoldable(error.to_string())
             }
             StoreError::Gap { .. } => Self::Diverged(error.to_string()),
+            StoreError::TailLost { .. } => Self::TailLost(error.to_string()),
             passing => Self::LogAway(passing),
         }
     }

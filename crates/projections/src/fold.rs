@@ -118,8 +118,8 @@ fn span_of_fold(projection: &'static str, commit: &Recorded) -> Span {
 }
 
 fn another_log(stream: StreamName, sequence: u64, expected: &str, found: Uuid) -> Trouble {
-    Trouble::Diverged(format!(
-        "{stream}#{sequence} is commit {found}, but commit {expected} was folded: the log is \
-         another one than before. Rebuild the read model"
+    Trouble::TailLost(format!(
+        "{stream}#{sequence} is commit {found}, but commit {expected} was folded: the log went on \
+         differently"
     ))
 }

@@ -18,7 +18,7 @@ pub fn describe_metrics() {
     );
     describe_gauge!(
         "projection_state",
-        "What this process does for the read model: 0 starting or stopped, 1 standing by, 2 active, 3 retrying, 4 halted"
+        "What this process does for the read model: 0 starting or stopped, 1 standing by, 2 active, 3 retrying, 4 halted, 5 filling it anew because the log lost its tail"
     );
     describe_counter!(
         "projection_events_total",

@@ -71,6 +71,18 @@ pub async fn read_models(store: &ReadStore) -> Result<Vec<ReadModel>, ReadError>
     Ok(models)
 }
 
+/// A read model that was made from a log with something in it, by name and version: that log was there
+/// before.
+///
+/// # Errors
+/// When MongoDB can't be reached, or doesn't let this user know.
+pub async fn folded_before(store: &ReadStore) -> Result<Option<String>, ReadError> {
+    let all = Checkpoints::new(store).all().await;
+    let all = all.map_err(|trouble| ReadError::Unavailable(trouble.to_string()))?;
+    let folded = all.into_iter().find(|checkpoint| checkpoint.sequence() > 0);
+    Ok(folded.map(|checkpoint| checkpoint.key))
+}
+
 /// Lets a read model rest: nothing is folded until [`resume`], whichever process runs it. It takes
 /// effect within a second or so.
 ///

@@ -1,5 +1,6 @@
 //! Keeping up with the process that folds, while this one doesn't.
 
+use eventstore::StoreError;
 use futures_util::StreamExt;
 use std::{sync::Arc, time::Duration};
 
@@ -8,6 +9,7 @@ use crate::{
     announce::{Announcement, changed},
     checkpoint::Checkpoint,
     confirm::subscribe,
+    judge::Verdict,
     runner::Machine,
 };
 
@@ -42,6 +44,7 @@ impl<P: Projection> Machine<P> {
                     // The sender lives as long as the store, so this is never an error for long.
                     Ok(()) = faults.changed() => self.look_at_checkpoint(&mut seen).await,
                     Ok(()) = connection.changed() => seen.missed_some = true,
+                    () = self.look.notified() => self.look_at_checkpoint(&mut seen).await,
                     _ = look.tick() => {
                         self.look_at_checkpoint(&mut seen).await;
                         self.look_at_end().await;
@@ -81,6 +84,11 @@ impl<P: Projection> Machine<P> {
                 stream, applied, ..
             } => {
                 self.progress.replaced(applied, &stream);
+                self.look.notify_one();
+            }
+            Announcement::Healing { .. } => {
+                self.progress.heals();
+                self.log.doubt_tails();
             }
         }
     }
@@ -92,6 +100,7 @@ impl<P: Projection> Machine<P> {
             return;
         }
         let faults = self.progress.faults();
+        let epoch = self.log.epoch(self.projection.stream());
         let checkpoint = match self.checkpoints.peek(&self.key).await {
             Ok(Some(checkpoint)) => checkpoint,
             Ok(None) => return,
@@ -100,9 +109,11 @@ impl<P: Projection> Machine<P> {
                 return;
             }
         };
+        if checkpoint.healing.is_some() {
+            self.progress.heals();
+        }
         let another = seen.checkpoint.as_ref().is_none_or(|before| {
-            before.collection != checkpoint.collection
-                || before.stream_created != checkpoint.stream_created
+            before.collection != checkpoint.collection || before.stream() != checkpoint.stream()
         });
         let applied = self.progress.applied();
         let behind = checkpoint.sequence() > applied;
@@ -117,16 +128,44 @@ impl<P: Projection> Machine<P> {
             } else {
                 sequence.max(applied)
             };
-            let stream = &checkpoint.stream_created;
+            let stream = &checkpoint.stream();
             self.progress.restart(certain, stream, faults);
+        }
+        if !self.progress.is_of_the_log() {
+            self.compare(&checkpoint, epoch).await;
         }
         seen.missed_some = false;
         seen.checkpoint = Some(checkpoint);
     }
 
+    /// Shows that documents are of commits that the log holds, after it lost a tail: whoever folds
+    /// has seen to that, or will.
+    async fn compare(&self, checkpoint: &Checkpoint, epoch: u64) {
+        let judged = async {
+            let created = self.log.stream_created(self.projection.stream()).await?;
+            self.judge(checkpoint, created).await
+        };
+        match judged.await {
+            // If it became the active one meanwhile, it has compared them itself.
+            Ok(Verdict::Continues) if !self.progress.is_active() => self.progress.judged(epoch),
+            Ok(_) => {}
+            Err(trouble) => {
+                tracing::debug!(projection = self.key, %trouble, "can't compare with the log");
+            }
+        }
+    }
+
     async fn look_at_end(&self) {
-        if let Ok(end) = self.log.last_sequence(self.projection.stream()).await {
+        let stream = self.projection.stream();
+        if let Ok(end) = self.log.last_sequence(stream).await {
             self.progress.saw_end(end);
+            // Whatever was acknowledged is there; what isn't, was lost, and can't be waited for.
+            if let Some(floor) = self.progress.floor_beyond(end)
+                && let Err(StoreError::TailLost { .. }) =
+                    self.log.still_reaches(stream, floor).await
+            {
+                self.progress.lower(floor, end);
+            }
         }
         self.gauges.lag(&self.progress);
     }

@@ -7,7 +7,7 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 use tokio::{
     sync::{Notify, broadcast, watch},
@@ -57,8 +57,13 @@ struct Inner {
     faults: watch::Receiver<u64>,
     /// The faults that are made up for: `applied` was looked up after them.
     settled: watch::Sender<u64>,
+    /// Counts tails that the log lost.
+    epochs: watch::Receiver<u64>,
+    trust: watch::Sender<Trust>,
     /// Milliseconds after `began` until which this process is known to be the one that folds.
     active_until: AtomicU64,
+    /// The same by the clock on the wall, which goes on while a machine is suspended.
+    active_until_by_wall: AtomicU64,
     began: Instant,
     caught_up_at: AtomicU64,
     confirmations: Arc<Confirmations>,
@@ -67,6 +72,15 @@ struct Inner {
     somebody_waits: Notify,
     caches: RwLock<Vec<Arc<dyn Invalidate>>>,
     changes: broadcast::Sender<Applied>,
+}
+
+/// How far the documents are known to be of commits that the log holds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Trust {
+    /// They were compared with the log after it had lost so many tails; `None` if not yet.
+    judged: Option<u64>,
+    /// They are being filled anew.
+    healing: bool,
 }
 
 /// Somebody waits for a commit, as long as this lives.
@@ -79,7 +93,12 @@ impl Drop for Waiting<'_> {
 }
 
 impl Progress {
-    pub(crate) fn new(name: String, floor: u64, faults: watch::Receiver<u64>) -> Self {
+    pub(crate) fn new(
+        name: String,
+        floor: u64,
+        faults: watch::Receiver<u64>,
+        epochs: watch::Receiver<u64>,
+    ) -> Self {
         let settled = watch::Sender::new(*faults.borrow());
         Self {
             inner: Arc::new(Inner {
@@ -91,7 +110,10 @@ impl Progress {
                 stream: Mutex::new(None),
                 faults,
                 settled,
+                epochs,
+                trust: watch::Sender::new(Trust::default()),
                 active_until: AtomicU64::new(0),
+                active_until_by_wall: AtomicU64::new(0),
                 began: Instant::now(),
                 caught_up_at: AtomicU64::new(0),
                 confirmations: Arc::default(),
@@ -179,6 +201,10 @@ impl Progress {
     /// # Errors
     /// In words, for operators.
     pub fn ready(&self) -> Result<(), String> {
+        if !self.is_of_the_log() {
+            let name = &self.inner.name;
+            return Err(format!("{name}: not known yet to be what the log holds"));
+        }
         let (applied, floor) = (self.applied(), self.floor());
         if applied >= floor {
             Ok(())
@@ -226,6 +252,8 @@ impl Progress {
             let mut settled = self.inner.settled.subscribe();
             // The sender is ours, so this ends when it holds.
             let _ = settled.wait_for(|settled| *settled >= faults).await;
+            let mut trust = self.inner.trust.subscribe();
+            let _ = trust.wait_for(|trust| self.is_trusted(*trust)).await;
             let floor = self.floor();
             if self.applied() < floor {
                 let _waiting = self.waits();
@@ -250,6 +278,50 @@ impl Progress {
     /// Whether MongoDB may have lost what was written last, and nobody looked since.
     pub(crate) fn in_doubt(&self) -> bool {
         *self.inner.settled.borrow() < self.faults()
+    }
+
+    /// Whether the documents are of commits that the log holds, as far as is known. If they aren't,
+    /// reads wait.
+    pub fn is_of_the_log(&self) -> bool {
+        self.is_trusted(*self.inner.trust.borrow())
+    }
+
+    fn is_trusted(&self, trust: Trust) -> bool {
+        let epoch = *self.inner.epochs.borrow();
+        !trust.healing && trust.judged.is_some_and(|judged| judged >= epoch)
+    }
+
+    /// Takes note that the documents are being filled anew.
+    pub(crate) fn heals(&self) {
+        self.inner.trust.send_modify(|trust| trust.healing = true);
+    }
+
+    /// Takes note that the documents were compared with the log, after it had lost so many tails.
+    pub(crate) fn judged(&self, epoch: u64) {
+        self.inner.trust.send_modify(|trust| {
+            trust.judged = trust.judged.max(Some(epoch));
+            trust.healing = false;
+        });
+    }
+
+    /// The floor, if it lies beyond what the log was seen to hold.
+    pub(crate) fn floor_beyond(&self, end: u64) -> Option<u64> {
+        Some(self.floor()).filter(|floor| *floor > end)
+    }
+
+    /// Lowers a floor that the log doesn't reach any more: the commit that it was raised for is
+    /// gone.
+    pub(crate) fn lower(&self, from: u64, to: u64) {
+        let floor = &self.inner.floor;
+        let _ = floor.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+    }
+
+    /// How often the read model was filled anew because the log had lost what it showed. Together
+    /// with this, a place in the stream names the same commit for good.
+    pub fn lineage(&self) -> u64 {
+        let stream = self.turn();
+        let lineage = stream.as_deref().and_then(|stream| stream.split_once('+'));
+        lineage.map_or(0, |(_, lineage)| lineage.parse().unwrap_or(0))
     }
 
     /// Waits until the next batch is due, the last one having ended at `since`: after `longest`, or
@@ -315,7 +387,21 @@ impl Progress {
 
     /// Whether this process folds, and nobody else.
     pub(crate) fn is_active(&self) -> bool {
+        self.is_active_at(SystemTime::now())
+    }
+
+    /// Either clock ends it: the one of the machine stands still while that is suspended, and
+    /// somebody else folds by the time it is told. A clock on the wall that jumps ahead costs some
+    /// reads of the database until the next sign of life.
+    fn is_active_at(&self, wall: SystemTime) -> bool {
         self.millis() < self.inner.active_until.load(Ordering::SeqCst)
+            && wall_millis(wall) < self.inner.active_until_by_wall.load(Ordering::SeqCst)
+    }
+
+    /// Whether others may be told how far this process is: it folds, and is as far as anything
+    /// that was told before.
+    pub(crate) fn may_answer(&self) -> bool {
+        self.is_active() && self.ready().is_ok() && !self.in_doubt()
     }
 
     /// Says until when this process is the one that folds.
@@ -324,6 +410,14 @@ impl Progress {
             let after = until.saturating_duration_since(self.inner.began);
             u64::try_from(after.as_millis()).unwrap_or(u64::MAX)
         });
+        let left = until.map_or(Duration::ZERO, |until| {
+            until.saturating_duration_since(Instant::now())
+        });
+        let by_wall = wall_millis(SystemTime::now() + left);
+        let by_wall = if until.is_some() { by_wall } else { 0 };
+        self.inner
+            .active_until_by_wall
+            .store(by_wall, Ordering::SeqCst);
         self.inner.active_until.store(millis, Ordering::SeqCst);
     }
 
@@ -364,6 +458,12 @@ impl Progress {
         let mut known = self.turn();
         *known = Some(stream.to_owned());
         self.inner.floor.store(applied, Ordering::SeqCst);
+        self.inner.end.store(applied, Ordering::Relaxed);
+        // What is raised from now on is news, however little it is.
+        self.inner.raised.send_if_modified(|raised| {
+            *raised = 0;
+            false
+        });
         self.step(applied, Changed::Any);
     }
 
@@ -397,6 +497,11 @@ impl Progress {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn wall_millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

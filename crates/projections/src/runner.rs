@@ -45,6 +45,8 @@ pub(crate) struct Machine<P> {
     pub stop: CancellationToken,
     /// The lease was given back by another.
     pub freed: Notify,
+    /// The checkpoint is to be looked at.
+    pub look: Notify,
     pub gauges: Gauges,
 }
 
@@ -72,7 +74,8 @@ impl Runner {
     ) -> Result<Self, StoreError> {
         let end = log.last_sequence(projection.stream()).await?;
         let key = projection.key();
-        let progress = Progress::new(key.clone(), end, store.faults());
+        let epochs = log.epochs(projection.stream());
+        let progress = Progress::new(key.clone(), end, store.faults(), epochs);
         let (state, seen) = watch::channel(RunnerState::Starting);
         let stop = CancellationToken::new();
         let holder = Uuid::new_v4();
@@ -89,6 +92,7 @@ impl Runner {
             state,
             stop: stop.clone(),
             freed: Notify::new(),
+            look: Notify::new(),
             gauges: Gauges::new(projection.name()),
             projection: Arc::new(projection),
             key,
@@ -127,10 +131,12 @@ impl Runner {
     /// Whether the read model can be relied upon; if not, why, in words for operators.
     ///
     /// # Errors
-    /// When it halted, or doesn't show yet what must be shown.
+    /// When it halted, is filled anew, or doesn't show yet what must be shown.
     pub fn ready(&self) -> Result<(), String> {
-        if let halted @ RunnerState::Halted { .. } = &*self.state.borrow() {
-            return Err(halted.to_string());
+        if let at_fault @ (RunnerState::Halted { .. } | RunnerState::Healing { .. }) =
+            &*self.state.borrow()
+        {
+            return Err(at_fault.to_string());
         }
         self.progress.ready()
     }
@@ -176,6 +182,11 @@ impl<P: Projection> Machine<P> {
             match ended {
                 Ok(Ended::Stopped) => break,
                 Ok(Ended::Lost | Ended::Repaired) => pause = self.settings.pause,
+                // The next turn heals it.
+                Err(Trouble::TailLost(why)) => {
+                    self.doubt(&why).await;
+                    self.rest(self.settings.pause).await;
+                }
                 Err(trouble) if trouble.halts() => {
                     unfoldable = matches!(trouble, Trouble::Unfoldable(_));
                     self.halt(&trouble).await;
@@ -218,8 +229,24 @@ impl<P: Projection> Machine<P> {
         self.set_state(halted);
     }
 
+    /// Shows nothing any more, here and elsewhere, until it was compared with the log.
+    pub(crate) async fn doubt(&self, why: &str) {
+        self.progress.heals();
+        self.log.doubt_tails();
+        self.set_state(RunnerState::Healing {
+            why: why.to_owned(),
+        });
+        let holder = self.holder;
+        self.announce(&Announcement::Healing { holder }).await;
+    }
+
     async fn rest_after(&self, trouble: &Trouble, pause: &mut Duration) {
-        tracing::warn!(projection = self.key, %trouble, ?pause, "can't fold, trying again");
+        // Told once for an outage, and not for each try.
+        if matches!(*self.state.borrow(), RunnerState::Retrying { .. }) {
+            tracing::debug!(projection = self.key, %trouble, ?pause, "can't fold, trying again");
+        } else {
+            tracing::warn!(projection = self.key, %trouble, "can't fold, trying again until it works");
+        }
         self.set_state(RunnerState::Retrying {
             why: trouble.to_string(),
         });
@@ -263,10 +290,30 @@ impl<P: Projection> Machine<P> {
 }
 
 /// Where progress is announced. It names the database, because several may be filled from one log.
+///
+/// A topic is one token, so names are spelled with what a token may hold; the hash keeps apart those
+/// that are spelled alike then (`a.b` and `a_b`): what another database has applied must not be
+/// taken for one's own.
 pub(crate) fn topic(database: &str, key: &str) -> String {
+    let names = format!("{database}\0{key}");
+    let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, names.as_bytes()).simple();
     let token = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    format!("progress-{database}-{key}")
+    let spelled: String = format!("{database}-{key}")
         .chars()
         .map(|c| if c == '-' { c } else { token(c) })
-        .collect()
+        .collect();
+    format!("progress-{spelled}-{:.8}", hash.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_read_models_share_a_topic() {
+        assert_eq!(topic("a.b", "orders"), topic("a.b", "orders"));
+        assert_ne!(topic("a.b", "orders"), topic("a_b", "orders"));
+        assert_ne!(topic("a-b", "c"), topic("a", "b-c"));
+        assert!(topic("a.b", "orders").starts_with("progress-a_b-orders-"));
+    }
 }

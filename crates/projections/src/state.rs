@@ -16,6 +16,11 @@ pub enum RunnerState {
         /// What is away, for operators.
         why: String,
     },
+    /// The log lost what was folded last: the read model is filled anew from what is there.
+    Healing {
+        /// What was lost, for operators.
+        why: String,
+    },
     /// Folding on would make the read model wrong. Needs an operator: a fixed release or a
     /// rebuild.
     Halted {
@@ -28,7 +33,7 @@ pub enum RunnerState {
 
 impl RunnerState {
     /// As a number for a metric: 0 stopped or starting, 1 standing by, 2 active, 3 retrying,
-    /// 4 halted.
+    /// 4 halted, 5 healing.
     pub fn code(&self) -> u8 {
         match self {
             Self::Starting | Self::Stopped => 0,
@@ -36,6 +41,7 @@ impl RunnerState {
             Self::Active => 2,
             Self::Retrying { .. } => 3,
             Self::Halted { .. } => 4,
+            Self::Healing { .. } => 5,
         }
     }
 }
@@ -47,6 +53,7 @@ impl fmt::Display for RunnerState {
             Self::StandingBy => f.write_str("standing by"),
             Self::Active => f.write_str("active"),
             Self::Retrying { why } => write!(f, "retrying: {why}"),
+            Self::Healing { why } => write!(f, "filled anew: {why}"),
             Self::Halted { why } => write!(f, "halted: {why}"),
             Self::Stopped => f.write_str("stopped"),
         }

@@ -9,7 +9,7 @@ use mongodb::{
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-use crate::{Index, ReadError, error::Trouble};
+use crate::{Index, ReadError, error::Trouble, guarantees};
 
 /// How long an operation may look for a server. Reads must fail within 2 s.
 const SELECTION: Duration = Duration::from_millis(1_500);
@@ -31,9 +31,10 @@ impl ReadStore {
     /// that is away is an error of each read, not of this.
     ///
     /// # Errors
-    /// When the address isn't one.
+    /// When the address isn't one, or asks for less than read models rest on.
     pub async fn connect(uri: &str, database: &str) -> Result<Self, ReadError> {
         let mut options = ClientOptions::parse(uri).await?;
+        guarantees::settle(&mut options)?;
         options.app_name.get_or_insert_with(|| "turnstile".into());
         options.server_selection_timeout.get_or_insert(SELECTION);
         options

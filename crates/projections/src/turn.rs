@@ -12,10 +12,11 @@ use crate::{
     announce::{Announcement, changed, told},
     batch::Batch,
     building::{Building, End},
-    checkpoint::{Checkpoint, identity},
+    checkpoint::Checkpoint,
     error::Trouble,
     fold::{Folded, Folding, From},
-    lease::Held,
+    judge::Verdict,
+    lease::{Held, Lease},
     runner::{Ended, Machine},
     state::RunnerState,
     store::unless_fault,
@@ -35,6 +36,8 @@ struct Turn<'m, P> {
     saved_at: tokio::time::Instant,
     written_at: Option<tokio::time::Instant>,
     faults: watch::Receiver<u64>,
+    /// Counts tails that the log lost.
+    epochs: watch::Receiver<u64>,
     building: Option<Building>,
     /// Whether folding rests, as an operator wants it.
     paused: bool,
@@ -46,6 +49,8 @@ impl<P: Projection> Machine<P> {
         // Before the checkpoint is read: what happens later must not go unnoticed.
         let mut faults = self.store.faults();
         let fault = *faults.borrow_and_update();
+        let mut epochs = self.log.epochs(self.projection.stream());
+        let epoch = *epochs.borrow_and_update();
         let indexes = self.projection.indexes();
         let collection = self.store.ensure_collection(&self.key, &indexes).await?;
         let created = self.log.stream_created(self.projection.stream()).await?;
@@ -57,21 +62,31 @@ impl<P: Projection> Machine<P> {
             uuid: collection,
         };
         let (tenure, _renewing) = self.renew(&held, &target);
-        if let Err(why) = self.continues(&checkpoint, created, end) {
-            return match held.rebuild {
-                Some(request) => {
-                    let end = End::At(end);
-                    let building = Building::start(self, request, created, end);
-                    self.repair(building, tenure, faults).await
-                }
-                None => Err(Trouble::Diverged(why)),
-            };
+        let request = match self.judge(&checkpoint, created).await? {
+            Verdict::Continues => None,
+            Verdict::Another(why) => match &held.rebuild {
+                Some(request) => Some(request.clone()),
+                None => return Err(Trouble::Diverged(why)),
+            },
+            Verdict::TailLost(why) => Some(self.begin_to_heal(&why).await?),
+        };
+        if let Some(request) = request {
+            let building = Building::start(self, request, created, End::At(end));
+            let repaired = self.repair(building, tenure, faults).await;
+            if matches!(repaired, Ok(Ended::Repaired)) {
+                self.progress.judged(epoch);
+            }
+            return repaired;
         }
 
-        let stream = identity(created);
+        if !checkpoint.ahead {
+            self.checkpoints.set_ahead(&self.key, true).await?;
+        }
+        let stream = checkpoint.stream();
         let applied = checkpoint.sequence();
         self.progress.saw_end(end);
         self.progress.restart(applied, &stream, fault);
+        self.progress.judged(epoch);
         if !matches!(*self.state.borrow(), RunnerState::Halted { .. }) {
             // Whatever was acknowledged, by whomever, stands before the stream's end.
             self.progress.lift(end);
@@ -97,6 +112,7 @@ impl<P: Projection> Machine<P> {
             saved_at: tokio::time::Instant::now(),
             written_at: None,
             faults,
+            epochs,
             building: None,
             paused: held.paused,
         };
@@ -129,7 +145,12 @@ impl<P: Projection> Machine<P> {
                         "the collection was replaced, filling it again from the log"
                     );
                 }
-                Checkpoint::start(self.key.clone(), collection.clone(), created)
+                let start = Checkpoint::start(self.key.clone(), collection.clone(), created);
+                Checkpoint {
+                    // What was told of places in the log before is not to be mixed up with this.
+                    lineage: other.map_or(0, |other| other.lineage),
+                    ..start
+                }
             }
         };
         if found.as_ref() != Some(&checkpoint) {
@@ -138,32 +159,18 @@ impl<P: Projection> Machine<P> {
         Ok(checkpoint)
     }
 
-    /// Whether the log continues what was folded.
-    fn continues(
-        &self,
-        checkpoint: &Checkpoint,
-        created: DateTime<Utc>,
-        end: u64,
-    ) -> Result<(), String> {
-        let stream = self.projection.stream();
-        let (folded, now) = (&checkpoint.stream_created, identity(created));
-        if let Some(why) = &checkpoint.halted {
-            return Err(why.clone());
-        }
-        if *folded != now {
-            return Err(format!(
-                "stream {stream} was created at {now}, but the one that was folded at {folded}: \
-                 it is another log. Rebuild the read model"
-            ));
-        }
-        if checkpoint.sequence() > end {
-            return Err(format!(
-                "{stream} ends at #{end}, but was folded up to #{}: the log was cut back or \
-                 restored from a backup. Rebuild the read model",
-                checkpoint.sequence()
-            ));
-        }
-        Ok(())
+    /// Shows nothing more of what the log has lost, and has the read model filled anew: tells the
+    /// request for that, which another process goes on with if this one dies.
+    async fn begin_to_heal(&self, why: &str) -> Result<String, Trouble> {
+        tracing::error!(
+            projection = self.key,
+            why,
+            "the log lost what the read model shows, filling it anew from what is there"
+        );
+        self.doubt(why).await;
+        self.checkpoints.heal(&self.key, why).await?;
+        let request = Uuid::new_v4().to_string();
+        Lease::ask_for_rebuild(&self.store, &self.key, &request).await
     }
 
     /// Rebuilds while nothing can be folded.
@@ -185,8 +192,9 @@ impl<P: Projection> Machine<P> {
         }
         let built = building.take(self).await?;
         let applied = built.sequence;
-        let stream = identity(built.stream_created);
-        unless_fault(&mut faults, built.switch(self)).await?;
+        let stream = unless_fault(&mut faults, built.switch(self))
+            .await?
+            .stream();
         self.progress.replaced(applied, &stream);
         let holder = self.holder;
         self.announce(&Announcement::Replaced {
@@ -221,9 +229,15 @@ impl<P: Projection> Turn<'_, P> {
                 biased;
                 () = self.machine.stop.cancelled() => {
                     self.save().await?;
+                    let machine = self.machine;
+                    machine.checkpoints.set_ahead(&machine.key, false).await?;
                     return Ok(Ended::Stopped);
                 }
                 Ok(()) = self.faults.changed() => return Err(Trouble::Fault),
+                Ok(()) = self.epochs.changed() => {
+                    let why = "commits that were seen at the end of the log are gone".to_owned();
+                    return Err(Trouble::TailLost(why));
+                }
                 Ok(()) = tenure.changed() => {
                     let tenure = tenure.borrow_and_update().clone();
                     match tenure {

@@ -260,6 +260,7 @@ impl Season {
             by: lot.seller,
             title: title.clone(),
             price,
+            expected: None,
             has_live_order: lot.orders.state.live().is_some(),
             orders_seen: lot.orders.version,
         };

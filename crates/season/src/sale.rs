@@ -4,8 +4,8 @@ mod money;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    OrderId, PaymentId, Price, UserId,
-    ticket::{OrderDecision, TicketCommand},
+    Currency, OrderId, PaymentId, Price, UserId,
+    ticket::{Difference, OrderDecision, TicketCommand},
     ticket_orders::{OrderedTicket, TicketOrdersCommand, TicketOrdersEvent},
 };
 use eventstore::{ORDERS, TICKETS};
@@ -162,6 +162,7 @@ impl Season {
             id: lot.id,
             title: listing.title.clone(),
             price: listing.price,
+            currency: Currency::USD,
             version: listing.version,
         };
         let origin = Origin::request(&mut self.dice, buyer);
@@ -169,7 +170,9 @@ impl Season {
             order_id: OrderId(Uuid::new_v5(&origin.command, b"order")),
             buyer,
             ticket,
+            seller: listing.seller,
             expected_price: Some(seen),
+            difference: Difference::default(),
             at: now,
             expires_at: now + HOLD,
         };

@@ -76,7 +76,7 @@ impl TestApp {
         self.process.pid()
     }
 
-    /// Kills it as a power cut would; returns when it is gone.
+    /// Kills it (`SIGKILL`); returns when it is gone.
     pub async fn kill9(&self) {
         let process = self.process.clone();
         blocking::run("kill the app", move || process.kill9()).await;
@@ -195,7 +195,8 @@ impl AppBuilder {
         self
     }
 
-    /// Starts the program with `HOST`, `PORT` and `DATA_DIR` set, and waits until it is ready.
+    /// Starts the program with `HOST`, `PORT` and `DATA_DIR` set and the sandbox for payments, and
+    /// waits until it is ready.
     pub async fn start(self) -> TestApp {
         let app = self.start_unready().await;
         app.wait_ready().await;
@@ -211,7 +212,8 @@ impl AppBuilder {
             .args(self.args)
             .env("HOST", "127.0.0.1")
             .env("PORT", port.to_string())
-            .env("DATA_DIR", data_dir.path());
+            .env("DATA_DIR", data_dir.path())
+            .env("PAYMENTS", "sandbox");
         for (name, value) in self.envs {
             launch = launch.env(name, value);
         }

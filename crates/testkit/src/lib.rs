@@ -47,7 +47,7 @@ pub use call::Call;
 pub use client::{Client, TestUser};
 pub use eventually::{LONG, Outcome, eventually};
 pub use mongo::{Mongo, MongoProxy};
-pub use nats::Nats;
+pub use nats::{DiskCopy, Nats};
 pub use proxy::{Ack, DropAcksProxy, Publication};
 pub use router::{Router, Routes};
 

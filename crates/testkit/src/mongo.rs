@@ -93,7 +93,7 @@ impl Mongo {
         &self.database.name
     }
 
-    /// Kills the server as a power cut would; returns when it is gone. Only after [`Mongo::own`].
+    /// Kills the server (`SIGKILL`); returns when it is gone. Only after [`Mongo::own`].
     pub async fn kill9(&self) {
         let server = self.own_server();
         blocking::run("kill MongoDB", move || server.kill9()).await;

@@ -1,8 +1,9 @@
 //! A NATS server for one test.
 
-use std::sync::Arc;
+use std::{fs, io, path::Path, sync::Arc};
 
 use devservers::{NatsOptions, NatsServer};
+use tempfile::TempDir;
 
 use crate::blocking;
 
@@ -11,6 +12,27 @@ use crate::blocking;
 #[derive(Debug, Clone)]
 pub struct Nats {
     server: Arc<NatsServer>,
+}
+
+/// Where in its folder the server keeps streams.
+const STORE: &str = "jetstream";
+
+/// What was on the disk of a server at a moment; gone with the last clone.
+#[derive(Debug, Clone)]
+pub struct DiskCopy(Arc<TempDir>);
+
+fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 impl Nats {
@@ -32,7 +54,8 @@ impl Nats {
         self.server.url()
     }
 
-    /// Kills it as a power cut would; returns when it is gone.
+    /// Kills it (`SIGKILL`); returns when it is gone. That is no power cut: what the server wrote is
+    /// with the system, which brings it to the disk all the same. See [`Nats::lose_tail`].
     pub async fn kill9(&self) {
         let server = self.server.clone();
         blocking::run("kill NATS", move || server.kill9()).await;
@@ -43,6 +66,36 @@ impl Nats {
     pub async fn restart(&self) {
         let server = self.server.clone();
         blocking::run("restart NATS", move || server.restart()).await;
+    }
+
+    /// Copies what is on its disk at this moment, for [`Nats::lose_tail`]. For that it is ended in an
+    /// orderly way and started again: all that it has acknowledged is in the copy.
+    pub async fn copy_disk(&self) -> DiskCopy {
+        let server = self.server.clone();
+        blocking::run("copy the disk of NATS", move || {
+            let copy = TempDir::with_prefix("nats-disk-")?;
+            server.terminate()?;
+            copy_folder(&server.data_dir().join(STORE), copy.path())?;
+            server.restart()?;
+            Ok::<_, anyhow::Error>(DiskCopy(Arc::new(copy)))
+        })
+        .await
+    }
+
+    /// What a power cut does under living processes, if acknowledgments don't wait for the disk:
+    /// kills it and lets it come back, on the same port, with nothing that was stored since the
+    /// copy was taken. Returns when it takes connections.
+    pub async fn lose_tail(&self, at: &DiskCopy) {
+        let (server, copy) = (self.server.clone(), at.clone());
+        blocking::run("lose the tail of NATS", move || {
+            let store = server.data_dir().join(STORE);
+            server.kill9()?;
+            fs::remove_dir_all(&store)?;
+            copy_folder(copy.0.path(), &store)?;
+            server.restart()?;
+            Ok::<_, anyhow::Error>(())
+        })
+        .await;
     }
 
     /// Freezes it: connections stay open, and nothing is answered.

@@ -32,6 +32,7 @@ struct Shared {
     upstream: String,
     lossy: Mutex<Lossy>,
     swallow: Mutex<Swallow>,
+    deaf: Mutex<Deaf>,
     is_cut: watch::Sender<bool>,
 }
 
@@ -46,6 +47,28 @@ enum Policy {
     DropNext(u64),
     DropWithProbability(f64),
     DropIf(Box<dyn FnMut(&Ack) -> bool + Send>),
+}
+
+/// Which subscription of a client's hears no delivery any more.
+#[derive(Debug, Default)]
+enum Deaf {
+    #[default]
+    Nobody,
+    /// The one that something is delivered to next.
+    WhoeverIsNext,
+    This(String),
+}
+
+impl Deaf {
+    fn misses(&mut self, frame: &Frame) -> bool {
+        let Some(to) = frame.delivered_to() else {
+            return false;
+        };
+        if matches!(self, Self::WhoeverIsNext) {
+            *self = Self::This(to.to_owned());
+        }
+        matches!(self, Self::This(deaf) if deaf == to)
+    }
 }
 
 /// Which publications are lost, and how many were; and who is outrun.
@@ -82,6 +105,7 @@ impl DropAcksProxy {
                 dropped: 0,
             }),
             swallow: Mutex::default(),
+            deaf: Mutex::default(),
             is_cut: watch::Sender::new(false),
         });
         Self {
@@ -127,6 +151,12 @@ impl DropAcksProxy {
         });
     }
 
+    /// Loses the next message that a consumer delivers, and all that come to the same subscription
+    /// after it, for ever. Its heartbeats pass, and so do deliveries to any other.
+    pub fn deafen(&self) {
+        *self.shared.deaf() = Deaf::WhoeverIsNext;
+    }
+
     /// How many publications were lost so far.
     pub fn swallowed(&self) -> u64 {
         self.shared.swallow().swallowed
@@ -169,6 +199,10 @@ impl Drop for DropAcksProxy {
 impl Shared {
     fn lossy(&self) -> std::sync::MutexGuard<'_, Lossy> {
         self.lossy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn deaf(&self) -> std::sync::MutexGuard<'_, Deaf> {
+        self.deaf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn swallow(&self) -> std::sync::MutexGuard<'_, Swallow> {
@@ -286,7 +320,8 @@ async fn pass_acks(
 ) -> std::io::Result<()> {
     let mut from_server = BufReader::new(from_server);
     while let Some(frame) = read_frame(&mut from_server).await? {
-        let is_lost = frame.ack().is_some_and(|ack| shared.lossy().loses(&ack));
+        let is_lost = frame.ack().is_some_and(|ack| shared.lossy().loses(&ack))
+            || shared.deaf().misses(&frame);
         if !is_lost {
             to_client.write_all(frame.bytes()).await?;
         }

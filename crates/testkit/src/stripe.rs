@@ -26,6 +26,8 @@ pub use self::webhook::{event, sign};
 
 /// The only key the stand-in accepts.
 pub const KEY: &str = "sk_test_standin";
+/// What goes with it for browsers.
+pub const PUBLISHABLE_KEY: &str = "pk_test_standin";
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,6 +190,13 @@ impl StandIn {
     /// When there is no such intent; so does [`StandIn::object`].
     pub fn tamper(&self, reference: &str, change: impl FnOnce(&mut Intent)) {
         change(locked(&self.shared.books).intent(reference));
+    }
+
+    /// The charge of an intent, as Stripe would send it in a webhook; null while nothing is held.
+    pub fn charge(&self, reference: &str) -> serde_json::Value {
+        locked(&self.shared.books)
+            .intent(reference)
+            .charge(reference)
     }
 
     /// An intent as Stripe would send it, for example in a webhook.

@@ -1,25 +1,49 @@
 //! `GET /api/orders`.
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
+use host::pages::{self, Page};
 use httpkit::{Answer, Session};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::Orders;
+
+/// Which page.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Parameters {
+    /// How many, 1 to 200; 100 unless given.
+    limit: Option<String>,
+    /// Where the page before ended; from its `Link` header.
+    cursor: Option<String>,
+}
 
 /// The caller's orders, oldest first
 #[utoipa::path(
     get,
     path = "/api/orders",
     tag = "orders",
+    params(Parameters),
     responses(
-        (status = 200, description = "All the caller's orders", body = [api::Order]),
+        (status = 200, description = "The caller's orders", body = [api::Order], headers(("Link" = Option<String>, description = "The next page, with `rel=\"next\"`, if there is one"))),
+        (status = 400, description = "A parameter is wrong", body = api::Errors),
         (status = 401, description = "Nobody is signed in", body = api::Errors),
     )
 )]
-pub(super) async fn list(session: Session, orders: web::Data<Orders>) -> Answer {
+pub(super) async fn list(
+    session: Session,
+    parameters: web::Query<Parameters>,
+    req: HttpRequest,
+    orders: web::Data<Orders>,
+) -> Answer {
+    let Parameters { limit, cursor } = parameters.into_inner();
+    let page = Page::read(limit.as_deref(), cursor)?;
     let mine = orders
         .view
-        .by_buyer(session.user_id())
+        .by_buyer(session.user_id(), page.limit, page.cursor.as_deref())
         .await
         .map_err(host::read_failed)?;
-    Ok(HttpResponse::Ok().json(mine))
+    let mut answer = HttpResponse::Ok().json(mine.orders);
+    pages::link_next(&req, &mut answer, mine.next.as_deref());
+    Ok(answer)
 }

@@ -5,10 +5,11 @@ use api::{Amount, Field, NewOrder};
 use domain::{Price, TicketId, UserId};
 use httpkit::{Answer, AppError, Body, Fields, Session};
 
-use crate::{Orders, answer};
+use crate::{Orders, answer, commands::Expected};
 
 const TICKET_REQUIRED: &str = "TicketId must be provided";
 const PRICE_EXPECTED: &str = "ExpectedPrice must be a price";
+const VERSION_EXPECTED: &str = "ExpectedVersion must be a version, such as 0";
 
 /// Hold a ticket
 #[utoipa::path(
@@ -22,7 +23,7 @@ const PRICE_EXPECTED: &str = "ExpectedPrice must be a price";
     request_body = NewOrder,
     responses(
         (status = 201, description = "The order; pay it before `expiresAt`", body = api::Order, headers(("Idempotency-Replayed" = Option<String>, description = "`true` if this answer was given before"))),
-        (status = 400, description = "A field is wrong, the ticket is reserved, or its price has changed", body = api::Errors),
+        (status = 400, description = "A field is wrong, the ticket is reserved, the caller's own or withdrawn, or it isn't what was shown. An own order that has the ticket is named in `orderId` and `Location`", body = api::Errors),
         (status = 401, description = "Nobody is signed in", body = api::Errors),
         (status = 404, description = "No such ticket", body = api::Errors),
         (status = 429, description = "The caller ordered this ticket too often lately", body = api::Errors),
@@ -35,14 +36,14 @@ pub(super) async fn place(
     orders: web::Data<Orders>,
 ) -> Answer {
     let buyer = UserId(session.user_id());
-    let (ticket_id, expected_price) = read(body.value)?;
+    let (ticket_id, expected) = read(body.value)?;
     orders
         .host
         .once(&req, buyer.0, &body.raw, async |command_id| {
             let metadata = orders.host.metadata(&req, command_id, &buyer);
             let placed = orders
                 .commands
-                .place(buyer, ticket_id, expected_price, &metadata)
+                .place(buyer, ticket_id, expected, &metadata)
                 .await;
             let placed = placed.map_err(answer::refused)?;
             orders
@@ -54,12 +55,12 @@ pub(super) async fn place(
         .await
 }
 
-fn read(body: NewOrder) -> Result<(TicketId, Option<Price>), AppError> {
+fn read(body: NewOrder) -> Result<(TicketId, Expected), AppError> {
     let mut fields = Fields::default();
     let ticket_id = fields.read("ticketId", body.ticket_id, TICKET_REQUIRED, |text| {
         text.trim().parse::<TicketId>().map_err(|_| TICKET_REQUIRED)
     });
-    let expected_price = match body.expected_price {
+    let price = match body.expected_price {
         Field::Missing => None,
         given => fields.read("expectedPrice", given, PRICE_EXPECTED, |amount: Amount| {
             u64::try_from(amount.cents)
@@ -68,8 +69,17 @@ fn read(body: NewOrder) -> Result<(TicketId, Option<Price>), AppError> {
                 .ok_or(PRICE_EXPECTED)
         }),
     };
+    let version = match body.expected_version {
+        Field::Missing => None,
+        given => fields.read(
+            "expectedVersion",
+            given,
+            VERSION_EXPECTED,
+            |version: u64| Ok::<_, &str>(version),
+        ),
+    };
     fields.finish()?;
     // It is there: if it weren't, the fields would not have been good.
     let ticket_id = ticket_id.ok_or_else(|| httpkit::error::field("ticketId", TICKET_REQUIRED))?;
-    Ok((ticket_id, expected_price))
+    Ok((ticket_id, Expected { price, version }))
 }

@@ -13,7 +13,7 @@ use eventstore::{
 const SUBSCRIPTION: Subscription = Subscription::new("orders-on-payments");
 
 /// Marks an order as awaiting payment when one is begun, and completes it, or refuses the
-/// payment, when the money is held.
+/// payment, when the money is held. If that money is lost before it is taken, the sale is undone.
 pub(crate) fn start(log: &Log, orders: Store<TicketOrders>) -> Worker {
     log.react_to_commits(PAYMENTS, SUBSCRIPTION, move |commit| {
         let orders = orders.clone();
@@ -51,7 +51,17 @@ async fn react(orders: &Store<TicketOrders>, commit: &Recorded) -> Result<(), Re
                     },
                 )
             }
-            PaymentEvent::PaymentDeclined { .. }
+            PaymentEvent::PaymentLost {
+                order_id,
+                ticket_id,
+                ..
+            } => (
+                "lose",
+                ticket_id,
+                TicketOrdersCommand::LosePayment { order_id },
+            ),
+            PaymentEvent::PaymentReopened { .. }
+            | PaymentEvent::PaymentDeclined { .. }
             | PaymentEvent::PaymentCaptured { .. }
             | PaymentEvent::PaymentVoided { .. } => continue,
         };

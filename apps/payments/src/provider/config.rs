@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use httpkit::config::PaymentsMode;
+
 use super::{PaymentProvider, Sandbox, SandboxReader, SetupError, Stripe};
 
 /// A text that is never shown: `Debug` prints a placeholder, and memory is wiped on drop.
@@ -12,9 +14,11 @@ pub use secrecy::SecretString as Secret;
 /// The file in [`ProviderConfig::data_dir`] that holds the sandbox's intents.
 const SANDBOX_FILE: &str = "sandbox-payments.ndjson";
 
-/// Which provider to use, and how. Without a secret key it is the sandbox.
+/// Which provider to use, and how.
 #[derive(Debug, Clone)]
 pub struct ProviderConfig {
+    /// `PAYMENTS`: which one. Nothing else decides it, least of all a key that is missing.
+    pub mode: PaymentsMode,
     /// `STRIPE_SECRET_KEY`: Stripe's secret or restricted key (`sk_…`, `rk_…`).
     pub stripe_secret_key: Option<Secret>,
     /// `STRIPE_API_BASE`: where Stripe's API is, without a path.
@@ -35,6 +39,7 @@ impl ProviderConfig {
     /// The sandbox, with its journal in this folder.
     pub fn sandbox(data_dir: impl Into<PathBuf>) -> Self {
         Self {
+            mode: PaymentsMode::Sandbox,
             stripe_secret_key: None,
             stripe_api_base: Self::STRIPE_API_BASE.to_owned(),
             stripe_webhook_secret: None,
@@ -70,7 +75,7 @@ impl Default for Timeouts {
 /// Builds the configured provider. Reads and locks the sandbox's journal, so it may block for a
 /// moment; call it once, at start.
 pub fn from_config(config: &ProviderConfig) -> Result<Arc<dyn PaymentProvider>, SetupError> {
-    if config.stripe_secret_key.is_some() {
+    if config.mode.is_stripe() {
         Ok(Arc::new(Stripe::new(config)?))
     } else {
         Ok(Arc::new(Sandbox::open(config.data_dir.join(SANDBOX_FILE))?))
@@ -82,7 +87,7 @@ pub fn from_config(config: &ProviderConfig) -> Result<Arc<dyn PaymentProvider>, 
 /// [`ProviderError::Rejected`](super::ProviderError::Rejected), and what is read is the journal as
 /// it stood at this call.
 pub fn reader_from_config(config: &ProviderConfig) -> Result<Arc<dyn PaymentProvider>, SetupError> {
-    if config.stripe_secret_key.is_some() {
+    if config.mode.is_stripe() {
         Ok(Arc::new(Stripe::new(config)?))
     } else {
         let journal = config.data_dir.join(SANDBOX_FILE);
@@ -108,11 +113,16 @@ mod tests {
     }
 
     #[test]
-    fn the_sandbox_is_used_unless_a_key_is_configured() {
+    fn only_the_mode_decides_which_provider_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = ProviderConfig::sandbox(folder.path());
-        assert_eq!(from_config(&config).unwrap().name(), "sandbox");
         config.stripe_secret_key = Some(Secret::from("sk_test_1"));
+        assert_eq!(from_config(&config).unwrap().name(), "sandbox");
+        config.mode = PaymentsMode::StripeTest;
         assert_eq!(from_config(&config).unwrap().name(), "stripe");
+        config.mode = PaymentsMode::Stripe;
+        assert!(from_config(&config).is_err(), "a key of test mode");
+        config.stripe_secret_key = None;
+        assert!(from_config(&config).is_err(), "no key");
     }
 }

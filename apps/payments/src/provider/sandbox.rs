@@ -1,12 +1,12 @@
-//! A provider that moves no money: for trying things out, for tests, and until Stripe is
-//! configured.
+//! A provider that moves no money: for trying things out, and for tests.
 //!
 //! It behaves like Stripe in test mode: the same test tokens, the same sentences when a card is
 //! declined, one hold an intent. It remembers its intents in a file of its own, not in the event
 //! log: as with a real provider, the two can differ after a crash, and `reconcile` shows it.
 //!
-//! `tok_sandbox_unreachable` is its only token that Stripe doesn't have: with it the sandbox
-//! answers as a provider out of reach does, and holds nothing.
+//! What a provider may do by itself can be tried, too, with tokens of its own (`tok_sandbox_…`): it
+//! is out of reach, it closes an intent, it lets go of what it held, it gives money back. With
+//! Stripe's `tok_createDispute` the money is disputed as soon as it is taken.
 
 mod cards;
 mod journal;

@@ -1,7 +1,7 @@
 //! Stripe, over HTTP: one PaymentIntent a payment, captured by hand.
 //!
 //! What makes each step safe to repeat:
-//! - *Opening*: the idempotency key is the payment's id.
+//! - *Opening*: the idempotency key is the payment's id, with the attempt's number.
 //! - *Authorizing*: the PaymentIntent is a state machine with a lock; it can be confirmed into
 //!   `requires_capture` once, whatever the keys. The idempotency key (of intent, token and attempt)
 //!   only makes a repeated attempt get its own answer again.
@@ -18,6 +18,7 @@ mod signature;
 mod wire;
 
 use async_trait::async_trait;
+use httpkit::config::PaymentsMode;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
@@ -38,6 +39,8 @@ const PAGE_SIZE: &str = "100";
 /// A Stripe account.
 pub struct Stripe {
     client: Client,
+    /// Whether real money moves.
+    live: bool,
     webhook_secret: Option<Secret>,
 }
 
@@ -45,10 +48,12 @@ impl Stripe {
     /// Checks the configuration. Asks nothing of Stripe yet.
     pub fn new(config: &ProviderConfig) -> Result<Self, SetupError> {
         let key = config.stripe_secret_key.clone().unwrap_or_default();
-        check_key(key.expose_secret())?;
+        let live = config.mode == PaymentsMode::Stripe;
+        check_key(key.expose_secret(), live)?;
         let base = check_base(&config.stripe_api_base, key.expose_secret())?;
         Ok(Self {
             client: Client::new(base, key, config.timeouts)?,
+            live,
             webhook_secret: config.stripe_webhook_secret.clone(),
         })
     }
@@ -61,7 +66,26 @@ impl Stripe {
     ) -> Result<PaymentIntent, ProviderError> {
         let path = ["payment_intents", reference.as_str()];
         let answer = self.client.get(&path, &[], is(reference), deadline).await?;
-        answer.result.map_err(ApiError::into_provider_error)
+        let intent = answer.result.map_err(ApiError::into_provider_error)?;
+        self.of_this_mode(&intent)?;
+        Ok(intent)
+    }
+
+    /// A key opens the books of one mode only, so an intent of the other is no answer of Stripe's
+    /// to this key: nothing that it says may count.
+    fn of_this_mode(&self, intent: &PaymentIntent) -> Result<(), ProviderError> {
+        if intent.livemode == self.live {
+            return Ok(());
+        }
+        let named = |live| if live { "live" } else { "test" };
+        Err(ProviderError::Rejected {
+            message: format!(
+                "{} is an intent of {} mode, and the key is of {} mode",
+                intent.id,
+                named(intent.livemode),
+                named(self.live)
+            ),
+        })
     }
 
     /// What the intent's present state says about an attempt, where its own answer is missing, out
@@ -103,7 +127,10 @@ impl Stripe {
         let otherwise = match posted {
             Ok(Answer {
                 result: Ok(intent), ..
-            }) => return Ok(intent.status.into()),
+            }) => {
+                self.of_this_mode(&intent)?;
+                return Ok(intent.status.into());
+            }
             Ok(Answer {
                 result: Err(error), ..
             }) => match error.meaning() {
@@ -141,7 +168,11 @@ impl PaymentProvider for Stripe {
             ("metadata[payment_id]", intent.payment_id.to_string()),
             ("metadata[order_id]", intent.order_id.to_string()),
         ];
-        let key = intent.payment_id.to_string();
+        // The first attempt's key is as it was before there were others.
+        let key = match intent.attempt {
+            0 => intent.payment_id.to_string(),
+            attempt => format!("{}-{attempt}", intent.payment_id),
+        };
         let deadline = self.client.deadline();
         let ours = |opened: &PaymentIntent| opened.payment_id() == Some(intent.payment_id);
         let answer = self
@@ -149,7 +180,10 @@ impl PaymentProvider for Stripe {
             .post(&["payment_intents"], &form, &key, ours, deadline)
             .await?;
         match answer.result {
-            Ok(opened) => Ok(ProviderRef::new(opened.id)),
+            Ok(opened) => {
+                self.of_this_mode(&opened)?;
+                Ok(ProviderRef::new(opened.id))
+            }
             Err(error) => Err(error.into_provider_error()),
         }
     }
@@ -169,7 +203,12 @@ impl PaymentProvider for Stripe {
             .post(&path, &form, &key, is(reference), deadline)
             .await;
         let (current, said) = match posted {
-            Ok(Answer { replayed, result }) => (!replayed, authorization(result)),
+            Ok(Answer { replayed, result }) => {
+                if let Ok(intent) = &result {
+                    self.of_this_mode(intent)?;
+                }
+                (!replayed, authorization(result))
+            }
             Err(unreachable) => (false, Err(unreachable)),
         };
         if current && said.is_ok() {
@@ -201,7 +240,8 @@ impl PaymentProvider for Stripe {
     }
 
     async fn list(&self, cursor: Option<&str>) -> Result<Page, ProviderError> {
-        let mut query = vec![("limit", PAGE_SIZE)];
+        // Refunds and disputes are told of the charge, not of the intent.
+        let mut query = vec![("limit", PAGE_SIZE), ("expand[]", "data.latest_charge")];
         query.extend(cursor.map(|last| ("starting_after", last)));
         let deadline = self.client.deadline();
         let answer: Answer<List> = self
@@ -209,6 +249,9 @@ impl PaymentProvider for Stripe {
             .get(&["payment_intents"], &query, |_| true, deadline)
             .await?;
         let listed = answer.result.map_err(ApiError::into_provider_error)?;
+        for intent in &listed.data {
+            self.of_this_mode(intent)?;
+        }
         let last = listed.data.last().filter(|_| listed.has_more);
         Ok(Page {
             next: last.map(|intent| intent.id.clone()),
@@ -230,7 +273,13 @@ impl PaymentProvider for Stripe {
             .as_ref()
             .ok_or(WebhookError::NotConfigured)?;
         let now = chrono::Utc::now().timestamp();
-        signature::read(secret.expose_secret().as_bytes(), signature, body, now)
+        signature::read(
+            secret.expose_secret().as_bytes(),
+            self.live,
+            signature,
+            body,
+            now,
+        )
     }
 }
 
@@ -299,14 +348,19 @@ fn undecided() -> ProviderError {
     }
 }
 
-fn check_key(key: &str) -> Result<(), SetupError> {
-    let known = ["sk_", "rk_"].iter().any(|prefix| key.starts_with(prefix));
+fn check_key(key: &str, live: bool) -> Result<(), SetupError> {
+    let mode = if live { "live" } else { "test" };
+    let known = ["sk", "rk"]
+        .iter()
+        .any(|kind| key.starts_with(&format!("{kind}_{mode}_")));
     if known && key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(());
     }
     Err(SetupError::Variable {
         variable: "STRIPE_SECRET_KEY",
-        problem: "must be a secret key (sk_…) or a restricted key (rk_…)".to_owned(),
+        problem: format!(
+            "must be a secret key (sk_{mode}_…) or a restricted key (rk_{mode}_…) of {mode} mode"
+        ),
     })
 }
 
@@ -355,10 +409,10 @@ mod tests {
 
     #[test]
     fn a_wrong_key_is_refused_without_being_shown() {
-        assert!(check_key("sk_test_1").is_ok());
-        assert!(check_key("rk_live_1").is_ok());
-        for bad in ["", "pk_live_topsecret", "sk_live_\nX"] {
-            let error = check_key(bad).unwrap_err().to_string();
+        assert!(check_key("sk_test_1", false).is_ok());
+        assert!(check_key("rk_live_1", true).is_ok());
+        for bad in ["", "pk_live_topsecret", "sk_live_\nX", "sk_test_topsecret"] {
+            let error = check_key(bad, true).unwrap_err().to_string();
             assert!(error.starts_with("STRIPE_SECRET_KEY must be"), "{error}");
             assert!(!error.contains("topsecret"), "{error}");
         }

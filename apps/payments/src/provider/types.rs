@@ -9,8 +9,10 @@ use super::ProviderError;
 /// What is to be paid: everything an intent is opened with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
-    /// The payment's id, derived from its order's id; the intent's identity.
+    /// The payment's id, derived from its order's id; with the attempt, the intent's identity.
     pub payment_id: Uuid,
+    /// How many intents of this payment the provider closed before this one.
+    pub attempt: u32,
     /// The order that is paid; kept at the provider for whoever reads its books.
     pub order_id: Uuid,
     /// The amount in the currency's smallest unit.
@@ -102,8 +104,8 @@ pub enum Authorization {
         /// The provider's sentence, meant for the buyer.
         reason: String,
     },
-    /// The intent was closed by [`void`](super::PaymentProvider::void); nothing is held, and no
-    /// card can be tried on it any more.
+    /// The intent was closed, by [`void`](super::PaymentProvider::void) or by the provider; nothing
+    /// is held, and no card can be tried on it any more.
     Voided,
 }
 
@@ -145,6 +147,10 @@ pub struct ListedIntent {
     pub amount_cents: u64,
     /// The ISO 4217 code in lower case.
     pub currency: String,
+    /// How much of what was taken was given back since.
+    pub refunded_cents: u64,
+    /// Whether the buyer's bank asks for the money back.
+    pub disputed: bool,
 }
 
 /// A part of the provider's books.

@@ -15,8 +15,8 @@ pub struct WebhookEvent {
     pub id: String,
     /// What is said to have happened.
     pub kind: WebhookKind,
-    /// The payment whose intent it is.
-    pub payment_id: Uuid,
+    /// The payment whose intent it is, if the message says it.
+    pub payment_id: Option<Uuid>,
     /// The intent.
     pub reference: ProviderRef,
 }
@@ -32,6 +32,29 @@ pub enum WebhookKind {
     Voided,
     /// A card was declined.
     Failed,
+    /// Money that was taken was given back, as a whole or in part.
+    Refunded,
+    /// The buyer's bank asks for the money back, or has decided on that.
+    Disputed,
+}
+
+impl WebhookKind {
+    /// As one lower-case word, for metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Authorized => "authorized",
+            Self::Captured => "captured",
+            Self::Voided => "voided",
+            Self::Failed => "failed",
+            Self::Refunded => "refunded",
+            Self::Disputed => "disputed",
+        }
+    }
+
+    /// Whether it says that money that was taken isn't, or may not stay, here.
+    pub fn is_about_money_that_leaves(self) -> bool {
+        matches!(self, Self::Refunded | Self::Disputed)
+    }
 }
 
 /// Why a webhook is not believed.
@@ -43,6 +66,9 @@ pub enum WebhookError {
     /// The signature is missing, malformed, too old or wrong. Becomes 400.
     #[error("the webhook's signature is refused: {0}")]
     Forged(&'static str),
+    /// It is of live mode and this process isn't, or the other way round. Becomes 400.
+    #[error("the webhook is of the other mode: live or test")]
+    OtherMode,
     /// The signature is right, but the body can't be read. Becomes 400.
     #[error("the webhook's body can't be read")]
     Malformed,

@@ -41,6 +41,10 @@ laws!(
     a_voided_intent_takes_no_card,
     capture_and_void_at_once_end_in_one_of_them,
     every_intent_is_listed_once_page_by_page,
+    each_attempt_of_a_payment_is_an_intent_of_its_own,
+    an_intent_that_the_provider_closes_holds_nothing_and_the_next_one_can,
+    money_that_the_provider_lets_go_can_not_be_captured,
+    money_that_was_taken_and_left_again_is_listed,
 );
 
 fn rejected<T: std::fmt::Debug>(result: &Result<T, ProviderError>) {
@@ -91,17 +95,23 @@ async fn opening_a_payment_with_other_particulars_is_rejected(rig: Rig) {
 }
 
 async fn an_amount_that_no_card_can_pay_is_unpayable(rig: Rig) {
-    let result = rig
-        .provider
-        .open(&Intent {
-            amount_cents: 0,
+    let open = async |amount_cents| {
+        let intent = Intent {
+            amount_cents,
             ..intent()
-        })
-        .await;
-    assert!(
-        matches!(result, Err(ProviderError::Unpayable { .. })),
-        "{result:?}"
-    );
+        };
+        rig.provider.open(&intent).await
+    };
+    for amount in [0, 49, 100_000_000] {
+        let result = open(amount).await;
+        assert!(
+            matches!(result, Err(ProviderError::Unpayable { .. })),
+            "{amount}: {result:?}"
+        );
+    }
+    for amount in [50, 99_999_999] {
+        assert!(open(amount).await.is_ok(), "{amount}");
+    }
 }
 
 async fn a_declined_card_says_why_and_another_card_may_be_tried(rig: Rig) {
@@ -384,5 +394,86 @@ async fn every_intent_is_listed_once_page_by_page(rig: Rig) {
             IntentStatus::Open
         };
         assert_eq!(found.status, expected);
+    }
+}
+
+async fn each_attempt_of_a_payment_is_an_intent_of_its_own(rig: Rig) {
+    let first = intent();
+    let second = Intent {
+        attempt: 1,
+        ..first.clone()
+    };
+    let opened =
+        join_all((0..8).map(|n| rig.provider.open(if n % 2 == 0 { &first } else { &second })))
+            .await;
+    let references: HashSet<_> = opened.into_iter().map(Result::unwrap).collect();
+    assert_eq!(references.len(), 2);
+    let listed = rig.provider.list(None).await.unwrap().intents;
+    assert_eq!(listed.len(), 2);
+    for intent in &listed {
+        assert_eq!(intent.payment_id, first.payment_id);
+        assert!(references.contains(&intent.reference));
+    }
+    for reference in &references {
+        assert_eq!(rig.provider.status(reference).await, Ok(IntentStatus::Open));
+    }
+}
+
+async fn an_intent_that_the_provider_closes_holds_nothing_and_the_next_one_can(rig: Rig) {
+    let (first, card) = (intent(), token("tok_sandbox_intent_cancelled"));
+    let closed = rig.provider.open(&first).await.unwrap();
+    let answer = rig.provider.authorize(&closed, &card, "attempt").await;
+    assert_eq!(answer, Ok(Authorization::Voided));
+    assert_eq!(rig.provider.status(&closed).await, Ok(IntentStatus::Voided));
+    assert_eq!(rig.holds(), 0);
+    let next = Intent {
+        attempt: 1,
+        ..first
+    };
+    let next = rig.provider.open(&next).await.unwrap();
+    let answer = rig.provider.authorize(&next, &card, "attempt").await;
+    assert_eq!(answer, Ok(Authorization::Authorized));
+    assert_eq!(rig.holds(), 1);
+    // The one that is closed stays so.
+    let answer = rig
+        .provider
+        .authorize(&closed, &token("tok_visa"), "late")
+        .await;
+    assert_eq!(answer, Ok(Authorization::Voided));
+    assert_eq!(rig.holds(), 1);
+}
+
+async fn money_that_the_provider_lets_go_can_not_be_captured(rig: Rig) {
+    let reference = rig.authorized_with("tok_sandbox_capture_fails").await;
+    for _ in 0..2 {
+        assert_eq!(
+            rig.provider.capture(&reference).await,
+            Err(ProviderError::AlreadyVoided)
+        );
+    }
+    assert_eq!(
+        rig.provider.status(&reference).await,
+        Ok(IntentStatus::Voided)
+    );
+}
+
+async fn money_that_was_taken_and_left_again_is_listed(rig: Rig) {
+    for (card, refunded, disputed) in [
+        ("tok_visa", 0, false),
+        ("tok_sandbox_refunded", 2_000, false),
+        ("tok_sandbox_partly_refunded", 1_000, false),
+        ("tok_createDispute", 0, true),
+    ] {
+        let reference = rig.authorized_with(card).await;
+        rig.provider.capture(&reference).await.unwrap();
+        let listed = rig.provider.list(None).await.unwrap().intents;
+        let found = listed.iter().find(|intent| intent.reference == reference);
+        let found = found.unwrap();
+        assert_eq!(found.status, IntentStatus::Captured, "{card}");
+        assert_eq!(
+            (found.refunded_cents, found.disputed),
+            (refunded, disputed),
+            "{card}"
+        );
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use httpkit::config::PaymentsMode;
 use payments::provider::{
     Intent, PaymentProvider, ProviderConfig, ProviderRef, Sandbox, Secret, Stripe, Timeouts, Token,
 };
@@ -73,10 +74,14 @@ impl Rig {
     }
 
     pub async fn authorized(&self) -> ProviderRef {
+        self.authorized_with("tok_visa").await
+    }
+
+    pub async fn authorized_with(&self, card: &str) -> ProviderRef {
         let reference = self.opened().await;
         let answer = self
             .provider
-            .authorize(&reference, &token("tok_visa"), "first")
+            .authorize(&reference, &token(card), "first")
             .await;
         assert_eq!(answer, Ok(payments::provider::Authorization::Authorized));
         reference
@@ -93,6 +98,7 @@ pub fn stripe_at(base: &str, timeouts: Timeouts) -> Stripe {
 
 pub fn stripe_config(base: &str, timeouts: Timeouts) -> ProviderConfig {
     ProviderConfig {
+        mode: PaymentsMode::StripeTest,
         stripe_secret_key: Some(Secret::from(KEY)),
         stripe_api_base: base.to_owned(),
         stripe_webhook_secret: Some(Secret::from(WEBHOOK_SECRET)),
@@ -105,6 +111,7 @@ pub fn stripe_config(base: &str, timeouts: Timeouts) -> ProviderConfig {
 pub fn intent() -> Intent {
     Intent {
         payment_id: Uuid::new_v4(),
+        attempt: 0,
         order_id: Uuid::new_v4(),
         amount_cents: 2_000,
         currency: "usd".to_owned(),

@@ -121,3 +121,23 @@ async fn intents_of_other_applications_are_not_listed() {
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0].reference, reference);
 }
+
+#[tokio::test]
+async fn an_intent_of_the_other_mode_is_no_answer() {
+    let (standin, stripe) = stripe().await;
+    let reference = stripe.open(&intent()).await.unwrap();
+    standin.tamper(reference.as_str(), |intent| intent.livemode = true);
+    let visa = token("tok_visa");
+    let errors = [
+        stripe.authorize(&reference, &visa, "attempt").await.err(),
+        stripe.capture(&reference).await.err(),
+        stripe.status(&reference).await.err(),
+        stripe.list(None).await.err(),
+    ];
+    for error in errors {
+        let Some(ProviderError::Rejected { message }) = error else {
+            panic!("{error:?}")
+        };
+        assert!(message.contains("of live mode"), "{message}");
+    }
+}

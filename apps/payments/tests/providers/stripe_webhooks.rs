@@ -30,7 +30,7 @@ async fn succeeded() -> (Stripe, Vec<u8>, WebhookEvent) {
     let expected = WebhookEvent {
         id: "evt_1".to_owned(),
         kind: WebhookKind::Captured,
-        payment_id: intent.payment_id,
+        payment_id: Some(intent.payment_id),
         reference,
     };
     (stripe, body, expected)
@@ -132,6 +132,24 @@ async fn each_kind_of_event_is_told_apart_and_others_are_ignored() {
         Ok(Some(WebhookKind::Failed))
     );
     assert_eq!(kind("payment_intent.created", &object), Ok(None));
+    let charge = json!({ "id": "ch_1", "payment_intent": reference.as_str() });
+    assert_eq!(
+        kind("charge.refunded", &charge),
+        Ok(Some(WebhookKind::Refunded))
+    );
+    for dispute in ["charge.dispute.created", "charge.dispute.closed"] {
+        assert_eq!(kind(dispute, &charge), Ok(Some(WebhookKind::Disputed)));
+    }
+    let without_intent = json!({ "id": "ch_1", "payment_intent": null });
+    assert_eq!(kind("charge.refunded", &without_intent), Ok(None));
+    let mut live: serde_json::Value =
+        serde_json::from_slice(&event("payment_intent.succeeded", &object)).unwrap();
+    live["livemode"] = json!(true);
+    let live = live.to_string().into_bytes();
+    assert_eq!(
+        stripe.webhook(Some(&signed(&live)), &live),
+        Err(WebhookError::OtherMode)
+    );
     assert_eq!(kind("plan.created", &json!({ "id": "price_1" })), Ok(None));
     let foreign = standin.object(&standin.add_foreign_intent());
     assert_eq!(kind("payment_intent.succeeded", &foreign), Ok(None));

@@ -31,7 +31,7 @@ pub(super) async fn create(
     tickets: web::Data<Tickets>,
 ) -> Answer {
     let seller = UserId(session.user_id());
-    let input = TicketInput::try_from(body.value)?;
+    let input = TicketInput::read(body.value, tickets.least_price)?;
     tickets
         .host
         .once(&req, seller.0, &body.raw, async |command_id| {

@@ -13,10 +13,10 @@ pub(super) struct TicketInput {
     pub price: Price,
 }
 
-impl TryFrom<NewTicket> for TicketInput {
-    type Error = AppError;
-
-    fn try_from(body: NewTicket) -> Result<Self, AppError> {
+impl TicketInput {
+    /// Reads a body. No price below `least` is taken, since no card could pay it: whoever sells hears
+    /// of it, and not whoever tries to buy.
+    pub(super) fn read(body: NewTicket, least: Price) -> Result<Self, AppError> {
         let mut fields = Fields::default();
         let title = fields.read("title", body.title, TITLE_REQUIRED, |text| {
             Title::parse(&text)
@@ -27,7 +27,9 @@ impl TryFrom<NewTicket> for TicketInput {
                 fields.refuse("price", format!("Price {why}"));
                 None
             }
-            price => fields.read("price", price, PRICE_REQUIRED, to_price),
+            price => fields.read("price", price, PRICE_REQUIRED, |amount| {
+                to_price(amount)?.at_least(least)
+            }),
         };
         fields.finish()?;
         // Both are there: a field that isn't was refused above.
@@ -51,7 +53,8 @@ mod tests {
 
     fn errors(json: &str) -> Vec<(String, String)> {
         let body: NewTicket = serde_json::from_str(json).unwrap();
-        let error = TicketInput::try_from(body).err().unwrap();
+        let least = Price::from_cents(50).unwrap();
+        let error = TicketInput::read(body, least).err().unwrap();
         let errors = error.errors().iter();
         errors
             .map(|e| (e.field.clone().unwrap_or_default(), e.message.clone()))
@@ -82,8 +85,12 @@ mod tests {
                 "Price must have at most two decimals",
             ),
             (
-                r#"{"title":"a","price":1000000.01}"#,
-                "Price must be at most 1,000,000",
+                r#"{"title":"a","price":1000000}"#,
+                "Price must be at most 999,999.99",
+            ),
+            (
+                r#"{"title":"a","price":0.49}"#,
+                "Price must be at least 0.50",
             ),
             (r#"{"title":"a","price":1e300}"#, "Price is too large"),
         ] {

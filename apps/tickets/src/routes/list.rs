@@ -1,13 +1,10 @@
 //! `GET /api/tickets`.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{HeaderValue, LINK},
-    web,
-};
+use actix_web::{HttpRequest, HttpResponse, web};
 use api::{Amount, TicketSort};
+use host::pages;
 use httpkit::{Answer, Fields};
-use projections::tickets::{MAX_PAGE, TicketQuery};
+use projections::tickets::TicketQuery;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -51,12 +48,7 @@ pub(super) async fn list(
     let query = parameters.into_inner().into_query()?;
     let page = tickets.view.list(&query).await.map_err(host::read_failed)?;
     let mut answer: HttpResponse = answer::rendered(&req, &page);
-    if let Some(cursor) = &page.next
-        && let Ok(link) =
-            HeaderValue::from_str(&format!("<{}>; rel=\"next\"", next_page(&req, cursor)))
-    {
-        answer.headers_mut().insert(LINK, link);
-    }
+    pages::link_next(&req, &mut answer, page.next.as_deref());
     Ok(answer)
 }
 
@@ -72,22 +64,7 @@ impl Parameters {
                 TicketSort::Newest
             }
         };
-        let limit = match self.limit.as_deref().filter(|text| !text.is_empty()) {
-            None => None,
-            Some(text) => {
-                let limit = text
-                    .parse()
-                    .ok()
-                    .filter(|limit| (1..=MAX_PAGE).contains(limit));
-                if limit.is_none() {
-                    fields.refuse(
-                        "limit",
-                        format!("Limit must be a number from 1 to {MAX_PAGE}"),
-                    );
-                }
-                limit
-            }
-        };
+        let limit = pages::limit(&mut fields, self.limit.as_deref());
         let mut price = |name: &str, text: Option<String>| {
             let text = text.filter(|text| !text.trim().is_empty())?;
             let amount = text.parse::<Amount>();
@@ -115,20 +92,4 @@ impl Parameters {
             cursor: self.cursor.filter(|cursor| !cursor.is_empty()),
         })
     }
-}
-
-/// This request's address with another cursor.
-fn next_page(req: &HttpRequest, cursor: &str) -> String {
-    let kept = req
-        .query_string()
-        .split('&')
-        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
-    let query: Vec<&str> = kept.collect();
-    let separator = if query.is_empty() { "" } else { "&" };
-    // The cursor is base64url, which needs no escaping; the rest came escaped.
-    format!(
-        "{}?{}{separator}cursor={cursor}",
-        req.path(),
-        query.join("&")
-    )
 }

@@ -1,39 +1,53 @@
 //! `GET /api/tickets/mine`.
 
-use actix_web::{HttpResponse, web};
-use api::{Amount, MyTickets};
+use actix_web::{HttpRequest, HttpResponse, web};
+use api::MyTickets;
+use host::pages::{self, Page};
 use httpkit::{Answer, Session};
-use projections::tickets::MAX_PAGE;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::Tickets;
+
+/// Which page.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Parameters {
+    /// How many, 1 to 200; 100 unless given.
+    limit: Option<String>,
+    /// Where the page before ended; from its `Link` header.
+    cursor: Option<String>,
+}
 
 /// The caller's own tickets, with what they earned
 #[utoipa::path(
     get,
     path = "/api/tickets/mine",
     tag = "tickets",
+    params(Parameters),
     responses(
-        (status = 200, description = "All the caller's tickets, newest first", body = MyTickets),
+        (status = 200, description = "The caller's tickets, newest first, and what all that are sold brought in", body = MyTickets, headers(("Link" = Option<String>, description = "The next page, with `rel=\"next\"`, if there is one"))),
+        (status = 400, description = "A parameter is wrong", body = api::Errors),
         (status = 401, description = "Nobody is signed in", body = api::Errors),
     )
 )]
-pub(super) async fn mine(session: Session, tickets: web::Data<Tickets>) -> Answer {
-    let mut mine = MyTickets {
-        tickets: Vec::new(),
-        earned: Amount::default(),
-    };
-    let mut cursor = None;
-    loop {
-        let page = tickets
-            .view
-            .by_seller(session.user_id(), MAX_PAGE, cursor.as_deref())
-            .await;
-        let page = page.map_err(host::read_failed)?;
-        mine.tickets.extend(page.tickets);
-        mine.earned = page.earned;
-        cursor = page.next;
-        if cursor.is_none() {
-            return Ok(HttpResponse::Ok().json(mine));
-        }
-    }
+pub(super) async fn mine(
+    session: Session,
+    parameters: web::Query<Parameters>,
+    req: HttpRequest,
+    tickets: web::Data<Tickets>,
+) -> Answer {
+    let Parameters { limit, cursor } = parameters.into_inner();
+    let page = Page::read(limit.as_deref(), cursor)?;
+    let found = tickets
+        .view
+        .by_seller(session.user_id(), page.limit, page.cursor.as_deref())
+        .await
+        .map_err(host::read_failed)?;
+    let mut answer = HttpResponse::Ok().json(MyTickets {
+        tickets: found.tickets,
+        earned: found.earned,
+    });
+    pages::link_next(&req, &mut answer, found.next.as_deref());
+    Ok(answer)
 }

@@ -6,7 +6,7 @@ use domain::{TicketId, UserId};
 use httpkit::{Answer, RawBody, Session, error::not_found};
 use uuid::Uuid;
 
-use super::input::TicketInput;
+use super::{if_match, input::TicketInput};
 use crate::{Tickets, answer};
 
 /// Change a ticket's title and price
@@ -17,14 +17,16 @@ use crate::{Tickets, answer};
     params(
         ("id" = Uuid, Path, description = "The ticket"),
         ("Prefer" = Option<String>, Header, description = "`respond-async`: don't wait for the read model"),
+        ("If-Match" = Option<String>, Header, description = "The ticket's `ETag`, or its version in quotes: nothing is changed if it is another one by now"),
     ),
     request_body = NewTicket,
     responses(
-        (status = 200, description = "The ticket, its version one higher", body = api::Ticket),
+        (status = 200, description = "The ticket; its version is one higher if something changed", body = api::Ticket),
         (status = 400, description = "A field is wrong, or the ticket is reserved", body = api::Errors),
         (status = 401, description = "Nobody is signed in, or it is another's", body = api::Errors),
         (status = 404, description = "No such ticket", body = api::Errors),
         (status = 409, description = "Others kept changing it", body = api::Errors),
+        (status = 412, description = "It isn't at the version in `If-Match`; what changed", body = api::Errors),
     )
 )]
 pub(super) async fn update(
@@ -35,12 +37,13 @@ pub(super) async fn update(
     tickets: web::Data<Tickets>,
 ) -> Answer {
     let by = UserId(session.user_id());
-    let input = TicketInput::try_from(body.parse::<NewTicket>()?)?;
+    let input = TicketInput::read(body.parse::<NewTicket>()?, tickets.least_price)?;
     let id: TicketId = path.parse().map_err(|_| not_found())?;
+    let expected = if_match::expected_version(&req, &tickets, id).await?;
     let metadata = tickets.host.metadata(&req, Uuid::now_v7(), &by);
     let changed = tickets
         .commands
-        .revise(by, id, input.title, input.price, &metadata)
+        .revise(by, id, (input.title, input.price), expected, &metadata)
         .await
         .map_err(answer::refused)?;
     tickets

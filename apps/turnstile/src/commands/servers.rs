@@ -55,6 +55,7 @@ impl Servers {
         let mut connection = log.connection();
         let connected = connection.wait_for(|connected| *connected);
         if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, connected).await {
+            log.check_server()?;
             return Ok(log.clone());
         }
         let why = log.probe().await.err();
@@ -64,7 +65,7 @@ impl Servers {
         )))
     }
 
-    /// Connects to the log alone, for writing history. Streams that are missing are created. No
+    /// Connects to the log alone, for writing history. The streams of a new installation are made. No
     /// service may run: what its workers make of a past that isn't complete would come between.
     pub(crate) async fn log_at_rest(&self) -> Result<Log, CommandError> {
         let log = self.log().await?;
@@ -94,22 +95,31 @@ impl Servers {
         Ok(store)
     }
 
-    /// Connects as the services do. Streams that are missing are created.
+    /// Prepares to connect as the services do.
+    pub(crate) async fn host_at_rest(&self) -> Result<Host, CommandError> {
+        Ok(Host::prepare(self.config()?, CLIENT).await?)
+    }
+
+    /// Connects as the services do. The streams of a new installation are made.
     pub(crate) async fn host(&self) -> Result<Host, CommandError> {
-        let host = Host::prepare(self.config()?, CLIENT).await?;
+        let host = self.host_at_rest().await?;
         let Ok(arrived) = tokio::time::timeout(PATIENCE, host.arrive()).await else {
-            let missing: Vec<_> = host
-                .gate
-                .missing()
-                .iter()
-                .map(|m| format!("{} ({})", m.name, m.reason))
-                .collect();
             return Err(CommandError::Unreachable(format!(
                 "no answer within {PATIENCE:?} from {}; check NATS_URL and MONGODB_URI",
-                missing.join(", ")
+                lacking(&host)
             )));
         };
         arrived?;
         Ok(host)
     }
+}
+
+/// What could not be had, in words.
+pub(super) fn lacking(host: &Host) -> String {
+    let missing = host.gate.missing();
+    let missing = missing.iter();
+    let words: Vec<_> = missing
+        .map(|missing| format!("{} ({})", missing.name, missing.reason))
+        .collect();
+    words.join(", ")
 }

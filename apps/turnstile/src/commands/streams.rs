@@ -4,11 +4,13 @@ use eventstore::{Log, StreamFacts, StreamPlan};
 use std::{
     fmt::Write as _,
     io::{self, BufRead as _, IsTerminal as _, Write as _},
+    time::Duration,
 };
 
 use super::{
     CommandError, Outcome, Servers,
     output::{Output, OutputArgs, say},
+    servers::lacking,
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -21,16 +23,30 @@ pub(crate) enum StreamsCommand {
     /// Compare the streams with what this release wants; exit code 1 if they differ
     #[command(after_long_help = "Examples:\n  STREAM_REPLICAS=3 turnstile streams check")]
     Check(OutputArgs),
+    /// Make the streams of a new installation; where a log is or was, only look at it
+    #[command(after_long_help = INIT)]
+    Init,
     /// Create what is missing and change what differs, after showing the plan
     #[command(after_long_help = MIGRATE)]
     Migrate(MigrateArgs),
 }
 
+const INIT: &str = "Waits two minutes for NATS, and for MongoDB where there are no streams: read models that hold
+something tell that there was a log before. Then nothing is made, and the exit code is 4. Repeated, it
+changes nothing.
+
+Examples:
+  STREAM_REPLICAS=3 turnstile streams init";
+
 const MIGRATE: &str = "What could lose data is never done, but named; then nothing else is done either, and the exit code
 is 2. May run while the services do. More copies than wanted, and more protection, are left alone.
 
+A stream that is missing while others hold messages was lost, unless this release is the first that
+has it: then --create says that it is to be made.
+
 Examples:
   turnstile streams migrate
+  turnstile streams migrate --create REQUESTS
   STREAM_REPLICAS=3 turnstile streams migrate --yes";
 
 #[derive(Debug, clap::Args)]
@@ -38,19 +54,61 @@ pub(crate) struct MigrateArgs {
     /// Don't ask
     #[arg(long)]
     yes: bool,
+    /// A stream to make although others hold messages. Can be given several times
+    #[arg(long, value_name = "STREAM")]
+    create: Vec<String>,
 }
+
+/// How long the servers may take to start.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(crate) async fn run(
     command: StreamsCommand,
     servers: &Servers,
 ) -> Result<Outcome, CommandError> {
+    if matches!(command, StreamsCommand::Init) {
+        return init(servers).await;
+    }
     let log = servers.log().await?;
-    let plans = log.topology().await?;
+    let mut plans = log.topology().await?;
     match command {
+        StreamsCommand::Init => Ok(Outcome::Well),
         StreamsCommand::Ls(output) => list(&plans, &mut output.open()),
         StreamsCommand::Check(output) => check(&plans, &mut output.open()),
-        StreamsCommand::Migrate(args) => migrate(&log, &plans, args.yes).await,
+        StreamsCommand::Migrate(args) => {
+            allow(&mut plans, &args.create)?;
+            migrate(&log, &plans, args.yes).await
+        }
     }
+}
+
+async fn init(servers: &Servers) -> Result<Outcome, CommandError> {
+    let host = servers.host_at_rest().await?;
+    let Ok(there) = tokio::time::timeout(PATIENCE, host.wait_for_streams()).await else {
+        return Err(CommandError::Unreachable(format!(
+            "nothing was made within {PATIENCE:?}: {}; the log has more of it",
+            lacking(&host)
+        )));
+    };
+    there?;
+    say("the streams are there")?;
+    Ok(Outcome::Well)
+}
+
+/// Lets the streams be made that are named.
+fn allow(plans: &mut [StreamPlan], named: &[String]) -> Result<(), CommandError> {
+    for name in named {
+        let known: Vec<_> = plans.iter().map(|plan| plan.stream.to_string()).collect();
+        let plan = plans.iter_mut().find(|plan| plan.stream.as_str() == name);
+        let plan = plan.ok_or_else(|| {
+            CommandError::Failed(format!(
+                "--create: {name:?} is no stream of this release; there are {}",
+                known.join(", ")
+            ))
+        })?;
+        plan.create_on_purpose();
+    }
+    Ok(())
 }
 
 fn list(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandError> {
@@ -124,7 +182,9 @@ fn check(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandEr
 /// What would be done.
 fn steps(plan: &StreamPlan) -> Vec<String> {
     if plan.found.is_none() {
-        return vec![format!("{}: create it", plan.stream)];
+        // What is refused is said once.
+        let create = plan.refusals.is_empty();
+        return Vec::from_iter(create.then(|| format!("{}: create it", plan.stream)));
     }
     let changes = plan.changes.iter();
     changes
@@ -140,7 +200,13 @@ fn steps(plan: &StreamPlan) -> Vec<String> {
 fn refusals(plan: &StreamPlan) -> Vec<String> {
     let refusals = plan.refusals.iter();
     refusals
-        .map(|why| format!("{}: REFUSED: {why}", plan.stream))
+        .map(|why| match plan.found {
+            Some(_) => format!("{}: REFUSED: {why}", plan.stream),
+            None => format!(
+                "{0}: REFUSED: {why}; if it never was, --create {0} makes it",
+                plan.stream
+            ),
+        })
         .collect()
 }
 

@@ -54,6 +54,17 @@ async fn every_command_has_help_with_examples() {
 }
 
 #[tokio::test]
+async fn without_a_command_nothing_is_started_and_the_help_is_shown() {
+    let bare = tool("nats://127.0.0.1:9", &[]).await.with_code(2);
+    assert!(
+        bare.stderr.contains("Commands:\n  serve"),
+        "{}",
+        bare.stderr
+    );
+    assert_eq!(bare.stdout, "");
+}
+
+#[tokio::test]
 async fn exit_codes_are_documented() {
     let help = tool("", &["--help"]).await.well().stdout;
     for code in 0..=4 {

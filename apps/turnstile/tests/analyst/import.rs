@@ -35,6 +35,7 @@ pub fn sums(folder: &Path) -> Vec<String> {
 async fn read_models(nats: &Nats) -> BTreeMap<String, Vec<Document>> {
     let mongo = Mongo::database().await;
     let app = TestApp::builder(TURNSTILE)
+        .arg("serve")
         .nats(nats.url())
         .mongo(&mongo)
         .start()

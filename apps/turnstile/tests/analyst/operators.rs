@@ -113,6 +113,7 @@ async fn a_dead_letter_is_listed_shown_with_its_events_and_given_up() {
             id: TicketId(ticket),
             title: Title::parse("Seat").unwrap(),
             price: Price::from_cents(100).unwrap(),
+            currency: domain::Currency::USD,
             version: 0,
         },
         placed_at: now,

@@ -4,7 +4,7 @@
 //! freezes and garbles what the program stands on; `stripe` takes money through a stand-in for
 //! Stripe, and looks at its books; `history` keeps what is written afterwards apart from what happens.
 //! The services as separate processes are found
-//! beside the program: `cargo build --workspace --bins` makes them.
+//! beside the program: `cargo build --workspace --bins --tests` makes them.
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod faults;

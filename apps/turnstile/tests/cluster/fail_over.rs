@@ -45,7 +45,7 @@ fn is_strike(what: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whichever_server_dies_or_freezes_nothing_acknowledged_is_lost_and_trade_goes_on() {
-    let (nats, mongo) = tokio::join!(NatsCluster::start(), MongoSet::start());
+    let (nats, mongo) = tokio::join!(NatsCluster::with_streams(), MongoSet::start());
     let key = session_key();
     let envs = |name: &str| {
         let mut envs = nats.envs(name);

@@ -25,7 +25,9 @@ async fn three_of_each() -> Scaled {
         ("NATS_URL", nats.url()),
         ("MONGODB_URI", mongo.uri()),
         ("MONGODB_DATABASE", mongo.name()),
+        ("PAYMENTS", "stripe-test"),
         ("STRIPE_SECRET_KEY", testkit::stripe::KEY),
+        ("STRIPE_PUBLISHABLE_KEY", testkit::stripe::PUBLISHABLE_KEY),
         ("STRIPE_API_BASE", stripe.base()),
         ("STRIPE_WEBHOOK_SECRET", "whsec_standin"),
     ]

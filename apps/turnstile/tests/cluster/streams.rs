@@ -1,9 +1,11 @@
 //! `turnstile streams`: seen, planned, changed; and refused, where something could be lost.
 
 use async_nats::jetstream::{self, stream::Config};
-use testkit::Nats;
+use serde_json::json;
+use tempfile::TempDir;
+use testkit::{LONG, Mongo, Nats, TestApp, eventually};
 
-use crate::support::{NatsCluster, tool};
+use crate::support::{NatsCluster, program, tool};
 
 fn envs(url: &str) -> Vec<(String, String)> {
     vec![("NATS_URL".to_owned(), url.to_owned())]
@@ -70,6 +72,87 @@ async fn what_could_lose_messages_is_refused_and_nothing_else_is_done() {
         migrated.stdout
     );
     assert!(migrated.stderr.contains("nothing was changed"));
+    assert!(context.get_stream("USERS").await.is_err());
+}
+
+/// Waits until a process says that this is missing.
+async fn lacks(app: &TestApp, name: &str, reason: &str) {
+    let client = app.client();
+    let expected = format!(r#"{{"name":"{name}","reason":"{reason}"}}"#);
+    eventually(&expected, LONG, || async {
+        let answer = client.get("/readyz").try_send().await;
+        let text = answer.map(|answer| answer.text).unwrap_or_default();
+        text.contains(&expected).then_some(()).ok_or(text)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_service_waits_for_a_stream_that_was_lost_and_never_makes_it_anew() {
+    let (nats, mongo) = (Nats::start().await, Mongo::database().await);
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let serve = |url: &str| {
+        let app = TestApp::builder(program("turnstile")).arg("serve");
+        app.nats(url).mongo(&mongo).env("DATA_DIR", path("data"))
+    };
+    let app = serve(nats.url()).start().await;
+    let (seller, _) = app.sign_up().await;
+    let body = json!({"title": "Concert", "price": 20});
+    let offered = seller.post("/api/tickets", body).await;
+    offered.assert_status(201);
+    app.terminate().await;
+    let envs = envs(nats.url());
+    let context = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    context.delete_stream("ORDERS").await.unwrap();
+
+    let app = serve(nats.url()).start_unready().await;
+    lacks(&app, "stream ORDERS", "is missing").await;
+    eventually("it says what to do", LONG, || async {
+        let text = app.log_text();
+        let told = text.contains("stream ORDERS is missing, while ")
+            && text.contains("`turnstile restore` puts a backup back");
+        told.then_some(()).ok_or(text)
+    })
+    .await;
+    // Nor does the job of an installation, or a plan that nobody asked for it by name.
+    let migrated = tool(&["streams", "migrate", "--yes"], &envs).await;
+    assert_eq!(migrated.code, 2, "{}", migrated.stdout);
+    let named = "ORDERS: REFUSED: it is missing while USERS holds messages";
+    assert!(migrated.stdout.contains(named), "{}", migrated.stdout);
+    assert!(context.get_stream("ORDERS").await.is_err());
+    let unknown = ["streams", "migrate", "--yes", "--create", "ORDRES"];
+    let unknown = tool(&unknown, &envs).await;
+    assert_eq!(unknown.code, 2);
+    assert!(
+        unknown
+            .stderr
+            .contains("\"ORDRES\" is no stream of this release; there are USERS"),
+        "{}",
+        unknown.stderr
+    );
+    tool(
+        &["streams", "migrate", "--yes", "--create", "ORDERS"],
+        &envs,
+    )
+    .await
+    .assert_success();
+    // It goes on by itself, with whatever its read models make of another stream.
+    let client = app.client();
+    eventually("it waits no longer", LONG, || async {
+        let answer = client.get("/readyz").try_send().await;
+        let text = answer.map(|answer| answer.text).unwrap_or_default();
+        let waits = text.is_empty() || text.contains("stream ORDERS") || text.contains("starting");
+        (!waits).then_some(()).ok_or(text)
+    })
+    .await;
+    app.terminate().await;
+
+    // All of them, as on a disk that was replaced: the read models tell.
+    let another = Nats::start().await;
+    let app = serve(another.url()).start_unready().await;
+    lacks(&app, "streams", "are gone").await;
+    let context = jetstream::new(async_nats::connect(another.url()).await.unwrap());
     assert!(context.get_stream("USERS").await.is_err());
 }
 

@@ -203,7 +203,9 @@ async fn a_list_is_found_where_it_was_left() {
     browser.see("Show 1 new ticket").await;
     returns(1_500.0).await;
     let now = "return document.querySelectorAll('.card').length";
-    assert_eq!(browser.script(now, json!([])).await, cards);
+    let now = browser.script(now, json!([])).await;
+    // The next page comes by itself as its place comes into sight.
+    assert!(now.as_u64() >= cards.as_u64(), "{now} of {cards}");
 
     // The visitor's own lists, which come later than their page.
     browser.press("My tickets").await;

@@ -15,7 +15,13 @@ const STRIPE: &str = "
 
 #[tokio::test]
 async fn stripes_own_form_takes_the_card() {
-    let stage = Stage::with(&[("STRIPE_PUBLISHABLE_KEY", "pk_test_turnstile")]).await;
+    let stage = Stage::with(&[
+        ("PAYMENTS", "stripe-test"),
+        ("STRIPE_SECRET_KEY", "sk_test_turnstile"),
+        ("STRIPE_PUBLISHABLE_KEY", "pk_test_turnstile"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_turnstile"),
+    ])
+    .await;
     let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let order = buyer.orders(&ticket).await;

@@ -17,9 +17,11 @@ const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 
 /// The program, built now unless it was before.
 pub fn program() -> PathBuf {
-    // For the whole workspace, so that all that both releases share is what is built already.
+    // For the whole workspace, and with an example, so that all that both releases share is what is
+    // built already, with the features that the tests' dependencies turn on.
     let build = in_workspace(env!("CARGO"))
         .args(["build", "--workspace", "--bin", "turnstile-next"])
+        .args(["--example", "bank_account"])
         .args(["--features", "turnstile/next-release"])
         .output()
         .unwrap();

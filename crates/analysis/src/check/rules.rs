@@ -1,6 +1,10 @@
 //! The rules that need something to be remembered, for one part of all keys.
 
-use domain::{OrderId, PaymentId, payment::PaymentEvent, ticket_orders::TicketOrdersEvent};
+use domain::{
+    OrderId, PaymentId,
+    payment::PaymentEvent,
+    ticket_orders::{CancelReason, TicketOrdersEvent},
+};
 use eventstore::{Recorded, StreamName};
 use std::{
     collections::{HashMap, HashSet},
@@ -142,8 +146,10 @@ impl Rules {
                 }
                 self.live.insert(ticket, (order, true));
             }
-            TicketOrdersEvent::OrderCancelled { .. } => {
-                if live == Some((order, false)) {
+            TicketOrdersEvent::OrderCancelled { reason, .. } => {
+                // Of an order that is paid only the loss of its money makes an end.
+                let paid = *reason == CancelReason::PaymentLost;
+                if live == Some((order, paid)) {
                     self.live.remove(&ticket);
                 } else {
                     found(

@@ -89,7 +89,10 @@ impl Conflicts {
                     self.note(entry, Kind::VoidedAfterDecline);
                 }
             }
-            PaymentEvent::PaymentBegun { .. } | PaymentEvent::PaymentCaptured { .. } => {}
+            PaymentEvent::PaymentBegun { .. }
+            | PaymentEvent::PaymentReopened { .. }
+            | PaymentEvent::PaymentCaptured { .. }
+            | PaymentEvent::PaymentLost { .. } => {}
         }
     }
 

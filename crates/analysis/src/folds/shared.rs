@@ -72,7 +72,8 @@ impl LiveOrders {
             } => {
                 let turn = match reason {
                     CancelReason::Expired => Turn::Expired,
-                    CancelReason::Buyer => Turn::Cancelled,
+                    // A sale that was undone had its turn already, and isn't live any more.
+                    CancelReason::Buyer | CancelReason::PaymentLost => Turn::Cancelled,
                 };
                 Some((self.0.remove(order_id)?, turn))
             }

@@ -37,7 +37,7 @@ fn once_in(
     // The lock goes with its process, also when that is killed. The file stays: removing it would
     // let a third process lock a new file of the same name beside the second.
     let lock = File::create(tools.join(format!("{}.lock", step.folder)))?;
-    lock.lock()?;
+    wait_for(&lock, step.what)?;
     if finished.is_dir() {
         return Ok(finished);
     }
@@ -167,8 +167,17 @@ pub fn cargo_program(package: &str, version: &str, program: &str) -> Result<Path
 pub(super) fn system_lock() -> Result<File> {
     let name = format!("turnstile-packages-{}.lock", process_owner());
     let lock = File::create(std::env::temp_dir().join(name))?;
-    lock.lock()?;
+    wait_for(&lock, "installing packages")?;
     Ok(lock)
+}
+
+/// Waits for a lock, and says so if another process has it.
+fn wait_for(lock: &File, what: &str) -> Result<()> {
+    if lock.try_lock().is_err() {
+        say(&format!("waiting for another process that is {what}"));
+        lock.lock()?;
+    }
+    Ok(())
 }
 
 /// A lock file of another user couldn't be opened.

@@ -12,8 +12,8 @@ use super::{debian_packages, find_in_path, run_quietly, say};
 pub(super) struct ServerTool {
     /// The program's name in `PATH`.
     pub name: &'static str,
-    /// The oldest version that will do: major, minor.
-    pub minimum: (u32, u32),
+    /// The oldest version that will do: major, minor, patch.
+    pub minimum: (u32, u32, u32),
     pub package: &'static str,
     pub package_version: &'static str,
     /// Its folder among the tools; named after the program's version, not the package's.
@@ -29,8 +29,8 @@ impl ServerTool {
         if let Some(found) = find_in_path(self.name) {
             match version(&found) {
                 Ok(version) if version >= self.minimum => return Ok(found),
-                Ok((major, minor)) => say(&format!(
-                    "{} is version {major}.{minor}, and {} is needed: using another",
+                Ok((major, minor, patch)) => say(&format!(
+                    "{} is version {major}.{minor}.{patch}, and {} is needed: using another",
                     found.display(),
                     self.wanted()
                 )),
@@ -52,7 +52,8 @@ impl ServerTool {
     }
 
     fn wanted(&self) -> String {
-        format!("{}.{} or later", self.minimum.0, self.minimum.1)
+        let (major, minor, patch) = self.minimum;
+        format!("{major}.{minor}.{patch} or later")
     }
 
     fn install(&self, folder: &Path) -> Result<()> {
@@ -65,7 +66,8 @@ impl ServerTool {
         }
         let version = version(&program)?;
         if version < self.minimum {
-            bail!("the package holds version {}.{}", version.0, version.1);
+            let (major, minor, patch) = version;
+            bail!("the package holds version {major}.{minor}.{patch}");
         }
         Ok(())
     }
@@ -83,8 +85,8 @@ fn make_executable(program: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Major and minor version, as the program itself tells.
-fn version(program: &Path) -> Result<(u32, u32)> {
+/// Major, minor and patch, as the program itself tells.
+fn version(program: &Path) -> Result<(u32, u32, u32)> {
     let output = run_quietly(
         &format!("{} --version", program.display()),
         Command::new(program).arg("--version"),
@@ -92,13 +94,13 @@ fn version(program: &Path) -> Result<(u32, u32)> {
     parse_version(&output).ok_or_else(|| anyhow!("{} tells no version", program.display()))
 }
 
-/// The first `N.N` in a text, with whatever around it.
-fn parse_version(text: &str) -> Option<(u32, u32)> {
+/// The first `N.N.N` in a text, with whatever around it.
+fn parse_version(text: &str) -> Option<(u32, u32, u32)> {
     text.split(|c: char| !c.is_ascii_digit() && c != '.')
         .find_map(|word| {
-            let mut numbers = word.split('.');
-            let major = numbers.next()?.parse().ok()?;
-            Some((major, numbers.next()?.parse().ok()?))
+            let mut numbers = word.split('.').map(str::parse);
+            let mut number = || numbers.next()?.ok();
+            Some((number()?, number()?, number()?))
         })
 }
 
@@ -108,17 +110,17 @@ mod tests {
 
     #[test]
     fn versions_are_read_from_what_the_servers_print() {
-        assert_eq!(parse_version("nats-server: v2.15.1"), Some((2, 15)));
+        assert_eq!(parse_version("nats-server: v2.15.1"), Some((2, 15, 1)));
         let mongod = "db version v6.0.5\nBuild Info: {\n";
-        assert_eq!(parse_version(mongod), Some((6, 0)));
-        assert_eq!(parse_version("v2.2.0-beta.1"), Some((2, 2)));
+        assert_eq!(parse_version(mongod), Some((6, 0, 5)));
+        assert_eq!(parse_version("v2.2.0-beta.1"), Some((2, 2, 0)));
         assert_eq!(parse_version("no version."), None);
     }
 
     #[test]
     fn a_later_minor_version_is_not_compared_as_text() {
-        assert!(parse_version("v2.9.1") < Some((2, 12)));
-        assert!(parse_version("v2.100.1") > Some((2, 12)));
-        assert!(parse_version("v3.0.0") > Some((2, 12)));
+        assert!(parse_version("v2.9.1") < Some((2, 12, 0)));
+        assert!(parse_version("v2.100.1") > Some((2, 12, 0)));
+        assert!(parse_version("v3.0.0") > Some((2, 12, 0)));
     }
 }

@@ -1,6 +1,10 @@
 //! Commands and events of a ticket's orders, in the shortest words.
 
-use domain::ticket_orders::{CancelReason, OrderedTicket, TicketOrdersCommand, TicketOrdersEvent};
+use domain::{
+    Currency,
+    ticket::Difference,
+    ticket_orders::{CancelReason, OrderedTicket, TicketOrdersCommand, TicketOrdersEvent},
+};
 
 use crate::support::{at, order, payment_of, price, ticket_id, title, user};
 
@@ -13,9 +17,13 @@ pub fn ordered_ticket() -> OrderedTicket {
         id: ticket_id(),
         title: title("Opening night"),
         price: price(2_000),
+        currency: Currency::USD,
         version: 3,
     }
 }
+
+/// Who sells the ticket; none of the buyers.
+pub const SELLER_OF_ALL: u128 = 99;
 
 pub fn place(n: u128, buyer: u128) -> TicketOrdersCommand {
     place_at(n, buyer, 0)
@@ -26,7 +34,9 @@ pub fn place_at(n: u128, buyer: u128, seconds: i64) -> TicketOrdersCommand {
         order_id: order(n),
         buyer: user(buyer),
         ticket: ordered_ticket(),
+        seller: user(SELLER_OF_ALL),
         expected_price: None,
+        difference: Difference::default(),
         at: at(seconds),
         expires_at: at(seconds + HOLD_SECONDS),
     }

@@ -1,7 +1,8 @@
 //! A payment: held, then captured or voided, never both.
 
-use domain::payment::{
-    DECLINE_WINDOW, Payment, PaymentCommand, PaymentError, PaymentEvent, PaymentStatus,
+use domain::{
+    Currency,
+    payment::{DECLINE_WINDOW, Payment, PaymentCommand, PaymentError, PaymentEvent, PaymentStatus},
 };
 
 use crate::support::{at, given, order, payment_of, price, state, ticket_id, user};
@@ -13,6 +14,7 @@ fn begin_with(cents: u64) -> PaymentCommand {
         ticket_id: ticket_id(),
         buyer: user(1),
         amount: price(cents),
+        currency: Currency::USD,
         provider: "sandbox".to_owned(),
         reference: "pi_1".to_owned(),
         expires_at: at(900),
@@ -31,6 +33,7 @@ fn begun() -> PaymentEvent {
         ticket_id: ticket_id(),
         buyer: user(1),
         amount: price(2_000),
+        currency: Currency::USD,
         provider: "sandbox".to_owned(),
         reference: "pi_1".to_owned(),
         expires_at: at(900),
@@ -42,6 +45,51 @@ fn authorized() -> PaymentEvent {
     PaymentEvent::PaymentAuthorized {
         order_id: order(1),
         ticket_id: ticket_id(),
+    }
+}
+
+fn authorize() -> PaymentCommand {
+    authorize_under("pi_1")
+}
+
+fn authorize_under(reference: &str) -> PaymentCommand {
+    PaymentCommand::Authorize {
+        reference: reference.to_owned(),
+    }
+}
+
+fn void() -> PaymentCommand {
+    void_under("pi_1")
+}
+
+fn void_under(reference: &str) -> PaymentCommand {
+    PaymentCommand::Void {
+        reference: reference.to_owned(),
+    }
+}
+
+fn reopen(closed: &str, reference: &str) -> PaymentCommand {
+    PaymentCommand::Reopen {
+        closed: closed.to_owned(),
+        reference: reference.to_owned(),
+        at: at(20),
+    }
+}
+
+fn reopened(reference: &str, attempt: u32) -> PaymentEvent {
+    PaymentEvent::PaymentReopened {
+        order_id: order(1),
+        reference: reference.to_owned(),
+        attempt,
+        reopened_at: at(20),
+    }
+}
+
+fn lost() -> PaymentEvent {
+    PaymentEvent::PaymentLost {
+        order_id: order(1),
+        ticket_id: ticket_id(),
+        amount: price(2_000),
     }
 }
 
@@ -118,12 +166,7 @@ fn beginning_again_changes_nothing_in_any_state() {
 
 #[test]
 fn a_payment_that_was_never_begun_is_not_found() {
-    for command in [
-        PaymentCommand::Authorize,
-        decline(),
-        PaymentCommand::Capture,
-        PaymentCommand::Void,
-    ] {
+    for command in [authorize(), decline(), PaymentCommand::Capture, void()] {
         given::<Payment>(vec![])
             .when(command)
             .then_expect_error(PaymentError::NotFound);
@@ -133,7 +176,7 @@ fn a_payment_that_was_never_begun_is_not_found() {
 #[test]
 fn held_money_is_noted() {
     given::<Payment>(vec![begun()])
-        .when(PaymentCommand::Authorize)
+        .when(authorize())
         .then_expect_events(vec![authorized()]);
     assert_eq!(status(&[begun(), authorized()]), PaymentStatus::Authorized);
 }
@@ -145,7 +188,7 @@ fn a_declined_payment_stays_open_for_another_card() {
         .then_expect_events(vec![declined()]);
     assert_eq!(status(&[begun(), declined()]), PaymentStatus::Pending);
     given::<Payment>(vec![begun(), declined()])
-        .when(PaymentCommand::Authorize)
+        .when(authorize())
         .then_expect_events(vec![authorized()]);
 }
 
@@ -189,7 +232,7 @@ fn declined_cards_beyond_those_are_not_noted_and_money_that_is_held_is() {
         .when(decline_at(20))
         .then_expect_events(vec![]);
     given::<Payment>(begun_and_declined(10))
-        .when(PaymentCommand::Authorize)
+        .when(authorize())
         .then_expect_events(vec![authorized()]);
 }
 
@@ -209,7 +252,7 @@ fn authorizing_again_changes_nothing() {
         vec![begun(), authorized(), captured()],
     ] {
         given::<Payment>(before)
-            .when(PaymentCommand::Authorize)
+            .when(authorize())
             .then_expect_events(vec![]);
     }
 }
@@ -262,7 +305,7 @@ fn money_is_given_back_whether_it_is_held_or_may_yet_be() {
         vec![begun(), authorized()],
     ] {
         given::<Payment>(before.clone())
-            .when(PaymentCommand::Void)
+            .when(void())
             .then_expect_events(vec![voided()]);
         let after = [before, vec![voided()]].concat();
         assert_eq!(status(&after), PaymentStatus::Voided);
@@ -272,20 +315,20 @@ fn money_is_given_back_whether_it_is_held_or_may_yet_be() {
 #[test]
 fn voiding_again_changes_nothing() {
     given::<Payment>(vec![begun(), authorized(), voided()])
-        .when(PaymentCommand::Void)
+        .when(void())
         .then_expect_events(vec![]);
 }
 
 #[test]
 fn captured_money_is_not_voided() {
     given::<Payment>(vec![begun(), authorized(), captured()])
-        .when(PaymentCommand::Void)
+        .when(void())
         .then_expect_error(PaymentError::Captured);
 }
 
 #[test]
 fn a_voided_payment_holds_and_takes_no_money_any_more() {
-    for command in [PaymentCommand::Authorize, PaymentCommand::Capture] {
+    for command in [authorize(), reopen("pi_1", "pi_2"), PaymentCommand::Capture] {
         given::<Payment>(vec![begun(), voided()])
             .when(command)
             .then_expect_error(PaymentError::Voided);
@@ -298,4 +341,83 @@ fn events_of_a_payment_that_was_never_begun_mean_nothing() {
         state::<Payment>(&[authorized(), captured()]),
         Payment::default()
     );
+}
+
+#[test]
+fn a_payment_whose_intent_was_closed_goes_on_under_another() {
+    given::<Payment>(vec![begun(), declined()])
+        .when(reopen("pi_1", "pi_2"))
+        .then_expect_events(vec![reopened("pi_2", 1)]);
+    given::<Payment>(vec![begun(), reopened("pi_2", 1)])
+        .when(reopen("pi_2", "pi_3"))
+        .then_expect_events(vec![reopened("pi_3", 2)]);
+    let payment: Payment = state(&[begun(), reopened("pi_2", 1)]);
+    let payment = payment.begun().unwrap();
+    assert_eq!((payment.reference.as_str(), payment.attempt), ("pi_2", 1));
+    assert_eq!(payment.status, PaymentStatus::Pending);
+}
+
+#[test]
+fn of_several_who_reopen_a_payment_the_first_one_counts() {
+    for again in [reopen("pi_1", "pi_2"), reopen("pi_1", "pi_3")] {
+        given::<Payment>(vec![begun(), reopened("pi_2", 1)])
+            .when(again)
+            .then_expect_events(vec![]);
+    }
+    // Nor is one reopened that holds money, or has it.
+    for before in [
+        vec![begun(), authorized()],
+        vec![begun(), authorized(), captured()],
+    ] {
+        given::<Payment>(before)
+            .when(reopen("pi_1", "pi_2"))
+            .then_expect_events(vec![]);
+    }
+}
+
+#[test]
+fn what_was_seen_of_a_closed_intent_says_nothing_of_the_one_after_it() {
+    for late in [authorize_under("pi_1"), void_under("pi_1")] {
+        given::<Payment>(vec![begun(), reopened("pi_2", 1)])
+            .when(late)
+            .then_expect_error(PaymentError::Superseded);
+    }
+    given::<Payment>(vec![begun(), reopened("pi_2", 1)])
+        .when(authorize_under("pi_2"))
+        .then_expect_events(vec![authorized()]);
+    given::<Payment>(vec![begun(), reopened("pi_2", 1)])
+        .when(void_under("pi_2"))
+        .then_expect_events(vec![voided()]);
+}
+
+#[test]
+fn money_that_was_held_and_is_gone_is_lost_for_good() {
+    given::<Payment>(vec![begun(), authorized()])
+        .when(PaymentCommand::Lose)
+        .then_expect_events(vec![lost()]);
+    let after = vec![begun(), authorized(), lost()];
+    assert_eq!(status(&after), PaymentStatus::Lost);
+    for command in [PaymentCommand::Lose, void(), decline(), begin()] {
+        given::<Payment>(after.clone())
+            .when(command)
+            .then_expect_events(vec![]);
+    }
+    for command in [authorize(), reopen("pi_1", "pi_2"), PaymentCommand::Capture] {
+        given::<Payment>(after.clone())
+            .when(command)
+            .then_expect_error(PaymentError::Lost);
+    }
+}
+
+#[test]
+fn only_held_money_can_be_lost() {
+    given::<Payment>(vec![begun()])
+        .when(PaymentCommand::Lose)
+        .then_expect_error(PaymentError::NotAuthorized);
+    given::<Payment>(vec![begun(), authorized(), captured()])
+        .when(PaymentCommand::Lose)
+        .then_expect_error(PaymentError::Captured);
+    given::<Payment>(vec![begun(), voided()])
+        .when(PaymentCommand::Lose)
+        .then_expect_events(vec![]);
 }

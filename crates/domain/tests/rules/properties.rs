@@ -1,9 +1,9 @@
 //! What holds after any sequence of commands whatsoever.
 
 use domain::{
-    Decide, OrderId,
-    payment::{Payment, PaymentCommand, PaymentEvent, PaymentStatus},
-    ticket::{Availability, OrderDecision, Ticket, TicketCommand, TicketEvent},
+    Currency, Decide, OrderId,
+    payment::{Payment, PaymentCommand, PaymentEvent},
+    ticket::{Availability, Difference, OrderDecision, Ticket, TicketCommand, TicketEvent},
     ticket_orders::{
         OrderStatus, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersEvent,
     },
@@ -12,7 +12,7 @@ use domain::{
 use proptest::{prelude::*, sample::Index};
 use std::collections::BTreeMap;
 
-use crate::order_words::ordered_ticket;
+use crate::order_words::{SELLER_OF_ALL, ordered_ticket};
 use crate::support::{at, email, order, payment_of, price, state, ticket_id, title, user};
 
 /// Decides, applies, and tells the events; a refusal is none.
@@ -39,9 +39,12 @@ fn order_command() -> impl Strategy<Value = TicketOrdersCommand> {
                     id: ticket_id(),
                     title: title("Opening night"),
                     price: price(2_000),
+                    currency: Currency::USD,
                     version: 0,
                 },
+                seller: user(SELLER_OF_ALL),
                 expected_price: expected.map(price),
+                difference: Difference::default(),
                 at: at(seconds),
                 expires_at: at(seconds + 50),
             }
@@ -56,6 +59,7 @@ fn order_command() -> impl Strategy<Value = TicketOrdersCommand> {
         }),
         2 => (some_order(), some_user())
             .prop_map(|(order_id, by)| TicketOrdersCommand::Cancel { order_id, by }),
+        1 => some_order().prop_map(|order_id| TicketOrdersCommand::LosePayment { order_id }),
         2 => (some_order(), 0..200_i64).prop_map(|(order_id, seconds)| {
             TicketOrdersCommand::Expire { order_id, at: at(seconds) }
         }),
@@ -73,6 +77,10 @@ const fn version_of(event: &TicketOrdersEvent) -> Option<u64> {
     }
 }
 
+fn some_intent() -> impl Strategy<Value = String> {
+    (1..4_u8).prop_map(|n| format!("pi_{n}"))
+}
+
 fn payment_command() -> impl Strategy<Value = PaymentCommand> {
     prop_oneof![
         (1..3_000_u64).prop_map(|cents| PaymentCommand::Begin {
@@ -81,18 +89,25 @@ fn payment_command() -> impl Strategy<Value = PaymentCommand> {
             ticket_id: ticket_id(),
             buyer: user(1),
             amount: price(cents),
+            currency: Currency::USD,
             provider: "sandbox".to_owned(),
             reference: "pi_1".to_owned(),
             expires_at: at(900),
             at: at(0),
         }),
-        Just(PaymentCommand::Authorize),
+        (some_intent(), some_intent()).prop_map(|(closed, reference)| PaymentCommand::Reopen {
+            closed,
+            reference,
+            at: at(5),
+        }),
+        some_intent().prop_map(|reference| PaymentCommand::Authorize { reference }),
         (0..10_000_i64).prop_map(|seconds| PaymentCommand::Decline {
             reason: "No.".to_owned(),
             at: at(seconds),
         }),
         Just(PaymentCommand::Capture),
-        Just(PaymentCommand::Void),
+        some_intent().prop_map(|reference| PaymentCommand::Void { reference }),
+        Just(PaymentCommand::Lose),
     ]
 }
 
@@ -109,6 +124,7 @@ fn ticket_command() -> impl Strategy<Value = TicketCommand> {
                 by: user(by),
                 title: title("Second night"),
                 price: price(cents),
+                expected: None,
                 has_live_order,
                 orders_seen: u64::MAX,
             }
@@ -180,7 +196,9 @@ proptest! {
                 order_id,
                 buyer: by,
                 ticket: ordered_ticket(),
+                seller: user(SELLER_OF_ALL),
                 expected_price: None,
+                difference: Difference::default(),
                 at: at(now),
                 expires_at: at(now + 900),
             };
@@ -195,16 +213,21 @@ proptest! {
     }
 
     #[test]
-    fn a_paid_order_stays_paid_and_a_cancelled_one_cancelled(
+    fn a_paid_order_stays_paid_while_its_money_is_there_and_a_cancelled_one_cancelled(
         commands in prop::collection::vec(order_command(), 0..60)
     ) {
         let mut orders = TicketOrders::default();
         let mut settled: BTreeMap<OrderId, OrderStatus> = BTreeMap::new();
         for command in commands {
+            let lost = match &command {
+                TicketOrdersCommand::LosePayment { order_id } => Some(*order_id),
+                _ => None,
+            };
             run(&mut orders, command);
             for order in orders.orders() {
                 let first = *settled.entry(order.id).or_insert(order.status);
-                if first.is_payable() {
+                // Nothing but the loss of its money undoes a sale.
+                if first.is_payable() || lost == Some(order.id) {
                     settled.insert(order.id, order.status);
                 } else {
                     prop_assert_eq!(order.status, first);
@@ -324,7 +347,8 @@ proptest! {
         let is_captured = |event: &PaymentEvent| matches!(event, PaymentEvent::PaymentCaptured { .. });
         let is_voided = |event: &PaymentEvent| matches!(event, PaymentEvent::PaymentVoided { .. });
         let is_held = |event: &PaymentEvent| matches!(event, PaymentEvent::PaymentAuthorized { .. });
-        prop_assert!(count(is_captured) + count(is_voided) <= 1);
+        let is_lost = |event: &PaymentEvent| matches!(event, PaymentEvent::PaymentLost { .. });
+        prop_assert!(count(is_captured) + count(is_voided) + count(is_lost) <= 1);
         if let Some(captured) = position(is_captured) {
             prop_assert!(position(is_held).is_some_and(|held| held < captured));
         }
@@ -347,7 +371,7 @@ proptest! {
             let before = payment.clone();
             run(&mut payment, command);
             if let Some(begun) = before.begun()
-                && matches!(begun.status, PaymentStatus::Captured | PaymentStatus::Voided)
+                && begun.status.is_final()
             {
                 prop_assert_eq!(&payment, &before);
             }

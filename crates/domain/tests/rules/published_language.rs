@@ -99,6 +99,7 @@ fn order_events() -> Vec<TicketOrdersEvent> {
             id: ticket_id(),
             title: title("Opening night"),
             price: price(1_999),
+            currency: domain::Currency::USD,
             version: 3,
         },
         placed_at: at(0),
@@ -141,6 +142,7 @@ fn payment_events() -> Vec<PaymentEvent> {
         ticket_id: ticket_id(),
         buyer: user(2),
         amount: price(1_999),
+        currency: domain::Currency::USD,
         provider: "sandbox".to_owned(),
         reference: "pi_1".to_owned(),
         expires_at: at(900),
@@ -148,11 +150,19 @@ fn payment_events() -> Vec<PaymentEvent> {
     };
     match begun {
         PaymentEvent::PaymentBegun { .. }
+        | PaymentEvent::PaymentReopened { .. }
         | PaymentEvent::PaymentDeclined { .. }
         | PaymentEvent::PaymentAuthorized { .. }
         | PaymentEvent::PaymentCaptured { .. }
-        | PaymentEvent::PaymentVoided { .. } => vec![
+        | PaymentEvent::PaymentVoided { .. }
+        | PaymentEvent::PaymentLost { .. } => vec![
             begun,
+            PaymentEvent::PaymentReopened {
+                order_id: order(1),
+                reference: "pi_2".to_owned(),
+                attempt: 1,
+                reopened_at: at(3),
+            },
             PaymentEvent::PaymentDeclined {
                 order_id: order(1),
                 reason: "Your card was declined.".to_owned(),
@@ -167,6 +177,11 @@ fn payment_events() -> Vec<PaymentEvent> {
                 amount: price(1_999),
             },
             PaymentEvent::PaymentVoided { order_id: order(1) },
+            PaymentEvent::PaymentLost {
+                order_id: order(1),
+                ticket_id: ticket_id(),
+                amount: price(1_999),
+            },
         ],
     }
 }
@@ -192,10 +207,15 @@ fn the_events_of_a_payment_are_published_as_ever() {
 }
 
 #[test]
-fn both_reasons_of_a_cancellation_have_their_word() {
+fn each_reason_of_a_cancellation_has_its_word() {
+    let reasons = [
+        CancelReason::Buyer,
+        CancelReason::Expired,
+        CancelReason::PaymentLost,
+    ];
     assert_eq!(
-        serde_json::to_value([CancelReason::Buyer, CancelReason::Expired]).unwrap(),
-        json!(["buyer", "expired"])
+        serde_json::to_value(reasons).unwrap(),
+        json!(["buyer", "expired", "payment_lost"])
     );
 }
 

@@ -1,13 +1,14 @@
 //! Orders, payments and the provider together, over a network that repeats, delays and mixes up.
 //!
 //! A small model of what the services do: each message is one step of a worker, which may crash
-//! between the provider's answer and the log (the message is then delivered again). Whatever the
-//! schedule, in the end money is kept if and only if the order is complete.
+//! between the provider's answer and the log (the message is then delivered again), and the provider
+//! may close an intent at any time. Whatever the schedule, in the end money is kept if and only if the order is complete.
 
 use cqrs_es::Aggregate;
 use domain::{
-    Decide, OrderId, PaymentId,
-    payment::{Payment, PaymentCommand, PaymentError, PaymentEvent},
+    Currency, Decide, OrderId, PaymentId,
+    payment::{Payment, PaymentCommand, PaymentError, PaymentEvent, PaymentStatus},
+    ticket::Difference,
     ticket_orders::{
         OrderStatus, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersEvent,
     },
@@ -15,6 +16,7 @@ use domain::{
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+use crate::order_words::SELLER_OF_ALL;
 use crate::support::{at, order, price, ticket_id, title, user};
 
 const AMOUNT: u64 = 2_000;
@@ -43,8 +45,14 @@ enum Step {
     Cancel(OrderId),
     /// The hold of the order is over.
     Expire(OrderId),
-    /// The payment was begun: hold the money, then note it.
+    /// The payment was begun: hold the money.
     Authorize(OrderId),
+    /// Money was held under this attempt of the payment: note it.
+    NoteHeld(OrderId, u32),
+    /// Somebody closes the payment's intent at the provider, by hand.
+    Close(OrderId),
+    /// The money of the order is lost: the sale is undone.
+    Lose(OrderId),
     /// The money is held: the order accepts it or refuses it.
     Complete(OrderId),
     /// The order is complete: take the money, then note it.
@@ -71,7 +79,7 @@ struct World {
     seconds: i64,
     orders: TicketOrders,
     payments: BTreeMap<OrderId, Payment>,
-    provider: BTreeMap<OrderId, Intent>,
+    provider: BTreeMap<(OrderId, u32), Intent>,
     waiting: Vec<Step>,
 }
 
@@ -102,7 +110,10 @@ impl World {
         let payment = self.payments.entry(id).or_default();
         for event in payment.decide(command)? {
             match &event {
-                PaymentEvent::PaymentBegun { .. } => self.waiting.push(Step::Authorize(id)),
+                PaymentEvent::PaymentBegun { .. } | PaymentEvent::PaymentReopened { .. } => {
+                    self.waiting.push(Step::Authorize(id));
+                }
+                PaymentEvent::PaymentLost { .. } => self.waiting.push(Step::Lose(id)),
                 PaymentEvent::PaymentAuthorized { .. } => self.waiting.push(Step::Complete(id)),
                 PaymentEvent::PaymentDeclined { .. }
                 | PaymentEvent::PaymentCaptured { .. }
@@ -114,31 +125,93 @@ impl World {
     }
 
     /// The provider's own rules: each call may be repeated, and what is final stays.
-    fn hold(&mut self, id: OrderId) {
+    fn hold(&mut self, id: (OrderId, u32)) -> Intent {
         let intent = self.provider.entry(id).or_default();
         if *intent == Intent::Open {
             *intent = Intent::Held(AMOUNT);
         }
+        *intent
     }
 
-    fn open(&mut self, id: OrderId) {
+    fn open(&mut self, id: (OrderId, u32)) {
         let intent = self.provider.entry(id).or_default();
         if *intent == Intent::None {
             *intent = Intent::Open;
         }
     }
 
-    fn capture(&mut self, id: OrderId) {
+    fn capture(&mut self, id: (OrderId, u32)) -> Intent {
         let intent = self.provider.entry(id).or_default();
         if let Intent::Held(amount) = *intent {
             *intent = Intent::Captured(amount);
         }
+        *intent
     }
 
-    fn void(&mut self, id: OrderId) {
+    fn void(&mut self, id: (OrderId, u32)) {
         let intent = self.provider.entry(id).or_default();
         assert!(!matches!(intent, Intent::Captured(_)), "kept money voided");
         *intent = Intent::Voided;
+    }
+
+    /// The attempt that a payment is at.
+    fn attempt(&self, id: OrderId) -> Option<u32> {
+        Some(self.payments.get(&id)?.begun()?.attempt)
+    }
+
+    /// Begins to pay an order.
+    fn begin(&mut self, order_id: OrderId, crash: bool) {
+        // A look at an order that may be out of date by the time the payment begins.
+        let Some(order) = self.orders.order(order_id) else {
+            return;
+        };
+        let expires_at = order.expires_at;
+        // Here a crash ends the request for good: the buyer may ask again or not.
+        self.open((order_id, 0));
+        if !crash {
+            self.tell_orders(TicketOrdersCommand::AwaitPayment {
+                order_id,
+                payment_id: PaymentId::of(order_id),
+            });
+        }
+        let begin = PaymentCommand::Begin {
+            id: PaymentId::of(order_id),
+            order_id,
+            ticket_id: ticket_id(),
+            buyer: user(1),
+            amount: price(AMOUNT),
+            currency: Currency::USD,
+            provider: "sandbox".to_owned(),
+            reference: reference(order_id, 0),
+            expires_at,
+            at: at(self.seconds),
+        };
+        self.tell_payment(order_id, begin).unwrap();
+    }
+
+    /// Tries the card on the payment's intent, or reopens the payment if that is closed.
+    fn authorize(&mut self, id: OrderId, crash: bool) -> bool {
+        let attempt = self.attempt(id).unwrap();
+        if self.hold((id, attempt)) != Intent::Voided {
+            // What was seen may be out of date when it is noted.
+            self.waiting.push(Step::NoteHeld(id, attempt));
+            return crash;
+        }
+        self.open((id, attempt + 1));
+        if crash {
+            return true;
+        }
+        let reopen = PaymentCommand::Reopen {
+            closed: reference(id, attempt),
+            reference: reference(id, attempt + 1),
+            at: at(self.seconds),
+        };
+        match self.tell_payment(id, reopen) {
+            // Its order is over, and the new intent stays unused.
+            Err(PaymentError::Voided | PaymentError::Lost) => {}
+            other => other.unwrap(),
+        }
+        false
     }
 
     /// Takes one step; whether it must be delivered again.
@@ -151,39 +224,16 @@ impl World {
                     id: ticket_id(),
                     title: title("Opening night"),
                     price: price(AMOUNT),
+                    currency: Currency::USD,
                     version: 0,
                 },
+                seller: user(SELLER_OF_ALL),
                 expected_price: None,
+                difference: Difference::default(),
                 at: at(self.seconds),
                 expires_at: at(self.seconds + HOLD_SECONDS),
             }),
-            Step::Pay(order_id) => {
-                // A look at an order that may be out of date by the time the payment begins.
-                let Some(order) = self.orders.order(order_id) else {
-                    return false;
-                };
-                let expires_at = order.expires_at;
-                // Here a crash ends the request for good: the buyer may ask again or not.
-                self.open(order_id);
-                if !crash {
-                    self.tell_orders(TicketOrdersCommand::AwaitPayment {
-                        order_id,
-                        payment_id: PaymentId::of(order_id),
-                    });
-                }
-                let begin = PaymentCommand::Begin {
-                    id: PaymentId::of(order_id),
-                    order_id,
-                    ticket_id: ticket_id(),
-                    buyer: user(1),
-                    amount: price(AMOUNT),
-                    provider: "sandbox".to_owned(),
-                    reference: format!("pi_{order_id}"),
-                    expires_at,
-                    at: at(self.seconds),
-                };
-                self.tell_payment(order_id, begin).unwrap();
-            }
+            Step::Pay(order_id) => self.begin(order_id, crash),
             Step::Cancel(order_id) => self.tell_orders(TicketOrdersCommand::Cancel {
                 order_id,
                 by: user(1),
@@ -198,37 +248,59 @@ impl World {
                     at: at(self.seconds),
                 });
             }
-            Step::Authorize(id) => {
-                self.hold(id);
-                if crash {
-                    return true;
-                }
-                match self.tell_payment(id, PaymentCommand::Authorize) {
+            Step::Authorize(id) => return self.authorize(id, crash),
+            Step::NoteHeld(id, attempt) => {
+                let authorize = PaymentCommand::Authorize {
+                    reference: reference(id, attempt),
+                };
+                match self.tell_payment(id, authorize) {
                     // Voided while the provider was asked: what it holds now must go back.
-                    Err(PaymentError::Voided) => self.void(id),
+                    Err(PaymentError::Voided) => self.void((id, attempt)),
+                    Err(PaymentError::Superseded | PaymentError::Lost) => {}
                     other => other.unwrap(),
                 }
+            }
+            Step::Close(id) => {
+                if let Some(attempt) = self.attempt(id)
+                    && let Some(intent) = self.provider.get_mut(&(id, attempt))
+                    && matches!(intent, Intent::Open | Intent::Held(_))
+                {
+                    *intent = Intent::Voided;
+                }
+            }
+            Step::Lose(order_id) => {
+                self.tell_orders(TicketOrdersCommand::LosePayment { order_id });
             }
             Step::Complete(order_id) => self.tell_orders(TicketOrdersCommand::Complete {
                 order_id,
                 payment_id: PaymentId::of(order_id),
             }),
             Step::Capture(id) => {
-                self.capture(id);
+                let captured = self.capture((id, self.attempt(id).unwrap()));
                 if crash {
                     return true;
                 }
-                self.tell_payment(id, PaymentCommand::Capture).unwrap();
+                let command = match captured {
+                    Intent::Captured(_) => PaymentCommand::Capture,
+                    _ => PaymentCommand::Lose,
+                };
+                self.tell_payment(id, command).unwrap();
             }
             Step::Void(id) => {
-                if self.payments.get(&id).and_then(Payment::begun).is_none() {
+                let Some(attempt) = self.attempt(id) else {
+                    return false;
+                };
+                if self.payments[&id].begun().unwrap().status == PaymentStatus::Lost {
                     return false;
                 }
-                self.void(id);
+                self.void((id, attempt));
                 if crash {
                     return true;
                 }
-                self.tell_payment(id, PaymentCommand::Void).unwrap();
+                let void = PaymentCommand::Void {
+                    reference: reference(id, attempt),
+                };
+                self.tell_payment(id, void).unwrap();
             }
         }
         false
@@ -248,6 +320,10 @@ impl World {
         }
         panic!("{:?} never end", self.waiting);
     }
+}
+
+fn reference(order: OrderId, attempt: u32) -> String {
+    format!("pi_{order}_{attempt}")
 }
 
 fn tick() -> impl Strategy<Value = Tick> {
@@ -270,7 +346,7 @@ proptest! {
 
     #[test]
     fn in_the_end_money_is_kept_exactly_for_the_complete_order(
-        wishes in prop::collection::vec((0..3_u128, 0..4_u8), 1..16),
+        wishes in prop::collection::vec((0..3_u128, 0..5_u8), 1..16),
         ticks in prop::collection::vec(tick(), 0..120),
     ) {
         let mut world = World::default();
@@ -279,6 +355,7 @@ proptest! {
             world.waiting.push(match wish {
                 0 => Step::Place(id),
                 1 | 2 => Step::Pay(id),
+                3 => Step::Close(id),
                 _ => Step::Cancel(id),
             });
             world.waiting.push(Step::Place(id));
@@ -293,7 +370,7 @@ proptest! {
                 world.waiting.push(step);
             }
             // Never, not even for a moment, is money kept for an order that isn't complete.
-            for (id, intent) in &world.provider {
+            for ((id, _), intent) in &world.provider {
                 if let Intent::Captured(amount) = intent {
                     prop_assert_eq!(*amount, AMOUNT);
                     prop_assert_eq!(
@@ -306,11 +383,14 @@ proptest! {
         world.settle();
         for order in world.orders.orders() {
             prop_assert!(!order.status.is_payable(), "{order:?} is not final");
-            let intent = world.provider.get(&order.id).copied().unwrap_or_default();
+            let intents = world.provider.iter().filter(|((id, _), _)| *id == order.id);
+            let (unused, used): (Vec<_>, Vec<_>) = intents
+                .map(|(_, intent)| *intent)
+                .partition(|intent| matches!(intent, Intent::None | Intent::Open | Intent::Voided));
             if order.status == OrderStatus::Complete {
-                prop_assert_eq!(intent, Intent::Captured(AMOUNT));
+                prop_assert_eq!(used, [Intent::Captured(AMOUNT)], "{:?}", unused);
             } else {
-                prop_assert!(matches!(intent, Intent::None | Intent::Open | Intent::Voided), "{intent:?}");
+                prop_assert_eq!(used, [], "{:?}", unused);
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use domain::{
     OrderId,
-    ticket::{Availability, OrderDecision, Ticket, TicketCommand, TicketError, TicketEvent},
+    ticket::{
+        Availability, Difference, OrderDecision, Ticket, TicketCommand, TicketError, TicketEvent,
+    },
 };
 
 use crate::support::{given, order, price, state, ticket_id, title, user};
@@ -33,6 +35,7 @@ fn revise(by: u128, has_live_order: bool) -> TicketCommand {
         by: user(by),
         title: title("Second night"),
         price: price(1_999),
+        expected: None,
         has_live_order,
         // Newer than anything the ticket has heard.
         orders_seen: u64::MAX,
@@ -165,6 +168,7 @@ fn of_a_look_at_the_orders_and_what_the_ticket_heard_the_newer_counts() {
         by: user(SELLER),
         title: title("Second night"),
         price: price(1_999),
+        expected: None,
         has_live_order,
         orders_seen,
     };
@@ -284,4 +288,73 @@ fn the_refusals_say_what_the_contract_says() {
     );
     assert_eq!(TicketError::NotOwner.to_string(), "Not authorized");
     assert_eq!(TicketError::NotFound.to_string(), "Not Found");
+}
+
+fn expecting(version: u64) -> TicketCommand {
+    TicketCommand::Revise {
+        by: user(SELLER),
+        title: title("Last row"),
+        price: price(1_999),
+        expected: Some(version),
+        has_live_order: false,
+        orders_seen: u64::MAX,
+    }
+}
+
+#[test]
+fn a_change_of_a_version_that_is_gone_is_refused_with_what_changed() {
+    given::<Ticket>(vec![listed(), revised()])
+        .when(expecting(0))
+        .then_expect_error(TicketError::Changed(Difference {
+            title: Some(title("Second night")),
+            price: Some(price(1_999)),
+        }));
+    given::<Ticket>(vec![listed(), reserved(order(1), 1), released(order(1), 2)])
+        .when(expecting(0))
+        .then_expect_error(TicketError::Changed(Difference::default()));
+    given::<Ticket>(vec![listed(), revised()])
+        .when(expecting(1))
+        .then_expect_events(vec![TicketEvent::TicketRevised {
+            title: title("Last row"),
+            price: price(1_999),
+        }]);
+}
+
+#[test]
+fn a_change_that_changes_nothing_is_no_event_whatever_version_it_names() {
+    given::<Ticket>(vec![listed(), revised()])
+        .when(revise(SELLER, false))
+        .then_expect_events(vec![]);
+    let again = TicketCommand::Revise {
+        by: user(SELLER),
+        title: title("Second night"),
+        price: price(1_999),
+        expected: Some(0),
+        has_live_order: false,
+        orders_seen: u64::MAX,
+    };
+    given::<Ticket>(vec![listed(), revised()])
+        .when(again)
+        .then_expect_events(vec![]);
+}
+
+#[test]
+fn what_changed_since_a_version_is_known_for_title_and_price_apart() {
+    let new_title = TicketEvent::TicketRevised {
+        title: title("Second night"),
+        price: price(2_000),
+    };
+    let ticket: Ticket = state(&[
+        listed(),
+        new_title,
+        reserved(order(1), 1),
+        released(order(1), 2),
+        revised(),
+    ]);
+    let since = |version| ticket.listing().unwrap().changed_since(version);
+    let (title, price) = (Some(title("Second night")), Some(price(1_999)));
+    assert_eq!(since(0), Difference { title, price });
+    assert_eq!(since(1), Difference { title: None, price });
+    assert_eq!(since(3), Difference { title: None, price });
+    assert!(since(4).is_none());
 }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use chrono::SecondsFormat;
 use cqrs_es::DomainEvent;
 use serde::de::DeserializeOwned;
+use std::fmt::Write as _;
 use uuid::Uuid;
 
 use super::{Metadata, header};
@@ -12,6 +13,7 @@ use crate::StoreError;
 
 /// A commit to be appended.
 pub(crate) struct NewCommit {
+    pub id: Uuid,
     pub headers: HeaderMap,
     pub payload: Bytes,
 }
@@ -24,8 +26,10 @@ impl NewCommit {
         events: &[E],
         metadata: &Metadata,
     ) -> Result<Self, StoreError> {
+        let id = Uuid::now_v7();
         Ok(Self {
-            headers: headers_of(aggregate_type, version, Uuid::now_v7(), metadata),
+            id,
+            headers: headers_of(aggregate_type, version, id, metadata)?,
             payload: payload_of(events)?,
         })
     }
@@ -60,12 +64,15 @@ pub(crate) fn payload_of<E: DomainEvent>(events: &[E]) -> Result<Bytes, StoreErr
 }
 
 /// The headers of a commit.
+///
+/// # Errors
+/// [`StoreError::Refused`] when what is given of its origin is too long to be kept.
 pub(crate) fn headers_of(
     aggregate_type: &str,
     version: u64,
     commit_id: Uuid,
     metadata: &Metadata,
-) -> HeaderMap {
+) -> Result<HeaderMap, StoreError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::COMMIT_ID.clone(), commit_id.to_string());
     headers.insert(header::AGGREGATE_TYPE.clone(), aggregate_type);
@@ -73,9 +80,9 @@ pub(crate) fn headers_of(
     headers.insert(header::COMMAND_ID.clone(), metadata.command_id.to_string());
     headers.insert(
         header::CORRELATION_ID.clone(),
-        header_safe(&metadata.correlation_id),
+        encoded("Correlation-Id", &metadata.correlation_id)?,
     );
-    headers.insert(header::ACTOR.clone(), header_safe(&metadata.actor));
+    headers.insert(header::ACTOR.clone(), encoded("Actor", &metadata.actor)?);
     headers.insert(
         header::TIME.clone(),
         metadata.time.to_rfc3339_opts(SecondsFormat::Micros, true),
@@ -84,16 +91,96 @@ pub(crate) fn headers_of(
         headers.insert(header::CAUSATION_ID.clone(), causation_id.to_string());
     }
     if let Some(trace_parent) = &metadata.trace_parent {
-        headers.insert(header::TRACE_PARENT.clone(), header_safe(trace_parent));
+        headers.insert(
+            header::TRACE_PARENT.clone(),
+            encoded("traceparent", trace_parent)?,
+        );
     }
-    headers
+    Ok(headers)
 }
 
-/// Drops what could end a header line: a value from outside must not become a second header.
-fn header_safe(value: &str) -> String {
-    value
-        .chars()
-        .filter(|c| c.is_ascii_graphic() || *c == ' ')
-        .take(128)
-        .collect()
+/// How long what is given of a commit's origin may be, in characters.
+const LONGEST: usize = 128;
+
+/// A text in the form in which a header holds it: visible ASCII and spaces between. All else, and `%`
+/// itself, is the percent-encoding of its UTF-8: so a value from outside can't become a second
+/// header, and two that differ stay two.
+fn encoded(of: &str, text: &str) -> Result<String, StoreError> {
+    if text.chars().count() > LONGEST {
+        return Err(StoreError::Refused(format!(
+            "{of} of a commit: {text:?} is too long; at most {LONGEST} characters are expected"
+        )));
+    }
+    let mut encoded = String::with_capacity(text.len());
+    for (at, byte) in text.bytes().enumerate() {
+        // A header is read without the spaces around it.
+        let inner_space = byte == b' ' && at > 0 && at + 1 < text.len();
+        if (byte.is_ascii_graphic() && byte != b'%') || inner_space {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string can't fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    Ok(encoded)
+}
+
+/// What [`encoded`] made of it. What it can't have made is taken as it stands.
+pub(crate) fn decoded(text: &str) -> String {
+    if !text.contains('%') {
+        return text.to_owned();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        if let (b'%', [high, low, after @ ..]) = (first, after)
+            && let Some((high, low)) = hex(*high).zip(hex(*low))
+        {
+            bytes.push(high * 16 + low);
+            rest = after;
+        } else {
+            bytes.push(*first);
+            rest = after;
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    let value = char::from(digit).to_digit(16)?;
+    u8::try_from(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_encoded_is_decoded_to_the_same() {
+        for (text, stored) in [
+            ("ann", "ann"),
+            ("Zoë", "Zo%C3%AB"),
+            ("Zo", "Zo"),
+            ("100%25", "100%2525"),
+            ("two words ", "two words%20"),
+            ("ann\r\nCommand-Id: 0", "ann%0D%0ACommand-Id: 0"),
+            ("", ""),
+        ] {
+            let encoded = encoded("Actor", text).unwrap();
+            assert_eq!(encoded, stored);
+            assert_eq!(decoded(&encoded), text);
+        }
+        for odd in ["%", "%4", "%zz", "%FF"] {
+            assert_eq!(decoded(odd), odd);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_and_not_cut() {
+        assert!(encoded("Actor", &"é".repeat(LONGEST)).is_ok());
+        let refused = encoded("Actor", &"x".repeat(LONGEST + 1)).unwrap_err();
+        let refused = refused.to_string();
+        assert!(refused.contains("Actor of a commit: \"xxx"), "{refused}");
+        assert!(refused.ends_with("at most 128 characters are expected"));
+    }
 }

@@ -100,3 +100,25 @@ async fn a_claim_or_an_answer_whose_acknowledgment_was_lost_is_known_again() {
     assert_eq!(proxy.dropped(), 2);
     assert!(matches!(claim(&log).await, Claim::Answered(found) if found == answer("1")));
 }
+
+#[tokio::test]
+async fn how_old_a_claim_is_does_not_depend_on_what_its_writer_took_the_time_for() {
+    let nats = Nats::start().await;
+    let mut config = config(nats.url());
+    config.claim_kept = Duration::from_millis(200);
+    let log = connect_with(config).await;
+    // Of a process whose clock was an hour ahead, and which is gone.
+    let at = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    let entry = serde_json::json!({"fingerprint": "same", "at": at, "by": KEY, "state": "claimed"});
+    let raw = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    let claimed = raw.publish(format!("REQUESTS.{KEY}"), entry.to_string().into());
+    claimed.await.unwrap().await.unwrap();
+    assert!(matches!(claim(&log).await, Claim::InProgress));
+    eventually("the claim lapses", LONG, || async {
+        match claim(&log).await {
+            Claim::Fresh(token) => Ok(token),
+            other => Err(other),
+        }
+    })
+    .await;
+}

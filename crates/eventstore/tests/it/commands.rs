@@ -3,8 +3,15 @@
 use crate::support::*;
 use async_nats::jetstream;
 use eventstore::{CommandError, Hint, Store, StoreError};
-use std::{collections::HashSet, time::Duration};
-use testkit::{LONG, eventually};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use testkit::{DropAcksProxy, LONG, eventually};
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 
@@ -250,6 +257,36 @@ async fn a_command_that_is_cancelled_midway_leaves_nothing_half_done() {
 }
 
 #[tokio::test]
+async fn a_repeated_command_reads_no_further_than_its_own_commit() {
+    let (nats, log) = start().await;
+    let first = fresh();
+    let accounts_there = accounts(&log);
+    accounts_there
+        .execute("a", Command::Deposit(1), &first, Hint::None)
+        .await
+        .unwrap();
+    for _ in 0..30 {
+        deposit(&accounts_there, "a", 1).await.unwrap();
+    }
+    let proxy = DropAcksProxy::start(nats.url(), 1).await;
+    let reader = accounts(&connect(proxy.url()).await);
+    reader.load("a").await.unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    proxy.swallow_if(move |publication| {
+        let reads = publication.subject.contains(".GET.ACCOUNTS");
+        counted.fetch_add(usize::from(reads), Ordering::Relaxed);
+        false
+    });
+    let again = reader.execute("a", Command::Deposit(1), &first, Hint::None);
+    let again = again.await.unwrap();
+    assert!(again.repeated);
+    assert_eq!((again.version, again.state.balance), (1, 1));
+    let asked = asked.load(Ordering::Relaxed);
+    assert!((1..=3).contains(&asked), "{asked} questions for one commit");
+}
+
+#[tokio::test]
 async fn an_account_with_hundreds_of_commits_is_read_whole() {
     let (nats, log) = start().await;
     let mine = accounts(&log);
@@ -329,7 +366,7 @@ async fn a_log_that_is_older_than_what_is_in_memory_is_read_anew() {
     // As if an older backup had been restored.
     let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
     raw.delete_stream("ACCOUNTS").await.unwrap();
-    eventually("made anew", LONG, || log.ensure_streams()).await;
+    eventually("made anew", LONG, || made_anew(&log)).await;
     append(&log, (ACCOUNTS, "a"), 0, Event::Deposited { amount: 50 }, 0)
         .await
         .unwrap();

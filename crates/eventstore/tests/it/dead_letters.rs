@@ -3,7 +3,7 @@
 use crate::support::*;
 use async_nats::jetstream;
 use chrono::Utc;
-use eventstore::{DeadLetter, Log, ReactError, Recorded, Subscription, Worker};
+use eventstore::{DeadLetter, DeadLetters, Log, ReactError, Recorded, Subscription, Worker};
 use std::{
     sync::{
         Arc,
@@ -103,6 +103,21 @@ async fn a_poison_message_is_set_aside_after_its_tries_and_can_be_retried_or_dro
     letters(&log, 0).await;
     assert_eq!(notes.of("bad"), ["bad0", "bad2"]);
     worker.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_looks_again_reads_only_what_was_added() {
+    let (_nats, log) = start().await;
+    deposit_on(&log, &["bad1-", "bad2-", "bad3-"]).await;
+    let (notes, broken) = (Notes::default(), Arc::new(AtomicBool::new(true)));
+    let worker = react(&log, BRANCH, &broken, &notes);
+    let found = letters(&log, 3).await;
+    worker.stop().await;
+    let mut known = DeadLetters::default();
+    assert_eq!((known.catch_up(&log).await.unwrap(), known.len()), (3, 3));
+    assert_eq!(known.catch_up(&log).await.unwrap(), 0);
+    log.drop_dead_letter(&found[0]).await.unwrap();
+    assert_eq!((known.catch_up(&log).await.unwrap(), known.len()), (1, 2));
 }
 
 #[tokio::test]

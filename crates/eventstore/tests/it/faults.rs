@@ -136,6 +136,31 @@ async fn a_server_without_the_streams_is_unavailable() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_too_old_is_refused_by_name_and_version() {
+    let nats = Nats::start().await;
+    let old = Disguise::start(nats.url(), |info| {
+        info.insert("version".to_owned(), "2.12.8".into());
+        info.insert("server_name".to_owned(), "nats-0".into());
+    })
+    .await;
+    let log = eventstore::Log::connect(config(old.url())).await.unwrap();
+    connected(&log).await;
+    let why = "the event log refused: the NATS server \"nats-0\" is of version \"2.12.8\"; \
+               2.14.7 or later is needed";
+    for refused in [
+        log.ensure_streams().await.unwrap_err(),
+        log.ping().await.unwrap_err(),
+        log.probe().await.unwrap_err(),
+        log.check_server().unwrap_err(),
+    ] {
+        assert_eq!(refused.to_string(), why);
+    }
+    // Nothing was made there.
+    let raw = async_nats::jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    assert!(raw.get_stream("ACCOUNTS").await.is_err());
+}
+
+#[tokio::test]
 async fn settings_that_cannot_be_used_are_refused_at_once() {
     let bad = eventstore::Log::connect(config("nats://["))
         .await

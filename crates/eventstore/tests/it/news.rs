@@ -45,3 +45,27 @@ async fn public_keys_are_found_the_newest_last() {
         Err(StoreError::InvalidId(_))
     ));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_retired_while_somebody_publishes_it_stays_retired() {
+    let (nats, log) = start().await;
+    let other = connect(nats.url()).await;
+    for n in 0..200 {
+        let id = format!("k{n}");
+        log.publish_key(&id, "old").await.unwrap();
+        let publishing = tokio::spawn({
+            let (log, id) = (log.clone(), id.clone());
+            async move { log.publish_key(&id, "new").await }
+        });
+        let retiring = tokio::spawn({
+            let (other, id) = (other.clone(), id.clone());
+            async move { other.retire_key(&id).await }
+        });
+        // It may have been published before, or be refused.
+        let _ = publishing.await.unwrap();
+        retiring.await.unwrap().unwrap();
+    }
+    let known = log.known_keys().await.unwrap();
+    let alive: Vec<_> = known.iter().filter(|key| key.key.is_some()).collect();
+    assert_eq!((known.len(), alive.len()), (200, 0), "{alive:?}");
+}

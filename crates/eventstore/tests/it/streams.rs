@@ -5,9 +5,9 @@ use async_nats::jetstream::{
     self,
     stream::{Config, DiscardPolicy, PersistenceMode, StorageType},
 };
-use eventstore::{Log, LogConfig};
-use std::time::Duration;
-use testkit::{LONG, Nats, eventually};
+use eventstore::{Log, LogConfig, Login, StoreError, StreamsFound};
+use std::time::{Duration, Instant};
+use testkit::{LONG, Nats, NatsOptions, eventually};
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -22,6 +22,96 @@ async fn many_processes_may_create_the_streams_at_once_and_again() {
     logs[0].ensure_streams().await.unwrap();
     let created = logs[0].stream_created(ACCOUNTS).await.unwrap();
     assert_eq!(logs[1].stream_created(ACCOUNTS).await.unwrap(), created);
+}
+
+#[tokio::test]
+async fn a_stream_that_was_lost_is_not_made_anew() {
+    let (nats, log) = start().await;
+    deposit_on(&log, &["a"]).await;
+    let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    // Some hold messages and some don't; whichever is gone, those that are there tell.
+    for lost in ["ACCOUNTS", "BRANCHES", "COMMANDS", "KEYS"] {
+        raw.delete_stream(lost).await.unwrap();
+        eventually("it is gone", LONG, || async {
+            let gone = raw.get_stream(lost).await.is_err();
+            gone.then_some(()).ok_or("still there")
+        })
+        .await;
+        for again in [&log, &Log::connect(config(nats.url())).await.unwrap()] {
+            connected(again).await;
+            let refused = again.ensure_streams().await.unwrap_err();
+            let words = refused.to_string();
+            assert!(
+                words.starts_with(&format!("stream {lost} is missing, while ")),
+                "{words}"
+            );
+            assert!(words.contains("put it back from a backup"), "{words}");
+            assert!(matches!(refused, StoreError::StreamMissing { .. }));
+        }
+        assert!(raw.get_stream(lost).await.is_err(), "{lost} was made");
+        // People can, if they say so.
+        let mut plans = log.topology().await.unwrap();
+        let plan = plans.iter_mut().find(|plan| plan.stream.as_str() == lost);
+        let plan = plan.unwrap();
+        if lost != "ACCOUNTS" {
+            let refused = log.migrate_stream(plan).await;
+            assert!(matches!(refused, Err(StoreError::StreamDiffers { .. })));
+        }
+        plan.create_on_purpose();
+        log.migrate_stream(plan).await.unwrap();
+        log.ensure_streams().await.unwrap();
+        deposit_on(&log, &["b"]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_installation_that_was_interrupted_before_its_first_message_is_completed() {
+    let nats = Nats::start().await;
+    let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
+    raw.create_stream(right()).await.unwrap();
+    let log = Log::connect(config(nats.url())).await.unwrap();
+    connected(&log).await;
+    let found = log.look_at_streams().await.unwrap();
+    assert_eq!(found, StreamsFound::NewInstallation);
+    log.ensure_streams().await.unwrap();
+    assert_eq!(log.look_at_streams().await.unwrap(), StreamsFound::All);
+}
+
+#[tokio::test]
+async fn who_may_not_make_streams_is_told_at_once_and_waits_for_an_operator() {
+    let nats = Nats::start_with(NatsOptions {
+        extra_config: r#"
+            authorization { users: [
+              { user: service, password: s, permissions: { publish: { deny: ["$JS.API.STREAM.CREATE.*"] } } }
+              { user: operator, password: o }
+            ] }"#
+        .to_owned(),
+        ..NatsOptions::default()
+    })
+    .await;
+    let user = |user: &str, password: &str| LogConfig {
+        login: Some(Login::Password {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        }),
+        ..config(nats.url())
+    };
+    let service = Log::connect(user("service", "s")).await.unwrap();
+    connected(&service).await;
+    for _ in 0..2 {
+        let began = Instant::now();
+        let refused = service.ensure_streams().await.unwrap_err().to_string();
+        assert!(
+            refused.starts_with("stream ACCOUNTS is missing, nobody made it yet"),
+            "{refused}"
+        );
+        assert!(
+            began.elapsed() < Duration::from_secs(8),
+            "it ran into a time-out"
+        );
+    }
+    connect_with(user("operator", "o")).await;
+    service.ensure_streams().await.unwrap();
 }
 
 /// The stream as it must be, from which each case departs.
@@ -90,6 +180,7 @@ async fn a_stream_that_could_lose_data_is_an_error_that_names_the_difference() {
     let nats = Nats::start().await;
     let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
     let log = Log::connect(config(nats.url())).await.unwrap();
+    connected(&log).await;
     for (difference, depart) in DANGEROUS {
         let mut config = right();
         depart(&mut config);
@@ -118,6 +209,7 @@ async fn a_stream_that_could_lose_data_is_an_error_that_names_the_difference() {
         ..config(nats.url())
     };
     let replicated = Log::connect(replicated).await.unwrap();
+    connected(&replicated).await;
     assert_eq!(
         replicated.ensure_streams().await.unwrap_err().to_string(),
         "stream ACCOUNTS is not as it must be: num_replicas is 1, needed is 3"
@@ -135,4 +227,9 @@ async fn nobody_can_delete_from_the_log() {
         assert!(stream.delete_message(1).await.is_err(), "{name}");
     }
     assert_eq!(accounts(&log).load("a").await.unwrap().version(), 1);
+}
+
+#[test]
+fn the_server_that_is_installed_is_held_to_the_same_minimum() {
+    assert_eq!(devservers::tools::OLDEST_NATS, eventstore::OLDEST_SERVER);
 }

@@ -14,6 +14,37 @@ const NOT_IN_HUNDREDTHS: &[&str] = &[
     "xpf",
 ];
 
+/// The least that a card can be charged, in hundredths, where it isn't the [`USUAL`] half. From
+/// <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>. The sandbox keeps to
+/// it too, or a price that nobody can pay would show only when there is real money.
+const SMALLEST_CHARGES: &[(&str, u64)] = &[
+    ("aed", 200),
+    ("bgn", 100),
+    ("czk", 1_500),
+    ("dkk", 250),
+    ("gbp", 30),
+    ("hkd", 400),
+    ("huf", 17_500),
+    ("mxn", 1_000),
+    ("myr", 200),
+    ("nok", 300),
+    ("pln", 200),
+    ("ron", 200),
+    ("sek", 300),
+    ("thb", 1_000),
+];
+/// Of dollars, euros and most others. A currency that Stripe names no bound for is converted first,
+/// so its true one moves with the rate; half a unit keeps out what is certainly too little.
+const USUAL: u64 = 50;
+
+/// The least that a card can be charged in a currency, in hundredths.
+pub(super) fn smallest_charge(code: &str) -> u64 {
+    SMALLEST_CHARGES
+        .iter()
+        .find(|(of, _)| *of == code)
+        .map_or(USUAL, |(_, cents)| *cents)
+}
+
 /// What may be set, in words; it names all of [`NOT_IN_HUNDREDTHS`].
 pub(super) const ALLOWED: &str = "three lower-case letters of a currency with hundredths, such as \
     usd or eur; not bhd, bif, clf, clp, djf, gnf, iqd, isk, jod, jpy, kmf, krw, kwd, lyd, mga, omr, \
@@ -41,6 +72,17 @@ mod tests {
         }
         for code in ["usd", "eur", "gbp", "chf", "huf", "twd", "inr"] {
             assert_eq!(read(code).as_deref(), Some(code));
+        }
+    }
+
+    #[test]
+    fn every_currency_has_a_smallest_charge() {
+        for (code, cents) in SMALLEST_CHARGES {
+            assert_eq!(read(code).as_deref(), Some(*code));
+            assert_eq!(smallest_charge(code), *cents);
+        }
+        for code in ["usd", "eur", "xyz"] {
+            assert_eq!(smallest_charge(code), 50);
         }
     }
 }

@@ -80,7 +80,7 @@ impl fmt::Debug for Secret {
 pub struct Problem {
     /// The variable.
     pub name: &'static str,
-    /// Its value; what is secret in it isn't shown.
+    /// Its value; what is secret in it isn't shown. Empty if it isn't set.
     pub value: String,
     /// What is allowed.
     pub allowed: Cow<'static, str>,
@@ -93,6 +93,9 @@ impl fmt::Display for Problem {
             value,
             allowed,
         } = self;
+        if value.is_empty() {
+            return write!(f, "{name} is not set, but must be {allowed}");
+        }
         write!(f, "{name} is \"{value}\", but must be {allowed}")
     }
 }

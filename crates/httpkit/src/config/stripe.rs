@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{HttpConfig, Reader, Secret, currency, has_scheme, vars as v};
 
-/// Stripe; without a key the built-in sandbox takes its place.
+/// Stripe, where it takes the money.
 #[derive(Clone, Debug)]
 pub struct StripeConfig {
     /// The secret key.
@@ -19,6 +19,19 @@ pub struct StripeConfig {
     pub timeout: Duration,
     /// Currency in which cards are charged.
     pub currency: String,
+}
+
+impl StripeConfig {
+    /// The least that a card can be charged in the currency that is set, in hundredths. It holds for
+    /// the sandbox as well.
+    pub fn smallest_charge(&self) -> u64 {
+        currency::smallest_charge(&self.currency)
+    }
+}
+
+/// The least that a card can be charged in a currency, in hundredths.
+pub fn smallest_charge(currency: &str) -> u64 {
+    currency::smallest_charge(currency)
 }
 
 pub(super) fn read(reader: &Reader<'_>) -> StripeConfig {

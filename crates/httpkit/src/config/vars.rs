@@ -1,6 +1,6 @@
 //! Every environment variable, declared once: what is read, documented and checked is this table.
 
-use super::{currency, reader::Var};
+use super::{currency, payments, reader::Var};
 
 macro_rules! vars {
     ($($ident:ident = $var:expr;)*) => {
@@ -48,9 +48,11 @@ vars! {
     SIGNUPS_PER_ADDRESS = Var::new("SIGNUPS_PER_ADDRESS", "3000", "1 to 10000000", "Sign-ups from one address in SIGNUP_WINDOW_SECONDS before 429.");
     SIGNUP_WINDOW_SECONDS = Var::new("SIGNUP_WINDOW_SECONDS", "60", "1 to 86400", "The window in which sign-ups are counted.");
     PASSWORD_HASHERS = Var::optional("PASSWORD_HASHERS", "1 to 1024", "Passwords hashed at once (19 MiB each); one a processor unless set.");
-    STRIPE_SECRET_KEY = Var::optional("STRIPE_SECRET_KEY", "a secret key of Stripe", "Charges cards through Stripe. Without it the built-in sandbox does as if.").secret();
-    STRIPE_PUBLISHABLE_KEY = Var::optional("STRIPE_PUBLISHABLE_KEY", "a publishable key of Stripe (pk_…)", "Lets the web app show Stripe's own card form. Without it the form of the sandbox is shown.");
-    STRIPE_WEBHOOK_SECRET = Var::optional("STRIPE_WEBHOOK_SECRET", "a signing secret of Stripe", "Verifies Stripe's webhooks.").secret();
+    PAYMENTS = Var::optional("PAYMENTS", payments::ALLOWED, "Where money is taken. The payments service doesn't start unless it is said here; with Stripe it needs all three keys, of that mode.");
+    SANDBOX_ALLOWED = Var::new("SANDBOX_ALLOWED", "no", "yes or no", "Whether the sandbox, which gives tickets away, may serve others than this machine: with a HOST that isn't a loopback address, or COOKIE_SECURE=always.");
+    STRIPE_SECRET_KEY = Var::optional("STRIPE_SECRET_KEY", "a secret key of Stripe (sk_… or rk_…) of the mode that PAYMENTS says", "Charges cards through Stripe.").secret();
+    STRIPE_PUBLISHABLE_KEY = Var::optional("STRIPE_PUBLISHABLE_KEY", "a publishable key of Stripe (pk_…) of the same mode", "Lets the web app show Stripe's own card form.");
+    STRIPE_WEBHOOK_SECRET = Var::optional("STRIPE_WEBHOOK_SECRET", "a signing secret of Stripe (whsec_…)", "Verifies Stripe's webhooks.").secret();
     STRIPE_API_BASE = Var::new("STRIPE_API_BASE", "https://api.stripe.com", "an http:// or https:// URL", "Where Stripe's API is.");
     STRIPE_TIMEOUT_SECONDS = Var::new("STRIPE_TIMEOUT_SECONDS", "8", "1 to 120, and at most REQUEST_TIMEOUT_SECONDS", "After so long a call to Stripe has failed.");
     CURRENCY = Var::new("CURRENCY", "usd", currency::ALLOWED, "Currency in which cards are charged.");

@@ -8,6 +8,7 @@ use actix_web::{
 };
 use uuid::Uuid;
 
+use super::outages::Outages;
 use crate::{AppError, RequestId};
 
 /// What is logged of a request besides what the layer knows anyway.
@@ -17,6 +18,10 @@ pub(super) struct Entry<'a> {
     pub status: StatusCode,
     pub user: Option<Uuid>,
     pub error: Option<&'a Error>,
+    /// What stands behind it where there is no error.
+    pub why: Option<String>,
+    /// Whether it was refused because something that it needs is known to be down.
+    pub behind_gate: bool,
 }
 
 macro_rules! line {
@@ -37,29 +42,77 @@ macro_rules! line {
 }
 
 impl Entry<'_> {
-    /// Failures are errors, with what stands behind them. What changes something, or is refused,
-    /// is information. Successful reads are for debugging only: they are most of the traffic, and
-    /// a line costs more than many of them.
-    pub(super) fn log(&self, method: &Method, ids: (&RequestId, Option<&str>), elapsed: Duration) {
-        if self.status.is_server_error() {
-            let error = self.error.map(ToString::to_string).unwrap_or_default();
-            if self.status == StatusCode::SERVICE_UNAVAILABLE {
-                line!(warn, self, method, ids, elapsed, error, "unavailable");
-            } else {
-                line!(error, self, method, ids, elapsed, error, "failed");
+    /// Failures are errors, with what stands behind them; of those that come of something that is
+    /// away, only the first for a while. What changes something, or is refused, is information.
+    /// Successful reads are for debugging only: they are most of the traffic, and a line costs more
+    /// than many of them.
+    pub(super) fn log(
+        &self,
+        method: &Method,
+        ids: (&RequestId, Option<&str>),
+        elapsed: Duration,
+        outages: &Outages,
+    ) {
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            let error = self.why();
+            // The gate told what is down, and will tell when it is up again.
+            if self.behind_gate {
+                line!(debug, self, method, ids, elapsed, error, "unavailable");
+                return;
             }
-        } else if let Some(cause) = self.cause() {
-            line!(info, self, method, ids, elapsed, error = cause, "refused");
-        } else if method.is_safe() && !self.status.is_client_error() {
+            match outages.failed(self.route) {
+                Some(0) => line!(warn, self, method, ids, elapsed, error, "unavailable"),
+                Some(more) => line!(warn, self, method, ids, elapsed, error, more, "unavailable"),
+                None => line!(debug, self, method, ids, elapsed, error, "unavailable"),
+            }
+            return;
+        }
+        for (route, requests) in outages.answered() {
+            tracing::warn!(target: "httpkit::access", route, requests, "more were unavailable");
+        }
+        if self.status.is_server_error() {
+            line!(
+                error,
+                self,
+                method,
+                ids,
+                elapsed,
+                error = self.why(),
+                "failed"
+            );
+        } else if self.status.is_client_error() {
+            line!(
+                info,
+                self,
+                method,
+                ids,
+                elapsed,
+                error = self.why(),
+                "refused"
+            );
+        } else if method.is_safe() {
             line!(debug, self, method, ids, elapsed, "answered");
         } else {
             line!(info, self, method, ids, elapsed, "answered");
         }
     }
 
-    /// What stands behind a refusal, if anything does.
-    fn cause(&self) -> Option<String> {
-        let error = self.error?.as_error::<AppError>()?;
-        error.cause().map(|_| error.to_string())
+    /// What stands behind it; at least what the status says.
+    fn why(&self) -> String {
+        let words = match self.error {
+            // What actix says of a bad request may repeat it; ours say what is shown anyway.
+            Some(error) if self.status.is_client_error() => {
+                error.as_error::<AppError>().map(ToString::to_string)
+            }
+            Some(error) => Some(error.to_string()),
+            None => self.why.clone(),
+        };
+        let words = words.filter(|words| !words.is_empty());
+        words.unwrap_or_else(|| {
+            self.status
+                .canonical_reason()
+                .unwrap_or("failed")
+                .to_owned()
+        })
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{Service, unknown_route};
-use crate::{Gate, Missing, telemetry};
+use crate::{Gate, Missing, middleware, telemetry};
 
 /// What the probes look at.
 pub(super) struct Probes {
@@ -76,12 +76,15 @@ async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
         }
     }
     let ready = missing.is_empty();
+    let why = middleware::Why::lacking(&missing);
     let mut answer = if ready {
         HttpResponse::Ok()
     } else {
         HttpResponse::ServiceUnavailable()
     };
-    answer.json(Readiness { ready, missing })
+    let mut answer = answer.json(Readiness { ready, missing });
+    answer.extensions_mut().insert(why);
+    answer
 }
 
 async fn metrics() -> HttpResponse {

@@ -48,7 +48,17 @@ impl Lines {
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 fn routes(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/api/things/{id}").post(change).get(broken));
+    cfg.service(web::resource("/api/things/{id}").post(change).get(broken))
+        .service(web::resource("/api/away").get(away))
+        .service(web::resource("/api/full").get(full));
+}
+
+async fn away() -> Answer {
+    Err(error::unavailable("The store", 1).because("10.0.0.7 refused"))
+}
+
+async fn full() -> Answer {
+    Err(error::bad_request("Ticket is already reserved"))
 }
 
 async fn change(session: Session) -> HttpResponse {
@@ -100,6 +110,8 @@ async fn a_request_can_be_followed_through_the_log_and_no_secret_is_in_it() {
     assert_eq!(failure["level"], "ERROR");
     assert_eq!(failure["error"], "disk is full");
 
+    of_an_outage_one_line_is_told_and_what_is_refused_says_why(&server, &lines).await;
+
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let token = cookie.strip_prefix("session=").unwrap();
     let ours = text
@@ -108,4 +120,55 @@ async fn a_request_can_be_followed_through_the_log_and_no_secret_is_in_it() {
     for line in ours {
         assert!(!line.contains(token) && !line.contains("hunter2"), "{line}");
     }
+}
+
+async fn of_an_outage_one_line_is_told_and_what_is_refused_says_why(
+    server: &Running,
+    lines: &Lines,
+) {
+    let ask = async |path: &str, id: &str, status: u16| {
+        let request = server.get(path).header("x-request-id", id);
+        assert_eq!(request.send().await.unwrap().status(), status, "{path}");
+    };
+    ask("/api/full", "third", 400).await;
+    let refused = lines.line("refused", "third").await;
+    assert_eq!(refused["error"], "Ticket is already reserved");
+    ask("/api/nowhere", "fourth", 404).await;
+    let refused = lines.line("refused", "fourth").await;
+    assert_eq!(refused["error"], "Not Found");
+
+    for n in 0..200 {
+        ask("/api/away", &format!("away-{n}"), 503).await;
+    }
+    let told = lines.line("unavailable", "away-0").await;
+    assert_eq!(
+        (&told["level"], &told["error"]),
+        (&"WARN".into(), &"10.0.0.7 refused".into())
+    );
+
+    // While something is known to be down, that is the line; the requests are counted.
+    server.gate.down("MongoDB", "does not answer");
+    for n in 0..200 {
+        ask("/api/full", &format!("gate-{n}"), 503).await;
+    }
+    ask("/readyz", "ready", 503).await;
+    let readiness = lines.line("unavailable", "ready").await;
+    assert_eq!(readiness["error"], "MongoDB does not answer");
+    server.gate.up("MongoDB");
+    let last = lines.line("unavailable", "gate-199").await;
+    assert_eq!(last["error"], "MongoDB does not answer");
+    let up = lines.line("a dependency is up again", "MongoDB").await;
+    assert_eq!(up["refused"], 200);
+
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let warnings = text
+        .lines()
+        .filter(|line| line.contains("\"level\":\"WARN\""));
+    let ours: Vec<_> = warnings.filter(|line| line.contains("httpkit")).collect();
+    // The outage of a route, what is down, and the probe.
+    assert_eq!(ours.len(), 3, "{ours:#?}");
+    assert!(
+        !text.contains("\"error\":\"\""),
+        "an error that says nothing"
+    );
 }

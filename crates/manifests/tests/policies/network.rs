@@ -118,6 +118,8 @@ fn pods_reach_what_they_need_and_nothing_else() {
             need("backup", "nats", 4222);
             need("operator", "nats", 4222);
             need("operator", "mongodb", 27017);
+            need("nats-init", "nats", 4222);
+            need("nats-init", "mongodb", 27017);
         }
         assert_eq!(connections(&manifests), needed, "{overlay:?}");
     }

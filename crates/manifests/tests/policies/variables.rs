@@ -1,6 +1,6 @@
 //! Manifests and program agree on the environment.
 
-use httpkit::config::{Config, VARS};
+use httpkit::config::{Config, PaymentsMode, VARS};
 use manifests::{Manifests, Overlay, Pod, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -58,6 +58,9 @@ fn every_variable_that_a_manifest_sets_is_one_of_the_program_and_the_other_way_r
 fn every_value_that_a_manifest_sets_is_allowed() {
     // Secrets come from outside; here they are what the program would take.
     let stand_in = |name: &str| match name {
+        "STRIPE_SECRET_KEY" => "sk_live_1",
+        "STRIPE_PUBLISHABLE_KEY" => "pk_live_1",
+        "STRIPE_WEBHOOK_SECRET" => "whsec_1",
         "MONGODB_URI" => "mongodb://user:password@mongodb-0.mongodb",
         "OTEL_EXPORTER_OTLP_HEADERS" => "key=value",
         "SESSION_PRIVATE_KEY" => "-----BEGIN PRIVATE KEY-----",
@@ -69,9 +72,21 @@ fn every_value_that_a_manifest_sets_is_allowed() {
             Value::Secret { .. } => Some(stand_in(name).to_owned()),
             Value::Field(_) => Some("orders-0".to_owned()),
         });
-        if let Err(error) = config {
-            panic!("{overlay:?} {}: {error}", pod.owner);
-        }
+        let mode = config.and_then(|config| match pod.owner.as_str() {
+            "payments" => config.payments_to_serve().map(Some),
+            "operator" => config.payments_to_read().map(Some),
+            _ => Ok(None),
+        });
+        let mode = mode.unwrap_or_else(|error| panic!("{overlay:?} {}: {error}", pod.owner));
+        let expected = match overlay {
+            Overlay::Production => PaymentsMode::Stripe,
+            Overlay::Dev => PaymentsMode::Sandbox,
+        };
+        assert!(
+            mode.is_none_or(|mode| mode == expected),
+            "{overlay:?} {}",
+            pod.owner
+        );
     }
 }
 
@@ -85,7 +100,8 @@ fn what_is_secret_comes_from_a_secret_and_only_to_whom_needs_it() {
                     let owners: &[&str] = match var.name {
                         "SESSION_PRIVATE_KEY" => &["auth"],
                         // Operators compare the provider's books with the log.
-                        name if name.starts_with("STRIPE_") => &["payments", "operator"],
+                        "STRIPE_SECRET_KEY" => &["payments", "operator"],
+                        "STRIPE_WEBHOOK_SECRET" => &["payments"],
                         _ => &[&pod.owner],
                     };
                     assert!(
@@ -120,7 +136,12 @@ fn in_production_no_pod_keeps_what_the_others_lack() {
         let needed: &[&str] = match pod.owner.as_str() {
             "auth" => &["SESSION_PRIVATE_KEY"],
             // Without, an operator would compare the log with the sandbox's books.
-            "payments" | "operator" => &["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"],
+            "payments" => &[
+                "STRIPE_SECRET_KEY",
+                "STRIPE_PUBLISHABLE_KEY",
+                "STRIPE_WEBHOOK_SECRET",
+            ],
+            "operator" => &["STRIPE_SECRET_KEY"],
             _ => &[],
         };
         for name in needed {
@@ -131,6 +152,9 @@ fn in_production_no_pod_keeps_what_the_others_lack() {
                 pod.owner
             );
         }
+        // Real money, whatever else is missing. The web app's pod takes its policy from it, too.
+        assert_eq!(variables["PAYMENTS"], Value::Text("stripe".into()));
+        assert_eq!(variables["SANDBOX_ALLOWED"], Value::Text("no".into()));
         assert_eq!(variables["COOKIE_SECURE"], Value::Text("always".into()));
         assert_eq!(variables["STREAM_REPLICAS"], Value::Text("3".into()));
     }

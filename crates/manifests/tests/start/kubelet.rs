@@ -82,7 +82,7 @@ impl RunningPod {
         killed && self.left.lock().unwrap().is_some_and(|at| at >= moment)
     }
 
-    /// Kills it as a power cut would.
+    /// Kills it (`SIGKILL`).
     pub fn kill(&self) {
         self.was_killed.store(true, Ordering::SeqCst);
         self.stop_probing();

@@ -100,7 +100,7 @@ pub fn program(command: &str) -> PathBuf {
             let path = test.ancestors().nth(2).unwrap().join(name);
             assert!(
                 path.exists(),
-                "{} is missing: run `cargo build --workspace --bins` first",
+                "{} is missing: run `cargo build --workspace --bins --tests` first",
                 path.display()
             );
             path

@@ -15,10 +15,14 @@ pub(crate) struct OrderDoc {
     ticket: bson::Uuid,
     title: String,
     price: i64,
+    currency: String,
     ticket_version: i64,
     buyer: bson::Uuid,
     status: OrderStatus,
+    placed_at: i64,
     expires_at: i64,
+    /// Where the log has it: what a buyer's orders are sorted by.
+    placed: i64,
     #[serde(default)]
     cancel_reason: Option<CancelReason>,
     version: i64,
@@ -30,16 +34,22 @@ impl OrderDoc {
             id: from_bson(self.id),
             user_id: from_bson(self.buyer),
             status: self.status,
+            created_at: from_nanos(self.placed_at),
             expires_at: from_nanos(self.expires_at),
             ticket: OrderedTicket {
                 id: from_bson(self.ticket),
                 title: self.title,
                 price: Amount::from_cents(self.price),
+                currency: self.currency.to_uppercase(),
                 version: unsigned(self.ticket_version),
             },
             cancel_reason: self.cancel_reason,
             version: unsigned(self.version),
         }
+    }
+
+    pub fn placed(&self) -> u64 {
+        unsigned(self.placed)
     }
 
     pub fn overdue(&self) -> OverdueOrder {

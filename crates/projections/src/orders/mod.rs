@@ -16,9 +16,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::{
-    Projection, ReadError, ReadStore, Runner, RunnerSettings,
+    Projection, ReadError, ReadStore, Runner, RunnerSettings, cursor,
     store::switched,
-    stored::{nanos, uuid},
+    stored::{int, nanos, uuid},
+    tickets::MAX_PAGE,
 };
 use document::OrderDoc;
 
@@ -31,6 +32,15 @@ pub struct Orders {
     log: Log,
     collection: Collection<OrderDoc>,
     runner: Arc<Runner>,
+}
+
+/// What a buyer has ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuyerOrders {
+    /// One page of the buyer's orders, oldest first.
+    pub orders: Vec<api::Order>,
+    /// The cursor of the next page, if there is one.
+    pub next: Option<String>,
 }
 
 /// An order that nobody paid in time.
@@ -80,14 +90,35 @@ impl Orders {
         progress.find(&self.log, ORDERS, |_| self.load(order)).await
     }
 
-    /// All orders of a buyer, oldest first.
+    /// The orders of a buyer, oldest first; at most `limit` (and at most [`MAX_PAGE`]) at a time.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`] within 2 s.
-    pub async fn by_buyer(&self, buyer: Uuid) -> Result<Vec<api::Order>, ReadError> {
-        let filter = doc! { "buyer": uuid(buyer) };
-        let found = self.query(filter, doc! { "placed": 1 }, 0).await?;
-        Ok(found.into_iter().map(OrderDoc::into_api).collect())
+    /// [`ReadError::BadCursor`]; [`ReadError::Unavailable`] within 2 s.
+    pub async fn by_buyer(
+        &self,
+        buyer: Uuid,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<BuyerOrders, ReadError> {
+        const LIST: &str = "buyer";
+        let limit = limit.clamp(1, MAX_PAGE);
+        let mut filter = doc! { "buyer": uuid(buyer) };
+        if let Some(cursor) = cursor {
+            let [placed] = cursor::decode(LIST, cursor)?;
+            filter.insert("placed", doc! { "$gt": int(placed) });
+        }
+        // One more than shown: whether there is a next page.
+        let limit_and_one = i64::from(limit) + 1;
+        let mut found = self
+            .query(filter, doc! { "placed": 1 }, limit_and_one)
+            .await?;
+        let more = found.len() > limit as usize;
+        found.truncate(limit as usize);
+        let last = found.last().map(OrderDoc::placed).filter(|_| more);
+        Ok(BuyerOrders {
+            orders: found.into_iter().map(OrderDoc::into_api).collect(),
+            next: last.map(|placed| cursor::encode(LIST, &[placed])),
+        })
     }
 
     /// Orders that can still be paid although their time was up at `now`; the longest overdue

@@ -19,8 +19,8 @@ impl Projection for OrdersProjection {
     }
 
     fn version(&self) -> u32 {
-        // 2 knows why an order was cancelled.
-        2
+        // 2 knows why an order was cancelled, 3 in which currency it is charged.
+        3
     }
 
     fn stream(&self) -> StreamName {
@@ -69,6 +69,7 @@ fn change(sequence: u64, event: TicketOrdersEvent) -> Option<Change> {
                 "ticket": uuid(ticket.id.0),
                 "title": ticket.title.as_str(),
                 "price": int(ticket.price.cents()),
+                "currency": ticket.currency.as_str(),
                 "ticket_version": int(ticket.version),
                 "buyer": uuid(buyer.0),
                 "status": "created",
@@ -94,6 +95,7 @@ fn change(sequence: u64, event: TicketOrdersEvent) -> Option<Change> {
             let reason = match reason {
                 CancelReason::Buyer => "buyer",
                 CancelReason::Expired => "expired",
+                CancelReason::PaymentLost => "payment_lost",
             };
             set.insert("cancel_reason", reason);
             set

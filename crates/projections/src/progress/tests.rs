@@ -3,8 +3,15 @@ use super::*;
 const SHORT: Duration = Duration::from_millis(20);
 
 fn progress() -> (Progress, watch::Sender<u64>) {
-    let (fault, faults) = watch::channel(0);
-    (Progress::new("p".into(), 0, faults), fault)
+    let (progress, fault, _epochs) = on_a_log();
+    progress.judged(0);
+    (progress, fault)
+}
+
+/// With what counts the tails that the log lost.
+fn on_a_log() -> (Progress, watch::Sender<u64>, watch::Sender<u64>) {
+    let ((fault, faults), (lost, epochs)) = (watch::channel(0), watch::channel(0));
+    (Progress::new("p".into(), 0, faults, epochs), fault, lost)
 }
 
 /// A read that succeeds as soon as it may begin.
@@ -79,6 +86,41 @@ async fn a_read_during_a_fault_is_made_again() {
     assert_eq!(read.await.unwrap(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn when_the_log_lost_a_tail_reads_wait_until_the_documents_are_compared_with_it() {
+    let (progress, _fault, lost) = on_a_log();
+    progress.restart(10, "s", 0);
+    assert!(progress.ready().is_err() && read(&progress).await.is_err());
+    progress.judged(0);
+    assert!(read(&progress).await.is_ok());
+    lost.send_replace(1);
+    assert!(progress.ready().is_err() && read(&progress).await.is_err());
+    progress.judged(0);
+    assert!(read(&progress).await.is_err(), "that was before");
+    progress.judged(1);
+    assert!(read(&progress).await.is_ok());
+    progress.heals();
+    assert!(progress.ready().is_err() && read(&progress).await.is_err());
+    // Filled anew with less: what was shown before isn't waited for.
+    progress.replaced(7, "s+1");
+    progress.judged(1);
+    assert!(read(&progress).await.is_ok());
+    assert_eq!((progress.applied(), progress.lineage()), (7, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_floor_that_the_log_lost_is_lowered() {
+    let (progress, _fault) = progress();
+    progress.restart(10, "s", 0);
+    progress.raise_floor(12);
+    assert!(read(&progress).await.is_err());
+    assert_eq!(progress.floor_beyond(11), Some(12));
+    progress.lower(11, 10);
+    assert_eq!(progress.floor_beyond(12), None, "it was raised meanwhile");
+    progress.lower(12, 10);
+    assert!(read(&progress).await.is_ok());
+}
+
 #[tokio::test]
 async fn another_stream_is_not_waited_for() {
     let (progress, _fault) = progress();
@@ -147,4 +189,27 @@ async fn a_batch_waits_for_more_only_while_nobody_waits_or_many_do() {
         progress.batch_due(since, LONGEST)
     );
     assert_eq!(since.elapsed(), Duration::from_millis(3), "somebody came");
+}
+
+#[test]
+fn a_new_holder_answers_others_when_it_is_as_far_as_what_was_told_before() {
+    let (progress, fault) = progress();
+    progress.active_until(Some(Instant::now() + Duration::from_mins(1)));
+    progress.raise_floor(5);
+    assert!(progress.is_active() && !progress.may_answer());
+    progress.restart(5, "s", 0);
+    assert!(progress.may_answer());
+    fault.send_replace(1);
+    assert!(!progress.may_answer());
+}
+
+#[test]
+fn a_machine_that_was_suspended_is_no_holder_when_it_wakes() {
+    let (progress, _fault) = progress();
+    progress.active_until(Some(Instant::now() + Duration::from_secs(10)));
+    let now = SystemTime::now();
+    assert!(progress.is_active_at(now));
+    assert!(!progress.is_active_at(now + Duration::from_secs(11)));
+    progress.active_until(None);
+    assert!(!progress.is_active_at(now));
 }

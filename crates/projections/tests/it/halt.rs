@@ -34,15 +34,6 @@ async fn halted(tickets: &Tickets) -> String {
     }
 }
 
-async fn set_checkpoint(world: &World, set: Document) {
-    let checkpoints = world
-        .raw()
-        .await
-        .collection::<Document>("projection_checkpoints");
-    let done = checkpoints.update_one(doc! {}, doc! { "$set": set }).await;
-    assert_eq!(done.unwrap().matched_count, 1);
-}
-
 /// A read model of three tickets, stopped.
 async fn folded() -> World {
     let world = World::start().await;
@@ -71,25 +62,6 @@ async fn a_rebuild_repairs(world: &World, tickets: &Tickets) {
 }
 
 #[tokio::test]
-async fn a_checkpoint_beyond_the_end_of_the_log_halts_until_a_rebuild() {
-    let world = folded().await;
-    set_checkpoint(&world, doc! { "sequence": 5_i64 }).await;
-    let tickets = start(&world).await;
-    let why = halted(&tickets).await;
-    assert!(why.contains("TICKETS ends at #3"), "{why}");
-    // A log that grows past the checkpoint doesn't make it right.
-    let mut trader = world.trader();
-    for _ in 0..3 {
-        trader.list(Uuid::new_v4(), "Concert", 100).await;
-    }
-    drop(tickets);
-    let tickets = start(&world).await;
-    let again = halted(&tickets).await;
-    assert_eq!(again, why);
-    a_rebuild_repairs(&world, &tickets).await;
-}
-
-#[tokio::test]
 async fn a_log_that_is_another_one_halts_until_a_rebuild() {
     let before = folded().await;
     let nats = Nats::start().await;
@@ -102,17 +74,6 @@ async fn a_log_that_is_another_one_halts_until_a_rebuild() {
     let tickets = start(&world).await;
     let why = halted(&tickets).await;
     assert!(why.contains("was created at"), "{why}");
-    a_rebuild_repairs(&world, &tickets).await;
-}
-
-#[tokio::test]
-async fn a_log_that_went_on_differently_halts_until_a_rebuild() {
-    let world = folded().await;
-    let other = Uuid::new_v4().to_string();
-    set_checkpoint(&world, doc! { "commit": &other }).await;
-    let tickets = start(&world).await;
-    let why = halted(&tickets).await;
-    assert!(why.contains("TICKETS#3") && why.contains(&other), "{why}");
     a_rebuild_repairs(&world, &tickets).await;
 }
 

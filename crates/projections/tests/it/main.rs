@@ -3,6 +3,7 @@
 
 mod faults;
 mod halt;
+mod lost_tail;
 mod orders;
 mod rebuild;
 mod runner;

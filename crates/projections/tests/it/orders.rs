@@ -7,6 +7,7 @@ use domain::{
     ticket_orders::{self, TicketOrdersEvent},
 };
 use projections::{
+    ReadError,
     orders::{Orders, OverdueOrder},
     payments::{PayableOrder, PayableOrders},
 };
@@ -113,10 +114,18 @@ async fn a_buyer_sees_own_orders_oldest_first() {
             .1;
     }
     assert!(orders.runner().progress().wait_for(last, LONG).await);
-    let shown = orders.by_buyer(buyer).await.unwrap();
-    let shown: Vec<_> = shown.into_iter().map(|order| order.id).collect();
+    let page = async |cursor: Option<&str>| orders.by_buyer(buyer, 100, cursor).await.unwrap();
+    let first = page(None).await;
+    assert_eq!(first.orders.len(), 100);
+    let rest = page(first.next.as_deref()).await;
+    assert_eq!(rest.next, None);
+    let shown = first.orders.iter().chain(&rest.orders);
+    let shown: Vec<_> = shown.map(|order| order.id).collect();
     assert_eq!(shown, own);
-    assert!(orders.by_buyer(Uuid::new_v4()).await.unwrap().is_empty());
+    let nobody = orders.by_buyer(Uuid::new_v4(), 100, None).await.unwrap();
+    assert_eq!((nobody.orders.len(), nobody.next), (0, None));
+    let nonsense = orders.by_buyer(buyer, 100, Some("nonsense")).await;
+    assert!(matches!(nonsense, Err(ReadError::BadCursor)));
 }
 
 #[tokio::test]

@@ -155,6 +155,7 @@ impl Trader {
                 id: TicketId(ticket),
                 title: title("Concert"),
                 price: price(1_999),
+                currency: domain::Currency::USD,
                 version: 3,
             },
             placed_at: Utc::now(),

@@ -51,8 +51,9 @@ impl Season {
             ticket_id: lot.id,
             buyer: order.buyer,
             amount: order.ticket.price,
+            currency: order.ticket.currency,
             provider: PROVIDER.to_owned(),
-            reference: format!("season_{}", id.0.simple()),
+            reference: reference(order_id),
             expires_at: order.expires_at,
             at: now,
         };
@@ -83,7 +84,10 @@ impl Season {
     ) -> Result<(), SeasonError> {
         if !declined {
             let origin = origin.step("authorize");
-            return self.note(now, number, order, (PaymentCommand::Authorize, &origin));
+            let command = PaymentCommand::Authorize {
+                reference: reference(order),
+            };
+            return self.note(now, number, order, (command, &origin));
         }
         let mut roll = self.dice.below(100);
         let reason = REASONS.iter().find(|(_, share)| {
@@ -129,6 +133,8 @@ impl Season {
                 PaymentEvent::PaymentBegun { .. } => Heard::Begun,
                 PaymentEvent::PaymentAuthorized { .. } => Heard::Authorized,
                 PaymentEvent::PaymentDeclined { .. }
+                | PaymentEvent::PaymentReopened { .. }
+                | PaymentEvent::PaymentLost { .. }
                 | PaymentEvent::PaymentCaptured { .. }
                 | PaymentEvent::PaymentVoided { .. } => continue,
             };
@@ -158,7 +164,9 @@ impl Season {
         };
         let command = match order_status {
             OrderStatus::Complete => PaymentCommand::Capture,
-            OrderStatus::Cancelled => PaymentCommand::Void,
+            OrderStatus::Cancelled => PaymentCommand::Void {
+                reference: reference(order),
+            },
             OrderStatus::Created | OrderStatus::AwaitingPayment => return Ok(()),
         };
         if !is_final(payment_status) {
@@ -170,6 +178,11 @@ impl Season {
     }
 }
 
+/// The provider's name for a payment.
+fn reference(order: OrderId) -> String {
+    format!("season_{}", PaymentId::of(order).0.simple())
+}
+
 /// Whether nothing will come of a payment any more.
 pub(super) fn is_over(payment: &Kept<Payment>) -> bool {
     payment
@@ -179,7 +192,7 @@ pub(super) fn is_over(payment: &Kept<Payment>) -> bool {
 }
 
 pub(super) fn is_final(status: PaymentStatus) -> bool {
-    matches!(status, PaymentStatus::Captured | PaymentStatus::Voided)
+    status.is_final()
 }
 
 fn standing(lot: &Lot, order: OrderId) -> Option<(OrderStatus, PaymentStatus)> {

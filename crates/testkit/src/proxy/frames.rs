@@ -45,6 +45,8 @@ pub(super) struct Frame {
     /// Where the payload begins, when this is a message to an inbox that asks for no answer and
     /// has no headers, as all publish acknowledgments are.
     inbox_payload: Option<usize>,
+    /// Which subscription of the client's it is for, when a consumer delivers this.
+    delivered_to: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -67,6 +69,11 @@ struct AckError {
 impl Frame {
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The subscription that a consumer delivers this to. Heartbeats are no deliveries.
+    pub(super) fn delivered_to(&self) -> Option<&str> {
+        self.delivered_to.as_deref()
     }
 
     pub(super) fn publication(&self) -> Option<Publication<'_>> {
@@ -128,6 +135,7 @@ pub(super) async fn read_frame(from: &mut (impl AsyncBufRead + Unpin)) -> Result
             bytes,
             published: None,
             inbox_payload: None,
+            delivered_to: None,
         }));
     }
     // MSG <subject> <sid> [reply] <size>, PUB <subject> [reply] <size>; HMSG and HPUB have the size
@@ -139,11 +147,13 @@ pub(super) async fn read_frame(from: &mut (impl AsyncBufRead + Unpin)) -> Result
     bytes.resize(payload + size + 2, 0);
     from.read_exact(&mut bytes[payload..]).await?;
     let is_inbox = verb == "MSG" && words.len() == 3 && words[0].starts_with("_INBOX.");
+    let is_delivered = words.len() > 3 && words[2].starts_with("$JS.ACK.");
     let is_published = verb.ends_with("PUB");
     Ok(Some(Frame {
         bytes,
         published: is_published.then(|| (words[0].to_owned(), payload)),
         inbox_payload: is_inbox.then_some(payload),
+        delivered_to: is_delivered.then(|| words[1].to_owned()),
     }))
 }
 

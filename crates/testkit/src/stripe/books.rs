@@ -24,6 +24,14 @@ pub struct Money {
     pub taken: u64,
 }
 
+/// Cards that make trouble later.
+const CLOSES_THE_FIRST: &str = "tok_sandbox_intent_cancelled";
+const CAPTURE_FAILS: &str = "tok_sandbox_capture_fails";
+const REFUNDED: &str = "tok_sandbox_refunded";
+const PARTLY_REFUNDED: &str = "tok_sandbox_partly_refunded";
+/// This one is Stripe's own.
+const DISPUTED: &str = "tok_createDispute";
+
 /// Whether a request has its answer already.
 pub enum Step {
     Answer(Response),
@@ -185,6 +193,10 @@ impl Books {
             metadata,
             status,
             error: Value::Null,
+            livemode: false,
+            refunded: 0,
+            disputed: false,
+            trouble: None,
         };
         self.intents.push((id.clone(), intent));
         id
@@ -207,6 +219,10 @@ impl Books {
         if amount < 50 {
             let message = "Amount must be at least $0.50 usd";
             return Err(invalid("amount_too_small", message, "amount"));
+        }
+        if amount > 99_999_999 {
+            let message = "Amount must be no more than $999,999.99";
+            return Err(invalid("amount_too_large", message, "amount"));
         }
         let metadata = request
             .form
@@ -241,10 +257,17 @@ impl Books {
             .skip_while(|(id, _)| after.is_some_and(|after| id != after))
             .skip(usize::from(after.is_some()))
             .collect();
+        let expanded = query("expand[]").is_some_and(|what| what == "data.latest_charge");
         let data: Vec<_> = rest
             .iter()
             .take(limit)
-            .filter_map(|(id, _)| self.object(id).ok())
+            .map(|(id, intent)| {
+                let mut object = intent.object(id);
+                if expanded {
+                    object["latest_charge"] = intent.charge(id);
+                }
+                object
+            })
             .collect();
         json!({
             "object": "list",
@@ -272,6 +295,10 @@ impl Books {
         let invalid =
             |code, message: &str| Err(refused(400, "invalid_request_error", code, message, param));
         let declined = |code, message| Some((code, message));
+        if token == CLOSES_THE_FIRST && self.is_first_of_its_payment(id) {
+            // As if somebody had cancelled it in the dashboard.
+            self.find(id)?.status = "canceled";
+        }
         let decline = match token {
             "tok_visa" | "tok_mastercard" | "tok_amex" | "pm_card_visa" | "pm_card_mastercard" => {
                 None
@@ -282,6 +309,8 @@ impl Books {
             "tok_chargeDeclinedInsufficientFunds" => {
                 declined("card_declined", "Your card has insufficient funds.")
             }
+            // What Stripe has no token for has the sandbox's, so that both keep the same laws.
+            CLOSES_THE_FIRST | CAPTURE_FAILS | REFUNDED | PARTLY_REFUNDED | DISPUTED => None,
             "tok_threeDSecure2Required" => declined("authentication_required", "Not so fast."),
             // A token from a browser; it can be used once.
             once if once.starts_with("tok_once") => {
@@ -293,6 +322,7 @@ impl Books {
             }
             unknown => return invalid("resource_missing", &format!("No such token: '{unknown}'")),
         };
+        let trouble = Some(token.to_owned());
         let intent = self.find(id)?;
         if !matches!(intent.status, "requires_payment_method" | "requires_action") {
             return Err(unexpected("confirm", intent.status));
@@ -304,6 +334,7 @@ impl Books {
             return Err(refusal);
         }
         intent.status = "requires_capture";
+        intent.trouble = trouble;
         intent.error = Value::Null;
         let amount = intent.amount;
         self.money.holds += 1;
@@ -316,8 +347,20 @@ impl Books {
         if intent.status != "requires_capture" {
             return Err(unexpected("capture", intent.status));
         }
-        intent.status = "succeeded";
         let amount = intent.amount;
+        match intent.trouble.as_deref() {
+            Some(CAPTURE_FAILS) => {
+                intent.status = "canceled";
+                self.money.releases += 1;
+                self.money.held -= amount;
+                return Err(unexpected("capture", "canceled"));
+            }
+            Some(REFUNDED) => intent.refunded = amount,
+            Some(PARTLY_REFUNDED) => intent.refunded = amount / 2,
+            Some(DISPUTED) => intent.disputed = true,
+            _ => {}
+        }
+        intent.status = "succeeded";
         self.money.captures += 1;
         self.money.held -= amount;
         self.money.taken += amount;
@@ -337,6 +380,19 @@ impl Books {
             self.money.held -= amount;
         }
         self.object(&request.path[2])
+    }
+
+    fn is_first_of_its_payment(&self, id: &str) -> bool {
+        let payment = |intent: &Intent| intent.metadata.get("payment_id").cloned();
+        let of_this = self.intents.iter().find(|(of, _)| of == id);
+        let Some(payment_id) = of_this.and_then(|(_, intent)| payment(intent)) else {
+            return false;
+        };
+        let first = self
+            .intents
+            .iter()
+            .find(|(_, intent)| payment(intent).as_ref() == Some(&payment_id));
+        first.is_some_and(|(of, _)| of == id)
     }
 
     fn find(&mut self, id: &str) -> Result<&mut Intent, Response> {

@@ -14,7 +14,6 @@ const ALWAYS_NULL: &[&str] = &[
     "customer_account",
     "description",
     "excluded_payment_method_types",
-    "latest_charge",
     "managed_payments",
     "next_action",
     "on_behalf_of",
@@ -45,9 +44,39 @@ pub struct Intent {
     pub status: &'static str,
     /// Why the last card was refused; null if none was.
     pub error: Value,
+    /// Whether it says that it is about real money.
+    pub livemode: bool,
+    /// How much of what was taken was given back.
+    pub refunded: u64,
+    /// Whether the buyer's bank asks for it back.
+    pub disputed: bool,
+    /// What the card that holds the money is for, if it is one of those that make trouble later.
+    pub(super) trouble: Option<String>,
 }
 
 impl Intent {
+    /// The charge under the intent, of which Stripe gives only the id unless it is asked for it.
+    pub(super) fn charge(&self, id: &str) -> Value {
+        if !matches!(self.status, "requires_capture" | "succeeded") {
+            return Value::Null;
+        }
+        json!({
+            "id": charge_id(id),
+            "object": "charge",
+            "amount": self.amount,
+            "amount_captured": if self.status == "succeeded" { self.amount } else { 0 },
+            "amount_refunded": self.refunded,
+            "captured": self.status == "succeeded",
+            "currency": self.currency,
+            "disputed": self.disputed,
+            "livemode": self.livemode,
+            "metadata": {},
+            "payment_intent": id,
+            "refunded": self.refunded == self.amount,
+            "status": "succeeded",
+        })
+    }
+
     /// The intent with the fields that Stripe's own sample object has.
     pub(super) fn object(&self, id: &str) -> Value {
         let when = |status: &str, amount: u64| if self.status == status { amount } else { 0 };
@@ -66,7 +95,8 @@ impl Intent {
             "created": 1_732_320_000,
             "currency": self.currency,
             "last_payment_error": self.error,
-            "livemode": false,
+            "latest_charge": self.charge(id)["id"],
+            "livemode": self.livemode,
             "metadata": self.metadata,
             "payment_method_options": { "card": { "request_three_d_secure": "automatic" } },
             "payment_method_types": ["card"],
@@ -77,4 +107,9 @@ impl Intent {
         }
         object
     }
+}
+
+/// The charge of an intent.
+fn charge_id(intent: &str) -> String {
+    format!("ch_{}", intent.trim_start_matches("pi_"))
 }

@@ -1,5 +1,7 @@
 //! Stripe's test cards, by the names Stripe gave their tokens and payment methods.
 
+use serde::{Deserialize, Serialize};
+
 use crate::provider::{AUTHENTICATION_REQUIRED, ProviderError, Token};
 
 /// What a test card does when money is to be held on it.
@@ -11,6 +13,24 @@ pub(super) enum Card {
     Declines(&'static str),
     /// No answer comes from the bank, and nothing is held.
     Unreachable,
+    /// The provider closes the payment's first intent instead of trying the card on it.
+    ClosesTheFirstIntent,
+    /// The bank agrees, and regrets it.
+    AcceptsAndThen(Later),
+}
+
+/// What happens when the money that was held is to be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Later {
+    /// The intent turns out to be closed, and the money is gone.
+    Closed,
+    /// It is taken, and given back as a whole.
+    Refunded,
+    /// It is taken, and half of it given back.
+    PartlyRefunded,
+    /// It is taken, and the buyer's bank asks for it back.
+    Disputed,
 }
 
 const GENERIC: &str = "Your card was declined.";
@@ -42,8 +62,15 @@ pub(super) fn card_of(token: &Token) -> Result<Card, ProviderError> {
 }
 
 fn named(name: &str) -> Option<Card> {
-    if name == "sandbox_unreachable" {
-        return Some(Card::Unreachable);
+    if let Some(trouble) = name.strip_prefix("sandbox_") {
+        return Some(match trouble {
+            "unreachable" => Card::Unreachable,
+            "intent_cancelled" => Card::ClosesTheFirstIntent,
+            "capture_fails" => Card::AcceptsAndThen(Later::Closed),
+            "refunded" => Card::AcceptsAndThen(Later::Refunded),
+            "partly_refunded" => Card::AcceptsAndThen(Later::PartlyRefunded),
+            _ => return None,
+        });
     }
     let behavior = name.strip_prefix("visa_").unwrap_or(name);
     Some(match behavior {
@@ -58,9 +85,9 @@ fn named(name: &str) -> Option<Card> {
         | "avsUnchecked"
         | "cvcCheckFail"
         | "riskLevelElevated"
-        | "createDispute"
         | "threeDSecureOptional"
         | "bypassPending" => Card::Accepts,
+        "createDispute" => Card::AcceptsAndThen(Later::Disputed),
         "chargeDeclined"
         | "chargeDeclinedLostCard"
         | "chargeDeclinedStolenCard"

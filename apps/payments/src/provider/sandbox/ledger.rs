@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::cards::{Card, card_of};
+use super::cards::{Card, Later, card_of};
 use crate::provider::{
     Authorization, Intent, IntentStatus, ListedIntent, Page, ProviderError, ProviderRef, Token,
 };
@@ -16,6 +16,8 @@ use crate::provider::{
 const PAGE_SIZE: usize = 100;
 /// When to come back after the card that simulates a provider out of reach.
 const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+/// The most that a card can be charged: eight digits.
+const MOST_CENTS: u64 = domain::MAX_PRICE_CENTS;
 const REFERENCE_PREFIX: &str = "sandbox_pi_";
 
 /// One line of the journal: something that happened.
@@ -23,8 +25,15 @@ const REFERENCE_PREFIX: &str = "sandbox_pi_";
 pub(super) struct Entry {
     pub at: DateTime<Utc>,
     pub payment_id: Uuid,
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub attempt: u32,
     #[serde(flatten)]
     pub event: Event,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_first(attempt: &u32) -> bool {
+    *attempt == 0
 }
 
 /// What happened to an intent.
@@ -37,32 +46,46 @@ pub(super) enum Event {
         currency: String,
     },
     Authorized {
-        attempt: String,
+        /// The buyer's attempt.
+        key: String,
+        /// What the card does when the money is taken.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        later: Option<Later>,
     },
     Captured,
     Voided,
+    Refunded {
+        amount_cents: u64,
+    },
+    Disputed,
 }
+
+/// What identifies an intent: its payment, and how many of that payment were closed before.
+type Id = (Uuid, u32);
 
 struct Held {
     order_id: Uuid,
     amount_cents: u64,
     currency: String,
     status: IntentStatus,
+    later: Option<Later>,
+    refunded_cents: u64,
+    disputed: bool,
 }
 
 /// All intents, in memory. What it decides is in `pending` until the journal has it.
 #[derive(Default)]
 pub(super) struct Ledger {
-    intents: HashMap<Uuid, Held>,
-    /// The payments in the order they were opened, for listing.
-    opened: Vec<Uuid>,
+    intents: HashMap<Id, Held>,
+    /// The intents in the order they were opened, for listing.
+    opened: Vec<Id>,
     pending: Vec<Entry>,
 }
 
 impl Ledger {
     /// Folds one entry in. The error says why the entry can't follow those before it.
     pub(super) fn apply(&mut self, entry: Entry) -> Result<(), String> {
-        let id = entry.payment_id;
+        let id = (entry.payment_id, entry.attempt);
         match (self.intents.entry(id), entry.event) {
             (
                 Slot::Vacant(slot),
@@ -78,6 +101,9 @@ impl Ledger {
                     amount_cents,
                     currency,
                     status,
+                    later: None,
+                    refunded_cents: 0,
+                    disputed: false,
                 });
                 self.opened.push(id);
                 Ok(())
@@ -85,7 +111,18 @@ impl Ledger {
             (Slot::Occupied(mut slot), event) => {
                 let held = slot.get_mut();
                 held.status = match (held.status, event) {
-                    (IntentStatus::Open, Event::Authorized { .. }) => IntentStatus::Authorized,
+                    (IntentStatus::Open, Event::Authorized { later, .. }) => {
+                        held.later = later;
+                        IntentStatus::Authorized
+                    }
+                    (IntentStatus::Captured, Event::Refunded { amount_cents }) => {
+                        held.refunded_cents += amount_cents;
+                        IntentStatus::Captured
+                    }
+                    (IntentStatus::Captured, Event::Disputed) => {
+                        held.disputed = true;
+                        IntentStatus::Captured
+                    }
                     (IntentStatus::Authorized, Event::Captured) => IntentStatus::Captured,
                     (IntentStatus::Open | IntentStatus::Authorized, Event::Voided) => {
                         IntentStatus::Voided
@@ -109,7 +146,8 @@ impl Ledger {
     }
 
     pub(super) fn open(&mut self, intent: &Intent) -> Result<ProviderRef, ProviderError> {
-        if let Some(held) = self.intents.get(&intent.payment_id) {
+        let id = (intent.payment_id, intent.attempt);
+        if let Some(held) = self.intents.get(&id) {
             let same = held.order_id == intent.order_id
                 && held.amount_cents == intent.amount_cents
                 && held.currency == intent.currency;
@@ -117,13 +155,9 @@ impl Ledger {
                 return rejected("the payment was opened before with other particulars");
             }
         } else {
-            if intent.amount_cents == 0 {
-                return Err(ProviderError::Unpayable {
-                    reason: "Amount must be greater than 0".to_owned(),
-                });
-            }
+            check_amount(intent)?;
             self.record(
-                intent.payment_id,
+                id,
                 Event::Opened {
                     order_id: intent.order_id,
                     amount_cents: intent.amount_cents,
@@ -131,7 +165,7 @@ impl Ledger {
                 },
             )?;
         }
-        Ok(reference_of(intent.payment_id))
+        Ok(reference_of(id))
     }
 
     pub(super) fn authorize(
@@ -154,22 +188,57 @@ impl Ledger {
                     reason: "the token asks the sandbox to be unreachable".to_owned(),
                     retry_after: RETRY_AFTER,
                 }),
-                Card::Accepts => {
-                    self.record(
-                        id,
-                        Event::Authorized {
-                            attempt: attempt_key.to_owned(),
-                        },
-                    )?;
-                    Ok(Authorization::Authorized)
+                // As if somebody had closed it in the provider's dashboard; the next one is left alone,
+                // so that the same card can pay then.
+                Card::ClosesTheFirstIntent if id.1 == 0 => {
+                    self.record(id, Event::Voided)?;
+                    Ok(Authorization::Voided)
                 }
+                Card::ClosesTheFirstIntent | Card::Accepts => self.hold(id, attempt_key, None),
+                Card::AcceptsAndThen(later) => self.hold(id, attempt_key, Some(later)),
             },
+        }
+    }
+
+    fn hold(
+        &mut self,
+        id: Id,
+        attempt_key: &str,
+        later: Option<Later>,
+    ) -> Result<Authorization, ProviderError> {
+        let key = attempt_key.to_owned();
+        self.record(id, Event::Authorized { key, later })?;
+        Ok(Authorization::Authorized)
+    }
+
+    /// Takes the money, and does what the card is for after that.
+    fn take(&mut self, id: Id) -> Result<(), ProviderError> {
+        let held = self.intents.get(&id);
+        let (later, cents) = held.map_or((None, 0), |held| (held.later, held.amount_cents));
+        if later == Some(Later::Closed) {
+            self.record(id, Event::Voided)?;
+            return Err(ProviderError::AlreadyVoided);
+        }
+        self.record(id, Event::Captured)?;
+        match later {
+            Some(Later::Refunded) => self.record(
+                id,
+                Event::Refunded {
+                    amount_cents: cents,
+                },
+            ),
+            Some(Later::PartlyRefunded) => {
+                let amount_cents = cents / 2;
+                self.record(id, Event::Refunded { amount_cents })
+            }
+            Some(Later::Disputed) => self.record(id, Event::Disputed),
+            Some(Later::Closed) | None => Ok(()),
         }
     }
 
     pub(super) fn capture(&mut self, reference: &ProviderRef) -> Result<(), ProviderError> {
         match self.find(reference)? {
-            (id, IntentStatus::Authorized) => self.record(id, Event::Captured),
+            (id, IntentStatus::Authorized) => self.take(id),
             (_, IntentStatus::Captured) => Ok(()),
             (_, IntentStatus::Voided) => Err(ProviderError::AlreadyVoided),
             (_, IntentStatus::Open) => Err(ProviderError::NothingHeld),
@@ -199,9 +268,11 @@ impl Ledger {
             .skip(start)
             .take(PAGE_SIZE)
             .filter_map(|id| self.intents.get(id).map(|held| (*id, held)))
-            .map(|(payment_id, held)| ListedIntent {
-                payment_id,
-                reference: reference_of(payment_id),
+            .map(|(id, held)| ListedIntent {
+                payment_id: id.0,
+                reference: reference_of(id),
+                refunded_cents: held.refunded_cents,
+                disputed: held.disputed,
                 status: held.status,
                 amount_cents: held.amount_cents,
                 currency: held.currency.clone(),
@@ -212,19 +283,17 @@ impl Ledger {
         Ok(Page { intents, next })
     }
 
-    fn find(&self, reference: &ProviderRef) -> Result<(Uuid, IntentStatus), ProviderError> {
-        reference
-            .as_str()
-            .strip_prefix(REFERENCE_PREFIX)
-            .and_then(|id| Uuid::try_parse(id).ok())
+    fn find(&self, reference: &ProviderRef) -> Result<(Id, IntentStatus), ProviderError> {
+        id_of(reference)
             .and_then(|id| self.intents.get(&id).map(|held| (id, held.status)))
             .map_or_else(|| rejected(&format!("no such intent: '{reference}'")), Ok)
     }
 
-    fn record(&mut self, payment_id: Uuid, event: Event) -> Result<(), ProviderError> {
+    fn record(&mut self, (payment_id, attempt): Id, event: Event) -> Result<(), ProviderError> {
         let entry = Entry {
             at: Utc::now(),
             payment_id,
+            attempt,
             event,
         };
         self.apply(entry.clone())
@@ -234,8 +303,42 @@ impl Ledger {
     }
 }
 
-fn reference_of(payment_id: Uuid) -> ProviderRef {
-    ProviderRef::new(format!("{REFERENCE_PREFIX}{}", payment_id.simple()))
+/// As Stripe does.
+fn check_amount(intent: &Intent) -> Result<(), ProviderError> {
+    let unpayable = |bound: &str, cents: u64| {
+        let (whole, rest) = (cents / 100, cents % 100);
+        Err(ProviderError::Unpayable {
+            reason: format!(
+                "Amount must be {bound} {whole}.{rest:02} {}",
+                intent.currency
+            ),
+        })
+    };
+    let least = httpkit::config::smallest_charge(&intent.currency);
+    if intent.amount_cents < least {
+        return unpayable("at least", least);
+    }
+    if intent.amount_cents > MOST_CENTS {
+        return unpayable("no more than", MOST_CENTS);
+    }
+    Ok(())
+}
+
+fn reference_of((payment_id, attempt): Id) -> ProviderRef {
+    let id = payment_id.simple();
+    ProviderRef::new(match attempt {
+        0 => format!("{REFERENCE_PREFIX}{id}"),
+        attempt => format!("{REFERENCE_PREFIX}{id}_{attempt}"),
+    })
+}
+
+fn id_of(reference: &ProviderRef) -> Option<Id> {
+    let id = reference.as_str().strip_prefix(REFERENCE_PREFIX)?;
+    let (payment, attempt) = match id.split_once('_') {
+        Some((payment, attempt)) => (payment, attempt.parse().ok()?),
+        None => (id, 0),
+    };
+    Some((Uuid::try_parse(payment).ok()?, attempt))
 }
 
 fn rejected<T>(message: &str) -> Result<T, ProviderError> {

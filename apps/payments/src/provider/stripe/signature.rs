@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
 use sha2::Sha256;
 
-use super::wire::PaymentIntent;
+use super::wire::{OfIntent, PaymentIntent};
 use crate::provider::{ProviderRef, WebhookError, WebhookEvent, WebhookKind};
 
 /// How far the time in a signature may be from now, in seconds: bounds how long a message that
@@ -16,12 +16,15 @@ struct Event {
     id: String,
     #[serde(rename = "type")]
     kind: String,
+    livemode: bool,
     data: serde_json::Value,
 }
 
-/// Checks the signature over the body as it came, then reads it. `now` is in Unix seconds.
+/// Checks the signature over the body as it came, then reads it, if it is of the mode that this
+/// process is in. `now` is in Unix seconds.
 pub(super) fn read(
     secret: &[u8],
+    live: bool,
     signature: Option<&str>,
     body: &[u8],
     now: i64,
@@ -33,20 +36,40 @@ pub(super) fn read(
         now,
     )?;
     let mut event: Event = serde_json::from_slice(body).map_err(|_| WebhookError::Malformed)?;
+    if event.livemode != live {
+        return Err(WebhookError::OtherMode);
+    }
     let kind = match event.kind.as_str() {
         "payment_intent.amount_capturable_updated" => WebhookKind::Authorized,
         "payment_intent.succeeded" => WebhookKind::Captured,
         "payment_intent.canceled" => WebhookKind::Voided,
         "payment_intent.payment_failed" => WebhookKind::Failed,
+        "charge.refunded" => WebhookKind::Refunded,
+        kind if kind.starts_with("charge.dispute.") => WebhookKind::Disputed,
         _ => return Ok(None),
     };
+    if kind.is_about_money_that_leaves() {
+        return of_charge(event, kind);
+    }
     let intent: PaymentIntent =
         serde_json::from_value(event.data["object"].take()).map_err(|_| WebhookError::Malformed)?;
     Ok(intent.payment_id().map(|payment_id| WebhookEvent {
         id: event.id,
         kind,
-        payment_id,
+        payment_id: Some(payment_id),
         reference: ProviderRef::new(intent.id),
+    }))
+}
+
+/// A charge or a dispute names the intent and not the payment: that is in the intent's metadata.
+fn of_charge(mut event: Event, kind: WebhookKind) -> Result<Option<WebhookEvent>, WebhookError> {
+    let object: OfIntent =
+        serde_json::from_value(event.data["object"].take()).map_err(|_| WebhookError::Malformed)?;
+    Ok(object.payment_intent.map(|intent| WebhookEvent {
+        id: event.id,
+        kind,
+        payment_id: None,
+        reference: ProviderRef::new(intent),
     }))
 }
 

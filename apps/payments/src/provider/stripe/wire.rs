@@ -17,8 +17,34 @@ pub(super) struct PaymentIntent {
     pub amount: u64,
     pub currency: String,
     pub status: Status,
+    /// Whether it is about real money.
+    pub livemode: bool,
     #[serde(default)]
     pub metadata: HashMap<String, String>,
+    /// The charge that took the money; whole only where that was asked for.
+    #[serde(default)]
+    latest_charge: Option<LatestCharge>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum LatestCharge {
+    Whole(Charge),
+    /// Its id alone.
+    Named(serde::de::IgnoredAny),
+}
+
+/// What became of money that was taken.
+#[derive(Debug, Default, Clone, Deserialize)]
+struct Charge {
+    amount_refunded: u64,
+    disputed: bool,
+}
+
+/// What a webhook about a charge or a dispute says: which intent it is of.
+#[derive(Debug, Deserialize)]
+pub(super) struct OfIntent {
+    pub payment_intent: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -64,7 +90,13 @@ impl PaymentIntent {
 
     /// The intent for the reconciliation, if this application opened it.
     pub(super) fn listed(&self) -> Option<ListedIntent> {
+        let charge = match &self.latest_charge {
+            Some(LatestCharge::Whole(charge)) => charge.clone(),
+            Some(LatestCharge::Named(_)) | None => Charge::default(),
+        };
         self.payment_id().map(|payment_id| ListedIntent {
+            refunded_cents: charge.amount_refunded,
+            disputed: charge.disputed,
             payment_id,
             reference: ProviderRef::new(&self.id),
             status: self.status.into(),

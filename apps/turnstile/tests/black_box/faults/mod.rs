@@ -5,6 +5,7 @@ mod acknowledgments;
 mod behind;
 mod crashes;
 mod keys;
+mod lost_tail;
 mod outages;
 mod poison;
 mod rebuild;

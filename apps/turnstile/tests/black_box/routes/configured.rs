@@ -6,7 +6,7 @@ use testkit::{Answer, LONG, eventually};
 use uuid::Uuid;
 
 use super::server::assert_envelope;
-use crate::support::Site;
+use crate::support::{Site, as_answers, statuses};
 
 #[tokio::test]
 async fn the_api_describes_itself() {
@@ -167,4 +167,65 @@ async fn behind_a_trusted_proxy_the_cookie_is_for_https_only() {
     };
     assert!(is_secure(&sign_up("https").await.expect_status(201)));
     assert!(!is_secure(&sign_up("http").await.expect_status(201)));
+}
+
+#[tokio::test]
+async fn of_guesses_sent_at_once_no_more_are_judged_than_the_limit_and_the_right_one_is_not_told() {
+    let site = Site::builder()
+        .env("SIGNIN_FAILURES_PER_ACCOUNT", "3")
+        .env("PASSWORD_HASHERS", "1")
+        .start()
+        .await;
+    let victim = site.person().await.user;
+    let guess = |password: String| {
+        let (client, email) = (site.anyone(), victim.email.clone());
+        tokio::spawn(async move { client.sign_in_as(&email, &password).await })
+    };
+    let mut wrong: Vec<_> = (0..100).map(|n| guess(format!("guess{n}"))).collect();
+    // Once one of them is refused, the limit is reached, whatever else is still being hashed.
+    eventually("a guess is refused", LONG, || async {
+        // No more than three were judged, so one of four was refused.
+        let answered = wrong.iter().filter(|guess| guess.is_finished());
+        answered.count() > 3
+    })
+    .await;
+    wrong.extend((100..150).map(|n| guess(format!("guess{n}"))));
+    let right = guess(victim.password.clone());
+    wrong.extend((150..200).map(|n| guess(format!("guess{n}"))));
+
+    let answers = as_answers(wrong).await;
+    let judged = answers.iter().filter(|it| it.status == 400).count();
+    assert_eq!(judged, 3, "{:?}", statuses(&answers));
+    let refused = answers.iter().find(|it| it.status == 429).unwrap();
+    let right = right.await.unwrap();
+    right.assert_status(429);
+    assert_eq!(right.json, refused.json);
+    assert!(right.header("set-cookie").is_none());
+}
+
+#[tokio::test]
+async fn passwords_tried_under_the_key_of_a_sign_up_count_like_sign_ins() {
+    let site = Site::builder()
+        .env("SIGNIN_FAILURES_PER_ACCOUNT", "3")
+        .start()
+        .await;
+    let sign_up = |password: &str| {
+        let body = json!({"email": "victim@example.com", "password": password});
+        let call = site.anyone().post("/api/users/signup", body);
+        call.idempotency_key("1")
+    };
+    sign_up("secret").await.assert_status(201);
+    // Its owner repeats it as often as he likes.
+    for _ in 0..5 {
+        sign_up("secret").await.assert_status(201);
+    }
+    for n in 0..3 {
+        sign_up(&format!("guess{n}")).await.assert_status(422);
+    }
+    for password in ["guess3", "secret"] {
+        sign_up(password).await.assert_status(429);
+    }
+    let anyone = site.anyone();
+    let elsewhere = anyone.sign_in_as("victim@example.com", "secret").await;
+    elsewhere.assert_status(429);
 }

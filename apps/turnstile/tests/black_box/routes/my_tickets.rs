@@ -60,7 +60,7 @@ async fn all_of_the_callers_tickets_are_shown_newest_first_and_nobody_elses(site
 
 async fn what_was_sold_is_counted_to_the_cent(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
-    for price in ["0.10", "0.20", "19.99"] {
+    for price in ["1.10", "2.20", "19.99"] {
         let ticket = seller.sell("Sold", price).await;
         let order = buyer.order(&ticket).await;
         buyer.try_pay(&order).await.assert_status(201);
@@ -69,7 +69,7 @@ async fn what_was_sold_is_counted_to_the_cent(site: &Site) {
     seller.sell("Open", 20).await;
     eventually("what was earned is shown", LONG, || async {
         let shown = mine(&seller).await;
-        if shown["earned"] == json!(20.29) {
+        if shown["earned"] == json!(23.29) {
             Ok(())
         } else {
             Err(shown)

@@ -198,8 +198,8 @@ async fn a_provider_out_of_reach_charges_nothing_and_the_order_stays_payable(sit
 
 async fn the_exact_price_is_charged(site: &Site) {
     for (price, cents) in [
-        ("0.01", 1),
-        ("0.29", 29),
+        ("0.50", 50),
+        ("0.58", 58),
         ("4.35", 435),
         ("999999.99", 99_999_999),
     ] {

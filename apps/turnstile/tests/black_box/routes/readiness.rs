@@ -33,3 +33,26 @@ async fn what_is_missing_is_named_without_addresses_or_the_words_of_drivers() {
     // Whoever runs it finds in the log what stands behind it.
     assert!(site.app().log_text().contains("a dependency is down"));
 }
+
+#[tokio::test]
+async fn an_outage_of_the_database_is_a_handful_of_lines_and_not_one_a_request() {
+    let site = Site::builder().mongo(&Mongo::own().await).start().await;
+    let anyone = site.anyone();
+    site.mongo.kill9().await;
+    eventually("it is missed", LONG, || async {
+        anyone.get("/readyz").await.status == 503
+    })
+    .await;
+    for _ in 0..500 {
+        anyone.get("/api/tickets").await.assert_status(503);
+    }
+    let text = site.app().log_text();
+    let warnings: Vec<_> = text.lines().filter(|it| it.contains("WARN")).collect();
+    // What is down, one for each read model that stands still, the probe, and those of the
+    // requests that came before it was known.
+    assert!((1..40).contains(&warnings.len()), "{warnings:#?}");
+    let silent = text
+        .lines()
+        .find(|it| it.contains(r#"error="""#) || it.contains(r#""error":"""#));
+    assert_eq!(silent, None);
+}

@@ -26,7 +26,7 @@ impl Shop {
     }
 
     /// Shows that the tool names these payments, one line each, with these words, and nothing else.
-    async fn assert_differences(&self, expected: &[(&str, &[&str])]) {
+    pub(super) async fn assert_differences(&self, expected: &[(&str, &[&str])]) {
         let tool = self.site.tool(&["reconcile"]).await;
         assert_eq!(tool.code, 1, "{}\n{}", tool.stdout, tool.stderr);
         let lines: Vec<_> = tool.stdout.lines().collect();
@@ -61,7 +61,7 @@ async fn reconciling_names_every_difference_in_a_line_of_its_own() {
     let tool = shop.site.tool(&["reconcile"]).await;
     assert_eq!(tool.code, 0, "{}", tool.stdout);
     let said =
-        "stripe: 5 payments in the log, 6 intents in the books, 80.00 captured, 0 differences";
+        "stripe: 5 payments in the log, 6 intents in the books, 80.00 usd captured, 0 differences";
     assert_eq!(tool.stdout.trim(), said);
 
     shop.standin
@@ -90,7 +90,11 @@ async fn reconciling_names_every_difference_in_a_line_of_its_own() {
         ),
         (
             &currency,
-            &["Captured of 20", "captured of 2000 cents (eur)", "currency"],
+            &[
+                "Captured of 20.00 (usd)",
+                "captured of 2000 cents (eur)",
+                "currencies",
+            ],
         ),
         (&untaken, &["the log has it taken, the provider has not"]),
         (&lost, &["provider nothing", "doesn't know this payment"]),

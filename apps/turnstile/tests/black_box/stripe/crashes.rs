@@ -12,7 +12,7 @@ use testkit::{
 use super::Shop;
 use crate::support::Site;
 
-/// Ends the server as a power cut would, and starts it again.
+/// Kills the server (`SIGKILL`), and starts it again.
 async fn crash(shop: &Shop) {
     shop.site.app().kill9().await;
     shop.standin.stop_failing();

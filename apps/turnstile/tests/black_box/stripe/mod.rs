@@ -1,7 +1,9 @@
 //! Payments where Stripe is the provider: the money, its books, and what Stripe tells by itself.
 
 mod books;
+mod by_itself;
 mod crashes;
+mod modes;
 mod paying;
 mod webhooks;
 

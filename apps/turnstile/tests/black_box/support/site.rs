@@ -94,6 +94,16 @@ impl Site {
         Person { client, user }
     }
 
+    /// Somebody who signed up at another site on the same log, here.
+    pub fn at(&self, person: &Person) -> Person {
+        let client = self.client.anonymous();
+        client.set_session(person.session().as_deref());
+        Person {
+            client,
+            user: person.user.clone(),
+        }
+    }
+
     /// The one process of a deployment that has one.
     pub fn app(&self) -> &TestApp {
         assert_eq!(self.apps.len(), 1, "this site has several processes");
@@ -158,7 +168,9 @@ impl SiteBuilder {
 
     /// With this stand-in as the payment provider.
     pub fn stripe(self, standin: &stripe::StandIn) -> Self {
-        self.env("STRIPE_SECRET_KEY", stripe::KEY)
+        self.env("PAYMENTS", "stripe-test")
+            .env("STRIPE_SECRET_KEY", stripe::KEY)
+            .env("STRIPE_PUBLISHABLE_KEY", stripe::PUBLISHABLE_KEY)
             .env("STRIPE_API_BASE", standin.base())
             .env("STRIPE_WEBHOOK_SECRET", WEBHOOK_SECRET)
     }
@@ -217,6 +229,7 @@ impl SiteBuilder {
                 "DATA_DIR".to_owned(),
                 data_dir.path().to_str().unwrap().to_owned(),
             ),
+            ("PAYMENTS".to_owned(), "sandbox".to_owned()),
         ];
         envs.extend(self.envs);
         let (apps, router) = match self.deployment {
@@ -260,7 +273,7 @@ fn with_envs(mut app: AppBuilder, envs: &[(String, String)]) -> AppBuilder {
 async fn start_services(envs: &[(String, String)]) -> (Vec<TestApp>, Option<Router>) {
     let mut apps = Vec::new();
     for (service, _) in SERVICES {
-        let app = with_envs(TestApp::builder(beside_turnstile(service)), envs);
+        let app = with_envs(TestApp::builder(program(service)), envs);
         apps.push(app.start_unready().await);
     }
     let address = |app: &TestApp| app.base_url().trim_start_matches("http://").to_owned();
@@ -273,12 +286,12 @@ async fn start_services(envs: &[(String, String)]) -> (Vec<TestApp>, Option<Rout
     (apps, Some(Router::start(routes).await))
 }
 
-/// The program of a service, where cargo puts the programs of a workspace.
-fn beside_turnstile(service: &str) -> PathBuf {
+/// A program, where cargo puts the programs of a workspace.
+pub fn program(service: &str) -> PathBuf {
     let path = Path::new(TURNSTILE).with_file_name(service);
     assert!(
         path.exists(),
-        "{} is missing: run `cargo build --workspace --bins` first",
+        "{} is missing: run `cargo build --workspace --bins --tests` first",
         path.display()
     );
     path

@@ -1,5 +1,6 @@
 //! Clusters, services that sign in to them, and people who trade.
 
+mod apart;
 mod market;
 mod mongo;
 mod nats;
@@ -7,6 +8,7 @@ mod s3;
 mod services;
 mod tls;
 
+pub use apart::Apart;
 pub use market::Market;
 pub use mongo::MongoSet;
 pub use nats::NatsCluster;
@@ -34,7 +36,7 @@ pub fn program(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_turnstile")).with_file_name(name);
     assert!(
         path.exists(),
-        "{} is missing: run `cargo build --workspace --bins` first",
+        "{} is missing: run `cargo build --workspace --bins --tests` first",
         path.display()
     );
     path

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 use testkit::{LONG, Nats, NatsOptions, eventually};
 
-use super::{Certificates, password, production, replaced};
+use super::{Certificates, password, production, replaced, tool};
 
 /// Everybody that the configuration knows.
 pub const USERS: [&str; 8] = [
@@ -87,6 +87,18 @@ impl NatsCluster {
         let context = async_nats::jetstream::new(cluster.client("operator").await);
         eventually("the servers agree on a leader", LONG, || async {
             context.query_account().await
+        })
+        .await;
+        cluster
+    }
+
+    /// As [`Self::start`], with the streams of an installation, which no service may make.
+    pub async fn with_streams() -> Self {
+        let cluster = Self::start().await;
+        let operator = cluster.envs("operator");
+        eventually("the streams are there", LONG, || async {
+            let made = tool(&["streams", "migrate", "--yes"], &operator).await;
+            (made.code == 0).then_some(()).ok_or(made.stderr)
         })
         .await;
         cluster

@@ -1,8 +1,10 @@
 //! A server, connections to it, and an account to try things with.
 
 mod account;
+mod stand_ins;
 
 pub use account::{Account, Command, Event, Refusal};
+pub use stand_ins::{Disguise, LAGGING, lag};
 
 use chrono::Utc;
 use cqrs_es::DomainEvent;
@@ -50,6 +52,15 @@ pub async fn connect_with(config: LogConfig) -> Log {
     connected(&log).await;
     log.ensure_streams().await.unwrap();
     log
+}
+
+/// Makes the streams that are missing, on purpose.
+pub async fn made_anew(log: &Log) -> Result<(), StoreError> {
+    for mut plan in log.topology().await? {
+        plan.create_on_purpose();
+        log.migrate_stream(&plan).await?;
+    }
+    Ok(())
 }
 
 pub async fn connected(log: &Log) {

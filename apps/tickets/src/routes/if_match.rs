@@ -1,0 +1,87 @@
+//! `If-Match`: the version of a ticket that a change builds on.
+
+use actix_web::{HttpRequest, http::header::IF_MATCH};
+use domain::TicketId;
+use httpkit::{AppError, error::bad_request};
+
+use crate::Tickets;
+
+/// No ticket gets there: whatever it is at, it isn't what was meant.
+const NO_VERSION: u64 = u64::MAX;
+
+/// What a caller may name.
+#[derive(Debug, PartialEq, Eq)]
+enum Named<'a> {
+    /// Whatever there is.
+    Any,
+    /// A version, in quotes.
+    Version(u64),
+    /// The `ETag` of an answer, without its quotes.
+    Tag(&'a str),
+}
+
+/// The version that a change expects, if it says so. The ticket itself compares it, when the change
+/// is decided: a comparison here alone would be from before that.
+///
+/// # Errors
+/// 400 for what isn't one tag in quotes, or `*`; 503 when an `ETag` can't be looked up.
+pub(super) async fn expected_version(
+    req: &HttpRequest,
+    tickets: &Tickets,
+    id: TicketId,
+) -> Result<Option<u64>, AppError> {
+    let Some(header) = req.headers().get(IF_MATCH) else {
+        return Ok(None);
+    };
+    let named = header.to_str().ok().and_then(parse);
+    match named.ok_or_else(|| bad_request("If-Match must be an ETag, a version in quotes, or *"))? {
+        Named::Any => Ok(None),
+        Named::Version(version) => Ok(Some(version)),
+        Named::Tag(tag) => {
+            let found = tickets.view.find(id.0).await.map_err(host::read_failed)?;
+            let is_named = |found: &projections::Rendered| found.etag.trim_matches('"') == tag;
+            let shown = found.filter(|found| is_named(found));
+            let shown = shown.and_then(|it| serde_json::from_slice::<api::Ticket>(&it.bytes).ok());
+            Ok(Some(shown.map_or(NO_VERSION, |ticket| ticket.version)))
+        }
+    }
+}
+
+/// A strong tag: `If-Match` compares no others (RFC 9110 §13.1.1).
+fn parse(header: &str) -> Option<Named<'_>> {
+    let header = header.trim();
+    if header == "*" {
+        return Some(Named::Any);
+    }
+    let tag = header.strip_prefix('"')?.strip_suffix('"')?;
+    if tag.is_empty() || tag.contains('"') {
+        return None;
+    }
+    let is_version = tag.len() < 20 && tag.bytes().all(|byte| byte.is_ascii_digit());
+    Some(if is_version {
+        Named::Version(tag.parse().ok()?)
+    } else {
+        Named::Tag(tag)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_a_tag_or_anything_can_be_named() {
+        assert_eq!(parse("*"), Some(Named::Any));
+        assert_eq!(parse("\"17\""), Some(Named::Version(17)));
+        assert_eq!(parse(" \"a1b2\" "), Some(Named::Tag("a1b2")));
+        let tag = "12345678901234567890123456789012";
+        assert_eq!(parse(&format!("\"{tag}\"")), Some(Named::Tag(tag)));
+    }
+
+    #[test]
+    fn what_is_no_strong_tag_is_refused() {
+        for bad in ["", "17", "\"", "\"\"", "W/\"17\"", "\"a\", \"b\""] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}

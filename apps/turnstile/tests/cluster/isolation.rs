@@ -1,0 +1,48 @@
+//! A server of NATS that is cut off from the others, and goes on as if it weren't.
+
+use std::time::{Duration, Instant};
+use testkit::{LONG, Mongo, eventually};
+
+use crate::support::{Apart, builder, tool};
+
+/// Until it is noticed: three answers that don't come, and three seconds of silence before if the
+/// server that is cut off leads what it is asked for.
+const NOTICED: Duration = Duration::from_secs(8);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_whose_nats_server_is_cut_off_is_not_ready_and_moves_to_another() {
+    let nats = Apart::start().await;
+    let envs = nats.envs();
+    eventually("the streams are there", LONG, || async {
+        let made = tool(&["streams", "migrate", "--yes"], &envs).await;
+        (made.code == 0).then_some(()).ok_or(made.stderr)
+    })
+    .await;
+    let mongo = Mongo::database().await;
+    let app = builder("tickets", envs).mongo(&mongo).start().await;
+    let home = nats.home_of("tickets").await.unwrap();
+
+    nats.cut(home);
+    let began = Instant::now();
+    let client = app.client();
+    let ready = async || {
+        let answer = client.get("/readyz").try_send().await;
+        answer.is_ok_and(|answer| answer.status == 200)
+    };
+    eventually("it isn't ready", LONG, || async {
+        (!ready().await).then_some(()).ok_or("it still is")
+    })
+    .await;
+    let noticed = began.elapsed();
+    eventually("it is ready, elsewhere", LONG, || async {
+        let elsewhere = nats.home_of("tickets").await;
+        let moved = elsewhere.is_some_and(|now| now != home);
+        (moved && ready().await).then_some(()).ok_or(elsewhere)
+    })
+    .await;
+    println!(
+        "cut off: noticed after {noticed:.1?}, elsewhere after {:.1?}",
+        began.elapsed()
+    );
+    assert!(noticed < NOTICED, "{noticed:?}");
+}

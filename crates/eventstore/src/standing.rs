@@ -1,0 +1,147 @@
+//! Whether a commit still stands where it was seen.
+
+use async_nats::jetstream::{message::StreamMessage, stream::RawMessageErrorKind};
+use std::time::Duration;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{Log, StoreError, StreamName, commit::commit_id_of, error::unavailable};
+
+/// With several copies, for how long a commit must be missing before it counts as lost. A server
+/// that is cut off goes on as the leader for a moment (1.5 s were seen), and lacks what the others
+/// have taken since.
+const CERTAIN_AFTER: Duration = Duration::from_secs(3);
+/// How often it is looked meanwhile.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What is at the place of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The commit.
+    Stands,
+    /// Nothing, and the stream goes on behind it: a message that the server can't read. That is
+    /// another fault ([`StoreError::Gap`]) and says nothing about what came later.
+    Hole,
+    /// Another commit, or a message that is none.
+    Replaced(Option<Uuid>),
+    /// Nothing: the stream ends here.
+    Ends(u64),
+}
+
+impl Standing {
+    /// Whether the log's tail is gone.
+    pub fn is_lost(self) -> bool {
+        matches!(self, Self::Replaced(_) | Self::Ends(_))
+    }
+
+    /// Nothing if it stands, and an error if it is gone.
+    pub fn check(
+        self,
+        stream: StreamName,
+        sequence: u64,
+        commit_id: Option<Uuid>,
+    ) -> Result<(), StoreError> {
+        let found = match self {
+            Self::Stands | Self::Hole => return Ok(()),
+            Self::Replaced(Some(found)) => format!("commit {found} stands there"),
+            Self::Replaced(None) => "a message that is no commit stands there".to_owned(),
+            Self::Ends(end) => format!("the stream ends at #{end}"),
+        };
+        let expected = commit_id.map_or("a commit".to_owned(), |id| format!("commit {id}"));
+        Err(StoreError::TailLost {
+            stream,
+            sequence,
+            expected,
+            found,
+        })
+    }
+}
+
+impl Log {
+    /// Shows that a commit still stands where it was seen: that the log lost no tail since, be it
+    /// that it ends before, or that it went on differently.
+    ///
+    /// # Errors
+    /// [`StoreError::TailLost`] when it doesn't; [`StoreError::Unavailable`] when NATS can't be
+    /// reached.
+    pub async fn still_stands(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+        commit_id: Uuid,
+    ) -> Result<(), StoreError> {
+        let id = Some(commit_id);
+        let standing = self.standing_for_certain(stream, sequence, id).await?;
+        standing.check(stream, sequence, id)
+    }
+
+    /// Shows that a stream has come as far as a sequence, as [`Log::still_stands`] does where it
+    /// isn't known which commit is to be there.
+    ///
+    /// # Errors
+    /// As [`Log::still_stands`].
+    pub async fn still_reaches(&self, stream: StreamName, sequence: u64) -> Result<(), StoreError> {
+        let standing = self.standing_for_certain(stream, sequence, None).await?;
+        standing.check(stream, sequence, None)
+    }
+
+    /// What is at the place of a commit (of any, if it isn't known which), as the leader says.
+    pub(crate) async fn standing(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+        commit_id: Option<Uuid>,
+    ) -> Result<Standing, StoreError> {
+        if let Some(message) = self.message_by_leader(stream, sequence).await? {
+            let found = commit_id_of(&message.headers);
+            return Ok(match commit_id {
+                Some(expected) if found != Some(expected) => Standing::Replaced(found),
+                _ => Standing::Stands,
+            });
+        }
+        let end = self.last_sequence(stream).await?;
+        Ok(if end < sequence {
+            Standing::Ends(end)
+        } else {
+            Standing::Hole
+        })
+    }
+
+    /// As [`Self::standing`], but a loss is told only if it can be no server that lags.
+    pub(crate) async fn standing_for_certain(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+        commit_id: Option<Uuid>,
+    ) -> Result<Standing, StoreError> {
+        let standing = self.standing(stream, sequence, commit_id).await?;
+        if !standing.is_lost() {
+            return Ok(standing);
+        }
+        let handle = self.stream(stream).await?;
+        let info = handle.get_info().await.map_err(unavailable)?;
+        let since = Instant::now();
+        while info.config.num_replicas > 1 && since.elapsed() < CERTAIN_AFTER {
+            tokio::time::sleep(LOOK).await;
+            let again = self.standing(stream, sequence, commit_id).await?;
+            if !again.is_lost() {
+                return Ok(again);
+            }
+        }
+        Ok(standing)
+    }
+
+    /// A message by its place, by the leader: a replica may not have it yet.
+    async fn message_by_leader(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+    ) -> Result<Option<StreamMessage>, StoreError> {
+        let handle = self.stream(stream).await?;
+        match handle.get_raw_message(sequence).await {
+            Ok(message) => Ok(Some(message)),
+            Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+}

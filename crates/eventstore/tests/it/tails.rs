@@ -1,0 +1,140 @@
+//! A log that loses its tail under living processes, as a power cut does it.
+
+use crate::support::*;
+use eventstore::{CommandError, Hint, Log, StoreError};
+use testkit::{DiskCopy, LONG, Nats, eventually};
+
+/// Copies the disk, and waits until the log is there again.
+async fn copy(nats: &Nats, log: &Log) -> DiskCopy {
+    let copy = nats.copy_disk().await;
+    answers(log).await;
+    copy
+}
+
+async fn answers(log: &Log) {
+    eventually("the server answers", LONG, || log.ping()).await;
+}
+
+/// Deposits, as often as it takes while the log is away.
+async fn deposited(log: &Log, id: &str, amount: i64) -> u64 {
+    let (accounts, metadata) = (accounts(log), fresh());
+    let deposit = || accounts.execute(id, Command::Deposit(amount), &metadata, Hint::None);
+    eventually("it is stored", LONG, deposit).await.sequence
+}
+
+/// What withdrawing is refused with, as soon as the log is there.
+async fn refusal(accounts: &eventstore::Store<Account>, id: &str, amount: i64) -> String {
+    eventually("it is answered", LONG, || async {
+        match run(accounts, id, Command::Withdraw(amount)).await {
+            Err(CommandError::Failed(StoreError::Unavailable(why))) => Err(why),
+            Err(CommandError::Refused(refusal)) => Ok(refusal.to_string()),
+            other => panic!("{other:?}"),
+        }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_on_what_the_log_has_lost_is_never_stored() {
+    // With as many commits in place of the lost one, and with more.
+    for others in [vec![1], vec![1, 2]] {
+        let (nats, log) = start().await;
+        let empty = copy(&nats, &log).await;
+        let kept = accounts(&log);
+        let deposit = deposit(&kept, "a", 100).await.unwrap();
+        assert_eq!(deposit.sequence, 1);
+        nats.lose_tail(&empty).await;
+        let another = connect(nats.url()).await;
+        for amount in &others {
+            deposited(&another, "a", *amount).await;
+        }
+        let balance: i64 = others.iter().sum();
+        let refusal = refusal(&kept, "a", 100).await;
+        assert_eq!(refusal, format!("the balance is {balance}"));
+        let end = log.last_sequence(ACCOUNTS).await.unwrap();
+        assert_eq!(end, others.len() as u64);
+        assert_eq!(log.epoch(ACCOUNTS), 1);
+        assert_eq!(*log.tail_losses().borrow(), 1);
+        // And it goes on.
+        assert_eq!(deposited(&log, "a", 7).await, end + 1);
+        let loaded = kept.load("a").await.unwrap();
+        assert_eq!(loaded.state().balance, balance + 7);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_whose_commit_was_lost_takes_effect_when_it_is_sent_again() {
+    let (nats, log) = start().await;
+    let empty = copy(&nats, &log).await;
+    let (kept, metadata) = (accounts(&log), fresh());
+    let send = || kept.execute("a", Command::Deposit(100), &metadata, Hint::None);
+    assert!(!send().await.unwrap().repeated);
+    nats.lose_tail(&empty).await;
+    let again = eventually("it is stored", LONG, send).await;
+    assert_eq!((again.repeated, again.state.balance), (false, 100));
+    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_is_told_that_what_it_read_is_gone() {
+    // The log is shorter now; it is as long; it is longer.
+    for others in [0, 2, 5] {
+        let (nats, log) = start().await;
+        deposit_on(&log, &["a"; 3]).await;
+        let at_three = copy(&nats, &log).await;
+        deposited(&log, "b", 1).await;
+        assert_eq!(deposited(&log, "b", 1).await, 5);
+        let mut followed = Box::pin(log.follow(ACCOUNTS, 0));
+        let last = next(&mut followed, 5).await.pop().unwrap().unwrap();
+        nats.lose_tail(&at_three).await;
+        let another = connect(nats.url()).await;
+        for _ in 0..others {
+            deposited(&another, "c", 1).await;
+        }
+        let told = next(&mut followed, 1).await.pop().unwrap();
+        let error = told.unwrap_err();
+        assert!(matches!(error, StoreError::TailLost { sequence: 5, .. }));
+        let text = error.to_string();
+        let expected = format!("ACCOUNTS#5: commit {} was there", last.commit_id);
+        assert!(text.starts_with(&expected), "{text}");
+        let found = match others {
+            0 => "the stream ends at #3",
+            _ => "stands there",
+        };
+        // It may be told before the others came.
+        let ends = text.contains("the stream ends at #");
+        assert!(text.contains(found) || ends, "{text}");
+        eventually("all who keep something hear of it", LONG, || async {
+            log.epoch(ACCOUNTS) == 1
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_follower_whose_place_stands_goes_on_and_nobody_forgets_anything() {
+    let (nats, log) = start().await;
+    deposit_on(&log, &["a"; 3]).await;
+    let mut followed = Box::pin(log.follow(ACCOUNTS, 0));
+    next(&mut followed, 3).await;
+    let at_three = copy(&nats, &log).await;
+    nats.lose_tail(&at_three).await;
+    assert_eq!(deposited(&log, "a", 1).await, 4);
+    let commit = next(&mut followed, 1).await.pop().unwrap();
+    assert_eq!(commit.unwrap().sequence, 4);
+    assert_eq!(log.epoch(ACCOUNTS), 0);
+}
+
+#[tokio::test]
+async fn following_from_beyond_the_end_is_an_error_and_no_silence() {
+    let (_nats, log) = start().await;
+    deposit_on(&log, &["a"; 3]).await;
+    let mut beyond = Box::pin(log.follow(ACCOUNTS, 4));
+    let error = next(&mut beyond, 1).await.pop().unwrap().unwrap_err();
+    assert!(matches!(error, StoreError::TailLost { sequence: 4, .. }));
+    // The end itself is none.
+    let mut end = Box::pin(log.follow(ACCOUNTS, 3));
+    deposit_on(&log, &["a"]).await;
+    let commit = next(&mut end, 1).await.pop().unwrap();
+    assert_eq!(commit.unwrap().sequence, 4);
+}

@@ -1,0 +1,76 @@
+//! Lists that come in pages: how many entries, where to go on, and the `Link` to the next one.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::header::{HeaderValue, LINK},
+};
+use httpkit::{AppError, Fields};
+
+/// The most entries on one page.
+pub const MAX_PAGE: u32 = projections::tickets::MAX_PAGE;
+/// How many entries a page has, if nothing else is asked for.
+pub const DEFAULT_PAGE: u32 = 100;
+
+/// Which page is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// How many entries, at most.
+    pub limit: u32,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+impl Page {
+    /// Reads both parameters as text, so that one that is wrong is named.
+    ///
+    /// # Errors
+    /// 400 for a limit that isn't a number from 1 to [`MAX_PAGE`].
+    pub fn read(limit: Option<&str>, cursor: Option<String>) -> Result<Self, AppError> {
+        let mut fields = Fields::default();
+        let limit = self::limit(&mut fields, limit);
+        fields.finish()?;
+        Ok(Self {
+            limit: limit.unwrap_or(DEFAULT_PAGE),
+            cursor: cursor.filter(|cursor| !cursor.is_empty()),
+        })
+    }
+}
+
+/// Reads a limit; notes one that can't be used.
+pub fn limit(fields: &mut Fields, text: Option<&str>) -> Option<u32> {
+    let text = text.filter(|text| !text.is_empty())?;
+    let limit = text.parse().ok();
+    let limit = limit.filter(|limit| (1..=MAX_PAGE).contains(limit));
+    if limit.is_none() {
+        fields.refuse(
+            "limit",
+            format!("Limit must be a number from 1 to {MAX_PAGE}"),
+        );
+    }
+    limit
+}
+
+/// Adds the address of the next page, if there is one.
+pub fn link_next(req: &HttpRequest, answer: &mut HttpResponse, cursor: Option<&str>) {
+    let Some(cursor) = cursor else { return };
+    let link = format!("<{}>; rel=\"next\"", next_page(req, cursor));
+    if let Ok(link) = HeaderValue::from_str(&link) {
+        answer.headers_mut().insert(LINK, link);
+    }
+}
+
+/// This request's address with another cursor.
+fn next_page(req: &HttpRequest, cursor: &str) -> String {
+    let kept = req
+        .query_string()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+    let query: Vec<&str> = kept.collect();
+    let separator = if query.is_empty() { "" } else { "&" };
+    // The cursor is base64url, which needs no escaping; the rest came escaped.
+    format!(
+        "{}?{}{separator}cursor={cursor}",
+        req.path(),
+        query.join("&")
+    )
+}

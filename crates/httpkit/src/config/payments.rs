@@ -1,0 +1,338 @@
+//! Where money is taken: said on purpose, or the service doesn't start.
+//!
+//! A default was rejected. Whatever it were, a secret that didn't arrive would turn real sales into
+//! make-believe ones, or a trial into real charges.
+
+use super::{Config, ConfigError, Problem, Secret, Var, vars as v};
+use crate::session::SecureCookies;
+
+/// What [`PAYMENTS`](v::PAYMENTS) may be, in words.
+pub(super) const ALLOWED: &str =
+    "stripe (real money), stripe-test (Stripe's test mode) or sandbox (as if)";
+
+/// Where money is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentsMode {
+    /// Stripe, with live keys: real money.
+    Stripe,
+    /// Stripe, with keys of its test mode.
+    StripeTest,
+    /// The built-in sandbox, which moves no money.
+    Sandbox,
+}
+
+impl PaymentsMode {
+    /// As the variable says it, and the metric.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stripe => "stripe",
+            Self::StripeTest => "stripe-test",
+            Self::Sandbox => "sandbox",
+        }
+    }
+
+    /// Whether cards are charged through Stripe, in either mode.
+    pub const fn is_stripe(self) -> bool {
+        !matches!(self, Self::Sandbox)
+    }
+
+    pub(super) fn read(text: &str) -> Option<Self> {
+        [Self::Stripe, Self::StripeTest, Self::Sandbox]
+            .into_iter()
+            .find(|mode| mode.as_str() == text)
+    }
+
+    /// The part of a key's name that tells its mode, and that of the other mode.
+    const fn keys(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Stripe => ("live", "PAYMENTS is stripe"),
+            Self::StripeTest => ("test", "PAYMENTS is stripe-test"),
+            Self::Sandbox => ("", "PAYMENTS is sandbox"),
+        }
+    }
+}
+
+impl Config {
+    /// Where money is taken, with all that is needed to take it. Only the service that takes
+    /// payments asks for it; the others share the variables, and not the keys.
+    ///
+    /// # Errors
+    /// Everything that is missing, of the wrong mode, or at odds with the sandbox. Keys are named
+    /// and not shown.
+    pub fn payments_to_serve(&self) -> Result<PaymentsMode, ConfigError> {
+        let mut problems = Vec::new();
+        let mode = self.mode(&mut problems);
+        match mode {
+            Some(mode @ (PaymentsMode::Stripe | PaymentsMode::StripeTest)) => {
+                self.check_secret_key(mode, &mut problems);
+                self.check_publishable_key(mode, &mut problems);
+                self.check_webhook_secret(mode, &mut problems);
+            }
+            Some(PaymentsMode::Sandbox) => self.check_sandbox(&mut problems),
+            None => {}
+        }
+        finish(mode, problems)
+    }
+
+    /// As [`payments_to_serve`](Self::payments_to_serve), for a process that only reads the books:
+    /// of Stripe's keys the secret one is enough, and the sandbox may be read from anywhere.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn payments_to_read(&self) -> Result<PaymentsMode, ConfigError> {
+        let mut problems = Vec::new();
+        let mode = self.mode(&mut problems);
+        if let Some(mode) = mode.filter(|mode| mode.is_stripe()) {
+            self.check_secret_key(mode, &mut problems);
+        }
+        finish(mode, problems)
+    }
+
+    fn mode(&self, problems: &mut Vec<Problem>) -> Option<PaymentsMode> {
+        if self.payments.is_none() {
+            problems.push(missing(&v::PAYMENTS, ALLOWED.to_owned()));
+        }
+        self.payments
+    }
+
+    fn check_secret_key(&self, mode: PaymentsMode, problems: &mut Vec<Problem>) {
+        let (keys, because) = mode.keys();
+        let expected =
+            format!("a secret key of {keys} mode (sk_{keys}_… or rk_{keys}_…), since {because}");
+        let key = self.stripe.secret_key.as_ref().map(Secret::expose);
+        let prefixes = ["sk", "rk"].map(|kind| format!("{kind}_{keys}_"));
+        check(&v::STRIPE_SECRET_KEY, key, &prefixes, expected, problems);
+    }
+
+    fn check_publishable_key(&self, mode: PaymentsMode, problems: &mut Vec<Problem>) {
+        let (keys, because) = mode.keys();
+        let expected = format!("a publishable key of {keys} mode (pk_{keys}_…), since {because}");
+        let key = self.stripe.publishable_key.as_deref();
+        let prefixes = [format!("pk_{keys}_")];
+        check(
+            &v::STRIPE_PUBLISHABLE_KEY,
+            key,
+            &prefixes,
+            expected,
+            problems,
+        );
+    }
+
+    /// A signing secret doesn't tell its mode. What it signs does, and is compared when it comes.
+    fn check_webhook_secret(&self, mode: PaymentsMode, problems: &mut Vec<Problem>) {
+        let (_, because) = mode.keys();
+        let expected = format!("the signing secret of the webhook (whsec_…), since {because}");
+        let secret = self.stripe.webhook_secret.as_ref().map(Secret::expose);
+        let prefixes = ["whsec_".to_owned()];
+        check(
+            &v::STRIPE_WEBHOOK_SECRET,
+            secret,
+            &prefixes,
+            expected,
+            problems,
+        );
+    }
+
+    /// The sandbox gives tickets away. Where others can reach it, or where it looks as if real
+    /// people buy, it has to be allowed in so many words.
+    fn check_sandbox(&self, problems: &mut Vec<Problem>) {
+        let is_live = |key: &str| ["sk_live_", "rk_live_"].iter().any(|p| key.starts_with(p));
+        let key = self.stripe.secret_key.as_ref();
+        if key.is_some_and(|key| is_live(key.expose())) {
+            problems.push(wrong(
+                &v::STRIPE_SECRET_KEY,
+                "(secret)",
+                "unset or of test mode, since PAYMENTS is sandbox".to_owned(),
+            ));
+        }
+        if self.sandbox_allowed {
+            return;
+        }
+        let unless =
+            "since PAYMENTS is sandbox, which gives tickets away, unless SANDBOX_ALLOWED is yes";
+        if !is_loopback(&self.http.host) {
+            problems.push(wrong(
+                &v::HOST,
+                &self.http.host,
+                format!("an address of this machine alone, such as 127.0.0.1, {unless}"),
+            ));
+        }
+        if self.http.cookie_secure == SecureCookies::Always {
+            problems.push(wrong(
+                &v::COOKIE_SECURE,
+                "always",
+                format!("auto or never, {unless}"),
+            ));
+        }
+    }
+}
+
+fn finish(mode: Option<PaymentsMode>, problems: Vec<Problem>) -> Result<PaymentsMode, ConfigError> {
+    match mode {
+        Some(mode) if problems.is_empty() => Ok(mode),
+        _ => Err(ConfigError(problems)),
+    }
+}
+
+fn check(
+    var: &Var,
+    value: Option<&str>,
+    prefixes: &[String],
+    expected: String,
+    problems: &mut Vec<Problem>,
+) {
+    match value {
+        None => problems.push(missing(var, expected)),
+        // Not shown even where it isn't marked as secret: what stands in the wrong place may be
+        // anything.
+        Some(value) if !prefixes.iter().any(|prefix| value.starts_with(prefix)) => {
+            problems.push(wrong(var, "(secret)", expected));
+        }
+        Some(_) => {}
+    }
+}
+
+fn missing(var: &Var, allowed: String) -> Problem {
+    wrong(var, "", allowed)
+}
+
+fn wrong(var: &Var, value: &str, allowed: String) -> Problem {
+    Problem {
+        name: var.name,
+        value: value.to_owned(),
+        allowed: allowed.into(),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || address
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PaymentsMode;
+    use crate::config::tests::config;
+
+    fn to_serve(variables: &[(&str, &str)]) -> Result<PaymentsMode, String> {
+        let config = config(variables).map_err(|error| error.to_string())?;
+        config
+            .payments_to_serve()
+            .map_err(|error| error.to_string())
+    }
+
+    const fn keys(
+        secret: &'static str,
+        publishable: &'static str,
+    ) -> [(&'static str, &'static str); 3] {
+        [
+            ("STRIPE_SECRET_KEY", secret),
+            ("STRIPE_PUBLISHABLE_KEY", publishable),
+            ("STRIPE_WEBHOOK_SECRET", "whsec_1"),
+        ]
+    }
+    const LIVE: [(&str, &str); 3] = keys("sk_live_hunter2", "pk_live_hunter2");
+    const TEST: [(&str, &str); 3] = keys("rk_test_hunter2", "pk_test_hunter2");
+
+    fn with<'a>(mode: &'a str, others: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        [&[("PAYMENTS", mode)], others].concat()
+    }
+
+    #[test]
+    fn where_money_is_taken_must_be_said() {
+        for unsaid in [&[][..], &[("PAYMENTS", "")], &[("PAYMENTS", "  ")]] {
+            let variables = [unsaid, &LIVE[..]].concat();
+            let error = to_serve(&variables).unwrap_err();
+            assert_eq!(
+                error,
+                "PAYMENTS is not set, but must be stripe (real money), stripe-test (Stripe's test \
+                 mode) or sandbox (as if)"
+            );
+        }
+        let error = to_serve(&[("PAYMENTS", "Stripe")]).unwrap_err();
+        assert!(
+            error.starts_with("PAYMENTS is \"Stripe\", but must be"),
+            "{error}"
+        );
+        // The services that take no money don't ask.
+        assert!(config(&[]).is_ok());
+    }
+
+    #[test]
+    fn stripe_needs_all_keys_and_all_of_one_mode() {
+        assert_eq!(to_serve(&with("stripe", &LIVE)), Ok(PaymentsMode::Stripe));
+        assert_eq!(
+            to_serve(&with("stripe-test", &TEST)),
+            Ok(PaymentsMode::StripeTest)
+        );
+        for (mode, right, other) in [("stripe", LIVE, TEST), ("stripe-test", TEST, LIVE)] {
+            for (index, (name, _)) in right.into_iter().enumerate() {
+                let mut missing = right.to_vec();
+                missing.remove(index);
+                let error = to_serve(&with(mode, &missing)).unwrap_err();
+                assert!(
+                    error.starts_with(&format!("{name} is not set, but must be")),
+                    "{error}"
+                );
+                assert_eq!(error.lines().count(), 1, "{error}");
+            }
+            for index in [0, 1] {
+                let mut mixed = right;
+                mixed[index] = other[index];
+                let error = to_serve(&with(mode, &mixed)).unwrap_err();
+                let (name, _) = other[index];
+                assert!(
+                    error.starts_with(&format!("{name} is \"(secret)\"")),
+                    "{error}"
+                );
+                assert!(error.contains(&format!("PAYMENTS is {mode}")), "{error}");
+                assert!(!error.contains("hunter2"), "{error}");
+            }
+        }
+        let error = to_serve(&with("stripe", &[])).unwrap_err();
+        assert_eq!(error.lines().count(), 3, "{error}");
+    }
+
+    #[test]
+    fn the_sandbox_is_refused_where_real_people_may_buy_unless_it_is_meant() {
+        let sandbox = |more: &[(&'static str, &'static str)]| to_serve(&with("sandbox", more));
+        assert_eq!(sandbox(&[]), Ok(PaymentsMode::Sandbox));
+        assert_eq!(sandbox(&[("HOST", "::1")]), Ok(PaymentsMode::Sandbox));
+        for (name, value) in [
+            ("HOST", "0.0.0.0"),
+            ("HOST", "tickets.example"),
+            ("COOKIE_SECURE", "always"),
+        ] {
+            let error = sandbox(&[(name, value)]).unwrap_err();
+            assert!(
+                error.starts_with(&format!("{name} is \"{value}\", but must be")),
+                "{error}"
+            );
+            assert!(error.ends_with("unless SANDBOX_ALLOWED is yes"), "{error}");
+            let meant = [(name, value), ("SANDBOX_ALLOWED", "yes")];
+            assert_eq!(sandbox(&meant), Ok(PaymentsMode::Sandbox));
+        }
+        let live = [
+            ("STRIPE_SECRET_KEY", "sk_live_hunter2"),
+            ("SANDBOX_ALLOWED", "yes"),
+        ];
+        let error = sandbox(&live).unwrap_err();
+        assert!(
+            error.starts_with("STRIPE_SECRET_KEY is \"(secret)\""),
+            "{error}"
+        );
+        assert_eq!(sandbox(&TEST), Ok(PaymentsMode::Sandbox));
+    }
+
+    #[test]
+    fn whoever_only_reads_the_books_needs_no_more_than_the_secret_key() {
+        let to_read = |variables: &[(&str, &str)]| config(variables).unwrap().payments_to_read();
+        assert!(to_read(&with("stripe", &LIVE[..1])).is_ok());
+        assert!(to_read(&with("stripe", &TEST[..1])).is_err());
+        assert!(to_read(&with("sandbox", &[("HOST", "0.0.0.0")])).is_ok());
+        assert!(to_read(&[]).is_err());
+    }
+}

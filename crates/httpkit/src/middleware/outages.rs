@@ -1,0 +1,125 @@
+//! One line for many requests that failed alike.
+//!
+//! While something is away, every request would write a line that says so, thousands in a second on
+//! the very machine that is in trouble, and the one line that says more would be lost among them. So
+//! of each route the first is told, and then how many more there were.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// How long after a line the next ones of the same route are only counted.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// What was told of requests that couldn't be answered, by route.
+pub(super) struct Outages {
+    quiet: Duration,
+    /// Whether any were counted and not told: what is asked for every request costs one load.
+    untold: AtomicBool,
+    /// Routes are few, and the program's own.
+    routes: Mutex<HashMap<String, Told>>,
+}
+
+struct Told {
+    at: Instant,
+    untold: u64,
+}
+
+impl Default for Outages {
+    fn default() -> Self {
+        Self::quiet_for(QUIET)
+    }
+}
+
+impl Outages {
+    fn quiet_for(quiet: Duration) -> Self {
+        Self {
+            quiet,
+            untold: AtomicBool::new(false),
+            routes: Mutex::default(),
+        }
+    }
+
+    /// Counts a request that failed. If it is to be told, gives how many before it weren't.
+    pub fn failed(&self, route: &str) -> Option<u64> {
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if let Some(told) = routes.get_mut(route) {
+            if now.duration_since(told.at) < self.quiet {
+                told.untold += 1;
+                self.untold.store(true, Ordering::Relaxed);
+                return None;
+            }
+            told.at = now;
+            return Some(std::mem::take(&mut told.untold));
+        }
+        let told = Told { at: now, untold: 0 };
+        routes.insert(route.to_owned(), told);
+        Some(0)
+    }
+
+    /// What was counted and is to be told now that a request was answered, by route.
+    pub fn answered(&self) -> Vec<(String, u64)> {
+        if !self.untold.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let mut due = Vec::new();
+        let mut left = false;
+        for (route, told) in routes.iter_mut().filter(|(_, told)| told.untold > 0) {
+            if now.duration_since(told.at) < self.quiet {
+                left = true;
+            } else {
+                due.push((route.clone(), std::mem::take(&mut told.untold)));
+            }
+        }
+        self.untold.store(left, Ordering::Relaxed);
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_alike_the_first_is_told_and_the_others_are_counted() {
+        let outages = Outages::default();
+        assert_eq!(outages.failed("/a"), Some(0));
+        for _ in 0..1_000 {
+            assert_eq!(outages.failed("/a"), None);
+        }
+        assert_eq!(
+            outages.failed("/b"),
+            Some(0),
+            "another route is another line"
+        );
+        assert!(outages.answered().is_empty(), "not so soon");
+    }
+
+    #[test]
+    fn what_was_counted_is_told_with_the_next_one_or_when_requests_are_answered_again() {
+        let outages = Outages::quiet_for(Duration::from_millis(30));
+        let fail = || outages.failed("/a");
+        assert_eq!((fail(), fail(), fail()), (Some(0), None, None));
+        let until = |what: &dyn Fn() -> bool| {
+            let began = Instant::now();
+            while !what() {
+                assert!(began.elapsed() < Duration::from_secs(10));
+                std::thread::yield_now();
+            }
+        };
+        until(&|| !outages.answered().is_empty());
+        assert!(outages.answered().is_empty(), "once");
+        until(&|| fail() == Some(0));
+        assert_eq!(fail(), None);
+        std::thread::sleep(Duration::from_millis(31));
+        assert_eq!(fail(), Some(1));
+    }
+}

@@ -1,0 +1,141 @@
+//! Whether what was folded is what the log holds.
+
+use chrono::{DateTime, Utc};
+use eventstore::StoreError;
+use futures_util::TryStreamExt;
+use mongodb::{
+    Collection,
+    bson::{Bson, Document, doc},
+};
+use std::{collections::HashMap, time::Duration};
+use uuid::Uuid;
+
+use crate::{
+    Projection,
+    batch::{Batch, SEQ},
+    checkpoint::{Checkpoint, identity},
+    error::Trouble,
+    runner::Machine,
+    stored::{int, unsigned},
+};
+
+/// How many documents that are ahead of a checkpoint are compared with the log: the newest, because
+/// what stands in a log is a beginning.
+const COMPARED: i64 = 256;
+/// How long it may take to read their commits.
+const READ_WITHIN: Duration = Duration::from_secs(10);
+
+/// What comes of comparing a read model with the log.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The log goes on from what was folded.
+    Continues,
+    /// It is the log, but it lost what was folded last.
+    TailLost(String),
+    /// It is another log, or one that was found to be at fault: that is for an operator to decide.
+    Another(String),
+}
+
+impl<P: Projection> Machine<P> {
+    /// Compares what was folded with the log.
+    pub(crate) async fn judge(
+        &self,
+        checkpoint: &Checkpoint,
+        created: DateTime<Utc>,
+    ) -> Result<Verdict, Trouble> {
+        let stream = self.projection.stream();
+        let (folded, now) = (&checkpoint.stream_created, identity(created));
+        if let Some(why) = &checkpoint.halted {
+            return Ok(Verdict::Another(why.clone()));
+        }
+        if *folded != now {
+            return Ok(Verdict::Another(format!(
+                "stream {stream} was created at {now}, but the one that was folded at {folded}: \
+                 it is another log. Rebuild the read model"
+            )));
+        }
+        if let Some(why) = &checkpoint.healing {
+            return Ok(Verdict::TailLost(why.clone()));
+        }
+        let lost = match self.stands(checkpoint).await {
+            Ok(()) if checkpoint.ahead => self.phantom(checkpoint).await?,
+            Ok(()) => None,
+            Err(error @ StoreError::TailLost { .. }) => Some(error.to_string()),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(lost.map_or(Verdict::Continues, Verdict::TailLost))
+    }
+
+    async fn stands(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        let (stream, sequence) = (self.projection.stream(), checkpoint.sequence());
+        if sequence == 0 {
+            return Ok(());
+        }
+        let commit = checkpoint.commit.as_deref().map(Uuid::parse_str);
+        match commit {
+            Some(Ok(commit)) => self.log.still_stands(stream, sequence, commit).await,
+            _ => self.log.still_reaches(stream, sequence).await,
+        }
+    }
+
+    /// A document that reflects a commit after the checkpoint, and one that the log doesn't hold.
+    ///
+    /// A checkpoint lags a little behind the documents. If the process died together with the log's
+    /// server, it may stand on what is left while documents show what isn't. They don't say which
+    /// commit they reflect, only where it was; but what follows from the commit that is there now
+    /// is in them only if it is the same.
+    async fn phantom(&self, checkpoint: &Checkpoint) -> Result<Option<String>, Trouble> {
+        let stream = self.projection.stream();
+        let collection: Collection<Document> = self.store.database().collection(&self.key);
+        let find = async {
+            let ahead = doc! { SEQ: { "$gt": int(checkpoint.sequence()) } };
+            let found = collection.find(ahead).sort(doc! { SEQ: -1 });
+            found.limit(COMPARED).await?.try_collect::<Vec<_>>().await
+        };
+        let ahead = self.store.step(find).await?;
+        let seq = |document: &Document| document.get_i64(SEQ).map_or(0, unsigned);
+        let (Some(newest), Some(oldest)) = (ahead.first().map(seq), ahead.last().map(seq)) else {
+            return Ok(None);
+        };
+        match self.log.still_reaches(stream, newest).await {
+            Ok(()) => {}
+            Err(error @ StoreError::TailLost { .. }) => return Ok(Some(error.to_string())),
+            Err(error) => return Err(error.into()),
+        }
+        let reading = self.changes(oldest, newest);
+        let changes = tokio::time::timeout(READ_WITHIN, reading).await;
+        let late = || StoreError::Unavailable("the log is read too slowly".to_owned());
+        let changes = changes.map_err(|_| late())??;
+        for document in &ahead {
+            let seq = seq(document);
+            let id = match document.get("_id") {
+                Some(Bson::Binary(id)) => Uuid::from_slice(&id.bytes).unwrap_or_default(),
+                _ => Uuid::nil(),
+            };
+            let fields = changes.get(&(id, seq));
+            let is_there = |(name, value): (&String, &Bson)| document.get(name) == Some(value);
+            if !fields.is_some_and(|fields| fields.iter().all(is_there)) {
+                return Ok(Some(format!(
+                    "the document of {id} reflects {stream}#{seq}, and the commit there is another"
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What follows from the commits in a range, by document and commit.
+    async fn changes(&self, from: u64, to: u64) -> Result<HashMap<(Uuid, u64), Document>, Trouble> {
+        let mut changes = HashMap::new();
+        let commits = self.log.read(self.projection.stream(), from, to).await?;
+        let mut commits = Box::pin(commits);
+        while let Some(commit) = commits.try_next().await? {
+            let mut batch = Batch::default();
+            for change in self.projection.fold(&commit)? {
+                batch.add(commit.sequence, change);
+            }
+            let writes = batch.into_writes();
+            changes.extend(writes.map(|(id, write)| ((id, write.seq), write.fields)));
+        }
+        Ok(changes)
+    }
+}
