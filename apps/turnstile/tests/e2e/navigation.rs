@@ -161,15 +161,15 @@ async fn a_list_is_found_where_it_was_left() {
         async move {
             // It is kept once the scrolling rests.
             eventually("the place is kept", LONG, || async {
-                let state = browser.script("return history.state", json!([])).await;
+                let place = browser.script("return history.state", json!([])).await;
                 let wanted = format!("{at} ");
-                if state
+                if place
                     .as_str()
-                    .is_some_and(|state| state.starts_with(&wanted))
+                    .is_some_and(|place| place.starts_with(&wanted))
                 {
                     Ok(())
                 } else {
-                    Err(state)
+                    Err(place)
                 }
             })
             .await;
