@@ -116,6 +116,16 @@ pub fn money(amount: Amount) -> String {
     })
 }
 
+/// An amount in a currency that may be another than that of all prices: an order keeps the one that it
+/// was placed in.
+pub fn money_in(amount: Amount, code: &str) -> String {
+    if currency().code == code {
+        money(amount)
+    } else {
+        format!("{amount} {code}")
+    }
+}
+
 /// An amount with its currency and its decimals, where all of it has to be read: `$20.00`.
 pub fn exact_money(amount: Amount) -> String {
     #[allow(clippy::cast_precision_loss)]

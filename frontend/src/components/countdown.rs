@@ -2,7 +2,7 @@
 
 use api::Order;
 use dioxus::prelude::*;
-use state::{Countdown, placed_at};
+use state::Countdown;
 
 use crate::browser::time;
 use crate::store::clock;
@@ -43,7 +43,7 @@ pub fn use_countdown(order: &Order) -> ReadSignal<Option<Countdown>> {
 
 /// A countdown to look at, and to hear from time to time.
 #[component]
-pub fn CountdownClock(left: Countdown, total_seconds: u64) -> Element {
+pub fn CountdownClock(left: Countdown, total_seconds: u32) -> Element {
     let class = if left.is_urgent() {
         "countdown urgent"
     } else {
@@ -65,8 +65,8 @@ pub fn CountdownClock(left: Countdown, total_seconds: u64) -> Element {
     }
 }
 
-/// How long the whole hold of an order is, in seconds, if the order says when it began.
-fn hold_of(order: &Order) -> Option<u32> {
-    let whole = order.expires_at - placed_at(order)?;
-    u32::try_from(whole.num_seconds() + 1).ok()
+/// How long the whole hold of an order is, in seconds.
+pub fn hold_of(order: &Order) -> u32 {
+    let whole = (order.expires_at - order.created_at).num_milliseconds();
+    u32::try_from(whole).unwrap_or(0).div_ceil(1_000)
 }

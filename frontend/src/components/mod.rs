@@ -20,7 +20,7 @@ mod withdraw;
 
 pub use banner::Banner;
 pub use button::{Button, Tone};
-pub use countdown::{CountdownClock, use_countdown};
+pub use countdown::{CountdownClock, hold_of, use_countdown};
 pub use credentials::{CredentialsForm, Purpose};
 pub use field::TextField;
 pub use footer::Footer;

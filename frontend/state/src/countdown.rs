@@ -21,9 +21,9 @@ impl Countdown {
     /// No more than the whole of a hold: a clock that stood still while the machine slept would
     /// otherwise promise more, until the server has told the time again.
     #[must_use]
-    pub fn at_most(self, seconds: Option<u32>) -> Self {
+    pub fn at_most(self, seconds: u32) -> Self {
         Self {
-            seconds: seconds.map_or(self.seconds, |most| self.seconds.min(most)),
+            seconds: self.seconds.min(seconds),
         }
     }
 
@@ -111,9 +111,8 @@ mod tests {
 
     #[test]
     fn it_never_shows_more_than_the_whole_hold() {
-        assert_eq!(left(1_197).at_most(Some(900)).digits(), "15:00");
-        assert_eq!(left(10).at_most(Some(900)).digits(), "0:10");
-        assert_eq!(left(1_197).at_most(None).digits(), "19:57");
+        assert_eq!(left(1_197).at_most(900).digits(), "15:00");
+        assert_eq!(left(10).at_most(900).digits(), "0:10");
     }
 
     #[test]

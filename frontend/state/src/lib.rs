@@ -39,4 +39,4 @@ pub use plot::{length, percent_of, periods, span_text};
 pub use price::{Currency, PriceTrouble, price_input, price_text};
 pub use route::Route;
 pub use sales::Sales;
-pub use standing::{OrderStanding, TicketStanding, placed_at};
+pub use standing::{OrderStanding, TicketStanding};

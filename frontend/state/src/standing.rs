@@ -1,7 +1,6 @@
 //! Where a ticket or an order stands, for the one who looks at it.
 
 use api::{Order, OrderStatus, Ticket, TicketStatus};
-use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// What a visitor can do with a ticket.
@@ -83,12 +82,6 @@ impl OrderStanding {
             }
         }
     }
-}
-
-/// When an order was placed; none if the server doesn't say.
-pub const fn placed_at(order: &Order) -> Option<DateTime<Utc>> {
-    let _ = order;
-    None
 }
 
 #[cfg(test)]

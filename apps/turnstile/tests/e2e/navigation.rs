@@ -161,15 +161,15 @@ async fn a_list_is_found_where_it_was_left() {
         async move {
             // It is kept once the scrolling rests.
             eventually("the place is kept", LONG, || async {
-                let state = browser.script("return history.state", json!([])).await;
+                let place = browser.script("return history.state", json!([])).await;
                 let wanted = format!("{at} ");
-                if state
+                if place
                     .as_str()
-                    .is_some_and(|state| state.starts_with(&wanted))
+                    .is_some_and(|place| place.starts_with(&wanted))
                 {
                     Ok(())
                 } else {
-                    Err(state)
+                    Err(place)
                 }
             })
             .await;
@@ -203,7 +203,9 @@ async fn a_list_is_found_where_it_was_left() {
     browser.see("Show 1 new ticket").await;
     returns(1_500.0).await;
     let now = "return document.querySelectorAll('.card').length";
-    assert_eq!(browser.script(now, json!([])).await, cards);
+    let now = browser.script(now, json!([])).await;
+    // The next page comes by itself as its place comes into sight.
+    assert!(now.as_u64() >= cards.as_u64(), "{now} of {cards}");
 
     // The visitor's own lists, which come later than their page.
     browser.press("My tickets").await;

@@ -36,9 +36,6 @@ const MISFITS: &str = "
         ...upon.map(both => 'upon: ' + both),
         ...wide.map(one => 'wide: ' + name(one)), ...small.map(one => 'small: ' + name(one))]";
 
-/// Sets the size of all text.
-const LARGE: &str = "document.documentElement.style.fontSize = arguments[0]";
-
 /// With `SCREENS_DIR` set, it leaves a picture of each page there: `docs/screens` is made so.
 #[tokio::test]
 async fn every_page_fits_every_screen() {
@@ -56,9 +53,9 @@ async fn every_page_fits_every_screen() {
                     misfits.insert(format!("{} at {width}", stop.name), found);
                 }
                 // For those who need larger letters.
-                browser.script(LARGE, json!(["150%"])).await;
+                browser.set_text_size(24).await;
                 let found = browser.script(MISFITS, json!([])).await;
-                browser.script(LARGE, json!([""])).await;
+                browser.set_text_size(16).await;
                 if found != json!([]) {
                     misfits.insert(format!("{} at {width}, large", stop.name), found);
                 }

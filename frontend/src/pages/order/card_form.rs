@@ -1,7 +1,5 @@
-use api::Amount;
 use dioxus::prelude::*;
 
-use crate::browser::format;
 use crate::browser::stripe::CardForm;
 use crate::components::{Button, Tone};
 
@@ -9,7 +7,8 @@ use crate::components::{Button, Tone};
 #[component]
 pub fn StripeForm(
     publishable_key: String,
-    price: Amount,
+    /// With its currency.
+    price: String,
     busy: bool,
     error: Option<String>,
     onpay: EventHandler<String>,
@@ -63,7 +62,7 @@ pub fn StripeForm(
             }
             div { class: "actions",
                 Button { id: "pay", tone: Tone::Primary, wide: true, submit: true, busy: busy || asking(),
-                    "Pay {format::money(price)}"
+                    "Pay {price}"
                 }
             }
         }

@@ -7,7 +7,7 @@ mod sandbox_form;
 
 use api::{CancelReason, Order, Ticket};
 use dioxus::prelude::*;
-use state::{OrderStanding, Route, placed_at};
+use state::{OrderStanding, Route};
 use uuid::Uuid;
 
 use cancel::Cancel;
@@ -17,11 +17,11 @@ use crate::browser::{format, page, time};
 use crate::client::{self, Failure};
 use crate::components::{
     Badge, CountdownClock, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton,
-    Shape, StubArt, order_badge, use_countdown, use_title,
+    Shape, StubArt, hold_of, order_badge, use_countdown, use_title,
 };
 use crate::store::live::use_live;
 use crate::store::reads::{Read, use_read};
-use crate::store::{clock, config, orders};
+use crate::store::{clock, orders};
 
 /// How often a server that hasn't yet said how an order ended is asked, in milliseconds.
 const ASKING: u32 = 700;
@@ -117,7 +117,7 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
             _ => {}
         },
     ));
-    let total = hold_seconds(&order);
+    let total = hold_of(&order);
     let title = match standing {
         OrderStanding::Paid => "It’s yours",
         OrderStanding::Cancelled => "Order cancelled",
@@ -214,7 +214,7 @@ fn Bought(order: Order) -> Element {
                 dl { class: "facts",
                     div {
                         dt { "Price" }
-                        dd { class: "price", "{format::money(order.ticket.price)}" }
+                        dd { class: "price", "{format::money_in(order.ticket.price, &order.ticket.currency)}" }
                     }
                     if matches!(order.status, api::OrderStatus::Created | api::OrderStatus::AwaitingPayment) {
                         div {
@@ -222,10 +222,12 @@ fn Bought(order: Order) -> Element {
                             dd { "{format::time_soon(order.expires_at)}" }
                         }
                     }
-                    if let Some(placed) = placed_at(&order) {
-                        div {
-                            dt { "Ordered" }
-                            dd { time { datetime: "{placed.to_rfc3339()}", "{format::moment(placed)}" } }
+                    div {
+                        dt { "Ordered" }
+                        dd {
+                            time { datetime: "{order.created_at.to_rfc3339()}",
+                                "{format::moment(order.created_at)}"
+                            }
                         }
                     }
                     div {
@@ -236,13 +238,6 @@ fn Bought(order: Order) -> Element {
             }
         }
     }
-}
-
-/// How long the whole of its hold is, for the bar of the countdown.
-fn hold_seconds(order: &Order) -> u64 {
-    let whole = placed_at(order).map(|placed| (order.expires_at - placed).num_seconds());
-    let whole = whole.and_then(|seconds| u64::try_from(seconds).ok());
-    whole.or_else(config::hold_seconds).unwrap_or(900)
 }
 
 /// Enough of an id to tell one's orders apart.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::card_form::StripeForm;
 use super::sandbox_form::SandboxForm;
-use crate::browser::page;
+use crate::browser::{format, page};
 use crate::client::{self, Provider};
 use crate::components::{Late, Notice, NoticeTone, RowSkeletons};
 use crate::store::config::{self, CONFIG};
@@ -49,7 +49,7 @@ pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
     };
     let error = errors.read().of("card").map(str::to_owned);
     let provider = CONFIG.read().as_ref().map(|known| known.provider.clone());
-    let price = order.ticket.price;
+    let price = format::money_in(order.ticket.price, &order.ticket.currency);
     match provider {
         None => rsx! {
             Late { trouble: config::TROUBLE.cloned() }

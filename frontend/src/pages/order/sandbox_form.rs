@@ -1,14 +1,14 @@
-use api::Amount;
 use dioxus::prelude::*;
 use state::{TEST_CARDS, test_card};
 
-use crate::browser::{format, page};
+use crate::browser::page;
 use crate::components::{Button, Icon, Shape, TextField, Tone};
 
 /// The form of the payment sandbox: any of its test cards, and what each of them does.
 #[component]
 pub fn SandboxForm(
-    price: Amount,
+    /// With its currency.
+    price: String,
     busy: bool,
     error: Option<String>,
     onpay: EventHandler<String>,
@@ -73,7 +73,7 @@ pub fn SandboxForm(
             }
             div { class: "actions",
                 Button { id: "pay", tone: Tone::Primary, wide: true, submit: true, busy,
-                    "Pay {format::money(price)}"
+                    "Pay {price}"
                 }
             }
         }

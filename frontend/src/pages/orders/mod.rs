@@ -2,7 +2,7 @@
 
 use api::{Order, OrderStatus};
 use dioxus::prelude::*;
-use state::{OrderStanding, Route, placed_at};
+use state::{OrderStanding, Route};
 
 use crate::browser::{format, history, time};
 use crate::components::{
@@ -70,7 +70,7 @@ fn Row(order: Order) -> Element {
     } else {
         None
     };
-    let placed = placed_at(&order).map(|time| (time.to_rfc3339(), format::moment(time)));
+    let placed = format::moment(order.created_at);
     rsx! {
         li { class: "row",
             StubArt { id: order.ticket.id }
@@ -79,16 +79,14 @@ fn Row(order: Order) -> Element {
                     Link { to: Route::Order(order.id), class: "card-link", "{order.ticket.title}" }
                 }
                 p { class: "row-facts",
-                    span { class: "price", "{format::money(order.ticket.price)}" }
+                    span { class: "price", "{format::money_in(order.ticket.price, &order.ticket.currency)}" }
                     Badge { of: order_badge(order.status) }
                     if let Some(digits) = digits {
                         span { class: "row-left", "{digits} left to pay" }
                     } else if order.status == OrderStatus::Complete {
                         span { class: "muted", "The ticket is yours" }
                     }
-                    if let Some((exact, said)) = placed {
-                        time { class: "muted row-date", datetime: "{exact}", "{said}" }
-                    }
+                    time { class: "muted row-date", datetime: "{order.created_at.to_rfc3339()}", "{placed}" }
                 }
             }
         }

@@ -289,6 +289,13 @@ impl Browser {
             .await;
     }
 
+    /// Sets the size of plain text in the browser's settings, in CSS pixels: 16 unless somebody
+    /// needs larger letters.
+    pub async fn set_text_size(&self, pixels: u32) {
+        let sizes = json!({"fontSizes": {"standard": pixels, "fixed": pixels}});
+        self.driver.web.chromium("Page.setFontSizes", sizes).await;
+    }
+
     /// A picture of what is seen, as WebP.
     pub async fn picture(&self) -> Vec<u8> {
         let hidden = json!({"hidden": true});
