@@ -358,7 +358,7 @@ async fn a_change_names_the_version_that_it_builds_on(site: &Site) {
     let tag = shown.header("etag").unwrap().to_owned();
     change("Second night", 20, tag.clone())
         .await
-        .expect_status(200);
+        .assert_status(200);
     for named in [tag, "\"0\"".to_owned()] {
         let refused = change("Third night", 20, named).await;
         refused.assert_errors(412, &[("The title is now \"Second night\"", Some("title"))]);
@@ -367,10 +367,10 @@ async fn a_change_names_the_version_that_it_builds_on(site: &Site) {
     assert_eq!(answer.expect_status(200).json["version"], 2);
     change("Third night", 25, "\"1\"".to_owned())
         .await
-        .expect_status(200); // said already, so it is so
+        .assert_status(200); // said already, so it is so
     change("Fourth night", 25, "*".to_owned())
         .await
-        .expect_status(200);
+        .assert_status(200);
     change("Fifth night", 25, "3".to_owned())
         .await
         .assert_error(400, "If-Match must be an ETag, a version in quotes, or *");
@@ -380,7 +380,7 @@ async fn a_ticket_that_nobody_holds_is_withdrawn_for_good(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let id = seller.sell("Opening night", 20).await;
     for _ in 0..2 {
-        seller.delete(&path(&id)).await.expect_status(204);
+        seller.delete(&path(&id)).await.assert_status(204);
     }
     let shown = buyer.get(&path(&id)).await.expect_status(200);
     assert_eq!(shown.json["status"], "withdrawn");
@@ -412,6 +412,6 @@ async fn a_withdrawal_is_checked_for_session_existence_owner_and_state_in_this_o
     buyer
         .delete(&format!("/api/orders/{order}"))
         .await
-        .expect_status(204);
-    seller.delete(&path(&id)).await.expect_status(204);
+        .assert_status(204);
+    seller.delete(&path(&id)).await.assert_status(204);
 }
