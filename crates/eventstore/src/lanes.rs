@@ -3,7 +3,7 @@
 use async_nats::{Subject, jetstream};
 use chrono::{DateTime, Utc};
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -57,7 +57,8 @@ struct State {
 /// A lane whose first message was given back. The server holds the messages; what is kept here is
 /// only what holds up those behind it.
 struct Parked {
-    first: u64,
+    /// What was given back and isn't handled yet.
+    away: BTreeSet<u64>,
     times: u32,
     /// When it comes again.
     due: Instant,
@@ -185,12 +186,13 @@ impl Lanes {
         state.in_hand.remove(&taken.identity());
         // Done or too early: those behind it need wait no longer.
         let lane = (taken.stream, key.to_owned());
-        if state
-            .parked
-            .get(&lane)
-            .is_some_and(|it| it.first == taken.sequence)
-        {
-            state.parked.remove(&lane);
+        if let Some(parked) = state.parked.get_mut(&lane) {
+            parked.away.remove(&taken.sequence);
+            // Those behind it are still on their way, and nothing newer may pass them.
+            parked.due = parked.due.max(Instant::now());
+            if parked.away.is_empty() {
+                state.parked.remove(&lane);
+            }
         }
         self.freed.notify_waiters();
         let next = state.waiting.get_mut(key)?.pop_front();
@@ -205,22 +207,21 @@ impl Lanes {
     pub(crate) fn park(&self, key: &str, taken: &Taken) -> (Duration, Vec<(Taken, Duration)>) {
         let mut state = self.lock();
         let lane = (taken.stream, key.to_owned());
-        let known = state.parked.get(&lane);
-        let times = known.map_or(0, |it| it.times + 1);
-        let pause = (FIRST_PARKING * 2_u32.pow(times.min(8))).min(LONGEST_PARKING);
-        let parked = Parked {
-            first: taken.sequence,
-            times,
-            due: Instant::now() + pause,
-        };
-        state.parked.insert(lane, parked);
-        state.in_hand.remove(&taken.identity());
         let behind = state.waiting.remove(key).unwrap_or_default();
+        let known = state.parked.remove(&lane);
+        let times = known.as_ref().map_or(0, |it| it.times + 1);
+        let pause = (FIRST_PARKING * 2_u32.pow(times.min(8))).min(LONGEST_PARKING);
+        let mut away = known.map(|it| it.away).unwrap_or_default();
+        // Retries of dead letters share the lane, and have an order of their own.
+        let same = behind.iter().filter(|it| it.stream == taken.stream);
+        away.extend(same.map(|it| it.sequence).chain([taken.sequence]));
+        let due = Instant::now() + pause;
+        state.parked.insert(lane, Parked { away, times, due });
+        state.in_hand.remove(&taken.identity());
         for taken in &behind {
             state.in_hand.remove(&taken.identity());
         }
         self.freed.notify_waiters();
-        // Retries of dead letters share the lane, and have an order of their own.
         let behind = behind.into_iter().map(|taken| (taken, pause + BEHIND));
         (pause, behind.collect())
     }
@@ -230,7 +231,7 @@ impl Lanes {
         let lane = (taken.stream, key.to_owned());
         let state = self.lock();
         let parked = state.parked.get(&lane);
-        parked.is_some_and(|parked| parked.first == taken.sequence)
+        parked.is_some_and(|parked| parked.away.contains(&taken.sequence))
     }
 
     /// Forgets what was given back and went to another process.
@@ -266,10 +267,14 @@ impl Lanes {
 
 impl State {
     /// How much later a message has to come, because one before it was given back.
-    fn early(&self, key: &str, taken: &Taken) -> Option<Duration> {
-        let parked = self.parked.get(&(taken.stream, key.to_owned()))?;
+    fn early(&mut self, key: &str, taken: &Taken) -> Option<Duration> {
+        let parked = self.parked.get_mut(&(taken.stream, key.to_owned()))?;
         let now = Instant::now();
-        let waits = parked.first < taken.sequence && parked.due + LOST > now;
-        waits.then(|| parked.due.saturating_duration_since(now) + BEHIND)
+        let first = *parked.away.first()?;
+        if first >= taken.sequence || parked.due + LOST <= now {
+            return None;
+        }
+        parked.away.insert(taken.sequence);
+        Some(parked.due.saturating_duration_since(now) + BEHIND)
     }
 }
