@@ -1,5 +1,7 @@
 //! Paying where Stripe is configured.
 
+use testkit::stripe::{KEY, PUBLISHABLE_KEY, StandIn};
+
 use crate::support::Stage;
 
 /// Stands in for Stripe's script, which no test can load: it says which calls the page makes.
@@ -15,11 +17,13 @@ const STRIPE: &str = "
 
 #[tokio::test]
 async fn stripes_own_form_takes_the_card() {
+    let stripe = StandIn::start().await;
     let stage = Stage::with(&[
         ("PAYMENTS", "stripe-test"),
-        ("STRIPE_SECRET_KEY", "sk_test_turnstile"),
-        ("STRIPE_PUBLISHABLE_KEY", "pk_test_turnstile"),
-        ("STRIPE_WEBHOOK_SECRET", "whsec_turnstile"),
+        ("STRIPE_SECRET_KEY", KEY),
+        ("STRIPE_PUBLISHABLE_KEY", PUBLISHABLE_KEY),
+        ("STRIPE_API_BASE", stripe.base()),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_standin"),
     ])
     .await;
     let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
@@ -28,7 +32,9 @@ async fn stripes_own_form_takes_the_card() {
     let browser = stage.browser_of(&buyer, "/").await;
     browser.script_at_start(STRIPE).await;
     browser.open(&format!("/orders/{order}")).await;
-    browser.see("card form of pk_test_turnstile").await;
+    browser
+        .see(&format!("card form of {PUBLISHABLE_KEY}"))
+        .await;
     assert!(!browser.text().await.contains("Test cards"));
 
     browser
