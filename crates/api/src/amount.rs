@@ -1,13 +1,16 @@
 //! Money on the wire.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use serde_json::value::RawValue;
 use std::{fmt, str::FromStr};
 
 /// An amount of money: a JSON number in whole currency units with at most two decimals, integer
 /// cents inside.
 ///
-/// Reads a number or a numeric string. It may be zero or below: whether it is a good *price* is
-/// the domain's to say.
+/// Reads a number or a string of one, by the same rule and from its text: at most two digits after
+/// the point, no exponent. Nothing is rounded, and no double stands in between, which would make 20
+/// of `19.999999999999999999`. It may be zero or below: whether it is a good *price* is the
+/// domain's to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount {
     /// In cents.
@@ -17,6 +20,8 @@ pub struct Amount {
 impl Amount {
     /// What reading says of more than two decimals.
     pub const TOO_PRECISE: &str = "must have at most two decimals";
+    /// What reading says of an exponent.
+    pub const EXPONENT: &str = "must be written without an exponent";
     /// What reading says of a number beyond all prices.
     pub const TOO_LARGE: &str = "is too large";
 
@@ -35,7 +40,8 @@ impl fmt::Display for Amount {
     }
 }
 
-/// Reads `20`, `19.9`, `19.99`; refuses more decimals, exponents and anything else.
+/// Reads `20`, `19.9`, `19.99`; refuses more decimals (also zeros: `1.000` is a thousand to half of
+/// those who write it), exponents and anything else.
 impl FromStr for Amount {
     type Err = &'static str;
 
@@ -46,12 +52,14 @@ impl FromStr for Amount {
             Some(rest) => (-1, rest),
             None => (1, text.strip_prefix('+').unwrap_or(text)),
         };
+        if is_exponential(digits) {
+            return Err(Self::EXPONENT);
+        }
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let all_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
         if whole.is_empty() && fraction.is_empty() || !all_digits(whole) || !all_digits(fraction) {
             return Err(NOT_A_NUMBER);
         }
-        let fraction = fraction.trim_end_matches('0');
         if fraction.len() > 2 {
             return Err(Self::TOO_PRECISE);
         }
@@ -66,6 +74,20 @@ impl FromStr for Amount {
         let cents = number(fraction) * if fraction.len() == 1 { 10 } else { 1 };
         Ok(Self::from_cents(sign * (number(whole) * 100 + cents)))
     }
+}
+
+/// Whether it is a number with an exponent, such as `1e2`.
+fn is_exponential(digits: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+    digits
+        .split_once(['e', 'E'])
+        .is_some_and(|(number, power)| {
+            let power = power.trim_start_matches(['+', '-']);
+            !number.is_empty()
+                && number.bytes().all(is_digit)
+                && !power.is_empty()
+                && power.bytes().all(|byte| byte.is_ascii_digit())
+        })
 }
 
 impl Serialize for Amount {
@@ -83,31 +105,18 @@ impl Serialize for Amount {
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Amount;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number with at most two decimals")
+        const EXPECTED: &str = "must be a number with at most two decimals";
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let text = match raw.get() {
+            string if string.starts_with('"') => {
+                serde_json::from_str::<String>(string).map_err(|_| D::Error::custom(EXPECTED))?
             }
-            fn visit_i64<E: de::Error>(self, units: i64) -> Result<Amount, E> {
-                units
-                    .checked_mul(100)
-                    .map(Amount::from_cents)
-                    .ok_or_else(|| E::custom(Amount::TOO_LARGE))
+            number if number.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
+                number.to_owned()
             }
-            fn visit_u64<E: de::Error>(self, units: u64) -> Result<Amount, E> {
-                i64::try_from(units)
-                    .map_err(|_| E::custom(Amount::TOO_LARGE))
-                    .and_then(|u| self.visit_i64(u))
-            }
-            fn visit_f64<E: de::Error>(self, units: f64) -> Result<Amount, E> {
-                self.visit_str(&units.to_string())
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
-                text.parse().map_err(E::custom)
-            }
-        }
-        deserializer.deserialize_any(Visitor)
+            _ => return Err(D::Error::custom(EXPECTED)),
+        };
+        text.parse().map_err(D::Error::custom)
     }
 }
 
@@ -154,6 +163,33 @@ mod tests {
             "99999999999999999999",
         ] {
             assert!(serde_json::from_str::<Amount>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_number_and_a_string_of_it_are_judged_alike_and_by_their_text() {
+        for (text, why) in [
+            ("19.999999999999999999", Amount::TOO_PRECISE),
+            ("19.990000000000000001", Amount::TOO_PRECISE),
+            ("0.999999999999999999999", Amount::TOO_PRECISE),
+            ("1.000", Amount::TOO_PRECISE),
+            ("1e2", Amount::EXPONENT),
+            ("1E-2", Amount::EXPONENT),
+            ("1.5e+3", Amount::EXPONENT),
+            ("9999999999999999", Amount::TOO_LARGE),
+        ] {
+            for json in [text.to_owned(), format!("\"{text}\"")] {
+                let error = serde_json::from_str::<Amount>(&json).unwrap_err();
+                assert_eq!(error.to_string(), why, "{json}");
+                let field: crate::Field<Amount> = serde_json::from_str(&json).unwrap();
+                assert_eq!(field, crate::Field::Invalid(why.to_owned()), "{json}");
+            }
+        }
+        for (text, cents) in [("-0", 0), ("20.5", 2_050), ("0.50", 50)] {
+            for json in [text.to_owned(), format!("\"{text}\"")] {
+                let amount: Amount = serde_json::from_str(&json).unwrap();
+                assert_eq!(amount.cents, cents, "{json}");
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A field of a request that may be missing or wrong.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// What a request says in one field.
 ///
@@ -51,9 +51,11 @@ impl<T: Serialize> Serialize for Field<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
-            Value::Null => Self::Missing,
-            value => match T::deserialize(value) {
+        // As text: read as a value, a number would be a double by now, and an amount with more
+        // decimals than that has would be rounded before anybody could refuse it.
+        Ok(match Box::<RawValue>::deserialize(deserializer)?.get() {
+            "null" => Self::Missing,
+            text => match serde_json::from_str::<T>(text) {
                 Ok(value) => Self::Given(value),
                 Err(error) => Self::Invalid(error.to_string()),
             },

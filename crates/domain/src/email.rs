@@ -1,5 +1,6 @@
 //! E-mail addresses.
 
+use idna::{AsciiDenyList, domain_to_ascii_cow};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -8,7 +9,8 @@ const MAX_BYTES: usize = 254;
 /// The longest local part (RFC 5321 §4.5.3.1.1).
 const MAX_LOCAL_BYTES: usize = 64;
 
-/// An e-mail address, trimmed and in lower case.
+/// An e-mail address, trimmed, in lower case, and with its domain as the name service has it:
+/// `bücher.example` and `xn--bcher-kva.example` are one (UTS 46).
 ///
 /// The whole address is folded to lower case, the local part too: RFC 5321 lets a host tell
 /// `Ada@` from `ada@`, but none in use does, and two accounts that look the same are a trap.
@@ -24,22 +26,24 @@ pub struct InvalidEmail;
 impl Email {
     /// Takes a text as an address.
     ///
-    /// Accepts the dot-atom form with a domain of at least two labels. Quoted local parts,
-    /// address literals and non-ASCII addresses are refused, as in the form check of browsers
-    /// (WHATWG HTML, "valid e-mail address"), which this follows but for the second label.
+    /// Accepts the dot-atom form with a domain of at least two labels, in any script. Quoted local
+    /// parts, address literals and local parts beyond ASCII are refused, as in the form check of
+    /// browsers (WHATWG HTML, "valid e-mail address"), which this follows but for the second label.
     ///
     /// # Errors
     /// When the text is none.
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         let text = text.trim();
         let (local, domain) = text.rsplit_once('@').ok_or(InvalidEmail)?;
-        let valid = text.len() <= MAX_BYTES
+        let domain = domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::STD3)
+            .map_err(|_| InvalidEmail)?;
+        let valid = local.len() + 1 + domain.len() <= MAX_BYTES
             && is_dot_atom(local)
             && local.len() <= MAX_LOCAL_BYTES
             && domain.contains('.')
             && domain.split('.').all(is_label);
         if valid {
-            Ok(Self(text.to_ascii_lowercase()))
+            Ok(Self(format!("{}@{domain}", local.to_ascii_lowercase())))
         } else {
             Err(InvalidEmail)
         }
@@ -97,6 +101,21 @@ mod tests {
                 .as_str(),
             "ada.lovelace+x@example.co.uk"
         );
+    }
+
+    #[test]
+    fn a_domain_is_one_in_both_of_its_spellings() {
+        let punycode = "ada@xn--bcher-kva.example";
+        for text in [
+            punycode,
+            "ada@bücher.example",
+            "Ada@BÜCHER.Example",
+            "ada@bu\u{308}cher.example",
+        ] {
+            assert_eq!(Email::parse(text).unwrap().as_str(), punycode, "{text}");
+        }
+        let broken = "ada@xn--\u{FC}.example";
+        assert_eq!(Email::parse(broken), Err(InvalidEmail));
     }
 
     #[test]

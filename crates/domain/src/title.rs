@@ -1,12 +1,21 @@
 //! The title of a ticket.
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::{
+    CodePointMapData, CodePointSetData,
+    props::{DefaultIgnorableCodePoint, GeneralCategory},
+};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// The longest title, in characters (Unicode scalar values).
 pub const MAX_TITLE_CHARS: usize = 200;
 
-/// A title: trimmed, not blank, at most [`MAX_TITLE_CHARS`] characters, without control characters.
+/// A title: trimmed, with something in it that shows, at most [`MAX_TITLE_CHARS`] characters, without
+/// control characters and without those that turn the text around it.
+///
+/// It is kept in the composed form (NFC, Unicode Standard Annex 15), so that two that look alike
+/// are alike, whichever keyboard they came from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Title(String);
@@ -14,7 +23,7 @@ pub struct Title(String);
 /// Why a text is no title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTitle {
-    /// Empty, or only white space.
+    /// Nothing of it shows: white space, characters without width, marks on nothing.
     #[error("Title is required")]
     Blank,
     /// More than [`MAX_TITLE_CHARS`] characters.
@@ -23,16 +32,22 @@ pub enum InvalidTitle {
     /// Holds a line break or another control character.
     #[error("Title must not contain control characters")]
     ControlCharacter,
+    /// Holds an embedding, an override or an isolate of direction (Unicode Standard Annex 9): with
+    /// these a title turns around what stands beside it, a price for example. Right-to-left
+    /// scripts need none of them.
+    #[error("Title must not contain characters that turn the direction of text")]
+    Direction,
 }
 
 impl Title {
     /// Takes a text as a title, trimmed of white space at both ends.
     ///
     /// # Errors
-    /// When it is blank, too long or holds a control character.
+    /// When nothing of it shows, it is too long, or holds a control character or one that turns
+    /// the direction.
     pub fn parse(text: &str) -> Result<Self, InvalidTitle> {
-        let text = text.trim();
-        if text.is_empty() {
+        let text = composed(text.trim());
+        if !text.chars().any(shows) {
             return Err(InvalidTitle::Blank);
         }
         if text.chars().count() > MAX_TITLE_CHARS {
@@ -41,13 +56,51 @@ impl Title {
         if text.chars().any(char::is_control) {
             return Err(InvalidTitle::ControlCharacter);
         }
-        Ok(Self(text.to_owned()))
+        if text.chars().any(turns_direction) {
+            return Err(InvalidTitle::Direction);
+        }
+        Ok(Self(text.into_owned()))
     }
 
     /// The title as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// The composed form of a text. Most titles are ASCII, which is composed.
+fn composed(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    ComposingNormalizerBorrowed::new_nfc().normalize(text)
+}
+
+/// Whether a character leaves something on the page by itself.
+fn shows(c: char) -> bool {
+    /// A symbol to Unicode, and empty by definition.
+    const BRAILLE_BLANK: char = '\u{2800}';
+    if c.is_ascii() {
+        return c.is_ascii_graphic();
+    }
+    let is_mark = || {
+        matches!(
+            CodePointMapData::<GeneralCategory>::new().get(c),
+            GeneralCategory::NonspacingMark
+                | GeneralCategory::SpacingMark
+                | GeneralCategory::EnclosingMark
+        )
+    };
+    !c.is_whitespace()
+        && !c.is_control()
+        && c != BRAILLE_BLANK
+        && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+        && !is_mark()
+}
+
+/// Embeddings and overrides, and isolates.
+const fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 impl TryFrom<String> for Title {
@@ -93,6 +146,56 @@ mod tests {
             Title::parse(&"ü".repeat(MAX_TITLE_CHARS + 1)),
             Err(InvalidTitle::TooLong)
         );
+    }
+
+    #[test]
+    fn a_title_of_which_nothing_shows_is_refused() {
+        for blank in [
+            "\u{200B}",
+            "\u{FEFF}",
+            "\u{2800}",
+            "\u{3164}",
+            "\u{00AD}",
+            "\u{0301}\u{0308}",
+            " \u{200D} \u{2060} ",
+            "\u{20DD}",
+        ] {
+            assert_eq!(Title::parse(blank), Err(InvalidTitle::Blank), "{blank:?}");
+        }
+    }
+
+    #[test]
+    fn a_title_turns_nothing_around() {
+        for turning in ('\u{202A}'..='\u{202E}').chain('\u{2066}'..='\u{2069}') {
+            let title = format!("Row A {turning}00.5");
+            assert_eq!(
+                Title::parse(&title),
+                Err(InvalidTitle::Direction),
+                "{title:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_script_is_welcome() {
+        for title in [
+            "Grüße",
+            "ערב פתיחה",
+            "ليلة الافتتاح",
+            "می\u{200C}خواهم",
+            "👨\u{200D}👩\u{200D}👧 day",
+            "開幕の夜",
+            "कार्यक्रम",
+        ] {
+            assert_eq!(Title::parse(title).unwrap().as_str(), title);
+        }
+    }
+
+    #[test]
+    fn a_title_is_kept_composed() {
+        let (apart, composed) = ("Beyonce\u{301}", "Beyoncé");
+        assert_eq!(Title::parse(apart), Title::parse(composed));
+        assert_eq!(Title::parse(apart).unwrap().as_str(), composed);
     }
 
     #[test]
