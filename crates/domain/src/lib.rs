@@ -15,6 +15,7 @@ mod email;
 mod ids;
 mod money;
 pub mod payment;
+pub mod search;
 pub mod ticket;
 pub mod ticket_orders;
 mod timers;

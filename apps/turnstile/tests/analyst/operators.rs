@@ -80,7 +80,7 @@ async fn the_first_document_that_differs_from_a_replay_is_named() {
         .unwrap();
     let stored = client
         .database(system.mongo.name())
-        .collection::<Document>("tickets_v1");
+        .collection::<Document>("tickets_v2");
     let forged = doc! { "$set": { "price": 1_i64 } };
     let before = stored
         .find_one_and_update(doc! {}, forged)
@@ -96,7 +96,7 @@ async fn the_first_document_that_differs_from_a_replay_is_named() {
         .iter()
         .find(|line| line["rule"] == "read_model")
         .unwrap();
-    assert_eq!(found["read_model"], "tickets_v1");
+    assert_eq!(found["read_model"], "tickets_v2");
     assert_eq!(found["document"], document.to_string());
 }
 

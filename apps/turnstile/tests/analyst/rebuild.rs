@@ -50,7 +50,7 @@ fn ask(system: &System) -> Child {
 async fn documents(system: &System) -> Vec<Document> {
     let client = mongodb::Client::with_uri_str(system.mongo.uri());
     let database = client.await.unwrap().database(system.mongo.name());
-    let collection = database.collection::<Document>("tickets_v1");
+    let collection = database.collection::<Document>("tickets_v2");
     let sorted = collection.find(doc! {}).sort(doc! {"_id": 1});
     sorted.await.unwrap().try_collect().await.unwrap()
 }

@@ -43,9 +43,3 @@ impl TicketDoc {
         }
     }
 }
-
-/// A title as it is searched: case and the width of white space don't count.
-pub(crate) fn searchable(text: &str) -> String {
-    let words: Vec<_> = text.split_whitespace().collect();
-    words.join(" ").to_lowercase()
-}

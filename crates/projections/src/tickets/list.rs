@@ -1,12 +1,10 @@
 //! One page of what is for sale.
 
 use api::TicketSort;
+use domain::search::folded;
 use mongodb::bson::{Document, doc};
 
-use super::{
-    MAX_PAGE,
-    document::{TicketDoc, searchable},
-};
+use super::{MAX_PAGE, document::TicketDoc};
 use crate::{ReadError, cursor, stored::int};
 
 /// How many tickets a page has, if nothing else is asked for.
@@ -15,7 +13,7 @@ const DEFAULT_PAGE: u32 = 100;
 /// What is asked of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TicketQuery {
-    /// Text that the title contains; case doesn't count.
+    /// Words that the title contains, in any order; see [`folded`] for what counts as the same.
     pub q: Option<String>,
     /// The lowest price, in cents.
     pub min_price: Option<u64>,
@@ -33,7 +31,8 @@ pub struct TicketQuery {
 /// A query in its normal form: what gives the same page has the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PageKey {
-    text: String,
+    /// Sorted, so that their order makes no other page.
+    words: Vec<String>,
     min_price: u64,
     max_price: Option<u64>,
     sort: TicketSort,
@@ -57,7 +56,7 @@ impl PageKey {
             }
         };
         Ok(Self {
-            text: search_text(query.q.as_deref().unwrap_or_default()),
+            words: search_words(query.q.as_deref().unwrap_or_default()),
             min_price: query.min_price.unwrap_or(0),
             max_price: query.max_price,
             sort: query.sort,
@@ -68,7 +67,8 @@ impl PageKey {
 
     /// What it holds beside itself, in bytes.
     pub fn bytes(&self) -> usize {
-        self.text.len()
+        let words = self.words.iter();
+        words.map(|word| word.len() + size_of::<String>()).sum()
     }
 
     pub fn limit(&self) -> u32 {
@@ -91,8 +91,8 @@ impl PageKey {
         if let Some(max_price) = self.max_price {
             conditions.push(doc! { "price": { "$lte": int(max_price) } });
         }
-        if !self.text.is_empty() {
-            conditions.push(doc! { "search": { "$regex": escape(&self.text) } });
+        for word in &self.words {
+            conditions.push(doc! { "search": { "$regex": escape(word) } });
         }
         if let Some((price, listed)) = self.after {
             let (price, listed) = (int(price), int(listed));
@@ -139,12 +139,22 @@ const fn list_name(sort: TicketSort) -> &'static str {
     }
 }
 
-/// The text in its normal form, cut to a length that no title reaches: a longer one finds nothing
-/// either, and must not fill the memory that keeps pages.
-fn search_text(q: &str) -> String {
-    /// Lower case may make three characters of one.
+/// The words in their normal form. The text is cut to a length that no title reaches: a longer one
+/// finds nothing either, and must not fill the memory that keeps pages. Each word is looked for in
+/// each title on sale; beyond a number of them, the rest is looked for as it stands.
+fn search_words(q: &str) -> Vec<String> {
+    /// Folding may make several characters of one.
     const LIMIT: usize = 3 * domain::MAX_TITLE_CHARS + 1;
-    searchable(q).chars().take(LIMIT).collect()
+    const MOST_WORDS: usize = 10;
+    let text: String = folded(q).chars().take(LIMIT).collect();
+    let words = text.trim_end().splitn(MOST_WORDS, ' ');
+    let mut words: Vec<_> = words
+        .filter(|word| !word.is_empty())
+        .map(ToOwned::to_owned)
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 /// A regular expression that matches this text and nothing else.
@@ -175,6 +185,21 @@ mod tests {
             ..TicketQuery::default()
         });
         assert_eq!(plain, spelled.unwrap());
+    }
+
+    #[test]
+    fn the_order_of_words_makes_no_other_page() {
+        let key = |q: &str| {
+            let query = TicketQuery {
+                q: Some(q.to_owned()),
+                ..TicketQuery::default()
+            };
+            PageKey::new(&query).unwrap()
+        };
+        assert_eq!(key("Köln  Beyoncé"), key("beyonce koln BEYONCE"));
+        assert_ne!(key("koln"), key("koln beyonce"));
+        let many = "a ".repeat(300);
+        assert!(key(&many).words.len() <= 10);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{Projection, ReadStore, cursor};
 /// The stages of the plan that won.
 async fn plan(store: &ReadStore, key: &PageKey) -> String {
     let find =
-        doc! { "find": "tickets_v1", "filter": key.filter(), "sort": key.sort(), "limit": 101 };
+        doc! { "find": "tickets_v2", "filter": key.filter(), "sort": key.sort(), "limit": 101 };
     let explain = doc! { "explain": find, "verbosity": "queryPlanner" };
     let reply = store.database().run_command(explain).await.unwrap();
     let planner = reply.get_document("queryPlanner").unwrap();
@@ -37,14 +37,14 @@ async fn every_page_is_read_from_an_index_and_needs_no_sorting() {
     let store = ReadStore::connect(mongo.uri(), mongo.name()).await.unwrap();
     let indexes = TicketsProjection.indexes();
     store
-        .ensure_collection("tickets_v1", &indexes)
+        .ensure_collection("tickets_v2", &indexes)
         .await
         .unwrap();
     let tickets = (0..2_000_i64).map(|n| {
         let status = ["open", "sold"][usize::from(n % 2 == 0)];
         doc! { "_id": n, "search": format!("t{n}"), "price": n % 50, "status": status, "listed": n }
     });
-    let collection = store.database().collection::<Document>("tickets_v1");
+    let collection = store.database().collection::<Document>("tickets_v2");
     collection.insert_many(tickets).await.unwrap();
     for (sort, cursor) in [
         (TicketSort::Newest, cursor::encode("newest", &[900])),

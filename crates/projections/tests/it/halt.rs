@@ -49,7 +49,7 @@ async fn folded() -> World {
 }
 
 async fn a_rebuild_repairs(world: &World, tickets: &Tickets) {
-    rebuild(&world.store, "tickets_v1", |_| {}).await.unwrap();
+    rebuild(&world.store, "tickets_v2", |_| {}).await.unwrap();
     let mut watched = tickets.runner().watch_state();
     let active = watched.wait_for(|now| *now == RunnerState::Active);
     tokio::time::timeout(LONG, active).await.unwrap().unwrap();
@@ -111,7 +111,7 @@ async fn an_event_that_cannot_be_folded_halts_and_is_named() {
     // What was good goes on being shown.
     assert_eq!(tickets.get(id).await.unwrap().unwrap().title, "Opera");
     // And a rebuild says what is wrong.
-    let rebuilt = rebuild(&world.store, "tickets_v1", |_| {}).await;
+    let rebuilt = rebuild(&world.store, "tickets_v2", |_| {}).await;
     let Err(RebuildError::Failed(why)) = rebuilt else {
         panic!("{rebuilt:?}");
     };
@@ -122,7 +122,7 @@ async fn an_event_that_cannot_be_folded_halts_and_is_named() {
 #[tokio::test]
 async fn a_change_by_hand_is_found_by_the_comparison() {
     let world = folded().await;
-    let raw = world.raw().await.collection::<Document>("tickets_v1");
+    let raw = world.raw().await.collection::<Document>("tickets_v2");
     let compare = || async {
         let difference = verify(&TicketsProjection, &world.log, &world.store).await;
         difference.unwrap()

@@ -217,7 +217,7 @@ async fn what_was_lost_before_it_was_folded_is_not_waited_for() {
     let (there, last) = list(&mut trader, 3).await;
     process.applies(last).await;
     let at_three = copy(&world).await;
-    projections::pause(&world.store, "tickets_v1")
+    projections::pause(&world.store, "tickets_v2")
         .await
         .unwrap();
     // Until that is known, it may be folded.
@@ -226,7 +226,7 @@ async fn what_was_lost_before_it_was_folded_is_not_waited_for() {
     process.tickets.runner().progress().raise_floor(last);
     assert!(process.tickets.runner().ready().is_err());
     lose(&world, &at_three).await;
-    projections::resume(&world.store, "tickets_v1")
+    projections::resume(&world.store, "tickets_v2")
         .await
         .unwrap();
     process.lists(&there).await;

@@ -71,13 +71,13 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
         .unwrap();
     let progress = tickets.runner().progress();
     assert!(progress.wait_for(1_000, LONG).await);
-    let before = identity(&world, "tickets_v1").await;
+    let before = identity(&world, "tickets_v2").await;
     let end = Arc::new(AtomicBool::new(false));
     let tasks = traffic(&world, &tickets, &end);
 
     for _ in 0..3 {
         let (mut last, mut told) = (0, 0);
-        rebuild(&world.store, "tickets_v1", |progress| {
+        rebuild(&world.store, "tickets_v2", |progress| {
             assert!(progress.done >= last && progress.done <= progress.total);
             last = progress.done;
             told += 1;
@@ -91,7 +91,7 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
     let reads = finish(tasks, &end).await;
     assert!(reads > 100, "only {reads} reads");
     assert_ne!(
-        identity(&world, "tickets_v1").await,
+        identity(&world, "tickets_v2").await,
         before,
         "it is another collection"
     );
@@ -101,15 +101,15 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
     let log_end = world.log.last_sequence(TICKETS).await.unwrap();
     assert!(progress.wait_for(log_end, LONG).await);
     tickets.runner().stop().await;
-    let live = documents(&world, "tickets_v1").await;
+    let live = documents(&world, "tickets_v2").await;
     let again = Tickets::start(&world.log, &world.store, quick())
         .await
         .unwrap();
-    rebuild(&world.store, "tickets_v1", |_| {}).await.unwrap();
+    rebuild(&world.store, "tickets_v2", |_| {}).await.unwrap();
     again.runner().stop().await;
-    assert_eq!(documents(&world, "tickets_v1").await, live);
+    assert_eq!(documents(&world, "tickets_v2").await, live);
     let left = world.raw().await.list_collection_names().await.unwrap();
-    assert!(!left.contains(&"tickets_v1_rebuild".to_owned()), "{left:?}");
+    assert!(!left.contains(&"tickets_v2_rebuild".to_owned()), "{left:?}");
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn a_comparison_in_parts_sees_every_document() {
     let (difference, replays) = in_parts().await;
     assert_eq!(difference, None);
     assert!(replays > 8, "{replays} parts were compared");
-    let stored = world.raw().await.collection::<Document>("tickets_v1");
+    let stored = world.raw().await.collection::<Document>("tickets_v2");
     for id in [ids[0], ids[60], ids[119]] {
         let this = doc! { "_id": mongodb::bson::Uuid::from_bytes(id.into_bytes()) };
         let forged = doc! { "$set": { "price": 1_i64 } };
@@ -173,12 +173,12 @@ async fn a_rebuild_repairs_what_was_changed_by_hand() {
         .unwrap();
     let (id, at) = trader.list(Uuid::new_v4(), "Concert", 100).await;
     assert!(tickets.runner().progress().wait_for(at, LONG).await);
-    let raw = world.raw().await.collection::<Document>("tickets_v1");
+    let raw = world.raw().await.collection::<Document>("tickets_v2");
     let wrong = doc! { "$set": { "title": "Wrong" } };
     raw.update_one(doc! {}, wrong).await.unwrap();
     // Kept in memory now, to be forgotten by the rebuild.
     tickets.find(id).await.unwrap();
-    rebuild(&world.store, "tickets_v1", |_| {}).await.unwrap();
+    rebuild(&world.store, "tickets_v2", |_| {}).await.unwrap();
     let shown = tickets.find(id).await.unwrap().unwrap();
     let shown: api::Ticket = serde_json::from_slice(&shown.bytes).unwrap();
     assert_eq!(shown.title, "Concert");
@@ -190,7 +190,7 @@ async fn a_rebuild_of_an_empty_log_ends() {
     let tickets = Tickets::start(&world.log, &world.store, quick())
         .await
         .unwrap();
-    rebuild(&world.store, "tickets_v1", |_| {}).await.unwrap();
+    rebuild(&world.store, "tickets_v2", |_| {}).await.unwrap();
     let at = world.trader().list(Uuid::new_v4(), "Concert", 100).await.1;
     assert!(tickets.runner().progress().wait_for(at, LONG).await);
 }
@@ -208,14 +208,14 @@ async fn a_rebuild_goes_on_when_the_process_that_began_it_dies() {
     assert!(first.runner().progress().wait_for(300, LONG).await);
     let store = world.another_store().await;
     let second = Tickets::start(&world.log, &store, quick()).await.unwrap();
-    let before = identity(&world, "tickets_v1").await;
+    let before = identity(&world, "tickets_v2").await;
     let asked = tokio::spawn({
         let store = world.store.clone();
-        async move { rebuild(&store, "tickets_v1", |_| {}).await }
+        async move { rebuild(&store, "tickets_v2", |_| {}).await }
     });
     drop(first);
     asked.await.unwrap().unwrap();
-    assert_ne!(identity(&world, "tickets_v1").await, before);
+    assert_ne!(identity(&world, "tickets_v2").await, before);
     let at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
     assert!(second.runner().progress().wait_for(at, LONG).await);
 }
@@ -236,12 +236,12 @@ async fn a_rebuild_goes_on_where_the_process_was_that_died() {
         .await
         .unwrap();
     assert!(first.runner().progress().wait_for(3_000, LONG).await);
-    let before = identity(&world, "tickets_v1").await;
+    let before = identity(&world, "tickets_v2").await;
     let ask = || {
         let store = world.store.clone();
         tokio::spawn(async move {
             let mut told = Vec::new();
-            let ended = rebuild(&store, "tickets_v1", |progress| told.push(progress.done)).await;
+            let ended = rebuild(&store, "tickets_v2", |progress| told.push(progress.done)).await;
             (ended, told)
         })
     };
@@ -251,7 +251,7 @@ async fn a_rebuild_goes_on_where_the_process_was_that_died() {
         let rebuilding = models.into_iter().find_map(|model| model.rebuilding);
         match rebuilding {
             Some(progress) if progress.done > 0 && progress.done < 3_000 => {
-                Some(identity(&world, "tickets_v1_rebuild").await)
+                Some(identity(&world, "tickets_v2_rebuild").await)
             }
             _ => None,
         }
@@ -266,7 +266,7 @@ async fn a_rebuild_goes_on_where_the_process_was_that_died() {
     let (ended, told) = ask().await.unwrap();
     ended.unwrap();
     assert!(told.iter().all(|done| *done > 0), "it began anew: {told:?}");
-    let now = identity(&world, "tickets_v1").await;
+    let now = identity(&world, "tickets_v2").await;
     assert_ne!(now, before);
     assert_eq!(now, half_built, "what was built is used");
     second.runner().stop().await;
@@ -284,7 +284,7 @@ async fn a_read_model_that_rests_folds_nothing_until_it_goes_on() {
     let at = trader.list(Uuid::new_v4(), "Before", 100).await.1;
     let progress = tickets.runner().progress();
     assert!(progress.wait_for(at, LONG).await);
-    pause(&world.store, "tickets_v1").await.unwrap();
+    pause(&world.store, "tickets_v2").await.unwrap();
     // It takes effect when the lease is renewed.
     let at = eventually("it rests", LONG, || async {
         let at = world
@@ -298,7 +298,7 @@ async fn a_read_model_that_rests_folds_nothing_until_it_goes_on() {
     .await;
     let models = read_models(&world.store).await.unwrap();
     assert!(models.iter().all(|model| model.paused), "{models:?}");
-    resume(&world.store, "tickets_v1").await.unwrap();
+    resume(&world.store, "tickets_v2").await.unwrap();
     assert!(progress.wait_for(at, LONG).await);
 }
 
@@ -316,7 +316,7 @@ async fn a_collection_that_is_dropped_by_hand_is_filled_again() {
         if round == 3 {
             raw.drop().await.unwrap();
         } else {
-            raw.collection::<Document>("tickets_v1")
+            raw.collection::<Document>("tickets_v2")
                 .drop()
                 .await
                 .unwrap();
@@ -330,7 +330,7 @@ async fn a_collection_that_is_dropped_by_hand_is_filled_again() {
             difference.is_ok_and(|difference| difference.is_none())
         })
         .await;
-        let filled = raw.collection::<Document>("tickets_v1");
+        let filled = raw.collection::<Document>("tickets_v2");
         assert_eq!(filled.list_index_names().await.unwrap().len(), 4);
         assert!(tickets.runner().progress().wait_for(at, LONG).await);
         assert!(tickets.get(id).await.unwrap().is_some());
@@ -351,7 +351,7 @@ async fn a_read_waits_rather_than_show_a_read_model_that_is_being_filled_again()
     assert!(tickets.runner().progress().wait_for(200, LONG).await);
     let mut changes = tickets.runner().progress().changes();
     let raw = world.raw().await;
-    raw.collection::<Document>("tickets_v1")
+    raw.collection::<Document>("tickets_v2")
         .drop()
         .await
         .unwrap();

@@ -63,7 +63,7 @@ async fn a_process_that_takes_over_shows_what_was_acknowledged_before() {
             "holder": "another",
             "expires_at": { "$add": ["$$NOW", 400] },
         } }];
-        let lease = leases.update_one(doc! { "_id": "tickets_v1" }, held);
+        let lease = leases.update_one(doc! { "_id": "tickets_v2" }, held);
         lease.upsert(true).await.unwrap();
         let tickets = start(&world, quick()).await;
         reaches(&tickets, RunnerState::StandingBy).await;
@@ -177,7 +177,7 @@ async fn folding_everything_again_changes_nothing() {
     }
     assert!(tickets.runner().progress().wait_for(at, LONG).await);
     tickets.runner().stop().await;
-    let before = documents(&world, "tickets_v1").await;
+    let before = documents(&world, "tickets_v2").await;
     assert_eq!(before.len(), 20);
 
     let checkpoints = world
@@ -191,7 +191,7 @@ async fn folding_everything_again_changes_nothing() {
         let tickets = start(&world, settings).await;
         assert!(tickets.runner().progress().wait_for(at, LONG).await);
         tickets.runner().stop().await;
-        assert_eq!(documents(&world, "tickets_v1").await, before);
+        assert_eq!(documents(&world, "tickets_v2").await, before);
         let back = doc! { "$set": { "sequence": 0_i64, "commit": null } };
         checkpoints.update_one(doc! {}, back).await.unwrap();
     }
