@@ -1,6 +1,8 @@
 //! A field of a request that may be missing or wrong.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _,
+};
 use serde_json::value::RawValue;
 
 /// What a request says in one field.
@@ -57,6 +59,8 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
             "null" => Self::Missing,
             text => match serde_json::from_str::<T>(text) {
                 Ok(value) => Self::Given(value),
+                // It isn't JSON, which nobody has looked at so closely before.
+                Err(error) if !error.is_data() => return Err(D::Error::custom(error)),
                 Err(error) => Self::Invalid(error.to_string()),
             },
         })

@@ -10,12 +10,10 @@ use icu_properties::{CodePointMapData, props::GeneralCategory};
 /// `İstanbul` and `μους` in `ΜΟΥΣ`. The web app does the same with what browsers have, so that what
 /// comes up live is what a search would list. Folding a folded text changes nothing.
 pub fn folded(text: &str) -> String {
-    let words: Vec<_> = text.split_whitespace().collect();
-    let text = words.join(" ");
     if text.is_ascii() {
-        return text.to_ascii_lowercase();
+        return spaced(text).to_ascii_lowercase();
     }
-    let apart = DecomposingNormalizerBorrowed::new_nfkd().normalize(&text);
+    let apart = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
     let category = CodePointMapData::<GeneralCategory>::new();
     let is_mark = |c: char| {
         matches!(
@@ -40,7 +38,14 @@ pub fn folded(text: &str) -> String {
             c => folded.extend(c.to_uppercase().flat_map(char::to_lowercase)),
         }
     }
-    folded
+    // Now, since a mark that stands alone is taken apart into a space and itself.
+    spaced(&folded)
+}
+
+/// With single spaces between words.
+fn spaced(text: &str) -> String {
+    let words: Vec<_> = text.split_whitespace().collect();
+    words.join(" ")
 }
 
 #[cfg(test)]

@@ -73,11 +73,15 @@ impl DeadLetters {
         }
         let mut read = 0;
         while self.read_to < end {
-            let next = log.next_message(DEADLETTERS, ">", self.read_to + 1).await?;
-            // A replica that doesn't have the newest yet: it is read the next time.
-            let Some(message) = next else { break };
-            self.take(&message);
-            self.read_to = message.sequence;
+            let next = log.message_from(DEADLETTERS, self.read_to + 1).await?;
+            // What was the end is gone by now: it is read the next time.
+            let Some((sequence, message)) = next else {
+                break;
+            };
+            if let Some(message) = message {
+                self.take(&message);
+            }
+            self.read_to = sequence;
             read += 1;
         }
         Ok(read)

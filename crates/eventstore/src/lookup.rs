@@ -134,20 +134,33 @@ impl Log {
         let mut from = 1;
         // From message to message and not from sequence to sequence: a stream that keeps only the
         // newest message of each key has more holes than messages.
-        loop {
-            let mut next = self.next_of_any(stream, ">", from).await?;
-            if next.is_none() && !self.server_is_alone() {
-                next = self.next_of_leader(stream, ">", from).await?;
-            }
-            let Some(next) = next else {
-                return Ok(messages);
-            };
-            from = next.message.sequence + 1;
-            match next.appended(stream) {
-                Ok(message) => messages.push(message),
-                Err(forged) => tracing::error!(error = %forged, "left out a message"),
-            }
+        while let Some((sequence, message)) = self.message_from(stream, from).await? {
+            from = sequence + 1;
+            messages.extend(message);
         }
+        Ok(messages)
+    }
+
+    /// The first message of a small stream at or after a sequence: where it stands, and the message
+    /// unless it is one that nobody appended. `None` only when the leader says that there is none.
+    pub(crate) async fn message_from(
+        &self,
+        stream: StreamName,
+        from: u64,
+    ) -> Result<Option<(u64, Option<StreamMessage>)>, StoreError> {
+        let mut next = self.next_of_any(stream, ">", from).await?;
+        if next.is_none() && !self.server_is_alone() {
+            next = self.next_of_leader(stream, ">", from).await?;
+        }
+        let Some(next) = next else {
+            return Ok(None);
+        };
+        let sequence = next.message.sequence;
+        let appended = next.appended(stream);
+        if let Err(forged) = &appended {
+            tracing::error!(error = %forged, "left out a message");
+        }
+        Ok(Some((sequence, appended.ok())))
     }
 
     async fn next_of_any(

@@ -137,6 +137,8 @@ pub fn price_input(text: &str, currency: &Currency) -> Result<Amount, PriceTroub
         });
     }
     let (whole, fraction) = parts(digits, typed)?;
+    // Zeros at the end are no precision: that a thousand isn't meant is known by now.
+    let fraction = fraction.trim_end_matches('0');
     let number = format!("{sign}{whole}.{fraction}");
     number.parse().map_err(|words: &str| match words {
         Amount::TOO_PRECISE => PriceTrouble::TooPrecise,

@@ -23,7 +23,7 @@ const VERSION_EXPECTED: &str = "ExpectedVersion must be a version, such as 0";
     request_body = NewOrder,
     responses(
         (status = 201, description = "The order; pay it before `expiresAt`", body = api::Order, headers(("Idempotency-Replayed" = Option<String>, description = "`true` if this answer was given before"))),
-        (status = 400, description = "A field is wrong, the ticket is reserved, the caller's own or withdrawn, or it isn't what was shown. An own order that has the ticket is named in `orderId` and `Location`", body = api::Errors),
+        (status = 400, description = "A field is wrong, the ticket is reserved, the caller's own or withdrawn, or it isn't what was shown. An own order that has the ticket is named in `orderId` and `Location`", body = api::Errors, headers(("Location" = Option<String>, description = "The caller's own order that has the ticket"))),
         (status = 401, description = "Nobody is signed in", body = api::Errors),
         (status = 404, description = "No such ticket", body = api::Errors),
         (status = 429, description = "The caller ordered this ticket too often lately", body = api::Errors),

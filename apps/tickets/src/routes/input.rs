@@ -23,7 +23,10 @@ impl TicketInput {
         });
         let price = match body.price {
             // A number, but none that could be a price: say what is wrong with it.
-            Field::Invalid(why) if why == Amount::TOO_PRECISE || why == Amount::TOO_LARGE => {
+            Field::Invalid(why)
+                if [Amount::TOO_PRECISE, Amount::EXPONENT, Amount::TOO_LARGE]
+                    .contains(&why.as_str()) =>
+            {
                 fields.refuse("price", format!("Price {why}"));
                 None
             }
@@ -92,7 +95,14 @@ mod tests {
                 r#"{"title":"a","price":0.49}"#,
                 "Price must be at least 0.50",
             ),
-            (r#"{"title":"a","price":1e300}"#, "Price is too large"),
+            (
+                r#"{"title":"a","price":1e2}"#,
+                "Price must be written without an exponent",
+            ),
+            (
+                r#"{"title":"a","price":19.999999999999999999}"#,
+                "Price must have at most two decimals",
+            ),
         ] {
             assert_eq!(
                 errors(json),

@@ -49,9 +49,11 @@ impl Crowd {
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let mut running = Vec::new();
         for _ in 0..people {
-            let (client, _) = site.client().new_user().await;
+            let (seller, _) = site.client().new_user().await;
+            let (buyer, _) = site.client().new_user().await;
             let person = Person {
-                client,
+                seller,
+                buyer,
                 answered: answered.clone(),
                 failures: Vec::new(),
             };
@@ -88,8 +90,10 @@ impl Crowd {
     }
 }
 
+/// Two accounts: nobody buys the own ticket.
 struct Person {
-    client: Client,
+    seller: Client,
+    buyer: Client,
     answered: Arc<AtomicUsize>,
     failures: Vec<Failure>,
 }
@@ -106,26 +110,25 @@ impl Person {
         self.read("/api/docs").await;
         self.read("/api/users/currentuser").await;
         let ticket = json!({"title": "Opening night", "price": 20});
-        let ticket = self.insist("/api/tickets", &ticket).await.id();
+        let seller = self.seller.clone();
+        let ticket = self.insist(&seller, "/api/tickets", &ticket).await.id();
         self.read(&format!("/api/tickets/{ticket}")).await;
-        let order = self
-            .insist("/api/orders", &json!({"ticketId": ticket}))
-            .await
-            .id();
+        let buyer = self.buyer.clone();
+        let wish = json!({"ticketId": ticket});
+        let order = self.insist(&buyer, "/api/orders", &wish).await.id();
         let pay = json!({"token": "tok_visa", "orderId": order});
-        self.insist("/api/payments", &pay).await;
+        self.insist(&buyer, "/api/payments", &pay).await;
         let order = self.read(&format!("/api/orders/{order}")).await;
         assert_eq!(order.json["status"], "complete", "{}", order.text);
     }
 
     async fn read(&mut self, path: &str) -> Answer {
-        let client = self.client.clone();
-        self.until(path, 200, || client.get(path)).await
+        let buyer = self.buyer.clone();
+        self.until(path, 200, || buyer.get(path)).await
     }
 
     /// Sends a command until it is answered, under one key: it takes effect once.
-    async fn insist(&mut self, path: &str, body: &Value) -> Answer {
-        let client = self.client.clone();
+    async fn insist(&mut self, client: &Client, path: &str, body: &Value) -> Answer {
         let key = Uuid::new_v4().to_string();
         let call = || client.post(path, body).idempotency_key(&key);
         self.until(path, 201, call).await

@@ -53,7 +53,8 @@ async fn each_command_takes_effect_once_and_answers_its_first_result() {
     assert_eq!(ticket.json["version"], 0);
     let path = format!("/api/tickets/{}", ticket.id());
     for version in 1..=2 {
-        let changed = seller.put(&path, &body).await.expect_status(200);
+        let dearer = json!({"title": word, "price": 20 + version});
+        let changed = seller.put(&path, &dearer).await.expect_status(200);
         assert_eq!(changed.json["version"], version);
     }
     lost_one_more(before);

@@ -28,7 +28,10 @@ pub struct Traffic {
 
 /// What one person was told.
 pub struct Told {
+    /// Who orders and pays.
     person: Person,
+    /// Who offers: nobody orders the own ticket.
+    seller: Person,
     /// A word in the titles of all tickets of this person.
     word: String,
     /// Tickets, and the last version that was answered.
@@ -45,6 +48,7 @@ impl Traffic {
         for _ in 0..people {
             let told = Told {
                 person: site.person().await,
+                seller: site.person().await,
                 word: format!("w{}", Uuid::new_v4().simple()),
                 tickets: HashMap::new(),
                 orders: HashMap::new(),
@@ -114,7 +118,7 @@ impl Busy {
         let title = format!("{} {round}", self.told.word);
         let body = json!({"title": title, "price": 20});
         let offer = self
-            .insist_on_post("/api/tickets", &body)
+            .insist_on_post(&self.told.seller, "/api/tickets", &body)
             .await
             .expect_status(201);
         let ticket = offer.id();
@@ -127,7 +131,7 @@ impl Busy {
         }
         let body = json!({"ticketId": ticket});
         let order = self
-            .insist_on_post("/api/orders", &body)
+            .insist_on_post(&self.told.person, "/api/orders", &body)
             .await
             .expect_status(201)
             .id();
@@ -142,15 +146,15 @@ impl Busy {
     async fn change(&mut self, ticket: &str, title: &str) {
         let body = json!({"title": format!("{title} changed"), "price": 20});
         let path = format!("/api/tickets/{ticket}");
-        let answer = self.insist(|person| person.put(&path, &body)).await;
-        // Sent again after a lost answer it is another change, so only a bound is known.
+        let answer = self.insist(|| self.told.seller.put(&path, &body)).await;
         let version = answer.expect_status(200).json["version"].as_u64().unwrap();
         self.told.tickets.insert(ticket.to_owned(), version);
     }
 
     async fn pay(&mut self, order: &str) {
         let body = json!({"token": "tok_visa", "orderId": order});
-        let answer = self.insist_on_post("/api/payments", &body).await;
+        let person = &self.told.person;
+        let answer = self.insist_on_post(person, "/api/payments", &body).await;
         if answer.status == 201 {
             self.told.orders.insert(order.to_owned(), "complete");
         } else {
@@ -162,22 +166,22 @@ impl Busy {
 
     async fn cancel(&mut self, order: &str) {
         let path = format!("/api/orders/{order}");
-        self.insist(|person| person.delete(&path))
+        self.insist(|| self.told.person.delete(&path))
             .await
             .assert_status(204);
         self.told.orders.insert(order.to_owned(), "cancelled");
     }
 
     /// Sends a command again and again under one key until it is answered.
-    async fn insist_on_post(&self, path: &str, body: &Value) -> Answer {
+    async fn insist_on_post(&self, person: &Person, path: &str, body: &Value) -> Answer {
         let key = Uuid::new_v4().to_string();
-        self.insist(|person| person.post(path, body).idempotency_key(&key))
+        self.insist(|| person.post(path, body).idempotency_key(&key))
             .await
     }
 
-    async fn insist(&self, call: impl Fn(&Person) -> Call) -> Answer {
+    async fn insist(&self, call: impl Fn() -> Call) -> Answer {
         loop {
-            let sent = call(&self.told.person).timeout(Duration::from_secs(15));
+            let sent = call().timeout(Duration::from_secs(15));
             match sent.try_send().await {
                 // Somebody at the server's end is away: 503 says so, and 409 that a request of
                 // this key, given up by us, is still at work.

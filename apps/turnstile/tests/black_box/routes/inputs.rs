@@ -47,7 +47,7 @@ async fn an_id_means_the_same_however_it_is_written(site: &Site) {
         assert_eq!(order.json["ticket"]["id"], ticket.as_str());
         for other in spellings(&ticket) {
             let second = buyer.try_order(&other).await;
-            second.assert_error(400, "Ticket is already reserved");
+            second.assert_error(400, "You already hold this ticket");
         }
         let [upper, ..] = spellings(&order.id());
         buyer.try_cancel(&upper).await.assert_status(204);

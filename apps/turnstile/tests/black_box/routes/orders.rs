@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use testkit::Method;
+use testkit::{LONG, Method, eventually};
 use uuid::Uuid;
 
 use crate::support::{Person, Site, assert_has, is_uuid, rows};
@@ -13,6 +13,7 @@ rows!(
     a_ticket_can_be_ordered_the_moment_it_was_offered,
     an_order_keeps_the_title_and_price_that_it_was_placed_at,
     a_price_other_than_the_buyer_saw_is_refused,
+    an_order_of_what_is_another_thing_by_now_is_refused_with_what_changed,
     the_list_has_the_callers_orders_oldest_first,
     only_the_buyer_reads_cancels_or_pays_an_order,
     a_cancelled_order_is_kept_and_its_ticket_is_free_at_once,
@@ -93,11 +94,57 @@ async fn an_order_is_checked_for_session_body_existence_and_state_in_this_order(
         .try_order(&unknown)
         .await
         .assert_error(404, "Not Found");
-    buyer.order(&ticket).await;
-    for again in [&buyer, &seller] {
-        let answer = again.try_order(&ticket).await;
-        answer.assert_error(400, "Ticket is already reserved");
+    let order = buyer.order(&ticket).await;
+    let other = site.person().await.try_order(&ticket).await;
+    other.assert_error(400, "Ticket is already reserved");
+    let own = seller.try_order(&ticket).await;
+    own.assert_error(400, "You cannot order your own ticket");
+    let again = buyer.try_order(&ticket).await;
+    again.assert_error(400, "You already hold this ticket");
+    assert_eq!(again.json["errors"][0]["orderId"], order.as_str());
+    let place = format!("/api/orders/{order}");
+    assert_eq!(again.header("location"), Some(place.as_str()));
+}
+
+async fn an_order_of_what_is_another_thing_by_now_is_refused_with_what_changed(site: &Site) {
+    let (seller, buyer) = two(site).await;
+    let ticket = seller.sell("Front row", 20).await;
+    let order = |version: u64| {
+        buyer.post(
+            "/api/orders",
+            json!({"ticketId": ticket, "expectedVersion": version}),
+        )
+    };
+    let first = order(0).await.expect_status(201).id();
+    buyer.try_cancel(&first).await.assert_status(204);
+    let path = format!("/api/tickets/{ticket}");
+    let version = eventually("the ticket is free again", LONG, || async {
+        let shown = buyer.get(&path).await.json;
+        let free = shown["status"] == "open" && shown["version"] == 2;
+        free.then(|| shown["version"].as_u64().unwrap())
+            .ok_or(shown)
+    })
+    .await;
+    let body = json!({"title": "Last row", "price": 25});
+    seller.put(&path, body).await.assert_status(200);
+    for shown in [0, version] {
+        order(shown).await.assert_errors(
+            400,
+            &[
+                ("The title is now \"Last row\"", Some("title")),
+                ("The price is now 25.00", Some("price")),
+            ],
+        );
     }
+    order(version + 1).await.assert_status(201);
+    let bad = json!({"ticketId": ticket, "expectedVersion": "new"});
+    buyer.post("/api/orders", bad).await.assert_errors(
+        400,
+        &[(
+            "ExpectedVersion must be a version, such as 0",
+            Some("expectedVersion"),
+        )],
+    );
 }
 
 async fn a_ticket_can_be_ordered_the_moment_it_was_offered(site: &Site) {
@@ -272,8 +319,10 @@ async fn a_paid_order_is_not_cancelled(site: &Site) {
     let answer = buyer.try_cancel(&order).await;
     answer.assert_error(400, "Cannot cancel a paid order");
     assert_eq!(buyer.order_of(&order).await["status"], "complete");
-    let answer = seller.try_order(&ticket).await;
+    let answer = site.person().await.try_order(&ticket).await;
     answer.assert_error(400, "Ticket is already reserved");
+    let again = buyer.try_order(&ticket).await;
+    again.assert_error(400, "You already bought this ticket");
 }
 
 async fn what_one_was_told_shows_at_once(site: &Site) {

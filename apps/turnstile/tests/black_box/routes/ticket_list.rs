@@ -201,7 +201,8 @@ async fn pages_follow_each_other_without_gap_or_repetition(site: &Site) {
     let page = list(&anyone, &format!("q={word}&limit=50")).await;
     let seen: Vec<_> = column(&page, "id");
     seller.sell(&word, 1).await;
-    seller.order(seen[10].as_str().unwrap()).await;
+    let buyer = site.person().await;
+    buyer.order(seen[10].as_str().unwrap()).await;
     let second = anyone.get(&next(&page).unwrap()).await.expect_status(200);
     let following = column(&second, "id");
     assert_eq!(following.len(), 50);
