@@ -2,7 +2,7 @@
 
 use eventstore::{Log, StoreError, StreamsFound};
 use httpkit::{Gate, Missing};
-use projections::ReadStore;
+use projections::{FoldedBefore, ReadStore};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -139,8 +139,12 @@ async fn not_known_to_read_models(read: Option<&ReadStore>) -> Result<(), Arriva
         return lacks("are not made yet", cause.to_owned());
     };
     match projections::folded_before(read).await {
-        Ok(None) => Ok(()),
-        Ok(Some(model)) => lacks(
+        Ok(FoldedBefore::Nothing) => Ok(()),
+        Ok(FoldedBefore::NotShown) => {
+            let cause = "a service that keeps read models makes them, or `turnstile streams init`";
+            lacks("are not made yet", cause.to_owned())
+        }
+        Ok(FoldedBefore::By(model)) => lacks(
             "are gone",
             format!(
                 "the log is empty, and the read model {model} was made from one: it was lost, or \

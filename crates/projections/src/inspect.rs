@@ -1,10 +1,15 @@
 //! What an operator wants to know of the read models, and what to do about those that are over.
 
-use mongodb::{Collection, bson::Document};
+use futures_util::TryStreamExt;
+use mongodb::{
+    Collection,
+    bson::{Document, doc},
+    error::ErrorKind,
+};
 
 use crate::{
     ReadError, ReadStore, RebuildProgress,
-    checkpoint::Checkpoints,
+    checkpoint::{COLLECTION, Checkpoint, Checkpoints},
     error::Trouble,
     lease::Lease,
     projection::rebuilt_key,
@@ -71,16 +76,41 @@ pub async fn read_models(store: &ReadStore) -> Result<Vec<ReadModel>, ReadError>
     Ok(models)
 }
 
-/// A read model that was made from a log with something in it, by name and version: that log was there
-/// before.
+/// What read models tell of a log that was there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FoldedBefore {
+    /// None was made from a log with something in it.
+    Nothing,
+    /// This one was, by name and version.
+    By(String),
+    /// The user of this process may not see them: it keeps none itself.
+    NotShown,
+}
+
+/// Whether a read model was made from a log with something in it: that log was there before.
 ///
 /// # Errors
-/// When MongoDB can't be reached, or doesn't let this user know.
-pub async fn folded_before(store: &ReadStore) -> Result<Option<String>, ReadError> {
-    let all = Checkpoints::new(store).all().await;
-    let all = all.map_err(|trouble| ReadError::Unavailable(trouble.to_string()))?;
+/// When MongoDB can't be reached.
+pub async fn folded_before(store: &ReadStore) -> Result<FoldedBefore, ReadError> {
+    /// `Unauthorized`, in MongoDB's list of error codes.
+    const UNAUTHORIZED: i32 = 13;
+    let checkpoints = store.database().collection::<Checkpoint>(COLLECTION);
+    let found = match checkpoints.find(doc! {}).await {
+        Ok(found) => found,
+        Err(error) => {
+            return match &*error.kind {
+                ErrorKind::Command(refused) if refused.code == UNAUTHORIZED => {
+                    Ok(FoldedBefore::NotShown)
+                }
+                _ => Err(error.into()),
+            };
+        }
+    };
+    let all: Vec<Checkpoint> = found.try_collect().await?;
     let folded = all.into_iter().find(|checkpoint| checkpoint.sequence() > 0);
-    Ok(folded.map(|checkpoint| checkpoint.key))
+    Ok(folded.map_or(FoldedBefore::Nothing, |checkpoint| {
+        FoldedBefore::By(checkpoint.key)
+    }))
 }
 
 /// Lets a read model rest: nothing is folded until [`resume`], whichever process runs it. It takes

@@ -58,7 +58,9 @@ pub use cache::Rendered;
 pub use changed::{Applied, Changed};
 pub use error::{FoldError, ReadError};
 pub use gauges::describe_metrics;
-pub use inspect::{ReadModel, RetireError, folded_before, pause, read_models, resume, retire};
+pub use inspect::{
+    FoldedBefore, ReadModel, RetireError, folded_before, pause, read_models, resume, retire,
+};
 pub use progress::Progress;
 pub use projection::{Change, Index, Projection};
 pub use rebuild::{RebuildError, RebuildProgress, rebuild};

@@ -298,6 +298,7 @@ async fn operators_can_do_what_their_commands_do_and_nothing_else() {
     let servers = [
         ("MONGODB_URI", mongo.uri().to_owned()),
         ("MONGODB_DATABASE", mongo.name().to_owned()),
+        ("PAYMENTS", "sandbox".to_owned()),
         ("DATA_DIR", path("data")),
     ];
     with_books.extend(servers.map(|(name, value)| (name.to_owned(), value)));
