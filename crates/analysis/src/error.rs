@@ -54,6 +54,8 @@ impl AnalysisError {
                 StoreError::Unreadable { .. }
                     | StoreError::OfAnotherRelease { .. }
                     | StoreError::Gap { .. }
+                    | StoreError::Hole { .. }
+                    | StoreError::HistoryLost { .. }
                     | StoreError::StreamMissing { .. }
             )
         )

@@ -48,7 +48,43 @@ pub enum StoreError {
         /// What can't be read.
         why: String,
     },
-    /// Messages are missing: versions of an aggregate, or sequences of a stream, aren't dense.
+    /// The server has lost messages of a stream: it counts them, and can't give them. Nobody has
+    /// acknowledged that they are gone for good ([`Log::acknowledge_hole`](crate::Log)).
+    #[error(
+        "{stream}{} missing: the server counts {it} and can't give {it}. Restore the server's copy \
+         or the log; if that is impossible, acknowledge the hole",
+        missing(*first, *last), it = if first == last { "it" } else { "them" }
+    )]
+    Hole {
+        /// The stream.
+        stream: StreamName,
+        /// The first sequence that is missing.
+        first: u64,
+        /// The last sequence that is missing.
+        last: u64,
+    },
+    /// The server knows of commits of an aggregate and can't give the newest: what happened to the
+    /// aggregate isn't known any more, so nothing is decided on it.
+    #[error("{stream}.{aggregate_id}: the server has lost the newest commit")]
+    HistoryLost {
+        /// Stream of the aggregate.
+        stream: StreamName,
+        /// The aggregate.
+        aggregate_id: String,
+    },
+    /// Messages that are there, or never were, can't be acknowledged as lost.
+    #[error("{stream}{}: nothing is missing there, {why}", places(*first, *last))]
+    NoHole {
+        /// The stream.
+        stream: StreamName,
+        /// The first sequence that was named.
+        first: u64,
+        /// The last sequence that was named.
+        last: u64,
+        /// What is there.
+        why: String,
+    },
+    /// Versions of an aggregate aren't dense: one of its commits is missing.
     #[error("{stream}#{sequence}: expected {expected}, found {found}")]
     Gap {
         /// Stream of the message.
@@ -147,10 +183,24 @@ impl<E: std::error::Error> From<StoreError> for cqrs_es::AggregateError<E> {
             StoreError::Unavailable(_) => Self::DatabaseConnectionError(Box::new(error)),
             StoreError::Unreadable { .. }
             | StoreError::OfAnotherRelease { .. }
+            | StoreError::HistoryLost { .. }
             | StoreError::Gap { .. } => Self::DeserializationError(Box::new(error)),
             _ => Self::UnexpectedError(Box::new(error)),
         }
     }
+}
+
+fn places(first: u64, last: u64) -> String {
+    if first == last {
+        format!("#{first}")
+    } else {
+        format!("#{first} to #{last}")
+    }
+}
+
+fn missing(first: u64, last: u64) -> String {
+    let is = if first == last { "is" } else { "are" };
+    format!("{} {is}", places(first, last))
 }
 
 /// For the many faults of the client that all mean the same: no answer that can be used.

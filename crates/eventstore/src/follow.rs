@@ -22,15 +22,25 @@ struct Following {
     commit: Option<Uuid>,
     consumer: Option<InOrder>,
     connection: watch::Receiver<bool>,
+    /// The last sequence that is wanted.
+    until: u64,
+    /// How often the stream was seen to end in a hole.
+    ends_in_a_hole: u32,
     failed: bool,
 }
+
+/// How often a stream of several copies is to be seen to end in a hole before it is said so: the
+/// end may be the answer of one leader, and what isn't there that of another, who was cut off.
+const CERTAIN: u32 = 2;
+/// How often the record of acknowledged holes is asked for before it counts as unreadable.
+const LOOKS: u32 = 10;
 
 impl Log {
     /// Every commit of a stream after a sequence, in order and without a gap; goes on for ever.
     ///
     /// Lost connections and servers are waited for. An item is an error only if the log itself is
-    /// at fault ([`StoreError::Gap`], [`StoreError::Unreadable`], [`StoreError::TailLost`]); after
-    /// it the stream ends.
+    /// at fault ([`StoreError::Hole`], [`StoreError::Unreadable`], [`StoreError::TailLost`]); after
+    /// it the stream ends. Holes that an operator has acknowledged are gone over.
     ///
     /// Each time that it begins anew, it is shown that what was read last still stands: a log that
     /// lost its tail and went on would otherwise be followed from behind the new commits, or waited
@@ -41,6 +51,15 @@ impl Log {
         stream: StreamName,
         after: u64,
     ) -> impl Stream<Item = Result<Recorded, StoreError>> + Send + use<> {
+        self.follow_until(stream, after, u64::MAX)
+    }
+
+    fn follow_until(
+        &self,
+        stream: StreamName,
+        after: u64,
+        until: u64,
+    ) -> impl Stream<Item = Result<Recorded, StoreError>> + Send + use<> {
         let state = Following {
             log: self.clone(),
             stream,
@@ -48,10 +67,12 @@ impl Log {
             commit: None,
             consumer: None,
             connection: self.connection(),
+            until,
+            ends_in_a_hole: 0,
             failed: false,
         };
         stream::unfold(state, |mut state| async move {
-            if state.failed {
+            if state.failed || state.last >= state.until {
                 return None;
             }
             let item = state.next().await;
@@ -72,10 +93,10 @@ impl Log {
         to: u64,
     ) -> Result<impl Stream<Item = Result<Recorded, StoreError>> + Send + use<>, StoreError> {
         let end = self.last_sequence(stream).await?.min(to);
-        let from = from.max(1);
-        let count = usize::try_from((end + 1).saturating_sub(from)).unwrap_or(usize::MAX);
-        // An empty range must not wait for a message that isn't there, so it isn't even asked for.
-        Ok(self.follow(stream, from - 1).take(count))
+        // It ends with a commit that can be read. An empty range must not wait for a message that
+        // isn't there, so it isn't even asked for.
+        let until = self.readable_up_to(stream, end).await?;
+        Ok(self.follow_until(stream, from.max(1) - 1, until))
     }
 
     /// All commits of several streams up to now, merged by the time at which they were stored.
@@ -131,21 +152,54 @@ impl Following {
             };
             match message {
                 Ok(message) => {
-                    if let Some(commit) = self.take(&message)? {
+                    self.ends_in_a_hole = 0;
+                    if let Some(commit) = self.take(&message).await? {
                         return Ok(commit);
                     }
                 }
                 Err(error) => {
                     tracing::debug!(stream = %self.stream, %error, "lost the consumer, making another");
                     self.consumer = None;
+                    self.look_for_a_hole_at_the_end().await?;
                     tokio::time::sleep(PAUSE).await;
                 }
             }
         }
     }
 
+    /// An error, if nothing more comes because nothing more can be read, although the stream counts
+    /// more. Otherwise a reader would wait there, and nobody would know what for.
+    async fn look_for_a_hole_at_the_end(&mut self) -> Result<(), StoreError> {
+        let (log, stream, first) = (&self.log, self.stream, self.last + 1);
+        let looked = async {
+            let end = log.stream_end(stream).await?;
+            if end < first || log.next_sequence_of_leader(stream, first).await?.is_some() {
+                return Ok::<_, StoreError>(None);
+            }
+            let acknowledged = log.is_acknowledged(stream, first, end).await?;
+            Ok((!acknowledged).then_some(end))
+        };
+        // Without an answer nothing is known, and the next consumer that is lost leads here again.
+        let Ok(found) = looked.await else {
+            return Ok(());
+        };
+        let Some(last) = found else {
+            self.ends_in_a_hole = 0;
+            return Ok(());
+        };
+        self.ends_in_a_hole += 1;
+        if self.log.server_is_alone() || self.ends_in_a_hole >= CERTAIN {
+            return Err(StoreError::Hole {
+                stream,
+                first,
+                last,
+            });
+        }
+        Ok(())
+    }
+
     /// The commit that a message is; nothing if it was read before, and still stands.
-    fn take(&mut self, message: &Message) -> Result<Option<Recorded>, StoreError> {
+    async fn take(&mut self, message: &Message) -> Result<Option<Recorded>, StoreError> {
         let sequence = message.info().map_err(unavailable)?.stream_sequence;
         if sequence == self.last && self.commit.is_some() {
             let found = message.headers.as_ref().and_then(commit_id_of);
@@ -155,7 +209,7 @@ impl Following {
             return self.lost(Standing::Replaced(found)).map(|()| None);
         }
         let expected = self.last + 1;
-        if sequence != expected {
+        if sequence < expected {
             return Err(StoreError::Gap {
                 stream: self.stream,
                 sequence,
@@ -163,11 +217,38 @@ impl Following {
                 found: format!("sequence {sequence}"),
             });
         }
+        if sequence > expected {
+            self.go_over(expected, sequence - 1).await?;
+        }
         let commit = Recorded::delivered(self.stream, message, &self.log.config().upcasters)?;
         self.log.saw(&commit);
         self.last = sequence;
         self.commit = Some(commit.commit_id);
         Ok(Some(commit))
+    }
+
+    /// An error, unless an operator has acknowledged that these messages are lost. Where nobody says
+    /// so, be it because the record can't be read, they count as a fault of the log.
+    async fn go_over(&self, first: u64, last: u64) -> Result<(), StoreError> {
+        let stream = self.stream;
+        for _ in 0..LOOKS {
+            match self.log.is_acknowledged(stream, first, last).await {
+                Ok(true) => {
+                    tracing::warn!(%stream, first, last, "going over a hole that was acknowledged");
+                    return Ok(());
+                }
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::debug!(%stream, %error, "can't read which holes are acknowledged");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        Err(StoreError::Hole {
+            stream,
+            first,
+            last,
+        })
     }
 
     /// An error, if what was read last is gone. Whoever keeps something of the log in this process

@@ -51,6 +51,7 @@
 //! | build a read model | [`Log::follow`] from a checkpoint, [`Log::read`], [`Log::read_merged`] |
 //! | react, at least once, also after a crash | [`Log::react_to_commits`] |
 //! | let a command fall due later | [`Log::schedule`], [`Log::react_to_due`] |
+//! | go on where the server has lost a message for good | [`Log::acknowledge_hole`] |
 //! | look after what could not be handled | [`Log::dead_letters`], [`Log::retry_dead_letter`], [`Log::drop_dead_letter`] |
 //! | answer a repeated request with its first answer | [`Log::claim_request`], [`Log::answer_request`] |
 //! | write history as it was: an import, a simulation | [`Log::import`], [`PastCommit`] |
@@ -112,8 +113,15 @@
 //!   are safe from this, since a server that is cut off can store none.
 //! - **A command takes effect at most once.** Its id is in its commit. A command that is sent
 //!   again, at once or after years, here or in another process, is answered with its first result.
-//! - **Versions are dense, sequences too.** A gap on reading is [`StoreError::Gap`], a message that
-//!   can't be read, or that nobody appended, is [`StoreError::Unreadable`]; neither is ever skipped.
+//! - **Versions are dense, sequences too.** A message that the server has lost is
+//!   [`StoreError::Hole`] to readers of a stream, and [`StoreError::Gap`] or
+//!   [`StoreError::HistoryLost`] to its aggregate; one that can't be read, or that nobody appended, is
+//!   [`StoreError::Unreadable`]. None is ever skipped by itself. Readers go over a hole that an
+//!   operator has acknowledged by name and reason, which is recorded in the log
+//!   ([`Log::acknowledge_hole`]); no command is ever decided on a history with a hole in it. Where
+//!   the *newest* commit of an aggregate is lost, the server says that the aggregate has none and
+//!   would take another first one, so an aggregate counts as new only if the server also counts
+//!   no message under its subject.
 //! - **Order.** A stream has one order, and [`Log::follow`] keeps it, without gap or duplicate,
 //!   across restarts of anything. A subscription handles the commits of one aggregate in order as
 //!   long as one process works and none fails. With several processes, after a crash, after
@@ -135,7 +143,7 @@
 //! | [`StoreError::Unavailable`] | unknown | repeat with the same command id: safe whatever happened |
 //! | [`StoreError::Contended`] | no | repeat at once or later |
 //! | [`StoreError::InvalidId`], [`StoreError::TooLarge`], [`StoreError::Refused`] | no | repeating is useless |
-//! | [`StoreError::Unreadable`], [`StoreError::Gap`] | no | the log needs a person (or an upcaster) |
+//! | [`StoreError::Unreadable`], [`StoreError::Hole`], [`StoreError::Gap`], [`StoreError::HistoryLost`] | no | the log needs a person (or an upcaster) |
 //! | [`StoreError::TailLost`] | no | make anew what was made of the log |
 //! | [`StoreError::StreamDiffers`], [`StoreError::StreamMissing`] | no | the stream needs a person |
 //!
@@ -202,6 +210,7 @@ mod follow;
 mod framework;
 mod handling;
 mod history;
+mod holes;
 mod import;
 mod in_order;
 mod installing;
@@ -232,6 +241,7 @@ pub use connection::{LogConfig, Login};
 pub use context::{Context, Executed};
 pub use dead_letter::{DeadLetter, DeadLetters};
 pub use error::{CommandError, StoreError};
+pub use holes::AcknowledgedHole;
 pub use import::{Import, PastCommit, StoredEvent};
 pub use installing::StreamsFound;
 pub use keys::KnownKey;

@@ -1,6 +1,9 @@
 //! The log as a whole: its connection, its streams, its life.
 
-use async_nats::jetstream::{self, stream::Stream};
+use async_nats::{
+    StatusCode,
+    jetstream::{self, stream::Stream},
+};
 use chrono::{DateTime, Utc};
 use std::{
     fmt,
@@ -12,6 +15,7 @@ use crate::{
     LogConfig, StoreError, StreamName,
     connection::{self, Heard},
     error::unavailable,
+    holes::Holes,
     installing, server,
     store::Store,
     streams,
@@ -30,6 +34,7 @@ struct Inner {
     jetstream: jetstream::Context,
     heard: Heard,
     tails: Arc<Tails>,
+    holes: Holes,
 }
 
 /// The log, for who must not keep it open.
@@ -75,6 +80,7 @@ impl Log {
             jetstream,
             heard,
             tails: Arc::clone(&tails),
+            holes: Holes::default(),
         });
         let weak = WeakLog(Arc::downgrade(&inner));
         // It ends by itself, with the last clone of the log.
@@ -170,11 +176,18 @@ impl Log {
         Store::new(self.clone(), stream)
     }
 
-    /// The sequence of a stream's last message; 0 when it is empty.
+    /// The sequence of a stream's last message; 0 when it is empty. One that is lost, as an operator
+    /// has acknowledged, isn't counted: nobody would ever reach it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
     pub async fn last_sequence(&self, stream: StreamName) -> Result<u64, StoreError> {
+        let end = self.stream_end(stream).await?;
+        self.readable_up_to(stream, end).await
+    }
+
+    /// The last sequence that a stream counts, whether or not its message can be read.
+    pub(crate) async fn stream_end(&self, stream: StreamName) -> Result<u64, StoreError> {
         Ok(self.info(stream).await?.0)
     }
 
@@ -199,11 +212,47 @@ impl Log {
             ts: DateTime<Utc>,
         }
         let subject = format!("$JS.API.STREAM.INFO.{stream}");
-        let request = async_nats::Request::new().timeout(Some(self.inner.config.answer_timeout));
-        let answer = self.inner.client.send_request(subject, request).await;
-        let answer = answer.map_err(unavailable)?;
+        let answer = self.ask(subject, Vec::new()).await?;
         let answer: Answer = serde_json::from_slice(&answer.payload).map_err(unavailable)?;
         Ok(answer.ts)
+    }
+
+    /// Whether a stream knows of a message of a key that it can't give.
+    ///
+    /// A request for the newest messages of several keys looks into the index first, and says
+    /// differently that nothing is there and that what is there can't be read. Whatever else is said
+    /// counts as the second, so that a server with other words is noticed at the first command.
+    ///
+    /// Information about a stream tells how many messages a key has, too. To ask for that halved
+    /// the rate of first commands (2,400 per second in place of 4,500).
+    pub(crate) async fn hides(&self, stream: StreamName, key: &str) -> Result<bool, StoreError> {
+        let question = serde_json::json!({ "multi_last": [stream.subject(key)] });
+        let subject = format!("$JS.API.DIRECT.GET.{stream}");
+        let answer = self.ask(subject, question.to_string().into_bytes()).await?;
+        let not_in_index = answer.description.as_deref() == Some("No Results");
+        match answer.status {
+            // It has got its first one meanwhile.
+            None => Ok(false),
+            Some(StatusCode::NOT_FOUND) => Ok(!not_in_index),
+            Some(status) => Err(StoreError::Unavailable(format!("answer {status}"))),
+        }
+    }
+
+    /// Asks what the client has no call for.
+    async fn ask(
+        &self,
+        subject: String,
+        question: Vec<u8>,
+    ) -> Result<async_nats::Message, StoreError> {
+        let request = async_nats::Request::new()
+            .timeout(Some(self.inner.config.answer_timeout))
+            .payload(question.into());
+        let answer = self.inner.client.send_request(subject, request).await;
+        answer.map_err(unavailable)
+    }
+
+    pub(crate) fn holes(&self) -> &Holes {
+        &self.inner.holes
     }
 
     /// How many messages of a stream a durable consumer has not brought to an end.

@@ -17,16 +17,26 @@ use async_nats::{
 use crate::{Log, Recorded, StoreError, StreamName, error::unavailable};
 
 impl Log {
-    /// The newest commit of an aggregate.
+    /// The newest commit of an aggregate; `None` only if it never had one.
+    ///
+    /// A server that can't give the newest message of a subject, because it is damaged, answers that
+    /// there is none, and takes a new one as the first. Its index has it all the same, so the index
+    /// is what proves an absence. That is one more question for each aggregate that is new.
     pub(crate) async fn last_commit(
         &self,
         stream: StreamName,
         aggregate_id: &str,
     ) -> Result<Option<Recorded>, StoreError> {
-        self.last_message(stream, aggregate_id)
-            .await?
-            .map(|message| Recorded::parse(stream, message, &self.config().upcasters))
-            .transpose()
+        let Some(message) = self.last_message(stream, aggregate_id).await? else {
+            if self.hides(stream, aggregate_id).await? {
+                return Err(StoreError::HistoryLost {
+                    stream,
+                    aggregate_id: aggregate_id.to_owned(),
+                });
+            }
+            return Ok(None);
+        };
+        Recorded::parse(stream, message, &self.config().upcasters).map(Some)
     }
 
     /// The newest message of a key, by the leader: a replica may not have it yet.
@@ -148,9 +158,19 @@ impl Log {
         stream: StreamName,
         from: u64,
     ) -> Result<Option<(u64, Option<StreamMessage>)>, StoreError> {
-        let mut next = self.next_of_any(stream, ">", from).await?;
+        self.message_of(stream, ">", from).await
+    }
+
+    /// As [`Log::message_from`], of one key.
+    pub(crate) async fn message_of(
+        &self,
+        stream: StreamName,
+        key: &str,
+        from: u64,
+    ) -> Result<Option<(u64, Option<StreamMessage>)>, StoreError> {
+        let mut next = self.next_of_any(stream, key, from).await?;
         if next.is_none() && !self.server_is_alone() {
-            next = self.next_of_leader(stream, ">", from).await?;
+            next = self.next_of_leader(stream, key, from).await?;
         }
         let Some(next) = next else {
             return Ok(None);
@@ -161,6 +181,16 @@ impl Log {
             tracing::error!(error = %forged, "left out a message");
         }
         Ok(Some((sequence, appended.ok())))
+    }
+
+    /// Where the first message of a stream stands at or after a sequence, as the leader says.
+    pub(crate) async fn next_sequence_of_leader(
+        &self,
+        stream: StreamName,
+        from: u64,
+    ) -> Result<Option<u64>, StoreError> {
+        let found = self.next_of_leader(stream, ">", from).await?;
+        Ok(found.map(|found| found.message.sequence))
     }
 
     async fn next_of_any(

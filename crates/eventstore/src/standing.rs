@@ -20,7 +20,7 @@ pub(crate) enum Standing {
     /// The commit.
     Stands,
     /// Nothing, and the stream goes on behind it: a message that the server can't read. That is
-    /// another fault ([`StoreError::Gap`]) and says nothing about what came later.
+    /// another fault ([`StoreError::Hole`]) and says nothing about what came later.
     Hole,
     /// Another commit, or a message that is none.
     Replaced(Option<Uuid>),
@@ -99,7 +99,7 @@ impl Log {
                 _ => Standing::Stands,
             });
         }
-        let end = self.last_sequence(stream).await?;
+        let end = self.stream_end(stream).await?;
         Ok(if end < sequence {
             Standing::Ends(end)
         } else {

@@ -96,6 +96,13 @@ pub(crate) enum Trouble {
     /// A commit can't be folded by this release. Another release may be able to.
     #[error("{0}")]
     Unfoldable(String),
+    /// The log's server has lost commits, and nobody has acknowledged that yet.
+    #[error("{}", StoreError::Hole { stream: *stream, first: *first, last: *last })]
+    Hole {
+        stream: StreamName,
+        first: u64,
+        last: u64,
+    },
     /// The log lost what was folded last. The model is filled anew from what is there.
     #[error("{0}")]
     TailLost(String),
@@ -107,17 +114,28 @@ pub(crate) enum Trouble {
 impl Trouble {
     /// Whether to wait for an operator instead of trying again.
     pub fn halts(&self) -> bool {
-        matches!(self, Self::Unfoldable(_) | Self::Diverged(_))
+        matches!(
+            self,
+            Self::Unfoldable(_) | Self::Hole { .. } | Self::Diverged(_)
+        )
     }
 }
 
 impl From<StoreError> for Trouble {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unreadable { .. } | StoreError::OfAnotherRelease { .. } => {
-                Self::Unfoldable(error.to_string())
-            }
-            StoreError::Gap { .. } => Self::Diverged(error.to_string()),
+            StoreError::Unreadable { .. }
+            | StoreError::OfAnotherRelease { .. }
+            | StoreError::Gap { .. } => Self::Unfoldable(error.to_string()),
+            StoreError::Hole {
+                stream,
+                first,
+                last,
+            } => Self::Hole {
+                stream,
+                first,
+                last,
+            },
             StoreError::TailLost { .. } => Self::TailLost(error.to_string()),
             passing => Self::LogAway(passing),
         }

@@ -160,11 +160,19 @@ impl<P: Projection> Machine<P> {
         if let Ok(end) = self.log.last_sequence(stream).await {
             self.progress.saw_end(end);
             // Whatever was acknowledged is there; what isn't, was lost, and can't be waited for.
-            if let Some(floor) = self.progress.floor_beyond(end)
-                && let Err(StoreError::TailLost { .. }) =
-                    self.log.still_reaches(stream, floor).await
-            {
-                self.progress.lower(floor, end);
+            if let Some(floor) = self.progress.floor_beyond(end) {
+                let reaches = self.log.still_reaches(stream, floor).await;
+                let is_lost = matches!(reaches, Err(StoreError::TailLost { .. }));
+                // Or it is a hole that somebody has acknowledged.
+                if is_lost
+                    || self
+                        .log
+                        .readable_up_to(stream, floor)
+                        .await
+                        .is_ok_and(|to| to <= end)
+                {
+                    self.progress.lower(floor, end);
+                }
             }
         }
         self.gauges.lag(&self.progress);

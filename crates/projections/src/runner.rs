@@ -1,6 +1,6 @@
 //! Keeping one projection up to date, in one of the processes that run it.
 
-use eventstore::{Log, StoreError};
+use eventstore::{Log, StoreError, StreamName};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, watch},
@@ -48,6 +48,20 @@ pub(crate) struct Machine<P> {
     /// The checkpoint is to be looked at.
     pub look: Notify,
     pub gauges: Gauges,
+}
+
+/// Why no turn is begun for now.
+#[derive(Clone, Copy)]
+enum Blocked {
+    /// The same release would fail at the same commit again. Another one may take over, and sees the
+    /// lease free.
+    Unfoldable,
+    /// The log's server has lost these commits.
+    Hole {
+        stream: StreamName,
+        first: u64,
+        last: u64,
+    },
 }
 
 /// How a turn at folding ended, short of trouble.
@@ -151,22 +165,38 @@ impl Runner {
     }
 }
 
+impl Blocked {
+    fn by(trouble: &Trouble) -> Option<Self> {
+        match *trouble {
+            Trouble::Unfoldable(_) => Some(Self::Unfoldable),
+            Trouble::Hole {
+                stream,
+                first,
+                last,
+            } => Some(Self::Hole {
+                stream,
+                first,
+                last,
+            }),
+            _ => None,
+        }
+    }
+}
+
 impl<P: Projection> Machine<P> {
     async fn run(self: Arc<Self>) {
         let mut pause = self.settings.pause;
-        let mut unfoldable = false;
+        let mut blocked = None;
         while !self.stop.is_cancelled() {
             let held = match self.lease.hold().await {
-                // The same release would fail at the same commit again. Another one may take over,
-                // and sees the lease free.
-                Ok(Some(held)) if unfoldable && held.rebuild.is_none() => {
+                Ok(Some(held)) if held.rebuild.is_none() && self.is(blocked.as_ref()).await => {
                     self.give_back().await;
                     self.rest(self.settings.pause_max).await;
                     continue;
                 }
                 Ok(Some(held)) => held,
                 Ok(None) => {
-                    unfoldable = false;
+                    blocked = None;
                     self.set_state(RunnerState::StandingBy);
                     self.stand_by().await;
                     continue;
@@ -188,7 +218,7 @@ impl<P: Projection> Machine<P> {
                     self.rest(self.settings.pause).await;
                 }
                 Err(trouble) if trouble.halts() => {
-                    unfoldable = matches!(trouble, Trouble::Unfoldable(_));
+                    blocked = Blocked::by(&trouble);
                     self.halt(&trouble).await;
                     self.rest(self.settings.pause_max).await;
                 }
@@ -201,6 +231,22 @@ impl<P: Projection> Machine<P> {
             }
         }
         self.set_state(RunnerState::Stopped);
+    }
+
+    /// Whether what no turn was begun for still stands in the way.
+    async fn is(&self, blocked: Option<&Blocked>) -> bool {
+        match blocked.copied() {
+            None => false,
+            Some(Blocked::Unfoldable) => true,
+            Some(Blocked::Hole {
+                stream,
+                first,
+                last,
+            }) => {
+                let acknowledged = self.log.is_acknowledged(stream, first, last).await;
+                !acknowledged.unwrap_or(false)
+            }
+        }
     }
 
     async fn give_back(&self) {

@@ -35,6 +35,34 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Flips a bit at the first place of a text in the blocks of a stream.
+fn flip_a_bit(folder: &Path, stream: &str, text: &[u8]) -> anyhow::Result<()> {
+    let of_the_stream = Path::new("streams").join(stream).join("msgs");
+    let mut blocks = Vec::new();
+    for account in fs::read_dir(folder)? {
+        let messages = account?.path().join(&of_the_stream);
+        if messages.is_dir() {
+            for file in fs::read_dir(messages)? {
+                blocks.push(file?.path());
+            }
+        }
+    }
+    blocks.retain(|file| file.extension().is_some_and(|end| end == "blk"));
+    for block in blocks {
+        let mut bytes = fs::read(&block)?;
+        let place = bytes.windows(text.len()).position(|found| found == text);
+        if let Some(place) = place {
+            bytes[place] ^= 1;
+            fs::write(block, bytes)?;
+            return Ok(());
+        }
+    }
+    anyhow::bail!(
+        "no message of {stream} has {:?} in it",
+        String::from_utf8_lossy(text)
+    )
+}
+
 impl Nats {
     /// Starts one with the server's default settings.
     pub async fn start() -> Self {
@@ -94,6 +122,19 @@ impl Nats {
             copy_folder(copy.0.path(), &store)?;
             server.restart()?;
             Ok::<_, anyhow::Error>(())
+        })
+        .await;
+    }
+
+    /// What a disk does that loses a bit: damages the message of a stream that has this text in it,
+    /// under living processes. The server is ended in an orderly way, so it still counts the
+    /// message when it comes back; whoever reads it finds a hole. Returns when it takes connections.
+    pub async fn damage(&self, stream: &str, text: &str) {
+        let (server, stream, text) = (self.server.clone(), stream.to_owned(), text.to_owned());
+        blocking::run("damage a message", move || {
+            server.terminate()?;
+            flip_a_bit(&server.data_dir().join(STORE), &stream, text.as_bytes())?;
+            server.restart()
         })
         .await;
     }

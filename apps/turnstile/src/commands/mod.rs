@@ -1,5 +1,6 @@
 //! Everything that isn't serving: each command connects, does its work and ends.
 
+mod acknowledge;
 pub(crate) mod backup;
 pub(crate) mod completions;
 mod config;

@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     CommandError, Outcome, Servers,
+    acknowledge::{self, AcknowledgeArgs},
     output::{Output, OutputArgs, say},
     servers::lacking,
 };
@@ -29,6 +30,9 @@ pub(crate) enum StreamsCommand {
     /// Create what is missing and change what differs, after showing the plan
     #[command(after_long_help = MIGRATE)]
     Migrate(MigrateArgs),
+    /// Let readers go on behind messages that the server has lost for good
+    #[command(after_long_help = acknowledge::AFTER)]
+    Acknowledge(AcknowledgeArgs),
 }
 
 const INIT: &str = "Waits two minutes for NATS, and for MongoDB where there are no streams: read models that hold
@@ -70,9 +74,13 @@ pub(crate) async fn run(
         return init(servers).await;
     }
     let log = servers.log().await?;
+    if let StreamsCommand::Acknowledge(args) = command {
+        acknowledge::run(&log, args).await?;
+        return Ok(Outcome::Well);
+    }
     let mut plans = log.topology().await?;
     match command {
-        StreamsCommand::Init => Ok(Outcome::Well),
+        StreamsCommand::Init | StreamsCommand::Acknowledge(_) => Ok(Outcome::Well),
         StreamsCommand::Ls(output) => list(&plans, &mut output.open()),
         StreamsCommand::Check(output) => check(&plans, &mut output.open()),
         StreamsCommand::Migrate(args) => {

@@ -155,3 +155,88 @@ async fn each_fault_of_a_log_is_found_at_its_place() {
     assert_eq!(in_parts, found);
     assert!(checked.passes > 8, "{checked:?}");
 }
+
+#[tokio::test]
+async fn a_hole_is_a_finding_until_it_is_acknowledged_by_name_and_reason() {
+    let season = Season::write().await;
+    let url = season.archive.url();
+    let order = Season::order(2).0.to_string();
+    season.archive.nats.damage("ORDERS", &order).await;
+    let holes = |lines: &[Value]| {
+        let rule = |line: &&Value| line["rule"] == "dense_sequences";
+        lines.iter().filter(rule).cloned().collect::<Vec<_>>()
+    };
+    let lines = findings(&season).await;
+    let [hole] = &holes(&lines)[..] else {
+        panic!("{lines:#?}");
+    };
+    let (sequence, what) = (hole["sequence"].to_string(), hole["what"].as_str().unwrap());
+    assert!(
+        what.starts_with(&format!("ORDERS#{sequence} is missing")),
+        "{what}"
+    );
+    // Whoever reads stops there, with the code that says that the log is at fault.
+    tool(url, &["events", "ls", "--stream", "ORDERS"])
+        .await
+        .with_code(3)
+        .says(&format!("ORDERS#{sequence} is missing"));
+
+    let acknowledge = ["streams", "acknowledge", "orders", &sequence];
+    let by = ["--by", "ann", "--reason", "the disk of nats-0"];
+    for (args, why) in [
+        (&acknowledge[..], "--by <NAME>"),
+        (
+            &[&acknowledge[..], &["--by", "ann", "--reason", " "]].concat(),
+            "one line of text",
+        ),
+        (
+            &[&["streams", "acknowledge", "REQUESTS", "1"][..], &by].concat(),
+            "no stream of events",
+        ),
+        (
+            &[&["streams", "acknowledge", "ORDERS", "1"][..], &by].concat(),
+            "#1 can be read",
+        ),
+        (
+            &[&["streams", "acknowledge", "ORDERS", "999"][..], &by].concat(),
+            "the stream has #1 to #",
+        ),
+    ] {
+        tool(url, args).await.with_code(2).says(why);
+    }
+    tool(url, &[&acknowledge[..], &by].concat())
+        .await
+        .well()
+        .says(&format!("ORDERS#{sequence}: lost, acknowledged by ann at "));
+
+    tool(url, &["events", "ls", "--stream", "ORDERS"])
+        .await
+        .well();
+    let verified = tool(url, &["verify", "--log-only"]).await.with_code(1);
+    let lines = verified.json();
+    assert!(holes(&lines).is_empty(), "{lines:#?}");
+    // What follows from it stays a finding, and it is listed beside that.
+    assert!(lines.iter().any(|line| line["rule"] == "dense_versions"));
+    let listed = lines
+        .iter()
+        .find_map(|line| line.get("acknowledged"))
+        .unwrap();
+    assert_eq!(
+        (
+            &listed["stream"],
+            listed["first"].to_string(),
+            &listed["by"],
+            &listed["reason"]
+        ),
+        (
+            &json!("ORDERS"),
+            sequence.clone(),
+            &json!("ann"),
+            &json!("the disk of nats-0")
+        )
+    );
+    tool(url, &["verify", "--log-only", "--table"])
+        .await
+        .with_code(1)
+        .says(&format!("ORDERS#{sequence}: lost, acknowledged by ann"));
+}

@@ -157,6 +157,7 @@ async fn no_service_can_say_what_is_for_another_to_say() {
         let named = format!("$JS.API.CONSUMER.CREATE.{stream}.x");
         refused(&nats, user, &named).await;
         refused(&nats, user, "COMMANDS.due.expire-order.x").await;
+        refused(&nats, user, "DEADLETTERS.hole.ORDERS").await;
     }
     // This one only reads.
     for (_, stream) in OWN {

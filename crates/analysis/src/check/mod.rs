@@ -204,17 +204,15 @@ impl<'l> Resuming<'l> {
                 finding(stream, sequence, Rule::KnownTypes, why),
                 sequence + 1,
             ),
-            Some(Err(AnalysisError::Log(StoreError::Gap {
-                stream,
-                sequence,
-                expected,
-                found,
-            }))) => {
-                let what = format!("expected {expected}, found {found}");
-                (
-                    finding(stream, sequence, Rule::DenseSequences, what),
-                    sequence,
-                )
+            Some(Err(AnalysisError::Log(
+                error @ StoreError::Hole {
+                    stream,
+                    first,
+                    last,
+                },
+            ))) => {
+                let what = error.to_string();
+                (finding(stream, first, Rule::DenseSequences, what), last + 1)
             }
             Some(Err(error)) => return Err(error),
         };

@@ -10,6 +10,7 @@ mod dead_letters;
 mod faults;
 mod forged;
 mod framework;
+mod holes;
 mod lagging;
 mod memory;
 mod news;

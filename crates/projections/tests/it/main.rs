@@ -3,6 +3,7 @@
 
 mod faults;
 mod halt;
+mod holes;
 mod lost_tail;
 mod orders;
 mod rebuild;

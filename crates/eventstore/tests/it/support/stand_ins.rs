@@ -100,7 +100,14 @@ pub async fn lag(url: &str) {
                 ["MSG", _, _, reply, size] => {
                     let mut payload = vec![0; size.parse::<usize>().unwrap() + 2];
                     let _ = stream.read_exact(&mut payload).await;
-                    let head = "NATS/1.0 404 Message Not Found\r\n\r\n";
+                    // A server words it so, depending on what it was asked.
+                    let of_several = payload.starts_with(br#"{"multi_last""#);
+                    let what = if of_several {
+                        "No Results"
+                    } else {
+                        "Message Not Found"
+                    };
+                    let head = format!("NATS/1.0 404 {what}\r\n\r\n");
                     format!("HPUB {reply} {0} {0}\r\n{head}\r\n", head.len())
                 }
                 ["PING"] => "PONG\r\n".to_owned(),

@@ -1,0 +1,87 @@
+//! `turnstile streams acknowledge`: going on where the server has lost messages for good.
+
+use analysis::stream_named;
+use chrono::Utc;
+use eventstore::{AcknowledgedHole, EVENT_STREAMS, Log, StreamName};
+
+use super::{CommandError, output::say};
+
+pub(super) const AFTER: &str = "The server counts these messages and can't give them: a disk lost a bit, for instance. Readers stop
+there, so read models stand still. What is lost may still be in another copy of the stream or in a
+backup; restoring it comes first.
+
+Once acknowledged, readers go on behind the hole. The decision is recorded in the log with name and
+reason, can't be taken back, and is listed by `turnstile verify`. No command is decided on an
+aggregate that lacks a commit: what is missing may be a sale. Read models that showed the lost
+commits go on showing them until they are rebuilt.
+
+Refused, with exit code 2, where a message can be read or never was.
+
+Examples:
+  turnstile verify --log-only
+  turnstile streams acknowledge ORDERS 51 --by ann --reason 'disk of nats-0; no backup has it'
+  turnstile streams acknowledge ORDERS 51 --last 60 --by ann --reason 'block 3 is unreadable'";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AcknowledgeArgs {
+    /// The stream: USERS, TICKETS, ORDERS or PAYMENTS
+    #[arg(value_parser = event_stream)]
+    stream: StreamName,
+    /// The sequence that is missing, or the first of several
+    first: u64,
+    /// The last sequence that is missing, if there are several
+    #[arg(long, value_name = "SEQUENCE")]
+    last: Option<u64>,
+    /// Who decides this
+    #[arg(long, value_name = "NAME", value_parser = words)]
+    by: String,
+    /// Why readers are to go on without these messages
+    #[arg(long, value_name = "TEXT", value_parser = words)]
+    reason: String,
+}
+
+fn event_stream(name: &str) -> Result<StreamName, String> {
+    let names = EVENT_STREAMS.map(StreamName::as_str).join(", ");
+    stream_named(name).ok_or_else(|| format!("no stream of events; there are {names}"))
+}
+
+fn words(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        return Err("one line of text is expected".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+pub(super) async fn run(log: &Log, args: AcknowledgeArgs) -> Result<(), CommandError> {
+    let last = args.last.unwrap_or(args.first);
+    let hole = AcknowledgedHole {
+        stream: args.stream,
+        first: args.first,
+        last,
+        by: args.by,
+        reason: args.reason,
+        at: Utc::now(),
+    };
+    log.acknowledge_hole(&hole).await?;
+    say(&in_words(&hole))
+}
+
+/// A hole, for people.
+pub(super) fn in_words(hole: &AcknowledgedHole) -> String {
+    let AcknowledgedHole {
+        stream,
+        first,
+        last,
+        by,
+        reason,
+        at,
+    } = hole;
+    let places = if first == last {
+        format!("{stream}#{first}: lost")
+    } else {
+        format!("{stream}#{first} to #{last}: lost")
+    };
+    let day = at.format("%Y-%m-%d %H:%M:%S");
+    format!("{places}, acknowledged by {by} at {day}: {reason}")
+}
