@@ -12,7 +12,7 @@ use actix_web::web;
 use eventstore::{StoreError, USERS};
 use futures_util::future::BoxFuture;
 use host::{Host, StartError};
-use httpkit::{Limits, Missing, Service, SessionSigner, session::KeyError};
+use httpkit::{Constraint, Limits, Missing, Service, SessionSigner, session::KeyError};
 use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;
 
@@ -133,6 +133,10 @@ impl Service for Auth {
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {
         openapi()
+    }
+
+    fn constraints(&self) -> Vec<Constraint> {
+        routes::constraints()
     }
 
     /// Whoever signs with a key that was retired signs nobody in.

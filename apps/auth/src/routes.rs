@@ -3,20 +3,24 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::{Credentials, CurrentUser, CurrentUserAnswer, Role, User};
 use domain::{
-    Email, UserId,
+    Email, MAX_EMAIL_BYTES, UserId,
     user::{self, Account},
 };
 use httpkit::{
-    Answer, AppError, Body, ClientAddress, CookiePolicy, Fields, MaybeSession,
+    Answer, AppError, Body, ClientAddress, Constraint, CookiePolicy, Fields, MaybeSession,
     error::{bad_request, busy, field, internal, unprocessable},
     idempotency,
 };
+use serde_json::json;
+use std::ops::RangeInclusive;
 use utoipa::OpenApi;
 
 use crate::{Auth, accounts::AccountError, passwords::HashingFailed};
 
 const INVALID_EMAIL: &str = "Email must be valid";
 const INVALID_PASSWORD: &str = "Password must be between 4 and 20 characters";
+/// How many characters a password has, without white space around it.
+const PASSWORD_CHARS: RangeInclusive<usize> = 4..=20;
 const PASSWORD_MISSING: &str = "You must supply a password";
 const TOO_MANY_AT_ONCE: &str = "Too many sign in at this moment, please try again";
 
@@ -33,6 +37,28 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
 #[derive(OpenApi)]
 #[openapi(paths(sign_up, sign_in, sign_out, current_user, keys))]
 pub(crate) struct Document;
+
+/// What bodies must be beside their types.
+pub(crate) fn constraints() -> Vec<Constraint> {
+    let (least, most) = (PASSWORD_CHARS.start(), PASSWORD_CHARS.end());
+    // White space around it is left out, and counts for nothing.
+    let inner = format!("{{{},{}}}", least - 2, most - 2);
+    let password = format!(r"^\s*\S[\s\S]{inner}\S\s*$");
+    vec![
+        Constraint::required("Credentials", &["email", "password"]),
+        Constraint::field(
+            "Credentials",
+            "email",
+            json!({"format": "email", "maxLength": MAX_EMAIL_BYTES}),
+        ),
+        Constraint::field("Credentials", "password", json!({"pattern": r"\S"})),
+        Constraint::body(
+            "post",
+            "/api/users/signup",
+            json!({"properties": {"password": {"pattern": password}}}),
+        ),
+    ]
+}
 
 /// Open an account and sign in
 #[utoipa::path(
@@ -65,7 +91,7 @@ async fn sign_up(
         INVALID_PASSWORD,
         |text: String| {
             let password = text.trim().to_owned();
-            let good = (4..=20).contains(&password.chars().count());
+            let good = PASSWORD_CHARS.contains(&password.chars().count());
             if good {
                 Ok(password)
             } else {

@@ -14,7 +14,7 @@ use eventstore::{ORDERS, TICKETS, Worker};
 use futures_util::future::{BoxFuture, join_all};
 use host::{Host, StartError};
 use httpkit::{
-    AppError, Missing, Service,
+    AppError, Constraint, Missing, Service,
     error::{not_found, unauthorized},
 };
 use std::sync::Arc;
@@ -107,6 +107,10 @@ impl Service for Orders {
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {
         openapi()
+    }
+
+    fn constraints(&self) -> Vec<Constraint> {
+        routes::constraints()
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {

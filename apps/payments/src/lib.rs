@@ -16,7 +16,9 @@ use actix_web::web;
 use eventstore::{ORDERS, PAYMENTS, Store, Worker};
 use futures_util::future::{BoxFuture, join_all};
 use host::{Host, StartError};
-use httpkit::{AppError, Config, Missing, Service, config::PaymentsMode, error::unavailable};
+use httpkit::{
+    AppError, Config, Constraint, Missing, Service, config::PaymentsMode, error::unavailable,
+};
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use projections::{RemoteProgress, orders::OrdersProjection, payments::PayableOrders};
 use std::{sync::Arc, time::Duration};
@@ -201,6 +203,10 @@ impl Service for Payments {
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {
         openapi()
+    }
+
+    fn constraints(&self) -> Vec<Constraint> {
+        routes::constraints()
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {

@@ -4,12 +4,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use api::{Config, NewPayment, PaymentCreated, Provider};
 use domain::{OrderId, TicketId, UserId};
 use httpkit::{
-    Answer, AppError, Body, Fields, RawBody, Session,
+    Answer, AppError, Body, Constraint, Fields, RawBody, Session,
     error::{
         bad_request, field, internal, not_found, payment_required, too_often, unauthorized,
         unavailable,
     },
 };
+use serde_json::json;
 use utoipa::OpenApi;
 
 use crate::{
@@ -25,8 +26,20 @@ const TOKEN_REQUIRED: &str = "Token must be provided";
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/api/payments").route(web::post().to(pay)))
         .service(web::resource("/api/payments/config").route(web::get().to(config)))
-        .service(web::resource("/api/payments/webhook").route(web::post().to(webhook)));
+        .service(web::resource(WEBHOOK).route(web::post().to(webhook)));
 }
+
+/// What bodies must be beside their types.
+pub(crate) fn constraints() -> Vec<Constraint> {
+    vec![
+        Constraint::required("NewPayment", &["token", "orderId"]),
+        Constraint::field("NewPayment", "token", Token::keywords()),
+        Constraint::field("NewPayment", "orderId", json!({"format": "uuid"})),
+        Constraint::body("post", WEBHOOK, json!({"type": "object"})),
+    ]
+}
+
+const WEBHOOK: &str = "/api/payments/webhook";
 
 /// Describes the routes.
 #[derive(OpenApi)]
@@ -150,7 +163,7 @@ async fn config(payments: web::Data<Payments>) -> HttpResponse {
     path = "/api/payments/webhook",
     tag = "payments",
     params(("Stripe-Signature" = String, Header, description = "The provider's signature of the body")),
-    request_body(content = String, content_type = "application/json", description = "An event, as the provider sends it"),
+    request_body(content = serde_json::Value, content_type = "application/json", description = "An event, as the provider sends it"),
     responses(
         (status = 200, description = "Noted"),
         (status = 400, description = "Not signed by the provider", body = api::Errors),

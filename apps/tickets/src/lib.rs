@@ -15,7 +15,7 @@ use domain::Price;
 use eventstore::{ORDERS, TICKETS, Worker};
 use futures_util::future::BoxFuture;
 use host::{Host, StartError};
-use httpkit::{Missing, Service};
+use httpkit::{Constraint, Missing, Service};
 use std::sync::Arc;
 use utoipa::OpenApi;
 
@@ -77,6 +77,10 @@ impl Service for Tickets {
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {
         openapi()
+    }
+
+    fn constraints(&self) -> Vec<Constraint> {
+        routes::constraints(self.least_price)
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {

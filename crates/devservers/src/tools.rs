@@ -20,7 +20,7 @@ mod promtool;
 mod server_tool;
 
 pub use debian::debian_packages;
-pub use install::{cargo_program, npm_package, python_package};
+pub use install::{cargo_program, npm_package, python_package, python_program};
 pub use kubernetes::{Validator, kubectl};
 pub use promtool::promtool;
 use server_tool::ServerTool;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The longest address that can be delivered to (RFC 5321 §4.5.3.1.3, less the angle brackets).
-const MAX_BYTES: usize = 254;
+pub const MAX_EMAIL_BYTES: usize = 254;
 /// The longest local part (RFC 5321 §4.5.3.1.1).
 const MAX_LOCAL_BYTES: usize = 64;
 
@@ -37,7 +37,7 @@ impl Email {
         let (local, domain) = text.rsplit_once('@').ok_or(InvalidEmail)?;
         let domain = domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::STD3)
             .map_err(|_| InvalidEmail)?;
-        let valid = local.len() + 1 + domain.len() <= MAX_BYTES
+        let valid = local.len() + 1 + domain.len() <= MAX_EMAIL_BYTES
             && is_dot_atom(local)
             && local.len() <= MAX_LOCAL_BYTES
             && domain.contains('.')

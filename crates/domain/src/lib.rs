@@ -24,7 +24,7 @@ mod upcasters;
 pub mod user;
 
 pub use decide::Decide;
-pub use email::{Email, InvalidEmail};
+pub use email::{Email, InvalidEmail, MAX_EMAIL_BYTES};
 pub use ids::{OrderId, PaymentId, TicketId, UserId};
 pub use money::{Currency, InvalidCurrency, InvalidPrice, MAX_PRICE_CENTS, Price};
 pub use timers::{ExpireOrder, SettlePayment};

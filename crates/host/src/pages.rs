@@ -4,7 +4,8 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::header::{HeaderValue, LINK},
 };
-use httpkit::{AppError, Fields};
+use httpkit::{AppError, Constraint, Fields};
+use serde_json::json;
 
 /// The most entries on one page.
 pub const MAX_PAGE: u32 = projections::tickets::MAX_PAGE;
@@ -34,6 +35,17 @@ impl Page {
             cursor: cursor.filter(|cursor| !cursor.is_empty()),
         })
     }
+}
+
+/// What the description of the API says of the parameters of a list.
+pub fn constraints(operation: (&'static str, &'static str)) -> [Constraint; 2] {
+    let limit = json!({"type": "integer", "minimum": 1, "maximum": MAX_PAGE});
+    // A place in the list, opaque; and as for every parameter, nothing is as good as absent.
+    let cursor = json!({"pattern": "^[A-Za-z0-9_-]*$"});
+    [
+        Constraint::parameter(operation, "limit", limit),
+        Constraint::parameter(operation, "cursor", cursor),
+    ]
 }
 
 /// Reads a limit; notes one that can't be used.

@@ -87,6 +87,11 @@ impl IdempotencyKey {
     }
 }
 
+/// What a key looks like, as a regular expression.
+pub(crate) fn key_pattern() -> String {
+    format!("^[!-~]{{1,{LONGEST_KEY}}}$")
+}
+
 /// 400 if the key of a request is malformed. For commands that nothing could happen twice of
 /// (signing in and out): a key is welcome there and has nothing to do.
 pub fn check(req: &HttpRequest) -> Answer<()> {

@@ -63,5 +63,5 @@ pub use limits::Limits;
 pub use middleware::Kit;
 pub use prefer::Prefer;
 pub use request_id::{RequestContext, RequestId, X_REQUEST_ID};
-pub use service::{BoundServer, Server, Service, serve};
+pub use service::{BoundServer, Constraint, Server, Service, serve};
 pub use session::{CookiePolicy, MaybeSession, Session, SessionSigner, SessionVerifier};

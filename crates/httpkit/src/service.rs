@@ -5,6 +5,7 @@ mod document;
 mod probes;
 mod stop;
 
+pub use document::Constraint;
 pub(crate) use document::is_document;
 pub use stop::termination;
 
@@ -46,6 +47,12 @@ pub trait Service: Send + Sync + 'static {
 
     /// What it offers, for the merged document.
     fn openapi(&self) -> OpenApi;
+
+    /// What the merged document says of values beside their types. A place that isn't there keeps
+    /// the server from starting.
+    fn constraints(&self) -> Vec<Constraint> {
+        Vec::new()
+    }
 
     /// What it still lacks to do its work; empty when it is ready. Should answer at once.
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>>;
@@ -134,7 +141,7 @@ impl Server {
         };
         let address = listener.local_addr()?;
         telemetry::metrics();
-        let document = Document::of(&self.services).map_err(io::Error::other)?;
+        let document = Document::of(&self.services)?;
         let server = self.start(listener, document)?;
         Ok(BoundServer {
             address,

@@ -8,6 +8,11 @@ mod place;
 mod show;
 
 use actix_web::web;
+use api::Amount;
+use domain::MAX_PRICE_CENTS;
+use host::pages;
+use httpkit::Constraint;
+use serde_json::json;
 use utoipa::OpenApi;
 
 /// Adds the routes.
@@ -22,6 +27,22 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
             .route(web::get().to(show::show))
             .route(web::delete().to(cancel::cancel)),
     );
+}
+
+/// What bodies and parameters must be beside their types.
+pub(crate) fn constraints() -> Vec<Constraint> {
+    let cent = Amount::from_cents(1);
+    let most = Amount::from_cents(i64::try_from(MAX_PRICE_CENTS).unwrap_or(i64::MAX));
+    let price = json!({"type": "number", "minimum": cent, "maximum": most, "multipleOf": cent});
+    let version = json!({"type": "integer", "minimum": 0, "maximum": u64::MAX});
+    let mut all = vec![
+        Constraint::required("NewOrder", &["ticketId"]),
+        Constraint::field("NewOrder", "ticketId", json!({"format": "uuid"})),
+        Constraint::field("NewOrder", "expectedPrice", price),
+        Constraint::field("NewOrder", "expectedVersion", version),
+    ];
+    all.extend(pages::constraints(("get", "/api/orders")));
+    all
 }
 
 /// Describes the routes.

@@ -1,5 +1,6 @@
 //! The words that both providers speak.
 
+use serde_json::{Value, json};
 use std::fmt;
 
 use uuid::Uuid;
@@ -71,6 +72,14 @@ impl Token {
                 message: "Token must be a card token (tok_…) or a payment method (pm_…)".to_owned(),
             })
         }
+    }
+
+    /// What the description of the API says of a token.
+    pub(crate) fn keywords() -> Value {
+        json!({
+            "pattern": r"^\s*(tok|pm)_[A-Za-z0-9_]+\s*$",
+            "maxLength": Self::MAX_LENGTH,
+        })
     }
 
     /// The token as the provider wants it.

@@ -4,6 +4,8 @@ use actix_web::{HttpRequest, http::header::IF_MATCH};
 use domain::TicketId;
 use httpkit::{AppError, error::bad_request};
 
+use serde_json::{Value, json};
+
 use crate::Tickets;
 
 /// No ticket gets there: whatever it is at, it isn't what was meant.
@@ -45,6 +47,11 @@ pub(super) async fn expected_version(
             Ok(Some(shown.map_or(NO_VERSION, |ticket| ticket.version)))
         }
     }
+}
+
+/// What the description of the API says of the header.
+pub(super) fn keywords() -> Value {
+    json!({ "pattern": r#"^(\*|"[!#-~]+")$"# })
 }
 
 /// A strong tag: `If-Match` compares no others (RFC 9110 §13.1.1).

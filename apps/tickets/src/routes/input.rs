@@ -1,11 +1,22 @@
 //! What a body must say of a ticket.
 
 use api::{Amount, Field, NewTicket};
-use domain::{InvalidPrice, Price, Title};
+use domain::{InvalidPrice, MAX_TITLE_CHARS, Price, Title};
 use httpkit::{AppError, Fields, error::not_found};
+use serde_json::{Value, json};
 
 const TITLE_REQUIRED: &str = "Title is required";
 const PRICE_REQUIRED: &str = "Price must be greater than 0";
+
+/// What the description of the API says of a title. That something of it must show, and that nothing
+/// turns the direction of text, no schema can say.
+pub(super) fn title_keywords() -> Value {
+    let most = MAX_TITLE_CHARS;
+    // White space around it is left out, and counts for nothing.
+    let inner = format!("{{0,{}}}", most - 2);
+    let control = r"\x00-\x1F\x7F-\x9F";
+    json!({ "pattern": format!(r"^\s*[^\s{control}]([^{control}]{inner}[^\s{control}])?\s*$") })
+}
 
 /// A body whose fields are good.
 pub(super) struct TicketInput {

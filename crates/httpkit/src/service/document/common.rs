@@ -7,6 +7,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::idempotency;
+
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// Completes every operation of a document.
@@ -27,6 +29,12 @@ fn complete_operation(method: &str, operation: &mut Map<String, Value>) {
         takes(operation, "Idempotency-Key"),
         takes(operation, "Prefer"),
     );
+    let parameters = operation
+        .get_mut("parameters")
+        .and_then(Value::as_array_mut);
+    for parameter in parameters.into_iter().flatten() {
+        complete_parameter(parameter);
+    }
     let responses = operation.entry("responses").or_insert_with(|| json!({}));
     let Some(responses) = responses.as_object_mut() else {
         return;
@@ -82,6 +90,24 @@ fn complete_operation(method: &str, operation: &mut Map<String, Value>) {
                 "schema": {"type": "string"},
             }));
         }
+    }
+}
+
+/// A parameter that isn't given is absent, and never null.
+fn complete_parameter(parameter: &mut Value) {
+    let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+    let Some(schema) = parameter.get_mut("schema").and_then(Value::as_object_mut) else {
+        return;
+    };
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|one| one != "null");
+        if let [one] = &types[..] {
+            let one = one.clone();
+            schema.insert("type".to_owned(), one);
+        }
+    }
+    if name == "Idempotency-Key" {
+        schema.insert("pattern".to_owned(), idempotency::key_pattern().into());
     }
 }
 

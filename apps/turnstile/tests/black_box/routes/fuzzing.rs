@@ -1,0 +1,49 @@
+//! The API's description in the hands of a fuzzer: schemathesis, from PyPI, makes requests of it,
+//! valid ones and others, and compares the answers with what it says.
+
+use std::process::Command;
+
+use crate::support::Site;
+
+const VERSION: &str = "4.32.5";
+const SETTINGS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/black_box/routes/fuzzing/schemathesis.toml"
+);
+const HOOKS: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/black_box/routes/fuzzing/hooks.py"
+);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_description_calls_valid_is_taken_and_nothing_else() {
+    let site = Site::builder()
+        // It signs nobody in and many up, from one address.
+        .env("SIGNIN_FAILURES_PER_ADDRESS", "100000")
+        .env("SIGNIN_FAILURES_PER_ACCOUNT", "100000")
+        .start()
+        .await;
+    let person = site.person().await;
+    let grant = ["users", "grant", &person.user.email, "analyst"];
+    site.tool(&grant).await.assert_success();
+    let session = person.session().unwrap();
+    let base = site.app().base_url().to_owned();
+    let output = tokio::task::spawn_blocking(move || {
+        let package = devservers::tools::python_program("schemathesis", VERSION).unwrap();
+        Command::new("python3")
+            .args(["-m", "schemathesis.cli", "--config-file", SETTINGS])
+            .args(["run", &format!("{base}/api/openapi.json")])
+            .args(["--header", &format!("Cookie: session={session}")])
+            .env("PYTHONPATH", package)
+            .env("SCHEMATHESIS_HOOKS", HOOKS)
+            // What it keeps of failures isn't for the next run.
+            .current_dir(std::env::temp_dir())
+            .output()
+            .unwrap()
+    })
+    .await
+    .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}\n{complaints}");
+}
