@@ -1,4 +1,4 @@
-//! What people and CI run: `cargo xtask up`, `cargo xtask test` and `cargo xtask bench`.
+//! What people and CI run: `cargo xtask up`, `cargo xtask test`, `cargo xtask bench` and more.
 //!
 //! It only orchestrates: cargo builds, [`devservers`] finds, installs and runs the servers.
 //! `cargo xtask` builds nothing else before it starts, so this package has few dependencies and
@@ -19,6 +19,7 @@ mod build_web_toolchain;
 mod cargo;
 mod data_lock;
 mod images;
+mod mutants;
 mod probe;
 mod progress;
 mod test;
@@ -44,6 +45,8 @@ enum Command {
     Images(images::Options),
     /// Measures it in release mode beside the raw limits of actix-web, NATS and MongoDB.
     Bench(bench::Options),
+    /// Changes what only decides in small ways, and looks whether the tests notice.
+    Mutants(mutants::Options),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
             Command::BuildWeb(options) => build_web::run(&options, &stop),
             Command::Images(options) => images::run(&options, &stop),
             Command::Bench(options) => bench::run(&options, &stop),
+            Command::Mutants(options) => mutants::run(&options, &stop),
         }
     });
     result.unwrap_or_else(|error| {

@@ -142,6 +142,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_address_may_be_as_long_as_mail_can_be_delivered_to_and_no_longer() {
+        let of_length = |bytes: usize| {
+            let (local, label) = ("a".repeat(64), "b".repeat(60));
+            let rest = "c".repeat(bytes - 64 - 1 - 2 * 61);
+            format!("{local}@{label}.{label}.{rest}")
+        };
+        let longest = of_length(MAX_EMAIL_BYTES - 5) + ".test";
+        assert_eq!(longest.len(), MAX_EMAIL_BYTES);
+        assert_eq!(Email::parse(&longest).unwrap().as_str(), longest);
+        let longer = of_length(MAX_EMAIL_BYTES - 4) + ".test";
+        assert_eq!(Email::parse(&longer), Err(InvalidEmail));
+    }
+
     proptest! {
         #[test]
         fn parsing_its_own_text_changes_nothing(text in "[A-Za-z0-9.+-]{1,20}@[A-Za-z0-9.-]{1,20}") {

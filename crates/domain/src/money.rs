@@ -114,7 +114,7 @@ impl FromStr for Price {
             return Err(InvalidPrice::FractionOfCent);
         }
         let whole = whole.trim_start_matches('0');
-        if whole.len() > 7 {
+        if whole.len() > 6 {
             return Err(InvalidPrice::TooHigh);
         }
         let number = |part: &str| part.bytes().fold(0, |n, b| n * 10 + u64::from(b - b'0'));
@@ -233,6 +233,12 @@ mod tests {
         for text in ["", "eu", "euro", "EUR", "e1r", "€"] {
             assert_eq!(text.parse::<Currency>(), Err(InvalidCurrency), "{text}");
         }
+    }
+
+    #[test]
+    fn a_currency_shows_its_code() {
+        let currency: Currency = "usd".parse().unwrap();
+        assert_eq!(format!("{currency} {currency:?}"), "usd usd");
     }
 
     #[test]

@@ -421,3 +421,16 @@ fn only_held_money_can_be_lost() {
         .when(PaymentCommand::Lose)
         .then_expect_events(vec![]);
 }
+
+#[test]
+fn money_that_is_taken_given_back_or_lost_is_final() {
+    for (status, is_final) in [
+        (PaymentStatus::Pending, false),
+        (PaymentStatus::Authorized, false),
+        (PaymentStatus::Captured, true),
+        (PaymentStatus::Voided, true),
+        (PaymentStatus::Lost, true),
+    ] {
+        assert_eq!(status.is_final(), is_final, "{status:?}");
+    }
+}
