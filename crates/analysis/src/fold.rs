@@ -17,6 +17,12 @@ pub trait Fold: Send {
     /// The streams that it needs. Fewer are read faster.
     fn streams(&self) -> &'static [StreamName];
 
+    /// The range begins at this moment: whatever was live by now is live in it. Called once, before
+    /// the first event that counts, and without any before the end. Not called for the whole log.
+    fn begin(&mut self, at: DateTime<Utc>) {
+        let _ = at;
+    }
+
     /// Takes note of an event. Within a stream they come in the stream's order, between streams
     /// in order of time.
     fn apply(&mut self, entry: &Entry<'_>);

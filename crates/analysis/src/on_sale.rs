@@ -5,18 +5,20 @@ use domain::{
     OrderId, Price, TicketId, Title, UserId, ticket::TicketEvent, ticket_orders::TicketOrdersEvent,
 };
 use eventstore::{Recorded, StoreError};
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::{Cell, Column, Happened, Table};
+use crate::{Cell, Column, Happened, Table, folds::UNDOABLE};
 
 /// What is for sale after the commits that were applied, which must be those of `TICKETS` and
 /// `ORDERS` from the first on. A ticket is for sale when it was listed and no order has it.
 ///
-/// It remembers every ticket that isn't sold.
+/// It remembers every ticket that isn't sold, and those sold for as long as a sale can be undone.
 #[derive(Debug, Default)]
 pub struct OnSale {
     tickets: HashMap<TicketId, Offer>,
     held: HashMap<OrderId, TicketId>,
+    /// What was paid, in the order in which it was.
+    sold: VecDeque<(DateTime<Utc>, OrderId)>,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,7 @@ impl OnSale {
         for (_, event) in Happened::of(commit)? {
             match event {
                 Happened::Ticket(event) => self.of_ticket(commit, event),
-                Happened::Orders(event) => self.of_orders(event),
+                Happened::Orders(event) => self.of_orders(commit.metadata.time, event),
                 Happened::User(_) | Happened::Payment(_) => {}
             }
         }
@@ -101,7 +103,7 @@ impl OnSale {
         }
     }
 
-    fn of_orders(&mut self, event: TicketOrdersEvent) {
+    fn of_orders(&mut self, at: DateTime<Utc>, event: TicketOrdersEvent) {
         match event {
             TicketOrdersEvent::OrderPlaced {
                 order_id, ticket, ..
@@ -109,9 +111,8 @@ impl OnSale {
                 self.held.insert(order_id, ticket.id);
             }
             TicketOrdersEvent::OrderCompleted { order_id, .. } => {
-                if let Some(ticket) = self.held.remove(&order_id) {
-                    self.tickets.remove(&ticket);
-                }
+                self.sold.push_back((at, order_id));
+                self.forget_sold(at);
             }
             TicketOrdersEvent::OrderCancelled { order_id, .. } => {
                 self.held.remove(&order_id);
@@ -121,6 +122,18 @@ impl OnSale {
             }
             TicketOrdersEvent::OrderAwaitingPayment { .. }
             | TicketOrdersEvent::PaymentRefused { .. } => {}
+        }
+    }
+
+    /// Forgets the tickets whose money is safe by now. Until then a paid order holds its ticket.
+    fn forget_sold(&mut self, now: DateTime<Utc>) {
+        while let Some((at, order)) = self.sold.front()
+            && now - *at > UNDOABLE
+        {
+            if let Some(ticket) = self.held.remove(order) {
+                self.tickets.remove(&ticket);
+            }
+            self.sold.pop_front();
         }
     }
 

@@ -1,5 +1,6 @@
 //! Running folds over a range of the log.
 
+use chrono::{DateTime, Utc};
 use eventstore::{EVENT_STREAMS, Log, Recorded, StreamName};
 
 use crate::{AnalysisError, Entry, Fold, Happened, Range, Span};
@@ -33,9 +34,15 @@ pub async fn replay(
         .from_the_beginning();
     let (mut commits, total) = (span.read(log), span.len());
     let mut replayed = Replayed::default();
+    let mut begun = false;
     while let Some(commit) = commits.next().await {
         let commit = commit?;
         let counted = span.holds(&commit);
+        if counted && !begun {
+            begun = true;
+            // A range that begins at a place has no time of its own.
+            begin(folds, range.from.unwrap_or(commit.metadata.time));
+        }
         // What lies behind the end of the range came along only because clocks differ.
         if counted || range.to.is_none_or(|to| commit.metadata.time < to) {
             let events = show(&commit, counted, folds)?;
@@ -46,8 +53,17 @@ pub async fn replay(
             progress(replayed.commits, total);
         }
     }
+    if let (false, Some(from)) = (begun, range.from) {
+        begin(folds, from);
+    }
     progress(replayed.commits, replayed.commits);
     Ok(replayed)
+}
+
+fn begin(folds: &mut [Box<dyn Fold>], at: DateTime<Utc>) {
+    for fold in folds {
+        fold.begin(at);
+    }
 }
 
 /// The streams that any of the folds needs.

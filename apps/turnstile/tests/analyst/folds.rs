@@ -46,6 +46,81 @@ async fn a_range_limits_what_counts_and_not_what_is_known() {
 }
 
 #[tokio::test]
+async fn what_is_held_when_a_range_begins_is_held_in_it() {
+    let season = Season::write().await;
+    let url = season.archive.url();
+    // An order is live then, until 11:25.
+    let from = "2026-03-01T11:22:00Z";
+    let open = tool(url, &["replay", "holds", "--to", from]).await.well();
+    let open = open.json().pop().unwrap()["open"].as_u64().unwrap();
+    assert!(open > 0);
+    for to in ["2026-03-01T11:23:00Z", "2026-03-01T11:30:00Z"] {
+        let args = ["replay", "concurrency", "--from", from, "--to", to];
+        let rows = tool(url, &args).await.well().json();
+        let peak = |table: &str| {
+            let row = rows.iter().find(|row| row["table"] == table);
+            row.unwrap_or_else(|| panic!("{table}: {rows:#?}"))["peak"].as_u64()
+        };
+        assert!(peak("holds_by_hour") >= Some(open), "{rows:#?}");
+        assert_eq!(peak("holds_by_hour"), peak("most_holds_at_once"));
+    }
+}
+
+#[tokio::test]
+async fn a_sale_whose_money_was_lost_counts_no_more() {
+    let mut season = Season::write().await;
+    let rows = async |season: &Season, args: &[&str]| {
+        let args = [&["replay"], args].concat();
+        tool(season.archive.url(), &args).await.well().json()
+    };
+    let sum = |rows: &[serde_json::Value], table: &str, column: &str| {
+        let cents = |text: &str| text.replace('.', "").parse::<u64>().unwrap();
+        let rows = rows.iter().filter(|row| row["table"] == table);
+        let value = |row: &serde_json::Value| match &row[column] {
+            serde_json::Value::String(money) => cents(money),
+            count => count.as_u64().unwrap_or_default(),
+        };
+        rows.map(value).sum::<u64>()
+    };
+    let on_sale = async |season: &Season| {
+        let listed = tool(season.archive.url(), &["tickets", "--at", "2026-04-01"]).await;
+        listed.well().json().len()
+    };
+    let (sales, for_sale) = (rows(&season, &["sales"]).await, on_sale(&season).await);
+    assert_eq!(sum(&sales, "sales_by_day", "revenue"), 2_000);
+    let lost = domain::ticket_orders::TicketOrdersEvent::OrderCancelled {
+        order_id: Season::order(1),
+        reason: domain::ticket_orders::CancelReason::PaymentLost,
+        version: 3,
+    };
+    let at = crate::support::moment(3, 12, 0);
+    season.orders(1, "orders", &lost, None, at).await;
+
+    let sales = rows(&season, &["sales"]).await;
+    for table in ["sales_by_hour", "sales_by_day"] {
+        assert_eq!(sum(&sales, table, "revenue"), 0, "{sales:#?}");
+        assert_eq!(sum(&sales, table, "sold"), 0, "{sales:#?}");
+    }
+    let sellers = rows(&season, &["sellers"]).await;
+    assert_eq!(sum(&sellers, "revenue_by_seller", "revenue"), 0);
+    let prices = rows(&season, &["prices"]).await;
+    assert_eq!(sum(&prices, "price_bands", "sold"), 0);
+    let funnel = rows(&season, &["funnel"]).await;
+    let stage = |table: &str, stage: &str, column: &str| {
+        let row = funnel
+            .iter()
+            .find(|row| row["table"] == table && row["stage"] == stage);
+        row.unwrap()[column].as_u64().unwrap()
+    };
+    assert_eq!(stage("funnel_of_tickets", "sold", "tickets"), 0);
+    assert_eq!(stage("funnel_of_orders", "paid", "orders"), 0);
+    assert_eq!(on_sale(&season).await, for_sale + 1);
+    // A range that ends before knows nothing of it.
+    let before = rows(&season, &["sales", "--to", "2026-03-02"]).await;
+    assert_eq!(sum(&before, "sales_by_day", "revenue"), 2_000);
+}
+
+#[tokio::test]
 async fn a_range_may_be_one_of_sequences() {
     let season = Season::write().await;
     let args = ["replay", "sales", "--from", "1", "--to", "3"];

@@ -27,8 +27,8 @@ struct Hour {
 }
 
 const COLUMNS: &[Column] = columns![
-    "hour": "when the hour began; hours in which nothing changed are left out",
-    "at_begin": "live holds when the hour began",
+    "hour": "when the hour began; hours in which nothing changed are left out, but for the one in which the range begins if there were live holds then",
+    "at_begin": "live holds when the hour began, or the range",
     "placed": "holds that began",
     "paid": "holds that ended with a payment",
     "expired": "holds whose time was up",
@@ -38,7 +38,7 @@ const COLUMNS: &[Column] = columns![
 ];
 const PEAK: &[Column] = columns![
     "peak": "the most live holds at once",
-    "at": "when there were so many for the first time",
+    "at": "when there were so many for the first time; the beginning of the range if they were live then",
 ];
 
 impl Fold for Concurrency {
@@ -51,7 +51,7 @@ impl Fold for Concurrency {
         let Some((_, turn)) = self.live.follow(entry) else {
             return;
         };
-        if !entry.counted || turn == Turn::Paying {
+        if !entry.counted || matches!(turn, Turn::Paying | Turn::Undone) {
             return;
         }
         let now = self.live.count();
@@ -69,13 +69,33 @@ impl Fold for Concurrency {
             Turn::Paid => hour.paid += 1,
             Turn::Expired => hour.expired += 1,
             Turn::Cancelled => hour.cancelled += 1,
-            Turn::Paying => {}
+            Turn::Paying | Turn::Undone => {}
         }
         hour.peak = hour.peak.max(now);
         hour.at_end = now;
         if self.peak.is_none_or(|(peak, _)| now > peak) {
             self.peak = Some((now, entry.time()));
         }
+    }
+
+    fn begin(&mut self, at: DateTime<Utc>) {
+        let live = self.live.count();
+        if live == 0 {
+            return;
+        }
+        self.peak = Some((live, at));
+        self.hours.insert(
+            hour(at),
+            Hour {
+                at_begin: live,
+                placed: 0,
+                paid: 0,
+                expired: 0,
+                cancelled: 0,
+                peak: live,
+                at_end: live,
+            },
+        );
     }
 
     fn so_far(&mut self) -> Vec<Table> {

@@ -136,7 +136,7 @@ impl Conflicts {
             }
             Turn::Cancelled if order.paying => self.note(entry, Kind::CancelledWhilePaying),
             Turn::Expired if order.paying => self.note(entry, Kind::ExpiredWhilePaying),
-            Turn::Paying | Turn::Cancelled | Turn::Expired => {}
+            Turn::Paying | Turn::Cancelled | Turn::Expired | Turn::Undone => {}
         }
     }
 }

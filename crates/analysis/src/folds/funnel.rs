@@ -12,8 +12,8 @@ use crate::{Cell, Column, Entry, Fold, Happened, Table};
 #[derive(Debug, Default)]
 pub struct Funnel {
     live: LiveOrders,
-    /// Tickets of the range that aren't sold, and how far they got.
-    open: HashMap<TicketId, Stage>,
+    /// The tickets of the range, and how far they got.
+    reached: HashMap<TicketId, Stage>,
     tickets: [u64; 4],
     orders: Orders,
 }
@@ -47,6 +47,11 @@ impl Tally {
         self.count += 1;
         self.cents += cents;
     }
+
+    fn take_away(&mut self, cents: u64) {
+        self.count -= 1;
+        self.cents -= cents;
+    }
 }
 
 const TICKETS_COLUMNS: &[Column] = columns![
@@ -63,7 +68,7 @@ const ORDERS_COLUMNS: &[Column] = columns![
 
 impl Funnel {
     fn reach(&mut self, ticket: TicketId, stage: Stage) {
-        let Some(reached) = self.open.get_mut(&ticket) else {
+        let Some(reached) = self.reached.get_mut(&ticket) else {
             return;
         };
         if stage > *reached {
@@ -72,9 +77,6 @@ impl Funnel {
                 self.tickets[passed] += 1;
             }
             *reached = stage;
-        }
-        if stage == Stage::Sold {
-            self.open.remove(&ticket);
         }
     }
 }
@@ -87,7 +89,7 @@ impl Fold for Funnel {
     fn apply(&mut self, entry: &Entry<'_>) {
         if let Happened::Ticket(TicketEvent::TicketListed { ticket_id, .. }) = entry.event {
             if entry.counted {
-                self.open.insert(*ticket_id, Stage::Listed);
+                self.reached.insert(*ticket_id, Stage::Listed);
                 self.tickets[Stage::Listed as usize] += 1;
             }
             return;
@@ -104,7 +106,7 @@ impl Fold for Funnel {
             Turn::Paying => &mut self.orders.paying,
             Turn::Paid => &mut self.orders.paid,
             Turn::Expired => &mut self.orders.expired,
-            Turn::Cancelled => &mut self.orders.cancelled,
+            Turn::Cancelled | Turn::Undone => &mut self.orders.cancelled,
         };
         tally.add(order.price);
         match turn {
@@ -112,6 +114,15 @@ impl Fold for Funnel {
             Turn::Paying => self.reach(order.ticket, Stage::Paying),
             Turn::Paid => self.reach(order.ticket, Stage::Sold),
             Turn::Expired | Turn::Cancelled => {}
+            Turn::Undone => {
+                self.orders.paid.take_away(order.price);
+                if let Some(reached) = self.reached.get_mut(&order.ticket)
+                    && *reached == Stage::Sold
+                {
+                    *reached = Stage::Paying;
+                    self.tickets[Stage::Sold as usize] -= 1;
+                }
+            }
         }
     }
 

@@ -46,7 +46,7 @@ impl Fold for Holds {
             Turn::Paid => &mut self.paid,
             Turn::Expired => &mut self.expired,
             Turn::Cancelled => &mut self.cancelled,
-            Turn::Placed | Turn::Paying => return,
+            Turn::Placed | Turn::Paying | Turn::Undone => return,
         };
         if entry.counted {
             outcome.lasted.add(millis(order.placed, entry.time()));

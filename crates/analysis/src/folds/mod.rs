@@ -17,6 +17,7 @@ pub use holds::Holds;
 pub use prices::Prices;
 pub use sales::Sales;
 pub use sellers::Sellers;
+pub(crate) use shared::UNDOABLE;
 pub use time_to_sale::TimeToSale;
 
 use crate::Fold;

@@ -57,6 +57,14 @@ impl Fold for Prices {
 
     fn apply(&mut self, entry: &Entry<'_>) {
         let turn = self.live.follow(entry);
+        if let Some((order, Turn::Undone)) = turn
+            && matches!(order.sold, Some((_, true)))
+        {
+            self.sold.take_away(order.price);
+            let band = self.band(order.price);
+            band.sold -= 1;
+            band.revenue -= order.price;
+        }
         if !entry.counted {
             return;
         }

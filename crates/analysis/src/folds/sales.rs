@@ -9,7 +9,8 @@ use crate::{Cell, Column, Entry, Fold, Table};
 
 /// Orders that were placed and paid, and what they brought in, by hour and by day (UTC).
 ///
-/// A sale counts when its order is complete: from then on the money may be kept.
+/// A sale counts when its order is complete: from then on the money may be kept. One whose money was
+/// let go all the same counts no more, as soon as that is part of what is read.
 #[derive(Debug, Default)]
 pub struct Sales {
     live: LiveOrders,
@@ -47,6 +48,14 @@ impl Fold for Sales {
         let Some((order, turn)) = self.live.follow(entry) else {
             return;
         };
+        // It is taken out of the books of its day, where it would be looked for.
+        if turn == Turn::Undone
+            && let Some((sold, true)) = order.sold
+            && let Some(takings) = self.hours.get_mut(&hour(sold))
+        {
+            takings.sold -= 1;
+            takings.revenue -= order.price;
+        }
         if !entry.counted || !matches!(turn, Turn::Placed | Turn::Paid) {
             return;
         }

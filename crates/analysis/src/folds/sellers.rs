@@ -11,7 +11,7 @@ use crate::{Cell, Column, Entry, Fold, Happened, Table};
 #[derive(Debug, Default)]
 pub struct Sellers {
     live: LiveOrders,
-    /// Tickets that aren't sold: whose they are.
+    /// Whose each ticket is. Also of those that are sold: a sale may be undone.
     of: HashMap<TicketId, UserId>,
     takings: HashMap<UserId, Seller>,
 }
@@ -48,16 +48,24 @@ impl Fold for Sellers {
             }
             return;
         }
-        let Some((order, Turn::Paid)) = self.live.follow(entry) else {
+        let Some((order, turn)) = self.live.follow(entry) else {
             return;
         };
-        // Sold for good: whose it was needn't be remembered any longer.
-        if let Some(seller) = self.of.remove(&order.ticket)
-            && entry.counted
-        {
-            let seller = self.takings.entry(seller).or_default();
-            seller.sold += 1;
-            seller.revenue += order.price;
+        let Some(seller) = self.of.get(&order.ticket) else {
+            return;
+        };
+        match turn {
+            Turn::Paid if entry.counted => {
+                let seller = self.takings.entry(*seller).or_default();
+                seller.sold += 1;
+                seller.revenue += order.price;
+            }
+            Turn::Undone if matches!(order.sold, Some((_, true))) => {
+                let seller = self.takings.entry(*seller).or_default();
+                seller.sold -= 1;
+                seller.revenue -= order.price;
+            }
+            _ => {}
         }
     }
 

@@ -5,7 +5,7 @@ use domain::{
     OrderId, TicketId, UserId,
     ticket_orders::{CancelReason, TicketOrdersEvent},
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::{Cell, Entry, Happened, table::rounded};
 
@@ -19,6 +19,8 @@ pub(super) struct LiveOrder {
     pub placed: DateTime<Utc>,
     /// Whether a payment was begun.
     pub paying: bool,
+    /// When it was paid, if it was, and whether that was in the range.
+    pub sold: Option<(DateTime<Utc>, bool)>,
 }
 
 /// A turn in an order's life.
@@ -29,12 +31,24 @@ pub(super) enum Turn {
     Paid,
     Expired,
     Cancelled,
+    /// It was paid, and the money was let go before it was taken: it is no sale any more.
+    Undone,
 }
 
-/// The orders that hold a ticket and aren't paid. Those that are over are forgotten, so this is as
-/// large as the number of holds at once, whatever the log's length.
+/// How long a paid order is remembered. A card company holds money for a week, and a month in the
+/// longest case.
+pub(crate) const UNDOABLE: TimeDelta = TimeDelta::days(35);
+
+/// The orders that hold a ticket and aren't paid, and for a while those that are. Those that are over
+/// are forgotten, so this is as large as the number of holds at once and a month's sales, whatever
+/// the log's length.
 #[derive(Debug, Default)]
-pub(super) struct LiveOrders(HashMap<OrderId, LiveOrder>);
+pub(super) struct LiveOrders {
+    live: HashMap<OrderId, LiveOrder>,
+    paid: HashMap<OrderId, LiveOrder>,
+    /// In the order in which they were paid.
+    paid_at: VecDeque<(DateTime<Utc>, OrderId)>,
+}
 
 impl LiveOrders {
     /// Follows an event; tells which order took which turn.
@@ -55,35 +69,53 @@ impl LiveOrders {
                     price: ticket.price.cents(),
                     placed: entry.time(),
                     paying: false,
+                    sold: None,
                 };
-                self.0.insert(*order_id, order);
+                self.live.insert(*order_id, order);
                 Some((order, Turn::Placed))
             }
             TicketOrdersEvent::OrderAwaitingPayment { order_id, .. } => {
-                let order = self.0.get_mut(order_id)?;
+                let order = self.live.get_mut(order_id)?;
                 order.paying = true;
                 Some((*order, Turn::Paying))
             }
             TicketOrdersEvent::OrderCompleted { order_id, .. } => {
-                Some((self.0.remove(order_id)?, Turn::Paid))
+                let mut order = self.live.remove(order_id)?;
+                order.sold = Some((entry.time(), entry.counted));
+                self.remember(*order_id, order, entry.time());
+                Some((order, Turn::Paid))
             }
             TicketOrdersEvent::OrderCancelled {
                 order_id, reason, ..
             } => {
                 let turn = match reason {
                     CancelReason::Expired => Turn::Expired,
-                    // A sale that was undone had its turn already, and isn't live any more.
-                    CancelReason::Buyer | CancelReason::PaymentLost => Turn::Cancelled,
+                    CancelReason::Buyer => Turn::Cancelled,
+                    CancelReason::PaymentLost => {
+                        return Some((self.paid.remove(order_id)?, Turn::Undone));
+                    }
                 };
-                Some((self.0.remove(order_id)?, turn))
+                Some((self.live.remove(order_id)?, turn))
             }
             TicketOrdersEvent::PaymentRefused { .. } | TicketOrdersEvent::SaleClosed { .. } => None,
         }
     }
 
-    /// How many there are.
+    /// Remembers a paid order, and forgets those whose money is safe by now.
+    fn remember(&mut self, id: OrderId, order: LiveOrder, now: DateTime<Utc>) {
+        self.paid.insert(id, order);
+        self.paid_at.push_back((now, id));
+        while let Some((at, id)) = self.paid_at.front().copied()
+            && now - at > UNDOABLE
+        {
+            self.paid.remove(&id);
+            self.paid_at.pop_front();
+        }
+    }
+
+    /// How many hold a ticket.
     pub(super) fn count(&self) -> u64 {
-        self.0.len() as u64
+        self.live.len() as u64
     }
 }
 
@@ -127,6 +159,14 @@ pub(super) struct Values(Vec<u64>);
 impl Values {
     pub(super) fn add(&mut self, value: u64) {
         self.0.push(value);
+    }
+
+    /// Takes a value away again, if it is there.
+    pub(super) fn take_away(&mut self, value: u64) {
+        if let Some(place) = self.0.iter().position(|found| *found == value) {
+            // In their order, which may be sorted by now.
+            self.0.remove(place);
+        }
     }
 
     pub(super) fn count(&self) -> u64 {
