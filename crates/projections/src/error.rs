@@ -85,6 +85,9 @@ pub(crate) enum Trouble {
     MongoWrite(String),
     #[error("MongoDB did not answer in time")]
     Slow,
+    /// A task of this process ended that shouldn't have.
+    #[error("{0}")]
+    Broken(String),
     /// The collection isn't the one that the checkpoint speaks of: it was dropped or replaced.
     #[error("the collection was replaced")]
     Replaced,
@@ -108,6 +111,19 @@ impl Trouble {
     /// Whether to wait for an operator instead of trying again.
     pub fn halts(&self) -> bool {
         matches!(self, Self::Unfoldable(_) | Self::Diverged(_))
+    }
+
+    /// Whether trying again is all that it takes: a server was away, or was slow.
+    pub fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Mongo(_)
+                | Self::MongoWrite(_)
+                | Self::Slow
+                | Self::Replaced
+                | Self::LogAway(_)
+                | Self::Fault
+        )
     }
 }
 
