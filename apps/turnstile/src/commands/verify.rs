@@ -90,7 +90,7 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
             } = finding;
             output.line(&format!("{stream}#{sequence}: {what}"))?;
         } else {
-            output.json(finding)?;
+            output.record("finding", finding)?;
         }
     }
     let Checked {
@@ -104,9 +104,8 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
             "the log: {commits} commits, {events} events, {findings} findings"
         ))?;
     } else {
-        output.json(
-            &json!({ "log": { "commits": commits, "events": events, "findings": findings } }),
-        )?;
+        let counts = json!({ "commits": commits, "events": events, "findings": findings });
+        output.record("log", &counts)?;
     }
     Ok(findings == 0)
 }
@@ -130,12 +129,19 @@ async fn check_model<P: Projection>(
         }
         Err(VerifyError::Read(error)) => return Err(CommandError::Unreachable(error.to_string())),
         // The log holds what can't be folded, or nobody folds it.
-        Err(error @ (VerifyError::Behind { .. } | VerifyError::Log(_) | VerifyError::Fold(_))) => {
+        Err(
+            error @ (VerifyError::Behind { .. }
+            | VerifyError::NobodyThere { .. }
+            | VerifyError::Halted { .. }
+            | VerifyError::Log(_)
+            | VerifyError::Fold(_)),
+        ) => {
             let what = error.to_string();
             if people {
                 output.line(&format!("{key}: {what}"))?;
             } else {
-                output.json(&json!({ "rule": "read_model", "read_model": key, "what": what }))?;
+                let finding = json!({ "rule": "read_model", "read_model": key, "what": what });
+                output.record("finding", &finding)?;
             }
             return Ok(false);
         }
@@ -148,7 +154,8 @@ async fn check_model<P: Projection>(
                 projection.stream()
             ))?;
         } else {
-            output.json(&json!({ "read_model": key, "equals_replay": true }))?;
+            let equal = json!({ "read_model": key, "equals_replay": true });
+            output.record("read_model", &equal)?;
         }
         return Ok(true);
     };
@@ -161,13 +168,14 @@ async fn check_model<P: Projection>(
         output.line(&format!("  a replay gives {replayed}"))?;
         output.line(&format!("  stored is      {stored}"))?;
     } else {
-        output.json(&json!({
+        let finding = json!({
             "rule": "read_model",
             "read_model": key,
             "stream": projection.stream(),
             "document": difference.id,
             "what": format!("a replay gives {replayed}, stored is {stored}"),
-        }))?;
+        });
+        output.record("finding", &finding)?;
     }
     Ok(false)
 }
