@@ -39,6 +39,7 @@ const AFTER: &str = "Rules, each named in a finding:
   causation_present     the commit that caused another is in the log
   one_live_order        a ticket has at most one live order at every moment
   live_order_ends       only a live order is paid or cancelled
+  unique_ids            an order is placed once, on one ticket, and a payment is for one order
   captured_is_complete  money was only taken for an order that is complete, by its payment
   read_model            every document is what a replay gives, byte for byte
 

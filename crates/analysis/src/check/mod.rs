@@ -1,5 +1,6 @@
 //! Whether the log holds together.
 
+mod owners;
 mod rules;
 
 use eventstore::{EVENT_STREAMS, Log, Recorded, StoreError, StreamName};
@@ -52,6 +53,8 @@ pub enum Rule {
     OneLiveOrder,
     /// Only a live order is paid or cancelled.
     LiveOrderEnds,
+    /// An order is of one ticket, and a payment for one order.
+    UniqueIds,
     /// Money was only taken for a complete order.
     CapturedIsComplete,
 }
