@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CommandError, Outcome, Servers, progress::Progress, range::RangeArgs};
+use super::{CommandError, Outcome, Servers, output::say, progress::Progress, range::RangeArgs};
 
 /// Answer all built-in questions on one page, with plots
 ///
@@ -20,7 +20,7 @@ use super::{CommandError, Outcome, Servers, progress::Progress, range::RangeArgs
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ReportArgs {
-    /// The file for the page
+    /// The file for the page; - for standard output
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Write each plot as an SVG file to this folder, too
@@ -37,8 +37,11 @@ const EXAMPLES: &str = "Examples:
 
 pub(super) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let range = args.range.range(&EVENT_STREAMS)?;
-    // Before the log is read, which takes a while.
-    try_writing(&args.out)?;
+    let to_stdout = args.out == Path::new("-");
+    if !to_stdout {
+        // Before the log is read, which takes a while.
+        try_writing(&args.out)?;
+    }
     if let Some(folder) = &args.plots {
         fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
     }
@@ -56,7 +59,12 @@ pub(super) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
         events: replayed.events,
     };
     let failed = |error: report::ReportError| CommandError::Failed(error.to_string());
-    write_whole(&args.out, &page(&about, &tables).map_err(failed)?)?;
+    let page = page(&about, &tables).map_err(failed)?;
+    if to_stdout {
+        say(page.trim_end())?;
+    } else {
+        write_whole(&args.out, &page)?;
+    }
     if let Some(folder) = args.plots {
         fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
         for picture in pictures(&tables).map_err(failed)? {
