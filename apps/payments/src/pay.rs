@@ -89,6 +89,8 @@ impl From<PaymentError> for PayError {
             | PaymentError::Captured => Self::Cancelled,
             // Its intent was closed meanwhile; the order is as payable as before.
             PaymentError::Superseded => Self::Undecided,
+            // The log is at fault, and no repetition helps.
+            PaymentError::OfAnotherOrder => Self::Failed(StoreError::Refused(refusal.to_string())),
         }
     }
 }
@@ -137,6 +139,7 @@ impl Cashier {
         let id = payment_id.to_string();
         let known = self.payments.load(&id).await?;
         if let Some(begun) = known.state().begun() {
+            begun.must_be_for(order.id, order.ticket.id)?;
             return Ok(begun.clone());
         }
         let reference = self.provider.open(&intent(order, payment_id, 0)).await?;

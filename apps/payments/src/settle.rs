@@ -137,6 +137,7 @@ impl Settlement {
                 | PaymentError::Voided
                 | PaymentError::Lost
                 | PaymentError::Captured
+                | PaymentError::OfAnotherOrder
                 | PaymentError::TooManyDeclines { .. }),
             )) => Err(ReactError::Poison(refusal.to_string())),
         }

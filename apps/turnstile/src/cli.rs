@@ -6,6 +6,7 @@ use crate::commands::{
     Servers,
     backup::{BackupArgs, RestoreArgs},
     completions::CompletionsArgs,
+    config::ConfigArgs,
     dead_letters::DeadLettersCommand,
     events::EventsCommand,
     export::ExportArgs,
@@ -14,6 +15,7 @@ use crate::commands::{
     keys::KeysCommand,
     mongodb_init::MongodbInitArgs,
     projections::ProjectionsCommand,
+    reconcile::ReconcileArgs,
     replay::ReplayArgs,
     report::ReportArgs,
     simulate::SimulateArgs,
@@ -56,15 +58,8 @@ pub(crate) enum Command {
     /// service runs on its own
     Web,
     MongodbInit(MongodbInitArgs),
-    /// List every environment variable, with its default and what is allowed
-    Config {
-        /// As a Markdown table, for the documentation
-        #[arg(long)]
-        markdown: bool,
-    },
-    /// Compare every payment in the log with the provider's books; exit code 1 if they differ
-    #[command(after_long_help = "Examples:\n  turnstile reconcile")]
-    Reconcile,
+    Config(ConfigArgs),
+    Reconcile(ReconcileArgs),
     Verify(VerifyArgs),
     /// Look at the events of the log
     #[command(subcommand)]

@@ -25,6 +25,9 @@ async fn main() -> ExitCode {
             Err(error) => {
                 if !error.is_silent() {
                     eprintln!("turnstile: {error}");
+                    if let Some(hint) = error.hint() {
+                        eprintln!("{hint}");
+                    }
                 }
                 error.exit_code()
             }

@@ -8,6 +8,7 @@
 //! | say which part of the log is meant | [`Range`], [`Bound`] |
 //! | read what happened to one aggregate | [`commits_of`] |
 //! | read several streams as one, in order of time, in bounded memory | [`Span::read`] |
+//! | read on behind what can't be read | [`Resuming`] |
 //! | flatten a commit into rows, one an event | [`EventRow::of`], [`EVENT_COLUMNS`] |
 //! | answer a question that needs the whole log | a [`Fold`], run by [`replay()`] |
 //! | keep the answer up to date while the log grows | [`Following`] |
@@ -44,6 +45,7 @@ mod fold;
 pub mod folds;
 mod following;
 mod happened;
+mod moment;
 mod on_sale;
 mod range;
 mod read;
@@ -53,7 +55,7 @@ mod story;
 mod table;
 
 pub use aggregate::{Aggregate, FieldChange, changes};
-pub use check::{Checked, Finding, Rule, check, check_with};
+pub use check::{Checked, Finding, Resuming, Rule, check, check_with};
 pub use error::AnalysisError;
 pub use fold::{Entry, Fold};
 pub use following::{Following, Seen};
@@ -62,6 +64,6 @@ pub use on_sale::OnSale;
 pub use range::{Bound, InvalidBound, Range, stream_named};
 pub use read::{Commits, Span, commits_of};
 pub use replay::{Replayed, replay};
-pub use row::{ColumnDoc, EVENT_COLUMNS, EventRow};
+pub use row::{ColumnDoc, EVENT_COLUMNS, EventRow, without_secrets_in};
 pub use story::{Step, Subject, find, story};
 pub use table::{Cell, Column, Table, money, share};

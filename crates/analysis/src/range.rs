@@ -1,10 +1,10 @@
 //! Which part of the log is meant.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use eventstore::{EVENT_STREAMS, StreamName};
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use crate::AnalysisError;
+use crate::{AnalysisError, moment};
 
 /// One end of a range.
 ///
@@ -15,7 +15,10 @@ use crate::AnalysisError;
 /// let moment: Bound = "2026-03-01T19:30:00Z".parse()?;
 /// let place: Bound = "ORDERS:1200".parse()?;
 /// let place_in_the_stream_that_is_read: Bound = "1200".parse()?;
+/// // What is counted from now needs to know when that is.
 /// assert!("yesterday".parse::<Bound>().is_err());
+/// let now = "2026-03-02T10:00:00Z".parse().unwrap();
+/// assert_eq!(Bound::parse("yesterday", now)?, day);
 /// # Ok::<(), analysis::InvalidBound>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +36,17 @@ pub enum Bound {
 
 /// A text is no end of a range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is neither a time (2026-03-01, 2026-03-01T19:30:00Z) nor a place (ORDERS:1200, or 1200 with one stream)"
-)]
-pub struct InvalidBound(String);
+#[non_exhaustive]
+pub enum InvalidBound {
+    /// It is of no known form.
+    #[error(
+        "{0:?} is neither a time (2026-03-01, 2026-03-01 19:30, yesterday, -15m) nor a place (ORDERS:1200, or 1200 with one stream)"
+    )]
+    Form(String),
+    /// It is written as a time, of which there is none.
+    #[error("{0:?} is no time: there is no such day, or no such time of day")]
+    NoSuchTime(String),
+}
 
 /// The stream of this name, in either case.
 pub fn stream_named(name: &str) -> Option<StreamName> {
@@ -45,21 +55,31 @@ pub fn stream_named(name: &str) -> Option<StreamName> {
         .find(|stream| stream.as_str().eq_ignore_ascii_case(name))
 }
 
+impl Bound {
+    /// Reads an end of a range, also one that is counted from now: `now`, `today`, `yesterday`
+    /// (midnight, UTC), and a number of `s`, `m`, `h`, `d` or `w` (seconds to weeks) before now, with
+    /// or without a minus, such as `-15m`.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Self, InvalidBound> {
+        match moment::relative(text, now) {
+            Some(time) => Ok(Self::Time(time)),
+            None => text.parse(),
+        }
+    }
+}
+
 impl FromStr for Bound {
     type Err = InvalidBound;
 
     fn from_str(text: &str) -> Result<Self, InvalidBound> {
-        let invalid = || InvalidBound(text.to_owned());
+        let invalid = || InvalidBound::Form(text.to_owned());
         let sequence = |text: &str| text.parse().ok().filter(|sequence| *sequence > 0);
-        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-            return Ok(Self::Time(time.to_utc()));
-        }
-        if let Some(midnight) = text
-            .parse::<NaiveDate>()
-            .ok()
-            .and_then(|day| day.and_hms_opt(0, 0, 0))
-        {
-            return Ok(Self::Time(midnight.and_utc()));
+        if moment::looks_like_one(text) {
+            let time = moment::absolute(text);
+            let time = time.ok_or_else(|| InvalidBound::NoSuchTime(text.to_owned()))?;
+            return Ok(Self::Time(time));
         }
         if let Some((stream, place)) = text.split_once([':', '#']) {
             return Ok(Self::Sequence {
@@ -123,7 +143,7 @@ impl Range {
         let place = |bound: &Bound, stream: Option<StreamName>| match (stream, streams) {
             (Some(stream), _) => Ok(stream),
             (None, [only]) => Ok(*only),
-            (None, _) => Err(InvalidBound(bound.to_string())),
+            (None, _) => Err(InvalidBound::Form(bound.to_string())),
         };
         for bound in from {
             match *bound {

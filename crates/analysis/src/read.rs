@@ -144,6 +144,16 @@ impl Span {
         newest
     }
 
+    /// The same, but of each stream only the commits before its newest ones.
+    #[must_use]
+    pub fn before_newest(&self, commits: u64) -> Self {
+        let mut before = self.clone();
+        for (_, last) in before.places.values_mut() {
+            *last = last.saturating_sub(commits);
+        }
+        before
+    }
+
     /// The streams that are read.
     pub fn streams(&self) -> impl Iterator<Item = StreamName> {
         self.places.keys().copied()

@@ -24,6 +24,8 @@ pub enum Cell {
     Nothing,
     /// A word, a name, an id.
     Text(String),
+    /// Several words; an array in JSON.
+    Words(Vec<String>),
     /// A number of things.
     Count(u64),
     /// An amount, in cents.
@@ -90,6 +92,7 @@ impl Serialize for Cell {
         match self {
             Self::Nothing | Self::Share { of: 0, .. } => serializer.serialize_none(),
             Self::Text(text) => serializer.serialize_str(text),
+            Self::Words(words) => words.serialize(serializer),
             Self::Count(number) | Self::Millis(number) => serializer.serialize_u64(*number),
             Self::Money(cents) => serializer.serialize_str(&money(*cents)),
             Self::Time(time) => serializer.serialize_str(&timestamp(*time)),
@@ -103,6 +106,8 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing | Self::Share { of: 0, .. } => f.write_str("–"),
+            Self::Words(words) if words.is_empty() => f.write_str("–"),
+            Self::Words(words) => f.write_str(&words.join(", ")),
             Self::Text(text) => f.write_str(text),
             Self::Count(number) => number.fmt(f),
             Self::Money(cents) => f.write_str(&money(*cents)),

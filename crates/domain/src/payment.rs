@@ -83,7 +83,8 @@ impl PaymentStatus {
 /// What can be asked of a payment.
 #[derive(Clone, Debug)]
 pub enum PaymentCommand {
-    /// Begin to pay an order. Repeating it changes nothing.
+    /// Begin to pay an order. Repeating it changes nothing; for another order, or for one of another
+    /// ticket, it is refused.
     Begin {
         /// Identity.
         id: PaymentId,
@@ -256,6 +257,9 @@ pub enum PaymentError {
     /// Money that was taken can't be voided.
     #[error("The payment was captured")]
     Captured,
+    /// It pays another order, or one of another ticket: ids that should differ are the same.
+    #[error("The payment is for another order")]
+    OfAnotherOrder,
     /// Too many cards were declined lately.
     #[error("Too many cards were declined, please try again later")]
     TooManyDeclines {
@@ -272,6 +276,18 @@ impl Payment {
 }
 
 impl BegunPayment {
+    /// Whether this order of this ticket is the one that it pays.
+    ///
+    /// # Errors
+    /// [`PaymentError::OfAnotherOrder`].
+    pub fn must_be_for(&self, order_id: OrderId, ticket_id: TicketId) -> Result<(), PaymentError> {
+        if (self.order_id, self.ticket_id) == (order_id, ticket_id) {
+            Ok(())
+        } else {
+            Err(PaymentError::OfAnotherOrder)
+        }
+    }
+
     /// Whether another card may be tried at this time. Ask before the provider is asked: the
     /// aggregate can only refuse what it is told of.
     ///

@@ -91,7 +91,7 @@ impl Log {
         stream: StreamName,
     ) -> Result<Arc<[AcknowledgedHole]>, StoreError> {
         let (key, mut from, mut holes) = (key(stream), 1, Vec::new());
-        while let Some((sequence, message)) = self.message_of(DEADLETTERS, &key, from).await? {
+        while let Some((sequence, message)) = self.message_of_key(DEADLETTERS, &key, from).await? {
             from = sequence + 1;
             let stored = message.and_then(|message| serde_json::from_slice(&message.payload).ok());
             holes.extend(stored.map(|stored: Stored| AcknowledgedHole {

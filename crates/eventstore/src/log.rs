@@ -2,7 +2,7 @@
 
 use async_nats::{
     StatusCode,
-    jetstream::{self, stream::Stream},
+    jetstream::{self, ErrorCode, context::GetStreamErrorKind, stream::Stream},
 };
 use chrono::{DateTime, Utc};
 use std::{
@@ -189,6 +189,24 @@ impl Log {
     /// The last sequence that a stream counts, whether or not its message can be read.
     pub(crate) async fn stream_end(&self, stream: StreamName) -> Result<u64, StoreError> {
         Ok(self.info(stream).await?.0)
+    }
+
+    /// Whether there is such a stream. A server that isn't reached says nothing of that.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn has_stream(&self, stream: StreamName) -> Result<bool, StoreError> {
+        match self.inner.jetstream.get_stream(stream.as_str()).await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(refused)
+                    if refused.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    Ok(false)
+                }
+                _ => Err(unavailable(error)),
+            },
+        }
     }
 
     /// When a stream was created: its identity. A stream that was made anew has another.

@@ -123,12 +123,31 @@ impl Log {
         stream: StreamName,
         sequence: u64,
     ) -> Result<Option<StreamMessage>, StoreError> {
+        let found = self.found_at(stream, sequence).await?;
+        found.map(|found| found.appended(stream)).transpose()
+    }
+
+    /// As [`Log::message_at`], also one that nobody appended.
+    pub(crate) async fn anything_at(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+    ) -> Result<Option<StreamMessage>, StoreError> {
+        let found = self.found_at(stream, sequence).await?;
+        Ok(found.map(|found| found.message))
+    }
+
+    async fn found_at(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+    ) -> Result<Option<Found>, StoreError> {
         let handle = self.stream(stream).await?;
         let mut found = directly(handle.direct_get(sequence).await)?;
         if found.is_none() && !self.server_is_alone() {
             found = by_leader(handle.get_raw_message(sequence).await)?;
         }
-        found.map(|found| found.appended(stream)).transpose()
+        Ok(found)
     }
 
     /// Every message of a small stream, oldest first. That nothing comes after the last of them is
@@ -158,11 +177,11 @@ impl Log {
         stream: StreamName,
         from: u64,
     ) -> Result<Option<(u64, Option<StreamMessage>)>, StoreError> {
-        self.message_of(stream, ">", from).await
+        self.message_of_key(stream, ">", from).await
     }
 
     /// As [`Log::message_from`], of one key.
-    pub(crate) async fn message_of(
+    pub(crate) async fn message_of_key(
         &self,
         stream: StreamName,
         key: &str,

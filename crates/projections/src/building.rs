@@ -78,6 +78,7 @@ impl Building {
             store: machine.store.clone(),
             faults: machine.store.faults(),
             batch: machine.settings.batch,
+            pauses: [machine.settings.pause, machine.settings.pause_max],
             key: machine.key.clone(),
             request: request.clone(),
             stream_created,
@@ -130,12 +131,15 @@ impl Building {
     }
 
     /// Takes what the rebuild made, when it ended.
+    ///
+    /// # Errors
+    /// After trouble that passes the request still stands, and the next turn goes on with it.
+    /// Other trouble is recorded as the end of the rebuild.
     pub async fn take<P: Projection>(self, machine: &Machine<P>) -> Result<Built, Trouble> {
-        let lost = |error: JoinError| Trouble::MongoWrite(format!("the rebuild ended: {error}"));
+        let lost = |error: JoinError| Trouble::Broken(format!("the rebuild ended: {error}"));
         let result = self.task.await.map_err(lost).flatten();
         if let Err(trouble) = &result
-            // The next turn goes on with it.
-            && !matches!(trouble, Trouble::Fault)
+            && !trouble.passes()
         {
             failed(machine, &self.request, trouble).await?;
         }
@@ -214,6 +218,8 @@ struct Builder<P> {
     store: ReadStore,
     faults: watch::Receiver<u64>,
     batch: usize,
+    /// The first and the longest pause between tries.
+    pauses: [Duration; 2],
     key: String,
     request: String,
     stream_created: DateTime<Utc>,
@@ -227,13 +233,39 @@ struct Builder<P> {
 }
 
 impl<P: Projection> Builder<P> {
+    /// Fills it, through outages of the log and of the database: a request that wasn't answered in
+    /// time must not cost what was done in an hour.
     async fn build(mut self) -> Result<Built, Trouble> {
+        let [mut pause, longest] = self.pauses;
+        loop {
+            let before = *self.position.borrow();
+            let trouble = match self.fill().await {
+                // The one who holds the lease is to begin anew as well.
+                Err(trouble) if trouble.passes() && !matches!(trouble, Trouble::Fault) => trouble,
+                ended => return ended,
+            };
+            if !self.of_another_log && self.finishing.borrow().is_some() {
+                // The turn waits for the end of this and folds nothing meanwhile: it is not to wait
+                // for a server as well.
+                return Err(trouble);
+            }
+            if *self.position.borrow() > before {
+                pause = self.pauses[0];
+            }
+            tracing::warn!(projection = self.key, %trouble, ?pause, "the rebuild was interrupted, trying again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(longest);
+        }
+    }
+
+    /// Fills the new collection, from where it was left.
+    async fn fill(&mut self) -> Result<Built, Trouble> {
         let name = format!("{}_rebuild", self.key);
         // Before it is read how far another process came.
         self.faults.mark_unchanged();
         let (target, from) = self.begin(name).await?;
         let (mut sequence, mut commit) = from;
-        self.began_at = sequence;
+        (self.began, self.began_at) = (Instant::now(), sequence);
         self.position.send_replace(sequence);
         let from = From {
             after: sequence,
@@ -247,7 +279,7 @@ impl<P: Projection> Builder<P> {
                 self.reported_at = None;
                 self.report(&target, sequence, commit).await?;
                 return Ok(Built {
-                    request: self.request,
+                    request: self.request.clone(),
                     target,
                     stream_created: self.stream_created,
                     sequence,

@@ -44,6 +44,11 @@ pub(crate) struct Checkpoint {
     pub healing: Option<String>,
     /// Why folding on would be wrong; only a rebuild ends this.
     pub halted: Option<String>,
+    /// Why the process that folded last could not go on: a commit that its release can't fold.
+    /// Unlike `halted` it keeps nobody from trying: another release may be able to, and moving on
+    /// ends this.
+    #[serde(default)]
+    pub stuck: Option<String>,
     /// A rebuilt collection that is about to take over.
     pub next: Option<Next>,
 }
@@ -72,6 +77,7 @@ impl Checkpoint {
             ahead: false,
             healing: None,
             halted: None,
+            stuck: None,
             next: None,
         }
     }
@@ -101,6 +107,7 @@ impl Checkpoint {
             self.lineage = next.lineage;
             self.healing = None;
             self.halted = None;
+            self.stuck = None;
             self.next = None;
         }
         self
@@ -157,7 +164,8 @@ impl Checkpoints {
         self.store.step(written).await.map(|_| ())
     }
 
-    /// Moves a checkpoint on; never back, and never that of another collection.
+    /// Moves a checkpoint on; never back, and never that of another collection. Whatever it was
+    /// stuck at is behind it then.
     pub async fn advance(
         &self,
         key: &str,
@@ -171,7 +179,7 @@ impl Checkpoints {
             "collection": collection.clone(),
             "sequence": { "$lt": sequence },
         };
-        let news = doc! { "$set": { "sequence": sequence, "commit": commit.to_string() } };
+        let news = doc! { "$set": { "sequence": sequence, "commit": commit.to_string(), "stuck": Bson::Null } };
         self.store
             .step(self.collection.update_one(guard, news))
             .await
@@ -209,6 +217,15 @@ impl Checkpoints {
             .await
             .map(|_| ())
     }
+
+    /// Records that the release of this process can't fold on.
+    pub async fn stick(&self, key: &str, why: &str) -> Result<(), Trouble> {
+        let news = doc! { "$set": { "stuck": why } };
+        self.store
+            .step(self.collection.update_one(doc! { "_id": key }, news))
+            .await
+            .map(|_| ())
+    }
 }
 
 #[cfg(test)]
@@ -229,6 +246,7 @@ mod tests {
         let before = Checkpoint {
             sequence: 5,
             halted: Some("why".into()),
+            stuck: Some("why".into()),
             healing: Some("why".into()),
             next: Some(Next {
                 collection: Bson::Binary(collection(2)),
@@ -246,7 +264,7 @@ mod tests {
         assert_eq!(after.stream_created, "later");
         assert_eq!(after.stream(), "later+1");
         assert_eq!((after.commit.as_deref(), after.halted), (Some("c"), None));
-        assert_eq!(after.healing, None);
+        assert_eq!((after.healing, after.stuck), (None, None));
     }
 
     #[tokio::test]

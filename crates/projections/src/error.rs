@@ -85,6 +85,9 @@ pub(crate) enum Trouble {
     MongoWrite(String),
     #[error("MongoDB did not answer in time")]
     Slow,
+    /// A task of this process ended that shouldn't have.
+    #[error("{0}")]
+    Broken(String),
     /// The collection isn't the one that the checkpoint speaks of: it was dropped or replaced.
     #[error("the collection was replaced")]
     Replaced,
@@ -117,6 +120,19 @@ impl Trouble {
         matches!(
             self,
             Self::Unfoldable(_) | Self::Hole { .. } | Self::Diverged(_)
+        )
+    }
+
+    /// Whether trying again is all that it takes: a server was away, or was slow.
+    pub fn passes(&self) -> bool {
+        matches!(
+            self,
+            Self::Mongo(_)
+                | Self::MongoWrite(_)
+                | Self::Slow
+                | Self::Replaced
+                | Self::LogAway(_)
+                | Self::Fault
         )
     }
 }

@@ -29,7 +29,8 @@ pub struct ReadModel {
     pub paused: bool,
     /// How far a rebuild is that hasn't ended.
     pub rebuilding: Option<RebuildProgress>,
-    /// Why it doesn't go on, if it was found to be of another log. Only a rebuild ends this.
+    /// Why it doesn't go on: it was found to be of another log, which only a rebuild ends, or the
+    /// next commit can't be folded by the release that tried last.
     pub halted: Option<String>,
 }
 
@@ -70,7 +71,7 @@ pub async fn read_models(store: &ReadStore) -> Result<Vec<ReadModel>, ReadError>
             paused,
             rebuilding: under_way(store, &checkpoint.key).await?,
             key: checkpoint.key,
-            halted: checkpoint.halted,
+            halted: checkpoint.halted.or(checkpoint.stuck),
         });
     }
     Ok(models)

@@ -115,7 +115,11 @@ pub async fn rebuild(
                 }
             }
             None if last_sign.elapsed() > SILENCE => {
-                return Err(RebuildError::NobodyThere(key.to_owned()));
+                // Whoever has the lease may be waiting for the log.
+                if !Lease::is_held(store, key).await.map_err(unavailable)? {
+                    return Err(RebuildError::NobodyThere(key.to_owned()));
+                }
+                last_sign = Instant::now();
             }
             None => {}
         }

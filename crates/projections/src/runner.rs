@@ -267,9 +267,15 @@ impl<P: Projection> Machine<P> {
                 "the read model is halted: folding on would make it wrong"
             );
         }
-        if matches!(trouble, Trouble::Diverged(_))
-            && let Err(trouble) = self.checkpoints.halt(&self.key, &why).await
-        {
+        // For whoever asks how the read model is without being able to ask this process.
+        let recorded = match trouble {
+            Trouble::Diverged(_) => self.checkpoints.halt(&self.key, &why).await,
+            Trouble::Unfoldable(_) | Trouble::Hole { .. } => {
+                self.checkpoints.stick(&self.key, &why).await
+            }
+            _ => Ok(()),
+        };
+        if let Err(trouble) = recorded {
             tracing::debug!(projection = self.key, %trouble, "the halt isn't recorded");
         }
         self.set_state(halted);

@@ -39,6 +39,9 @@ struct Turn<'m, P> {
     /// Counts tails that the log lost.
     epochs: watch::Receiver<u64>,
     building: Option<Building>,
+    /// The request for a rebuild that was met last. What is known of the lease may be a moment
+    /// old, and name it once more.
+    met: Option<String>,
     /// Whether folding rests, as an operator wants it.
     paused: bool,
 }
@@ -114,6 +117,7 @@ impl<P: Projection> Machine<P> {
             faults,
             epochs,
             building: None,
+            met: None,
             paused: held.paused,
         };
         turn.consider_rebuild(&held, created);
@@ -358,6 +362,9 @@ impl<P: Projection> Turn<'_, P> {
         let Some(request) = &held.rebuild else {
             return;
         };
+        if self.met.as_ref() == Some(request) {
+            return;
+        }
         let known = self.building.as_ref();
         if known.is_none_or(|known| known.request() != request) {
             let building = Building::start(self.machine, request.clone(), created, End::Live);
@@ -370,9 +377,11 @@ impl<P: Projection> Turn<'_, P> {
         let Some(building) = self.building.take() else {
             return Ok(None);
         };
+        self.met = Some(building.request().to_owned());
         let built = match building.finish(self.machine, self.applied).await {
             Ok(built) => built,
-            Err(Trouble::Fault) => return Err(Trouble::Fault),
+            // The next turn goes on with it.
+            Err(trouble) if trouble.passes() => return Err(trouble),
             // The one that serves is as good as before.
             Err(trouble) => {
                 tracing::error!(projection = self.machine.key, %trouble, "the rebuild failed");

@@ -15,13 +15,17 @@ use uuid::Uuid;
 use crate::{
     Change, FoldError, Projection, ReadError, ReadStore,
     batch::{SEQ, Write},
-    checkpoint::Checkpoints,
+    checkpoint::{Checkpoint, Checkpoints},
+    lease::Lease,
     store::switched,
     stored::{unsigned, uuid},
 };
 
 /// How long to wait until the read model reaches the log's end.
 const CATCH_UP: Duration = Duration::from_secs(30);
+/// How long nobody may have the lease before nobody seems to run the read model: it is handed over
+/// when a process ends, and not held while a server is away.
+const HANDOVER: Duration = Duration::from_secs(2);
 /// How often to look whether it did.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -49,6 +53,28 @@ pub enum VerifyError {
     /// The database can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// No process keeps the read model up to date, so it won't reach the log's end.
+    #[error("nobody runs {key}: it stays at #{applied}, and the log ends at #{end}")]
+    NobodyThere {
+        /// Name and version of the projection.
+        key: String,
+        /// The last commit that it has applied.
+        applied: u64,
+        /// The last commit of the log.
+        end: u64,
+    },
+    /// The process that keeps the read model up to date can't go on.
+    #[error("{key} halted at #{applied}, and the log ends at #{end}: {why}")]
+    Halted {
+        /// Name and version of the projection.
+        key: String,
+        /// The last commit that it has applied.
+        applied: u64,
+        /// The last commit of the log.
+        end: u64,
+        /// Why.
+        why: String,
+    },
     /// The read model doesn't reach the log's end.
     #[error("{key} stays at #{applied}, and the log ends at #{end}")]
     Behind {
@@ -320,11 +346,27 @@ async fn wait_until_applied<P: Projection>(
     let checkpoints = Checkpoints::new(store);
     let key = projection.key();
     let began = Instant::now();
+    let mut kept_at = began;
     loop {
         let checkpoint = checkpoints.peek(&key).await?;
-        let applied = checkpoint.map_or(0, |checkpoint| checkpoint.sequence());
+        let applied = checkpoint.as_ref().map_or(0, Checkpoint::sequence);
         if applied >= end {
             return Ok(());
+        }
+        let halted = checkpoint.and_then(|checkpoint| checkpoint.halted.or(checkpoint.stuck));
+        if let Some(why) = halted {
+            return Err(VerifyError::Halted {
+                key,
+                applied,
+                end,
+                why,
+            });
+        }
+        let is_kept = Lease::is_held(store, &key).await;
+        if is_kept.map_err(|trouble| ReadError::Unavailable(trouble.to_string()))? {
+            kept_at = Instant::now();
+        } else if kept_at.elapsed() > HANDOVER {
+            return Err(VerifyError::NobodyThere { key, applied, end });
         }
         if began.elapsed() > CATCH_UP {
             return Err(VerifyError::Behind { key, applied, end });

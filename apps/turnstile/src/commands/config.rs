@@ -1,13 +1,42 @@
 //! `turnstile config`.
 
-use super::{CommandError, Outcome, output::say};
+use httpkit::config::{VARS, help, markdown};
+use serde_json::json;
 
-pub(super) fn run(markdown: bool) -> Result<Outcome, CommandError> {
-    let text = if markdown {
-        httpkit::config::markdown()
+use super::{
+    CommandError, Outcome,
+    output::{SaidArgs, say},
+};
+
+/// List every environment variable, with its default and what is allowed
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct ConfigArgs {
+    /// As a Markdown table, for the documentation
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    #[command(flatten)]
+    said: SaidArgs,
+}
+
+pub(super) fn run(args: ConfigArgs) -> Result<Outcome, CommandError> {
+    if args.markdown {
+        say(markdown().trim_end())?;
+        return Ok(Outcome::Well);
+    }
+    let mut output = args.said.open();
+    if output.is_for_people() {
+        output.line(help().trim_end())?;
     } else {
-        httpkit::config::help()
-    };
-    say(text.trim_end())?;
+        for variable in VARS {
+            let shown = json!({
+                "name": variable.name,
+                "default": variable.default,
+                "allowed": variable.allowed,
+                "doc": variable.doc,
+            });
+            output.record("variable", &shown)?;
+        }
+    }
+    output.flush()?;
     Ok(Outcome::Well)
 }

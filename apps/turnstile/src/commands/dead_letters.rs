@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{
     CommandError, Outcome, Servers,
+    events::raw,
     output::{OutputArgs, say},
 };
 
@@ -14,8 +15,9 @@ pub(crate) enum DeadLettersCommand {
     /// List those that wait for a decision, oldest first
     #[command(after_long_help = LS)]
     Ls(LsArgs),
-    /// Show one, and the events that could not be handled
-    #[command(after_long_help = "Examples:\n  turnstile dead-letters show 3")]
+    /// Show one, and the events that could not be handled; or, where they can't be read, the message
+    /// as it is stored
+    #[command(after_long_help = SHOW)]
     Show(ShowArgs),
     /// Let the worker try one again, or all of them
     #[command(
@@ -28,6 +30,7 @@ pub(crate) enum DeadLettersCommand {
 }
 
 const LS: &str = "In JSON, one a line:
+  kind          dead_letter
   id            its number, for `show`, `retry` and `drop`
   subscription  the worker that could not handle it
   stream        stream of the message
@@ -40,6 +43,15 @@ const LS: &str = "In JSON, one a line:
 Examples:
   turnstile dead-letters ls
   turnstile dead-letters ls --json | jq -r .error | sort | uniq -c";
+
+const SHOW: &str = "In JSON:
+  letter      as `ls` shows it
+  events      what could not be handled, as `turnstile events show` explains it
+  unreadable  why the events can't be read, if they can't
+  message     the message as it is stored, if its events can't be read: as `events show --raw`
+
+Examples:
+  turnstile dead-letters show 3";
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct LsArgs {
@@ -114,7 +126,7 @@ fn ls(letters: &[DeadLetter], output: OutputArgs) -> Result<(), CommandError> {
                 letter.error
             ))?;
         } else {
-            output.json(letter)?;
+            output.record("dead_letter", letter)?;
         }
     }
     output.flush()?;
@@ -138,12 +150,27 @@ async fn show(log: &Log, letter: &DeadLetter, output: OutputArgs) -> Result<(), 
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
     let events: Vec<_> = events.into_iter().map(EventRow::without_secrets).collect();
-    let shown = json!({ "letter": letter, "events": events, "unreadable": unreadable });
+    let message = match unreadable {
+        Some(_) => log.message_of(letter).await?,
+        None => None,
+    };
     let mut output = output.open();
     if output.is_for_people() {
+        let shown = json!({ "letter": letter, "events": events, "unreadable": unreadable });
         output.line(&serde_json::to_string_pretty(&shown).unwrap_or_default())?;
+        if let Some(message) = &message {
+            output.line("")?;
+            raw::write(&mut output, message)?;
+        }
     } else {
-        output.json(&shown)?;
+        let message = message.as_ref().map(raw::as_json);
+        let shown = json!({
+            "letter": letter,
+            "events": events,
+            "unreadable": unreadable,
+            "message": message,
+        });
+        output.record("dead_letter", &shown)?;
     }
     output.flush()
 }

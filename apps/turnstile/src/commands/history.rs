@@ -71,7 +71,7 @@ pub(super) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome,
         }
     } else {
         for step in &steps {
-            output.json(step)?;
+            output.record("step", step)?;
         }
     }
     output.flush()?;

@@ -44,7 +44,10 @@ pub(super) async fn run(args: ImportArgs, servers: &Servers) -> Result<Outcome, 
         ))?;
     } else {
         let (commits, found) = (imported.commits, imported.found);
-        output.json(&serde_json::json!({ "commits": commits, "found": found }))?;
+        output.record(
+            "import",
+            &serde_json::json!({ "commits": commits, "found": found }),
+        )?;
     }
     output.flush()?;
     Ok(Outcome::Well)

@@ -1,6 +1,6 @@
 //! `turnstile keys`: the keys that sessions are signed and checked with.
 
-use chrono::SecondsFormat;
+use analysis::{Cell, Column, Table};
 use eventstore::{KnownKey, Log};
 use httpkit::session::NewKey;
 use std::{
@@ -8,15 +8,42 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CommandError, Outcome, Servers, output::say};
+use super::{
+    CommandError, Outcome, Servers,
+    output::{OutputArgs, say},
+};
+
+const COLUMNS: &[Column] = &[
+    Column {
+        name: "id",
+        doc: "the key's id",
+    },
+    Column {
+        name: "since",
+        doc: "when it was published, or retired",
+    },
+    Column {
+        name: "state",
+        doc: "newest, older or retired",
+    },
+];
+
+const LS: &str = "Columns:
+  id     the key's id
+  since  when it was published, or retired
+  state  newest: sessions are signed with it, once `auth` has it; older: its sessions go on; retired
+
+Examples:
+  turnstile keys ls
+  turnstile keys ls --json | jq -r 'select(.state == \"older\") | .id'";
 
 /// What can be done with session keys.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum KeysCommand {
     /// List the public keys that the services know: id, since when, and whether it is the newest,
     /// older or retired
-    #[command(after_long_help = "Examples:\n  turnstile keys ls")]
-    Ls,
+    #[command(after_long_help = LS)]
+    Ls(OutputArgs),
     /// Make the next key and tell its public half to every service. `auth` signs with it once it
     /// is started with the private half; sessions of older keys go on
     #[command(
@@ -44,7 +71,7 @@ pub(crate) enum KeysCommand {
 pub(super) async fn run(command: KeysCommand, servers: &Servers) -> Result<Outcome, CommandError> {
     let log = servers.log().await?;
     match command {
-        KeysCommand::Ls => list(&log.known_keys().await?)?,
+        KeysCommand::Ls(output) => list(&log.known_keys().await?, output)?,
         KeysCommand::Rotate { out } => rotate(&log, out, servers).await?,
         KeysCommand::Retire { id, force } => retire(&log, &id, force).await?,
     }
@@ -57,18 +84,29 @@ fn newest(keys: &[KnownKey]) -> Option<&KnownKey> {
     keys.iter().rev().find(|key| key.key.is_some())
 }
 
-fn list(keys: &[KnownKey]) -> Result<(), CommandError> {
+fn list(keys: &[KnownKey], output: OutputArgs) -> Result<(), CommandError> {
     let newest = newest(keys).map(|key| &key.id);
-    for key in keys {
+    let rows = keys.iter().map(|key| {
         let state = match &key.key {
             None => "retired",
             Some(_) if newest == Some(&key.id) => "newest",
             Some(_) => "older",
         };
-        let since = key.since.to_rfc3339_opts(SecondsFormat::Secs, true);
-        say(&format!("{}  {since}  {state}", key.id))?;
-    }
-    Ok(())
+        vec![
+            Cell::Text(key.id.clone()),
+            Cell::Time(key.since),
+            Cell::Text(state.to_owned()),
+        ]
+    });
+    let table = Table {
+        name: "keys",
+        doc: "the public keys that the services know",
+        columns: COLUMNS,
+        rows: rows.collect(),
+    };
+    let mut output = output.open();
+    output.tables(&[table])?;
+    output.flush()
 }
 
 async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<(), CommandError> {

@@ -3,7 +3,7 @@
 mod acknowledge;
 pub(crate) mod backup;
 pub(crate) mod completions;
-mod config;
+pub(crate) mod config;
 pub(crate) mod dead_letters;
 pub(crate) mod events;
 pub(crate) mod export;
@@ -15,7 +15,7 @@ mod output;
 mod progress;
 pub(crate) mod projections;
 mod range;
-mod reconcile;
+pub(crate) mod reconcile;
 pub(crate) mod replay;
 pub(crate) mod report;
 mod servers;
@@ -27,6 +27,7 @@ pub(crate) mod users;
 pub(crate) mod verify;
 
 use analysis::AnalysisError;
+use eventstore::StoreError;
 use host::StartError;
 use httpkit::config::ConfigError;
 use std::{io, process::ExitCode};
@@ -71,8 +72,8 @@ pub(crate) enum CommandError {
     Failed(String),
 }
 
-impl From<eventstore::StoreError> for CommandError {
-    fn from(error: eventstore::StoreError) -> Self {
+impl From<StoreError> for CommandError {
+    fn from(error: StoreError) -> Self {
         Self::Analysis(error.into())
     }
 }
@@ -108,6 +109,24 @@ impl CommandError {
         }
     }
 
+    /// What can be done about it, where that is always the same.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Analysis(AnalysisError::Log(
+                StoreError::Unreadable {
+                    stream, sequence, ..
+                }
+                | StoreError::OfAnotherRelease {
+                    stream, sequence, ..
+                },
+            )) => Some(format!(
+                "`turnstile events show {stream}:{sequence} --raw` shows what is stored there; \
+                 `events ls` and `events tail` go on behind it with --skip-unreadable"
+            )),
+            _ => None,
+        }
+    }
+
     /// Whether there is anything to be told.
     pub(crate) fn is_silent(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
@@ -118,8 +137,8 @@ pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, 
     match command {
         // The two that serve run until they are told to stop.
         Command::Serve | Command::Web => Ok(Outcome::Well),
-        Command::Config { markdown } => config::run(markdown),
-        Command::Reconcile => reconcile::run(&servers.host().await?).await,
+        Command::Config(args) => config::run(args),
+        Command::Reconcile(args) => reconcile::run(args, &servers.host().await?).await,
         Command::Verify(args) => verify::run(args, servers).await,
         Command::DeadLetters(command) => dead_letters::run(command, servers).await,
         Command::Projections(command) => projections::run(command, servers).await,

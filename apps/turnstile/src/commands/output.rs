@@ -1,9 +1,14 @@
 //! What a command prints: tables for people, one JSON object a line for programs.
 
 use analysis::{Cell, Table};
-use comfy_table::{CellAlignment, Table as Drawing, presets};
+use chrono::NaiveTime;
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table as Drawing, TableStyle};
 use serde::Serialize;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::{
+    borrow::Cow,
+    fmt::Write as _,
+    io::{self, BufWriter, IsTerminal, Write},
+};
 
 use super::CommandError;
 
@@ -18,6 +23,14 @@ pub(crate) struct OutputArgs {
     table: bool,
 }
 
+/// How what was done is told: in words, unless a program reads it.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+pub(crate) struct SaidArgs {
+    /// One JSON object a line instead of words
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+}
+
 /// Where an answer goes.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -25,25 +38,54 @@ pub(crate) struct Output {
     for_people: bool,
 }
 
+/// A line of JSON: what kind of thing it tells stands first.
+#[derive(Serialize)]
+struct Line<'a, T> {
+    kind: &'a str,
+    #[serde(flatten)]
+    value: &'a T,
+}
+
 impl OutputArgs {
     /// Opens standard output.
     pub(crate) fn open(self) -> Output {
-        Output {
-            to: BufWriter::with_capacity(1 << 16, io::stdout()),
-            for_people: self.table || !self.json && io::stdout().is_terminal(),
-        }
+        Output::to_stdout(self.table || !self.json && io::stdout().is_terminal())
+    }
+}
+
+impl SaidArgs {
+    /// Opens standard output.
+    pub(crate) fn open(self) -> Output {
+        Output::to_stdout(!self.json)
     }
 }
 
 impl Output {
+    fn to_stdout(for_people: bool) -> Self {
+        Self {
+            to: BufWriter::with_capacity(1 << 16, io::stdout()),
+            for_people,
+        }
+    }
+
     /// Whether a person reads it, and not a program.
     pub(crate) fn is_for_people(&self) -> bool {
         self.for_people
     }
 
-    /// Writes a line.
+    /// Writes a line for people. What could rearrange it on a terminal is spelled out.
     pub(crate) fn line(&mut self, line: &str) -> Result<(), CommandError> {
-        writeln!(self.to, "{line}").map_err(CommandError::Output)
+        writeln!(self.to, "{}", tame(line)).map_err(CommandError::Output)
+    }
+
+    /// Writes a value as a line of JSON, with the word for what it is under `kind`. The value must
+    /// be a map of names.
+    pub(crate) fn record(
+        &mut self,
+        kind: &str,
+        value: &impl Serialize,
+    ) -> Result<(), CommandError> {
+        self.json(&Line { kind, value })
     }
 
     /// Writes a value as a line of JSON.
@@ -54,13 +96,28 @@ impl Output {
             .map_err(CommandError::Output)
     }
 
+    /// Tells one thing: in words, or as a value.
+    pub(crate) fn tell(
+        &mut self,
+        words: &str,
+        kind: &str,
+        value: &impl Serialize,
+    ) -> Result<(), CommandError> {
+        if self.for_people {
+            self.line(words)
+        } else {
+            self.record(kind, value)
+        }
+    }
+
     /// Writes tables, each with its name and what it says.
     pub(crate) fn tables(&mut self, tables: &[Table]) -> Result<(), CommandError> {
         for (i, table) in tables.iter().enumerate() {
             let written = if self.for_people {
                 let apart = if i > 0 { "\n" } else { "" };
                 let (name, doc) = (table.name, table.doc);
-                writeln!(self.to, "{apart}{name}: {doc}\n{}", draw(table))
+                let drawn = draw(table, width());
+                writeln!(self.to, "{apart}{name}: {doc}\n{drawn}")
             } else {
                 self.to.write_all(table.ndjson().as_bytes())
             };
@@ -77,24 +134,175 @@ impl Output {
 
 /// Prints a line, of a command that says no more than a few.
 pub(crate) fn say(line: &str) -> Result<(), CommandError> {
-    writeln!(io::stdout(), "{line}").map_err(CommandError::Output)
+    writeln!(io::stdout(), "{}", tame(line)).map_err(CommandError::Output)
 }
 
-/// Draws a table: names to the left, numbers to the right.
-fn draw(table: &Table) -> String {
+/// How many columns the terminal has; `None` where there is none.
+pub(crate) fn width() -> Option<usize> {
+    let terminal = console::Term::stdout();
+    terminal.size_checked().map(|(_, width)| usize::from(width))
+}
+
+/// Spells out what a terminal would act upon instead of showing it: control characters, and those
+/// that turn the direction of what follows. Somebody's title must not make a row say something else.
+pub(crate) fn tame(text: &str) -> Cow<'_, str> {
+    let is_wild = |c: char| {
+        c.is_control() && c != '\n'
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(is_wild) {
+        return Cow::Borrowed(text);
+    }
+    let mut tamed = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if is_wild(c) {
+            // Writing to a text can't fail.
+            let _ = write!(tamed, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            tamed.push(c);
+        }
+    }
+    Cow::Owned(tamed)
+}
+
+/// The look of all tables: a rule below the names, and none between rows.
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+
+/// Draws a table: words to the left, numbers to the right, no wider than the terminal.
+fn draw(table: &Table, width: Option<usize>) -> String {
     let mut drawing = Drawing::new();
-    drawing.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    drawing.set_header(table.columns.iter().map(|column| column.name));
+    drawing.load_style(STYLE);
+    if let Some(width) = width {
+        drawing.set_content_arrangement(ContentArrangement::Dynamic);
+        drawing.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+    }
+    let columns: Vec<_> = (0..table.columns.len())
+        .map(|i| Look::of(table, i))
+        .collect();
+    let named = table.columns.iter().zip(&columns);
+    drawing.set_header(named.map(|(column, look)| {
+        // Times are shown with their units.
+        let name = column.name.strip_suffix("_ms").unwrap_or(column.name);
+        comfy_table::Cell::new(name).set_alignment(look.align)
+    }));
     for row in &table.rows {
-        drawing.add_row(row.iter().map(|cell| {
-            let align = match cell {
-                Cell::Text(_) | Cell::Time(_) | Cell::Nothing => CellAlignment::Left,
-                _ => CellAlignment::Right,
+        drawing.add_row(row.iter().zip(&columns).map(|(cell, look)| {
+            let text = match cell {
+                Cell::Time(time) if look.days => time.format("%Y-%m-%d").to_string(),
+                cell => cell.to_string(),
             };
-            comfy_table::Cell::new(cell).set_alignment(align)
+            let text = tame(&text).replace('\n', "\\n");
+            comfy_table::Cell::new(text).set_alignment(look.align)
         }));
     }
     let drawn = drawing.to_string();
     let lines = drawn.lines().map(str::trim_end);
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// How a column is shown.
+struct Look {
+    align: CellAlignment,
+    /// Whether its times are all days.
+    days: bool,
+}
+
+impl Look {
+    fn of(table: &Table, i: usize) -> Self {
+        let cells = || table.rows.iter().filter_map(|row| row.get(i));
+        let is_word = |cell: &Cell| matches!(cell, Cell::Text(_) | Cell::Words(_) | Cell::Time(_));
+        let is_number = |cell: &Cell| !is_word(cell) && !matches!(cell, Cell::Nothing);
+        let is_day = |cell: &Cell| match cell {
+            Cell::Time(time) => time.time() == NaiveTime::MIN,
+            _ => true,
+        };
+        Self {
+            // A column of numbers stays one where there is nothing.
+            align: if cells().any(is_number) {
+                CellAlignment::Right
+            } else {
+                CellAlignment::Left
+            },
+            days: cells().all(is_day),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use analysis::Column;
+
+    #[test]
+    fn nothing_that_turns_a_line_round_is_shown_as_it_is() {
+        assert_eq!(tame("Seat \u{202e}1"), "Seat \\u{202e}1");
+        assert_eq!(tame("\u{1b}[2J\u{2066}"), "\\u{1b}[2J\\u{2066}");
+        for plain in ["Ärger", "山", "שלום", "two\nlines", "👩‍👩‍👧"] {
+            assert_eq!(tame(plain), plain);
+        }
+    }
+
+    #[test]
+    fn a_table_is_no_wider_than_the_terminal_and_loses_nothing() {
+        const COLUMNS: &[Column] = &[
+            Column {
+                name: "words",
+                doc: "",
+            },
+            Column {
+                name: "more",
+                doc: "",
+            },
+        ];
+        let words = "one two three four five six seven eight nine ten";
+        let table = Table {
+            name: "t",
+            doc: "",
+            columns: COLUMNS,
+            rows: vec![vec![Cell::Text(words.to_owned()), Cell::Count(7)]],
+        };
+        for width in [30, 40, 80] {
+            let drawn = draw(&table, Some(width));
+            let widest = drawn.lines().map(console::measure_text_width).max();
+            assert!(widest <= Some(width), "{widest:?}\n{drawn}");
+            for word in words.split(' ') {
+                assert!(drawn.contains(word), "{word} at {width}\n{drawn}");
+            }
+        }
+    }
+
+    #[test]
+    fn days_are_dates_and_what_is_missing_among_numbers_stands_to_the_right() {
+        const COLUMNS: &[Column] = &[
+            Column {
+                name: "day",
+                doc: "",
+            },
+            Column {
+                name: "median_ms",
+                doc: "",
+            },
+        ];
+        let day = |text: &str| Cell::Time(text.parse().unwrap());
+        let table = Table {
+            name: "t",
+            doc: "",
+            columns: COLUMNS,
+            rows: vec![
+                vec![day("2026-03-01T00:00:00Z"), Cell::Nothing],
+                vec![day("2026-03-02T00:00:00Z"), Cell::Millis(316_000)],
+            ],
+        };
+        let drawn = draw(&table, None);
+        let lines: Vec<_> = drawn.lines().collect();
+        assert_eq!(lines.len(), 4, "{drawn}");
+        assert!(!drawn.contains("00:00"), "{drawn}");
+        assert!(lines[0].ends_with("median"), "{drawn}");
+        assert_eq!(
+            console::measure_text_width(lines[2]),
+            console::measure_text_width(lines[3]),
+            "{drawn}"
+        );
+    }
 }

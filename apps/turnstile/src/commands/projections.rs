@@ -1,21 +1,34 @@
 //! `turnstile projections`: the read models, and what an operator does with them.
 
 use ::projections::{
-    Projection, ReadModel, RebuildProgress, orders::OrdersProjection, pause,
+    Projection, ReadModel, RebuildError, RebuildProgress, orders::OrdersProjection, pause,
     payments::PayableOrdersProjection, read_models, rebuild, resume, tickets::TicketsProjection,
 };
 use analysis::{Cell, Column, Table};
+use clap::{
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+    error::ErrorKind,
+};
 use eventstore::{Log, StoreError, StreamName};
+use serde_json::json;
 use std::{
+    ffi::OsStr,
     io::IsTerminal as _,
     time::{Duration, Instant},
 };
 
 use super::{
     CommandError, Outcome, Servers,
-    output::{OutputArgs, say},
+    output::{OutputArgs, SaidArgs},
     progress::Progress,
 };
+
+/// How often it is looked whether the log is there, while a rebuild is waited for.
+const LOOK: Duration = Duration::from_secs(1);
+/// How long that may take.
+const ANSWER: Duration = Duration::from_secs(3);
+/// After so long without it, nobody waits on.
+const AWAY: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ProjectionsCommand {
@@ -57,25 +70,97 @@ pub(crate) struct LsArgs {
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct Which {
     /// Which read model
+    #[arg(value_parser = Names)]
     name: ProjectionName,
+    #[command(flatten)]
+    said: SaidArgs,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug)]
 enum ProjectionName {
-    /// What is for sale, and every ticket
     Tickets,
-    /// Everybody's orders
     Orders,
-    /// Where an order is, for the payments service
     PayableOrders,
 }
 
+/// The names as `ls` prints them, and in every other way in which they are met: with their version,
+/// as collections and metrics have them, and with a hyphen.
+#[derive(Clone)]
+struct Names;
+
+impl TypedValueParser for Names {
+    type Value = ProjectionName;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<ProjectionName, clap::Error> {
+        let text = value.to_string_lossy().to_lowercase().replace('-', "_");
+        let mut all = ProjectionName::ALL.into_iter();
+        match all.find(|name| name.words().0 == text || name.key() == text) {
+            Some(name) => Ok(name),
+            // Which says what there is.
+            None => PossibleValuesParser::new(spellings())
+                .parse_ref(command, arg, value)
+                .and(Err(
+                    clap::Error::new(ErrorKind::InvalidValue).with_cmd(command)
+                )),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(spellings()))
+    }
+}
+
+fn spellings() -> impl Iterator<Item = PossibleValue> {
+    ProjectionName::ALL.into_iter().map(|name| {
+        let (spelled, help) = name.words();
+        PossibleValue::new(spelled).help(help)
+    })
+}
+
 impl ProjectionName {
+    const ALL: [Self; 3] = [Self::Tickets, Self::Orders, Self::PayableOrders];
+
+    /// Its name, and what it is.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Tickets => (
+                TicketsProjection.name(),
+                "What is for sale, and every ticket",
+            ),
+            Self::Orders => (OrdersProjection.name(), "Everybody's orders"),
+            Self::PayableOrders => (
+                PayableOrdersProjection.name(),
+                "Where an order is, for the payments service",
+            ),
+        }
+    }
+
+    fn version(self) -> u32 {
+        match self {
+            Self::Tickets => TicketsProjection.version(),
+            Self::Orders => OrdersProjection.version(),
+            Self::PayableOrders => PayableOrdersProjection.version(),
+        }
+    }
+
     fn key(self) -> String {
         match self {
             Self::Tickets => TicketsProjection.key(),
             Self::Orders => OrdersProjection.key(),
             Self::PayableOrders => PayableOrdersProjection.key(),
+        }
+    }
+
+    fn stream(self) -> StreamName {
+        match self {
+            Self::Tickets => TicketsProjection.stream(),
+            Self::Orders => OrdersProjection.stream(),
+            Self::PayableOrders => PayableOrdersProjection.stream(),
         }
     }
 }
@@ -91,7 +176,7 @@ const COLUMNS: &[Column] = &[
     },
     Column {
         name: "state",
-        doc: "folding; resting: paused; rebuilding; halted: folding on would make it wrong; nobody: no process runs it",
+        doc: "folding; resting: paused; rebuilding; halted: it can't go on, the note says why; nobody: no process runs it",
     },
     Column {
         name: "checkpoint",
@@ -160,34 +245,80 @@ pub(super) async fn run(
             }])?;
             output.flush()?;
         }
-        ProjectionsCommand::Rebuild(Which { name }) => {
+        ProjectionsCommand::Rebuild(Which { name, said }) => {
             let key = name.key();
+            let log = servers.log().await?;
             let mut progress = Progress::begin(&format!("Rebuilding {key}"), "commits");
             let is_seen = std::io::stderr().is_terminal();
-            rebuild(&read, &key, |now| {
+            let rebuilt = rebuild(&read, &key, |now| {
                 progress.at(now.done, now.total);
                 if !is_seen {
                     eprintln!("{key}: {}", far(&now));
                 }
-            })
-            .await
-            .map_err(|error| CommandError::Failed(error.to_string()))?;
+            });
+            tokio::select! {
+                rebuilt = rebuilt => rebuilt.map_err(|error| match error {
+                    RebuildError::Unavailable(error) => unreachable(error),
+                    other => CommandError::Failed(other.to_string()),
+                })?,
+                why = away(&log, name.stream()) => {
+                    return Err(CommandError::Unreachable(format!(
+                        "{why}; whoever rebuilds {key} goes on once it is back: say this again to \
+                         wait for that"
+                    )));
+                }
+            }
             drop(progress);
-            say(&format!("{key}: rebuilt"))?;
+            told(said, name, "rebuilt", "rebuilt")?;
         }
-        ProjectionsCommand::Pause(Which { name }) => {
+        ProjectionsCommand::Pause(Which { name, said }) => {
             pause(&read, &name.key()).await.map_err(unreachable)?;
-            say(&format!(
-                "{}: rests until `turnstile projections resume`",
-                name.key()
-            ))?;
+            let words = "rests until `turnstile projections resume`";
+            told(said, name, words, "resting")?;
         }
-        ProjectionsCommand::Resume(Which { name }) => {
+        ProjectionsCommand::Resume(Which { name, said }) => {
             resume(&read, &name.key()).await.map_err(unreachable)?;
-            say(&format!("{}: goes on", name.key()))?;
+            told(said, name, "goes on", "folding")?;
         }
     }
     Ok(Outcome::Well)
+}
+
+/// Tells what was done with a read model.
+fn told(
+    said: SaidArgs,
+    name: ProjectionName,
+    words: &str,
+    state: &str,
+) -> Result<(), CommandError> {
+    let mut output = said.open();
+    let words = format!("{}: {words}", name.key());
+    let value = json!({
+        "name": name.words().0,
+        "version": name.version(),
+        "state": state,
+    });
+    output.tell(&words, "projection", &value)?;
+    output.flush()
+}
+
+/// Ends when the log can't be reached for a while, and tells why. A rebuild waits for it without an
+/// end, but whoever asked is to know.
+async fn away(log: &Log, stream: StreamName) -> StoreError {
+    let mut since = None;
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let answer = tokio::time::timeout(ANSWER, log.last_sequence(stream)).await;
+        let late = || StoreError::Unavailable(format!("NATS did not answer within {ANSWER:?}"));
+        match answer.unwrap_or_else(|_| Err(late())) {
+            Ok(_) => since = None,
+            Err(error) => {
+                if since.get_or_insert_with(Instant::now).elapsed() > AWAY {
+                    return error;
+                }
+            }
+        }
+    }
 }
 
 fn far(progress: &RebuildProgress) -> String {
@@ -220,7 +351,8 @@ async fn row(
         _ => "folding",
     };
     let note = match (&model.halted, &model.rebuilding) {
-        (Some(why), _) => Cell::Text(why.clone()),
+        (Some(why), Some(progress)) => Cell::Text(format!("{why}; rebuilding: {}", far(progress))),
+        (Some(why), None) => Cell::Text(why.clone()),
         (None, Some(progress)) => Cell::Text(format!("rebuilding: {}", far(progress))),
         (None, None) => Cell::Nothing,
     };
@@ -232,7 +364,7 @@ async fn row(
     let [end, events, waiting] = lag;
     Ok(vec![
         Cell::Text(name.to_owned()),
-        Cell::Text(version.to_owned()),
+        version.parse().map_or(Cell::Nothing, Cell::Count),
         Cell::Text(state.to_owned()),
         Cell::Count(model.sequence),
         end,
@@ -245,17 +377,9 @@ async fn row(
 
 /// The stream that a read model folds, in whatever version.
 fn stream_of(name: &str) -> Option<StreamName> {
-    let all = [
-        (TicketsProjection.name(), TicketsProjection.stream()),
-        (OrdersProjection.name(), OrdersProjection.stream()),
-        (
-            PayableOrdersProjection.name(),
-            PayableOrdersProjection.stream(),
-        ),
-    ];
-    all.into_iter()
-        .find(|(of, _)| *of == name)
-        .map(|(_, stream)| stream)
+    let mut all = ProjectionName::ALL.into_iter();
+    all.find(|of| of.words().0 == name)
+        .map(ProjectionName::stream)
 }
 
 /// Where the stream ends, how many commits that is ahead, and how long the first of them waits.

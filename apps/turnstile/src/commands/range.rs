@@ -1,6 +1,7 @@
 //! Which part of the log a command looks at.
 
-use analysis::{Bound, Range};
+use analysis::{Bound, InvalidBound, Range};
+use chrono::Utc;
 use eventstore::StreamName;
 
 use super::CommandError;
@@ -8,12 +9,25 @@ use super::CommandError;
 /// The part of the log.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct RangeArgs {
-    /// From here on (included): a time (2026-03-01, 2026-03-01T19:30:00Z; UTC), or a place in a
-    /// stream (ORDERS:1200; 1200 where only one stream is read). Both may be given
-    #[arg(long, value_name = "TIME|PLACE", help_heading = "Range")]
+    /// From here on (included): a time (2026-03-01, 2026-03-01 19:30; UTC unless it says another
+    /// offset), a time from now (yesterday, -15m, 2h), or a place in a stream (ORDERS:1200; 1200
+    /// where only one stream is read). Both may be given
+    #[arg(
+        long,
+        value_name = "TIME|PLACE",
+        value_parser = bound,
+        allow_hyphen_values = true,
+        help_heading = "Range"
+    )]
     pub from: Vec<Bound>,
     /// Up to here: before this time, or up to this place (included)
-    #[arg(long, value_name = "TIME|PLACE", help_heading = "Range")]
+    #[arg(
+        long,
+        value_name = "TIME|PLACE",
+        value_parser = bound,
+        allow_hyphen_values = true,
+        help_heading = "Range"
+    )]
     pub to: Vec<Bound>,
 }
 
@@ -23,4 +37,9 @@ impl RangeArgs {
         Range::of(&self.from, &self.to, streams)
             .map_err(|error| CommandError::Failed(error.to_string()))
     }
+}
+
+/// Reads a bound from the command line, now.
+pub(crate) fn bound(text: &str) -> Result<Bound, InvalidBound> {
+    Bound::parse(text, Utc::now())
 }

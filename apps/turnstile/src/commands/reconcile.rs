@@ -6,9 +6,26 @@ use payments::{
     reconcile::{Reconciliation, reconcile},
 };
 
-use super::{CommandError, Outcome, output::say};
+use serde_json::{Value, json};
 
-pub(super) async fn run(host: &Host) -> Result<Outcome, CommandError> {
+use super::{CommandError, Outcome, output::SaidArgs};
+
+/// Compare every payment in the log with the provider's books; exit code 1 if they differ
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(after_long_help = AFTER)]
+pub(crate) struct ReconcileArgs {
+    #[command(flatten)]
+    said: SaidArgs,
+}
+
+const AFTER: &str = "In JSON, one a line: each difference (what), then the books (provider, payments in the log, intents,
+captured_cents by currency, differences).
+
+Examples:
+  turnstile reconcile
+  turnstile reconcile --json | jq 'select(.kind == \"difference\")'";
+
+pub(super) async fn run(args: ReconcileArgs, host: &Host) -> Result<Outcome, CommandError> {
     let failed = |error: String| CommandError::Failed(error);
     let mode = host
         .config
@@ -19,17 +36,30 @@ pub(super) async fn run(host: &Host) -> Result<Outcome, CommandError> {
     let found = reconcile(&host.log, provider.as_ref())
         .await
         .map_err(|e| failed(e.to_string()))?;
+    let mut output = args.said.open();
     for difference in &found.differences {
-        say(&difference.to_string())?;
+        let words = difference.to_string();
+        output.tell(&words, "difference", &json!({ "what": words }))?;
     }
-    say(&format!(
+    let words = format!(
         "{}: {} payments in the log, {} intents in the books, {} captured, {} differences",
         provider.name(),
         found.payments,
         found.intents,
         captured(&found),
         found.differences.len()
-    ))?;
+    );
+    let sums = found.captured_cents.iter();
+    let sums = sums.map(|(currency, cents)| (currency.clone(), json!(cents)));
+    let counts = json!({
+        "provider": provider.name(),
+        "payments": found.payments,
+        "intents": found.intents,
+        "captured_cents": Value::Object(sums.collect()),
+        "differences": found.differences.len(),
+    });
+    output.tell(&words, "books", &counts)?;
+    output.flush()?;
     Ok(if found.differences.is_empty() {
         Outcome::Well
     } else {

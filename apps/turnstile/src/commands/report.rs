@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CommandError, Outcome, Servers, progress::Progress, range::RangeArgs};
+use super::{CommandError, Outcome, Servers, output::say, progress::Progress, range::RangeArgs};
 
 /// Answer all built-in questions on one page, with plots
 ///
@@ -20,7 +20,7 @@ use super::{CommandError, Outcome, Servers, progress::Progress, range::RangeArgs
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ReportArgs {
-    /// The file for the page
+    /// The file for the page; - for standard output
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Write each plot as an SVG file to this folder, too
@@ -37,6 +37,14 @@ const EXAMPLES: &str = "Examples:
 
 pub(super) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let range = args.range.range(&EVENT_STREAMS)?;
+    let to_stdout = args.out == Path::new("-");
+    if !to_stdout {
+        // Before the log is read, which takes a while.
+        try_writing(&args.out)?;
+    }
+    if let Some(folder) = &args.plots {
+        fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
+    }
     let log = servers.log().await?;
     let mut folds: Vec<_> = BUILTIN.iter().map(Builtin::start).collect();
     let mut progress = Progress::begin("Replaying the log", "commits");
@@ -51,7 +59,12 @@ pub(super) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
         events: replayed.events,
     };
     let failed = |error: report::ReportError| CommandError::Failed(error.to_string());
-    write_whole(&args.out, &page(&about, &tables).map_err(failed)?)?;
+    let page = page(&about, &tables).map_err(failed)?;
+    if to_stdout {
+        say(page.trim_end())?;
+    } else {
+        write_whole(&args.out, &page)?;
+    }
     if let Some(folder) = args.plots {
         fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
         for picture in pictures(&tables).map_err(failed)? {
@@ -78,9 +91,7 @@ fn in_words(range: &RangeArgs) -> String {
 
 /// Writes a file so that nobody sees half of it.
 fn write_whole(path: &Path, content: &str) -> Result<(), CommandError> {
-    let mut half = path.as_os_str().to_owned();
-    half.push(".unfinished");
-    let half = PathBuf::from(half);
+    let half = half_of(path);
     fs::write(&half, content)
         .and_then(|()| fs::rename(&half, path))
         .map_err(|error| {
@@ -88,6 +99,27 @@ fn write_whole(path: &Path, content: &str) -> Result<(), CommandError> {
             let _ = fs::remove_file(&half);
             named(path, &error)
         })
+}
+
+/// Says no to a file that can't be written. One that is there is not touched.
+fn try_writing(path: &Path) -> Result<(), CommandError> {
+    if path.is_dir() {
+        return Err(CommandError::Failed(format!(
+            "{}: is a folder; say which file in it",
+            path.display()
+        )));
+    }
+    let half = half_of(path);
+    fs::File::create(&half)
+        .and_then(|_| fs::remove_file(&half))
+        .map_err(|error| named(path, &error))
+}
+
+/// Where a file is until it is whole.
+fn half_of(path: &Path) -> PathBuf {
+    let mut half = path.as_os_str().to_owned();
+    half.push(".unfinished");
+    PathBuf::from(half)
 }
 
 fn named(path: &Path, error: &io::Error) -> CommandError {

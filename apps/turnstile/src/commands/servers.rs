@@ -1,15 +1,17 @@
 //! Which servers a command talks to, and how it gets there.
 
-use eventstore::{Log, LogConfig};
+use eventstore::{Log, LogConfig, USERS};
 use host::{Host, log_config};
 use httpkit::config::{Config, ConfigError};
 use projections::ReadStore;
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use super::CommandError;
 
 /// How long to wait for the log and the database.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// After so long it is told what is waited for.
+const SILENCE: Duration = Duration::from_secs(1);
 /// How long one answer may take. Nobody waits for a command line as for a web page, and a machine
 /// that is busy is no reason to give up.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -20,7 +22,7 @@ const CLIENT: &str = "turnstile-cli";
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Servers {
     /// The NATS servers that hold the log, separated by commas. One with a password is better
-    /// given as NATS_URL: everybody on this machine can see a command line
+    /// given by the environment: everybody on this machine can see a command line [env: NATS_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Servers")]
     nats_url: Option<String>,
     /// The MongoDB that holds the read models [env: MONGODB_URI]
@@ -43,9 +45,32 @@ impl Servers {
         Config::from_lookup(&|name| given(name).or_else(|| std::env::var(name).ok()))
     }
 
+    /// As [`Servers::config`], as far as it says where the log is: whoever only reads the log is not
+    /// kept from it by what is wrong with the rest.
+    fn config_of_log(&self) -> Result<Config, ConfigError> {
+        Config::from_lookup(&|name| match name {
+            "NATS_URL" if self.nats_url.is_some() => self.nats_url.clone(),
+            _ if name.starts_with("NATS_") || name == "STREAM_REPLICAS" => std::env::var(name).ok(),
+            _ => None,
+        })
+    }
+
     /// Connects to the log alone, for reading: nothing is created there, not even what is missing.
+    /// A server without a log is an error: somebody else's, or one that was forgotten to be set up.
     pub(crate) async fn log(&self) -> Result<Log, CommandError> {
-        let config = self.config()?;
+        let log = self.nats().await?;
+        if log.has_stream(USERS).await? {
+            return Ok(log);
+        }
+        Err(CommandError::Failed(format!(
+            "{} holds no Turnstile log (no stream {USERS}); check --nats-url or NATS_URL",
+            without_login(self.config_of_log()?.nats_url.expose())
+        )))
+    }
+
+    /// Connects to NATS, whether or not there is a log.
+    pub(crate) async fn nats(&self) -> Result<Log, CommandError> {
+        let config = self.config_of_log()?;
         let log = Log::connect(LogConfig {
             answer_timeout: ANSWER,
             command_timeout: 3 * ANSWER,
@@ -54,6 +79,9 @@ impl Servers {
         .await?;
         let mut connection = log.connection();
         let connected = connection.wait_for(|connected| *connected);
+        let url = without_login(config.nats_url.expose());
+        let what = format!("NATS at {url}");
+        let connected = telling_what_is_waited_for(&what, connected);
         if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, connected).await {
             log.check_server()?;
             return Ok(log.clone());
@@ -68,7 +96,7 @@ impl Servers {
     /// Connects to the log alone, for writing history. The streams of a new installation are made. No
     /// service may run: what its workers make of a past that isn't complete would come between.
     pub(crate) async fn log_at_rest(&self) -> Result<Log, CommandError> {
-        let log = self.log().await?;
+        let log = self.nats().await?;
         log.ensure_streams().await?;
         let worked_on = log.worked_on().await?;
         if worked_on.is_empty() {
@@ -91,7 +119,8 @@ impl Servers {
         let store = ReadStore::connect(config.mongodb_uri.expose(), &config.mongodb_database)
             .await
             .map_err(failed)?;
-        store.ping().await.map_err(failed)?;
+        let ping = telling_what_is_waited_for("MongoDB", store.ping());
+        ping.await.map_err(failed)?;
         Ok(store)
     }
 
@@ -114,6 +143,28 @@ impl Servers {
     }
 }
 
+/// Waits, and says for what if that takes longer than a moment: ten seconds of silence look like a
+/// program that hangs.
+async fn telling_what_is_waited_for<T>(what: &str, waited: impl Future<Output = T>) -> T {
+    let mut waited = pin!(waited);
+    if let Ok(ended) = tokio::time::timeout(SILENCE, &mut waited).await {
+        return ended;
+    }
+    eprintln!("waiting for {what}");
+    waited.await
+}
+
+/// Addresses as they may be shown: without the names and passwords in them.
+fn without_login(urls: &str) -> String {
+    let shown = urls.split(',').map(|url| {
+        let url = url.trim();
+        let (scheme, rest) = url.split_once("://").unwrap_or(("nats", url));
+        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        format!("{scheme}://{host}")
+    });
+    shown.collect::<Vec<_>>().join(",")
+}
+
 /// What could not be had, in words.
 pub(super) fn lacking(host: &Host) -> String {
     let missing = host.gate.missing();
@@ -122,4 +173,15 @@ pub(super) fn lacking(host: &Host) -> String {
         .map(|missing| format!("{} ({})", missing.name, missing.reason))
         .collect();
     words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        let urls = "nats://ann:s3cret@a:4222, b:4222";
+        assert_eq!(without_login(urls), "nats://a:4222,nats://b:4222");
+    }
 }

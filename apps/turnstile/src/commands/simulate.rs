@@ -69,9 +69,12 @@ pub(super) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome
             tally.events, tally.commits, tally.refused
         ))?;
     } else {
-        output.json(&serde_json::json!({
-            "events": tally.events, "commits": tally.commits, "refused": tally.refused,
-        }))?;
+        output.record(
+            "simulation",
+            &serde_json::json!({
+                "events": tally.events, "commits": tally.commits, "refused": tally.refused,
+            }),
+        )?;
     }
     output.flush()?;
     Ok(Outcome::Well)

@@ -7,7 +7,7 @@ use eventstore::{Log, ORDERS, PAYMENTS, Recorded, StreamName, TICKETS, USERS};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CommandError, Outcome, Servers, history::subject, output::OutputArgs};
+use super::{CommandError, Outcome, Servers, history::subject, output::OutputArgs, range::bound};
 
 /// Show a ticket, an order, a payment or a user as it was at a moment
 #[derive(Debug, clap::Args)]
@@ -15,9 +15,9 @@ use super::{CommandError, Outcome, Servers, history::subject, output::OutputArgs
 pub(crate) struct StateArgs {
     /// The id of a ticket, an order, a payment or a user; or a user's e-mail address
     id: String,
-    /// A time (2026-03-01T19:30:00Z), or a place in a stream (ORDERS:1200): what happened until
+    /// A time (2026-03-01 19:30, UTC; yesterday; -15m), or a place in a stream (ORDERS:1200): what happened until
     /// then counts, that moment included. Now, unless it is given
-    #[arg(long, value_name = "TIME|PLACE")]
+    #[arg(long, value_name = "TIME|PLACE", value_parser = bound, allow_hyphen_values = true)]
     at: Option<Bound>,
     #[command(flatten)]
     output: OutputArgs,
@@ -94,7 +94,7 @@ pub(super) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, C
             ))?;
             output.line(&serde_json::to_string_pretty(&then.state).unwrap_or_default())?;
         } else {
-            output.json(then)?;
+            output.record("state", then)?;
         }
     }
     output.flush()?;

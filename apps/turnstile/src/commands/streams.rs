@@ -73,7 +73,7 @@ pub(crate) async fn run(
     if matches!(command, StreamsCommand::Init) {
         return init(servers).await;
     }
-    let log = servers.log().await?;
+    let log = servers.nats().await?;
     if let StreamsCommand::Acknowledge(args) = command {
         acknowledge::run(&log, args).await?;
         return Ok(Outcome::Well);
@@ -122,7 +122,7 @@ fn allow(plans: &mut [StreamPlan], named: &[String]) -> Result<(), CommandError>
 fn list(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandError> {
     for plan in plans {
         if !output.is_for_people() {
-            output.json(plan)?;
+            output.record("stream", plan)?;
             continue;
         }
         let Some(found) = &plan.found else {
@@ -174,7 +174,7 @@ fn check(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandEr
     for plan in plans {
         well &= plan.is_settled();
         if !output.is_for_people() {
-            output.json(plan)?;
+            output.record("stream", plan)?;
         } else if plan.is_settled() {
             output.line(&format!("{}: as it should be", plan.stream))?;
         } else {

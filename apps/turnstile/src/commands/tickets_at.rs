@@ -3,14 +3,14 @@
 use analysis::{AnalysisError, Bound, OnSale, Range};
 use eventstore::{ORDERS, TICKETS};
 
-use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress};
+use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress, range::bound};
 
 /// Show what was for sale at a moment
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct TicketsArgs {
-    /// The moment (2026-03-01T19:30:00Z), which counts itself. Now, unless it is given
-    #[arg(long, value_name = "TIME")]
+    /// The moment (2026-03-01 19:30, UTC; yesterday; -15m), which counts itself. Now, unless it is given
+    #[arg(long, value_name = "TIME", value_parser = bound, allow_hyphen_values = true)]
     at: Option<Bound>,
     #[command(flatten)]
     output: OutputArgs,

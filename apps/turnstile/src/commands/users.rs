@@ -173,16 +173,12 @@ async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), C
         if role.is_some_and(|role| !account.roles.contains(&role)) {
             return None;
         }
-        let roles: Vec<_> = account.roles.iter().map(|role| role.name()).collect();
+        let roles = account.roles.iter().map(|role| role.name().to_owned());
         Some(vec![
             Cell::Text(account.id.to_string()),
             Cell::Text(account.email.to_string()),
             Cell::Time(account.registered_at),
-            if roles.is_empty() {
-                Cell::Nothing
-            } else {
-                Cell::Text(roles.join(", "))
-            },
+            Cell::Words(roles.collect()),
         ])
     });
     let table = Table {

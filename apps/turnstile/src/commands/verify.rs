@@ -40,6 +40,7 @@ const AFTER: &str = "Rules, each named in a finding:
   causation_present     the commit that caused another is in the log
   one_live_order        a ticket has at most one live order at every moment
   live_order_ends       only a live order is paid or cancelled
+  unique_ids            an order is placed once, on one ticket, and a payment is for one order
   captured_is_complete  money was only taken for an order that is complete, by its payment
   read_model            every document is what a replay gives, byte for byte
 
@@ -94,7 +95,7 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
             } = finding;
             output.line(&format!("{stream}#{sequence}: {what}"))?;
         } else {
-            output.json(finding)?;
+            output.record("finding", finding)?;
         }
     }
     for stream in EVENT_STREAMS {
@@ -117,9 +118,8 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
             "the log: {commits} commits, {events} events, {findings} findings"
         ))?;
     } else {
-        output.json(
-            &json!({ "log": { "commits": commits, "events": events, "findings": findings } }),
-        )?;
+        let counts = json!({ "commits": commits, "events": events, "findings": findings });
+        output.record("log", &counts)?;
     }
     Ok(findings == 0)
 }
@@ -143,12 +143,19 @@ async fn check_model<P: Projection>(
         }
         Err(VerifyError::Read(error)) => return Err(CommandError::Unreachable(error.to_string())),
         // The log holds what can't be folded, or nobody folds it.
-        Err(error @ (VerifyError::Behind { .. } | VerifyError::Log(_) | VerifyError::Fold(_))) => {
+        Err(
+            error @ (VerifyError::Behind { .. }
+            | VerifyError::NobodyThere { .. }
+            | VerifyError::Halted { .. }
+            | VerifyError::Log(_)
+            | VerifyError::Fold(_)),
+        ) => {
             let what = error.to_string();
             if people {
                 output.line(&format!("{key}: {what}"))?;
             } else {
-                output.json(&json!({ "rule": "read_model", "read_model": key, "what": what }))?;
+                let finding = json!({ "rule": "read_model", "read_model": key, "what": what });
+                output.record("finding", &finding)?;
             }
             return Ok(false);
         }
@@ -161,7 +168,8 @@ async fn check_model<P: Projection>(
                 projection.stream()
             ))?;
         } else {
-            output.json(&json!({ "read_model": key, "equals_replay": true }))?;
+            let equal = json!({ "read_model": key, "equals_replay": true });
+            output.record("read_model", &equal)?;
         }
         return Ok(true);
     };
@@ -174,13 +182,14 @@ async fn check_model<P: Projection>(
         output.line(&format!("  a replay gives {replayed}"))?;
         output.line(&format!("  stored is      {stored}"))?;
     } else {
-        output.json(&json!({
+        let finding = json!({
             "rule": "read_model",
             "read_model": key,
             "stream": projection.stream(),
             "document": difference.id,
             "what": format!("a replay gives {replayed}, stored is {stored}"),
-        }))?;
+        });
+        output.record("finding", &finding)?;
     }
     Ok(false)
 }

@@ -80,6 +80,10 @@ async fn a_range_that_the_log_does_not_reach_is_refused() {
     tool(url, &["replay", "sales", "--from", "soon"])
         .await
         .with_code(2);
+    tool(url, &["events", "ls", "--from", "2026-02-30"])
+        .await
+        .with_code(2)
+        .says("there is no such day");
     tool(url, &["history", "nonsense"])
         .await
         .with_code(2)
@@ -95,7 +99,11 @@ async fn a_server_that_is_not_there_is_told_within_moments() {
         tool(url, &["events", "ls"]),
         tool(url, &["verify", "--log-only"])
     );
-    listed.with_code(4).says("NATS");
+    // After a second of silence it is said what is waited for.
+    listed
+        .with_code(4)
+        .says("waiting for NATS at nats://")
+        .says("no answer");
     verified.with_code(4).says("NATS");
     archive.nats.restart().await;
     tool(archive.url(), &["verify"])
@@ -108,17 +116,27 @@ async fn a_server_that_is_not_there_is_told_within_moments() {
 async fn where_there_is_no_log_none_is_made() {
     let nats = testkit::Nats::start().await;
     let id = Season::ticket(1).to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name| folder.path().join(name).to_str().unwrap().to_owned();
+    let (export, report, backup) = (path("export"), path("report.html"), path("backup"));
     for args in [
         vec!["events", "ls"],
         vec!["replay", "sales"],
         vec!["verify", "--log-only"],
         vec!["history", &id],
         vec!["dead-letters", "ls"],
+        vec!["events", "tail"],
+        vec!["state", &id],
+        vec!["tickets"],
+        vec!["users", "ls"],
+        vec!["keys", "ls"],
+        vec!["export", "--out", &export],
+        vec!["report", "--out", &report],
+        vec!["backup", "--to", &backup],
     ] {
-        tool(nats.url(), &args)
-            .await
-            .with_code(4)
-            .says("unavailable");
+        let told = tool(nats.url(), &args).await.with_code(2);
+        let why = format!("{} holds no Turnstile log (no stream USERS)", nats.url());
+        assert!(told.stderr.contains(&why), "{args:?}\n{}", told.stderr);
     }
     let client = async_nats::connect(nats.url()).await.unwrap();
     let names = async_nats::jetstream::new(client).stream_names();
@@ -126,6 +144,37 @@ async fn where_there_is_no_log_none_is_made() {
         .await
         .unwrap();
     assert_eq!(names, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn whoever_reads_only_the_log_is_not_kept_from_it_by_other_settings() {
+    let season = Season::write().await;
+    let listed = tokio::process::Command::new(TURNSTILE)
+        .args(["events", "ls"])
+        .env("NATS_URL", season.archive.url())
+        .env("MONGODB_URI", "foo")
+        .output()
+        .await
+        .unwrap();
+    let told = String::from_utf8_lossy(&listed.stderr);
+    assert!(listed.status.success(), "{told}");
+    tool(season.archive.url(), &["verify", "--mongodb-uri", "foo"])
+        .await
+        .with_code(2)
+        .says("MONGODB_URI");
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_written_is_refused_before_anything_is_read() {
+    // There is no server, so whatever comes to the log waits for it.
+    let began = std::time::Instant::now();
+    for out in ["/nowhere/at/all.html", "/tmp"] {
+        tool("nats://127.0.0.1:9", &["report", "--out", out])
+            .await
+            .with_code(2)
+            .says(out);
+    }
+    assert!(began.elapsed() < std::time::Duration::from_secs(9));
 }
 
 #[tokio::test]

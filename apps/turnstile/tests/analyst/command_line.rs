@@ -74,6 +74,51 @@ async fn exit_codes_are_documented() {
 }
 
 #[tokio::test]
+async fn every_line_of_json_says_what_it_is() {
+    let season = Season::write().await;
+    let url = season.archive.url();
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().to_str().unwrap();
+    let ticket = Season::ticket(1).to_string();
+    for args in [
+        &["events", "ls"][..],
+        &["events", "tail"],
+        &["events", "show", "ORDERS:1"],
+        &["events", "show", "ORDERS:1", "--raw"],
+        &["state", &ticket],
+        &["history", &ticket],
+        &["tickets"],
+        &["replay", "sales"],
+        &["users", "ls"],
+        &["verify", "--log-only"],
+        &["streams", "ls"],
+        &["streams", "check"],
+        &["config"],
+        &["backup", "--to", backup],
+    ] {
+        let args = [args, &["--json"]].concat();
+        let lines = tool(url, &args).await.well().json();
+        assert!(!lines.is_empty(), "{args:?}");
+        for line in lines {
+            let says = line["kind"].is_string() || line["table"].is_string();
+            assert!(says, "{args:?}: {line}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_shell_can_complete_what_an_option_may_be() {
+    let script = tool("", &["completions", "bash"]).await.well().stdout;
+    for choice in [
+        "USERS TICKETS ORDERS PAYMENTS",
+        "PaymentDeclined",
+        "payable_orders",
+    ] {
+        assert!(script.contains(choice), "{choice}");
+    }
+}
+
+#[tokio::test]
 async fn every_shell_can_complete_every_command() {
     let commands = commands().await;
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {

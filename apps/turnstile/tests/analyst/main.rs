@@ -19,5 +19,6 @@ mod report;
 mod simulate;
 mod stories;
 mod support;
+mod unreadable;
 mod users;
 mod verify;

@@ -10,7 +10,7 @@ use serde_json::json;
 use testkit::{Client, LONG, eventually};
 use uuid::Uuid;
 
-use crate::support::{Archive, Draft, System, event, id};
+use crate::support::{Archive, Draft, System, event, id, tool};
 
 /// Offers a ticket without waiting for the read model.
 async fn sell(seller: &Client, title: &str) {
@@ -65,6 +65,55 @@ async fn a_read_model_that_rests_falls_behind_and_catches_up_when_it_goes_on() {
     })
     .await;
     system.tool(&["verify"]).await.well();
+}
+
+#[tokio::test]
+async fn a_read_model_is_named_as_it_is_listed_and_in_every_other_way_it_is_met() {
+    let system = System::start().await;
+    for name in [
+        "payable_orders",
+        "payable-orders",
+        "payable_orders_v1",
+        "PAYABLE_ORDERS",
+    ] {
+        let args = ["projections", "pause", name, "--json"];
+        let told = system.tool(&args).await.well().json();
+        let (listed, version) = (&told[0]["name"], &told[0]["version"]);
+        assert_eq!(told[0]["kind"], "projection");
+        assert_eq!((listed, version), (&json!("payable_orders"), &json!(1)));
+        system.tool(&["projections", "resume", name]).await.well();
+    }
+    system
+        .tool(&["projections", "rebuild", "payable_orders_v0"])
+        .await
+        .with_code(2)
+        .says("payable_orders");
+    let model = system.read_model("tickets").await;
+    assert!(model["version"].is_u64(), "{model}");
+}
+
+#[tokio::test]
+async fn a_comparison_does_not_wait_for_read_models_that_nobody_runs() {
+    let season = crate::support::Season::write().await;
+    let mongo = testkit::Mongo::database().await;
+    let mongodb = [
+        "--mongodb-uri",
+        mongo.uri(),
+        "--mongodb-database",
+        mongo.name(),
+    ];
+    let began = std::time::Instant::now();
+    let args = [&["verify"][..], &mongodb].concat();
+    tool(season.archive.url(), &args)
+        .await
+        .with_code(1)
+        .says("nobody runs tickets_v2")
+        .says("nobody runs payable_orders_v1");
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(25),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -141,7 +190,9 @@ async fn a_dead_letter_is_listed_shown_with_its_events_and_given_up() {
         .await
         .well()
         .json();
-    assert_eq!(shown[0]["letter"], letter);
+    let mut of_letter = shown[0]["letter"].clone();
+    of_letter["kind"] = "dead_letter".into();
+    assert_eq!(of_letter, letter);
     assert_eq!(shown[0]["events"][0]["event_type"], "OrderPlaced");
     system
         .tool(&["dead-letters", "show", "999"])

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 use testkit::{LONG, Nats, eventually};
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+};
 
 use crate::support::{Moments, System, TURNSTILE, tool};
 
@@ -53,6 +56,37 @@ async fn documents(system: &System) -> Vec<Document> {
     let collection = database.collection::<Document>("tickets_v2");
     let sorted = collection.find(doc! {}).sort(doc! {"_id": 1});
     sorted.await.unwrap().try_collect().await.unwrap()
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_rebuild_is_told_when_the_log_is_away() {
+    let system = started().await;
+    let mut asked = Command::new(TURNSTILE)
+        .args(REBUILD)
+        .args(system.mongodb())
+        .env("NATS_URL", system.nats.url())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(asked.stderr.take().unwrap()).lines();
+    let began = told.next_line().await.unwrap().unwrap();
+    system.nats.pause();
+    assert!(began.contains("commits"), "{began}");
+    let mut said = Vec::new();
+    while let Some(line) = told.next_line().await.unwrap() {
+        said.push(line);
+    }
+    let code = asked.wait().await.unwrap().code();
+    assert_eq!(code, Some(4), "{said:?}");
+    assert!(
+        said.last().unwrap().contains("goes on once it is back"),
+        "{said:?}"
+    );
+    system.nats.resume();
+    system.tool(&REBUILD).await.well().says("rebuilt");
+    system.tool(&["verify"]).await.well();
 }
 
 #[tokio::test]

@@ -4,7 +4,10 @@ use analysis::folds::BUILTIN;
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use crate::{simulate::simulated, support::tool};
+use crate::{
+    simulate::simulated,
+    support::{Season, tool},
+};
 
 #[tokio::test]
 async fn the_page_stands_for_itself_and_is_the_same_each_time() {
@@ -43,6 +46,19 @@ async fn the_page_stands_for_itself_and_is_the_same_each_time() {
         let revenue = day["revenue"].as_str().unwrap();
         assert!(page.contains(&format!(">{revenue}</td>")), "{revenue}");
     }
+}
+
+#[tokio::test]
+async fn a_page_goes_to_standard_output_if_that_is_asked_for() {
+    let season = Season::write().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("page.html");
+    let url = season.archive.url();
+    let written = ["report", "--out", file.to_str().unwrap()];
+    tool(url, &written).await.well();
+    let printed = tool(url, &["report", "--out", "-"]).await.well().stdout;
+    let written = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(printed.trim_end(), written.trim_end());
 }
 
 #[tokio::test]

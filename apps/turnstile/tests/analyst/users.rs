@@ -31,8 +31,8 @@ async fn a_role_is_granted_by_address_or_id_shown_at_once_and_taken_away() {
     assert_eq!(listed.len(), 2);
     assert_eq!(listed[0]["email"], user.email);
     assert_eq!(listed[0]["id"], user.id);
-    assert_eq!(listed[0]["roles"], "analyst");
-    assert_eq!(listed[1]["roles"], Value::Null);
+    assert_eq!(listed[0]["roles"], json!(["analyst"]));
+    assert_eq!(listed[1]["roles"], json!([]));
     let only = ["users", "ls", "--role", "analyst"];
     assert_eq!(system.tool(&only).await.well().json().len(), 1);
     let drawn = system.tool(&["users", "ls", "--table"]).await.well().stdout;

@@ -18,7 +18,7 @@ async fn findings(season: &Season) -> Vec<Value> {
         .with_code(1);
     let mut lines = verified.json();
     let summary = lines.pop().unwrap();
-    assert_eq!(summary["log"]["findings"], lines.len(), "{summary}");
+    assert_eq!(summary["findings"], lines.len(), "{summary}");
     lines
 }
 
@@ -42,12 +42,69 @@ async fn a_sound_log_is_found_sound() {
     let verified = tool(season.archive.url(), &["verify", "--log-only"])
         .await
         .well();
-    let expected = json!({"log": {"commits": 37, "events": 37, "findings": 0}});
+    let expected = json!({"kind": "log", "commits": 37, "events": 37, "findings": 0});
     assert_eq!(verified.json(), [expected]);
     tool(season.archive.url(), &["verify", "--log-only", "--table"])
         .await
         .well()
         .says("the log: 37 commits, 37 events, 0 findings");
+}
+
+#[tokio::test]
+async fn an_id_that_is_used_twice_is_found_and_both_places_are_named() {
+    let mut season = Season::write().await;
+    let placed = tool(season.archive.url(), &["events", "show", "ORDERS:12"])
+        .await
+        .well();
+    // The order that has ticket 4 is placed on ticket 2 as well, which is free.
+    let mut data = placed.json()[0]["data"].clone();
+    assert_eq!(data["order_id"], Season::order(5).to_string());
+    data["ticket"]["id"] = Season::ticket(2).to_string().into();
+    let second = json!({"type": "OrderPlaced", "version": "1.0", "data": data});
+    let archive = &mut season.archive;
+    archive
+        .commit(&draft(ORDERS, Season::ticket(2).0, vec![second]))
+        .await;
+    // And the payment of one order declines for another.
+    let declined = PaymentEvent::PaymentDeclined {
+        order_id: Season::order(5),
+        reason: "no".to_owned(),
+        declined_at: None,
+    };
+    let payment = PaymentId::of(Season::order(1));
+    archive
+        .commit(&draft(PAYMENTS, payment.0, vec![event(&declined)]))
+        .await;
+    let found = findings(&season).await;
+    let found: Vec<_> = found
+        .iter()
+        .map(|finding| {
+            format!(
+                "{}#{} {}: {}",
+                finding["stream"].as_str().unwrap(),
+                finding["sequence"],
+                finding["rule"].as_str().unwrap(),
+                finding["what"].as_str().unwrap()
+            )
+        })
+        .collect();
+    let order = Season::order(5);
+    assert_eq!(
+        found,
+        [
+            format!(
+                "ORDERS#13 unique_ids: order {order} is of ticket {} here, and of ticket {} by \
+                 ORDERS#12",
+                Season::ticket(2),
+                Season::ticket(4)
+            ),
+            format!(
+                "PAYMENTS#8 unique_ids: payment {payment} is for order {order} here, and for \
+                 order {} by PAYMENTS#1",
+                Season::order(1)
+            ),
+        ]
+    );
 }
 
 #[tokio::test]

@@ -54,8 +54,9 @@ async fn a_rotation_signs_nobody_out_until_the_old_key_is_retired() {
     let site = Site::builder().separate().start().await;
     let early = site.person().await;
     let first = site.tool(&["keys", "ls"]).await.stdout;
-    assert!(first.trim().ends_with("newest"), "{first}");
-    let first = first.split_whitespace().next().unwrap().to_owned();
+    let first: serde_json::Value = serde_json::from_str(first.trim()).unwrap();
+    assert_eq!(first["state"], "newest", "{first}");
+    let first = first["id"].as_str().unwrap().to_owned();
 
     // The next key is known everywhere before anything is signed with it.
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! Whether the log holds together.
 
+mod owners;
 mod rules;
 
 use eventstore::{EVENT_STREAMS, Log, Recorded, StoreError, StreamName};
@@ -52,6 +53,8 @@ pub enum Rule {
     OneLiveOrder,
     /// Only a live order is paid or cancelled.
     LiveOrderEnds,
+    /// An order is of one ticket, and a payment for one order.
+    UniqueIds,
     /// Money was only taken for a complete order.
     CapturedIsComplete,
 }
@@ -169,8 +172,9 @@ async fn look_behind(log: &Log, span: &Span, rules: &mut Rules) -> Result<(), An
     Ok(())
 }
 
-/// Reads a span and goes on behind what can't be read.
-struct Resuming<'l> {
+/// Reads a span and goes on behind what can't be read: its commits in order of time, and in place of
+/// what is none a finding.
+pub struct Resuming<'l> {
     log: &'l Log,
     span: Span,
     commits: crate::Commits,
@@ -179,7 +183,8 @@ struct Resuming<'l> {
 }
 
 impl<'l> Resuming<'l> {
-    fn new(log: &'l Log, span: Span) -> Self {
+    /// Reads this span.
+    pub fn new(log: &'l Log, span: Span) -> Self {
         Self {
             commits: span.read(log),
             log,
@@ -188,8 +193,11 @@ impl<'l> Resuming<'l> {
         }
     }
 
-    /// The next commit, or what is in its place.
-    async fn next(&mut self) -> Result<Option<Result<Recorded, Finding>>, AnalysisError> {
+    /// The next commit, or what is in its place; `None` after the last.
+    ///
+    /// # Errors
+    /// When the log can't be reached, or is lost on the way.
+    pub async fn next(&mut self) -> Result<Option<Result<Recorded, Finding>>, AnalysisError> {
         let (finding, goes_on) = match self.commits.next().await {
             None => return Ok(None),
             Some(Ok(commit)) => {

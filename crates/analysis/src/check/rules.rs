@@ -12,7 +12,7 @@ use std::{
 };
 use uuid::Uuid;
 
-use super::{Finding, Rule, finding};
+use super::{Finding, Rule, finding, owners::Owners};
 use crate::Happened;
 
 type Place = (StreamName, u64);
@@ -33,6 +33,7 @@ pub(super) struct Rules {
     complete: HashMap<OrderId, PaymentId>,
     /// Payments that took money for an order that they haven't completed, by order.
     captured: HashMap<OrderId, (Place, String)>,
+    owners: Owners,
 }
 
 impl Rules {
@@ -46,12 +47,13 @@ impl Rules {
             live: HashMap::new(),
             complete: HashMap::new(),
             captured: HashMap::new(),
+            owners: Owners::default(),
         }
     }
 
     /// Whether a key is in the part that is looked at.
     fn minds(&self, key: &Key) -> bool {
-        self.parts == 1 || hash(key) % self.parts == self.part
+        is_in(key, self.part, self.parts)
     }
 
     /// Takes note of a commit with so many events, of which those are given that can be read.
@@ -97,6 +99,11 @@ impl Rules {
             self.causes.entry(cause).or_insert(place);
         }
         for (_, event) in events {
+            let (part, parts) = (self.part, self.parts);
+            let minds = |id: Uuid| is_in(&id.into_bytes(), part, parts);
+            self.owners.apply(commit, event, minds, &mut |what| {
+                found(Rule::UniqueIds, what);
+            });
             match event {
                 Happened::Orders(event) => {
                     if minds_aggregate {
@@ -218,6 +225,10 @@ impl Rules {
         missing.sort_by_key(|finding| (finding.stream, finding.sequence));
         missing.into_iter().for_each(report);
     }
+}
+
+fn is_in(key: &Key, part: u64, parts: u64) -> bool {
+    parts == 1 || hash(key) % parts == part
 }
 
 fn aggregate_key(commit: &Recorded) -> Key {

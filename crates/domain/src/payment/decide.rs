@@ -27,8 +27,17 @@ impl Decide for Payment {
         };
         let order_id = payment.order_id;
         match (command, payment.status) {
-            (PaymentCommand::Begin { .. }, _)
-            | (
+            (
+                PaymentCommand::Begin {
+                    order_id,
+                    ticket_id,
+                    ..
+                },
+                _,
+            ) => payment
+                .must_be_for(order_id, ticket_id)
+                .map(|()| Vec::new()),
+            (
                 PaymentCommand::Reopen { .. } | PaymentCommand::Authorize { .. },
                 Authorized | Captured,
             )

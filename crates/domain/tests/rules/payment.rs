@@ -1,7 +1,7 @@
 //! A payment: held, then captured or voided, never both.
 
 use domain::{
-    Currency,
+    Currency, TicketId,
     payment::{DECLINE_WINDOW, Payment, PaymentCommand, PaymentError, PaymentEvent, PaymentStatus},
 };
 
@@ -388,6 +388,41 @@ fn what_was_seen_of_a_closed_intent_says_nothing_of_the_one_after_it() {
     given::<Payment>(vec![begun(), reopened("pi_2", 1)])
         .when(void_under("pi_2"))
         .then_expect_events(vec![voided()]);
+}
+
+#[test]
+fn a_payment_is_begun_for_one_order_of_one_ticket_and_no_other() {
+    let begin_for = |of_order, of_ticket| {
+        let mut other = begin();
+        if let PaymentCommand::Begin {
+            order_id,
+            ticket_id,
+            ..
+        } = &mut other
+        {
+            (*order_id, *ticket_id) = (of_order, of_ticket);
+        }
+        other
+    };
+    let another_ticket = TicketId(uuid::Uuid::from_u128(0xB001));
+    for before in [
+        vec![begun()],
+        vec![begun(), authorized()],
+        vec![begun(), authorized(), captured()],
+        vec![begun(), voided()],
+    ] {
+        for other in [
+            begin_for(order(1), another_ticket),
+            begin_for(order(2), ticket_id()),
+        ] {
+            given::<Payment>(before.clone())
+                .when(other)
+                .then_expect_error(PaymentError::OfAnotherOrder);
+        }
+        given::<Payment>(before)
+            .when(begin_for(order(1), ticket_id()))
+            .then_expect_events(vec![]);
+    }
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! When folding on would be wrong: it stops and says so.
 
 use cqrs_es::DomainEvent;
-use eventstore::TICKETS;
+use eventstore::{Recorded, StreamName, TICKETS};
 use mongodb::bson::{Document, doc};
 use projections::{
-    RebuildError, RunnerState, rebuild,
+    Change, FoldError, Index, Projection, RebuildError, Runner, RunnerState, read_models, rebuild,
     tickets::{TicketQuery, Tickets, TicketsProjection},
     verify,
 };
 use serde::{Deserialize, Serialize};
-use testkit::{LONG, Mongo, Nats};
+use testkit::{LONG, Mongo, Nats, eventually};
 use uuid::Uuid;
 
 use crate::support::{World, quick};
@@ -110,6 +110,9 @@ async fn an_event_that_cannot_be_folded_halts_and_is_named() {
     assert_eq!(tickets.runner().progress().applied(), at);
     // What was good goes on being shown.
     assert_eq!(tickets.get(id).await.unwrap().unwrap().title, "Opera");
+    // Whoever looks from outside of the process is told, and not that nobody runs it.
+    let recorded = eventually("it is recorded", LONG, || recorded(&world)).await;
+    assert_eq!(recorded, why);
     // And a rebuild says what is wrong.
     let rebuilt = rebuild(&world.store, "tickets_v2", |_| {}).await;
     let Err(RebuildError::Failed(why)) = rebuilt else {
@@ -117,6 +120,65 @@ async fn an_event_that_cannot_be_folded_halts_and_is_named() {
     };
     assert!(why.contains("TICKETS#3"), "{why}");
     assert_eq!(tickets.get(id).await.unwrap().unwrap().title, "Opera");
+}
+
+/// Why the only read model is recorded to have halted.
+async fn recorded(world: &World) -> Option<String> {
+    let models = read_models(&world.store).await.unwrap();
+    models.into_iter().find_map(|model| model.halted)
+}
+
+/// Folds every commit into nothing, in a release that may know one kind of commit more.
+struct Marks {
+    knows_nonsense: bool,
+}
+
+impl Projection for Marks {
+    fn name(&self) -> &'static str {
+        "marks"
+    }
+    fn version(&self) -> u32 {
+        1
+    }
+    fn stream(&self) -> StreamName {
+        TICKETS
+    }
+    fn indexes(&self) -> Vec<Index> {
+        Vec::new()
+    }
+    fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
+        match commit.decode::<Strange>() {
+            Ok(_) if !self.knows_nonsense => Err(FoldError::of(commit, "nonsense".into())),
+            _ => Ok(Vec::new()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_release_that_can_fold_on_ends_a_halt() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    trader.list(Uuid::new_v4(), "Concert", 100).await;
+    let start = async |knows_nonsense| {
+        let marks = Marks { knows_nonsense };
+        let runner = Runner::start(marks, &world.log, &world.store, quick()).await;
+        runner.unwrap()
+    };
+    let nonsense = [Strange::Nonsense { x: 1 }];
+    let at = trader
+        .append(TICKETS, "ticket", Uuid::new_v4(), &nonsense)
+        .await;
+    let old = start(false).await;
+    let why = eventually("the old one halts", LONG, || recorded(&world)).await;
+    assert!(why.contains("TICKETS#2: nonsense"), "{why}");
+    old.stop().await;
+    let new = start(true).await;
+    assert!(new.progress().wait_for(at, LONG).await);
+    eventually("the halt is over", LONG, || async {
+        recorded(&world).await.is_none()
+    })
+    .await;
+    new.stop().await;
 }
 
 #[tokio::test]

@@ -275,6 +275,54 @@ async fn a_rebuild_goes_on_where_the_process_was_that_died() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_goes_on_where_it_was_after_the_log_was_away() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    for n in 0..3_000 {
+        trader.list(Uuid::new_v4(), &n.to_string(), 100).await;
+    }
+    let settings = RunnerSettings {
+        batch: 2,
+        ..quick()
+    };
+    let tickets = Tickets::start(&world.log, &world.store, settings)
+        .await
+        .unwrap();
+    assert!(tickets.runner().progress().wait_for(3_000, LONG).await);
+    let store = world.store.clone();
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let asked = tokio::spawn(async move {
+        rebuild(&store, "tickets_v2", |progress| {
+            let _ = told.send(progress.done);
+        })
+        .await
+    });
+    let on_its_way = async { while heard.recv().await.is_some_and(|done| done == 0) {} };
+    tokio::time::timeout(LONG, on_its_way).await.unwrap();
+    let half_built = identity(&world, "tickets_v2_rebuild").await;
+    world.nats.kill9().await;
+    // What was read ahead goes on being folded, until it is asked how long the log is.
+    let mut last = 0;
+    let silence = async {
+        let quiet = Duration::from_secs(2);
+        while let Ok(Some(done)) = tokio::time::timeout(quiet, heard.recv()).await {
+            last = done;
+        }
+    };
+    tokio::time::timeout(LONG, silence).await.unwrap();
+    assert!(last < 3_000, "it was done before the log went away");
+    assert!(!asked.is_finished(), "{:?}", asked.await);
+    world.nats.restart().await;
+    asked.await.unwrap().unwrap();
+    let now = identity(&world, "tickets_v2").await;
+    assert_eq!(now, half_built, "it went on with what was built");
+    let at = world.trader().list(Uuid::new_v4(), "After", 100).await.1;
+    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    let difference = verify(&TicketsProjection, &world.log, &world.store).await;
+    assert_eq!(difference.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_model_that_rests_folds_nothing_until_it_goes_on() {
     let world = World::start().await;
     let mut trader = world.trader();

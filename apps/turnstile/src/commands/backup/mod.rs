@@ -11,7 +11,9 @@ use chrono::{DateTime, Utc};
 use eventstore::{Log, StreamName};
 use sha2::{Digest as _, Sha256};
 
-use super::{CommandError, Outcome, Servers, output::say, progress::Progress};
+use serde_json::json;
+
+use super::{CommandError, Outcome, Servers, output::SaidArgs, progress::Progress};
 use contents::{Contents, Copied, LATEST, Latest, Part};
 use place::Place;
 
@@ -25,6 +27,8 @@ pub(crate) struct BackupArgs {
     /// A folder, or s3://BUCKET/PREFIX
     #[arg(long, value_name = "PLACE")]
     to: String,
+    #[command(flatten)]
+    said: SaidArgs,
 }
 
 const AFTER: &str = "Each backup gets a folder of its own, named after the time, with a list of contents (backup.json) that
@@ -36,6 +40,9 @@ AWS_REGION, and AWS_ENDPOINT_URL where it isn't Amazon's.
 The streams are copied one after the other while the services work: each is exact, but not all are of
 the same instant. What is missing in one because it was copied first comes about again from the
 others. For a copy of one instant, stop the services before.
+
+In JSON, one a line: each stream that was copied (stream, messages, last_sequence, bytes), then the
+backup (its name).
 
 Examples:
   turnstile backup --to /backups
@@ -59,16 +66,22 @@ pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, 
         backup: name.clone(),
     };
     place.put_json(LATEST, &latest).await?;
+    let mut output = args.said.open();
     for copied in &contents.streams {
-        say(&format!(
-            "{}: {} messages, up to #{}, {} bytes",
-            copied.stream,
-            copied.head.messages(),
-            copied.head.last_sequence(),
-            copied.bytes()
-        ))?;
+        let (messages, last) = (copied.head.messages(), copied.head.last_sequence());
+        let (stream, bytes) = (&copied.stream, copied.bytes());
+        let words = format!("{stream}: {messages} messages, up to #{last}, {bytes} bytes");
+        let counts = json!({
+            "stream": stream,
+            "messages": messages,
+            "last_sequence": last,
+            "bytes": bytes,
+        });
+        output.tell(&words, "copied", &counts)?;
     }
-    say(&format!("{name}: complete"))?;
+    let words = format!("{name}: complete");
+    output.tell(&words, "backup", &json!({ "backup": name }))?;
+    output.flush()?;
     Ok(Outcome::Well)
 }
 

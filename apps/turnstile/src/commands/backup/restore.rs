@@ -47,7 +47,7 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
         None => place.get_json::<Latest>(LATEST).await?.backup,
     };
     let contents: Contents = place.get_json(&format!("{backup}/backup.json")).await?;
-    let log = servers.log().await?;
+    let log = servers.nats().await?;
     let names = log.backup_order();
     let mut streams = Vec::new();
     for copied in &contents.streams {

@@ -1,27 +1,44 @@
 //! How events look as rows.
 
-use analysis::{EVENT_COLUMNS, EventRow};
+use analysis::EVENT_COLUMNS;
 use clap::builder::PossibleValue;
 use console::{measure_text_width, truncate_str};
 use serde_json::Value;
 use std::fmt::Write as _;
 
-use crate::commands::{CommandError, output::Output};
+use super::{
+    layout::Layout,
+    row::{Row, Unreadable},
+};
+use crate::commands::{
+    CommandError,
+    output::{Output, tame, width},
+};
 
 /// The width of a table where the terminal's isn't known.
 const WIDTH: usize = 200;
-/// What is left for `data`, at least.
-const DATA: usize = 20;
+/// What is shown unless columns are chosen.
+const USUAL: [&str; 8] = [
+    "time",
+    "stream",
+    "sequence",
+    "event_type",
+    "aggregate_id",
+    "version",
+    "actor",
+    "data",
+];
 
 /// Which columns are shown.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ColumnArgs {
-    /// The columns of the table for people, separated by commas; JSON always has all of them
+    /// The columns of the table for people, separated by commas; JSON always has all of them.
+    /// Unless they are chosen: time, stream, sequence, `event_type`, `aggregate_id`, version, actor
+    /// and data, as far as they fit
     #[arg(
         long,
         value_delimiter = ',',
         value_parser = clap::builder::PossibleValuesParser::new(names()),
-        default_values = ["time", "stream", "sequence", "event_type", "aggregate_id", "version", "actor", "data"],
         hide_possible_values = true,
         help_heading = "Output"
     )]
@@ -36,7 +53,7 @@ fn names() -> impl Iterator<Item = PossibleValue> {
 
 /// Every column in words, for the help.
 pub(super) fn explained() -> String {
-    let mut text = "Columns:".to_owned();
+    let mut text = "Columns:\n  kind            in JSON: event, or unreadable".to_owned();
     for column in EVENT_COLUMNS {
         // Writing to a text can't fail.
         let _ = write!(text, "\n  {:<15} {}", column.name, column.doc);
@@ -49,86 +66,128 @@ pub(super) fn explained() -> String {
 #[derive(Debug)]
 pub(super) struct Writer {
     output: Output,
-    columns: Vec<String>,
-    headed: bool,
-    width: usize,
+    layout: Layout,
+    written: u64,
+    unreadable: u64,
 }
 
 impl Writer {
-    pub(super) fn new(output: Output, columns: ColumnArgs) -> Self {
-        let terminal = console::Term::stdout();
-        let width = terminal.size_checked().map(|(_, width)| usize::from(width));
+    pub(super) fn new(output: Output, args: ColumnArgs) -> Self {
+        let usual = || USUAL.map(ToOwned::to_owned).to_vec();
+        let chosen = !args.columns.is_empty();
+        let columns = if chosen { args.columns } else { usual() };
         Self {
             output,
-            columns: columns.columns,
-            headed: false,
-            width: width.unwrap_or(WIDTH),
+            layout: Layout::fit(&columns, chosen, width().unwrap_or(WIDTH)),
+            written: 0,
+            unreadable: 0,
         }
     }
 
-    /// Writes an event; its secrets are left out.
-    pub(super) fn write(&mut self, row: EventRow) -> Result<(), CommandError> {
-        let row = row.without_secrets();
-        if !self.output.is_for_people() {
-            return self.output.json(&row);
+    /// Writes a row; secrets are left out.
+    pub(super) fn write(&mut self, row: Row) -> Result<(), CommandError> {
+        self.written += 1;
+        match row {
+            Row::Event(row) => {
+                let row = row.without_secrets();
+                if !self.output.is_for_people() {
+                    return self.output.record("event", &row);
+                }
+                self.row(&serde_json::to_value(&row).unwrap_or_default())
+            }
+            Row::Unreadable(unreadable) => {
+                self.unreadable += 1;
+                if !self.output.is_for_people() {
+                    return self.output.record("unreadable", &unreadable);
+                }
+                self.row(&in_columns(&unreadable))
+            }
         }
-        let fields = serde_json::to_value(&row).unwrap_or_default();
-        if !self.headed {
-            self.headed = true;
-            let head = self.columns.iter().map(|name| name.to_uppercase());
-            self.line(&head.collect::<Vec<_>>())?;
+    }
+
+    /// Ends a list. Says what may go unnoticed in it, and that there is none: a name that is spelled
+    /// wrong looks the same.
+    pub(super) fn end(&mut self) -> Result<(), CommandError> {
+        self.output.flush()?;
+        match (self.written, self.unreadable) {
+            (0, _) => eprintln!("no event is like that"),
+            (_, 0) => {}
+            (_, 1) => eprintln!("1 message can't be read"),
+            (_, count) => eprintln!("{count} messages can't be read"),
         }
-        let cells = self.columns.iter().map(|name| cell(name, &fields[name]));
-        self.line(&cells.collect::<Vec<_>>())
+        Ok(())
     }
 
     pub(super) fn flush(&mut self) -> Result<(), CommandError> {
         self.output.flush()
     }
 
+    fn row(&mut self, fields: &Value) -> Result<(), CommandError> {
+        if self.written == 1 {
+            let names = self.layout.columns.iter();
+            let names: Vec<_> = names.map(|column| column.name.clone()).collect();
+            self.line(&names)?;
+            let rule = self.layout.columns.iter().map(|column| column.width + 2);
+            let rule = rule.sum::<usize>().saturating_sub(2);
+            self.output.line(&"─".repeat(rule))?;
+        }
+        let columns = self.layout.columns.iter();
+        let cells = columns.map(|column| self.cell(&column.name, &fields[&column.name]));
+        let cells: Vec<_> = cells.collect();
+        self.line(&cells)?;
+        if let Some(width) = self.layout.below {
+            let data = self.cell("data", &fields["data"]);
+            let data = truncate_str(&data, width, "…");
+            self.output.line(&format!("    {data}"))?;
+        }
+        Ok(())
+    }
+
     fn line(&mut self, cells: &[String]) -> Result<(), CommandError> {
         let mut line = String::new();
-        let mut used = 0;
-        for (name, cell) in self.columns.iter().zip(cells) {
-            let width = width_of(name).unwrap_or_else(|| {
-                let left = self.width.saturating_sub(used);
-                left.max(DATA)
-            });
-            let cell = truncate_str(cell, width, "…");
-            let padding = width.saturating_sub(measure_text_width(&cell));
+        for (column, cell) in self.layout.columns.iter().zip(cells) {
+            let cell = truncate_str(cell, column.width, "…");
+            let padding = column.width.saturating_sub(measure_text_width(&cell));
             line.push_str(&cell);
             line.extend(std::iter::repeat_n(' ', padding + 2));
-            used += width + 2;
         }
         self.output.line(line.trim_end())
     }
-}
 
-/// How wide a column is; nothing for the one that takes the rest.
-fn width_of(name: &str) -> Option<usize> {
-    Some(match name {
-        "time" | "stored_at" => 23,
-        "stream" | "sequence" | "version" => 8,
-        "aggregate_type" | "schema_version" => 14,
-        "event_type" => 20,
-        "data" => return None,
-        "trace_parent" => 55,
-        // Ids.
-        _ => 36,
-    })
-}
-
-fn cell(name: &str, value: &Value) -> String {
-    match value {
-        Value::Null => "–".to_owned(),
-        // To the millisecond; JSON has all of it.
-        Value::String(time) if matches!(name, "time" | "stored_at") => {
-            chrono::DateTime::parse_from_rfc3339(time).map_or_else(
-                |_| time.clone(),
-                |time| time.to_utc().format("%Y-%m-%d %H:%M:%S%.3f").to_string(),
-            )
+    fn cell(&self, name: &str, value: &Value) -> String {
+        match value {
+            Value::Null => "–".to_owned(),
+            // To the second or the millisecond; JSON has all of it.
+            Value::String(time) if matches!(name, "time" | "stored_at") => {
+                let form = if self.layout.short_ids {
+                    "%Y-%m-%d %H:%M:%S"
+                } else {
+                    "%Y-%m-%d %H:%M:%S%.3f"
+                };
+                chrono::DateTime::parse_from_rfc3339(time).map_or_else(
+                    |_| time.clone(),
+                    |time| time.to_utc().format(form).to_string(),
+                )
+            }
+            Value::String(id) if self.layout.short_ids && uuid::Uuid::parse_str(id).is_ok() => {
+                // All of them are ASCII.
+                format!("…{}", &id[id.len() - 8..])
+            }
+            Value::String(text) => tame(text).replace('\n', "\\n"),
+            other => tame(&other.to_string()).into_owned(),
         }
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
+}
+
+/// What can't be read, in the columns of an event.
+fn in_columns(unreadable: &Unreadable) -> Value {
+    serde_json::json!({
+        "time": unreadable.stored_at,
+        "stored_at": unreadable.stored_at,
+        "stream": unreadable.stream,
+        "sequence": unreadable.sequence,
+        "event_type": "unreadable",
+        "aggregate_id": unreadable.aggregate_id,
+        "data": unreadable.why,
+    })
 }

@@ -1,60 +1,85 @@
 //! Which events are meant.
 
-use analysis::{Commits, EventRow, Span, commits_of, stream_named};
+use analysis::{Commits, EventRow, Resuming, Span, commits_of, stream_named};
 use archive::TABLES;
 use chrono::{DateTime, Utc};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _, ValueParser};
 use eventstore::{EVENT_STREAMS, Log, Recorded, StreamName};
 use std::collections::BTreeSet;
 
+use super::row::{Found, Row, as_found, look_at};
 use crate::commands::{CommandError, progress::Progress, range::RangeArgs};
 
 /// Which events are meant: those that meet all of what is given.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Filter {
-    /// Only this stream: USERS, TICKETS, ORDERS or PAYMENTS; may be given several times
-    #[arg(long, value_name = "STREAM", value_parser = stream, help_heading = "Filters")]
+    /// Only this stream; may be given several times
+    #[arg(
+        long,
+        value_name = "STREAM",
+        value_parser = streams(),
+        ignore_case = true,
+        help_heading = "Filters"
+    )]
     stream: Vec<StreamName>,
     /// Only what happened to this aggregate. A ticket and all of its orders have the same id
     #[arg(long, value_name = "ID", help_heading = "Filters")]
     aggregate: Option<String>,
-    /// Only events of this type, such as OrderPlaced; may be given several times
-    #[arg(long = "type", value_name = "TYPE", help_heading = "Filters")]
+    /// Only events of this type, such as `OrderPlaced`; may be given several times
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        value_parser = PossibleValuesParser::new(types()),
+        ignore_case = true,
+        hide_possible_values = true,
+        help_heading = "Filters"
+    )]
     event_type: Vec<String>,
+    /// Only events of this type, which this release doesn't know: of an earlier or a later one
+    #[arg(long, value_name = "TYPE", help_heading = "Filters")]
+    unknown_type: Vec<String>,
     /// Only what this user (by id) or worker asked for
     #[arg(long, value_name = "ID", help_heading = "Filters")]
     actor: Option<String>,
     /// Only what followed from the request with this id
     #[arg(long, value_name = "ID", help_heading = "Filters")]
     correlation: Option<String>,
+    /// Go on behind what can't be read, which then has a row of its own (unreadable), whatever is
+    /// filtered
+    #[arg(long, help_heading = "Filters")]
+    pub skip_unreadable: bool,
     #[command(flatten)]
     pub range: RangeArgs,
 }
 
-fn stream(name: &str) -> Result<StreamName, String> {
-    let names = EVENT_STREAMS.map(StreamName::as_str).join(", ");
-    stream_named(name).ok_or_else(|| format!("there is {names}"))
+fn streams() -> ValueParser {
+    let names = PossibleValuesParser::new(EVENT_STREAMS.map(StreamName::as_str));
+    ValueParser::from(names.try_map(|name| stream_named(&name).ok_or("there is no such stream")))
+}
+
+fn types() -> impl Iterator<Item = PossibleValue> {
+    TABLES
+        .iter()
+        .map(|table| PossibleValue::new(table.event_type))
 }
 
 impl Filter {
-    /// The streams that are read.
+    /// The streams that are read: those that are named, less those in which no event is of a type
+    /// that is asked for.
     pub(super) fn streams(&self) -> Vec<StreamName> {
-        if self.stream.is_empty() {
-            EVENT_STREAMS.to_vec()
-        } else {
-            let once: BTreeSet<_> = self.stream.iter().copied().collect();
-            once.into_iter().collect()
-        }
-    }
-
-    /// Names types that this release doesn't know. They are looked for all the same: the log may
-    /// have them from a later one.
-    pub(super) fn warn_of_unknown_types(&self) {
-        let is_known = |wanted: &&String| TABLES.iter().any(|table| table.event_type == **wanted);
-        for unknown in self.event_type.iter().filter(|wanted| !is_known(wanted)) {
-            let known: Vec<_> = TABLES.iter().map(|table| table.event_type).collect();
-            let known = known.join(", ");
-            eprintln!("warning: no event of this release is a {unknown}; there are {known}");
-        }
+        let named: BTreeSet<_> = self.stream.iter().copied().collect();
+        let may_hold = |stream: &StreamName| {
+            let types = &self.event_type;
+            types.is_empty()
+                || !self.unknown_type.is_empty()
+                || TABLES
+                    .iter()
+                    .any(|table| table.stream == *stream && is_one_of(types, table.event_type))
+        };
+        let all = EVENT_STREAMS.into_iter();
+        all.filter(|stream| named.is_empty() || named.contains(stream))
+            .filter(may_hold)
+            .collect()
     }
 
     /// The part of the log that is meant, as it is now.
@@ -63,28 +88,59 @@ impl Filter {
         Ok(self.range.range(&streams)?.resolve(log, &streams).await?)
     }
 
-    /// The events of a commit that are meant.
-    pub(super) fn events_of(&self, commit: &Recorded) -> Result<Vec<EventRow>, CommandError> {
+    /// The rows that come of what was found.
+    pub(super) async fn rows_of(&self, log: &Log, found: Found) -> Result<Vec<Row>, CommandError> {
+        let finding = match found {
+            Ok(commit) if !self.wants(&commit) => return Ok(Vec::new()),
+            Ok(commit) => match EventRow::of(&commit) {
+                Ok(mut events) => {
+                    if !self.event_type.is_empty() || !self.unknown_type.is_empty() {
+                        events.retain(|event| {
+                            is_one_of(&self.event_type, &event.event_type)
+                                || self.unknown_type.contains(&event.event_type)
+                        });
+                    }
+                    return Ok(events
+                        .into_iter()
+                        .map(|e| Row::Event(Box::new(e)))
+                        .collect());
+                }
+                Err(error) if self.skip_unreadable => as_found(error)?,
+                Err(error) => return Err(error.into()),
+            },
+            Err(finding) => finding,
+        };
+        let unreadable = look_at(log, finding).await?;
+        let of_another = |id: &String| unreadable.aggregate_id.as_ref() != Some(id);
+        if self.aggregate.as_ref().is_some_and(of_another) {
+            return Ok(Vec::new());
+        }
+        Ok(vec![Row::Unreadable(unreadable)])
+    }
+
+    /// Whether the server finds what is meant, all of it at once.
+    pub(super) fn finds_at_once(&self) -> bool {
+        self.aggregate.is_some() && !self.skip_unreadable
+    }
+
+    /// Whether a commit is meant, as far as its headers tell.
+    fn wants(&self, commit: &Recorded) -> bool {
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted == found)
         };
-        let metadata = &commit.metadata;
-        if !is(&self.aggregate, &commit.aggregate_id)
-            || !is(&self.actor, &metadata.actor)
-            || !is(&self.correlation, &metadata.correlation_id)
-        {
-            return Ok(Vec::new());
-        }
-        let mut events = EventRow::of(commit)?;
-        if !self.event_type.is_empty() {
-            events.retain(|event| self.event_type.contains(&event.event_type));
-        }
-        Ok(events)
+        is(&self.aggregate, &commit.aggregate_id)
+            && is(&self.actor, &commit.metadata.actor)
+            && is(&self.correlation, &commit.metadata.correlation_id)
     }
 
     /// Opens what is to be read.
-    pub(super) async fn open(&self, log: &Log, span: Span) -> Result<Reading, CommandError> {
-        let commits = match &self.aggregate {
+    pub(super) async fn open<'l>(
+        &self,
+        log: &'l Log,
+        span: Span,
+    ) -> Result<Reading<'l>, CommandError> {
+        let found = match &self.aggregate {
+            _ if self.skip_unreadable => Source::On(Resuming::new(log, span.clone())),
             // The server finds an aggregate's commits by itself; the rest needn't be read.
             Some(id) => {
                 let mut commits = Vec::new();
@@ -103,7 +159,7 @@ impl Filter {
             None => Source::Span(span.read(log)),
         };
         Ok(Reading {
-            commits,
+            found,
             progress: Progress::begin("Reading the log", "commits"),
             read: 0,
             span,
@@ -111,36 +167,48 @@ impl Filter {
     }
 }
 
+fn is_one_of(types: &[String], event_type: &str) -> bool {
+    types
+        .iter()
+        .any(|wanted| wanted.eq_ignore_ascii_case(event_type))
+}
+
 /// Commits that are being read.
-pub(super) struct Reading {
-    commits: Source,
+pub(super) struct Reading<'l> {
+    found: Source<'l>,
     span: Span,
     progress: Progress,
     read: u64,
 }
 
-enum Source {
+enum Source<'l> {
     Span(Commits),
+    /// Goes on behind what can't be read.
+    On(Resuming<'l>),
     Aggregate(std::vec::IntoIter<Recorded>),
 }
 
-impl Reading {
-    /// The next commit in the range.
-    pub(super) async fn next(&mut self) -> Result<Option<Recorded>, CommandError> {
+impl Reading<'_> {
+    /// The next commit in the range, or what is in its place.
+    pub(super) async fn next(&mut self) -> Result<Option<Found>, CommandError> {
         loop {
-            let commit = match &mut self.commits {
-                Source::Span(commits) => commits.next().await.transpose()?,
-                Source::Aggregate(commits) => commits.next(),
+            let found = match &mut self.found {
+                Source::Span(commits) => commits.next().await.transpose()?.map(Ok),
+                Source::On(found) => found.next().await?,
+                Source::Aggregate(commits) => commits.next().map(Ok),
             };
-            let Some(commit) = commit else {
+            let Some(found) = found else {
                 return Ok(None);
             };
             self.read += 1;
             if self.read.is_multiple_of(1_024) {
                 self.progress.at(self.read, self.span.len());
             }
-            if self.span.holds(&commit) {
-                return Ok(Some(commit));
+            if found
+                .as_ref()
+                .map_or(true, |commit| self.span.holds(commit))
+            {
+                return Ok(Some(found));
             }
         }
     }

@@ -1,8 +1,10 @@
 //! `turnstile events ls`.
 
+use eventstore::Log;
+
 use super::{
     columns::{ColumnArgs, Writer, explained},
-    filter::Filter,
+    filter::{Filter, Reading},
 };
 use crate::commands::{CommandError, Outcome, Servers, output::OutputArgs};
 
@@ -23,35 +25,43 @@ pub(crate) struct LsArgs {
 
 const EXAMPLES: &str = "Examples:
   turnstile events ls --stream ORDERS --from 2026-03-01 --to 2026-03-02
+  turnstile events ls --from -15m
   turnstile events ls --type OrderCancelled --json | jq -r .data.reason | sort | uniq -c
   turnstile events ls --correlation 7d3f…
-  turnstile events ls --stream TICKETS --from 100 --to 120 --columns sequence,event_type,data";
+  turnstile events ls --stream TICKETS --from 100 --to 120 --columns sequence,event_type,data
+  turnstile events ls --from yesterday --skip-unreadable";
 
 pub(super) async fn run(args: LsArgs, servers: &Servers) -> Result<Outcome, CommandError> {
-    args.filter.warn_of_unknown_types();
     let log = servers.log().await?;
     let span = args.filter.span(&log).await?;
     let mut reading = args.filter.open(&log, span).await?;
     let mut writer = Writer::new(args.output.open(), args.columns);
-    let mut left = args.limit.unwrap_or(u64::MAX);
+    let limit = args.limit.unwrap_or(u64::MAX);
+    let listed = list(&args.filter, &log, &mut reading, limit, &mut writer).await;
     // What was found before a fault is shown before it.
-    let ended = loop {
-        let commit = match reading.next().await {
-            Ok(Some(commit)) if left > 0 => commit,
-            Ok(_) => break Ok(Outcome::Well),
-            Err(error) => break Err(error),
-        };
-        let events = match args.filter.events_of(&commit) {
-            Ok(events) => events,
-            Err(error) => break Err(error),
-        };
-        for event in events {
+    writer.flush()?;
+    listed?;
+    drop(reading);
+    writer.end()?;
+    Ok(Outcome::Well)
+}
+
+async fn list(
+    filter: &Filter,
+    log: &Log,
+    reading: &mut Reading<'_>,
+    mut left: u64,
+    writer: &mut Writer,
+) -> Result<(), CommandError> {
+    while left > 0
+        && let Some(found) = reading.next().await?
+    {
+        for row in filter.rows_of(log, found).await? {
             if left > 0 {
-                writer.write(event)?;
+                writer.write(row)?;
                 left -= 1;
             }
         }
-    };
-    writer.flush()?;
-    ended
+    }
+    Ok(())
 }

@@ -2,7 +2,10 @@
 
 mod columns;
 mod filter;
+mod layout;
 mod ls;
+pub(super) mod raw;
+mod row;
 mod show;
 mod tail;
 

@@ -1,24 +1,33 @@
 //! `turnstile events show`.
 
 use analysis::{AnalysisError, Bound, EVENT_COLUMNS, EventRow};
+use eventstore::{Log, StreamName};
 
-use super::columns::explained;
-use crate::commands::{CommandError, Outcome, Servers, output::OutputArgs};
+use super::{columns::explained, raw};
+use crate::commands::{CommandError, Outcome, Servers, output::OutputArgs, range::bound};
 
 /// Show everything that is known of one commit's events
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = format!("{}\n\n{EXAMPLES}", explained()))]
 pub(crate) struct ShowArgs {
     /// Its place, such as ORDERS:1200
-    #[arg(value_name = "STREAM:SEQUENCE")]
+    #[arg(value_name = "STREAM:SEQUENCE", value_parser = bound)]
     place: Bound,
+    /// The message as it is stored: subject, headers and bytes, whether or not it can be read.
+    /// Password hashes are left out
+    #[arg(long, help_heading = "Output")]
+    raw: bool,
     #[command(flatten)]
     output: OutputArgs,
 }
 
-const EXAMPLES: &str = "Examples:
+const EXAMPLES: &str = "With --raw: stream, sequence, stored_at, subject, headers, bytes (how many), and payload (as text) or
+payload_hex.
+
+Examples:
   turnstile events show ORDERS:1200
-  turnstile events show ORDERS:1200 --json | jq .data";
+  turnstile events show ORDERS:1200 --json | jq .data
+  turnstile events show ORDERS:1200 --raw";
 
 pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let Bound::Sequence {
@@ -41,12 +50,17 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, Co
         };
         return Err(error.into());
     }
-    let commit = log.commit_at(stream, sequence).await?;
     let mut output = args.output.open();
+    if args.raw {
+        show_raw(&log, (stream, sequence), &mut output).await?;
+        output.flush()?;
+        return Ok(Outcome::Well);
+    }
+    let commit = log.commit_at(stream, sequence).await?;
     for row in EventRow::of(&commit)? {
         let row = row.without_secrets();
         if !output.is_for_people() {
-            output.json(&row)?;
+            output.record("event", &row)?;
             continue;
         }
         let fields = serde_json::to_value(&row).unwrap_or_default();
@@ -61,4 +75,22 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, Co
     }
     output.flush()?;
     Ok(Outcome::Well)
+}
+
+async fn show_raw(
+    log: &Log,
+    (stream, sequence): (StreamName, u64),
+    output: &mut crate::commands::output::Output,
+) -> Result<(), CommandError> {
+    let message = log.stored_message(stream, sequence).await?;
+    let message = message.ok_or_else(|| {
+        CommandError::Failed(format!(
+            "{stream}#{sequence}: nothing is stored there any more"
+        ))
+    })?;
+    if output.is_for_people() {
+        raw::write(output, &message)
+    } else {
+        output.record("message", &raw::as_json(&message))
+    }
 }

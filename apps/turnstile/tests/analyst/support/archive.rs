@@ -63,14 +63,14 @@ impl Archive {
         let next = self.versions.entry(key).or_default();
         let version = draft.version.unwrap_or(*next);
         *next = version + draft.events.len() as u64;
-        let message = self.message(draft, version);
+        let message = self.message_of(draft, version);
         let subject = format!("{}.{}", draft.stream, draft.aggregate);
         let sent = self.context.send_publish(subject, message).await.unwrap();
         sent.await.unwrap();
         commit
     }
 
-    fn message(&self, draft: &Draft, version: u64) -> PublishMessage {
+    fn message_of(&self, draft: &Draft, version: u64) -> PublishMessage {
         let commit = Uuid::from_u128(self.commits);
         let command = Uuid::from_u128(1_000_000 + self.commits);
         let kind = match draft.stream.as_str() {
@@ -119,7 +119,7 @@ impl Archive {
                 events: vec![event(&listed)],
                 version: Some(0),
             };
-            let message = self.message(&draft, 0);
+            let message = self.message_of(&draft, 0);
             let subject = format!("TICKETS.{ticket}");
             sent.push(self.context.send_publish(subject, message).await.unwrap());
             if sent.len() == 256 {
@@ -131,6 +131,27 @@ impl Archive {
         for acknowledgment in sent {
             acknowledgment.await.unwrap();
         }
+    }
+
+    /// Writes a message with the headers of a commit, whatever its payload is.
+    pub async fn message(&mut self, stream: StreamName, aggregate: Uuid, payload: &str) {
+        self.commits += 1;
+        let draft = Draft {
+            stream,
+            aggregate,
+            time: super::moment(5, 12, 0),
+            actor: "somebody".to_owned(),
+            request: "damaged".to_owned(),
+            cause: None,
+            events: Vec::new(),
+            version: None,
+        };
+        let message = self
+            .message_of(&draft, 0)
+            .payload(payload.to_owned().into());
+        let subject = format!("{stream}.{aggregate}");
+        let sent = self.context.send_publish(subject, message).await.unwrap();
+        sent.await.unwrap();
     }
 
     /// Writes a message that is no commit.

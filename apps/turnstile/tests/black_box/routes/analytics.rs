@@ -228,7 +228,8 @@ async fn a_stream_ends_with_its_session() {
     let mut watcher = Watcher::signed_in(&analyst, EVENTS).await;
     assert!(watcher.hears("event: analytics").await, "{}", watcher.heard);
     let first = site.tool(&["keys", "ls"]).await.stdout;
-    let first = first.split_whitespace().next().unwrap().to_owned();
+    let first: Value = serde_json::from_str(first.trim()).unwrap();
+    let first = first["id"].as_str().unwrap().to_owned();
     let folder = tempfile::tempdir().unwrap();
     let next = folder.path().join("next.pem");
     let rotate = ["keys", "rotate", "--out", next.to_str().unwrap()];

@@ -16,6 +16,7 @@ rows!(
     a_key_is_ignored_where_repeating_is_harmless_anyway,
     keys_of_different_users_have_nothing_to_do_with_each_other,
     a_key_is_at_most_255_characters,
+    a_key_that_is_used_again_after_it_was_forgotten_never_makes_the_same_order,
 );
 
 fn key() -> String {
@@ -255,6 +256,33 @@ async fn keys_of_different_users_have_nothing_to_do_with_each_other(site: &Site)
         .idempotency_key(&key)
         .await;
     nobody.assert_error(401, "Not authorized");
+}
+
+/// What was kept of a request is forgotten after a day; a key may well be used again later.
+async fn a_key_that_is_used_again_after_it_was_forgotten_never_makes_the_same_order(site: &Site) {
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let key = key();
+    let mut placed = Vec::new();
+    for title in ["Opening night", "Second night"] {
+        let ticket = seller.sell(title, 20).await;
+        let body = json!({"ticketId": ticket});
+        let order = send(&buyer, "/api/orders", &body, &key).await;
+        placed.push(order.expect_status(201).id());
+        let client = async_nats::connect(site.nats.url()).await.unwrap();
+        let context = async_nats::jetstream::new(client);
+        let requests = context.get_stream("REQUESTS").await.unwrap();
+        requests.purge().await.unwrap();
+        // The very same request is still the same one: its command is in the log for good.
+        let again = send(&buyer, "/api/orders", &body, &key).await;
+        assert_eq!(again.expect_status(201).id(), *placed.last().unwrap());
+        requests.purge().await.unwrap();
+    }
+    assert_ne!(placed[0], placed[1]);
+    // Both can be paid, each for itself.
+    for order in &placed {
+        buyer.try_pay(order).await.assert_status(201);
+        assert_eq!(buyer.order_of(order).await["status"], "complete");
+    }
 }
 
 async fn a_key_is_at_most_255_characters(site: &Site) {

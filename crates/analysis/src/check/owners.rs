@@ -1,0 +1,129 @@
+//! Which ticket an order is of, and which order a payment is for: one each, for good.
+
+use domain::{
+    OrderId, PaymentId, payment::PaymentEvent, ticket::TicketEvent,
+    ticket_orders::TicketOrdersEvent,
+};
+use eventstore::{Recorded, StreamName};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+use crate::Happened;
+
+type Place = (StreamName, u64);
+
+/// What a ticket is to an order, and an order to a payment: the first that is named counts, and
+/// every other one is told.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    /// By order: its ticket, where that was said first, and whether it was placed.
+    tickets: HashMap<OrderId, (Uuid, Place, bool)>,
+    /// By payment: its order, and where that was said first.
+    orders: HashMap<PaymentId, (OrderId, Place)>,
+}
+
+impl Owners {
+    /// Takes note of an event. `minds` says which ids are looked at.
+    pub(super) fn apply(
+        &mut self,
+        commit: &Recorded,
+        event: &Happened,
+        minds: impl Fn(Uuid) -> bool,
+        found: &mut dyn FnMut(String),
+    ) {
+        let place = (commit.stream, commit.sequence);
+        // Another rule says so if it is none.
+        let Ok(aggregate) = Uuid::parse_str(&commit.aggregate_id) else {
+            return;
+        };
+        let (order, ticket, placed) = match event {
+            Happened::Orders(event) => {
+                if let TicketOrdersEvent::OrderCompleted {
+                    order_id,
+                    payment_id,
+                    ..
+                } = event
+                    && minds(payment_id.0)
+                {
+                    self.pays(*payment_id, *order_id, place, found);
+                }
+                let placed = matches!(event, TicketOrdersEvent::OrderPlaced { .. });
+                (event.order_id(), aggregate, placed)
+            }
+            Happened::Ticket(
+                TicketEvent::TicketReserved { order_id, .. }
+                | TicketEvent::TicketReleased { order_id, .. }
+                | TicketEvent::TicketSold { order_id, .. },
+            ) => (Some(*order_id), aggregate, false),
+            Happened::Payment(event) => {
+                if minds(aggregate) {
+                    self.pays(PaymentId(aggregate), order_of(event), place, found);
+                }
+                match event {
+                    PaymentEvent::PaymentBegun {
+                        order_id,
+                        ticket_id,
+                        ..
+                    } => (Some(*order_id), ticket_id.0, false),
+                    _ => (None, aggregate, false),
+                }
+            }
+            _ => return,
+        };
+        if let Some(order) = order.filter(|order| minds(order.0)) {
+            self.is_of(order, ticket, placed, place, found);
+        }
+    }
+
+    fn is_of(
+        &mut self,
+        order: OrderId,
+        ticket: Uuid,
+        placed: bool,
+        place: Place,
+        found: &mut dyn FnMut(String),
+    ) {
+        let known = self.tickets.entry(order).or_insert((ticket, place, false));
+        let (other, (stream, sequence), was_placed) = *known;
+        if other != ticket {
+            found(format!(
+                "order {order} is of ticket {ticket} here, and of ticket {other} by \
+                 {stream}#{sequence}"
+            ));
+        } else if placed && was_placed {
+            found(format!(
+                "order {order} of ticket {ticket} was placed before"
+            ));
+        } else if placed {
+            *known = (ticket, place, true);
+        }
+    }
+
+    fn pays(
+        &mut self,
+        payment: PaymentId,
+        order: OrderId,
+        place: Place,
+        found: &mut dyn FnMut(String),
+    ) {
+        let (other, (stream, sequence)) = *self.orders.entry(payment).or_insert((order, place));
+        if other != order {
+            found(format!(
+                "payment {payment} is for order {order} here, and for order {other} by \
+                 {stream}#{sequence}"
+            ));
+        }
+    }
+}
+
+fn order_of(event: &PaymentEvent) -> OrderId {
+    match event {
+        PaymentEvent::PaymentBegun { order_id, .. }
+        | PaymentEvent::PaymentReopened { order_id, .. }
+        | PaymentEvent::PaymentDeclined { order_id, .. }
+        | PaymentEvent::PaymentAuthorized { order_id, .. }
+        | PaymentEvent::PaymentCaptured { order_id, .. }
+        | PaymentEvent::PaymentVoided { order_id }
+        | PaymentEvent::PaymentLost { order_id, .. } => *order_id,
+    }
+}
