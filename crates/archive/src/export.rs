@@ -208,6 +208,12 @@ async fn going_on(
             "holds a complete export; --since-last adds what came since".to_owned(),
         ));
     }
+    if let Some(table) = found.of_other_columns() {
+        return Err(other(format!(
+            "was made by a release whose table {table} has other columns; export into another \
+             folder, which takes everything with the columns of this one"
+        )));
+    }
     if !request.since_last {
         let same_places = request.range.first.iter().all(|(stream, first)| {
             found

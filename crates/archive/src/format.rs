@@ -11,6 +11,9 @@ pub enum Format {
     Parquet,
     /// Comma-separated values (RFC 4180) with a header line.
     Csv,
+    /// The same for Excel, LibreOffice and their like: a text that they would run as a formula begins
+    /// with an apostrophe, which is then part of it.
+    Spreadsheet,
     /// One JSON object a line: every event as it is stored, for an import elsewhere.
     Ndjson,
     /// Apache Arrow's IPC file format (Feather V2): typed, mapped into memory as it is.
@@ -22,7 +25,7 @@ impl Format {
     pub const fn extension(self) -> &'static str {
         match self {
             Self::Parquet => "parquet",
-            Self::Csv => "csv",
+            Self::Csv | Self::Spreadsheet => "csv",
             Self::Ndjson => "ndjson",
             Self::Arrow => "arrow",
         }
@@ -31,6 +34,9 @@ impl Format {
 
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.extension())
+        match self {
+            Self::Spreadsheet => f.write_str("spreadsheet"),
+            other => f.write_str(other.extension()),
+        }
     }
 }

@@ -82,6 +82,13 @@ pub struct Part {
     pub sha256: String,
 }
 
+/// The columns of a table in this release, each with its type.
+fn columns_of(table: &TableSpec) -> Vec<(String, String)> {
+    let columns = table.columns();
+    let named = columns.map(|c| (c.name.to_owned(), c.kind.name().to_owned()));
+    named.collect()
+}
+
 impl Manifest {
     pub(crate) fn new(format: Format, range: &Range) -> Self {
         Self {
@@ -133,22 +140,33 @@ impl Manifest {
 
     /// Adds a file that has its final name.
     pub(crate) fn add(&mut self, table: &TableSpec, part: Part) {
-        let columns = || {
-            let columns = table.columns();
-            let named = columns.map(|c| (c.name.to_owned(), c.kind.name().to_owned()));
-            named.collect()
-        };
         let entry = self.tables.entry(table.name.to_owned());
         let entry = entry.or_insert_with(|| TablePart {
             columns: if self.format == Format::Ndjson {
                 Vec::new()
             } else {
-                columns()
+                columns_of(table)
             },
             ..TablePart::default()
         });
         entry.rows += part.rows;
         entry.parts.push(part);
+    }
+
+    /// A table that has other columns here than in this release: files of both in one folder would be
+    /// read as if the new columns weren't there, or not at all.
+    pub(crate) fn of_other_columns(&self) -> Option<&str> {
+        if self.format == Format::Ndjson {
+            return None;
+        }
+        let differs = |(name, part): &(&String, &TablePart)| {
+            let spec = TABLES.iter().find(|spec| spec.name == *name);
+            spec.is_none_or(|spec| part.columns != columns_of(spec))
+        };
+        self.tables
+            .iter()
+            .find(differs)
+            .map(|(name, _)| name.as_str())
     }
 
     /// Compares every file with its sum.

@@ -55,12 +55,16 @@ impl PartWriter {
                     .map_err(|error| ArchiveError::arrow(&path, error))?;
                 To::Arrow(Columns::new(table), Box::new(writer))
             }
-            Format::Csv => {
+            Format::Csv | Format::Spreadsheet => {
                 let mut writer = csv::Writer::from_writer(file);
                 writer
                     .write_record(table.columns().map(|column| column.name))
                     .map_err(|error| ArchiveError::csv(&path, error))?;
-                To::Csv(Texts::default(), Box::new(writer))
+                let texts = Texts {
+                    defused: format == Format::Spreadsheet,
+                    ..Texts::default()
+                };
+                To::Csv(texts, Box::new(writer))
             }
             Format::Ndjson => To::Ndjson(Box::new(file)),
         };
@@ -98,9 +102,9 @@ impl PartWriter {
                 }
             }
             To::Csv(texts, writer) => {
-                texts.0.clear();
+                texts.row.clear();
                 flatten(commit, version, event, texts);
-                let written = writer.write_byte_record(&texts.0);
+                let written = writer.write_byte_record(&texts.row);
                 written.map_err(|error| ArchiveError::csv(path, error))?;
             }
             To::Ndjson(writer) => {

@@ -1,12 +1,14 @@
 //! Which plot shows which table.
 
 use analysis::{Cell, Table};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 
 use crate::{
     ReportError,
     draw::{Plot, Series},
     style::VALUES,
+    timeline::{Between, Timeline},
 };
 
 /// A plot, and what it says.
@@ -78,9 +80,11 @@ fn number(cell: &Cell) -> f64 {
     }
 }
 
-/// The day of a time, for an axis.
-fn day(time: &Cell) -> String {
-    time.to_string().chars().take(10).collect()
+fn time(cell: &Cell) -> Option<DateTime<Utc>> {
+    match cell {
+        Cell::Time(time) => Some(*time),
+        _ => None,
+    }
 }
 
 /// Draws all plots.
@@ -98,25 +102,47 @@ pub fn pictures(tables: &[Table]) -> Result<Vec<Picture>, ReportError> {
         outcomes(&tables)?,
         sellers(&tables)?,
         concurrency(&tables)?,
+        conflicts(&tables)?,
     ])
 }
 
 fn sales(tables: &Tables<'_>) -> Result<Picture, ReportError> {
+    let by = |table: &str, column: &str, period: TimeDelta| {
+        let begins = tables.cells(table, column).filter_map(time);
+        let revenue = tables.numbers(table, "revenue").into_iter();
+        let rows = begins
+            .zip(revenue)
+            .map(|(begin, value)| (begin, value, 0.0));
+        Timeline::of(rows, period, Between::Zero)
+    };
+    let days = by("sales_by_day", "day", TimeDelta::days(1));
+    let is_short = days.is_short();
+    let (line, format, says) = if is_short {
+        let hours = by("sales_by_hour", "hour", TimeDelta::hours(1));
+        let says = "What paid orders brought in in each hour (UTC). The last hour is as far as the \
+                    range goes.";
+        (hours, "%H:%M", says)
+    } else {
+        let says = "What paid orders brought in on each day (UTC). The last day is as far as the \
+                    range goes, and may not be over.";
+        (days, "%Y-%m-%d", says)
+    };
+    let (labels, is_long) = (line.labels(format), line.is_long());
     let plot = Plot {
         name: "sales_by_day",
         unit: "revenue",
-        labels: tables.cells("sales_by_day", "day").map(day).collect(),
+        labels,
         series: vec![Series {
             name: "revenue",
-            values: tables.numbers("sales_by_day", "revenue"),
+            values: line.values,
         }],
     };
     Ok(Picture {
         name: plot.name,
         title: "What sold, and when?",
-        says: "What paid orders brought in on each day (UTC).",
+        says,
         tables: &["sales_by_day"],
-        svg: plot.areas()?,
+        svg: if is_long { plot.areas()? } else { plot.bars()? },
     })
 }
 
@@ -281,20 +307,59 @@ fn sellers(tables: &Tables<'_>) -> Result<Picture, ReportError> {
 }
 
 fn concurrency(tables: &Tables<'_>) -> Result<Picture, ReportError> {
+    let begins = tables.cells("holds_by_hour", "hour").filter_map(time);
+    let peaks = tables.numbers("holds_by_hour", "peak").into_iter();
+    let ends = tables.numbers("holds_by_hour", "at_end").into_iter();
+    let rows = begins.zip(peaks).zip(ends);
+    let rows = rows.map(|((begin, peak), end)| (begin, peak, end));
+    let line = Timeline::of(rows, TimeDelta::hours(1), Between::Last);
+    let format = if line.begins.len() > 48 {
+        "%Y-%m-%d"
+    } else {
+        "%m-%d %H:%M"
+    };
+    let is_long = line.is_long();
     let plot = Plot {
         name: "holds_by_hour",
         unit: "live holds",
-        labels: tables.cells("holds_by_hour", "hour").map(day).collect(),
+        labels: line.labels(format),
         series: vec![Series {
             name: "peak",
-            values: tables.numbers("holds_by_hour", "peak"),
+            values: line.values,
         }],
     };
     Ok(Picture {
         name: plot.name,
         title: "How many tickets are held at once?",
-        says: "The most holds at once in each hour with any change. Crowds are peaks.",
+        says: "The most holds at once in each hour. Crowds are peaks.",
         tables: &["most_holds_at_once", "holds_by_hour"],
-        svg: plot.areas()?,
+        svg: if is_long { plot.areas()? } else { plot.bars()? },
+    })
+}
+
+fn conflicts(tables: &Tables<'_>) -> Result<Picture, ReportError> {
+    const TABLE: &str = "retries_and_conflicts_by_day";
+    let columns = tables.0.get(TABLE).map(|table| table.columns);
+    // The first is the day.
+    let kinds = columns.unwrap_or_default().iter().skip(1);
+    let kinds: Vec<&str> = kinds.map(|column| column.name).collect();
+    let sum = |kind: &&str| tables.numbers(TABLE, kind).iter().sum();
+    let plot = Plot {
+        name: TABLE,
+        unit: "times",
+        labels: (1..=kinds.len()).map(|number| number.to_string()).collect(),
+        series: vec![Series {
+            name: "times",
+            values: kinds.iter().map(sum).collect(),
+        }],
+    };
+    Ok(Picture {
+        name: plot.name,
+        title: "What is tried again, and what comes too late?",
+        says: "Cards and orders: 1 declined, 2 paid after a decline, 3 given up after a decline, \
+               4 held again, 5 by the same buyer, 6 paid too late, 7 given back and 8 expired while \
+               paying, 9 heard of late.",
+        tables: &[TABLE, "declined_cards"],
+        svg: plot.bars()?,
     })
 }

@@ -17,6 +17,14 @@ use crate::{
 
 const WIDTH: u32 = 820;
 const HEIGHT: u32 = 300;
+/// Around a plot.
+const MARGIN: u32 = 8;
+/// For the numbers at its side.
+const Y_LABELS: u32 = 64;
+/// The fewest places of a plot: the library gives a single one no width. What isn't there is empty.
+const FEWEST: usize = 2;
+/// The most names below a plot that don't run into each other.
+const NAMES: usize = 24;
 
 /// Values that belong together.
 pub(crate) struct Series<'a> {
@@ -50,6 +58,15 @@ impl Plot<'_> {
         }
     }
 
+    /// What is left free at both sides of a bar; more of the second, which is drawn over the first.
+    fn margin(&self, number: usize) -> u32 {
+        let places = u32::try_from(self.labels.len().max(FEWEST)).unwrap_or(u32::MAX);
+        let width = (WIDTH - Y_LABELS - 2 * MARGIN) / places;
+        let margin = if number == 0 { 4 } else { 9 };
+        // A third at most, or nothing would be left of bars that are narrow.
+        margin.min(width / 3)
+    }
+
     fn color(&self, number: usize) -> RGBColor {
         // The last is the strongest.
         if number + 1 == self.series.len() {
@@ -74,13 +91,13 @@ impl Plot<'_> {
         {
             let root = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
             let text = |size: i32| TextStyle::from(("sans-serif", size).into_font()).color(&INK);
-            let count = self.labels.len().max(1);
+            let count = self.labels.len().max(FEWEST);
             let label = |place: usize| self.labels.get(place).cloned().unwrap_or_default();
             let mut builder = ChartBuilder::on(&root);
             builder
-                .margin(8)
+                .margin(MARGIN)
                 .x_label_area_size(28)
-                .y_label_area_size(64);
+                .y_label_area_size(Y_LABELS);
             // The library's ranges differ in type, so what is drawn into them is said twice.
             macro_rules! mesh {
                 ($chart:ident, $format:expr, $labels:expr) => {
@@ -96,7 +113,7 @@ impl Plot<'_> {
                         .x_labels($labels)
                         .y_labels(6)
                         .x_label_formatter(&$format)
-                        .y_label_formatter(&|value| thousands(*value))
+                        .y_label_formatter(&|value| whole(*value))
                         .draw()
                         .map_err(|error| self.failed(error))?;
                 };
@@ -145,12 +162,12 @@ impl Plot<'_> {
                     SegmentValue::CenterOf(place) | SegmentValue::Exact(place) => label(*place),
                     SegmentValue::Last => String::new(),
                 };
-                mesh!(chart, format, count);
+                mesh!(chart, format, if count > NAMES { 8 } else { count });
                 for (number, series) in self.series.iter().enumerate() {
                     let color = self.color(number);
                     // Not the library's histogram: it draws in the order of a hash map, so the
                     // same figures would give other bytes each time.
-                    let margin = if number == 0 { 4 } else { 9 };
+                    let margin = self.margin(number);
                     let bars = series.values.iter().enumerate().map(|(place, value)| {
                         let (left, right) =
                             (SegmentValue::Exact(place), SegmentValue::Exact(place + 1));
@@ -173,9 +190,16 @@ impl Plot<'_> {
     }
 }
 
-/// A number with its thousands apart; no decimals, since an axis has whole steps.
-fn thousands(value: f64) -> String {
-    let digits = format!("{value:.0}");
+/// A step of an axis. There are no halves of tickets: between whole steps nothing is written.
+fn whole(value: f64) -> String {
+    if (value - value.round()).abs() > 1e-6 {
+        return String::new();
+    }
+    thousands(&format!("{value:.0}"))
+}
+
+/// A whole number with its thousands apart.
+pub(crate) fn thousands(digits: &str) -> String {
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
@@ -192,8 +216,8 @@ mod tests {
 
     #[test]
     fn thousands_are_apart() {
-        let shown = [0.0, 999.0, 1_000.0, 1_234_567.0].map(thousands);
-        assert_eq!(shown, ["0", "999", "1,000", "1,234,567"]);
+        let shown = [0.0, 0.5, 999.0, 1_000.0, 1_234_567.0].map(whole);
+        assert_eq!(shown, ["0", "", "999", "1,000", "1,234,567"]);
     }
 
     #[test]
@@ -211,6 +235,22 @@ mod tests {
             plot.bars().unwrap()
         };
         assert!(drawn() == drawn());
+    }
+
+    #[test]
+    fn a_bar_is_never_narrower_than_nothing() {
+        for places in [1, 30, 62, 400] {
+            let plot = Plot {
+                name: "many",
+                unit: "tickets",
+                labels: vec![String::new(); places],
+                series: vec![Series {
+                    name: "sold",
+                    values: vec![1.0; places],
+                }],
+            };
+            assert!(!plot.bars().unwrap().contains("width=\"-"), "{places}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use analysis::{Cell, Table};
 use std::fmt::Write as _;
 
-use crate::{Picture, ReportError, charts::pictures, style::VALUES};
+use crate::{Picture, ReportError, charts::pictures, draw::thousands, style::VALUES};
 
 /// Rows of a table that a page shows; all are in `turnstile replay`.
 const ROWS: usize = 100;
@@ -40,10 +40,14 @@ pub fn page(about: &About, tables: &[Table]) -> Result<String, ReportError> {
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>Turnstile: report</title>\n<style>{VALUES}{STYLE}</style>\n</head>\n<body>\n\
-         <h1>Turnstile: report</h1>\n<p>{} events, {}.</p>\n",
-        about.events,
+         <h1>Turnstile: report</h1>\n<p>{} events of tickets, orders and payments, {}.</p>\n",
+        thousands(&about.events.to_string()),
         escaped(&about.range)
     );
+    if about.events == 0 {
+        text.push_str("<p>Nothing happened in this range.</p>\n</body>\n</html>\n");
+        return Ok(text);
+    }
     write_figures(&mut text, tables);
     for picture in pictures(tables)? {
         write_section(&mut text, &picture, tables);
@@ -84,11 +88,7 @@ fn write_figures(text: &mut String, tables: &[Table]) {
     for (name, value) in figures {
         if let Some(value) = value {
             // Writing to a text can't fail.
-            let _ = writeln!(
-                text,
-                "<li><b>{}</b> {name}</li>",
-                escaped(&value.to_string())
-            );
+            let _ = writeln!(text, "<li><b>{}</b> {name}</li>", grouped(&value));
         }
     }
     text.push_str("</ul>\n");
@@ -142,12 +142,7 @@ fn write_table(text: &mut String, table: &Table) {
     for row in table.rows.iter().take(ROWS) {
         text.push_str("<tr>");
         for (number, cell) in row.iter().enumerate() {
-            let _ = write!(
-                text,
-                "<td{}>{}</td>",
-                class(number),
-                escaped(&cell.to_string())
-            );
+            let _ = write!(text, "<td{}>{}</td>", class(number), shown(cell));
         }
         text.push_str("</tr>\n");
     }
@@ -160,6 +155,24 @@ fn write_table(text: &mut String, table: &Table) {
         );
     }
     text.push_str("</details>\n");
+}
+
+/// A number with its thousands apart.
+fn grouped(value: &Cell) -> String {
+    let text = value.to_string();
+    match text.split_once('.') {
+        Some((units, cents)) => format!("{}.{cents}", thousands(units)),
+        None => thousands(&text),
+    }
+}
+
+/// A value as HTML. A text may be anybody's, and must not turn what stands beside it around.
+fn shown(cell: &Cell) -> String {
+    let text = escaped(&cell.to_string());
+    match cell {
+        Cell::Text(_) => format!("<bdi>{text}</bdi>"),
+        _ => text,
+    }
 }
 
 /// A text as HTML: titles are made by users.
@@ -192,7 +205,11 @@ mod tests {
 
     #[test]
     fn a_page_of_nothing_stands_for_itself() {
-        let page = page(&About::default(), &empty()).unwrap();
+        let about = About {
+            events: 1,
+            ..About::default()
+        };
+        let page = page(&about, &empty()).unwrap();
         for foreign in [
             "<script",
             "href=",
@@ -203,8 +220,23 @@ mod tests {
         ] {
             assert!(!page.contains(foreign), "{foreign}");
         }
-        assert_eq!(page.matches("<svg ").count(), 8);
-        assert_eq!(page.matches("role=\"img\"").count(), 8);
+        assert_eq!(page.matches("<svg ").count(), 9);
+        assert_eq!(page.matches("role=\"img\"").count(), 9);
+    }
+
+    #[test]
+    fn a_range_in_which_nothing_happened_says_so() {
+        let page = page(&About::default(), &empty()).unwrap();
+        assert!(page.contains("Nothing happened in this range."));
+        assert!(!page.contains("<svg"));
+    }
+
+    #[test]
+    fn figures_are_grouped_and_texts_keep_to_themselves() {
+        let grouped = [Cell::Count(132_876), Cell::Money(535_850_600)].map(|cell| grouped(&cell));
+        assert_eq!(grouped, ["132,876", "5,358,506.00"]);
+        let text = Cell::Text("<\u{202e}>".to_owned());
+        assert_eq!(shown(&text), "<bdi>&lt;\u{202e}&gt;</bdi>");
     }
 
     #[test]

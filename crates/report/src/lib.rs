@@ -12,6 +12,7 @@ mod charts;
 mod draw;
 mod html;
 mod style;
+mod timeline;
 
 pub use charts::{Picture, pictures};
 pub use html::{About, page};

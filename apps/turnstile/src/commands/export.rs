@@ -37,6 +37,8 @@ enum FileFormat {
     Parquet,
     /// Comma-separated values with a header line
     Csv,
+    /// CSV for Excel and LibreOffice: a text that would be a formula begins with an apostrophe
+    Spreadsheet,
     /// One JSON object a line, every event as it is stored: what `turnstile import` reads
     Ndjson,
     /// Apache Arrow's file format (Feather V2)
@@ -48,6 +50,7 @@ impl From<FileFormat> for Format {
         match format {
             FileFormat::Parquet => Self::Parquet,
             FileFormat::Csv => Self::Csv,
+            FileFormat::Spreadsheet => Self::Spreadsheet,
             FileFormat::Ndjson => Self::Ndjson,
             FileFormat::Arrow => Self::Arrow,
         }

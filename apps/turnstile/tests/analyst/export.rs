@@ -114,6 +114,24 @@ async fn an_export_of_something_else_is_not_gone_on_with() {
 }
 
 #[tokio::test]
+async fn what_a_release_with_other_columns_began_is_not_gone_on_with() {
+    let season = Season::write().await;
+    let out = folder();
+    exported(&season.archive.nats, out.path(), &[]).await;
+    let file = out.path().join("manifest.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let columns = &mut manifest["tables"]["order_placed"]["columns"];
+    columns.as_array_mut().unwrap().pop();
+    std::fs::write(&file, manifest.to_string()).unwrap();
+    let since = ["export", "--since-last", "--out", text(out.path())];
+    tool(season.archive.url(), &since)
+        .await
+        .with_code(2)
+        .says("whose table order_placed has other columns; export into another folder");
+}
+
+#[tokio::test]
 async fn an_event_that_cannot_be_read_is_named_and_leaves_no_half_file() {
     let mut archive = Archive::start().await;
     archive.listings(5).await;

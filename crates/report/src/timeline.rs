@@ -1,0 +1,103 @@
+//! Time as an axis: a table has rows only for periods in which something happened, and a plot of its
+//! rows alone would put March next to June.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// The most places that are seen as bars.
+const BARS: usize = 62;
+/// The most days that are shown by the hour.
+const DAYS_BY_HOUR: usize = 2;
+
+/// Periods of one length, without a gap, each with a value.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Timeline {
+    pub begins: Vec<DateTime<Utc>>,
+    pub values: Vec<f64>,
+}
+
+/// What a period shows in which nothing happened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Between {
+    /// Nothing.
+    Zero,
+    /// What the period before it ended with.
+    Last,
+}
+
+impl Timeline {
+    /// Fills in the periods between those that are given: when each began, its value, and what it
+    /// ended with.
+    pub fn of(
+        rows: impl Iterator<Item = (DateTime<Utc>, f64, f64)>,
+        period: TimeDelta,
+        between: Between,
+    ) -> Self {
+        let (mut begins, mut values) = (Vec::new(), Vec::new());
+        let mut ended_with = 0.0;
+        for (begin, value, end) in rows {
+            while let Some(next) = begins.last().map(|last: &DateTime<Utc>| *last + period)
+                && next < begin
+            {
+                begins.push(next);
+                values.push(match between {
+                    Between::Zero => 0.0,
+                    Between::Last => ended_with,
+                });
+            }
+            begins.push(begin);
+            values.push(value);
+            ended_with = end;
+        }
+        Self { begins, values }
+    }
+
+    /// Whether so few days are better shown by the hour.
+    pub fn is_short(&self) -> bool {
+        self.begins.len() <= DAYS_BY_HOUR
+    }
+
+    /// Whether there are too many places for bars.
+    pub fn is_long(&self) -> bool {
+        self.begins.len() > BARS
+    }
+
+    /// What stands below each place.
+    pub fn labels(&self, format: &str) -> Vec<String> {
+        let labels = self.begins.iter();
+        labels
+            .map(|begin| begin.format(format).to_string())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(number: u32) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(number.into())
+    }
+
+    fn of(rows: &[(u32, f64, f64)], between: Between) -> Timeline {
+        let rows = rows.iter().map(|(at, value, end)| (day(*at), *value, *end));
+        Timeline::of(rows, TimeDelta::days(1), between)
+    }
+
+    #[test]
+    fn periods_in_which_nothing_happened_take_their_place() {
+        let sales = of(&[(1, 5.0, 0.0), (4, 7.0, 0.0)], Between::Zero);
+        assert_eq!(sales.values, [5.0, 0.0, 0.0, 7.0]);
+        assert_eq!(sales.begins, [1, 2, 3, 4].map(day));
+        assert_eq!(sales.labels("%d"), ["02", "03", "04", "05"]);
+        let holds = of(
+            &[(1, 5.0, 2.0), (3, 4.0, 0.0), (5, 1.0, 1.0)],
+            Between::Last,
+        );
+        assert_eq!(holds.values, [5.0, 2.0, 4.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn nothing_has_no_periods() {
+        assert!(of(&[], Between::Zero).begins.is_empty());
+    }
+}
