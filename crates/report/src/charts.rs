@@ -119,12 +119,12 @@ fn sales(tables: &Tables<'_>) -> Result<Picture, ReportError> {
     let is_short = days.is_short();
     let (line, format, says) = if is_short {
         let hours = by("sales_by_hour", "hour", TimeDelta::hours(1));
-        let says = "What paid orders brought in in each hour (UTC). The last hour is as far as the \
-                    range goes.";
+        let says = "What paid orders brought in in each hour (UTC), from the first with an order to \
+                    the last, which may not be over.";
         (hours, "%H:%M", says)
     } else {
-        let says = "What paid orders brought in on each day (UTC). The last day is as far as the \
-                    range goes, and may not be over.";
+        let says = "What paid orders brought in on each day (UTC), from the first with an order to \
+                    the last, which may not be over.";
         (days, "%Y-%m-%d", says)
     };
     let (labels, is_long) = (line.labels(format), line.is_long());
@@ -313,10 +313,11 @@ fn concurrency(tables: &Tables<'_>) -> Result<Picture, ReportError> {
     let rows = begins.zip(peaks).zip(ends);
     let rows = rows.map(|((begin, peak), end)| (begin, peak, end));
     let line = Timeline::of(rows, TimeDelta::hours(1), Between::Last);
-    let format = if line.begins.len() > 48 {
-        "%Y-%m-%d"
-    } else {
-        "%m-%d %H:%M"
+    // As many names as fit stand below a plot, and as long ones.
+    let format = match line.begins.len() {
+        0..=24 => "%H:%M",
+        25..=336 => "%m-%d %H:%M",
+        _ => "%Y-%m-%d",
     };
     let is_long = line.is_long();
     let plot = Plot {

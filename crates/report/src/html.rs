@@ -44,7 +44,11 @@ pub fn page(about: &About, tables: &[Table]) -> Result<String, ReportError> {
         thousands(&about.events.to_string()),
         escaped(&about.range)
     );
-    if about.events == 0 {
+    // A hold may be live all along.
+    let is_live = tables
+        .iter()
+        .any(|t| t.name == "most_holds_at_once" && !t.rows.is_empty());
+    if about.events == 0 && !is_live {
         text.push_str("<p>Nothing happened in this range.</p>\n</body>\n</html>\n");
         return Ok(text);
     }
