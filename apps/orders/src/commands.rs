@@ -33,6 +33,7 @@ pub(crate) struct Expected {
 pub(crate) struct Changed {
     pub order: Order,
     pub sequence: u64,
+    pub commit_id: Option<Uuid>,
 }
 
 /// Why an order command did nothing.
@@ -143,6 +144,7 @@ fn changed(executed: &Executed<TicketOrders>, order_id: OrderId) -> Result<Chang
     Ok(Changed {
         order: order.ok_or(TicketOrdersError::NotFound)?,
         sequence: executed.sequence,
+        commit_id: executed.commit_id,
     })
 }
 

@@ -23,6 +23,9 @@ const MOST_INTENTS: u32 = 3;
 /// How often the order is looked at when no news of it comes by itself.
 const GLANCE: Duration = Duration::from_millis(50);
 
+/// Sequence and identity of an order's last commit.
+type Place = (u64, Option<Uuid>);
+
 /// Pays orders.
 #[derive(Clone)]
 pub(crate) struct Cashier {
@@ -33,6 +36,13 @@ pub(crate) struct Cashier {
     pub heard: Progress,
     /// How far the orders service's own read model is.
     pub shown: Arc<RemoteProgress>,
+}
+
+/// A payment whose order is complete, and the commit that shows it.
+pub(crate) struct Paid {
+    pub id: PaymentId,
+    pub sequence: u64,
+    pub commit_id: Option<Uuid>,
 }
 
 /// Why an order wasn't paid.
@@ -104,17 +114,16 @@ impl Cashier {
         order_id: OrderId,
         token: &Token,
         metadata: &Metadata,
-    ) -> Result<PaymentId, PayError> {
+    ) -> Result<Paid, PayError> {
         let payment_id = PaymentId::of(order_id);
-        let (order, sequence) = self.order(ticket_id, order_id).await?;
+        let (order, place) = self.order(ticket_id, order_id).await?;
         if order.buyer != buyer {
             return Err(PayError::NotOwner);
         }
         match order.status {
             OrderStatus::Cancelled => return Err(PayError::Cancelled),
             OrderStatus::Complete => {
-                self.wait_until_shown(sequence).await;
-                return Ok(payment_id);
+                return Ok(self.shown_as_paid(payment_id, place).await);
             }
             OrderStatus::Created | OrderStatus::AwaitingPayment => {}
         }
@@ -125,8 +134,8 @@ impl Cashier {
             PaymentStatus::Authorized | PaymentStatus::Captured | PaymentStatus::Lost => {}
             PaymentStatus::Pending => self.hold(payment, &order, token, metadata).await?,
         }
-        self.decision(ticket_id, order_id).await?;
-        Ok(payment_id)
+        let place = self.decision(ticket_id, order_id).await?;
+        Ok(self.shown_as_paid(payment_id, place).await)
     }
 
     /// Notes the payment in the log, with the provider's reference, before any money moves.
@@ -254,18 +263,15 @@ impl Cashier {
         }
     }
 
-    /// Waits until the order has accepted the payment or refused it. The order's own log is asked:
-    /// it is the arbiter.
-    async fn decision(&self, ticket_id: TicketId, order_id: OrderId) -> Result<(), PayError> {
+    /// Waits until the order has accepted the payment or refused it, and says where that is. The
+    /// order's own log is asked: it is the arbiter.
+    async fn decision(&self, ticket_id: TicketId, order_id: OrderId) -> Result<Place, PayError> {
         let deadline = Instant::now() + DECISION;
         loop {
             let heard = self.heard.applied();
-            let (order, sequence) = self.order(ticket_id, order_id).await?;
+            let (order, place) = self.order(ticket_id, order_id).await?;
             match order.status {
-                OrderStatus::Complete => {
-                    self.wait_until_shown(sequence).await;
-                    return Ok(());
-                }
+                OrderStatus::Complete => return Ok(place),
                 OrderStatus::Cancelled => return Err(PayError::Cancelled),
                 OrderStatus::Created | OrderStatus::AwaitingPayment => {}
             }
@@ -280,22 +286,27 @@ impl Cashier {
         &self,
         ticket_id: TicketId,
         order_id: OrderId,
-    ) -> Result<(Order, u64), PayError> {
+    ) -> Result<(Order, Place), PayError> {
         let context = self.orders.load(&ticket_id.to_string()).await?;
         let order = context
             .state()
             .order(order_id)
             .cloned()
             .ok_or(PayError::NotFound)?;
-        Ok((order, context.last_sequence()))
+        Ok((order, (context.last_sequence(), context.last_commit())))
     }
 
     /// From the answer on, every read of the order must show it complete. That read model belongs
     /// to the orders service, which tells how far it is.
-    async fn wait_until_shown(&self, sequence: u64) {
+    async fn shown_as_paid(&self, id: PaymentId, (sequence, commit_id): Place) -> Paid {
         if !self.shown.wait_for(sequence, Duration::from_secs(2)).await {
             tracing::warn!(sequence, "the orders' read model did not follow in time");
             self.shown.raise_floor(sequence).await;
+        }
+        Paid {
+            id,
+            sequence,
+            commit_id,
         }
     }
 }

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::{Config, NewPayment, PaymentCreated, Provider};
 use domain::{OrderId, TicketId, UserId};
+use eventstore::ORDERS;
 use httpkit::{
     Answer, AppError, Body, Constraint, Fields, RawBody, Session,
     error::{
@@ -85,9 +86,10 @@ async fn pay(
                 .cashier
                 .pay(buyer, TicketId(place.ticket), order_id, &token, &metadata)
                 .await;
-            Ok(HttpResponse::Created().json(PaymentCreated {
-                id: paid.map_err(refused)?.0,
-            }))
+            let paid = paid.map_err(refused)?;
+            let answer = HttpResponse::Created().json(PaymentCreated { id: paid.id.0 });
+            let commit = (paid.sequence, paid.commit_id);
+            Ok(host::telling_of(answer, ORDERS, commit))
         })
         .await
 }

@@ -21,6 +21,7 @@ pub(crate) struct Commands {
 pub(crate) struct Changed {
     pub listing: Listing,
     pub sequence: u64,
+    pub commit_id: Option<Uuid>,
 }
 
 impl Commands {
@@ -147,13 +148,16 @@ impl Commands {
         Ok(Changed {
             listing,
             sequence: ticket.last_sequence(),
+            commit_id: ticket.last_commit(),
         })
     }
 }
 
 fn changed(executed: &Executed<Ticket>) -> Result<Changed, CommandError<TicketError>> {
-    let sequence = executed.sequence;
     let listing = executed.state.listing().cloned();
-    let listing = listing.ok_or(CommandError::Refused(TicketError::NotFound))?;
-    Ok(Changed { listing, sequence })
+    Ok(Changed {
+        listing: listing.ok_or(CommandError::Refused(TicketError::NotFound))?,
+        sequence: executed.sequence,
+        commit_id: executed.commit_id,
+    })
 }

@@ -45,6 +45,8 @@ pub struct Executed<A: Aggregate> {
     /// Stream sequence of the commit that the state reflects: wait for it to see the effect in a
     /// read model.
     pub sequence: u64,
+    /// Identity of that commit; `None` if there is none.
+    pub commit_id: Option<Uuid>,
     /// Whether the commit was found in the log: the command had taken effect before, and this is
     /// its first result again. Also `true` for an append of this very call whose acknowledgment
     /// was lost.
@@ -80,6 +82,11 @@ impl<A> Context<A> {
     /// Stream sequence of its last commit; 0 if it has none.
     pub fn last_sequence(&self) -> u64 {
         self.last_sequence
+    }
+
+    /// Identity of its last commit.
+    pub fn last_commit(&self) -> Option<Uuid> {
+        self.last_commit
     }
 
     /// The place in the log that it reflects.
@@ -154,6 +161,7 @@ impl<A: Aggregate + Clone> Context<A> {
             state: self.aggregate.clone(),
             version: self.version,
             sequence: self.last_sequence,
+            commit_id: self.last_commit,
             repeated,
         }
     }

@@ -102,7 +102,8 @@
 //!   looked whether the newest commits that this process has seen still stand; nothing is appended
 //!   before. If they don't, they are named in the log of the process, aggregates in memory are
 //!   forgotten, [`Log::epoch`] goes up, and whoever follows gets [`StoreError::TailLost`]. What
-//!   [`Store`] can't rule out is said there.
+//!   [`Store`] can't rule out is said there. An answer that was kept for a repeated request is given
+//!   only while the commit that it [tells of](RestsOn) stands.
 //! - **No update is lost.** Each append states the sequence of the last commit that it builds on,
 //!   and the server refuses it if there is a newer one. Aggregates can therefore be kept in memory:
 //!   a decision on an old state is never stored. A refusal, which stores nothing that could be
@@ -249,7 +250,7 @@ pub use keys::KnownKey;
 pub use log::Log;
 pub use meters::describe_metrics;
 pub use raw::StoredMessage;
-pub use requests::{Claim, ClaimToken, StoredAnswer};
+pub use requests::{Claim, ClaimToken, RestsOn, StoredAnswer};
 pub use schedule::DueCommand;
 pub use server::OLDEST_SERVER;
 pub use store::{Hint, Store};

@@ -3,6 +3,10 @@
 //! A commit remembers the command that made it, so nothing happens twice. That alone doesn't give
 //! a repeated request *the same answer*: a refusal leaves no commit, and what was refused then may
 //! be possible now. So the answer itself is recorded, under a claim that only one request can hold.
+//!
+//! Answers are in a stream of their own, and each stream loses its own tail in a power cut. So an
+//! answer names the commit that it tells of, and is given again only while that stands: of an order
+//! that is gone, "created" would be a lie for as long as answers are kept.
 
 use async_nats::HeaderMap;
 use chrono::{DateTime, Utc};
@@ -20,6 +24,20 @@ pub struct StoredAnswer {
     pub headers: Vec<(String, String)>,
     /// Body.
     pub body: String,
+    /// The commit that it tells of. None for a refusal: it acknowledges nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rests_on: Option<RestsOn>,
+}
+
+/// The commit that an answer tells of, and where it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestsOn {
+    /// Name of its stream.
+    pub stream: String,
+    /// Its sequence there.
+    pub sequence: u64,
+    /// Its identity.
+    pub commit_id: Uuid,
 }
 
 /// What is known of a request.
@@ -76,7 +94,9 @@ impl Log {
     /// its content.
     ///
     /// A claim that was neither answered nor released lapses after [`LogConfig::claim_kept`]
-    /// (its process is gone by then), and the next one to ask gets it.
+    /// (its process is gone by then), and the next one to ask gets it. So does an answer whose commit
+    /// the log has lost: the request is new again, and carried out under the same command id it
+    /// leads to the same thing.
     ///
     /// [`LogConfig::claim_kept`]: crate::LogConfig::claim_kept
     ///
@@ -93,7 +113,12 @@ impl Log {
                 return Ok(Claim::Mismatch);
             }
             match entry.state {
-                State::Answered(answer) => return Ok(Claim::Answered(answer)),
+                State::Answered(answer) => {
+                    if self.has_what_it_tells(&answer).await? {
+                        return Ok(Claim::Answered(answer));
+                    }
+                    self.doubt_tails();
+                }
                 State::Claimed => {
                     // By the server's clock on both sides: those of processes may differ by hours.
                     let age = self.time_of(REQUESTS).await? - stored_at;
@@ -149,6 +174,26 @@ impl Log {
         )
         .await
         .map(|_| ())
+    }
+
+    /// Whether the commit that an answer tells of still stands.
+    async fn has_what_it_tells(&self, answer: &StoredAnswer) -> Result<bool, StoreError> {
+        let Some(rests_on) = &answer.rests_on else {
+            return Ok(true);
+        };
+        let mut streams = self.config().event_streams.iter();
+        let Some(stream) = streams.find(|stream| stream.as_str() == rests_on.stream) else {
+            return Ok(true);
+        };
+        let (sequence, commit_id) = (rests_on.sequence, rests_on.commit_id);
+        match self.still_stands(*stream, sequence, commit_id).await {
+            Ok(()) => Ok(true),
+            Err(error @ StoreError::TailLost { .. }) => {
+                tracing::warn!(%error, "forgetting the answer that told of it");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The last record of a request.

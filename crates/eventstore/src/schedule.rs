@@ -15,6 +15,11 @@ use crate::{
 };
 
 /// How long a command stays after it fell due, for a subscriber that is away.
+///
+/// A handled one stays as long. To shorten its life takes the right to delete messages or to publish
+/// below `due`, which no service has: it could end any order before its time. A stream that forgets
+/// what was acknowledged would forget what became a dead letter, too. And it is at most a month's
+/// holds that stay, beside their orders, which stay for good.
 const DUE_KEPT: &str = "720h";
 
 /// A command that fell due.

@@ -5,7 +5,7 @@ use eventstore::{Log, StoreError, StoredAnswer};
 use futures_util::future::BoxFuture;
 use httpkit::{
     error::Source,
-    idempotency::{AnswerStore, Claim, ClaimToken, Fingerprint, KeptAnswer},
+    idempotency::{AnswerStore, Claim, ClaimToken, Fingerprint, KeptAnswer, RestsOn},
 };
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -35,6 +35,11 @@ impl AnswerStore for Answers {
                     status: answer.status,
                     headers: answer.headers,
                     body: Bytes::from(answer.body),
+                    rests_on: answer.rests_on.map(|commit| RestsOn {
+                        stream: commit.stream,
+                        sequence: commit.sequence,
+                        commit_id: commit.commit_id,
+                    }),
                 }),
             })
         })
@@ -51,6 +56,11 @@ impl AnswerStore for Answers {
                 status: answer.status,
                 headers: answer.headers,
                 body,
+                rests_on: answer.rests_on.map(|commit| eventstore::RestsOn {
+                    stream: commit.stream,
+                    sequence: commit.sequence,
+                    commit_id: commit.commit_id,
+                }),
             };
             if self.0.answer_request(&stored(&token), answer).await? {
                 return Ok(None);

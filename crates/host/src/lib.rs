@@ -14,12 +14,12 @@ mod launch;
 pub mod pages;
 mod watch;
 
-use actix_web::{HttpMessage as _, HttpRequest};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
-use eventstore::{Log, Metadata, StoreError};
+use eventstore::{Log, Metadata, StoreError, StreamName};
 use httpkit::{
     Answer, Config, Gate, Missing, Prefer, RawBody, RequestContext, SessionVerifier,
-    idempotency::AnswerStore,
+    idempotency::{AnswerStore, RestsOn},
 };
 use projections::{Progress, ReadError, ReadStore, Runner, RunnerSettings, RunnerState};
 use std::{sync::Arc, time::Duration};
@@ -45,6 +45,23 @@ const SETTLE: Duration = Duration::from_secs(2);
 pub fn seconds_to(moment: DateTime<Utc>) -> u64 {
     let left = (moment - Utc::now()).to_std().unwrap_or_default();
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+/// An answer that tells of a commit: if it is kept for a repeated request, then only while the commit
+/// stands.
+pub fn telling_of(
+    mut answer: HttpResponse,
+    stream: StreamName,
+    (sequence, commit_id): (u64, Option<Uuid>),
+) -> HttpResponse {
+    if let Some(commit_id) = commit_id {
+        answer.extensions_mut().insert(RestsOn {
+            stream: stream.as_str().to_owned(),
+            sequence,
+            commit_id,
+        });
+    }
+    answer
 }
 
 /// What a read model still lacks, for `/readyz`. Where exactly it halted is in the log.

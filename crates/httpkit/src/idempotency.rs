@@ -106,6 +106,18 @@ pub fn command_id(req: &HttpRequest, user: Uuid) -> Answer<Uuid> {
     Ok(key.map_or_else(Uuid::now_v7, |key| key.id))
 }
 
+/// The commit that an answer tells of. A command puts it into the extensions of its response, so
+/// that the answer is given again only while the commit stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RestsOn {
+    /// The stream that it is in.
+    pub stream: String,
+    /// Where it is there.
+    pub sequence: u64,
+    /// Its identity.
+    pub commit_id: Uuid,
+}
+
 /// An answer as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptAnswer {
@@ -115,6 +127,8 @@ pub struct KeptAnswer {
     pub headers: Vec<(String, String)>,
     /// Its body.
     pub body: Bytes,
+    /// The commit that it tells of, if it tells of one.
+    pub rests_on: Option<RestsOn>,
 }
 
 /// The right to answer a key first; whatever the store needs to know it by.
@@ -147,6 +161,9 @@ pub enum Claim {
 /// time that a repetition waits, and be [`Claim::Fresh`] for the next one. If its owner lives after
 /// all, two work on one command: its id keeps it from taking effect twice, and the first answer
 /// that is finished is given by both.
+///
+/// An answer that [rests on](RestsOn) a commit which is gone is forgotten, and its key is
+/// [`Claim::Fresh`] again.
 pub trait AnswerStore: Send + Sync + 'static {
     /// Claims a key for a request, atomically: of many at once, one gets `Fresh`.
     fn claim(&self, key: Uuid, fingerprint: Fingerprint) -> BoxFuture<'_, Result<Claim, Source>>;
@@ -280,6 +297,7 @@ impl Held {
             status: head.status().as_u16(),
             headers,
             body: body.clone(),
+            rests_on: head.extensions().get::<RestsOn>().cloned(),
         };
         if let Some(token) = self.token.clone() {
             match self.store.finish(token, kept).await {

@@ -126,6 +126,31 @@ impl Nats {
         .await;
     }
 
+    /// As [`Nats::lose_tail`], but of one stream: each has files of its own, and what of them was on
+    /// the disk differs. Returns when it takes connections.
+    pub async fn lose_tail_of(&self, stream: &str, at: &DiskCopy) {
+        let (server, copy, stream) = (self.server.clone(), at.clone(), stream.to_owned());
+        blocking::run("lose the tail of a stream", move || {
+            let store = server.data_dir().join(STORE);
+            server.kill9()?;
+            let mut found = false;
+            for account in fs::read_dir(copy.0.path())? {
+                let folder = Path::new(&account?.file_name())
+                    .join("streams")
+                    .join(&stream);
+                let there = copy.0.path().join(&folder);
+                if there.is_dir() {
+                    fs::remove_dir_all(store.join(&folder))?;
+                    copy_folder(&there, &store.join(&folder))?;
+                    found = true;
+                }
+            }
+            anyhow::ensure!(found, "no stream {stream} was on the disk");
+            server.restart()
+        })
+        .await;
+    }
+
     /// What a disk does that loses a bit: damages the message of a stream that has this text in it,
     /// under living processes. The server is ended in an orderly way, so it still counts the
     /// message when it comes back; whoever reads it finds a hole. Returns when it takes connections.

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::{Amount, Field, NewOrder};
 use domain::{Price, TicketId, UserId};
+use eventstore::ORDERS;
 use httpkit::{Answer, AppError, Body, Fields, Session};
 
 use crate::{Orders, answer, commands::Expected};
@@ -50,7 +51,9 @@ pub(super) async fn place(
                 .host
                 .settled(&req, orders.view.runner().progress(), placed.sequence)
                 .await;
-            Ok(HttpResponse::Created().json(answer::order(&placed.order)))
+            let answer = HttpResponse::Created().json(answer::order(&placed.order));
+            let commit = (placed.sequence, placed.commit_id);
+            Ok(host::telling_of(answer, ORDERS, commit))
         })
         .await
 }

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::NewTicket;
 use domain::UserId;
+use eventstore::TICKETS;
 use httpkit::{Answer, Body, Session};
 
 use super::input::TicketInput;
@@ -45,7 +46,9 @@ pub(super) async fn create(
                 .host
                 .settled(&req, tickets.view.runner().progress(), changed.sequence)
                 .await;
-            Ok(HttpResponse::Created().json(answer::ticket(&changed.listing)))
+            let answer = HttpResponse::Created().json(answer::ticket(&changed.listing));
+            let commit = (changed.sequence, changed.commit_id);
+            Ok(host::telling_of(answer, TICKETS, commit))
         })
         .await
 }

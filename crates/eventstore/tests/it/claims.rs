@@ -14,6 +14,7 @@ fn answer(body: &str) -> StoredAnswer {
         status: 201,
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
         body: body.to_owned(),
+        rests_on: None,
     }
 }
 

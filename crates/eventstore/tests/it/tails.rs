@@ -1,8 +1,9 @@
 //! A log that loses its tail under living processes, as a power cut does it.
 
 use crate::support::*;
-use eventstore::{CommandError, Hint, Log, StoreError};
+use eventstore::{Claim, CommandError, Hint, Log, RestsOn, StoreError, StoredAnswer};
 use testkit::{DiskCopy, LONG, Nats, eventually};
+use uuid::Uuid;
 
 /// Copies the disk, and waits until the log is there again.
 async fn copy(nats: &Nats, log: &Log) -> DiskCopy {
@@ -73,6 +74,58 @@ async fn a_command_whose_commit_was_lost_takes_effect_when_it_is_sent_again() {
     let again = eventually("it is stored", LONG, send).await;
     assert_eq!((again.repeated, again.state.balance), (false, 100));
     assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 1);
+}
+
+/// Deposits under a key, and keeps the answer.
+async fn answered(log: &Log, key: Uuid) -> StoredAnswer {
+    let accounts = accounts(log);
+    let executed = deposit(&accounts, "a", 100).await.unwrap();
+    let answer = StoredAnswer {
+        status: 201,
+        headers: Vec::new(),
+        body: executed.sequence.to_string(),
+        rests_on: Some(RestsOn {
+            stream: ACCOUNTS.as_str().to_owned(),
+            sequence: executed.sequence,
+            commit_id: executed.commit_id.unwrap(),
+        }),
+    };
+    let Claim::Fresh(token) = log.claim_request(key, "same").await.unwrap() else {
+        panic!("the key is new");
+    };
+    assert!(log.answer_request(&token, answer.clone()).await.unwrap());
+    answer
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_given_again_only_while_the_commit_that_it_tells_of_stands() {
+    // The lost commit's place is empty, or another's.
+    for others in [0, 1] {
+        let (nats, log) = start().await;
+        let (stays, goes) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let first = answered(&log, stays).await;
+        let at_one = copy(&nats, &log).await;
+        answered(&log, goes).await;
+        let known = log.claim_request(goes, "same").await.unwrap();
+        assert!(matches!(known, Claim::Answered(_)), "{known:?}");
+        nats.lose_tail_of(ACCOUNTS.as_str(), &at_one).await;
+        // By a process that has seen nothing of what is gone.
+        let another = connect(nats.url()).await;
+        for _ in 0..others {
+            deposited(&another, "b", 1).await;
+        }
+        let claim = |key| another.claim_request(key, "same");
+        let kept = claim(stays).await.unwrap();
+        assert!(
+            matches!(&kept, Claim::Answered(found) if *found == first),
+            "{kept:?}"
+        );
+        let gone = claim(goes).await.unwrap();
+        assert!(matches!(gone, Claim::Fresh(_)), "{gone:?}");
+        // It is one claim, as any other.
+        let next = claim(goes).await.unwrap();
+        assert!(matches!(next, Claim::InProgress), "{next:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! A power cut under living processes: NATS comes back without the commits that it acknowledged
 //! last, and other commits then stand under the same sequences.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -133,4 +133,71 @@ async fn what_the_log_has_lost_is_shown_no_more_and_nothing_acknowledged_later_i
 #[tokio::test]
 async fn separate_services_show_nothing_that_the_log_has_lost() {
     a_lost_tail_heals(Deployment::Separate).await;
+}
+
+/// Asks with a key, as often as it takes while NATS is away. Says whether it was answered before.
+async fn created(person: &Person, path: &str, body: &Value, key: &str) -> (bool, Value) {
+    let answer = eventually("it is created", LONG, || async {
+        let answer = person.post(path, body).idempotency_key(key).await;
+        match answer.status {
+            201 => Ok(answer),
+            // The read model by which a payment finds its order is filled anew meanwhile.
+            404 | 503 => Err(answer.describe()),
+            _ => panic!("{}", answer.describe()),
+        }
+    })
+    .await;
+    let replayed = answer.headers.contains_key("idempotency-replayed");
+    (replayed, answer.json)
+}
+
+#[tokio::test]
+async fn an_answer_to_a_repeated_request_never_tells_of_what_the_log_has_lost() {
+    let site = Site::builder().start().await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let stays = json!({"title": "Stays", "price": 10});
+    let (_, ticket) = created(&seller, "/api/tickets", &stays, "stays").await;
+    let order = json!({"ticketId": ticket["id"]});
+    let ticket = json!({"title": "Goes", "price": 20});
+    let look_up = async |person: &Person, path: String| {
+        eventually("it is there", LONG, || async {
+            let answer = person.get(&path).await;
+            if answer.status == 200 {
+                Ok(answer.json)
+            } else {
+                Err(answer.describe())
+            }
+        })
+        .await
+    };
+    for (person, path, body, stream) in [
+        (&seller, "/api/tickets", &ticket, "TICKETS"),
+        (&buyer, "/api/orders", &order, "ORDERS"),
+    ] {
+        let before = site.nats.copy_disk().await;
+        let (replayed, first) = created(person, path, body, "goes").await;
+        assert!(!replayed);
+        site.nats.lose_tail_of(stream, &before).await;
+        let (replayed, again) = created(person, path, body, "goes").await;
+        assert!(!replayed, "{path} tells of what is gone");
+        // The same command, so the same thing.
+        assert_eq!(first["id"], again["id"]);
+        let shown = look_up(person, format!("{path}/{}", again["id"].as_str().unwrap())).await;
+        assert_eq!(shown["id"], again["id"]);
+        assert_eq!(created(person, path, body, "goes").await, (true, again));
+    }
+    let orders = buyer.get("/api/orders").await.expect_status(200).json;
+    let order = orders[0]["id"].as_str().unwrap().to_owned();
+    let pay = json!({"orderId": order, "token": "tok_visa"});
+    let before = site.nats.copy_disk().await;
+    let paid = created(&buyer, "/api/payments", &pay, "pays").await;
+    for stream in ["ORDERS", "PAYMENTS"] {
+        site.nats.lose_tail_of(stream, &before).await;
+    }
+    let again = created(&buyer, "/api/payments", &pay, "pays").await;
+    assert_eq!(again, paid, "it is paid once more, and the same payment");
+    let shown = look_up(&buyer, format!("/api/orders/{order}")).await;
+    assert_eq!(shown["status"], "complete");
+    // What stands is answered as it was.
+    assert!(created(&seller, "/api/tickets", &stays, "stays").await.0);
 }

@@ -2,6 +2,7 @@
 
 mod analytics;
 mod auth;
+mod bounds;
 mod configured;
 mod crowd;
 mod document;
