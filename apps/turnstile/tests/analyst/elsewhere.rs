@@ -61,6 +61,53 @@ fn duckdb(query: &str, arrow: Option<&Path>) -> Vec<Vec<String>> {
     lines.lines().map(split).collect()
 }
 
+/// Runs statements one after the other in one DuckDB that believes to be in a time zone; gives what
+/// each of them answers.
+const STATEMENTS: &str = "
+import duckdb, sys
+for statement in sys.argv[1:]:
+    answer = duckdb.sql(statement)
+    print(answer.fetchall() if answer else 'done')
+";
+
+fn duckdb_in(zone: &str, statements: &[String]) -> String {
+    let package = devservers::tools::python_package("duckdb", "2.0.0").unwrap();
+    let output = Command::new("python3")
+        .args(["-c", STATEMENTS])
+        .args(statements)
+        .env("PYTHONPATH", package)
+        .env("TZ", zone)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{statements:?}\n{said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The SQL of the page for analysts, in its order.
+fn documented(folder: &Path) -> Vec<String> {
+    let page = include_str!("../../../../docs/analysing.md");
+    let blocks = page.split("```sql\n").skip(1);
+    let queries = blocks.filter_map(|block| block.split("```").next());
+    queries
+        .map(|query| query.replace("'season/", &format!("'{}/", text(folder))))
+        .collect()
+}
+
+#[tokio::test]
+async fn the_documented_queries_give_the_same_figures_in_every_time_zone() {
+    let nats = simulated().await;
+    let out = tempfile::tempdir().unwrap();
+    exported(&nats, out.path(), &[]).await;
+    let queries = documented(out.path());
+    assert!(queries.len() > 5, "{queries:?}");
+    let expected = duckdb_in("UTC", &queries);
+    assert_eq!(expected.lines().count(), queries.len());
+    for zone in ["Pacific/Auckland", "America/Los_Angeles"] {
+        assert_eq!(duckdb_in(zone, &queries), expected, "{zone}");
+    }
+}
+
 /// An export of one format.
 struct Files<'f> {
     format: &'static str,

@@ -9,6 +9,7 @@ mod command_line;
 mod elsewhere;
 mod events;
 mod export;
+mod figures;
 mod folds;
 mod full_disk;
 mod import;
