@@ -8,14 +8,15 @@ use serde_json::{Value, json};
 const TITLE_REQUIRED: &str = "Title is required";
 const PRICE_REQUIRED: &str = "Price must be greater than 0";
 
-/// What the description of the API says of a title. That something of it must show, and that nothing
-/// turns the direction of text, no schema can say.
+/// What the description of the API says of a title. That something of it must show, no schema can
+/// say.
 pub(super) fn title_keywords() -> Value {
     let most = MAX_TITLE_CHARS;
     // White space around it is left out, and counts for nothing.
     let inner = format!("{{0,{}}}", most - 2);
-    let control = r"\x00-\x1F\x7F-\x9F";
-    json!({ "pattern": format!(r"^\s*[^\s{control}]([^{control}]{inner}[^\s{control}])?\s*$") })
+    // Control characters, and those that turn the direction of text.
+    let never = r"\x00-\x1F\x7F-\x9F\u202A-\u202E\u2066-\u2069";
+    json!({ "pattern": format!(r"^\s*[^\s{never}]([^{never}]{inner}[^\s{never}])?\s*$") })
 }
 
 /// A body whose fields are good.

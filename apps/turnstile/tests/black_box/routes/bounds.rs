@@ -86,6 +86,8 @@ async fn tickets_are_bounded(bounds: &mut Bounds) {
     const BLANK: Fate = Refused("Title is required");
     const LONG: Fate = Refused("Title must be at most 200 characters");
     const CONTROL: Fate = Refused("Title must not contain control characters");
+    const TURNS: Fate =
+        Refused("Title must not contain characters that turn the direction of text");
     for operation in [OFFER, CHANGE] {
         for (title, fate) in [
             ("", BLANK),
@@ -97,6 +99,14 @@ async fn tickets_are_bounded(bounds: &mut Bounds) {
             (&format!("  {}  ", "x".repeat(200)), Taken),
             ("a\nb", CONTROL),
             ("a\u{7f}b", CONTROL),
+            ("a\u{2029}b", Taken),
+            ("a\u{202a}b", TURNS),
+            ("a\u{202e}b", TURNS),
+            ("a\u{202f}b", Taken),
+            ("a\u{2065}b", Taken),
+            ("a\u{2066}b", TURNS),
+            ("a\u{2069}b", TURNS),
+            ("a\u{206a}b", Taken),
         ] {
             let body = json!({"title": title, "price": 20});
             bounds.body(operation, "title", body, fate).await;

@@ -10,11 +10,11 @@ from schemathesis.specs.openapi.checks import (
 REFUSALS = {
     "The cursor is not one of this list": "a cursor is what a page before gave",
     "This Idempotency-Key was used with another request": "what a key came with is known later",
+    "The Idempotency-Key was used with another password": "what a key came with is known later",
     "Invalid credentials": "which account has which password",
     "Email in use": "which addresses have an account",
-    "Email must be valid": "which names a domain can have",
+    "Email must be valid": "which forms an address can have",
     "Title is required": "what of a text shows",
-    "Title must not contain characters that turn the direction of text": "which do that",
     "Price must have at most two decimals": "how a double is written down",
     "ExpectedVersion must be a version, such as 0": "that a whole number has no point",
     "You cannot order your own ticket": "whose it is",
