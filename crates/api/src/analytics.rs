@@ -59,6 +59,7 @@ pub struct AnalyticsProgress {
     /// beginning, and grow.
     pub caught_up: bool,
     /// When the newest event happened that was counted; `null` if there is none.
+    #[serde(default, deserialize_with = "crate::time::read_some")]
     pub newest: Option<DateTime<Utc>>,
 }
 
@@ -67,6 +68,7 @@ pub struct AnalyticsProgress {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SalesPeriod {
     /// When it began.
+    #[serde(deserialize_with = "crate::time::read")]
     pub begin: DateTime<Utc>,
     /// Orders that were placed in it.
     pub placed: u64,
@@ -313,6 +315,7 @@ pub struct MostHolds {
     /// How many.
     pub holds: u64,
     /// When there were so many for the first time.
+    #[serde(deserialize_with = "crate::time::read")]
     pub at: DateTime<Utc>,
 }
 
@@ -322,6 +325,7 @@ pub struct MostHolds {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HoldsInHour {
     /// When it began.
+    #[serde(deserialize_with = "crate::time::read")]
     pub begin: DateTime<Utc>,
     /// Live holds when the hour began.
     pub at_begin: u64,

@@ -12,6 +12,7 @@ mod field;
 mod order;
 mod payment;
 mod ticket;
+mod time;
 mod user;
 
 pub use amount::Amount;

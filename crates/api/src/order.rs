@@ -18,8 +18,10 @@ pub struct Order {
     /// Where it stands.
     pub status: OrderStatus,
     /// When it was placed.
+    #[serde(deserialize_with = "crate::time::read")]
     pub created_at: DateTime<Utc>,
     /// Until when it may be paid.
+    #[serde(deserialize_with = "crate::time::read")]
     pub expires_at: DateTime<Utc>,
     /// What is bought.
     pub ticket: OrderedTicket,

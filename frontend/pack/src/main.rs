@@ -8,6 +8,7 @@
 mod assets;
 mod compress;
 mod page;
+mod prune;
 mod sizes;
 mod tools;
 
@@ -89,15 +90,23 @@ fn run() -> Result<()> {
 /// Writes the JavaScript side of the compiler's WebAssembly, and the WebAssembly that goes with
 /// it.
 fn bind(wasm: &Path, folder: &Path) -> Result<()> {
-    Bindgen::new()
+    let mut bound = Bindgen::new()
         .input_path(wasm)
         .out_name("app")
         .web(true)?
+        // Names of functions stay as the compiler writes them, and `prune` knows them; none is
+        // in the output.
+        .demangle(false)
         .typescript(false)
         .remove_name_section(true)
         .remove_producers_section(true)
-        .generate(folder)
-        .context("wasm-bindgen failed")
+        .generate_output()
+        .context("wasm-bindgen failed")?;
+    let pruned = prune::prune(bound.wasm_mut());
+    println!("functions that can't run, left out: {pruned}");
+    bound
+        .emit(folder)
+        .context("wasm-bindgen can't write its output")
 }
 
 fn fresh(folder: &Path) -> Result<()> {

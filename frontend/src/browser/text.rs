@@ -1,28 +1,21 @@
 //! What the browser knows of the world's writing.
 
 use js_sys::{JsString, RegExp};
-use wasm_bindgen::prelude::*;
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_name = String)]
-    type Text;
-    #[wasm_bindgen(method)]
-    fn normalize(this: &Text, form: &str) -> JsString;
-}
 
 thread_local! {
     static MARKS: RegExp = RegExp::new("\\p{M}", "gu");
 }
 
-/// Takes a text apart and drops its marks: `é` to `e`, `ﬁ` to `fi`.
-pub fn unmark(text: &str) -> String {
+/// Takes a text apart and drops its marks and its case: `É` to `e`, `ﬁ` to `fi`, `ß` to `ss`.
+pub fn plain(text: &str) -> String {
     // Most titles of a long list are like this.
     if text.is_ascii() {
-        return text.to_owned();
+        return text.to_ascii_lowercase();
     }
-    let apart = JsValue::from_str(text)
-        .unchecked_into::<Text>()
-        .normalize("NFKD");
-    MARKS.with(|marks| apart.replace_by_pattern(marks, "").into())
+    let apart = JsString::from(text).normalize("NFKD");
+    MARKS.with(|marks| {
+        // Up and down again: lower case alone keeps ß and the dotless ı apart from their capitals.
+        let unmarked = apart.replace_by_pattern(marks, "");
+        unmarked.to_upper_case().to_lower_case().into()
+    })
 }

@@ -8,7 +8,7 @@ use state::{Listing, MOST, PAGE, Route, TicketFilter};
 
 use super::live;
 use super::reads::{self, Trouble};
-use crate::browser::{history, text::unmark, time};
+use crate::browser::{history, text::plain, time};
 use crate::client::{self, Outcome};
 
 thread_local! {
@@ -130,7 +130,7 @@ pub async fn load(filter: TicketFilter, rows: usize) {
     let coming = COMING.with_borrow_mut(|coming| coming.take_if(|coming| coming.filter == filter));
     match (coming, outcome) {
         (Some(mut coming), Ok((tickets, next))) => {
-            coming.replace(tickets, next, unmark);
+            coming.replace(tickets, next, plain);
             say(count_words(&coming));
             SHOWN.set(coming);
             AS_OF.set(as_of);
@@ -160,7 +160,7 @@ async fn sync(filter: TicketFilter) {
         let before = shown.clone();
         match outcome {
             Ok((tickets, next)) if shown.filter == filter => {
-                shown.sync(tickets, next, unmark);
+                shown.sync(tickets, next, plain);
                 AS_OF.set(as_of);
             }
             _ => shown.give_up_page(),
@@ -209,7 +209,7 @@ pub async fn load_more() -> Outcome<()> {
     let page = reads::patiently(|| client::tickets(&filter, PAGE, Some(&next)), |_| {}).await;
     SHOWN.with_borrow_mut(|shown| match page {
         Ok(page) if shown.filter == filter && shown.next() == Some(next.as_str()) => {
-            shown.append(page.tickets, page.next, unmark);
+            shown.append(page.tickets, page.next, plain);
             Ok(())
         }
         Ok(_) => {
@@ -229,11 +229,11 @@ pub async fn load_more() -> Outcome<()> {
 pub fn apply(ticket: &Ticket) {
     COMING.with_borrow_mut(|coming| {
         if let Some(coming) = coming {
-            coming.apply(ticket, unmark);
+            coming.apply(ticket, plain);
         }
     });
     let arrivals = SHOWN.with_borrow(Listing::arrivals);
-    if SHOWN.with_borrow_mut(|shown| shown.apply(ticket, unmark)) {
+    if SHOWN.with_borrow_mut(|shown| shown.apply(ticket, plain)) {
         redraw();
         if SHOWN.with_borrow(Listing::arrivals) > arrivals {
             say_arrivals();

@@ -3,7 +3,7 @@
 use api::{Amount, Ticket, TicketSort};
 
 use crate::percent::{pairs, query};
-use crate::{Currency, PriceTrouble, Unmark, finds, price_input};
+use crate::{Currency, Plain, PriceTrouble, finds, price_input};
 
 /// The search of the ticket list, as it stands in the address. Prices are kept as they were
 /// typed: what isn't a price yet filters nothing, and isn't lost.
@@ -72,8 +72,8 @@ impl TicketFilter {
     }
 
     /// Whether the server would list this ticket for this filter.
-    pub fn matches(&self, ticket: &Ticket, unmark: Unmark) -> bool {
-        finds(&self.q, &ticket.title, unmark)
+    pub fn matches(&self, ticket: &Ticket, plain: Plain) -> bool {
+        finds(&self.q, &ticket.title, plain)
             && bound(&self.min).is_none_or(|min| ticket.price >= min)
             && bound(&self.max).is_none_or(|max| ticket.price <= max)
     }
@@ -145,7 +145,7 @@ impl TicketFilter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fold::tests::unmark;
+    use crate::fold::tests::plain;
     use crate::listing::tests::ticket;
 
     fn filter(q: &str, min: &str, max: &str) -> TicketFilter {
@@ -188,10 +188,10 @@ mod tests {
     #[test]
     fn it_matches_what_the_server_would_list() {
         let jazz = ticket(1, "Jazz Night", 2_000);
-        assert!(filter("jAZZ", "20", "20.00").matches(&jazz, unmark));
-        assert!(filter("night jazz", "", "").matches(&jazz, unmark));
-        assert!(!filter("rock", "", "").matches(&jazz, unmark));
-        assert!(!filter("", "20.01", "").matches(&jazz, unmark));
-        assert!(!filter("", "", "19.99").matches(&jazz, unmark));
+        assert!(filter("jAZZ", "20", "20.00").matches(&jazz, plain));
+        assert!(filter("night jazz", "", "").matches(&jazz, plain));
+        assert!(!filter("rock", "", "").matches(&jazz, plain));
+        assert!(!filter("", "20.01", "").matches(&jazz, plain));
+        assert!(!filter("", "", "19.99").matches(&jazz, plain));
     }
 }

@@ -29,7 +29,7 @@ pub use clock::{ServerClock, is_time_lost};
 pub use countdown::{Countdown, duration_words};
 pub use edit::{EditBase, Followed};
 pub use filter::TicketFilter;
-pub use fold::{Unmark, finds, fold};
+pub use fold::{Plain, finds, fold};
 pub use forms::FieldErrors;
 pub use intent::Intent;
 pub use link_header::next_cursor;

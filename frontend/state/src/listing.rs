@@ -7,7 +7,7 @@
 use api::{Amount, Ticket, TicketStatus};
 use uuid::Uuid;
 
-use crate::{TicketFilter, Unmark};
+use crate::{Plain, TicketFilter};
 
 /// How many tickets are asked for at once.
 pub const PAGE: usize = 24;
@@ -130,15 +130,15 @@ impl Listing {
     }
 
     /// The first page came, or all of it anew: it replaces what is here.
-    pub fn replace(&mut self, page: Vec<Ticket>, next: Option<String>, unmark: Unmark) {
+    pub fn replace(&mut self, page: Vec<Ticket>, next: Option<String>, plain: Plain) {
         self.entries.clear();
         self.arrivals.clear();
         self.loaded = true;
-        self.append(page, next, unmark);
+        self.append(page, next, plain);
     }
 
     /// The page after the last one came.
-    pub fn append(&mut self, page: Vec<Ticket>, next: Option<String>, unmark: Unmark) {
+    pub fn append(&mut self, page: Vec<Ticket>, next: Option<String>, plain: Plain) {
         for ticket in page {
             // A ticket can move from page to page while the pages are read.
             if !self.knows(ticket.id) {
@@ -147,7 +147,7 @@ impl Listing {
             }
         }
         self.next = next;
-        self.catch_up(unmark);
+        self.catch_up(plain);
     }
 
     /// Whether the list as it was read anew reaches as far as what is here.
@@ -161,9 +161,9 @@ impl Listing {
     ///
     /// What isn't listed any more is marked, what is new among it is counted, and what follows it
     /// is put behind it.
-    pub fn sync(&mut self, read: Vec<Ticket>, next: Option<String>, unmark: Unmark) {
+    pub fn sync(&mut self, read: Vec<Ticket>, next: Option<String>, plain: Plain) {
         if self.entries.is_empty() {
-            return self.replace(read, next, unmark);
+            return self.replace(read, next, plain);
         }
         let at = |id: Uuid| read.iter().position(|ticket| ticket.id == id);
         // Where what was read ends, in the order of what is here.
@@ -199,15 +199,15 @@ impl Listing {
         self.arrivals = arrived;
         self.entries.extend(behind);
         self.next = next;
-        self.catch_up(unmark);
+        self.catch_up(plain);
     }
 
     /// A ticket changed; tells whether that changes what is shown.
-    pub fn apply(&mut self, ticket: &Ticket, unmark: Unmark) -> bool {
+    pub fn apply(&mut self, ticket: &Ticket, plain: Plain) -> bool {
         if self.under_way > 0 {
             self.since.push(ticket.clone());
         }
-        self.change(ticket, unmark)
+        self.change(ticket, plain)
     }
 
     fn knows(&self, id: Uuid) -> bool {
@@ -215,20 +215,20 @@ impl Listing {
     }
 
     /// What came while a page was under way is newer than the page.
-    fn catch_up(&mut self, unmark: Unmark) {
+    fn catch_up(&mut self, plain: Plain) {
         for ticket in self.since.clone() {
-            self.change(&ticket, unmark);
+            self.change(&ticket, plain);
         }
         self.give_up_page();
     }
 
-    fn change(&mut self, ticket: &Ticket, unmark: Unmark) -> bool {
+    fn change(&mut self, ticket: &Ticket, plain: Plain) -> bool {
         let listed = self
             .entries
             .iter_mut()
             .find(|entry| entry.ticket.id == ticket.id);
         let Some(entry) = listed else {
-            return self.arrive(ticket, unmark);
+            return self.arrive(ticket, plain);
         };
         if ticket.version < entry.ticket.version {
             return false;
@@ -237,7 +237,7 @@ impl Listing {
             TicketStatus::Reserved => Some(Mark::Taken),
             TicketStatus::Sold => Some(Mark::Sold),
             TicketStatus::Withdrawn => Some(Mark::Withdrawn),
-            TicketStatus::Open => (!self.filter.matches(ticket, unmark)).then_some(Mark::Misfit),
+            TicketStatus::Open => (!self.filter.matches(ticket, plain)).then_some(Mark::Misfit),
         };
         if ticket == &entry.ticket && mark == entry.mark {
             return false;
@@ -247,12 +247,12 @@ impl Listing {
         true
     }
 
-    fn arrive(&mut self, ticket: &Ticket, unmark: Unmark) -> bool {
+    fn arrive(&mut self, ticket: &Ticket, plain: Plain) -> bool {
         let open = ticket.status == TicketStatus::Open;
         let known = self.arrivals.iter().position(|id| *id == ticket.id);
         match (
             known,
-            open && self.loaded && self.filter.matches(ticket, unmark),
+            open && self.loaded && self.filter.matches(ticket, plain),
         ) {
             (None, true) => self.arrivals.push(ticket.id),
             (Some(at), false) => drop(self.arrivals.remove(at)),
@@ -265,7 +265,7 @@ impl Listing {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::fold::tests::unmark;
+    use crate::fold::tests::plain;
 
     pub(crate) fn ticket(id: u128, title: &str, cents: i64) -> Ticket {
         Ticket {
@@ -290,7 +290,7 @@ pub(crate) mod tests {
     fn loaded(tickets: &[Ticket]) -> Listing {
         let mut listing = Listing::default();
         listing.expect_page();
-        listing.replace(tickets.to_vec(), None, unmark);
+        listing.replace(tickets.to_vec(), None, plain);
         listing
     }
 
@@ -313,12 +313,12 @@ pub(crate) mod tests {
         let (a, b) = (ticket(1, "a", 100), ticket(2, "b", 100));
         let mut listing = loaded(&[a.clone(), b]);
         let held = changed(&a, TicketStatus::Reserved);
-        assert!(listing.apply(&held, unmark));
+        assert!(listing.apply(&held, plain));
         assert_eq!(ids(&listing), [1, 2]);
         assert_eq!(marks(&listing), [Some(Mark::Taken), None]);
         assert_eq!(listing.count(), 1);
         // It comes back to where it was.
-        assert!(listing.apply(&changed(&held, TicketStatus::Open), unmark));
+        assert!(listing.apply(&changed(&held, TicketStatus::Open), plain));
         assert_eq!(marks(&listing), [None, None]);
         assert_eq!(listing.arrivals(), 0);
     }
@@ -331,9 +331,9 @@ pub(crate) mod tests {
             ..changed(&a, TicketStatus::Open)
         };
         let mut listing = loaded(std::slice::from_ref(&a));
-        assert!(listing.apply(&dearer, unmark));
-        assert!(!listing.apply(&dearer, unmark));
-        assert!(!listing.apply(&a, unmark));
+        assert!(listing.apply(&dearer, plain));
+        assert!(!listing.apply(&dearer, plain));
+        assert!(!listing.apply(&a, plain));
         let entry = &listing.entries()[0];
         assert_eq!(entry.ticket.price.cents, 200);
         assert_eq!(entry.price_before(), Some(Amount::from_cents(100)));
@@ -347,7 +347,7 @@ pub(crate) mod tests {
             price: Amount::from_cents(50_000),
             ..changed(&some([1])[0], TicketStatus::Open)
         };
-        assert!(listing.apply(&raised, unmark));
+        assert!(listing.apply(&raised, plain));
         assert_eq!(marks(&listing), [Some(Mark::Misfit), None]);
     }
 
@@ -356,10 +356,10 @@ pub(crate) mod tests {
         let mut listing = loaded(&[ticket(1, "a", 100)]);
         listing.filter.q = "jazz".into();
         let jazz = ticket(2, "Jazz", 100);
-        assert!(listing.apply(&jazz, unmark));
-        assert!(!listing.apply(&ticket(3, "Rock", 100), unmark));
+        assert!(listing.apply(&jazz, plain));
+        assert!(!listing.apply(&ticket(3, "Rock", 100), plain));
         assert_eq!((listing.arrivals(), ids(&listing)), (1, vec![1]));
-        listing.apply(&changed(&jazz, TicketStatus::Sold), unmark);
+        listing.apply(&changed(&jazz, TicketStatus::Sold), plain);
         assert_eq!(listing.arrivals(), 0);
     }
 
@@ -368,23 +368,23 @@ pub(crate) mod tests {
         let a = ticket(1, "a", 100);
         let mut listing = Listing::default();
         listing.expect_page();
-        listing.apply(&changed(&a, TicketStatus::Sold), unmark);
-        listing.replace(vec![a, ticket(2, "b", 100)], None, unmark);
+        listing.apply(&changed(&a, TicketStatus::Sold), plain);
+        listing.replace(vec![a, ticket(2, "b", 100)], None, plain);
         assert_eq!(marks(&listing), [Some(Mark::Sold), None]);
         // Nor is it kept for ever.
-        listing.apply(&ticket(3, "c", 100), unmark);
+        listing.apply(&ticket(3, "c", 100), plain);
         assert_eq!(listing.since, []);
     }
 
     #[test]
     fn reading_anew_moves_nothing() {
         let mut listing = loaded(&some([5, 4, 3, 2, 1]));
-        listing.apply(&changed(&some([2])[0], TicketStatus::Reserved), unmark);
+        listing.apply(&changed(&some([2])[0], TicketStatus::Reserved), plain);
         // 3 was taken unseen, 6 is new, 0 follows.
         let read = some([6, 5, 4, 1, 0]);
         assert!(listing.is_covered_by(&read));
         listing.expect_page();
-        listing.sync(read, None, unmark);
+        listing.sync(read, None, plain);
         assert_eq!(ids(&listing), [5, 4, 3, 2, 1, 0]);
         let (gone, taken) = (Some(Mark::Gone), Some(Mark::Taken));
         assert_eq!(marks(&listing), [None, None, gone, taken, None, None]);
@@ -397,7 +397,7 @@ pub(crate) mod tests {
         let mut listing = loaded(&some([3, 2, 1]));
         let read = some([5, 4, 3]);
         assert!(!listing.is_covered_by(&read));
-        listing.sync(read, Some("more".into()), unmark);
+        listing.sync(read, Some("more".into()), plain);
         assert_eq!(marks(&listing), [None, None, None]);
         assert_eq!((listing.arrivals(), listing.next()), (2, Some("more")));
     }
@@ -406,15 +406,15 @@ pub(crate) mod tests {
     fn an_answer_older_than_an_event_hides_nothing_newer() {
         let a = ticket(1, "a", 100);
         let mut listing = loaded(std::slice::from_ref(&a));
-        listing.apply(&changed(&a, TicketStatus::Reserved), unmark);
-        listing.sync(vec![a], None, unmark);
+        listing.apply(&changed(&a, TicketStatus::Reserved), plain);
+        listing.sync(vec![a], None, plain);
         assert_eq!(marks(&listing), [Some(Mark::Taken)]);
     }
 
     #[test]
     fn pages_that_overlap_show_each_ticket_once() {
         let mut listing = loaded(&some([1, 2]));
-        listing.append(some([2, 3]), Some("x".into()), unmark);
+        listing.append(some([2, 3]), Some("x".into()), plain);
         assert_eq!(ids(&listing), [1, 2, 3]);
         assert_eq!(listing.next(), Some("x"));
     }

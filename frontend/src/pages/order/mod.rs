@@ -243,5 +243,5 @@ fn Bought(order: Order) -> Element {
 /// Enough of an id to tell one's orders apart.
 fn short(id: Uuid) -> String {
     let text = id.simple().to_string();
-    text[text.len() - 8..].to_uppercase()
+    text[text.len() - 8..].to_ascii_uppercase()
 }
