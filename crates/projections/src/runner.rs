@@ -224,7 +224,7 @@ impl<P: Projection> Machine<P> {
         // For whoever asks how the read model is without being able to ask this process.
         let recorded = match trouble {
             Trouble::Diverged(_) => self.checkpoints.halt(&self.key, &why).await,
-            Trouble::Unfoldable(_) => self.checkpoints.stick(&self.key, &why).await,
+            Trouble::Unfoldable(_) => self.checkpoints.stick(&self.key, Some(&why)).await,
             _ => Ok(()),
         };
         if let Err(trouble) = recorded {
