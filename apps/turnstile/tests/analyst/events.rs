@@ -285,6 +285,22 @@ async fn the_newest_events_are_the_end_of_the_list_however_many_and_whatever_is_
 }
 
 #[tokio::test]
+async fn so_many_newest_events_that_they_are_not_kept_are_the_same() {
+    let mut archive = crate::support::Archive::start().await;
+    archive.listings(12_000).await;
+    let season = Season::write_to(archive).await;
+    let url = season.archive.url();
+    for filter in [&[][..], &["--type", "TicketListed"]] {
+        let all = tool(url, &[&["events", "ls"], filter].concat()).await;
+        let args = [&["events", "tail", "-n", "11000"], filter].concat();
+        let newest = tool(url, &args).await.well().stdout;
+        let all = all.well().stdout;
+        let begin = all.lines().count() - 11_000;
+        assert!(newest.lines().eq(all.lines().skip(begin)), "{filter:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_followed_log_shows_what_is_stored_within_moments_and_leaves_no_consumer() {
     let mut season = Season::write().await;
     let mut following = tokio::process::Command::new(TURNSTILE)
