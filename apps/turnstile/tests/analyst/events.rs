@@ -60,7 +60,7 @@ async fn a_type_that_no_event_has_is_named_with_those_there_are() {
         let told = tool(url, &args).await.well();
         assert_eq!(
             (told.stdout.as_str(), told.stderr.as_str()),
-            ("", "no event is like that\n")
+            ("", "no events match\n")
         );
     }
     for spelled in ["OrderPlaced", "orderplaced"] {
@@ -117,7 +117,7 @@ async fn a_filter_that_leaves_nothing_says_so() {
         let told = tool(season.archive.url(), &args).await.well();
         assert_eq!(
             (told.stdout.as_str(), told.stderr.as_str()),
-            ("", "no event is like that\n")
+            ("", "no events match\n")
         );
     }
 }
