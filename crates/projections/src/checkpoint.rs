@@ -218,8 +218,8 @@ impl Checkpoints {
             .map(|_| ())
     }
 
-    /// Records that the release of this process can't fold on.
-    pub async fn stick(&self, key: &str, why: &str) -> Result<(), Trouble> {
+    /// Records that the release of this process can't fold on, or that nothing keeps it from that.
+    pub async fn stick(&self, key: &str, why: Option<&str>) -> Result<(), Trouble> {
         let news = doc! { "$set": { "stuck": why } };
         self.store
             .step(self.collection.update_one(doc! { "_id": key }, news))

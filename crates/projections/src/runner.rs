@@ -271,7 +271,7 @@ impl<P: Projection> Machine<P> {
         let recorded = match trouble {
             Trouble::Diverged(_) => self.checkpoints.halt(&self.key, &why).await,
             Trouble::Unfoldable(_) | Trouble::Hole { .. } => {
-                self.checkpoints.stick(&self.key, &why).await
+                self.checkpoints.stick(&self.key, Some(&why)).await
             }
             _ => Ok(()),
         };

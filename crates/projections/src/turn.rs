@@ -102,6 +102,10 @@ impl<P: Projection> Machine<P> {
         .await;
         self.progress.active_until(Some(held.until));
         self.set_state(RunnerState::Active);
+        if checkpoint.stuck.is_some() && applied >= end {
+            // What it was stuck at is gone with the end of the log.
+            self.checkpoints.stick(&self.key, None).await?;
+        }
         let from = From {
             after: applied,
             commit: checkpoint.commit.clone(),

@@ -15,6 +15,7 @@ mod output;
 mod progress;
 pub(crate) mod projections;
 mod range;
+mod read_model;
 pub(crate) mod reconcile;
 pub(crate) mod replay;
 pub(crate) mod report;

@@ -2,7 +2,9 @@
 
 use analysis::{Cell, Table};
 use chrono::NaiveTime;
-use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table as Drawing, TableStyle};
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Drawing, TableStyle,
+};
 use serde::Serialize;
 use std::{
     borrow::Cow,
@@ -169,41 +171,81 @@ pub(crate) fn tame(text: &str) -> Cow<'_, str> {
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// Draws a table: words to the left, numbers to the right, no wider than the terminal.
+/// What a column of words has at least, before a table is turned.
+const WORDS: usize = 16;
+
+/// Draws a table: words to the left, numbers to the right, no wider than the terminal. Words are
+/// wrapped for that, numbers never: where there is no room for those, each row becomes a block.
 fn draw(table: &Table, width: Option<usize>) -> String {
-    let mut drawing = Drawing::new();
-    drawing.load_style(STYLE);
-    if let Some(width) = width {
-        drawing.set_content_arrangement(ContentArrangement::Dynamic);
-        drawing.set_width(u16::try_from(width).unwrap_or(u16::MAX));
-    }
-    let columns: Vec<_> = (0..table.columns.len())
+    let looks: Vec<_> = (0..table.columns.len())
         .map(|i| Look::of(table, i))
         .collect();
-    let named = table.columns.iter().zip(&columns);
-    drawing.set_header(named.map(|(column, look)| {
-        // Times are shown with their units.
-        let name = column.name.strip_suffix("_ms").unwrap_or(column.name);
-        comfy_table::Cell::new(name).set_alignment(look.align)
-    }));
-    for row in &table.rows {
-        drawing.add_row(row.iter().zip(&columns).map(|(cell, look)| {
-            let text = match cell {
-                Cell::Time(time) if look.days => time.format("%Y-%m-%d").to_string(),
-                cell => cell.to_string(),
-            };
-            let text = tame(&text).replace('\n', "\\n");
-            comfy_table::Cell::new(text).set_alignment(look.align)
-        }));
+    // Times are shown with their units.
+    let names = table.columns.iter().map(|column| column.name);
+    let names: Vec<_> = names
+        .map(|name| name.strip_suffix("_ms").unwrap_or(name))
+        .collect();
+    let shown = |row: &Vec<Cell>| -> Vec<String> {
+        let cells = row.iter().zip(&looks);
+        cells.map(|(cell, look)| look.shown(cell)).collect()
+    };
+    let rows: Vec<_> = table.rows.iter().map(shown).collect();
+    let mut drawing = Drawing::new();
+    drawing.load_style(STYLE);
+    let aligned = |texts: &[String]| -> Vec<_> {
+        let cells = texts.iter().zip(&looks);
+        let cell =
+            |(text, look): (&String, &Look)| comfy_table::Cell::new(text).set_alignment(look.align);
+        cells.map(cell).collect()
+    };
+    let head: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    drawing.set_header(aligned(&head));
+    for row in &rows {
+        drawing.add_row(aligned(row));
+    }
+    if let Some(width) = width {
+        let natural = drawing.column_max_content_widths();
+        let needed = natural.iter().zip(&looks).map(|(natural, look)| {
+            let natural = usize::from(*natural);
+            // A space on each side.
+            2 + if look.is_of_words() {
+                natural.min(WORDS)
+            } else {
+                natural
+            }
+        });
+        if needed.sum::<usize>() > width {
+            return blocks(&names, &rows);
+        }
+        drawing.set_content_arrangement(ContentArrangement::Dynamic);
+        drawing.set_width(u16::try_from(width).unwrap_or(u16::MAX));
+        for (column, look) in drawing.column_iter_mut().zip(&looks) {
+            if !look.is_of_words() {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
+        }
     }
     let drawn = drawing.to_string();
     let lines = drawn.lines().map(str::trim_end);
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Each row as lines of a name and a value.
+fn blocks(names: &[&str], rows: &[Vec<String>]) -> String {
+    let widest = names.iter().map(|name| name.len()).max().unwrap_or(0);
+    let blocks = rows.iter().map(|row| {
+        let lines = names.iter().zip(row);
+        let lines = lines.map(|(name, value)| format!(" {name:<widest$}  {value}"));
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    blocks.collect::<Vec<_>>().join("\n\n")
+}
+
 /// How a column is shown.
 struct Look {
     align: CellAlignment,
+    /// Whether it holds times.
+    times: bool,
     /// Whether its times are all days.
     days: bool,
 }
@@ -224,8 +266,21 @@ impl Look {
             } else {
                 CellAlignment::Left
             },
+            times: cells().any(|cell| matches!(cell, Cell::Time(_))),
             days: cells().all(is_day),
         }
+    }
+
+    fn is_of_words(&self) -> bool {
+        self.align == CellAlignment::Left && !self.times
+    }
+
+    fn shown(&self, cell: &Cell) -> String {
+        let text = match cell {
+            Cell::Time(time) if self.days => time.format("%Y-%m-%d").to_string(),
+            cell => cell.to_string(),
+        };
+        tame(&text).replace('\n', "\\n")
     }
 }
 
@@ -269,6 +324,26 @@ mod tests {
             for word in words.split(' ') {
                 assert!(drawn.contains(word), "{word} at {width}\n{drawn}");
             }
+        }
+    }
+
+    #[test]
+    fn a_number_is_never_broken() {
+        const COLUMNS: &[Column] = &[Column {
+            name: "amount",
+            doc: "",
+        }; 6];
+        let table = Table {
+            name: "t",
+            doc: "",
+            columns: COLUMNS,
+            rows: vec![vec![Cell::Money(12_345_678_900); 6]; 2],
+        };
+        for width in [20, 60, 70, 100, 200] {
+            let drawn = draw(&table, Some(width));
+            assert_eq!(drawn.matches("123456789.00").count(), 12, "{drawn}");
+            let widest = drawn.lines().map(console::measure_text_width).max();
+            assert!(widest <= Some(width.max(22)), "{widest:?}\n{drawn}");
         }
     }
 

@@ -1,18 +1,12 @@
 //! `turnstile projections`: the read models, and what an operator does with them.
 
 use ::projections::{
-    Projection, ReadModel, RebuildError, RebuildProgress, orders::OrdersProjection, pause,
-    payments::PayableOrdersProjection, read_models, rebuild, resume, tickets::TicketsProjection,
+    ReadModel, RebuildError, RebuildProgress, pause, read_models, rebuild, resume,
 };
 use analysis::{Cell, Column, Table};
-use clap::{
-    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
-    error::ErrorKind,
-};
 use eventstore::{Log, StoreError, StreamName};
 use serde_json::json;
 use std::{
-    ffi::OsStr,
     io::IsTerminal as _,
     time::{Duration, Instant},
 };
@@ -21,6 +15,7 @@ use super::{
     CommandError, Outcome, Servers,
     output::{OutputArgs, SaidArgs},
     progress::Progress,
+    read_model::{Names, ProjectionName},
 };
 
 /// How often it is looked whether the log is there, while a rebuild is waited for.
@@ -74,95 +69,6 @@ pub(crate) struct Which {
     name: ProjectionName,
     #[command(flatten)]
     said: SaidArgs,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum ProjectionName {
-    Tickets,
-    Orders,
-    PayableOrders,
-}
-
-/// The names as `ls` prints them, and in every other way in which they are met: with their version,
-/// as collections and metrics have them, and with a hyphen.
-#[derive(Clone)]
-struct Names;
-
-impl TypedValueParser for Names {
-    type Value = ProjectionName;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        arg: Option<&clap::Arg>,
-        value: &OsStr,
-    ) -> Result<ProjectionName, clap::Error> {
-        let text = value.to_string_lossy().to_lowercase().replace('-', "_");
-        let mut all = ProjectionName::ALL.into_iter();
-        match all.find(|name| name.words().0 == text || name.key() == text) {
-            Some(name) => Ok(name),
-            // Which says what there is.
-            None => PossibleValuesParser::new(spellings())
-                .parse_ref(command, arg, value)
-                .and(Err(
-                    clap::Error::new(ErrorKind::InvalidValue).with_cmd(command)
-                )),
-        }
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(spellings()))
-    }
-}
-
-fn spellings() -> impl Iterator<Item = PossibleValue> {
-    ProjectionName::ALL.into_iter().map(|name| {
-        let (spelled, help) = name.words();
-        PossibleValue::new(spelled).help(help)
-    })
-}
-
-impl ProjectionName {
-    const ALL: [Self; 3] = [Self::Tickets, Self::Orders, Self::PayableOrders];
-
-    /// Its name, and what it is.
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Tickets => (
-                TicketsProjection.name(),
-                "What is for sale, and every ticket",
-            ),
-            Self::Orders => (OrdersProjection.name(), "Everybody's orders"),
-            Self::PayableOrders => (
-                PayableOrdersProjection.name(),
-                "Where an order is, for the payments service",
-            ),
-        }
-    }
-
-    fn version(self) -> u32 {
-        match self {
-            Self::Tickets => TicketsProjection.version(),
-            Self::Orders => OrdersProjection.version(),
-            Self::PayableOrders => PayableOrdersProjection.version(),
-        }
-    }
-
-    fn key(self) -> String {
-        match self {
-            Self::Tickets => TicketsProjection.key(),
-            Self::Orders => OrdersProjection.key(),
-            Self::PayableOrders => PayableOrdersProjection.key(),
-        }
-    }
-
-    fn stream(self) -> StreamName {
-        match self {
-            Self::Tickets => TicketsProjection.stream(),
-            Self::Orders => OrdersProjection.stream(),
-            Self::PayableOrders => PayableOrdersProjection.stream(),
-        }
-    }
 }
 
 const COLUMNS: &[Column] = &[

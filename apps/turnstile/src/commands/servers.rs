@@ -132,7 +132,8 @@ impl Servers {
     /// Connects as the services do. The streams of a new installation are made.
     pub(crate) async fn host(&self) -> Result<Host, CommandError> {
         let host = self.host_at_rest().await?;
-        let Ok(arrived) = tokio::time::timeout(PATIENCE, host.arrive()).await else {
+        let arrive = telling_what_is_waited_for("NATS and MongoDB", host.arrive());
+        let Ok(arrived) = tokio::time::timeout(PATIENCE, arrive).await else {
             return Err(CommandError::Unreachable(format!(
                 "no answer within {PATIENCE:?} from {}; check NATS_URL and MONGODB_URI",
                 lacking(&host)

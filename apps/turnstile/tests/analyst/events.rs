@@ -60,7 +60,7 @@ async fn a_type_that_no_event_has_is_named_with_those_there_are() {
         let told = tool(url, &args).await.well();
         assert_eq!(
             (told.stdout.as_str(), told.stderr.as_str()),
-            ("", "no event is like that\n")
+            ("", "no events match\n")
         );
     }
     for spelled in ["OrderPlaced", "orderplaced"] {
@@ -117,7 +117,7 @@ async fn a_filter_that_leaves_nothing_says_so() {
         let told = tool(season.archive.url(), &args).await.well();
         assert_eq!(
             (told.stdout.as_str(), told.stderr.as_str()),
-            ("", "no event is like that\n")
+            ("", "no events match\n")
         );
     }
 }
@@ -281,6 +281,22 @@ async fn the_newest_events_are_the_end_of_the_list_however_many_and_whatever_is_
             assert!(newest == all[begin..], "the newest {count} of {filter:?}");
             assert!(!newest.is_empty(), "none of {filter:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn so_many_newest_events_that_they_are_not_kept_are_the_same() {
+    let mut archive = crate::support::Archive::start().await;
+    archive.listings(12_000).await;
+    let season = Season::write_to(archive).await;
+    let url = season.archive.url();
+    for filter in [&[][..], &["--type", "TicketListed"]] {
+        let all = tool(url, &[&["events", "ls"], filter].concat()).await;
+        let args = [&["events", "tail", "-n", "11000"], filter].concat();
+        let newest = tool(url, &args).await.well().stdout;
+        let all = all.well().stdout;
+        let begin = all.lines().count() - 11_000;
+        assert!(newest.lines().eq(all.lines().skip(begin)), "{filter:?}");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Servers that die, freeze and come back.
 
 use projections::{
-    ReadError, RunnerState,
+    ReadError, RunnerSettings, RunnerState, rebuild,
     tickets::{Tickets, TicketsProjection},
     verify,
 };
@@ -15,7 +15,7 @@ use std::{
 use testkit::{LONG, eventually};
 use uuid::Uuid;
 
-use crate::support::{World, quick};
+use crate::support::{World, identity, quick};
 
 /// A read must have failed by then.
 const SOON: Duration = Duration::from_millis(2_500);
@@ -158,4 +158,52 @@ async fn a_start_without_mongodb_waits_for_it() {
     world.mongo.restart().await;
     recovers(&tickets, at).await;
     assert!(tickets.find(id).await.unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rebuild_goes_on_where_it_was_after_the_log_was_away() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    for n in 0..3_000 {
+        trader.list(Uuid::new_v4(), &n.to_string(), 100).await;
+    }
+    let settings = RunnerSettings {
+        batch: 2,
+        ..quick()
+    };
+    let tickets = Tickets::start(&world.log, &world.store, settings)
+        .await
+        .unwrap();
+    assert!(tickets.runner().progress().wait_for(3_000, LONG).await);
+    let store = world.store.clone();
+    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+    let asked = tokio::spawn(async move {
+        rebuild(&store, "tickets_v2", |progress| {
+            let _ = told.send(progress.done);
+        })
+        .await
+    });
+    let on_its_way = async { while heard.recv().await.is_some_and(|done| done == 0) {} };
+    tokio::time::timeout(LONG, on_its_way).await.unwrap();
+    let half_built = identity(&world, "tickets_v2_rebuild").await;
+    world.nats.kill9().await;
+    // What was read ahead goes on being folded, until it is asked how long the log is.
+    let mut last = 0;
+    let silence = async {
+        let quiet = Duration::from_secs(2);
+        while let Ok(Some(done)) = tokio::time::timeout(quiet, heard.recv()).await {
+            last = done;
+        }
+    };
+    tokio::time::timeout(LONG, silence).await.unwrap();
+    assert!(last < 3_000, "it was done before the log went away");
+    assert!(!asked.is_finished(), "{:?}", asked.await);
+    world.nats.restart().await;
+    asked.await.unwrap().unwrap();
+    let now = identity(&world, "tickets_v2").await;
+    assert_eq!(now, half_built, "it went on with what was built");
+    let at = world.trader().list(Uuid::new_v4(), "After", 100).await.1;
+    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    let difference = verify(&TicketsProjection, &world.log, &world.store).await;
+    assert_eq!(difference.unwrap(), None);
 }

@@ -1,7 +1,7 @@
 //! When folding on would be wrong: it stops and says so.
 
 use cqrs_es::DomainEvent;
-use eventstore::{Recorded, StreamName, TICKETS};
+use eventstore::{Log, LogConfig, Recorded, StreamName, TICKETS};
 use mongodb::bson::{Document, doc};
 use projections::{
     Change, FoldError, Index, Projection, RebuildError, Runner, RunnerState, read_models, rebuild,
@@ -179,6 +179,32 @@ async fn a_release_that_can_fold_on_ends_a_halt() {
     })
     .await;
     new.stop().await;
+}
+
+#[tokio::test]
+async fn a_halt_is_over_when_the_log_lost_what_could_not_be_folded() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
+    let tickets = start(&world).await;
+    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    let before = world.nats.copy_disk().await;
+    let mut connection = world.log.connection();
+    connection.wait_for(|connected| *connected).await.unwrap();
+    let nonsense = [Strange::Nonsense { x: 1 }];
+    trader
+        .append(TICKETS, "ticket", Uuid::new_v4(), &nonsense)
+        .await;
+    eventually("it is recorded", LONG, || recorded(&world)).await;
+    tickets.runner().stop().await;
+    world.nats.lose_tail(&before).await;
+    let log = Log::open(LogConfig::at(world.nats.url())).await.unwrap();
+    let again = Tickets::start(&log, &world.store, quick()).await.unwrap();
+    assert!(again.runner().progress().wait_for(at, LONG).await);
+    eventually("the halt is over", LONG, || async {
+        recorded(&world).await.is_none()
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use testkit::{LONG, eventually};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::support::{World, documents, quick};
+use crate::support::{World, documents, identity, quick};
 
 /// Reads and writes for as long as it isn't told to end, and panics when a read fails or shows
 /// less than what was acknowledged.
@@ -151,19 +151,6 @@ async fn a_comparison_in_parts_sees_every_document() {
     assert_eq!(in_parts().await.0, None);
 }
 
-/// The collection's own identity.
-async fn identity(world: &World, name: &str) -> String {
-    let command = doc! { "listCollections": 1, "filter": { "name": name } };
-    let reply = world.raw().await.run_command(command).await.unwrap();
-    let first = &reply
-        .get_document("cursor")
-        .unwrap()
-        .get_array("firstBatch")
-        .unwrap()[0];
-    let info = first.as_document().unwrap().get_document("info").unwrap();
-    info.get("uuid").unwrap().to_string()
-}
-
 #[tokio::test]
 async fn a_rebuild_repairs_what_was_changed_by_hand() {
     let world = World::start().await;
@@ -270,54 +257,6 @@ async fn a_rebuild_goes_on_where_the_process_was_that_died() {
     assert_ne!(now, before);
     assert_eq!(now, half_built, "what was built is used");
     second.runner().stop().await;
-    let difference = verify(&TicketsProjection, &world.log, &world.store).await;
-    assert_eq!(difference.unwrap(), None);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_rebuild_goes_on_where_it_was_after_the_log_was_away() {
-    let world = World::start().await;
-    let mut trader = world.trader();
-    for n in 0..3_000 {
-        trader.list(Uuid::new_v4(), &n.to_string(), 100).await;
-    }
-    let settings = RunnerSettings {
-        batch: 2,
-        ..quick()
-    };
-    let tickets = Tickets::start(&world.log, &world.store, settings)
-        .await
-        .unwrap();
-    assert!(tickets.runner().progress().wait_for(3_000, LONG).await);
-    let store = world.store.clone();
-    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    let asked = tokio::spawn(async move {
-        rebuild(&store, "tickets_v2", |progress| {
-            let _ = told.send(progress.done);
-        })
-        .await
-    });
-    let on_its_way = async { while heard.recv().await.is_some_and(|done| done == 0) {} };
-    tokio::time::timeout(LONG, on_its_way).await.unwrap();
-    let half_built = identity(&world, "tickets_v2_rebuild").await;
-    world.nats.kill9().await;
-    // What was read ahead goes on being folded, until it is asked how long the log is.
-    let mut last = 0;
-    let silence = async {
-        let quiet = Duration::from_secs(2);
-        while let Ok(Some(done)) = tokio::time::timeout(quiet, heard.recv()).await {
-            last = done;
-        }
-    };
-    tokio::time::timeout(LONG, silence).await.unwrap();
-    assert!(last < 3_000, "it was done before the log went away");
-    assert!(!asked.is_finished(), "{:?}", asked.await);
-    world.nats.restart().await;
-    asked.await.unwrap().unwrap();
-    let now = identity(&world, "tickets_v2").await;
-    assert_eq!(now, half_built, "it went on with what was built");
-    let at = world.trader().list(Uuid::new_v4(), "After", 100).await.1;
-    assert!(tickets.runner().progress().wait_for(at, LONG).await);
     let difference = verify(&TicketsProjection, &world.log, &world.store).await;
     assert_eq!(difference.unwrap(), None);
 }

@@ -211,3 +211,16 @@ pub async fn documents(world: &World, name: &str) -> Vec<Vec<u8>> {
     let found: Vec<_> = found.unwrap().try_collect().await.unwrap();
     found.into_iter().map(RawDocumentBuf::into_bytes).collect()
 }
+
+/// The collection's own identity.
+pub async fn identity(world: &World, name: &str) -> String {
+    let command = doc! { "listCollections": 1, "filter": { "name": name } };
+    let reply = world.raw().await.run_command(command).await.unwrap();
+    let first = &reply
+        .get_document("cursor")
+        .unwrap()
+        .get_array("firstBatch")
+        .unwrap()[0];
+    let info = first.as_document().unwrap().get_document("info").unwrap();
+    info.get("uuid").unwrap().to_string()
+}

@@ -110,7 +110,7 @@ impl Writer {
     pub(super) fn end(&mut self) -> Result<(), CommandError> {
         self.output.flush()?;
         match (self.written, self.unreadable) {
-            (0, _) => eprintln!("no event is like that"),
+            (0, _) => eprintln!("no events match"),
             (_, 0) => {}
             (_, 1) => eprintln!("1 message can't be read"),
             (_, count) => eprintln!("{count} messages can't be read"),

@@ -75,9 +75,10 @@ fn used(names: &[String], short_ids: bool) -> usize {
 /// How wide a column is; nothing for the one that takes the rest.
 fn width_of(name: &str, short_ids: bool) -> Option<usize> {
     Some(match name {
-        // Without the date's year and the milliseconds it would not be taken back as it is.
+        // To the second, which is taken back as it is.
         "time" | "stored_at" if short_ids => 19,
         "time" | "stored_at" => 23,
+        "sequence" if short_ids => 7,
         "stream" | "sequence" => 8,
         "version" => 7,
         "aggregate_type" | "schema_version" => 14,

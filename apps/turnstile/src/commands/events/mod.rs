@@ -4,6 +4,7 @@ mod columns;
 mod filter;
 mod layout;
 mod ls;
+mod newest;
 pub(super) mod raw;
 mod row;
 mod show;

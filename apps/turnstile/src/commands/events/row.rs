@@ -30,6 +30,22 @@ pub(super) struct Unreadable {
 }
 
 impl Row {
+    /// The stream that it is in.
+    pub(super) fn stream(&self) -> StreamName {
+        match self {
+            Self::Event(event) => event.stream,
+            Self::Unreadable(unreadable) => unreadable.stream,
+        }
+    }
+
+    /// Its place there.
+    pub(super) fn sequence(&self) -> u64 {
+        match self {
+            Self::Event(event) => event.sequence,
+            Self::Unreadable(unreadable) => unreadable.sequence,
+        }
+    }
+
     /// When it happened, as far as that is known.
     pub(super) fn time(&self) -> DateTime<Utc> {
         match self {

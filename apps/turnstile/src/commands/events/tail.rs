@@ -1,21 +1,15 @@
 //! `turnstile events tail`.
 
-use analysis::Span;
-use chrono::{DateTime, Utc};
 use eventstore::{Log, StreamName};
 use futures_util::{Stream, StreamExt, stream, stream::select_all};
-use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     columns::{ColumnArgs, Writer, explained},
     filter::Filter,
-    row::{Found, Row, as_found},
+    newest::write_newest,
+    row::{Found, as_found},
 };
 use crate::commands::{CommandError, Outcome, Servers, output::OutputArgs};
-
-/// How many commits of each stream are looked at first; eight times as many before those each time
-/// that this is not enough.
-const FIRST_LOOK: u64 = 256;
 
 /// Show the newest events; with -f, go on with those to come
 #[derive(Debug, clap::Args)]
@@ -23,8 +17,7 @@ const FIRST_LOOK: u64 = 256;
 pub(crate) struct TailArgs {
     #[command(flatten)]
     filter: Filter,
-    /// How many. All of them are in memory at once, some 1.5 KB each: of a long part of the log,
-    /// `events ls` shows every one as it is read
+    /// How many. Of more than 10,000 the places are looked for first, and then they are read once more
     #[arg(
         long,
         short = 'n',
@@ -52,14 +45,14 @@ pub(super) async fn run(args: TailArgs, servers: &Servers) -> Result<Outcome, Co
     let log = servers.log().await?;
     let span = args.filter.span(&log).await?;
     let mut writer = Writer::new(args.output.open(), args.columns);
-    for row in newest(&args.filter, &log, &span, args.count).await? {
-        writer.write(row)?;
-    }
+    let newest = write_newest(&args.filter, &log, &span, args.count, &mut writer).await;
+    // What was found before a fault is shown before it.
+    writer.flush()?;
+    newest?;
     if !args.follow {
         writer.end()?;
         return Ok(Outcome::Well);
     }
-    writer.flush()?;
     let skip = args.filter.skip_unreadable;
     let to_come = args.filter.streams().into_iter().map(|stream| {
         let after = span.end(stream);
@@ -99,108 +92,4 @@ fn follow(
             Err(error) => Some((Err(error.into()), None)),
         }
     })
-}
-
-/// The newest events that are meant, oldest first.
-///
-/// The streams are read from their ends, a part at a time, and each part once: an event is among
-/// the newest for certain only if it is later than all that wasn't looked at.
-async fn newest(
-    filter: &Filter,
-    log: &Log,
-    span: &Span,
-    count: usize,
-) -> Result<Vec<Row>, CommandError> {
-    let mut found = Newest {
-        rows: BTreeMap::new(),
-        count,
-    };
-    let (mut looked, mut look) = (0, FIRST_LOOK);
-    if filter.finds_at_once() {
-        look = span.len();
-    }
-    loop {
-        let part = span.before_newest(looked).newest(look);
-        let mut begins: BTreeMap<StreamName, DateTime<Utc>> = BTreeMap::new();
-        let mut rows: BTreeMap<StreamName, VecDeque<Row>> = BTreeMap::new();
-        let mut reading = filter.open(log, part.clone()).await?;
-        while let Some(next) = reading.next().await? {
-            let stream = match &next {
-                Ok(commit) => {
-                    begins.entry(commit.stream).or_insert(commit.metadata.time);
-                    commit.stream
-                }
-                Err(finding) => finding.stream,
-            };
-            let of_stream = rows.entry(stream).or_default();
-            of_stream.extend(filter.rows_of(log, next).await?);
-            while of_stream.len() > count {
-                of_stream.pop_front();
-            }
-        }
-        found.add_earlier(rows);
-        looked += look;
-        let left = span.before_newest(looked);
-        let cut = span
-            .streams()
-            .filter(|stream| left.places(*stream).is_some());
-        // Where nothing was met that is in the range, what comes before may be of any time.
-        let begin = |stream| {
-            begins
-                .get(&stream)
-                .copied()
-                .unwrap_or(DateTime::<Utc>::MAX_UTC)
-        };
-        match cut.map(begin).max() {
-            Some(begin) if !found.is_certain(begin) => {}
-            _ => return Ok(found.merged()),
-        }
-        look = look.saturating_mul(8);
-    }
-}
-
-/// The newest rows of each stream, as far as they were looked for.
-struct Newest {
-    rows: BTreeMap<StreamName, VecDeque<Row>>,
-    count: usize,
-}
-
-impl Newest {
-    /// Adds what was found before what is there.
-    fn add_earlier(&mut self, rows: BTreeMap<StreamName, VecDeque<Row>>) {
-        for (stream, mut earlier) in rows {
-            let later = self.rows.remove(&stream).unwrap_or_default();
-            earlier.extend(later);
-            while earlier.len() > self.count {
-                earlier.pop_front();
-            }
-            self.rows.insert(stream, earlier);
-        }
-    }
-
-    /// Whether no event that wasn't looked at can be among the newest: all of those are from this
-    /// moment or later.
-    fn is_certain(&self, moment: DateTime<Utc>) -> bool {
-        let rows = self.rows.values().flatten();
-        rows.filter(|row| row.time() >= moment).count() >= self.count
-    }
-
-    /// The newest of all streams, oldest first.
-    fn merged(self) -> Vec<Row> {
-        let mut all = Vec::new();
-        for (stream, rows) in self.rows {
-            // A clock that went back doesn't put an event before the one that it follows.
-            let mut latest = DateTime::<Utc>::MIN_UTC;
-            for row in rows {
-                latest = latest.max(row.time());
-                all.push((latest, stream, row));
-            }
-        }
-        all.sort_by_key(|(time, stream, _)| (*time, *stream));
-        let unwanted = all.len().saturating_sub(self.count);
-        all.into_iter()
-            .skip(unwanted)
-            .map(|(_, _, row)| row)
-            .collect()
-    }
 }

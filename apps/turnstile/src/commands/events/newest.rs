@@ -1,0 +1,157 @@
+//! The newest events of several streams.
+
+use analysis::Span;
+use chrono::{DateTime, Utc};
+use eventstore::{Log, StreamName};
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{columns::Writer, filter::Filter, row::Row};
+use crate::commands::CommandError;
+
+/// How many commits of each stream are looked at first; eight times as many before those each time
+/// that this is not enough.
+const FIRST_LOOK: u64 = 256;
+/// Up to so many rows are kept while they are looked for, some 1.5 KB each. Of more, only the
+/// places are, and they are read once more.
+const KEPT: usize = 10_000;
+
+/// Writes the newest events that are meant, oldest first.
+pub(super) async fn write_newest(
+    filter: &Filter,
+    log: &Log,
+    span: &Span,
+    count: usize,
+    writer: &mut Writer,
+) -> Result<(), CommandError> {
+    if count <= KEPT {
+        for (_, row) in newest(filter, log, span, count, |_, row| row).await? {
+            writer.write(row)?;
+        }
+        return Ok(());
+    }
+    let places = newest(filter, log, span, count, |nth, row| (row.sequence(), nth)).await?;
+    // Of each stream the newest are meant, so that the first of them says which.
+    let mut firsts = BTreeMap::new();
+    for (stream, place) in places {
+        firsts.entry(stream).or_insert(place);
+    }
+    let begins = span.streams().map(|stream| {
+        let first = firsts.get(&stream).map(|(sequence, _)| *sequence);
+        (stream, first.unwrap_or(span.end(stream) + 1))
+    });
+    let span = span.clone().starting_at(&begins.collect());
+    let mut reading = filter.open(log, span).await?;
+    while let Some(next) = reading.next().await? {
+        for (nth, row) in filter.rows_of(log, next).await?.into_iter().enumerate() {
+            let first = firsts.get(&row.stream());
+            if first.is_some_and(|first| (row.sequence(), nth) >= *first) {
+                writer.write(row)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is kept of the newest events that are meant, oldest first. `keep` gets each event with its
+/// number among those of its commit.
+///
+/// The streams are read from their ends, a part at a time, and each part once: an event is among
+/// the newest for certain only if it is later than all that wasn't looked at.
+async fn newest<T>(
+    filter: &Filter,
+    log: &Log,
+    span: &Span,
+    count: usize,
+    keep: impl Fn(usize, Row) -> T,
+) -> Result<Vec<(StreamName, T)>, CommandError> {
+    let mut found = Newest {
+        rows: BTreeMap::new(),
+        count,
+    };
+    let (mut looked, mut look) = (0, FIRST_LOOK);
+    if filter.finds_at_once() {
+        look = span.len();
+    }
+    loop {
+        let part = span.before_newest(looked).newest(look);
+        let mut begins: BTreeMap<StreamName, DateTime<Utc>> = BTreeMap::new();
+        let mut kept: BTreeMap<StreamName, Kept<T>> = BTreeMap::new();
+        let mut reading = filter.open(log, part).await?;
+        while let Some(next) = reading.next().await? {
+            let stream = match &next {
+                Ok(commit) => {
+                    begins.entry(commit.stream).or_insert(commit.metadata.time);
+                    commit.stream
+                }
+                Err(finding) => finding.stream,
+            };
+            let of_stream = kept.entry(stream).or_default();
+            for (nth, row) in filter.rows_of(log, next).await?.into_iter().enumerate() {
+                of_stream.push_back((row.time(), keep(nth, row)));
+                if of_stream.len() > count {
+                    of_stream.pop_front();
+                }
+            }
+        }
+        found.add_earlier(kept);
+        looked += look;
+        let left = span.before_newest(looked);
+        let cut = span
+            .streams()
+            .filter(|stream| left.places(*stream).is_some())
+            // Where nothing was met that is in the range, what comes before may be of any time.
+            .map(|stream| begins.get(&stream).copied())
+            .map(|begin| begin.unwrap_or(DateTime::<Utc>::MAX_UTC));
+        match cut.max() {
+            Some(begin) if !found.is_certain(begin) => look = look.saturating_mul(8),
+            _ => return Ok(found.merged()),
+        }
+    }
+}
+
+/// What is kept of a stream, each with its time.
+type Kept<T> = VecDeque<(DateTime<Utc>, T)>;
+
+/// The newest of each stream, as far as they were looked for.
+struct Newest<T> {
+    rows: BTreeMap<StreamName, Kept<T>>,
+    count: usize,
+}
+
+impl<T> Newest<T> {
+    /// Adds what was found before what is there.
+    fn add_earlier(&mut self, rows: BTreeMap<StreamName, Kept<T>>) {
+        for (stream, mut earlier) in rows {
+            let later = self.rows.remove(&stream).unwrap_or_default();
+            earlier.extend(later);
+            while earlier.len() > self.count {
+                earlier.pop_front();
+            }
+            self.rows.insert(stream, earlier);
+        }
+    }
+
+    /// Whether no event that wasn't looked at can be among the newest: all of those are from this
+    /// moment or later.
+    fn is_certain(&self, moment: DateTime<Utc>) -> bool {
+        let rows = self.rows.values().flatten();
+        rows.filter(|(time, _)| *time >= moment).count() >= self.count
+    }
+
+    /// The newest of all streams, oldest first.
+    fn merged(self) -> Vec<(StreamName, T)> {
+        let mut all = Vec::new();
+        for (stream, rows) in self.rows {
+            // A clock that went back doesn't put an event before the one that it follows.
+            let mut latest = DateTime::<Utc>::MIN_UTC;
+            for (time, kept) in rows {
+                latest = latest.max(time);
+                all.push((latest, stream, kept));
+            }
+        }
+        all.sort_by_key(|(time, stream, _)| (*time, *stream));
+        let unwanted = all.len().saturating_sub(self.count);
+        let newest = all.into_iter().skip(unwanted);
+        newest.map(|(_, stream, kept)| (stream, kept)).collect()
+    }
+}

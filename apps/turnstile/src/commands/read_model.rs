@@ -1,0 +1,102 @@
+//! The names of read models, as they are given on the command line.
+
+use ::projections::{
+    Projection, orders::OrdersProjection, payments::PayableOrdersProjection,
+    tickets::TicketsProjection,
+};
+use clap::{
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+    error::ErrorKind,
+};
+use eventstore::StreamName;
+use std::ffi::OsStr;
+
+/// A read model.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ProjectionName {
+    Tickets,
+    Orders,
+    PayableOrders,
+}
+
+/// The names as `ls` prints them, and in every other way in which they are met: with their version,
+/// as collections and metrics have them, and with a hyphen.
+#[derive(Clone)]
+pub(super) struct Names;
+
+impl TypedValueParser for Names {
+    type Value = ProjectionName;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<ProjectionName, clap::Error> {
+        let text = value.to_string_lossy().to_lowercase().replace('-', "_");
+        let mut all = ProjectionName::ALL.into_iter();
+        match all.find(|name| name.words().0 == text || name.key() == text) {
+            Some(name) => Ok(name),
+            // Which says what there is.
+            None => PossibleValuesParser::new(spellings())
+                .parse_ref(command, arg, value)
+                .and(Err(
+                    clap::Error::new(ErrorKind::InvalidValue).with_cmd(command)
+                )),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(spellings()))
+    }
+}
+
+fn spellings() -> impl Iterator<Item = PossibleValue> {
+    ProjectionName::ALL.into_iter().map(|name| {
+        let (spelled, help) = name.words();
+        PossibleValue::new(spelled).help(help)
+    })
+}
+
+impl ProjectionName {
+    pub(super) const ALL: [Self; 3] = [Self::Tickets, Self::Orders, Self::PayableOrders];
+
+    /// Its name, and what it is.
+    pub(super) fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Tickets => (
+                TicketsProjection.name(),
+                "What is for sale, and every ticket",
+            ),
+            Self::Orders => (OrdersProjection.name(), "Everybody's orders"),
+            Self::PayableOrders => (
+                PayableOrdersProjection.name(),
+                "Where an order is, for the payments service",
+            ),
+        }
+    }
+
+    pub(super) fn version(self) -> u32 {
+        match self {
+            Self::Tickets => TicketsProjection.version(),
+            Self::Orders => OrdersProjection.version(),
+            Self::PayableOrders => PayableOrdersProjection.version(),
+        }
+    }
+
+    pub(super) fn key(self) -> String {
+        match self {
+            Self::Tickets => TicketsProjection.key(),
+            Self::Orders => OrdersProjection.key(),
+            Self::PayableOrders => PayableOrdersProjection.key(),
+        }
+    }
+
+    pub(super) fn stream(self) -> StreamName {
+        match self {
+            Self::Tickets => TicketsProjection.stream(),
+            Self::Orders => OrdersProjection.stream(),
+            Self::PayableOrders => PayableOrdersProjection.stream(),
+        }
+    }
+}
