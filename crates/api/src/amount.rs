@@ -192,4 +192,53 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn an_amount_is_shown_with_its_sign_and_two_decimals() {
+        for (cents, shown) in [
+            (1_999, "19.99"),
+            (2_000, "20.00"),
+            (5, "0.05"),
+            (0, "0.00"),
+            (-5, "-0.05"),
+            (-1_999, "-19.99"),
+        ] {
+            let amount = Amount::from_cents(cents);
+            assert_eq!(amount.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(amount));
+            let json = serde_json::to_string(&amount).unwrap();
+            assert_eq!(serde_json::from_str::<Amount>(&json).unwrap(), amount);
+        }
+    }
+
+    #[test]
+    fn a_number_is_read_however_it_is_written() {
+        for (text, cents) in [
+            (" 5 ", 500),
+            ("+5", 500),
+            ("5.", 500),
+            (".5", 50),
+            ("007", 700),
+            ("-19.9", -1_990),
+            ("999999999999999.99", 99_999_999_999_999_999),
+        ] {
+            assert_eq!(text.parse(), Ok(Amount::from_cents(cents)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_number_is_refused_as_none() {
+        for text in [
+            "", ".", "-", "--5", "1,5", "1.x", "x.1", "1.2.3", "0x10", "e5", "1e", "1e+", "xe5",
+            "1ex",
+        ] {
+            let expected = Err("must be a number");
+            assert_eq!(text.parse::<Amount>(), expected, "{text:?}");
+        }
+        for json in ["true", "null", "[]", "{}"] {
+            let error = serde_json::from_str::<Amount>(json).unwrap_err();
+            let expected = "must be a number with at most two decimals";
+            assert_eq!(error.to_string(), expected, "{json}");
+        }
+    }
 }

@@ -91,4 +91,25 @@ mod tests {
         let body: Body = serde_json::from_str(r#"{"text":null}"#).unwrap();
         assert_eq!((body.text, body.number), (Field::Missing, Field::Missing));
     }
+
+    #[test]
+    fn only_a_good_value_is_given_and_written() {
+        let invalid = Field::<u8>::Invalid("why".to_owned());
+        for (field, value, json) in [
+            (Field::from(5), Some(5), "5"),
+            (Field::Missing, None, "null"),
+            (invalid, None, "null"),
+        ] {
+            assert_eq!(serde_json::to_string(&field).unwrap(), json);
+            assert_eq!(field.is_missing(), field == Field::Missing);
+            assert_eq!(field.given(), value);
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_not_a_wrong_value_of_one_field() {
+        // Half of a pair: it has the shape of a string, and can't be one.
+        let error = serde_json::from_str::<Body>(r#"{"text":"\ud800"}"#);
+        assert!(error.is_err());
+    }
 }

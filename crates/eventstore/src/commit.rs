@@ -1,6 +1,8 @@
 //! The commit: all events of one command on one aggregate, as one message.
 
 mod encode;
+#[cfg(test)]
+mod tests;
 
 use async_nats::{
     HeaderMap, HeaderName,

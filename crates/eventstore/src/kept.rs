@@ -184,4 +184,28 @@ mod tests {
         kept.enter(1);
         assert!(!kept.is_whole(), "the log has lost a tail");
     }
+
+    #[test]
+    fn an_aggregate_is_weighed_anew_when_it_has_doubled_or_shrunk_to_a_quarter() {
+        let memory = Memory::<u8>::new(1_000_000);
+        let slot = memory.slot("a");
+        let weighs = |bytes: usize| {
+            memory.weigh("a", &slot, bytes);
+            memory.entries.weight()
+        };
+        assert_eq!(weighs(511), 512, "not worth it");
+        assert_eq!(weighs(512), 1_024);
+        assert_eq!(weighs(4_096 - 512), 4_096);
+        assert_eq!(weighs(513), 4_096, "not worth it");
+        assert_eq!(weighs(512), 1_024);
+    }
+
+    #[test]
+    fn what_was_evicted_does_not_weigh_on_what_took_its_place() {
+        let memory = Memory::<u8>::new(1_000_000);
+        memory.slot("a");
+        let evicted = Memory::<u8>::new(1_000_000).slot("a");
+        memory.weigh("a", &evicted, 100_000);
+        assert_eq!(memory.entries.weight(), u64::from(OVERHEAD));
+    }
 }

@@ -242,3 +242,6 @@ pub(crate) fn dangerous_difference(wanted: &Config, found: &Config) -> Option<St
     }
     None
 }
+
+#[cfg(test)]
+mod tests;

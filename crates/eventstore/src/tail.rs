@@ -175,6 +175,22 @@ mod tests {
         let tail = tail(&(1..=kept + 3).collect::<Vec<_>>());
         assert_eq!(tail.places().len(), KEPT);
         assert_eq!(tail.places()[0], (4, id(4)));
+        // Also when one comes late.
+        let mut tail = self::tail(&[1, 3]);
+        for n in 4..=kept + 1 {
+            tail.note(n, id(n), "request");
+        }
+        assert_eq!(tail.places().len(), KEPT);
+        assert!(tail.note(2, id(2), "request"));
+        assert_eq!(tail.places().len(), KEPT);
+        assert_eq!(tail.places()[..2], [(2, id(2)), (3, id(3))]);
+    }
+
+    #[test]
+    fn another_commit_in_the_place_of_the_oldest_is_told_too() {
+        let mut tail = tail(&[3, 4]);
+        assert!(!tail.note(3, id(99), "request"));
+        assert_eq!(tail.to_prove().unwrap().sequence, 3);
     }
 
     #[test]

@@ -191,4 +191,51 @@ mod tests {
         assert!(TrustedProxies::parse("10.0.0.0/8, example.com").is_none());
         assert!(TrustedProxies::parse("10.0.0.0/33").is_none());
     }
+
+    #[test]
+    fn scheme_and_host_are_those_that_a_trusted_proxy_tells_last() {
+        let proxies = TrustedProxies::parse("10.0.0.0/8").unwrap();
+        let asked = |peer: &str, headers: &[(&str, &str)]| {
+            let mut req = TestRequest::default()
+                .peer_addr(peer.parse().unwrap())
+                .insert_header(("host", "inside:8080"));
+            for header in headers {
+                req = req.append_header(*header);
+            }
+            let req = req.to_http_request();
+            (
+                proxies.is_https(&req),
+                proxies.host(&req).map(str::to_owned),
+            )
+        };
+        let forwarded = [
+            (FORWARDED_PROTO, "http, HTTPS"),
+            (FORWARDED_HOST, "evil.example, tickets.example"),
+        ];
+        let (outside, inside) = ("tickets.example".to_owned(), "inside:8080".to_owned());
+        assert_eq!(asked("10.0.0.1:5", &forwarded), (true, Some(outside)));
+        assert_eq!(
+            asked("192.0.2.1:5", &forwarded),
+            (false, Some(inside.clone()))
+        );
+        assert_eq!(asked("10.0.0.1:5", &[]), (false, Some(inside.clone())));
+        let back = [(FORWARDED_PROTO, "https, http"), (FORWARDED_HOST, ", ")];
+        assert_eq!(asked("10.0.0.1:5", &back), (false, Some(inside)));
+    }
+
+    #[actix_web::test]
+    async fn a_handler_is_told_the_address_with_and_without_proxies() {
+        let request = || {
+            TestRequest::default()
+                .peer_addr("10.0.0.1:5".parse().unwrap())
+                .insert_header((FORWARDED_FOR, "203.0.113.9"))
+        };
+        let told = async |req: HttpRequest| ClientAddress::extract(&req).await.unwrap().0;
+        let peer = "10.0.0.1".parse().ok();
+        assert_eq!(told(request().to_http_request()).await, peer);
+        let proxies = web::Data::new(TrustedProxies::parse("10.0.0.0/8").unwrap());
+        let behind = request().app_data(proxies).to_http_request();
+        assert_eq!(told(behind).await, "203.0.113.9".parse().ok());
+        assert_eq!(told(TestRequest::default().to_http_request()).await, None);
+    }
 }

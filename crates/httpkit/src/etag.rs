@@ -104,4 +104,9 @@ mod tests {
             assert_eq!(body.is_empty(), status == 304);
         }
     }
+
+    #[test]
+    fn a_value_is_rendered_as_json() {
+        assert_eq!(Rendered::json(&[1, 2]).unwrap().body(), "[1,2]");
+    }
 }

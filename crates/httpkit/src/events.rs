@@ -66,4 +66,10 @@ mod tests {
         let body = to_bytes(answer.into_body()).await.unwrap();
         assert_eq!(body, "event: ticket\ndata: {}\n\n");
     }
+
+    #[test]
+    fn a_heartbeat_is_a_comment_of_its_own() {
+        let heartbeat = heartbeat();
+        assert!(heartbeat.starts_with(b":") && heartbeat.ends_with(b"\n\n"));
+    }
 }

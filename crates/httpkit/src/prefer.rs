@@ -73,4 +73,17 @@ mod tests {
             assert_eq!(prefer.respond_async, expected, "{header}");
         }
     }
+
+    #[actix_web::test]
+    async fn a_handler_is_told_what_is_preferred_and_the_answer_what_was_applied() {
+        let req = TestRequest::default()
+            .insert_header((PREFER, "respond-async"))
+            .to_http_request();
+        assert!(Prefer::extract(&req).await.unwrap().respond_async);
+        let req = TestRequest::default().to_http_request();
+        assert!(!Prefer::extract(&req).await.unwrap().respond_async);
+        let mut headers = HeaderMap::new();
+        add_applied(&mut headers);
+        assert_eq!(headers.get(PREFERENCE_APPLIED).unwrap(), "respond-async");
+    }
 }

@@ -136,4 +136,21 @@ mod tests {
             assert!(Uuid::parse_str(&id_of(sent)).is_ok(), "{sent}");
         }
     }
+
+    #[actix_web::test]
+    async fn a_request_knows_its_id_its_caller_and_how_it_was_answered() {
+        let req = TestRequest::default()
+            .insert_header((X_REQUEST_ID, "checkout-17"))
+            .to_http_request();
+        let context = RequestContext::new(RequestId::of_headers(req.headers()));
+        assert_eq!(context.id().header(), "checkout-17");
+        assert_eq!((context.user(), context.answered_early()), (None, false));
+        context.set_user(Uuid::from_u128(1));
+        context.set_answered_early();
+        let user = Some(Uuid::from_u128(1));
+        assert_eq!((context.user(), context.answered_early()), (user, true));
+        req.extensions_mut().insert(context);
+        let id = RequestId::extract(&req).await.unwrap();
+        assert_eq!(id.as_str(), "checkout-17");
+    }
 }

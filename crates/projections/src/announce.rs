@@ -149,4 +149,53 @@ mod tests {
             assert!(!Announcement::is_of(&announcement.encode(), me));
         }
     }
+
+    #[test]
+    fn an_announcement_is_read_as_it_was_sent_and_says_how_far_it_is() {
+        let holder = Uuid::from_u128(7);
+        let stream = || "s".to_owned();
+        for (announcement, applied) in [
+            (
+                Announcement::Applied {
+                    holder,
+                    from: 3,
+                    to: 5,
+                    ids: None,
+                },
+                Some(5),
+            ),
+            (
+                Announcement::Restarted {
+                    holder,
+                    stream: stream(),
+                    applied: 6,
+                },
+                Some(6),
+            ),
+            (
+                Announcement::Replaced {
+                    holder,
+                    stream: stream(),
+                    applied: 8,
+                },
+                Some(8),
+            ),
+            (Announcement::Healing { holder }, None),
+            (Announcement::Released { holder }, None),
+        ] {
+            let received = Announcement::decode(&announcement.encode());
+            assert_eq!(received.as_ref(), Some(&announcement));
+            assert_eq!(announcement.holder(), holder);
+            assert_eq!(announcement.applied(), applied);
+        }
+        assert_eq!(Announcement::decode(br#"{"kind":"of_tomorrow"}"#), None);
+    }
+
+    #[test]
+    fn more_documents_than_can_be_told_are_any_documents() {
+        let ids = |n: usize| (0..n).map(|n| Uuid::from_u128(n as u128)).collect();
+        let few: HashSet<_> = ids(MAX_IDS);
+        assert_eq!(changed(told(few.clone())), Changed::Some(Arc::new(few)));
+        assert_eq!(changed(told(ids(MAX_IDS + 1))), Changed::Any);
+    }
 }

@@ -49,9 +49,9 @@ pub(crate) fn settle(options: &mut ClientOptions) -> Result<(), ReadError> {
     }
 }
 
+/// What is not the primary, as an address writes it.
 fn mode(preference: &ReadPreference) -> &'static str {
     match preference {
-        ReadPreference::Primary => "primary",
         ReadPreference::PrimaryPreferred { .. } => "primaryPreferred",
         ReadPreference::Secondary { .. } => "secondary",
         ReadPreference::SecondaryPreferred { .. } => "secondaryPreferred",
@@ -82,6 +82,14 @@ mod tests {
             (
                 "&readPreference=secondaryPreferred",
                 "readPreference is \"secondaryPreferred\"; primary",
+            ),
+            (
+                "&readPreference=secondary",
+                "readPreference is \"secondary\"; primary",
+            ),
+            (
+                "&readPreference=primaryPreferred",
+                "readPreference is \"primaryPreferred\"; primary",
             ),
             (
                 "&readPreference=nearest",

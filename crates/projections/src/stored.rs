@@ -41,3 +41,28 @@ pub(crate) fn nanos(time: DateTime<Utc>) -> i64 {
 pub(crate) fn from_nanos(nanos: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_nanos(nanos)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_times_and_numbers_come_back_as_they_were() {
+        let id = uuid::Uuid::from_u128(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+        let stored = binary(id);
+        assert_eq!(uuid(id), Bson::Binary(stored.clone()));
+        assert_eq!(from_bson(stored.to_uuid().unwrap()), id);
+        let time = DateTime::from_timestamp(1_700_000_000, 123_456_789).unwrap();
+        assert_eq!(from_nanos(nanos(time)), time);
+        for number in [0, 7, i64::MAX.unsigned_abs()] {
+            assert_eq!(unsigned(int(number)), number);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_the_nearest_that_can() {
+        assert_eq!(int(u64::MAX), i64::MAX);
+        assert_eq!(nanos(DateTime::<Utc>::MAX_UTC), i64::MAX);
+        assert_eq!(unsigned(-1), 0);
+    }
+}

@@ -183,4 +183,31 @@ mod tests {
         assert!(refused.contains("Actor of a commit: \"xxx"), "{refused}");
         assert!(refused.ends_with("at most 128 characters are expected"));
     }
+
+    #[test]
+    fn spaces_around_a_text_are_kept_and_those_within_it_stay_readable() {
+        for (text, stored) in [(" a", "%20a"), ("a ", "a%20"), (" ", "%20"), ("a b", "a b")] {
+            assert_eq!(encoded("Actor", text).unwrap(), stored);
+            assert_eq!(decoded(stored), text);
+        }
+    }
+
+    #[test]
+    fn an_event_without_a_type_is_never_stored() {
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        struct Untagged {
+            amount: u64,
+        }
+        impl DomainEvent for Untagged {
+            fn event_type(&self) -> String {
+                "Deposited".to_owned()
+            }
+            fn event_version(&self) -> String {
+                "1.0".to_owned()
+            }
+        }
+        let refused = payload_of(&[Untagged { amount: 5 }]).unwrap_err();
+        let expected = "Deposited can't be stored: it has no type tag";
+        assert!(refused.to_string().ends_with(expected), "{refused}");
+    }
 }

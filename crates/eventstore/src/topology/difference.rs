@@ -200,6 +200,7 @@ mod tests {
         let mut found = Config {
             num_replicas: 1,
             discard: DiscardPolicy::Old,
+            allow_direct: false,
             deny_delete: false,
             deny_purge: false,
             max_messages: 1_000,
@@ -208,16 +209,20 @@ mod tests {
         };
         let (changes, refusals) = compare(&wanted, &mut found);
         assert_eq!(refusals, Vec::<String>::new());
-        let settings: Vec<_> = changes.iter().map(|change| change.setting).collect();
+        let changes: Vec<_> = changes
+            .iter()
+            .map(|change| (change.setting, &*change.from, &*change.to))
+            .collect();
         assert_eq!(
-            settings,
+            changes,
             [
-                "discard",
-                "deny_delete",
-                "deny_purge",
-                "num_replicas",
-                "max_msgs",
-                "max_age in seconds"
+                ("discard", r#""old""#, r#""new""#),
+                ("allow_direct", "false", "true"),
+                ("deny_delete", "false", "true"),
+                ("deny_purge", "false", "true"),
+                ("num_replicas", "1", "3"),
+                ("max_msgs", "1000", "no limit"),
+                ("max_age in seconds", "3600", "no limit"),
             ]
         );
         let (again, refusals) = compare(&wanted, &mut found);
@@ -251,5 +256,55 @@ mod tests {
         };
         assert_eq!(compare(&requests, &mut found), (vec![], vec![]));
         assert_eq!(found.num_replicas, 5);
+    }
+
+    #[test]
+    fn what_nats_cannot_change_is_refused_by_name() {
+        let wanted = wanted(crate::ORDERS);
+        let mut found = Config {
+            no_ack: true,
+            ..wanted.clone()
+        };
+        let (changes, refusals) = compare(&wanted, &mut found);
+        assert_eq!(changes, []);
+        let [refusal] = &refusals[..] else {
+            panic!("{refusals:?}");
+        };
+        let expected = "no_ack is true, needed is null: no stream can be changed so";
+        assert!(refusal.starts_with(expected), "{refusal}");
+    }
+
+    #[test]
+    fn schedules_cannot_live_in_a_stream_that_denies_purges() {
+        let commands = wanted(streams::COMMANDS);
+        let mut found = Config {
+            deny_purge: true,
+            ..commands.clone()
+        };
+        let (changes, refusals) = compare(&commands, &mut found);
+        let expected = "deny_purge is true, and can't be taken back in a stream";
+        assert_eq!((changes, refusals), (vec![], vec![expected.to_owned()]));
+    }
+
+    #[test]
+    fn no_limit_is_no_limit_in_either_spelling() {
+        let orders = wanted(crate::ORDERS);
+        let mut zeros = Config {
+            max_messages: 0,
+            max_bytes: 0,
+            max_messages_per_subject: 0,
+            ..orders.clone()
+        };
+        assert_eq!(compare(&orders, &mut zeros), (vec![], vec![]));
+        let keys = wanted(streams::KEYS);
+        let mut unlimited = Config {
+            max_messages_per_subject: 0,
+            ..keys.clone()
+        };
+        let (_, refusals) = compare(&keys, &mut unlimited);
+        assert_eq!(
+            refusals,
+            ["max_msgs_per_subject is no limit, wanted is 1: that would delete messages"]
+        );
     }
 }

@@ -103,6 +103,20 @@ mod tests {
         assert_eq!((user.as_str(), password.expose()), ("orders", "hunter2"));
         let files = ("/tls/tls.crt".into(), "/tls/tls.key".into());
         assert_eq!(access.certificate, Some(files));
+        assert_eq!(access.ca_file, Some("/tls/ca.crt".into()));
+    }
+
+    #[test]
+    fn a_credentials_file_signs_in_as_well_and_by_default_nobody_does() {
+        let signed = access(&[("NATS_CREDS_FILE", "/nats/orders.creds")]).unwrap();
+        let Some(NatsLogin::Credentials(file)) = signed.login else {
+            panic!("{signed:?}");
+        };
+        assert_eq!(file, PathBuf::from("/nats/orders.creds"));
+        let nobody = access(&[]).unwrap();
+        assert!(nobody.login.is_none() && nobody.certificate.is_none());
+        let named = [("NATS_USER", "a-B_9"), ("NATS_PASSWORD", "hunter2")];
+        assert!(access(&named).unwrap().login.is_some());
     }
 
     #[test]

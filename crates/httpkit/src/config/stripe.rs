@@ -110,4 +110,34 @@ mod tests {
         // The sandbox makes no calls.
         assert_eq!(told(&[("REQUEST_TIMEOUT_SECONDS", "5")]), None);
     }
+
+    #[test]
+    fn keys_are_read_and_what_can_be_none_is_refused() {
+        let stripe = config(&[
+            ("STRIPE_SECRET_KEY", "sk_test_1"),
+            ("STRIPE_PUBLISHABLE_KEY", "pk_test_1"),
+            ("STRIPE_WEBHOOK_SECRET", "whsec_1"),
+            ("STRIPE_API_BASE", "https://stripe.example/"),
+            ("CURRENCY", "gbp"),
+        ]);
+        let stripe = stripe.unwrap().stripe;
+        assert_eq!(stripe.secret_key.as_ref().unwrap().expose(), "sk_test_1");
+        assert_eq!(stripe.webhook_secret.as_ref().unwrap().expose(), "whsec_1");
+        assert_eq!(stripe.publishable_key.as_deref(), Some("pk_test_1"));
+        assert_eq!(stripe.api_base, "https://stripe.example");
+        assert_eq!(
+            (stripe.smallest_charge(), super::smallest_charge("usd")),
+            (30, 50)
+        );
+        for (name, value) in [
+            ("STRIPE_SECRET_KEY", "sk test"),
+            ("STRIPE_PUBLISHABLE_KEY", "sk_test_1"),
+            ("STRIPE_API_BASE", "ftp://stripe.example"),
+        ] {
+            let error = config(&[(name, value)]).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        let plain = config(&[("STRIPE_API_BASE", "http://127.0.0.1:1")]);
+        assert_eq!(plain.unwrap().stripe.api_base, "http://127.0.0.1:1");
+    }
 }

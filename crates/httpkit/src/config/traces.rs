@@ -154,4 +154,29 @@ mod tests {
         assert_eq!(error.lines().count(), 5, "{error}");
         assert!(!error.contains("hunter2"), "{error}");
     }
+
+    #[test]
+    fn every_sampler_of_opentelemetry_is_known_by_its_name() {
+        for (name, sampler) in [
+            ("always_on", Sampler::AlwaysOn),
+            ("always_off", Sampler::AlwaysOff),
+            ("traceidratio", Sampler::Ratio(0.5)),
+            ("parentbased_always_on", Sampler::ParentOrAlwaysOn),
+            ("parentbased_always_off", Sampler::ParentOrAlwaysOff),
+            ("parentbased_traceidratio", Sampler::ParentOrRatio(0.5)),
+        ] {
+            let config = config(&[
+                ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otel"),
+                ("OTEL_TRACES_SAMPLER", name),
+                ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
+            ]);
+            assert_eq!(config.unwrap().unwrap().sampler, sampler, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_pair_without_a_name_is_refused() {
+        let error = config(&[("OTEL_RESOURCE_ATTRIBUTES", "=production")]).unwrap_err();
+        assert!(error.contains("OTEL_RESOURCE_ATTRIBUTES"), "{error}");
+    }
 }
