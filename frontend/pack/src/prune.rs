@@ -25,7 +25,7 @@ pub fn prune(module: &mut Module) -> usize {
             };
             local.size() > SMALL && function.name.as_deref().is_some_and(is_of_the_demangler)
         })
-        .map(|function| function.id())
+        .map(walrus::Function::id)
         .collect();
     for &id in &unused {
         let local = module.funcs.get_mut(id).kind.unwrap_local_mut();
