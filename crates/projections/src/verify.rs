@@ -353,7 +353,11 @@ async fn wait_until_applied<P: Projection>(
         if applied >= end {
             return Ok(());
         }
-        let halted = checkpoint.and_then(|checkpoint| checkpoint.halted.or(checkpoint.stuck));
+        let halted = checkpoint.and_then(|checkpoint| {
+            // The process may be past that already: it records how far it is now and then.
+            let stuck = checkpoint.stuck.filter(|_| began.elapsed() > HANDOVER);
+            checkpoint.halted.or(stuck)
+        });
         if let Some(why) = halted {
             return Err(VerifyError::Halted {
                 key,

@@ -26,11 +26,11 @@ async fn the_page_stands_for_itself_and_is_the_same_each_time() {
         ];
         tool(nats.url(), &args).await.well();
         pages.push(std::fs::read_to_string(&out).unwrap());
-        assert_eq!(std::fs::read_dir(plots).unwrap().count(), 8);
+        assert_eq!(std::fs::read_dir(plots).unwrap().count(), 9);
     }
     let page = &pages[0];
     assert!(page == &pages[1]);
-    assert_eq!(page.matches("<svg ").count(), 8);
+    assert_eq!(page.matches("<svg ").count(), 9);
     for foreign in ["<script", "<link", " src=", "@import", "url("] {
         assert!(!page.contains(foreign), "{foreign}");
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::Stage;
+use crate::support::{Browser, Stage};
 
 /// The tickets under so many points that are spread over what is seen of the list.
 const AIMED_AT: &str = "
@@ -20,6 +20,17 @@ const WATCH_JUMPS: &str = "
     new PerformanceObserver(list => {
         for (const entry of list.getEntries()) window.jumped += entry.value;
     }).observe({ type: 'layout-shift' })";
+
+/// Once the stream is open, the list is read once more; only then is anything new.
+async fn see_list_read_again(browser: &Browser) {
+    let reads = "
+        const all = performance.getEntriesByType('resource');
+        return all.filter(one => one.name.includes('/api/tickets?')).length";
+    eventually("the list was read twice", LONG, || async {
+        browser.script(reads, json!([])).await.as_u64() >= Some(2)
+    })
+    .await;
+}
 
 #[tokio::test]
 async fn a_ticket_that_is_ordered_elsewhere_keeps_its_place_and_comes_back() {
@@ -183,14 +194,7 @@ async fn new_tickets_are_announced_and_shown_on_demand() {
     let browser = stage.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
-    // Once the stream is open, the list is read once more; only then is anything new.
-    let reads = "
-        const all = performance.getEntriesByType('resource');
-        return all.filter(one => one.name.includes('/api/tickets?')).length";
-    eventually("the list was read twice", LONG, || async {
-        browser.script(reads, json!([])).await.as_u64() >= Some(2)
-    })
-    .await;
+    see_list_read_again(&browser).await;
     seller.offers("Jazz", 20.0).await;
     browser.press("Show 1 new ticket").await;
     browser.see("Jazz").await;
@@ -304,4 +308,47 @@ async fn a_long_list_loads_as_one_scrolls() {
         )
         .await;
     assert_eq!(cards, 60);
+}
+
+#[tokio::test]
+async fn what_comes_up_live_is_what_the_server_finds() {
+    let stage = Stage::set().await;
+    let seller = stage.visitor().await;
+    let browser = stage.browser().await;
+    browser.open("/").await;
+    see_list_read_again(&browser).await;
+    for (search, title) in [
+        ("malmo", "MALMØ live"),
+        ("lodz", "Łódź"),
+        ("dakovo", "Đakovo"),
+        ("guns n' roses", "Guns N’ Roses"),
+        ("\"live\"", "“Live” at home"),
+        ("ISTANBUL", "ıstanbul"),
+        ("STRASSE", "Straße der Lieder"),
+        ("μους", "ΜΟΥΣ"),
+    ] {
+        browser.fill("Search", search).await;
+        browser.see("No tickets match").await;
+        seller.offers(title, 10.0).await;
+        // Counted by the page, and then found by the server.
+        browser.press("Show 1 new ticket").await;
+        browser.see("1 ticket").await;
+        browser.see(title).await;
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_slept_shows_what_happened_meanwhile() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let opera = seller.offers("Opera", 40.0).await;
+    let browser = stage.browser().await;
+    browser.open("/").await;
+    browser.see("Opera").await;
+    browser.set_asleep(true).await;
+    browser.set_offline(true).await;
+    buyer.orders(&opera).await;
+    browser.set_offline(false).await;
+    browser.set_asleep(false).await;
+    browser.see("Taken").await;
 }

@@ -11,6 +11,7 @@ mod live;
 mod market;
 mod navigation;
 mod network;
+mod pace;
 mod screens;
 mod served;
 mod session;

@@ -223,6 +223,27 @@ impl Browser {
         self.driver.web.post("/refresh", json!({})).await.unwrap();
     }
 
+    /// Presses with the mouse, whatever is at this place of what is seen.
+    pub async fn press_at(&self, x: f64, y: f64) {
+        for kind in ["mouseMoved", "mousePressed", "mouseReleased"] {
+            let button = if kind == "mouseMoved" { "none" } else { "left" };
+            let mouse = json!({"type": kind, "x": x, "y": y, "button": button, "clickCount": 1});
+            self.driver
+                .web
+                .chromium("Input.dispatchMouseEvent", mouse)
+                .await;
+        }
+    }
+
+    /// Stops the page as a system that sleeps does, or wakes it.
+    pub async fn set_asleep(&self, asleep: bool) {
+        let state = json!({"state": if asleep { "frozen" } else { "active" }});
+        self.driver
+            .web
+            .chromium("Page.setWebLifecycleState", state)
+            .await;
+    }
+
     /// Cuts the network, or restores it.
     pub async fn set_offline(&self, offline: bool) {
         let conditions = json!({

@@ -1,0 +1,132 @@
+//! A busy market: others take tickets at a pace, and the page holds still.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use testkit::{LONG, eventually};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::support::{Browser, Stage, Visitor};
+
+/// How many tickets there are: more than are taken, and several pages of a list.
+const TICKETS: usize = 120;
+
+/// Notes where a press lands, and keeps it from leading away; and how far the page jumps.
+const WATCH: &str = "
+    window.hits = [];
+    window.jumped = 0;
+    window.changed = 0;
+    addEventListener('click', event => {
+        event.preventDefault();
+        event.stopPropagation();
+        window.hits.push(event.target.closest('.card')?.querySelector('a')?.href ?? '');
+    }, true);
+    new PerformanceObserver(list => {
+        for (const entry of list.getEntries()) window.jumped += entry.value;
+    }).observe({ type: 'layout-shift' });
+    new MutationObserver(changes => window.changed += changes.length)
+        .observe(document.querySelector('.cards'), { subtree: true, childList: true,
+            attributes: true, characterData: true })";
+
+/// A card in sight, another at each call: where its middle is, and which ticket it shows.
+const AIM: &str = "
+    const cards = [...document.querySelectorAll('.cards .card')].filter(card => {
+        const box = card.getBoundingClientRect();
+        return box.top > 80 && box.bottom < innerHeight - 80;
+    });
+    const card = cards[arguments[0] % cards.length];
+    const box = card.getBoundingClientRect();
+    return [box.left + box.width / 2, box.top + box.height / 2, card.querySelector('a').href]";
+
+/// A browser in the middle of a long list, and the ids of its tickets.
+async fn long_list(stage: &Stage, seller: &Visitor) -> (Browser, Vec<String>) {
+    let titles: Vec<_> = (0..TICKETS)
+        .map(|number| format!("Seat {number}"))
+        .collect();
+    let mut tickets = Vec::new();
+    for some in titles.chunks(8) {
+        tickets.extend(join_all(some.iter().map(|title| seller.offers(title, 10.0))).await);
+    }
+    let browser = stage.browser().await;
+    browser.open("/").await;
+    browser.see(&format!("{TICKETS} tickets")).await;
+    eventually("the list is long", LONG, || async {
+        let down = "
+            scrollTo(0, document.body.scrollHeight);
+            return document.querySelectorAll('.card').length";
+        browser.script(down, json!([])).await.as_u64() >= Some(TICKETS as u64)
+    })
+    .await;
+    browser
+        .script("scrollTo(0, document.body.scrollHeight / 2)", json!([]))
+        .await;
+    browser.see_still().await;
+    browser.script(WATCH, json!([])).await;
+    (browser, tickets)
+}
+
+async fn count(browser: &Browser, name: &str) -> f64 {
+    let script = format!("return window.{name}");
+    browser.script(&script, json!([])).await.as_f64().unwrap()
+}
+
+#[tokio::test]
+async fn forty_presses_hit_what_they_were_aimed_at_while_two_tickets_a_second_are_taken() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let (browser, tickets) = long_list(&stage, &seller).await;
+    let mut aims = Vec::new();
+    // Half a second lies between the look and the press, and in it a ticket is taken.
+    let mut beat = interval(Duration::from_millis(500));
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    beat.tick().await;
+    for press in 0..40 {
+        let aim = browser.script(AIM, json!([press])).await;
+        let [Value::Number(x), Value::Number(y), ticket] = &aim.as_array().unwrap()[..] else {
+            panic!("no card: {aim}");
+        };
+        // From above, from below and from what is seen.
+        let taken = &tickets[press * 7 % TICKETS];
+        tokio::join!(buyer.orders(taken), beat.tick());
+        browser
+            .press_at(x.as_f64().unwrap(), y.as_f64().unwrap())
+            .await;
+        aims.push(ticket.clone());
+    }
+    browser.see(&format!("{} tickets", TICKETS - 40)).await;
+    assert_eq!(
+        browser.script("return window.hits", json!([])).await,
+        json!(aims)
+    );
+    assert!(count(&browser, "jumped").await <= 0.1);
+}
+
+#[tokio::test]
+async fn the_page_holds_still_while_38_holds_a_second_come_and_go() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let (browser, tickets) = long_list(&stage, &seller).await;
+    let buyer = Arc::new(buyer);
+    let before = browser.script("return scrollY", json!([])).await;
+    // A hold that begins is one change, and one that ends another: for five seconds.
+    let mut beat = interval(Duration::from_millis(1_000 * 2 / 38));
+    let mut holds = Vec::new();
+    for ticket in &tickets[..5 * 38 / 2] {
+        beat.tick().await;
+        let (buyer, ticket) = (Arc::clone(&buyer), ticket.clone());
+        holds.push(tokio::spawn(async move {
+            let order = buyer.orders(&ticket).await;
+            buyer.cancels(&order).await;
+        }));
+    }
+    for hold in holds {
+        hold.await.unwrap();
+    }
+    browser.see_gone("Taken").await;
+    assert!(count(&browser, "changed").await > 0.0, "no hold was seen");
+    let jumped = count(&browser, "jumped").await;
+    assert!(jumped <= 0.1, "{jumped}");
+    assert_eq!(browser.script("return scrollY", json!([])).await, before);
+}
