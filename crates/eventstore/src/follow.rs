@@ -92,7 +92,7 @@ impl Log {
         from: u64,
         to: u64,
     ) -> Result<impl Stream<Item = Result<Recorded, StoreError>> + Send + use<>, StoreError> {
-        let end = self.last_sequence(stream).await?.min(to);
+        let end = self.stream_end(stream).await?.min(to);
         // It ends with a commit that can be read. An empty range must not wait for a message that
         // isn't there, so it isn't even asked for.
         let until = self.readable_up_to(stream, end).await?;

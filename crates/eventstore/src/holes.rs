@@ -145,8 +145,7 @@ impl Log {
             at: hole.at,
         };
         let payload = serde_json::to_vec(&stored).map_err(unavailable)?;
-        let place = (DEADLETTERS, key(stream));
-        let place = (place.0, place.1.as_str());
+        let place = (DEADLETTERS, &*key(stream));
         self.publish(place, HeaderMap::new(), payload.into(), None)
             .await?;
         self.acknowledged_holes(stream).await.map(|_| ())
