@@ -10,8 +10,8 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    ArchiveError, Format, Manifest, Part, StreamPart, TABLES, folder::Folder, part::PartWriter,
-    tables::number_of,
+    ArchiveError, Format, Manifest, Part, StreamPart, TABLES, TableSpec, folder::Folder,
+    part::PartWriter, tables::number_of,
 };
 
 /// Commits that a set of files is made of. When the program is killed, so many have to be read
@@ -93,10 +93,12 @@ pub async fn export(
                     to: manifest.to,
                     ..Range::all()
                 },
-                folder: folder.path().to_owned(),
-                unfinished: folder.unfinished(),
-                format: manifest.format,
-                sequences: (next, last),
+                place: Place {
+                    folder: folder.path().to_owned(),
+                    unfinished: folder.unfinished(),
+                    format: manifest.format,
+                    sequences: (next, last),
+                },
                 open: BTreeMap::new(),
             };
             let (send, receive) = mpsc::channel(CHUNKS);
@@ -124,13 +126,38 @@ pub async fn export(
             next = last + 1;
         }
     }
+    add_empty_tables(&folder, &mut manifest)?;
     manifest.complete = true;
     manifest.write(folder.path(), &folder.unfinished())?;
+    folder.tidy(&manifest)?;
+    folder.close()?;
     Ok(Exported {
         added: manifest.rows() - before,
         resumed,
         manifest,
     })
+}
+
+/// Gives each table without rows a file that has its columns alone: a query that names the table
+/// is then right on a young log, where a reader would otherwise report that there is no such file.
+fn add_empty_tables(folder: &Folder, manifest: &mut Manifest) -> Result<(), ArchiveError> {
+    for table in TABLES {
+        let Some(stream) = manifest.streams.get(table.stream.as_str()) else {
+            continue;
+        };
+        if manifest.tables.contains_key(table.name) {
+            continue;
+        }
+        let place = Place {
+            folder: folder.path().to_owned(),
+            unfinished: folder.unfinished(),
+            format: manifest.format,
+            sequences: (stream.first, stream.last),
+        };
+        let part = place.finish(table, place.create(table)?)?;
+        manifest.add(table, part);
+    }
+    Ok(())
 }
 
 /// Passes commits on to the thread that encodes them, up to a sequence.
@@ -214,6 +241,12 @@ async fn going_on(
              folder, which takes everything with the columns of this one"
         )));
     }
+    if request.since_last && !found.open {
+        return Err(other(
+            "was made up to an end that --to named, so nothing that came since belongs to it"
+                .to_owned(),
+        ));
+    }
     if !request.since_last {
         let same_places = request.range.first.iter().all(|(stream, first)| {
             found
@@ -251,11 +284,43 @@ async fn going_on(
 struct Set {
     stream: StreamName,
     range: Range,
+    place: Place,
+    open: BTreeMap<usize, PartWriter>,
+}
+
+/// Where files are made, and of which part of their stream.
+struct Place {
     folder: PathBuf,
     unfinished: PathBuf,
     format: Format,
     sequences: (u64, u64),
-    open: BTreeMap<usize, PartWriter>,
+}
+
+impl Place {
+    /// A file of a table, under another name than its own.
+    fn create(&self, table: &TableSpec) -> Result<PartWriter, ArchiveError> {
+        let name = format!("{}.{}", table.name, self.format);
+        PartWriter::create(self.unfinished.join(name), self.format, table)
+    }
+
+    /// Gives a file that is complete its name.
+    fn finish(&self, table: &TableSpec, writer: PartWriter) -> Result<Part, ArchiveError> {
+        let file = Folder::name(table, self.sequences, self.format);
+        let path = self.folder.join(&file);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|error| ArchiveError::file(folder, error))?;
+        }
+        let (rows, times) = (writer.rows, writer.times);
+        let sum = writer.finish(&path)?;
+        Ok(Part {
+            file,
+            rows,
+            sequences: self.sequences,
+            times,
+            bytes: sum.bytes,
+            sha256: sum.sha256,
+        })
+    }
 }
 
 impl Set {
@@ -273,7 +338,7 @@ impl Set {
                 }
             }
         }
-        if reached < self.sequences.1 {
+        if reached < self.place.sequences.1 {
             // Whoever sends says why. The files go with their writers.
             return Ok(Vec::new());
         }
@@ -285,10 +350,8 @@ impl Set {
             let number = number_of(&event);
             let part = match self.open.entry(number) {
                 std::collections::btree_map::Entry::Occupied(open) => open.into_mut(),
-                std::collections::btree_map::Entry::Vacant(place) => {
-                    let name = format!("{}.{}", TABLES[number].name, self.format);
-                    let path = self.unfinished.join(name);
-                    place.insert(PartWriter::create(path, self.format, &TABLES[number])?)
+                std::collections::btree_map::Entry::Vacant(entry) => {
+                    entry.insert(self.place.create(&TABLES[number])?)
                 }
             };
             part.add(commit, version, &event)?;
@@ -297,26 +360,10 @@ impl Set {
     }
 
     fn finish(self) -> Result<Vec<(usize, Part)>, ArchiveError> {
-        let mut parts = Vec::new();
-        for (number, writer) in self.open {
-            let table = &TABLES[number];
-            let file = Folder::name(table, self.stream, self.sequences, self.format);
-            let path = self.folder.join(&file);
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder).map_err(|error| ArchiveError::file(folder, error))?;
-            }
-            let (rows, times) = (writer.rows, writer.times.unwrap_or_default());
-            let sum = writer.finish(&path)?;
-            let part = Part {
-                file,
-                rows,
-                sequences: self.sequences,
-                times,
-                bytes: sum.bytes,
-                sha256: sum.sha256,
-            };
-            parts.push((number, part));
-        }
-        Ok(parts)
+        let parts = self.open.into_iter().map(|(number, writer)| {
+            let part = self.place.finish(&TABLES[number], writer)?;
+            Ok((number, part))
+        });
+        parts.collect()
     }
 }

@@ -1,9 +1,9 @@
 //! The folder of an export: one writer at a time, and nothing in it that the manifest doesn't name.
 
-use eventstore::StreamName;
 use std::{
     collections::HashSet,
     fs::{self, File, TryLockError},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -17,6 +17,7 @@ const LOCK: &str = ".lock";
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    /// Held as long as it lives.
     _lock: File,
 }
 
@@ -29,13 +30,22 @@ impl Folder {
         let lock =
             File::create(&lock_path).map_err(|error| ArchiveError::file(&lock_path, error))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self {
+            // Whoever held it until now may have removed the file: then it locks nothing.
+            Ok(()) if is_at(&lock, &lock_path) => Ok(Self {
                 path: path.to_owned(),
                 _lock: lock,
             }),
-            Err(TryLockError::WouldBlock) => Err(ArchiveError::Busy(path.to_owned())),
+            Ok(()) | Err(TryLockError::WouldBlock) => Err(ArchiveError::Busy(path.to_owned())),
             Err(TryLockError::Error(error)) => Err(ArchiveError::file(&lock_path, error)),
         }
+    }
+
+    /// Removes what only an export that isn't complete needs.
+    pub fn close(self) -> Result<(), ArchiveError> {
+        let unfinished = self.unfinished();
+        fs::remove_dir(&unfinished).map_err(|error| ArchiveError::file(&unfinished, error))?;
+        // Last, while the lock is still held.
+        remove(&self.path.join(LOCK))
     }
 
     pub fn path(&self) -> &Path {
@@ -47,14 +57,9 @@ impl Folder {
     }
 
     /// The path of a file in the folder: of a table, with what was made of so much of its stream.
-    pub fn name(
-        table: &TableSpec,
-        stream: StreamName,
-        (first, last): (u64, u64),
-        format: Format,
-    ) -> String {
+    pub fn name(table: &TableSpec, (first, last): (u64, u64), format: Format) -> String {
         let extension = format.extension();
-        let name = table.name;
+        let (name, stream) = (table.name, table.stream);
         format!("{name}/{stream}-{first:012}-{last:012}.{extension}")
     }
 
@@ -86,6 +91,16 @@ impl Folder {
         }
         Ok(())
     }
+}
+
+/// Whether a path leads to a file that is open.
+fn is_at(open: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let (open, there) = (
+        open.metadata().map(identity),
+        fs::metadata(path).map(identity),
+    );
+    matches!((open, there), (Ok(open), Ok(there)) if open == there)
 }
 
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, ArchiveError> {

@@ -33,11 +33,13 @@ pub struct Manifest {
     pub from: Option<DateTime<Utc>>,
     /// Events before this moment, if that was asked for.
     pub to: Option<DateTime<Utc>>,
+    /// Whether what comes later belongs to it: no end was asked for.
+    pub open: bool,
     /// Whether everything that was asked for is here.
     pub complete: bool,
     /// Which part of each stream this is, by the stream's name.
     pub streams: BTreeMap<String, StreamPart>,
-    /// The tables that have rows, by name.
+    /// The tables, by name; all of them in an export that is complete, those without rows as well.
     pub tables: BTreeMap<String, TablePart>,
 }
 
@@ -74,8 +76,8 @@ pub struct Part {
     pub rows: u64,
     /// The sequences that it was made of, first and last; most are in other tables' files.
     pub sequences: (u64, u64),
-    /// The earliest and the latest time in it.
-    pub times: (DateTime<Utc>, DateTime<Utc>),
+    /// The earliest and the latest time in it; nothing if it has no rows.
+    pub times: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Its length.
     pub bytes: u64,
     /// Its SHA-256, in hexadecimal.
@@ -96,6 +98,7 @@ impl Manifest {
             format,
             from: range.from,
             to: range.to,
+            open: range.to.is_none() && range.last.is_empty(),
             complete: false,
             streams: BTreeMap::new(),
             tables: BTreeMap::new(),
@@ -149,6 +152,9 @@ impl Manifest {
             },
             ..TablePart::default()
         });
+        // The file that stands for a table without rows: text has no types, so a reader that
+        // guesses them from it would take money for text in the files that follow.
+        entry.parts.retain(|part| part.rows > 0);
         entry.rows += part.rows;
         entry.parts.push(part);
     }

@@ -93,12 +93,15 @@ pub(super) async fn run(args: ExportArgs, servers: &Servers) -> Result<Outcome, 
         let all = manifest.rows();
         output.line(&format!("{added} rows added, {all} in all{went_on}"))?;
     } else {
-        output.json(&serde_json::json!({
-            "added": added, "resumed": resumed, "rows": manifest.rows(),
-            "tables": manifest.tables.iter()
-                .map(|(name, table)| (name.clone(), table.rows.into()))
-                .collect::<serde_json::Map<_, _>>(),
-        }))?;
+        output.record(
+            "export",
+            &serde_json::json!({
+                "added": added, "resumed": resumed, "rows": manifest.rows(),
+                "tables": manifest.tables.iter()
+                    .map(|(name, table)| (name.clone(), table.rows.into()))
+                    .collect::<serde_json::Map<_, _>>(),
+            }),
+        )?;
     }
     output.flush()?;
     Ok(Outcome::Well)

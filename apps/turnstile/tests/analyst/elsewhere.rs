@@ -10,7 +10,8 @@ use testkit::Nats;
 use crate::{
     simulate::simulated,
     support::{
-        exported::{exported, text},
+        Archive,
+        exported::{exported, files, named, text},
         tool,
     },
 };
@@ -105,6 +106,52 @@ async fn the_documented_queries_give_the_same_figures_in_every_time_zone() {
     assert_eq!(expected.lines().count(), queries.len());
     for zone in ["Pacific/Auckland", "America/Los_Angeles"] {
         assert_eq!(duckdb_in(zone, &queries), expected, "{zone}");
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_has_just_begun_is_queried_like_any_other() {
+    let mut archive = Archive::start().await;
+    let out = tempfile::tempdir().unwrap();
+    let young = |format| (format, out.path().join(format));
+    for (format, folder) in FORMATS.map(young) {
+        let manifest = exported(&archive.nats, &folder, &["--format", format]).await;
+        assert_eq!((manifest.rows(), manifest.tables.len()), (0, TABLES.len()));
+        let files = Files {
+            format,
+            folder: &folder,
+        };
+        let counts: Vec<_> = TABLES
+            .iter()
+            .map(|table| format!("SELECT count(*) FROM {}", files.table(table.name)))
+            .collect();
+        let counts = files.ask(&counts.join(" UNION ALL "));
+        assert_eq!(counts, vec![vec!["0".to_owned()]; TABLES.len()], "{format}");
+    }
+    let documented = documented(&young("parquet").1);
+    assert_eq!(
+        duckdb_in("UTC", &documented).lines().count(),
+        documented.len()
+    );
+
+    // The file that stood for a table without rows goes when rows come.
+    archive.listings(2).await;
+    for (format, folder) in FORMATS.map(young) {
+        let since = ["--format", format, "--since-last"];
+        let manifest = exported(&archive.nats, &folder, &since).await;
+        assert_eq!(files(&folder), named(&manifest), "{format}");
+        assert_eq!(manifest.tables["ticket_listed"].parts.len(), 1, "{format}");
+        let files = Files {
+            format,
+            folder: &folder,
+        };
+        let table = files.table("ticket_listed");
+        let sum = format!(
+            "SELECT sum({}) FROM {table}",
+            files.cents("ticket_listed").0
+        );
+        let sum = files.ask(&sum)[0][0].clone();
+        assert_eq!(sum.trim_end_matches(".00"), "2000", "{format}");
     }
 }
 

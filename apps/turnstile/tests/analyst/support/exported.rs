@@ -29,7 +29,7 @@ pub fn rows(manifest: &Manifest) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// Every file in a folder, but for the two that an export keeps there for itself.
+/// Every file in a folder, but for the manifest and what an export keeps while it isn't complete.
 pub fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
