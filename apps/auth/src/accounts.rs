@@ -4,7 +4,7 @@ use domain::{
     Email, UserId,
     user::{Account, Role, User, UserCommand, UserError},
 };
-use eventstore::{CommandError, Hint, Metadata, Store, StoreError};
+use eventstore::{CommandError, Expectation, Metadata, Store, StoreError};
 use httpkit::{AppError, Limits};
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -65,7 +65,7 @@ impl Accounts {
         };
         let executed = self
             .users
-            .execute(&id, command, metadata, Hint::None)
+            .execute(&id, command, metadata, Expectation::Unknown)
             .await
             .map_err(|error| match error {
                 CommandError::Refused(UserError::EmailInUse | UserError::NoAccount) => {
@@ -79,7 +79,7 @@ impl Accounts {
             .cloned()
             .ok_or(AccountError::EmailInUse)?;
         // Whoever knows the key may try passwords here, so it is an attempt to sign in.
-        if executed.repeated {
+        if executed.was_duplicate {
             let hash = Some(account.password_hash.clone());
             if !self.matches(account.id, password, hash, address).await? {
                 return Err(AccountError::OtherPassword);

@@ -71,7 +71,7 @@ async fn announce(host: &Host, kid: &str, jwk: &str) -> Result<(), StartError> {
     let others = host.log.known_keys().await?;
     let published = host.log.publish_key(kid, jwk).await;
     let is_new = published.map_err(|error| match error {
-        StoreError::Refused(why) => StartError::Config(format!(
+        StoreError::Rejected(why) => StartError::Config(format!(
             "SESSION_PRIVATE_KEY, or the key in DATA_DIR: {why}; give auth another"
         )),
         other => other.into(),
@@ -100,7 +100,7 @@ async fn stay_announced(host: Host, kid: String, jwk: String) {
         }
         pause = match host.log.publish_key(&kid, &jwk).await {
             // One that was retired meanwhile: readiness says so.
-            Ok(false) | Err(StoreError::Refused(_)) => false,
+            Ok(false) | Err(StoreError::Rejected(_)) => false,
             Ok(true) => {
                 tracing::error!(
                     kid,

@@ -1,7 +1,7 @@
 //! Order placed → a command that falls due when the hold ends.
 
 use domain::{ExpireOrder, ticket_orders::TicketOrdersEvent};
-use eventstore::{Log, ORDERS, ReactError, Recorded, Subscription, Worker};
+use eventstore::{Commit, HandlerError, Log, ORDERS, Subscription, Worker};
 
 const SUBSCRIPTION: Subscription = Subscription::new("expiration-on-orders");
 
@@ -9,13 +9,13 @@ const SUBSCRIPTION: Subscription = Subscription::new("expiration-on-orders");
 /// log: no process has to be up when the hold ends, and none keeps a timer.
 pub(crate) fn start(log: &Log) -> Worker {
     let schedules = log.clone();
-    log.react_to_commits(ORDERS, SUBSCRIPTION, move |commit| {
+    log.on_commit(ORDERS, SUBSCRIPTION, move |commit| {
         let log = schedules.clone();
         async move { schedule(&log, &commit).await }
     })
 }
 
-async fn schedule(log: &Log, commit: &Recorded) -> Result<(), ReactError> {
+async fn schedule(log: &Log, commit: &Commit) -> Result<(), HandlerError> {
     for (_, event) in commit.decode()? {
         if let TicketOrdersEvent::OrderPlaced {
             order_id,
@@ -31,7 +31,7 @@ async fn schedule(log: &Log, commit: &Recorded) -> Result<(), ReactError> {
                 ticket_id: ticket.id,
             };
             let data = serde_json::to_value(command)
-                .map_err(|error| ReactError::Poison(error.to_string()))?;
+                .map_err(|error| HandlerError::Poison(error.to_string()))?;
             log.schedule(
                 ExpireOrder::KIND,
                 &order_id.to_string(),

@@ -6,7 +6,7 @@ use domain::{
     ticket::{Difference, Ticket},
     ticket_orders::{Order, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersError},
 };
-use eventstore::{CommandError, Executed, Hint, Metadata, Store, StoreError};
+use eventstore::{CommandError, CommandOutcome, Expectation, Metadata, Store, StoreError};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -100,7 +100,7 @@ impl Commands {
         // orders are read after all.
         let executed = self
             .orders
-            .execute(&id, command, metadata, Hint::New)
+            .execute(&id, command, metadata, Expectation::LikelyNew)
             .await?;
         changed(&executed, order_id)
     }
@@ -116,7 +116,12 @@ impl Commands {
         let command = TicketOrdersCommand::Cancel { order_id, by };
         let executed = self
             .orders
-            .execute(&ticket_id.to_string(), command, metadata, Hint::None)
+            .execute(
+                &ticket_id.to_string(),
+                command,
+                metadata,
+                Expectation::Unknown,
+            )
             .await?;
         changed(&executed, order_id)
     }
@@ -133,13 +138,21 @@ impl Commands {
             at: metadata.time,
         };
         self.orders
-            .execute(&ticket_id.to_string(), command, metadata, Hint::None)
+            .execute(
+                &ticket_id.to_string(),
+                command,
+                metadata,
+                Expectation::Unknown,
+            )
             .await?;
         Ok(())
     }
 }
 
-fn changed(executed: &Executed<TicketOrders>, order_id: OrderId) -> Result<Changed, OrderError> {
+fn changed(
+    executed: &CommandOutcome<TicketOrders>,
+    order_id: OrderId,
+) -> Result<Changed, OrderError> {
     let order = executed.state.order(order_id).cloned();
     Ok(Changed {
         order: order.ok_or(TicketOrdersError::NotFound)?,

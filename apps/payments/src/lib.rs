@@ -20,13 +20,13 @@ use httpkit::{
     AppError, Config, Constraint, Missing, Service, config::PaymentsMode, error::unavailable,
 };
 use metrics::{counter, describe_counter, describe_gauge, gauge};
-use projections::{RemoteProgress, orders::OrdersProjection, payments::PayableOrders};
+use projections::{RemoteProgress, orders::OrdersProjection, payable_orders::PayableOrders};
 use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;
 use uuid::Uuid;
 
 use domain::payment::Payment;
-use eventstore::{Metadata, ReactError};
+use eventstore::{HandlerError, Metadata};
 use pay::Cashier;
 use provider::{Metered, PaymentProvider, ProviderConfig, Timeouts, WebhookEvent, WebhookKind};
 use settle::Settlement;
@@ -127,8 +127,9 @@ impl Payments {
             Ok(_) => Ok(()),
             // The provider sends it again later.
             Err(
-                error
-                @ (ReactError::Unavailable(_) | ReactError::NotYet(_) | ReactError::Poison(_)),
+                error @ (HandlerError::Unavailable(_)
+                | HandlerError::RetryAfter(_)
+                | HandlerError::Poison(_)),
             ) => Err(unavailable("The service", 1).because(error)),
         }
     }

@@ -6,7 +6,7 @@ use domain::{
     payment::{BegunPayment, Payment, PaymentCommand, PaymentError, PaymentStatus},
     ticket_orders::{Order, OrderStatus, TicketOrders},
 };
-use eventstore::{CommandError, Hint, Metadata, Store, StoreError};
+use eventstore::{CommandError, Expectation, Metadata, Store, StoreError};
 use projections::{Progress, RemoteProgress};
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -100,7 +100,7 @@ impl From<PaymentError> for PayError {
             // Its intent was closed meanwhile; the order is as payable as before.
             PaymentError::Superseded => Self::Undecided,
             // The log is at fault, and no repetition helps.
-            PaymentError::OfAnotherOrder => Self::Failed(StoreError::Refused(refusal.to_string())),
+            PaymentError::OfAnotherOrder => Self::Failed(StoreError::Rejected(refusal.to_string())),
         }
     }
 }
@@ -167,7 +167,7 @@ impl Cashier {
         let metadata = step(metadata, "begin");
         let begun = self
             .payments
-            .execute(&id, command, &metadata, Hint::None)
+            .execute(&id, command, &metadata, Expectation::Unknown)
             .await?;
         begun.state.begun().cloned().ok_or(PayError::NotFound)
     }
@@ -221,7 +221,12 @@ impl Cashier {
         let metadata = step(metadata, &format!("reopen {}", next.attempt));
         let reopened = self
             .payments
-            .execute(&payment.id.to_string(), command, &metadata, Hint::None)
+            .execute(
+                &payment.id.to_string(),
+                command,
+                &metadata,
+                Expectation::Unknown,
+            )
             .await?;
         reopened.state.begun().cloned().ok_or(PayError::NotFound)
     }
@@ -244,7 +249,7 @@ impl Cashier {
                     reference: payment.reference.clone(),
                 };
                 self.payments
-                    .execute(&id, command, &metadata, Hint::None)
+                    .execute(&id, command, &metadata, Expectation::Unknown)
                     .await?;
                 Ok(true)
             }
@@ -255,7 +260,7 @@ impl Cashier {
                     at: metadata.time,
                 };
                 self.payments
-                    .execute(&id, command, &metadata, Hint::None)
+                    .execute(&id, command, &metadata, Expectation::Unknown)
                     .await?;
                 Err(PayError::Declined(reason))
             }
@@ -301,7 +306,7 @@ impl Cashier {
     async fn shown_as_paid(&self, id: PaymentId, (sequence, commit_id): Place) -> Paid {
         if !self.shown.wait_for(sequence, Duration::from_secs(2)).await {
             tracing::warn!(sequence, "the orders' read model did not follow in time");
-            self.shown.raise_floor(sequence).await;
+            self.shown.require_globally(sequence).await;
         }
         Paid {
             id,

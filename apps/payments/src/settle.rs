@@ -8,7 +8,7 @@ use domain::{
     payment::{BegunPayment, Payment, PaymentCommand, PaymentError, PaymentStatus},
     ticket_orders::{OrderStatus, TicketOrders},
 };
-use eventstore::{CommandError, Hint, Metadata, ReactError, Store};
+use eventstore::{CommandError, Expectation, HandlerError, Metadata, Store};
 use metrics::counter;
 use std::{sync::Arc, time::Duration};
 
@@ -40,7 +40,7 @@ impl Settlement {
         &self,
         order_id: OrderId,
         metadata: &Metadata,
-    ) -> Result<Settled, ReactError> {
+    ) -> Result<Settled, HandlerError> {
         let id = PaymentId::of(order_id).to_string();
         let payment = self.payments.load(&id).await?;
         let Some(payment) = payment.state().begun() else {
@@ -48,7 +48,7 @@ impl Settlement {
         };
         let orders = self.orders.load(&payment.ticket_id.to_string()).await?;
         let order = orders.state().order(order_id).ok_or_else(|| {
-            ReactError::Poison(format!(
+            HandlerError::Poison(format!(
                 "payment {id} is for order {order_id}, which isn't in the log"
             ))
         })?;
@@ -69,7 +69,7 @@ impl Settlement {
         id: &str,
         payment: &BegunPayment,
         metadata: &Metadata,
-    ) -> Result<Settled, ReactError> {
+    ) -> Result<Settled, HandlerError> {
         let reference = ProviderRef::new(payment.reference.clone());
         match self.provider.capture(&reference).await {
             Ok(()) => self.note(id, PaymentCommand::Capture, metadata).await,
@@ -89,7 +89,7 @@ impl Settlement {
         id: &str,
         payment: &BegunPayment,
         metadata: &Metadata,
-    ) -> Result<Settled, ReactError> {
+    ) -> Result<Settled, HandlerError> {
         tracing::error!(
             payment = id, order = %payment.order_id, reference = %payment.reference,
             amount = %payment.amount, currency = %payment.currency,
@@ -104,7 +104,7 @@ impl Settlement {
         id: &str,
         payment: &BegunPayment,
         metadata: &Metadata,
-    ) -> Result<Settled, ReactError> {
+    ) -> Result<Settled, HandlerError> {
         // The provider comes first, also when the log knows of no hold: a card may have been
         // authorized by a process that ended before it could write that down. Once the intent is
         // closed, no late authorization can hold anything on it.
@@ -121,16 +121,18 @@ impl Settlement {
         id: &str,
         command: PaymentCommand,
         metadata: &Metadata,
-    ) -> Result<Settled, ReactError> {
+    ) -> Result<Settled, HandlerError> {
         match self
             .payments
-            .execute(id, command, metadata, Hint::None)
+            .execute(id, command, metadata, Expectation::Unknown)
             .await
         {
             Ok(_) => Ok(Settled::Yes),
             Err(CommandError::Failed(failure)) => Err(failure.into()),
             // It was reopened meanwhile: the new intent is the one to end.
-            Err(CommandError::Refused(PaymentError::Superseded)) => Err(ReactError::NotYet(AGAIN)),
+            Err(CommandError::Refused(PaymentError::Superseded)) => {
+                Err(HandlerError::RetryAfter(AGAIN))
+            }
             Err(CommandError::Refused(
                 refusal @ (PaymentError::NotFound
                 | PaymentError::NotAuthorized
@@ -139,15 +141,15 @@ impl Settlement {
                 | PaymentError::Captured
                 | PaymentError::OfAnotherOrder
                 | PaymentError::TooManyDeclines { .. }),
-            )) => Err(ReactError::Poison(refusal.to_string())),
+            )) => Err(HandlerError::Poison(refusal.to_string())),
         }
     }
 }
 
-fn failed(error: ProviderError) -> ReactError {
+fn failed(error: ProviderError) -> HandlerError {
     match error {
-        ProviderError::Unreachable { .. } => ReactError::Unavailable(error.to_string()),
+        ProviderError::Unreachable { .. } => HandlerError::Unavailable(error.to_string()),
         // Only a person can tell what happened here; the dead letter brings it to one.
-        other => ReactError::Poison(other.to_string()),
+        other => HandlerError::Poison(other.to_string()),
     }
 }

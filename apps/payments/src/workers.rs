@@ -3,7 +3,7 @@
 use chrono::Utc;
 use domain::{SettlePayment, payment::PaymentEvent, ticket_orders::TicketOrdersEvent};
 use eventstore::{
-    DueCommand, Log, Metadata, ORDERS, PAYMENTS, ReactError, Recorded, Subscription, Worker,
+    Commit, DueCommand, HandlerError, Log, Metadata, ORDERS, PAYMENTS, Subscription, Worker,
 };
 
 use crate::settle::{Settled, Settlement};
@@ -20,15 +20,15 @@ pub(crate) fn start(log: &Log, settlement: &Settlement) -> Vec<Worker> {
     let on_due = settlement.clone();
     let schedules = log.clone();
     vec![
-        log.react_to_commits(ORDERS, ON_ORDERS, move |commit| {
+        log.on_commit(ORDERS, ON_ORDERS, move |commit| {
             let settlement = on_orders.clone();
             async move { settle_on_decision(&settlement, &commit).await }
         }),
-        log.react_to_commits(PAYMENTS, ON_PAYMENTS, move |commit| {
+        log.on_commit(PAYMENTS, ON_PAYMENTS, move |commit| {
             let log = schedules.clone();
             async move { schedule_settlement(&log, &commit).await }
         }),
-        log.react_to_due(SettlePayment::KIND, ON_DUE, move |due| {
+        log.on_due(SettlePayment::KIND, ON_DUE, move |due| {
             let settlement = on_due.clone();
             async move { settle_when_due(&settlement, &due).await }
         }),
@@ -36,7 +36,7 @@ pub(crate) fn start(log: &Log, settlement: &Settlement) -> Vec<Worker> {
 }
 
 /// The order decided: take the money or let it go.
-async fn settle_on_decision(settlement: &Settlement, commit: &Recorded) -> Result<(), ReactError> {
+async fn settle_on_decision(settlement: &Settlement, commit: &Commit) -> Result<(), HandlerError> {
     for (_, event) in commit.decode()? {
         let order_id = match event {
             TicketOrdersEvent::OrderCompleted { order_id, .. }
@@ -56,7 +56,7 @@ async fn settle_on_decision(settlement: &Settlement, commit: &Recorded) -> Resul
 /// A payment was begun: look at it after its order's end, whatever becomes of this process. It
 /// closes the one gap that events leave: a card authorized by a process that ended before it could
 /// write so, for an order that was cancelled before the payment was begun.
-async fn schedule_settlement(log: &Log, commit: &Recorded) -> Result<(), ReactError> {
+async fn schedule_settlement(log: &Log, commit: &Commit) -> Result<(), HandlerError> {
     for (_, event) in commit.decode()? {
         if let PaymentEvent::PaymentBegun {
             payment_id,
@@ -66,7 +66,7 @@ async fn schedule_settlement(log: &Log, commit: &Recorded) -> Result<(), ReactEr
         } = event
         {
             let data = serde_json::to_value(SettlePayment { order_id })
-                .map_err(|error| ReactError::Poison(error.to_string()))?;
+                .map_err(|error| HandlerError::Poison(error.to_string()))?;
             log.schedule(
                 SettlePayment::KIND,
                 &payment_id.to_string(),
@@ -80,18 +80,18 @@ async fn schedule_settlement(log: &Log, commit: &Recorded) -> Result<(), ReactEr
     Ok(())
 }
 
-async fn settle_when_due(settlement: &Settlement, due: &DueCommand) -> Result<(), ReactError> {
+async fn settle_when_due(settlement: &Settlement, due: &DueCommand) -> Result<(), HandlerError> {
     let command: SettlePayment = serde_json::from_value(due.data.clone())
-        .map_err(|error| ReactError::Poison(error.to_string()))?;
+        .map_err(|error| HandlerError::Poison(error.to_string()))?;
     let metadata = due.metadata(ON_DUE.name, Utc::now());
     match settlement.settle(command.order_id, &metadata).await? {
         Settled::Yes => Ok(()),
         Settled::NotBefore(end) => {
             match (end + GRACE - Utc::now()).to_std() {
-                Ok(wait) if !wait.is_zero() => Err(ReactError::NotYet(wait)),
+                Ok(wait) if !wait.is_zero() => Err(HandlerError::RetryAfter(wait)),
                 // Its time is over and nobody ended it: the orders service is away. That is no
                 // fault of this payment, so it is waited for without counting.
-                _ => Err(ReactError::Unavailable(
+                _ => Err(HandlerError::Unavailable(
                     "the order has not ended yet".to_owned(),
                 )),
             }

@@ -5,7 +5,7 @@ use domain::{
     ticket::{Availability, Listing, Ticket, TicketCommand, TicketError},
     ticket_orders::TicketOrders,
 };
-use eventstore::{CommandError, Executed, Hint, Metadata, Store};
+use eventstore::{CommandError, CommandOutcome, Expectation, Metadata, Store};
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -43,7 +43,7 @@ impl Commands {
         changed(
             &self
                 .tickets
-                .execute(&id.to_string(), command, metadata, Hint::New)
+                .execute(&id.to_string(), command, metadata, Expectation::LikelyNew)
                 .await?,
         )
     }
@@ -71,7 +71,7 @@ impl Commands {
         changed(
             &self
                 .tickets
-                .execute(&id.to_string(), command, metadata, Hint::None)
+                .execute(&id.to_string(), command, metadata, Expectation::Unknown)
                 .await?,
         )
     }
@@ -123,7 +123,9 @@ impl Commands {
             let ticket = if orders.state().is_closed() {
                 self.seen(&key, by).await?
             } else {
-                let executed = self.tickets.execute(&key, command, &asked, Hint::None);
+                let executed = self
+                    .tickets
+                    .execute(&key, command, &asked, Expectation::Unknown);
                 changed(&executed.await?)?
             };
             if ticket.listing.availability == Availability::Withdrawn {
@@ -153,7 +155,7 @@ impl Commands {
     }
 }
 
-fn changed(executed: &Executed<Ticket>) -> Result<Changed, CommandError<TicketError>> {
+fn changed(executed: &CommandOutcome<Ticket>) -> Result<Changed, CommandError<TicketError>> {
     let listing = executed.state.listing().cloned();
     Ok(Changed {
         listing: listing.ok_or(CommandError::Refused(TicketError::NotFound))?,

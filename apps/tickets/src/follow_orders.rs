@@ -6,20 +6,21 @@ use domain::{
     ticket_orders::TicketOrdersEvent,
 };
 use eventstore::{
-    CommandError, Hint, Log, Metadata, ORDERS, ReactError, Recorded, Store, Subscription, Worker,
+    CommandError, Commit, Expectation, HandlerError, Log, Metadata, ORDERS, Store, Subscription,
+    Worker,
 };
 
 const SUBSCRIPTION: Subscription = Subscription::new("tickets-on-orders");
 
 /// Starts to follow.
 pub(crate) fn start(log: &Log, tickets: Store<Ticket>) -> Worker {
-    log.react_to_commits(ORDERS, SUBSCRIPTION, move |commit| {
+    log.on_commit(ORDERS, SUBSCRIPTION, move |commit| {
         let tickets = tickets.clone();
         async move { follow(&tickets, &commit).await }
     })
 }
 
-async fn follow(tickets: &Store<Ticket>, commit: &Recorded) -> Result<(), ReactError> {
+async fn follow(tickets: &Store<Ticket>, commit: &Commit) -> Result<(), HandlerError> {
     for (orders_version, event) in commit.decode()? {
         let decision = match event {
             TicketOrdersEvent::OrderPlaced { order_id, .. } => OrderDecision::Placed(order_id),
@@ -45,11 +46,16 @@ async fn follow(tickets: &Store<Ticket>, commit: &Recorded) -> Result<(), ReactE
         };
         // The orders' aggregate has the ticket's id.
         tickets
-            .execute(&commit.aggregate_id, command, &metadata, Hint::None)
+            .execute(
+                &commit.aggregate_id,
+                command,
+                &metadata,
+                Expectation::Unknown,
+            )
             .await
             .map_err(|error| match error {
                 CommandError::Failed(failure) => failure.into(),
-                CommandError::Refused(refusal) => ReactError::Poison(refusal.to_string()),
+                CommandError::Refused(refusal) => HandlerError::Poison(refusal.to_string()),
             })?;
     }
     Ok(())

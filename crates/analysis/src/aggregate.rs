@@ -2,7 +2,7 @@
 
 use cqrs_es::Aggregate as _;
 use domain::{OrderId, payment::Payment, ticket::Ticket, ticket_orders::TicketOrders, user::User};
-use eventstore::{ORDERS, PAYMENTS, Recorded, StoreError, StreamName, TICKETS, USERS};
+use eventstore::{Commit, ORDERS, PAYMENTS, StoreError, StreamName, TICKETS, USERS};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ impl Aggregate {
     ///
     /// # Errors
     /// [`StoreError::Gap`] when it isn't, [`StoreError::Unreadable`] when it can't be read.
-    pub fn apply(&mut self, version: &mut u64, commit: &Recorded) -> Result<(), StoreError> {
+    pub fn apply(&mut self, version: &mut u64, commit: &Commit) -> Result<(), StoreError> {
         if commit.version != *version {
             return Err(StoreError::Gap {
                 stream: commit.stream,

@@ -52,7 +52,7 @@ impl AnalysisError {
             self,
             Self::Log(
                 StoreError::Unreadable { .. }
-                    | StoreError::OfAnotherRelease { .. }
+                    | StoreError::UnsupportedSchema { .. }
                     | StoreError::Gap { .. }
                     | StoreError::Hole { .. }
                     | StoreError::HistoryLost { .. }

@@ -1,7 +1,7 @@
 //! What a fold is.
 
 use chrono::{DateTime, Utc};
-use eventstore::{Recorded, StreamName};
+use eventstore::{Commit, StreamName};
 
 use crate::{Happened, Table};
 
@@ -42,7 +42,7 @@ pub trait Fold: Send {
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
     /// The commit that it is part of.
-    pub commit: &'a Recorded,
+    pub commit: &'a Commit,
     /// The aggregate's version; the first event ever has 0.
     pub version: u64,
     /// What happened.

@@ -3,7 +3,7 @@
 use domain::{
     payment::PaymentEvent, ticket::TicketEvent, ticket_orders::TicketOrdersEvent, user::UserEvent,
 };
-use eventstore::{ORDERS, PAYMENTS, Recorded, StoreError, TICKETS, USERS};
+use eventstore::{Commit, ORDERS, PAYMENTS, StoreError, TICKETS, USERS};
 
 /// An event of any of the four kinds of aggregates.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,9 +24,9 @@ impl Happened {
     /// # Errors
     /// [`StoreError::Unreadable`] with stream and sequence, when an event is of no known type or
     /// shape, or the stream is none of the log's.
-    pub fn of(commit: &Recorded) -> Result<Vec<(u64, Self)>, StoreError> {
+    pub fn of(commit: &Commit) -> Result<Vec<(u64, Self)>, StoreError> {
         fn wrapped<E: cqrs_es::DomainEvent>(
-            commit: &Recorded,
+            commit: &Commit,
             wrap: impl Fn(E) -> Happened,
         ) -> Result<Vec<(u64, Happened)>, StoreError> {
             let events = commit.decode::<E>()?.into_iter();

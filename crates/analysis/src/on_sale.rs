@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     OrderId, Price, TicketId, Title, UserId, ticket::TicketEvent, ticket_orders::TicketOrdersEvent,
 };
-use eventstore::{Recorded, StoreError};
+use eventstore::{Commit, StoreError};
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::{Cell, Column, Happened, Table, folds::UNDOABLE};
@@ -58,7 +58,7 @@ impl OnSale {
     ///
     /// # Errors
     /// When it can't be read.
-    pub fn apply(&mut self, commit: &Recorded) -> Result<(), StoreError> {
+    pub fn apply(&mut self, commit: &Commit) -> Result<(), StoreError> {
         for (_, event) in Happened::of(commit)? {
             match event {
                 Happened::Ticket(event) => self.of_ticket(commit, event),
@@ -69,7 +69,7 @@ impl OnSale {
         Ok(())
     }
 
-    fn of_ticket(&mut self, commit: &Recorded, event: TicketEvent) {
+    fn of_ticket(&mut self, commit: &Commit, event: TicketEvent) {
         match event {
             TicketEvent::TicketListed {
                 ticket_id,

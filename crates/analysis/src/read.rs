@@ -1,7 +1,7 @@
 //! Reading several streams as one, in order of time.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use eventstore::{Log, ORDERS, PAYMENTS, Recorded, StoreError, StreamName, TICKETS, USERS};
+use eventstore::{Commit, Log, ORDERS, PAYMENTS, StoreError, StreamName, TICKETS, USERS};
 use futures_util::StreamExt;
 use std::{collections::BTreeMap, time::Duration, vec};
 use tokio::{sync::mpsc, time::timeout};
@@ -34,7 +34,7 @@ pub async fn commits_of(
     log: &Log,
     stream: StreamName,
     aggregate_id: &str,
-) -> Result<Vec<Recorded>, AnalysisError> {
+) -> Result<Vec<Commit>, AnalysisError> {
     // Which type of aggregate it is makes no difference here: nothing is decoded.
     let store = log.store::<domain::user::User>(stream);
     Ok(store.commits(aggregate_id).await?)
@@ -173,7 +173,7 @@ impl Span {
     }
 
     /// Whether a commit is in the range.
-    pub fn holds(&self, commit: &Recorded) -> bool {
+    pub fn holds(&self, commit: &Commit) -> bool {
         let place = self.range.first.get(&commit.stream);
         place.is_none_or(|first| commit.sequence >= *first)
             && self
@@ -246,7 +246,7 @@ impl Span {
     }
 }
 
-type Item = Result<Recorded, AnalysisError>;
+type Item = Result<Commit, AnalysisError>;
 
 /// Commits of several streams, merged.
 #[derive(Debug)]
@@ -312,7 +312,7 @@ impl Commits {
 #[derive(Debug)]
 struct Source {
     stream: StreamName,
-    head: Option<Recorded>,
+    head: Option<Commit>,
     /// The latest time so far: the place of `head` between the streams.
     time: DateTime<Utc>,
     chunk: vec::IntoIter<Item>,

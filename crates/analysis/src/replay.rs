@@ -1,7 +1,7 @@
 //! Running folds over a range of the log.
 
 use chrono::{DateTime, Utc};
-use eventstore::{EVENT_STREAMS, Log, Recorded, StreamName};
+use eventstore::{Commit, EVENT_STREAMS, Log, StreamName};
 
 use crate::{AnalysisError, Entry, Fold, Happened, Range, Span};
 
@@ -74,7 +74,7 @@ pub(crate) fn needed(folds: &[Box<dyn Fold>]) -> Vec<StreamName> {
 
 /// Shows the events of a commit to the folds that look at its stream; tells how many they are.
 pub(crate) fn show(
-    commit: &Recorded,
+    commit: &Commit,
     counted: bool,
     folds: &mut [Box<dyn Fold>],
 ) -> Result<u64, AnalysisError> {

@@ -1,7 +1,7 @@
 //! The log as one flat table: a row an event.
 
 use chrono::{DateTime, Utc};
-use eventstore::{Recorded, StoreError, StreamName};
+use eventstore::{Commit, StoreError, StreamName};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -93,7 +93,7 @@ impl EventRow {
     ///
     /// # Errors
     /// [`StoreError::Unreadable`], when the payload isn't a commit.
-    pub fn of(commit: &Recorded) -> Result<Vec<Self>, StoreError> {
+    pub fn of(commit: &Commit) -> Result<Vec<Self>, StoreError> {
         let events = commit.raw_events()?.into_iter();
         let rows = events.map(|event| Self {
             stream: commit.stream,

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
 use analysis::{Rule, check};
-use eventstore::{ORDERS, PastCommit};
+use eventstore::{HistoricalCommit, ORDERS};
 use season::{Plan, Season};
 use testkit::Nats;
 use tokio::sync::oneshot;
@@ -28,7 +28,7 @@ async fn what_comes_while_the_log_is_checked_is_not_missed_and_what_never_comes_
     let orders = history.iter().filter(|commit| commit.stream == ORDERS);
     let orders: Vec<_> = orders.map(|commit| commit.commit_id).collect();
     let late = &orders[orders.len() - LATE..];
-    let is_late = |commit: &PastCommit| late.contains(&commit.commit_id);
+    let is_late = |commit: &HistoricalCommit| late.contains(&commit.commit_id);
     let (late, there): (Vec<_>, Vec<_>) = history.iter().cloned().partition(is_late);
     write(&log, &there).await;
 

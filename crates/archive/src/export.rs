@@ -1,7 +1,7 @@
 //! The log into files.
 
 use analysis::{Bound, Happened, Range, Span};
-use eventstore::{EVENT_STREAMS, Log, Recorded, StreamName};
+use eventstore::{Commit, EVENT_STREAMS, Log, StreamName};
 use std::{
     collections::BTreeMap,
     fs,
@@ -87,7 +87,6 @@ pub async fn export(
         while next <= part.last {
             let last = part.last.min(next + SET - 1);
             let set = Set {
-                stream,
                 range: Range {
                     from: manifest.from,
                     to: manifest.to,
@@ -164,7 +163,7 @@ fn add_empty_tables(folder: &Folder, manifest: &mut Manifest) -> Result<(), Arch
 async fn pass_on(
     commits: &mut analysis::Commits,
     last: u64,
-    send: mpsc::Sender<Vec<Recorded>>,
+    send: mpsc::Sender<Vec<Commit>>,
     mut progress: impl FnMut(u64),
 ) -> Result<(), ArchiveError> {
     let mut chunk = Vec::with_capacity(CHUNK);
@@ -282,7 +281,6 @@ async fn going_on(
 
 /// Files that are made of the same part of a stream.
 struct Set {
-    stream: StreamName,
     range: Range,
     place: Place,
     open: BTreeMap<usize, PartWriter>,
@@ -327,7 +325,7 @@ impl Set {
     /// Writes commits until no more come and the last has come; else nothing.
     fn encode(
         mut self,
-        mut commits: mpsc::Receiver<Vec<Recorded>>,
+        mut commits: mpsc::Receiver<Vec<Commit>>,
     ) -> Result<Vec<(usize, Part)>, ArchiveError> {
         let mut reached = 0;
         while let Some(chunk) = commits.blocking_recv() {
@@ -345,7 +343,7 @@ impl Set {
         self.finish()
     }
 
-    fn add(&mut self, commit: &Recorded) -> Result<(), ArchiveError> {
+    fn add(&mut self, commit: &Commit) -> Result<(), ArchiveError> {
         for (version, event) in Happened::of(commit)? {
             let number = number_of(&event);
             let part = match self.open.entry(number) {

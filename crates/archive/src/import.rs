@@ -5,8 +5,8 @@ use domain::{
     payment::PaymentEvent, ticket::TicketEvent, ticket_orders::TicketOrdersEvent, user::UserEvent,
 };
 use eventstore::{
-    EVENT_STREAMS, Import, Log, Metadata, ORDERS, PAYMENTS, PastCommit, StoreError, StoredEvent,
-    StreamName, TICKETS, USERS,
+    EVENT_STREAMS, HistoricalCommit, Import, Log, Metadata, ORDERS, PAYMENTS, StoreError,
+    StoredEvent, StreamName, TICKETS, USERS,
 };
 use std::{collections::BTreeMap, path::Path};
 
@@ -128,7 +128,7 @@ impl Commits {
     }
 
     /// The next commit, and the sequence that it had.
-    fn next(&mut self) -> Result<Option<(PastCommit, u64)>, ArchiveError> {
+    fn next(&mut self) -> Result<Option<(HistoricalCommit, u64)>, ArchiveError> {
         let Some(first) = self.take()? else {
             return Ok(None);
         };
@@ -161,7 +161,7 @@ impl Commits {
 }
 
 /// The commit whose events these lines are.
-fn commit_of(stream: StreamName, texts: &[Text]) -> Result<PastCommit, ArchiveError> {
+fn commit_of(stream: StreamName, texts: &[Text]) -> Result<HistoricalCommit, ArchiveError> {
     let mut data = Vec::with_capacity(texts.len());
     let mut lines = Vec::with_capacity(texts.len());
     for text in texts {
@@ -203,7 +203,7 @@ fn commit_of(stream: StreamName, texts: &[Text]) -> Result<PastCommit, ArchiveEr
         &*first.aggregate_type,
         first.aggregate_id.clone().into_owned(),
     );
-    PastCommit::of_stored(place, first.version, first.commit_id, metadata, &events)
+    HistoricalCommit::of_stored(place, first.version, first.commit_id, metadata, &events)
         .map_err(|error: StoreError| error.into())
 }
 

@@ -1,7 +1,7 @@
 //! A line of NDJSON: one event, with everything that is needed to store it again.
 
 use chrono::{DateTime, Utc};
-use eventstore::{Recorded, StoreError, StoredEvent, StreamName, USERS};
+use eventstore::{Commit, StoreError, StoredEvent, StreamName, USERS};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, io::Write};
@@ -44,12 +44,12 @@ pub(crate) struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// The events of a commit.
-    pub fn of(commit: &'a Recorded) -> Result<impl Iterator<Item = Line<'a>>, StoreError> {
+    pub fn of(commit: &'a Commit) -> Result<impl Iterator<Item = Line<'a>>, StoreError> {
         let events = commit.stored_events()?.into_iter().zip(commit.version..);
         Ok(events.map(|(event, version)| Self::new(commit, version, event)))
     }
 
-    fn new(commit: &'a Recorded, version: u64, event: StoredEvent<'a>) -> Self {
+    fn new(commit: &'a Commit, version: u64, event: StoredEvent<'a>) -> Self {
         let metadata = &commit.metadata;
         Line {
             stream: commit.stream.as_str().into(),

@@ -3,7 +3,7 @@
 use analysis::Happened;
 use arrow_ipc::writer::FileWriter;
 use chrono::{DateTime, Utc};
-use eventstore::Recorded;
+use eventstore::Commit;
 use parquet::{
     arrow::ArrowWriter,
     basic::Compression,
@@ -79,7 +79,7 @@ impl PartWriter {
     /// Adds an event.
     pub fn add(
         &mut self,
-        commit: &Recorded,
+        commit: &Commit,
         version: u64,
         event: &Happened,
     ) -> Result<(), ArchiveError> {

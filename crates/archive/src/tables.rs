@@ -7,7 +7,7 @@ use domain::{
     ticket_orders::{CancelReason, TicketOrdersEvent},
     user::UserEvent,
 };
-use eventstore::{ORDERS, PAYMENTS, Recorded, StreamName, TICKETS, USERS};
+use eventstore::{Commit, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
 
 use crate::cells::{Cells, Kind};
 
@@ -189,7 +189,7 @@ pub(crate) fn number_of(event: &Happened) -> usize {
 }
 
 /// Writes an event as a row of its table.
-pub(crate) fn flatten(commit: &Recorded, version: u64, event: &Happened, row: &mut impl Cells) {
+pub(crate) fn flatten(commit: &Commit, version: u64, event: &Happened, row: &mut impl Cells) {
     let metadata = &commit.metadata;
     row.count(commit.sequence);
     row.count(version);

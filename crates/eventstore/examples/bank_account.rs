@@ -5,7 +5,7 @@
 
 use chrono::Utc;
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
-use eventstore::{CommandError, Hint, Log, LogConfig, Metadata, StreamName, Subscription};
+use eventstore::{CommandError, Expectation, Log, LogConfig, Metadata, StreamName, Subscription};
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use std::{error::Error, time::Duration};
@@ -111,11 +111,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for _ in 0..2 {
         let command = AccountCommand::Deposit { cents: 1_000 };
         let done = accounts
-            .execute("ann", command, &metadata, Hint::None)
+            .execute("ann", command, &metadata, Expectation::Unknown)
             .await?;
         println!(
             "deposited: balance {}, event {}, repeated: {}",
-            done.state.balance, done.version, done.repeated
+            done.state.balance, done.version, done.was_duplicate
         );
     }
 
@@ -127,7 +127,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let metadata = Metadata::of_request(Uuid::new_v4(), request, "ann", Utc::now());
             let command = AccountCommand::Withdraw { cents: 300 };
             accounts
-                .execute("ann", command, &metadata, Hint::None)
+                .execute("ann", command, &metadata, Expectation::Unknown)
                 .await
         })
     });
@@ -142,7 +142,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Somebody who reacts, at least once to each commit, also after a crash.
     let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
     let letters = Subscription::new("letters-on-accounts");
-    let worker = log.react_to_commits(ACCOUNTS, letters, move |commit| {
+    let worker = log.on_commit(ACCOUNTS, letters, move |commit| {
         let told = told.clone();
         async move {
             for (version, event) in commit.decode::<AccountEvent>()? {

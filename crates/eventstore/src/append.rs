@@ -11,14 +11,15 @@ use async_nats::{
 use bytes::Bytes;
 
 use crate::{
-    Log, Metadata, StoreError, StreamName, commit::NewCommit, error::unavailable, streams::valid_id,
+    Log, Metadata, StoreError, StreamName, commit::UnsavedCommit, error::unavailable,
+    streams::check_id,
 };
 
 /// How an append ended, short of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Appended {
     /// The message stands at this sequence.
-    At(u64),
+    Stored(u64),
     /// Somebody else (or an earlier try of ours) appended first.
     Conflict,
 }
@@ -30,7 +31,7 @@ impl Log {
         &self,
         stream: StreamName,
         aggregate_id: &str,
-        commit: NewCommit,
+        commit: UnsavedCommit,
         (expected, epoch): (u64, u64),
     ) -> Result<Appended, StoreError> {
         self.wait_until_proved().await?;
@@ -83,8 +84,8 @@ impl Log {
             Err(error) => Err(error),
         };
         match acknowledged {
-            Ok(acknowledgment) => Ok(Appended::At(acknowledgment.sequence)),
-            Err(error) => judge(&error, (stream, key)),
+            Ok(acknowledgment) => Ok(Appended::Stored(acknowledgment.sequence)),
+            Err(error) => classify_publish_error(&error, (stream, key)),
         }
     }
 
@@ -92,7 +93,7 @@ impl Log {
     /// the log itself. Gives the commit's sequence.
     ///
     /// # Errors
-    /// [`StoreError::Contended`] when `expected` isn't the subject's last sequence (0 if it has
+    /// [`StoreError::Conflict`] when `expected` isn't the subject's last sequence (0 if it has
     /// none); [`StoreError::InvalidId`], [`StoreError::TooLarge`] or [`StoreError::Unavailable`]
     /// as in [`Store::execute`](crate::Store::execute).
     pub async fn append_events<E: cqrs_es::DomainEvent>(
@@ -105,18 +106,18 @@ impl Log {
         expected: u64,
     ) -> Result<u64, StoreError> {
         let (aggregate_type, aggregate_id) = aggregate;
-        valid_id(aggregate_id)?;
-        let commit = NewCommit::encode(aggregate_type, version, events, metadata)?;
+        check_id(aggregate_id)?;
+        let commit = UnsavedCommit::encode(aggregate_type, version, events, metadata)?;
         // Nothing was decided on what is kept here: whatever epoch it is.
         self.wait_until_proved().await?;
         let (id, place) = (commit.id, (expected, self.epoch(stream)));
         match self.append(stream, aggregate_id, commit, place).await? {
-            Appended::At(sequence) => {
+            Appended::Stored(sequence) => {
                 let correlation = &metadata.correlation_id;
                 self.tails().note(stream, sequence, id, correlation);
                 Ok(sequence)
             }
-            Appended::Conflict => Err(StoreError::Contended {
+            Appended::Conflict => Err(StoreError::Conflict {
                 stream,
                 aggregate_id: aggregate_id.to_owned(),
                 tries: 1,
@@ -126,7 +127,7 @@ impl Log {
 }
 
 /// What a publish that wasn't acknowledged means.
-pub(crate) fn judge(
+pub(crate) fn classify_publish_error(
     error: &PublishError,
     (stream, key): (StreamName, &str),
 ) -> Result<Appended, StoreError> {
@@ -169,7 +170,7 @@ mod tests {
     }
 
     fn judged(error: &PublishError) -> Result<Appended, StoreError> {
-        judge(error, (crate::ORDERS, "a"))
+        classify_publish_error(error, (crate::ORDERS, "a"))
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Log {
     /// Begins to copy a stream out of the server, which checks it before.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when the server says no; [`StoreError::Unavailable`] when it can't
+    /// [`StoreError::Rejected`] when the server says no; [`StoreError::Unavailable`] when it can't
     /// be reached.
     pub async fn snapshot(&self, stream: StreamName) -> Result<Snapshot, StoreError> {
         let mut connection = self.connection();
@@ -131,7 +131,7 @@ impl Log {
     /// Begins to restore a stream that doesn't exist, with as many copies as are configured.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when it exists, or the server says no for another reason;
+    /// [`StoreError::Rejected`] when it exists, or the server says no for another reason;
     /// [`StoreError::Unavailable`] when it can't be reached.
     pub async fn restore(
         &self,
@@ -139,7 +139,7 @@ impl Log {
         head: &SnapshotHead,
     ) -> Result<Restoring, StoreError> {
         if self.exists(stream).await? {
-            return Err(StoreError::Refused(format!(
+            return Err(StoreError::Rejected(format!(
                 "stream {stream} exists; a restore never writes over one"
             )));
         }
@@ -227,8 +227,8 @@ impl Restoring {
         let mut rest = bytes;
         while !rest.is_empty() {
             let chunk = rest.split_to(rest.len().min(CHUNK));
-            let taken = ask(&self.log, self.to.clone(), chunk, CHUNK_TIMEOUT).await;
-            let reply = taken.map_err(|error| self.broken(error))?;
+            let delivery = ask(&self.log, self.to.clone(), chunk, CHUNK_TIMEOUT).await;
+            let reply = delivery.map_err(|error| self.broken(error))?;
             if !reply.is_empty() {
                 parsed::<Value>(self.stream, &reply)?;
             }
@@ -239,7 +239,7 @@ impl Restoring {
     /// All was handed over: the server unpacks and checks it.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when it isn't a whole snapshot.
+    /// [`StoreError::Rejected`] when it isn't a whole snapshot.
     pub async fn finish(self) -> Result<(), StoreError> {
         let ended = ask(&self.log, self.to.clone(), Bytes::new(), WHOLE_TIMEOUT).await;
         let reply = ended.map_err(|error| self.broken(error))?;
@@ -275,14 +275,14 @@ fn parsed<T: for<'a> Deserialize<'a>>(stream: StreamName, reply: &[u8]) -> Resul
     match reply {
         Reply {
             error: Some(error), ..
-        } => Err(StoreError::Refused(format!(
+        } => Err(StoreError::Rejected(format!(
             "{stream}: {}",
             error.description
         ))),
         Reply {
             rest: Some(rest), ..
         } => Ok(rest),
-        Reply { .. } => Err(StoreError::Refused(format!(
+        Reply { .. } => Err(StoreError::Rejected(format!(
             "{stream}: an answer that makes no sense"
         ))),
     }

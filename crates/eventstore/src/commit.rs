@@ -16,10 +16,10 @@ use serde_json::{Value, value::RawValue};
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use crate::{StoreError, StreamName, error::unavailable, lookup, upcast::Upcasters};
+use crate::{StoreError, StreamName, error::unavailable, read_message, upcast::Upcasters};
 
 use encode::decoded;
-pub(crate) use encode::{NewCommit, headers_of, payload_of};
+pub(crate) use encode::{UnsavedCommit, headers_of, payload_of};
 
 /// Made once: a name that is given as text is checked and allocated at each use, nine times a
 /// commit that is read.
@@ -74,7 +74,7 @@ impl Metadata {
 
     /// A command that follows from a commit: its id is derived from that commit, the name of the
     /// one who reacts and `what`, so that a redelivered commit leads to the same command.
-    pub fn caused_by(cause: &Recorded, reactor: &str, what: &str, time: DateTime<Utc>) -> Self {
+    pub fn caused_by(cause: &Commit, reactor: &str, what: &str, time: DateTime<Utc>) -> Self {
         Self {
             command_id: Uuid::new_v5(&cause.commit_id, format!("{reactor}:{what}").as_bytes()),
             correlation_id: cause.metadata.correlation_id.clone(),
@@ -88,7 +88,7 @@ impl Metadata {
 
 /// A commit as it stands in the log.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub struct Commit {
     /// Its stream.
     pub stream: StreamName,
     /// Its sequence in that stream.
@@ -166,7 +166,7 @@ fn major(version: &str) -> &str {
     version.split_once('.').map_or(version, |(major, _)| major)
 }
 
-impl Recorded {
+impl Commit {
     /// Reads a stored message.
     pub(crate) fn parse(
         stream: StreamName,
@@ -193,8 +193,8 @@ impl Recorded {
         let info = message.info().map_err(unavailable)?;
         let none = HeaderMap::new();
         let headers = message.headers.as_ref().unwrap_or(&none);
-        if lookup::is_an_answer(headers) {
-            return Err(lookup::forged(stream, info.stream_sequence));
+        if read_message::is_an_answer(headers) {
+            return Err(read_message::forged(stream, info.stream_sequence));
         }
         Self::from_parts(
             stream,
@@ -278,7 +278,7 @@ impl Recorded {
     ///
     /// # Errors
     /// With stream and sequence: [`StoreError::Unreadable`] when this is no commit,
-    /// [`StoreError::OfAnotherRelease`] when an event is of no shape that this release knows.
+    /// [`StoreError::UnsupportedSchema`] when an event is of no shape that this release knows.
     pub fn decode<E: DomainEvent>(&self) -> Result<Vec<(u64, E)>, StoreError> {
         let known = if self.upcasters.is_empty() {
             self.decode_as_written()
@@ -309,7 +309,7 @@ impl Recorded {
             if !raw.data.is_null() {
                 wire["data"] = raw.data;
             }
-            let of_another_release = |why: String| StoreError::OfAnotherRelease {
+            let of_another_release = |why: String| StoreError::UnsupportedSchema {
                 stream: self.stream,
                 sequence: self.sequence,
                 event_type: raw.event_type.clone(),

@@ -48,7 +48,7 @@ pub struct LogConfig {
     /// [`Log::claim_request`](crate::Log::claim_request)). After this another
     /// may carry the request out; if the first one lives after all, the answer that is recorded
     /// first counts for both.
-    pub claim_kept: Duration,
+    pub claim_ttl: Duration,
     /// The name that the server shows for this connection.
     pub client_name: String,
     /// Upcasters for old events.
@@ -89,7 +89,7 @@ impl Default for LogConfig {
             replicas: 1,
             answer_timeout: Duration::from_millis(500),
             command_timeout: Duration::from_millis(1800),
-            claim_kept: Duration::from_secs(4),
+            claim_ttl: Duration::from_secs(4),
             client_name: "eventstore".to_owned(),
             upcasters: Upcasters::default(),
         }
@@ -232,12 +232,12 @@ pub(crate) async fn probe(config: &LogConfig) -> Result<(), StoreError> {
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
             let who = config.login.as_ref();
             let who = who.map_or_else(|| "nobody in particular".to_owned(), |l| format!("{l:?}"));
-            Err(StoreError::Refused(format!(
+            Err(StoreError::Rejected(format!(
                 "NATS doesn't let {who} in: {words}"
             )))
         }
         ConnectErrorKind::Tls | ConnectErrorKind::Io if of_certificates => Err(
-            StoreError::Refused(format!("no trust between NATS and this process: {words}")),
+            StoreError::Rejected(format!("no trust between NATS and this process: {words}")),
         ),
         _ => Err(StoreError::Unavailable(words)),
     }
@@ -258,7 +258,7 @@ fn whole(error: &(dyn Error + 'static)) -> String {
 }
 
 fn bad(what: &str, error: impl fmt::Display) -> StoreError {
-    StoreError::Refused(format!("{what}: {error}"))
+    StoreError::Rejected(format!("{what}: {error}"))
 }
 
 fn servers(config: &LogConfig) -> Result<Vec<ServerAddr>, StoreError> {

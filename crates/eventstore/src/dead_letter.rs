@@ -9,9 +9,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     Log, StoreError,
-    error::unavailable,
-    handling::Letter,
-    lookup,
+    delivery::InboundMessage,
+    error::encode,
+    read_message,
     streams::{COMMANDS, DEADLETTERS},
 };
 
@@ -177,7 +177,7 @@ impl Log {
     pub(crate) async fn original_of(
         &self,
         marker: &RetryMarker,
-    ) -> Result<Option<Letter>, StoreError> {
+    ) -> Result<Option<InboundMessage>, StoreError> {
         let event_streams = self.config().event_streams.iter().copied();
         let mut streams = event_streams.chain([COMMANDS]);
         let Some(stream) = streams.find(|name| name.as_str() == marker.stream) else {
@@ -186,15 +186,15 @@ impl Log {
         let Some(message) = self.message_at(stream, marker.sequence).await? else {
             return Ok(None);
         };
-        Ok(Some(Letter {
+        Ok(Some(InboundMessage {
             stream,
             sequence: message.sequence,
             stored_at: message.time,
-            message: Arc::new(async_nats::Message {
+            raw: Arc::new(async_nats::Message {
                 subject: message.subject,
                 reply: None,
                 payload: message.payload,
-                headers: Some(lookup::as_stored(&message.headers)),
+                headers: Some(read_message::as_stored(&message.headers)),
                 status: None,
                 description: None,
                 length: 0,
@@ -203,7 +203,7 @@ impl Log {
     }
 
     pub(crate) async fn put(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
-        let payload = serde_json::to_vec(value).map_err(unavailable)?;
+        let payload = encode("a dead letter", value)?;
         self.publish((DEADLETTERS, key), HeaderMap::new(), payload.into(), None)
             .await
             .map(|_| ())

@@ -1,7 +1,8 @@
 //! What can go wrong. *Refused* (the domain said no) and *failed* (the store could not) are kept
 //! apart by type: the first is an answer, the second is a fault.
 
-use std::time::Duration;
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
 
 use crate::StreamName;
 
@@ -15,7 +16,7 @@ pub enum StoreError {
     Unavailable(String),
     /// Others kept appending to the same aggregate for as long as was retried.
     #[error("{stream}.{aggregate_id}: lost the race {tries} times")]
-    Contended {
+    Conflict {
         /// Stream of the aggregate.
         stream: StreamName,
         /// The aggregate.
@@ -36,7 +37,7 @@ pub enum StoreError {
     /// A commit holds an event that this release doesn't know in that form: another release wrote
     /// it. Never skipped in silence, and never read as if it were of this one.
     #[error("{stream}#{sequence}: {why}; {event_type} in schema {schema} is of another release")]
-    OfAnotherRelease {
+    UnsupportedSchema {
         /// Stream of the message.
         stream: StreamName,
         /// Its sequence in that stream.
@@ -114,7 +115,7 @@ pub enum StoreError {
     },
     /// A stream in the server differs from what the store needs, in a way that can lose data.
     #[error("stream {stream} is not as it must be: {difference}")]
-    StreamDiffers {
+    StreamMismatch {
         /// The stream.
         stream: StreamName,
         /// How it differs, and what is needed.
@@ -140,9 +141,18 @@ pub enum StoreError {
     /// An identifier can't be part of a subject.
     #[error("{0:?} can't be an id: use 1 to 128 letters, digits, '-' or '_'")]
     InvalidId(String),
+    /// A value can't be written as JSON: a defect of this program and no outage, so repeating is
+    /// useless.
+    #[error("can't write {what} as JSON: {source}")]
+    Encode {
+        /// What was to be written.
+        what: &'static str,
+        /// Why it can't be.
+        source: Arc<serde_json::Error>,
+    },
     /// The server refused for another reason, in its own words.
     #[error("the event log refused: {0}")]
-    Refused(String),
+    Rejected(String),
 }
 
 impl StoreError {
@@ -150,7 +160,7 @@ impl StoreError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable(_) | Self::StreamMissing { .. } => Some(Duration::from_secs(1)),
-            Self::Contended { .. } => Some(Duration::ZERO),
+            Self::Conflict { .. } => Some(Duration::ZERO),
             _ => None,
         }
     }
@@ -179,10 +189,10 @@ impl<E: std::error::Error> From<CommandError<E>> for cqrs_es::AggregateError<E> 
 impl<E: std::error::Error> From<StoreError> for cqrs_es::AggregateError<E> {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Contended { .. } => Self::AggregateConflict,
+            StoreError::Conflict { .. } => Self::AggregateConflict,
             StoreError::Unavailable(_) => Self::DatabaseConnectionError(Box::new(error)),
             StoreError::Unreadable { .. }
-            | StoreError::OfAnotherRelease { .. }
+            | StoreError::UnsupportedSchema { .. }
             | StoreError::HistoryLost { .. }
             | StoreError::Gap { .. } => Self::DeserializationError(Box::new(error)),
             _ => Self::UnexpectedError(Box::new(error)),
@@ -203,7 +213,35 @@ fn missing(first: u64, last: u64) -> String {
     format!("{} {is}", places(first, last))
 }
 
+/// The JSON of a value that the store writes for itself.
+pub(crate) fn encode(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(|error| StoreError::Encode {
+        what,
+        source: Arc::new(error),
+    })
+}
+
 /// For the many faults of the client that all mean the same: no answer that can be used.
 pub(crate) fn unavailable(error: impl std::fmt::Display) -> StoreError {
     StoreError::Unavailable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::HashMap, error::Error as _};
+
+    #[test]
+    fn what_cannot_be_written_is_a_defect_and_no_outage() {
+        let no_names = HashMap::from([(vec![1], 2)]);
+        let error = encode("a map", &no_names).unwrap_err();
+        assert!(matches!(error, StoreError::Encode { .. }), "{error:?}");
+        assert_eq!(error.retry_after(), None);
+        assert_eq!(
+            error.to_string(),
+            "can't write a map as JSON: key must be a string"
+        );
+        assert!(error.source().is_some());
+        assert_eq!(encode("a number", &1).unwrap(), b"1");
+    }
 }

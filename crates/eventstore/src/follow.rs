@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    Log, Recorded, StoreError, StreamName, commit::commit_id_of, error::unavailable,
-    in_order::InOrder, standing::Standing,
+    Commit, Log, StoreError, StreamName, commit::commit_id_of, commit_check::Standing,
+    ephemeral_consumer::EphemeralConsumer, error::unavailable,
 };
 
 /// Pause before a broken consumer is made anew.
@@ -20,7 +20,7 @@ struct Following {
     last: u64,
     /// Identity of the commit there, once one was read.
     commit: Option<Uuid>,
-    consumer: Option<InOrder>,
+    consumer: Option<EphemeralConsumer>,
     connection: watch::Receiver<bool>,
     /// The last sequence that is wanted.
     until: u64,
@@ -50,7 +50,7 @@ impl Log {
         &self,
         stream: StreamName,
         after: u64,
-    ) -> impl Stream<Item = Result<Recorded, StoreError>> + Send + use<> {
+    ) -> impl Stream<Item = Result<Commit, StoreError>> + Send + use<> {
         self.follow_until(stream, after, u64::MAX)
     }
 
@@ -59,7 +59,7 @@ impl Log {
         stream: StreamName,
         after: u64,
         until: u64,
-    ) -> impl Stream<Item = Result<Recorded, StoreError>> + Send + use<> {
+    ) -> impl Stream<Item = Result<Commit, StoreError>> + Send + use<> {
         let state = Following {
             log: self.clone(),
             stream,
@@ -91,7 +91,7 @@ impl Log {
         stream: StreamName,
         from: u64,
         to: u64,
-    ) -> Result<impl Stream<Item = Result<Recorded, StoreError>> + Send + use<>, StoreError> {
+    ) -> Result<impl Stream<Item = Result<Commit, StoreError>> + Send + use<>, StoreError> {
         let end = self.stream_end(stream).await?.min(to);
         // It ends with a commit that can be read. An empty range must not wait for a message that
         // isn't there, so it isn't even asked for.
@@ -109,7 +109,7 @@ impl Log {
     pub async fn read_merged(
         &self,
         streams: &[StreamName],
-    ) -> Result<impl Stream<Item = Result<Recorded, StoreError>> + Send + use<>, StoreError> {
+    ) -> Result<impl Stream<Item = Result<Commit, StoreError>> + Send + use<>, StoreError> {
         let mut heads = Vec::new();
         for stream in streams {
             let mut commits = Box::pin(self.read(*stream, 1, u64::MAX).await?);
@@ -134,7 +134,7 @@ impl Log {
 }
 
 impl Following {
-    async fn next(&mut self) -> Result<Recorded, StoreError> {
+    async fn next(&mut self) -> Result<Commit, StoreError> {
         loop {
             let Some(consumer) = &mut self.consumer else {
                 self.open().await?;
@@ -199,7 +199,7 @@ impl Following {
     }
 
     /// The commit that a message is; nothing if it was read before, and still stands.
-    async fn take(&mut self, message: &Message) -> Result<Option<Recorded>, StoreError> {
+    async fn take(&mut self, message: &Message) -> Result<Option<Commit>, StoreError> {
         let sequence = message.info().map_err(unavailable)?.stream_sequence;
         if sequence == self.last && self.commit.is_some() {
             let found = message.headers.as_ref().and_then(commit_id_of);
@@ -220,7 +220,7 @@ impl Following {
         if sequence > expected {
             self.go_over(expected, sequence - 1).await?;
         }
-        let commit = Recorded::delivered(self.stream, message, &self.log.config().upcasters)?;
+        let commit = Commit::delivered(self.stream, message, &self.log.config().upcasters)?;
         self.log.saw(&commit);
         self.last = sequence;
         self.commit = Some(commit.commit_id);
@@ -276,7 +276,7 @@ impl Following {
         let again = u64::from(self.commit.is_some());
         let from = self.last + 1 - again;
         let opened = async {
-            let consumer = InOrder::open(&self.log, self.stream, None, from).await?;
+            let consumer = EphemeralConsumer::open(&self.log, self.stream, None, from).await?;
             // A consumer that begins beyond the end of a stream waits, and says nothing.
             let standing = if consumer.began_at_the_end() && self.last > 0 {
                 let last = (self.last, self.commit);

@@ -17,7 +17,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::{Log, StoreError, StreamName, error::unavailable, streams::DEADLETTERS};
+use crate::{Log, StoreError, StreamName, error::encode, streams::DEADLETTERS};
 
 /// A hole in a stream that an operator has acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -144,7 +144,7 @@ impl Log {
             reason: hole.reason.clone(),
             at: hole.at,
         };
-        let payload = serde_json::to_vec(&stored).map_err(unavailable)?;
+        let payload = encode("an acknowledged hole", &stored)?;
         let place = (DEADLETTERS, &*key(stream));
         self.publish(place, HeaderMap::new(), payload.into(), None)
             .await?;

@@ -9,11 +9,11 @@ use std::{borrow::Cow, collections::VecDeque};
 use uuid::Uuid;
 
 use crate::{
-    Log, Metadata, Recorded, StoreError, StreamName,
-    append::{Appended, judge},
+    Commit, Log, Metadata, StoreError, StreamName,
+    append::{Appended, classify_publish_error},
     commit::{headers_of, payload_of},
     error::unavailable,
-    streams::valid_id,
+    streams::check_id,
 };
 
 /// Appends under way at once, in one stream. More bring nothing but memory.
@@ -21,7 +21,7 @@ const IN_FLIGHT: usize = 512;
 
 /// A commit that is written as it was, id and time included.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PastCommit {
+pub struct HistoricalCommit {
     /// Its stream.
     pub stream: StreamName,
     /// The aggregate's type.
@@ -56,11 +56,11 @@ struct Payload<'a, 'e> {
     events: &'a [StoredEvent<'e>],
 }
 
-impl PastCommit {
+impl HistoricalCommit {
     /// A commit of events on an aggregate, given by stream, type and id.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when an event can't be serialized so that it can be read back.
+    /// [`StoreError::Rejected`] when an event can't be serialized so that it can be read back.
     pub fn new<E: DomainEvent>(
         (stream, aggregate_type, aggregate_id): (StreamName, &str, String),
         version: u64,
@@ -82,7 +82,7 @@ impl PastCommit {
     /// The same with other events: as they were stored.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when they can't be serialized.
+    /// [`StoreError::Rejected`] when they can't be serialized.
     pub fn of_stored(
         (stream, aggregate_type, aggregate_id): (StreamName, &str, String),
         version: u64,
@@ -91,7 +91,7 @@ impl PastCommit {
         events: &[StoredEvent<'_>],
     ) -> Result<Self, StoreError> {
         let payload = serde_json::to_vec(&Payload { events })
-            .map_err(|error| StoreError::Refused(error.to_string()))?;
+            .map_err(|error| StoreError::Rejected(error.to_string()))?;
         Ok(Self {
             stream,
             aggregate_type: aggregate_type.to_owned(),
@@ -109,7 +109,7 @@ impl PastCommit {
     }
 }
 
-impl Recorded {
+impl Commit {
     /// The events as they are stored, undecoded and not brought up to the newest schema: for a
     /// copy of the log.
     ///
@@ -152,12 +152,12 @@ impl Import {
     /// sequence that it will have. Waits while too many are under way.
     ///
     /// # Errors
-    /// Those of a commit that was sent before, too. [`StoreError::Refused`] when somebody else
+    /// Those of a commit that was sent before, too. [`StoreError::Rejected`] when somebody else
     /// writes to the stream; [`StoreError::InvalidId`], [`StoreError::TooLarge`] or
     /// [`StoreError::Unavailable`], which names the first that isn't known to stand. What was sent before the one that failed stands, nothing
     /// after it does.
-    pub async fn append(&mut self, commit: &PastCommit) -> Result<u64, StoreError> {
-        valid_id(&commit.aggregate_id)?;
+    pub async fn append(&mut self, commit: &HistoricalCommit) -> Result<u64, StoreError> {
+        check_id(&commit.aggregate_id)?;
         if self.waiting.len() >= IN_FLIGHT {
             self.settle_one().await?;
         }
@@ -207,21 +207,21 @@ impl Import {
             return Ok(());
         };
         let somebody_else = || {
-            StoreError::Refused(format!(
+            StoreError::Rejected(format!(
                 "{}#{sequence}: somebody else writes to this stream",
                 self.stream
             ))
         };
         let appended = match acknowledgment.await {
-            Ok(acknowledgment) => Appended::At(acknowledgment.sequence),
-            Err(error) => match judge(&error, (self.stream, "*")) {
+            Ok(acknowledgment) => Appended::Stored(acknowledgment.sequence),
+            Err(error) => match classify_publish_error(&error, (self.stream, "*")) {
                 Err(StoreError::Unavailable(why)) => return Err(self.lost(sequence, why)),
                 judged => judged?,
             },
         };
         match appended {
-            Appended::At(found) if found == sequence => Ok(()),
-            Appended::At(_) | Appended::Conflict => Err(somebody_else()),
+            Appended::Stored(found) if found == sequence => Ok(()),
+            Appended::Stored(_) | Appended::Conflict => Err(somebody_else()),
         }
     }
 }

@@ -1,10 +1,9 @@
 //! Lanes: one queue an aggregate, so that its messages are handled in order while others pass.
 
-use async_nats::{Subject, jetstream};
-use chrono::{DateTime, Utc};
+use async_nats::Subject;
 use std::{
     collections::{BTreeSet, HashMap, HashSet, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -12,7 +11,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::StreamName;
+use crate::{StreamName, delivery::Delivery};
 
 /// How many messages of a subscription one process has in hand at most; no more are asked for.
 const MAX_IN_HAND: usize = 1_000;
@@ -45,7 +44,7 @@ pub(crate) struct Lanes {
 #[derive(Default)]
 struct State {
     /// A lane is here as long as somebody works on it; its queue holds what waits behind.
-    waiting: HashMap<String, VecDeque<Taken>>,
+    waiting: HashMap<String, VecDeque<Delivery>>,
     /// Where to acknowledge what is in hand.
     in_hand: HashMap<(StreamName, u64), Subject>,
     /// Lanes whose first message was given back for a while, by the stream that it is of.
@@ -64,52 +63,14 @@ struct Parked {
     due: Instant,
 }
 
-/// A message, and what the server said about its delivery.
-pub(crate) struct Taken {
-    /// The stream that it was pulled from.
-    pub stream: StreamName,
-    /// Its place there.
-    pub sequence: u64,
-    /// How often it was delivered, this time included.
-    pub delivered: i64,
-    /// When it was stored.
-    pub stored_at: DateTime<Utc>,
-    /// Where to acknowledge it.
-    pub reply: Subject,
-    /// Shared, because its headers are some twenty allocations, and it is handed to every try.
-    pub message: Arc<async_nats::Message>,
-}
-
-impl Taken {
-    /// Reads what the server said; `None` for what is no message of a stream.
-    pub(crate) fn new(stream: StreamName, message: jetstream::Message) -> Option<Self> {
-        let info = message.info().ok()?;
-        let (sequence, delivered, stored_at) =
-            (info.stream_sequence, info.delivered, info.published);
-        let message = message.message;
-        Some(Self {
-            stream,
-            sequence,
-            delivered,
-            stored_at,
-            reply: message.reply.clone()?,
-            message: Arc::new(message),
-        })
-    }
-
-    fn identity(&self) -> (StreamName, u64) {
-        (self.stream, self.sequence)
-    }
-}
-
 /// What became of an offered message.
 pub(crate) enum Offered {
     /// The lane was empty: whoever offered it works on it now.
-    FirstOfLane(Box<Taken>),
+    FirstOfLane(Box<Delivery>),
     /// Somebody works on the lane and will come to it, or has it in hand already.
     Queued,
     /// What comes before it was given back: it is to come again after this time.
-    Early(Box<Taken>, Duration),
+    Early(Box<Delivery>, Duration),
 }
 
 impl Lanes {
@@ -162,32 +123,34 @@ impl Lanes {
 
     /// Takes a message into hand. A redelivery of one that is in hand already is dropped: its
     /// acknowledgement counts for both.
-    pub(crate) fn offer(&self, key: &str, taken: Taken) -> Offered {
+    pub(crate) fn offer(&self, key: &str, delivery: Delivery) -> Offered {
         let mut state = self.lock();
-        let known = state.in_hand.insert(taken.identity(), taken.reply.clone());
+        let known = state
+            .in_hand
+            .insert(delivery.position(), delivery.reply.clone());
         if known.is_some() {
             return Offered::Queued;
         }
         if let Some(queue) = state.waiting.get_mut(key) {
-            queue.push_back(taken);
+            queue.push_back(delivery);
             return Offered::Queued;
         }
-        if let Some(pause) = state.early(key, &taken) {
-            state.in_hand.remove(&taken.identity());
-            return Offered::Early(Box::new(taken), pause);
+        if let Some(pause) = state.early(key, &delivery) {
+            state.in_hand.remove(&delivery.position());
+            return Offered::Early(Box::new(delivery), pause);
         }
         state.waiting.insert(key.to_owned(), VecDeque::new());
-        Offered::FirstOfLane(Box::new(taken))
+        Offered::FirstOfLane(Box::new(delivery))
     }
 
     /// Lets go of a message, and takes the next of its lane if there is one.
-    pub(crate) fn done(&self, key: &str, taken: &Taken) -> Option<Taken> {
+    pub(crate) fn done(&self, key: &str, delivery: &Delivery) -> Option<Delivery> {
         let mut state = self.lock();
-        state.in_hand.remove(&taken.identity());
+        state.in_hand.remove(&delivery.position());
         // Done or too early: those behind it need wait no longer.
-        let lane = (taken.stream, key.to_owned());
+        let lane = (delivery.message.stream, key.to_owned());
         if let Some(parked) = state.parked.get_mut(&lane) {
-            parked.away.remove(&taken.sequence);
+            parked.away.remove(&delivery.message.sequence);
             // Those behind it are still on their way, and nothing newer may pass them.
             parked.due = parked.due.max(Instant::now());
             if parked.away.is_empty() {
@@ -204,34 +167,45 @@ impl Lanes {
 
     /// Lets go of a message for a while, and of all behind it in its lane. Gives each with the time
     /// after which it is to come again.
-    pub(crate) fn park(&self, key: &str, taken: &Taken) -> (Duration, Vec<(Taken, Duration)>) {
+    pub(crate) fn park(
+        &self,
+        key: &str,
+        delivery: &Delivery,
+    ) -> (Duration, Vec<(Delivery, Duration)>) {
         let mut state = self.lock();
-        let lane = (taken.stream, key.to_owned());
+        let lane = (delivery.message.stream, key.to_owned());
         let behind = state.waiting.remove(key).unwrap_or_default();
         let known = state.parked.remove(&lane);
         let times = known.as_ref().map_or(0, |it| it.times + 1);
         let pause = (FIRST_PARKING * 2_u32.pow(times.min(8))).min(LONGEST_PARKING);
         let mut away = known.map(|it| it.away).unwrap_or_default();
         // Retries of dead letters share the lane, and have an order of their own.
-        let same = behind.iter().filter(|it| it.stream == taken.stream);
-        away.extend(same.map(|it| it.sequence).chain([taken.sequence]));
+        let same = behind
+            .iter()
+            .filter(|it| it.message.stream == delivery.message.stream);
+        away.extend(
+            same.map(|it| it.message.sequence)
+                .chain([delivery.message.sequence]),
+        );
         let due = Instant::now() + pause;
         state.parked.insert(lane, Parked { away, times, due });
-        state.in_hand.remove(&taken.identity());
-        for taken in &behind {
-            state.in_hand.remove(&taken.identity());
+        state.in_hand.remove(&delivery.position());
+        for delivery in &behind {
+            state.in_hand.remove(&delivery.position());
         }
         self.freed.notify_waiters();
-        let behind = behind.into_iter().map(|taken| (taken, pause + BEHIND));
+        let behind = behind
+            .into_iter()
+            .map(|delivery| (delivery, pause + BEHIND));
         (pause, behind.collect())
     }
 
     /// Whether a message comes back that was given back for a while.
-    pub(crate) fn was_parked(&self, key: &str, taken: &Taken) -> bool {
-        let lane = (taken.stream, key.to_owned());
+    pub(crate) fn was_parked(&self, key: &str, delivery: &Delivery) -> bool {
+        let lane = (delivery.message.stream, key.to_owned());
         let state = self.lock();
         let parked = state.parked.get(&lane);
-        parked.is_some_and(|parked| parked.away.contains(&taken.sequence))
+        parked.is_some_and(|parked| parked.away.contains(&delivery.message.sequence))
     }
 
     /// Forgets what was given back and went to another process.
@@ -241,18 +215,18 @@ impl Lanes {
     }
 
     /// Notes that a message was tried here and the process is still there.
-    pub(crate) fn outlived(&self, taken: &Taken) {
+    pub(crate) fn outlived(&self, delivery: &Delivery) {
         let mut state = self.lock();
         if state.outlived.len() >= REMEMBERED {
             // Each of them is only tried on its own once more.
             state.outlived.clear();
         }
-        state.outlived.insert(taken.identity());
+        state.outlived.insert(delivery.position());
     }
 
     /// Whether it is known that a message doesn't end the process.
-    pub(crate) fn has_outlived(&self, taken: &Taken) -> bool {
-        self.lock().outlived.contains(&taken.identity())
+    pub(crate) fn has_outlived(&self, delivery: &Delivery) -> bool {
+        self.lock().outlived.contains(&delivery.position())
     }
 
     /// Where to acknowledge every message in hand.
@@ -267,14 +241,16 @@ impl Lanes {
 
 impl State {
     /// How much later a message has to come, because one before it was given back.
-    fn early(&mut self, key: &str, taken: &Taken) -> Option<Duration> {
-        let parked = self.parked.get_mut(&(taken.stream, key.to_owned()))?;
+    fn early(&mut self, key: &str, delivery: &Delivery) -> Option<Duration> {
+        let parked = self
+            .parked
+            .get_mut(&(delivery.message.stream, key.to_owned()))?;
         let now = Instant::now();
         let first = *parked.away.first()?;
-        if first >= taken.sequence || parked.due + LOST <= now {
+        if first >= delivery.message.sequence || parked.due + LOST <= now {
             return None;
         }
-        parked.away.insert(taken.sequence);
+        parked.away.insert(delivery.message.sequence);
         Some(parked.due.saturating_duration_since(now) + BEHIND)
     }
 }

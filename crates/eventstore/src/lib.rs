@@ -27,7 +27,7 @@
 //! #     fn apply(&mut self, _: AccountEvent) {}
 //! # }
 //! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use eventstore::{Hint, Log, LogConfig, Metadata, StreamName};
+//! use eventstore::{Expectation, Log, LogConfig, Metadata, StreamName};
 //!
 //! const ACCOUNTS: StreamName = StreamName::new("ACCOUNTS");
 //!
@@ -37,7 +37,7 @@
 //!
 //! let accounts = log.store::<Account>(ACCOUNTS);
 //! let metadata = Metadata::of_request(uuid::Uuid::new_v4(), "request-1", "ann", chrono::Utc::now());
-//! let done = accounts.execute("ann", Deposit::Cents(500), &metadata, Hint::None).await?;
+//! let done = accounts.execute("ann", Deposit::Cents(500), &metadata, Expectation::Unknown).await?;
 //! println!("stored as {}#{}", accounts.stream(), done.sequence);
 //! # Ok(()) }
 //! ```
@@ -49,14 +49,14 @@
 //! | decide a command and store what follows | [`Store::execute`]; [`cqrs_es::CqrsFramework`] on a [`Store`] where one try is enough |
 //! | see an aggregate's newest state | [`Store::load`], [`Store::commits`] |
 //! | build a read model | [`Log::follow`] from a checkpoint, [`Log::read`], [`Log::read_merged`] |
-//! | react, at least once, also after a crash | [`Log::react_to_commits`] |
-//! | let a command fall due later | [`Log::schedule`], [`Log::react_to_due`] |
+//! | react, at least once, also after a crash | [`Log::on_commit`] |
+//! | let a command fall due later | [`Log::schedule`], [`Log::on_due`] |
 //! | go on where the server has lost a message for good | [`Log::acknowledge_hole`] |
 //! | look after what could not be handled | [`Log::dead_letters`], [`Log::retry_dead_letter`], [`Log::drop_dead_letter`] |
 //! | answer a repeated request with its first answer | [`Log::claim_request`], [`Log::answer_request`] |
-//! | write history as it was: an import, a simulation | [`Log::import`], [`PastCommit`] |
+//! | write history as it was: an import, a simulation | [`Log::import`], [`HistoricalCommit`] |
 //! | see and change how streams are set up, copy them out and back | [`Log::topology`], [`Log::snapshot`], [`Log::restore`] |
-//! | spread news and public keys | [`Log::announce`], [`Log::publish_key`] |
+//! | spread news and public keys | [`Log::broadcast`], [`Log::publish_key`] |
 //!
 //! # Shapes
 //!
@@ -126,11 +126,11 @@
 //! - **Order.** A stream has one order, and [`Log::follow`] keeps it, without gap or duplicate,
 //!   across restarts of anything. A subscription handles the commits of one aggregate in order as
 //!   long as one process works and none fails. With several processes, after a crash, after
-//!   [`ReactError::NotYet`], and past a dead letter, a later commit can come first: a handler must
+//!   [`HandlerError::RetryAfter`], and past a dead letter, a later commit can come first: a handler must
 //!   bear that, and being called twice, by comparing versions or by looking at the newest state.
 //! - **One's own writes are read.** [`Store::load`] sees every commit that was acknowledged before
 //!   it was called, to anyone, as of the server that leads (see above). A read model does once it
-//!   has folded [`Executed::sequence`].
+//!   has folded [`CommandOutcome::sequence`].
 //!
 //! All this needs a NATS server of version 2.14.7 or later ([`OLDEST_SERVER`]): earlier ones give a
 //! stream another identity after a restart, or skip messages for a consumer after a crash. An older
@@ -142,20 +142,20 @@
 //! |---|---|---|
 //! | [`CommandError::Refused`] | no | the domain's answer, on the newest state |
 //! | [`StoreError::Unavailable`] | unknown | repeat with the same command id: safe whatever happened |
-//! | [`StoreError::Contended`] | no | repeat at once or later |
-//! | [`StoreError::InvalidId`], [`StoreError::TooLarge`], [`StoreError::Refused`] | no | repeating is useless |
+//! | [`StoreError::Conflict`] | no | repeat at once or later |
+//! | [`StoreError::InvalidId`], [`StoreError::TooLarge`], [`StoreError::Encode`], [`StoreError::Rejected`] | no | repeating is useless |
 //! | [`StoreError::Unreadable`], [`StoreError::Hole`], [`StoreError::Gap`], [`StoreError::HistoryLost`] | no | the log needs a person (or an upcaster) |
 //! | [`StoreError::TailLost`] | no | make anew what was made of the log |
-//! | [`StoreError::StreamDiffers`], [`StoreError::StreamMissing`] | no | the stream needs a person |
+//! | [`StoreError::StreamMismatch`], [`StoreError::StreamMissing`] | no | the stream needs a person |
 //!
 //! A command ends within [`LogConfig::command_timeout`] (1.8 s), waiting for others on the same
 //! aggregate included; without a connection an append fails at once and is not sent later.
 //!
 //! ## Subscriptions
 //!
-//! A message is acknowledged after its handler succeeded. [`ReactError::Poison`] and a panic are
+//! A message is acknowledged after its handler succeeded. [`HandlerError::Poison`] and a panic are
 //! tried again with growing pauses and then become a dead letter; messages of other aggregates go
-//! on meanwhile. [`ReactError::Unavailable`] is waited for without end and uses up no tries. What a
+//! on meanwhile. [`HandlerError::Unavailable`] is waited for without end and uses up no tries. What a
 //! killed process had in hand is delivered to another after [`Subscription::redeliver_after`]
 //! (5 s), and what a stopping one hands back, at once; a slow handler is not interrupted. A message
 //! that was delivered often without an end is tried on its own, and set aside if that ended the process
@@ -199,64 +199,65 @@
 //! A subject costs the server about 1.6 KB of memory. [`describe_metrics`] says what is measured.
 #![deny(missing_docs)]
 
-mod announce;
+mod aggregate_cache;
 mod append;
 mod backup;
 mod commit;
+mod commit_check;
 mod connection;
-mod context;
+mod cqrs_adapter;
 mod dead_letter;
+mod delivery;
+mod ephemeral_consumer;
 mod error;
 mod follow;
-mod framework;
-mod handling;
-mod history;
 mod holes;
+mod idempotency;
 mod import;
-mod in_order;
-mod installing;
-mod kept;
-mod keys;
 mod lanes;
+mod loaded;
 mod log;
-mod lookup;
 mod meters;
-mod pulling;
+mod processor;
+mod pubsub;
+mod pull_requests;
+mod quarantine;
 mod raw;
-mod requests;
+mod read_aggregate;
+mod read_message;
 mod schedule;
 mod server;
-mod standing;
+mod session_keys;
 mod store;
+mod stream_setup;
 mod streams;
 mod subscription;
 mod tail;
 mod tails;
 mod topology;
-mod trial;
 mod upcast;
 mod worker;
 
 pub use backup::{Restoring, Snapshot, SnapshotHead};
-pub use commit::{Metadata, RawEvent, Recorded};
+pub use commit::{Commit, Metadata, RawEvent};
 pub use connection::{LogConfig, Login};
-pub use context::{Context, Executed};
 pub use dead_letter::{DeadLetter, DeadLetters};
 pub use error::{CommandError, StoreError};
 pub use holes::AcknowledgedHole;
-pub use import::{Import, PastCommit, StoredEvent};
-pub use installing::StreamsFound;
-pub use keys::KnownKey;
+pub use idempotency::{Claim, ClaimToken, RestsOn, StoredAnswer};
+pub use import::{HistoricalCommit, Import, StoredEvent};
+pub use loaded::{CommandOutcome, Loaded};
 pub use log::Log;
 pub use meters::describe_metrics;
 pub use raw::StoredMessage;
-pub use requests::{Claim, ClaimToken, RestsOn, StoredAnswer};
 pub use schedule::DueCommand;
 pub use server::OLDEST_SERVER;
-pub use store::{Hint, Store};
+pub use session_keys::KnownKey;
+pub use store::{Expectation, Store};
+pub use stream_setup::StreamsFound;
 pub use streams::{EVENT_STREAMS, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
-pub use subscription::{ReactError, Subscription};
+pub use subscription::{HandlerError, Subscription};
 pub use tail::SeenCommit;
-pub use topology::{Change, ConsumerFacts, StreamFacts, StreamPlan};
+pub use topology::{Change, ConsumerInfo, StreamInfo, StreamPlan};
 pub use upcast::Upcasters;
 pub use worker::Worker;

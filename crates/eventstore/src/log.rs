@@ -16,9 +16,9 @@ use crate::{
     connection::{self, Heard},
     error::unavailable,
     holes::Holes,
-    installing, server,
+    server,
     store::Store,
-    streams,
+    stream_setup, streams,
     tails::{Tails, keep_proved},
 };
 
@@ -63,7 +63,7 @@ impl Log {
     /// [`Log::ensure_streams`] must have succeeded once before anything is appended.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when an address, a credentials file or a certificate can't be used.
+    /// [`StoreError::Rejected`] when an address, a credentials file or a certificate can't be used.
     pub async fn connect(config: LogConfig) -> Result<Self, StoreError> {
         let (client, heard) = connection::connect(&config).await?;
         let jetstream = jetstream::ContextBuilder::new()
@@ -104,7 +104,7 @@ impl Log {
     /// Connects once more, on the side: tells why the connection doesn't stand.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when the server doesn't let this process in, or one doesn't trust
+    /// [`StoreError::Rejected`] when the server doesn't let this process in, or one doesn't trust
     /// the other's certificate; [`StoreError::Unavailable`] when it can't be reached.
     pub async fn probe(&self) -> Result<(), StoreError> {
         connection::probe(&self.inner.config).await
@@ -123,7 +123,7 @@ impl Log {
     /// Compares the server that the connection leads to with the oldest that will do.
     ///
     /// # Errors
-    /// [`StoreError::Refused`] when it is older than [`OLDEST_SERVER`](crate::OLDEST_SERVER);
+    /// [`StoreError::Rejected`] when it is older than [`OLDEST_SERVER`](crate::OLDEST_SERVER);
     /// [`StoreError::Unavailable`] when there was no connection yet.
     pub fn check_server(&self) -> Result<(), StoreError> {
         match self.inner.client.try_server_info() {
@@ -140,12 +140,12 @@ impl Log {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it gives none: a connection can stand with nobody behind
-    /// it. [`StoreError::Refused`] when the server is too old.
+    /// it. [`StoreError::Rejected`] when the server is too old.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.check_server()?;
         let handle = self.stream(streams::KEYS).await?;
         let info = handle.get_info().await.map_err(unavailable)?;
-        installing::led(&info)
+        stream_setup::led(&info)
     }
 
     /// Leaves the server of the connection for another, if there is one: this one may be cut off

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
-use crate::{DeadLetter, Log, StoreError, StreamName, lookup, streams::COMMANDS};
+use crate::{DeadLetter, Log, StoreError, StreamName, read_message, streams::COMMANDS};
 
 /// A message as it is stored. Nothing of it has been understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Log {
         let found = self.anything_at(stream, sequence).await?;
         Ok(found.map(|message| {
             let mut headers: BTreeMap<String, Vec<String>> = BTreeMap::new();
-            for (name, values) in lookup::as_stored(&message.headers).iter() {
+            for (name, values) in read_message::as_stored(&message.headers).iter() {
                 let texts = values.iter().map(|value| value.as_str().to_owned());
                 headers.entry(name.to_string()).or_default().extend(texts);
             }

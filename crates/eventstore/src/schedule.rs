@@ -9,9 +9,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Log, Recorded, StoreError,
-    error::unavailable,
-    streams::{COMMANDS, valid_id},
+    Commit, Log, StoreError,
+    error::encode,
+    streams::{COMMANDS, check_id},
 };
 
 /// How long a command stays after it fell due, for a subscriber that is away.
@@ -20,7 +20,7 @@ use crate::{
 /// below `due`, which no service has: it could end any order before its time. A stream that forgets
 /// what was acknowledged would forget what became a dead letter, too. And it is at most a month's
 /// holds that stay, beside their orders, which stay for good.
-const DUE_KEPT: &str = "720h";
+const DUE_TTL: &str = "720h";
 
 /// A command that fell due.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,11 +77,11 @@ impl Log {
         kind: &str,
         key: &str,
         at: DateTime<Utc>,
-        cause: &Recorded,
+        cause: &Commit,
         data: serde_json::Value,
     ) -> Result<(), StoreError> {
-        valid_id(kind)?;
-        valid_id(key)?;
+        check_id(kind)?;
+        check_id(key)?;
         let trace_parent = trace::current();
         let command = DueCommand {
             key: key.to_owned(),
@@ -101,8 +101,8 @@ impl Log {
             header::NATS_SCHEDULE_TARGET,
             COMMANDS.subject(&format!("due.{kind}.{key}")),
         );
-        headers.insert(header::NATS_SCHEDULE_TTL, DUE_KEPT);
-        let payload = serde_json::to_vec(&command).map_err(unavailable)?;
+        headers.insert(header::NATS_SCHEDULE_TTL, DUE_TTL);
+        let payload = encode("a scheduled command", &command)?;
         let subject = format!("schedule.{kind}.{key}");
         self.publish((COMMANDS, &subject), headers, payload.into(), None)
             .await

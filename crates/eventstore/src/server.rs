@@ -18,7 +18,7 @@ pub(crate) fn check(server: &ServerInfo) -> Result<(), StoreError> {
         return Ok(());
     }
     let (major, minor, patch) = OLDEST_SERVER;
-    Err(StoreError::Refused(format!(
+    Err(StoreError::Rejected(format!(
         "the NATS server {:?} is of version {:?}; {major}.{minor}.{patch} or later is needed",
         server.server_name, server.version
     )))

@@ -7,29 +7,29 @@ use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 
 use crate::{
-    CommandError, Context, Executed, Log, Metadata, Recorded, StoreError, StreamName,
+    CommandError, CommandOutcome, Commit, Loaded, Log, Metadata, StoreError, StreamName,
+    aggregate_cache::{AggregateCache, CachedAggregate},
     append::Appended,
-    commit::NewCommit,
-    context::Place,
-    kept::{Kept, Memory},
+    commit::UnsavedCommit,
+    loaded::Place,
     meters::StoreMeters,
-    streams::valid_id,
+    streams::check_id,
 };
 
 /// How often an append is tried before the race is given up.
 const MAX_TRIES: u32 = 16;
 /// What the aggregates that are kept in memory may weigh, in bytes: some fifty thousand, if each
 /// has a handful of events.
-const KEPT_BYTES: u64 = 64 << 20;
+const CACHE_BYTES: u64 = 64 << 20;
 
 /// Whether the caller knows something about the aggregate that saves a look at the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hint {
+pub enum Expectation {
     /// Nothing is known.
-    None,
+    Unknown,
     /// It most likely doesn't exist yet (its id was made just now). If it does, the append
     /// conflicts and the log is read after all.
-    New,
+    LikelyNew,
 }
 
 /// The aggregates of one type, in one stream. Clones share the cache.
@@ -57,7 +57,7 @@ pub enum Hint {
 pub struct Store<A: Aggregate> {
     log: Log,
     stream: StreamName,
-    memory: Memory<A>,
+    memory: AggregateCache<A>,
     meters: StoreMeters,
 }
 
@@ -80,7 +80,7 @@ where
         Self {
             log,
             stream,
-            memory: Memory::new(KEPT_BYTES),
+            memory: AggregateCache::new(CACHE_BYTES),
             meters: StoreMeters::new(stream.as_str()),
         }
     }
@@ -94,14 +94,14 @@ where
     ///
     /// # Errors
     /// When the log can't be reached or can't be read.
-    pub async fn load(&self, id: &str) -> Result<Context<A>, StoreError> {
-        valid_id(id)?;
+    pub async fn load(&self, id: &str) -> Result<Loaded<A>, StoreError> {
+        check_id(id)?;
         let came = Instant::now();
         self.bounded(async {
             let slot = self.memory.slot(id);
             let mut kept = slot.kept.lock().await;
             self.fence(&mut kept).await;
-            if !kept.is_as_new_as(came) {
+            if !kept.is_fresh_at(came) {
                 self.catch_up(&mut kept).await?;
                 self.memory.weigh(id, &slot, kept.context.bytes());
             }
@@ -125,12 +125,12 @@ where
         id: &str,
         command: A::Command,
         metadata: &Metadata,
-        hint: Hint,
-    ) -> Result<Executed<A>, CommandError<A::Error>>
+        hint: Expectation,
+    ) -> Result<CommandOutcome<A>, CommandError<A::Error>>
     where
         A::Command: Clone,
     {
-        valid_id(id)?;
+        check_id(id)?;
         let began = Instant::now();
         let span = self.span_of_command(id, metadata);
         let metadata = within(&span, metadata);
@@ -170,8 +170,8 @@ where
         id: &str,
         command: A::Command,
         metadata: &Metadata,
-        hint: Hint,
-    ) -> Result<Executed<A>, CommandError<A::Error>>
+        hint: Expectation,
+    ) -> Result<CommandOutcome<A>, CommandError<A::Error>>
     where
         A::Command: Clone,
     {
@@ -181,13 +181,13 @@ where
         // instead of making every append but one conflict. Between processes the expectation decides.
         let mut kept = slot.kept.lock().await;
         self.fence(&mut kept).await;
-        let found = if kept.is_whole() {
+        let found = if kept.is_complete() {
             &self.meters.hits
         } else {
             &self.meters.misses
         };
         found.increment(1);
-        if !kept.is_whole() && hint == Hint::None {
+        if !kept.is_complete() && hint == Expectation::Unknown {
             self.catch_up(&mut kept).await?;
         }
         // What is kept is only changed between two awaits, by whole commits: whatever cancels this
@@ -207,22 +207,22 @@ where
             let verdict = decided.handle(command.clone(), &(), &sink).await;
             let events = sink.collect().await;
             if verdict.is_err() || events.is_empty() {
-                if kept.is_as_new_as(came) {
-                    let executed = kept.context.executed(false);
+                if kept.is_fresh_at(came) {
+                    let executed = kept.context.outcome(false);
                     return verdict.map(|()| executed).map_err(CommandError::Refused);
                 }
                 self.catch_up(&mut kept).await?;
                 self.memory.weigh(id, &slot, kept.context.bytes());
                 continue;
             }
-            let commit = NewCommit::encode(A::TYPE, context.version, &events, metadata)?;
+            let commit = UnsavedCommit::encode(A::TYPE, context.version, &events, metadata)?;
             let (commit_id, bytes) = (commit.id, commit.payload.len());
             let sent = Instant::now();
             let place = (context.last_sequence, context.epoch);
             let appended = self.log.append(self.stream, id, commit, place).await;
             self.meters.append.record(sent.elapsed());
             match appended {
-                Ok(Appended::At(sequence)) => {
+                Ok(Appended::Stored(sequence)) => {
                     let (command, decided) = (metadata.command_id, (decided, events.len()));
                     let place = (sequence, commit_id);
                     kept.context.committed(decided, command, place, bytes);
@@ -230,9 +230,9 @@ where
                     let tails = self.log.tails();
                     tails.note(self.stream, sequence, commit_id, correlation);
                     // The expectation held when the server stored it.
-                    kept.is_newest_as_of(sent);
+                    kept.mark_fresh_at(sent);
                     self.memory.weigh(id, &slot, kept.context.bytes());
-                    return Ok(kept.context.executed(false));
+                    return Ok(kept.context.outcome(false));
                 }
                 Ok(Appended::Conflict) => {
                     self.meters.conflicts.increment(1);
@@ -254,7 +254,7 @@ where
             self.catch_up(&mut kept).await?;
             self.memory.weigh(id, &slot, kept.context.bytes());
         }
-        Err(StoreError::Contended {
+        Err(StoreError::Conflict {
             stream: self.stream,
             aggregate_id: id.to_owned(),
             tries: MAX_TRIES,
@@ -274,14 +274,14 @@ where
 
     /// Brings what is kept of an aggregate to the newest commit. What was read before an
     /// interruption stays, and the next one goes on from there.
-    async fn catch_up(&self, kept: &mut Kept<A>) -> Result<(), StoreError> {
+    async fn catch_up(&self, kept: &mut CachedAggregate<A>) -> Result<(), StoreError> {
         let began = Instant::now();
         let id = kept.context.id.clone();
         loop {
             self.fence(kept).await;
             let place = kept.context.place();
             let context = &mut kept.context;
-            let take = |commit: Recorded| {
+            let take = |commit: Commit| {
                 self.log.saw(&commit);
                 context.apply(&commit)
             };
@@ -303,13 +303,13 @@ where
                 }
             }
         }
-        kept.is_newest_as_of(began);
+        kept.mark_fresh_at(began);
         Ok(())
     }
 
     /// Waits until it is known that the log still holds what was seen of it, and forgets what is
     /// kept if it doesn't. Without a connection there is nothing to wait for: appends fail at once.
-    async fn fence(&self, kept: &mut Kept<A>) {
+    async fn fence(&self, kept: &mut CachedAggregate<A>) {
         if self.log.is_connected() {
             self.log.tails().proved().await;
         }
@@ -317,32 +317,32 @@ where
     }
 
     /// Forgets what is kept of an aggregate, because the log holds something else.
-    fn forget(&self, kept: &mut Kept<A>) {
-        *kept = Kept::empty(&kept.context.id, kept.context.epoch);
+    fn forget(&self, kept: &mut CachedAggregate<A>) {
+        *kept = CachedAggregate::empty(&kept.context.id, kept.context.epoch);
         self.log.tails().doubt();
     }
 
     /// The aggregate as the commit at `sequence` left it.
     async fn first_result(
         &self,
-        newest: &Context<A>,
+        newest: &Loaded<A>,
         sequence: u64,
-    ) -> Result<Executed<A>, StoreError> {
+    ) -> Result<CommandOutcome<A>, StoreError> {
         if newest.last_sequence == sequence {
-            return Ok(newest.executed(true));
+            return Ok(newest.outcome(true));
         }
-        let mut context = Context::<A>::empty(&newest.id, newest.epoch);
-        let take = |commit: Recorded| context.apply(&commit);
+        let mut context = Loaded::<A>::empty(&newest.id, newest.epoch);
+        let take = |commit: Commit| context.apply(&commit);
         self.log.history_up_to(self.stream, sequence, take).await?;
-        Ok(context.executed(true))
+        Ok(context.outcome(true))
     }
 
     /// Every commit of an aggregate, oldest first.
     ///
     /// # Errors
     /// When the log can't be reached or can't be read.
-    pub async fn commits(&self, id: &str) -> Result<Vec<Recorded>, StoreError> {
-        valid_id(id)?;
+    pub async fn commits(&self, id: &str) -> Result<Vec<Commit>, StoreError> {
+        check_id(id)?;
         self.bounded(async {
             let mut commits = Vec::new();
             let take = |commit| {

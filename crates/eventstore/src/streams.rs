@@ -152,7 +152,7 @@ pub(crate) fn all(event_streams: &[StreamName], replicas: usize) -> Vec<(StreamN
 }
 
 /// An id is one token of a subject, so it can hold neither dots nor wildcards.
-pub(crate) fn valid_id(id: &str) -> Result<(), StoreError> {
+pub(crate) fn check_id(id: &str) -> Result<(), StoreError> {
     let valid = (1..=128).contains(&id.len())
         && id
             .bytes()

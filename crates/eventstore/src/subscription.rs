@@ -11,10 +11,10 @@ use async_nats::HeaderMap;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
-    DueCommand, Log, Recorded, StoreError, StreamName,
-    handling::Letter,
-    lookup,
+    Commit, DueCommand, Log, StoreError, StreamName,
+    delivery::InboundMessage,
     meters::{schedule_lag, seconds_since},
+    read_message,
     streams::COMMANDS,
     worker::{self, Source, Worker},
 };
@@ -24,7 +24,7 @@ const LEAVE_TO_ANOTHER: Duration = Duration::from_secs(5);
 
 /// Why a handler did not finish with a message.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum ReactError {
+pub enum HandlerError {
     /// The message itself can't be handled. After some tries it becomes a dead letter.
     #[error("{0}")]
     Poison(String),
@@ -34,17 +34,17 @@ pub enum ReactError {
     /// It is too early; deliver again after this time. Later messages of the same aggregate may
     /// come first.
     #[error("not before {0:?} from now")]
-    NotYet(Duration),
+    RetryAfter(Duration),
 }
 
-impl From<StoreError> for ReactError {
+impl From<StoreError> for HandlerError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Contended { .. } => {
+            StoreError::Unavailable(_) | StoreError::Conflict { .. } => {
                 Self::Unavailable(error.to_string())
             }
             // A newer one may run beside this one, or soon: let it have the message.
-            StoreError::OfAnotherRelease { .. } => Self::NotYet(LEAVE_TO_ANOTHER),
+            StoreError::UnsupportedSchema { .. } => Self::RetryAfter(LEAVE_TO_ANOTHER),
             _ => Self::Poison(error.to_string()),
         }
     }
@@ -83,31 +83,31 @@ impl Log {
     ///
     /// Commits are handed out at least once, and in order for each aggregate as long as nothing
     /// fails and one process works; see [the guarantees](crate#what-is-guaranteed). A commit that
-    /// can't be read is [`ReactError::Poison`].
-    pub fn react_to_commits<F, Fut>(
+    /// can't be read is [`HandlerError::Poison`].
+    pub fn on_commit<F, Fut>(
         &self,
         stream: StreamName,
         subscription: Subscription,
         handler: F,
     ) -> Worker
     where
-        F: Fn(Recorded) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), ReactError>> + Send + 'static,
+        F: Fn(Commit) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
     {
         let handler = Arc::new(handler);
         let source = Source::new(stream, ">");
-        worker::start(self, source, subscription, move |log, letter| {
+        worker::start(self, source, subscription, move |log, inbound| {
             let handler = handler.clone();
             async move {
-                let message = &letter.message;
-                appended(&letter)?;
-                let commit = Recorded::from_parts(
-                    letter.stream,
-                    letter.sequence,
-                    &message.subject,
-                    message.headers.as_ref().unwrap_or(&HeaderMap::new()),
-                    message.payload.clone(),
-                    letter.stored_at,
+                let raw = &inbound.raw;
+                appended(&inbound)?;
+                let commit = Commit::from_parts(
+                    inbound.stream,
+                    inbound.sequence,
+                    &raw.subject,
+                    raw.headers.as_ref().unwrap_or(&HeaderMap::new()),
+                    raw.payload.clone(),
+                    inbound.stored_at,
                     &log.config().upcasters,
                 )?;
                 log.saw(&commit);
@@ -117,7 +117,7 @@ impl Log {
     }
 
     /// Handles every command of a kind when it falls due. See [`Log::schedule`].
-    pub fn react_to_due<F, Fut>(
+    pub fn on_due<F, Fut>(
         &self,
         kind: &'static str,
         subscription: Subscription,
@@ -125,16 +125,16 @@ impl Log {
     ) -> Worker
     where
         F: Fn(DueCommand) -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Result<(), ReactError>> + Send + 'static,
+        Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
     {
         let handler = Arc::new(handler);
         let source = Source::new(COMMANDS, &format!("due.{kind}.*"));
         let lag = schedule_lag(kind);
-        worker::start(self, source, subscription, move |_, letter| {
+        worker::start(self, source, subscription, move |_, inbound| {
             let (handler, lag) = (handler.clone(), lag.clone());
             async move {
-                appended(&letter)?;
-                let due = DueCommand::parse(letter.sequence, &letter.message.payload)?;
+                appended(&inbound)?;
+                let due = DueCommand::parse(inbound.sequence, &inbound.raw.payload)?;
                 let at = due.at;
                 let span = tracing::Span::current();
                 span.record("request_id", &due.correlation_id);
@@ -151,10 +151,10 @@ impl Log {
 }
 
 /// A message that nobody appended gives no orders.
-fn appended(letter: &Letter) -> Result<(), StoreError> {
-    let headers = letter.message.headers.as_ref();
-    if headers.is_some_and(lookup::is_an_answer) {
-        return Err(lookup::forged(letter.stream, letter.sequence));
+fn appended(message: &InboundMessage) -> Result<(), StoreError> {
+    let headers = message.raw.headers.as_ref();
+    if headers.is_some_and(read_message::is_an_answer) {
+        return Err(read_message::forged(message.stream, message.sequence));
     }
     Ok(())
 }

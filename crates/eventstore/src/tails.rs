@@ -19,7 +19,7 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::{
-    Log, Recorded, SeenCommit, StoreError, StreamName, log::WeakLog, meters::tail_lost, tail::Tail,
+    Commit, Log, SeenCommit, StoreError, StreamName, log::WeakLog, meters::tail_lost, tail::Tail,
 };
 
 /// How often the ends are looked at while the connection stands: a server of a cluster may lose
@@ -268,7 +268,7 @@ impl Log {
     }
 
     /// Takes note of a commit that was read.
-    pub(crate) fn saw(&self, commit: &Recorded) {
+    pub(crate) fn saw(&self, commit: &Commit) {
         self.tails().note(
             commit.stream,
             commit.sequence,

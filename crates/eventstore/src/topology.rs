@@ -21,7 +21,7 @@ pub struct StreamPlan {
     /// Its name.
     pub stream: StreamName,
     /// What is there; nothing if it is missing.
-    pub found: Option<StreamFacts>,
+    pub found: Option<StreamInfo>,
     /// What can be changed without losing anything.
     pub changes: Vec<Change>,
     /// What differs and can't be changed without a risk for the data, in words.
@@ -32,7 +32,7 @@ pub struct StreamPlan {
 
 /// What is known of a stream.
 #[derive(Clone, Debug, Serialize)]
-pub struct StreamFacts {
+pub struct StreamInfo {
     /// How many messages it holds.
     pub messages: u64,
     /// How large they are, in bytes.
@@ -48,12 +48,12 @@ pub struct StreamFacts {
     /// Servers with a copy that can't be used right now, and how far each is behind.
     pub behind: Vec<String>,
     /// Who follows it under a name that is kept.
-    pub consumers: Vec<ConsumerFacts>,
+    pub consumers: Vec<ConsumerInfo>,
 }
 
 /// What is known of a durable consumer.
 #[derive(Clone, Debug, Serialize)]
-pub struct ConsumerFacts {
+pub struct ConsumerInfo {
     /// Its name: that of a subscription.
     pub name: String,
     /// Messages that it was not given yet.
@@ -110,7 +110,7 @@ impl Log {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
-    pub async fn worked_on(&self) -> Result<Vec<String>, StoreError> {
+    pub async fn active_workers(&self) -> Result<Vec<String>, StoreError> {
         let plans = self.topology().await?.into_iter();
         let consumers = plans
             .filter_map(|plan| plan.found)
@@ -124,11 +124,11 @@ impl Log {
     /// touched.
     ///
     /// # Errors
-    /// [`StoreError::StreamDiffers`] when the plan has refusals; [`StoreError::Unavailable`] when
+    /// [`StoreError::StreamMismatch`] when the plan has refusals; [`StoreError::Unavailable`] when
     /// NATS can't be reached or doesn't do it.
     pub async fn migrate_stream(&self, plan: &StreamPlan) -> Result<(), StoreError> {
         if let Some(refusal) = plan.refusals.first() {
-            return Err(StoreError::StreamDiffers {
+            return Err(StoreError::StreamMismatch {
                 stream: plan.stream,
                 difference: refusal.clone(),
             });
@@ -211,9 +211,9 @@ async fn plan(
     })
 }
 
-fn durable(info: consumer::Info) -> Option<ConsumerFacts> {
+fn durable(info: consumer::Info) -> Option<ConsumerInfo> {
     info.config.durable_name.as_ref()?;
-    Some(ConsumerFacts {
+    Some(ConsumerInfo {
         name: info.name,
         pending: info.num_pending,
         in_hand: info.num_ack_pending,
@@ -221,11 +221,11 @@ fn durable(info: consumer::Info) -> Option<ConsumerFacts> {
     })
 }
 
-fn facts(info: &Info, consumers: Vec<ConsumerFacts>) -> StreamFacts {
+fn facts(info: &Info, consumers: Vec<ConsumerInfo>) -> StreamInfo {
     let cluster = info.cluster.as_ref();
     let followers = cluster.iter().flat_map(|cluster| &cluster.replicas);
     let behind = followers.filter(|peer| !peer.current || peer.offline);
-    StreamFacts {
+    StreamInfo {
         messages: info.state.messages,
         bytes: info.state.bytes,
         first_sequence: info.state.first_sequence,

@@ -4,7 +4,7 @@ use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use serde_json::{Value, json};
 use std::{fmt, sync::Arc};
 
-use crate::{RawEvent, Recorded};
+use crate::{Commit, RawEvent};
 
 /// The upcasters of a log, each of the events of one type of aggregate, tried in order on every such
 /// event that is read.
@@ -29,7 +29,7 @@ impl Upcasters {
 
     pub(crate) fn upcast(
         &self,
-        recorded: &Recorded,
+        recorded: &Commit,
         version: u64,
         event_type: String,
         schema: String,

@@ -9,13 +9,14 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    Log, ReactError, StoreError, StreamName, Subscription,
+    HandlerError, Log, StoreError, StreamName, Subscription,
     dead_letter::{RetryMarker, retry_key},
+    delivery::{Delivery, InboundMessage},
     error::unavailable,
-    handling::Letter,
-    lanes::{Lanes, Offered, Taken},
+    lanes::{Lanes, Offered},
     meters::SubscriptionMeters,
-    pulling::{self, Silence},
+    processor::Processor,
+    pull_requests::{self, Silence},
     streams::DEADLETTERS,
 };
 
@@ -79,8 +80,8 @@ pub(crate) fn start<F, Fut>(
     handle: F,
 ) -> Worker
 where
-    F: Fn(Log, Letter) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), ReactError>> + Send + 'static,
+    F: Fn(Log, InboundMessage) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
 {
     let worker = Worker {
         log: log.clone(),
@@ -89,7 +90,7 @@ where
         tasks: TaskTracker::new(),
     };
     let name = subscription.name;
-    let shared = Arc::new(Shared {
+    let processor = Arc::new(Processor {
         log: log.clone(),
         subscription,
         lanes: Lanes::new(subscription.concurrency),
@@ -104,30 +105,19 @@ where
         (source, name.to_owned()),
         (retries, format!("{name}-retries")),
     ];
-    worker.tasks.spawn(shared.clone().measure(stream, name));
+    worker.tasks.spawn(processor.clone().measure(stream, name));
     for (source, durable) in durables {
-        worker.tasks.spawn(shared.clone().run(source, durable));
+        worker.tasks.spawn(processor.clone().run(source, durable));
     }
     // Not one of the tasks that a stop waits for: what is in hand needs it to the end.
-    tokio::spawn(shared.show_life(worker.stopped.clone()));
+    tokio::spawn(processor.extend_ack_deadline(worker.stopped.clone()));
     worker
 }
 
-/// What the tasks of one subscription share.
-pub(crate) struct Shared<F> {
-    pub log: Log,
-    pub subscription: Subscription,
-    pub lanes: Lanes,
-    pub stopping: CancellationToken,
-    pub tasks: TaskTracker,
-    pub meters: SubscriptionMeters,
-    pub handle: F,
-}
-
-impl<F, Fut> Shared<F>
+impl<F, Fut> Processor<F>
 where
-    F: Fn(Log, Letter) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), ReactError>> + Send + 'static,
+    F: Fn(Log, InboundMessage) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
 {
     /// Pulls messages until told to stop, through every loss of connection.
     async fn run(self: Arc<Self>, source: Source, durable: String) {
@@ -171,7 +161,7 @@ where
             ..pull::Config::default()
         };
         let consumer = stream.create_consumer(wanted).await.map_err(unavailable)?;
-        let mut messages = pulling::messages(&consumer, BATCH).await?;
+        let mut messages = pull_requests::messages(&consumer, BATCH).await?;
         if std::mem::take(interrupted) > 1 {
             tracing::info!(subscription = durable, "subscription goes on");
         }
@@ -190,7 +180,7 @@ where
                     // Perhaps others have it in hand; then it costs a request.
                     if silence.look(given).is_err() {
                         tracing::debug!(subscription = durable, "nothing came, asking anew");
-                        messages = pulling::messages(&consumer, BATCH).await?;
+                        messages = pull_requests::messages(&consumer, BATCH).await?;
                         silence = Silence::default();
                     }
                 }
@@ -199,7 +189,7 @@ where
                 // What was asked for and is on its way is delivered again, here or elsewhere.
                 drop(messages);
                 self.lanes.room().await;
-                messages = pulling::messages(&consumer, BATCH).await?;
+                messages = pull_requests::messages(&consumer, BATCH).await?;
             }
         }
     }
@@ -221,10 +211,10 @@ where
 
     /// Puts a message into its aggregate's lane, and starts the lane if it was empty.
     fn take(self: Arc<Self>, stream: StreamName, message: jetstream::Message) {
-        let Some(taken) = Taken::new(stream, message) else {
+        let Some(delivery) = Delivery::new(stream, message) else {
             return; // Not a message of a stream: nothing to handle.
         };
-        let message = &taken.message;
+        let message = &delivery.message.raw;
         let key = match stream {
             // A retry belongs into the lane of what is retried.
             DEADLETTERS => RetryMarker::parse(&message.payload).map(|marker| marker.key),
@@ -236,26 +226,26 @@ where
                 .unwrap_or_default()
                 .to_owned()
         });
-        let shared = self.clone();
-        match self.lanes.offer(&key, taken) {
+        let processor = self.clone();
+        match self.lanes.offer(&key, delivery) {
             Offered::FirstOfLane(first) => {
                 self.tasks.spawn(async move {
                     let mut next = Some(*first);
-                    while let Some(taken) = next {
-                        next = shared.finish(&key, &taken).await;
+                    while let Some(delivery) = next {
+                        next = processor.process_and_ack(&key, &delivery).await;
                     }
                 });
             }
-            Offered::Early(taken, pause) => {
+            Offered::Early(delivery, pause) => {
                 self.tasks
-                    .spawn(async move { shared.give_back(&taken, pause).await });
+                    .spawn(async move { processor.give_back(&delivery, pause).await });
             }
             Offered::Queued => {}
         }
     }
 
     /// Tells the server about messages that take longer than it would wait.
-    async fn show_life(self: Arc<Self>, stopped: CancellationToken) {
+    async fn extend_ack_deadline(self: Arc<Self>, stopped: CancellationToken) {
         // Often enough that one may be lost.
         let pause = self.subscription.redeliver_after.mul_f64(0.4);
         loop {

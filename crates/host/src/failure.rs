@@ -11,10 +11,10 @@ use projections::ReadError;
 pub fn failed(error: StoreError) -> AppError {
     match error {
         // Of another release: another process may be of the one that wrote it.
-        StoreError::Unavailable(_) | StoreError::OfAnotherRelease { .. } => {
+        StoreError::Unavailable(_) | StoreError::UnsupportedSchema { .. } => {
             unavailable("The service", 1).because(error)
         }
-        StoreError::Contended { .. } => {
+        StoreError::Conflict { .. } => {
             conflict("Others kept changing this, please try again").because(error)
         }
         StoreError::TooLarge { .. } => {

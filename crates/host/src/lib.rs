@@ -275,7 +275,7 @@ impl Host {
             return;
         }
         if !progress.wait_for(sequence, SETTLE).await {
-            progress.raise_floor(sequence);
+            progress.require_globally(sequence);
         }
     }
 }

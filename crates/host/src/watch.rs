@@ -45,7 +45,7 @@ pub(crate) async fn wait_for_log(
             gate.down(NATS, NOT_CONNECTED);
             misses += 1;
             if misses % MISSES == 0
-                && let Err(refused @ StoreError::Refused(_)) = log.probe().await
+                && let Err(refused @ StoreError::Rejected(_)) = log.probe().await
             {
                 return Err(refused.into());
             }

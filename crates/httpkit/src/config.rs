@@ -130,11 +130,7 @@ impl Config {
         };
         let config = Self {
             http: http(&reader),
-            nats_url: reader.read(
-                &v::NATS_URL,
-                Secret::new(""),
-                url(&["nats", "tls", "ws", "wss"]),
-            ),
+            nats_url: reader.read(&v::NATS_URL, Secret::new(""), url(&["nats", "tls"])),
             nats: nats::read(&reader),
             mongodb_uri: reader.read(&v::MONGODB_URI, Secret::new(""), |text| {
                 ["mongodb", "mongodb+srv"]
@@ -333,6 +329,15 @@ mod tests {
         ])
         .unwrap();
         assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn the_log_is_reached_by_nats_or_tls_and_by_nothing_else() {
+        assert!(config(&[("NATS_URL", "nats://a:4222, tls://b:4222")]).is_ok());
+        for url in ["ws://a", "wss://a", "http://a", "nats://a,ws://b"] {
+            let error = config(&[("NATS_URL", url)]).unwrap_err().to_string();
+            assert!(error.contains("must be nats:// or tls:// URLs"), "{error}");
+        }
     }
 
     #[test]

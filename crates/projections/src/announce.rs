@@ -103,12 +103,12 @@ impl Announcement {
 }
 
 /// The ids that are told, if they aren't too many.
-pub(crate) fn told(ids: HashSet<Uuid>) -> Option<HashSet<Uuid>> {
+pub(crate) fn capped_ids(ids: HashSet<Uuid>) -> Option<HashSet<Uuid>> {
     (ids.len() <= MAX_IDS).then_some(ids)
 }
 
 /// What ids that were told mean.
-pub(crate) fn changed(ids: Option<HashSet<Uuid>>) -> Changed {
+pub(crate) fn change_of(ids: Option<HashSet<Uuid>>) -> Changed {
     ids.map_or(Changed::Any, |ids| Changed::Some(Arc::new(ids)))
 }
 
@@ -195,7 +195,10 @@ mod tests {
     fn more_documents_than_can_be_told_are_any_documents() {
         let ids = |n: usize| (0..n).map(|n| Uuid::from_u128(n as u128)).collect();
         let few: HashSet<_> = ids(MAX_IDS);
-        assert_eq!(changed(told(few.clone())), Changed::Some(Arc::new(few)));
-        assert_eq!(changed(told(ids(MAX_IDS + 1))), Changed::Any);
+        assert_eq!(
+            change_of(capped_ids(few.clone())),
+            Changed::Some(Arc::new(few))
+        );
+        assert_eq!(change_of(capped_ids(ids(MAX_IDS + 1))), Changed::Any);
     }
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     Change,
-    stored::{int, uuid},
+    bson_values::{int, uuid},
 };
 
 /// The field that says which commit a document reflects.

@@ -12,7 +12,7 @@ use mongodb::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{ReadError, ReadStore, error::Trouble, stored::int};
+use crate::{ReadError, ReadStore, bson_values::int, error::RunnerError};
 
 pub(crate) const COLLECTION: &str = "projection_checkpoints";
 
@@ -135,17 +135,17 @@ impl Checkpoints {
     }
 
     /// All of them, by name.
-    pub async fn all(&self) -> Result<Vec<Checkpoint>, Trouble> {
+    pub async fn all(&self) -> Result<Vec<Checkpoint>, RunnerError> {
         let find = async {
             let found = self.collection.find(doc! {}).sort(doc! { "_id": 1 });
             found.await?.try_collect().await
         };
-        self.store.step(find).await
+        self.store.bounded(find).await
     }
 
-    pub async fn load(&self, key: &str) -> Result<Option<Checkpoint>, Trouble> {
+    pub async fn load(&self, key: &str) -> Result<Option<Checkpoint>, RunnerError> {
         let found = self.collection.find_one(doc! { "_id": key });
-        self.store.step(found).await
+        self.store.bounded(found).await
     }
 
     /// As [`Self::load`], bounded like a read.
@@ -156,12 +156,12 @@ impl Checkpoints {
     }
 
     /// Writes a checkpoint, whatever was there.
-    pub async fn put(&self, checkpoint: &Checkpoint) -> Result<(), Trouble> {
+    pub async fn put(&self, checkpoint: &Checkpoint) -> Result<(), RunnerError> {
         let written = self
             .collection
             .replace_one(doc! { "_id": &checkpoint.key }, checkpoint)
             .upsert(true);
-        self.store.step(written).await.map(|_| ())
+        self.store.bounded(written).await.map(|_| ())
     }
 
     /// Moves a checkpoint on; never back, and never that of another collection. Whatever it was
@@ -172,7 +172,7 @@ impl Checkpoints {
         collection: &Binary,
         sequence: u64,
         commit: Uuid,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), RunnerError> {
         let sequence = int(sequence);
         let guard = doc! {
             "_id": key,
@@ -181,48 +181,48 @@ impl Checkpoints {
         };
         let news = doc! { "$set": { "sequence": sequence, "commit": commit.to_string(), "stuck": Bson::Null } };
         self.store
-            .step(self.collection.update_one(guard, news))
+            .bounded(self.collection.update_one(guard, news))
             .await
             .map(|_| ())
     }
 
-    pub async fn remove(&self, key: &str) -> Result<(), Trouble> {
+    pub async fn remove(&self, key: &str) -> Result<(), RunnerError> {
         let removed = self.collection.delete_one(doc! { "_id": key });
-        self.store.step(removed).await.map(|_| ())
+        self.store.bounded(removed).await.map(|_| ())
     }
 
     /// Records whether documents may reflect more than the checkpoint says.
-    pub async fn set_ahead(&self, key: &str, ahead: bool) -> Result<(), Trouble> {
+    pub async fn set_ahead(&self, key: &str, ahead: bool) -> Result<(), RunnerError> {
         let news = doc! { "$set": { "ahead": ahead } };
         self.store
-            .step(self.collection.update_one(doc! { "_id": key }, news))
+            .bounded(self.collection.update_one(doc! { "_id": key }, news))
             .await
             .map(|_| ())
     }
 
     /// Records that the model is being filled anew, and why.
-    pub async fn heal(&self, key: &str, why: &str) -> Result<(), Trouble> {
+    pub async fn heal(&self, key: &str, why: &str) -> Result<(), RunnerError> {
         let news = doc! { "$set": { "healing": why } };
         self.store
-            .step(self.collection.update_one(doc! { "_id": key }, news))
+            .bounded(self.collection.update_one(doc! { "_id": key }, news))
             .await
             .map(|_| ())
     }
 
     /// Records that folding on would be wrong.
-    pub async fn halt(&self, key: &str, why: &str) -> Result<(), Trouble> {
+    pub async fn halt(&self, key: &str, why: &str) -> Result<(), RunnerError> {
         let news = doc! { "$set": { "halted": why } };
         self.store
-            .step(self.collection.update_one(doc! { "_id": key }, news))
+            .bounded(self.collection.update_one(doc! { "_id": key }, news))
             .await
             .map(|_| ())
     }
 
     /// Records that the release of this process can't fold on, or that nothing keeps it from that.
-    pub async fn stick(&self, key: &str, why: Option<&str>) -> Result<(), Trouble> {
+    pub async fn stick(&self, key: &str, why: Option<&str>) -> Result<(), RunnerError> {
         let news = doc! { "$set": { "stuck": why } };
         self.store
-            .step(self.collection.update_one(doc! { "_id": key }, news))
+            .bounded(self.collection.update_one(doc! { "_id": key }, news))
             .await
             .map(|_| ())
     }

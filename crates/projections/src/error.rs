@@ -1,6 +1,6 @@
 //! What can go wrong, on the side of those who read and on the side of those who fold.
 
-use eventstore::{Recorded, StoreError, StreamName};
+use eventstore::{Commit, StoreError, StreamName};
 use std::time::Duration;
 
 /// A query can't be answered.
@@ -66,7 +66,7 @@ pub struct FoldError {
 
 impl FoldError {
     /// Something is wrong with this commit.
-    pub fn of(commit: &Recorded, why: String) -> Self {
+    pub fn of(commit: &Commit, why: String) -> Self {
         Self {
             stream: commit.stream,
             sequence: commit.sequence,
@@ -78,11 +78,13 @@ impl FoldError {
 /// Why a runner stops folding. What passes and what doesn't are told apart, because the first is
 /// retried and the second is an alarm.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Trouble {
+pub(crate) enum RunnerError {
     #[error("MongoDB: {0}")]
     Mongo(#[from] mongodb::error::Error),
     #[error("MongoDB: {0}")]
     MongoWrite(String),
+    #[error(transparent)]
+    Read(#[from] ReadError),
     #[error("MongoDB did not answer in time")]
     Slow,
     /// A task of this process ended that shouldn't have.
@@ -114,7 +116,7 @@ pub(crate) enum Trouble {
     Diverged(String),
 }
 
-impl Trouble {
+impl RunnerError {
     /// Whether to wait for an operator instead of trying again.
     pub fn halts(&self) -> bool {
         matches!(
@@ -129,6 +131,7 @@ impl Trouble {
             self,
             Self::Mongo(_)
                 | Self::MongoWrite(_)
+                | Self::Read(_)
                 | Self::Slow
                 | Self::Replaced
                 | Self::LogAway(_)
@@ -137,11 +140,11 @@ impl Trouble {
     }
 }
 
-impl From<StoreError> for Trouble {
+impl From<StoreError> for RunnerError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unreadable { .. }
-            | StoreError::OfAnotherRelease { .. }
+            | StoreError::UnsupportedSchema { .. }
             | StoreError::Gap { .. } => Self::Unfoldable(error.to_string()),
             StoreError::Hole {
                 stream,
@@ -158,14 +161,8 @@ impl From<StoreError> for Trouble {
     }
 }
 
-impl From<FoldError> for Trouble {
+impl From<FoldError> for RunnerError {
     fn from(error: FoldError) -> Self {
         Self::Unfoldable(error.to_string())
-    }
-}
-
-impl From<ReadError> for Trouble {
-    fn from(error: ReadError) -> Self {
-        Self::MongoWrite(error.to_string())
     }
 }

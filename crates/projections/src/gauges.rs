@@ -8,7 +8,7 @@ use crate::{Progress, RunnerState};
 /// Says what each metric of the read side is. Call it once, after a recorder is installed.
 pub fn describe_metrics() {
     describe_gauge!(
-        "projection_lag_events",
+        "projection_lag_commits",
         "Commits that are in the log but not in the read model yet"
     );
     describe_gauge!(
@@ -21,7 +21,7 @@ pub fn describe_metrics() {
         "What this process does for the read model: 0 starting or stopped, 1 standing by, 2 active, 3 retrying, 4 halted, 5 filling it anew because the log lost its tail"
     );
     describe_counter!(
-        "projection_events_total",
+        "projection_commits_total",
         "Commits that this process folded into the read model"
     );
     describe_counter!(
@@ -41,10 +41,10 @@ pub fn describe_metrics() {
 
 /// The metrics of one projection in this process.
 pub(crate) struct Gauges {
-    lag_events: Gauge,
+    lag_commits: Gauge,
     lag_seconds: Gauge,
     state: Gauge,
-    events: Counter,
+    commits: Counter,
     batches: Counter,
     pub write: Histogram,
 }
@@ -52,10 +52,10 @@ pub(crate) struct Gauges {
 impl Gauges {
     pub fn new(projection: &'static str) -> Self {
         Self {
-            lag_events: gauge!("projection_lag_events", "projection" => projection),
+            lag_commits: gauge!("projection_lag_commits", "projection" => projection),
             lag_seconds: gauge!("projection_lag_seconds", "projection" => projection),
             state: gauge!("projection_state", "projection" => projection),
-            events: counter!("projection_events_total", "projection" => projection),
+            commits: counter!("projection_commits_total", "projection" => projection),
             batches: counter!("projection_batches_total", "projection" => projection),
             write: histogram!("projection_write_seconds", "projection" => projection),
         }
@@ -67,12 +67,12 @@ impl Gauges {
 
     #[allow(clippy::cast_precision_loss)]
     pub fn lag(&self, progress: &Progress) {
-        self.lag_events.set(progress.lag_events() as f64);
+        self.lag_commits.set(progress.lag_commits() as f64);
         self.lag_seconds.set(progress.lag().as_secs_f64());
     }
 
-    pub fn batch(&self, events: u64) {
-        self.events.increment(events);
+    pub fn batch(&self, commits: u64) {
+        self.commits.increment(commits);
         self.batches.increment(1);
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     ReadStore,
-    error::Trouble,
+    error::RunnerError,
     store::{DUPLICATE_KEY, code},
 };
 
@@ -54,7 +54,7 @@ impl Lease {
     }
 
     /// Takes the lease if it is free, or renews it; `None` when another holds it.
-    pub async fn hold(&self) -> Result<Option<Held>, Trouble> {
+    pub async fn hold(&self) -> Result<Option<Held>, RunnerError> {
         let holder = self.holder.to_string();
         let ttl = i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX);
         // MongoDB takes no expression in the filter of an upsert, so the update itself decides.
@@ -78,7 +78,7 @@ impl Lease {
             .find_one_and_update(doc! { "_id": &self.key }, decide)
             .upsert(true)
             .return_document(ReturnDocument::After);
-        match self.store.step(taken).await {
+        match self.store.bounded(taken).await {
             Ok(Some(lease)) if lease.get_str("holder").is_ok_and(|now| now == holder) => {
                 Ok(Some(Held {
                     until: asked + self.ttl,
@@ -88,34 +88,34 @@ impl Lease {
             }
             Ok(_) => Ok(None),
             // Another created it in the same moment.
-            Err(Trouble::Mongo(error)) if code(&error) == Some(DUPLICATE_KEY) => Ok(None),
-            Err(trouble) => Err(trouble),
+            Err(RunnerError::Mongo(error)) if code(&error) == Some(DUPLICATE_KEY) => Ok(None),
+            Err(failure) => Err(failure),
         }
     }
 
     /// Gives the lease back, so that another takes over at once.
-    pub async fn release(&self) -> Result<(), Trouble> {
+    pub async fn release(&self) -> Result<(), RunnerError> {
         let mine = doc! { "_id": &self.key, "holder": self.holder.to_string() };
         let free = doc! { "$unset": { "holder": "", "expires_at": "" } };
         self.store
-            .step(self.collection.update_one(mine, free))
+            .bounded(self.collection.update_one(mine, free))
             .await
             .map(|_| ())
     }
 
     /// Whether anybody holds a lease.
-    pub async fn is_held(store: &ReadStore, key: &str) -> Result<bool, Trouble> {
+    pub async fn is_held(store: &ReadStore, key: &str) -> Result<bool, RunnerError> {
         let leases: Collection<Document> = store.database().collection(COLLECTION);
         let held = doc! { "_id": key, "$expr": { "$gt": ["$expires_at", "$$NOW"] } };
-        let found = store.step(leases.find_one(held)).await?;
+        let found = store.bounded(leases.find_one(held)).await?;
         Ok(found.is_some())
     }
 
     /// Deletes what is recorded of a lease.
-    pub async fn remove(store: &ReadStore, key: &str) -> Result<(), Trouble> {
+    pub async fn remove(store: &ReadStore, key: &str) -> Result<(), RunnerError> {
         let leases: Collection<Document> = store.database().collection(COLLECTION);
         let removed = leases.delete_one(doc! { "_id": key });
-        store.step(removed).await.map(|_| ())
+        store.bounded(removed).await.map(|_| ())
     }
 
     /// Asks whoever holds the lease, now or later, to rebuild. Tells the request that stands: an
@@ -124,38 +124,38 @@ impl Lease {
         store: &ReadStore,
         key: &str,
         request: &str,
-    ) -> Result<String, Trouble> {
+    ) -> Result<String, RunnerError> {
         let leases: Collection<Document> = store.database().collection(COLLECTION);
         let ask = vec![doc! { "$set": { "rebuild": { "$ifNull": ["$rebuild", request] } } }];
         let asked = leases
             .find_one_and_update(doc! { "_id": key }, ask)
             .upsert(true)
             .return_document(ReturnDocument::After);
-        let lease = store.step(asked).await?.unwrap_or_default();
+        let lease = store.bounded(asked).await?.unwrap_or_default();
         Ok(lease.get_str("rebuild").unwrap_or(request).to_owned())
     }
 
     /// Lets whoever holds the lease, now or later, rest or go on.
-    pub async fn set_paused(store: &ReadStore, key: &str, paused: bool) -> Result<(), Trouble> {
+    pub async fn set_paused(store: &ReadStore, key: &str, paused: bool) -> Result<(), RunnerError> {
         let leases: Collection<Document> = store.database().collection(COLLECTION);
         let change = doc! { "$set": { "paused": paused } };
         let changed = leases.update_one(doc! { "_id": key }, change).upsert(true);
-        store.step(changed).await.map(|_| ())
+        store.bounded(changed).await.map(|_| ())
     }
 
     /// Whether folding is to rest.
-    pub async fn is_paused(store: &ReadStore, key: &str) -> Result<bool, Trouble> {
+    pub async fn is_paused(store: &ReadStore, key: &str) -> Result<bool, RunnerError> {
         let leases: Collection<Document> = store.database().collection(COLLECTION);
-        let lease = store.step(leases.find_one(doc! { "_id": key })).await?;
+        let lease = store.bounded(leases.find_one(doc! { "_id": key })).await?;
         Ok(lease.is_some_and(|lease| lease.get_bool("paused").unwrap_or(false)))
     }
 
     /// Takes note that a rebuild ended.
-    pub async fn rebuild_ended(&self, request: &str) -> Result<(), Trouble> {
+    pub async fn rebuild_ended(&self, request: &str) -> Result<(), RunnerError> {
         let this = doc! { "_id": &self.key, "rebuild": request };
         let done = doc! { "$unset": { "rebuild": "" } };
         self.store
-            .step(self.collection.update_one(this, done))
+            .bounded(self.collection.update_one(this, done))
             .await
             .map(|_| ())
     }

@@ -9,7 +9,7 @@
 //! - A read model is what a replay of its stream from the first commit gives, byte for byte
 //!   ([`verify`] compares).
 //! - A read that begins after a command was answered shows its effect, or fails; it never shows
-//!   less. ([`Progress::wait_for`] before answering, [`Progress::raise_floor`] when that took too
+//!   less. ([`Progress::wait_for`] before answering, [`Progress::require_globally`] when that took too
 //!   long.)
 //! - What can't be folded halts the projection with the name of stream and sequence. Nothing is
 //!   skipped.
@@ -17,55 +17,51 @@
 //! No state lives here that the log can't restore: drop the database, and it is filled again.
 #![deny(missing_docs)]
 
-mod access;
-mod across;
+mod admin;
 mod announce;
+mod applied;
 mod batch;
-mod building;
+mod bson_values;
 mod cache;
-mod changed;
 mod checkpoint;
-mod confirm;
+mod checkpoint_check;
 mod cursor;
 mod error;
-mod fold;
+mod fold_stream;
+mod follower;
 mod gauges;
 mod guarantees;
-mod inspect;
-mod judge;
+mod leader;
+mod leader_query;
 mod lease;
-mod listen;
+mod lease_renewal;
 pub mod orders;
-pub mod payments;
+pub mod payable_orders;
 mod progress;
 mod projection;
 mod rebuild;
-mod remote;
-mod replica_set;
+mod remote_progress;
 mod runner;
 mod settings;
 mod state;
 mod store;
-mod stored;
-mod tenure;
 pub mod tickets;
-mod turn;
 mod verify;
+mod version_channel;
 mod write;
 
-pub use access::Access;
+pub use admin::{
+    FoldedBefore, FormError, Formed, Grants, ReadModel, ReplicaSet, RetireError, User,
+    folded_before, pause, read_models, resume, retire,
+};
+pub use applied::{Applied, Changed};
 pub use cache::Rendered;
-pub use changed::{Applied, Changed};
 pub use error::{FoldError, ReadError};
 pub use gauges::describe_metrics;
-pub use inspect::{
-    FoldedBefore, ReadModel, RetireError, folded_before, pause, read_models, resume, retire,
-};
 pub use progress::Progress;
 pub use projection::{Change, Index, Projection};
 pub use rebuild::{RebuildError, RebuildProgress, rebuild};
-pub use remote::RemoteProgress;
-pub use replica_set::{FormError, Formed, ReplicaSet, User};
+pub use remote_progress::RemoteProgress;
 pub use runner::Runner;
 pub use settings::RunnerSettings;
 pub use state::RunnerState;

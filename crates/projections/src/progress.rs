@@ -1,6 +1,6 @@
 //! How far a read model is, as one process knows it.
 
-mod miss;
+mod absence;
 
 use std::{
     sync::{
@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    Applied, Changed, ReadError, changed::Invalidate, confirm::Confirmations, store::READ_BOUND,
+    Applied, Changed, ReadError, applied::Invalidate, leader_query::LeaderQuery, store::READ_BOUND,
 };
 
 /// How long a process that stands by waits for an announcement that is on its way.
@@ -66,7 +66,7 @@ struct Inner {
     active_until_by_wall: AtomicU64,
     began: Instant,
     caught_up_at: AtomicU64,
-    confirmations: Arc<Confirmations>,
+    leader_query: Arc<LeaderQuery>,
     /// How many wait for a commit.
     waiting: AtomicUsize,
     somebody_waits: Notify,
@@ -116,7 +116,7 @@ impl Progress {
                 active_until_by_wall: AtomicU64::new(0),
                 began: Instant::now(),
                 caught_up_at: AtomicU64::new(0),
-                confirmations: Arc::default(),
+                leader_query: Arc::default(),
                 waiting: AtomicUsize::new(0),
                 somebody_waits: Notify::new(),
                 caches: RwLock::default(),
@@ -133,12 +133,12 @@ impl Progress {
     /// Waits until a commit is applied; `false` if it isn't within `timeout`.
     ///
     /// After `false` to somebody who was told that the commit stands, call
-    /// [`Progress::raise_floor`].
+    /// [`Progress::require_globally`].
     pub async fn wait_for(&self, sequence: u64, timeout: Duration) -> bool {
         if self.applied() >= sequence {
             return true;
         }
-        let _waiting = self.waits();
+        let _waiting = self.track_waiter();
         let mut applied = self.inner.applied.subscribe();
         time::timeout(timeout, applied.wait_for(|applied| *applied >= sequence))
             .await
@@ -147,8 +147,8 @@ impl Progress {
 
     /// Notes that a commit was acknowledged before it was applied: reads show no less from now on,
     /// and wait if they have to. The other processes are told too, which takes a moment.
-    pub fn raise_floor(&self, sequence: u64) {
-        self.lift(sequence);
+    pub fn require_globally(&self, sequence: u64) {
+        self.require_locally(sequence);
         self.inner.raised.send_if_modified(|raised| {
             let news = sequence > *raised;
             *raised = sequence.max(*raised);
@@ -156,8 +156,8 @@ impl Progress {
         });
     }
 
-    /// As [`Self::raise_floor`], in this process alone.
-    pub(crate) fn lift(&self, sequence: u64) {
+    /// As [`Self::require_globally`], in this process alone.
+    pub(crate) fn require_locally(&self, sequence: u64) {
         self.inner.floor.fetch_max(sequence, Ordering::SeqCst);
     }
 
@@ -183,13 +183,13 @@ impl Progress {
     }
 
     /// Commits in the stream that aren't applied.
-    pub fn lag_events(&self) -> u64 {
+    pub fn lag_commits(&self) -> u64 {
         self.end() - self.applied().min(self.end())
     }
 
     /// For how long the read model hasn't been up to date; zero while it is.
     pub fn lag(&self) -> Duration {
-        if self.lag_events() == 0 {
+        if self.lag_commits() == 0 {
             return Duration::ZERO;
         }
         let caught_up_at = self.inner.caught_up_at.load(Ordering::Relaxed);
@@ -210,7 +210,7 @@ impl Progress {
             Ok(())
         } else {
             let name = &self.inner.name;
-            Err(format!("{name}: applied {applied} of {floor} events"))
+            Err(format!("{name}: applied {applied} of {floor} commits"))
         }
     }
 
@@ -256,7 +256,7 @@ impl Progress {
             let _ = trust.wait_for(|trust| self.is_trusted(*trust)).await;
             let floor = self.floor();
             if self.applied() < floor {
-                let _waiting = self.waits();
+                let _waiting = self.track_waiter();
                 let mut applied = self.inner.applied.subscribe();
                 let _ = applied.wait_for(|applied| *applied >= floor).await;
             }
@@ -267,7 +267,7 @@ impl Progress {
         if self.is_active() {
             return (Source::Memory, faults);
         }
-        let known = self.inner.confirmations.ask().await;
+        let known = self.inner.leader_query.ask().await;
         let source = match known {
             Some(applied) if self.wait_for(applied, CATCH_UP).await => Source::Memory,
             _ => Source::Database,
@@ -276,7 +276,7 @@ impl Progress {
     }
 
     /// Whether MongoDB may have lost what was written last, and nobody looked since.
-    pub(crate) fn in_doubt(&self) -> bool {
+    pub(crate) fn is_uncertain(&self) -> bool {
         *self.inner.settled.borrow() < self.faults()
     }
 
@@ -319,7 +319,7 @@ impl Progress {
     /// How often the read model was filled anew because the log had lost what it showed. Together
     /// with this, a place in the stream names the same commit for good.
     pub fn lineage(&self) -> u64 {
-        let stream = self.turn();
+        let stream = self.lock();
         let lineage = stream.as_deref().and_then(|stream| stream.split_once('+'));
         lineage.map_or(0, |(_, lineage)| lineage.parse().unwrap_or(0))
     }
@@ -351,7 +351,7 @@ impl Progress {
         }
     }
 
-    fn waits(&self) -> Waiting<'_> {
+    fn track_waiter(&self) -> Waiting<'_> {
         // Only the first is news: a task that is woken for each of a crowd does nothing else.
         if self.inner.waiting.fetch_add(1, Ordering::SeqCst) == 0 {
             self.inner.somebody_waits.notify_one();
@@ -364,8 +364,8 @@ impl Progress {
         *self.inner.faults.borrow()
     }
 
-    pub(crate) fn confirmations(&self) -> Arc<Confirmations> {
-        Arc::clone(&self.inner.confirmations)
+    pub(crate) fn leader_query(&self) -> Arc<LeaderQuery> {
+        Arc::clone(&self.inner.leader_query)
     }
 
     fn floor(&self) -> u64 {
@@ -377,7 +377,7 @@ impl Progress {
     }
 
     /// Registers a cache.
-    pub(crate) fn keep_fresh(&self, cache: Arc<dyn Invalidate>) {
+    pub(crate) fn register_cache(&self, cache: Arc<dyn Invalidate>) {
         let mut caches = self.inner.caches.write();
         caches
             .as_mut()
@@ -401,7 +401,7 @@ impl Progress {
     /// Whether others may be told how far this process is: it folds, and is as far as anything
     /// that was told before.
     pub(crate) fn may_answer(&self) -> bool {
-        self.is_active() && self.ready().is_ok() && !self.in_doubt()
+        self.is_active() && self.ready().is_ok() && !self.is_uncertain()
     }
 
     /// Says until when this process is the one that folds.
@@ -424,9 +424,9 @@ impl Progress {
     /// Takes note of a step. The documents are written already.
     pub(crate) fn advance(&self, to: u64, changed: Changed) {
         // Held throughout, so that steps are told one after the other.
-        let _turn = self.turn();
+        let _lock = self.lock();
         if to > self.applied() {
-            self.step(to, changed);
+            self.step_to(to, changed);
         }
     }
 
@@ -436,14 +436,14 @@ impl Progress {
     /// If that is fewer than before, reads wait until the rest is there again. That is not asked
     /// of another stream: its commits are not those that were shown.
     pub(crate) fn restart(&self, applied: u64, stream: &str, faults: u64) {
-        let mut known = self.turn();
+        let mut known = self.lock();
         if known.as_deref().is_none_or(|known| known == stream) {
-            self.lift(self.applied());
+            self.require_locally(self.applied());
         } else {
             self.inner.floor.store(applied, Ordering::SeqCst);
         }
         *known = Some(stream.to_owned());
-        self.step(applied, Changed::Any);
+        self.step_to(applied, Changed::Any);
         // Last: whoever waits for it finds the floor raised.
         self.inner.settled.send_if_modified(|settled| {
             let news = faults > *settled;
@@ -455,7 +455,7 @@ impl Progress {
     /// Takes note of a read model that was rebuilt from another log, or from one that was cut
     /// back: what was shown before can't be waited for.
     pub(crate) fn replaced(&self, applied: u64, stream: &str) {
-        let mut known = self.turn();
+        let mut known = self.lock();
         *known = Some(stream.to_owned());
         self.inner.floor.store(applied, Ordering::SeqCst);
         self.inner.end.store(applied, Ordering::Relaxed);
@@ -464,16 +464,16 @@ impl Progress {
             *raised = 0;
             false
         });
-        self.step(applied, Changed::Any);
+        self.step_to(applied, Changed::Any);
     }
 
     /// Takes note of where the stream ends.
-    pub(crate) fn saw_end(&self, end: u64) {
+    pub(crate) fn note_stream_end(&self, end: u64) {
         self.inner.end.store(end, Ordering::Relaxed);
         self.note_if_caught_up();
     }
 
-    fn step(&self, to: u64, changed: Changed) {
+    fn step_to(&self, to: u64, changed: Changed) {
         let caches = self.inner.caches.read();
         for cache in caches.unwrap_or_else(PoisonError::into_inner).iter() {
             cache.forget(&changed);
@@ -491,7 +491,7 @@ impl Progress {
         }
     }
 
-    fn turn(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
         self.inner
             .stream
             .lock()

@@ -1,6 +1,6 @@
 //! What a projection is.
 
-use eventstore::{Recorded, StreamName};
+use eventstore::{Commit, StreamName};
 use mongodb::bson::Document;
 use uuid::Uuid;
 
@@ -34,7 +34,7 @@ pub trait Projection: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the commit can't be read. This halts the projection.
-    fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError>;
+    fn fold(&self, commit: &Commit) -> Result<Vec<Change>, FoldError>;
 
     /// Name and version as one: the name of the collection that serves.
     fn key(&self) -> String {

@@ -10,8 +10,9 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
 
 use crate::{
-    Progress, Projection, ReadStore, RunnerSettings, RunnerState, across::topic_of,
-    announce::Announcement, checkpoint::Checkpoints, error::Trouble, gauges::Gauges, lease::Lease,
+    Progress, Projection, ReadStore, RunnerSettings, RunnerState, announce::Announcement,
+    checkpoint::Checkpoints, error::RunnerError, gauges::Gauges, lease::Lease,
+    version_channel::topic_of,
 };
 
 /// How long a clean stop may take before the lease is left to time out.
@@ -28,12 +29,12 @@ pub struct Runner {
 }
 
 /// What the parts of a runner share.
-pub(crate) struct Machine<P> {
+pub(crate) struct ProjectionContext<P> {
     pub projection: Arc<P>,
     pub key: String,
     pub topic: String,
     /// The topic of all versions.
-    pub across: String,
+    pub version_topic: String,
     pub log: Log,
     pub store: ReadStore,
     pub checkpoints: Checkpoints,
@@ -65,7 +66,7 @@ enum Blocked {
 }
 
 /// How a turn at folding ended, short of trouble.
-pub(crate) enum Ended {
+pub(crate) enum TermEnd {
     /// As asked.
     Stopped,
     /// Another process has the lease.
@@ -93,9 +94,9 @@ impl Runner {
         let (state, seen) = watch::channel(RunnerState::Starting);
         let stop = CancellationToken::new();
         let holder = Uuid::new_v4();
-        let machine = Arc::new(Machine {
+        let context = Arc::new(ProjectionContext {
             topic: topic(store.database().name(), &key),
-            across: topic_of(store.database().name(), projection.name()),
+            version_topic: topic_of(store.database().name(), projection.name()),
             log: log.clone(),
             store: store.clone(),
             checkpoints: Checkpoints::new(store),
@@ -112,12 +113,12 @@ impl Runner {
             key,
         });
         let listeners = [
-            tokio::spawn(Arc::clone(&machine).listen()),
-            tokio::spawn(Arc::clone(&machine).ask()),
-            tokio::spawn(Arc::clone(&machine).answer()),
-            tokio::spawn(Arc::clone(&machine).hear_across()),
+            tokio::spawn(Arc::clone(&context).follow()),
+            tokio::spawn(Arc::clone(&context).ask()),
+            tokio::spawn(Arc::clone(&context).answer()),
+            tokio::spawn(Arc::clone(&context).follow_versions()),
         ];
-        let folder = tokio::spawn(machine.run());
+        let folder = tokio::spawn(context.run());
         Ok(Self {
             progress,
             state: seen,
@@ -166,10 +167,10 @@ impl Runner {
 }
 
 impl Blocked {
-    fn by(trouble: &Trouble) -> Option<Self> {
-        match *trouble {
-            Trouble::Unfoldable(_) => Some(Self::Unfoldable),
-            Trouble::Hole {
+    fn by(failure: &RunnerError) -> Option<Self> {
+        match *failure {
+            RunnerError::Unfoldable(_) => Some(Self::Unfoldable),
+            RunnerError::Hole {
                 stream,
                 first,
                 last,
@@ -183,7 +184,7 @@ impl Blocked {
     }
 }
 
-impl<P: Projection> Machine<P> {
+impl<P: Projection> ProjectionContext<P> {
     async fn run(self: Arc<Self>) {
         let mut pause = self.settings.pause;
         let mut blocked = None;
@@ -201,32 +202,32 @@ impl<P: Projection> Machine<P> {
                     self.stand_by().await;
                     continue;
                 }
-                Err(trouble) => {
-                    self.rest_after(&trouble, &mut pause).await;
+                Err(failure) => {
+                    self.rest_after(&failure, &mut pause).await;
                     continue;
                 }
             };
-            let ended = self.turn(held).await;
+            let ended = self.lead(held).await;
             self.progress.active_until(None);
             self.give_back().await;
             match ended {
-                Ok(Ended::Stopped) => break,
-                Ok(Ended::Lost | Ended::Repaired) => pause = self.settings.pause,
+                Ok(TermEnd::Stopped) => break,
+                Ok(TermEnd::Lost | TermEnd::Repaired) => pause = self.settings.pause,
                 // The next turn heals it.
-                Err(Trouble::TailLost(why)) => {
+                Err(RunnerError::TailLost(why)) => {
                     self.doubt(&why).await;
                     self.rest(self.settings.pause).await;
                 }
-                Err(trouble) if trouble.halts() => {
-                    blocked = Blocked::by(&trouble);
-                    self.halt(&trouble).await;
+                Err(failure) if failure.halts() => {
+                    blocked = Blocked::by(&failure);
+                    self.halt(&failure).await;
                     self.rest(self.settings.pause_max).await;
                 }
-                Err(trouble) => {
+                Err(failure) => {
                     if self.state.borrow().eq(&RunnerState::Active) {
                         pause = self.settings.pause;
                     }
-                    self.rest_after(&trouble, &mut pause).await;
+                    self.rest_after(&failure, &mut pause).await;
                 }
             }
         }
@@ -250,15 +251,15 @@ impl<P: Projection> Machine<P> {
     }
 
     async fn give_back(&self) {
-        if let Err(trouble) = self.lease.release().await {
-            tracing::debug!(projection = self.key, %trouble, "the lease is left to time out");
+        if let Err(failure) = self.lease.release().await {
+            tracing::debug!(projection = self.key, %failure, "the lease is left to time out");
         }
         let holder = self.holder;
         self.announce(&Announcement::Released { holder }).await;
     }
 
-    async fn halt(&self, trouble: &Trouble) {
-        let why = trouble.to_string();
+    async fn halt(&self, failure: &RunnerError) {
+        let why = failure.to_string();
         let halted = RunnerState::Halted { why: why.clone() };
         if *self.state.borrow() != halted {
             tracing::error!(
@@ -268,15 +269,15 @@ impl<P: Projection> Machine<P> {
             );
         }
         // For whoever asks how the read model is without being able to ask this process.
-        let recorded = match trouble {
-            Trouble::Diverged(_) => self.checkpoints.halt(&self.key, &why).await,
-            Trouble::Unfoldable(_) | Trouble::Hole { .. } => {
+        let recorded = match failure {
+            RunnerError::Diverged(_) => self.checkpoints.halt(&self.key, &why).await,
+            RunnerError::Unfoldable(_) | RunnerError::Hole { .. } => {
                 self.checkpoints.stick(&self.key, Some(&why)).await
             }
             _ => Ok(()),
         };
-        if let Err(trouble) = recorded {
-            tracing::debug!(projection = self.key, %trouble, "the halt isn't recorded");
+        if let Err(failure) = recorded {
+            tracing::debug!(projection = self.key, %failure, "the halt isn't recorded");
         }
         self.set_state(halted);
     }
@@ -292,15 +293,15 @@ impl<P: Projection> Machine<P> {
         self.announce(&Announcement::Healing { holder }).await;
     }
 
-    async fn rest_after(&self, trouble: &Trouble, pause: &mut Duration) {
+    async fn rest_after(&self, failure: &RunnerError, pause: &mut Duration) {
         // Told once for an outage, and not for each try.
         if matches!(*self.state.borrow(), RunnerState::Retrying { .. }) {
-            tracing::debug!(projection = self.key, %trouble, ?pause, "can't fold, trying again");
+            tracing::debug!(projection = self.key, %failure, ?pause, "can't fold, trying again");
         } else {
-            tracing::warn!(projection = self.key, %trouble, "can't fold, trying again until it works");
+            tracing::warn!(projection = self.key, %failure, "can't fold, trying again until it works");
         }
         self.set_state(RunnerState::Retrying {
-            why: trouble.to_string(),
+            why: failure.to_string(),
         });
         self.rest(*pause).await;
         *pause = (*pause * 2).min(self.settings.pause_max);
@@ -330,13 +331,13 @@ impl<P: Projection> Machine<P> {
     }
 
     pub(crate) async fn announce(&self, announcement: &Announcement) {
-        let sent = self.log.announce(&self.topic, announcement.encode()).await;
+        let sent = self.log.broadcast(&self.topic, announcement.encode()).await;
         if let Err(error) = sent {
             // Others look at the checkpoint about once a second.
             tracing::debug!(projection = self.key, %error, "an announcement was not sent");
         }
         if let Some(applied) = announcement.applied() {
-            self.tell_applied(applied).await;
+            self.send_applied(applied).await;
         }
     }
 }

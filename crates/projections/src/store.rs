@@ -9,7 +9,7 @@ use mongodb::{
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-use crate::{Index, ReadError, error::Trouble, guarantees};
+use crate::{Index, ReadError, error::RunnerError, guarantees};
 
 /// How long an operation may look for a server. Reads must fail within 2 s.
 const SELECTION: Duration = Duration::from_millis(1_500);
@@ -92,20 +92,20 @@ impl ReadStore {
     }
 
     /// Runs one step of a runner within its bound.
-    pub(crate) async fn step<T, F>(&self, operation: F) -> Result<T, Trouble>
+    pub(crate) async fn bounded<T, F>(&self, operation: F) -> Result<T, RunnerError>
     where
         F: IntoFuture<Output = mongodb::error::Result<T>>,
     {
         tokio::time::timeout(WRITE_BOUND, operation.into_future())
             .await
-            .map_err(|_| Trouble::Slow)?
-            .map_err(Trouble::from)
+            .map_err(|_| RunnerError::Slow)?
+            .map_err(RunnerError::from)
     }
 
     /// The identity of a collection; `None` when there is none.
-    pub(crate) async fn collection_uuid(&self, name: &str) -> Result<Option<Binary>, Trouble> {
+    pub(crate) async fn collection_uuid(&self, name: &str) -> Result<Option<Binary>, RunnerError> {
         let command = doc! { "listCollections": 1, "filter": { "name": name } };
-        let reply = self.step(self.database.run_command(command)).await?;
+        let reply = self.bounded(self.database.run_command(command)).await?;
         let first = reply
             .get_document("cursor")
             .and_then(|cursor| cursor.get_array("firstBatch"))
@@ -126,16 +126,16 @@ impl ReadStore {
         &self,
         name: &str,
         indexes: &[Index],
-    ) -> Result<Binary, Trouble> {
+    ) -> Result<Binary, RunnerError> {
         let created = self
-            .step(self.database.run_command(doc! { "create": name }))
+            .bounded(self.database.run_command(doc! { "create": name }))
             .await;
         match created {
-            Err(Trouble::Mongo(error)) if code(&error) != Some(NAMESPACE_EXISTS) => {
+            Err(RunnerError::Mongo(error)) if code(&error) != Some(NAMESPACE_EXISTS) => {
                 return Err(error.into());
             }
-            Err(Trouble::Mongo(_)) | Ok(_) => {}
-            Err(trouble) => return Err(trouble),
+            Err(RunnerError::Mongo(_)) | Ok(_) => {}
+            Err(failure) => return Err(failure),
         }
         if !indexes.is_empty() {
             let indexes: Vec<Document> = indexes
@@ -149,9 +149,11 @@ impl ReadStore {
                 })
                 .collect();
             let command = doc! { "createIndexes": name, "indexes": indexes };
-            self.step(self.database.run_command(command)).await?;
+            self.bounded(self.database.run_command(command)).await?;
         }
-        self.collection_uuid(name).await?.ok_or(Trouble::Replaced)
+        self.collection_uuid(name)
+            .await?
+            .ok_or(RunnerError::Replaced)
     }
 }
 
@@ -172,7 +174,7 @@ pub(crate) fn code(error: &mongodb::error::Error) -> Option<i32> {
 }
 
 /// Runs a query, and once more if its collection was switched under it by a rebuild.
-pub(crate) async fn switched<T, F, Fut>(query: F) -> mongodb::error::Result<T>
+pub(crate) async fn retry_after_switch<T, F, Fut>(query: F) -> mongodb::error::Result<T>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = mongodb::error::Result<T>>,
@@ -190,14 +192,14 @@ where
 /// A record that is under way when a server dies waits for one, and is repeated by the driver. It
 /// would say of the server that comes back what was true of the one that died; and what that one
 /// took with it would be missing for good.
-pub(crate) async fn unless_fault<T>(
+pub(crate) async fn abort_on_fault<T>(
     faults: &mut watch::Receiver<u64>,
-    record: impl Future<Output = Result<T, Trouble>>,
-) -> Result<T, Trouble> {
+    record: impl Future<Output = Result<T, RunnerError>>,
+) -> Result<T, RunnerError> {
     tokio::select! {
         // In this order: the fault is counted before the driver repeats anything.
         biased;
-        Ok(()) = faults.changed() => Err(Trouble::Fault),
+        Ok(()) = faults.changed() => Err(RunnerError::Fault),
         recorded = record => recorded,
     }
 }
@@ -240,19 +242,19 @@ mod tests {
     #[tokio::test]
     async fn a_record_is_given_up_when_mongodb_is_in_trouble_also_if_it_could_be_made_by_now() {
         let (counter, mut faults) = watch::channel(0);
-        let made = unless_fault(&mut faults, async { Ok("made") }).await;
+        let made = abort_on_fault(&mut faults, async { Ok("made") }).await;
         assert_eq!(made.unwrap(), "made");
-        let under_way = unless_fault(&mut faults, async {
+        let under_way = abort_on_fault(&mut faults, async {
             counter.send_replace(1);
             // The server is back, and the driver repeats the record to it.
             tokio::task::yield_now().await;
             Ok("made of another server")
         });
         let given_up = under_way.await;
-        assert!(matches!(given_up, Err(Trouble::Fault)), "{given_up:?}");
+        assert!(matches!(given_up, Err(RunnerError::Fault)), "{given_up:?}");
         counter.send_replace(2);
-        let too_late = unless_fault(&mut faults, async { Ok("made") }).await;
-        assert!(matches!(too_late, Err(Trouble::Fault)), "{too_late:?}");
+        let too_late = abort_on_fault(&mut faults, async { Ok("made") }).await;
+        assert!(matches!(too_late, Err(RunnerError::Fault)), "{too_late:?}");
     }
 
     #[tokio::test]
@@ -283,8 +285,8 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(200)).await;
             admin.run_command(rename).await
         };
-        let (found, switched) = tokio::join!(switched(slow), switch);
-        switched.unwrap();
+        let (found, retry_after_switch) = tokio::join!(retry_after_switch(slow), switch);
+        retry_after_switch.unwrap();
         let found = found.unwrap();
         assert_eq!(tries.load(Ordering::SeqCst), 2);
         assert_eq!(found, [doc! { "_id": 0, "old": false }]);

@@ -15,10 +15,10 @@ use uuid::Uuid;
 use crate::{
     Change, FoldError, Projection, ReadError, ReadStore,
     batch::{SEQ, Write},
+    bson_values::{unsigned, uuid},
     checkpoint::{Checkpoint, Checkpoints},
     lease::Lease,
-    store::switched,
-    stored::{unsigned, uuid},
+    store::retry_after_switch,
 };
 
 /// How long to wait until the read model reaches the log's end.
@@ -235,7 +235,7 @@ async fn judge<P: Projection>(
             wait_until_applied(projection, store, replay.at).await?;
         }
         let find = || async { collection.find_one(doc! { "_id": uuid(id) }).await };
-        let found = store.read(switched(find)).await?;
+        let found = store.read(retry_after_switch(find)).await?;
         replay
             .catch_up(projection, log, found.as_ref().map_or(0, seq_of))
             .await?;
@@ -367,7 +367,7 @@ async fn wait_until_applied<P: Projection>(
             });
         }
         let is_kept = Lease::is_held(store, &key).await;
-        if is_kept.map_err(|trouble| ReadError::Unavailable(trouble.to_string()))? {
+        if is_kept.map_err(|failure| ReadError::Unavailable(failure.to_string()))? {
             kept_at = Instant::now();
         } else if kept_at.elapsed() > HANDOVER {
             return Err(VerifyError::NobodyThere { key, applied, end });

@@ -15,9 +15,9 @@ use uuid::Uuid;
 use crate::{
     ReadStore,
     batch::{Batch, SEQ, Write},
-    error::Trouble,
+    bson_values::{binary, int},
+    error::RunnerError,
     store::{COLLECTION_UUID_MISMATCH, DUPLICATE_KEY, code},
-    stored::{binary, int},
 };
 
 /// Statements in one command; more of them gain nothing and delay the first.
@@ -52,7 +52,7 @@ enum Kind {
 
 impl Target {
     /// Writes a batch. When it returns, every document reflects at least what the batch says.
-    pub async fn write(&self, batch: Batch) -> Result<(), Trouble> {
+    pub async fn write(&self, batch: Batch) -> Result<(), RunnerError> {
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         for (id, write) in batch.into_writes() {
             if write.whole {
@@ -72,7 +72,7 @@ impl Target {
             .await
     }
 
-    async fn run(&self, command: Command) -> Result<(), Trouble> {
+    async fn run(&self, command: Command) -> Result<(), RunnerError> {
         let existing = self.send(command.kind, command.statements).await?;
         if existing.is_empty() {
             return Ok(());
@@ -94,7 +94,7 @@ impl Target {
     }
 
     /// Sends one command; tells which of its inserts exist already.
-    async fn send(&self, kind: Kind, statements: RawArrayBuf) -> Result<Vec<usize>, Trouble> {
+    async fn send(&self, kind: Kind, statements: RawArrayBuf) -> Result<Vec<usize>, RunnerError> {
         let (verb, list) = match kind {
             Kind::Insert => (cstr!("insert"), cstr!("documents")),
             Kind::Update => (cstr!("update"), cstr!("updates")),
@@ -107,13 +107,13 @@ impl Target {
         raw.append(list, statements);
         let reply = self
             .store
-            .step(self.store.database().run_raw_command(raw))
+            .bounded(self.store.database().run_raw_command(raw))
             .await
-            .map_err(|trouble| match trouble {
-                Trouble::Mongo(error) if code(&error) == Some(COLLECTION_UUID_MISMATCH) => {
-                    Trouble::Replaced
+            .map_err(|failure| match failure {
+                RunnerError::Mongo(error) if code(&error) == Some(COLLECTION_UUID_MISMATCH) => {
+                    RunnerError::Replaced
                 }
-                trouble => trouble,
+                failure => failure,
             })?;
         existing(&reply)
     }
@@ -123,7 +123,7 @@ fn pack(
     kind: Kind,
     writes: Vec<(Uuid, Write)>,
     commands: &mut Vec<Command>,
-) -> Result<(), Trouble> {
+) -> Result<(), RunnerError> {
     let empty = || Command {
         kind,
         statements: RawArrayBuf::new(),
@@ -137,7 +137,7 @@ fn pack(
             Kind::Update => guarded(id, &write),
         };
         let statement = statement.map_err(|error| {
-            Trouble::Unfoldable(format!("a document of {id} can't be stored: {error}"))
+            RunnerError::Unfoldable(format!("a document of {id} can't be stored: {error}"))
         })?;
         let size = command.statements.as_bytes().len() + statement.as_bytes().len();
         if command.count == STATEMENTS || (command.count > 0 && size > BYTES) {
@@ -194,9 +194,9 @@ fn append_fields(to: &mut RawDocumentBuf, write: &Write) -> Result<(), bson::err
 }
 
 /// Reads a reply: the positions of inserts that exist, or what went wrong.
-fn existing(reply: &Document) -> Result<Vec<usize>, Trouble> {
+fn existing(reply: &Document) -> Result<Vec<usize>, RunnerError> {
     if let Ok(concern) = reply.get_document("writeConcernError") {
-        return Err(Trouble::MongoWrite(concern.to_string()));
+        return Err(RunnerError::MongoWrite(concern.to_string()));
     }
     let Ok(errors) = reply.get_array("writeErrors") else {
         return Ok(Vec::new());
@@ -206,8 +206,8 @@ fn existing(reply: &Document) -> Result<Vec<usize>, Trouble> {
         let index = error.get_i32("index").unwrap_or(-1);
         match error.get_i32("code") {
             Ok(DUPLICATE_KEY) => existing.extend(usize::try_from(index)),
-            Ok(COLLECTION_UUID_MISMATCH) => return Err(Trouble::Replaced),
-            _ => return Err(Trouble::MongoWrite(error.to_string())),
+            Ok(COLLECTION_UUID_MISMATCH) => return Err(RunnerError::Replaced),
+            _ => return Err(RunnerError::MongoWrite(error.to_string())),
         }
     }
     Ok(existing)

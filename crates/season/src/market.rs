@@ -6,7 +6,7 @@ use domain::{
     ticket::TicketCommand,
     user::{NO_PASSWORD, User, UserCommand},
 };
-use eventstore::{PastCommit, TICKETS, USERS};
+use eventstore::{HistoricalCommit, TICKETS, USERS};
 use uuid::Uuid;
 
 use crate::{
@@ -350,7 +350,7 @@ impl Season {
 }
 
 impl Iterator for Season {
-    type Item = Result<PastCommit, SeasonError>;
+    type Item = Result<HistoricalCommit, SeasonError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, DomainEvent};
 use domain::{Decide, InvalidEmail, InvalidPrice, InvalidTitle, UserId};
-use eventstore::{Metadata, PastCommit, StoreError, StreamName};
+use eventstore::{HistoricalCommit, Metadata, StoreError, StreamName};
 use std::{collections::VecDeque, sync::Arc};
 use uuid::Uuid;
 
@@ -114,7 +114,7 @@ pub(crate) struct Kept<A> {
 /// What happened so far and wasn't taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
-    pub commits: VecDeque<PastCommit>,
+    pub commits: VecDeque<HistoricalCommit>,
     pub tally: Tally,
 }
 
@@ -141,7 +141,7 @@ impl Record {
         let commit = dice.id_at(at.timestamp_millis());
         let place = (stream, A::TYPE, id.to_string());
         let metadata = origin.metadata(at);
-        self.commits.push_back(PastCommit::new(
+        self.commits.push_back(HistoricalCommit::new(
             place,
             aggregate.version,
             commit,

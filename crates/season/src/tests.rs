@@ -1,7 +1,7 @@
 //! What a season is like.
 
 use chrono::{DateTime, Timelike, Utc};
-use eventstore::PastCommit;
+use eventstore::HistoricalCommit;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::{Plan, Season};
@@ -15,12 +15,12 @@ const PLAN: Plan = Plan {
     start: DateTime::<Utc>::UNIX_EPOCH,
 };
 
-fn commits(plan: Plan) -> Vec<PastCommit> {
+fn commits(plan: Plan) -> Vec<HistoricalCommit> {
     Season::new(plan).collect::<Result<_, _>>().unwrap()
 }
 
 /// How often each type of event occurs.
-fn types(commits: &[PastCommit]) -> BTreeMap<String, u64> {
+fn types(commits: &[HistoricalCommit]) -> BTreeMap<String, u64> {
     let mut types = BTreeMap::new();
     for commit in commits {
         let payload: serde_json::Value = serde_json::from_slice(commit.payload()).unwrap();

@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 use domain::{ExpireOrder, OrderId, TicketId, ticket_orders::TicketOrdersError};
-use eventstore::{DueCommand, Log, Metadata, ReactError, Subscription, Worker};
+use eventstore::{DueCommand, HandlerError, Log, Metadata, Subscription, Worker};
 use projections::orders::{Orders, OverdueOrder};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -22,15 +22,15 @@ const GRACE: chrono::Duration = chrono::Duration::milliseconds(500);
 
 /// Expires orders when their command falls due.
 pub(crate) fn start(log: &Log, commands: Commands) -> Worker {
-    log.react_to_due(ExpireOrder::KIND, SUBSCRIPTION, move |due| {
+    log.on_due(ExpireOrder::KIND, SUBSCRIPTION, move |due| {
         let commands = commands.clone();
         async move { expire(&commands, &due).await }
     })
 }
 
-async fn expire(commands: &Commands, due: &DueCommand) -> Result<(), ReactError> {
+async fn expire(commands: &Commands, due: &DueCommand) -> Result<(), HandlerError> {
     let expiry: ExpireOrder = serde_json::from_value(due.data.clone())
-        .map_err(|error| ReactError::Poison(error.to_string()))?;
+        .map_err(|error| HandlerError::Poison(error.to_string()))?;
     let metadata = due.metadata(SUBSCRIPTION.name, Utc::now());
     match commands
         .expire(expiry.ticket_id, expiry.order_id, &metadata)
@@ -40,9 +40,11 @@ async fn expire(commands: &Commands, due: &DueCommand) -> Result<(), ReactError>
         // The server's clock is ahead of ours; the order decides by the one that it was placed with.
         Err(OrderError::Refused(TicketOrdersError::NotDue)) => {
             let early = (due.at - Utc::now()).to_std().unwrap_or_default();
-            Err(ReactError::NotYet(early.max(Duration::from_millis(50))))
+            Err(HandlerError::RetryAfter(
+                early.max(Duration::from_millis(50)),
+            ))
         }
-        Err(OrderError::Refused(refusal)) => Err(ReactError::Poison(refusal.to_string())),
+        Err(OrderError::Refused(refusal)) => Err(HandlerError::Poison(refusal.to_string())),
         Err(OrderError::Failed(failure)) => Err(failure.into()),
     }
 }

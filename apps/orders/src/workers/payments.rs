@@ -7,7 +7,8 @@ use domain::{
     ticket_orders::{TicketOrders, TicketOrdersCommand, TicketOrdersError},
 };
 use eventstore::{
-    CommandError, Hint, Log, Metadata, PAYMENTS, ReactError, Recorded, Store, Subscription, Worker,
+    CommandError, Commit, Expectation, HandlerError, Log, Metadata, PAYMENTS, Store, Subscription,
+    Worker,
 };
 
 const SUBSCRIPTION: Subscription = Subscription::new("orders-on-payments");
@@ -15,13 +16,13 @@ const SUBSCRIPTION: Subscription = Subscription::new("orders-on-payments");
 /// Marks an order as awaiting payment when one is begun, and completes it, or refuses the
 /// payment, when the money is held. If that money is lost before it is taken, the sale is undone.
 pub(crate) fn start(log: &Log, orders: Store<TicketOrders>) -> Worker {
-    log.react_to_commits(PAYMENTS, SUBSCRIPTION, move |commit| {
+    log.on_commit(PAYMENTS, SUBSCRIPTION, move |commit| {
         let orders = orders.clone();
         async move { react(&orders, &commit).await }
     })
 }
 
-async fn react(orders: &Store<TicketOrders>, commit: &Recorded) -> Result<(), ReactError> {
+async fn react(orders: &Store<TicketOrders>, commit: &Commit) -> Result<(), HandlerError> {
     for (_, event) in commit.decode()? {
         let (what, ticket_id, command) = match event {
             PaymentEvent::PaymentBegun {
@@ -67,13 +68,18 @@ async fn react(orders: &Store<TicketOrders>, commit: &Recorded) -> Result<(), Re
         };
         let metadata = Metadata::caused_by(commit, SUBSCRIPTION.name, what, Utc::now());
         orders
-            .execute(&ticket_id.to_string(), command, &metadata, Hint::None)
+            .execute(
+                &ticket_id.to_string(),
+                command,
+                &metadata,
+                Expectation::Unknown,
+            )
             .await
             .map_err(|error: CommandError<TicketOrdersError>| match error {
                 CommandError::Failed(failure) => failure.into(),
                 // Every payment is begun for an order that was read from this log, so a refusal
                 // means that the two don't belong together.
-                CommandError::Refused(refusal) => ReactError::Poison(refusal.to_string()),
+                CommandError::Refused(refusal) => HandlerError::Poison(refusal.to_string()),
             })?;
     }
     Ok(())

@@ -7,25 +7,26 @@ use domain::{
     ticket_orders::{TicketOrders, TicketOrdersCommand, TicketOrdersError},
 };
 use eventstore::{
-    CommandError, Hint, Log, Metadata, ReactError, Recorded, Store, Subscription, TICKETS, Worker,
+    CommandError, Commit, Expectation, HandlerError, Log, Metadata, Store, Subscription, TICKETS,
+    Worker,
 };
 
 const SUBSCRIPTION: Subscription = Subscription::new("orders-on-tickets");
 
 /// Starts to follow.
 pub(crate) fn start(log: &Log, orders: Store<TicketOrders>) -> Worker {
-    log.react_to_commits(TICKETS, SUBSCRIPTION, move |commit| {
+    log.on_commit(TICKETS, SUBSCRIPTION, move |commit| {
         let orders = orders.clone();
         async move { react(&orders, &commit).await }
     })
 }
 
-async fn react(orders: &Store<TicketOrders>, commit: &Recorded) -> Result<(), ReactError> {
+async fn react(orders: &Store<TicketOrders>, commit: &Commit) -> Result<(), HandlerError> {
     for (version, event) in commit.decode()? {
         let TicketEvent::WithdrawalRequested { orders_seen } = event else {
             continue;
         };
-        let poison = |why: String| ReactError::Poison(why);
+        let poison = |why: String| HandlerError::Poison(why);
         let ticket_id: TicketId = commit
             .aggregate_id
             .parse()
@@ -38,7 +39,12 @@ async fn react(orders: &Store<TicketOrders>, commit: &Recorded) -> Result<(), Re
         };
         // The orders' aggregate has the ticket's id.
         orders
-            .execute(&commit.aggregate_id, command, &metadata, Hint::None)
+            .execute(
+                &commit.aggregate_id,
+                command,
+                &metadata,
+                Expectation::Unknown,
+            )
             .await
             .map_err(|error: CommandError<TicketOrdersError>| match error {
                 CommandError::Failed(failure) => failure.into(),

@@ -117,7 +117,7 @@ impl CommandError {
                 StoreError::Unreadable {
                     stream, sequence, ..
                 }
-                | StoreError::OfAnotherRelease {
+                | StoreError::UnsupportedSchema {
                     stream, sequence, ..
                 },
             )) => Some(format!(

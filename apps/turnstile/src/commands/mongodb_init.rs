@@ -1,8 +1,8 @@
 //! `turnstile mongodb-init`: makes the members of a new MongoDB a replica set with users.
 
 use projections::{
-    Access, Formed, ReplicaSet, User, orders::OrdersProjection, payments::PayableOrdersProjection,
-    tickets::TicketsProjection,
+    Formed, Grants, ReplicaSet, User, orders::OrdersProjection,
+    payable_orders::PayableOrdersProjection, tickets::TicketsProjection,
 };
 use std::{
     fs, io,
@@ -79,14 +79,14 @@ fn users_in(folder: &Path) -> Result<Vec<User>, CommandError> {
 
 /// What each user needs. Nobody else is let in: a name that was mistyped would be a service that may
 /// do nothing, and finds out when people use it.
-fn access_of(user: &str) -> Result<Access, CommandError> {
+fn access_of(user: &str) -> Result<Grants, CommandError> {
     match user {
-        "tickets" => Ok(Access::nothing().and(&TicketsProjection)),
-        "orders" => Ok(Access::nothing().and(&OrdersProjection)),
-        "payments" => Ok(Access::nothing().and(&PayableOrdersProjection)),
+        "tickets" => Ok(Grants::nothing().and(&TicketsProjection)),
+        "orders" => Ok(Grants::nothing().and(&OrdersProjection)),
+        "payments" => Ok(Grants::nothing().and(&PayableOrdersProjection)),
         // They keep no read model, and wait until MongoDB answers like all others.
-        "auth" | "expiration" => Ok(Access::nothing()),
-        "operator" => Ok(Access::everything()),
+        "auth" | "expiration" => Ok(Grants::nothing()),
+        "operator" => Ok(Grants::everything()),
         _ => Err(CommandError::Failed(format!(
             "nobody knows what {user} may do; there are auth, tickets, orders, payments, expiration \
              and operator"

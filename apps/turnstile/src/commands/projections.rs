@@ -93,7 +93,7 @@ const COLUMNS: &[Column] = &[
         doc: "the last commit of its stream",
     },
     Column {
-        name: "lag_events",
+        name: "lag_commits",
         doc: "commits that aren't folded",
     },
     Column {
@@ -116,7 +116,7 @@ fn explained() -> String {
         .map(|column| format!("  {:<11} {}", column.name, column.doc));
     let columns: Vec<_> = columns.collect();
     format!(
-        "Columns:\n{}\n\nExamples:\n  turnstile projections ls\n  turnstile projections ls --json | jq 'select(.lag_events > 1000)'",
+        "Columns:\n{}\n\nExamples:\n  turnstile projections ls\n  turnstile projections ls --json | jq 'select(.lag_commits > 1000)'",
         columns.join("\n")
     )
 }

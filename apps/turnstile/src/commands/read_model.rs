@@ -1,7 +1,7 @@
 //! The names of read models, as they are given on the command line.
 
 use ::projections::{
-    Projection, orders::OrdersProjection, payments::PayableOrdersProjection,
+    Projection, orders::OrdersProjection, payable_orders::PayableOrdersProjection,
     tickets::TicketsProjection,
 };
 use clap::{

@@ -98,13 +98,13 @@ impl Servers {
     pub(crate) async fn log_at_rest(&self) -> Result<Log, CommandError> {
         let log = self.nats().await?;
         log.ensure_streams().await?;
-        let worked_on = log.worked_on().await?;
-        if worked_on.is_empty() {
+        let active_workers = log.active_workers().await?;
+        if active_workers.is_empty() {
             return Ok(log);
         }
         Err(CommandError::Failed(format!(
             "services run on this log ({}): what they add would come between. End them first",
-            worked_on.join(", ")
+            active_workers.join(", ")
         )))
     }
 

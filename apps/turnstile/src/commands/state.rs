@@ -3,7 +3,7 @@
 use analysis::{Aggregate, AnalysisError, Bound, Subject, commits_of};
 use chrono::{DateTime, Utc};
 use domain::{OrderId, PaymentId};
-use eventstore::{Log, ORDERS, PAYMENTS, Recorded, StreamName, TICKETS, USERS};
+use eventstore::{Commit, Log, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -141,7 +141,7 @@ async fn then(
     at: Option<Bound>,
     order: Option<OrderId>,
 ) -> Result<Option<Then>, CommandError> {
-    let counts = |commit: &Recorded| match at {
+    let counts = |commit: &Commit| match at {
         None => true,
         Some(Bound::Time(time)) => commit.metadata.time <= time,
         Some(Bound::Sequence {

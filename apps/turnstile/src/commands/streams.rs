@@ -1,6 +1,6 @@
 //! `turnstile streams`: how the streams of the log are set up.
 
-use eventstore::{Log, StreamFacts, StreamPlan};
+use eventstore::{Log, StreamInfo, StreamPlan};
 use std::{
     fmt::Write as _,
     io::{self, BufRead as _, IsTerminal as _, Write as _},
@@ -148,7 +148,7 @@ fn list(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandErr
     Ok(Outcome::Well)
 }
 
-fn in_words(found: &StreamFacts) -> String {
+fn in_words(found: &StreamInfo) -> String {
     let mut words = format!(
         "{} messages ({} bytes), #{} to #{}",
         found.messages, found.bytes, found.first_sequence, found.last_sequence

@@ -6,7 +6,7 @@ use domain::{
     Email, UserId,
     user::{Role, User, UserCommand, UserError},
 };
-use eventstore::{CommandError as Undone, Hint, Log, Metadata, USERS};
+use eventstore::{CommandError as Undone, Expectation, Log, Metadata, USERS};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -128,7 +128,9 @@ async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, 
     let metadata = Metadata::of_request(command_id, command_id.to_string(), ACTOR, Utc::now());
     let id = id.to_string();
     let before = users.load(&id).await?.version();
-    let executed = users.execute(&id, command, &metadata, Hint::None).await;
+    let executed = users
+        .execute(&id, command, &metadata, Expectation::Unknown)
+        .await;
     let executed = executed.map_err(|error| match error {
         Undone::Failed(failure) => failure.into(),
         Undone::Refused(UserError::NoAccount | UserError::EmailInUse) => CommandError::Failed(

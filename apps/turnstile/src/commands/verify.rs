@@ -2,7 +2,7 @@
 
 use ::projections::{
     Projection, ReadStore, VerifyError, orders::OrdersProjection,
-    payments::PayableOrdersProjection, tickets::TicketsProjection, verify_with,
+    payable_orders::PayableOrdersProjection, tickets::TicketsProjection, verify_with,
 };
 use analysis::{AnalysisError, Checked, Finding, check};
 use eventstore::{EVENT_STREAMS, Log};

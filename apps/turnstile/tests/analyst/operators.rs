@@ -28,7 +28,7 @@ async fn a_read_model_that_rests_falls_behind_and_catches_up_when_it_goes_on() {
     sell(&seller, "Before").await;
     eventually("the read models are there", LONG, || async {
         let model = system.read_model("tickets").await;
-        let is_there = model["state"] == "folding" && model["lag_events"] == 0;
+        let is_there = model["state"] == "folding" && model["lag_commits"] == 0;
         if is_there && model["checkpoint"] == 1 {
             Ok(())
         } else {
@@ -43,7 +43,7 @@ async fn a_read_model_that_rests_falls_behind_and_catches_up_when_it_goes_on() {
     eventually("it falls behind", LONG, || async {
         sell(&seller, "Meanwhile").await;
         let model = system.read_model("tickets").await;
-        let rests = model["state"] == "resting" && model["lag_events"].as_u64() > Some(2);
+        let rests = model["state"] == "resting" && model["lag_commits"].as_u64() > Some(2);
         if rests && model["lag_ms"].as_u64() > Some(0) {
             Ok(())
         } else {
@@ -57,7 +57,7 @@ async fn a_read_model_that_rests_falls_behind_and_catches_up_when_it_goes_on() {
         .well();
     eventually("it catches up", LONG, || async {
         let model = system.read_model("tickets").await;
-        if model["state"] == "folding" && model["lag_events"] == 0 {
+        if model["state"] == "folding" && model["lag_commits"] == 0 {
             Ok(())
         } else {
             Err(model)

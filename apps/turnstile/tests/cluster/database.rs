@@ -6,7 +6,7 @@ use mongodb::{
     error::ErrorKind,
 };
 use projections::{
-    Projection, orders::OrdersProjection, payments::PayableOrdersProjection,
+    Projection, orders::OrdersProjection, payable_orders::PayableOrdersProjection,
     tickets::TicketsProjection,
 };
 use std::time::Duration;

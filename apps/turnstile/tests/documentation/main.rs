@@ -5,6 +5,7 @@ mod configuration;
 mod pages;
 mod routes;
 mod structure;
+mod words;
 
 use std::path::{Path, PathBuf};
 

@@ -3,7 +3,7 @@
 mod owners;
 mod rules;
 
-use eventstore::{EVENT_STREAMS, Log, Recorded, StoreError, StreamName};
+use eventstore::{Commit, EVENT_STREAMS, Log, StoreError, StreamName};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -197,7 +197,7 @@ impl<'l> Resuming<'l> {
     ///
     /// # Errors
     /// When the log can't be reached, or is lost on the way.
-    pub async fn next(&mut self) -> Result<Option<Result<Recorded, Finding>>, AnalysisError> {
+    pub async fn next(&mut self) -> Result<Option<Result<Commit, Finding>>, AnalysisError> {
         let (finding, goes_on) = match self.commits.next().await {
             None => return Ok(None),
             Some(Ok(commit)) => {
@@ -240,7 +240,7 @@ fn finding(stream: StreamName, sequence: u64, rule: Rule, what: String) -> Findi
     }
 }
 
-fn finding_of(commit: &Recorded, error: StoreError) -> Finding {
+fn finding_of(commit: &Commit, error: StoreError) -> Finding {
     let what = match error {
         StoreError::Unreadable { why, .. } => why,
         other => other.to_string(),

@@ -4,7 +4,7 @@ use domain::{
     OrderId, PaymentId, payment::PaymentEvent, ticket::TicketEvent,
     ticket_orders::TicketOrdersEvent,
 };
-use eventstore::{Recorded, StreamName};
+use eventstore::{Commit, StreamName};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ impl Owners {
     /// Takes note of an event. `minds` says which ids are looked at.
     pub(super) fn apply(
         &mut self,
-        commit: &Recorded,
+        commit: &Commit,
         event: &Happened,
         minds: impl Fn(Uuid) -> bool,
         found: &mut dyn FnMut(String),

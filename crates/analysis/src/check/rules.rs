@@ -5,7 +5,7 @@ use domain::{
     payment::PaymentEvent,
     ticket_orders::{CancelReason, TicketOrdersEvent},
 };
-use eventstore::{Recorded, StreamName};
+use eventstore::{Commit, StreamName};
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hasher as _},
@@ -59,7 +59,7 @@ impl Rules {
     /// Takes note of a commit with so many events, of which those are given that can be read.
     pub(super) fn apply(
         &mut self,
-        commit: &Recorded,
+        commit: &Commit,
         (count, events): (u64, &[(u64, Happened)]),
         report: &mut dyn FnMut(Finding),
     ) {
@@ -199,7 +199,7 @@ impl Rules {
     }
 
     /// Takes note of a commit behind the end only as something that was missed.
-    pub(super) fn recall(&mut self, commit: &Recorded, events: &[(u64, Happened)]) {
+    pub(super) fn recall(&mut self, commit: &Commit, events: &[(u64, Happened)]) {
         self.causes.remove(&commit.commit_id.into_bytes());
         for (_, event) in events {
             if let Happened::Orders(event) = event {
@@ -231,7 +231,7 @@ fn is_in(key: &Key, part: u64, parts: u64) -> bool {
     parts == 1 || hash(key) % parts == part
 }
 
-fn aggregate_key(commit: &Recorded) -> Key {
+fn aggregate_key(commit: &Commit) -> Key {
     let id = Uuid::parse_str(&commit.aggregate_id).map_or_else(
         // No id of ours. Two that share a hash would be told apart by nothing, at a chance of one
         // in 2^64 for each pair.

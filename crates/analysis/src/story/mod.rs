@@ -7,7 +7,7 @@ mod scan;
 pub use find::{Subject, find};
 
 use domain::{OrderId, PaymentId};
-use eventstore::{Log, ORDERS, PAYMENTS, Recorded, StreamName, TICKETS};
+use eventstore::{Commit, Log, ORDERS, PAYMENTS, StreamName, TICKETS};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -87,7 +87,7 @@ enum Chosen {
 }
 
 impl Chosen {
-    fn has(&self, commit: &Recorded) -> Result<bool, AnalysisError> {
+    fn has(&self, commit: &Commit) -> Result<bool, AnalysisError> {
         Ok(match self {
             Self::All => true,
             Self::Commits(commits) => commits.contains(&commit.commit_id),
@@ -116,7 +116,7 @@ fn is_of_order(event: &Happened, order: OrderId) -> bool {
 
 /// A commit with what it changed, before it has its place in the story.
 struct Told {
-    commit: Recorded,
+    commit: Commit,
     events: Vec<EventRow>,
     state: Value,
     changes: Vec<FieldChange>,
@@ -125,7 +125,7 @@ struct Told {
 /// Replays an aggregate and keeps the steps that belong to the story.
 fn steps_of(
     stream: StreamName,
-    commits: Vec<Recorded>,
+    commits: Vec<Commit>,
     chosen: &Chosen,
 ) -> Result<Vec<Told>, AnalysisError> {
     let Some(mut aggregate) = Aggregate::empty(stream) else {

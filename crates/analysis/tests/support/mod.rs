@@ -1,6 +1,6 @@
 //! A log, and parts of a history in it.
 
-use eventstore::{EVENT_STREAMS, Log, LogConfig, PastCommit};
+use eventstore::{EVENT_STREAMS, HistoricalCommit, Log, LogConfig};
 use testkit::Nats;
 
 pub async fn connected(nats: &Nats) -> Log {
@@ -8,7 +8,7 @@ pub async fn connected(nats: &Nats) -> Log {
 }
 
 /// Writes these commits behind what is there.
-pub async fn write(log: &Log, commits: &[PastCommit]) {
+pub async fn write(log: &Log, commits: &[HistoricalCommit]) {
     for stream in EVENT_STREAMS {
         let last = log.last_sequence(stream).await.unwrap();
         let mut import = log.import(stream, last);

@@ -12,13 +12,13 @@ use super::{Metadata, header};
 use crate::StoreError;
 
 /// A commit to be appended.
-pub(crate) struct NewCommit {
+pub(crate) struct UnsavedCommit {
     pub id: Uuid,
     pub headers: HeaderMap,
     pub payload: Bytes,
 }
 
-impl NewCommit {
+impl UnsavedCommit {
     /// Encodes events, as [`payload_of`] does, under a new id.
     pub(crate) fn encode<E: DomainEvent + DeserializeOwned>(
         aggregate_type: &str,
@@ -41,7 +41,7 @@ pub(crate) fn payload_of<E: DomainEvent>(events: &[E]) -> Result<Bytes, StoreErr
     let mut payload = br#"{"events":["#.to_vec();
     for (i, event) in events.iter().enumerate() {
         let refuse = |why: String| {
-            StoreError::Refused(format!("{} can't be stored: {why}", event.event_type()))
+            StoreError::Rejected(format!("{} can't be stored: {why}", event.event_type()))
         };
         let json = serde_json::to_vec(event).map_err(|error| refuse(error.to_string()))?;
         // The schema version is spliced in front instead of going through a generic value: this is
@@ -66,7 +66,7 @@ pub(crate) fn payload_of<E: DomainEvent>(events: &[E]) -> Result<Bytes, StoreErr
 /// The headers of a commit.
 ///
 /// # Errors
-/// [`StoreError::Refused`] when what is given of its origin is too long to be kept.
+/// [`StoreError::Rejected`] when what is given of its origin is too long to be kept.
 pub(crate) fn headers_of(
     aggregate_type: &str,
     version: u64,
@@ -107,7 +107,7 @@ const LONGEST: usize = 128;
 /// header, and two that differ stay two.
 fn encoded(of: &str, text: &str) -> Result<String, StoreError> {
     if text.chars().count() > LONGEST {
-        return Err(StoreError::Refused(format!(
+        return Err(StoreError::Rejected(format!(
             "{of} of a commit: {text:?} is too long; at most {LONGEST} characters are expected"
         )));
     }

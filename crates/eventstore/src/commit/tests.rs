@@ -46,11 +46,11 @@ fn message(payload: impl Into<Bytes>) -> StreamMessage {
     }
 }
 
-fn read(message: StreamMessage) -> Result<Recorded, StoreError> {
-    Recorded::parse(ACCOUNTS, message, &Upcasters::default())
+fn read(message: StreamMessage) -> Result<Commit, StoreError> {
+    Commit::parse(ACCOUNTS, message, &Upcasters::default())
 }
 
-fn with_payload(payload: &'static str) -> Recorded {
+fn with_payload(payload: &'static str) -> Commit {
     read(message(payload)).unwrap()
 }
 
@@ -73,7 +73,7 @@ fn with_header(changed: &HeaderName, value: Option<&str>) -> StreamMessage {
 #[test]
 fn what_was_written_is_read() {
     let events = [Event::Deposited { amount: 5 }, Event::Closed];
-    let new = NewCommit::encode("account", 7, &events, &metadata()).unwrap();
+    let new = UnsavedCommit::encode("account", 7, &events, &metadata()).unwrap();
     assert_eq!(
         new.payload,
         r#"{"events":[{"version":"2.0","type":"Deposited","data":{"amount":5}},{"version":"2.0","type":"Closed"}]}"#
@@ -193,7 +193,7 @@ fn an_event_of_another_major_version_is_not_read_and_one_of_another_minor_is() {
     ] {
         let commit = with_payload(payload);
         let refused = commit.decode::<Event>().unwrap_err();
-        assert!(matches!(refused, StoreError::OfAnotherRelease { .. }));
+        assert!(matches!(refused, StoreError::UnsupportedSchema { .. }));
         assert!(refused.to_string().contains(why), "{refused}");
         // It can still be looked at.
         commit.raw_events().unwrap();
@@ -220,7 +220,7 @@ fn an_old_event_is_brought_up_to_date_and_stays_stored_as_it_was() {
     let upcaster = SemanticVersionEventUpcaster::new("Deposited", "2.0", Box::new(in_cents));
     let upcasters = Upcasters::new(vec![("account", Box::new(upcaster))]);
     let old = r#"{"events":[{"version":"1.0","type":"Deposited","data":{"euros":3}},{"version":"2.0","type":"Closed"}]}"#;
-    let commit = Recorded::parse(ACCOUNTS, message(old), &upcasters).unwrap();
+    let commit = Commit::parse(ACCOUNTS, message(old), &upcasters).unwrap();
     let deposited = Event::Deposited { amount: 300 };
     assert_eq!(
         commit.decode().unwrap(),

@@ -85,11 +85,11 @@ fn every_other_stream_does_what_it_is_for() {
 fn an_id_is_one_token_of_a_subject() {
     let longest = "x".repeat(128);
     for id in ["a", "A-z_09", &longest] {
-        valid_id(id).unwrap();
+        check_id(id).unwrap();
     }
     let longer = "x".repeat(129);
     for id in ["", "a.b", "*", ">", "two words", "Zo\u{eb}", &longer] {
-        let invalid = valid_id(id);
+        let invalid = check_id(id);
         assert!(matches!(invalid, Err(StoreError::InvalidId(_))), "{id}");
     }
 }

@@ -73,7 +73,7 @@ async fn of_many_claims_at_once_one_is_fresh() {
 async fn a_claim_whose_process_is_gone_lapses_and_its_late_answer_does_not_count() {
     let nats = Nats::start().await;
     let mut config = config(nats.url());
-    config.claim_kept = Duration::from_millis(200);
+    config.claim_ttl = Duration::from_millis(200);
     let log = connect_with(config).await;
     let gone = fresh_claim(&log).await;
     assert!(matches!(claim(&log).await, Claim::InProgress));
@@ -106,7 +106,7 @@ async fn a_claim_or_an_answer_whose_acknowledgment_was_lost_is_known_again() {
 async fn how_old_a_claim_is_does_not_depend_on_what_its_writer_took_the_time_for() {
     let nats = Nats::start().await;
     let mut config = config(nats.url());
-    config.claim_kept = Duration::from_millis(200);
+    config.claim_ttl = Duration::from_millis(200);
     let log = connect_with(config).await;
     // Of a process whose clock was an hour ahead, and which is gone.
     let at = chrono::Utc::now() + chrono::TimeDelta::hours(1);

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use async_nats::jetstream;
-use eventstore::{CommandError, Hint, Store, StoreError};
+use eventstore::{CommandError, Expectation, Store, StoreError};
 use std::{
     collections::HashSet,
     sync::{
@@ -64,7 +64,7 @@ async fn a_command_builds_on_what_was_committed_before() {
     let accounts = accounts(&log);
     let first = deposit(&accounts, "a", 5).await.unwrap();
     assert_eq!(
-        (first.version, first.sequence, first.repeated),
+        (first.version, first.sequence, first.was_duplicate),
         (1, 1, false)
     );
     deposit(&accounts, "b", 1).await.unwrap();
@@ -129,7 +129,7 @@ async fn many_writers_in_several_processes_lose_no_update() {
             // Whoever loses sixteen times in a row is told so, and has stored nothing.
             Err(error) => assert!(matches!(
                 failure::<()>(Err(error)),
-                StoreError::Contended { .. }
+                StoreError::Conflict { .. }
             )),
         }
     }
@@ -161,7 +161,7 @@ async fn random_commands_of_many_processes_on_a_few_accounts_keep_every_account_
                     2 => Command::Transfer(amount),
                     _ => Command::Look,
                 };
-                let hint = [Hint::None, Hint::New][usize::from(hint % 2)];
+                let hint = [Expectation::Unknown, Expectation::LikelyNew][usize::from(hint % 2)];
                 let looks = matches!(command, Command::Look);
                 match accounts.execute(id, command, &fresh(), hint).await {
                     Ok(executed) => {
@@ -170,7 +170,7 @@ async fn random_commands_of_many_processes_on_a_few_accounts_keep_every_account_
                     }
                     Err(
                         CommandError::Refused(_)
-                        | CommandError::Failed(StoreError::Contended { .. }),
+                        | CommandError::Failed(StoreError::Conflict { .. }),
                     ) => {}
                     Err(error) => panic!("{error}"),
                 }
@@ -191,19 +191,19 @@ async fn a_repeated_command_is_answered_with_its_first_result_also_after_later_c
     let (nats, log) = start().await;
     let mine = accounts(&log);
     let metadata = fresh();
-    let first = mine.execute("a", Command::Deposit(5), &metadata, Hint::None);
+    let first = mine.execute("a", Command::Deposit(5), &metadata, Expectation::Unknown);
     let first = first.await.unwrap();
     deposit(&mine, "a", 70).await.unwrap();
     // In the same process, in another, and in one that believes the account to be new; also if the
     // command would be refused by now or says something else.
     let (others, new) = (accounts(&connect(nats.url()).await), accounts(&log));
     for (store, command, hint) in [
-        (&mine, Command::Deposit(5), Hint::None),
-        (&others, Command::Deposit(5), Hint::None),
-        (&new, Command::Withdraw(1000), Hint::New),
+        (&mine, Command::Deposit(5), Expectation::Unknown),
+        (&others, Command::Deposit(5), Expectation::Unknown),
+        (&new, Command::Withdraw(1000), Expectation::LikelyNew),
     ] {
         let again = store.execute("a", command, &metadata, hint).await.unwrap();
-        assert!(again.repeated);
+        assert!(again.was_duplicate);
         assert_eq!(
             (again.state.balance, again.version, again.sequence),
             (5, first.version, first.sequence)
@@ -223,7 +223,8 @@ async fn one_command_sent_many_times_at_once_takes_effect_once() {
             let metadata = of_command(Uuid::from_u128(7));
             senders.spawn(async move {
                 gate.wait().await;
-                let answer = accounts.execute("a", Command::Deposit(3), &metadata, Hint::None);
+                let answer =
+                    accounts.execute("a", Command::Deposit(3), &metadata, Expectation::Unknown);
                 answer.await.unwrap()
             });
         }
@@ -235,7 +236,13 @@ async fn one_command_sent_many_times_at_once_takes_effect_once() {
             .iter()
             .all(|answer| (answer.sequence, answer.state.balance) == (1, 3))
     );
-    assert_eq!(answers.iter().filter(|answer| !answer.repeated).count(), 1);
+    assert_eq!(
+        answers
+            .iter()
+            .filter(|answer| !answer.was_duplicate)
+            .count(),
+        1
+    );
     assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 1);
 }
 
@@ -262,7 +269,7 @@ async fn a_repeated_command_reads_no_further_than_its_own_commit() {
     let first = fresh();
     let accounts_there = accounts(&log);
     accounts_there
-        .execute("a", Command::Deposit(1), &first, Hint::None)
+        .execute("a", Command::Deposit(1), &first, Expectation::Unknown)
         .await
         .unwrap();
     for _ in 0..30 {
@@ -278,9 +285,9 @@ async fn a_repeated_command_reads_no_further_than_its_own_commit() {
         counted.fetch_add(usize::from(reads), Ordering::Relaxed);
         false
     });
-    let again = reader.execute("a", Command::Deposit(1), &first, Hint::None);
+    let again = reader.execute("a", Command::Deposit(1), &first, Expectation::Unknown);
     let again = again.await.unwrap();
-    assert!(again.repeated);
+    assert!(again.was_duplicate);
     assert_eq!((again.version, again.state.balance), (1, 1));
     let asked = asked.load(Ordering::Relaxed);
     assert!((1..=3).contains(&asked), "{asked} questions for one commit");

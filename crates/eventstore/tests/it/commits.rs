@@ -4,7 +4,7 @@ use crate::support::*;
 use async_nats::jetstream;
 use chrono::{SubsecRound, Utc};
 use cqrs_es::{DomainEvent, persist::SemanticVersionEventUpcaster};
-use eventstore::{Hint, LogConfig, Metadata, StoreError, Upcasters};
+use eventstore::{Expectation, LogConfig, Metadata, StoreError, Upcasters};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use testkit::Nats;
@@ -27,7 +27,7 @@ async fn where_a_command_came_from_can_be_read_from_its_commit() {
         time: Utc::now().trunc_subsecs(6),
         trace_parent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
     };
-    let executed = accounts.execute("a", Command::Deposit(5), &metadata, Hint::New);
+    let executed = accounts.execute("a", Command::Deposit(5), &metadata, Expectation::LikelyNew);
     let executed = executed.await.unwrap();
     let commit = log.commit_at(ACCOUNTS, executed.sequence).await.unwrap();
     assert_eq!(commit.metadata, metadata);
@@ -92,7 +92,7 @@ async fn a_value_from_outside_cannot_become_a_header() {
         trace_parent: Some("t\r\nA: b".to_owned()),
         ..fresh()
     };
-    let executed = accounts.execute("a", Command::Deposit(5), &metadata, Hint::None);
+    let executed = accounts.execute("a", Command::Deposit(5), &metadata, Expectation::Unknown);
     executed.await.unwrap();
     let commit = log.commit_at(ACCOUNTS, 1).await.unwrap();
     assert_eq!(commit.metadata.command_id, metadata.command_id);
@@ -109,7 +109,7 @@ async fn a_value_from_outside_cannot_become_a_header() {
             actor: who.to_owned(),
             ..fresh()
         };
-        let done = accounts.execute(id, Command::Deposit(5), &signed, Hint::None);
+        let done = accounts.execute(id, Command::Deposit(5), &signed, Expectation::Unknown);
         let sequence = done.await.unwrap().sequence;
         let commit = log.commit_at(ACCOUNTS, sequence).await.unwrap();
         assert_eq!(commit.metadata.actor, who);
@@ -119,9 +119,9 @@ async fn a_value_from_outside_cannot_become_a_header() {
         actor: "x".repeat(129),
         ..fresh()
     };
-    let answer = accounts.execute("f", Command::Deposit(5), &verbose, Hint::None);
+    let answer = accounts.execute("f", Command::Deposit(5), &verbose, Expectation::Unknown);
     let refused = failure(answer.await);
-    assert!(matches!(refused, StoreError::Refused(_)), "{refused}");
+    assert!(matches!(refused, StoreError::Rejected(_)), "{refused}");
 }
 
 /// Deposits as they were before amounts were exact.
@@ -247,7 +247,7 @@ async fn a_gap_in_an_aggregates_versions_is_an_error() {
     ));
     // Nor is an append on another expectation than the newest sequence stored.
     let stale = append(&log, a, 1, one(), first);
-    assert!(matches!(stale.await, Err(StoreError::Contended { .. })));
+    assert!(matches!(stale.await, Err(StoreError::Conflict { .. })));
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

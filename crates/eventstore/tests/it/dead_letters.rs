@@ -3,7 +3,7 @@
 use crate::support::*;
 use async_nats::jetstream;
 use chrono::Utc;
-use eventstore::{DeadLetter, DeadLetters, Log, ReactError, Recorded, Subscription, Worker};
+use eventstore::{Commit, DeadLetter, DeadLetters, HandlerError, Log, Subscription, Worker};
 use std::{
     sync::{
         Arc,
@@ -21,13 +21,13 @@ const BRANCH: Subscription = Subscription {
 /// Can't handle the commits of "bad…" as long as it is told so.
 fn react(log: &Log, subscription: Subscription, broken: &Arc<AtomicBool>, notes: &Notes) -> Worker {
     let (broken, notes) = (broken.clone(), notes.clone());
-    log.react_to_commits(ACCOUNTS, subscription, move |commit: Recorded| {
+    log.on_commit(ACCOUNTS, subscription, move |commit: Commit| {
         let (broken, notes) = (broken.clone(), notes.clone());
         async move {
             let name = format!("{}{}", commit.aggregate_id, commit.version);
             if commit.aggregate_id.starts_with("bad") && broken.load(Ordering::Relaxed) {
                 notes.take(format!("tried {name}"));
-                return Err(ReactError::Poison(format!("{name} makes no sense")));
+                return Err(HandlerError::Poison(format!("{name} makes no sense")));
             }
             notes.take(name);
             Ok(())
@@ -54,10 +54,10 @@ async fn a_poison_message_is_set_aside_after_its_tries_and_can_be_retried_or_dro
     deposit_on(&log, &["bad", "good", "bad", "worse", "bad"]).await;
     let (notes, broken) = (Notes::default(), Arc::new(AtomicBool::new(true)));
     let worker = react(&log, BRANCH, &broken, &notes);
-    let set_aside = letters(&log, 3).await;
+    let dead_letter = letters(&log, 3).await;
     assert_eq!(notes.of("tried bad0").len(), 3);
     assert_eq!(notes.of("good0").len(), 1);
-    let letter = &set_aside[0];
+    let letter = &dead_letter[0];
     assert_eq!(
         (
             &*letter.subscription,
@@ -75,7 +75,7 @@ async fn a_poison_message_is_set_aside_after_its_tries_and_can_be_retried_or_dro
         notes.of("tried bad0").len() == 6
     })
     .await;
-    let set_aside = eventually("a new letter", LONG, || async {
+    let dead_letter = eventually("a new letter", LONG, || async {
         let letters = log.dead_letters().await.unwrap();
         let is_new = letters.len() == 3 && letters.iter().all(|found| found.id != letter.id);
         if is_new { Ok(letters) } else { Err(letters) }
@@ -85,7 +85,7 @@ async fn a_poison_message_is_set_aside_after_its_tries_and_can_be_retried_or_dro
     // The fault is mended: one is retried, one is given up, one is left.
     broken.store(false, Ordering::Relaxed);
     let of = |sequence| {
-        set_aside
+        dead_letter
             .iter()
             .find(|letter| letter.sequence == sequence)
             .unwrap()
@@ -154,7 +154,7 @@ async fn a_handler_that_panics_is_a_poison_and_blocks_nobody() {
     deposit_on(&log, &["a", "a"]).await;
     let notes = Notes::default();
     let seen = notes.clone();
-    let worker = log.react_to_commits(ACCOUNTS, BRANCH, move |commit: Recorded| {
+    let worker = log.on_commit(ACCOUNTS, BRANCH, move |commit: Commit| {
         let seen = seen.clone();
         async move {
             assert!(commit.version > 0, "no version {}", commit.version);
@@ -194,8 +194,8 @@ async fn a_dead_letter_whose_message_is_gone_is_closed_when_it_is_retried() {
     let (nats, log) = start().await;
     let sequence = deposit_on(&log, &["a"]).await;
     let cause = log.commit_at(ACCOUNTS, sequence).await.unwrap();
-    let worker = log.react_to_due("remind", BRANCH, |due| async move {
-        Err(ReactError::Poison(format!("{} makes no sense", due.key)))
+    let worker = log.on_due("remind", BRANCH, |due| async move {
+        Err(HandlerError::Poison(format!("{} makes no sense", due.key)))
     });
     let data = serde_json::Value::Null;
     log.schedule("remind", "k", Utc::now(), &cause, data)

@@ -1,7 +1,7 @@
 //! What the network and the server do to commands.
 
 use crate::support::*;
-use eventstore::{Hint, StoreError};
+use eventstore::{Expectation, StoreError};
 use futures_util::future::join_all;
 use std::time::{Duration, Instant};
 use testkit::{DropAcksProxy, LONG, Nats, eventually};
@@ -21,13 +21,14 @@ async fn lost_acknowledgments_neither_repeat_nor_lose_a_command() {
         let (id, metadata) = (["a", "b"][i % 2], fresh());
         commands.spawn(async move {
             loop {
-                let answer = accounts.execute(id, Command::Deposit(1), &metadata, Hint::None);
+                let answer =
+                    accounts.execute(id, Command::Deposit(1), &metadata, Expectation::Unknown);
                 match answer.await {
                     Ok(executed) => return executed,
                     // On a busy machine; the same command again is safe.
                     Err(error) => assert!(matches!(
                         failure::<()>(Err(error)),
-                        StoreError::Unavailable(_) | StoreError::Contended { .. }
+                        StoreError::Unavailable(_) | StoreError::Conflict { .. }
                     )),
                 }
             }
@@ -61,7 +62,7 @@ async fn a_server_that_stands_still_is_unavailable_within_two_seconds_and_recove
     nats.pause();
     let began = Instant::now();
     let (cached, unknown, queue, pinged, claimed) = tokio::join!(
-        accounts.execute("a", Command::Deposit(2), &metadata, Hint::None),
+        accounts.execute("a", Command::Deposit(2), &metadata, Expectation::Unknown),
         deposit(&accounts, "b", 1),
         // Nor may a queue add up.
         join_all((0..6).map(|_| accounts.load("b"))),
@@ -80,7 +81,7 @@ async fn a_server_that_stands_still_is_unavailable_within_two_seconds_and_recove
 
     nats.resume();
     // The first try may have reached the server; the same command again is safe either way.
-    let again = || accounts.execute("a", Command::Deposit(2), &metadata, Hint::None);
+    let again = || accounts.execute("a", Command::Deposit(2), &metadata, Expectation::Unknown);
     let answer = eventually("the server answers again", LONG, again).await;
     assert_eq!(answer.state.balance, 3);
     assert_eq!(accounts.commits("a").await.unwrap().len(), 2);
@@ -96,7 +97,7 @@ async fn without_a_connection_an_append_fails_at_once_and_is_never_sent_later() 
     let began = Instant::now();
     let failed = append(&cut_off, (ACCOUNTS, "a"), 0, Event::Closed, 0);
     assert!(matches!(failed.await, Err(StoreError::Unavailable(_))));
-    assert!(cut_off.announce("news", Vec::new()).await.is_err());
+    assert!(cut_off.broadcast("news", Vec::new()).await.is_err());
     assert!(began.elapsed() < Duration::from_millis(200));
 
     proxy.restore();

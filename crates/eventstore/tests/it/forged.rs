@@ -73,7 +73,7 @@ async fn a_commit_that_nobody_appended_is_not_read() {
     // A worker sets it aside.
     let handled = Notes::default();
     let notes = handled.clone();
-    let worker = log.react_to_commits(
+    let worker = log.on_commit(
         ACCOUNTS,
         eventstore::Subscription::new("auditor"),
         move |commit| {
@@ -108,7 +108,7 @@ async fn a_command_that_nobody_scheduled_is_not_carried_out() {
     let handled = Notes::default();
     let notes = handled.clone();
     let subscription = eventstore::Subscription::new("closer");
-    let worker = log.react_to_due("close", subscription, move |due| {
+    let worker = log.on_due("close", subscription, move |due| {
         notes.take(due.key);
         async { Ok(()) }
     });

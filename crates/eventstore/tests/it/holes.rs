@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use chrono::DateTime;
-use eventstore::{AcknowledgedHole, CommandError, Hint, Log, Recorded, StoreError};
+use eventstore::{AcknowledgedHole, CommandError, Commit, Expectation, Log, StoreError};
 use futures_util::TryStreamExt as _;
 use testkit::{LONG, Nats, eventually};
 
@@ -11,7 +11,7 @@ async fn damaged(deposits: &[&str], which: usize) -> (Nats, Log) {
     let (nats, log) = start().await;
     deposit_on(&log, deposits).await;
     let commits = log.read(ACCOUNTS, 1, u64::MAX).await.unwrap();
-    let commits: Vec<Recorded> = commits.try_collect().await.unwrap();
+    let commits: Vec<Commit> = commits.try_collect().await.unwrap();
     let text = commits[which - 1].commit_id.to_string();
     nats.damage("ACCOUNTS", &text).await;
     eventually("the server answers", LONG, || log.ping()).await;
@@ -137,7 +137,7 @@ async fn failures(nats: &Nats, log: &Log, id: &str) -> Vec<StoreError> {
     for log in [log.clone(), connect(nats.url()).await] {
         let store = accounts(&log);
         let executed = store
-            .execute(id, Command::Deposit(1), &fresh(), Hint::None)
+            .execute(id, Command::Deposit(1), &fresh(), Expectation::Unknown)
             .await;
         match executed {
             Err(CommandError::Failed(failure)) => failures.push(failure),

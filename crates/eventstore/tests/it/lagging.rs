@@ -67,12 +67,12 @@ async fn a_dead_letter_is_not_given_up_because_a_replica_does_not_know_its_messa
         max_tries: 1,
         ..eventstore::Subscription::new("auditor")
     };
-    let subscribed = reader.react_to_commits(ACCOUNTS, subscription, move |commit| {
+    let subscribed = reader.on_commit(ACCOUNTS, subscription, move |commit| {
         let (attempts, works) = (seen.clone(), worked.clone());
         async move {
             attempts.take(&commit.aggregate_id);
             if works.count() == 0 {
-                return Err(eventstore::ReactError::Poison("not today".to_owned()));
+                return Err(eventstore::HandlerError::Poison("not today".to_owned()));
             }
             works.take(format!("handled {}", commit.aggregate_id));
             Ok(())

@@ -2,17 +2,17 @@
 
 #![allow(clippy::unwrap_used)] // Helpers too: the allowance for tests reaches only functions that are one.
 
+mod aggregate_cache;
 mod backups;
 mod claims;
 mod commands;
 mod commits;
+mod cqrs_adapter;
 mod dead_letters;
 mod faults;
 mod forged;
-mod framework;
 mod holes;
 mod lagging;
-mod memory;
 mod news;
 mod reading;
 mod schedules;

@@ -7,13 +7,13 @@ use eventstore::StoreError;
 async fn an_announcement_reaches_whoever_listens() {
     let (nats, log) = start().await;
     let others = connect(nats.url()).await;
-    let mut heard = others.announcements("progress").await.unwrap();
+    let mut heard = others.subscribe("progress").await.unwrap();
     // The server has taken the subscription once it answers what was asked after it.
     others.ping().await.unwrap();
-    log.announce("elsewhere", b"0".to_vec()).await.unwrap();
-    log.announce("progress", b"1".to_vec()).await.unwrap();
+    log.broadcast("elsewhere", b"0".to_vec()).await.unwrap();
+    log.broadcast("progress", b"1".to_vec()).await.unwrap();
     assert_eq!(next(&mut heard, 1).await, ["1"]);
-    let topic = log.announce("a.>", Vec::new()).await;
+    let topic = log.broadcast("a.>", Vec::new()).await;
     assert!(matches!(topic, Err(StoreError::InvalidId(_))));
 }
 
@@ -39,7 +39,7 @@ async fn public_keys_are_found_the_newest_last() {
     log.retire_key("k1").await.unwrap();
     assert_eq!(keys().await, [two, pair("k1", None)]);
     let again = log.publish_key("k1", "three").await;
-    assert!(matches!(again, Err(StoreError::Refused(_))), "{again:?}");
+    assert!(matches!(again, Err(StoreError::Rejected(_))), "{again:?}");
     assert!(matches!(
         log.publish_key("a.b", "x").await,
         Err(StoreError::InvalidId(_))

@@ -2,26 +2,26 @@
 
 use crate::support::*;
 use chrono::{DateTime, TimeDelta, Utc};
-use eventstore::{Log, ReactError, Recorded, StoreError, Subscription, Worker};
+use eventstore::{Commit, HandlerError, Log, StoreError, Subscription, Worker};
 use serde_json::json;
 use testkit::{LONG, eventually};
 
 const REMIND: Subscription = Subscription::new("accounts-on-reminders");
 
-async fn some_commit(log: &Log) -> Recorded {
+async fn some_commit(log: &Log) -> Commit {
     let sequence = deposit_on(log, &["a"]).await;
     log.commit_at(ACCOUNTS, sequence).await.unwrap()
 }
 
 fn remind(log: &Log, notes: &Notes) -> Worker {
     let notes = notes.clone();
-    log.react_to_due("remind", REMIND, move |due| {
+    log.on_due("remind", REMIND, move |due| {
         let notes = notes.clone();
         async move {
             let now = Utc::now();
             // The server tells time in its own process, so a few milliseconds are nobody's fault.
             if now + TimeDelta::milliseconds(20) < due.at {
-                return Err(ReactError::Poison(format!("{} at {now}", due.at)));
+                return Err(HandlerError::Poison(format!("{} at {now}", due.at)));
             }
             notes.take(format!(
                 "{} {}",
@@ -99,7 +99,7 @@ async fn a_due_command_leads_to_the_same_command_however_often_it_is_delivered()
     let (_nats, log) = start().await;
     let cause = some_commit(&log).await;
     let (send, mut due) = tokio::sync::mpsc::unbounded_channel();
-    let worker = log.react_to_due("remind", REMIND, move |command| {
+    let worker = log.on_due("remind", REMIND, move |command| {
         let send = send.clone();
         async move {
             send.send(command).unwrap();

@@ -34,7 +34,7 @@ async fn a_worker_whose_requests_are_answered_with_nothing_asks_anew() {
     let notes = Notes::default();
     let seen = notes.clone();
     let branch = Subscription::new("branch-on-accounts");
-    let worker = worker_log.react_to_commits(ACCOUNTS, branch, move |commit| {
+    let worker = worker_log.on_commit(ACCOUNTS, branch, move |commit| {
         let seen = seen.clone();
         async move {
             seen.take(format!("{}{}", commit.aggregate_id, commit.version));

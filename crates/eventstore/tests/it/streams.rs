@@ -55,7 +55,7 @@ async fn a_stream_that_was_lost_is_not_made_anew() {
         let plan = plan.unwrap();
         if lost != "ACCOUNTS" {
             let refused = log.migrate_stream(plan).await;
-            assert!(matches!(refused, Err(StoreError::StreamDiffers { .. })));
+            assert!(matches!(refused, Err(StoreError::StreamMismatch { .. })));
         }
         plan.create_on_purpose();
         log.migrate_stream(plan).await.unwrap();

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use async_nats::jetstream;
-use eventstore::{Log, ReactError, Recorded, Subscription, Worker};
+use eventstore::{Commit, HandlerError, Log, Subscription, Worker};
 use std::{
     future::Future,
     sync::{
@@ -22,18 +22,18 @@ const IMPATIENT: Subscription = Subscription {
     ..BRANCH
 };
 
-fn name(commit: &Recorded) -> String {
+fn name(commit: &Commit) -> String {
     format!("{}{}", commit.aggregate_id, commit.version)
 }
 
 /// Handles with a function that also gets the notes.
 fn react<F, Fut>(log: &Log, subscription: Subscription, notes: &Notes, handle: F) -> Worker
 where
-    F: Fn(Notes, Recorded) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), ReactError>> + Send + 'static,
+    F: Fn(Notes, Commit) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
 {
     let notes = notes.clone();
-    log.react_to_commits(ACCOUNTS, subscription, move |commit| {
+    log.on_commit(ACCOUNTS, subscription, move |commit| {
         handle(notes.clone(), commit)
     })
 }
@@ -122,7 +122,7 @@ async fn an_outage_is_waited_for_and_uses_up_no_tries() {
         async move {
             if away.load(Ordering::Relaxed) {
                 notes.take("away");
-                return Err(ReactError::Unavailable("the branch is closed".to_owned()));
+                return Err(HandlerError::Unavailable("the branch is closed".to_owned()));
             }
             notes.take(name(&commit));
             Ok(())
@@ -146,7 +146,7 @@ async fn what_is_too_early_comes_again_later() {
     let worker = react(&log, BRANCH, &notes, |notes, commit| async move {
         notes.take(name(&commit));
         if notes.count() < 8 {
-            return Err(ReactError::NotYet(Duration::from_millis(30)));
+            return Err(HandlerError::RetryAfter(Duration::from_millis(30)));
         }
         Ok(())
     });
@@ -176,7 +176,7 @@ async fn whoever_stops_finishes_what_he_began_and_hands_the_rest_back_at_once() 
                 }
                 "b0" => {
                     notes.take("began");
-                    Err(ReactError::Unavailable("away".to_owned()))
+                    Err(HandlerError::Unavailable("away".to_owned()))
                 }
                 _ => {
                     notes.take("began too late");
@@ -209,7 +209,7 @@ async fn a_long_handler_is_not_given_a_second_time_not_even_while_it_stops() {
     let (nats, log) = start().await;
     deposit_on(&log, &["a"]).await;
     let notes = Notes::default();
-    let slow = |notes: Notes, commit: Recorded| async move {
+    let slow = |notes: Notes, commit: Commit| async move {
         notes.take(name(&commit));
         tokio::time::sleep(Duration::from_millis(3_500)).await;
         notes.take("done");
@@ -246,14 +246,14 @@ fn what_a_killed_process_had_in_hand_is_delivered_to_another() {
         });
         deposit_on(&log, &["a", "a", "b"]).await;
         notes.until(2).await;
-        let works = || async { !log.worked_on().await.unwrap().is_empty() };
+        let works = || async { !log.active_workers().await.unwrap().is_empty() };
         eventually("it is seen at work", LONG, works).await;
     });
     // Its tasks and its connection end where they are, without a word.
     killed.shutdown_background();
     survivor.block_on(async {
         // What it had in hand is nobody's until somebody asks for it.
-        let rests = || async { log.worked_on().await.unwrap().is_empty() };
+        let rests = || async { log.active_workers().await.unwrap().is_empty() };
         eventually("nobody is seen at work", LONG, rests).await;
         let others = Notes::default();
         let worker = note(&log, IMPATIENT, &others);

@@ -1,7 +1,7 @@
 //! A log that loses its tail under living processes, as a power cut does it.
 
 use crate::support::*;
-use eventstore::{Claim, CommandError, Hint, Log, RestsOn, StoreError, StoredAnswer};
+use eventstore::{Claim, CommandError, Expectation, Log, RestsOn, StoreError, StoredAnswer};
 use testkit::{DiskCopy, LONG, Nats, eventually};
 use uuid::Uuid;
 
@@ -19,7 +19,14 @@ async fn answers(log: &Log) {
 /// Deposits, as often as it takes while the log is away.
 async fn deposited(log: &Log, id: &str, amount: i64) -> u64 {
     let (accounts, metadata) = (accounts(log), fresh());
-    let deposit = || accounts.execute(id, Command::Deposit(amount), &metadata, Hint::None);
+    let deposit = || {
+        accounts.execute(
+            id,
+            Command::Deposit(amount),
+            &metadata,
+            Expectation::Unknown,
+        )
+    };
     eventually("it is stored", LONG, deposit).await.sequence
 }
 
@@ -68,11 +75,11 @@ async fn a_command_whose_commit_was_lost_takes_effect_when_it_is_sent_again() {
     let (nats, log) = start().await;
     let empty = copy(&nats, &log).await;
     let (kept, metadata) = (accounts(&log), fresh());
-    let send = || kept.execute("a", Command::Deposit(100), &metadata, Hint::None);
-    assert!(!send().await.unwrap().repeated);
+    let send = || kept.execute("a", Command::Deposit(100), &metadata, Expectation::Unknown);
+    assert!(!send().await.unwrap().was_duplicate);
     nats.lose_tail(&empty).await;
     let again = eventually("it is stored", LONG, send).await;
-    assert_eq!((again.repeated, again.state.balance), (false, 100));
+    assert_eq!((again.was_duplicate, again.state.balance), (false, 100));
     assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 1);
 }
 

@@ -2,7 +2,7 @@
 //! dead letter for it.
 
 use crate::support::*;
-use eventstore::{DeadLetter, Log, ReactError, Recorded, Subscription, Worker};
+use eventstore::{Commit, DeadLetter, HandlerError, Log, Subscription, Worker};
 use std::{
     sync::{
         Arc,
@@ -20,13 +20,13 @@ const BRANCH: Subscription = Subscription {
 /// Can handle commits of "a…" only while the branch is open, and all others always.
 fn react(log: &Log, open: &Arc<AtomicBool>, notes: &Notes) -> Worker {
     let (open, notes) = (open.clone(), notes.clone());
-    log.react_to_commits(ACCOUNTS, BRANCH, move |commit: Recorded| {
+    log.on_commit(ACCOUNTS, BRANCH, move |commit: Commit| {
         let (open, notes) = (open.clone(), notes.clone());
         async move {
             let id = &commit.aggregate_id;
             if id.starts_with('a') && !open.load(Ordering::Relaxed) {
                 notes.take(format!("tried {id}"));
-                return Err(ReactError::Unavailable("the branch is closed".to_owned()));
+                return Err(HandlerError::Unavailable("the branch is closed".to_owned()));
             }
             notes.take(format!("{id}:{}", commit.version));
             Ok(())
@@ -107,7 +107,7 @@ fn killed_unless_set_aside(url: &str, known: Option<u64>) -> Option<DeadLetter> 
         let log = connect(url).await;
         let strikes = Notes::default();
         let strike = strikes.clone();
-        let _worker = log.react_to_commits(ACCOUNTS, BRANCH, move |commit: Recorded| {
+        let _worker = log.on_commit(ACCOUNTS, BRANCH, move |commit: Commit| {
             let strike = strike.clone();
             async move {
                 if commit.aggregate_id == "killer" {
@@ -115,7 +115,7 @@ fn killed_unless_set_aside(url: &str, known: Option<u64>) -> Option<DeadLetter> 
                     std::future::pending::<()>().await;
                 }
                 // The good one is always in hand when the process ends.
-                Err(ReactError::Unavailable("the branch is closed".to_owned()))
+                Err(HandlerError::Unavailable("the branch is closed".to_owned()))
             }
         });
         eventually("it struck, or is set aside", LONG, || async {

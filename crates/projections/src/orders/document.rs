@@ -5,7 +5,7 @@ use mongodb::bson;
 use serde::Deserialize;
 
 use super::OverdueOrder;
-use crate::stored::{from_bson, from_nanos, unsigned};
+use crate::bson_values::{from_bson, from_nanos, unsigned};
 
 /// An order as it is read.
 #[derive(Clone, Debug, Deserialize)]

@@ -16,9 +16,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::{
-    Projection, ReadError, ReadStore, Runner, RunnerSettings, cursor,
-    store::switched,
-    stored::{int, nanos, uuid},
+    Projection, ReadError, ReadStore, Runner, RunnerSettings,
+    bson_values::{int, nanos, uuid},
+    cursor,
+    store::retry_after_switch,
     tickets::MAX_PAGE,
 };
 use document::OrderDoc;
@@ -136,7 +137,7 @@ impl Orders {
 
     async fn load(&self, order: Uuid) -> Result<Option<api::Order>, ReadError> {
         let find = || async { self.collection.find_one(doc! { "_id": uuid(order) }).await };
-        Ok(switched(find).await?.map(OrderDoc::into_api))
+        Ok(retry_after_switch(find).await?.map(OrderDoc::into_api))
     }
 
     async fn query(
@@ -157,7 +158,7 @@ impl Orders {
                 .try_collect()
                 .await
         };
-        let read = |_| async { Ok(switched(find).await?) };
+        let read = |_| async { Ok(retry_after_switch(find).await?) };
         self.runner.progress().read(read).await
     }
 }

@@ -1,12 +1,12 @@
 //! From events to documents.
 
 use domain::ticket_orders::{CancelReason, TicketOrdersEvent};
-use eventstore::{ORDERS, Recorded, StreamName};
+use eventstore::{Commit, ORDERS, StreamName};
 use mongodb::bson::{Bson, Document, doc};
 
 use crate::{
     Change, FoldError, Index, Projection,
-    stored::{int, nanos, uuid},
+    bson_values::{int, nanos, uuid},
 };
 
 /// Orders: one document each, though all orders of a ticket are one aggregate.
@@ -42,7 +42,7 @@ impl Projection for OrdersProjection {
         ]
     }
 
-    fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
+    fn fold(&self, commit: &Commit) -> Result<Vec<Change>, FoldError> {
         let events = commit.decode::<TicketOrdersEvent>();
         let events = events.map_err(|error| FoldError::of(commit, error.to_string()))?;
         Ok(events

@@ -30,7 +30,7 @@ async fn a_wait_ends_when_the_commit_is_applied_and_not_before() {
 #[tokio::test(start_paused = true)]
 async fn a_read_waits_for_what_was_acknowledged_and_fails_when_it_does_not_come() {
     let (progress, _fault) = progress();
-    progress.raise_floor(5);
+    progress.require_globally(5);
     let failure = read(&progress).await;
     assert!(matches!(failure, Err(ReadError::Unavailable(_))));
     progress.advance(5, Changed::Any);
@@ -112,7 +112,7 @@ async fn when_the_log_lost_a_tail_reads_wait_until_the_documents_are_compared_wi
 async fn a_floor_that_the_log_lost_is_lowered() {
     let (progress, _fault) = progress();
     progress.restart(10, "s", 0);
-    progress.raise_floor(12);
+    progress.require_globally(12);
     assert!(read(&progress).await.is_err());
     assert_eq!(progress.floor_beyond(11), Some(12));
     progress.lower(11, 10);
@@ -157,7 +157,7 @@ fn what_is_kept_is_forgotten_before_anybody_is_told() {
     }
     let (progress, _fault) = progress();
     let cache = Arc::new(Cache(progress.clone(), Mutex::default()));
-    progress.keep_fresh(cache.clone());
+    progress.register_cache(cache.clone());
     progress.advance(1, Changed::Any);
     progress.restart(5, "s", 0);
     assert_eq!(*cache.1.lock().unwrap(), [0, 1], "applied when it was told");
@@ -173,18 +173,18 @@ async fn a_batch_waits_for_more_only_while_nobody_waits_or_many_do() {
         since.elapsed()
     };
     assert_eq!(pause().await, LONGEST, "nobody waits");
-    let mut crowd = vec![progress.waits()];
+    let mut crowd = vec![progress.track_waiter()];
     assert_eq!(pause().await, Duration::ZERO, "one waits");
-    crowd.extend((1..40).map(|_| progress.waits()));
+    crowd.extend((1..40).map(|_| progress.track_waiter()));
     assert_eq!(pause().await, Duration::from_millis(2), "forty wait");
-    crowd.extend((40..1_000).map(|_| progress.waits()));
+    crowd.extend((40..1_000).map(|_| progress.track_waiter()));
     assert_eq!(pause().await, LONGEST, "a thousand wait");
     drop(crowd);
     let since = time::Instant::now();
     let (_waiting, ()) = tokio::join!(
         async {
             time::sleep(Duration::from_millis(3)).await;
-            progress.waits()
+            progress.track_waiter()
         },
         progress.batch_due(since, LONGEST)
     );
@@ -195,7 +195,7 @@ async fn a_batch_waits_for_more_only_while_nobody_waits_or_many_do() {
 fn a_new_holder_answers_others_when_it_is_as_far_as_what_was_told_before() {
     let (progress, fault) = progress();
     progress.active_until(Some(Instant::now() + Duration::from_mins(1)));
-    progress.raise_floor(5);
+    progress.require_globally(5);
     assert!(progress.is_active() && !progress.may_answer());
     progress.restart(5, "s", 0);
     assert!(progress.may_answer());

@@ -4,7 +4,7 @@ use api::{Amount, TicketStatus};
 use mongodb::bson;
 use serde::Deserialize;
 
-use crate::stored::{from_bson, unsigned};
+use crate::bson_values::{from_bson, unsigned};
 
 /// A ticket as it is read.
 #[derive(Clone, Debug, Deserialize)]

@@ -2,9 +2,9 @@
 
 mod document;
 mod list;
-#[cfg(test)]
-mod plans;
 mod projection;
+#[cfg(test)]
+mod query_plans;
 
 pub use list::TicketQuery;
 pub use projection::TicketsProjection;
@@ -18,12 +18,12 @@ use uuid::Uuid;
 
 use crate::{
     Changed, Projection, ReadError, ReadStore, Rendered, Runner, RunnerSettings,
+    applied::Invalidate,
+    bson_values::{int, uuid},
     cache::RenderCache,
-    changed::Invalidate,
     cursor,
     progress::Source,
-    store::switched,
-    stored::{int, uuid},
+    store::retry_after_switch,
 };
 use document::TicketDoc;
 use list::PageKey;
@@ -75,7 +75,7 @@ impl Tickets {
             tickets: RenderCache::new(TICKETS_KEPT).counted_as("tickets"),
             pages: RenderCache::weighing(PAGES_KEPT, PageKey::bytes).counted_as("ticket-pages"),
         });
-        runner.progress().keep_fresh(kept.clone());
+        runner.progress().register_cache(kept.clone());
         Ok(Self {
             collection: store.database().collection(&key),
             runner: Arc::new(runner),
@@ -162,7 +162,7 @@ impl Tickets {
                 let found = found.sort(sort.clone()).limit(limit_and_one).await?;
                 found.try_collect::<Vec<_>>().await
             };
-            Ok((earned, switched(find).await?))
+            Ok((earned, retry_after_switch(find).await?))
         };
         let (earned, mut found) = self.runner.progress().read(read).await?;
         let more = found.len() > limit as usize;
@@ -183,14 +183,14 @@ impl Tickets {
             let mut sums = self.collection.aggregate(stages).await?;
             sums.try_next().await
         };
-        let total = switched(sum).await?;
+        let total = retry_after_switch(sum).await?;
         let cents = total.and_then(|total| total.get_i64("cents").ok());
         Ok(Amount::from_cents(cents.unwrap_or(0)))
     }
 
     async fn load(&self, id: Uuid) -> Result<Option<api::Ticket>, ReadError> {
         let find = || async { self.collection.find_one(doc! { "_id": uuid(id) }).await };
-        Ok(switched(find).await?.map(TicketDoc::into_api))
+        Ok(retry_after_switch(find).await?.map(TicketDoc::into_api))
     }
 
     async fn load_page(
@@ -209,7 +209,7 @@ impl Tickets {
                 .try_collect::<Vec<_>>()
                 .await
         };
-        let mut found = switched(find).await?;
+        let mut found = retry_after_switch(find).await?;
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let next = found.last().filter(|_| more).map(|last| key.after(last));

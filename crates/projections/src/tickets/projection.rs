@@ -1,13 +1,13 @@
 //! From events to documents.
 
 use domain::{search::folded, ticket::TicketEvent};
-use eventstore::{Recorded, StreamName, TICKETS};
+use eventstore::{Commit, StreamName, TICKETS};
 use mongodb::bson::{Bson, Document, doc};
 use uuid::Uuid;
 
 use crate::{
     Change, FoldError, Index, Projection,
-    stored::{int, uuid},
+    bson_values::{int, uuid},
 };
 
 /// Tickets: one document each.
@@ -51,7 +51,7 @@ impl Projection for TicketsProjection {
         ]
     }
 
-    fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
+    fn fold(&self, commit: &Commit) -> Result<Vec<Change>, FoldError> {
         let wrong = |why: String| FoldError::of(commit, why);
         let events = commit
             .decode::<TicketEvent>()

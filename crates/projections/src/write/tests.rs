@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Change, stored::uuid};
+use crate::{Change, bson_values::uuid};
 use futures_util::TryStreamExt;
 use mongodb::{Collection, bson::doc};
 use proptest::{
@@ -190,7 +190,7 @@ async fn a_write_to_a_collection_that_was_replaced_is_refused_and_creates_none()
             };
             batch.add(1, change(&step));
             let written = target.write(batch).await;
-            assert!(matches!(written, Err(Trouble::Replaced)), "{written:?}");
+            assert!(matches!(written, Err(RunnerError::Replaced)), "{written:?}");
         }
     }
     assert!(stored(&target).await.is_empty());

@@ -1,7 +1,7 @@
 //! When folding on would be wrong: it stops and says so.
 
 use cqrs_es::DomainEvent;
-use eventstore::{Log, LogConfig, Recorded, StreamName, TICKETS};
+use eventstore::{Commit, Log, LogConfig, StreamName, TICKETS};
 use mongodb::bson::{Document, doc};
 use projections::{
     Change, FoldError, Index, Projection, RebuildError, Runner, RunnerState, read_models, rebuild,
@@ -146,7 +146,7 @@ impl Projection for Marks {
     fn indexes(&self) -> Vec<Index> {
         Vec::new()
     }
-    fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
+    fn fold(&self, commit: &Commit) -> Result<Vec<Change>, FoldError> {
         match commit.decode::<Strange>() {
             Ok(_) if !self.knows_nonsense => Err(FoldError::of(commit, "nonsense".into())),
             _ => Ok(Vec::new()),

@@ -138,7 +138,7 @@ async fn a_tail_that_is_lost_under_living_processes_is_healed_in_all_of_them() {
             process.lists(&there).await;
             assert!(process.listed().await.unwrap().is_disjoint(&gone));
             let progress = process.tickets.runner().progress();
-            assert_eq!((progress.lineage(), progress.lag_events()), (1, 0));
+            assert_eq!((progress.lineage(), progress.lag_commits()), (1, 0));
         }
         is_true_to_the_log(&world).await;
         // And it goes on, in whatever process.
@@ -223,7 +223,7 @@ async fn what_was_lost_before_it_was_folded_is_not_waited_for() {
     // Until that is known, it may be folded.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (_, last) = list(&mut trader, 5).await;
-    process.tickets.runner().progress().raise_floor(last);
+    process.tickets.runner().progress().require_globally(last);
     assert!(process.tickets.runner().ready().is_err());
     lose(&world, &at_three).await;
     projections::resume(&world.store, "tickets_v2")

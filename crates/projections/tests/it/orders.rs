@@ -9,7 +9,7 @@ use domain::{
 use projections::{
     ReadError,
     orders::{Orders, OverdueOrder},
-    payments::{PayableOrder, PayableOrders},
+    payable_orders::{PayableOrder, PayableOrders},
 };
 use testkit::LONG;
 use uuid::Uuid;

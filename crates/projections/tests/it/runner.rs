@@ -97,7 +97,7 @@ async fn commits_are_gathered_while_nobody_waits_for_them_and_hurried_when_someb
     assert!(progress.wait_for(21, LONG).await);
     // The first read that has to wait is somebody too.
     trader.revise(id, "last", 100).await;
-    progress.raise_floor(22);
+    progress.require_globally(22);
     assert_eq!(tickets.get(id).await.unwrap().unwrap().title, "last");
 }
 
@@ -142,7 +142,7 @@ async fn a_floor_that_one_process_raises_holds_in_the_others() {
     reaches(&first, RunnerState::Active).await;
     let second = start(&world, quick()).await;
     reaches(&second, RunnerState::StandingBy).await;
-    second.runner().progress().raise_floor(7);
+    second.runner().progress().require_globally(7);
     eventually("the floor is known", LONG, || async {
         first.runner().ready().is_err()
     })

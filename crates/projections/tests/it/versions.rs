@@ -1,7 +1,7 @@
 //! Versions of a projection side by side, and those who may only listen.
 
 use domain::ticket::TicketEvent;
-use eventstore::{Recorded, StreamName, TICKETS};
+use eventstore::{Commit, StreamName, TICKETS};
 use mongodb::bson::{Document, doc};
 use projections::{
     Change, FoldError, Index, Projection, RemoteProgress, RetireError, Runner, read_models, retire,
@@ -33,7 +33,7 @@ impl Projection for Titles {
         Vec::new()
     }
 
-    fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
+    fn fold(&self, commit: &Commit) -> Result<Vec<Change>, FoldError> {
         let events = commit.decode::<TicketEvent>().unwrap();
         let id = commit.aggregate_id.parse().unwrap();
         let listed = events.into_iter().filter_map(|(_, event)| match event {
@@ -126,7 +126,7 @@ async fn hears(known: &Titles, folded: Titles) {
     let ahead = runner.progress().applied() + 1;
     assert!(!remote.wait_for(ahead, quick().pause).await);
     runner.progress().ready().unwrap();
-    remote.raise_floor(ahead).await;
+    remote.require_globally(ahead).await;
     eventually("reads wait for what was acknowledged", LONG, || async {
         runner.progress().ready().err().ok_or("ready")
     })

@@ -57,10 +57,8 @@ impl Season {
             expires_at: order.expires_at,
             at: now,
         };
-        let (_, begun) = (
-            lot.payments.entry(order_id).or_default(),
-            origin.step("begin"),
-        );
+        lot.payments.entry(order_id).or_default();
+        let begun = origin.step("begin");
         self.note(now, number, order_id, (command, &begun))?;
         let declined = self.dice.percent(if tries == 0 { 9 } else { 30 });
         let at = now + self.dice.millis(350, 1_900);

@@ -4,7 +4,7 @@ use analysis::{Commits, EventRow, Resuming, Span, commits_of, stream_named};
 use archive::TABLES;
 use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _, ValueParser};
-use eventstore::{EVENT_STREAMS, Log, Recorded, StreamName};
+use eventstore::{Commit, EVENT_STREAMS, Log, StreamName};
 use std::collections::BTreeSet;
 
 use super::row::{Found, Row, as_found, look_at};
@@ -124,7 +124,7 @@ impl Filter {
     }
 
     /// Whether a commit is meant, as far as its headers tell.
-    fn wants(&self, commit: &Recorded) -> bool {
+    fn wants(&self, commit: &Commit) -> bool {
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted == found)
         };
@@ -185,7 +185,7 @@ enum Source<'l> {
     Span(Commits),
     /// Goes on behind what can't be read.
     On(Resuming<'l>),
-    Aggregate(std::vec::IntoIter<Recorded>),
+    Aggregate(std::vec::IntoIter<Commit>),
 }
 
 impl Reading<'_> {

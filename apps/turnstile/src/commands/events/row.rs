@@ -2,7 +2,7 @@
 
 use analysis::{EventRow, Finding, Rule};
 use chrono::{DateTime, Utc};
-use eventstore::{Log, Recorded, StoreError, StreamName};
+use eventstore::{Commit, Log, StoreError, StreamName};
 use serde::Serialize;
 
 use crate::commands::CommandError;
@@ -58,7 +58,7 @@ impl Row {
 }
 
 /// A commit, or what is wrong with what is in its place.
-pub(super) type Found = Result<Recorded, Finding>;
+pub(super) type Found = Result<Commit, Finding>;
 
 /// Takes an error for what is found at its place, if it is one that says that it can't be read.
 pub(super) fn as_found(error: StoreError) -> Result<Finding, StoreError> {

@@ -9,7 +9,8 @@ pub use stand_ins::{Disguise, LAGGING, lag};
 use chrono::Utc;
 use cqrs_es::DomainEvent;
 use eventstore::{
-    CommandError, Executed, Hint, Log, LogConfig, Metadata, Recorded, Store, StoreError, StreamName,
+    CommandError, CommandOutcome, Commit, Expectation, Log, LogConfig, Metadata, Store, StoreError,
+    StreamName,
 };
 use futures_util::{Stream, StreamExt};
 use std::{
@@ -92,16 +93,20 @@ pub fn of_command(id: Uuid) -> Metadata {
     Metadata::of_request(id, "request-1", "teller", Utc::now())
 }
 
-pub type Answer = Result<Executed<Account>, CommandError<Refusal>>;
+pub type Answer = Result<CommandOutcome<Account>, CommandError<Refusal>>;
 
 /// Executes a command that nobody sent before.
 pub async fn run(accounts: &Store<Account>, id: &str, command: Command) -> Answer {
-    accounts.execute(id, command, &fresh(), Hint::None).await
+    accounts
+        .execute(id, command, &fresh(), Expectation::Unknown)
+        .await
 }
 
 /// Executes one in the belief that the account is new.
 pub async fn run_new(accounts: &Store<Account>, id: &str, command: Command) -> Answer {
-    accounts.execute(id, command, &fresh(), Hint::New).await
+    accounts
+        .execute(id, command, &fresh(), Expectation::LikelyNew)
+        .await
 }
 
 pub async fn deposit(accounts: &Store<Account>, id: &str, amount: i64) -> Answer {
@@ -150,7 +155,7 @@ pub async fn next<T>(items: &mut (impl Stream<Item = T> + Unpin), count: usize) 
     found
 }
 
-pub fn sequences(commits: &[Recorded]) -> Vec<u64> {
+pub fn sequences(commits: &[Commit]) -> Vec<u64> {
     commits.iter().map(|commit| commit.sequence).collect()
 }
 

@@ -9,24 +9,24 @@ use uuid::Uuid;
 
 use crate::{
     Projection,
-    announce::{Announcement, changed, told},
+    announce::{Announcement, capped_ids, change_of},
     batch::Batch,
-    building::{Building, End},
     checkpoint::Checkpoint,
-    error::Trouble,
-    fold::{Folded, Folding, From},
-    judge::Verdict,
+    checkpoint_check::Verdict,
+    error::RunnerError,
+    fold_stream::{FoldStream, FoldedCommit, ResumePoint},
     lease::{Held, Lease},
-    runner::{Ended, Machine},
+    lease_renewal::LeaseStatus,
+    rebuild::{End, RebuildTask},
+    runner::{ProjectionContext, TermEnd},
     state::RunnerState,
-    store::unless_fault,
-    tenure::Tenure,
+    store::abort_on_fault,
     write::Target,
 };
 
 /// A turn under way.
-struct Turn<'m, P> {
-    machine: &'m Machine<P>,
+struct LeaderTerm<'m, P> {
+    context: &'m ProjectionContext<P>,
     target: Target,
     stream: String,
     /// The last commit that is applied.
@@ -38,7 +38,7 @@ struct Turn<'m, P> {
     faults: watch::Receiver<u64>,
     /// Counts tails that the log lost.
     epochs: watch::Receiver<u64>,
-    building: Option<Building>,
+    building: Option<RebuildTask>,
     /// The request for a rebuild that was met last. What is known of the lease may be a moment
     /// old, and name it once more.
     met: Option<String>,
@@ -46,9 +46,9 @@ struct Turn<'m, P> {
     paused: bool,
 }
 
-impl<P: Projection> Machine<P> {
+impl<P: Projection> ProjectionContext<P> {
     /// Folds until asked to stop, until the lease is lost, or until there is trouble.
-    pub(crate) async fn turn(&self, held: Held) -> Result<Ended, Trouble> {
+    pub(crate) async fn lead(&self, held: Held) -> Result<TermEnd, RunnerError> {
         // Before the checkpoint is read: what happens later must not go unnoticed.
         let mut faults = self.store.faults();
         let fault = *faults.borrow_and_update();
@@ -64,19 +64,19 @@ impl<P: Projection> Machine<P> {
             name: self.key.clone(),
             uuid: collection,
         };
-        let (tenure, _renewing) = self.renew(&held, &target);
+        let (lease_status, _renewing) = self.renew(&held, &target);
         let request = match self.judge(&checkpoint, created).await? {
             Verdict::Continues => None,
             Verdict::Another(why) => match &held.rebuild {
                 Some(request) => Some(request.clone()),
-                None => return Err(Trouble::Diverged(why)),
+                None => return Err(RunnerError::Diverged(why)),
             },
             Verdict::TailLost(why) => Some(self.begin_to_heal(&why).await?),
         };
         if let Some(request) = request {
-            let building = Building::start(self, request, created, End::At(end));
-            let repaired = self.repair(building, tenure, faults).await;
-            if matches!(repaired, Ok(Ended::Repaired)) {
+            let building = RebuildTask::start(self, request, created, End::At(end));
+            let repaired = self.repair(building, lease_status, faults).await;
+            if matches!(repaired, Ok(TermEnd::Repaired)) {
                 self.progress.judged(epoch);
             }
             return repaired;
@@ -87,12 +87,12 @@ impl<P: Projection> Machine<P> {
         }
         let stream = checkpoint.stream();
         let applied = checkpoint.sequence();
-        self.progress.saw_end(end);
+        self.progress.note_stream_end(end);
         self.progress.restart(applied, &stream, fault);
         self.progress.judged(epoch);
         if !matches!(*self.state.borrow(), RunnerState::Halted { .. }) {
             // Whatever was acknowledged, by whomever, stands before the stream's end.
-            self.progress.lift(end);
+            self.progress.require_locally(end);
         }
         self.announce(&Announcement::Restarted {
             holder: self.holder,
@@ -106,12 +106,12 @@ impl<P: Projection> Machine<P> {
             // What it was stuck at is gone with the end of the log.
             self.checkpoints.stick(&self.key, None).await?;
         }
-        let from = From {
+        let from = ResumePoint {
             after: applied,
             commit: checkpoint.commit.clone(),
         };
-        let mut turn = Turn {
-            machine: self,
+        let mut term = LeaderTerm {
+            context: self,
             target,
             stream,
             applied,
@@ -124,14 +124,14 @@ impl<P: Projection> Machine<P> {
             met: None,
             paused: held.paused,
         };
-        turn.consider_rebuild(&held, created);
-        let folding = Folding::start(self.projection.clone(), &self.log, from);
-        let ended = turn.fold(folding, tenure, created).await;
-        if let (Err(trouble), Some(building)) = (&ended, turn.building)
-            && trouble.halts()
+        term.consider_rebuild(&held, created);
+        let folding = FoldStream::start(self.projection.clone(), &self.log, from);
+        let ended = term.fold(folding, lease_status, created).await;
+        if let (Err(failure), Some(building)) = (&ended, term.building)
+            && failure.halts()
         {
             // It would meet the same; whoever asked for it is told at once.
-            building.fail(self, trouble).await?;
+            building.fail(self, failure).await?;
         }
         ended
     }
@@ -141,7 +141,7 @@ impl<P: Projection> Machine<P> {
         &self,
         collection: &Binary,
         created: DateTime<Utc>,
-    ) -> Result<Checkpoint, Trouble> {
+    ) -> Result<Checkpoint, RunnerError> {
         let found = self.checkpoints.load(&self.key).await?;
         let settled = found.clone().map(|found| found.settle(collection));
         let checkpoint = match settled {
@@ -169,7 +169,7 @@ impl<P: Projection> Machine<P> {
 
     /// Shows nothing more of what the log has lost, and has the read model filled anew: tells the
     /// request for that, which another process goes on with if this one dies.
-    async fn begin_to_heal(&self, why: &str) -> Result<String, Trouble> {
+    async fn begin_to_heal(&self, why: &str) -> Result<String, RunnerError> {
         tracing::error!(
             projection = self.key,
             why,
@@ -184,23 +184,23 @@ impl<P: Projection> Machine<P> {
     /// Rebuilds while nothing can be folded.
     async fn repair(
         &self,
-        mut building: Building,
-        mut tenure: watch::Receiver<Tenure>,
+        mut building: RebuildTask,
+        mut lease_status: watch::Receiver<LeaseStatus>,
         mut faults: watch::Receiver<u64>,
-    ) -> Result<Ended, Trouble> {
+    ) -> Result<TermEnd, RunnerError> {
         loop {
             tokio::select! {
-                () = self.stop.cancelled() => return Ok(Ended::Stopped),
-                Ok(()) = faults.changed() => return Err(Trouble::Fault),
-                Ok(()) = tenure.changed() => if let Tenure::Lost = &*tenure.borrow_and_update() {
-                    return Ok(Ended::Lost);
+                () = self.stop.cancelled() => return Ok(TermEnd::Stopped),
+                Ok(()) = faults.changed() => return Err(RunnerError::Fault),
+                Ok(()) = lease_status.changed() => if let LeaseStatus::Lost = &*lease_status.borrow_and_update() {
+                    return Ok(TermEnd::Lost);
                 },
                 () = building.ended() => break,
             }
         }
         let built = building.take(self).await?;
         let applied = built.sequence;
-        let stream = unless_fault(&mut faults, built.switch(self))
+        let stream = abort_on_fault(&mut faults, built.switch(self))
             .await?
             .stream();
         self.progress.replaced(applied, &stream);
@@ -211,23 +211,23 @@ impl<P: Projection> Machine<P> {
             applied,
         })
         .await;
-        Ok(Ended::Repaired)
+        Ok(TermEnd::Repaired)
     }
 }
 
-impl<P: Projection> Turn<'_, P> {
+impl<P: Projection> LeaderTerm<'_, P> {
     async fn fold(
         &mut self,
-        mut folding: Folding,
-        mut tenure: watch::Receiver<Tenure>,
+        mut folding: FoldStream,
+        mut lease_status: watch::Receiver<LeaseStatus>,
         created: DateTime<Utc>,
-    ) -> Result<Ended, Trouble> {
+    ) -> Result<TermEnd, RunnerError> {
         loop {
-            let settings = &self.machine.settings;
+            let settings = &self.context.settings;
             let save_at = self.saved_at + settings.checkpoint;
             let next = async {
                 if let Some(written_at) = self.written_at {
-                    let progress = &self.machine.progress;
+                    let progress = &self.context.progress;
                     progress.batch_due(written_at, settings.gather).await;
                 }
                 folding.take(settings.batch).await
@@ -235,32 +235,32 @@ impl<P: Projection> Turn<'_, P> {
             tokio::select! {
                 // In this order: what ends the turn comes before more of it.
                 biased;
-                () = self.machine.stop.cancelled() => {
+                () = self.context.stop.cancelled() => {
                     self.save().await?;
-                    let machine = self.machine;
-                    machine.checkpoints.set_ahead(&machine.key, false).await?;
-                    return Ok(Ended::Stopped);
+                    let context = self.context;
+                    context.checkpoints.set_ahead(&context.key, false).await?;
+                    return Ok(TermEnd::Stopped);
                 }
-                Ok(()) = self.faults.changed() => return Err(Trouble::Fault),
+                Ok(()) = self.faults.changed() => return Err(RunnerError::Fault),
                 Ok(()) = self.epochs.changed() => {
                     let why = "commits that were seen at the end of the log are gone".to_owned();
-                    return Err(Trouble::TailLost(why));
+                    return Err(RunnerError::TailLost(why));
                 }
-                Ok(()) = tenure.changed() => {
-                    let tenure = tenure.borrow_and_update().clone();
-                    match tenure {
-                        Tenure::Held { held, collection } => {
+                Ok(()) = lease_status.changed() => {
+                    let lease_status = lease_status.borrow_and_update().clone();
+                    match lease_status {
+                        LeaseStatus::Held { held, collection } => {
                             if collection.as_ref() != Some(&self.target.uuid) {
                                 self.assert_not_replaced().await?;
                             }
-                            self.machine.progress.active_until(Some(held.until));
+                            self.context.progress.active_until(Some(held.until));
                             self.paused = held.paused;
                             self.consider_rebuild(&held, created);
                         }
-                        Tenure::Lost => return Ok(Ended::Lost),
+                        LeaseStatus::Lost => return Ok(TermEnd::Lost),
                     }
                 }
-                () = Building::caught_up(&mut self.building, self.applied) => {
+                () = RebuildTask::caught_up(&mut self.building, self.applied) => {
                     if let Some(target) = self.finish_rebuild().await? {
                         self.target = target;
                     }
@@ -275,20 +275,25 @@ impl<P: Projection> Turn<'_, P> {
 
     /// Looks once more which collection is there: what was seen may be older than a switch of our
     /// own. A turn that ended for that would tell every watcher a second time to begin again.
-    async fn assert_not_replaced(&self) -> Result<(), Trouble> {
+    async fn assert_not_replaced(&self) -> Result<(), RunnerError> {
         let Target { store, name, uuid } = &self.target;
         match store.collection_uuid(name).await? {
             Some(found) if found == *uuid => Ok(()),
-            _ => Err(Trouble::Replaced),
+            _ => Err(RunnerError::Replaced),
         }
     }
 
-    async fn apply(&mut self, items: Vec<Result<Folded, Trouble>>) -> Result<(), Trouble> {
+    async fn apply(
+        &mut self,
+        items: Vec<Result<FoldedCommit, RunnerError>>,
+    ) -> Result<(), RunnerError> {
         let mut batch = Batch::default();
-        let (mut last, mut count, mut trouble) = (None, 0, None);
+        let (mut last, mut count, mut failure) = (None, 0, None);
         let mut spans = Vec::new();
         if items.is_empty() {
-            trouble = Some(Trouble::Unfoldable("the stream can't be followed".into()));
+            failure = Some(RunnerError::Unfoldable(
+                "the stream can't be followed".into(),
+            ));
         }
         for item in items {
             match item {
@@ -303,63 +308,63 @@ impl<P: Projection> Turn<'_, P> {
                     count += 1;
                 }
                 // What came before it is good and is written.
-                Err(error) => trouble = Some(error),
+                Err(error) => failure = Some(error),
             }
         }
         if let Some(last) = last {
             self.write(batch, last).await?;
             drop(spans);
-            self.machine.gauges.batch(count);
+            self.context.gauges.batch(count);
         }
-        match trouble {
-            Some(trouble) => {
+        match failure {
+            Some(failure) => {
                 self.save().await?;
-                Err(trouble)
+                Err(failure)
             }
             None => Ok(()),
         }
     }
 
-    async fn write(&mut self, batch: Batch, last: (u64, Uuid)) -> Result<(), Trouble> {
+    async fn write(&mut self, batch: Batch, last: (u64, Uuid)) -> Result<(), RunnerError> {
         let (to, _) = last;
         let ids: HashSet<Uuid> = batch.ids().collect();
         let began = tokio::time::Instant::now();
         self.target.write(batch).await?;
-        self.machine.gauges.write.record(began.elapsed());
+        self.context.gauges.write.record(began.elapsed());
         self.written_at = Some(tokio::time::Instant::now());
         if self.faults.has_changed().unwrap_or(false) {
             // Written, but perhaps to a server that is gone: nobody may be told.
-            return Err(Trouble::Fault);
+            return Err(RunnerError::Fault);
         }
         self.unsaved = Some(last);
         if to > self.applied {
-            let ids = told(ids);
-            self.machine.progress.advance(to, changed(ids.clone()));
+            let ids = capped_ids(ids);
+            self.context.progress.advance(to, change_of(ids.clone()));
             let announcement = Announcement::Applied {
-                holder: self.machine.holder,
+                holder: self.context.holder,
                 from: self.applied + 1,
                 to,
                 ids,
             };
             self.applied = to;
-            self.machine.announce(&announcement).await;
+            self.context.announce(&announcement).await;
         }
-        if self.saved_at.elapsed() > self.machine.settings.checkpoint {
+        if self.saved_at.elapsed() > self.context.settings.checkpoint {
             self.save().await?;
         }
         Ok(())
     }
 
-    async fn save(&mut self) -> Result<(), Trouble> {
+    async fn save(&mut self) -> Result<(), RunnerError> {
         let Some((sequence, commit)) = self.unsaved.take() else {
             return Ok(());
         };
         self.saved_at = tokio::time::Instant::now();
-        let (machine, uuid) = (self.machine, &self.target.uuid);
-        let advance = machine
+        let (context, uuid) = (self.context, &self.target.uuid);
+        let advance = context
             .checkpoints
-            .advance(&machine.key, uuid, sequence, commit);
-        unless_fault(&mut self.faults, advance).await
+            .advance(&context.key, uuid, sequence, commit);
+        abort_on_fault(&mut self.faults, advance).await
     }
 
     fn consider_rebuild(&mut self, held: &Held, created: DateTime<Utc>) {
@@ -371,43 +376,43 @@ impl<P: Projection> Turn<'_, P> {
         }
         let known = self.building.as_ref();
         if known.is_none_or(|known| known.request() != request) {
-            let building = Building::start(self.machine, request.clone(), created, End::Live);
+            let building = RebuildTask::start(self.context, request.clone(), created, End::Live);
             self.building = Some(building);
         }
     }
 
     /// Lets the rebuilt collection take over; tells it. Nothing is folded meanwhile.
-    async fn finish_rebuild(&mut self) -> Result<Option<Target>, Trouble> {
+    async fn finish_rebuild(&mut self) -> Result<Option<Target>, RunnerError> {
         let Some(building) = self.building.take() else {
             return Ok(None);
         };
         self.met = Some(building.request().to_owned());
-        let built = match building.finish(self.machine, self.applied).await {
+        let built = match building.finish(self.context, self.applied).await {
             Ok(built) => built,
             // The next turn goes on with it.
-            Err(trouble) if trouble.passes() => return Err(trouble),
+            Err(failure) if failure.passes() => return Err(failure),
             // The one that serves is as good as before.
-            Err(trouble) => {
-                tracing::error!(projection = self.machine.key, %trouble, "the rebuild failed");
+            Err(failure) => {
+                tracing::error!(projection = self.context.key, %failure, "the rebuild failed");
                 return Ok(None);
             }
         };
         let target = built.target.clone();
         let applied = built.sequence;
-        unless_fault(&mut self.faults, built.switch(self.machine)).await?;
+        abort_on_fault(&mut self.faults, built.switch(self.context)).await?;
         self.unsaved = None;
         self.applied = self.applied.max(applied);
         // The documents are the same, unless somebody had changed them by hand.
-        let progress = &self.machine.progress;
+        let progress = &self.context.progress;
         progress.restart(self.applied, &self.stream, 0);
         let announcement = Announcement::Restarted {
-            holder: self.machine.holder,
+            holder: self.context.holder,
             stream: self.stream.clone(),
             applied: self.applied,
         };
-        self.machine.announce(&announcement).await;
+        self.context.announce(&announcement).await;
         Ok(Some(Target {
-            name: self.machine.key.clone(),
+            name: self.context.key.clone(),
             ..target
         }))
     }

@@ -10,7 +10,7 @@ use mongodb::{
 use crate::{
     ReadError, ReadStore, RebuildProgress,
     checkpoint::{COLLECTION, Checkpoint, Checkpoints},
-    error::Trouble,
+    error::RunnerError,
     lease::Lease,
     projection::rebuilt_key,
     rebuild::{forget, under_way},
@@ -46,9 +46,9 @@ pub enum RetireError {
     Unavailable(#[from] ReadError),
 }
 
-impl From<Trouble> for RetireError {
-    fn from(trouble: Trouble) -> Self {
-        Self::Unavailable(ReadError::Unavailable(trouble.to_string()))
+impl From<RunnerError> for RetireError {
+    fn from(failure: RunnerError) -> Self {
+        Self::Unavailable(ReadError::Unavailable(failure.to_string()))
     }
 }
 
@@ -57,7 +57,7 @@ impl From<Trouble> for RetireError {
 /// # Errors
 /// When MongoDB can't be reached.
 pub async fn read_models(store: &ReadStore) -> Result<Vec<ReadModel>, ReadError> {
-    let unavailable = |trouble: Trouble| ReadError::Unavailable(trouble.to_string());
+    let unavailable = |failure: RunnerError| ReadError::Unavailable(failure.to_string());
     let checkpoints = Checkpoints::new(store);
     let mut models = Vec::new();
     for checkpoint in checkpoints.all().await.map_err(unavailable)? {
@@ -135,7 +135,7 @@ pub async fn resume(store: &ReadStore, key: &str) -> Result<(), ReadError> {
 
 async fn set_paused(store: &ReadStore, key: &str, paused: bool) -> Result<(), ReadError> {
     let set = Lease::set_paused(store, key, paused).await;
-    set.map_err(|trouble| ReadError::Unavailable(trouble.to_string()))
+    set.map_err(|failure| ReadError::Unavailable(failure.to_string()))
 }
 
 /// Deletes a read model and what is recorded of it: an old version, once a newer one serves. A
@@ -149,7 +149,7 @@ pub async fn retire(store: &ReadStore, key: &str) -> Result<(), RetireError> {
     }
     for name in [key.to_owned(), rebuilt_key(key)] {
         let collection: Collection<Document> = store.database().collection(&name);
-        store.step(collection.drop()).await?;
+        store.bounded(collection.drop()).await?;
     }
     forget(store, key).await?;
     Checkpoints::new(store).remove(key).await?;

@@ -10,7 +10,7 @@ use mongodb::{
 };
 use std::time::{Duration, Instant};
 
-use crate::{Access, store::code};
+use crate::{Grants, store::code};
 
 /// How often something is asked for that takes its time.
 const EVERY: Duration = Duration::from_millis(200);
@@ -49,7 +49,7 @@ pub struct User {
     /// The password.
     pub password: String,
     /// What is allowed.
-    pub access: Access,
+    pub access: Grants,
 }
 
 /// A replica set could not be formed.

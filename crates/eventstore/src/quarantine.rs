@@ -15,11 +15,10 @@ use tokio::{
 };
 
 use crate::{
-    Log, ReactError, StoreError,
-    handling::{Letter, Settled},
-    lanes::Taken,
+    HandlerError, Log, StoreError,
+    delivery::{Delivery, InboundMessage},
+    processor::{Attempt, Processor},
     streams::DEADLETTERS,
-    worker::Shared,
 };
 
 /// A message that was delivered more often than this is tried on its own.
@@ -39,7 +38,7 @@ static AT_WORK: RwLock<()> = RwLock::const_new(());
 static TRIALS: Mutex<()> = Mutex::const_new(());
 
 /// Waits until no suspect is tried, and keeps them waiting.
-pub(crate) async fn beside_others() -> RwLockReadGuard<'static, ()> {
+pub(crate) async fn alongside_others() -> RwLockReadGuard<'static, ()> {
     AT_WORK.read().await
 }
 
@@ -49,34 +48,34 @@ struct Trials {
     begun: u32,
 }
 
-impl<F, Fut> Shared<F>
+impl<F, Fut> Processor<F>
 where
-    F: Fn(Log, Letter) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), ReactError>> + Send + 'static,
+    F: Fn(Log, InboundMessage) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
 {
     /// One try of a message that may end the process; none if the subscription stops before its
     /// turn.
-    pub(crate) async fn on_trial(
+    pub(crate) async fn try_alone(
         &self,
-        taken: &Taken,
-        letter: &Letter,
-    ) -> Result<Option<Result<(), ReactError>>, Settled> {
+        delivery: &Delivery,
+        message: &InboundMessage,
+    ) -> Result<Option<Result<(), HandlerError>>, Attempt> {
         let turn = match TRIALS.try_lock() {
             Ok(turn) => turn,
             // A hand full of suspects would keep out those that are none.
-            Err(_) if self.lanes.is_crowded() => return Err(Settled::Park),
+            Err(_) if self.lanes.is_crowded() => return Err(Attempt::Park),
             Err(_) => tokio::select! {
                 () = self.stopping.cancelled() => return Ok(None),
                 turn = TRIALS.lock() => turn,
             },
         };
-        let key = self.key_of_trial(letter);
+        let key = self.key_of_trial(message);
         let Ok(begun) = self.log.trials(&key).await else {
-            return Err(Settled::Later(PAUSE));
+            return Err(Attempt::Later(PAUSE));
         };
         if begun >= FATAL_TRIALS {
             let error = format!("ended the process that handled it, {begun} times");
-            return Err(Settled::Dead {
+            return Err(Attempt::Dead {
                 tries: begun,
                 error,
             });
@@ -87,10 +86,10 @@ where
         };
         let noted = self.log.note_trials(&key, begun + 1).await;
         if noted.is_err() {
-            return Err(Settled::Later(PAUSE));
+            return Err(Attempt::Later(PAUSE));
         }
         let start = Instant::now();
-        let mut trying = Box::pin(self.handled(letter.clone()));
+        let mut trying = Box::pin(self.handled(message.clone()));
         let outcome = match timeout(ALONE_FOR, &mut trying).await {
             Ok(outcome) => {
                 drop(alone);
@@ -101,7 +100,7 @@ where
                 trying.await
             }
         };
-        self.lanes.outlived(taken);
+        self.lanes.outlived(delivery);
         self.note_survived(&key).await;
         // Those that are no suspects have at least half of the time.
         let pause = start.elapsed().min(ALONE_FOR);
@@ -124,9 +123,9 @@ where
         }
     }
 
-    fn key_of_trial(&self, letter: &Letter) -> String {
+    fn key_of_trial(&self, message: &InboundMessage) -> String {
         let name = self.subscription.name;
-        format!("trial.{name}.{}-{}", letter.stream, letter.sequence)
+        format!("trial.{name}.{}-{}", message.stream, message.sequence)
     }
 }
 

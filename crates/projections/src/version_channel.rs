@@ -9,12 +9,12 @@ use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use crate::{Projection, confirm::subscribe, runner::Machine, runner::topic};
+use crate::{Projection, leader_query::subscribe, runner::ProjectionContext, runner::topic};
 
 /// A message to everybody whom a projection concerns, whatever its version.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
-pub(crate) enum Across {
+pub(crate) enum VersionMessage {
     /// The documents of a version reflect the stream up to here.
     Applied {
         /// Which version.
@@ -31,13 +31,13 @@ pub(crate) enum Across {
     },
 }
 
-impl Across {
+impl VersionMessage {
     /// Says it. That may get lost: who waits asks again, and readers look at the checkpoint.
-    pub async fn say(self, log: &Log, topic: &str) {
+    pub async fn send(self, log: &Log, topic: &str) {
         let Ok(message) = serde_json::to_vec(&self) else {
             return;
         };
-        if let Err(error) = log.announce(topic, message).await {
+        if let Err(error) = log.broadcast(topic, message).await {
             tracing::debug!(topic, %error, "an announcement was not sent");
         }
     }
@@ -53,32 +53,32 @@ pub(crate) fn topic_of(database: &str, name: &str) -> String {
     topic(database, name)
 }
 
-impl<P: Projection> Machine<P> {
+impl<P: Projection> ProjectionContext<P> {
     /// Tells how far this version is.
-    pub(crate) async fn tell_applied(&self, applied: u64) {
+    pub(crate) async fn send_applied(&self, applied: u64) {
         let version = self.projection.version();
-        let news = Across::Applied { version, applied };
-        news.say(&self.log, &self.across).await;
+        let news = VersionMessage::Applied { version, applied };
+        news.send(&self.log, &self.version_topic).await;
     }
 
     /// Answers, and passes floors on in both directions, for ever.
-    pub(crate) async fn hear_across(self: Arc<Self>) {
+    pub(crate) async fn follow_versions(self: Arc<Self>) {
         let mut raised = self.progress.raised();
         loop {
-            let mut messages = Box::pin(subscribe(&self.log, &self.across).await);
+            let mut messages = Box::pin(subscribe(&self.log, &self.version_topic).await);
             loop {
                 tokio::select! {
-                    message = messages.next() => match message.map(|bytes| Across::decode(&bytes)) {
+                    message = messages.next() => match message.map(|bytes| VersionMessage::decode(&bytes)) {
                         None => break,
-                        Some(Some(Across::Floor { sequence })) => self.progress.lift(sequence),
-                        Some(Some(Across::Asked)) if self.progress.is_active() => {
-                            self.tell_applied(self.progress.applied()).await;
+                        Some(Some(VersionMessage::Floor { sequence })) => self.progress.require_locally(sequence),
+                        Some(Some(VersionMessage::Asked)) if self.progress.is_active() => {
+                            self.send_applied(self.progress.applied()).await;
                         }
                         Some(_) => {}
                     },
                     Ok(()) = raised.changed() => {
                         let sequence = *raised.borrow_and_update();
-                        Across::Floor { sequence }.say(&self.log, &self.across).await;
+                        VersionMessage::Floor { sequence }.send(&self.log, &self.version_topic).await;
                     }
                 }
             }

@@ -7,15 +7,15 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Projection, ReadStore,
-    error::Trouble,
+    error::RunnerError,
     lease::{Held, Lease},
-    runner::Machine,
+    runner::ProjectionContext,
     write::Target,
 };
 
 /// What is known of the lease while it is held.
 #[derive(Clone, Debug)]
-pub(crate) enum Tenure {
+pub(crate) enum LeaseStatus {
     /// It is ours.
     Held {
         held: Held,
@@ -27,14 +27,14 @@ pub(crate) enum Tenure {
     Lost,
 }
 
-impl<P: Projection> Machine<P> {
+impl<P: Projection> ProjectionContext<P> {
     /// Keeps the lease, and looks which collection is there.
     pub(crate) fn renew(
         &self,
         held: &Held,
         target: &Target,
-    ) -> (watch::Receiver<Tenure>, AbortOnDropHandle<()>) {
-        let (news, tenure) = watch::channel(Tenure::Held {
+    ) -> (watch::Receiver<LeaseStatus>, AbortOnDropHandle<()>) {
+        let (news, lease_status) = watch::channel(LeaseStatus::Held {
             held: held.clone(),
             collection: Some(target.uuid.clone()),
         });
@@ -45,25 +45,25 @@ impl<P: Projection> Machine<P> {
             while Instant::now() < until {
                 tokio::time::sleep(every).await;
                 match check(&lease, &store, &name).await {
-                    Ok(Tenure::Held { held, collection }) => {
+                    Ok(LeaseStatus::Held { held, collection }) => {
                         until = held.until;
-                        news.send_replace(Tenure::Held { held, collection });
+                        news.send_replace(LeaseStatus::Held { held, collection });
                     }
-                    Ok(Tenure::Lost) => break,
+                    Ok(LeaseStatus::Lost) => break,
                     // It is still ours for a while; whoever writes will notice what is wrong.
-                    Err(trouble) => tracing::debug!(%trouble, "could not renew a lease"),
+                    Err(failure) => tracing::debug!(%failure, "could not renew a lease"),
                 }
             }
-            news.send_replace(Tenure::Lost);
+            news.send_replace(LeaseStatus::Lost);
         });
-        (tenure, AbortOnDropHandle::new(renewing))
+        (lease_status, AbortOnDropHandle::new(renewing))
     }
 }
 
-async fn check(lease: &Lease, store: &ReadStore, name: &str) -> Result<Tenure, Trouble> {
+async fn check(lease: &Lease, store: &ReadStore, name: &str) -> Result<LeaseStatus, RunnerError> {
     let Some(held) = lease.hold().await? else {
-        return Ok(Tenure::Lost);
+        return Ok(LeaseStatus::Lost);
     };
     let collection = store.collection_uuid(name).await?;
-    Ok(Tenure::Held { held, collection })
+    Ok(LeaseStatus::Held { held, collection })
 }

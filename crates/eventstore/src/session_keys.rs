@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     Log, StoreError,
     append::Appended,
-    streams::{KEYS, valid_id},
+    streams::{KEYS, check_id},
 };
 
 /// What the log says of a public key.
@@ -29,15 +29,15 @@ impl Log {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for an id
-    /// that isn't one token; [`StoreError::Refused`] for a key that was retired.
+    /// that isn't one token; [`StoreError::Rejected`] for a key that was retired.
     pub async fn publish_key(&self, id: &str, key: &str) -> Result<bool, StoreError> {
-        valid_id(id)?;
+        check_id(id)?;
         loop {
             let mut last = 0;
             // Every start of a process that signs comes here, and the key is nearly always the same.
             if let Some(message) = self.last_message(KEYS, id).await? {
                 if message.payload.is_empty() {
-                    return Err(StoreError::Refused(format!("key {id} was retired")));
+                    return Err(StoreError::Rejected(format!("key {id} was retired")));
                 }
                 if message.payload.as_ref() == key.as_bytes() {
                     return Ok(false);
@@ -45,7 +45,7 @@ impl Log {
                 last = message.sequence;
             }
             // Somebody may retire it between the look and this: what is retired then stays so.
-            if let Appended::At(_) = self.put_key(id, key.to_owned(), Some(last)).await? {
+            if let Appended::Stored(_) = self.put_key(id, key.to_owned(), Some(last)).await? {
                 return Ok(true);
             }
         }
@@ -57,7 +57,7 @@ impl Log {
     /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for an id
     /// that isn't one token.
     pub async fn retire_key(&self, id: &str) -> Result<(), StoreError> {
-        valid_id(id)?;
+        check_id(id)?;
         // Whatever came before.
         self.put_key(id, String::new(), None).await.map(|_| ())
     }

@@ -2,75 +2,75 @@
 
 use async_nats::{Subject, jetstream::AckKind};
 use futures_util::FutureExt;
-use std::{any::Any, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{any::Any, future::Future, panic::AssertUnwindSafe, time::Duration};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, Span, field::Empty};
 
 use crate::{
-    DeadLetter, Log, ReactError, StoreError, StreamName, commit::origin, dead_letter::RetryMarker,
-    error::unavailable, lanes::Taken, meters::seconds_since, streams::DEADLETTERS, trial,
-    worker::Shared,
+    DeadLetter, HandlerError, Log, StoreError, StreamName, Subscription,
+    commit::origin,
+    dead_letter::RetryMarker,
+    delivery::{Delivery, InboundMessage},
+    error::unavailable,
+    lanes::Lanes,
+    meters::{SubscriptionMeters, seconds_since},
+    quarantine,
+    streams::DEADLETTERS,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// A message in hand.
-#[derive(Clone)]
-pub(crate) struct Letter {
-    pub stream: StreamName,
-    pub sequence: u64,
-    pub stored_at: chrono::DateTime<chrono::Utc>,
-    pub message: Arc<async_nats::Message>,
+/// What the tasks of one subscription share.
+pub(crate) struct Processor<F> {
+    pub log: Log,
+    pub subscription: Subscription,
+    pub lanes: Lanes,
+    pub stopping: CancellationToken,
+    pub tasks: TaskTracker,
+    pub meters: SubscriptionMeters,
+    pub handle: F,
 }
 
-impl Letter {
-    /// What orders it: messages with the same key are handled one after the other.
-    fn key(&self) -> &str {
-        self.stream
-            .key_of(&self.message.subject)
-            .unwrap_or(&self.message.subject)
-    }
-}
-
-impl<F, Fut> Shared<F>
+impl<F, Fut> Processor<F>
 where
-    F: Fn(Log, Letter) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<(), ReactError>> + Send + 'static,
+    F: Fn(Log, InboundMessage) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
 {
     /// Brings one message to its end: acknowledged, handed back, or set aside. Gives the next one
     /// of its lane.
-    pub(crate) async fn finish(&self, key: &str, taken: &Taken) -> Option<Taken> {
-        let span = self.span_of_reaction(taken.stream, &taken.message);
-        let outcome = async {
-            if taken.stream == DEADLETTERS {
-                self.retry(key, taken).await
+    pub(crate) async fn process_and_ack(&self, key: &str, delivery: &Delivery) -> Option<Delivery> {
+        let span = self.span_of_reaction(delivery.message.stream, &delivery.message.raw);
+        let disposition = async {
+            if delivery.message.stream == DEADLETTERS {
+                self.retry(key, delivery).await
             } else {
-                self.first_time(key, taken).await
+                self.process(key, delivery).await
             }
         };
-        match outcome.instrument(span).await {
-            Outcome::Done => self.tell(taken, AckKind::Ack).await,
-            Outcome::Later(pause) => self.give_back(taken, pause).await,
-            Outcome::Park => {
-                let (pause, behind) = self.lanes.park(key, taken);
-                self.give_back(taken, pause).await;
-                for (taken, pause) in &behind {
-                    self.give_back(taken, *pause).await;
+        match disposition.instrument(span).await {
+            Disposition::Done => self.tell(delivery, AckKind::Ack).await,
+            Disposition::Later(pause) => self.give_back(delivery, pause).await,
+            Disposition::Park => {
+                let (pause, behind) = self.lanes.park(key, delivery);
+                self.give_back(delivery, pause).await;
+                for (delivery, pause) in &behind {
+                    self.give_back(delivery, *pause).await;
                 }
                 return None;
             }
         }
-        self.lanes.done(key, taken)
+        self.lanes.done(key, delivery)
     }
 
     /// Lets the server deliver a message again after a time.
-    pub(crate) async fn give_back(&self, taken: &Taken, pause: Duration) {
+    pub(crate) async fn give_back(&self, delivery: &Delivery, pause: Duration) {
         let pause = (!pause.is_zero()).then_some(pause);
-        self.tell(taken, AckKind::Nak(pause)).await;
+        self.tell(delivery, AckKind::Nak(pause)).await;
     }
 
-    async fn tell(&self, taken: &Taken, kind: AckKind) {
-        if let Err(error) = self.log.acknowledge(taken.reply.clone(), kind).await {
+    async fn tell(&self, delivery: &Delivery, kind: AckKind) {
+        if let Err(error) = self.log.acknowledge(delivery.reply.clone(), kind).await {
             // It will be delivered again, which is harmless.
             tracing::debug!(subscription = self.subscription.name, %error, "could not acknowledge");
         }
@@ -109,39 +109,34 @@ where
         span
     }
 
-    async fn first_time(&self, key: &str, taken: &Taken) -> Outcome {
-        let letter = Letter {
-            stream: taken.stream,
-            sequence: taken.sequence,
-            stored_at: taken.stored_at,
-            message: taken.message.clone(),
-        };
-        match self.try_until_settled(key, taken, &letter).await {
-            Settled::Done => Outcome::Done,
-            Settled::Later(pause) => Outcome::Later(pause),
-            Settled::Park => Outcome::Park,
-            Settled::Dead { tries, error } => self.set_aside(&letter, tries, error).await,
+    async fn process(&self, key: &str, delivery: &Delivery) -> Disposition {
+        let message = &delivery.message;
+        match self.try_until_settled(key, delivery, message).await {
+            Attempt::Done => Disposition::Done,
+            Attempt::Later(pause) => Disposition::Later(pause),
+            Attempt::Park => Disposition::Park,
+            Attempt::Dead { tries, error } => self.dead_letter(message, tries, error).await,
         }
     }
 
     /// Tries a dead letter again, because an operator asked for it.
-    async fn retry(&self, key: &str, taken: &Taken) -> Outcome {
-        let Some(marker) = RetryMarker::parse(&taken.message.payload) else {
-            return Outcome::Done;
+    async fn retry(&self, key: &str, delivery: &Delivery) -> Disposition {
+        let Some(marker) = RetryMarker::parse(&delivery.message.raw.payload) else {
+            return Disposition::Done;
         };
         let dead = match self.log.original_of(&marker).await {
-            Ok(Some(letter)) => letter,
+            Ok(Some(original)) => original,
             // A due command is not kept for ever; then there is nothing left to decide on either.
             Ok(None) => return self.resolve(&marker, "its message is gone").await,
-            Err(_) => return Outcome::Later(LONGEST_PAUSE),
+            Err(_) => return Disposition::Later(LONGEST_PAUSE),
         };
-        let resolution = match self.try_until_settled(key, taken, &dead).await {
-            Settled::Done => "retried",
-            Settled::Later(pause) => return Outcome::Later(pause),
-            Settled::Park => return Outcome::Park,
-            Settled::Dead { tries, error } => {
-                if let Outcome::Later(pause) = self.set_aside(&dead, tries, error).await {
-                    return Outcome::Later(pause);
+        let resolution = match self.try_until_settled(key, delivery, &dead).await {
+            Attempt::Done => "retried",
+            Attempt::Later(pause) => return Disposition::Later(pause),
+            Attempt::Park => return Disposition::Park,
+            Attempt::Dead { tries, error } => {
+                if let Disposition::Later(pause) = self.dead_letter(&dead, tries, error).await {
+                    return Disposition::Later(pause);
                 }
                 "failed again"
             }
@@ -149,59 +144,65 @@ where
         self.resolve(&marker, resolution).await
     }
 
-    async fn resolve(&self, marker: &RetryMarker, how: &str) -> Outcome {
+    async fn resolve(&self, marker: &RetryMarker, how: &str) -> Disposition {
         let resolved = self.log.resolve_dead_letter(marker.dead_letter, how);
         match resolved.await {
-            Ok(()) => Outcome::Done,
-            Err(_) => Outcome::Later(LONGEST_PAUSE),
+            Ok(()) => Disposition::Done,
+            Err(_) => Disposition::Later(LONGEST_PAUSE),
         }
     }
 
-    async fn try_until_settled(&self, key: &str, taken: &Taken, letter: &Letter) -> Settled {
+    async fn try_until_settled(
+        &self,
+        key: &str,
+        delivery: &Delivery,
+        message: &InboundMessage,
+    ) -> Attempt {
         let name = self.subscription.name;
         let mut tries = 0;
         let mut pause = FIRST_PAUSE;
-        let mut waits = self.lanes.was_parked(key, taken);
-        let mut suspect = taken.delivered > trial::SUSPECT_AFTER && !self.lanes.has_outlived(taken);
+        let mut waits = self.lanes.was_parked(key, delivery);
+        let mut suspect =
+            delivery.delivered > quarantine::SUSPECT_AFTER && !self.lanes.has_outlived(delivery);
         loop {
             let outcome = if suspect {
-                match self.on_trial(taken, letter).await {
+                match self.try_alone(delivery, message).await {
                     Ok(outcome) => outcome,
                     Err(settled) => return settled,
                 }
             } else {
-                self.try_once(letter.clone(), waits).await
+                self.try_once(message.clone(), waits).await
             };
             suspect = false;
             let Some(outcome) = outcome else {
-                return Settled::Later(Duration::ZERO);
+                return Attempt::Later(Duration::ZERO);
             };
             match outcome {
                 Ok(()) => {
                     self.meters.handled.increment(1);
-                    self.meters.delay.record(seconds_since(letter.stored_at));
-                    return Settled::Done;
+                    self.meters.delay.record(seconds_since(message.stored_at));
+                    return Attempt::Done;
                 }
-                Err(ReactError::NotYet(pause)) => return Settled::Later(pause),
-                Err(ReactError::Unavailable(why)) => {
+                Err(HandlerError::RetryAfter(pause)) => return Attempt::Later(pause),
+                Err(HandlerError::Unavailable(why)) => {
                     tracing::debug!(subscription = name, why, "waiting to handle a message");
                     if self.lanes.is_crowded() {
-                        return Settled::Park;
+                        return Attempt::Park;
                     }
                     waits = true;
                 }
-                Err(ReactError::Poison(error)) => {
+                Err(HandlerError::Poison(error)) => {
                     tries += 1;
-                    tracing::warn!(subscription = name, stream = %letter.stream, sequence = letter.sequence,
-                        key = letter.key(), tries, error, "could not handle a message");
+                    tracing::warn!(subscription = name, stream = %message.stream, sequence = message.sequence,
+                        key = message.key(), tries, error, "could not handle a message");
                     self.meters.failures.increment(1);
                     if tries >= self.subscription.max_tries {
-                        return Settled::Dead { tries, error };
+                        return Attempt::Dead { tries, error };
                     }
                 }
             }
             tokio::select! {
-                () = self.stopping.cancelled() => return Settled::Later(Duration::ZERO),
+                () = self.stopping.cancelled() => return Attempt::Later(Duration::ZERO),
                 () = tokio::time::sleep(pause) => {}
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -212,39 +213,48 @@ where
     ///
     /// A permit is held for this one try and not during the pauses between tries, or a few
     /// messages that can't be handled would hold up all the others.
-    async fn try_once(&self, letter: Letter, waits: bool) -> Option<Result<(), ReactError>> {
+    async fn try_once(
+        &self,
+        message: InboundMessage,
+        waits: bool,
+    ) -> Option<Result<(), HandlerError>> {
         let turn = async {
             let permit = self.lanes.permit(waits).await;
-            (permit, trial::beside_others().await)
+            (permit, quarantine::alongside_others().await)
         };
         let _turn = tokio::select! {
             biased;
             () = self.stopping.cancelled() => return None,
             turn = turn => turn,
         };
-        Some(self.handled(letter).await)
+        Some(self.handled(message).await)
     }
 
     /// What the handler makes of a message.
-    pub(crate) async fn handled(&self, letter: Letter) -> Result<(), ReactError> {
+    pub(crate) async fn handled(&self, message: InboundMessage) -> Result<(), HandlerError> {
         // A handler that panics would end its lane, and everything behind it would wait for ever.
-        let tried = AssertUnwindSafe(async { (self.handle)(self.log.clone(), letter).await });
+        let tried = AssertUnwindSafe(async { (self.handle)(self.log.clone(), message).await });
         tried.catch_unwind().await.unwrap_or_else(|panic| {
-            Err(ReactError::Poison(format!(
+            Err(HandlerError::Poison(format!(
                 "the handler panicked: {}",
-                words_of(&*panic)
+                panic_message(&*panic)
             )))
         })
     }
 
     /// Makes a message a dead letter. It is acknowledged only when the dead letter is stored.
-    async fn set_aside(&self, letter: &Letter, tries: u32, error: String) -> Outcome {
+    async fn dead_letter(
+        &self,
+        message: &InboundMessage,
+        tries: u32,
+        error: String,
+    ) -> Disposition {
         let dead = DeadLetter {
             id: 0,
             subscription: self.subscription.name.to_owned(),
-            stream: letter.stream.as_str().to_owned(),
-            sequence: letter.sequence,
-            key: letter.key().to_owned(),
+            stream: message.stream.as_str().to_owned(),
+            sequence: message.sequence,
+            key: message.key().to_owned(),
             error,
             tries,
             at: chrono::Utc::now(),
@@ -259,11 +269,11 @@ where
                     "set a message aside as a dead letter"
                 );
                 self.meters.dead.increment(1);
-                Outcome::Done
+                Disposition::Done
             }
             Err(error) => {
-                tracing::warn!(%error, "could not store a dead letter, trying the message again");
-                Outcome::Later(LONGEST_PAUSE)
+                tracing::warn!(%error, "could not store a dead message, trying the message again");
+                Disposition::Later(LONGEST_PAUSE)
             }
         }
     }
@@ -282,20 +292,20 @@ impl Log {
     }
 }
 
-fn words_of(panic: &(dyn Any + Send)) -> &str {
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("it didn't say why")
 }
 
-enum Outcome {
+enum Disposition {
     Done,
     Later(Duration),
     /// Given back for a while, with all behind it.
     Park,
 }
 
-pub(crate) enum Settled {
+pub(crate) enum Attempt {
     Done,
     Later(Duration),
     Park,

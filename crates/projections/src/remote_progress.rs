@@ -8,8 +8,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Projection,
-    across::{Across, topic_of},
-    confirm::subscribe,
+    leader_query::subscribe,
+    version_channel::{VersionMessage, topic_of},
 };
 
 /// Pause before subscribing again.
@@ -44,10 +44,10 @@ impl RemoteProgress {
                     let mut messages = Box::pin(subscribe(&log, &topic).await);
                     while let Some(bytes) = messages.next().await {
                         // What was said last counts: the one who folds may have gone back.
-                        if let Some(Across::Applied {
+                        if let Some(VersionMessage::Applied {
                             version,
                             applied: to,
-                        }) = Across::decode(&bytes)
+                        }) = VersionMessage::decode(&bytes)
                         {
                             applied.send_modify(|known: &mut BTreeMap<_, _>| {
                                 known.insert(version, to);
@@ -80,7 +80,7 @@ impl RemoteProgress {
                     return news.is_ok();
                 }
                 // It may have been applied before this process began to listen.
-                Across::Asked.say(&self.log, &self.topic).await;
+                VersionMessage::Asked.send(&self.log, &self.topic).await;
             }
         };
         tokio::time::timeout(timeout, heard).await.unwrap_or(false)
@@ -88,9 +88,9 @@ impl RemoteProgress {
 
     /// Tells everybody who answers from any version of the read model that a commit was
     /// acknowledged: their reads wait for it from now on.
-    pub async fn raise_floor(&self, sequence: u64) {
+    pub async fn require_globally(&self, sequence: u64) {
         // Who can't be told can't be asked either: nobody reads without NATS.
-        let floor = Across::Floor { sequence };
-        floor.say(&self.log, &self.topic).await;
+        let floor = VersionMessage::Floor { sequence };
+        floor.send(&self.log, &self.topic).await;
     }
 }

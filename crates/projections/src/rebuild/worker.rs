@@ -18,13 +18,13 @@ use uuid::Uuid;
 use crate::{
     Projection, ReadStore,
     batch::Batch,
+    bson_values::{int, unsigned},
     checkpoint::{Checkpoint, Next, identity},
-    error::Trouble,
-    fold::{Folding, From},
-    rebuild::{Reached, Report, amend, reached},
-    runner::Machine,
-    store::unless_fault,
-    stored::{int, unsigned},
+    error::RunnerError,
+    fold_stream::{FoldStream, ResumePoint},
+    rebuild::request::{Reached, Report, amend, reached},
+    runner::ProjectionContext,
+    store::abort_on_fault,
     write::Target,
 };
 
@@ -41,15 +41,15 @@ pub(crate) enum End {
 }
 
 /// A rebuild under way.
-pub(crate) struct Building {
+pub(crate) struct RebuildTask {
     request: String,
     position: watch::Receiver<u64>,
     finish: watch::Sender<Option<u64>>,
-    task: AbortOnDropHandle<Result<Built, Trouble>>,
+    task: AbortOnDropHandle<Result<RebuiltCollection, RunnerError>>,
 }
 
 /// A collection that is ready to take over.
-pub(crate) struct Built {
+pub(crate) struct RebuiltCollection {
     request: String,
     pub target: Target,
     pub stream_created: DateTime<Utc>,
@@ -59,9 +59,9 @@ pub(crate) struct Built {
     of_another_log: bool,
 }
 
-impl Building {
+impl RebuildTask {
     pub fn start<P: Projection>(
-        machine: &Machine<P>,
+        context: &ProjectionContext<P>,
         request: String,
         stream_created: DateTime<Utc>,
         end: End,
@@ -72,14 +72,14 @@ impl Building {
         };
         let (finish, finishing) = watch::channel(finish);
         let (position, seen) = watch::channel(0);
-        let builder = Builder {
-            projection: machine.projection.clone(),
-            log: machine.log.clone(),
-            store: machine.store.clone(),
-            faults: machine.store.faults(),
-            batch: machine.settings.batch,
-            pauses: [machine.settings.pause, machine.settings.pause_max],
-            key: machine.key.clone(),
+        let rebuilder = Rebuilder {
+            projection: context.projection.clone(),
+            log: context.log.clone(),
+            store: context.store.clone(),
+            faults: context.store.faults(),
+            batch: context.settings.batch,
+            pauses: [context.settings.pause, context.settings.pause_max],
+            key: context.key.clone(),
             request: request.clone(),
             stream_created,
             position,
@@ -89,12 +89,12 @@ impl Building {
             began_at: 0,
             reported_at: None,
         };
-        tracing::info!(projection = machine.key, "rebuilding");
+        tracing::info!(projection = context.key, "rebuilding");
         Self {
             request,
             position: seen,
             finish,
-            task: AbortOnDropHandle::new(tokio::spawn(builder.build())),
+            task: AbortOnDropHandle::new(tokio::spawn(rebuilder.build())),
         }
     }
 
@@ -123,11 +123,11 @@ impl Building {
     /// Lets the rebuild end at a sequence, or a little later, and takes what it made.
     pub async fn finish<P: Projection>(
         self,
-        machine: &Machine<P>,
+        context: &ProjectionContext<P>,
         at: u64,
-    ) -> Result<Built, Trouble> {
+    ) -> Result<RebuiltCollection, RunnerError> {
         self.finish.send_replace(Some(at));
-        self.take(machine).await
+        self.take(context).await
     }
 
     /// Takes what the rebuild made, when it ended.
@@ -135,13 +135,16 @@ impl Building {
     /// # Errors
     /// After trouble that passes the request still stands, and the next turn goes on with it.
     /// Other trouble is recorded as the end of the rebuild.
-    pub async fn take<P: Projection>(self, machine: &Machine<P>) -> Result<Built, Trouble> {
-        let lost = |error: JoinError| Trouble::Broken(format!("the rebuild ended: {error}"));
+    pub async fn take<P: Projection>(
+        self,
+        context: &ProjectionContext<P>,
+    ) -> Result<RebuiltCollection, RunnerError> {
+        let lost = |error: JoinError| RunnerError::Broken(format!("the rebuild ended: {error}"));
         let result = self.task.await.map_err(lost).flatten();
-        if let Err(trouble) = &result
-            && !trouble.passes()
+        if let Err(failure) = &result
+            && !failure.passes()
         {
-            failed(machine, &self.request, trouble).await?;
+            failed(context, &self.request, failure).await?;
         }
         result
     }
@@ -149,33 +152,36 @@ impl Building {
     /// Ends the rebuild and records why.
     pub async fn fail<P: Projection>(
         self,
-        machine: &Machine<P>,
-        why: &Trouble,
-    ) -> Result<(), Trouble> {
+        context: &ProjectionContext<P>,
+        why: &RunnerError,
+    ) -> Result<(), RunnerError> {
         drop(self.task);
-        failed(machine, &self.request, why).await
+        failed(context, &self.request, why).await
     }
 }
 
 async fn failed<P: Projection>(
-    machine: &Machine<P>,
+    context: &ProjectionContext<P>,
     request: &str,
-    why: &Trouble,
-) -> Result<(), Trouble> {
+    why: &RunnerError,
+) -> Result<(), RunnerError> {
     let report = |report: &mut Report| report.failed = Some(why.to_string());
-    amend(&machine.store, &machine.key, request, report).await?;
-    machine.lease.rebuild_ended(request).await
+    amend(&context.store, &context.key, request, report).await?;
+    context.lease.rebuild_ended(request).await
 }
 
-impl Built {
+impl RebuiltCollection {
     /// Lets the new collection take over, and tells its checkpoint.
     ///
     /// What is about to happen is recorded first: after a crash in the middle, the collection that
     /// is then there tells whether it happened ([`Checkpoint::settle`]).
-    pub async fn switch<P: Projection>(self, machine: &Machine<P>) -> Result<Checkpoint, Trouble> {
+    pub async fn switch<P: Projection>(
+        self,
+        context: &ProjectionContext<P>,
+    ) -> Result<Checkpoint, RunnerError> {
         let collection = self.target.uuid.clone();
-        let key = &machine.key;
-        let before = machine.checkpoints.load(key).await?;
+        let key = &context.key;
+        let before = context.checkpoints.load(key).await?;
         let before = before.unwrap_or_else(|| {
             Checkpoint::start(key.clone(), collection.clone(), self.stream_created)
         });
@@ -190,29 +196,29 @@ impl Built {
             next: Some(next),
             ..before
         };
-        machine.checkpoints.put(&announced).await?;
-        let database = machine.store.database().name();
+        context.checkpoints.put(&announced).await?;
+        let database = context.store.database().name();
         let rename = doc! {
             "renameCollection": format!("{database}.{}", self.target.name),
             "to": format!("{database}.{key}"),
             "dropTarget": true,
         };
-        let admin = machine.store.database().client().database("admin");
-        machine.store.step(admin.run_command(rename)).await?;
+        let admin = context.store.database().client().database("admin");
+        context.store.bounded(admin.run_command(rename)).await?;
         let settled = announced.settle(&collection);
-        machine.checkpoints.put(&settled).await?;
-        amend(&machine.store, key, &self.request, |report| {
+        context.checkpoints.put(&settled).await?;
+        amend(&context.store, key, &self.request, |report| {
             report.ended = true;
         })
         .await?;
-        machine.lease.rebuild_ended(&self.request).await?;
+        context.lease.rebuild_ended(&self.request).await?;
         tracing::info!(projection = key, sequence = self.sequence, "rebuilt");
         Ok(settled)
     }
 }
 
 /// The one who fills the new collection.
-struct Builder<P> {
+struct Rebuilder<P> {
     projection: Arc<P>,
     log: Log,
     store: ReadStore,
@@ -232,34 +238,36 @@ struct Builder<P> {
     reported_at: Option<Instant>,
 }
 
-impl<P: Projection> Builder<P> {
+impl<P: Projection> Rebuilder<P> {
     /// Fills it, through outages of the log and of the database: a request that wasn't answered in
     /// time must not cost what was done in an hour.
-    async fn build(mut self) -> Result<Built, Trouble> {
+    async fn build(mut self) -> Result<RebuiltCollection, RunnerError> {
         let [mut pause, longest] = self.pauses;
         loop {
             let before = *self.position.borrow();
-            let trouble = match self.fill().await {
+            let failure = match self.fill().await {
                 // The one who holds the lease is to begin anew as well.
-                Err(trouble) if trouble.passes() && !matches!(trouble, Trouble::Fault) => trouble,
+                Err(failure) if failure.passes() && !matches!(failure, RunnerError::Fault) => {
+                    failure
+                }
                 ended => return ended,
             };
             if !self.of_another_log && self.finishing.borrow().is_some() {
                 // The turn waits for the end of this and folds nothing meanwhile: it is not to wait
                 // for a server as well.
-                return Err(trouble);
+                return Err(failure);
             }
             if *self.position.borrow() > before {
                 pause = self.pauses[0];
             }
-            tracing::warn!(projection = self.key, %trouble, ?pause, "the rebuild was interrupted, trying again");
+            tracing::warn!(projection = self.key, %failure, ?pause, "the rebuild was interrupted, trying again");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(longest);
         }
     }
 
     /// Fills the new collection, from where it was left.
-    async fn fill(&mut self) -> Result<Built, Trouble> {
+    async fn fill(&mut self) -> Result<RebuiltCollection, RunnerError> {
         let name = format!("{}_rebuild", self.key);
         // Before it is read how far another process came.
         self.faults.mark_unchanged();
@@ -267,18 +275,18 @@ impl<P: Projection> Builder<P> {
         let (mut sequence, mut commit) = from;
         (self.began, self.began_at) = (Instant::now(), sequence);
         self.position.send_replace(sequence);
-        let from = From {
+        let from = ResumePoint {
             after: sequence,
             commit: commit.map(|commit| commit.to_string()),
         };
-        let mut folding = Folding::start(self.projection.clone(), &self.log, from);
+        let mut folding = FoldStream::start(self.projection.clone(), &self.log, from);
         loop {
             self.report(&target, sequence, commit).await?;
             let finish = *self.finishing.borrow_and_update();
             if finish.is_some_and(|finish| sequence >= finish) {
                 self.reported_at = None;
                 self.report(&target, sequence, commit).await?;
-                return Ok(Built {
+                return Ok(RebuiltCollection {
                     request: self.request.clone(),
                     target,
                     stream_created: self.stream_created,
@@ -293,7 +301,9 @@ impl<P: Projection> Builder<P> {
                 items = folding.take(self.batch) => items,
             };
             if items.is_empty() {
-                return Err(Trouble::Unfoldable("the stream can't be followed".into()));
+                return Err(RunnerError::Unfoldable(
+                    "the stream can't be followed".into(),
+                ));
             }
             let mut batch = Batch::default();
             for item in items {
@@ -311,7 +321,7 @@ impl<P: Projection> Builder<P> {
 
     /// The new collection, and the commit that it reflects: what another process left that worked
     /// on the same request, or an empty one.
-    async fn begin(&self, name: String) -> Result<(Target, (u64, Option<Uuid>)), Trouble> {
+    async fn begin(&self, name: String) -> Result<(Target, (u64, Option<Uuid>)), RunnerError> {
         let target = |uuid| Target {
             store: self.store.clone(),
             name: name.clone(),
@@ -330,7 +340,7 @@ impl<P: Projection> Builder<P> {
         }
         // What an interrupted rebuild left that nobody asks for any more.
         let leftover = self.store.database().collection::<Bson>(&name);
-        self.store.step(leftover.drop()).await?;
+        self.store.bounded(leftover.drop()).await?;
         let indexes = self.projection.indexes();
         let uuid = self.store.ensure_collection(&name, &indexes).await?;
         Ok((target(uuid), (0, None)))
@@ -344,7 +354,7 @@ impl<P: Projection> Builder<P> {
         target: &Target,
         done: u64,
         commit: Option<Uuid>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), RunnerError> {
         if self.reported_at.is_some_and(|at| at.elapsed() < REPORT) {
             return Ok(());
         }
@@ -369,6 +379,6 @@ impl<P: Projection> Builder<P> {
             report.seconds_left = (total - done) as f64 / per_second.max(1.0);
             report.reached = reached;
         });
-        unless_fault(&mut self.faults, recorded).await
+        abort_on_fault(&mut self.faults, recorded).await
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 /// A role of that name exists.
 const ROLE_EXISTS: i32 = 51002;
 /// What it takes to fill a collection, to fill it anew beside itself, and to switch to that.
-const KEEP: [&str; 8] = [
+const KEEPER_ACTIONS: [&str; 8] = [
     "find",
     "insert",
     "update",
@@ -27,7 +27,7 @@ const KEEP: [&str; 8] = [
     "renameCollectionSameDB",
 ];
 /// What it takes to note how far a read model is.
-const NOTE: [&str; 6] = [
+const BOOKKEEPING_ACTIONS: [&str; 6] = [
     "find",
     "insert",
     "update",
@@ -38,30 +38,30 @@ const NOTE: [&str; 6] = [
 
 /// What somebody may do with the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access(May);
+pub struct Grants(Granted);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum May {
+enum Granted {
     Everything,
     Keep(BTreeSet<String>),
 }
 
-impl Access {
+impl Grants {
     /// Reading and writing whatever is there: for people.
     pub fn everything() -> Self {
-        Self(May::Everything)
+        Self(Granted::Everything)
     }
 
     /// Signing in, and nothing else: for who keeps no read model.
     pub fn nothing() -> Self {
-        Self(May::Keep(BTreeSet::new()))
+        Self(Granted::Keep(BTreeSet::new()))
     }
 
     /// Keeping this read model as well, in this version and all before it: during a roll-out pods of
     /// the release before go on with theirs.
     #[must_use]
     pub fn and(mut self, projection: &impl Projection) -> Self {
-        if let May::Keep(keys) = &mut self.0 {
+        if let Granted::Keep(keys) = &mut self.0 {
             let versions = 1..=projection.version();
             keys.extend(versions.map(|version| key_of(projection.name(), version)));
         }
@@ -84,9 +84,9 @@ impl Access {
         user: &str,
     ) -> mongodb::error::Result<Vec<Document>> {
         let keys = match &self.0 {
-            May::Everything => return Ok(vec![doc! { "role": "readWrite", "db": database }]),
-            May::Keep(keys) if keys.is_empty() => return Ok(Vec::new()),
-            May::Keep(keys) => keys,
+            Granted::Everything => return Ok(vec![doc! { "role": "readWrite", "db": database }]),
+            Granted::Keep(keys) if keys.is_empty() => return Ok(Vec::new()),
+            Granted::Keep(keys) => keys,
         };
         let role = format!("{database}.{user}");
         let privileges = privileges(database, keys);
@@ -124,15 +124,15 @@ fn privileges(database: &str, keys: &BTreeSet<String>) -> Vec<Document> {
     // Names and identities of collections: a rebuilt one has the name of that before it.
     let mut privileges = vec![on("", &["listCollections"])];
     for key in keys {
-        privileges.push(on(key, &KEEP));
-        privileges.push(on(&rebuilt_key(key), &KEEP));
+        privileges.push(on(key, &KEEPER_ACTIONS));
+        privileges.push(on(&rebuilt_key(key), &KEEPER_ACTIONS));
     }
     for shared in [
         checkpoint::COLLECTION,
         lease::COLLECTION,
         rebuild::COLLECTION,
     ] {
-        privileges.push(on(shared, &NOTE));
+        privileges.push(on(shared, &BOOKKEEPING_ACTIONS));
     }
     privileges
 }

@@ -46,7 +46,7 @@ impl Log {
     /// # Errors
     /// [`StoreError::StreamMissing`] when one is missing although there is a sign of earlier life:
     /// a message was stored in another, or a stream is there that is made after it.
-    /// [`StoreError::StreamDiffers`] when a stream could lose data; [`StoreError::Refused`] when the
+    /// [`StoreError::StreamMismatch`] when a stream could lose data; [`StoreError::Rejected`] when the
     /// server is too old; [`StoreError::Unavailable`] when NATS can't be reached.
     pub async fn look_at_streams(&self) -> Result<StreamsFound, StoreError> {
         self.check_server()?;
@@ -75,7 +75,7 @@ impl Log {
         for ((name, wanted), (_, info)) in wanted.iter().zip(found.iter().rev()) {
             let Some(info) = info else { continue };
             if let Some(difference) = dangerous_difference(wanted, &info.config) {
-                return Err(StoreError::StreamDiffers {
+                return Err(StoreError::StreamMismatch {
                     stream: *name,
                     difference,
                 });

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Log, StoreError, append::Appended, error::unavailable, streams::REQUESTS};
+use crate::{Log, StoreError, append::Appended, error::encode, streams::REQUESTS};
 
 /// An answer, as it was first given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,12 +93,12 @@ impl Log {
     /// Claims a request. `key` stands for its sender and idempotency key, `fingerprint` for all of
     /// its content.
     ///
-    /// A claim that was neither answered nor released lapses after [`LogConfig::claim_kept`]
+    /// A claim that was neither answered nor released lapses after [`LogConfig::claim_ttl`]
     /// (its process is gone by then), and the next one to ask gets it. So does an answer whose commit
     /// the log has lost: the request is new again, and carried out under the same command id it
     /// leads to the same thing.
     ///
-    /// [`LogConfig::claim_kept`]: crate::LogConfig::claim_kept
+    /// [`LogConfig::claim_ttl`]: crate::LogConfig::claim_ttl
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -122,7 +122,7 @@ impl Log {
                 State::Claimed => {
                     // By the server's clock on both sides: those of processes may differ by hours.
                     let age = self.time_of(REQUESTS).await? - stored_at;
-                    if age.to_std().unwrap_or_default() < self.config().claim_kept {
+                    if age.to_std().unwrap_or_default() < self.config().claim_ttl {
                         return Ok(Claim::InProgress);
                     }
                 }
@@ -131,7 +131,7 @@ impl Log {
         }
         let recorded = self.record(key, fingerprint, State::Claimed, expected);
         Ok(match recorded.await? {
-            Appended::At(sequence) => Claim::Fresh(ClaimToken {
+            Appended::Stored(sequence) => Claim::Fresh(ClaimToken {
                 key,
                 fingerprint: fingerprint.to_owned(),
                 sequence,
@@ -158,7 +158,7 @@ impl Log {
                 claim.sequence,
             )
             .await?;
-        Ok(matches!(recorded, Appended::At(_)))
+        Ok(matches!(recorded, Appended::Stored(_)))
     }
 
     /// Gives a claim back, for a request that had no final answer.
@@ -230,7 +230,7 @@ impl Log {
             by,
             state,
         };
-        let payload = serde_json::to_vec(&entry).map_err(unavailable)?;
+        let payload = encode("an idempotency record", &entry)?;
         let key_text = key.to_string();
         let published = self.publish(
             (REQUESTS, &key_text),
@@ -242,7 +242,7 @@ impl Log {
             // Perhaps it was stored, and only its acknowledgment was lost. Taken for another's, our
             // own claim would lock the request out until it lapses.
             Err(StoreError::Unavailable(why)) => match self.last_entry(key).await? {
-                Some(last) if last.entry.by == by => Ok(Appended::At(last.sequence)),
+                Some(last) if last.entry.by == by => Ok(Appended::Stored(last.sequence)),
                 _ => Err(StoreError::Unavailable(why)),
             },
             settled => settled,

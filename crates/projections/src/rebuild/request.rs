@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-use crate::{ReadError, ReadStore, error::Trouble, lease::Lease};
+use crate::{ReadError, ReadStore, error::RunnerError, lease::Lease};
 
 pub(crate) const COLLECTION: &str = "projection_rebuilds";
 /// How often whoever asked looks.
@@ -90,7 +90,7 @@ pub async fn rebuild(
     mut on_progress: impl FnMut(RebuildProgress),
 ) -> Result<(), RebuildError> {
     let request = Uuid::new_v4().to_string();
-    let unavailable = |trouble: Trouble| ReadError::Unavailable(trouble.to_string());
+    let unavailable = |failure: RunnerError| ReadError::Unavailable(failure.to_string());
     let request = Lease::ask_for_rebuild(store, key, &request)
         .await
         .map_err(unavailable)?;
@@ -142,9 +142,9 @@ pub(crate) async fn reached(
     store: &ReadStore,
     key: &str,
     request: &str,
-) -> Result<Option<Reached>, Trouble> {
+) -> Result<Option<Reached>, RunnerError> {
     let reports = reports(store);
-    let report = store.step(reports.find_one(doc! { "_id": key })).await?;
+    let report = store.bounded(reports.find_one(doc! { "_id": key })).await?;
     Ok(report
         .filter(|report| report.request == request)
         .and_then(|report| report.reached))
@@ -155,10 +155,10 @@ fn reports(store: &ReadStore) -> Collection<Report> {
 }
 
 /// Deletes what is recorded of rebuilds.
-pub(crate) async fn forget(store: &ReadStore, key: &str) -> Result<(), Trouble> {
+pub(crate) async fn forget(store: &ReadStore, key: &str) -> Result<(), RunnerError> {
     let reports = reports(store);
     let removed = reports.delete_one(doc! { "_id": key });
-    store.step(removed).await.map(|_| ())
+    store.bounded(removed).await.map(|_| ())
 }
 
 /// Records a change of how far a rebuild is.
@@ -167,9 +167,9 @@ pub(crate) async fn amend(
     key: &str,
     request: &str,
     change: impl FnOnce(&mut Report),
-) -> Result<(), Trouble> {
+) -> Result<(), RunnerError> {
     let reports = reports(store);
-    let found = store.step(reports.find_one(doc! { "_id": key })).await?;
+    let found = store.bounded(reports.find_one(doc! { "_id": key })).await?;
     let mut report = found
         .filter(|report| report.request == request)
         .unwrap_or_else(|| Report::new(key, request));
@@ -177,7 +177,7 @@ pub(crate) async fn amend(
     let written = reports
         .replace_one(doc! { "_id": key }, &report)
         .upsert(true);
-    store.step(written).await.map(|_| ())
+    store.bounded(written).await.map(|_| ())
 }
 
 impl Report {

@@ -1,6 +1,6 @@
 //! Following a stream and folding it, ahead of the one who writes.
 
-use eventstore::{Log, Recorded, StreamName};
+use eventstore::{Commit, Log, StreamName};
 use futures_util::StreamExt;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -8,7 +8,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Span;
 use uuid::Uuid;
 
-use crate::{Change, Projection, error::Trouble};
+use crate::{Change, Projection, error::RunnerError};
 
 /// Commits that may be folded ahead: enough to keep a writer busy, bounded in memory.
 const AHEAD: usize = 4_096;
@@ -18,7 +18,7 @@ const TRACED: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
 
 /// A folded commit.
 #[derive(Debug)]
-pub(crate) struct Folded {
+pub(crate) struct FoldedCommit {
     pub sequence: u64,
     pub commit_id: Uuid,
     pub changes: Vec<Change>,
@@ -27,14 +27,14 @@ pub(crate) struct Folded {
 }
 
 /// A stream that is being folded, ahead and in order.
-pub(crate) struct Folding {
-    ready: mpsc::Receiver<Result<Folded, Trouble>>,
+pub(crate) struct FoldStream {
+    ready: mpsc::Receiver<Result<FoldedCommit, RunnerError>>,
     _task: AbortOnDropHandle<()>,
 }
 
 /// Where a stream is to be folded from.
 #[derive(Clone, Debug)]
-pub(crate) struct From {
+pub(crate) struct ResumePoint {
     /// The last commit that is folded already.
     pub after: u64,
     /// Its identity. It is looked at again, because a log that was restored from a backup may
@@ -42,9 +42,9 @@ pub(crate) struct From {
     pub commit: Option<String>,
 }
 
-impl Folding {
+impl FoldStream {
     /// Begins.
-    pub fn start<P: Projection>(projection: Arc<P>, log: &Log, from: From) -> Self {
+    pub fn start<P: Projection>(projection: Arc<P>, log: &Log, from: ResumePoint) -> Self {
         let (folded, ready) = mpsc::channel(AHEAD);
         let log = log.clone();
         let task = tokio::spawn(async move {
@@ -65,13 +65,13 @@ impl Folding {
                         // somebody has acknowledged that: it says nothing about what follows.
                         _ => projection
                             .fold(&commit)
-                            .map(|changes| Folded {
+                            .map(|changes| FoldedCommit {
                                 sequence: commit.sequence,
                                 commit_id: commit.commit_id,
                                 changes,
                                 span: span_of_fold(projection.name(), &commit),
                             })
-                            .map_err(Trouble::from),
+                            .map_err(RunnerError::from),
                     },
                     Err(error) => Err(error.into()),
                 };
@@ -88,7 +88,7 @@ impl Folding {
     }
 
     /// Takes what is ready, at least one and at most `limit`; nothing when the stream ended.
-    pub async fn take(&mut self, limit: usize) -> Vec<Result<Folded, Trouble>> {
+    pub async fn take(&mut self, limit: usize) -> Vec<Result<FoldedCommit, RunnerError>> {
         let mut items = Vec::new();
         self.ready.recv_many(&mut items, limit).await;
         items
@@ -98,7 +98,7 @@ impl Folding {
 /// The step of a commit from the log into the read model, in the trace of its request: a span for
 /// each commit, though many are written at once. Commits that are folded long after they were made
 /// (by a rebuild, or after an outage) are in no trace that anybody still looks at.
-fn span_of_fold(projection: &'static str, commit: &Recorded) -> Span {
+fn span_of_fold(projection: &'static str, commit: &Commit) -> Span {
     let Some(parent) = commit.metadata.trace_parent.as_deref() else {
         return Span::none();
     };
@@ -119,8 +119,8 @@ fn span_of_fold(projection: &'static str, commit: &Recorded) -> Span {
     span
 }
 
-fn another_log(stream: StreamName, sequence: u64, expected: &str, found: Uuid) -> Trouble {
-    Trouble::TailLost(format!(
+fn another_log(stream: StreamName, sequence: u64, expected: &str, found: Uuid) -> RunnerError {
+    RunnerError::TailLost(format!(
         "{stream}#{sequence} is commit {found}, but commit {expected} was folded: the log went on \
          differently"
     ))

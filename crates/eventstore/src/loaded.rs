@@ -3,11 +3,11 @@
 use cqrs_es::{Aggregate, AggregateContext};
 use uuid::Uuid;
 
-use crate::{Recorded, StoreError};
+use crate::{Commit, StoreError};
 
 /// An aggregate as it stands at a place in the log.
 #[derive(Clone, Debug)]
-pub struct Context<A> {
+pub struct Loaded<A> {
     pub(crate) id: String,
     pub(crate) aggregate: A,
     /// Number of its events: the version that the next event will have.
@@ -37,7 +37,7 @@ pub(crate) struct Place {
 
 /// What a command led to.
 #[derive(Clone, Debug)]
-pub struct Executed<A: Aggregate> {
+pub struct CommandOutcome<A: Aggregate> {
     /// The aggregate right after the command.
     pub state: A,
     /// Number of the aggregate's events then.
@@ -50,10 +50,10 @@ pub struct Executed<A: Aggregate> {
     /// Whether the commit was found in the log: the command had taken effect before, and this is
     /// its first result again. Also `true` for an append of this very call whose acknowledgment
     /// was lost.
-    pub repeated: bool,
+    pub was_duplicate: bool,
 }
 
-impl<A: Default> Context<A> {
+impl<A: Default> Loaded<A> {
     pub(crate) fn empty(id: &str, epoch: u64) -> Self {
         Self {
             id: id.to_owned(),
@@ -68,7 +68,7 @@ impl<A: Default> Context<A> {
     }
 }
 
-impl<A> Context<A> {
+impl<A> Loaded<A> {
     /// The aggregate.
     pub fn state(&self) -> &A {
         &self.aggregate
@@ -132,9 +132,9 @@ impl<A> Context<A> {
     }
 }
 
-impl<A: Aggregate> Context<A> {
+impl<A: Aggregate> Loaded<A> {
     /// Goes on by a commit from the log, which must be the next.
-    pub(crate) fn apply(&mut self, commit: &Recorded) -> Result<(), StoreError> {
+    pub(crate) fn apply(&mut self, commit: &Commit) -> Result<(), StoreError> {
         if commit.version != self.version {
             return Err(StoreError::Gap {
                 stream: commit.stream,
@@ -155,19 +155,19 @@ impl<A: Aggregate> Context<A> {
     }
 }
 
-impl<A: Aggregate + Clone> Context<A> {
-    pub(crate) fn executed(&self, repeated: bool) -> Executed<A> {
-        Executed {
+impl<A: Aggregate + Clone> Loaded<A> {
+    pub(crate) fn outcome(&self, was_duplicate: bool) -> CommandOutcome<A> {
+        CommandOutcome {
             state: self.aggregate.clone(),
             version: self.version,
             sequence: self.last_sequence,
             commit_id: self.last_commit,
-            repeated,
+            was_duplicate,
         }
     }
 }
 
-impl<A: Aggregate> AggregateContext<A> for Context<A> {
+impl<A: Aggregate> AggregateContext<A> for Loaded<A> {
     fn aggregate(&mut self) -> &mut A {
         &mut self.aggregate
     }

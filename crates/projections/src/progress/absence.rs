@@ -32,7 +32,7 @@ impl Progress {
         if !self.wait_for(end, BOUND).await {
             let (name, applied) = (&self.inner.name, self.applied());
             return Err(ReadError::Unavailable(format!(
-                "{name}: applied {applied} of {end} events"
+                "{name}: applied {applied} of {end} commits"
             )));
         }
         self.read(load).await

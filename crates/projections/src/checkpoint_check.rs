@@ -13,10 +13,10 @@ use uuid::Uuid;
 use crate::{
     Projection,
     batch::{Batch, SEQ},
+    bson_values::{int, unsigned},
     checkpoint::{Checkpoint, identity},
-    error::Trouble,
-    runner::Machine,
-    stored::{int, unsigned},
+    error::RunnerError,
+    runner::ProjectionContext,
 };
 
 /// How many documents that are ahead of a checkpoint are compared with the log: the newest, because
@@ -36,13 +36,13 @@ pub(crate) enum Verdict {
     Another(String),
 }
 
-impl<P: Projection> Machine<P> {
+impl<P: Projection> ProjectionContext<P> {
     /// Compares what was folded with the log.
     pub(crate) async fn judge(
         &self,
         checkpoint: &Checkpoint,
         created: DateTime<Utc>,
-    ) -> Result<Verdict, Trouble> {
+    ) -> Result<Verdict, RunnerError> {
         let stream = self.projection.stream();
         let (folded, now) = (&checkpoint.stream_created, identity(created));
         if let Some(why) = &checkpoint.halted {
@@ -84,7 +84,7 @@ impl<P: Projection> Machine<P> {
     /// server, it may stand on what is left while documents show what isn't. They don't say which
     /// commit they reflect, only where it was; but what follows from the commit that is there now
     /// is in them only if it is the same.
-    async fn phantom(&self, checkpoint: &Checkpoint) -> Result<Option<String>, Trouble> {
+    async fn phantom(&self, checkpoint: &Checkpoint) -> Result<Option<String>, RunnerError> {
         let stream = self.projection.stream();
         let collection: Collection<Document> = self.store.database().collection(&self.key);
         let find = async {
@@ -92,7 +92,7 @@ impl<P: Projection> Machine<P> {
             let found = collection.find(ahead).sort(doc! { SEQ: -1 });
             found.limit(COMPARED).await?.try_collect::<Vec<_>>().await
         };
-        let ahead = self.store.step(find).await?;
+        let ahead = self.store.bounded(find).await?;
         let seq = |document: &Document| document.get_i64(SEQ).map_or(0, unsigned);
         let (Some(newest), Some(oldest)) = (ahead.first().map(seq), ahead.last().map(seq)) else {
             return Ok(None);
@@ -124,7 +124,11 @@ impl<P: Projection> Machine<P> {
     }
 
     /// What follows from the commits in a range, by document and commit.
-    async fn changes(&self, from: u64, to: u64) -> Result<HashMap<(Uuid, u64), Document>, Trouble> {
+    async fn changes(
+        &self,
+        from: u64,
+        to: u64,
+    ) -> Result<HashMap<(Uuid, u64), Document>, RunnerError> {
         let mut changes = HashMap::new();
         let commits = self.log.read(self.projection.stream(), from, to).await?;
         let mut commits = Box::pin(commits);

@@ -10,23 +10,23 @@ use std::{
 };
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::Context;
+use crate::Loaded;
 
 /// What an aggregate costs beside its events, about.
 const OVERHEAD: u32 = 512;
 
 /// An aggregate in memory.
-pub(crate) struct Kept<A> {
-    pub context: Context<A>,
+pub(crate) struct CachedAggregate<A> {
+    pub context: Loaded<A>,
     /// Everything that was acknowledged before this moment is in it. `None` if it isn't known to
     /// be whole: nothing was read yet, or a reading was interrupted.
     as_of: Option<Instant>,
 }
 
-impl<A: Default> Kept<A> {
+impl<A: Default> CachedAggregate<A> {
     pub fn empty(id: &str, epoch: u64) -> Self {
         Self {
-            context: Context::empty(id, epoch),
+            context: Loaded::empty(id, epoch),
             as_of: None,
         }
     }
@@ -39,27 +39,27 @@ impl<A: Default> Kept<A> {
     }
 }
 
-impl<A> Kept<A> {
+impl<A> CachedAggregate<A> {
     /// Whether it was read to its end once.
-    pub fn is_whole(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.as_of.is_some()
     }
 
     /// Whether everything is in it that was acknowledged before this moment.
-    pub fn is_as_new_as(&self, moment: Instant) -> bool {
+    pub fn is_fresh_at(&self, moment: Instant) -> bool {
         self.as_of.is_some_and(|as_of| as_of >= moment)
     }
 
     /// Notes that it is what the log held at this moment, or later.
-    pub fn is_newest_as_of(&mut self, moment: Instant) {
+    pub fn mark_fresh_at(&mut self, moment: Instant) {
         self.as_of = Some(moment);
     }
 }
 
 /// The place of one aggregate. Whoever holds the lock is the only one in this process at work on
 /// it.
-pub(crate) struct Slot<A> {
-    pub kept: Mutex<Kept<A>>,
+pub(crate) struct CacheSlot<A> {
+    pub kept: Mutex<CachedAggregate<A>>,
     /// What it was weighed at last.
     weight: AtomicU32,
 }
@@ -69,14 +69,14 @@ pub(crate) struct Slot<A> {
 ///
 /// Of the caches, `quick_cache` was chosen because most aggregates are new when they are put in:
 /// moka, which keeps books about every entry in the background, was 5 % of an order here.
-pub(crate) struct Memory<A> {
+pub(crate) struct AggregateCache<A> {
     entries: Arc<Cache<String, Entry<A>, Weight>>,
 }
 
 /// An aggregate's place and what it counts as. The cache asks for that again when the entry goes,
 /// so it must not change meanwhile.
 struct Entry<A> {
-    slot: Arc<Slot<A>>,
+    slot: Arc<CacheSlot<A>>,
     weight: u32,
 }
 
@@ -99,7 +99,7 @@ impl<A> Weighter<String, Entry<A>> for Weight {
     }
 }
 
-impl<A> Clone for Memory<A> {
+impl<A> Clone for AggregateCache<A> {
     fn clone(&self) -> Self {
         Self {
             entries: Arc::clone(&self.entries),
@@ -107,7 +107,7 @@ impl<A> Clone for Memory<A> {
     }
 }
 
-impl<A: Default + Send + 'static> Memory<A> {
+impl<A: Default + Send + 'static> AggregateCache<A> {
     /// For about so many bytes.
     pub fn new(bytes: u64) -> Self {
         let estimated = usize::try_from(bytes / u64::from(OVERHEAD)).unwrap_or(usize::MAX);
@@ -117,11 +117,11 @@ impl<A: Default + Send + 'static> Memory<A> {
     }
 
     /// The place of an aggregate, made if need be.
-    pub fn slot(&self, id: &str) -> Arc<Slot<A>> {
+    pub fn slot(&self, id: &str) -> Arc<CacheSlot<A>> {
         let made = || {
             Ok::<_, Infallible>(Entry {
-                slot: Arc::new(Slot {
-                    kept: Mutex::new(Kept::empty(id, 0)),
+                slot: Arc::new(CacheSlot {
+                    kept: Mutex::new(CachedAggregate::empty(id, 0)),
                     weight: AtomicU32::new(OVERHEAD),
                 }),
                 weight: OVERHEAD,
@@ -134,7 +134,7 @@ impl<A: Default + Send + 'static> Memory<A> {
 
     /// Counts what an aggregate has grown by, once it is worth it: the cache weighs an entry only
     /// when it is put in, and doing that at each commit would cost more than it tells.
-    pub fn weigh(&self, id: &str, slot: &Arc<Slot<A>>, bytes: usize) {
+    pub fn weigh(&self, id: &str, slot: &Arc<CacheSlot<A>>, bytes: usize) {
         let weight = OVERHEAD.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
         let known = slot.weight.load(Ordering::Relaxed);
         if weight < known.saturating_mul(2) && weight > known / 4 {
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_in_bytes_and_not_in_number() {
-        let memory = Memory::<u8>::new(100_000);
+        let memory = AggregateCache::<u8>::new(100_000);
         for n in 0..100 {
             let id = n.to_string();
             let slot = memory.slot(&id);
@@ -173,21 +173,21 @@ mod tests {
 
     #[test]
     fn an_aggregate_is_as_new_as_the_moment_at_which_its_reading_began() {
-        let mut kept = Kept::<u8>::empty("a", 0);
+        let mut kept = CachedAggregate::<u8>::empty("a", 0);
         let moment = Instant::now();
-        assert!(!kept.is_whole() && !kept.is_as_new_as(moment));
-        kept.is_newest_as_of(moment);
-        assert!(kept.is_whole() && kept.is_as_new_as(moment));
-        assert!(!kept.is_as_new_as(moment + Duration::from_nanos(1)));
+        assert!(!kept.is_complete() && !kept.is_fresh_at(moment));
+        kept.mark_fresh_at(moment);
+        assert!(kept.is_complete() && kept.is_fresh_at(moment));
+        assert!(!kept.is_fresh_at(moment + Duration::from_nanos(1)));
         kept.enter(0);
-        assert!(kept.is_whole());
+        assert!(kept.is_complete());
         kept.enter(1);
-        assert!(!kept.is_whole(), "the log has lost a tail");
+        assert!(!kept.is_complete(), "the log has lost a tail");
     }
 
     #[test]
     fn an_aggregate_is_weighed_anew_when_it_has_doubled_or_shrunk_to_a_quarter() {
-        let memory = Memory::<u8>::new(1_000_000);
+        let memory = AggregateCache::<u8>::new(1_000_000);
         let slot = memory.slot("a");
         let weighs = |bytes: usize| {
             memory.weigh("a", &slot, bytes);
@@ -202,9 +202,9 @@ mod tests {
 
     #[test]
     fn what_was_evicted_does_not_weigh_on_what_took_its_place() {
-        let memory = Memory::<u8>::new(1_000_000);
+        let memory = AggregateCache::<u8>::new(1_000_000);
         memory.slot("a");
-        let evicted = Memory::<u8>::new(1_000_000).slot("a");
+        let evicted = AggregateCache::<u8>::new(1_000_000).slot("a");
         memory.weigh("a", &evicted, 100_000);
         assert_eq!(memory.entries.weight(), u64::from(OVERHEAD));
     }

@@ -17,7 +17,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::{Projection, runner::Machine};
+use crate::{Projection, runner::ProjectionContext};
 
 /// How long an answer is waited for.
 const ANSWER: Duration = Duration::from_millis(100);
@@ -40,18 +40,18 @@ struct Answer {
 }
 
 /// Where it is asked how far a projection is.
-fn asked(topic: &str) -> String {
+fn question_topic(topic: &str) -> String {
     format!("{topic}-asked")
 }
 
 /// Where the one who folds answers.
-fn told(topic: &str) -> String {
+fn answer_topic(topic: &str) -> String {
     format!("{topic}-told")
 }
 
 /// Reads that want to know how far the one who folds is.
 #[derive(Debug)]
-pub(crate) struct Confirmations {
+pub(crate) struct LeaderQuery {
     /// Counts reads.
     wanted: watch::Sender<u64>,
     /// What is known of the reads up to a number.
@@ -65,7 +65,7 @@ struct Known {
     applied: Option<u64>,
 }
 
-impl Default for Confirmations {
+impl Default for LeaderQuery {
     fn default() -> Self {
         Self {
             wanted: watch::Sender::new(0),
@@ -74,7 +74,7 @@ impl Default for Confirmations {
     }
 }
 
-impl Confirmations {
+impl LeaderQuery {
     /// How far the one who folds is, asked after this call began; `None` if it doesn't say.
     pub async fn ask(&self) -> Option<u64> {
         let mut known = self.known.subscribe();
@@ -90,12 +90,12 @@ impl Confirmations {
     }
 }
 
-impl<P: Projection> Machine<P> {
+impl<P: Projection> ProjectionContext<P> {
     /// Asks for the reads of this process, for ever.
     pub(crate) async fn ask(self: Arc<Self>) {
-        let confirmations = self.progress.confirmations();
-        let mut wanted = confirmations.wanted.subscribe();
-        let mut answers = Box::pin(subscribe(&self.log, &self.told_topic()).await);
+        let leader_query = self.progress.leader_query();
+        let mut wanted = leader_query.wanted.subscribe();
+        let mut answers = Box::pin(subscribe(&self.log, &self.answer_topic()).await);
         let mut silent_until = Instant::now();
         let mut number = 0;
         while wanted.changed().await.is_ok() {
@@ -109,7 +109,7 @@ impl<P: Projection> Machine<P> {
                     silent_until = Instant::now() + SILENCE;
                 }
             }
-            confirmations.known.send_replace(Known { up_to, applied });
+            leader_query.known.send_replace(Known { up_to, applied });
         }
     }
 
@@ -121,7 +121,7 @@ impl<P: Projection> Machine<P> {
         let from = self.holder;
         let question = serde_json::to_vec(&Question { from, number }).ok()?;
         self.log
-            .announce(&self.asked_topic(), question)
+            .broadcast(&self.question_topic(), question)
             .await
             .ok()?;
         let answer = async {
@@ -141,7 +141,7 @@ impl<P: Projection> Machine<P> {
     /// Answers the questions of others while this process folds, for ever.
     pub(crate) async fn answer(self: Arc<Self>) {
         loop {
-            let mut questions = Box::pin(subscribe(&self.log, &self.asked_topic()).await);
+            let mut questions = Box::pin(subscribe(&self.log, &self.question_topic()).await);
             while let Some(question) = questions.next().await {
                 // A new holder may have told less so far than the one before it. Who isn't answered
                 // reads the database, which is right.
@@ -158,25 +158,25 @@ impl<P: Projection> Machine<P> {
                 };
                 if let Ok(answer) = serde_json::to_vec(&answer) {
                     // Who isn't answered reads the database.
-                    let _ = self.log.announce(&self.told_topic(), answer).await;
+                    let _ = self.log.broadcast(&self.answer_topic(), answer).await;
                 }
             }
         }
     }
 
-    fn asked_topic(&self) -> String {
-        asked(&self.topic)
+    fn question_topic(&self) -> String {
+        question_topic(&self.topic)
     }
 
-    fn told_topic(&self) -> String {
-        told(&self.topic)
+    fn answer_topic(&self) -> String {
+        answer_topic(&self.topic)
     }
 }
 
 /// Listens to a topic, as soon as that is possible.
 pub(crate) async fn subscribe(log: &Log, topic: &str) -> impl Stream<Item = Bytes> + Send + use<> {
     loop {
-        match log.announcements(topic).await {
+        match log.subscribe(topic).await {
             Ok(announcements) => return announcements,
             Err(error) => {
                 tracing::debug!(topic, %error, "can't listen, trying again");

@@ -14,7 +14,7 @@ use async_nats::{
     },
 };
 
-use crate::{Log, Recorded, StoreError, StreamName, error::unavailable};
+use crate::{Commit, Log, StoreError, StreamName, error::unavailable};
 
 impl Log {
     /// The newest commit of an aggregate; `None` only if it never had one.
@@ -26,7 +26,7 @@ impl Log {
         &self,
         stream: StreamName,
         aggregate_id: &str,
-    ) -> Result<Option<Recorded>, StoreError> {
+    ) -> Result<Option<Commit>, StoreError> {
         let Some(message) = self.last_message(stream, aggregate_id).await? else {
             if self.hides(stream, aggregate_id).await? {
                 return Err(StoreError::HistoryLost {
@@ -36,7 +36,7 @@ impl Log {
             }
             return Ok(None);
         };
-        Recorded::parse(stream, message, &self.config().upcasters).map(Some)
+        Commit::parse(stream, message, &self.config().upcasters).map(Some)
     }
 
     /// The newest message of a key, by the leader: a replica may not have it yet.
@@ -62,10 +62,10 @@ impl Log {
         stream: StreamName,
         aggregate_id: &str,
         from: u64,
-    ) -> Result<Option<Recorded>, StoreError> {
+    ) -> Result<Option<Commit>, StoreError> {
         self.next_message(stream, aggregate_id, from)
             .await?
-            .map(|message| Recorded::parse(stream, message, &self.config().upcasters))
+            .map(|message| Commit::parse(stream, message, &self.config().upcasters))
             .transpose()
     }
 
@@ -75,11 +75,11 @@ impl Log {
         stream: StreamName,
         aggregate_id: &str,
         from: u64,
-    ) -> Result<Option<Recorded>, StoreError> {
+    ) -> Result<Option<Commit>, StoreError> {
         let found = self.next_of_leader(stream, aggregate_id, from).await?;
         let message = found.map(|found| found.appended(stream)).transpose()?;
         message
-            .map(|message| Recorded::parse(stream, message, &self.config().upcasters))
+            .map(|message| Commit::parse(stream, message, &self.config().upcasters))
             .transpose()
     }
 
@@ -99,18 +99,14 @@ impl Log {
     /// # Errors
     /// [`StoreError::Unreadable`] when there is none, or none that can be read;
     /// [`StoreError::Unavailable`] when NATS can't be reached.
-    pub async fn commit_at(
-        &self,
-        stream: StreamName,
-        sequence: u64,
-    ) -> Result<Recorded, StoreError> {
+    pub async fn commit_at(&self, stream: StreamName, sequence: u64) -> Result<Commit, StoreError> {
         let message = self.message_at(stream, sequence).await?;
         let missing = || StoreError::Unreadable {
             stream,
             sequence,
             why: "there is no such message".to_owned(),
         };
-        Recorded::parse(
+        Commit::parse(
             stream,
             message.ok_or_else(missing)?,
             &self.config().upcasters,

@@ -2,7 +2,7 @@
 //! events; it never reads the orders service's read model.
 
 use domain::ticket_orders::TicketOrdersEvent;
-use eventstore::{Log, ORDERS, Recorded, StoreError, StreamName};
+use eventstore::{Commit, Log, ORDERS, StoreError, StreamName};
 use mongodb::{
     Collection,
     bson::{self, doc},
@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::{
     Change, FoldError, Index, Projection, ReadError, ReadStore, Runner, RunnerSettings,
-    store::switched,
-    stored::{from_bson, uuid},
+    bson_values::{from_bson, uuid},
+    store::retry_after_switch,
 };
 
 /// Orders that can be paid: one document each, which never changes.
@@ -84,7 +84,7 @@ impl PayableOrders {
 
     async fn load(&self, order: Uuid) -> Result<Option<PayableOrder>, ReadError> {
         let find = || async { self.collection.find_one(doc! { "_id": uuid(order) }).await };
-        Ok(switched(find).await?.map(|found| PayableOrder {
+        Ok(retry_after_switch(find).await?.map(|found| PayableOrder {
             order: from_bson(found.id),
             ticket: from_bson(found.ticket),
             buyer: from_bson(found.buyer),
@@ -109,7 +109,7 @@ impl Projection for PayableOrdersProjection {
         Vec::new()
     }
 
-    fn fold(&self, commit: &Recorded) -> Result<Vec<Change>, FoldError> {
+    fn fold(&self, commit: &Commit) -> Result<Vec<Change>, FoldError> {
         let events = commit.decode::<TicketOrdersEvent>();
         let events = events.map_err(|error| FoldError::of(commit, error.to_string()))?;
         Ok(events

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::{
-    Log, Recorded, StoreError, StreamName, context::Place, in_order::InOrder, standing::Standing,
+    Commit, Log, StoreError, StreamName, commit_check::Standing,
+    ephemeral_consumer::EphemeralConsumer, loaded::Place,
 };
 
 /// From this many events on, commits are read through a consumer. An aggregate has a handful of
@@ -29,7 +30,7 @@ impl Log {
         stream: StreamName,
         aggregate_id: &str,
         known: Place,
-        mut take: impl FnMut(Recorded) -> Result<(), StoreError> + Send,
+        mut take: impl FnMut(Commit) -> Result<(), StoreError> + Send,
     ) -> Result<u64, StoreError> {
         let sequence = known.sequence;
         let Some(last) = self.last_commit(stream, aggregate_id).await? else {
@@ -49,9 +50,11 @@ impl Log {
                 // Somebody else's one commit, or the only one there is.
                 take(last)?;
             } else if ahead < MANY {
-                self.one_by_one(last, sequence + 1, &mut take).await?;
+                self.read_via_direct_get(last, sequence + 1, &mut take)
+                    .await?;
             } else {
-                self.all_at_once(last, sequence + 1, &mut take).await?;
+                self.read_via_consumer(last, sequence + 1, &mut take)
+                    .await?;
             }
         }
         Ok(end)
@@ -62,21 +65,21 @@ impl Log {
         &self,
         stream: StreamName,
         sequence: u64,
-        mut take: impl FnMut(Recorded) -> Result<(), StoreError> + Send,
+        mut take: impl FnMut(Commit) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
         let last = self.commit_at(stream, sequence).await?;
         match last.version {
             0 => take(last),
-            version if version < MANY => self.one_by_one(last, 1, &mut take).await,
-            _ => self.all_at_once(last, 1, &mut take).await,
+            version if version < MANY => self.read_via_direct_get(last, 1, &mut take).await,
+            _ => self.read_via_consumer(last, 1, &mut take).await,
         }
     }
 
-    async fn one_by_one(
+    async fn read_via_direct_get(
         &self,
-        last: Recorded,
+        last: Commit,
         mut from: u64,
-        take: &mut (impl FnMut(Recorded) -> Result<(), StoreError> + Send),
+        take: &mut (impl FnMut(Commit) -> Result<(), StoreError> + Send),
     ) -> Result<(), StoreError> {
         let mut misses = 0;
         loop {
@@ -107,16 +110,17 @@ impl Log {
         }
     }
 
-    async fn all_at_once(
+    async fn read_via_consumer(
         &self,
-        last: Recorded,
+        last: Commit,
         from: u64,
-        take: &mut (impl FnMut(Recorded) -> Result<(), StoreError> + Send),
+        take: &mut (impl FnMut(Commit) -> Result<(), StoreError> + Send),
     ) -> Result<(), StoreError> {
-        let mut commits = InOrder::open(self, last.stream, Some(&last.aggregate_id), from).await?;
+        let mut commits =
+            EphemeralConsumer::open(self, last.stream, Some(&last.aggregate_id), from).await?;
         loop {
             let message = commits.next().await?;
-            let commit = Recorded::delivered(last.stream, &message, &self.config().upcasters)?;
+            let commit = Commit::delivered(last.stream, &message, &self.config().upcasters)?;
             let is_last = commit.sequence >= last.sequence;
             take(commit)?;
             if is_last {

@@ -4,7 +4,7 @@ use cqrs_es::{Aggregate, AggregateError, EventEnvelope, EventStore};
 use std::collections::HashMap;
 use uuid::Uuid;
 
-use crate::{Context, Metadata, Store, append::Appended, commit::NewCommit};
+use crate::{Loaded, Metadata, Store, append::Appended, commit::UnsavedCommit};
 
 /// For [`cqrs_es::CqrsFramework`], and whatever else is written against the trait.
 ///
@@ -25,7 +25,7 @@ impl<A> EventStore<A> for Store<A>
 where
     A: Aggregate<Services = ()> + Clone + 'static,
 {
-    type AC = Context<A>;
+    type AC = Loaded<A>;
 
     async fn load_events(
         &self,
@@ -40,14 +40,14 @@ where
         Ok(envelopes)
     }
 
-    async fn load_aggregate(&self, id: &str) -> Result<Context<A>, AggregateError<A::Error>> {
+    async fn load_aggregate(&self, id: &str) -> Result<Loaded<A>, AggregateError<A::Error>> {
         Ok(self.load(id).await?)
     }
 
     async fn commit(
         &self,
         events: Vec<A::Event>,
-        context: Context<A>,
+        context: Loaded<A>,
         metadata: HashMap<String, String>,
     ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
         if events.is_empty() {
@@ -69,12 +69,12 @@ where
             time: chrono::Utc::now(),
             trace_parent: None,
         };
-        let commit = NewCommit::encode(A::TYPE, context.version, &events, &metadata)?;
+        let commit = UnsavedCommit::encode(A::TYPE, context.version, &events, &metadata)?;
         let (id, stream, log) = (commit.id, self.stream(), self.log());
         let place = (context.last_sequence, context.epoch);
         match log.append(stream, &context.id, commit, place).await? {
             Appended::Conflict => Err(AggregateError::AggregateConflict),
-            Appended::At(sequence) => {
+            Appended::Stored(sequence) => {
                 let correlation = &metadata.correlation_id;
                 log.tails().note(stream, sequence, id, correlation);
                 Ok((context.version..)

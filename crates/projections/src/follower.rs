@@ -6,11 +6,11 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     Projection,
-    announce::{Announcement, changed},
+    announce::{Announcement, change_of},
     checkpoint::Checkpoint,
-    confirm::subscribe,
-    judge::Verdict,
-    runner::Machine,
+    checkpoint_check::Verdict,
+    leader_query::subscribe,
+    runner::ProjectionContext,
 };
 
 /// How often the checkpoint and the stream's end are looked at.
@@ -24,9 +24,9 @@ struct Seen {
     missed_some: bool,
 }
 
-impl<P: Projection> Machine<P> {
+impl<P: Projection> ProjectionContext<P> {
     /// Listens to announcements and looks at the checkpoint now and then, for ever.
-    pub(crate) async fn listen(self: Arc<Self>) {
+    pub(crate) async fn follow(self: Arc<Self>) {
         let mut seen = Seen::default();
         let mut faults = self.store.faults();
         let mut connection = self.log.connection();
@@ -38,7 +38,7 @@ impl<P: Projection> Machine<P> {
             loop {
                 tokio::select! {
                     announcement = announcements.next() => match announcement {
-                        Some(bytes) => self.hear(&bytes),
+                        Some(bytes) => self.apply_announcement(&bytes),
                         None => break,
                     },
                     // The sender lives as long as the store, so this is never an error for long.
@@ -54,7 +54,7 @@ impl<P: Projection> Machine<P> {
         }
     }
 
-    fn hear(&self, bytes: &[u8]) {
+    fn apply_announcement(&self, bytes: &[u8]) {
         // One's own come back, and are long: they are recognized without being read.
         if Announcement::is_of(bytes, self.holder) {
             return;
@@ -72,7 +72,7 @@ impl<P: Projection> Machine<P> {
             Announcement::Applied { from, to, ids, .. } => {
                 let missed = from > self.progress.applied() + 1;
                 let ids = if missed { None } else { ids };
-                self.progress.advance(to, changed(ids));
+                self.progress.advance(to, change_of(ids));
             }
             Announcement::Restarted {
                 stream, applied, ..
@@ -117,7 +117,7 @@ impl<P: Projection> Machine<P> {
         });
         let applied = self.progress.applied();
         let behind = checkpoint.sequence() > applied;
-        let back = another || self.progress.in_doubt();
+        let back = another || self.progress.is_uncertain();
         // It may have become the active one while the answer was on its way.
         if (back || behind || seen.missed_some) && !self.progress.is_active() {
             // The checkpoint lags a little, so it only counts for less than what was announced
@@ -149,8 +149,8 @@ impl<P: Projection> Machine<P> {
             // If it became the active one meanwhile, it has compared them itself.
             Ok(Verdict::Continues) if !self.progress.is_active() => self.progress.judged(epoch),
             Ok(_) => {}
-            Err(trouble) => {
-                tracing::debug!(projection = self.key, %trouble, "can't compare with the log");
+            Err(failure) => {
+                tracing::debug!(projection = self.key, %failure, "can't compare with the log");
             }
         }
     }
@@ -158,7 +158,7 @@ impl<P: Projection> Machine<P> {
     async fn look_at_end(&self) {
         let stream = self.projection.stream();
         if let Ok(end) = self.log.last_sequence(stream).await {
-            self.progress.saw_end(end);
+            self.progress.note_stream_end(end);
             // Whatever was acknowledged is there; what isn't, was lost, and can't be waited for.
             if let Some(floor) = self.progress.floor_beyond(end) {
                 let reaches = self.log.still_reaches(stream, floor).await;

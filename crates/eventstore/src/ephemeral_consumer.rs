@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::{
     Log, StoreError, StreamName,
     error::unavailable,
-    pulling::{self, Silence},
+    pull_requests::{self, Silence},
 };
 
 /// How many messages one request to the server asks for. Enough to keep a reader that folds in
@@ -29,7 +29,7 @@ const KEPT: Duration = Duration::from_secs(30);
 ///
 /// It has no name: so it needs the right to make consumers that are nobody else's, and not the one
 /// to change a durable.
-pub(crate) struct InOrder {
+pub(crate) struct EphemeralConsumer {
     log: Log,
     stream: StreamName,
     messages: pull::Stream,
@@ -43,7 +43,7 @@ pub(crate) struct InOrder {
     pending: u64,
 }
 
-impl InOrder {
+impl EphemeralConsumer {
     /// Begins to read a stream at a sequence: all of it, or the subject of one aggregate.
     pub(crate) async fn open(
         log: &Log,
@@ -76,7 +76,7 @@ impl InOrder {
             stream,
             last: aggregate_id.is_none().then(|| from.saturating_sub(1)),
             silence: Silence::default(),
-            messages: pulling::messages(&consumer, BATCH).await?,
+            messages: pull_requests::messages(&consumer, BATCH).await?,
             delivered: 0,
         })
     }

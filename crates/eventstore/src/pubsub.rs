@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
-use crate::{Log, StoreError, error::unavailable, streams::valid_id};
+use crate::{Log, StoreError, error::unavailable, streams::check_id};
 
 /// Core NATS subjects, outside every stream: an announcement that nobody hears is no loss.
 fn subject(topic: &str) -> Result<String, StoreError> {
-    valid_id(topic)?;
+    check_id(topic)?;
     Ok(format!("announce.{topic}"))
 }
 
@@ -17,7 +17,7 @@ impl Log {
     /// # Errors
     /// [`StoreError::InvalidId`] for a topic that isn't one token; [`StoreError::Unavailable`]
     /// when there is no connection.
-    pub async fn announce(&self, topic: &str, payload: Vec<u8>) -> Result<(), StoreError> {
+    pub async fn broadcast(&self, topic: &str, payload: Vec<u8>) -> Result<(), StoreError> {
         let subject = subject(topic)?;
         if !self.is_connected() {
             return Err(StoreError::Unavailable("not connected to NATS".to_owned()));
@@ -32,8 +32,8 @@ impl Log {
     /// [`Log::connection`].
     ///
     /// # Errors
-    /// As [`Log::announce`].
-    pub async fn announcements(
+    /// As [`Log::broadcast`].
+    pub async fn subscribe(
         &self,
         topic: &str,
     ) -> Result<impl Stream<Item = Bytes> + Send + Unpin + use<>, StoreError> {

@@ -1,0 +1,131 @@
+//! One word per concept: `docs/glossary.md` says which.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use crate::{read, root};
+
+/// Names that had a meaning of this project's own, and the field's word that replaced each.
+const RETIRED: [(&str, &str); 24] = [
+    ("Across", "VersionMessage"),
+    ("Builder<P>", "Rebuilder"),
+    ("Confirmations", "LeaderQuery"),
+    ("Executed", "CommandOutcome"),
+    ("Hint::", "Expectation::"),
+    ("InOrder", "EphemeralConsumer"),
+    ("KEPT_BYTES", "CACHE_BYTES"),
+    ("Letter,", "InboundMessage"),
+    ("Machine<", "ProjectionContext"),
+    ("NewCommit", "UnsavedCommit"),
+    ("PastCommit", "HistoricalCommit"),
+    ("ReactError", "HandlerError"),
+    ("Recorded", "Commit"),
+    ("StoreError::Contended", "StoreError::Conflict"),
+    (
+        "StoreError::OfAnotherRelease",
+        "StoreError::UnsupportedSchema",
+    ),
+    ("StoreError::Refused", "StoreError::Rejected"),
+    ("StoreError::StreamDiffers", "StoreError::StreamMismatch"),
+    ("StreamFacts", "StreamInfo"),
+    ("Taken>", "Delivery"),
+    ("Tenure", "LeaseStatus"),
+    ("Trouble", "RunnerError"),
+    ("raise_floor", "require_globally"),
+    ("react_to_", "on_commit or on_due"),
+    ("worked_on", "active_workers"),
+];
+
+fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let name = path.strip_prefix(root()).unwrap().display().to_string();
+            found.push((name, fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+fn all_sources() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for folder in ["crates", "apps", "xtask"] {
+        sources(&root().join(folder), &mut found);
+    }
+    found
+}
+
+/// What stands in the column "in code" of the glossary: names, and files.
+fn names_in_code(page: &str) -> BTreeSet<&str> {
+    let rows = page.lines().filter(|line| line.starts_with("| **"));
+    let cells = rows.filter_map(|row| row.split('|').nth(3));
+    let quoted = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    quoted.collect()
+}
+
+#[test]
+fn every_name_in_the_glossary_is_in_the_code() {
+    let page = read("docs/glossary.md");
+    let found = all_sources();
+    let names = names_in_code(&page);
+    assert!(names.len() > 30, "{names:?}");
+    for name in names {
+        let last = name.rsplit("::").next().unwrap();
+        let is_there = if name.ends_with(".rs") || name.ends_with('/') {
+            let place = format!("/{name}");
+            found.iter().any(|(file, _)| file.contains(&place))
+        } else if name.contains('*') {
+            continue;
+        } else {
+            let declared = ["struct", "enum", "trait", "fn", "type", "const", "static"]
+                .map(|kind| format!("{kind} {last}"));
+            let declares = |text: &String| {
+                let quoted = text.contains(&format!("\"{last}\""));
+                let member = text.contains(&format!("pub {last}:"));
+                let variant = text.contains(&format!("\n    {last}"));
+                quoted || member || variant || declared.iter().any(|it| text.contains(it.as_str()))
+            };
+            found.iter().any(|(_, text)| declares(text)) || name.starts_with("cqrs_es::")
+        };
+        assert!(
+            is_there,
+            "{name} is in docs/glossary.md and not in the code"
+        );
+    }
+}
+
+#[test]
+fn no_retired_name_comes_back() {
+    let found = all_sources();
+    let this_file = file!().rsplit('/').next().unwrap();
+    let mut back = BTreeSet::new();
+    for (name, text) in &found {
+        if name.ends_with(this_file) {
+            continue;
+        }
+        for (retired, instead) in RETIRED {
+            let begins_word = |at: usize| {
+                let before = text[..at].chars().next_back();
+                !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            };
+            let ends_word = |at: usize| {
+                let after = text[at..].chars().next();
+                !retired.ends_with(char::is_alphanumeric)
+                    || !after.is_some_and(|c| c.is_alphanumeric() || c == '_')
+            };
+            // Prose may use the words of the language.
+            let prose = |at: usize| {
+                let line = text[..at].rsplit('\n').next().unwrap_or_default();
+                line.trim_start().starts_with("//") && !line.ends_with(['`', '{', ':', '<', '['])
+            };
+            let stands = text
+                .match_indices(retired)
+                .filter(|(at, _)| !prose(*at))
+                .any(|(at, _)| begins_word(at) && ends_word(at + retired.len()));
+            if stands {
+                back.insert(format!("{name}: {retired} is {instead}"));
+            }
+        }
+    }
+    assert!(back.is_empty(), "{back:#?}");
+}

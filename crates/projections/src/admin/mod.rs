@@ -1,0 +1,11 @@
+//! What operators do with read models and with MongoDB itself; nothing here is needed to serve.
+
+mod mongo_roles;
+mod read_models;
+mod replica_set;
+
+pub use mongo_roles::Grants;
+pub use read_models::{
+    FoldedBefore, ReadModel, RetireError, folded_before, pause, read_models, resume, retire,
+};
+pub use replica_set::{FormError, Formed, ReplicaSet, User};
