@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 use crate::{
     Log, Metadata, StoreError, StreamName, commit::UnsavedCommit, error::unavailable,
-    streams::check_id,
+    publisher::Publisher, streams::check_id,
 };
 
 /// How an append ended, short of a failure.
@@ -34,23 +34,32 @@ impl Log {
         commit: UnsavedCommit,
         (expected, epoch): (u64, u64),
     ) -> Result<Appended, StoreError> {
-        self.wait_until_proved().await?;
+        let Some(publisher) = self.wait_until_proved().await? else {
+            return Err(not_connected());
+        };
+        // After the publisher: what is sent on it goes to the log of this epoch.
         if self.epoch(stream) != epoch {
             return Ok(Appended::Conflict);
         }
         let key = (stream, aggregate_id);
-        self.publish(key, commit.headers, commit.payload, Some(expected))
-            .await
+        self.publish_on(
+            &publisher,
+            key,
+            commit.headers,
+            commit.payload,
+            Some(expected),
+        )
+        .await
     }
 
     /// A sequence means nothing before it is known that the log still holds what was seen. Without
     /// a connection there is nothing to wait for: appends fail at once.
-    async fn wait_until_proved(&self) -> Result<(), StoreError> {
+    async fn wait_until_proved(&self) -> Result<Option<Publisher>, StoreError> {
         if !self.is_connected() {
-            return Ok(());
+            return Ok(None);
         }
         let proved = tokio::time::timeout(self.config().answer_timeout, self.tails().proved());
-        proved.await.map_err(|_| {
+        proved.await.map(Some).map_err(|_| {
             StoreError::Unavailable("it isn't known yet whether the log lost its end".into())
         })
     }
@@ -67,15 +76,26 @@ impl Log {
         expected: Option<u64>,
     ) -> Result<Appended, StoreError> {
         if !self.is_connected() {
-            // The client would keep the message and send it after reconnecting, long after the
-            // caller was told that it failed.
-            return Err(StoreError::Unavailable("not connected to NATS".to_owned()));
+            return Err(not_connected());
         }
+        let publisher = self.wait_until_proved().await?.ok_or_else(not_connected)?;
+        self.publish_on(&publisher, (stream, key), headers, payload, expected)
+            .await
+    }
+
+    async fn publish_on(
+        &self,
+        publisher: &Publisher,
+        (stream, key): (StreamName, &str),
+        headers: HeaderMap,
+        payload: Bytes,
+        expected: Option<u64>,
+    ) -> Result<Appended, StoreError> {
         let mut message = PublishMessage::build().payload(payload).headers(headers);
         if let Some(sequence) = expected {
             message = message.expected_last_subject_sequence(sequence);
         }
-        let sent = self
+        let sent = publisher
             .jetstream()
             .send_publish(stream.subject(key), message)
             .await;
@@ -83,7 +103,17 @@ impl Log {
             Ok(acknowledgment) => acknowledgment.await,
             Err(error) => Err(error),
         };
+        if let Err(error) = &acknowledged
+            && error.kind() == PublishErrorKind::TimedOut
+            && !self.server_is_alone()
+        {
+            // It may be with a server that is cut off from the others, where the next one would be
+            // answered as little.
+            self.tails().give_up_publisher();
+        }
         match acknowledged {
+            // A server that went meanwhile may have taken the message with it.
+            Ok(_) if !publisher.is_connected() => Err(not_connected()),
             Ok(acknowledgment) => Ok(Appended::Stored(acknowledgment.sequence)),
             Err(error) => classify_publish_error(&error, (stream, key)),
         }
@@ -127,6 +157,10 @@ impl Log {
 }
 
 /// What a publish that wasn't acknowledged means.
+fn not_connected() -> StoreError {
+    StoreError::Unavailable("not connected to NATS".to_owned())
+}
+
 pub(crate) fn classify_publish_error(
     error: &PublishError,
     (stream, key): (StreamName, &str),

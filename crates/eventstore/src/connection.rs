@@ -211,6 +211,30 @@ pub(crate) async fn connect(config: &LogConfig) -> Result<(Client, Heard), Store
     Ok((client, heard))
 }
 
+/// Connects, if a server answers now, and to no other server afterwards than to those of the pool that
+/// the client is given then.
+pub(crate) async fn connect_once(config: &LogConfig) -> Result<Client, StoreError> {
+    let servers = servers(config)?;
+    options(config)
+        .await?
+        // Each server counts as an attempt, even the first time.
+        .max_reconnects(servers.len())
+        .ignore_discovered_servers()
+        .connect(servers)
+        .await
+        .map_err(|error| StoreError::Unavailable(whole(&error)))
+}
+
+/// JetStream on a connection.
+pub(crate) fn jetstream(config: &LogConfig, client: Client) -> async_nats::jetstream::Context {
+    async_nats::jetstream::ContextBuilder::new()
+        .timeout(config.answer_timeout)
+        // The client allows so many unanswered publishes at once and then holds the others
+        // back. Those whose command was given up must not count longer than anybody waits.
+        .ack_timeout(config.answer_timeout)
+        .build(client)
+}
+
 /// Connects once, to learn why the connection that is tried again and again doesn't come about.
 /// The client keeps the reason to itself.
 pub(crate) async fn probe(config: &LogConfig) -> Result<(), StoreError> {

@@ -219,6 +219,7 @@ mod loaded;
 mod log;
 mod meters;
 mod processor;
+mod publisher;
 mod pubsub;
 mod pull_requests;
 mod quarantine;

@@ -66,12 +66,7 @@ impl Log {
     /// [`StoreError::Rejected`] when an address, a credentials file or a certificate can't be used.
     pub async fn connect(config: LogConfig) -> Result<Self, StoreError> {
         let (client, heard) = connection::connect(&config).await?;
-        let jetstream = jetstream::ContextBuilder::new()
-            .timeout(config.answer_timeout)
-            // The client allows so many unanswered publishes at once and then holds the others
-            // back. Those whose command was given up must not count longer than anybody waits.
-            .ack_timeout(config.answer_timeout)
-            .build(client.clone());
+        let jetstream = connection::jetstream(&config, client.clone());
         let connected = heard.connection();
         let tails = Tails::new(&config.event_streams, connected.clone());
         let inner = Arc::new(Inner {
@@ -156,11 +151,18 @@ impl Log {
         let told_of = |info: async_nats::ServerInfo| info.connect_urls.len() > 1;
         let others =
             self.inner.config.url.contains(',') || client.try_server_info().is_some_and(told_of);
-        others && client.force_reconnect().await.is_ok()
+        if !others {
+            return false;
+        }
+        self.tails().give_up_publisher();
+        client.force_reconnect().await.is_ok()
     }
 
     /// Sends what was written and ends the connection.
     pub async fn close(&self) {
+        if let Some(publisher) = self.tails().publisher() {
+            publisher.close().await;
+        }
         if let Err(error) = self.inner.client.drain().await {
             tracing::warn!(%error, "could not drain the connection to NATS");
         }

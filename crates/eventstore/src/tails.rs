@@ -19,7 +19,8 @@ use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use crate::{
-    Commit, Log, SeenCommit, StoreError, StreamName, log::WeakLog, meters::tail_lost, tail::Tail,
+    Commit, Log, LogConfig, SeenCommit, StoreError, StreamName, log::WeakLog, meters::tail_lost,
+    publisher::Publisher, tail::Tail,
 };
 
 /// How often the ends are looked at while the connection stands: a server of a cluster may lose
@@ -39,6 +40,8 @@ pub(crate) struct Tails {
     proved: watch::Sender<bool>,
     /// What was seen of the connection when the ends were looked at last.
     connection: Mutex<watch::Receiver<bool>>,
+    /// Where messages are published. It was connected before the ends were looked at.
+    publisher: Mutex<Option<Publisher>>,
     doubt: Notify,
 }
 
@@ -71,6 +74,7 @@ impl Tails {
             losses: watch::Sender::new(0),
             proved: watch::Sender::new(false),
             connection: Mutex::new(connection),
+            publisher: Mutex::new(None),
             doubt: Notify::new(),
         })
     }
@@ -119,22 +123,68 @@ impl Tails {
     pub fn are_proved(&self) -> bool {
         let connection = self.connection();
         let has_changed = connection.has_changed().unwrap_or(true);
-        !has_changed && *connection.borrow() && *self.proved.borrow()
+        let connected = !has_changed && *connection.borrow() && *self.proved.borrow();
+        drop(connection);
+        connected && self.publisher().is_some()
     }
 
-    /// Waits until they are.
-    pub async fn proved(&self) {
+    /// Waits until they are. Gives what to publish on.
+    pub async fn proved(&self) -> Publisher {
         let mut proved = self.proved.subscribe();
-        while !self.are_proved() {
+        loop {
+            // In this order: what is there once they are proved was there when they were looked at.
+            let publisher = self.publisher();
+            if let Some(publisher) = publisher.filter(|_| self.are_proved()) {
+                return publisher;
+            }
+            if *proved.borrow_and_update() && self.publisher().is_none() {
+                self.doubt();
+            }
             // The sender is ours.
             let _ = proved.changed().await;
+        }
+    }
+
+    /// What to publish on, if its connection stands.
+    pub fn publisher(&self) -> Option<Publisher> {
+        let publisher = self.publisher_slot();
+        publisher.clone().filter(Publisher::is_connected)
+    }
+
+    /// Has another connection made to publish on: this one may be to a server that is cut off.
+    pub fn give_up_publisher(&self) {
+        if self.publisher_slot().take().is_some() {
+            self.doubt();
+        }
+    }
+
+    fn publisher_slot(&self) -> MutexGuard<'_, Option<Publisher>> {
+        self.publisher
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a connection to publish on if there is none. Says whether there is one now.
+    async fn ensure_publisher(&self, config: &LogConfig) -> bool {
+        if self.publisher().is_some() {
+            return true;
+        }
+        match Publisher::connect(config).await {
+            Ok(publisher) => {
+                *self.publisher_slot() = Some(publisher);
+                true
+            }
+            Err(error) => {
+                tracing::debug!(%error, "no connection to publish on");
+                false
+            }
         }
     }
 
     /// Begins to look: says whether there is a connection.
     fn begin(&self) -> bool {
         let mut connection = self.connection();
-        if connection.has_changed().unwrap_or(true) {
+        if connection.has_changed().unwrap_or(true) || self.publisher().is_none() {
             self.proved.send_replace(false);
         }
         *connection.borrow_and_update()
@@ -349,7 +399,9 @@ pub(crate) async fn keep_proved(
         connection.borrow_and_update();
         let connected = tails.begin();
         let Some(log) = log.upgrade() else { return };
-        let proved = connected && log.prove_tails().await;
+        // First what is published on, then the look: it shows what that server holds.
+        let proved =
+            connected && tails.ensure_publisher(log.config()).await && log.prove_tails().await;
         drop(log);
         if proved {
             tails.proved.send_replace(true);

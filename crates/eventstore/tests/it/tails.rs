@@ -1,7 +1,9 @@
 //! A log that loses its tail under living processes, as a power cut does it.
 
 use crate::support::*;
-use eventstore::{Claim, CommandError, Expectation, Log, RestsOn, StoreError, StoredAnswer};
+use eventstore::{
+    Claim, CommandError, Expectation, Log, LogConfig, RestsOn, StoreError, StoredAnswer,
+};
 use testkit::{DiskCopy, LONG, Nats, eventually};
 use uuid::Uuid;
 
@@ -68,6 +70,42 @@ async fn a_decision_on_what_the_log_has_lost_is_never_stored() {
         let loaded = kept.load("a").await.unwrap();
         assert_eq!(loaded.state().balance, balance + 7);
     }
+}
+
+/// More than the buffers of a connection to a server that reads nothing take up.
+const FILLING: [usize; 2] = [400, 64 * 1024];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_that_waits_to_be_sent_is_not_sent_to_the_server_that_comes_back() {
+    let (nats, first) = start().await;
+    let empty = copy(&nats, &first).await;
+    deposited(&first, "a", 1).await;
+    let of_another = copy(&nats, &first).await;
+    drop(first);
+    nats.lose_tail(&empty).await;
+    let patient = LogConfig {
+        answer_timeout: LONG,
+        command_timeout: LONG,
+        ..config(nats.url())
+    };
+    let log = connect_with(patient).await;
+    let kept = accounts(&log);
+    assert_eq!(deposit(&kept, "a", 100).await.unwrap().sequence, 1);
+    nats.pause();
+    for _ in 0..FILLING[0] {
+        log.broadcast("filling", vec![0; FILLING[1]]).await.unwrap();
+    }
+    // Decided on the deposit of 100, it is on its way when the server ends.
+    let withdrawing = tokio::spawn({
+        let kept = kept.clone();
+        async move { run(&kept, "a", Command::Withdraw(100)).await }
+    });
+    nats.lose_tail(&of_another).await;
+    let withdrawn = withdrawing.await.unwrap();
+    assert!(withdrawn.is_err(), "{withdrawn:?}");
+    answers(&log).await;
+    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 1);
+    assert_eq!(refusal(&kept, "a", 100).await, "the balance is 1");
 }
 
 #[tokio::test(flavor = "multi_thread")]
