@@ -12,6 +12,7 @@ mod market;
 mod navigation;
 mod network;
 mod pace;
+mod requests;
 mod screens;
 mod served;
 mod session;
