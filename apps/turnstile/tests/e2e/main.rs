@@ -6,6 +6,7 @@
 
 mod accessibility;
 mod analytics;
+mod direction;
 mod keyboard;
 mod live;
 mod market;
