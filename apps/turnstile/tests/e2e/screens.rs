@@ -36,6 +36,26 @@ const MISFITS: &str = "
         ...upon.map(both => 'upon: ' + both),
         ...wide.map(one => 'wide: ' + name(one)), ...small.map(one => 'small: ' + name(one))]";
 
+/// Words of what one presses, and of short facts, that are broken in two lines.
+const BROKEN: &str = "
+    const all = [...document.querySelectorAll('.button, .place, .badge, dt, dd')]
+        .filter(one => one.checkVisibility());
+    const isBroken = (text, word) => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1;
+    };
+    return all.flatMap(one => {
+        const texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
+        const broken = [];
+        while (texts.nextNode()) {
+            const text = texts.currentNode;
+            broken.push(...[...text.data.matchAll(/\\S+/g)].filter(word => isBroken(text, word)));
+        }
+        return broken.map(word => 'broken: ' + word[0]);
+    })";
+
 /// With `SCREENS_DIR` set, it leaves a picture of each page there: `docs/screens` is made so.
 #[tokio::test]
 async fn every_page_fits_every_screen() {
@@ -51,6 +71,10 @@ async fn every_page_fits_every_screen() {
                 let found = browser.script(MISFITS, json!([])).await;
                 if found != json!([]) {
                     misfits.insert(format!("{} at {width}", stop.name), found);
+                }
+                let found = browser.script(BROKEN, json!([])).await;
+                if found != json!([]) {
+                    misfits.insert(format!("{} at {width}, words", stop.name), found);
                 }
                 // For those who need larger letters.
                 browser.set_text_size(24).await;

@@ -67,7 +67,7 @@ pub fn SellingPage() -> Element {
             Read::Ready(sales) if sales.tickets.is_empty() => rsx! {
                 div { class: "empty",
                     h2 { "You offer nothing yet" }
-                    p { "A ticket takes a title and a price, and is for sale at once." }
+                    p { "A ticket needs a title and a price, and is for sale at once." }
                 }
             },
             Read::Ready(sales) => rsx! {

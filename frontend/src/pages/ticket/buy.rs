@@ -146,9 +146,9 @@ pub fn Buy(ticket: Ticket, purchase: Purchase) -> Element {
         p { class: "hint",
             "The ticket is held for you "
             if let Some(seconds) = config::hold_seconds() {
-                "{duration_words(seconds)} "
+                "for {duration_words(seconds)} "
             }
-            "while you pay. Nothing is charged before."
+            "while you pay. Nothing is charged before that."
         }
     }
 }

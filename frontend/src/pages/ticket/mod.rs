@@ -115,7 +115,7 @@ fn Standing(
         ),
         TicketStanding::OwnHeld => (
             NoticeTone::Info,
-            "This is your own ticket. A buyer holds it and is about to pay; until then it can't \
+            "This is your own ticket. A buyer holds it and is about to pay; until then it can’t \
              be changed.",
             Some((Route::Selling, "What you sell")),
         ),
@@ -136,8 +136,8 @@ fn Standing(
         ),
         TicketStanding::Held => (
             NoticeTone::Warning,
-            "Somebody else holds this ticket right now. If it isn't paid in time, it is for sale \
-             again: this page will tell.",
+            "Somebody else holds this ticket right now. If it isn’t paid in time, it is for sale \
+             again: this page will show it.",
             None,
         ),
         TicketStanding::Sold => (NoticeTone::Info, "This ticket is sold.", None),
