@@ -164,6 +164,45 @@ async fn bars_leave_room_in_a_low_window() {
     assert!(height < 50.0, "{height} of 200 pixels");
 }
 
+#[tokio::test]
+async fn the_bar_of_holds_names_the_ticket_and_is_under_no_toast() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let mut orders = Vec::new();
+    for title in ["Jazz Night at the Blue Room", "Opera", "Chess final"] {
+        orders.push(buyer.orders(&seller.offers(title, 40.0).await).await);
+    }
+    let browser = stage.browser_of(&buyer, "/tickets/new").await;
+    browser.set_width(WIDTHS[0]).await;
+    browser.see("and 2 more").await;
+    let shown = "
+        const title = document.querySelector('.hold-bar-title');
+        return [title.scrollHeight <= title.clientHeight + 1, title.innerText]";
+    assert_eq!(
+        browser.script(shown, json!([])).await,
+        json!([true, "Held for you: Jazz Night at the Blue Room"])
+    );
+    browser.fill("Title", "Circus").await;
+    browser.fill("Price", "20").await;
+    browser.press("Offer it for $20.00").await;
+    browser.see("Your ticket is for sale").await;
+    browser.see_still().await;
+    let above = "
+        const [toast, bar] = ['.toast', '.hold-bar']
+            .map(name => document.querySelector(name).getBoundingClientRect());
+        return toast.bottom <= bar.top";
+    for width in WIDTHS {
+        browser.set_width(width).await;
+        assert_eq!(browser.script(above, json!([])).await, true, "{width}");
+    }
+    // Whoever pays one isn't led to another.
+    browser.open(&format!("/orders/{}", orders[1])).await;
+    browser.see("Also held for you: Jazz Night").await;
+    browser.see("Pay $40").await;
+    let primary = "return document.querySelectorAll('.hold-bar .primary').length";
+    assert_eq!(browser.script(primary, json!([])).await, 0);
+}
+
 async fn picture(browser: &Browser, folder: &Path, name: &str) {
     for theme in [Theme::Light, Theme::Dark] {
         browser.set_theme(theme).await;
