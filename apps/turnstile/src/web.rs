@@ -4,12 +4,12 @@ use actix_web::{
     HttpRequest, HttpResponse,
     http::StatusCode,
     http::header::{
-        ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-        ETAG, HeaderValue, VARY,
+        CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderValue,
+        VARY,
     },
     web,
 };
-use httpkit::{Answer, error::not_found, etag};
+use httpkit::{Answer, encoding, error::not_found, etag};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 /// What `cargo xtask build-web` makes. A build without it serves the API alone.
@@ -82,19 +82,8 @@ fn find(name: &str, req: &HttpRequest) -> Option<Found> {
     if name.split('/').any(|part| part.starts_with('.')) || matches!(ending, "br" | "gz") {
         return None;
     }
-    let accepted = req
-        .headers()
-        .get(ACCEPT_ENCODING)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("");
-    let takes = |encoding: &str| {
-        accepted.split(',').map(str::trim).any(|offer| {
-            let (name, quality) = offer.split_once(';').unwrap_or((offer, ""));
-            name.trim() == encoding && quality.trim() != "q=0"
-        })
-    };
     for (encoding, ending) in [("br", "br"), ("gzip", "gz")] {
-        if takes(encoding)
+        if encoding::takes(req.headers(), encoding)
             && let Some(file) = Dist::get(&format!("{name}.{ending}"))
         {
             return Some(Found {

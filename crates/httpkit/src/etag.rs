@@ -60,14 +60,39 @@ impl Rendered {
     }
 }
 
-/// Whether `If-None-Match` names this tag. Weak comparison, as RFC 9110 asks of it.
+/// Whether `If-None-Match` names this tag, of the plain bytes or of the compressed ones. Weak
+/// comparison, as RFC 9110 asks of it.
 pub fn is_fresh(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let opaque = etag.to_str().ok().and_then(opaque);
     headers
         .get_all(IF_NONE_MATCH)
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(','))
         .map(str::trim)
-        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == etag)
+        .any(|tag| {
+            let named = self::opaque(tag.strip_prefix("W/").unwrap_or(tag));
+            tag == "*" || named.is_some_and(|named| Some(plain(named)) == opaque)
+        })
+}
+
+/// What stands between the quotes of a strong tag.
+fn opaque(tag: &str) -> Option<&str> {
+    tag.strip_prefix('"')?.strip_suffix('"')
+}
+
+/// What the tag of compressed bytes ends with: a strong tag is of the bytes as they are sent (RFC
+/// 9110 §8.8.1).
+const COMPRESSED: &str = "-gzip";
+
+/// The tag, without its quotes, of the plain bytes of an answer that a tag is of.
+pub fn plain(tag: &str) -> &str {
+    tag.strip_suffix(COMPRESSED).unwrap_or(tag)
+}
+
+/// The tag of the same answer, compressed; none of a weak tag, which is of both.
+pub(crate) fn compressed(etag: &HeaderValue) -> Option<HeaderValue> {
+    let opaque = opaque(etag.to_str().ok()?)?;
+    HeaderValue::from_str(&format!("\"{opaque}{COMPRESSED}\"")).ok()
 }
 
 #[cfg(test)]
@@ -91,6 +116,8 @@ mod tests {
             (format!("W/{tag}"), 304),
             (format!("\"x\", {tag}"), 304),
             ("*".to_owned(), 304),
+            (tag.replacen('"', "W/\"", 1), 304),
+            (format!("\"{}-gzip\"", tag.trim_matches('"')), 304),
             ("\"x\"".to_owned(), 200),
             (tag.replace('"', ""), 200),
         ] {

@@ -36,6 +36,7 @@
 pub mod client_address;
 mod clock;
 pub mod config;
+pub mod encoding;
 pub mod error;
 pub mod etag;
 pub mod events;

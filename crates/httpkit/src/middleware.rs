@@ -1,10 +1,11 @@
 //! One layer around every route: request id, access log, metrics, security headers, cross-site
-//! check, availability, time-out, and the envelope for errors that actix makes.
+//! check, availability, time-out, compression, and the envelope for errors that actix makes.
 //!
 //! One layer and not eight: each costs an allocation and a poll for every request, and answers
 //! from memory take only some microseconds.
 
 mod access_log;
+mod compression;
 mod cross_site;
 mod outages;
 mod route_metrics;
@@ -204,7 +205,7 @@ struct Call {
 impl Call {
     /// Completes an answer.
     fn finish(&self, answer: ServiceResponse) -> ServiceResponse {
-        let mut answer = in_envelope(answer);
+        let mut answer = compression::apply(in_envelope(answer));
         if self.method == Method::HEAD && answer.response().body().size() == BodySize::Stream {
             // The connection would leave out what comes and wait for its end all the same, which
             // a live stream doesn't have.

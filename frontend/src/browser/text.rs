@@ -6,6 +6,17 @@ thread_local! {
     static MARKS: RegExp = RegExp::new("\\p{M}", "gu");
 }
 
+/// What somebody wrote, for where there is no markup to say so: kept apart from the words around it
+/// (Unicode Standard Annex 9, an isolate whose own letters say where it begins). ASCII turns nothing,
+/// and stays as it is for those who keep it as a bookmark.
+pub fn isolated(written: &str) -> String {
+    if written.is_ascii() {
+        written.to_owned()
+    } else {
+        format!("\u{2068}{written}\u{2069}")
+    }
+}
+
 /// Takes a text apart and drops its marks and its case: `É` to `e`, `ﬁ` to `fi`, `ß` to `ss`.
 pub fn plain(text: &str) -> String {
     // Most titles of a long list are like this.

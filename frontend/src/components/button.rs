@@ -42,11 +42,12 @@ pub fn Button(
     children: Element,
 ) -> Element {
     let wide = if wide { " wide" } else { "" };
+    let is_off = if off { " off" } else { "" };
     rsx! {
         button {
             id,
             r#type: if submit { "submit" } else { "button" },
-            class: "{tone.class()}{wide}",
+            class: "{tone.class()}{wide}{is_off}",
             "aria-disabled": (busy || off).then_some("true"),
             "aria-busy": busy.then_some("true"),
             aria_label: label,

@@ -97,7 +97,7 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
     };
     let lead = next
         .is_some()
-        .then(|| "Then it goes on where you were.".to_owned());
+        .then(|| "Then you go on where you were.".to_owned());
     let other = next.clone();
     rsx! {
         div { class: "narrow",
@@ -148,10 +148,10 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
             }
             p { class: "aside",
                 if is_new {
-                    "You have an account? "
+                    "Have an account already? "
                     Link { to: Route::SignIn(next), "Sign in" }
                 } else {
-                    "You have no account? "
+                    "No account yet? "
                     Link { to: Route::SignUp(next), "Create one" }
                 }
             }

@@ -1,5 +1,7 @@
 use dioxus::prelude::*;
 
+use super::Said;
+
 /// A labelled input of one line, with what is wrong with it.
 #[component]
 pub fn TextField(
@@ -59,7 +61,7 @@ pub fn TextField(
                 p { class: "hint", id: "{id}-hint", "{hint}" }
             }
             if let Some(error) = error {
-                p { class: "field-error", id: "{id}-error", "{error}" }
+                p { class: "field-error", id: "{id}-error", Said { words: error } }
             }
         }
     }

@@ -88,7 +88,7 @@ fn Account() -> Element {
             }
         }
         Session::User { email, .. } => rsx! {
-            span { class: "email", title: "{email}", "{email}" }
+            bdi { class: "email", title: "{email}", "{email}" }
             button {
                 class: "button quiet",
                 r#type: "button",

@@ -30,22 +30,28 @@ fn Held(order: Order, others: usize) -> Element {
         page::set_time_left(left.map(state::Countdown::digits));
     });
     use_drop(|| page::set_time_left(None));
-    // The order's own page has a larger one.
-    let is_here = PLACE.read().route == Route::Order(order.id);
+    // The order's own page has a larger one. On the page of another, that one's button to pay is
+    // what is pressed.
+    let route = PLACE.read().route.clone();
+    let is_here = route == Route::Order(order.id);
+    let (words, button) = match route {
+        Route::Order(_) => ("Also held for you: ", "button"),
+        _ => ("Held for you: ", "button primary"),
+    };
     let Some(left) = left().filter(|left| !left.is_over() && !is_here) else {
         return rsx! {};
     };
     rsx! {
         aside { class: "hold-bar", "aria-label": "Held for you",
             p { class: "hold-bar-title",
-                "Held for you: "
+                "{words}"
                 bdi { "{order.ticket.title}" }
             }
             p { class: "hold-bar-time", role: "timer", "{left.digits()}" }
             if others > 0 {
                 Link { to: Route::Orders, class: "hold-bar-more", "and {others} more" }
             }
-            Link { to: Route::Order(order.id), class: "button primary", "Go and pay" }
+            Link { to: Route::Order(order.id), class: button, "Go and pay" }
         }
     }
 }

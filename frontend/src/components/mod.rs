@@ -28,7 +28,7 @@ pub use header::Header;
 pub use hold_bar::HoldBar;
 pub use icon::{Icon, Shape};
 pub use link::Link;
-pub use notice::{FailureNotice, Late, Notice, NoticeTone};
+pub use notice::{FailureNotice, Late, Notice, NoticeTone, Said};
 pub use skeleton::{CardSkeletons, PageSkeleton, RowSkeletons};
 pub use stub::{Badge, StubArt, order_badge, ticket_badge};
 pub use ticket_form::TicketForm;

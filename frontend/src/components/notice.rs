@@ -1,4 +1,5 @@
 use dioxus::prelude::*;
+use state::quoted;
 
 use super::{Button, Tone};
 use crate::client::Failure;
@@ -40,6 +41,20 @@ pub fn Notice(tone: NoticeTone, children: Element) -> Element {
     }
 }
 
+/// Words that may repeat what somebody wrote: that is kept apart, so that its direction turns
+/// nothing around it.
+#[component]
+pub fn Said(words: String) -> Element {
+    match quoted(&words) {
+        Some([before, inside, after]) => rsx! {
+            "{before}"
+            bdi { "{inside}" }
+            "{after}"
+        },
+        None => rsx! { "{words}" },
+    }
+}
+
 /// Says that something takes long and why, once it does, and offers to try again. It is being tried
 /// all the while.
 #[component]
@@ -56,7 +71,7 @@ pub fn Late(trouble: Option<Failure>) -> Element {
 pub fn FailureNotice(failure: Failure) -> Element {
     rsx! {
         Notice { tone: NoticeTone::Error,
-            p { "{failure.message()}" }
+            p { Said { words: failure.message() } }
             Button { tone: Tone::Plain, onpress: |()| live::refresh(), "Try again" }
         }
     }

@@ -3,7 +3,7 @@ use dioxus::prelude::*;
 use state::{FieldErrors, price_input};
 use uuid::Uuid;
 
-use super::{Button, Notice, NoticeTone, StubArt, TextField, Tone};
+use super::{Button, Notice, NoticeTone, Said, StubArt, TextField, Tone};
 use crate::browser::{format, page};
 use crate::store::config::CONFIG;
 
@@ -72,7 +72,7 @@ pub fn TicketForm(
                     }
                 },
                 if let Some(words) = errors.read().general.clone() {
-                    Notice { tone: NoticeTone::Error, p { "{words}" } }
+                    Notice { tone: NoticeTone::Error, p { Said { words } } }
                 }
                 TextField {
                     id: "title",

@@ -1,6 +1,6 @@
 use dioxus::prelude::*;
 
-use crate::browser::page;
+use crate::browser::{page, text};
 
 /// Names the page in the browser's tab.
 pub fn use_title(title: &str) {
@@ -20,7 +20,13 @@ pub fn PageHead(
     is_theirs: bool,
     children: Element,
 ) -> Element {
-    use_title(&title);
+    // A tab's title has no markup to keep what somebody wrote apart.
+    let name = if is_theirs {
+        text::isolated(&title)
+    } else {
+        title.clone()
+    };
+    use_title(&name);
     rsx! {
         header { class: "page-head",
             div { class: "page-head-text",

@@ -4,6 +4,7 @@
 use api::{Order, OrderStatus, Ticket};
 use dioxus::prelude::*;
 use state::OrderStanding;
+use uuid::Uuid;
 
 use super::reads::{self, Read};
 use super::session::{SESSION, Session};
@@ -89,13 +90,37 @@ pub fn heard(ticket: &Ticket) {
                 OrderStatus::Created | OrderStatus::AwaitingPayment
             )
     });
-    for id in open.map(|order| order.id) {
-        dioxus::core::spawn_forever(async move {
-            if let Ok(order) = client::order(id).await {
-                put(&order);
-            }
-        });
+    for order in open {
+        ask(order.id);
     }
+}
+
+/// The ticket that is looked at changed. It may be the visitor's by an order that was placed
+/// elsewhere, which only the order tells: that one is read, and not all of them.
+pub fn looked_at(ticket: &Ticket) {
+    let is_sellers = SESSION.peek().user_id() == Some(ticket.user_id);
+    let Some(id) = ticket.order_id.filter(|_| !is_sellers) else {
+        return;
+    };
+    if SESSION.peek().user_id().is_none() {
+        return;
+    }
+    let is_known = |all: &Vec<Order>| all.iter().any(|order| order.id == id);
+    match ORDERS.peek().ready().map(is_known) {
+        Some(true) => {}
+        Some(false) => ask(id),
+        // They are on their way, perhaps from before it was placed.
+        None => reload(),
+    }
+}
+
+/// Reads one of them, if it is the visitor's.
+fn ask(id: Uuid) {
+    dioxus::core::spawn_forever(async move {
+        if let Ok(order) = client::order(id).await {
+            put(&order);
+        }
+    });
 }
 
 /// The order that is to be paid soonest, and how many there are.

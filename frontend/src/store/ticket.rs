@@ -8,11 +8,11 @@ use super::live::use_live;
 use super::reads::{Read, use_read};
 use crate::client;
 
-/// A ticket for a component; `on_change` is called when it changed elsewhere.
+/// A ticket for a component; `on_change` is called with what it is when it changed elsewhere.
 ///
 /// Of what was read and what was heard live the newer is shown, whichever comes last: an answer
 /// can be on its way for longer than an event.
-pub fn use_ticket(id: Uuid, mut on_change: impl FnMut() + 'static) -> Signal<Read<Ticket>> {
+pub fn use_ticket(id: Uuid, mut on_change: impl FnMut(&Ticket) + 'static) -> Signal<Read<Ticket>> {
     let mut heard = use_signal(|| None::<Ticket>);
     let mut ticket = use_read(move || async move {
         let read = client::ticket(id).await?;
@@ -28,8 +28,8 @@ pub fn use_ticket(id: Uuid, mut on_change: impl FnMut() + 'static) -> Signal<Rea
         }
         heard.set(Some(changed.clone()));
         if ticket.peek().ready().is_some_and(is_newer) {
+            on_change(&changed);
             ticket.set(Read::Ready(changed));
-            on_change();
         }
     });
     ticket

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, http::header::IF_MATCH};
 use domain::TicketId;
-use httpkit::{AppError, error::bad_request};
+use httpkit::{AppError, error::bad_request, etag};
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ enum Named<'a> {
     Any,
     /// A version, in quotes.
     Version(u64),
-    /// The `ETag` of an answer, without its quotes.
+    /// The `ETag` of an answer, without its quotes, as if it was sent plain.
     Tag(&'a str),
 }
 
@@ -68,7 +68,7 @@ fn parse(header: &str) -> Option<Named<'_>> {
     Some(if is_version {
         Named::Version(tag.parse().ok()?)
     } else {
-        Named::Tag(tag)
+        Named::Tag(etag::plain(tag))
     })
 }
 
@@ -81,6 +81,8 @@ mod tests {
         assert_eq!(parse("*"), Some(Named::Any));
         assert_eq!(parse("\"17\""), Some(Named::Version(17)));
         assert_eq!(parse(" \"a1b2\" "), Some(Named::Tag("a1b2")));
+        // That of the same answer, compressed.
+        assert_eq!(parse("\"a1b2-gzip\""), Some(Named::Tag("a1b2")));
         let tag = "12345678901234567890123456789012";
         assert_eq!(parse(&format!("\"{tag}\"")), Some(Named::Tag(tag)));
     }

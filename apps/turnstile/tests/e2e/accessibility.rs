@@ -87,7 +87,7 @@ async fn the_engine_finds_what_is_wrong() {
     let stage = Stage::set().await;
     let browser = stage.browser().await;
     browser.open("/signin").await;
-    browser.see("You have no account?").await;
+    browser.see("No account yet?").await;
     let spoil = "document.querySelector('label').remove(); console.error('spoilt')";
     browser.script(spoil, json!([])).await;
     let violations = violations(&browser, &axe().await).await;

@@ -56,7 +56,7 @@ async fn an_analyst_sees_the_figures_change_as_others_trade() {
     shows(&browser, "held", "1").await;
     buyer.pays(&order).await;
     shows(&browser, "revenue", "$60").await;
-    shows(&browser, "paid", "100 %").await;
+    shows(&browser, "paid", "100%").await;
     shows(&browser, "held", "0").await;
     let same = browser
         .script("return window.sameDocument === true", json!([]))
@@ -66,7 +66,7 @@ async fn an_analyst_sees_the_figures_change_as_others_trade() {
         const rows = [...document.querySelectorAll('.bars tr')].map(row => row.innerText);
         return rows.filter(row => /^Sold\\s/.test(row)).map(row => row.replace(/\\s+/g, ' ').trim())";
     let rows = browser.script(rows, json!([])).await;
-    assert_eq!(rows, json!(["Sold 2 (100 %)"]));
+    assert_eq!(rows, json!(["Sold 2 (100%)"]));
     assert_eq!(browser.console_errors().await, Vec::<String>::new());
 }
 
@@ -104,7 +104,7 @@ async fn signing_in_leads_to_the_figures_that_were_asked_for() {
     stage.grants("analyst", &analyst).await;
     let browser = stage.browser().await;
     browser.open("/analytics").await;
-    browser.see("You have no account?").await;
+    browser.see("No account yet?").await;
     browser.fill("Email", &analyst.user.email).await;
     browser.fill("Password", &analyst.user.password).await;
     browser.press("Sign in").await;

@@ -45,7 +45,7 @@ async fn a_ticket_is_sold_and_bought_by_the_keyboard_alone() {
     tab_to(&browser, "Skip to content").await;
     tab_to(&browser, "Sell").await;
     browser.keys(ENTER).await;
-    browser.see("You have no account?").await;
+    browser.see("No account yet?").await;
     tab_to(&browser, "Create one").await;
     browser.keys(ENTER).await;
     browser.see("Create an account").await;

@@ -6,12 +6,14 @@
 
 mod accessibility;
 mod analytics;
+mod direction;
 mod keyboard;
 mod live;
 mod market;
 mod navigation;
 mod network;
 mod pace;
+mod requests;
 mod screens;
 mod served;
 mod session;

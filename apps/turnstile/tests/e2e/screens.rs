@@ -36,6 +36,26 @@ const MISFITS: &str = "
         ...upon.map(both => 'upon: ' + both),
         ...wide.map(one => 'wide: ' + name(one)), ...small.map(one => 'small: ' + name(one))]";
 
+/// Words of what one presses, and of short facts, that are broken in two lines.
+const BROKEN: &str = "
+    const all = [...document.querySelectorAll('.button, .place, .badge, dt, dd')]
+        .filter(one => one.checkVisibility());
+    const isBroken = (text, word) => {
+        const range = document.createRange();
+        range.setStart(text, word.index);
+        range.setEnd(text, word.index + word[0].length);
+        return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1;
+    };
+    return all.flatMap(one => {
+        const texts = document.createTreeWalker(one, NodeFilter.SHOW_TEXT);
+        const broken = [];
+        while (texts.nextNode()) {
+            const text = texts.currentNode;
+            broken.push(...[...text.data.matchAll(/\\S+/g)].filter(word => isBroken(text, word)));
+        }
+        return broken.map(word => 'broken: ' + word[0]);
+    })";
+
 /// With `SCREENS_DIR` set, it leaves a picture of each page there: `docs/screens` is made so.
 #[tokio::test]
 async fn every_page_fits_every_screen() {
@@ -51,6 +71,10 @@ async fn every_page_fits_every_screen() {
                 let found = browser.script(MISFITS, json!([])).await;
                 if found != json!([]) {
                     misfits.insert(format!("{} at {width}", stop.name), found);
+                }
+                let found = browser.script(BROKEN, json!([])).await;
+                if found != json!([]) {
+                    misfits.insert(format!("{} at {width}, words", stop.name), found);
                 }
                 // For those who need larger letters.
                 browser.set_text_size(24).await;
@@ -138,6 +162,45 @@ async fn bars_leave_room_in_a_low_window() {
         return seen.reduce((sum, box) => sum + box.height, 0)";
     let height = browser.script(stuck, json!([])).await.as_f64().unwrap();
     assert!(height < 50.0, "{height} of 200 pixels");
+}
+
+#[tokio::test]
+async fn the_bar_of_holds_names_the_ticket_and_is_under_no_toast() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let mut orders = Vec::new();
+    for title in ["Jazz Night at the Blue Room", "Opera", "Chess final"] {
+        orders.push(buyer.orders(&seller.offers(title, 40.0).await).await);
+    }
+    let browser = stage.browser_of(&buyer, "/tickets/new").await;
+    browser.set_width(WIDTHS[0]).await;
+    browser.see("and 2 more").await;
+    let shown = "
+        const title = document.querySelector('.hold-bar-title');
+        return [title.scrollHeight <= title.clientHeight + 1, title.innerText]";
+    assert_eq!(
+        browser.script(shown, json!([])).await,
+        json!([true, "Held for you: Jazz Night at the Blue Room"])
+    );
+    browser.fill("Title", "Circus").await;
+    browser.fill("Price", "20").await;
+    browser.press("Offer it for $20.00").await;
+    browser.see("Your ticket is for sale").await;
+    browser.see_still().await;
+    let above = "
+        const [toast, bar] = ['.toast', '.hold-bar']
+            .map(name => document.querySelector(name).getBoundingClientRect());
+        return toast.bottom <= bar.top";
+    for width in WIDTHS {
+        browser.set_width(width).await;
+        assert_eq!(browser.script(above, json!([])).await, true, "{width}");
+    }
+    // Whoever pays one isn't led to another.
+    browser.open(&format!("/orders/{}", orders[1])).await;
+    browser.see("Also held for you: Jazz Night").await;
+    browser.see("Pay $40").await;
+    let primary = "return document.querySelectorAll('.hold-bar .primary').length";
+    assert_eq!(browser.script(primary, json!([])).await, 0);
 }
 
 async fn picture(browser: &Browser, folder: &Path, name: &str) {

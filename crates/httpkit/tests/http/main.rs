@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
+mod compression;
 mod conventions;
 mod idempotency;
 mod lifecycle;

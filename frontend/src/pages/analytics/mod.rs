@@ -99,7 +99,7 @@ fn Market(now: Analytics, came: Callback<Analytics>) -> Element {
             Figure {
                 name: "Holds paid",
                 id: "paid",
-                value: paid.map_or_else(|| "–".to_owned(), |share| format!("{share} %")),
+                value: paid.map_or_else(|| "–".to_owned(), |share| format!("{share}%")),
             }
         }
         Plots { figures: now }
@@ -129,7 +129,7 @@ fn Progress(progress: AnalyticsProgress) -> Element {
         let share = percent_of(commits, of).unwrap_or(0);
         return rsx! {
             Notice { tone: NoticeTone::Info,
-                p { "The log is being read: {share} % of {format::count(of)} commits. The figures grow until it is done." }
+                p { "The log is being read: {share}% of {format::count(of)} commits. The figures grow until it is done." }
             }
         };
     }
@@ -139,7 +139,7 @@ fn Progress(progress: AnalyticsProgress) -> Element {
             span { class: "live-dot", "aria-hidden": "true" }
             span {
                 if let Some((exact, said)) = newest {
-                    "Live. The newest event is of "
+                    "Live. The newest event is from "
                     time { datetime: "{exact}", "{said}" }
                     "."
                 } else {

@@ -149,7 +149,7 @@ fn share(part: u64, whole: u64) -> String {
     let share = percent_of(part, whole);
     share.map_or_else(
         || format::count(part),
-        |share| format!("{} ({share} %)", format::count(part)),
+        |share| format!("{} ({share}%)", format::count(part)),
     )
 }
 

@@ -21,7 +21,7 @@ use crate::store::toasts;
 /// Changes an offer of the visitor's own.
 #[component]
 pub fn EditPage(id: Uuid) -> Element {
-    let ticket = use_ticket(id, || {});
+    let ticket = use_ticket(id, |_| {});
     rsx! {
         Link { to: Route::Selling, class: "back",
             Icon { shape: Shape::Back }

@@ -4,7 +4,7 @@ use api::{Ticket, TicketStatus};
 use dioxus::prelude::*;
 use state::{Route, Sales};
 
-use crate::browser::{format, history};
+use crate::browser::{format, history, text};
 use crate::client::{self, Failure};
 use crate::components::{
     Badge, Button, FailureNotice, Link, PageHead, RowSkeletons, StubArt, ticket_badge,
@@ -67,7 +67,7 @@ pub fn SellingPage() -> Element {
             Read::Ready(sales) if sales.tickets.is_empty() => rsx! {
                 div { class: "empty",
                     h2 { "You offer nothing yet" }
-                    p { "A ticket takes a title and a price, and is for sale at once." }
+                    p { "A ticket needs a title and a price, and is for sale at once." }
                 }
             },
             Read::Ready(sales) => rsx! {
@@ -144,7 +144,7 @@ fn Row(ticket: Ticket) -> Element {
                 Link {
                     to: Route::Edit(ticket.id),
                     class: "button row-action",
-                    label: "Edit {ticket.title}",
+                    label: "Edit {text::isolated(&ticket.title)}",
                     "Edit"
                 }
             }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::browser::{format, history};
 use crate::client::{self, Failure};
-use crate::components::{Button, Notice, NoticeTone, Tone};
+use crate::components::{Button, Notice, NoticeTone, Said, Tone};
 use crate::store::session::SESSION;
 use crate::store::{config, orders};
 
@@ -135,7 +135,7 @@ pub fn Buy(ticket: Ticket, purchase: Purchase) -> Element {
             }
         } else {
             if let Some(words) = trouble() {
-                Notice { tone: NoticeTone::Error, p { "{words}" } }
+                Notice { tone: NoticeTone::Error, p { Said { words } } }
             }
             div { class: "actions",
                 Button { id: "buy", tone: Tone::Primary, wide: true, busy: busy(), onpress: press,
@@ -146,9 +146,9 @@ pub fn Buy(ticket: Ticket, purchase: Purchase) -> Element {
         p { class: "hint",
             "The ticket is held for you "
             if let Some(seconds) = config::hold_seconds() {
-                "{duration_words(seconds)} "
+                "for {duration_words(seconds)} "
             }
-            "while you pay. Nothing is charged before."
+            "while you pay. Nothing is charged before that."
         }
     }
 }

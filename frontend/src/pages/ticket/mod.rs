@@ -24,8 +24,7 @@ use crate::store::ticket::use_ticket;
 /// One ticket: what it is, what it costs, and what one can do about it.
 #[component]
 pub fn TicketPage(id: Uuid) -> Element {
-    // Which of them is the visitor's own is known by the visitor's orders, and by nothing else.
-    let mut ticket = use_ticket(id, orders::reload);
+    let mut ticket = use_ticket(id, orders::looked_at);
     // Of the page, and not of the button: the ticket is often seen as held before the order's own
     // answer is here, and the button is gone then.
     let look_again = use_callback(move |()| {
@@ -116,7 +115,7 @@ fn Standing(
         ),
         TicketStanding::OwnHeld => (
             NoticeTone::Info,
-            "This is your own ticket. A buyer holds it and is about to pay; until then it can't \
+            "This is your own ticket. A buyer holds it and is about to pay; until then it can’t \
              be changed.",
             Some((Route::Selling, "What you sell")),
         ),
@@ -137,8 +136,8 @@ fn Standing(
         ),
         TicketStanding::Held => (
             NoticeTone::Warning,
-            "Somebody else holds this ticket right now. If it isn't paid in time, it is for sale \
-             again: this page will tell.",
+            "Somebody else holds this ticket right now. If it isn’t paid in time, it is for sale \
+             again: this page will show it.",
             None,
         ),
         TicketStanding::Sold => (NoticeTone::Info, "This ticket is sold.", None),

@@ -12,6 +12,7 @@ rows!(
     a_body_of_more_than_64_kilobytes_is_refused,
     every_answer_has_the_headers_that_keep_browsers_safe,
     another_sites_page_cannot_change_anything,
+    every_long_list_is_compressed_for_who_takes_it,
     every_answer_names_its_request,
     every_process_tells_whether_it_lives_is_ready_and_how_it_does,
 );
@@ -228,6 +229,32 @@ async fn another_sites_page_cannot_change_anything(site: &Site) {
             .header(name, value)
             .await
             .assert_status(200);
+    }
+}
+
+async fn every_long_list_is_compressed_for_who_takes_it(site: &Site) {
+    let (seller, buyer) = (site.person().await, site.person().await);
+    for number in 0..8 {
+        seller.sell(&format!("Seat {number}"), 20).await;
+        let taken = seller.sell(&format!("Box {number}"), 20).await;
+        buyer.order(&taken).await;
+    }
+    for (person, path) in [
+        (&seller, "/api/tickets"),
+        (&seller, "/api/tickets/mine"),
+        (&buyer, "/api/orders"),
+        (&buyer, "/api/openapi.json"),
+    ] {
+        let plain = person.get(path).await.expect_status(200);
+        let packed = person.get(path).header("accept-encoding", "br, gzip").await;
+        assert_eq!(plain.header("content-encoding"), None, "{path}");
+        assert_eq!(packed.header("content-encoding"), Some("gzip"), "{path}");
+        let length = |answer: &Answer| {
+            assert_eq!(answer.header("vary"), Some("Accept-Encoding"), "{path}");
+            answer.header("content-length").unwrap().parse::<u64>()
+        };
+        let (plain, packed) = (length(&plain).unwrap(), length(&packed).unwrap());
+        assert!(packed * 4 < plain * 3, "{path}: {packed} of {plain} bytes");
     }
 }
 

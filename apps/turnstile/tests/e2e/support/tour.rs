@@ -66,8 +66,8 @@ impl Stage {
                 format!("/tickets/{sold}"),
                 "This ticket is sold",
             ),
-            stop("sign-in", "/signin?next=%2Forders", "You have no account?"),
-            stop("sign-up", "/signup", "You have an account?"),
+            stop("sign-in", "/signin?next=%2Forders", "No account yet?"),
+            stop("sign-up", "/signup", "Have an account already?"),
             stop("not-found", "/nowhere", "Page not found"),
         ];
         let buyers = vec![

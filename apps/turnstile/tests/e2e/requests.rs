@@ -1,0 +1,153 @@
+//! What a page asks the server for while others trade.
+
+use std::future::Future;
+
+use futures_util::future::join_all;
+use serde_json::json;
+use testkit::{LONG, eventually};
+
+use crate::support::{Browser, Stage, Visitor};
+
+/// Listens beside the page, so that it is known when the page has heard.
+const LISTEN: &str = "
+    window.heard = new Set();
+    const stream = new EventSource('/api/tickets/events');
+    stream.addEventListener('ticket', event => window.heard.add(JSON.parse(event.data).title));
+    return new Promise(resolve => stream.addEventListener('open', () => resolve()))";
+
+/// Waits until nothing has been asked for a while.
+const SEE_QUIET: &str = "
+    return new Promise(resolve => {
+        let timer;
+        const later = () => {
+            clearTimeout(timer);
+            timer = setTimeout(resolve, 1000);
+        };
+        new PerformanceObserver(later).observe({ type: 'resource' });
+        later();
+    })";
+
+/// What was asked for, but for the streams.
+const ASKED: &str = "
+    const all = performance.getEntriesByType('resource').map(one => new URL(one.name));
+    return all.map(url => url.pathname + url.search).filter(path => !path.endsWith('/events'))";
+
+/// What the page asks for while this happens, and until it has heard of all of it.
+async fn asked_during(
+    browser: &Browser,
+    seller: &Visitor,
+    what: impl Future<Output = ()>,
+) -> Vec<String> {
+    browser.script(LISTEN, json!([])).await;
+    browser.script(SEE_QUIET, json!([])).await;
+    browser
+        .script("performance.clearResourceTimings()", json!([]))
+        .await;
+    what.await;
+    seller.offers("The last one", 10.0).await;
+    eventually("the page has heard of all of it", LONG, || async {
+        let heard = "return window.heard.has('The last one')";
+        browser.script(heard, json!([])).await == true
+    })
+    .await;
+    browser.script(SEE_QUIET, json!([])).await;
+    let asked = browser.script(ASKED, json!([])).await;
+    serde_json::from_value(asked).unwrap()
+}
+
+/// So many holds that begin and end, one after another on each of these tickets.
+async fn holds(buyer: &Visitor, tickets: &[String]) {
+    for ticket in tickets {
+        let order = buyer.orders(ticket).await;
+        buyer.cancels(&order).await;
+    }
+}
+
+#[tokio::test]
+async fn no_page_reads_anything_for_events_that_do_not_concern_it() {
+    let stage = Stage::set().await;
+    let (seller, buyer, other) = (
+        stage.visitor().await,
+        stage.visitor().await,
+        stage.visitor().await,
+    );
+    let titles: Vec<_> = (0..8).map(|number| format!("Seat {number}")).collect();
+    let tickets = join_all(titles.iter().map(|title| seller.offers(title, 10.0))).await;
+    let order = buyer.orders(&tickets[0]).await;
+    let buyers = [
+        ("/".to_owned(), "Seat 7"),
+        ("/orders".to_owned(), "left to pay"),
+        (format!("/orders/{order}"), "Pay $10"),
+        (format!("/tickets/{}", tickets[1]), "Buy for $10"),
+    ];
+    let sellers = [("/selling".to_owned(), "Held by a buyer")];
+    for (visitor, pages) in [(&buyer, &buyers[..]), (&seller, &sellers[..])] {
+        let browser = stage.browser_of(visitor, "/").await;
+        for (path, says) in pages {
+            browser.open(path).await;
+            browser.see(says).await;
+            let asked = asked_during(&browser, &seller, holds(&other, &tickets[2..])).await;
+            assert!(asked.is_empty(), "{path}: {asked:#?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_reads_one_order_and_no_list_for_an_event_that_concerns_it() {
+    let stage = Stage::set().await;
+    let (seller, buyer, other) = (
+        stage.visitor().await,
+        stage.visitor().await,
+        stage.visitor().await,
+    );
+    let mut orders = Vec::new();
+    for number in 0..4 {
+        let ticket = seller.offers(&format!("Seat {number}"), 10.0).await;
+        orders.push(buyer.orders(&ticket).await);
+    }
+    let watched = seller.offers("Box 4", 10.0).await;
+    let no_lists = |path: &str, asked: &[String], at_most: usize| {
+        let is_one = |asked: &String| {
+            asked == "/api/users/currentuser"
+                || asked
+                    .strip_prefix("/api/orders/")
+                    .is_some_and(|id| id.len() == 36)
+        };
+        assert!(asked.iter().all(is_one), "{path}: {asked:#?}");
+        assert!((1..=at_most).contains(&asked.len()), "{path}: {asked:#?}");
+    };
+    let browser = stage.browser_of(&buyer, "/orders").await;
+    browser.see("left to pay").await;
+    let pays = async {
+        for order in &orders[..3] {
+            buyer.pays(order).await;
+        }
+    };
+    let asked = asked_during(&browser, &seller, pays).await;
+    no_lists("/orders", &asked, 3);
+    browser.see("The ticket is yours").await;
+
+    // The page and the list that all pages share.
+    let path = format!("/orders/{}", orders[3]);
+    browser.open(&path).await;
+    browser.see("Pay $10").await;
+    let asked = asked_during(&browser, &seller, buyer.pays(&orders[3])).await;
+    no_lists(&path, &asked, 2);
+    browser.see("nobody else’s").await;
+
+    // Whose the order is, and whether somebody is signed in: it is another's.
+    let path = format!("/tickets/{watched}");
+    browser.open(&path).await;
+    browser.see("Buy for $10").await;
+    let taken = vec![watched.clone(); 3];
+    let asked = asked_during(&browser, &seller, holds(&other, &taken)).await;
+    no_lists(&path, &asked, 6);
+
+    // It is the visitor's own, placed elsewhere.
+    let placed = async {
+        buyer.orders(&watched).await;
+    };
+    let asked = asked_during(&browser, &seller, placed).await;
+    no_lists(&path, &asked, 1);
+    browser.see("You hold this ticket.").await;
+}

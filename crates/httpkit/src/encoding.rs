@@ -1,0 +1,51 @@
+//! Which forms of an answer a client takes (RFC 9110 §12.5.3).
+
+use actix_web::http::header::{ACCEPT_ENCODING, HeaderMap};
+
+/// Whether the client takes this content coding, by its name. Only codings that it names: `*` is sent
+/// by those who ask for anything, and understand plain bytes at best.
+pub fn takes(headers: &HeaderMap, coding: &str) -> bool {
+    headers
+        .get_all(ACCEPT_ENCODING)
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(','))
+        .any(|offer| {
+            let (name, parameters) = offer.split_once(';').unwrap_or((offer, ""));
+            let quality = parameters.trim().strip_prefix("q=");
+            // What can't be read counts as wanted, as it does where nothing is said.
+            let is_wanted = quality
+                .and_then(|quality| quality.trim().parse::<f32>().ok())
+                .is_none_or(|quality| quality > 0.0);
+            name.trim().eq_ignore_ascii_case(coding) && is_wanted
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::test::TestRequest;
+
+    #[test]
+    fn a_coding_is_taken_by_who_names_it_and_does_not_refuse_it() {
+        for (sent, taken) in [
+            ("gzip", true),
+            ("br, gzip, deflate", true),
+            ("br;q=1.0, GZIP;q=0.5", true),
+            ("gzip; q=0.001", true),
+            ("gzip;q=0", false),
+            ("gzip; q=0.000, br", false),
+            ("*", false),
+            ("x-gzip", false),
+            ("identity", false),
+            ("", false),
+        ] {
+            let req = TestRequest::default().insert_header((ACCEPT_ENCODING, sent));
+            assert_eq!(
+                takes(req.to_http_request().headers(), "gzip"),
+                taken,
+                "{sent}"
+            );
+        }
+        assert!(!takes(&HeaderMap::new(), "gzip"));
+    }
+}
