@@ -1,7 +1,7 @@
 //! The event log as files.
 //!
-//! [`export`] flattens the log into one table an event type, in a folder: Parquet, Arrow or CSV for
-//! analysts, with typed columns; NDJSON for whoever wants every event as it is, and for [`import`],
+//! [`export()`] flattens the log into one table an event type, in a folder: Parquet, Arrow or CSV for
+//! analysts, with typed columns; NDJSON for whoever wants every event as it is, and for [`import()`],
 //! which fills an empty log from it.
 //!
 //! ```text

@@ -4,7 +4,7 @@
 //!
 //! Everything here panics with a message that says what went wrong, where a library would return
 //! an error: a test has nobody to hand it to. Nothing sleeps for a fixed time; whatever has to
-//! come about is waited for with [`eventually`], which is bounded.
+//! come about is waited for with [`eventually()`], which is bounded.
 //!
 //! ```no_run
 //! # async fn example() {
