@@ -1,6 +1,6 @@
 use dioxus::prelude::*;
 
-/// A labelled input of one line, with what is wrong with it.
+/// A labeled input of one line, with what is wrong with it.
 #[component]
 pub fn TextField(
     id: &'static str,
