@@ -31,6 +31,9 @@ mod export;
 mod file;
 mod folder;
 mod format;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod import;
 mod line;
 mod manifest;

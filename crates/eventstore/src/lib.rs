@@ -238,6 +238,9 @@ mod upcast;
 mod worker;
 
 pub use backup::{Restoring, Snapshot, SnapshotHead};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use commit::fuzz;
 pub use commit::{Metadata, RawEvent, Recorded};
 pub use connection::{LogConfig, Login};
 pub use context::{Context, Executed};

@@ -29,6 +29,9 @@ mod confirm;
 mod cursor;
 mod error;
 mod fold;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod gauges;
 mod guarantees;
 mod inspect;
