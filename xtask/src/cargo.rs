@@ -29,6 +29,13 @@ pub fn cargo() -> Command {
     in_workspace(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
+/// [`cargo()`] with these arguments.
+pub fn with(args: &[&str]) -> Command {
+    let mut command = cargo();
+    command.args(args);
+    command
+}
+
 /// Runs a command to its end, or ends it when the stop flag is set.
 pub fn run(command: &mut Command, stop: &AtomicBool) -> Result<Ended> {
     let mut child = command

@@ -13,10 +13,12 @@ use clap::{Parser, Subcommand};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
+mod audit;
 mod bench;
 mod build_web;
 mod build_web_toolchain;
 mod cargo;
+mod checks;
 mod data_lock;
 mod images;
 mod mutants;
@@ -37,8 +39,10 @@ struct Cli {
 enum Command {
     /// Installs what is needed, builds, and runs everything behind one port until Ctrl-C.
     Up(up::Options),
-    /// Checks format and lints, then runs all tests against servers that it starts itself.
+    /// Checks format, spelling, lints and documentation, then runs all tests against servers that it starts itself.
     Test(test::Options),
+    /// Looks at the dependencies: licenses, sources, known vulnerabilities, and which are unused.
+    Audit(audit::Options),
     /// Builds the web app to `frontend/dist`, with whatever it needs for that.
     BuildWeb(build_web::Options),
     /// Builds every image on a base made on the spot, and looks into each.
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         match cli.command {
             Command::Up(options) => up::run(&options, &stop),
             Command::Test(options) => test::run(&options, &stop),
+            Command::Audit(options) => audit::run(&options, &stop),
             Command::BuildWeb(options) => build_web::run(&options, &stop),
             Command::Images(options) => images::run(&options, &stop),
             Command::Bench(options) => bench::run(&options, &stop),

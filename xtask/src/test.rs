@@ -10,14 +10,13 @@ use devservers::{MongoOptions, MongoServer, tools};
 
 use crate::build_web;
 use crate::cargo::{self, Ended};
+use crate::checks;
 use crate::images;
 use crate::progress::Progress;
 
 /// Installed when there is no cargo-nextest.
 const NEXTEST_VERSION: &str = "0.9.143";
 
-/// The workspace of the web app.
-const WEB_APP: &str = "frontend/Cargo.toml";
 /// A browser, what drives it, and a font for its pages.
 const BROWSER: [&str; 3] = ["chromium", "chromium-driver", "fonts-dejavu-core"];
 
@@ -32,18 +31,9 @@ pub struct Options {
 /// Runs the checks up to the first that fails; the tests come last, so their summary does, too.
 pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     let progress = Progress::new();
-    let cargo = |args: &[&str]| {
-        let mut command = cargo::cargo();
-        command.args(args);
-        command
-    };
     if options.filter.is_empty() {
         // Known within a second, before anything is installed or built.
-        let layout = vec![
-            cargo(&["fmt", "--all", "--check"]),
-            cargo(&["fmt", "--all", "--check", "--manifest-path", WEB_APP]),
-        ];
-        if let Some(failure) = first_failure(layout, progress, stop)? {
+        if let Some(failure) = first_failure(checks::layout(), progress, stop)? {
             return Ok(failure);
         }
     }
@@ -52,50 +42,20 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     tools::nats_server()?;
     tools::mongod()?;
 
-    let mut checks = vec![
-        cargo(&[
-            "clippy",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]),
-        // The web app compiles for the host, too, though it only runs in a browser.
-        cargo(&[
-            "clippy",
-            "--manifest-path",
-            WEB_APP,
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ]),
-        cargo(&["test", "--doc", "--workspace"]),
-        // What the web app decides without a browser, and the program that packs it.
-        cargo(&[
-            "test",
-            "--manifest-path",
-            WEB_APP,
-            "--package",
-            "state",
-            "--package",
-            "pack",
-        ]),
-    ];
-    if !options.filter.is_empty() {
-        checks.clear();
-    }
+    let mut checks = if options.filter.is_empty() {
+        checks::source()?
+    } else {
+        Vec::new()
+    };
     // The black-box tests run the services as processes of their own too, and cargo builds a
     // binary for the tests of its own package only. Together with the tests, because cargo builds
     // everything a second time for programs without them: the tests' own dependencies turn on
     // features of shared ones.
-    checks.push(cargo(&["build", "--workspace", "--bins", "--tests"]));
+    checks.push(cargo::with(&["build", "--workspace", "--bins", "--tests"]));
     // The test of an upgrade builds the release after this one, and has not the time to do so on a
     // machine that runs other tests. The example is there for the reason above: it brings the
     // tests' dependencies, and unlike a test not the programs of its package under their own names.
-    checks.push(cargo(&[
+    checks.push(cargo::with(&[
         "build",
         "--workspace",
         "--bin",
@@ -135,7 +95,7 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
 }
 
 /// Runs one check after the other, up to the first that fails or is stopped.
-fn first_failure(
+pub fn first_failure(
     checks: Vec<Command>,
     progress: Progress,
     stop: &AtomicBool,

@@ -31,6 +31,9 @@ pub use error::{ProviderError, SetupError};
 pub use metered::Metered;
 pub use sandbox::{Sandbox, SandboxReader};
 pub use stripe::Stripe;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use stripe::fuzz;
 pub use types::{Authorization, Intent, IntentStatus, ListedIntent, Page, ProviderRef, Token};
 pub use webhook::{SIGNATURE_HEADER, WebhookError, WebhookEvent, WebhookKind};
 

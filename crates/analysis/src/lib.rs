@@ -12,7 +12,7 @@
 //! | flatten a commit into rows, one an event | [`EventRow::of`], [`EVENT_COLUMNS`] |
 //! | answer a question that needs the whole log | a [`Fold`], run by [`replay()`] |
 //! | keep the answer up to date while the log grows | [`Following`] |
-//! | know how a thing came to be as it is | [`find`], [`story`] |
+//! | know how a thing came to be as it is | [`find`], [`story()`] |
 //! | see it as it was at a moment | [`Aggregate`] |
 //! | see what was for sale | [`OnSale`] |
 //! | see whether the log holds together | [`check()`] |

@@ -1,7 +1,7 @@
 //! The event log as files.
 //!
-//! [`export`] flattens the log into one table an event type, in a folder: Parquet, Arrow or CSV for
-//! analysts, with typed columns; NDJSON for whoever wants every event as it is, and for [`import`],
+//! [`export()`] flattens the log into one table an event type, in a folder: Parquet, Arrow or CSV for
+//! analysts, with typed columns; NDJSON for whoever wants every event as it is, and for [`import()`],
 //! which fills an empty log from it.
 //!
 //! ```text
@@ -31,6 +31,9 @@ mod export;
 mod file;
 mod folder;
 mod format;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod import;
 mod line;
 mod manifest;

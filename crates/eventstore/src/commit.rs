@@ -1,6 +1,8 @@
 //! The commit: all events of one command on one aggregate, as one message.
 
 mod encode;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 #[cfg(test)]
 mod tests;
 

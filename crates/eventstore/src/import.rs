@@ -9,7 +9,7 @@ use std::{borrow::Cow, collections::VecDeque};
 use uuid::Uuid;
 
 use crate::{
-    Commit, Log, Metadata, StoreError, StreamName,
+    Commit, Log, Metadata, StoreError, StreamName, Upcasters,
     append::{Appended, classify_publish_error},
     commit::{headers_of, payload_of},
     error::unavailable,
@@ -106,6 +106,29 @@ impl HistoricalCommit {
     /// What is stored, as it is.
     pub fn payload(&self) -> &Bytes {
         &self.payload
+    }
+
+    /// The commit as a reader finds it at this place of the log: to measure, without a server, what
+    /// is made of commits.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] when what is given of its origin is too long to be kept.
+    #[doc(hidden)]
+    pub fn as_commit(&self, sequence: u64) -> Result<Commit, StoreError> {
+        Commit::from_parts(
+            self.stream,
+            sequence,
+            &self.stream.subject(&self.aggregate_id),
+            &headers_of(
+                &self.aggregate_type,
+                self.version,
+                self.commit_id,
+                &self.metadata,
+            )?,
+            self.payload.clone(),
+            self.metadata.time,
+            &Upcasters::default(),
+        )
     }
 }
 

@@ -240,6 +240,9 @@ mod upcast;
 mod worker;
 
 pub use backup::{Restoring, Snapshot, SnapshotHead};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use commit::fuzz;
 pub use commit::{Commit, Metadata, RawEvent};
 pub use connection::{LogConfig, Login};
 pub use dead_letter::{DeadLetter, DeadLetters};

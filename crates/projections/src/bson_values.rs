@@ -8,7 +8,7 @@ pub(crate) fn uuid(id: uuid::Uuid) -> Bson {
     Bson::Binary(binary(id))
 }
 
-/// As [`uuid`].
+/// As [`uuid()`].
 pub(crate) fn binary(id: uuid::Uuid) -> Binary {
     Binary {
         subtype: BinarySubtype::Uuid,

@@ -7,7 +7,7 @@
 //! What holds, whatever crashes when:
 //!
 //! - A read model is what a replay of its stream from the first commit gives, byte for byte
-//!   ([`verify`] compares).
+//!   ([`verify()`] compares).
 //! - A read that begins after a command was answered shows its effect, or fails; it never shows
 //!   less. ([`Progress::wait_for`] before answering, [`Progress::require_globally`] when that took too
 //!   long.)
@@ -29,6 +29,9 @@ mod cursor;
 mod error;
 mod fold_stream;
 mod follower;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod gauges;
 mod guarantees;
 mod leader;

@@ -4,7 +4,7 @@
 //!
 //! Everything here panics with a message that says what went wrong, where a library would return
 //! an error: a test has nobody to hand it to. Nothing sleeps for a fixed time; whatever has to
-//! come about is waited for with [`eventually`], which is bounded.
+//! come about is waited for with [`eventually()`], which is bounded.
 //!
 //! ```no_run
 //! # async fn example() {
@@ -34,6 +34,7 @@ mod app;
 mod blocking;
 mod call;
 mod client;
+mod corpus;
 mod eventually;
 mod mongo;
 mod nats;
@@ -45,6 +46,7 @@ pub use answer::{Answer, ErrorEntry};
 pub use app::{AppBuilder, TestApp};
 pub use call::Call;
 pub use client::{Client, TestUser};
+pub use corpus::replay;
 pub use eventually::{LONG, Outcome, eventually};
 pub use mongo::{Mongo, MongoProxy};
 pub use nats::{DiskCopy, Nats};

@@ -6,6 +6,9 @@
 //! anything; `httpkit` does, and installs the [`layer`].
 #![deny(missing_docs)]
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 mod parent;
 
 use std::sync::atomic::{AtomicBool, Ordering};

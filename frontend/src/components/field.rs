@@ -2,7 +2,7 @@ use dioxus::prelude::*;
 
 use super::Said;
 
-/// A labelled input of one line, with what is wrong with it.
+/// A labeled input of one line, with what is wrong with it.
 #[component]
 pub fn TextField(
     id: &'static str,

@@ -25,12 +25,12 @@ pub fn use_loaded() {
         live::follow_refresh();
         MOVES.read();
         let user = user();
-        let is_anothers = |order: &Order| Some(order.user_id) != user;
+        let is_of_another = |order: &Order| Some(order.user_id) != user;
         if user.is_none()
             || ORDERS
                 .peek()
                 .ready()
-                .is_some_and(|all| all.iter().any(is_anothers))
+                .is_some_and(|all| all.iter().any(is_of_another))
         {
             let nothing = if user.is_some() || *SESSION.peek() == Session::Unknown {
                 Read::Loading

@@ -24,7 +24,7 @@ pub fn percent_of(part: u64, whole: u64) -> Option<u64> {
 pub const LEAST: usize = 12;
 
 /// The periods of a plot over time, oldest first, each as long as `step`: from the first that is
-/// known of to the newest, but no more than `most`, and at least [`LEAST`]. What isn't known of is
+/// known of to the newest, but no more than `most`, and at least `LEAST`. What isn't known of is
 /// there without a value, so that the axis is time and not a list.
 ///
 /// `known` is in order of time, on whole steps.

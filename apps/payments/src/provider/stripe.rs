@@ -13,6 +13,8 @@
 //! cases the intent is read again before anything is said about it.
 
 mod client;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod keys;
 mod redact;
 mod signature;

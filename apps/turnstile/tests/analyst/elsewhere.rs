@@ -87,7 +87,7 @@ fn duckdb_in(zone: &str, statements: &[String]) -> String {
 
 /// The SQL of the page for analysts, in its order.
 fn documented(folder: &Path) -> Vec<String> {
-    let page = include_str!("../../../../docs/analysing.md");
+    let page = include_str!("../../../../docs/analyzing.md");
     let blocks = page.split("```sql\n").skip(1);
     let queries = blocks.filter_map(|block| block.split("```").next());
     queries

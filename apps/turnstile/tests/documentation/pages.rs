@@ -99,12 +99,18 @@ fn add_sources(folder: &Path, sources: &mut String) {
     }
 }
 
-#[test]
-fn every_test_that_a_page_names_exists() {
+/// All of the project's Rust.
+pub fn sources() -> String {
     let mut sources = String::new();
     for folder in ["apps", "crates", "frontend", "xtask"] {
         add_sources(&root().join(folder), &mut sources);
     }
+    sources
+}
+
+#[test]
+fn every_test_that_a_page_names_exists() {
+    let sources = sources();
     let mut seen = 0;
     for path in pages() {
         for name in tests_named_on(&read(&path)) {

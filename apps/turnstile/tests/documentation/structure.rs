@@ -135,3 +135,44 @@ fn the_http_kit_knows_no_store() {
         assert!(!httpkit.needs(store), "httpkit depends on {store}");
     }
 }
+
+#[test]
+fn workspaces_and_production_name_the_same_version() {
+    let version = |manifest| {
+        let text = read(manifest);
+        let mut lines = text.lines();
+        lines.find(|line| *line == "[workspace.package]");
+        let line = lines.find_map(|line| line.strip_prefix("version = "));
+        line.unwrap().trim_matches('"').to_owned()
+    };
+    let expected = version("Cargo.toml");
+    assert_eq!(version("frontend/Cargo.toml"), expected);
+    let production = read("k8s/overlays/production/kustomization.yaml");
+    let tags: Vec<_> = production
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("newTag: "))
+        .collect();
+    assert_eq!(tags.len(), SERVICES.len() + 2, "one for each image");
+    assert_eq!(tags, vec![expected; tags.len()]);
+}
+
+#[test]
+fn every_fuzz_target_has_a_corpus_that_a_test_replays() {
+    let names = |folder: &str| -> BTreeSet<String> {
+        let entries = root().join(folder).read_dir().unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names
+            .map(|name| name.trim_end_matches(".rs").to_owned())
+            .collect()
+    };
+    let targets = names("fuzz/targets");
+    assert_eq!(names("fuzz/corpus"), targets);
+    let manifest = read("fuzz/Cargo.toml");
+    let replayed = crate::pages::sources();
+    for target in &targets {
+        let line = format!("path = \"targets/{target}.rs\"");
+        assert!(manifest.contains(&line), "{target} is no program");
+        let call = format!("testkit::replay(\"{target}\", {target})");
+        assert!(replayed.contains(&call), "{target} is replayed by no test");
+    }
+}

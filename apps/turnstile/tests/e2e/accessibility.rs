@@ -88,7 +88,7 @@ async fn the_engine_finds_what_is_wrong() {
     let browser = stage.browser().await;
     browser.open("/signin").await;
     browser.see("No account yet?").await;
-    let spoil = "document.querySelector('label').remove(); console.error('spoilt')";
+    let spoil = "document.querySelector('label').remove(); console.error('spoiled')";
     browser.script(spoil, json!([])).await;
     let violations = violations(&browser, &axe().await).await;
     assert!(!violations.is_empty(), "an input without a label passes");

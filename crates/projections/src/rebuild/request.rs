@@ -75,7 +75,7 @@ pub(crate) struct Reached {
 }
 
 /// Asks the process that runs a projection to rebuild it, and waits for the end. Tells how far it
-/// is whenever that changes. `key` is [`Projection::key`].
+/// is whenever that changes. `key` is [`Projection::key`](crate::Projection::key).
 ///
 /// The read model that is there serves until the new one takes over; no read fails meanwhile. A
 /// rebuild that was asked for before and hasn't ended is waited for instead of begun again: whoever

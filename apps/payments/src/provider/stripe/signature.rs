@@ -1,7 +1,8 @@
 //! Webhooks: whether Stripe sent it, and what it says.
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 use sha2::Sha256;
 
 use super::wire::{OfIntent, PaymentIntent};
@@ -17,7 +18,7 @@ struct Event {
     #[serde(rename = "type")]
     kind: String,
     livemode: bool,
-    data: serde_json::Value,
+    data: Value,
 }
 
 /// Checks the signature over the body as it came, then reads it, if it is of the mode that this
@@ -51,8 +52,7 @@ pub(super) fn read(
     if kind.is_about_money_that_leaves() {
         return of_charge(event, kind);
     }
-    let intent: PaymentIntent =
-        serde_json::from_value(event.data["object"].take()).map_err(|_| WebhookError::Malformed)?;
+    let intent: PaymentIntent = object_of(&mut event)?;
     Ok(intent.payment_id().map(|payment_id| WebhookEvent {
         id: event.id,
         kind,
@@ -61,10 +61,15 @@ pub(super) fn read(
     }))
 }
 
+/// What an event is about. Indexing would panic where the data are no object.
+fn object_of<T: DeserializeOwned>(event: &mut Event) -> Result<T, WebhookError> {
+    let object = event.data.get_mut("object").map(Value::take);
+    serde_json::from_value(object.unwrap_or_default()).map_err(|_| WebhookError::Malformed)
+}
+
 /// A charge or a dispute names the intent and not the payment: that is in the intent's metadata.
 fn of_charge(mut event: Event, kind: WebhookKind) -> Result<Option<WebhookEvent>, WebhookError> {
-    let object: OfIntent =
-        serde_json::from_value(event.data["object"].take()).map_err(|_| WebhookError::Malformed)?;
+    let object: OfIntent = object_of(&mut event)?;
     Ok(object.payment_intent.map(|intent| WebhookEvent {
         id: event.id,
         kind,

@@ -120,7 +120,7 @@ async fn paying_and_cancelling(deployment: Deployment) {
             .into_iter()
             .enumerate()
             .map(|(round, held)| {
-                let (payer, canceller) = (buyer.clone(), buyer.clone());
+                let (payer, canceler) = (buyer.clone(), buyer.clone());
                 let order = held.order.clone();
                 // A payment takes longer, so a cancellation that starts with it would always win.
                 let start =
@@ -128,7 +128,7 @@ async fn paying_and_cancelling(deployment: Deployment) {
                 let pay = tokio::spawn(async move { payer.try_pay(&order).await });
                 let cancel = tokio::spawn(async move {
                     sleep_until(start).await;
-                    canceller.try_cancel(&held.order).await
+                    canceler.try_cancel(&held.order).await
                 });
                 (pay, cancel)
             })
@@ -209,7 +209,7 @@ async fn cancelling_paying_and_expiring(deployment: Deployment) {
             .into_iter()
             .enumerate()
             .map(|(round, held)| {
-                let (payer, canceller) = (buyer.clone(), buyer.clone());
+                let (payer, canceler) = (buyer.clone(), buyer.clone());
                 let order = held.order.clone();
                 let pay = tokio::spawn(async move {
                     sleep_until(around(held.until, round)).await;
@@ -222,7 +222,7 @@ async fn cancelling_paying_and_expiring(deployment: Deployment) {
                 let cancel = tokio::spawn(async move {
                     let later = Duration::from_millis([0, 5, 15, 30][round % 4]);
                     sleep_until(around(held.until, round) + later).await;
-                    canceller.try_cancel(&held.order).await
+                    canceler.try_cancel(&held.order).await
                 });
                 (pay, cancel)
             })

@@ -1,0 +1,61 @@
+//! For fuzz targets, and the tests that replay their corpora.
+
+use uuid::Uuid;
+
+use crate::{announce::Announcement, cursor, version_channel::VersionMessage};
+
+/// Reads the cursor that a client sends, as one of every list. Whether it was one.
+pub fn cursor(bytes: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return false;
+    };
+    let of_one = ["newest", "seller", "buyer"].map(|list| is_cursor::<1>(list, text));
+    let of_two = ["price", "-price"].map(|list| is_cursor::<2>(list, text));
+    let lists = of_one.into_iter().chain(of_two).filter(|is_one| *is_one);
+    let lists = lists.count();
+    assert!(lists <= 1, "{text} is a cursor of {lists} lists");
+    lists == 1
+}
+
+fn is_cursor<const N: usize>(list: &str, text: &str) -> bool {
+    let Ok(numbers) = cursor::decode::<N>(list, text) else {
+        return false;
+    };
+    let written = cursor::encode(list, &numbers);
+    let again = cursor::decode::<N>(list, &written);
+    assert_eq!(again.ok(), Some(numbers), "{written}");
+    true
+}
+
+/// Reads what another process tells, in both languages. Whether it was said in one of them.
+pub fn announcement(bytes: &[u8]) -> bool {
+    let _ = Announcement::is_of(bytes, Uuid::nil());
+    let announcement = Announcement::decode(bytes);
+    if let Some(announcement) = &announcement {
+        let sent = announcement.encode();
+        assert_eq!(Announcement::decode(&sent).as_ref(), Some(announcement));
+        assert!(Announcement::is_of(&sent, announcement.holder()));
+    }
+    let across = VersionMessage::decode(bytes);
+    if let Some(across) = &across {
+        let sent = serde_json::to_vec(across).unwrap_or_default();
+        let again = VersionMessage::decode(&sent).map(|again| serde_json::to_vec(&again));
+        assert_eq!(again.and_then(Result::ok), Some(sent));
+    }
+    announcement.is_some() || across.is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_comes_as_a_cursor_is_read_or_refused() {
+        testkit::replay("cursor", cursor);
+    }
+
+    #[test]
+    fn whatever_is_announced_is_read_or_ignored() {
+        testkit::replay("announcement", announcement);
+    }
+}

@@ -1,0 +1,6 @@
+//! A trace context.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    trace::fuzz::traceparent(bytes);
+});
