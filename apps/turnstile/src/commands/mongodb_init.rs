@@ -84,12 +84,9 @@ fn access_of(user: &str) -> Result<Grants, CommandError> {
         "tickets" => Ok(Grants::nothing().and(&TicketsProjection)),
         "orders" => Ok(Grants::nothing().and(&OrdersProjection)),
         "payments" => Ok(Grants::nothing().and(&PayableOrdersProjection)),
-        // They keep no read model, and wait until MongoDB answers like all others.
-        "auth" | "expiration" => Ok(Grants::nothing()),
         "operator" => Ok(Grants::everything()),
         _ => Err(CommandError::Failed(format!(
-            "nobody knows what {user} may do; there are auth, tickets, orders, payments, expiration \
-             and operator"
+            "unknown user \"{user}\"; expected tickets, orders, payments or operator"
         ))),
     }
 }

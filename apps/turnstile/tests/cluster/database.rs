@@ -144,16 +144,6 @@ async fn a_service_keeps_its_own_read_model_and_touches_no_other() {
         // A right to see what is its own, or all of that would be for want of a password.
         assert!(may(&client, DATABASE, doc! { "find": key }).await, "{user}");
     }
-    for user in ["auth", "expiration"] {
-        let client = signed_in(&mongo, user).await;
-        assert!(may(&client, DATABASE, doc! { "ping": 1 }).await, "{user}");
-        for (_, key) in &own {
-            assert!(
-                !may(&client, DATABASE, doc! { "find": key }).await,
-                "{user}"
-            );
-        }
-    }
 }
 
 #[tokio::test]

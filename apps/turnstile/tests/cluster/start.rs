@@ -25,12 +25,17 @@ async fn eight_processes_that_start_at_once_wait_for_the_streams_that_one_job_ma
         let app = builder(name, nats.envs(name)).mongo(&mongo);
         apps.push(app.start_unready().await);
     }
-    for app in &apps {
+    for (app, name) in apps.iter().zip(names) {
         let client = app.client();
+        // A service without a read model can't tell a new installation from a lost log.
+        let told = if ["auth", "expiration"].contains(&name) {
+            r#"{"name":"streams","reason":"are not made yet"}"#
+        } else {
+            r#"{"name":"stream USERS","reason":"is missing"}"#
+        };
         eventually("it tells what it waits for", LONG, || async {
             let answer = client.get("/readyz").try_send().await;
             let text = answer.map(|answer| answer.text).unwrap_or_default();
-            let told = r#"{"name":"stream USERS","reason":"is missing"}"#;
             text.contains(told).then_some(()).ok_or(text)
         })
         .await;

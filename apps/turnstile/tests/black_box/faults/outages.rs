@@ -155,8 +155,16 @@ impl Scene {
         }
         let (with, without) = self.site.by_need_of_mongodb();
         all_are_unready(with, "mongodb").await;
-        for app in without {
+        for app in &without {
             app.client().get("/readyz").await.assert_status(200);
+        }
+        if !without.is_empty() {
+            let account = &self.seller.user;
+            let sign_in = json!({"email": account.email, "password": account.password});
+            let anyone = self.site.anyone();
+            let signed_in = anyone.post("/api/users/signin", &sign_in).await;
+            signed_in.assert_status(200);
+            self.site.person().await;
         }
     }
 

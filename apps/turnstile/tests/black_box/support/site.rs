@@ -110,14 +110,15 @@ impl Site {
         &self.apps[0]
     }
 
-    /// The processes that can't do without MongoDB, and those that can: analytics, if it is one of
-    /// its own, reads nothing but the log.
+    /// The processes that can't do without MongoDB, and those that can: a service that keeps no read
+    /// model, if it is a process of its own, needs nothing but the log.
     pub fn by_need_of_mongodb(&self) -> (Vec<&TestApp>, Vec<&TestApp>) {
         let alone = self.apps.len() > 1;
-        let analytics = SERVICES.map(|(name, _)| name == "analytics");
-        let all = self.apps.iter().zip(analytics);
-        let (without, with): (Vec<_>, Vec<_>) = all.partition(|(_, analytics)| alone && *analytics);
-        let apps = |found: Vec<(_, bool)>| found.into_iter().map(|(app, _)| app).collect();
+        let on_log = ["auth", "expiration", "analytics"];
+        let all = self.apps.iter().zip(SERVICES);
+        let (without, with): (Vec<_>, Vec<_>) =
+            all.partition(|(_, (name, _))| alone && on_log.contains(name));
+        let apps = |found: Vec<(_, _)>| found.into_iter().map(|(app, _)| app).collect();
         (apps(with), apps(without))
     }
 

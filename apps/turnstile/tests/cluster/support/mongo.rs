@@ -7,14 +7,7 @@ use tempfile::TempDir;
 use super::{password, production, replaced, tool};
 
 /// Who has a password here.
-const USERS: [&str; 6] = [
-    "auth",
-    "tickets",
-    "orders",
-    "payments",
-    "expiration",
-    "operator",
-];
+const USERS: [&str; 4] = ["tickets", "orders", "payments", "operator"];
 
 /// Three members; they end with the value.
 pub struct MongoSet {
