@@ -61,8 +61,10 @@ pub(crate) enum KeysCommand {
     )]
     Retire {
         /// The key's id, from `ls`
+        // One id in 64 begins with a hyphen.
+        #[arg(allow_hyphen_values = true)]
         id: String,
-        /// Also if it is the newest, with which `auth` probably signs
+        /// Retire the key even if it is the newest, which `auth` probably signs with
         #[arg(long)]
         force: bool,
     },

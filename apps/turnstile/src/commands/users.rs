@@ -44,6 +44,7 @@ pub(crate) enum UsersCommand {
 #[derive(Debug, clap::Args)]
 pub(crate) struct RoleArgs {
     /// The user's e-mail address or id
+    #[arg(allow_hyphen_values = true)]
     user: String,
     /// The role: `analyst`, who may see the figures of the whole market
     role: Role,

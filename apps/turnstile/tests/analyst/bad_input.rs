@@ -207,3 +207,24 @@ async fn a_connection_that_is_lost_in_the_middle_is_told_with_the_place() {
         "{seen}: {told}"
     );
 }
+
+#[tokio::test]
+async fn an_id_that_begins_with_a_hyphen_is_no_option() {
+    let archive = Archive::start().await;
+    for args in [
+        &["keys", "retire", "-3kQ"][..],
+        &["keys", "retire", "-3kQ", "--force"],
+    ] {
+        tool(archive.url(), args)
+            .await
+            .with_code(2)
+            .says("key -3kQ isn't known");
+    }
+    tool(
+        archive.url(),
+        &["users", "revoke", "-ada@example.com", "analyst"],
+    )
+    .await
+    .with_code(2)
+    .says("-ada@example.com");
+}
