@@ -217,6 +217,7 @@ pub(crate) async fn connect_once(config: &LogConfig) -> Result<Client, StoreErro
     let servers = servers(config)?;
     options(config)
         .await?
+        .name(format!("{}-publisher", config.client_name))
         // Each server counts as an attempt, even the first time.
         .max_reconnects(servers.len())
         .ignore_discovered_servers()

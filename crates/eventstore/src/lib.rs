@@ -100,7 +100,8 @@
 //!   syncing, a server that comes back without its last messages can outvote the one that has them.
 //! - **A log that lost its tail is noticed.** After each connection, and every few seconds, it is
 //!   looked whether the newest commits that this process has seen still stand; nothing is appended
-//!   before. If they don't, they are named in the log of the process, aggregates in memory are
+//!   before, and what is appended goes over a connection that was made before that look and is never
+//!   made again: what waits in it is not sent to a server that came back. If they don't, they are named in the log of the process, aggregates in memory are
 //!   forgotten, [`Log::epoch`] goes up, and whoever follows gets [`StoreError::TailLost`]. What
 //!   [`Store`] can't rule out is said there. An answer that was kept for a repeated request is given
 //!   only while the commit that it [tells of](RestsOn) stands.

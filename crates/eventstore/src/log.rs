@@ -128,7 +128,8 @@ impl Log {
     }
 
     /// Asks for an answer that only a server can give that is one with the others, within the bound
-    /// of one answer.
+    /// of two answers: on the connection that is read from, and on the one to publish on, which may be
+    /// to another server.
     ///
     /// Any server would tell how long a stream is, also one that is cut off from the rest, and tell
     /// it for as long as it lives.
@@ -138,9 +139,16 @@ impl Log {
     /// it. [`StoreError::Rejected`] when the server is too old.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.check_server()?;
-        let handle = self.stream(streams::KEYS).await?;
-        let info = handle.get_info().await.map_err(unavailable)?;
-        stream_setup::led(&info)
+        is_led(self.jetstream()).await?;
+        let Some(publisher) = self.tails().publisher() else {
+            return Ok(());
+        };
+        let answered = is_led(publisher.jetstream()).await;
+        if answered.is_err() {
+            // It may be with a server that is cut off from the others.
+            self.tails().give_up_publisher();
+        }
+        answered
     }
 
     /// Leaves the server of the connection for another, if there is one: this one may be cut off
@@ -329,4 +337,11 @@ impl Log {
             .await
             .map_err(unavailable)
     }
+}
+
+/// Whether the server of a connection can reach the leader of a stream.
+async fn is_led(jetstream: &jetstream::Context) -> Result<(), StoreError> {
+    let handle = jetstream.get_stream_no_info(streams::KEYS.as_str()).await;
+    let info = handle.map_err(unavailable)?.get_info().await;
+    stream_setup::led(&info.map_err(unavailable)?)
 }

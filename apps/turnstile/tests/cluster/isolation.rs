@@ -1,7 +1,7 @@
 //! A server of NATS that is cut off from the others, and goes on as if it weren't.
 
 use std::time::{Duration, Instant};
-use testkit::{LONG, Mongo, eventually};
+use testkit::{LONG, Mongo, TestApp, eventually};
 
 use crate::support::{Apart, builder, tool};
 
@@ -9,9 +9,8 @@ use crate::support::{Apart, builder, tool};
 /// server that is cut off leads what it is asked for.
 const NOTICED: Duration = Duration::from_secs(8);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_service_whose_nats_server_is_cut_off_is_not_ready_and_moves_to_another() {
-    let nats = Apart::start().await;
+/// A service in a cluster whose servers can be cut off.
+async fn service(nats: &Apart) -> (TestApp, Mongo) {
     let envs = nats.envs();
     eventually("the streams are there", LONG, || async {
         let made = tool(&["streams", "migrate", "--yes"], &envs).await;
@@ -20,6 +19,27 @@ async fn a_service_whose_nats_server_is_cut_off_is_not_ready_and_moves_to_anothe
     .await;
     let mongo = Mongo::database().await;
     let app = builder("tickets", envs).mongo(&mongo).start().await;
+    (app, mongo)
+}
+
+#[tokio::test]
+async fn a_connection_to_publish_on_whose_server_is_cut_off_is_left_for_another() {
+    let nats = Apart::start().await;
+    let (_app, _mongo) = service(&nats).await;
+    let home = nats.home_of("tickets-publisher").await.unwrap();
+    nats.cut(home);
+    eventually("it publishes elsewhere", LONG, || async {
+        let elsewhere = nats.home_of("tickets-publisher").await;
+        let moved = elsewhere.is_some_and(|now| now != home);
+        moved.then_some(()).ok_or(elsewhere)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_whose_nats_server_is_cut_off_is_not_ready_and_moves_to_another() {
+    let nats = Apart::start().await;
+    let (app, _mongo) = service(&nats).await;
     let home = nats.home_of("tickets").await.unwrap();
 
     nats.cut(home);

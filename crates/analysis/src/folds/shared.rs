@@ -234,6 +234,28 @@ pub(super) use columns;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use uuid::Uuid;
+
+    #[test]
+    fn a_paid_order_is_remembered_for_as_long_as_its_sale_can_be_undone_and_no_longer() {
+        let paid = DateTime::UNIX_EPOCH;
+        let order = LiveOrder {
+            ticket: TicketId(Uuid::nil()),
+            buyer: UserId(Uuid::nil()),
+            price: 1_000,
+            placed: paid,
+            paying: true,
+            sold: Some((paid, true)),
+        };
+        let id = |n| OrderId(Uuid::from_u128(n));
+        let mut orders = LiveOrders::default();
+        orders.remember(id(1), order, paid);
+        orders.remember(id(2), order, paid + UNDOABLE);
+        assert!(orders.paid.contains_key(&id(1)));
+        orders.remember(id(3), order, paid + UNDOABLE + TimeDelta::seconds(1));
+        assert!(!orders.paid.contains_key(&id(1)));
+        assert_eq!((orders.paid.len(), orders.paid_at.len()), (2, 2));
+    }
 
     #[test]
     fn figures_are_values_that_occurred_and_an_exact_mean() {
