@@ -1,0 +1,70 @@
+//! What the README says to try, tried: each block is run in a shell as it stands there, and what is
+//! shown below a block is what it prints.
+
+use tokio::process::Command;
+use uuid::Uuid;
+
+use crate::support::Site;
+
+/// Printed after each block.
+const END: &str = "--- end of a block ---";
+
+/// A block to run, and the lines that are shown as its output.
+struct Step<'r> {
+    run: &'r str,
+    shown: Vec<&'r str>,
+}
+
+fn steps(readme: &str) -> Vec<Step<'_>> {
+    let from = readme.split("\n## Try it\n").nth(1).unwrap();
+    let section = from.split("\n## ").next().unwrap();
+    let mut steps: Vec<Step<'_>> = Vec::new();
+    for fenced in section.split("```").skip(1).step_by(2) {
+        if let Some(run) = fenced.strip_prefix("sh\n") {
+            let shown = Vec::new();
+            steps.push(Step { run, shown });
+        } else if let Some(shown) = fenced.strip_prefix("json\n") {
+            let step = steps.last_mut().expect("an answer follows a request");
+            step.shown.extend(shown.lines());
+        }
+    }
+    steps
+}
+
+/// The same text whatever ids it has.
+fn without_ids(text: &str) -> String {
+    let parts = text.split('"');
+    let parts = parts.map(|part| Uuid::parse_str(part).map_or(part, |_| "ID"));
+    parts.collect::<Vec<_>>().join("\"")
+}
+
+#[tokio::test]
+async fn what_the_readme_says_to_try_prints_what_it_shows() {
+    let site = Site::start().await;
+    let readme = include_str!("../../../../README.md");
+    let steps = steps(readme);
+    assert!(steps.len() > 5 && steps.iter().any(|step| !step.shown.is_empty()));
+    let blocks = steps
+        .iter()
+        .map(|step| format!("{}\necho '\n{END}'\n", step.run));
+    let script = format!("set -eu\n{}", blocks.collect::<String>());
+    let script = script.replace("http://127.0.0.1:8080", site.app().base_url());
+    let folder = tempfile::tempdir().unwrap();
+    let ran = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .kill_on_drop(true)
+        .output()
+        .await
+        .unwrap();
+    let printed = String::from_utf8(ran.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{printed}\n{errors}");
+    let printed = without_ids(&printed);
+    for (step, printed) in steps.iter().zip(printed.split(END)) {
+        for line in &step.shown {
+            let line = without_ids(line);
+            assert!(printed.contains(&line), "{}\n{line}\n{printed}", step.run);
+        }
+    }
+}
