@@ -63,8 +63,15 @@ where
     Box::new(registry.with(lines(config, writer)))
 }
 
+/// What the client of NATS logs by itself. The event store logs the same in words that can be
+/// understood alone; for the client it is an error that a connection to publish on, which is never
+/// made again, has ended.
+const QUIET: &str = "async_nats=off";
+
+/// A directive of the configuration for the same target comes later, and wins.
 fn filter(config: &LogConfig) -> EnvFilter {
-    EnvFilter::try_new(&config.filter).unwrap_or_else(|_| EnvFilter::new("info"))
+    let directives = format!("{QUIET},{}", config.filter);
+    EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
 fn lines<S, W>(config: &LogConfig, writer: W) -> Box<dyn Layer<S> + Send + Sync>

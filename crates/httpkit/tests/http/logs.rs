@@ -172,3 +172,31 @@ async fn of_an_outage_one_line_is_told_and_what_is_refused_says_why(
         "an error that says nothing"
     );
 }
+
+#[test]
+fn the_client_of_nats_is_heard_only_if_the_configuration_names_it() {
+    for (filter, is_heard) in [
+        ("info", false),
+        ("trace", false),
+        ("info,async_nats=error", true),
+    ] {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let config = LogConfig {
+            json: true,
+            filter: filter.to_owned(),
+        };
+        let subscriber = telemetry::subscriber(&config, move || writer.clone());
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::error!(target: "async_nats::connector", "max reconnection attempts reached");
+            tracing::warn!("lost the connection to NATS");
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains("lost the connection"), "{filter}: {text}");
+        assert_eq!(
+            text.contains("max reconnection"),
+            is_heard,
+            "{filter}: {text}"
+        );
+    }
+}
