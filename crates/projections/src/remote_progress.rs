@@ -18,6 +18,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// How often the one who folds is asked while somebody waits.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
+/// How long a floor may take to come back from the server. Longer is an outage, in which nobody reads
+/// either.
+const ECHO: Duration = Duration::from_millis(500);
+
 /// Hears how far a read model is that another service keeps, and asks while somebody waits. Reads
 /// nothing and folds nothing.
 ///
@@ -28,6 +32,8 @@ pub struct RemoteProgress {
     topic: String,
     /// How far each version is.
     applied: watch::Receiver<BTreeMap<u32, u64>>,
+    /// The highest floor that was sent by anybody and came through the server.
+    floor: watch::Receiver<u64>,
     _listener: AbortOnDropHandle<()>,
 }
 
@@ -37,6 +43,7 @@ impl RemoteProgress {
     pub fn listen<P: Projection>(projection: &P, log: &Log, database: &str) -> Self {
         let topic = topic_of(database, projection.name());
         let (applied, seen) = watch::channel(BTreeMap::new());
+        let (floors, floor) = watch::channel(0);
         let listener = {
             let (log, topic) = (log.clone(), topic.clone());
             tokio::spawn(async move {
@@ -44,14 +51,17 @@ impl RemoteProgress {
                     let mut messages = Box::pin(subscribe(&log, &topic).await);
                     while let Some(bytes) = messages.next().await {
                         // What was said last counts: the one who folds may have gone back.
-                        if let Some(VersionMessage::Applied {
-                            version,
-                            applied: to,
-                        }) = VersionMessage::decode(&bytes)
-                        {
-                            applied.send_modify(|known: &mut BTreeMap<_, _>| {
+                        match VersionMessage::decode(&bytes) {
+                            Some(VersionMessage::Applied {
+                                version,
+                                applied: to,
+                            }) => applied.send_modify(|known: &mut BTreeMap<_, _>| {
                                 known.insert(version, to);
-                            });
+                            }),
+                            Some(VersionMessage::Floor { sequence }) => {
+                                floors.send_modify(|floor| *floor = sequence.max(*floor));
+                            }
+                            _ => {}
                         }
                     }
                     tokio::time::sleep(PAUSE).await;
@@ -62,6 +72,7 @@ impl RemoteProgress {
             log: log.clone(),
             topic,
             applied: seen,
+            floor,
             _listener: AbortOnDropHandle::new(listener),
         }
     }
@@ -87,10 +98,15 @@ impl RemoteProgress {
     }
 
     /// Tells everybody who answers from any version of the read model that a commit was
-    /// acknowledged: their reads wait for it from now on.
+    /// acknowledged: their reads wait for it from now on. Returns when the message came back from the
+    /// server, which has then sent it to all of them, too: whoever is answered after that may ask any
+    /// of them.
     pub async fn require_globally(&self, sequence: u64) {
         // Who can't be told can't be asked either: nobody reads without NATS.
         let floor = VersionMessage::Floor { sequence };
         floor.send(&self.log, &self.topic).await;
+        let mut floors = self.floor.clone();
+        let came_back = floors.wait_for(|floor| *floor >= sequence);
+        let _ = tokio::time::timeout(ECHO, came_back).await;
     }
 }
