@@ -157,10 +157,6 @@ impl Log {
 }
 
 /// What a publish that wasn't acknowledged means.
-fn not_connected() -> StoreError {
-    StoreError::Unavailable("not connected to NATS".to_owned())
-}
-
 pub(crate) fn classify_publish_error(
     error: &PublishError,
     (stream, key): (StreamName, &str),
@@ -191,6 +187,10 @@ pub(crate) fn classify_publish_error(
         // The server is there but can't store right now: no leader, no space, shutting down.
         _ => Err(unavailable(error)),
     }
+}
+
+fn not_connected() -> StoreError {
+    StoreError::Unavailable("not connected to NATS".to_owned())
 }
 
 #[cfg(test)]

@@ -203,7 +203,7 @@ impl Log {
     }
 
     pub(crate) async fn put(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
-        let payload = encode("a dead letter", value)?;
+        let payload = encode("a record of dead letters", value)?;
         self.publish((DEADLETTERS, key), HeaderMap::new(), payload.into(), None)
             .await
             .map(|_| ())

@@ -171,6 +171,9 @@ impl Tails {
         }
         match Publisher::connect(config).await {
             Ok(publisher) => {
+                // The one before may have broken since this look began: what was proved then says
+                // nothing of the server that this one is connected to.
+                self.proved.send_replace(false);
                 *self.publisher_slot() = Some(publisher);
                 true
             }
