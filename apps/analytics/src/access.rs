@@ -22,7 +22,7 @@ impl Analysts {
     /// 403 for everybody else, 503 when nobody can say.
     pub async fn admit(&self, session: &Session) -> Result<(), AppError> {
         let is_one = self.include(UserId(session.user_id())).await;
-        if is_one.map_err(host::failed)? {
+        if is_one.map_err(runtime::failed)? {
             Ok(())
         } else {
             Err(forbidden("Only for analysts"))

@@ -10,7 +10,7 @@ use api::{
     },
 };
 
-use crate::answer::{Answers, Mismatch, Row};
+use crate::response::{Answers, Mismatch, Row};
 
 /// The folds whose answers are told, by their names for `turnstile replay`.
 const NAMES: [&str; 7] = [

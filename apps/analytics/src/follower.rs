@@ -254,7 +254,7 @@ mod tests {
     use super::*;
     use eventstore::{EVENT_STREAMS, LogConfig};
     use metrics_exporter_prometheus::PrometheusBuilder;
-    use season::{Plan, Season};
+    use simulator::{Plan, Season};
     use testkit::{LONG, Nats, eventually};
 
     async fn connected(nats: &Nats) -> Log {
@@ -273,7 +273,7 @@ mod tests {
             ..Plan::default()
         };
         let mut season = Season::new(plan);
-        let written = season::write(log, &mut season, false, |_| {});
+        let written = simulator::write(log, &mut season, false, |_| {});
         written.await.unwrap();
     }
 

@@ -5,17 +5,17 @@
 #![deny(missing_docs)]
 
 mod access;
-mod answer;
 mod figures;
 mod follower;
 mod live;
+mod response;
 mod routes;
 
 use actix_web::web;
 use eventstore::USERS;
 use futures_util::future::BoxFuture;
-use host::Host;
 use httpkit::{Missing, Service};
+use runtime::Runtime;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use utoipa::OpenApi;
@@ -30,7 +30,7 @@ const MOST_WATCHERS: usize = 200;
 /// The service, running. Clones are the same one.
 #[derive(Clone)]
 pub struct Analytics {
-    host: Host,
+    runtime: Runtime,
     analysts: Analysts,
     follower: Follower,
     room: Arc<Semaphore>,
@@ -38,12 +38,14 @@ pub struct Analytics {
 
 impl Analytics {
     /// Prepares it. The log is read when somebody asks.
-    pub fn start(host: &Host) -> Self {
+    pub fn start(runtime: &Runtime) -> Self {
         Self {
-            host: host.clone(),
-            analysts: Analysts(host.log.store(USERS)),
-            follower: Follower::new(&host.log, Pace::default()),
-            room: Arc::new(Semaphore::new(MOST_WATCHERS.min(host.config.live_watchers))),
+            runtime: runtime.clone(),
+            analysts: Analysts(runtime.log.store(USERS)),
+            follower: Follower::new(&runtime.log, Pace::default()),
+            room: Arc::new(Semaphore::new(
+                MOST_WATCHERS.min(runtime.config.live_watchers),
+            )),
         }
     }
 }

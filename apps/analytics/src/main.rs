@@ -4,10 +4,10 @@ use std::{process::ExitCode, sync::Arc};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let ended = host::launch_on_log("analytics", async |host| {
+    let ended = runtime::launch_on_log("analytics", async |runtime| {
         Ok(vec![
-            Arc::new(analytics::Analytics::start(&host)) as Arc<dyn httpkit::Service>
+            Arc::new(analytics::Analytics::start(&runtime)) as Arc<dyn httpkit::Service>
         ])
     });
-    host::exit_code(ended.await)
+    runtime::exit_code(ended.await)
 }

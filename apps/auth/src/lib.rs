@@ -11,8 +11,8 @@ mod routes;
 use actix_web::web;
 use eventstore::{StoreError, USERS};
 use futures_util::future::BoxFuture;
-use host::{Host, StartError};
 use httpkit::{Constraint, Limits, Missing, Service, SessionSigner, session::KeyError};
+use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;
 
@@ -25,7 +25,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// The service, running. Clones are the same one.
 #[derive(Clone)]
 pub struct Auth {
-    host: Host,
+    runtime: Runtime,
     accounts: Accounts,
     signer: Arc<SessionSigner>,
 }
@@ -35,8 +35,8 @@ impl Auth {
     ///
     /// # Errors
     /// When the key can't be used, or the log can't be reached.
-    pub async fn start(host: &Host) -> Result<Self, StartError> {
-        let config = &host.config;
+    pub async fn start(runtime: &Runtime) -> Result<Self, StartError> {
+        let config = &runtime.config;
         let signer = match &config.session_private_key {
             Some(pem) => SessionSigner::from_pem(pem.expose(), "SESSION_PRIVATE_KEY"),
             None => SessionSigner::from_data_dir(&config.data_dir),
@@ -45,15 +45,15 @@ impl Auth {
         let public = signer.public_key();
         let jwk =
             serde_json::to_string(public).map_err(|error| StartError::Config(error.to_string()))?;
-        announce(host, &public.kid, &jwk).await?;
-        tokio::spawn(stay_announced(host.clone(), public.kid.clone(), jwk));
-        host.sessions.add(public);
+        announce(runtime, &public.kid, &jwk).await?;
+        tokio::spawn(stay_announced(runtime.clone(), public.kid.clone(), jwk));
+        runtime.sessions.add(public);
         let passwords = Passwords::new(config.password_hashers);
         let passwords = passwords.map_err(|error| StartError::Config(error.to_string()))?;
         Ok(Self {
-            host: host.clone(),
+            runtime: runtime.clone(),
             accounts: Accounts {
-                users: host.log.store(USERS),
+                users: runtime.log.store(USERS),
                 passwords,
                 limits: Limits::new(&config.limits),
             },
@@ -67,9 +67,9 @@ impl Auth {
 /// A key that wasn't announced before (`turnstile keys rotate` does) takes effect when everybody
 /// has had the time to learn it; a session that another service doesn't know yet would be nobody's
 /// there. The first key of all has nobody to wait for.
-async fn announce(host: &Host, kid: &str, jwk: &str) -> Result<(), StartError> {
-    let others = host.log.known_keys().await?;
-    let published = host.log.publish_key(kid, jwk).await;
+async fn announce(runtime: &Runtime, kid: &str, jwk: &str) -> Result<(), StartError> {
+    let others = runtime.log.known_keys().await?;
+    let published = runtime.log.publish_key(kid, jwk).await;
     let is_new = published.map_err(|error| match error {
         StoreError::Rejected(why) => StartError::Config(format!(
             "SESSION_PRIVATE_KEY, or the key in DATA_DIR: {why}; give auth another"
@@ -78,16 +78,16 @@ async fn announce(host: &Host, kid: &str, jwk: &str) -> Result<(), StartError> {
     })?;
     if is_new && others.iter().any(|other| other.key.is_some()) {
         tracing::info!(kid, "waiting until every service knows the new session key");
-        tokio::time::sleep(host::KEYS_KNOWN_WITHIN).await;
+        tokio::time::sleep(runtime::KEYS_KNOWN_WITHIN).await;
     }
     Ok(())
 }
 
 /// Says it again after each connection: a log that lost its tail may have lost that, too, and a
 /// service that starts later would know nobody.
-async fn stay_announced(host: Host, kid: String, jwk: String) {
-    let stopping = host.stopping();
-    let mut connection = host.log.connection();
+async fn stay_announced(runtime: Runtime, kid: String, jwk: String) {
+    let stopping = runtime.stopping();
+    let mut connection = runtime.log.connection();
     let mut pause = false;
     loop {
         tokio::select! {
@@ -98,7 +98,7 @@ async fn stay_announced(host: Host, kid: String, jwk: String) {
         if !*connection.borrow_and_update() {
             continue;
         }
-        pause = match host.log.publish_key(&kid, &jwk).await {
+        pause = match runtime.log.publish_key(&kid, &jwk).await {
             // One that was retired meanwhile: readiness says so.
             Ok(false) | Err(StoreError::Rejected(_)) => false,
             Ok(true) => {
@@ -141,7 +141,7 @@ impl Service for Auth {
 
     /// Whoever signs with a key that was retired signs nobody in.
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
-        let good = self.host.sessions.knows(&self.signer.public_key().kid);
+        let good = self.runtime.sessions.knows(&self.signer.public_key().kid);
         let lacks = (!good).then(|| Missing::new("session key", "was retired"));
         Box::pin(async { lacks.into_iter().collect() })
     }

@@ -4,10 +4,10 @@ use std::{process::ExitCode, sync::Arc};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let ended = host::launch_on_log("auth", async |host| {
+    let ended = runtime::launch_on_log("auth", async |runtime| {
         Ok(vec![
-            Arc::new(auth::Auth::start(&host).await?) as Arc<dyn httpkit::Service>
+            Arc::new(auth::Auth::start(&runtime).await?) as Arc<dyn httpkit::Service>
         ])
     });
-    host::exit_code(ended.await)
+    runtime::exit_code(ended.await)
 }

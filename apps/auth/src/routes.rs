@@ -109,7 +109,7 @@ async fn sign_up(
     // the command's id and is signed in anew.
     let user = UserId::of(&email);
     let metadata = auth
-        .host
+        .runtime
         .metadata(&req, idempotency::command_id(&req, user.0)?, &user);
     let account = auth
         .accounts
@@ -211,7 +211,7 @@ async fn current_user(session: MaybeSession, auth: web::Data<Auth>) -> HttpRespo
 /// The roles of a user, by the log. While it can't be reached none are told: they only decide what
 /// is offered to somebody, and who is signed in is known without it. What needs a role asks anew.
 async fn roles(auth: &Auth, user: UserId) -> Vec<Role> {
-    if !*auth.host.log.connection().borrow() {
+    if !*auth.runtime.log.connection().borrow() {
         return Vec::new();
     }
     match auth.accounts.roles(user).await {
@@ -248,7 +248,7 @@ fn signed_in(
     cookies: &CookiePolicy,
     account: &Account,
 ) -> Answer {
-    let lifetime = auth.host.config.session_lifetime;
+    let lifetime = auth.runtime.config.session_lifetime;
     let (token, _) = auth
         .signer
         .sign(account.id.0, account.email.as_str(), lifetime)
@@ -267,7 +267,7 @@ fn refused(error: AccountError) -> AppError {
         AccountError::EmailInUse => field("email", error.to_string()),
         AccountError::InvalidCredentials => bad_request(error.to_string()),
         AccountError::OtherPassword => unprocessable(error.to_string()),
-        AccountError::Failed(failure) => host::failed(failure),
+        AccountError::Failed(failure) => runtime::failed(failure),
         AccountError::TooMany(limited) => limited,
         AccountError::Hashing(HashingFailed::Busy) => {
             busy(TOO_MANY_AT_ONCE, 1).because(HashingFailed::Busy)

@@ -9,8 +9,8 @@ mod scheduler;
 use actix_web::web;
 use eventstore::Worker;
 use futures_util::future::BoxFuture;
-use host::{Host, StartError};
 use httpkit::{Missing, Service};
+use runtime::{Runtime, StartError};
 
 /// The service, running.
 pub struct Expiration {
@@ -23,9 +23,9 @@ impl Expiration {
     /// # Errors
     /// None today; the other services' starts can fail, and this one looks the same.
     #[allow(clippy::unused_async)]
-    pub async fn start(host: &Host) -> Result<Self, StartError> {
+    pub async fn start(runtime: &Runtime) -> Result<Self, StartError> {
         Ok(Self {
-            worker: scheduler::start(&host.log),
+            worker: scheduler::start(&runtime.log),
         })
     }
 }

@@ -4,10 +4,10 @@ use std::{process::ExitCode, sync::Arc};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let ended = host::launch_on_log("expiration", async |host| {
+    let ended = runtime::launch_on_log("expiration", async |runtime| {
         Ok(vec![
-            Arc::new(expiration::Expiration::start(&host).await?) as Arc<dyn httpkit::Service>
+            Arc::new(expiration::Expiration::start(&runtime).await?) as Arc<dyn httpkit::Service>,
         ])
     });
-    host::exit_code(ended.await)
+    runtime::exit_code(ended.await)
 }

@@ -4,19 +4,19 @@
 //! and between paying, cancelling and expiring.
 #![deny(missing_docs)]
 
-mod answer;
 mod commands;
+mod response;
 mod routes;
 mod workers;
 
 use actix_web::web;
 use eventstore::{ORDERS, TICKETS, Worker};
 use futures_util::future::{BoxFuture, join_all};
-use host::{Host, StartError};
 use httpkit::{
     AppError, Constraint, Missing, Service,
     error::{not_found, unauthorized},
 };
+use runtime::{Runtime, StartError};
 use std::sync::Arc;
 use utoipa::OpenApi;
 use uuid::Uuid;
@@ -26,7 +26,7 @@ use commands::Commands;
 /// The service, running. Clones are the same one.
 #[derive(Clone)]
 pub struct Orders {
-    host: Host,
+    runtime: Runtime,
     commands: Commands,
     view: projections::orders::Orders,
     workers: Arc<[Worker]>,
@@ -37,9 +37,10 @@ impl Orders {
     ///
     /// # Errors
     /// When the log can't be reached.
-    pub async fn start(host: &Host) -> Result<Self, StartError> {
+    pub async fn start(runtime: &Runtime) -> Result<Self, StartError> {
         let currency =
-            host.config
+            runtime
+                .config
                 .stripe
                 .currency
                 .parse()
@@ -47,26 +48,29 @@ impl Orders {
                     StartError::Config(format!("CURRENCY: {error}"))
                 })?;
         let commands = Commands {
-            orders: host.log.store(ORDERS),
-            tickets: host.log.store(TICKETS),
-            hold: host.config.order_hold,
+            orders: runtime.log.store(ORDERS),
+            tickets: runtime.log.store(TICKETS),
+            hold: runtime.config.order_hold,
             currency,
         };
-        let view =
-            projections::orders::Orders::start(&host.log, host.read()?, host.runner_settings())
-                .await?;
+        let view = projections::orders::Orders::start(
+            &runtime.log,
+            runtime.read()?,
+            runtime.runner_settings(),
+        )
+        .await?;
         let workers = [
-            workers::payments::start(&host.log, commands.orders.clone()),
-            workers::expiry::start(&host.log, commands.clone()),
-            workers::withdrawals::start(&host.log, commands.orders.clone()),
+            workers::payments::start(&runtime.log, commands.orders.clone()),
+            workers::expiry::start(&runtime.log, commands.clone()),
+            workers::withdrawals::start(&runtime.log, commands.orders.clone()),
         ];
         tokio::spawn(workers::expiry::sweep(
             commands.clone(),
             view.clone(),
-            host.stopping(),
+            runtime.stopping(),
         ));
         Ok(Self {
-            host: host.clone(),
+            runtime: runtime.clone(),
             commands,
             view,
             workers: workers.into(),
@@ -80,7 +84,7 @@ impl Orders {
             .view
             .find(id)
             .await
-            .map_err(host::read_failed)?
+            .map_err(runtime::read_failed)?
             .ok_or_else(not_found)?;
         if order.user_id == caller {
             Ok(order)
@@ -114,7 +118,7 @@ impl Service for Orders {
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
-        let lacks = host::read_model_lacks("orders read model", self.view.runner());
+        let lacks = runtime::read_model_lacks("orders read model", self.view.runner());
         Box::pin(async move { lacks.into_iter().collect() })
     }
 

@@ -4,10 +4,10 @@ use std::{process::ExitCode, sync::Arc};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let ended = host::launch("orders", None, async |host| {
+    let ended = runtime::launch("orders", None, async |runtime| {
         Ok(vec![
-            Arc::new(orders::Orders::start(&host).await?) as Arc<dyn httpkit::Service>
+            Arc::new(orders::Orders::start(&runtime).await?) as Arc<dyn httpkit::Service>
         ])
     });
-    host::exit_code(ended.await)
+    runtime::exit_code(ended.await)
 }

@@ -15,12 +15,12 @@ mod workers;
 use actix_web::web;
 use eventstore::{ORDERS, PAYMENTS, Store, Worker};
 use futures_util::future::{BoxFuture, join_all};
-use host::{Host, StartError};
 use httpkit::{
     AppError, Config, Constraint, Missing, Service, config::PaymentsMode, error::unavailable,
 };
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use projections::{RemoteProgress, orders::OrdersProjection, payable_orders::PayableOrders};
+use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;
 use uuid::Uuid;
@@ -34,7 +34,7 @@ use settle::Settlement;
 /// The service, running. Clones are the same one.
 #[derive(Clone)]
 pub struct Payments {
-    host: Host,
+    runtime: Runtime,
     mode: PaymentsMode,
     orders: PayableOrders,
     cashier: Cashier,
@@ -47,24 +47,28 @@ impl Payments {
     ///
     /// # Errors
     /// When the provider isn't configured well, or the log can't be reached.
-    pub async fn start(host: &Host) -> Result<Self, StartError> {
-        let mode = host
+    pub async fn start(runtime: &Runtime) -> Result<Self, StartError> {
+        let mode = runtime
             .config
             .payments_to_serve()
             .map_err(|error| StartError::Config(error.to_string()))?;
-        let provider = provider::from_config(&provider_config(&host.config, mode))
+        let provider = provider::from_config(&provider_config(&runtime.config, mode))
             .map_err(|error| StartError::Config(error.to_string()))?;
         tell(mode);
         let provider: Arc<dyn PaymentProvider> = Arc::new(Metered::new(provider));
-        let payments: Store<Payment> = host.log.store(PAYMENTS);
+        let payments: Store<Payment> = runtime.log.store(PAYMENTS);
         let settlement = Settlement {
-            orders: host.log.store(ORDERS),
+            orders: runtime.log.store(ORDERS),
             payments: payments.clone(),
             provider: provider.clone(),
         };
-        let orders = PayableOrders::start(&host.log, host.read()?, host.runner_settings()).await?;
-        let shown =
-            RemoteProgress::listen(&OrdersProjection, &host.log, &host.config.mongodb_database);
+        let orders =
+            PayableOrders::start(&runtime.log, runtime.read()?, runtime.runner_settings()).await?;
+        let shown = RemoteProgress::listen(
+            &OrdersProjection,
+            &runtime.log,
+            &runtime.config.mongodb_database,
+        );
         let cashier = Cashier {
             orders: settlement.orders.clone(),
             payments,
@@ -72,9 +76,9 @@ impl Payments {
             heard: orders.runner().progress().clone(),
             shown: Arc::new(shown),
         };
-        let workers = workers::start(&host.log, &settlement);
+        let workers = workers::start(&runtime.log, &settlement);
         Ok(Self {
-            host: host.clone(),
+            runtime: runtime.clone(),
             mode,
             orders,
             cashier,
@@ -112,7 +116,7 @@ impl Payments {
             .payments
             .load(&payment_id.to_string())
             .await
-            .map_err(host::failed)?;
+            .map_err(runtime::failed)?;
         let Some(begun) = payment.state().begun() else {
             return Ok(());
         };
@@ -211,7 +215,7 @@ impl Service for Payments {
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
-        let lacks = host::read_model_lacks("payments read model", self.orders.runner());
+        let lacks = runtime::read_model_lacks("payments read model", self.orders.runner());
         Box::pin(async move { lacks.into_iter().collect() })
     }
 

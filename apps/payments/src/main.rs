@@ -5,10 +5,10 @@ use std::{process::ExitCode, sync::Arc};
 #[tokio::main]
 async fn main() -> ExitCode {
     let check = |config: &httpkit::Config| config.payments_to_serve().map(drop);
-    let ended = host::launch_checked("payments", check, async |host| {
+    let ended = runtime::launch_checked("payments", check, async |runtime| {
         Ok(vec![
-            Arc::new(payments::Payments::start(&host).await?) as Arc<dyn httpkit::Service>
+            Arc::new(payments::Payments::start(&runtime).await?) as Arc<dyn httpkit::Service>
         ])
     });
-    host::exit_code(ended.await)
+    runtime::exit_code(ended.await)
 }

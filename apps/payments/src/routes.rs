@@ -73,15 +73,15 @@ async fn pay(
     let buyer = UserId(session.user_id());
     let (order_id, token) = read(body.value)?;
     payments
-        .host
-        .once(&req, buyer.0, &body.raw, async |command_id| {
+        .runtime
+        .run_idempotent(&req, buyer.0, &body.raw, async |command_id| {
             let place = payments
                 .orders
                 .find(order_id.0)
                 .await
-                .map_err(host::read_failed)?;
+                .map_err(runtime::read_failed)?;
             let place = place.ok_or_else(not_found)?;
-            let metadata = payments.host.metadata(&req, command_id, &buyer);
+            let metadata = payments.runtime.metadata(&req, command_id, &buyer);
             let paid = payments
                 .cashier
                 .pay(buyer, TicketId(place.ticket), order_id, &token, &metadata)
@@ -89,7 +89,7 @@ async fn pay(
             let paid = paid.map_err(refused)?;
             let answer = HttpResponse::Created().json(PaymentCreated { id: paid.id.0 });
             let commit = (paid.sequence, paid.commit_id);
-            Ok(host::telling_of(answer, ORDERS, commit))
+            Ok(runtime::telling_of(answer, ORDERS, commit))
         })
         .await
 }
@@ -120,10 +120,10 @@ fn refused(error: PayError) -> AppError {
             payment_required(reason)
         }
         PayError::TooManyDeclines { until } => {
-            too_often(error.to_string(), host::seconds_to(until))
+            too_often(error.to_string(), runtime::seconds_to(until))
         }
         PayError::Undecided => unavailable("The service", 1).because(error),
-        PayError::Failed(failure) => host::failed(failure),
+        PayError::Failed(failure) => runtime::failed(failure),
         PayError::Provider(ProviderError::BadToken { message }) => field("token", message),
         PayError::Provider(ProviderError::Unreachable { retry_after, .. }) => {
             unavailable("The payment provider", retry_after.as_secs()).because(error)
@@ -145,7 +145,7 @@ fn refused(error: PayError) -> AppError {
     responses((status = 200, description = "Nothing secret", body = Config))
 )]
 async fn config(payments: web::Data<Payments>) -> HttpResponse {
-    let config = &payments.host.config;
+    let config = &payments.runtime.config;
     HttpResponse::Ok().json(Config {
         provider: if payments.mode.is_stripe() {
             Provider::Stripe

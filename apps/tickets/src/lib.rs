@@ -4,18 +4,18 @@
 //! the orders, so that a ticket knows whether it is held.
 #![deny(missing_docs)]
 
-mod answer;
 mod commands;
 mod follow_orders;
 mod live;
+mod response;
 mod routes;
 
 use actix_web::web;
 use domain::Price;
 use eventstore::{ORDERS, TICKETS, Worker};
 use futures_util::future::BoxFuture;
-use host::{Host, StartError};
 use httpkit::{Constraint, Missing, Service};
+use runtime::{Runtime, StartError};
 use std::sync::Arc;
 use utoipa::OpenApi;
 
@@ -24,7 +24,7 @@ use commands::Commands;
 /// The service, running. Clones are the same one.
 #[derive(Clone)]
 pub struct Tickets {
-    host: Host,
+    runtime: Runtime,
     commands: Commands,
     view: projections::tickets::Tickets,
     room: live::Room,
@@ -38,22 +38,25 @@ impl Tickets {
     ///
     /// # Errors
     /// When the log can't be reached.
-    pub async fn start(host: &Host) -> Result<Self, StartError> {
+    pub async fn start(runtime: &Runtime) -> Result<Self, StartError> {
         let commands = Commands {
-            tickets: host.log.store(TICKETS),
-            orders: host.log.store(ORDERS),
+            tickets: runtime.log.store(TICKETS),
+            orders: runtime.log.store(ORDERS),
         };
-        let view =
-            projections::tickets::Tickets::start(&host.log, host.read()?, host.runner_settings())
-                .await?;
-        let worker = follow_orders::start(&host.log, commands.tickets.clone());
-        let least_price = Price::from_cents(host.config.stripe.smallest_charge())
+        let view = projections::tickets::Tickets::start(
+            &runtime.log,
+            runtime.read()?,
+            runtime.runner_settings(),
+        )
+        .await?;
+        let worker = follow_orders::start(&runtime.log, commands.tickets.clone());
+        let least_price = Price::from_cents(runtime.config.stripe.smallest_charge())
             .map_err(|error| StartError::Config(format!("CURRENCY: {error}")))?;
         Ok(Self {
-            host: host.clone(),
+            runtime: runtime.clone(),
             commands,
             view,
-            room: live::Room::new(host.config.live_watchers),
+            room: live::Room::new(runtime.config.live_watchers),
             least_price,
             worker: Arc::new(worker),
         })
@@ -84,7 +87,7 @@ impl Service for Tickets {
     }
 
     fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
-        let lacks = host::read_model_lacks("tickets read model", self.view.runner());
+        let lacks = runtime::read_model_lacks("tickets read model", self.view.runner());
         Box::pin(async move { lacks.into_iter().collect() })
     }
 

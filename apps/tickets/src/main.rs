@@ -4,10 +4,10 @@ use std::{process::ExitCode, sync::Arc};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let ended = host::launch("tickets", None, async |host| {
+    let ended = runtime::launch("tickets", None, async |runtime| {
         Ok(vec![
-            Arc::new(tickets::Tickets::start(&host).await?) as Arc<dyn httpkit::Service>
+            Arc::new(tickets::Tickets::start(&runtime).await?) as Arc<dyn httpkit::Service>
         ])
     });
-    host::exit_code(ended.await)
+    runtime::exit_code(ended.await)
 }

@@ -21,7 +21,7 @@ use crate::commands::{
     simulate::SimulateArgs,
     state::StateArgs,
     streams::StreamsCommand,
-    tickets_at::TicketsArgs,
+    tickets::TicketsArgs,
     users::UsersCommand,
     verify::VerifyArgs,
 };
@@ -31,7 +31,7 @@ use crate::commands::{
 /// Everything is configured by environment variables; `turnstile config` lists them.
 #[derive(Debug, Parser)]
 #[command(
-    version = host::version(),
+    version = runtime::version(),
     after_help = "Exit codes:
   0  all is well
   1  something was found that is not

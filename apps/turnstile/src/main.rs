@@ -3,9 +3,9 @@
 // It panics where nobody reads any more, or nothing more fits; `commands::output::say` tells.
 #![deny(clippy::print_stdout)]
 
+mod assets;
 mod cli;
 mod commands;
-mod frontend;
 mod serve;
 mod web;
 
@@ -18,8 +18,8 @@ async fn main() -> ExitCode {
     // is, with the address of production in the environment, had all workers run there.
     let cli = cli::Cli::parse();
     match cli.command {
-        cli::Command::Serve => host::exit_code(serve::serve(&cli.servers).await),
-        cli::Command::Web => host::exit_code(frontend::serve().await),
+        cli::Command::Serve => runtime::exit_code(serve::serve(&cli.servers).await),
+        cli::Command::Web => runtime::exit_code(web::serve().await),
         command => match Box::pin(commands::run(command, &cli.servers)).await {
             Ok(outcome) => outcome.into(),
             Err(error) => {

@@ -1,7 +1,7 @@
 //! `turnstile serve`: all services and the web app in one process.
 
-use host::StartError;
 use httpkit::Service;
+use runtime::StartError;
 use std::sync::Arc;
 
 use crate::commands::Servers;
@@ -15,18 +15,18 @@ pub(crate) async fn serve(servers: &Servers) -> Result<(), StartError> {
     config
         .payments_to_serve()
         .map_err(|error| StartError::Config(error.to_string()))?;
-    host::launch_with(
+    runtime::launch_with(
         config,
         "turnstile",
-        Some(crate::web::routes),
-        async |host| {
+        Some(crate::assets::routes),
+        async |runtime| {
             Ok(vec![
-                Arc::new(auth::Auth::start(&host).await?) as Arc<dyn Service>,
-                Arc::new(tickets::Tickets::start(&host).await?),
-                Arc::new(orders::Orders::start(&host).await?),
-                Arc::new(payments::Payments::start(&host).await?),
-                Arc::new(expiration::Expiration::start(&host).await?),
-                Arc::new(analytics::Analytics::start(&host)),
+                Arc::new(auth::Auth::start(&runtime).await?) as Arc<dyn Service>,
+                Arc::new(tickets::Tickets::start(&runtime).await?),
+                Arc::new(orders::Orders::start(&runtime).await?),
+                Arc::new(payments::Payments::start(&runtime).await?),
+                Arc::new(expiration::Expiration::start(&runtime).await?),
+                Arc::new(analytics::Analytics::start(&runtime)),
             ])
         },
     )

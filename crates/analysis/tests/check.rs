@@ -3,7 +3,7 @@
 
 use analysis::{Rule, check};
 use eventstore::{HistoricalCommit, ORDERS};
-use season::{Plan, Season};
+use simulator::{Plan, Season};
 use testkit::Nats;
 use tokio::sync::oneshot;
 

@@ -3,7 +3,7 @@
 
 use analysis::{AnalysisError, Fold, Following, Range, Table, folds::BUILTIN, replay};
 use eventstore::EVENT_STREAMS;
-use season::{Plan, Season};
+use simulator::{Plan, Season};
 use testkit::Nats;
 
 mod support;

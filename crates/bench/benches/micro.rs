@@ -16,7 +16,7 @@ use domain::{
 };
 use eventstore::{Commit, HistoricalCommit, ORDERS, StreamName, TICKETS};
 use projections::{Projection as _, tickets::TicketsProjection};
-use season::{Plan, Season};
+use simulator::{Plan, Season};
 use uuid::Uuid;
 
 /// The same as the server's.

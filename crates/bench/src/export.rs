@@ -6,7 +6,7 @@ use async_nats::jetstream::{self, consumer::pull};
 use chrono::TimeDelta;
 use eventstore::{EVENT_STREAMS, Log, ORDERS, PAYMENTS, StreamName, TICKETS};
 use futures_util::StreamExt;
-use season::{Plan, Season};
+use simulator::{Plan, Season};
 use std::{
     fs,
     hint::black_box,
@@ -41,7 +41,7 @@ pub fn measure(bench: &mut Bench, program: &Path, folder: &Path) -> Result<()> {
     };
     let began = Instant::now();
     let mut season = Season::new(plan);
-    let written = season::write(&log, &mut season, false, |_| ());
+    let written = simulator::write(&log, &mut season, false, |_| ());
     let tally = bench.runtime.block_on(written)?;
     let took = began.elapsed().as_secs_f64();
     bench

@@ -40,5 +40,8 @@ pub(super) async fn events(
         _place: place,
     };
     let chunks = live::watch(viewer, analytics.follower.watch());
-    Ok(httpkit::events::answer(chunks, analytics.host.draining()))
+    Ok(httpkit::events::answer(
+        chunks,
+        analytics.runtime.draining(),
+    ))
 }

@@ -5,7 +5,7 @@ use domain::{OrderId, TicketId, UserId};
 use httpkit::{Answer, Session};
 use uuid::Uuid;
 
-use crate::{Orders, answer};
+use crate::{Orders, response};
 
 /// Give an order back
 #[utoipa::path(
@@ -33,15 +33,15 @@ pub(super) async fn cancel(
     let by = UserId(session.user_id());
     // The read model only tells which ticket it is of, which never changes.
     let order = orders.find_own(&path, by.0).await?;
-    let metadata = orders.host.metadata(&req, Uuid::now_v7(), &by);
+    let metadata = orders.runtime.metadata(&req, Uuid::now_v7(), &by);
     let cancelled = orders
         .commands
         .cancel(by, TicketId(order.ticket.id), OrderId(order.id), &metadata)
         .await
-        .map_err(answer::refused)?;
+        .map_err(response::refused)?;
     orders
-        .host
-        .settled(&req, orders.view.runner().progress(), cancelled.sequence)
+        .runtime
+        .await_read_model(&req, orders.view.runner().progress(), cancelled.sequence)
         .await;
     Ok(HttpResponse::NoContent().finish())
 }

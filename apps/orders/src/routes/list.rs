@@ -1,8 +1,8 @@
 //! `GET /api/orders`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use host::pages::{self, Page};
 use httpkit::{Answer, Session};
+use runtime::pages::{self, Page};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -42,7 +42,7 @@ pub(super) async fn list(
         .view
         .by_buyer(session.user_id(), page.limit, page.cursor.as_deref())
         .await
-        .map_err(host::read_failed)?;
+        .map_err(runtime::read_failed)?;
     let mut answer = HttpResponse::Ok().json(mine.orders);
     pages::link_next(&req, &mut answer, mine.next.as_deref());
     Ok(answer)

@@ -10,8 +10,8 @@ mod show;
 use actix_web::web;
 use api::Amount;
 use domain::MAX_PRICE_CENTS;
-use host::pages;
 use httpkit::Constraint;
+use runtime::pages;
 use serde_json::json;
 use utoipa::OpenApi;
 

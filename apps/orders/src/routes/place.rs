@@ -6,7 +6,7 @@ use domain::{Price, TicketId, UserId};
 use eventstore::ORDERS;
 use httpkit::{Answer, AppError, Body, Fields, Session};
 
-use crate::{Orders, answer, commands::Expected};
+use crate::{Orders, commands::Expected, response};
 
 const TICKET_REQUIRED: &str = "TicketId must be provided";
 const PRICE_EXPECTED: &str = "ExpectedPrice must be a price";
@@ -39,21 +39,21 @@ pub(super) async fn place(
     let buyer = UserId(session.user_id());
     let (ticket_id, expected) = read(body.value)?;
     orders
-        .host
-        .once(&req, buyer.0, &body.raw, async |command_id| {
-            let metadata = orders.host.metadata(&req, command_id, &buyer);
+        .runtime
+        .run_idempotent(&req, buyer.0, &body.raw, async |command_id| {
+            let metadata = orders.runtime.metadata(&req, command_id, &buyer);
             let placed = orders
                 .commands
                 .place(buyer, ticket_id, expected, &metadata)
                 .await;
-            let placed = placed.map_err(answer::refused)?;
+            let placed = placed.map_err(response::refused)?;
             orders
-                .host
-                .settled(&req, orders.view.runner().progress(), placed.sequence)
+                .runtime
+                .await_read_model(&req, orders.view.runner().progress(), placed.sequence)
                 .await;
-            let answer = HttpResponse::Created().json(answer::order(&placed.order));
+            let answer = HttpResponse::Created().json(response::order(&placed.order));
             let commit = (placed.sequence, placed.commit_id);
-            Ok(host::telling_of(answer, ORDERS, commit))
+            Ok(runtime::telling_of(answer, ORDERS, commit))
         })
         .await
 }

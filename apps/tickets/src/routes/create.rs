@@ -7,7 +7,7 @@ use eventstore::TICKETS;
 use httpkit::{Answer, Body, Session};
 
 use super::input::TicketInput;
-use crate::{Tickets, answer};
+use crate::{Tickets, response};
 
 /// Offer a ticket
 #[utoipa::path(
@@ -34,21 +34,21 @@ pub(super) async fn create(
     let seller = UserId(session.user_id());
     let input = TicketInput::read(body.value, tickets.least_price)?;
     tickets
-        .host
-        .once(&req, seller.0, &body.raw, async |command_id| {
-            let metadata = tickets.host.metadata(&req, command_id, &seller);
+        .runtime
+        .run_idempotent(&req, seller.0, &body.raw, async |command_id| {
+            let metadata = tickets.runtime.metadata(&req, command_id, &seller);
             let changed = tickets
                 .commands
                 .list(seller, input.title.clone(), input.price, &metadata)
                 .await
-                .map_err(answer::refused)?;
+                .map_err(response::refused)?;
             tickets
-                .host
-                .settled(&req, tickets.view.runner().progress(), changed.sequence)
+                .runtime
+                .await_read_model(&req, tickets.view.runner().progress(), changed.sequence)
                 .await;
-            let answer = HttpResponse::Created().json(answer::ticket(&changed.listing));
+            let answer = HttpResponse::Created().json(response::ticket(&changed.listing));
             let commit = (changed.sequence, changed.commit_id);
-            Ok(host::telling_of(answer, TICKETS, commit))
+            Ok(runtime::telling_of(answer, TICKETS, commit))
         })
         .await
 }

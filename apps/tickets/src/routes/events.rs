@@ -31,7 +31,7 @@ pub(super) async fn events(req: HttpRequest, tickets: web::Data<Tickets>) -> Ans
         .room
         .enter()
         .ok_or_else(|| busy("Too many are watching, please try again later", ROOM_AGAIN))?;
-    let host = &tickets.host;
-    let events = live::watch(host.log.clone(), tickets.view.clone(), after, place);
-    Ok(answer(events, host.draining()))
+    let runtime = &tickets.runtime;
+    let events = live::watch(runtime.log.clone(), tickets.view.clone(), after, place);
+    Ok(answer(events, runtime.draining()))
 }

@@ -40,7 +40,11 @@ pub(super) async fn expected_version(
         Named::Any => Ok(None),
         Named::Version(version) => Ok(Some(version)),
         Named::Tag(tag) => {
-            let found = tickets.view.find(id.0).await.map_err(host::read_failed)?;
+            let found = tickets
+                .view
+                .find(id.0)
+                .await
+                .map_err(runtime::read_failed)?;
             let is_named = |found: &projections::Rendered| found.etag.trim_matches('"') == tag;
             let shown = found.filter(|found| is_named(found));
             let shown = shown.and_then(|it| serde_json::from_slice::<api::Ticket>(&it.bytes).ok());

@@ -2,14 +2,14 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::{Amount, TicketSort};
-use host::pages;
 use httpkit::{Answer, Fields};
 use projections::tickets::TicketQuery;
+use runtime::pages;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use crate::{Tickets, answer};
+use crate::{Tickets, response};
 
 /// Everything is read as text, so that each parameter that is wrong is named.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -47,8 +47,12 @@ pub(super) async fn list(
     tickets: web::Data<Tickets>,
 ) -> Answer {
     let query = parameters.into_inner().into_query()?;
-    let page = tickets.view.list(&query).await.map_err(host::read_failed)?;
-    let mut answer: HttpResponse = answer::rendered(&req, &page);
+    let page = tickets
+        .view
+        .list(&query)
+        .await
+        .map_err(runtime::read_failed)?;
+    let mut answer: HttpResponse = response::rendered(&req, &page);
     pages::link_next(&req, &mut answer, page.next.as_deref());
     Ok(answer)
 }

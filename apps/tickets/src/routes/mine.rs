@@ -2,8 +2,8 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::MyTickets;
-use host::pages::{self, Page};
 use httpkit::{Answer, Session};
+use runtime::pages::{self, Page};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -43,7 +43,7 @@ pub(super) async fn mine(
         .view
         .by_seller(session.user_id(), page.limit, page.cursor.as_deref())
         .await
-        .map_err(host::read_failed)?;
+        .map_err(runtime::read_failed)?;
     let mut answer = HttpResponse::Ok().json(MyTickets {
         tickets: found.tickets,
         earned: found.earned,

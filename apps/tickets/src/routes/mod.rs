@@ -15,8 +15,8 @@ mod withdraw;
 
 use actix_web::web;
 use domain::{MAX_PRICE_CENTS, Price};
-use host::pages;
 use httpkit::Constraint;
+use runtime::pages;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 

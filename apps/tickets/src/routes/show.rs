@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, web};
 use httpkit::{Answer, error::not_found};
 use uuid::Uuid;
 
-use crate::{Tickets, answer};
+use crate::{Tickets, response};
 
 /// One ticket, whatever its state
 #[utoipa::path(
@@ -24,7 +24,7 @@ pub(super) async fn show(
     tickets: web::Data<Tickets>,
 ) -> Answer {
     let id = Uuid::parse_str(&path).map_err(|_| not_found())?;
-    let rendered = tickets.view.find(id).await.map_err(host::read_failed)?;
+    let rendered = tickets.view.find(id).await.map_err(runtime::read_failed)?;
     let rendered = rendered.ok_or_else(not_found)?;
-    Ok(answer::rendered(&req, &rendered))
+    Ok(response::rendered(&req, &rendered))
 }

@@ -7,7 +7,7 @@ use httpkit::{Answer, RawBody, Session, error::not_found};
 use uuid::Uuid;
 
 use super::{if_match, input::TicketInput};
-use crate::{Tickets, answer};
+use crate::{Tickets, response};
 
 /// Change a ticket's title and price
 #[utoipa::path(
@@ -40,15 +40,15 @@ pub(super) async fn update(
     let input = TicketInput::read(body.parse::<NewTicket>()?, tickets.least_price)?;
     let id: TicketId = path.parse().map_err(|_| not_found())?;
     let expected = if_match::expected_version(&req, &tickets, id).await?;
-    let metadata = tickets.host.metadata(&req, Uuid::now_v7(), &by);
+    let metadata = tickets.runtime.metadata(&req, Uuid::now_v7(), &by);
     let changed = tickets
         .commands
         .revise(by, id, (input.title, input.price), expected, &metadata)
         .await
-        .map_err(answer::refused)?;
+        .map_err(response::refused)?;
     tickets
-        .host
-        .settled(&req, tickets.view.runner().progress(), changed.sequence)
+        .runtime
+        .await_read_model(&req, tickets.view.runner().progress(), changed.sequence)
         .await;
-    Ok(HttpResponse::Ok().json(answer::ticket(&changed.listing)))
+    Ok(HttpResponse::Ok().json(response::ticket(&changed.listing)))
 }

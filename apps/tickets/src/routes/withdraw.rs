@@ -8,7 +8,7 @@ use httpkit::{
 };
 use uuid::Uuid;
 
-use crate::{Tickets, answer, commands::Withdrawal};
+use crate::{Tickets, commands::Withdrawal, response};
 
 /// Take a ticket off the market
 #[utoipa::path(
@@ -35,19 +35,19 @@ pub(super) async fn withdraw(
 ) -> Answer {
     let by = UserId(session.user_id());
     let id: TicketId = path.parse().map_err(|_| not_found())?;
-    let metadata = tickets.host.metadata(&req, Uuid::now_v7(), &by);
+    let metadata = tickets.runtime.metadata(&req, Uuid::now_v7(), &by);
     let withdrawal = tickets
         .commands
         .withdraw(by, id, &metadata)
         .await
-        .map_err(answer::refused)?;
+        .map_err(response::refused)?;
     let Withdrawal::Done(withdrawn) = withdrawal else {
         return Err(unavailable("The sale of this ticket", 1)
             .because("the ticket's orders haven't decided about its withdrawal"));
     };
     tickets
-        .host
-        .settled(&req, tickets.view.runner().progress(), withdrawn.sequence)
+        .runtime
+        .await_read_model(&req, tickets.view.runner().progress(), withdrawn.sequence)
         .await;
     Ok(HttpResponse::NoContent().finish())
 }

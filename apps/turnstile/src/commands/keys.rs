@@ -141,7 +141,7 @@ async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<()
         "the private half is in {}; every service knows the public half in {} s; then restart \
          `auth` with it",
         path.display(),
-        host::KEYS_KNOWN_WITHIN.as_secs()
+        runtime::KEYS_KNOWN_WITHIN.as_secs()
     );
     say(&public.kid)
 }
@@ -163,6 +163,6 @@ async fn retire(log: &Log, id: &str, force: bool) -> Result<(), CommandError> {
     log.retire_key(id).await?;
     say(&format!(
         "{id}: retired; its sessions end within {} s",
-        host::KEYS_KNOWN_WITHIN.as_secs()
+        runtime::KEYS_KNOWN_WITHIN.as_secs()
     ))
 }

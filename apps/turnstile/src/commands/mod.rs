@@ -23,14 +23,14 @@ mod servers;
 pub(crate) mod simulate;
 pub(crate) mod state;
 pub(crate) mod streams;
-pub(crate) mod tickets_at;
+pub(crate) mod tickets;
 pub(crate) mod users;
 pub(crate) mod verify;
 
 use analysis::AnalysisError;
 use eventstore::StoreError;
-use host::StartError;
 use httpkit::config::ConfigError;
+use runtime::StartError;
 use std::{io, process::ExitCode};
 
 use crate::cli::Command;
@@ -88,10 +88,10 @@ impl From<archive::ArchiveError> for CommandError {
     }
 }
 
-impl From<season::SeasonError> for CommandError {
-    fn from(error: season::SeasonError) -> Self {
+impl From<simulator::SeasonError> for CommandError {
+    fn from(error: simulator::SeasonError) -> Self {
         match error {
-            season::SeasonError::Log(error) => error.into(),
+            simulator::SeasonError::Log(error) => error.into(),
             other => Self::Failed(other.to_string()),
         }
     }
@@ -139,7 +139,7 @@ pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, 
         // The two that serve run until they are told to stop.
         Command::Serve | Command::Web => Ok(Outcome::Well),
         Command::Config(args) => config::run(args),
-        Command::Reconcile(args) => reconcile::run(args, &servers.host().await?).await,
+        Command::Reconcile(args) => reconcile::run(args, &servers.runtime().await?).await,
         Command::Verify(args) => verify::run(args, servers).await,
         Command::DeadLetters(command) => dead_letters::run(command, servers).await,
         Command::Projections(command) => projections::run(command, servers).await,
@@ -151,7 +151,7 @@ pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, 
         Command::Simulate(args) => simulate::run(args, servers).await,
         Command::History(args) => history::run(args, servers).await,
         Command::State(args) => state::run(args, servers).await,
-        Command::Tickets(args) => tickets_at::run(args, servers).await,
+        Command::Tickets(args) => tickets::run(args, servers).await,
         Command::Replay(args) => replay::run(args, servers).await,
         Command::Report(args) => report::run(args, servers).await,
         Command::Streams(command) => streams::run(command, servers).await,

@@ -1,10 +1,10 @@
 //! `turnstile reconcile`.
 
-use host::Host;
 use payments::{
     provider, provider_config,
     reconcile::{Reconciliation, reconcile},
 };
+use runtime::Runtime;
 
 use serde_json::{Value, json};
 
@@ -25,15 +25,15 @@ Examples:
   turnstile reconcile
   turnstile reconcile --json | jq 'select(.kind == \"difference\")'";
 
-pub(super) async fn run(args: ReconcileArgs, host: &Host) -> Result<Outcome, CommandError> {
+pub(super) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<Outcome, CommandError> {
     let failed = |error: String| CommandError::Failed(error);
-    let mode = host
+    let mode = runtime
         .config
         .payments_to_read()
         .map_err(|e| failed(e.to_string()))?;
-    let provider = provider::reader_from_config(&provider_config(&host.config, mode))
+    let provider = provider::reader_from_config(&provider_config(&runtime.config, mode))
         .map_err(|e| failed(e.to_string()))?;
-    let found = reconcile(&host.log, provider.as_ref())
+    let found = reconcile(&runtime.log, provider.as_ref())
         .await
         .map_err(|e| failed(e.to_string()))?;
     let mut output = args.said.open();

@@ -1,9 +1,9 @@
 //! Which servers a command talks to, and how it gets there.
 
 use eventstore::{Log, LogConfig, USERS};
-use host::{Host, log_config};
 use httpkit::config::{Config, ConfigError};
 use projections::ReadStore;
+use runtime::{Runtime, log_config};
 use std::{pin::pin, time::Duration};
 
 use super::CommandError;
@@ -125,22 +125,22 @@ impl Servers {
     }
 
     /// Prepares to connect as the services do.
-    pub(crate) async fn host_at_rest(&self) -> Result<Host, CommandError> {
-        Ok(Host::prepare(self.config()?, CLIENT).await?)
+    pub(crate) async fn runtime_without_workers(&self) -> Result<Runtime, CommandError> {
+        Ok(Runtime::prepare(self.config()?, CLIENT).await?)
     }
 
     /// Connects as the services do. The streams of a new installation are made.
-    pub(crate) async fn host(&self) -> Result<Host, CommandError> {
-        let host = self.host_at_rest().await?;
-        let arrive = telling_what_is_waited_for("NATS and MongoDB", host.arrive());
+    pub(crate) async fn runtime(&self) -> Result<Runtime, CommandError> {
+        let runtime = self.runtime_without_workers().await?;
+        let arrive = telling_what_is_waited_for("NATS and MongoDB", runtime.connect());
         let Ok(arrived) = tokio::time::timeout(PATIENCE, arrive).await else {
             return Err(CommandError::Unreachable(format!(
                 "no answer within {PATIENCE:?} from {}; check NATS_URL and MONGODB_URI",
-                lacking(&host)
+                lacking(&runtime)
             )));
         };
         arrived?;
-        Ok(host)
+        Ok(runtime)
     }
 }
 
@@ -167,8 +167,8 @@ fn without_login(urls: &str) -> String {
 }
 
 /// What could not be had, in words.
-pub(super) fn lacking(host: &Host) -> String {
-    let missing = host.gate.missing();
+pub(super) fn lacking(runtime: &Runtime) -> String {
+    let missing = runtime.gate.missing();
     let missing = missing.iter();
     let words: Vec<_> = missing
         .map(|missing| format!("{} ({})", missing.name, missing.reason))

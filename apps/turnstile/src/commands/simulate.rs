@@ -1,7 +1,7 @@
 //! `turnstile simulate`.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use season::{Plan, Season};
+use simulator::{Plan, Season};
 
 use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress};
 
@@ -57,7 +57,7 @@ pub(super) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome
     let mut progress = Progress::begin("Writing a season", "commits (estimated)");
     let estimated = u64::from(plan.tickets) * 11;
     let mut season = Season::new(plan);
-    let tally = season::write(&log, &mut season, args.onto_history, |sent| {
+    let tally = simulator::write(&log, &mut season, args.onto_history, |sent| {
         progress.at(sent, estimated.max(sent));
     })
     .await?;

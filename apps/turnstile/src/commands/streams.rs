@@ -91,11 +91,11 @@ pub(crate) async fn run(
 }
 
 async fn init(servers: &Servers) -> Result<Outcome, CommandError> {
-    let host = servers.host_at_rest().await?;
-    let Ok(there) = tokio::time::timeout(PATIENCE, host.wait_for_streams()).await else {
+    let runtime = servers.runtime_without_workers().await?;
+    let Ok(there) = tokio::time::timeout(PATIENCE, runtime.wait_for_streams()).await else {
         return Err(CommandError::Unreachable(format!(
             "nothing was made within {PATIENCE:?}: {}; the log has more of it",
-            lacking(&host)
+            lacking(&runtime)
         )));
     };
     there?;

@@ -1,7 +1,7 @@
 //! `turnstile backup` and `turnstile restore`: all streams, to and from a folder or an object store.
 
 mod contents;
-mod place;
+mod destination;
 mod restore;
 mod s3;
 
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{CommandError, Outcome, Servers, output::SaidArgs, progress::Progress};
 use contents::{Contents, Copied, LATEST, Latest, Part};
-use place::Place;
+use destination::Destination;
 
 /// A part is held in memory, and sent again as a whole when that fails.
 const PART: usize = 16 * 1024 * 1024;
@@ -49,7 +49,7 @@ Examples:
   turnstile backup --to s3://backups/turnstile";
 
 pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, CommandError> {
-    let place = Place::of(&args.to)?;
+    let place = Destination::of(&args.to)?;
     let log = servers.log().await?;
     let began = Utc::now();
     let name = began.format("%Y%m%dT%H%M%SZ").to_string();
@@ -87,7 +87,7 @@ pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, 
 
 async fn copy_all(
     log: &Log,
-    place: &Place,
+    place: &Destination,
     name: &str,
     began: DateTime<Utc>,
 ) -> Result<Contents, CommandError> {
@@ -96,7 +96,7 @@ async fn copy_all(
         streams.push(copy(log, place, name, stream).await?);
     }
     let contents = Contents {
-        turnstile: host::version().to_owned(),
+        turnstile: runtime::version().to_owned(),
         began,
         ended: Utc::now(),
         streams,
@@ -109,7 +109,7 @@ async fn copy_all(
 
 async fn copy(
     log: &Log,
-    place: &Place,
+    place: &Destination,
     backup: &str,
     stream: StreamName,
 ) -> Result<Copied, CommandError> {

@@ -4,7 +4,7 @@ use eventstore::{Log, StreamName};
 
 use super::{
     contents::{Contents, Copied, LATEST, Latest},
-    place::Place,
+    destination::Destination,
     sha256,
 };
 use crate::commands::{
@@ -41,7 +41,7 @@ Examples:
   turnstile restore --from s3://backups/turnstile --backup 20270131T030000Z --replace";
 
 pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome, CommandError> {
-    let place = Place::of(&args.from)?;
+    let place = Destination::of(&args.from)?;
     let backup = match args.backup {
         Some(backup) => backup,
         None => place.get_json::<Latest>(LATEST).await?.backup,
@@ -81,7 +81,7 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
 }
 
 /// Reads all of it, so that nothing is deleted for a backup that can't be restored.
-async fn check(place: &Place, copied: &Copied) -> Result<(), CommandError> {
+async fn check(place: &Destination, copied: &Copied) -> Result<(), CommandError> {
     let mut progress = Progress::begin(&format!("Checking {}", copied.stream), "bytes");
     let mut done = 0;
     for part in &copied.parts {
@@ -92,7 +92,7 @@ async fn check(place: &Place, copied: &Copied) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn read(place: &Place, part: &super::Part) -> Result<Vec<u8>, CommandError> {
+async fn read(place: &Destination, part: &super::Part) -> Result<Vec<u8>, CommandError> {
     let bytes = place.get(&part.object).await?;
     if sha256(&bytes) != part.sha256 {
         return Err(CommandError::Failed(format!(
@@ -136,7 +136,7 @@ async fn make_room(
 
 async fn put_back(
     log: &Log,
-    place: &Place,
+    place: &Destination,
     stream: StreamName,
     copied: &Copied,
 ) -> Result<(), CommandError> {

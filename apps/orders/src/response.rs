@@ -43,7 +43,7 @@ pub(crate) fn order(order: &Order) -> api::Order {
 /// Why an order command did nothing.
 pub(crate) fn refused(error: OrderError) -> AppError {
     match error {
-        OrderError::Failed(failure) => host::failed(failure),
+        OrderError::Failed(failure) => runtime::failed(failure),
         OrderError::Refused(TicketOrdersError::NotFound) => not_found(),
         OrderError::Refused(TicketOrdersError::NotOwner) => unauthorized(),
         OrderError::Refused(
@@ -51,13 +51,13 @@ pub(crate) fn refused(error: OrderError) -> AppError {
             | TicketOrdersError::AlreadyBought(order)),
         ) => own_order(own.to_string(), order.0),
         OrderError::Refused(TicketOrdersError::Changed(difference)) => {
-            invalid_fields(host::differences(&difference))
+            invalid_fields(runtime::differences(&difference))
         }
         OrderError::Refused(changed @ TicketOrdersError::PriceChanged { .. }) => {
             field("expectedPrice", changed.to_string())
         }
         OrderError::Refused(often @ TicketOrdersError::TooManyOrders { until }) => {
-            let seconds = host::seconds_to(until);
+            let seconds = runtime::seconds_to(until);
             too_often(often.to_string(), seconds)
         }
         OrderError::Refused(

@@ -6,7 +6,7 @@ use httpkit::{
 use std::{future::Future, net::TcpListener, process::ExitCode, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Host, StartError, build_info::was_asked_for_version};
+use crate::{Runtime, StartError, build_info::was_asked_for_version};
 
 /// What the gate calls the services themselves, until they run.
 const SERVICES: &str = "services";
@@ -28,7 +28,7 @@ pub async fn launch<F, Fut>(
     start: F,
 ) -> Result<(), StartError>
 where
-    F: FnOnce(Host) -> Fut,
+    F: FnOnce(Runtime) -> Fut,
     Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
 {
     if was_asked_for_version(name) {
@@ -49,7 +49,7 @@ pub async fn launch_checked<F, Fut>(
     start: F,
 ) -> Result<(), StartError>
 where
-    F: FnOnce(Host) -> Fut,
+    F: FnOnce(Runtime) -> Fut,
     Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
 {
     if was_asked_for_version(name) {
@@ -67,7 +67,7 @@ where
 /// When the configuration is at fault, the port is taken, or a stream could lose data.
 pub async fn launch_on_log<F, Fut>(name: &str, start: F) -> Result<(), StartError>
 where
-    F: FnOnce(Host) -> Fut,
+    F: FnOnce(Runtime) -> Fut,
     Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
 {
     if was_asked_for_version(name) {
@@ -88,7 +88,7 @@ pub async fn launch_with<F, Fut>(
     start: F,
 ) -> Result<(), StartError>
 where
-    F: FnOnce(Host) -> Fut,
+    F: FnOnce(Runtime) -> Fut,
     Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
 {
     run(config, name, Needs::LogAndReadSide, fallback, start).await
@@ -108,7 +108,7 @@ async fn run<F, Fut>(
     start: F,
 ) -> Result<(), StartError>
 where
-    F: FnOnce(Host) -> Fut,
+    F: FnOnce(Runtime) -> Fut,
     Fut: Future<Output = Result<Vec<Arc<dyn Service>>, StartError>>,
 {
     telemetry::start(&config, name).map_err(|error| StartError::Config(error.to_string()))?;
@@ -123,37 +123,41 @@ where
         ))
     })?;
     let told_to_stop = termination().map_err(fault)?;
-    let host = match needs {
-        Needs::Log => Host::prepare_on_log(config, name).await?,
-        Needs::LogAndReadSide => Host::prepare(config, name).await?,
+    let runtime = match needs {
+        Needs::Log => Runtime::prepare_on_log(config, name).await?,
+        Needs::LogAndReadSide => Runtime::prepare(config, name).await?,
     };
 
-    let (draining, told) = (host.draining(), told_to_stop.clone());
+    let (draining, told) = (runtime.draining(), told_to_stop.clone());
     tokio::spawn(async move {
         told.cancelled().await;
         draining.cancel();
     });
-    let waiting = WaitingRoom::open(&host, &listener).map_err(fault)?;
+    let waiting = StartupServer::open(&runtime, &listener).map_err(fault)?;
     let services = async {
-        host.arrive().await?;
-        start(host.clone()).await
+        runtime.connect().await?;
+        start(runtime.clone()).await
     };
     let services = tokio::select! {
         services = services => services?,
         () = told_to_stop.cancelled() => return Ok(()),
     };
-    let mut serving = Server::new(&host.config.http, host.gate.clone(), host.sessions.clone())
-        .services(services)
-        .listener(listener)
-        .stop_on(told_to_stop);
+    let mut serving = Server::new(
+        &runtime.config.http,
+        runtime.gate.clone(),
+        runtime.sessions.clone(),
+    )
+    .services(services)
+    .listener(listener)
+    .stop_on(told_to_stop);
     if let Some(fallback) = fallback {
         serving = serving.fallback(fallback);
     }
     let bound = serving.bind().map_err(fault)?;
     waiting.close().await;
-    host.gate.up(SERVICES);
+    runtime.gate.up(SERVICES);
     let ended = bound.run().await.map_err(fault);
-    host.leave().await;
+    runtime.shutdown().await;
     telemetry::flush().await;
     ended
 }
@@ -170,18 +174,18 @@ pub fn exit_code(ended: Result<(), StartError>) -> ExitCode {
 }
 
 /// What answers on the port until the services do.
-struct WaitingRoom {
+struct StartupServer {
     closing: CancellationToken,
     server: tokio::task::JoinHandle<std::io::Result<()>>,
 }
 
-impl WaitingRoom {
-    fn open(host: &Host, listener: &TcpListener) -> std::io::Result<Self> {
+impl StartupServer {
+    fn open(runtime: &Runtime, listener: &TcpListener) -> std::io::Result<Self> {
         let closing = CancellationToken::new();
-        host.gate.down(SERVICES, "starting");
+        runtime.gate.down(SERVICES, "starting");
         let room = Server::new(
-            &host.config.http,
-            host.gate.clone(),
+            &runtime.config.http,
+            runtime.gate.clone(),
             SessionVerifier::default(),
         )
         .listener(listener.try_clone()?)

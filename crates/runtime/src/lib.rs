@@ -3,16 +3,16 @@
 //! own in a process of its own.
 #![deny(missing_docs)]
 
-mod answers;
-mod backlog;
 mod build_info;
-mod connect;
+mod dead_letter_gauge;
 mod difference;
-mod failure;
-mod keys;
+mod health;
+mod http_errors;
+mod idempotency_store;
 mod launch;
+mod log_config;
 pub mod pages;
-mod watch;
+mod session_keys;
 
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
@@ -27,11 +27,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 pub use build_info::version;
-pub use connect::log_config;
 pub use difference::differences;
-pub use failure::{failed, read_failed};
-pub use keys::KEYS_KNOWN_WITHIN;
+pub use http_errors::{failed, read_failed};
 pub use launch::{Fallback, exit_code, launch, launch_checked, launch_on_log, launch_with};
+pub use log_config::log_config;
+pub use session_keys::KEYS_KNOWN_WITHIN;
 
 /// The allocator of every program that starts services. The system's took a quarter of the
 /// processor time of a server that is busy with commands (`cargo xtask bench`, then `perf`).
@@ -78,7 +78,7 @@ pub fn read_model_lacks(name: &str, runner: &Runner) -> Option<Missing> {
 
 /// What services share. Clones share everything.
 #[derive(Clone)]
-pub struct Host {
+pub struct Runtime {
     /// The configuration.
     pub config: Arc<Config>,
     /// The event log.
@@ -114,7 +114,7 @@ pub enum StartError {
     Serve(String),
 }
 
-impl Host {
+impl Runtime {
     /// Prepares the connections. Nothing needs to be there yet.
     ///
     /// # Errors
@@ -129,7 +129,7 @@ impl Host {
         })
     }
 
-    /// As [`Host::prepare`], for services that keep no read model: the database isn't even looked
+    /// As [`Runtime::prepare`], for services that keep no read model: the database isn't even looked
     /// for.
     ///
     /// # Errors
@@ -137,7 +137,7 @@ impl Host {
     pub async fn prepare_on_log(config: Config, client_name: &str) -> Result<Self, StartError> {
         let log = Log::connect(log_config(&config, client_name)).await?;
         Ok(Self {
-            answers: Arc::new(answers::Answers(log.clone())),
+            answers: Arc::new(idempotency_store::IdempotencyStore(log.clone())),
             config: Arc::new(config),
             log,
             read: None,
@@ -156,7 +156,7 @@ impl Host {
     /// When NATS doesn't let this process in or is too old, or a stream differs in a way that could
     /// lose data.
     pub async fn wait_for_streams(&self) -> Result<(), StartError> {
-        watch::wait_for_log(&self.log, self.read.as_ref(), &self.gate).await
+        health::wait_for_log(&self.log, self.read.as_ref(), &self.gate).await
     }
 
     /// Waits until log and database are there and the streams are as they must be, then goes on
@@ -164,27 +164,27 @@ impl Host {
     ///
     /// # Errors
     /// When a stream differs in a way that could lose data.
-    pub async fn arrive(&self) -> Result<(), StartError> {
+    pub async fn connect(&self) -> Result<(), StartError> {
         self.wait_for_streams().await?;
         if let Some(read) = &self.read {
-            watch::wait_for_database(read, &self.gate).await;
+            health::wait_for_database(read, &self.gate).await;
         }
         let stopping = &self.stopping;
-        self.tasks.spawn(watch::watch_log(
+        self.tasks.spawn(health::watch_log(
             self.log.clone(),
             self.gate.clone(),
             stopping.clone(),
         ));
         if let Some(read) = &self.read {
-            self.tasks.spawn(watch::watch_database(
+            self.tasks.spawn(health::watch_database(
                 read.clone(),
                 self.gate.clone(),
                 stopping.clone(),
             ));
         }
         self.tasks
-            .spawn(backlog::watch(self.log.clone(), stopping.clone()));
-        self.tasks.spawn(keys::follow(
+            .spawn(dead_letter_gauge::watch(self.log.clone(), stopping.clone()));
+        self.tasks.spawn(session_keys::follow(
             self.log.clone(),
             self.sessions.clone(),
             stopping.clone(),
@@ -216,8 +216,8 @@ impl Host {
         self.stopping.clone()
     }
 
-    /// Ends what [`Host::arrive`] started.
-    pub async fn leave(&self) {
+    /// Ends what [`Runtime::connect`] started.
+    pub async fn shutdown(&self) {
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
@@ -249,7 +249,7 @@ impl Host {
     ///
     /// # Errors
     /// What the command answers, or what is wrong with the key.
-    pub async fn once<F, Fut>(
+    pub async fn run_idempotent<F, Fut>(
         &self,
         req: &HttpRequest,
         user: Uuid,
@@ -267,7 +267,7 @@ impl Host {
     ///
     /// If it doesn't in time the command is answered all the same, since it has taken effect; the
     /// read model's own reads then wait instead, so that none shows less than was acknowledged.
-    pub async fn settled(&self, req: &HttpRequest, progress: &Progress, sequence: u64) {
+    pub async fn await_read_model(&self, req: &HttpRequest, progress: &Progress, sequence: u64) {
         if Prefer::of_headers(req.headers()).respond_async {
             if let Some(context) = req.extensions().get::<RequestContext>() {
                 context.set_answered_early();

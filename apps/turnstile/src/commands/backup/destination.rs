@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use super::{CommandError, s3::Bucket};
 
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum Destination {
     Folder(PathBuf),
     Bucket(Box<Bucket>),
 }
 
-impl Place {
+impl Destination {
     pub(super) fn of(text: &str) -> Result<Self, CommandError> {
         match text.strip_prefix("s3://") {
             Some(rest) => Ok(Self::Bucket(Box::new(Bucket::of(rest)?))),

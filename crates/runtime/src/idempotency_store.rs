@@ -17,9 +17,9 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(15);
 /// How often it is tried.
 const RELEASE_EVERY: Duration = Duration::from_millis(250);
 
-pub(crate) struct Answers(pub Log);
+pub(crate) struct IdempotencyStore(pub Log);
 
-impl AnswerStore for Answers {
+impl AnswerStore for IdempotencyStore {
     fn claim(&self, key: Uuid, fingerprint: Fingerprint) -> BoxFuture<'_, Result<Claim, Source>> {
         Box::pin(async move {
             let claimed = self.0.claim_request(key, &hex(fingerprint)).await?;

@@ -49,11 +49,11 @@ pub(crate) fn rendered(req: &HttpRequest, rendered: &Rendered) -> HttpResponse {
 /// Why a ticket command did nothing.
 pub(crate) fn refused(refused: CommandError<TicketError>) -> AppError {
     match refused {
-        CommandError::Failed(failure) => host::failed(failure),
+        CommandError::Failed(failure) => runtime::failed(failure),
         CommandError::Refused(TicketError::NotFound) => error::not_found(),
         CommandError::Refused(TicketError::NotOwner) => error::unauthorized(),
         CommandError::Refused(TicketError::Changed(difference)) => {
-            error::precondition_failed(host::differences(&difference))
+            error::precondition_failed(runtime::differences(&difference))
         }
         CommandError::Refused(
             refusal @ (TicketError::Reserved
