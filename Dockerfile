@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# All images of the project, one target each: auth, tickets, orders, payments, expiration, analytics,
-# frontend, turnstile. `docker build --target tickets .`, or skaffold, or `cargo xtask images`.
+# The one image of the project: every service, the web app and the command line are one program.
+# `docker build .`, or skaffold, or `cargo xtask images`.
 ARG RUST=docker.io/library/rust:1.95-bookworm
 # glibc, certificates and nothing else: no shell, no package manager.
 ARG RUNTIME=gcr.io/distroless/cc-debian12:nonroot
@@ -31,16 +31,13 @@ FROM tools AS builder
 # `dev` builds in a fraction of the time, and runs slower.
 ARG PROFILE=release
 COPY --from=recipe /src/recipe.json .
-RUN cargo chef cook --profile ${PROFILE} --locked --bins --recipe-path recipe.json
+RUN cargo chef cook --profile ${PROFILE} --locked --package turnstile --bin turnstile --recipe-path recipe.json
 COPY . .
 COPY --from=web /src/frontend/dist frontend/dist
 ARG COMMIT
-RUN TURNSTILE_COMMIT=${COMMIT} cargo build --profile ${PROFILE} --locked --bins \
-        --package auth --package tickets --package orders --package payments \
-        --package expiration --package analytics --package turnstile \
+RUN TURNSTILE_COMMIT=${COMMIT} cargo build --profile ${PROFILE} --locked --package turnstile --bin turnstile \
     && mkdir /out \
-    && cd target/$([ "${PROFILE}" = dev ] && echo debug || echo "${PROFILE}") \
-    && cp auth tickets orders payments expiration analytics turnstile /out/
+    && cp target/$([ "${PROFILE}" = dev ] && echo debug || echo "${PROFILE}")/turnstile /out/
 
 # --- What runs. `cargo xtask images` builds from here on where nothing can be pulled.
 FROM ${RUNTIME} AS runtime
@@ -54,38 +51,8 @@ LABEL org.opencontainers.image.title="Turnstile" \
 USER 65532:65532
 EXPOSE 8080
 
-FROM runtime AS auth
-COPY --from=builder /out/auth /usr/local/bin/
-ENTRYPOINT ["/usr/local/bin/auth"]
-
-FROM runtime AS tickets
-COPY --from=builder /out/tickets /usr/local/bin/
-ENTRYPOINT ["/usr/local/bin/tickets"]
-
-FROM runtime AS orders
-COPY --from=builder /out/orders /usr/local/bin/
-ENTRYPOINT ["/usr/local/bin/orders"]
-
-FROM runtime AS payments
-COPY --from=builder /out/payments /usr/local/bin/
-ENTRYPOINT ["/usr/local/bin/payments"]
-
-FROM runtime AS expiration
-COPY --from=builder /out/expiration /usr/local/bin/
-ENTRYPOINT ["/usr/local/bin/expiration"]
-
-FROM runtime AS analytics
-COPY --from=builder /out/analytics /usr/local/bin/
-ENTRYPOINT ["/usr/local/bin/analytics"]
-
-# The web app is part of the program.
-FROM runtime AS frontend
-COPY --from=builder /out/turnstile /usr/local/bin/
-ENTRYPOINT ["/usr/local/bin/turnstile"]
-CMD ["web"]
-
-# Everything in one process, and the tool of operators and analysts.
 FROM runtime AS turnstile
 COPY --from=builder /out/turnstile /usr/local/bin/
 ENTRYPOINT ["/usr/local/bin/turnstile"]
+# All services and the web app in one process; `serve orders` runs one of them.
 CMD ["serve"]

@@ -1,4 +1,4 @@
-//! `cargo xtask images`: builds the images where nothing can be pulled, and looks into each.
+//! `cargo xtask images`: builds the image where nothing can be pulled, and looks into it.
 //!
 //! The stages of the Dockerfile that compile need images from a registry, so only those that run
 //! are built, on a base that is made on the spot of Debian's packages; the programs are those that
@@ -64,7 +64,7 @@ pub fn run(options: &Options, _: &AtomicBool) -> Result<ExitCode> {
         .context("the Dockerfile has no runtime stage")?;
     let stages = format!("ARG RUNTIME\n{RUNTIME}{stages}").replace("--from=builder /out/", "/out/");
     fs::write(folder.join("Dockerfile"), &stages)?;
-    take_programs(&root, &folder, options.release)?;
+    take_program(&root, &folder, options.release)?;
 
     progress.say("making a base of Debian's packages");
     make_base(&folder)?;
@@ -93,30 +93,20 @@ fn targets(stages: &str) -> impl Iterator<Item = &str> {
     lines.filter_map(|line| line.strip_prefix("FROM runtime AS "))
 }
 
-fn take_programs(root: &Path, folder: &Path, release: bool) -> Result<()> {
+fn take_program(root: &Path, folder: &Path, release: bool) -> Result<()> {
     let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
     let built = root
         .join(target)
         .join(if release { "release" } else { "debug" });
-    for name in [
-        "auth",
-        "tickets",
-        "orders",
-        "payments",
-        "expiration",
-        "analytics",
-        "turnstile",
-    ] {
-        let program = built.join(name);
-        ensure!(
-            program.exists(),
-            "{} is missing: run `cargo build --workspace --bins --tests` first",
-            program.display()
-        );
-        // A debug build is mostly names of lines; an image has no use for them.
-        let to = folder.join("out").join(name);
-        finish(Command::new("strip").arg("-o").arg(to).arg(program))?;
-    }
+    let program = built.join("turnstile");
+    ensure!(
+        program.exists(),
+        "{} is missing: run `cargo build --workspace --bins --tests` first",
+        program.display()
+    );
+    // A debug build is mostly names of lines; an image has no use for them.
+    let to = folder.join("out/turnstile");
+    finish(Command::new("strip").arg("-o").arg(to).arg(program))?;
     Ok(())
 }
 

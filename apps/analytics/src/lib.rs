@@ -14,7 +14,7 @@ mod routes;
 use actix_web::web;
 use eventstore::USERS;
 use futures_util::future::BoxFuture;
-use httpkit::{Missing, Service};
+use httpkit::Service;
 use runtime::Runtime;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -69,11 +69,8 @@ impl Service for Analytics {
         openapi()
     }
 
-    /// Nothing beside the log. That figures aren't there yet is told with them: whoever waits for
-    /// them would otherwise be refused for as long as nobody may begin.
-    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
-        Box::pin(async { Vec::new() })
-    }
+    // It is ready before it has figures: it reads the log only while an analyst looks, and a pod
+    // that isn't ready gets no request that could begin that.
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.follower.stop())

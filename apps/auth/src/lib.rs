@@ -11,7 +11,7 @@ mod routes;
 use actix_web::web;
 use eventstore::{StoreError, USERS};
 use futures_util::future::BoxFuture;
-use httpkit::{Constraint, Limits, Missing, Service, SessionSigner, session::KeyError};
+use httpkit::{Constraint, Limits, Missing, Service, SessionSigner};
 use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;
@@ -41,15 +41,14 @@ impl Auth {
             Some(pem) => SessionSigner::from_pem(pem.expose(), "SESSION_PRIVATE_KEY"),
             None => SessionSigner::from_data_dir(&config.data_dir),
         };
-        let signer = signer.map_err(|error: KeyError| StartError::Config(error.to_string()))?;
+        let signer = signer.map_err(StartError::service)?;
         let public = signer.public_key();
-        let jwk =
-            serde_json::to_string(public).map_err(|error| StartError::Config(error.to_string()))?;
+        let jwk = serde_json::to_string(public).map_err(StartError::service)?;
         announce(runtime, &public.kid, &jwk).await?;
         tokio::spawn(stay_announced(runtime.clone(), public.kid.clone(), jwk));
         runtime.sessions.add(public);
         let passwords = Passwords::new(config.password_hashers);
-        let passwords = passwords.map_err(|error| StartError::Config(error.to_string()))?;
+        let passwords = passwords.map_err(StartError::service)?;
         Ok(Self {
             runtime: runtime.clone(),
             accounts: Accounts {
@@ -71,7 +70,7 @@ async fn announce(runtime: &Runtime, kid: &str, jwk: &str) -> Result<(), StartEr
     let others = runtime.log.known_keys().await?;
     let published = runtime.log.publish_key(kid, jwk).await;
     let is_new = published.map_err(|error| match error {
-        StoreError::Rejected(why) => StartError::Config(format!(
+        StoreError::Rejected(why) => StartError::service(format!(
             "SESSION_PRIVATE_KEY, or the key in DATA_DIR: {why}; give auth another"
         )),
         other => other.into(),

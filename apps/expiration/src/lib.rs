@@ -6,11 +6,10 @@
 
 mod scheduler;
 
-use actix_web::web;
 use eventstore::Worker;
 use futures_util::future::BoxFuture;
-use httpkit::{Missing, Service};
-use runtime::{Runtime, StartError};
+use httpkit::Service;
+use runtime::Runtime;
 
 /// The service, running.
 pub struct Expiration {
@@ -19,30 +18,16 @@ pub struct Expiration {
 
 impl Expiration {
     /// Starts the worker.
-    ///
-    /// # Errors
-    /// None today; the other services' starts can fail, and this one looks the same.
-    #[allow(clippy::unused_async)]
-    pub async fn start(runtime: &Runtime) -> Result<Self, StartError> {
-        Ok(Self {
+    pub fn start(runtime: &Runtime) -> Self {
+        Self {
             worker: scheduler::start(&runtime.log),
-        })
+        }
     }
 }
 
 impl Service for Expiration {
     fn name(&self) -> &'static str {
         "expiration"
-    }
-
-    fn routes(&self, _: &mut web::ServiceConfig) {}
-
-    fn openapi(&self) -> utoipa::openapi::OpenApi {
-        utoipa::openapi::OpenApi::default()
-    }
-
-    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
-        Box::pin(async { Vec::new() })
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {

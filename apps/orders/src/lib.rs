@@ -10,12 +10,14 @@ mod routes;
 mod workers;
 
 use actix_web::web;
+use domain::InvalidCurrency;
 use eventstore::{ORDERS, TICKETS, Worker};
 use futures_util::future::{BoxFuture, join_all};
 use httpkit::{
     AppError, Constraint, Missing, Service,
     error::{not_found, unauthorized},
 };
+use projections::ReadStore;
 use runtime::{Runtime, StartError};
 use std::sync::Arc;
 use utoipa::OpenApi;
@@ -37,28 +39,19 @@ impl Orders {
     ///
     /// # Errors
     /// When the log can't be reached.
-    pub async fn start(runtime: &Runtime) -> Result<Self, StartError> {
+    pub async fn start(runtime: &Runtime, read: &ReadStore) -> Result<Self, StartError> {
+        let currency = runtime.config.stripe.currency.parse();
         let currency =
-            runtime
-                .config
-                .stripe
-                .currency
-                .parse()
-                .map_err(|error: domain::InvalidCurrency| {
-                    StartError::Config(format!("CURRENCY: {error}"))
-                })?;
+            currency.map_err(|error: InvalidCurrency| StartError::setting("CURRENCY", error))?;
         let commands = Commands {
             orders: runtime.log.store(ORDERS),
             tickets: runtime.log.store(TICKETS),
             hold: runtime.config.order_hold,
             currency,
         };
-        let view = projections::orders::Orders::start(
-            &runtime.log,
-            runtime.read()?,
-            runtime.runner_settings(),
-        )
-        .await?;
+        let view =
+            projections::orders::Orders::start(&runtime.log, read, runtime.runner_settings())
+                .await?;
         let workers = [
             workers::payments::start(&runtime.log, commands.orders.clone()),
             workers::expiry::start(&runtime.log, commands.clone()),

@@ -19,7 +19,9 @@ use httpkit::{
     AppError, Config, Constraint, Missing, Service, config::PaymentsMode, error::unavailable,
 };
 use metrics::{counter, describe_counter, describe_gauge, gauge};
-use projections::{RemoteProgress, orders::OrdersProjection, payable_orders::PayableOrders};
+use projections::{
+    ReadStore, RemoteProgress, orders::OrdersProjection, payable_orders::PayableOrders,
+};
 use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;
@@ -47,13 +49,10 @@ impl Payments {
     ///
     /// # Errors
     /// When the provider isn't configured well, or the log can't be reached.
-    pub async fn start(runtime: &Runtime) -> Result<Self, StartError> {
-        let mode = runtime
-            .config
-            .payments_to_serve()
-            .map_err(|error| StartError::Config(error.to_string()))?;
+    pub async fn start(runtime: &Runtime, read: &ReadStore) -> Result<Self, StartError> {
+        let mode = runtime.config.payments_to_serve()?;
         let provider = provider::from_config(&provider_config(&runtime.config, mode))
-            .map_err(|error| StartError::Config(error.to_string()))?;
+            .map_err(StartError::service)?;
         tell(mode);
         let provider: Arc<dyn PaymentProvider> = Arc::new(Metered::new(provider));
         let payments: Store<Payment> = runtime.log.store(PAYMENTS);
@@ -62,8 +61,7 @@ impl Payments {
             payments: payments.clone(),
             provider: provider.clone(),
         };
-        let orders =
-            PayableOrders::start(&runtime.log, runtime.read()?, runtime.runner_settings()).await?;
+        let orders = PayableOrders::start(&runtime.log, read, runtime.runner_settings()).await?;
         let shown = RemoteProgress::listen(
             &OrdersProjection,
             &runtime.log,

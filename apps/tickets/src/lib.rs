@@ -15,6 +15,7 @@ use domain::Price;
 use eventstore::{ORDERS, TICKETS, Worker};
 use futures_util::future::BoxFuture;
 use httpkit::{Constraint, Missing, Service};
+use projections::ReadStore;
 use runtime::{Runtime, StartError};
 use std::sync::Arc;
 use utoipa::OpenApi;
@@ -38,20 +39,17 @@ impl Tickets {
     ///
     /// # Errors
     /// When the log can't be reached.
-    pub async fn start(runtime: &Runtime) -> Result<Self, StartError> {
+    pub async fn start(runtime: &Runtime, read: &ReadStore) -> Result<Self, StartError> {
         let commands = Commands {
             tickets: runtime.log.store(TICKETS),
             orders: runtime.log.store(ORDERS),
         };
-        let view = projections::tickets::Tickets::start(
-            &runtime.log,
-            runtime.read()?,
-            runtime.runner_settings(),
-        )
-        .await?;
+        let view =
+            projections::tickets::Tickets::start(&runtime.log, read, runtime.runner_settings())
+                .await?;
         let worker = follow_orders::start(&runtime.log, commands.tickets.clone());
         let least_price = Price::from_cents(runtime.config.stripe.smallest_charge())
-            .map_err(|error| StartError::Config(format!("CURRENCY: {error}")))?;
+            .map_err(|error| StartError::setting("CURRENCY", error))?;
         Ok(Self {
             runtime: runtime.clone(),
             commands,

@@ -1,29 +1,14 @@
 //! The command line.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use crate::commands::{
-    Servers,
-    backup::{BackupArgs, RestoreArgs},
-    completions::CompletionsArgs,
-    config::ConfigArgs,
-    dead_letters::DeadLettersCommand,
-    events::EventsCommand,
-    export::ExportArgs,
-    history::HistoryArgs,
-    import::ImportArgs,
-    keys::KeysCommand,
-    mongodb_init::MongodbInitArgs,
-    projections::ProjectionsCommand,
-    reconcile::ReconcileArgs,
-    replay::ReplayArgs,
-    report::ReportArgs,
-    simulate::SimulateArgs,
-    state::StateArgs,
-    streams::StreamsCommand,
-    tickets::TicketsArgs,
-    users::UsersCommand,
-    verify::VerifyArgs,
+use crate::{
+    commands::{
+        CommandError, Outcome, Servers, backup, completions, config, dead_letters, events, export,
+        history, import, keys, mongodb_init, projections, reconcile, replay, report, simulate,
+        state, streams, tickets, users, verify,
+    },
+    serve,
 };
 
 /// The ticket marketplace: serves it, looks after it, and answers questions from its log.
@@ -52,42 +37,71 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve the API and run all workers
-    Serve,
-    /// Serve the web app and the description of the API alone, for a deployment in which each
-    /// service runs on its own
-    Web,
-    MongodbInit(MongodbInitArgs),
-    Config(ConfigArgs),
-    Reconcile(ReconcileArgs),
-    Verify(VerifyArgs),
+    Serve(serve::ServeArgs),
+    MongodbInit(mongodb_init::MongodbInitArgs),
+    Config(config::ConfigArgs),
+    Reconcile(reconcile::ReconcileArgs),
+    Verify(verify::VerifyArgs),
     /// Look at the events of the log
     #[command(subcommand)]
-    Events(EventsCommand),
-    Export(ExportArgs),
-    Import(ImportArgs),
-    Simulate(SimulateArgs),
-    History(HistoryArgs),
-    State(StateArgs),
-    Tickets(TicketsArgs),
-    Replay(ReplayArgs),
-    Report(ReportArgs),
-    Completions(CompletionsArgs),
+    Events(events::EventsCommand),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+    Simulate(simulate::SimulateArgs),
+    History(history::HistoryArgs),
+    State(state::StateArgs),
+    Tickets(tickets::TicketsArgs),
+    Replay(replay::ReplayArgs),
+    Report(report::ReportArgs),
+    Completions(completions::CompletionsArgs),
     /// Messages that a worker could not handle
     #[command(subcommand)]
-    DeadLetters(DeadLettersCommand),
+    DeadLetters(dead_letters::DeadLettersCommand),
     /// Streams of the log: how they are set up
     #[command(subcommand)]
-    Streams(StreamsCommand),
-    Backup(BackupArgs),
-    Restore(RestoreArgs),
+    Streams(streams::StreamsCommand),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     /// Read models
     #[command(subcommand)]
-    Projections(ProjectionsCommand),
+    Projections(projections::ProjectionsCommand),
     /// Session keys: rotate them without signing anybody out
     #[command(subcommand)]
-    Keys(KeysCommand),
+    Keys(keys::KeysCommand),
     /// Who has an account, and who may see the figures of the whole market
     #[command(subcommand)]
-    Users(UsersCommand),
+    Users(users::UsersCommand),
+}
+
+impl Command {
+    /// Carries the command out; `serve` runs until it is told to stop.
+    pub(crate) async fn run(self, servers: &Servers) -> Result<Outcome, CommandError> {
+        match self {
+            Self::Serve(args) => {
+                serve::serve(&args, servers).await?;
+                Ok(Outcome::Clean)
+            }
+            Self::Config(args) => config::run(args),
+            Self::Reconcile(args) => reconcile::run(args, &servers.runtime().await?).await,
+            Self::Verify(args) => verify::run(args, servers).await,
+            Self::DeadLetters(command) => dead_letters::run(command, servers).await,
+            Self::Projections(command) => projections::run(command, servers).await,
+            Self::Keys(command) => keys::run(command, servers).await,
+            Self::Users(command) => users::run(command, servers).await,
+            Self::Events(command) => events::run(command, servers).await,
+            Self::Export(args) => export::run(args, servers).await,
+            Self::Import(args) => import::run(args, servers).await,
+            Self::Simulate(args) => simulate::run(args, servers).await,
+            Self::History(args) => history::run(args, servers).await,
+            Self::State(args) => state::run(args, servers).await,
+            Self::Tickets(args) => tickets::run(args, servers).await,
+            Self::Replay(args) => replay::run(args, servers).await,
+            Self::Report(args) => report::run(args, servers).await,
+            Self::Streams(command) => streams::run(command, servers).await,
+            Self::Backup(args) => backup::run(args, servers).await,
+            Self::Restore(args) => backup::restore(args, servers).await,
+            Self::MongodbInit(args) => mongodb_init::run(args, servers).await,
+            Self::Completions(args) => completions::run(&args, &mut Cli::command()),
+        }
+    }
 }

@@ -1,34 +1,170 @@
-//! `turnstile serve`: all services and the web app in one process.
+//! `turnstile serve`: the services and the web app, all in one process or any of them.
 
-use httpkit::Service;
-use runtime::StartError;
+use analytics::Analytics;
+use auth::Auth;
+use expiration::Expiration;
+use httpkit::{Config, Gate, Server, Service, SessionVerifier, service::termination, telemetry};
+use orders::Orders;
+use payments::Payments;
+use projections::ReadStore;
+use runtime::{Launch, Runtime, StartError};
 use std::sync::Arc;
+use tickets::Tickets;
+use utoipa::openapi::OpenApi;
 
-use crate::commands::Servers;
+use crate::{assets, commands::Servers};
+
+/// What a process can serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Accounts and sessions; needs no MongoDB
+    Auth,
+    /// What is for sale
+    Tickets,
+    /// Who holds which ticket
+    Orders,
+    /// Money
+    Payments,
+    /// Schedules the end of each order's hold; needs no MongoDB
+    Expiration,
+    /// Live figures for analysts; needs no MongoDB
+    Analytics,
+    /// The web app and the description of the API; alone, it needs neither NATS nor MongoDB
+    Web,
+}
+
+/// Serve the API, the workers and the web app
+///
+/// Without a name, everything runs in one process. With names, only these services run: in a cluster
+/// each has a process, a user of NATS and a scale of its own.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// What to serve [default: everything]
+    #[arg(value_enum, value_name = "SERVICE")]
+    parts: Vec<Part>,
+}
+
+impl ServeArgs {
+    fn includes(&self, part: Part) -> bool {
+        self.parts.is_empty() || self.parts.contains(&part)
+    }
+
+    fn keeps_read_models(&self) -> bool {
+        let keep = [Part::Tickets, Part::Orders, Part::Payments];
+        keep.into_iter().any(|part| self.includes(part))
+    }
+
+    /// The name under which NATS, traces and logs show the process.
+    fn process_name(&self) -> &'static str {
+        match self.parts.as_slice() {
+            [Part::Auth] => "auth",
+            [Part::Tickets] => "tickets",
+            [Part::Orders] => "orders",
+            [Part::Payments] => "payments",
+            [Part::Expiration] => "expiration",
+            [Part::Analytics] => "analytics",
+            [Part::Web] => "web",
+            _ => "turnstile",
+        }
+    }
+}
 
 /// Runs until SIGTERM or SIGINT.
-pub(crate) async fn serve(servers: &Servers) -> Result<(), StartError> {
-    let config = servers
-        .config()
-        .map_err(|error| StartError::Config(error.to_string()))?;
-    // Before anything is waited for.
-    config
-        .payments_to_serve()
-        .map_err(|error| StartError::Config(error.to_string()))?;
-    runtime::launch_with(
-        config,
-        "turnstile",
-        Some(crate::assets::routes),
-        async |runtime| {
-            Ok(vec![
-                Arc::new(auth::Auth::start(&runtime).await?) as Arc<dyn Service>,
-                Arc::new(tickets::Tickets::start(&runtime).await?),
-                Arc::new(orders::Orders::start(&runtime).await?),
-                Arc::new(payments::Payments::start(&runtime).await?),
-                Arc::new(expiration::Expiration::start(&runtime).await?),
-                Arc::new(analytics::Analytics::start(&runtime)),
-            ])
-        },
-    )
-    .await
+pub(crate) async fn serve(args: &ServeArgs, servers: &Servers) -> Result<(), StartError> {
+    let config = servers.config()?;
+    if args.parts == [Part::Web] {
+        return serve_web(&config, args).await;
+    }
+    if args.includes(Part::Payments) {
+        // Before anything is waited for.
+        config.payments_to_serve()?;
+    }
+    let read = if args.keeps_read_models() {
+        let (uri, database) = (config.mongodb_uri.expose(), &config.mongodb_database);
+        Some(ReadStore::connect(uri, database).await?)
+    } else {
+        None
+    };
+    let routes = args.includes(Part::Web).then_some(assets::routes as _);
+    Launch::new(config, args.process_name())
+        .read_store(read.clone())
+        .fallback(routes)
+        .run(async |runtime| start(args, &runtime, read.as_ref()).await)
+        .await
+}
+
+/// Starts what is to run here, in the order of the API's description. The database is there if one
+/// of the services needs it.
+async fn start(
+    args: &ServeArgs,
+    runtime: &Runtime,
+    read: Option<&ReadStore>,
+) -> Result<Vec<Arc<dyn Service>>, StartError> {
+    let mut services: Vec<Arc<dyn Service>> = Vec::new();
+    if args.includes(Part::Auth) {
+        services.push(Arc::new(Auth::start(runtime).await?));
+    }
+    if let Some(read) = read {
+        if args.includes(Part::Tickets) {
+            services.push(Arc::new(Tickets::start(runtime, read).await?));
+        }
+        if args.includes(Part::Orders) {
+            services.push(Arc::new(Orders::start(runtime, read).await?));
+        }
+        if args.includes(Part::Payments) {
+            services.push(Arc::new(Payments::start(runtime, read).await?));
+        }
+    }
+    if args.includes(Part::Expiration) {
+        services.push(Arc::new(Expiration::start(runtime)));
+    }
+    if args.includes(Part::Analytics) {
+        services.push(Arc::new(Analytics::start(runtime)));
+    }
+    services.extend(described_by_web(args));
+    Ok(services)
+}
+
+/// The web app alone: it has no events to wait for.
+async fn serve_web(config: &Config, args: &ServeArgs) -> Result<(), StartError> {
+    telemetry::start(config, args.process_name())?;
+    Server::new(&config.http, Gate::new(), SessionVerifier::default())
+        .services(described_by_web(args))
+        .fallback(assets::routes)
+        .stop_on(termination()?)
+        .bind()?
+        .run()
+        .await?;
+    Ok(())
+}
+
+/// A service that runs in another process: only the description of its routes is served here.
+struct Described {
+    name: &'static str,
+    openapi: fn() -> OpenApi,
+}
+
+/// What the web app's process describes and doesn't serve.
+fn described_by_web(args: &ServeArgs) -> impl Iterator<Item = Arc<dyn Service>> {
+    let all: [(Part, Described); 5] = [
+        (Part::Auth, "auth", auth::openapi as fn() -> OpenApi),
+        (Part::Tickets, "tickets", tickets::openapi),
+        (Part::Orders, "orders", orders::openapi),
+        (Part::Payments, "payments", payments::openapi),
+        (Part::Analytics, "analytics", analytics::openapi),
+    ]
+    .map(|(part, name, openapi)| (part, Described { name, openapi }));
+    all.into_iter()
+        .filter(|(part, _)| args.includes(Part::Web) && !args.includes(*part))
+        .map(|(_, described)| Arc::new(described) as Arc<dyn Service>)
+}
+
+impl Service for Described {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn openapi(&self) -> OpenApi {
+        (self.openapi)()
+    }
 }

@@ -43,10 +43,12 @@ pub trait Service: Send + Sync + 'static {
 
     /// Registers its routes. Called once a worker. Use `web::resource`, not `cfg.route`: only a
     /// resource answers 405 for a method that it doesn't have.
-    fn routes(&self, cfg: &mut web::ServiceConfig);
+    fn routes(&self, _: &mut web::ServiceConfig) {}
 
     /// What it offers, for the merged document.
-    fn openapi(&self) -> OpenApi;
+    fn openapi(&self) -> OpenApi {
+        OpenApi::default()
+    }
 
     /// What the merged document says of values beside their types. A place that isn't there keeps
     /// the server from starting.
@@ -55,10 +57,14 @@ pub trait Service: Send + Sync + 'static {
     }
 
     /// What it still lacks to do its work; empty when it is ready. Should answer at once.
-    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>>;
+    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+        Box::pin(async { Vec::new() })
+    }
 
     /// Ends its work, after the last request has been answered.
-    fn shutdown(&self) -> BoxFuture<'_, ()>;
+    fn shutdown(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 type Routes = dyn Fn(&mut web::ServiceConfig) + Send + Sync;

@@ -1,6 +1,6 @@
 //! Which build this is.
 
-use std::{env, sync::OnceLock};
+use std::sync::OnceLock;
 
 /// The commit that it was built from, if whoever built it said so in `TURNSTILE_COMMIT`. It isn't
 /// looked up: every commit would build every program anew.
@@ -14,19 +14,7 @@ pub fn version() -> &'static str {
         format!(
             "{} ({})",
             env!("CARGO_PKG_VERSION"),
-            commit.unwrap_or("of no commit in particular")
+            commit.unwrap_or("unknown commit")
         )
     })
-}
-
-/// Prints the version if that is what the command line asks for. The services have no other
-/// option: everything else is configured by environment variables.
-pub(crate) fn was_asked_for_version(name: &str) -> bool {
-    let asked = env::args()
-        .nth(1)
-        .is_some_and(|word| word == "--version" || word == "-V");
-    if asked {
-        println!("{name} {}", version());
-    }
-    asked
 }

@@ -19,24 +19,21 @@ use chrono::{DateTime, Utc};
 use eventstore::{Log, Metadata, StoreError, StreamName};
 use httpkit::{
     Answer, Config, Gate, Missing, Prefer, RawBody, RequestContext, SessionVerifier,
+    config::ConfigError,
     idempotency::{AnswerStore, RestsOn},
+    telemetry::ExportError,
 };
 use projections::{Progress, ReadError, ReadStore, Runner, RunnerSettings, RunnerState};
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, io, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 pub use build_info::version;
 pub use difference::differences;
 pub use http_errors::{failed, read_failed};
-pub use launch::{Fallback, exit_code, launch, launch_checked, launch_on_log, launch_with};
+pub use launch::{Fallback, Launch};
 pub use log_config::log_config;
 pub use session_keys::KEYS_KNOWN_WITHIN;
-
-/// The allocator of every program that starts services. The system's took a quarter of the
-/// processor time of a server that is busy with commands (`cargo xtask bench`, then `perf`).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long an answer waits for the service's own read model.
 const SETTLE: Duration = Duration::from_secs(2);
@@ -103,44 +100,69 @@ pub enum StartError {
     /// The database can't be used as it is configured.
     #[error("MONGODB_URI: {0}")]
     Read(#[from] ReadError),
-    /// A service that keeps a read model was started on the log alone: a defect of the program.
-    #[error("this process was started without a database, and a service needs one")]
-    NoReadSide,
-    /// The configuration is at fault, in words that name the variable.
-    #[error("{0}")]
-    Config(String),
-    /// The port can't be listened on, or the server failed.
-    #[error("{0}")]
-    Serve(String),
+    /// The configuration is wrong; the message names each variable.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A service can't use a setting.
+    #[error("{setting}: {source}")]
+    Setting {
+        /// The environment variable.
+        setting: &'static str,
+        /// What is wrong with its value.
+        source: Source,
+    },
+    /// A part of a service could not start.
+    #[error(transparent)]
+    Service(Source),
+    /// Traces can't be sent.
+    #[error(transparent)]
+    Traces(#[from] ExportError),
+    /// The address can't be listened on.
+    #[error("can't listen on {address}: {source}; set HOST and PORT to an address that is free")]
+    Listen {
+        /// Host and port.
+        address: String,
+        /// What the system reported.
+        source: io::Error,
+    },
+    /// The server failed.
+    #[error(transparent)]
+    Serve(#[from] io::Error),
+}
+
+/// What an error stems from.
+pub type Source = Box<dyn Error + Send + Sync>;
+
+impl StartError {
+    /// A setting that a service can't use.
+    pub fn setting(setting: &'static str, source: impl Into<Source>) -> Self {
+        let source = source.into();
+        Self::Setting { setting, source }
+    }
+
+    /// A part of a service that could not start.
+    pub fn service(source: impl Into<Source>) -> Self {
+        Self::Service(source.into())
+    }
 }
 
 impl Runtime {
-    /// Prepares the connections. Nothing needs to be there yet.
+    /// Prepares the connections: to the log, and to a database where services keep read models.
+    /// Neither server needs to answer yet.
     ///
     /// # Errors
     /// When the configuration can't be used.
-    pub async fn prepare(config: Config, client_name: &str) -> Result<Self, StartError> {
-        let read =
-            ReadStore::connect(config.mongodb_uri.expose(), &config.mongodb_database).await?;
-        let on_log = Self::prepare_on_log(config, client_name).await?;
-        Ok(Self {
-            read: Some(read),
-            ..on_log
-        })
-    }
-
-    /// As [`Runtime::prepare`], for services that keep no read model: the database isn't even looked
-    /// for.
-    ///
-    /// # Errors
-    /// When the configuration can't be used.
-    pub async fn prepare_on_log(config: Config, client_name: &str) -> Result<Self, StartError> {
+    pub async fn prepare(
+        config: Config,
+        client_name: &str,
+        read: Option<ReadStore>,
+    ) -> Result<Self, StartError> {
         let log = Log::connect(log_config(&config, client_name)).await?;
         Ok(Self {
             answers: Arc::new(idempotency_store::IdempotencyStore(log.clone())),
             config: Arc::new(config),
             log,
-            read: None,
+            read,
             sessions: SessionVerifier::default(),
             gate: Gate::new(),
             draining: CancellationToken::new(),
@@ -190,14 +212,6 @@ impl Runtime {
             stopping.clone(),
         ));
         Ok(())
-    }
-
-    /// The database of the read models.
-    ///
-    /// # Errors
-    /// [`StartError::NoReadSide`] in a process that was started on the log alone.
-    pub fn read(&self) -> Result<&ReadStore, StartError> {
-        self.read.as_ref().ok_or(StartError::NoReadSide)
     }
 
     /// How projections run here.

@@ -53,7 +53,7 @@ fn words(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-pub(super) async fn run(log: &Log, args: AcknowledgeArgs) -> Result<(), CommandError> {
+pub(crate) async fn run(log: &Log, args: AcknowledgeArgs) -> Result<(), CommandError> {
     let last = args.last.unwrap_or(args.first);
     let hole = AcknowledgedHole {
         stream: args.stream,

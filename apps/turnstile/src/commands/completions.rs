@@ -1,10 +1,8 @@
 //! `turnstile completions`.
 
-use clap::CommandFactory;
 use std::io::Write as _;
 
 use super::{CommandError, Outcome};
-use crate::cli::Cli;
 
 /// Print what a shell needs to complete this tool's commands
 #[derive(Debug, clap::Args)]
@@ -17,12 +15,15 @@ pub(crate) struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-pub(super) fn run(args: &CompletionsArgs) -> Result<Outcome, CommandError> {
+pub(crate) fn run(
+    args: &CompletionsArgs,
+    command: &mut clap::Command,
+) -> Result<Outcome, CommandError> {
     // Into memory first: the generator panics where standard output is a closed pipe.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "turnstile", &mut script);
+    clap_complete::generate(args.shell, command, "turnstile", &mut script);
     let mut stdout = std::io::stdout();
     let written = stdout.write_all(&script).and_then(|()| stdout.flush());
     written.map_err(CommandError::Output)?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }

@@ -18,10 +18,10 @@ pub(crate) struct ConfigArgs {
     said: SaidArgs,
 }
 
-pub(super) fn run(args: ConfigArgs) -> Result<Outcome, CommandError> {
+pub(crate) fn run(args: ConfigArgs) -> Result<Outcome, CommandError> {
     if args.markdown {
         say(markdown().trim_end())?;
-        return Ok(Outcome::Well);
+        return Ok(Outcome::Clean);
     }
     let mut output = args.said.open();
     if output.is_for_people() {
@@ -38,5 +38,5 @@ pub(super) fn run(args: ConfigArgs) -> Result<Outcome, CommandError> {
         }
     }
     output.flush()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }

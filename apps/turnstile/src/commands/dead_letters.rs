@@ -77,7 +77,7 @@ pub(crate) struct Which {
     all: bool,
 }
 
-pub(super) async fn run(
+pub(crate) async fn run(
     command: DeadLettersCommand,
     servers: &Servers,
 ) -> Result<Outcome, CommandError> {
@@ -108,7 +108,7 @@ pub(super) async fn run(
             said?;
         }
     }
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 fn ls(letters: &[DeadLetter], output: OutputArgs) -> Result<(), CommandError> {

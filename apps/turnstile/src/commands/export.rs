@@ -64,7 +64,7 @@ const EXAMPLES: &str = "Examples:
   duckdb -c \"SELECT sum(ticket_price) FROM 'season/order_placed/*.parquet'\"
   turnstile export --format ndjson --out copy && turnstile import copy --nats-url nats://other:4222";
 
-pub(super) async fn run(args: ExportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let request = Request {
         folder: args.out,
         format: args.format.into(),
@@ -104,5 +104,5 @@ pub(super) async fn run(args: ExportArgs, servers: &Servers) -> Result<Outcome, 
         )?;
     }
     output.flush()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }

@@ -40,7 +40,7 @@ Examples:
   turnstile history ada@example.com
   turnstile history 0199a3f2-… --json | jq -c '[.step, .caused_by, .events[].event_type]'";
 
-pub(super) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let log = servers.log().await?;
     let subject = subject(&log, &args.id).await?;
     let mut progress = Progress::begin("Reading the log", "commits");
@@ -75,7 +75,7 @@ pub(super) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome,
         }
     }
     output.flush()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 /// Finds out what an id is that of.

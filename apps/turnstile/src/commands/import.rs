@@ -28,7 +28,7 @@ const EXAMPLES: &str = "Examples:
   turnstile import copy --nats-url nats://other:4222
   turnstile events ls --json > log.ndjson && turnstile import log.ndjson --nats-url nats://other:4222";
 
-pub(super) async fn run(args: ImportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: ImportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let log = servers.log_at_rest().await?;
     let mut progress = Progress::begin("Importing", "commits");
     let imported = archive::import(&log, &args.from, args.resume, |done, total| {
@@ -50,5 +50,5 @@ pub(super) async fn run(args: ImportArgs, servers: &Servers) -> Result<Outcome, 
         )?;
     }
     output.flush()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }

@@ -70,7 +70,7 @@ pub(crate) enum KeysCommand {
     },
 }
 
-pub(super) async fn run(command: KeysCommand, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(command: KeysCommand, servers: &Servers) -> Result<Outcome, CommandError> {
     let log = servers.log().await?;
     match command {
         KeysCommand::Ls(output) => list(&log.known_keys().await?, output)?,
@@ -78,7 +78,7 @@ pub(super) async fn run(command: KeysCommand, servers: &Servers) -> Result<Outco
         KeysCommand::Retire { id, force } => retire(&log, &id, force).await?,
     }
     log.close().await;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 /// The key that was published last and isn't retired.

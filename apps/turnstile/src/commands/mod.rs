@@ -33,24 +33,22 @@ use httpkit::config::ConfigError;
 use runtime::StartError;
 use std::{io, process::ExitCode};
 
-use crate::cli::Command;
-
 pub(crate) use servers::Servers;
 
 /// How a command ended that could be carried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// All is well.
-    Well,
+    Clean,
     /// Something was found that isn't.
-    Found,
+    FindingsReported,
 }
 
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Well => Self::SUCCESS,
-            Outcome::Found => Self::from(1),
+            Outcome::Clean => Self::SUCCESS,
+            Outcome::FindingsReported => Self::from(1),
         }
     }
 }
@@ -131,33 +129,5 @@ impl CommandError {
     /// Whether there is anything to be told.
     pub(crate) fn is_silent(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
-    }
-}
-
-pub(crate) async fn run(command: Command, servers: &Servers) -> Result<Outcome, CommandError> {
-    match command {
-        // The two that serve run until they are told to stop.
-        Command::Serve | Command::Web => Ok(Outcome::Well),
-        Command::Config(args) => config::run(args),
-        Command::Reconcile(args) => reconcile::run(args, &servers.runtime().await?).await,
-        Command::Verify(args) => verify::run(args, servers).await,
-        Command::DeadLetters(command) => dead_letters::run(command, servers).await,
-        Command::Projections(command) => projections::run(command, servers).await,
-        Command::Keys(command) => keys::run(command, servers).await,
-        Command::Users(command) => users::run(command, servers).await,
-        Command::Events(command) => events::run(command, servers).await,
-        Command::Export(args) => export::run(args, servers).await,
-        Command::Import(args) => import::run(args, servers).await,
-        Command::Simulate(args) => simulate::run(args, servers).await,
-        Command::History(args) => history::run(args, servers).await,
-        Command::State(args) => state::run(args, servers).await,
-        Command::Tickets(args) => tickets::run(args, servers).await,
-        Command::Replay(args) => replay::run(args, servers).await,
-        Command::Report(args) => report::run(args, servers).await,
-        Command::Streams(command) => streams::run(command, servers).await,
-        Command::Backup(args) => backup::run(args, servers).await,
-        Command::Restore(args) => backup::restore(args, servers).await,
-        Command::MongodbInit(args) => mongodb_init::run(args, servers).await,
-        Command::Completions(args) => completions::run(&args),
     }
 }

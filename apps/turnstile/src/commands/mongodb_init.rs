@@ -51,7 +51,7 @@ pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Outc
         let names: Vec<_> = users.iter().map(|user| user.name.as_str()).collect();
         say(&format!("users: {}", names.join(", ")))?;
     }
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 fn read(file: &Path) -> Result<String, CommandError> {

@@ -121,7 +121,7 @@ fn explained() -> String {
     )
 }
 
-pub(super) async fn run(
+pub(crate) async fn run(
     command: ProjectionsCommand,
     servers: &Servers,
 ) -> Result<Outcome, CommandError> {
@@ -187,7 +187,7 @@ pub(super) async fn run(
             told(said, name, "goes on", "folding")?;
         }
     }
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 /// Tells what was done with a read model.

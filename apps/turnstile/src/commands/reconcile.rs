@@ -25,7 +25,7 @@ Examples:
   turnstile reconcile
   turnstile reconcile --json | jq 'select(.kind == \"difference\")'";
 
-pub(super) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<Outcome, CommandError> {
     let failed = |error: String| CommandError::Failed(error);
     let mode = runtime
         .config
@@ -61,9 +61,9 @@ pub(super) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<Outcom
     output.tell(&words, "books", &counts)?;
     output.flush()?;
     Ok(if found.differences.is_empty() {
-        Outcome::Well
+        Outcome::Clean
     } else {
-        Outcome::Found
+        Outcome::FindingsReported
     })
 }
 

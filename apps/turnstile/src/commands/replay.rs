@@ -64,7 +64,7 @@ Examples:
     text
 }
 
-pub(super) async fn run(args: ReplayArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: ReplayArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let mut folds = [args.fold.start()];
     let range = args.range.range(folds[0].streams())?;
     let log = servers.log().await?;
@@ -78,5 +78,5 @@ pub(super) async fn run(args: ReplayArgs, servers: &Servers) -> Result<Outcome, 
     let [fold] = folds;
     output.tables(&fold.finish())?;
     output.flush()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }

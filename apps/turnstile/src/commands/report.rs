@@ -35,7 +35,7 @@ const EXAMPLES: &str = "Examples:
   turnstile report --out march.html --from 2026-03-01 --to 2026-04-01
   turnstile report --out report.html --plots plots";
 
-pub(super) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let range = args.range.range(&EVENT_STREAMS)?;
     let to_stdout = args.out == Path::new("-");
     if !to_stdout {
@@ -72,7 +72,7 @@ pub(super) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
             write_whole(&file, &picture.standalone())?;
         }
     }
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 /// The range as its reader knows it.

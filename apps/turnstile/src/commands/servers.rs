@@ -3,7 +3,7 @@
 use eventstore::{Log, LogConfig, USERS};
 use httpkit::config::{Config, ConfigError};
 use projections::ReadStore;
-use runtime::{Runtime, log_config};
+use runtime::{Runtime, StartError, log_config};
 use std::{pin::pin, time::Duration};
 
 use super::CommandError;
@@ -126,7 +126,11 @@ impl Servers {
 
     /// Prepares to connect as the services do.
     pub(crate) async fn runtime_without_workers(&self) -> Result<Runtime, CommandError> {
-        Ok(Runtime::prepare(self.config()?, CLIENT).await?)
+        let config = self.config()?;
+        let (uri, database) = (config.mongodb_uri.expose(), &config.mongodb_database);
+        let read = ReadStore::connect(uri, database).await;
+        let read = read.map_err(StartError::from)?;
+        Ok(Runtime::prepare(config, CLIENT, Some(read)).await?)
     }
 
     /// Connects as the services do. The streams of a new installation are made.

@@ -44,7 +44,7 @@ const EXAMPLES: &str = "Examples:
   turnstile simulate --sellers 2000 --buyers 50000 --tickets 100000 --days 180 --seed 7
   turnstile simulate --tickets 500 --days 14 --start 2026-03-01";
 
-pub(super) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let plan = Plan {
         sellers: args.sellers,
         buyers: args.buyers,
@@ -77,7 +77,7 @@ pub(super) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome
         )?;
     }
     output.flush()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 fn midnight(day: NaiveDate) -> DateTime<Utc> {

@@ -50,7 +50,7 @@ struct Then {
     state: Value,
 }
 
-pub(super) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let log = servers.log().await?;
     let (aggregates, order) = match subject(&log, &args.id).await? {
         Subject::Ticket(ticket) => {
@@ -98,7 +98,7 @@ pub(super) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, C
         }
     }
     output.flush()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 /// Says no to a place that the log hasn't reached, since it would mean something else tomorrow, and

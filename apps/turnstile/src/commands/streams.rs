@@ -76,11 +76,11 @@ pub(crate) async fn run(
     let log = servers.nats().await?;
     if let StreamsCommand::Acknowledge(args) = command {
         acknowledge::run(&log, args).await?;
-        return Ok(Outcome::Well);
+        return Ok(Outcome::Clean);
     }
     let mut plans = log.topology().await?;
     match command {
-        StreamsCommand::Init | StreamsCommand::Acknowledge(_) => Ok(Outcome::Well),
+        StreamsCommand::Init | StreamsCommand::Acknowledge(_) => Ok(Outcome::Clean),
         StreamsCommand::Ls(output) => list(&plans, &mut output.open()),
         StreamsCommand::Check(output) => check(&plans, &mut output.open()),
         StreamsCommand::Migrate(args) => {
@@ -100,7 +100,7 @@ async fn init(servers: &Servers) -> Result<Outcome, CommandError> {
     };
     there?;
     say("the streams are there")?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 /// Lets the streams be made that are named.
@@ -145,7 +145,7 @@ fn list(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandErr
         }
     }
     output.flush()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 fn in_words(found: &StreamInfo) -> String {
@@ -184,7 +184,11 @@ fn check(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandEr
         }
     }
     output.flush()?;
-    Ok(if well { Outcome::Well } else { Outcome::Found })
+    Ok(if well {
+        Outcome::Clean
+    } else {
+        Outcome::FindingsReported
+    })
 }
 
 /// What would be done.
@@ -231,7 +235,7 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
     }
     if steps.is_empty() {
         say("all streams are as they should be")?;
-        return Ok(Outcome::Well);
+        return Ok(Outcome::Clean);
     }
     if !yes && !agreed("Do it?")? {
         return Err(CommandError::Failed(
@@ -245,7 +249,7 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
         said = said.and_then(|()| say(&format!("{}: done", plan.stream)));
     }
     said?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 /// Asks whoever sits at the terminal. Where nobody does, the answer is no.

@@ -30,7 +30,7 @@ Examples:
   turnstile tickets --at 2026-03-01T19:30:00Z
   turnstile tickets --json | jq -r .title";
 
-pub(super) async fn run(args: TicketsArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let range = match args.at {
         None => Range::all(),
         Some(Bound::Time(time)) => Range {
@@ -62,5 +62,5 @@ pub(super) async fn run(args: TicketsArgs, servers: &Servers) -> Result<Outcome,
     let mut output = args.output.open();
     output.tables(&[on_sale.finish()])?;
     output.flush()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }

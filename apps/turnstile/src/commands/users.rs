@@ -85,7 +85,7 @@ const COLUMNS: &[Column] = &[
     },
 ];
 
-pub(super) async fn run(command: UsersCommand, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(command: UsersCommand, servers: &Servers) -> Result<Outcome, CommandError> {
     let log = servers.log().await?;
     match command {
         UsersCommand::Ls { role, output } => list(&log, role, output).await?,
@@ -107,7 +107,7 @@ pub(super) async fn run(command: UsersCommand, servers: &Servers) -> Result<Outc
         }
     }
     log.close().await;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 /// Whether a role was changed, and whose.

@@ -57,7 +57,7 @@ Examples:
   turnstile verify
   turnstile verify --log-only --json | jq -r '\"\\(.stream)#\\(.sequence) \\(.what)\"'";
 
-pub(super) async fn run(args: VerifyArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: VerifyArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let log = servers.log().await?;
     let read = if args.log_only {
         None
@@ -72,7 +72,11 @@ pub(super) async fn run(args: VerifyArgs, servers: &Servers) -> Result<Outcome, 
         well &= check_model(&PayableOrdersProjection, &log, read, &mut output).await?;
     }
     output.flush()?;
-    Ok(if well { Outcome::Well } else { Outcome::Found })
+    Ok(if well {
+        Outcome::Clean
+    } else {
+        Outcome::FindingsReported
+    })
 }
 
 async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError> {

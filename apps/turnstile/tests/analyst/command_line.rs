@@ -5,7 +5,7 @@ use std::process::Stdio;
 use crate::support::{Season, TURNSTILE, tool};
 
 /// What is no question to the log and changes nothing there: its help says all.
-const PLAIN: [&str; 4] = ["serve", "web", "config", "help"];
+const PLAIN: [&str; 3] = ["serve", "config", "help"];
 
 /// Every command that the help names, and their commands.
 async fn commands() -> Vec<Vec<String>> {

@@ -9,7 +9,7 @@ use std::{
 use tempfile::TempDir;
 use testkit::{LONG, Mongo, eventually};
 
-use crate::support::{NatsCluster, builder, run, tool};
+use crate::support::{NatsCluster, builder, tool};
 
 #[tokio::test]
 async fn only_who_has_a_certificate_and_the_password_is_let_in_and_told_why_not() {
@@ -55,7 +55,7 @@ async fn only_who_has_a_certificate_and_the_password_is_let_in_and_told_why_not(
     ];
     for (envs, why) in rows {
         let began = Instant::now();
-        let refused = tokio::time::timeout(LONG, run("orders", &[], &envs)).await;
+        let refused = tokio::time::timeout(LONG, tool(&["serve", "orders"], &envs)).await;
         let refused = refused.unwrap_or_else(|_| panic!("it still tries: {why}"));
         println!("refused after {:?}: {}", began.elapsed(), refused.stderr);
         assert_ne!(refused.code, 0);

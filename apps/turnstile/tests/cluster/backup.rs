@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use tempfile::TempDir;
 use testkit::{Client, LONG, Mongo, Nats, TestApp, eventually};
 
-use crate::support::{ObjectStore, SECRET, program, tool};
+use crate::support::{ObjectStore, SECRET, TURNSTILE, tool};
 
 type Envs = Vec<(String, String)>;
 
@@ -25,7 +25,7 @@ async fn serve(envs: &Envs) -> TestApp {
 }
 
 fn builder(envs: &Envs) -> testkit::AppBuilder {
-    let start = TestApp::builder(program("turnstile")).arg("serve");
+    let start = TestApp::builder(TURNSTILE).arg("serve");
     let all = envs.iter();
     all.fold(start, |app, (name, value)| app.env(name, value.clone()))
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use testkit::{LONG, Mongo, Nats, TestApp, eventually};
 
-use crate::support::{Apart, program, run};
+use crate::support::{Apart, TURNSTILE, tool};
 
 /// The commands under a heading of a page: the lines of its blocks of shell.
 fn commands(page: &str, heading: &str) -> Vec<String> {
@@ -42,7 +42,7 @@ async fn the_way_from_one_server_to_three_loses_nothing() {
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
     let serve = |envs: &[(String, String)]| {
-        let start = TestApp::builder(program("turnstile")).arg("serve");
+        let start = TestApp::builder(TURNSTILE).arg("serve");
         let all = envs.iter();
         all.fold(start, |app, (name, value)| app.env(name, value.clone()))
     };
@@ -99,7 +99,7 @@ async fn the_way_from_one_server_to_three_loses_nothing() {
                     arg => arg,
                 });
                 let args: Vec<_> = args.collect();
-                let ended = run("turnstile", &args, &envs).await;
+                let ended = tool(&args, &envs).await;
                 ended.assert_success();
             }
             _ => panic!("{command}: this test doesn't know how to do that"),
@@ -115,7 +115,7 @@ async fn the_way_from_one_server_to_three_loses_nothing() {
         let shown = again.get(&format!("/api/orders/{order}")).await;
         assert_eq!(shown.expect_status(200).json["status"], "complete");
     }
-    let listed = run("turnstile", &["streams", "ls", "--table"], &envs).await;
+    let listed = tool(&["streams", "ls", "--table"], &envs).await;
     assert_eq!(
         listed.stdout.matches("3 copies").count(),
         8,

@@ -6,7 +6,6 @@
 //! `start` that many may start at once, `fail_over` what becomes of acknowledged work when servers die
 //! or freeze, `isolation` when one is cut off, `scale_out` that any process of a service is as good as
 //! another, `streams`, `backup` and `growing` what operators do with streams.
-//! The services are found beside the program: `cargo build --workspace --bins --tests` makes them.
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod access;

@@ -5,7 +5,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use testkit::{LONG, Mongo, Nats, TestApp, eventually};
 
-use crate::support::{NatsCluster, program, tool};
+use crate::support::{NatsCluster, TURNSTILE, tool};
 
 fn envs(url: &str) -> Vec<(String, String)> {
     vec![("NATS_URL".to_owned(), url.to_owned())]
@@ -93,7 +93,7 @@ async fn a_service_waits_for_a_stream_that_was_lost_and_never_makes_it_anew() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let serve = |url: &str| {
-        let app = TestApp::builder(program("turnstile")).arg("serve");
+        let app = TestApp::builder(TURNSTILE).arg("serve");
         app.nats(url).mongo(&mongo).env("DATA_DIR", path("data"))
     };
     let app = serve(nats.url()).start().await;

@@ -1,19 +1,17 @@
 //! Changing the key that sessions are signed with.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 use testkit::{LONG, TestApp, eventually};
 
 use crate::support::{Person, Site};
 
 const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 
-fn auth() -> PathBuf {
-    PathBuf::from(TURNSTILE).with_file_name("auth")
-}
-
 /// One process more of the auth service, which signs with this key.
 async fn another_auth(site: &Site, pem: &str) -> TestApp {
-    let app = TestApp::builder(auth())
+    let app = TestApp::builder(TURNSTILE)
+        .arg("serve")
+        .arg("auth")
         .nats(site.nats.url())
         .mongo(&site.mongo);
     app.env("SESSION_PRIVATE_KEY", pem).start().await
@@ -117,7 +115,9 @@ async fn a_rotation_signs_nobody_out_until_the_old_key_is_retired() {
 async fn a_key_that_nobody_announced_is_used_once_everybody_knows_it() {
     let site = Site::builder().separate().start().await;
     // It is ready only when the others have had the time to learn the key.
-    let next = TestApp::builder(auth())
+    let next = TestApp::builder(TURNSTILE)
+        .arg("serve")
+        .arg("auth")
         .nats(site.nats.url())
         .mongo(&site.mongo);
     // It has a folder of its own, and so makes a key of its own.

@@ -62,13 +62,9 @@ fn every_route_of_the_api_leads_to_the_service_that_has_it() {
             "/api/openapi.json",
             "/app-1a2b.js",
         ] {
-            assert_eq!(service(&paths, page), "frontend", "{overlay:?} {page}");
+            assert_eq!(service(&paths, page), "web", "{overlay:?} {page}");
         }
-        assert_eq!(
-            service(&paths, "/api/ticketsandmore"),
-            "frontend",
-            "{overlay:?}"
-        );
+        assert_eq!(service(&paths, "/api/ticketsandmore"), "web", "{overlay:?}");
     }
 }
 

@@ -22,7 +22,7 @@ const SCALED: [&str; 6] = [
     "orders",
     "expiration",
     "analytics",
-    "frontend",
+    "web",
 ];
 const PEOPLE: usize = 3;
 

@@ -82,7 +82,7 @@ pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, 
     let words = format!("{name}: complete");
     output.tell(&words, "backup", &json!({ "backup": name }))?;
     output.flush()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 async fn copy_all(

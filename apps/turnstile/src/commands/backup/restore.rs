@@ -77,7 +77,7 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
         said = said.and_then(|()| say(&done));
     }
     said?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 /// Reads all of it, so that nothing is deleted for a backup that can't be restored.

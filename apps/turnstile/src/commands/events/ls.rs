@@ -43,7 +43,7 @@ pub(super) async fn run(args: LsArgs, servers: &Servers) -> Result<Outcome, Comm
     listed?;
     drop(reading);
     writer.end()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 async fn list(

@@ -19,7 +19,7 @@ pub(crate) enum EventsCommand {
     Show(show::ShowArgs),
 }
 
-pub(super) async fn run(
+pub(crate) async fn run(
     command: EventsCommand,
     servers: &Servers,
 ) -> Result<Outcome, CommandError> {

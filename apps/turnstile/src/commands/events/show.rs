@@ -54,7 +54,7 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, Co
     if args.raw {
         show_raw(&log, (stream, sequence), &mut output).await?;
         output.flush()?;
-        return Ok(Outcome::Well);
+        return Ok(Outcome::Clean);
     }
     let commit = log.commit_at(stream, sequence).await?;
     for row in EventRow::of(&commit)? {
@@ -74,7 +74,7 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, Co
         }
     }
     output.flush()?;
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 async fn show_raw(

@@ -51,7 +51,7 @@ pub(super) async fn run(args: TailArgs, servers: &Servers) -> Result<Outcome, Co
     newest?;
     if !args.follow {
         writer.end()?;
-        return Ok(Outcome::Well);
+        return Ok(Outcome::Clean);
     }
     let skip = args.filter.skip_unreadable;
     let to_come = args.filter.streams().into_iter().map(|stream| {
@@ -67,7 +67,7 @@ pub(super) async fn run(args: TailArgs, servers: &Servers) -> Result<Outcome, Co
         }
         writer.flush()?;
     }
-    Ok(Outcome::Well)
+    Ok(Outcome::Clean)
 }
 
 /// Follows a stream, and goes on behind what can't be read if that is wanted.

@@ -8,11 +8,11 @@ use testkit::{
 };
 
 use super::Shop;
-use crate::support::{Site, WEBHOOK_SECRET, program};
+use crate::support::{Site, TURNSTILE, WEBHOOK_SECRET};
 
 /// Starts a program that must not start; nothing that it would need is there.
-async fn refused(name: &str, args: &[&str], envs: &[(&str, &str)]) -> String {
-    let mut command = tokio::process::Command::new(program(name));
+async fn refused(args: &[&str], envs: &[(&str, &str)]) -> String {
+    let mut command = tokio::process::Command::new(TURNSTILE);
     for name in [
         "PAYMENTS",
         "SANDBOX_ALLOWED",
@@ -33,10 +33,11 @@ async fn refused(name: &str, args: &[&str], envs: &[(&str, &str)]) -> String {
         .kill_on_drop(true);
     let ended = tokio::time::timeout(testkit::LONG, command.output()).await;
     let Output { status, stderr, .. } = ended
-        .unwrap_or_else(|_| panic!("{name} started with {envs:?}"))
+        .unwrap_or_else(|_| panic!("{args:?} started with {envs:?}"))
         .unwrap();
-    assert_eq!(status.code(), Some(1), "{name} {envs:?}");
-    String::from_utf8_lossy(&stderr).trim().to_owned()
+    assert_eq!(status.code(), Some(2), "{args:?} {envs:?}");
+    let stderr = String::from_utf8_lossy(&stderr);
+    stderr.trim().trim_start_matches("turnstile: ").to_owned()
 }
 
 #[tokio::test]
@@ -49,9 +50,9 @@ async fn the_service_that_takes_money_starts_only_where_it_is_said_how() {
         ("STRIPE_PUBLISHABLE_KEY", "pk_live_1"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_topsecret"),
     ];
-    for (name, args) in [("payments", &[][..]), ("turnstile", &["serve"])] {
-        assert_eq!(refused(name, args, &[]).await, unsaid);
-        assert_eq!(refused(name, args, &[("PAYMENTS", " ")]).await, unsaid);
+    for args in [&["serve", "payments"][..], &["serve"]] {
+        assert_eq!(refused(args, &[]).await, unsaid);
+        assert_eq!(refused(args, &[("PAYMENTS", " ")]).await, unsaid);
         // A secret that didn't arrive, or one of the other mode.
         for (variable, value) in [
             ("STRIPE_SECRET_KEY", ""),
@@ -61,13 +62,13 @@ async fn the_service_that_takes_money_starts_only_where_it_is_said_how() {
             ("STRIPE_WEBHOOK_SECRET", ""),
         ] {
             let envs = [&live[..], &[(variable, value)]].concat();
-            let said = refused(name, args, &envs).await;
+            let said = refused(args, &envs).await;
             assert!(said.starts_with(&format!("{variable} is ")), "{said}");
             assert!(said.contains("PAYMENTS is stripe"), "{said}");
             assert!(!said.contains("topsecret"), "{said}");
         }
         for at_odds in [("COOKIE_SECURE", "always"), ("HOST", "0.0.0.0")] {
-            let said = refused(name, args, &[("PAYMENTS", "sandbox"), at_odds]).await;
+            let said = refused(args, &[("PAYMENTS", "sandbox"), at_odds]).await;
             assert!(said.contains("unless SANDBOX_ALLOWED is yes"), "{said}");
         }
     }
@@ -76,7 +77,9 @@ async fn the_service_that_takes_money_starts_only_where_it_is_said_how() {
 #[tokio::test]
 async fn services_that_take_no_money_do_not_ask_how_it_is_taken() {
     let site = Site::builder().separate().start().await;
-    let orders = testkit::TestApp::builder(program("orders"))
+    let orders = testkit::TestApp::builder(TURNSTILE)
+        .arg("serve")
+        .arg("orders")
         .nats(site.nats.url())
         .mongo(&site.mongo)
         .env("PAYMENTS", "");
@@ -144,7 +147,7 @@ async fn the_tool_compares_the_books_that_are_named() {
         ("STRIPE_PUBLISHABLE_KEY", PUBLISHABLE_KEY),
     ];
     for (envs, variable) in [(&envs[..], "STRIPE_SECRET_KEY"), (&[], "PAYMENTS")] {
-        let tool = tokio::process::Command::new(program("turnstile"))
+        let tool = tokio::process::Command::new(TURNSTILE)
             .arg("reconcile")
             .env_remove("PAYMENTS")
             .env("NATS_URL", site.nats.url())

@@ -10,6 +10,6 @@ mod watcher;
 pub use log::Commit;
 pub use money::Charge;
 pub(crate) use rows::rows;
-pub use site::{Deployment, Site, WEBHOOK_SECRET, program};
+pub use site::{Deployment, Site, TURNSTILE, WEBHOOK_SECRET};
 pub use user::{Person, as_answers, assert_has, is_uuid, statuses};
 pub use watcher::{LIVE, Watcher};

@@ -1,16 +1,12 @@
 //! A deployment of the marketplace, with servers of its own.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-    process::Output,
-};
+use std::{collections::HashMap, process::Output};
 use tempfile::TempDir;
 use testkit::{AppBuilder, Client, Mongo, Nats, Router, Routes, TestApp, stripe};
 
 use super::{Charge, Person, money};
 
-const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
+pub const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 /// What webhooks are signed with after [`SiteBuilder::stripe`].
 pub const WEBHOOK_SECRET: &str = "whsec_standin";
 /// Each service and the paths that are its own. The first also gets what is nobody's.
@@ -274,7 +270,7 @@ fn with_envs(mut app: AppBuilder, envs: &[(String, String)]) -> AppBuilder {
 async fn start_services(envs: &[(String, String)]) -> (Vec<TestApp>, Option<Router>) {
     let mut apps = Vec::new();
     for (service, _) in SERVICES {
-        let app = with_envs(TestApp::builder(program(service)), envs);
+        let app = with_envs(TestApp::builder(TURNSTILE).arg("serve").arg(service), envs);
         apps.push(app.start_unready().await);
     }
     let address = |app: &TestApp| app.base_url().trim_start_matches("http://").to_owned();
@@ -285,15 +281,4 @@ async fn start_services(envs: &[(String, String)]) -> (Vec<TestApp>, Option<Rout
         .collect();
     routes.push(("/", vec![address(&apps[0])]));
     (apps, Some(Router::start(routes).await))
-}
-
-/// A program, where cargo puts the programs of a workspace.
-pub fn program(service: &str) -> PathBuf {
-    let path = Path::new(TURNSTILE).with_file_name(service);
-    assert!(
-        path.exists(),
-        "{} is missing: run `cargo build --workspace --bins --tests` first",
-        path.display()
-    );
-    path
 }

@@ -13,10 +13,8 @@ pub use market::Market;
 pub use mongo::MongoSet;
 pub use nats::NatsCluster;
 pub use s3::{ObjectStore, SECRET};
-pub use services::{Site, builder, run, session_key, tool};
+pub use services::{Site, builder, session_key, tool};
 pub use tls::Certificates;
-
-use std::path::{Path, PathBuf};
 
 /// The folder of a file of the production overlay.
 pub fn production(file: &str) -> String {
@@ -31,16 +29,8 @@ pub fn replaced(text: &str, what: &str, with: &str) -> String {
     text.replace(what, with)
 }
 
-/// The program of a service, where cargo puts the programs of a workspace.
-pub fn program(name: &str) -> PathBuf {
-    let path = Path::new(env!("CARGO_BIN_EXE_turnstile")).with_file_name(name);
-    assert!(
-        path.exists(),
-        "{} is missing: run `cargo build --workspace --bins --tests` first",
-        path.display()
-    );
-    path
-}
+/// The program.
+pub const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 
 /// The password of a user in these tests.
 pub fn password(user: &str) -> String {

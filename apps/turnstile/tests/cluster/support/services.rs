@@ -3,7 +3,7 @@
 use std::process::Output;
 use testkit::{Client, Router, Routes, TestApp};
 
-use super::program;
+use super::TURNSTILE;
 
 /// Each service and the paths that are its own.
 const SERVICES: [(&str, &str); 6] = [
@@ -65,7 +65,7 @@ impl Site {
 
 /// A process of a service, not yet started.
 pub fn builder(name: &str, envs: Vec<(String, String)>) -> testkit::AppBuilder {
-    let start = TestApp::builder(program(name));
+    let start = TestApp::builder(TURNSTILE).arg("serve").arg(name);
     envs.into_iter()
         .fold(start, |app, (name, value)| app.env(&name, value))
 }
@@ -93,12 +93,7 @@ impl Tool {
 
 /// Runs the operators' tool.
 pub async fn tool(args: &[&str], envs: &[(String, String)]) -> Tool {
-    run("turnstile", args, envs).await
-}
-
-/// Runs a program to its end.
-pub async fn run(name: &str, args: &[&str], envs: &[(String, String)]) -> Tool {
-    let output: Output = tokio::process::Command::new(program(name))
+    let output: Output = tokio::process::Command::new(TURNSTILE)
         .args(args)
         .envs(envs.iter().map(|(name, value)| (name, value)))
         .kill_on_drop(true)

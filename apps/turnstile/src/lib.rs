@@ -1,0 +1,33 @@
+//! The marketplace in one process behind one port or a service in each, and the tool of those who
+//! operate and analyze it.
+
+// It panics when the reader is gone or the disk is full; `commands::output` reports both.
+#![deny(clippy::print_stdout)]
+
+mod assets;
+mod cli;
+mod commands;
+mod serve;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Runs the command line of this process.
+///
+/// Without a command it prints the help. It does not serve: with the address of production in the
+/// environment, a look at what the program is would run all workers there.
+pub async fn run() -> ExitCode {
+    let cli = cli::Cli::parse();
+    match Box::pin(cli.command.run(&cli.servers)).await {
+        Ok(outcome) => outcome.into(),
+        Err(error) => {
+            if !error.is_silent() {
+                eprintln!("turnstile: {error}");
+                if let Some(hint) = error.hint() {
+                    eprintln!("{hint}");
+                }
+            }
+            error.exit_code()
+        }
+    }
+}
