@@ -171,15 +171,13 @@ fn tell(mode: PaymentsMode) {
 
 /// The provider's part of the configuration.
 pub fn provider_config(config: &Config, mode: PaymentsMode) -> ProviderConfig {
-    let secret =
-        |secret: &httpkit::config::Secret| provider::Secret::from(secret.expose().to_owned());
     let total: Duration = config.stripe.timeout;
     let default = Timeouts::default();
     ProviderConfig {
         mode,
-        stripe_secret_key: config.stripe.secret_key.as_ref().map(secret),
+        stripe_secret_key: config.stripe.secret_key.clone(),
         stripe_api_base: config.stripe.api_base.clone(),
-        stripe_webhook_secret: config.stripe.webhook_secret.as_ref().map(secret),
+        stripe_webhook_secret: config.stripe.webhook_secret.clone(),
         data_dir: config.data_dir.clone(),
         timeouts: Timeouts {
             connect: default.connect.min(total),

@@ -63,5 +63,7 @@ pub use limits::Limits;
 pub use middleware::Kit;
 pub use prefer::Prefer;
 pub use request_id::{RequestContext, RequestId, X_REQUEST_ID};
+/// What reads a [`config::Secret`].
+pub use secrecy::ExposeSecret;
 pub use service::{BoundServer, Constraint, Server, Service, serve};
 pub use session::{CookiePolicy, MaybeSession, Session, SessionSigner, SessionVerifier};

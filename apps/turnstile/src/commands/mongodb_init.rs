@@ -1,5 +1,6 @@
 //! `turnstile mongodb-init`: makes the members of a new MongoDB a replica set with users.
 
+use httpkit::ExposeSecret as _;
 use projections::{
     Formed, Grants, ReplicaSet, User, orders::OrdersProjection,
     payable_orders::PayableOrdersProjection, tickets::TicketsProjection,
@@ -36,7 +37,7 @@ pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Outc
     let failed = |error: projections::FormError| CommandError::Failed(error.to_string());
     let key = args.key_file.as_deref().map(read).transpose()?;
     let users = args.users.as_deref().map(users_in).transpose()?;
-    let set = ReplicaSet::of(config.mongodb_uri.expose(), key.as_deref())
+    let set = ReplicaSet::of(config.mongodb_uri.expose_secret(), key.as_deref())
         .await
         .map_err(failed)?;
     let members = set.members().join(", ");

@@ -1,6 +1,7 @@
 //! Which servers a command talks to, and how it gets there.
 
 use eventstore::{Log, LogConfig, USERS};
+use httpkit::ExposeSecret as _;
 use httpkit::config::{Config, ConfigError};
 use projections::ReadStore;
 use runtime::{Runtime, StartError, log_config};
@@ -64,7 +65,7 @@ impl Servers {
         }
         Err(CommandError::Failed(format!(
             "{} holds no Turnstile log (no stream {USERS}); check --nats-url or NATS_URL",
-            without_login(self.config_of_log()?.nats_url.expose())
+            without_login(self.config_of_log()?.nats_url.expose_secret())
         )))
     }
 
@@ -79,7 +80,7 @@ impl Servers {
         .await?;
         let mut connection = log.connection();
         let connected = connection.wait_for(|connected| *connected);
-        let url = without_login(config.nats_url.expose());
+        let url = without_login(config.nats_url.expose_secret());
         let what = format!("NATS at {url}");
         let connected = telling_what_is_waited_for(&what, connected);
         if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, connected).await {
@@ -116,9 +117,10 @@ impl Servers {
                 "MongoDB: {error}; check --mongodb-uri or MONGODB_URI"
             ))
         };
-        let store = ReadStore::connect(config.mongodb_uri.expose(), &config.mongodb_database)
-            .await
-            .map_err(failed)?;
+        let store =
+            ReadStore::connect(config.mongodb_uri.expose_secret(), &config.mongodb_database)
+                .await
+                .map_err(failed)?;
         let ping = telling_what_is_waited_for("MongoDB", store.ping());
         ping.await.map_err(failed)?;
         Ok(store)
@@ -127,7 +129,7 @@ impl Servers {
     /// Prepares to connect as the services do.
     pub(crate) async fn runtime_without_workers(&self) -> Result<Runtime, CommandError> {
         let config = self.config()?;
-        let (uri, database) = (config.mongodb_uri.expose(), &config.mongodb_database);
+        let (uri, database) = (config.mongodb_uri.expose_secret(), &config.mongodb_database);
         let read = ReadStore::connect(uri, database).await;
         let read = read.map_err(StartError::from)?;
         Ok(Runtime::prepare(config, CLIENT, Some(read)).await?)
