@@ -3,7 +3,6 @@
 mod contents;
 mod destination;
 mod restore;
-mod s3;
 
 pub(crate) use restore::{RestoreArgs, run as restore};
 
@@ -49,16 +48,16 @@ Examples:
   turnstile backup --to s3://backups/turnstile";
 
 pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, CommandError> {
-    let place = Destination::of(&args.to)?;
+    let place = Destination::create(&args.to)?;
     let log = servers.log().await?;
     let began = Utc::now();
     let name = began.format("%Y%m%dT%H%M%SZ").to_string();
-    place.begin(&name).await?;
+    place.begin(&name)?;
     let contents = match copy_all(&log, &place, &name, began).await {
         Ok(contents) => contents,
         Err(error) => {
             // On a full disk this is what makes room for the next one.
-            place.discard(&name).await;
+            place.discard(&name);
             return Err(error);
         }
     };

@@ -1,5 +1,6 @@
 //! `turnstile restore`.
 
+use bytes::Bytes;
 use eventstore::{Log, StreamName};
 
 use super::{
@@ -41,7 +42,7 @@ Examples:
   turnstile restore --from s3://backups/turnstile --backup 20270131T030000Z --replace";
 
 pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome, CommandError> {
-    let place = Destination::of(&args.from)?;
+    let place = Destination::open(&args.from)?;
     let backup = match args.backup {
         Some(backup) => backup,
         None => place.get_json::<Latest>(LATEST).await?.backup,
@@ -92,7 +93,7 @@ async fn check(place: &Destination, copied: &Copied) -> Result<(), CommandError>
     Ok(())
 }
 
-async fn read(place: &Destination, part: &super::Part) -> Result<Vec<u8>, CommandError> {
+async fn read(place: &Destination, part: &super::Part) -> Result<Bytes, CommandError> {
     let bytes = place.get(&part.object).await?;
     if sha256(&bytes) != part.sha256 {
         return Err(CommandError::Failed(format!(
@@ -144,7 +145,7 @@ async fn put_back(
     let mut restoring = log.restore(stream, &copied.head).await?;
     let mut done = 0;
     for part in &copied.parts {
-        restoring.write(read(place, part).await?.into()).await?;
+        restoring.write(read(place, part).await?).await?;
         done += part.bytes;
         progress.at(done, copied.bytes());
     }
