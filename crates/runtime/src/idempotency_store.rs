@@ -22,7 +22,7 @@ pub(crate) struct IdempotencyStore(pub Log);
 impl AnswerStore for IdempotencyStore {
     fn claim(&self, key: Uuid, fingerprint: Fingerprint) -> BoxFuture<'_, Result<Claim, Source>> {
         Box::pin(async move {
-            let claimed = self.0.claim_request(key, &hex(fingerprint)).await?;
+            let claimed = self.0.idempotency().claim(key, &hex(fingerprint)).await?;
             Ok(match claimed {
                 eventstore::Claim::Fresh(token) => Claim::Fresh(ClaimToken {
                     key,
@@ -62,7 +62,7 @@ impl AnswerStore for IdempotencyStore {
                     commit_id: commit.commit_id,
                 }),
             };
-            if self.0.answer_request(&stored(&token), answer).await? {
+            if self.0.idempotency().answer(&stored(&token), answer).await? {
                 return Ok(None);
             }
             // Somebody took the claim over. If there is an answer by now, it is the first.
@@ -78,7 +78,7 @@ impl AnswerStore for IdempotencyStore {
             let token = stored(&token);
             let deadline = Instant::now() + RELEASE_WITHIN;
             loop {
-                match self.0.release_request(&token).await {
+                match self.0.idempotency().release(&token).await {
                     // Most claims are released because the log was away. Unless it is told when it
                     // is back, everybody who tries again is kept waiting until the claim lapses.
                     Err(StoreError::Unavailable(_)) if Instant::now() < deadline => {
