@@ -374,11 +374,11 @@ mod tests {
         // Another log, which ends before what was read of the one that it was: readers keep what
         // they have until all of it was read.
         for stream in EVENT_STREAMS {
-            log.delete_stream_for_restore(stream).await.unwrap();
+            log.backup().delete_for_restore(stream).await.unwrap();
         }
-        for mut plan in log.topology().await.unwrap() {
+        for mut plan in log.streams().plans().await.unwrap() {
             plan.create_on_purpose();
-            log.migrate_stream(&plan).await.unwrap();
+            log.streams().migrate(&plan).await.unwrap();
         }
         write(&log, 900).await;
         assert_eq!(parts_told_until(&follower, 900).await, 0);

@@ -68,8 +68,8 @@ impl Auth {
 /// has had the time to learn it; a session that another service doesn't know yet would be nobody's
 /// there. The first key of all has nobody to wait for.
 async fn announce(runtime: &Runtime, kid: &str, jwk: &str) -> Result<(), StartError> {
-    let others = runtime.log.known_keys().await?;
-    let published = runtime.log.publish_key(kid, jwk).await;
+    let others = runtime.log.session_keys().list().await?;
+    let published = runtime.log.session_keys().publish(kid, jwk).await;
     let is_new = published.map_err(|error| match error {
         StoreError::Rejected(why) => StartError::service(format!(
             "SESSION_PRIVATE_KEY, or the key in DATA_DIR: {why}; give auth another"
@@ -98,7 +98,7 @@ async fn stay_announced(runtime: Runtime, kid: String, jwk: String) {
         if !*connection.borrow_and_update() {
             continue;
         }
-        pause = match runtime.log.publish_key(&kid, &jwk).await {
+        pause = match runtime.log.session_keys().publish(&kid, &jwk).await {
             // One that was retired meanwhile: readiness says so.
             Ok(false) | Err(StoreError::Rejected(_)) => false,
             Ok(true) => {

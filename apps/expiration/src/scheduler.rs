@@ -9,10 +9,11 @@ const SUBSCRIPTION: Subscription = Subscription::new("expiration-on-orders");
 /// log: no process has to be up when the hold ends, and none keeps a timer.
 pub(crate) fn start(log: &Log) -> Worker {
     let schedules = log.clone();
-    log.on_commit(ORDERS, SUBSCRIPTION, move |commit| {
-        let log = schedules.clone();
-        async move { schedule(&log, &commit).await }
-    })
+    log.workers()
+        .on_commit(ORDERS, SUBSCRIPTION, move |commit| {
+            let log = schedules.clone();
+            async move { schedule(&log, &commit).await }
+        })
 }
 
 async fn schedule(log: &Log, commit: &Commit) -> Result<(), HandlerError> {
@@ -32,14 +33,15 @@ async fn schedule(log: &Log, commit: &Commit) -> Result<(), HandlerError> {
             };
             let data = serde_json::to_value(command)
                 .map_err(|error| HandlerError::Poison(error.to_string()))?;
-            log.schedule(
-                ExpireOrder::KIND,
-                &order_id.to_string(),
-                expires_at,
-                commit,
-                data,
-            )
-            .await?;
+            log.scheduler()
+                .schedule(
+                    ExpireOrder::KIND,
+                    &order_id.to_string(),
+                    expires_at,
+                    commit,
+                    data,
+                )
+                .await?;
         }
     }
     Ok(())

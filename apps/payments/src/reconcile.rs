@@ -131,7 +131,7 @@ async fn read_log(log: &Log) -> Result<BTreeMap<Uuid, Booked>, StoreError> {
     let payments: Store<Payment> = log.store(PAYMENTS);
     let orders: Store<TicketOrders> = log.store(ORDERS);
     let mut ids = BTreeSet::new();
-    let mut commits = pin!(log.read(PAYMENTS, 1, u64::MAX).await?);
+    let mut commits = pin!(log.reader().range(PAYMENTS, 1, u64::MAX).await?);
     while let Some(commit) = commits.try_next().await? {
         ids.insert(commit.aggregate_id);
     }

@@ -20,18 +20,20 @@ pub(crate) fn start(log: &Log, settlement: &Settlement) -> Vec<Worker> {
     let on_due = settlement.clone();
     let schedules = log.clone();
     vec![
-        log.on_commit(ORDERS, ON_ORDERS, move |commit| {
+        log.workers().on_commit(ORDERS, ON_ORDERS, move |commit| {
             let settlement = on_orders.clone();
             async move { settle_on_decision(&settlement, &commit).await }
         }),
-        log.on_commit(PAYMENTS, ON_PAYMENTS, move |commit| {
-            let log = schedules.clone();
-            async move { schedule_settlement(&log, &commit).await }
-        }),
-        log.on_due(SettlePayment::KIND, ON_DUE, move |due| {
-            let settlement = on_due.clone();
-            async move { settle_when_due(&settlement, &due).await }
-        }),
+        log.workers()
+            .on_commit(PAYMENTS, ON_PAYMENTS, move |commit| {
+                let log = schedules.clone();
+                async move { schedule_settlement(&log, &commit).await }
+            }),
+        log.workers()
+            .on_due(SettlePayment::KIND, ON_DUE, move |due| {
+                let settlement = on_due.clone();
+                async move { settle_when_due(&settlement, &due).await }
+            }),
     ]
 }
 
@@ -67,14 +69,15 @@ async fn schedule_settlement(log: &Log, commit: &Commit) -> Result<(), HandlerEr
         {
             let data = serde_json::to_value(SettlePayment { order_id })
                 .map_err(|error| HandlerError::Poison(error.to_string()))?;
-            log.schedule(
-                SettlePayment::KIND,
-                &payment_id.to_string(),
-                expires_at + GRACE,
-                commit,
-                data,
-            )
-            .await?;
+            log.scheduler()
+                .schedule(
+                    SettlePayment::KIND,
+                    &payment_id.to_string(),
+                    expires_at + GRACE,
+                    commit,
+                    data,
+                )
+                .await?;
         }
     }
     Ok(())

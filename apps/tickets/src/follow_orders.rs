@@ -14,10 +14,11 @@ const SUBSCRIPTION: Subscription = Subscription::new("tickets-on-orders");
 
 /// Starts to follow.
 pub(crate) fn start(log: &Log, tickets: Store<Ticket>) -> Worker {
-    log.on_commit(ORDERS, SUBSCRIPTION, move |commit| {
-        let tickets = tickets.clone();
-        async move { follow(&tickets, &commit).await }
-    })
+    log.workers()
+        .on_commit(ORDERS, SUBSCRIPTION, move |commit| {
+            let tickets = tickets.clone();
+            async move { follow(&tickets, &commit).await }
+        })
 }
 
 async fn follow(tickets: &Store<Ticket>, commit: &Commit) -> Result<(), HandlerError> {

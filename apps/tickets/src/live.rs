@@ -179,7 +179,7 @@ impl Watching {
             return Ok(None);
         }
         let mut ids = HashSet::new();
-        let mut commits = pin!(self.log.read(TICKETS, after + 1, applied).await?);
+        let mut commits = pin!(self.log.reader().range(TICKETS, after + 1, applied).await?);
         while let Some(commit) = commits.try_next().await? {
             ids.extend(Uuid::parse_str(&commit.aggregate_id));
         }

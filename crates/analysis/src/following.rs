@@ -72,9 +72,9 @@ impl Following {
             Some(before) => came_after(&self.log, before).await?,
         };
         // A log that lost its tail and went on goes on from commits that weren't seen.
+        let tails = self.log.tails();
         for (stream, (sequence, commit_id)) in &self.last {
-            let stands = self.log.still_stands(*stream, *sequence, *commit_id);
-            stands.await?;
+            tails.still_stands(*stream, *sequence, *commit_id).await?;
         }
         self.seen.of = self.seen.commits + span.len();
         let mut commits = span.read(&self.log);

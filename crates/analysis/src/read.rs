@@ -63,7 +63,7 @@ impl Range {
             .iter()
             .filter(|stream| streams.contains(stream))
         {
-            let end = log.last_sequence(*stream).await?;
+            let end = log.reader().last_sequence(*stream).await?;
             for sequence in [self.first.get(stream), self.last.get(stream)] {
                 if let Some(sequence) = sequence.filter(|sequence| **sequence > end) {
                     return Err(AnalysisError::PastEnd {
@@ -102,7 +102,7 @@ async fn first_since(
         // What can't be read tells no time. It is an error when it is met, and only if it is part
         // of the range.
         let found = loop {
-            match log.commit_at(stream, probe).await {
+            match log.reader().commit_at(stream, probe).await {
                 Ok(commit) => break Some(commit.metadata.time),
                 Err(StoreError::Unreadable { .. }) if probe + 1 < high => probe += 1,
                 Err(StoreError::Unreadable { .. }) => break None,
@@ -212,7 +212,7 @@ impl Span {
         for stream in REFERRING_FIRST {
             if let Some((first, last)) = news.places.get_mut(&stream) {
                 *first = *last + 1;
-                *last = log.last_sequence(stream).await?;
+                *last = log.reader().last_sequence(stream).await?;
             }
         }
         Ok(news)
@@ -354,7 +354,7 @@ async fn pump(
     send: mpsc::Sender<Vec<Item>>,
 ) {
     let mut after = first - 1;
-    let commits = match log.read(stream, first, last).await {
+    let commits = match log.reader().range(stream, first, last).await {
         Ok(commits) => commits,
         Err(error) => {
             // Nobody listens any more if this fails.

@@ -70,11 +70,11 @@ async fn a_log_that_ends_before_what_was_read_of_it_is_another_one() {
     following.read_on(|_| {}).await.unwrap();
 
     for stream in EVENT_STREAMS {
-        log.delete_stream_for_restore(stream).await.unwrap();
+        log.backup().delete_for_restore(stream).await.unwrap();
     }
-    for mut plan in log.topology().await.unwrap() {
+    for mut plan in log.streams().plans().await.unwrap() {
         plan.create_on_purpose();
-        log.migrate_stream(&plan).await.unwrap();
+        log.streams().migrate(&plan).await.unwrap();
     }
     let error = following.read_on(|_| {}).await.unwrap_err();
     assert!(matches!(error, AnalysisError::PastEnd { .. }), "{error}");

@@ -206,7 +206,7 @@ async fn begun(log: &Log, request: &Request) -> Result<Manifest, ArchiveError> {
             .places(stream)
             .unwrap_or((span.end(stream) + 1, span.end(stream)));
         let part = StreamPart {
-            created: log.stream_created(stream).await?,
+            created: log.streams().created(stream).await?,
             first,
             last,
             next: first,
@@ -263,8 +263,8 @@ async fn going_on(
         }
     }
     for stream in EVENT_STREAMS {
-        let created = log.stream_created(stream).await?;
-        let end = log.last_sequence(stream).await?;
+        let created = log.streams().created(stream).await?;
+        let end = log.reader().last_sequence(stream).await?;
         let Some(part) = found.streams.get_mut(stream.as_str()) else {
             return Err(other(format!("lacks the stream {stream}")));
         };

@@ -46,7 +46,7 @@ pub async fn import(
 ) -> Result<Imported, ArchiveError> {
     let mut ends = BTreeMap::new();
     for stream in EVENT_STREAMS {
-        let last = log.last_sequence(stream).await?;
+        let last = log.reader().last_sequence(stream).await?;
         if last > 0 && !resume {
             return Err(ArchiveError::NotEmpty { stream, last });
         }
@@ -55,7 +55,7 @@ pub async fn import(
     let total = check(path)?;
     let mut imports: BTreeMap<StreamName, Import> = BTreeMap::new();
     for (stream, last) in &ends {
-        imports.insert(*stream, log.import(*stream, *last));
+        imports.insert(*stream, log.importer().begin(*stream, *last));
     }
     let mut imported = Imported::default();
     let mut commits = Commits::open(path)?;
@@ -70,7 +70,7 @@ pub async fn import(
         if sequence == end {
             imported.found += 1;
             // Ids of commits are unique, and an import is dense: what leads to this one is the same.
-            let there = log.commit_at(commit.stream, sequence).await?;
+            let there = log.reader().commit_at(commit.stream, sequence).await?;
             if there.commit_id != commit.commit_id {
                 let stream = commit.stream;
                 return Err(ArchiveError::OtherLog { stream, sequence });

@@ -188,7 +188,7 @@ fn most_memory(child: &Child) -> Option<f64> {
 async fn length(log: &Log, streams: &[StreamName]) -> Result<u64> {
     let mut commits = 0;
     for stream in streams {
-        commits += log.last_sequence(*stream).await?;
+        commits += log.reader().last_sequence(*stream).await?;
     }
     Ok(commits)
 }
@@ -202,7 +202,12 @@ async fn count(
     let began = Instant::now();
     let mut all = 0;
     for stream in streams {
-        all += count_one(jetstream, *stream, log.last_sequence(*stream).await?).await?;
+        all += count_one(
+            jetstream,
+            *stream,
+            log.reader().last_sequence(*stream).await?,
+        )
+        .await?;
     }
     Ok(Sample::counted(all, began.elapsed()))
 }

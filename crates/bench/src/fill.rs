@@ -49,15 +49,16 @@ where
             let request = Uuid::now_v7().to_string();
             let metadata = Metadata::of_request(Uuid::now_v7(), request, &*id, now);
             let (aggregate, events) = ((kind, id.as_str()), [entry.event]);
-            log.append_events(
-                stream,
-                aggregate,
-                entry.version,
-                &events,
-                &metadata,
-                entry.expected,
-            )
-            .await
+            log.importer()
+                .append_events(
+                    stream,
+                    aggregate,
+                    entry.version,
+                    &events,
+                    &metadata,
+                    entry.expected,
+                )
+                .await
         })
         .buffered(IN_FLIGHT)
         .try_collect()

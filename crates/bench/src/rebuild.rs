@@ -28,7 +28,7 @@ pub fn measure(
         let raw = RawUpserts::new(mongodb_url, &TicketsProjection.indexes(), changes).await?;
         let store = ReadStore::connect(mongodb_url, "rebuilt").await?;
         let runner = Runner::start(TicketsProjection, log, &store, settings()).await?;
-        let end = log.last_sequence(TICKETS).await?;
+        let end = log.reader().last_sequence(TICKETS).await?;
         let filled = runner.progress().wait_for(end, FIRST_FILL).await;
         ensure!(filled, "the read model isn't filled: {}", runner.state());
         anyhow::Ok((runner, store, raw))
@@ -44,7 +44,7 @@ pub fn measure(
         || runtime.block_on(rebuild(log, &store)),
         || runtime.block_on(raw.run()),
     )?;
-    let commits = runtime.block_on(log.last_sequence(TICKETS))?;
+    let commits = runtime.block_on(log.reader().last_sequence(TICKETS))?;
     row.notes.push(format!("{commits} documents"));
     bench.report.add(row);
     runtime.block_on(runner.stop());
@@ -62,7 +62,7 @@ fn settings() -> RunnerSettings {
 
 /// Ours: from the request until the new collection has taken over.
 async fn rebuild(log: &Log, store: &ReadStore) -> Result<Sample> {
-    let commits = log.last_sequence(TICKETS).await?;
+    let commits = log.reader().last_sequence(TICKETS).await?;
     let began = Instant::now();
     projections::rebuild(store, &TicketsProjection.key(), |_| {}).await?;
     Ok(Sample::counted(commits, began.elapsed()))
@@ -70,7 +70,7 @@ async fn rebuild(log: &Log, store: &ReadStore) -> Result<Sample> {
 
 /// What the projection writes.
 async fn changes(log: &Log) -> Result<Vec<(u64, Change)>> {
-    let mut commits = Box::pin(log.read(TICKETS, 1, u64::MAX).await?);
+    let mut commits = Box::pin(log.reader().range(TICKETS, 1, u64::MAX).await?);
     let mut changes = Vec::new();
     while let Some(commit) = commits.try_next().await? {
         for change in TicketsProjection.fold(&commit)? {

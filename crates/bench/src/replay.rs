@@ -32,7 +32,7 @@ pub fn measure(
 ) -> Result<()> {
     let runtime = &bench.runtime;
     runtime.block_on(continue_lives(log, tickets, bench.scale.replayed))?;
-    let commits = runtime.block_on(log.last_sequence(TICKETS))?;
+    let commits = runtime.block_on(log.reader().last_sequence(TICKETS))?;
     let jetstream = runtime.block_on(async {
         let client = async_nats::connect(nats_url).await?;
         anyhow::Ok(jetstream::new(client))
@@ -59,7 +59,7 @@ pub fn measure(
 async fn continue_lives(log: &Log, tickets: &[(Uuid, u64)], commits: u64) -> Result<()> {
     let mut last: Vec<u64> = tickets.iter().map(|(_, sequence)| *sequence).collect();
     for version in 1.. {
-        let there = log.last_sequence(TICKETS).await?;
+        let there = log.reader().last_sequence(TICKETS).await?;
         let missing = usize::try_from(commits.saturating_sub(there))?;
         if missing == 0 {
             return Ok(());
@@ -101,7 +101,7 @@ fn next_event(ticket: Uuid, version: u64) -> TicketEvent {
 /// Ours: every commit is decoded and applied to its ticket.
 async fn fold(log: &Log, tickets: usize) -> Result<Sample> {
     let began = Instant::now();
-    let mut commits = Box::pin(log.read(TICKETS, 1, u64::MAX).await?);
+    let mut commits = Box::pin(log.reader().range(TICKETS, 1, u64::MAX).await?);
     let mut state: HashMap<String, Ticket> = HashMap::with_capacity(tickets);
     let mut count = 0;
     while let Some(commit) = commits.next().await {

@@ -103,7 +103,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     .await?;
     let mut connection = log.connection();
     tokio::time::timeout(Duration::from_secs(5), connection.wait_for(|up| *up)).await??;
-    log.ensure_streams().await?;
+    log.streams().ensure().await?;
     let accounts = log.store::<Account>(ACCOUNTS);
 
     // A command. Its id makes it safe to repeat: the second time is answered with the first result.
@@ -142,7 +142,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Somebody who reacts, at least once to each commit, also after a crash.
     let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
     let letters = Subscription::new("letters-on-accounts");
-    let worker = log.on_commit(ACCOUNTS, letters, move |commit| {
+    let worker = log.workers().on_commit(ACCOUNTS, letters, move |commit| {
         let told = told.clone();
         async move {
             for (version, event) in commit.decode::<AccountEvent>()? {
@@ -162,7 +162,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     worker.stop().await;
 
     // And the whole story again, as anything that is derived from the log begins.
-    let mut commits = std::pin::pin!(log.read(ACCOUNTS, 1, u64::MAX).await?);
+    let mut commits = std::pin::pin!(log.reader().range(ACCOUNTS, 1, u64::MAX).await?);
     let mut folded = Account::default();
     while let Some(commit) = commits.try_next().await? {
         for (_, event) in commit.decode()? {

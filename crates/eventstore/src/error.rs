@@ -50,7 +50,7 @@ pub enum StoreError {
         why: String,
     },
     /// The server has lost messages of a stream: it counts them, and can't give them. Nobody has
-    /// acknowledged that they are gone for good ([`Log::acknowledge_hole`](crate::Log)).
+    /// acknowledged that they are gone for good ([`Holes::acknowledge`](crate::Holes::acknowledge)).
     #[error(
         "{stream}{} missing: the server counts {it} and can't give {it}. Restore the server's copy \
          or the log; if that is impossible, acknowledge the hole",

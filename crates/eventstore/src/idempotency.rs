@@ -13,7 +13,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Log, StoreError, append::Appended, error::encode, streams::REQUESTS};
+use crate::{
+    StoreError,
+    connection::{Appended, CommitPlace, Connection},
+    error::{encode, unavailable},
+    read::{Messages, check_still_stands},
+    stream_name::REQUESTS,
+    subject::Subject,
+};
 
 /// An answer, as it was first given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +50,8 @@ pub struct RestsOn {
 /// What is known of a request.
 #[derive(Clone, Debug)]
 pub enum Claim {
-    /// It is new, and now ours to carry out. End it with [`Log::answer_request`] or
-    /// [`Log::release_request`].
+    /// It is new, and now ours to carry out. End it with [`Idempotency::answer`] or
+    /// [`Idempotency::release`].
     Fresh(ClaimToken),
     /// Somebody else is carrying it out right now.
     InProgress,
@@ -89,7 +96,18 @@ struct Last {
     entry: Entry,
 }
 
-impl Log {
+/// The first answers to requests. Obtained from
+/// [`Log::idempotency`](crate::Log::idempotency).
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    connection: Connection,
+}
+
+impl Idempotency {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
     /// Claims a request. `key` stands for its sender and idempotency key, `fingerprint` for all of
     /// its content.
     ///
@@ -102,7 +120,7 @@ impl Log {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
-    pub async fn claim_request(&self, key: Uuid, fingerprint: &str) -> Result<Claim, StoreError> {
+    pub async fn claim(&self, key: Uuid, fingerprint: &str) -> Result<Claim, StoreError> {
         let found = self.last_entry(key).await?;
         let expected = found.as_ref().map_or(0, |found| found.sequence);
         if let Some(Last {
@@ -117,12 +135,12 @@ impl Log {
                     if self.has_what_it_tells(&answer).await? {
                         return Ok(Claim::Answered(answer));
                     }
-                    self.doubt_tails();
+                    self.connection.tails().doubt();
                 }
                 State::Claimed => {
                     // By the server's clock on both sides: those of processes may differ by hours.
-                    let age = self.time_of(REQUESTS).await? - stored_at;
-                    if age.to_std().unwrap_or_default() < self.config().claim_ttl {
+                    let age = self.servers_time().await? - stored_at;
+                    if age.to_std().unwrap_or_default() < self.connection.config().claim_ttl {
                         return Ok(Claim::InProgress);
                     }
                 }
@@ -145,7 +163,7 @@ impl Log {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
-    pub async fn answer_request(
+    pub async fn answer(
         &self,
         claim: &ClaimToken,
         answer: StoredAnswer,
@@ -165,7 +183,7 @@ impl Log {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached; the claim then lapses by itself.
-    pub async fn release_request(&self, claim: &ClaimToken) -> Result<(), StoreError> {
+    pub async fn release(&self, claim: &ClaimToken) -> Result<(), StoreError> {
         self.record(
             claim.key,
             &claim.fingerprint,
@@ -181,12 +199,16 @@ impl Log {
         let Some(rests_on) = &answer.rests_on else {
             return Ok(true);
         };
-        let mut streams = self.config().event_streams.iter();
+        let mut streams = self.connection.config().event_streams.iter();
         let Some(stream) = streams.find(|stream| stream.as_str() == rests_on.stream) else {
             return Ok(true);
         };
-        let (sequence, commit_id) = (rests_on.sequence, rests_on.commit_id);
-        match self.still_stands(*stream, sequence, commit_id).await {
+        let place = CommitPlace {
+            stream: *stream,
+            sequence: rests_on.sequence,
+            commit_id: Some(rests_on.commit_id),
+        };
+        match check_still_stands(&self.connection, place).await {
             Ok(()) => Ok(true),
             Err(error @ StoreError::TailLost { .. }) => {
                 tracing::warn!(%error, "forgetting the answer that told of it");
@@ -196,9 +218,23 @@ impl Log {
         }
     }
 
+    /// What time it is by the clock of the server that answers for the records.
+    async fn servers_time(&self) -> Result<DateTime<Utc>, StoreError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            ts: DateTime<Utc>,
+        }
+        let subject = format!("$JS.API.STREAM.INFO.{REQUESTS}");
+        let timeout = self.connection.config().answer_timeout;
+        let answer = self.connection.ask(subject, "", timeout).await?;
+        let answer: Answer = serde_json::from_slice(&answer.payload).map_err(unavailable)?;
+        Ok(answer.ts)
+    }
+
     /// The last record of a request.
     async fn last_entry(&self, key: Uuid) -> Result<Option<Last>, StoreError> {
-        let message = self.last_message(REQUESTS, &key.to_string()).await?;
+        let messages = Messages::of(&self.connection);
+        let message = messages.last(REQUESTS, &key.to_string()).await?;
         message
             .map(|message| {
                 let sequence = message.sequence;
@@ -231,14 +267,15 @@ impl Log {
             state,
         };
         let payload = encode("an idempotency record", &entry)?;
-        let key_text = key.to_string();
-        let published = self.publish(
-            (REQUESTS, &key_text),
-            HeaderMap::new(),
-            payload.into(),
-            Some(expected),
-        );
-        match published.await {
+        let subject = Subject {
+            stream: REQUESTS,
+            key: &key.to_string(),
+        };
+        let published = self
+            .connection
+            .publish(subject, HeaderMap::new(), payload.into(), Some(expected))
+            .await;
+        match published {
             // Perhaps it was stored, and only its acknowledgment was lost. Taken for another's, our
             // own claim would lock the request out until it lapses.
             Err(StoreError::Unavailable(why)) => match self.last_entry(key).await? {

@@ -33,7 +33,7 @@
 //!
 //! let config = LogConfig { event_streams: vec![ACCOUNTS], ..LogConfig::default() };
 //! let log = Log::connect(config).await?;
-//! log.ensure_streams().await?;
+//! log.streams().ensure().await?;
 //!
 //! let accounts = log.store::<Account>(ACCOUNTS);
 //! let metadata = Metadata::of_request(uuid::Uuid::new_v4(), "request-1", "ann", chrono::Utc::now());
@@ -48,15 +48,15 @@
 //! |---|---|
 //! | decide a command and store what follows | [`Store::execute`]; [`cqrs_es::CqrsFramework`] on a [`Store`] where one try is enough |
 //! | see an aggregate's newest state | [`Store::load`], [`Store::commits`] |
-//! | build a read model | [`Log::follow`] from a checkpoint, [`Log::read`], [`Log::read_merged`] |
-//! | react, at least once, also after a crash | [`Log::on_commit`] |
-//! | let a command fall due later | [`Log::schedule`], [`Log::on_due`] |
-//! | go on where the server has lost a message for good | [`Log::acknowledge_hole`] |
-//! | look after what could not be handled | [`Log::dead_letters`], [`Log::retry_dead_letter`], [`Log::drop_dead_letter`] |
-//! | answer a repeated request with its first answer | [`Log::claim_request`], [`Log::answer_request`] |
-//! | write history as it was: an import, a simulation | [`Log::import`], [`HistoricalCommit`] |
-//! | see and change how streams are set up, copy them out and back | [`Log::topology`], [`Log::snapshot`], [`Log::restore`] |
-//! | spread news and public keys | [`Log::broadcast`], [`Log::publish_key`] |
+//! | build a read model | [`Reader::follow`] from a checkpoint, [`Reader::range`], [`Reader::merged`] |
+//! | react, at least once, also after a crash | [`Workers::on_commit`] |
+//! | let a command fall due later | [`Scheduler::schedule`], [`Workers::on_due`] |
+//! | go on where the server has lost a message for good | [`Holes::acknowledge`] |
+//! | look after what could not be handled | [`DeadLetters::list`], [`DeadLetters::retry`], [`DeadLetters::drop`] |
+//! | answer a repeated request with its first answer | [`Idempotency::claim`], [`Idempotency::answer`] |
+//! | write history as it was: an import, a simulation | [`Importer::begin`], [`HistoricalCommit`] |
+//! | see and change how streams are set up, copy them out and back | [`Streams::plans`], [`Backup::snapshot`], [`Backup::restore`] |
+//! | spread news and public keys | [`PubSub::broadcast`], [`SessionKeys::publish`] |
 //!
 //! # Shapes
 //!
@@ -88,7 +88,7 @@
 //!
 //! Beside the streams of commits there are `COMMANDS` (schedules, and commands that fell due),
 //! `DEADLETTERS`, `REQUESTS` (first answers, kept 24 hours) and `KEYS`; announcements are no stream.
-//! [`Log::ensure_streams`] makes them all, once: a stream that is missing where there was a log
+//! [`Streams::ensure`] makes them all, once: a stream that is missing where there was a log
 //! before is [`StoreError::StreamMissing`], and people decide what to do. Streams of commits have no
 //! limit, and nothing can be deleted from them.
 //!
@@ -102,7 +102,7 @@
 //!   looked whether the newest commits that this process has seen still stand; nothing is appended
 //!   before, and what is appended goes over a connection that was made before that look and is never
 //!   made again: what waits in it is not sent to a server that came back. If they don't, they are named in the log of the process, aggregates in memory are
-//!   forgotten, [`Log::epoch`] goes up, and whoever follows gets [`StoreError::TailLost`]. What
+//!   forgotten, [`Tails::epoch`] goes up, and whoever follows gets [`StoreError::TailLost`]. What
 //!   [`Store`] can't rule out is said there. An answer that was kept for a repeated request is given
 //!   only while the commit that it [tells of](RestsOn) stands.
 //! - **No update is lost.** Each append states the sequence of the last commit that it builds on,
@@ -120,11 +120,11 @@
 //!   [`StoreError::HistoryLost`] to its aggregate; one that can't be read, or that nobody appended, is
 //!   [`StoreError::Unreadable`]. None is ever skipped by itself. Readers go over a hole that an
 //!   operator has acknowledged by name and reason, which is recorded in the log
-//!   ([`Log::acknowledge_hole`]); no command is ever decided on a history with a hole in it. Where
+//!   ([`Holes::acknowledge`]); no command is ever decided on a history with a hole in it. Where
 //!   the *newest* commit of an aggregate is lost, the server says that the aggregate has none and
 //!   would take another first one, so an aggregate counts as new only if the server also counts
 //!   no message under its subject.
-//! - **Order.** A stream has one order, and [`Log::follow`] keeps it, without gap or duplicate,
+//! - **Order.** A stream has one order, and [`Reader::follow`] keeps it, without gap or duplicate,
 //!   across restarts of anything. A subscription handles the commits of one aggregate in order as
 //!   long as one process works and none fails. With several processes, after a crash, after
 //!   [`HandlerError::RetryAfter`], and past a dead letter, a later commit can come first: a handler must
@@ -200,69 +200,42 @@
 //! A subject costs the server about 1.6 KB of memory. [`describe_metrics`] says what is measured.
 #![deny(missing_docs)]
 
-mod aggregate_cache;
-mod append;
-mod backup;
+mod admin;
 mod commit;
-mod commit_check;
 mod connection;
-mod cqrs_adapter;
-mod dead_letter;
-mod delivery;
-mod ephemeral_consumer;
+mod dead_letters;
 mod error;
-mod follow;
-mod holes;
 mod idempotency;
-mod import;
-mod lanes;
-mod loaded;
 mod log;
 mod meters;
-mod processor;
-mod publisher;
 mod pubsub;
-mod pull_requests;
-mod quarantine;
-mod raw;
-mod read_aggregate;
-mod read_message;
+mod read;
 mod schedule;
-mod server;
+mod server_answer;
 mod session_keys;
 mod store;
-mod stream_setup;
-mod streams;
-mod subscription;
-mod tail;
-mod tails;
-mod topology;
-mod upcast;
+mod stream_name;
+mod subject;
 mod worker;
 
-pub use backup::{Restoring, Snapshot, SnapshotHead};
+pub use admin::{
+    Backup, Change, ConsumerInfo, Import, Importer, Restoring, Snapshot, SnapshotHead, StreamInfo,
+    StreamPlan, Streams, StreamsFound,
+};
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use commit::fuzz;
-pub use commit::{Commit, Metadata, RawEvent};
-pub use connection::{LogConfig, Login};
-pub use dead_letter::{DeadLetter, DeadLetters};
+pub use commit::{Commit, HistoricalCommit, Metadata, RawEvent, StoredEvent, Upcasters};
+pub use connection::{AcknowledgedHole, LogConfig, Login, OLDEST_SERVER, SeenCommit};
+pub use dead_letters::{DeadLetter, DeadLetters, OpenDeadLetters};
 pub use error::{CommandError, StoreError};
-pub use holes::AcknowledgedHole;
-pub use idempotency::{Claim, ClaimToken, RestsOn, StoredAnswer};
-pub use import::{HistoricalCommit, Import, StoredEvent};
-pub use loaded::{CommandOutcome, Loaded};
+pub use idempotency::{Claim, ClaimToken, Idempotency, RestsOn, StoredAnswer};
 pub use log::Log;
 pub use meters::describe_metrics;
-pub use raw::StoredMessage;
-pub use schedule::DueCommand;
-pub use server::OLDEST_SERVER;
-pub use session_keys::KnownKey;
-pub use store::{Expectation, Store};
-pub use stream_setup::StreamsFound;
-pub use streams::{EVENT_STREAMS, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
-pub use subscription::{HandlerError, Subscription};
-pub use tail::SeenCommit;
-pub use topology::{Change, ConsumerInfo, StreamInfo, StreamPlan};
-pub use upcast::Upcasters;
-pub use worker::Worker;
+pub use pubsub::PubSub;
+pub use read::{Holes, Reader, StoredMessage, Tails};
+pub use schedule::{DueCommand, Scheduler};
+pub use session_keys::{KnownKey, SessionKeys};
+pub use store::{CommandOutcome, Expectation, Loaded, Store};
+pub use stream_name::{EVENT_STREAMS, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
+pub use worker::{HandlerError, Subscription, Worker, Workers};

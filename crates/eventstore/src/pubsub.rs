@@ -3,7 +3,12 @@
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 
-use crate::{Log, StoreError, error::unavailable, streams::check_id};
+use crate::{
+    StoreError,
+    connection::{Connection, not_connected},
+    error::unavailable,
+    subject::check_id,
+};
 
 /// Core NATS subjects, outside every stream: an announcement that nobody hears is no loss.
 fn subject(topic: &str) -> Result<String, StoreError> {
@@ -11,7 +16,18 @@ fn subject(topic: &str) -> Result<String, StoreError> {
     Ok(format!("announce.{topic}"))
 }
 
-impl Log {
+/// Announcements. Obtained from
+/// [`Log::pubsub`](crate::Log::pubsub).
+#[derive(Clone, Debug)]
+pub struct PubSub {
+    connection: Connection,
+}
+
+impl PubSub {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
     /// Tells everybody who listens to a topic, at most once. Doesn't wait for the server.
     ///
     /// # Errors
@@ -19,25 +35,27 @@ impl Log {
     /// when there is no connection.
     pub async fn broadcast(&self, topic: &str, payload: Vec<u8>) -> Result<(), StoreError> {
         let subject = subject(topic)?;
-        if !self.is_connected() {
-            return Err(StoreError::Unavailable("not connected to NATS".to_owned()));
+        if !self.connection.is_connected() {
+            return Err(not_connected());
         }
-        self.client()
+        self.connection
+            .client()
             .publish(subject, payload.into())
             .await
             .map_err(unavailable)
     }
 
     /// Listens to a topic. What is announced while the connection is lost isn't heard; see
-    /// [`Log::connection`].
+    /// [`Log::connection`](crate::Log::connection).
     ///
     /// # Errors
-    /// As [`Log::broadcast`].
+    /// As [`PubSub::broadcast`].
     pub async fn subscribe(
         &self,
         topic: &str,
     ) -> Result<impl Stream<Item = Bytes> + Send + Unpin + use<>, StoreError> {
         let subscription = self
+            .connection
             .client()
             .subscribe(subject(topic)?)
             .await

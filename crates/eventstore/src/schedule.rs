@@ -9,9 +9,11 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Commit, Log, StoreError,
+    Commit, StoreError,
+    connection::Connection,
     error::encode,
-    streams::{COMMANDS, check_id},
+    stream_name::COMMANDS,
+    subject::{Subject, check_id},
 };
 
 /// How long a command stays after it fell due, for a subscriber that is away.
@@ -65,7 +67,18 @@ impl DueCommand {
     }
 }
 
-impl Log {
+/// Commands that fall due later. Obtained from
+/// [`Log::scheduler`](crate::Log::scheduler).
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    connection: Connection,
+}
+
+impl Scheduler {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
     /// Lets a command of a kind fall due at a time; at once if that has passed. Repeating it
     /// replaces the one before.
     ///
@@ -103,8 +116,12 @@ impl Log {
         );
         headers.insert(header::NATS_SCHEDULE_TTL, DUE_TTL);
         let payload = encode("a scheduled command", &command)?;
-        let subject = format!("schedule.{kind}.{key}");
-        self.publish((COMMANDS, &subject), headers, payload.into(), None)
+        let subject = Subject {
+            stream: COMMANDS,
+            key: &format!("schedule.{kind}.{key}"),
+        };
+        self.connection
+            .publish(subject, headers, payload.into(), None)
             .await
             .map(|_| ())
     }

@@ -8,9 +8,11 @@ use async_nats::HeaderMap;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    Log, StoreError,
-    append::Appended,
-    streams::{KEYS, check_id},
+    StoreError,
+    connection::{Appended, Connection},
+    read::Messages,
+    stream_name::KEYS,
+    subject::{Subject, check_id},
 };
 
 /// What the log says of a public key.
@@ -24,18 +26,29 @@ pub struct KnownKey {
     pub since: DateTime<Utc>,
 }
 
-impl Log {
+/// The public keys in the log. Obtained from
+/// [`Log::session_keys`](crate::Log::session_keys).
+#[derive(Clone, Debug)]
+pub struct SessionKeys {
+    connection: Connection,
+}
+
+impl SessionKeys {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
     /// Publishes a public key under its id. Repeating it changes nothing. Says whether it is new.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for an id
     /// that isn't one token; [`StoreError::Rejected`] for a key that was retired.
-    pub async fn publish_key(&self, id: &str, key: &str) -> Result<bool, StoreError> {
+    pub async fn publish(&self, id: &str, key: &str) -> Result<bool, StoreError> {
         check_id(id)?;
         loop {
             let mut last = 0;
             // Every start of a process that signs comes here, and the key is nearly always the same.
-            if let Some(message) = self.last_message(KEYS, id).await? {
+            if let Some(message) = Messages::of(&self.connection).last(KEYS, id).await? {
                 if message.payload.is_empty() {
                     return Err(StoreError::Rejected(format!("key {id} was retired")));
                 }
@@ -56,7 +69,7 @@ impl Log {
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for an id
     /// that isn't one token.
-    pub async fn retire_key(&self, id: &str) -> Result<(), StoreError> {
+    pub async fn retire(&self, id: &str) -> Result<(), StoreError> {
         check_id(id)?;
         // Whatever came before.
         self.put_key(id, String::new(), None).await.map(|_| ())
@@ -66,9 +79,9 @@ impl Log {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
-    pub async fn known_keys(&self) -> Result<Vec<KnownKey>, StoreError> {
+    pub async fn list(&self) -> Result<Vec<KnownKey>, StoreError> {
         let mut known: Vec<KnownKey> = Vec::new();
-        for message in self.messages(KEYS).await? {
+        for message in Messages::of(&self.connection).all(KEYS).await? {
             let Some(id) = KEYS.key_of(&message.subject) else {
                 continue;
             };
@@ -93,7 +106,12 @@ impl Log {
         expected: Option<u64>,
     ) -> Result<Appended, StoreError> {
         let payload = key.into_bytes().into();
-        self.publish((KEYS, id), HeaderMap::new(), payload, expected)
+        let subject = Subject {
+            stream: KEYS,
+            key: id,
+        };
+        self.connection
+            .publish(subject, HeaderMap::new(), payload, expected)
             .await
     }
 }

@@ -73,8 +73,13 @@ impl<P: Projection> ProjectionContext<P> {
         }
         let commit = checkpoint.commit.as_deref().map(Uuid::parse_str);
         match commit {
-            Some(Ok(commit)) => self.log.still_stands(stream, sequence, commit).await,
-            _ => self.log.still_reaches(stream, sequence).await,
+            Some(Ok(commit)) => {
+                self.log
+                    .tails()
+                    .still_stands(stream, sequence, commit)
+                    .await
+            }
+            _ => self.log.tails().still_reaches(stream, sequence).await,
         }
     }
 
@@ -97,7 +102,7 @@ impl<P: Projection> ProjectionContext<P> {
         let (Some(newest), Some(oldest)) = (ahead.first().map(seq), ahead.last().map(seq)) else {
             return Ok(None);
         };
-        match self.log.still_reaches(stream, newest).await {
+        match self.log.tails().still_reaches(stream, newest).await {
             Ok(()) => {}
             Err(error @ StoreError::TailLost { .. }) => return Ok(Some(error.to_string())),
             Err(error) => return Err(error.into()),
@@ -130,7 +135,11 @@ impl<P: Projection> ProjectionContext<P> {
         to: u64,
     ) -> Result<HashMap<(Uuid, u64), Document>, RunnerError> {
         let mut changes = HashMap::new();
-        let commits = self.log.read(self.projection.stream(), from, to).await?;
+        let commits = self
+            .log
+            .reader()
+            .range(self.projection.stream(), from, to)
+            .await?;
         let mut commits = Box::pin(commits);
         while let Some(commit) = commits.try_next().await? {
             let mut batch = Batch::default();

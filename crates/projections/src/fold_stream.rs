@@ -50,7 +50,7 @@ impl FoldStream {
         let task = tokio::spawn(async move {
             let mut expected = from.commit;
             let back = u64::from(expected.is_some());
-            let mut commits = Box::pin(log.follow(projection.stream(), from.after - back));
+            let mut commits = Box::pin(log.reader().follow(projection.stream(), from.after - back));
             while let Some(commit) = commits.next().await {
                 let item = match commit {
                     Ok(commit) => match expected.take() {

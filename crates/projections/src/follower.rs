@@ -88,7 +88,7 @@ impl<P: Projection> ProjectionContext<P> {
             }
             Announcement::Healing { .. } => {
                 self.progress.heals();
-                self.log.doubt_tails();
+                self.log.tails().doubt();
             }
         }
     }
@@ -100,7 +100,7 @@ impl<P: Projection> ProjectionContext<P> {
             return;
         }
         let faults = self.progress.faults();
-        let epoch = self.log.epoch(self.projection.stream());
+        let epoch = self.log.tails().epoch(self.projection.stream());
         let checkpoint = match self.checkpoints.peek(&self.key).await {
             Ok(Some(checkpoint)) => checkpoint,
             Ok(None) => return,
@@ -142,7 +142,7 @@ impl<P: Projection> ProjectionContext<P> {
     /// has seen to that, or will.
     async fn compare(&self, checkpoint: &Checkpoint, epoch: u64) {
         let judged = async {
-            let created = self.log.stream_created(self.projection.stream()).await?;
+            let created = self.log.streams().created(self.projection.stream()).await?;
             self.judge(checkpoint, created).await
         };
         match judged.await {
@@ -157,16 +157,17 @@ impl<P: Projection> ProjectionContext<P> {
 
     async fn look_at_end(&self) {
         let stream = self.projection.stream();
-        if let Ok(end) = self.log.last_sequence(stream).await {
+        if let Ok(end) = self.log.reader().last_sequence(stream).await {
             self.progress.note_stream_end(end);
             // Whatever was acknowledged is there; what isn't, was lost, and can't be waited for.
             if let Some(floor) = self.progress.floor_beyond(end) {
-                let reaches = self.log.still_reaches(stream, floor).await;
+                let reaches = self.log.tails().still_reaches(stream, floor).await;
                 let is_lost = matches!(reaches, Err(StoreError::TailLost { .. }));
                 // Or it is a hole that somebody has acknowledged.
                 if is_lost
                     || self
                         .log
+                        .holes()
                         .readable_up_to(stream, floor)
                         .await
                         .is_ok_and(|to| to <= end)

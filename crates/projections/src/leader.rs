@@ -52,12 +52,16 @@ impl<P: Projection> ProjectionContext<P> {
         // Before the checkpoint is read: what happens later must not go unnoticed.
         let mut faults = self.store.faults();
         let fault = *faults.borrow_and_update();
-        let mut epochs = self.log.epochs(self.projection.stream());
+        let mut epochs = self.log.tails().epochs(self.projection.stream());
         let epoch = *epochs.borrow_and_update();
         let indexes = self.projection.indexes();
         let collection = self.store.ensure_collection(&self.key, &indexes).await?;
-        let created = self.log.stream_created(self.projection.stream()).await?;
-        let end = self.log.last_sequence(self.projection.stream()).await?;
+        let created = self.log.streams().created(self.projection.stream()).await?;
+        let end = self
+            .log
+            .reader()
+            .last_sequence(self.projection.stream())
+            .await?;
         let checkpoint = self.settled_checkpoint(&collection, created).await?;
         let target = Target {
             store: self.store.clone(),

@@ -121,6 +121,7 @@ impl<P: Projection> ProjectionContext<P> {
         let from = self.holder;
         let question = serde_json::to_vec(&Question { from, number }).ok()?;
         self.log
+            .pubsub()
             .broadcast(&self.question_topic(), question)
             .await
             .ok()?;
@@ -158,7 +159,11 @@ impl<P: Projection> ProjectionContext<P> {
                 };
                 if let Ok(answer) = serde_json::to_vec(&answer) {
                     // Who isn't answered reads the database.
-                    let _ = self.log.broadcast(&self.answer_topic(), answer).await;
+                    let _ = self
+                        .log
+                        .pubsub()
+                        .broadcast(&self.answer_topic(), answer)
+                        .await;
                 }
             }
         }
@@ -176,7 +181,7 @@ impl<P: Projection> ProjectionContext<P> {
 /// Listens to a topic, as soon as that is possible.
 pub(crate) async fn subscribe(log: &Log, topic: &str) -> impl Stream<Item = Bytes> + Send + use<> {
     loop {
-        match log.subscribe(topic).await {
+        match log.pubsub().subscribe(topic).await {
             Ok(announcements) => return announcements,
             Err(error) => {
                 tracing::debug!(topic, %error, "can't listen, trying again");

@@ -87,9 +87,9 @@ impl Runner {
         store: &ReadStore,
         settings: RunnerSettings,
     ) -> Result<Self, StoreError> {
-        let end = log.last_sequence(projection.stream()).await?;
+        let end = log.reader().last_sequence(projection.stream()).await?;
         let key = projection.key();
-        let epochs = log.epochs(projection.stream());
+        let epochs = log.tails().epochs(projection.stream());
         let progress = Progress::new(key.clone(), end, store.faults(), epochs);
         let (state, seen) = watch::channel(RunnerState::Starting);
         let stop = CancellationToken::new();
@@ -244,7 +244,7 @@ impl<P: Projection> ProjectionContext<P> {
                 first,
                 last,
             }) => {
-                let acknowledged = self.log.is_acknowledged(stream, first, last).await;
+                let acknowledged = self.log.holes().is_acknowledged(stream, first, last).await;
                 !acknowledged.unwrap_or(false)
             }
         }
@@ -285,7 +285,7 @@ impl<P: Projection> ProjectionContext<P> {
     /// Shows nothing any more, here and elsewhere, until it was compared with the log.
     pub(crate) async fn doubt(&self, why: &str) {
         self.progress.heals();
-        self.log.doubt_tails();
+        self.log.tails().doubt();
         self.set_state(RunnerState::Healing {
             why: why.to_owned(),
         });
@@ -331,7 +331,11 @@ impl<P: Projection> ProjectionContext<P> {
     }
 
     pub(crate) async fn announce(&self, announcement: &Announcement) {
-        let sent = self.log.broadcast(&self.topic, announcement.encode()).await;
+        let sent = self
+            .log
+            .pubsub()
+            .broadcast(&self.topic, announcement.encode())
+            .await;
         if let Err(error) = sent {
             // Others look at the checkpoint about once a second.
             tracing::debug!(projection = self.key, %error, "an announcement was not sent");

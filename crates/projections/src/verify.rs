@@ -162,7 +162,7 @@ pub async fn verify_with<P: Projection>(
     let mut open = vec![Part::WHOLE];
     while let Some(part) = open.pop() {
         let mut replay = Replay::of(part);
-        let end = log.last_sequence(projection.stream()).await?;
+        let end = log.reader().last_sequence(projection.stream()).await?;
         let fits = replay
             .run(projection, log, end, documents, &mut progress)
             .await?;
@@ -277,7 +277,10 @@ impl Replay {
         if to <= self.at {
             return Ok(true);
         }
-        let commits = log.read(projection.stream(), self.at + 1, to).await?;
+        let commits = log
+            .reader()
+            .range(projection.stream(), self.at + 1, to)
+            .await?;
         let mut commits = Box::pin(commits);
         while let Some(commit) = commits.next().await {
             let commit = commit?;

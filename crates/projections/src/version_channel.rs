@@ -37,7 +37,7 @@ impl VersionMessage {
         let Ok(message) = serde_json::to_vec(&self) else {
             return;
         };
-        if let Err(error) = log.broadcast(topic, message).await {
+        if let Err(error) = log.pubsub().broadcast(topic, message).await {
             tracing::debug!(topic, %error, "an announcement was not sent");
         }
     }

@@ -1,6 +1,6 @@
 //! Counts the dead letters that wait for somebody's decision, for the alert on them.
 
-use eventstore::{DeadLetters, Log, StoreError};
+use eventstore::{Log, OpenDeadLetters, StoreError};
 use metrics::{describe_gauge, gauge};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ pub(crate) async fn watch(log: Log, stopping: CancellationToken) {
         "dead_letters_waiting",
         "Dead letters that wait to be retried or dropped, as the log has them"
     );
-    let mut letters = DeadLetters::default();
+    let mut letters = OpenDeadLetters::default();
     loop {
         if let Err(error) = look(&log, &mut letters).await {
             tracing::debug!(%error, "could not count the dead letters");
@@ -30,8 +30,8 @@ pub(crate) async fn watch(log: Log, stopping: CancellationToken) {
 }
 
 /// Counts again.
-async fn look(log: &Log, letters: &mut DeadLetters) -> Result<(), StoreError> {
-    letters.catch_up(log).await?;
+async fn look(log: &Log, letters: &mut OpenDeadLetters) -> Result<(), StoreError> {
+    letters.catch_up(&log.dead_letters()).await?;
     let waiting = u32::try_from(letters.len()).unwrap_or(u32::MAX);
     gauge!("dead_letters_waiting").set(f64::from(waiting));
     Ok(())

@@ -118,10 +118,10 @@ impl From<StoreError> for Arrival {
 /// Looks at the streams, and makes them where neither they nor the read models tell of an earlier
 /// life.
 async fn arrive(log: &Log, read: Option<&ReadStore>) -> Result<(), Arrival> {
-    if log.look_at_streams().await? == StreamsFound::NewInstallation {
+    if log.streams().check().await? == StreamsFound::NewInstallation {
         not_known_to_read_models(read).await?;
     }
-    Ok(log.ensure_streams().await?)
+    Ok(log.streams().ensure().await?)
 }
 
 /// A log without anything in it was either never used, or it was lost as a whole. Read models that

@@ -81,7 +81,8 @@ async fn claim(log: &Log, key: Uuid, fingerprint: &str) -> Answer<Claim> {
     let mut pause = FIRST_PAUSE;
     loop {
         let claim = log
-            .claim_request(key, fingerprint)
+            .idempotency()
+            .claim(key, fingerprint)
             .await
             .map_err(|error| unavailable("The service", 1).because(error))?;
         if !matches!(claim, Claim::InProgress) || Instant::now() + pause > deadline {
@@ -173,10 +174,14 @@ async fn finish(
     token: &ClaimToken,
     answer: StoredAnswer,
 ) -> Result<Option<StoredAnswer>, StoreError> {
-    if log.answer_request(token, answer).await? {
+    if log.idempotency().answer(token, answer).await? {
         return Ok(None);
     }
-    match log.claim_request(token.key, &token.fingerprint).await? {
+    match log
+        .idempotency()
+        .claim(token.key, &token.fingerprint)
+        .await?
+    {
         Claim::Answered(first) => Ok(Some(first)),
         Claim::Fresh(_) | Claim::InProgress | Claim::Mismatch => Ok(None),
     }
@@ -206,7 +211,7 @@ impl Drop for HeldClaim {
 async fn release(log: &Log, token: &ClaimToken) -> Result<(), StoreError> {
     let deadline = Instant::now() + RELEASE_WITHIN;
     loop {
-        match log.release_request(token).await {
+        match log.idempotency().release(token).await {
             Err(StoreError::Unavailable(_)) if Instant::now() < deadline => {
                 sleep(RELEASE_EVERY).await;
             }

@@ -18,9 +18,9 @@ pub const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(6);
 /// Keeps a verifier up to date until told to stop.
 pub(crate) async fn follow(log: Log, sessions: SessionVerifier, stopping: CancellationToken) {
     let mut retired = HashSet::new();
-    let mut losses = log.tail_losses();
+    let mut losses = log.tails().losses();
     loop {
-        match log.known_keys().await {
+        match log.session_keys().list().await {
             Ok(known) => {
                 for key in &known {
                     learn(&sessions, &mut retired, key);

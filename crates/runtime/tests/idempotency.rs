@@ -62,7 +62,7 @@ impl Open {
         let runtime = Runtime::prepare(config, "shop", None).await.unwrap();
         let mut connection = runtime.log.connection();
         connection.wait_for(|connected| *connected).await.unwrap();
-        runtime.log.ensure_streams().await.unwrap();
+        runtime.log.streams().ensure().await.unwrap();
         let signer = SessionSigner::ephemeral();
         let shop = web::Data::new(Shop {
             runtime,

@@ -30,11 +30,11 @@ pub async fn write(
     }
     let mut imports: BTreeMap<StreamName, Import> = BTreeMap::new();
     for stream in EVENT_STREAMS {
-        let last = log.last_sequence(stream).await?;
+        let last = log.reader().last_sequence(stream).await?;
         if last > 0 && !onto {
             return Err(SeasonError::NotEmpty { stream, last });
         }
-        imports.insert(stream, log.import(stream, last));
+        imports.insert(stream, log.importer().begin(stream, last));
     }
     let mut first = onto;
     let mut sent = 0;

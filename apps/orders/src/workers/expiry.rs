@@ -22,10 +22,11 @@ const GRACE: chrono::Duration = chrono::Duration::milliseconds(500);
 
 /// Expires orders when their command falls due.
 pub(crate) fn start(log: &Log, commands: Commands) -> Worker {
-    log.on_due(ExpireOrder::KIND, SUBSCRIPTION, move |due| {
-        let commands = commands.clone();
-        async move { expire(&commands, &due).await }
-    })
+    log.workers()
+        .on_due(ExpireOrder::KIND, SUBSCRIPTION, move |due| {
+            let commands = commands.clone();
+            async move { expire(&commands, &due).await }
+        })
 }
 
 async fn expire(commands: &Commands, due: &DueCommand) -> Result<(), HandlerError> {

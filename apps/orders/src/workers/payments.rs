@@ -16,10 +16,11 @@ const SUBSCRIPTION: Subscription = Subscription::new("orders-on-payments");
 /// Marks an order as awaiting payment when one is begun, and completes it, or refuses the
 /// payment, when the money is held. If that money is lost before it is taken, the sale is undone.
 pub(crate) fn start(log: &Log, orders: Store<TicketOrders>) -> Worker {
-    log.on_commit(PAYMENTS, SUBSCRIPTION, move |commit| {
-        let orders = orders.clone();
-        async move { react(&orders, &commit).await }
-    })
+    log.workers()
+        .on_commit(PAYMENTS, SUBSCRIPTION, move |commit| {
+            let orders = orders.clone();
+            async move { react(&orders, &commit).await }
+        })
 }
 
 async fn react(orders: &Store<TicketOrders>, commit: &Commit) -> Result<(), HandlerError> {

@@ -15,10 +15,11 @@ const SUBSCRIPTION: Subscription = Subscription::new("orders-on-tickets");
 
 /// Starts to follow.
 pub(crate) fn start(log: &Log, orders: Store<TicketOrders>) -> Worker {
-    log.on_commit(TICKETS, SUBSCRIPTION, move |commit| {
-        let orders = orders.clone();
-        async move { react(&orders, &commit).await }
-    })
+    log.workers()
+        .on_commit(TICKETS, SUBSCRIPTION, move |commit| {
+            let orders = orders.clone();
+            async move { react(&orders, &commit).await }
+        })
 }
 
 async fn react(orders: &Store<TicketOrders>, commit: &Commit) -> Result<(), HandlerError> {

@@ -63,7 +63,7 @@ pub(crate) async fn run(log: &Log, args: AcknowledgeArgs) -> Result<(), CommandE
         reason: args.reason,
         at: Utc::now(),
     };
-    log.acknowledge_hole(&hole).await?;
+    log.holes().acknowledge(&hole).await?;
     say(&in_words(&hole))
 }
 

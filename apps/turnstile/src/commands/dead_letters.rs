@@ -82,7 +82,7 @@ pub(crate) async fn run(
     servers: &Servers,
 ) -> Result<Outcome, CommandError> {
     let log = servers.log().await?;
-    let letters = log.dead_letters().await?;
+    let letters = log.dead_letters().list().await?;
     match command {
         DeadLettersCommand::Ls(args) => ls(&letters, args.output)?,
         DeadLettersCommand::Show(args) => show(&log, one(&letters, args.id)?, args.output).await?,
@@ -90,7 +90,7 @@ pub(crate) async fn run(
             // Whether or not anybody reads on, it is done to the end.
             let mut said = Ok(());
             for letter in chosen(&letters, which)? {
-                log.retry_dead_letter(letter).await?;
+                log.dead_letters().retry(letter).await?;
                 let done = format!(
                     "{}: {} tries {}#{} again",
                     letter.id, letter.subscription, letter.stream, letter.sequence
@@ -102,7 +102,7 @@ pub(crate) async fn run(
         DeadLettersCommand::Drop(which) => {
             let mut said = Ok(());
             for letter in chosen(&letters, which)? {
-                log.drop_dead_letter(letter).await?;
+                log.dead_letters().drop(letter).await?;
                 said = said.and_then(|()| say(&format!("{}: given up", letter.id)));
             }
             said?;
@@ -137,7 +137,7 @@ fn ls(letters: &[DeadLetter], output: OutputArgs) -> Result<(), CommandError> {
 async fn show(log: &Log, letter: &DeadLetter, output: OutputArgs) -> Result<(), CommandError> {
     // A command that fell due is in no stream of events; the letter tells what it is about.
     let events = match stream_named(&letter.stream) {
-        Some(stream) => match log.commit_at(stream, letter.sequence).await {
+        Some(stream) => match log.reader().commit_at(stream, letter.sequence).await {
             Ok(commit) => EventRow::of(&commit),
             Err(error) => Err(error),
         },
@@ -151,7 +151,7 @@ async fn show(log: &Log, letter: &DeadLetter, output: OutputArgs) -> Result<(), 
     };
     let events: Vec<_> = events.into_iter().map(EventRow::without_secrets).collect();
     let message = match unreadable {
-        Some(_) => log.message_of(letter).await?,
+        Some(_) => log.dead_letters().message_of(letter).await?,
         None => None,
     };
     let mut output = output.open();

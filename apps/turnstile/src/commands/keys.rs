@@ -73,7 +73,7 @@ pub(crate) enum KeysCommand {
 pub(crate) async fn run(command: KeysCommand, servers: &Servers) -> Result<Outcome, CommandError> {
     let log = servers.log().await?;
     match command {
-        KeysCommand::Ls(output) => list(&log.known_keys().await?, output)?,
+        KeysCommand::Ls(output) => list(&log.session_keys().list().await?, output)?,
         KeysCommand::Rotate { out } => rotate(&log, out, servers).await?,
         KeysCommand::Retire { id, force } => retire(&log, &id, force).await?,
     }
@@ -136,7 +136,7 @@ async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<()
     let public = key.public_key();
     let jwk =
         serde_json::to_string(public).map_err(|error| CommandError::Failed(error.to_string()))?;
-    log.publish_key(&public.kid, &jwk).await?;
+    log.session_keys().publish(&public.kid, &jwk).await?;
     eprintln!(
         "the private half is in {}; every service knows the public half in {} s; then restart \
          `auth` with it",
@@ -147,7 +147,7 @@ async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<()
 }
 
 async fn retire(log: &Log, id: &str, force: bool) -> Result<(), CommandError> {
-    let keys = log.known_keys().await?;
+    let keys = log.session_keys().list().await?;
     let failed = |why: &str| Err(CommandError::Failed(format!("key {id} {why}")));
     let Some(key) = keys.iter().find(|key| key.id == id) else {
         return failed("isn't known; `turnstile keys ls` lists them");
@@ -160,7 +160,7 @@ async fn retire(log: &Log, id: &str, force: bool) -> Result<(), CommandError> {
             "is the newest, so `auth` probably signs with it; rotate first, or say --force",
         );
     }
-    log.retire_key(id).await?;
+    log.session_keys().retire(id).await?;
     say(&format!(
         "{id}: retired; its sessions end within {} s",
         runtime::KEYS_KNOWN_WITHIN.as_secs()

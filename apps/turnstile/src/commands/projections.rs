@@ -214,7 +214,7 @@ async fn away(log: &Log, stream: StreamName) -> StoreError {
     let mut since = None;
     loop {
         tokio::time::sleep(LOOK).await;
-        let answer = tokio::time::timeout(ANSWER, log.last_sequence(stream)).await;
+        let answer = tokio::time::timeout(ANSWER, log.reader().last_sequence(stream)).await;
         let late = || StoreError::Unavailable(format!("NATS did not answer within {ANSWER:?}"));
         match answer.unwrap_or_else(|_| Err(late())) {
             Ok(_) => since = None,
@@ -290,12 +290,12 @@ fn stream_of(name: &str) -> Option<StreamName> {
 
 /// Where the stream ends, how many commits that is ahead, and how long the first of them waits.
 async fn lag(log: &Log, stream: StreamName, folded: u64) -> Result<[Cell; 3], CommandError> {
-    let end = log.last_sequence(stream).await?;
+    let end = log.reader().last_sequence(stream).await?;
     let events = end.saturating_sub(folded);
     let waiting = if events == 0 {
         0
     } else {
-        match log.commit_at(stream, folded + 1).await {
+        match log.reader().commit_at(stream, folded + 1).await {
             Ok(commit) => (chrono::Utc::now() - commit.stored_at).num_milliseconds(),
             // It tells no time, and is why the read model stands still.
             Err(StoreError::Unreadable { .. }) => {

@@ -60,7 +60,7 @@ impl Servers {
     /// A server without a log is an error: somebody else's, or one that was forgotten to be set up.
     pub(crate) async fn log(&self) -> Result<Log, CommandError> {
         let log = self.nats().await?;
-        if log.has_stream(USERS).await? {
+        if log.streams().exists(USERS).await? {
             return Ok(log);
         }
         Err(CommandError::Failed(format!(
@@ -98,8 +98,8 @@ impl Servers {
     /// service may run: what its workers make of a past that isn't complete would come between.
     pub(crate) async fn log_at_rest(&self) -> Result<Log, CommandError> {
         let log = self.nats().await?;
-        log.ensure_streams().await?;
-        let active_workers = log.active_workers().await?;
+        log.streams().ensure().await?;
+        let active_workers = log.workers().active().await?;
         if active_workers.is_empty() {
             return Ok(log);
         }

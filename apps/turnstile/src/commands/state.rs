@@ -121,7 +121,7 @@ async fn reached(
             )));
         }
     };
-    let last = log.last_sequence(stream).await?;
+    let last = log.reader().last_sequence(stream).await?;
     if sequence > last {
         let past = AnalysisError::PastEnd {
             stream,

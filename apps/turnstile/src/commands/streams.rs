@@ -78,7 +78,7 @@ pub(crate) async fn run(
         acknowledge::run(&log, args).await?;
         return Ok(Outcome::Clean);
     }
-    let mut plans = log.topology().await?;
+    let mut plans = log.streams().plans().await?;
     match command {
         StreamsCommand::Init | StreamsCommand::Acknowledge(_) => Ok(Outcome::Clean),
         StreamsCommand::Ls(output) => list(&plans, &mut output.open()),
@@ -245,7 +245,7 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
     // Whether or not anybody reads on, it is done to the end.
     let mut said = Ok(());
     for plan in plans.iter().filter(|plan| !plan.is_settled()) {
-        log.migrate_stream(plan).await?;
+        log.streams().migrate(plan).await?;
         said = said.and_then(|()| say(&format!("{}: done", plan.stream)));
     }
     said?;

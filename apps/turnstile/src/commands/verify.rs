@@ -103,7 +103,7 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
         }
     }
     for stream in EVENT_STREAMS {
-        for hole in log.acknowledged_holes(stream).await?.iter() {
+        for hole in log.holes().acknowledged(stream).await?.iter() {
             if output.is_for_people() {
                 output.line(&in_words(hole))?;
             } else {

@@ -10,8 +10,8 @@ pub async fn connected(nats: &Nats) -> Log {
 /// Writes these commits behind what is there.
 pub async fn write(log: &Log, commits: &[HistoricalCommit]) {
     for stream in EVENT_STREAMS {
-        let last = log.last_sequence(stream).await.unwrap();
-        let mut import = log.import(stream, last);
+        let last = log.reader().last_sequence(stream).await.unwrap();
+        let mut import = log.importer().begin(stream, last);
         for commit in commits.iter().filter(|commit| commit.stream == stream) {
             import.append(commit).await.unwrap();
         }

@@ -83,7 +83,8 @@ async fn a_long_reading_that_is_interrupted_goes_on_where_it_was() {
     for _ in 0..800 {
         let metadata = fresh();
         let account = ("account", "a");
-        let appended = log.append_events(ACCOUNTS, account, version, &events, &metadata, last);
+        let importer = log.importer();
+        let appended = importer.append_events(ACCOUNTS, account, version, &events, &metadata, last);
         last = appended.await.unwrap();
         version += 100;
     }
@@ -129,7 +130,8 @@ async fn a_log_that_became_another_is_read_anew_at_once() {
     for version in [0, 2, 4] {
         let metadata = fresh();
         let account = ("account", "a");
-        let appended = log.append_events(ACCOUNTS, account, version, &both, &metadata, last);
+        let importer = log.importer();
+        let appended = importer.append_events(ACCOUNTS, account, version, &both, &metadata, last);
         last = appended.await.unwrap();
     }
     let loaded = accounts.load("a").await.unwrap();

@@ -33,12 +33,12 @@ async fn drain(snapshot: &mut Snapshot) -> Result<usize, StoreError> {
 async fn a_snapshot_that_lost_its_connection_for_a_moment_ends_at_once_and_is_no_whole_one() {
     let (nats, log) = start().await;
     fill(&nats).await;
-    let whole = drain(&mut log.snapshot(ACCOUNTS).await.unwrap()).await;
+    let whole = drain(&mut log.backup().snapshot(ACCOUNTS).await.unwrap()).await;
     assert!(whole.unwrap() > 16 << 20);
 
     let proxy = DropAcksProxy::start(nats.url(), 1).await;
     let away = connect(proxy.url()).await;
-    let mut snapshot = away.snapshot(ACCOUNTS).await.unwrap();
+    let mut snapshot = away.backup().snapshot(ACCOUNTS).await.unwrap();
     snapshot.next().await.unwrap().unwrap();
     proxy.cut();
     disconnected(&away).await;

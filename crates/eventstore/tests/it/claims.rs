@@ -19,7 +19,7 @@ fn answer(body: &str) -> StoredAnswer {
 }
 
 async fn claim(log: &Log) -> Claim {
-    log.claim_request(KEY, "same").await.unwrap()
+    log.idempotency().claim(KEY, "same").await.unwrap()
 }
 
 async fn fresh_claim(log: &Log) -> ClaimToken {
@@ -35,18 +35,30 @@ async fn the_first_answer_is_given_again_and_a_key_belongs_to_one_request() {
     let others = connect(nats.url()).await;
     let token = fresh_claim(&log).await;
     assert!(matches!(claim(&others).await, Claim::InProgress));
-    let other_body = others.claim_request(KEY, "other").await.unwrap();
+    let other_body = others.idempotency().claim(KEY, "other").await.unwrap();
     assert!(matches!(other_body, Claim::Mismatch));
 
     // No final answer: the next one may try.
-    log.release_request(&token).await.unwrap();
+    log.idempotency().release(&token).await.unwrap();
     let token = fresh_claim(&others).await;
-    assert!(others.answer_request(&token, answer("1")).await.unwrap());
+    assert!(
+        others
+            .idempotency()
+            .answer(&token, answer("1"))
+            .await
+            .unwrap()
+    );
     assert!(matches!(claim(&log).await, Claim::Answered(found) if found == answer("1")));
-    let other_body = log.claim_request(KEY, "other").await.unwrap();
+    let other_body = log.idempotency().claim(KEY, "other").await.unwrap();
     assert!(matches!(other_body, Claim::Mismatch));
     // The first answer stays.
-    assert!(!others.answer_request(&token, answer("2")).await.unwrap());
+    assert!(
+        !others
+            .idempotency()
+            .answer(&token, answer("2"))
+            .await
+            .unwrap()
+    );
     assert!(matches!(claim(&log).await, Claim::Answered(found) if found == answer("1")));
 }
 
@@ -84,8 +96,18 @@ async fn a_claim_whose_process_is_gone_lapses_and_its_late_answer_does_not_count
         }
     })
     .await;
-    assert!(!log.answer_request(&gone, answer("late")).await.unwrap());
-    assert!(log.answer_request(&token, answer("in time")).await.unwrap());
+    assert!(
+        !log.idempotency()
+            .answer(&gone, answer("late"))
+            .await
+            .unwrap()
+    );
+    assert!(
+        log.idempotency()
+            .answer(&token, answer("in time"))
+            .await
+            .unwrap()
+    );
     assert!(matches!(claim(&log).await, Claim::Answered(found) if found == answer("in time")));
 }
 
@@ -97,7 +119,13 @@ async fn a_claim_or_an_answer_whose_acknowledgment_was_lost_is_known_again() {
     proxy.drop_next(1);
     let token = fresh_claim(&lossy).await;
     proxy.drop_next(1);
-    assert!(lossy.answer_request(&token, answer("1")).await.unwrap());
+    assert!(
+        lossy
+            .idempotency()
+            .answer(&token, answer("1"))
+            .await
+            .unwrap()
+    );
     assert_eq!(proxy.dropped(), 2);
     assert!(matches!(claim(&log).await, Claim::Answered(found) if found == answer("1")));
 }

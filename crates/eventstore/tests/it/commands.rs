@@ -82,7 +82,7 @@ async fn a_command_builds_on_what_was_committed_before() {
     // Nothing to store, nothing stored.
     let looked = run(&accounts, "a", Command::Look);
     assert_eq!(looked.await.unwrap().sequence, 3);
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 3);
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 3);
     assert_whole(&accounts, "a").await;
 }
 
@@ -136,7 +136,10 @@ async fn many_writers_in_several_processes_lose_no_update() {
     let whole = assert_whole(&accounts(&log), "a").await;
     assert_eq!(whole.entries, sequences.len() as u64);
     assert!(whole.entries > 50);
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), whole.entries);
+    assert_eq!(
+        log.reader().last_sequence(ACCOUNTS).await.unwrap(),
+        whole.entries
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,7 +183,7 @@ async fn random_commands_of_many_processes_on_a_few_accounts_keep_every_account_
     }
     gate.open();
     let stored: u64 = writers.join_all().await.into_iter().sum();
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), stored);
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), stored);
     for id in ["a", "b", "c"] {
         assert!(assert_whole(&accounts(&log), id).await.balance >= 0);
     }
@@ -243,7 +246,7 @@ async fn one_command_sent_many_times_at_once_takes_effect_once() {
             .count(),
         1
     );
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 1);
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -345,7 +348,7 @@ async fn ids_that_could_leave_their_subject_are_refused() {
     for id in ["a-b_C9", &too_long[..128]] {
         deposit(&accounts, id, 1).await.unwrap();
     }
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 2);
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 2);
 }
 
 #[tokio::test]

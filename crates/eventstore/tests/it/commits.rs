@@ -29,7 +29,11 @@ async fn where_a_command_came_from_can_be_read_from_its_commit() {
     };
     let executed = accounts.execute("a", Command::Deposit(5), &metadata, Expectation::LikelyNew);
     let executed = executed.await.unwrap();
-    let commit = log.commit_at(ACCOUNTS, executed.sequence).await.unwrap();
+    let commit = log
+        .reader()
+        .commit_at(ACCOUNTS, executed.sequence)
+        .await
+        .unwrap();
     assert_eq!(commit.metadata, metadata);
     assert_eq!(
         (
@@ -94,7 +98,7 @@ async fn a_value_from_outside_cannot_become_a_header() {
     };
     let executed = accounts.execute("a", Command::Deposit(5), &metadata, Expectation::Unknown);
     executed.await.unwrap();
-    let commit = log.commit_at(ACCOUNTS, 1).await.unwrap();
+    let commit = log.reader().commit_at(ACCOUNTS, 1).await.unwrap();
     assert_eq!(commit.metadata.command_id, metadata.command_id);
     assert_eq!(commit.metadata.correlation_id, metadata.correlation_id);
     assert_eq!(commit.metadata.actor, metadata.actor);
@@ -111,7 +115,7 @@ async fn a_value_from_outside_cannot_become_a_header() {
         };
         let done = accounts.execute(id, Command::Deposit(5), &signed, Expectation::Unknown);
         let sequence = done.await.unwrap().sequence;
-        let commit = log.commit_at(ACCOUNTS, sequence).await.unwrap();
+        let commit = log.reader().commit_at(ACCOUNTS, sequence).await.unwrap();
         assert_eq!(commit.metadata.actor, who);
     }
     // What is too long is refused, and not cut to what may be another's.
@@ -177,7 +181,7 @@ async fn an_old_event_is_read_as_the_newest_schema_says() {
             .state()
             .closed
     );
-    let commit = log.commit_at(ACCOUNTS, 1).await.unwrap();
+    let commit = log.reader().commit_at(ACCOUNTS, 1).await.unwrap();
     let raw = &commit.raw_events().unwrap()[0];
     assert_eq!((&*raw.schema, &raw.data["amount"]), ("2.0.0", &300.into()));
     assert!(
@@ -214,13 +218,22 @@ async fn what_cannot_be_read_names_its_stream_and_sequence() {
     let answer = failure(deposit(&accounts, "b", 1).await);
     assert_eq!(answer.to_string(), unreadable);
     assert_eq!(
-        log.commit_at(ACCOUNTS, 2).await.unwrap_err().to_string(),
+        log.reader()
+            .commit_at(ACCOUNTS, 2)
+            .await
+            .unwrap_err()
+            .to_string(),
         unreadable
     );
-    let missing = log.commit_at(ACCOUNTS, 99).await.unwrap_err().to_string();
+    let missing = log
+        .reader()
+        .commit_at(ACCOUNTS, 99)
+        .await
+        .unwrap_err()
+        .to_string();
     assert_eq!(missing, "ACCOUNTS#99: there is no such message");
 
-    let mut followed = Box::pin(log.follow(ACCOUNTS, 0));
+    let mut followed = Box::pin(log.reader().follow(ACCOUNTS, 0));
     assert_eq!(next(&mut followed, 1).await.len(), 1);
     let error = next(&mut followed, 1).await.remove(0).unwrap_err();
     assert_eq!(error.to_string(), unreadable);
@@ -273,5 +286,5 @@ async fn an_event_that_could_not_be_read_back_is_not_stored() {
         refused.await.unwrap_err().to_string(),
         "the event log refused: Untagged can't be stored: it has no type tag"
     );
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 0);
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 0);
 }

@@ -3,7 +3,7 @@
 use crate::support::*;
 use async_nats::jetstream;
 use chrono::Utc;
-use eventstore::{Commit, DeadLetter, DeadLetters, HandlerError, Log, Subscription, Worker};
+use eventstore::{Commit, DeadLetter, HandlerError, Log, OpenDeadLetters, Subscription, Worker};
 use std::{
     sync::{
         Arc,
@@ -21,24 +21,25 @@ const BRANCH: Subscription = Subscription {
 /// Can't handle the commits of "bad…" as long as it is told so.
 fn react(log: &Log, subscription: Subscription, broken: &Arc<AtomicBool>, notes: &Notes) -> Worker {
     let (broken, notes) = (broken.clone(), notes.clone());
-    log.on_commit(ACCOUNTS, subscription, move |commit: Commit| {
-        let (broken, notes) = (broken.clone(), notes.clone());
-        async move {
-            let name = format!("{}{}", commit.aggregate_id, commit.version);
-            if commit.aggregate_id.starts_with("bad") && broken.load(Ordering::Relaxed) {
-                notes.take(format!("tried {name}"));
-                return Err(HandlerError::Poison(format!("{name} makes no sense")));
+    log.workers()
+        .on_commit(ACCOUNTS, subscription, move |commit: Commit| {
+            let (broken, notes) = (broken.clone(), notes.clone());
+            async move {
+                let name = format!("{}{}", commit.aggregate_id, commit.version);
+                if commit.aggregate_id.starts_with("bad") && broken.load(Ordering::Relaxed) {
+                    notes.take(format!("tried {name}"));
+                    return Err(HandlerError::Poison(format!("{name} makes no sense")));
+                }
+                notes.take(name);
+                Ok(())
             }
-            notes.take(name);
-            Ok(())
-        }
-    })
+        })
 }
 
 async fn letters(log: &Log, count: usize) -> Vec<DeadLetter> {
     let what = format!("{count} dead letters");
     eventually(&what, LONG, || async {
-        let letters = log.dead_letters().await.unwrap();
+        let letters = log.dead_letters().list().await.unwrap();
         if letters.len() == count {
             Ok(letters)
         } else {
@@ -70,13 +71,13 @@ async fn a_poison_message_is_set_aside_after_its_tries_and_can_be_retried_or_dro
     assert_eq!((&*letter.error, letter.tries), ("bad0 makes no sense", 3));
 
     // Failing again leaves one letter, a new one.
-    log.retry_dead_letter(letter).await.unwrap();
+    log.dead_letters().retry(letter).await.unwrap();
     eventually("it was tried again", LONG, || async {
         notes.of("tried bad0").len() == 6
     })
     .await;
     let dead_letter = eventually("a new letter", LONG, || async {
-        let letters = log.dead_letters().await.unwrap();
+        let letters = log.dead_letters().list().await.unwrap();
         let is_new = letters.len() == 3 && letters.iter().all(|found| found.id != letter.id);
         if is_new { Ok(letters) } else { Err(letters) }
     })
@@ -90,15 +91,15 @@ async fn a_poison_message_is_set_aside_after_its_tries_and_can_be_retried_or_dro
             .find(|letter| letter.sequence == sequence)
             .unwrap()
     };
-    log.drop_dead_letter(of(3)).await.unwrap();
-    log.retry_dead_letter(of(1)).await.unwrap();
+    log.dead_letters().drop(of(3)).await.unwrap();
+    log.dead_letters().retry(of(1)).await.unwrap();
     let left = letters(&log, 1).await;
     assert_eq!(left[0].sequence, 5);
     assert_eq!(notes.of("bad"), ["bad0"]);
     worker.stop().await;
 
     // The retry may be asked for while nobody is there.
-    log.retry_dead_letter(&left[0]).await.unwrap();
+    log.dead_letters().retry(&left[0]).await.unwrap();
     let worker = react(&log, BRANCH, &broken, &notes);
     letters(&log, 0).await;
     assert_eq!(notes.of("bad"), ["bad0", "bad2"]);
@@ -113,11 +114,17 @@ async fn whoever_looks_again_reads_only_what_was_added() {
     let worker = react(&log, BRANCH, &broken, &notes);
     let found = letters(&log, 3).await;
     worker.stop().await;
-    let mut known = DeadLetters::default();
-    assert_eq!((known.catch_up(&log).await.unwrap(), known.len()), (3, 3));
-    assert_eq!(known.catch_up(&log).await.unwrap(), 0);
-    log.drop_dead_letter(&found[0]).await.unwrap();
-    assert_eq!((known.catch_up(&log).await.unwrap(), known.len()), (1, 2));
+    let (mut known, record) = (OpenDeadLetters::default(), log.dead_letters());
+    assert_eq!(
+        (known.catch_up(&record).await.unwrap(), known.len()),
+        (3, 3)
+    );
+    assert_eq!(known.catch_up(&record).await.unwrap(), 0);
+    record.drop(&found[0]).await.unwrap();
+    assert_eq!(
+        (known.catch_up(&record).await.unwrap(), known.len()),
+        (1, 2)
+    );
 }
 
 #[tokio::test]
@@ -154,14 +161,16 @@ async fn a_handler_that_panics_is_a_poison_and_blocks_nobody() {
     deposit_on(&log, &["a", "a"]).await;
     let notes = Notes::default();
     let seen = notes.clone();
-    let worker = log.on_commit(ACCOUNTS, BRANCH, move |commit: Commit| {
-        let seen = seen.clone();
-        async move {
-            assert!(commit.version > 0, "no version {}", commit.version);
-            seen.take("a1");
-            Ok(())
-        }
-    });
+    let worker = log
+        .workers()
+        .on_commit(ACCOUNTS, BRANCH, move |commit: Commit| {
+            let seen = seen.clone();
+            async move {
+                assert!(commit.version > 0, "no version {}", commit.version);
+                seen.take("a1");
+                Ok(())
+            }
+        });
     assert_eq!(notes.until(1).await, ["a1"]);
     let letters = letters(&log, 1).await;
     assert_eq!(letters[0].error, "the handler panicked: no version 0");
@@ -193,12 +202,13 @@ async fn what_is_no_commit_becomes_a_dead_letter_too() {
 async fn a_dead_letter_whose_message_is_gone_is_closed_when_it_is_retried() {
     let (nats, log) = start().await;
     let sequence = deposit_on(&log, &["a"]).await;
-    let cause = log.commit_at(ACCOUNTS, sequence).await.unwrap();
-    let worker = log.on_due("remind", BRANCH, |due| async move {
+    let cause = log.reader().commit_at(ACCOUNTS, sequence).await.unwrap();
+    let worker = log.workers().on_due("remind", BRANCH, |due| async move {
         Err(HandlerError::Poison(format!("{} makes no sense", due.key)))
     });
     let data = serde_json::Value::Null;
-    log.schedule("remind", "k", Utc::now(), &cause, data)
+    log.scheduler()
+        .schedule("remind", "k", Utc::now(), &cause, data)
         .await
         .unwrap();
     let letter = letters(&log, 1).await.remove(0);
@@ -210,7 +220,7 @@ async fn a_dead_letter_whose_message_is_gone_is_closed_when_it_is_retried() {
     let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
     let commands = raw.get_stream("COMMANDS").await.unwrap();
     commands.delete_message(letter.sequence).await.unwrap();
-    log.retry_dead_letter(&letter).await.unwrap();
+    log.dead_letters().retry(&letter).await.unwrap();
     letters(&log, 0).await;
     worker.stop().await;
 }

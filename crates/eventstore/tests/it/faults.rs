@@ -36,7 +36,7 @@ async fn lost_acknowledgments_neither_repeat_nor_lose_a_command() {
     }
     let answers = commands.join_all().await;
     assert!(proxy.dropped() > 0);
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 40);
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 40);
     // Each was answered with its own result, the lost ones too.
     let mut versions: Vec<_> = answers.iter().map(|answer| answer.version).collect();
     versions.sort_unstable();
@@ -59,6 +59,7 @@ async fn a_server_that_stands_still_is_unavailable_within_two_seconds_and_recove
     let accounts = accounts(&log);
     deposit(&accounts, "a", 1).await.unwrap();
     let metadata = fresh();
+    let requests = log.idempotency();
     nats.pause();
     let began = Instant::now();
     let (cached, unknown, queue, pinged, claimed) = tokio::join!(
@@ -67,7 +68,7 @@ async fn a_server_that_stands_still_is_unavailable_within_two_seconds_and_recove
         // Nor may a queue add up.
         join_all((0..6).map(|_| accounts.load("b"))),
         log.ping(),
-        log.claim_request(metadata.command_id, "same"),
+        requests.claim(metadata.command_id, "same"),
     );
     let took = began.elapsed();
     assert!(took < Duration::from_secs(2), "{took:?}");
@@ -97,13 +98,19 @@ async fn without_a_connection_an_append_fails_at_once_and_is_never_sent_later() 
     let began = Instant::now();
     let failed = append(&cut_off, (ACCOUNTS, "a"), 0, Event::Closed, 0);
     assert!(matches!(failed.await, Err(StoreError::Unavailable(_))));
-    assert!(cut_off.broadcast("news", Vec::new()).await.is_err());
+    assert!(
+        cut_off
+            .pubsub()
+            .broadcast("news", Vec::new())
+            .await
+            .is_err()
+    );
     assert!(began.elapsed() < Duration::from_millis(200));
 
     proxy.restore();
     connected(&cut_off).await;
     cut_off.ping().await.unwrap();
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 0);
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -149,7 +156,7 @@ async fn a_server_that_is_too_old_is_refused_by_name_and_version() {
     let why = "the event log refused: the NATS server \"nats-0\" is of version \"2.12.8\"; \
                2.14.7 or later is needed";
     for refused in [
-        log.ensure_streams().await.unwrap_err(),
+        log.streams().ensure().await.unwrap_err(),
         log.ping().await.unwrap_err(),
         log.probe().await.unwrap_err(),
         log.check_server().unwrap_err(),

@@ -22,7 +22,7 @@ async fn answer_to(nats: &async_nats::Client, stream: &str, sequence: u64, subje
 async fn a_key_that_nobody_published_is_not_known() {
     let (nats, log) = start().await;
     let raw = async_nats::connect(nats.url()).await.unwrap();
-    log.publish_key("k1", "one").await.unwrap();
+    log.session_keys().publish("k1", "one").await.unwrap();
     // What one may write somewhere, if it is only among requests.
     let context = async_nats::jetstream::new(raw.clone());
     let mine = context
@@ -37,12 +37,17 @@ async fn a_key_that_nobody_published_is_not_known() {
             .ok_or("not yet")
     })
     .await;
-    log.publish_key("k2", "two").await.unwrap();
-    let known = log.known_keys().await.unwrap();
+    log.session_keys().publish("k2", "two").await.unwrap();
+    let known = log.session_keys().list().await.unwrap();
     let known: Vec<_> = known.iter().map(|key| &*key.id).collect();
     assert_eq!(known, ["k1", "k2"]);
     // Nor can it be published on what was forged.
-    assert!(log.publish_key("forged", "another").await.is_err());
+    assert!(
+        log.session_keys()
+            .publish("forged", "another")
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -55,25 +60,25 @@ async fn a_commit_that_nobody_appended_is_not_read() {
     let why =
         "ACCOUNTS#2: nobody appended it: it is an answer of the server that somebody had sent here";
     eventually("the answer is stored", testkit::LONG, || async {
-        let end = log.last_sequence(ACCOUNTS).await.unwrap();
+        let end = log.reader().last_sequence(ACCOUNTS).await.unwrap();
         (end == 2).then_some(()).ok_or(end)
     })
     .await;
     for error in [
         accounts(&log).load("yours").await.unwrap_err(),
-        log.commit_at(ACCOUNTS, 2).await.unwrap_err(),
+        log.reader().commit_at(ACCOUNTS, 2).await.unwrap_err(),
         failure(deposit(&accounts(&log), "yours", 1).await),
     ] {
         assert_eq!(error.to_string(), why);
     }
-    let mut followed = Box::pin(log.follow(ACCOUNTS, 1));
+    let mut followed = Box::pin(log.reader().follow(ACCOUNTS, 1));
     let error = followed.next().await.unwrap().unwrap_err();
     assert_eq!(error.to_string(), why);
 
     // A worker sets it aside.
     let handled = Notes::default();
     let notes = handled.clone();
-    let worker = log.on_commit(
+    let worker = log.workers().on_commit(
         ACCOUNTS,
         eventstore::Subscription::new("auditor"),
         move |commit| {
@@ -82,7 +87,7 @@ async fn a_commit_that_nobody_appended_is_not_read() {
         },
     );
     let letters = eventually("a dead letter", testkit::LONG, || async {
-        let letters = log.dead_letters().await.unwrap();
+        let letters = log.dead_letters().list().await.unwrap();
         (letters.len() == 1).then_some(letters).ok_or("none yet")
     })
     .await;
@@ -108,12 +113,12 @@ async fn a_command_that_nobody_scheduled_is_not_carried_out() {
     let handled = Notes::default();
     let notes = handled.clone();
     let subscription = eventstore::Subscription::new("closer");
-    let worker = log.on_due("close", subscription, move |due| {
+    let worker = log.workers().on_due("close", subscription, move |due| {
         notes.take(due.key);
         async { Ok(()) }
     });
     eventually("a dead letter", testkit::LONG, || async {
-        let letters = log.dead_letters().await.unwrap();
+        let letters = log.dead_letters().list().await.unwrap();
         (letters.len() == 1).then_some(()).ok_or("none yet")
     })
     .await;

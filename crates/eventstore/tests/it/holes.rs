@@ -10,7 +10,7 @@ use testkit::{LONG, Nats, eventually};
 async fn damaged(deposits: &[&str], which: usize) -> (Nats, Log) {
     let (nats, log) = start().await;
     deposit_on(&log, deposits).await;
-    let commits = log.read(ACCOUNTS, 1, u64::MAX).await.unwrap();
+    let commits = log.reader().range(ACCOUNTS, 1, u64::MAX).await.unwrap();
     let commits: Vec<Commit> = commits.try_collect().await.unwrap();
     let text = commits[which - 1].commit_id.to_string();
     nats.damage("ACCOUNTS", &text).await;
@@ -30,7 +30,7 @@ fn hole(first: u64, last: u64) -> AcknowledgedHole {
 }
 
 async fn read(log: &Log, from: u64, to: u64) -> Result<Vec<u64>, StoreError> {
-    let commits = log.read(ACCOUNTS, from, to).await?;
+    let commits = log.reader().range(ACCOUNTS, from, to).await?;
     let sequences = commits.map_ok(|commit| commit.sequence);
     sequences.try_collect().await
 }
@@ -49,28 +49,29 @@ async fn readers_stop_at_a_hole_until_somebody_acknowledges_it() {
         "ACCOUNTS#3 is missing: the server counts it and can't give it. Restore the server's copy \
          or the log; if that is impossible, acknowledge the hole"
     );
-    let mut followed = Box::pin(log.follow(ACCOUNTS, 2));
+    let mut followed = Box::pin(log.reader().follow(ACCOUNTS, 2));
     let error = next(&mut followed, 1).await.pop().unwrap().unwrap_err();
     assert!(is_hole(&error, (3, 3)), "{error}");
 
-    log.acknowledge_hole(&hole(3, 3)).await.unwrap();
+    log.holes().acknowledge(&hole(3, 3)).await.unwrap();
     assert_eq!(read(&log, 1, u64::MAX).await.unwrap(), [1, 2, 4, 5]);
     // A range may begin or end in it.
     assert_eq!(read(&log, 1, 3).await.unwrap(), [1, 2]);
     assert_eq!(read(&log, 3, 4).await.unwrap(), [4]);
     assert!(read(&log, 3, 3).await.unwrap().is_empty());
-    let mut followed = Box::pin(log.follow(ACCOUNTS, 2));
+    let mut followed = Box::pin(log.reader().follow(ACCOUNTS, 2));
     let commit = next(&mut followed, 1).await.pop().unwrap();
     assert_eq!(commit.unwrap().sequence, 4);
     // It is in the log's own history: another process finds it.
     let another = connect(nats.url()).await;
     assert_eq!(
-        *another.acknowledged_holes(ACCOUNTS).await.unwrap(),
+        *another.holes().acknowledged(ACCOUNTS).await.unwrap(),
         [hole(3, 3)]
     );
     assert!(
         another
-            .acknowledged_holes(BRANCHES)
+            .holes()
+            .acknowledged(BRANCHES)
             .await
             .unwrap()
             .is_empty()
@@ -80,20 +81,20 @@ async fn readers_stop_at_a_hole_until_somebody_acknowledges_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hole_at_the_end_is_told_and_not_waited_for() {
     let (_nats, log) = damaged(&["a", "b", "c"], 3).await;
-    let mut followed = Box::pin(log.follow(ACCOUNTS, 0));
+    let mut followed = Box::pin(log.reader().follow(ACCOUNTS, 0));
     next(&mut followed, 2).await;
     let error = next(&mut followed, 1).await.pop().unwrap().unwrap_err();
     assert!(is_hole(&error, (3, 3)), "{error}");
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 3);
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 3);
 
-    log.acknowledge_hole(&hole(3, 3)).await.unwrap();
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 2);
+    log.holes().acknowledge(&hole(3, 3)).await.unwrap();
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 2);
     assert_eq!(read(&log, 1, u64::MAX).await.unwrap(), [1, 2]);
-    let mut followed = Box::pin(log.follow(ACCOUNTS, 2));
+    let mut followed = Box::pin(log.reader().follow(ACCOUNTS, 2));
     deposit(&accounts(&log), "b", 1).await.unwrap();
     let commit = next(&mut followed, 1).await.pop().unwrap();
     assert_eq!(commit.unwrap().sequence, 4);
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 4);
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,10 +123,10 @@ async fn only_what_is_missing_can_be_acknowledged() {
             "ACCOUNTS#3 to #2: nothing is missing there, the stream has #1 to #4",
         ),
     ] {
-        let refused = log.acknowledge_hole(&hole(first, last)).await;
+        let refused = log.holes().acknowledge(&hole(first, last)).await;
         assert_eq!(refused.unwrap_err().to_string(), why);
     }
-    assert!(log.acknowledged_holes(ACCOUNTS).await.unwrap().is_empty());
+    assert!(log.holes().acknowledged(ACCOUNTS).await.unwrap().is_empty());
     let error = read(&log, 1, 4).await.unwrap_err();
     assert!(is_hole(&error, (2, 2)), "{error}");
 }
@@ -153,7 +154,7 @@ async fn nothing_is_decided_on_an_aggregate_with_a_hole_in_its_history() {
     let (nats, log) = damaged(&["a", "b", "a", "b", "a"], 3).await;
     for acknowledged in [false, true] {
         if acknowledged {
-            log.acknowledge_hole(&hole(3, 3)).await.unwrap();
+            log.holes().acknowledge(&hole(3, 3)).await.unwrap();
         }
         for failure in failures(&nats, &log, "a").await {
             let is_gap = matches!(failure, StoreError::Gap { sequence: 5, .. });
@@ -170,13 +171,13 @@ async fn an_aggregate_whose_newest_commit_is_lost_is_none_that_is_new() {
         let (nats, log) = damaged(&deposits, 3).await;
         for acknowledged in [false, true] {
             if acknowledged {
-                log.acknowledge_hole(&hole(3, 3)).await.unwrap();
+                log.holes().acknowledge(&hole(3, 3)).await.unwrap();
             }
             for failure in failures(&nats, &log, "a").await {
                 let is_lost = matches!(failure, StoreError::HistoryLost { .. });
                 assert!(is_lost, "{failure}");
             }
         }
-        assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 2);
+        assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 2);
     }
 }

@@ -41,15 +41,15 @@ async fn a_history_is_read_by_the_leader_when_a_replica_goes_on_to_lag() {
 async fn what_a_replica_does_not_know_yet_is_there() {
     let (_nats, _cluster, reader, writer) = apart().await;
     let sequence = deposit_on(&writer, &["a"]).await;
-    let commit = reader.commit_at(ACCOUNTS, sequence).await.unwrap();
+    let commit = reader.reader().commit_at(ACCOUNTS, sequence).await.unwrap();
     assert_eq!(commit.aggregate_id, "a");
-    let missing = reader.commit_at(ACCOUNTS, 99).await.unwrap_err();
+    let missing = reader.reader().commit_at(ACCOUNTS, 99).await.unwrap_err();
     assert_eq!(missing.to_string(), "ACCOUNTS#99: there is no such message");
 
-    writer.publish_key("k1", "one").await.unwrap();
-    writer.publish_key("k2", "two").await.unwrap();
-    writer.retire_key("k1").await.unwrap();
-    let known = reader.known_keys().await.unwrap();
+    writer.session_keys().publish("k1", "one").await.unwrap();
+    writer.session_keys().publish("k2", "two").await.unwrap();
+    writer.session_keys().retire("k1").await.unwrap();
+    let known = reader.session_keys().list().await.unwrap();
     let known: Vec<_> = known
         .iter()
         .map(|key| (&*key.id, key.key.as_deref()))
@@ -67,24 +67,26 @@ async fn a_dead_letter_is_not_given_up_because_a_replica_does_not_know_its_messa
         max_tries: 1,
         ..eventstore::Subscription::new("auditor")
     };
-    let subscribed = reader.on_commit(ACCOUNTS, subscription, move |commit| {
-        let (attempts, works) = (seen.clone(), worked.clone());
-        async move {
-            attempts.take(&commit.aggregate_id);
-            if works.count() == 0 {
-                return Err(eventstore::HandlerError::Poison("not today".to_owned()));
+    let subscribed = reader
+        .workers()
+        .on_commit(ACCOUNTS, subscription, move |commit| {
+            let (attempts, works) = (seen.clone(), worked.clone());
+            async move {
+                attempts.take(&commit.aggregate_id);
+                if works.count() == 0 {
+                    return Err(eventstore::HandlerError::Poison("not today".to_owned()));
+                }
+                works.take(format!("handled {}", commit.aggregate_id));
+                Ok(())
             }
-            works.take(format!("handled {}", commit.aggregate_id));
-            Ok(())
-        }
-    });
+        });
     let letters = testkit::eventually("a dead letter", testkit::LONG, || async {
-        let letters = writer.dead_letters().await.unwrap();
+        let letters = writer.dead_letters().list().await.unwrap();
         (letters.len() == 1).then_some(letters).ok_or("none yet")
     })
     .await;
     works.take("it works now");
-    writer.retry_dead_letter(&letters[0]).await.unwrap();
+    writer.dead_letters().retry(&letters[0]).await.unwrap();
     works.until(2).await;
     subscribed.stop().await;
     assert_eq!(works.all(), ["it works now", "handled a"]);

@@ -12,7 +12,7 @@ async fn following_survives_restarts_and_cut_connections_without_gap_or_duplicat
     let (nats, log) = start().await;
     let proxy = DropAcksProxy::start(nats.url(), 1).await;
     let reader = connect(proxy.url()).await;
-    let mut followed = Box::pin(reader.follow(ACCOUNTS, 0));
+    let mut followed = Box::pin(reader.reader().follow(ACCOUNTS, 0));
     let mut expected = 0;
     for round in 0..4 {
         deposit_on(&log, &["a"; 20]).await;
@@ -57,7 +57,7 @@ async fn a_missing_message_ends_following_with_an_error() {
     deposit_on(&log, &["a", "b", "c"]).await;
     stream.delete_message(2).await.unwrap();
 
-    let found: Vec<_> = log.follow(ACCOUNTS, 0).collect().await;
+    let found: Vec<_> = log.reader().follow(ACCOUNTS, 0).collect().await;
     assert_eq!(found.len(), 2, "it ends at the gap");
     assert_eq!(found[0].as_ref().unwrap().sequence, 1);
     let error = found[1].as_ref().unwrap_err();
@@ -70,7 +70,7 @@ async fn a_missing_message_ends_following_with_an_error() {
 async fn a_range_is_read_and_ends() {
     let (_nats, log) = start().await;
     let read = async |from, to| {
-        let commits = log.read(ACCOUNTS, from, to).await.unwrap();
+        let commits = log.reader().range(ACCOUNTS, from, to).await.unwrap();
         let commits: Vec<_> = commits.try_collect().await.unwrap();
         sequences(&commits)
     };
@@ -104,17 +104,18 @@ async fn several_streams_are_read_merged_by_time() {
         expected.push((stream, sequences[which]));
     }
     let merged = log
-        .read_merged(&[ACCOUNTS, BRANCHES, ACCOUNTS_ELSEWHERE])
+        .reader()
+        .merged(&[ACCOUNTS, BRANCHES, ACCOUNTS_ELSEWHERE])
         .await;
     assert!(merged.is_err(), "a stream that isn't there can't be merged");
-    let merged = log.read_merged(&[BRANCHES, ACCOUNTS]).await.unwrap();
+    let merged = log.reader().merged(&[BRANCHES, ACCOUNTS]).await.unwrap();
     let merged: Vec<_> = merged.try_collect().await.unwrap();
     let found: Vec<_> = merged
         .iter()
         .map(|commit| (commit.stream, commit.sequence))
         .collect();
     assert_eq!(found, expected);
-    let none: Vec<_> = log.read_merged(&[]).await.unwrap().collect().await;
+    let none: Vec<_> = log.reader().merged(&[]).await.unwrap().collect().await;
     assert!(none.is_empty());
 }
 
@@ -125,7 +126,7 @@ async fn an_outage_leaves_no_heap_of_consumers_behind() {
     let (nats, log) = start().await;
     let proxy = DropAcksProxy::start(nats.url(), 1).await;
     let reader = connect(proxy.url()).await;
-    let mut followed = Box::pin(reader.follow(ACCOUNTS, 0));
+    let mut followed = Box::pin(reader.reader().follow(ACCOUNTS, 0));
     deposit_on(&log, &["a"]).await;
     next(&mut followed, 1).await;
     proxy.cut();

@@ -10,12 +10,12 @@ const REMIND: Subscription = Subscription::new("accounts-on-reminders");
 
 async fn some_commit(log: &Log) -> Commit {
     let sequence = deposit_on(log, &["a"]).await;
-    log.commit_at(ACCOUNTS, sequence).await.unwrap()
+    log.reader().commit_at(ACCOUNTS, sequence).await.unwrap()
 }
 
 fn remind(log: &Log, notes: &Notes) -> Worker {
     let notes = notes.clone();
-    log.on_due("remind", REMIND, move |due| {
+    log.workers().on_due("remind", REMIND, move |due| {
         let notes = notes.clone();
         async move {
             let now = Utc::now();
@@ -45,7 +45,10 @@ async fn a_command_falls_due_at_its_time_at_once_if_that_has_passed_and_once_if_
     let worker = remind(&log, &notes);
     let schedule = async |key: &str, at, text: &str| {
         let data = json!({ "text": text });
-        log.schedule("remind", key, at, &cause, data).await.unwrap();
+        log.scheduler()
+            .schedule("remind", key, at, &cause, data)
+            .await
+            .unwrap();
     };
     // A server schedules by the second; so each waits for another.
     schedule("replaced", in_millis(60_000), "never").await;
@@ -63,7 +66,7 @@ async fn a_command_falls_due_at_its_time_at_once_if_that_has_passed_and_once_if_
     a_while().await;
     assert_eq!(notes.count(), 3, "each fell due once");
     assert!(
-        log.dead_letters().await.unwrap().is_empty(),
+        log.dead_letters().list().await.unwrap().is_empty(),
         "none fell due early"
     );
 
@@ -72,7 +75,8 @@ async fn a_command_falls_due_at_its_time_at_once_if_that_has_passed_and_once_if_
     assert_eq!(notes.until(4).await[3], "past again");
     worker.stop().await;
 
-    let bad = log.schedule("remind", "a.b", Utc::now(), &cause, json!({}));
+    let scheduler = log.scheduler();
+    let bad = scheduler.schedule("remind", "a.b", Utc::now(), &cause, json!({}));
     assert!(matches!(bad.await, Err(StoreError::InvalidId(_))));
 }
 
@@ -82,7 +86,10 @@ async fn what_fell_due_while_everything_was_down_comes_after_the_restart() {
     let cause = some_commit(&log).await;
     let at = in_millis(400);
     let data = json!({ "text": "after all" });
-    log.schedule("remind", "a", at, &cause, data).await.unwrap();
+    log.scheduler()
+        .schedule("remind", "a", at, &cause, data)
+        .await
+        .unwrap();
     nats.kill9().await;
     eventually("its time passed", LONG, || async { Utc::now() > at }).await;
     nats.restart().await;
@@ -99,14 +106,15 @@ async fn a_due_command_leads_to_the_same_command_however_often_it_is_delivered()
     let (_nats, log) = start().await;
     let cause = some_commit(&log).await;
     let (send, mut due) = tokio::sync::mpsc::unbounded_channel();
-    let worker = log.on_due("remind", REMIND, move |command| {
+    let worker = log.workers().on_due("remind", REMIND, move |command| {
         let send = send.clone();
         async move {
             send.send(command).unwrap();
             Ok(())
         }
     });
-    log.schedule("remind", "k", Utc::now(), &cause, json!(1))
+    log.scheduler()
+        .schedule("remind", "k", Utc::now(), &cause, json!(1))
         .await
         .unwrap();
     let command = tokio::time::timeout(LONG, due.recv())

@@ -14,7 +14,7 @@ async fn a_reader_whose_consumer_gives_nothing_makes_another() {
     let (nats, log) = start().await;
     let proxy = DropAcksProxy::start(nats.url(), 1).await;
     let reader = connect(proxy.url()).await;
-    let mut followed = Box::pin(reader.follow(ACCOUNTS, 0));
+    let mut followed = Box::pin(reader.reader().follow(ACCOUNTS, 0));
     deposit_on(&log, &["a"]).await;
     assert_eq!(followed.next().await.unwrap().unwrap().sequence, 1);
     proxy.deafen();
@@ -34,13 +34,15 @@ async fn a_worker_whose_requests_are_answered_with_nothing_asks_anew() {
     let notes = Notes::default();
     let seen = notes.clone();
     let branch = Subscription::new("branch-on-accounts");
-    let worker = worker_log.on_commit(ACCOUNTS, branch, move |commit| {
-        let seen = seen.clone();
-        async move {
-            seen.take(format!("{}{}", commit.aggregate_id, commit.version));
-            Ok(())
-        }
-    });
+    let worker = worker_log
+        .workers()
+        .on_commit(ACCOUNTS, branch, move |commit| {
+            let seen = seen.clone();
+            async move {
+                seen.take(format!("{}{}", commit.aggregate_id, commit.version));
+                Ok(())
+            }
+        });
     deposit_on(&log, &["a"]).await;
     notes.until(1).await;
     proxy.deafen();

@@ -19,9 +19,9 @@ async fn many_processes_may_create_the_streams_at_once_and_again() {
         starts.spawn(async move { connect(&url).await });
     }
     let logs = starts.join_all().await;
-    logs[0].ensure_streams().await.unwrap();
-    let created = logs[0].stream_created(ACCOUNTS).await.unwrap();
-    assert_eq!(logs[1].stream_created(ACCOUNTS).await.unwrap(), created);
+    logs[0].streams().ensure().await.unwrap();
+    let created = logs[0].streams().created(ACCOUNTS).await.unwrap();
+    assert_eq!(logs[1].streams().created(ACCOUNTS).await.unwrap(), created);
 }
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn a_stream_that_was_lost_is_not_made_anew() {
         .await;
         for again in [&log, &Log::connect(config(nats.url())).await.unwrap()] {
             connected(again).await;
-            let refused = again.ensure_streams().await.unwrap_err();
+            let refused = again.streams().ensure().await.unwrap_err();
             let words = refused.to_string();
             assert!(
                 words.starts_with(&format!("stream {lost} is missing, while ")),
@@ -50,16 +50,16 @@ async fn a_stream_that_was_lost_is_not_made_anew() {
         }
         assert!(raw.get_stream(lost).await.is_err(), "{lost} was made");
         // People can, if they say so.
-        let mut plans = log.topology().await.unwrap();
+        let mut plans = log.streams().plans().await.unwrap();
         let plan = plans.iter_mut().find(|plan| plan.stream.as_str() == lost);
         let plan = plan.unwrap();
         if lost != "ACCOUNTS" {
-            let refused = log.migrate_stream(plan).await;
+            let refused = log.streams().migrate(plan).await;
             assert!(matches!(refused, Err(StoreError::StreamMismatch { .. })));
         }
         plan.create_on_purpose();
-        log.migrate_stream(plan).await.unwrap();
-        log.ensure_streams().await.unwrap();
+        log.streams().migrate(plan).await.unwrap();
+        log.streams().ensure().await.unwrap();
         deposit_on(&log, &["b"]).await;
     }
 }
@@ -71,10 +71,10 @@ async fn an_installation_that_was_interrupted_before_its_first_message_is_comple
     raw.create_stream(right()).await.unwrap();
     let log = Log::connect(config(nats.url())).await.unwrap();
     connected(&log).await;
-    let found = log.look_at_streams().await.unwrap();
+    let found = log.streams().check().await.unwrap();
     assert_eq!(found, StreamsFound::NewInstallation);
-    log.ensure_streams().await.unwrap();
-    assert_eq!(log.look_at_streams().await.unwrap(), StreamsFound::All);
+    log.streams().ensure().await.unwrap();
+    assert_eq!(log.streams().check().await.unwrap(), StreamsFound::All);
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn who_may_not_make_streams_is_told_at_once_and_waits_for_an_operator() {
     connected(&service).await;
     for _ in 0..2 {
         let began = Instant::now();
-        let refused = service.ensure_streams().await.unwrap_err().to_string();
+        let refused = service.streams().ensure().await.unwrap_err().to_string();
         assert!(
             refused.starts_with("stream ACCOUNTS is missing, nobody made it yet"),
             "{refused}"
@@ -111,7 +111,7 @@ async fn who_may_not_make_streams_is_told_at_once_and_waits_for_an_operator() {
         );
     }
     connect_with(user("operator", "o")).await;
-    service.ensure_streams().await.unwrap();
+    service.streams().ensure().await.unwrap();
 }
 
 /// The stream as it must be, from which each case departs.
@@ -187,7 +187,7 @@ async fn a_stream_that_could_lose_data_is_an_error_that_names_the_difference() {
         // On a busy machine the server still clears away the one before.
         let create = || raw.create_stream(config.clone());
         eventually(difference, LONG, create).await;
-        let error = log.ensure_streams().await.unwrap_err().to_string();
+        let error = log.streams().ensure().await.unwrap_err().to_string();
         assert_eq!(
             error,
             format!("stream ACCOUNTS is not as it must be: {difference}")
@@ -201,7 +201,7 @@ async fn a_stream_that_could_lose_data_is_an_error_that_names_the_difference() {
         ..right()
     };
     eventually("created", LONG, || raw.create_stream(harmless.clone())).await;
-    log.ensure_streams().await.unwrap();
+    log.streams().ensure().await.unwrap();
 
     // Fewer copies than wanted are a difference too.
     let replicated = LogConfig {
@@ -211,7 +211,7 @@ async fn a_stream_that_could_lose_data_is_an_error_that_names_the_difference() {
     let replicated = Log::connect(replicated).await.unwrap();
     connected(&replicated).await;
     assert_eq!(
-        replicated.ensure_streams().await.unwrap_err().to_string(),
+        replicated.streams().ensure().await.unwrap_err().to_string(),
         "stream ACCOUNTS is not as it must be: num_replicas is 1, needed is 3"
     );
 }

@@ -33,9 +33,10 @@ where
     Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
 {
     let notes = notes.clone();
-    log.on_commit(ACCOUNTS, subscription, move |commit| {
-        handle(notes.clone(), commit)
-    })
+    log.workers()
+        .on_commit(ACCOUNTS, subscription, move |commit| {
+            handle(notes.clone(), commit)
+        })
 }
 
 /// Handles by taking a note.
@@ -135,7 +136,7 @@ async fn an_outage_is_waited_for_and_uses_up_no_tries() {
     })
     .await;
     worker.stop().await;
-    assert!(log.dead_letters().await.unwrap().is_empty());
+    assert!(log.dead_letters().list().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -154,7 +155,7 @@ async fn what_is_too_early_comes_again_later() {
     a_while().await;
     worker.stop().await;
     assert_eq!(notes.count(), 8);
-    assert!(log.dead_letters().await.unwrap().is_empty());
+    assert!(log.dead_letters().list().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -246,14 +247,14 @@ fn what_a_killed_process_had_in_hand_is_delivered_to_another() {
         });
         deposit_on(&log, &["a", "a", "b"]).await;
         notes.until(2).await;
-        let works = || async { !log.active_workers().await.unwrap().is_empty() };
+        let works = || async { !log.workers().active().await.unwrap().is_empty() };
         eventually("it is seen at work", LONG, works).await;
     });
     // Its tasks and its connection end where they are, without a word.
     killed.shutdown_background();
     survivor.block_on(async {
         // What it had in hand is nobody's until somebody asks for it.
-        let rests = || async { log.active_workers().await.unwrap().is_empty() };
+        let rests = || async { log.workers().active().await.unwrap().is_empty() };
         eventually("nobody is seen at work", LONG, rests).await;
         let others = Notes::default();
         let worker = note(&log, IMPATIENT, &others);

@@ -61,10 +61,10 @@ async fn a_decision_on_what_the_log_has_lost_is_never_stored() {
         let balance: i64 = others.iter().sum();
         let refusal = refusal(&kept, "a", 100).await;
         assert_eq!(refusal, format!("the balance is {balance}"));
-        let end = log.last_sequence(ACCOUNTS).await.unwrap();
+        let end = log.reader().last_sequence(ACCOUNTS).await.unwrap();
         assert_eq!(end, others.len() as u64);
-        assert_eq!(log.epoch(ACCOUNTS), 1);
-        assert_eq!(*log.tail_losses().borrow(), 1);
+        assert_eq!(log.tails().epoch(ACCOUNTS), 1);
+        assert_eq!(*log.tails().losses().borrow(), 1);
         // And it goes on.
         assert_eq!(deposited(&log, "a", 7).await, end + 1);
         let loaded = kept.load("a").await.unwrap();
@@ -93,7 +93,10 @@ async fn an_append_that_waits_to_be_sent_is_not_sent_to_the_server_that_comes_ba
     assert_eq!(deposit(&kept, "a", 100).await.unwrap().sequence, 1);
     nats.pause();
     for _ in 0..FILLING[0] {
-        log.broadcast("filling", vec![0; FILLING[1]]).await.unwrap();
+        log.pubsub()
+            .broadcast("filling", vec![0; FILLING[1]])
+            .await
+            .unwrap();
     }
     // Decided on the deposit of 100, it is on its way when the server ends.
     let withdrawing = tokio::spawn({
@@ -104,7 +107,7 @@ async fn an_append_that_waits_to_be_sent_is_not_sent_to_the_server_that_comes_ba
     let withdrawn = withdrawing.await.unwrap();
     assert!(withdrawn.is_err(), "{withdrawn:?}");
     answers(&log).await;
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 1);
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 1);
     assert_eq!(refusal(&kept, "a", 100).await, "the balance is 1");
 }
 
@@ -118,7 +121,7 @@ async fn a_command_whose_commit_was_lost_takes_effect_when_it_is_sent_again() {
     nats.lose_tail(&empty).await;
     let again = eventually("it is stored", LONG, send).await;
     assert_eq!((again.was_duplicate, again.state.balance), (false, 100));
-    assert_eq!(log.last_sequence(ACCOUNTS).await.unwrap(), 1);
+    assert_eq!(log.reader().last_sequence(ACCOUNTS).await.unwrap(), 1);
 }
 
 /// Deposits under a key, and keeps the answer.
@@ -135,10 +138,15 @@ async fn answered(log: &Log, key: Uuid) -> StoredAnswer {
             commit_id: executed.commit_id.unwrap(),
         }),
     };
-    let Claim::Fresh(token) = log.claim_request(key, "same").await.unwrap() else {
+    let Claim::Fresh(token) = log.idempotency().claim(key, "same").await.unwrap() else {
         panic!("the key is new");
     };
-    assert!(log.answer_request(&token, answer.clone()).await.unwrap());
+    assert!(
+        log.idempotency()
+            .answer(&token, answer.clone())
+            .await
+            .unwrap()
+    );
     answer
 }
 
@@ -151,7 +159,7 @@ async fn an_answer_is_given_again_only_while_the_commit_that_it_tells_of_stands(
         let first = answered(&log, stays).await;
         let at_one = copy(&nats, &log).await;
         answered(&log, goes).await;
-        let known = log.claim_request(goes, "same").await.unwrap();
+        let known = log.idempotency().claim(goes, "same").await.unwrap();
         assert!(matches!(known, Claim::Answered(_)), "{known:?}");
         nats.lose_tail_of(ACCOUNTS.as_str(), &at_one).await;
         // By a process that has seen nothing of what is gone.
@@ -159,7 +167,8 @@ async fn an_answer_is_given_again_only_while_the_commit_that_it_tells_of_stands(
         for _ in 0..others {
             deposited(&another, "b", 1).await;
         }
-        let claim = |key| another.claim_request(key, "same");
+        let requests = another.idempotency();
+        let claim = |key| requests.claim(key, "same");
         let kept = claim(stays).await.unwrap();
         assert!(
             matches!(&kept, Claim::Answered(found) if *found == first),
@@ -182,7 +191,7 @@ async fn a_follower_is_told_that_what_it_read_is_gone() {
         let at_three = copy(&nats, &log).await;
         deposited(&log, "b", 1).await;
         assert_eq!(deposited(&log, "b", 1).await, 5);
-        let mut followed = Box::pin(log.follow(ACCOUNTS, 0));
+        let mut followed = Box::pin(log.reader().follow(ACCOUNTS, 0));
         let last = next(&mut followed, 5).await.pop().unwrap().unwrap();
         nats.lose_tail(&at_three).await;
         let another = connect(nats.url()).await;
@@ -203,7 +212,7 @@ async fn a_follower_is_told_that_what_it_read_is_gone() {
         let ends = text.contains("the stream ends at #");
         assert!(text.contains(found) || ends, "{text}");
         eventually("all who keep something hear of it", LONG, || async {
-            log.epoch(ACCOUNTS) == 1
+            log.tails().epoch(ACCOUNTS) == 1
         })
         .await;
     }
@@ -213,25 +222,25 @@ async fn a_follower_is_told_that_what_it_read_is_gone() {
 async fn a_follower_whose_place_stands_goes_on_and_nobody_forgets_anything() {
     let (nats, log) = start().await;
     deposit_on(&log, &["a"; 3]).await;
-    let mut followed = Box::pin(log.follow(ACCOUNTS, 0));
+    let mut followed = Box::pin(log.reader().follow(ACCOUNTS, 0));
     next(&mut followed, 3).await;
     let at_three = copy(&nats, &log).await;
     nats.lose_tail(&at_three).await;
     assert_eq!(deposited(&log, "a", 1).await, 4);
     let commit = next(&mut followed, 1).await.pop().unwrap();
     assert_eq!(commit.unwrap().sequence, 4);
-    assert_eq!(log.epoch(ACCOUNTS), 0);
+    assert_eq!(log.tails().epoch(ACCOUNTS), 0);
 }
 
 #[tokio::test]
 async fn following_from_beyond_the_end_is_an_error_and_no_silence() {
     let (_nats, log) = start().await;
     deposit_on(&log, &["a"; 3]).await;
-    let mut beyond = Box::pin(log.follow(ACCOUNTS, 4));
+    let mut beyond = Box::pin(log.reader().follow(ACCOUNTS, 4));
     let error = next(&mut beyond, 1).await.pop().unwrap().unwrap_err();
     assert!(matches!(error, StoreError::TailLost { sequence: 4, .. }));
     // The end itself is none.
-    let mut end = Box::pin(log.follow(ACCOUNTS, 3));
+    let mut end = Box::pin(log.reader().follow(ACCOUNTS, 3));
     deposit_on(&log, &["a"]).await;
     let commit = next(&mut end, 1).await.pop().unwrap();
     assert_eq!(commit.unwrap().sequence, 4);

@@ -20,18 +20,19 @@ const BRANCH: Subscription = Subscription {
 /// Can handle commits of "a…" only while the branch is open, and all others always.
 fn react(log: &Log, open: &Arc<AtomicBool>, notes: &Notes) -> Worker {
     let (open, notes) = (open.clone(), notes.clone());
-    log.on_commit(ACCOUNTS, BRANCH, move |commit: Commit| {
-        let (open, notes) = (open.clone(), notes.clone());
-        async move {
-            let id = &commit.aggregate_id;
-            if id.starts_with('a') && !open.load(Ordering::Relaxed) {
-                notes.take(format!("tried {id}"));
-                return Err(HandlerError::Unavailable("the branch is closed".to_owned()));
+    log.workers()
+        .on_commit(ACCOUNTS, BRANCH, move |commit: Commit| {
+            let (open, notes) = (open.clone(), notes.clone());
+            async move {
+                let id = &commit.aggregate_id;
+                if id.starts_with('a') && !open.load(Ordering::Relaxed) {
+                    notes.take(format!("tried {id}"));
+                    return Err(HandlerError::Unavailable("the branch is closed".to_owned()));
+                }
+                notes.take(format!("{id}:{}", commit.version));
+                Ok(())
             }
-            notes.take(format!("{id}:{}", commit.version));
-            Ok(())
-        }
-    })
+        })
 }
 
 #[tokio::test]
@@ -68,7 +69,7 @@ async fn a_thousand_messages_that_wait_hold_up_none_that_needs_nothing_and_keep_
     .await;
     assert_eq!(notes.of("a7:"), ["a7:0", "a7:1", "a7:2", "a7:3"]);
     worker.stop().await;
-    assert!(log.dead_letters().await.unwrap().is_empty());
+    assert!(log.dead_letters().list().await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -92,7 +93,7 @@ async fn a_message_that_many_stops_handed_back_is_no_dead_letter() {
     })
     .await;
     worker.stop().await;
-    assert!(log.dead_letters().await.unwrap().is_empty());
+    assert!(log.dead_letters().list().await.unwrap().is_empty());
 }
 
 /// Runs a process that lives until the killer is tried, and ends without a word then. Gives nothing
@@ -107,19 +108,21 @@ fn killed_unless_set_aside(url: &str, known: Option<u64>) -> Option<DeadLetter> 
         let log = connect(url).await;
         let strikes = Notes::default();
         let strike = strikes.clone();
-        let _worker = log.on_commit(ACCOUNTS, BRANCH, move |commit: Commit| {
-            let strike = strike.clone();
-            async move {
-                if commit.aggregate_id == "killer" {
-                    strike.take("struck");
-                    std::future::pending::<()>().await;
+        let _worker = log
+            .workers()
+            .on_commit(ACCOUNTS, BRANCH, move |commit: Commit| {
+                let strike = strike.clone();
+                async move {
+                    if commit.aggregate_id == "killer" {
+                        strike.take("struck");
+                        std::future::pending::<()>().await;
+                    }
+                    // The good one is always in hand when the process ends.
+                    Err(HandlerError::Unavailable("the branch is closed".to_owned()))
                 }
-                // The good one is always in hand when the process ends.
-                Err(HandlerError::Unavailable("the branch is closed".to_owned()))
-            }
-        });
+            });
         eventually("it struck, or is set aside", LONG, || async {
-            let letters = log.dead_letters().await.unwrap();
+            let letters = log.dead_letters().list().await.unwrap();
             let letter = letters.into_iter().find(|it| Some(it.id) != known);
             let settled = strikes.count() > 0 || letter.is_some();
             if settled {
@@ -152,7 +155,7 @@ fn what_ends_its_process_is_set_aside_in_the_end_and_what_was_in_hand_beside_it_
     let why = "ended the process that handled it, 3 times";
     assert_eq!((&*letter.key, &*letter.error), ("killer", why));
     // A retry that ends its process each time comes to an end as well.
-    runtime.block_on(log.retry_dead_letter(&letter)).unwrap();
+    runtime.block_on(log.dead_letters().retry(&letter)).unwrap();
     let again = how_it_is_set_aside(nats.url(), Some(letter.id));
     assert_eq!((&*again.key, &*again.error), ("killer", why));
 
@@ -161,7 +164,7 @@ fn what_ends_its_process_is_set_aside_in_the_end_and_what_was_in_hand_beside_it_
         let worker = react(&log, &open, &notes);
         assert_eq!(notes.until(1).await, ["a:0"]);
         worker.stop().await;
-        let letters = log.dead_letters().await.unwrap();
+        let letters = log.dead_letters().list().await.unwrap();
         assert_eq!(letters, [again]);
     });
 }

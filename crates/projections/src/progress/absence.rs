@@ -28,7 +28,7 @@ impl Progress {
         if let Some(found) = self.read(&load).await? {
             return Ok(Some(found));
         }
-        let end = log.last_sequence(stream).await?;
+        let end = log.reader().last_sequence(stream).await?;
         if !self.wait_for(end, BOUND).await {
             let (name, applied) = (&self.inner.name, self.applied());
             return Err(ReadError::Unavailable(format!(

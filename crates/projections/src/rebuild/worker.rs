@@ -361,6 +361,7 @@ impl<P: Projection> Rebuilder<P> {
         self.reported_at = Some(Instant::now());
         let total = self
             .log
+            .reader()
             .last_sequence(self.projection.stream())
             .await?
             .max(done);

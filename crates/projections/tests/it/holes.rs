@@ -52,7 +52,7 @@ async fn acknowledge(world: &World, first: u64, last: u64) {
         reason: "a disk".to_owned(),
         at: Utc::now(),
     };
-    world.log.acknowledge_hole(&hole).await.unwrap();
+    world.log.holes().acknowledge(&hole).await.unwrap();
 }
 
 async fn halts_at(tickets: &Tickets, place: &str) {

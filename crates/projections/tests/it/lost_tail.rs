@@ -206,7 +206,7 @@ async fn a_crash_alone_heals_nothing() {
     let second = Process::start(&world).await;
     second.lists(&there).await;
     assert_eq!(second.tickets.runner().progress().lineage(), 0);
-    assert_eq!(second.log.epoch(eventstore::TICKETS), 0);
+    assert_eq!(second.log.tails().epoch(eventstore::TICKETS), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -98,7 +98,7 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
 
     // Once more by way of another process that knows nothing of the first, which has folded all
     // that the traffic left.
-    let log_end = world.log.last_sequence(TICKETS).await.unwrap();
+    let log_end = world.log.reader().last_sequence(TICKETS).await.unwrap();
     assert!(progress.wait_for(log_end, LONG).await);
     tickets.runner().stop().await;
     let live = documents(&world, "tickets_v2").await;

@@ -188,6 +188,7 @@ impl Trader {
         let metadata = Metadata::of_request(Uuid::new_v4(), "test", "tester", Utc::now());
         let sequence = self
             .log
+            .importer()
             .append_events(
                 stream,
                 (kind, &id.to_string()),

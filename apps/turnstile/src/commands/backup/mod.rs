@@ -91,7 +91,7 @@ async fn copy_all(
     began: DateTime<Utc>,
 ) -> Result<Contents, CommandError> {
     let mut streams = Vec::new();
-    for stream in log.backup_order() {
+    for stream in log.backup().order() {
         streams.push(copy(log, place, name, stream).await?);
     }
     let contents = Contents {
@@ -112,7 +112,7 @@ async fn copy(
     backup: &str,
     stream: StreamName,
 ) -> Result<Copied, CommandError> {
-    let mut snapshot = log.snapshot(stream).await?;
+    let mut snapshot = log.backup().snapshot(stream).await?;
     let mut progress = Progress::begin(&format!("Copying {stream}"), "bytes");
     let mut copied = Copied {
         stream: stream.as_str().to_owned(),

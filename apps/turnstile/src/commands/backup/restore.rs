@@ -49,7 +49,7 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
     };
     let contents: Contents = place.get_json(&format!("{backup}/backup.json")).await?;
     let log = servers.nats().await?;
-    let names = log.backup_order();
+    let names = log.backup().order();
     let mut streams = Vec::new();
     for copied in &contents.streams {
         let name = names.iter().find(|name| name.as_str() == copied.stream);
@@ -112,7 +112,7 @@ async fn make_room(
 ) -> Result<(), CommandError> {
     let mut existing = Vec::new();
     for (stream, _) in streams {
-        if log.exists(*stream).await? {
+        if log.streams().exists(*stream).await? {
             existing.push(*stream);
         }
     }
@@ -130,7 +130,7 @@ async fn make_room(
         return Err(refused("--yes does it without asking"));
     }
     for stream in existing {
-        log.delete_stream_for_restore(stream).await?;
+        log.backup().delete_for_restore(stream).await?;
     }
     Ok(())
 }
@@ -142,7 +142,7 @@ async fn put_back(
     copied: &Copied,
 ) -> Result<(), CommandError> {
     let mut progress = Progress::begin(&format!("Restoring {stream}"), "bytes");
-    let mut restoring = log.restore(stream, &copied.head).await?;
+    let mut restoring = log.backup().restore(stream, &copied.head).await?;
     let mut done = 0;
     for part in &copied.parts {
         restoring.write(read(place, part).await?).await?;

@@ -85,7 +85,7 @@ pub(super) async fn look_at(log: &Log, finding: Finding) -> Result<Unreadable, C
         what,
         ..
     } = finding;
-    let message = log.stored_message(stream, sequence).await?;
+    let message = log.reader().stored_message(stream, sequence).await?;
     Ok(Unreadable {
         stream,
         sequence,

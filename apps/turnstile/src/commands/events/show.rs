@@ -41,7 +41,7 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, Co
         )));
     };
     let log = servers.log().await?;
-    let last = log.last_sequence(stream).await?;
+    let last = log.reader().last_sequence(stream).await?;
     if sequence > last {
         let error = AnalysisError::PastEnd {
             stream,
@@ -56,7 +56,7 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, Co
         output.flush()?;
         return Ok(Outcome::Clean);
     }
-    let commit = log.commit_at(stream, sequence).await?;
+    let commit = log.reader().commit_at(stream, sequence).await?;
     for row in EventRow::of(&commit)? {
         let row = row.without_secrets();
         if !output.is_for_people() {
@@ -82,7 +82,7 @@ async fn show_raw(
     (stream, sequence): (StreamName, u64),
     output: &mut crate::commands::output::Output,
 ) -> Result<(), CommandError> {
-    let message = log.stored_message(stream, sequence).await?;
+    let message = log.reader().stored_message(stream, sequence).await?;
     let message = message.ok_or_else(|| {
         CommandError::Failed(format!(
             "{stream}#{sequence}: nothing is stored there any more"

@@ -77,14 +77,14 @@ fn follow(
     after: u64,
     skip: bool,
 ) -> impl Stream<Item = Result<Found, CommandError>> {
-    let begin = log.follow(stream, after).boxed();
+    let begin = log.reader().follow(stream, after).boxed();
     stream::unfold(Some(begin), move |state| async move {
         let mut commits = state?;
         match commits.next().await? {
             Ok(commit) => Some((Ok(Ok(commit)), Some(commits))),
             Err(error) if skip => Some(match as_found(error) {
                 Ok(finding) => {
-                    let on = log.follow(stream, finding.sequence).boxed();
+                    let on = log.reader().follow(stream, finding.sequence).boxed();
                     (Ok(Err(finding)), Some(on))
                 }
                 Err(error) => (Err(error.into()), None),

@@ -51,15 +51,15 @@ pub async fn connect(url: &str) -> Log {
 pub async fn connect_with(config: LogConfig) -> Log {
     let log = Log::connect(config).await.unwrap();
     connected(&log).await;
-    log.ensure_streams().await.unwrap();
+    log.streams().ensure().await.unwrap();
     log
 }
 
 /// Makes the streams that are missing, on purpose.
 pub async fn made_anew(log: &Log) -> Result<(), StoreError> {
-    for mut plan in log.topology().await? {
+    for mut plan in log.streams().plans().await? {
         plan.create_on_purpose();
-        log.migrate_stream(&plan).await?;
+        log.streams().migrate(&plan).await?;
     }
     Ok(())
 }
@@ -122,7 +122,8 @@ pub async fn append<E: DomainEvent>(
     expected: u64,
 ) -> Result<u64, StoreError> {
     let (aggregate, events) = (("account", id), [event]);
-    log.append_events(stream, aggregate, version, &events, &fresh(), expected)
+    log.importer()
+        .append_events(stream, aggregate, version, &events, &fresh(), expected)
         .await
 }
 

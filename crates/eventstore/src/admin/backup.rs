@@ -1,0 +1,305 @@
+//! Copying streams out of the server and back, as the server itself does it: sequences, subjects,
+//! headers and times stay. The moment of the stream's creation, which is its identity, doesn't: a read
+//! model knows by it that the log was restored, and that it may have seen what is gone.
+//!
+//! The protocol is that of NATS's own tools (`STREAM.SNAPSHOT` and `STREAM.RESTORE` of the JetStream
+//! API); the client has no functions for it. Consumers are left out on purpose: the snapshots of
+//! several streams aren't of the same instant, so a position in one could stand for a reaction in
+//! another that isn't there. Workers begin anew after a restore, and what was done stays done.
+
+use async_nats::{StatusCode, Subscriber};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::sync::watch;
+
+use super::{stream_settings, streams::Streams};
+use crate::{StoreError, StreamName, connection::Connection, error::unavailable};
+
+/// How large a chunk is. The server takes none that is larger than a message may be.
+const CHUNK: usize = 128 * 1024;
+/// How long to wait for a chunk, or for its acknowledgment.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the server may take to check the whole before it sends, and to take it in at the end.
+const WHOLE_TIMEOUT: Duration = Duration::from_mins(5);
+
+/// What a stream was when its snapshot began: its settings and its ends, as the server tells them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SnapshotHead {
+    config: Value,
+    state: Value,
+}
+
+impl SnapshotHead {
+    /// How many messages it had.
+    pub fn messages(&self) -> u64 {
+        self.state["messages"].as_u64().unwrap_or_default()
+    }
+
+    /// The sequence of its newest message.
+    pub fn last_sequence(&self) -> u64 {
+        self.state["last_seq"].as_u64().unwrap_or_default()
+    }
+}
+
+/// A stream on its way out of the server. Its bytes are a compressed archive of the server's own
+/// files.
+#[derive(Debug)]
+pub struct Snapshot {
+    head: SnapshotHead,
+    connection: Connection,
+    stream: StreamName,
+    chunks: Subscriber,
+    connected: watch::Receiver<bool>,
+}
+
+/// A stream on its way into the server.
+#[derive(Debug)]
+pub struct Restoring {
+    connection: Connection,
+    stream: StreamName,
+    to: String,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    description: String,
+}
+
+#[derive(Deserialize)]
+struct Reply<T> {
+    error: Option<Failure>,
+    #[serde(flatten)]
+    rest: Option<T>,
+}
+
+#[derive(Deserialize)]
+struct RestoreReply {
+    deliver_subject: String,
+}
+
+/// Copies streams out of the server and back. Obtained from [`Log::backup`](crate::Log::backup).
+#[derive(Clone, Debug)]
+pub struct Backup {
+    connection: Connection,
+}
+
+impl Backup {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    /// The streams that a backup holds, in the order in which they are to be copied while the
+    /// system is at work: what reacts before what it reacts to. A reaction that is missing comes
+    /// about again; a cause that is missing doesn't.
+    pub fn order(&self) -> Vec<StreamName> {
+        let config = self.connection.config();
+        let mut names: Vec<_> = stream_settings::all(&config.event_streams, config.replicas)
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect();
+        // Everybody refers to users, and users to nobody.
+        names.sort_by_key(|name| *name == crate::USERS);
+        names.sort_by_key(|name| match name.as_str() {
+            "TICKETS" => 0,
+            "ORDERS" => 1,
+            "PAYMENTS" => 2,
+            _ => 3,
+        });
+        names
+    }
+
+    /// Begins to copy a stream out of the server, which checks it before.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] when the server says no; [`StoreError::Unavailable`] when it can't
+    /// be reached.
+    pub async fn snapshot(&self, stream: StreamName) -> Result<Snapshot, StoreError> {
+        let mut connected = self.connection.watch();
+        connected.mark_unchanged();
+        let inbox = self.connection.client().new_inbox();
+        let chunks = self.connection.client().subscribe(inbox.clone()).await;
+        let chunks = chunks.map_err(unavailable)?;
+        let request = json!({
+            "deliver_subject": inbox,
+            "no_consumers": true,
+            "chunk_size": CHUNK,
+            "jsck": true,
+        });
+        let subject = format!("$JS.API.STREAM.SNAPSHOT.{stream}");
+        let head = ask(
+            &self.connection,
+            subject,
+            request.to_string().into(),
+            WHOLE_TIMEOUT,
+        )
+        .await?;
+        Ok(Snapshot {
+            head: parsed(stream, &head)?,
+            connection: self.connection.clone(),
+            stream,
+            chunks,
+            connected,
+        })
+    }
+
+    /// Begins to restore a stream that doesn't exist, with as many copies as are configured.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] when it exists, or the server says no for another reason;
+    /// [`StoreError::Unavailable`] when it can't be reached.
+    pub async fn restore(
+        &self,
+        stream: StreamName,
+        head: &SnapshotHead,
+    ) -> Result<Restoring, StoreError> {
+        let streams = Streams::new(self.connection.clone());
+        if streams.exists(stream).await? {
+            return Err(StoreError::Rejected(format!(
+                "stream {stream} exists; a restore never writes over one"
+            )));
+        }
+        let mut config = head.config.clone();
+        config["num_replicas"] = self.connection.config().replicas.into();
+        let request = json!({ "config": config, "state": head.state });
+        let subject = format!("$JS.API.STREAM.RESTORE.{stream}");
+        let reply = ask(
+            &self.connection,
+            subject,
+            request.to_string().into(),
+            WHOLE_TIMEOUT,
+        )
+        .await?;
+        let reply: RestoreReply = parsed(stream, &reply)?;
+        Ok(Restoring {
+            connection: self.connection.clone(),
+            stream,
+            to: reply.deliver_subject,
+        })
+    }
+
+    /// Deletes a stream with all that is in it: to make room for a backup, and for nothing else.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached, or doesn't do it.
+    pub async fn delete_for_restore(&self, stream: StreamName) -> Result<(), StoreError> {
+        let jetstream = self.connection.patient_jetstream(CHUNK_TIMEOUT);
+        let deleted = jetstream.delete_stream(stream.as_str()).await;
+        deleted.map(|_| ()).map_err(unavailable)
+    }
+}
+
+impl Snapshot {
+    /// What the stream was when the snapshot began.
+    pub fn head(&self) -> &SnapshotHead {
+        &self.head
+    }
+
+    /// The next bytes; nothing at the end. Each call tells the server that what came before it was
+    /// taken, so it never sends more than is kept up with.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the server stops before the end, or the connection was lost
+    /// meanwhile: what was on its way then is gone, and the client, connected anew, would go on
+    /// behind it.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        let chunk = tokio::select! {
+            biased;
+            _ = self.connected.changed() => return Err(self.broken("the connection was lost")),
+            chunk = tokio::time::timeout(CHUNK_TIMEOUT, self.chunks.next()) => chunk,
+        };
+        let Ok(Some(chunk)) = chunk else {
+            return Err(self.broken("nothing more came"));
+        };
+        if let Some(status) = chunk.status
+            && status != StatusCode::OK
+            && status.as_u16() != 204
+        {
+            return Err(self.broken(&chunk.description.unwrap_or_default()));
+        }
+        if let Some(reply) = chunk.reply {
+            let acknowledged = self.connection.client().publish(reply, Bytes::new()).await;
+            acknowledged.map_err(unavailable)?;
+        }
+        Ok((!chunk.payload.is_empty()).then_some(chunk.payload))
+    }
+
+    fn broken(&self, why: &str) -> StoreError {
+        let stream = self.stream;
+        StoreError::Unavailable(format!("{stream}: its snapshot broke off: {why}"))
+    }
+}
+
+impl Restoring {
+    /// Hands over the next bytes of a snapshot, however they are cut.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the server doesn't take them.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let chunk = rest.split_to(rest.len().min(CHUNK));
+            let delivery = ask(&self.connection, self.to.clone(), chunk, CHUNK_TIMEOUT).await;
+            let reply = delivery.map_err(|error| self.broken(error))?;
+            if !reply.is_empty() {
+                parsed::<Value>(self.stream, &reply)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All was handed over: the server unpacks and checks it.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] when it isn't a whole snapshot.
+    pub async fn finish(self) -> Result<(), StoreError> {
+        let ended = ask(
+            &self.connection,
+            self.to.clone(),
+            Bytes::new(),
+            WHOLE_TIMEOUT,
+        )
+        .await;
+        let reply = ended.map_err(|error| self.broken(error))?;
+        parsed::<Value>(self.stream, &reply).map(|_| ())
+    }
+
+    fn broken(&self, error: StoreError) -> StoreError {
+        let stream = self.stream;
+        match error {
+            StoreError::Unavailable(why) => {
+                StoreError::Unavailable(format!("{stream}: its restoring broke off: {why}"))
+            }
+            other => other,
+        }
+    }
+}
+
+async fn ask(
+    connection: &Connection,
+    subject: String,
+    payload: Bytes,
+    timeout: Duration,
+) -> Result<Bytes, StoreError> {
+    Ok(connection.ask(subject, payload, timeout).await?.payload)
+}
+
+fn parsed<T: for<'a> Deserialize<'a>>(stream: StreamName, reply: &[u8]) -> Result<T, StoreError> {
+    let reply: Reply<T> = serde_json::from_slice(reply).map_err(unavailable)?;
+    match reply {
+        Reply {
+            error: Some(error), ..
+        } => Err(StoreError::Rejected(format!(
+            "{stream}: {}",
+            error.description
+        ))),
+        Reply {
+            rest: Some(rest), ..
+        } => Ok(rest),
+        Reply { .. } => Err(StoreError::Rejected(format!(
+            "{stream}: an answer that makes no sense"
+        ))),
+    }
+}

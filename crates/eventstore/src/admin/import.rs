@@ -1,0 +1,183 @@
+//! Writing history: whole commits as they were, in order, with many under way at once.
+
+use async_nats::jetstream::{context::PublishAckFuture, message::PublishMessage};
+use std::collections::VecDeque;
+
+use crate::{
+    HistoricalCommit, Metadata, StoreError, StreamName,
+    commit::{UnsavedCommit, headers_of},
+    connection::{Appended, Basis, Connection, classify_publish_error},
+    error::unavailable,
+    subject::{Subject, check_id},
+};
+
+/// Appends under way at once, in one stream. More bring nothing but memory.
+const IN_FLIGHT: usize = 512;
+
+/// Writes history to one stream. Obtained from [`Importer::begin`].
+#[derive(Debug)]
+pub struct Import {
+    connection: Connection,
+    stream: StreamName,
+    /// The sequence of the last commit that was sent.
+    last: u64,
+    waiting: VecDeque<(u64, PublishAckFuture)>,
+}
+
+/// Writes commits that nothing is decided on. Obtained from
+/// [`Log::importer`](crate::Log::importer).
+#[derive(Clone, Debug)]
+pub struct Importer {
+    connection: Connection,
+}
+
+impl Importer {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    /// Begins to write history behind the stream's last commit, which must be at `last` (0 in an
+    /// empty stream).
+    ///
+    /// Each commit states the last sequence of the whole stream and not of its subject alone: so
+    /// commits can't change their order while many are under way, nothing lands behind one that
+    /// failed, and an import never mixes with traffic.
+    pub fn begin(&self, stream: StreamName, last: u64) -> Import {
+        Import {
+            connection: self.connection.clone(),
+            stream,
+            last,
+            waiting: VecDeque::with_capacity(IN_FLIGHT),
+        }
+    }
+
+    /// Appends events under given metadata without deciding anything: for imports and tests of
+    /// the log itself. Gives the commit's sequence.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when `expected` isn't the subject's last sequence (0 if it has
+    /// none); [`StoreError::InvalidId`], [`StoreError::TooLarge`] or [`StoreError::Unavailable`]
+    /// as in [`Store::execute`](crate::Store::execute).
+    pub async fn append_events<E: cqrs_es::DomainEvent>(
+        &self,
+        stream: StreamName,
+        (aggregate_type, aggregate_id): (&str, &str),
+        version: u64,
+        events: &[E],
+        metadata: &Metadata,
+        expected: u64,
+    ) -> Result<u64, StoreError> {
+        check_id(aggregate_id)?;
+        let commit = UnsavedCommit::encode(aggregate_type, version, events, metadata)?;
+        // Nothing was decided on what is kept here: whatever epoch it is.
+        self.connection.wait_until_proved().await?;
+        let (id, tails) = (commit.id, self.connection.tails());
+        let basis = Basis {
+            last_sequence: expected,
+            epoch: tails.epoch(stream),
+        };
+        let subject = Subject {
+            stream,
+            key: aggregate_id,
+        };
+        match self.connection.append(subject, commit, basis).await? {
+            Appended::Stored(sequence) => {
+                let correlation = &metadata.correlation_id;
+                tails.note(stream, sequence, id, correlation);
+                Ok(sequence)
+            }
+            Appended::Conflict => Err(StoreError::Conflict {
+                stream,
+                aggregate_id: aggregate_id.to_owned(),
+                tries: 1,
+            }),
+        }
+    }
+}
+
+impl Import {
+    /// Sends a commit of this stream; it stands only when [`Import::finish`] says so. Gives the
+    /// sequence that it will have. Waits while too many are under way.
+    ///
+    /// # Errors
+    /// Those of a commit that was sent before, too. [`StoreError::Rejected`] when somebody else
+    /// writes to the stream; [`StoreError::InvalidId`], [`StoreError::TooLarge`] or
+    /// [`StoreError::Unavailable`], which names the first that isn't known to stand. What was sent before the one that failed stands, nothing
+    /// after it does.
+    pub async fn append(&mut self, commit: &HistoricalCommit) -> Result<u64, StoreError> {
+        check_id(&commit.aggregate_id)?;
+        if self.waiting.len() >= IN_FLIGHT {
+            self.settle_one().await?;
+        }
+        if !self.connection.is_connected() {
+            // The first that nobody acknowledged: what is before it stands.
+            let first = self
+                .waiting
+                .front()
+                .map_or(self.last + 1, |(first, _)| *first);
+            return Err(self.lost(first, "not connected to NATS"));
+        }
+        let headers = headers_of(
+            &commit.aggregate_type,
+            commit.version,
+            commit.commit_id,
+            &commit.metadata,
+        )?;
+        let message = PublishMessage::build()
+            .payload(commit.payload().clone())
+            .headers(headers)
+            .expected_last_sequence(self.last);
+        let subject = self.stream.subject(&commit.aggregate_id);
+        let sent = self
+            .connection
+            .jetstream()
+            .send_publish(subject, message)
+            .await;
+        self.last += 1;
+        self.waiting
+            .push_back((self.last, sent.map_err(|e| self.lost(self.last, e))?));
+        Ok(self.last)
+    }
+
+    /// Waits until everything that was sent stands. Gives the last sequence.
+    ///
+    /// # Errors
+    /// As [`Import::append`].
+    pub async fn finish(mut self) -> Result<u64, StoreError> {
+        while !self.waiting.is_empty() {
+            self.settle_one().await?;
+        }
+        Ok(self.last)
+    }
+
+    fn lost(&self, sequence: u64, why: impl std::fmt::Display) -> StoreError {
+        unavailable(format!("{}#{sequence} was not written: {why}", self.stream))
+    }
+
+    async fn settle_one(&mut self) -> Result<(), StoreError> {
+        let Some((sequence, acknowledgment)) = self.waiting.pop_front() else {
+            return Ok(());
+        };
+        let somebody_else = || {
+            StoreError::Rejected(format!(
+                "{}#{sequence}: somebody else writes to this stream",
+                self.stream
+            ))
+        };
+        let subject = Subject {
+            stream: self.stream,
+            key: "*",
+        };
+        let appended = match acknowledgment.await {
+            Ok(acknowledgment) => Appended::Stored(acknowledgment.sequence),
+            Err(error) => match classify_publish_error(&error, subject) {
+                Err(StoreError::Unavailable(why)) => return Err(self.lost(sequence, why)),
+                judged => judged?,
+            },
+        };
+        match appended {
+            Appended::Stored(found) if found == sequence => Ok(()),
+            Appended::Stored(_) | Appended::Conflict => Err(somebody_else()),
+        }
+    }
+}

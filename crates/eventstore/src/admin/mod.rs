@@ -1,0 +1,15 @@
+//! What operators do with the log: set its streams up, copy them out and back, and write history.
+
+mod backup;
+mod import;
+mod stream_plan;
+mod stream_settings;
+mod streams;
+
+pub use backup::{Backup, Restoring, Snapshot, SnapshotHead};
+pub use import::{Import, Importer};
+pub use stream_plan::{Change, ConsumerInfo, StreamInfo, StreamPlan};
+pub use streams::{Streams, StreamsFound};
+
+pub(crate) use stream_plan::active_consumers;
+pub(crate) use streams::check_is_led;

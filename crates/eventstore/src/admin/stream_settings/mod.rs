@@ -1,0 +1,174 @@
+//! The settings of the streams, and what may not differ.
+
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
+};
+use std::{fmt, time::Duration};
+
+use crate::{
+    StreamName,
+    stream_name::{COMMANDS, DEADLETTERS, KEYS, REQUESTS},
+};
+
+/// How long an answer is kept for a repeated request. Commits remember their command for good;
+/// this only bounds how long the very same bytes are answered. Each costs the server memory, so it
+/// is no longer than anybody goes on repeating a request.
+const ANSWERS_KEPT: Duration = Duration::from_hours(24);
+/// How long a due command is kept. It must outlive any stop of the whole system; the orders'
+/// sweep at start is the backstop beyond.
+const COMMANDS_KEPT: Duration = Duration::from_hours(400 * 24);
+
+fn base(name: StreamName, replicas: usize) -> Config {
+    Config {
+        name: name.as_str().to_owned(),
+        subjects: vec![format!("{name}.>")],
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        num_replicas: replicas,
+        allow_direct: true,
+        max_bytes: -1,
+        max_messages: -1,
+        ..Config::default()
+    }
+}
+
+/// A stream of commits: no limit, nothing can be deleted.
+fn event_stream(name: StreamName, replicas: usize) -> Config {
+    Config {
+        subjects: vec![format!("{name}.*")],
+        discard: DiscardPolicy::New,
+        deny_delete: true,
+        deny_purge: true,
+        ..base(name, replicas)
+    }
+}
+
+/// All streams, as they must be, in the order in which they are made: those of commits first, so
+/// that one of them that is missing is known to have been there by what is made after it.
+pub(in crate::admin) fn all(
+    event_streams: &[StreamName],
+    replicas: usize,
+) -> Vec<(StreamName, Config)> {
+    let mut streams: Vec<_> = event_streams
+        .iter()
+        .map(|name| (*name, event_stream(*name, replicas)))
+        .collect();
+    streams.push((
+        DEADLETTERS,
+        Config {
+            deny_delete: true,
+            deny_purge: true,
+            ..base(DEADLETTERS, replicas)
+        },
+    ));
+    streams.push((
+        COMMANDS,
+        // Schedules are refused together with `discard new` and `deny_purge`: a schedule that
+        // fired is purged by the server.
+        Config {
+            allow_message_schedules: true,
+            // The server turns it on with schedules.
+            allow_rollup: true,
+            allow_message_ttl: true,
+            max_age: COMMANDS_KEPT,
+            ..base(COMMANDS, replicas)
+        },
+    ));
+    streams.push((
+        REQUESTS,
+        Config {
+            max_age: ANSWERS_KEPT,
+            ..base(REQUESTS, replicas)
+        },
+    ));
+    streams.push((
+        KEYS,
+        Config {
+            max_messages_per_subject: 1,
+            ..base(KEYS, replicas)
+        },
+    ));
+    streams
+}
+
+/// Settings that must be as wanted. Other limits, copies, storage, or messages that expire, rewrite
+/// others or come from elsewhere than an append would break what a commit promises.
+const EXACT: [&str; 13] = [
+    "subjects",
+    "storage",
+    "retention",
+    "discard",
+    "no_ack",
+    "sealed",
+    "allow_direct",
+    "allow_rollup_hdrs",
+    "allow_msg_ttl",
+    "allow_msg_schedules",
+    "mirror",
+    "sources",
+    "subject_transform",
+];
+
+/// What in a stream's settings could lose data or break an expectation, in words.
+pub(in crate::admin) fn dangerous_difference(wanted: &Config, found: &Config) -> Option<String> {
+    let differs = |what: &str, wanted: &dyn fmt::Display, found: &dyn fmt::Display| {
+        Some(format!("{what} is {found}, needed is {wanted}"))
+    };
+    // As the server would write them: settings at their default are absent on both sides.
+    let (Ok(wanted_json), Ok(found_json)) =
+        (serde_json::to_value(wanted), serde_json::to_value(found))
+    else {
+        return Some("its settings can't be read".to_owned());
+    };
+    for name in EXACT {
+        if wanted_json[name] != found_json[name] {
+            return differs(name, &wanted_json[name], &found_json[name]);
+        }
+    }
+    if found.persist_mode == Some(PersistenceMode::Async) {
+        return differs("persist_mode", &"default", &"async");
+    }
+    // More protection and more copies than wanted do no harm.
+    if wanted.deny_delete && !found.deny_delete {
+        return differs("deny_delete", &true, &false);
+    }
+    if wanted.deny_purge && !found.deny_purge {
+        return differs("deny_purge", &true, &false);
+    }
+    if found.num_replicas < wanted.num_replicas {
+        return differs("num_replicas", &wanted.num_replicas, &found.num_replicas);
+    }
+    // The server reports "no limit" as -1 or 0, depending on how the stream was made.
+    let limited = |limit: i64| limit > 0;
+    if limited(found.max_messages) {
+        return differs("max_msgs", &"no limit", &found.max_messages);
+    }
+    if limited(found.max_bytes) {
+        return differs("max_bytes", &"no limit", &found.max_bytes);
+    }
+    if limited(found.max_messages_per_subject)
+        && found.max_messages_per_subject != wanted.max_messages_per_subject
+    {
+        let needed: &dyn fmt::Display = match &wanted.max_messages_per_subject {
+            limit if limited(*limit) => limit,
+            _ => &"no limit",
+        };
+        return differs(
+            "max_msgs_per_subject",
+            needed,
+            &found.max_messages_per_subject,
+        );
+    }
+    let lasts = |age: Duration| if age.is_zero() { Duration::MAX } else { age };
+    if lasts(found.max_age) < lasts(wanted.max_age) {
+        let hours = |age: Duration| match age {
+            Duration::ZERO => "no limit".to_owned(),
+            age => format!("{:.1} h", age.as_secs_f64() / 3600.0),
+        };
+        return differs("max_age", &hours(wanted.max_age), &hours(found.max_age));
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

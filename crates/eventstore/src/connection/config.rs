@@ -1,0 +1,141 @@
+//! How to reach the log.
+
+use std::{fmt, path::PathBuf, time::Duration};
+use uuid::Uuid;
+
+use crate::{StreamName, Upcasters, stream_name::EVENT_STREAMS};
+
+/// How to reach the log.
+///
+/// ```
+/// use eventstore::LogConfig;
+///
+/// let config = LogConfig {
+///     url: "nats://nats-0:4222,nats://nats-1:4222,nats://nats-2:4222".to_owned(),
+///     replicas: 3,
+///     ..LogConfig::default()
+/// };
+/// ```
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// Addresses of the servers, separated by commas: `nats://host:4222`.
+    pub url: String,
+    /// Who signs in, if the server asks.
+    pub login: Option<Login>,
+    /// A file with the certificates of the authorities to trust, if not the system's.
+    pub tls_ca: Option<PathBuf>,
+    /// A client certificate and its key, if the server wants them.
+    pub tls_identity: Option<(PathBuf, PathBuf)>,
+    /// The streams of commits. One stream holds the aggregates of one type.
+    pub event_streams: Vec<StreamName>,
+    /// Copies of each stream, 1 to 5.
+    pub replicas: usize,
+    /// How long to wait for one answer of the server. An append whose acknowledgment is late is
+    /// looked up and, if it isn't there, tried again.
+    pub answer_timeout: Duration,
+    /// How long a command may take in all, retries included.
+    pub command_timeout: Duration,
+    /// How long the claim of a request is respected without an answer (see
+    /// [`Idempotency::claim`](crate::Idempotency::claim)). After this another
+    /// may carry the request out; if the first one lives after all, the answer that is recorded
+    /// first counts for both.
+    pub claim_ttl: Duration,
+    /// The name that the server shows for this connection.
+    pub client_name: String,
+    /// Upcasters for old events.
+    pub upcasters: Upcasters,
+}
+
+/// Who signs in to NATS.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Login {
+    /// A user with a password.
+    Password {
+        /// Its name.
+        user: String,
+        /// Its password; never shown.
+        password: String,
+    },
+    /// A credentials file (`.creds`): a signed user and its key.
+    CredentialsFile(PathBuf),
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Password { user, .. } => write!(f, "the user {user}"),
+            Self::CredentialsFile(file) => write!(f, "the credentials {}", file.display()),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            url: "nats://127.0.0.1:4222".to_owned(),
+            login: None,
+            tls_ca: None,
+            tls_identity: None,
+            event_streams: EVENT_STREAMS.to_vec(),
+            replicas: 1,
+            answer_timeout: Duration::from_millis(500),
+            command_timeout: Duration::from_millis(1800),
+            claim_ttl: Duration::from_secs(4),
+            client_name: "eventstore".to_owned(),
+            upcasters: Upcasters::default(),
+        }
+    }
+}
+
+impl LogConfig {
+    /// The servers at `url`, and everything else by default.
+    pub fn at(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Answers come to subjects of one's own, so that a server can keep others from hearing them:
+    /// below `_INBOX.<user>`, or the name of the client where no user signs in.
+    pub(super) fn inbox(&self) -> String {
+        let name = match &self.login {
+            Some(Login::Password { user, .. }) => user,
+            _ => &self.client_name,
+        };
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if name.chars().all(is_plain) {
+            return format!("_INBOX.{name}");
+        }
+        // Names that are spelled alike as a token must not hear each other's answers.
+        let spelled = name.replace(|c| !is_plain(c), "-");
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).simple();
+        format!("_INBOX.{spelled}-{:.8}", hash.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_not_shown_and_the_inbox_is_the_users_own() {
+        let config = LogConfig {
+            login: Some(Login::Password {
+                user: "orders".to_owned(),
+                password: "hunter2".to_owned(),
+            }),
+            ..LogConfig::default()
+        };
+        assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
+        assert_eq!(config.inbox(), "_INBOX.orders");
+        assert_eq!(LogConfig::default().inbox(), "_INBOX.eventstore");
+        let named = |client_name: &str| LogConfig {
+            client_name: client_name.to_owned(),
+            ..LogConfig::default()
+        };
+        assert_eq!(named("a_b").inbox(), "_INBOX.a_b");
+        assert_ne!(named("a.b").inbox(), named("a-b").inbox());
+        assert_ne!(named("a.b").inbox(), named("a b").inbox());
+    }
+}

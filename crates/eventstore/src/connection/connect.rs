@@ -1,0 +1,159 @@
+//! How to reach NATS, and the connection itself.
+
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
+use std::{error::Error, fmt, path::Path, time::Duration};
+
+use super::{
+    config::{LogConfig, Login},
+    server_version,
+    state::ConnectionState,
+};
+use crate::StoreError;
+
+/// Begins to connect, and keeps up to date what is known of the connection.
+pub(super) async fn connect(
+    config: &LogConfig,
+    state: &ConnectionState,
+) -> Result<Client, StoreError> {
+    let servers = servers(config)?;
+    let state = state.clone();
+    options(config)
+        .await?
+        .retry_on_initial_connect()
+        .event_callback(move |event| {
+            state.note(&event);
+            async {}
+        })
+        .connect(servers)
+        .await
+        .map_err(|error| StoreError::Unavailable(error.to_string()))
+}
+
+/// Connects, if a server answers now, and to no other server afterwards than to those of the pool that
+/// the client is given then.
+pub(super) async fn connect_once(config: &LogConfig) -> Result<Client, StoreError> {
+    let servers = servers(config)?;
+    options(config)
+        .await?
+        .name(format!("{}-publisher", config.client_name))
+        // Each server counts as an attempt, even the first time.
+        .max_reconnects(servers.len())
+        .ignore_discovered_servers()
+        .connect(servers)
+        .await
+        .map_err(|error| StoreError::Unavailable(whole(&error)))
+}
+
+/// JetStream on a connection.
+pub(super) fn jetstream(config: &LogConfig, client: Client) -> async_nats::jetstream::Context {
+    async_nats::jetstream::ContextBuilder::new()
+        .timeout(config.answer_timeout)
+        // The client allows so many unanswered publishes at once and then holds the others
+        // back. Those whose command was given up must not count longer than anybody waits.
+        .ack_timeout(config.answer_timeout)
+        .build(client)
+}
+
+/// Connects once, to learn why the connection that is tried again and again doesn't come about.
+/// The client keeps the reason to itself.
+pub(super) async fn probe(config: &LogConfig) -> Result<(), StoreError> {
+    let connected = options(config).await?.connect(servers(config)?).await;
+    let error = match connected {
+        Ok(client) => {
+            let fits = server_version::check(&client.server_info());
+            // Nothing was sent, so there is nothing to lose.
+            let _ = client.drain().await;
+            return fits;
+        }
+        Err(error) => error,
+    };
+    let words = whole(&error);
+    // In TLS 1.3 a server says only after the handshake that it misses a certificate, so the
+    // client takes it for a lost connection.
+    let of_certificates = words.to_ascii_lowercase().contains("certificate");
+    match error.kind() {
+        ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+            let who = config.login.as_ref();
+            let who = who.map_or_else(|| "nobody in particular".to_owned(), |l| format!("{l:?}"));
+            Err(StoreError::Rejected(format!(
+                "NATS doesn't let {who} in: {words}"
+            )))
+        }
+        ConnectErrorKind::Tls | ConnectErrorKind::Io if of_certificates => Err(
+            StoreError::Rejected(format!("no trust between NATS and this process: {words}")),
+        ),
+        _ => Err(StoreError::Unavailable(words)),
+    }
+}
+
+/// An error with all that is behind it.
+fn whole(error: &(dyn Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        cause = error.source();
+    }
+    words
+}
+
+fn bad(what: &str, error: impl fmt::Display) -> StoreError {
+    StoreError::Rejected(format!("{what}: {error}"))
+}
+
+fn servers(config: &LogConfig) -> Result<Vec<ServerAddr>, StoreError> {
+    config
+        .url
+        .split(',')
+        .map(|url| url.trim().parse::<ServerAddr>())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| bad("address of NATS", error))
+}
+
+async fn options(config: &LogConfig) -> Result<ConnectOptions, StoreError> {
+    let mut options = ConnectOptions::new()
+        .name(&config.client_name)
+        .custom_inbox_prefix(config.inbox())
+        .connection_timeout(Duration::from_secs(2))
+        // A server that stalls without closing the connection is given up after a few of these.
+        .ping_interval(Duration::from_secs(1))
+        .reconnect_delay_callback(|attempt| Duration::from_millis(50 << attempt.min(4)));
+    match &config.login {
+        None => {}
+        Some(Login::Password { user, password }) => {
+            options = options.user_and_password(user.clone(), password.clone());
+        }
+        Some(Login::CredentialsFile(file)) => {
+            options = options
+                .credentials_file(file)
+                .await
+                .map_err(|error| bad(&format!("credentials {}", file.display()), error))?;
+        }
+    }
+    if let Some(file) = &config.tls_ca {
+        readable(file).await?;
+        options = options
+            .add_root_certificates(file.clone())
+            .require_tls(true);
+    }
+    if let Some((certificate, key)) = &config.tls_identity {
+        readable(certificate).await?;
+        readable(key).await?;
+        options = options
+            .add_client_certificate(certificate.clone(), key.clone())
+            .require_tls(true);
+    }
+    Ok(options)
+}
+
+/// The client reads it at each connection, so that renewed certificates are taken up; one that is
+/// missing from the beginning is a mistake that somebody should hear of.
+async fn readable(file: &Path) -> Result<(), StoreError> {
+    tokio::fs::read(file)
+        .await
+        .map(|_| ())
+        .map_err(|error| bad(&format!("{}", file.display()), error))
+}

@@ -1,0 +1,253 @@
+//! Reading a stream in order: live, or up to an end.
+
+use async_nats::jetstream::Message;
+use futures_util::{Stream, stream};
+use std::time::Duration;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{
+    ephemeral_consumer::EphemeralConsumer,
+    holes::Holes,
+    message::Messages,
+    standing::{Standing, standing_for_certain},
+};
+use crate::{
+    Commit, StoreError, StreamName,
+    commit::commit_id_of,
+    connection::{CommitPlace, Connection},
+    error::unavailable,
+};
+
+/// Pause before a broken consumer is made anew.
+const PAUSE: Duration = Duration::from_millis(200);
+
+struct Following {
+    connection: Connection,
+    stream: StreamName,
+    last: u64,
+    /// Identity of the commit there, once one was read.
+    commit: Option<Uuid>,
+    consumer: Option<EphemeralConsumer>,
+    connected: watch::Receiver<bool>,
+    /// The last sequence that is wanted.
+    until: u64,
+    /// How often the stream was seen to end in a hole.
+    ends_in_a_hole: u32,
+    failed: bool,
+}
+
+/// How often a stream of several copies is to be seen to end in a hole before it is said so: the
+/// end may be the answer of one leader, and what isn't there that of another, who was cut off.
+const CERTAIN: u32 = 2;
+/// How often the record of acknowledged holes is asked for before it counts as unreadable.
+const LOOKS: u32 = 10;
+
+/// The commits of a stream after a sequence and up to another, in order and without a gap. See
+/// [`Reader::follow`](super::Reader::follow).
+pub(super) fn follow_until(
+    connection: &Connection,
+    stream: StreamName,
+    after: u64,
+    until: u64,
+) -> impl Stream<Item = Result<Commit, StoreError>> + Send + use<> {
+    let state = Following {
+        connection: connection.clone(),
+        stream,
+        last: after,
+        commit: None,
+        consumer: None,
+        connected: connection.watch(),
+        until,
+        ends_in_a_hole: 0,
+        failed: false,
+    };
+    stream::unfold(state, |mut state| async move {
+        if state.failed || state.last >= state.until {
+            return None;
+        }
+        let item = state.next().await;
+        state.failed = item.is_err();
+        Some((item, state))
+    })
+}
+
+impl Following {
+    async fn next(&mut self) -> Result<Commit, StoreError> {
+        loop {
+            let Some(consumer) = &mut self.consumer else {
+                self.open().await?;
+                continue;
+            };
+            let message = tokio::select! {
+                biased;
+                message = consumer.next() => message,
+                // What was on its way when the connection broke is lost, and a server that
+                // restarted knows nothing of the consumer.
+                _ = self.connected.changed() => {
+                    self.consumer = None;
+                    continue;
+                }
+            };
+            match message {
+                Ok(message) => {
+                    self.ends_in_a_hole = 0;
+                    if let Some(commit) = self.take(&message).await? {
+                        return Ok(commit);
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(stream = %self.stream, %error, "lost the consumer, making another");
+                    self.consumer = None;
+                    self.look_for_a_hole_at_the_end().await?;
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// An error, if nothing more comes because nothing more can be read, although the stream counts
+    /// more. Otherwise a reader would wait there, and nobody would know what for.
+    async fn look_for_a_hole_at_the_end(&mut self) -> Result<(), StoreError> {
+        let (connection, stream, first) = (&self.connection, self.stream, self.last + 1);
+        let looked = async {
+            let end = connection.stream_end(stream).await?;
+            let messages = Messages::of(connection);
+            let next = messages.next_sequence_of_leader(stream, first);
+            if end < first || next.await?.is_some() {
+                return Ok::<_, StoreError>(None);
+            }
+            let holes = Holes::new(connection.clone());
+            let acknowledged = holes.is_acknowledged(stream, first, end).await?;
+            Ok((!acknowledged).then_some(end))
+        };
+        // Without an answer nothing is known, and the next consumer that is lost leads here again.
+        let Ok(found) = looked.await else {
+            return Ok(());
+        };
+        let Some(last) = found else {
+            self.ends_in_a_hole = 0;
+            return Ok(());
+        };
+        self.ends_in_a_hole += 1;
+        if self.connection.server_is_alone() || self.ends_in_a_hole >= CERTAIN {
+            return Err(StoreError::Hole {
+                stream,
+                first,
+                last,
+            });
+        }
+        Ok(())
+    }
+
+    /// The commit that a message is; nothing if it was read before, and still stands.
+    async fn take(&mut self, message: &Message) -> Result<Option<Commit>, StoreError> {
+        let sequence = message.info().map_err(unavailable)?.stream_sequence;
+        if sequence == self.last && self.commit.is_some() {
+            let found = message.headers.as_ref().and_then(commit_id_of);
+            if found == self.commit {
+                return Ok(None);
+            }
+            return self.lost(Standing::Replaced(found)).map(|()| None);
+        }
+        let expected = self.last + 1;
+        if sequence < expected {
+            return Err(StoreError::Gap {
+                stream: self.stream,
+                sequence,
+                expected: format!("sequence {expected}"),
+                found: format!("sequence {sequence}"),
+            });
+        }
+        if sequence > expected {
+            self.go_over(expected, sequence - 1).await?;
+        }
+        let commit = Commit::delivered(self.stream, message, &self.connection.config().upcasters)?;
+        self.connection.saw(&commit);
+        self.last = sequence;
+        self.commit = Some(commit.commit_id);
+        Ok(Some(commit))
+    }
+
+    /// An error, unless an operator has acknowledged that these messages are lost. Where nobody says
+    /// so, be it because the record can't be read, they count as a fault of the log.
+    async fn go_over(&self, first: u64, last: u64) -> Result<(), StoreError> {
+        let stream = self.stream;
+        let holes = Holes::new(self.connection.clone());
+        for _ in 0..LOOKS {
+            match holes.is_acknowledged(stream, first, last).await {
+                Ok(true) => {
+                    tracing::warn!(%stream, first, last, "going over a hole that was acknowledged");
+                    return Ok(());
+                }
+                Ok(false) => break,
+                Err(error) => {
+                    tracing::debug!(%stream, %error, "can't read which holes are acknowledged");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        Err(StoreError::Hole {
+            stream,
+            first,
+            last,
+        })
+    }
+
+    /// Where what was read last is.
+    fn place(&self) -> CommitPlace {
+        CommitPlace {
+            stream: self.stream,
+            sequence: self.last,
+            commit_id: self.commit,
+        }
+    }
+
+    /// An error, if what was read last is gone. Whoever keeps something of the log in this process
+    /// hears of it, too.
+    fn lost(&self, standing: Standing) -> Result<(), StoreError> {
+        if standing.is_lost() {
+            self.connection.tails().doubt();
+        }
+        standing.check(self.place())
+    }
+
+    /// Makes a consumer, or waits a little.
+    async fn open(&mut self) -> Result<(), StoreError> {
+        // Not asked for without a connection: the client would keep the request, and make a
+        // consumer for nobody once it is back.
+        let is_connected = *self.connected.borrow_and_update();
+        if !is_connected {
+            tokio::select! {
+                Ok(()) = self.connected.changed() => {}
+                () = tokio::time::sleep(PAUSE) => {}
+            }
+            return Ok(());
+        }
+        // From what was read last: it is to be seen again.
+        let again = u64::from(self.commit.is_some());
+        let from = self.last + 1 - again;
+        let opened = async {
+            let consumer =
+                EphemeralConsumer::open(&self.connection, self.stream, None, from).await?;
+            // A consumer that begins beyond the end of a stream waits, and says nothing.
+            let standing = if consumer.began_at_the_end() && self.last > 0 {
+                standing_for_certain(&self.connection, self.place()).await?
+            } else {
+                Standing::Stands
+            };
+            Ok::<_, StoreError>((consumer, standing))
+        };
+        match opened.await {
+            Ok((consumer, standing)) => {
+                self.lost(standing)?;
+                self.consumer = Some(consumer);
+            }
+            Err(error) => {
+                tracing::debug!(stream = %self.stream, %error, "can't follow, trying again");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        Ok(())
+    }
+}

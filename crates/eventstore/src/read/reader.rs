@@ -1,0 +1,132 @@
+//! What reads the log.
+
+use futures_util::{Stream, StreamExt, stream};
+
+use super::{
+    follow::follow_until,
+    holes::Holes,
+    message::Messages,
+    stored_message::{self, StoredMessage},
+};
+use crate::{Commit, StoreError, StreamName, connection::Connection};
+
+/// Reads commits in the order of their streams. Obtained from [`Log::reader`](crate::Log::reader).
+#[derive(Clone, Debug)]
+pub struct Reader {
+    connection: Connection,
+}
+
+impl Reader {
+    pub(crate) fn new(connection: Connection) -> Self {
+        Self { connection }
+    }
+
+    /// Every commit of a stream after a sequence, in order and without a gap; goes on for ever.
+    ///
+    /// Lost connections and servers are waited for. An item is an error only if the log itself is
+    /// at fault ([`StoreError::Hole`], [`StoreError::Unreadable`], [`StoreError::TailLost`]); after
+    /// it the stream ends. Holes that an operator has acknowledged are gone over.
+    ///
+    /// Each time that it begins anew, it is shown that what was read last still stands: a log that
+    /// lost its tail and went on would otherwise be followed from behind the new commits, or waited
+    /// for until it has grown by as much as it lost. That costs one message. Where nothing was read
+    /// yet, `after` must not lie beyond the stream's end.
+    pub fn follow(
+        &self,
+        stream: StreamName,
+        after: u64,
+    ) -> impl Stream<Item = Result<Commit, StoreError>> + Send + use<> {
+        follow_until(&self.connection, stream, after, u64::MAX)
+    }
+
+    /// The commits of a stream in a range of sequences (both included, counted from 1), in order
+    /// and without a gap. Ends at the stream's end as it is now if that comes first.
+    ///
+    /// # Errors
+    /// When the log can't be reached at the start. Later items are errors as in [`Reader::follow`].
+    pub async fn range(
+        &self,
+        stream: StreamName,
+        from: u64,
+        to: u64,
+    ) -> Result<impl Stream<Item = Result<Commit, StoreError>> + Send + use<>, StoreError> {
+        let end = self.connection.stream_end(stream).await?.min(to);
+        // It ends with a commit that can be read. An empty range must not wait for a message that
+        // isn't there, so it isn't even asked for.
+        let until = self.holes().readable_up_to(stream, end).await?;
+        Ok(follow_until(
+            &self.connection,
+            stream,
+            from.max(1) - 1,
+            until,
+        ))
+    }
+
+    /// All commits of several streams up to now, merged by the time at which they were stored.
+    ///
+    /// The order within a stream is exact. Between streams it is that of the servers' clocks:
+    /// good for reading, while causes are told by causation ids.
+    ///
+    /// # Errors
+    /// When the log can't be reached at the start. Later items are errors as in [`Reader::follow`].
+    pub async fn merged(
+        &self,
+        streams: &[StreamName],
+    ) -> Result<impl Stream<Item = Result<Commit, StoreError>> + Send + use<>, StoreError> {
+        let mut heads = Vec::new();
+        for stream in streams {
+            let mut commits = Box::pin(self.range(*stream, 1, u64::MAX).await?);
+            if let Some(first) = commits.next().await {
+                heads.push((first?, commits));
+            }
+        }
+        Ok(stream::try_unfold(heads, |mut heads| async move {
+            let earliest = heads
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, (commit, _))| (commit.stored_at, commit.stream))
+                .map(|(i, _)| i);
+            let Some(i) = earliest else { return Ok(None) };
+            let commit = match heads[i].1.next().await {
+                Some(next) => std::mem::replace(&mut heads[i].0, next?),
+                None => heads.swap_remove(i).0,
+            };
+            Ok(Some((commit, heads)))
+        }))
+    }
+
+    /// One commit, by its place in the log.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] when there is none, or none that can be read;
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn commit_at(&self, stream: StreamName, sequence: u64) -> Result<Commit, StoreError> {
+        let messages = Messages::of(&self.connection);
+        messages.commit_at(stream, sequence).await
+    }
+
+    /// What is stored at a place, also where it is no commit; `None` where nothing is.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn stored_message(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+    ) -> Result<Option<StoredMessage>, StoreError> {
+        stored_message::read(&self.connection, stream, sequence).await
+    }
+
+    /// The sequence of a stream's last message; 0 when it is empty. One that is lost, as an operator
+    /// has acknowledged, isn't counted: nobody would ever reach it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when NATS can't be reached.
+    pub async fn last_sequence(&self, stream: StreamName) -> Result<u64, StoreError> {
+        self.holes().last_readable(stream).await
+    }
+
+    fn holes(&self) -> Holes {
+        Holes::new(self.connection.clone())
+    }
+}

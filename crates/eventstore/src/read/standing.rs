@@ -1,0 +1,123 @@
+//! Whether a commit still stands where it was seen.
+
+use async_nats::jetstream::{message::StreamMessage, stream::RawMessageErrorKind};
+use std::time::Duration;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::{
+    StoreError,
+    commit::commit_id_of,
+    connection::{CommitPlace, Connection},
+    error::unavailable,
+};
+
+/// With several copies, for how long a commit must be missing before it counts as lost. A server
+/// that is cut off goes on as the leader for a moment (1.5 s were seen), and lacks what the others
+/// have taken since.
+const CERTAIN_AFTER: Duration = Duration::from_secs(3);
+/// How often it is looked meanwhile.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What is at the place of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// The commit.
+    Stands,
+    /// Nothing, and the stream goes on behind it: a message that the server can't read. That is
+    /// another fault ([`StoreError::Hole`]) and says nothing about what came later.
+    Hole,
+    /// Another commit, or a message that is none.
+    Replaced(Option<Uuid>),
+    /// Nothing: the stream ends here.
+    Ends(u64),
+}
+
+impl Standing {
+    /// Whether the log's tail is gone.
+    pub fn is_lost(self) -> bool {
+        matches!(self, Self::Replaced(_) | Self::Ends(_))
+    }
+
+    /// Nothing if it stands, and an error if it is gone.
+    pub fn check(self, place: CommitPlace) -> Result<(), StoreError> {
+        let found = match self {
+            Self::Stands | Self::Hole => return Ok(()),
+            Self::Replaced(Some(found)) => format!("commit {found} stands there"),
+            Self::Replaced(None) => "a message that is no commit stands there".to_owned(),
+            Self::Ends(end) => format!("the stream ends at #{end}"),
+        };
+        let expected = place.commit_id;
+        let expected = expected.map_or("a commit".to_owned(), |id| format!("commit {id}"));
+        Err(StoreError::TailLost {
+            stream: place.stream,
+            sequence: place.sequence,
+            expected,
+            found,
+        })
+    }
+}
+
+/// Shows that a commit still stands where it was seen: that the log lost no tail since, be it that
+/// it ends before, or that it went on differently.
+pub(crate) async fn check_still_stands(
+    connection: &Connection,
+    place: CommitPlace,
+) -> Result<(), StoreError> {
+    standing_for_certain(connection, place).await?.check(place)
+}
+
+/// What is at the place of a commit (of any, if it isn't known which), as the leader says.
+pub(crate) async fn standing(
+    connection: &Connection,
+    place: CommitPlace,
+) -> Result<Standing, StoreError> {
+    if let Some(message) = message_by_leader(connection, place).await? {
+        let found = commit_id_of(&message.headers);
+        return Ok(match place.commit_id {
+            Some(expected) if found != Some(expected) => Standing::Replaced(found),
+            _ => Standing::Stands,
+        });
+    }
+    let end = connection.stream_end(place.stream).await?;
+    Ok(if end < place.sequence {
+        Standing::Ends(end)
+    } else {
+        Standing::Hole
+    })
+}
+
+/// As [`standing`], but a loss is reported only if it can be no server that lags.
+pub(crate) async fn standing_for_certain(
+    connection: &Connection,
+    place: CommitPlace,
+) -> Result<Standing, StoreError> {
+    let found = standing(connection, place).await?;
+    if !found.is_lost() {
+        return Ok(found);
+    }
+    let handle = connection.stream(place.stream).await?;
+    let info = handle.get_info().await.map_err(unavailable)?;
+    let since = Instant::now();
+    while info.config.num_replicas > 1 && since.elapsed() < CERTAIN_AFTER {
+        tokio::time::sleep(LOOK).await;
+        let again = standing(connection, place).await?;
+        if !again.is_lost() {
+            return Ok(again);
+        }
+    }
+    Ok(found)
+}
+
+/// A message by its place, by the leader: a replica may not have it yet.
+async fn message_by_leader(
+    connection: &Connection,
+    place: CommitPlace,
+) -> Result<Option<StreamMessage>, StoreError> {
+    let handle = connection.stream(place.stream).await?;
+    match handle.get_raw_message(place.sequence).await {
+        Ok(message) => Ok(Some(message)),
+        Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
+        Err(error) => Err(unavailable(error)),
+    }
+}

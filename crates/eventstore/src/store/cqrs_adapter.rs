@@ -1,0 +1,109 @@
+//! The framework's view of a store.
+
+use cqrs_es::{Aggregate, AggregateError, EventEnvelope, EventStore};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+use super::{Loaded, Store};
+use crate::{Metadata, commit::UnsavedCommit, connection::Appended};
+
+/// For [`cqrs_es::CqrsFramework`], and whatever else is written against the trait.
+///
+/// Its `commit` tries once: retrying, and knowing a repeated command, is what
+/// [`Store::execute`] adds. Give the framework no queries: they would run in this process after
+/// the commit and be lost in a crash; read models follow the log instead.
+///
+/// Metadata is read from the keys `command_id`, `correlation_id`, `causation_id` (UUIDs) and
+/// `actor`; what is missing is made anew. A `command_id` that is missing is another one at each try,
+/// so that a command that is sent again takes effect again: whoever may have to repeat one gives it.
+///
+/// Faults become [`AggregateError::AggregateConflict`] (somebody was faster: load and decide
+/// again), [`AggregateError::DatabaseConnectionError`] (unavailable, outcome unknown),
+/// [`AggregateError::DeserializationError`] (the log can't be read) or
+/// [`AggregateError::UnexpectedError`]; the last three hold a
+/// [`StoreError`](crate::StoreError).
+impl<A> EventStore<A> for Store<A>
+where
+    A: Aggregate<Services = ()> + Clone + 'static,
+{
+    type AC = Loaded<A>;
+
+    async fn load_events(
+        &self,
+        id: &str,
+    ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
+        let mut envelopes = Vec::new();
+        for commit in self.commits(id).await? {
+            for (version, payload) in commit.decode::<A::Event>()? {
+                envelopes.push(envelope(id, version, payload, &commit.metadata));
+            }
+        }
+        Ok(envelopes)
+    }
+
+    async fn load_aggregate(&self, id: &str) -> Result<Loaded<A>, AggregateError<A::Error>> {
+        Ok(self.load(id).await?)
+    }
+
+    async fn commit(
+        &self,
+        events: Vec<A::Event>,
+        context: Loaded<A>,
+        metadata: HashMap<String, String>,
+    ) -> Result<Vec<EventEnvelope<A>>, AggregateError<A::Error>> {
+        if events.is_empty() {
+            return Ok(Vec::new());
+        }
+        let uuid = |key: &str| {
+            metadata
+                .get(key)
+                .and_then(|text| Uuid::parse_str(text).ok())
+        };
+        let metadata = Metadata {
+            command_id: uuid("command_id").unwrap_or_else(Uuid::now_v7),
+            correlation_id: metadata
+                .get("correlation_id")
+                .cloned()
+                .unwrap_or_else(|| Uuid::now_v7().to_string()),
+            causation_id: uuid("causation_id"),
+            actor: metadata.get("actor").cloned().unwrap_or_default(),
+            time: chrono::Utc::now(),
+            trace_parent: None,
+        };
+        let commit = UnsavedCommit::encode(A::TYPE, context.version, &events, &metadata)?;
+        let (id, subject) = (commit.id, self.subject(&context.id));
+        let appended = self.connection.append(subject, commit, context.basis());
+        match appended.await? {
+            Appended::Conflict => Err(AggregateError::AggregateConflict),
+            Appended::Stored(sequence) => {
+                let correlation = &metadata.correlation_id;
+                self.connection
+                    .tails()
+                    .note(self.stream, sequence, id, correlation);
+                Ok((context.version..)
+                    .zip(events)
+                    .map(|(version, event)| envelope(&context.id, version, event, &metadata))
+                    .collect())
+            }
+        }
+    }
+}
+
+fn envelope<A: Aggregate>(
+    id: &str,
+    version: u64,
+    payload: A::Event,
+    metadata: &Metadata,
+) -> EventEnvelope<A> {
+    EventEnvelope {
+        aggregate_id: id.to_owned(),
+        // The framework counts from 1.
+        sequence: usize::try_from(version + 1).unwrap_or(usize::MAX),
+        payload,
+        metadata: HashMap::from([
+            ("command_id".to_owned(), metadata.command_id.to_string()),
+            ("correlation_id".to_owned(), metadata.correlation_id.clone()),
+            ("actor".to_owned(), metadata.actor.clone()),
+        ]),
+    }
+}

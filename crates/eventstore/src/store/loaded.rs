@@ -1,0 +1,171 @@
+//! An aggregate in memory, and the place in the log that it reflects.
+
+use cqrs_es::{Aggregate, AggregateContext};
+use uuid::Uuid;
+
+use crate::{Commit, StoreError, connection::Basis, read::KnownHistory};
+
+/// An aggregate as it stands at a place in the log.
+#[derive(Clone, Debug)]
+pub struct Loaded<A> {
+    pub(crate) id: String,
+    pub(crate) aggregate: A,
+    /// Number of its events: the version that the next event will have.
+    pub(crate) version: u64,
+    /// Sequence of its last commit in the stream; 0 if it has none.
+    pub(crate) last_sequence: u64,
+    /// The epoch of the log in which it was read.
+    pub(crate) epoch: u64,
+    /// Identity of that commit.
+    last_commit: Option<Uuid>,
+    /// Which command led to which commit.
+    commands: Vec<(Uuid, u64)>,
+    /// What its commits weigh, as they are stored: about what it takes in memory.
+    bytes: usize,
+}
+
+/// What a command led to.
+#[derive(Clone, Debug)]
+pub struct CommandOutcome<A: Aggregate> {
+    /// The aggregate right after the command.
+    pub state: A,
+    /// Number of the aggregate's events then.
+    pub version: u64,
+    /// Stream sequence of the commit that the state reflects: wait for it to see the effect in a
+    /// read model.
+    pub sequence: u64,
+    /// Identity of that commit; `None` if there is none.
+    pub commit_id: Option<Uuid>,
+    /// Whether the commit was found in the log: the command had taken effect before, and this is
+    /// its first result again. Also `true` for an append of this very call whose acknowledgment
+    /// was lost.
+    pub was_duplicate: bool,
+}
+
+impl<A: Default> Loaded<A> {
+    pub(crate) fn empty(id: &str, epoch: u64) -> Self {
+        Self {
+            id: id.to_owned(),
+            aggregate: A::default(),
+            version: 0,
+            last_sequence: 0,
+            epoch,
+            last_commit: None,
+            commands: Vec::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<A> Loaded<A> {
+    /// The aggregate.
+    pub fn state(&self) -> &A {
+        &self.aggregate
+    }
+
+    /// Number of its events.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Stream sequence of its last commit; 0 if it has none.
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Identity of its last commit.
+    pub fn last_commit(&self) -> Option<Uuid> {
+        self.last_commit
+    }
+
+    /// What a decision on it is based on.
+    pub(crate) fn basis(&self) -> Basis {
+        Basis {
+            last_sequence: self.last_sequence,
+            epoch: self.epoch,
+        }
+    }
+
+    /// How far it was read.
+    pub(crate) fn known_history(&self) -> KnownHistory {
+        KnownHistory {
+            sequence: self.last_sequence,
+            version: self.version,
+            commit: self.last_commit,
+        }
+    }
+
+    /// Where the commit of a command stands, if it took effect.
+    pub(crate) fn sequence_of(&self, command: Uuid) -> Option<u64> {
+        self.commands
+            .iter()
+            .find(|(id, _)| *id == command)
+            .map(|(_, sequence)| *sequence)
+    }
+
+    /// Takes note of a commit of ours, whose events `aggregate` has seen.
+    pub(crate) fn committed(
+        &mut self,
+        (aggregate, events): (A, usize),
+        command: Uuid,
+        (sequence, commit): (u64, Uuid),
+        bytes: usize,
+    ) {
+        self.aggregate = aggregate;
+        self.version += events as u64;
+        self.last_sequence = sequence;
+        self.last_commit = Some(commit);
+        self.note(command, sequence, bytes);
+    }
+
+    /// About what it takes in memory.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn note(&mut self, command: Uuid, sequence: u64, bytes: usize) {
+        self.commands.push((command, sequence));
+        self.bytes += bytes + size_of::<(Uuid, u64)>();
+    }
+}
+
+impl<A: Aggregate> Loaded<A> {
+    /// Goes on by a commit from the log, which must be the next.
+    pub(crate) fn apply(&mut self, commit: &Commit) -> Result<(), StoreError> {
+        if commit.version != self.version {
+            return Err(StoreError::Gap {
+                stream: commit.stream,
+                sequence: commit.sequence,
+                expected: format!("version {} of {}", self.version, self.id),
+                found: format!("version {}", commit.version),
+            });
+        }
+        for (_, event) in commit.decode::<A::Event>()? {
+            self.aggregate.apply(event);
+            self.version += 1;
+        }
+        self.last_sequence = commit.sequence;
+        self.last_commit = Some(commit.commit_id);
+        let bytes = commit.payload().len();
+        self.note(commit.metadata.command_id, commit.sequence, bytes);
+        Ok(())
+    }
+}
+
+impl<A: Aggregate + Clone> Loaded<A> {
+    pub(crate) fn outcome(&self, was_duplicate: bool) -> CommandOutcome<A> {
+        CommandOutcome {
+            state: self.aggregate.clone(),
+            version: self.version,
+            sequence: self.last_sequence,
+            commit_id: self.last_commit,
+            was_duplicate,
+        }
+    }
+}
+
+impl<A: Aggregate> AggregateContext<A> for Loaded<A> {
+    fn aggregate(&mut self) -> &mut A {
+        &mut self.aggregate
+    }
+}
