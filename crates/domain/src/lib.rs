@@ -10,6 +10,7 @@
 //! synchronous heart, for everybody else.
 #![deny(missing_docs)]
 
+mod any_event;
 mod decide;
 mod email;
 mod ids;
@@ -23,6 +24,7 @@ mod title;
 mod upcasters;
 pub mod user;
 
+pub use any_event::AnyEvent;
 pub use decide::Decide;
 pub use email::{Email, InvalidEmail, MAX_EMAIL_BYTES};
 pub use ids::{OrderId, PaymentId, TicketId, UserId};
