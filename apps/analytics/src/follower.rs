@@ -255,7 +255,7 @@ mod tests {
     use super::*;
     use eventstore::{EVENT_STREAMS, LogConfig};
     use metrics_exporter_prometheus::PrometheusBuilder;
-    use simulator::{Plan, Season};
+    use simulator::{Plan, Simulation};
     use testkit::{LONG, Nats, eventually};
 
     async fn connected(nats: &Nats) -> Log {
@@ -273,7 +273,7 @@ mod tests {
             days: 2,
             ..Plan::default()
         };
-        let mut season = Season::new(plan);
+        let mut season = Simulation::new(plan);
         let written = simulator::write(log, &mut season, false, |_| {});
         written.await.unwrap();
     }

@@ -3,7 +3,7 @@
 
 use analysis::{AnalysisError, Fold, IncrementalReplay, Range, Table, folds::BUILTIN, replay};
 use eventstore::EVENT_STREAMS;
-use simulator::{Plan, Season};
+use simulator::{Plan, Simulation};
 use testkit::Nats;
 
 mod support;
@@ -31,7 +31,7 @@ async fn what_it_says_while_the_log_grows_is_what_a_replay_says() {
         days: 5,
         ..Plan::default()
     };
-    let history: Vec<_> = Season::new(plan).collect::<Result<_, _>>().unwrap();
+    let history: Vec<_> = Simulation::new(plan).collect::<Result<_, _>>().unwrap();
     assert!(history.len() > 700, "{}", history.len());
 
     let mut following = IncrementalReplay::new(&log, folds());
@@ -64,7 +64,7 @@ async fn a_log_that_ends_before_what_was_read_of_it_is_another_one() {
         days: 1,
         ..Plan::default()
     };
-    let history: Vec<_> = Season::new(plan).collect::<Result<_, _>>().unwrap();
+    let history: Vec<_> = Simulation::new(plan).collect::<Result<_, _>>().unwrap();
     write(&log, &history).await;
     let mut following = IncrementalReplay::new(&log, folds());
     following.catch_up(|_| {}).await.unwrap();

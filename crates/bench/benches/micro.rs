@@ -16,7 +16,7 @@ use domain::{
 };
 use eventstore::{Commit, HistoricalCommit, ORDERS, StreamName, TICKETS};
 use projections::{Projection as _, tickets::TicketsProjection};
-use simulator::{Plan, Season};
+use simulator::{Plan, Simulation};
 use uuid::Uuid;
 
 /// The same as the server's.
@@ -148,7 +148,7 @@ fn of_season(stream: StreamName) -> Vec<(HistoricalCommit, Commit)> {
         days: 7,
         ..Plan::default()
     };
-    let commits = Season::new(plan).map(|commit| commit.unwrap());
+    let commits = Simulation::new(plan).map(|commit| commit.unwrap());
     let of_stream = commits.filter(|commit| commit.stream == stream);
     let both = of_stream.zip(1..).map(|(commit, sequence)| {
         let recorded = commit.as_commit(sequence).unwrap();

@@ -16,6 +16,7 @@ mod email;
 mod ids;
 mod money;
 pub mod payment;
+pub mod policies;
 pub mod search;
 pub mod ticket;
 pub mod ticket_orders;
@@ -23,6 +24,7 @@ mod timers;
 mod title;
 mod upcasters;
 pub mod user;
+pub mod workers;
 
 pub use any_event::AnyEvent;
 pub use decide::Decide;
