@@ -120,11 +120,11 @@ impl Meters {
     fn new() -> Self {
         describe_gauge!(
             "analytics_commits_behind",
-            "Commits that the figures for analysts don't hold yet; 0 while nobody wants any"
+            "Commits that the figures for analysts don't reflect yet; 0 while no analyst looks at them"
         );
         describe_counter!(
             "analytics_failures_total",
-            "Times that figures for analysts were given up because the log was lost or can't be read; they are made anew"
+            "Times that figures for analysts were dropped and computed again because the log was lost or can't be read"
         );
         let meters = Self {
             behind: gauge!("analytics_commits_behind"),
@@ -143,7 +143,7 @@ impl Shared {
     }
 
     async fn run(self: Arc<Self>) {
-        tracing::info!("following the log, somebody wants its figures");
+        tracing::info!("started following the log for analytics");
         let mut pause = FIRST_PAUSE;
         loop {
             let followed = tokio::select! {
@@ -151,7 +151,7 @@ impl Shared {
                 followed = self.follow(&mut pause) => followed,
             };
             let Err(error) = followed else {
-                tracing::info!("nobody wants figures any more");
+                tracing::info!("stopped following the log: no analyst is connected");
                 return;
             };
             self.meters.failures.increment(1);
@@ -163,7 +163,7 @@ impl Shared {
             if error.is_fault_of_the_log() {
                 tracing::error!(%error, "the log can't be analyzed");
             } else {
-                tracing::warn!(%error, ?pause, "lost the log, reading it anew");
+                tracing::warn!(%error, ?pause, "lost the log, reading it again");
             }
             tokio::select! {
                 () = self.stopping.cancelled() => return,

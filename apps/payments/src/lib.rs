@@ -93,14 +93,14 @@ impl Payments {
             // of the ticket is for a person to say; `turnstile reconcile` names the payment.
             tracing::warn!(
                 reference = %event.reference, ?kind, event = event.id,
-                "the provider tells of money that was taken and leaves again: see turnstile reconcile"
+                "the provider reports money going back: see turnstile reconcile"
             );
             counter!("payments_reversed_total", "kind" => kind.name()).increment(1);
             return Ok(());
         }
         match event.payment_id {
             Some(payment) => {
-                tracing::info!(%payment, ?kind, "the provider told of a payment");
+                tracing::info!(%payment, ?kind, "the provider reported a payment");
                 self.look_at(payment).await
             }
             None => Ok(()),
@@ -141,7 +141,7 @@ impl Payments {
 fn tell(mode: PaymentsMode) {
     describe_gauge!(
         "payment_provider",
-        "Always 1; its label says where money is taken: stripe, stripe-test or sandbox"
+        "Always 1; the label is the payment provider: stripe, stripe-test or sandbox"
     );
     describe_counter!(
         "payments_lost_total",
@@ -149,7 +149,7 @@ fn tell(mode: PaymentsMode) {
     );
     describe_counter!(
         "payments_reversed_total",
-        "Webhooks that told of a refund or a dispute, by kind"
+        "Webhooks that reported a refund or a dispute, by kind"
     );
     // From the start, or the first one would be no increase.
     counter!("payments_lost_total").absolute(0);

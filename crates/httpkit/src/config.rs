@@ -80,7 +80,7 @@ pub struct HttpConfig {
     pub port: u16,
     /// Threads that answer requests.
     pub workers: usize,
-    /// After so long a request is answered 503.
+    /// Requests that take longer than this return 503.
     pub request_timeout: Duration,
     /// Longest body, in bytes.
     pub body_limit: usize,

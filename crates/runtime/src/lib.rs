@@ -64,7 +64,7 @@ pub fn read_model_lacks(name: &str, runner: &Runner) -> Option<Missing> {
     runner.ready().err()?;
     let reason = match runner.state() {
         RunnerState::Halted { .. } => "has halted, see the log",
-        RunnerState::Healing { .. } => "is filled anew: the log lost its last commits",
+        RunnerState::Healing { .. } => "is being filled again: the log lost its last commits",
         _ if !runner.progress().is_of_the_log() => "is compared with the log",
         _ => "is catching up",
     };

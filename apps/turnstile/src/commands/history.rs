@@ -24,7 +24,7 @@ pub(crate) struct HistoryArgs {
     output: OutputArgs,
 }
 
-const AFTER: &str = "Each step is a commit. In JSON, one a line:
+const AFTER: &str = "Each step is a commit. As JSON, one per line:
   step       its number
   caused_by  the step that caused it; null if a request did
   depth      how many steps led to it from the request that began it all

@@ -16,14 +16,14 @@ use super::{CommandError, Outcome, Servers, output::say};
 /// How long members may take to start.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Make the MongoDB of MONGODB_URI a replica set, once; repeated, it changes nothing
+/// Make the MongoDB of MONGODB_URI a replica set; running it again changes nothing
 ///
 /// The address's hosts are the members, its option replicaSet is the name.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   MONGODB_URI='mongodb://a,b,c/?replicaSet=rs0' turnstile mongodb-init")]
 pub(crate) struct MongodbInitArgs {
-    /// The file that the members know each other by (security.keyFile), if they ask who is there
+    /// Key file for authentication within the replica set (security.keyFile), if enabled
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// A folder with a file for each user, which has the user's name and holds the password. A
@@ -43,7 +43,7 @@ pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Outc
     let members = set.members().join(", ");
     match set.form(PATIENCE).await.map_err(failed)? {
         Formed::Now => say(&format!("{members} are a replica set now"))?,
-        Formed::Before => say(&format!("{members} were a replica set before"))?,
+        Formed::Before => say(&format!("{members} are a replica set already"))?,
     }
     if let Some(users) = users {
         set.ensure_users(&config.mongodb_database, &users)

@@ -22,8 +22,8 @@ const CLIENT: &str = "turnstile-cli";
 /// The servers that a command talks to. Each wins over the environment variable of its name.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Servers {
-    /// The NATS servers that hold the log, separated by commas. One with a password is better
-    /// given by the environment: everybody on this machine can see a command line [env: NATS_URL]
+    /// The NATS servers that hold the log, separated by commas. Use the environment for a URL with a
+    /// password: every user of this machine can see a command line [env: NATS_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Servers")]
     nats_url: Option<String>,
     /// The MongoDB that holds the read models [env: MONGODB_URI]
@@ -64,7 +64,7 @@ impl Servers {
             return Ok(log);
         }
         Err(CommandError::Failed(format!(
-            "{} holds no Turnstile log (no stream {USERS}); check --nats-url or NATS_URL",
+            "no Turnstile log at {} (no stream {USERS}); check --nats-url or NATS_URL",
             without_login(self.config_of_log()?.nats_url.expose_secret())
         )))
     }
@@ -104,7 +104,7 @@ impl Servers {
             return Ok(log);
         }
         Err(CommandError::Failed(format!(
-            "services run on this log ({}): what they add would come between. End them first",
+            "services are running against this log ({}). Stop them first: they would write in between",
             active_workers.join(", ")
         )))
     }
