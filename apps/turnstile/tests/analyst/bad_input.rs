@@ -135,7 +135,7 @@ async fn where_there_is_no_log_none_is_made() {
         vec!["backup", "--to", &backup],
     ] {
         let told = tool(nats.url(), &args).await.with_code(2);
-        let why = format!("{} holds no Turnstile log (no stream USERS)", nats.url());
+        let why = format!("no Turnstile log at {} (no stream USERS)", nats.url());
         assert!(told.stderr.contains(&why), "{args:?}\n{}", told.stderr);
     }
     let client = async_nats::connect(nats.url()).await.unwrap();
@@ -218,7 +218,7 @@ async fn an_id_that_begins_with_a_hyphen_is_no_option() {
         tool(archive.url(), args)
             .await
             .with_code(2)
-            .says("key -3kQ isn't known");
+            .says("key -3kQ is unknown");
     }
     tool(
         archive.url(),

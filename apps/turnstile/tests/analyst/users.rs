@@ -73,11 +73,11 @@ async fn who_or_what_there_is_not_is_named() {
     for (args, told) in [
         (
             ["users", "grant", "nobody@example.com", "analyst"],
-            "nobody has an account with nobody@example.com",
+            "no account: \"nobody@example.com\"",
         ),
         (
             ["users", "revoke", "nobody@example.com", "analyst"],
-            "nobody has an account with nobody@example.com",
+            "no account: \"nobody@example.com\"",
         ),
         (["users", "grant", "Ada", "analyst"], "Ada"),
         (
