@@ -1,27 +1,13 @@
-//! The folds' answers in the shape of the API.
+//! The folds' figures in the shape of the API.
 
-use analysis::{Table, folds::Builtin};
+use analysis::folds::{
+    ConcurrencyFigures, Distribution, FunnelFigures, HoldFigures, HoldOutcome, MarketFigures,
+    OrderTally, PriceFigures, SaleTimeFigures, SalesPeriod, SellerFigures,
+};
 use api::{
     Amount, Analytics,
-    analytics::{
-        AnalyticsProgress, DurationBand, DurationFigures, HoldOutcome, HoldOutcomes, HoldsInHour,
-        LiveHolds, MostHolds, OrderFunnel, OrderTally, PriceBand, PriceDistribution, PriceFigures,
-        SalesPeriod, SellerRevenue, SellerRevenues, TicketFunnel, TimeToSale,
-    },
+    analytics::{self, AnalyticsProgress},
 };
-
-use crate::response::{Answers, Mismatch, Row};
-
-/// The folds whose answers are told, by their names for `turnstile replay`.
-const NAMES: [&str; 7] = [
-    "sales",
-    "prices",
-    "funnel",
-    "time-to-sale",
-    "holds",
-    "sellers",
-    "concurrency",
-];
 
 /// A week of hours.
 const HOURS: usize = 168;
@@ -30,260 +16,185 @@ const DAYS: usize = 366;
 /// Sellers that are named.
 const SELLERS: usize = 50;
 
-/// The folds whose answers are told.
-pub(crate) fn folds() -> Vec<Builtin> {
-    NAMES.into_iter().filter_map(Builtin::named).collect()
-}
-
-/// What the answers of these folds say.
-pub(crate) fn figures(
-    tables: &[Table],
-    progress: AnalyticsProgress,
-) -> Result<Analytics, Mismatch> {
-    let answers = Answers(tables);
-    Ok(Analytics {
+/// Converts the figures of the folds.
+pub(crate) fn analytics(figures: &MarketFigures, progress: AnalyticsProgress) -> Analytics {
+    let funnel = &figures.funnel;
+    Analytics {
         progress,
-        sales_by_hour: sales(&answers.newest("sales_by_hour", HOURS)?, "hour")?,
-        sales_by_day: sales(&answers.newest("sales_by_day", DAYS)?, "day")?,
-        prices: prices(answers)?,
-        ticket_funnel: ticket_funnel(answers)?,
-        order_funnel: order_funnel(answers)?,
-        time_to_sale: time_to_sale(answers)?,
-        holds: holds(answers)?,
-        sellers: sellers(answers)?,
-        live_holds: live_holds(answers)?,
-    })
-}
-
-fn sales(rows: &[Row<'_>], period: &'static str) -> Result<Vec<SalesPeriod>, Mismatch> {
-    let period = |row: &Row<'_>| {
-        Ok(SalesPeriod {
-            begin: row.get(period)?,
-            placed: row.get("placed")?,
-            sold: row.get("sold")?,
-            revenue: row.get("revenue")?,
-        })
-    };
-    rows.iter().map(period).collect()
-}
-
-fn prices(answers: Answers<'_>) -> Result<PriceDistribution, Mismatch> {
-    let figures = |row: &Row<'_>| -> Result<Option<PriceFigures>, Mismatch> {
-        let count = row.get("count")?;
-        if count == 0 {
-            return Ok(None);
-        }
-        Ok(Some(PriceFigures {
-            count,
-            lowest: row.get("lowest")?,
-            p10: row.get("p10")?,
-            p25: row.get("p25")?,
-            median: row.get("median")?,
-            p75: row.get("p75")?,
-            p90: row.get("p90")?,
-            highest: row.get("highest")?,
-            mean: row.get("mean")?,
-        }))
-    };
-    let band = |row: &Row<'_>| {
-        Ok(PriceBand {
-            from: row.get("from")?,
-            below: row.get("below")?,
-            listed: row.get("listed")?,
-            sold: row.get("sold")?,
-            revenue: row.get("revenue")?,
-        })
-    };
-    Ok(PriceDistribution {
-        listed: figures(&answers.row("prices", "listed")?)?,
-        sold: figures(&answers.row("prices", "sold")?)?,
-        bands: answers.all("price_bands", band)?,
-    })
-}
-
-fn ticket_funnel(answers: Answers<'_>) -> Result<TicketFunnel, Mismatch> {
-    let stage = |name| answers.row("funnel_of_tickets", name)?.get("tickets");
-    Ok(TicketFunnel {
-        listed: stage("listed")?,
-        held: stage("held")?,
-        paying: stage("paying")?,
-        sold: stage("sold")?,
-    })
-}
-
-fn order_funnel(answers: Answers<'_>) -> Result<OrderFunnel, Mismatch> {
-    let stage = |name| {
-        let row = answers.row("funnel_of_orders", name)?;
-        Ok(OrderTally {
-            orders: row.get("orders")?,
-            value: row.get("value")?,
-        })
-    };
-    Ok(OrderFunnel {
-        placed: stage("placed")?,
-        paying: stage("paying")?,
-        paid: stage("paid")?,
-        expired: stage("expired")?,
-        cancelled: stage("cancelled")?,
-        open: stage("open")?,
-    })
-}
-
-/// How long things took, in a table that calls the two ends by these names.
-fn durations(
-    row: &Row<'_>,
-    (shortest, longest): (&'static str, &'static str),
-) -> Result<Option<DurationFigures>, Mismatch> {
-    let count = row.get("count")?;
-    if count == 0 {
-        return Ok(None);
+        sales_by_hour: newest(&figures.sales.by_hour, HOURS).map(sales).collect(),
+        sales_by_day: newest(&figures.sales.by_day, DAYS).map(sales).collect(),
+        prices: prices(&figures.prices),
+        ticket_funnel: analytics::TicketFunnel {
+            listed: funnel.tickets.listed,
+            held: funnel.tickets.held,
+            paying: funnel.tickets.paying,
+            sold: funnel.tickets.sold,
+        },
+        order_funnel: order_funnel(funnel),
+        time_to_sale: time_to_sale(&figures.time_to_sale),
+        holds: holds(&figures.holds),
+        sellers: sellers(&figures.sellers),
+        live_holds: live_holds(&figures.concurrency, figures.holds.open),
     }
-    Ok(Some(DurationFigures {
-        count,
-        shortest_ms: row.get(shortest)?,
-        p10_ms: row.get("p10_ms")?,
-        p25_ms: row.get("p25_ms")?,
-        median_ms: row.get("median_ms")?,
-        p75_ms: row.get("p75_ms")?,
-        p90_ms: row.get("p90_ms")?,
-        longest_ms: row.get(longest)?,
-        mean_ms: row.get("mean_ms")?,
-    }))
 }
 
-fn time_to_sale(answers: Answers<'_>) -> Result<TimeToSale, Mismatch> {
-    let what = |name| {
-        let row = answers.row("time_to_sale", name)?;
-        durations(&row, ("lowest_ms", "highest_ms"))
-    };
-    let band = |row: &Row<'_>| {
-        Ok(DurationBand {
-            from_ms: row.get("from_ms")?,
-            below_ms: row.get("below_ms")?,
-            sold: row.get("sold")?,
-        })
-    };
-    Ok(TimeToSale {
-        listed_to_sold: what("listed_to_sold")?,
-        placed_to_paid: what("placed_to_paid")?,
-        bands: answers.all("time_to_sale_bands", band)?,
-    })
+/// The last of several, up to so many.
+fn newest<T>(all: &[T], most: usize) -> std::slice::Iter<'_, T> {
+    all[all.len().saturating_sub(most)..].iter()
 }
 
-fn holds(answers: Answers<'_>) -> Result<HoldOutcomes, Mismatch> {
-    let outcome = |name| {
-        let row = answers.row("hold_outcomes", name)?;
-        Ok(HoldOutcome {
-            count: row.get("count")?,
-            paying: row.get("paying")?,
-            value: row.get("value")?,
-            lasted: durations(&row, ("shortest_ms", "longest_ms"))?,
-        })
-    };
-    Ok(HoldOutcomes {
-        paid: outcome("paid")?,
-        expired: outcome("expired")?,
-        cancelled: outcome("cancelled")?,
-        open: open_holds(answers)?,
-    })
+fn amount(cents: u64) -> Amount {
+    // Sums of prices stay far below.
+    Amount::from_cents(i64::try_from(cents).unwrap_or(i64::MAX))
 }
 
-fn open_holds(answers: Answers<'_>) -> Result<u64, Mismatch> {
-    let open: Vec<u64> = answers.all("open_holds", |row| row.get("open"))?;
-    Ok(open.into_iter().sum())
+fn sales(period: &SalesPeriod) -> analytics::SalesPeriod {
+    analytics::SalesPeriod {
+        begin: period.begin,
+        placed: period.placed,
+        sold: period.sold,
+        revenue: amount(period.revenue),
+    }
 }
 
-fn sellers(answers: Answers<'_>) -> Result<SellerRevenues, Mismatch> {
-    const TABLE: &str = "revenue_by_seller";
-    let revenue = answers.all(TABLE, |row| row.get::<Amount>("revenue"))?;
-    let cents = revenue.iter().map(|amount| amount.cents).sum();
-    let mut top = answers.rows(TABLE)?;
-    top.truncate(SELLERS);
-    let seller = |row: Row<'_>| {
-        Ok(SellerRevenue {
-            seller: row.get("seller")?,
-            listed: row.get("listed")?,
-            sold: row.get("sold")?,
-            revenue: row.get("revenue")?,
-        })
+fn prices(figures: &PriceFigures) -> analytics::PriceDistribution {
+    let distribution = |found: Distribution| analytics::PriceFigures {
+        count: found.count,
+        lowest: amount(found.lowest),
+        p10: amount(found.p10),
+        p25: amount(found.p25),
+        median: amount(found.median),
+        p75: amount(found.p75),
+        p90: amount(found.p90),
+        highest: amount(found.highest),
+        mean: amount(found.mean),
     };
-    Ok(SellerRevenues {
-        count: revenue.len() as u64,
-        revenue: Amount::from_cents(cents),
-        top: top.into_iter().map(seller).collect::<Result<_, _>>()?,
-    })
+    let bands = figures.bands.iter().map(|band| analytics::PriceBand {
+        from: amount(band.from),
+        below: band.below.map(amount),
+        listed: band.listed,
+        sold: band.sold,
+        revenue: amount(band.revenue),
+    });
+    analytics::PriceDistribution {
+        listed: figures.listed.map(distribution),
+        sold: figures.sold.map(distribution),
+        bands: bands.collect(),
+    }
 }
 
-fn live_holds(answers: Answers<'_>) -> Result<LiveHolds, Mismatch> {
-    let most = |row: &Row<'_>| {
-        Ok(MostHolds {
-            holds: row.get("peak")?,
-            at: row.get("at")?,
-        })
+fn order_funnel(figures: &FunnelFigures) -> analytics::OrderFunnel {
+    let tally = |tally: OrderTally| analytics::OrderTally {
+        orders: tally.count,
+        value: amount(tally.cents),
     };
-    let hour = |row: &Row<'_>| {
-        Ok(HoldsInHour {
-            begin: row.get("hour")?,
-            at_begin: row.get("at_begin")?,
-            placed: row.get("placed")?,
-            paid: row.get("paid")?,
-            expired: row.get("expired")?,
-            cancelled: row.get("cancelled")?,
-            peak: row.get("peak")?,
-            at_end: row.get("at_end")?,
-        })
+    let orders = &figures.orders;
+    analytics::OrderFunnel {
+        placed: tally(orders.placed),
+        paying: tally(orders.paying),
+        paid: tally(orders.paid),
+        expired: tally(orders.expired),
+        cancelled: tally(orders.cancelled),
+        open: tally(orders.open),
+    }
+}
+
+fn durations(found: Distribution) -> analytics::DurationFigures {
+    analytics::DurationFigures {
+        count: found.count,
+        shortest_ms: found.lowest,
+        p10_ms: found.p10,
+        p25_ms: found.p25,
+        median_ms: found.median,
+        p75_ms: found.p75,
+        p90_ms: found.p90,
+        longest_ms: found.highest,
+        mean_ms: found.mean,
+    }
+}
+
+fn time_to_sale(figures: &SaleTimeFigures) -> analytics::TimeToSale {
+    let bands = figures.bands.iter().map(|band| analytics::DurationBand {
+        from_ms: band.from,
+        below_ms: band.below,
+        sold: band.sold,
+    });
+    analytics::TimeToSale {
+        listed_to_sold: figures.listed_to_sold.map(durations),
+        placed_to_paid: figures.placed_to_paid.map(durations),
+        bands: bands.collect(),
+    }
+}
+
+fn holds(figures: &HoldFigures) -> analytics::HoldOutcomes {
+    let outcome = |outcome: HoldOutcome| analytics::HoldOutcome {
+        count: outcome.count,
+        paying: outcome.paying,
+        value: amount(outcome.value),
+        lasted: outcome.lasted.map(durations),
     };
-    let hours = answers.newest("holds_by_hour", HOURS)?;
-    Ok(LiveHolds {
-        now: open_holds(answers)?,
-        most: answers.all("most_holds_at_once", most)?.pop(),
-        by_hour: hours.iter().map(hour).collect::<Result<_, _>>()?,
-    })
+    analytics::HoldOutcomes {
+        paid: outcome(figures.paid),
+        expired: outcome(figures.expired),
+        cancelled: outcome(figures.cancelled),
+        open: figures.open,
+    }
+}
+
+fn sellers(figures: &SellerFigures) -> analytics::SellerRevenues {
+    let top = figures.sellers.iter().take(SELLERS);
+    let top = top.map(|of| analytics::SellerRevenue {
+        seller: of.seller.0,
+        listed: of.listed,
+        sold: of.sold,
+        revenue: amount(of.revenue),
+    });
+    analytics::SellerRevenues {
+        count: figures.sellers.len() as u64,
+        revenue: amount(figures.revenue()),
+        top: top.collect(),
+    }
+}
+
+fn live_holds(figures: &ConcurrencyFigures, now: u64) -> analytics::LiveHolds {
+    let hours = newest(&figures.by_hour, HOURS).map(|hour| analytics::HoldsInHour {
+        begin: hour.begin,
+        at_begin: hour.at_begin,
+        placed: hour.placed,
+        paid: hour.paid,
+        expired: hour.expired,
+        cancelled: hour.cancelled,
+        peak: hour.peak,
+        at_end: hour.at_end,
+    });
+    analytics::LiveHolds {
+        now,
+        most: figures
+            .peak
+            .map(|(holds, at)| analytics::MostHolds { holds, at }),
+        by_hour: hours.collect(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use analysis::Cell;
+    use analysis::folds::MarketFolds;
 
-    fn progress() -> AnalyticsProgress {
-        AnalyticsProgress {
+    #[test]
+    fn there_are_figures_of_nothing() {
+        let progress = AnalyticsProgress {
             commits: 0,
             of: 0,
             caught_up: true,
             newest: None,
-        }
-    }
-
-    fn of_nothing() -> Vec<Table> {
-        let folds = folds().into_iter();
-        folds.flat_map(|fold| fold.start().finish()).collect()
-    }
-
-    #[test]
-    fn there_are_figures_of_nothing() {
-        assert_eq!(folds().len(), NAMES.len());
-        let figures = figures(&of_nothing(), progress()).unwrap();
+        };
+        let figures = analytics(&MarketFolds::default().figures(), progress);
         assert_eq!(figures.prices.listed, None);
         assert_eq!(figures.time_to_sale.placed_to_paid, None);
         assert_eq!(figures.holds.paid.lasted, None);
         assert_eq!(figures.live_holds.most, None);
         assert_eq!(figures.order_funnel.open.orders, 0);
         assert!(figures.prices.bands.len() > 5 && figures.sellers.top.is_empty());
-    }
-
-    #[test]
-    fn what_a_fold_no_longer_says_is_named() {
-        let mut tables = of_nothing();
-        let open = tables.iter_mut().find(|table| table.name == "open_holds");
-        open.unwrap().rows[0][0] = Cell::Text("many".to_owned());
-        let error = figures(&tables, progress()).unwrap_err().to_string();
-        assert!(
-            error.contains("open_holds") && error.contains("open"),
-            "{error}"
-        );
-        tables.retain(|table| table.name != "prices");
-        let error = figures(&tables, progress()).unwrap_err().to_string();
-        assert!(error.contains("prices"), "{error}");
     }
 }

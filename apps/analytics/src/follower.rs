@@ -1,6 +1,6 @@
 //! One reader of the log for all who want figures.
 
-use analysis::{AnalysisError, IncrementalReplay, folds::Builtin};
+use analysis::{AnalysisError, IncrementalReplay, folds::MarketFolds};
 use bytes::Bytes;
 use eventstore::{Log, StoreError};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
@@ -11,7 +11,7 @@ use std::{
 use tokio::{runtime::Handle, sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use crate::figures::{figures, folds};
+use crate::figures::analytics;
 
 /// How often it is looked whether there is news, and how often a viewer is sent any, at most.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -175,22 +175,21 @@ impl Shared {
 
     /// Follows the log from its beginning until nobody wants it any more.
     async fn follow(&self, pause: &mut Duration) -> Result<(), AnalysisError> {
-        let folds = folds().iter().map(Builtin::start).collect();
-        let mut following = IncrementalReplay::new(&self.log, folds);
+        let mut replay = IncrementalReplay::new(&self.log, MarketFolds::default());
         let mut last_published = Instant::now();
         let mut published = None;
         loop {
-            let seen = following
-                .catch_up(|following| {
+            let seen = replay
+                .catch_up(|replay| {
                     if last_published.elapsed() >= self.config.every && !self.has_whole_figures() {
-                        self.publish(following, false);
+                        self.publish(replay, false);
                         last_published = Instant::now();
                     }
                 })
                 .await?;
             *pause = FIRST_PAUSE;
             if published != Some(seen.commits) {
-                self.publish(&mut following, true);
+                self.publish(&mut replay, true);
                 published = Some(seen.commits);
             }
             tokio::time::sleep(self.config.every).await;
@@ -208,8 +207,8 @@ impl Shared {
             .is_some_and(|snapshot| snapshot.caught_up)
     }
 
-    fn publish(&self, following: &mut IncrementalReplay, caught_up: bool) {
-        let seen = following.progress();
+    fn publish(&self, replay: &mut IncrementalReplay<MarketFolds>, caught_up: bool) {
+        let seen = replay.progress();
         let behind = u32::try_from(seen.of.saturating_sub(seen.commits));
         self.meters
             .behind
@@ -220,16 +219,13 @@ impl Shared {
             caught_up,
             newest: seen.newest,
         };
-        let analytics = figures(&following.tables(), progress);
-        let json = analytics.map(|analytics| serde_json::to_vec(&analytics));
-        match json {
-            Ok(Ok(json)) => {
+        match serde_json::to_vec(&analytics(&replay.fold().figures(), progress)) {
+            Ok(json) => {
                 let json = json.into();
                 self.snapshots
                     .send_replace(Some(Snapshot { caught_up, json }));
             }
-            Ok(Err(error)) => tracing::error!(%error, "can't render the figures"),
-            Err(error) => tracing::error!(%error, "can't read the folds' answers"),
+            Err(error) => tracing::error!(%error, "can't render the figures"),
         }
     }
 

@@ -8,7 +8,6 @@ mod access;
 mod figures;
 mod follower;
 mod live;
-mod response;
 mod routes;
 
 use actix_web::web;

@@ -1,4 +1,4 @@
-//! Folds over the whole log, as it grows.
+//! A fold over the whole log, as it grows.
 
 use chrono::{DateTime, Utc};
 use eventstore::{Log, StreamName};
@@ -7,58 +7,56 @@ use tokio::task::yield_now;
 use uuid::Uuid;
 
 use crate::{
-    AnalysisError, Fold, Range, Span, Table,
-    replay::{PROGRESS_EVERY, apply_commit, streams_of},
+    AnalysisError, Fold, Range, Span,
+    replay::{PROGRESS_EVERY, apply_commit},
 };
 
-/// Folds that go on where they were: first over the log as it is, then over what came since.
+/// A replay that continues: first over the log as it is, then over what was appended since.
 ///
 /// # Guarantees
 ///
-/// Within a stream the folds see every commit once, in the stream's order. Between streams, they
-/// see whatever came between two looks in order of time, and of what came later nothing: what a
-/// commit refers to is never in a later look than the commit itself. A replay of the same range
-/// orders all of it by time. That makes a difference only where clocks disagree with what really
-/// came first, and there this one is right; everywhere else **the figures are those of
+/// Within a stream the fold sees every commit once, in the stream's order. Between streams, it
+/// sees what was appended between two calls in order of time, and nothing of what is appended later:
+/// what a commit refers to is never in a later call than the commit itself. A replay of the same
+/// range orders all of it by time. That makes a difference only where clocks disagree with what
+/// really came first, and there this one is right; everywhere else **the figures are those of
 /// [`replay`](crate::replay())**, to the byte.
 ///
-/// It has no place to go on from but the one in memory: after an error it is of no more use, and
-/// another has to begin anew.
-pub struct IncrementalReplay {
+/// Its position is only in memory: after an error it is of no more use, and another has to start
+/// from the beginning.
+pub struct IncrementalReplay<F> {
     log: Log,
-    folds: Vec<Box<dyn Fold>>,
-    streams: Vec<StreamName>,
+    fold: F,
     span: Option<Span>,
-    /// The last commit of each stream that they have seen.
+    /// The last commit of each stream that the fold has seen.
     last: BTreeMap<StreamName, (u64, Uuid)>,
     progress: ReplayProgress,
 }
 
-/// How far a [`IncrementalReplay`] is.
+/// The progress of an [`IncrementalReplay`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReplayProgress {
-    /// Commits that the folds have seen.
+    /// Commits that the fold has seen.
     pub commits: u64,
-    /// Commits that there were when it was last looked.
+    /// Commits that there were at the last call.
     pub of: u64,
-    /// The latest time of a commit that they have seen.
+    /// The latest time of a commit that the fold has seen.
     pub newest: Option<DateTime<Utc>>,
 }
 
-impl IncrementalReplay {
-    /// Folds that have seen nothing yet.
-    pub fn new(log: &Log, folds: Vec<Box<dyn Fold>>) -> Self {
+impl<F: Fold> IncrementalReplay<F> {
+    /// Starts with a fold that has seen nothing yet.
+    pub fn new(log: &Log, fold: F) -> Self {
         Self {
             log: log.clone(),
-            streams: streams_of(&folds),
-            folds,
+            fold,
             span: None,
             last: BTreeMap::new(),
             progress: ReplayProgress::default(),
         }
     }
 
-    /// Reads on to where the log ends now. Tells now and then that it is under way.
+    /// Reads on to where the log ends now. Calls `on_progress` from time to time.
     ///
     /// # Errors
     /// When the log can't be read, ends before a place that it had already reached, or holds another
@@ -68,7 +66,7 @@ impl IncrementalReplay {
         mut on_progress: impl FnMut(&mut Self),
     ) -> Result<ReplayProgress, AnalysisError> {
         let span = match &self.span {
-            None => Range::all().resolve(&self.log, &self.streams).await?,
+            None => Range::all().resolve(&self.log, self.fold.streams()).await?,
             Some(before) => span_since(&self.log, before).await?,
         };
         // A log that lost its tail and went on goes on from commits that weren't seen.
@@ -81,7 +79,7 @@ impl IncrementalReplay {
         self.span = Some(span);
         while let Some(commit) = commits.next().await {
             let commit = commit?;
-            apply_commit(&commit, true, &mut self.folds)?;
+            apply_commit(&commit, true, &mut self.fold)?;
             let last = (commit.sequence, commit.commit_id);
             self.last.insert(commit.stream, last);
             self.progress.commits += 1;
@@ -100,10 +98,9 @@ impl IncrementalReplay {
         self.progress
     }
 
-    /// The answers on what was seen until now, in the order of the folds.
-    pub fn tables(&mut self) -> Vec<Table> {
-        let folds = self.folds.iter_mut();
-        folds.flat_map(|fold| fold.tables()).collect()
+    /// The fold.
+    pub fn fold(&mut self) -> &mut F {
+        &mut self.fold
     }
 }
 

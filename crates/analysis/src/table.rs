@@ -57,6 +57,21 @@ pub struct Table {
 }
 
 impl Table {
+    pub(crate) fn new(
+        name: &'static str,
+        doc: &'static str,
+        columns: &'static [Column],
+        rows: impl IntoIterator<Item = Vec<Cell>>,
+    ) -> Self {
+        let rows = rows.into_iter().collect();
+        Self {
+            name,
+            doc,
+            columns,
+            rows,
+        }
+    }
+
     /// The table as one JSON object a line, each with the table's name under `table`.
     pub fn ndjson(&self) -> String {
         let mut text = String::new();

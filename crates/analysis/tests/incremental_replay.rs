@@ -1,7 +1,7 @@
 //! Folds that follow a real log give, at any moment, the figures of a replay.
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
-use analysis::{AnalysisError, Fold, IncrementalReplay, Range, Table, folds::BUILTIN, replay};
+use analysis::{AnalysisError, Fold, IncrementalReplay, Range, Table, folds::AllFolds, replay};
 use eventstore::EVENT_STREAMS;
 use simulator::{Plan, Simulation};
 use testkit::Nats;
@@ -9,13 +9,6 @@ use testkit::Nats;
 mod support;
 
 use support::{connected, write};
-
-fn folds() -> Vec<Box<dyn Fold>> {
-    BUILTIN
-        .iter()
-        .map(analysis::folds::Builtin::start)
-        .collect()
-}
 
 fn text(tables: &[Table]) -> Vec<(&str, String)> {
     let tables = tables.iter();
@@ -34,25 +27,25 @@ async fn what_it_says_while_the_log_grows_is_what_a_replay_says() {
     let history: Vec<_> = Simulation::new(plan).collect::<Result<_, _>>().unwrap();
     assert!(history.len() > 700, "{}", history.len());
 
-    let mut following = IncrementalReplay::new(&log, folds());
-    let nothing = following.catch_up(|_| {}).await.unwrap();
+    let mut incremental = IncrementalReplay::new(&log, AllFolds::default());
+    let nothing = incremental.catch_up(|_| {}).await.unwrap();
     assert_eq!((nothing.commits, nothing.newest), (0, None));
     for part in history.chunks(history.len() / 7) {
         write(&log, part).await;
-        let seen = following.catch_up(|_| {}).await.unwrap();
+        let seen = incremental.catch_up(|_| {}).await.unwrap();
         assert_eq!(seen.commits, seen.of);
-        let mut fresh = folds();
+        let mut fresh = AllFolds::default();
         let replayed = replay(&log, &Range::all(), &mut fresh, |_, _| {}).await;
         assert_eq!(seen.commits, replayed.unwrap().commits);
-        let fresh: Vec<_> = fresh.into_iter().flat_map(Fold::finish).collect();
-        assert_eq!(text(&following.tables()), text(&fresh));
+        let fresh = fresh.tables();
+        assert_eq!(text(&incremental.fold().tables()), text(&fresh));
         // Asking changes nothing.
-        assert_eq!(text(&following.tables()), text(&fresh));
+        assert_eq!(text(&incremental.fold().tables()), text(&fresh));
     }
     let newest = history.iter().map(|commit| commit.metadata.time).max();
-    let seen = following.catch_up(|_| {}).await.unwrap();
+    let seen = incremental.catch_up(|_| {}).await.unwrap();
     assert_eq!(seen.newest, newest);
-    assert_eq!(seen.commits, following.progress().of);
+    assert_eq!(seen.commits, incremental.progress().of);
 }
 
 #[tokio::test]
@@ -66,8 +59,8 @@ async fn a_log_that_ends_before_what_was_read_of_it_is_another_one() {
     };
     let history: Vec<_> = Simulation::new(plan).collect::<Result<_, _>>().unwrap();
     write(&log, &history).await;
-    let mut following = IncrementalReplay::new(&log, folds());
-    following.catch_up(|_| {}).await.unwrap();
+    let mut incremental = IncrementalReplay::new(&log, AllFolds::default());
+    incremental.catch_up(|_| {}).await.unwrap();
 
     for stream in EVENT_STREAMS {
         log.backup().delete_for_restore(stream).await.unwrap();
@@ -76,6 +69,6 @@ async fn a_log_that_ends_before_what_was_read_of_it_is_another_one() {
         plan.create_on_purpose();
         log.streams().migrate(&plan).await.unwrap();
     }
-    let error = following.catch_up(|_| {}).await.unwrap_err();
+    let error = incremental.catch_up(|_| {}).await.unwrap_err();
     assert!(matches!(error, AnalysisError::PastEnd { .. }), "{error}");
 }

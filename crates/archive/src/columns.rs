@@ -2,152 +2,109 @@
 
 use arrow_array::{
     ArrayRef, RecordBatch,
-    builder::{
-        ArrayBuilder as _, Decimal128Builder, Int64Builder, StringBuilder,
-        TimestampMicrosecondBuilder,
-    },
+    builder::{Decimal128Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder},
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
+use uuid::Uuid;
 
-use crate::{
-    cells::{Cells, Kind},
-    tables::TableSpec,
-};
+use crate::tables::{Extract, ExtractText, Extractor, Row, TableSpec};
 
 /// More than any price needs: ten digits before the point.
-const PRECISION: u8 = 12;
-const SCALE: i8 = 2;
+const MONEY: DataType = DataType::Decimal128(12, 2);
 
 /// Rows that wait to be written.
-#[derive(Debug)]
 pub(crate) struct Columns {
     schema: SchemaRef,
     builders: Vec<Builder>,
-    /// The column of the next cell.
-    next: usize,
-    /// Whether a cell came that its column can't hold: a defect in the description of the table.
-    mismatch: bool,
+    pub rows: usize,
 }
 
-#[derive(Debug)]
 enum Builder {
-    Text(StringBuilder),
-    Count(Int64Builder),
-    Money(Decimal128Builder),
-    Time(TimestampMicrosecondBuilder),
+    Text(ExtractText, StringBuilder),
+    Id(Extract<Uuid>, StringBuilder),
+    Count(Extract<u64>, Int64Builder),
+    Money(Extract<u64>, Decimal128Builder),
+    Time(Extract<DateTime<Utc>>, TimestampMicrosecondBuilder),
 }
 
 /// The columns of a table as Arrow has them.
 pub(crate) fn schema_of(table: &TableSpec) -> SchemaRef {
     let fields = table.columns().map(|column| {
-        let kind = match column.kind {
-            Kind::Text => DataType::Utf8,
-            Kind::Count => DataType::Int64,
-            Kind::Money => DataType::Decimal128(PRECISION, SCALE),
-            Kind::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        let data_type = match column.value {
+            Extractor::Text(_) | Extractor::Id(_) => DataType::Utf8,
+            Extractor::Count(_) => DataType::Int64,
+            Extractor::Money(_) => MONEY,
+            Extractor::Time(_) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         };
-        Field::new(column.name, kind, column.optional)
+        Field::new(column.name, data_type, column.optional)
     });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 impl Columns {
     pub fn new(table: &TableSpec) -> Self {
-        let builders = table.columns().map(|column| match column.kind {
-            Kind::Text => Builder::Text(StringBuilder::new()),
-            Kind::Count => Builder::Count(Int64Builder::new()),
-            Kind::Money => {
-                let builder = Decimal128Builder::new();
-                let kind = DataType::Decimal128(PRECISION, SCALE);
-                Builder::Money(builder.with_data_type(kind))
+        let builders = table.columns().map(|column| match column.value {
+            Extractor::Text(value) => Builder::Text(value, StringBuilder::new()),
+            Extractor::Id(value) => Builder::Id(value, StringBuilder::new()),
+            Extractor::Count(value) => Builder::Count(value, Int64Builder::new()),
+            Extractor::Money(value) => {
+                Builder::Money(value, Decimal128Builder::new().with_data_type(MONEY))
             }
-            Kind::Time => Builder::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
+            Extractor::Time(value) => {
+                let builder = TimestampMicrosecondBuilder::new();
+                Builder::Time(value, builder.with_timezone("UTC"))
+            }
         });
         Self {
             schema: schema_of(table),
             builders: builders.collect(),
-            next: 0,
-            mismatch: false,
+            rows: 0,
         }
     }
 
-    /// How many rows wait.
-    pub fn rows(&self) -> usize {
-        match self.builders.first() {
-            Some(Builder::Text(builder)) => builder.len(),
-            Some(Builder::Count(builder)) => builder.len(),
-            Some(Builder::Money(builder)) => builder.len(),
-            Some(Builder::Time(builder)) => builder.len(),
-            None => 0,
+    /// Adds a row.
+    pub fn add(&mut self, row: &Row<'_>) {
+        for builder in &mut self.builders {
+            builder.append(row);
         }
+        self.rows += 1;
     }
 
-    /// Takes the rows that wait.
+    /// Takes the rows that wait. Fails if a column lacks a value that it must have.
     pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
-        if self.mismatch || self.next != 0 {
-            let why = "a row doesn't have the cells of its table".to_owned();
-            return Err(ArrowError::SchemaError(why));
-        }
-        let columns: Vec<ArrayRef> = self
-            .builders
-            .iter_mut()
-            .map(|builder| match builder {
-                Builder::Text(builder) => Arc::new(builder.finish()) as ArrayRef,
-                Builder::Count(builder) => Arc::new(builder.finish()),
-                Builder::Money(builder) => Arc::new(builder.finish()),
-                Builder::Time(builder) => Arc::new(builder.finish()),
-            })
-            .collect();
+        self.rows = 0;
+        let columns = self.builders.iter_mut().map(Builder::finish).collect();
         RecordBatch::try_new(self.schema.clone(), columns)
-    }
-
-    fn cell(&mut self, put: impl FnOnce(&mut Builder) -> bool) {
-        let fits = self.builders.get_mut(self.next).is_some_and(put);
-        self.mismatch |= !fits;
-        self.next = (self.next + 1) % self.builders.len().max(1);
     }
 }
 
-impl Cells for Columns {
-    fn text(&mut self, value: Option<&str>) {
-        self.cell(|builder| match builder {
-            Builder::Text(builder) => {
-                builder.append_option(value);
-                true
+impl Builder {
+    fn append(&mut self, row: &Row<'_>) {
+        match self {
+            Self::Text(value, builder) => builder.append_option(value(row)),
+            Self::Id(value, builder) => {
+                let mut buffer = Uuid::encode_buffer();
+                let id = value(row);
+                builder.append_option(id.map(|id| id.hyphenated().encode_lower(&mut buffer)));
             }
-            _ => false,
-        });
+            Self::Count(value, builder) => {
+                builder.append_option(value(row).and_then(|count| i64::try_from(count).ok()));
+            }
+            Self::Money(value, builder) => builder.append_option(value(row).map(i128::from)),
+            Self::Time(value, builder) => {
+                builder.append_option(value(row).map(|time| time.timestamp_micros()));
+            }
+        }
     }
 
-    fn count(&mut self, value: u64) {
-        self.cell(|builder| match (builder, i64::try_from(value)) {
-            (Builder::Count(builder), Ok(value)) => {
-                builder.append_value(value);
-                true
-            }
-            _ => false,
-        });
-    }
-
-    fn money(&mut self, cents: u64) {
-        self.cell(|builder| match builder {
-            Builder::Money(builder) => {
-                builder.append_value(i128::from(cents));
-                true
-            }
-            _ => false,
-        });
-    }
-
-    fn time(&mut self, value: Option<DateTime<Utc>>) {
-        self.cell(|builder| match builder {
-            Builder::Time(builder) => {
-                builder.append_option(value.map(|time| time.timestamp_micros()));
-                true
-            }
-            _ => false,
-        });
+    fn finish(&mut self) -> ArrayRef {
+        match self {
+            Self::Text(_, builder) | Self::Id(_, builder) => Arc::new(builder.finish()),
+            Self::Count(_, builder) => Arc::new(builder.finish()),
+            Self::Money(_, builder) => Arc::new(builder.finish()),
+            Self::Time(_, builder) => Arc::new(builder.finish()),
+        }
     }
 }

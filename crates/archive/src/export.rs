@@ -3,15 +3,17 @@
 use analysis::{Bound, Range, Span, events_of};
 use eventstore::{Commit, EVENT_STREAMS, Log, StreamName};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     fs,
     path::{Path, PathBuf},
 };
 use tokio::sync::mpsc;
 
 use crate::{
-    ArchiveError, Format, Manifest, Segment, StreamPart, TABLES, TableSpec, folder::Folder,
-    segment::SegmentWriter, tables::number_of,
+    ArchiveError, Format, Manifest, Segment, StreamPart, TABLES, TableSpec,
+    folder::Folder,
+    segment::SegmentWriter,
+    tables::{Row, table_index},
 };
 
 /// Commits that a set of files is made of. When the program is killed, so many have to be read
@@ -296,7 +298,7 @@ struct Place {
 
 impl Place {
     /// A file of a table, under another name than its own.
-    fn create(&self, table: &TableSpec) -> Result<SegmentWriter, ArchiveError> {
+    fn create(&self, table: &'static TableSpec) -> Result<SegmentWriter, ArchiveError> {
         let name = format!("{}.{}", table.name, self.format);
         SegmentWriter::create(self.unfinished.join(name), self.format, table)
     }
@@ -345,14 +347,16 @@ impl SegmentSet {
 
     fn add(&mut self, commit: &Commit) -> Result<(), ArchiveError> {
         for (version, event) in events_of(commit)? {
-            let number = number_of(&event);
-            let part = match self.open.entry(number) {
-                std::collections::btree_map::Entry::Occupied(open) => open.into_mut(),
-                std::collections::btree_map::Entry::Vacant(entry) => {
-                    entry.insert(self.place.create(&TABLES[number])?)
-                }
+            let index = table_index(&event);
+            let writer = match self.open.entry(index) {
+                Entry::Occupied(open) => open.into_mut(),
+                Entry::Vacant(entry) => entry.insert(self.place.create(&TABLES[index])?),
             };
-            part.add(commit, version, &event)?;
+            writer.add(&Row {
+                commit,
+                version,
+                event: &event,
+            })?;
         }
         Ok(())
     }

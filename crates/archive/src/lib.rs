@@ -25,8 +25,8 @@
 #![deny(missing_docs)]
 
 mod atomic_file;
-mod cells;
 mod columns;
+mod csv_row;
 mod error;
 mod export;
 mod folder;

@@ -87,7 +87,7 @@ pub struct Segment {
 /// The columns of a table in this release, each with its type.
 fn columns_of(table: &TableSpec) -> Vec<(String, String)> {
     let columns = table.columns();
-    let named = columns.map(|c| (c.name.to_owned(), c.kind.name().to_owned()));
+    let named = columns.map(|c| (c.name.to_owned(), c.value.type_name().to_owned()));
     named.collect()
 }
 

@@ -2,8 +2,6 @@
 
 use arrow_ipc::writer::FileWriter;
 use chrono::{DateTime, Utc};
-use domain::AnyEvent;
-use eventstore::Commit;
 use parquet::{
     arrow::ArrowWriter,
     basic::Compression,
@@ -14,10 +12,10 @@ use std::path::{Path, PathBuf};
 use crate::{
     ArchiveError, Format, TableSpec,
     atomic_file::{AtomicFile, Checksum},
-    cells::{Kind, Texts},
     columns::{Columns, schema_of},
+    csv_row::CsvRow,
     ndjson::line::Line,
-    tables::flatten,
+    tables::{Extractor, Row},
 };
 
 /// Rows that are encoded at a time.
@@ -36,12 +34,16 @@ pub(crate) struct SegmentWriter {
 enum Sink {
     Parquet(Columns, Box<ArrowWriter<AtomicFile>>),
     Arrow(Columns, Box<FileWriter<AtomicFile>>),
-    Csv(Texts, Box<csv::Writer<AtomicFile>>),
+    Csv(CsvRow, Box<csv::Writer<AtomicFile>>),
     Ndjson(Box<AtomicFile>),
 }
 
 impl SegmentWriter {
-    pub fn create(path: PathBuf, format: Format, table: &TableSpec) -> Result<Self, ArchiveError> {
+    pub fn create(
+        path: PathBuf,
+        format: Format,
+        table: &'static TableSpec,
+    ) -> Result<Self, ArchiveError> {
         let file = AtomicFile::create(path.clone())?;
         let sink = match format {
             Format::Parquet => {
@@ -60,11 +62,8 @@ impl SegmentWriter {
                 writer
                     .write_record(table.columns().map(|column| column.name))
                     .map_err(|error| ArchiveError::csv(&path, error))?;
-                let texts = Texts {
-                    defused: format == Format::Spreadsheet,
-                    ..Texts::default()
-                };
-                Sink::Csv(texts, Box::new(writer))
+                let row = CsvRow::new(table, format == Format::Spreadsheet);
+                Sink::Csv(row, Box::new(writer))
             }
             Format::Ndjson => Sink::Ndjson(Box::new(file)),
         };
@@ -77,72 +76,46 @@ impl SegmentWriter {
     }
 
     /// Adds an event.
-    pub fn add(
-        &mut self,
-        commit: &Commit,
-        version: u64,
-        event: &AnyEvent,
-    ) -> Result<(), ArchiveError> {
+    pub fn add(&mut self, row: &Row<'_>) -> Result<(), ArchiveError> {
         let path = &self.path;
         match &mut self.sink {
-            Sink::Parquet(columns, writer) => {
-                flatten(commit, version, event, columns);
-                if columns.rows() >= BATCH {
-                    let batch = columns.take();
-                    let batch = batch.map_err(|error| ArchiveError::arrow(path, error))?;
-                    let written = writer.write(&batch);
-                    written.map_err(|error| ArchiveError::parquet(path, error))?;
+            Sink::Parquet(columns, _) | Sink::Arrow(columns, _) => {
+                columns.add(row);
+                if columns.rows >= BATCH {
+                    self.sink.write_batch(path)?;
                 }
             }
-            Sink::Arrow(columns, writer) => {
-                flatten(commit, version, event, columns);
-                if columns.rows() >= BATCH {
-                    let written = columns.take().and_then(|batch| writer.write(&batch));
-                    written.map_err(|error| ArchiveError::arrow(path, error))?;
-                }
-            }
-            Sink::Csv(texts, writer) => {
-                texts.row.clear();
-                flatten(commit, version, event, texts);
-                let written = writer.write_byte_record(&texts.row);
+            Sink::Csv(csv_row, writer) => {
+                let written = writer.write_byte_record(csv_row.of(row));
                 written.map_err(|error| ArchiveError::csv(path, error))?;
             }
             Sink::Ndjson(writer) => {
                 // Few commits have more than one event, so looking for it costs nothing.
-                let line = Line::of(commit)?.find(|line| line.version == version);
+                let line = Line::of(row.commit)?.find(|line| line.version == row.version);
                 if let Some(line) = line {
-                    let written = line.write(commit.stream, writer);
+                    let written = line.write(row.commit.stream, writer);
                     written.map_err(|error| ArchiveError::file(path, error))?;
                 }
             }
         }
         self.rows += 1;
-        let time = commit.metadata.time;
+        let time = row.commit.metadata.time;
         let (first, last) = self.times.unwrap_or((time, time));
         self.times = Some((first.min(time), last.max(time)));
         Ok(())
     }
 
     /// Writes what waits and gives the file its name.
-    pub fn finish(self, name: &Path) -> Result<Checksum, ArchiveError> {
+    pub fn finish(mut self, name: &Path) -> Result<Checksum, ArchiveError> {
         let path = &self.path;
+        self.sink.write_batch(path)?;
+        let arrow = |error| ArchiveError::arrow(path, error);
         let file = match self.sink {
-            Sink::Parquet(mut columns, mut writer) => {
-                if columns.rows() > 0 {
-                    let batch = columns.take();
-                    let batch = batch.map_err(|error| ArchiveError::arrow(path, error))?;
-                    let written = writer.write(&batch);
-                    written.map_err(|error| ArchiveError::parquet(path, error))?;
-                }
+            Sink::Parquet(_, writer) => {
                 let closed = writer.into_inner();
                 closed.map_err(|error| ArchiveError::parquet(path, error))?
             }
-            Sink::Arrow(mut columns, mut writer) => {
-                let arrow = |error| ArchiveError::arrow(path, error);
-                if columns.rows() > 0 {
-                    let written = columns.take().and_then(|batch| writer.write(&batch));
-                    written.map_err(arrow)?;
-                }
+            Sink::Arrow(_, mut writer) => {
                 writer.finish().map_err(arrow)?;
                 writer.into_inner().map_err(arrow)?
             }
@@ -155,6 +128,24 @@ impl SegmentWriter {
     }
 }
 
+impl Sink {
+    /// Encodes the rows that wait.
+    fn write_batch(&mut self, path: &Path) -> Result<(), ArchiveError> {
+        let arrow = |error| ArchiveError::arrow(path, error);
+        match self {
+            Self::Parquet(columns, writer) if columns.rows > 0 => {
+                let written = writer.write(&columns.take().map_err(arrow)?);
+                written.map_err(|error| ArchiveError::parquet(path, error))
+            }
+            Self::Arrow(columns, writer) if columns.rows > 0 => {
+                let batch = columns.take();
+                batch.and_then(|batch| writer.write(&batch)).map_err(arrow)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Snappy, because it costs next to nothing and every reader has it; no dictionaries where no
 /// value comes twice.
 fn properties(table: &TableSpec) -> WriterProperties {
@@ -163,10 +154,10 @@ fn properties(table: &TableSpec) -> WriterProperties {
         .set_max_row_group_row_count(Some(GROUP))
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for column in table.columns() {
-        let repeats = match column.kind {
-            Kind::Text => !column.name.ends_with("_id") && column.name != "reference",
-            Kind::Money => true,
-            Kind::Count | Kind::Time => false,
+        let repeats = match column.value {
+            Extractor::Text(_) => !column.name.ends_with("_id") && column.name != "reference",
+            Extractor::Money(_) => true,
+            Extractor::Id(_) | Extractor::Count(_) | Extractor::Time(_) => false,
         };
         properties = properties.set_column_dictionary_enabled(column.name.into(), repeats);
     }

@@ -1,15 +1,13 @@
-//! The tables: one an event type, each with what every event has and what its own fields are.
+//! The tables: one per event type. A table is declared once, by its columns and where each value
+//! comes from; Arrow arrays, CSV and the manifest derive from that.
 
+use chrono::{DateTime, Utc};
 use domain::{
-    AnyEvent,
-    payment::PaymentEvent,
-    ticket::TicketEvent,
-    ticket_orders::{CancelReason, TicketOrdersEvent},
-    user::UserEvent,
+    AnyEvent, payment::PaymentEvent, ticket::TicketEvent, ticket_orders::CancelReason,
+    ticket_orders::TicketOrdersEvent, user::UserEvent,
 };
 use eventstore::{Commit, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
-
-use crate::cells::{Cells, Kind};
+use uuid::Uuid;
 
 /// A table of an export.
 #[derive(Debug)]
@@ -27,378 +25,275 @@ pub struct TableSpec {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ColumnSpec {
     pub name: &'static str,
-    pub kind: Kind,
-    /// Whether a row may have nothing there.
+    /// Whether a row may have no value there.
     pub optional: bool,
+    pub value: Extractor,
 }
 
-const fn column(name: &'static str, kind: Kind) -> ColumnSpec {
+/// An event, and the commit that it is part of.
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'a> {
+    pub commit: &'a Commit,
+    pub version: u64,
+    pub event: &'a AnyEvent,
+}
+
+/// Takes a value from a row; `None` if it has none.
+pub(crate) type Extract<T> = fn(&Row<'_>) -> Option<T>;
+/// Takes a text from a row.
+pub(crate) type ExtractText = for<'r> fn(&'r Row<'_>) -> Option<&'r str>;
+
+/// The type of a column, and where its values come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Extractor {
+    Text(ExtractText),
+    /// An id is a text in files, since every tool can join on that.
+    Id(Extract<Uuid>),
+    Count(Extract<u64>),
+    /// An amount in cents: a decimal with two places in files.
+    Money(Extract<u64>),
+    /// A moment in UTC, to the microsecond in files.
+    Time(Extract<DateTime<Utc>>),
+}
+
+impl Extractor {
+    /// The name of the type in a manifest.
+    pub const fn type_name(self) -> &'static str {
+        match self {
+            Self::Text(_) | Self::Id(_) => "text",
+            Self::Count(_) => "integer",
+            Self::Money(_) => "decimal(12,2)",
+            Self::Time(_) => "timestamp(us, UTC)",
+        }
+    }
+}
+
+const fn column(name: &'static str, value: Extractor) -> ColumnSpec {
     let optional = false;
     ColumnSpec {
         name,
-        kind,
         optional,
+        value,
     }
 }
 
-const fn optional(name: &'static str, kind: Kind) -> ColumnSpec {
+const fn optional(name: &'static str, value: Extractor) -> ColumnSpec {
     let optional = true;
     ColumnSpec {
         name,
-        kind,
         optional,
+        value,
     }
 }
 
-/// What every event has.
+/// The columns of every table.
 const COMMON: &[ColumnSpec] = &[
-    column("sequence", Kind::Count),
-    column("version", Kind::Count),
-    column("time", Kind::Time),
-    column("stored_at", Kind::Time),
-    column("aggregate_id", Kind::Text),
-    column("actor", Kind::Text),
-    column("commit_id", Kind::Text),
-    column("command_id", Kind::Text),
-    column("correlation_id", Kind::Text),
-    optional("causation_id", Kind::Text),
-    optional("trace_parent", Kind::Text),
+    column(
+        "sequence",
+        Extractor::Count(|row| Some(row.commit.sequence)),
+    ),
+    column("version", Extractor::Count(|row| Some(row.version))),
+    column(
+        "time",
+        Extractor::Time(|row| Some(row.commit.metadata.time)),
+    ),
+    column(
+        "stored_at",
+        Extractor::Time(|row| Some(row.commit.stored_at)),
+    ),
+    column(
+        "aggregate_id",
+        Extractor::Text(|row| Some(&row.commit.aggregate_id)),
+    ),
+    column(
+        "actor",
+        Extractor::Text(|row| Some(&row.commit.metadata.actor)),
+    ),
+    column("commit_id", Extractor::Id(|row| Some(row.commit.commit_id))),
+    column(
+        "command_id",
+        Extractor::Id(|row| Some(row.commit.metadata.command_id)),
+    ),
+    column(
+        "correlation_id",
+        Extractor::Text(|row| Some(&row.commit.metadata.correlation_id)),
+    ),
+    optional(
+        "causation_id",
+        Extractor::Id(|row| row.commit.metadata.causation_id),
+    ),
+    optional(
+        "trace_parent",
+        Extractor::Text(|row| row.commit.metadata.trace_parent.as_deref()),
+    ),
 ];
 
+/// Declares the tables. A column is `Type "name" = field => value`, and an optional one `? Type "name" = field`; the event's field of this name
+/// is in scope in the value.
 macro_rules! tables {
-    ($($name:literal $event:literal $stream:ident: $($column:expr),* ;)*) => {
+    ($($name:literal $stream:ident $kind:ident($event:ident::$variant:ident) {
+        $($type:ident $column:literal = $field:ident => $value:expr;)*
+        $(? $optional_type:ident $optional:literal = $optional_field:ident;)?
+    })*) => {
         /// Every table.
         pub const TABLES: &[TableSpec] = &[$(TableSpec {
             name: $name,
-            event_type: $event,
+            event_type: stringify!($variant),
             stream: $stream,
-            own: &[$($column),*],
+            own: &[
+                $(column($column, Extractor::$type(|row| match row.event {
+                    AnyEvent::$kind($event::$variant { $field, .. }) => Some($value),
+                    _ => None,
+                })),)*
+                $(optional($optional, Extractor::$optional_type(|row| match row.event {
+                    AnyEvent::$kind($event::$variant { $optional_field, .. }) => *$optional_field,
+                    _ => None,
+                })),)?
+            ],
         }),*];
+
+        /// The tables, in their order.
+        enum Table {
+            $($variant),*
+        }
+
+        /// The table of an event, as an index into [`TABLES`].
+        pub(crate) fn table_index(event: &AnyEvent) -> usize {
+            match event {
+                $(AnyEvent::$kind($event::$variant { .. }) => Table::$variant as usize,)*
+            }
+        }
     };
 }
 
-// Their order is that of `number_of`. What is secret (the password's hash) is no column.
+// Secrets (the password's hash) aren't exported.
 tables! {
-    "user_registered" "UserRegistered" USERS:
-        column("user_id", Kind::Text), column("email", Kind::Text),
-        column("registered_at", Kind::Time);
-    "ticket_listed" "TicketListed" TICKETS:
-        column("ticket_id", Kind::Text), column("seller_id", Kind::Text),
-        column("title", Kind::Text), column("price", Kind::Money);
-    "ticket_revised" "TicketRevised" TICKETS:
-        column("title", Kind::Text), column("price", Kind::Money);
-    "ticket_reserved" "TicketReserved" TICKETS:
-        column("order_id", Kind::Text), column("orders_version", Kind::Count);
-    "ticket_released" "TicketReleased" TICKETS:
-        column("order_id", Kind::Text), column("orders_version", Kind::Count);
-    "ticket_sold" "TicketSold" TICKETS:
-        column("order_id", Kind::Text), column("orders_version", Kind::Count);
-    "order_placed" "OrderPlaced" ORDERS:
-        column("order_id", Kind::Text), column("buyer_id", Kind::Text),
-        column("ticket_id", Kind::Text), column("ticket_title", Kind::Text),
-        column("ticket_price", Kind::Money), column("ticket_currency", Kind::Text),
-        column("ticket_version", Kind::Count),
-        column("placed_at", Kind::Time), column("expires_at", Kind::Time);
-    "order_awaiting_payment" "OrderAwaitingPayment" ORDERS:
-        column("order_id", Kind::Text), column("payment_id", Kind::Text),
-        column("order_version", Kind::Count);
-    "order_completed" "OrderCompleted" ORDERS:
-        column("order_id", Kind::Text), column("payment_id", Kind::Text),
-        column("order_version", Kind::Count);
-    "order_cancelled" "OrderCancelled" ORDERS:
-        column("order_id", Kind::Text), column("reason", Kind::Text),
-        column("order_version", Kind::Count);
-    "payment_refused" "PaymentRefused" ORDERS:
-        column("order_id", Kind::Text), column("payment_id", Kind::Text);
-    "payment_begun" "PaymentBegun" PAYMENTS:
-        column("payment_id", Kind::Text), column("order_id", Kind::Text),
-        column("ticket_id", Kind::Text), column("buyer_id", Kind::Text),
-        column("amount", Kind::Money), column("currency", Kind::Text),
-        column("provider", Kind::Text),
-        column("reference", Kind::Text), column("expires_at", Kind::Time),
-        column("begun_at", Kind::Time);
-    "payment_declined" "PaymentDeclined" PAYMENTS:
-        column("order_id", Kind::Text), column("reason", Kind::Text),
-        optional("declined_at", Kind::Time);
-    "payment_authorized" "PaymentAuthorized" PAYMENTS:
-        column("order_id", Kind::Text), column("ticket_id", Kind::Text);
-    "payment_captured" "PaymentCaptured" PAYMENTS:
-        column("order_id", Kind::Text), column("amount", Kind::Money);
-    "payment_voided" "PaymentVoided" PAYMENTS:
-        column("order_id", Kind::Text);
-    "role_granted" "RoleGranted" USERS:
-        column("role", Kind::Text), column("granted_at", Kind::Time);
-    "role_revoked" "RoleRevoked" USERS:
-        column("role", Kind::Text), column("revoked_at", Kind::Time);
-    "payment_reopened" "PaymentReopened" PAYMENTS:
-        column("order_id", Kind::Text), column("reference", Kind::Text),
-        column("attempt", Kind::Count), column("reopened_at", Kind::Time);
-    "payment_lost" "PaymentLost" PAYMENTS:
-        column("order_id", Kind::Text), column("ticket_id", Kind::Text),
-        column("amount", Kind::Money);
-    "withdrawal_requested" "WithdrawalRequested" TICKETS:
-        column("orders_seen", Kind::Count);
-    "ticket_withdrawn" "TicketWithdrawn" TICKETS:
-        column("orders_version", Kind::Count);
-    "sale_closed" "SaleClosed" ORDERS:
-        column("ticket_id", Kind::Text);
+    "user_registered" USERS User(UserEvent::UserRegistered) {
+        Id "user_id" = user_id => user_id.0;
+        Text "email" = email => email.as_str();
+        Time "registered_at" = registered_at => *registered_at;
+    }
+    "ticket_listed" TICKETS Ticket(TicketEvent::TicketListed) {
+        Id "ticket_id" = ticket_id => ticket_id.0;
+        Id "seller_id" = seller => seller.0;
+        Text "title" = title => title.as_str();
+        Money "price" = price => price.cents();
+    }
+    "ticket_revised" TICKETS Ticket(TicketEvent::TicketRevised) {
+        Text "title" = title => title.as_str();
+        Money "price" = price => price.cents();
+    }
+    "ticket_reserved" TICKETS Ticket(TicketEvent::TicketReserved) {
+        Id "order_id" = order_id => order_id.0;
+        Count "orders_version" = orders_version => *orders_version;
+    }
+    "ticket_released" TICKETS Ticket(TicketEvent::TicketReleased) {
+        Id "order_id" = order_id => order_id.0;
+        Count "orders_version" = orders_version => *orders_version;
+    }
+    "ticket_sold" TICKETS Ticket(TicketEvent::TicketSold) {
+        Id "order_id" = order_id => order_id.0;
+        Count "orders_version" = orders_version => *orders_version;
+    }
+    "order_placed" ORDERS Orders(TicketOrdersEvent::OrderPlaced) {
+        Id "order_id" = order_id => order_id.0;
+        Id "buyer_id" = buyer => buyer.0;
+        Id "ticket_id" = ticket => ticket.id.0;
+        Text "ticket_title" = ticket => ticket.title.as_str();
+        Money "ticket_price" = ticket => ticket.price.cents();
+        Text "ticket_currency" = ticket => ticket.currency.as_str();
+        Count "ticket_version" = ticket => ticket.version;
+        Time "placed_at" = placed_at => *placed_at;
+        Time "expires_at" = expires_at => *expires_at;
+    }
+    "order_awaiting_payment" ORDERS Orders(TicketOrdersEvent::OrderAwaitingPayment) {
+        Id "order_id" = order_id => order_id.0;
+        Id "payment_id" = payment_id => payment_id.0;
+        Count "order_version" = version => *version;
+    }
+    "order_completed" ORDERS Orders(TicketOrdersEvent::OrderCompleted) {
+        Id "order_id" = order_id => order_id.0;
+        Id "payment_id" = payment_id => payment_id.0;
+        Count "order_version" = version => *version;
+    }
+    "order_cancelled" ORDERS Orders(TicketOrdersEvent::OrderCancelled) {
+        Id "order_id" = order_id => order_id.0;
+        Text "reason" = reason => reason_text(*reason);
+        Count "order_version" = version => *version;
+    }
+    "payment_refused" ORDERS Orders(TicketOrdersEvent::PaymentRefused) {
+        Id "order_id" = order_id => order_id.0;
+        Id "payment_id" = payment_id => payment_id.0;
+    }
+    "payment_begun" PAYMENTS Payment(PaymentEvent::PaymentBegun) {
+        Id "payment_id" = payment_id => payment_id.0;
+        Id "order_id" = order_id => order_id.0;
+        Id "ticket_id" = ticket_id => ticket_id.0;
+        Id "buyer_id" = buyer => buyer.0;
+        Money "amount" = amount => amount.cents();
+        Text "currency" = currency => currency.as_str();
+        Text "provider" = provider => provider.as_str();
+        Text "reference" = reference => reference.as_str();
+        Time "expires_at" = expires_at => *expires_at;
+        Time "begun_at" = begun_at => *begun_at;
+    }
+    "payment_declined" PAYMENTS Payment(PaymentEvent::PaymentDeclined) {
+        Id "order_id" = order_id => order_id.0;
+        Text "reason" = reason => reason.as_str();
+        ? Time "declined_at" = declined_at;
+    }
+    "payment_authorized" PAYMENTS Payment(PaymentEvent::PaymentAuthorized) {
+        Id "order_id" = order_id => order_id.0;
+        Id "ticket_id" = ticket_id => ticket_id.0;
+    }
+    "payment_captured" PAYMENTS Payment(PaymentEvent::PaymentCaptured) {
+        Id "order_id" = order_id => order_id.0;
+        Money "amount" = amount => amount.cents();
+    }
+    "payment_voided" PAYMENTS Payment(PaymentEvent::PaymentVoided) {
+        Id "order_id" = order_id => order_id.0;
+    }
+    "role_granted" USERS User(UserEvent::RoleGranted) {
+        Text "role" = role => role.name();
+        Time "granted_at" = granted_at => *granted_at;
+    }
+    "role_revoked" USERS User(UserEvent::RoleRevoked) {
+        Text "role" = role => role.name();
+        Time "revoked_at" = revoked_at => *revoked_at;
+    }
+    "payment_reopened" PAYMENTS Payment(PaymentEvent::PaymentReopened) {
+        Id "order_id" = order_id => order_id.0;
+        Text "reference" = reference => reference.as_str();
+        Count "attempt" = attempt => u64::from(*attempt);
+        Time "reopened_at" = reopened_at => *reopened_at;
+    }
+    "payment_lost" PAYMENTS Payment(PaymentEvent::PaymentLost) {
+        Id "order_id" = order_id => order_id.0;
+        Id "ticket_id" = ticket_id => ticket_id.0;
+        Money "amount" = amount => amount.cents();
+    }
+    "withdrawal_requested" TICKETS Ticket(TicketEvent::WithdrawalRequested) {
+        Count "orders_seen" = orders_seen => *orders_seen;
+    }
+    "ticket_withdrawn" TICKETS Ticket(TicketEvent::TicketWithdrawn) {
+        Count "orders_version" = orders_version => *orders_version;
+    }
+    "sale_closed" ORDERS Orders(TicketOrdersEvent::SaleClosed) {
+        Id "ticket_id" = ticket_id => ticket_id.0;
+    }
+}
+
+const fn reason_text(reason: CancelReason) -> &'static str {
+    match reason {
+        CancelReason::Buyer => "buyer",
+        CancelReason::Expired => "expired",
+        CancelReason::PaymentLost => "payment_lost",
+    }
 }
 
 impl TableSpec {
     /// All its columns.
     pub(crate) fn columns(&self) -> impl Iterator<Item = &'static ColumnSpec> + use<> {
         COMMON.iter().chain(self.own)
-    }
-}
-
-/// The table of an event, as an index into [`TABLES`].
-pub(crate) fn number_of(event: &AnyEvent) -> usize {
-    match event {
-        AnyEvent::User(event) => match event {
-            UserEvent::UserRegistered { .. } => 0,
-            UserEvent::RoleGranted { .. } => 16,
-            UserEvent::RoleRevoked { .. } => 17,
-        },
-        AnyEvent::Ticket(event) => match event {
-            TicketEvent::TicketListed { .. } => 1,
-            TicketEvent::TicketRevised { .. } => 2,
-            TicketEvent::TicketReserved { .. } => 3,
-            TicketEvent::TicketReleased { .. } => 4,
-            TicketEvent::TicketSold { .. } => 5,
-            TicketEvent::WithdrawalRequested { .. } => 20,
-            TicketEvent::TicketWithdrawn { .. } => 21,
-        },
-        AnyEvent::Orders(event) => match event {
-            TicketOrdersEvent::OrderPlaced { .. } => 6,
-            TicketOrdersEvent::OrderAwaitingPayment { .. } => 7,
-            TicketOrdersEvent::OrderCompleted { .. } => 8,
-            TicketOrdersEvent::OrderCancelled { .. } => 9,
-            TicketOrdersEvent::PaymentRefused { .. } => 10,
-            TicketOrdersEvent::SaleClosed { .. } => 22,
-        },
-        AnyEvent::Payment(event) => match event {
-            PaymentEvent::PaymentBegun { .. } => 11,
-            PaymentEvent::PaymentDeclined { .. } => 12,
-            PaymentEvent::PaymentAuthorized { .. } => 13,
-            PaymentEvent::PaymentCaptured { .. } => 14,
-            PaymentEvent::PaymentVoided { .. } => 15,
-            PaymentEvent::PaymentReopened { .. } => 18,
-            PaymentEvent::PaymentLost { .. } => 19,
-        },
-    }
-}
-
-/// Writes an event as a row of its table.
-pub(crate) fn flatten(commit: &Commit, version: u64, event: &AnyEvent, row: &mut impl Cells) {
-    let metadata = &commit.metadata;
-    row.count(commit.sequence);
-    row.count(version);
-    row.time(Some(metadata.time));
-    row.time(Some(commit.stored_at));
-    row.text(Some(&commit.aggregate_id));
-    row.text(Some(&metadata.actor));
-    row.id(commit.commit_id);
-    row.id(metadata.command_id);
-    row.text(Some(&metadata.correlation_id));
-    match metadata.causation_id {
-        Some(cause) => row.id(cause),
-        None => row.text(None),
-    }
-    row.text(metadata.trace_parent.as_deref());
-    match event {
-        AnyEvent::User(event) => user(event, row),
-        AnyEvent::Ticket(event) => ticket(event, row),
-        AnyEvent::Orders(event) => orders(event, row),
-        AnyEvent::Payment(event) => payment(event, row),
-    }
-}
-
-fn user(event: &UserEvent, row: &mut impl Cells) {
-    match event {
-        UserEvent::UserRegistered {
-            user_id,
-            email,
-            password_hash: _,
-            registered_at,
-        } => {
-            row.id(user_id.0);
-            row.text(Some(email.as_str()));
-            row.time(Some(*registered_at));
-        }
-        UserEvent::RoleGranted { role, granted_at } => {
-            row.text(Some(role.name()));
-            row.time(Some(*granted_at));
-        }
-        UserEvent::RoleRevoked { role, revoked_at } => {
-            row.text(Some(role.name()));
-            row.time(Some(*revoked_at));
-        }
-    }
-}
-
-fn ticket(event: &TicketEvent, row: &mut impl Cells) {
-    match event {
-        TicketEvent::TicketListed {
-            ticket_id,
-            seller,
-            title,
-            price,
-            ..
-        } => {
-            row.id(ticket_id.0);
-            row.id(seller.0);
-            row.text(Some(title.as_str()));
-            row.money(price.cents());
-        }
-        TicketEvent::TicketRevised { title, price, .. } => {
-            row.text(Some(title.as_str()));
-            row.money(price.cents());
-        }
-        TicketEvent::TicketReserved {
-            order_id,
-            orders_version,
-            ..
-        }
-        | TicketEvent::TicketReleased {
-            order_id,
-            orders_version,
-            ..
-        }
-        | TicketEvent::TicketSold {
-            order_id,
-            orders_version,
-            ..
-        } => {
-            row.id(order_id.0);
-            row.count(*orders_version);
-        }
-        TicketEvent::WithdrawalRequested { orders_seen, .. } => row.count(*orders_seen),
-        TicketEvent::TicketWithdrawn { orders_version, .. } => row.count(*orders_version),
-    }
-}
-
-fn orders(event: &TicketOrdersEvent, row: &mut impl Cells) {
-    if let Some(order) = event.order_id() {
-        row.id(order.0);
-    }
-    match event {
-        TicketOrdersEvent::OrderPlaced {
-            order_id: _,
-            buyer,
-            ticket,
-            placed_at,
-            expires_at,
-            ..
-        } => {
-            row.id(buyer.0);
-            row.id(ticket.id.0);
-            row.text(Some(ticket.title.as_str()));
-            row.money(ticket.price.cents());
-            row.text(Some(ticket.currency.as_str()));
-            row.count(ticket.version);
-            row.time(Some(*placed_at));
-            row.time(Some(*expires_at));
-        }
-        TicketOrdersEvent::OrderAwaitingPayment {
-            payment_id,
-            version,
-            ..
-        }
-        | TicketOrdersEvent::OrderCompleted {
-            payment_id,
-            version,
-            ..
-        } => {
-            row.id(payment_id.0);
-            row.count(*version);
-        }
-        TicketOrdersEvent::OrderCancelled {
-            reason, version, ..
-        } => {
-            row.text(Some(match reason {
-                CancelReason::Buyer => "buyer",
-                CancelReason::Expired => "expired",
-                CancelReason::PaymentLost => "payment_lost",
-            }));
-            row.count(*version);
-        }
-        TicketOrdersEvent::PaymentRefused { payment_id, .. } => row.id(payment_id.0),
-        TicketOrdersEvent::SaleClosed { ticket_id, .. } => row.id(ticket_id.0),
-    }
-}
-
-fn payment(event: &PaymentEvent, row: &mut impl Cells) {
-    match event {
-        PaymentEvent::PaymentBegun {
-            payment_id,
-            order_id,
-            ticket_id,
-            buyer,
-            amount,
-            currency,
-            provider,
-            reference,
-            expires_at,
-            begun_at,
-            ..
-        } => {
-            row.id(payment_id.0);
-            row.id(order_id.0);
-            row.id(ticket_id.0);
-            row.id(buyer.0);
-            row.money(amount.cents());
-            row.text(Some(currency.as_str()));
-            row.text(Some(provider));
-            row.text(Some(reference));
-            row.time(Some(*expires_at));
-            row.time(Some(*begun_at));
-        }
-        PaymentEvent::PaymentDeclined {
-            order_id,
-            reason,
-            declined_at,
-            ..
-        } => {
-            row.id(order_id.0);
-            row.text(Some(reason));
-            row.time(*declined_at);
-        }
-        PaymentEvent::PaymentAuthorized {
-            order_id,
-            ticket_id,
-            ..
-        } => {
-            row.id(order_id.0);
-            row.id(ticket_id.0);
-        }
-        PaymentEvent::PaymentCaptured {
-            order_id, amount, ..
-        } => {
-            row.id(order_id.0);
-            row.money(amount.cents());
-        }
-        PaymentEvent::PaymentVoided { order_id, .. } => row.id(order_id.0),
-        PaymentEvent::PaymentReopened {
-            order_id,
-            reference,
-            attempt,
-            reopened_at,
-            ..
-        } => {
-            row.id(order_id.0);
-            row.text(Some(reference));
-            row.count(u64::from(*attempt));
-            row.time(Some(*reopened_at));
-        }
-        PaymentEvent::PaymentLost {
-            order_id,
-            ticket_id,
-            amount,
-            ..
-        } => {
-            row.id(order_id.0);
-            row.id(ticket_id.0);
-            row.money(amount.cents());
-        }
     }
 }

@@ -1,8 +1,10 @@
-//! Which plot shows which table.
+//! Which plot shows which figures.
 
-use analysis::{Cell, Table};
-use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::BTreeMap;
+use analysis::{
+    Cell,
+    folds::{AllFigures, SalesPeriod},
+};
+use chrono::{TimeDelta, Timelike as _};
 
 use crate::{
     ReportError,
@@ -18,7 +20,7 @@ pub struct Picture {
     pub name: &'static str,
     /// The question that it answers.
     pub title: &'static str,
-    /// What is to be seen, in a sentence.
+    /// What it shows, in a sentence.
     pub says: &'static str,
     /// The names of the tables behind it.
     pub tables: &'static [&'static str],
@@ -46,79 +48,48 @@ impl Picture {
     }
 }
 
-/// The tables by name.
-struct Tables<'a>(BTreeMap<&'a str, &'a Table>);
-
-impl Tables<'_> {
-    /// A column of a table as numbers; amounts in whole units.
-    fn numbers(&self, table: &str, column: &str) -> Vec<f64> {
-        self.cells(table, column).map(number).collect()
-    }
-
-    fn cells<'s>(&'s self, table: &str, column: &str) -> impl Iterator<Item = &'s Cell> + use<'s> {
-        let table = self.0.get(table).copied();
-        let place = table.and_then(|t| t.columns.iter().position(|c| c.name == column));
-        let rows = table.into_iter().flat_map(|table| &table.rows);
-        rows.filter_map(move |row| row.get(place?))
-    }
-
-    fn texts(&self, table: &str, column: &str) -> Vec<String> {
-        self.cells(table, column).map(ToString::to_string).collect()
-    }
-}
-
+/// A count as a number; a plot shows no more than four digits.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a plot shows no more than four digits"
 )]
-fn number(cell: &Cell) -> f64 {
-    match cell {
-        Cell::Count(number) | Cell::Millis(number) => *number as f64,
-        Cell::Money(cents) => *cents as f64 / 100.0,
-        Cell::Share { part, of } if *of > 0 => *part as f64 / *of as f64,
-        _ => 0.0,
-    }
+fn number(count: u64) -> f64 {
+    count as f64
 }
 
-fn time(cell: &Cell) -> Option<DateTime<Utc>> {
-    match cell {
-        Cell::Time(time) => Some(*time),
-        _ => None,
-    }
+/// Cents as whole units.
+fn units(cents: u64) -> f64 {
+    number(cents) / 100.0
 }
 
 /// Draws all plots.
 ///
 /// # Errors
 /// When one can't be drawn.
-pub fn pictures(tables: &[Table]) -> Result<Vec<Picture>, ReportError> {
-    let tables = Tables(tables.iter().map(|table| (table.name, table)).collect());
+pub fn pictures(figures: &AllFigures) -> Result<Vec<Picture>, ReportError> {
     Ok(vec![
-        sales(&tables)?,
-        hours(&tables)?,
-        prices(&tables)?,
-        funnel(&tables)?,
-        time_to_sale(&tables)?,
-        outcomes(&tables)?,
-        sellers(&tables)?,
-        concurrency(&tables)?,
-        conflicts(&tables)?,
+        sales(figures)?,
+        hours(figures)?,
+        prices(figures)?,
+        funnel(figures)?,
+        time_to_sale(figures)?,
+        outcomes(figures)?,
+        sellers(figures)?,
+        concurrency(figures)?,
+        conflicts(figures)?,
     ])
 }
 
-fn sales(tables: &Tables<'_>) -> Result<Picture, ReportError> {
-    let by = |table: &str, column: &str, period: TimeDelta| {
-        let begins = tables.cells(table, column).filter_map(time);
-        let revenue = tables.numbers(table, "revenue").into_iter();
-        let rows = begins
-            .zip(revenue)
-            .map(|(begin, value)| (begin, value, 0.0));
-        Timeline::of(rows, period, Between::Zero)
+fn sales(figures: &AllFigures) -> Result<Picture, ReportError> {
+    let by = |periods: &[SalesPeriod], length: TimeDelta| {
+        let rows = periods.iter();
+        let rows = rows.map(|period| (period.begin, units(period.revenue), 0.0));
+        Timeline::of(rows, length, Between::Zero)
     };
-    let days = by("sales_by_day", "day", TimeDelta::days(1));
-    let is_short = days.is_short();
-    let (line, format, says) = if is_short {
-        let hours = by("sales_by_hour", "hour", TimeDelta::hours(1));
+    let sales = &figures.market.sales;
+    let days = by(&sales.by_day, TimeDelta::days(1));
+    let (line, format, says) = if days.is_short() {
+        let hours = by(&sales.by_hour, TimeDelta::hours(1));
         let says = "What paid orders brought in in each hour (UTC), from the first with an order to \
                     the last, which may not be over.";
         (hours, "%H:%M", says)
@@ -146,19 +117,12 @@ fn sales(tables: &Tables<'_>) -> Result<Picture, ReportError> {
     })
 }
 
-fn hours(tables: &Tables<'_>) -> Result<Picture, ReportError> {
+fn hours(figures: &AllFigures) -> Result<Picture, ReportError> {
     let (mut placed, mut sold) = (vec![0.0; 24], vec![0.0; 24]);
-    let times = tables.texts("sales_by_hour", "hour");
-    let counts = tables.numbers("sales_by_hour", "placed");
-    let paid = tables.numbers("sales_by_hour", "sold");
-    for ((time, one), other) in times.iter().zip(counts).zip(paid) {
-        // As it is shown: 2025-01-01 19:00:00.
-        if let Some(hour) = time.get(11..13).and_then(|hour| hour.parse::<usize>().ok())
-            && hour < 24
-        {
-            placed[hour] += one;
-            sold[hour] += other;
-        }
+    for period in &figures.market.sales.by_hour {
+        let hour = period.begin.hour() as usize;
+        placed[hour] += number(period.placed);
+        sold[hour] += number(period.sold);
     }
     let plot = Plot {
         name: "sales_by_hour_of_day",
@@ -184,24 +148,21 @@ fn hours(tables: &Tables<'_>) -> Result<Picture, ReportError> {
     })
 }
 
-fn prices(tables: &Tables<'_>) -> Result<Picture, ReportError> {
-    let whole = |text: String| text.trim_end_matches(".00").to_owned();
+fn prices(figures: &AllFigures) -> Result<Picture, ReportError> {
+    let bands = &figures.market.prices.bands;
+    let label = |cents| format!("{}+", analysis::money(cents).trim_end_matches(".00"));
     let plot = Plot {
         name: "price_bands",
         unit: "tickets",
-        labels: tables
-            .texts("price_bands", "from")
-            .into_iter()
-            .map(|from| format!("{}+", whole(from)))
-            .collect(),
+        labels: bands.iter().map(|band| label(band.from)).collect(),
         series: vec![
             Series {
                 name: "listed",
-                values: tables.numbers("price_bands", "listed"),
+                values: bands.iter().map(|band| number(band.listed)).collect(),
             },
             Series {
                 name: "sold",
-                values: tables.numbers("price_bands", "sold"),
+                values: bands.iter().map(|band| number(band.sold)).collect(),
             },
         ],
     };
@@ -215,14 +176,13 @@ fn prices(tables: &Tables<'_>) -> Result<Picture, ReportError> {
     })
 }
 
-fn funnel(tables: &Tables<'_>) -> Result<Picture, ReportError> {
-    let mut labels = tables.texts("funnel_of_orders", "stage");
-    let mut values = tables.numbers("funnel_of_orders", "orders");
-    let listed = tables.texts("funnel_of_tickets", "stage").into_iter();
-    let counts = tables.numbers("funnel_of_tickets", "tickets");
-    for (stage, count) in listed.zip(counts).take(1) {
-        labels.insert(0, format!("tickets {stage}"));
-        values.insert(0, count);
+fn funnel(figures: &AllFigures) -> Result<Picture, ReportError> {
+    let funnel = &figures.market.funnel;
+    let mut labels = vec!["tickets listed".to_owned()];
+    let mut values = vec![number(funnel.tickets.listed)];
+    for (stage, tally) in funnel.orders.stages() {
+        labels.push(stage.to_owned());
+        values.push(number(tally.count));
     }
     let plot = Plot {
         name: "funnel",
@@ -242,15 +202,16 @@ fn funnel(tables: &Tables<'_>) -> Result<Picture, ReportError> {
     })
 }
 
-fn time_to_sale(tables: &Tables<'_>) -> Result<Picture, ReportError> {
-    let labels = tables.texts("time_to_sale_bands", "from_ms").into_iter();
+fn time_to_sale(figures: &AllFigures) -> Result<Picture, ReportError> {
+    let bands = &figures.market.time_to_sale.bands;
+    let label = |millis| format!("{}+", Cell::Millis(millis));
     let plot = Plot {
         name: "time_to_sale_bands",
         unit: "tickets",
-        labels: labels.map(|from| format!("{from}+")).collect(),
+        labels: bands.iter().map(|band| label(band.from)).collect(),
         series: vec![Series {
             name: "sold",
-            values: tables.numbers("time_to_sale_bands", "sold"),
+            values: bands.iter().map(|band| number(band.sold)).collect(),
         }],
     };
     Ok(Picture {
@@ -262,17 +223,15 @@ fn time_to_sale(tables: &Tables<'_>) -> Result<Picture, ReportError> {
     })
 }
 
-fn outcomes(tables: &Tables<'_>) -> Result<Picture, ReportError> {
-    let table = tables.0.get("hold_outcomes");
-    let first = table.and_then(|table| table.columns.first());
-    let labels = first.map(|column| tables.texts("hold_outcomes", column.name));
+fn outcomes(figures: &AllFigures) -> Result<Picture, ReportError> {
+    let outcomes = figures.market.holds.outcomes();
     let plot = Plot {
         name: "hold_outcomes",
         unit: "holds",
-        labels: labels.unwrap_or_default(),
+        labels: outcomes.map(|(name, _)| name.to_owned()).into(),
         series: vec![Series {
             name: "holds",
-            values: tables.numbers("hold_outcomes", "count"),
+            values: outcomes.map(|(_, outcome)| number(outcome.count)).into(),
         }],
     };
     Ok(Picture {
@@ -284,10 +243,10 @@ fn outcomes(tables: &Tables<'_>) -> Result<Picture, ReportError> {
     })
 }
 
-fn sellers(tables: &Tables<'_>) -> Result<Picture, ReportError> {
+fn sellers(figures: &AllFigures) -> Result<Picture, ReportError> {
     const SHOWN: usize = 20;
-    let mut values = tables.numbers("revenue_by_seller", "revenue");
-    values.truncate(SHOWN);
+    let sellers = figures.market.sellers.sellers.iter().take(SHOWN);
+    let values: Vec<_> = sellers.map(|of| units(of.revenue)).collect();
     let plot = Plot {
         name: "revenue_by_seller",
         unit: "revenue",
@@ -306,12 +265,9 @@ fn sellers(tables: &Tables<'_>) -> Result<Picture, ReportError> {
     })
 }
 
-fn concurrency(tables: &Tables<'_>) -> Result<Picture, ReportError> {
-    let begins = tables.cells("holds_by_hour", "hour").filter_map(time);
-    let peaks = tables.numbers("holds_by_hour", "peak").into_iter();
-    let ends = tables.numbers("holds_by_hour", "at_end").into_iter();
-    let rows = begins.zip(peaks).zip(ends);
-    let rows = rows.map(|((begin, peak), end)| (begin, peak, end));
+fn concurrency(figures: &AllFigures) -> Result<Picture, ReportError> {
+    let rows = figures.market.concurrency.by_hour.iter();
+    let rows = rows.map(|hour| (hour.begin, number(hour.peak), number(hour.at_end)));
     let line = Timeline::of(rows, TimeDelta::hours(1), Between::Last);
     // As many names as fit stand below a plot, and as long ones.
     let format = match line.begins.len() {
@@ -338,20 +294,17 @@ fn concurrency(tables: &Tables<'_>) -> Result<Picture, ReportError> {
     })
 }
 
-fn conflicts(tables: &Tables<'_>) -> Result<Picture, ReportError> {
-    const TABLE: &str = "retries_and_conflicts_by_day";
-    let columns = tables.0.get(TABLE).map(|table| table.columns);
-    // The first is the day.
-    let kinds = columns.unwrap_or_default().iter().skip(1);
-    let kinds: Vec<&str> = kinds.map(|column| column.name).collect();
-    let sum = |kind: &&str| tables.numbers(TABLE, kind).iter().sum();
+fn conflicts(figures: &AllFigures) -> Result<Picture, ReportError> {
+    let totals = figures.conflicts.totals();
     let plot = Plot {
-        name: TABLE,
+        name: "retries_and_conflicts_by_day",
         unit: "times",
-        labels: (1..=kinds.len()).map(|number| number.to_string()).collect(),
+        labels: (1..=totals.len())
+            .map(|number| number.to_string())
+            .collect(),
         series: vec![Series {
             name: "times",
-            values: kinds.iter().map(sum).collect(),
+            values: totals.map(number).into(),
         }],
     };
     Ok(Picture {
@@ -360,7 +313,7 @@ fn conflicts(tables: &Tables<'_>) -> Result<Picture, ReportError> {
         says: "Cards and orders: 1 declined, 2 paid after a decline, 3 given up after a decline, \
                4 held again, 5 by the same buyer, 6 paid too late, 7 given back and 8 expired while \
                paying, 9 heard of late.",
-        tables: &[TABLE, "declined_cards"],
+        tables: &["retries_and_conflicts_by_day", "declined_cards"],
         svg: plot.bars()?,
     })
 }

@@ -1,6 +1,6 @@
 //! The page.
 
-use analysis::{Cell, Table};
+use analysis::{Cell, Table, folds::AllFigures};
 use std::fmt::Write as _;
 
 use crate::{Picture, ReportError, charts::pictures, draw::thousands, style::VALUES};
@@ -34,7 +34,7 @@ pub struct ReportHeader {
 ///
 /// # Errors
 /// When a plot can't be drawn.
-pub fn page(header: &ReportHeader, tables: &[Table]) -> Result<String, ReportError> {
+pub fn page(header: &ReportHeader, figures: &AllFigures) -> Result<String, ReportError> {
     let mut text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
@@ -45,55 +45,43 @@ pub fn page(header: &ReportHeader, tables: &[Table]) -> Result<String, ReportErr
         escaped(&header.range)
     );
     // A hold may be live all along.
-    let is_live = tables
-        .iter()
-        .any(|t| t.name == "most_holds_at_once" && !t.rows.is_empty());
-    if header.events == 0 && !is_live {
+    if header.events == 0 && figures.market.concurrency.peak.is_none() {
         text.push_str("<p>Nothing happened in this range.</p>\n</body>\n</html>\n");
         return Ok(text);
     }
-    write_figures(&mut text, tables);
-    for picture in pictures(tables)? {
-        write_section(&mut text, &picture, tables);
+    write_figures(&mut text, figures);
+    let tables = figures.tables();
+    for picture in pictures(figures)? {
+        write_section(&mut text, &picture, &tables);
     }
     text.push_str("</body>\n</html>\n");
     Ok(text)
 }
 
 /// The few numbers that are asked for first.
-fn write_figures(text: &mut String, tables: &[Table]) {
-    let sum = |table: &str, column: &str| -> Option<Cell> {
-        let table = tables.iter().find(|t| t.name == table)?;
-        let place = table.columns.iter().position(|c| c.name == column)?;
-        let (mut counts, mut cents, mut money) = (0, 0, false);
-        for cell in table.rows.iter().filter_map(|row| row.get(place)) {
-            match cell {
-                Cell::Count(count) => counts += count,
-                Cell::Money(amount) => {
-                    money = true;
-                    cents += amount;
-                }
-                _ => {}
-            }
-        }
-        Some(if money {
-            Cell::Money(cents)
-        } else {
-            Cell::Count(counts)
-        })
+fn write_figures(text: &mut String, figures: &AllFigures) {
+    let (mut placed, mut sold, mut revenue) = (0, 0, 0);
+    for day in &figures.market.sales.by_day {
+        placed += day.placed;
+        sold += day.sold;
+        revenue += day.revenue;
+    }
+    let revenue = if figures.market.sales.by_day.is_empty() {
+        Cell::Count(0)
+    } else {
+        Cell::Money(revenue)
     };
+    let most = figures.market.concurrency.peak.map_or(0, |(peak, _)| peak);
     let figures = [
-        ("orders placed", sum("sales_by_day", "placed")),
-        ("orders paid", sum("sales_by_day", "sold")),
-        ("revenue", sum("sales_by_day", "revenue")),
-        ("most holds at once", sum("most_holds_at_once", "peak")),
+        ("orders placed", Cell::Count(placed)),
+        ("orders paid", Cell::Count(sold)),
+        ("revenue", revenue),
+        ("most holds at once", Cell::Count(most)),
     ];
     text.push_str("<ul class=\"figures\">\n");
     for (name, value) in figures {
-        if let Some(value) = value {
-            // Writing to a text can't fail.
-            let _ = writeln!(text, "<li><b>{}</b> {name}</li>", grouped(&value));
-        }
+        // Writing to a text can't fail.
+        let _ = writeln!(text, "<li><b>{}</b> {name}</li>", grouped(&value));
     }
     text.push_str("</ul>\n");
 }
@@ -198,13 +186,10 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use analysis::folds::BUILTIN;
+    use analysis::folds::AllFolds;
 
-    fn empty() -> Vec<Table> {
-        BUILTIN
-            .iter()
-            .flat_map(|fold| fold.start().finish())
-            .collect()
+    fn empty() -> AllFigures {
+        AllFolds::default().figures()
     }
 
     #[test]
@@ -245,8 +230,8 @@ mod tests {
 
     #[test]
     fn every_plot_shows_tables_that_there_are() {
-        let tables = empty();
-        for picture in pictures(&tables).unwrap() {
+        let tables = empty().tables();
+        for picture in pictures(&empty()).unwrap() {
             for name in picture.tables {
                 assert!(tables.iter().any(|table| table.name == *name), "{name}");
             }

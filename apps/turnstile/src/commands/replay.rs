@@ -42,7 +42,7 @@ fn questions() -> impl clap::builder::IntoResettable<clap::builder::ValueParser>
 fn explained() -> String {
     let mut text = "Tables and columns:\n".to_owned();
     for fold in BUILTIN {
-        for table in fold.start().finish() {
+        for table in fold.start().tables() {
             // Writing to a text can't fail.
             let _ = writeln!(text, "  {} ({}): {}", table.name, fold.name, table.doc);
             for column in table.columns {
@@ -65,18 +65,17 @@ Examples:
 }
 
 pub(crate) async fn run(args: ReplayArgs, servers: &Servers) -> Result<Outcome, CommandError> {
-    let mut folds = [args.fold.start()];
-    let range = args.range.range(folds[0].streams())?;
+    let mut fold = args.fold.start();
+    let range = args.range.range(fold.streams())?;
     let log = servers.log().await?;
     let mut progress = Progress::begin("Replaying the log", "commits");
-    replay(&log, &range, &mut folds, |done, total| {
+    replay(&log, &range, &mut *fold, |done, total| {
         progress.at(done, total);
     })
     .await?;
     drop(progress);
     let mut output = args.output.open();
-    let [fold] = folds;
-    output.tables(&fold.finish())?;
+    output.tables(&fold.tables())?;
     output.flush()?;
     Ok(Outcome::Clean)
 }

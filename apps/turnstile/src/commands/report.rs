@@ -1,9 +1,6 @@
 //! `turnstile report`.
 
-use analysis::{
-    folds::{BUILTIN, Builtin},
-    replay,
-};
+use analysis::{folds::AllFolds, replay};
 use eventstore::EVENT_STREAMS;
 use report::{ReportHeader, page, pictures};
 use std::{
@@ -46,20 +43,20 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
         fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
     }
     let log = servers.log().await?;
-    let mut folds: Vec<_> = BUILTIN.iter().map(Builtin::start).collect();
+    let mut folds = AllFolds::default();
     let mut progress = Progress::begin("Replaying the log", "commits");
     let replayed = replay(&log, &range, &mut folds, |done, total| {
         progress.at(done, total);
     })
     .await?;
     drop(progress);
-    let tables: Vec<_> = folds.into_iter().flat_map(analysis::Fold::finish).collect();
+    let figures = folds.figures();
     let header = ReportHeader {
         range: in_words(&args.range),
         events: replayed.events,
     };
     let failed = |error: report::ReportError| CommandError::Failed(error.to_string());
-    let page = page(&header, &tables).map_err(failed)?;
+    let page = page(&header, &figures).map_err(failed)?;
     if to_stdout {
         say(page.trim_end())?;
     } else {
@@ -67,7 +64,7 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
     }
     if let Some(folder) = args.plots {
         fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
-        for picture in pictures(&tables).map_err(failed)? {
+        for picture in pictures(&figures).map_err(failed)? {
             let file = folder.join(format!("{}.svg", picture.name));
             write_whole(&file, &picture.standalone())?;
         }

@@ -86,7 +86,7 @@ async fn a_season_that_is_not_over_is_not_written() {
     tool(nats.url(), &["simulate", "--start", "2099-01-01"])
         .await
         .with_code(2)
-        .says("yet to come");
+        .says("in the future");
     let ends = tool(nats.url(), &["verify", "--log-only"]).await.well();
     assert_eq!(ends.json()[0]["commits"], 0);
 }

@@ -11,19 +11,53 @@ use crate::{Cell, Column, Entry, Fold, Table};
 #[derive(Debug, Default)]
 pub struct ConcurrentHolds {
     live: LiveOrders,
-    hours: BTreeMap<DateTime<Utc>, Hour>,
+    hours: BTreeMap<DateTime<Utc>, HoldsInHour>,
     peak: Option<(u64, DateTime<Utc>)>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Hour {
-    at_begin: u64,
-    placed: u64,
-    paid: u64,
-    expired: u64,
-    cancelled: u64,
-    peak: u64,
-    at_end: u64,
+/// The figures of [`ConcurrentHolds`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConcurrencyFigures {
+    /// The most live holds at once, and since when.
+    pub peak: Option<(u64, DateTime<Utc>)>,
+    /// Each hour in which something changed.
+    pub by_hour: Vec<HoldsInHour>,
+}
+
+/// Live holds in an hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldsInHour {
+    /// When it began.
+    pub begin: DateTime<Utc>,
+    /// Live holds then.
+    pub at_begin: u64,
+    /// Holds that began.
+    pub placed: u64,
+    /// Holds that ended with a payment.
+    pub paid: u64,
+    /// Holds whose time was up.
+    pub expired: u64,
+    /// Holds that the buyer gave back.
+    pub cancelled: u64,
+    /// The most at once.
+    pub peak: u64,
+    /// Live holds when it ended.
+    pub at_end: u64,
+}
+
+impl HoldsInHour {
+    fn new(begin: DateTime<Utc>, live: u64) -> Self {
+        Self {
+            begin,
+            at_begin: live,
+            placed: 0,
+            paid: 0,
+            expired: 0,
+            cancelled: 0,
+            peak: live,
+            at_end: live,
+        }
+    }
 }
 
 const COLUMNS: &[Column] = columns![
@@ -55,15 +89,9 @@ impl Fold for ConcurrentHolds {
             return;
         }
         let now = self.live.count();
-        let hour = self.hours.entry(hour(entry.time())).or_insert(Hour {
-            at_begin: before,
-            placed: 0,
-            paid: 0,
-            expired: 0,
-            cancelled: 0,
-            peak: before,
-            at_end: before,
-        });
+        let begin = hour(entry.time());
+        let hour = self.hours.entry(begin);
+        let hour = hour.or_insert(HoldsInHour::new(begin, before));
         match change {
             OrderChange::Placed => hour.placed += 1,
             OrderChange::Paid => hour.paid += 1,
@@ -84,22 +112,28 @@ impl Fold for ConcurrentHolds {
             return;
         }
         self.peak = Some((live, at));
-        self.hours.insert(
-            hour(at),
-            Hour {
-                at_begin: live,
-                placed: 0,
-                paid: 0,
-                expired: 0,
-                cancelled: 0,
-                peak: live,
-                at_end: live,
-            },
-        );
+        let begin = hour(at);
+        self.hours.insert(begin, HoldsInHour::new(begin, live));
     }
 
     fn tables(&mut self) -> Vec<Table> {
-        let rows = self.hours.iter().map(|(begin, hour)| {
+        self.figures().tables()
+    }
+}
+
+impl ConcurrentHolds {
+    /// Returns the figures of the events so far.
+    pub fn figures(&mut self) -> ConcurrencyFigures {
+        ConcurrencyFigures {
+            peak: self.peak,
+            by_hour: self.hours.values().copied().collect(),
+        }
+    }
+}
+
+impl ConcurrencyFigures {
+    pub(super) fn tables(&self) -> Vec<Table> {
+        let rows = self.by_hour.iter().map(|hour| {
             let counts = [
                 hour.at_begin,
                 hour.placed,
@@ -109,26 +143,20 @@ impl Fold for ConcurrentHolds {
                 hour.peak,
                 hour.at_end,
             ];
-            let mut row = vec![Cell::Time(*begin)];
+            let mut row = vec![Cell::Time(hour.begin)];
             row.extend(counts.map(Cell::Count));
             row
         });
         let peak = self.peak.into_iter();
+        let peak = peak.map(|(peak, at)| vec![Cell::Count(peak), Cell::Time(at)]);
         vec![
-            Table {
-                name: "holds_by_hour",
-                doc: "Live holds over time.",
-                columns: COLUMNS,
-                rows: rows.collect(),
-            },
-            Table {
-                name: "most_holds_at_once",
-                doc: "When the most tickets were held.",
-                columns: PEAK,
-                rows: peak
-                    .map(|(peak, at)| vec![Cell::Count(peak), Cell::Time(at)])
-                    .collect(),
-            },
+            Table::new("holds_by_hour", "Live holds over time.", COLUMNS, rows),
+            Table::new(
+                "most_holds_at_once",
+                "When the most tickets were held.",
+                PEAK,
+                peak,
+            ),
         ]
     }
 }

@@ -29,6 +29,24 @@ pub struct Conflicts {
     reasons: HashMap<String, u64>,
 }
 
+/// The figures of [`Conflicts`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConflictFigures {
+    /// Each day with any.
+    pub days: Vec<ConflictsOnDay>,
+    /// Why cards were declined, and how often; the most frequent reason first.
+    pub reasons: Vec<(String, u64)>,
+}
+
+/// What was tried again and what came too late on a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConflictsOnDay {
+    /// When it began.
+    pub begin: DateTime<Utc>,
+    /// How often, by kind: in the order of the columns after the day.
+    pub counts: [u64; KINDS],
+}
+
 const KINDS: usize = 9;
 
 #[derive(Clone, Copy, Debug)]
@@ -159,29 +177,55 @@ impl Fold for Conflicts {
     }
 
     fn tables(&mut self) -> Vec<Table> {
-        let days = self.days.iter().map(|(day, counts)| {
-            let mut row = vec![Cell::Time(*day)];
-            row.extend(counts.map(Cell::Count));
+        self.figures().tables()
+    }
+}
+
+impl Conflicts {
+    /// Returns the figures of the events so far.
+    pub fn figures(&mut self) -> ConflictFigures {
+        let days = self.days.iter().map(|(begin, counts)| ConflictsOnDay {
+            begin: *begin,
+            counts: *counts,
+        });
+        let reasons = self.reasons.iter();
+        let mut reasons: Vec<_> = reasons.map(|(why, count)| (why.clone(), *count)).collect();
+        reasons.sort_unstable_by(|(a, m), (b, n)| (Reverse(m), a).cmp(&(Reverse(n), b)));
+        ConflictFigures {
+            days: days.collect(),
+            reasons,
+        }
+    }
+}
+
+impl ConflictFigures {
+    /// How often each kind occurred.
+    pub fn totals(&self) -> [u64; KINDS] {
+        std::array::from_fn(|kind| self.days.iter().map(|day| day.counts[kind]).sum())
+    }
+
+    pub(super) fn tables(&self) -> Vec<Table> {
+        let days = self.days.iter().map(|day| {
+            let mut row = vec![Cell::Time(day.begin)];
+            row.extend(day.counts.map(Cell::Count));
             row
         });
-        let mut reasons: Vec<_> = self.reasons.iter().collect();
-        reasons.sort_unstable_by(|(a, m), (b, n)| (Reverse(m), a).cmp(&(Reverse(n), b)));
-        let reasons = reasons.into_iter();
+        let reasons = self.reasons.iter();
+        let reasons =
+            reasons.map(|(reason, count)| vec![Cell::Text(reason.clone()), Cell::Count(*count)]);
         vec![
-            Table {
-                name: "retries_and_conflicts_by_day",
-                doc: "What was tried again and what came too late, on each day with any.",
-                columns: COLUMNS,
-                rows: days.collect(),
-            },
-            Table {
-                name: "declined_cards",
-                doc: "Why cards were declined, the most frequent reason first.",
-                columns: REASONS,
-                rows: reasons
-                    .map(|(reason, count)| vec![Cell::Text(reason.clone()), Cell::Count(*count)])
-                    .collect(),
-            },
+            Table::new(
+                "retries_and_conflicts_by_day",
+                "What was tried again and what came too late, on each day with any.",
+                COLUMNS,
+                days,
+            ),
+            Table::new(
+                "declined_cards",
+                "Why cards were declined, the most frequent reason first.",
+                REASONS,
+                reasons,
+            ),
         ]
     }
 }

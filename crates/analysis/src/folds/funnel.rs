@@ -15,7 +15,29 @@ pub struct Funnel {
     /// The tickets of the range, and how far they got.
     reached: HashMap<TicketId, Stage>,
     tickets: [u64; 4],
-    orders: Orders,
+    orders: OrderFunnel,
+}
+
+/// The figures of [`Funnel`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FunnelFigures {
+    /// The tickets that were listed.
+    pub tickets: TicketFunnel,
+    /// The orders that were placed.
+    pub orders: OrderFunnel,
+}
+
+/// How many tickets got how far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TicketFunnel {
+    /// Listed.
+    pub listed: u64,
+    /// Ordered at least once.
+    pub held: u64,
+    /// A payment was begun.
+    pub paying: u64,
+    /// Sold.
+    pub sold: u64,
 }
 
 /// How far a ticket got.
@@ -27,22 +49,33 @@ enum Stage {
     Sold,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Orders {
-    placed: Tally,
-    paying: Tally,
-    paid: Tally,
-    expired: Tally,
-    cancelled: Tally,
+/// How many orders got how far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrderFunnel {
+    /// Placed.
+    pub placed: OrderTally,
+    /// A payment was begun.
+    pub paying: OrderTally,
+    /// Ended with a payment.
+    pub paid: OrderTally,
+    /// Ended since the time was up.
+    pub expired: OrderTally,
+    /// Cancelled by the buyer.
+    pub cancelled: OrderTally,
+    /// Not ended yet.
+    pub open: OrderTally,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    count: u64,
-    cents: u64,
+/// Orders, and their worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OrderTally {
+    /// How many there are.
+    pub count: u64,
+    /// Their worth in cents.
+    pub cents: u64,
 }
 
-impl Tally {
+impl OrderTally {
     fn add(&mut self, cents: u64) {
         self.count += 1;
         self.cents += cents;
@@ -127,61 +160,95 @@ impl Fold for Funnel {
     }
 
     fn tables(&mut self) -> Vec<Table> {
-        let stages = ["listed", "held", "paying", "sold"];
-        let tickets = stages.iter().zip(self.tickets).map(|(stage, count)| {
+        self.figures().tables()
+    }
+}
+
+impl Funnel {
+    /// Returns the figures of the events so far.
+    pub fn figures(&mut self) -> FunnelFigures {
+        let [listed, held, paying, sold] = self.tickets;
+        let mut orders = self.orders;
+        orders.open = orders.placed;
+        for ended in [orders.paid, orders.expired, orders.cancelled] {
+            orders.open.count -= ended.count;
+            orders.open.cents -= ended.cents;
+        }
+        FunnelFigures {
+            tickets: TicketFunnel {
+                listed,
+                held,
+                paying,
+                sold,
+            },
+            orders,
+        }
+    }
+}
+
+impl OrderFunnel {
+    /// The stages by name, in order.
+    pub fn stages(&self) -> [(&'static str, OrderTally); 6] {
+        [
+            ("placed", self.placed),
+            ("paying", self.paying),
+            ("paid", self.paid),
+            ("expired", self.expired),
+            ("cancelled", self.cancelled),
+            ("open", self.open),
+        ]
+    }
+}
+
+impl FunnelFigures {
+    pub(super) fn tables(&self) -> Vec<Table> {
+        let TicketFunnel {
+            listed,
+            held,
+            paying,
+            sold,
+        } = self.tickets;
+        let tickets = [
+            ("listed", listed),
+            ("held", held),
+            ("paying", paying),
+            ("sold", sold),
+        ];
+        let tickets = tickets.map(|(stage, count)| {
             vec![
-                Cell::Text((*stage).to_owned()),
+                Cell::Text(stage.to_owned()),
                 Cell::Count(count),
                 Cell::Share {
                     part: count,
-                    of: self.tickets[0],
+                    of: listed,
                 },
             ]
         });
-        let Orders {
-            placed,
-            paying,
-            paid,
-            expired,
-            cancelled,
-        } = self.orders;
-        let over = |of: fn(&Tally) -> u64| of(&paid) + of(&expired) + of(&cancelled);
-        let open = Tally {
-            count: placed.count - over(|tally| tally.count),
-            cents: placed.cents - over(|tally| tally.cents),
-        };
-        let orders = [
-            ("placed", placed),
-            ("paying", paying),
-            ("paid", paid),
-            ("expired", expired),
-            ("cancelled", cancelled),
-            ("open", open),
-        ];
-        let orders = orders.into_iter().map(|(stage, tally)| {
+        let placed = self.orders.placed.count;
+        let orders = self.orders.stages().map(|(stage, tally)| {
             vec![
                 Cell::Text(stage.to_owned()),
                 Cell::Count(tally.count),
                 Cell::Share {
                     part: tally.count,
-                    of: placed.count,
+                    of: placed,
                 },
                 Cell::Money(tally.cents),
             ]
         });
         vec![
-            Table {
-                name: "funnel_of_tickets",
-                doc: "How far the tickets got that were listed in the range.",
-                columns: TICKETS_COLUMNS,
-                rows: tickets.collect(),
-            },
-            Table {
-                name: "funnel_of_orders",
-                doc: "How far the orders got that were placed in the range.",
-                columns: ORDERS_COLUMNS,
-                rows: orders.collect(),
-            },
+            Table::new(
+                "funnel_of_tickets",
+                "How far the tickets got that were listed in the range.",
+                TICKETS_COLUMNS,
+                tickets,
+            ),
+            Table::new(
+                "funnel_of_orders",
+                "How far the orders got that were placed in the range.",
+                ORDERS_COLUMNS,
+                orders,
+            ),
         ]
     }
 }

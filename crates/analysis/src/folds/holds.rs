@@ -2,7 +2,9 @@
 
 use eventstore::{ORDERS, StreamName};
 
-use super::shared::{LiveOrders, OrderChange, Values, figure_columns, millis};
+use super::shared::{
+    Distribution, LiveOrders, OrderChange, Values, figure_columns, millis, with_distribution,
+};
 use crate::{Cell, Column, Entry, Fold, Table};
 
 /// How the holds ended that ended in the range, and how long they lasted; and how many were open
@@ -20,6 +22,32 @@ struct Outcome {
     lasted: Values,
     cents: u64,
     paying: u64,
+}
+
+/// The figures of [`Holds`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldFigures {
+    /// Holds that were paid.
+    pub paid: HoldOutcome,
+    /// Holds whose time was up.
+    pub expired: HoldOutcome,
+    /// Holds that the buyer gave back.
+    pub cancelled: HoldOutcome,
+    /// Holds that had not ended.
+    pub open: u64,
+}
+
+/// Holds that ended in one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldOutcome {
+    /// How many there are.
+    pub count: u64,
+    /// What the orders were worth, in cents.
+    pub value: u64,
+    /// For how many of them a payment was begun.
+    pub paying: u64,
+    /// How long they lasted, in milliseconds.
+    pub lasted: Option<Distribution>,
 }
 
 const COLUMNS: &[Column] = figure_columns!(
@@ -56,39 +84,70 @@ impl Fold for Holds {
     }
 
     fn tables(&mut self) -> Vec<Table> {
-        let open = self.live.count();
-        let outcomes = [
-            ("paid", &mut self.paid),
-            ("expired", &mut self.expired),
-            ("cancelled", &mut self.cancelled),
-        ];
-        let all = outcomes.iter().map(|(_, o)| o.lasted.count()).sum();
-        let rows = outcomes.into_iter().map(|(name, outcome)| {
-            let mut row = vec![
+        self.figures().tables()
+    }
+}
+
+impl Outcome {
+    fn figures(&mut self) -> HoldOutcome {
+        HoldOutcome {
+            count: self.lasted.count(),
+            value: self.cents,
+            paying: self.paying,
+            lasted: self.lasted.distribution(),
+        }
+    }
+}
+
+impl Holds {
+    /// Returns the figures of the events so far.
+    pub fn figures(&mut self) -> HoldFigures {
+        HoldFigures {
+            paid: self.paid.figures(),
+            expired: self.expired.figures(),
+            cancelled: self.cancelled.figures(),
+            open: self.live.count(),
+        }
+    }
+}
+
+impl HoldFigures {
+    /// The outcomes by name, in order.
+    pub fn outcomes(&self) -> [(&'static str, HoldOutcome); 3] {
+        [
+            ("paid", self.paid),
+            ("expired", self.expired),
+            ("cancelled", self.cancelled),
+        ]
+    }
+
+    pub(super) fn tables(&self) -> Vec<Table> {
+        let all = self.outcomes().iter().map(|(_, it)| it.count).sum();
+        let rows = self.outcomes().map(|(name, outcome)| {
+            let begin = [
                 Cell::Text(name.to_owned()),
                 Cell::Share {
-                    part: outcome.lasted.count(),
+                    part: outcome.count,
                     of: all,
                 },
-                Cell::Money(outcome.cents),
+                Cell::Money(outcome.value),
                 Cell::Count(outcome.paying),
             ];
-            row.extend(outcome.lasted.figures(Cell::Millis));
-            row
+            with_distribution(begin, outcome.lasted, Cell::Millis)
         });
         vec![
-            Table {
-                name: "hold_outcomes",
-                doc: "How the holds ended that ended in the range, and how long they lasted.",
-                columns: COLUMNS,
-                rows: rows.collect(),
-            },
-            Table {
-                name: "open_holds",
-                doc: "Holds at the end of the range.",
-                columns: OPEN,
-                rows: vec![vec![Cell::Count(open)]],
-            },
+            Table::new(
+                "hold_outcomes",
+                "How the holds ended that ended in the range, and how long they lasted.",
+                COLUMNS,
+                rows,
+            ),
+            Table::new(
+                "open_holds",
+                "Holds at the end of the range.",
+                OPEN,
+                [vec![Cell::Count(self.open)]],
+            ),
         ]
     }
 }

@@ -1,4 +1,4 @@
-//! The questions that are asked often.
+//! The built-in folds. Each has typed figures, from which its tables derive.
 
 mod concurrent_holds;
 mod conflicts;
@@ -7,18 +7,21 @@ mod holds;
 mod prices;
 mod sales;
 mod sellers;
+mod set;
 mod shared;
 mod time_to_sale;
 
-pub use concurrent_holds::ConcurrentHolds;
-pub use conflicts::Conflicts;
-pub use funnel::Funnel;
-pub use holds::Holds;
-pub use prices::Prices;
-pub use sales::Sales;
-pub use sellers::Sellers;
+pub use concurrent_holds::{ConcurrencyFigures, ConcurrentHolds, HoldsInHour};
+pub use conflicts::{ConflictFigures, Conflicts, ConflictsOnDay};
+pub use funnel::{Funnel, FunnelFigures, OrderFunnel, OrderTally, TicketFunnel};
+pub use holds::{HoldFigures, HoldOutcome, Holds};
+pub use prices::{PriceBand, PriceFigures, Prices};
+pub use sales::{Sales, SalesFigures, SalesPeriod};
+pub use sellers::{SellerFigures, SellerRevenue, Sellers};
+pub use set::{AllFigures, AllFolds, MarketFigures, MarketFolds};
+pub use shared::Distribution;
 pub(crate) use shared::UNDO_PERIOD;
-pub use time_to_sale::TimeToSale;
+pub use time_to_sale::{SaleTimeFigures, TimeBand, TimeToSale};
 
 use crate::Fold;
 
@@ -33,7 +36,7 @@ pub struct Builtin {
 }
 
 impl Builtin {
-    /// The fold of this name.
+    /// Returns the fold of this name.
     pub fn named(name: &str) -> Option<Self> {
         BUILTIN.iter().find(|fold| fold.name == name).copied()
     }

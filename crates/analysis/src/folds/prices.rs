@@ -3,7 +3,9 @@
 use domain::{AnyEvent, ticket::TicketEvent};
 use eventstore::{ORDERS, StreamName, TICKETS};
 
-use super::shared::{LiveOrders, OrderChange, Values, columns, figure_columns};
+use super::shared::{
+    Distribution, LiveOrders, OrderChange, Values, columns, figure_columns, with_distribution,
+};
 use crate::{Cell, Column, Entry, Fold, Table};
 
 /// How prices are distributed, at the listing and at the sale.
@@ -15,14 +17,33 @@ pub struct Prices {
     live: LiveOrders,
     listed: Values,
     sold: Values,
-    bands: [Band; BANDS.len()],
+    bands: [PriceBand; BANDS.len()],
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Band {
-    listed: u64,
-    sold: u64,
-    revenue: u64,
+/// The figures of [`Prices`], in cents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PriceFigures {
+    /// Tickets, at their first price.
+    pub listed: Option<Distribution>,
+    /// Paid orders.
+    pub sold: Option<Distribution>,
+    /// The same by bands of prices.
+    pub bands: Vec<PriceBand>,
+}
+
+/// Prices in a band.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PriceBand {
+    /// Prices from here on.
+    pub from: u64,
+    /// Prices below this; none for the highest band.
+    pub below: Option<u64>,
+    /// Tickets that were first offered in this band.
+    pub listed: u64,
+    /// Orders that were paid in this band.
+    pub sold: u64,
+    /// What they brought in.
+    pub revenue: u64,
 }
 
 /// Where bands of prices begin, in cents. Each is about double the one before, as prices are.
@@ -44,9 +65,24 @@ const BY_BAND: &[Column] = columns![
 ];
 
 impl Prices {
-    fn band(&mut self, cents: u64) -> &mut Band {
+    fn band(&mut self, cents: u64) -> &mut PriceBand {
         let i = BANDS.partition_point(|begin| *begin <= cents);
         &mut self.bands[i - 1]
+    }
+
+    /// Returns the figures of the events so far.
+    pub fn figures(&mut self) -> PriceFigures {
+        let bands = self.bands.iter().zip(BANDS).enumerate();
+        let bands = bands.map(|(i, (band, from))| PriceBand {
+            from,
+            below: BANDS.get(i + 1).copied(),
+            ..*band
+        });
+        PriceFigures {
+            listed: self.listed.distribution(),
+            sold: self.sold.distribution(),
+            bands: bands.collect(),
+        }
     }
 }
 
@@ -80,12 +116,17 @@ impl Fold for Prices {
     }
 
     fn tables(&mut self) -> Vec<Table> {
-        let all = self.sold.count();
-        let bands = self.bands.iter().zip(BANDS).enumerate();
-        let bands = bands.map(|(i, (band, begin))| {
+        self.figures().tables()
+    }
+}
+
+impl PriceFigures {
+    pub(super) fn tables(&self) -> Vec<Table> {
+        let all = self.sold.map_or(0, |sold| sold.count);
+        let bands = self.bands.iter().map(|band| {
             vec![
-                Cell::Money(begin),
-                BANDS.get(i + 1).copied().map_or(Cell::Nothing, Cell::Money),
+                Cell::Money(band.from),
+                band.below.map_or(Cell::Nothing, Cell::Money),
                 Cell::Count(band.listed),
                 Cell::Count(band.sold),
                 Cell::Share {
@@ -95,28 +136,18 @@ impl Fold for Prices {
                 Cell::Money(band.revenue),
             ]
         });
-        let bands = bands.collect();
-        let figures = |at: &str, values: &mut Values| {
-            let mut row = vec![Cell::Text(at.to_owned())];
-            row.extend(values.figures(Cell::Money));
-            row
-        };
+        let distributions = [("listed", self.listed), ("sold", self.sold)];
+        let rows = distributions.map(|(at, distribution)| {
+            with_distribution([Cell::Text(at.to_owned())], distribution, Cell::Money)
+        });
         vec![
-            Table {
-                name: "prices",
-                doc: "How prices are distributed.",
-                columns: FIGURES,
-                rows: vec![
-                    figures("listed", &mut self.listed),
-                    figures("sold", &mut self.sold),
-                ],
-            },
-            Table {
-                name: "price_bands",
-                doc: "How many were listed and sold in each band of prices.",
-                columns: BY_BAND,
-                rows: bands,
-            },
+            Table::new("prices", "How prices are distributed.", FIGURES, rows),
+            Table::new(
+                "price_bands",
+                "How many were listed and sold in each band of prices.",
+                BY_BAND,
+                bands,
+            ),
         ]
     }
 }

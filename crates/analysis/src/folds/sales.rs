@@ -14,14 +14,38 @@ use crate::{Cell, Column, Entry, Fold, Table};
 #[derive(Debug, Default)]
 pub struct Sales {
     live: LiveOrders,
-    hours: BTreeMap<DateTime<Utc>, Totals>,
+    hours: BTreeMap<DateTime<Utc>, SalesPeriod>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Totals {
-    placed: u64,
-    sold: u64,
-    revenue: u64,
+/// The figures of [`Sales`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SalesFigures {
+    /// Each hour in which an order was placed or paid.
+    pub by_hour: Vec<SalesPeriod>,
+    /// Each day on which an order was placed or paid.
+    pub by_day: Vec<SalesPeriod>,
+}
+
+/// Sales in an hour, or on a day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SalesPeriod {
+    /// When it began.
+    pub begin: DateTime<Utc>,
+    /// Orders that were placed.
+    pub placed: u64,
+    /// Orders that were paid.
+    pub sold: u64,
+    /// What the paid ones brought in, in cents.
+    pub revenue: u64,
+}
+
+impl SalesPeriod {
+    fn at(begin: DateTime<Utc>) -> Self {
+        Self {
+            begin,
+            ..Self::default()
+        }
+    }
 }
 
 const BY_HOUR: &[Column] = columns![
@@ -59,7 +83,8 @@ impl Fold for Sales {
         if !entry.in_range || !matches!(change, OrderChange::Placed | OrderChange::Paid) {
             return;
         }
-        let totals = self.hours.entry(hour(entry.time())).or_default();
+        let hour = hour(entry.time());
+        let totals = self.hours.entry(hour).or_insert(SalesPeriod::at(hour));
         if change == OrderChange::Placed {
             totals.placed += 1;
         } else {
@@ -69,39 +94,52 @@ impl Fold for Sales {
     }
 
     fn tables(&mut self) -> Vec<Table> {
-        let mut days: BTreeMap<DateTime<Utc>, Totals> = BTreeMap::new();
-        for (hour, totals) in &self.hours {
-            let of_day = days.entry(day(*hour)).or_default();
-            of_day.placed += totals.placed;
-            of_day.sold += totals.sold;
-            of_day.revenue += totals.revenue;
-        }
-        vec![
-            Table {
-                name: "sales_by_hour",
-                doc: "What sold in each hour in which an order was placed or paid.",
-                columns: BY_HOUR,
-                rows: rows(&self.hours),
-            },
-            Table {
-                name: "sales_by_day",
-                doc: "What sold on each day on which an order was placed or paid.",
-                columns: BY_DAY,
-                rows: rows(&days),
-            },
-        ]
+        self.figures().tables()
     }
 }
 
-fn rows(periods: &BTreeMap<DateTime<Utc>, Totals>) -> Vec<Vec<Cell>> {
-    let row = |(begin, totals): (&DateTime<Utc>, &Totals)| {
+impl Sales {
+    /// Returns the figures of the events so far.
+    pub fn figures(&mut self) -> SalesFigures {
+        let mut days: BTreeMap<DateTime<Utc>, SalesPeriod> = BTreeMap::new();
+        for hour in self.hours.values() {
+            let day = day(hour.begin);
+            let totals = days.entry(day).or_insert(SalesPeriod::at(day));
+            totals.placed += hour.placed;
+            totals.sold += hour.sold;
+            totals.revenue += hour.revenue;
+        }
+        SalesFigures {
+            by_hour: self.hours.values().copied().collect(),
+            by_day: days.into_values().collect(),
+        }
+    }
+}
+
+impl SalesFigures {
+    pub(super) fn tables(&self) -> Vec<Table> {
+        let row = |period: &SalesPeriod| {
+            vec![
+                Cell::Time(period.begin),
+                Cell::Count(period.placed),
+                Cell::Count(period.sold),
+                Cell::Money(period.revenue),
+                mean_money(period.revenue, period.sold),
+            ]
+        };
         vec![
-            Cell::Time(*begin),
-            Cell::Count(totals.placed),
-            Cell::Count(totals.sold),
-            Cell::Money(totals.revenue),
-            mean_money(totals.revenue.into(), totals.sold),
+            Table::new(
+                "sales_by_hour",
+                "What sold in each hour in which an order was placed or paid.",
+                BY_HOUR,
+                self.by_hour.iter().map(row),
+            ),
+            Table::new(
+                "sales_by_day",
+                "What sold on each day on which an order was placed or paid.",
+                BY_DAY,
+                self.by_day.iter().map(row),
+            ),
         ]
-    };
-    periods.iter().map(row).collect()
+    }
 }

@@ -23,6 +23,26 @@ struct Seller {
     revenue: u64,
 }
 
+/// The figures of [`Sellers`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SellerFigures {
+    /// Every seller, the highest revenue first.
+    pub sellers: Vec<SellerRevenue>,
+}
+
+/// What a seller listed and sold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SellerRevenue {
+    /// The seller.
+    pub seller: UserId,
+    /// Tickets that were listed.
+    pub listed: u64,
+    /// Tickets that were sold.
+    pub sold: u64,
+    /// What they brought in, in cents.
+    pub revenue: u64,
+}
+
 const COLUMNS: &[Column] = columns![
     "seller": "the seller's user id",
     "listed": "tickets that were listed in the range",
@@ -70,27 +90,51 @@ impl Fold for Sellers {
     }
 
     fn tables(&mut self) -> Vec<Table> {
-        let mut sellers: Vec<_> = self.sold_by.iter().collect();
-        sellers.sort_unstable_by_key(|(id, seller)| (Reverse(seller.revenue), **id));
-        let all = sellers.iter().map(|(_, seller)| seller.revenue).sum();
-        let rows = sellers.into_iter().map(|(id, seller)| {
+        self.figures().tables()
+    }
+}
+
+impl Sellers {
+    /// Returns the figures of the events so far.
+    pub fn figures(&mut self) -> SellerFigures {
+        let sellers = self.sold_by.iter().map(|(seller, of)| SellerRevenue {
+            seller: *seller,
+            listed: of.listed,
+            sold: of.sold,
+            revenue: of.revenue,
+        });
+        let mut sellers: Vec<_> = sellers.collect();
+        sellers.sort_unstable_by_key(|of| (Reverse(of.revenue), of.seller));
+        SellerFigures { sellers }
+    }
+}
+
+impl SellerFigures {
+    /// The revenue of all of them, in cents.
+    pub fn revenue(&self) -> u64 {
+        self.sellers.iter().map(|of| of.revenue).sum()
+    }
+
+    pub(super) fn tables(&self) -> Vec<Table> {
+        let all = self.revenue();
+        let rows = self.sellers.iter().map(|of| {
             vec![
-                Cell::Text(id.to_string()),
-                Cell::Count(seller.listed),
-                Cell::Count(seller.sold),
-                Cell::Money(seller.revenue),
+                Cell::Text(of.seller.to_string()),
+                Cell::Count(of.listed),
+                Cell::Count(of.sold),
+                Cell::Money(of.revenue),
                 Cell::Share {
-                    part: seller.revenue,
+                    part: of.revenue,
                     of: all,
                 },
-                mean_money(seller.revenue.into(), seller.sold),
+                mean_money(of.revenue, of.sold),
             ]
         });
-        vec![Table {
-            name: "revenue_by_seller",
-            doc: "What each seller listed and sold, the highest revenue first.",
-            columns: COLUMNS,
-            rows: rows.collect(),
-        }]
+        vec![Table::new(
+            "revenue_by_seller",
+            "What each seller listed and sold, the highest revenue first.",
+            COLUMNS,
+            rows,
+        )]
     }
 }

@@ -23,7 +23,7 @@ pub(super) struct LiveOrder {
     pub sold: Option<(DateTime<Utc>, bool)>,
 }
 
-/// A change in an order's life.
+/// A change in the life of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OrderChange {
     Placed,
@@ -51,7 +51,7 @@ pub(super) struct LiveOrders {
 }
 
 impl LiveOrders {
-    /// Follows an event; tells which order took which change.
+    /// Applies an event. Returns the order that it changed, and how.
     pub(super) fn apply(&mut self, entry: &Entry<'_>) -> Option<(LiveOrder, OrderChange)> {
         let AnyEvent::Orders(event) = entry.event else {
             return None;
@@ -140,10 +140,10 @@ pub(super) fn millis(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
 }
 
 /// The mean of an amount, to the cent.
-pub(super) fn mean_money(cents: u128, count: u64) -> Cell {
+pub(super) fn mean_money(cents: u64, count: u64) -> Cell {
     match count {
         0 => Cell::Nothing,
-        count => Cell::Money(mean(cents, count)),
+        count => Cell::Money(mean(cents.into(), count)),
     }
 }
 
@@ -173,25 +173,27 @@ impl Values {
         self.0.len() as u64
     }
 
-    /// The figures that columns of the same names show: how many, the lowest, the percentiles of
-    /// [`PERCENTILES`], the highest, the mean.
+    /// Returns how the values are distributed; nothing without any.
     #[expect(
         clippy::stable_sort_primitive,
         reason = "it takes what was sorted before as one run, and only merges the rest into it"
     )]
-    pub(super) fn figures(&mut self, cell: fn(u64) -> Cell) -> Vec<Cell> {
+    pub(super) fn distribution(&mut self) -> Option<Distribution> {
         self.0.sort();
-        let mut cells = vec![Cell::Count(self.count())];
-        if self.0.is_empty() {
-            cells.resize(4 + PERCENTILES.len(), Cell::Nothing);
-            return cells;
-        }
-        cells.push(cell(self.0[0]));
-        cells.extend(PERCENTILES.map(|percent| cell(self.percentile(percent))));
-        cells.push(cell(self.0[self.0.len() - 1]));
+        let (lowest, highest) = (*self.0.first()?, *self.0.last()?);
+        let [p10, p25, median, p75, p90] = [10, 25, 50, 75, 90].map(|p| self.percentile(p));
         let sum = self.0.iter().map(|value| u128::from(*value)).sum();
-        cells.push(cell(mean(sum, self.count())));
-        cells
+        Some(Distribution {
+            count: self.count(),
+            lowest,
+            p10,
+            p25,
+            median,
+            p75,
+            p90,
+            highest,
+            mean: mean(sum, self.count()),
+        })
     }
 
     /// By the nearest rank: a value that occurred, so that no figure has to be made up.
@@ -201,10 +203,51 @@ impl Values {
     }
 }
 
-/// The percentiles that are told.
-pub(super) const PERCENTILES: [usize; 5] = [10, 25, 50, 75, 90];
+/// How values are distributed: cents, or milliseconds. Percentiles are by the nearest rank.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Distribution {
+    /// How many values there are.
+    pub count: u64,
+    /// The lowest.
+    pub lowest: u64,
+    /// A tenth is at or below it.
+    pub p10: u64,
+    /// A quarter is at or below it.
+    pub p25: u64,
+    /// Half is at or below it.
+    pub median: u64,
+    /// Three quarters are at or below it.
+    pub p75: u64,
+    /// Nine tenths are at or below it.
+    pub p90: u64,
+    /// The highest.
+    pub highest: u64,
+    /// The mean, rounded.
+    pub mean: u64,
+}
 
-/// The columns of [`Values::figures`], after others.
+/// A row that begins with some cells and goes on with a distribution, in the columns of
+/// `figure_columns!`.
+pub(super) fn with_distribution<const N: usize>(
+    begin: [Cell; N],
+    distribution: Option<Distribution>,
+    cell: fn(u64) -> Cell,
+) -> Vec<Cell> {
+    let mut row = Vec::from(begin);
+    row.push(Cell::Count(distribution.map_or(0, |found| found.count)));
+    match distribution {
+        None => row.extend([const { Cell::Nothing }; 8]),
+        Some(d) => row.extend(
+            [
+                d.lowest, d.p10, d.p25, d.median, d.p75, d.p90, d.highest, d.mean,
+            ]
+            .map(cell),
+        ),
+    }
+    row
+}
+
+/// The columns of [`with_distribution`], after others.
 macro_rules! figure_columns {
     ($($name:literal $doc:literal),* ; $lowest:literal, $p10:literal, $p25:literal, $median:literal, $p75:literal, $p90:literal, $highest:literal, $mean:literal) => {
         &[
@@ -260,14 +303,14 @@ mod tests {
     #[test]
     fn figures_are_values_that_occurred_and_an_exact_mean() {
         let mut values = Values(vec![30, 10, 20, 40]);
-        let cells = values.figures(Cell::Count);
+        let cells = with_distribution([], values.distribution(), Cell::Count);
         let expected = [4, 10, 10, 10, 20, 30, 40, 40, 25].map(Cell::Count);
         assert_eq!(cells, expected);
     }
 
     #[test]
     fn figures_of_nothing_are_nothing() {
-        let cells = Values::default().figures(Cell::Count);
+        let cells = with_distribution([], Values::default().distribution(), Cell::Count);
         assert_eq!(cells[0], Cell::Count(0));
         assert!(cells[1..].iter().all(|cell| *cell == Cell::Nothing));
         assert_eq!(cells.len(), 9);

@@ -5,7 +5,10 @@ use domain::{AnyEvent, TicketId, ticket::TicketEvent};
 use eventstore::{ORDERS, StreamName, TICKETS};
 use std::collections::HashMap;
 
-use super::shared::{LiveOrders, OrderChange, Values, columns, figure_columns, millis};
+use super::shared::{
+    Distribution, LiveOrders, OrderChange, Values, columns, figure_columns, millis,
+    with_distribution,
+};
 use crate::{Cell, Column, Entry, Fold, Table};
 
 /// How long the tickets took that sold in the range, whenever they were listed.
@@ -17,6 +20,28 @@ pub struct TimeToSale {
     to_sale: Values,
     to_payment: Values,
     bands: [u64; BANDS.len()],
+}
+
+/// The figures of [`TimeToSale`], in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SaleTimeFigures {
+    /// From the listing to the paid order.
+    pub listed_to_sold: Option<Distribution>,
+    /// From placing that order to its payment.
+    pub placed_to_paid: Option<Distribution>,
+    /// From the listing to the sale, by bands.
+    pub bands: Vec<TimeBand>,
+}
+
+/// Times in a band.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeBand {
+    /// Times from here on.
+    pub from: u64,
+    /// Times below this; none for the longest.
+    pub below: Option<u64>,
+    /// Tickets that took so long.
+    pub sold: u64,
 }
 
 const MINUTE: u64 = 60_000;
@@ -74,44 +99,61 @@ impl Fold for TimeToSale {
     }
 
     fn tables(&mut self) -> Vec<Table> {
-        let all = self.to_sale.count();
+        self.figures().tables()
+    }
+}
+
+impl TimeToSale {
+    /// Returns the figures of the events so far.
+    pub fn figures(&mut self) -> SaleTimeFigures {
         let bands = BANDS.iter().zip(self.bands).enumerate();
-        let bands = bands.map(|(i, (begin, sold))| {
+        let bands = bands.map(|(i, (from, sold))| TimeBand {
+            from: *from,
+            below: BANDS.get(i + 1).copied(),
+            sold,
+        });
+        SaleTimeFigures {
+            listed_to_sold: self.to_sale.distribution(),
+            placed_to_paid: self.to_payment.distribution(),
+            bands: bands.collect(),
+        }
+    }
+}
+
+impl SaleTimeFigures {
+    pub(super) fn tables(&self) -> Vec<Table> {
+        let all = self.listed_to_sold.map_or(0, |found| found.count);
+        let bands = self.bands.iter().map(|band| {
             vec![
-                Cell::Millis(*begin),
-                BANDS
-                    .get(i + 1)
-                    .copied()
-                    .map_or(Cell::Nothing, Cell::Millis),
-                Cell::Count(sold),
+                Cell::Millis(band.from),
+                band.below.map_or(Cell::Nothing, Cell::Millis),
+                Cell::Count(band.sold),
                 Cell::Share {
-                    part: sold,
+                    part: band.sold,
                     of: all,
                 },
             ]
         });
-        let bands = bands.collect();
-        let figures = |what: &str, values: &mut Values| {
-            let mut row = vec![Cell::Text(what.to_owned())];
-            row.extend(values.figures(Cell::Millis));
-            row
-        };
+        let distributions = [
+            ("listed_to_sold", self.listed_to_sold),
+            ("placed_to_paid", self.placed_to_paid),
+        ];
+        let rows = distributions.map(|(what, distribution)| {
+            with_distribution([Cell::Text(what.to_owned())], distribution, Cell::Millis)
+        });
         vec![
-            Table {
-                name: "time_to_sale",
-                doc: "How long the tickets took that sold in the range.",
-                columns: FIGURES,
-                rows: vec![
-                    figures("listed_to_sold", &mut self.to_sale),
-                    figures("placed_to_paid", &mut self.to_payment),
-                ],
-            },
-            Table {
-                name: "time_to_sale_bands",
-                doc: "How many took how long, from the listing to the sale.",
-                columns: BY_BAND,
-                rows: bands,
-            },
+            Table::new(
+                "time_to_sale",
+                "How long the tickets took that sold in the range.",
+                FIGURES,
+                rows,
+            ),
+            Table::new(
+                "time_to_sale_bands",
+                "How many took how long, from the listing to the sale.",
+                BY_BAND,
+                bands,
+            ),
         ]
     }
 }
