@@ -20,10 +20,10 @@ use crate::{
     batch::Batch,
     bson_values::{int, unsigned},
     checkpoint::{Checkpoint, Next, identity},
+    context::ProjectionContext,
     error::RunnerError,
     fold_stream::{FoldStream, ResumePoint},
     rebuild::request::{Reached, Report, amend, reached},
-    runner::ProjectionContext,
     store::abort_on_fault,
     write::Target,
 };
