@@ -126,7 +126,7 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
         }
         let reading = self.changes(oldest, newest);
         let changes = tokio::time::timeout(READ_WITHIN, reading).await;
-        let late = || StoreError::Unavailable("the log is read too slowly".to_owned());
+        let late = || StoreError::unavailable("the log is read too slowly");
         let changes = changes.map_err(|_| late())??;
         for document in &ahead {
             let seq = seq(document);

@@ -229,7 +229,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
         let built = match building.finish(self.context, self.applied).await {
             Ok(built) => built,
             // The next turn goes on with it.
-            Err(failure) if failure.passes() => return Err(failure),
+            Err(failure) if failure.is_transient() => return Err(failure),
             // The one that serves is as good as before.
             Err(failure) => {
                 tracing::error!(projection = self.context.key, %failure, "the rebuild failed");

@@ -1,7 +1,7 @@
 //! Answers by `Idempotency-Key`, kept in the log.
 
 use bytes::Bytes;
-use eventstore::{Log, StoreError, StoredAnswer};
+use eventstore::{Log, StoredAnswer};
 use futures_util::future::BoxFuture;
 use httpkit::{
     error::Source,
@@ -81,7 +81,7 @@ impl AnswerStore for IdempotencyStore {
                 match self.0.idempotency().release(&token).await {
                     // Most claims are released because the log was away. Unless it is told when it
                     // is back, everybody who tries again is kept waiting until the claim lapses.
-                    Err(StoreError::Unavailable(_)) if Instant::now() < deadline => {
+                    Err(error) if error.is_transient() && Instant::now() < deadline => {
                         sleep(RELEASE_EVERY).await;
                     }
                     released => return Ok(released?),
