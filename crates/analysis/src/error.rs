@@ -63,9 +63,10 @@ impl AnalysisError {
 
     /// Whether a server couldn't be reached, or not for long enough.
     pub fn is_outage(&self) -> bool {
-        matches!(
-            self,
-            Self::Lost { .. } | Self::Log(StoreError::Unavailable(_))
-        )
+        match self {
+            Self::Lost { .. } => true,
+            Self::Log(error) => error.is_transient(),
+            _ => false,
+        }
     }
 }

@@ -17,7 +17,8 @@ use std::{
 };
 
 use crate::{
-    cpu::Processes, fill, report::Memory, rounds::Comparison, run::Bench, sample::Sample, servers,
+    context::Bench, cpu::Processes, fill, report::Memory, rounds::Comparison, sample::Sample,
+    servers,
 };
 
 const EXPORT_TARGET: f64 = 0.4;

@@ -5,6 +5,7 @@
 //! minute: what actix-web, JetStream or MongoDB do with nothing in between. The two take turns in
 //! short rounds, and the *ratio* is what has a target.
 
+mod context;
 mod cpu;
 mod export;
 mod fill;

@@ -8,10 +8,10 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
+    context::Bench,
     http::{self, Answer},
     load::{self, Workload},
     rounds::Comparison,
-    run::Bench,
     sample::Sample,
     site::Site,
     tickets::{PostTickets, RESPOND_ASYNC},

@@ -12,10 +12,10 @@ use std::{
 };
 
 use crate::{
+    context::Bench,
     http::{self, Answer},
     load::{self, Workload},
     rounds::Comparison,
-    run::Bench,
     servers,
     site::Site,
     tickets::PostTickets,

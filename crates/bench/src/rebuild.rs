@@ -9,7 +9,7 @@ use projections::{
 use std::time::{Duration, Instant};
 
 use crate::{
-    cpu::Processes, raw_upserts::RawUpserts, rounds::Comparison, run::Bench, sample::Sample,
+    context::Bench, cpu::Processes, raw_upserts::RawUpserts, rounds::Comparison, sample::Sample,
 };
 
 const TARGET: f64 = 0.6;

@@ -13,10 +13,10 @@ use std::{collections::HashMap, hint::black_box, time::Instant};
 use uuid::Uuid;
 
 use crate::{
+    context::Bench,
     cpu::Processes,
     fill::{self, Entry},
     rounds::Comparison,
-    run::Bench,
     sample::Sample,
 };
 

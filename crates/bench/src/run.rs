@@ -7,11 +7,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
 };
-use tokio::runtime::Runtime;
 
 use crate::{
+    context::{Bench, FULL, QUICK},
     cpu::Processes,
     export, fill, load,
     machine::{Machine, cores},
@@ -69,48 +68,6 @@ enum Sync {
     Default,
     /// Before each acknowledgement.
     Always,
-}
-
-/// How much is measured.
-#[derive(Clone, Copy)]
-pub struct Scale {
-    pub rounds: usize,
-    /// How long one round of requests takes.
-    pub round: Duration,
-    /// Documents in the read model that is rebuilt.
-    pub rebuilt: usize,
-    /// Commits in the stream that is replayed.
-    pub replayed: u64,
-    /// Events in the log with which the program starts.
-    pub history: usize,
-    /// Events in the season that is exported, about.
-    pub season: u64,
-}
-
-const FULL: Scale = Scale {
-    rounds: 5,
-    round: Duration::from_secs(3),
-    rebuilt: 60_000,
-    replayed: 200_000,
-    history: 100_000,
-    season: 1_000_000,
-};
-
-const QUICK: Scale = Scale {
-    rounds: 3,
-    round: Duration::from_secs(1),
-    rebuilt: 20_000,
-    replayed: 60_000,
-    history: 20_000,
-    season: 100_000,
-};
-
-/// What measurements share.
-pub struct Bench {
-    pub scale: Scale,
-    pub report: Report,
-    /// Where the raw sides run.
-    pub runtime: Runtime,
 }
 
 /// Runs what is asked for; fails when an answer was wrong, not when a target is missed.

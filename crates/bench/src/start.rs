@@ -13,9 +13,9 @@ use std::path::Path;
 use uuid::Uuid;
 
 use crate::{
+    context::Bench,
     cpu::{Processes, resident_mib},
     fill::{self, Entry},
-    run::Bench,
     servers::{self, Stores},
 };
 

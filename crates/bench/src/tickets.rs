@@ -12,10 +12,10 @@ use std::{
 use uuid::Uuid;
 
 use crate::{
+    context::Bench,
     http::{self, Answer},
     load::{self, Workload},
     rounds::Comparison,
-    run::Bench,
     site::Site,
 };
 

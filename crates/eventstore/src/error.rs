@@ -2,7 +2,7 @@
 //! apart by type: the first is an answer, the second is a fault.
 
 use serde::Serialize;
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use crate::StreamName;
 
@@ -12,8 +12,23 @@ use crate::StreamName;
 pub enum StoreError {
     /// NATS can't be reached, or doesn't answer in time. Whether an append took effect is then
     /// unknown; repeating it with the same command id is safe.
-    #[error("the event log is unavailable: {0}")]
-    Unavailable(String),
+    #[error("the event log is unavailable: {what}{}", because(source.as_deref()))]
+    Unavailable {
+        /// What was being done, or what is missing for it.
+        what: Cow<'static, str>,
+        /// What the client of NATS says to that.
+        #[source]
+        source: Option<Arc<dyn Error + Send + Sync>>,
+    },
+    /// The server answered with something that this program doesn't understand: a defect of one of
+    /// the two and no outage, so repeating is useless.
+    #[error("{what}: the answer of NATS can't be read: {source}")]
+    UnexpectedAnswer {
+        /// What was being done.
+        what: &'static str,
+        /// Why it can't be.
+        source: Arc<dyn Error + Send + Sync>,
+    },
     /// Others kept appending to the same aggregate for as long as was retried.
     #[error("{stream}.{aggregate_id}: lost the race {tries} times")]
     Conflict {
@@ -156,10 +171,35 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// An outage of which nothing more is known.
+    pub fn unavailable(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unavailable {
+            what: what.into(),
+            source: None,
+        }
+    }
+
+    /// Whether repeating may succeed without anybody doing anything: a server was away, or others
+    /// were faster.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Conflict { .. })
+    }
+
+    /// The same, and what an outage interrupted. What is none says enough by itself.
+    pub(crate) fn in_context(self, context: impl fmt::Display) -> Self {
+        match self {
+            Self::Unavailable { what, source } => Self::Unavailable {
+                what: format!("{context}: {what}").into(),
+                source,
+            },
+            other => other,
+        }
+    }
+
     /// After how long it makes sense to try again, for faults that pass.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::Unavailable(_) | Self::StreamMissing { .. } => Some(Duration::from_secs(1)),
+            Self::Unavailable { .. } | Self::StreamMissing { .. } => Some(Duration::from_secs(1)),
             Self::Conflict { .. } => Some(Duration::ZERO),
             _ => None,
         }
@@ -168,7 +208,7 @@ impl StoreError {
 
 /// Why a command did not take effect.
 #[derive(Clone, Debug, thiserror::Error)]
-pub enum CommandError<E: std::error::Error> {
+pub enum CommandError<E: Error> {
     /// The domain refused, having seen the newest state in the log.
     #[error("{0}")]
     Refused(E),
@@ -177,7 +217,7 @@ pub enum CommandError<E: std::error::Error> {
     Failed(#[from] StoreError),
 }
 
-impl<E: std::error::Error> From<CommandError<E>> for cqrs_es::AggregateError<E> {
+impl<E: Error> From<CommandError<E>> for cqrs_es::AggregateError<E> {
     fn from(error: CommandError<E>) -> Self {
         match error {
             CommandError::Refused(refusal) => Self::UserError(refusal),
@@ -186,11 +226,11 @@ impl<E: std::error::Error> From<CommandError<E>> for cqrs_es::AggregateError<E> 
     }
 }
 
-impl<E: std::error::Error> From<StoreError> for cqrs_es::AggregateError<E> {
+impl<E: Error> From<StoreError> for cqrs_es::AggregateError<E> {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Conflict { .. } => Self::AggregateConflict,
-            StoreError::Unavailable(_) => Self::DatabaseConnectionError(Box::new(error)),
+            StoreError::Unavailable { .. } => Self::DatabaseConnectionError(Box::new(error)),
             StoreError::Unreadable { .. }
             | StoreError::UnsupportedSchema { .. }
             | StoreError::HistoryLost { .. }
@@ -221,15 +261,36 @@ pub(crate) fn encode(what: &'static str, value: &impl Serialize) -> Result<Vec<u
     })
 }
 
-/// For the many faults of the client that all mean the same: no answer that can be used.
-pub(crate) fn unavailable(error: impl std::fmt::Display) -> StoreError {
-    StoreError::Unavailable(error.to_string())
+/// What a fault of the client means: no answer that can be used, while this was being done.
+pub(crate) fn unavailable<E>(what: &'static str) -> impl FnOnce(E) -> StoreError
+where
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    move |error| StoreError::Unavailable {
+        what: what.into(),
+        source: Some(Arc::from(error.into())),
+    }
+}
+
+/// What it means that an answer can't be read.
+pub(crate) fn unexpected<E>(what: &'static str) -> impl FnOnce(E) -> StoreError
+where
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    move |error| StoreError::UnexpectedAnswer {
+        what,
+        source: Arc::from(error.into()),
+    }
+}
+
+fn because(source: Option<&(dyn Error + Send + Sync)>) -> String {
+    source.map_or_else(String::new, |source| format!(": {source}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{collections::HashMap, error::Error as _};
+    use std::collections::HashMap;
 
     #[test]
     fn what_cannot_be_written_is_a_defect_and_no_outage() {
@@ -243,5 +304,32 @@ mod tests {
         );
         assert!(error.source().is_some());
         assert_eq!(encode("a number", &1).unwrap(), b"1");
+    }
+
+    #[test]
+    fn an_outage_names_what_was_being_done_and_keeps_its_source() {
+        let timed_out = || std::io::Error::from(std::io::ErrorKind::TimedOut);
+        let error = unavailable("reading a message")(timed_out());
+        let text = "the event log is unavailable: reading a message: timed out";
+        assert_eq!(error.to_string(), text);
+        let source = error.source().and_then(|source| source.downcast_ref());
+        let source = source.and_then(|source: &Arc<dyn Error + Send + Sync>| source.downcast_ref());
+        assert_eq!(source.map(std::io::Error::kind), Some(timed_out().kind()));
+        let placed = error.in_context("ORDERS#7 was not written");
+        assert_eq!(
+            placed.to_string(),
+            "the event log is unavailable: ORDERS#7 was not written: reading a message: timed out"
+        );
+        assert!(placed.source().is_some() && placed.is_transient());
+    }
+
+    #[test]
+    fn only_what_passes_by_itself_is_transient() {
+        let not_json = serde_json::from_str::<u8>("?").unwrap_err();
+        let defect = unexpected("asking the time")(not_json);
+        assert!(StoreError::unavailable("not connected to NATS").is_transient());
+        assert!(!defect.is_transient(), "{defect}");
+        assert_eq!(defect.retry_after(), None);
+        assert!(!StoreError::Rejected("no".to_owned()).is_transient());
     }
 }

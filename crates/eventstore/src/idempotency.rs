@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     StoreError,
     connection::{Appended, CommitPlace, Connection},
-    error::{encode, unavailable},
+    error::{encode, unexpected},
     read::{Messages, check_still_stands},
     stream_name::REQUESTS,
     subject::Subject,
@@ -227,7 +227,8 @@ impl Idempotency {
         let subject = format!("$JS.API.STREAM.INFO.{REQUESTS}");
         let timeout = self.connection.config().answer_timeout;
         let answer = self.connection.ask(subject, "", timeout).await?;
-        let answer: Answer = serde_json::from_slice(&answer.payload).map_err(unavailable)?;
+        let answer: Answer = serde_json::from_slice(&answer.payload)
+            .map_err(unexpected("asking the server's time"))?;
         Ok(answer.ts)
     }
 
@@ -278,9 +279,9 @@ impl Idempotency {
         match published {
             // Perhaps it was stored, and only its acknowledgment was lost. Taken for another's, our
             // own claim would lock the request out until it lapses.
-            Err(StoreError::Unavailable(why)) => match self.last_entry(key).await? {
+            Err(error @ StoreError::Unavailable { .. }) => match self.last_entry(key).await? {
                 Some(last) if last.entry.by == by => Ok(Appended::Stored(last.sequence)),
-                _ => Err(StoreError::Unavailable(why)),
+                _ => Err(error),
             },
             settled => settled,
         }

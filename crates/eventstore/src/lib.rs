@@ -144,6 +144,7 @@
 //! | [`CommandError::Refused`] | no | the domain's answer, on the newest state |
 //! | [`StoreError::Unavailable`] | unknown | repeat with the same command id: safe whatever happened |
 //! | [`StoreError::Conflict`] | no | repeat at once or later |
+//! | [`StoreError::UnexpectedAnswer`] | unknown | a defect: repeating is useless |
 //! | [`StoreError::InvalidId`], [`StoreError::TooLarge`], [`StoreError::Encode`], [`StoreError::Rejected`] | no | repeating is useless |
 //! | [`StoreError::Unreadable`], [`StoreError::Hole`], [`StoreError::Gap`], [`StoreError::HistoryLost`] | no | the log needs a person (or an upcaster) |
 //! | [`StoreError::TailLost`] | no | make anew what was made of the log |

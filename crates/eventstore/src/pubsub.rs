@@ -42,7 +42,7 @@ impl PubSub {
             .client()
             .publish(subject, payload.into())
             .await
-            .map_err(unavailable)
+            .map_err(unavailable("sending an announcement"))
     }
 
     /// Listens to a topic. What is announced while the connection is lost isn't heard; see
@@ -59,7 +59,7 @@ impl PubSub {
             .client()
             .subscribe(subject(topic)?)
             .await
-            .map_err(unavailable)?;
+            .map_err(unavailable("listening to announcements"))?;
         Ok(subscription.map(|message| message.payload))
     }
 }

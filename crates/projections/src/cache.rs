@@ -260,7 +260,7 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_not_kept() {
         let cache = RenderCache::new(1 << 20);
-        let failure = || async { Err(ReadError::Unavailable("away".into())) };
+        let failure = || async { Err(ReadError::unavailable("away")) };
         assert!(cache.get(&1, failure).await.is_err());
         assert_eq!(ask(&cache, 1, "there").await, "there");
     }

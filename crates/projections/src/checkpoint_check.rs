@@ -15,8 +15,8 @@ use crate::{
     batch::{Batch, SEQ},
     bson_values::{int, unsigned},
     checkpoint::{Checkpoint, identity},
+    context::ProjectionContext,
     error::RunnerError,
-    runner::ProjectionContext,
 };
 
 /// How many documents that are ahead of a checkpoint are compared with the log: the newest, because
@@ -36,14 +36,23 @@ pub(crate) enum Verdict {
     Another(String),
 }
 
-impl<P: Projection> ProjectionContext<P> {
+/// Compares a read model with the log.
+pub(crate) struct CheckpointCheck<'a, P> {
+    context: &'a ProjectionContext<P>,
+}
+
+impl<'a, P: Projection> CheckpointCheck<'a, P> {
+    pub fn new(context: &'a ProjectionContext<P>) -> Self {
+        Self { context }
+    }
+
     /// Compares what was folded with the log.
-    pub(crate) async fn judge(
+    pub async fn judge(
         &self,
         checkpoint: &Checkpoint,
         created: DateTime<Utc>,
     ) -> Result<Verdict, RunnerError> {
-        let stream = self.projection.stream();
+        let stream = self.context.projection.stream();
         let (folded, now) = (&checkpoint.stream_created, identity(created));
         if let Some(why) = &checkpoint.halted {
             return Ok(Verdict::Another(why.clone()));
@@ -67,19 +76,26 @@ impl<P: Projection> ProjectionContext<P> {
     }
 
     async fn stands(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-        let (stream, sequence) = (self.projection.stream(), checkpoint.sequence());
+        let (stream, sequence) = (self.context.projection.stream(), checkpoint.sequence());
         if sequence == 0 {
             return Ok(());
         }
         let commit = checkpoint.commit.as_deref().map(Uuid::parse_str);
         match commit {
             Some(Ok(commit)) => {
-                self.log
+                self.context
+                    .log
                     .tails()
                     .still_stands(stream, sequence, commit)
                     .await
             }
-            _ => self.log.tails().still_reaches(stream, sequence).await,
+            _ => {
+                self.context
+                    .log
+                    .tails()
+                    .still_reaches(stream, sequence)
+                    .await
+            }
         }
     }
 
@@ -90,26 +106,27 @@ impl<P: Projection> ProjectionContext<P> {
     /// commit they reflect, only where it was; but what follows from the commit that is there now
     /// is in them only if it is the same.
     async fn phantom(&self, checkpoint: &Checkpoint) -> Result<Option<String>, RunnerError> {
-        let stream = self.projection.stream();
-        let collection: Collection<Document> = self.store.database().collection(&self.key);
+        let stream = self.context.projection.stream();
+        let collection: Collection<Document> =
+            self.context.store.database().collection(&self.context.key);
         let find = async {
             let ahead = doc! { SEQ: { "$gt": int(checkpoint.sequence()) } };
             let found = collection.find(ahead).sort(doc! { SEQ: -1 });
             found.limit(COMPARED).await?.try_collect::<Vec<_>>().await
         };
-        let ahead = self.store.bounded(find).await?;
+        let ahead = self.context.store.bounded(find).await?;
         let seq = |document: &Document| document.get_i64(SEQ).map_or(0, unsigned);
         let (Some(newest), Some(oldest)) = (ahead.first().map(seq), ahead.last().map(seq)) else {
             return Ok(None);
         };
-        match self.log.tails().still_reaches(stream, newest).await {
+        match self.context.log.tails().still_reaches(stream, newest).await {
             Ok(()) => {}
             Err(error @ StoreError::TailLost { .. }) => return Ok(Some(error.to_string())),
             Err(error) => return Err(error.into()),
         }
         let reading = self.changes(oldest, newest);
         let changes = tokio::time::timeout(READ_WITHIN, reading).await;
-        let late = || StoreError::Unavailable("the log is read too slowly".to_owned());
+        let late = || StoreError::unavailable("the log is read too slowly");
         let changes = changes.map_err(|_| late())??;
         for document in &ahead {
             let seq = seq(document);
@@ -136,14 +153,15 @@ impl<P: Projection> ProjectionContext<P> {
     ) -> Result<HashMap<(Uuid, u64), Document>, RunnerError> {
         let mut changes = HashMap::new();
         let commits = self
+            .context
             .log
             .reader()
-            .range(self.projection.stream(), from, to)
+            .range(self.context.projection.stream(), from, to)
             .await?;
         let mut commits = Box::pin(commits);
         while let Some(commit) = commits.try_next().await? {
             let mut batch = Batch::default();
-            for change in self.projection.fold(&commit)? {
+            for change in self.context.projection.fold(&commit)? {
                 batch.add(commit.sequence, change);
             }
             let writes = batch.into_writes();

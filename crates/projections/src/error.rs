@@ -1,7 +1,7 @@
 //! What can go wrong, on the side of those who read and on the side of those who fold.
 
 use eventstore::{Commit, StoreError, StreamName};
-use std::time::Duration;
+use std::{borrow::Cow, error::Error, sync::Arc, time::Duration};
 
 /// A query can't be answered.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -9,8 +9,17 @@ use std::time::Duration;
 pub enum ReadError {
     /// The database can't be reached, or the read model has not yet applied what was acknowledged.
     /// Both pass. The text is for logs, not for clients.
-    #[error("the read model is unavailable: {0}")]
-    Unavailable(String),
+    #[error("the read model is unavailable: {what}{}", because(source.as_deref()))]
+    Unavailable {
+        /// What was being done, or what is missing for it.
+        what: Cow<'static, str>,
+        /// What the store behind it says to that.
+        #[source]
+        source: Option<Arc<dyn Error + Send + Sync>>,
+    },
+    /// The log can't be read, and that doesn't pass by itself.
+    #[error("the read model can't be compared with the log: {0}")]
+    Log(#[source] StoreError),
     /// The address of the database can't be used as it is.
     #[error("{0}")]
     Address(String),
@@ -23,12 +32,29 @@ pub enum ReadError {
 }
 
 impl ReadError {
+    /// An outage of which nothing more is known.
+    pub(crate) fn unavailable(what: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unavailable {
+            what: what.into(),
+            source: None,
+        }
+    }
+
+    fn unavailable_by(what: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unavailable {
+            what: what.into(),
+            source: Some(Arc::from(source.into())),
+        }
+    }
+
+    /// Whether repeating may succeed without anybody doing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+
     /// After how long it makes sense to try again, for faults that pass.
     pub fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Unavailable(_) => Some(Duration::from_secs(1)),
-            Self::Address(_) | Self::BadCursor | Self::Damaged(_) => None,
-        }
+        self.is_transient().then_some(Duration::from_secs(1))
     }
 }
 
@@ -39,14 +65,30 @@ impl From<mongodb::error::Error> for ReadError {
             ErrorKind::BsonDeserialization(_) | ErrorKind::InvalidResponse { .. } => {
                 Self::Damaged(error.to_string())
             }
-            _ => Self::Unavailable(error.to_string()),
+            _ => Self::unavailable_by("asking MongoDB", error),
         }
     }
 }
 
 impl From<StoreError> for ReadError {
     fn from(error: StoreError) -> Self {
-        Self::Unavailable(error.to_string())
+        if error.is_transient() {
+            Self::unavailable_by("asking the log", error)
+        } else {
+            Self::Log(error)
+        }
+    }
+}
+
+impl From<RunnerError> for ReadError {
+    fn from(error: RunnerError) -> Self {
+        match error {
+            RunnerError::Read(error) => error,
+            RunnerError::Mongo(error) => error.into(),
+            RunnerError::LogAway(error) => error.into(),
+            error if error.is_transient() => Self::unavailable_by("asking MongoDB", error),
+            error => Self::Damaged(error.to_string()),
+        }
     }
 }
 
@@ -126,7 +168,7 @@ impl RunnerError {
     }
 
     /// Whether trying again is all that it takes: a server was away, or was slow.
-    pub fn passes(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(
             self,
             Self::Mongo(_)
@@ -164,5 +206,36 @@ impl From<StoreError> for RunnerError {
 impl From<FoldError> for RunnerError {
     fn from(error: FoldError) -> Self {
         Self::Unfoldable(error.to_string())
+    }
+}
+
+fn because(source: Option<&(dyn Error + Send + Sync)>) -> String {
+    source.map_or_else(String::new, |source| format!(": {source}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_log_is_an_outage_only_if_it_passes() {
+        let away = ReadError::from(StoreError::unavailable("not connected to NATS"));
+        assert_eq!(
+            away.to_string(),
+            "the read model is unavailable: asking the log: \
+             the event log is unavailable: not connected to NATS"
+        );
+        assert!(away.is_transient() && away.source().is_some());
+        let wrong = ReadError::from(StoreError::Rejected("no".to_owned()));
+        assert!(!wrong.is_transient(), "{wrong}");
+        assert_eq!(wrong.retry_after(), None);
+        assert!(wrong.source().is_some());
+    }
+
+    #[test]
+    fn what_a_runner_met_is_reported_as_what_it_is() {
+        assert!(ReadError::from(RunnerError::Slow).is_transient());
+        let broken = ReadError::from(RunnerError::Broken("a task ended".to_owned()));
+        assert!(!broken.is_transient(), "{broken}");
     }
 }

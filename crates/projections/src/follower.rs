@@ -7,10 +7,10 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     Projection,
     announce::{Announcement, change_of},
+    channel::subscribe,
     checkpoint::Checkpoint,
-    checkpoint_check::Verdict,
-    leader_query::subscribe,
-    runner::ProjectionContext,
+    checkpoint_check::{CheckpointCheck, Verdict},
+    context::ProjectionContext,
 };
 
 /// How often the checkpoint and the stream's end are looked at.
@@ -24,16 +24,28 @@ struct Seen {
     missed_some: bool,
 }
 
-impl<P: Projection> ProjectionContext<P> {
+/// Keeps up with the leader.
+pub(crate) struct Follower<P> {
+    context: Arc<ProjectionContext<P>>,
+}
+
+impl<P: Projection> Follower<P> {
+    pub fn new(context: &Arc<ProjectionContext<P>>) -> Self {
+        Self {
+            context: Arc::clone(context),
+        }
+    }
+
     /// Listens to announcements and looks at the checkpoint now and then, for ever.
-    pub(crate) async fn follow(self: Arc<Self>) {
+    pub async fn follow(self) {
         let mut seen = Seen::default();
-        let mut faults = self.store.faults();
-        let mut connection = self.log.connection();
+        let mut faults = self.context.store.faults();
+        let mut connection = self.context.log.connection();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let mut announcements = Box::pin(subscribe(&self.log, &self.topic).await);
+            let mut announcements =
+                Box::pin(subscribe(&self.context.log, &self.context.topic).await);
             seen.missed_some = true;
             loop {
                 tokio::select! {
@@ -44,7 +56,7 @@ impl<P: Projection> ProjectionContext<P> {
                     // The sender lives as long as the store, so this is never an error for long.
                     Ok(()) = faults.changed() => self.look_at_checkpoint(&mut seen).await,
                     Ok(()) = connection.changed() => seen.missed_some = true,
-                    () = self.look.notified() => self.look_at_checkpoint(&mut seen).await,
+                    () = self.context.look.notified() => self.look_at_checkpoint(&mut seen).await,
                     _ = look.tick() => {
                         self.look_at_checkpoint(&mut seen).await;
                         self.look_at_end().await;
@@ -56,70 +68,74 @@ impl<P: Projection> ProjectionContext<P> {
 
     fn apply_announcement(&self, bytes: &[u8]) {
         // One's own come back, and are long: they are recognized without being read.
-        if Announcement::is_of(bytes, self.holder) {
+        if Announcement::is_of(bytes, self.context.holder) {
             return;
         }
         let Some(announcement) = Announcement::decode(bytes) else {
             return;
         };
-        if announcement.holder() == self.holder {
+        if announcement.holder() == self.context.holder {
             return;
         }
         match announcement {
-            Announcement::Released { .. } => self.freed.notify_one(),
+            Announcement::Released { .. } => self.context.freed.notify_one(),
             // Who folds knows better than a message that was on its way when that began.
-            _ if self.progress.is_active() => {}
+            _ if self.context.progress.is_active() => {}
             Announcement::Applied { from, to, ids, .. } => {
-                let missed = from > self.progress.applied() + 1;
+                let missed = from > self.context.progress.applied() + 1;
                 let ids = if missed { None } else { ids };
-                self.progress.advance(to, change_of(ids));
+                self.context.progress.advance(to, change_of(ids));
             }
             Announcement::Restarted {
                 stream, applied, ..
             } => {
                 // It says nothing of what this process saw of MongoDB, so no fault is settled.
-                self.progress.restart(applied, &stream, 0);
+                self.context.progress.restart(applied, &stream, 0);
             }
             Announcement::Replaced {
                 stream, applied, ..
             } => {
-                self.progress.replaced(applied, &stream);
-                self.look.notify_one();
+                self.context.progress.replaced(applied, &stream);
+                self.context.look.notify_one();
             }
             Announcement::Healing { .. } => {
-                self.progress.heals();
-                self.log.tails().doubt();
+                self.context.progress.heals();
+                self.context.log.tails().doubt();
             }
         }
     }
 
     /// Makes up for announcements that were lost.
     async fn look_at_checkpoint(&self, seen: &mut Seen) {
-        if self.progress.is_active() {
+        if self.context.progress.is_active() {
             seen.missed_some = false;
             return;
         }
-        let faults = self.progress.faults();
-        let epoch = self.log.tails().epoch(self.projection.stream());
-        let checkpoint = match self.checkpoints.peek(&self.key).await {
+        let faults = self.context.progress.faults();
+        let epoch = self
+            .context
+            .log
+            .tails()
+            .epoch(self.context.projection.stream());
+        let checkpoint = match self.context.checkpoints.peek(&self.context.key).await {
             Ok(Some(checkpoint)) => checkpoint,
             Ok(None) => return,
             Err(error) => {
-                tracing::debug!(projection = self.key, %error, "can't look at the checkpoint");
+                tracing::debug!(projection = self.context.key, %error, "can't look at the checkpoint");
                 return;
             }
         };
         if checkpoint.healing.is_some() {
-            self.progress.heals();
+            self.context.progress.heals();
         }
         let another = seen.checkpoint.as_ref().is_none_or(|before| {
             before.collection != checkpoint.collection || before.stream() != checkpoint.stream()
         });
-        let applied = self.progress.applied();
+        let applied = self.context.progress.applied();
         let behind = checkpoint.sequence() > applied;
-        let back = another || self.progress.is_uncertain();
+        let back = another || self.context.progress.is_uncertain();
         // It may have become the active one while the answer was on its way.
-        if (back || behind || seen.missed_some) && !self.progress.is_active() {
+        if (back || behind || seen.missed_some) && !self.context.progress.is_active() {
             // The checkpoint lags a little, so it only counts for less than what was announced
             // if that may be gone.
             let sequence = checkpoint.sequence();
@@ -129,9 +145,9 @@ impl<P: Projection> ProjectionContext<P> {
                 sequence.max(applied)
             };
             let stream = &checkpoint.stream();
-            self.progress.restart(certain, stream, faults);
+            self.context.progress.restart(certain, stream, faults);
         }
-        if !self.progress.is_of_the_log() {
+        if !self.context.progress.is_of_the_log() {
             self.compare(&checkpoint, epoch).await;
         }
         seen.missed_some = false;
@@ -142,40 +158,50 @@ impl<P: Projection> ProjectionContext<P> {
     /// has seen to that, or will.
     async fn compare(&self, checkpoint: &Checkpoint, epoch: u64) {
         let judged = async {
-            let created = self.log.streams().created(self.projection.stream()).await?;
-            self.judge(checkpoint, created).await
+            let created = self
+                .context
+                .log
+                .streams()
+                .created(self.context.projection.stream())
+                .await?;
+            CheckpointCheck::new(&self.context)
+                .judge(checkpoint, created)
+                .await
         };
         match judged.await {
             // If it became the active one meanwhile, it has compared them itself.
-            Ok(Verdict::Continues) if !self.progress.is_active() => self.progress.judged(epoch),
+            Ok(Verdict::Continues) if !self.context.progress.is_active() => {
+                self.context.progress.judged(epoch);
+            }
             Ok(_) => {}
             Err(failure) => {
-                tracing::debug!(projection = self.key, %failure, "can't compare with the log");
+                tracing::debug!(projection = self.context.key, %failure, "can't compare with the log");
             }
         }
     }
 
     async fn look_at_end(&self) {
-        let stream = self.projection.stream();
-        if let Ok(end) = self.log.reader().last_sequence(stream).await {
-            self.progress.note_stream_end(end);
+        let stream = self.context.projection.stream();
+        if let Ok(end) = self.context.log.reader().last_sequence(stream).await {
+            self.context.progress.note_stream_end(end);
             // Whatever was acknowledged is there; what isn't, was lost, and can't be waited for.
-            if let Some(floor) = self.progress.floor_beyond(end) {
-                let reaches = self.log.tails().still_reaches(stream, floor).await;
+            if let Some(floor) = self.context.progress.floor_beyond(end) {
+                let reaches = self.context.log.tails().still_reaches(stream, floor).await;
                 let is_lost = matches!(reaches, Err(StoreError::TailLost { .. }));
                 // Or it is a hole that somebody has acknowledged.
                 if is_lost
                     || self
+                        .context
                         .log
                         .holes()
                         .readable_up_to(stream, floor)
                         .await
                         .is_ok_and(|to| to <= end)
                 {
-                    self.progress.lower(floor, end);
+                    self.context.progress.lower(floor, end);
                 }
             }
         }
-        self.gauges.lag(&self.progress);
+        self.context.gauges.lag(&self.context.progress);
     }
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{announce::Announcement, cursor, version_channel::VersionMessage};
+use crate::{announce::Announcement, cursor, version_message::VersionMessage};
 
 /// Reads the cursor that a client sends, as one of every list. Whether it was one.
 pub fn cursor(bytes: &[u8]) -> bool {

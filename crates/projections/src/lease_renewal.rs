@@ -1,15 +1,14 @@
 //! Keeping the lease.
 
 use mongodb::bson::Binary;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    Projection, ReadStore,
+    ReadStore,
     error::RunnerError,
     lease::{Held, Lease},
-    runner::ProjectionContext,
     write::Target,
 };
 
@@ -27,37 +26,36 @@ pub(crate) enum LeaseStatus {
     Lost,
 }
 
-impl<P: Projection> ProjectionContext<P> {
-    /// Keeps the lease, and looks which collection is there.
-    pub(crate) fn renew(
-        &self,
-        held: &Held,
-        target: &Target,
-    ) -> (watch::Receiver<LeaseStatus>, AbortOnDropHandle<()>) {
-        let (news, lease_status) = watch::channel(LeaseStatus::Held {
-            held: held.clone(),
-            collection: Some(target.uuid.clone()),
-        });
-        let (store, name) = (target.store.clone(), target.name.clone());
-        let (lease, every) = (self.lease.clone(), self.settings.renew);
-        let mut until = held.until;
-        let renewing = tokio::spawn(async move {
-            while Instant::now() < until {
-                tokio::time::sleep(every).await;
-                match check(&lease, &store, &name).await {
-                    Ok(LeaseStatus::Held { held, collection }) => {
-                        until = held.until;
-                        news.send_replace(LeaseStatus::Held { held, collection });
-                    }
-                    Ok(LeaseStatus::Lost) => break,
-                    // It is still ours for a while; whoever writes will notice what is wrong.
-                    Err(failure) => tracing::debug!(%failure, "could not renew a lease"),
+/// Keeps the lease, and looks which collection is there.
+pub(crate) fn renew(
+    lease: &Lease,
+    every: Duration,
+    held: &Held,
+    target: &Target,
+) -> (watch::Receiver<LeaseStatus>, AbortOnDropHandle<()>) {
+    let (news, lease_status) = watch::channel(LeaseStatus::Held {
+        held: held.clone(),
+        collection: Some(target.uuid.clone()),
+    });
+    let (store, name) = (target.store.clone(), target.name.clone());
+    let lease = lease.clone();
+    let mut until = held.until;
+    let renewing = tokio::spawn(async move {
+        while Instant::now() < until {
+            tokio::time::sleep(every).await;
+            match check(&lease, &store, &name).await {
+                Ok(LeaseStatus::Held { held, collection }) => {
+                    until = held.until;
+                    news.send_replace(LeaseStatus::Held { held, collection });
                 }
+                Ok(LeaseStatus::Lost) => break,
+                // It is still ours for a while; whoever writes will notice what is wrong.
+                Err(failure) => tracing::debug!(%failure, "could not renew a lease"),
             }
-            news.send_replace(LeaseStatus::Lost);
-        });
-        (lease_status, AbortOnDropHandle::new(renewing))
-    }
+        }
+        news.send_replace(LeaseStatus::Lost);
+    });
+    (lease_status, AbortOnDropHandle::new(renewing))
 }
 
 async fn check(lease: &Lease, store: &ReadStore, name: &str) -> Result<LeaseStatus, RunnerError> {

@@ -8,8 +8,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Projection,
-    leader_query::subscribe,
-    version_channel::{VersionMessage, topic_of},
+    channel::{subscribe, topic},
+    version_message::VersionMessage,
 };
 
 /// Pause before subscribing again.
@@ -41,7 +41,7 @@ impl RemoteProgress {
     /// Begins to listen for a projection, whatever its version, whose documents are in the
     /// database of this name.
     pub fn listen<P: Projection>(projection: &P, log: &Log, database: &str) -> Self {
-        let topic = topic_of(database, projection.name());
+        let topic = topic(database, projection.name());
         let (applied, seen) = watch::channel(BTreeMap::new());
         let (floors, floor) = watch::channel(0);
         let listener = {

@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use crate::{
     Progress, Projection, ReadStore, RunnerSettings, RunnerState, announce::Announcement,
-    checkpoint::Checkpoints, error::RunnerError, gauges::Gauges, lease::Lease,
-    version_channel::topic_of,
+    channel::topic, checkpoint::Checkpoints, context::ProjectionContext, error::RunnerError,
+    follower::Follower, gauges::Gauges, leader::Leader, leader_dialog::LeaderDialog,
+    leader_term::TermEnd, lease::Lease, version_follower::VersionFollower,
 };
 
 /// How long a clean stop may take before the lease is left to time out.
@@ -28,29 +29,6 @@ pub struct Runner {
     _listeners: [AbortOnDropHandle<()>; 4],
 }
 
-/// What the parts of a runner share.
-pub(crate) struct ProjectionContext<P> {
-    pub projection: Arc<P>,
-    pub key: String,
-    pub topic: String,
-    /// The topic of all versions.
-    pub version_topic: String,
-    pub log: Log,
-    pub store: ReadStore,
-    pub checkpoints: Checkpoints,
-    pub lease: Lease,
-    pub holder: Uuid,
-    pub progress: Progress,
-    pub settings: RunnerSettings,
-    pub state: watch::Sender<RunnerState>,
-    pub stop: CancellationToken,
-    /// The lease was given back by another.
-    pub freed: Notify,
-    /// The checkpoint is to be looked at.
-    pub look: Notify,
-    pub gauges: Gauges,
-}
-
 /// Why no turn is begun for now.
 #[derive(Clone, Copy)]
 enum Blocked {
@@ -63,16 +41,6 @@ enum Blocked {
         first: u64,
         last: u64,
     },
-}
-
-/// How a turn at folding ended, short of trouble.
-pub(crate) enum TermEnd {
-    /// As asked.
-    Stopped,
-    /// Another process has the lease.
-    Lost,
-    /// A rebuild made it possible to begin again.
-    Repaired,
 }
 
 impl Runner {
@@ -96,7 +64,7 @@ impl Runner {
         let holder = Uuid::new_v4();
         let context = Arc::new(ProjectionContext {
             topic: topic(store.database().name(), &key),
-            version_topic: topic_of(store.database().name(), projection.name()),
+            version_topic: topic(store.database().name(), projection.name()),
             log: log.clone(),
             store: store.clone(),
             checkpoints: Checkpoints::new(store),
@@ -113,12 +81,12 @@ impl Runner {
             key,
         });
         let listeners = [
-            tokio::spawn(Arc::clone(&context).follow()),
-            tokio::spawn(Arc::clone(&context).ask()),
-            tokio::spawn(Arc::clone(&context).answer()),
-            tokio::spawn(Arc::clone(&context).follow_versions()),
+            tokio::spawn(Follower::new(&context).follow()),
+            tokio::spawn(LeaderDialog::new(&context).ask()),
+            tokio::spawn(LeaderDialog::new(&context).answer()),
+            tokio::spawn(VersionFollower::new(&context).follow()),
         ];
-        let folder = tokio::spawn(context.run());
+        let folder = tokio::spawn(Candidate { context }.run());
         Ok(Self {
             progress,
             state: seen,
@@ -184,21 +152,26 @@ impl Blocked {
     }
 }
 
-impl<P: Projection> ProjectionContext<P> {
-    async fn run(self: Arc<Self>) {
-        let mut pause = self.settings.pause;
+/// What the process does by turns: it stands by, leads, and rests after trouble.
+struct Candidate<P> {
+    context: Arc<ProjectionContext<P>>,
+}
+
+impl<P: Projection> Candidate<P> {
+    async fn run(self) {
+        let mut pause = self.context.settings.pause;
         let mut blocked = None;
-        while !self.stop.is_cancelled() {
-            let held = match self.lease.hold().await {
+        while !self.context.stop.is_cancelled() {
+            let held = match self.context.lease.hold().await {
                 Ok(Some(held)) if held.rebuild.is_none() && self.is(blocked.as_ref()).await => {
                     self.give_back().await;
-                    self.rest(self.settings.pause_max).await;
+                    self.rest(self.context.settings.pause_max).await;
                     continue;
                 }
                 Ok(Some(held)) => held,
                 Ok(None) => {
                     blocked = None;
-                    self.set_state(RunnerState::StandingBy);
+                    self.context.set_state(RunnerState::StandingBy);
                     self.stand_by().await;
                     continue;
                 }
@@ -207,31 +180,31 @@ impl<P: Projection> ProjectionContext<P> {
                     continue;
                 }
             };
-            let ended = self.lead(held).await;
-            self.progress.active_until(None);
+            let ended = Leader::new(&self.context).lead(held).await;
+            self.context.progress.active_until(None);
             self.give_back().await;
             match ended {
                 Ok(TermEnd::Stopped) => break,
-                Ok(TermEnd::Lost | TermEnd::Repaired) => pause = self.settings.pause,
+                Ok(TermEnd::Lost | TermEnd::Repaired) => pause = self.context.settings.pause,
                 // The next turn heals it.
                 Err(RunnerError::TailLost(why)) => {
-                    self.doubt(&why).await;
-                    self.rest(self.settings.pause).await;
+                    self.context.doubt(&why).await;
+                    self.rest(self.context.settings.pause).await;
                 }
                 Err(failure) if failure.halts() => {
                     blocked = Blocked::by(&failure);
                     self.halt(&failure).await;
-                    self.rest(self.settings.pause_max).await;
+                    self.rest(self.context.settings.pause_max).await;
                 }
                 Err(failure) => {
-                    if self.state.borrow().eq(&RunnerState::Active) {
-                        pause = self.settings.pause;
+                    if self.context.state.borrow().eq(&RunnerState::Active) {
+                        pause = self.context.settings.pause;
                     }
                     self.rest_after(&failure, &mut pause).await;
                 }
             }
         }
-        self.set_state(RunnerState::Stopped);
+        self.context.set_state(RunnerState::Stopped);
     }
 
     /// Whether what no turn was begun for still stands in the way.
@@ -244,133 +217,81 @@ impl<P: Projection> ProjectionContext<P> {
                 first,
                 last,
             }) => {
-                let acknowledged = self.log.holes().is_acknowledged(stream, first, last).await;
+                let acknowledged = self
+                    .context
+                    .log
+                    .holes()
+                    .is_acknowledged(stream, first, last)
+                    .await;
                 !acknowledged.unwrap_or(false)
             }
         }
     }
 
     async fn give_back(&self) {
-        if let Err(failure) = self.lease.release().await {
-            tracing::debug!(projection = self.key, %failure, "the lease is left to time out");
+        if let Err(failure) = self.context.lease.release().await {
+            tracing::debug!(projection = self.context.key, %failure, "the lease is left to time out");
         }
-        let holder = self.holder;
-        self.announce(&Announcement::Released { holder }).await;
+        let holder = self.context.holder;
+        self.context
+            .announce(&Announcement::Released { holder })
+            .await;
     }
 
     async fn halt(&self, failure: &RunnerError) {
         let why = failure.to_string();
         let halted = RunnerState::Halted { why: why.clone() };
-        if *self.state.borrow() != halted {
+        if *self.context.state.borrow() != halted {
             tracing::error!(
-                projection = self.key,
+                projection = self.context.key,
                 why,
                 "the read model is halted: folding on would make it wrong"
             );
         }
         // For whoever asks how the read model is without being able to ask this process.
         let recorded = match failure {
-            RunnerError::Diverged(_) => self.checkpoints.halt(&self.key, &why).await,
+            RunnerError::Diverged(_) => {
+                self.context.checkpoints.halt(&self.context.key, &why).await
+            }
             RunnerError::Unfoldable(_) | RunnerError::Hole { .. } => {
-                self.checkpoints.stick(&self.key, Some(&why)).await
+                self.context
+                    .checkpoints
+                    .stick(&self.context.key, Some(&why))
+                    .await
             }
             _ => Ok(()),
         };
         if let Err(failure) = recorded {
-            tracing::debug!(projection = self.key, %failure, "the halt isn't recorded");
+            tracing::debug!(projection = self.context.key, %failure, "the halt isn't recorded");
         }
-        self.set_state(halted);
-    }
-
-    /// Shows nothing any more, here and elsewhere, until it was compared with the log.
-    pub(crate) async fn doubt(&self, why: &str) {
-        self.progress.heals();
-        self.log.tails().doubt();
-        self.set_state(RunnerState::Healing {
-            why: why.to_owned(),
-        });
-        let holder = self.holder;
-        self.announce(&Announcement::Healing { holder }).await;
+        self.context.set_state(halted);
     }
 
     async fn rest_after(&self, failure: &RunnerError, pause: &mut Duration) {
         // Told once for an outage, and not for each try.
-        if matches!(*self.state.borrow(), RunnerState::Retrying { .. }) {
-            tracing::debug!(projection = self.key, %failure, ?pause, "can't fold, trying again");
+        if matches!(*self.context.state.borrow(), RunnerState::Retrying { .. }) {
+            tracing::debug!(projection = self.context.key, %failure, ?pause, "can't fold, trying again");
         } else {
-            tracing::warn!(projection = self.key, %failure, "can't fold, trying again until it works");
+            tracing::warn!(projection = self.context.key, %failure, "can't fold, trying again until it works");
         }
-        self.set_state(RunnerState::Retrying {
+        self.context.set_state(RunnerState::Retrying {
             why: failure.to_string(),
         });
         self.rest(*pause).await;
-        *pause = (*pause * 2).min(self.settings.pause_max);
+        *pause = (*pause * 2).min(self.context.settings.pause_max);
     }
 
     /// Waits, but not when asked to stop or when the lease is given back.
     async fn stand_by(&self) {
         tokio::select! {
-            () = self.freed.notified() => {}
-            () = self.rest(self.settings.stand_by) => {}
+            () = self.context.freed.notified() => {}
+            () = self.rest(self.context.settings.stand_by) => {}
         }
     }
 
     /// Waits, but not when asked to stop. A lease that is given back doesn't count: two halted
     /// processes would keep waking each other.
     async fn rest(&self, pause: Duration) {
-        let _ = timeout(pause, self.stop.cancelled()).await;
-    }
-
-    pub(crate) fn set_state(&self, state: RunnerState) {
-        self.gauges.state(&state);
-        self.state.send_if_modified(|now| {
-            let news = *now != state;
-            *now = state;
-            news
-        });
-    }
-
-    pub(crate) async fn announce(&self, announcement: &Announcement) {
-        let sent = self
-            .log
-            .pubsub()
-            .broadcast(&self.topic, announcement.encode())
-            .await;
-        if let Err(error) = sent {
-            // Others look at the checkpoint about once a second.
-            tracing::debug!(projection = self.key, %error, "an announcement was not sent");
-        }
-        if let Some(applied) = announcement.applied() {
-            self.send_applied(applied).await;
-        }
-    }
-}
-
-/// Where progress is announced. It names the database, because several may be filled from one log.
-///
-/// A topic is one token, so names are spelled with what a token may hold; the hash keeps apart those
-/// that are spelled alike then (`a.b` and `a_b`): what another database has applied must not be
-/// taken for one's own.
-pub(crate) fn topic(database: &str, key: &str) -> String {
-    let names = format!("{database}\0{key}");
-    let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, names.as_bytes()).simple();
-    let token = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let spelled: String = format!("{database}-{key}")
-        .chars()
-        .map(|c| if c == '-' { c } else { token(c) })
-        .collect();
-    format!("progress-{spelled}-{:.8}", hash.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_two_read_models_share_a_topic() {
-        assert_eq!(topic("a.b", "orders"), topic("a.b", "orders"));
-        assert_ne!(topic("a.b", "orders"), topic("a_b", "orders"));
-        assert_ne!(topic("a-b", "c"), topic("a", "b-c"));
-        assert!(topic("a.b", "orders").starts_with("progress-a_b-orders-"));
+        let _ = timeout(pause, self.context.stop.cancelled()).await;
     }
 }

@@ -85,9 +85,7 @@ impl ReadStore {
     {
         match tokio::time::timeout(READ_BOUND, operation.into_future()).await {
             Ok(result) => Ok(result?),
-            Err(_) => Err(ReadError::Unavailable(
-                "MongoDB did not answer in time".to_owned(),
-            )),
+            Err(_) => Err(ReadError::unavailable("MongoDB did not answer in time")),
         }
     }
 

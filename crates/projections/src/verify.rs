@@ -370,7 +370,7 @@ async fn wait_until_applied<P: Projection>(
             });
         }
         let is_kept = Lease::is_held(store, &key).await;
-        if is_kept.map_err(|failure| ReadError::Unavailable(failure.to_string()))? {
+        if is_kept.map_err(ReadError::from)? {
             kept_at = Instant::now();
         } else if kept_at.elapsed() > HANDOVER {
             return Err(VerifyError::NobodyThere { key, applied, end });

@@ -61,8 +61,8 @@ pub(crate) async fn wait_for_log(
                 gate.up(NATS);
                 lacking.say(Some((missing, cause)));
             }
-            Err(Arrival::Failed(StoreError::Unavailable(why))) => {
-                gate.down_because(NATS, NO_ANSWER, why);
+            Err(Arrival::Failed(fault)) if fault.is_transient() => {
+                gate.down_because(NATS, NO_ANSWER, fault.to_string());
             }
             Err(Arrival::Failed(fault)) => return Err(fault.into()),
         }

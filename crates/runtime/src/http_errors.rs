@@ -11,7 +11,7 @@ use projections::ReadError;
 pub fn failed(error: StoreError) -> AppError {
     match error {
         // Of another release: another process may be of the one that wrote it.
-        StoreError::Unavailable(_) | StoreError::UnsupportedSchema { .. } => {
+        StoreError::Unavailable { .. } | StoreError::UnsupportedSchema { .. } => {
             unavailable("The service", 1).because(error)
         }
         StoreError::Conflict { .. } => {
@@ -27,7 +27,7 @@ pub fn failed(error: StoreError) -> AppError {
 /// A read model failed.
 pub fn read_failed(error: ReadError) -> AppError {
     match error {
-        ReadError::Unavailable(_) => unavailable("The service", 1).because(error),
+        ReadError::Unavailable { .. } => unavailable("The service", 1).because(error),
         ReadError::BadCursor => field("cursor", "The cursor is not one of this list"),
         other => internal(other),
     }

@@ -212,7 +212,7 @@ async fn release(log: &Log, token: &ClaimToken) -> Result<(), StoreError> {
     let deadline = Instant::now() + RELEASE_WITHIN;
     loop {
         match log.idempotency().release(token).await {
-            Err(StoreError::Unavailable(_)) if Instant::now() < deadline => {
+            Err(error) if error.is_transient() && Instant::now() < deadline => {
                 sleep(RELEASE_EVERY).await;
             }
             released => return released.map(drop),

@@ -214,7 +214,7 @@ async fn away(log: &Log, stream: StreamName) -> StoreError {
     loop {
         tokio::time::sleep(LOOK).await;
         let answer = tokio::time::timeout(ANSWER, log.reader().last_sequence(stream)).await;
-        let late = || StoreError::Unavailable(format!("NATS did not answer within {ANSWER:?}"));
+        let late = || StoreError::unavailable(format!("NATS did not answer within {ANSWER:?}"));
         match answer.unwrap_or_else(|_| Err(late())) {
             Ok(_) => since = None,
             Err(error) => {

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod configuration;
+mod modules;
 mod pages;
 mod routes;
+mod rust_source;
 mod structure;
 mod words;
 

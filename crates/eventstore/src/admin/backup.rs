@@ -16,7 +16,11 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::{stream_settings, streams::Streams};
-use crate::{StoreError, StreamName, connection::Connection, error::unavailable};
+use crate::{
+    StoreError, StreamName,
+    connection::Connection,
+    error::{unavailable, unexpected},
+};
 
 /// How large a chunk is. The server takes none that is larger than a message may be.
 const CHUNK: usize = 128 * 1024;
@@ -121,7 +125,7 @@ impl Backup {
         connected.mark_unchanged();
         let inbox = self.connection.client().new_inbox();
         let chunks = self.connection.client().subscribe(inbox.clone()).await;
-        let chunks = chunks.map_err(unavailable)?;
+        let chunks = chunks.map_err(unavailable("opening an inbox for a snapshot"))?;
         let request = json!({
             "deliver_subject": inbox,
             "no_consumers": true,
@@ -187,7 +191,9 @@ impl Backup {
     pub async fn delete_for_restore(&self, stream: StreamName) -> Result<(), StoreError> {
         let jetstream = self.connection.patient_jetstream(CHUNK_TIMEOUT);
         let deleted = jetstream.delete_stream(stream.as_str()).await;
-        deleted.map(|_| ()).map_err(unavailable)
+        deleted
+            .map(|_| ())
+            .map_err(unavailable("deleting a stream"))
     }
 }
 
@@ -221,14 +227,14 @@ impl Snapshot {
         }
         if let Some(reply) = chunk.reply {
             let acknowledged = self.connection.client().publish(reply, Bytes::new()).await;
-            acknowledged.map_err(unavailable)?;
+            acknowledged.map_err(unavailable("acknowledging a part of a snapshot"))?;
         }
         Ok((!chunk.payload.is_empty()).then_some(chunk.payload))
     }
 
     fn broken(&self, why: &str) -> StoreError {
         let stream = self.stream;
-        StoreError::Unavailable(format!("{stream}: its snapshot broke off: {why}"))
+        StoreError::unavailable(format!("{stream}: its snapshot broke off: {why}"))
     }
 }
 
@@ -268,12 +274,7 @@ impl Restoring {
 
     fn broken(&self, error: StoreError) -> StoreError {
         let stream = self.stream;
-        match error {
-            StoreError::Unavailable(why) => {
-                StoreError::Unavailable(format!("{stream}: its restoring broke off: {why}"))
-            }
-            other => other,
-        }
+        error.in_context(format!("{stream}: its restoring broke off"))
     }
 }
 
@@ -287,7 +288,7 @@ async fn ask(
 }
 
 fn parsed<T: for<'a> Deserialize<'a>>(stream: StreamName, reply: &[u8]) -> Result<T, StoreError> {
-    let reply: Reply<T> = serde_json::from_slice(reply).map_err(unavailable)?;
+    let reply: Reply<T> = serde_json::from_slice(reply).map_err(unexpected("copying a stream"))?;
     match reply {
         Reply {
             error: Some(error), ..

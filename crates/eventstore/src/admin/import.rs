@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::{
     HistoricalCommit, Metadata, StoreError, StreamName,
     commit::{UnsavedCommit, headers_of},
-    connection::{Appended, Basis, Connection, classify_publish_error},
+    connection::{Appended, Basis, Connection, classify_publish_error, not_connected},
     error::unavailable,
     subject::{Subject, check_id},
 };
@@ -115,7 +115,7 @@ impl Import {
                 .waiting
                 .front()
                 .map_or(self.last + 1, |(first, _)| *first);
-            return Err(self.lost(first, "not connected to NATS"));
+            return Err(self.lost(first, not_connected()));
         }
         let headers = headers_of(
             &commit.aggregate_type,
@@ -134,8 +134,10 @@ impl Import {
             .send_publish(subject, message)
             .await;
         self.last += 1;
-        self.waiting
-            .push_back((self.last, sent.map_err(|e| self.lost(self.last, e))?));
+        let sent = sent
+            .map_err(unavailable("publishing"))
+            .map_err(|error| self.lost(self.last, error))?;
+        self.waiting.push_back((self.last, sent));
         Ok(self.last)
     }
 
@@ -150,8 +152,8 @@ impl Import {
         Ok(self.last)
     }
 
-    fn lost(&self, sequence: u64, why: impl std::fmt::Display) -> StoreError {
-        unavailable(format!("{}#{sequence} was not written: {why}", self.stream))
+    fn lost(&self, sequence: u64, why: StoreError) -> StoreError {
+        why.in_context(format!("{}#{sequence} was not written", self.stream))
     }
 
     async fn settle_one(&mut self) -> Result<(), StoreError> {
@@ -170,10 +172,8 @@ impl Import {
         };
         let appended = match acknowledgment.await {
             Ok(acknowledgment) => Appended::Stored(acknowledgment.sequence),
-            Err(error) => match classify_publish_error(&error, subject) {
-                Err(StoreError::Unavailable(why)) => return Err(self.lost(sequence, why)),
-                judged => judged?,
-            },
+            Err(error) => classify_publish_error(error, subject)
+                .map_err(|error| self.lost(sequence, error))?,
         };
         match appended {
             Appended::Stored(found) if found == sequence => Ok(()),

@@ -203,8 +203,11 @@ impl Streams {
 /// Whether the server of a connection can reach the leader of a stream.
 pub(crate) async fn check_is_led(jetstream: &jetstream::Context) -> Result<(), StoreError> {
     let handle = jetstream.get_stream_no_info(KEYS.as_str()).await;
-    let info = handle.map_err(unavailable)?.get_info().await;
-    led(&info.map_err(unavailable)?)
+    let info = handle
+        .map_err(unavailable("looking for the stream of keys"))?
+        .get_info()
+        .await;
+    led(&info.map_err(unavailable("asking who leads the stream of keys"))?)
 }
 
 async fn make(
@@ -218,7 +221,7 @@ async fn make(
     // Another process was faster; whether it did the same is looked at afterwards.
     match find(jetstream, name).await? {
         Some(_) => Ok(()),
-        None => Err(StoreError::Unavailable(format!("stream {name}: {error}"))),
+        None => Err(unavailable("creating a stream")(error).in_context(name)),
     }
 }
 
@@ -235,7 +238,7 @@ async fn find(
             {
                 Ok(None)
             }
-            _ => Err(StoreError::Unavailable(format!("stream {name}: {error}"))),
+            _ => Err(unavailable("looking for a stream")(error).in_context(name)),
         },
     }
 }
@@ -278,13 +281,15 @@ fn led(info: &Info) -> Result<(), StoreError> {
     };
     let name = &info.config.name;
     if cluster.leader.is_none() {
-        return Err(unavailable(format!("no server leads the stream {name}")));
+        return Err(StoreError::unavailable(format!(
+            "no server leads the stream {name}"
+        )));
     }
     let copies = cluster.replicas.len() + 1;
     let silent = cluster.replicas.iter();
     let silent = silent.filter(|peer| peer.offline || peer.active > SILENT);
     if (copies - silent.count()) * 2 <= copies {
-        return Err(unavailable(format!(
+        return Err(StoreError::unavailable(format!(
             "who leads the stream {name} hears nothing of the other servers"
         )));
     }

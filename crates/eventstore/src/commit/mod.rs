@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError, StreamName,
-    error::unavailable,
+    error::unexpected,
     server_answer::{forged, is_server_answer},
 };
 
@@ -200,7 +200,9 @@ impl Commit {
         message: &jetstream::Message,
         upcasters: &Upcasters,
     ) -> Result<Self, StoreError> {
-        let info = message.info().map_err(unavailable)?;
+        let info = message
+            .info()
+            .map_err(unexpected("reading a delivered message"))?;
         let none = HeaderMap::new();
         let headers = message.headers.as_ref().unwrap_or(&none);
         if is_server_answer(headers) {

@@ -1,14 +1,14 @@
 //! How to reach NATS, and the connection itself.
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
-use std::{error::Error, fmt, path::Path, time::Duration};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, ServerAddr, rustls};
+use std::{error::Error, fmt, io, path::Path, time::Duration};
 
 use super::{
     config::{LogConfig, Login},
     server_version,
     state::ConnectionState,
 };
-use crate::StoreError;
+use crate::{StoreError, error::unavailable};
 
 /// Begins to connect, and keeps up to date what is known of the connection.
 pub(super) async fn connect(
@@ -26,7 +26,7 @@ pub(super) async fn connect(
         })
         .connect(servers)
         .await
-        .map_err(|error| StoreError::Unavailable(error.to_string()))
+        .map_err(unavailable("connecting"))
 }
 
 /// Connects, if a server answers now, and to no other server afterwards than to those of the pool that
@@ -41,7 +41,7 @@ pub(super) async fn connect_once(config: &LogConfig) -> Result<Client, StoreErro
         .ignore_discovered_servers()
         .connect(servers)
         .await
-        .map_err(|error| StoreError::Unavailable(whole(&error)))
+        .map_err(unavailable("connecting to publish"))
 }
 
 /// JetStream on a connection.
@@ -68,9 +68,6 @@ pub(super) async fn probe(config: &LogConfig) -> Result<(), StoreError> {
         Err(error) => error,
     };
     let words = whole(&error);
-    // In TLS 1.3 a server says only after the handshake that it misses a certificate, so the
-    // client takes it for a lost connection.
-    let of_certificates = words.to_ascii_lowercase().contains("certificate");
     match error.kind() {
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
             let who = config.login.as_ref();
@@ -79,11 +76,58 @@ pub(super) async fn probe(config: &LogConfig) -> Result<(), StoreError> {
                 "NATS doesn't let {who} in: {words}"
             )))
         }
-        ConnectErrorKind::Tls | ConnectErrorKind::Io if of_certificates => Err(
-            StoreError::Rejected(format!("no trust between NATS and this process: {words}")),
-        ),
-        _ => Err(StoreError::Unavailable(words)),
+        // In TLS 1.3 a server says only after the handshake that it misses a certificate, so the
+        // client takes it for a lost connection.
+        ConnectErrorKind::Tls | ConnectErrorKind::Io
+            if is_of_certificates(&error) || is_of_own_files(&error) =>
+        {
+            Err(StoreError::Rejected(format!(
+                "no trust between NATS and this process: {words}"
+            )))
+        }
+        _ => Err(unavailable("connecting")(error)),
     }
+}
+
+/// Whether one side doesn't accept the other's certificate, or misses one.
+fn is_of_certificates(error: &(dyn Error + 'static)) -> bool {
+    use rustls::AlertDescription as Alert;
+    // What an I/O error wraps is no source of it, but itself.
+    let inner = error
+        .downcast_ref::<io::Error>()
+        .and_then(io::Error::get_ref);
+    let tls = match inner {
+        Some(inner) => inner.downcast_ref::<rustls::Error>(),
+        None => error.downcast_ref::<rustls::Error>(),
+    };
+    match tls {
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => true,
+        Some(rustls::Error::AlertReceived(alert)) => matches!(
+            alert,
+            Alert::NoCertificate
+                | Alert::BadCertificate
+                | Alert::UnsupportedCertificate
+                | Alert::CertificateRevoked
+                | Alert::CertificateExpired
+                | Alert::CertificateUnknown
+                | Alert::UnknownCA
+                | Alert::CertificateRequired
+        ),
+        _ => error.source().is_some_and(is_of_certificates),
+    }
+}
+
+/// Whether a certificate or a key of this process can't be used: the client says so with an I/O
+/// error of its own making, before anything is sent.
+fn is_of_own_files(error: &ConnectError) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref());
+    error.kind() == ConnectErrorKind::Tls
+        && source.is_some_and(|source: &io::Error| {
+            matches!(
+                source.kind(),
+                io::ErrorKind::Other | io::ErrorKind::InvalidInput
+            )
+        })
 }
 
 /// An error with all that is behind it.
@@ -156,4 +200,54 @@ async fn readable(file: &Path) -> Result<(), StoreError> {
         .await
         .map(|_| ())
         .map_err(|error| bad(&format!("{}", file.display()), error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn met(kind: ConnectErrorKind, source: io::Error) -> ConnectError {
+        ConnectError::with_source(kind, source)
+    }
+
+    #[test]
+    fn a_fault_of_a_certificate_is_told_from_a_lost_connection_by_its_type() {
+        use rustls::{AlertDescription as Alert, CertificateError, Error as Tls};
+        let of = |tls: Tls| io::Error::new(io::ErrorKind::InvalidData, tls);
+        let unknown = || Tls::InvalidCertificate(CertificateError::UnknownIssuer);
+        for (kind, tls) in [
+            (ConnectErrorKind::Tls, unknown()),
+            (
+                ConnectErrorKind::Io,
+                Tls::AlertReceived(Alert::CertificateRequired),
+            ),
+            (ConnectErrorKind::Io, Tls::AlertReceived(Alert::UnknownCA)),
+        ] {
+            let error = met(kind, of(tls));
+            assert!(is_of_certificates(&error), "{error}");
+        }
+        let unreadable = met(
+            ConnectErrorKind::Tls,
+            io::Error::other("could not load certificates"),
+        );
+        assert!(is_of_own_files(&unreadable));
+        for (kind, source) in [
+            (ConnectErrorKind::Io, io::ErrorKind::ConnectionReset.into()),
+            (ConnectErrorKind::Tls, io::ErrorKind::UnexpectedEof.into()),
+            (
+                ConnectErrorKind::Io,
+                io::Error::other("no certificate in sight"),
+            ),
+            (
+                ConnectErrorKind::Io,
+                of(Tls::AlertReceived(Alert::InternalError)),
+            ),
+        ] {
+            let error = met(kind, source);
+            assert!(
+                !is_of_certificates(&error) && !is_of_own_files(&error),
+                "{error}"
+            );
+        }
+    }
 }

@@ -177,7 +177,7 @@ impl Connection {
     /// A handle to a stream; asks the server nothing.
     pub async fn stream(&self, stream: StreamName) -> Result<Stream<()>, StoreError> {
         let handle = self.inner.jetstream.get_stream_no_info(stream.as_str());
-        handle.await.map_err(unavailable)
+        handle.await.map_err(unavailable("looking for a stream"))
     }
 
     /// The last sequence that a stream counts, whether or not its message can be read.
@@ -192,7 +192,10 @@ impl Connection {
 
     async fn stream_info(&self, stream: StreamName) -> Result<(u64, DateTime<Utc>), StoreError> {
         let handle = self.stream(stream).await?;
-        let info = handle.get_info().await.map_err(unavailable)?;
+        let info = handle
+            .get_info()
+            .await
+            .map_err(unavailable("asking for a stream's state"))?;
         Ok((info.state.last_sequence, info.created))
     }
 
@@ -207,6 +210,6 @@ impl Connection {
             .timeout(Some(timeout))
             .payload(question.into());
         let answer = self.inner.client.send_request(subject, request).await;
-        answer.map_err(unavailable)
+        answer.map_err(unavailable("asking NATS"))
     }
 }

@@ -64,9 +64,10 @@ impl Connection {
             return Ok(None);
         }
         let proved = tokio::time::timeout(self.config().answer_timeout, self.tails().proved());
-        proved.await.map(Some).map_err(|_| {
-            StoreError::Unavailable("it isn't known yet whether the log lost its end".into())
-        })
+        proved
+            .await
+            .map(Some)
+            .map_err(|_| StoreError::unavailable("it isn't known yet whether the log lost its end"))
     }
 
     /// Publishes under a key of a stream and waits for the acknowledgment.
@@ -120,14 +121,14 @@ impl Connection {
             // A server that went meanwhile may have taken the message with it.
             Ok(_) if !publisher.is_connected() => Err(not_connected()),
             Ok(acknowledgment) => Ok(Appended::Stored(acknowledgment.sequence)),
-            Err(error) => classify_publish_error(&error, subject),
+            Err(error) => classify_publish_error(error, subject),
         }
     }
 }
 
 /// What a publish that wasn't acknowledged means.
 pub(crate) fn classify_publish_error(
-    error: &PublishError,
+    error: PublishError,
     subject: Subject<'_>,
 ) -> Result<Appended, StoreError> {
     let too_large = || {
@@ -141,9 +142,9 @@ pub(crate) fn classify_publish_error(
         PublishErrorKind::MaxPayloadExceeded => return too_large(),
         PublishErrorKind::Other => {}
         // Nobody took it, or nobody said so in time.
-        _ => return Err(unavailable(error)),
+        _ => return Err(unavailable("publishing")(error)),
     }
-    let code = std::error::Error::source(error)
+    let code = std::error::Error::source(&error)
         .and_then(|source| source.downcast_ref::<jetstream::Error>())
         .map(jetstream::Error::error_code);
     match code {
@@ -154,12 +155,12 @@ pub(crate) fn classify_publish_error(
         Some(ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT) => Ok(Appended::Conflict),
         Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM) => too_large(),
         // The server is there but can't store right now: no leader, no space, shutting down.
-        _ => Err(unavailable(error)),
+        _ => Err(unavailable("publishing")(error)),
     }
 }
 
 pub(crate) fn not_connected() -> StoreError {
-    StoreError::Unavailable("not connected to NATS".to_owned())
+    StoreError::unavailable("not connected to NATS")
 }
 
 #[cfg(test)]
@@ -172,7 +173,7 @@ mod tests {
         PublishError::with_source(PublishErrorKind::Other, error)
     }
 
-    fn judged(error: &PublishError) -> Result<Appended, StoreError> {
+    fn judged(error: PublishError) -> Result<Appended, StoreError> {
         let subject = Subject {
             stream: crate::ORDERS,
             key: "a",
@@ -183,13 +184,13 @@ mod tests {
     #[test]
     fn every_code_that_says_somebody_was_faster_is_a_conflict() {
         let plain = PublishError::new(PublishErrorKind::WrongLastSequence);
-        assert_eq!(judged(&plain).unwrap(), Appended::Conflict);
-        assert_eq!(judged(&refused(10_164)).unwrap(), Appended::Conflict);
+        assert_eq!(judged(plain).unwrap(), Appended::Conflict);
+        assert_eq!(judged(refused(10_164)).unwrap(), Appended::Conflict);
     }
 
     #[test]
     fn a_message_that_the_stream_finds_too_large_is_named() {
-        let found = judged(&refused(10_054)).unwrap_err();
+        let found = judged(refused(10_054)).unwrap_err();
         assert_eq!(
             found.to_string(),
             "ORDERS.a: the commit is larger than the server accepts"
@@ -210,8 +211,8 @@ mod tests {
             refused(10_201),
         ];
         for error in errors {
-            let judged = judged(&error);
-            assert!(matches!(judged, Err(StoreError::Unavailable(_))), "{error}");
+            let judged = judged(error).unwrap_err();
+            assert!(matches!(judged, StoreError::Unavailable { .. }), "{judged}");
         }
     }
 }

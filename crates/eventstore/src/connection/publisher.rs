@@ -12,7 +12,7 @@ use async_nats::{Client, connection::State, jetstream};
 use std::sync::Arc;
 
 use super::{config::LogConfig, connect};
-use crate::StoreError;
+use crate::{StoreError, error::unavailable};
 
 /// Where a client looks for a server when its connection is gone: nothing can listen on port 0.
 const NOWHERE: &str = "nats://127.0.0.1:0";
@@ -31,7 +31,7 @@ impl Publisher {
     pub async fn connect(config: &LogConfig) -> Result<Self, StoreError> {
         let client = connect::connect_once(config).await?;
         let nowhere = client.set_server_pool(NOWHERE).await;
-        nowhere.map_err(crate::error::unavailable)?;
+        nowhere.map_err(unavailable("preparing the connection to publish on"))?;
         let jetstream = connect::jetstream(config, client.clone());
         Ok(Self(Arc::new(Inner { client, jetstream })))
     }

@@ -25,7 +25,7 @@ pub(crate) async fn messages(
         .heartbeat(HEARTBEAT)
         .messages()
         .await
-        .map_err(unavailable)
+        .map_err(unavailable("asking a consumer for messages"))
 }
 
 /// How long nothing came although there is something.
@@ -48,8 +48,8 @@ impl Silence {
     /// [`StoreError::Unavailable`] when there was at the last look, too: once, it may be on its way.
     pub(crate) fn look(&mut self, there_is_something: bool) -> Result<(), StoreError> {
         if there_is_something && self.missed {
-            return Err(StoreError::Unavailable(
-                "the consumer lives and gives nothing".to_owned(),
+            return Err(StoreError::unavailable(
+                "the consumer lives and gives nothing",
             ));
         }
         self.missed = there_is_something;

@@ -68,6 +68,7 @@ impl ConnectionState {
     }
 }
 
+/// The server says it in words alone, and the client hands them on as they are.
 fn forbids_to_make_streams(error: &ServerError) -> bool {
     let words = error.to_string().to_ascii_lowercase();
     words.contains("permissions violation for publish to \"$js.api.stream.create.")

@@ -14,7 +14,7 @@ use crate::{
         Connection,
         pull_requests::{self, Silence},
     },
-    error::unavailable,
+    error::{unavailable, unexpected},
 };
 
 /// How many messages one request to the server asks for. Enough to keep a reader that folds in
@@ -72,7 +72,7 @@ impl EphemeralConsumer {
                 ..pull::Config::default()
             })
             .await
-            .map_err(unavailable)?;
+            .map_err(unavailable("making a consumer"))?;
         let pending = consumer.cached_info().num_pending;
         Ok(Self {
             pending,
@@ -97,11 +97,13 @@ impl EphemeralConsumer {
     /// something, or a message was lost on its way: nothing comes of it any more, and another has
     /// to go on where this one was.
     pub(crate) async fn next(&mut self) -> Result<Message, StoreError> {
-        let lost = || StoreError::Unavailable("the consumer ended".to_owned());
+        let lost = || StoreError::unavailable("the consumer ended");
         let message = loop {
             let next = tokio::time::timeout(Silence::LOOK_AFTER, self.messages.next());
             if let Ok(next) = next.await {
-                break next.ok_or_else(lost)?.map_err(unavailable)?;
+                break next
+                    .ok_or_else(lost)?
+                    .map_err(unavailable("reading through a consumer"))?;
             }
             if let Some(last) = self.last {
                 let holes = Holes::new(self.connection.clone());
@@ -112,7 +114,9 @@ impl EphemeralConsumer {
         self.silence = Silence::default();
         self.delivered += 1;
         // The server counts what it delivers: a hole is what a broken connection swallowed.
-        let info = message.info().map_err(unavailable)?;
+        let info = message
+            .info()
+            .map_err(unexpected("reading through a consumer"))?;
         if let Some(last) = &mut self.last {
             *last = info.stream_sequence;
         }
@@ -120,7 +124,7 @@ impl EphemeralConsumer {
         if counted == self.delivered {
             Ok(message)
         } else {
-            Err(StoreError::Unavailable(format!(
+            Err(StoreError::unavailable(format!(
                 "delivery {} was lost on its way",
                 self.delivered
             )))

@@ -16,7 +16,7 @@ use crate::{
     Commit, StoreError, StreamName,
     commit::commit_id_of,
     connection::{CommitPlace, Connection},
-    error::unavailable,
+    error::unexpected,
 };
 
 /// Pause before a broken consumer is made anew.
@@ -142,7 +142,10 @@ impl Following {
 
     /// The commit that a message is; nothing if it was read before, and still stands.
     async fn take(&mut self, message: &Message) -> Result<Option<Commit>, StoreError> {
-        let sequence = message.info().map_err(unavailable)?.stream_sequence;
+        let sequence = message
+            .info()
+            .map_err(unexpected("following a stream"))?
+            .stream_sequence;
         if sequence == self.last && self.commit.is_some() {
             let found = message.headers.as_ref().and_then(commit_id_of);
             if found == self.commit {

@@ -163,7 +163,10 @@ impl<'a> Messages<'a> {
             // It has got its first one meanwhile.
             None => Ok(false),
             Some(StatusCode::NOT_FOUND) => Ok(!not_in_index),
-            Some(status) => Err(StoreError::Unavailable(format!("answer {status}"))),
+            Some(status) => {
+                let what = format!("asking for the index of {stream}: answer {status}");
+                Err(StoreError::unavailable(what))
+            }
         }
     }
 
@@ -291,7 +294,7 @@ fn directly(answer: Result<StreamMessage, DirectGetError>) -> Result<Option<Foun
             Ok(Some(Found { message, forged }))
         }
         Err(error) if matches!(error.kind(), DirectGetErrorKind::NotFound) => Ok(None),
-        Err(error) => Err(unavailable(error)),
+        Err(error) => Err(unavailable("reading a message")(error)),
     }
 }
 
@@ -304,6 +307,6 @@ fn by_leader(
             Ok(Some(Found { message, forged }))
         }
         Err(error) if matches!(error.kind(), LastRawMessageErrorKind::NoMessageFound) => Ok(None),
-        Err(error) => Err(unavailable(error)),
+        Err(error) => Err(unavailable("reading a message from the leader")(error)),
     }
 }

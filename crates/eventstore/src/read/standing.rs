@@ -97,7 +97,10 @@ pub(crate) async fn standing_for_certain(
         return Ok(found);
     }
     let handle = connection.stream(place.stream).await?;
-    let info = handle.get_info().await.map_err(unavailable)?;
+    let info = handle
+        .get_info()
+        .await
+        .map_err(unavailable("asking for a stream's state"))?;
     let since = Instant::now();
     while info.config.num_replicas > 1 && since.elapsed() < CERTAIN_AFTER {
         tokio::time::sleep(LOOK).await;
@@ -118,6 +121,6 @@ async fn message_by_leader(
     match handle.get_raw_message(place.sequence).await {
         Ok(message) => Ok(Some(message)),
         Err(error) if matches!(error.kind(), RawMessageErrorKind::NoMessageFound) => Ok(None),
-        Err(error) => Err(unavailable(error)),
+        Err(error) => Err(unavailable("looking whether a commit stands")(error)),
     }
 }

@@ -202,8 +202,8 @@ where
             if let Some(sequence) = context.sequence_of(metadata.command_id) {
                 // What a log that is away will hold when it is back, nobody knows.
                 if !self.connection.tails().are_proved() {
-                    let why = "not connected to NATS, or not for long".to_owned();
-                    return Err(StoreError::Unavailable(why).into());
+                    let why = "not connected to NATS, or not for long";
+                    return Err(StoreError::unavailable(why).into());
                 }
                 return Ok(self.first_result(context, sequence).await?);
             }
@@ -250,10 +250,10 @@ where
                 }
                 // Whether the append took effect isn't known: its acknowledgement may be what was
                 // lost. The log knows; the command's id is in the commit.
-                Err(StoreError::Unavailable(why)) => {
+                Err(error @ StoreError::Unavailable { .. }) => {
                     // In an outage that is every command: they are counted, and the loss of the
                     // connection has its line.
-                    tracing::debug!(stream = %self.stream, aggregate = id, why, "append unanswered, looking it up");
+                    tracing::debug!(stream = %self.stream, aggregate = id, %error, "append unanswered, looking it up");
                     self.meters.unanswered.increment(1);
                 }
                 Err(error) => return Err(error.into()),
@@ -275,7 +275,7 @@ where
     ) -> Result<T, E> {
         let bound = self.connection.config().command_timeout;
         tokio::time::timeout(bound, work).await.unwrap_or_else(|_| {
-            Err(StoreError::Unavailable(format!("no answer from NATS within {bound:?}")).into())
+            Err(StoreError::unavailable(format!("no answer from NATS within {bound:?}")).into())
         })
     }
 
@@ -303,7 +303,7 @@ where
                     self.forget(kept);
                 }
                 Ok(_) => break,
-                Err(error @ StoreError::Unavailable(_)) => return Err(error),
+                Err(error @ StoreError::Unavailable { .. }) => return Err(error),
                 Err(error) => {
                     // The log can't be read.
                     self.forget(kept);

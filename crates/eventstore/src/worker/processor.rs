@@ -300,7 +300,7 @@ where
         kind: AckKind,
     ) -> Result<(), StoreError> {
         let told = self.connection.client().publish(reply, kind.into()).await;
-        told.map_err(unavailable)
+        told.map_err(unavailable("acknowledging a message"))
     }
 
     fn dead_letters(&self) -> DeadLetters {

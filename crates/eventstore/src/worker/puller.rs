@@ -110,7 +110,10 @@ where
             filter_subject: source.filter.clone(),
             ..pull::Config::default()
         };
-        let consumer = stream.create_consumer(wanted).await.map_err(unavailable)?;
+        let consumer = stream
+            .create_consumer(wanted)
+            .await
+            .map_err(unavailable("making a durable consumer"))?;
         let mut messages = pull_requests::messages(&consumer, BATCH).await?;
         if std::mem::take(interrupted) > 1 {
             tracing::info!(subscription = durable, "subscription goes on");
@@ -120,12 +123,17 @@ where
             match tokio::time::timeout(Silence::LOOK_AFTER, messages.next()).await {
                 Ok(Some(message)) => {
                     silence = Silence::default();
-                    self.clone()
-                        .take(source.stream, message.map_err(unavailable)?);
+                    self.clone().take(
+                        source.stream,
+                        message.map_err(unavailable("pulling messages"))?,
+                    );
                 }
                 Ok(None) => return Ok(()),
                 Err(_silent) => {
-                    let info = consumer.get_info().await.map_err(unavailable)?;
+                    let info = consumer
+                        .get_info()
+                        .await
+                        .map_err(unavailable("asking how much waits for a worker"))?;
                     let given =
                         info.num_pending > 0 || info.num_ack_pending > self.processor.lanes.count();
                     // Perhaps others have it in hand; then it costs a request.
@@ -163,7 +171,10 @@ where
     /// How many messages of a stream a durable consumer has not brought to an end.
     async fn waiting(&self, stream: StreamName, durable: &str) -> Result<u64, StoreError> {
         let handle = self.processor.connection.stream(stream).await?;
-        let info = handle.consumer_info(durable).await.map_err(unavailable)?;
+        let info = handle
+            .consumer_info(durable)
+            .await
+            .map_err(unavailable("asking how much waits for a worker"))?;
         Ok(info.num_pending + info.num_ack_pending as u64)
     }
 

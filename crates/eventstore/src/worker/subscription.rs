@@ -25,9 +25,7 @@ pub enum HandlerError {
 impl From<StoreError> for HandlerError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::Conflict { .. } => {
-                Self::Unavailable(error.to_string())
-            }
+            error if error.is_transient() => Self::Unavailable(error.to_string()),
             // A newer one may run beside this one, or soon: let it have the message.
             StoreError::UnsupportedSchema { .. } => Self::RetryAfter(LEAVE_TO_ANOTHER),
             _ => Self::Poison(error.to_string()),

@@ -28,7 +28,7 @@ async fn lost_acknowledgments_neither_repeat_nor_lose_a_command() {
                     // On a busy machine; the same command again is safe.
                     Err(error) => assert!(matches!(
                         failure::<()>(Err(error)),
-                        StoreError::Unavailable(_) | StoreError::Conflict { .. }
+                        StoreError::Unavailable { .. } | StoreError::Conflict { .. }
                     )),
                 }
             }
@@ -76,7 +76,7 @@ async fn a_server_that_stands_still_is_unavailable_within_two_seconds_and_recove
     errors.extend(queue.into_iter().map(|loaded| loaded.unwrap_err()));
     errors.extend([pinged.unwrap_err(), claimed.unwrap_err()]);
     for error in errors {
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
         assert_eq!(error.retry_after(), Some(Duration::from_secs(1)));
     }
 
@@ -97,7 +97,7 @@ async fn without_a_connection_an_append_fails_at_once_and_is_never_sent_later() 
     disconnected(&cut_off).await;
     let began = Instant::now();
     let failed = append(&cut_off, (ACCOUNTS, "a"), 0, Event::Closed, 0);
-    assert!(matches!(failed.await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(failed.await, Err(StoreError::Unavailable { .. })));
     assert!(
         cut_off
             .pubsub()
@@ -123,7 +123,7 @@ async fn commands_go_on_after_the_server_was_killed_and_came_back() {
     disconnected(&log).await;
     let began = Instant::now();
     let failed = failure(deposit(&accounts, "a", 1).await);
-    assert!(matches!(failed, StoreError::Unavailable(_)), "{failed}");
+    assert!(matches!(failed, StoreError::Unavailable { .. }), "{failed}");
     assert!(began.elapsed() < Duration::from_secs(2));
     nats.restart().await;
     let again = || deposit(&accounts, "a", 10);
@@ -139,7 +139,7 @@ async fn a_server_without_the_streams_is_unavailable() {
     let accounts = accounts(&log);
     let new = run_new(&accounts, "a", Command::Close);
     for error in [failure(new.await), accounts.load("a").await.unwrap_err()] {
-        assert!(matches!(error, StoreError::Unavailable(_)), "{error}");
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
     }
 }
 
@@ -188,6 +188,6 @@ async fn settings_that_cannot_be_used_are_refused_at_once() {
     assert!(!later.is_connected());
     assert!(matches!(
         later.ping().await,
-        Err(StoreError::Unavailable(_))
+        Err(StoreError::Unavailable { .. })
     ));
 }

@@ -36,7 +36,9 @@ async fn deposited(log: &Log, id: &str, amount: i64) -> u64 {
 async fn refusal(accounts: &eventstore::Store<Account>, id: &str, amount: i64) -> String {
     eventually("it is answered", LONG, || async {
         match run(accounts, id, Command::Withdraw(amount)).await {
-            Err(CommandError::Failed(StoreError::Unavailable(why))) => Err(why),
+            Err(CommandError::Failed(error @ StoreError::Unavailable { .. })) => {
+                Err(error.to_string())
+            }
             Err(CommandError::Refused(refusal)) => Ok(refusal.to_string()),
             other => panic!("{other:?}"),
         }

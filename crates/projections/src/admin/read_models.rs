@@ -48,7 +48,7 @@ pub enum RetireError {
 
 impl From<RunnerError> for RetireError {
     fn from(failure: RunnerError) -> Self {
-        Self::Unavailable(ReadError::Unavailable(failure.to_string()))
+        Self::Unavailable(failure.into())
     }
 }
 
@@ -57,14 +57,13 @@ impl From<RunnerError> for RetireError {
 /// # Errors
 /// When MongoDB can't be reached.
 pub async fn read_models(store: &ReadStore) -> Result<Vec<ReadModel>, ReadError> {
-    let unavailable = |failure: RunnerError| ReadError::Unavailable(failure.to_string());
     let checkpoints = Checkpoints::new(store);
     let mut models = Vec::new();
-    for checkpoint in checkpoints.all().await.map_err(unavailable)? {
+    for checkpoint in checkpoints.all().await? {
         let kept = Lease::is_held(store, &checkpoint.key);
-        let kept = kept.await.map_err(unavailable)?;
+        let kept = kept.await?;
         let paused = Lease::is_paused(store, &checkpoint.key);
-        let paused = paused.await.map_err(unavailable)?;
+        let paused = paused.await?;
         models.push(ReadModel {
             sequence: checkpoint.sequence(),
             kept,
@@ -135,7 +134,7 @@ pub async fn resume(store: &ReadStore, key: &str) -> Result<(), ReadError> {
 
 async fn set_paused(store: &ReadStore, key: &str, paused: bool) -> Result<(), ReadError> {
     let set = Lease::set_paused(store, key, paused).await;
-    set.map_err(|failure| ReadError::Unavailable(failure.to_string()))
+    Ok(set?)
 }
 
 /// Deletes a read model and what is recorded of it: an old version, once a newer one serves. A

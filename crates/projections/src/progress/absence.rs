@@ -31,7 +31,7 @@ impl Progress {
         let end = log.reader().last_sequence(stream).await?;
         if !self.wait_for(end, BOUND).await {
             let (name, applied) = (&self.inner.name, self.applied());
-            return Err(ReadError::Unavailable(format!(
+            return Err(ReadError::unavailable(format!(
                 "{name}: applied {applied} of {end} commits"
             )));
         }

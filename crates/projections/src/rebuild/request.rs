@@ -90,10 +90,9 @@ pub async fn rebuild(
     mut on_progress: impl FnMut(RebuildProgress),
 ) -> Result<(), RebuildError> {
     let request = Uuid::new_v4().to_string();
-    let unavailable = |failure: RunnerError| ReadError::Unavailable(failure.to_string());
     let request = Lease::ask_for_rebuild(store, key, &request)
         .await
-        .map_err(unavailable)?;
+        .map_err(ReadError::from)?;
     let reports = reports(store);
     let mut last_sign = Instant::now();
     let mut last = None;
@@ -116,7 +115,7 @@ pub async fn rebuild(
             }
             None if last_sign.elapsed() > SILENCE => {
                 // Whoever has the lease may be waiting for the log.
-                if !Lease::is_held(store, key).await.map_err(unavailable)? {
+                if !Lease::is_held(store, key).await.map_err(ReadError::from)? {
                     return Err(RebuildError::NobodyThere(key.to_owned()));
                 }
                 last_sign = Instant::now();

@@ -20,10 +20,10 @@ use crate::{
     batch::Batch,
     bson_values::{int, unsigned},
     checkpoint::{Checkpoint, Next, identity},
+    context::ProjectionContext,
     error::RunnerError,
     fold_stream::{FoldStream, ResumePoint},
     rebuild::request::{Reached, Report, amend, reached},
-    runner::ProjectionContext,
     store::abort_on_fault,
     write::Target,
 };
@@ -142,7 +142,7 @@ impl RebuildTask {
         let lost = |error: JoinError| RunnerError::Broken(format!("the rebuild ended: {error}"));
         let result = self.task.await.map_err(lost).flatten();
         if let Err(failure) = &result
-            && !failure.passes()
+            && !failure.is_transient()
         {
             failed(context, &self.request, failure).await?;
         }
@@ -247,7 +247,9 @@ impl<P: Projection> Rebuilder<P> {
             let before = *self.position.borrow();
             let failure = match self.fill().await {
                 // The one who holds the lease is to begin anew as well.
-                Err(failure) if failure.passes() && !matches!(failure, RunnerError::Fault) => {
+                Err(failure)
+                    if failure.is_transient() && !matches!(failure, RunnerError::Fault) =>
+                {
                     failure
                 }
                 ended => return ended,

@@ -56,7 +56,10 @@ async fn reads_fail_soon_while_mongodb_is_away_and_all_is_well_when_it_is_back()
         let at = trader.revise(id, "Opera", 100).await;
         let asked = Instant::now();
         let read = tickets.get(id).await;
-        assert!(matches!(read, Err(ReadError::Unavailable(_))), "{read:?}");
+        assert!(
+            matches!(read, Err(ReadError::Unavailable { .. })),
+            "{read:?}"
+        );
         assert!(asked.elapsed() < SOON, "{:?}", asked.elapsed());
         if freeze {
             world.mongo.resume();
@@ -98,7 +101,7 @@ async fn nothing_is_lost_when_mongodb_is_killed_again_and_again_under_load() {
                         assert_eq!(shown.version, 1);
                         acknowledged += 1;
                     }
-                    Err(ReadError::Unavailable(_)) => {}
+                    Err(ReadError::Unavailable { .. }) => {}
                     Err(other) => panic!("{other}"),
                 }
             }

@@ -127,12 +127,12 @@ pub(super) async fn migrate(connection: &Connection, plan: &StreamPlan) -> Resul
         jetstream
             .create_stream(plan.becomes.clone())
             .await
-            .map_err(unavailable)?;
+            .map_err(unavailable("creating a stream"))?;
     } else if !plan.changes.is_empty() {
         jetstream
             .update_stream(plan.becomes.clone())
             .await
-            .map_err(unavailable)?;
+            .map_err(unavailable("changing a stream's settings"))?;
     }
     Ok(())
 }
@@ -172,13 +172,17 @@ async fn plan(
                     refusals: Vec::new(),
                     becomes: wanted,
                 }),
-                _ => Err(unavailable(error)),
+                _ => Err(unavailable("looking for a stream")(error)),
             };
         }
     };
     let mut consumers = Vec::new();
     let mut listed = handle.consumers();
-    while let Some(info) = listed.try_next().await.map_err(unavailable)? {
+    while let Some(info) = listed
+        .try_next()
+        .await
+        .map_err(unavailable("listing a stream's consumers"))?
+    {
         consumers.extend(durable(info));
     }
     consumers.sort_by(|a, b| a.name.cmp(&b.name));

@@ -239,7 +239,7 @@ impl Progress {
             .await
             .unwrap_or_else(|_| {
                 let why = self.ready().err();
-                Err(ReadError::Unavailable(why.unwrap_or_else(|| {
+                Err(ReadError::unavailable(why.unwrap_or_else(|| {
                     format!("{}: MongoDB did not answer in time", self.inner.name)
                 })))
             })

@@ -1,0 +1,79 @@
+//! What the parts of a runner share.
+
+use eventstore::Log;
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    Progress, Projection, ReadStore, RunnerSettings, RunnerState, announce::Announcement,
+    checkpoint::Checkpoints, gauges::Gauges, lease::Lease, version_message::VersionMessage,
+};
+
+/// What the parts of a runner share.
+pub(crate) struct ProjectionContext<P> {
+    pub projection: Arc<P>,
+    pub key: String,
+    pub topic: String,
+    /// The topic of all versions.
+    pub version_topic: String,
+    pub log: Log,
+    pub store: ReadStore,
+    pub checkpoints: Checkpoints,
+    pub lease: Lease,
+    pub holder: Uuid,
+    pub progress: Progress,
+    pub settings: RunnerSettings,
+    pub state: watch::Sender<RunnerState>,
+    pub stop: CancellationToken,
+    /// The lease was given back by another.
+    pub freed: Notify,
+    /// The checkpoint is to be looked at.
+    pub look: Notify,
+    pub gauges: Gauges,
+}
+
+impl<P: Projection> ProjectionContext<P> {
+    /// Shows nothing any more, here and elsewhere, until it was compared with the log.
+    pub async fn doubt(&self, why: &str) {
+        self.progress.heals();
+        self.log.tails().doubt();
+        self.set_state(RunnerState::Healing {
+            why: why.to_owned(),
+        });
+        let holder = self.holder;
+        self.announce(&Announcement::Healing { holder }).await;
+    }
+
+    pub fn set_state(&self, state: RunnerState) {
+        self.gauges.state(&state);
+        self.state.send_if_modified(|now| {
+            let news = *now != state;
+            *now = state;
+            news
+        });
+    }
+
+    pub async fn announce(&self, announcement: &Announcement) {
+        let sent = self
+            .log
+            .pubsub()
+            .broadcast(&self.topic, announcement.encode())
+            .await;
+        if let Err(error) = sent {
+            // Others look at the checkpoint about once a second.
+            tracing::debug!(projection = self.key, %error, "an announcement was not sent");
+        }
+        if let Some(applied) = announcement.applied() {
+            self.send_applied(applied).await;
+        }
+    }
+
+    /// Tells how far this version is.
+    pub async fn send_applied(&self, applied: u64) {
+        let version = self.projection.version();
+        let news = VersionMessage::Applied { version, applied };
+        news.send(&self.log, &self.version_topic).await;
+    }
+}

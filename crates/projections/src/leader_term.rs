@@ -1,0 +1,267 @@
+//! The term of a leader: from the first commit that it folds to losing the lease.
+
+use chrono::{DateTime, Utc};
+use std::collections::HashSet;
+use tokio::sync::watch;
+use tracing::Span;
+use uuid::Uuid;
+
+use crate::{
+    Projection,
+    announce::{Announcement, capped_ids, change_of},
+    batch::Batch,
+    context::ProjectionContext,
+    error::RunnerError,
+    fold_stream::{FoldStream, FoldedCommit},
+    lease::Held,
+    lease_renewal::LeaseStatus,
+    rebuild::{End, RebuildTask},
+    store::abort_on_fault,
+    write::Target,
+};
+
+/// How a turn at folding ended, short of trouble.
+pub(crate) enum TermEnd {
+    /// As asked.
+    Stopped,
+    /// Another process has the lease.
+    Lost,
+    /// A rebuild made it possible to begin again.
+    Repaired,
+}
+
+/// A turn under way.
+pub(crate) struct LeaderTerm<'m, P> {
+    pub context: &'m ProjectionContext<P>,
+    pub target: Target,
+    pub stream: String,
+    /// The last commit that is applied.
+    pub applied: u64,
+    /// The checkpoint that isn't saved yet.
+    pub unsaved: Option<(u64, Uuid)>,
+    pub saved_at: tokio::time::Instant,
+    pub written_at: Option<tokio::time::Instant>,
+    pub faults: watch::Receiver<u64>,
+    /// Counts tails that the log lost.
+    pub epochs: watch::Receiver<u64>,
+    pub building: Option<RebuildTask>,
+    /// The request for a rebuild that was met last. What is known of the lease may be a moment
+    /// old, and name it once more.
+    pub met: Option<String>,
+    /// Whether folding rests, as an operator wants it.
+    pub paused: bool,
+}
+
+impl<P: Projection> LeaderTerm<'_, P> {
+    /// Folds until the term ends.
+    pub async fn fold(
+        &mut self,
+        mut folding: FoldStream,
+        mut lease_status: watch::Receiver<LeaseStatus>,
+        created: DateTime<Utc>,
+    ) -> Result<TermEnd, RunnerError> {
+        loop {
+            let settings = &self.context.settings;
+            let save_at = self.saved_at + settings.checkpoint;
+            let next = async {
+                if let Some(written_at) = self.written_at {
+                    let progress = &self.context.progress;
+                    progress.batch_due(written_at, settings.gather).await;
+                }
+                folding.take(settings.batch).await
+            };
+            tokio::select! {
+                // In this order: what ends the turn comes before more of it.
+                biased;
+                () = self.context.stop.cancelled() => {
+                    self.save().await?;
+                    let context = self.context;
+                    context.checkpoints.set_ahead(&context.key, false).await?;
+                    return Ok(TermEnd::Stopped);
+                }
+                Ok(()) = self.faults.changed() => return Err(RunnerError::Fault),
+                Ok(()) = self.epochs.changed() => {
+                    let why = "commits that were seen at the end of the log are gone".to_owned();
+                    return Err(RunnerError::TailLost(why));
+                }
+                Ok(()) = lease_status.changed() => {
+                    let lease_status = lease_status.borrow_and_update().clone();
+                    match lease_status {
+                        LeaseStatus::Held { held, collection } => {
+                            if collection.as_ref() != Some(&self.target.uuid) {
+                                self.assert_not_replaced().await?;
+                            }
+                            self.context.progress.active_until(Some(held.until));
+                            self.paused = held.paused;
+                            self.consider_rebuild(&held, created);
+                        }
+                        LeaseStatus::Lost => return Ok(TermEnd::Lost),
+                    }
+                }
+                () = RebuildTask::caught_up(&mut self.building, self.applied) => {
+                    if let Some(target) = self.finish_rebuild().await? {
+                        self.target = target;
+                    }
+                }
+                () = tokio::time::sleep_until(save_at), if self.unsaved.is_some() => {
+                    self.save().await?;
+                }
+                items = next, if !self.paused => self.apply(items).await?,
+            }
+        }
+    }
+
+    /// Looks once more which collection is there: what was seen may be older than a switch of our
+    /// own. A turn that ended for that would tell every watcher a second time to begin again.
+    async fn assert_not_replaced(&self) -> Result<(), RunnerError> {
+        let Target { store, name, uuid } = &self.target;
+        match store.collection_uuid(name).await? {
+            Some(found) if found == *uuid => Ok(()),
+            _ => Err(RunnerError::Replaced),
+        }
+    }
+
+    async fn apply(
+        &mut self,
+        items: Vec<Result<FoldedCommit, RunnerError>>,
+    ) -> Result<(), RunnerError> {
+        let mut batch = Batch::default();
+        let (mut last, mut count, mut failure) = (None, 0, None);
+        let mut spans = Vec::new();
+        if items.is_empty() {
+            failure = Some(RunnerError::Unfoldable(
+                "the stream can't be followed".into(),
+            ));
+        }
+        for item in items {
+            match item {
+                Ok(folded) => {
+                    for change in folded.changes {
+                        batch.add(folded.sequence, change);
+                    }
+                    last = Some((folded.sequence, folded.commit_id));
+                    if !folded.span.is_none() {
+                        written_together(&mut spans, folded.span);
+                    }
+                    count += 1;
+                }
+                // What came before it is good and is written.
+                Err(error) => failure = Some(error),
+            }
+        }
+        if let Some(last) = last {
+            self.write(batch, last).await?;
+            drop(spans);
+            self.context.gauges.batch(count);
+        }
+        match failure {
+            Some(failure) => {
+                self.save().await?;
+                Err(failure)
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn write(&mut self, batch: Batch, last: (u64, Uuid)) -> Result<(), RunnerError> {
+        let (to, _) = last;
+        let ids: HashSet<Uuid> = batch.ids().collect();
+        let began = tokio::time::Instant::now();
+        self.target.write(batch).await?;
+        self.context.gauges.write.record(began.elapsed());
+        self.written_at = Some(tokio::time::Instant::now());
+        if self.faults.has_changed().unwrap_or(false) {
+            // Written, but perhaps to a server that is gone: nobody may be told.
+            return Err(RunnerError::Fault);
+        }
+        self.unsaved = Some(last);
+        if to > self.applied {
+            let ids = capped_ids(ids);
+            self.context.progress.advance(to, change_of(ids.clone()));
+            let announcement = Announcement::Applied {
+                holder: self.context.holder,
+                from: self.applied + 1,
+                to,
+                ids,
+            };
+            self.applied = to;
+            self.context.announce(&announcement).await;
+        }
+        if self.saved_at.elapsed() > self.context.settings.checkpoint {
+            self.save().await?;
+        }
+        Ok(())
+    }
+
+    async fn save(&mut self) -> Result<(), RunnerError> {
+        let Some((sequence, commit)) = self.unsaved.take() else {
+            return Ok(());
+        };
+        self.saved_at = tokio::time::Instant::now();
+        let (context, uuid) = (self.context, &self.target.uuid);
+        let advance = context
+            .checkpoints
+            .advance(&context.key, uuid, sequence, commit);
+        abort_on_fault(&mut self.faults, advance).await
+    }
+
+    /// Begins a rebuild if one is asked for that isn't under way.
+    pub fn consider_rebuild(&mut self, held: &Held, created: DateTime<Utc>) {
+        let Some(request) = &held.rebuild else {
+            return;
+        };
+        if self.met.as_ref() == Some(request) {
+            return;
+        }
+        let known = self.building.as_ref();
+        if known.is_none_or(|known| known.request() != request) {
+            let building = RebuildTask::start(self.context, request.clone(), created, End::Live);
+            self.building = Some(building);
+        }
+    }
+
+    /// Lets the rebuilt collection take over; tells it. Nothing is folded meanwhile.
+    async fn finish_rebuild(&mut self) -> Result<Option<Target>, RunnerError> {
+        let Some(building) = self.building.take() else {
+            return Ok(None);
+        };
+        self.met = Some(building.request().to_owned());
+        let built = match building.finish(self.context, self.applied).await {
+            Ok(built) => built,
+            // The next turn goes on with it.
+            Err(failure) if failure.is_transient() => return Err(failure),
+            // The one that serves is as good as before.
+            Err(failure) => {
+                tracing::error!(projection = self.context.key, %failure, "the rebuild failed");
+                return Ok(None);
+            }
+        };
+        let target = built.target.clone();
+        let applied = built.sequence;
+        abort_on_fault(&mut self.faults, built.switch(self.context)).await?;
+        self.unsaved = None;
+        self.applied = self.applied.max(applied);
+        // The documents are the same, unless somebody had changed them by hand.
+        let progress = &self.context.progress;
+        progress.restart(self.applied, &self.stream, 0);
+        let announcement = Announcement::Restarted {
+            holder: self.context.holder,
+            stream: self.stream.clone(),
+            applied: self.applied,
+        };
+        self.context.announce(&announcement).await;
+        Ok(Some(Target {
+            name: self.context.key.clone(),
+            ..target
+        }))
+    }
+}
+
+/// Adds the span of a commit to those of its batch. They are in traces of their own; each points to
+/// the first, with which it was written.
+fn written_together(spans: &mut Vec<Span>, span: Span) {
+    if let Some(first) = spans.first().and_then(trace::of) {
+        trace::link(&span, Some(&first.to_string()));
+    }
+    spans.push(span);
+}

@@ -1,0 +1,46 @@
+//! Passing on what the versions of a projection tell each other.
+
+use futures_util::StreamExt;
+use std::sync::Arc;
+
+use crate::{
+    Projection, channel::subscribe, context::ProjectionContext, version_message::VersionMessage,
+};
+
+/// Listens to the other versions of a projection.
+pub(crate) struct VersionFollower<P> {
+    context: Arc<ProjectionContext<P>>,
+}
+
+impl<P: Projection> VersionFollower<P> {
+    pub fn new(context: &Arc<ProjectionContext<P>>) -> Self {
+        Self {
+            context: Arc::clone(context),
+        }
+    }
+
+    /// Answers, and passes floors on in both directions, for ever.
+    pub async fn follow(self) {
+        let mut raised = self.context.progress.raised();
+        loop {
+            let mut messages =
+                Box::pin(subscribe(&self.context.log, &self.context.version_topic).await);
+            loop {
+                tokio::select! {
+                    message = messages.next() => match message.map(|bytes| VersionMessage::decode(&bytes)) {
+                        None => break,
+                        Some(Some(VersionMessage::Floor { sequence })) => self.context.progress.require_locally(sequence),
+                        Some(Some(VersionMessage::Asked)) if self.context.progress.is_active() => {
+                            self.context.send_applied(self.context.progress.applied()).await;
+                        }
+                        Some(_) => {}
+                    },
+                    Ok(()) = raised.changed() => {
+                        let sequence = *raised.borrow_and_update();
+                        VersionMessage::Floor { sequence }.send(&self.context.log, &self.context.version_topic).await;
+                    }
+                }
+            }
+        }
+    }
+}
