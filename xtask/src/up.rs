@@ -159,23 +159,20 @@ fn plan_servers(options: &Options, data_dir: &Path) -> Result<Vec<(&'static str,
     Ok(servers)
 }
 
-/// The path of the program in release mode; nothing when it was stopped.
+/// The path of the program, built with the profile `up`; nothing when it was stopped.
 fn build(no_web: bool, progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
     // First, because the program embeds it.
     if !no_web && build_web::build(progress, stop)?.is_none() {
         return Ok(None);
     }
-    progress.say("cargo build --release --package turnstile (minutes at the first time)");
+    progress.say("cargo build --profile up --package turnstile (minutes the first time)");
     let mut command = cargo::cargo();
-    command.args(["build", "--release", "--package", "turnstile"]);
+    command.args(["build", "--profile", "up", "--package", "turnstile"]);
     match cargo::run(&mut command, stop)? {
         Ended::Stopped => Ok(None),
         Ended::With(status) if status.success() => {
             let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
-            let program = tools::workspace()
-                .join(target)
-                .join("release")
-                .join("turnstile");
+            let program = tools::workspace().join(target).join("up").join("turnstile");
             Ok(Some(program))
         }
         Ended::With(_) => bail!("cargo build failed: what it said stands above"),

@@ -1,6 +1,6 @@
 //! One reader of the log for all who want figures.
 
-use analysis::{AnalysisError, Following, folds::Builtin};
+use analysis::{AnalysisError, IncrementalReplay, folds::Builtin};
 use bytes::Bytes;
 use eventstore::{Log, StoreError};
 use metrics::{Counter, Gauge, counter, describe_counter, describe_gauge, gauge};
@@ -14,14 +14,14 @@ use tokio_util::sync::CancellationToken;
 use crate::figures::{figures, folds};
 
 /// How often it is looked whether there is news, and how often a viewer is sent any, at most.
-pub(crate) const EVERY: Duration = Duration::from_secs(1);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause before the log is read anew after an error; twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
 /// How long what takes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pace {
+pub(crate) struct FollowerConfig {
     /// How often figures are told, and how often it is looked whether there is news.
     pub every: Duration,
     /// After so long without a reader the log is followed no more, and what was remembered is
@@ -29,10 +29,10 @@ pub(crate) struct Pace {
     pub idle: Duration,
 }
 
-impl Default for Pace {
+impl Default for FollowerConfig {
     fn default() -> Self {
         Self {
-            every: EVERY,
+            every: POLL_INTERVAL,
             idle: Duration::from_mins(5),
         }
     }
@@ -40,7 +40,7 @@ impl Default for Pace {
 
 /// Figures, ready to be sent.
 #[derive(Clone)]
-pub(crate) struct Told {
+pub(crate) struct Snapshot {
     /// Whether they are of the whole log.
     pub caught_up: bool,
     /// An [`api::Analytics`].
@@ -53,10 +53,10 @@ pub(crate) struct Follower(Arc<Shared>);
 
 struct Shared {
     log: Log,
-    pace: Pace,
+    config: FollowerConfig,
     /// Where it runs: threads that answer requests have something else to do.
     runtime: Handle,
-    told: watch::Sender<Option<Told>>,
+    snapshots: watch::Sender<Option<Snapshot>>,
     state: Mutex<State>,
     stopping: CancellationToken,
     meters: Meters,
@@ -75,12 +75,12 @@ struct State {
 
 impl Follower {
     /// One that reads nothing yet.
-    pub fn new(log: &Log, pace: Pace) -> Self {
+    pub fn new(log: &Log, config: FollowerConfig) -> Self {
         Self(Arc::new(Shared {
             log: log.clone(),
-            pace,
+            config,
             runtime: Handle::current(),
-            told: watch::Sender::new(None),
+            snapshots: watch::Sender::new(None),
             state: Mutex::new(State {
                 task: None,
                 wanted: Instant::now(),
@@ -92,16 +92,16 @@ impl Follower {
 
     /// The newest figures; `None` until there are any. Has the log followed as long as this is
     /// held, and for a while longer.
-    pub fn watch(&self) -> watch::Receiver<Option<Told>> {
+    pub fn watch(&self) -> watch::Receiver<Option<Snapshot>> {
         let mut state = self.0.state();
         state.wanted = Instant::now();
-        let told = self.0.told.subscribe();
+        let snapshots = self.0.snapshots.subscribe();
         let runs = state.task.as_ref().is_some_and(|task| !task.is_finished());
         if !runs && !self.0.stopping.is_cancelled() {
             let shared = Arc::clone(&self.0);
             state.task = Some(self.0.runtime.spawn(shared.run()));
         }
-        told
+        snapshots
     }
 
     /// Ends it.
@@ -120,11 +120,11 @@ impl Meters {
     fn new() -> Self {
         describe_gauge!(
             "analytics_commits_behind",
-            "Commits that the figures for analysts don't hold yet; 0 while nobody wants any"
+            "Commits that the figures for analysts don't reflect yet; 0 while no analyst looks at them"
         );
         describe_counter!(
             "analytics_failures_total",
-            "Times that figures for analysts were given up because the log was lost or can't be read; they are made anew"
+            "Times that figures for analysts were dropped and computed again because the log was lost or can't be read"
         );
         let meters = Self {
             behind: gauge!("analytics_commits_behind"),
@@ -143,7 +143,7 @@ impl Shared {
     }
 
     async fn run(self: Arc<Self>) {
-        tracing::info!("following the log, somebody wants its figures");
+        tracing::info!("started following the log for analytics");
         let mut pause = FIRST_PAUSE;
         loop {
             let followed = tokio::select! {
@@ -151,19 +151,19 @@ impl Shared {
                 followed = self.follow(&mut pause) => followed,
             };
             let Err(error) = followed else {
-                tracing::info!("nobody wants figures any more");
+                tracing::info!("stopped following the log: no analyst is connected");
                 return;
             };
             self.meters.failures.increment(1);
             if matches!(error, AnalysisError::Log(StoreError::TailLost { .. })) {
                 // They are of commits that are gone, and that is known now.
-                self.told.send_replace(None);
+                self.snapshots.send_replace(None);
             }
             // Readers keep what they were told last.
             if error.is_fault_of_the_log() {
                 tracing::error!(%error, "the log can't be analyzed");
             } else {
-                tracing::warn!(%error, ?pause, "lost the log, reading it anew");
+                tracing::warn!(%error, ?pause, "lost the log, reading it again");
             }
             tokio::select! {
                 () = self.stopping.cancelled() => return,
@@ -176,24 +176,24 @@ impl Shared {
     /// Follows the log from its beginning until nobody wants it any more.
     async fn follow(&self, pause: &mut Duration) -> Result<(), AnalysisError> {
         let folds = folds().iter().map(Builtin::start).collect();
-        let mut following = Following::new(&self.log, folds);
-        let mut last_told = Instant::now();
-        let mut told_of = None;
+        let mut following = IncrementalReplay::new(&self.log, folds);
+        let mut last_published = Instant::now();
+        let mut published = None;
         loop {
             let seen = following
-                .read_on(|following| {
-                    if last_told.elapsed() >= self.pace.every && !self.has_whole_figures() {
-                        self.tell(following, false);
-                        last_told = Instant::now();
+                .catch_up(|following| {
+                    if last_published.elapsed() >= self.config.every && !self.has_whole_figures() {
+                        self.publish(following, false);
+                        last_published = Instant::now();
                     }
                 })
                 .await?;
             *pause = FIRST_PAUSE;
-            if told_of != Some(seen.commits) {
-                self.tell(&mut following, true);
-                told_of = Some(seen.commits);
+            if published != Some(seen.commits) {
+                self.publish(&mut following, true);
+                published = Some(seen.commits);
             }
-            tokio::time::sleep(self.pace.every).await;
+            tokio::time::sleep(self.config.every).await;
             if self.gives_up() {
                 return Ok(());
             }
@@ -202,14 +202,14 @@ impl Shared {
 
     /// Whether figures of the whole log were told: then those of a part would be a step back.
     fn has_whole_figures(&self) -> bool {
-        self.told
+        self.snapshots
             .borrow()
             .as_ref()
-            .is_some_and(|told| told.caught_up)
+            .is_some_and(|snapshot| snapshot.caught_up)
     }
 
-    fn tell(&self, following: &mut Following, caught_up: bool) {
-        let seen = following.seen();
+    fn publish(&self, following: &mut IncrementalReplay, caught_up: bool) {
+        let seen = following.progress();
         let behind = u32::try_from(seen.of.saturating_sub(seen.commits));
         self.meters
             .behind
@@ -220,12 +220,13 @@ impl Shared {
             caught_up,
             newest: seen.newest,
         };
-        let analytics = figures(&following.so_far(), progress);
+        let analytics = figures(&following.tables(), progress);
         let json = analytics.map(|analytics| serde_json::to_vec(&analytics));
         match json {
             Ok(Ok(json)) => {
                 let json = json.into();
-                self.told.send_replace(Some(Told { caught_up, json }));
+                self.snapshots
+                    .send_replace(Some(Snapshot { caught_up, json }));
             }
             Ok(Err(error)) => tracing::error!(%error, "can't render the figures"),
             Err(error) => tracing::error!(%error, "can't read the folds' answers"),
@@ -236,13 +237,13 @@ impl Shared {
     /// right afterwards begins anew.
     fn gives_up(&self) -> bool {
         let mut state = self.state();
-        if self.told.receiver_count() > 0 {
+        if self.snapshots.receiver_count() > 0 {
             state.wanted = Instant::now();
         }
-        let gives_up = state.wanted.elapsed() >= self.pace.idle;
+        let gives_up = state.wanted.elapsed() >= self.config.idle;
         if gives_up {
             state.task = None;
-            self.told.send_replace(None);
+            self.snapshots.send_replace(None);
             self.meters.behind.set(0);
         }
         gives_up
@@ -254,7 +255,7 @@ mod tests {
     use super::*;
     use eventstore::{EVENT_STREAMS, LogConfig};
     use metrics_exporter_prometheus::PrometheusBuilder;
-    use simulator::{Plan, Season};
+    use simulator::{Plan, Simulation};
     use testkit::{LONG, Nats, eventually};
 
     async fn connected(nats: &Nats) -> Log {
@@ -272,15 +273,16 @@ mod tests {
             days: 2,
             ..Plan::default()
         };
-        let mut season = Season::new(plan);
+        let mut season = Simulation::new(plan);
         let written = simulator::write(log, &mut season, false, |_| {});
         written.await.unwrap();
     }
 
     async fn listed(follower: &Follower) -> u64 {
-        let mut told = follower.watch();
-        let told = told.wait_for(|told| told.as_ref().is_some_and(|told| told.caught_up));
-        let json = told.await.unwrap().clone().unwrap().json;
+        let mut snapshots = follower.watch();
+        let caught_up = snapshots
+            .wait_for(|snapshot| snapshot.as_ref().is_some_and(|snapshot| snapshot.caught_up));
+        let json = caught_up.await.unwrap().clone().unwrap().json;
         let figures: api::Analytics = serde_json::from_slice(&json).unwrap();
         assert_eq!(figures.progress.commits, figures.progress.of);
         figures.ticket_funnel.listed
@@ -292,16 +294,16 @@ mod tests {
         let log = connected(&nats).await;
         write(&log, 7).await;
         let idle = Duration::from_millis(100);
-        let pace = Pace {
+        let config = FollowerConfig {
             idle,
-            ..Pace::default()
+            ..FollowerConfig::default()
         };
-        let follower = Follower::new(&log, pace);
+        let follower = Follower::new(&log, config);
         assert!(follower.0.state().task.is_none());
         assert_eq!(listed(&follower).await, 7);
         eventually("nobody is left, so nothing is read", LONG, || async {
             let is_over = follower.0.state().task.is_none();
-            let forgotten = follower.0.told.borrow().is_none();
+            let forgotten = follower.0.snapshots.borrow().is_none();
             (is_over && forgotten).then_some(()).ok_or("it goes on")
         })
         .await;
@@ -316,7 +318,7 @@ mod tests {
         let empty = nats.copy_disk().await;
         eventually("the log answers", LONG, || log.ping()).await;
         write(&log, 30).await;
-        let follower = Follower::new(&log, TALKATIVE);
+        let follower = Follower::new(&log, FREQUENT);
         assert_eq!(listed(&follower).await, 30);
         nats.lose_tail(&empty).await;
         // Longer than it was, so that its end alone doesn't give it away.
@@ -330,19 +332,19 @@ mod tests {
     }
 
     /// Tells all that it can.
-    const TALKATIVE: Pace = Pace {
+    const FREQUENT: FollowerConfig = FollowerConfig {
         every: Duration::from_millis(1),
         idle: Duration::from_mins(5),
     };
 
     /// What is told until it is of a whole log with so many tickets: how much of it was of a part.
-    async fn parts_told_until(follower: &Follower, tickets: u64) -> usize {
-        let mut told = follower.watch();
+    async fn partial_snapshots_until(follower: &Follower, tickets: u64) -> usize {
+        let mut snapshots = follower.watch();
         let mut parts = 0;
         let whole = async {
             loop {
-                told.changed().await.unwrap();
-                let Some(now) = told.borrow_and_update().clone() else {
+                snapshots.changed().await.unwrap();
+                let Some(now) = snapshots.borrow_and_update().clone() else {
                     continue;
                 };
                 let figures: api::Analytics = serde_json::from_slice(&now.json).unwrap();
@@ -368,8 +370,8 @@ mod tests {
         let nats = Nats::start().await;
         let log = connected(&nats).await;
         write(&log, 1_200).await;
-        let follower = Follower::new(&log, TALKATIVE);
-        assert!(parts_told_until(&follower, 1_200).await > 0);
+        let follower = Follower::new(&log, FREQUENT);
+        assert!(partial_snapshots_until(&follower, 1_200).await > 0);
         assert!(metrics.render().contains("analytics_failures_total 0"));
         // Another log, which ends before what was read of the one that it was: readers keep what
         // they have until all of it was read.
@@ -381,7 +383,7 @@ mod tests {
             log.streams().migrate(&plan).await.unwrap();
         }
         write(&log, 900).await;
-        assert_eq!(parts_told_until(&follower, 900).await, 0);
+        assert_eq!(partial_snapshots_until(&follower, 900).await, 0);
         let exported = metrics.render();
         assert!(
             !exported.contains("analytics_failures_total 0"),

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 
 use access::Analysts;
-use follower::{Follower, Pace};
+use follower::{Follower, FollowerConfig};
 
 /// How many may watch at once, unless the operator allows fewer live streams. Each is sent all
 /// figures up to once a second, and is asked for its role as often; analysts are few.
@@ -42,7 +42,7 @@ impl Analytics {
         Self {
             runtime: runtime.clone(),
             analysts: Analysts(runtime.log.store(USERS)),
-            follower: Follower::new(&runtime.log, Pace::default()),
+            follower: Follower::new(&runtime.log, FollowerConfig::default()),
             room: Arc::new(Semaphore::new(
                 MOST_WATCHERS.min(runtime.config.live_watchers),
             )),

@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     access::Analysts,
-    follower::{EVERY, Told},
+    follower::{POLL_INTERVAL, Snapshot},
 };
 
 /// How often a viewer is checked to whom nothing is sent.
@@ -51,7 +51,7 @@ impl Viewer {
 
 struct Watching {
     viewer: Viewer,
-    told: watch::Receiver<Option<Told>>,
+    snapshots: watch::Receiver<Option<Snapshot>>,
     /// When it was last sent anything.
     heard: Instant,
     /// When it may be sent figures again.
@@ -61,13 +61,13 @@ struct Watching {
 /// The figures of now, then the newest whenever they changed.
 pub(crate) fn watch(
     viewer: Viewer,
-    mut told: watch::Receiver<Option<Told>>,
+    mut snapshots: watch::Receiver<Option<Snapshot>>,
 ) -> impl Stream<Item = Bytes> {
     // What is there already is news to this viewer.
-    told.mark_changed();
+    snapshots.mark_changed();
     let watching = Watching {
         viewer,
-        told,
+        snapshots,
         heard: Instant::now(),
         next: Instant::now(),
     };
@@ -82,7 +82,7 @@ impl Watching {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             // An error says that the service ended.
-            let changed = match timeout(CHECK, self.told.changed()).await {
+            let changed = match timeout(CHECK, self.snapshots.changed()).await {
                 Ok(changed) => changed.map(|()| true).ok()?,
                 Err(_elapsed) => false,
             };
@@ -91,11 +91,11 @@ impl Watching {
             }
             match self.viewer.may_see().await {
                 Ok(true) => {
-                    let news = self.told.borrow_and_update().clone();
-                    if let Some(told) = news.filter(|_| changed) {
-                        let mut chunk = Vec::with_capacity(told.json.len() + 64);
-                        append(&mut chunk, ANALYTICS_EVENT, &told.json);
-                        self.next = Instant::now() + EVERY;
+                    let news = self.snapshots.borrow_and_update().clone();
+                    if let Some(snapshot) = news.filter(|_| changed) {
+                        let mut chunk = Vec::with_capacity(snapshot.json.len() + 64);
+                        append(&mut chunk, ANALYTICS_EVENT, &snapshot.json);
+                        self.next = Instant::now() + POLL_INTERVAL;
                         return Some(chunk.into());
                     }
                 }
@@ -104,7 +104,7 @@ impl Watching {
                 Err(error) => {
                     tracing::debug!(%error, "could not look for a viewer's role");
                     if changed {
-                        self.told.mark_changed();
+                        self.snapshots.mark_changed();
                     }
                 }
             }

@@ -11,6 +11,7 @@ mod routes;
 use actix_web::web;
 use eventstore::{StoreError, USERS};
 use futures_util::future::BoxFuture;
+use httpkit::ExposeSecret as _;
 use httpkit::{Constraint, Limits, Missing, Service, SessionSigner};
 use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
@@ -38,7 +39,7 @@ impl Auth {
     pub async fn start(runtime: &Runtime) -> Result<Self, StartError> {
         let config = &runtime.config;
         let signer = match &config.session_private_key {
-            Some(pem) => SessionSigner::from_pem(pem.expose(), "SESSION_PRIVATE_KEY"),
+            Some(pem) => SessionSigner::from_pem(pem.expose_secret(), "SESSION_PRIVATE_KEY"),
             None => SessionSigner::from_data_dir(&config.data_dir),
         };
         let signer = signer.map_err(StartError::service)?;

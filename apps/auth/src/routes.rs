@@ -217,7 +217,7 @@ async fn roles(auth: &Auth, user: UserId) -> Vec<Role> {
     match auth.accounts.roles(user).await {
         Ok(roles) => roles.into_iter().map(told).collect(),
         Err(error) => {
-            tracing::debug!(%error, "the roles of a user can't be told");
+            tracing::debug!(%error, "could not read the roles of a user");
             Vec::new()
         }
     }

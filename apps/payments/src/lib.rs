@@ -93,14 +93,14 @@ impl Payments {
             // of the ticket is for a person to say; `turnstile reconcile` names the payment.
             tracing::warn!(
                 reference = %event.reference, ?kind, event = event.id,
-                "the provider tells of money that was taken and leaves again: see turnstile reconcile"
+                "the provider reports money going back: see turnstile reconcile"
             );
             counter!("payments_reversed_total", "kind" => kind.name()).increment(1);
             return Ok(());
         }
         match event.payment_id {
             Some(payment) => {
-                tracing::info!(%payment, ?kind, "the provider told of a payment");
+                tracing::info!(%payment, ?kind, "the provider reported a payment");
                 self.look_at(payment).await
             }
             None => Ok(()),
@@ -141,7 +141,7 @@ impl Payments {
 fn tell(mode: PaymentsMode) {
     describe_gauge!(
         "payment_provider",
-        "Always 1; its label says where money is taken: stripe, stripe-test or sandbox"
+        "Always 1; the label is the payment provider: stripe, stripe-test or sandbox"
     );
     describe_counter!(
         "payments_lost_total",
@@ -149,7 +149,7 @@ fn tell(mode: PaymentsMode) {
     );
     describe_counter!(
         "payments_reversed_total",
-        "Webhooks that told of a refund or a dispute, by kind"
+        "Webhooks that reported a refund or a dispute, by kind"
     );
     // From the start, or the first one would be no increase.
     counter!("payments_lost_total").absolute(0);
@@ -171,15 +171,13 @@ fn tell(mode: PaymentsMode) {
 
 /// The provider's part of the configuration.
 pub fn provider_config(config: &Config, mode: PaymentsMode) -> ProviderConfig {
-    let secret =
-        |secret: &httpkit::config::Secret| provider::Secret::from(secret.expose().to_owned());
     let total: Duration = config.stripe.timeout;
     let default = Timeouts::default();
     ProviderConfig {
         mode,
-        stripe_secret_key: config.stripe.secret_key.as_ref().map(secret),
+        stripe_secret_key: config.stripe.secret_key.clone(),
         stripe_api_base: config.stripe.api_base.clone(),
-        stripe_webhook_secret: config.stripe.webhook_secret.as_ref().map(secret),
+        stripe_webhook_secret: config.stripe.webhook_secret.clone(),
         data_dir: config.data_dir.clone(),
         timeouts: Timeouts {
             connect: default.connect.min(total),

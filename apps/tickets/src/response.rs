@@ -1,16 +1,11 @@
 //! Answers of this service.
 
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::header::{ETAG, HeaderValue},
-};
+use actix_web::{HttpRequest, HttpResponse};
 use api::{Amount, TicketStatus};
 use domain::ticket::{Availability, Listing, TicketError};
 use eventstore::CommandError;
-use httpkit::{AppError, error, etag};
-use projections::Rendered;
-
-const JSON: (&str, &str) = ("Content-Type", "application/json");
+use httpkit::{AppError, error, etag::Rendered};
+use projections::CachedJson;
 
 /// A ticket as the API shows it.
 pub(crate) fn ticket(listing: &Listing) -> api::Ticket {
@@ -31,19 +26,9 @@ pub(crate) fn ticket(listing: &Listing) -> api::Ticket {
     }
 }
 
-/// What was rendered before, or 304 if the caller has it.
-pub(crate) fn rendered(req: &HttpRequest, rendered: &Rendered) -> HttpResponse {
-    let etag = HeaderValue::from_str(&rendered.etag).ok();
-    let mut answer = match &etag {
-        Some(etag) if etag::is_fresh(req.headers(), etag) => HttpResponse::NotModified().finish(),
-        _ => HttpResponse::Ok()
-            .insert_header(JSON)
-            .body(rendered.bytes.clone()),
-    };
-    if let Some(etag) = etag {
-        answer.headers_mut().insert(ETAG, etag);
-    }
-    answer
+/// What the read model rendered, or 304 if the caller has it.
+pub(crate) fn rendered(req: &HttpRequest, json: &CachedJson) -> HttpResponse {
+    Rendered::with_digest(json.bytes.clone(), json.digest).respond(req)
 }
 
 /// Why a ticket command did nothing.

@@ -11,20 +11,20 @@ use crate::{
     serve,
 };
 
-/// The ticket marketplace: serves it, looks after it, and answers questions from its log.
+/// Serve, operate and analyze the ticket marketplace.
 ///
-/// Everything is configured by environment variables; `turnstile config` lists them.
+/// Configuration is by environment variables; `turnstile config` lists them.
 #[derive(Debug, Parser)]
 #[command(
     version = runtime::version(),
     after_help = "Exit codes:
-  0  all is well
-  1  something was found that is not
-  2  the command could not be carried out
-  3  the log holds something that can't be read, or lacks something; the message names the place
-  4  NATS or MongoDB can't be reached, or was lost on the way
+  0  success
+  1  a check found problems
+  2  the command failed
+  3  the log is damaged: an entry is unreadable or missing; the message names it
+  4  NATS or MongoDB can't be reached, or the connection was lost
 
-All commands only read the marketplace, but for `serve`, `import`, `simulate`, `reconcile`,
+Commands only read the marketplace, except `serve`, `import`, `simulate`, `reconcile`,
 `projections rebuild`, `pause` and `resume`, `dead-letters retry` and `drop`, `users grant` and
 `revoke`, `keys rotate` and `retire`, `streams init` and `migrate`, `restore`, and `mongodb-init`."
 )]
@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Config(config::ConfigArgs),
     Reconcile(reconcile::ReconcileArgs),
     Verify(verify::VerifyArgs),
-    /// Look at the events of the log
+    /// List, show and follow the events of the log
     #[command(subcommand)]
     Events(events::EventsCommand),
     Export(export::ExportArgs),
@@ -54,21 +54,21 @@ pub(crate) enum Command {
     Replay(replay::ReplayArgs),
     Report(report::ReportArgs),
     Completions(completions::CompletionsArgs),
-    /// Messages that a worker could not handle
+    /// List, retry or drop messages that a worker could not handle
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLettersCommand),
-    /// Streams of the log: how they are set up
+    /// Set up the streams of the log
     #[command(subcommand)]
     Streams(streams::StreamsCommand),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
-    /// Read models
+    /// Inspect, rebuild, pause and resume read models
     #[command(subcommand)]
     Projections(projections::ProjectionsCommand),
-    /// Session keys: rotate them without signing anybody out
+    /// Rotate and retire session keys
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Who has an account, and who may see the figures of the whole market
+    /// List accounts, grant and revoke roles
     #[command(subcommand)]
     Users(users::UsersCommand),
 }

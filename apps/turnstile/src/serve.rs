@@ -3,6 +3,7 @@
 use analytics::Analytics;
 use auth::Auth;
 use expiration::Expiration;
+use httpkit::ExposeSecret as _;
 use httpkit::{Config, Gate, Server, Service, SessionVerifier, service::termination, telemetry};
 use orders::Orders;
 use payments::Payments;
@@ -80,7 +81,7 @@ pub(crate) async fn serve(args: &ServeArgs, servers: &Servers) -> Result<(), Sta
         config.payments_to_serve()?;
     }
     let read = if args.keeps_read_models() {
-        let (uri, database) = (config.mongodb_uri.expose(), &config.mongodb_database);
+        let (uri, database) = (config.mongodb_uri.expose_secret(), &config.mongodb_database);
         Some(ReadStore::connect(uri, database).await?)
     } else {
         None

@@ -1,13 +1,15 @@
 //! The state of an aggregate, of any of the four kinds, as values that can be shown and compared.
 
 use cqrs_es::Aggregate as _;
-use domain::{OrderId, payment::Payment, ticket::Ticket, ticket_orders::TicketOrders, user::User};
+use domain::{
+    AnyEvent, OrderId, payment::Payment, ticket::Ticket, ticket_orders::TicketOrders, user::User,
+};
 use eventstore::{Commit, ORDERS, PAYMENTS, StoreError, StreamName, TICKETS, USERS};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use crate::{Happened, row::hide_secrets};
+use crate::{events_of, row::hide_secrets};
 
 /// An aggregate while its events are applied.
 #[derive(Clone, Debug)]
@@ -47,12 +49,12 @@ impl Aggregate {
                 found: format!("version {}", commit.version),
             });
         }
-        for (_, event) in Happened::of(commit)? {
+        for (_, event) in events_of(commit)? {
             match (&mut *self, event) {
-                (Self::User(user), Happened::User(event)) => user.apply(event),
-                (Self::Ticket(ticket), Happened::Ticket(event)) => ticket.apply(event),
-                (Self::Orders(orders), Happened::Orders(event)) => orders.apply(event),
-                (Self::Payment(payment), Happened::Payment(event)) => payment.apply(event),
+                (Self::User(user), AnyEvent::User(event)) => user.apply(event),
+                (Self::Ticket(ticket), AnyEvent::Ticket(event)) => ticket.apply(event),
+                (Self::Orders(orders), AnyEvent::Orders(event)) => orders.apply(event),
+                (Self::Payment(payment), AnyEvent::Payment(event)) => payment.apply(event),
                 // The events of a commit are those of its stream.
                 _ => {}
             }

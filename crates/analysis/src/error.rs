@@ -23,7 +23,7 @@ pub enum AnalysisError {
     },
     /// The range ends before it begins.
     #[error("the range ends ({to}) before it begins ({from})")]
-    Backwards {
+    InvertedRange {
         /// Its beginning, as it was given.
         from: String,
         /// Its end, as it was given.

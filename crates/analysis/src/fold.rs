@@ -1,14 +1,15 @@
 //! What a fold is.
 
 use chrono::{DateTime, Utc};
+use domain::AnyEvent;
 use eventstore::{Commit, StreamName};
 
-use crate::{Happened, Table};
+use crate::Table;
 
 /// A question that is answered by looking at every event once, in order.
 ///
 /// A fold sees the log from its first commit on, also when only a later part is asked for: how
-/// long a ticket took to sell can't be told without its listing. [`Entry::counted`] says whether
+/// long a ticket took to sell can't be told without its listing. [`Entry::in_range`] says whether
 /// an event belongs to the range; what comes before is only there to be remembered.
 ///
 /// What makes the answer the same each time: no clock, no randomness, no map whose order depends
@@ -30,11 +31,11 @@ pub trait Fold: Send {
     /// The answer on the events that were seen until now, which more may follow. What it says does
     /// not depend on how often it was asked for; it may sort what it remembers, so that asking again
     /// costs little.
-    fn so_far(&mut self) -> Vec<Table>;
+    fn tables(&mut self) -> Vec<Table>;
 
     /// The answer, after the last event of the range.
     fn finish(mut self: Box<Self>) -> Vec<Table> {
-        self.so_far()
+        self.tables()
     }
 }
 
@@ -46,9 +47,9 @@ pub struct Entry<'a> {
     /// The aggregate's version; the first event ever has 0.
     pub version: u64,
     /// What happened.
-    pub event: &'a Happened,
+    pub event: &'a AnyEvent,
     /// Whether it is in the range that was asked for, and not before it.
-    pub counted: bool,
+    pub in_range: bool,
 }
 
 impl Entry<'_> {

@@ -11,8 +11,8 @@
 //! | read on behind what can't be read | [`Resuming`] |
 //! | flatten a commit into rows, one an event | [`EventRow::of`], [`EVENT_COLUMNS`] |
 //! | answer a question that needs the whole log | a [`Fold`], run by [`replay()`] |
-//! | keep the answer up to date while the log grows | [`Following`] |
-//! | know how a thing came to be as it is | [`find`], [`story()`] |
+//! | keep the answer up to date while the log grows | [`IncrementalReplay`] |
+//! | know how a thing came to be as it is | [`find`], [`history()`] |
 //! | see it as it was at a moment | [`Aggregate`] |
 //! | see what was for sale | [`OnSale`] |
 //! | see whether the log holds together | [`check()`] |
@@ -41,29 +41,29 @@
 mod aggregate;
 mod check;
 mod error;
+mod events;
 mod fold;
 pub mod folds;
-mod following;
-mod happened;
+mod history;
+mod incremental_replay;
 mod moment;
 mod on_sale;
 mod range;
 mod read;
 mod replay;
 mod row;
-mod story;
 mod table;
 
 pub use aggregate::{Aggregate, FieldChange, changes};
 pub use check::{Checked, Finding, Resuming, Rule, check, check_with};
 pub use error::AnalysisError;
+pub use events::events_of;
 pub use fold::{Entry, Fold};
-pub use following::{Following, Seen};
-pub use happened::Happened;
+pub use history::{Entity, Step, find, history};
+pub use incremental_replay::{IncrementalReplay, ReplayProgress};
 pub use on_sale::OnSale;
 pub use range::{Bound, InvalidBound, Range, stream_named};
 pub use read::{Commits, Span, commits_of};
 pub use replay::{Replayed, replay};
 pub use row::{ColumnDoc, EVENT_COLUMNS, EventRow, without_secrets_in};
-pub use story::{Step, Subject, find, story};
 pub use table::{Cell, Column, Table, money, share};

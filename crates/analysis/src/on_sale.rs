@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    OrderId, Price, TicketId, Title, UserId, ticket::TicketEvent, ticket_orders::TicketOrdersEvent,
+    AnyEvent, OrderId, Price, TicketId, Title, UserId, ticket::TicketEvent,
+    ticket_orders::TicketOrdersEvent,
 };
 use eventstore::{Commit, StoreError};
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::{Cell, Column, Happened, Table, folds::UNDOABLE};
+use crate::{Cell, Column, Table, events_of, folds::UNDO_PERIOD};
 
 /// What is for sale after the commits that were applied, which must be those of `TICKETS` and
 /// `ORDERS` from the first on. A ticket is for sale when it was listed and no order has it.
@@ -59,11 +60,11 @@ impl OnSale {
     /// # Errors
     /// When it can't be read.
     pub fn apply(&mut self, commit: &Commit) -> Result<(), StoreError> {
-        for (_, event) in Happened::of(commit)? {
+        for (_, event) in events_of(commit)? {
             match event {
-                Happened::Ticket(event) => self.of_ticket(commit, event),
-                Happened::Orders(event) => self.of_orders(commit.metadata.time, event),
-                Happened::User(_) | Happened::Payment(_) => {}
+                AnyEvent::Ticket(event) => self.of_ticket(commit, event),
+                AnyEvent::Orders(event) => self.of_orders(commit.metadata.time, event),
+                AnyEvent::User(_) | AnyEvent::Payment(_) => {}
             }
         }
         Ok(())
@@ -128,7 +129,7 @@ impl OnSale {
     /// Forgets the tickets whose money is safe by now. Until then a paid order holds its ticket.
     fn forget_sold(&mut self, now: DateTime<Utc>) {
         while let Some((at, order)) = self.sold.front()
-            && now - *at > UNDOABLE
+            && now - *at > UNDO_PERIOD
         {
             if let Some(ticket) = self.held.remove(order) {
                 self.tickets.remove(&ticket);

@@ -169,7 +169,7 @@ impl Range {
     }
 
     /// Whether a moment is in the range.
-    pub fn holds_time(&self, time: DateTime<Utc>) -> bool {
+    pub fn contains_time(&self, time: DateTime<Utc>) -> bool {
         self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to)
     }
 
@@ -178,7 +178,7 @@ impl Range {
         if let (Some(from), Some(to)) = (self.from, self.to)
             && from > to
         {
-            return Err(AnalysisError::Backwards {
+            return Err(AnalysisError::InvertedRange {
                 from: Bound::Time(from).to_string(),
                 to: Bound::Time(to).to_string(),
             });
@@ -187,7 +187,7 @@ impl Range {
             if let Some(last) = self.last.get(stream)
                 && first > last
             {
-                return Err(AnalysisError::Backwards {
+                return Err(AnalysisError::InvertedRange {
                     from: format!("{stream}:{first}"),
                     to: format!("{stream}:{last}"),
                 });
@@ -253,7 +253,7 @@ mod tests {
         )
         .unwrap();
         let (from, to) = (range.from.unwrap(), range.to.unwrap());
-        assert!(range.holds_time(from) && !range.holds_time(to));
+        assert!(range.contains_time(from) && !range.contains_time(to));
     }
 
     #[test]
@@ -262,7 +262,7 @@ mod tests {
             let range = Range::of(&bounds(&[from]), &bounds(&[to]), &EVENT_STREAMS).unwrap();
             let refused = range.check().unwrap_err();
             assert!(
-                matches!(refused, AnalysisError::Backwards { .. }),
+                matches!(refused, AnalysisError::InvertedRange { .. }),
                 "{refused}"
             );
         }

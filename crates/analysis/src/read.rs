@@ -15,15 +15,15 @@ const CHUNK: usize = 256;
 /// commits of each stream are in memory.
 const CHUNKS: usize = 4;
 /// After so long without the next commit the connection counts as lost.
-const PATIENCE: Duration = Duration::from_secs(10);
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// By how much clocks of processes may differ: where a time ends a range, the stream is read on
 /// for so long, and where one begins it, from so long before.
-const SKEW: TimeDelta = TimeDelta::minutes(10);
+const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::minutes(10);
 
 /// The order in which it is looked up where streams end. What a commit refers to stands in the log
 /// before it, and a payment refers to an order, an order to a ticket, a ticket to a user: so what
 /// is read of a log that grows meanwhile holds no order without its ticket.
-const REFERRING_FIRST: [StreamName; 4] = [PAYMENTS, ORDERS, TICKETS, USERS];
+const DEPENDENTS_FIRST: [StreamName; 4] = [PAYMENTS, ORDERS, TICKETS, USERS];
 
 /// All commits of one aggregate, oldest first. The server finds them; the rest of the stream isn't
 /// read.
@@ -46,8 +46,8 @@ pub async fn commits_of(
 pub struct Span {
     range: Range,
     /// First and last sequence by stream; none of a stream where the first is behind the last.
-    places: BTreeMap<StreamName, (u64, u64)>,
-    patience: Duration,
+    sequences: BTreeMap<StreamName, (u64, u64)>,
+    timeout: Duration,
 }
 
 impl Range {
@@ -55,11 +55,11 @@ impl Range {
     ///
     /// # Errors
     /// [`AnalysisError::PastEnd`] when it names a place that a stream hasn't reached,
-    /// [`AnalysisError::Backwards`] when it ends before it begins, and when the log can't be read.
+    /// [`AnalysisError::InvertedRange`] when it ends before it begins, and when the log can't be read.
     pub async fn resolve(&self, log: &Log, streams: &[StreamName]) -> Result<Span, AnalysisError> {
         self.check()?;
-        let mut places = BTreeMap::new();
-        for stream in REFERRING_FIRST
+        let mut sequences = BTreeMap::new();
+        for stream in DEPENDENTS_FIRST
             .iter()
             .filter(|stream| streams.contains(stream))
         {
@@ -75,15 +75,18 @@ impl Range {
             }
             let mut first = self.first.get(stream).copied().unwrap_or(1);
             let last = self.last.get(stream).copied().unwrap_or(end);
-            if let Some(from) = self.from.and_then(|from| from.checked_sub_signed(SKEW)) {
+            if let Some(from) = self
+                .from
+                .and_then(|from| from.checked_sub_signed(MAX_CLOCK_SKEW))
+            {
                 first = first_since(log, *stream, from, (first, last)).await?;
             }
-            places.insert(*stream, (first, last));
+            sequences.insert(*stream, (first, last));
         }
         Ok(Span {
             range: self.clone(),
-            places,
-            patience: PATIENCE,
+            sequences,
+            timeout: COMMIT_TIMEOUT,
         })
     }
 }
@@ -124,21 +127,21 @@ impl Span {
     }
 
     /// First and last sequence of a stream; `None` if none of its commits is meant.
-    pub fn places(&self, stream: StreamName) -> Option<(u64, u64)> {
-        let (first, last) = *self.places.get(&stream)?;
+    pub fn sequences(&self, stream: StreamName) -> Option<(u64, u64)> {
+        let (first, last) = *self.sequences.get(&stream)?;
         (first <= last).then_some((first, last))
     }
 
     /// The last sequence of a stream that is meant, or that there was; 0 of an empty one.
     pub fn end(&self, stream: StreamName) -> u64 {
-        self.places.get(&stream).map_or(0, |(_, last)| *last)
+        self.sequences.get(&stream).map_or(0, |(_, last)| *last)
     }
 
     /// The same, but of each stream only its newest commits.
     #[must_use]
     pub fn newest(&self, commits: u64) -> Self {
         let mut newest = self.clone();
-        for (first, last) in newest.places.values_mut() {
+        for (first, last) in newest.sequences.values_mut() {
             *first = (*first).max((*last + 1).saturating_sub(commits));
         }
         newest
@@ -148,7 +151,7 @@ impl Span {
     #[must_use]
     pub fn before_newest(&self, commits: u64) -> Self {
         let mut before = self.clone();
-        for (_, last) in before.places.values_mut() {
+        for (_, last) in before.sequences.values_mut() {
             *last = last.saturating_sub(commits);
         }
         before
@@ -156,12 +159,12 @@ impl Span {
 
     /// The streams that are read.
     pub fn streams(&self) -> impl Iterator<Item = StreamName> {
-        self.places.keys().copied()
+        self.sequences.keys().copied()
     }
 
     /// How many commits are read, at most.
     pub fn len(&self) -> u64 {
-        let lengths = self.places.values();
+        let lengths = self.sequences.values();
         lengths
             .map(|(first, last)| (last + 1).saturating_sub(*first))
             .sum()
@@ -173,20 +176,20 @@ impl Span {
     }
 
     /// Whether a commit is in the range.
-    pub fn holds(&self, commit: &Commit) -> bool {
+    pub fn contains(&self, commit: &Commit) -> bool {
         let place = self.range.first.get(&commit.stream);
         place.is_none_or(|first| commit.sequence >= *first)
             && self
-                .places
+                .sequences
                 .get(&commit.stream)
                 .is_some_and(|(_, last)| commit.sequence <= *last)
-            && self.range.holds_time(commit.metadata.time)
+            && self.range.contains_time(commit.metadata.time)
     }
 
-    /// The same from the log's first commit on. [`Span::holds`] still tells what is in the range.
+    /// The same from the log's first commit on. [`Span::contains`] still tells what is in the range.
     #[must_use]
     pub fn from_the_beginning(mut self) -> Self {
-        for (first, _) in self.places.values_mut() {
+        for (first, _) in self.sequences.values_mut() {
             *first = 1;
         }
         self
@@ -196,7 +199,7 @@ impl Span {
     #[must_use]
     pub fn starting_at(mut self, next: &BTreeMap<StreamName, u64>) -> Self {
         for (stream, next) in next {
-            if let Some((first, _)) = self.places.get_mut(stream) {
+            if let Some((first, _)) = self.sequences.get_mut(stream) {
                 *first = *next;
             }
         }
@@ -207,41 +210,44 @@ impl Span {
     ///
     /// # Errors
     /// When the log can't be reached.
-    pub async fn news(&self, log: &Log) -> Result<Self, AnalysisError> {
-        let mut news = self.clone();
-        for stream in REFERRING_FIRST {
-            if let Some((first, last)) = news.places.get_mut(&stream) {
+    pub async fn appended_since(&self, log: &Log) -> Result<Self, AnalysisError> {
+        let mut appended = self.clone();
+        for stream in DEPENDENTS_FIRST {
+            if let Some((first, last)) = appended.sequences.get_mut(&stream) {
                 *first = *last + 1;
                 *last = log.reader().last_sequence(stream).await?;
             }
         }
-        Ok(news)
+        Ok(appended)
     }
 
     /// The same, with another bound on waiting for the next commit (10 s).
     #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 
     /// Reads it: every stream in its own order, merged by time. Commits that lie in it only
     /// because of [`Span::from_the_beginning`] or because clocks differ come too;
-    /// [`Span::holds`] tells them apart.
+    /// [`Span::contains`] tells them apart.
     ///
     /// Each stream is read by a task of its own, which waits when nobody takes what it read, and
     /// ends with this value. In the server there is an ordered consumer for each of them, which
     /// goes by itself.
     pub fn read(&self, log: &Log) -> Commits {
         let sources = self.streams().filter_map(|stream| {
-            let (first, last) = self.places(stream)?;
-            Some(Source::open(log, stream, (first, last), self.patience))
+            let (first, last) = self.sequences(stream)?;
+            Some(Source::open(log, stream, (first, last), self.timeout))
         });
         Commits {
             sources: sources.collect(),
             begun: false,
             failed: None,
-            until: self.range.to.and_then(|to| to.checked_add_signed(SKEW)),
+            until: self
+                .range
+                .to
+                .and_then(|to| to.checked_add_signed(MAX_CLOCK_SKEW)),
         }
     }
 }
@@ -261,7 +267,7 @@ impl Commits {
     /// The next commit; `None` after the last.
     ///
     /// # Errors
-    /// When the log can't be read there, or is lost for longer than the span's patience. Nothing
+    /// When the log can't be read there, or is lost for longer than the span's timeout. Nothing
     /// comes after an error.
     pub async fn next(&mut self) -> Option<Item> {
         if !self.begun {
@@ -321,9 +327,9 @@ struct Source {
 }
 
 impl Source {
-    fn open(log: &Log, stream: StreamName, places: (u64, u64), patience: Duration) -> Self {
+    fn open(log: &Log, stream: StreamName, sequences: (u64, u64), timeout: Duration) -> Self {
         let (send, chunks) = mpsc::channel(CHUNKS);
-        let reading = pump(log.clone(), stream, places, patience, send);
+        let reading = pump(log.clone(), stream, sequences, timeout, send);
         Self {
             stream,
             head: None,

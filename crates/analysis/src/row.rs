@@ -87,7 +87,7 @@ const SECRETS: [&str; 1] = ["password_hash"];
 
 impl EventRow {
     /// The events of a commit, brought up to the newest schema. Whether their types are known is
-    /// not checked ([`crate::Happened::of`] does): what can't be understood can still be looked at.
+    /// not checked ([`crate::events_of`] does): what can't be understood can still be looked at.
     ///
     /// Secrets are in them; [`EventRow::without_secrets`] takes them out.
     ///

@@ -3,7 +3,7 @@
 
 use analysis::{Rule, check};
 use eventstore::{HistoricalCommit, ORDERS};
-use simulator::{Plan, Season};
+use simulator::{Plan, Simulation};
 use testkit::Nats;
 use tokio::sync::oneshot;
 
@@ -24,7 +24,7 @@ async fn what_comes_while_the_log_is_checked_is_not_missed_and_what_never_comes_
         days: 20,
         ..Plan::default()
     };
-    let history: Vec<_> = Season::new(plan).collect::<Result<_, _>>().unwrap();
+    let history: Vec<_> = Simulation::new(plan).collect::<Result<_, _>>().unwrap();
     let orders = history.iter().filter(|commit| commit.stream == ORDERS);
     let orders: Vec<_> = orders.map(|commit| commit.commit_id).collect();
     let late = &orders[orders.len() - LATE..];

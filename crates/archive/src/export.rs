@@ -1,6 +1,6 @@
 //! The log into files.
 
-use analysis::{Bound, Happened, Range, Span};
+use analysis::{Bound, Range, Span, events_of};
 use eventstore::{Commit, EVENT_STREAMS, Log, StreamName};
 use std::{
     collections::BTreeMap,
@@ -10,13 +10,13 @@ use std::{
 use tokio::sync::mpsc;
 
 use crate::{
-    ArchiveError, Format, Manifest, Part, StreamPart, TABLES, TableSpec, folder::Folder,
-    part::PartWriter, tables::number_of,
+    ArchiveError, Format, Manifest, Segment, StreamPart, TABLES, TableSpec, folder::Folder,
+    segment::SegmentWriter, tables::number_of,
 };
 
 /// Commits that a set of files is made of. When the program is killed, so many have to be read
 /// again at most.
-const SET: u64 = 1 << 17;
+const SEGMENT_COMMITS: u64 = 1 << 17;
 /// Commits that travel together to the thread that encodes.
 const CHUNK: usize = 256;
 /// Chunks that wait for it.
@@ -60,10 +60,10 @@ pub async fn export(
     let found = Manifest::read(folder.path())?;
     let resumed = found.as_ref().is_some_and(|found| !found.complete);
     let mut manifest = match found {
-        Some(found) => going_on(log, request, found).await?,
-        None => begun(log, request).await?,
+        Some(found) => resume_export(log, request, found).await?,
+        None => new_export(log, request).await?,
     };
-    folder.tidy(&manifest)?;
+    folder.remove_orphans(&manifest)?;
     manifest.write(folder.path(), &folder.unfinished())?;
     let before = manifest.rows();
     let todo = |manifest: &Manifest| -> u64 {
@@ -85,8 +85,8 @@ pub async fn export(
         let mut commits = span.read(log);
         let mut next = part.next;
         while next <= part.last {
-            let last = part.last.min(next + SET - 1);
-            let set = Set {
+            let last = part.last.min(next + SEGMENT_COMMITS - 1);
+            let set = SegmentSet {
                 range: Range {
                     from: manifest.from,
                     to: manifest.to,
@@ -102,7 +102,7 @@ pub async fn export(
             };
             let (send, receive) = mpsc::channel(CHUNKS);
             let encoding = tokio::task::spawn_blocking(move || set.encode(receive));
-            let passing = pass_on(&mut commits, last, send, |read| {
+            let passing = send_commits(&mut commits, last, send, |read| {
                 done += read;
                 progress(done, total);
             });
@@ -128,7 +128,7 @@ pub async fn export(
     add_empty_tables(&folder, &mut manifest)?;
     manifest.complete = true;
     manifest.write(folder.path(), &folder.unfinished())?;
-    folder.tidy(&manifest)?;
+    folder.remove_orphans(&manifest)?;
     folder.close()?;
     Ok(Exported {
         added: manifest.rows() - before,
@@ -160,7 +160,7 @@ fn add_empty_tables(folder: &Folder, manifest: &mut Manifest) -> Result<(), Arch
 }
 
 /// Passes commits on to the thread that encodes them, up to a sequence.
-async fn pass_on(
+async fn send_commits(
     commits: &mut analysis::Commits,
     last: u64,
     send: mpsc::Sender<Vec<Commit>>,
@@ -198,12 +198,12 @@ async fn span_of(log: &Log, stream: StreamName, part: &StreamPart) -> Result<Spa
 }
 
 /// A new export.
-async fn begun(log: &Log, request: &Request) -> Result<Manifest, ArchiveError> {
+async fn new_export(log: &Log, request: &Request) -> Result<Manifest, ArchiveError> {
     let mut manifest = Manifest::new(request.format, &request.range);
     let span = request.range.resolve(log, &EVENT_STREAMS).await?;
     for stream in EVENT_STREAMS {
         let (first, last) = span
-            .places(stream)
+            .sequences(stream)
             .unwrap_or((span.end(stream) + 1, span.end(stream)));
         let part = StreamPart {
             created: log.streams().created(stream).await?,
@@ -217,7 +217,7 @@ async fn begun(log: &Log, request: &Request) -> Result<Manifest, ArchiveError> {
 }
 
 /// An export that is there: the rest of it, or what came since.
-async fn going_on(
+async fn resume_export(
     log: &Log,
     request: &Request,
     mut found: Manifest,
@@ -280,10 +280,10 @@ async fn going_on(
 }
 
 /// Files that are made of the same part of a stream.
-struct Set {
+struct SegmentSet {
     range: Range,
     place: Place,
-    open: BTreeMap<usize, PartWriter>,
+    open: BTreeMap<usize, SegmentWriter>,
 }
 
 /// Where files are made, and of which part of their stream.
@@ -296,13 +296,13 @@ struct Place {
 
 impl Place {
     /// A file of a table, under another name than its own.
-    fn create(&self, table: &TableSpec) -> Result<PartWriter, ArchiveError> {
+    fn create(&self, table: &TableSpec) -> Result<SegmentWriter, ArchiveError> {
         let name = format!("{}.{}", table.name, self.format);
-        PartWriter::create(self.unfinished.join(name), self.format, table)
+        SegmentWriter::create(self.unfinished.join(name), self.format, table)
     }
 
     /// Gives a file that is complete its name.
-    fn finish(&self, table: &TableSpec, writer: PartWriter) -> Result<Part, ArchiveError> {
+    fn finish(&self, table: &TableSpec, writer: SegmentWriter) -> Result<Segment, ArchiveError> {
         let file = Folder::name(table, self.sequences, self.format);
         let path = self.folder.join(&file);
         if let Some(folder) = path.parent() {
@@ -310,7 +310,7 @@ impl Place {
         }
         let (rows, times) = (writer.rows, writer.times);
         let sum = writer.finish(&path)?;
-        Ok(Part {
+        Ok(Segment {
             file,
             rows,
             sequences: self.sequences,
@@ -321,17 +321,17 @@ impl Place {
     }
 }
 
-impl Set {
+impl SegmentSet {
     /// Writes commits until no more come and the last has come; else nothing.
     fn encode(
         mut self,
         mut commits: mpsc::Receiver<Vec<Commit>>,
-    ) -> Result<Vec<(usize, Part)>, ArchiveError> {
+    ) -> Result<Vec<(usize, Segment)>, ArchiveError> {
         let mut reached = 0;
         while let Some(chunk) = commits.blocking_recv() {
             for commit in chunk {
                 reached = commit.sequence;
-                if self.range.holds_time(commit.metadata.time) {
+                if self.range.contains_time(commit.metadata.time) {
                     self.add(&commit)?;
                 }
             }
@@ -344,7 +344,7 @@ impl Set {
     }
 
     fn add(&mut self, commit: &Commit) -> Result<(), ArchiveError> {
-        for (version, event) in Happened::of(commit)? {
+        for (version, event) in events_of(commit)? {
             let number = number_of(&event);
             let part = match self.open.entry(number) {
                 std::collections::btree_map::Entry::Occupied(open) => open.into_mut(),
@@ -357,7 +357,7 @@ impl Set {
         Ok(())
     }
 
-    fn finish(self) -> Result<Vec<(usize, Part)>, ArchiveError> {
+    fn finish(self) -> Result<Vec<(usize, Segment)>, ArchiveError> {
         let parts = self.open.into_iter().map(|(number, writer)| {
             let part = self.place.finish(&TABLES[number], writer)?;
             Ok((number, part))

@@ -65,7 +65,7 @@ impl Folder {
 
     /// Removes what a run left behind that was killed. Only files of names that an export gives
     /// are touched: what else is in the folder is somebody's.
-    pub fn tidy(&self, manifest: &Manifest) -> Result<(), ArchiveError> {
+    pub fn remove_orphans(&self, manifest: &Manifest) -> Result<(), ArchiveError> {
         let known: HashSet<PathBuf> = manifest
             .tables
             .values()

@@ -3,7 +3,7 @@
 use analysis::stream_named;
 use eventstore::{StreamName, USERS};
 
-use crate::line::{Line, SECRET, without_password};
+use crate::ndjson::line::{Line, SECRET, without_password};
 
 /// Reads the first line of a file that is to be imported. Whether it was an event.
 pub fn ndjson_line(bytes: &[u8]) -> bool {

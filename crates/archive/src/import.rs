@@ -1,8 +1,8 @@
 //! Files into an empty log.
 
-use analysis::Happened;
 use domain::{
-    payment::PaymentEvent, ticket::TicketEvent, ticket_orders::TicketOrdersEvent, user::UserEvent,
+    AnyEvent, payment::PaymentEvent, ticket::TicketEvent, ticket_orders::TicketOrdersEvent,
+    user::UserEvent,
 };
 use eventstore::{
     EVENT_STREAMS, HistoricalCommit, Import, Log, Metadata, ORDERS, PAYMENTS, StoreError,
@@ -12,12 +12,12 @@ use std::{collections::BTreeMap, path::Path};
 
 use crate::{
     ArchiveError,
-    line::{bad_line, without_password},
-    source::{Source, Text},
+    ndjson::line::{bad_line, without_password},
+    ndjson::reader::{LineReader, LocatedLine},
 };
 
 /// How often progress is told, in commits.
-const TELL: u64 = 4_096;
+const PROGRESS_EVERY: u64 = 4_096;
 
 /// What an import came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -81,7 +81,7 @@ pub async fn import(
             import.append(&commit).await?;
         }
         imported.commits += 1;
-        if imported.commits.is_multiple_of(TELL) {
+        if imported.commits.is_multiple_of(PROGRESS_EVERY) {
             progress(imported.found + imported.commits, total);
         }
     }
@@ -112,16 +112,16 @@ fn check(path: &Path) -> Result<u64, ArchiveError> {
 
 /// The commits of a source, dense in each stream.
 struct Commits {
-    source: Source,
+    source: LineReader,
     /// A line that was read and belongs to the next commit.
-    ahead: Option<Text>,
+    ahead: Option<LocatedLine>,
     last: BTreeMap<StreamName, u64>,
 }
 
 impl Commits {
     fn open(path: &Path) -> Result<Self, ArchiveError> {
         Ok(Self {
-            source: Source::open(path)?,
+            source: LineReader::open(path)?,
             ahead: None,
             last: BTreeMap::new(),
         })
@@ -152,7 +152,7 @@ impl Commits {
         Ok(Some((commit_of(stream, &texts)?, sequence)))
     }
 
-    fn take(&mut self) -> Result<Option<Text>, ArchiveError> {
+    fn take(&mut self) -> Result<Option<LocatedLine>, ArchiveError> {
         match self.ahead.take() {
             Some(text) => Ok(Some(text)),
             None => self.source.next(),
@@ -161,7 +161,7 @@ impl Commits {
 }
 
 /// The commit whose events these lines are.
-fn commit_of(stream: StreamName, texts: &[Text]) -> Result<HistoricalCommit, ArchiveError> {
+fn commit_of(stream: StreamName, texts: &[LocatedLine]) -> Result<HistoricalCommit, ArchiveError> {
     let mut data = Vec::with_capacity(texts.len());
     let mut lines = Vec::with_capacity(texts.len());
     for text in texts {
@@ -212,10 +212,10 @@ fn known(stream: StreamName, events: &[StoredEvent<'_>]) -> Result<(), String> {
     for event in events {
         let text = serde_json::to_string(event).map_err(|error| error.to_string())?;
         let event = match stream {
-            USERS => serde_json::from_str::<UserEvent>(&text).map(Happened::User),
-            TICKETS => serde_json::from_str::<TicketEvent>(&text).map(Happened::Ticket),
-            ORDERS => serde_json::from_str::<TicketOrdersEvent>(&text).map(Happened::Orders),
-            PAYMENTS => serde_json::from_str::<PaymentEvent>(&text).map(Happened::Payment),
+            USERS => serde_json::from_str::<UserEvent>(&text).map(AnyEvent::User),
+            TICKETS => serde_json::from_str::<TicketEvent>(&text).map(AnyEvent::Ticket),
+            ORDERS => serde_json::from_str::<TicketOrdersEvent>(&text).map(AnyEvent::Orders),
+            PAYMENTS => serde_json::from_str::<PaymentEvent>(&text).map(AnyEvent::Payment),
             _ => return Err(format!("{stream} is no stream of the log")),
         };
         event.map_err(|error| error.to_string())?;

@@ -24,26 +24,25 @@
 //!   sequence; a line that can't be read ends an import, before anything is written.
 #![deny(missing_docs)]
 
+mod atomic_file;
 mod cells;
 mod columns;
 mod error;
 mod export;
-mod file;
 mod folder;
 mod format;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
 mod import;
-mod line;
 mod manifest;
-mod part;
-mod source;
+mod ndjson;
+mod segment;
 mod tables;
 
 pub use error::ArchiveError;
 pub use export::{Exported, Request, export};
 pub use format::Format;
 pub use import::{Imported, import};
-pub use manifest::{Manifest, Part, StreamPart, TablePart};
+pub use manifest::{Manifest, Segment, StreamPart, TablePart};
 pub use tables::{TABLES, TableSpec};

@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     ArchiveError, Format, TABLES,
-    file::{Unfinished, sum_of},
+    atomic_file::{AtomicFile, checksum_of},
     tables::TableSpec,
 };
 
@@ -64,12 +64,12 @@ pub struct TablePart {
     /// The columns, each with its type; none in NDJSON, where every line names its fields.
     pub columns: Vec<(String, String)>,
     /// The files, in the stream's order.
-    pub parts: Vec<Part>,
+    pub parts: Vec<Segment>,
 }
 
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
+pub struct Segment {
     /// Its path in the folder.
     pub file: String,
     /// How many rows it has.
@@ -133,7 +133,7 @@ impl Manifest {
     /// Replaces that of a folder, as a whole.
     pub(crate) fn write(&self, folder: &Path, unfinished: &Path) -> Result<(), ArchiveError> {
         let path = folder.join(NAME);
-        let mut file = Unfinished::create(unfinished.join(NAME))?;
+        let mut file = AtomicFile::create(unfinished.join(NAME))?;
         serde_json::to_writer_pretty(&mut file, self)
             .map_err(std::io::Error::from)
             .and_then(|()| file.write_all(b"\n"))
@@ -142,7 +142,7 @@ impl Manifest {
     }
 
     /// Adds a file that has its final name.
-    pub(crate) fn add(&mut self, table: &TableSpec, part: Part) {
+    pub(crate) fn add(&mut self, table: &TableSpec, part: Segment) {
         let entry = self.tables.entry(table.name.to_owned());
         let entry = entry.or_insert_with(|| TablePart {
             columns: if self.format == Format::Ndjson {
@@ -182,7 +182,7 @@ impl Manifest {
     pub fn check(&self, folder: &Path) -> Result<(), ArchiveError> {
         for part in self.tables.values().flat_map(|table| &table.parts) {
             let path = folder.join(&part.file);
-            let sum = sum_of(&path)?;
+            let sum = checksum_of(&path)?;
             if sum.bytes != part.bytes || sum.sha256 != part.sha256 {
                 return Err(ArchiveError::content(
                     &path,

@@ -1,7 +1,7 @@
 //! The tables: one an event type, each with what every event has and what its own fields are.
 
-use analysis::Happened;
 use domain::{
+    AnyEvent,
     payment::PaymentEvent,
     ticket::TicketEvent,
     ticket_orders::{CancelReason, TicketOrdersEvent},
@@ -152,14 +152,14 @@ impl TableSpec {
 }
 
 /// The table of an event, as an index into [`TABLES`].
-pub(crate) fn number_of(event: &Happened) -> usize {
+pub(crate) fn number_of(event: &AnyEvent) -> usize {
     match event {
-        Happened::User(event) => match event {
+        AnyEvent::User(event) => match event {
             UserEvent::UserRegistered { .. } => 0,
             UserEvent::RoleGranted { .. } => 16,
             UserEvent::RoleRevoked { .. } => 17,
         },
-        Happened::Ticket(event) => match event {
+        AnyEvent::Ticket(event) => match event {
             TicketEvent::TicketListed { .. } => 1,
             TicketEvent::TicketRevised { .. } => 2,
             TicketEvent::TicketReserved { .. } => 3,
@@ -168,7 +168,7 @@ pub(crate) fn number_of(event: &Happened) -> usize {
             TicketEvent::WithdrawalRequested { .. } => 20,
             TicketEvent::TicketWithdrawn { .. } => 21,
         },
-        Happened::Orders(event) => match event {
+        AnyEvent::Orders(event) => match event {
             TicketOrdersEvent::OrderPlaced { .. } => 6,
             TicketOrdersEvent::OrderAwaitingPayment { .. } => 7,
             TicketOrdersEvent::OrderCompleted { .. } => 8,
@@ -176,7 +176,7 @@ pub(crate) fn number_of(event: &Happened) -> usize {
             TicketOrdersEvent::PaymentRefused { .. } => 10,
             TicketOrdersEvent::SaleClosed { .. } => 22,
         },
-        Happened::Payment(event) => match event {
+        AnyEvent::Payment(event) => match event {
             PaymentEvent::PaymentBegun { .. } => 11,
             PaymentEvent::PaymentDeclined { .. } => 12,
             PaymentEvent::PaymentAuthorized { .. } => 13,
@@ -189,7 +189,7 @@ pub(crate) fn number_of(event: &Happened) -> usize {
 }
 
 /// Writes an event as a row of its table.
-pub(crate) fn flatten(commit: &Commit, version: u64, event: &Happened, row: &mut impl Cells) {
+pub(crate) fn flatten(commit: &Commit, version: u64, event: &AnyEvent, row: &mut impl Cells) {
     let metadata = &commit.metadata;
     row.count(commit.sequence);
     row.count(version);
@@ -206,10 +206,10 @@ pub(crate) fn flatten(commit: &Commit, version: u64, event: &Happened, row: &mut
     }
     row.text(metadata.trace_parent.as_deref());
     match event {
-        Happened::User(event) => user(event, row),
-        Happened::Ticket(event) => ticket(event, row),
-        Happened::Orders(event) => orders(event, row),
-        Happened::Payment(event) => payment(event, row),
+        AnyEvent::User(event) => user(event, row),
+        AnyEvent::Ticket(event) => ticket(event, row),
+        AnyEvent::Orders(event) => orders(event, row),
+        AnyEvent::Payment(event) => payment(event, row),
     }
 }
 

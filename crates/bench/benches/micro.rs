@@ -5,7 +5,7 @@
 //! a rate is one of commits.
 #![allow(clippy::unwrap_used)] // as in tests: nothing goes on without these values
 
-use analysis::{EventRow, Happened};
+use analysis::{EventRow, events_of};
 use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::Aggregate as _;
 use divan::{Bencher, black_box, counter::ItemsCount};
@@ -16,7 +16,7 @@ use domain::{
 };
 use eventstore::{Commit, HistoricalCommit, ORDERS, StreamName, TICKETS};
 use projections::{Projection as _, tickets::TicketsProjection};
-use simulator::{Plan, Season};
+use simulator::{Plan, Simulation};
 use uuid::Uuid;
 
 /// The same as the server's.
@@ -104,7 +104,7 @@ fn decode(bencher: Bencher<'_, '_>) {
 /// The same for any stream, as the questions to the log do.
 #[divan::bench]
 fn decode_whatever_happened(bencher: Bencher<'_, '_>) {
-    over_season(bencher, ORDERS, |commit| Happened::of(commit).unwrap());
+    over_season(bencher, ORDERS, |commit| events_of(commit).unwrap());
 }
 
 /// From the payload to rows, one for each event.
@@ -148,7 +148,7 @@ fn of_season(stream: StreamName) -> Vec<(HistoricalCommit, Commit)> {
         days: 7,
         ..Plan::default()
     };
-    let commits = Season::new(plan).map(|commit| commit.unwrap());
+    let commits = Simulation::new(plan).map(|commit| commit.unwrap());
     let of_stream = commits.filter(|commit| commit.stream == stream);
     let both = of_stream.zip(1..).map(|(commit, sequence)| {
         let recorded = commit.as_commit(sequence).unwrap();

@@ -6,7 +6,7 @@ use async_nats::jetstream::{self, consumer::pull};
 use chrono::TimeDelta;
 use eventstore::{EVENT_STREAMS, Log, ORDERS, PAYMENTS, StreamName, TICKETS};
 use futures_util::StreamExt;
-use simulator::{Plan, Season};
+use simulator::{Plan, Simulation};
 use std::{
     fs,
     hint::black_box,
@@ -41,7 +41,7 @@ pub fn measure(bench: &mut Bench, program: &Path, folder: &Path) -> Result<()> {
         ..Plan::default()
     };
     let began = Instant::now();
-    let mut season = Season::new(plan);
+    let mut season = Simulation::new(plan);
     let written = simulator::write(&log, &mut season, false, |_| ());
     let tally = bench.runtime.block_on(written)?;
     let took = began.elapsed().as_secs_f64();

@@ -10,11 +10,13 @@
 //! synchronous heart, for everybody else.
 #![deny(missing_docs)]
 
+mod any_event;
 mod decide;
 mod email;
 mod ids;
 mod money;
 pub mod payment;
+pub mod policies;
 pub mod search;
 pub mod ticket;
 pub mod ticket_orders;
@@ -22,7 +24,9 @@ mod timers;
 mod title;
 mod upcasters;
 pub mod user;
+pub mod workers;
 
+pub use any_event::AnyEvent;
 pub use decide::Decide;
 pub use email::{Email, InvalidEmail, MAX_EMAIL_BYTES};
 pub use ids::{OrderId, PaymentId, TicketId, UserId};

@@ -15,7 +15,9 @@ mod vars;
 
 pub use nats::{NatsAccess, NatsLogin};
 pub use payments::PaymentsMode;
-pub use reader::{ConfigError, Problem, Secret, Var};
+pub use reader::{ConfigError, Problem, Var};
+/// A value that is never shown.
+pub use secrecy::SecretString as Secret;
 pub use show::{help, markdown};
 pub use stripe::{StripeConfig, smallest_charge};
 pub use traces::{Headers, Sampler, TraceConfig};
@@ -78,7 +80,7 @@ pub struct HttpConfig {
     pub port: u16,
     /// Threads that answer requests.
     pub workers: usize,
-    /// After so long a request is answered 503.
+    /// Requests that take longer than this return 503.
     pub request_timeout: Duration,
     /// Longest body, in bytes.
     pub body_limit: usize,
@@ -125,18 +127,18 @@ impl Config {
                 let all = text
                     .split(',')
                     .all(|url| schemes.iter().any(|scheme| has_scheme(url.trim(), scheme)));
-                all.then(|| Secret::new(text))
+                all.then(|| Secret::from(text))
             }
         };
         let config = Self {
             http: http(&reader),
-            nats_url: reader.read(&v::NATS_URL, Secret::new(""), url(&["nats", "tls"])),
+            nats_url: reader.read(&v::NATS_URL, Secret::from(""), url(&["nats", "tls"])),
             nats: nats::read(&reader),
-            mongodb_uri: reader.read(&v::MONGODB_URI, Secret::new(""), |text| {
+            mongodb_uri: reader.read(&v::MONGODB_URI, Secret::from(""), |text| {
                 ["mongodb", "mongodb+srv"]
                     .iter()
                     .any(|scheme| has_scheme(text, scheme))
-                    .then(|| Secret::new(text))
+                    .then(|| Secret::from(text))
             }),
             mongodb_database: reader.read(&v::MONGODB_DATABASE, String::new(), |text| {
                 let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
@@ -152,7 +154,7 @@ impl Config {
             traces: traces::read(&reader),
             session_lifetime: reader.seconds(&v::SESSION_SECONDS, 60..=31_536_000),
             session_private_key: reader.optional(&v::SESSION_PRIVATE_KEY, |text| {
-                text.contains("PRIVATE KEY").then(|| Secret::new(text))
+                text.contains("PRIVATE KEY").then(|| Secret::from(text))
             }),
             order_hold: reader.seconds(&v::ORDER_HOLD_SECONDS, 1..=604_800),
             live_watchers: reader.number(&v::LIVE_WATCHERS, 1..=1_000_000),
@@ -277,7 +279,7 @@ mod tests {
         assert_eq!(config.http.port, 8080);
         assert_eq!(config.order_hold, Duration::from_mins(15));
         assert_eq!(config.http.body_limit, crate::json::BODY_LIMIT);
-        assert_eq!(config.stripe.secret_key, None);
+        assert!(config.stripe.secret_key.is_none());
     }
 
     #[test]
@@ -344,6 +346,6 @@ mod tests {
     fn an_empty_value_counts_as_unset() {
         let config = config(&[("PORT", ""), ("STRIPE_SECRET_KEY", " ")]).unwrap();
         assert_eq!(config.http.port, 8080);
-        assert_eq!(config.stripe.secret_key, None);
+        assert!(config.stripe.secret_key.is_none());
     }
 }

@@ -11,8 +11,14 @@ use sha2::{Digest as _, Sha256};
 
 /// The strong `ETag` of these bytes, quotes included.
 pub fn of(bytes: &[u8]) -> HeaderValue {
-    // Half a SHA-256 is plenty against accidents, and shorter on the wire.
-    let digest = &Sha256::digest(bytes)[..16];
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&Sha256::digest(bytes)[..16]);
+    of_digest(digest)
+}
+
+/// The strong `ETag` of bytes whose SHA-256 begins with this, quotes included. Half of it is plenty
+/// against accidents, and shorter on the wire.
+pub fn of_digest(digest: [u8; 16]) -> HeaderValue {
     let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest));
     // Base64url in quotes is always a header value.
     HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
@@ -31,6 +37,14 @@ impl Rendered {
         let body = body.into();
         Self {
             etag: of(&body),
+            body,
+        }
+    }
+
+    /// Of JSON text whose digest is known: [`of_digest`] says which.
+    pub fn with_digest(body: Bytes, digest: [u8; 16]) -> Self {
+        Self {
+            etag: of_digest(digest),
             body,
         }
     }
@@ -63,20 +77,24 @@ impl Rendered {
 /// Whether `If-None-Match` names this tag, of the plain bytes or of the compressed ones. Weak
 /// comparison, as RFC 9110 asks of it.
 pub fn is_fresh(headers: &HeaderMap, etag: &HeaderValue) -> bool {
-    let opaque = etag.to_str().ok().and_then(opaque);
+    let opaque = opaque(etag);
     headers
         .get_all(IF_NONE_MATCH)
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(','))
         .map(str::trim)
         .any(|tag| {
-            let named = self::opaque(tag.strip_prefix("W/").unwrap_or(tag));
+            let named = unquoted(tag.strip_prefix("W/").unwrap_or(tag));
             tag == "*" || named.is_some_and(|named| Some(plain(named)) == opaque)
         })
 }
 
 /// What stands between the quotes of a strong tag.
-fn opaque(tag: &str) -> Option<&str> {
+pub fn opaque(etag: &HeaderValue) -> Option<&str> {
+    unquoted(etag.to_str().ok()?)
+}
+
+fn unquoted(tag: &str) -> Option<&str> {
     tag.strip_prefix('"')?.strip_suffix('"')
 }
 
@@ -91,7 +109,7 @@ pub fn plain(tag: &str) -> &str {
 
 /// The tag of the same answer, compressed; none of a weak tag, which is of both.
 pub(crate) fn compressed(etag: &HeaderValue) -> Option<HeaderValue> {
-    let opaque = opaque(etag.to_str().ok()?)?;
+    let opaque = opaque(etag)?;
     HeaderValue::from_str(&format!("\"{opaque}{COMPRESSED}\"")).ok()
 }
 

@@ -1,8 +1,8 @@
 //! What the services share to speak HTTP: errors, bodies, sessions, idempotency, limits,
 //! configuration, and a server with probes, metrics and documentation.
 //!
-//! It knows no store: what it needs of one comes in as a trait ([`idempotency::AnswerStore`]) or is
-//! told to it ([`Gate`], [`SessionVerifier::replace`]).
+//! It knows no store: whether one is available, and which session keys it holds, is passed in
+//! ([`Gate`], [`SessionVerifier::replace`]).
 //!
 //! A handler reads like this. Its arguments are checked from left to right, so that nobody who
 //! isn't signed in learns anything about the body:
@@ -58,11 +58,12 @@ pub use config::{Config, HttpConfig};
 pub use error::{Answer, AppError};
 pub use fields::Fields;
 pub use gate::{Gate, Missing};
-pub use idempotency::with_idempotency;
 pub use json::{Body, RawBody};
 pub use limits::Limits;
 pub use middleware::Kit;
 pub use prefer::Prefer;
 pub use request_id::{RequestContext, RequestId, X_REQUEST_ID};
+/// What reads a [`config::Secret`].
+pub use secrecy::ExposeSecret;
 pub use service::{BoundServer, Constraint, Server, Service, serve};
 pub use session::{CookiePolicy, MaybeSession, Session, SessionSigner, SessionVerifier};

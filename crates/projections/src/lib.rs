@@ -63,7 +63,7 @@ pub use admin::{
     folded_before, pause, read_models, resume, retire,
 };
 pub use applied::{Applied, Changed};
-pub use cache::Rendered;
+pub use cache::CachedJson;
 pub use error::{FoldError, ReadError};
 pub use gauges::describe_metrics;
 pub use progress::Progress;

@@ -21,9 +21,9 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 summary{cursor:pointer}section{break-inside:avoid}\
 @media print{body{max-width:none;padding:0}details{display:none}}";
 
-/// What a page is about.
+/// What a page is header.
 #[derive(Clone, Debug, Default)]
-pub struct About {
+pub struct ReportHeader {
     /// Which part of the log, in words.
     pub range: String,
     /// How many events counted.
@@ -34,21 +34,21 @@ pub struct About {
 ///
 /// # Errors
 /// When a plot can't be drawn.
-pub fn page(about: &About, tables: &[Table]) -> Result<String, ReportError> {
+pub fn page(header: &ReportHeader, tables: &[Table]) -> Result<String, ReportError> {
     let mut text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>Turnstile: report</title>\n<style>{VALUES}{STYLE}</style>\n</head>\n<body>\n\
          <h1>Turnstile: report</h1>\n<p>{} events of tickets, orders and payments, {}.</p>\n",
-        thousands(&about.events.to_string()),
-        escaped(&about.range)
+        thousands(&header.events.to_string()),
+        escaped(&header.range)
     );
     // A hold may be live all along.
     let is_live = tables
         .iter()
         .any(|t| t.name == "most_holds_at_once" && !t.rows.is_empty());
-    if about.events == 0 && !is_live {
+    if header.events == 0 && !is_live {
         text.push_str("<p>Nothing happened in this range.</p>\n</body>\n</html>\n");
         return Ok(text);
     }
@@ -209,11 +209,11 @@ mod tests {
 
     #[test]
     fn a_page_of_nothing_stands_for_itself() {
-        let about = About {
+        let header = ReportHeader {
             events: 1,
-            ..About::default()
+            ..ReportHeader::default()
         };
-        let page = page(&about, &empty()).unwrap();
+        let page = page(&header, &empty()).unwrap();
         for foreign in [
             "<script",
             "href=",
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_range_in_which_nothing_happened_says_so() {
-        let page = page(&About::default(), &empty()).unwrap();
+        let page = page(&ReportHeader::default(), &empty()).unwrap();
         assert!(page.contains("Nothing happened in this range."));
         assert!(!page.contains("<svg"));
     }

@@ -15,7 +15,7 @@ mod style;
 mod timeline;
 
 pub use charts::{Picture, pictures};
-pub use html::{About, page};
+pub use html::{ReportHeader, page};
 
 /// A plot could not be drawn: a defect.
 #[derive(Clone, Debug, thiserror::Error)]

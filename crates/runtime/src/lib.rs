@@ -8,7 +8,7 @@ mod dead_letter_gauge;
 mod difference;
 mod health;
 mod http_errors;
-mod idempotency_store;
+mod idempotency;
 mod launch;
 mod log_config;
 pub mod pages;
@@ -16,12 +16,10 @@ mod session_keys;
 
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
-use eventstore::{Log, Metadata, StoreError, StreamName};
+use eventstore::{Log, Metadata, RestsOn, StoreError, StreamName};
 use httpkit::{
     Answer, Config, Gate, Missing, Prefer, RawBody, RequestContext, SessionVerifier,
-    config::ConfigError,
-    idempotency::{AnswerStore, RestsOn},
-    telemetry::ExportError,
+    config::ConfigError, telemetry::ExportError,
 };
 use projections::{Progress, ReadError, ReadStore, Runner, RunnerSettings, RunnerState};
 use std::{error::Error, io, sync::Arc, time::Duration};
@@ -66,7 +64,7 @@ pub fn read_model_lacks(name: &str, runner: &Runner) -> Option<Missing> {
     runner.ready().err()?;
     let reason = match runner.state() {
         RunnerState::Halted { .. } => "has halted, see the log",
-        RunnerState::Healing { .. } => "is filled anew: the log lost its last commits",
+        RunnerState::Healing { .. } => "is being filled again: the log lost its last commits",
         _ if !runner.progress().is_of_the_log() => "is compared with the log",
         _ => "is catching up",
     };
@@ -85,7 +83,6 @@ pub struct Runtime {
     /// Whether everything that the API needs is there.
     pub gate: Gate,
     read: Option<ReadStore>,
-    answers: Arc<dyn AnswerStore>,
     draining: CancellationToken,
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -159,7 +156,6 @@ impl Runtime {
     ) -> Result<Self, StartError> {
         let log = Log::connect(log_config(&config, client_name)).await?;
         Ok(Self {
-            answers: Arc::new(idempotency_store::IdempotencyStore(log.clone())),
             config: Arc::new(config),
             log,
             read,
@@ -258,8 +254,12 @@ impl Runtime {
         }
     }
 
-    /// Runs a request's command at most once for its `Idempotency-Key`; see
-    /// [`httpkit::idempotency::with_idempotency`].
+    /// Runs a request's command at most once for its `Idempotency-Key`.
+    ///
+    /// Without the header it just runs, with a random id. With it, a repetition gets the stored answer
+    /// and `Idempotency-Replayed: true`; while the first request is in progress it waits, and gets 409
+    /// if that takes too long; another request under the same key gets 422. Only final answers are
+    /// stored: not those that mean "try again" (5xx, 408, 409, 413, 429) or "sign in" (401).
     ///
     /// # Errors
     /// What the command answers, or what is wrong with the key.
@@ -274,7 +274,7 @@ impl Runtime {
         F: FnOnce(Uuid) -> Fut,
         Fut: Future<Output = Answer>,
     {
-        httpkit::idempotency::with_idempotency(&self.answers, user, req, body, command).await
+        idempotency::run_idempotent(&self.log, req, user, body, command).await
     }
 
     /// Waits until a read model shows a commit, unless the caller prefers not to.

@@ -1,6 +1,7 @@
 //! How the configuration reaches the log.
 
 use eventstore::{LogConfig, Login, Upcasters};
+use httpkit::ExposeSecret as _;
 use httpkit::config::{Config, NatsLogin};
 
 /// What the configuration says of the log, under the name that NATS shows for the connection. The
@@ -9,12 +10,12 @@ pub fn log_config(config: &Config, client_name: &str) -> LogConfig {
     let login = config.nats.login.as_ref().map(|login| match login {
         NatsLogin::Password { user, password } => Login::Password {
             user: user.clone(),
-            password: password.expose().to_owned(),
+            password: password.expose_secret().to_owned(),
         },
         NatsLogin::Credentials(file) => Login::CredentialsFile(file.clone()),
     });
     LogConfig {
-        url: config.nats_url.expose().to_owned(),
+        url: config.nats_url.expose_secret().to_owned(),
         login,
         tls_ca: config.nats.ca_file.clone(),
         tls_identity: config.nats.certificate.clone(),

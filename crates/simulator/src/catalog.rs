@@ -2,7 +2,7 @@
 
 use domain::{Price, Title};
 
-use crate::{dice::Dice, record::SeasonError};
+use crate::{error::SimulationError, rng::Rng};
 
 const ACTS: [(&str, u64); 12] = [
     ("The Paper Lanterns", 4_500),
@@ -44,20 +44,20 @@ pub(crate) struct Offer {
     pub price: Price,
 }
 
-pub(crate) fn draw(dice: &mut Dice) -> Result<Offer, SeasonError> {
-    let (act, usual) = ACTS[dice.skewed(ACTS.len())];
-    let venue = VENUES[dice.index(VENUES.len())];
-    let (place, share) = PLACES[dice.skewed(PLACES.len())];
-    let (row, seat) = (dice.between(1, 40), dice.between(1, 60));
+pub(crate) fn draw(rng: &mut Rng) -> Result<Offer, SimulationError> {
+    let (act, usual) = ACTS[rng.skewed(ACTS.len())];
+    let venue = VENUES[rng.index(VENUES.len())];
+    let (place, share) = PLACES[rng.skewed(PLACES.len())];
+    let (row, seat) = (rng.between(1, 40), rng.between(1, 60));
     let worth = usual * share / 100;
     let title = Title::parse(&format!(
         "{act} at {venue}, {place}, row {row}, seat {seat}"
     ))?;
     // Some want it gone, most want a bit more than it is worth, some dream.
-    let asked = match dice.below(10) {
-        0..=1 => dice.between(75, 95),
-        2..=7 => dice.between(92, 122),
-        _ => dice.between(115, 190),
+    let asked = match rng.below(10) {
+        0..=1 => rng.between(75, 95),
+        2..=7 => rng.between(92, 122),
+        _ => rng.between(115, 190),
     };
     Ok(Offer {
         title,
@@ -67,7 +67,7 @@ pub(crate) fn draw(dice: &mut Dice) -> Result<Offer, SeasonError> {
 }
 
 /// A price as people ask for it: large ones in whole units, small ones in halves.
-pub(crate) fn rounded(cents: u64) -> Result<Price, SeasonError> {
+pub(crate) fn rounded(cents: u64) -> Result<Price, SimulationError> {
     let step = if cents >= 5_000 { 100 } else { 50 };
     Ok(Price::from_cents((cents / step * step).max(step))?)
 }

@@ -6,13 +6,13 @@
 //! [`write()`] appends to a log that has none.
 //!
 //! ```
-//! use season::{Plan, Season};
+//! use simulator::{Plan, Simulation};
 //!
 //! let plan = Plan { tickets: 50, days: 7, ..Plan::default() };
-//! let once: Vec<_> = Season::new(plan).collect::<Result<_, _>>()?;
-//! let again: Vec<_> = Season::new(plan).collect::<Result<_, _>>()?;
+//! let once: Vec<_> = Simulation::new(plan).collect::<Result<_, _>>()?;
+//! let again: Vec<_> = Simulation::new(plan).collect::<Result<_, _>>()?;
 //! assert!(once == again && once.len() > 50);
-//! # Ok::<(), season::SeasonError>(())
+//! # Ok::<(), simulator::SimulationError>(())
 //! ```
 //!
 //! # Guarantees
@@ -30,21 +30,26 @@
 //! has them.
 #![deny(missing_docs)]
 
-mod agenda;
 mod calendar;
 mod catalog;
-mod dice;
-mod lot;
-mod market;
+mod error;
+mod event;
+mod event_queue;
+mod inventory;
+mod payment;
 mod people;
 mod plan;
-mod record;
-mod sale;
+mod purchase;
+mod recorder;
+mod rng;
+mod simulation;
+mod world;
 mod write;
 
-pub use market::{Season, Tally};
+pub use error::SimulationError;
 pub use plan::{HOLD, Plan};
-pub use record::SeasonError;
+pub use recorder::Tally;
+pub use simulation::Simulation;
 pub use write::write;
 
 #[cfg(test)]

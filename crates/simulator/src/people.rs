@@ -2,7 +2,7 @@
 
 use domain::{Email, UserId};
 
-use crate::{dice::Dice, record::SeasonError};
+use crate::{error::SimulationError, rng::Rng};
 
 /// People of one kind. They sign up when they first have something to do.
 #[derive(Debug)]
@@ -28,8 +28,8 @@ impl People {
     }
 
     /// Somebody, some more often than others.
-    pub fn draw(&mut self, dice: &mut Dice) -> Result<Arrival, SeasonError> {
-        let number = dice.skewed(self.ids.len());
+    pub fn draw(&mut self, rng: &mut Rng) -> Result<Arrival, SimulationError> {
+        let number = rng.skewed(self.ids.len());
         if let Some(id) = self.ids[number] {
             return Ok(Arrival::Known(id));
         }

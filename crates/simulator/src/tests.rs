@@ -4,7 +4,7 @@ use chrono::{DateTime, Timelike, Utc};
 use eventstore::HistoricalCommit;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::{Plan, Season};
+use crate::{Plan, Simulation};
 
 const PLAN: Plan = Plan {
     sellers: 40,
@@ -16,7 +16,7 @@ const PLAN: Plan = Plan {
 };
 
 fn commits(plan: Plan) -> Vec<HistoricalCommit> {
-    Season::new(plan).collect::<Result<_, _>>().unwrap()
+    Simulation::new(plan).collect::<Result<_, _>>().unwrap()
 }
 
 /// How often each type of event occurs.
@@ -34,7 +34,7 @@ fn types(commits: &[HistoricalCommit]) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn the_same_plan_is_the_same_season_and_another_seed_another() {
+fn the_same_plan_gives_the_same_history_and_another_seed_another() {
     let once = commits(PLAN);
     assert!(once == commits(PLAN));
     assert!(once != commits(Plan { seed: 8, ..PLAN }));
@@ -42,10 +42,10 @@ fn the_same_plan_is_the_same_season_and_another_seed_another() {
 
 /// Goes red when anything about the season changes: analysts' courses have its figures in them.
 #[test]
-fn the_season_of_a_seed_never_changes() {
+fn the_history_of_a_seed_never_changes() {
     let commits = commits(PLAN);
     let tally = {
-        let mut season = Season::new(PLAN);
+        let mut season = Simulation::new(PLAN);
         season.by_ref().for_each(drop);
         season.tally()
     };

@@ -5,10 +5,10 @@ use domain::user::User;
 use eventstore::{EVENT_STREAMS, Import, Log, StreamName, USERS};
 use std::collections::BTreeMap;
 
-use crate::{Season, SeasonError, Tally};
+use crate::{Simulation, SimulationError, Tally};
 
 /// How often progress is told, in commits.
-const TELL: u64 = 4_096;
+const PROGRESS_EVERY: u64 = 4_096;
 
 /// Writes a season as history. The log must hold nothing, unless it is `onto` others' history: then
 /// the season's commits come after those that are there, whatever their times say.
@@ -16,23 +16,23 @@ const TELL: u64 = 4_096;
 /// Tells now and then how many commits were sent.
 ///
 /// # Errors
-/// [`SeasonError::NotEmpty`], [`SeasonError::Again`], [`SeasonError::NotOver`] when it would end in the future, and when
+/// [`SimulationError::NotEmpty`], [`SimulationError::AlreadyWritten`], [`SimulationError::EndsInFuture`] when it would end in the future, and when
 /// the log fails; it then holds the season's first commits.
 pub async fn write(
     log: &Log,
-    season: &mut Season,
+    season: &mut Simulation,
     onto: bool,
     mut progress: impl FnMut(u64),
-) -> Result<Tally, SeasonError> {
+) -> Result<Tally, SimulationError> {
     let end = season.plan().end();
     if end > Utc::now() {
-        return Err(SeasonError::NotOver(end));
+        return Err(SimulationError::EndsInFuture(end));
     }
     let mut imports: BTreeMap<StreamName, Import> = BTreeMap::new();
     for stream in EVENT_STREAMS {
         let last = log.reader().last_sequence(stream).await?;
         if last > 0 && !onto {
-            return Err(SeasonError::NotEmpty { stream, last });
+            return Err(SimulationError::NotEmpty { stream, last });
         }
         imports.insert(stream, log.importer().begin(stream, last));
     }
@@ -45,14 +45,14 @@ pub async fn write(
             // The first to come signs up, and is part of no other season.
             let known = log.store::<User>(USERS).load(&commit.aggregate_id).await?;
             if known.version() > 0 {
-                return Err(SeasonError::Again);
+                return Err(SimulationError::AlreadyWritten);
             }
         }
         if let Some(import) = imports.get_mut(&commit.stream) {
             import.append(&commit).await?;
         }
         sent += 1;
-        if u64::is_multiple_of(sent, TELL) {
+        if u64::is_multiple_of(sent, PROGRESS_EVERY) {
             progress(sent);
         }
     }

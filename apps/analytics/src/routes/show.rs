@@ -28,14 +28,15 @@ const AGAIN: u64 = 2;
 )]
 pub(super) async fn show(session: Session, analytics: web::Data<Analytics>) -> Answer {
     analytics.analysts.admit(&session).await?;
-    let mut told = analytics.follower.watch();
-    let whole = told.wait_for(|told| told.as_ref().is_some_and(|told| told.caught_up));
+    let mut snapshots = analytics.follower.watch();
+    let whole =
+        snapshots.wait_for(|snapshot| snapshot.as_ref().is_some_and(|snapshot| snapshot.caught_up));
     // What there is when the time is over, or what the wait gave: both are the newest.
     let _ = tokio::time::timeout(PATIENCE, whole).await;
-    let told = told.borrow().clone();
-    let told = told.ok_or_else(|| unavailable("The analysis", AGAIN))?;
+    let snapshot = snapshots.borrow().clone();
+    let snapshot = snapshot.ok_or_else(|| unavailable("The analysis", AGAIN))?;
     Ok(HttpResponse::Ok()
         .insert_header(("Cache-Control", "no-store"))
         .content_type("application/json")
-        .body(told.json))
+        .body(snapshot.json))
 }

@@ -9,7 +9,7 @@ use httpkit::config::PaymentsMode;
 use super::{PaymentProvider, Sandbox, SandboxReader, SetupError, Stripe};
 
 /// A text that is never shown: `Debug` prints a placeholder, and memory is wiped on drop.
-pub use secrecy::SecretString as Secret;
+pub use httpkit::config::Secret;
 
 /// The file in [`ProviderConfig::data_dir`] that holds the sandbox's intents.
 const SANDBOX_FILE: &str = "sandbox-payments.ndjson";

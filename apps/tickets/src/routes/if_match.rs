@@ -45,8 +45,8 @@ pub(super) async fn expected_version(
                 .find(id.0)
                 .await
                 .map_err(runtime::read_failed)?;
-            let is_named = |found: &projections::Rendered| found.etag.trim_matches('"') == tag;
-            let shown = found.filter(|found| is_named(found));
+            let shown =
+                found.filter(|found| etag::opaque(&etag::of_digest(found.digest)) == Some(tag));
             let shown = shown.and_then(|it| serde_json::from_slice::<api::Ticket>(&it.bytes).ok());
             Ok(Some(shown.map_or(NO_VERSION, |ticket| ticket.version)))
         }

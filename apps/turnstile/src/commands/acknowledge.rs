@@ -6,16 +6,16 @@ use eventstore::{AcknowledgedHole, EVENT_STREAMS, Log, StreamName};
 
 use super::{CommandError, output::say};
 
-pub(super) const AFTER: &str = "The server counts these messages and can't give them: a disk lost a bit, for instance. Readers stop
-there, so read models stand still. What is lost may still be in another copy of the stream or in a
-backup; restoring it comes first.
+pub(super) const AFTER: &str = "The server counts these messages but can't return them, for example after a disk error. Readers stop
+at such a hole, so read models stand still. Another copy of the stream or a backup may still have the
+messages: restore them first, if you can.
 
-Once acknowledged, readers go on behind the hole. The decision is recorded in the log with name and
-reason, can't be taken back, and is listed by `turnstile verify`. No command is decided on an
-aggregate that lacks a commit: what is missing may be a sale. Read models that showed the lost
-commits go on showing them until they are rebuilt.
+After the acknowledgment, readers continue behind the hole. The log records the decision with your name
+and reason; it can't be undone, and `turnstile verify` lists it. Commands on an aggregate that lacks a
+commit fail: the missing commit may be a sale. Read models that showed the lost commits keep showing
+them until they are rebuilt.
 
-Refused, with exit code 2, where a message can be read or never was.
+The command fails with exit code 2 if a message is readable or never existed.
 
 Examples:
   turnstile verify --log-only
@@ -32,10 +32,10 @@ pub(crate) struct AcknowledgeArgs {
     /// The last sequence that is missing, if there are several
     #[arg(long, value_name = "SEQUENCE")]
     last: Option<u64>,
-    /// Who decides this
+    /// Who takes this decision
     #[arg(long, value_name = "NAME", value_parser = words)]
     by: String,
-    /// Why readers are to go on without these messages
+    /// Why readers may continue without these messages
     #[arg(long, value_name = "TEXT", value_parser = words)]
     reason: String,
 }

@@ -12,24 +12,23 @@ use super::{
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum DeadLettersCommand {
-    /// List those that wait for a decision, oldest first
+    /// List dead letters, oldest first
     #[command(after_long_help = LS)]
     Ls(LsArgs),
-    /// Show one, and the events that could not be handled; or, where they can't be read, the message
-    /// as it is stored
+    /// Show one with the events that could not be handled, or the stored message if it can't be read
     #[command(after_long_help = SHOW)]
     Show(ShowArgs),
-    /// Let the worker try one again, or all of them
+    /// Hand one, or all, to the worker again
     #[command(
         after_long_help = "Examples:\n  turnstile dead-letters retry 3\n  turnstile dead-letters retry --all"
     )]
     Retry(Which),
-    /// Give one up, or all of them: their messages are never handled
+    /// Drop one, or all: their messages are never handled
     #[command(after_long_help = "Examples:\n  turnstile dead-letters drop 3")]
     Drop(Which),
 }
 
-const LS: &str = "In JSON, one a line:
+const LS: &str = "As JSON, one per line:
   kind          dead_letter
   id            its number, for `show`, `retry` and `drop`
   subscription  the worker that could not handle it
@@ -72,7 +71,7 @@ pub(crate) struct ShowArgs {
 pub(crate) struct Which {
     /// The dead letter's number, from `ls`
     id: Option<u64>,
-    /// Every one that is listed
+    /// All that are listed
     #[arg(long)]
     all: bool,
 }
@@ -103,7 +102,7 @@ pub(crate) async fn run(
             let mut said = Ok(());
             for letter in chosen(&letters, which)? {
                 log.dead_letters().drop(letter).await?;
-                said = said.and_then(|()| say(&format!("{}: given up", letter.id)));
+                said = said.and_then(|()| say(&format!("{}: dropped", letter.id)));
             }
             said?;
         }
@@ -186,7 +185,7 @@ fn one(letters: &[DeadLetter], id: u64) -> Result<&DeadLetter, CommandError> {
     let letter = letters.iter().find(|letter| letter.id == id);
     letter.ok_or_else(|| {
         CommandError::Failed(format!(
-            "there is no dead letter {id}; `turnstile dead-letters ls` lists them"
+            "no dead letter {id}; `turnstile dead-letters ls` lists them"
         ))
     })
 }

@@ -1,6 +1,6 @@
 //! `turnstile history`.
 
-use analysis::{Step, Subject, find, story};
+use analysis::{Entity, Step, find, history};
 use eventstore::Log;
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::{
     progress::Progress,
 };
 
-/// Tell the story of a ticket, an order, a payment or a user, across all services: who did what,
+/// Tell the history of a ticket, an order, a payment or a user, across all services: who did what,
 /// because of which request, and what it changed
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER)]
@@ -24,15 +24,15 @@ pub(crate) struct HistoryArgs {
     output: OutputArgs,
 }
 
-const AFTER: &str = "Each step is a commit. In JSON, one a line:
+const AFTER: &str = "Each step is a commit. As JSON, one per line:
   step       its number
   caused_by  the step that caused it; null if a request did
   depth      how many steps led to it from the request that began it all
   events     its events, as `turnstile events show` explains them
-  state      the aggregate (of an order's story: the order) after it
+  state      the aggregate (of an order's history: the order) after it
   changes    the fields that it changed: field, before, after
 
-Steps are in order of time, but no effect comes before its cause. The story of a user needs the
+Steps are in order of time, but no effect comes before its cause. The history of a user needs the
 whole log to be read, and so may that of an order that nobody began to pay.
 
 Examples:
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome,
     let log = servers.log().await?;
     let subject = subject(&log, &args.id).await?;
     let mut progress = Progress::begin("Reading the log", "commits");
-    let steps = story(&log, subject, |done, total| progress.at(done, total)).await?;
+    let steps = history(&log, subject, |done, total| progress.at(done, total)).await?;
     drop(progress);
     let mut output = args.output.open();
     if output.is_for_people() {
@@ -79,22 +79,22 @@ pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome,
 }
 
 /// Finds out what an id is that of.
-pub(super) async fn subject(log: &Log, id: &str) -> Result<Subject, CommandError> {
+pub(super) async fn subject(log: &Log, id: &str) -> Result<Entity, CommandError> {
     let mut progress = Progress::begin("Looking through the orders", "commits");
     let found = find(log, id, |done, total| progress.at(done, total)).await?;
     found.ok_or_else(|| CommandError::Failed(format!("the log knows nothing of {id}")))
 }
 
-fn head(subject: Subject, steps: usize) -> String {
+fn head(subject: Entity, steps: usize) -> String {
     let what = match subject {
-        Subject::Ticket(ticket) => format!("Ticket {ticket}"),
-        Subject::Order { order, ticket } => format!("Order {order} of ticket {ticket}"),
-        Subject::Payment {
+        Entity::Ticket(ticket) => format!("Ticket {ticket}"),
+        Entity::Order { order, ticket } => format!("Order {order} of ticket {ticket}"),
+        Entity::Payment {
             payment,
             order,
             ticket,
         } => format!("Payment {payment} for order {order} of ticket {ticket}"),
-        Subject::User(user) => format!("User {user}"),
+        Entity::User(user) => format!("User {user}"),
     };
     format!("{what}: {steps} steps")
 }

@@ -31,7 +31,7 @@ const COLUMNS: &[Column] = &[
 const LS: &str = "Columns:
   id     the key's id
   since  when it was published, or retired
-  state  newest: sessions are signed with it, once `auth` has it; older: its sessions go on; retired
+  state  newest: signs sessions, once `auth` has it; older: its sessions stay valid; retired
 
 Examples:
   turnstile keys ls
@@ -44,8 +44,8 @@ pub(crate) enum KeysCommand {
     /// older or retired
     #[command(after_long_help = LS)]
     Ls(OutputArgs),
-    /// Make the next key and tell its public half to every service. `auth` signs with it once it
-    /// is started with the private half; sessions of older keys go on
+    /// Make the next key and publish its public half to every service. `auth` signs with it once it
+    /// is started with the private half; sessions of older keys stay valid
     #[command(
         after_long_help = "Examples:\n  turnstile keys rotate\n  turnstile keys rotate --out next-key.pem"
     )]
@@ -64,7 +64,7 @@ pub(crate) enum KeysCommand {
         // One id in 64 begins with a hyphen.
         #[arg(allow_hyphen_values = true)]
         id: String,
-        /// Retire the key even if it is the newest, which `auth` probably signs with
+        /// Retire the key even if it is the newest (the one that `auth` probably signs with)
         #[arg(long)]
         force: bool,
     },
@@ -150,14 +150,14 @@ async fn retire(log: &Log, id: &str, force: bool) -> Result<(), CommandError> {
     let keys = log.session_keys().list().await?;
     let failed = |why: &str| Err(CommandError::Failed(format!("key {id} {why}")));
     let Some(key) = keys.iter().find(|key| key.id == id) else {
-        return failed("isn't known; `turnstile keys ls` lists them");
+        return failed("is unknown; `turnstile keys ls` lists the keys");
     };
     if key.key.is_none() {
         return failed("is retired already");
     }
     if !force && newest(&keys).is_some_and(|newest| newest.id == id) {
         return failed(
-            "is the newest, so `auth` probably signs with it; rotate first, or say --force",
+            "is the newest, so `auth` probably signs with it; rotate first, or use --force",
         );
     }
     log.session_keys().retire(id).await?;

@@ -86,10 +86,10 @@ impl From<archive::ArchiveError> for CommandError {
     }
 }
 
-impl From<simulator::SeasonError> for CommandError {
-    fn from(error: simulator::SeasonError) -> Self {
+impl From<simulator::SimulationError> for CommandError {
+    fn from(error: simulator::SimulationError) -> Self {
         match error {
-            simulator::SeasonError::Log(error) => error.into(),
+            simulator::SimulationError::Log(error) => error.into(),
             other => Self::Failed(other.to_string()),
         }
     }

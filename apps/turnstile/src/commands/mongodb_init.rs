@@ -1,5 +1,6 @@
 //! `turnstile mongodb-init`: makes the members of a new MongoDB a replica set with users.
 
+use httpkit::ExposeSecret as _;
 use projections::{
     Formed, Grants, ReplicaSet, User, orders::OrdersProjection,
     payable_orders::PayableOrdersProjection, tickets::TicketsProjection,
@@ -15,14 +16,14 @@ use super::{CommandError, Outcome, Servers, output::say};
 /// How long members may take to start.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Make the MongoDB of MONGODB_URI a replica set, once; repeated, it changes nothing
+/// Make the MongoDB of MONGODB_URI a replica set; running it again changes nothing
 ///
 /// The address's hosts are the members, its option replicaSet is the name.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Examples:
   MONGODB_URI='mongodb://a,b,c/?replicaSet=rs0' turnstile mongodb-init")]
 pub(crate) struct MongodbInitArgs {
-    /// The file that the members know each other by (security.keyFile), if they ask who is there
+    /// Key file for authentication within the replica set (security.keyFile), if enabled
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
     /// A folder with a file for each user, which has the user's name and holds the password. A
@@ -36,13 +37,13 @@ pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Outc
     let failed = |error: projections::FormError| CommandError::Failed(error.to_string());
     let key = args.key_file.as_deref().map(read).transpose()?;
     let users = args.users.as_deref().map(users_in).transpose()?;
-    let set = ReplicaSet::of(config.mongodb_uri.expose(), key.as_deref())
+    let set = ReplicaSet::of(config.mongodb_uri.expose_secret(), key.as_deref())
         .await
         .map_err(failed)?;
     let members = set.members().join(", ");
     match set.form(PATIENCE).await.map_err(failed)? {
         Formed::Now => say(&format!("{members} are a replica set now"))?,
-        Formed::Before => say(&format!("{members} were a replica set before"))?,
+        Formed::Before => say(&format!("{members} are a replica set already"))?,
     }
     if let Some(users) = users {
         set.ensure_users(&config.mongodb_database, &users)

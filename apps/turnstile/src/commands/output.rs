@@ -17,10 +17,10 @@ use super::CommandError;
 /// How an answer is shown.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct OutputArgs {
-    /// One JSON object a line, also on a terminal (the default when piped)
+    /// One JSON object per line, even on a terminal (the default when piped)
     #[arg(long, conflicts_with = "table", help_heading = "Output")]
     json: bool,
-    /// A table for people, also when piped (the default on a terminal)
+    /// A table for people, even when piped (the default on a terminal)
     #[arg(long, help_heading = "Output")]
     table: bool,
 }
@@ -28,7 +28,7 @@ pub(crate) struct OutputArgs {
 /// How what was done is told: in words, unless a program reads it.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct SaidArgs {
-    /// One JSON object a line instead of words
+    /// One JSON object per line instead of words
     #[arg(long, help_heading = "Output")]
     json: bool,
 }

@@ -28,25 +28,24 @@ const AWAY: Duration = Duration::from_secs(10);
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ProjectionsCommand {
     Ls(LsArgs),
-    /// Build a read model anew beside the one that serves, then switch to it
+    /// Build a read model again next to the one that serves, then switch to it
     #[command(after_long_help = "\
-The process that runs the read model does it; this command asks and shows how far it is. Reads go on
-all the time. If this command is interrupted, the rebuild goes on: run it again to wait for it. If
-the process that rebuilds dies, another one goes on where it was.
+The process that runs the read model rebuilds it; this command requests the rebuild and shows its
+progress. Reads continue meanwhile. If this command is interrupted, the rebuild continues: run the
+command again to wait for it. If the rebuilding process dies, another one continues.
 
 Examples:
   turnstile projections rebuild tickets")]
     Rebuild(Which),
-    /// Let a read model rest until `resume`; takes effect within a second or two
+    /// Pause a read model until `resume`; takes effect within 2 s
     #[command(after_long_help = "\
-Nothing is folded while it rests, whichever process runs it, also after a restart. What is stored
-goes on being served; answers that wait for what is appended meanwhile take up to 2 s, and reads that
-need it fail with 503.
+While a read model is paused, no process folds it, even after a restart. Stored documents are still
+served. Requests that wait for newer commits take up to 2 s; reads that need newer commits return 503.
 
 Examples:
   turnstile projections pause tickets")]
     Pause(Which),
-    /// Let a read model go on after `pause`
+    /// Resume a paused read model
     #[command(after_long_help = "Examples:\n  turnstile projections resume tickets")]
     Resume(Which),
 }
@@ -78,15 +77,15 @@ const COLUMNS: &[Column] = &[
     },
     Column {
         name: "version",
-        doc: "its version; an older one that nobody runs any more may still be there",
+        doc: "its version; an older one that no process runs may still exist",
     },
     Column {
         name: "state",
-        doc: "folding; resting: paused; rebuilding; halted: it can't go on, the note says why; nobody: no process runs it",
+        doc: "folding; paused; rebuilding; halted: the note says why; unassigned: no process runs it",
     },
     Column {
         name: "checkpoint",
-        doc: "the last commit that is folded, or one up to 100 ms before",
+        doc: "the last commit that was folded, as of 100 ms ago at most",
     },
     Column {
         name: "log_end",
@@ -94,19 +93,19 @@ const COLUMNS: &[Column] = &[
     },
     Column {
         name: "lag_commits",
-        doc: "commits that aren't folded",
+        doc: "commits that are not folded yet",
     },
     Column {
         name: "lag_ms",
-        doc: "how long the oldest of them has been waiting",
+        doc: "how long the oldest of these has been waiting",
     },
     Column {
         name: "rate",
-        doc: "commits folded a second, while this command looked",
+        doc: "commits folded per second, while this command measured",
     },
     Column {
         name: "note",
-        doc: "how far a rebuild is, or why it halted",
+        doc: "the progress of a rebuild, or why it halted",
     },
 ];
 
@@ -145,7 +144,7 @@ pub(crate) async fn run(
             let mut output = args.output.open();
             output.tables(&[Table {
                 name: "projections",
-                doc: "How far each read model is.",
+                doc: "Progress of each read model.",
                 columns: COLUMNS,
                 rows,
             }])?;
@@ -179,12 +178,12 @@ pub(crate) async fn run(
         }
         ProjectionsCommand::Pause(Which { name, said }) => {
             pause(&read, &name.key()).await.map_err(unreachable)?;
-            let words = "rests until `turnstile projections resume`";
-            told(said, name, words, "resting")?;
+            let words = "paused until `turnstile projections resume`";
+            told(said, name, words, "paused")?;
         }
         ProjectionsCommand::Resume(Which { name, said }) => {
             resume(&read, &name.key()).await.map_err(unreachable)?;
-            told(said, name, "goes on", "folding")?;
+            told(said, name, "resumed", "folding")?;
         }
     }
     Ok(Outcome::Clean)
@@ -234,7 +233,7 @@ fn far(progress: &RebuildProgress) -> String {
         per_second,
         seconds_left,
     } = progress;
-    format!("{done} of {total} commits, {per_second:.0} a second, {seconds_left:.0} s left")
+    format!("{done} of {total} commits, {per_second:.0} per second, {seconds_left:.0} s left")
 }
 
 async fn row(
@@ -248,8 +247,8 @@ async fn row(
         ReadModel {
             halted: Some(_), ..
         } => "halted",
-        ReadModel { kept: false, .. } => "nobody",
-        ReadModel { paused: true, .. } => "resting",
+        ReadModel { kept: false, .. } => "unassigned",
+        ReadModel { paused: true, .. } => "paused",
         ReadModel {
             rebuilding: Some(_),
             ..

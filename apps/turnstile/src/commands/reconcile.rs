@@ -18,8 +18,8 @@ pub(crate) struct ReconcileArgs {
     said: SaidArgs,
 }
 
-const AFTER: &str = "In JSON, one a line: each difference (what), then the books (provider, payments in the log, intents,
-captured_cents by currency, differences).
+const AFTER: &str = "As JSON, one object per line: each difference (what), then the totals (provider, payments in the log,
+intents, captured_cents by currency, differences).
 
 Examples:
   turnstile reconcile

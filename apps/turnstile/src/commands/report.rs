@@ -5,7 +5,7 @@ use analysis::{
     replay,
 };
 use eventstore::EVENT_STREAMS;
-use report::{About, page, pictures};
+use report::{ReportHeader, page, pictures};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -54,12 +54,12 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
     .await?;
     drop(progress);
     let tables: Vec<_> = folds.into_iter().flat_map(analysis::Fold::finish).collect();
-    let about = About {
+    let header = ReportHeader {
         range: in_words(&args.range),
         events: replayed.events,
     };
     let failed = |error: report::ReportError| CommandError::Failed(error.to_string());
-    let page = page(&about, &tables).map_err(failed)?;
+    let page = page(&header, &tables).map_err(failed)?;
     if to_stdout {
         say(page.trim_end())?;
     } else {

@@ -1,6 +1,7 @@
 //! Which servers a command talks to, and how it gets there.
 
 use eventstore::{Log, LogConfig, USERS};
+use httpkit::ExposeSecret as _;
 use httpkit::config::{Config, ConfigError};
 use projections::ReadStore;
 use runtime::{Runtime, StartError, log_config};
@@ -21,8 +22,8 @@ const CLIENT: &str = "turnstile-cli";
 /// The servers that a command talks to. Each wins over the environment variable of its name.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Servers {
-    /// The NATS servers that hold the log, separated by commas. One with a password is better
-    /// given by the environment: everybody on this machine can see a command line [env: NATS_URL]
+    /// The NATS servers that hold the log, separated by commas. Use the environment for a URL with a
+    /// password: every user of this machine can see a command line [env: NATS_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Servers")]
     nats_url: Option<String>,
     /// The MongoDB that holds the read models [env: MONGODB_URI]
@@ -63,8 +64,8 @@ impl Servers {
             return Ok(log);
         }
         Err(CommandError::Failed(format!(
-            "{} holds no Turnstile log (no stream {USERS}); check --nats-url or NATS_URL",
-            without_login(self.config_of_log()?.nats_url.expose())
+            "no Turnstile log at {} (no stream {USERS}); check --nats-url or NATS_URL",
+            without_login(self.config_of_log()?.nats_url.expose_secret())
         )))
     }
 
@@ -79,7 +80,7 @@ impl Servers {
         .await?;
         let mut connection = log.connection();
         let connected = connection.wait_for(|connected| *connected);
-        let url = without_login(config.nats_url.expose());
+        let url = without_login(config.nats_url.expose_secret());
         let what = format!("NATS at {url}");
         let connected = telling_what_is_waited_for(&what, connected);
         if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, connected).await {
@@ -103,7 +104,7 @@ impl Servers {
             return Ok(log);
         }
         Err(CommandError::Failed(format!(
-            "services run on this log ({}): what they add would come between. End them first",
+            "services are running against this log ({}). Stop them first: they would write in between",
             active_workers.join(", ")
         )))
     }
@@ -116,9 +117,10 @@ impl Servers {
                 "MongoDB: {error}; check --mongodb-uri or MONGODB_URI"
             ))
         };
-        let store = ReadStore::connect(config.mongodb_uri.expose(), &config.mongodb_database)
-            .await
-            .map_err(failed)?;
+        let store =
+            ReadStore::connect(config.mongodb_uri.expose_secret(), &config.mongodb_database)
+                .await
+                .map_err(failed)?;
         let ping = telling_what_is_waited_for("MongoDB", store.ping());
         ping.await.map_err(failed)?;
         Ok(store)
@@ -127,7 +129,7 @@ impl Servers {
     /// Prepares to connect as the services do.
     pub(crate) async fn runtime_without_workers(&self) -> Result<Runtime, CommandError> {
         let config = self.config()?;
-        let (uri, database) = (config.mongodb_uri.expose(), &config.mongodb_database);
+        let (uri, database) = (config.mongodb_uri.expose_secret(), &config.mongodb_database);
         let read = ReadStore::connect(uri, database).await;
         let read = read.map_err(StartError::from)?;
         Ok(Runtime::prepare(config, CLIENT, Some(read)).await?)

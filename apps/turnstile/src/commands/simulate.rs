@@ -1,7 +1,7 @@
 //! `turnstile simulate`.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use simulator::{Plan, Season};
+use simulator::{Plan, Simulation};
 
 use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress};
 
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome
     let log = servers.log_at_rest().await?;
     let mut progress = Progress::begin("Writing a season", "commits (estimated)");
     let estimated = u64::from(plan.tickets) * 11;
-    let mut season = Season::new(plan);
+    let mut season = Simulation::new(plan);
     let tally = simulator::write(&log, &mut season, args.onto_history, |sent| {
         progress.at(sent, estimated.max(sent));
     })

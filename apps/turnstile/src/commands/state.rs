@@ -1,6 +1,6 @@
 //! `turnstile state`: an aggregate as it was.
 
-use analysis::{Aggregate, AnalysisError, Bound, Subject, commits_of};
+use analysis::{Aggregate, AnalysisError, Bound, Entity, commits_of};
 use chrono::{DateTime, Utc};
 use domain::{OrderId, PaymentId};
 use eventstore::{Commit, Log, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
@@ -53,15 +53,13 @@ struct Then {
 pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let log = servers.log().await?;
     let (aggregates, order) = match subject(&log, &args.id).await? {
-        Subject::Ticket(ticket) => {
+        Entity::Ticket(ticket) => {
             let id = ticket.to_string();
             (vec![(TICKETS, id.clone()), (ORDERS, id)], None)
         }
-        Subject::Order { order, ticket } => (vec![(ORDERS, ticket.to_string())], Some(order)),
-        Subject::Payment { payment, .. } => {
-            (vec![(PAYMENTS, PaymentId::to_string(&payment))], None)
-        }
-        Subject::User(user) => (vec![(USERS, user.to_string())], None),
+        Entity::Order { order, ticket } => (vec![(ORDERS, ticket.to_string())], Some(order)),
+        Entity::Payment { payment, .. } => (vec![(PAYMENTS, PaymentId::to_string(&payment))], None),
+        Entity::User(user) => (vec![(USERS, user.to_string())], None),
     };
     if let Some(Bound::Sequence { stream, sequence }) = args.at {
         let streams: Vec<_> = aggregates.iter().map(|(stream, _)| *stream).collect();

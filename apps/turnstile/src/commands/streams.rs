@@ -16,37 +16,37 @@ use super::{
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum StreamsCommand {
-    /// List the streams: what they hold, who leads them, who follows them
+    /// List the streams with their messages, leaders and followers
     #[command(
         after_long_help = "Examples:\n  turnstile streams ls\n  turnstile streams ls --json | jq '.found.leader'"
     )]
     Ls(OutputArgs),
-    /// Compare the streams with what this release wants; exit code 1 if they differ
+    /// Compare the streams with this release's settings; exit code 1 if they differ
     #[command(after_long_help = "Examples:\n  STREAM_REPLICAS=3 turnstile streams check")]
     Check(OutputArgs),
-    /// Make the streams of a new installation; where a log is or was, only look at it
+    /// Create the streams of a new installation; where a log is or was, change nothing
     #[command(after_long_help = INIT)]
     Init,
     /// Create what is missing and change what differs, after showing the plan
     #[command(after_long_help = MIGRATE)]
     Migrate(MigrateArgs),
-    /// Let readers go on behind messages that the server has lost for good
+    /// Let readers continue after messages that the server has lost for good
     #[command(after_long_help = acknowledge::AFTER)]
     Acknowledge(AcknowledgeArgs),
 }
 
-const INIT: &str = "Waits two minutes for NATS, and for MongoDB where there are no streams: read models that hold
-something tell that there was a log before. Then nothing is made, and the exit code is 4. Repeated, it
-changes nothing.
+const INIT: &str = "Waits up to 2 minutes for NATS and, if there are no streams, for MongoDB: read models that hold
+documents show that a log existed. In that case nothing is created, and the exit code is 4. Running it
+again changes nothing.
 
 Examples:
   STREAM_REPLICAS=3 turnstile streams init";
 
-const MIGRATE: &str = "What could lose data is never done, but named; then nothing else is done either, and the exit code
-is 2. May run while the services do. More copies than wanted, and more protection, are left alone.
+const MIGRATE: &str = "Refuses the whole plan, with exit code 2, if a change could lose data, and lists these changes. May run
+while the services run. Keeps additional copies and stricter protection.
 
-A stream that is missing while others hold messages was lost, unless this release is the first that
-has it: then --create says that it is to be made.
+A stream that is missing while others hold messages was lost, unless this release introduces it: use
+--create in that case.
 
 Examples:
   turnstile streams migrate
@@ -55,10 +55,10 @@ Examples:
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct MigrateArgs {
-    /// Don't ask
+    /// Don't ask for confirmation
     #[arg(long)]
     yes: bool,
-    /// A stream to make although others hold messages. Can be given several times
+    /// A stream to create although others hold messages; can be repeated
     #[arg(long, value_name = "STREAM")]
     create: Vec<String>,
 }
@@ -94,12 +94,12 @@ async fn init(servers: &Servers) -> Result<Outcome, CommandError> {
     let runtime = servers.runtime_without_workers().await?;
     let Ok(there) = tokio::time::timeout(PATIENCE, runtime.wait_for_streams()).await else {
         return Err(CommandError::Unreachable(format!(
-            "nothing was made within {PATIENCE:?}: {}; the log has more of it",
+            "no streams within {PATIENCE:?}: {}; see the log for details",
             lacking(&runtime)
         )));
     };
     there?;
-    say("the streams are there")?;
+    say("the streams exist")?;
     Ok(Outcome::Clean)
 }
 
@@ -110,7 +110,7 @@ fn allow(plans: &mut [StreamPlan], named: &[String]) -> Result<(), CommandError>
         let plan = plans.iter_mut().find(|plan| plan.stream.as_str() == name);
         let plan = plan.ok_or_else(|| {
             CommandError::Failed(format!(
-                "--create: {name:?} is no stream of this release; there are {}",
+                "--create: unknown stream {name:?}; expected one of {}",
                 known.join(", ")
             ))
         })?;
@@ -126,20 +126,20 @@ fn list(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandErr
             continue;
         }
         let Some(found) = &plan.found else {
-            output.line(&format!("{}: is missing", plan.stream))?;
+            output.line(&format!("{}: missing", plan.stream))?;
             continue;
         };
         output.line(&format!("{}: {}", plan.stream, in_words(found)))?;
         for consumer in &found.consumers {
             output.line(&format!(
-                "  {}: {} to come, {} in hand{}",
+                "  {}: {} pending, {} in progress{}",
                 consumer.name,
                 consumer.pending,
                 consumer.in_hand,
                 if consumer.waiting > 0 {
                     ""
                 } else {
-                    ", nobody asks for more"
+                    ", no worker is connected"
                 }
             ))?;
         }
@@ -176,7 +176,7 @@ fn check(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandEr
         if !output.is_for_people() {
             output.record("stream", plan)?;
         } else if plan.is_settled() {
-            output.line(&format!("{}: as it should be", plan.stream))?;
+            output.line(&format!("{}: up to date", plan.stream))?;
         } else {
             for line in steps(plan).iter().chain(&refusals(plan)) {
                 output.line(line)?;
@@ -230,16 +230,16 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
     }
     if !refused.is_empty() {
         return Err(CommandError::Failed(
-            "nothing was changed: what is refused could lose data".to_owned(),
+            "nothing was changed: a refused change could lose data".to_owned(),
         ));
     }
     if steps.is_empty() {
-        say("all streams are as they should be")?;
+        say("all streams are up to date")?;
         return Ok(Outcome::Clean);
     }
-    if !yes && !agreed("Do it?")? {
+    if !yes && !agreed("Apply this plan?")? {
         return Err(CommandError::Failed(
-            "nothing was changed; --yes does it without asking".to_owned(),
+            "nothing was changed; --yes skips this question".to_owned(),
         ));
     }
     // Whether or not anybody reads on, it is done to the end.

@@ -52,7 +52,7 @@ pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<Outcome,
     let mut read = 0;
     while let Some(commit) = commits.next().await {
         let commit = commit?;
-        if span.holds(&commit) {
+        if span.contains(&commit) {
             on_sale.apply(&commit).map_err(AnalysisError::from)?;
         }
         read += 1;

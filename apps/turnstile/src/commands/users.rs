@@ -22,20 +22,20 @@ const ACTOR: &str = "operator";
 /// What can be done with users.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum UsersCommand {
-    /// List who has an account, the first first, with roles
+    /// List accounts and roles, oldest first
     #[command(after_long_help = LS_AFTER)]
     Ls {
-        /// Only who has this role
+        /// Only accounts with this role
         #[arg(long)]
         role: Option<Role>,
         #[command(flatten)]
         output: OutputArgs,
     },
-    /// Let a user do more, from the next request on. Granting what is there changes nothing
+    /// Grant a role, effective from the next request; granting it again changes nothing
     #[command(after_long_help = GRANT_AFTER)]
     Grant(RoleArgs),
-    /// Take a role away, from the next request on; an open live page ends within seconds. Revoking
-    /// what isn't there changes nothing
+    /// Revoke a role, effective from the next request; an open live page closes within seconds.
+    /// Revoking it again changes nothing
     #[command(after_long_help = "Examples:\n  turnstile users revoke ada@example.com analyst")]
     Revoke(RoleArgs),
 }
@@ -46,7 +46,7 @@ pub(crate) struct RoleArgs {
     /// The user's e-mail address or id
     #[arg(allow_hyphen_values = true)]
     user: String,
-    /// The role: `analyst`, who may see the figures of the whole market
+    /// The role: `analyst`, which may see the figures of the whole market
     role: Role,
 }
 
@@ -54,7 +54,7 @@ const LS_AFTER: &str = "Columns:
   id          the user's id
   email       the address
   registered  when the account was made
-  roles       what the user may do beyond buying and selling
+  roles       the roles, which allow more than buying and selling
 
 Examples:
   turnstile users ls
@@ -81,7 +81,7 @@ const COLUMNS: &[Column] = &[
     },
     Column {
         name: "roles",
-        doc: "what the user may do beyond buying and selling",
+        doc: "the roles, which allow more than buying and selling",
     },
 ];
 
@@ -135,13 +135,13 @@ async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, 
     let executed = executed.map_err(|error| match error {
         Undone::Failed(failure) => failure.into(),
         Undone::Refused(UserError::NoAccount | UserError::EmailInUse) => CommandError::Failed(
-            format!("nobody has an account with {user}; `turnstile users ls` lists who has one"),
+            format!("no account: \"{user}\"; `turnstile users ls` lists the accounts"),
         ),
     })?;
     let account = executed.state.account();
     let email = account
         .map(|account| account.email.clone())
-        .ok_or_else(|| CommandError::Failed(format!("nobody has an account with {user}")))?;
+        .ok_or_else(|| CommandError::Failed(format!("no account: \"{user}\"")))?;
     Ok(if executed.version > before {
         Changed::Now(email)
     } else {
@@ -186,7 +186,7 @@ async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), C
     });
     let table = Table {
         name: "users",
-        doc: "who has an account",
+        doc: "the accounts",
         columns: COLUMNS,
         rows: rows.collect(),
     };

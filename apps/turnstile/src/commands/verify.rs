@@ -20,12 +20,11 @@ const DOCUMENTS: usize = 150_000;
 /// So many findings are shown; after that they are only counted. A log with more has one cause.
 const SHOWN: u64 = 1_000;
 
-/// Check that the log holds together and that every read model is what a replay of it gives;
-/// exit code 1 if not
+/// Check that the log is consistent and every read model equals a replay; exit code 1 if not
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct VerifyArgs {
-    /// Only the log: MongoDB isn't needed
+    /// Check the log only; needs no MongoDB
     #[arg(long)]
     log_only: bool,
     #[command(flatten)]
@@ -44,14 +43,14 @@ const AFTER: &str = "Rules, each named in a finding:
   captured_is_complete  money was only taken for an order that is complete, by its payment
   read_model            every document is what a replay gives, byte for byte
 
-A hole that an operator has acknowledged is listed and is no finding. What follows from it is one, and
-stays one: a version that is skipped, a cause that is missing. These are the aggregates to look after.
+A hole that an operator has acknowledged is listed, but is not a finding. Its consequences are: a
+skipped version, a missing cause. They name the aggregates to look at.
 
-A finding tells the stream and the sequence of the commit that breaks the rule; of a read model, the
-first document that differs. May run beside traffic. Memory is bounded: a long log is read several
+A finding names the stream and the sequence of the commit that breaks the rule, or the first document
+of a read model that differs. May run under traffic. Memory is bounded: a long log is read several
 times, each time for a part of its aggregates.
 
-Exit codes: 0 all holds; 1 something doesn't; 2 to 4 as of every command.
+Exit codes: 0 no finding; 1 findings; 2 to 4 as for every command.
 
 Examples:
   turnstile verify

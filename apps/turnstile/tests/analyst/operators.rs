@@ -43,7 +43,7 @@ async fn a_read_model_that_rests_falls_behind_and_catches_up_when_it_goes_on() {
     eventually("it falls behind", LONG, || async {
         sell(&seller, "Meanwhile").await;
         let model = system.read_model("tickets").await;
-        let rests = model["state"] == "resting" && model["lag_commits"].as_u64() > Some(2);
+        let rests = model["state"] == "paused" && model["lag_commits"].as_u64() > Some(2);
         if rests && model["lag_ms"].as_u64() > Some(0) {
             Ok(())
         } else {

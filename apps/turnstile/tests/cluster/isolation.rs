@@ -12,7 +12,7 @@ const NOTICED: Duration = Duration::from_secs(8);
 /// A service in a cluster whose servers can be cut off.
 async fn service(nats: &Apart) -> (TestApp, Mongo) {
     let envs = nats.envs();
-    eventually("the streams are there", LONG, || async {
+    eventually("the streams exist", LONG, || async {
         let made = tool(&["streams", "migrate", "--yes"], &envs).await;
         (made.code == 0).then_some(()).ok_or(made.stderr)
     })

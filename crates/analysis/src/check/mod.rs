@@ -7,7 +7,7 @@ use eventstore::{Commit, EVENT_STREAMS, Log, StoreError, StreamName};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{AnalysisError, Happened, Range, Span};
+use crate::{AnalysisError, Range, Span, events_of};
 use rules::Rules;
 
 /// How many keys of one kind are in memory at once. Whatever needs to be remembered by key
@@ -19,7 +19,7 @@ const LOOKS: u32 = 5;
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(200);
 /// How often progress is told, in commits.
-const TELL: u64 = 1_024;
+const PROGRESS_EVERY: u64 = 1_024;
 
 /// Something that doesn't hold, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -111,13 +111,13 @@ pub async fn check_with(
         let mut commits = Resuming::new(log, span.clone());
         while let Some(item) = commits.next().await? {
             read += 1;
-            if u64::is_multiple_of(read, TELL) {
+            if u64::is_multiple_of(read, PROGRESS_EVERY) {
                 progress(read, total);
             }
             // What has no key is checked once.
             match item {
                 Ok(commit) => {
-                    let (count, events) = match Happened::of(&commit) {
+                    let (count, events) = match events_of(&commit) {
                         Ok(events) => (events.len() as u64, events),
                         Err(error) => {
                             if pass == 0 {
@@ -153,19 +153,19 @@ pub async fn check_with(
 /// streams weren't taken in one moment, so an effect may be in while its cause isn't.
 async fn look_behind(log: &Log, span: &Span, rules: &mut Rules) -> Result<(), AnalysisError> {
     for look in 0..LOOKS {
-        if !rules.misses_something() {
+        if !rules.has_missing() {
             return Ok(());
         }
         if look > 0 {
             tokio::time::sleep(PAUSE).await;
         }
-        let news = span.news(log).await?;
+        let news = span.appended_since(log).await?;
         let mut commits = Resuming::new(log, news);
         while let Some(item) = commits.next().await? {
             if let Ok(commit) = item
-                && let Ok(events) = Happened::of(&commit)
+                && let Ok(events) = events_of(&commit)
             {
-                rules.recall(&commit, &events);
+                rules.resolve_missing(&commit, &events);
             }
         }
     }

@@ -1,14 +1,12 @@
 //! Which ticket an order is of, and which order a payment is for: one each, for good.
 
 use domain::{
-    OrderId, PaymentId, payment::PaymentEvent, ticket::TicketEvent,
+    AnyEvent, OrderId, PaymentId, payment::PaymentEvent, ticket::TicketEvent,
     ticket_orders::TicketOrdersEvent,
 };
 use eventstore::{Commit, StreamName};
 use std::collections::HashMap;
 use uuid::Uuid;
-
-use crate::Happened;
 
 type Place = (StreamName, u64);
 
@@ -23,12 +21,12 @@ pub(super) struct Owners {
 }
 
 impl Owners {
-    /// Takes note of an event. `minds` says which ids are looked at.
+    /// Takes note of an event. `includes` says which ids are looked at.
     pub(super) fn apply(
         &mut self,
         commit: &Commit,
-        event: &Happened,
-        minds: impl Fn(Uuid) -> bool,
+        event: &AnyEvent,
+        includes: impl Fn(Uuid) -> bool,
         found: &mut dyn FnMut(String),
     ) {
         let place = (commit.stream, commit.sequence);
@@ -37,26 +35,26 @@ impl Owners {
             return;
         };
         let (order, ticket, placed) = match event {
-            Happened::Orders(event) => {
+            AnyEvent::Orders(event) => {
                 if let TicketOrdersEvent::OrderCompleted {
                     order_id,
                     payment_id,
                     ..
                 } = event
-                    && minds(payment_id.0)
+                    && includes(payment_id.0)
                 {
                     self.pays(*payment_id, *order_id, place, found);
                 }
                 let placed = matches!(event, TicketOrdersEvent::OrderPlaced { .. });
                 (event.order_id(), aggregate, placed)
             }
-            Happened::Ticket(
+            AnyEvent::Ticket(
                 TicketEvent::TicketReserved { order_id, .. }
                 | TicketEvent::TicketReleased { order_id, .. }
                 | TicketEvent::TicketSold { order_id, .. },
             ) => (Some(*order_id), aggregate, false),
-            Happened::Payment(event) => {
-                if minds(aggregate) {
+            AnyEvent::Payment(event) => {
+                if includes(aggregate) {
                     self.pays(PaymentId(aggregate), order_of(event), place, found);
                 }
                 match event {
@@ -70,7 +68,7 @@ impl Owners {
             }
             _ => return,
         };
-        if let Some(order) = order.filter(|order| minds(order.0)) {
+        if let Some(order) = order.filter(|order| includes(order.0)) {
             self.is_of(order, ticket, placed, place, found);
         }
     }

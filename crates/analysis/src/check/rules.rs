@@ -1,7 +1,7 @@
 //! The rules that need something to be remembered, for one part of all keys.
 
 use domain::{
-    OrderId, PaymentId,
+    AnyEvent, OrderId, PaymentId,
     payment::PaymentEvent,
     ticket_orders::{CancelReason, TicketOrdersEvent},
 };
@@ -13,7 +13,6 @@ use std::{
 use uuid::Uuid;
 
 use super::{Finding, Rule, finding, owners::Owners};
-use crate::Happened;
 
 type Place = (StreamName, u64);
 /// A key in 16 bytes; an aggregate's id is a UUID.
@@ -52,7 +51,7 @@ impl Rules {
     }
 
     /// Whether a key is in the part that is looked at.
-    fn minds(&self, key: &Key) -> bool {
+    fn includes(&self, key: &Key) -> bool {
         is_in(key, self.part, self.parts)
     }
 
@@ -60,15 +59,15 @@ impl Rules {
     pub(super) fn apply(
         &mut self,
         commit: &Commit,
-        (count, events): (u64, &[(u64, Happened)]),
+        (count, events): (u64, &[(u64, AnyEvent)]),
         report: &mut dyn FnMut(Finding),
     ) {
         let mut found = |rule, what| {
             report(finding(commit.stream, commit.sequence, rule, what));
         };
         let aggregate = aggregate_key(commit);
-        let minds_aggregate = self.minds(&aggregate);
-        if minds_aggregate {
+        let includes_aggregate = self.includes(&aggregate);
+        if includes_aggregate {
             let next = self.versions.entry(aggregate).or_default();
             if commit.version != u64::from(*next) {
                 found(
@@ -82,7 +81,7 @@ impl Rules {
             *next = small(commit.version + count);
         }
         let id = commit.commit_id.into_bytes();
-        if self.minds(&id) {
+        if self.includes(&id) {
             if !self.commits.insert(id) {
                 found(
                     Rule::UniqueCommits,
@@ -92,7 +91,7 @@ impl Rules {
             self.causes.remove(&id);
         }
         if let Some(cause) = commit.metadata.causation_id.map(Uuid::into_bytes)
-            && self.minds(&cause)
+            && self.includes(&cause)
             && !self.commits.contains(&cause)
         {
             let place = (commit.stream, commit.sequence);
@@ -100,19 +99,19 @@ impl Rules {
         }
         for (_, event) in events {
             let (part, parts) = (self.part, self.parts);
-            let minds = |id: Uuid| is_in(&id.into_bytes(), part, parts);
-            self.owners.apply(commit, event, minds, &mut |what| {
+            let includes = |id: Uuid| is_in(&id.into_bytes(), part, parts);
+            self.owners.apply(commit, event, includes, &mut |what| {
                 found(Rule::UniqueIds, what);
             });
             match event {
-                Happened::Orders(event) => {
-                    if minds_aggregate {
+                AnyEvent::Orders(event) => {
+                    if includes_aggregate {
                         self.of_orders(aggregate, event, &mut found);
                     }
                     self.complete(event);
                 }
-                Happened::Payment(PaymentEvent::PaymentCaptured { order_id, .. })
-                    if self.minds(&order_id.0.into_bytes()) =>
+                AnyEvent::Payment(PaymentEvent::PaymentCaptured { order_id, .. })
+                    if self.includes(&order_id.0.into_bytes()) =>
                 {
                     let paid_by = self.complete.get(order_id).map(PaymentId::to_string);
                     if paid_by.as_ref() != Some(&commit.aggregate_id) {
@@ -179,7 +178,7 @@ impl Rules {
             payment_id,
             ..
         } = event
-            && self.minds(&order_id.0.into_bytes())
+            && self.includes(&order_id.0.into_bytes())
         {
             self.complete.insert(*order_id, *payment_id);
             let payment = payment_id.to_string();
@@ -194,15 +193,15 @@ impl Rules {
     }
 
     /// Whether something should be there that wasn't met.
-    pub(super) fn misses_something(&self) -> bool {
+    pub(super) fn has_missing(&self) -> bool {
         !self.causes.is_empty() || !self.captured.is_empty()
     }
 
     /// Takes note of a commit behind the end only as something that was missed.
-    pub(super) fn recall(&mut self, commit: &Commit, events: &[(u64, Happened)]) {
+    pub(super) fn resolve_missing(&mut self, commit: &Commit, events: &[(u64, AnyEvent)]) {
         self.causes.remove(&commit.commit_id.into_bytes());
         for (_, event) in events {
-            if let Happened::Orders(event) = event {
+            if let AnyEvent::Orders(event) = event {
                 self.complete(event);
             }
         }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    OrderId, TicketId, UserId, payment::PaymentEvent, ticket::TicketEvent,
+    AnyEvent, OrderId, TicketId, UserId, payment::PaymentEvent, ticket::TicketEvent,
     ticket_orders::TicketOrdersEvent,
 };
 use eventstore::{ORDERS, PAYMENTS, StreamName, TICKETS};
@@ -11,8 +11,8 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use super::shared::{LiveOrders, Turn, columns, day};
-use crate::{Cell, Column, Entry, Fold, Happened, Table};
+use super::shared::{LiveOrders, OrderChange, columns, day};
+use crate::{Cell, Column, Entry, Fold, Table};
 
 /// Retries and conflicts, as far as they left a trace in the log: a request that was refused left
 /// none, and neither did a writer who was slower, decided again and succeeded.
@@ -63,7 +63,7 @@ const REASONS: &[Column] = columns![
 
 impl Conflicts {
     fn note(&mut self, entry: &Entry<'_>, kind: Kind) {
-        if entry.counted {
+        if entry.in_range {
             self.days.entry(day(entry.time())).or_default()[kind as usize] += 1;
         }
     }
@@ -75,7 +75,7 @@ impl Conflicts {
             } => {
                 *self.declined.entry(*order_id).or_default() += 1;
                 self.note(entry, Kind::Declined);
-                if entry.counted {
+                if entry.in_range {
                     *self.reasons.entry(reason.clone()).or_default() += 1;
                 }
             }
@@ -119,11 +119,11 @@ impl Conflicts {
         if let TicketOrdersEvent::PaymentRefused { .. } = event {
             self.note(entry, Kind::PaymentRefused);
         }
-        let Some((order, turn)) = self.live.follow(entry) else {
+        let Some((order, change)) = self.live.apply(entry) else {
             return;
         };
-        match turn {
-            Turn::Placed => {
+        match change {
+            OrderChange::Placed => {
                 if let Some(before) = self.held_by.insert(order.ticket, order.buyer) {
                     self.note(entry, Kind::HeldAgain);
                     if before == order.buyer {
@@ -131,12 +131,15 @@ impl Conflicts {
                     }
                 }
             }
-            Turn::Paid => {
+            OrderChange::Paid => {
                 self.held_by.remove(&order.ticket);
             }
-            Turn::Cancelled if order.paying => self.note(entry, Kind::CancelledWhilePaying),
-            Turn::Expired if order.paying => self.note(entry, Kind::ExpiredWhilePaying),
-            Turn::Paying | Turn::Cancelled | Turn::Expired | Turn::Undone => {}
+            OrderChange::Cancelled if order.paying => self.note(entry, Kind::CancelledWhilePaying),
+            OrderChange::Expired if order.paying => self.note(entry, Kind::ExpiredWhilePaying),
+            OrderChange::Paying
+            | OrderChange::Cancelled
+            | OrderChange::Expired
+            | OrderChange::Undone => {}
         }
     }
 }
@@ -148,14 +151,14 @@ impl Fold for Conflicts {
 
     fn apply(&mut self, entry: &Entry<'_>) {
         match entry.event {
-            Happened::Payment(event) => self.of_payment(entry, event),
-            Happened::Ticket(event) => self.of_ticket(entry, event),
-            Happened::Orders(event) => self.of_orders(entry, event),
-            Happened::User(_) => {}
+            AnyEvent::Payment(event) => self.of_payment(entry, event),
+            AnyEvent::Ticket(event) => self.of_ticket(entry, event),
+            AnyEvent::Orders(event) => self.of_orders(entry, event),
+            AnyEvent::User(_) => {}
         }
     }
 
-    fn so_far(&mut self) -> Vec<Table> {
+    fn tables(&mut self) -> Vec<Table> {
         let days = self.days.iter().map(|(day, counts)| {
             let mut row = vec![Cell::Time(*day)];
             row.extend(counts.map(Cell::Count));

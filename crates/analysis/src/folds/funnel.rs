@@ -1,11 +1,11 @@
 //! From the listing to the sale: how many tickets and orders get how far.
 
-use domain::{TicketId, ticket::TicketEvent};
+use domain::{AnyEvent, TicketId, ticket::TicketEvent};
 use eventstore::{ORDERS, StreamName, TICKETS};
 use std::collections::HashMap;
 
-use super::shared::{LiveOrders, Turn, columns};
-use crate::{Cell, Column, Entry, Fold, Happened, Table};
+use super::shared::{LiveOrders, OrderChange, columns};
+use crate::{Cell, Column, Entry, Fold, Table};
 
 /// How far those got that set out in the range: tickets that were listed in it, and orders that
 /// were placed in it, each up to the range's end.
@@ -87,34 +87,34 @@ impl Fold for Funnel {
     }
 
     fn apply(&mut self, entry: &Entry<'_>) {
-        if let Happened::Ticket(TicketEvent::TicketListed { ticket_id, .. }) = entry.event {
-            if entry.counted {
+        if let AnyEvent::Ticket(TicketEvent::TicketListed { ticket_id, .. }) = entry.event {
+            if entry.in_range {
                 self.reached.insert(*ticket_id, Stage::Listed);
                 self.tickets[Stage::Listed as usize] += 1;
             }
             return;
         }
         // Orders from before the range don't count, also when they end in it.
-        if !entry.counted {
+        if !entry.in_range {
             return;
         }
-        let Some((order, turn)) = self.live.follow(entry) else {
+        let Some((order, change)) = self.live.apply(entry) else {
             return;
         };
-        let tally = match turn {
-            Turn::Placed => &mut self.orders.placed,
-            Turn::Paying => &mut self.orders.paying,
-            Turn::Paid => &mut self.orders.paid,
-            Turn::Expired => &mut self.orders.expired,
-            Turn::Cancelled | Turn::Undone => &mut self.orders.cancelled,
+        let tally = match change {
+            OrderChange::Placed => &mut self.orders.placed,
+            OrderChange::Paying => &mut self.orders.paying,
+            OrderChange::Paid => &mut self.orders.paid,
+            OrderChange::Expired => &mut self.orders.expired,
+            OrderChange::Cancelled | OrderChange::Undone => &mut self.orders.cancelled,
         };
         tally.add(order.price);
-        match turn {
-            Turn::Placed => self.reach(order.ticket, Stage::Held),
-            Turn::Paying => self.reach(order.ticket, Stage::Paying),
-            Turn::Paid => self.reach(order.ticket, Stage::Sold),
-            Turn::Expired | Turn::Cancelled => {}
-            Turn::Undone => {
+        match change {
+            OrderChange::Placed => self.reach(order.ticket, Stage::Held),
+            OrderChange::Paying => self.reach(order.ticket, Stage::Paying),
+            OrderChange::Paid => self.reach(order.ticket, Stage::Sold),
+            OrderChange::Expired | OrderChange::Cancelled => {}
+            OrderChange::Undone => {
                 self.orders.paid.take_away(order.price);
                 if let Some(reached) = self.reached.get_mut(&order.ticket)
                     && *reached == Stage::Sold
@@ -126,7 +126,7 @@ impl Fold for Funnel {
         }
     }
 
-    fn so_far(&mut self) -> Vec<Table> {
+    fn tables(&mut self) -> Vec<Table> {
         let stages = ["listed", "held", "paying", "sold"];
         let tickets = stages.iter().zip(self.tickets).map(|(stage, count)| {
             vec![

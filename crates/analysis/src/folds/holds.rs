@@ -2,7 +2,7 @@
 
 use eventstore::{ORDERS, StreamName};
 
-use super::shared::{LiveOrders, Turn, Values, figure_columns, millis};
+use super::shared::{LiveOrders, OrderChange, Values, figure_columns, millis};
 use crate::{Cell, Column, Entry, Fold, Table};
 
 /// How the holds ended that ended in the range, and how long they lasted; and how many were open
@@ -39,23 +39,23 @@ impl Fold for Holds {
     }
 
     fn apply(&mut self, entry: &Entry<'_>) {
-        let Some((order, turn)) = self.live.follow(entry) else {
+        let Some((order, change)) = self.live.apply(entry) else {
             return;
         };
-        let outcome = match turn {
-            Turn::Paid => &mut self.paid,
-            Turn::Expired => &mut self.expired,
-            Turn::Cancelled => &mut self.cancelled,
-            Turn::Placed | Turn::Paying | Turn::Undone => return,
+        let outcome = match change {
+            OrderChange::Paid => &mut self.paid,
+            OrderChange::Expired => &mut self.expired,
+            OrderChange::Cancelled => &mut self.cancelled,
+            OrderChange::Placed | OrderChange::Paying | OrderChange::Undone => return,
         };
-        if entry.counted {
+        if entry.in_range {
             outcome.lasted.add(millis(order.placed, entry.time()));
             outcome.cents += order.price;
             outcome.paying += u64::from(order.paying);
         }
     }
 
-    fn so_far(&mut self) -> Vec<Table> {
+    fn tables(&mut self) -> Vec<Table> {
         let open = self.live.count();
         let outcomes = [
             ("paid", &mut self.paid),

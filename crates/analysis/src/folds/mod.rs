@@ -1,6 +1,6 @@
 //! The questions that are asked often.
 
-mod concurrency;
+mod concurrent_holds;
 mod conflicts;
 mod funnel;
 mod holds;
@@ -10,14 +10,14 @@ mod sellers;
 mod shared;
 mod time_to_sale;
 
-pub use concurrency::Concurrency;
+pub use concurrent_holds::ConcurrentHolds;
 pub use conflicts::Conflicts;
 pub use funnel::Funnel;
 pub use holds::Holds;
 pub use prices::Prices;
 pub use sales::Sales;
 pub use sellers::Sellers;
-pub(crate) use shared::UNDOABLE;
+pub(crate) use shared::UNDO_PERIOD;
 pub use time_to_sale::TimeToSale;
 
 use crate::Fold;
@@ -62,6 +62,6 @@ builtin! {
     "time-to-sale" TimeToSale "How long tickets take to sell",
     "holds" Holds "How holds end, and how long they last",
     "sellers" Sellers "What each seller lists and sells",
-    "concurrency" Concurrency "How many tickets are held at once, over time",
+    "concurrency" ConcurrentHolds "How many tickets are held at once, over time",
     "conflicts" Conflicts "What was tried again, and what came too late",
 }

@@ -1,10 +1,10 @@
 //! What tickets cost: those that were listed, and those that sold.
 
-use domain::ticket::TicketEvent;
+use domain::{AnyEvent, ticket::TicketEvent};
 use eventstore::{ORDERS, StreamName, TICKETS};
 
-use super::shared::{LiveOrders, Turn, Values, columns, figure_columns};
-use crate::{Cell, Column, Entry, Fold, Happened, Table};
+use super::shared::{LiveOrders, OrderChange, Values, columns, figure_columns};
+use crate::{Cell, Column, Entry, Fold, Table};
 
 /// How prices are distributed, at the listing and at the sale.
 ///
@@ -56,8 +56,8 @@ impl Fold for Prices {
     }
 
     fn apply(&mut self, entry: &Entry<'_>) {
-        let turn = self.live.follow(entry);
-        if let Some((order, Turn::Undone)) = turn
+        let change = self.live.apply(entry);
+        if let Some((order, OrderChange::Undone)) = change
             && matches!(order.sold, Some((_, true)))
         {
             self.sold.take_away(order.price);
@@ -65,13 +65,13 @@ impl Fold for Prices {
             band.sold -= 1;
             band.revenue -= order.price;
         }
-        if !entry.counted {
+        if !entry.in_range {
             return;
         }
-        if let Happened::Ticket(TicketEvent::TicketListed { price, .. }) = entry.event {
+        if let AnyEvent::Ticket(TicketEvent::TicketListed { price, .. }) = entry.event {
             self.listed.add(price.cents());
             self.band(price.cents()).listed += 1;
-        } else if let Some((order, Turn::Paid)) = turn {
+        } else if let Some((order, OrderChange::Paid)) = change {
             self.sold.add(order.price);
             let band = self.band(order.price);
             band.sold += 1;
@@ -79,7 +79,7 @@ impl Fold for Prices {
         }
     }
 
-    fn so_far(&mut self) -> Vec<Table> {
+    fn tables(&mut self) -> Vec<Table> {
         let all = self.sold.count();
         let bands = self.bands.iter().zip(BANDS).enumerate();
         let bands = bands.map(|(i, (band, begin))| {

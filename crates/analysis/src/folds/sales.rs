@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use eventstore::{ORDERS, StreamName};
 use std::collections::BTreeMap;
 
-use super::shared::{LiveOrders, Turn, columns, day, hour, mean_money};
+use super::shared::{LiveOrders, OrderChange, columns, day, hour, mean_money};
 use crate::{Cell, Column, Entry, Fold, Table};
 
 /// Orders that were placed and paid, and what they brought in, by hour and by day (UTC).
@@ -14,11 +14,11 @@ use crate::{Cell, Column, Entry, Fold, Table};
 #[derive(Debug, Default)]
 pub struct Sales {
     live: LiveOrders,
-    hours: BTreeMap<DateTime<Utc>, Takings>,
+    hours: BTreeMap<DateTime<Utc>, Totals>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Takings {
+struct Totals {
     placed: u64,
     sold: u64,
     revenue: u64,
@@ -45,36 +45,36 @@ impl Fold for Sales {
     }
 
     fn apply(&mut self, entry: &Entry<'_>) {
-        let Some((order, turn)) = self.live.follow(entry) else {
+        let Some((order, change)) = self.live.apply(entry) else {
             return;
         };
         // It is taken out of the books of its day, where it would be looked for.
-        if turn == Turn::Undone
+        if change == OrderChange::Undone
             && let Some((sold, true)) = order.sold
-            && let Some(takings) = self.hours.get_mut(&hour(sold))
+            && let Some(totals) = self.hours.get_mut(&hour(sold))
         {
-            takings.sold -= 1;
-            takings.revenue -= order.price;
+            totals.sold -= 1;
+            totals.revenue -= order.price;
         }
-        if !entry.counted || !matches!(turn, Turn::Placed | Turn::Paid) {
+        if !entry.in_range || !matches!(change, OrderChange::Placed | OrderChange::Paid) {
             return;
         }
-        let takings = self.hours.entry(hour(entry.time())).or_default();
-        if turn == Turn::Placed {
-            takings.placed += 1;
+        let totals = self.hours.entry(hour(entry.time())).or_default();
+        if change == OrderChange::Placed {
+            totals.placed += 1;
         } else {
-            takings.sold += 1;
-            takings.revenue += order.price;
+            totals.sold += 1;
+            totals.revenue += order.price;
         }
     }
 
-    fn so_far(&mut self) -> Vec<Table> {
-        let mut days: BTreeMap<DateTime<Utc>, Takings> = BTreeMap::new();
-        for (hour, takings) in &self.hours {
+    fn tables(&mut self) -> Vec<Table> {
+        let mut days: BTreeMap<DateTime<Utc>, Totals> = BTreeMap::new();
+        for (hour, totals) in &self.hours {
             let of_day = days.entry(day(*hour)).or_default();
-            of_day.placed += takings.placed;
-            of_day.sold += takings.sold;
-            of_day.revenue += takings.revenue;
+            of_day.placed += totals.placed;
+            of_day.sold += totals.sold;
+            of_day.revenue += totals.revenue;
         }
         vec![
             Table {
@@ -93,14 +93,14 @@ impl Fold for Sales {
     }
 }
 
-fn rows(periods: &BTreeMap<DateTime<Utc>, Takings>) -> Vec<Vec<Cell>> {
-    let row = |(begin, takings): (&DateTime<Utc>, &Takings)| {
+fn rows(periods: &BTreeMap<DateTime<Utc>, Totals>) -> Vec<Vec<Cell>> {
+    let row = |(begin, totals): (&DateTime<Utc>, &Totals)| {
         vec![
             Cell::Time(*begin),
-            Cell::Count(takings.placed),
-            Cell::Count(takings.sold),
-            Cell::Money(takings.revenue),
-            mean_money(takings.revenue.into(), takings.sold),
+            Cell::Count(totals.placed),
+            Cell::Count(totals.sold),
+            Cell::Money(totals.revenue),
+            mean_money(totals.revenue.into(), totals.sold),
         ]
     };
     periods.iter().map(row).collect()

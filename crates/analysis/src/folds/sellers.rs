@@ -1,11 +1,11 @@
 //! Who sells what.
 
-use domain::{TicketId, UserId, ticket::TicketEvent};
+use domain::{AnyEvent, TicketId, UserId, ticket::TicketEvent};
 use eventstore::{ORDERS, StreamName, TICKETS};
 use std::{cmp::Reverse, collections::HashMap};
 
-use super::shared::{LiveOrders, Turn, columns, mean_money};
-use crate::{Cell, Column, Entry, Fold, Happened, Table};
+use super::shared::{LiveOrders, OrderChange, columns, mean_money};
+use crate::{Cell, Column, Entry, Fold, Table};
 
 /// What each seller listed and sold in the range.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub struct Sellers {
     live: LiveOrders,
     /// Whose each ticket is. Also of those that are sold: a sale may be undone.
     of: HashMap<TicketId, UserId>,
-    takings: HashMap<UserId, Seller>,
+    sold_by: HashMap<UserId, Seller>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,30 +38,30 @@ impl Fold for Sellers {
     }
 
     fn apply(&mut self, entry: &Entry<'_>) {
-        if let Happened::Ticket(TicketEvent::TicketListed {
+        if let AnyEvent::Ticket(TicketEvent::TicketListed {
             ticket_id, seller, ..
         }) = entry.event
         {
             self.of.insert(*ticket_id, *seller);
-            if entry.counted {
-                self.takings.entry(*seller).or_default().listed += 1;
+            if entry.in_range {
+                self.sold_by.entry(*seller).or_default().listed += 1;
             }
             return;
         }
-        let Some((order, turn)) = self.live.follow(entry) else {
+        let Some((order, change)) = self.live.apply(entry) else {
             return;
         };
         let Some(seller) = self.of.get(&order.ticket) else {
             return;
         };
-        match turn {
-            Turn::Paid if entry.counted => {
-                let seller = self.takings.entry(*seller).or_default();
+        match change {
+            OrderChange::Paid if entry.in_range => {
+                let seller = self.sold_by.entry(*seller).or_default();
                 seller.sold += 1;
                 seller.revenue += order.price;
             }
-            Turn::Undone if matches!(order.sold, Some((_, true))) => {
-                let seller = self.takings.entry(*seller).or_default();
+            OrderChange::Undone if matches!(order.sold, Some((_, true))) => {
+                let seller = self.sold_by.entry(*seller).or_default();
                 seller.sold -= 1;
                 seller.revenue -= order.price;
             }
@@ -69,8 +69,8 @@ impl Fold for Sellers {
         }
     }
 
-    fn so_far(&mut self) -> Vec<Table> {
-        let mut sellers: Vec<_> = self.takings.iter().collect();
+    fn tables(&mut self) -> Vec<Table> {
+        let mut sellers: Vec<_> = self.sold_by.iter().collect();
         sellers.sort_unstable_by_key(|(id, seller)| (Reverse(seller.revenue), **id));
         let all = sellers.iter().map(|(_, seller)| seller.revenue).sum();
         let rows = sellers.into_iter().map(|(id, seller)| {

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use domain::{
-    OrderId, TicketId, UserId,
+    AnyEvent, OrderId, TicketId, UserId,
     ticket_orders::{CancelReason, TicketOrdersEvent},
 };
 use std::collections::{HashMap, VecDeque};
 
-use crate::{Cell, Entry, Happened, table::rounded};
+use crate::{Cell, Entry, table::rounded};
 
 /// An order that isn't over.
 #[derive(Clone, Copy, Debug)]
@@ -23,9 +23,9 @@ pub(super) struct LiveOrder {
     pub sold: Option<(DateTime<Utc>, bool)>,
 }
 
-/// A turn in an order's life.
+/// A change in an order's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum OrderChange {
     Placed,
     Paying,
     Paid,
@@ -37,7 +37,7 @@ pub(super) enum Turn {
 
 /// How long a paid order is remembered. A card company holds money for a week, and a month in the
 /// longest case.
-pub(crate) const UNDOABLE: TimeDelta = TimeDelta::days(35);
+pub(crate) const UNDO_PERIOD: TimeDelta = TimeDelta::days(35);
 
 /// The orders that hold a ticket and aren't paid, and for a while those that are. Those that are over
 /// are forgotten, so this is as large as the number of holds at once and a month's sales, whatever
@@ -51,9 +51,9 @@ pub(super) struct LiveOrders {
 }
 
 impl LiveOrders {
-    /// Follows an event; tells which order took which turn.
-    pub(super) fn follow(&mut self, entry: &Entry<'_>) -> Option<(LiveOrder, Turn)> {
-        let Happened::Orders(event) = entry.event else {
+    /// Follows an event; tells which order took which change.
+    pub(super) fn apply(&mut self, entry: &Entry<'_>) -> Option<(LiveOrder, OrderChange)> {
+        let AnyEvent::Orders(event) = entry.event else {
             return None;
         };
         match event {
@@ -72,30 +72,30 @@ impl LiveOrders {
                     sold: None,
                 };
                 self.live.insert(*order_id, order);
-                Some((order, Turn::Placed))
+                Some((order, OrderChange::Placed))
             }
             TicketOrdersEvent::OrderAwaitingPayment { order_id, .. } => {
                 let order = self.live.get_mut(order_id)?;
                 order.paying = true;
-                Some((*order, Turn::Paying))
+                Some((*order, OrderChange::Paying))
             }
             TicketOrdersEvent::OrderCompleted { order_id, .. } => {
                 let mut order = self.live.remove(order_id)?;
-                order.sold = Some((entry.time(), entry.counted));
+                order.sold = Some((entry.time(), entry.in_range));
                 self.remember(*order_id, order, entry.time());
-                Some((order, Turn::Paid))
+                Some((order, OrderChange::Paid))
             }
             TicketOrdersEvent::OrderCancelled {
                 order_id, reason, ..
             } => {
-                let turn = match reason {
-                    CancelReason::Expired => Turn::Expired,
-                    CancelReason::Buyer => Turn::Cancelled,
+                let change = match reason {
+                    CancelReason::Expired => OrderChange::Expired,
+                    CancelReason::Buyer => OrderChange::Cancelled,
                     CancelReason::PaymentLost => {
-                        return Some((self.paid.remove(order_id)?, Turn::Undone));
+                        return Some((self.paid.remove(order_id)?, OrderChange::Undone));
                     }
                 };
-                Some((self.live.remove(order_id)?, turn))
+                Some((self.live.remove(order_id)?, change))
             }
             TicketOrdersEvent::PaymentRefused { .. } | TicketOrdersEvent::SaleClosed { .. } => None,
         }
@@ -106,7 +106,7 @@ impl LiveOrders {
         self.paid.insert(id, order);
         self.paid_at.push_back((now, id));
         while let Some((at, id)) = self.paid_at.front().copied()
-            && now - at > UNDOABLE
+            && now - at > UNDO_PERIOD
         {
             self.paid.remove(&id);
             self.paid_at.pop_front();
@@ -250,9 +250,9 @@ mod tests {
         let id = |n| OrderId(Uuid::from_u128(n));
         let mut orders = LiveOrders::default();
         orders.remember(id(1), order, paid);
-        orders.remember(id(2), order, paid + UNDOABLE);
+        orders.remember(id(2), order, paid + UNDO_PERIOD);
         assert!(orders.paid.contains_key(&id(1)));
-        orders.remember(id(3), order, paid + UNDOABLE + TimeDelta::seconds(1));
+        orders.remember(id(3), order, paid + UNDO_PERIOD + TimeDelta::seconds(1));
         assert!(!orders.paid.contains_key(&id(1)));
         assert_eq!((orders.paid.len(), orders.paid_at.len()), (2, 2));
     }

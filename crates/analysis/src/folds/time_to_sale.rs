@@ -1,12 +1,12 @@
 //! How long it takes until a ticket is sold.
 
 use chrono::{DateTime, Utc};
-use domain::{TicketId, ticket::TicketEvent};
+use domain::{AnyEvent, TicketId, ticket::TicketEvent};
 use eventstore::{ORDERS, StreamName, TICKETS};
 use std::collections::HashMap;
 
-use super::shared::{LiveOrders, Turn, Values, columns, figure_columns, millis};
-use crate::{Cell, Column, Entry, Fold, Happened, Table};
+use super::shared::{LiveOrders, OrderChange, Values, columns, figure_columns, millis};
+use crate::{Cell, Column, Entry, Fold, Table};
 
 /// How long the tickets took that sold in the range, whenever they were listed.
 #[derive(Debug, Default)]
@@ -53,16 +53,16 @@ impl Fold for TimeToSale {
     }
 
     fn apply(&mut self, entry: &Entry<'_>) {
-        if let Happened::Ticket(TicketEvent::TicketListed { ticket_id, .. }) = entry.event {
+        if let AnyEvent::Ticket(TicketEvent::TicketListed { ticket_id, .. }) = entry.event {
             self.listed.insert(*ticket_id, entry.time());
             return;
         }
-        let Some((order, Turn::Paid)) = self.live.follow(entry) else {
+        let Some((order, OrderChange::Paid)) = self.live.apply(entry) else {
             return;
         };
         // Sold for good: it needn't be remembered any longer.
         let listed = self.listed.remove(&order.ticket);
-        if !entry.counted {
+        if !entry.in_range {
             return;
         }
         self.to_payment.add(millis(order.placed, entry.time()));
@@ -73,7 +73,7 @@ impl Fold for TimeToSale {
         }
     }
 
-    fn so_far(&mut self) -> Vec<Table> {
+    fn tables(&mut self) -> Vec<Table> {
         let all = self.to_sale.count();
         let bands = BANDS.iter().zip(self.bands).enumerate();
         let bands = bands.map(|(i, (begin, sold))| {

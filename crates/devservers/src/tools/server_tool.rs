@@ -91,7 +91,7 @@ fn version(program: &Path) -> Result<(u32, u32, u32)> {
         &format!("{} --version", program.display()),
         Command::new(program).arg("--version"),
     )?;
-    parse_version(&output).ok_or_else(|| anyhow!("{} tells no version", program.display()))
+    parse_version(&output).ok_or_else(|| anyhow!("{} reports no version", program.display()))
 }
 
 /// The first `N.N.N` in a text, with whatever around it.

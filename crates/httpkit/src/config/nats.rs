@@ -2,10 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{
-    reader::{Reader, Secret},
-    vars as v,
-};
+use super::{Secret, reader::Reader, vars as v};
 
 /// What NATS asks for beside its address. By default nothing.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +39,7 @@ pub(super) fn read(reader: &Reader<'_>) -> NatsAccess {
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
         text.bytes().all(good).then(|| text.to_owned())
     });
-    let password = reader.optional(&v::NATS_PASSWORD, |text| Some(Secret::new(text)));
+    let password = reader.optional(&v::NATS_PASSWORD, |text| Some(Secret::from(text)));
     let credentials = file(&v::NATS_CREDS_FILE);
 
     if certificate.is_some() && key.is_none() {
@@ -75,6 +72,7 @@ pub(super) fn read(reader: &Reader<'_>) -> NatsAccess {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use secrecy::ExposeSecret as _;
 
     fn access(variables: &[(&str, &str)]) -> Result<NatsAccess, String> {
         let lookup = |name: &str| {
@@ -100,7 +98,10 @@ mod tests {
         let Some(NatsLogin::Password { user, password }) = access.login else {
             panic!("{access:?}");
         };
-        assert_eq!((user.as_str(), password.expose()), ("orders", "hunter2"));
+        assert_eq!(
+            (user.as_str(), password.expose_secret()),
+            ("orders", "hunter2")
+        );
         let files = ("/tls/tls.crt".into(), "/tls/tls.key".into());
         assert_eq!(access.certificate, Some(files));
         assert_eq!(access.ca_file, Some("/tls/ca.crt".into()));

@@ -5,6 +5,7 @@
 
 use super::{Config, ConfigError, Problem, Secret, Var, vars as v};
 use crate::session::SecureCookies;
+use secrecy::ExposeSecret as _;
 
 /// What [`PAYMENTS`](v::PAYMENTS) may be, in words.
 pub(super) const ALLOWED: &str =
@@ -99,7 +100,7 @@ impl Config {
         let (keys, because) = mode.keys();
         let expected =
             format!("a secret key of {keys} mode (sk_{keys}_… or rk_{keys}_…), since {because}");
-        let key = self.stripe.secret_key.as_ref().map(Secret::expose);
+        let key = self.stripe.secret_key.as_ref().map(Secret::expose_secret);
         let prefixes = ["sk", "rk"].map(|kind| format!("{kind}_{keys}_"));
         check(&v::STRIPE_SECRET_KEY, key, &prefixes, expected, problems);
     }
@@ -122,7 +123,11 @@ impl Config {
     fn check_webhook_secret(&self, mode: PaymentsMode, problems: &mut Vec<Problem>) {
         let (_, because) = mode.keys();
         let expected = format!("the signing secret of the webhook (whsec_…), since {because}");
-        let secret = self.stripe.webhook_secret.as_ref().map(Secret::expose);
+        let secret = self
+            .stripe
+            .webhook_secret
+            .as_ref()
+            .map(Secret::expose_secret);
         let prefixes = ["whsec_".to_owned()];
         check(
             &v::STRIPE_WEBHOOK_SECRET,
@@ -138,7 +143,7 @@ impl Config {
     fn check_sandbox(&self, problems: &mut Vec<Problem>) {
         let is_live = |key: &str| ["sk_live_", "rk_live_"].iter().any(|p| key.starts_with(p));
         let key = self.stripe.secret_key.as_ref();
-        if key.is_some_and(|key| is_live(key.expose())) {
+        if key.is_some_and(|key| is_live(key.expose_secret())) {
             problems.push(wrong(
                 &v::STRIPE_SECRET_KEY,
                 "(secret)",

@@ -35,7 +35,7 @@ pub fn smallest_charge(currency: &str) -> u64 {
 }
 
 pub(super) fn read(reader: &Reader<'_>) -> StripeConfig {
-    let secret = |text: &str| (!text.contains(char::is_whitespace)).then(|| Secret::new(text));
+    let secret = |text: &str| (!text.contains(char::is_whitespace)).then(|| Secret::from(text));
     StripeConfig {
         secret_key: reader.optional(&v::STRIPE_SECRET_KEY, secret),
         publishable_key: reader.optional(&v::STRIPE_PUBLISHABLE_KEY, |text| {
@@ -70,6 +70,7 @@ pub(super) fn check_timeouts(reader: &Reader<'_>, http: &HttpConfig, stripe: &St
 #[cfg(test)]
 mod tests {
     use crate::config::tests::config;
+    use secrecy::ExposeSecret as _;
 
     #[test]
     fn a_currency_whose_amounts_are_not_hundredths_is_refused_by_name() {
@@ -121,8 +122,14 @@ mod tests {
             ("CURRENCY", "gbp"),
         ]);
         let stripe = stripe.unwrap().stripe;
-        assert_eq!(stripe.secret_key.as_ref().unwrap().expose(), "sk_test_1");
-        assert_eq!(stripe.webhook_secret.as_ref().unwrap().expose(), "whsec_1");
+        assert_eq!(
+            stripe.secret_key.as_ref().unwrap().expose_secret(),
+            "sk_test_1"
+        );
+        assert_eq!(
+            stripe.webhook_secret.as_ref().unwrap().expose_secret(),
+            "whsec_1"
+        );
         assert_eq!(stripe.publishable_key.as_deref(), Some("pk_test_1"));
         assert_eq!(stripe.api_base, "https://stripe.example");
         assert_eq!(

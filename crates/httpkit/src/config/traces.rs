@@ -1,12 +1,9 @@
 //! Where traces go. The variables are OpenTelemetry's own.
 
+use secrecy::ExposeSecret as _;
 use std::collections::HashMap;
 
-use super::{
-    has_scheme,
-    reader::{Reader, Secret},
-    vars as v,
-};
+use super::{Secret, has_scheme, reader::Reader, vars as v};
 
 /// Where traces are sent, and which.
 #[derive(Clone, Debug)]
@@ -45,7 +42,7 @@ impl Headers {
     pub fn expose_all(&self) -> HashMap<String, String> {
         let pairs = self.0.iter();
         pairs
-            .map(|(name, value)| (name.clone(), value.expose().to_owned()))
+            .map(|(name, value)| (name.clone(), value.expose_secret().to_owned()))
             .collect()
     }
 }
@@ -60,7 +57,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<TraceConfig> {
         let pairs = pairs(text)?.into_iter();
         Some(Headers(
             pairs
-                .map(|(name, value)| (name, Secret::new(value)))
+                .map(|(name, value)| (name, Secret::from(value)))
                 .collect(),
         ))
     });

@@ -1,5 +1,7 @@
 //! What a request asks for, as a hash.
 
+use std::fmt;
+
 use actix_web::http::Method;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -26,6 +28,12 @@ impl Fingerprint {
             Err(_) => hash.update(&body.0),
         }
         Self(hash.finalize().into())
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
     }
 }
 

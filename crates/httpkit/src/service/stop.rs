@@ -16,7 +16,7 @@ pub fn termination() -> io::Result<CancellationToken> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("told to stop; finishing what was accepted");
+        tracing::info!("stopping: finishing accepted requests");
         told.cancel();
     });
     Ok(token)

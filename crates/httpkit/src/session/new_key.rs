@@ -1,5 +1,6 @@
 //! Making the next key to sign with.
 
+use secrecy::ExposeSecret as _;
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -30,7 +31,7 @@ impl NewKey {
         let pem = signing.to_pkcs8_pem(LineEnding::LF);
         let pem = pem.map_err(io::Error::other)?;
         Ok(Self {
-            pem: Secret::new(pem.as_str()),
+            pem: Secret::from(pem.as_str()),
             public: PublicKey::of(&signing.verifying_key()),
         })
     }
@@ -45,7 +46,7 @@ impl NewKey {
     /// # Errors
     /// When the file is there already, or can't be written; then nothing of it is there.
     pub fn write_new(&self, path: &Path) -> io::Result<()> {
-        private_file::create(path, self.pem.expose())
+        private_file::create(path, self.pem.expose_secret())
     }
 
     /// Puts it in the place of a data directory's key; whoever starts from there signs with it.
@@ -56,7 +57,7 @@ impl NewKey {
     pub fn replace_in(&self, directory: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(directory)?;
         let path = directory.join(KEY_FILE);
-        private_file::replace(&path, self.pem.expose())?;
+        private_file::replace(&path, self.pem.expose_secret())?;
         Ok(path)
     }
 }

@@ -61,7 +61,7 @@ fn describe() {
     );
     describe_gauge!(
         "dependency_up",
-        "Whether what the API needs is there (1) or away (0); while one is away the API answers 503"
+        "Whether a dependency of the API is available (1) or not (0); while one is unavailable, the API returns 503"
     );
     describe_gauge!("session_keys", "Public keys that sessions are checked with");
     describe_gauge!(

@@ -4,6 +4,5 @@
 mod common;
 mod compression;
 mod conventions;
-mod idempotency;
 mod lifecycle;
 mod logs;

@@ -35,7 +35,7 @@ fn every_variable_that_a_manifest_sets_is_one_of_the_program_and_the_other_way_r
             // What every client of an object store reads; the source is the only list of them.
             let operates = ["backup", "operator"].contains(&pod.owner.as_str());
             if operates && name.starts_with("AWS_") {
-                let source = read("apps/turnstile/src/commands/backup/s3.rs");
+                let source = read("apps/turnstile/src/commands/backup/destination.rs");
                 assert!(source.contains(&format!("{name:?}")), "{name}");
                 continue;
             }

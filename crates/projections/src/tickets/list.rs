@@ -24,7 +24,7 @@ pub struct TicketQuery {
     pub sort: TicketSort,
     /// How many, at most; 100 if nothing is said, and [`MAX_PAGE`] at most.
     pub limit: Option<u32>,
-    /// Where to go on: [`crate::Rendered::next`] of the page before.
+    /// Where to go on: [`crate::CachedJson::next`] of the page before.
     pub cursor: Option<String>,
 }
 

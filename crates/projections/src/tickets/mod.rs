@@ -17,7 +17,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::{
-    Changed, Projection, ReadError, ReadStore, Rendered, Runner, RunnerSettings,
+    CachedJson, Changed, Projection, ReadError, ReadStore, Runner, RunnerSettings,
     applied::Invalidate,
     bson_values::{int, uuid},
     cache::RenderCache,
@@ -92,7 +92,7 @@ impl Tickets {
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] within 2 s.
-    pub async fn find(&self, id: Uuid) -> Result<Option<Arc<Rendered>>, ReadError> {
+    pub async fn find(&self, id: Uuid) -> Result<Option<Arc<CachedJson>>, ReadError> {
         let load = || async {
             let ticket = self.load(id).await?;
             ticket.map(|ticket| render(&ticket, None)).transpose()
@@ -118,7 +118,7 @@ impl Tickets {
     ///
     /// # Errors
     /// [`ReadError::BadCursor`]; [`ReadError::Unavailable`] within 2 s.
-    pub async fn list(&self, query: &TicketQuery) -> Result<Arc<Rendered>, ReadError> {
+    pub async fn list(&self, query: &TicketQuery) -> Result<Arc<CachedJson>, ReadError> {
         let key = &PageKey::new(query)?;
         let load = || async {
             let (tickets, next) = self.load_page(key).await?;
@@ -236,8 +236,8 @@ impl Invalidate for Kept {
     }
 }
 
-fn render<T: serde::Serialize>(value: &T, next: Option<String>) -> Result<Rendered, ReadError> {
+fn render<T: serde::Serialize>(value: &T, next: Option<String>) -> Result<CachedJson, ReadError> {
     serde_json::to_vec(value)
-        .map(|bytes| Rendered::new(bytes, next))
+        .map(|bytes| CachedJson::new(bytes, next))
         .map_err(|error| ReadError::Damaged(error.to_string()))
 }

@@ -59,7 +59,7 @@ async fn a_ticket_shows_each_change_once_it_is_applied() {
     expected.version = 1;
     assert_eq!(tickets.get(id).await.unwrap().as_ref(), Some(&expected));
     let again = tickets.find(id).await.unwrap().unwrap();
-    assert_ne!(again.etag, rendered.etag);
+    assert_ne!(again.digest, rendered.digest);
 
     let at = trader.reserve(id, order).await;
     applied(&tickets, at).await;

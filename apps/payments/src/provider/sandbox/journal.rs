@@ -108,7 +108,7 @@ impl Journal {
             tracing::warn!(
                 path = %self.path.display(),
                 bytes = bytes.len() - length,
-                "cutting off a line that was torn by a crash; nobody was told of it"
+                "dropping a line that a crash cut short; it was never acknowledged"
             );
         }
         self.length = length as u64;

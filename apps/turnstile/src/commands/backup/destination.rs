@@ -1,73 +1,134 @@
-//! Where backups are: a folder, or an object store. Both know objects by name, and no more.
+//! Where backups are: a folder, or a bucket of an object store.
 
+use bytes::Bytes;
+use httpkit::tls;
+use object_store::{
+    ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig,
+    aws::AmazonS3Builder,
+    client::{HttpClient, HttpConnector},
+    local::LocalFileSystem,
+    path::Path,
+    prefix::PrefixStore,
+};
 use serde::{Serialize, de::DeserializeOwned};
-use std::path::{Path, PathBuf};
+use std::{env, fmt::Display, fs, path::PathBuf, time::Duration};
 
-use super::{CommandError, s3::Bucket};
+use super::CommandError;
 
+/// How often a request is repeated after a failure that may pass.
+const RETRIES: usize = 3;
+
+/// Knows objects by name, such as `20270131T030000Z/backup.json`. An object appears under its name
+/// when it is stored as a whole, and not before.
 #[derive(Debug)]
-pub(super) enum Destination {
-    Folder(PathBuf),
-    Bucket(Box<Bucket>),
+pub(super) struct Destination {
+    /// As it was given, for messages.
+    name: String,
+    /// The folder, unless it is a bucket.
+    folder: Option<PathBuf>,
+    objects: Box<dyn ObjectStore>,
 }
 
 impl Destination {
-    pub(super) fn of(text: &str) -> Result<Self, CommandError> {
-        match text.strip_prefix("s3://") {
-            Some(rest) => Ok(Self::Bucket(Box::new(Bucket::of(rest)?))),
-            None if text.contains("://") => Err(CommandError::Failed(format!(
-                "{text} is neither a folder nor s3://BUCKET/PREFIX"
-            ))),
-            None => Ok(Self::Folder(text.into())),
+    /// For reading backups from a folder or a bucket (`s3://BUCKET/PREFIX`).
+    pub(super) fn open(name: &str) -> Result<Self, CommandError> {
+        match name.strip_prefix("s3://") {
+            Some(rest) => Self::bucket(name, rest),
+            None if name.contains("://") => {
+                Err(failed(name, "is neither a folder nor s3://BUCKET/PREFIX"))
+            }
+            None => Self::folder(name),
         }
     }
 
-    /// Begins a backup of this name: in a folder, nobody else may have.
-    pub(super) async fn begin(&self, backup: &str) -> Result<(), CommandError> {
-        let Self::Folder(folder) = self else {
-            return Ok(());
-        };
-        let folder = folder.clone();
-        let path = folder.join(backup);
-        blocking(move || {
-            std::fs::create_dir_all(&folder)
-                .map_err(|error| named(&folder, &error))
-                .and_then(|()| std::fs::create_dir(&path).map_err(|error| named(&path, &error)))
-        })
-        .await
+    /// For writing backups; a folder is made if it isn't there.
+    pub(super) fn create(name: &str) -> Result<Self, CommandError> {
+        if !name.contains("://") {
+            fs::create_dir_all(name).map_err(|error| failed(name, error))?;
+        }
+        Self::open(name)
     }
 
-    /// Takes away what a backup that came to nothing has left in its folder. An object store keeps
-    /// it: rights to write backups there seldom are rights to delete them.
-    pub(super) async fn discard(&self, backup: &str) {
-        if let Self::Folder(folder) = self {
-            let path = folder.join(backup);
-            // Why the backup failed is what is told.
-            let _ = blocking(move || {
-                std::fs::remove_dir_all(&path).map_err(|error| named(&path, &error))
-            })
-            .await;
+    fn folder(name: &str) -> Result<Self, CommandError> {
+        let objects =
+            LocalFileSystem::new_with_prefix(name).map_err(|error| failed(name, error))?;
+        Ok(Self {
+            name: name.to_owned(),
+            folder: Some(name.into()),
+            // A backup that a power cut takes back isn't one.
+            objects: Box::new(objects.with_fsync(true)),
+        })
+    }
+
+    /// `rest` is what follows `s3://`.
+    fn bucket(name: &str, rest: &str) -> Result<Self, CommandError> {
+        let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let region = set("AWS_REGION")
+            .or_else(|| set("AWS_DEFAULT_REGION"))
+            .unwrap_or_else(|| "us-east-1".to_owned());
+        let (Some(key), Some(secret)) = (set("AWS_ACCESS_KEY_ID"), set("AWS_SECRET_ACCESS_KEY"))
+        else {
+            return Err(failed(
+                name,
+                "an object store needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            ));
+        };
+        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(bucket)
+            .with_region(region)
+            .with_access_key_id(key)
+            .with_secret_access_key(secret)
+            .with_allow_http(true)
+            .with_http_connector(Connector)
+            .with_retry(RetryConfig {
+                max_retries: RETRIES,
+                ..RetryConfig::default()
+            });
+        if let Some(endpoint) = set("AWS_ENDPOINT_URL") {
+            builder = builder.with_endpoint(endpoint);
+        }
+        if let Some(token) = set("AWS_SESSION_TOKEN") {
+            builder = builder.with_token(token);
+        }
+        let objects = builder.build().map_err(|error| failed(name, error))?;
+        Ok(Self {
+            name: name.to_owned(),
+            folder: None,
+            objects: Box::new(PrefixStore::new(objects, Path::from(prefix))),
+        })
+    }
+
+    /// Begins a backup of this name: in a folder, there must be none yet.
+    pub(super) fn begin(&self, backup: &str) -> Result<(), CommandError> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        let path = folder.join(backup);
+        fs::create_dir(&path).map_err(|error| failed(path.display(), error))
+    }
+
+    /// Removes what a backup that failed has left in its folder. An object store keeps it: rights to
+    /// write backups there seldom are rights to delete them.
+    pub(super) fn discard(&self, backup: &str) {
+        if let Some(folder) = &self.folder {
+            // Why the backup failed is what is reported.
+            let _ = fs::remove_dir_all(folder.join(backup));
         }
     }
 
     pub(super) async fn put(&self, object: &str, bytes: Vec<u8>) -> Result<(), CommandError> {
-        match self {
-            Self::Bucket(bucket) => bucket.put(object, bytes).await,
-            Self::Folder(folder) => {
-                let (folder, object) = (folder.clone(), object.to_owned());
-                blocking(move || write(&folder, &object, &bytes)).await
-            }
-        }
+        let stored = self.objects.put(&Path::from(object), bytes.into()).await;
+        stored.map(drop).map_err(|error| self.failed(object, error))
     }
 
-    pub(super) async fn get(&self, object: &str) -> Result<Vec<u8>, CommandError> {
-        match self {
-            Self::Bucket(bucket) => bucket.get(object).await,
-            Self::Folder(folder) => {
-                let file = folder.join(object);
-                blocking(move || std::fs::read(&file).map_err(|error| named(&file, &error))).await
-            }
-        }
+    pub(super) async fn get(&self, object: &str) -> Result<Bytes, CommandError> {
+        let found = self.objects.get(&Path::from(object)).await;
+        let bytes = match found {
+            Ok(found) => found.bytes().await,
+            Err(error) => Err(error),
+        };
+        bytes.map_err(|error| self.failed(object, error))
     }
 
     pub(super) async fn put_json(
@@ -75,8 +136,7 @@ impl Destination {
         object: &str,
         value: &impl Serialize,
     ) -> Result<(), CommandError> {
-        let bytes = serde_json::to_vec_pretty(value)
-            .map_err(|error| CommandError::Failed(format!("{object}: {error}")))?;
+        let bytes = serde_json::to_vec_pretty(value).map_err(|error| failed(object, error))?;
         self.put(object, bytes).await
     }
 
@@ -85,36 +145,36 @@ impl Destination {
         object: &str,
     ) -> Result<T, CommandError> {
         let bytes = self.get(object).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| CommandError::Failed(format!("{object}: {error}")))
+        serde_json::from_slice(&bytes).map_err(|error| self.failed(object, error))
+    }
+
+    fn failed(&self, object: &str, error: impl Display) -> CommandError {
+        failed(format!("{}: {object}", self.name), error)
     }
 }
 
-/// A file appears under its name when it is on the disk as a whole, and not before.
-fn write(folder: &Path, object: &str, bytes: &[u8]) -> Result<(), CommandError> {
-    use std::io::Write as _;
-    let path = folder.join(object);
-    let half = path.with_extension("part");
-    let written = || {
-        std::fs::create_dir_all(path.parent().unwrap_or(folder))?;
-        let mut file = std::fs::File::create(&half)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&half, &path)
-    };
-    written().map_err(|error| {
-        let _ = std::fs::remove_file(&half);
-        named(&path, &error)
-    })
+/// Connects with the certificates that the rest of the program trusts.
+#[derive(Debug)]
+struct Connector;
+
+impl HttpConnector for Connector {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        let failed =
+            |source: Box<dyn std::error::Error + Send + Sync>| object_store::Error::Generic {
+                store: "S3",
+                source,
+            };
+        let tls = tls::client_config().map_err(|error| failed(error.into()))?;
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .connect_timeout(Duration::from_secs(5))
+            .read_timeout(Duration::from_mins(1))
+            .build()
+            .map_err(|error| failed(error.into()))?;
+        Ok(HttpClient::new(client))
+    }
 }
 
-fn named(path: &Path, error: &std::io::Error) -> CommandError {
-    CommandError::Failed(format!("{}: {error}", path.display()))
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, CommandError> + Send + 'static,
-) -> Result<T, CommandError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| CommandError::Failed(error.to_string()))?
+fn failed(what: impl Display, why: impl Display) -> CommandError {
+    CommandError::Failed(format!("{what}: {why}"))
 }

@@ -3,7 +3,6 @@
 mod contents;
 mod destination;
 mod restore;
-mod s3;
 
 pub(crate) use restore::{RestoreArgs, run as restore};
 
@@ -31,17 +30,17 @@ pub(crate) struct BackupArgs {
     said: SaidArgs,
 }
 
-const AFTER: &str = "Each backup gets a folder of its own, named after the time, with a list of contents (backup.json) that
-is written last: without it a backup isn't one. `latest.json` beside it names the newest.
+const AFTER: &str = "Each backup gets a folder of its own, named after the time. Its list of contents (backup.json) is
+written last: without this file, a backup is incomplete. `latest.json` names the newest backup.
 
-An object store is told by AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN),
+An object store needs AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY (and AWS_SESSION_TOKEN),
 AWS_REGION, and AWS_ENDPOINT_URL where it isn't Amazon's.
 
-The streams are copied one after the other while the services work: each is exact, but not all are of
-the same instant. What is missing in one because it was copied first comes about again from the
-others. For a copy of one instant, stop the services before.
+The streams are copied one after the other while the services run: each copy is exact, but they are
+not of the same instant. After a restore, the workers repeat what a stream that was copied earlier
+lacks. For a copy of one instant, stop the services first.
 
-In JSON, one a line: each stream that was copied (stream, messages, last_sequence, bytes), then the
+As JSON, one per line: each stream that was copied (stream, messages, last_sequence, bytes), then the
 backup (its name).
 
 Examples:
@@ -49,16 +48,16 @@ Examples:
   turnstile backup --to s3://backups/turnstile";
 
 pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, CommandError> {
-    let place = Destination::of(&args.to)?;
+    let place = Destination::create(&args.to)?;
     let log = servers.log().await?;
     let began = Utc::now();
     let name = began.format("%Y%m%dT%H%M%SZ").to_string();
-    place.begin(&name).await?;
+    place.begin(&name)?;
     let contents = match copy_all(&log, &place, &name, began).await {
         Ok(contents) => contents,
         Err(error) => {
             // On a full disk this is what makes room for the next one.
-            place.discard(&name).await;
+            place.discard(&name);
             return Err(error);
         }
     };

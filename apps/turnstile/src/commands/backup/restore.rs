@@ -1,5 +1,6 @@
 //! `turnstile restore`.
 
+use bytes::Bytes;
 use eventstore::{Log, StreamName};
 
 use super::{
@@ -15,33 +16,33 @@ use crate::commands::{
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct RestoreArgs {
-    /// Where backups are: a folder, or s3://BUCKET/PREFIX
+    /// The folder of the backups, or s3://BUCKET/PREFIX
     #[arg(long, value_name = "PLACE")]
     from: String,
-    /// Which one, by its time; the newest unless told
+    /// The backup, by its time; the newest by default
     #[arg(long, value_name = "TIME")]
     backup: Option<String>,
     /// Delete the streams that exist. Everything after the backup is lost with them
     #[arg(long)]
     replace: bool,
-    /// Don't ask before anything is deleted
+    /// Don't ask for confirmation
     #[arg(long, requires = "replace")]
     yes: bool,
 }
 
-const AFTER: &str = "Stop all services before. The whole backup is read and compared with its list of contents before
-anything is changed. Streams that exist are left alone, and nothing is restored, unless --replace is
-given. The streams get STREAM_REPLICAS copies.
+const AFTER: &str = "Stop all services first. The command reads the whole backup and compares it with its list of contents
+before it changes anything. If streams exist, it restores nothing unless --replace is given. The
+streams get STREAM_REPLICAS copies.
 
-A read model that was made from the streams before halts when the services start, and says so;
-`turnstile projections rebuild` makes it anew. `turnstile verify` checks the result.
+A read model that was built from the previous streams halts when the services start, and reports why;
+`turnstile projections rebuild` rebuilds it. `turnstile verify` checks the result.
 
 Examples:
   turnstile restore --from /backups
   turnstile restore --from s3://backups/turnstile --backup 20270131T030000Z --replace";
 
 pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome, CommandError> {
-    let place = Destination::of(&args.from)?;
+    let place = Destination::open(&args.from)?;
     let backup = match args.backup {
         Some(backup) => backup,
         None => place.get_json::<Latest>(LATEST).await?.backup,
@@ -53,7 +54,10 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
     for copied in &contents.streams {
         let name = names.iter().find(|name| name.as_str() == copied.stream);
         let name = name.ok_or_else(|| {
-            CommandError::Failed(format!("{} is no stream of this release", copied.stream))
+            CommandError::Failed(format!(
+                "unknown stream \"{}\": this release has no such stream",
+                copied.stream
+            ))
         })?;
         streams.push((*name, copied));
     }
@@ -92,11 +96,11 @@ async fn check(place: &Destination, copied: &Copied) -> Result<(), CommandError>
     Ok(())
 }
 
-async fn read(place: &Destination, part: &super::Part) -> Result<Vec<u8>, CommandError> {
+async fn read(place: &Destination, part: &super::Part) -> Result<Bytes, CommandError> {
     let bytes = place.get(&part.object).await?;
     if sha256(&bytes) != part.sha256 {
         return Err(CommandError::Failed(format!(
-            "{} isn't what was backed up: its checksum differs",
+            "{} is damaged: its checksum differs from the list of contents",
             part.object
         )));
     }
@@ -120,13 +124,16 @@ async fn make_room(
     }
     let names: Vec<_> = existing.iter().map(ToString::to_string).collect();
     let names = names.join(", ");
-    let refused =
-        |how: &str| CommandError::Failed(format!("{names} exist, and nothing was changed; {how}"));
+    let refused = |how: &str| {
+        CommandError::Failed(format!(
+            "the streams {names} exist; nothing was changed; {how}"
+        ))
+    };
     if !replace {
         return Err(refused("--replace deletes them first"));
     }
     if !yes && !agreed(&format!("Delete {names} and all that is in them?"))? {
-        return Err(refused("--yes does it without asking"));
+        return Err(refused("--yes skips this question"));
     }
     for stream in existing {
         log.backup().delete_for_restore(stream).await?;
@@ -144,7 +151,7 @@ async fn put_back(
     let mut restoring = log.backup().restore(stream, &copied.head).await?;
     let mut done = 0;
     for part in &copied.parts {
-        restoring.write(read(place, part).await?.into()).await?;
+        restoring.write(read(place, part).await?).await?;
         done += part.bytes;
         progress.at(done, copied.bytes());
     }

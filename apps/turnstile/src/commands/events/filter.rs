@@ -206,7 +206,7 @@ impl Reading<'_> {
             }
             if found
                 .as_ref()
-                .map_or(true, |commit| self.span.holds(commit))
+                .map_or(true, |commit| self.span.contains(commit))
             {
                 return Ok(Some(found));
             }

@@ -98,7 +98,7 @@ async fn newest<T>(
         let left = span.before_newest(looked);
         let cut = span
             .streams()
-            .filter(|stream| left.places(*stream).is_some())
+            .filter(|stream| left.sequences(*stream).is_some())
             // Where nothing was met that is in the range, what comes before may be of any time.
             .map(|stream| begins.get(&stream).copied())
             .map(|begin| begin.unwrap_or(DateTime::<Utc>::MAX_UTC));

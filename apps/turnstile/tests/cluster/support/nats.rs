@@ -96,7 +96,7 @@ impl NatsCluster {
     pub async fn with_streams() -> Self {
         let cluster = Self::start().await;
         let operator = cluster.envs("operator");
-        eventually("the streams are there", LONG, || async {
+        eventually("the streams exist", LONG, || async {
             let made = tool(&["streams", "migrate", "--yes"], &operator).await;
             (made.code == 0).then_some(()).ok_or(made.stderr)
         })

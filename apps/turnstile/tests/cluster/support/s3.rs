@@ -1,5 +1,5 @@
 //! A stand-in for an object store: puts and gets objects of one bucket for whoever signs as Amazon's
-//! documents say (Signature Version 4 in the query). It checks with code of its own.
+//! documents say (Signature Version 4). It checks with code of its own.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -91,7 +91,8 @@ async fn serve(mut client: TcpStream, host: &str, objects: &Objects) -> Result<(
         bytes = rest;
         let (status, answer) = answer(&head, host, body, objects);
         let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n",
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\netag: \"1\"\r\n\
+             last-modified: Sat, 28 Nov 2026 00:00:00 GMT\r\n\r\n",
             answer.len()
         );
         client.write_all(head.as_bytes()).await?;
@@ -102,13 +103,9 @@ async fn serve(mut client: TcpStream, host: &str, objects: &Objects) -> Result<(
 fn answer(head: &str, host: &str, body: Vec<u8>, objects: &Objects) -> (&'static str, Vec<u8>) {
     let mut words = head.split(' ');
     let method = words.next().unwrap_or_default();
-    let (path, query) = words
-        .next()
-        .unwrap_or_default()
-        .split_once('?')
-        .unwrap_or_default();
+    let path = words.next().unwrap_or_default();
     let error = |code: &str| format!("<Error><Code>{code}</Code></Error>").into_bytes();
-    if !is_signed(method, path, query, host) {
+    if !is_signed(method, path, head, host, &body) {
         return ("403 Forbidden", error("SignatureDoesNotMatch"));
     }
     if !path.starts_with(BUCKET) {
@@ -127,36 +124,41 @@ fn answer(head: &str, host: &str, body: Vec<u8>, objects: &Objects) -> (&'static
     }
 }
 
-fn is_signed(method: &str, path: &str, query: &str, host: &str) -> bool {
-    let pairs: Vec<_> = query.split('&').collect();
-    let of = |name: &str| {
-        let found = pairs
-            .iter()
-            .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        found.unwrap_or_default().replace("%2F", "/")
+fn is_signed(method: &str, path: &str, head: &str, host: &str, body: &[u8]) -> bool {
+    let header = |name: &str| {
+        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+        let found = lines.find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map_or("", |(_, value)| value.trim())
     };
-    let mut canonical: Vec<_> = pairs
-        .iter()
-        .filter(|pair| !pair.starts_with("X-Amz-Signature="))
-        .copied()
+    let authorization = header("authorization");
+    let part = |name: &str| {
+        let parts = authorization
+            .trim_start_matches("AWS4-HMAC-SHA256 ")
+            .split(", ");
+        let mut found = parts.filter_map(|part| part.strip_prefix(name)?.strip_prefix('='));
+        found.next().unwrap_or_default()
+    };
+    let names = part("SignedHeaders");
+    let signed: Vec<_> = names
+        .split(';')
+        .map(|name| format!("{name}:{}", header(name)))
         .collect();
-    canonical.sort_unstable();
-    let request = format!(
-        "{method}\n{path}\n{}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD",
-        canonical.join("&")
-    );
-    let credential = of("X-Amz-Credential");
-    let Some((key, scope)) = credential.split_once('/') else {
+    let signed = signed.join("\n");
+    let digest = header("x-amz-content-sha256");
+    let request = format!("{method}\n{path}\n\n{signed}\n\n{names}\n{digest}");
+    let Some((key, scope)) = part("Credential").split_once('/') else {
         return false;
     };
     let to_sign = format!(
         "AWS4-HMAC-SHA256\n{}\n{scope}\n{}",
-        of("X-Amz-Date"),
+        header("x-amz-date"),
         hex::encode(Sha256::digest(request))
     );
     let start = format!("AWS4{SECRET}").into_bytes();
     let signing = scope.split('/').fold(start, |key, part| mac(&key, part));
-    key == KEY && hex::encode(mac(&signing, &to_sign)) == of("X-Amz-Signature")
+    let is_whole = digest == hex::encode(Sha256::digest(body));
+    let is_ours = key == KEY && header("host") == host && names.contains("host");
+    is_whole && is_ours && hex::encode(mac(&signing, &to_sign)) == part("Signature")
 }
 
 fn mac(key: &[u8], text: &str) -> Vec<u8> {

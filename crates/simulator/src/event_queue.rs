@@ -1,14 +1,14 @@
-//! What happens next.
+//! Events to come, in order of time.
 
 use chrono::{DateTime, Utc};
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-/// Things to come, in order of their time; of those at the same moment, the one that was noted
+/// A queue of things in order of their time; of two at the same moment, the one that was scheduled
 /// first comes first.
 #[derive(Debug)]
-pub(crate) struct Agenda<T> {
+pub(crate) struct EventQueue<T> {
     heap: BinaryHeap<Item<T>>,
-    noted: u64,
+    scheduled: u64,
 }
 
 #[derive(Debug)]
@@ -18,17 +18,17 @@ struct Item<T> {
     what: T,
 }
 
-impl<T> Agenda<T> {
+impl<T> EventQueue<T> {
     pub fn new() -> Self {
         Self {
             heap: BinaryHeap::new(),
-            noted: 0,
+            scheduled: 0,
         }
     }
 
-    pub fn note(&mut self, at: DateTime<Utc>, what: T) {
-        self.noted += 1;
-        let number = self.noted;
+    pub fn schedule(&mut self, at: DateTime<Utc>, what: T) {
+        self.scheduled += 1;
+        let number = self.scheduled;
         self.heap.push(Item { at, number, what });
     }
 
@@ -72,11 +72,11 @@ mod tests {
     #[test]
     fn the_earliest_comes_first_and_of_two_at_once_the_one_noted_first() {
         let start = DateTime::<Utc>::UNIX_EPOCH;
-        let mut agenda = Agenda::new();
+        let mut queue = EventQueue::new();
         for (second, what) in [(2, 'c'), (1, 'a'), (2, 'd'), (1, 'b')] {
-            agenda.note(start + TimeDelta::seconds(second), what);
+            queue.schedule(start + TimeDelta::seconds(second), what);
         }
-        let order: String = std::iter::from_fn(|| agenda.next().map(|(_, what)| what)).collect();
+        let order: String = std::iter::from_fn(|| queue.next().map(|(_, what)| what)).collect();
         assert_eq!(order, "abcd");
     }
 }

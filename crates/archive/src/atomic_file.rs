@@ -11,7 +11,7 @@ use crate::ArchiveError;
 
 /// A file that is being written under another name than its own; removed unless it is kept.
 #[derive(Debug)]
-pub(crate) struct Unfinished {
+pub(crate) struct AtomicFile {
     to: BufWriter<File>,
     path: PathBuf,
     digest: Sha256,
@@ -21,12 +21,12 @@ pub(crate) struct Unfinished {
 
 /// What a file holds, in short.
 #[derive(Debug)]
-pub(crate) struct Sum {
+pub(crate) struct Checksum {
     pub bytes: u64,
     pub sha256: String,
 }
 
-impl Unfinished {
+impl AtomicFile {
     pub fn create(path: PathBuf) -> Result<Self, ArchiveError> {
         let file = File::create(&path).map_err(|error| ArchiveError::file(&path, error))?;
         Ok(Self {
@@ -39,7 +39,7 @@ impl Unfinished {
     }
 
     /// Brings it to the disk and gives it its name.
-    pub fn keep(mut self, name: &Path) -> Result<Sum, ArchiveError> {
+    pub fn keep(mut self, name: &Path) -> Result<Checksum, ArchiveError> {
         let failed = |error| ArchiveError::file(name, error);
         self.to.flush().map_err(failed)?;
         self.to.get_ref().sync_all().map_err(failed)?;
@@ -51,14 +51,14 @@ impl Unfinished {
                 .and_then(|folder| folder.sync_all())
                 .map_err(failed)?;
         }
-        Ok(Sum {
+        Ok(Checksum {
             bytes: self.bytes,
             sha256: hex::encode(std::mem::take(&mut self.digest).finalize()),
         })
     }
 }
 
-impl Write for Unfinished {
+impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.to.write(bytes)?;
         self.digest.update(&bytes[..written]);
@@ -71,7 +71,7 @@ impl Write for Unfinished {
     }
 }
 
-impl Drop for Unfinished {
+impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.kept {
             // On a full disk this is what makes room for the next run.
@@ -81,12 +81,12 @@ impl Drop for Unfinished {
 }
 
 /// The sum of a file that is there.
-pub(crate) fn sum_of(path: &Path) -> Result<Sum, ArchiveError> {
+pub(crate) fn checksum_of(path: &Path) -> Result<Checksum, ArchiveError> {
     let failed = |error| ArchiveError::file(path, error);
     let mut file = File::open(path).map_err(failed)?;
     let mut digest = Sha256::new();
     let bytes = io::copy(&mut file, &mut Updating(&mut digest)).map_err(failed)?;
-    Ok(Sum {
+    Ok(Checksum {
         bytes,
         sha256: hex::encode(digest.finalize()),
     })

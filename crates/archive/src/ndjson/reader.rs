@@ -12,12 +12,12 @@ use std::{
 
 use crate::{
     ArchiveError, Format, Manifest,
-    line::{Line, bad_line},
+    ndjson::line::{Line, bad_line},
 };
 
 /// A line, and where it is from.
 #[derive(Debug)]
-pub(crate) struct Text {
+pub(crate) struct LocatedLine {
     pub file: Arc<Path>,
     /// Counted from 1.
     pub number: u64,
@@ -27,7 +27,7 @@ pub(crate) struct Text {
     version: u64,
 }
 
-impl Text {
+impl LocatedLine {
     fn new(file: &Arc<Path>, number: u64, text: String) -> Result<Self, ArchiveError> {
         let line: Line<'_> =
             serde_json::from_str(&text).map_err(|error| bad_line(file, number, error))?;
@@ -58,16 +58,16 @@ impl Text {
 
 /// Where lines come from.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct LineReader {
     /// Groups that come one after another; the files of a group are merged.
-    groups: VecDeque<Vec<Chain>>,
+    groups: VecDeque<Vec<FileChain>>,
 }
 
-impl Source {
+impl LineReader {
     /// Opens a file, or the folder of an export, whose files must be as the manifest says.
     pub fn open(path: &Path) -> Result<Self, ArchiveError> {
         if !path.is_dir() {
-            let only = Chain::new(VecDeque::from([path.to_owned()]));
+            let only = FileChain::new(VecDeque::from([path.to_owned()]));
             return Ok(Self {
                 groups: VecDeque::from([vec![only]]),
             });
@@ -94,7 +94,7 @@ impl Source {
             let tables = manifest.tables.iter();
             let of_stream = tables.filter(|(name, _)| Manifest::stream_of(name) == stream);
             let chains = of_stream.map(|(_, table)| {
-                Chain::new(
+                FileChain::new(
                     table
                         .parts
                         .iter()
@@ -110,7 +110,7 @@ impl Source {
     }
 
     /// The next line; of a group, the one that comes first in the log.
-    pub fn next(&mut self) -> Result<Option<Text>, ArchiveError> {
+    pub fn next(&mut self) -> Result<Option<LocatedLine>, ArchiveError> {
         loop {
             let Some(group) = self.groups.front_mut() else {
                 return Ok(None);
@@ -134,13 +134,13 @@ impl Source {
 
 /// Files that are read one after another.
 #[derive(Debug)]
-struct Chain {
+struct FileChain {
     files: VecDeque<PathBuf>,
     open: Option<(Arc<Path>, BufReader<File>, u64)>,
-    head: Option<Text>,
+    head: Option<LocatedLine>,
 }
 
-impl Chain {
+impl FileChain {
     fn new(files: VecDeque<PathBuf>) -> Self {
         Self {
             files,
@@ -150,7 +150,7 @@ impl Chain {
     }
 
     /// The next line, which stays.
-    fn head(&mut self) -> Result<Option<&Text>, ArchiveError> {
+    fn head(&mut self) -> Result<Option<&LocatedLine>, ArchiveError> {
         while self.head.is_none() {
             let Some((file, reader, number)) = &mut self.open else {
                 let Some(path) = self.files.pop_front() else {
@@ -168,7 +168,7 @@ impl Chain {
             }
             *number += 1;
             if !text.trim().is_empty() {
-                self.head = Some(Text::new(file, *number, text)?);
+                self.head = Some(LocatedLine::new(file, *number, text)?);
             }
         }
         Ok(self.head.as_ref())

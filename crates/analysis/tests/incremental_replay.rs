@@ -1,9 +1,9 @@
 //! Folds that follow a real log give, at any moment, the figures of a replay.
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
-use analysis::{AnalysisError, Fold, Following, Range, Table, folds::BUILTIN, replay};
+use analysis::{AnalysisError, Fold, IncrementalReplay, Range, Table, folds::BUILTIN, replay};
 use eventstore::EVENT_STREAMS;
-use simulator::{Plan, Season};
+use simulator::{Plan, Simulation};
 use testkit::Nats;
 
 mod support;
@@ -31,28 +31,28 @@ async fn what_it_says_while_the_log_grows_is_what_a_replay_says() {
         days: 5,
         ..Plan::default()
     };
-    let history: Vec<_> = Season::new(plan).collect::<Result<_, _>>().unwrap();
+    let history: Vec<_> = Simulation::new(plan).collect::<Result<_, _>>().unwrap();
     assert!(history.len() > 700, "{}", history.len());
 
-    let mut following = Following::new(&log, folds());
-    let nothing = following.read_on(|_| {}).await.unwrap();
+    let mut following = IncrementalReplay::new(&log, folds());
+    let nothing = following.catch_up(|_| {}).await.unwrap();
     assert_eq!((nothing.commits, nothing.newest), (0, None));
     for part in history.chunks(history.len() / 7) {
         write(&log, part).await;
-        let seen = following.read_on(|_| {}).await.unwrap();
+        let seen = following.catch_up(|_| {}).await.unwrap();
         assert_eq!(seen.commits, seen.of);
         let mut fresh = folds();
         let replayed = replay(&log, &Range::all(), &mut fresh, |_, _| {}).await;
         assert_eq!(seen.commits, replayed.unwrap().commits);
         let fresh: Vec<_> = fresh.into_iter().flat_map(Fold::finish).collect();
-        assert_eq!(text(&following.so_far()), text(&fresh));
+        assert_eq!(text(&following.tables()), text(&fresh));
         // Asking changes nothing.
-        assert_eq!(text(&following.so_far()), text(&fresh));
+        assert_eq!(text(&following.tables()), text(&fresh));
     }
     let newest = history.iter().map(|commit| commit.metadata.time).max();
-    let seen = following.read_on(|_| {}).await.unwrap();
+    let seen = following.catch_up(|_| {}).await.unwrap();
     assert_eq!(seen.newest, newest);
-    assert_eq!(seen.commits, following.seen().of);
+    assert_eq!(seen.commits, following.progress().of);
 }
 
 #[tokio::test]
@@ -64,10 +64,10 @@ async fn a_log_that_ends_before_what_was_read_of_it_is_another_one() {
         days: 1,
         ..Plan::default()
     };
-    let history: Vec<_> = Season::new(plan).collect::<Result<_, _>>().unwrap();
+    let history: Vec<_> = Simulation::new(plan).collect::<Result<_, _>>().unwrap();
     write(&log, &history).await;
-    let mut following = Following::new(&log, folds());
-    following.read_on(|_| {}).await.unwrap();
+    let mut following = IncrementalReplay::new(&log, folds());
+    following.catch_up(|_| {}).await.unwrap();
 
     for stream in EVENT_STREAMS {
         log.backup().delete_for_restore(stream).await.unwrap();
@@ -76,6 +76,6 @@ async fn a_log_that_ends_before_what_was_read_of_it_is_another_one() {
         plan.create_on_purpose();
         log.streams().migrate(&plan).await.unwrap();
     }
-    let error = following.read_on(|_| {}).await.unwrap_err();
+    let error = following.catch_up(|_| {}).await.unwrap_err();
     assert!(matches!(error, AnalysisError::PastEnd { .. }), "{error}");
 }

@@ -1,8 +1,8 @@
 //! One file of a table while it is written.
 
-use analysis::Happened;
 use arrow_ipc::writer::FileWriter;
 use chrono::{DateTime, Utc};
+use domain::AnyEvent;
 use eventstore::Commit;
 use parquet::{
     arrow::ArrowWriter,
@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     ArchiveError, Format, TableSpec,
+    atomic_file::{AtomicFile, Checksum},
     cells::{Kind, Texts},
     columns::{Columns, schema_of},
-    file::{Sum, Unfinished},
-    line::Line,
+    ndjson::line::Line,
     tables::flatten,
 };
 
@@ -26,34 +26,34 @@ const BATCH: usize = 4_096;
 const GROUP: usize = 32_768;
 
 /// A file that grows by rows.
-pub(crate) struct PartWriter {
-    to: To,
+pub(crate) struct SegmentWriter {
+    sink: Sink,
     path: PathBuf,
     pub rows: u64,
     pub times: Option<(DateTime<Utc>, DateTime<Utc>)>,
 }
 
-enum To {
-    Parquet(Columns, Box<ArrowWriter<Unfinished>>),
-    Arrow(Columns, Box<FileWriter<Unfinished>>),
-    Csv(Texts, Box<csv::Writer<Unfinished>>),
-    Ndjson(Box<Unfinished>),
+enum Sink {
+    Parquet(Columns, Box<ArrowWriter<AtomicFile>>),
+    Arrow(Columns, Box<FileWriter<AtomicFile>>),
+    Csv(Texts, Box<csv::Writer<AtomicFile>>),
+    Ndjson(Box<AtomicFile>),
 }
 
-impl PartWriter {
+impl SegmentWriter {
     pub fn create(path: PathBuf, format: Format, table: &TableSpec) -> Result<Self, ArchiveError> {
-        let file = Unfinished::create(path.clone())?;
-        let to = match format {
+        let file = AtomicFile::create(path.clone())?;
+        let sink = match format {
             Format::Parquet => {
                 let schema = schema_of(table);
                 let writer = ArrowWriter::try_new(file, schema, Some(properties(table)))
                     .map_err(|error| ArchiveError::parquet(&path, error))?;
-                To::Parquet(Columns::new(table), Box::new(writer))
+                Sink::Parquet(Columns::new(table), Box::new(writer))
             }
             Format::Arrow => {
                 let writer = FileWriter::try_new(file, &schema_of(table))
                     .map_err(|error| ArchiveError::arrow(&path, error))?;
-                To::Arrow(Columns::new(table), Box::new(writer))
+                Sink::Arrow(Columns::new(table), Box::new(writer))
             }
             Format::Csv | Format::Spreadsheet => {
                 let mut writer = csv::Writer::from_writer(file);
@@ -64,12 +64,12 @@ impl PartWriter {
                     defused: format == Format::Spreadsheet,
                     ..Texts::default()
                 };
-                To::Csv(texts, Box::new(writer))
+                Sink::Csv(texts, Box::new(writer))
             }
-            Format::Ndjson => To::Ndjson(Box::new(file)),
+            Format::Ndjson => Sink::Ndjson(Box::new(file)),
         };
         Ok(Self {
-            to,
+            sink,
             path,
             rows: 0,
             times: None,
@@ -81,11 +81,11 @@ impl PartWriter {
         &mut self,
         commit: &Commit,
         version: u64,
-        event: &Happened,
+        event: &AnyEvent,
     ) -> Result<(), ArchiveError> {
         let path = &self.path;
-        match &mut self.to {
-            To::Parquet(columns, writer) => {
+        match &mut self.sink {
+            Sink::Parquet(columns, writer) => {
                 flatten(commit, version, event, columns);
                 if columns.rows() >= BATCH {
                     let batch = columns.take();
@@ -94,20 +94,20 @@ impl PartWriter {
                     written.map_err(|error| ArchiveError::parquet(path, error))?;
                 }
             }
-            To::Arrow(columns, writer) => {
+            Sink::Arrow(columns, writer) => {
                 flatten(commit, version, event, columns);
                 if columns.rows() >= BATCH {
                     let written = columns.take().and_then(|batch| writer.write(&batch));
                     written.map_err(|error| ArchiveError::arrow(path, error))?;
                 }
             }
-            To::Csv(texts, writer) => {
+            Sink::Csv(texts, writer) => {
                 texts.row.clear();
                 flatten(commit, version, event, texts);
                 let written = writer.write_byte_record(&texts.row);
                 written.map_err(|error| ArchiveError::csv(path, error))?;
             }
-            To::Ndjson(writer) => {
+            Sink::Ndjson(writer) => {
                 // Few commits have more than one event, so looking for it costs nothing.
                 let line = Line::of(commit)?.find(|line| line.version == version);
                 if let Some(line) = line {
@@ -124,10 +124,10 @@ impl PartWriter {
     }
 
     /// Writes what waits and gives the file its name.
-    pub fn finish(self, name: &Path) -> Result<Sum, ArchiveError> {
+    pub fn finish(self, name: &Path) -> Result<Checksum, ArchiveError> {
         let path = &self.path;
-        let file = match self.to {
-            To::Parquet(mut columns, mut writer) => {
+        let file = match self.sink {
+            Sink::Parquet(mut columns, mut writer) => {
                 if columns.rows() > 0 {
                     let batch = columns.take();
                     let batch = batch.map_err(|error| ArchiveError::arrow(path, error))?;
@@ -137,7 +137,7 @@ impl PartWriter {
                 let closed = writer.into_inner();
                 closed.map_err(|error| ArchiveError::parquet(path, error))?
             }
-            To::Arrow(mut columns, mut writer) => {
+            Sink::Arrow(mut columns, mut writer) => {
                 let arrow = |error| ArchiveError::arrow(path, error);
                 if columns.rows() > 0 {
                     let written = columns.take().and_then(|batch| writer.write(&batch));
@@ -146,10 +146,10 @@ impl PartWriter {
                 writer.finish().map_err(arrow)?;
                 writer.into_inner().map_err(arrow)?
             }
-            To::Csv(_, writer) => writer
+            Sink::Csv(_, writer) => writer
                 .into_inner()
                 .map_err(|error| ArchiveError::file(path, error.into_error()))?,
-            To::Ndjson(file) => *file,
+            Sink::Ndjson(file) => *file,
         };
         file.keep(name)
     }

@@ -10,9 +10,9 @@ use uuid::{Builder, Uuid};
 /// distributions of a library may give other values in its next release, and logarithms on another
 /// machine, and either would be another season.
 #[derive(Debug)]
-pub(crate) struct Dice(Pcg64Mcg);
+pub(crate) struct Rng(Pcg64Mcg);
 
-impl Dice {
+impl Rng {
     pub fn new(seed: u64) -> Self {
         let seed = u128::from(seed);
         let mut generator = Pcg64Mcg::new(seed << 64 | seed);
@@ -56,7 +56,7 @@ impl Dice {
         TimeDelta::microseconds(i64::try_from(micros).unwrap_or(i64::MAX))
     }
 
-    /// As [`Dice::millis`], in seconds; the middle is likelier than the ends.
+    /// As [`Rng::millis`], in seconds; the middle is likelier than the ends.
     pub fn seconds(&mut self, low: u64, high: u64) -> TimeDelta {
         let (one, other) = (
             self.between(low * 1_000_000, high * 1_000_000),
@@ -88,27 +88,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_the_same_numbers_for_ever() {
-        let mut dice = Dice::new(7);
-        let rolls: Vec<u64> = (0..6).map(|_| dice.below(1_000)).collect();
+    fn a_seed_always_gives_the_same_numbers() {
+        let mut rng = Rng::new(7);
+        let rolls: Vec<u64> = (0..6).map(|_| rng.below(1_000)).collect();
         insta::assert_debug_snapshot!(rolls);
     }
 
     #[test]
     fn a_number_is_below_the_end_and_every_one_of_them_comes() {
-        let mut dice = Dice::new(1);
+        let mut rng = Rng::new(1);
         let mut seen = [false; 6];
         for _ in 0..1_000 {
-            seen[dice.index(6)] = true;
+            seen[rng.index(6)] = true;
         }
         assert_eq!(seen, [true; 6]);
-        assert_eq!(dice.below(0), 0);
+        assert_eq!(rng.below(0), 0);
     }
 
     #[test]
     fn few_have_much() {
-        let mut dice = Dice::new(1);
-        let first_tenth = (0..10_000).filter(|_| dice.skewed(100) < 10).count();
+        let mut rng = Rng::new(1);
+        let first_tenth = (0..10_000).filter(|_| rng.skewed(100) < 10).count();
         assert!((2_500..4_500).contains(&first_tenth), "{first_tenth}");
     }
 }

@@ -1,15 +1,15 @@
 //! What an id is the id of.
 
-use domain::{Email, OrderId, PaymentId, TicketId, UserId, payment::PaymentEvent};
+use domain::{AnyEvent, Email, OrderId, PaymentId, TicketId, UserId, payment::PaymentEvent};
 use eventstore::{Log, ORDERS, PAYMENTS, TICKETS, USERS};
 use memchr::memmem::Finder;
 use uuid::Uuid;
 
-use crate::{AnalysisError, Happened, Range, commits_of};
+use crate::{AnalysisError, Range, commits_of, events_of};
 
-/// What a story is of.
+/// What a history is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum Entity {
     /// A ticket.
     Ticket(TicketId),
     /// An order, and the ticket that it is of.
@@ -35,7 +35,7 @@ pub enum Subject {
 /// Finds out what an id, or an e-mail address, is that of; `None` if the log knows nothing of it.
 ///
 /// The log finds tickets, users and payments by their id, and an order by its payment. For an order
-/// that nobody began to pay, the orders are read; `progress` is told how many commits of how many.
+/// that nobody began to pay, the orders are read; `progress` is steps how many commits of how many.
 ///
 /// # Errors
 /// [`AnalysisError::NotAnId`] when the text is neither; when the log can't be read.
@@ -43,7 +43,7 @@ pub async fn find(
     log: &Log,
     id: &str,
     progress: impl FnMut(u64, u64),
-) -> Result<Option<Subject>, AnalysisError> {
+) -> Result<Option<Entity>, AnalysisError> {
     let uuid = match (Email::parse(id), Uuid::parse_str(id.trim())) {
         (Ok(email), _) => UserId::of(&email).0,
         (_, Ok(uuid)) => uuid,
@@ -51,27 +51,27 @@ pub async fn find(
     };
     let id = uuid.to_string();
     if !commits_of(log, TICKETS, &id).await?.is_empty() {
-        return Ok(Some(Subject::Ticket(TicketId(uuid))));
+        return Ok(Some(Entity::Ticket(TicketId(uuid))));
     }
     if let Some((order, ticket)) = paid_by(log, PaymentId(uuid)).await? {
-        return Ok(Some(Subject::Payment {
+        return Ok(Some(Entity::Payment {
             payment: PaymentId(uuid),
             order,
             ticket,
         }));
     }
     if !commits_of(log, USERS, &id).await?.is_empty() {
-        return Ok(Some(Subject::User(UserId(uuid))));
+        return Ok(Some(Entity::User(UserId(uuid))));
     }
     if let Some((order, ticket)) = paid_by(log, PaymentId::of(OrderId(uuid))).await? {
-        return Ok(Some(Subject::Order { order, ticket }));
+        return Ok(Some(Entity::Order { order, ticket }));
     }
     // Orders of a ticket that isn't there.
     if !commits_of(log, ORDERS, &id).await?.is_empty() {
-        return Ok(Some(Subject::Ticket(TicketId(uuid))));
+        return Ok(Some(Entity::Ticket(TicketId(uuid))));
     }
     let ticket = ticket_of(log, OrderId(uuid), progress).await?;
-    Ok(ticket.map(|ticket| Subject::Order {
+    Ok(ticket.map(|ticket| Entity::Order {
         order: OrderId(uuid),
         ticket,
     }))
@@ -83,8 +83,8 @@ async fn paid_by(
     payment: PaymentId,
 ) -> Result<Option<(OrderId, TicketId)>, AnalysisError> {
     for commit in commits_of(log, PAYMENTS, &payment.to_string()).await? {
-        for (_, event) in Happened::of(&commit)? {
-            if let Happened::Payment(PaymentEvent::PaymentBegun {
+        for (_, event) in events_of(&commit)? {
+            if let AnyEvent::Payment(PaymentEvent::PaymentBegun {
                 order_id,
                 ticket_id,
                 ..
@@ -115,8 +115,8 @@ async fn ticket_of(
         if mentions.find(commit.payload()).is_none() {
             continue;
         }
-        let events = Happened::of(&commit)?;
-        let is_of = |event: &Happened| matches!(event, Happened::Orders(event) if event.order_id() == Some(order));
+        let events = events_of(&commit)?;
+        let is_of = |event: &AnyEvent| matches!(event, AnyEvent::Orders(event) if event.order_id() == Some(order));
         if events.iter().any(|(_, event)| is_of(event)) {
             return Ok(Uuid::parse_str(&commit.aggregate_id).ok().map(TicketId));
         }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     AnalysisError, Fold, Range, Span, Table,
-    replay::{TELL, needed, show},
+    replay::{PROGRESS_EVERY, apply_commit, streams_of},
 };
 
 /// Folds that go on where they were: first over the log as it is, then over what came since.
@@ -24,19 +24,19 @@ use crate::{
 ///
 /// It has no place to go on from but the one in memory: after an error it is of no more use, and
 /// another has to begin anew.
-pub struct Following {
+pub struct IncrementalReplay {
     log: Log,
     folds: Vec<Box<dyn Fold>>,
     streams: Vec<StreamName>,
     span: Option<Span>,
     /// The last commit of each stream that they have seen.
     last: BTreeMap<StreamName, (u64, Uuid)>,
-    seen: Seen,
+    progress: ReplayProgress,
 }
 
-/// How far a [`Following`] is.
+/// How far a [`IncrementalReplay`] is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct ReplayProgress {
     /// Commits that the folds have seen.
     pub commits: u64,
     /// Commits that there were when it was last looked.
@@ -45,16 +45,16 @@ pub struct Seen {
     pub newest: Option<DateTime<Utc>>,
 }
 
-impl Following {
+impl IncrementalReplay {
     /// Folds that have seen nothing yet.
     pub fn new(log: &Log, folds: Vec<Box<dyn Fold>>) -> Self {
         Self {
             log: log.clone(),
-            streams: needed(&folds),
+            streams: streams_of(&folds),
             folds,
             span: None,
             last: BTreeMap::new(),
-            seen: Seen::default(),
+            progress: ReplayProgress::default(),
         }
     }
 
@@ -63,52 +63,52 @@ impl Following {
     /// # Errors
     /// When the log can't be read, ends before a place that it had already reached, or holds another
     /// commit there: it is another one then, or has lost its tail.
-    pub async fn read_on(
+    pub async fn catch_up(
         &mut self,
-        mut under_way: impl FnMut(&mut Self),
-    ) -> Result<Seen, AnalysisError> {
+        mut on_progress: impl FnMut(&mut Self),
+    ) -> Result<ReplayProgress, AnalysisError> {
         let span = match &self.span {
             None => Range::all().resolve(&self.log, &self.streams).await?,
-            Some(before) => came_after(&self.log, before).await?,
+            Some(before) => span_since(&self.log, before).await?,
         };
         // A log that lost its tail and went on goes on from commits that weren't seen.
         let tails = self.log.tails();
         for (stream, (sequence, commit_id)) in &self.last {
             tails.still_stands(*stream, *sequence, *commit_id).await?;
         }
-        self.seen.of = self.seen.commits + span.len();
+        self.progress.of = self.progress.commits + span.len();
         let mut commits = span.read(&self.log);
         self.span = Some(span);
         while let Some(commit) = commits.next().await {
             let commit = commit?;
-            show(&commit, true, &mut self.folds)?;
+            apply_commit(&commit, true, &mut self.folds)?;
             let last = (commit.sequence, commit.commit_id);
             self.last.insert(commit.stream, last);
-            self.seen.commits += 1;
-            self.seen.newest = self.seen.newest.max(Some(commit.metadata.time));
-            if self.seen.commits.is_multiple_of(TELL) {
-                under_way(self);
+            self.progress.commits += 1;
+            self.progress.newest = self.progress.newest.max(Some(commit.metadata.time));
+            if self.progress.commits.is_multiple_of(PROGRESS_EVERY) {
+                on_progress(self);
                 // A long log must not keep a thread from all others who need it.
                 yield_now().await;
             }
         }
-        Ok(self.seen)
+        Ok(self.progress)
     }
 
     /// How far it is.
-    pub fn seen(&self) -> Seen {
-        self.seen
+    pub fn progress(&self) -> ReplayProgress {
+        self.progress
     }
 
     /// The answers on what was seen until now, in the order of the folds.
-    pub fn so_far(&mut self) -> Vec<Table> {
+    pub fn tables(&mut self) -> Vec<Table> {
         let folds = self.folds.iter_mut();
-        folds.flat_map(|fold| fold.so_far()).collect()
+        folds.flat_map(|fold| fold.tables()).collect()
     }
 }
 
-async fn came_after(log: &Log, before: &Span) -> Result<Span, AnalysisError> {
-    let news = before.news(log).await?;
+async fn span_since(log: &Log, before: &Span) -> Result<Span, AnalysisError> {
+    let news = before.appended_since(log).await?;
     for stream in before.streams() {
         let (sequence, last) = (before.end(stream), news.end(stream));
         if last < sequence {

@@ -1,44 +1,23 @@
-//! Deciding commands with the real aggregates, and keeping what follows as commits.
+//! Decides commands with the real aggregates, and keeps what follows as commits.
 
 use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, DomainEvent};
-use domain::{Decide, InvalidEmail, InvalidPrice, InvalidTitle, UserId};
-use eventstore::{HistoricalCommit, Metadata, StoreError, StreamName};
+use domain::{Decide, UserId, policies::Reaction};
+use eventstore::{HistoricalCommit, Metadata, StreamName};
 use std::{collections::VecDeque, sync::Arc};
 use uuid::Uuid;
 
-use crate::{dice::Dice, market::Tally};
+use crate::{error::SimulationError, rng::Rng};
 
-/// A season that could not be made or written.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SeasonError {
-    /// The log failed.
-    #[error(transparent)]
-    Log(#[from] StoreError),
-    /// There is history already.
-    #[error("the log isn't empty: {stream} ends at #{last}")]
-    NotEmpty {
-        /// A stream that holds something.
-        stream: StreamName,
-        /// Its last sequence.
-        last: u64,
-    },
-    /// This very season is in the log.
-    #[error("this season is in the log already; another seed is another season")]
-    Again,
-    /// It would end after the moment at which it is written.
-    #[error("the season would end on {0}, which is yet to come")]
-    NotOver(DateTime<Utc>),
-    /// A made-up title is none.
-    #[error(transparent)]
-    Title(#[from] InvalidTitle),
-    /// A made-up price is none.
-    #[error(transparent)]
-    Price(#[from] InvalidPrice),
-    /// A made-up address is none.
-    #[error(transparent)]
-    Email(#[from] InvalidEmail),
+/// Totals of a simulation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Commits.
+    pub commits: u64,
+    /// Events.
+    pub events: u64,
+    /// Commands that the aggregates refused, which leave nothing in the log.
+    pub refused: u64,
 }
 
 /// A commit that others may follow from.
@@ -58,22 +37,22 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// Somebody's request.
-    pub fn request(dice: &mut Dice, actor: UserId) -> Self {
+    /// A user's request.
+    pub fn request(rng: &mut Rng, actor: UserId) -> Self {
         Self {
-            command: dice.id(),
-            correlation: dice.id().to_string().into(),
+            command: rng.id(),
+            correlation: rng.id().to_string().into(),
             cause: None,
             actor: actor.to_string().into(),
         }
     }
 
-    /// What a worker does because of a commit: the same identity as a real worker's
+    /// A worker's reaction to a commit: the same identity as a real worker's
     /// ([`Metadata::caused_by`]), so that one which sees the commit again repeats this command and
-    /// doesn't make another.
-    pub fn reaction(cause: &Cause, worker: &'static str, what: &str) -> Self {
+    /// doesn't give another.
+    pub fn worker(cause: &Cause, worker: &'static str, key: &str) -> Self {
         Self {
-            command: Uuid::new_v5(&cause.commit, format!("{worker}:{what}").as_bytes()),
+            command: Uuid::new_v5(&cause.commit, format!("{worker}:{key}").as_bytes()),
             correlation: cause.correlation.clone(),
             cause: Some(cause.commit),
             actor: worker.into(),
@@ -96,37 +75,67 @@ impl Origin {
     }
 }
 
+/// A worker's command, before the worker gives it.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending<C> {
+    pub command: C,
+    pub origin: Origin,
+}
+
+impl<C> Pending<C> {
+    pub fn new(worker: &'static str, cause: &Cause, reaction: Reaction<C>) -> Self {
+        Self {
+            origin: Origin::worker(cause, worker, &reaction.key),
+            command: reaction.command,
+        }
+    }
+}
+
 /// What a command led to.
 #[derive(Debug)]
-pub(crate) struct Done<E> {
+pub(crate) struct Decided<E> {
     pub cause: Cause,
-    /// The event, with the aggregate's version.
+    /// The events, each with the aggregate's version.
     pub events: Vec<(u64, E)>,
 }
 
 /// An aggregate as it is now.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Kept<A> {
+#[derive(Clone, Debug)]
+pub(crate) struct Tracked<A> {
+    stream: StreamName,
+    id: Uuid,
     pub state: A,
     pub version: u64,
 }
 
-/// What happened so far and wasn't taken yet.
+impl<A: Default> Tracked<A> {
+    pub fn new(stream: StreamName, id: Uuid) -> Self {
+        Self {
+            stream,
+            id,
+            state: A::default(),
+            version: 0,
+        }
+    }
+}
+
+/// The history so far, as far as it wasn't taken yet.
 #[derive(Debug, Default)]
-pub(crate) struct Record {
+pub(crate) struct Recorder {
     pub commits: VecDeque<HistoricalCommit>,
     pub tally: Tally,
 }
 
-impl Record {
-    /// Lets an aggregate decide a command. Gives nothing if it refuses, or finds nothing to do.
+impl Recorder {
+    /// Lets an aggregate decide a command. Returns nothing if it refuses, or finds nothing to do.
     pub fn execute<A>(
         &mut self,
-        (stream, id): (StreamName, Uuid),
-        aggregate: &mut Kept<A>,
+        aggregate: &mut Tracked<A>,
         command: A::Command,
-        (origin, at, dice): (&Origin, DateTime<Utc>, &mut Dice),
-    ) -> Result<Option<Done<A::Event>>, SeasonError>
+        origin: &Origin,
+        now: DateTime<Utc>,
+        rng: &mut Rng,
+    ) -> Result<Option<Decided<A::Event>>, SimulationError>
     where
         A: Decide + Aggregate,
         A::Event: DomainEvent,
@@ -138,14 +147,12 @@ impl Record {
         if events.is_empty() {
             return Ok(None);
         }
-        let commit = dice.id_at(at.timestamp_millis());
-        let place = (stream, A::TYPE, id.to_string());
-        let metadata = origin.metadata(at);
+        let commit = rng.id_at(now.timestamp_millis());
         self.commits.push_back(HistoricalCommit::new(
-            place,
+            (aggregate.stream, A::TYPE, aggregate.id.to_string()),
             aggregate.version,
             commit,
-            metadata,
+            origin.metadata(now),
             &events,
         )?);
         self.tally.commits += 1;
@@ -159,7 +166,7 @@ impl Record {
             commit,
             correlation: origin.correlation.clone(),
         };
-        Ok(Some(Done {
+        Ok(Some(Decided {
             cause,
             events: (first..).zip(events).collect(),
         }))

@@ -1,40 +1,40 @@
-//! The story of one thing, across all services.
+//! The history of one thing, across all services.
 
 mod find;
 mod order;
 mod scan;
 
-pub use find::{Subject, find};
+pub use find::{Entity, find};
 
-use domain::{OrderId, PaymentId};
+use domain::{AnyEvent, OrderId, PaymentId};
 use eventstore::{Commit, Log, ORDERS, PAYMENTS, StreamName, TICKETS};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use uuid::Uuid;
 
 use crate::{
-    AnalysisError, EventRow, FieldChange, Happened, aggregate::Aggregate, changes, commits_of,
+    AnalysisError, EventRow, FieldChange, aggregate::Aggregate, changes, commits_of, events_of,
 };
 
 /// One step: a commit, why it came about, and what it changed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
-    /// Its number in the story, counted from 1.
+    /// Its number in the history, counted from 1.
     pub step: usize,
-    /// The step that caused it, if that is part of the story.
+    /// The step that caused it, if that is part of the history.
     pub caused_by: Option<usize>,
     /// How many steps led to it from the request that began it all.
     pub depth: usize,
     /// Its events; secrets are left out.
     pub events: Vec<EventRow>,
-    /// The aggregate's state after it: of an order's story, the order's.
+    /// The aggregate's state after it: of an order's history, the order's.
     pub state: Value,
     /// What is different from the step before on the same aggregate.
     pub changes: Vec<FieldChange>,
 }
 
-/// The story of one thing: every step in order. An effect never comes before its cause.
+/// Returns the history of one thing: every step in order. An effect never comes before its cause.
 ///
 /// - Of a *ticket*: what happened to it, all of its orders, and their payments.
 /// - Of an *order* or a *payment*: what happened to that order, to its payment, and to the ticket
@@ -43,15 +43,15 @@ pub struct Step {
 ///   happened to the tickets that the user sells.
 ///
 /// # Errors
-/// When the log can't be read. A user's story needs all of it; `progress` is told how many commits
-/// of how many are read.
-pub async fn story(
+/// When the log can't be read. A user's history needs all of it; `progress` is given the number of
+/// commits read, and of all.
+pub async fn history(
     log: &Log,
-    subject: Subject,
+    subject: Entity,
     progress: impl FnMut(u64, u64),
 ) -> Result<Vec<Step>, AnalysisError> {
     let (aggregates, chosen) = match subject {
-        Subject::Ticket(ticket) => {
+        Entity::Ticket(ticket) => {
             let id = ticket.to_string();
             let mut aggregates = BTreeSet::from([(TICKETS, id.clone()), (ORDERS, id.clone())]);
             for order in orders_of(log, &id).await? {
@@ -59,27 +59,27 @@ pub async fn story(
             }
             (aggregates, Chosen::All)
         }
-        Subject::Order { order, ticket } | Subject::Payment { order, ticket, .. } => {
+        Entity::Order { order, ticket } | Entity::Payment { order, ticket, .. } => {
             let id = ticket.to_string();
             let payment = PaymentId::of(order).to_string();
             let aggregates =
                 BTreeSet::from([(TICKETS, id.clone()), (ORDERS, id), (PAYMENTS, payment)]);
             (aggregates, Chosen::OfOrder(order))
         }
-        Subject::User(user) => {
+        Entity::User(user) => {
             let found = scan::of_user(log, user, progress).await?;
             (found.aggregates, Chosen::Commits(found.commits))
         }
     };
-    let mut told = Vec::new();
+    let mut steps = Vec::new();
     for (stream, id) in aggregates {
         let commits = commits_of(log, stream, &id).await?;
-        told.extend(steps_of(stream, commits, &chosen)?);
+        steps.extend(steps_of(stream, commits, &chosen)?);
     }
-    Ok(order::in_order(told))
+    Ok(order::number(steps))
 }
 
-/// Which commits of the aggregates belong to a story.
+/// Which commits of the aggregates belong to a history.
 enum Chosen {
     All,
     OfOrder(OrderId),
@@ -92,48 +92,48 @@ impl Chosen {
             Self::All => true,
             Self::Commits(commits) => commits.contains(&commit.commit_id),
             Self::OfOrder(order) => {
-                let events = Happened::of(commit)?;
+                let events = events_of(commit)?;
                 events.iter().any(|(_, event)| is_of_order(event, *order))
             }
         })
     }
 }
 
-fn is_of_order(event: &Happened, order: OrderId) -> bool {
+fn is_of_order(event: &AnyEvent, order: OrderId) -> bool {
     use domain::ticket::TicketEvent::{TicketReleased, TicketReserved, TicketSold};
     match event {
-        Happened::Orders(event) => event.order_id() == Some(order),
-        Happened::Ticket(
+        AnyEvent::Orders(event) => event.order_id() == Some(order),
+        AnyEvent::Ticket(
             TicketReserved { order_id, .. }
             | TicketReleased { order_id, .. }
             | TicketSold { order_id, .. },
         ) => *order_id == order,
-        Happened::Ticket(_) | Happened::User(_) => false,
+        AnyEvent::Ticket(_) | AnyEvent::User(_) => false,
         // Only the payment of this order is looked at.
-        Happened::Payment(_) => true,
+        AnyEvent::Payment(_) => true,
     }
 }
 
-/// A commit with what it changed, before it has its place in the story.
-struct Told {
+/// A commit with what it changed, before it has its place in the history.
+struct UnnumberedStep {
     commit: Commit,
     events: Vec<EventRow>,
     state: Value,
     changes: Vec<FieldChange>,
 }
 
-/// Replays an aggregate and keeps the steps that belong to the story.
+/// Replays an aggregate and keeps the steps that belong to the history.
 fn steps_of(
     stream: StreamName,
     commits: Vec<Commit>,
     chosen: &Chosen,
-) -> Result<Vec<Told>, AnalysisError> {
+) -> Result<Vec<UnnumberedStep>, AnalysisError> {
     let Some(mut aggregate) = Aggregate::empty(stream) else {
         return Ok(Vec::new());
     };
     let mut version = 0;
     let mut before = Value::Null;
-    let mut told = Vec::new();
+    let mut steps = Vec::new();
     for commit in commits {
         aggregate.apply(&mut version, &commit)?;
         let state = match chosen {
@@ -142,7 +142,7 @@ fn steps_of(
         };
         if chosen.has(&commit)? {
             let events = EventRow::of(&commit)?;
-            told.push(Told {
+            steps.push(UnnumberedStep {
                 commit,
                 events: events.into_iter().map(EventRow::without_secrets).collect(),
                 changes: changes(&before, &state),
@@ -151,15 +151,15 @@ fn steps_of(
         }
         before = state;
     }
-    Ok(told)
+    Ok(steps)
 }
 
 /// Every order of a ticket.
 async fn orders_of(log: &Log, ticket: &str) -> Result<Vec<OrderId>, AnalysisError> {
     let mut orders = Vec::new();
     for commit in commits_of(log, ORDERS, ticket).await? {
-        for (_, event) in Happened::of(&commit)? {
-            if let Happened::Orders(event) = event
+        for (_, event) in events_of(&commit)? {
+            if let AnyEvent::Orders(event) = event
                 && let Some(order) = event.order_id()
                 && !orders.contains(&order)
             {
@@ -169,6 +169,3 @@ async fn orders_of(log: &Log, ticket: &str) -> Result<Vec<OrderId>, AnalysisErro
     }
     Ok(orders)
 }
-
-/// Numbers by commit.
-type Numbers = HashMap<Uuid, usize>;

@@ -4,12 +4,12 @@ use chrono::{DateTime, Utc};
 use eventstore::{ORDERS, StreamName};
 use std::collections::BTreeMap;
 
-use super::shared::{LiveOrders, Turn, columns, hour};
+use super::shared::{LiveOrders, OrderChange, columns, hour};
 use crate::{Cell, Column, Entry, Fold, Table};
 
 /// Live holds over time: orders that hold a ticket and are neither paid nor over.
 #[derive(Debug, Default)]
-pub struct Concurrency {
+pub struct ConcurrentHolds {
     live: LiveOrders,
     hours: BTreeMap<DateTime<Utc>, Hour>,
     peak: Option<(u64, DateTime<Utc>)>,
@@ -41,17 +41,17 @@ const PEAK: &[Column] = columns![
     "at": "when there were so many for the first time; the beginning of the range if they were live then",
 ];
 
-impl Fold for Concurrency {
+impl Fold for ConcurrentHolds {
     fn streams(&self) -> &'static [StreamName] {
         &[ORDERS]
     }
 
     fn apply(&mut self, entry: &Entry<'_>) {
         let before = self.live.count();
-        let Some((_, turn)) = self.live.follow(entry) else {
+        let Some((_, change)) = self.live.apply(entry) else {
             return;
         };
-        if !entry.counted || matches!(turn, Turn::Paying | Turn::Undone) {
+        if !entry.in_range || matches!(change, OrderChange::Paying | OrderChange::Undone) {
             return;
         }
         let now = self.live.count();
@@ -64,12 +64,12 @@ impl Fold for Concurrency {
             peak: before,
             at_end: before,
         });
-        match turn {
-            Turn::Placed => hour.placed += 1,
-            Turn::Paid => hour.paid += 1,
-            Turn::Expired => hour.expired += 1,
-            Turn::Cancelled => hour.cancelled += 1,
-            Turn::Paying | Turn::Undone => {}
+        match change {
+            OrderChange::Placed => hour.placed += 1,
+            OrderChange::Paid => hour.paid += 1,
+            OrderChange::Expired => hour.expired += 1,
+            OrderChange::Cancelled => hour.cancelled += 1,
+            OrderChange::Paying | OrderChange::Undone => {}
         }
         hour.peak = hour.peak.max(now);
         hour.at_end = now;
@@ -98,7 +98,7 @@ impl Fold for Concurrency {
         );
     }
 
-    fn so_far(&mut self) -> Vec<Table> {
+    fn tables(&mut self) -> Vec<Table> {
         let rows = self.hours.iter().map(|(begin, hour)| {
             let counts = [
                 hour.at_begin,

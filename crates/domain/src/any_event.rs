@@ -1,0 +1,29 @@
+//! The sum of all events.
+
+use crate::{
+    payment::PaymentEvent, ticket::TicketEvent, ticket_orders::TicketOrdersEvent, user::UserEvent,
+};
+
+/// An event of any kind of aggregate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AnyEvent {
+    /// Of a user.
+    User(UserEvent),
+    /// Of a ticket.
+    Ticket(TicketEvent),
+    /// Of a ticket's orders.
+    Orders(TicketOrdersEvent),
+    /// Of a payment.
+    Payment(PaymentEvent),
+}
+
+macro_rules! from {
+    ($($variant:ident $event:ident),*) => {
+        $(impl From<$event> for AnyEvent {
+            fn from(event: $event) -> Self {
+                Self::$variant(event)
+            }
+        })*
+    };
+}
+from!(User UserEvent, Ticket TicketEvent, Orders TicketOrdersEvent, Payment PaymentEvent);

@@ -1,0 +1,256 @@
+//! A command runs at most once per `Idempotency-Key`, and its first answer is given again.
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    body::to_bytes,
+    http::{
+        StatusCode,
+        header::{CONTENT_TYPE, HeaderValue, LOCATION},
+    },
+};
+use eventstore::{Claim, ClaimToken, Log, RestsOn, StoreError, StoredAnswer};
+use httpkit::{
+    Answer, RawBody,
+    error::{conflict, internal, unavailable, unprocessable},
+    idempotency::{Fingerprint, IDEMPOTENCY_REPLAYED, IdempotencyKey},
+};
+use std::time::Duration;
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep},
+};
+use uuid::Uuid;
+
+/// How long a repetition waits for the answer to the first request.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+/// How long releasing a claim is tried. Afterwards the claim has lapsed anyway.
+const RELEASE_WITHIN: Duration = Duration::from_secs(15);
+/// How often it is tried.
+const RELEASE_EVERY: Duration = Duration::from_millis(250);
+
+/// See [`Runtime::run_idempotent`](crate::Runtime::run_idempotent).
+///
+/// A claim that is neither answered nor released (its process died) lapses within the time that a
+/// repetition waits. If its owner is alive after all, two processes work on one command: its id keeps
+/// it from taking effect twice, and both give the first answer that was stored.
+pub(crate) async fn run_idempotent<F, Fut>(
+    log: &Log,
+    req: &HttpRequest,
+    user: Uuid,
+    body: &RawBody,
+    command: F,
+) -> Answer
+where
+    F: FnOnce(Uuid) -> Fut,
+    Fut: Future<Output = Answer>,
+{
+    let Some(key) = IdempotencyKey::of(req, user)? else {
+        return command(Uuid::now_v7()).await;
+    };
+    let fingerprint = Fingerprint::of(req.method(), req.path(), body);
+    let token = match claim(log, key.id(), &fingerprint.to_string()).await? {
+        Claim::Fresh(token) => token,
+        Claim::Answered(answer) => return replay(answer),
+        Claim::Mismatch => {
+            return Err(unprocessable(
+                "This Idempotency-Key was used with another request",
+            ));
+        }
+        Claim::InProgress => {
+            return Err(conflict(
+                "The first request with this Idempotency-Key is still at work",
+            ));
+        }
+    };
+    let held = HeldClaim {
+        log: log.clone(),
+        token: Some(token),
+    };
+    match command(key.command_id(fingerprint)).await {
+        Ok(answer) => held.store(answer).await,
+        // As an error, so that the log can report what it was.
+        Err(error) if is_final(error.status()) => held.store(HttpResponse::from_error(error)).await,
+        Err(error) => Err(error), // dropping the claim releases it
+    }
+}
+
+async fn claim(log: &Log, key: Uuid, fingerprint: &str) -> Answer<Claim> {
+    let deadline = Instant::now() + LONGEST_WAIT;
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let claim = log
+            .idempotency()
+            .claim(key, fingerprint)
+            .await
+            .map_err(|error| unavailable("The service", 1).because(error))?;
+        if !matches!(claim, Claim::InProgress) || Instant::now() + pause > deadline {
+            return Ok(claim);
+        }
+        sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+fn is_final(status: StatusCode) -> bool {
+    !status.is_server_error()
+        && !matches!(
+            status,
+            StatusCode::UNAUTHORIZED
+                | StatusCode::REQUEST_TIMEOUT
+                | StatusCode::CONFLICT
+                | StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::TOO_MANY_REQUESTS
+        )
+}
+
+fn replay(stored: StoredAnswer) -> Answer {
+    let status = StatusCode::from_u16(stored.status).map_err(internal)?;
+    let mut answer = HttpResponse::build(status);
+    for header in stored.headers {
+        answer.insert_header(header);
+    }
+    answer.insert_header((IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true")));
+    Ok(answer.body(stored.body))
+}
+
+/// A claim that is released when it is dropped, even if the caller hung up or the time was over: the
+/// next try needn't wait until the claim lapses.
+struct HeldClaim {
+    log: Log,
+    token: Option<ClaimToken>,
+}
+
+impl HeldClaim {
+    /// Stores a final answer, and returns it.
+    async fn store(mut self, answer: HttpResponse) -> Answer {
+        if !is_final(answer.status()) {
+            return Ok(answer);
+        }
+        let (head, body) = answer.into_parts();
+        let body = to_bytes(body)
+            .await
+            .map_err(|_| internal("the answer's body can't be read"))?;
+        // No other header is stored: no cookie above all.
+        let headers = [CONTENT_TYPE, LOCATION]
+            .iter()
+            .filter_map(|name| {
+                let value = head.headers().get(name)?.to_str().ok()?;
+                Some((name.to_string(), value.to_owned()))
+            })
+            .collect();
+        let stored = StoredAnswer {
+            status: head.status().as_u16(),
+            headers,
+            body: String::from_utf8(body.to_vec()).map_err(internal)?,
+            rests_on: head.extensions().get::<RestsOn>().cloned(),
+        };
+        if let Some(token) = self.token.clone() {
+            match finish(&self.log, &token, stored).await {
+                Ok(None) => self.token = None,
+                Ok(Some(first)) => {
+                    self.token = None;
+                    return replay(first);
+                }
+                // The command has taken effect: its answer is given even if it can't be stored. The
+                // next try runs it again under the same command id, which has the same effect.
+                Err(error) if head.status().is_success() => {
+                    tracing::debug!(%error, "an answer was not stored");
+                }
+                // A refusal has no effect to be found again, and the next try might be accepted:
+                // so none is given that isn't stored.
+                Err(error) => return Err(unavailable("The service", 1).because(error)),
+            }
+        }
+        Ok(head.set_body(body).map_into_boxed_body())
+    }
+}
+
+/// Stores an answer. Returns the answer that counts if it is another's, who took over a claim that
+/// had lapsed.
+async fn finish(
+    log: &Log,
+    token: &ClaimToken,
+    answer: StoredAnswer,
+) -> Result<Option<StoredAnswer>, StoreError> {
+    if log.idempotency().answer(token, answer).await? {
+        return Ok(None);
+    }
+    match log
+        .idempotency()
+        .claim(token.key, &token.fingerprint)
+        .await?
+    {
+        Claim::Answered(first) => Ok(Some(first)),
+        Claim::Fresh(_) | Claim::InProgress | Claim::Mismatch => Ok(None),
+    }
+}
+
+impl Drop for HeldClaim {
+    fn drop(&mut self) {
+        let Some(token) = self.token.take() else {
+            return;
+        };
+        // A runtime that ends drops its requests one by one, when there may be none anymore.
+        let Ok(runtime) = Handle::try_current() else {
+            tracing::debug!("no runtime to release a claim on a key: it lapses by itself");
+            return;
+        };
+        let log = self.log.clone();
+        runtime.spawn(async move {
+            if let Err(error) = release(&log, &token).await {
+                tracing::debug!(%error, "a claim on a key was not released");
+            }
+        });
+    }
+}
+
+/// Most claims are released because the log was unavailable. Unless the release is stored when the
+/// log is back, every repetition waits until the claim lapses.
+async fn release(log: &Log, token: &ClaimToken) -> Result<(), StoreError> {
+    let deadline = Instant::now() + RELEASE_WITHIN;
+    loop {
+        match log.idempotency().release(token).await {
+            Err(error) if error.is_transient() && Instant::now() < deadline => {
+                sleep(RELEASE_EVERY).await;
+            }
+            released => return released.map(drop),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eventstore::LogConfig;
+
+    #[test]
+    fn a_claim_that_is_dropped_outside_of_a_runtime_is_left_to_lapse() {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let nowhere = LogConfig {
+            url: "nats://127.0.0.1:9".to_owned(),
+            ..LogConfig::default()
+        };
+        let log = runtime.block_on(Log::connect(nowhere)).unwrap();
+        let token = ClaimToken {
+            key: Uuid::from_u128(7),
+            fingerprint: String::new(),
+            sequence: 1,
+        };
+        drop(HeldClaim {
+            log,
+            token: Some(token),
+        });
+    }
+
+    #[test]
+    fn answers_that_say_try_again_or_sign_in_are_not_final() {
+        for status in [401, 408, 409, 413, 429, 500, 503] {
+            assert!(!is_final(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+        for status in [200, 201, 204, 400, 402, 404, 422] {
+            assert!(is_final(StatusCode::from_u16(status).unwrap()), "{status}");
+        }
+    }
+}

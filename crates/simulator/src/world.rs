@@ -1,0 +1,75 @@
+//! The state that all steps of a simulation share.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use cqrs_es::{Aggregate, DomainEvent};
+use domain::Decide;
+
+use crate::{
+    error::SimulationError,
+    event::{PurchaseStep, SimEvent},
+    event_queue::EventQueue,
+    inventory::{Inventory, Lot},
+    recorder::{Decided, Origin, Recorder, Tracked},
+    rng::Rng,
+};
+
+/// The market at a moment.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub now: DateTime<Utc>,
+    pub rng: Rng,
+    pub queue: EventQueue<SimEvent>,
+    pub inventory: Inventory,
+    pub recorder: Recorder,
+}
+
+impl World {
+    /// Lets an aggregate that belongs to no ticket decide.
+    pub fn execute<A>(
+        &mut self,
+        aggregate: &mut Tracked<A>,
+        command: A::Command,
+        origin: &Origin,
+    ) -> Result<Option<Decided<A::Event>>, SimulationError>
+    where
+        A: Decide + Aggregate,
+        A::Event: DomainEvent,
+    {
+        let (now, rng) = (self.now, &mut self.rng);
+        self.recorder.execute(aggregate, command, origin, now, rng)
+    }
+
+    /// Lets an aggregate of a ticket decide; returns nothing if it isn't there any more.
+    pub fn execute_in<A>(
+        &mut self,
+        lot: usize,
+        aggregate: impl FnOnce(&mut Lot) -> Option<&mut Tracked<A>>,
+        command: A::Command,
+        origin: &Origin,
+    ) -> Result<Option<Decided<A::Event>>, SimulationError>
+    where
+        A: Decide + Aggregate,
+        A::Event: DomainEvent,
+    {
+        let Some(aggregate) = self.inventory.get(lot).and_then(aggregate) else {
+            return Ok(None);
+        };
+        let (now, rng) = (self.now, &mut self.rng);
+        self.recorder.execute(aggregate, command, origin, now, rng)
+    }
+
+    /// Schedules something for later.
+    pub fn after(&mut self, delay: TimeDelta, event: SimEvent) {
+        self.queue.schedule(self.now + delay, event);
+    }
+
+    /// Schedules a step of a purchase.
+    pub fn step_after(&mut self, delay: TimeDelta, lot: usize, step: PurchaseStep) {
+        self.after(delay, SimEvent::Purchase(lot, step));
+    }
+
+    /// How long a worker takes to react.
+    pub fn reaction_time(&mut self) -> TimeDelta {
+        self.rng.millis(2, 40)
+    }
+}
