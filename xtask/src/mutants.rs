@@ -51,11 +51,11 @@ const PURE: [Pure; 5] = [
     Pure {
         package: "projections",
         files: &[
-            "announce.rs",
-            "batch.rs",
-            "cursor.rs",
-            "guarantees.rs",
             "bson_values.rs",
+            "engine/announce.rs",
+            "engine/batch.rs",
+            "guarantees.rs",
+            "models/cursor.rs",
         ],
         tests: &["--lib"],
     },

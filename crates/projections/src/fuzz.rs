@@ -2,7 +2,10 @@
 
 use uuid::Uuid;
 
-use crate::{announce::Announcement, cursor, version_message::VersionMessage};
+use crate::{
+    engine::{announce::Announcement, version_message::VersionMessage},
+    models::cursor,
+};
 
 /// Reads the cursor that a client sends, as one of every list. Whether it was one.
 pub fn cursor(bytes: &[u8]) -> bool {

@@ -18,60 +18,28 @@
 #![deny(missing_docs)]
 
 mod admin;
-mod announce;
-mod applied;
-mod batch;
 mod bson_values;
-mod cache;
-mod channel;
-mod checkpoint;
-mod checkpoint_check;
-mod context;
-mod cursor;
+mod engine;
 mod error;
-mod fold_stream;
-mod follower;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
-mod gauges;
 mod guarantees;
-mod leader;
-mod leader_dialog;
-mod leader_query;
-mod leader_term;
-mod lease;
-mod lease_renewal;
-pub mod orders;
-pub mod payable_orders;
-mod progress;
+mod models;
 mod projection;
-mod rebuild;
-mod remote_progress;
-mod runner;
-mod settings;
-mod state;
 mod store;
-pub mod tickets;
 mod verify;
-mod version_follower;
-mod version_message;
-mod write;
 
 pub use admin::{
     FoldedBefore, FormError, Formed, Grants, ReadModel, ReplicaSet, RetireError, User,
     folded_before, pause, read_models, resume, retire,
 };
-pub use applied::{Applied, Changed};
-pub use cache::CachedJson;
+pub use engine::{
+    Applied, Changed, Progress, RebuildError, RebuildProgress, RemoteProgress, Runner,
+    RunnerSettings, RunnerState, describe_metrics, rebuild,
+};
 pub use error::{FoldError, ReadError};
-pub use gauges::describe_metrics;
-pub use progress::Progress;
+pub use models::{CachedJson, orders, payable_orders, tickets};
 pub use projection::{Change, Index, Projection};
-pub use rebuild::{RebuildError, RebuildProgress, rebuild};
-pub use remote_progress::RemoteProgress;
-pub use runner::Runner;
-pub use settings::RunnerSettings;
-pub use state::RunnerState;
 pub use store::ReadStore;
 pub use verify::{Difference, VerifyError, verify, verify_with};

@@ -14,10 +14,12 @@ use uuid::Uuid;
 
 use crate::{
     Change, FoldError, Projection, ReadError, ReadStore,
-    batch::{SEQ, Write},
     bson_values::{unsigned, uuid},
-    checkpoint::{Checkpoint, Checkpoints},
-    lease::Lease,
+    engine::{
+        batch::{SEQ, Write},
+        checkpoint::{Checkpoint, Checkpoints},
+        lease::Lease,
+    },
     store::retry_after_switch,
 };
 

@@ -28,11 +28,6 @@ const KNOWN: &[(&str, &str, &[&str])] = &[
     ("crates/httpkit", "config", &["payments", "vars"]),
     ("crates/manifests", "", &["environment", "overlay"]),
     ("crates/manifests", "", &["object", "pod"]),
-    (
-        "crates/simulator",
-        "",
-        &["catalog", "lot", "market", "people", "record", "sale"],
-    ),
     ("crates/testkit", "", &["call", "client"]),
     ("crates/testkit", "stripe", &["cards", "object"]),
     ("frontend", "", &["client", "store"]),

@@ -7,9 +7,9 @@ use mongodb::{
 use std::collections::BTreeSet;
 
 use crate::{
-    Projection, checkpoint, lease,
+    Projection,
+    engine::{checkpoint, lease, rebuild},
     projection::{key_of, rebuilt_key},
-    rebuild,
     store::code,
 };
 

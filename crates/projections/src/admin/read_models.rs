@@ -9,11 +9,13 @@ use mongodb::{
 
 use crate::{
     ReadError, ReadStore, RebuildProgress,
-    checkpoint::{COLLECTION, Checkpoint, Checkpoints},
+    engine::{
+        checkpoint::{COLLECTION, Checkpoint, Checkpoints},
+        lease::Lease,
+        rebuild::{forget, under_way},
+    },
     error::RunnerError,
-    lease::Lease,
     projection::rebuilt_key,
-    rebuild::{forget, under_way},
 };
 
 /// A read model as it is recorded in the database.

@@ -7,9 +7,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     ReadStore,
+    engine::{
+        lease::{Held, Lease},
+        write::Target,
+    },
     error::RunnerError,
-    lease::{Held, Lease},
-    write::Target,
 };
 
 /// What is known of the lease while it is held.

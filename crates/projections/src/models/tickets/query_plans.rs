@@ -5,7 +5,7 @@ use mongodb::bson::{Bson, Document, doc};
 use testkit::Mongo;
 
 use super::{TicketQuery, TicketsProjection, list::PageKey};
-use crate::{Projection, ReadStore, cursor};
+use crate::{Projection, ReadStore, models::cursor};
 
 /// The stages of the plan that won.
 async fn plan(store: &ReadStore, key: &PageKey) -> String {

@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::sync::OnceCell;
 
-use crate::{ReadError, gauges::CacheMeters};
+use crate::{ReadError, engine::gauges::CacheMeters};
 
 /// Locks for changes of the cells of a cache; reads of a cell take none.
 const STRIPES: usize = 32;

@@ -14,8 +14,8 @@ use uuid::Uuid;
 
 use crate::{
     ReadStore,
-    batch::{Batch, SEQ, Write},
     bson_values::{binary, int},
+    engine::batch::{Batch, SEQ, Write},
     error::RunnerError,
     store::{COLLECTION_UUID_MISMATCH, DUPLICATE_KEY, code},
 };

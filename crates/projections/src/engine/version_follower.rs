@@ -4,7 +4,8 @@ use futures_util::StreamExt;
 use std::sync::Arc;
 
 use crate::{
-    Projection, channel::subscribe, context::ProjectionContext, version_message::VersionMessage,
+    Projection,
+    engine::{channel::subscribe, context::ProjectionContext, version_message::VersionMessage},
 };
 
 /// Listens to the other versions of a projection.

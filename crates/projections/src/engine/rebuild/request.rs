@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-use crate::{ReadError, ReadStore, error::RunnerError, lease::Lease};
+use crate::{ReadError, ReadStore, engine::lease::Lease, error::RunnerError};
 
 pub(crate) const COLLECTION: &str = "projection_rebuilds";
 /// How often whoever asked looks.

@@ -8,8 +8,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     Projection,
-    channel::{subscribe, topic},
-    version_message::VersionMessage,
+    engine::{
+        channel::{subscribe, topic},
+        version_message::VersionMessage,
+    },
 };
 
 /// Pause before subscribing again.

@@ -10,10 +10,14 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
 
 use crate::{
-    Progress, Projection, ReadStore, RunnerSettings, RunnerState, announce::Announcement,
-    channel::topic, checkpoint::Checkpoints, context::ProjectionContext, error::RunnerError,
-    follower::Follower, gauges::Gauges, leader::Leader, leader_dialog::LeaderDialog,
-    leader_term::TermEnd, lease::Lease, version_follower::VersionFollower,
+    Progress, Projection, ReadStore, RunnerSettings, RunnerState,
+    engine::{
+        announce::Announcement, channel::topic, checkpoint::Checkpoints,
+        context::ProjectionContext, follower::Follower, gauges::Gauges, leader::Leader,
+        leader_dialog::LeaderDialog, leader_term::TermEnd, lease::Lease,
+        version_follower::VersionFollower,
+    },
+    error::RunnerError,
 };
 
 /// How long a clean stop may take before the lease is left to time out.

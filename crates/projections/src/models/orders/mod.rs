@@ -18,9 +18,8 @@ use uuid::Uuid;
 use crate::{
     Projection, ReadError, ReadStore, Runner, RunnerSettings,
     bson_values::{int, nanos, uuid},
-    cursor,
+    models::{cursor, tickets::MAX_PAGE},
     store::retry_after_switch,
-    tickets::MAX_PAGE,
 };
 use document::OrderDoc;
 

@@ -17,15 +17,17 @@ use uuid::Uuid;
 
 use crate::{
     Projection, ReadStore,
-    batch::Batch,
     bson_values::{int, unsigned},
-    checkpoint::{Checkpoint, Next, identity},
-    context::ProjectionContext,
+    engine::{
+        batch::Batch,
+        checkpoint::{Checkpoint, Next, identity},
+        context::ProjectionContext,
+        fold_stream::{FoldStream, ResumePoint},
+        rebuild::request::{Reached, Report, amend, reached},
+        write::Target,
+    },
     error::RunnerError,
-    fold_stream::{FoldStream, ResumePoint},
-    rebuild::request::{Reached, Report, amend, reached},
     store::abort_on_fault,
-    write::Target,
 };
 
 /// How often progress is recorded.

@@ -8,16 +8,18 @@ use uuid::Uuid;
 
 use crate::{
     Projection,
-    announce::{Announcement, capped_ids, change_of},
-    batch::Batch,
-    context::ProjectionContext,
+    engine::{
+        announce::{Announcement, capped_ids, change_of},
+        batch::Batch,
+        context::ProjectionContext,
+        fold_stream::{FoldStream, FoldedCommit},
+        lease::Held,
+        lease_renewal::LeaseStatus,
+        rebuild::{End, RebuildTask},
+        write::Target,
+    },
     error::RunnerError,
-    fold_stream::{FoldStream, FoldedCommit},
-    lease::Held,
-    lease_renewal::LeaseStatus,
-    rebuild::{End, RebuildTask},
     store::abort_on_fault,
-    write::Target,
 };
 
 /// How a turn at folding ended, short of trouble.

@@ -7,19 +7,21 @@ use uuid::Uuid;
 
 use crate::{
     Projection,
-    announce::Announcement,
-    checkpoint::Checkpoint,
-    checkpoint_check::{CheckpointCheck, Verdict},
-    context::ProjectionContext,
+    engine::{
+        announce::Announcement,
+        checkpoint::Checkpoint,
+        checkpoint_check::{CheckpointCheck, Verdict},
+        context::ProjectionContext,
+        fold_stream::{FoldStream, ResumePoint},
+        leader_term::{LeaderTerm, TermEnd},
+        lease::{Held, Lease},
+        lease_renewal::{LeaseStatus, renew},
+        rebuild::{End, RebuildTask},
+        state::RunnerState,
+        write::Target,
+    },
     error::RunnerError,
-    fold_stream::{FoldStream, ResumePoint},
-    leader_term::{LeaderTerm, TermEnd},
-    lease::{Held, Lease},
-    lease_renewal::{LeaseStatus, renew},
-    rebuild::{End, RebuildTask},
-    state::RunnerState,
     store::abort_on_fault,
-    write::Target,
 };
 
 /// Folds, while this process has the lease.

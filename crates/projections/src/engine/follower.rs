@@ -6,11 +6,13 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     Projection,
-    announce::{Announcement, change_of},
-    channel::subscribe,
-    checkpoint::Checkpoint,
-    checkpoint_check::{CheckpointCheck, Verdict},
-    context::ProjectionContext,
+    engine::{
+        announce::{Announcement, change_of},
+        channel::subscribe,
+        checkpoint::Checkpoint,
+        checkpoint_check::{CheckpointCheck, Verdict},
+        context::ProjectionContext,
+    },
 };
 
 /// How often the checkpoint and the stream's end are looked at.

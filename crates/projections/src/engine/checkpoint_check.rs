@@ -12,10 +12,12 @@ use uuid::Uuid;
 
 use crate::{
     Projection,
-    batch::{Batch, SEQ},
     bson_values::{int, unsigned},
-    checkpoint::{Checkpoint, identity},
-    context::ProjectionContext,
+    engine::{
+        batch::{Batch, SEQ},
+        checkpoint::{Checkpoint, identity},
+        context::ProjectionContext,
+    },
     error::RunnerError,
 };
 

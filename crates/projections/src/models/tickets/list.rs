@@ -5,7 +5,7 @@ use domain::search::folded;
 use mongodb::bson::{Document, doc};
 
 use super::{MAX_PAGE, document::TicketDoc};
-use crate::{ReadError, bson_values::int, cursor};
+use crate::{ReadError, bson_values::int, models::cursor};
 
 /// How many tickets a page has, if nothing else is asked for.
 const DEFAULT_PAGE: u32 = 100;

@@ -1,5 +1,5 @@
 //! Asking the process that folds how far it is, for all reads of this process, and answering where
-//! this one folds. What for: see [`crate::leader_query`].
+//! this one folds. What for: see [`crate::engine::leader_query`].
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -8,7 +8,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
-use crate::{Projection, channel::subscribe, context::ProjectionContext, leader_query::ANSWER};
+use crate::{
+    Projection,
+    engine::{channel::subscribe, context::ProjectionContext, leader_query::ANSWER},
+};
 
 /// How long nobody is asked after there was no answer: nobody folds, or NATS is away.
 const SILENCE: Duration = Duration::from_secs(1);

@@ -7,8 +7,11 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    Progress, Projection, ReadStore, RunnerSettings, RunnerState, announce::Announcement,
-    checkpoint::Checkpoints, gauges::Gauges, lease::Lease, version_message::VersionMessage,
+    Progress, Projection, ReadStore, RunnerSettings, RunnerState,
+    engine::{
+        announce::Announcement, checkpoint::Checkpoints, gauges::Gauges, lease::Lease,
+        version_message::VersionMessage,
+    },
 };
 
 /// What the parts of a runner share.

@@ -15,7 +15,9 @@ use tokio::{
 };
 
 use crate::{
-    Applied, Changed, ReadError, applied::Invalidate, leader_query::LeaderQuery, store::READ_BOUND,
+    Applied, Changed, ReadError,
+    engine::{applied::Invalidate, leader_query::LeaderQuery},
+    store::READ_BOUND,
 };
 
 /// How long a process that stands by waits for an announcement that is on its way.

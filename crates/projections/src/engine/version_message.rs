@@ -1,7 +1,7 @@
 //! What is said across the versions of a projection, and to services that know its name alone.
 //!
 //! While two releases run side by side, each folds its own version and tells its own readers more
-//! ([`crate::announce`]). Who waits for another service's read model can't know which versions
+//! ([`crate::engine::announce`]). Who waits for another service's read model can't know which versions
 //! that one runs: it may be of the next release already, or still of the one before.
 
 use eventstore::Log;

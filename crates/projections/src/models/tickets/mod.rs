@@ -18,11 +18,9 @@ use uuid::Uuid;
 
 use crate::{
     CachedJson, Changed, Projection, ReadError, ReadStore, Runner, RunnerSettings,
-    applied::Invalidate,
     bson_values::{int, uuid},
-    cache::RenderCache,
-    cursor,
-    progress::Source,
+    engine::{applied::Invalidate, progress::Source},
+    models::{cache::RenderCache, cursor},
     store::retry_after_switch,
 };
 use document::TicketDoc;

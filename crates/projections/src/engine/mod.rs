@@ -1,0 +1,39 @@
+//! What keeps a read model up to date: one process leads and folds, the others follow it.
+//!
+//! `runner` starts the parts; `context` is what they share. Nothing here knows a particular read
+//! model.
+
+pub(crate) mod announce;
+pub(crate) mod applied;
+pub(crate) mod batch;
+mod channel;
+pub(crate) mod checkpoint;
+mod checkpoint_check;
+mod context;
+mod fold_stream;
+mod follower;
+pub(crate) mod gauges;
+mod leader;
+mod leader_dialog;
+mod leader_query;
+mod leader_term;
+pub(crate) mod lease;
+mod lease_renewal;
+pub(crate) mod progress;
+pub(crate) mod rebuild;
+mod remote_progress;
+mod runner;
+mod settings;
+mod state;
+mod version_follower;
+pub(crate) mod version_message;
+mod write;
+
+pub use applied::{Applied, Changed};
+pub use gauges::describe_metrics;
+pub use progress::Progress;
+pub use rebuild::{RebuildError, RebuildProgress, rebuild};
+pub use remote_progress::RemoteProgress;
+pub use runner::Runner;
+pub use settings::RunnerSettings;
+pub use state::RunnerState;
