@@ -1,7 +1,7 @@
 //! Draws the results of folds.
 //!
 //! [`page`] renders one HTML page from the tables of the built-in folds: each with a plot (SVG,
-//! drawn by `plotters`) and the figures behind it. The page needs nothing else, no script and no network;
+//! drawn by `plotters`) and the figures behind it. The page needs no script and no network;
 //! it follows the reader's choice of light or dark, and it can be printed. [`pictures`] returns the
 //! plots alone, as files.
 //!

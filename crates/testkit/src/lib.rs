@@ -1,6 +1,6 @@
 //! The harness of all integration tests: real servers, the real program as a child process, a
-//! client with a session, a stand-in for Stripe, and proxies between them: a reverse proxy in front of the
-//! services, and one in front of NATS that loses acknowledgments.
+//! client with a session, a stand-in for Stripe, and proxies between them: a reverse proxy in front
+//! of the services, and one in front of NATS that loses acknowledgments.
 //!
 //! Functions panic with a message that states what went wrong, where a library would return an
 //! error, because a test fails anyway. Nothing sleeps for a fixed time: [`eventually()`] waits for
