@@ -167,6 +167,37 @@ fn prose_names_no_test() {
     }
 }
 
+/// What the style rules ban: persons for components, and translated idioms.
+const BANNED: [&str; 7] = [
+    "anew",
+    "everybody",
+    "meanwhile",
+    "nobody",
+    "somebody",
+    "told",
+    "whoever",
+];
+
+/// What remains of a page without code, emphasis, and the tables that the program prints.
+fn prose(page: &str) -> String {
+    let shown = shown(page);
+    let outside = shown.split("```").step_by(2).collect::<String>();
+    let lines = outside.lines().filter(|line| !line.starts_with("| `"));
+    let lines = lines.map(|line| line.split('`').step_by(2).collect::<String>());
+    let lines = lines.map(|line| line.split('*').step_by(2).collect::<String>() + "\n");
+    lines.collect()
+}
+
+#[test]
+fn pages_are_written_in_plain_english() {
+    for path in pages() {
+        let prose = prose(&read(&path)).to_lowercase();
+        let words = prose.split(|c: char| !c.is_alphabetic() && c != '\'');
+        let found: BTreeSet<_> = words.filter(|word| BANNED.contains(word)).collect();
+        assert!(found.is_empty(), "{}: {found:?}", path.display());
+    }
+}
+
 #[test]
 fn every_invariant_is_proven_by_a_test() {
     let architecture = read("docs/architecture.md");
