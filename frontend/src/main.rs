@@ -1,8 +1,8 @@
 //! Turnstile's web app: buy and sell tickets in the browser, live.
 //!
-//! `pages` holds a folder for each page, `components` what they share, `store` what all of them
-//! know, `client` the server's API, and `browser` what they need of the browser. What can be
-//! decided without a browser is in the crate `state`, and tested there.
+//! `pages` has one folder per page, `components` their shared parts, `store` their shared state,
+//! `client` the server's API, and `browser` access to the browser. Everything that can be decided
+//! without a browser is in the crate `state`, and tested there.
 
 mod app;
 mod browser;

@@ -1,7 +1,7 @@
-//! The analytics service: the figures of the market, live, for those who have the role `analyst`.
+//! The analytics service: the figures of the market, live, for users with the role `analyst`.
 //!
-//! It only reads, and it keeps nothing but what its folds remember: no stream, no read model, no
-//! checkpoint. While nobody looks, it reads nothing either.
+//! It only reads the log, and stores nothing: it has no stream, no read model and no checkpoint,
+//! only the state of its folds in memory. While no analyst looks, it does not even read.
 #![deny(missing_docs)]
 
 mod access;

@@ -1,7 +1,7 @@
 //! The auth service: accounts and sessions.
 //!
-//! It alone holds the key that sessions are signed with; the public half is told through the log,
-//! so that every other service can check a session without asking.
+//! It alone holds the private key that signs sessions. It publishes the public half in the log, so
+//! every other service can check sessions by itself.
 #![deny(missing_docs)]
 
 mod accounts;

@@ -1,7 +1,7 @@
 //! The expiration service: when an order is placed, it schedules the end of the hold.
 //!
-//! It has no routes and keeps nothing: the schedule lives in the log's server, and the orders
-//! service carries it out.
+//! It has no routes and stores nothing: the NATS server keeps the schedule, and the orders service
+//! carries it out.
 #![deny(missing_docs)]
 
 mod scheduler;

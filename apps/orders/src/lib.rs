@@ -1,4 +1,4 @@
-//! The orders service: who holds which ticket, until when, and whose it is in the end.
+//! The orders service: which buyer holds which ticket, until when, and which buyer gets it.
 //!
 //! All orders of a ticket are one aggregate, which is the arbiter of every race: for the ticket,
 //! and between paying, cancelling and expiring.

@@ -1,8 +1,8 @@
-//! The payments service: money is held, and taken only when the order accepts it.
+//! The payments service: holds money, and captures it only after the order accepts it.
 //!
 //! The order is the arbiter. A card is authorized first; the orders service completes the order or
 //! refuses, by optimistic concurrency against expiry and cancel; then the money is captured or
-//! voided. A crash at any point is resumed by the workers.
+//! voided. After a crash at any point, the workers continue.
 #![deny(missing_docs)]
 
 mod pay;

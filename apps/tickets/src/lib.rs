@@ -1,7 +1,7 @@
-//! The tickets service: who sells what, for how much, and whether it can be ordered.
+//! The tickets service: what is for sale, by which seller, at which price, and what is held.
 //!
-//! Commands go to the log; `GET`s are answered from the service's own read model; a worker follows
-//! the orders, so that a ticket knows whether it is held.
+//! Commands append to the log, queries read the service's own read model, and a worker follows the
+//! orders to record which tickets they hold.
 #![deny(missing_docs)]
 
 mod commands;

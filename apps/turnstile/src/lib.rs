@@ -1,5 +1,5 @@
-//! The marketplace in one process behind one port or a service in each, and the tool of those who
-//! operate and analyze it.
+//! The marketplace, as one process behind one port or as one process per service, and the tool for
+//! operators and analysts.
 
 // It panics when the reader is gone or the disk is full; `commands::output` reports both.
 #![deny(clippy::print_stdout)]

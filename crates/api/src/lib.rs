@@ -1,6 +1,6 @@
-//! Requests and answers of the HTTP API, as both sides see them.
+//! Bodies of requests and responses of the HTTP API.
 //!
-//! The server and the web app compile this same crate, so that they can't drift apart. It holds
+//! The server and the web app both compile this crate, so they cannot drift apart. It contains
 //! shapes and nothing else: no rules (those are in `domain`) and no I/O.
 #![deny(missing_docs)]
 

@@ -1,16 +1,16 @@
 //! The servers that Turnstile runs on, as child processes of the developer's tools and tests.
 //!
-//! - [`tools`] finds or installs `nats-server`, `mongod` and whatever else a build step needs.
+//! - [`tools`] finds or installs `nats-server`, `mongod` and other tools that a build step needs.
 //! - [`NatsServer`] and [`MongoServer`] are one running server each: started on a port of its
 //!   own, killed, stopped, continued and restarted on the same data at will, and gone when the
 //!   value is dropped.
-//! - [`ServerPlan`] is the same server before it runs, for those who run it themselves.
+//! - [`ServerPlan`] is the same server before it runs, for callers that run it themselves.
 //! - [`supervise`] keeps a set of children running until it is told to end them all.
 //!
-//! Everything here blocks, and the crate has few dependencies: it stands in the way of every
-//! `cargo xtask`, so it has to compile in seconds.
+//! Everything here blocks, and the crate has few dependencies: every
+//! `cargo xtask` waits for it, so it must compile in seconds.
 //!
-//! Children end with their parent, even when the parent is killed with `SIGKILL`: see
+//! Children end with their parent, even if the parent is killed with `SIGKILL`: see
 //! [`Launch::spawn`].
 #![deny(missing_docs)]
 

@@ -3,11 +3,11 @@
 //! Four aggregates decide everything that can happen: [`user::User`], [`ticket::Ticket`],
 //! [`ticket_orders::TicketOrders`] (all orders of one ticket, of which at most one is live) and
 //! [`payment::Payment`]. Each turns a command into events or into a refusal, from its own state
-//! alone. There is no clock, no randomness and no I/O here: ids and times come in with the
-//! command, and what another service knows is looked up first and put into the command too.
+//! alone. There is no clock, no randomness and no I/O here: IDs and times arrive with the
+//! command, and so does state of other services, which the caller reads first.
 //!
 //! Every aggregate implements [`cqrs_es::Aggregate`] for the framework and [`Decide`], its
-//! synchronous heart, for everybody else.
+//! synchronous core, for all other callers.
 #![deny(missing_docs)]
 
 mod any_event;

@@ -1,8 +1,9 @@
 //! The Kubernetes manifests, read as a cluster reads them: rendered by kustomize, then as typed
 //! objects.
 //!
-//! No program uses this. Its tests are why it is there: `tests/policies` checks what every object
-//! must have, and `tests/start` starts what the manifests say, as processes of this machine.
+//! No program uses this crate; it exists for its tests. `tests/policies` checks the properties that
+//! every object must have, and `tests/start` starts what the manifests describe, as local
+//! processes.
 #![deny(missing_docs)]
 
 mod environment;

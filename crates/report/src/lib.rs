@@ -1,11 +1,11 @@
-//! Answers from the event log as pictures.
+//! Draws the results of folds.
 //!
-//! [`page`] makes one HTML page of the tables of the built-in folds: each with a plot (SVG, drawn
-//! by `plotters`) and the figures behind it. The page needs nothing else, no script and no network;
-//! it follows the reader's choice of light or dark, and it can be printed. [`pictures`] gives the
+//! [`page`] renders one HTML page from the tables of the built-in folds: each with a plot (SVG,
+//! drawn by `plotters`) and the figures behind it. The page needs no script and no network;
+//! it follows the reader's choice of light or dark, and it can be printed. [`pictures`] returns the
 //! plots alone, as files.
 //!
-//! A page is made of tables and of nothing else, so the same range of the log gives the same bytes.
+//! A page depends on the tables alone, so the same range of the log gives the same bytes.
 #![deny(missing_docs)]
 
 mod charts;

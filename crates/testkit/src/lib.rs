@@ -1,10 +1,10 @@
-//! What the integration tests of all crates share: real servers, the real program as a child
-//! process, a client with a session, a stand-in for Stripe, and what may stand between them: a reverse
-//! proxy before services, and one before NATS that loses acknowledgments.
+//! The harness of all integration tests: real servers, the real program as a child process, a
+//! client with a session, a stand-in for Stripe, and proxies between them: a reverse proxy in front
+//! of the services, and one in front of NATS that loses acknowledgments.
 //!
-//! Everything here panics with a message that says what went wrong, where a library would return
-//! an error: a test has nobody to hand it to. Nothing sleeps for a fixed time; whatever has to
-//! come about is waited for with [`eventually()`], which is bounded.
+//! Functions panic with a message that states what went wrong, where a library would return an
+//! error, because a test fails anyway. Nothing sleeps for a fixed time: [`eventually()`] waits for
+//! a condition, with a limit.
 //!
 //! ```no_run
 //! # async fn example() {

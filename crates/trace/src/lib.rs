@@ -1,9 +1,8 @@
-//! Trace context: from the text that headers carry (W3C `traceparent`) to [`tracing`]'s spans, and
-//! back.
+//! Converts trace context between headers (W3C `traceparent`) and [`tracing`]'s spans.
 //!
-//! Whoever wants to be seen in a trace makes a span with the target [`TARGET`], but only while
-//! [`is_on`] says so: tracing is off as a rule, and then costs one load. Nothing here exports
-//! anything; `httpkit` does, and installs the [`layer`].
+//! Code that should appear in a trace creates a span with the target [`TARGET`], but only if
+//! [`is_on`] returns true: tracing is normally off, and then costs one load. This crate exports
+//! nothing; `httpkit` does, and installs the [`layer`].
 #![deny(missing_docs)]
 
 #[cfg(any(test, fuzzing))]

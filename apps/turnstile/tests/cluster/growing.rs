@@ -1,4 +1,4 @@
-//! From one server of NATS to three, as docs/operating.md tells it: what stands there is carried out.
+//! From one server of NATS to three, as docs/operating/three-servers.md describes it: its commands are run.
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -74,7 +74,7 @@ async fn the_way_from_one_server_to_three_loses_nothing() {
     let mut app = Some(app);
     let mut three = None;
     let mut serving = None;
-    let commands = commands("docs/operating.md", "### From one server to three");
+    let commands = commands("docs/operating/three-servers.md", "## Steps");
     assert!(commands.len() >= 6, "{commands:?}");
     for command in commands {
         println!("$ {command}");

@@ -7,19 +7,37 @@ use std::{
 
 use crate::{read, root};
 
+fn add_pages(folder: &Path, pages: &mut Vec<PathBuf>) {
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            pages.push(path);
+        }
+    }
+}
+
 /// Every page of the repository.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
-    for folder in [root(), root().join("docs")] {
-        for entry in folder.read_dir().unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "md") {
-                pages.push(path);
-            }
-        }
+    for folder in ["", "docs", "docs/decisions", "docs/operating"] {
+        add_pages(&root().join(folder), &mut pages);
     }
-    assert!(pages.len() >= 5, "{pages:?}");
+    assert!(pages.len() >= 30, "{pages:?}");
     pages
+}
+
+/// The comments of a page that name the tests behind a statement.
+const PROOF: &str = "<!-- proven by: ";
+
+/// The page as a browser shows it: without its comments.
+fn shown(page: &str) -> String {
+    let mut parts = page.split("<!--");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (_, after) = part.split_once("-->").expect("a comment ends");
+        shown.push_str(after);
+    }
+    shown
 }
 
 /// The targets of all links: `[text](target)`.
@@ -75,8 +93,18 @@ fn every_link_between_pages_leads_somewhere() {
     }
 }
 
-/// The names of tests on a page: between backquotes, and sentences.
-fn tests_named_on(page: &str) -> BTreeSet<&str> {
+/// The names of the tests that prove what a page states.
+fn proofs(page: &str) -> Vec<&str> {
+    let comments = page.split(PROOF).skip(1);
+    let names = comments.filter_map(|comment| comment.split_once("-->"));
+    names
+        .flat_map(|(names, _)| names.split(','))
+        .map(str::trim)
+        .collect()
+}
+
+/// Sentences between backquotes: names of tests, or of metrics.
+fn sentences(page: &str) -> BTreeSet<&str> {
     let is_sentence = |word: &&str| {
         let sentence = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
         word.matches('_').count() >= 3 && word.chars().all(sentence)
@@ -113,11 +141,7 @@ fn every_test_that_a_page_names_exists() {
     let sources = sources();
     let mut seen = 0;
     for path in pages() {
-        for name in tests_named_on(&read(&path)) {
-            // Metrics have such names, too; the code has them in quotes.
-            if sources.contains(&format!("\"{name}\"")) {
-                continue;
-            }
+        for name in proofs(&read(&path)) {
             seen += 1;
             assert!(
                 sources.contains(&format!("fn {name}(")),
@@ -126,7 +150,98 @@ fn every_test_that_a_page_names_exists() {
             );
         }
     }
-    assert!(seen > 40, "{seen} tests are named");
+    assert!(seen > 100, "{seen} tests are named");
+}
+
+#[test]
+fn prose_names_no_test() {
+    let sources = sources();
+    for path in pages() {
+        for name in sentences(&shown(&read(&path))) {
+            assert!(
+                !sources.contains(&format!("fn {name}()")),
+                "{}: put {name} into a comment `{PROOF}{name} -->`",
+                path.display()
+            );
+        }
+    }
+}
+
+/// What the style rules ban: persons for components, and translated idioms.
+const BANNED: [&str; 7] = [
+    "anew",
+    "everybody",
+    "meanwhile",
+    "nobody",
+    "somebody",
+    "told",
+    "whoever",
+];
+
+/// What remains of a page without code, emphasis, and the tables that the program prints.
+fn prose(page: &str) -> String {
+    let shown = shown(page);
+    let outside = shown.split("```").step_by(2).collect::<String>();
+    let lines = outside.lines().filter(|line| !line.starts_with("| `"));
+    let lines = lines.map(|line| line.split('`').step_by(2).collect::<String>());
+    let lines = lines.map(|line| line.split('*').step_by(2).collect::<String>() + "\n");
+    lines.collect()
+}
+
+#[test]
+fn pages_are_written_in_plain_english() {
+    for path in pages() {
+        let prose = prose(&read(&path)).to_lowercase();
+        let words = prose.split(|c: char| !c.is_alphabetic() && c != '\'');
+        let found: BTreeSet<_> = words.filter(|word| BANNED.contains(word)).collect();
+        assert!(found.is_empty(), "{}: {found:?}", path.display());
+    }
+}
+
+#[test]
+fn every_invariant_is_proven_by_a_test() {
+    let architecture = read("docs/architecture.md");
+    let lines = architecture.lines();
+    let invariants: Vec<_> = lines
+        .filter(|line| line.starts_with("**Invariant:**"))
+        .collect();
+    assert!(invariants.len() > 15, "{}", invariants.len());
+    for invariant in invariants {
+        assert!(invariant.contains(PROOF), "what proves it?\n{invariant}");
+    }
+}
+
+#[test]
+fn the_architecture_is_read_in_one_sitting() {
+    let words = shown(&read("docs/architecture.md"))
+        .split_whitespace()
+        .count();
+    assert!(words <= 2500, "{words} words");
+}
+
+/// Each record has a number of its own, the four parts, and a line in the index.
+#[test]
+fn every_decision_is_a_complete_record() {
+    let index = read("docs/decisions/README.md");
+    let mut records = Vec::new();
+    add_pages(&root().join("docs/decisions"), &mut records);
+    records.retain(|path| !path.ends_with("README.md"));
+    records.sort();
+    for (path, number) in records.iter().zip(1..) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let text = read(path);
+        assert!(name.starts_with(&format!("{number:04}-")), "{name}");
+        assert!(text.starts_with(&format!("# {number}. ")), "{name}");
+        for part in ["Context", "Decision", "Consequences", "Rejected"] {
+            let heading = format!("\n## {part}\n");
+            assert!(text.contains(&heading), "{name} has no {part}");
+        }
+        let title = text.lines().next().unwrap();
+        let title = title.split_once(". ").unwrap().1;
+        let row = format!("| [{number}]({name}) | {title} |");
+        assert!(index.contains(&row), "the index lacks {row}");
+    }
+    assert!(records.len() > 10);
 }
 
 #[test]
