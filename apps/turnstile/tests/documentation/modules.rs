@@ -23,7 +23,6 @@ use crate::{
 const KNOWN: &[(&str, &str, &[&str])] = &[
     ("apps/payments", "provider", &["config", "stripe"]),
     ("crates/analysis", "", &["range", "read"]),
-    ("crates/httpkit", "", &["config", "session"]),
     ("crates/httpkit", "", &["middleware", "service"]),
     ("crates/httpkit", "config", &["payments", "vars"]),
     ("crates/manifests", "", &["environment", "overlay"]),
