@@ -1,7 +1,7 @@
 //! The analytics service: the figures of the market, live, for those who have the role `analyst`.
 //!
 //! It only reads, and it keeps nothing but what its folds remember: no stream, no read model, no
-//! checkpoint. While nobody looks, it reads nothing either.
+//! checkpoint. While no client asks, it reads nothing either.
 #![deny(missing_docs)]
 
 mod access;
@@ -36,7 +36,7 @@ pub struct Analytics {
 }
 
 impl Analytics {
-    /// Prepares it. The log is read when somebody asks.
+    /// Prepares it. The log is read on the first request.
     pub fn start(runtime: &Runtime) -> Self {
         Self {
             runtime: runtime.clone(),
