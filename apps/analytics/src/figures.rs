@@ -38,7 +38,7 @@ pub(crate) fn analytics(figures: &MarketFigures, progress: AnalyticsProgress) ->
     }
 }
 
-/// The last of several, up to so many.
+/// The last values, up to a maximum number.
 fn newest<T>(all: &[T], most: usize) -> std::slice::Iter<'_, T> {
     all[all.len().saturating_sub(most)..].iter()
 }

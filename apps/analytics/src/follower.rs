@@ -15,7 +15,7 @@ use crate::figures::analytics;
 
 /// How often it is looked whether there is news, and how often a viewer is sent any, at most.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// The pause before the log is read anew after an error; twice as long each time.
+/// The pause before the log is read again after an error; twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
@@ -69,7 +69,7 @@ struct Meters {
 
 struct State {
     task: Option<JoinHandle<()>>,
-    /// When somebody last wanted figures.
+    /// When figures were last asked for.
     wanted: Instant,
 }
 
@@ -173,7 +173,7 @@ impl Shared {
         }
     }
 
-    /// Follows the log from its beginning until nobody wants it any more.
+    /// Follows the log from its beginning until figures aren't wanted any more.
     async fn follow(&self, pause: &mut Duration) -> Result<(), AnalysisError> {
         let mut replay = IncrementalReplay::new(&self.log, MarketFolds::default());
         let mut last_published = Instant::now();

@@ -36,7 +36,7 @@ pub struct Analytics {
 }
 
 impl Analytics {
-    /// Prepares it. The log is read when somebody asks.
+    /// Prepares it. The log is read on the first request.
     pub fn start(runtime: &Runtime) -> Self {
         Self {
             runtime: runtime.clone(),

@@ -100,7 +100,7 @@ impl Watching {
                     }
                 }
                 Ok(false) => return None,
-                // Nobody can say now, so nothing is shown now.
+                // The roles can't be read now, so nothing is shown.
                 Err(error) => {
                     tracing::debug!(%error, "could not look for a viewer's role");
                     if changed {

@@ -4,9 +4,8 @@
 //! carries it out.
 #![deny(missing_docs)]
 
-mod scheduler;
-
-use eventstore::Worker;
+use domain::{ExpireOrder, policies, workers};
+use eventstore::{ORDERS, Worker};
 use futures_util::future::BoxFuture;
 use httpkit::Service;
 use runtime::Runtime;
@@ -20,7 +19,13 @@ impl Expiration {
     /// Starts the worker.
     pub fn start(runtime: &Runtime) -> Self {
         Self {
-            worker: scheduler::start(&runtime.log),
+            worker: runtime::reactions::schedule(
+                &runtime.log,
+                ORDERS,
+                workers::EXPIRATION_ON_ORDERS,
+                ExpireOrder::KIND,
+                policies::expiration_on_orders,
+            ),
         }
     }
 }

@@ -52,11 +52,7 @@ impl Orders {
         let view =
             projections::orders::Orders::start(&runtime.log, read, runtime.runner_settings())
                 .await?;
-        let workers = [
-            workers::payments::start(&runtime.log, commands.orders.clone()),
-            workers::expiry::start(&runtime.log, commands.clone()),
-            workers::withdrawals::start(&runtime.log, commands.orders.clone()),
-        ];
+        let workers = workers::start(&runtime.log, &commands);
         tokio::spawn(workers::expiry::sweep(
             commands.clone(),
             view.clone(),

@@ -5,13 +5,12 @@
 #![deny(missing_docs)]
 
 mod commands;
-mod follow_orders;
 mod live;
 mod response;
 mod routes;
 
 use actix_web::web;
-use domain::Price;
+use domain::{Price, policies, workers};
 use eventstore::{ORDERS, TICKETS, Worker};
 use futures_util::future::BoxFuture;
 use httpkit::{Constraint, Missing, Service};
@@ -47,7 +46,13 @@ impl Tickets {
         let view =
             projections::tickets::Tickets::start(&runtime.log, read, runtime.runner_settings())
                 .await?;
-        let worker = follow_orders::start(&runtime.log, commands.tickets.clone());
+        let worker = runtime::reactions::react(
+            &runtime.log,
+            ORDERS,
+            workers::TICKETS_ON_ORDERS,
+            commands.tickets.clone(),
+            policies::tickets_on_orders,
+        );
         let least_price = Price::from_cents(runtime.config.stripe.smallest_charge())
             .map_err(|error| StartError::setting("CURRENCY", error))?;
         Ok(Self {

@@ -9,7 +9,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{AnalysisError, Range};
 
-/// Commits that travel together from the task that reads a stream to whoever asked.
+/// Commits that the task which reads a stream sends together.
 const CHUNK: usize = 256;
 /// Chunks of one stream that wait, at most: with what the consumer has in hand, some 3,000
 /// commits of each stream are in memory.
@@ -22,7 +22,7 @@ const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::minutes(10);
 
 /// The order in which it is looked up where streams end. What a commit refers to stands in the log
 /// before it, and a payment refers to an order, an order to a ticket, a ticket to a user: so what
-/// is read of a log that grows meanwhile holds no order without its ticket.
+/// is read of a growing log holds no order without its ticket.
 const DEPENDENTS_FIRST: [StreamName; 4] = [PAYMENTS, ORDERS, TICKETS, USERS];
 
 /// All commits of one aggregate, oldest first. The server finds them; the rest of the stream isn't
@@ -363,7 +363,7 @@ async fn pump(
     let commits = match log.reader().range(stream, first, last).await {
         Ok(commits) => commits,
         Err(error) => {
-            // Nobody listens any more if this fails.
+            // This fails if the receiver is gone.
             let _ = send.send(vec![Err(error.into())]).await;
             return;
         }

@@ -82,7 +82,7 @@ columns! {
 
 /// What stands in place of a secret.
 const SECRET: &str = "(secret)";
-/// Fields of events that are nobody's to see.
+/// Fields of events that stay secret.
 const SECRETS: [&str; 1] = ["password_hash"];
 
 impl EventRow {

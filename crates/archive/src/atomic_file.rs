@@ -1,4 +1,4 @@
-//! Writing a file so that nobody ever sees half of it.
+//! Writes files atomically: a reader sees the whole file or none.
 
 use sha2::{Digest as _, Sha256};
 use std::{

@@ -339,7 +339,7 @@ impl SegmentSet {
             }
         }
         if reached < self.place.sequences.1 {
-            // Whoever sends says why. The files go with their writers.
+            // The sender has the reason. The files go with their writers.
             return Ok(Vec::new());
         }
         self.finish()

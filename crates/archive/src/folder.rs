@@ -30,7 +30,7 @@ impl Folder {
         let lock =
             File::create(&lock_path).map_err(|error| ArchiveError::file(&lock_path, error))?;
         match lock.try_lock() {
-            // Whoever held it until now may have removed the file: then it locks nothing.
+            // The previous holder may have removed the file: then it locks nothing.
             Ok(()) if is_at(&lock, &lock_path) => Ok(Self {
                 path: path.to_owned(),
                 _lock: lock,
@@ -64,7 +64,7 @@ impl Folder {
     }
 
     /// Removes what a run left behind that was killed. Only files of names that an export gives
-    /// are touched: what else is in the folder is somebody's.
+    /// are touched: other files in the folder aren't the export's.
     pub fn remove_orphans(&self, manifest: &Manifest) -> Result<(), ArchiveError> {
         let known: HashSet<PathBuf> = manifest
             .tables

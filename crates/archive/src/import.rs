@@ -34,7 +34,8 @@ pub struct Imported {
 /// Everything is read and checked once before anything is written. With `resume`, a log that holds
 /// the beginning of the same import is filled up.
 ///
-/// No service may work on the log meanwhile: what one of its workers appends makes the import fail.
+/// No service may work on the log during the import: what one of its workers appends makes the
+/// import fail.
 ///
 /// # Errors
 /// See [`ArchiveError`].
@@ -207,7 +208,7 @@ fn commit_of(stream: StreamName, texts: &[LocatedLine]) -> Result<HistoricalComm
         .map_err(|error: StoreError| error.into())
 }
 
-/// Says no to an event that nobody could read once it is in the log.
+/// Refuses an event that couldn't be read once it is in the log.
 fn known(stream: StreamName, events: &[StoredEvent<'_>]) -> Result<(), String> {
     for event in events {
         let text = serde_json::to_string(event).map_err(|error| error.to_string())?;

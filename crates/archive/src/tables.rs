@@ -128,8 +128,8 @@ const COMMON: &[ColumnSpec] = &[
     ),
 ];
 
-/// Declares the tables. A column is `Type "name" = field => value`, and an optional one `? Type "name" = field`; the event's field of this name
-/// is in scope in the value.
+/// Declares the tables. A column is `Type "name" = field => value`, with the event's field of this
+/// name in scope in the value, and an optional one `? Type "name" = field`.
 macro_rules! tables {
     ($($name:literal $stream:ident $kind:ident($event:ident::$variant:ident) {
         $($type:ident $column:literal = $field:ident => $value:expr;)*

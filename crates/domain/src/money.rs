@@ -39,7 +39,7 @@ pub enum InvalidPrice {
 }
 
 impl Price {
-    /// A price of so many cents.
+    /// Returns the price of this number of cents.
     ///
     /// # Errors
     /// When it is zero or above [`MAX_PRICE_CENTS`].

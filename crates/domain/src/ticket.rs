@@ -60,7 +60,7 @@ impl Difference {
 /// Whether a ticket can be ordered, as far as the ticket has heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Availability {
-    /// Nobody holds it.
+    /// No order holds it.
     ForSale,
     /// An unpaid order holds it.
     Held(OrderId),

@@ -157,7 +157,7 @@ pub enum UserError {
     /// The address has an account already.
     #[error("Email in use")]
     EmailInUse,
-    /// Nobody registered with this id.
+    /// No user registered with this id.
     #[error("There is no such user")]
     NoAccount,
 }
@@ -168,7 +168,7 @@ impl User {
         self.account.as_ref()
     }
 
-    /// Whether the user has a role. Nobody has one before registering.
+    /// Whether the user has a role. There is none before registration.
     pub fn has(&self, role: Role) -> bool {
         let account = self.account.as_ref();
         account.is_some_and(|account| account.roles.contains(&role))

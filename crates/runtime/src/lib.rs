@@ -12,6 +12,7 @@ mod idempotency;
 mod launch;
 mod log_config;
 pub mod pages;
+pub mod reactions;
 mod session_keys;
 
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};

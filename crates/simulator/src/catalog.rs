@@ -34,7 +34,7 @@ const PLACES: [(&str, u64); 4] = [
     ("box", 260),
 ];
 
-/// A ticket that somebody is about to list.
+/// A ticket that a seller is about to list.
 #[derive(Debug)]
 pub(crate) struct Offer {
     pub title: Title,
@@ -72,7 +72,7 @@ pub(crate) fn rounded(cents: u64) -> Result<Price, SimulationError> {
     Ok(Price::from_cents((cents / step * step).max(step))?)
 }
 
-/// How likely it is, in percent, that somebody who looks at it wants it.
+/// The probability, in percent, that a user who looks at it wants it.
 pub(crate) fn appeal(price: Price, worth: u64) -> u64 {
     match price.cents() * 100 / worth.max(1) {
         0..=80 => 92,

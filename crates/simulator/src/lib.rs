@@ -1,4 +1,4 @@
-//! A season of the marketplace that never was.
+//! A simulated season of the marketplace.
 //!
 //! People sign up, list tickets, lower their prices; others look, order, pay, are declined, give
 //! back or forget. Demand follows the hours of the day and the days of the week, and now and then

@@ -12,7 +12,7 @@ pub(crate) struct People {
     ids: Vec<Option<UserId>>,
 }
 
-/// Somebody who came.
+/// A user who signed up.
 pub(crate) enum Arrival {
     /// Known already.
     Known(UserId),
@@ -22,12 +22,12 @@ pub(crate) enum Arrival {
 
 impl People {
     pub fn new(kind: &'static str, season: u64, count: u32) -> Self {
-        // A market with nobody in it is no market.
+        // A market needs at least one user.
         let ids = vec![None; count.max(1) as usize];
         Self { kind, season, ids }
     }
 
-    /// Somebody, some more often than others.
+    /// Picks a user, some more often than others.
     pub fn draw(&mut self, rng: &mut Rng) -> Result<Arrival, SimulationError> {
         let number = rng.skewed(self.ids.len());
         if let Some(id) = self.ids[number] {

@@ -1,4 +1,4 @@
-//! What kind of season it is to be.
+//! The plan of a simulation.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -39,7 +39,7 @@ impl Rng {
         low + self.below(high - low + 1)
     }
 
-    /// Whether something happens that happens so many times in a hundred.
+    /// Returns true with this probability, in percent.
     pub fn percent(&mut self, chance: u64) -> bool {
         self.below(100) < chance
     }

@@ -228,7 +228,7 @@ impl Simulation {
         if let Some((appeal, lot, seen)) = best
             && world.rng.percent(appeal)
         {
-            // Nobody orders at once: another may be faster, or the price has changed by then.
+            // No buyer orders at once: another may be faster, or the price has changed by then.
             let delay = world.rng.seconds(4, if flash { 30 } else { 180 });
             world.step_after(delay, lot, PurchaseStep::Order { buyer, seen });
         }

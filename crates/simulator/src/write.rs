@@ -38,7 +38,7 @@ pub async fn write(
     }
     let mut first = onto;
     let mut sent = 0;
-    // By reference: the season tells its tally afterwards.
+    // By reference: the simulation has the tally afterwards.
     for commit in &mut *season {
         let commit = commit?;
         if std::mem::take(&mut first) {

@@ -1,7 +1,7 @@
 //! Carries out expiries when they fall due, and looks for overdue ones as a backstop.
 
 use chrono::Utc;
-use domain::{ExpireOrder, OrderId, TicketId, ticket_orders::TicketOrdersError};
+use domain::{ExpireOrder, OrderId, TicketId, ticket_orders::TicketOrdersError, workers};
 use eventstore::{DueCommand, HandlerError, Log, Metadata, Subscription, Worker};
 use projections::orders::{Orders, OverdueOrder};
 use std::time::Duration;
@@ -10,9 +10,7 @@ use uuid::Uuid;
 
 use crate::commands::{Commands, OrderError};
 
-const SUBSCRIPTION: Subscription = Subscription::new("orders-on-expiry");
-/// Who cancels in a sweep, as the log shows it.
-const SWEEPER: &str = "orders-sweep";
+const SUBSCRIPTION: Subscription = Subscription::new(workers::ORDERS_ON_EXPIRY);
 /// How often overdue orders are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// How soon again, when it could not be looked.
@@ -78,8 +76,13 @@ pub(crate) async fn sweep(commands: Commands, view: Orders, stopping: Cancellati
 async fn expire_overdue(commands: &Commands, overdue: &OverdueOrder) {
     let (order, ticket) = (OrderId(overdue.order), TicketId(overdue.ticket));
     // Its own command id, the same in every process that sweeps: the order expires once.
-    let command_id = Uuid::new_v5(&order.0, SWEEPER.as_bytes());
-    let metadata = Metadata::of_request(command_id, command_id.to_string(), SWEEPER, Utc::now());
+    let command_id = Uuid::new_v5(&order.0, workers::ORDERS_SWEEP.as_bytes());
+    let metadata = Metadata::of_request(
+        command_id,
+        command_id.to_string(),
+        workers::ORDERS_SWEEP,
+        Utc::now(),
+    );
     match commands.expire(ticket, order, &metadata).await {
         Ok(()) => tracing::info!(%order, "expired an overdue order"),
         Err(error) => tracing::debug!(%order, %error, "could not expire an overdue order"),

@@ -1,5 +1,32 @@
-//! What the orders service does by itself.
+//! The workers of the orders service.
 
 pub(crate) mod expiry;
-pub(crate) mod payments;
-pub(crate) mod withdrawals;
+
+use domain::{policies, ticket_orders::TicketOrders, workers};
+use eventstore::{Log, PAYMENTS, Store, TICKETS, Worker};
+use runtime::reactions::react;
+
+use crate::commands::Commands;
+
+/// Starts all workers.
+pub(crate) fn start(log: &Log, commands: &Commands) -> Vec<Worker> {
+    let orders: Store<TicketOrders> = commands.orders.clone();
+    vec![
+        // The order is the arbiter of whether money may be kept.
+        react(
+            log,
+            PAYMENTS,
+            workers::ORDERS_ON_PAYMENTS,
+            orders.clone(),
+            |_, _, event: &_| policies::orders_on_payments(event),
+        ),
+        react(
+            log,
+            TICKETS,
+            workers::ORDERS_ON_TICKETS,
+            orders,
+            policies::orders_on_tickets,
+        ),
+        expiry::start(log, commands.clone()),
+    ]
+}

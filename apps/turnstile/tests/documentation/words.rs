@@ -5,11 +5,16 @@ use std::{collections::BTreeSet, fs, path::Path};
 use crate::{read, root};
 
 /// Names that had a meaning of this project's own, and the field's word that replaced each.
-const RETIRED: [(&str, &str); 24] = [
+const RETIRED: [(&str, &str); 33] = [
     ("Across", "VersionMessage"),
+    ("Agenda<", "EventQueue"),
+    ("Backwards", "InvertedRange"),
     ("Builder<P>", "Rebuilder"),
     ("Confirmations", "LeaderQuery"),
+    ("Dice", "Rng"),
     ("Executed", "CommandOutcome"),
+    ("Following::", "IncrementalReplay"),
+    ("Happened", "AnyEvent"),
     ("Hint::", "Expectation::"),
     ("InOrder", "EphemeralConsumer"),
     ("KEPT_BYTES", "CACHE_BYTES"),
@@ -19,6 +24,7 @@ const RETIRED: [(&str, &str); 24] = [
     ("PastCommit", "HistoricalCommit"),
     ("ReactError", "HandlerError"),
     ("Recorded", "Commit"),
+    ("SeasonError", "SimulationError"),
     ("StoreError::Contended", "StoreError::Conflict"),
     (
         "StoreError::OfAnotherRelease",
@@ -30,6 +36,9 @@ const RETIRED: [(&str, &str); 24] = [
     ("Taken>", "Delivery"),
     ("Tenure", "LeaseStatus"),
     ("Trouble", "RunnerError"),
+    ("Unfinished", "AtomicFile"),
+    ("misses_something", "has_missing"),
+    ("number_of(", "table_index"),
     ("raise_floor", "require_globally"),
     ("react_to_", "on_commit or on_due"),
     ("worked_on", "active_workers"),

@@ -123,7 +123,7 @@ pub async fn check_with(
                             if pass == 0 {
                                 report(finding_of(&commit, error));
                             }
-                            // That it is there and has versions is known all the same.
+                            // That it exists and has versions is still known.
                             (commit.event_count().unwrap_or(1), Vec::new())
                         }
                     };

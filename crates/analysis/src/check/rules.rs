@@ -55,7 +55,7 @@ impl Rules {
         is_in(key, self.part, self.parts)
     }
 
-    /// Takes note of a commit with so many events, of which those are given that can be read.
+    /// Records a commit with this number of events; only those that can be read are given.
     pub(super) fn apply(
         &mut self,
         commit: &Commit,

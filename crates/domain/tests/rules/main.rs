@@ -3,6 +3,7 @@
 
 mod order_words;
 mod payment;
+mod policies;
 mod properties;
 mod published_language;
 mod sale_simulation;

@@ -57,7 +57,7 @@ fn user_events() -> Vec<UserEvent> {
     }
 }
 
-fn ticket_events() -> Vec<TicketEvent> {
+pub fn ticket_events() -> Vec<TicketEvent> {
     let listed = TicketEvent::TicketListed {
         ticket_id: ticket_id(),
         seller: user(1),
@@ -95,7 +95,7 @@ fn ticket_events() -> Vec<TicketEvent> {
     }
 }
 
-fn order_events() -> Vec<TicketOrdersEvent> {
+pub fn order_events() -> Vec<TicketOrdersEvent> {
     let placed = TicketOrdersEvent::OrderPlaced {
         order_id: order(1),
         buyer: user(2),
@@ -143,7 +143,7 @@ fn order_events() -> Vec<TicketOrdersEvent> {
     }
 }
 
-fn payment_events() -> Vec<PaymentEvent> {
+pub fn payment_events() -> Vec<PaymentEvent> {
     let begun = PaymentEvent::PaymentBegun {
         payment_id: payment_of(1),
         order_id: order(1),
