@@ -34,6 +34,15 @@ pub(crate) enum Standing {
 }
 
 impl Standing {
+    /// Of a place where there is a message.
+    fn of(message: &StreamMessage, place: CommitPlace) -> Self {
+        let found = commit_id_of(&message.headers);
+        match place.commit_id {
+            Some(expected) if found != Some(expected) => Self::Replaced(found),
+            _ => Self::Stands,
+        }
+    }
+
     /// Whether the log's tail is gone.
     pub fn is_lost(self) -> bool {
         matches!(self, Self::Replaced(_) | Self::Ends(_))
@@ -73,18 +82,16 @@ pub(crate) async fn standing(
     place: CommitPlace,
 ) -> Result<Standing, StoreError> {
     if let Some(message) = message_by_leader(connection, place).await? {
-        let found = commit_id_of(&message.headers);
-        return Ok(match place.commit_id {
-            Some(expected) if found != Some(expected) => Standing::Replaced(found),
-            _ => Standing::Stands,
-        });
+        return Ok(Standing::of(&message, place));
     }
     let end = connection.stream_end(place.stream).await?;
-    Ok(if end < place.sequence {
-        Standing::Ends(end)
-    } else {
-        Standing::Hole
-    })
+    if end < place.sequence {
+        return Ok(Standing::Ends(end));
+    }
+    // Between the two answers the stream may have grown over its lost end: then another commit is
+    // there now, and only what still can't be read is a hole.
+    let message = message_by_leader(connection, place).await?;
+    Ok(message.map_or(Standing::Hole, |message| Standing::of(&message, place)))
 }
 
 /// As [`standing`], but a loss is reported only if it can be no server that lags.

@@ -4,7 +4,8 @@ use crate::support::*;
 use eventstore::{
     Claim, CommandError, Expectation, Log, LogConfig, RestsOn, StoreError, StoredAnswer,
 };
-use testkit::{DiskCopy, LONG, Nats, eventually};
+use testkit::{DiskCopy, DropAcksProxy, LONG, Nats, eventually};
+use tokio::runtime::Handle;
 use uuid::Uuid;
 
 /// Copies the disk, and waits until the log is there again.
@@ -72,6 +73,31 @@ async fn a_decision_on_what_the_log_has_lost_is_never_stored() {
         let loaded = kept.load("a").await.unwrap();
         assert_eq!(loaded.state().balance, balance + 7);
     }
+}
+
+/// Another process appends between the two questions of the look: whether the commit is there, and
+/// where the stream ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_that_is_grown_over_while_it_is_looked_for_is_noticed() {
+    let (nats, first) = start().await;
+    let empty = copy(&nats, &first).await;
+    drop(first);
+    let proxy = DropAcksProxy::start(nats.url(), 1).await;
+    let log = connect(proxy.url()).await;
+    let kept = accounts(&log);
+    assert_eq!(deposit(&kept, "a", 100).await.unwrap().sequence, 1);
+    let (url, mut has_grown) = (nats.url().to_owned(), false);
+    proxy.swallow_if(move |publication| {
+        let asks_for_the_end = publication.subject == "$JS.API.STREAM.INFO.ACCOUNTS";
+        if asks_for_the_end && !std::mem::replace(&mut has_grown, true) {
+            let grow = async { deposited(&connect(&url).await, "a", 1).await };
+            tokio::task::block_in_place(|| Handle::current().block_on(grow));
+        }
+        false
+    });
+    nats.lose_tail(&empty).await;
+    assert_eq!(refusal(&kept, "a", 100).await, "the balance is 1");
+    assert_eq!(log.tails().epoch(ACCOUNTS), 1);
 }
 
 /// More than the buffers of a connection to a server that reads nothing take up.
