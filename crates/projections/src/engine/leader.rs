@@ -16,7 +16,7 @@ use crate::{
         leader_term::{LeaderTerm, TermEnd},
         lease::{Held, Lease},
         lease_renewal::{LeaseStatus, renew},
-        rebuild::{End, RebuildTask},
+        rebuild::{End, RebuildTask, report_switched},
         state::RunnerState,
         write::Target,
     },
@@ -207,7 +207,7 @@ impl<'a, P: Projection> Leader<'a, P> {
             }
         }
         let built = building.take(self.context).await?;
-        let applied = built.sequence;
+        let (applied, request) = (built.sequence, built.request.clone());
         let stream = abort_on_fault(&mut faults, built.switch(self.context))
             .await?
             .stream();
@@ -220,6 +220,7 @@ impl<'a, P: Projection> Leader<'a, P> {
                 applied,
             })
             .await;
+        abort_on_fault(&mut faults, report_switched(self.context, &request)).await?;
         Ok(TermEnd::Repaired)
     }
 }

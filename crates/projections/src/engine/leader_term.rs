@@ -15,7 +15,7 @@ use crate::{
         fold_stream::{FoldStream, FoldedCommit},
         lease::Held,
         lease_renewal::LeaseStatus,
-        rebuild::{End, RebuildTask},
+        rebuild::{End, RebuildTask, report_switched},
         write::Target,
     },
     error::RunnerError,
@@ -239,7 +239,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
             }
         };
         let target = built.target.clone();
-        let applied = built.sequence;
+        let (applied, request) = (built.sequence, built.request.clone());
         abort_on_fault(&mut self.faults, built.switch(self.context)).await?;
         self.unsaved = None;
         self.applied = self.applied.max(applied);
@@ -252,6 +252,8 @@ impl<P: Projection> LeaderTerm<'_, P> {
             applied: self.applied,
         };
         self.context.announce(&announcement).await;
+        let reported = report_switched(self.context, &request);
+        abort_on_fault(&mut self.faults, reported).await?;
         Ok(Some(Target {
             name: self.context.key.clone(),
             ..target

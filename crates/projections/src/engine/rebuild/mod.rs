@@ -5,4 +5,4 @@ mod worker;
 
 pub(crate) use request::{COLLECTION, forget, under_way};
 pub use request::{RebuildError, RebuildProgress, rebuild};
-pub(crate) use worker::{End, RebuildTask};
+pub(crate) use worker::{End, RebuildTask, report_switched};

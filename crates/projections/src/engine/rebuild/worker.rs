@@ -52,7 +52,7 @@ pub(crate) struct RebuildTask {
 
 /// A collection that is ready to take over.
 pub(crate) struct RebuiltCollection {
-    request: String,
+    pub request: String,
     pub target: Target,
     pub stream_created: DateTime<Utc>,
     pub sequence: u64,
@@ -209,14 +209,20 @@ impl RebuiltCollection {
         context.store.bounded(admin.run_command(rename)).await?;
         let settled = announced.settle(&collection);
         context.checkpoints.put(&settled).await?;
-        amend(&context.store, key, &self.request, |report| {
-            report.ended = true;
-        })
-        .await?;
-        context.lease.rebuild_ended(&self.request).await?;
         tracing::info!(projection = key, sequence = self.sequence, "rebuilt");
         Ok(settled)
     }
+}
+
+/// Reports that the new collection has taken over. Comes after the followers were told: a reader that
+/// waited for the rebuild must find nothing of the old collection in memory.
+pub(crate) async fn report_switched<P: Projection>(
+    context: &ProjectionContext<P>,
+    request: &str,
+) -> Result<(), RunnerError> {
+    let ended = |report: &mut Report| report.ended = true;
+    amend(&context.store, &context.key, request, ended).await?;
+    context.lease.rebuild_ended(request).await
 }
 
 /// The one who fills the new collection.
