@@ -16,14 +16,14 @@ async fn history_is_not_written_while_services_run_and_is_when_they_have_ended()
     for refused in [&SEASON[..], &import[..]] {
         let told = site.tool(refused).await;
         assert_eq!(told.code, 2, "{}\n{}", told.stdout, told.stderr);
-        let why = "services run on this log (";
+        let why = "services are running against this log (";
         assert!(told.stderr.contains(why), "{}", told.stderr);
         assert!(
             told.stderr.contains("orders-on-payments"),
             "{}",
             told.stderr
         );
-        assert!(told.stderr.contains("End them first"), "{}", told.stderr);
+        assert!(told.stderr.contains("Stop them first"), "{}", told.stderr);
     }
     assert_eq!(site.tool(&["events", "ls"]).await.stdout, "");
 
