@@ -127,7 +127,7 @@ async fn a_service_waits_for_a_stream_that_was_lost_and_never_makes_it_anew() {
     assert!(
         unknown
             .stderr
-            .contains("\"ORDRES\" is no stream of this release; there are USERS"),
+            .contains("unknown stream \"ORDRES\"; expected one of USERS"),
         "{}",
         unknown.stderr
     );
