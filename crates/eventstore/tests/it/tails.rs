@@ -96,6 +96,7 @@ async fn a_loss_that_is_grown_over_while_it_is_looked_for_is_noticed() {
         false
     });
     nats.lose_tail(&empty).await;
+    answers(&log).await;
     assert_eq!(refusal(&kept, "a", 100).await, "the balance is 1");
     assert_eq!(log.tails().epoch(ACCOUNTS), 1);
 }
