@@ -11,7 +11,7 @@ use eventstore::StoreError;
 use futures_util::{Stream, stream};
 use httpkit::{
     MaybeSession, Session,
-    events::{HEARTBEAT, append, heartbeat},
+    sse::{HEARTBEAT, append, heartbeat},
 };
 use std::time::Duration;
 use tokio::{

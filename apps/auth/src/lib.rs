@@ -12,7 +12,7 @@ use actix_web::web;
 use eventstore::{StoreError, USERS};
 use futures_util::future::BoxFuture;
 use httpkit::ExposeSecret as _;
-use httpkit::{Constraint, Limits, Missing, Service, SessionSigner};
+use httpkit::{Constraint, Limits, Service, SessionSigner, Unready};
 use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;
@@ -140,9 +140,9 @@ impl Service for Auth {
     }
 
     /// Whoever signs with a key that was retired signs nobody in.
-    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
         let good = self.runtime.sessions.knows(&self.signer.public_key().kid);
-        let lacks = (!good).then(|| Missing::new("session key", "was retired"));
+        let lacks = (!good).then(|| Unready::new("session key", "was retired"));
         Box::pin(async { lacks.into_iter().collect() })
     }
 

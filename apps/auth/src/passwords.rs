@@ -60,7 +60,7 @@ impl Passwords {
     /// Hashes a password, with a salt of its own, into PHC string form.
     pub async fn hash(&self, password: String) -> Result<String, HashingFailed> {
         let argon2 = self.argon2.clone();
-        self.aside(move || hash(&argon2, &password)).await?
+        self.run_blocking(move || hash(&argon2, &password)).await?
     }
 
     /// Whether a password is the one that was hashed. `None` stands for an account that doesn't
@@ -74,7 +74,7 @@ impl Passwords {
         let exists = hash.is_some();
         let hash = hash.unwrap_or_else(|| self.decoy.to_string());
         let matches = self
-            .aside(move || {
+            .run_blocking(move || {
                 let hash =
                     PasswordHash::new(&hash).map_err(|e| HashingFailed::Fault(e.to_string()))?;
                 Ok(argon2.verify_password(password.as_bytes(), &hash).is_ok())
@@ -83,7 +83,7 @@ impl Passwords {
         Ok(matches && exists)
     }
 
-    async fn aside<T: Send + 'static>(
+    async fn run_blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashingFailed> {
@@ -153,7 +153,7 @@ mod tests {
     async fn work_that_nobody_waits_for_any_more_still_counts_until_it_is_done() {
         let passwords = Passwords::new(1).unwrap();
         let (end, ended) = std::sync::mpsc::channel::<()>();
-        let mut abandoned = Box::pin(passwords.aside(move || ended.recv().is_ok()));
+        let mut abandoned = Box::pin(passwords.run_blocking(move || ended.recv().is_ok()));
         assert!(futures_util::poll!(&mut abandoned).is_pending());
         drop(abandoned);
         assert_eq!(passwords.permits.available_permits(), 0);
@@ -165,7 +165,7 @@ mod tests {
     async fn whoever_finds_the_queue_full_is_told_at_once() {
         let passwords = Passwords::new(1).unwrap();
         let (end, ended) = std::sync::mpsc::channel::<()>();
-        let mut at_work = Box::pin(passwords.aside(move || ended.recv().is_ok()));
+        let mut at_work = Box::pin(passwords.run_blocking(move || ended.recv().is_ok()));
         assert!(futures_util::poll!(&mut at_work).is_pending());
         let mut waiting = Vec::new();
         for _ in 0..WAITING_EACH {

@@ -7,7 +7,7 @@ use domain::{
     user::{self, Account},
 };
 use httpkit::{
-    Answer, AppError, Body, ClientAddress, Constraint, CookiePolicy, Fields, MaybeSession,
+    AppError, Body, ClientAddress, Constraint, CookiePolicy, Fields, HandlerResult, MaybeSession,
     error::{bad_request, busy, field, internal, unprocessable},
     idempotency,
 };
@@ -79,7 +79,7 @@ async fn sign_up(
     req: HttpRequest,
     auth: web::Data<Auth>,
     cookies: web::Data<CookiePolicy>,
-) -> Answer {
+) -> HandlerResult {
     let mut fields = Fields::default();
     let credentials = body.value;
     let email = fields.read("email", credentials.email, INVALID_EMAIL, |text| {
@@ -137,7 +137,7 @@ async fn sign_in(
     req: HttpRequest,
     auth: web::Data<Auth>,
     cookies: web::Data<CookiePolicy>,
-) -> Answer {
+) -> HandlerResult {
     let mut fields = Fields::default();
     let credentials = body.value;
     let email = fields.read("email", credentials.email, INVALID_EMAIL, |text| {
@@ -179,7 +179,7 @@ async fn sign_in(
         (status = 400, description = "The `Idempotency-Key` is malformed", body = api::Errors),
     )
 )]
-async fn sign_out(req: HttpRequest, cookies: web::Data<CookiePolicy>) -> Answer {
+async fn sign_out(req: HttpRequest, cookies: web::Data<CookiePolicy>) -> HandlerResult {
     idempotency::check(&req)?;
     Ok(HttpResponse::Ok()
         .cookie(cookies.clear(&req))
@@ -247,7 +247,7 @@ fn signed_in(
     auth: &Auth,
     cookies: &CookiePolicy,
     account: &Account,
-) -> Answer {
+) -> HandlerResult {
     let lifetime = auth.runtime.config.session_lifetime;
     let (token, _) = auth
         .signer
@@ -270,7 +270,7 @@ fn refused(error: AccountError) -> AppError {
         AccountError::Failed(failure) => runtime::failed(failure),
         AccountError::TooMany(limited) => limited,
         AccountError::Hashing(HashingFailed::Busy) => {
-            busy(TOO_MANY_AT_ONCE, 1).because(HashingFailed::Busy)
+            busy(TOO_MANY_AT_ONCE, 1).with_source(HashingFailed::Busy)
         }
         AccountError::Hashing(fault) => internal(fault),
     }

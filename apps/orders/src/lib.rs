@@ -14,7 +14,7 @@ use domain::InvalidCurrency;
 use eventstore::{ORDERS, TICKETS, Worker};
 use futures_util::future::{BoxFuture, join_all};
 use httpkit::{
-    AppError, Constraint, Missing, Service,
+    AppError, Constraint, Service, Unready,
     error::{not_found, unauthorized},
 };
 use projections::ReadStore;
@@ -106,7 +106,7 @@ impl Service for Orders {
         routes::constraints()
     }
 
-    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
         let lacks = runtime::read_model_lacks("orders read model", self.view.runner());
         Box::pin(async move { lacks.into_iter().collect() })
     }

@@ -4,7 +4,7 @@ use api::{Amount, CancelReason, OrderStatus};
 use domain::ticket_orders::{self, Order, TicketOrdersError};
 use httpkit::{
     AppError,
-    error::{bad_request, field, invalid_fields, not_found, own_order, too_often, unauthorized},
+    error::{bad_request, field, invalid_fields, not_found, own_order, rate_limited, unauthorized},
 };
 
 use crate::commands::OrderError;
@@ -58,7 +58,7 @@ pub(crate) fn refused(error: OrderError) -> AppError {
         }
         OrderError::Refused(often @ TicketOrdersError::TooManyOrders { until }) => {
             let seconds = runtime::seconds_to(until);
-            too_often(often.to_string(), seconds)
+            rate_limited(often.to_string(), seconds)
         }
         OrderError::Refused(
             refusal @ (TicketOrdersError::AlreadyReserved

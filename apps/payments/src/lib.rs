@@ -16,7 +16,7 @@ use actix_web::web;
 use eventstore::{ORDERS, PAYMENTS, Store, Worker};
 use futures_util::future::{BoxFuture, join_all};
 use httpkit::{
-    AppError, Config, Constraint, Missing, Service, config::PaymentsMode, error::unavailable,
+    AppError, Config, Constraint, Service, Unready, config::PaymentsMode, error::unavailable,
 };
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use projections::{
@@ -29,7 +29,7 @@ use uuid::Uuid;
 
 use domain::payment::Payment;
 use eventstore::{HandlerError, Metadata};
-use pay::Cashier;
+use pay::Checkout;
 use provider::{Metered, PaymentProvider, ProviderConfig, Timeouts, WebhookEvent, WebhookKind};
 use settle::Settlement;
 
@@ -39,7 +39,7 @@ pub struct Payments {
     runtime: Runtime,
     mode: PaymentsMode,
     orders: PayableOrders,
-    cashier: Cashier,
+    checkout: Checkout,
     settlement: Settlement,
     workers: Arc<[Worker]>,
 }
@@ -67,19 +67,19 @@ impl Payments {
             &runtime.log,
             &runtime.config.mongodb_database,
         );
-        let cashier = Cashier {
+        let checkout = Checkout {
             orders: settlement.orders.clone(),
             payments,
             provider,
-            heard: orders.runner().progress().clone(),
-            shown: Arc::new(shown),
+            orders_progress: orders.runner().progress().clone(),
+            read_model_progress: Arc::new(shown),
         };
         let workers = workers::start(&runtime.log, &settlement);
         Ok(Self {
             runtime: runtime.clone(),
             mode,
             orders,
-            cashier,
+            checkout,
             settlement,
             workers: workers.into(),
         })
@@ -101,14 +101,14 @@ impl Payments {
         match event.payment_id {
             Some(payment) => {
                 tracing::info!(%payment, ?kind, "the provider reported a payment");
-                self.look_at(payment).await
+                self.refresh_payment(payment).await
             }
             None => Ok(()),
         }
     }
 
     /// Looks at a payment because the provider said something about it.
-    async fn look_at(&self, payment_id: Uuid) -> Result<(), AppError> {
+    async fn refresh_payment(&self, payment_id: Uuid) -> Result<(), AppError> {
         let payment = self
             .settlement
             .payments
@@ -132,7 +132,7 @@ impl Payments {
                 error @ (HandlerError::Unavailable(_)
                 | HandlerError::RetryAfter(_)
                 | HandlerError::Poison(_)),
-            ) => Err(unavailable("The service", 1).because(error)),
+            ) => Err(unavailable("The service", 1).with_source(error)),
         }
     }
 }
@@ -210,7 +210,7 @@ impl Service for Payments {
         routes::constraints()
     }
 
-    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
         let lacks = runtime::read_model_lacks("payments read model", self.orders.runner());
         Box::pin(async move { lacks.into_iter().collect() })
     }

@@ -28,14 +28,14 @@ type Place = (u64, Option<Uuid>);
 
 /// Pays orders.
 #[derive(Clone)]
-pub(crate) struct Cashier {
+pub(crate) struct Checkout {
     pub orders: Store<TicketOrders>,
     pub payments: Store<Payment>,
     pub provider: Arc<dyn PaymentProvider>,
     /// How far this service has heard of the orders; a hint that it is worth to look again.
-    pub heard: Progress,
+    pub orders_progress: Progress,
     /// How far the orders service's own read model is.
-    pub shown: Arc<RemoteProgress>,
+    pub read_model_progress: Arc<RemoteProgress>,
 }
 
 /// A payment whose order is complete, and the commit that shows it.
@@ -105,7 +105,7 @@ impl From<PaymentError> for PayError {
     }
 }
 
-impl Cashier {
+impl Checkout {
     /// Pays an order with a card. Repeating it, with any card, never pays twice.
     pub async fn pay(
         &self,
@@ -273,7 +273,7 @@ impl Cashier {
     async fn decision(&self, ticket_id: TicketId, order_id: OrderId) -> Result<Place, PayError> {
         let deadline = Instant::now() + DECISION;
         loop {
-            let heard = self.heard.applied();
+            let orders_progress = self.orders_progress.applied();
             let (order, place) = self.order(ticket_id, order_id).await?;
             match order.status {
                 OrderStatus::Complete => return Ok(place),
@@ -283,7 +283,9 @@ impl Cashier {
             if Instant::now() >= deadline {
                 return Err(PayError::Undecided);
             }
-            self.heard.wait_for(heard + 1, GLANCE).await;
+            self.orders_progress
+                .wait_for(orders_progress + 1, GLANCE)
+                .await;
         }
     }
 
@@ -304,9 +306,13 @@ impl Cashier {
     /// From the answer on, every read of the order must show it complete. That read model belongs
     /// to the orders service, which tells how far it is.
     async fn shown_as_paid(&self, id: PaymentId, (sequence, commit_id): Place) -> Paid {
-        if !self.shown.wait_for(sequence, Duration::from_secs(2)).await {
+        if !self
+            .read_model_progress
+            .wait_for(sequence, Duration::from_secs(2))
+            .await
+        {
             tracing::warn!(sequence, "the orders' read model did not follow in time");
-            self.shown.require_globally(sequence).await;
+            self.read_model_progress.require_globally(sequence).await;
         }
         Paid {
             id,

@@ -5,9 +5,9 @@ use api::{Config, NewPayment, PaymentCreated, Provider};
 use domain::{OrderId, TicketId, UserId};
 use eventstore::ORDERS;
 use httpkit::{
-    Answer, AppError, Body, Constraint, Fields, RawBody, Session,
+    AppError, Body, Constraint, Fields, HandlerResult, RawBody, Session,
     error::{
-        bad_request, field, internal, not_found, payment_required, too_often, unauthorized,
+        bad_request, field, internal, not_found, payment_required, rate_limited, unauthorized,
         unavailable,
     },
 };
@@ -69,7 +69,7 @@ async fn pay(
     body: Body<NewPayment>,
     req: HttpRequest,
     payments: web::Data<Payments>,
-) -> Answer {
+) -> HandlerResult {
     let buyer = UserId(session.user_id());
     let (order_id, token) = read(body.value)?;
     payments
@@ -83,7 +83,7 @@ async fn pay(
             let place = place.ok_or_else(not_found)?;
             let metadata = payments.runtime.metadata(&req, command_id, &buyer);
             let paid = payments
-                .cashier
+                .checkout
                 .pay(buyer, TicketId(place.ticket), order_id, &token, &metadata)
                 .await;
             let paid = paid.map_err(refused)?;
@@ -120,13 +120,13 @@ fn refused(error: PayError) -> AppError {
             payment_required(reason)
         }
         PayError::TooManyDeclines { until } => {
-            too_often(error.to_string(), runtime::seconds_to(until))
+            rate_limited(error.to_string(), runtime::seconds_to(until))
         }
-        PayError::Undecided => unavailable("The service", 1).because(error),
+        PayError::Undecided => unavailable("The service", 1).with_source(error),
         PayError::Failed(failure) => runtime::failed(failure),
         PayError::Provider(ProviderError::BadToken { message }) => field("token", message),
         PayError::Provider(ProviderError::Unreachable { retry_after, .. }) => {
-            unavailable("The payment provider", retry_after.as_secs()).because(error)
+            unavailable("The payment provider", retry_after.as_secs()).with_source(error)
         }
         PayError::Provider(
             fault @ (ProviderError::Rejected { .. }
@@ -173,22 +173,22 @@ async fn config(payments: web::Data<Payments>) -> HttpResponse {
         (status = 409, description = "Others kept changing the payment", body = api::Errors),
     )
 )]
-async fn webhook(body: RawBody, req: HttpRequest, payments: web::Data<Payments>) -> Answer {
+async fn webhook(body: RawBody, req: HttpRequest, payments: web::Data<Payments>) -> HandlerResult {
     let signature = req
         .headers()
         .get(SIGNATURE_HEADER)
         .and_then(|value| value.to_str().ok());
     let event = payments
-        .cashier
+        .checkout
         .provider
         .webhook(signature, &body.0)
         .map_err(|error| match error {
             WebhookError::NotConfigured => not_found(),
             refused @ WebhookError::OtherMode => {
-                bad_request("The webhook is of the other mode: live or test").because(refused)
+                bad_request("The webhook is of the other mode: live or test").with_source(refused)
             }
             refused @ (WebhookError::Forged(_) | WebhookError::Malformed) => {
-                bad_request("The signature is not the provider's").because(refused)
+                bad_request("The signature is not the provider's").with_source(refused)
             }
         })?;
     if let Some(event) = event {

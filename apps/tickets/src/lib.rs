@@ -13,7 +13,7 @@ use actix_web::web;
 use domain::{Price, policies, workers};
 use eventstore::{ORDERS, TICKETS, Worker};
 use futures_util::future::BoxFuture;
-use httpkit::{Constraint, Missing, Service};
+use httpkit::{Constraint, Service, Unready};
 use projections::ReadStore;
 use runtime::{Runtime, StartError};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct Tickets {
     runtime: Runtime,
     commands: Commands,
     view: projections::tickets::Tickets,
-    room: live::Room,
+    room: live::WatcherLimit,
     /// The lowest price that a card can pay.
     least_price: Price,
     worker: Arc<Worker>,
@@ -59,7 +59,7 @@ impl Tickets {
             runtime: runtime.clone(),
             commands,
             view,
-            room: live::Room::new(runtime.config.live_watchers),
+            room: live::WatcherLimit::new(runtime.config.live_watchers),
             least_price,
             worker: Arc::new(worker),
         })
@@ -89,7 +89,7 @@ impl Service for Tickets {
         routes::constraints(self.least_price)
     }
 
-    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
         let lacks = runtime::read_model_lacks("tickets read model", self.view.runner());
         Box::pin(async move { lacks.into_iter().collect() })
     }

@@ -9,7 +9,7 @@ use actix_web::{
     },
     web,
 };
-use httpkit::{Answer, encoding, error::not_found, etag};
+use httpkit::{HandlerResult, encoding, error::not_found, etag};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 /// What `cargo xtask build-web` makes. A build without it serves the API alone.
@@ -33,7 +33,7 @@ pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/{path:.*}").route(web::get().to(file)));
 }
 
-async fn file(path: web::Path<String>, req: HttpRequest) -> Answer {
+async fn file(path: web::Path<String>, req: HttpRequest) -> HandlerResult {
     let name = if path.is_empty() { PAGE } else { path.as_str() };
     if let Some(file) = find(name, &req) {
         return Ok(answer(name, file, &req));

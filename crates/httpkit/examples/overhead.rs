@@ -9,7 +9,7 @@ use std::{net::TcpListener, sync::Arc, time::Duration};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use futures_util::future::BoxFuture;
 use httpkit::{
-    Gate, HttpConfig, MaybeSession, Missing, Server, Service, SessionSigner, SessionVerifier,
+    Gate, HttpConfig, MaybeSession, Server, Service, SessionSigner, SessionVerifier, Unready,
     config::LogConfig, etag::Rendered, telemetry,
 };
 use utoipa::openapi::OpenApi;
@@ -33,7 +33,7 @@ impl Service for Sample {
         OpenApi::default()
     }
 
-    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
         Box::pin(async { Vec::new() })
     }
 

@@ -14,7 +14,7 @@
 //! | `If-Match` names another version | [`precondition_failed`] | 412 |
 //! | the body is too long | [`too_large`] | 413 |
 //! | an `Idempotency-Key` came with another request | [`unprocessable`] | 422 |
-//! | a limit was reached | [`too_many_requests`], [`too_often`] | 429 |
+//! | a limit was reached | [`too_many_requests`], [`rate_limited`] | 429 |
 //! | a store or provider is away: *failed*, not refused | [`unavailable`] | 503 |
 //! | there is no room for it now | [`busy`] | 503 |
 //! | a defect of ours | [`internal`] | 500 |
@@ -35,7 +35,7 @@ use api::{ErrorItem, Errors};
 use uuid::Uuid;
 
 /// What a handler returns.
-pub type Answer<T = HttpResponse> = Result<T, AppError>;
+pub type HandlerResult<T = HttpResponse> = Result<T, AppError>;
 
 /// Anything that can stand behind a failure.
 pub type Source = Box<dyn Error + Send + Sync>;
@@ -63,7 +63,7 @@ impl AppError {
 
     /// The same answer, with what stands behind it for the log.
     #[must_use]
-    pub fn because(mut self, source: impl Into<Source>) -> Self {
+    pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -176,11 +176,11 @@ pub fn unprocessable(message: impl Into<String>) -> AppError {
 
 /// 429, with the seconds after which to try again.
 pub fn too_many_requests(retry_after: u64) -> AppError {
-    too_often("Too many attempts, please try again later", retry_after)
+    rate_limited("Too many attempts, please try again later", retry_after)
 }
 
 /// 429 in words of its own, with the seconds after which to try again.
-pub fn too_often(message: impl Into<String>, retry_after: u64) -> AppError {
+pub fn rate_limited(message: impl Into<String>, retry_after: u64) -> AppError {
     AppError {
         retry_after: Some(retry_after.max(1)),
         ..AppError::new(StatusCode::TOO_MANY_REQUESTS, message)
@@ -208,7 +208,7 @@ pub fn busy(message: impl Into<String>, retry_after: u64) -> AppError {
 
 /// 500 with a message that says nothing; the source is logged.
 pub fn internal(source: impl Into<Source>) -> AppError {
-    AppError::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong").because(source)
+    AppError::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong").with_source(source)
 }
 
 /// What stands behind it, for the log; the messages if nothing does.
@@ -336,7 +336,7 @@ mod tests {
         assert!(error.to_string().contains("hunter2"));
         let (.., body) = rendered(&error).await;
         assert!(!body.contains("hunter2"), "{body}");
-        let error = unavailable("The ticket store", 2).because("10.0.0.7 refused");
+        let error = unavailable("The ticket store", 2).with_source("10.0.0.7 refused");
         let (status, retry_after, body) = rendered(&error).await;
         assert_eq!((status, retry_after.as_deref()), (503, Some("2")));
         assert!(!body.contains("10.0.0.7"), "{body}");

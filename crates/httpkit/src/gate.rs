@@ -13,7 +13,7 @@ use serde::Serialize;
 
 /// Something that is missing, as anybody may read it who asks `/readyz`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Missing {
+pub struct Unready {
     /// What.
     pub name: String,
     /// Why. A fixed text, so that it can't hold an address or a driver's words: those are for the
@@ -21,7 +21,7 @@ pub struct Missing {
     pub reason: &'static str,
 }
 
-impl Missing {
+impl Unready {
     /// What, and why.
     pub fn new(name: impl Into<String>, reason: &'static str) -> Self {
         Self {
@@ -94,10 +94,10 @@ impl Gate {
     }
 
     /// What is down.
-    pub fn missing(&self) -> Vec<Missing> {
+    pub fn missing(&self) -> Vec<Unready> {
         let down = self.0.down.read().unwrap_or_else(PoisonError::into_inner);
         down.iter()
-            .map(|(name, reason)| Missing::new(name, reason))
+            .map(|(name, reason)| Unready::new(name, reason))
             .collect()
     }
 }
@@ -118,7 +118,7 @@ mod tests {
         gate.down("MongoDB", "no primary");
         gate.up("NATS");
         assert!(!gate.is_open());
-        assert_eq!(gate.missing(), [Missing::new("MongoDB", "no primary")]);
+        assert_eq!(gate.missing(), [Unready::new("MongoDB", "no primary")]);
         gate.up("MongoDB");
         gate.up("MongoDB");
         assert!(gate.is_open());

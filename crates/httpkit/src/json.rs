@@ -6,10 +6,10 @@
 //! is looked at.
 //!
 //! ```
-//! # use httpkit::{Answer, Body, Session};
+//! # use httpkit::{HandlerResult, Body, Session};
 //! # use actix_web::HttpResponse;
 //! # #[derive(serde::Deserialize)] struct NewTicket {}
-//! async fn create(session: Session, body: Body<NewTicket>) -> Answer {
+//! async fn create(session: Session, body: Body<NewTicket>) -> HandlerResult {
 //!     // 401 came first, then 413, then 400.
 //! #   let _ = (session, body.value);
 //!     Ok(HttpResponse::Created().finish())
@@ -98,7 +98,7 @@ impl FromRequest for RawBody {
             let mut body = BytesMut::new();
             while let Some(chunk) = payload.next().await {
                 let chunk = chunk.map_err(|error| {
-                    bad_request("The body could not be read").because(error.to_string())
+                    bad_request("The body could not be read").with_source(error.to_string())
                 })?;
                 if whole.len() + body.len() + chunk.len() > limit {
                     return Err(too_large(limit));

@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use actix_web::{HttpRequest, HttpResponse, web};
-//! use httpkit::{Answer, Body, Prefer, RequestId, Session, error};
+//! use httpkit::{HandlerResult, Body, Prefer, RequestId, Session, error};
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Rename {
@@ -22,7 +22,7 @@
 //!     body: Body<Rename>,       // 413, 400
 //!     request_id: RequestId,    // the events' correlation id
 //!     prefer: Prefer,           // whether to wait for the read model
-//! ) -> Answer {
+//! ) -> HandlerResult {
 //!     if body.title.trim().is_empty() {
 //!         return Err(error::field("title", "Title is required"));
 //!     }
@@ -39,7 +39,6 @@ pub mod config;
 pub mod encoding;
 pub mod error;
 pub mod etag;
-pub mod events;
 mod fields;
 mod gate;
 pub mod idempotency;
@@ -50,17 +49,18 @@ mod prefer;
 mod request_id;
 pub mod service;
 pub mod session;
+pub mod sse;
 pub mod telemetry;
 pub mod tls;
 
 pub use client_address::ClientAddress;
 pub use config::{Config, HttpConfig};
-pub use error::{Answer, AppError};
+pub use error::{AppError, HandlerResult};
 pub use fields::Fields;
-pub use gate::{Gate, Missing};
+pub use gate::{Gate, Unready};
 pub use json::{Body, RawBody};
 pub use limits::Limits;
-pub use middleware::Kit;
+pub use middleware::RequestLayer;
 pub use prefer::Prefer;
 pub use request_id::{RequestContext, RequestId, X_REQUEST_ID};
 /// What reads a [`config::Secret`].

@@ -1,7 +1,7 @@
 //! Watching what the API can't do without, and closing the gate while it is away.
 
 use eventstore::{Log, StoreError, StreamsFound};
-use httpkit::{Gate, Missing};
+use httpkit::{Gate, Unready};
 use projections::{FoldedBefore, ReadStore};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
@@ -81,7 +81,7 @@ impl<'a> Lacking<'a> {
         Self { gate, told: None }
     }
 
-    fn say(&mut self, missing: Option<(Missing, String)>) {
+    fn say(&mut self, missing: Option<(Unready, String)>) {
         let name = missing.as_ref().map(|(missing, _)| missing.name.clone());
         if let Some((missing, cause)) = missing {
             self.gate.down_because(&missing.name, missing.reason, cause);
@@ -96,7 +96,7 @@ impl<'a> Lacking<'a> {
 /// Why the streams can't be used yet.
 enum Arrival {
     /// Something is missing that may come.
-    Lacks(Missing, String),
+    Lacks(Unready, String),
     Failed(StoreError),
 }
 
@@ -104,7 +104,7 @@ impl From<StoreError> for Arrival {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::StreamMissing { stream, .. } => Self::Lacks(
-                Missing::new(format!("stream {stream}"), "is missing"),
+                Unready::new(format!("stream {stream}"), "is missing"),
                 format!(
                     "{error}. `turnstile restore` puts a backup back; `turnstile streams init` makes \
                      the streams of a new installation"
@@ -127,11 +127,11 @@ async fn arrive(log: &Log, read: Option<&ReadStore>) -> Result<(), Arrival> {
 /// A log without anything in it was either never used, or it was lost as a whole. Read models that
 /// hold something tell that. Who can't ask them makes nothing, and waits for who can.
 async fn not_known_to_read_models(read: Option<&ReadStore>) -> Result<(), Arrival> {
-    let lacks = |reason, cause| Err(Arrival::Lacks(Missing::new(STREAMS, reason), cause));
+    let lacks = |reason, cause| Err(Arrival::Lacks(Unready::new(STREAMS, reason), cause));
     if let Some(read) = read
         && let Err(error) = read.ping().await
     {
-        let missing = Missing::new(MONGODB, NO_ANSWER);
+        let missing = Unready::new(MONGODB, NO_ANSWER);
         return Err(Arrival::Lacks(missing, error.to_string()));
     }
     let Some(read) = read else {

@@ -12,13 +12,13 @@ pub fn failed(error: StoreError) -> AppError {
     match error {
         // Of another release: another process may be of the one that wrote it.
         StoreError::Unavailable { .. } | StoreError::UnsupportedSchema { .. } => {
-            unavailable("The service", 1).because(error)
+            unavailable("The service", 1).with_source(error)
         }
         StoreError::Conflict { .. } => {
-            conflict("Others kept changing this, please try again").because(error)
+            conflict("Others kept changing this, please try again").with_source(error)
         }
         StoreError::TooLarge { .. } => {
-            bad_request("The request is too large to be stored").because(error)
+            bad_request("The request is too large to be stored").with_source(error)
         }
         other => internal(other),
     }
@@ -27,7 +27,7 @@ pub fn failed(error: StoreError) -> AppError {
 /// A read model failed.
 pub fn read_failed(error: ReadError) -> AppError {
     match error {
-        ReadError::Unavailable { .. } => unavailable("The service", 1).because(error),
+        ReadError::Unavailable { .. } => unavailable("The service", 1).with_source(error),
         ReadError::BadCursor => field("cursor", "The cursor is not one of this list"),
         other => internal(other),
     }

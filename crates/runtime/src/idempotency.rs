@@ -10,7 +10,7 @@ use actix_web::{
 };
 use eventstore::{Claim, ClaimToken, Log, RestsOn, StoreError, StoredAnswer};
 use httpkit::{
-    Answer, RawBody,
+    HandlerResult, RawBody,
     error::{conflict, internal, unavailable, unprocessable},
     idempotency::{Fingerprint, IDEMPOTENCY_REPLAYED, IdempotencyKey},
 };
@@ -41,10 +41,10 @@ pub(crate) async fn run_idempotent<F, Fut>(
     user: Uuid,
     body: &RawBody,
     command: F,
-) -> Answer
+) -> HandlerResult
 where
     F: FnOnce(Uuid) -> Fut,
-    Fut: Future<Output = Answer>,
+    Fut: Future<Output = HandlerResult>,
 {
     let Some(key) = IdempotencyKey::of(req, user)? else {
         return command(Uuid::now_v7()).await;
@@ -76,7 +76,7 @@ where
     }
 }
 
-async fn claim(log: &Log, key: Uuid, fingerprint: &str) -> Answer<Claim> {
+async fn claim(log: &Log, key: Uuid, fingerprint: &str) -> HandlerResult<Claim> {
     let deadline = Instant::now() + LONGEST_WAIT;
     let mut pause = FIRST_PAUSE;
     loop {
@@ -84,7 +84,7 @@ async fn claim(log: &Log, key: Uuid, fingerprint: &str) -> Answer<Claim> {
             .idempotency()
             .claim(key, fingerprint)
             .await
-            .map_err(|error| unavailable("The service", 1).because(error))?;
+            .map_err(|error| unavailable("The service", 1).with_source(error))?;
         if !matches!(claim, Claim::InProgress) || Instant::now() + pause > deadline {
             return Ok(claim);
         }
@@ -105,7 +105,7 @@ fn is_final(status: StatusCode) -> bool {
         )
 }
 
-fn replay(stored: StoredAnswer) -> Answer {
+fn replay(stored: StoredAnswer) -> HandlerResult {
     let status = StatusCode::from_u16(stored.status).map_err(internal)?;
     let mut answer = HttpResponse::build(status);
     for header in stored.headers {
@@ -124,7 +124,7 @@ struct HeldClaim {
 
 impl HeldClaim {
     /// Stores a final answer, and returns it.
-    async fn store(mut self, answer: HttpResponse) -> Answer {
+    async fn store(mut self, answer: HttpResponse) -> HandlerResult {
         if !is_final(answer.status()) {
             return Ok(answer);
         }
@@ -160,7 +160,7 @@ impl HeldClaim {
                 }
                 // A refusal has no effect to be found again, and the next try might be accepted:
                 // so none is given that isn't stored.
-                Err(error) => return Err(unavailable("The service", 1).because(error)),
+                Err(error) => return Err(unavailable("The service", 1).with_source(error)),
             }
         }
         Ok(head.set_body(body).map_into_boxed_body())

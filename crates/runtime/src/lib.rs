@@ -19,7 +19,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use eventstore::{Log, Metadata, RestsOn, StoreError, StreamName};
 use httpkit::{
-    Answer, Config, Gate, Missing, Prefer, RawBody, RequestContext, SessionVerifier,
+    Config, Gate, HandlerResult, Prefer, RawBody, RequestContext, SessionVerifier, Unready,
     config::ConfigError, telemetry::ExportError,
 };
 use projections::{Progress, ReadError, ReadStore, Runner, RunnerSettings, RunnerState};
@@ -61,7 +61,7 @@ pub fn telling_of(
 }
 
 /// What a read model still lacks, for `/readyz`. Where exactly it halted is in the log.
-pub fn read_model_lacks(name: &str, runner: &Runner) -> Option<Missing> {
+pub fn read_model_lacks(name: &str, runner: &Runner) -> Option<Unready> {
     runner.ready().err()?;
     let reason = match runner.state() {
         RunnerState::Halted { .. } => "has halted, see the log",
@@ -69,7 +69,7 @@ pub fn read_model_lacks(name: &str, runner: &Runner) -> Option<Missing> {
         _ if !runner.progress().is_of_the_log() => "is compared with the log",
         _ => "is catching up",
     };
-    Some(Missing::new(name, reason))
+    Some(Unready::new(name, reason))
 }
 
 /// What services share. Clones share everything.
@@ -270,10 +270,10 @@ impl Runtime {
         user: Uuid,
         body: &RawBody,
         command: F,
-    ) -> Answer
+    ) -> HandlerResult
     where
         F: FnOnce(Uuid) -> Fut,
-        Fut: Future<Output = Answer>,
+        Fut: Future<Output = HandlerResult>,
     {
         idempotency::run_idempotent(&self.log, req, user, body, command).await
     }

@@ -4,8 +4,8 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::future::join_all;
 use httpkit::{
-    Answer, Config, Gate, HttpConfig, RawBody, Server, Session, SessionSigner, SessionVerifier,
-    error,
+    Config, Gate, HandlerResult, HttpConfig, RawBody, Server, Session, SessionSigner,
+    SessionVerifier, error,
 };
 use runtime::Runtime;
 use std::{
@@ -24,7 +24,12 @@ struct Shop {
     runs: Arc<AtomicUsize>,
 }
 
-async fn buy(session: Session, body: RawBody, req: HttpRequest, shop: web::Data<Shop>) -> Answer {
+async fn buy(
+    session: Session,
+    body: RawBody,
+    req: HttpRequest,
+    shop: web::Data<Shop>,
+) -> HandlerResult {
     let (runs, wish) = (shop.runs.clone(), body.clone());
     let command = |command: Uuid| async move {
         let run = runs.fetch_add(1, Ordering::SeqCst) + 1;

@@ -1,7 +1,7 @@
 //! `GET /api/analytics/events`.
 
 use actix_web::{HttpRequest, web};
-use httpkit::{Answer, Session, error::busy};
+use httpkit::{HandlerResult, Session, error::busy};
 use std::sync::Arc;
 
 use crate::{Analytics, live};
@@ -28,7 +28,7 @@ pub(super) async fn events(
     session: Session,
     req: HttpRequest,
     analytics: web::Data<Analytics>,
-) -> Answer {
+) -> HandlerResult {
     analytics.analysts.admit(&session).await?;
     let place = Arc::clone(&analytics.room).try_acquire_owned();
     let place =
@@ -40,8 +40,5 @@ pub(super) async fn events(
         _place: place,
     };
     let chunks = live::watch(viewer, analytics.follower.watch());
-    Ok(httpkit::events::answer(
-        chunks,
-        analytics.runtime.draining(),
-    ))
+    Ok(httpkit::sse::answer(chunks, analytics.runtime.draining()))
 }

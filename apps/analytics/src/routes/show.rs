@@ -1,7 +1,7 @@
 //! `GET /api/analytics`.
 
 use actix_web::{HttpResponse, web};
-use httpkit::{Answer, Session, error::unavailable};
+use httpkit::{HandlerResult, Session, error::unavailable};
 use std::time::Duration;
 
 use crate::Analytics;
@@ -26,7 +26,7 @@ const AGAIN: u64 = 2;
         (status = 403, description = "The caller is no analyst", body = api::Errors),
     )
 )]
-pub(super) async fn show(session: Session, analytics: web::Data<Analytics>) -> Answer {
+pub(super) async fn show(session: Session, analytics: web::Data<Analytics>) -> HandlerResult {
     analytics.analysts.admit(&session).await?;
     let mut snapshots = analytics.follower.watch();
     let whole =

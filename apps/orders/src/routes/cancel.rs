@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::{OrderId, TicketId, UserId};
-use httpkit::{Answer, Session};
+use httpkit::{HandlerResult, Session};
 use uuid::Uuid;
 
 use crate::{Orders, response};
@@ -29,7 +29,7 @@ pub(super) async fn cancel(
     path: web::Path<String>,
     req: HttpRequest,
     orders: web::Data<Orders>,
-) -> Answer {
+) -> HandlerResult {
     let by = UserId(session.user_id());
     // The read model only tells which ticket it is of, which never changes.
     let order = orders.find_own(&path, by.0).await?;

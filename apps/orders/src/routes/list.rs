@@ -1,7 +1,7 @@
 //! `GET /api/orders`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use httpkit::{Answer, Session};
+use httpkit::{HandlerResult, Session};
 use runtime::pages::{self, Page};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -35,7 +35,7 @@ pub(super) async fn list(
     parameters: web::Query<Parameters>,
     req: HttpRequest,
     orders: web::Data<Orders>,
-) -> Answer {
+) -> HandlerResult {
     let Parameters { limit, cursor } = parameters.into_inner();
     let page = Page::read(limit.as_deref(), cursor)?;
     let mine = orders

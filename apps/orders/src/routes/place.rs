@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use api::{Amount, Field, NewOrder};
 use domain::{Price, TicketId, UserId};
 use eventstore::ORDERS;
-use httpkit::{Answer, AppError, Body, Fields, Session};
+use httpkit::{AppError, Body, Fields, HandlerResult, Session};
 
 use crate::{Orders, commands::Expected, response};
 
@@ -35,7 +35,7 @@ pub(super) async fn place(
     body: Body<NewOrder>,
     req: HttpRequest,
     orders: web::Data<Orders>,
-) -> Answer {
+) -> HandlerResult {
     let buyer = UserId(session.user_id());
     let (ticket_id, expected) = read(body.value)?;
     orders

@@ -1,7 +1,7 @@
 //! `GET /api/orders/{id}`.
 
 use actix_web::{HttpResponse, web};
-use httpkit::{Answer, Session};
+use httpkit::{HandlerResult, Session};
 
 use crate::Orders;
 
@@ -21,7 +21,7 @@ pub(super) async fn show(
     session: Session,
     path: web::Path<String>,
     orders: web::Data<Orders>,
-) -> Answer {
+) -> HandlerResult {
     let order = orders.find_own(&path, session.user_id()).await?;
     Ok(HttpResponse::Ok().json(order))
 }

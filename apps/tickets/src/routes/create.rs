@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use api::NewTicket;
 use domain::UserId;
 use eventstore::TICKETS;
-use httpkit::{Answer, Body, Session};
+use httpkit::{Body, HandlerResult, Session};
 
 use super::input::TicketInput;
 use crate::{Tickets, response};
@@ -30,7 +30,7 @@ pub(super) async fn create(
     body: Body<NewTicket>,
     req: HttpRequest,
     tickets: web::Data<Tickets>,
-) -> Answer {
+) -> HandlerResult {
     let seller = UserId(session.user_id());
     let input = TicketInput::read(body.value, tickets.least_price)?;
     tickets

@@ -1,7 +1,7 @@
 //! `GET /api/tickets/events`.
 
 use actix_web::{HttpRequest, web};
-use httpkit::{Answer, error::busy, events::answer};
+use httpkit::{HandlerResult, error::busy, sse::answer};
 
 use crate::{Tickets, live};
 
@@ -22,7 +22,7 @@ const ROOM_AGAIN: u64 = 10;
         (status = 503, description = "Too many are watching, or the service can't answer now", body = api::Errors),
     )
 )]
-pub(super) async fn events(req: HttpRequest, tickets: web::Data<Tickets>) -> Answer {
+pub(super) async fn events(req: HttpRequest, tickets: web::Data<Tickets>) -> HandlerResult {
     let after = req
         .headers()
         .get("Last-Event-ID")

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::{Amount, TicketSort};
-use httpkit::{Answer, Fields};
+use httpkit::{Fields, HandlerResult};
 use projections::tickets::TicketQuery;
 use runtime::pages;
 use serde::Deserialize;
@@ -45,7 +45,7 @@ pub(super) async fn list(
     parameters: web::Query<Parameters>,
     req: HttpRequest,
     tickets: web::Data<Tickets>,
-) -> Answer {
+) -> HandlerResult {
     let query = parameters.into_inner().into_query()?;
     let page = tickets
         .view

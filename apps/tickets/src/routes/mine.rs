@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::MyTickets;
-use httpkit::{Answer, Session};
+use httpkit::{HandlerResult, Session};
 use runtime::pages::{self, Page};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -36,7 +36,7 @@ pub(super) async fn mine(
     parameters: web::Query<Parameters>,
     req: HttpRequest,
     tickets: web::Data<Tickets>,
-) -> Answer {
+) -> HandlerResult {
     let Parameters { limit, cursor } = parameters.into_inner();
     let page = Page::read(limit.as_deref(), cursor)?;
     let found = tickets

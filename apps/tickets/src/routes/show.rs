@@ -1,7 +1,7 @@
 //! `GET /api/tickets/{id}`.
 
 use actix_web::{HttpRequest, web};
-use httpkit::{Answer, error::not_found};
+use httpkit::{HandlerResult, error::not_found};
 use uuid::Uuid;
 
 use crate::{Tickets, response};
@@ -22,7 +22,7 @@ pub(super) async fn show(
     path: web::Path<String>,
     req: HttpRequest,
     tickets: web::Data<Tickets>,
-) -> Answer {
+) -> HandlerResult {
     let id = Uuid::parse_str(&path).map_err(|_| not_found())?;
     let rendered = tickets.view.find(id).await.map_err(runtime::read_failed)?;
     let rendered = rendered.ok_or_else(not_found)?;

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::NewTicket;
 use domain::{TicketId, UserId};
-use httpkit::{Answer, RawBody, Session, error::not_found};
+use httpkit::{HandlerResult, RawBody, Session, error::not_found};
 use uuid::Uuid;
 
 use super::{if_match, input::TicketInput};
@@ -35,7 +35,7 @@ pub(super) async fn update(
     path: web::Path<String>,
     req: HttpRequest,
     tickets: web::Data<Tickets>,
-) -> Answer {
+) -> HandlerResult {
     let by = UserId(session.user_id());
     let input = TicketInput::read(body.parse::<NewTicket>()?, tickets.least_price)?;
     let id: TicketId = path.parse().map_err(|_| not_found())?;

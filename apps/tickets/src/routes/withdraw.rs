@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::{TicketId, UserId};
 use httpkit::{
-    Answer, Session,
+    HandlerResult, Session,
     error::{not_found, unavailable},
 };
 use uuid::Uuid;
@@ -32,7 +32,7 @@ pub(super) async fn withdraw(
     path: web::Path<String>,
     req: HttpRequest,
     tickets: web::Data<Tickets>,
-) -> Answer {
+) -> HandlerResult {
     let by = UserId(session.user_id());
     let id: TicketId = path.parse().map_err(|_| not_found())?;
     let metadata = tickets.runtime.metadata(&req, Uuid::now_v7(), &by);
@@ -43,7 +43,7 @@ pub(super) async fn withdraw(
         .map_err(response::refused)?;
     let Withdrawal::Done(withdrawn) = withdrawal else {
         return Err(unavailable("The sale of this ticket", 1)
-            .because("the ticket's orders haven't decided about its withdrawal"));
+            .with_source("the ticket's orders haven't decided about its withdrawal"));
     };
     tickets
         .runtime

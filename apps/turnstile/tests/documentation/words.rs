@@ -5,7 +5,13 @@ use std::{collections::BTreeSet, fs, path::Path};
 use crate::{read, root};
 
 /// Names that had a meaning of this project's own, and the field's word that replaced each.
-const RETIRED: [(&str, &str); 33] = [
+const RETIRED: [(&str, &str); 39] = [
+    (".because(", "with_source"),
+    ("Cashier", "Checkout"),
+    ("KitService", "RequestService"),
+    ("error::too_often", "rate_limited"),
+    ("with_idempotency", "run_idempotent"),
+    ("launch_on_log", "Launch"),
     ("Across", "VersionMessage"),
     ("Agenda<", "EventQueue"),
     ("Backwards", "InvertedRange"),

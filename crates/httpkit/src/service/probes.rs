@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::{Service, unknown_route};
-use crate::{Gate, Missing, middleware, telemetry};
+use crate::{Gate, Unready, middleware, telemetry};
 
 /// What the probes look at.
 pub(super) struct Probes {
@@ -25,7 +25,7 @@ pub(super) struct Probes {
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
-    missing: Vec<Missing>,
+    missing: Vec<Unready>,
 }
 
 /// What proxies say of the one for whom they ask.
@@ -64,7 +64,7 @@ async fn healthz() -> HttpResponse {
 async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
     let mut missing = probes.gate.missing();
     if probes.stop.is_cancelled() {
-        missing.push(Missing::new("server", "is shutting down"));
+        missing.push(Unready::new("server", "is shutting down"));
     }
     let services = probes.services.iter();
     for lacks in join_all(services.map(|service| service.readiness())).await {

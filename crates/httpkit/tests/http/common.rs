@@ -10,7 +10,7 @@ use std::{
 
 use actix_web::web;
 use futures_util::future::BoxFuture;
-use httpkit::{Gate, HttpConfig, Missing, Server, Service, SessionSigner, SessionVerifier};
+use httpkit::{Gate, HttpConfig, Server, Service, SessionSigner, SessionVerifier, Unready};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -28,7 +28,7 @@ pub const USER: Uuid = Uuid::from_u128(7);
 /// A service made of any routes.
 pub struct Sample {
     pub routes: fn(&mut web::ServiceConfig),
-    pub missing: Vec<Missing>,
+    pub missing: Vec<Unready>,
     pub ended: Arc<AtomicBool>,
 }
 
@@ -54,7 +54,7 @@ impl Service for Sample {
         OpenApi::new(Info::new("sample", "1"), paths)
     }
 
-    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
         Box::pin(async { self.missing.clone() })
     }
 

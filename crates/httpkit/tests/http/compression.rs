@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use futures_util::stream;
-use httpkit::{etag::Rendered, events};
+use httpkit::{etag::Rendered, sse};
 use reqwest::{Method, Response};
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,7 @@ async fn picture() -> HttpResponse {
 
 async fn live() -> HttpResponse {
     let chunk = Bytes::from(format!("data: {}\n\n", "x".repeat(2_000)));
-    events::answer(stream::iter([chunk]), CancellationToken::new())
+    sse::answer(stream::iter([chunk]), CancellationToken::new())
 }
 
 async fn ask(server: &Running, method: Method, path: &str, takes: &str) -> Response {

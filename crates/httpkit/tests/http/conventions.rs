@@ -3,7 +3,7 @@
 use crate::common::{Running, USER, error_message};
 use actix_web::{HttpRequest, HttpResponse, web};
 use httpkit::{
-    Answer, Body, HttpConfig, MaybeSession, Missing, RequestId, Session,
+    Body, HandlerResult, HttpConfig, MaybeSession, RequestId, Session, Unready,
     client_address::TrustedProxies, error, etag::Rendered,
 };
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn list(req: HttpRequest, page: Option<web::Query<Page>>) -> HttpResponse 
     HttpResponse::Ok().json(page.map(|page| page.limit))
 }
 
-async fn create(session: Session, body: Body<Text>) -> Answer {
+async fn create(session: Session, body: Body<Text>) -> HandlerResult {
     let Some(text) = body.value.text.given() else {
         return Err(error::field("text", "Text is required"));
     };
@@ -50,7 +50,7 @@ async fn show(id: web::Path<uuid::Uuid>, page: web::Query<Page>) -> HttpResponse
     HttpResponse::Ok().json((*id, page.limit))
 }
 
-async fn broken() -> Answer {
+async fn broken() -> HandlerResult {
     Err(error::internal("the password of the database is hunter2"))
 }
 
@@ -239,7 +239,7 @@ async fn readiness_says_what_a_service_lacks() {
     let server = Running::configured(routes, &HttpConfig::default(), |server| {
         server.service(std::sync::Arc::new(crate::common::Sample {
             routes: |_| {},
-            missing: vec![Missing::new("read model", "is being built")],
+            missing: vec![Unready::new("read model", "is being built")],
             ended: std::sync::Arc::default(),
         }))
     })

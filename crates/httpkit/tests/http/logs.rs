@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_web::{HttpResponse, web};
-use httpkit::{Answer, Session, config::LogConfig, error, telemetry};
+use httpkit::{HandlerResult, Session, config::LogConfig, error, telemetry};
 use serde_json::Value;
 
 use crate::common::{Running, USER};
@@ -53,11 +53,11 @@ fn routes(cfg: &mut web::ServiceConfig) {
         .service(web::resource("/api/full").get(full));
 }
 
-async fn away() -> Answer {
-    Err(error::unavailable("The store", 1).because("10.0.0.7 refused"))
+async fn away() -> HandlerResult {
+    Err(error::unavailable("The store", 1).with_source("10.0.0.7 refused"))
 }
 
-async fn full() -> Answer {
+async fn full() -> HandlerResult {
     Err(error::bad_request("Ticket is already reserved"))
 }
 
@@ -66,7 +66,7 @@ async fn change(session: Session) -> HttpResponse {
     HttpResponse::Ok().json(session.user_id())
 }
 
-async fn broken() -> Answer {
+async fn broken() -> HandlerResult {
     Err(error::internal("disk is full"))
 }
 

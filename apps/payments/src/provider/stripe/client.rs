@@ -38,7 +38,7 @@ pub(super) struct Client {
 }
 
 /// What Stripe said: the object, or why not.
-pub(super) struct Answer<T> {
+pub(super) struct HandlerResult<T> {
     /// Whether this is the stored answer to an earlier request with the same idempotency key, and
     /// so may be out of date.
     pub replayed: bool,
@@ -55,7 +55,7 @@ struct Call<'a> {
 
 /// What came of one try.
 enum Tried<T> {
-    Answered(Answer<T>),
+    Answered(HandlerResult<T>),
     Failed(Failure),
 }
 
@@ -124,7 +124,7 @@ impl Client {
         query: &[(&str, &str)],
         expected: impl Fn(&T) -> bool + Sync,
         deadline: Instant,
-    ) -> Result<Answer<T>, ProviderError> {
+    ) -> Result<HandlerResult<T>, ProviderError> {
         let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -150,7 +150,7 @@ impl Client {
         idempotency_key: &str,
         expected: impl Fn(&T) -> bool + Sync,
         deadline: Instant,
-    ) -> Result<Answer<T>, ProviderError> {
+    ) -> Result<HandlerResult<T>, ProviderError> {
         let posted = Some((form, idempotency_key));
         let call = Call {
             method: Method::POST,
@@ -175,7 +175,7 @@ impl Client {
         call: &Call<'_>,
         expected: impl Fn(&T) -> bool + Sync,
         deadline: Instant,
-    ) -> Result<Answer<T>, ProviderError> {
+    ) -> Result<HandlerResult<T>, ProviderError> {
         let mut pause = FIRST_PAUSE;
         let mut stored_failures = 0;
         let mut tries = 0;
@@ -183,7 +183,7 @@ impl Client {
             let left = deadline.saturating_duration_since(Instant::now());
             tries += 1;
             let failure = match self.try_once(call, stored_failures, left).await {
-                Tried::Answered(Answer {
+                Tried::Answered(HandlerResult {
                     result: Ok(object), ..
                 }) if !expected(&object) => {
                     Failure::passing("the answer is about another payment".to_owned())
@@ -260,7 +260,7 @@ fn read<T: DeserializeOwned>(status: StatusCode, headers: &HeaderMap, body: &[u8
     let replayed = header("Idempotent-Replayed") == Some("true");
     if status.is_success() {
         return match serde_json::from_slice(body) {
-            Ok(object) => Tried::Answered(Answer {
+            Ok(object) => Tried::Answered(HandlerResult {
                 replayed,
                 result: Ok(object),
             }),
@@ -290,7 +290,7 @@ fn read<T: DeserializeOwned>(status: StatusCode, headers: &HeaderMap, body: &[u8
             _ => transient,
         };
     if !transient && !again {
-        return Tried::Answered(Answer {
+        return Tried::Answered(HandlerResult {
             replayed,
             result: Err(error),
         });

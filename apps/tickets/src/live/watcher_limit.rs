@@ -8,18 +8,18 @@ const LOOK_UPS: usize = 8;
 
 /// Room for those who watch. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Room {
+pub(crate) struct WatcherLimit {
     watchers: Arc<Semaphore>,
     look_ups: Arc<Semaphore>,
 }
 
 /// The place of one who watches; free again when it is dropped.
-pub(crate) struct Place {
+pub(crate) struct WatcherPermit {
     _held: OwnedSemaphorePermit,
     look_ups: Arc<Semaphore>,
 }
 
-impl Room {
+impl WatcherLimit {
     /// Room for so many.
     pub fn new(most: usize) -> Self {
         Self {
@@ -29,16 +29,16 @@ impl Room {
     }
 
     /// A place, if there is one left.
-    pub fn enter(&self) -> Option<Place> {
+    pub fn enter(&self) -> Option<WatcherPermit> {
         let held = Arc::clone(&self.watchers).try_acquire_owned().ok()?;
-        Some(Place {
+        Some(WatcherPermit {
             _held: held,
             look_ups: Arc::clone(&self.look_ups),
         })
     }
 }
 
-impl Place {
+impl WatcherPermit {
     /// Waits for one's turn to look up what was missed; it is over when the answer is dropped.
     pub async fn look_up(&self) -> Option<SemaphorePermit<'_>> {
         // Never closed, so there always is one.
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn there_is_room_for_so_many_and_again_when_one_leaves() {
-        let room = Room::new(2);
+        let room = WatcherLimit::new(2);
         let (first, second) = (room.enter(), room.clone().enter());
         assert!(first.is_some() && second.is_some() && room.enter().is_none());
         drop(first);
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn only_a_few_look_up_what_they_missed_at_once() {
-        let room = Room::new(100);
+        let room = WatcherLimit::new(100);
         let places: Vec<_> = (0..=LOOK_UPS).filter_map(|_| room.enter()).collect();
         let mut turns = Vec::new();
         for place in &places[..LOOK_UPS] {

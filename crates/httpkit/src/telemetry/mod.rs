@@ -1,7 +1,7 @@
 //! Logs, metrics and traces of this process.
 
 mod export;
-mod lines;
+mod json_format;
 mod meters;
 
 pub use export::{ExportError, flush};
@@ -16,7 +16,7 @@ use tracing_subscriber::{
 };
 
 use crate::config::{Config, LogConfig};
-use lines::{JsonLine, KeepFields};
+use json_format::{JsonLine, KeepFields};
 use meters::introduce;
 
 /// Starts logging to standard output, and measuring. A second call changes nothing.

@@ -32,7 +32,7 @@ use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
 use crate::{
-    AppError, Gate, HttpConfig, Missing, RequestContext, RequestId,
+    AppError, Gate, HttpConfig, RequestContext, RequestId, Unready,
     client_address::TrustedProxies,
     error::{bad_request, forbidden, internal, plain, unavailable},
     prefer,
@@ -51,7 +51,7 @@ pub(crate) struct Why(String);
 
 impl Why {
     /// These are missing.
-    pub(crate) fn lacking(missing: &[Missing]) -> Self {
+    pub(crate) fn lacking(missing: &[Unready]) -> Self {
         let words = missing
             .iter()
             .map(|it| format!("{} {}", it.name, it.reason));
@@ -61,7 +61,7 @@ impl Why {
 
 /// The layer. Wrap an application in it last, so that it is the outermost.
 #[derive(Clone)]
-pub struct Kit(Arc<Shared>);
+pub struct RequestLayer(Arc<Shared>);
 
 struct Shared {
     gate: Gate,
@@ -71,7 +71,7 @@ struct Shared {
     outages: Outages,
 }
 
-impl Kit {
+impl RequestLayer {
     /// With this configuration and gate.
     pub fn new(config: &HttpConfig, gate: Gate) -> Self {
         Self(Arc::new(Shared {
@@ -84,18 +84,18 @@ impl Kit {
     }
 }
 
-impl<S> Transform<S, ServiceRequest> for Kit
+impl<S> Transform<S, ServiceRequest> for RequestLayer
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
     type Response = ServiceResponse;
     type Error = Error;
     type InitError = ();
-    type Transform = KitService<S>;
+    type Transform = RequestService<S>;
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(KitService {
+        ready(Ok(RequestService {
             service,
             shared: Arc::clone(&self.0),
             metrics: Rc::default(),
@@ -104,13 +104,13 @@ where
 }
 
 /// The layer around one worker's routes.
-pub struct KitService<S> {
+pub struct RequestService<S> {
     service: S,
     shared: Arc<Shared>,
     metrics: Rc<RouteMetrics>,
 }
 
-impl<S> Service<ServiceRequest> for KitService<S>
+impl<S> Service<ServiceRequest> for RequestService<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse, Error = Error> + 'static,
 {
@@ -160,7 +160,8 @@ where
                     }
                     Err(_elapsed) => {
                         let error = unavailable("The service", 1);
-                        Err(call.abandon(uri.path(), error.because("the request took too long")))
+                        Err(call
+                            .abandon(uri.path(), error.with_source("the request took too long")))
                     }
                 }
             }
@@ -175,7 +176,7 @@ impl Shared {
         if !self.gate.is_open() && needs_dependencies(req.path()) {
             self.gate.refused();
             let why = Why::lacking(&self.gate.missing());
-            return Err(unavailable("The service", 1).because(why.0));
+            return Err(unavailable("The service", 1).with_source(why.0));
         }
         if !cross_site::allowed(req.request(), &self.proxies, &self.allowed_origins) {
             return Err(forbidden("Another site may not do this"));
@@ -300,5 +301,5 @@ fn in_envelope(answer: ServiceResponse) -> ServiceResponse {
 /// An error that came through the layers as it is.
 fn as_app_error(error: &Error) -> AppError {
     let status = error.as_response_error().status_code();
-    plain(status).because(error.to_string())
+    plain(status).with_source(error.to_string())
 }

@@ -16,7 +16,7 @@ pub use fingerprint::Fingerprint;
 use actix_web::{HttpRequest, http::header::HeaderName};
 use uuid::Uuid;
 
-use crate::{Answer, error::bad_request};
+use crate::{HandlerResult, error::bad_request};
 
 /// The header that carries the key.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -36,7 +36,7 @@ pub struct IdempotencyKey {
 impl IdempotencyKey {
     /// The key of a request: `None` without the header, 400 if it isn't 1 to 255 visible ASCII
     /// characters.
-    pub fn of(req: &HttpRequest, user: Uuid) -> Answer<Option<Self>> {
+    pub fn of(req: &HttpRequest, user: Uuid) -> HandlerResult<Option<Self>> {
         let mut sent = req.headers().get_all(IDEMPOTENCY_KEY);
         let Some(value) = sent.next() else {
             return Ok(None);
@@ -73,14 +73,14 @@ pub(crate) fn key_pattern() -> String {
 
 /// 400 if the key of a request is malformed. For commands that nothing could happen twice of
 /// (signing in and out): a key is welcome there and has nothing to do.
-pub fn check(req: &HttpRequest) -> Answer<()> {
+pub fn check(req: &HttpRequest) -> HandlerResult<()> {
     IdempotencyKey::of(req, Uuid::nil()).map(|_| ())
 }
 
 /// The id of a request's command: derived from user and key if there is a key, else random. For
 /// commands whose answer must not be kept, because a secret is in it or in the body (sign-up):
 /// there what the command is about, an address, is the user, and no id is derived from the command.
-pub fn command_id(req: &HttpRequest, user: Uuid) -> Answer<Uuid> {
+pub fn command_id(req: &HttpRequest, user: Uuid) -> HandlerResult<Uuid> {
     let key = IdempotencyKey::of(req, user)?;
     Ok(key.map_or_else(Uuid::now_v7, |key| key.id))
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-const STYLE: &str = include_str!("docs_page/style.css");
+const STYLE: &str = include_str!("style.css");
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The page, and what a browser may load with it.

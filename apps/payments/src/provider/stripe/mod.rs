@@ -25,7 +25,7 @@ use httpkit::config::PaymentsMode;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use self::client::{Answer, COME_BACK, Client, Form};
+use self::client::{COME_BACK, Client, Form, HandlerResult};
 use self::keys::{check_base, check_key};
 use self::wire::{APPLICATION, ApiError, List, Meaning, PaymentIntent, Status};
 use super::{
@@ -128,13 +128,13 @@ impl Stripe {
             .post(&path, &Form::new(), &key, is(reference), deadline)
             .await;
         let otherwise = match posted {
-            Ok(Answer {
+            Ok(HandlerResult {
                 result: Ok(intent), ..
             }) => {
                 self.of_this_mode(&intent)?;
                 return Ok(intent.status.into());
             }
-            Ok(Answer {
+            Ok(HandlerResult {
                 result: Err(error), ..
             }) => match error.meaning() {
                 Meaning::UnexpectedState => None,
@@ -206,7 +206,7 @@ impl PaymentProvider for Stripe {
             .post(&path, &form, &key, is(reference), deadline)
             .await;
         let (current, said) = match posted {
-            Ok(Answer { replayed, result }) => {
+            Ok(HandlerResult { replayed, result }) => {
                 if let Ok(intent) = &result {
                     self.of_this_mode(intent)?;
                 }
@@ -247,7 +247,7 @@ impl PaymentProvider for Stripe {
         let mut query = vec![("limit", PAGE_SIZE), ("expand[]", "data.latest_charge")];
         query.extend(cursor.map(|last| ("starting_after", last)));
         let deadline = self.client.deadline();
-        let answer: Answer<List> = self
+        let answer: HandlerResult<List> = self
             .client
             .get(&["payment_intents"], &query, |_| true, deadline)
             .await?;

@@ -9,20 +9,20 @@
 //! may be and how long it may take. After a restart all watchers come back at once, each with
 //! something missed.
 
-mod room;
+mod watcher_limit;
 
-pub(crate) use room::Room;
+pub(crate) use watcher_limit::WatcherLimit;
 
 use bytes::Bytes;
 use eventstore::{Log, StoreError, TICKETS};
 use futures_util::{Stream, TryStreamExt, stream};
-use httpkit::events::{HEARTBEAT, append, heartbeat};
+use httpkit::sse::{HEARTBEAT, append, heartbeat};
 use projections::{Applied, Changed, ReadError, tickets::Tickets};
 use std::{collections::HashSet, fmt, num::ParseIntError, pin::pin, str::FromStr, time::Duration};
 use tokio::{sync::broadcast, time::timeout};
 use uuid::Uuid;
 
-use room::Place;
+use watcher_limit::WatcherPermit;
 
 /// How many commits are looked up for a watcher who comes back. After more it is told to read
 /// everything anew, which is cheaper for both.
@@ -65,7 +65,7 @@ pub(crate) fn watch(
     log: Log,
     view: Tickets,
     after: Option<EventId>,
-    place: Place,
+    place: WatcherPermit,
 ) -> impl Stream<Item = Bytes> {
     let changes = view.runner().progress().changes();
     let state = Watching {
@@ -90,7 +90,7 @@ struct Watching {
     log: Log,
     view: Tickets,
     changes: broadcast::Receiver<Applied>,
-    place: Place,
+    place: WatcherPermit,
     begun: bool,
     after: Option<EventId>,
     ended: bool,

@@ -3,11 +3,11 @@
 mod docs_page;
 mod document;
 mod probes;
-mod stop;
+mod signals;
 
 pub use document::Constraint;
 pub(crate) use document::is_document;
-pub use stop::termination;
+pub use signals::termination;
 
 use std::{
     io,
@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
 use crate::{
-    Answer, Gate, HttpConfig, Kit, Missing, SessionVerifier, error::not_found, json::BodyLimit,
-    session::CookiePolicy, telemetry,
+    Gate, HandlerResult, HttpConfig, RequestLayer, SessionVerifier, Unready, error::not_found,
+    json::BodyLimit, session::CookiePolicy, telemetry,
 };
 use document::Document;
 use probes::Probes;
@@ -57,7 +57,7 @@ pub trait Service: Send + Sync + 'static {
     }
 
     /// What it still lacks to do its work; empty when it is ready. Should answer at once.
-    fn readiness(&self) -> BoxFuture<'_, Vec<Missing>> {
+    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
         Box::pin(async { Vec::new() })
     }
 
@@ -224,7 +224,7 @@ impl Server {
             stop,
             ..
         } = self;
-        let kit = Kit::new(config, gate.clone());
+        let kit = RequestLayer::new(config, gate.clone());
         let verifier = web::Data::new(verifier.clone());
         let body_limit = web::Data::new(BodyLimit(config.body_limit));
         let proxies = web::Data::new(config.trusted_proxies.clone());
@@ -272,6 +272,6 @@ impl Server {
     }
 }
 
-async fn unknown_route() -> Answer {
+async fn unknown_route() -> HandlerResult {
     Err(not_found())
 }
