@@ -373,7 +373,19 @@ async fn pump(
         let chunk: Vec<Item> = match timeout(patience, chunks.next()).await {
             Ok(Some(chunk)) => chunk
                 .into_iter()
-                .map(|item| item.map_err(AnalysisError::from))
+                .map(|item| {
+                    let commit = item.map_err(|error| match error {
+                        // The reader itself looked what the stream holds, and got no answer.
+                        StoreError::Unavailable { .. } => AnalysisError::Lost {
+                            stream,
+                            after,
+                            waited: patience,
+                        },
+                        other => other.into(),
+                    })?;
+                    after = commit.sequence;
+                    Ok(commit)
+                })
                 .collect(),
             Ok(None) => return,
             Err(_) => vec![Err(AnalysisError::Lost {
@@ -382,9 +394,6 @@ async fn pump(
                 waited: patience,
             })],
         };
-        if let Some(Ok(commit)) = chunk.last() {
-            after = commit.sequence;
-        }
         let ended = chunk.last().is_none_or(Result::is_err);
         if send.send(chunk).await.is_err() || ended {
             return;
