@@ -249,13 +249,14 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eventstore::{EVENT_STREAMS, LogConfig};
     use metrics_exporter_prometheus::PrometheusBuilder;
     use simulator::{Plan, Simulation};
     use testkit::{LONG, Nats, eventually};
 
     async fn connected(nats: &Nats) -> Log {
-        Log::open(LogConfig::at(nats.url())).await.unwrap()
+        Log::open(event_streams::config_at(nats.url()))
+            .await
+            .unwrap()
     }
 
     async fn write(log: &Log, tickets: u32) {
@@ -371,7 +372,7 @@ mod tests {
         assert!(metrics.render().contains("analytics_failures_total 0"));
         // Another log, which ends before what was read of the one that it was: readers keep what
         // they have until all of it was read.
-        for stream in EVENT_STREAMS {
+        for stream in event_streams::ALL {
             log.backup().delete_for_restore(stream).await.unwrap();
         }
         for mut plan in log.streams().plans().await.unwrap() {

@@ -11,7 +11,7 @@ mod live;
 mod routes;
 
 use actix_web::web;
-use eventstore::USERS;
+use event_streams::USERS;
 use futures_util::future::BoxFuture;
 use httpkit::Service;
 use runtime::Runtime;

@@ -9,7 +9,8 @@ mod passwords;
 mod routes;
 
 use actix_web::web;
-use eventstore::{StoreError, USERS};
+use event_streams::USERS;
+use eventstore::StoreError;
 use futures_util::future::BoxFuture;
 use httpkit::ExposeSecret as _;
 use httpkit::{Constraint, Limits, Service, SessionSigner, Unready};

@@ -5,7 +5,8 @@
 #![deny(missing_docs)]
 
 use domain::{ExpireOrder, policies, workers};
-use eventstore::{ORDERS, Worker};
+use event_streams::ORDERS;
+use eventstore::Worker;
 use futures_util::future::BoxFuture;
 use httpkit::Service;
 use runtime::Runtime;

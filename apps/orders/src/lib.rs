@@ -11,7 +11,8 @@ mod workers;
 
 use actix_web::web;
 use domain::InvalidCurrency;
-use eventstore::{ORDERS, TICKETS, Worker};
+use event_streams::{ORDERS, TICKETS};
+use eventstore::Worker;
 use futures_util::future::{BoxFuture, join_all};
 use httpkit::{
     AppError, Constraint, Service, Unready,

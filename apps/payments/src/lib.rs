@@ -13,7 +13,8 @@ mod settle;
 mod workers;
 
 use actix_web::web;
-use eventstore::{ORDERS, PAYMENTS, Store, Worker};
+use event_streams::{ORDERS, PAYMENTS};
+use eventstore::{Store, Worker};
 use futures_util::future::{BoxFuture, join_all};
 use httpkit::{
     AppError, Config, Constraint, Service, Unready, config::PaymentsMode, error::unavailable,

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::{Config, NewPayment, PaymentCreated, Provider};
 use domain::{OrderId, TicketId, UserId};
-use eventstore::ORDERS;
+use event_streams::ORDERS;
 use httpkit::{
     AppError, Body, Constraint, Fields, HandlerResult, RawBody, Session,
     error::{

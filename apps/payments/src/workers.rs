@@ -6,9 +6,8 @@ use domain::{
     policies::{self, SETTLEMENT_GRACE},
     workers,
 };
-use eventstore::{
-    Commit, DueCommand, HandlerError, Log, Metadata, ORDERS, PAYMENTS, Subscription, Worker,
-};
+use event_streams::{ORDERS, PAYMENTS};
+use eventstore::{Commit, DueCommand, HandlerError, Log, Metadata, Subscription, Worker};
 
 use crate::settle::{Settled, Settlement};
 

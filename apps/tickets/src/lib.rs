@@ -11,7 +11,8 @@ mod routes;
 
 use actix_web::web;
 use domain::{Price, policies, workers};
-use eventstore::{ORDERS, TICKETS, Worker};
+use event_streams::{ORDERS, TICKETS};
+use eventstore::Worker;
 use futures_util::future::BoxFuture;
 use httpkit::{Constraint, Service, Unready};
 use projections::ReadStore;

@@ -4,7 +4,8 @@ use cqrs_es::Aggregate as _;
 use domain::{
     AnyEvent, OrderId, payment::Payment, ticket::Ticket, ticket_orders::TicketOrders, user::User,
 };
-use eventstore::{Commit, ORDERS, PAYMENTS, StoreError, StreamName, TICKETS, USERS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
+use eventstore::{Commit, StoreError, StreamName};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;

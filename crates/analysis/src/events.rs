@@ -1,7 +1,8 @@
 //! Decoding commits of any stream.
 
 use domain::AnyEvent;
-use eventstore::{Commit, ORDERS, PAYMENTS, StoreError, TICKETS, USERS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
+use eventstore::{Commit, StoreError};
 
 /// Decodes the events of a commit, each with the aggregate's version (the first event has 0).
 ///

@@ -1,7 +1,7 @@
 //! Which part of the log is meant.
 
 use chrono::{DateTime, Utc};
-use eventstore::{EVENT_STREAMS, StreamName};
+use eventstore::StreamName;
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use crate::{AnalysisError, moment};
@@ -50,7 +50,7 @@ pub enum InvalidBound {
 
 /// The stream of this name, in either case.
 pub fn stream_named(name: &str) -> Option<StreamName> {
-    EVENT_STREAMS
+    event_streams::ALL
         .into_iter()
         .find(|stream| stream.as_str().eq_ignore_ascii_case(name))
 }
@@ -200,7 +200,7 @@ impl Range {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use eventstore::{ORDERS, TICKETS};
+    use event_streams::{ORDERS, TICKETS};
 
     fn bounds(texts: &[&str]) -> Vec<Bound> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -229,7 +229,7 @@ mod tests {
     fn of_several_bounds_the_narrowest_counts() {
         let from = bounds(&["2026-01-01", "2026-02-01", "ORDERS:5", "ORDERS:3"]);
         let to = bounds(&["2026-05-01", "2026-04-01", "TICKETS:9"]);
-        let range = Range::of(&from, &to, &EVENT_STREAMS).unwrap();
+        let range = Range::of(&from, &to, &event_streams::ALL).unwrap();
         assert_eq!(Bound::Time(range.from.unwrap()), bounds(&["2026-02-01"])[0]);
         assert_eq!(Bound::Time(range.to.unwrap()), bounds(&["2026-04-01"])[0]);
         assert_eq!(range.first, BTreeMap::from([(ORDERS, 5)]));
@@ -241,7 +241,7 @@ mod tests {
         let place = bounds(&["7"]);
         let range = Range::of(&place, &[], &[ORDERS]).unwrap();
         assert_eq!(range.first, BTreeMap::from([(ORDERS, 7)]));
-        assert!(Range::of(&place, &[], &EVENT_STREAMS).is_err());
+        assert!(Range::of(&place, &[], &event_streams::ALL).is_err());
     }
 
     #[test]
@@ -249,7 +249,7 @@ mod tests {
         let range = Range::of(
             &bounds(&["2026-01-01"]),
             &bounds(&["2026-01-02"]),
-            &EVENT_STREAMS,
+            &event_streams::ALL,
         )
         .unwrap();
         let (from, to) = (range.from.unwrap(), range.to.unwrap());
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn a_range_that_ends_before_it_begins_is_refused() {
         for (from, to) in [("2026-02-01", "2026-01-01"), ("ORDERS:5", "ORDERS:4")] {
-            let range = Range::of(&bounds(&[from]), &bounds(&[to]), &EVENT_STREAMS).unwrap();
+            let range = Range::of(&bounds(&[from]), &bounds(&[to]), &event_streams::ALL).unwrap();
             let refused = range.check().unwrap_err();
             assert!(
                 matches!(refused, AnalysisError::InvertedRange { .. }),

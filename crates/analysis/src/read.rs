@@ -1,7 +1,8 @@
 //! Reading several streams as one, in order of time.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use eventstore::{Commit, Log, ORDERS, PAYMENTS, StoreError, StreamName, TICKETS, USERS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
+use eventstore::{Commit, Log, StoreError, StreamName};
 use futures_util::StreamExt;
 use std::{collections::BTreeMap, time::Duration, vec};
 use tokio::{sync::mpsc, time::timeout};

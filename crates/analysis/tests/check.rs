@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
 use analysis::{Rule, check};
-use eventstore::{HistoricalCommit, ORDERS};
+use event_streams::ORDERS;
+use eventstore::HistoricalCommit;
 use simulator::{Plan, Simulation};
 use testkit::Nats;
 use tokio::sync::oneshot;

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
 use analysis::{AnalysisError, Fold, IncrementalReplay, Range, Table, folds::AllFolds, replay};
-use eventstore::EVENT_STREAMS;
 use simulator::{Plan, Simulation};
 use testkit::Nats;
 
@@ -62,7 +61,7 @@ async fn a_log_that_ends_before_what_was_read_of_it_is_another_one() {
     let mut incremental = IncrementalReplay::new(&log, AllFolds::default());
     incremental.catch_up(|_| {}).await.unwrap();
 
-    for stream in EVENT_STREAMS {
+    for stream in event_streams::ALL {
         log.backup().delete_for_restore(stream).await.unwrap();
     }
     for mut plan in log.streams().plans().await.unwrap() {

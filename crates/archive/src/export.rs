@@ -1,7 +1,7 @@
 //! The log into files.
 
 use analysis::{Bound, Range, Span, events_of};
-use eventstore::{Commit, EVENT_STREAMS, Log, StreamName};
+use eventstore::{Commit, Log, StreamName};
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     fs,
@@ -75,7 +75,7 @@ pub async fn export(
             .sum()
     };
     let total = todo(&manifest);
-    for stream in EVENT_STREAMS {
+    for stream in event_streams::ALL {
         let Some(part) = manifest.streams.get(stream.as_str()).cloned() else {
             continue;
         };
@@ -202,8 +202,8 @@ async fn span_of(log: &Log, stream: StreamName, part: &StreamPart) -> Result<Spa
 /// A new export.
 async fn new_export(log: &Log, request: &Request) -> Result<Manifest, ArchiveError> {
     let mut manifest = Manifest::new(request.format, &request.range);
-    let span = request.range.resolve(log, &EVENT_STREAMS).await?;
-    for stream in EVENT_STREAMS {
+    let span = request.range.resolve(log, &event_streams::ALL).await?;
+    for stream in event_streams::ALL {
         let (first, last) = span
             .sequences(stream)
             .unwrap_or((span.end(stream) + 1, span.end(stream)));
@@ -264,7 +264,7 @@ async fn resume_export(
             return Err(other("holds the beginning of another range".to_owned()));
         }
     }
-    for stream in EVENT_STREAMS {
+    for stream in event_streams::ALL {
         let created = log.streams().created(stream).await?;
         let end = log.reader().last_sequence(stream).await?;
         let Some(part) = found.streams.get_mut(stream.as_str()) else {

@@ -1,7 +1,8 @@
 //! For the fuzz target `ndjson_line`, and the test that replays its corpus.
 
 use analysis::stream_named;
-use eventstore::{StreamName, USERS};
+use event_streams::USERS;
+use eventstore::StreamName;
 
 use crate::ndjson::line::{Line, SECRET, without_password};
 

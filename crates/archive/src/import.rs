@@ -4,10 +4,8 @@ use domain::{
     AnyEvent, payment::PaymentEvent, ticket::TicketEvent, ticket_orders::TicketOrdersEvent,
     user::UserEvent,
 };
-use eventstore::{
-    EVENT_STREAMS, HistoricalCommit, Import, Log, Metadata, ORDERS, PAYMENTS, StoreError,
-    StoredEvent, StreamName, TICKETS, USERS,
-};
+use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
+use eventstore::{HistoricalCommit, Import, Log, Metadata, StoreError, StoredEvent, StreamName};
 use std::{collections::BTreeMap, path::Path};
 
 use crate::{
@@ -46,7 +44,7 @@ pub async fn import(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Imported, ArchiveError> {
     let mut ends = BTreeMap::new();
-    for stream in EVENT_STREAMS {
+    for stream in event_streams::ALL {
         let last = log.reader().last_sequence(stream).await?;
         if last > 0 && !resume {
             return Err(ArchiveError::NotEmpty { stream, last });

@@ -2,7 +2,8 @@
 
 use analysis::Range;
 use chrono::{DateTime, Utc};
-use eventstore::{StreamName, TICKETS};
+use event_streams::TICKETS;
+use eventstore::StreamName;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,

@@ -6,7 +6,8 @@ use domain::{
     AnyEvent, payment::PaymentEvent, ticket::TicketEvent, ticket_orders::CancelReason,
     ticket_orders::TicketOrdersEvent, user::UserEvent,
 };
-use eventstore::{Commit, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
+use eventstore::{Commit, StreamName};
 use uuid::Uuid;
 
 /// A table of an export.

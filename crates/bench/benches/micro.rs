@@ -14,7 +14,8 @@ use domain::{
     ticket::{Difference, TicketEvent},
     ticket_orders::{OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersEvent},
 };
-use eventstore::{Commit, HistoricalCommit, ORDERS, StreamName, TICKETS};
+use event_streams::{ORDERS, TICKETS};
+use eventstore::{Commit, HistoricalCommit, StreamName};
 use projections::{Projection as _, tickets::TicketsProjection};
 use simulator::{Plan, Simulation};
 use uuid::Uuid;

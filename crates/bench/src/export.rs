@@ -4,7 +4,8 @@
 use anyhow::{Context, Result, ensure};
 use async_nats::jetstream::{self, consumer::pull};
 use chrono::TimeDelta;
-use eventstore::{EVENT_STREAMS, Log, ORDERS, PAYMENTS, StreamName, TICKETS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS};
+use eventstore::{Log, StreamName};
 use futures_util::StreamExt;
 use simulator::{Plan, Simulation};
 use std::{
@@ -115,7 +116,7 @@ fn tasks(folder: &Path) -> [Task; 4] {
     let export = |name, format| Task {
         name,
         target: EXPORT_TARGET,
-        streams: &EVENT_STREAMS,
+        streams: &event_streams::ALL,
         args: words(&["export", "--format", format, "--out"], Some(&out)),
         out: out.clone(),
     };

@@ -4,7 +4,8 @@ use anyhow::Result;
 use chrono::Utc;
 use cqrs_es::DomainEvent;
 use domain::{Price, TicketId, Title, UserId, ticket::TicketEvent};
-use eventstore::{Log, LogConfig, Metadata, StreamName, TICKETS};
+use event_streams::TICKETS;
+use eventstore::{Log, LogConfig, Metadata, StreamName};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use std::time::Duration;
 use uuid::Uuid;
@@ -28,7 +29,7 @@ pub async fn open_log(url: &str) -> Result<Log> {
         // Filling keeps many appends waiting at once.
         answer_timeout: Duration::from_secs(20),
         client_name: "bench".to_owned(),
-        ..LogConfig::default()
+        ..event_streams::config()
     };
     Ok(Log::open(config).await?)
 }

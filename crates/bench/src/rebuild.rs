@@ -1,7 +1,8 @@
 //! Rebuilding a read model beside writing the same documents with nothing before it.
 
 use anyhow::{Result, ensure};
-use eventstore::{Log, TICKETS};
+use event_streams::TICKETS;
+use eventstore::Log;
 use futures_util::TryStreamExt;
 use projections::{
     Change, Projection, ReadStore, Runner, RunnerSettings, tickets::TicketsProjection,

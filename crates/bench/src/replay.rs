@@ -7,7 +7,8 @@ use domain::{
     OrderId,
     ticket::{Ticket, TicketEvent},
 };
-use eventstore::{Log, TICKETS};
+use event_streams::TICKETS;
+use eventstore::Log;
 use futures_util::StreamExt;
 use std::{collections::HashMap, hint::black_box, time::Instant};
 use uuid::Uuid;

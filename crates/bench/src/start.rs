@@ -8,7 +8,8 @@ use domain::{
     ticket_orders::{CancelReason, OrderedTicket, TicketOrdersEvent},
     user::UserEvent,
 };
-use eventstore::{Log, ORDERS, TICKETS, USERS};
+use event_streams::{ORDERS, TICKETS, USERS};
+use eventstore::Log;
 use std::path::Path;
 use uuid::Uuid;
 

@@ -18,6 +18,7 @@ mod money;
 pub mod payment;
 pub mod policies;
 pub mod search;
+pub mod streams;
 pub mod ticket;
 pub mod ticket_orders;
 mod timers;

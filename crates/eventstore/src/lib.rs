@@ -238,5 +238,5 @@ pub use read::{Holes, Reader, StoredMessage, Tails};
 pub use schedule::{DueCommand, Scheduler};
 pub use session_keys::{KnownKey, SessionKeys};
 pub use store::{CommandOutcome, Expectation, Loaded, Store};
-pub use stream_name::{EVENT_STREAMS, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
+pub use stream_name::StreamName;
 pub use worker::{HandlerError, Subscription, Worker, Workers};

@@ -48,17 +48,6 @@ impl fmt::Display for StreamName {
     }
 }
 
-/// Users and their roles.
-pub const USERS: StreamName = StreamName::new("USERS");
-/// Tickets.
-pub const TICKETS: StreamName = StreamName::new("TICKETS");
-/// Orders, one aggregate a ticket.
-pub const ORDERS: StreamName = StreamName::new("ORDERS");
-/// Payments.
-pub const PAYMENTS: StreamName = StreamName::new("PAYMENTS");
-/// Every stream of commits: the log, and the only truth.
-pub const EVENT_STREAMS: [StreamName; 4] = [USERS, TICKETS, ORDERS, PAYMENTS];
-
 /// Commands that fall due later.
 pub(crate) const COMMANDS: StreamName = StreamName::new("COMMANDS");
 /// What subscribers could not handle.
@@ -67,3 +56,14 @@ pub(crate) const DEADLETTERS: StreamName = StreamName::new("DEADLETTERS");
 pub(crate) const REQUESTS: StreamName = StreamName::new("REQUESTS");
 /// Public keys.
 pub(crate) const KEYS: StreamName = StreamName::new("KEYS");
+
+/// Streams of commits for unit tests.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod samples {
+    use super::StreamName;
+
+    pub const ACCOUNTS: StreamName = StreamName::new("ACCOUNTS");
+    pub const BRANCHES: StreamName = StreamName::new("BRANCHES");
+    #[cfg(test)]
+    pub const BOTH: [StreamName; 2] = [ACCOUNTS, BRANCHES];
+}

@@ -230,7 +230,7 @@ mod tests {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let nowhere = LogConfig {
             url: "nats://127.0.0.1:9".to_owned(),
-            ..LogConfig::default()
+            ..event_streams::config()
         };
         let log = runtime.block_on(Log::connect(nowhere)).unwrap();
         let token = ClaimToken {

@@ -1,6 +1,6 @@
 //! How the configuration reaches the log.
 
-use eventstore::{LogConfig, Login, Upcasters};
+use eventstore::{LogConfig, Login};
 use httpkit::ExposeSecret as _;
 use httpkit::config::{Config, NatsLogin};
 
@@ -21,7 +21,6 @@ pub fn log_config(config: &Config, client_name: &str) -> LogConfig {
         tls_identity: config.nats.certificate.clone(),
         replicas: config.stream_replicas,
         client_name: client_name.to_owned(),
-        upcasters: Upcasters::new(domain::upcasters()),
-        ..LogConfig::default()
+        ..event_streams::config()
     }
 }

@@ -7,7 +7,7 @@ use domain::{
     ticket_orders::OrderStatus,
     workers,
 };
-use eventstore::PAYMENTS;
+use event_streams::PAYMENTS;
 
 use crate::{
     error::SimulationError,

@@ -6,7 +6,8 @@ use domain::{
     ticket::TicketCommand,
     user::{NO_PASSWORD, User, UserCommand},
 };
-use eventstore::{HistoricalCommit, ORDERS, TICKETS, USERS};
+use event_streams::{ORDERS, TICKETS, USERS};
+use eventstore::HistoricalCommit;
 use std::collections::HashMap;
 use uuid::Uuid;
 

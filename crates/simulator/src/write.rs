@@ -2,7 +2,8 @@
 
 use chrono::Utc;
 use domain::user::User;
-use eventstore::{EVENT_STREAMS, Import, Log, StreamName, USERS};
+use event_streams::USERS;
+use eventstore::{Import, Log, StreamName};
 use std::collections::BTreeMap;
 
 use crate::{Simulation, SimulationError, Tally};
@@ -29,7 +30,7 @@ pub async fn write(
         return Err(SimulationError::EndsInFuture(end));
     }
     let mut imports: BTreeMap<StreamName, Import> = BTreeMap::new();
-    for stream in EVENT_STREAMS {
+    for stream in event_streams::ALL {
         let last = log.reader().last_sequence(stream).await?;
         if last > 0 && !onto {
             return Err(SimulationError::NotEmpty { stream, last });

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::{Amount, Field, NewOrder};
 use domain::{Price, TicketId, UserId};
-use eventstore::ORDERS;
+use event_streams::ORDERS;
 use httpkit::{AppError, Body, Fields, HandlerResult, Session};
 
 use crate::{Orders, commands::Expected, response};

@@ -3,7 +3,8 @@
 pub(crate) mod expiry;
 
 use domain::{policies, ticket_orders::TicketOrders, workers};
-use eventstore::{Log, PAYMENTS, Store, TICKETS, Worker};
+use event_streams::{PAYMENTS, TICKETS};
+use eventstore::{Log, Store, Worker};
 use runtime::reactions::react;
 
 use crate::commands::Commands;

@@ -7,7 +7,8 @@ use domain::{
     payment::{Payment, PaymentStatus},
     ticket_orders::{OrderStatus, TicketOrders},
 };
-use eventstore::{Log, ORDERS, PAYMENTS, Store, StoreError};
+use event_streams::{ORDERS, PAYMENTS};
+use eventstore::{Log, Store, StoreError};
 use futures_util::TryStreamExt;
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -14,7 +14,8 @@ mod watcher_limit;
 pub(crate) use watcher_limit::WatcherLimit;
 
 use bytes::Bytes;
-use eventstore::{Log, StoreError, TICKETS};
+use event_streams::TICKETS;
+use eventstore::{Log, StoreError};
 use futures_util::{Stream, TryStreamExt, stream};
 use httpkit::sse::{HEARTBEAT, append, heartbeat};
 use projections::{Applied, Changed, ReadError, tickets::Tickets};

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::NewTicket;
 use domain::UserId;
-use eventstore::TICKETS;
+use event_streams::TICKETS;
 use httpkit::{Body, HandlerResult, Session};
 
 use super::input::TicketInput;

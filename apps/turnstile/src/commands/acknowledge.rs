@@ -2,7 +2,7 @@
 
 use analysis::stream_named;
 use chrono::Utc;
-use eventstore::{AcknowledgedHole, EVENT_STREAMS, Log, StreamName};
+use eventstore::{AcknowledgedHole, Log, StreamName};
 
 use super::{CommandError, output::say};
 
@@ -41,7 +41,7 @@ pub(crate) struct AcknowledgeArgs {
 }
 
 fn event_stream(name: &str) -> Result<StreamName, String> {
-    let names = EVENT_STREAMS.map(StreamName::as_str).join(", ");
+    let names = event_streams::ALL.map(StreamName::as_str).join(", ");
     stream_named(name).ok_or_else(|| format!("no stream of events; there are {names}"))
 }
 

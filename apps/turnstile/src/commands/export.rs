@@ -1,7 +1,6 @@
 //! `turnstile export`.
 
 use archive::{Exported, Format, Request};
-use eventstore::EVENT_STREAMS;
 use std::path::PathBuf;
 
 use super::{
@@ -68,7 +67,7 @@ pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<Outcome, 
     let request = Request {
         folder: args.out,
         format: args.format.into(),
-        range: args.range.range(&EVENT_STREAMS)?,
+        range: args.range.range(&event_streams::ALL)?,
         since_last: args.since_last,
     };
     let log = servers.log().await?;

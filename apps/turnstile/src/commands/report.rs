@@ -1,7 +1,6 @@
 //! `turnstile report`.
 
 use analysis::{folds::AllFolds, replay};
-use eventstore::EVENT_STREAMS;
 use report::{ReportHeader, page, pictures};
 use std::{
     fs, io,
@@ -33,7 +32,7 @@ const EXAMPLES: &str = "Examples:
   turnstile report --out report.html --plots plots";
 
 pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
-    let range = args.range.range(&EVENT_STREAMS)?;
+    let range = args.range.range(&event_streams::ALL)?;
     let to_stdout = args.out == Path::new("-");
     if !to_stdout {
         // Before the log is read, which takes a while.

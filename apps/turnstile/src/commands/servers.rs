@@ -1,6 +1,7 @@
 //! Which servers a command talks to, and how it gets there.
 
-use eventstore::{Log, LogConfig, USERS};
+use event_streams::USERS;
+use eventstore::{Log, LogConfig};
 use httpkit::ExposeSecret as _;
 use httpkit::config::{Config, ConfigError};
 use projections::ReadStore;

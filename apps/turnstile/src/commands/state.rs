@@ -3,7 +3,8 @@
 use analysis::{Aggregate, AnalysisError, Bound, Entity, commits_of};
 use chrono::{DateTime, Utc};
 use domain::{OrderId, PaymentId};
-use eventstore::{Commit, Log, ORDERS, PAYMENTS, StreamName, TICKETS, USERS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
+use eventstore::{Commit, Log, StreamName};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! `turnstile tickets`: what was for sale.
 
 use analysis::{AnalysisError, Bound, OnSale, Range};
-use eventstore::{ORDERS, TICKETS};
+use event_streams::{ORDERS, TICKETS};
 
 use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress, range::bound};
 

@@ -6,7 +6,8 @@ use domain::{
     Email, UserId,
     user::{Role, User, UserCommand, UserError},
 };
-use eventstore::{CommandError as Undone, Expectation, Log, Metadata, USERS};
+use event_streams::USERS;
+use eventstore::{CommandError as Undone, Expectation, Log, Metadata};
 use std::collections::HashMap;
 use uuid::Uuid;
 

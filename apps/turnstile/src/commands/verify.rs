@@ -5,7 +5,7 @@ use ::projections::{
     payable_orders::PayableOrdersProjection, tickets::TicketsProjection, verify_with,
 };
 use analysis::{AnalysisError, Checked, Finding, check};
-use eventstore::{EVENT_STREAMS, Log};
+use eventstore::Log;
 use serde_json::json;
 
 use super::{
@@ -101,7 +101,7 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
             output.record("finding", finding)?;
         }
     }
-    for stream in EVENT_STREAMS {
+    for stream in event_streams::ALL {
         for hole in log.holes().acknowledged(stream).await?.iter() {
             if output.is_for_people() {
                 output.line(&in_words(hole))?;

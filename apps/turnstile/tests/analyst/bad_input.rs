@@ -1,7 +1,7 @@
 //! What can't be read, isn't there, or is lost on the way: one clear error that names the place,
 //! and a code.
 
-use eventstore::{ORDERS, TICKETS};
+use event_streams::{ORDERS, TICKETS};
 use serde_json::json;
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};

@@ -1,6 +1,6 @@
 //! `turnstile events`: listing, tailing and showing what is in the log.
 
-use eventstore::TICKETS;
+use event_streams::TICKETS;
 use serde_json::Value;
 use std::process::Stdio;
 use testkit::{LONG, eventually};

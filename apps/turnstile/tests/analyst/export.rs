@@ -2,7 +2,7 @@
 
 use archive::TABLES;
 use domain::{Price, Title, ticket::TicketEvent};
-use eventstore::TICKETS;
+use event_streams::TICKETS;
 use std::collections::BTreeMap;
 use tempfile::TempDir;
 use uuid::Uuid;

@@ -4,7 +4,7 @@ use domain::{
     OrderId, Price, TicketId, Title, UserId,
     ticket_orders::{OrderedTicket, TicketOrdersEvent},
 };
-use eventstore::ORDERS;
+use event_streams::ORDERS;
 use mongodb::bson::{Bson, Document, doc};
 use serde_json::json;
 use testkit::{Client, LONG, eventually};

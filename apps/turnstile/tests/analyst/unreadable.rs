@@ -1,6 +1,6 @@
 //! Messages that can't be read: how they are found, looked at, and passed over.
 
-use eventstore::{ORDERS, TICKETS};
+use event_streams::{ORDERS, TICKETS};
 use serde_json::{Value, json};
 use std::process::Stdio;
 use testkit::{LONG, eventually};

@@ -5,7 +5,7 @@ use domain::{
     payment::PaymentEvent,
     ticket_orders::{CancelReason, TicketOrdersEvent},
 };
-use eventstore::{ORDERS, PAYMENTS, TICKETS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -195,7 +195,7 @@ async fn each_fault_of_a_log_is_found_at_its_place() {
     // With room for five keys in memory, it takes many passes, and finds the same.
     let config = eventstore::LogConfig {
         url: season.archive.url().to_owned(),
-        ..eventstore::LogConfig::default()
+        ..event_streams::config()
     };
     let log = eventstore::Log::connect(config).await.unwrap();
     log.connection().wait_for(|is| *is).await.unwrap();

@@ -1,7 +1,8 @@
 //! How many tickets are held at once.
 
 use chrono::{DateTime, Utc};
-use eventstore::{ORDERS, StreamName};
+use event_streams::ORDERS;
+use eventstore::StreamName;
 use std::collections::BTreeMap;
 
 use super::shared::{LiveOrders, OrderChange, columns, hour};

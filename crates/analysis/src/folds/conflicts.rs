@@ -5,7 +5,8 @@ use domain::{
     AnyEvent, OrderId, TicketId, UserId, payment::PaymentEvent, ticket::TicketEvent,
     ticket_orders::TicketOrdersEvent,
 };
-use eventstore::{ORDERS, PAYMENTS, StreamName, TICKETS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS};
+use eventstore::StreamName;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},

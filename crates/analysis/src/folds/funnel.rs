@@ -1,7 +1,8 @@
 //! From the listing to the sale: how many tickets and orders get how far.
 
 use domain::{AnyEvent, TicketId, ticket::TicketEvent};
-use eventstore::{ORDERS, StreamName, TICKETS};
+use event_streams::{ORDERS, TICKETS};
+use eventstore::StreamName;
 use std::collections::HashMap;
 
 use super::shared::{LiveOrders, OrderChange, columns};

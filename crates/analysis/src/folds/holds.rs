@@ -1,6 +1,7 @@
 //! What becomes of holds.
 
-use eventstore::{ORDERS, StreamName};
+use event_streams::ORDERS;
+use eventstore::StreamName;
 
 use super::shared::{
     Distribution, LiveOrders, OrderChange, Values, figure_columns, millis, with_distribution,

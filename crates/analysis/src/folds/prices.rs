@@ -1,7 +1,8 @@
 //! What tickets cost: those that were listed, and those that sold.
 
 use domain::{AnyEvent, ticket::TicketEvent};
-use eventstore::{ORDERS, StreamName, TICKETS};
+use event_streams::{ORDERS, TICKETS};
+use eventstore::StreamName;
 
 use super::shared::{
     Distribution, LiveOrders, OrderChange, Values, columns, figure_columns, with_distribution,

@@ -1,7 +1,8 @@
 //! What sold, by hour and by day.
 
 use chrono::{DateTime, Utc};
-use eventstore::{ORDERS, StreamName};
+use event_streams::ORDERS;
+use eventstore::StreamName;
 use std::collections::BTreeMap;
 
 use super::shared::{LiveOrders, OrderChange, columns, day, hour, mean_money};

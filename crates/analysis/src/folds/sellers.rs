@@ -1,7 +1,8 @@
 //! Who sells what.
 
 use domain::{AnyEvent, TicketId, UserId, ticket::TicketEvent};
-use eventstore::{ORDERS, StreamName, TICKETS};
+use event_streams::{ORDERS, TICKETS};
+use eventstore::StreamName;
 use std::{cmp::Reverse, collections::HashMap};
 
 use super::shared::{LiveOrders, OrderChange, columns, mean_money};

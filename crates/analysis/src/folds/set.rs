@@ -1,7 +1,8 @@
 //! Several folds that see the log together.
 
 use chrono::{DateTime, Utc};
-use eventstore::{ORDERS, PAYMENTS, StreamName, TICKETS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS};
+use eventstore::StreamName;
 
 use super::{
     ConcurrencyFigures, ConcurrentHolds, ConflictFigures, Conflicts, Funnel, FunnelFigures,

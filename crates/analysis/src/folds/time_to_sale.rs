@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::{AnyEvent, TicketId, ticket::TicketEvent};
-use eventstore::{ORDERS, StreamName, TICKETS};
+use event_streams::{ORDERS, TICKETS};
+use eventstore::StreamName;
 use std::collections::HashMap;
 
 use super::shared::{

@@ -1,7 +1,8 @@
 //! What an id is the id of.
 
 use domain::{AnyEvent, Email, OrderId, PaymentId, TicketId, UserId, payment::PaymentEvent};
-use eventstore::{Log, ORDERS, PAYMENTS, TICKETS, USERS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
+use eventstore::Log;
 use memchr::memmem::Finder;
 use uuid::Uuid;
 

@@ -7,7 +7,8 @@ mod scan;
 pub use find::{Entity, find};
 
 use domain::{AnyEvent, OrderId, PaymentId};
-use eventstore::{Commit, Log, ORDERS, PAYMENTS, StreamName, TICKETS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS};
+use eventstore::{Commit, Log, StreamName};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeSet, HashSet};

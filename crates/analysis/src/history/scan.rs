@@ -1,7 +1,8 @@
 //! Finding everything that has to do with a user. No index tells that, so the whole log is read.
 
 use domain::UserId;
-use eventstore::{EVENT_STREAMS, Log, StreamName, TICKETS, USERS};
+use event_streams::{TICKETS, USERS};
+use eventstore::{Log, StreamName};
 use memchr::memmem::Finder;
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use uuid::Uuid;
@@ -41,7 +42,7 @@ pub(super) async fn of_user(
     let mut chains: HashSet<String> = HashSet::new();
     let mut recent = VecDeque::new();
     let mut sells: HashSet<String> = HashSet::new();
-    let span = Range::all().resolve(log, &EVENT_STREAMS).await?;
+    let span = Range::all().resolve(log, &event_streams::ALL).await?;
     let (mut commits, mut read) = (span.read(log), 0);
     while let Some(commit) = commits.next().await {
         let commit = commit?;

@@ -1,15 +1,17 @@
 //! A log, and parts of a history in it.
 
-use eventstore::{EVENT_STREAMS, HistoricalCommit, Log, LogConfig};
+use eventstore::{HistoricalCommit, Log};
 use testkit::Nats;
 
 pub async fn connected(nats: &Nats) -> Log {
-    Log::open(LogConfig::at(nats.url())).await.unwrap()
+    Log::open(event_streams::config_at(nats.url()))
+        .await
+        .unwrap()
 }
 
 /// Writes these commits behind what is there.
 pub async fn write(log: &Log, commits: &[HistoricalCommit]) {
-    for stream in EVENT_STREAMS {
+    for stream in event_streams::ALL {
         let last = log.reader().last_sequence(stream).await.unwrap();
         let mut import = log.importer().begin(stream, last);
         for commit in commits.iter().filter(|commit| commit.stream == stream) {

@@ -1,7 +1,8 @@
 //! A line of NDJSON: one event, with everything that is needed to store it again.
 
 use chrono::{DateTime, Utc};
-use eventstore::{Commit, StoreError, StoredEvent, StreamName, USERS};
+use event_streams::USERS;
+use eventstore::{Commit, StoreError, StoredEvent, StreamName};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::{borrow::Cow, io::Write};

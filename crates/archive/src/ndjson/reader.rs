@@ -1,7 +1,7 @@
 //! Lines of NDJSON: of one file as they are, or of a folder's tables in each stream's order.
 
 use analysis::stream_named;
-use eventstore::{EVENT_STREAMS, StreamName};
+use eventstore::StreamName;
 use std::{
     collections::VecDeque,
     fs::File,
@@ -90,7 +90,7 @@ impl LineReader {
         }
         manifest.check(path)?;
         // Stream by stream: within one, lines of several tables are put in order again.
-        let groups = EVENT_STREAMS.into_iter().map(|stream| {
+        let groups = event_streams::ALL.into_iter().map(|stream| {
             let tables = manifest.tables.iter();
             let of_stream = tables.filter(|(name, _)| Manifest::stream_of(name) == stream);
             let chains = of_stream.map(|(_, table)| {

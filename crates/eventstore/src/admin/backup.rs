@@ -95,24 +95,15 @@ impl Backup {
         Self { connection }
     }
 
-    /// The streams that a backup holds, in the order in which they are to be copied while the
-    /// system is at work: what reacts before what it reacts to. A reaction that is missing comes
-    /// about again; a cause that is missing doesn't.
-    pub fn order(&self) -> Vec<StreamName> {
+    /// The streams that a backup holds, in the order in which they are created. A log that is copied
+    /// while commands are at work should be copied in an order of its own: a stream that reacts
+    /// before the one it reacts to.
+    pub fn streams(&self) -> Vec<StreamName> {
         let config = self.connection.config();
-        let mut names: Vec<_> = stream_settings::all(&config.event_streams, config.replicas)
+        stream_settings::all(&config.event_streams, config.replicas)
             .into_iter()
             .map(|(name, _)| name)
-            .collect();
-        // Everybody refers to users, and users to nobody.
-        names.sort_by_key(|name| *name == crate::USERS);
-        names.sort_by_key(|name| match name.as_str() {
-            "TICKETS" => 0,
-            "ORDERS" => 1,
-            "PAYMENTS" => 2,
-            _ => 3,
-        });
-        names
+            .collect()
     }
 
     /// Begins to copy a stream out of the server, which checks it before.

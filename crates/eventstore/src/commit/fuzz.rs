@@ -7,7 +7,7 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use super::{Commit, headers_of};
-use crate::{HistoricalCommit, ORDERS, StoreError, Upcasters};
+use crate::{HistoricalCommit, StoreError, Upcasters, stream_name::samples::ACCOUNTS};
 
 /// An event that the stream may hold.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ fn split<'a>(bytes: &'a [u8], at: &[u8]) -> (&'a [u8], &'a [u8]) {
 
 fn read(subject: &str, headers: &HeaderMap, payload: Bytes) -> Result<Commit, StoreError> {
     let (stored_at, none) = (DateTime::UNIX_EPOCH, Upcasters::default());
-    Commit::from_parts(ORDERS, 7, subject, headers, payload, stored_at, &none)
+    Commit::from_parts(ACCOUNTS, 7, subject, headers, payload, stored_at, &none)
 }
 
 /// Whatever the headers said, written again they say the same, unless that is never written.

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, time::Duration};
 use uuid::Uuid;
 
-use crate::{StreamName, Upcasters, stream_name::EVENT_STREAMS};
+use crate::{StreamName, Upcasters};
 
 /// How to reach the log.
 ///
@@ -76,7 +76,7 @@ impl Default for LogConfig {
             login: None,
             tls_ca: None,
             tls_identity: None,
-            event_streams: EVENT_STREAMS.to_vec(),
+            event_streams: Vec::new(),
             replicas: 1,
             answer_timeout: Duration::from_millis(500),
             command_timeout: Duration::from_millis(1800),

@@ -175,7 +175,7 @@ mod tests {
 
     fn judged(error: PublishError) -> Result<Appended, StoreError> {
         let subject = Subject {
-            stream: crate::ORDERS,
+            stream: crate::stream_name::samples::ACCOUNTS,
             key: "a",
         };
         classify_publish_error(error, subject)
@@ -193,7 +193,7 @@ mod tests {
         let found = judged(refused(10_054)).unwrap_err();
         assert_eq!(
             found.to_string(),
-            "ORDERS.a: the commit is larger than the server accepts"
+            "ACCOUNTS.a: the commit is larger than the server accepts"
         );
     }
 

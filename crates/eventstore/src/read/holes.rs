@@ -190,7 +190,7 @@ mod tests {
 
     fn hole(first: u64, last: u64) -> AcknowledgedHole {
         AcknowledgedHole {
-            stream: crate::ORDERS,
+            stream: crate::stream_name::samples::ACCOUNTS,
             first,
             last,
             by: "ann".to_owned(),

@@ -2,7 +2,8 @@
 //! events; it never reads the orders service's read model.
 
 use domain::ticket_orders::TicketOrdersEvent;
-use eventstore::{Commit, Log, ORDERS, StoreError, StreamName};
+use event_streams::ORDERS;
+use eventstore::{Commit, Log, StoreError, StreamName};
 use mongodb::{
     Collection,
     bson::{self, doc},

@@ -1,7 +1,8 @@
 //! When folding on would be wrong: it stops and says so.
 
 use cqrs_es::DomainEvent;
-use eventstore::{Commit, Log, LogConfig, StreamName, TICKETS};
+use event_streams::TICKETS;
+use eventstore::{Commit, Log, StreamName};
 use mongodb::bson::{Document, doc};
 use projections::{
     Change, FoldError, Index, Projection, RebuildError, Runner, RunnerState, read_models, rebuild,
@@ -198,7 +199,9 @@ async fn a_halt_is_over_when_the_log_lost_what_could_not_be_folded() {
     eventually("it is recorded", LONG, || recorded(&world)).await;
     tickets.runner().stop().await;
     world.nats.lose_tail(&before).await;
-    let log = Log::open(LogConfig::at(world.nats.url())).await.unwrap();
+    let log = Log::open(event_streams::config_at(world.nats.url()))
+        .await
+        .unwrap();
     let again = Tickets::start(&log, &world.store, quick()).await.unwrap();
     assert!(again.runner().progress().wait_for(at, LONG).await);
     eventually("the halt is over", LONG, || async {

@@ -2,7 +2,8 @@
 //! acknowledged it.
 
 use chrono::Utc;
-use eventstore::{AcknowledgedHole, TICKETS};
+use event_streams::TICKETS;
+use eventstore::AcknowledgedHole;
 use projections::{
     RebuildError, RunnerState, rebuild,
     tickets::{TicketQuery, Tickets, TicketsProjection},

@@ -1,7 +1,7 @@
 //! A log that loses its tail, under living processes and between two lives of one: read models heal
 //! by themselves, and show what is there.
 
-use eventstore::{Log, LogConfig};
+use eventstore::Log;
 use mongodb::bson::{Document, doc};
 use projections::{
     ReadStore, RunnerSettings, RunnerState,
@@ -27,7 +27,9 @@ impl Process {
     }
 
     async fn start_with(world: &World, settings: RunnerSettings) -> Self {
-        let log = Log::open(LogConfig::at(world.nats.url())).await.unwrap();
+        let log = Log::open(event_streams::config_at(world.nats.url()))
+            .await
+            .unwrap();
         let store = ReadStore::connect(world.mongo.uri(), world.mongo.name());
         let store = store.await.unwrap();
         let tickets = Tickets::start(&log, &store, settings).await.unwrap();
@@ -206,7 +208,7 @@ async fn a_crash_alone_heals_nothing() {
     let second = Process::start(&world).await;
     second.lists(&there).await;
     assert_eq!(second.tickets.runner().progress().lineage(), 0);
-    assert_eq!(second.log.tails().epoch(eventstore::TICKETS), 0);
+    assert_eq!(second.log.tails().epoch(event_streams::TICKETS), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

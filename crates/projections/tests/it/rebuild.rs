@@ -1,6 +1,6 @@
 //! Filling a read model anew while it is used.
 
-use eventstore::TICKETS;
+use event_streams::TICKETS;
 use mongodb::bson::{Document, doc};
 use projections::{
     RunnerSettings, pause, read_models, rebuild, resume,

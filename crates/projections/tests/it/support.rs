@@ -6,7 +6,8 @@ use domain::{
     ticket::TicketEvent,
     ticket_orders::{CancelReason, OrderedTicket, TicketOrdersEvent},
 };
-use eventstore::{Log, LogConfig, Metadata, ORDERS, StreamName, TICKETS};
+use event_streams::{ORDERS, TICKETS};
+use eventstore::{Log, Metadata, StreamName};
 use futures_util::TryStreamExt;
 use mongodb::bson::{RawDocumentBuf, doc};
 use projections::{ReadStore, RunnerSettings};
@@ -33,7 +34,9 @@ impl World {
     }
 
     pub async fn with(nats: Nats, mongo: Mongo) -> Self {
-        let log = Log::open(LogConfig::at(nats.url())).await.unwrap();
+        let log = Log::open(event_streams::config_at(nats.url()))
+            .await
+            .unwrap();
         let store = ReadStore::connect(mongo.uri(), mongo.name()).await.unwrap();
         Self {
             nats,

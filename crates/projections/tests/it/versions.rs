@@ -1,7 +1,8 @@
 //! Versions of a projection side by side, and those who may only listen.
 
 use domain::ticket::TicketEvent;
-use eventstore::{Commit, StreamName, TICKETS};
+use event_streams::TICKETS;
+use eventstore::{Commit, StreamName};
 use mongodb::bson::{Document, doc};
 use projections::{
     Change, FoldError, Index, Projection, RemoteProgress, RetireError, Runner, read_models, retire,

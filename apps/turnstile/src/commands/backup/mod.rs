@@ -90,8 +90,10 @@ async fn copy_all(
     name: &str,
     began: DateTime<Utc>,
 ) -> Result<Contents, CommandError> {
+    let mut names = log.backup().streams();
+    event_streams::sort_for_backup(&mut names);
     let mut streams = Vec::new();
-    for stream in log.backup().order() {
+    for stream in names {
         streams.push(copy(log, place, name, stream).await?);
     }
     let contents = Contents {

@@ -49,7 +49,7 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
     };
     let contents: Contents = place.get_json(&format!("{backup}/backup.json")).await?;
     let log = servers.nats().await?;
-    let names = log.backup().order();
+    let names = log.backup().streams();
     let mut streams = Vec::new();
     for copied in &contents.streams {
         let name = names.iter().find(|name| name.as_str() == copied.stream);

@@ -4,7 +4,7 @@ use analysis::{Commits, EventRow, Resuming, Span, commits_of, stream_named};
 use archive::TABLES;
 use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _, ValueParser};
-use eventstore::{Commit, EVENT_STREAMS, Log, StreamName};
+use eventstore::{Commit, Log, StreamName};
 use std::collections::BTreeSet;
 
 use super::row::{Found, Row, as_found, look_at};
@@ -53,7 +53,7 @@ pub(super) struct Filter {
 }
 
 fn streams() -> ValueParser {
-    let names = PossibleValuesParser::new(EVENT_STREAMS.map(StreamName::as_str));
+    let names = PossibleValuesParser::new(event_streams::ALL.map(StreamName::as_str));
     ValueParser::from(names.try_map(|name| stream_named(&name).ok_or("there is no such stream")))
 }
 
@@ -76,7 +76,7 @@ impl Filter {
                     .iter()
                     .any(|table| table.stream == *stream && is_one_of(types, table.event_type))
         };
-        let all = EVENT_STREAMS.into_iter();
+        let all = event_streams::ALL.into_iter();
         all.filter(|stream| named.is_empty() || named.contains(stream))
             .filter(may_hold)
             .collect()

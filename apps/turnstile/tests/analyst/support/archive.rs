@@ -4,7 +4,8 @@
 use async_nats::jetstream::{self, message::PublishMessage};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use domain::{Price, TicketId, Title, UserId, ticket::TicketEvent};
-use eventstore::{Log, LogConfig, StreamName, TICKETS};
+use event_streams::TICKETS;
+use eventstore::{Log, StreamName};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -41,7 +42,9 @@ impl Archive {
 
     /// A log on this server.
     pub async fn on(nats: Nats) -> Self {
-        Log::open(LogConfig::at(nats.url())).await.unwrap();
+        Log::open(event_streams::config_at(nats.url()))
+            .await
+            .unwrap();
         let client = async_nats::connect(nats.url()).await.unwrap();
         Self {
             nats,

@@ -8,7 +8,7 @@ use domain::{
     ticket_orders::{CancelReason, OrderedTicket, TicketOrdersEvent},
     user::UserEvent,
 };
-use eventstore::{ORDERS, PAYMENTS, TICKETS, USERS};
+use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
 use std::collections::HashMap;
 use uuid::Uuid;
 

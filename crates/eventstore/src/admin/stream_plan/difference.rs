@@ -180,19 +180,22 @@ mod tests {
     use crate::{
         StreamName,
         admin::stream_settings,
-        stream_name::{COMMANDS, KEYS, REQUESTS},
+        stream_name::{
+            COMMANDS, KEYS, REQUESTS,
+            samples::{ACCOUNTS, BOTH},
+        },
     };
     use async_nats::jetstream::stream::DiscardPolicy;
 
     fn wanted(stream: StreamName) -> Config {
-        let all = stream_settings::all(&crate::EVENT_STREAMS, 3);
+        let all = stream_settings::all(&BOTH, 3);
         let found = all.into_iter().find(|(name, _)| *name == stream);
         found.unwrap().1
     }
 
     #[test]
     fn what_is_as_wanted_needs_nothing() {
-        for (_, config) in stream_settings::all(&crate::EVENT_STREAMS, 3) {
+        for (_, config) in stream_settings::all(&BOTH, 3) {
             let (changes, refusals) = compare(&config, &mut config.clone());
             assert_eq!((changes, refusals), (vec![], vec![]), "{}", config.name);
         }
@@ -200,7 +203,7 @@ mod tests {
 
     #[test]
     fn what_only_gets_safer_is_changed() {
-        let wanted = wanted(crate::ORDERS);
+        let wanted = wanted(ACCOUNTS);
         let mut found = Config {
             num_replicas: 1,
             discard: DiscardPolicy::Old,
@@ -264,7 +267,7 @@ mod tests {
 
     #[test]
     fn what_nats_cannot_change_is_refused_by_name() {
-        let wanted = wanted(crate::ORDERS);
+        let wanted = wanted(ACCOUNTS);
         let mut found = Config {
             no_ack: true,
             ..wanted.clone()
@@ -292,14 +295,14 @@ mod tests {
 
     #[test]
     fn no_limit_is_no_limit_in_either_spelling() {
-        let orders = wanted(crate::ORDERS);
+        let accounts = wanted(ACCOUNTS);
         let mut zeros = Config {
             max_messages: 0,
             max_bytes: 0,
             max_messages_per_subject: 0,
-            ..orders.clone()
+            ..accounts.clone()
         };
-        assert_eq!(compare(&orders, &mut zeros), (vec![], vec![]));
+        assert_eq!(compare(&accounts, &mut zeros), (vec![], vec![]));
         let keys = wanted(KEYS);
         let mut unlimited = Config {
             max_messages_per_subject: 0,

@@ -3,12 +3,12 @@
 use super::*;
 use crate::{
     StoreError,
-    stream_name::{EVENT_STREAMS, ORDERS, TICKETS},
+    stream_name::samples::{ACCOUNTS, BOTH},
     subject::check_id,
 };
 
 fn wanted(stream: StreamName) -> Config {
-    let all = all(&EVENT_STREAMS, 3);
+    let all = all(&BOTH, 3);
     let found = all.into_iter().find(|(name, _)| *name == stream);
     found.unwrap().1
 }
@@ -18,31 +18,24 @@ const YEAR: Duration = Duration::from_hours(365 * 24);
 #[test]
 fn a_stream_is_named_in_its_subjects_and_nothing_else_is() {
     assert_eq!(
-        (TICKETS.as_str(), &*TICKETS.to_string()),
-        ("TICKETS", "TICKETS")
+        (ACCOUNTS.as_str(), &*ACCOUNTS.to_string()),
+        ("ACCOUNTS", "ACCOUNTS")
     );
-    assert_eq!(TICKETS.subject("a"), "TICKETS.a");
-    assert_eq!(TICKETS.key_of("TICKETS.a"), Some("a"));
-    for other in ["ORDERS.a", "TICKETSa", "TICKETS", ""] {
-        assert_eq!(TICKETS.key_of(other), None, "{other}");
+    assert_eq!(ACCOUNTS.subject("a"), "ACCOUNTS.a");
+    assert_eq!(ACCOUNTS.key_of("ACCOUNTS.a"), Some("a"));
+    for other in ["BRANCHES.a", "ACCOUNTSa", "ACCOUNTS", ""] {
+        assert_eq!(ACCOUNTS.key_of(other), None, "{other}");
     }
 }
 
 #[test]
 fn streams_of_commits_come_first_and_keep_everything_for_good() {
-    let all = all(&EVENT_STREAMS, 3);
+    let all = all(&BOTH, 3);
     let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
-    let expected = [
-        "USERS",
-        "TICKETS",
-        "ORDERS",
-        "PAYMENTS",
-        "DEADLETTERS",
-        "COMMANDS",
-    ];
-    assert_eq!(names[..6], expected);
-    assert_eq!(names[6..], ["REQUESTS", "KEYS"]);
-    for (name, config) in &all[..EVENT_STREAMS.len()] {
+    let expected = ["ACCOUNTS", "BRANCHES", "DEADLETTERS", "COMMANDS"];
+    assert_eq!(names[..4], expected);
+    assert_eq!(names[4..], ["REQUESTS", "KEYS"]);
+    for (name, config) in &all[..BOTH.len()] {
         assert_eq!(config.name, name.as_str());
         assert_eq!(config.subjects, [format!("{name}.*")]);
         assert_eq!(
@@ -101,7 +94,7 @@ fn an_id_is_one_token_of_a_subject() {
 
 #[test]
 fn settings_as_wanted_are_no_danger_and_neither_is_more_than_that() {
-    for (name, wanted) in all(&EVENT_STREAMS, 3) {
+    for (name, wanted) in all(&BOTH, 3) {
         assert_eq!(dangerous_difference(&wanted, &wanted), None, "{name}");
         let more = Config {
             num_replicas: 5,
@@ -129,38 +122,38 @@ type Departure = (StreamName, &'static str, fn(&mut Config));
 fn a_difference_that_could_lose_data_is_named() {
     let departures: [Departure; 13] = [
         (
-            ORDERS,
-            r#"subjects is ["ORDERS.x"], needed is ["ORDERS.*"]"#,
+            ACCOUNTS,
+            r#"subjects is ["ACCOUNTS.x"], needed is ["ACCOUNTS.*"]"#,
             |c| {
-                c.subjects = vec!["ORDERS.x".to_owned()];
+                c.subjects = vec!["ACCOUNTS.x".to_owned()];
             },
         ),
-        (ORDERS, r#"discard is "old", needed is "new""#, |c| {
+        (ACCOUNTS, r#"discard is "old", needed is "new""#, |c| {
             c.discard = DiscardPolicy::Old;
         }),
-        (ORDERS, "allow_direct is null, needed is true", |c| {
+        (ACCOUNTS, "allow_direct is null, needed is true", |c| {
             c.allow_direct = false;
         }),
-        (ORDERS, "persist_mode is async, needed is default", |c| {
+        (ACCOUNTS, "persist_mode is async, needed is default", |c| {
             c.persist_mode = Some(PersistenceMode::Async);
         }),
-        (ORDERS, "deny_delete is false, needed is true", |c| {
+        (ACCOUNTS, "deny_delete is false, needed is true", |c| {
             c.deny_delete = false;
         }),
-        (ORDERS, "deny_purge is false, needed is true", |c| {
+        (ACCOUNTS, "deny_purge is false, needed is true", |c| {
             c.deny_purge = false;
         }),
-        (ORDERS, "num_replicas is 1, needed is 3", |c| {
+        (ACCOUNTS, "num_replicas is 1, needed is 3", |c| {
             c.num_replicas = 1;
         }),
-        (ORDERS, "max_msgs is 1, needed is no limit", |c| {
+        (ACCOUNTS, "max_msgs is 1, needed is no limit", |c| {
             c.max_messages = 1;
         }),
-        (ORDERS, "max_bytes is 1, needed is no limit", |c| {
+        (ACCOUNTS, "max_bytes is 1, needed is no limit", |c| {
             c.max_bytes = 1;
         }),
         (
-            ORDERS,
+            ACCOUNTS,
             "max_msgs_per_subject is 1, needed is no limit",
             |c| {
                 c.max_messages_per_subject = 1;
@@ -169,7 +162,7 @@ fn a_difference_that_could_lose_data_is_named() {
         (KEYS, "max_msgs_per_subject is 2, needed is 1", |c| {
             c.max_messages_per_subject = 2;
         }),
-        (ORDERS, "max_age is 36.0 h, needed is no limit", |c| {
+        (ACCOUNTS, "max_age is 36.0 h, needed is no limit", |c| {
             c.max_age = Duration::from_hours(36);
         }),
         (REQUESTS, "max_age is 23.0 h, needed is 24.0 h", |c| {

@@ -6,7 +6,8 @@ mod projection;
 pub use projection::OrdersProjection;
 
 use chrono::{DateTime, Utc};
-use eventstore::{Log, ORDERS, StoreError};
+use event_streams::ORDERS;
+use eventstore::{Log, StoreError};
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection,

@@ -1,7 +1,8 @@
 //! From events to documents.
 
 use domain::ticket_orders::{CancelReason, TicketOrdersEvent};
-use eventstore::{Commit, ORDERS, StreamName};
+use event_streams::ORDERS;
+use eventstore::{Commit, StreamName};
 use mongodb::bson::{Bson, Document, doc};
 
 use crate::{

@@ -1,7 +1,8 @@
 //! From events to documents.
 
 use domain::{search::folded, ticket::TicketEvent};
-use eventstore::{Commit, StreamName, TICKETS};
+use event_streams::TICKETS;
+use eventstore::{Commit, StreamName};
 use mongodb::bson::{Bson, Document, doc};
 use uuid::Uuid;
 
