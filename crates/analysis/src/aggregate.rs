@@ -1,10 +1,10 @@
 //! The state of an aggregate, of any of the four kinds, as values that can be shown and compared.
 
 use cqrs_es::Aggregate as _;
+use domain::streams;
 use domain::{
     AnyEvent, OrderId, payment::Payment, ticket::Ticket, ticket_orders::TicketOrders, user::User,
 };
-use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
 use eventstore::{Commit, StoreError, StreamName};
 use serde::Serialize;
 use serde_json::Value;
@@ -28,11 +28,11 @@ pub enum Aggregate {
 impl Aggregate {
     /// One that nothing happened to yet; `None` if the stream is none of the log's.
     pub fn empty(stream: StreamName) -> Option<Self> {
-        Some(match stream {
-            USERS => Self::User(User::default()),
-            TICKETS => Self::Ticket(Ticket::default()),
-            ORDERS => Self::Orders(TicketOrders::default()),
-            PAYMENTS => Self::Payment(Payment::default()),
+        Some(match stream.as_str() {
+            streams::USERS => Self::User(User::default()),
+            streams::TICKETS => Self::Ticket(Ticket::default()),
+            streams::ORDERS => Self::Orders(TicketOrders::default()),
+            streams::PAYMENTS => Self::Payment(Payment::default()),
             _ => return None,
         })
     }

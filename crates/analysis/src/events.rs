@@ -1,7 +1,7 @@
 //! Decoding commits of any stream.
 
 use domain::AnyEvent;
-use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
+use domain::streams;
 use eventstore::{Commit, StoreError};
 
 /// Decodes the events of a commit, each with the aggregate's version (the first event has 0).
@@ -18,13 +18,13 @@ pub fn events_of(commit: &Commit) -> Result<Vec<(u64, AnyEvent)>, StoreError> {
             .map(|(version, event)| (version, event.into()))
             .collect())
     }
-    match commit.stream {
-        USERS => any::<domain::user::UserEvent>(commit),
-        TICKETS => any::<domain::ticket::TicketEvent>(commit),
-        ORDERS => any::<domain::ticket_orders::TicketOrdersEvent>(commit),
-        PAYMENTS => any::<domain::payment::PaymentEvent>(commit),
-        stream => Err(StoreError::Unreadable {
-            stream,
+    match commit.stream.as_str() {
+        streams::USERS => any::<domain::user::UserEvent>(commit),
+        streams::TICKETS => any::<domain::ticket::TicketEvent>(commit),
+        streams::ORDERS => any::<domain::ticket_orders::TicketOrdersEvent>(commit),
+        streams::PAYMENTS => any::<domain::payment::PaymentEvent>(commit),
+        _ => Err(StoreError::Unreadable {
+            stream: commit.stream,
             sequence: commit.sequence,
             why: "no such stream belongs to the log".to_owned(),
         }),

@@ -1,10 +1,10 @@
 //! Files into an empty log.
 
+use domain::streams;
 use domain::{
     AnyEvent, payment::PaymentEvent, ticket::TicketEvent, ticket_orders::TicketOrdersEvent,
     user::UserEvent,
 };
-use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
 use eventstore::{HistoricalCommit, Import, Log, Metadata, StoreError, StoredEvent, StreamName};
 use std::{collections::BTreeMap, path::Path};
 
@@ -166,8 +166,8 @@ fn commit_of(stream: StreamName, texts: &[LocatedLine]) -> Result<HistoricalComm
     for text in texts {
         let line = text.line()?;
         let bad = |error: serde_json::Error| bad_line(&text.file, text.number, error);
-        let replaced = match (stream, line.data) {
-            (USERS, Some(data)) => without_password(data).map_err(bad)?,
+        let replaced = match (stream.as_str(), line.data) {
+            (streams::USERS, Some(data)) => without_password(data).map_err(bad)?,
             _ => None,
         };
         data.push(replaced);
@@ -210,11 +210,13 @@ fn commit_of(stream: StreamName, texts: &[LocatedLine]) -> Result<HistoricalComm
 fn known(stream: StreamName, events: &[StoredEvent<'_>]) -> Result<(), String> {
     for event in events {
         let text = serde_json::to_string(event).map_err(|error| error.to_string())?;
-        let event = match stream {
-            USERS => serde_json::from_str::<UserEvent>(&text).map(AnyEvent::User),
-            TICKETS => serde_json::from_str::<TicketEvent>(&text).map(AnyEvent::Ticket),
-            ORDERS => serde_json::from_str::<TicketOrdersEvent>(&text).map(AnyEvent::Orders),
-            PAYMENTS => serde_json::from_str::<PaymentEvent>(&text).map(AnyEvent::Payment),
+        let event = match stream.as_str() {
+            streams::USERS => serde_json::from_str::<UserEvent>(&text).map(AnyEvent::User),
+            streams::TICKETS => serde_json::from_str::<TicketEvent>(&text).map(AnyEvent::Ticket),
+            streams::ORDERS => {
+                serde_json::from_str::<TicketOrdersEvent>(&text).map(AnyEvent::Orders)
+            }
+            streams::PAYMENTS => serde_json::from_str::<PaymentEvent>(&text).map(AnyEvent::Payment),
             _ => return Err(format!("{stream} is no stream of the log")),
         };
         event.map_err(|error| error.to_string())?;

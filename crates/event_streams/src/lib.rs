@@ -23,13 +23,11 @@ pub const ALL: [StreamName; 4] = [USERS, TICKETS, ORDERS, PAYMENTS];
 /// that reacts comes before the one it reacts to. A missing reaction happens again after a restore;
 /// a missing cause doesn't. All streams refer to users, so users come last.
 pub fn sort_for_backup(names: &mut [StreamName]) {
-    names.sort_by_key(|name| match *name {
-        TICKETS => 0,
-        ORDERS => 1,
-        PAYMENTS => 2,
-        USERS => 4,
-        // Dead letters, due commands, idempotency records, session keys.
-        _ => 3,
+    let reactions_first = [TICKETS, ORDERS, PAYMENTS];
+    names.sort_by_key(|name| {
+        let place = reactions_first.iter().position(|known| known == name);
+        // Behind them dead letters, due commands, idempotency records and session keys.
+        place.unwrap_or(reactions_first.len() + usize::from(*name == USERS))
     });
 }
 

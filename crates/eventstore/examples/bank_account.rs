@@ -1,109 +1,22 @@
 //! A bank account whose only truth is the log.
 //!
-//! `cargo run -p eventstore --example bank_account` starts a NATS server of its own;
-//! with `NATS_URL` set it uses that one, and finds its account again the next time.
+//! `cargo run --example bank_account` uses the NATS server at `NATS_URL`, or the one on this machine
+//! (`nats-server -js`), and finds its account again the next time.
+
+mod accounts;
 
 use chrono::Utc;
-use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
-use eventstore::{CommandError, Expectation, Log, LogConfig, Metadata, StreamName, Subscription};
+use cqrs_es::Aggregate as _;
+use eventstore::{CommandError, Expectation, Metadata, Subscription};
 use futures_util::TryStreamExt;
-use serde::{Deserialize, Serialize};
 use std::{error::Error, time::Duration};
 use uuid::Uuid;
 
-// What can happen, and the one rule: nobody takes more than is there.
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
-enum AccountEvent {
-    Deposited { cents: i64 },
-    Withdrawn { cents: i64 },
-}
-
-impl DomainEvent for AccountEvent {
-    fn event_type(&self) -> String {
-        match self {
-            Self::Deposited { .. } => "Deposited".to_owned(),
-            Self::Withdrawn { .. } => "Withdrawn".to_owned(),
-        }
-    }
-
-    fn event_version(&self) -> String {
-        "1.0".to_owned()
-    }
-}
-
-#[derive(Clone, Debug)]
-enum AccountCommand {
-    Deposit { cents: i64 },
-    Withdraw { cents: i64 },
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("only {balance} cents are left")]
-struct TooLittle {
-    balance: i64,
-}
-
-#[derive(Clone, Default, Serialize, Deserialize)]
-struct Account {
-    balance: i64,
-}
-
-impl Aggregate for Account {
-    const TYPE: &'static str = "account";
-    type Command = AccountCommand;
-    type Event = AccountEvent;
-    type Error = TooLittle;
-    type Services = ();
-
-    async fn handle(
-        &mut self,
-        command: AccountCommand,
-        (): &(),
-        sink: &EventSink<Self>,
-    ) -> Result<(), TooLittle> {
-        let event = match command {
-            AccountCommand::Deposit { cents } => AccountEvent::Deposited { cents },
-            AccountCommand::Withdraw { cents } if cents > self.balance => {
-                let balance = self.balance;
-                return Err(TooLittle { balance });
-            }
-            AccountCommand::Withdraw { cents } => AccountEvent::Withdrawn { cents },
-        };
-        sink.write(event, self).await;
-        Ok(())
-    }
-
-    fn apply(&mut self, event: AccountEvent) {
-        match event {
-            AccountEvent::Deposited { cents } => self.balance += cents,
-            AccountEvent::Withdrawn { cents } => self.balance -= cents,
-        }
-    }
-}
-
-const ACCOUNTS: StreamName = StreamName::new("ACCOUNTS");
+use accounts::{ACCOUNTS, Account, AccountCommand, AccountEvent, open_log};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // A server: yours, or one that ends with this program.
-    let own_server;
-    let url = if let Ok(url) = std::env::var("NATS_URL") {
-        url
-    } else {
-        own_server = devservers::NatsServer::start(&devservers::NatsOptions::default())?;
-        own_server.url().to_owned()
-    };
-    let log = Log::connect(LogConfig {
-        url,
-        event_streams: vec![ACCOUNTS],
-        ..LogConfig::default()
-    })
-    .await?;
-    let mut connection = log.connection();
-    tokio::time::timeout(Duration::from_secs(5), connection.wait_for(|up| *up)).await??;
-    log.streams().ensure().await?;
+    let log = open_log().await?;
     let accounts = log.store::<Account>(ACCOUNTS);
 
     // A command. Its id makes it safe to repeat: the second time is answered with the first result.

@@ -83,7 +83,8 @@ impl OpenDeadLetters {
                 break;
             };
             if let Some(message) = message {
-                self.take(&message);
+                let key = record.connection.at(DEADLETTERS).key_of(&message.subject);
+                self.take(key.unwrap_or_default(), &message);
             }
             self.read_to = sequence;
             read += 1;
@@ -101,9 +102,8 @@ impl OpenDeadLetters {
         self.open.is_empty()
     }
 
-    fn take(&mut self, message: &StreamMessage) {
+    fn take(&mut self, key: &str, message: &StreamMessage) {
         let (id, payload) = (message.sequence, &message.payload);
-        let key = DEADLETTERS.key_of(&message.subject).unwrap_or_default();
         if key.starts_with("dead.") {
             if let Ok(letter) = serde_json::from_slice::<DeadLetter>(payload) {
                 self.open.insert(id, DeadLetter { id, ..letter });
@@ -209,7 +209,8 @@ impl DeadLetters {
     pub(crate) fn stream_of(&self, name: &str) -> Option<StreamName> {
         let event_streams = self.connection.config().event_streams.iter().copied();
         let mut streams = event_streams.chain([COMMANDS]);
-        streams.find(|stream| stream.as_str() == name)
+        let stream = streams.find(|stream| stream.as_str() == name)?;
+        Some(self.connection.at(stream))
     }
 
     /// Adds to the record.

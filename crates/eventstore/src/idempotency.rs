@@ -224,7 +224,8 @@ impl Idempotency {
         struct Answer {
             ts: DateTime<Utc>,
         }
-        let subject = format!("$JS.API.STREAM.INFO.{REQUESTS}");
+        let requests = self.connection.at(REQUESTS).on_server();
+        let subject = format!("$JS.API.STREAM.INFO.{requests}");
         let timeout = self.connection.config().answer_timeout;
         let answer = self.connection.ask(subject, "", timeout).await?;
         let answer: Answer = serde_json::from_slice(&answer.payload)

@@ -204,8 +204,11 @@
 mod admin;
 mod commit;
 mod connection;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod dead_letters;
 mod error;
+#[cfg(feature = "idempotency")]
 mod idempotency;
 mod log;
 mod meters;
@@ -213,10 +216,12 @@ mod pubsub;
 mod read;
 mod schedule;
 mod server_answer;
+#[cfg(feature = "session-keys")]
 mod session_keys;
 mod store;
 mod stream_name;
 mod subject;
+pub mod trace;
 mod worker;
 
 pub use admin::{
@@ -230,13 +235,15 @@ pub use commit::{Commit, HistoricalCommit, Metadata, RawEvent, StoredEvent, Upca
 pub use connection::{AcknowledgedHole, LogConfig, Login, OLDEST_SERVER, SeenCommit};
 pub use dead_letters::{DeadLetter, DeadLetters, OpenDeadLetters};
 pub use error::{CommandError, StoreError};
+#[cfg(feature = "idempotency")]
 pub use idempotency::{Claim, ClaimToken, Idempotency, RestsOn, StoredAnswer};
 pub use log::Log;
 pub use meters::describe_metrics;
 pub use pubsub::PubSub;
 pub use read::{Holes, Reader, StoredMessage, Tails};
 pub use schedule::{DueCommand, Scheduler};
+#[cfg(feature = "session-keys")]
 pub use session_keys::{KnownKey, SessionKeys};
 pub use store::{CommandOutcome, Expectation, Loaded, Store};
-pub use stream_name::StreamName;
+pub use stream_name::{InvalidName, Prefix, StreamName};
 pub use worker::{HandlerError, Subscription, Worker, Workers};

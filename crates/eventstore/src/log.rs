@@ -4,9 +4,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
-    Backup, DeadLetters, Holes, Idempotency, Importer, LogConfig, PubSub, Reader, Scheduler,
-    SessionKeys, Store, StoreError, StreamName, Streams, Tails, Workers, admin::check_is_led,
-    connection::Connection, read::keep_proved,
+    Backup, DeadLetters, Holes, Importer, LogConfig, PubSub, Reader, Scheduler, Store, StoreError,
+    StreamName, Streams, Tails, Workers, admin::check_is_led, connection::Connection,
+    read::keep_proved,
 };
 
 /// The event log. Clones share one connection.
@@ -17,7 +17,7 @@ use crate::{
 /// can be kept in a struct, and what it returns (streams of commits, workers) moved into a task.
 #[derive(Clone, Debug)]
 pub struct Log {
-    connection: Connection,
+    pub(crate) connection: Connection,
 }
 
 impl Log {
@@ -89,11 +89,11 @@ impl Log {
     /// it. [`StoreError::Rejected`] when the server is too old.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.check_server()?;
-        check_is_led(self.connection.jetstream()).await?;
+        check_is_led(&self.connection, self.connection.jetstream()).await?;
         let Some(publisher) = self.connection.tails().publisher() else {
             return Ok(());
         };
-        let answered = check_is_led(publisher.jetstream()).await;
+        let answered = check_is_led(&self.connection, publisher.jetstream()).await;
         if answered.is_err() {
             // It may be with a server that is cut off from the others.
             self.connection.tails().give_up_publisher();
@@ -172,13 +172,15 @@ impl Log {
     }
 
     /// Keeps the first answers to requests.
-    pub fn idempotency(&self) -> Idempotency {
-        Idempotency::new(self.connection.clone())
+    #[cfg(feature = "idempotency")]
+    pub fn idempotency(&self) -> crate::Idempotency {
+        crate::Idempotency::new(self.connection.clone())
     }
 
     /// Publishes public keys.
-    pub fn session_keys(&self) -> SessionKeys {
-        SessionKeys::new(self.connection.clone())
+    #[cfg(feature = "session-keys")]
+    pub fn session_keys(&self) -> crate::SessionKeys {
+        crate::SessionKeys::new(self.connection.clone())
     }
 
     /// Lets commands fall due later.

@@ -10,12 +10,6 @@ use crate::{
     subject::check_id,
 };
 
-/// Core NATS subjects, outside every stream: an announcement that nobody hears is no loss.
-fn subject(topic: &str) -> Result<String, StoreError> {
-    check_id(topic)?;
-    Ok(format!("announce.{topic}"))
-}
-
 /// Announcements. Obtained from
 /// [`Log::pubsub`](crate::Log::pubsub).
 #[derive(Clone, Debug)]
@@ -28,13 +22,20 @@ impl PubSub {
         Self { connection }
     }
 
+    /// Core NATS subjects, outside every stream: an announcement that nobody hears is no loss.
+    fn subject(&self, topic: &str) -> Result<String, StoreError> {
+        check_id(topic)?;
+        let prefix = self.connection.config().prefix.as_str();
+        Ok(format!("{prefix}announce.{topic}"))
+    }
+
     /// Tells everybody who listens to a topic, at most once. Doesn't wait for the server.
     ///
     /// # Errors
     /// [`StoreError::InvalidId`] for a topic that isn't one token; [`StoreError::Unavailable`]
     /// when there is no connection.
     pub async fn broadcast(&self, topic: &str, payload: Vec<u8>) -> Result<(), StoreError> {
-        let subject = subject(topic)?;
+        let subject = self.subject(topic)?;
         if !self.connection.is_connected() {
             return Err(not_connected());
         }
@@ -57,7 +58,7 @@ impl PubSub {
         let subscription = self
             .connection
             .client()
-            .subscribe(subject(topic)?)
+            .subscribe(self.subject(topic)?)
             .await
             .map_err(unavailable("listening to announcements"))?;
         Ok(subscription.map(|message| message.payload))

@@ -14,6 +14,7 @@ use crate::{
     error::encode,
     stream_name::COMMANDS,
     subject::{Subject, check_id},
+    trace,
 };
 
 /// How long a command stays after it fell due, for a subscriber that is away.
@@ -95,16 +96,13 @@ impl Scheduler {
     ) -> Result<(), StoreError> {
         check_id(kind)?;
         check_id(key)?;
-        let trace_parent = trace::current();
+        let current = trace::context_of(&tracing::Span::current());
         let command = DueCommand {
             key: key.to_owned(),
             at,
             causation_id: cause.commit_id,
             correlation_id: cause.metadata.correlation_id.clone(),
-            trace_parent: trace_parent.map_or_else(
-                || cause.metadata.trace_parent.clone(),
-                |current| Some(current.to_string()),
-            ),
+            trace_parent: current.or_else(|| cause.metadata.trace_parent.clone()),
             data,
         };
         let mut headers = HeaderMap::new();
@@ -112,7 +110,9 @@ impl Scheduler {
         headers.insert(header::NATS_SCHEDULE, format!("@at {when}"));
         headers.insert(
             header::NATS_SCHEDULE_TARGET,
-            COMMANDS.subject(&format!("due.{kind}.{key}")),
+            self.connection
+                .at(COMMANDS)
+                .subject(&format!("due.{kind}.{key}")),
         );
         headers.insert(header::NATS_SCHEDULE_TTL, DUE_TTL);
         let payload = encode("a scheduled command", &command)?;

@@ -81,8 +81,9 @@ impl SessionKeys {
     /// [`StoreError::Unavailable`] when NATS can't be reached.
     pub async fn list(&self) -> Result<Vec<KnownKey>, StoreError> {
         let mut known: Vec<KnownKey> = Vec::new();
+        let keys = self.connection.at(KEYS);
         for message in Messages::of(&self.connection).all(KEYS).await? {
-            let Some(id) = KEYS.key_of(&message.subject) else {
+            let Some(id) = keys.key_of(&message.subject) else {
                 continue;
             };
             let Ok(key) = String::from_utf8(message.payload.to_vec()) else {

@@ -60,6 +60,7 @@ impl Launch {
         start: impl AsyncFnOnce(Runtime) -> Result<Vec<Arc<dyn Service>>, StartError>,
     ) -> Result<(), StartError> {
         telemetry::start(&self.config, self.name)?;
+        crate::propagation::install();
         eventstore::describe_metrics();
         projections::describe_metrics();
         let (host, port) = (self.config.http.host.as_str(), self.config.http.port);

@@ -12,6 +12,7 @@ mod idempotency;
 mod launch;
 mod log_config;
 pub mod pages;
+mod propagation;
 pub mod reactions;
 mod session_keys;
 

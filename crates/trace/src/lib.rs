@@ -28,6 +28,9 @@ pub use parent::TraceParent;
 
 /// The target of spans that belong into a trace. Others (of drivers, say) are not exported.
 pub const TARGET: &str = "turnstile";
+/// The targets of the libraries, whose spans belong into a trace, too. They know nothing of this
+/// crate.
+const OF_LIBRARIES: [&str; 2] = ["eventstore", "projections"];
 
 static ON: AtomicBool = AtomicBool::new(false);
 
@@ -54,7 +57,10 @@ where
         .with_threads(false)
         .with_tracked_inactivity(false)
         .with_target(false)
-        .with_filter(filter_fn(|meta| meta.is_span() && meta.target() == TARGET))
+        .with_filter(filter_fn(|meta| {
+            let target = meta.target();
+            meta.is_span() && (target == TARGET || OF_LIBRARIES.contains(&target))
+        }))
 }
 
 /// Lets a new span continue a trace that began elsewhere. Text that is no trace context is ignored.

@@ -100,7 +100,7 @@ impl Backup {
     /// before the one it reacts to.
     pub fn streams(&self) -> Vec<StreamName> {
         let config = self.connection.config();
-        stream_settings::all(&config.event_streams, config.replicas)
+        stream_settings::all(config)
             .into_iter()
             .map(|(name, _)| name)
             .collect()
@@ -123,7 +123,10 @@ impl Backup {
             "chunk_size": CHUNK,
             "jsck": true,
         });
-        let subject = format!("$JS.API.STREAM.SNAPSHOT.{stream}");
+        let subject = format!(
+            "$JS.API.STREAM.SNAPSHOT.{}",
+            self.connection.at(stream).on_server()
+        );
         let head = ask(
             &self.connection,
             subject,
@@ -156,10 +159,18 @@ impl Backup {
                 "stream {stream} exists; a restore never writes over one"
             )));
         }
-        let mut config = head.config.clone();
+        let (mut config, name) = (head.config.clone(), self.connection.at(stream).on_server());
+        // The subjects of its messages can't be changed.
+        if config["name"] != *name {
+            let found = &config["name"];
+            return Err(StoreError::Rejected(format!(
+                "the backup of {stream} is of a stream that is called {found} on its server; expected \
+                 {name:?}: restore with the prefix of the installation that was backed up"
+            )));
+        }
         config["num_replicas"] = self.connection.config().replicas.into();
         let request = json!({ "config": config, "state": head.state });
-        let subject = format!("$JS.API.STREAM.RESTORE.{stream}");
+        let subject = format!("$JS.API.STREAM.RESTORE.{name}");
         let reply = ask(
             &self.connection,
             subject,
@@ -181,7 +192,8 @@ impl Backup {
     /// [`StoreError::Unavailable`] when NATS can't be reached, or doesn't do it.
     pub async fn delete_for_restore(&self, stream: StreamName) -> Result<(), StoreError> {
         let jetstream = self.connection.patient_jetstream(CHUNK_TIMEOUT);
-        let deleted = jetstream.delete_stream(stream.as_str()).await;
+        let name = self.connection.at(stream).on_server();
+        let deleted = jetstream.delete_stream(name).await;
         deleted
             .map(|_| ())
             .map_err(unavailable("deleting a stream"))

@@ -127,7 +127,10 @@ impl Import {
             .payload(commit.payload().clone())
             .headers(headers)
             .expected_last_sequence(self.last);
-        let subject = self.stream.subject(&commit.aggregate_id);
+        let subject = self
+            .connection
+            .at(self.stream)
+            .subject(&commit.aggregate_id);
         let sent = self
             .connection
             .jetstream()

@@ -18,10 +18,7 @@ use super::{
     stream_plan::{self, StreamPlan},
     stream_settings::{self, dangerous_difference},
 };
-use crate::{
-    StoreError, StreamName, connection::Connection, error::unavailable, read::Messages,
-    stream_name::KEYS,
-};
+use crate::{StoreError, StreamName, connection::Connection, error::unavailable, read::Messages};
 
 /// How long the creation of one stream may take: one with several copies is slower than an answer to
 /// a command may be.
@@ -80,7 +77,7 @@ impl Streams {
     async fn look_once(&self) -> Result<StreamsFound, StoreError> {
         let jetstream = self.connection.patient_jetstream(PATIENCE);
         let config = self.connection.config();
-        let wanted = stream_settings::all(&config.event_streams, config.replicas);
+        let wanted = stream_settings::all(config);
         // Against the order in which they are made, so that whoever makes them meanwhile leaves no
         // hole: what is there at a look, and all before it, was made before that look.
         let mut found = Vec::new();
@@ -133,10 +130,10 @@ impl Streams {
             // others.
             self.check().await?;
         }
-        // In a cluster, a stream that was made a moment ago doesn't answer everywhere yet. Keys are
-        // what a process asks for first, and nobody has to be refused them because it was quick.
-        let messages = Messages::of(&self.connection);
-        messages.next(KEYS, ">", 1).await?;
+        // In a cluster, a stream that was made a moment ago doesn't answer everywhere yet. The last one
+        // holds what a process asks for first: the keys of sessions, where there are any.
+        let last = stream_settings::last(self.connection.config());
+        Messages::of(&self.connection).next(last, ">", 1).await?;
         Ok(())
     }
 
@@ -144,7 +141,7 @@ impl Streams {
         let jetstream = self.connection.patient_jetstream(PATIENCE);
         let config = self.connection.config();
         // In this order, which [`Streams::check`] knows.
-        for (name, wanted) in stream_settings::all(&config.event_streams, config.replicas) {
+        for (name, wanted) in stream_settings::all(config) {
             let not_allowed = || StoreError::StreamMissing {
                 stream: name,
                 why:
@@ -170,7 +167,11 @@ impl Streams {
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
     pub async fn exists(&self, stream: StreamName) -> Result<bool, StoreError> {
-        Ok(find(self.connection.jetstream(), stream).await?.is_some())
+        Ok(
+            find(self.connection.jetstream(), self.connection.at(stream))
+                .await?
+                .is_some(),
+        )
     }
 
     /// When a stream was created: its identity. A stream that was made anew has another.
@@ -201,13 +202,17 @@ impl Streams {
 }
 
 /// Whether the server of a connection can reach the leader of a stream.
-pub(crate) async fn check_is_led(jetstream: &jetstream::Context) -> Result<(), StoreError> {
-    let handle = jetstream.get_stream_no_info(KEYS.as_str()).await;
+pub(crate) async fn check_is_led(
+    connection: &Connection,
+    jetstream: &jetstream::Context,
+) -> Result<(), StoreError> {
+    let last = stream_settings::last(connection.config()).on_server();
+    let handle = jetstream.get_stream_no_info(last).await;
     let info = handle
-        .map_err(unavailable("looking for the stream of keys"))?
+        .map_err(unavailable("looking for a stream"))?
         .get_info()
         .await;
-    led(&info.map_err(unavailable("asking who leads the stream of keys"))?)
+    led(&info.map_err(unavailable("asking who leads a stream"))?)
 }
 
 async fn make(
@@ -230,7 +235,7 @@ async fn find(
     jetstream: &jetstream::Context,
     name: StreamName,
 ) -> Result<Option<Info>, StoreError> {
-    match jetstream.get_stream(name.as_str()).await {
+    match jetstream.get_stream(name.on_server()).await {
         Ok(stream) => Ok(Some(stream.cached_info().clone())),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(error)

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf, time::Duration};
 use uuid::Uuid;
 
-use crate::{StreamName, Upcasters};
+use crate::{Prefix, StreamName, Upcasters};
 
 /// How to reach the log.
 ///
@@ -26,6 +26,9 @@ pub struct LogConfig {
     pub tls_ca: Option<PathBuf>,
     /// A client certificate and its key, if the server wants them.
     pub tls_identity: Option<(PathBuf, PathBuf)>,
+    /// What stands before the names of all streams on the server, so that several installations can
+    /// share it. None by default.
+    pub prefix: Prefix,
     /// The streams of commits. One stream holds the aggregates of one type.
     pub event_streams: Vec<StreamName>,
     /// Copies of each stream, 1 to 5.
@@ -76,6 +79,7 @@ impl Default for LogConfig {
             login: None,
             tls_ca: None,
             tls_identity: None,
+            prefix: Prefix::NONE,
             event_streams: Vec::new(),
             replicas: 1,
             answer_timeout: Duration::from_millis(500),

@@ -174,9 +174,16 @@ impl Connection {
         );
     }
 
+    /// A stream of this installation, by whichever name: from here on the name knows what it is
+    /// called on the server.
+    pub fn at(&self, stream: StreamName) -> StreamName {
+        stream.under(self.inner.config.prefix)
+    }
+
     /// A handle to a stream; asks the server nothing.
     pub async fn stream(&self, stream: StreamName) -> Result<Stream<()>, StoreError> {
-        let handle = self.inner.jetstream.get_stream_no_info(stream.as_str());
+        let name = self.at(stream).on_server();
+        let handle = self.inner.jetstream.get_stream_no_info(name);
         handle.await.map_err(unavailable("looking for a stream"))
     }
 

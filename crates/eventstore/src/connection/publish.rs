@@ -103,7 +103,7 @@ impl Connection {
         }
         let sent = publisher
             .jetstream()
-            .send_publish(subject.to_string(), message)
+            .send_publish(self.at(subject.stream).subject(subject.key), message)
             .await;
         let acknowledged = match sent {
             Ok(acknowledgment) => acknowledgment.await,

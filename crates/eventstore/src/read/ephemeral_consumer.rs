@@ -55,6 +55,7 @@ impl EphemeralConsumer {
         aggregate_id: Option<&str>,
         from: u64,
     ) -> Result<Self, StoreError> {
+        let stream = connection.at(stream);
         let filter_subject = aggregate_id.map(|id| stream.subject(id));
         let consumer = connection
             .stream(stream)

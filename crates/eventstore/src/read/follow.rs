@@ -53,7 +53,7 @@ pub(super) fn follow_until(
 ) -> impl Stream<Item = Result<Commit, StoreError>> + Send + use<> {
     let state = Following {
         connection: connection.clone(),
-        stream,
+        stream: connection.at(stream),
         last: after,
         commit: None,
         consumer: None,

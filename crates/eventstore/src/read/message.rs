@@ -51,7 +51,7 @@ impl<'a> Messages<'a> {
             }
             return Ok(None);
         };
-        Commit::parse(stream, message, &self.connection.config().upcasters).map(Some)
+        self.parsed(stream, message).map(Some)
     }
 
     /// The newest message of a key, by the leader: a replica may not have it yet.
@@ -60,7 +60,7 @@ impl<'a> Messages<'a> {
         stream: StreamName,
         key: &str,
     ) -> Result<Option<StreamMessage>, StoreError> {
-        let subject = stream.subject(key);
+        let subject = self.subject(stream, key);
         let handle = self.connection.stream(stream).await?;
         let found = if self.connection.server_is_alone() {
             // There is nobody but the leader to answer, and this is the cheaper question of the two.
@@ -80,7 +80,7 @@ impl<'a> Messages<'a> {
     ) -> Result<Option<Commit>, StoreError> {
         self.next(stream, aggregate_id, from)
             .await?
-            .map(|message| Commit::parse(stream, message, &self.connection.config().upcasters))
+            .map(|message| self.parsed(stream, message))
             .transpose()
     }
 
@@ -94,7 +94,7 @@ impl<'a> Messages<'a> {
         let found = self.next_of_leader(stream, aggregate_id, from).await?;
         let message = found.map(|found| found.appended(stream)).transpose()?;
         message
-            .map(|message| Commit::parse(stream, message, &self.connection.config().upcasters))
+            .map(|message| self.parsed(stream, message))
             .transpose()
     }
 
@@ -117,11 +117,16 @@ impl<'a> Messages<'a> {
             sequence,
             why: "there is no such message".to_owned(),
         };
-        Commit::parse(
-            stream,
-            message.ok_or_else(missing)?,
-            &self.connection.config().upcasters,
-        )
+        self.parsed(stream, message.ok_or_else(missing)?)
+    }
+
+    fn parsed(self, stream: StreamName, message: StreamMessage) -> Result<Commit, StoreError> {
+        let upcasters = &self.connection.config().upcasters;
+        Commit::parse(self.connection.at(stream), message, upcasters)
+    }
+
+    fn subject(self, stream: StreamName, key: &str) -> String {
+        self.connection.at(stream).subject(key)
     }
 
     /// One message, by its place in the log; `None` only when the leader says that there is none.
@@ -153,8 +158,11 @@ impl<'a> Messages<'a> {
     /// Information about a stream tells how many messages a key has, too. To ask for that halved
     /// the rate of first commands (2,400 per second in place of 4,500).
     async fn hides(&self, stream: StreamName, key: &str) -> Result<bool, StoreError> {
-        let question = serde_json::json!({ "multi_last": [stream.subject(key)] });
-        let subject = format!("$JS.API.DIRECT.GET.{stream}");
+        let question = serde_json::json!({ "multi_last": [self.subject(stream, key)] });
+        let subject = format!(
+            "$JS.API.DIRECT.GET.{}",
+            self.connection.at(stream).on_server()
+        );
         let timeout = self.connection.config().answer_timeout;
         let question = question.to_string();
         let answer = self.connection.ask(subject, question, timeout).await?;
@@ -249,7 +257,7 @@ impl<'a> Messages<'a> {
         from: u64,
     ) -> Result<Option<Found>, StoreError> {
         let handle = self.connection.stream(stream).await?;
-        let subject = stream.subject(key);
+        let subject = self.subject(stream, key);
         directly(
             handle
                 .direct_get_next_for_subject(subject, Some(from))
@@ -264,7 +272,7 @@ impl<'a> Messages<'a> {
         from: u64,
     ) -> Result<Option<Found>, StoreError> {
         let handle = self.connection.stream(stream).await?;
-        let subject = stream.subject(key);
+        let subject = self.subject(stream, key);
         by_leader(handle.get_first_raw_message_by_subject(subject, from).await)
     }
 }

@@ -46,7 +46,7 @@ pub(super) async fn read(
             headers.entry(name.to_string()).or_default().extend(texts);
         }
         StoredMessage {
-            stream,
+            stream: connection.at(stream),
             sequence: message.sequence,
             stored_at: message.time,
             subject: message.subject.to_string(),

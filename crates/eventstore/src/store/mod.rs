@@ -17,6 +17,7 @@ use crate::{
     meters::StoreMeters,
     read::{History, KnownHistory},
     subject::{Subject, check_id},
+    trace,
 };
 use cache::{AggregateCache, CachedAggregate};
 pub use loaded::{CommandOutcome, Loaded};
@@ -164,7 +165,7 @@ where
             stream,
             aggregate = id,
         );
-        if trace::current().is_none() {
+        if trace::context_of(&Span::current()).is_none() {
             trace::continue_from(&span, metadata.trace_parent.as_deref());
         }
         span
@@ -378,10 +379,10 @@ where
 /// The same metadata, but for the trace context: what follows from the commit is a child of its
 /// span.
 fn within<'a>(span: &Span, metadata: &'a Metadata) -> Cow<'a, Metadata> {
-    match trace::of(span) {
+    match trace::context_of(span) {
         None => Cow::Borrowed(metadata),
-        Some(parent) => Cow::Owned(Metadata {
-            trace_parent: Some(parent.to_string()),
+        context => Cow::Owned(Metadata {
+            trace_parent: context,
             ..metadata.clone()
         }),
     }

@@ -23,6 +23,7 @@ use crate::{
     read::Messages,
     server_answer::as_stored,
     stream_name::DEADLETTERS,
+    trace,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -90,8 +91,7 @@ where
         let (request_id, parent) = headers.map(origin).unwrap_or_default();
         let (subscription, stream) = (self.subscription.name, stream.as_str());
         if !trace::is_on() {
-            let trace_id = parent.and_then(trace::TraceParent::parse);
-            let trace_id = trace_id.map(|parent| parent.trace_id());
+            let trace_id = parent.and_then(trace::trace_id);
             return tracing::info_span!(
                 target: trace::TARGET,
                 "reaction",
@@ -111,8 +111,11 @@ where
             otel.kind = "consumer",
         );
         trace::continue_from(&span, parent);
-        let trace_id = trace::of(&span).map(|context| context.trace_id());
-        span.record("trace_id", trace_id);
+        let context = trace::context_of(&span);
+        span.record(
+            "trace_id",
+            context.and_then(|context| trace::trace_id(&context)),
+        );
         span
     }
 

@@ -184,11 +184,9 @@ where
             return; // Not a message of a stream: nothing to handle.
         };
         let message = &delivery.message.raw;
-        let key = match stream {
-            // A retry belongs into the lane of what is retried.
-            DEADLETTERS => RetryMarker::parse(&message.payload).map(|marker| marker.key),
-            _ => None,
-        };
+        // A retry belongs into the lane of what is retried.
+        let retried = (stream == DEADLETTERS).then(|| RetryMarker::parse(&message.payload));
+        let key = retried.flatten().map(|marker| marker.key);
         let key = key.unwrap_or_else(|| {
             stream
                 .key_of(&message.subject)

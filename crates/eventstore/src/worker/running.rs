@@ -72,7 +72,7 @@ where
         handle,
     });
     let stream = source.stream;
-    let retries = Source::new(DEADLETTERS, &retry_key(name));
+    let retries = Source::new(connection.at(DEADLETTERS), &retry_key(name));
     let durables = [
         (source, name.to_owned()),
         (retries, format!("{name}-retries")),

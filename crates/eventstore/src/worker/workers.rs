@@ -15,6 +15,7 @@ use crate::{
     meters::{schedule_lag, seconds_since},
     server_answer::{forged, is_server_answer},
     stream_name::COMMANDS,
+    trace,
 };
 
 /// Workers, which turn messages into commands. Obtained from
@@ -45,7 +46,7 @@ impl Workers {
         Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
     {
         let handler = Arc::new(handler);
-        let source = Source::new(stream, ">");
+        let source = Source::new(self.connection.at(stream), ">");
         let connection = self.connection.clone();
         start(&self.connection, source, subscription, move |inbound| {
             let (handler, connection) = (handler.clone(), connection.clone());
@@ -79,7 +80,7 @@ impl Workers {
         Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
     {
         let handler = Arc::new(handler);
-        let source = Source::new(COMMANDS, &format!("due.{kind}.*"));
+        let source = Source::new(self.connection.at(COMMANDS), &format!("due.{kind}.*"));
         let lag = schedule_lag(kind);
         start(&self.connection, source, subscription, move |inbound| {
             let (handler, lag) = (handler.clone(), lag.clone());

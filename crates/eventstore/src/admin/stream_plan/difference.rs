@@ -178,7 +178,7 @@ fn change(setting: &'static str, from: &Value, to: &Value) -> Change {
 mod tests {
     use super::*;
     use crate::{
-        StreamName,
+        LogConfig, StreamName,
         admin::stream_settings,
         stream_name::{
             COMMANDS, KEYS, REQUESTS,
@@ -187,15 +187,23 @@ mod tests {
     };
     use async_nats::jetstream::stream::DiscardPolicy;
 
+    fn three_copies() -> LogConfig {
+        LogConfig {
+            event_streams: BOTH.to_vec(),
+            replicas: 3,
+            ..LogConfig::default()
+        }
+    }
+
     fn wanted(stream: StreamName) -> Config {
-        let all = stream_settings::all(&BOTH, 3);
+        let all = stream_settings::all(&three_copies());
         let found = all.into_iter().find(|(name, _)| *name == stream);
         found.unwrap().1
     }
 
     #[test]
     fn what_is_as_wanted_needs_nothing() {
-        for (_, config) in stream_settings::all(&BOTH, 3) {
+        for (_, config) in stream_settings::all(&three_copies()) {
             let (changes, refusals) = compare(&config, &mut config.clone());
             assert_eq!((changes, refusals), (vec![], vec![]), "{}", config.name);
         }

@@ -96,7 +96,7 @@ pub(super) async fn plans(connection: &Connection) -> Result<Vec<StreamPlan>, St
     let jetstream = connection.patient_jetstream(PATIENCE);
     let config = connection.config();
     let mut plans = Vec::new();
-    for (name, wanted) in stream_settings::all(&config.event_streams, config.replicas) {
+    for (name, wanted) in stream_settings::all(config) {
         plans.push(plan(&jetstream, name, wanted).await?);
     }
     refuse_what_was_lost(&mut plans);
@@ -161,7 +161,7 @@ async fn plan(
     wanted: Config,
 ) -> Result<StreamPlan, StoreError> {
     use async_nats::jetstream::context::GetStreamErrorKind;
-    let handle = match jetstream.get_stream(stream.as_str()).await {
+    let handle = match jetstream.get_stream(stream.on_server()).await {
         Ok(handle) => handle,
         Err(error) => {
             return match error.kind() {

@@ -6,13 +6,14 @@ use async_nats::jetstream::stream::{
 use std::{fmt, time::Duration};
 
 use crate::{
-    StreamName,
-    stream_name::{COMMANDS, DEADLETTERS, KEYS, REQUESTS},
+    LogConfig, StreamName,
+    stream_name::{COMMANDS, DEADLETTERS},
 };
 
 /// How long an answer is kept for a repeated request. Commits remember their command for good;
 /// this only bounds how long the very same bytes are answered. Each costs the server memory, so it
 /// is no longer than anybody goes on repeating a request.
+#[cfg(feature = "idempotency")]
 const ANSWERS_KEPT: Duration = Duration::from_hours(24);
 /// How long a due command is kept. It must outlive any stop of the whole system; the orders'
 /// sweep at start is the backstop beyond.
@@ -20,8 +21,8 @@ const COMMANDS_KEPT: Duration = Duration::from_hours(400 * 24);
 
 fn base(name: StreamName, replicas: usize) -> Config {
     Config {
-        name: name.as_str().to_owned(),
-        subjects: vec![format!("{name}.>")],
+        name: name.on_server(),
+        subjects: vec![name.subject(">")],
         retention: RetentionPolicy::Limits,
         storage: StorageType::File,
         num_replicas: replicas,
@@ -35,7 +36,7 @@ fn base(name: StreamName, replicas: usize) -> Config {
 /// A stream of commits: no limit, nothing can be deleted.
 fn event_stream(name: StreamName, replicas: usize) -> Config {
     Config {
-        subjects: vec![format!("{name}.*")],
+        subjects: vec![name.subject("*")],
         discard: DiscardPolicy::New,
         deny_delete: true,
         deny_purge: true,
@@ -45,24 +46,24 @@ fn event_stream(name: StreamName, replicas: usize) -> Config {
 
 /// All streams, as they must be, in the order in which they are made: those of commits first, so
 /// that one of them that is missing is known to have been there by what is made after it.
-pub(in crate::admin) fn all(
-    event_streams: &[StreamName],
-    replicas: usize,
-) -> Vec<(StreamName, Config)> {
+pub(in crate::admin) fn all(config: &LogConfig) -> Vec<(StreamName, Config)> {
+    let replicas = config.replicas;
+    let named = |name: StreamName| name.under(config.prefix);
+    let event_streams = config.event_streams.iter().copied().map(named);
     let mut streams: Vec<_> = event_streams
-        .iter()
-        .map(|name| (*name, event_stream(*name, replicas)))
+        .map(|name| (name, event_stream(name, replicas)))
         .collect();
+    let [dead_letters, commands] = [DEADLETTERS, COMMANDS].map(named);
     streams.push((
-        DEADLETTERS,
+        dead_letters,
         Config {
             deny_delete: true,
             deny_purge: true,
-            ..base(DEADLETTERS, replicas)
+            ..base(dead_letters, replicas)
         },
     ));
     streams.push((
-        COMMANDS,
+        commands,
         // Schedules are refused together with `discard new` and `deny_purge`: a schedule that
         // fired is purged by the server.
         Config {
@@ -71,24 +72,34 @@ pub(in crate::admin) fn all(
             allow_rollup: true,
             allow_message_ttl: true,
             max_age: COMMANDS_KEPT,
-            ..base(COMMANDS, replicas)
+            ..base(commands, replicas)
         },
     ));
-    streams.push((
-        REQUESTS,
-        Config {
+    #[cfg(feature = "idempotency")]
+    {
+        let requests = named(crate::stream_name::REQUESTS);
+        let settings = Config {
             max_age: ANSWERS_KEPT,
-            ..base(REQUESTS, replicas)
-        },
-    ));
-    streams.push((
-        KEYS,
-        Config {
+            ..base(requests, replicas)
+        };
+        streams.push((requests, settings));
+    }
+    #[cfg(feature = "session-keys")]
+    {
+        let keys = named(crate::stream_name::KEYS);
+        let settings = Config {
             max_messages_per_subject: 1,
-            ..base(KEYS, replicas)
-        },
-    ));
+            ..base(keys, replicas)
+        };
+        streams.push((keys, settings));
+    }
     streams
+}
+
+/// The stream that is made last: where it answers, all do.
+pub(in crate::admin) fn last(config: &LogConfig) -> StreamName {
+    let last = all(config).pop().map(|(name, _)| name);
+    last.unwrap_or(COMMANDS)
 }
 
 /// Settings that must be as wanted. Other limits, copies, storage, or messages that expire, rewrite

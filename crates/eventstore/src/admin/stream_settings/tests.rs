@@ -3,12 +3,23 @@
 use super::*;
 use crate::{
     StoreError,
-    stream_name::samples::{ACCOUNTS, BOTH},
+    stream_name::{
+        KEYS, REQUESTS,
+        samples::{ACCOUNTS, BOTH},
+    },
     subject::check_id,
 };
 
+fn three_copies() -> LogConfig {
+    LogConfig {
+        event_streams: BOTH.to_vec(),
+        replicas: 3,
+        ..LogConfig::default()
+    }
+}
+
 fn wanted(stream: StreamName) -> Config {
-    let all = all(&BOTH, 3);
+    let all = all(&three_copies());
     let found = all.into_iter().find(|(name, _)| *name == stream);
     found.unwrap().1
 }
@@ -30,7 +41,7 @@ fn a_stream_is_named_in_its_subjects_and_nothing_else_is() {
 
 #[test]
 fn streams_of_commits_come_first_and_keep_everything_for_good() {
-    let all = all(&BOTH, 3);
+    let all = all(&three_copies());
     let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
     let expected = ["ACCOUNTS", "BRANCHES", "DEADLETTERS", "COMMANDS"];
     assert_eq!(names[..4], expected);
@@ -94,7 +105,7 @@ fn an_id_is_one_token_of_a_subject() {
 
 #[test]
 fn settings_as_wanted_are_no_danger_and_neither_is_more_than_that() {
-    for (name, wanted) in all(&BOTH, 3) {
+    for (name, wanted) in all(&three_copies()) {
         assert_eq!(dangerous_difference(&wanted, &wanted), None, "{name}");
         let more = Config {
             num_replicas: 5,
