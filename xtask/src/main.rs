@@ -22,6 +22,7 @@ mod checks;
 mod data_lock;
 mod images;
 mod mutants;
+mod package;
 mod probe;
 mod progress;
 mod test;
@@ -51,6 +52,8 @@ enum Command {
     Bench(bench::Options),
     /// Changes what only decides in small ways, and looks whether the tests notice.
     Mutants(mutants::Options),
+    /// Packs the libraries that others can add, and compiles what was packed.
+    Package(package::Options),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
             Command::Images(options) => images::run(&options, &stop),
             Command::Bench(options) => bench::run(&options, &stop),
             Command::Mutants(options) => mutants::run(&options, &stop),
+            Command::Package(options) => package::run(&options, &stop),
         }
     });
     result.unwrap_or_else(|error| {

@@ -34,7 +34,7 @@ const PURE: [Pure; 5] = [
         tests: &[],
     },
     Pure {
-        package: "eventstore",
+        package: "turnstile-eventstore",
         files: &[
             "admin/stream_plan/difference.rs",
             "admin/stream_settings/mod.rs",
@@ -199,7 +199,9 @@ fn changed(pure: &Pure, program: &Path, folder: &Path, stop: &AtomicBool) -> Res
 }
 
 fn source(package: &str) -> PathBuf {
-    Path::new("crates").join(package).join("src")
+    Path::new("crates")
+        .join(package.trim_start_matches("turnstile-"))
+        .join("src")
 }
 
 #[cfg(test)]

@@ -37,9 +37,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
                         // It is tried again, and then waits among the dead letters for a person. Commits
                         // of other accounts go on meanwhile.
                         AccountEvent::Deposited { cents } if cents >= SUSPICIOUS => {
-                            return Err(HandlerError::Poison(format!(
-                                "{cents} cents: where from?"
-                            )));
+                            let why = format!("{cents} cents: where from?");
+                            return Err(HandlerError::Poison(why));
                         }
                         AccountEvent::Deposited { cents } => {
                             let _ = write.send((commit.aggregate_id.clone(), cents));

@@ -67,6 +67,50 @@ fn anchors(page: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// The blocks of a page in a language, and the lines of each without their indentation.
+fn blocks(page: &str, language: &str) -> Vec<Vec<String>> {
+    let start = format!("```{language}\n");
+    let blocks = page.split(&start).skip(1);
+    let blocks = blocks.filter_map(|block| block.split_once("```").map(|(block, _)| block));
+    let lines = |block: &str| block.lines().map(|line| line.trim().to_owned()).collect();
+    blocks.map(lines).collect()
+}
+
+#[test]
+fn what_the_tutorial_shows_is_code_of_the_examples() {
+    let folder = root().join("crates/eventstore/examples");
+    let mut examples = Vec::new();
+    for name in [
+        "accounts/mod",
+        "bank_account",
+        "worker",
+        "schedule",
+        "contract",
+    ] {
+        let text = read(folder.join(format!("{name}.rs")));
+        examples.push(
+            text.lines()
+                .map(|line| line.trim().to_owned())
+                .collect::<Vec<_>>(),
+        );
+    }
+    let tutorial = read(root().join("docs/tutorial.md"));
+    let shown = blocks(&tutorial, "rust");
+    assert!(shown.len() >= 7, "{shown:?}");
+    for block in shown {
+        let found = examples
+            .iter()
+            .any(|example| example.windows(block.len()).any(|lines| lines == block));
+        assert!(found, "in no example: {}", block.join("\n"));
+    }
+    for command in blocks(&tutorial, "sh").concat() {
+        if let Some((_, name)) = command.split_once("--example ") {
+            let name = name.split(' ').next().unwrap();
+            assert!(folder.join(format!("{name}.rs")).exists(), "{command}");
+        }
+    }
+}
+
 #[test]
 fn every_link_between_pages_leads_somewhere() {
     for path in pages() {

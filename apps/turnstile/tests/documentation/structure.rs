@@ -103,7 +103,10 @@ fn the_web_app_shares_nothing_with_the_server_but_the_shapes() {
 
 #[test]
 fn only_the_event_store_depends_on_nats_and_only_the_read_side_on_mongodb() {
-    for (client, owner) in [("async-nats", "eventstore"), ("mongodb", "projections")] {
+    for (client, owner) in [
+        ("async-nats", "turnstile-eventstore"),
+        ("mongodb", "projections"),
+    ] {
         let with = packages()
             .into_iter()
             .filter(|package| package.needs(client));

@@ -196,6 +196,7 @@ impl<'a> Messages<'a> {
     ///
     /// A message that nobody appended is left out: one that is forged must not keep all others from
     /// being read.
+    #[cfg(feature = "session-keys")]
     pub async fn all(&self, stream: StreamName) -> Result<Vec<StreamMessage>, StoreError> {
         let mut messages = Vec::new();
         let mut from = 1;

@@ -16,6 +16,7 @@ pub(crate) use aggregate::{History, KnownHistory};
 pub use holes::Holes;
 pub(crate) use message::Messages;
 pub use reader::Reader;
+#[cfg(feature = "idempotency")]
 pub(crate) use standing::check_still_stands;
 pub use stored_message::StoredMessage;
 pub(crate) use tail_check::keep_proved;

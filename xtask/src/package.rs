@@ -1,0 +1,34 @@
+//! `cargo xtask package`: whether the libraries can be published as they are.
+//!
+//! No part of `cargo xtask test`: it compiles their dependencies once more, as someone who adds them
+//! would have them.
+
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+
+use anyhow::Result;
+
+use crate::cargo;
+use crate::progress::Progress;
+use crate::test::first_failure;
+
+/// The crates that others can add.
+const LIBRARIES: [&str; 1] = ["turnstile-eventstore"];
+
+#[derive(clap::Args)]
+pub struct Options {}
+
+/// Packs each library and compiles what was packed, then each without its features.
+pub fn run(_: &Options, stop: &AtomicBool) -> Result<ExitCode> {
+    let mut packed = cargo::with(&["package", "--allow-dirty"]);
+    let mut bare = cargo::with(&["check", "--lib", "--no-default-features"]);
+    for library in LIBRARIES {
+        packed.args(["--package", library]);
+        bare.args(["--package", library]);
+    }
+    // A warning about what only a feature uses is a mistake, too.
+    bare.env("RUSTFLAGS", "-Dwarnings");
+    bare.args(["--target-dir", "target/package"]);
+    let checks = vec![packed, bare];
+    Ok(first_failure(checks, Progress::new(), stop)?.unwrap_or(ExitCode::SUCCESS))
+}
