@@ -4,7 +4,7 @@
 //! model.
 
 pub(crate) mod announce;
-pub(crate) mod applied;
+mod applied;
 pub(crate) mod batch;
 mod channel;
 pub(crate) mod checkpoint;
@@ -19,7 +19,7 @@ mod leader_query;
 mod leader_term;
 pub(crate) mod lease;
 mod lease_renewal;
-pub(crate) mod progress;
+mod progress;
 pub(crate) mod rebuild;
 mod remote_progress;
 mod runner;
@@ -29,9 +29,9 @@ mod version_follower;
 pub(crate) mod version_message;
 mod write;
 
-pub use applied::{Applied, Changed};
+pub use applied::{Applied, Changed, Invalidate};
 pub use gauges::describe_metrics;
-pub use progress::Progress;
+pub use progress::{Progress, Source};
 pub use rebuild::{RebuildError, RebuildProgress, rebuild};
 pub use remote_progress::RemoteProgress;
 pub use runner::Runner;
