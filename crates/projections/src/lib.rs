@@ -48,7 +48,7 @@ pub use admin::{
 };
 pub use cache::{CachedJson, RenderCache};
 pub use engine::{
-    Applied, Changed, Invalidate, Progress, RebuildError, RebuildProgress,
+    Applied, Changed, FoldSpans, Invalidate, Progress, RebuildError, RebuildProgress,
     RemoteProgress, Runner, RunnerSettings, RunnerState, Source, describe_metrics, rebuild,
 };
 pub use error::{FoldError, ReadError};

@@ -10,6 +10,7 @@ mod channel;
 pub(crate) mod checkpoint;
 mod checkpoint_check;
 mod context;
+mod fold_spans;
 mod fold_stream;
 mod follower;
 pub(crate) mod gauges;
@@ -30,6 +31,7 @@ pub(crate) mod version_message;
 mod write;
 
 pub use applied::{Applied, Changed, Invalidate};
+pub use fold_spans::FoldSpans;
 pub use gauges::describe_metrics;
 pub use progress::{Progress, Source};
 pub use rebuild::{RebuildError, RebuildProgress, rebuild};
