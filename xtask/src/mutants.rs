@@ -52,10 +52,10 @@ const PURE: [Pure; 5] = [
         package: "projections",
         files: &[
             "bson_values.rs",
+            "cursor.rs",
             "engine/announce.rs",
             "engine/batch.rs",
             "guarantees.rs",
-            "models/cursor.rs",
         ],
         tests: &["--lib"],
     },

@@ -31,7 +31,7 @@ use commands::Commands;
 pub struct Orders {
     runtime: Runtime,
     commands: Commands,
-    view: projections::orders::Orders,
+    view: read_models::orders::Orders,
     workers: Arc<[Worker]>,
 }
 
@@ -51,7 +51,7 @@ impl Orders {
             currency,
         };
         let view =
-            projections::orders::Orders::start(&runtime.log, read, runtime.runner_settings())
+            read_models::orders::Orders::start(&runtime.log, read, runtime.runner_settings())
                 .await?;
         let workers = workers::start(&runtime.log, &commands);
         tokio::spawn(workers::expiry::sweep(

@@ -20,9 +20,8 @@ use httpkit::{
     AppError, Config, Constraint, Service, Unready, config::PaymentsMode, error::unavailable,
 };
 use metrics::{counter, describe_counter, describe_gauge, gauge};
-use projections::{
-    ReadStore, RemoteProgress, orders::OrdersProjection, payable_orders::PayableOrders,
-};
+use projections::{ReadStore, RemoteProgress};
+use read_models::{orders::OrdersProjection, payable_orders::PayableOrders};
 use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
 use utoipa::OpenApi;

@@ -27,7 +27,7 @@ use commands::Commands;
 pub struct Tickets {
     runtime: Runtime,
     commands: Commands,
-    view: projections::tickets::Tickets,
+    view: read_models::tickets::Tickets,
     room: live::WatcherLimit,
     /// The lowest price that a card can pay.
     least_price: Price,
@@ -45,7 +45,7 @@ impl Tickets {
             orders: runtime.log.store(ORDERS),
         };
         let view =
-            projections::tickets::Tickets::start(&runtime.log, read, runtime.runner_settings())
+            read_models::tickets::Tickets::start(&runtime.log, read, runtime.runner_settings())
                 .await?;
         let worker = runtime::reactions::react(
             &runtime.log,

@@ -16,7 +16,8 @@ use domain::{
 };
 use event_streams::{ORDERS, TICKETS};
 use eventstore::{Commit, HistoricalCommit, StreamName};
-use projections::{Projection as _, tickets::TicketsProjection};
+use projections::Projection as _;
+use read_models::tickets::TicketsProjection;
 use simulator::{Plan, Simulation};
 use uuid::Uuid;
 

@@ -4,9 +4,8 @@ use anyhow::{Result, ensure};
 use event_streams::TICKETS;
 use eventstore::Log;
 use futures_util::TryStreamExt;
-use projections::{
-    Change, Projection, ReadStore, Runner, RunnerSettings, tickets::TicketsProjection,
-};
+use projections::{Change, Projection, ReadStore, Runner, RunnerSettings};
+use read_models::tickets::TicketsProjection;
 use std::time::{Duration, Instant};
 
 use crate::{

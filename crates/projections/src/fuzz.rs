@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use crate::{
+    cursor,
     engine::{announce::Announcement, version_message::VersionMessage},
-    models::cursor,
 };
 
 /// Reads the cursor that a client sends, as one of every list. Whether it was one.

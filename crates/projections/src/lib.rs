@@ -15,17 +15,29 @@
 //!   skipped.
 //!
 //! No state lives here that the log can't restore: drop the database, and it is filled again.
+//!
+//! What the queries of a read model are made of:
+//!
+//! - [`Progress::read`] runs a query when everything that was acknowledged is there, and
+//!   [`Progress::find`] reports a miss only after the read model reached the end of the log. Both
+//!   are bounded in time.
+//! - [`retry_after_switch`] runs a query once more if a rebuild switched its collection under it.
+//! - [`RenderCache`] keeps answers as the bytes that are sent; [`Progress::register_cache`] empties
+//!   it of what changed before anybody is told of the change.
+//! - [`cursor`] says where the next page of a list begins, and [`bson_values`] how ids, times and
+//!   numbers are stored.
 #![deny(missing_docs)]
 
 mod admin;
-mod bson_values;
+pub mod bson_values;
+mod cache;
+pub mod cursor;
 mod engine;
 mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
 mod guarantees;
-mod models;
 mod projection;
 mod store;
 mod verify;
@@ -34,12 +46,14 @@ pub use admin::{
     FoldedBefore, FormError, Formed, Grants, ReadModel, ReplicaSet, RetireError, User,
     folded_before, pause, read_models, resume, retire,
 };
+pub use cache::{CachedJson, RenderCache};
 pub use engine::{
-    Applied, Changed, Progress, RebuildError, RebuildProgress, RemoteProgress, Runner,
-    RunnerSettings, RunnerState, describe_metrics, rebuild,
+    Applied, Changed, FoldSpans, Invalidate, Progress, RebuildError, RebuildProgress,
+    RemoteProgress, Runner, RunnerSettings, RunnerState, Source, describe_metrics, rebuild,
 };
 pub use error::{FoldError, ReadError};
-pub use models::{CachedJson, orders, payable_orders, tickets};
+/// The driver whose types stand in this crate's interface: collections, documents and errors.
+pub use mongodb;
 pub use projection::{Change, Index, Projection};
-pub use store::ReadStore;
+pub use store::{ReadStore, retry_after_switch};
 pub use verify::{Difference, VerifyError, verify, verify_with};

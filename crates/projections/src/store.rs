@@ -68,7 +68,8 @@ impl ReadStore {
         Ok(self.database.drop().await?)
     }
 
-    pub(crate) fn database(&self) -> &Database {
+    /// The database, for the queries of a read model.
+    pub fn database(&self) -> &Database {
         &self.database
     }
 
@@ -172,7 +173,7 @@ pub(crate) fn code(error: &mongodb::error::Error) -> Option<i32> {
 }
 
 /// Runs a query, and once more if its collection was switched under it by a rebuild.
-pub(crate) async fn retry_after_switch<T, F, Fut>(query: F) -> mongodb::error::Result<T>
+pub async fn retry_after_switch<T, F, Fut>(query: F) -> mongodb::error::Result<T>
 where
     F: Fn() -> Fut,
     Fut: Future<Output = mongodb::error::Result<T>>,

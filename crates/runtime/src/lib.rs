@@ -6,6 +6,7 @@
 mod build_info;
 mod dead_letter_gauge;
 mod difference;
+mod fold_spans;
 mod health;
 mod http_errors;
 mod idempotency;
@@ -214,7 +215,10 @@ impl Runtime {
 
     /// How projections run here.
     pub fn runner_settings(&self) -> RunnerSettings {
-        RunnerSettings::default()
+        RunnerSettings {
+            spans: Arc::new(fold_spans::RequestSpans),
+            ..RunnerSettings::default()
+        }
     }
 
     /// A token that is cancelled when the process was told to stop: answers that would go on for

@@ -8,7 +8,7 @@ use httpkit::{AppError, Constraint, Fields};
 use serde_json::json;
 
 /// The most entries on one page.
-pub const MAX_PAGE: u32 = projections::tickets::MAX_PAGE;
+pub const MAX_PAGE: u32 = read_models::tickets::MAX_PAGE;
 /// How many entries a page has, if nothing else is asked for.
 pub const DEFAULT_PAGE: u32 = 100;
 

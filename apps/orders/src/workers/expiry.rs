@@ -3,7 +3,7 @@
 use chrono::Utc;
 use domain::{ExpireOrder, OrderId, TicketId, ticket_orders::TicketOrdersError, workers};
 use eventstore::{DueCommand, HandlerError, Log, Metadata, Subscription, Worker};
-use projections::orders::{Orders, OverdueOrder};
+use read_models::orders::{Orders, OverdueOrder};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;

@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::{Amount, TicketSort};
 use httpkit::{Fields, HandlerResult};
-use projections::tickets::TicketQuery;
+use read_models::tickets::TicketQuery;
 use runtime::pages;
 use serde::Deserialize;
 use serde_json::{Value, json};

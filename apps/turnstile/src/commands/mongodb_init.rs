@@ -1,9 +1,9 @@
 //! `turnstile mongodb-init`: makes the members of a new MongoDB a replica set with users.
 
 use httpkit::ExposeSecret as _;
-use projections::{
-    Formed, Grants, ReplicaSet, User, orders::OrdersProjection,
-    payable_orders::PayableOrdersProjection, tickets::TicketsProjection,
+use projections::{Formed, Grants, ReplicaSet, User};
+use read_models::{
+    orders::OrdersProjection, payable_orders::PayableOrdersProjection, tickets::TicketsProjection,
 };
 use std::{
     fs, io,

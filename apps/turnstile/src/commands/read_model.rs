@@ -1,14 +1,14 @@
 //! The names of read models, as they are given on the command line.
 
-use ::projections::{
-    Projection, orders::OrdersProjection, payable_orders::PayableOrdersProjection,
-    tickets::TicketsProjection,
-};
+use ::projections::Projection;
 use clap::{
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
     error::ErrorKind,
 };
 use eventstore::StreamName;
+use read_models::{
+    orders::OrdersProjection, payable_orders::PayableOrdersProjection, tickets::TicketsProjection,
+};
 use std::ffi::OsStr;
 
 /// A read model.

@@ -1,11 +1,11 @@
 //! `turnstile verify`.
 
-use ::projections::{
-    Projection, ReadStore, VerifyError, orders::OrdersProjection,
-    payable_orders::PayableOrdersProjection, tickets::TicketsProjection, verify_with,
-};
+use ::projections::{Projection, ReadStore, VerifyError, verify_with};
 use analysis::{AnalysisError, Checked, Finding, check};
 use eventstore::Log;
+use read_models::{
+    orders::OrdersProjection, payable_orders::PayableOrdersProjection, tickets::TicketsProjection,
+};
 use serde_json::json;
 
 use super::{

@@ -5,9 +5,9 @@ use mongodb::{
     bson::{Document, doc},
     error::ErrorKind,
 };
-use projections::{
-    Projection, orders::OrdersProjection, payable_orders::PayableOrdersProjection,
-    tickets::TicketsProjection,
+use projections::Projection;
+use read_models::{
+    orders::OrdersProjection, payable_orders::PayableOrdersProjection, tickets::TicketsProjection,
 };
 use std::time::Duration;
 use testkit::Nats;

@@ -23,7 +23,7 @@ pub struct Applied {
 
 /// Told of changes after the documents are written and before anybody is told that they are: what
 /// it holds of them in memory must be gone when it returns.
-pub(crate) trait Invalidate: Send + Sync {
+pub trait Invalidate: Send + Sync {
     /// Forgets what changed.
     fn forget(&self, changed: &Changed);
 }

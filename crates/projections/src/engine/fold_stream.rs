@@ -1,6 +1,6 @@
 //! Following a stream and folding it, ahead of the one who writes.
 
-use eventstore::{Commit, Log, StreamName};
+use eventstore::{Log, StreamName};
 use futures_util::StreamExt;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -8,13 +8,10 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Span;
 use uuid::Uuid;
 
-use crate::{Change, Projection, error::RunnerError};
+use crate::{Change, FoldSpans, Projection, error::RunnerError};
 
 /// Commits that may be folded ahead: enough to keep a writer busy, bounded in memory.
 const AHEAD: usize = 4_096;
-
-/// How long after it was made a commit's way into the read model belongs into its trace.
-const TRACED: chrono::TimeDelta = chrono::TimeDelta::minutes(1);
 
 /// A folded commit.
 #[derive(Debug)]
@@ -44,7 +41,12 @@ pub(crate) struct ResumePoint {
 
 impl FoldStream {
     /// Begins.
-    pub fn start<P: Projection>(projection: Arc<P>, log: &Log, from: ResumePoint) -> Self {
+    pub fn start<P: Projection>(
+        projection: Arc<P>,
+        log: &Log,
+        from: ResumePoint,
+        spans: Arc<dyn FoldSpans>,
+    ) -> Self {
         let (folded, ready) = mpsc::channel(AHEAD);
         let log = log.clone();
         let task = tokio::spawn(async move {
@@ -69,7 +71,7 @@ impl FoldStream {
                                 sequence: commit.sequence,
                                 commit_id: commit.commit_id,
                                 changes,
-                                span: span_of_fold(projection.name(), &commit),
+                                span: spans.fold(projection.name(), &commit),
                             })
                             .map_err(RunnerError::from),
                     },
@@ -93,30 +95,6 @@ impl FoldStream {
         self.ready.recv_many(&mut items, limit).await;
         items
     }
-}
-
-/// The step of a commit from the log into the read model, in the trace of its request: a span for
-/// each commit, though many are written at once. Commits that are folded long after they were made
-/// (by a rebuild, or after an outage) are in no trace that anybody still looks at.
-fn span_of_fold(projection: &'static str, commit: &Commit) -> Span {
-    let Some(parent) = commit.metadata.trace_parent.as_deref() else {
-        return Span::none();
-    };
-    if !trace::is_on() || chrono::Utc::now() - commit.stored_at > TRACED {
-        return Span::none();
-    }
-    let span = tracing::info_span!(
-        target: trace::TARGET,
-        parent: None,
-        "fold",
-        otel.name = format!("fold {projection}"),
-        otel.kind = "consumer",
-        projection,
-        stream = commit.stream.as_str(),
-        sequence = commit.sequence,
-    );
-    trace::continue_from(&span, Some(parent));
-    span
 }
 
 fn another_log(stream: StreamName, sequence: u64, expected: &str, found: Uuid) -> RunnerError {

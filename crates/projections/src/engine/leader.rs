@@ -47,16 +47,9 @@ impl<'a, P: Projection> Leader<'a, P> {
             .store
             .ensure_collection(&context.key, &indexes)
             .await?;
-        let created = context
-            .log
-            .streams()
-            .created(context.projection.stream())
-            .await?;
-        let end = context
-            .log
-            .reader()
-            .last_sequence(context.projection.stream())
-            .await?;
+        let stream = context.projection.stream();
+        let created = context.log.streams().created(stream).await?;
+        let end = context.log.reader().last_sequence(stream).await?;
         let checkpoint = self.settled_checkpoint(&collection, created).await?;
         let target = Target {
             store: context.store.clone(),
@@ -129,7 +122,8 @@ impl<'a, P: Projection> Leader<'a, P> {
             paused: held.paused,
         };
         term.consider_rebuild(&held, created);
-        let folding = FoldStream::start(context.projection.clone(), &context.log, from);
+        let spans = context.settings.spans.clone();
+        let folding = FoldStream::start(context.projection.clone(), &context.log, from, spans);
         let ended = term.fold(folding, lease_status, created).await;
         if let (Err(failure), Some(building)) = (&ended, term.building)
             && failure.halts()

@@ -3,7 +3,6 @@
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
 use tokio::sync::watch;
-use tracing::Span;
 use uuid::Uuid;
 
 use crate::{
@@ -143,7 +142,11 @@ impl<P: Projection> LeaderTerm<'_, P> {
                     }
                     last = Some((folded.sequence, folded.commit_id));
                     if !folded.span.is_none() {
-                        written_together(&mut spans, folded.span);
+                        if let Some(first) = spans.first() {
+                            let settings = &self.context.settings;
+                            settings.spans.written_together(first, &folded.span);
+                        }
+                        spans.push(folded.span);
                     }
                     count += 1;
                 }
@@ -259,13 +262,4 @@ impl<P: Projection> LeaderTerm<'_, P> {
             ..target
         }))
     }
-}
-
-/// Adds the span of a commit to those of its batch. They are in traces of their own; each points to
-/// the first, with which it was written.
-fn written_together(spans: &mut Vec<Span>, span: Span) {
-    if let Some(first) = spans.first().and_then(trace::of) {
-        trace::link(&span, Some(&first.to_string()));
-    }
-    spans.push(span);
 }

@@ -4,12 +4,13 @@
 //! model.
 
 pub(crate) mod announce;
-pub(crate) mod applied;
+mod applied;
 pub(crate) mod batch;
 mod channel;
 pub(crate) mod checkpoint;
 mod checkpoint_check;
 mod context;
+mod fold_spans;
 mod fold_stream;
 mod follower;
 pub(crate) mod gauges;
@@ -19,7 +20,7 @@ mod leader_query;
 mod leader_term;
 pub(crate) mod lease;
 mod lease_renewal;
-pub(crate) mod progress;
+mod progress;
 pub(crate) mod rebuild;
 mod remote_progress;
 mod runner;
@@ -29,9 +30,10 @@ mod version_follower;
 pub(crate) mod version_message;
 mod write;
 
-pub use applied::{Applied, Changed};
+pub use applied::{Applied, Changed, Invalidate};
+pub use fold_spans::FoldSpans;
 pub use gauges::describe_metrics;
-pub use progress::Progress;
+pub use progress::{Progress, Source};
 pub use rebuild::{RebuildError, RebuildProgress, rebuild};
 pub use remote_progress::RemoteProgress;
 pub use runner::Runner;

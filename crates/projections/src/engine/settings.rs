@@ -1,6 +1,8 @@
 //! How a runner works.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+
+use crate::engine::fold_spans::{FoldSpans, NoSpans};
 
 /// How a runner works. The defaults fit production; tests shorten the times.
 #[derive(Clone, Debug)]
@@ -26,6 +28,8 @@ pub struct RunnerSettings {
     pub pause: Duration,
     /// The longest pause after trouble.
     pub pause_max: Duration,
+    /// Makes the spans of what is folded.
+    pub spans: Arc<dyn FoldSpans>,
 }
 
 impl Default for RunnerSettings {
@@ -39,6 +43,7 @@ impl Default for RunnerSettings {
             gather: Duration::from_millis(5),
             pause: Duration::from_millis(100),
             pause_max: Duration::from_secs(2),
+            spans: Arc::new(NoSpans),
         }
     }
 }

@@ -15,7 +15,7 @@ impl Progress {
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] within 4 s.
-    pub(crate) async fn find<T, F, Fut>(
+    pub async fn find<T, F, Fut>(
         &self,
         log: &Log,
         stream: StreamName,

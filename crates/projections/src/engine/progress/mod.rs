@@ -30,7 +30,7 @@ const SHARE_A_MILLISECOND: usize = 16;
 
 /// How a read may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub enum Source {
     /// What is kept in memory is known to be as new as what was acknowledged.
     Memory,
     /// Only the database is.
@@ -223,7 +223,7 @@ impl Progress {
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] when that isn't so within 2 s.
-    pub(crate) async fn read<T, F, Fut>(&self, load: F) -> Result<T, ReadError>
+    pub async fn read<T, F, Fut>(&self, load: F) -> Result<T, ReadError>
     where
         F: Fn(Source) -> Fut,
         Fut: Future<Output = Result<T, ReadError>>,
@@ -379,7 +379,7 @@ impl Progress {
     }
 
     /// Registers a cache.
-    pub(crate) fn register_cache(&self, cache: Arc<dyn Invalidate>) {
+    pub fn register_cache(&self, cache: Arc<dyn Invalidate>) {
         let mut caches = self.inner.caches.write();
         caches
             .as_mut()

@@ -2,11 +2,8 @@
 
 use event_streams::TICKETS;
 use mongodb::bson::{Document, doc};
-use projections::{
-    RunnerSettings, pause, read_models, rebuild, resume,
-    tickets::{TicketQuery, Tickets, TicketsProjection},
-    verify, verify_with,
-};
+use projections::{RunnerSettings, pause, read_models, rebuild, resume, verify, verify_with};
+use read_models::tickets::{TicketQuery, Tickets, TicketsProjection};
 use std::{
     sync::{
         Arc,

@@ -2,7 +2,8 @@
 
 use crate::support::{Trader, World, quick};
 use api::{Amount, TicketSort, TicketStatus};
-use projections::{ReadError, tickets::TicketQuery, tickets::Tickets};
+use projections::ReadError;
+use read_models::{tickets::TicketQuery, tickets::Tickets};
 use testkit::LONG;
 use uuid::Uuid;
 

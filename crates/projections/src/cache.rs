@@ -37,7 +37,8 @@ pub struct CachedJson {
 }
 
 impl CachedJson {
-    pub(crate) fn new(bytes: Vec<u8>, next: Option<String>) -> Self {
+    /// JSON, and the cursor of the next page if it is one of several.
+    pub fn new(bytes: Vec<u8>, next: Option<String>) -> Self {
         let mut digest = [0; 16];
         digest.copy_from_slice(&Sha256::digest(&bytes)[..16]);
         Self {
@@ -56,7 +57,7 @@ struct Cell {
 }
 
 /// Answers by key; `None` is the answer that there is nothing.
-pub(crate) struct RenderCache<K> {
+pub struct RenderCache<K> {
     cells: Cache<K, Arc<Cell>>,
     generation: AtomicU64,
     stripes: [Mutex<()>; STRIPES],
@@ -89,6 +90,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> RenderCache<K> {
     }
 
     /// Counts hits and misses under this name.
+    #[must_use]
     pub fn counted_as(mut self, name: &'static str) -> Self {
         self.meters = CacheMeters::new(name);
         self

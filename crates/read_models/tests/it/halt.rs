@@ -6,9 +6,9 @@ use eventstore::{Commit, Log, StreamName};
 use mongodb::bson::{Document, doc};
 use projections::{
     Change, FoldError, Index, Projection, RebuildError, Runner, RunnerState, read_models, rebuild,
-    tickets::{TicketQuery, Tickets, TicketsProjection},
     verify,
 };
+use read_models::tickets::{TicketQuery, Tickets, TicketsProjection};
 use serde::{Deserialize, Serialize};
 use testkit::{LONG, Mongo, Nats, eventually};
 use uuid::Uuid;

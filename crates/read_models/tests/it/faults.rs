@@ -1,10 +1,7 @@
 //! Servers that die, freeze and come back.
 
-use projections::{
-    ReadError, RunnerSettings, RunnerState, rebuild,
-    tickets::{Tickets, TicketsProjection},
-    verify,
-};
+use projections::{ReadError, RunnerSettings, RunnerState, rebuild, verify};
+use read_models::tickets::{Tickets, TicketsProjection};
 use std::{
     sync::{
         Arc,

@@ -3,11 +3,10 @@
 use domain::ticket_orders::{CancelReason, TicketOrdersEvent};
 use event_streams::ORDERS;
 use eventstore::{Commit, StreamName};
-use mongodb::bson::{Bson, Document, doc};
-
-use crate::{
+use projections::{
     Change, FoldError, Index, Projection,
     bson_values::{int, nanos, uuid},
+    mongodb::bson::{Bson, Document, doc},
 };
 
 /// Orders: one document each, though all orders of a ticket are one aggregate.

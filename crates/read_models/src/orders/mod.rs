@@ -9,19 +9,20 @@ use chrono::{DateTime, Utc};
 use event_streams::ORDERS;
 use eventstore::{Log, StoreError};
 use futures_util::TryStreamExt;
-use mongodb::{
-    Collection,
-    bson::{Document, doc},
+use projections::{
+    Projection, ReadError, ReadStore, Runner, RunnerSettings,
+    bson_values::{int, nanos, uuid},
+    cursor,
+    mongodb::{
+        Collection,
+        bson::{Document, doc},
+    },
+    retry_after_switch,
 };
 use std::sync::Arc;
 use uuid::Uuid;
 
-use crate::{
-    Projection, ReadError, ReadStore, Runner, RunnerSettings,
-    bson_values::{int, nanos, uuid},
-    models::{cursor, tickets::MAX_PAGE},
-    store::retry_after_switch,
-};
+use crate::tickets::MAX_PAGE;
 use document::OrderDoc;
 
 /// Overdue orders that are told at once.

@@ -6,8 +6,8 @@ use domain::{
     OrderId, PaymentId,
     ticket_orders::{self, TicketOrdersEvent},
 };
-use projections::{
-    ReadError,
+use projections::ReadError;
+use read_models::{
     orders::{Orders, OverdueOrder},
     payable_orders::{PayableOrder, PayableOrders},
 };

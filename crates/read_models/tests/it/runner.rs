@@ -1,11 +1,8 @@
 //! Who folds, who stands by, and what is repeated.
 
 use mongodb::bson::{Document, doc};
-use projections::{
-    RunnerSettings, RunnerState,
-    tickets::{TicketQuery, Tickets, TicketsProjection},
-    verify,
-};
+use projections::{RunnerSettings, RunnerState, verify};
+use read_models::tickets::{TicketQuery, Tickets, TicketsProjection};
 use std::time::{Duration, Instant};
 use testkit::{LONG, eventually};
 use uuid::Uuid;

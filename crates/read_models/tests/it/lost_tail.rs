@@ -3,11 +3,8 @@
 
 use eventstore::Log;
 use mongodb::bson::{Document, doc};
-use projections::{
-    ReadStore, RunnerSettings, RunnerState,
-    tickets::{TicketQuery, Tickets, TicketsProjection},
-    verify,
-};
+use projections::{ReadStore, RunnerSettings, RunnerState, verify};
+use read_models::tickets::{TicketQuery, Tickets, TicketsProjection};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use testkit::{DiskCopy, LONG, eventually};

@@ -12,17 +12,17 @@ pub use projection::TicketsProjection;
 use api::Amount;
 use eventstore::{Log, StoreError};
 use futures_util::TryStreamExt;
-use mongodb::{Collection, bson::doc};
+use projections::{
+    CachedJson, Changed, Invalidate, Projection, ReadError, ReadStore, RenderCache, Runner,
+    RunnerSettings, Source,
+    bson_values::{int, uuid},
+    cursor,
+    mongodb::{Collection, bson::doc},
+    retry_after_switch,
+};
 use std::sync::Arc;
 use uuid::Uuid;
 
-use crate::{
-    CachedJson, Changed, Projection, ReadError, ReadStore, Runner, RunnerSettings,
-    bson_values::{int, uuid},
-    engine::{applied::Invalidate, progress::Source},
-    models::{cache::RenderCache, cursor},
-    store::retry_after_switch,
-};
 use document::TicketDoc;
 use list::PageKey;
 

@@ -7,7 +7,7 @@ use crate::ReadError;
 /// A place in a sorted list: what the list is sorted by, and the numbers of the last entry shown.
 ///
 /// Opaque outside, so that its form can change. Inside it is `<list>:<number>:…`.
-pub(crate) fn encode(list: &str, numbers: &[u64]) -> String {
+pub fn encode(list: &str, numbers: &[u64]) -> String {
     let mut text = list.to_owned();
     for number in numbers {
         text.push(':');
@@ -17,7 +17,7 @@ pub(crate) fn encode(list: &str, numbers: &[u64]) -> String {
 }
 
 /// Reads a cursor of the same list, which has so many numbers.
-pub(crate) fn decode<const N: usize>(list: &str, cursor: &str) -> Result<[u64; N], ReadError> {
+pub fn decode<const N: usize>(list: &str, cursor: &str) -> Result<[u64; N], ReadError> {
     parse(list, cursor).ok_or(ReadError::BadCursor)
 }
 

@@ -1,11 +1,13 @@
 //! An order as it is stored.
 
 use api::{Amount, CancelReason, OrderStatus, OrderedTicket};
-use mongodb::bson;
+use projections::{
+    bson_values::{from_bson, from_nanos, unsigned},
+    mongodb::bson,
+};
 use serde::Deserialize;
 
 use super::OverdueOrder;
-use crate::bson_values::{from_bson, from_nanos, unsigned};
 
 /// An order as it is read.
 #[derive(Clone, Debug, Deserialize)]

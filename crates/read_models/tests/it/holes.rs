@@ -4,11 +4,8 @@
 use chrono::Utc;
 use event_streams::TICKETS;
 use eventstore::AcknowledgedHole;
-use projections::{
-    RebuildError, RunnerState, rebuild,
-    tickets::{TicketQuery, Tickets, TicketsProjection},
-    verify,
-};
+use projections::{RebuildError, RunnerState, rebuild, verify};
+use read_models::tickets::{TicketQuery, Tickets, TicketsProjection};
 use testkit::{LONG, eventually};
 use uuid::Uuid;
 

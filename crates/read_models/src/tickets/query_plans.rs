@@ -1,11 +1,13 @@
 //! How MongoDB answers the list: always from an index, and in the index's order.
 
 use api::TicketSort;
-use mongodb::bson::{Bson, Document, doc};
+use projections::{
+    Projection, ReadStore, cursor,
+    mongodb::bson::{Bson, Document, doc},
+};
 use testkit::Mongo;
 
 use super::{TicketQuery, TicketsProjection, list::PageKey};
-use crate::{Projection, ReadStore, models::cursor};
 
 /// The stages of the plan that won.
 async fn plan(store: &ReadStore, key: &PageKey) -> String {
@@ -35,11 +37,13 @@ fn collect(plan: &Document, stages: &mut Vec<String>) {
 async fn every_page_is_read_from_an_index_and_needs_no_sorting() {
     let mongo = Mongo::database().await;
     let store = ReadStore::connect(mongo.uri(), mongo.name()).await.unwrap();
-    let indexes = TicketsProjection.indexes();
-    store
-        .ensure_collection("tickets_v2", &indexes)
-        .await
-        .unwrap();
+    let indexes = TicketsProjection.indexes().into_iter().map(|index| {
+        let only = index.only.unwrap_or_default();
+        doc! { "name": index.name, "key": index.keys, "partialFilterExpression": only }
+    });
+    let indexes: Vec<_> = indexes.collect();
+    let create = doc! { "createIndexes": "tickets_v2", "indexes": indexes };
+    store.database().run_command(create).await.unwrap();
     let tickets = (0..2_000_i64).map(|n| {
         let status = ["open", "sold"][usize::from(n % 2 == 0)];
         doc! { "_id": n, "search": format!("t{n}"), "price": n % 50, "status": status, "listed": n }

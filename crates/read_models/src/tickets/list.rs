@@ -2,10 +2,14 @@
 
 use api::TicketSort;
 use domain::search::folded;
-use mongodb::bson::{Document, doc};
+use projections::{
+    ReadError,
+    bson_values::int,
+    cursor,
+    mongodb::bson::{Document, doc},
+};
 
 use super::{MAX_PAGE, document::TicketDoc};
-use crate::{ReadError, bson_values::int, models::cursor};
 
 /// How many tickets a page has, if nothing else is asked for.
 const DEFAULT_PAGE: u32 = 100;
@@ -24,7 +28,7 @@ pub struct TicketQuery {
     pub sort: TicketSort,
     /// How many, at most; 100 if nothing is said, and [`MAX_PAGE`] at most.
     pub limit: Option<u32>,
-    /// Where to go on: [`crate::CachedJson::next`] of the page before.
+    /// Where to go on: [`projections::CachedJson::next`] of the page before.
     pub cursor: Option<String>,
 }
 

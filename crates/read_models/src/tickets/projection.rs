@@ -3,13 +3,12 @@
 use domain::{search::folded, ticket::TicketEvent};
 use event_streams::TICKETS;
 use eventstore::{Commit, StreamName};
-use mongodb::bson::{Bson, Document, doc};
-use uuid::Uuid;
-
-use crate::{
+use projections::{
     Change, FoldError, Index, Projection,
     bson_values::{int, uuid},
+    mongodb::bson::{Bson, Document, doc},
 };
+use uuid::Uuid;
 
 /// Tickets: one document each.
 #[derive(Clone, Copy, Debug)]

@@ -4,19 +4,18 @@
 use domain::ticket_orders::TicketOrdersEvent;
 use event_streams::ORDERS;
 use eventstore::{Commit, Log, StoreError, StreamName};
-use mongodb::{
-    Collection,
-    bson::{self, doc},
+use projections::{
+    Change, FoldError, Index, Projection, ReadError, ReadStore, Runner, RunnerSettings,
+    bson_values::{from_bson, uuid},
+    mongodb::{
+        Collection,
+        bson::{self, doc},
+    },
+    retry_after_switch,
 };
 use serde::Deserialize;
 use std::sync::Arc;
 use uuid::Uuid;
-
-use crate::{
-    Change, FoldError, Index, Projection, ReadError, ReadStore, Runner, RunnerSettings,
-    bson_values::{from_bson, uuid},
-    store::retry_after_switch,
-};
 
 /// Orders that can be paid: one document each, which never changes.
 #[derive(Clone, Copy, Debug)]

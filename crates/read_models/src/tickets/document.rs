@@ -1,10 +1,11 @@
 //! A ticket as it is stored.
 
 use api::{Amount, TicketStatus};
-use mongodb::bson;
+use projections::{
+    bson_values::{from_bson, unsigned},
+    mongodb::bson,
+};
 use serde::Deserialize;
-
-use crate::bson_values::{from_bson, unsigned};
 
 /// A ticket as it is read.
 #[derive(Clone, Debug, Deserialize)]

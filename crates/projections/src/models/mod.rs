@@ -1,9 +1,0 @@
-//! The read models of the marketplace, and what their queries share.
-
-mod cache;
-pub(crate) mod cursor;
-pub mod orders;
-pub mod payable_orders;
-pub mod tickets;
-
-pub use cache::CachedJson;
