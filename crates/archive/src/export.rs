@@ -196,13 +196,13 @@ async fn span_of(log: &Log, stream: StreamName, part: &StreamPart) -> Result<Spa
     let range = Range::of(&[place(part.next)], &[place(part.last)], &[stream]);
     // Bounds that name their stream always make a range.
     let range = range.unwrap_or_default();
-    Ok(range.resolve(log, &[stream]).await?)
+    Ok(Span::resolve(&range, log, &[stream]).await?)
 }
 
 /// A new export.
 async fn new_export(log: &Log, request: &Request) -> Result<Manifest, ArchiveError> {
     let mut manifest = Manifest::new(request.format, &request.range);
-    let span = request.range.resolve(log, &event_streams::ALL).await?;
+    let span = Span::resolve(&request.range, log, &event_streams::ALL).await?;
     for stream in event_streams::ALL {
         let (first, last) = span
             .sequences(stream)

@@ -36,6 +36,7 @@
 pub mod client_address;
 mod clock;
 pub mod config;
+mod document_paths;
 pub mod encoding;
 pub mod error;
 pub mod etag;

@@ -1,6 +1,6 @@
 //! `turnstile users`: who has an account, and what each may do beyond buying and selling.
 
-use analysis::{Aggregate, AnalysisError, Cell, Column, Range, Table};
+use analysis::{Aggregate, AnalysisError, Cell, Column, Range, Span, Table};
 use chrono::Utc;
 use domain::{
     Email, UserId,
@@ -152,7 +152,7 @@ async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, 
 
 async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), CommandError> {
     let mut progress = Progress::begin("Reading the users", "commits");
-    let span = Range::all().resolve(log, &[USERS]).await?;
+    let span = Span::resolve(&Range::all(), log, &[USERS]).await?;
     let (mut commits, total, mut read) = (span.read(log), span.len(), 0);
     let mut users = HashMap::new();
     // In the order in which they came.

@@ -7,6 +7,7 @@
 mod currency;
 mod nats;
 mod payments;
+mod payments_mode;
 mod reader;
 mod render;
 mod stripe;
@@ -14,7 +15,7 @@ mod traces;
 mod vars;
 
 pub use nats::{NatsAccess, NatsLogin};
-pub use payments::PaymentsMode;
+pub use payments_mode::PaymentsMode;
 pub use reader::{ConfigError, Problem, Var};
 pub use render::{help, markdown};
 /// A value that is never shown.

@@ -15,15 +15,10 @@ use actix_web::{
 use utoipa::openapi::{Info, OpenApi, Paths};
 
 use super::{Service, docs_page};
-use crate::etag::Rendered;
-
-const JSON_PATH: &str = "/api/openapi.json";
-const PAGE_PATH: &str = "/api/docs";
-
-/// Whether this path is one of the documents, which need no store.
-pub(crate) fn is_document(path: &str) -> bool {
-    path == JSON_PATH || path == PAGE_PATH
-}
+use crate::{
+    document_paths::{JSON_PATH, PAGE_PATH},
+    etag::Rendered,
+};
 
 /// The document, rendered once.
 pub(super) struct Document {
