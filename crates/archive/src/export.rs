@@ -299,8 +299,7 @@ struct Place {
 impl Place {
     /// A file of a table, under another name than its own.
     fn create(&self, table: &'static TableSpec) -> Result<SegmentWriter, ArchiveError> {
-        let name = format!("{}.{}", table.name, self.format);
-        SegmentWriter::create(self.unfinished.join(name), self.format, table)
+        SegmentWriter::create(&self.unfinished, self.format, table)
     }
 
     /// Gives a file that is complete its name.

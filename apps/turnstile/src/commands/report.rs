@@ -1,9 +1,11 @@
 //! `turnstile report`.
 
 use analysis::{folds::AllFolds, replay};
+use archive::{AtomicFile, folder_of};
 use report::{ReportHeader, page, pictures};
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -87,14 +89,12 @@ fn in_words(range: &RangeArgs) -> String {
 
 /// Writes a file so that nobody sees half of it.
 fn write_whole(path: &Path, content: &str) -> Result<(), CommandError> {
-    let half = half_of(path);
-    fs::write(&half, content)
-        .and_then(|()| fs::rename(&half, path))
-        .map_err(|error| {
-            // Whether or not it is there: half a page is of no use.
-            let _ = fs::remove_file(&half);
-            named(path, &error)
-        })
+    let written = || {
+        let mut file = AtomicFile::create_in(folder_of(path))?;
+        file.write_all(content.as_bytes())?;
+        file.keep(path)
+    };
+    written().map(|_| ()).map_err(|error| named(path, &error))
 }
 
 /// Says no to a file that can't be written. One that is there is not touched.
@@ -105,17 +105,8 @@ fn try_writing(path: &Path) -> Result<(), CommandError> {
             path.display()
         )));
     }
-    let half = half_of(path);
-    fs::File::create(&half)
-        .and_then(|_| fs::remove_file(&half))
-        .map_err(|error| named(path, &error))
-}
-
-/// Where a file is until it is whole.
-fn half_of(path: &Path) -> PathBuf {
-    let mut half = path.as_os_str().to_owned();
-    half.push(".unfinished");
-    PathBuf::from(half)
+    let tried = AtomicFile::create_in(folder_of(path));
+    tried.map(|_| ()).map_err(|error| named(path, &error))
 }
 
 fn named(path: &Path, error: &io::Error) -> CommandError {
