@@ -25,7 +25,6 @@ use projections::{
 };
 use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
-use utoipa::OpenApi;
 use uuid::Uuid;
 
 use domain::payment::Payment;
@@ -190,7 +189,7 @@ pub fn provider_config(config: &Config, mode: PaymentsMode) -> ProviderConfig {
 
 /// What the service offers, for the description of the whole API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes::Document::openapi()
+    routes::all().openapi()
 }
 
 impl Service for Payments {
@@ -200,7 +199,7 @@ impl Service for Payments {
 
     fn routes(&self, cfg: &mut web::ServiceConfig) {
         cfg.app_data(web::Data::new(self.clone()));
-        routes::configure(cfg);
+        routes::all().register(cfg);
     }
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {
