@@ -95,7 +95,7 @@ impl Payments {
                 reference = %event.reference, ?kind, event = event.id,
                 "the provider reports money going back: see turnstile reconcile"
             );
-            counter!("payments_reversed_total", "kind" => kind.name()).increment(1);
+            counter!("payments_reversed_total", "kind" => <&str>::from(kind)).increment(1);
             return Ok(());
         }
         match event.payment_id {
@@ -154,10 +154,10 @@ fn tell(mode: PaymentsMode) {
     // From the start, or the first one would be no increase.
     counter!("payments_lost_total").absolute(0);
     for kind in [WebhookKind::Refunded, WebhookKind::Disputed] {
-        counter!("payments_reversed_total", "kind" => kind.name()).absolute(0);
+        counter!("payments_reversed_total", "kind" => <&str>::from(kind)).absolute(0);
     }
-    gauge!("payment_provider", "mode" => mode.as_str()).set(1.0);
-    let name = mode.as_str();
+    gauge!("payment_provider", "mode" => <&str>::from(mode)).set(1.0);
+    let name = <&str>::from(mode);
     match mode {
         PaymentsMode::Stripe => tracing::info!(mode = name, "payments go through Stripe"),
         PaymentsMode::StripeTest | PaymentsMode::Sandbox => {

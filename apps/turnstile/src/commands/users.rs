@@ -177,7 +177,7 @@ async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), C
         if role.is_some_and(|role| !account.roles.contains(&role)) {
             return None;
         }
-        let roles = account.roles.iter().map(|role| role.name().to_owned());
+        let roles = account.roles.iter().map(ToString::to_string);
         Some(vec![
             Cell::Text(account.id.to_string()),
             Cell::Text(account.email.to_string()),

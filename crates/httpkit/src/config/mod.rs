@@ -169,7 +169,7 @@ impl Config {
                 signup_window: reader.seconds(&v::SIGNUP_WINDOW_SECONDS, 1..=86_400),
             },
             password_hashers: processors(&reader, &v::PASSWORD_HASHERS),
-            payments: reader.optional(&v::PAYMENTS, PaymentsMode::read),
+            payments: reader.optional(&v::PAYMENTS, |text| text.parse().ok()),
             sandbox_allowed: reader.read(&v::SANDBOX_ALLOWED, false, |text| match text {
                 "yes" => Some(true),
                 "no" => Some(false),

@@ -4,8 +4,9 @@
 pub(super) const ALLOWED: &str =
     "stripe (real money), stripe-test (Stripe's test mode) or sandbox (as if)";
 
-/// Where money is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where money is taken; as text, what the variable and the metric say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub enum PaymentsMode {
     /// Stripe, with live keys: real money.
     Stripe,
@@ -16,24 +17,9 @@ pub enum PaymentsMode {
 }
 
 impl PaymentsMode {
-    /// As the variable says it, and the metric.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stripe => "stripe",
-            Self::StripeTest => "stripe-test",
-            Self::Sandbox => "sandbox",
-        }
-    }
-
     /// Whether cards are charged through Stripe, in either mode.
     pub const fn is_stripe(self) -> bool {
         !matches!(self, Self::Sandbox)
-    }
-
-    pub(super) fn read(text: &str) -> Option<Self> {
-        [Self::Stripe, Self::StripeTest, Self::Sandbox]
-            .into_iter()
-            .find(|mode| mode.as_str() == text)
     }
 
     /// The part of a key's name that tells its mode, and that of the other mode.
