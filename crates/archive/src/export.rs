@@ -111,7 +111,7 @@ pub async fn export(
             let read = passing.await;
             let written = encoding.await.map_err(|error| {
                 // The encoder panicked: a defect.
-                ArchiveError::encoding(folder.path(), &error)
+                ArchiveError::encoding(folder.path(), error)
             })?;
             // What the encoder says is the reason when it took no more.
             for (table, part) in written? {

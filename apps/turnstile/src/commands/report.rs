@@ -56,8 +56,7 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
         range: in_words(&args.range),
         events: replayed.events,
     };
-    let failed = |error: report::ReportError| CommandError::Failed(error.to_string());
-    let page = page(&header, &figures).map_err(failed)?;
+    let page = page(&header, &figures).map_err(CommandError::failed)?;
     if to_stdout {
         say(page.trim_end())?;
     } else {
@@ -65,7 +64,7 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
     }
     if let Some(folder) = args.plots {
         fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
-        for picture in pictures(&figures).map_err(failed)? {
+        for picture in pictures(&figures).map_err(CommandError::failed)? {
             let file = folder.join(format!("{}.svg", picture.name));
             write_whole(&file, &picture.standalone())?;
         }
@@ -100,7 +99,7 @@ fn write_whole(path: &Path, content: &str) -> Result<(), CommandError> {
 /// Says no to a file that can't be written. One that is there is not touched.
 fn try_writing(path: &Path) -> Result<(), CommandError> {
     if path.is_dir() {
-        return Err(CommandError::Failed(format!(
+        return Err(CommandError::failed(format!(
             "{}: is a folder; say which file in it",
             path.display()
         )));
@@ -110,5 +109,5 @@ fn try_writing(path: &Path) -> Result<(), CommandError> {
 }
 
 fn named(path: &Path, error: &io::Error) -> CommandError {
-    CommandError::Failed(format!("{}: {error}", path.display()))
+    CommandError::failed(format!("{}: {error}", path.display()))
 }

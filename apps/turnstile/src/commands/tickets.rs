@@ -39,7 +39,7 @@ pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<Outcome,
             ..Range::all()
         },
         Some(place) => {
-            return Err(CommandError::Failed(format!(
+            return Err(CommandError::failed(format!(
                 "{place} is no time; one is written 2026-03-01T19:30:00Z"
             )));
         }

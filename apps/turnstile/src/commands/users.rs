@@ -135,14 +135,14 @@ async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, 
         .await;
     let executed = executed.map_err(|error| match error {
         Undone::Failed(failure) => failure.into(),
-        Undone::Refused(UserError::NoAccount | UserError::EmailInUse) => CommandError::Failed(
+        Undone::Refused(UserError::NoAccount | UserError::EmailInUse) => CommandError::failed(
             format!("no account: \"{user}\"; `turnstile users ls` lists the accounts"),
         ),
     })?;
     let account = executed.state.account();
     let email = account
         .map(|account| account.email.clone())
-        .ok_or_else(|| CommandError::Failed(format!("no account: \"{user}\"")))?;
+        .ok_or_else(|| CommandError::failed(format!("no account: \"{user}\"")))?;
     Ok(if executed.version > before {
         Changed::Now(email)
     } else {
