@@ -146,9 +146,9 @@ impl Shared {
         tracing::info!("started following the log for analytics");
         let mut pause = FIRST_PAUSE;
         loop {
-            let followed = tokio::select! {
-                () = self.stopping.cancelled() => return,
-                followed = self.follow(&mut pause) => followed,
+            let followed = self.follow(&mut pause);
+            let Some(followed) = self.stopping.run_until_cancelled(followed).await else {
+                return;
             };
             let Err(error) = followed else {
                 tracing::info!("stopped following the log: no analyst is connected");
@@ -165,9 +165,9 @@ impl Shared {
             } else {
                 tracing::warn!(%error, ?pause, "lost the log, reading it again");
             }
-            tokio::select! {
-                () = self.stopping.cancelled() => return,
-                () = tokio::time::sleep(pause) => {}
+            let wait = tokio::time::sleep(pause);
+            if self.stopping.run_until_cancelled(wait).await.is_none() {
+                return;
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

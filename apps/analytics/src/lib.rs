@@ -17,7 +17,6 @@ use httpkit::Service;
 use runtime::Runtime;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
-use utoipa::OpenApi;
 
 use access::Analysts;
 use follower::{Follower, FollowerConfig};
@@ -51,7 +50,7 @@ impl Analytics {
 
 /// What the service offers, for the description of the whole API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes::Document::openapi()
+    routes::all().openapi()
 }
 
 impl Service for Analytics {
@@ -61,7 +60,7 @@ impl Service for Analytics {
 
     fn routes(&self, cfg: &mut web::ServiceConfig) {
         cfg.app_data(web::Data::new(self.clone()));
-        routes::configure(cfg);
+        routes::all().register(cfg);
     }
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {

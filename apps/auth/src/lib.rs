@@ -16,7 +16,6 @@ use httpkit::ExposeSecret as _;
 use httpkit::{Constraint, Limits, Service, SessionSigner, Unready};
 use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
-use utoipa::OpenApi;
 
 use accounts::Accounts;
 use passwords::Passwords;
@@ -119,7 +118,7 @@ async fn stay_announced(runtime: Runtime, kid: String, jwk: String) {
 
 /// What the service offers, for the description of the whole API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes::Document::openapi()
+    routes::all().openapi()
 }
 
 impl Service for Auth {
@@ -129,7 +128,7 @@ impl Service for Auth {
 
     fn routes(&self, cfg: &mut web::ServiceConfig) {
         cfg.app_data(web::Data::new(self.clone()));
-        routes::configure(cfg);
+        routes::all().register(cfg);
     }
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {

@@ -4,6 +4,7 @@ use argon2::{
     Algorithm, Argon2, Params, Version,
     password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash},
 };
+use runtime::Source;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
@@ -39,14 +40,19 @@ pub(crate) enum HashingFailed {
     Busy,
     /// A fault of ours.
     #[error("could not hash a password: {0}")]
-    Fault(String),
+    Fault(#[source] Source),
+}
+
+impl HashingFailed {
+    fn fault(why: impl Into<Source>) -> Self {
+        Self::Fault(why.into())
+    }
 }
 
 impl Passwords {
     /// Prepares for `at_once` hashes at a time.
     pub fn new(at_once: usize) -> Result<Self, HashingFailed> {
-        let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
-            .map_err(|e| HashingFailed::Fault(e.to_string()))?;
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(HashingFailed::fault)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy = hash(&argon2, "there is nobody here")?;
         Ok(Self {
@@ -75,8 +81,7 @@ impl Passwords {
         let hash = hash.unwrap_or_else(|| self.decoy.to_string());
         let matches = self
             .run_blocking(move || {
-                let hash =
-                    PasswordHash::new(&hash).map_err(|e| HashingFailed::Fault(e.to_string()))?;
+                let hash = PasswordHash::new(&hash).map_err(HashingFailed::fault)?;
                 Ok(argon2.verify_password(password.as_bytes(), &hash).is_ok())
             })
             .await??;
@@ -93,21 +98,21 @@ impl Passwords {
         let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
-            .map_err(|e| HashingFailed::Fault(e.to_string()))?;
+            .map_err(HashingFailed::fault)?;
         let work = move || {
             let _turn = (place, permit);
             work()
         };
         tokio::task::spawn_blocking(work)
             .await
-            .map_err(|e| HashingFailed::Fault(e.to_string()))
+            .map_err(HashingFailed::fault)
     }
 }
 
 fn hash(argon2: &Argon2<'static>, password: &str) -> Result<String, HashingFailed> {
     let hash: PasswordHash = argon2
         .hash_password(password.as_bytes())
-        .map_err(|e| HashingFailed::Fault(e.to_string()))?;
+        .map_err(HashingFailed::fault)?;
     Ok(hash.to_string())
 }
 

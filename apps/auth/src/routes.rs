@@ -8,12 +8,12 @@ use domain::{
 };
 use httpkit::{
     AppError, Body, ClientAddress, Constraint, CookiePolicy, Fields, HandlerResult, MaybeSession,
+    Routes,
     error::{bad_request, busy, field, internal, unprocessable},
     idempotency,
 };
 use serde_json::json;
 use std::ops::RangeInclusive;
-use utoipa::OpenApi;
 
 use crate::{Auth, accounts::AccountError, passwords::HashingFailed};
 
@@ -24,19 +24,10 @@ const PASSWORD_CHARS: RangeInclusive<usize> = 4..=20;
 const PASSWORD_MISSING: &str = "You must supply a password";
 const TOO_MANY_AT_ONCE: &str = "Too many sign in at this moment, please try again";
 
-/// Adds the routes.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/api/users/signup").route(web::post().to(sign_up)))
-        .service(web::resource("/api/users/signin").route(web::post().to(sign_in)))
-        .service(web::resource("/api/users/signout").route(web::post().to(sign_out)))
-        .service(web::resource("/api/users/currentuser").route(web::get().to(current_user)))
-        .service(web::resource("/api/users/keys").route(web::get().to(keys)));
+/// All of them.
+pub(crate) fn all() -> Routes {
+    httpkit::routes![sign_up, sign_in, sign_out, current_user, keys]
 }
-
-/// Describes the routes.
-#[derive(OpenApi)]
-#[openapi(paths(sign_up, sign_in, sign_out, current_user, keys))]
-pub(crate) struct Document;
 
 /// What bodies must be beside their types.
 pub(crate) fn constraints() -> Vec<Constraint> {
@@ -65,12 +56,12 @@ pub(crate) fn constraints() -> Vec<Constraint> {
     post,
     path = "/api/users/signup",
     tag = "users",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats safely: 1 to 255 visible ASCII characters, chosen by the caller")),
+    params(("Idempotency-Key" = Option<String>, Header)),
     request_body = Credentials,
     responses(
         (status = 201, description = "The user, and a `session` cookie", body = User),
-        (status = 400, description = "A field is wrong, or the e-mail is in use", body = api::Errors),
-        (status = 429, description = "Too many sign-ups from this address, or wrong passwords for this key", body = api::Errors),
+        (status = 400, description = "A field is wrong, or the e-mail is in use"),
+        (status = 429, description = "Too many sign-ups from this address, or wrong passwords for this key"),
     )
 )]
 async fn sign_up(
@@ -127,8 +118,8 @@ async fn sign_up(
     request_body = Credentials,
     responses(
         (status = 200, description = "The user, and a `session` cookie", body = User),
-        (status = 400, description = "A field is wrong, or the two don't belong together", body = api::Errors),
-        (status = 429, description = "Too many failures on this account or from this address", body = api::Errors),
+        (status = 400, description = "A field is wrong, or the two don't belong together"),
+        (status = 429, description = "Too many failures on this account or from this address"),
     )
 )]
 async fn sign_in(
@@ -176,7 +167,7 @@ async fn sign_in(
     tag = "users",
     responses(
         (status = 200, description = "The cookie is cleared"),
-        (status = 400, description = "The `Idempotency-Key` is malformed", body = api::Errors),
+        (status = 400, description = "The `Idempotency-Key` is malformed"),
     )
 )]
 async fn sign_out(req: HttpRequest, cookies: web::Data<CookiePolicy>) -> HandlerResult {

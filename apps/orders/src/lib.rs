@@ -21,7 +21,6 @@ use httpkit::{
 use projections::ReadStore;
 use runtime::{Runtime, StartError};
 use std::sync::Arc;
-use utoipa::OpenApi;
 use uuid::Uuid;
 
 use commands::Commands;
@@ -86,7 +85,7 @@ impl Orders {
 
 /// What the service offers, for the description of the whole API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes::Document::openapi()
+    routes::all().openapi()
 }
 
 impl Service for Orders {
@@ -96,7 +95,7 @@ impl Service for Orders {
 
     fn routes(&self, cfg: &mut web::ServiceConfig) {
         cfg.app_data(web::Data::new(self.clone()));
-        routes::configure(cfg);
+        routes::all().register(cfg);
     }
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {

@@ -24,7 +24,6 @@ use projections::{ReadStore, RemoteProgress};
 use read_models::{orders::OrdersProjection, payable_orders::PayableOrders};
 use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
-use utoipa::OpenApi;
 use uuid::Uuid;
 
 use domain::payment::Payment;
@@ -95,7 +94,7 @@ impl Payments {
                 reference = %event.reference, ?kind, event = event.id,
                 "the provider reports money going back: see turnstile reconcile"
             );
-            counter!("payments_reversed_total", "kind" => kind.name()).increment(1);
+            counter!("payments_reversed_total", "kind" => <&str>::from(kind)).increment(1);
             return Ok(());
         }
         match event.payment_id {
@@ -154,10 +153,10 @@ fn tell(mode: PaymentsMode) {
     // From the start, or the first one would be no increase.
     counter!("payments_lost_total").absolute(0);
     for kind in [WebhookKind::Refunded, WebhookKind::Disputed] {
-        counter!("payments_reversed_total", "kind" => kind.name()).absolute(0);
+        counter!("payments_reversed_total", "kind" => <&str>::from(kind)).absolute(0);
     }
-    gauge!("payment_provider", "mode" => mode.as_str()).set(1.0);
-    let name = mode.as_str();
+    gauge!("payment_provider", "mode" => <&str>::from(mode)).set(1.0);
+    let name = <&str>::from(mode);
     match mode {
         PaymentsMode::Stripe => tracing::info!(mode = name, "payments go through Stripe"),
         PaymentsMode::StripeTest | PaymentsMode::Sandbox => {
@@ -189,7 +188,7 @@ pub fn provider_config(config: &Config, mode: PaymentsMode) -> ProviderConfig {
 
 /// What the service offers, for the description of the whole API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes::Document::openapi()
+    routes::all().openapi()
 }
 
 impl Service for Payments {
@@ -199,7 +198,7 @@ impl Service for Payments {
 
     fn routes(&self, cfg: &mut web::ServiceConfig) {
         cfg.app_data(web::Data::new(self.clone()));
-        routes::configure(cfg);
+        routes::all().register(cfg);
     }
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {

@@ -5,14 +5,13 @@ use api::{Config, NewPayment, PaymentCreated, Provider};
 use domain::{OrderId, TicketId, UserId};
 use event_streams::ORDERS;
 use httpkit::{
-    AppError, Body, Constraint, Fields, HandlerResult, RawBody, Session,
+    AppError, Body, Constraint, Fields, HandlerResult, RawBody, Routes, Session,
     error::{
         bad_request, field, internal, not_found, payment_required, rate_limited, unauthorized,
         unavailable,
     },
 };
 use serde_json::json;
-use utoipa::OpenApi;
 
 use crate::{
     Payments,
@@ -23,11 +22,9 @@ use crate::{
 const ORDER_REQUIRED: &str = "OrderId must be provided";
 const TOKEN_REQUIRED: &str = "Token must be provided";
 
-/// Adds the routes.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource("/api/payments").route(web::post().to(pay)))
-        .service(web::resource("/api/payments/config").route(web::get().to(config)))
-        .service(web::resource(WEBHOOK).route(web::post().to(webhook)));
+/// All of them.
+pub(crate) fn all() -> Routes {
+    httpkit::routes![pay, config, webhook]
 }
 
 /// What bodies must be beside their types.
@@ -42,26 +39,21 @@ pub(crate) fn constraints() -> Vec<Constraint> {
 
 const WEBHOOK: &str = "/api/payments/webhook";
 
-/// Describes the routes.
-#[derive(OpenApi)]
-#[openapi(paths(pay, config, webhook))]
-pub(crate) struct Document;
-
 /// Pay an order
 #[utoipa::path(
     post,
     path = "/api/payments",
     tag = "payments",
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats safely: 1 to 255 visible ASCII characters, chosen by the caller")),
+    params(("Idempotency-Key" = Option<String>, Header)),
     request_body = NewPayment,
     responses(
-        (status = 201, description = "Paid; every read of the order shows it", body = PaymentCreated, headers(("Idempotency-Replayed" = Option<String>, description = "`true` if this answer was given before"))),
-        (status = 400, description = "A field is wrong, or the order is cancelled", body = api::Errors),
-        (status = 401, description = "Nobody is signed in, or the order is another's", body = api::Errors),
-        (status = 402, description = "Declined; the order can still be paid", body = api::Errors),
-        (status = 404, description = "No such order", body = api::Errors),
-        (status = 429, description = "Too many cards were declined on this order lately", body = api::Errors),
-        (status = 503, description = "The provider can't be reached; nothing was charged", body = api::Errors),
+        (status = 201, description = "Paid; every read of the order shows it", body = PaymentCreated, headers(("Idempotency-Replayed" = Option<String>))),
+        (status = 400, description = "A field is wrong, or the order is cancelled"),
+        (status = 401, description = "Nobody is signed in, or the order is another's"),
+        (status = 402, description = "Declined; the order can still be paid"),
+        (status = 404, description = "No such order"),
+        (status = 429, description = "Too many cards were declined on this order lately"),
+        (status = 503, description = "The provider can't be reached; nothing was charged"),
     )
 )]
 async fn pay(
@@ -168,9 +160,9 @@ async fn config(payments: web::Data<Payments>) -> HttpResponse {
     request_body(content = serde_json::Value, content_type = "application/json", description = "An event, as the provider sends it"),
     responses(
         (status = 200, description = "Noted"),
-        (status = 400, description = "Not signed by the provider", body = api::Errors),
-        (status = 404, description = "No webhook is configured", body = api::Errors),
-        (status = 409, description = "Others kept changing the payment", body = api::Errors),
+        (status = 400, description = "Not signed by the provider"),
+        (status = 404, description = "No webhook is configured"),
+        (status = 409, description = "Others kept changing the payment"),
     )
 )]
 async fn webhook(body: RawBody, req: HttpRequest, payments: web::Data<Payments>) -> HandlerResult {

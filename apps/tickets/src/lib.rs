@@ -18,7 +18,6 @@ use httpkit::{Constraint, Service, Unready};
 use projections::ReadStore;
 use runtime::{Runtime, StartError};
 use std::sync::Arc;
-use utoipa::OpenApi;
 
 use commands::Commands;
 
@@ -69,7 +68,7 @@ impl Tickets {
 
 /// What the service offers, for the description of the whole API.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes::Document::openapi()
+    routes::all().openapi()
 }
 
 impl Service for Tickets {
@@ -79,7 +78,7 @@ impl Service for Tickets {
 
     fn routes(&self, cfg: &mut web::ServiceConfig) {
         cfg.app_data(web::Data::new(self.clone()));
-        routes::configure(cfg);
+        routes::all().register(cfg);
     }
 
     fn openapi(&self) -> utoipa::openapi::OpenApi {

@@ -16,7 +16,8 @@ use utoipa::openapi::OpenApi;
 use crate::{assets, commands::Servers};
 
 /// What a process can serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub(crate) enum Part {
     /// Accounts and sessions; needs no MongoDB
     Auth,
@@ -58,13 +59,7 @@ impl ServeArgs {
     /// The name under which NATS, traces and logs show the process.
     fn process_name(&self) -> &'static str {
         match self.parts.as_slice() {
-            [Part::Auth] => "auth",
-            [Part::Tickets] => "tickets",
-            [Part::Orders] => "orders",
-            [Part::Payments] => "payments",
-            [Part::Expiration] => "expiration",
-            [Part::Analytics] => "analytics",
-            [Part::Web] => "web",
+            [part] => part.into(),
             _ => "turnstile",
         }
     }

@@ -66,7 +66,7 @@ impl<F: Fold> IncrementalReplay<F> {
         mut on_progress: impl FnMut(&mut Self),
     ) -> Result<ReplayProgress, AnalysisError> {
         let span = match &self.span {
-            None => Range::all().resolve(&self.log, self.fold.streams()).await?,
+            None => Span::resolve(&Range::all(), &self.log, self.fold.streams()).await?,
             Some(before) => span_since(&self.log, before).await?,
         };
         // A log that lost its tail and went on goes on from commits that weren't seen.

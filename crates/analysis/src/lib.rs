@@ -52,6 +52,7 @@ mod range;
 mod read;
 mod replay;
 mod row;
+mod span;
 mod table;
 
 pub use aggregate::{Aggregate, FieldChange, changes};
@@ -63,7 +64,8 @@ pub use history::{Entity, Step, find, history};
 pub use incremental_replay::{IncrementalReplay, ReplayProgress};
 pub use on_sale::OnSale;
 pub use range::{Bound, InvalidBound, Range, stream_named};
-pub use read::{Commits, Span, commits_of};
+pub use read::{Commits, commits_of};
 pub use replay::{Replayed, replay};
 pub use row::{ColumnDoc, EVENT_COLUMNS, EventRow, without_secrets_in};
+pub use span::Span;
 pub use table::{Cell, Column, Table, money, share};

@@ -28,10 +28,8 @@ pub async fn replay(
     fold: &mut (impl Fold + ?Sized),
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Replayed, AnalysisError> {
-    let span: Span = range
-        .resolve(log, fold.streams())
-        .await?
-        .from_the_beginning();
+    let span = Span::resolve(range, log, fold.streams()).await?;
+    let span = span.from_the_beginning();
     let (mut commits, total) = (span.read(log), span.len());
     let mut replayed = Replayed::default();
     let mut begun = false;

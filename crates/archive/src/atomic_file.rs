@@ -2,60 +2,72 @@
 
 use sha2::{Digest as _, Sha256};
 use std::{
-    fs::{self, File},
+    fs::{File, Permissions},
     io::{self, BufWriter, Write},
-    path::{Path, PathBuf},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
 };
+use tempfile::NamedTempFile;
 
 use crate::ArchiveError;
 
 /// A file that is being written under another name than its own; removed unless it is kept.
 #[derive(Debug)]
-pub(crate) struct AtomicFile {
-    to: BufWriter<File>,
-    path: PathBuf,
+pub struct AtomicFile {
+    to: BufWriter<NamedTempFile>,
     digest: Sha256,
     bytes: u64,
-    kept: bool,
 }
 
 /// What a file holds, in short.
 #[derive(Debug)]
-pub(crate) struct Checksum {
+pub struct Checksum {
+    /// Its length.
     pub bytes: u64,
+    /// Its SHA-256, in hexadecimal.
     pub sha256: String,
 }
 
 impl AtomicFile {
-    pub fn create(path: PathBuf) -> Result<Self, ArchiveError> {
-        let file = File::create(&path).map_err(|error| ArchiveError::file(&path, error))?;
+    /// Begins a file in a folder, which must be on the same disk as its final name.
+    ///
+    /// # Errors
+    /// When there is no such folder, or nothing can be written to it.
+    pub fn create_in(folder: &Path) -> io::Result<Self> {
+        // Without the bits of the process's umask, like any other file.
+        let file = tempfile::Builder::new()
+            .suffix(".unfinished")
+            .permissions(Permissions::from_mode(0o666))
+            .tempfile_in(folder)?;
         Ok(Self {
             to: BufWriter::with_capacity(1 << 16, file),
-            path,
             digest: Sha256::new(),
             bytes: 0,
-            kept: false,
         })
     }
 
     /// Brings it to the disk and gives it its name.
-    pub fn keep(mut self, name: &Path) -> Result<Checksum, ArchiveError> {
-        let failed = |error| ArchiveError::file(name, error);
-        self.to.flush().map_err(failed)?;
-        self.to.get_ref().sync_all().map_err(failed)?;
-        fs::rename(&self.path, name).map_err(failed)?;
-        self.kept = true;
+    ///
+    /// # Errors
+    /// When that fails: then nothing of it is left.
+    pub fn keep(self, name: &Path) -> io::Result<Checksum> {
+        let file = self.to.into_inner()?;
+        file.as_file().sync_all()?;
+        file.persist(name)?;
         // The name is in the folder, which has to reach the disk as well.
-        if let Some(folder) = name.parent() {
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(failed)?;
-        }
+        File::open(folder_of(name))?.sync_all()?;
         Ok(Checksum {
             bytes: self.bytes,
-            sha256: hex::encode(std::mem::take(&mut self.digest).finalize()),
+            sha256: hex::encode(self.digest.finalize()),
         })
     }
+}
+
+/// The folder that a file is in.
+pub fn folder_of(file: &Path) -> &Path {
+    let folder = file.parent();
+    let named = folder.filter(|folder| !folder.as_os_str().is_empty());
+    named.unwrap_or(Path::new("."))
 }
 
 impl Write for AtomicFile {
@@ -68,15 +80,6 @@ impl Write for AtomicFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.to.flush()
-    }
-}
-
-impl Drop for AtomicFile {
-    fn drop(&mut self) {
-        if !self.kept {
-            // On a full disk this is what makes room for the next run.
-            let _ = fs::remove_file(&self.path);
-        }
     }
 }
 

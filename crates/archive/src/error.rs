@@ -5,9 +5,13 @@ use arrow_schema::ArrowError;
 use eventstore::{StoreError, StreamName};
 use parquet::errors::ParquetError;
 use std::{
+    error::Error,
     io,
     path::{Path, PathBuf},
 };
+
+/// What an error stems from.
+pub(crate) type Source = Box<dyn Error + Send + Sync>;
 
 /// An export or an import that could not be done. Each names the place or the file.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +26,7 @@ pub enum ArchiveError {
         /// Which file.
         file: PathBuf,
         /// What the system says.
+        #[source]
         error: io::Error,
     },
     /// A file doesn't hold what it should.
@@ -30,7 +35,8 @@ pub enum ArchiveError {
         /// Which file.
         file: PathBuf,
         /// What is wrong with it.
-        why: String,
+        #[source]
+        why: Source,
     },
     /// A line doesn't hold what it should.
     #[error("{}, line {line}: {why}", file.display())]
@@ -40,7 +46,8 @@ pub enum ArchiveError {
         /// Which line, counted from 1.
         line: u64,
         /// What is wrong with it.
-        why: String,
+        #[source]
+        why: Source,
     },
     /// The folder holds an export that this one can't go on with.
     #[error("{}: {why}", folder.display())]
@@ -75,7 +82,8 @@ pub enum ArchiveError {
         /// The file that it was for.
         file: PathBuf,
         /// What the encoder says.
-        why: String,
+        #[source]
+        why: Source,
     },
 }
 
@@ -91,11 +99,10 @@ impl ArchiveError {
         Self::File { file, error }
     }
 
-    #[allow(clippy::needless_pass_by_value)] // whatever says it ends here
-    pub(crate) fn content(file: &Path, why: impl ToString) -> Self {
+    pub(crate) fn content(file: &Path, why: impl Into<Source>) -> Self {
         Self::Content {
             file: file.to_owned(),
-            why: why.to_string(),
+            why: why.into(),
         }
     }
 
@@ -104,9 +111,9 @@ impl ArchiveError {
         match error {
             ParquetError::External(error) => match error.downcast::<io::Error>() {
                 Ok(error) => Self::file(file, *error),
-                Err(error) => Self::encoding(file, &error),
+                Err(error) => Self::encoding(file, error),
             },
-            other => Self::encoding(file, &other),
+            other => Self::encoding(file, other),
         }
     }
 
@@ -114,21 +121,21 @@ impl ArchiveError {
     pub(crate) fn arrow(file: &Path, error: ArrowError) -> Self {
         match error {
             ArrowError::IoError(_, error) => Self::file(file, error),
-            other => Self::encoding(file, &other),
+            other => Self::encoding(file, other),
         }
     }
 
     pub(crate) fn csv(file: &Path, error: csv::Error) -> Self {
         match error.into_kind() {
             csv::ErrorKind::Io(error) => Self::file(file, error),
-            other => Self::encoding(file, &format!("{other:?}")),
+            other => Self::encoding(file, format!("{other:?}")),
         }
     }
 
-    pub(crate) fn encoding(file: &Path, why: &impl ToString) -> Self {
+    pub(crate) fn encoding(file: &Path, why: impl Into<Source>) -> Self {
         Self::Encoding {
             file: file.to_owned(),
-            why: why.to_string(),
+            why: why.into(),
         }
     }
 }

@@ -111,7 +111,7 @@ pub async fn export(
             let read = passing.await;
             let written = encoding.await.map_err(|error| {
                 // The encoder panicked: a defect.
-                ArchiveError::encoding(folder.path(), &error)
+                ArchiveError::encoding(folder.path(), error)
             })?;
             // What the encoder says is the reason when it took no more.
             for (table, part) in written? {
@@ -196,13 +196,13 @@ async fn span_of(log: &Log, stream: StreamName, part: &StreamPart) -> Result<Spa
     let range = Range::of(&[place(part.next)], &[place(part.last)], &[stream]);
     // Bounds that name their stream always make a range.
     let range = range.unwrap_or_default();
-    Ok(range.resolve(log, &[stream]).await?)
+    Ok(Span::resolve(&range, log, &[stream]).await?)
 }
 
 /// A new export.
 async fn new_export(log: &Log, request: &Request) -> Result<Manifest, ArchiveError> {
     let mut manifest = Manifest::new(request.format, &request.range);
-    let span = request.range.resolve(log, &event_streams::ALL).await?;
+    let span = Span::resolve(&request.range, log, &event_streams::ALL).await?;
     for stream in event_streams::ALL {
         let (first, last) = span
             .sequences(stream)
@@ -299,8 +299,7 @@ struct Place {
 impl Place {
     /// A file of a table, under another name than its own.
     fn create(&self, table: &'static TableSpec) -> Result<SegmentWriter, ArchiveError> {
-        let name = format!("{}.{}", table.name, self.format);
-        SegmentWriter::create(self.unfinished.join(name), self.format, table)
+        SegmentWriter::create(&self.unfinished, self.format, table)
     }
 
     /// Gives a file that is complete its name.

@@ -1,11 +1,11 @@
 //! What files look like inside.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// A format of files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Format {
     /// Apache Parquet, compressed with Snappy: small, typed, read in parts.
     Parquet,
@@ -28,15 +28,6 @@ impl Format {
             Self::Csv | Self::Spreadsheet => "csv",
             Self::Ndjson => "ndjson",
             Self::Arrow => "arrow",
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Spreadsheet => f.write_str("spreadsheet"),
-            other => f.write_str(other.extension()),
         }
     }
 }

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, path::Path};
 
 use crate::{
     ArchiveError,
+    error::Source,
     ndjson::line::{bad_line, without_password},
     ndjson::reader::{LineReader, LocatedLine},
 };
@@ -207,9 +208,9 @@ fn commit_of(stream: StreamName, texts: &[LocatedLine]) -> Result<HistoricalComm
 }
 
 /// Refuses an event that couldn't be read once it is in the log.
-fn known(stream: StreamName, events: &[StoredEvent<'_>]) -> Result<(), String> {
+fn known(stream: StreamName, events: &[StoredEvent<'_>]) -> Result<(), Source> {
     for event in events {
-        let text = serde_json::to_string(event).map_err(|error| error.to_string())?;
+        let text = serde_json::to_string(event)?;
         let event = match stream.as_str() {
             streams::USERS => serde_json::from_str::<UserEvent>(&text).map(AnyEvent::User),
             streams::TICKETS => serde_json::from_str::<TicketEvent>(&text).map(AnyEvent::Ticket),
@@ -217,9 +218,9 @@ fn known(stream: StreamName, events: &[StoredEvent<'_>]) -> Result<(), String> {
                 serde_json::from_str::<TicketOrdersEvent>(&text).map(AnyEvent::Orders)
             }
             streams::PAYMENTS => serde_json::from_str::<PaymentEvent>(&text).map(AnyEvent::Payment),
-            _ => return Err(format!("{stream} is no stream of the log")),
+            _ => return Err(format!("{stream} is no stream of the log").into()),
         };
-        event.map_err(|error| error.to_string())?;
+        event?;
     }
     Ok(())
 }

@@ -40,6 +40,7 @@ mod ndjson;
 mod segment;
 mod tables;
 
+pub use atomic_file::{AtomicFile, folder_of};
 pub use error::ArchiveError;
 pub use export::{Exported, Request, export};
 pub use format::Format;

@@ -134,12 +134,14 @@ impl Manifest {
     /// Replaces that of a folder, as a whole.
     pub(crate) fn write(&self, folder: &Path, unfinished: &Path) -> Result<(), ArchiveError> {
         let path = folder.join(NAME);
-        let mut file = AtomicFile::create(unfinished.join(NAME))?;
-        serde_json::to_writer_pretty(&mut file, self)
-            .map_err(std::io::Error::from)
-            .and_then(|()| file.write_all(b"\n"))
-            .map_err(|error| ArchiveError::file(&path, error))?;
-        file.keep(&path).map(|_| ())
+        let written = || {
+            let mut file = AtomicFile::create_in(unfinished)?;
+            serde_json::to_writer_pretty(&mut file, self)?;
+            file.write_all(b"\n")?;
+            file.keep(&path)
+        };
+        let written = written().map_err(|error| ArchiveError::file(&path, error));
+        written.map(|_| ())
     }
 
     /// Adds a file that has its final name.

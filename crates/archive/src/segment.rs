@@ -39,12 +39,15 @@ enum Sink {
 }
 
 impl SegmentWriter {
+    /// Begins a file in a folder; errors name it as it is called there, like the table.
     pub fn create(
-        path: PathBuf,
+        folder: &Path,
         format: Format,
         table: &'static TableSpec,
     ) -> Result<Self, ArchiveError> {
-        let file = AtomicFile::create(path.clone())?;
+        let path = folder.join(format!("{}.{format}", table.name));
+        let file = AtomicFile::create_in(folder);
+        let file = file.map_err(|error| ArchiveError::file(&path, error))?;
         let sink = match format {
             Format::Parquet => {
                 let schema = schema_of(table);
@@ -124,7 +127,8 @@ impl SegmentWriter {
                 .map_err(|error| ArchiveError::file(path, error.into_error()))?,
             Sink::Ndjson(file) => *file,
         };
-        file.keep(name)
+        let kept = file.keep(name);
+        kept.map_err(|error| ArchiveError::file(name, error))
     }
 }
 

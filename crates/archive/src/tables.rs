@@ -3,8 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AnyEvent, payment::PaymentEvent, ticket::TicketEvent, ticket_orders::CancelReason,
-    ticket_orders::TicketOrdersEvent, user::UserEvent,
+    AnyEvent, payment::PaymentEvent, ticket::TicketEvent, ticket_orders::TicketOrdersEvent,
+    user::UserEvent,
 };
 use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
 use eventstore::{Commit, StreamName};
@@ -219,7 +219,7 @@ tables! {
     }
     "order_cancelled" ORDERS Orders(TicketOrdersEvent::OrderCancelled) {
         Id "order_id" = order_id => order_id.0;
-        Text "reason" = reason => reason_text(*reason);
+        Text "reason" = reason => reason.into();
         Count "order_version" = version => *version;
     }
     "payment_refused" ORDERS Orders(TicketOrdersEvent::PaymentRefused) {
@@ -255,11 +255,11 @@ tables! {
         Id "order_id" = order_id => order_id.0;
     }
     "role_granted" USERS User(UserEvent::RoleGranted) {
-        Text "role" = role => role.name();
+        Text "role" = role => role.into();
         Time "granted_at" = granted_at => *granted_at;
     }
     "role_revoked" USERS User(UserEvent::RoleRevoked) {
-        Text "role" = role => role.name();
+        Text "role" = role => role.into();
         Time "revoked_at" = revoked_at => *revoked_at;
     }
     "payment_reopened" PAYMENTS Payment(PaymentEvent::PaymentReopened) {
@@ -281,14 +281,6 @@ tables! {
     }
     "sale_closed" ORDERS Orders(TicketOrdersEvent::SaleClosed) {
         Id "ticket_id" = ticket_id => ticket_id.0;
-    }
-}
-
-const fn reason_text(reason: CancelReason) -> &'static str {
-    match reason {
-        CancelReason::Buyer => "buyer",
-        CancelReason::Expired => "expired",
-        CancelReason::PaymentLost => "payment_lost",
     }
 }
 

@@ -134,7 +134,7 @@ pub enum OrderDecision {
 }
 
 /// What happened to a ticket.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(tag = "type", content = "data")]
 pub enum TicketEvent {
     /// It was offered.
@@ -192,16 +192,7 @@ pub enum TicketEvent {
 
 impl DomainEvent for TicketEvent {
     fn event_type(&self) -> String {
-        match self {
-            Self::TicketListed { .. } => "TicketListed",
-            Self::TicketRevised { .. } => "TicketRevised",
-            Self::TicketReserved { .. } => "TicketReserved",
-            Self::TicketReleased { .. } => "TicketReleased",
-            Self::TicketSold { .. } => "TicketSold",
-            Self::WithdrawalRequested { .. } => "WithdrawalRequested",
-            Self::TicketWithdrawn { .. } => "TicketWithdrawn",
-        }
-        .to_owned()
+        <&str>::from(self).to_owned()
     }
     fn event_version(&self) -> String {
         match self {

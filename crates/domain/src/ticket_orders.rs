@@ -98,8 +98,9 @@ impl OrderStatus {
 }
 
 /// Why an order was cancelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum CancelReason {
     /// The buyer gave it back.
     Buyer,
@@ -177,7 +178,7 @@ pub enum TicketOrdersCommand {
 }
 
 /// What happened to a ticket's orders.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(tag = "type", content = "data")]
 pub enum TicketOrdersEvent {
     /// A buyer holds the ticket.
@@ -250,15 +251,7 @@ impl TicketOrdersEvent {
 
 impl DomainEvent for TicketOrdersEvent {
     fn event_type(&self) -> String {
-        match self {
-            Self::OrderPlaced { .. } => "OrderPlaced",
-            Self::OrderAwaitingPayment { .. } => "OrderAwaitingPayment",
-            Self::OrderCompleted { .. } => "OrderCompleted",
-            Self::OrderCancelled { .. } => "OrderCancelled",
-            Self::PaymentRefused { .. } => "PaymentRefused",
-            Self::SaleClosed { .. } => "SaleClosed",
-        }
-        .to_owned()
+        <&str>::from(self).to_owned()
     }
     fn event_version(&self) -> String {
         "1.0".to_owned()

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, fmt, str::FromStr};
+use std::collections::BTreeSet;
 
 use crate::{Decide, Email, UserId, decide::impl_handle_by_decide};
 
@@ -17,8 +17,27 @@ pub const NO_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$\
 ///
 /// It is part of the aggregate and not of a session, so that taking it away works at once and not
 /// when the session ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_ty = UnknownRole,
+    parse_err_fn = UnknownRole::from
+)]
 pub enum Role {
     /// May see the figures of the whole market.
     Analyst,
@@ -27,32 +46,16 @@ pub enum Role {
 impl Role {
     /// All there are.
     pub const ALL: [Self; 1] = [Self::Analyst];
-
-    /// Its name, as it is written everywhere.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Analyst => "analyst",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
 }
 
 /// A word that names no role.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no role; there is: {roles}", roles = Role::ALL.map(Role::name).join(", "))]
+#[error("{0:?} is no role; there is: {roles}", roles = Role::ALL.map(<&str>::from).join(", "))]
 pub struct UnknownRole(pub String);
 
-impl FromStr for Role {
-    type Err = UnknownRole;
-
-    fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        let named = Self::ALL.into_iter().find(|role| role.name() == text);
-        named.ok_or_else(|| UnknownRole(text.to_owned()))
+impl From<&str> for UnknownRole {
+    fn from(word: &str) -> Self {
+        Self(word.to_owned())
     }
 }
 
@@ -107,7 +110,7 @@ pub enum UserCommand {
 }
 
 /// What happened to a user.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(tag = "type", content = "data")]
 pub enum UserEvent {
     /// An account was opened.
@@ -139,12 +142,7 @@ pub enum UserEvent {
 
 impl DomainEvent for UserEvent {
     fn event_type(&self) -> String {
-        match self {
-            Self::UserRegistered { .. } => "UserRegistered",
-            Self::RoleGranted { .. } => "RoleGranted",
-            Self::RoleRevoked { .. } => "RoleRevoked",
-        }
-        .to_owned()
+        <&str>::from(self).to_owned()
     }
     fn event_version(&self) -> String {
         "1.0".to_owned()

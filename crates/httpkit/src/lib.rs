@@ -36,6 +36,7 @@
 pub mod client_address;
 mod clock;
 pub mod config;
+mod document_paths;
 pub mod encoding;
 pub mod error;
 pub mod etag;
@@ -47,6 +48,7 @@ pub mod limits;
 mod middleware;
 mod prefer;
 mod request_id;
+mod routes;
 pub mod service;
 pub mod session;
 pub mod sse;
@@ -63,6 +65,7 @@ pub use limits::Limits;
 pub use middleware::RequestLayer;
 pub use prefer::Prefer;
 pub use request_id::{RequestContext, RequestId, X_REQUEST_ID};
+pub use routes::Routes;
 /// What reads a [`config::Secret`].
 pub use secrecy::ExposeSecret;
 pub use service::{BoundServer, Constraint, Server, Service, serve};

@@ -6,12 +6,12 @@
 //! processes.
 #![deny(missing_docs)]
 
-mod environment;
+mod manifests;
 mod object;
 mod overlay;
 mod pod;
 
-pub use environment::Value;
+pub use manifests::{Manifests, Value};
 pub use object::Object;
-pub use overlay::{Manifests, Overlay};
+pub use overlay::Overlay;
 pub use pod::{Pod, probes};

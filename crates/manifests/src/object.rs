@@ -5,8 +5,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-use crate::Pod;
-
 /// One object of Kubernetes, of whatever kind.
 #[derive(Clone, Debug)]
 pub struct Object {
@@ -48,17 +46,5 @@ impl Object {
         labels
             .and_then(|labels| serde_json::from_value(labels).ok())
             .unwrap_or_default()
-    }
-
-    /// The pod that it runs; `None` if it runs none.
-    pub(crate) fn pod(&self) -> Result<Option<Pod>> {
-        let template = match self.kind.as_str() {
-            "Deployment" | "StatefulSet" | "Job" => "/spec/template",
-            "CronJob" => "/spec/jobTemplate/spec/template",
-            _ => return Ok(None),
-        };
-        let template = self.value.pointer(template);
-        let template = template.with_context(|| format!("{} has no pod", self.name))?;
-        Pod::new(self, template.clone()).map(Some)
     }
 }

@@ -2,10 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 use devservers::tools;
-use serde::de::DeserializeOwned;
-use std::{collections::BTreeMap, path::PathBuf, process::Command};
+use std::{path::PathBuf, process::Command};
 
-use crate::{Object, Pod};
+use crate::{Manifests, Object};
 
 /// One way to deploy it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,64 +57,5 @@ impl Overlay {
         Ok(Manifests {
             objects: objects.collect::<Result<_>>()?,
         })
-    }
-}
-
-/// The objects of an overlay.
-#[derive(Clone, Debug)]
-pub struct Manifests {
-    objects: Vec<Object>,
-}
-
-impl Manifests {
-    /// All of them.
-    pub fn objects(&self) -> &[Object] {
-        &self.objects
-    }
-
-    /// Those of a kind.
-    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Object> {
-        let objects = self.objects.iter();
-        objects.filter(move |object| object.kind == kind)
-    }
-
-    /// Those of a kind, in the type that Kubernetes has for it.
-    ///
-    /// # Errors
-    /// When one isn't of that type.
-    pub fn all<T: DeserializeOwned>(&self, kind: &str) -> Result<Vec<T>> {
-        self.of_kind(kind).map(Object::read).collect()
-    }
-
-    /// What runs: the pods of Deployments, StatefulSets, Jobs and CronJobs.
-    ///
-    /// # Errors
-    /// When one has no valid pod.
-    pub fn pods(&self) -> Result<Vec<Pod>> {
-        let pods = self
-            .objects
-            .iter()
-            .filter_map(|object| object.pod().transpose());
-        pods.collect()
-    }
-
-    /// The pod of the object of that name.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn pod(&self, owner: &str) -> Result<Pod> {
-        let mut pods = self.pods()?.into_iter();
-        pods.find(|pod| pod.owner == owner)
-            .with_context(|| format!("no pod of {owner}"))
-    }
-
-    /// The entries of a ConfigMap.
-    ///
-    /// # Errors
-    /// When there is none of that name, or one of its entries isn't text.
-    pub fn config_map(&self, name: &str) -> Result<BTreeMap<String, String>> {
-        let map = self.of_kind("ConfigMap").find(|map| map.name == name);
-        let map = map.with_context(|| format!("no ConfigMap {name}"))?;
-        Ok(serde_json::from_value(map.value["data"].clone())?)
     }
 }

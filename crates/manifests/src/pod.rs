@@ -20,15 +20,23 @@ pub struct Pod {
 }
 
 impl Pod {
-    pub(crate) fn new(object: &Object, template: serde_json::Value) -> Result<Self> {
-        let template: PodTemplateSpec = serde_json::from_value(template)
+    /// The pod that an object runs; `None` if it runs none.
+    pub(crate) fn of(object: &Object) -> Result<Option<Self>> {
+        let template = match object.kind.as_str() {
+            "Deployment" | "StatefulSet" | "Job" => "/spec/template",
+            "CronJob" => "/spec/jobTemplate/spec/template",
+            _ => return Ok(None),
+        };
+        let template = object.value.pointer(template);
+        let template = template.with_context(|| format!("{} has no pod", object.name))?;
+        let template: PodTemplateSpec = serde_json::from_value(template.clone())
             .with_context(|| format!("the pod of {}", object.name))?;
-        Ok(Self {
+        Ok(Some(Self {
             kind: object.kind.clone(),
             owner: object.name.clone(),
             labels: template.metadata.and_then(|m| m.labels).unwrap_or_default(),
             spec: template.spec.context("a pod without a spec")?,
-        })
+        }))
     }
 
     /// Whether it runs until it is told to stop, rather than to its own end.

@@ -22,9 +22,9 @@ pub(crate) async fn watch(log: Log, stopping: CancellationToken) {
         if let Err(error) = look(&log, &mut letters).await {
             tracing::debug!(%error, "could not count the dead letters");
         }
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
+        let wait = tokio::time::sleep(LOOK_EVERY);
+        if stopping.run_until_cancelled(wait).await.is_none() {
+            return;
         }
     }
 }

@@ -216,9 +216,9 @@ pub(crate) async fn watch_database(read: ReadStore, gate: Gate, stopping: Cancel
                 }
             }
         }
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
+        let wait = tokio::time::sleep(EVERY);
+        if stopping.run_until_cancelled(wait).await.is_none() {
+            return;
         }
     }
 }

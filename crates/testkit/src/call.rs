@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Answer, Client};
+use crate::{Answer, session::Session};
 
 /// No answer of a healthy or failing server takes this long; one that hangs fails the test.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -16,20 +16,17 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 #[must_use = "a call is only made when it is awaited"]
 #[derive(Debug)]
 pub struct Call {
-    client: Client,
+    session: Session,
     asked: String,
     request: RequestBuilder,
 }
 
 impl Call {
-    pub(crate) fn new(client: &Client, method: Method, path: &str) -> Self {
-        let url = format!("{}{path}", client.base_url());
-        let asked = format!("{method} {url}");
-        let request = client.http().request(method, url).timeout(TIMEOUT);
+    pub(crate) fn new(http: &reqwest::Client, session: Session, method: Method, url: &str) -> Self {
         Self {
-            client: client.clone(),
-            asked,
-            request,
+            session,
+            asked: format!("{method} {url}"),
+            request: http.request(method, url).timeout(TIMEOUT),
         }
     }
 
@@ -73,7 +70,7 @@ impl Call {
     /// killed: whether it took effect is then unknown.
     pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
         let mut request = self.request;
-        if let Some(session) = self.client.session() {
+        if let Some(session) = self.session.get() {
             request = request.header("cookie", format!("session={session}"));
         }
         let response = request.send().await?;
@@ -88,7 +85,7 @@ impl Call {
             text,
         };
         if let Some(session) = answer.cookie("session") {
-            self.client.set_session(Some(session));
+            self.session.set(Some(session.to_owned()));
         }
         Ok(answer)
     }

@@ -1,13 +1,11 @@
 //! A user of the HTTP API.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use reqwest::Method;
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{Answer, Call};
+use crate::{Answer, Call, session::Session};
 
 /// A client with a session of its own. Clones share the session, so they can call at once as the
 /// same user.
@@ -15,7 +13,7 @@ use crate::{Answer, Call};
 pub struct Client {
     base_url: String,
     http: reqwest::Client,
-    session: Arc<Mutex<Option<String>>>,
+    session: Session,
 }
 
 /// Who has signed up.
@@ -38,7 +36,7 @@ impl Client {
         Self {
             base_url: base_url.into(),
             http: reqwest::Client::new(),
-            session: Arc::default(),
+            session: Session::default(),
         }
     }
 
@@ -46,7 +44,7 @@ impl Client {
     #[must_use]
     pub fn anonymous(&self) -> Self {
         Self {
-            session: Arc::default(),
+            session: Session::default(),
             ..self.clone()
         }
     }
@@ -104,28 +102,23 @@ impl Client {
 
     /// Any request; `path` begins with a slash.
     pub fn call(&self, method: Method, path: &str) -> Call {
-        Call::new(self, method, path)
+        let url = format!("{}{path}", self.base_url);
+        Call::new(&self.http, self.session.clone(), method, &url)
     }
 
     /// The session cookie's value, if there is one.
     pub fn session(&self) -> Option<String> {
-        let session = self.session.lock();
-        session.unwrap_or_else(PoisonError::into_inner).clone()
+        self.session.get()
     }
 
     /// Replaces the session cookie; an empty value clears it, as it does in a browser.
     pub fn set_session(&self, value: Option<&str>) {
-        let value = value.filter(|value| !value.is_empty()).map(str::to_owned);
-        *self.session.lock().unwrap_or_else(PoisonError::into_inner) = value;
+        self.session.set(value.map(str::to_owned));
     }
 
     /// `http://host:port`.
     pub fn base_url(&self) -> &str {
         &self.base_url
-    }
-
-    pub(crate) fn http(&self) -> &reqwest::Client {
-        &self.http
     }
 }
 

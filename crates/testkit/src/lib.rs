@@ -40,6 +40,7 @@ mod mongo;
 mod nats;
 mod proxy;
 mod router;
+mod session;
 pub mod stripe;
 
 pub use answer::{Answer, ErrorEntry};

@@ -19,9 +19,9 @@ const ROOM_AGAIN: u64 = 10;
     tag = "analytics",
     responses(
         (status = 200, description = "A stream that goes on until one side ends it", content_type = "text/event-stream", body = String),
-        (status = 401, description = "Nobody is signed in", body = api::Errors),
-        (status = 403, description = "The caller is no analyst", body = api::Errors),
-        (status = 503, description = "Too many are watching, or the service can't answer now", body = api::Errors),
+        (status = 401, description = "Nobody is signed in"),
+        (status = 403, description = "The caller is no analyst"),
+        (status = 503, description = "Too many are watching, or the service can't answer now"),
     )
 )]
 pub(super) async fn events(

@@ -3,18 +3,9 @@
 mod events;
 mod show;
 
-use actix_web::web;
-use utoipa::OpenApi;
+use httpkit::Routes;
 
-/// Adds the routes.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(web::resource(api::analytics::ANALYTICS).route(web::get().to(show::show)))
-        .service(
-            web::resource(api::analytics::ANALYTICS_EVENTS).route(web::get().to(events::events)),
-        );
+/// All of them.
+pub(crate) fn all() -> Routes {
+    httpkit::routes![show::show, events::events]
 }
-
-/// Describes the routes.
-#[derive(OpenApi)]
-#[openapi(paths(show::show, events::events))]
-pub(crate) struct Document;

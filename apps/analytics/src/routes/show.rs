@@ -22,8 +22,8 @@ const AGAIN: u64 = 2;
     tag = "analytics",
     responses(
         (status = 200, description = "The figures", body = api::Analytics),
-        (status = 401, description = "Nobody is signed in", body = api::Errors),
-        (status = 403, description = "The caller is no analyst", body = api::Errors),
+        (status = 401, description = "Nobody is signed in"),
+        (status = 403, description = "The caller is no analyst"),
     )
 )]
 pub(super) async fn show(session: Session, analytics: web::Data<Analytics>) -> HandlerResult {

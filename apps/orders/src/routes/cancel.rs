@@ -14,14 +14,14 @@ use crate::{Orders, response};
     tag = "orders",
     params(
         ("id" = Uuid, Path, description = "The order"),
-        ("Prefer" = Option<String>, Header, description = "`respond-async`: don't wait for the read model"),
+        ("Prefer" = Option<String>, Header),
     ),
     responses(
         (status = 204, description = "It is cancelled, now or before, and its ticket free"),
-        (status = 400, description = "It is paid", body = api::Errors),
-        (status = 401, description = "Nobody is signed in, or it is another's", body = api::Errors),
-        (status = 404, description = "No such order", body = api::Errors),
-        (status = 409, description = "Others kept changing the ticket's orders", body = api::Errors),
+        (status = 400, description = "It is paid"),
+        (status = 401, description = "Nobody is signed in, or it is another's"),
+        (status = 404, description = "No such order"),
+        (status = 409, description = "Others kept changing the ticket's orders"),
     )
 )]
 pub(super) async fn cancel(

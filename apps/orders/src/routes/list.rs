@@ -25,9 +25,9 @@ pub(super) struct Parameters {
     tag = "orders",
     params(Parameters),
     responses(
-        (status = 200, description = "The caller's orders", body = [api::Order], headers(("Link" = Option<String>, description = "The next page, with `rel=\"next\"`, if there is one"))),
-        (status = 400, description = "A parameter is wrong", body = api::Errors),
-        (status = 401, description = "Nobody is signed in", body = api::Errors),
+        (status = 200, description = "The caller's orders", body = [api::Order], headers(("Link" = Option<String>))),
+        (status = 400, description = "A parameter is wrong"),
+        (status = 401, description = "Nobody is signed in"),
     )
 )]
 pub(super) async fn list(

@@ -7,26 +7,15 @@ mod list;
 mod place;
 mod show;
 
-use actix_web::web;
 use api::Amount;
 use domain::MAX_PRICE_CENTS;
-use httpkit::Constraint;
+use httpkit::{Constraint, Routes};
 use runtime::pages;
 use serde_json::json;
-use utoipa::OpenApi;
 
-/// Adds the routes.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(
-        web::resource("/api/orders")
-            .route(web::get().to(list::list))
-            .route(web::post().to(place::place)),
-    )
-    .service(
-        web::resource("/api/orders/{id}")
-            .route(web::get().to(show::show))
-            .route(web::delete().to(cancel::cancel)),
-    );
+/// All of them.
+pub(crate) fn all() -> Routes {
+    httpkit::routes![list::list, place::place, show::show, cancel::cancel]
 }
 
 /// What bodies and parameters must be beside their types.
@@ -44,8 +33,3 @@ pub(crate) fn constraints() -> Vec<Constraint> {
     all.extend(pages::constraints(("get", "/api/orders")));
     all
 }
-
-/// Describes the routes.
-#[derive(OpenApi)]
-#[openapi(paths(list::list, place::place, show::show, cancel::cancel))]
-pub(crate) struct Document;

@@ -18,16 +18,16 @@ const VERSION_EXPECTED: &str = "ExpectedVersion must be a version, such as 0";
     path = "/api/orders",
     tag = "orders",
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "Repeats safely: 1 to 255 visible ASCII characters, chosen by the caller"),
-        ("Prefer" = Option<String>, Header, description = "`respond-async`: don't wait for the read model"),
+        ("Idempotency-Key" = Option<String>, Header),
+        ("Prefer" = Option<String>, Header),
     ),
     request_body = NewOrder,
     responses(
-        (status = 201, description = "The order; pay it before `expiresAt`", body = api::Order, headers(("Idempotency-Replayed" = Option<String>, description = "`true` if this answer was given before"))),
-        (status = 400, description = "A field is wrong, the ticket is reserved, the caller's own or withdrawn, or it isn't what was shown. An own order that has the ticket is named in `orderId` and `Location`", body = api::Errors, headers(("Location" = Option<String>, description = "The caller's own order that has the ticket"))),
-        (status = 401, description = "Nobody is signed in", body = api::Errors),
-        (status = 404, description = "No such ticket", body = api::Errors),
-        (status = 429, description = "The caller ordered this ticket too often lately", body = api::Errors),
+        (status = 201, description = "The order; pay it before `expiresAt`", body = api::Order, headers(("Idempotency-Replayed" = Option<String>))),
+        (status = 400, description = "A field is wrong, the ticket is reserved, the caller's own or withdrawn, or it isn't what was shown. An own order that has the ticket is named in `orderId` and `Location`", headers(("Location" = Option<String>, description = "The caller's own order that has the ticket"))),
+        (status = 401, description = "Nobody is signed in"),
+        (status = 404, description = "No such ticket"),
+        (status = 429, description = "The caller ordered this ticket too often lately"),
     )
 )]
 pub(super) async fn place(

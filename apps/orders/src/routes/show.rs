@@ -13,8 +13,8 @@ use crate::Orders;
     params(("id" = Uuid, Path, description = "The order")),
     responses(
         (status = 200, description = "The order", body = api::Order),
-        (status = 401, description = "Nobody is signed in, or it is another's", body = api::Errors),
-        (status = 404, description = "No such order", body = api::Errors),
+        (status = 401, description = "Nobody is signed in, or it is another's"),
+        (status = 404, description = "No such order"),
     )
 )]
 pub(super) async fn show(

@@ -66,9 +66,9 @@ pub(crate) async fn sweep(commands: Commands, view: Orders, stopping: Cancellati
                 SWEEP_AGAIN
             }
         };
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
+        let wait = tokio::time::sleep(pause);
+        if stopping.run_until_cancelled(wait).await.is_none() {
+            return;
         }
     }
 }

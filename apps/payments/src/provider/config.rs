@@ -1,18 +1,12 @@
-//! Choosing and building the configured provider.
+//! Which provider to use, and how.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use httpkit::config::PaymentsMode;
 
-use super::{PaymentProvider, Sandbox, SandboxReader, SetupError, Stripe};
-
 /// A text that is never shown: `Debug` prints a placeholder, and memory is wiped on drop.
 pub use httpkit::config::Secret;
-
-/// The file in [`ProviderConfig::data_dir`] that holds the sandbox's intents.
-const SANDBOX_FILE: &str = "sandbox-payments.ndjson";
 
 /// Which provider to use, and how.
 #[derive(Debug, Clone)]
@@ -72,29 +66,6 @@ impl Default for Timeouts {
     }
 }
 
-/// Builds the configured provider. Reads and locks the sandbox's journal, so it may block for a
-/// moment; call it once, at start.
-pub fn from_config(config: &ProviderConfig) -> Result<Arc<dyn PaymentProvider>, SetupError> {
-    if config.mode.is_stripe() {
-        Ok(Arc::new(Stripe::new(config)?))
-    } else {
-        Ok(Arc::new(Sandbox::open(config.data_dir.join(SANDBOX_FILE))?))
-    }
-}
-
-/// Builds the configured provider for a process that only reads, beside the one that writes:
-/// `status` and `list` work. With the sandbox everything else is
-/// [`ProviderError::Rejected`](super::ProviderError::Rejected), and what is read is the journal as
-/// it stood at this call.
-pub fn reader_from_config(config: &ProviderConfig) -> Result<Arc<dyn PaymentProvider>, SetupError> {
-    if config.mode.is_stripe() {
-        Ok(Arc::new(Stripe::new(config)?))
-    } else {
-        let journal = config.data_dir.join(SANDBOX_FILE);
-        Ok(Arc::new(SandboxReader::open(journal)?))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,19 +81,5 @@ mod tests {
         for secret in ["verysecret", "alsosecret"] {
             assert!(!shown.contains(secret), "{shown}");
         }
-    }
-
-    #[test]
-    fn only_the_mode_decides_which_provider_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut config = ProviderConfig::sandbox(folder.path());
-        config.stripe_secret_key = Some(Secret::from("sk_test_1"));
-        assert_eq!(from_config(&config).unwrap().name(), "sandbox");
-        config.mode = PaymentsMode::StripeTest;
-        assert_eq!(from_config(&config).unwrap().name(), "stripe");
-        config.mode = PaymentsMode::Stripe;
-        assert!(from_config(&config).is_err(), "a key of test mode");
-        config.stripe_secret_key = None;
-        assert!(from_config(&config).is_err(), "no key");
     }
 }

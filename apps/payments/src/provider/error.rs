@@ -89,5 +89,5 @@ pub enum SetupError {
     },
     /// The HTTP client couldn't be built.
     #[error("the HTTP client can't be set up: {0}")]
-    Client(String),
+    Client(#[source] runtime::Source),
 }

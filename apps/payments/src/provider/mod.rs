@@ -18,6 +18,7 @@
 
 mod config;
 mod error;
+mod from_config;
 mod metered;
 mod sandbox;
 mod stripe;
@@ -26,8 +27,9 @@ mod webhook;
 
 use async_trait::async_trait;
 
-pub use config::{ProviderConfig, Secret, Timeouts, from_config, reader_from_config};
+pub use config::{ProviderConfig, Secret, Timeouts};
 pub use error::{ProviderError, SetupError};
+pub use from_config::{from_config, reader_from_config};
 pub use metered::Metered;
 pub use sandbox::{Sandbox, SandboxReader};
 pub use stripe::Stripe;

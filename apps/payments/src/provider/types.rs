@@ -119,7 +119,8 @@ pub enum Authorization {
 }
 
 /// Where an intent stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
+#[strum(serialize_all = "lowercase")]
 pub enum IntentStatus {
     /// Nothing is held yet.
     Open,
@@ -129,18 +130,6 @@ pub enum IntentStatus {
     Captured,
     /// Closed; nothing is held or taken.
     Voided,
-}
-
-impl IntentStatus {
-    /// The status as one lower-case word, for reports and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Authorized => "authorized",
-            Self::Captured => "captured",
-            Self::Voided => "voided",
-        }
-    }
 }
 
 /// An intent as the provider's books show it.

@@ -22,7 +22,8 @@ pub struct WebhookEvent {
 }
 
 /// What is said to have happened to an intent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum WebhookKind {
     /// Money is held.
     Authorized,
@@ -39,18 +40,6 @@ pub enum WebhookKind {
 }
 
 impl WebhookKind {
-    /// As one lower-case word, for metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Authorized => "authorized",
-            Self::Captured => "captured",
-            Self::Voided => "voided",
-            Self::Failed => "failed",
-            Self::Refunded => "refunded",
-            Self::Disputed => "disputed",
-        }
-    }
-
     /// Whether it says that money that was taken isn't, or may not stay, here.
     pub fn is_about_money_that_leaves(self) -> bool {
         matches!(self, Self::Refunded | Self::Disputed)

@@ -21,11 +21,7 @@ fn left_again(intent: &ListedIntent) -> Option<&'static str> {
 
 /// An intent in words.
 pub(super) fn described(intent: &ListedIntent) -> String {
-    let (status, cents, currency) = (
-        intent.status.as_str(),
-        intent.amount_cents,
-        &intent.currency,
-    );
+    let (status, cents, currency) = (intent.status, intent.amount_cents, &intent.currency);
     let mut text = format!("{status} of {cents} cents ({currency})");
     if intent.refunded_cents > 0 {
         // Writing to a string can't fail.

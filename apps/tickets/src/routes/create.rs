@@ -15,14 +15,14 @@ use crate::{Tickets, response};
     path = "/api/tickets",
     tag = "tickets",
     params(
-        ("Idempotency-Key" = Option<String>, Header, description = "Repeats safely: 1 to 255 visible ASCII characters, chosen by the caller"),
-        ("Prefer" = Option<String>, Header, description = "`respond-async`: don't wait for the read model"),
+        ("Idempotency-Key" = Option<String>, Header),
+        ("Prefer" = Option<String>, Header),
     ),
     request_body = NewTicket,
     responses(
-        (status = 201, description = "The ticket, version 0", body = api::Ticket, headers(("Idempotency-Replayed" = Option<String>, description = "`true` if this answer was given before"))),
-        (status = 400, description = "A field is wrong", body = api::Errors),
-        (status = 401, description = "Nobody is signed in", body = api::Errors),
+        (status = 201, description = "The ticket, version 0", body = api::Ticket, headers(("Idempotency-Replayed" = Option<String>))),
+        (status = 400, description = "A field is wrong"),
+        (status = 401, description = "Nobody is signed in"),
     )
 )]
 pub(super) async fn create(

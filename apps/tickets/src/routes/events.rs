@@ -19,7 +19,7 @@ const ROOM_AGAIN: u64 = 10;
     params(("Last-Event-ID" = Option<String>, Header, description = "Where the client was")),
     responses(
         (status = 200, description = "A stream that goes on until one side ends it", content_type = "text/event-stream", body = String),
-        (status = 503, description = "Too many are watching, or the service can't answer now", body = api::Errors),
+        (status = 503, description = "Too many are watching, or the service can't answer now"),
     )
 )]
 pub(super) async fn events(req: HttpRequest, tickets: web::Data<Tickets>) -> HandlerResult {

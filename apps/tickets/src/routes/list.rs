@@ -36,9 +36,9 @@ pub(super) struct Parameters {
     tag = "tickets",
     params(Parameters),
     responses(
-        (status = 200, description = "Tickets for sale", body = [api::Ticket], headers(("Link" = Option<String>, description = "The next page, with `rel=\"next\"`, if there is one"))),
+        (status = 200, description = "Tickets for sale", body = [api::Ticket], headers(("Link" = Option<String>))),
         (status = 304, description = "Unchanged since the `ETag` in `If-None-Match`"),
-        (status = 400, description = "A parameter is wrong", body = api::Errors),
+        (status = 400, description = "A parameter is wrong"),
     )
 )]
 pub(super) async fn list(

@@ -26,9 +26,9 @@ pub(super) struct Parameters {
     tag = "tickets",
     params(Parameters),
     responses(
-        (status = 200, description = "The caller's tickets, newest first, and what all that are sold brought in", body = MyTickets, headers(("Link" = Option<String>, description = "The next page, with `rel=\"next\"`, if there is one"))),
-        (status = 400, description = "A parameter is wrong", body = api::Errors),
-        (status = 401, description = "Nobody is signed in", body = api::Errors),
+        (status = 200, description = "The caller's tickets, newest first, and what all that are sold brought in", body = MyTickets, headers(("Link" = Option<String>))),
+        (status = 400, description = "A parameter is wrong"),
+        (status = 401, description = "Nobody is signed in"),
     )
 )]
 pub(super) async fn mine(

@@ -13,31 +13,25 @@ mod show;
 mod update;
 mod withdraw;
 
-use actix_web::web;
 use domain::{MAX_PRICE_CENTS, Price};
-use httpkit::Constraint;
+use httpkit::{Constraint, Routes};
 use runtime::pages;
 use serde_json::{Value, json};
-use utoipa::OpenApi;
 
 const LIST: (&str, &str) = ("get", "/api/tickets");
 const TICKET: &str = "/api/tickets/{id}";
 
-/// Adds the routes.
-pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
-    cfg.service(
-        web::resource("/api/tickets")
-            .route(web::get().to(list::list))
-            .route(web::post().to(create::create)),
-    )
-    .service(web::resource("/api/tickets/events").route(web::get().to(events::events)))
-    .service(web::resource("/api/tickets/mine").route(web::get().to(mine::mine)))
-    .service(
-        web::resource("/api/tickets/{id}")
-            .route(web::get().to(show::show))
-            .route(web::put().to(update::update))
-            .route(web::delete().to(withdraw::withdraw)),
-    );
+/// All of them.
+pub(crate) fn all() -> Routes {
+    httpkit::routes![
+        list::list,
+        create::create,
+        events::events,
+        mine::mine,
+        show::show,
+        update::update,
+        withdraw::withdraw
+    ]
 }
 
 /// What bodies and parameters must be beside their types, where no price is below `least`.
@@ -65,16 +59,3 @@ fn amount(least: Price) -> Value {
         "multipleOf": api::Amount::from_cents(1),
     })
 }
-
-/// Describes the routes.
-#[derive(OpenApi)]
-#[openapi(paths(
-    list::list,
-    create::create,
-    mine::mine,
-    events::events,
-    show::show,
-    update::update,
-    withdraw::withdraw
-))]
-pub(crate) struct Document;

@@ -15,7 +15,7 @@ use crate::{Tickets, response};
     responses(
         (status = 200, description = "The ticket", body = api::Ticket),
         (status = 304, description = "Unchanged since the `ETag` in `If-None-Match`"),
-        (status = 404, description = "No such ticket", body = api::Errors),
+        (status = 404, description = "No such ticket"),
     )
 )]
 pub(super) async fn show(

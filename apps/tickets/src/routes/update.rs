@@ -16,17 +16,17 @@ use crate::{Tickets, response};
     tag = "tickets",
     params(
         ("id" = Uuid, Path, description = "The ticket"),
-        ("Prefer" = Option<String>, Header, description = "`respond-async`: don't wait for the read model"),
+        ("Prefer" = Option<String>, Header),
         ("If-Match" = Option<String>, Header, description = "The ticket's `ETag`, or its version in quotes: nothing is changed if it is another one by now"),
     ),
     request_body = NewTicket,
     responses(
         (status = 200, description = "The ticket; its version is one higher if something changed", body = api::Ticket),
-        (status = 400, description = "A field is wrong, or the ticket is reserved", body = api::Errors),
-        (status = 401, description = "Nobody is signed in, or it is another's", body = api::Errors),
-        (status = 404, description = "No such ticket", body = api::Errors),
-        (status = 409, description = "Others kept changing it", body = api::Errors),
-        (status = 412, description = "It isn't at the version in `If-Match`; what changed", body = api::Errors),
+        (status = 400, description = "A field is wrong, or the ticket is reserved"),
+        (status = 401, description = "Nobody is signed in, or it is another's"),
+        (status = 404, description = "No such ticket"),
+        (status = 409, description = "Others kept changing it"),
+        (status = 412, description = "It isn't at the version in `If-Match`; what changed"),
     )
 )]
 pub(super) async fn update(

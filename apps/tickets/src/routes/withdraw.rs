@@ -17,14 +17,14 @@ use crate::{Tickets, commands::Withdrawal, response};
     tag = "tickets",
     params(
         ("id" = Uuid, Path, description = "The ticket"),
-        ("Prefer" = Option<String>, Header, description = "`respond-async`: don't wait for the read model"),
+        ("Prefer" = Option<String>, Header),
     ),
     responses(
         (status = 204, description = "It is off the market, now or before"),
-        (status = 400, description = "An order holds it, or it is sold", body = api::Errors),
-        (status = 401, description = "Nobody is signed in, or it is another's", body = api::Errors),
-        (status = 404, description = "No such ticket", body = api::Errors),
-        (status = 409, description = "Others kept changing it", body = api::Errors),
+        (status = 400, description = "An order holds it, or it is sold"),
+        (status = 401, description = "Nobody is signed in, or it is another's"),
+        (status = 404, description = "No such ticket"),
+        (status = 409, description = "Others kept changing it"),
     )
 )]
 pub(super) async fn withdraw(

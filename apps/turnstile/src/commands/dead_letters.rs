@@ -184,7 +184,7 @@ fn chosen(letters: &[DeadLetter], which: Which) -> Result<Vec<&DeadLetter>, Comm
 fn one(letters: &[DeadLetter], id: u64) -> Result<&DeadLetter, CommandError> {
     let letter = letters.iter().find(|letter| letter.id == id);
     letter.ok_or_else(|| {
-        CommandError::Failed(format!(
+        CommandError::failed(format!(
             "no dead letter {id}; `turnstile dead-letters ls` lists them"
         ))
     })

@@ -82,7 +82,7 @@ pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome,
 pub(super) async fn subject(log: &Log, id: &str) -> Result<Entity, CommandError> {
     let mut progress = Progress::begin("Looking through the orders", "commits");
     let found = find(log, id, |done, total| progress.at(done, total)).await?;
-    found.ok_or_else(|| CommandError::Failed(format!("the log knows nothing of {id}")))
+    found.ok_or_else(|| CommandError::failed(format!("the log knows nothing of {id}")))
 }
 
 fn head(subject: Entity, steps: usize) -> String {

@@ -114,16 +114,15 @@ fn list(keys: &[KnownKey], output: OutputArgs) -> Result<(), CommandError> {
 async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<(), CommandError> {
     let config = servers.config()?;
     if out.is_none() && config.session_private_key.is_some() {
-        return Err(CommandError::Failed(
+        return Err(CommandError::failed(
             "SESSION_PRIVATE_KEY is set, so `auth` doesn't sign with the key in DATA_DIR; say \
-             with --out where to write the next key"
-                .to_owned(),
+             with --out where to write the next key",
         ));
     }
     let named = |path: &Path, error: io::Error| {
-        CommandError::Failed(format!("{}: {error}", path.display()))
+        CommandError::failed(format!("{}: {error}", path.display()))
     };
-    let key = NewKey::make().map_err(|error| CommandError::Failed(error.to_string()))?;
+    let key = NewKey::make().map_err(CommandError::failed)?;
     // The file comes first: a public key whose private half is lost would only be in the way.
     let path = if let Some(path) = out {
         let written = key.write_new(&path);
@@ -134,8 +133,7 @@ async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<()
         replaced.map_err(|error| named(&config.data_dir, error))?
     };
     let public = key.public_key();
-    let jwk =
-        serde_json::to_string(public).map_err(|error| CommandError::Failed(error.to_string()))?;
+    let jwk = serde_json::to_string(public).map_err(CommandError::failed)?;
     log.session_keys().publish(&public.kid, &jwk).await?;
     eprintln!(
         "the private half is in {}; every service knows the public half in {} s; then restart \
@@ -148,7 +146,7 @@ async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<()
 
 async fn retire(log: &Log, id: &str, force: bool) -> Result<(), CommandError> {
     let keys = log.session_keys().list().await?;
-    let failed = |why: &str| Err(CommandError::Failed(format!("key {id} {why}")));
+    let failed = |why: &str| Err(CommandError::failed(format!("key {id} {why}")));
     let Some(key) = keys.iter().find(|key| key.id == id) else {
         return failed("is unknown; `turnstile keys ls` lists the keys");
     };

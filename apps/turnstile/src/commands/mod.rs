@@ -30,7 +30,7 @@ pub(crate) mod verify;
 use analysis::AnalysisError;
 use eventstore::StoreError;
 use httpkit::config::ConfigError;
-use runtime::StartError;
+use runtime::{Source, StartError};
 use std::{io, process::ExitCode};
 
 pub(crate) use servers::Servers;
@@ -65,10 +65,10 @@ pub(crate) enum CommandError {
     #[error("standard output: {0}")]
     Output(io::Error),
     /// A server is away.
-    #[error("{0}")]
-    Unreachable(String),
-    #[error("{0}")]
-    Failed(String),
+    #[error(transparent)]
+    Unreachable(Source),
+    #[error(transparent)]
+    Failed(Source),
 }
 
 impl From<StoreError> for CommandError {
@@ -81,7 +81,7 @@ impl From<archive::ArchiveError> for CommandError {
     fn from(error: archive::ArchiveError) -> Self {
         match error {
             archive::ArchiveError::Log(error) => Self::Analysis(error),
-            other => Self::Failed(other.to_string()),
+            other => Self::failed(other),
         }
     }
 }
@@ -90,12 +90,20 @@ impl From<simulator::SimulationError> for CommandError {
     fn from(error: simulator::SimulationError) -> Self {
         match error {
             simulator::SimulationError::Log(error) => error.into(),
-            other => Self::Failed(other.to_string()),
+            other => Self::failed(other),
         }
     }
 }
 
 impl CommandError {
+    pub(crate) fn failed(why: impl Into<Source>) -> Self {
+        Self::Failed(why.into())
+    }
+
+    pub(crate) fn unreachable(why: impl Into<Source>) -> Self {
+        Self::Unreachable(why.into())
+    }
+
     /// The code that the process ends with; the command line's help explains them.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {

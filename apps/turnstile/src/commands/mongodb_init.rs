@@ -34,21 +34,20 @@ pub(crate) struct MongodbInitArgs {
 
 pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let config = servers.config()?;
-    let failed = |error: projections::FormError| CommandError::Failed(error.to_string());
     let key = args.key_file.as_deref().map(read).transpose()?;
     let users = args.users.as_deref().map(users_in).transpose()?;
     let set = ReplicaSet::of(config.mongodb_uri.expose_secret(), key.as_deref())
         .await
-        .map_err(failed)?;
+        .map_err(CommandError::failed)?;
     let members = set.members().join(", ");
-    match set.form(PATIENCE).await.map_err(failed)? {
+    match set.form(PATIENCE).await.map_err(CommandError::failed)? {
         Formed::Now => say(&format!("{members} are a replica set now"))?,
         Formed::Before => say(&format!("{members} are a replica set already"))?,
     }
     if let Some(users) = users {
         set.ensure_users(&config.mongodb_database, &users)
             .await
-            .map_err(failed)?;
+            .map_err(CommandError::failed)?;
         let names: Vec<_> = users.iter().map(|user| user.name.as_str()).collect();
         say(&format!("users: {}", names.join(", ")))?;
     }
@@ -86,12 +85,12 @@ fn access_of(user: &str) -> Result<Grants, CommandError> {
         "orders" => Ok(Grants::nothing().and(&OrdersProjection)),
         "payments" => Ok(Grants::nothing().and(&PayableOrdersProjection)),
         "operator" => Ok(Grants::everything()),
-        _ => Err(CommandError::Failed(format!(
+        _ => Err(CommandError::failed(format!(
             "unknown user \"{user}\"; expected tickets, orders, payments or operator"
         ))),
     }
 }
 
 fn named(path: &Path, error: &io::Error) -> CommandError {
-    CommandError::Failed(format!("{}: {error}", path.display()))
+    CommandError::failed(format!("{}: {error}", path.display()))
 }

@@ -124,16 +124,18 @@ pub(crate) async fn run(
     command: ProjectionsCommand,
     servers: &Servers,
 ) -> Result<Outcome, CommandError> {
-    let unreachable =
-        |error: ::projections::ReadError| CommandError::Unreachable(error.to_string());
     let read = servers.read_models().await?;
     match command {
         ProjectionsCommand::Ls(args) => {
             let log = servers.log().await?;
-            let before = read_models(&read).await.map_err(unreachable)?;
+            let before = read_models(&read)
+                .await
+                .map_err(CommandError::unreachable)?;
             let began = Instant::now();
             tokio::time::sleep(Duration::from_millis(args.sample)).await;
-            let after = read_models(&read).await.map_err(unreachable)?;
+            let after = read_models(&read)
+                .await
+                .map_err(CommandError::unreachable)?;
             let took = began.elapsed();
             let mut rows = Vec::new();
             for model in after {
@@ -163,11 +165,11 @@ pub(crate) async fn run(
             });
             tokio::select! {
                 rebuilt = rebuilt => rebuilt.map_err(|error| match error {
-                    RebuildError::Unavailable(error) => unreachable(error),
-                    other => CommandError::Failed(other.to_string()),
+                    RebuildError::Unavailable(error) => CommandError::unreachable(error),
+                    other => CommandError::failed(other),
                 })?,
                 why = away(&log, name.stream()) => {
-                    return Err(CommandError::Unreachable(format!(
+                    return Err(CommandError::unreachable(format!(
                         "{why}; whoever rebuilds {key} goes on once it is back: say this again to \
                          wait for that"
                     )));
@@ -177,12 +179,16 @@ pub(crate) async fn run(
             told(said, name, "rebuilt", "rebuilt")?;
         }
         ProjectionsCommand::Pause(Which { name, said }) => {
-            pause(&read, &name.key()).await.map_err(unreachable)?;
+            pause(&read, &name.key())
+                .await
+                .map_err(CommandError::unreachable)?;
             let words = "paused until `turnstile projections resume`";
             told(said, name, words, "paused")?;
         }
         ProjectionsCommand::Resume(Which { name, said }) => {
-            resume(&read, &name.key()).await.map_err(unreachable)?;
+            resume(&read, &name.key())
+                .await
+                .map_err(CommandError::unreachable)?;
             told(said, name, "resumed", "folding")?;
         }
     }

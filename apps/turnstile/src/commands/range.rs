@@ -34,8 +34,7 @@ pub(crate) struct RangeArgs {
 impl RangeArgs {
     /// The range that this is in these streams.
     pub(crate) fn range(&self, streams: &[StreamName]) -> Result<Range, CommandError> {
-        Range::of(&self.from, &self.to, streams)
-            .map_err(|error| CommandError::Failed(error.to_string()))
+        Range::of(&self.from, &self.to, streams).map_err(CommandError::failed)
     }
 }
 

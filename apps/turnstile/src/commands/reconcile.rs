@@ -26,16 +26,12 @@ Examples:
   turnstile reconcile --json | jq 'select(.kind == \"difference\")'";
 
 pub(crate) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<Outcome, CommandError> {
-    let failed = |error: String| CommandError::Failed(error);
-    let mode = runtime
-        .config
-        .payments_to_read()
-        .map_err(|e| failed(e.to_string()))?;
+    let mode = runtime.config.payments_to_read()?;
     let provider = provider::reader_from_config(&provider_config(&runtime.config, mode))
-        .map_err(|e| failed(e.to_string()))?;
+        .map_err(CommandError::failed)?;
     let found = reconcile(&runtime.log, provider.as_ref())
         .await
-        .map_err(|e| failed(e.to_string()))?;
+        .map_err(CommandError::failed)?;
     let mut output = args.said.open();
     for difference in &found.differences {
         let words = difference.to_string();

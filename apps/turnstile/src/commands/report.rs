@@ -1,9 +1,11 @@
 //! `turnstile report`.
 
 use analysis::{folds::AllFolds, replay};
+use archive::{AtomicFile, folder_of};
 use report::{ReportHeader, page, pictures};
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -54,8 +56,7 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
         range: in_words(&args.range),
         events: replayed.events,
     };
-    let failed = |error: report::ReportError| CommandError::Failed(error.to_string());
-    let page = page(&header, &figures).map_err(failed)?;
+    let page = page(&header, &figures).map_err(CommandError::failed)?;
     if to_stdout {
         say(page.trim_end())?;
     } else {
@@ -63,7 +64,7 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
     }
     if let Some(folder) = args.plots {
         fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
-        for picture in pictures(&figures).map_err(failed)? {
+        for picture in pictures(&figures).map_err(CommandError::failed)? {
             let file = folder.join(format!("{}.svg", picture.name));
             write_whole(&file, &picture.standalone())?;
         }
@@ -87,37 +88,26 @@ fn in_words(range: &RangeArgs) -> String {
 
 /// Writes a file so that nobody sees half of it.
 fn write_whole(path: &Path, content: &str) -> Result<(), CommandError> {
-    let half = half_of(path);
-    fs::write(&half, content)
-        .and_then(|()| fs::rename(&half, path))
-        .map_err(|error| {
-            // Whether or not it is there: half a page is of no use.
-            let _ = fs::remove_file(&half);
-            named(path, &error)
-        })
+    let written = || {
+        let mut file = AtomicFile::create_in(folder_of(path))?;
+        file.write_all(content.as_bytes())?;
+        file.keep(path)
+    };
+    written().map(|_| ()).map_err(|error| named(path, &error))
 }
 
 /// Says no to a file that can't be written. One that is there is not touched.
 fn try_writing(path: &Path) -> Result<(), CommandError> {
     if path.is_dir() {
-        return Err(CommandError::Failed(format!(
+        return Err(CommandError::failed(format!(
             "{}: is a folder; say which file in it",
             path.display()
         )));
     }
-    let half = half_of(path);
-    fs::File::create(&half)
-        .and_then(|_| fs::remove_file(&half))
-        .map_err(|error| named(path, &error))
-}
-
-/// Where a file is until it is whole.
-fn half_of(path: &Path) -> PathBuf {
-    let mut half = path.as_os_str().to_owned();
-    half.push(".unfinished");
-    PathBuf::from(half)
+    let tried = AtomicFile::create_in(folder_of(path));
+    tried.map(|_| ()).map_err(|error| named(path, &error))
 }
 
 fn named(path: &Path, error: &io::Error) -> CommandError {
-    CommandError::Failed(format!("{}: {error}", path.display()))
+    CommandError::failed(format!("{}: {error}", path.display()))
 }

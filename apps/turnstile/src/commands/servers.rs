@@ -64,7 +64,7 @@ impl Servers {
         if log.streams().exists(USERS).await? {
             return Ok(log);
         }
-        Err(CommandError::Failed(format!(
+        Err(CommandError::failed(format!(
             "no Turnstile log at {} (no stream {USERS}); check --nats-url or NATS_URL",
             without_login(self.config_of_log()?.nats_url.expose_secret())
         )))
@@ -90,7 +90,7 @@ impl Servers {
         }
         let why = log.probe().await.err();
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
-        Err(CommandError::Unreachable(format!(
+        Err(CommandError::unreachable(format!(
             "no answer within {PATIENCE:?} from NATS{why}; check --nats-url or NATS_URL"
         )))
     }
@@ -104,7 +104,7 @@ impl Servers {
         if active_workers.is_empty() {
             return Ok(log);
         }
-        Err(CommandError::Failed(format!(
+        Err(CommandError::failed(format!(
             "services are running against this log ({}). Stop them first: they would write in between",
             active_workers.join(", ")
         )))
@@ -114,7 +114,7 @@ impl Servers {
     pub(crate) async fn read_models(&self) -> Result<ReadStore, CommandError> {
         let config = self.config()?;
         let failed = |error: projections::ReadError| {
-            CommandError::Unreachable(format!(
+            CommandError::unreachable(format!(
                 "MongoDB: {error}; check --mongodb-uri or MONGODB_URI"
             ))
         };
@@ -141,7 +141,7 @@ impl Servers {
         let runtime = self.runtime_without_workers().await?;
         let arrive = telling_what_is_waited_for("NATS and MongoDB", runtime.connect());
         let Ok(arrived) = tokio::time::timeout(PATIENCE, arrive).await else {
-            return Err(CommandError::Unreachable(format!(
+            return Err(CommandError::unreachable(format!(
                 "no answer within {PATIENCE:?} from {}; check NATS_URL and MONGODB_URI",
                 lacking(&runtime)
             )));

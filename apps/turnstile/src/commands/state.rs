@@ -74,7 +74,7 @@ pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, C
         let at = args
             .at
             .map_or_else(|| "now".to_owned(), |at| at.to_string());
-        return Err(CommandError::Failed(format!(
+        return Err(CommandError::failed(format!(
             "there was no {} at {at}",
             args.id
         )));
@@ -114,7 +114,7 @@ async fn reached(
         (None, _) => {
             let places = streams.iter().map(|stream| format!("{stream}:{sequence}"));
             let places: Vec<_> = places.collect();
-            return Err(CommandError::Failed(format!(
+            return Err(CommandError::failed(format!(
                 "{sequence} is a place in either of two streams: say {}",
                 places.join(" or ")
             )));

@@ -93,7 +93,7 @@ pub(crate) async fn run(
 async fn init(servers: &Servers) -> Result<Outcome, CommandError> {
     let runtime = servers.runtime_without_workers().await?;
     let Ok(there) = tokio::time::timeout(PATIENCE, runtime.wait_for_streams()).await else {
-        return Err(CommandError::Unreachable(format!(
+        return Err(CommandError::unreachable(format!(
             "no streams within {PATIENCE:?}: {}; see the log for details",
             lacking(&runtime)
         )));
@@ -109,7 +109,7 @@ fn allow(plans: &mut [StreamPlan], named: &[String]) -> Result<(), CommandError>
         let known: Vec<_> = plans.iter().map(|plan| plan.stream.to_string()).collect();
         let plan = plans.iter_mut().find(|plan| plan.stream.as_str() == name);
         let plan = plan.ok_or_else(|| {
-            CommandError::Failed(format!(
+            CommandError::failed(format!(
                 "--create: unknown stream {name:?}; expected one of {}",
                 known.join(", ")
             ))
@@ -229,8 +229,8 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
         say(line)?;
     }
     if !refused.is_empty() {
-        return Err(CommandError::Failed(
-            "nothing was changed: a refused change could lose data".to_owned(),
+        return Err(CommandError::failed(
+            "nothing was changed: a refused change could lose data",
         ));
     }
     if steps.is_empty() {
@@ -238,8 +238,8 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
         return Ok(Outcome::Clean);
     }
     if !yes && !agreed("Apply this plan?")? {
-        return Err(CommandError::Failed(
-            "nothing was changed; --yes skips this question".to_owned(),
+        return Err(CommandError::failed(
+            "nothing was changed; --yes skips this question",
         ));
     }
     // Whether or not anybody reads on, it is done to the end.
@@ -263,6 +263,6 @@ pub(super) fn agreed(question: &str) -> Result<bool, CommandError> {
         .map_err(CommandError::Output)?;
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
-    read.map_err(|error| CommandError::Failed(format!("standard input: {error}")))?;
+    read.map_err(|error| CommandError::failed(format!("standard input: {error}")))?;
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }

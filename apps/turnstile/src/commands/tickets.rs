@@ -1,6 +1,6 @@
 //! `turnstile tickets`: what was for sale.
 
-use analysis::{AnalysisError, Bound, OnSale, Range};
+use analysis::{AnalysisError, Bound, OnSale, Range, Span};
 use event_streams::{ORDERS, TICKETS};
 
 use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress, range::bound};
@@ -39,7 +39,7 @@ pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<Outcome,
             ..Range::all()
         },
         Some(place) => {
-            return Err(CommandError::Failed(format!(
+            return Err(CommandError::failed(format!(
                 "{place} is no time; one is written 2026-03-01T19:30:00Z"
             )));
         }
@@ -47,7 +47,7 @@ pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<Outcome,
     let log = servers.log().await?;
     let mut progress = Progress::begin("Replaying the log", "commits");
     let mut on_sale = OnSale::default();
-    let span = range.resolve(&log, &[TICKETS, ORDERS]).await?;
+    let span = Span::resolve(&range, &log, &[TICKETS, ORDERS]).await?;
     let (mut commits, total) = (span.read(&log), span.len());
     let mut read = 0;
     while let Some(commit) = commits.next().await {

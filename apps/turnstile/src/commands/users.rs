@@ -1,6 +1,6 @@
 //! `turnstile users`: who has an account, and what each may do beyond buying and selling.
 
-use analysis::{Aggregate, AnalysisError, Cell, Column, Range, Table};
+use analysis::{Aggregate, AnalysisError, Cell, Column, Range, Span, Table};
 use chrono::Utc;
 use domain::{
     Email, UserId,
@@ -135,14 +135,14 @@ async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, 
         .await;
     let executed = executed.map_err(|error| match error {
         Undone::Failed(failure) => failure.into(),
-        Undone::Refused(UserError::NoAccount | UserError::EmailInUse) => CommandError::Failed(
+        Undone::Refused(UserError::NoAccount | UserError::EmailInUse) => CommandError::failed(
             format!("no account: \"{user}\"; `turnstile users ls` lists the accounts"),
         ),
     })?;
     let account = executed.state.account();
     let email = account
         .map(|account| account.email.clone())
-        .ok_or_else(|| CommandError::Failed(format!("no account: \"{user}\"")))?;
+        .ok_or_else(|| CommandError::failed(format!("no account: \"{user}\"")))?;
     Ok(if executed.version > before {
         Changed::Now(email)
     } else {
@@ -152,7 +152,7 @@ async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, 
 
 async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), CommandError> {
     let mut progress = Progress::begin("Reading the users", "commits");
-    let span = Range::all().resolve(log, &[USERS]).await?;
+    let span = Span::resolve(&Range::all(), log, &[USERS]).await?;
     let (mut commits, total, mut read) = (span.read(log), span.len(), 0);
     let mut users = HashMap::new();
     // In the order in which they came.
@@ -177,7 +177,7 @@ async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), C
         if role.is_some_and(|role| !account.roles.contains(&role)) {
             return None;
         }
-        let roles = account.roles.iter().map(|role| role.name().to_owned());
+        let roles = account.roles.iter().map(ToString::to_string);
         Some(vec![
             Cell::Text(account.id.to_string()),
             Cell::Text(account.email.to_string()),

@@ -144,7 +144,7 @@ async fn check_model<P: Projection>(
         Err(VerifyError::Log(error)) if error.retry_after().is_some() => {
             return Err(AnalysisError::from(error).into());
         }
-        Err(VerifyError::Read(error)) => return Err(CommandError::Unreachable(error.to_string())),
+        Err(VerifyError::Read(error)) => return Err(CommandError::unreachable(error)),
         // The log holds what can't be folded, or nobody folds it.
         Err(
             error @ (VerifyError::Behind { .. }
@@ -162,7 +162,7 @@ async fn check_model<P: Projection>(
             }
             return Ok(false);
         }
-        Err(error) => return Err(CommandError::Failed(error.to_string())),
+        Err(error) => return Err(CommandError::failed(error)),
     };
     let Some(difference) = difference else {
         if people {

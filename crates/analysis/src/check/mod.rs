@@ -97,7 +97,7 @@ pub async fn check_with(
     mut found: impl FnMut(Finding),
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Checked, AnalysisError> {
-    let span = Range::all().resolve(log, &event_streams::ALL).await?;
+    let span = Span::resolve(&Range::all(), log, &event_streams::ALL).await?;
     let passes = span.len().div_ceil(keys.max(1)).max(1);
     let (mut checked_commits, mut checked_events, mut findings) = (0, 0, 0);
     let total = span.len() * passes;

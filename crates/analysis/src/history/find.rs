@@ -6,7 +6,7 @@ use eventstore::Log;
 use memchr::memmem::Finder;
 use uuid::Uuid;
 
-use crate::{AnalysisError, Range, commits_of, events_of};
+use crate::{AnalysisError, Range, Span, commits_of, events_of};
 
 /// What a history is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ async fn ticket_of(
 ) -> Result<Option<TicketId>, AnalysisError> {
     let id = order.to_string();
     let mentions = Finder::new(id.as_bytes());
-    let span = Range::all().resolve(log, &[ORDERS]).await?;
+    let span = Span::resolve(&Range::all(), log, &[ORDERS]).await?;
     let (mut commits, mut read) = (span.read(log), 0);
     while let Some(commit) = commits.next().await {
         let commit = commit?;

@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use uuid::Uuid;
 
-use crate::{AnalysisError, Range};
+use crate::{AnalysisError, Range, Span};
 
 /// How many commits are remembered that had nothing to do with the user, as far as was known then:
 /// by the clocks, an effect can stand a little before what the user asked for.
@@ -42,7 +42,7 @@ pub(super) async fn of_user(
     let mut chains: HashSet<String> = HashSet::new();
     let mut recent = VecDeque::new();
     let mut sells: HashSet<String> = HashSet::new();
-    let span = Range::all().resolve(log, &event_streams::ALL).await?;
+    let span = Span::resolve(&Range::all(), log, &event_streams::ALL).await?;
     let (mut commits, mut read) = (span.read(log), 0);
     while let Some(commit) = commits.next().await {
         let commit = commit?;

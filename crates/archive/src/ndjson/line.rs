@@ -5,10 +5,10 @@ use event_streams::USERS;
 use eventstore::{Commit, StoreError, StoredEvent, StreamName};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use std::{borrow::Cow, io::Write};
+use std::{borrow::Cow, io::Write, path::Path};
 use uuid::Uuid;
 
-use crate::ArchiveError;
+use crate::{ArchiveError, error::Source};
 
 /// What stands in place of a password's hash.
 pub(crate) const SECRET: &str = "(secret)";
@@ -102,11 +102,10 @@ pub(crate) fn without_password(
 }
 
 /// A line that can't be read.
-#[allow(clippy::needless_pass_by_value)] // whatever says it ends here
-pub(crate) fn bad_line(file: &std::path::Path, line: u64, why: impl ToString) -> ArchiveError {
+pub(crate) fn bad_line(file: &Path, line: u64, why: impl Into<Source>) -> ArchiveError {
     ArchiveError::Line {
         file: file.to_owned(),
         line,
-        why: why.to_string(),
+        why: why.into(),
     }
 }

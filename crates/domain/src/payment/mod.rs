@@ -141,7 +141,7 @@ pub enum PaymentCommand {
 }
 
 /// What happened to a payment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(tag = "type", content = "data")]
 pub enum PaymentEvent {
     /// It was begun.
@@ -220,16 +220,7 @@ pub enum PaymentEvent {
 
 impl DomainEvent for PaymentEvent {
     fn event_type(&self) -> String {
-        match self {
-            Self::PaymentBegun { .. } => "PaymentBegun",
-            Self::PaymentReopened { .. } => "PaymentReopened",
-            Self::PaymentDeclined { .. } => "PaymentDeclined",
-            Self::PaymentAuthorized { .. } => "PaymentAuthorized",
-            Self::PaymentCaptured { .. } => "PaymentCaptured",
-            Self::PaymentVoided { .. } => "PaymentVoided",
-            Self::PaymentLost { .. } => "PaymentLost",
-        }
-        .to_owned()
+        <&str>::from(self).to_owned()
     }
     fn event_version(&self) -> String {
         "1.0".to_owned()

@@ -8,10 +8,9 @@ use cqrs_es::Aggregate;
 use domain::{
     Currency, Decide, OrderId, PaymentId,
     payment::{Payment, PaymentCommand, PaymentError, PaymentEvent, PaymentStatus},
+    policies,
     ticket::Difference,
-    ticket_orders::{
-        OrderStatus, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersEvent,
-    },
+    ticket_orders::{OrderStatus, OrderedTicket, TicketOrders, TicketOrdersCommand},
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -35,7 +34,7 @@ enum Intent {
 }
 
 /// One step that some process is yet to take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Step {
     /// A buyer asks to hold the ticket.
     Place(OrderId),
@@ -51,14 +50,10 @@ enum Step {
     NoteHeld(OrderId, u32),
     /// Somebody closes the payment's intent at the provider, by hand.
     Close(OrderId),
-    /// The money of the order is lost: the sale is undone.
-    Lose(OrderId),
-    /// The money is held: the order accepts it or refuses it.
-    Complete(OrderId),
-    /// The order is complete: take the money, then note it.
-    Capture(OrderId),
-    /// The order is gone: give the money back, then note it.
-    Void(OrderId),
+    /// The orders follow the payment.
+    Follow(TicketOrdersCommand),
+    /// The order decided: take the money or give it back, then note it.
+    Settle(OrderId),
 }
 
 /// The choices of one run.
@@ -89,20 +84,11 @@ impl World {
             return;
         };
         for event in events {
-            match &event {
-                TicketOrdersEvent::OrderPlaced { order_id, .. } => {
-                    self.waiting.push(Step::Expire(*order_id));
-                }
-                TicketOrdersEvent::OrderCompleted { order_id, .. } => {
-                    self.waiting.push(Step::Capture(*order_id));
-                }
-                TicketOrdersEvent::OrderCancelled { order_id, .. }
-                | TicketOrdersEvent::PaymentRefused { order_id, .. } => {
-                    self.waiting.push(Step::Void(*order_id));
-                }
-                TicketOrdersEvent::OrderAwaitingPayment { .. }
-                | TicketOrdersEvent::SaleClosed { .. } => {}
-            }
+            let expires = policies::expiration_on_orders(&event);
+            self.waiting
+                .extend(expires.map(|due| Step::Expire(due.command.order_id)));
+            self.waiting
+                .extend(policies::payments_on_orders(&event).map(Step::Settle));
             self.orders.apply(event);
         }
     }
@@ -110,16 +96,15 @@ impl World {
     fn tell_payment(&mut self, id: OrderId, command: PaymentCommand) -> Result<(), PaymentError> {
         let payment = self.payments.entry(id).or_default();
         for event in payment.decide(command)? {
-            match &event {
-                PaymentEvent::PaymentBegun { .. } | PaymentEvent::PaymentReopened { .. } => {
-                    self.waiting.push(Step::Authorize(id));
-                }
-                PaymentEvent::PaymentLost { .. } => self.waiting.push(Step::Lose(id)),
-                PaymentEvent::PaymentAuthorized { .. } => self.waiting.push(Step::Complete(id)),
-                PaymentEvent::PaymentDeclined { .. }
-                | PaymentEvent::PaymentCaptured { .. }
-                | PaymentEvent::PaymentVoided { .. } => {}
+            if matches!(
+                event,
+                PaymentEvent::PaymentBegun { .. } | PaymentEvent::PaymentReopened { .. }
+            ) {
+                self.waiting.push(Step::Authorize(id));
             }
+            let reaction = policies::orders_on_payments(&event);
+            self.waiting
+                .extend(reaction.map(|reaction| Step::Follow(reaction.command)));
             payment.apply(event);
         }
         Ok(())
@@ -269,14 +254,10 @@ impl World {
                     *intent = Intent::Voided;
                 }
             }
-            Step::Lose(order_id) => {
-                self.tell_orders(TicketOrdersCommand::LosePayment { order_id });
-            }
-            Step::Complete(order_id) => self.tell_orders(TicketOrdersCommand::Complete {
-                order_id,
-                payment_id: PaymentId::of(order_id),
-            }),
-            Step::Capture(id) => {
+            Step::Follow(command) => self.tell_orders(command),
+            Step::Settle(id)
+                if self.orders.order(id).unwrap().status == OrderStatus::Complete =>
+            {
                 let captured = self.capture((id, self.attempt(id).unwrap()));
                 if crash {
                     return true;
@@ -287,7 +268,7 @@ impl World {
                 };
                 self.tell_payment(id, command).unwrap();
             }
-            Step::Void(id) => {
+            Step::Settle(id) => {
                 let Some(attempt) = self.attempt(id) else {
                     return false;
                 };
@@ -314,7 +295,7 @@ impl World {
                 return;
             }
             let step = self.waiting.remove(0);
-            if self.take(step, false) {
+            if self.take(step.clone(), false) {
                 self.seconds += HOLD_SECONDS;
                 self.waiting.push(step);
             }
@@ -367,7 +348,7 @@ proptest! {
             }
             world.seconds += pause;
             let step = world.waiting.swap_remove(pick.index(world.waiting.len()));
-            if world.take(step, crash) || again {
+            if world.take(step.clone(), crash) || again {
                 world.waiting.push(step);
             }
             // Never, not even for a moment, is money kept for an order that isn't complete.

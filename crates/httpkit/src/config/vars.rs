@@ -1,6 +1,6 @@
 //! Every environment variable, declared once: what is read, documented and checked is this table.
 
-use super::{currency, payments, reader::Var};
+use super::{currency, payments_mode, reader::Var};
 
 macro_rules! vars {
     ($($ident:ident = $var:expr;)*) => {
@@ -48,7 +48,7 @@ vars! {
     SIGNUPS_PER_ADDRESS = Var::new("SIGNUPS_PER_ADDRESS", "3000", "1 to 10000000", "Sign-ups from one address in SIGNUP_WINDOW_SECONDS before 429.");
     SIGNUP_WINDOW_SECONDS = Var::new("SIGNUP_WINDOW_SECONDS", "60", "1 to 86400", "The window in which sign-ups are counted.");
     PASSWORD_HASHERS = Var::optional("PASSWORD_HASHERS", "1 to 1024", "Passwords hashed at once (19 MiB each); one per processor if unset.");
-    PAYMENTS = Var::optional("PAYMENTS", payments::ALLOWED, "The payment provider. The payments service doesn't start without it; with Stripe it needs all three keys, of that mode.");
+    PAYMENTS = Var::optional("PAYMENTS", payments_mode::ALLOWED, "The payment provider. The payments service doesn't start without it; with Stripe it needs all three keys, of that mode.");
     SANDBOX_ALLOWED = Var::new("SANDBOX_ALLOWED", "no", "yes or no", "Whether the sandbox, which gives tickets away, may serve other machines: with a HOST that isn't a loopback address, or with COOKIE_SECURE=always.");
     STRIPE_SECRET_KEY = Var::optional("STRIPE_SECRET_KEY", "a secret key of Stripe (sk_… or rk_…) of the mode that PAYMENTS names", "Charges cards through Stripe.").secret();
     STRIPE_PUBLISHABLE_KEY = Var::optional("STRIPE_PUBLISHABLE_KEY", "a publishable key of Stripe (pk_…) of the same mode", "Lets the web app show Stripe's own card form.");

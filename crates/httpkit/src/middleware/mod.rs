@@ -34,6 +34,7 @@ use tracing::Instrument as _;
 use crate::{
     AppError, Gate, HttpConfig, RequestContext, RequestId, Unready,
     client_address::TrustedProxies,
+    document_paths::{JSON_PATH, PAGE_PATH},
     error::{bad_request, forbidden, internal, plain, unavailable},
     prefer,
 };
@@ -187,7 +188,7 @@ impl Shared {
 
 /// Probes, metrics, documents and the web app's files are served whatever is down.
 fn needs_dependencies(path: &str) -> bool {
-    path.starts_with("/api/") && !crate::service::is_document(path)
+    path.starts_with("/api/") && ![JSON_PATH, PAGE_PATH].contains(&path)
 }
 
 /// A request on its way.

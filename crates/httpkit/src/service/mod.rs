@@ -6,7 +6,6 @@ mod probes;
 mod signals;
 
 pub use document::Constraint;
-pub(crate) use document::is_document;
 pub use signals::termination;
 
 use std::{

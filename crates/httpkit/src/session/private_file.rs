@@ -1,21 +1,18 @@
 //! Files that only their owner reads, and that are there wholly or not at all.
 
 use std::{
-    fs,
     io::{self, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
-
-use uuid::Uuid;
+use tempfile::NamedTempFile;
 
 /// Writes a file where none is yet; of several who try at once, one wins.
 ///
 /// # Errors
 /// When there is one, or it can't be written. Nothing of it is there then.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
-    // Renaming would replace what is there; a link never does.
-    by_draft(path, text, |draft| fs::hard_link(draft, path))
+    draft(path, text)?.persist_noclobber(path)?;
+    Ok(())
 }
 
 /// Writes a file in the place of what is there.
@@ -23,33 +20,24 @@ pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
 /// # Errors
 /// When it can't be written. What was there still is.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
-    by_draft(path, text, |draft| fs::rename(draft, path))
+    draft(path, text)?.persist(path)?;
+    Ok(())
 }
 
-fn by_draft(path: &Path, text: &str, put: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
-    let draft = path.with_extension(format!("{}.draft", Uuid::new_v4()));
-    let written = write(&draft, text).and_then(|()| put(&draft));
-    match fs::remove_file(&draft) {
-        // It was renamed, or never made.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => written,
-        removed => written.and(removed),
-    }
-}
-
-fn write(draft: &Path, text: &str) -> io::Result<()> {
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(draft)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+/// The text under another name beside the path, removed unless it is renamed. Only its owner may
+/// read it, as all files that `tempfile` makes.
+fn draft(path: &Path, text: &str) -> io::Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let mut draft = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    draft.write_all(text.as_bytes())?;
+    draft.as_file().sync_all()?;
+    Ok(draft)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::path::PathBuf;
+    use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf};
 
     fn files(folder: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(folder).unwrap();
@@ -66,16 +54,19 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "first");
         replace(&path, "third").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "third");
-        assert_eq!(files(folder.path()), [path]);
+        assert_eq!(files(folder.path()), std::slice::from_ref(&path));
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]
     fn what_cannot_be_put_in_its_place_leaves_nothing_behind() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key.pem");
-        let full = by_draft(&path, "key", |_| Err(io::ErrorKind::StorageFull.into()));
-        assert_eq!(full.unwrap_err().kind(), io::ErrorKind::StorageFull);
-        assert_eq!(files(folder.path()), Vec::<PathBuf>::new());
+        let path = folder.path().join("folder");
+        fs::create_dir(&path).unwrap();
+        assert!(create(&path, "key").is_err());
+        assert!(replace(&path, "key").is_err());
+        assert_eq!(files(folder.path()), [path]);
         assert!(create(&folder.path().join("nowhere/key.pem"), "key").is_err());
     }
 }

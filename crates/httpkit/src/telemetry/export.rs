@@ -2,7 +2,7 @@
 //!
 //! gRPC would bring a second HTTP stack (tonic) for what every collector takes over HTTP as well.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{error::Error, sync::OnceLock, time::Duration};
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
@@ -30,12 +30,11 @@ static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 /// Traces can't be sent.
 #[derive(Debug, thiserror::Error)]
 #[error("OTEL_EXPORTER_OTLP_ENDPOINT: traces can't be sent: {0}")]
-pub struct ExportError(String);
+pub struct ExportError(#[source] Box<dyn Error + Send + Sync>);
 
 /// A tracer whose spans go to the collector, from a thread of their own: a request never waits for
 /// it, and when it is away or slow, spans are dropped and not kept.
 pub(super) fn tracer(config: &TraceConfig, program: &str) -> Result<SdkTracer, ExportError> {
-    let failed = |error: String| ExportError(error);
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(client()?)
@@ -43,7 +42,7 @@ pub(super) fn tracer(config: &TraceConfig, program: &str) -> Result<SdkTracer, E
         .with_headers(config.headers.expose_all())
         .with_timeout(PATIENCE)
         .build()
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| ExportError(error.into()))?;
     let batches = BatchConfigBuilder::default()
         .with_scheduled_delay(GATHER)
         .build();
@@ -90,15 +89,13 @@ fn sampler(chosen: Sampler) -> SdkSampler {
 /// brings a runtime of its own, which must not be made inside another.
 fn client() -> Result<reqwest::blocking::Client, ExportError> {
     let build = || {
-        let tls = tls::client_config().map_err(|error| error.to_string())?;
-        reqwest::blocking::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .timeout(PATIENCE)
-            .build()
-            .map_err(|error| error.to_string())
+        let client = reqwest::blocking::Client::builder()
+            .tls_backend_preconfigured(tls::client_config()?)
+            .timeout(PATIENCE);
+        Ok(client.build()?)
     };
     std::thread::spawn(build)
         .join()
-        .unwrap_or_else(|_| Err("its client panicked".to_owned()))
+        .unwrap_or_else(|_| Err("its client panicked".into()))
         .map_err(ExportError)
 }

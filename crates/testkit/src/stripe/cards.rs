@@ -1,8 +1,6 @@
 //! Cards that make trouble later. Stripe has no tokens for most of it; those of the sandbox are known
 //! here, too, so that both keep the same laws.
 
-use super::object::Intent;
-
 /// The provider closes the payment's first intent instead of trying it.
 pub(super) const CLOSES_THE_FIRST: &str = "tok_sandbox_intent_cancelled";
 /// The money is let go before it is taken.
@@ -13,21 +11,3 @@ pub(super) const REFUNDED: &str = "tok_sandbox_refunded";
 pub(super) const PARTLY_REFUNDED: &str = "tok_sandbox_partly_refunded";
 /// The buyer's bank asks for it back. This one is Stripe's own.
 pub(super) const DISPUTED: &str = "tok_createDispute";
-
-impl Intent {
-    /// Does what the card is for when its money is to be taken; `false` if the money is gone.
-    pub(super) fn is_taken(&mut self) -> bool {
-        match self.trouble.as_deref() {
-            Some(CAPTURE_FAILS) => {
-                self.status = "canceled";
-                return false;
-            }
-            Some(REFUNDED) => self.refunded = self.amount,
-            Some(PARTLY_REFUNDED) => self.refunded = self.amount / 2,
-            Some(DISPUTED) => self.disputed = true,
-            _ => {}
-        }
-        self.status = "succeeded";
-        true
-    }
-}

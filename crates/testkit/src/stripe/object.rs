@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::cards::{CAPTURE_FAILS, DISPUTED, PARTLY_REFUNDED, REFUNDED};
+
 /// The fields that a card payment of this application never fills.
 const ALWAYS_NULL: &[&str] = &[
     "application",
@@ -55,6 +57,22 @@ pub struct Intent {
 }
 
 impl Intent {
+    /// Does what the card is for when its money is to be taken; `false` if the money is gone.
+    pub(super) fn is_taken(&mut self) -> bool {
+        match self.trouble.as_deref() {
+            Some(CAPTURE_FAILS) => {
+                self.status = "canceled";
+                return false;
+            }
+            Some(REFUNDED) => self.refunded = self.amount,
+            Some(PARTLY_REFUNDED) => self.refunded = self.amount / 2,
+            Some(DISPUTED) => self.disputed = true,
+            _ => {}
+        }
+        self.status = "succeeded";
+        true
+    }
+
     /// The charge under the intent, of which Stripe gives only the id unless it is asked for it.
     pub(super) fn charge(&self, id: &str) -> Value {
         if !matches!(self.status, "requires_capture" | "succeeded") {

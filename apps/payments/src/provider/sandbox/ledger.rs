@@ -128,10 +128,7 @@ impl Ledger {
                         IntentStatus::Voided
                     }
                     (status, event) => {
-                        return Err(format!(
-                            "{event:?} of an intent that is {}",
-                            status.as_str()
-                        ));
+                        return Err(format!("{event:?} of an intent that is {status}"));
                     }
                 };
                 Ok(())

@@ -83,8 +83,7 @@ impl Failure {
 
 impl Client {
     pub(super) fn new(base: Url, key: Secret, timeouts: Timeouts) -> Result<Self, SetupError> {
-        let failed = |error: &dyn std::fmt::Display| SetupError::Client(error.to_string());
-        let tls = tls::client_config().map_err(|error| failed(&error))?;
+        let tls = tls::client_config().map_err(|error| SetupError::Client(error.into()))?;
         let mut builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .user_agent(concat!("turnstile/", env!("CARGO_PKG_VERSION")))
@@ -96,7 +95,8 @@ impl Client {
         if base.host_str().is_some_and(is_loopback) {
             builder = builder.no_proxy();
         }
-        let http = builder.build().map_err(|error| failed(&error))?;
+        let http = builder.build();
+        let http = http.map_err(|error| SetupError::Client(error.into()))?;
         Ok(Self {
             http,
             base,

@@ -176,5 +176,5 @@ impl HttpConnector for Connector {
 }
 
 fn failed(what: impl Display, why: impl Display) -> CommandError {
-    CommandError::Failed(format!("{what}: {why}"))
+    CommandError::failed(format!("{what}: {why}"))
 }

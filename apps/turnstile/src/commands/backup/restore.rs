@@ -54,7 +54,7 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
     for copied in &contents.streams {
         let name = names.iter().find(|name| name.as_str() == copied.stream);
         let name = name.ok_or_else(|| {
-            CommandError::Failed(format!(
+            CommandError::failed(format!(
                 "unknown stream \"{}\": this release has no such stream",
                 copied.stream
             ))
@@ -99,7 +99,7 @@ async fn check(place: &Destination, copied: &Copied) -> Result<(), CommandError>
 async fn read(place: &Destination, part: &super::Part) -> Result<Bytes, CommandError> {
     let bytes = place.get(&part.object).await?;
     if sha256(&bytes) != part.sha256 {
-        return Err(CommandError::Failed(format!(
+        return Err(CommandError::failed(format!(
             "{} is damaged: its checksum differs from the list of contents",
             part.object
         )));
@@ -125,7 +125,7 @@ async fn make_room(
     let names: Vec<_> = existing.iter().map(ToString::to_string).collect();
     let names = names.join(", ");
     let refused = |how: &str| {
-        CommandError::Failed(format!(
+        CommandError::failed(format!(
             "the streams {names} exist; nothing was changed; {how}"
         ))
     };

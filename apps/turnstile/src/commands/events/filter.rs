@@ -85,7 +85,7 @@ impl Filter {
     /// The part of the log that is meant, as it is now.
     pub(super) async fn span(&self, log: &Log) -> Result<Span, CommandError> {
         let streams = self.streams();
-        Ok(self.range.range(&streams)?.resolve(log, &streams).await?)
+        Ok(Span::resolve(&self.range.range(&streams)?, log, &streams).await?)
     }
 
     /// The rows that come of what was found.

@@ -35,7 +35,7 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, Co
         sequence,
     } = args.place
     else {
-        return Err(CommandError::Failed(format!(
+        return Err(CommandError::failed(format!(
             "{} is no place; one is written ORDERS:1200",
             args.place
         )));
@@ -84,7 +84,7 @@ async fn show_raw(
 ) -> Result<(), CommandError> {
     let message = log.reader().stored_message(stream, sequence).await?;
     let message = message.ok_or_else(|| {
-        CommandError::Failed(format!(
+        CommandError::failed(format!(
             "{stream}#{sequence}: nothing is stored there any more"
         ))
     })?;

@@ -11,6 +11,23 @@ use crate::idempotency;
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
+/// What parameters and headers mean that stand at several routes.
+const MEANINGS: [(&str, &str); 4] = [
+    (
+        "Idempotency-Key",
+        "Repeats safely: 1 to 255 visible ASCII characters, chosen by the caller",
+    ),
+    ("Prefer", "`respond-async`: don't wait for the read model"),
+    (
+        "Idempotency-Replayed",
+        "`true` if this answer was given before",
+    ),
+    (
+        "Link",
+        "The next page, with `rel=\"next\"`, if there is one",
+    ),
+];
+
 /// Completes every operation of a document.
 pub(super) fn complete(document: &mut Value) {
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
@@ -40,7 +57,7 @@ fn complete_operation(method: &str, operation: &mut Map<String, Value>) {
         return;
     };
     let mut add = |status: &str, description: &str| {
-        let missing = || error(description);
+        let missing = || json!({"description": description});
         responses.entry(status).or_insert_with(missing);
     };
     if has_body {
@@ -65,6 +82,13 @@ fn complete_operation(method: &str, operation: &mut Map<String, Value>) {
     );
     let is_conditional = responses.contains_key("304");
     for (status, response) in responses.iter_mut() {
+        if status.starts_with(['4', '5']) && response.get("content").is_none() {
+            response["content"] = errors();
+        }
+        let headers = response.get_mut("headers").and_then(Value::as_object_mut);
+        for (name, header) in headers.into_iter().flatten() {
+            explain(name, header);
+        }
         let done = status.starts_with('2');
         if matches!(status.as_str(), "409" | "429" | "503") {
             let seconds = json!({"type": "integer", "minimum": 1});
@@ -96,6 +120,7 @@ fn complete_operation(method: &str, operation: &mut Map<String, Value>) {
 /// A parameter that isn't given is absent, and never null.
 fn complete_parameter(parameter: &mut Value) {
     let name = parameter["name"].as_str().unwrap_or_default().to_owned();
+    explain(&name, parameter);
     let Some(schema) = parameter.get_mut("schema").and_then(Value::as_object_mut) else {
         return;
     };
@@ -117,9 +142,17 @@ fn takes(operation: &Map<String, Value>, name: &str) -> bool {
     parameters.is_some_and(|all| all.iter().any(|parameter| parameter["name"] == name))
 }
 
-fn error(description: &str) -> Value {
-    let schema = json!({"$ref": "#/components/schemas/Errors"});
-    json!({"description": description, "content": {"application/json": {"schema": schema}}})
+/// Says what a parameter or a header means, unless its route does.
+fn explain(name: &str, described: &mut Value) {
+    let meaning = MEANINGS.iter().find(|(known, _)| *known == name);
+    if let (Some((_, meaning)), None) = (meaning, described.get("description")) {
+        described["description"] = (*meaning).into();
+    }
+}
+
+/// The body of every answer that is an error.
+fn errors() -> Value {
+    json!({"application/json": {"schema": {"$ref": "#/components/schemas/Errors"}}})
 }
 
 /// Adds a header to a response, unless it says something of it already.

@@ -12,18 +12,18 @@ use actix_web::{
     http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue},
     web,
 };
-use utoipa::openapi::{Info, OpenApi, Paths};
+use utoipa::{OpenApi as _, openapi::Info};
 
 use super::{Service, docs_page};
-use crate::etag::Rendered;
+use crate::{
+    document_paths::{JSON_PATH, PAGE_PATH},
+    etag::Rendered,
+};
 
-const JSON_PATH: &str = "/api/openapi.json";
-const PAGE_PATH: &str = "/api/docs";
-
-/// Whether this path is one of the documents, which need no store.
-pub(crate) fn is_document(path: &str) -> bool {
-    path == JSON_PATH || path == PAGE_PATH
-}
+/// The body of errors, which no route names.
+#[derive(utoipa::OpenApi)]
+#[openapi(components(schemas(api::Errors)))]
+struct Errors;
 
 /// The document, rendered once.
 pub(super) struct Document {
@@ -34,12 +34,10 @@ pub(super) struct Document {
 impl Document {
     /// Of all services together.
     pub(super) fn of(services: &[Arc<dyn Service>]) -> io::Result<Self> {
-        let info = Info::new("Turnstile", env!("CARGO_PKG_VERSION"));
-        let whole = services
-            .iter()
-            .fold(OpenApi::new(info, Paths::new()), |whole, service| {
-                whole.merge_from(service.openapi())
-            });
+        let mut whole = services.iter().fold(Errors::openapi(), |whole, service| {
+            whole.merge_from(service.openapi())
+        });
+        whole.info = Info::new("Turnstile", env!("CARGO_PKG_VERSION"));
         let mut whole = serde_json::to_value(&whole)?;
         for constraint in services.iter().flat_map(|service| service.constraints()) {
             constraint.apply(&mut whole).map_err(io::Error::other)?;

@@ -1,10 +1,11 @@
-//! The environment of a container, from its own list and from ConfigMaps.
+//! The objects of an overlay, and the environments of their containers.
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::{Container, EnvVar};
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 
-use crate::Manifests;
+use crate::{Object, Pod};
 
 /// What a variable is set to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +25,64 @@ pub enum Value {
     Field(String),
 }
 
+/// The objects of an overlay.
+#[derive(Clone, Debug)]
+pub struct Manifests {
+    pub(crate) objects: Vec<Object>,
+}
+
 impl Manifests {
+    /// All of them.
+    pub fn objects(&self) -> &[Object] {
+        &self.objects
+    }
+
+    /// Those of a kind.
+    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Object> {
+        let objects = self.objects.iter();
+        objects.filter(move |object| object.kind == kind)
+    }
+
+    /// Those of a kind, in the type that Kubernetes has for it.
+    ///
+    /// # Errors
+    /// When one isn't of that type.
+    pub fn all<T: DeserializeOwned>(&self, kind: &str) -> Result<Vec<T>> {
+        self.of_kind(kind).map(Object::read).collect()
+    }
+
+    /// What runs: the pods of Deployments, StatefulSets, Jobs and CronJobs.
+    ///
+    /// # Errors
+    /// When one has no valid pod.
+    pub fn pods(&self) -> Result<Vec<Pod>> {
+        let pods = self
+            .objects
+            .iter()
+            .filter_map(|object| Pod::of(object).transpose());
+        pods.collect()
+    }
+
+    /// The pod of the object of that name.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn pod(&self, owner: &str) -> Result<Pod> {
+        let mut pods = self.pods()?.into_iter();
+        pods.find(|pod| pod.owner == owner)
+            .with_context(|| format!("no pod of {owner}"))
+    }
+
+    /// The entries of a ConfigMap.
+    ///
+    /// # Errors
+    /// When there is none of that name, or one of its entries isn't text.
+    pub fn config_map(&self, name: &str) -> Result<BTreeMap<String, String>> {
+        let map = self.of_kind("ConfigMap").find(|map| map.name == name);
+        let map = map.with_context(|| format!("no ConfigMap {name}"))?;
+        Ok(serde_json::from_value(map.value["data"].clone())?)
+    }
+
     /// The variables of a container. Its own list wins over what it takes as a whole, as in
     /// Kubernetes.
     ///
