@@ -65,14 +65,14 @@ fn tell(happening: Happening) {
     });
 }
 
-/// Starts to listen. Called once.
-pub fn listen() -> UnboundedReceiver<Happening> {
+/// Starts to listen, once. `on_leave` is called right before the page is left.
+pub fn listen(on_leave: impl Fn() + 'static) -> UnboundedReceiver<Happening> {
     let (sender, receiver) = unbounded();
     SENDER.set(Some(sender));
     on(&window(), "popstate", |_| tell(Happening::Popped));
     on(&window(), "scroll", |_| tell(Happening::Scrolled));
     // Not by way of the channel: the page won't live to read it.
-    on(&window(), "pagehide", |_| super::history::remember());
+    on(&window(), "pagehide", move |_| on_leave());
     on(&window(), "storage", |_| tell(Happening::SessionMoved));
     on(&window(), "online", |_| tell(Happening::Online));
     on(&window(), "offline", |_| tell(Happening::Offline));

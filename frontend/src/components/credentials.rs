@@ -33,7 +33,7 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
     let target = next.clone();
     use_effect(move || {
         if matches!(*SESSION.read(), Session::User { .. }) {
-            history::replace(Route::after_sign_in(target.as_deref()));
+            history::replace(&Route::after_sign_in(target.as_deref()));
         }
     });
     use_effect(move || {

@@ -2,7 +2,7 @@ use dioxus::prelude::*;
 use state::Route;
 
 use super::{Icon, Link, Shape};
-use crate::browser::history::{self, PLACE};
+use crate::browser::history;
 use crate::client;
 use crate::store::session::{self, SESSION, Session};
 use crate::store::toasts;
@@ -56,8 +56,8 @@ fn Account() -> Element {
             session::changing();
             match client::sign_out().await {
                 Ok(()) => {
-                    if PLACE.peek().route.is_private() {
-                        history::go(Route::home());
+                    if history::current_route().is_private() {
+                        history::go(&Route::home());
                     }
                     session::end();
                     toasts::say("You are signed out");
@@ -77,14 +77,14 @@ fn Account() -> Element {
             span { class: "bone account-bone" }
         },
         Session::Nobody => {
-            let next = || match &PLACE.read().route {
-                Route::SignIn(next) | Route::SignUp(next) => next.clone(),
-                route if *route == Route::home() => None,
+            let next = match history::current_route() {
+                Route::SignIn(next) | Route::SignUp(next) => next,
+                route if route == Route::home() => None,
                 route => Some(route.to_string()),
             };
             rsx! {
-                Link { to: Route::SignIn(next()), class: "button quiet", "Sign in" }
-                Link { to: Route::SignUp(next()), class: "button primary sign-up", "Sign up" }
+                Link { to: Route::SignIn(next.clone()), class: "button quiet", "Sign in" }
+                Link { to: Route::SignUp(next), class: "button primary sign-up", "Sign up" }
             }
         }
         Session::User { email, .. } => rsx! {

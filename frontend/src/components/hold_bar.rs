@@ -3,8 +3,7 @@ use dioxus::prelude::*;
 use state::Route;
 
 use super::{Link, use_countdown};
-use crate::browser::history::PLACE;
-use crate::browser::page;
+use crate::browser::{history, page};
 use crate::store::orders;
 
 /// Says on every page that a ticket is held, for how long, and where to pay: below, where it moves
@@ -32,7 +31,7 @@ fn Held(order: Order, others: usize) -> Element {
     use_drop(|| page::set_time_left(None));
     // The order's own page has a larger one. On the page of another, that one's button to pay is
     // what is pressed.
-    let route = PLACE.read().route.clone();
+    let route = history::current_route();
     let is_here = route == Route::Order(order.id);
     let (words, button) = match route {
         Route::Order(_) => ("Also held for you: ", "button"),

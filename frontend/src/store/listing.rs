@@ -8,7 +8,7 @@ use state::{Listing, MOST, PAGE, Route, TicketFilter};
 
 use super::live;
 use super::reads::{self, Trouble};
-use crate::browser::{history, text::plain, time};
+use crate::browser::{history::Navigation, text::plain, time};
 use crate::client::{self, Outcome};
 
 thread_local! {
@@ -50,7 +50,8 @@ pub fn look<T>(at: impl FnOnce(&Listing) -> T) -> T {
 }
 
 fn redraw() {
-    history::set_rows(SHOWN.with_borrow(|shown| shown.entries().len()));
+    let navigation = consume_context::<Navigation>();
+    navigation.set_rows(SHOWN.with_borrow(|shown| shown.entries().len()));
     *VERSION.write() += 1;
 }
 

@@ -14,7 +14,8 @@ use web_sys::EventSource;
 
 use super::{connection, figures, listing, orders, session};
 use crate::browser::happenings::{self, Happening, Source};
-use crate::browser::{history, time};
+use crate::browser::history::Navigation;
+use crate::browser::time;
 use crate::client;
 
 /// Counts the moments after which what was read may be out of date.
@@ -69,12 +70,13 @@ pub fn use_live(on_change: impl FnMut(Ticket) + 'static) {
 
 /// Listens to the browser and to the server, as long as the app runs.
 pub async fn run() {
-    let mut happenings = happenings::listen();
+    let navigation = consume_context::<Navigation>();
+    let mut happenings = happenings::listen(move || navigation.remember());
     open();
     while let Some(happening) = happenings.next().await {
         match happening {
-            Happening::Popped => history::popped(),
-            Happening::Scrolled => remember_later(),
+            Happening::Popped => navigation.popped(),
+            Happening::Scrolled => remember_later(navigation),
             Happening::SessionMoved => drop(dioxus::core::spawn_forever(session::heard())),
             Happening::Online => connection::try_now(),
             Happening::Offline => connection::lost(),
@@ -128,17 +130,16 @@ fn spread(ticket: &Ticket) {
 
 /// Keeps where the page is scrolled, once the scrolling rests: browsers allow only so many changes
 /// of the history.
-fn remember_later() {
+fn remember_later(navigation: Navigation) {
     let number = SCROLLS.with_borrow_mut(|scrolls| {
         *scrolls += 1;
         *scrolls
     });
     dioxus::core::spawn_forever(async move {
-        let moves = history::PLACE.peek().moves;
+        let moves = navigation.moves();
         time::sleep(RESTING).await;
-        if SCROLLS.with_borrow(|scrolls| *scrolls == number) && history::PLACE.peek().moves == moves
-        {
-            history::remember();
+        if SCROLLS.with_borrow(|scrolls| *scrolls == number) && navigation.moves() == moves {
+            navigation.remember();
         }
     });
 }

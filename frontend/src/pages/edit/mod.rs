@@ -123,7 +123,7 @@ fn Form(ticket: ReadSignal<Ticket>) -> Element {
             match outcome {
                 Ok(_) => {
                     toasts::say("Your changes are saved");
-                    history::replace(Route::Ticket(id));
+                    history::replace(&Route::Ticket(id));
                 }
                 // What was typed is kept, and here again after signing in.
                 Err(Failure::SignedOut) => {}

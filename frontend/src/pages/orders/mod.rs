@@ -4,7 +4,8 @@ use api::{Order, OrderStatus};
 use dioxus::prelude::*;
 use state::{OrderStanding, Route};
 
-use crate::browser::{format, history, time};
+use crate::browser::history::use_navigation;
+use crate::browser::{format, time};
 use crate::components::{
     Badge, Button, FailureNotice, Link, PageHead, RowSkeletons, StubArt, order_badge, use_countdown,
 };
@@ -18,10 +19,11 @@ const SHOWN: usize = 100;
 /// All orders of the visitor, the newest first.
 #[component]
 pub fn OrdersPage() -> Element {
-    let mut shown = use_signal(|| SHOWN.max(history::rows_before()));
+    let navigation = use_navigation();
+    let mut shown = use_signal(|| SHOWN.max(navigation.rows_before()));
     use_effect(move || {
         let count = ORDERS.read().ready().map_or(0, Vec::len);
-        history::set_rows(shown().min(count));
+        navigation.set_rows(shown().min(count));
     });
     rsx! {
         PageHead { title: "My tickets", lead: "What you bought, and what you hold." }

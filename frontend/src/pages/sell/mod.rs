@@ -46,7 +46,7 @@ pub fn SellPage() -> Element {
                 Ok(ticket) => {
                     drafts::forget(&drafts.cloned());
                     toasts::say("Your ticket is for sale");
-                    history::replace(Route::Ticket(ticket.id));
+                    history::replace(&Route::Ticket(ticket.id));
                 }
                 Err(failure) => {
                     if failure.is_decided() {

@@ -4,7 +4,8 @@ use api::{Ticket, TicketStatus};
 use dioxus::prelude::*;
 use state::{Route, Sales};
 
-use crate::browser::{format, history, text};
+use crate::browser::history::use_navigation;
+use crate::browser::{format, text};
 use crate::client::{self, Failure};
 use crate::components::{
     Badge, Button, FailureNotice, Link, PageHead, RowSkeletons, StubArt, ticket_badge,
@@ -17,7 +18,8 @@ use crate::store::toasts;
 /// What the visitor offers, and what it earned.
 #[component]
 pub fn SellingPage() -> Element {
-    let rows = history::rows_before();
+    let navigation = use_navigation();
+    let rows = navigation.rows_before();
     let mut sales = use_read(move || async move {
         let (page, next) = client::my_tickets(None).await?;
         let mut sales = Sales::new(page, next);
@@ -40,7 +42,7 @@ pub fn SellingPage() -> Element {
     });
     use_effect(move || {
         let sales = sales.read();
-        history::set_rows(sales.ready().map_or(0, |sales| sales.tickets.len()));
+        navigation.set_rows(sales.ready().map_or(0, |sales| sales.tickets.len()));
     });
     let more = use_callback(move |cursor: String| {
         spawn(async move {

@@ -34,7 +34,7 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
         }
         let sign_in = Route::Ticket(ticket.id).sign_in_first();
         if SESSION.peek().is_nobody() {
-            history::go(sign_in);
+            history::go(&sign_in);
             return;
         }
         busy.set(true);
@@ -48,7 +48,7 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
                 Ok(order) => {
                     intent.write().settle();
                     orders::put(&order);
-                    history::go(Route::Order(order.id));
+                    history::go(&Route::Order(order.id));
                     return;
                 }
                 Err(failure) => failure,
@@ -57,7 +57,7 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
                 intent.write().settle();
             }
             match &failure {
-                Failure::SignedOut => return history::go(sign_in),
+                Failure::SignedOut => return history::go(&sign_in),
                 // The visitor holds or has it already: by this order.
                 Failure::Refused {
                     location: Some(place),
@@ -66,7 +66,7 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
                     let page = Route::parse(place.trim_start_matches("/api"));
                     if let Route::Order(_) = page {
                         orders::reload();
-                        return history::go(page);
+                        return history::go(&page);
                     }
                 }
                 _ => {}

@@ -9,7 +9,7 @@ use state::{Entry, Route, TicketFilter};
 use card::TicketCard;
 use search::SearchForm;
 
-use crate::browser::history::{self, Arrival, PLACE};
+use crate::browser::history::{Arrival, use_navigation};
 use crate::browser::page;
 use crate::client::Failure;
 use crate::components::{Button, CardSkeletons, FailureNotice, Link, PageHead, Tone};
@@ -22,13 +22,12 @@ use crate::store::{live, toasts};
 pub fn TicketsPage(filter: TicketFilter) -> Element {
     // The move that the list was loaded for.
     let mut loaded = use_signal(|| None::<u32>);
-    let moves = PLACE.read().moves;
-    use_task(use_reactive((&filter, &moves), move |(filter, moves)| {
+    let visit = use_navigation().visit();
+    use_task(use_reactive((&filter, &visit), move |(filter, visit)| {
         live::follow_refresh();
-        let arrival = PLACE.peek().arrival;
-        let is_new = loaded.replace(Some(moves)) != Some(moves);
+        let is_new = loaded.replace(Some(visit.moves)) != Some(visit.moves);
         let work: Task = Box::pin(async move {
-            match arrival {
+            match visit.arrival {
                 // A look at another tab, or a network that was away: nothing moves.
                 _ if !is_new => listing::follow(filter, 0).await,
                 // *Back* finds the list as it was left.
@@ -128,13 +127,14 @@ fn Arrivals(count: usize, filter: TicketFilter) -> Element {
 
 #[component]
 fn Nothing(is_search: bool) -> Element {
+    let navigation = use_navigation();
     if is_search {
         rsx! {
             div { class: "empty",
                 h2 { "No tickets match" }
                 p { "Try fewer words or a wider price range." }
                 Button {
-                    onpress: |()| history::search(Route::home(), true),
+                    onpress: move |()| navigation.search(&Route::home(), true),
                     "Clear the search"
                 }
             }
