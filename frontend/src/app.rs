@@ -12,6 +12,7 @@ use dioxus::router::SiteMapSegment;
 use dioxus_history::History;
 use state::Route;
 
+use crate::browser::format::Formats;
 use crate::browser::history::{self, Arrival, Navigation, use_navigation};
 use crate::browser::page;
 use crate::components::{Banner, Footer, Header, HoldBar, Late, Toast};
@@ -19,17 +20,20 @@ use crate::pages::{
     AnalyticsPage, EditPage, NotFoundPage, OrderPage, OrdersPage, SellPage, SellingPage,
     SignInPage, SignUpPage, TicketPage, TicketsPage,
 };
-use crate::store::session::{SESSION, Session};
-use crate::store::{config, live, orders, session};
+use crate::store::current_user::use_current_user;
+use crate::store::session::Session;
+use crate::store::{Store, use_store};
 
 /// The app.
 #[component]
 pub fn App() -> Element {
     use_hook(|| {
-        // In the root scope, where the tasks run that outlive their component.
+        // In the root's scope, where the tasks run that outlive their component.
         Runtime::current().in_scope(ScopeId::ROOT, || {
             let navigation = provide_context(Navigation::new());
             provide_context::<Rc<dyn History>>(Rc::new(navigation));
+            provide_context(Formats::new());
+            provide_context(Store::new(navigation));
         });
     });
     rsx! {
@@ -75,12 +79,15 @@ impl Routable for View {
 #[component]
 fn Frame() -> Element {
     let navigation = use_navigation();
-    use_future(live::run);
-    session::use_loaded();
-    config::use_loaded();
-    orders::use_loaded();
+    let store = use_store();
+    // Once, and so not by `use_future`, which would be 2 KB of the app.
+    use_hook(|| spawn(store.live.run(navigation)));
+    use_current_user(store.api);
+    store.config.use_loaded();
+    store.orders.use_loaded();
     use_effect(move || arrive(navigation));
-    use_effect(guard);
+    use_effect(move || store.title.show());
+    use_effect(move || guard(&store.api.session.read()));
 
     rsx! {
         a { class: "skip", href: "#content", onclick: |event| {
@@ -111,11 +118,10 @@ fn arrive(navigation: Navigation) {
     }
 }
 
-/// Whoever isn't signed in signs in first, and comes back then.
-fn guard() {
-    let nobody = SESSION.read().is_nobody();
+/// A visitor who isn't signed in signs in first, and comes back then.
+fn guard(session: &Session) {
     let route = history::current_route();
-    if nobody && route.is_private() {
+    if session.is_nobody() && route.is_private() {
         history::replace(&route.sign_in_first());
     }
 }
@@ -128,7 +134,7 @@ fn CurrentPage(route: Route) -> Element {
         Route::Ticket(id) | Route::Edit(id) | Route::Order(id) => id.to_string(),
         _ => String::new(),
     };
-    let key = format!("{} {number}", session::USERS.read());
+    let key = format!("{} {number}", use_store().api.session.read().users);
     rsx! {
         for key in [key] {
             Page { key: "{key}", route: route.clone() }
@@ -138,9 +144,10 @@ fn CurrentPage(route: Route) -> Element {
 
 #[component]
 fn Page(route: Route) -> Element {
-    if route.is_private() && !matches!(*SESSION.read(), Session::User { .. }) {
+    let session = use_store().api.session;
+    if route.is_private() && !matches!(session.read().session, Session::User { .. }) {
         return rsx! {
-            Late { trouble: session::TROUBLE.cloned() }
+            Late { failure: session.read().failure.clone() }
             crate::components::PageSkeleton {}
         };
     }

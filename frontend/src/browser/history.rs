@@ -56,6 +56,8 @@ pub struct Navigation {
     rows: CopyValue<usize>,
     /// The page is being scrolled to where it was left, which must not be overwritten meanwhile.
     is_returning: CopyValue<bool>,
+    /// Counts the times that the page was scrolled.
+    scrolls: CopyValue<u32>,
     /// Tells the router that the address has changed.
     updater: CopyValue<Option<Updater>>,
 }
@@ -64,6 +66,9 @@ type Updater = Arc<dyn Fn() + Send + Sync>;
 
 /// How often scrolling back is tried, a twentieth of a second apart.
 const RETURN_TRIES: u32 = 200;
+
+/// How long the scrolling has to rest before its place is stored, in milliseconds.
+const RESTING: u32 = 200;
 
 /// Returns the app's navigation.
 pub fn use_navigation() -> Navigation {
@@ -106,6 +111,7 @@ impl Navigation {
             }),
             rows: CopyValue::new(0),
             is_returning: CopyValue::new(false),
+            scrolls: CopyValue::new(0),
             updater: CopyValue::new(None),
         }
     }
@@ -129,6 +135,18 @@ impl Navigation {
             let spot = format!("{} {}", page::scroll_position(), self.rows.peek());
             let _ = history.replace_state(&JsValue::from_str(&spot), "");
         }
+    }
+
+    /// Stores it once the scrolling rests: browsers allow only so many changes of the history.
+    pub fn remember_later(mut self) {
+        *self.scrolls.write() += 1;
+        let (scrolls, moves) = (*self.scrolls.peek(), self.moves());
+        dioxus::core::spawn_forever(async move {
+            time::sleep(RESTING).await;
+            if *self.scrolls.peek() == scrolls && self.moves() == moves {
+                self.remember();
+            }
+        });
     }
 
     /// Takes note of how many rows the page has.

@@ -29,20 +29,6 @@ const KNOWN: &[(&str, &str, &[&str])] = &[
     ("crates/manifests", "", &["object", "pod"]),
     ("crates/testkit", "", &["call", "client"]),
     ("crates/testkit", "stripe", &["cards", "object"]),
-    ("frontend", "", &["client", "store"]),
-    (
-        "frontend",
-        "store",
-        &[
-            "connection",
-            "figures",
-            "listing",
-            "live",
-            "orders",
-            "reads",
-            "session",
-        ],
-    ),
 ];
 
 /// The path of a module below `src`.
