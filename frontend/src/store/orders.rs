@@ -1,17 +1,21 @@
 //! The visitor's orders, for all pages: one of them shows them all, another what became of one, and
 //! every page that one runs.
 
-use api::{Order, OrderStatus, Ticket};
+use api::{Order, OrderStatus, Ticket, TicketStatus};
 use dioxus::prelude::*;
 use dioxus::signals::ReadableRef;
-use state::OrderStanding;
+use state::{Backoff, OrderStanding, has_ended};
 use uuid::Uuid;
 
 use super::reads::{Read, retry_until_online};
 use super::requests::Api;
 use super::session::Session;
 use super::tasks::{Task, use_task};
+use crate::browser::time;
 use crate::client::{self, Outcome};
+
+/// How often an order is read that has ended and isn't shown as such.
+const TRIES: u32 = 5;
 
 /// All orders of the user who is signed in, oldest first; none for nobody.
 #[derive(Clone, Copy)]
@@ -117,15 +121,9 @@ impl Orders {
     /// A ticket changed: an order of it that isn't over may have changed, too. Only that is read.
     pub fn on_ticket(self, ticket: &Ticket) {
         let orders = self.all.peek();
-        let open = orders.ready().into_iter().flatten().filter(|order| {
-            order.ticket.id == ticket.id
-                && matches!(
-                    order.status,
-                    OrderStatus::Created | OrderStatus::AwaitingPayment
-                )
-        });
-        for order in open {
-            self.reload_one(order.id);
+        let all = orders.ready().into_iter().flatten();
+        for order in all.filter(|order| order.ticket.id == ticket.id && is_open(order)) {
+            self.reload_one(order.id, has_ended(order, ticket));
         }
     }
 
@@ -141,19 +139,33 @@ impl Orders {
         let known = self.all.peek().ready().map(is_known);
         match known {
             Some(true) => {}
-            Some(false) => self.reload_one(id),
+            Some(false) => self.reload_one(id, ticket.status == TicketStatus::Sold),
             // They are on their way, perhaps from before it was placed.
             None => self.reload(),
         }
     }
 
     /// Reads one of them, if it is the visitor's.
-    fn reload_one(self, id: Uuid) {
+    fn reload_one(self, id: Uuid, has_ended: bool) {
         dioxus::core::spawn_forever(async move {
-            if let Ok(order) = self.api.call(client::order(id)).await {
+            if let Ok(order) = self.read_one(id, has_ended).await {
                 self.put(&order);
             }
         });
+    }
+
+    /// Reads an order. If its ticket shows that it has ended, it is read again until it has.
+    pub async fn read_one(self, id: Uuid, has_ended: bool) -> Outcome<Order> {
+        let mut backoff = Backoff::default();
+        let mut tries = 0;
+        loop {
+            let order = self.api.call(client::order(id)).await?;
+            tries += 1;
+            if !has_ended || !is_open(&order) || tries == TRIES {
+                return Ok(order);
+            }
+            time::sleep(backoff.next_ms()).await;
+        }
     }
 
     /// Returns the order that is to be paid soonest, and how many there are, and follows them.
@@ -167,4 +179,12 @@ impl Orders {
         let first = running.iter().min_by_key(|order| order.expires_at)?;
         Some(((*first).clone(), running.len()))
     }
+}
+
+/// Returns whether an order hasn't ended.
+fn is_open(order: &Order) -> bool {
+    matches!(
+        order.status,
+        OrderStatus::Created | OrderStatus::AwaitingPayment
+    )
 }

@@ -7,14 +7,14 @@ mod sandbox_form;
 
 use api::{CancelReason, Order, Ticket};
 use dioxus::prelude::*;
-use state::{OrderStanding, Route};
+use state::{OrderStanding, Route, has_ended};
 use uuid::Uuid;
 
 use cancel::Cancel;
 use pay::Pay;
 
 use crate::browser::{format, page, time};
-use crate::client::{self, Failure};
+use crate::client::Failure;
 use crate::components::{
     Badge, CountdownClock, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton,
     Shape, StubArt, hold_of, order_badge, use_countdown, use_title,
@@ -30,17 +30,18 @@ const ASKING: u32 = 700;
 pub fn OrderPage(id: Uuid) -> Element {
     let store = use_store();
     let mut reloads = use_signal(|| 0_u32);
+    // Whether the ticket shows that the order has.
+    let mut ended = use_signal(|| false);
     let order = use_read(store.api, move || {
         reloads.read();
-        store.api.call(client::order(id))
+        store.orders.read_one(id, *ended.peek())
     });
     // An order has no stream of its own; its ticket moves whenever it does.
     store.ticket_events.use_each(move |ticket: Ticket| {
-        if order
-            .peek()
-            .ready()
-            .is_some_and(|order| order.ticket.id == ticket.id)
+        if let Some(order) = order.peek().ready()
+            && order.ticket.id == ticket.id
         {
+            ended.set(has_ended(order, &ticket));
             reloads += 1;
         }
     });
