@@ -7,46 +7,25 @@ use web_sys::{AbortSignal, Headers, RequestCache, RequestInit, Response};
 
 use super::{time, window};
 
-/// After this long without a reply, the network counts as lost. In milliseconds.
-const PATIENCE: u32 = 20_000;
+/// After this time without a reply, the network counts as lost. In milliseconds.
+const TIMEOUT: u32 = 20_000;
 
 /// A request to our own server.
-pub struct Call<'a> {
+#[derive(Default)]
+pub struct Call {
     /// `GET`, `POST`, …
-    pub method: &'a str,
+    pub method: &'static str,
     /// Path and query.
-    pub url: &'a str,
+    pub url: String,
     /// JSON, if there is a body.
     pub body: Option<String>,
     /// The idempotency key, if it is to happen once however often it is sent.
-    pub key: Option<&'a str>,
+    pub key: Option<String>,
     /// The version that it is meant for, if no other will do.
     pub if_match: Option<u64>,
 }
 
-impl<'a> Call<'a> {
-    /// A request without anything but its address.
-    pub const fn of(method: &'a str, url: &'a str) -> Self {
-        Self {
-            method,
-            url,
-            body: None,
-            key: None,
-            if_match: None,
-        }
-    }
-
-    /// The same, under an idempotency key.
-    #[must_use]
-    pub fn once(self, key: &'a str) -> Self {
-        Self {
-            key: Some(key),
-            ..self
-        }
-    }
-}
-
-/// What the server said.
+/// The server's reply.
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
@@ -58,9 +37,19 @@ pub struct Reply {
     pub location: Option<String>,
     /// The `Retry-After` header, in seconds.
     pub retry_after: Option<u64>,
-    /// When the server wrote it, in milliseconds since 1970; and when, by the local clock, the
-    /// request went out and the reply came.
-    pub dated: Option<(f64, f64, f64)>,
+    /// When it was written, if it says so.
+    pub dated: Option<Dated>,
+}
+
+/// When a reply was written and received, in milliseconds.
+#[derive(Clone, Copy)]
+pub struct Dated {
+    /// Its `Date`, since 1970.
+    pub date: f64,
+    /// When the request was sent, by the local clock.
+    pub sent: f64,
+    /// When the reply came, by the local clock.
+    pub received: f64,
 }
 
 /// No reply: no network, no server, or none in time. Whether the server acted isn't known.
@@ -74,19 +63,19 @@ impl From<JsValue> for Unreachable {
 }
 
 /// Sends a request and waits for all of the reply.
-pub async fn send(call: Call<'_>) -> Result<Reply, Unreachable> {
+pub async fn send(call: Call) -> Result<Reply, Unreachable> {
     let headers = Headers::new()?;
     let options = RequestInit::new();
     options.set_method(call.method);
     // Always asks the server, which may say "unchanged": an old `Date` would set the clock wrong.
     options.set_cache(RequestCache::NoCache);
-    options.set_signal(Some(&AbortSignal::timeout_with_u32(PATIENCE)));
+    options.set_signal(Some(&AbortSignal::timeout_with_u32(TIMEOUT)));
     if let Some(body) = call.body {
         headers.set("content-type", "application/json")?;
         options.set_body(&body.into());
     }
     if let Some(key) = call.key {
-        headers.set("idempotency-key", key)?;
+        headers.set("idempotency-key", &key)?;
     }
     if let Some(version) = call.if_match {
         headers.set("if-match", &format!("\"{version}\""))?;
@@ -94,7 +83,7 @@ pub async fn send(call: Call<'_>) -> Result<Reply, Unreachable> {
     options.set_headers(&headers);
 
     let sent = time::now();
-    let promise = window().fetch_with_str_and_init(call.url, &options);
+    let promise = window().fetch_with_str_and_init(&call.url, &options);
     let response: Response = JsFuture::from(promise).await?.unchecked_into();
     let received = time::now();
     let header = |name: &str| response.headers().get(name).ok().flatten();
@@ -110,6 +99,10 @@ pub async fn send(call: Call<'_>) -> Result<Reply, Unreachable> {
         link,
         location,
         retry_after,
-        dated: date.map(|date| (date, sent, received)),
+        dated: date.map(|date| Dated {
+            date,
+            sent,
+            received,
+        }),
     })
 }

@@ -1,9 +1,11 @@
 //! Money and times in the visitor's own way of writing.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use api::Amount;
 use chrono::{DateTime, Utc};
+use dioxus::prelude::*;
 use js_sys::{Object, Reflect};
 use state::Currency;
 use wasm_bindgen::prelude::*;
@@ -26,7 +28,23 @@ extern "C" {
     fn format(this: &DateTimeFormat, milliseconds: f64) -> String;
 }
 
-struct Formats {
+/// The browser's formats, in the context of the root. Making one takes as long as a hundred uses.
+#[derive(Clone)]
+pub struct Formats(Rc<RefCell<FormatSet>>);
+
+impl Formats {
+    /// Formats for dollars, until the server says otherwise.
+    pub fn new() -> Self {
+        Self(Rc::new(RefCell::new(FormatSet::for_currency("USD"))))
+    }
+}
+
+fn with_formats<T>(format: impl FnOnce(&FormatSet) -> T) -> T {
+    let Formats(formats) = consume_context();
+    format(&formats.borrow())
+}
+
+struct FormatSet {
     money: Option<NumberFormat>,
     whole_money: Option<NumberFormat>,
     time: Option<DateTimeFormat>,
@@ -37,12 +55,7 @@ struct Formats {
     count: Option<NumberFormat>,
 }
 
-thread_local! {
-    // Making one costs more than using it a hundred times.
-    static FORMATS: RefCell<Formats> = RefCell::new(Formats::for_currency("USD"));
-}
-
-impl Formats {
+impl FormatSet {
     fn for_currency(currency: &str) -> Self {
         let money = |digits: &str| {
             let options = options(&[("style", "currency"), ("currency", currency)]);
@@ -96,7 +109,8 @@ fn options(pairs: &[(&str, &str)]) -> Object {
 
 /// Sets the currency of all amounts.
 pub fn set_currency(currency: &str) {
-    FORMATS.with(|formats| *formats.borrow_mut() = Formats::for_currency(currency));
+    let Formats(formats) = consume_context();
+    formats.replace(FormatSet::for_currency(currency));
 }
 
 /// An amount with its currency: `$20`, `19,99 €`.
@@ -104,7 +118,7 @@ pub fn money(amount: Amount) -> String {
     // Prices are far below 2^53 cents, so the double has the same two decimals.
     #[allow(clippy::cast_precision_loss)]
     let units = amount.cents as f64 / 100.0;
-    FORMATS.with_borrow(|formats| {
+    with_formats(|formats| {
         let format = if amount.cents % 100 == 0 {
             &formats.whole_money
         } else {
@@ -130,7 +144,7 @@ pub fn money_in(amount: Amount, code: &str) -> String {
 pub fn exact_money(amount: Amount) -> String {
     #[allow(clippy::cast_precision_loss)]
     let units = amount.cents as f64 / 100.0;
-    FORMATS.with_borrow(|formats| {
+    with_formats(|formats| {
         let format = formats.money.as_ref();
         format.map_or_else(|| amount.to_string(), |format| format.format(units))
     })
@@ -138,12 +152,12 @@ pub fn exact_money(amount: Amount) -> String {
 
 /// The currency of all amounts, as the visitor writes it.
 pub fn currency() -> Currency {
-    FORMATS.with_borrow(|formats| formats.currency.clone())
+    with_formats(|formats| formats.currency.clone())
 }
 
 /// A time of day; with its day, if that isn't today.
 pub fn time_soon(time: DateTime<Utc>) -> String {
-    FORMATS.with_borrow(|formats| {
+    with_formats(|formats| {
         let day = formats.local_day.as_ref();
         let today = day.map(|format| format.format(js_sys::Date::now()));
         let format = if today == Some(written(day, time)) {
@@ -157,12 +171,12 @@ pub fn time_soon(time: DateTime<Utc>) -> String {
 
 /// A day and a time of day.
 pub fn moment(time: DateTime<Utc>) -> String {
-    FORMATS.with_borrow(|formats| written(formats.moment.as_ref(), time))
+    with_formats(|formats| written(formats.moment.as_ref(), time))
 }
 
 /// A day as the server counts it, in UTC.
 pub fn day(begin: DateTime<Utc>) -> String {
-    FORMATS.with_borrow(|formats| written(formats.day.as_ref(), begin))
+    with_formats(|formats| written(formats.day.as_ref(), begin))
 }
 
 fn written(format: Option<&DateTimeFormat>, time: DateTime<Utc>) -> String {
@@ -177,7 +191,7 @@ pub fn count(number: u64) -> String {
     // What is counted here is far below 2^53.
     #[allow(clippy::cast_precision_loss)]
     let exact = number as f64;
-    FORMATS.with_borrow(|formats| {
+    with_formats(|formats| {
         let format = formats.count.as_ref();
         format.map_or_else(|| number.to_string(), |format| format.format(exact))
     })

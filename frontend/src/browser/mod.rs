@@ -1,9 +1,10 @@
 //! What the app needs of the browser, and nothing that knows of tickets.
 
+pub mod browser_events;
 pub mod drafts;
+pub mod event_stream;
 pub mod fetch;
 pub mod format;
-pub mod happenings;
 pub mod history;
 pub mod page;
 pub mod stripe;

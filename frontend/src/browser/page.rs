@@ -1,36 +1,13 @@
 //! The document around the app: title, focus, scrolling.
 
-use std::cell::RefCell;
-
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 use super::{document, window};
 
-thread_local! {
-    /// What the page is called, and the time that runs before it.
-    static TITLE: RefCell<(String, Option<String>)> = const { RefCell::new((String::new(), None)) };
-}
-
 /// Names the page in the browser's tab and history.
 pub fn set_title(title: &str) {
-    TITLE.with_borrow_mut(|(name, _)| title.clone_into(name));
-    show_title();
-}
-
-/// Puts the time left of something before the page's name, where it is seen from another tab.
-pub fn set_time_left(time: Option<String>) {
-    TITLE.with_borrow_mut(|(_, known)| *known = time);
-    show_title();
-}
-
-fn show_title() {
-    TITLE.with_borrow(|(name, time)| {
-        document().set_title(&match time {
-            Some(time) => format!("{time} · {name}"),
-            None => name.clone(),
-        });
-    });
+    document().set_title(title);
 }
 
 /// Moves the keyboard to the element of this id, if it is there.

@@ -1,7 +1,7 @@
 //! What the tabs of one browser tell each other.
 //!
-//! The session is a cookie that scripts can't read, and all tabs share it. So whoever changes it
-//! leaves a word for the others, which they hear of at once and can look up before they act.
+//! The session is a cookie that scripts can't read, and all tabs share it. So a tab that changes it
+//! leaves a note for the others, which they learn of at once and can read before they act.
 
 use web_sys::Storage;
 
@@ -9,9 +9,9 @@ use super::window;
 
 const NAME: &str = "session";
 
-/// The word for nobody.
+/// The note that nobody is signed in.
 pub const NOBODY: &str = "nobody";
-/// The word for a change that is under way, or that nobody finished.
+/// The note that a change is under way, or was never finished.
 pub const CHANGING: &str = "changing";
 
 fn storage() -> Option<Storage> {
@@ -19,16 +19,16 @@ fn storage() -> Option<Storage> {
     window().local_storage().ok().flatten()
 }
 
-/// Says who is signed in.
-pub fn say(who: &str) {
-    if said().as_deref() != Some(who)
+/// Notes who is signed in.
+pub fn write(note: &str) {
+    if read().as_deref() != Some(note)
         && let Some(storage) = storage()
     {
-        let _ = storage.set_item(NAME, who);
+        let _ = storage.set_item(NAME, note);
     }
 }
 
-/// Who is signed in, by what was said last; none if nothing was.
-pub fn said() -> Option<String> {
+/// Returns the last note; none if there is none.
+pub fn read() -> Option<String> {
     storage()?.get_item(NAME).ok().flatten()
 }

@@ -2,10 +2,6 @@
 
 use js_sys::{JsString, RegExp};
 
-thread_local! {
-    static MARKS: RegExp = RegExp::new("\\p{M}", "gu");
-}
-
 /// What somebody wrote, for where there is no markup to say so: kept apart from the words around it
 /// (Unicode Standard Annex 9, an isolate whose own letters say where it begins). ASCII turns nothing,
 /// and stays as it is for those who keep it as a bookmark.
@@ -24,9 +20,8 @@ pub fn plain(text: &str) -> String {
         return text.to_ascii_lowercase();
     }
     let apart = JsString::from(text).normalize("NFKD");
-    MARKS.with(|marks| {
-        // Up and down again: lower case alone keeps ß and the dotless ı apart from their capitals.
-        let unmarked = apart.replace_by_pattern(marks, "");
-        unmarked.to_upper_case().to_lower_case().into()
-    })
+    // The browser keeps what it compiles an expression to.
+    let unmarked = apart.replace_by_pattern(&RegExp::new("\\p{M}", "gu"), "");
+    // Up and down again: lower case alone keeps ß and the dotless ı apart from their capitals.
+    unmarked.to_upper_case().to_lower_case().into()
 }

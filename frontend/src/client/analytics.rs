@@ -1,15 +1,8 @@
-use api::analytics::{ANALYTICS, ANALYTICS_EVENT, ANALYTICS_EVENTS, Analytics};
-use web_sys::EventSource;
+use api::analytics::{ANALYTICS, Analytics};
 
-use super::{Outcome, read};
-use crate::browser::happenings::{self, Source};
+use super::{Request, get};
 
 /// The figures of the market, for analysts.
-pub async fn analytics() -> Outcome<Analytics> {
-    read(ANALYTICS).await
-}
-
-/// Opens the stream of figures as they change.
-pub fn analytics_stream() -> Option<EventSource> {
-    happenings::open_stream(Source::Analytics, ANALYTICS_EVENTS, ANALYTICS_EVENT)
+pub fn analytics() -> Request<Analytics> {
+    get(ANALYTICS.to_owned())
 }

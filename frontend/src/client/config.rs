@@ -1,8 +1,7 @@
 use api::Config;
 use serde::Deserialize;
 
-use super::{Outcome, parsed, send};
-use crate::browser::fetch::Call;
+use super::{Request, json};
 
 /// How the server is configured, as far as the app has to know.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,15 +30,16 @@ struct Named {
 }
 
 /// How the server is configured.
-pub async fn config() -> Outcome<Settings> {
-    let reply = send(Call::of("GET", "/api/payments/config")).await?;
-    let config: Config = parsed(&reply)?;
-    let named: Named = parsed(&reply)?;
-    let key = config.stripe_publishable_key.clone();
-    let provider = match (named.provider.as_deref(), key) {
-        (Some("sandbox"), _) | (None, None) => Provider::Sandbox,
-        (Some("stripe") | None, Some(key)) => Provider::Stripe(key),
-        _ => Provider::Other,
-    };
-    Ok(Settings { config, provider })
+pub fn config() -> Request<Settings> {
+    Request::new("GET", "/api/payments/config".to_owned(), |reply| {
+        let config: Config = json(reply)?;
+        let named: Named = json(reply)?;
+        let key = config.stripe_publishable_key.clone();
+        let provider = match (named.provider.as_deref(), key) {
+            (Some("sandbox"), _) | (None, None) => Provider::Sandbox,
+            (Some("stripe") | None, Some(key)) => Provider::Stripe(key),
+            _ => Provider::Other,
+        };
+        Some(Settings { config, provider })
+    })
 }

@@ -1,27 +1,27 @@
-//! The server's API, typed. Only this module knows its addresses.
+//! The server's API, typed: what can be asked, and what its replies mean. Only this module knows its
+//! addresses. Nothing here changes what the app shows: `store::requests` sends them.
 
 mod analytics;
 mod config;
 mod orders;
 mod payments;
+mod streams;
 mod tickets;
 mod users;
 
-pub use analytics::{analytics, analytics_stream};
+pub use analytics::analytics;
 pub use config::{Provider, Settings, config};
 pub use orders::{cancel_order, order, orders, place_order};
 pub use payments::pay;
-pub use tickets::{
-    change_ticket, my_tickets, offer_ticket, ticket, ticket_stream, tickets, withdraw_ticket,
-};
+pub use streams::{Source, open_stream};
+pub use tickets::{change_ticket, my_tickets, offer_ticket, ticket, tickets, withdraw_ticket};
 pub use users::{current_user, sign_in, sign_out, sign_up};
 
 use api::Errors;
 use serde::{Serialize, de::DeserializeOwned};
-use state::duration_words;
+use state::{duration_words, next_cursor};
 
-use crate::browser::fetch::{self, Call, Reply};
-use crate::store::{clock, connection, session};
+use crate::browser::fetch::{self, Call, Dated, Reply};
 
 /// Why something could not be read or done.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,35 +105,104 @@ const BRIEFLY: u64 = 5;
 /// What a request came to.
 pub type Outcome<T> = Result<T, Failure>;
 
-async fn read<T: DeserializeOwned>(url: &str) -> Outcome<T> {
-    parsed(&send(Call::of("GET", url)).await?)
+/// A request, and how its reply is read.
+pub struct Request<T> {
+    /// What is sent.
+    pub call: Call,
+    /// Reads a reply of success; nothing if it is not what was expected.
+    pub read: fn(&Reply) -> Option<T>,
 }
 
-/// A body to send. Not a part of sending: that would be compiled for each kind of body.
-fn body<B: Serialize>(of: &B) -> Outcome<Option<String>> {
-    serde_json::to_string(of)
-        .map(Some)
-        .map_err(|_| Failure::Broken)
-}
-
-fn parsed<T: DeserializeOwned>(reply: &Reply) -> Outcome<T> {
-    serde_json::from_str(&reply.text).map_err(|_| Failure::Broken)
-}
-
-/// Sends a request. Whatever can happen to all requests is seen to here: a lost connection, the
-/// server's time, a session that ended or is another's.
-async fn send(call: Call<'_>) -> Outcome<Reply> {
-    // Who signs in or out is nobody else's business.
-    let is_ones_own = call.url.starts_with("/api/users/");
-    if call.method != "GET" && !is_ones_own {
-        session::confirm().await?;
+impl<T> Request<T> {
+    fn new(method: &'static str, url: String, read: fn(&Reply) -> Option<T>) -> Self {
+        let call = Call {
+            method,
+            url,
+            ..Call::default()
+        };
+        Self { call, read }
     }
-    let Ok(reply) = fetch::send(call).await else {
-        connection::lost();
-        return Err(Failure::Unreachable);
+
+    fn body<B: Serialize>(mut self, body: &B) -> Self {
+        // Can't fail on strings and numbers.
+        self.call.body = serde_json::to_string(body).ok();
+        self
+    }
+
+    /// Under an idempotency key.
+    fn once(mut self, key: String) -> Self {
+        self.call.key = Some(key);
+        self
+    }
+
+    /// Only if what it changes has this version.
+    fn if_match(mut self, version: u64) -> Self {
+        self.call.if_match = Some(version);
+        self
+    }
+}
+
+/// A page of a longer list.
+pub struct Page<T> {
+    /// What is on it.
+    pub content: T,
+    /// Where the next page begins; none on the last one.
+    pub next: Option<String>,
+}
+
+fn get<T: DeserializeOwned>(url: String) -> Request<T> {
+    Request::new("GET", url, json)
+}
+
+fn page<T: DeserializeOwned>(mut url: String, cursor: Option<&str>) -> Request<Page<T>> {
+    if let Some(cursor) = cursor {
+        url.push_str("&cursor=");
+        url.push_str(&state::encode(cursor));
+    }
+    Request::new("GET", url, read_page)
+}
+
+fn json<T: DeserializeOwned>(reply: &Reply) -> Option<T> {
+    serde_json::from_str(&reply.text).ok()
+}
+
+fn read_page<T: DeserializeOwned>(reply: &Reply) -> Option<Page<T>> {
+    Some(Page {
+        content: json(reply)?,
+        next: reply.link.as_deref().and_then(next_cursor),
+    })
+}
+
+#[allow(clippy::unnecessary_wraps)]
+fn nothing(_: &Reply) -> Option<()> {
+    Some(())
+}
+
+/// What came of a request, and what else its reply says.
+pub struct Answer {
+    /// The reply, if it is one of success.
+    pub outcome: Outcome<Reply>,
+    /// When any reply was written.
+    pub dated: Option<Dated>,
+}
+
+/// Returns whether a request is about the session itself: signing in or out, and who is signed in.
+pub fn is_of_session(call: &Call) -> bool {
+    call.url.starts_with("/api/users/")
+}
+
+/// Sends a request.
+pub async fn send(call: Call) -> Answer {
+    let reply = fetch::send(call).await;
+    let dated = reply.as_ref().ok().and_then(|reply| reply.dated);
+    let outcome = match reply {
+        Ok(reply) => judge(reply),
+        Err(_) => Err(Failure::Unreachable),
     };
-    connection::found();
-    clock::learn(&reply);
+    Answer { outcome, dated }
+}
+
+fn judge(reply: Reply) -> Outcome<Reply> {
     let errors = || serde_json::from_str::<Errors>(&reply.text).unwrap_or_default();
     match reply.status {
         200..=299 => Ok(reply),
@@ -141,8 +210,6 @@ async fn send(call: Call<'_>) -> Outcome<Reply> {
             errors: errors(),
             after: reply.retry_after,
         }),
-        // Another's things are answered in the same way as nobody's session.
-        401 if !is_ones_own && session::has_ended().await? => Err(Failure::SignedOut),
         status @ 400..=499 => Err(Failure::Refused {
             status,
             errors: errors(),

@@ -1,40 +1,35 @@
 use api::{Credentials, CurrentUser, CurrentUserAnswer, User};
 
-use super::{Outcome, body, parsed, read, send};
-use crate::browser::fetch::Call;
+use super::{Request, json, nothing};
 
 /// Who is signed in.
-pub async fn current_user() -> Outcome<Option<CurrentUser>> {
-    let answer: CurrentUserAnswer = read("/api/users/currentuser").await?;
-    Ok(answer.current_user)
+pub fn current_user() -> Request<Option<CurrentUser>> {
+    Request::new("GET", "/api/users/currentuser".to_owned(), |reply| {
+        json(reply).map(|answer: CurrentUserAnswer| answer.current_user)
+    })
 }
 
 /// Signs in.
-pub async fn sign_in(email: &str, password: &str) -> Outcome<User> {
-    introduce(email, password, Call::of("POST", "/api/users/signin")).await
+pub fn sign_in(email: &str, password: &str) -> Request<User> {
+    Request::new("POST", "/api/users/signin".to_owned(), json).body(&credentials(email, password))
 }
 
 /// Opens an account, and signs in with it.
-pub async fn sign_up(email: &str, password: &str, key: &str) -> Outcome<User> {
-    let call = Call::of("POST", "/api/users/signup").once(key);
-    introduce(email, password, call).await
+pub fn sign_up(email: &str, password: &str, key: String) -> Request<User> {
+    Request::new("POST", "/api/users/signup".to_owned(), json)
+        .body(&credentials(email, password))
+        .once(key)
 }
 
 /// Signs out.
-pub async fn sign_out() -> Outcome<()> {
-    let call = Call {
-        body: Some("{}".to_owned()),
-        ..Call::of("POST", "/api/users/signout")
-    };
-    send(call).await?;
-    Ok(())
+pub fn sign_out() -> Request<()> {
+    let empty = serde_json::Map::new();
+    Request::new("POST", "/api/users/signout".to_owned(), nothing).body(&empty)
 }
 
-async fn introduce(email: &str, password: &str, call: Call<'_>) -> Outcome<User> {
-    let credentials = Credentials {
+fn credentials(email: &str, password: &str) -> Credentials {
+    Credentials {
         email: email.to_owned().into(),
         password: password.to_owned().into(),
-    };
-    let body = body(&credentials)?;
-    parsed(&send(Call { body, ..call }).await?)
+    }
 }

@@ -5,8 +5,8 @@ use dioxus::prelude::*;
 use state::Countdown;
 
 use crate::browser::time;
-use crate::store::clock;
 use crate::store::tasks::{Task, use_task};
+use crate::store::use_store;
 
 /// The time left to pay an order by the server's clock, kept current; none before the server's time
 /// is known. Every redraw computes it anew: it can't drift.
@@ -14,14 +14,17 @@ use crate::store::tasks::{Task, use_task};
 pub fn use_countdown(order: &Order) -> ReadSignal<Option<Countdown>> {
     let end = order.expires_at.timestamp_millis() as f64;
     let whole = hold_of(order);
+    let api = use_store().api;
     let between = move |now, end| Countdown::between(now, end).at_most(whole);
-    let mut left = use_signal(move || clock::now().map(|now| between(now, end)));
+    let mut left = use_signal(move || api.clock.now().map(|now| between(now, end)));
     // A new end is a new task; the one before it is dropped with it.
     use_task(use_reactive((&end,), move |(end,)| {
         let work: Task = Box::pin(async move {
             loop {
-                clock::mind_sleep();
-                let now = clock::now();
+                if api.clock.has_slept() {
+                    dioxus::core::spawn_forever(api.ping());
+                }
+                let now = api.clock.now();
                 let current = now.map(|now| between(now, end));
                 if *left.peek() != current {
                     left.set(current);

@@ -6,7 +6,9 @@ use super::{Button, Link, Notice, NoticeTone, PageHead, TextField, Tone};
 use crate::browser::drafts::{self, use_draft};
 use crate::browser::{history, page};
 use crate::client::{self, Failure};
-use crate::store::session::{self, SESSION, Session};
+use crate::store::requests::Api;
+use crate::store::session::{Session, SessionStore};
+use crate::store::{current_user, use_store};
 
 /// What address and password are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum Purpose {
 /// to go.
 #[component]
 pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
+    let store = use_store();
+    let session = store.api.session;
     let email = use_draft("email".to_owned(), String::new);
     // A password is kept nowhere.
     let password = use_signal(String::new);
@@ -32,8 +36,8 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
     // Also for whoever comes here signed in already.
     let target = next.clone();
     use_effect(move || {
-        if matches!(*SESSION.read(), Session::User { .. }) {
-            history::replace(Route::after_sign_in(target.as_deref()));
+        if matches!(session.read().session, Session::User { .. }) {
+            history::replace(&Route::after_sign_in(target.as_deref()));
         }
     });
     use_effect(move || {
@@ -51,19 +55,19 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
         in_use.set(false);
         spawn(async move {
             let (address, secret) = (email.cloned(), password.cloned());
-            session::changing();
+            SessionStore::begin_change();
             let outcome = match purpose {
-                Purpose::SignIn => client::sign_in(&address, &secret).await,
-                Purpose::SignUp => sign_up(&address, &secret).await,
+                Purpose::SignIn => store.api.call(client::sign_in(&address, &secret)).await,
+                Purpose::SignUp => sign_up(store.api, &address, &secret).await,
             };
             busy.set(false);
             let failure = match outcome {
-                Ok(user) => return session::begin(user),
+                Ok(user) => return current_user::begin(store.api, user),
                 Err(failure) => failure,
             };
             // After a lost answer somebody may be signed in: then all tabs ask before they act.
             if failure.is_decided() {
-                session::unchanged();
+                session.cancel_change();
             }
             match failure {
                 Failure::Refused {
@@ -102,7 +106,7 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
     rsx! {
         div { class: "narrow",
             PageHead { title, lead }
-            if session::ENDED() {
+            if session.read().has_ended {
                 Notice { tone: NoticeTone::Warning,
                     p { "You were signed out. Sign in to go on where you were." }
                 }
@@ -167,11 +171,11 @@ const INTENT: &str = "signup";
 
 /// Opens an account once: under one key for one address until there is an answer, also after a
 /// reload. Of the password nothing is kept.
-async fn sign_up(email: &str, password: &str) -> client::Outcome<api::User> {
+async fn sign_up(server: Api, email: &str, password: &str) -> client::Outcome<api::User> {
     let mut intent = Intent::read(&drafts::kept(INTENT).unwrap_or_default());
     let key = intent.key(email, Uuid::new_v4());
     drafts::keep(INTENT, &intent.write());
-    let outcome = client::sign_up(email, password, &key).await;
+    let outcome = server.call(client::sign_up(email, password, key)).await;
     if outcome.as_ref().err().is_none_or(Failure::is_decided) {
         drafts::forget(&[INTENT.to_owned()]);
     }

@@ -1,15 +1,12 @@
 use dioxus::prelude::*;
 
 use crate::client::Provider;
-use crate::store::config::CONFIG;
+use crate::store::use_store;
 
 /// The end of every page.
 #[component]
 pub fn Footer() -> Element {
-    let config = CONFIG.read();
-    let sandbox = config
-        .as_ref()
-        .is_some_and(|known| known.provider == Provider::Sandbox);
+    let sandbox = use_store().config.provider() == Some(Provider::Sandbox);
     rsx! {
         footer { class: "bottom",
             p { "Every ticket is sold once, at the price you saw." }

@@ -2,16 +2,16 @@ use dioxus::prelude::*;
 use state::Route;
 
 use super::{Icon, Link, Shape};
-use crate::browser::history::{self, PLACE};
+use crate::browser::history;
 use crate::client;
-use crate::store::session::{self, SESSION, Session};
-use crate::store::toasts;
+use crate::store::session::{Session, SessionStore};
+use crate::store::use_store;
 
 /// The top of every page: the name, where one can go, and who is signed in. On a small screen
 /// the places are a bar at the bottom, where the thumb is.
 #[component]
 pub fn Header() -> Element {
-    let is_analyst = SESSION.read().is_analyst();
+    let is_analyst = use_store().api.session.read().is_analyst();
     rsx! {
         header { class: "top",
             div { class: "top-inner",
@@ -46,6 +46,8 @@ fn Place(to: Route, shape: Shape, name: &'static str) -> Element {
 
 #[component]
 fn Account() -> Element {
+    let store = use_store();
+    let (session, toasts) = (store.api.session, store.toasts);
     let mut leaving = use_signal(|| false);
     let sign_out = move |_| {
         if leaving() {
@@ -53,38 +55,38 @@ fn Account() -> Element {
         }
         leaving.set(true);
         spawn(async move {
-            session::changing();
-            match client::sign_out().await {
+            SessionStore::begin_change();
+            match store.api.call(client::sign_out()).await {
                 Ok(()) => {
-                    if PLACE.peek().route.is_private() {
-                        history::go(Route::home());
+                    if history::current_route().is_private() {
+                        history::go(&Route::home());
                     }
-                    session::end();
-                    toasts::say("You are signed out");
+                    session.sign_out();
+                    toasts.show("You are signed out");
                 }
                 Err(failure) => {
                     if failure.is_decided() {
-                        session::unchanged();
+                        session.cancel_change();
                     }
-                    toasts::say(failure.message());
+                    toasts.show(failure.message());
                 }
             }
             leaving.set(false);
         });
     };
-    match SESSION.cloned() {
+    match session.read().session.clone() {
         Session::Unknown => rsx! {
             span { class: "bone account-bone" }
         },
         Session::Nobody => {
-            let next = || match &PLACE.read().route {
-                Route::SignIn(next) | Route::SignUp(next) => next.clone(),
-                route if *route == Route::home() => None,
+            let next = match history::current_route() {
+                Route::SignIn(next) | Route::SignUp(next) => next,
+                route if route == Route::home() => None,
                 route => Some(route.to_string()),
             };
             rsx! {
-                Link { to: Route::SignIn(next()), class: "button quiet", "Sign in" }
-                Link { to: Route::SignUp(next()), class: "button primary sign-up", "Sign up" }
+                Link { to: Route::SignIn(next.clone()), class: "button quiet", "Sign in" }
+                Link { to: Route::SignUp(next), class: "button primary sign-up", "Sign up" }
             }
         }
         Session::User { email, .. } => rsx! {

@@ -3,15 +3,14 @@ use dioxus::prelude::*;
 use state::Route;
 
 use super::{Link, use_countdown};
-use crate::browser::history::PLACE;
-use crate::browser::page;
-use crate::store::orders;
+use crate::browser::history;
+use crate::store::use_store;
 
 /// Says on every page that a ticket is held, for how long, and where to pay: below, where it moves
 /// nothing when it comes. The time is before the tab's title, too.
 #[component]
 pub fn HoldBar() -> Element {
-    let Some((order, count)) = orders::running() else {
+    let Some((order, count)) = use_store().orders.running() else {
         return rsx! {};
     };
     rsx! {
@@ -25,14 +24,15 @@ pub fn HoldBar() -> Element {
 #[component]
 fn Held(order: Order, others: usize) -> Element {
     let left = use_countdown(&order);
+    let mut time_left = use_store().title.time_left;
     use_effect(move || {
         let left = left().filter(|left| !left.is_over());
-        page::set_time_left(left.map(state::Countdown::digits));
+        time_left.set(left.map(state::Countdown::digits));
     });
-    use_drop(|| page::set_time_left(None));
+    use_drop(move || time_left.set(None));
     // The order's own page has a larger one. On the page of another, that one's button to pay is
     // what is pressed.
-    let route = PLACE.read().route.clone();
+    let route = history::current_route();
     let is_here = route == Route::Order(order.id);
     let (words, button) = match route {
         Route::Order(_) => ("Also held for you: ", "button"),

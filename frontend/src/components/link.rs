@@ -2,9 +2,11 @@ use dioxus::html::input_data::MouseButton;
 use dioxus::prelude::*;
 use state::Route;
 
-use crate::browser::history::{self, PLACE};
+use crate::browser::history::{self, use_navigation};
 
 /// A link to a page of the app: a real one, that opens in a new tab as any other.
+///
+/// Unlike the router's own, it is current whatever is searched for on its page, and can lead back.
 #[component]
 pub fn Link(
     to: Route,
@@ -15,14 +17,8 @@ pub fn Link(
     back: bool,
     children: Element,
 ) -> Element {
-    let back = move |to: &Route| {
-        if back {
-            history::go_back_to(to.clone());
-        } else {
-            history::go(to.clone());
-        }
-    };
-    let is_here = PLACE.read().route.is_same_page(&to);
+    let navigation = use_navigation();
+    let is_here = history::current_route().is_same_page(&to);
     let href = to.to_string();
     rsx! {
         a {
@@ -35,7 +31,11 @@ pub fn Link(
                     && event.trigger_button() == Some(MouseButton::Primary);
                 if plain {
                     event.prevent_default();
-                    back(&to);
+                    if back {
+                        navigation.go_back_to(&to);
+                    } else {
+                        history::go(&to);
+                    }
                 }
             },
             {children}

@@ -3,7 +3,7 @@ use state::quoted;
 
 use super::{Button, Tone};
 use crate::client::Failure;
-use crate::store::live;
+use crate::store::use_store;
 
 /// How a notice is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +58,9 @@ pub fn Said(words: String) -> Element {
 /// Says that something takes long and why, once it does, and offers to try again. It is being tried
 /// all the while.
 #[component]
-pub fn Late(trouble: Option<Failure>) -> Element {
+pub fn Late(failure: Option<Failure>) -> Element {
     rsx! {
-        if let Some(failure) = trouble {
+        if let Some(failure) = failure {
             FailureNotice { failure }
         }
     }
@@ -69,10 +69,11 @@ pub fn Late(trouble: Option<Failure>) -> Element {
 /// Says that something couldn't be read, and offers to try again.
 #[component]
 pub fn FailureNotice(failure: Failure) -> Element {
+    let refresh = use_store().api.refresh;
     rsx! {
         Notice { tone: NoticeTone::Error,
             p { Said { words: failure.message() } }
-            Button { tone: Tone::Plain, onpress: |()| live::refresh(), "Try again" }
+            Button { tone: Tone::Plain, onpress: move |()| refresh.request(), "Try again" }
         }
     }
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Button, Notice, NoticeTone, Said, StubArt, TextField, Tone};
 use crate::browser::{format, page};
-use crate::store::config::CONFIG;
+use crate::store::use_store;
 
 /// The most characters of a title.
 const LONGEST_TITLE: usize = 200;
@@ -37,6 +37,7 @@ pub fn TicketForm(
     onsave: EventHandler<NewTicket>,
     children: Element,
 ) -> Element {
+    let config = use_store().config;
     let mut errors = errors;
     let error_of = |field: &str| errors.read().of(field).map(str::to_owned);
     // Whenever something was refused, the keyboard goes to the first thing to correct.
@@ -91,7 +92,7 @@ pub fn TicketForm(
                     label: "Price",
                     value: price,
                     error: error_of("price"),
-                    prefix: CONFIG.read().as_ref().map(|known| known.config.currency.clone()),
+                    prefix: config.currency(),
                     inputmode: "decimal",
                     required: true,
                     maxlength: 30,

@@ -1,12 +1,14 @@
 use dioxus::prelude::*;
 
-use crate::browser::{page, text};
+use crate::browser::text;
+use crate::store::use_store;
 
 /// Names the page in the browser's tab.
 pub fn use_title(title: &str) {
     let title = title.to_owned();
-    use_effect(use_reactive((&title,), |(title,)| {
-        page::set_title(&format!("{title} · Turnstile"));
+    let mut shown = use_store().title.name;
+    use_effect(use_reactive((&title,), move |(title,)| {
+        shown.set(format!("{title} · Turnstile"));
     }));
 }
 

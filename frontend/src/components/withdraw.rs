@@ -4,10 +4,12 @@ use uuid::Uuid;
 use super::{Button, Notice, NoticeTone, Tone};
 use crate::browser::page;
 use crate::client;
+use crate::store::use_store;
 
 /// Taking one's own ticket off the market. It asks once, since it can't be undone.
 #[component]
 pub fn Withdraw(id: Uuid, onchange: EventHandler<()>) -> Element {
+    let server = use_store().api;
     let mut asking = use_signal(|| false);
     let mut busy = use_signal(|| false);
     let mut trouble = use_signal(|| None::<String>);
@@ -24,7 +26,7 @@ pub fn Withdraw(id: Uuid, onchange: EventHandler<()>) -> Element {
         busy.set(true);
         trouble.set(None);
         spawn(async move {
-            let outcome = client::withdraw_ticket(id).await;
+            let outcome = server.call(client::withdraw_ticket(id)).await;
             busy.set(false);
             if let Err(failure) = outcome {
                 trouble.set(Some(failure.message()));

@@ -1,42 +1,45 @@
 //! The server's time.
 
-use std::cell::Cell;
-
 use dioxus::prelude::*;
 use js_sys::Date;
 use state::{ServerClock, is_time_lost};
 
-use crate::browser::{fetch::Reply, time};
-use crate::client;
+use crate::browser::{fetch::Dated, time};
 
-static CLOCK: GlobalSignal<ServerClock> = Signal::global(ServerClock::default);
+/// The server's clock, as far as its replies tell.
+///
+/// It is not followed: whatever shows a time asks again as it passes.
+#[derive(Clone, Copy)]
+pub struct Clock(CopyValue<State>);
 
-thread_local! {
-    /// The two clocks of the machine, as they were when both were looked at last.
-    static SEEN: Cell<Option<(f64, f64)>> = const { Cell::new(None) };
+#[derive(Default)]
+struct State {
+    server: ServerClock,
+    /// The two clocks of the machine, as they were at the last look.
+    seen: Option<(f64, f64)>,
 }
 
-/// Learns from a reply's date.
-pub fn learn(reply: &Reply) {
-    if let Some((date, sent, received)) = reply.dated {
-        CLOCK.write().learn(date, sent, received);
+impl Clock {
+    /// Nothing is known of the server's time yet.
+    pub fn new() -> Self {
+        Self(CopyValue::new(State::default()))
     }
-}
 
-/// The server's time now, in milliseconds since 1970; none before its first reply.
-pub fn now() -> Option<f64> {
-    // Not read as state: whoever shows a time asks again anyway as it passes.
-    CLOCK.peek().at(time::now())
-}
+    /// Learns from a reply's date.
+    pub fn learn(mut self, reply: Dated) {
+        let mut state = self.0.write();
+        state.server.learn(reply.date, reply.sent, reply.received);
+    }
 
-/// Asks the server for its time, if the machine seems to have slept since this was called last.
-pub fn mind_sleep() {
-    let now = (time::now(), Date::now());
-    let before = SEEN.replace(Some(now));
-    if before.is_some_and(|before| is_time_lost(before, now)) {
-        dioxus::core::spawn_forever(async {
-            // Any answer has the time in it.
-            let _ = client::current_user().await;
-        });
+    /// Returns the server's time now, in milliseconds since 1970; none before its first reply.
+    pub fn now(self) -> Option<f64> {
+        self.0.peek().server.at(time::now())
+    }
+
+    /// Returns whether the machine seems to have slept since the last call.
+    pub fn has_slept(mut self) -> bool {
+        let now = (time::now(), Date::now());
+        let before = self.0.write().seen.replace(now);
+        before.is_some_and(|before| is_time_lost(before, now))
     }
 }

@@ -1,78 +1,91 @@
 //! Whether there is a connection to the server.
 
 use dioxus::prelude::*;
-use state::Backoff;
 
-use super::live;
-use crate::{browser::time, client};
+use crate::browser::time;
 
 /// Whether the connection is lost, and for how long it has to be before it is said.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Connection {
+struct Status {
     /// No answer came to the last request.
-    pub is_lost: bool,
+    is_lost: bool,
     /// It has been lost for long enough to bother the visitor with it.
-    pub is_known: bool,
+    is_shown: bool,
 }
 
 /// A server that restarts is away for less than this, in milliseconds.
 const GRACE: u32 = 700;
 
 /// The connection.
-pub static CONNECTION: GlobalSignal<Connection> = Signal::global(Connection::default);
+#[derive(Clone, Copy)]
+pub struct Connection {
+    status: Signal<Status>,
+    /// Counts the reasons to try again at once.
+    wake: CopyValue<u32>,
+}
 
-/// Counts the reasons to try again at once.
-static WAKE: GlobalSignal<u32> = Signal::global(|| 0);
-
-/// A request got no answer.
-pub fn lost() {
-    if CONNECTION.peek().is_lost {
-        return;
-    }
-    CONNECTION.write().is_lost = true;
-    dioxus::core::spawn_forever(async {
-        time::sleep(GRACE).await;
-        let now = *CONNECTION.peek();
-        if now.is_lost && !now.is_known {
-            CONNECTION.write().is_known = true;
+impl Connection {
+    /// As long as no request has failed, there is one.
+    pub fn new() -> Self {
+        Self {
+            status: Signal::new(Status::default()),
+            wake: CopyValue::new(0),
         }
-    });
-    dioxus::core::spawn_forever(probe());
-}
-
-/// An answer came.
-pub fn found() {
-    if CONNECTION.peek().is_lost {
-        *CONNECTION.write() = Connection::default();
-        // What happened meanwhile was missed.
-        live::refresh();
     }
-}
 
-/// Tries again now: the visitor or the browser has reason to believe that it helps.
-pub fn try_now() {
-    *WAKE.write() += 1;
-}
+    /// Returns whether it is lost.
+    pub fn is_lost(self) -> bool {
+        self.status.peek().is_lost
+    }
 
-/// Asks for something small until an answer comes; every request's outcome ends up in [`lost`]
-/// or [`found`].
-async fn probe() {
-    let mut backoff = Backoff::default();
-    while CONNECTION.peek().is_lost {
-        let seen = *WAKE.peek();
-        let until = time::now() + f64::from(backoff.next_ms());
-        while time::now() < until && *WAKE.peek() == seen && CONNECTION.peek().is_lost {
+    /// Returns whether it has been lost for long enough to say so, and follows that.
+    pub fn is_shown_lost(self) -> bool {
+        self.status.read().is_shown
+    }
+
+    /// A request got no answer. Returns whether the connection was there before.
+    pub fn lose(mut self) -> bool {
+        if self.is_lost() {
+            return false;
+        }
+        self.status.write().is_lost = true;
+        dioxus::core::spawn_forever(async move {
+            time::sleep(GRACE).await;
+            let now = *self.status.peek();
+            if now.is_lost && !now.is_shown {
+                self.status.write().is_shown = true;
+            }
+        });
+        true
+    }
+
+    /// An answer came. Returns whether the connection was lost before.
+    pub fn find(mut self) -> bool {
+        let was_lost = self.is_lost();
+        if was_lost {
+            self.status.set(Status::default());
+        }
+        was_lost
+    }
+
+    /// Tries again now: the visitor or the browser has reason to believe that it helps.
+    pub fn try_now(mut self) {
+        *self.wake.write() += 1;
+    }
+
+    /// Waits before the next try, so many milliseconds at most.
+    pub async fn pause(self, milliseconds: u32) {
+        let seen = *self.wake.peek();
+        let until = time::now() + f64::from(milliseconds);
+        while time::now() < until && *self.wake.peek() == seen && self.is_lost() {
             time::sleep(150).await;
         }
-        if CONNECTION.peek().is_lost {
-            let _ = client::current_user().await;
-        }
     }
-}
 
-/// Waits until the connection is found again.
-pub async fn restored() {
-    while CONNECTION.peek().is_lost {
-        time::sleep(100).await;
+    /// Waits until it is there again.
+    pub async fn restored(self) {
+        while self.is_lost() {
+            time::sleep(100).await;
+        }
     }
 }

@@ -1,166 +1,234 @@
 //! What changes elsewhere, as it changes.
 //!
-//! One stream of tickets for all pages of the app, open while the page is looked at: a browser has
-//! six connections a server, and a tab in the background needs none of them.
+//! Only this module opens streams of events: one of tickets for all pages, and one of figures while
+//! a page shows them. They are open while the page is in the foreground: a browser has six
+//! connections per server, and a tab in the background needs none of them.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
-use api::Ticket;
+use api::{Ticket, analytics::Analytics};
 use dioxus::prelude::*;
+use futures_channel::mpsc::{UnboundedSender, unbounded};
 use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
 use state::Backoff;
 use web_sys::EventSource;
 
-use super::{connection, figures, listing, orders, session};
-use crate::browser::happenings::{self, Happening, Source};
-use crate::browser::{history, time};
-use crate::client;
-
-/// Counts the moments after which what was read may be out of date.
-static REFRESH: GlobalSignal<u32> = Signal::global(|| 0);
+use super::listing::TicketList;
+use super::orders::Orders;
+use super::requests::Api;
+use super::ticket_events::TicketEvents;
+use crate::browser::browser_events::{self, BrowserEvent, is_visible};
+use crate::browser::event_stream::StreamEvent;
+use crate::browser::{history::Navigation, time};
+use crate::client::{self, Source};
 
 /// How long after the stream's beginning everything is read again, in milliseconds.
 const SETTLING: u32 = 300;
 
-/// How long the scrolling has to rest before its place is kept, in milliseconds.
-const RESTING: u32 = 200;
-
-type Listener = (u32, Callback<Ticket>);
-
-thread_local! {
-    static STREAM: RefCell<Option<EventSource>> = const { RefCell::new(None) };
-    static LISTENERS: RefCell<Vec<Listener>> = const { RefCell::new(Vec::new()) };
-    static NEXT_LISTENER: RefCell<u32> = const { RefCell::new(0) };
-    static SCROLLS: RefCell<u32> = const { RefCell::new(0) };
-    static REOPENING: RefCell<Backoff> = RefCell::new(Backoff::default());
+/// Live updates, and what they change.
+#[derive(Clone, Copy)]
+pub struct Live {
+    state: CopyValue<State>,
+    api: Api,
+    list: TicketList,
+    orders: Orders,
+    ticket_events: TicketEvents,
 }
 
-/// Everything that was read is to be read again.
-pub fn refresh() {
-    *REFRESH.write() += 1;
+#[derive(Default)]
+struct State {
+    tickets: Stream,
+    analytics: Stream,
+    /// The component that shows the figures.
+    viewer: Option<Callback<Analytics>>,
+    /// The browser's events and the server's, in the order in which they came.
+    events: Option<UnboundedSender<Event>>,
 }
 
-/// Makes the caller follow [`refresh`]; tells how often it happened.
-pub fn follow_refresh() -> u32 {
-    *REFRESH.read()
+#[derive(Default)]
+struct Stream {
+    handle: Option<EventSource>,
+    reopening: Backoff,
 }
 
-/// How often [`refresh`] happened, without following it.
-pub fn refreshes() -> u32 {
-    *REFRESH.peek()
+impl Stream {
+    fn close(&mut self) {
+        if let Some(handle) = self.handle.take() {
+            handle.close();
+        }
+    }
 }
 
-/// Calls a component with each ticket that changes, as long as the component is there.
-pub fn use_live(on_change: impl FnMut(Ticket) + 'static) {
-    let callback = use_callback(on_change);
-    let number = use_hook(|| {
-        let number = NEXT_LISTENER.with_borrow_mut(|next| {
-            *next += 1;
-            *next
+impl State {
+    fn stream(&mut self, source: Source) -> &mut Stream {
+        match source {
+            Source::Tickets => &mut self.tickets,
+            Source::Analytics => &mut self.analytics,
+        }
+    }
+
+    /// Opens a stream that is needed and isn't open.
+    fn open(&mut self, source: Source) {
+        let is_needed = source == Source::Tickets || self.viewer.is_some();
+        if !is_needed || !is_visible() || self.stream(source).handle.is_some() {
+            return;
+        }
+        if let Some(events) = self.events.clone() {
+            self.stream(source).handle = client::open_stream(source, move |event| {
+                let _ = events.unbounded_send(Event::Stream(source, event));
+            });
+        }
+    }
+
+    fn open_all(&mut self) {
+        self.open(Source::Tickets);
+        self.open(Source::Analytics);
+    }
+}
+
+enum Event {
+    Browser(BrowserEvent),
+    Stream(Source, StreamEvent),
+}
+
+impl Live {
+    /// Opens nothing yet.
+    pub fn new(api: Api, list: &TicketList, orders: &Orders, ticket_events: TicketEvents) -> Self {
+        Self {
+            state: CopyValue::new(State::default()),
+            api,
+            list: *list,
+            orders: *orders,
+            ticket_events,
+        }
+    }
+
+    /// Calls a component with all figures whenever they change, as long as the component is there.
+    /// There is one such component at a time.
+    pub fn use_figures(mut self, on_change: impl FnMut(Analytics) + 'static) {
+        let callback = use_callback(on_change);
+        use_hook(|| {
+            let mut state = self.state.write();
+            state.viewer = Some(callback);
+            state.open(Source::Analytics);
         });
-        LISTENERS.with_borrow_mut(|listeners| listeners.push((number, callback)));
-        Rc::new(number)
-    });
-    use_drop(move || {
-        LISTENERS.with_borrow_mut(|listeners| listeners.retain(|(other, _)| other != &*number));
-    });
-}
+        use_drop(move || {
+            let mut state = self.state.write();
+            state.viewer = None;
+            state.analytics.close();
+        });
+    }
 
-/// Listens to the browser and to the server, as long as the app runs.
-pub async fn run() {
-    let mut happenings = happenings::listen();
-    open();
-    while let Some(happening) = happenings.next().await {
-        match happening {
-            Happening::Popped => history::popped(),
-            Happening::Scrolled => remember_later(),
-            Happening::SessionMoved => drop(dioxus::core::spawn_forever(session::heard())),
-            Happening::Online => connection::try_now(),
-            Happening::Offline => connection::lost(),
-            Happening::Hidden => {
-                close();
-                figures::close();
+    /// Listens to the browser and to the server, as long as the app runs.
+    pub async fn run(mut self, navigation: Navigation) {
+        let (sender, mut events) = unbounded();
+        self.state.write().events = Some(sender.clone());
+        let send = move |event| {
+            // Only fails when the app is gone.
+            let _ = sender.unbounded_send(Event::Browser(event));
+        };
+        browser_events::listen(send, move || navigation.remember());
+        self.state.write().open_all();
+        while let Some(event) = events.next().await {
+            match event {
+                Event::Browser(event) => self.on_browser(event, navigation),
+                Event::Stream(source, event) => self.on_stream(source, event),
             }
-            Happening::Visible => {
-                connection::try_now();
-                open();
-                figures::open();
-                dioxus::core::spawn_forever(session::check());
+        }
+    }
+
+    fn on_browser(mut self, event: BrowserEvent, navigation: Navigation) {
+        match event {
+            BrowserEvent::Popped => navigation.popped(),
+            BrowserEvent::Scrolled => navigation.remember_later(),
+            BrowserEvent::SessionMoved => {
+                if self.api.session.heed_note() {
+                    self.ask_user();
+                }
             }
-            Happening::StreamOpen(Source::Tickets) => {
-                REOPENING.set(Backoff::default());
-                // Between what was read and the stream's beginning, something may have changed.
-                // The server answers "unchanged" if nothing has. A moment later, so that what is
-                // being read for the first time isn't read anew before it is shown.
-                dioxus::core::spawn_forever(async {
-                    time::sleep(SETTLING).await;
-                    refresh();
-                });
+            BrowserEvent::Online => self.api.connection.try_now(),
+            BrowserEvent::Offline => self.api.lose_connection(),
+            BrowserEvent::Hidden => {
+                let mut state = self.state.write();
+                state.tickets.close();
+                state.analytics.close();
             }
-            Happening::StreamOpen(Source::Analytics) => figures::opened(),
+            BrowserEvent::Visible => {
+                self.api.connection.try_now();
+                self.state.write().open_all();
+                // The session may be over, or another user's.
+                self.ask_user();
+            }
+        }
+    }
+
+    fn ask_user(self) {
+        dioxus::core::spawn_forever(async move {
+            let _ = self.api.ask_user().await;
+        });
+    }
+
+    fn on_stream(self, source: Source, event: StreamEvent) {
+        match event {
+            StreamEvent::Open => self.on_open(source),
             // The browser tries again by itself.
-            Happening::StreamLost { closed: false, .. } => {}
-            Happening::StreamLost { source, .. } => match source {
-                Source::Tickets => reopen_later(),
-                Source::Analytics => figures::refused(),
-            },
-            Happening::StreamReset => refresh(),
-            Happening::Streamed(Source::Analytics, data) => figures::came(&data),
-            Happening::Streamed(Source::Tickets, data) => {
-                // What can't be read is for a newer app than this one.
-                if let Ok(ticket) = serde_json::from_str::<Ticket>(&data) {
-                    spread(&ticket);
+            StreamEvent::Interrupted => {}
+            StreamEvent::Rejected => self.on_rejected(source),
+            StreamEvent::Reset => self.api.refresh.request(),
+            StreamEvent::Message(data) => self.on_message(source, &data),
+        }
+    }
+
+    fn on_open(mut self, source: Source) {
+        self.state.write().stream(source).reopening = Backoff::default();
+        if source == Source::Tickets {
+            // Between what was read and the stream's beginning, something may have changed. The
+            // server answers "unchanged" if nothing has. A moment later, so that what is being read
+            // for the first time isn't read anew before it is shown.
+            dioxus::core::spawn_forever(async move {
+                time::sleep(SETTLING).await;
+                self.api.refresh.request();
+            });
+        }
+    }
+
+    fn on_message(self, source: Source, data: &str) {
+        match source {
+            Source::Tickets => {
+                if let Some(ticket) = parsed::<Ticket>(data) {
+                    self.list.apply(&ticket);
+                    self.orders.on_ticket(&ticket);
+                    self.ticket_events.send(&ticket);
+                }
+            }
+            Source::Analytics => {
+                let viewer = self.state.peek().viewer;
+                if let (Some(viewer), Some(figures)) = (viewer, parsed(data)) {
+                    viewer.call(figures);
                 }
             }
         }
     }
-}
 
-fn spread(ticket: &Ticket) {
-    listing::apply(ticket);
-    orders::heard(ticket);
-    let listeners = LISTENERS.with_borrow(Clone::clone);
-    for (_, listener) in listeners {
-        listener.call(ticket.clone());
-    }
-}
-
-/// Keeps where the page is scrolled, once the scrolling rests: browsers allow only so many changes
-/// of the history.
-fn remember_later() {
-    let number = SCROLLS.with_borrow_mut(|scrolls| {
-        *scrolls += 1;
-        *scrolls
-    });
-    dioxus::core::spawn_forever(async move {
-        let moves = history::PLACE.peek().moves;
-        time::sleep(RESTING).await;
-        if SCROLLS.with_borrow(|scrolls| *scrolls == number) && history::PLACE.peek().moves == moves
-        {
-            history::remember();
+    /// The browser gives a stream up when the server answers with an error.
+    fn on_rejected(mut self, source: Source) {
+        let wait = {
+            let mut state = self.state.write();
+            let stream = state.stream(source);
+            stream.close();
+            stream.reopening.next_ms()
+        };
+        if source == Source::Analytics {
+            // Perhaps the role is gone, which reading the figures tells.
+            self.api.refresh.request();
         }
-    });
-}
-
-fn open() {
-    if STREAM.with_borrow(Option::is_none) {
-        STREAM.set(client::ticket_stream());
+        dioxus::core::spawn_forever(async move {
+            time::sleep(wait).await;
+            self.state.write().open(source);
+        });
     }
 }
 
-fn close() {
-    if let Some(stream) = STREAM.take() {
-        stream.close();
-    }
-}
-
-/// The browser gave up, which it does when the server answers at all: with an error.
-fn reopen_later() {
-    close();
-    let wait = REOPENING.with_borrow_mut(Backoff::next_ms);
-    dioxus::core::spawn_forever(async move {
-        time::sleep(wait).await;
-        open();
-    });
+/// Reads an event. What can't be read is for a newer app than this one.
+fn parsed<T: DeserializeOwned>(data: &str) -> Option<T> {
+    serde_json::from_str(data).ok()
 }

@@ -2,22 +2,19 @@
 
 use std::cell::RefCell;
 use std::future::{Future, pending};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 
 use dioxus::prelude::*;
 use futures_util::future::{Either, select};
 use state::Backoff;
 
+use super::requests::Api;
 use super::tasks::use_task;
-use super::{connection, live};
 use crate::browser::time;
 use crate::client::{Failure, Outcome};
 
 /// How long something may take, in milliseconds, before the page says that it does.
 const LATE: u32 = 5_000;
-
-/// Why something isn't here, once that is worth a word.
-pub type Trouble = Option<Failure>;
 
 /// Something that is read.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,18 +39,39 @@ impl<T> Read<T> {
 
 /// Reads until there is an answer that settles it, however long the connection or the server is
 /// away. If that takes long, `late` is told why, once; it goes on all the same.
-pub async fn patiently<T, F: Future<Output = Outcome<T>>>(
+pub async fn retry_until_online<T, F: Future<Output = Outcome<T>>>(
+    api: Api,
     read: impl Fn() -> F,
-    late: impl FnOnce(Failure),
+    late: impl FnMut(Failure),
 ) -> Outcome<T> {
+    let value = RefCell::new(None);
+    let attempt = || -> Attempt<'_> {
+        Box::pin(async {
+            value.replace(Some(read().await?));
+            Ok(())
+        })
+    };
+    let mut late = late;
+    retry(api, &attempt, &mut late).await?;
+    value.into_inner().ok_or(Failure::Broken)
+}
+
+type Attempt<'a> = Pin<Box<dyn Future<Output = Outcome<()>> + 'a>>;
+
+/// Not a part of [`retry_until_online`], which is compiled for each kind of what is read.
+async fn retry<'a>(
+    api: Api,
+    attempt: &dyn Fn() -> Attempt<'a>,
+    late: &mut dyn FnMut(Failure),
+) -> Outcome<()> {
     let last = RefCell::new(Failure::Unreachable);
     let attempts = async {
         let mut backoff = Backoff::default();
         loop {
-            match read().await {
+            match attempt().await {
                 Err(Failure::Unreachable) => {
                     last.replace(Failure::Unreachable);
-                    connection::restored().await;
+                    api.connection.restored().await;
                 }
                 Err(failure @ (Failure::Broken | Failure::Busy { .. })) => {
                     last.replace(failure);
@@ -76,14 +94,14 @@ pub async fn patiently<T, F: Future<Output = Outcome<T>>>(
 
 /// Reads something for a component: at first, whenever `what` reads state that changed, and
 /// whenever live events may have been missed. What is shown stays until there is something newer.
-pub fn use_read<T, F>(what: impl Fn() -> F + Clone + 'static) -> Signal<Read<T>>
+pub fn use_read<T, F>(api: Api, what: impl Fn() -> F + Clone + 'static) -> Signal<Read<T>>
 where
     T: PartialEq + 'static,
     F: Future<Output = Outcome<T>> + 'static,
 {
     let mut value = use_signal(|| Read::Loading);
     use_task(move || {
-        live::follow_refresh();
+        api.refresh.follow();
         // The first call is made here, where what it reads is noticed.
         let first = what();
         let what = what.clone();
@@ -104,7 +122,7 @@ where
                     value.set(Read::Failed(failure));
                 }
             };
-            let now = match patiently(again, late).await {
+            let now = match retry_until_online(api, again, late).await {
                 Ok(read) => Read::Ready(read),
                 Err(failure) => Read::Failed(failure),
             };

@@ -1,23 +1,24 @@
-//! Who is signed in.
+//! Who is signed in, as far as the app knows.
+
+use std::ops::Deref;
 
 use api::{CurrentUser, Role};
 use dioxus::prelude::*;
+use dioxus::signals::ReadableRef;
 use uuid::Uuid;
 
-use super::reads::{self, Trouble};
-use super::tasks::use_task;
-use super::{live, toasts};
+use super::toasts::Toasts;
 use crate::browser::{drafts, tabs};
-use crate::client::{self, Failure, Outcome};
+use crate::client::Failure;
 
-/// Who is signed in, as far as the app knows.
+/// Who is signed in.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Session {
     /// The server hasn't said yet.
     Unknown,
     /// Nobody.
     Nobody,
-    /// Somebody.
+    /// A user.
     User {
         /// The user's identity.
         id: Uuid,
@@ -28,28 +29,13 @@ pub enum Session {
     },
 }
 
-/// The session.
-pub static SESSION: GlobalSignal<Session> = Signal::global(|| Session::Unknown);
-
-/// Why it isn't known, once that takes long.
-pub static TROUBLE: GlobalSignal<Trouble> = Signal::global(|| None);
-
-/// Whether the session ended without the visitor's doing, which the sign-in page tells.
-pub static ENDED: GlobalSignal<bool> = Signal::global(|| false);
-
-/// Counts the users of this page: what one of them saw and typed is for no other.
-pub static USERS: GlobalSignal<u32> = Signal::global(|| 0);
-
-/// Who was signed in last.
-static LAST: GlobalSignal<Option<Uuid>> = Signal::global(|| None);
-
 impl Session {
     /// Whether nobody is signed in, for certain.
     pub const fn is_nobody(&self) -> bool {
         matches!(self, Self::Nobody)
     }
 
-    /// Whether somebody is signed in who may see the figures of the market.
+    /// Whether a user is signed in who may see the figures of the market.
     pub const fn is_analyst(&self) -> bool {
         matches!(
             self,
@@ -60,7 +46,7 @@ impl Session {
         )
     }
 
-    /// The identity of who is signed in.
+    /// The identity of the user who is signed in.
     pub const fn user_id(&self) -> Option<Uuid> {
         match self {
             Self::User { id, .. } => Some(*id),
@@ -68,8 +54,8 @@ impl Session {
         }
     }
 
-    /// The word for it among the tabs.
-    fn word(&self) -> Option<String> {
+    /// How the tabs write it.
+    fn note(&self) -> Option<String> {
         match self {
             Self::Unknown => None,
             Self::Nobody => Some(tabs::NOBODY.to_owned()),
@@ -78,142 +64,155 @@ impl Session {
     }
 }
 
-/// Asks the server who is signed in, until it says so.
-pub async fn load() {
-    let user = reads::patiently(client::current_user, |failure| {
-        if *SESSION.peek() == Session::Unknown {
-            *TROUBLE.write() = Some(failure);
-        }
-    });
-    if let Ok(user) = user.await {
-        set(user);
+/// The session of this page.
+#[derive(Clone, Copy)]
+pub struct SessionStore {
+    state: Signal<State>,
+    toasts: Toasts,
+}
+
+/// What is known of the session.
+pub struct State {
+    /// Who is signed in.
+    pub session: Session,
+    /// Why that isn't known, once it takes long.
+    pub failure: Option<Failure>,
+    /// Whether the session ended without the visitor's doing.
+    pub has_ended: bool,
+    /// Counts the users of this page: what one of them saw and typed is for no other.
+    pub users: u32,
+    /// Who was signed in last.
+    last: Option<Uuid>,
+}
+
+impl Deref for State {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
     }
 }
 
-/// Asks it as long as it isn't known, and again whenever something may have been missed.
-pub fn use_loaded() {
-    use_task(|| {
-        live::follow_refresh();
-        Box::pin(async {
-            if *SESSION.peek() == Session::Unknown {
-                load().await;
+impl SessionStore {
+    /// Not known yet.
+    pub fn new(toasts: Toasts) -> Self {
+        Self {
+            state: Signal::new(State {
+                session: Session::Unknown,
+                failure: None,
+                has_ended: false,
+                users: 0,
+                last: None,
+            }),
+            toasts,
+        }
+    }
+
+    /// Returns what is known, and follows it.
+    pub fn read(&self) -> ReadableRef<'_, Signal<State>> {
+        self.state.read()
+    }
+
+    /// Returns what is known without following it.
+    pub fn peek(&self) -> ReadableRef<'_, Signal<State>> {
+        self.state.peek()
+    }
+
+    /// It takes long to learn it.
+    pub fn is_late(mut self, failure: Failure) {
+        if self.peek().session == Session::Unknown {
+            self.state.write().failure = Some(failure);
+        }
+    }
+
+    /// The server says who is signed in.
+    pub fn set_user(self, user: Option<CurrentUser>) {
+        self.set(user.map_or(Session::Nobody, |user| Session::User {
+            id: user.id,
+            is_analyst: Some(user.roles.contains(&Role::Analyst)),
+            email: user.email,
+        }));
+    }
+
+    /// A user signed in here. What the user may do isn't known yet.
+    pub fn sign_in(self, user: api::User) {
+        self.set(Session::User {
+            id: user.id,
+            email: user.email,
+            is_analyst: None,
+        });
+    }
+
+    /// The visitor signed out: nothing that was typed is left.
+    pub fn sign_out(mut self) {
+        drafts::forget_all();
+        self.set(Session::Nobody);
+        self.state.write().has_ended = false;
+    }
+
+    fn set(mut self, now: Session) {
+        if let Some(note) = now.note() {
+            tabs::write(&note);
+        }
+        if self.peek().failure.is_none() && self.peek().session == now {
+            return;
+        }
+        let mut state = self.state.write();
+        state.failure = None;
+        let before = state.session.user_id();
+        if let Session::User { id, email, .. } = &now {
+            let last = state.last.replace(*id);
+            if last.is_some_and(|last| last != *id) {
+                state.users += 1;
             }
-        })
-    });
-}
-
-/// The page is looked at again: the session may be over, or another's.
-pub async fn check() {
-    if let Ok(user) = client::current_user().await {
-        set(user);
-    }
-}
-
-/// The server didn't take the session. Asks whether it is over: what belongs to another user is
-/// refused in the same way.
-pub async fn has_ended() -> Outcome<bool> {
-    // In a box, since this is a part of every request, and is one.
-    set(Box::pin(client::current_user()).await?);
-    Ok(SESSION.peek().is_nobody())
-}
-
-/// Makes sure that what is sent now is sent by who is seen at the top of this page.
-pub async fn confirm() -> Outcome<()> {
-    let known = SESSION.peek().clone();
-    if tabs::said().is_none_or(|said| Some(said) == known.word()) {
-        return Ok(());
-    }
-    set(Box::pin(client::current_user()).await?);
-    match (known.user_id(), SESSION.peek().user_id()) {
-        (before, now) if before == now => Ok(()),
-        (_, None) => Err(Failure::SignedOut),
-        _ => Err(Failure::OtherUser),
-    }
-}
-
-/// Another tab said something of the session.
-pub async fn heard() {
-    match tabs::said() {
-        // It will say more.
-        Some(said) if said == tabs::CHANGING => {}
-        Some(said) if Some(&said) == SESSION.peek().word().as_ref() => {}
-        Some(said) => {
-            if said == tabs::NOBODY {
-                drafts::forget_all();
+            if before.is_some_and(|before| before != *id) {
+                self.toasts
+                    .show(format!("This browser is now signed in as {email}"));
             }
-            check().await;
+            state.has_ended = false;
         }
-        None => {}
-    }
-}
-
-fn set(user: Option<CurrentUser>) {
-    put(user.map_or(Session::Nobody, |user| Session::User {
-        id: user.id,
-        is_analyst: Some(user.roles.contains(&Role::Analyst)),
-        email: user.email,
-    }));
-}
-
-fn put(now: Session) {
-    let before = SESSION.peek().clone();
-    if TROUBLE.peek().is_some() {
-        *TROUBLE.write() = None;
-    }
-    if let Some(word) = now.word() {
-        tabs::say(&word);
-    }
-    if before == now {
-        return;
-    }
-    if let Session::User { id, email, .. } = &now {
-        let last = *LAST.peek();
-        if last.is_some_and(|last| last != *id) {
-            *USERS.write() += 1;
+        if now.is_nobody() && before.is_some() {
+            state.has_ended = true;
         }
-        if before.user_id().is_some_and(|before| before != *id) {
-            toasts::say(format!("This browser is now signed in as {email}"));
+        state.session = now;
+    }
+
+    /// The visitor is about to sign in or out: other tabs ask before they send anything.
+    pub fn begin_change() {
+        tabs::write(tabs::CHANGING);
+    }
+
+    /// The session stayed as it was.
+    pub fn cancel_change(self) {
+        if let Some(note) = self.peek().note() {
+            tabs::write(&note);
         }
-        *LAST.write() = Some(*id);
-        *ENDED.write() = false;
     }
-    if now.is_nobody() && before.user_id().is_some() {
-        *ENDED.write() = true;
+
+    /// Returns whether no other tab has noted a different session.
+    pub fn is_confirmed(self) -> bool {
+        tabs::read().is_none_or(|note| Some(note) == self.peek().note())
     }
-    *SESSION.write() = now;
-}
 
-/// Somebody is about to sign in or out: other tabs ask before they send anything.
-pub fn changing() {
-    tabs::say(tabs::CHANGING);
-}
-
-/// Nothing came of it.
-pub fn unchanged() {
-    if let Some(word) = SESSION.peek().word() {
-        tabs::say(&word);
+    /// Another tab has noted something of the session. Returns whether the server has to be asked.
+    pub fn heed_note(self) -> bool {
+        match tabs::read() {
+            // More will follow.
+            Some(note) if note == tabs::CHANGING => false,
+            Some(note) if Some(&note) == self.peek().note().as_ref() => false,
+            Some(note) => {
+                if note == tabs::NOBODY {
+                    drafts::forget_all();
+                }
+                true
+            }
+            None => false,
+        }
     }
-}
 
-/// Somebody signed in; what the user may do is asked for.
-pub fn begin(user: api::User) {
-    put(Session::User {
-        id: user.id,
-        email: user.email,
-        is_analyst: None,
-    });
-    dioxus::core::spawn_forever(load());
-}
-
-/// The visitor signed out: nobody is signed in any more, and nothing that was typed is left.
-pub fn end() {
-    drafts::forget_all();
-    put(Session::Nobody);
-    *ENDED.write() = false;
-}
-
-/// The name of a draft of who is signed in.
-pub fn draft_name(name: &str) -> String {
-    let user = SESSION.peek().user_id();
-    user.map_or_else(|| name.to_owned(), |user| format!("{user}.{name}"))
+    /// Returns the name of a draft of the user who is signed in.
+    pub fn draft_name(self, name: &str) -> String {
+        let user = self.peek().user_id();
+        user.map_or_else(|| name.to_owned(), |user| format!("{user}.{name}"))
+    }
 }

@@ -41,4 +41,4 @@ pub use price::{Currency, PriceTrouble, price_input, price_text};
 pub use quote::quoted;
 pub use route::Route;
 pub use sales::Sales;
-pub use standing::{OrderStanding, TicketStanding};
+pub use standing::{OrderStanding, TicketStanding, has_ended};

@@ -84,6 +84,15 @@ impl OrderStanding {
     }
 }
 
+/// Returns whether an order has ended, by what its ticket shows: it is sold, or no longer held by the
+/// order. The order itself may still be shown as open, because the server reads tickets and orders
+/// from models of their own, and each can be behind the other.
+pub fn has_ended(order: &Order, ticket: &Ticket) -> bool {
+    let is_held = ticket.status == TicketStatus::Reserved && ticket.order_id == Some(order.id);
+    // An older ticket than the one that was ordered shows nothing of the order.
+    ticket.id == order.ticket.id && ticket.version > order.ticket.version && !is_held
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +161,29 @@ mod tests {
             TicketStanding::of(&shown, seller, &[]),
             TicketStanding::OwnSold
         );
+    }
+
+    #[test]
+    fn a_ticket_shows_that_its_order_has_ended() {
+        let mut shown = ticket(1, "Jazz", 2_000);
+        let open = order(&shown, OrderStatus::Created);
+        shown.version = open.ticket.version;
+        // It was ordered as it is here.
+        assert!(!has_ended(&open, &shown));
+        shown.version += 1;
+        shown.status = TicketStatus::Reserved;
+        shown.order_id = Some(open.id);
+        assert!(!has_ended(&open, &shown));
+        shown.version += 1;
+        shown.status = TicketStatus::Sold;
+        assert!(has_ended(&open, &shown));
+        shown.status = TicketStatus::Open;
+        shown.order_id = None;
+        assert!(has_ended(&open, &shown));
+        shown.status = TicketStatus::Reserved;
+        shown.order_id = Some(Uuid::from_u128(7));
+        assert!(has_ended(&open, &shown));
+        assert!(!has_ended(&open, &ticket(2, "Opera", 2_000)));
     }
 
     #[test]

@@ -222,6 +222,34 @@ async fn a_ticket_page_tells_who_holds_it() {
     holder.see("This ticket is yours.").await;
 }
 
+/// The first answer about a single order is that of a server that is behind.
+const BEHIND: &str = "
+    const real = window.fetch;
+    let asked = 0;
+    window.fetch = async (...all) => {
+        const answer = await real(...all);
+        const url = all[0].url ?? String(all[0]);
+        if (!/\\/api\\/orders\\/[0-9a-f-]{36}$/.test(url) || ++asked > 1) return answer;
+        const order = await answer.json();
+        const behind = { ...order, status: 'created', version: order.version - 1 };
+        return new Response(JSON.stringify(behind), { headers: answer.headers });
+    }";
+
+#[tokio::test]
+async fn a_payment_elsewhere_is_seen_though_the_order_is_behind_its_ticket() {
+    let stage = Stage::set().await;
+    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let ticket = seller.offers("Opera", 40.0).await;
+    let order = buyer.orders(&ticket).await;
+    let holder = stage.browser_of(&buyer, "/").await;
+    holder.script_at_start(BEHIND).await;
+    holder.open(&format!("/tickets/{ticket}")).await;
+    holder.see("You hold this ticket.").await;
+    buyer.pays(&order).await;
+    holder.see("This ticket is yours.").await;
+    holder.see_gone("Go and pay").await;
+}
+
 /// Keeps the second answer about the ticket back until it is asked for.
 const SLOW: &str = "
     const real = window.fetch;

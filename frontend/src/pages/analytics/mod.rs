@@ -13,16 +13,16 @@ use crate::client;
 use crate::components::{
     Button, FailureNotice, Notice, NoticeTone, PageHead, PageSkeleton, RowSkeletons, Tone,
 };
-use crate::store::figures::use_figures;
 use crate::store::reads::{Read, use_read};
-use crate::store::session::{self, SESSION, Session};
+use crate::store::session::Session;
+use crate::store::{current_user, use_store};
 
 use plots::Plots;
 
 /// What happens on the market, as it happens.
 #[component]
 pub fn AnalyticsPage() -> Element {
-    let role = match &*SESSION.read() {
+    let role = match &use_store().api.session.read().session {
         Session::User { is_analyst, .. } => *is_analyst,
         _ => None,
     };
@@ -36,29 +36,31 @@ pub fn AnalyticsPage() -> Element {
 /// Whoever has no such role learns who gives it.
 #[component]
 fn NoAnalyst() -> Element {
+    let server = use_store().api;
     rsx! {
         PageHead { title: "Analytics", lead: "The figures of the whole market." }
         div { class: "empty",
             h2 { "For analysts" }
             p { "These figures are for people with the role of an analyst. Whoever runs this market grants it, and it works at once:" }
             p { code { "turnstile users grant YOUR-ADDRESS analyst" } }
-            Button { tone: Tone::Plain, onpress: |()| { spawn(session::load()); }, "Look again" }
+            Button { tone: Tone::Plain, onpress: move |()| { spawn(current_user::load(server)); }, "Look again" }
         }
     }
 }
 
 #[component]
 fn Figures() -> Element {
+    let server = use_store().api;
     let mut newest = use_signal(|| None::<Analytics>);
     // Of what was read and what came live, what is of more of the log: an answer can be on its way
     // for longer than an event.
-    let mut figures = use_read(move || async move {
-        let read = client::analytics().await?;
+    let mut figures = use_read(server, move || async move {
+        let read = server.call(client::analytics()).await?;
         let live = newest.peek().clone();
         let live = live.filter(|live| live.progress.commits > read.progress.commits);
         Ok(live.unwrap_or(read))
     });
-    let came = use_callback(move |now: Analytics| {
+    let on_change = use_callback(move |now: Analytics| {
         // A service that was started anew reads the log from its beginning: what is here is more.
         let here = figures.peek().ready().map(|here| here.progress.commits);
         if !now.progress.caught_up && here > Some(now.progress.commits) {
@@ -70,7 +72,7 @@ fn Figures() -> Element {
     // Without the role all that was known of it is out of date.
     use_effect(move || {
         if matches!(&*figures.read(), Read::Failed(failure) if failure.refused() == Some(403)) {
-            spawn(session::load());
+            spawn(current_user::load(server));
         }
     });
     rsx! {
@@ -78,15 +80,15 @@ fn Figures() -> Element {
         match &*figures.read() {
             Read::Loading => rsx! { RowSkeletons {} },
             Read::Failed(failure) => rsx! { FailureNotice { failure: failure.clone() } },
-            Read::Ready(now) => rsx! { Market { now: now.clone(), came } },
+            Read::Ready(now) => rsx! { Market { now: now.clone(), on_change } },
         }
     }
 }
 
 /// The figures, once they are here: from then on the server sends what changes.
 #[component]
-fn Market(now: Analytics, came: Callback<Analytics>) -> Element {
-    use_figures(move |now| came.call(now));
+fn Market(now: Analytics, on_change: Callback<Analytics>) -> Element {
+    use_store().live.use_figures(move |now| on_change.call(now));
     let holds = &now.holds;
     let ended = holds.paid.count + holds.expired.count + holds.cancelled.count;
     let paid = percent_of(holds.paid.count, ended);

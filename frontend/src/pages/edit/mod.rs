@@ -12,16 +12,15 @@ use crate::components::{
     Button, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton, Shape,
     TicketForm,
 };
-use crate::store::live;
 use crate::store::reads::Read;
-use crate::store::session::{SESSION, draft_name};
 use crate::store::ticket::use_ticket;
-use crate::store::toasts;
+use crate::store::use_store;
 
 /// Changes an offer of the visitor's own.
 #[component]
 pub fn EditPage(id: Uuid) -> Element {
-    let ticket = use_ticket(id, |_| {});
+    let store = use_store();
+    let ticket = use_ticket(store.api, store.ticket_events, id, |_| {});
     rsx! {
         Link { to: Route::Selling, class: "back",
             Icon { shape: Shape::Back }
@@ -36,7 +35,7 @@ pub fn EditPage(id: Uuid) -> Element {
                 PageHead { title: "Edit a ticket" }
                 FailureNotice { failure: failure.clone() }
             },
-            Read::Ready(ticket) if SESSION.read().user_id() != Some(ticket.user_id) => rsx! {
+            Read::Ready(ticket) if store.api.session.read().user_id() != Some(ticket.user_id) => rsx! {
                 div { class: "empty",
                     PageHead {
                         title: "Not your ticket",
@@ -52,9 +51,11 @@ pub fn EditPage(id: Uuid) -> Element {
 
 #[component]
 fn Form(ticket: ReadSignal<Ticket>) -> Element {
+    let store = use_store();
     let id = ticket.peek().id;
     let [kept_base, kept_title, kept_price] = use_hook(|| {
-        ["base", "title", "price"].map(|part| draft_name(&format!("edit.{id}.{part}")))
+        let name = |part| store.api.session.draft_name(&format!("edit.{id}.{part}"));
+        ["base", "title", "price"].map(name)
     });
     let mut base = use_signal(|| {
         let kept = drafts::kept(&kept_base).and_then(|kept| EditBase::read(&kept));
@@ -72,7 +73,7 @@ fn Form(ticket: ReadSignal<Ticket>) -> Element {
     // kept for who has to sign in again.
     let dropped = [kept_base, kept_title, kept_price];
     use_drop(move || {
-        if !SESSION.peek().is_nobody() {
+        if !store.api.session.peek().is_nobody() {
             drafts::forget(&dropped);
         }
     });
@@ -118,12 +119,15 @@ fn Form(ticket: ReadSignal<Ticket>) -> Element {
         errors.set(FieldErrors::default());
         spawn(async move {
             let version = base.peek().version;
-            let outcome = client::change_ticket(id, version, &changed).await;
+            let outcome = store
+                .api
+                .call(client::change_ticket(id, version, &changed))
+                .await;
             busy.set(false);
             match outcome {
                 Ok(_) => {
-                    toasts::say("Your changes are saved");
-                    history::replace(Route::Ticket(id));
+                    store.toasts.show("Your changes are saved");
+                    history::replace(&Route::Ticket(id));
                 }
                 // What was typed is kept, and here again after signing in.
                 Err(Failure::SignedOut) => {}
@@ -134,7 +138,7 @@ fn Form(ticket: ReadSignal<Ticket>) -> Element {
                 }) => {
                     // What changed is about the offer, and not about what was typed.
                     errors.set(FieldErrors::of_answer(&said, &[]));
-                    live::refresh();
+                    store.api.refresh.request();
                 }
                 Err(Failure::Refused { errors: said, .. }) => {
                     errors.set(FieldErrors::of_answer(&said, &["title", "price"]));

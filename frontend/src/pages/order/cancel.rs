@@ -4,6 +4,7 @@ use uuid::Uuid;
 use crate::browser::page;
 use crate::client;
 use crate::components::{Button, Notice, NoticeTone, Tone};
+use crate::store::use_store;
 
 /// Giving the ticket back. It asks once, since the ticket is gone then.
 ///
@@ -11,6 +12,7 @@ use crate::components::{Button, Notice, NoticeTone, Tone};
 /// often seen as cancelled before the server's own answer is here, and this is gone then.
 #[component]
 pub fn Cancel(order: Uuid, ongiveback: EventHandler<bool>, onchange: EventHandler<()>) -> Element {
+    let server = use_store().api;
     let mut asking = use_signal(|| false);
     let mut busy = use_signal(|| false);
     let mut trouble = use_signal(|| None::<String>);
@@ -28,7 +30,7 @@ pub fn Cancel(order: Uuid, ongiveback: EventHandler<bool>, onchange: EventHandle
         trouble.set(None);
         ongiveback.call(true);
         spawn(async move {
-            let outcome = client::cancel_order(order).await;
+            let outcome = server.call(client::cancel_order(order)).await;
             busy.set(false);
             if let Err(failure) = outcome {
                 trouble.set(Some(failure.message()));

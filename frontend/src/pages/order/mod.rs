@@ -7,21 +7,20 @@ mod sandbox_form;
 
 use api::{CancelReason, Order, Ticket};
 use dioxus::prelude::*;
-use state::{OrderStanding, Route};
+use state::{OrderStanding, Route, has_ended};
 use uuid::Uuid;
 
 use cancel::Cancel;
 use pay::Pay;
 
 use crate::browser::{format, page, time};
-use crate::client::{self, Failure};
+use crate::client::Failure;
 use crate::components::{
     Badge, CountdownClock, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton,
     Shape, StubArt, hold_of, order_badge, use_countdown, use_title,
 };
-use crate::store::live::use_live;
 use crate::store::reads::{Read, use_read};
-use crate::store::{clock, orders};
+use crate::store::use_store;
 
 /// How often a server that hasn't yet said how an order ended is asked, in milliseconds.
 const ASKING: u32 = 700;
@@ -29,28 +28,30 @@ const ASKING: u32 = 700;
 /// One order: what is bought, how long it is held, and paying it.
 #[component]
 pub fn OrderPage(id: Uuid) -> Element {
-    let mut moves = use_signal(|| 0_u32);
-    let order = use_read(move || {
-        moves.read();
-        client::order(id)
+    let store = use_store();
+    let mut reloads = use_signal(|| 0_u32);
+    // Whether the ticket shows that the order has.
+    let mut ended = use_signal(|| false);
+    let order = use_read(store.api, move || {
+        reloads.read();
+        store.orders.read_one(id, *ended.peek())
     });
     // An order has no stream of its own; its ticket moves whenever it does.
-    use_live(move |ticket: Ticket| {
-        if order
-            .peek()
-            .ready()
-            .is_some_and(|order| order.ticket.id == ticket.id)
+    store.ticket_events.use_each(move |ticket: Ticket| {
+        if let Some(order) = order.peek().ready()
+            && order.ticket.id == ticket.id
         {
-            moves += 1;
+            ended.set(has_ended(order, &ticket));
+            reloads += 1;
         }
     });
     // What every page shows of it follows.
     use_effect(move || {
         if let Some(order) = order.read().ready() {
-            orders::put(order);
+            store.orders.put(order);
         }
     });
-    let changed = move |()| moves += 1;
+    let changed = move |()| reloads += 1;
     match &*order.read() {
         Read::Loading => rsx! { Loading {} },
         Read::Failed(failure) => rsx! { Gone { failure: failure.clone() } },
@@ -94,7 +95,7 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
     let left = use_countdown(&order);
     // Read so that this is drawn anew each second; the standing itself is of the server's clock.
     let left = left();
-    let standing = OrderStanding::of(&order, clock::now());
+    let standing = OrderStanding::of(&order, use_store().api.clock.now());
     // Whether it ends before the visitor's eyes, and whether the visitor asked for it.
     let mut seen_open = use_signal(|| false);
     let mut given_back = use_signal(|| false);

@@ -8,11 +8,12 @@ use super::sandbox_form::SandboxForm;
 use crate::browser::{format, page};
 use crate::client::{self, Provider};
 use crate::components::{Late, Notice, NoticeTone, RowSkeletons};
-use crate::store::config::{self, CONFIG};
+use crate::store::use_store;
 
 /// Paying an order, with whatever form the server's provider asks for.
 #[component]
 pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
+    let store = use_store();
     let mut intent = use_signal(Intent::default);
     let mut busy = use_signal(|| false);
     let mut errors = use_signal(FieldErrors::default);
@@ -26,7 +27,7 @@ pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
         errors.set(FieldErrors::default());
         spawn(async move {
             let key = intent.write().key(&token, Uuid::new_v4());
-            let outcome = client::pay(id, &token, &key).await;
+            let outcome = store.api.call(client::pay(id, &token, key)).await;
             busy.set(false);
             match outcome {
                 Ok(_) => {
@@ -48,11 +49,10 @@ pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
         });
     };
     let error = errors.read().of("card").map(str::to_owned);
-    let provider = CONFIG.read().as_ref().map(|known| known.provider.clone());
     let price = format::money_in(order.ticket.price, &order.ticket.currency);
-    match provider {
+    match store.config.provider() {
         None => rsx! {
-            Late { trouble: config::TROUBLE.cloned() }
+            Late { failure: store.config.failure() }
             RowSkeletons {}
         },
         Some(Provider::Other) => rsx! {

@@ -4,13 +4,13 @@ use api::{Order, OrderStatus};
 use dioxus::prelude::*;
 use state::{OrderStanding, Route};
 
-use crate::browser::{format, history, time};
+use crate::browser::history::use_navigation;
+use crate::browser::{format, time};
 use crate::components::{
     Badge, Button, FailureNotice, Link, PageHead, RowSkeletons, StubArt, order_badge, use_countdown,
 };
-use crate::store::clock;
-use crate::store::orders::{self, ORDERS};
 use crate::store::reads::Read;
+use crate::store::use_store;
 
 /// How many are shown at once, and more of them on demand.
 const SHOWN: usize = 100;
@@ -18,14 +18,16 @@ const SHOWN: usize = 100;
 /// All orders of the visitor, the newest first.
 #[component]
 pub fn OrdersPage() -> Element {
-    let mut shown = use_signal(|| SHOWN.max(history::rows_before()));
+    let navigation = use_navigation();
+    let orders = use_store().orders;
+    let mut shown = use_signal(|| SHOWN.max(navigation.rows_before()));
     use_effect(move || {
-        let count = ORDERS.read().ready().map_or(0, Vec::len);
-        history::set_rows(shown().min(count));
+        let count = orders.read().ready().map_or(0, Vec::len);
+        navigation.set_rows(shown().min(count));
     });
     rsx! {
         PageHead { title: "My tickets", lead: "What you bought, and what you hold." }
-        match &*ORDERS.read() {
+        match &*orders.read() {
             Read::Loading => rsx! { RowSkeletons {} },
             Read::Failed(failure) => rsx! { FailureNotice { failure: failure.clone() } },
             Read::Ready(orders) if orders.is_empty() => rsx! {
@@ -53,14 +55,15 @@ pub fn OrdersPage() -> Element {
 
 #[component]
 fn Row(order: Order) -> Element {
+    let store = use_store();
     let left = use_countdown(&order);
-    let standing = OrderStanding::of(&order, clock::now());
+    let standing = OrderStanding::of(&order, store.api.clock.now());
     let payable = standing == OrderStanding::Payable;
     use_effect(use_reactive((&standing,), move |(standing,)| {
         if standing == OrderStanding::Ending {
             spawn(async move {
                 time::sleep(1_000).await;
-                orders::reload();
+                store.orders.reload();
             });
         }
     }));

@@ -9,14 +9,15 @@ use crate::browser::drafts::{self, use_draft};
 use crate::browser::history;
 use crate::client::{self, Failure};
 use crate::components::{PageHead, TicketForm};
-use crate::store::session::draft_name;
-use crate::store::toasts;
+use crate::store::use_store;
 
 /// Offers a ticket.
 #[component]
 pub fn SellPage() -> Element {
-    let [kept_title, kept_price, kept_intent] =
-        use_hook(|| ["sell.title", "sell.price", "sell.intent"].map(draft_name));
+    let store = use_store();
+    let [kept_title, kept_price, kept_intent] = use_hook(|| {
+        ["sell.title", "sell.price", "sell.intent"].map(|name| store.api.session.draft_name(name))
+    });
     let title = use_draft(kept_title.clone(), String::new);
     let price = use_draft(kept_price.clone(), String::new);
     let mut errors = use_signal(FieldErrors::default);
@@ -40,13 +41,13 @@ pub fn SellPage() -> Element {
             let mut intent = Intent::read(&drafts::kept(&kept).unwrap_or_default());
             let key = intent.key(&meaning, Uuid::new_v4());
             drafts::keep(&kept, &intent.write());
-            let outcome = client::offer_ticket(&ticket, &key).await;
+            let outcome = store.api.call(client::offer_ticket(&ticket, key)).await;
             busy.set(false);
             match outcome {
                 Ok(ticket) => {
                     drafts::forget(&drafts.cloned());
-                    toasts::say("Your ticket is for sale");
-                    history::replace(Route::Ticket(ticket.id));
+                    store.toasts.show("Your ticket is for sale");
+                    history::replace(&Route::Ticket(ticket.id));
                 }
                 Err(failure) => {
                     if failure.is_decided() {

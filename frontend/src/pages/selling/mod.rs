@@ -4,56 +4,57 @@ use api::{Ticket, TicketStatus};
 use dioxus::prelude::*;
 use state::{Route, Sales};
 
-use crate::browser::{format, history, text};
+use crate::browser::history::use_navigation;
+use crate::browser::{format, text};
 use crate::client::{self, Failure};
 use crate::components::{
     Badge, Button, FailureNotice, Link, PageHead, RowSkeletons, StubArt, ticket_badge,
 };
-use crate::store::live::use_live;
 use crate::store::reads::{Read, use_read};
-use crate::store::session::SESSION;
-use crate::store::toasts;
+use crate::store::use_store;
 
 /// What the visitor offers, and what it earned.
 #[component]
 pub fn SellingPage() -> Element {
-    let rows = history::rows_before();
-    let mut sales = use_read(move || async move {
-        let (page, next) = client::my_tickets(None).await?;
-        let mut sales = Sales::new(page, next);
+    let navigation = use_navigation();
+    let store = use_store();
+    let rows = navigation.rows_before();
+    let mut sales = use_read(store.api, move || async move {
+        let page = store.api.call(client::my_tickets(None)).await?;
+        let mut sales = Sales::new(page.content, page.next);
         // Whoever comes back finds as much as there was.
         while sales.tickets.len() < rows
             && let Some(cursor) = sales.next.clone()
         {
-            let (page, next) = client::my_tickets(Some(&cursor)).await?;
-            sales.append(page, next);
+            let page = store.api.call(client::my_tickets(Some(&cursor))).await?;
+            sales.append(page.content, page.next);
         }
         Ok(sales)
     });
-    use_live(move |changed: Ticket| {
+    store.ticket_events.use_each(move |changed: Ticket| {
         let Some(mut now) = sales.peek().ready().cloned() else {
             return;
         };
-        if now.apply(&changed, SESSION.peek().user_id()) {
+        if now.apply(&changed, store.api.session.peek().user_id()) {
             sales.set(Read::Ready(now));
         }
     });
     use_effect(move || {
         let sales = sales.read();
-        history::set_rows(sales.ready().map_or(0, |sales| sales.tickets.len()));
+        navigation.set_rows(sales.ready().map_or(0, |sales| sales.tickets.len()));
     });
     let more = use_callback(move |cursor: String| {
         spawn(async move {
-            match client::my_tickets(Some(&cursor)).await {
-                Ok((page, next)) => {
+            match store.api.call(client::my_tickets(Some(&cursor))).await {
+                Ok(page) => {
                     let now = sales.peek().ready().cloned();
                     // Unless it was read anew meanwhile.
                     if let Some(mut now) = now.filter(|now| now.next.as_ref() == Some(&cursor)) {
-                        now.append(page, next);
+                        now.append(page.content, page.next);
                         sales.set(Read::Ready(now));
                     }
                 }
-                Err(failure) => toasts::say(Failure::message(&failure)),
+                Err(failure) => store.toasts.show(Failure::message(&failure)),
             }
         });
     });

@@ -6,8 +6,7 @@ use uuid::Uuid;
 use crate::browser::{format, history};
 use crate::client::{self, Failure};
 use crate::components::{Button, Notice, NoticeTone, Said, Tone};
-use crate::store::session::SESSION;
-use crate::store::{config, orders};
+use crate::store::use_store;
 
 /// A purchase that is under way, or may be.
 #[derive(Clone, Copy, PartialEq)]
@@ -23,6 +22,7 @@ pub struct Purchase {
 /// Buying: once, and what the buyer agreed to. `onstale` is called when what is shown of the ticket
 /// is no longer so.
 pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
+    let store = use_store();
     let agreed = use_signal(|| None);
     let mut intent = use_signal(Intent::default);
     let mut busy = use_signal(|| false);
@@ -33,8 +33,8 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
             return;
         }
         let sign_in = Route::Ticket(ticket.id).sign_in_first();
-        if SESSION.peek().is_nobody() {
-            history::go(sign_in);
+        if store.api.session.peek().is_nobody() {
+            history::go(&sign_in);
             return;
         }
         busy.set(true);
@@ -42,13 +42,13 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
         spawn(async move {
             let meaning = format!("{} as {}", ticket.id, ticket.version);
             let key = intent.write().key(&meaning, Uuid::new_v4());
-            let outcome = client::place_order(&ticket, &key).await;
+            let outcome = store.api.call(client::place_order(&ticket, key)).await;
             busy.set(false);
             let failure = match outcome {
                 Ok(order) => {
                     intent.write().settle();
-                    orders::put(&order);
-                    history::go(Route::Order(order.id));
+                    store.orders.put(&order);
+                    history::go(&Route::Order(order.id));
                     return;
                 }
                 Err(failure) => failure,
@@ -57,7 +57,7 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
                 intent.write().settle();
             }
             match &failure {
-                Failure::SignedOut => return history::go(sign_in),
+                Failure::SignedOut => return history::go(&sign_in),
                 // The visitor holds or has it already: by this order.
                 Failure::Refused {
                     location: Some(place),
@@ -65,8 +65,8 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
                 } => {
                     let page = Route::parse(place.trim_start_matches("/api"));
                     if let Route::Order(_) = page {
-                        orders::reload();
-                        return history::go(page);
+                        store.orders.reload();
+                        return history::go(&page);
                     }
                 }
                 _ => {}
@@ -94,6 +94,7 @@ pub fn Buy(ticket: Ticket, purchase: Purchase) -> Element {
         mut agreed,
         buy,
     } = purchase;
+    let config = use_store().config;
     // The ticket that is shown first is the one that the buyer is told of any change from.
     let first = ticket.clone();
     use_effect(move || {
@@ -145,7 +146,7 @@ pub fn Buy(ticket: Ticket, purchase: Purchase) -> Element {
         }
         p { class: "hint",
             "The ticket is held for you "
-            if let Some(seconds) = config::hold_seconds() {
+            if let Some(seconds) = config.hold_seconds() {
                 "for {duration_words(seconds)} "
             }
             "while you pay. Nothing is charged before that."

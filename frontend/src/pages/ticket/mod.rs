@@ -15,24 +15,24 @@ use crate::components::{
     Badge, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton, Shape, StubArt,
     Withdraw, ticket_badge, use_title,
 };
-use crate::store::listing::LAST_LIST;
-use crate::store::orders::{self, ORDERS};
 use crate::store::reads::Read;
-use crate::store::session::SESSION;
 use crate::store::ticket::use_ticket;
+use crate::store::use_store;
 
 /// One ticket: what it is, what it costs, and what one can do about it.
 #[component]
 pub fn TicketPage(id: Uuid) -> Element {
-    let mut ticket = use_ticket(id, orders::looked_at);
+    let store = use_store();
+    let on_change = move |ticket: &Ticket| store.orders.on_shown_ticket(ticket);
+    let mut ticket = use_ticket(store.api, store.ticket_events, id, on_change);
     // Of the page, and not of the button: the ticket is often seen as held before the order's own
     // answer is here, and the button is gone then.
     let look_again = use_callback(move |()| {
         spawn(async move {
-            if let Ok(fresh) = client::ticket(id).await {
+            if let Ok(fresh) = store.api.call(client::ticket(id)).await {
                 ticket.set(Read::Ready(fresh));
             }
-            orders::reload();
+            store.orders.reload();
         });
     });
     let purchase = use_purchase(move |()| look_again.call(()));
@@ -40,7 +40,7 @@ pub fn TicketPage(id: Uuid) -> Element {
         Read::Loading => rsx! { Loading {} },
         Read::Failed(failure) => rsx! { Gone { failure: failure.clone() } },
         Read::Ready(shown) => {
-            let mine = ORDERS.read().ready().cloned().unwrap_or_default();
+            let mine = store.orders.read().ready().cloned().unwrap_or_default();
             rsx! {
                 Details { ticket: shown.clone(), orders: mine, purchase, onchange: look_again }
             }
@@ -78,10 +78,11 @@ fn Details(
     purchase: Purchase,
     onchange: EventHandler<()>,
 ) -> Element {
-    let visitor = SESSION.read().user_id();
+    let store = use_store();
+    let visitor = store.api.session.read().user_id();
     let standing = TicketStanding::of(&ticket, visitor, &orders);
     rsx! {
-        Link { to: LAST_LIST.cloned(), class: "back", back: true,
+        Link { to: store.list.last(), class: "back", back: true,
             Icon { shape: Shape::Back }
             "All tickets"
         }

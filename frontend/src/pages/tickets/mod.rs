@@ -9,47 +9,48 @@ use state::{Entry, Route, TicketFilter};
 use card::TicketCard;
 use search::SearchForm;
 
-use crate::browser::history::{self, Arrival, PLACE};
+use crate::browser::history::{Arrival, use_navigation};
 use crate::browser::page;
 use crate::client::Failure;
 use crate::components::{Button, CardSkeletons, FailureNotice, Link, PageHead, Tone};
-use crate::store::listing::{self, LAST_LIST};
+use crate::store::listing::{arrival_words, count_words};
 use crate::store::tasks::{Task, use_task};
-use crate::store::{live, toasts};
+use crate::store::use_store;
 
 /// What is for sale, as cards: searched, sorted, and changing as tickets come and go.
 #[component]
 pub fn TicketsPage(filter: TicketFilter) -> Element {
+    let store = use_store();
+    let list = store.list;
     // The move that the list was loaded for.
     let mut loaded = use_signal(|| None::<u32>);
-    let moves = PLACE.read().moves;
-    use_task(use_reactive((&filter, &moves), move |(filter, moves)| {
-        live::follow_refresh();
-        let arrival = PLACE.peek().arrival;
-        let is_new = loaded.replace(Some(moves)) != Some(moves);
+    let visit = use_navigation().visit();
+    use_task(use_reactive((&filter, &visit), move |(filter, visit)| {
+        store.api.refresh.follow();
+        let is_new = loaded.replace(Some(visit.moves)) != Some(visit.moves);
         let work: Task = Box::pin(async move {
-            match arrival {
+            match visit.arrival {
                 // A look at another tab, or a network that was away: nothing moves.
-                _ if !is_new => listing::follow(filter, 0).await,
+                _ if !is_new => list.follow(filter, 0).await,
                 // *Back* finds the list as it was left.
-                Arrival::Back(spot) => listing::follow(filter, spot.rows).await,
+                Arrival::Back(spot) => list.follow(filter, spot.rows).await,
                 Arrival::Start | Arrival::Link | Arrival::Search => {
-                    listing::load(filter, 0).await;
+                    list.load(filter, 0).await;
                 }
             }
         });
         work
     }));
-    use_effect(use_reactive((&filter,), |(filter,)| {
-        *LAST_LIST.write() = Route::Tickets(filter);
+    use_effect(use_reactive((&filter,), move |(filter,)| {
+        list.set_last(filter);
     }));
     let lead = "People who can’t go sell their tickets here, at a price that everybody sees. Buy \
                 one or sell yours: each is sold once, and held for you while you pay.";
     rsx! {
         PageHead { title: "Tickets for sale", lead }
         SearchForm { filter: filter.clone() }
-        p { class: "visually-hidden", role: "status", "{listing::SAID}" }
-        if let Some(failure) = listing::TROUBLE.cloned() {
+        p { class: "visually-hidden", role: "status", {list.announcement()} }
+        if let Some(failure) = list.failure() {
             FailureNotice { failure }
         } else {
             Results { filter }
@@ -63,7 +64,8 @@ struct Look {
     is_loaded: bool,
     /// Another search is shown than the one that was asked for.
     is_old: bool,
-    said: String,
+    /// How many there are, in words.
+    count: String,
     entries: Vec<Entry>,
     arrivals: usize,
     next: Option<String>,
@@ -71,10 +73,10 @@ struct Look {
 
 #[component]
 fn Results(filter: TicketFilter) -> Element {
-    let look = listing::look(|list| Look {
+    let look = use_store().list.read(|list| Look {
         is_loaded: list.is_loaded(),
         is_old: list.filter != filter,
-        said: listing::count_words(list),
+        count: count_words(list),
         entries: list.entries().to_vec(),
         arrivals: list.arrivals(),
         next: list.next().map(str::to_owned),
@@ -84,7 +86,7 @@ fn Results(filter: TicketFilter) -> Element {
     }
     rsx! {
         div { class: "results-line",
-            p { "{look.said}" }
+            p { "{look.count}" }
             if look.arrivals > 0 {
                 Arrivals { count: look.arrivals, filter: filter.clone() }
             }
@@ -106,6 +108,7 @@ fn Results(filter: TicketFilter) -> Element {
 
 #[component]
 fn Arrivals(count: usize, filter: TicketFilter) -> Element {
+    let list = use_store().list;
     let mut busy = use_signal(|| false);
     rsx! {
         Button {
@@ -115,26 +118,27 @@ fn Arrivals(count: usize, filter: TicketFilter) -> Element {
                 let filter = filter.clone();
                 busy.set(true);
                 spawn(async move {
-                    listing::load(filter, 0).await;
+                    list.load(filter, 0).await;
                     page::scroll_to(0);
                     page::focus_content();
                     busy.set(false);
                 });
             },
-            "Show {listing::arrival_words(count)}"
+            "Show {arrival_words(count)}"
         }
     }
 }
 
 #[component]
 fn Nothing(is_search: bool) -> Element {
+    let navigation = use_navigation();
     if is_search {
         rsx! {
             div { class: "empty",
                 h2 { "No tickets match" }
                 p { "Try fewer words or a wider price range." }
                 Button {
-                    onpress: |()| history::search(Route::home(), true),
+                    onpress: move |()| navigation.search(&Route::home(), true),
                     "Clear the search"
                 }
             }
@@ -153,6 +157,7 @@ fn Nothing(is_search: bool) -> Element {
 /// Loads the next page as soon as it comes into sight, or when it is pressed.
 #[component]
 fn More() -> Element {
+    let store = use_store();
     let mut busy = use_signal(|| false);
     let mut load = move || {
         if busy() {
@@ -160,8 +165,8 @@ fn More() -> Element {
         }
         busy.set(true);
         spawn(async move {
-            if let Err(failure) = listing::load_more().await {
-                toasts::say(Failure::message(&failure));
+            if let Err(failure) = store.list.load_more().await {
+                store.toasts.show(Failure::message(&failure));
             }
             busy.set(false);
         });

@@ -1,7 +1,7 @@
 use dioxus::prelude::*;
 use state::{Route, TicketFilter};
 
-use crate::browser::{history, time};
+use crate::browser::{history::use_navigation, time};
 use crate::components::{Icon, Shape};
 
 /// How long the typing has to rest before it is searched for, in milliseconds.
@@ -11,6 +11,7 @@ const REST: u32 = 250;
 /// address.
 #[component]
 pub fn SearchForm(filter: TicketFilter) -> Element {
+    let navigation = use_navigation();
     let mut draft = use_signal(|| filter.clone());
     let mut searched = use_signal(|| filter.clone());
     let mut edits = use_signal(|| 0_u32);
@@ -30,7 +31,7 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
         let wanted = draft.peek().clone();
         if wanted.trouble().is_none() && *searched.peek() != wanted {
             searched.set(wanted.clone());
-            history::search(Route::Tickets(wanted), is_done.replace(false));
+            navigation.search(&Route::Tickets(wanted), is_done.replace(false));
         }
     };
     let mut edited = move |change: &dyn Fn(&mut TicketFilter)| {
