@@ -1,4 +1,4 @@
-//! Announcements: news for whoever listens right now, kept nowhere.
+//! Announcements: messages for current subscribers, stored nowhere.
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -10,7 +10,7 @@ use crate::{
     subject::check_id,
 };
 
-/// Core NATS subjects, outside every stream: an announcement that nobody hears is no loss.
+/// Core NATS subjects, outside every stream: an announcement without a subscriber is no loss.
 fn subject(topic: &str) -> Result<String, StoreError> {
     check_id(topic)?;
     Ok(format!("announce.{topic}"))
@@ -28,7 +28,7 @@ impl PubSub {
         Self { connection }
     }
 
-    /// Tells everybody who listens to a topic, at most once. Doesn't wait for the server.
+    /// Sends a message to all subscribers of a topic, at most once. Doesn't wait for the server.
     ///
     /// # Errors
     /// [`StoreError::InvalidId`] for a topic that isn't one token; [`StoreError::Unavailable`]
@@ -45,7 +45,7 @@ impl PubSub {
             .map_err(unavailable("sending an announcement"))
     }
 
-    /// Listens to a topic. What is announced while the connection is lost isn't heard; see
+    /// Subscribes to a topic. Announcements during a loss of the connection are missed; see
     /// [`Log::connection`](crate::Log::connection).
     ///
     /// # Errors

@@ -8,10 +8,10 @@ use std::fmt;
 pub struct StreamName(&'static str);
 
 impl StreamName {
-    /// Names a stream.
+    /// Creates a stream name.
     ///
     /// # Panics
-    /// At compile time, when used in a constant: if the name isn't made of `A-Z` alone.
+    /// At compile time, when used in a constant: if the name contains anything but `A-Z`.
     pub const fn new(name: &'static str) -> Self {
         let bytes = name.as_bytes();
         assert!(!bytes.is_empty(), "a stream's name can't be empty");
@@ -52,7 +52,7 @@ impl fmt::Display for StreamName {
 pub const USERS: StreamName = StreamName::new("USERS");
 /// Tickets.
 pub const TICKETS: StreamName = StreamName::new("TICKETS");
-/// Orders, one aggregate a ticket.
+/// Orders, one aggregate per ticket.
 pub const ORDERS: StreamName = StreamName::new("ORDERS");
 /// Payments.
 pub const PAYMENTS: StreamName = StreamName::new("PAYMENTS");
@@ -61,9 +61,9 @@ pub const EVENT_STREAMS: [StreamName; 4] = [USERS, TICKETS, ORDERS, PAYMENTS];
 
 /// Commands that fall due later.
 pub(crate) const COMMANDS: StreamName = StreamName::new("COMMANDS");
-/// What subscribers could not handle.
+/// Messages that workers could not handle.
 pub(crate) const DEADLETTERS: StreamName = StreamName::new("DEADLETTERS");
-/// First answers to requests that carry an idempotency key.
+/// First responses to requests with an idempotency key.
 pub(crate) const REQUESTS: StreamName = StreamName::new("REQUESTS");
 /// Public keys.
 pub(crate) const KEYS: StreamName = StreamName::new("KEYS");

@@ -1,4 +1,4 @@
-//! The settings of the streams, and what may not differ.
+//! The settings of the streams, and which of them must match.
 
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
@@ -10,12 +10,12 @@ use crate::{
     stream_name::{COMMANDS, DEADLETTERS, KEYS, REQUESTS},
 };
 
-/// How long an answer is kept for a repeated request. Commits remember their command for good;
-/// this only bounds how long the very same bytes are answered. Each costs the server memory, so it
-/// is no longer than anybody goes on repeating a request.
+/// How long the response to a request is kept for repetitions. Commits keep their command's ID
+/// forever; this limits only how long the very same bytes are returned. Each response costs the
+/// server memory, so the limit is no longer than clients keep repeating a request.
 const ANSWERS_KEPT: Duration = Duration::from_hours(24);
-/// How long a due command is kept. It must outlive any stop of the whole system; the orders'
-/// sweep at start is the backstop beyond.
+/// How long a due command is kept. It must outlast any stop of the whole system; beyond that, the
+/// sweep for overdue orders at start is the backstop.
 const COMMANDS_KEPT: Duration = Duration::from_hours(400 * 24);
 
 fn base(name: StreamName, replicas: usize) -> Config {
@@ -32,7 +32,7 @@ fn base(name: StreamName, replicas: usize) -> Config {
     }
 }
 
-/// A stream of commits: no limit, nothing can be deleted.
+/// A stream of commits: no limit, no deletion.
 fn event_stream(name: StreamName, replicas: usize) -> Config {
     Config {
         subjects: vec![format!("{name}.*")],
@@ -43,8 +43,8 @@ fn event_stream(name: StreamName, replicas: usize) -> Config {
     }
 }
 
-/// All streams, as they must be, in the order in which they are made: those of commits first, so
-/// that one of them that is missing is known to have been there by what is made after it.
+/// All streams, with their settings, in the order of creation: streams of commits first, so that
+/// any stream created later proves that a missing one existed.
 pub(in crate::admin) fn all(
     event_streams: &[StreamName],
     replicas: usize,
@@ -63,11 +63,11 @@ pub(in crate::admin) fn all(
     ));
     streams.push((
         COMMANDS,
-        // Schedules are refused together with `discard new` and `deny_purge`: a schedule that
-        // fired is purged by the server.
+        // The server rejects schedules together with `discard new` and `deny_purge`: it purges a
+        // schedule that fired.
         Config {
             allow_message_schedules: true,
-            // The server turns it on with schedules.
+            // The server enables it with schedules.
             allow_rollup: true,
             allow_message_ttl: true,
             max_age: COMMANDS_KEPT,
@@ -91,8 +91,8 @@ pub(in crate::admin) fn all(
     streams
 }
 
-/// Settings that must be as wanted. Other limits, copies, storage, or messages that expire, rewrite
-/// others or come from elsewhere than an append would break what a commit promises.
+/// Settings that must match exactly. Other limits, copies or storage, or messages that expire,
+/// replace others or don't come from an append, would break the guarantees of a commit.
 const EXACT: [&str; 13] = [
     "subjects",
     "storage",
@@ -109,7 +109,8 @@ const EXACT: [&str; 13] = [
     "subject_transform",
 ];
 
-/// What in a stream's settings could lose data or break an expectation, in words.
+/// Returns the differences between the settings of a stream that could lose data or break an
+/// expectation, in words.
 pub(in crate::admin) fn dangerous_difference(wanted: &Config, found: &Config) -> Option<String> {
     let differs = |what: &str, wanted: &dyn fmt::Display, found: &dyn fmt::Display| {
         Some(format!("{what} is {found}, needed is {wanted}"))
@@ -138,7 +139,7 @@ pub(in crate::admin) fn dangerous_difference(wanted: &Config, found: &Config) ->
     if found.num_replicas < wanted.num_replicas {
         return differs("num_replicas", &wanted.num_replicas, &found.num_replicas);
     }
-    // The server reports "no limit" as -1 or 0, depending on how the stream was made.
+    // The server reports "no limit" as -1 or 0, depending on how the stream was created.
     let limited = |limit: i64| limit > 0;
     if limited(found.max_messages) {
         return differs("max_msgs", &"no limit", &found.max_messages);
