@@ -1,20 +1,20 @@
 //! The read side: folds the event log into MongoDB, and answers queries from there.
 //!
 //! A [`Projection`] is a pure fold of one stream into documents. A [`Runner`] keeps it up to date
-//! in one of the processes that run it; the others stand by. Every process has a [`Progress`]:
-//! how far the read model is, and what changes.
+//! in one of the processes that run it; the others stand by. Every process has a [`Progress`]: how
+//! far the read model is, and what changes.
 //!
-//! What holds, whatever crashes when:
+//! Guarantees, whatever crashes when:
 //!
-//! - A read model is what a replay of its stream from the first commit gives, byte for byte
+//! - A read model is the result of replaying its stream from the first commit, byte for byte
 //!   ([`verify()`] compares).
-//! - A read that begins after a command was answered shows its effect, or fails; it never shows
-//!   less. ([`Progress::wait_for`] before answering, [`Progress::require_globally`] when that took too
-//!   long.)
-//! - What can't be folded halts the projection with the name of stream and sequence. Nothing is
-//!   skipped.
+//! - A read that begins after the response to a command reflects its effect, or fails; it never
+//!   shows less. ([`Progress::wait_for`] before the response, [`Progress::require_globally`] when
+//!   that took too long.)
+//! - A commit that can't be folded halts the projection, with stream and sequence in the error.
+//!   Nothing is skipped.
 //!
-//! No state lives here that the log can't restore: drop the database, and it is filled again.
+//! All state here can be restored from the log: drop the database, and it is filled again.
 #![deny(missing_docs)]
 
 mod admin;

@@ -1,4 +1,4 @@
-//! What changes in a read model, and who has to know.
+//! Changes in a read model, and the caches that they invalidate.
 
 use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 pub enum Changed {
     /// These.
     Some(Arc<HashSet<Uuid>>),
-    /// Any of them may have.
+    /// Possibly all of them.
     Any,
 }
 
@@ -17,13 +17,13 @@ pub enum Changed {
 pub struct Applied {
     /// The last commit that is now applied.
     pub to: u64,
-    /// What changed with it.
+    /// The documents that changed.
     pub changed: Changed,
 }
 
-/// Told of changes after the documents are written and before anybody is told that they are: what
-/// it holds of them in memory must be gone when it returns.
+/// Receives changes after the documents are written and before they are announced: the cached
+/// documents must be gone when it returns.
 pub(crate) trait Invalidate: Send + Sync {
-    /// Forgets what changed.
+    /// Drops what changed.
     fn forget(&self, changed: &Changed);
 }

@@ -1,12 +1,12 @@
-//! Where the next page of a list begins.
+//! The position at which the next page of a list begins.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::ReadError;
 
-/// A place in a sorted list: what the list is sorted by, and the numbers of the last entry shown.
+/// Encodes a position in a sorted list: the list's order, and the numbers of the last item shown.
 ///
-/// Opaque outside, so that its form can change. Inside it is `<list>:<number>:…`.
+/// Opaque to clients, so that its form can change. Its content is `<list>:<number>:…`.
 pub(crate) fn encode(list: &str, numbers: &[u64]) -> String {
     let mut text = list.to_owned();
     for number in numbers {
@@ -16,7 +16,7 @@ pub(crate) fn encode(list: &str, numbers: &[u64]) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
-/// Reads a cursor of the same list, which has so many numbers.
+/// Decodes a cursor of the same list, with `N` numbers.
 pub(crate) fn decode<const N: usize>(list: &str, cursor: &str) -> Result<[u64; N], ReadError> {
     parse(list, cursor).ok_or(ReadError::BadCursor)
 }

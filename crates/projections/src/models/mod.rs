@@ -1,4 +1,4 @@
-//! The read models of the marketplace, and what their queries share.
+//! The read models of the marketplace, and the code that their queries share.
 
 mod cache;
 pub(crate) mod cursor;
