@@ -1,4 +1,4 @@
-//! Reading several streams as one, in order of time.
+//! Reads several streams as one, in order of time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use eventstore::{Commit, Log, ORDERS, PAYMENTS, StoreError, StreamName, TICKETS, USERS};
@@ -9,53 +9,54 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::{AnalysisError, Range};
 
-/// Commits that the task which reads a stream sends together.
+/// Number of commits that a stream's task sends together.
 const CHUNK: usize = 256;
-/// Chunks of one stream that wait, at most: with what the consumer has in hand, some 3,000
-/// commits of each stream are in memory.
+/// Limit for waiting chunks per stream: with those that the consumer holds, some 3,000 commits per
+/// stream are in memory.
 const CHUNKS: usize = 4;
-/// After so long without the next commit the connection counts as lost.
+/// After this time without a commit the connection counts as lost.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
-/// By how much clocks of processes may differ: where a time ends a range, the stream is read on
-/// for so long, and where one begins it, from so long before.
+/// The largest expected difference between clocks: at a time that ends a range, the stream is read
+/// this much further, and at one that begins it, from this much earlier.
 const MAX_CLOCK_SKEW: TimeDelta = TimeDelta::minutes(10);
 
-/// The order in which it is looked up where streams end. What a commit refers to stands in the log
-/// before it, and a payment refers to an order, an order to a ticket, a ticket to a user: so what
-/// is read of a growing log holds no order without its ticket.
+/// The order in which the ends of the streams are looked up. A commit comes after those it refers
+/// to, and a payment refers to an order, an order to a ticket, a ticket to a user: so the span of a
+/// growing log contains no order without its ticket.
 const DEPENDENTS_FIRST: [StreamName; 4] = [PAYMENTS, ORDERS, TICKETS, USERS];
 
-/// All commits of one aggregate, oldest first. The server finds them; the rest of the stream isn't
-/// read.
+/// Returns all commits of one aggregate, oldest first. The server selects them; the rest of the
+/// stream isn't read.
 ///
 /// # Errors
-/// When the id can't be one, or the log can't be read.
+/// When the ID is invalid, or the log can't be read.
 pub async fn commits_of(
     log: &Log,
     stream: StreamName,
     aggregate_id: &str,
 ) -> Result<Vec<Commit>, AnalysisError> {
-    // Which type of aggregate it is makes no difference here: nothing is decoded.
+    // The aggregate's type makes no difference here: nothing is decoded.
     let store = log.store::<domain::user::User>(stream);
     Ok(store.commits(aggregate_id).await?)
 }
 
-/// A part of the log that is there: a [`Range`], with the ends of the streams as they were when
-/// it was looked up. What is appended later is not part of it.
+/// An existing part of the log: a [`Range`], with the ends of the streams when it was resolved. It
+/// does not include later commits.
 #[derive(Clone, Debug)]
 pub struct Span {
     range: Range,
-    /// First and last sequence by stream; none of a stream where the first is behind the last.
+    /// First and last sequence by stream; without streams in which the first is after the last.
     sequences: BTreeMap<StreamName, (u64, u64)>,
     timeout: Duration,
 }
 
 impl Range {
-    /// Looks up where the range lies in these streams.
+    /// Looks up the range in these streams.
     ///
     /// # Errors
     /// [`AnalysisError::PastEnd`] when it names a place that a stream hasn't reached,
-    /// [`AnalysisError::InvertedRange`] when it ends before it begins, and when the log can't be read.
+    /// [`AnalysisError::InvertedRange`] when it ends before it begins, and when the log can't be
+    /// read.
     pub async fn resolve(&self, log: &Log, streams: &[StreamName]) -> Result<Span, AnalysisError> {
         self.check()?;
         let mut sequences = BTreeMap::new();
@@ -91,7 +92,7 @@ impl Range {
     }
 }
 
-/// The first commit that isn't from before a time, by bisection; `last + 1` if all are.
+/// The first commit that isn't from before a time, by bisection; `last + 1` if there is none.
 async fn first_since(
     log: &Log,
     stream: StreamName,
@@ -102,7 +103,7 @@ async fn first_since(
     while low < high {
         let middle = low + (high - low) / 2;
         let mut probe = middle;
-        // What can't be read tells no time. It is an error when it is met, and only if it is part
+        // An unreadable commit has no time. It is an error when it is read, and only if it is part
         // of the range.
         let found = loop {
             match log.reader().commit_at(stream, probe).await {
@@ -121,23 +122,23 @@ async fn first_since(
 }
 
 impl Span {
-    /// The range that this is.
+    /// The range that was resolved.
     pub fn range(&self) -> &Range {
         &self.range
     }
 
-    /// First and last sequence of a stream; `None` if none of its commits is meant.
+    /// First and last sequence of a stream; `None` if it has no commits in the span.
     pub fn sequences(&self, stream: StreamName) -> Option<(u64, u64)> {
         let (first, last) = *self.sequences.get(&stream)?;
         (first <= last).then_some((first, last))
     }
 
-    /// The last sequence of a stream that is meant, or that there was; 0 of an empty one.
+    /// The last sequence of a stream in the span, or in the log; 0 for an empty stream.
     pub fn end(&self, stream: StreamName) -> u64 {
         self.sequences.get(&stream).map_or(0, |(_, last)| *last)
     }
 
-    /// The same, but of each stream only its newest commits.
+    /// The same span with only the newest commits of each stream.
     #[must_use]
     pub fn newest(&self, commits: u64) -> Self {
         let mut newest = self.clone();
@@ -147,7 +148,7 @@ impl Span {
         newest
     }
 
-    /// The same, but of each stream only the commits before its newest ones.
+    /// The same span without the newest commits of each stream.
     #[must_use]
     pub fn before_newest(&self, commits: u64) -> Self {
         let mut before = self.clone();
@@ -162,7 +163,7 @@ impl Span {
         self.sequences.keys().copied()
     }
 
-    /// How many commits are read, at most.
+    /// Maximum number of commits.
     pub fn len(&self) -> u64 {
         let lengths = self.sequences.values();
         lengths
@@ -170,7 +171,7 @@ impl Span {
             .sum()
     }
 
-    /// Whether there is nothing to be read.
+    /// Whether there are no commits to read.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -186,7 +187,8 @@ impl Span {
             && self.range.contains_time(commit.metadata.time)
     }
 
-    /// The same from the log's first commit on. [`Span::contains`] still tells what is in the range.
+    /// The same from the log's first commit on. [`Span::contains`] still selects the commits of the
+    /// range.
     #[must_use]
     pub fn from_the_beginning(mut self) -> Self {
         for (first, _) in self.sequences.values_mut() {
@@ -195,7 +197,7 @@ impl Span {
         self
     }
 
-    /// The same, with some of the streams from another place on.
+    /// The same, with some streams from another sequence on.
     #[must_use]
     pub fn starting_at(mut self, next: &BTreeMap<StreamName, u64>) -> Self {
         for (stream, next) in next {
@@ -206,7 +208,7 @@ impl Span {
         self
     }
 
-    /// What came to these streams since.
+    /// The commits that were appended to these streams since.
     ///
     /// # Errors
     /// When the log can't be reached.
@@ -221,20 +223,19 @@ impl Span {
         Ok(appended)
     }
 
-    /// The same, with another bound on waiting for the next commit (10 s).
+    /// The same, with another time limit for the next commit (10 s by default).
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Reads it: every stream in its own order, merged by time. Commits that lie in it only
-    /// because of [`Span::from_the_beginning`] or because clocks differ come too;
-    /// [`Span::contains`] tells them apart.
+    /// Reads the span: every stream in its own order, merged by time. Includes the commits that are
+    /// only part of it because of [`Span::from_the_beginning`] or different clocks;
+    /// [`Span::contains`] distinguishes them.
     ///
-    /// Each stream is read by a task of its own, which waits when nobody takes what it read, and
-    /// ends with this value. In the server there is an ordered consumer for each of them, which
-    /// goes by itself.
+    /// A separate task reads each stream; it waits while its commits are not taken, and ends when
+    /// this value is dropped. Each has an ordered consumer in the server, which the server removes.
     pub fn read(&self, log: &Log) -> Commits {
         let sources = self.streams().filter_map(|stream| {
             let (first, last) = self.sequences(stream)?;
@@ -267,8 +268,8 @@ impl Commits {
     /// The next commit; `None` after the last.
     ///
     /// # Errors
-    /// When the log can't be read there, or is lost for longer than the span's timeout. Nothing
-    /// comes after an error.
+    /// When the log can't be read there, or is lost for longer than the span's timeout. An error is
+    /// the last item.
     pub async fn next(&mut self) -> Option<Item> {
         if !self.begun {
             self.begun = true;
@@ -281,11 +282,11 @@ impl Commits {
         if let Some(error) = self.failed.take() {
             return Some(self.fail(error));
         }
-        // With a handful of streams, looking at each is faster than a heap.
+        // With a handful of streams, checking each is faster than a heap.
         let earliest = self.sources.iter().enumerate();
         let (i, _) = earliest.min_by_key(|(_, source)| (source.time, source.stream))?;
         let commit = self.sources[i].head.take()?;
-        // What came before a fault is good and is handed out.
+        // The commits before a fault are valid and are returned.
         self.failed = self.advance(i).await.err();
         Some(Ok(commit))
     }
@@ -298,7 +299,7 @@ impl Commits {
             self.sources.swap_remove(i);
             return Ok(());
         };
-        // A clock that went back doesn't put a commit before the one that it follows.
+        // A clock that went back doesn't move a commit before its predecessor.
         source.time = source.time.max(commit.metadata.time);
         if self.until.is_some_and(|until| source.time >= until) {
             self.sources.swap_remove(i);
@@ -319,7 +320,7 @@ impl Commits {
 struct Source {
     stream: StreamName,
     head: Option<Commit>,
-    /// The latest time so far: the place of `head` between the streams.
+    /// The latest time so far, by which `head` is ordered between the streams.
     time: DateTime<Utc>,
     chunk: vec::IntoIter<Item>,
     chunks: mpsc::Receiver<Vec<Item>>,
@@ -350,8 +351,8 @@ impl Source {
     }
 }
 
-/// Reads a stream into a channel. Decoding goes on beside whoever folds, which is what keeps a
-/// replay near the speed of the consumer.
+/// Reads a stream into a channel. Decoding runs in parallel with the fold, which keeps a replay
+/// close to the speed of the consumer.
 async fn pump(
     log: Log,
     stream: StreamName,
@@ -375,7 +376,7 @@ async fn pump(
                 .into_iter()
                 .map(|item| {
                     let commit = item.map_err(|error| match error {
-                        // The reader itself looked what the stream holds, and got no answer.
+                        // The reader itself checked the end of the stream, and got no answer.
                         StoreError::Unavailable { .. } => AnalysisError::Lost {
                             stream,
                             after,

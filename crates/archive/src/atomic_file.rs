@@ -9,7 +9,7 @@ use std::{
 
 use crate::ArchiveError;
 
-/// A file that is being written under another name than its own; removed unless it is kept.
+/// A file that is being written under a temporary name; removed unless it is kept.
 #[derive(Debug)]
 pub(crate) struct AtomicFile {
     to: BufWriter<File>,
@@ -19,7 +19,7 @@ pub(crate) struct AtomicFile {
     kept: bool,
 }
 
-/// What a file holds, in short.
+/// Length and checksum of a file.
 #[derive(Debug)]
 pub(crate) struct Checksum {
     pub bytes: u64,
@@ -38,14 +38,14 @@ impl AtomicFile {
         })
     }
 
-    /// Brings it to the disk and gives it its name.
+    /// Flushes it to the disk and gives it its final name.
     pub fn keep(mut self, name: &Path) -> Result<Checksum, ArchiveError> {
         let failed = |error| ArchiveError::file(name, error);
         self.to.flush().map_err(failed)?;
         self.to.get_ref().sync_all().map_err(failed)?;
         fs::rename(&self.path, name).map_err(failed)?;
         self.kept = true;
-        // The name is in the folder, which has to reach the disk as well.
+        // The name is in the folder, which must be flushed as well.
         if let Some(folder) = name.parent() {
             File::open(folder)
                 .and_then(|folder| folder.sync_all())
@@ -74,13 +74,13 @@ impl Write for AtomicFile {
 impl Drop for AtomicFile {
     fn drop(&mut self) {
         if !self.kept {
-            // On a full disk this is what makes room for the next run.
+            // On a full disk this frees the space for the next run.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// The sum of a file that is there.
+/// The checksum of an existing file.
 pub(crate) fn checksum_of(path: &Path) -> Result<Checksum, ArchiveError> {
     let failed = |error| ArchiveError::file(path, error);
     let mut file = File::open(path).map_err(failed)?;

@@ -7,7 +7,7 @@ pub async fn connected(nats: &Nats) -> Log {
     Log::open(LogConfig::at(nats.url())).await.unwrap()
 }
 
-/// Writes these commits behind what is there.
+/// Appends these commits.
 pub async fn write(log: &Log, commits: &[HistoricalCommit]) {
     for stream in EVENT_STREAMS {
         let last = log.reader().last_sequence(stream).await.unwrap();

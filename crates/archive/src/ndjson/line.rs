@@ -1,4 +1,4 @@
-//! A line of NDJSON: one event, with everything that is needed to store it again.
+//! A line of NDJSON: one event, with all data that is needed to store it again.
 
 use chrono::{DateTime, Utc};
 use eventstore::{Commit, StoreError, StoredEvent, StreamName, USERS};
@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::ArchiveError;
 
-/// What stands in place of a password's hash.
+/// The replacement for a password's hash.
 pub(crate) const SECRET: &str = "(secret)";
 
-/// An event. The names are those of `analysis::EVENT_COLUMNS`, so what `turnstile events ls`
-/// prints can be read, too.
+/// An event. The names are those of `analysis::EVENT_COLUMNS`, so the output of `turnstile events
+/// ls` can be imported, too.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Line<'a> {
     #[serde(borrow)]
@@ -70,7 +70,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Writes it, without the secrets that only users have.
+    /// Writes it, without secrets, which only users have.
     pub fn write(&self, stream: StreamName, to: &mut impl Write) -> std::io::Result<()> {
         if stream == USERS {
             let mut line = serde_json::to_value(self)?;
@@ -85,7 +85,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The data of a user's event that came without its secret: nobody can sign in with it.
+/// The data of a user's event without its secret: no one can sign in with it.
 pub(crate) fn without_password(
     data: &RawValue,
 ) -> Result<Option<Box<RawValue>>, serde_json::Error> {
@@ -100,7 +100,7 @@ pub(crate) fn without_password(
     RawValue::from_string(value.to_string()).map(Some)
 }
 
-/// A line that can't be read.
+/// The error for an unreadable line.
 #[allow(clippy::needless_pass_by_value)] // whatever says it ends here
 pub(crate) fn bad_line(file: &std::path::Path, line: u64, why: impl ToString) -> ArchiveError {
     ArchiveError::Line {
