@@ -1,4 +1,4 @@
-//! The state of an aggregate, of any of the four kinds, as values that can be shown and compared.
+//! The state of an aggregate of any of the four types, as values that can be shown and compared.
 
 use cqrs_es::Aggregate as _;
 use domain::streams;
@@ -26,7 +26,7 @@ pub enum Aggregate {
 }
 
 impl Aggregate {
-    /// One that nothing happened to yet; `None` if the stream is none of the log's.
+    /// An aggregate without events; `None` if the stream is not one of the log's.
     pub fn empty(stream: StreamName) -> Option<Self> {
         Some(match stream.as_str() {
             streams::USERS => Self::User(User::default()),
@@ -37,7 +37,7 @@ impl Aggregate {
         })
     }
 
-    /// Goes on by a commit, which must be its next: versions are dense.
+    /// Applies a commit, which must be the next: versions are dense.
     ///
     /// # Errors
     /// [`StoreError::Gap`] when it isn't, [`StoreError::Unreadable`] when it can't be read.
@@ -56,7 +56,7 @@ impl Aggregate {
                 (Self::Ticket(ticket), AnyEvent::Ticket(event)) => ticket.apply(event),
                 (Self::Orders(orders), AnyEvent::Orders(event)) => orders.apply(event),
                 (Self::Payment(payment), AnyEvent::Payment(event)) => payment.apply(event),
-                // The events of a commit are those of its stream.
+                // The events of a commit belong to its stream.
                 _ => {}
             }
             *version += 1;
@@ -64,7 +64,7 @@ impl Aggregate {
         Ok(())
     }
 
-    /// The state as JSON; `null` if nothing happened yet. Secrets are left out.
+    /// The state as JSON; `null` without events. Secrets are left out.
     pub fn state(&self) -> Value {
         let mut state = match self {
             Self::User(user) => json(&user.account()),
@@ -77,7 +77,7 @@ impl Aggregate {
         state
     }
 
-    /// The state of one order; the whole where that isn't orders.
+    /// The state of one order; the whole state of any other aggregate.
     pub fn state_of_order(&self, order: OrderId) -> Value {
         match self {
             Self::Orders(orders) => json(&orders.order(order)),
@@ -87,22 +87,22 @@ impl Aggregate {
 }
 
 fn json(value: &impl Serialize) -> Value {
-    // Plain structures under keys that are texts: nothing of that can fail.
+    // Plain structures with text keys always serialize.
     serde_json::to_value(value).unwrap_or_default()
 }
 
 /// A field that changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldChange {
-    /// Where it stands: `availability`, `orders[0].status`.
+    /// Its path: `availability`, `orders[0].status`.
     pub field: String,
-    /// What it was; `null` if it wasn't there.
+    /// The old value; `null` if there was none.
     pub before: Value,
-    /// What it is; `null` if it isn't there any more.
+    /// The new value; `null` if there is none.
     pub after: Value,
 }
 
-/// The fields in which two states differ, by name.
+/// The fields that differ between two states, by name.
 pub fn changes(before: &Value, after: &Value) -> Vec<FieldChange> {
     let (mut was, mut is) = (BTreeMap::new(), BTreeMap::new());
     flatten(String::new(), before, &mut was);
@@ -120,7 +120,7 @@ pub fn changes(before: &Value, after: &Value) -> Vec<FieldChange> {
         .collect()
 }
 
-/// Takes a value apart into its leaves. What is `null` isn't there, and neither is what is empty.
+/// Splits a value into its leaves. `null` and empty values have none.
 fn flatten(path: String, value: &Value, leaves: &mut BTreeMap<String, Value>) {
     match value {
         Value::Null => {}

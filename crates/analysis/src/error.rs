@@ -1,14 +1,14 @@
-//! Why a question has no answer.
+//! The errors of queries on the log.
 
 use eventstore::{StoreError, StreamName};
 use std::time::Duration;
 
-/// A question to the log that could not be answered. Each names the place where it failed.
+/// Why a query on the log failed. Each error names the place.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnalysisError {
-    /// The log can't be read there: a gap, a commit or an event that this release can't read, or
-    /// no server.
+    /// The log can't be read there: a gap, a commit or an event that this release can't read, or no
+    /// server.
     #[error(transparent)]
     Log(#[from] StoreError),
     /// The range names a place that the log hasn't reached.
@@ -16,7 +16,7 @@ pub enum AnalysisError {
     PastEnd {
         /// The stream.
         stream: StreamName,
-        /// The sequence that was asked for.
+        /// The requested sequence.
         sequence: u64,
         /// The stream's last sequence; 0 when it is empty.
         last: u64,
@@ -24,29 +24,28 @@ pub enum AnalysisError {
     /// The range ends before it begins.
     #[error("the range ends ({to}) before it begins ({from})")]
     InvertedRange {
-        /// Its beginning, as it was given.
+        /// Its beginning, as given.
         from: String,
-        /// Its end, as it was given.
+        /// Its end, as given.
         to: String,
     },
-    /// The text is no id.
+    /// The text is not an ID.
     #[error("{0:?} is neither a UUID nor an e-mail address")]
     NotAnId(String),
-    /// Nothing came for so long that the connection counts as lost.
+    /// No commit came for this long, so the connection counts as lost.
     #[error("{stream}: lost the connection after #{after}; nothing came for {waited:?}")]
     Lost {
         /// The stream.
         stream: StreamName,
         /// The last commit that arrived; 0 if none did.
         after: u64,
-        /// How long was waited.
+        /// The waiting time.
         waited: Duration,
     },
 }
 
 impl AnalysisError {
-    /// Whether the log itself is at fault: it holds something that can't be read, or lacks
-    /// something.
+    /// Whether the log itself is damaged: unreadable or missing commits.
     pub fn is_fault_of_the_log(&self) -> bool {
         matches!(
             self,

@@ -6,49 +6,49 @@ use eventstore::{Commit, StreamName};
 
 use crate::Table;
 
-/// A question that is answered by looking at every event once, in order.
+/// A query that reads every event once, in order.
 ///
-/// A fold sees the log from its first commit on, even when only a later part is asked for: how
-/// long a ticket took to sell can't be known without its listing. [`Entry::in_range`] states whether
-/// an event belongs to the range; what comes before is only there to be remembered.
+/// A fold sees the log from its first commit on, even when only a later part is requested: the time
+/// until a ticket sold can't be computed without its listing. [`Entry::in_range`] states whether an
+/// event belongs to the range; earlier events only build up state.
 ///
-/// The answer is the same each time, since a fold has no clock, no randomness, no map whose order
+/// The result is always the same, since a fold has no clock, no randomness, no map whose order
 /// depends on either, and no floating point.
 pub trait Fold: Send {
     /// The streams that it needs. Fewer are read faster.
     fn streams(&self) -> &'static [StreamName];
 
-    /// Begins the range at this moment: whatever is live by now is live in it. Called once, before
-    /// the first event in the range, and without any before the end. Not called for the whole log.
+    /// Begins the range at this moment: everything that is live now is live in the range. Called
+    /// once, before the first event in the range; if there is none, at the end. Not called for the
+    /// whole log.
     fn begin(&mut self, at: DateTime<Utc>) {
         let _ = at;
     }
 
-    /// Applies an event of one of its streams. Within a stream they come in the stream's order,
-    /// between streams in order of time.
+    /// Applies an event of one of its streams. Events arrive in their stream's order, and ordered
+    /// by time between streams.
     fn apply(&mut self, entry: &Entry<'_>);
 
-    /// Returns the answer on the events so far, which more may follow. It does not depend on how
-    /// often it was asked for; asking may sort what the fold remembers, so that asking again costs
-    /// little.
+    /// Returns the result of the events so far; more may follow. It does not depend on the number
+    /// of calls; a call may sort the fold's state, so that the next one is cheap.
     fn tables(&mut self) -> Vec<Table>;
 }
 
-/// One event, and where it stands.
+/// One event, and its place.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// The commit that it is part of.
+    /// Its commit.
     pub commit: &'a Commit,
     /// The aggregate's version; the first event has 0.
     pub version: u64,
     /// The event.
     pub event: &'a AnyEvent,
-    /// Whether it is in the range that was asked for, and not before it.
+    /// Whether it belongs to the requested range, and not to the commits before it.
     pub in_range: bool,
 }
 
 impl Entry<'_> {
-    /// The time at which its command was taken.
+    /// The time at which its command was accepted.
     pub fn time(&self) -> DateTime<Utc> {
         self.commit.metadata.time
     }

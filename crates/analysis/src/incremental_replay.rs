@@ -1,4 +1,4 @@
-//! A fold over the whole log, as it grows.
+//! A fold over the whole log while it grows.
 
 use chrono::{DateTime, Utc};
 use eventstore::{Log, StreamName};
@@ -11,19 +11,20 @@ use crate::{
     replay::{PROGRESS_EVERY, apply_commit},
 };
 
-/// A replay that continues: first over the log as it is, then over what was appended since.
+/// A replay that continues: first over the log as it is, then over the commits that were appended
+/// since.
 ///
 /// # Guarantees
 ///
-/// Within a stream the fold sees every commit once, in the stream's order. Between streams, it
-/// sees what was appended between two calls in order of time, and nothing of what is appended later:
-/// what a commit refers to is never in a later call than the commit itself. A replay of the same
-/// range orders all of it by time. That makes a difference only where clocks disagree with what
-/// really came first, and there this one is right; everywhere else **the figures are those of
-/// [`replay`](crate::replay())**, to the byte.
+/// Within a stream the fold sees every commit once, in the stream's order. Between streams, it sees
+/// the commits that were appended between two calls in order of time, and none that are appended
+/// later: the commits that a commit refers to are never in a later call than the commit itself. A
+/// replay of the same range orders all of it by time. That makes a difference only where clocks
+/// contradict the actual order, and there this one is right; everywhere else **the figures are
+/// those of [`replay`](crate::replay())**, to the byte.
 ///
-/// Its position is only in memory: after an error it is of no more use, and another has to start
-/// from the beginning.
+/// Its position is only in memory: after an error it is unusable, and a new one has to start from
+/// the beginning.
 pub struct IncrementalReplay<F> {
     log: Log,
     fold: F,
@@ -38,14 +39,14 @@ pub struct IncrementalReplay<F> {
 pub struct ReplayProgress {
     /// Commits that the fold has seen.
     pub commits: u64,
-    /// Commits that there were at the last call.
+    /// Commits in the log at the last call.
     pub of: u64,
     /// The latest time of a commit that the fold has seen.
     pub newest: Option<DateTime<Utc>>,
 }
 
 impl<F: Fold> IncrementalReplay<F> {
-    /// Starts with a fold that has seen nothing yet.
+    /// Starts with a fold that has seen no event yet.
     pub fn new(log: &Log, fold: F) -> Self {
         Self {
             log: log.clone(),
@@ -56,11 +57,11 @@ impl<F: Fold> IncrementalReplay<F> {
         }
     }
 
-    /// Reads on to where the log ends now. Calls `on_progress` from time to time.
+    /// Reads up to the current end of the log. Calls `on_progress` at intervals.
     ///
     /// # Errors
-    /// When the log can't be read, ends before a place that it had already reached, or holds another
-    /// commit there: it is another one then, or has lost its tail.
+    /// When the log can't be read, ends before a place that was already read, or has another commit
+    /// there: it is then another log, or has lost its tail.
     pub async fn catch_up(
         &mut self,
         mut on_progress: impl FnMut(&mut Self),
@@ -69,7 +70,7 @@ impl<F: Fold> IncrementalReplay<F> {
             None => Span::resolve(&Range::all(), &self.log, self.fold.streams()).await?,
             Some(before) => span_since(&self.log, before).await?,
         };
-        // A log that lost its tail and went on goes on from commits that weren't seen.
+        // A log that lost its tail continues after commits that weren't read here.
         let tails = self.log.tails();
         for (stream, (sequence, commit_id)) in &self.last {
             tails.still_stands(*stream, *sequence, *commit_id).await?;
@@ -86,14 +87,14 @@ impl<F: Fold> IncrementalReplay<F> {
             self.progress.newest = self.progress.newest.max(Some(commit.metadata.time));
             if self.progress.commits.is_multiple_of(PROGRESS_EVERY) {
                 on_progress(self);
-                // A long log must not keep a thread from all others who need it.
+                // A long log must not keep a thread from other tasks.
                 yield_now().await;
             }
         }
         Ok(self.progress)
     }
 
-    /// How far it is.
+    /// The progress.
     pub fn progress(&self) -> ReplayProgress {
         self.progress
     }

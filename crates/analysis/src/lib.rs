@@ -1,41 +1,42 @@
-//! Questions to the event log: what sold, when, at what price, and why something is as it is.
+//! Queries on the event log: what sold, when, at what price, and how an aggregate got into its
+//! state.
 //!
 //! Everything here only reads. The log is read through ordered consumers, which leave nothing
-//! behind in the server, and what is asked of it never waits for a read model.
+//! behind in the server, and no query waits for a read model.
 //!
 //! | to | use |
 //! |---|---|
-//! | say which part of the log is meant | [`Range`], [`Bound`] |
-//! | read what happened to one aggregate | [`commits_of`] |
+//! | select a part of the log | [`Range`], [`Bound`] |
+//! | read the commits of one aggregate | [`commits_of`] |
 //! | read several streams as one, in order of time, in bounded memory | [`Span::read`] |
-//! | read on behind what can't be read | [`Resuming`] |
-//! | flatten a commit into rows, one an event | [`EventRow::of`], [`EVENT_COLUMNS`] |
-//! | answer a question that needs the whole log | a [`Fold`], run by [`replay()`] |
-//! | keep the answer up to date while the log grows | [`IncrementalReplay`] |
-//! | know how a thing came to be as it is | [`find`], [`history()`] |
-//! | see it as it was at a moment | [`Aggregate`] |
-//! | see what was for sale | [`OnSale`] |
-//! | see whether the log holds together | [`check()`] |
-//! | show an answer | [`Table`] |
+//! | continue behind unreadable commits | [`Resuming`] |
+//! | flatten a commit into rows, one per event | [`EventRow::of`], [`EVENT_COLUMNS`] |
+//! | answer a query that needs the whole log | a [`Fold`], run by [`replay()`] |
+//! | keep the result up to date while the log grows | [`IncrementalReplay`] |
+//! | explain the state of a ticket, order, payment or user | [`find`], [`history()`] |
+//! | get an aggregate's state at a moment | [`Aggregate`] |
+//! | list the tickets that were for sale | [`OnSale`] |
+//! | check the consistency of the log | [`check()`] |
+//! | print a result | [`Table`] |
 //!
 //! # Guarantees
 //!
-//! - **The same range gives the same bytes.** A fold sees commits and nothing else: no clock, no
-//!   randomness. Its tables have a fixed order of rows and columns. Money is counted in whole
-//!   cents and shares in integers, so no sum depends on the order in which it was added up.
-//! - **Memory is bounded** by what a fold has to remember, not by the length of the log: a reader
-//!   holds a few thousand commits of each stream, whoever reads slowly.
-//! - **Nothing is skipped.** A commit that can't be read, a gap, a range that ends where the log
-//!   doesn't, and a connection that is lost in the middle are errors that name stream and sequence.
+//! - **The same range results in the same bytes.** A fold sees commits and nothing else: no clock,
+//!   no randomness. Its tables have a fixed order of rows and columns. Money is counted in whole
+//!   cents and shares in integers, so no sum depends on the order of its addends.
+//! - **Memory is limited** by the state of a fold, not by the length of the log: a reader holds a
+//!   few thousand commits of each stream, however slowly they are processed.
+//! - **Nothing is skipped.** An unreadable commit, a gap, a range that ends beyond the log, and a
+//!   lost connection are errors that name stream and sequence.
 //!
-//! # Which time
+//! # Times
 //!
-//! Everything is ordered and selected by the time at which a command was *taken*
-//! ([`eventstore::Metadata::time`]), not by the one at which the server stored its commit: it is
-//! the time that people mean, and the one that is still the same after a log was exported and
-//! imported elsewhere. Clocks of processes differ, so a commit can bear an earlier time than the
-//! one before it in the same stream. Within a stream the stream's own order counts, whatever the
-//! clocks say; between streams, that of the times.
+//! Everything is ordered and selected by the time at which a command was *accepted*
+//! ([`eventstore::Metadata::time`]), not by the time at which the server stored its commit: it is
+//! the time that users mean, and it stays the same when a log is exported and imported elsewhere.
+//! The clocks of processes differ, so a commit can have an earlier time than the one before it in
+//! the same stream. Within a stream its own order counts, whatever the clocks show; between
+//! streams, the times count.
 #![deny(missing_docs)]
 
 mod aggregate;

@@ -1,9 +1,9 @@
-//! Moments as people write them.
+//! Parses times as users write them.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
-/// Forms of a time without an offset, which is in UTC: as this tool prints it, and as it is found
-/// elsewhere.
+/// Forms of a time without an offset, which is in UTC: as this tool prints it, and as in other
+/// tools.
 const FORMS: [&str; 4] = [
     "%Y-%m-%d %H:%M:%S%.f",
     "%Y-%m-%dT%H:%M:%S%.f",
@@ -11,7 +11,7 @@ const FORMS: [&str; 4] = [
     "%Y-%m-%dT%H:%M",
 ];
 
-/// Whether a text is written as a time, be there one or not: it begins with a date.
+/// Whether a text has the form of a time, valid or not: it begins with a date.
 pub(crate) fn looks_like_one(text: &str) -> bool {
     let form = b"dddd-dd-dd";
     text.len() >= form.len()
@@ -21,8 +21,7 @@ pub(crate) fn looks_like_one(text: &str) -> bool {
         })
 }
 
-/// A time that says by itself when it is: a day (its midnight), a time in UTC, or one with its
-/// offset.
+/// An absolute time: a day (its midnight), a time in UTC, or one with its offset.
 pub(crate) fn absolute(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.to_utc());
@@ -36,7 +35,7 @@ pub(crate) fn absolute(text: &str) -> Option<DateTime<Utc>> {
     parsed.flatten().next().map(|time| time.and_utc())
 }
 
-/// A time that is counted from now.
+/// A time relative to now.
 pub(crate) fn relative(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let midnight = now.date_naive().and_time(NaiveTime::MIN).and_utc();
     match text {

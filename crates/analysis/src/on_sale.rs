@@ -1,4 +1,4 @@
-//! What is for sale.
+//! The tickets for sale.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -10,15 +10,15 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::{Cell, Column, Table, events_of, folds::UNDO_PERIOD};
 
-/// What is for sale after the commits that were applied, which must be those of `TICKETS` and
-/// `ORDERS` from the first on. A ticket is for sale when it was listed and no order has it.
+/// The tickets for sale after the applied commits, which must be those of `TICKETS` and `ORDERS`
+/// from the first on. A ticket is for sale when it is listed and no order has it.
 ///
-/// It remembers every ticket that isn't sold, and those sold for as long as a sale can be undone.
+/// It remembers every unsold ticket, and sold ones for as long as a sale can be undone.
 #[derive(Debug, Default)]
 pub struct OnSale {
     tickets: HashMap<TicketId, Offer>,
     held: HashMap<OrderId, TicketId>,
-    /// What was paid, in the order in which it was.
+    /// Paid orders, in order of payment.
     sold: VecDeque<(DateTime<Utc>, OrderId)>,
 }
 
@@ -55,7 +55,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 impl OnSale {
-    /// Takes note of a commit.
+    /// Applies a commit.
     ///
     /// # Errors
     /// When it can't be read.
@@ -95,7 +95,7 @@ impl OnSale {
                     offer.price = price;
                 }
             }
-            // The ticket follows its orders, which are looked at themselves.
+            // The ticket follows its orders, which are applied directly.
             TicketEvent::TicketReserved { .. }
             | TicketEvent::TicketReleased { .. }
             | TicketEvent::TicketSold { .. }
@@ -126,7 +126,7 @@ impl OnSale {
         }
     }
 
-    /// Forgets the tickets whose money is safe by now. Until then a paid order holds its ticket.
+    /// Drops tickets whose money can no longer be lost. Until then a paid order holds its ticket.
     fn forget_sold(&mut self, now: DateTime<Utc>) {
         while let Some((at, order)) = self.sold.front()
             && now - *at > UNDO_PERIOD
@@ -138,7 +138,7 @@ impl OnSale {
         }
     }
 
-    /// What is for sale, the first listing first.
+    /// Returns the tickets for sale, oldest listing first.
     pub fn finish(self) -> Table {
         let held: HashSet<TicketId> = self.held.into_values().collect();
         let mut offers: Vec<_> = self.tickets.into_iter().collect();

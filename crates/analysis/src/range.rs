@@ -1,4 +1,4 @@
-//! Which part of the log is meant.
+//! Selects a part of the log.
 
 use chrono::{DateTime, Utc};
 use eventstore::StreamName;
@@ -15,7 +15,7 @@ use crate::{AnalysisError, moment};
 /// let moment: Bound = "2026-03-01T19:30:00Z".parse()?;
 /// let place: Bound = "ORDERS:1200".parse()?;
 /// let place_in_the_stream_that_is_read: Bound = "1200".parse()?;
-/// // What is counted from now needs to know when that is.
+/// // A time relative to now needs the current time.
 /// assert!("yesterday".parse::<Bound>().is_err());
 /// let now = "2026-03-02T10:00:00Z".parse().unwrap();
 /// assert_eq!(Bound::parse("yesterday", now)?, day);
@@ -27,28 +27,28 @@ pub enum Bound {
     Time(DateTime<Utc>),
     /// A place in a stream, counted from 1.
     Sequence {
-        /// Which stream; `None` for the only one that is read.
+        /// The stream; `None` for the only one that is read.
         stream: Option<StreamName>,
         /// The place.
         sequence: u64,
     },
 }
 
-/// A text is no end of a range.
+/// Why a text is not an end of a range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidBound {
-    /// It is of no known form.
+    /// It has no known form.
     #[error(
         "{0:?} is neither a time (2026-03-01, 2026-03-01 19:30, yesterday, -15m) nor a place (ORDERS:1200, or 1200 with one stream)"
     )]
     Form(String),
-    /// It is written as a time, of which there is none.
+    /// It has the form of a time, but the time doesn't exist.
     #[error("{0:?} is no time: there is no such day, or no such time of day")]
     NoSuchTime(String),
 }
 
-/// The stream of this name, in either case.
+/// The stream of this name, in upper or lower case.
 pub fn stream_named(name: &str) -> Option<StreamName> {
     event_streams::ALL
         .into_iter()
@@ -56,12 +56,12 @@ pub fn stream_named(name: &str) -> Option<StreamName> {
 }
 
 impl Bound {
-    /// Reads an end of a range, also one that is counted from now: `now`, `today`, `yesterday`
-    /// (midnight, UTC), and a number of `s`, `m`, `h`, `d` or `w` (seconds to weeks) before now, with
-    /// or without a minus, such as `-15m`.
+    /// Parses an end of a range, including times relative to now: `now`, `today`, `yesterday`
+    /// (midnight, UTC), and a number of `s`, `m`, `h`, `d` or `w` (seconds to weeks) before now,
+    /// with or without a minus, such as `-15m`.
     ///
     /// # Errors
-    /// When it is none.
+    /// When the text is not one.
     pub fn parse(text: &str, now: DateTime<Utc>) -> Result<Self, InvalidBound> {
         match moment::relative(text, now) {
             Some(time) => Ok(Self::Time(time)),
@@ -113,7 +113,7 @@ impl fmt::Display for Bound {
 }
 
 /// A part of the log: from a time (included) to a time (excluded), and in each stream from a
-/// sequence to a sequence (both included). What isn't said isn't limited.
+/// sequence to a sequence (both included). Anything unset is not limited.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Range {
     /// Commits from this moment on.
@@ -132,12 +132,11 @@ impl Range {
         Self::default()
     }
 
-    /// A range of several bounds, as they come from a command line: at each end at most one time
-    /// and at most one place a stream; of several, the narrowest counts. `streams` are those that
-    /// are read.
+    /// A range of several bounds from a command line: at each end at most one time and at most one
+    /// place per stream; of several, the narrowest counts. `streams` are the streams to read.
     ///
     /// # Errors
-    /// [`InvalidBound`] when a place names no stream and several are read.
+    /// [`InvalidBound`] when a place names no stream and there are several.
     pub fn of(from: &[Bound], to: &[Bound], streams: &[StreamName]) -> Result<Self, InvalidBound> {
         let mut range = Self::default();
         let place = |bound: &Bound, stream: Option<StreamName>| match (stream, streams) {
@@ -173,7 +172,7 @@ impl Range {
         self.from.is_none_or(|from| time >= from) && self.to.is_none_or(|to| time < to)
     }
 
-    /// Says no to a range that ends before it begins.
+    /// Refuses a range that ends before it begins.
     pub(crate) fn check(&self) -> Result<(), AnalysisError> {
         if let (Some(from), Some(to)) = (self.from, self.to)
             && from > to

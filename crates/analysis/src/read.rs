@@ -1,4 +1,4 @@
-//! Reading several streams as one, in order of time.
+//! Reads several streams as one, in order of time.
 
 use chrono::{DateTime, Utc};
 use eventstore::{Commit, Log, StoreError, StreamName};
@@ -9,23 +9,23 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::AnalysisError;
 
-/// Commits that the task which reads a stream sends together.
+/// Number of commits that a stream's task sends together.
 const CHUNK: usize = 256;
-/// Chunks of one stream that wait, at most: with what the consumer has in hand, some 3,000
-/// commits of each stream are in memory.
+/// Limit for waiting chunks per stream: with those that the consumer holds, some 3,000 commits per
+/// stream are in memory.
 const CHUNKS: usize = 4;
 
-/// All commits of one aggregate, oldest first. The server finds them; the rest of the stream isn't
-/// read.
+/// Returns all commits of one aggregate, oldest first. The server selects them; the rest of the
+/// stream isn't read.
 ///
 /// # Errors
-/// When the id can't be one, or the log can't be read.
+/// When the ID is invalid, or the log can't be read.
 pub async fn commits_of(
     log: &Log,
     stream: StreamName,
     aggregate_id: &str,
 ) -> Result<Vec<Commit>, AnalysisError> {
-    // Which type of aggregate it is makes no difference here: nothing is decoded.
+    // The aggregate's type makes no difference here: nothing is decoded.
     let store = log.store::<domain::user::User>(stream);
     Ok(store.commits(aggregate_id).await?)
 }
@@ -61,8 +61,8 @@ impl Commits {
     /// The next commit; `None` after the last.
     ///
     /// # Errors
-    /// When the log can't be read there, or is lost for longer than the span's timeout. Nothing
-    /// comes after an error.
+    /// When the log can't be read there, or is lost for longer than the span's timeout. An error is
+    /// the last item.
     pub async fn next(&mut self) -> Option<Item> {
         if !self.begun {
             self.begun = true;
@@ -75,11 +75,11 @@ impl Commits {
         if let Some(error) = self.failed.take() {
             return Some(self.fail(error));
         }
-        // With a handful of streams, looking at each is faster than a heap.
+        // With a handful of streams, checking each is faster than a heap.
         let earliest = self.sources.iter().enumerate();
         let (i, _) = earliest.min_by_key(|(_, source)| (source.time, source.stream))?;
         let commit = self.sources[i].head.take()?;
-        // What came before a fault is good and is handed out.
+        // The commits before a fault are valid and are returned.
         self.failed = self.advance(i).await.err();
         Some(Ok(commit))
     }
@@ -92,7 +92,7 @@ impl Commits {
             self.sources.swap_remove(i);
             return Ok(());
         };
-        // A clock that went back doesn't put a commit before the one that it follows.
+        // A clock that went back doesn't move a commit before its predecessor.
         source.time = source.time.max(commit.metadata.time);
         if self.until.is_some_and(|until| source.time >= until) {
             self.sources.swap_remove(i);
@@ -113,7 +113,7 @@ impl Commits {
 struct Source {
     stream: StreamName,
     head: Option<Commit>,
-    /// The latest time so far: the place of `head` between the streams.
+    /// The latest time so far, by which `head` is ordered between the streams.
     time: DateTime<Utc>,
     chunk: vec::IntoIter<Item>,
     chunks: mpsc::Receiver<Vec<Item>>,
@@ -144,8 +144,8 @@ impl Source {
     }
 }
 
-/// Reads a stream into a channel. Decoding goes on beside whoever folds, which is what keeps a
-/// replay near the speed of the consumer.
+/// Reads a stream into a channel. Decoding runs in parallel with the fold, which keeps a replay
+/// close to the speed of the consumer.
 async fn pump(
     log: Log,
     stream: StreamName,
@@ -169,7 +169,7 @@ async fn pump(
                 .into_iter()
                 .map(|item| {
                     let commit = item.map_err(|error| match error {
-                        // The reader itself looked what the stream holds, and got no answer.
+                        // The reader itself checked the end of the stream, and got no answer.
                         StoreError::Unavailable { .. } => AnalysisError::Lost {
                             stream,
                             after,

@@ -1,27 +1,27 @@
-//! Running folds over a range of the log.
+//! Runs folds over a range of the log.
 
 use eventstore::{Commit, Log};
 
 use crate::{AnalysisError, Entry, Fold, Range, Span, events_of};
 
-/// How often progress is told, in commits.
+/// Interval of progress reports, in commits.
 pub(crate) const PROGRESS_EVERY: u64 = 1_024;
 
-/// What a replay saw.
+/// The size of a replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Replayed {
-    /// Commits that were read, those before the range included.
+    /// Commits that were read, including those before the range.
     pub commits: u64,
-    /// Events that in_range.
+    /// Events in the range.
     pub events: u64,
 }
 
-/// Runs a fold over a range. Reports how many commits of how many are read, from time to time and at
-/// the end. Several folds that run as one (as [`AllFolds`](crate::folds::AllFolds)) read and decode
-/// each commit once.
+/// Runs a fold over a range. Reports the number of commits read and their total, at intervals and
+/// at the end. Several folds that run as one (like [`AllFolds`](crate::folds::AllFolds)) read and
+/// decode each commit once.
 ///
 /// # Errors
-/// When the range or the log can't be read; what the fold saw until then is no answer.
+/// When the range or the log can't be read; the fold's state is then no result.
 pub async fn replay(
     log: &Log,
     range: &Range,
@@ -38,10 +38,10 @@ pub async fn replay(
         let in_range = span.contains(&commit);
         if in_range && !begun {
             begun = true;
-            // A range that begins at a place has no time of its own.
+            // A range that begins at a sequence has no time of its own.
             fold.begin(range.from.unwrap_or(commit.metadata.time));
         }
-        // What lies behind the end of the range came along only because clocks differ.
+        // Commits beyond the end of the range were read only because clocks differ.
         if in_range || range.to.is_none_or(|to| commit.metadata.time < to) {
             let events = apply_commit(&commit, in_range, fold)?;
             replayed.events += if in_range { events } else { 0 };
@@ -58,7 +58,7 @@ pub async fn replay(
     Ok(replayed)
 }
 
-/// Applies the events of a commit. Returns how many they are.
+/// Applies the events of a commit. Returns their number.
 pub(crate) fn apply_commit(
     commit: &Commit,
     in_range: bool,

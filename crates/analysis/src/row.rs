@@ -1,4 +1,4 @@
-//! The log as one flat table: a row an event.
+//! The log as one flat table: one row per event.
 
 use chrono::{DateTime, Utc};
 use eventstore::{Commit, StoreError, StreamName};
@@ -6,51 +6,52 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// One event with everything that is known of it: a row of the flattened log.
+/// One event with all its metadata: a row of the flattened log.
 ///
-/// All events of a commit have its sequence, ids and times; `version` tells them apart.
+/// All events of a commit have its sequence, IDs and times; `version` distinguishes them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EventRow {
     /// The stream.
     pub stream: StreamName,
     /// The commit's place in its stream, counted from 1.
     pub sequence: u64,
-    /// When the command was taken, by the clock of the process that took it.
+    /// The time at which the command was accepted, by the clock of that process.
     pub time: DateTime<Utc>,
-    /// When the server stored the commit. The one column that isn't the same in an imported log.
+    /// The time at which the server stored the commit. The one column that differs in an imported
+    /// log.
     pub stored_at: DateTime<Utc>,
     /// The aggregate's type.
     pub aggregate_type: String,
     /// The aggregate.
     pub aggregate_id: String,
-    /// The aggregate's version; the first event ever has 0.
+    /// The place of the event in its aggregate, from 0.
     pub version: u64,
     /// The event's type.
     pub event_type: String,
     /// Version of the event's schema.
     pub schema_version: String,
-    /// Who asked: a user's id, or the worker that reacted.
+    /// The author: a user's ID, or the name of a worker.
     pub actor: String,
     /// The commit.
     pub commit_id: Uuid,
-    /// The command that it follows from.
+    /// Its command.
     pub command_id: Uuid,
-    /// What began the whole chain: the id of a request.
+    /// The start of the whole chain: the ID of a request.
     pub correlation_id: String,
-    /// The commit that caused the command; none if a request did.
+    /// The commit that caused the command; `None` if a request did.
     pub causation_id: Option<Uuid>,
-    /// W3C trace context of the span that took the command.
+    /// W3C trace context of the span that accepted the command.
     pub trace_parent: Option<String>,
-    /// What happened.
+    /// The event's fields.
     pub data: Value,
 }
 
-/// What a column of [`EventRow`] holds.
+/// The documentation of a column of [`EventRow`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ColumnDoc {
     /// Its name.
     pub name: &'static str,
-    /// What it holds.
+    /// Its meaning.
     pub doc: &'static str,
 }
 
@@ -80,16 +81,16 @@ columns! {
     "data": "what happened, as JSON; money is in cents, and secrets are left out",
 }
 
-/// What stands in place of a secret.
+/// The replacement for a secret.
 const SECRET: &str = "(secret)";
 /// Fields of events that stay secret.
 const SECRETS: [&str; 1] = ["password_hash"];
 
 impl EventRow {
-    /// The events of a commit, brought up to the newest schema. Whether their types are known is
-    /// not checked ([`crate::events_of`] does): what can't be understood can still be looked at.
+    /// Returns the events of a commit, upcast to the newest schema. Doesn't check whether their
+    /// types are known ([`crate::events_of`] does): unknown events can still be inspected.
     ///
-    /// Secrets are in them; [`EventRow::without_secrets`] takes them out.
+    /// Includes secrets; [`EventRow::without_secrets`] removes them.
     ///
     /// # Errors
     /// [`StoreError::Unreadable`], when the payload isn't a commit.
@@ -116,8 +117,8 @@ impl EventRow {
         Ok(rows.collect())
     }
 
-    /// The same with a mark in place of each secret: password hashes are of no use to an analyst,
-    /// and a log that is passed around must not hold them.
+    /// The same with each secret replaced: password hashes are of no use to an analyst, and a log
+    /// that is passed on must not contain them.
     #[must_use]
     pub fn without_secrets(mut self) -> Self {
         hide_secrets(&mut self.data);
@@ -125,8 +126,8 @@ impl EventRow {
     }
 }
 
-/// Bytes of a payload with a mark in place of each password hash. What can't be parsed is searched
-/// for what such a hash begins with.
+/// The bytes of a payload with each password hash replaced. If they can't be parsed, searches them
+/// for the beginning of such a hash.
 pub fn without_secrets_in(payload: &[u8]) -> Vec<u8> {
     const BEGINS: &[u8] = b"$argon2";
     let mut left = payload;
@@ -145,7 +146,7 @@ pub fn without_secrets_in(payload: &[u8]) -> Vec<u8> {
     shown
 }
 
-/// Puts a mark in place of each secret in a value.
+/// Replaces each secret in a value.
 pub(crate) fn hide_secrets(value: &mut Value) {
     match value {
         Value::Object(fields) => {

@@ -1,4 +1,4 @@
-//! Answers: tables with a fixed order of columns and rows, exact to the cent.
+//! Results: tables with a fixed order of columns and rows, exact to the cent.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -7,9 +7,9 @@ use std::fmt;
 /// One column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
-    /// Its name: the key in JSON, the head in a table.
+    /// Its name: the key in JSON, the header in a table.
     pub name: &'static str,
-    /// What it holds, in words.
+    /// Its meaning, in words.
     pub doc: &'static str,
 }
 
@@ -34,7 +34,7 @@ pub enum Cell {
     Time(DateTime<Utc>),
     /// How long something took, in milliseconds.
     Millis(u64),
-    /// A part of a whole; nothing if the whole is 0.
+    /// A part of a whole; no value if the whole is 0.
     Share {
         /// The part.
         part: u64,
@@ -48,11 +48,11 @@ pub enum Cell {
 pub struct Table {
     /// Its name.
     pub name: &'static str,
-    /// What it says, in a sentence.
+    /// Its meaning, in a sentence.
     pub doc: &'static str,
     /// Its columns.
     pub columns: &'static [Column],
-    /// Its rows, each with a cell a column.
+    /// Its rows, with one cell per column.
     pub rows: Vec<Vec<Cell>>,
 }
 
@@ -72,12 +72,12 @@ impl Table {
         }
     }
 
-    /// The table as one JSON object a line, each with the table's name under `table`.
+    /// The table as one JSON object per line, each with the table's name as `table`.
     pub fn ndjson(&self) -> String {
         let mut text = String::new();
         for row in &self.rows {
             let row = Row { table: self, row };
-            // Texts, numbers and `null` under keys that are texts: nothing of that can fail.
+            // Texts, numbers and `null` under text keys always serialize.
             text.push_str(&serde_json::to_string(&row).unwrap_or_default());
             text.push('\n');
         }
@@ -116,7 +116,7 @@ impl Serialize for Cell {
     }
 }
 
-/// As a person reads it: `42.13 %`, `1 h 30 min`, `–` for nothing.
+/// For display: `42.13 %`, `1 h 30 min`, `–` without a value.
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -151,7 +151,7 @@ fn parts_of_ten_thousand(part: u64, of: u64) -> u128 {
     rounded(u128::from(part) * 10_000, u128::from(of))
 }
 
-/// A quotient, rounded to the nearest; 0 of nothing.
+/// A quotient, rounded to the nearest integer; 0 if the divisor is 0.
 pub(crate) fn rounded(part: u128, of: u128) -> u128 {
     (part + of / 2).checked_div(of).unwrap_or(0)
 }
@@ -160,7 +160,7 @@ fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// The two largest units, since more than that isn't read.
+/// The two largest units; more would not be read.
 fn duration(millis: u64) -> String {
     const UNITS: [(u64, &str); 4] = [
         (86_400_000, "d"),

@@ -12,14 +12,14 @@ mod support;
 
 use support::{connected, write};
 
-/// Orders' commits that come late.
+/// Number of the orders' commits that come late.
 const LATE: usize = 3;
 
 #[tokio::test]
 async fn what_comes_while_the_log_is_checked_is_not_missed_and_what_never_comes_is() {
     let nats = Nats::start().await;
     let log = connected(&nats).await;
-    // Long enough that the check tells of its progress before the end.
+    // Long enough that the check reports progress before the end.
     let plan = Plan {
         tickets: 600,
         days: 20,
@@ -41,7 +41,7 @@ async fn what_comes_while_the_log_is_checked_is_not_missed_and_what_never_comes_
         .filter(|one| one.rule == Rule::CausationPresent);
     assert!(causes.count() > 0, "{found:#?}");
 
-    // The ends of the streams are known when the first progress is told.
+    // The ends of the streams are known when progress is first reported.
     let (begun, begins) = oneshot::channel();
     let mut begun = Some(begun);
     let mut found = Vec::new();

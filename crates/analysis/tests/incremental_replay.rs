@@ -1,4 +1,4 @@
-//! Folds that follow a real log give, at any moment, the figures of a replay.
+//! Folds that follow a real log return, at any moment, the figures of a replay.
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
 use analysis::{AnalysisError, Fold, IncrementalReplay, Range, Table, folds::AllFolds, replay};
@@ -38,7 +38,7 @@ async fn what_it_says_while_the_log_grows_is_what_a_replay_says() {
         assert_eq!(seen.commits, replayed.unwrap().commits);
         let fresh = fresh.tables();
         assert_eq!(text(&incremental.fold().tables()), text(&fresh));
-        // Asking changes nothing.
+        // Reading the figures changes nothing.
         assert_eq!(text(&incremental.fold().tables()), text(&fresh));
     }
     let newest = history.iter().map(|commit| commit.metadata.time).max();

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use crate::ArchiveError;
 
-/// A file that is being written under another name than its own; removed unless it is kept.
+/// A file that is being written under a temporary name; removed unless it is kept.
 #[derive(Debug)]
 pub struct AtomicFile {
     to: BufWriter<NamedTempFile>,
@@ -19,7 +19,7 @@ pub struct AtomicFile {
     bytes: u64,
 }
 
-/// What a file holds, in short.
+/// Length and checksum of a file.
 #[derive(Debug)]
 pub struct Checksum {
     /// Its length.

@@ -1,4 +1,4 @@
-//! Rows, collected column by column, for Parquet and Arrow.
+//! Collects rows column by column, for Parquet and Arrow.
 
 use arrow_array::{
     ArrayRef, RecordBatch,
@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use crate::tables::{Extract, ExtractText, Extractor, Row, TableSpec};
 
-/// More than any price needs: ten digits before the point.
+/// More than any price needs: ten digits before the decimal point.
 const MONEY: DataType = DataType::Decimal128(12, 2);
 
-/// Rows that wait to be written.
+/// Rows that are not written yet.
 pub(crate) struct Columns {
     schema: SchemaRef,
     builders: Vec<Builder>,
@@ -29,7 +29,7 @@ enum Builder {
     Time(Extract<DateTime<Utc>>, TimestampMicrosecondBuilder),
 }
 
-/// The columns of a table as Arrow has them.
+/// The columns of a table as an Arrow schema.
 pub(crate) fn schema_of(table: &TableSpec) -> SchemaRef {
     let fields = table.columns().map(|column| {
         let data_type = match column.value {
@@ -72,7 +72,7 @@ impl Columns {
         self.rows += 1;
     }
 
-    /// Takes the rows that wait. Fails if a column lacks a value that it must have.
+    /// Takes the rows that are not written yet. Fails if a required value is missing.
     pub fn take(&mut self) -> Result<RecordBatch, ArrowError> {
         self.rows = 0;
         let columns = self.builders.iter_mut().map(Builder::finish).collect();

@@ -9,7 +9,7 @@ use crate::tables::{Extractor, Row, TableSpec};
 #[derive(Debug)]
 pub(crate) struct CsvRow {
     table: &'static TableSpec,
-    /// Whether a text that a spreadsheet would run as a formula is marked as a text.
+    /// Whether to escape texts that a spreadsheet would run as a formula.
     escapes_formulas: bool,
     record: ByteRecord,
 }
@@ -53,7 +53,7 @@ impl CsvRow {
     }
 }
 
-/// Whether a spreadsheet takes a text for a formula, by how it begins (OWASP, CSV Injection).
+/// Whether a spreadsheet takes a text for a formula, by its beginning (OWASP, CSV Injection).
 fn is_formula(text: &str) -> bool {
     text.starts_with(['=', '+', '-', '@', '\t', '\r'])
 }

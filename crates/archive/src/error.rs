@@ -1,4 +1,4 @@
-//! Why an export or an import could not be done.
+//! The errors of exports and imports.
 
 use analysis::AnalysisError;
 use arrow_schema::ArrowError;
@@ -23,63 +23,63 @@ pub enum ArchiveError {
     /// A file can't be read or written: no space, no permission, no such file.
     #[error("{}: {error}", file.display())]
     File {
-        /// Which file.
+        /// The file.
         file: PathBuf,
         /// What the system says.
         #[source]
         error: io::Error,
     },
-    /// A file doesn't hold what it should.
+    /// The contents of a file are wrong.
     #[error("{}: {why}", file.display())]
     Content {
-        /// Which file.
+        /// The file.
         file: PathBuf,
         /// What is wrong with it.
         #[source]
         why: Source,
     },
-    /// A line doesn't hold what it should.
+    /// A line is wrong.
     #[error("{}, line {line}: {why}", file.display())]
     Line {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Which line, counted from 1.
+        /// The line, counted from 1.
         line: u64,
         /// What is wrong with it.
         #[source]
         why: Source,
     },
-    /// The folder holds an export that this one can't go on with.
+    /// The folder contains an export that this one can't continue.
     #[error("{}: {why}", folder.display())]
     OtherExport {
-        /// Which folder.
+        /// The folder.
         folder: PathBuf,
-        /// How they differ.
+        /// The difference.
         why: String,
     },
     /// Another process is exporting to the folder.
     #[error("{}: another export is writing here", .0.display())]
     Busy(PathBuf),
-    /// The log to import into holds something.
+    /// The log to import into is not empty.
     #[error("the log isn't empty: {stream} ends at #{last}")]
     NotEmpty {
-        /// A stream that holds something.
+        /// A stream that has commits.
         stream: StreamName,
         /// Its last sequence.
         last: u64,
     },
-    /// The log to go on with doesn't hold the beginning of what is imported.
+    /// The log to continue doesn't contain the beginning of the import.
     #[error("{stream}#{sequence} isn't what the import has there")]
     OtherLog {
         /// The stream.
         stream: StreamName,
-        /// The last commit that is there.
+        /// The last commit that exists.
         sequence: u64,
     },
     /// A value could not be encoded: a defect.
     #[error("{}: {why}", file.display())]
     Encoding {
-        /// The file that it was for.
+        /// The file.
         file: PathBuf,
         /// What the encoder says.
         #[source]
@@ -106,7 +106,7 @@ impl ArchiveError {
         }
     }
 
-    /// What a Parquet encoder says: mostly that the file can't be written.
+    /// An error of the Parquet encoder: usually a file that can't be written.
     pub(crate) fn parquet(file: &Path, error: ParquetError) -> Self {
         match error {
             ParquetError::External(error) => match error.downcast::<io::Error>() {
@@ -117,7 +117,7 @@ impl ArchiveError {
         }
     }
 
-    /// What an Arrow encoder says.
+    /// An error of the Arrow encoder.
     pub(crate) fn arrow(file: &Path, error: ArrowError) -> Self {
         match error {
             ArrowError::IoError(_, error) => Self::file(file, error),

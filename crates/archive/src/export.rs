@@ -1,4 +1,4 @@
-//! The log into files.
+//! Exports the log to files.
 
 use analysis::{Bound, Range, Span, events_of};
 use eventstore::{Commit, Log, StreamName};
@@ -16,43 +16,42 @@ use crate::{
     tables::{Row, table_index},
 };
 
-/// Commits that a set of files is made of. When the program is killed, so many have to be read
-/// again at most.
+/// Number of commits in a set of files. After a crash, at most this many must be read again.
 const SEGMENT_COMMITS: u64 = 1 << 17;
-/// Commits that travel together to the thread that encodes.
+/// Number of commits that are sent to the encoding thread together.
 const CHUNK: usize = 256;
-/// Chunks that wait for it.
+/// Number of waiting chunks.
 const CHUNKS: usize = 4;
 
-/// What is to be exported.
+/// What to export.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Where to; made if need be.
+    /// The destination; created if necessary.
     pub folder: PathBuf,
-    /// As what.
+    /// The format of the files.
     pub format: Format,
-    /// Which part of the log.
+    /// The part of the log.
     pub range: Range,
-    /// To an export that is complete: add what came since.
+    /// Whether to add later commits to a complete export.
     pub since_last: bool,
 }
 
-/// What an export came to.
+/// The result of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exported {
     /// Rows that this run added.
     pub added: u64,
-    /// Whether it went on with what an earlier run had begun.
+    /// Whether it continued an earlier run.
     pub resumed: bool,
-    /// Everything that is there now.
+    /// Everything in the folder now.
     pub manifest: Manifest,
 }
 
-/// Exports the log, or goes on where an earlier run ended. Tells how many commits of how many are
-/// read.
+/// Exports the log, or continues where an earlier run ended. Reports the number of commits read and
+/// their total.
 ///
 /// # Errors
-/// See [`ArchiveError`]. What is in the folder stays good, and the next run goes on.
+/// See [`ArchiveError`]. The contents of the folder stay valid, and the next run continues.
 pub async fn export(
     log: &Log,
     request: &Request,
@@ -113,7 +112,7 @@ pub async fn export(
                 // The encoder panicked: a defect.
                 ArchiveError::encoding(folder.path(), error)
             })?;
-            // What the encoder says is the reason when it took no more.
+            // If the encoder stopped early, its own error is the reason.
             for (table, part) in written? {
                 if read.is_ok() {
                     manifest.add(&TABLES[table], part);
@@ -139,8 +138,8 @@ pub async fn export(
     })
 }
 
-/// Gives each table without rows a file that has its columns alone: a query that names the table
-/// is then right on a young log, where a reader would otherwise report that there is no such file.
+/// Adds a file with only the columns for each table without rows: a query that names the table then
+/// works on a young log, where a reader would otherwise report a missing file.
 fn add_empty_tables(folder: &Folder, manifest: &mut Manifest) -> Result<(), ArchiveError> {
     for table in TABLES {
         let Some(stream) = manifest.streams.get(table.stream.as_str()) else {
@@ -161,7 +160,7 @@ fn add_empty_tables(folder: &Folder, manifest: &mut Manifest) -> Result<(), Arch
     Ok(())
 }
 
-/// Passes commits on to the thread that encodes them, up to a sequence.
+/// Sends commits to the encoding thread, up to a sequence.
 async fn send_commits(
     commits: &mut analysis::Commits,
     last: u64,
@@ -182,12 +181,12 @@ async fn send_commits(
             progress(count);
         }
     }
-    // It ended before the end that it had: nothing of this set may count.
+    // It ended before its known end: nothing of this set may count.
     let stream_ended = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
     Err(ArchiveError::file(Path::new("the log"), stream_ended))
 }
 
-/// What is left of a part of a stream.
+/// The rest of a part of a stream.
 async fn span_of(log: &Log, stream: StreamName, part: &StreamPart) -> Result<Span, ArchiveError> {
     let place = |sequence| Bound::Sequence {
         stream: Some(stream),
@@ -199,7 +198,7 @@ async fn span_of(log: &Log, stream: StreamName, part: &StreamPart) -> Result<Spa
     Ok(Span::resolve(&range, log, &[stream]).await?)
 }
 
-/// A new export.
+/// Starts a new export.
 async fn new_export(log: &Log, request: &Request) -> Result<Manifest, ArchiveError> {
     let mut manifest = Manifest::new(request.format, &request.range);
     let span = Span::resolve(&request.range, log, &event_streams::ALL).await?;
@@ -218,7 +217,7 @@ async fn new_export(log: &Log, request: &Request) -> Result<Manifest, ArchiveErr
     Ok(manifest)
 }
 
-/// An export that is there: the rest of it, or what came since.
+/// Continues an existing export: the rest of it, or later commits.
 async fn resume_export(
     log: &Log,
     request: &Request,
@@ -281,14 +280,14 @@ async fn resume_export(
     Ok(found)
 }
 
-/// Files that are made of the same part of a stream.
+/// Files of the same part of a stream.
 struct SegmentSet {
     range: Range,
     place: Place,
     open: BTreeMap<usize, SegmentWriter>,
 }
 
-/// Where files are made, and of which part of their stream.
+/// The folder of the files, and their part of the stream.
 struct Place {
     folder: PathBuf,
     unfinished: PathBuf,
@@ -297,12 +296,12 @@ struct Place {
 }
 
 impl Place {
-    /// A file of a table, under another name than its own.
+    /// Creates a table's file, under a temporary name.
     fn create(&self, table: &'static TableSpec) -> Result<SegmentWriter, ArchiveError> {
         SegmentWriter::create(&self.unfinished, self.format, table)
     }
 
-    /// Gives a file that is complete its name.
+    /// Gives a complete file its final name.
     fn finish(&self, table: &TableSpec, writer: SegmentWriter) -> Result<Segment, ArchiveError> {
         let file = Folder::name(table, self.sequences, self.format);
         let path = self.folder.join(&file);
@@ -323,7 +322,7 @@ impl Place {
 }
 
 impl SegmentSet {
-    /// Writes commits until no more come and the last has come; else nothing.
+    /// Writes commits until the channel ends with the last commit; otherwise returns nothing.
     fn encode(
         mut self,
         mut commits: mpsc::Receiver<Vec<Commit>>,
@@ -338,7 +337,7 @@ impl SegmentSet {
             }
         }
         if reached < self.place.sequences.1 {
-            // The sender has the reason. The files go with their writers.
+            // The sender has the error. The writers remove their files.
             return Ok(Vec::new());
         }
         self.finish()

@@ -1,4 +1,4 @@
-//! The folder of an export: one writer at a time, and nothing in it that the manifest doesn't name.
+//! The folder of an export: one writer at a time, and no file that isn't in the manifest.
 
 use std::{
     collections::HashSet,
@@ -9,20 +9,20 @@ use std::{
 
 use crate::{ArchiveError, Format, Manifest, TABLES, TableSpec};
 
-/// Where files are until they are whole.
+/// The folder for incomplete files.
 const UNFINISHED: &str = ".unfinished";
 const LOCK: &str = ".lock";
 
-/// A folder that this process alone writes to.
+/// A folder that only this process writes to.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    /// Held as long as it lives.
+    /// Held as long as this value exists.
     _lock: File,
 }
 
 impl Folder {
-    /// Opens a folder, made if need be. The lock ends with the process, however that ends.
+    /// Opens a folder, created if necessary. The lock ends with the process, even in a crash.
     pub fn open(path: &Path) -> Result<Self, ArchiveError> {
         let unfinished = path.join(UNFINISHED);
         fs::create_dir_all(&unfinished).map_err(|error| ArchiveError::file(&unfinished, error))?;
@@ -40,7 +40,7 @@ impl Folder {
         }
     }
 
-    /// Removes what only an export that isn't complete needs.
+    /// Removes the files that only an incomplete export needs.
     pub fn close(self) -> Result<(), ArchiveError> {
         let unfinished = self.unfinished();
         fs::remove_dir(&unfinished).map_err(|error| ArchiveError::file(&unfinished, error))?;
@@ -56,15 +56,15 @@ impl Folder {
         self.path.join(UNFINISHED)
     }
 
-    /// The path of a file in the folder: of a table, with what was made of so much of its stream.
+    /// The path of a table's file for a part of its stream.
     pub fn name(table: &TableSpec, (first, last): (u64, u64), format: Format) -> String {
         let extension = format.extension();
         let (name, stream) = (table.name, table.stream);
         format!("{name}/{stream}-{first:012}-{last:012}.{extension}")
     }
 
-    /// Removes what a run left behind that was killed. Only files of names that an export gives
-    /// are touched: other files in the folder aren't the export's.
+    /// Removes files that a killed run left behind. Touches only names that an export uses: other
+    /// files in the folder are not the export's.
     pub fn remove_orphans(&self, manifest: &Manifest) -> Result<(), ArchiveError> {
         let known: HashSet<PathBuf> = manifest
             .tables
@@ -93,7 +93,7 @@ impl Folder {
     }
 }
 
-/// Whether a path leads to a file that is open.
+/// Whether a path leads to an open file.
 fn is_at(open: &File, path: &Path) -> bool {
     let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     let (open, there) = (

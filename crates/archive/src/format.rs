@@ -1,4 +1,4 @@
-//! What files look like inside.
+//! The formats of files.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,12 +11,12 @@ pub enum Format {
     Parquet,
     /// Comma-separated values (RFC 4180) with a header line.
     Csv,
-    /// The same for Excel, LibreOffice and their like: a text that they would run as a formula begins
-    /// with an apostrophe, which is then part of it.
+    /// The same for Excel, LibreOffice and similar programs: a text that they would run as a
+    /// formula begins with an apostrophe, which is then part of it.
     Spreadsheet,
-    /// One JSON object a line: every event as it is stored, for an import elsewhere.
+    /// One JSON object per line: every event as it is stored, for an import elsewhere.
     Ndjson,
-    /// Apache Arrow's IPC file format (Feather V2): typed, mapped into memory as it is.
+    /// Apache Arrow's IPC file format (Feather V2): typed, can be memory-mapped.
     Arrow,
 }
 

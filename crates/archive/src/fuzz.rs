@@ -6,7 +6,7 @@ use eventstore::StreamName;
 
 use crate::ndjson::line::{Line, SECRET, without_password};
 
-/// Reads the first line of a file that is to be imported. Whether it was an event.
+/// Reads the first line of an import. Returns whether it was an event.
 pub fn ndjson_line(bytes: &[u8]) -> bool {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     let text = text.split_inclusive('\n').next().unwrap_or_default();
@@ -34,7 +34,8 @@ pub fn ndjson_line(bytes: &[u8]) -> bool {
     true
 }
 
-/// The line as it is exported; nothing if its data holds what no event does, such as 1e999.
+/// The line as it is exported; `None` if its data contains a value that no event has, such as
+/// 1e999.
 fn written(line: &Line<'_>, stream: StreamName) -> Option<String> {
     let mut written = Vec::new();
     line.write(stream, &mut written).ok()?;

@@ -1,4 +1,4 @@
-//! Files into an empty log.
+//! Imports files into an empty log.
 
 use domain::streams;
 use domain::{
@@ -15,26 +15,26 @@ use crate::{
     ndjson::reader::{LineReader, LocatedLine},
 };
 
-/// How often progress is told, in commits.
+/// Interval of progress reports, in commits.
 const PROGRESS_EVERY: u64 = 4_096;
 
-/// What an import came to.
+/// The result of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     /// Commits that were written.
     pub commits: u64,
-    /// Commits that were there already, from an import that was interrupted.
+    /// Commits that already existed, from an interrupted import.
     pub found: u64,
 }
 
-/// Fills an empty log from a file of NDJSON, or from the folder of an export as NDJSON. Every
-/// commit gets the sequence that it had, so read models of the two logs are the same.
+/// Fills an empty log from an NDJSON file, or from the folder of an NDJSON export. Every commit
+/// gets its original sequence, so the read models of the two logs are the same.
 ///
-/// Everything is read and checked once before anything is written. With `resume`, a log that holds
-/// the beginning of the same import is filled up.
+/// Everything is read and checked before anything is written. With `resume`, a log that contains
+/// the beginning of the same import is completed.
 ///
-/// No service may work on the log during the import: what one of its workers appends makes the
-/// import fail.
+/// No service may run on the log during the import: if one of its workers appends, the import
+/// fails.
 ///
 /// # Errors
 /// See [`ArchiveError`].
@@ -69,7 +69,8 @@ pub async fn import(
         }
         if sequence == end {
             imported.found += 1;
-            // Ids of commits are unique, and an import is dense: what leads to this one is the same.
+            // IDs of commits are unique, and an import is dense: the same commit has the same
+            // predecessors.
             let there = log.reader().commit_at(commit.stream, sequence).await?;
             if there.commit_id != commit.commit_id {
                 let stream = commit.stream;
@@ -100,7 +101,7 @@ pub async fn import(
     Ok(imported)
 }
 
-/// Reads everything and tells how many commits there are.
+/// Reads everything and returns the number of commits.
 fn check(path: &Path) -> Result<u64, ArchiveError> {
     let mut commits = Commits::open(path)?;
     let mut count = 0;
@@ -127,7 +128,7 @@ impl Commits {
         })
     }
 
-    /// The next commit, and the sequence that it had.
+    /// The next commit, and its original sequence.
     fn next(&mut self) -> Result<Option<(HistoricalCommit, u64)>, ArchiveError> {
         let Some(first) = self.take()? else {
             return Ok(None);
@@ -160,7 +161,7 @@ impl Commits {
     }
 }
 
-/// The commit whose events these lines are.
+/// The commit of these lines.
 fn commit_of(stream: StreamName, texts: &[LocatedLine]) -> Result<HistoricalCommit, ArchiveError> {
     let mut data = Vec::with_capacity(texts.len());
     let mut lines = Vec::with_capacity(texts.len());

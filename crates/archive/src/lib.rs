@@ -1,11 +1,11 @@
 //! The event log as files.
 //!
-//! [`export()`] flattens the log into one table an event type, in a folder: Parquet, Arrow or CSV for
-//! analysts, with typed columns; NDJSON for whoever wants every event as it is, and for [`import()`],
+//! [`export()`] flattens the log into one table per event type, in a folder: Parquet, Arrow or CSV
+//! for analysts, with typed columns; NDJSON for every event as it is stored, and for [`import()`],
 //! which fills an empty log from it.
 //!
 //! ```text
-//! DIR/manifest.json                                    what is in the folder, and how far it goes
+//! DIR/manifest.json                                    contents and progress of the export
 //! DIR/order_placed/ORDERS-000000000001-000000131072.parquet
 //! DIR/order_placed/ORDERS-000000131073-000000200000.parquet
 //! DIR/order_completed/…
@@ -13,15 +13,14 @@
 //!
 //! # Guarantees
 //!
-//! - **A file under its final name is whole.** It is written under another one, flushed to the disk
-//!   and renamed.
-//! - **No row is lost or doubled**, whenever the program is killed: the manifest, which is replaced
-//!   as a whole too, says how far each stream was exported, and what it doesn't name is removed
-//!   before the next run goes on.
-//! - **Memory is bounded**: rows of a few thousand commits, and of each open file no more than a
-//!   row group.
-//! - **Nothing is skipped.** An event that can't be read ends the export with its stream and
-//!   sequence; a line that can't be read ends an import, before anything is written.
+//! - **A file with its final name is complete.** It is written under a temporary name, flushed to
+//!   the disk and renamed.
+//! - **No row is lost or duplicated**, whenever the program is killed: the manifest, which is also
+//!   replaced as a whole, states how far each stream was exported, and files that it doesn't list
+//!   are removed before the next run continues.
+//! - **Memory is limited**: rows of a few thousand commits, and one row group per open file.
+//! - **Nothing is skipped.** An unreadable event ends the export with its stream and sequence; an
+//!   unreadable line ends an import, before anything is written.
 #![deny(missing_docs)]
 
 mod atomic_file;

@@ -1,4 +1,4 @@
-//! What an export consists of, and how far it is.
+//! The contents of an export, and its progress.
 
 use analysis::Range;
 use chrono::{DateTime, Utc};
@@ -20,7 +20,7 @@ use crate::{
 
 /// The file's name.
 pub(crate) const NAME: &str = "manifest.json";
-/// What this release writes and reads.
+/// The layout that this release writes and reads.
 const LAYOUT: u32 = 1;
 
 /// The contents of `manifest.json`.
@@ -30,28 +30,28 @@ pub struct Manifest {
     pub layout: u32,
     /// The format of all files.
     pub format: Format,
-    /// Events from this moment on, if that was asked for.
+    /// The requested start, if any.
     pub from: Option<DateTime<Utc>>,
-    /// Events before this moment, if that was asked for.
+    /// The requested end, if any.
     pub to: Option<DateTime<Utc>>,
-    /// Whether what comes later belongs to it: no end was asked for.
+    /// Whether later commits belong to it: no end was requested.
     pub open: bool,
-    /// Whether everything that was asked for is here.
+    /// Whether everything that was requested is included.
     pub complete: bool,
-    /// Which part of each stream this is, by the stream's name.
+    /// The exported part of each stream, by name.
     pub streams: BTreeMap<String, StreamPart>,
-    /// The tables, by name; all of them in an export that is complete, those without rows as well.
+    /// The tables, by name; in a complete export all of them, even those without rows.
     pub tables: BTreeMap<String, TablePart>,
 }
 
 /// A part of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamPart {
-    /// When the stream was created: its identity.
+    /// The creation time of the stream: its identity.
     pub created: DateTime<Utc>,
     /// The first sequence.
     pub first: u64,
-    /// The last sequence; one less than the first if there is nothing.
+    /// The last sequence; one less than the first if the part is empty.
     pub last: u64,
     /// The first sequence that isn't exported yet.
     pub next: u64,
@@ -60,7 +60,7 @@ pub struct StreamPart {
 /// The rows of a table.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TablePart {
-    /// How many there are.
+    /// Their number.
     pub rows: u64,
     /// The columns, each with its type; none in NDJSON, where every line names its fields.
     pub columns: Vec<(String, String)>,
@@ -73,11 +73,11 @@ pub struct TablePart {
 pub struct Segment {
     /// Its path in the folder.
     pub file: String,
-    /// How many rows it has.
+    /// The number of rows.
     pub rows: u64,
-    /// The sequences that it was made of, first and last; most are in other tables' files.
+    /// Its range of sequences, first and last; most are in other tables' files.
     pub sequences: (u64, u64),
-    /// The earliest and the latest time in it; nothing if it has no rows.
+    /// The earliest and the latest time in it; `None` without rows.
     pub times: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Its length.
     pub bytes: u64,
@@ -106,15 +106,15 @@ impl Manifest {
         }
     }
 
-    /// How many rows it has.
+    /// The number of rows.
     pub fn rows(&self) -> u64 {
         self.tables.values().map(|table| table.rows).sum()
     }
 
-    /// Reads that of a folder; nothing if there is none.
+    /// Reads the manifest of a folder; `None` if there is none.
     ///
     /// # Errors
-    /// When it can't be read, or is of another layout.
+    /// When it can't be read, or has another layout.
     pub fn read(folder: &Path) -> Result<Option<Self>, ArchiveError> {
         let path = folder.join(NAME);
         let text = match fs::read(&path) {
@@ -131,7 +131,7 @@ impl Manifest {
         Ok(Some(manifest))
     }
 
-    /// Replaces that of a folder, as a whole.
+    /// Replaces the manifest of a folder, atomically.
     pub(crate) fn write(&self, folder: &Path, unfinished: &Path) -> Result<(), ArchiveError> {
         let path = folder.join(NAME);
         let written = || {
@@ -155,15 +155,15 @@ impl Manifest {
             },
             ..TablePart::default()
         });
-        // The file that stands for a table without rows: text has no types, so a reader that
-        // guesses them from it would take money for text in the files that follow.
+        // Removes the file of a table without rows: CSV has no types, so a reader that guesses them
+        // from it would take money for text in the files that follow.
         entry.parts.retain(|part| part.rows > 0);
         entry.rows += part.rows;
         entry.parts.push(part);
     }
 
-    /// A table that has other columns here than in this release: files of both in one folder would be
-    /// read as if the new columns weren't there, or not at all.
+    /// A table with different columns in this release: files of both kinds in one folder would be
+    /// read as if the new columns didn't exist, or not at all.
     pub(crate) fn of_other_columns(&self) -> Option<&str> {
         if self.format == Format::Ndjson {
             return None;
@@ -178,7 +178,7 @@ impl Manifest {
             .map(|(name, _)| name.as_str())
     }
 
-    /// Compares every file with its sum.
+    /// Compares every file with its checksum.
     ///
     /// # Errors
     /// The first file that is missing or differs.
@@ -196,7 +196,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// The stream that a table is from.
+    /// The stream of a table.
     pub(crate) fn stream_of(table: &str) -> StreamName {
         let spec = TABLES.iter().find(|spec| spec.name == table);
         spec.map_or(TICKETS, |spec| spec.stream)

@@ -1,4 +1,4 @@
-//! One file of a table while it is written.
+//! One file of a table while it is being written.
 
 use arrow_ipc::writer::FileWriter;
 use chrono::{DateTime, Utc};
@@ -18,12 +18,12 @@ use crate::{
     tables::{Extractor, Row},
 };
 
-/// Rows that are encoded at a time.
+/// Number of rows that are encoded together.
 const BATCH: usize = 4_096;
-/// Rows of a Parquet row group: what an encoder keeps in memory until it is complete.
+/// Number of rows in a Parquet row group: an encoder keeps this many in memory.
 const GROUP: usize = 32_768;
 
-/// A file that grows by rows.
+/// A file that is written row by row.
 pub(crate) struct SegmentWriter {
     sink: Sink,
     path: PathBuf,
@@ -93,7 +93,7 @@ impl SegmentWriter {
                 written.map_err(|error| ArchiveError::csv(path, error))?;
             }
             Sink::Ndjson(writer) => {
-                // Few commits have more than one event, so looking for it costs nothing.
+                // Few commits have more than one event, so the search costs nothing.
                 let line = Line::of(row.commit)?.find(|line| line.version == row.version);
                 if let Some(line) = line {
                     let written = line.write(row.commit.stream, writer);
@@ -108,7 +108,7 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Writes what waits and gives the file its name.
+    /// Writes the remaining rows and gives the file its name.
     pub fn finish(mut self, name: &Path) -> Result<Checksum, ArchiveError> {
         let path = &self.path;
         self.sink.write_batch(path)?;
@@ -133,7 +133,7 @@ impl SegmentWriter {
 }
 
 impl Sink {
-    /// Encodes the rows that wait.
+    /// Encodes the waiting rows.
     fn write_batch(&mut self, path: &Path) -> Result<(), ArchiveError> {
         let arrow = |error| ArchiveError::arrow(path, error);
         match self {
@@ -150,8 +150,8 @@ impl Sink {
     }
 }
 
-/// Snappy, because it costs next to nothing and every reader has it; no dictionaries where no
-/// value comes twice.
+/// Snappy, because it costs next to nothing and every reader supports it; no dictionaries where no
+/// value occurs twice.
 fn properties(table: &TableSpec) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)

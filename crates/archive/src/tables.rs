@@ -1,5 +1,5 @@
-//! The tables: one per event type. A table is declared once, by its columns and where each value
-//! comes from; Arrow arrays, CSV and the manifest derive from that.
+//! The tables: one per event type. A table is declared once, by its columns and their sources;
+//! Arrow arrays, CSV and the manifest derive from that.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -17,7 +17,7 @@ pub struct TableSpec {
     pub name: &'static str,
     /// The type of its events.
     pub event_type: &'static str,
-    /// The stream that they are in.
+    /// The stream of the events.
     pub stream: StreamName,
     own: &'static [ColumnSpec],
 }
@@ -26,12 +26,12 @@ pub struct TableSpec {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ColumnSpec {
     pub name: &'static str,
-    /// Whether a row may have no value there.
+    /// Whether a row may lack a value.
     pub optional: bool,
     pub value: Extractor,
 }
 
-/// An event, and the commit that it is part of.
+/// An event, and its commit.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
     pub commit: &'a Commit,
@@ -44,11 +44,11 @@ pub(crate) type Extract<T> = fn(&Row<'_>) -> Option<T>;
 /// Takes a text from a row.
 pub(crate) type ExtractText = for<'r> fn(&'r Row<'_>) -> Option<&'r str>;
 
-/// The type of a column, and where its values come from.
+/// The type of a column, and the source of its values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Extractor {
     Text(ExtractText),
-    /// An id is a text in files, since every tool can join on that.
+    /// An ID is a text in files, since every tool can join on that.
     Id(Extract<Uuid>),
     Count(Extract<u64>),
     /// An amount in cents: a decimal with two places in files.
@@ -129,8 +129,8 @@ const COMMON: &[ColumnSpec] = &[
     ),
 ];
 
-/// Declares the tables. A column is `Type "name" = field => value`, with the event's field of this
-/// name in scope in the value, and an optional one `? Type "name" = field`.
+/// Declares the tables. A column is `Type "name" = field => value`, where the value may use the
+/// event's field of this name; an optional one is `? Type "name" = field`.
 macro_rules! tables {
     ($($name:literal $stream:ident $kind:ident($event:ident::$variant:ident) {
         $($type:ident $column:literal = $field:ident => $value:expr;)*

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let log = open_log().await?;
     let accounts = log.store::<Account>(ACCOUNTS);
 
-    // A command. Its id makes it safe to repeat: the second time is answered with the first result.
+    // A command. Its ID makes it safe to repeat: the second call returns the first result.
     let metadata = Metadata::of_request(Uuid::new_v4(), "request-1", "ann", Utc::now());
     for _ in 0..2 {
         let command = AccountCommand::Deposit { cents: 1_000 };
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         );
     }
 
-    // Ten withdrawals at once of 300 each: the log lets through as many as there is money for.
+    // Ten concurrent withdrawals of 300 each: the log accepts as many as the balance covers.
     let withdrawals = (0..10).map(|i| {
         let accounts = accounts.clone();
         tokio::spawn(async move {
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    // Somebody who reacts, at least once to each commit, also after a crash.
+    // A worker handles each commit at least once, even after a crash.
     let (told, mut hears) = tokio::sync::mpsc::unbounded_channel();
     let letters = Subscription::new("letters-on-accounts");
     let worker = log.workers().on_commit(ACCOUNTS, letters, move |commit| {
@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     worker.stop().await;
 
-    // And the whole story again, as anything that is derived from the log begins.
+    // Read the whole history again: everything that is derived from the log starts like this.
     let mut commits = std::pin::pin!(log.reader().range(ACCOUNTS, 1, u64::MAX).await?);
     let mut folded = Account::default();
     while let Some(commit) = commits.try_next().await? {

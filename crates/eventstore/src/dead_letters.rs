@@ -1,5 +1,5 @@
 //! Dead letters: messages that could not be handled, kept with their error until an operator
-//! retries or drops them. The record is append-only like everything else: what became of a dead
+//! retries or drops them. The record is append-only like every other stream: the fate of a dead
 //! letter is another message, not a deletion.
 
 use async_nats::{HeaderMap, jetstream::message::StreamMessage};
@@ -19,7 +19,7 @@ use crate::{
 /// A message that could not be handled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeadLetter {
-    /// Its number; give this to retry or drop it.
+    /// Its number, by which it is retried or dropped.
     #[serde(default)]
     pub id: u64,
     /// The subscription that could not handle it.
@@ -30,9 +30,9 @@ pub struct DeadLetter {
     pub sequence: u64,
     /// The aggregate, or the key of the command.
     pub key: String,
-    /// Why, at the last try.
+    /// The error of the last try.
     pub error: String,
-    /// How often it was tried.
+    /// Number of tries.
     pub tries: u32,
     /// When it was set aside.
     pub at: DateTime<Utc>,
@@ -53,8 +53,8 @@ impl RetryMarker {
     }
 }
 
-/// The dead letters that wait for a decision, as far as the record was read. Whoever looks again
-/// reads only what was added: the record only grows, and every process looks at it.
+/// The dead letters that wait for a decision, as far as the record was read. Each update reads only
+/// what was added: the record only grows, and every process reads it.
 #[derive(Debug, Default)]
 pub struct OpenDeadLetters {
     open: BTreeMap<u64, DeadLetter>,
@@ -62,14 +62,15 @@ pub struct OpenDeadLetters {
 }
 
 impl OpenDeadLetters {
-    /// Reads what was added since the last time. Gives how many messages that were.
+    /// Reads what was added since the last time. Returns the number of messages read.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when NATS can't be reached. What was read until then stays.
+    /// [`StoreError::Unavailable`] when NATS can't be reached. Messages that were read until then
+    /// count.
     pub async fn catch_up(&mut self, record: &DeadLetters) -> Result<u64, StoreError> {
         let end = record.connection.stream_end(DEADLETTERS).await?;
         if end < self.read_to {
-            // It was restored from a backup, or made anew.
+            // It was restored from a backup, or recreated.
             *self = Self::default();
         }
         let mut read = 0;
@@ -78,7 +79,7 @@ impl OpenDeadLetters {
             let next = messages
                 .next_in_stream(DEADLETTERS, self.read_to + 1)
                 .await?;
-            // What was the end is gone by now: it is read the next time.
+            // The last message is gone by now: it is read the next time.
             let Some((sequence, message)) = next else {
                 break;
             };
@@ -92,12 +93,12 @@ impl OpenDeadLetters {
         Ok(read)
     }
 
-    /// How many wait.
+    /// Number of open dead letters.
     pub fn len(&self) -> usize {
         self.open.len()
     }
 
-    /// Whether none waits.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
@@ -123,7 +124,7 @@ struct Resolution {
     at: DateTime<Utc>,
 }
 
-/// The key under which a subscription is asked to try dead letters again.
+/// The key under which a subscription receives requests to retry dead letters.
 pub(crate) fn retry_key(subscription: &str) -> String {
     format!("retry.{subscription}")
 }
@@ -140,8 +141,8 @@ impl DeadLetters {
         Self { connection }
     }
 
-    /// The dead letters that wait for a decision, oldest first. Reads the whole record; who asks
-    /// again and again keeps [`OpenDeadLetters`].
+    /// Lists the dead letters that wait for a decision, oldest first. Reads the whole record; for
+    /// repeated queries keep [`OpenDeadLetters`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -151,8 +152,8 @@ impl DeadLetters {
         Ok(letters.open.into_values().collect())
     }
 
-    /// Asks the subscription of a dead letter to try it again; it does so within moments, or when
-    /// it runs next.
+    /// Asks the subscription of a dead letter to retry it; that happens within moments, or when the
+    /// subscription runs next.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -166,7 +167,7 @@ impl DeadLetters {
         self.put(&retry_key(&letter.subscription), &marker).await
     }
 
-    /// Gives a dead letter up: it is listed no more, and its message is never handled.
+    /// Drops a dead letter: it is no longer listed, and its message is never handled.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -188,7 +189,7 @@ impl DeadLetters {
             .await
     }
 
-    /// The message that a dead letter is about; `None` if it is gone.
+    /// The message of a dead letter; `None` if it is gone.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -205,7 +206,7 @@ impl DeadLetters {
         }
     }
 
-    /// A stream that a dead letter may be of, by its name.
+    /// Resolves the name of a stream that a dead letter may refer to.
     pub(crate) fn stream_of(&self, name: &str) -> Option<StreamName> {
         let event_streams = self.connection.config().event_streams.iter().copied();
         let mut streams = event_streams.chain([COMMANDS]);
@@ -213,7 +214,7 @@ impl DeadLetters {
         Some(self.connection.at(stream))
     }
 
-    /// Adds to the record.
+    /// Appends to the record.
     pub(crate) async fn put(&self, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
         let payload = encode("a record of dead letters", value)?;
         let subject = Subject {

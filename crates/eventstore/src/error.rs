@@ -1,45 +1,45 @@
-//! What can go wrong. *Refused* (the domain said no) and *failed* (the store could not) are kept
-//! apart by type: the first is an answer, the second is a fault.
+//! The errors of the store. *Refused* (by the domain) and *failed* (in the store) are separate
+//! types: the first is an answer, the second is a fault.
 
 use serde::Serialize;
 use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use crate::StreamName;
 
-/// The store could not do what was asked.
+/// The store could not execute the request.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// NATS can't be reached, or doesn't answer in time. Whether an append took effect is then
-    /// unknown; repeating it with the same command id is safe.
+    /// NATS can't be reached, or doesn't answer in time. It is unknown whether an append took
+    /// effect; repeating it with the same command ID is safe.
     #[error("the event log is unavailable: {what}{}", because(source.as_deref()))]
     Unavailable {
-        /// What was being done, or what is missing for it.
+        /// The operation, or what it lacks.
         what: Cow<'static, str>,
-        /// What the client of NATS says to that.
+        /// The error of the NATS client.
         #[source]
         source: Option<Arc<dyn Error + Send + Sync>>,
     },
-    /// The server answered with something that this program doesn't understand: a defect of one of
-    /// the two and no outage, so repeating is useless.
+    /// The server's answer can't be parsed: a defect of this program or of the server, and not an
+    /// outage, so repeating is useless.
     #[error("{what}: the answer of NATS can't be read: {source}")]
     UnexpectedAnswer {
-        /// What was being done.
+        /// The operation.
         what: &'static str,
-        /// Why it can't be.
+        /// The parser's error.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// Others kept appending to the same aggregate for as long as was retried.
+    /// Other writers appended to the same aggregate during every retry.
     #[error("{stream}.{aggregate_id}: lost the race {tries} times")]
     Conflict {
         /// Stream of the aggregate.
         stream: StreamName,
         /// The aggregate.
         aggregate_id: String,
-        /// How often the append was tried.
+        /// Number of tries.
         tries: u32,
     },
-    /// A message isn't what this release can read. It is never skipped in silence.
+    /// This release can't read a message. The message is never skipped silently.
     #[error("{stream}#{sequence}: {why}")]
     Unreadable {
         /// Stream of the message.
@@ -49,8 +49,8 @@ pub enum StoreError {
         /// What is wrong with it.
         why: String,
     },
-    /// A commit holds an event that this release doesn't know in that form: another release wrote
-    /// it. Never skipped in silence, and never read as if it were of this one.
+    /// A commit contains an event in a form that this release doesn't know: another release wrote
+    /// it. It is never skipped silently, and never read as if this release had written it.
     #[error("{stream}#{sequence}: {why}; {event_type} in schema {schema} is of another release")]
     UnsupportedSchema {
         /// Stream of the message.
@@ -61,11 +61,11 @@ pub enum StoreError {
         event_type: String,
         /// Version of its schema.
         schema: String,
-        /// What can't be read.
+        /// Why it can't be read.
         why: String,
     },
-    /// The server has lost messages of a stream: it counts them, and can't give them. Nobody has
-    /// acknowledged that they are gone for good ([`Holes::acknowledge`](crate::Holes::acknowledge)).
+    /// The server has lost messages of a stream: it counts them, but can't deliver them. No
+    /// operator has acknowledged the loss ([`Holes::acknowledge`](crate::Holes::acknowledge)).
     #[error(
         "{stream}{} missing: the server counts {it} and can't give {it}. Restore the server's copy \
          or the log; if that is impossible, acknowledge the hole",
@@ -79,8 +79,8 @@ pub enum StoreError {
         /// The last sequence that is missing.
         last: u64,
     },
-    /// The server knows of commits of an aggregate and can't give the newest: what happened to the
-    /// aggregate isn't known any more, so nothing is decided on it.
+    /// The server counts commits of an aggregate but can't deliver the newest: the state of the
+    /// aggregate is unknown, so nothing is decided on it.
     #[error("{stream}.{aggregate_id}: the server has lost the newest commit")]
     HistoryLost {
         /// Stream of the aggregate.
@@ -88,7 +88,7 @@ pub enum StoreError {
         /// The aggregate.
         aggregate_id: String,
     },
-    /// Messages that are there, or never were, can't be acknowledged as lost.
+    /// Messages that exist, or never existed, can't be acknowledged as lost.
     #[error("{stream}{}: nothing is missing there, {why}", places(*first, *last))]
     NoHole {
         /// The stream.
@@ -97,24 +97,25 @@ pub enum StoreError {
         first: u64,
         /// The last sequence that was named.
         last: u64,
-        /// What is there.
+        /// Why it is no hole.
         why: String,
     },
-    /// Versions of an aggregate aren't dense: one of its commits is missing.
+    /// The versions of an aggregate aren't dense: one of its commits is missing.
     #[error("{stream}#{sequence}: expected {expected}, found {found}")]
     Gap {
         /// Stream of the message.
         stream: StreamName,
         /// Sequence of the message after the gap.
         sequence: u64,
-        /// What should have come.
+        /// The expected version.
         expected: String,
-        /// What came.
+        /// The version that was found.
         found: String,
     },
-    /// A commit that was read, or acknowledged, is gone: the log lost its end (a power cut with the
-    /// server's default `sync_interval`, or a backup that was put back), and may have gone on with
-    /// other commits under the same sequences. What was made of the lost ones has to be made anew.
+    /// A commit that was read, or acknowledged, is gone: the log lost its tail (in a power cut with
+    /// the server's default `sync_interval`, or because a backup was restored), and may have
+    /// continued with other commits under the same sequences. State that was built from the lost
+    /// ones must be rebuilt.
     #[error(
         "{stream}#{sequence}: {expected} was there and is gone, {found}: the log lost its tail"
     )]
@@ -123,12 +124,12 @@ pub enum StoreError {
         stream: StreamName,
         /// Where the commit was.
         sequence: u64,
-        /// What was there.
+        /// The commit that was seen.
         expected: String,
-        /// What is there now.
+        /// What is found there now.
         found: String,
     },
-    /// A stream in the server differs from what the store needs, in a way that can lose data.
+    /// A stream on the server differs from what the store needs, in a way that can lose data.
     #[error("stream {stream} is not as it must be: {difference}")]
     StreamMismatch {
         /// The stream.
@@ -136,13 +137,13 @@ pub enum StoreError {
         /// How it differs, and what is needed.
         difference: String,
     },
-    /// A stream isn't there, and must not be made by whoever found that out: it was lost, or making
-    /// it is for an operator.
+    /// A stream is missing, and must not be created by the process that found out: it was lost, or
+    /// an operator has to create it.
     #[error("stream {stream} is missing, {why}")]
     StreamMissing {
         /// The stream.
         stream: StreamName,
-        /// What that means, and what to do.
+        /// The consequence, and what to do.
         why: String,
     },
     /// A commit is larger than the server accepts.
@@ -156,13 +157,13 @@ pub enum StoreError {
     /// An identifier can't be part of a subject.
     #[error("{0:?} can't be an id: use 1 to 128 letters, digits, '-' or '_'")]
     InvalidId(String),
-    /// A value can't be written as JSON: a defect of this program and no outage, so repeating is
-    /// useless.
+    /// A value can't be encoded as JSON: a defect of this program and not an outage, so repeating
+    /// is useless.
     #[error("can't write {what} as JSON: {source}")]
     Encode {
-        /// What was to be written.
+        /// The value.
         what: &'static str,
-        /// Why it can't be.
+        /// The encoder's error.
         source: Arc<serde_json::Error>,
     },
     /// The server refused for another reason, in its own words.
@@ -171,7 +172,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// An outage of which nothing more is known.
+    /// An outage without a known source.
     pub fn unavailable(what: impl Into<Cow<'static, str>>) -> Self {
         Self::Unavailable {
             what: what.into(),
@@ -179,13 +180,13 @@ impl StoreError {
         }
     }
 
-    /// Whether repeating may succeed without anybody doing anything: a server was away, or others
-    /// were faster.
+    /// Whether repeating may succeed without anyone's help: a server was down, or another writer
+    /// was faster.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Conflict { .. })
     }
 
-    /// The same, and what an outage interrupted. What is none says enough by itself.
+    /// Adds the interrupted operation to an outage. Other errors are returned unchanged.
     pub(crate) fn in_context(self, context: impl fmt::Display) -> Self {
         match self {
             Self::Unavailable { what, source } => Self::Unavailable {
@@ -196,7 +197,7 @@ impl StoreError {
         }
     }
 
-    /// After how long it makes sense to try again, for faults that pass.
+    /// Returns after how long to retry, for transient faults.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Unavailable { .. } | Self::StreamMissing { .. } => Some(Duration::from_secs(1)),
@@ -209,7 +210,7 @@ impl StoreError {
 /// Why a command did not take effect.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CommandError<E: Error> {
-    /// The domain refused, having seen the newest state in the log.
+    /// The domain refused, based on the newest state in the log.
     #[error("{0}")]
     Refused(E),
     /// The store failed.
@@ -253,7 +254,7 @@ fn missing(first: u64, last: u64) -> String {
     format!("{} {is}", places(first, last))
 }
 
-/// The JSON of a value that the store writes for itself.
+/// Encodes a value of the store itself as JSON.
 pub(crate) fn encode(what: &'static str, value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
     serde_json::to_vec(value).map_err(|error| StoreError::Encode {
         what,
@@ -261,7 +262,7 @@ pub(crate) fn encode(what: &'static str, value: &impl Serialize) -> Result<Vec<u
     })
 }
 
-/// What a fault of the client means: no answer that can be used, while this was being done.
+/// Converts an error of the client into an outage of this operation.
 pub(crate) fn unavailable<E>(what: &'static str) -> impl FnOnce(E) -> StoreError
 where
     E: Into<Box<dyn Error + Send + Sync>>,
@@ -272,7 +273,7 @@ where
     }
 }
 
-/// What it means that an answer can't be read.
+/// Converts an answer that can't be parsed into an error of this operation.
 pub(crate) fn unexpected<E>(what: &'static str) -> impl FnOnce(E) -> StoreError
 where
     E: Into<Box<dyn Error + Send + Sync>>,

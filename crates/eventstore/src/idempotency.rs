@@ -1,11 +1,13 @@
-//! First answers to requests that carry an idempotency key.
+//! The first responses to requests with an idempotency key.
 //!
-//! A commit remembers the command that made it, so nothing happens twice. That alone doesn't give
-//! a repeated request *the same answer*: a refusal leaves no commit, and what was refused then may
-//! be possible now. So the answer itself is recorded, under a claim that only one request can hold.
+//! A commit contains the ID of its command, so no command takes effect twice. That alone doesn't
+//! give a repeated request *the same response*: a refusal leaves no commit, and the same command
+//! may be possible now. So the response itself is recorded, under a claim that only one request can
+//! hold.
 //!
-//! Answers are in a stream of their own, and each stream loses its own tail in a power cut. So an
-//! answer names the commit that it tells of, and is given again only while that stands: of an order
+//! Responses are in a stream of their own, and each stream loses its own tail in a power cut. So a
+//! response names the commit that it reports, and is returned only while that commit exists: for a
+//! lost order, "created" would be false for as long as responses are kept.
 //! that is gone, "created" would be a lie for as long as answers are kept.
 
 use async_nats::HeaderMap;
@@ -22,21 +24,21 @@ use crate::{
     subject::Subject,
 };
 
-/// An answer, as it was first given.
+/// A response, as it was first given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredAnswer {
     /// HTTP status.
     pub status: u16,
-    /// Headers that belong to the answer.
+    /// Headers of the response.
     pub headers: Vec<(String, String)>,
     /// Body.
     pub body: String,
-    /// The commit that it tells of. None for a refusal: it acknowledges nothing.
+    /// The commit that it reports. `None` for a refusal: it acknowledges nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rests_on: Option<RestsOn>,
 }
 
-/// The commit that an answer tells of, and where it was.
+/// The commit that a response reports, and its place.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RestsOn {
     /// Name of its stream.
@@ -47,13 +49,13 @@ pub struct RestsOn {
     pub commit_id: Uuid,
 }
 
-/// What is known of a request.
+/// The state of a request.
 #[derive(Clone, Debug)]
 pub enum Claim {
-    /// It is new, and now ours to carry out. End it with [`Idempotency::answer`] or
+    /// It is new, and this process may execute it. End the claim with [`Idempotency::answer`] or
     /// [`Idempotency::release`].
     Fresh(ClaimToken),
-    /// Somebody else is carrying it out right now.
+    /// Another process is executing it right now.
     InProgress,
     /// It was answered.
     Answered(StoredAnswer),
@@ -61,21 +63,21 @@ pub enum Claim {
     Mismatch,
 }
 
-/// The right to answer a request.
+/// The right to respond to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimToken {
-    /// Stands for the sender and the idempotency key.
+    /// Identifies the sender and the idempotency key.
     pub key: Uuid,
-    /// Stands for all of the request's content.
+    /// Identifies the request's content.
     pub fingerprint: String,
-    /// Sequence of the claim; it is lost when somebody claims after it.
+    /// Sequence of the claim; a later claim replaces it.
     pub sequence: u64,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Entry {
     fingerprint: String,
-    /// Whose record it is, so that its writer knows it again if the acknowledgment was lost.
+    /// ID of the writer, by which it recognizes its record if the acknowledgment was lost.
     #[serde(default)]
     by: Uuid,
     state: State,
@@ -96,8 +98,7 @@ struct Last {
     entry: Entry,
 }
 
-/// The first answers to requests. Obtained from
-/// [`Log::idempotency`](crate::Log::idempotency).
+/// The first responses to requests. Obtained from [`Log::idempotency`](crate::Log::idempotency).
 #[derive(Clone, Debug)]
 pub struct Idempotency {
     connection: Connection,
@@ -108,13 +109,13 @@ impl Idempotency {
         Self { connection }
     }
 
-    /// Claims a request. `key` stands for its sender and idempotency key, `fingerprint` for all of
-    /// its content.
+    /// Claims a request. `key` identifies its sender and idempotency key, `fingerprint` all of its
+    /// content.
     ///
-    /// A claim that was neither answered nor released lapses after [`LogConfig::claim_ttl`]
-    /// (its process is gone by then), and the next one to ask gets it. So does an answer whose commit
-    /// the log has lost: the request is new again, and carried out under the same command id it
-    /// leads to the same thing.
+    /// A claim that was neither answered nor released expires after [`LogConfig::claim_ttl`] (its
+    /// process is gone by then), and the next request gets it. So does a response whose commit the
+    /// log has lost: the request is new again, and has the same effect, since it is executed under
+    /// the same command ID.
     ///
     /// [`LogConfig::claim_ttl`]: crate::LogConfig::claim_ttl
     ///
@@ -138,7 +139,8 @@ impl Idempotency {
                     self.connection.tails().doubt();
                 }
                 State::Claimed => {
-                    // By the server's clock on both sides: those of processes may differ by hours.
+                    // By the server's clock on both sides: the clocks of processes may differ by
+                    // hours.
                     let age = self.servers_time().await? - stored_at;
                     if age.to_std().unwrap_or_default() < self.connection.config().claim_ttl {
                         return Ok(Claim::InProgress);
@@ -158,8 +160,8 @@ impl Idempotency {
         })
     }
 
-    /// Records the answer to a request. Gives `false` if the claim was lost meanwhile; then the
-    /// answer that counts is the other's, to be had by claiming again.
+    /// Records the response to a request. Returns `false` if the claim was lost in the meantime;
+    /// then the other response counts, which another claim returns.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -179,10 +181,10 @@ impl Idempotency {
         Ok(matches!(recorded, Appended::Stored(_)))
     }
 
-    /// Gives a claim back, for a request that had no final answer.
+    /// Releases a claim, for a request without a final response.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when NATS can't be reached; the claim then lapses by itself.
+    /// [`StoreError::Unavailable`] when NATS can't be reached; the claim then expires.
     pub async fn release(&self, claim: &ClaimToken) -> Result<(), StoreError> {
         self.record(
             claim.key,
@@ -194,7 +196,7 @@ impl Idempotency {
         .map(|_| ())
     }
 
-    /// Whether the commit that an answer tells of still stands.
+    /// Whether the commit that a response reports still exists.
     async fn has_what_it_tells(&self, answer: &StoredAnswer) -> Result<bool, StoreError> {
         let Some(rests_on) = &answer.rests_on else {
             return Ok(true);
@@ -218,7 +220,7 @@ impl Idempotency {
         }
     }
 
-    /// What time it is by the clock of the server that answers for the records.
+    /// The time by the clock of the server that leads the records.
     async fn servers_time(&self) -> Result<DateTime<Utc>, StoreError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -278,8 +280,8 @@ impl Idempotency {
             .publish(subject, HeaderMap::new(), payload.into(), Some(expected))
             .await;
         match published {
-            // Perhaps it was stored, and only its acknowledgment was lost. Taken for another's, our
-            // own claim would lock the request out until it lapses.
+            // The claim may have been stored with only its acknowledgment lost. If our own claim
+            // were taken for another's, it would lock the request out until it expires.
             Err(error @ StoreError::Unavailable { .. }) => match self.last_entry(key).await? {
                 Some(last) if last.entry.by == by => Ok(Appended::Stored(last.sequence)),
                 _ => Err(error),

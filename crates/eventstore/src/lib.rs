@@ -42,23 +42,23 @@
 //! # Ok(()) }
 //! ```
 //!
-//! `examples/bank_account.rs` is the whole of it, and runs.
+//! `examples/bank_account.rs` is the complete program, and runs.
 //!
 //! | to | use |
 //! |---|---|
 //! | decide a command and store what follows | [`Store::execute`]; [`cqrs_es::CqrsFramework`] on a [`Store`] where one try is enough |
 //! | see an aggregate's newest state | [`Store::load`], [`Store::commits`] |
 //! | build a read model | [`Reader::follow`] from a checkpoint, [`Reader::range`], [`Reader::merged`] |
-//! | react, at least once, also after a crash | [`Workers::on_commit`] |
+//! | react, at least once, even after a crash | [`Workers::on_commit`] |
 //! | let a command fall due later | [`Scheduler::schedule`], [`Workers::on_due`] |
-//! | go on where the server has lost a message for good | [`Holes::acknowledge`] |
-//! | look after what could not be handled | [`DeadLetters::list`], [`DeadLetters::retry`], [`DeadLetters::drop`] |
-//! | answer a repeated request with its first answer | [`Idempotency::claim`], [`Idempotency::answer`] |
+//! | continue where the server has lost a message for good | [`Holes::acknowledge`] |
+//! | handle dead letters | [`DeadLetters::list`], [`DeadLetters::retry`], [`DeadLetters::drop`] |
+//! | answer a repeated request with its first response | [`Idempotency::claim`], [`Idempotency::answer`] |
 //! | write history as it was: an import, a simulation | [`Importer::begin`], [`HistoricalCommit`] |
-//! | see and change how streams are set up, copy them out and back | [`Streams::plans`], [`Backup::snapshot`], [`Backup::restore`] |
-//! | spread news and public keys | [`PubSub::broadcast`], [`SessionKeys::publish`] |
+//! | inspect and change the streams' settings, copy streams out and back | [`Streams::plans`], [`Backup::snapshot`], [`Backup::restore`] |
+//! | broadcast announcements and publish public keys | [`PubSub::broadcast`], [`SessionKeys::publish`] |
 //!
-//! # Shapes
+//! # Format
 //!
 //! One **stream** holds the aggregates of one type, each under one literal **subject**,
 //! `<STREAM>.<aggregate id>`; an id is 1 to 128 letters, digits, `-` or `_`. All events of one
@@ -69,136 +69,139 @@
 //! {"events":[{"version":"1.0","type":"Deposited","data":{"cents":500}}]}
 //! ```
 //!
-//! `type` and `data` are the event by serde's adjacent tagging
-//! (`#[serde(tag = "type", content = "data")]`), `version` is the version of its schema. Where the
-//! commit came from is in its headers:
+//! `type` and `data` are the event by serde's adjacent tagging (`#[serde(tag = "type", content =
+//! "data")]`), `version` is the version of its schema. The headers contain the metadata of the
+//! commit:
 //!
 //! | header | holds |
 //! |---|---|
 //! | `Commit-Id` | identity of the commit: a UUID |
 //! | `Aggregate-Type` | [`cqrs_es::Aggregate::TYPE`] |
-//! | `Aggregate-Version` | version of the first event in it; the first event ever has 0 |
-//! | `Command-Id` | identity of the command: a UUID, at most once an aggregate |
-//! | `Correlation-Id` | what began the chain; at most 128 characters, percent-encoded where they aren't visible ASCII |
+//! | `Aggregate-Version` | version of the first event in it; the first event of an aggregate has 0 |
+//! | `Command-Id` | identity of the command: a UUID, at most once per aggregate |
+//! | `Correlation-Id` | the start of the chain; at most 128 characters, percent-encoded where they aren't visible ASCII |
 //! | `Causation-Id` | the commit that caused the command, if one did |
-//! | `Actor` | who asked; in the same form |
-//! | `Commit-Time` | RFC 3339 time of the process that took the command |
+//! | `Actor` | the author, in the same form |
+//! | `Commit-Time` | RFC 3339 time of the process that accepted the command |
 //! | `traceparent` | W3C trace context, if there was one |
 //! | `Nats-Expected-Last-Subject-Sequence` | what the commit was built on |
 //!
-//! Beside the streams of commits there are `COMMANDS` (schedules, and commands that fell due),
-//! `DEADLETTERS`, `REQUESTS` (first answers, kept 24 hours) and `KEYS`; announcements are no stream.
-//! [`Streams::ensure`] makes them all, once: a stream that is missing where there was a log
-//! before is [`StoreError::StreamMissing`], and people decide what to do. Streams of commits have no
-//! limit, and nothing can be deleted from them.
+//! Besides the streams of commits there are `COMMANDS` (schedules, and due commands),
+//! `DEADLETTERS`, `REQUESTS` (first responses, kept for 24 hours) and `KEYS`; announcements are not
+//! stored. [`Streams::ensure`] creates them all, once: a stream that is missing where a log existed
+//! before is [`StoreError::StreamMissing`], and an operator decides what to do. Streams of commits
+//! have no limit, and nothing can be deleted from them.
 //!
 //! # What is guaranteed
 //!
-//! - **A commit is atomic**, and what was acknowledged is in the log. How sure that is in a power
-//!   cut is the server's business: it takes `sync_interval: always` **and** three copies. With
-//!   either alone, one machine that loses its power can take acknowledged commits with it: with lazy
-//!   syncing, a server that comes back without its last messages can outvote the one that has them.
-//! - **A log that lost its tail is noticed.** After each connection, and every few seconds, it is
-//!   looked whether the newest commits that this process has seen still stand; nothing is appended
-//!   before, and what is appended goes over a connection that was made before that look and is never
-//!   made again: what waits in it is not sent to a server that came back. If they don't, they are named in the log of the process, aggregates in memory are
-//!   forgotten, [`Tails::epoch`] goes up, and whoever follows gets [`StoreError::TailLost`]. What
-//!   [`Store`] can't rule out is said there. An answer that was kept for a repeated request is given
-//!   only while the commit that it [tells of](RestsOn) stands.
+//! - **A commit is atomic**, and acknowledged commits are in the log. Whether that survives a power
+//!   cut depends on the server: it takes `sync_interval: always` **and** three copies. With only
+//!   one of the two, a single machine that loses power can take acknowledged commits with it: with
+//!   lazy syncing, a server that comes back without its last messages can outvote the one that has
+//!   them.
+//! - **A log that lost its tail is noticed.** After each connection, and every few seconds, the
+//!   store checks whether the newest commits that this process has seen still exist. Nothing is
+//!   appended before that check, and appends use a connection that was made before the check and
+//!   never reconnects: what waits in it is not sent to a server that came back. If the commits are
+//!   gone, they are named in the process's log, cached aggregates are dropped, [`Tails::epoch`]
+//!   rises, and followers get [`StoreError::TailLost`]. [`Store`] states what it can't rule out. A
+//!   response that was kept for a repeated request is returned only while the commit that it
+//!   [reports](RestsOn) exists.
 //! - **No update is lost.** Each append states the sequence of the last commit that it builds on,
-//!   and the server refuses it if there is a newer one. Aggregates can therefore be kept in memory:
-//!   a decision on an old state is never stored. A refusal, which stores nothing that could be
+//!   and the server rejects it if there is a newer one. Aggregates can therefore be cached: a
+//!   decision on an old state is never stored. A refusal, which stores nothing that could be
 //!   checked, is given only on a state that is as new as the command: read from the stream's leader
-//!   after the command had come, or appended after it. Those who wait at once share such a read.
-//!   "As new" is as of the server that leads, and that may be a few seconds old if it has just been
-//!   cut off from the others: NATS asks nobody before it answers a read (1.5 s were seen). Appends
+//!   after the command arrived, or appended after it. Concurrent commands share such a read. "As
+//!   new" means by the server that leads, whose state may be a few seconds old if it has just been
+//!   cut off from the others: NATS answers a read without asking them (1.5 s were seen). Appends
 //!   are safe from this, since a server that is cut off can store none.
-//! - **A command takes effect at most once.** Its id is in its commit. A command that is sent
-//!   again, at once or after years, here or in another process, is answered with its first result.
-//! - **Versions are dense, sequences too.** A message that the server has lost is
+//! - **A command takes effect at most once.** Its ID is in its commit. A repeated command, at once
+//!   or years later, in this process or another, returns its first result.
+//! - **Versions are dense, and so are sequences.** A message that the server has lost is
 //!   [`StoreError::Hole`] to readers of a stream, and [`StoreError::Gap`] or
-//!   [`StoreError::HistoryLost`] to its aggregate; one that can't be read, or that nobody appended, is
-//!   [`StoreError::Unreadable`]. None is ever skipped by itself. Readers go over a hole that an
-//!   operator has acknowledged by name and reason, which is recorded in the log
-//!   ([`Holes::acknowledge`]); no command is ever decided on a history with a hole in it. Where
-//!   the *newest* commit of an aggregate is lost, the server says that the aggregate has none and
-//!   would take another first one, so an aggregate counts as new only if the server also counts
-//!   no message under its subject.
+//!   [`StoreError::HistoryLost`] to its aggregate; one that can't be read, or that was not appended
+//!   by a client, is [`StoreError::Unreadable`]. None is ever skipped automatically. Readers pass
+//!   over a hole that an operator has acknowledged with a name and a reason, which is recorded in
+//!   the log ([`Holes::acknowledge`]); no command is ever decided on a history with a hole in it.
+//!   Where the *newest* commit of an aggregate is lost, the server reports that the aggregate has
+//!   none and would accept another first one, so an aggregate counts as new only if the server also
+//!   counts no message under its subject.
 //! - **Order.** A stream has one order, and [`Reader::follow`] keeps it, without gap or duplicate,
-//!   across restarts of anything. A subscription handles the commits of one aggregate in order as
-//!   long as one process works and none fails. With several processes, after a crash, after
-//!   [`HandlerError::RetryAfter`], and past a dead letter, a later commit can come first: a handler must
-//!   bear that, and being called twice, by comparing versions or by looking at the newest state.
-//! - **One's own writes are read.** [`Store::load`] sees every commit that was acknowledged before
-//!   it was called, to anyone, as of the server that leads (see above). A read model does once it
-//!   has folded [`CommandOutcome::sequence`].
+//!   across restarts of any component. A subscription handles the commits of one aggregate in order
+//!   as long as one process works and none fails. With several processes, after a crash, after
+//!   [`HandlerError::RetryAfter`], and past a dead letter, a later commit can come first: a handler
+//!   must tolerate that, and being called twice, by comparing versions or reading the newest state.
+//! - **Reads see one's own writes.** [`Store::load`] sees every commit that was acknowledged to any
+//!   client before the call, by the server that leads (see above). A read model does once it has
+//!   folded [`CommandOutcome::sequence`].
 //!
-//! All this needs a NATS server of version 2.14.7 or later ([`OLDEST_SERVER`]): earlier ones give a
-//! stream another identity after a restart, or skip messages for a consumer after a crash. An older
-//! one is refused.
+//! All this needs a NATS server of version 2.14.7 or later ([`OLDEST_SERVER`]): earlier ones change
+//! a stream's identity at a restart, or skip messages for a consumer after a crash. The store
+//! rejects them.
 //!
 //! ## What may be assumed after an error
 //!
 //! | error | took effect | then |
 //! |---|---|---|
 //! | [`CommandError::Refused`] | no | the domain's answer, on the newest state |
-//! | [`StoreError::Unavailable`] | unknown | repeat with the same command id: safe whatever happened |
+//! | [`StoreError::Unavailable`] | unknown | repeat with the same command ID, which is safe either way |
 //! | [`StoreError::Conflict`] | no | repeat at once or later |
 //! | [`StoreError::UnexpectedAnswer`] | unknown | a defect: repeating is useless |
 //! | [`StoreError::InvalidId`], [`StoreError::TooLarge`], [`StoreError::Encode`], [`StoreError::Rejected`] | no | repeating is useless |
-//! | [`StoreError::Unreadable`], [`StoreError::Hole`], [`StoreError::Gap`], [`StoreError::HistoryLost`] | no | the log needs a person (or an upcaster) |
-//! | [`StoreError::TailLost`] | no | make anew what was made of the log |
-//! | [`StoreError::StreamMismatch`], [`StoreError::StreamMissing`] | no | the stream needs a person |
+//! | [`StoreError::Unreadable`], [`StoreError::Hole`], [`StoreError::Gap`], [`StoreError::HistoryLost`] | no | the log needs an operator (or an upcaster) |
+//! | [`StoreError::TailLost`] | no | rebuild what was derived from the log |
+//! | [`StoreError::StreamMismatch`], [`StoreError::StreamMissing`] | no | the stream needs an operator |
 //!
-//! A command ends within [`LogConfig::command_timeout`] (1.8 s), waiting for others on the same
-//! aggregate included; without a connection an append fails at once and is not sent later.
+//! A command ends within [`LogConfig::command_timeout`] (1.8 s), including the wait for other
+//! commands on the same aggregate; without a connection an append fails at once and is not sent
+//! later.
 //!
 //! ## Subscriptions
 //!
 //! A message is acknowledged after its handler succeeded. [`HandlerError::Poison`] and a panic are
-//! tried again with growing pauses and then become a dead letter; messages of other aggregates go
-//! on meanwhile. [`HandlerError::Unavailable`] is waited for without end and uses up no tries. What a
-//! killed process had in hand is delivered to another after [`Subscription::redeliver_after`]
-//! (5 s), and what a stopping one hands back, at once; a slow handler is not interrupted. A message
-//! that was delivered often without an end is tried on its own, and set aside if that ended the process
-//! three times; deliveries by themselves are never counted against it.
+//! retried with growing pauses and then become a dead letter; messages of other aggregates continue
+//! in the meantime. [`HandlerError::Unavailable`] is retried forever and uses up no tries. Messages
+//! in hand of a killed process are delivered to another after [`Subscription::redeliver_after`] (5
+//! s), those that a stopping process hands back, at once; a slow handler is not interrupted. A
+//! message that was delivered often without success is tried in quarantine, and set aside if that
+//! ended the process three times; deliveries alone are never counted against it.
 //!
-//! A process has at most 1,000 messages of a subscription in hand. When more than half of the hand
-//! waits for something that is away, messages are given back for a while (2 to 30 s), each with
-//! those of its aggregate behind it, so that those that need nothing go on. The server keeps up to
-//! 50,000 that way; beyond that a subscription stands still until something is handled.
+//! A process has at most 1,000 messages of a subscription in hand. When more than half of them wait
+//! for something that is down, messages are given back for a while (2 to 30 s), each with those of
+//! its aggregate behind it, so that independent messages continue. The server keeps up to 50,000
+//! that way; beyond that a subscription stops until a message is handled.
 //!
-//! # What it doesn't do, and why
+//! # Deliberate omissions
 //!
-//! - **Commits on several aggregates.** JetStream's atomic batch publish could, at 110 to 270
-//!   batches a second, where single messages do thousands. What must be decided together belongs
-//!   into one aggregate.
-//! - **Loading through a consumer.** An aggregate has a handful of commits as a rule, and making a
-//!   consumer costs more than reading them one by one with direct gets. Only one that is 64 events
-//!   or more ahead of what is known is read through a consumer.
-//! - **Expectations on a wildcard.** Filters that overlap were seen to let two writers win on three
-//!   copies. What must be unique is an aggregate's id.
-//! - **Snapshots.** Aggregates stay in memory; loading one anew has not been slow enough to pay for
-//!   a second truth.
-//! - **Message ids against duplicates** (`Nats-Msg-Id`). Their window is finite, and the command id
-//!   in the commit does the same for ever.
-//! - **Queries of the framework.** They run in the process that committed and are lost in its
-//!   crash. Read models follow the log.
+//! - **Commits on several aggregates.** JetStream's atomic batch publish could do that, at 110 to
+//!   270 batches per second, where single messages reach thousands. What must be decided together
+//!   belongs in one aggregate.
+//! - **Loading through a consumer.** An aggregate usually has few commits, and creating a consumer
+//!   costs more than reading them one by one with direct gets. Only an aggregate that is 64 events
+//!   or more ahead of the cache is read through a consumer.
+//! - **Expectations on a wildcard.** Overlapping filters were seen to let two writers win on three
+//!   copies. Whatever must be unique is an aggregate's ID.
+//! - **Snapshots.** Aggregates stay in memory; loading one again has not been slow enough to
+//!   justify a second truth.
+//! - **Message IDs against duplicates** (`Nats-Msg-Id`). Their window is finite, and the command ID
+//!   in the commit does the same forever.
+//! - **The framework's queries.** They run in the process that committed and are lost in its crash.
+//!   Read models follow the log.
 //!
-//! # What it costs
+//! # Cost
 //!
-//! A command on an aggregate in memory is one round trip, a first one two or more; a load is one.
-//! Seen on a machine with two cores, server included, with events of 300 bytes in file storage:
+//! A command on a cached aggregate takes one round trip, a first one two or more; a load takes one.
+//! Measured on a machine with two cores, server included, with events of 300 bytes in file storage:
 //!
-//! | | a second |
+//! | | per second |
 //! |---|---|
-//! | appends with an expectation, 1 / 16 / 64 at once | 2,400–2,800 / 12,300–18,900 / 27,300–28,500 |
+//! | appends with an expectation, 1 / 16 / 64 concurrent | 2,400–2,800 / 12,300–18,900 / 27,300–28,500 |
 //! | the same with `sync_interval: always` | 1,200 / 1,300 / 1,400 |
-//! | direct gets of a subject's last message, 64 at once | 22,000–35,000 |
+//! | direct gets of a subject's last message, 64 concurrent | 22,000–35,000 |
 //! | loads of an aggregate through a new consumer | 700–950 |
 //! | replay of a stream through one ordered consumer | 105,000–138,000 |
 //!
-//! A subject costs the server about 1.6 KB of memory. [`describe_metrics`] says what is measured.
+//! A subject costs the server about 1.6 KB of memory. [`describe_metrics`] describes the metrics.
 #![deny(missing_docs)]
 
 mod admin;

@@ -1,4 +1,4 @@
-//! The log as a whole: its connection, and the way to each of its facets.
+//! The log as a whole: its connection, and access to each of its facets.
 
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -11,19 +11,20 @@ use crate::{
 
 /// The event log. Clones share one connection.
 ///
-/// What can be done with the log is grouped into facets, one type for each purpose:
-/// `log.dead_letters().list()`, `log.streams().ensure()`. A facet holds a clone of the connection and
-/// not a borrow of the log: a clone is one count, next to a round trip to the server, and so a facet
-/// can be kept in a struct, and what it returns (streams of commits, workers) moved into a task.
+/// The operations on the log are grouped into facets, one type per purpose:
+/// `log.dead_letters().list()`, `log.streams().ensure()`. A facet holds a clone of the connection
+/// and does not borrow the log: a clone costs one reference count, little next to a round trip to
+/// the server, and so a facet can be kept in a struct, and what it returns (streams of commits,
+/// workers) moved into a task.
 #[derive(Clone, Debug)]
 pub struct Log {
     pub(crate) connection: Connection,
 }
 
 impl Log {
-    /// Connects, and goes on connecting for as long as the process lives.
+    /// Connects, and reconnects for as long as the process lives.
     ///
-    /// Returns at once, also when no server answers yet: [`Log::is_connected`] tells, and
+    /// Returns at once, even if no server answers yet: [`Log::is_connected`] reports that, and
     /// [`Streams::ensure`] must have succeeded once before anything is appended.
     ///
     /// # Errors
@@ -31,44 +32,45 @@ impl Log {
     pub async fn connect(config: LogConfig) -> Result<Self, StoreError> {
         let connection = Connection::connect(config).await?;
         let (tails, connected) = (Arc::clone(connection.tails()), connection.watch());
-        // It ends by itself, with the last clone of the connection.
+        // The task ends with the last clone of the connection.
         tokio::spawn(keep_proved(connection.downgrade(), tails, connected));
         Ok(Self { connection })
     }
 
-    /// Connects, waits for as long as no server answers, and makes the streams of a new installation:
-    /// for who has nothing to do without the log. A service begins to answer before that.
+    /// Connects, waits until a server answers, and creates the streams of a new installation: for
+    /// programs that can do nothing without the log. A service starts to answer before that.
     ///
     /// # Errors
     /// Those of [`Log::connect`] and [`Streams::ensure`].
     pub async fn open(config: LogConfig) -> Result<Self, StoreError> {
         let log = Self::connect(config).await?;
-        // It ends without a connection only with the log itself, which is here.
+        // It ends without a connection only with the log itself, which lives here.
         let _ = log.connection().wait_for(|connected| *connected).await;
         log.streams().ensure().await?;
         Ok(log)
     }
 
-    /// Connects once more, on the side: tells why the connection doesn't stand.
+    /// Connects once more, separately, to find out why the connection fails.
     ///
     /// # Errors
-    /// [`StoreError::Rejected`] when the server doesn't let this process in, or one doesn't trust
-    /// the other's certificate; [`StoreError::Unavailable`] when it can't be reached.
+    /// [`StoreError::Rejected`] when the server rejects this process's credentials, or one side
+    /// doesn't trust the other's certificate; [`StoreError::Unavailable`] when the server can't be
+    /// reached.
     pub async fn probe(&self) -> Result<(), StoreError> {
         self.connection.probe().await
     }
 
-    /// Whether the connection stands right now.
+    /// Whether it is connected right now.
     pub fn is_connected(&self) -> bool {
         self.connection.is_connected()
     }
 
-    /// Follows whether the connection stands.
+    /// Follows whether it is connected.
     pub fn connection(&self) -> watch::Receiver<bool> {
         self.connection.watch()
     }
 
-    /// Compares the server that the connection leads to with the oldest that will do.
+    /// Checks that the connected server is supported.
     ///
     /// # Errors
     /// [`StoreError::Rejected`] when it is older than [`OLDEST_SERVER`](crate::OLDEST_SERVER);
@@ -77,16 +79,15 @@ impl Log {
         self.connection.check_server()
     }
 
-    /// Asks for an answer that only a server can give that is one with the others, within the bound
-    /// of two answers: on the connection that is read from, and on the one to publish on, which may be
-    /// to another server.
+    /// Checks that the server is in touch with its cluster, within twice the answer timeout: on the
+    /// connection for reads, and on the one for publishing, which may lead to another server.
     ///
-    /// Any server would tell how long a stream is, also one that is cut off from the rest, and tell
+    /// The length of a stream would prove nothing: a server that is cut off from the others reports
     /// it for as long as it lives.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when it gives none: a connection can stand with nobody behind
-    /// it. [`StoreError::Rejected`] when the server is too old.
+    /// [`StoreError::Unavailable`] when no answer comes: a connection can exist without a working
+    /// server behind it. [`StoreError::Rejected`] when the server is too old.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.check_server()?;
         check_is_led(&self.connection, self.connection.jetstream()).await?;
@@ -95,15 +96,15 @@ impl Log {
         };
         let answered = check_is_led(&self.connection, publisher.jetstream()).await;
         if answered.is_err() {
-            // It may be with a server that is cut off from the others.
+            // It may be connected to a server that is cut off from the others.
             self.connection.tails().give_up_publisher();
         }
         answered
     }
 
-    /// Leaves the server of the connection for another, if there is one: this one may be cut off
-    /// from the others, and a connection that stands is never given up by itself. Which one it will
-    /// be is a matter of chance, and may be the same again. Says whether it does.
+    /// Leaves the connected server for another, if there is one: this one may be cut off from the
+    /// others, and a working connection is never given up otherwise. The choice is random, and may
+    /// return to the same server. Returns whether the client reconnects.
     pub async fn move_on(&self) -> bool {
         let client = self.connection.client();
         let told_of = |info: async_nats::ServerInfo| info.connect_urls.len() > 1;
@@ -116,7 +117,7 @@ impl Log {
         client.force_reconnect().await.is_ok()
     }
 
-    /// Sends what was written and ends the connection.
+    /// Sends what is buffered and ends the connection.
     pub async fn close(&self) {
         if let Some(publisher) = self.connection.tails().publisher() {
             publisher.close().await;
@@ -126,9 +127,9 @@ impl Log {
         }
     }
 
-    /// The store of one kind of aggregate, in its stream.
+    /// The store of one type of aggregate, in its stream.
     ///
-    /// Each call makes a store with a cache of its own; clone one to share its cache.
+    /// Each call creates a store with a cache of its own; clone a store to share its cache.
     pub fn store<A>(&self, stream: StreamName) -> Store<A>
     where
         A: cqrs_es::Aggregate<Services = ()> + Clone + 'static,
@@ -141,12 +142,12 @@ impl Log {
         Reader::new(self.connection.clone())
     }
 
-    /// Knows whether the log lost its tail.
+    /// Reports whether the log lost its tail.
     pub fn tails(&self) -> Tails {
         Tails::new(self.connection.clone())
     }
 
-    /// Looks after messages that the server has lost.
+    /// Handles messages that the server has lost.
     pub fn holes(&self) -> Holes {
         Holes::new(self.connection.clone())
     }
@@ -161,12 +162,12 @@ impl Log {
         Backup::new(self.connection.clone())
     }
 
-    /// Writes commits that nothing is decided on.
+    /// Writes commits without deciding anything.
     pub fn importer(&self) -> Importer {
         Importer::new(self.connection.clone())
     }
 
-    /// Looks after messages that could not be handled.
+    /// Handles messages that could not be processed.
     pub fn dead_letters(&self) -> DeadLetters {
         DeadLetters::new(self.connection.clone())
     }
@@ -183,7 +184,7 @@ impl Log {
         crate::SessionKeys::new(self.connection.clone())
     }
 
-    /// Lets commands fall due later.
+    /// Schedules commands that fall due later.
     pub fn scheduler(&self) -> Scheduler {
         Scheduler::new(self.connection.clone())
     }
@@ -193,7 +194,7 @@ impl Log {
         Workers::new(self.connection.clone())
     }
 
-    /// Spreads announcements.
+    /// Broadcasts announcements.
     pub fn pubsub(&self) -> PubSub {
         PubSub::new(self.connection.clone())
     }

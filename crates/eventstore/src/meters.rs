@@ -1,11 +1,11 @@
-//! What is measured of the log. Handles are made once: asking the registry each time would cost
-//! several allocations and a lock on the path of every command. A series that exists from the
-//! start at zero is also what an alert on its increase needs.
+//! The metrics of the log. Handles are created once: a lookup in the registry would cost several
+//! allocations and a lock for every command. An alert on an increase also needs a series that
+//! exists from the start, at zero.
 
 use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 
-/// Says what each metric of the event store is. Call it once, after a recorder is installed.
+/// Describes the metrics of the event store. Call it once, after a recorder is installed.
 pub fn describe_metrics() {
     describe_histogram!(
         "eventstore_command_seconds",
@@ -108,17 +108,17 @@ impl SubscriptionMeters {
     }
 }
 
-/// How often a stream lost its tail.
+/// Counts the tails that a stream lost.
 pub(crate) fn tail_lost(stream: &'static str) -> Counter {
     counter!("eventstore_tail_lost_total", "stream" => stream)
 }
 
-/// By how much commands of a kind are late.
+/// The delay of due commands of a kind.
 pub(crate) fn schedule_lag(kind: &'static str) -> Histogram {
     histogram!("schedule_lag_seconds", "kind" => kind)
 }
 
-/// The time since a moment by the servers' clock; zero if that is ahead of ours.
+/// The time since a moment by the server's clock; zero if that is ahead of ours.
 pub(crate) fn seconds_since(moment: chrono::DateTime<chrono::Utc>) -> f64 {
     (chrono::Utc::now() - moment)
         .to_std()

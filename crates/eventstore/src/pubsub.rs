@@ -1,4 +1,4 @@
-//! Announcements: news for whoever listens right now, kept nowhere.
+//! Announcements: messages for current subscribers, stored nowhere.
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -46,7 +46,7 @@ impl PubSub {
             .map_err(unavailable("sending an announcement"))
     }
 
-    /// Listens to a topic. What is announced while the connection is lost isn't heard; see
+    /// Subscribes to a topic. Announcements during a loss of the connection are missed; see
     /// [`Log::connection`](crate::Log::connection).
     ///
     /// # Errors

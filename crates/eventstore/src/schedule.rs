@@ -1,8 +1,8 @@
 //! Commands that fall due later, kept by the server and not by a process.
 //!
-//! JetStream's message schedules (NATS ADR-51) hold a command and publish it at its time, also
-//! when everything was down at that moment. There is one schedule a subject, so scheduling the
-//! same command again replaces it.
+//! JetStream's message schedules (NATS ADR-51) hold a command and publish it at its time, even if
+//! everything was down at that moment. There is one schedule per subject, so scheduling the same
+//! command again replaces it.
 
 use async_nats::{HeaderMap, header};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -17,29 +17,29 @@ use crate::{
     trace,
 };
 
-/// How long a command stays after it fell due, for a subscriber that is away.
+/// How long a due command stays, for a worker that is down.
 ///
-/// A handled one stays as long. To shorten its life takes the right to delete messages or to publish
-/// below `due`, which no service has: it could end any order before its time. A stream that forgets
-/// what was acknowledged would forget what became a dead letter, too. And it is at most a month's
-/// holds that stay, beside their orders, which stay for good.
+/// A handled one stays as long. To remove it earlier would take the permission to delete messages
+/// or to publish below `due`, which no service has: it could end any order early. A stream that
+/// drops acknowledged messages would drop those of dead letters, too. And the cost is at most a
+/// month's holds, next to their orders, which stay forever.
 const DUE_TTL: &str = "720h";
 
 /// A command that fell due.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct DueCommand {
-    /// What it is about; commands of one key are handled one after the other.
+    /// Its subject; commands of one key are handled one after the other.
     pub key: String,
-    /// When it was to fall due.
+    /// The time at which it was to fall due.
     pub at: DateTime<Utc>,
     /// The commit that it follows from.
     pub causation_id: uuid::Uuid,
-    /// What began the whole chain.
+    /// The start of the whole chain.
     pub correlation_id: String,
     /// W3C trace context of the span that scheduled it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_parent: Option<String>,
-    /// The rest, as its owner wrote it.
+    /// The remaining fields, as its owner wrote them.
     pub data: serde_json::Value,
 }
 
@@ -52,7 +52,7 @@ impl DueCommand {
         })
     }
 
-    /// Where a command that carries this one out comes from.
+    /// Metadata for a command that carries this one out.
     pub fn metadata(&self, reactor: &str, time: DateTime<Utc>) -> crate::Metadata {
         crate::Metadata {
             command_id: uuid::Uuid::new_v5(
@@ -80,8 +80,8 @@ impl Scheduler {
         Self { connection }
     }
 
-    /// Lets a command of a kind fall due at a time; at once if that has passed. Repeating it
-    /// replaces the one before.
+    /// Schedules a command of a kind for a time; it falls due at once if that has passed.
+    /// Scheduling it again replaces the one before.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for a key

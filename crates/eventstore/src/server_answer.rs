@@ -1,13 +1,13 @@
-//! Telling what was appended from answers of the server that were sent into a stream.
+//! Distinguishes appended messages from answers of the server that were sent into a stream.
 
 use async_nats::{HeaderMap, header};
 
 use crate::{StoreError, StreamName};
 
-/// Whether a message, as it is stored, is an answer of the server to a direct get. Who asks names the
-/// subject that the answer goes to, and the server looks at no rights there: anybody who may ask for
-/// what they wrote themselves could have it stored in any stream. Such an answer can be told by this
-/// header, which the server always adds.
+/// Whether a stored message is an answer of the server to a direct get. A client names the subject
+/// for the answer, and the server checks no permissions there: any client that may read its own
+/// messages could have them stored in any stream. This header, which the server always adds,
+/// identifies such an answer.
 pub(crate) fn is_server_answer(headers: &HeaderMap) -> bool {
     headers.get(header::NATS_STREAM).is_some()
 }

@@ -1,8 +1,8 @@
-//! Public keys, announced through the log: whoever must check a signature can, without asking the
-//! service that signs.
+//! Public keys, published in the log: any process can check a signature without asking the service
+//! that signs.
 //!
-//! A key is published under its id, and later retired under the same id. What is retired stays
-//! known as such, so that nobody publishes it again by mistake.
+//! A key is published under its ID, and later retired under the same ID. A retired key stays
+//! recorded as retired, so it can't be published again by mistake.
 
 use async_nats::HeaderMap;
 use chrono::{DateTime, Utc};
@@ -15,7 +15,7 @@ use crate::{
     subject::{Subject, check_id},
 };
 
-/// What the log says of a public key.
+/// A public key as recorded in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownKey {
     /// Its id.
@@ -38,16 +38,17 @@ impl SessionKeys {
         Self { connection }
     }
 
-    /// Publishes a public key under its id. Repeating it changes nothing. Says whether it is new.
+    /// Publishes a public key under its ID. Repeating it changes nothing. Returns whether it is
+    /// new.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for an id
+    /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for an ID
     /// that isn't one token; [`StoreError::Rejected`] for a key that was retired.
     pub async fn publish(&self, id: &str, key: &str) -> Result<bool, StoreError> {
         check_id(id)?;
         loop {
             let mut last = 0;
-            // Every start of a process that signs comes here, and the key is nearly always the same.
+            // Every signing process runs this at its start, and the key is nearly always the same.
             if let Some(message) = Messages::of(&self.connection).last(KEYS, id).await? {
                 if message.payload.is_empty() {
                     return Err(StoreError::Rejected(format!("key {id} was retired")));
@@ -57,25 +58,25 @@ impl SessionKeys {
                 }
                 last = message.sequence;
             }
-            // Somebody may retire it between the look and this: what is retired then stays so.
+            // An operator may retire it between the read and this append: it then stays retired.
             if let Appended::Stored(_) = self.put_key(id, key.to_owned(), Some(last)).await? {
                 return Ok(true);
             }
         }
     }
 
-    /// Retires a public key: what it signed counts no more, and it can't be published again.
+    /// Retires a public key: its signatures become invalid, and it can't be published again.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for an id
+    /// [`StoreError::Unavailable`] when NATS can't be reached; [`StoreError::InvalidId`] for an ID
     /// that isn't one token.
     pub async fn retire(&self, id: &str) -> Result<(), StoreError> {
         check_id(id)?;
-        // Whatever came before.
+        // Regardless of what came before.
         self.put_key(id, String::new(), None).await.map(|_| ())
     }
 
-    /// Every public key that was published, the one that was published or retired last at the end.
+    /// Lists every public key that was published, the most recently published or retired last.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -89,7 +90,7 @@ impl SessionKeys {
             let Ok(key) = String::from_utf8(message.payload.to_vec()) else {
                 continue;
             };
-            // A replica that lags may still have told what the leader replaced.
+            // A lagging replica may still have returned what the leader replaced.
             known.retain(|earlier| earlier.id != id);
             known.push(KnownKey {
                 id: id.to_owned(),

@@ -66,11 +66,10 @@ fn interned(text: &str) -> &'static str {
 }
 
 impl StreamName {
-    /// A name that is known when the program is built.
+    /// Creates a stream name.
     ///
     /// # Panics
-    /// At compile time, when used in a constant: if it isn't a letter `A-Z` and then at most 63 of
-    /// `A-Z`, `0-9`, `-` and `_`.
+    /// At compile time, when used in a constant: if the name contains anything but `A-Z`.
     pub const fn new(name: &'static str) -> Self {
         assert!(
             is_name(name),
@@ -198,7 +197,7 @@ impl Prefix {
 
 /// Commands that fall due later.
 pub(crate) const COMMANDS: StreamName = StreamName::new("COMMANDS");
-/// What subscribers could not handle.
+/// Messages that workers could not handle.
 pub(crate) const DEADLETTERS: StreamName = StreamName::new("DEADLETTERS");
 /// First answers to requests that carry an idempotency key.
 #[cfg(feature = "idempotency")]

@@ -9,7 +9,7 @@ use crate::{StoreError, StreamName};
 pub(crate) struct Subject<'a> {
     /// The stream.
     pub stream: StreamName,
-    /// An aggregate's id, or what else names a message there.
+    /// An aggregate's ID, or another name of a message there.
     pub key: &'a str,
 }
 
@@ -19,7 +19,7 @@ impl fmt::Display for Subject<'_> {
     }
 }
 
-/// An id is one token of a subject, so it can hold neither dots nor wildcards.
+/// Checks an ID: it is one token of a subject, so it may contain neither dots nor wildcards.
 pub(crate) fn check_id(id: &str) -> Result<(), StoreError> {
     let valid = (1..=128).contains(&id.len())
         && id

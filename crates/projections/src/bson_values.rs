@@ -1,4 +1,4 @@
-//! Values as they are stored, and back.
+//! Converts values to and from their stored form.
 
 use chrono::{DateTime, Utc};
 use mongodb::bson::{self, Binary, Bson, spec::BinarySubtype};

@@ -1,9 +1,9 @@
-//! Answers that are kept rendered in memory.
+//! Rendered responses in memory.
 //!
-//! A cell is removed when what it shows changes: after the documents are written and before
-//! anybody is told so. A read that begins later finds no cell and loads anew; a load that was
-//! under way ends in a cell that nobody finds any more. So an answer is never older than what was
-//! acknowledged before its request, and no time-out is needed.
+//! A cell is removed when its content changes: after the documents are written and before that is
+//! announced. A later read finds no cell and loads again; a load that was in progress ends in a
+//! cell that no read finds any more. So a response is never older than the commits that were
+//! acknowledged before its request, and no timeout is needed.
 
 use bytes::Bytes;
 use moka::sync::Cache;
@@ -19,18 +19,18 @@ use tokio::sync::OnceCell;
 
 use crate::{ReadError, engine::gauges::CacheMeters};
 
-/// Locks for changes of the cells of a cache; reads of a cell take none.
+/// Number of locks for changes of a cache's cells; reads of a cell take none.
 const STRIPES: usize = 32;
-/// What a cell costs beside its bytes, about.
+/// Approximate size of a cell without its content.
 const OVERHEAD: usize = 256;
 
-/// JSON as it is sent, with what identifies it.
+/// JSON as it is sent, with its digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CachedJson {
     /// The text.
     pub bytes: Bytes,
-    /// Half of its SHA-256: the same text has the same digest in every process. An entity tag is made
-    /// of it, without reading the text again.
+    /// Half of its SHA-256: the same text has the same digest in every process. An entity tag is
+    /// derived from it, without reading the text again.
     pub digest: [u8; 16],
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
@@ -49,7 +49,7 @@ impl CachedJson {
     }
 }
 
-/// One answer, loaded once by the first who asks.
+/// One response, loaded once by its first reader.
 #[derive(Debug)]
 struct Cell {
     generation: u64,
@@ -66,14 +66,14 @@ pub struct RenderCache<K> {
 }
 
 impl<K: Hash + Eq + Clone + Send + Sync + 'static> RenderCache<K> {
-    /// A cache that holds about so many bytes, with keys that hold nothing of their own.
+    /// A cache of about `bytes` bytes, with keys that own no memory.
     pub fn new(bytes: u64) -> Self {
         Self::weighing(bytes, |_| 0)
     }
 
-    /// A cache that holds about so many bytes; `key_bytes` is what a key holds beside itself. A
-    /// caller chooses what keys say, so they count like answers: a search for a text that nothing
-    /// has would cost nothing otherwise.
+    /// A cache of about `bytes` bytes; `key_bytes` returns the memory that a key owns. Clients
+    /// choose the content of keys, so keys count like responses: otherwise a search for a text
+    /// without matches would cost nothing.
     pub fn weighing(bytes: u64, key_bytes: fn(&K) -> usize) -> Self {
         let weigh = move |key: &K, cell: &Arc<Cell>| {
             let body = cell.answer.get().and_then(Option::as_ref);
@@ -96,8 +96,8 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> RenderCache<K> {
         self
     }
 
-    /// The answer for a key: the one that is kept, or what `load` gives. However many ask at
-    /// once, it is loaded once; a failure isn't kept.
+    /// Returns the response for a key: the cached one, or the result of `load`. Concurrent calls
+    /// load it once; a failure isn't cached.
     pub async fn get<F, Fut>(&self, key: &K, load: F) -> Result<Option<Arc<CachedJson>>, ReadError>
     where
         F: FnOnce() -> Fut,
@@ -124,22 +124,22 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> RenderCache<K> {
         Ok(answer)
     }
 
-    /// Forgets a key.
+    /// Removes a key.
     pub fn remove(&self, key: &K) {
         let _change = self.change(key);
         self.cells.invalidate(key);
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     pub fn clear(&self) {
-        // moka's own way compares times, which can't tell what happened within one tick.
+        // moka's own method compares times, which can't distinguish events within one tick.
         self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// The cell that is there, or a new one.
+    /// Returns the existing cell, or a new one.
     ///
-    /// moka's own `get_with` is no good here: it may hand a cell that was removed meanwhile to
-    /// whoever waits for its creation.
+    /// moka's own `get_with` is unsuitable: it may hand a cell that was removed in the meantime to
+    /// a caller that waits for its creation.
     fn cell(&self, key: &K) -> Arc<Cell> {
         let generation = self.generation.load(Ordering::SeqCst);
         let current = |cell: &Arc<Cell>| cell.generation >= generation;
@@ -158,7 +158,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> RenderCache<K> {
         cell
     }
 
-    /// Counts the size of an answer, which wasn't known when its cell was made.
+    /// Counts the size of a response, which wasn't known when its cell was created.
     fn weigh_again(&self, key: &K, cell: &Arc<Cell>) {
         let _change = self.change(key);
         let there = self.cells.get(key);

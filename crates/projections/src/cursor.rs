@@ -1,10 +1,10 @@
-//! Where the next page of a list begins.
+//! The position at which the next page of a list begins.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::ReadError;
 
-/// A place in a sorted list: what the list is sorted by, and the numbers of the last entry shown.
+/// Encodes a position in a sorted list: the list's order, and the numbers of the last item shown.
 ///
 /// Opaque outside, so that its form can change. Inside it is `<list>:<number>:…`.
 pub fn encode(list: &str, numbers: &[u64]) -> String {

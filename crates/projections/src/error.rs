@@ -1,38 +1,39 @@
-//! What can go wrong, on the side of those who read and on the side of those who fold.
+//! The errors of reads and of folding.
 
 use eventstore::{Commit, StoreError, StreamName};
 use std::{borrow::Cow, error::Error, sync::Arc, time::Duration};
 
-/// A query can't be answered.
+/// Why a query can't be answered.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// The database can't be reached, or the read model has not yet applied what was acknowledged.
-    /// Both pass. The text is for logs, not for clients.
+    /// The database can't be reached, or the read model has not yet applied all acknowledged
+    /// commits. Both are transient. The text is for logs, not for clients.
     #[error("the read model is unavailable: {what}{}", because(source.as_deref()))]
     Unavailable {
-        /// What was being done, or what is missing for it.
+        /// The operation, or what it lacks.
         what: Cow<'static, str>,
-        /// What the store behind it says to that.
+        /// The store's error.
         #[source]
         source: Option<Arc<dyn Error + Send + Sync>>,
     },
-    /// The log can't be read, and that doesn't pass by itself.
+    /// The log can't be read, and that is permanent.
     #[error("the read model can't be compared with the log: {0}")]
     Log(#[source] StoreError),
-    /// The address of the database can't be used as it is.
+    /// The address of the database can't be used.
     #[error("{0}")]
     Address(String),
-    /// The cursor is none that this query gave out.
+    /// This query did not issue the cursor.
     #[error("the cursor is not one of this list")]
     BadCursor,
-    /// A stored document isn't what this release writes. The text is for logs, not for clients.
+    /// A stored document has a different form than this release writes. The text is for logs, not
+    /// for clients.
     #[error("the read model is damaged: {0}")]
     Damaged(String),
 }
 
 impl ReadError {
-    /// An outage of which nothing more is known.
+    /// An outage without a known source.
     pub(crate) fn unavailable(what: impl Into<Cow<'static, str>>) -> Self {
         Self::Unavailable {
             what: what.into(),
@@ -47,12 +48,12 @@ impl ReadError {
         }
     }
 
-    /// Whether repeating may succeed without anybody doing anything.
+    /// Whether repeating may succeed without anyone's help.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
     }
 
-    /// After how long it makes sense to try again, for faults that pass.
+    /// Returns after how long to retry, for transient faults.
     pub fn retry_after(&self) -> Option<Duration> {
         self.is_transient().then_some(Duration::from_secs(1))
     }
@@ -92,9 +93,9 @@ impl From<RunnerError> for ReadError {
     }
 }
 
-/// A commit can't be folded into a read model.
+/// Why a commit can't be folded into a read model.
 ///
-/// It halts the projection: a read model that skips an event is wrong, and nobody would know.
+/// It halts the projection: a read model that skips an event is wrong, and no one would notice.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{stream}#{sequence}: {why}")]
 pub struct FoldError {
@@ -107,7 +108,7 @@ pub struct FoldError {
 }
 
 impl FoldError {
-    /// Something is wrong with this commit.
+    /// A fault of this commit.
     pub fn of(commit: &Commit, why: String) -> Self {
         Self {
             stream: commit.stream,
@@ -117,8 +118,8 @@ impl FoldError {
     }
 }
 
-/// Why a runner stops folding. What passes and what doesn't are told apart, because the first is
-/// retried and the second is an alarm.
+/// Why a runner stops folding. Transient and permanent errors are distinguished, because the first
+/// are retried and the second need an operator.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunnerError {
     #[error("MongoDB: {0}")]
@@ -129,28 +130,28 @@ pub(crate) enum RunnerError {
     Read(#[from] ReadError),
     #[error("MongoDB did not answer in time")]
     Slow,
-    /// A task of this process ended that shouldn't have.
+    /// A task of this process ended unexpectedly.
     #[error("{0}")]
     Broken(String),
-    /// The collection isn't the one that the checkpoint speaks of: it was dropped or replaced.
+    /// The collection isn't the one in the checkpoint: it was dropped or replaced.
     #[error("the collection was replaced")]
     Replaced,
     #[error("{0}")]
     LogAway(StoreError),
-    /// What was written just before may be gone.
+    /// The last writes may be gone.
     #[error("MongoDB was away for a moment")]
     Fault,
-    /// A commit can't be folded by this release. Another release may be able to.
+    /// This release can't fold a commit. Another release may be able to.
     #[error("{0}")]
     Unfoldable(String),
-    /// The log's server has lost commits, and nobody has acknowledged that yet.
+    /// The log's server has lost commits, and no operator has acknowledged that yet.
     #[error("{}", StoreError::Hole { stream: *stream, first: *first, last: *last })]
     Hole {
         stream: StreamName,
         first: u64,
         last: u64,
     },
-    /// The log lost what was folded last. The model is filled anew from what is there.
+    /// The log lost the last folded commits. The model is rebuilt from those that are left.
     #[error("{0}")]
     TailLost(String),
     /// The log isn't the one that was folded. It stays so until the read model is rebuilt.
@@ -167,7 +168,7 @@ impl RunnerError {
         )
     }
 
-    /// Whether trying again is all that it takes: a server was away, or was slow.
+    /// Whether trying again is enough: a server was down or slow.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,

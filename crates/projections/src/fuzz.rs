@@ -7,7 +7,7 @@ use crate::{
     engine::{announce::Announcement, version_message::VersionMessage},
 };
 
-/// Reads the cursor that a client sends, as one of every list. Whether it was one.
+/// Reads a cursor from a client, for every list. Returns whether it was valid for one.
 pub fn cursor(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return false;
@@ -30,7 +30,7 @@ fn is_cursor<const N: usize>(list: &str, text: &str) -> bool {
     true
 }
 
-/// Reads what another process tells, in both languages. Whether it was said in one of them.
+/// Decodes a message from another process, in both formats. Returns whether it was valid in one.
 pub fn announcement(bytes: &[u8]) -> bool {
     let _ = Announcement::is_of(bytes, Uuid::nil());
     let announcement = Announcement::decode(bytes);

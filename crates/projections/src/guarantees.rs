@@ -1,9 +1,9 @@
-//! What read models rest on, whatever the address of the database says.
+//! The settings that read models need, whatever the address of the database requests.
 //!
-//! Checkpoints and leases are read back by whoever takes over, so they come from the primary, and are
-//! on most members before they count. Documents say for themselves with what concern they are
-//! written. An address can ask for less, and a driver does as it is told: reads of a secondary would
-//! show less than was acknowledged, and a checkpoint that nobody confirmed may be no more than a hope.
+//! Checkpoints and leases are read by the process that takes over, so they are read from the
+//! primary, and written to most members before they count. Documents set their own write concern.
+//! An address can request less, and a driver complies: reads from a secondary would show less than
+//! was acknowledged, and an unconfirmed checkpoint could get lost.
 
 use mongodb::options::{
     Acknowledgment, ClientOptions, ReadConcernLevel, ReadPreference, SelectionCriteria,
@@ -12,7 +12,7 @@ use mongodb::options::{
 
 use crate::ReadError;
 
-/// Sets what the address leaves open, and refuses what it must not ask for.
+/// Sets what the address leaves open, and refuses what it must not request.
 pub(crate) fn settle(options: &mut ClientOptions) -> Result<(), ReadError> {
     match &options.selection_criteria {
         None | Some(SelectionCriteria::ReadPreference(ReadPreference::Primary)) => {}
@@ -49,7 +49,7 @@ pub(crate) fn settle(options: &mut ClientOptions) -> Result<(), ReadError> {
     }
 }
 
-/// What is not the primary, as an address writes it.
+/// The name of a mode other than primary, as in an address.
 fn mode(preference: &ReadPreference) -> &'static str {
     match preference {
         ReadPreference::PrimaryPreferred { .. } => "primaryPreferred",

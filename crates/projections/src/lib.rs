@@ -1,31 +1,20 @@
 //! The read side: folds the event log into MongoDB, and answers queries from there.
 //!
 //! A [`Projection`] is a pure fold of one stream into documents. A [`Runner`] keeps it up to date
-//! in one of the processes that run it; the others stand by. Every process has a [`Progress`]:
-//! how far the read model is, and what changes.
+//! in one of the processes that run it; the others stand by. Every process has a [`Progress`]: how
+//! far the read model is, and what changes.
 //!
-//! What holds, whatever crashes when:
+//! Guarantees, whatever crashes when:
 //!
-//! - A read model is what a replay of its stream from the first commit gives, byte for byte
+//! - A read model is the result of replaying its stream from the first commit, byte for byte
 //!   ([`verify()`] compares).
-//! - A read that begins after a command was answered shows its effect, or fails; it never shows
-//!   less. ([`Progress::wait_for`] before answering, [`Progress::require_globally`] when that took too
-//!   long.)
-//! - What can't be folded halts the projection with the name of stream and sequence. Nothing is
-//!   skipped.
+//! - A read that begins after the response to a command reflects its effect, or fails; it never
+//!   shows less. ([`Progress::wait_for`] before the response, [`Progress::require_globally`] when
+//!   that took too long.)
+//! - A commit that can't be folded halts the projection, with stream and sequence in the error.
+//!   Nothing is skipped.
 //!
-//! No state lives here that the log can't restore: drop the database, and it is filled again.
-//!
-//! What the queries of a read model are made of:
-//!
-//! - [`Progress::read`] runs a query when everything that was acknowledged is there, and
-//!   [`Progress::find`] reports a miss only after the read model reached the end of the log. Both
-//!   are bounded in time.
-//! - [`retry_after_switch`] runs a query once more if a rebuild switched its collection under it.
-//! - [`RenderCache`] keeps answers as the bytes that are sent; [`Progress::register_cache`] empties
-//!   it of what changed before anybody is told of the change.
-//! - [`cursor`] says where the next page of a list begins, and [`bson_values`] how ids, times and
-//!   numbers are stored.
+//! All state here can be restored from the log: drop the database, and it is filled again.
 #![deny(missing_docs)]
 
 mod admin;

@@ -11,15 +11,15 @@ use tokio::sync::watch;
 
 use crate::{Index, ReadError, error::RunnerError, guarantees};
 
-/// How long an operation may look for a server. Reads must fail within 2 s.
+/// Time limit for finding a server. Reads must fail within 2 s.
 const SELECTION: Duration = Duration::from_millis(1_500);
-/// How long a read may take in all.
+/// Time limit for a read.
 pub(crate) const READ_BOUND: Duration = Duration::from_millis(1_800);
-/// How long one command of a runner may take. It may be large, and nobody waits for its answer
-/// who isn't bounded already.
+/// Time limit for one command of a runner. It may be large, and every caller that waits for it has
+/// a limit of its own.
 pub(crate) const WRITE_BOUND: Duration = Duration::from_secs(10);
 
-/// The database that holds the read models. Clones share one pool of connections.
+/// The database of the read models. Clones share one pool of connections.
 #[derive(Clone, Debug)]
 pub struct ReadStore {
     database: Database,
@@ -27,11 +27,11 @@ pub struct ReadStore {
 }
 
 impl ReadStore {
-    /// Takes an address (`mongodb://…`) and the name of a database. Nothing is sent yet: a server
-    /// that is away is an error of each read, not of this.
+    /// Takes an address (`mongodb://…`) and the name of a database. Sends nothing yet: if the
+    /// server is down, each read fails, not this.
     ///
     /// # Errors
-    /// When the address isn't one, or asks for less than read models rest on.
+    /// When the address is invalid, or requests less than read models need.
     pub async fn connect(uri: &str, database: &str) -> Result<Self, ReadError> {
         let mut options = ClientOptions::parse(uri).await?;
         guarantees::settle(&mut options)?;
@@ -49,18 +49,18 @@ impl ReadStore {
         })
     }
 
-    /// Asks the server for an answer.
+    /// Sends a request to the server and waits for the answer.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`] when it gives none within 2 s.
+    /// [`ReadError::Unavailable`] without an answer within 2 s.
     pub async fn ping(&self) -> Result<(), ReadError> {
         self.read(self.database.run_command(doc! { "ping": 1 }))
             .await
             .map(|_| ())
     }
 
-    /// Deletes the whole database: every read model and every checkpoint. They come back from the
-    /// log, so nothing is lost but time.
+    /// Deletes the whole database: every read model and every checkpoint. They are refilled from
+    /// the log, so only time is lost.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] when MongoDB can't be reached.
@@ -73,13 +73,13 @@ impl ReadStore {
         &self.database
     }
 
-    /// Counts what may have cost documents: a lost server, a fail-over. What was written just
-    /// before with `w:1` may be gone then, so runners go back to their checkpoint.
+    /// Counts possible losses of documents: a lost server, a failover. The last writes with `w:1`
+    /// may be gone then, so runners return to their checkpoint.
     pub(crate) fn faults(&self) -> watch::Receiver<u64> {
         self.faults.clone()
     }
 
-    /// Runs a read within its bound.
+    /// Runs a read within its time limit.
     pub(crate) async fn read<T, F>(&self, operation: F) -> Result<T, ReadError>
     where
         F: IntoFuture<Output = mongodb::error::Result<T>>,
@@ -90,7 +90,7 @@ impl ReadStore {
         }
     }
 
-    /// Runs one step of a runner within its bound.
+    /// Runs one step of a runner within its time limit.
     pub(crate) async fn bounded<T, F>(&self, operation: F) -> Result<T, RunnerError>
     where
         F: IntoFuture<Output = mongodb::error::Result<T>>,
@@ -101,7 +101,7 @@ impl ReadStore {
             .map_err(RunnerError::from)
     }
 
-    /// The identity of a collection; `None` when there is none.
+    /// The identity of a collection; `None` if it doesn't exist.
     pub(crate) async fn collection_uuid(&self, name: &str) -> Result<Option<Binary>, RunnerError> {
         let command = doc! { "listCollections": 1, "filter": { "name": name } };
         let reply = self.bounded(self.database.run_command(command)).await?;
@@ -120,7 +120,7 @@ impl ReadStore {
         })
     }
 
-    /// Creates a collection with its indexes, or completes it; tells its identity.
+    /// Creates a collection with its indexes, or completes it; returns its identity.
     pub(crate) async fn ensure_collection(
         &self,
         name: &str,
@@ -162,7 +162,7 @@ const CURSOR_NOT_FOUND: i32 = 43;
 pub(crate) const DUPLICATE_KEY: i32 = 11_000;
 pub(crate) const COLLECTION_UUID_MISMATCH: i32 = 361;
 
-/// The server's code of an error, if it is the server's.
+/// The server's code of an error, if the error is the server's.
 pub(crate) fn code(error: &mongodb::error::Error) -> Option<i32> {
     use mongodb::error::{ErrorKind, WriteFailure};
     match &*error.kind {
@@ -186,11 +186,11 @@ where
     }
 }
 
-/// Records how far documents were written, unless MongoDB was in trouble since.
+/// Records how far documents were written, unless MongoDB failed since.
 ///
-/// A record that is under way when a server dies waits for one, and is repeated by the driver. It
-/// would say of the server that comes back what was true of the one that died; and what that one
-/// took with it would be missing for good.
+/// If a server dies while the record is in transit, the driver waits for a server and repeats it.
+/// The record would then attribute to the new server what the dead one had; and writes that were
+/// lost with it would be missing for good.
 pub(crate) async fn abort_on_fault<T>(
     faults: &mut watch::Receiver<u64>,
     record: impl Future<Output = Result<T, RunnerError>>,
@@ -217,7 +217,7 @@ fn watch_faults(options: &mut ClientOptions) -> watch::Receiver<u64> {
         }
     }));
     options.sdam_event_handler = Some(EventHandler::callback(move |event| {
-        // Only the server that takes writes can lose any. One of the others may be away for long,
+        // Only the server that accepts writes can lose any. One of the others may be down for long,
         // and its heartbeats fail all that time.
         if let SdamEvent::ServerDescriptionChanged(event) = event {
             use mongodb::ServerType::{Mongos, RsPrimary, Standalone};

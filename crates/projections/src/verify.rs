@@ -1,4 +1,4 @@
-//! Comparing a read model with what a replay of the log gives.
+//! Compares a read model with a replay of the log.
 
 use eventstore::{Log, StoreError};
 use futures_util::{StreamExt, TryStreamExt};
@@ -23,26 +23,26 @@ use crate::{
     store::retry_after_switch,
 };
 
-/// How long to wait until the read model reaches the log's end.
+/// Time limit for the read model to reach the log's end.
 const CATCH_UP: Duration = Duration::from_secs(30);
-/// How long nobody may have the lease before nobody seems to run the read model: it is handed over
-/// when a process ends, and not held while a server is away.
+/// After this time without a holder of the lease, no process seems to run the read model: the lease
+/// is handed over when a process ends, and not held while a server is down.
 const HANDOVER: Duration = Duration::from_secs(2);
-/// How often to look whether it did.
+/// Polling interval for that.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The first document that isn't what the log says.
+/// The first document that differs from the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
     /// Its id.
     pub id: String,
-    /// What a replay gives; `None` if there should be no such document.
+    /// The result of the replay; `None` if the document should not exist.
     pub replayed: Option<Document>,
-    /// What is stored; `None` if there is none.
+    /// The stored document; `None` if there is none.
     pub stored: Option<Document>,
 }
 
-/// A comparison could not be made.
+/// Why a comparison could not be made.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -55,7 +55,7 @@ pub enum VerifyError {
     /// The database can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// No process keeps the read model up to date, so it won't reach the log's end.
+    /// No process maintains the read model, so it won't reach the log's end.
     #[error("nobody runs {key}: it stays at #{applied}, and the log ends at #{end}")]
     NobodyThere {
         /// Name and version of the projection.
@@ -65,7 +65,7 @@ pub enum VerifyError {
         /// The last commit of the log.
         end: u64,
     },
-    /// The process that keeps the read model up to date can't go on.
+    /// The process that maintains the read model can't continue.
     #[error("{key} halted at #{applied}, and the log ends at #{end}: {why}")]
     Halted {
         /// Name and version of the projection.
@@ -89,12 +89,12 @@ pub enum VerifyError {
     },
 }
 
-/// How many documents of a replay are in memory at once; some hundred bytes each.
+/// Limit for documents of a replay in memory at once; some hundred bytes each.
 const DOCUMENTS: usize = 150_000;
-/// How often progress is told, in commits.
+/// Interval of progress reports, in commits.
 const TELL: u64 = 1_024;
 
-/// A part of all documents, by their ids: those that leave this rest.
+/// A part of all documents, by their IDs: those with this remainder.
 #[derive(Clone, Copy, Debug)]
 struct Part {
     divisor: u128,
@@ -108,7 +108,7 @@ impl Part {
     };
 
     fn has(self, id: Uuid) -> bool {
-        // The end of an id is random, also where its beginning is a time.
+        // The end of an ID is random, even where it begins with a time.
         id.as_u128() % self.divisor == self.rest
     }
 
@@ -121,26 +121,26 @@ impl Part {
 /// A replay in memory, of a part of the documents.
 struct Replay {
     part: Part,
-    /// As bytes: a document of names and values takes several times as much.
+    /// As bytes: a document of names and values takes several times as much memory.
     documents: HashMap<Uuid, Folded>,
     at: u64,
 }
 
-/// A document less its id.
+/// A document without its ID.
 struct Folded {
     seq: u64,
     fields: RawDocumentBuf,
 }
 
-/// Replays a projection's stream in memory and compares with what is stored, byte for byte.
-/// Tells the first difference.
+/// Replays a projection's stream in memory, compares the result with the stored documents, byte for
+/// byte, and returns the first difference.
 ///
-/// May run beside traffic: what changes meanwhile is replayed and looked at again. Memory is
-/// bounded: of a large read model a part is compared at a time, and the stream is replayed for
-/// each.
+/// May run while commands are executed: documents that change in the meantime are replayed and
+/// compared again. Memory is limited: a large read model is compared in parts, with one replay of
+/// the stream per part.
 ///
 /// # Errors
-/// When the comparison can't be made; that says nothing about the read model.
+/// When the comparison can't be made; that proves nothing about the read model.
 pub async fn verify<P: Projection>(
     projection: &P,
     log: &Log,
@@ -149,8 +149,8 @@ pub async fn verify<P: Projection>(
     verify_with(projection, log, store, DOCUMENTS, |_, _| {}).await
 }
 
-/// As [`verify`], with at most so many documents in memory at once. Tells how many commits of how
-/// many are replayed; of a large read model, again for each part.
+/// Like [`verify`], with a limit for documents in memory. Reports the number of replayed commits
+/// and their total; for a large read model, again for each part.
 ///
 /// # Errors
 /// As [`verify`].
@@ -180,7 +180,7 @@ pub async fn verify_with<P: Projection>(
     Ok(None)
 }
 
-/// Compares what is stored with a replay.
+/// Compares the stored documents with a replay.
 async fn compare<P: Projection>(
     mut replay: Replay,
     projection: &P,
@@ -190,7 +190,7 @@ async fn compare<P: Projection>(
     let collection: Collection<RawDocumentBuf> = store.database().collection(&projection.key());
     wait_until_applied(projection, store, replay.at).await?;
 
-    // What differs at first may just have changed between replay and comparison.
+    // Documents that differ at first may just have changed between replay and comparison.
     let mut suspects = Vec::new();
     let mut seen = 0_usize;
     let mut stored = collection.find(doc! {}).await.map_err(ReadError::from)?;
@@ -232,7 +232,7 @@ async fn judge<P: Projection>(
     let collection: Collection<RawDocumentBuf> = store.database().collection(&projection.key());
     for waited in [false, true] {
         if waited {
-            // Documents of one batch are written in any order, so one may show a commit that
+            // Documents of one batch are written in any order, so one may reflect a commit that
             // another still lacks.
             wait_until_applied(projection, store, replay.at).await?;
         }
@@ -266,8 +266,8 @@ impl Replay {
         }
     }
 
-    /// Replays up to a sequence, unless there are more documents than may be in memory; says
-    /// whether it did.
+    /// Replays up to a sequence, unless there are more documents than the limit; returns whether it
+    /// did.
     async fn run<P: Projection>(
         &mut self,
         projection: &P,
@@ -323,7 +323,7 @@ impl Replay {
                 (id, fields)
             }
         };
-        // Only a key with a zero byte in it can't be written down, and no name of a field has one.
+        // Only a key with a zero byte can't be encoded, and no field name has one.
         if let Ok(fields) = RawDocumentBuf::try_from(&fields) {
             self.documents.insert(id, Folded { seq, fields });
         }
@@ -359,7 +359,7 @@ async fn wait_until_applied<P: Projection>(
             return Ok(());
         }
         let halted = checkpoint.and_then(|checkpoint| {
-            // The process may be past that already: it records how far it is now and then.
+            // The process may already be past that: it records its position at intervals.
             let stuck = checkpoint.stuck.filter(|_| began.elapsed() > HANDOVER);
             checkpoint.halted.or(stuck)
         });

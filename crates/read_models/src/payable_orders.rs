@@ -1,4 +1,4 @@
-//! Where an order is: its ticket and its buyer. The payments service's own view of the orders'
+//! Finds the ticket and the buyer of an order. The payments service's own view of the orders'
 //! events; it never reads the orders service's read model.
 
 use domain::ticket_orders::TicketOrdersEvent;
@@ -29,14 +29,14 @@ pub struct PayableOrders {
     runner: Arc<Runner>,
 }
 
-/// Where an order is.
+/// An order's ticket and buyer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayableOrder {
     /// The order.
     pub order: Uuid,
     /// Its ticket: the aggregate that decides.
     pub ticket: Uuid,
-    /// Who placed it.
+    /// The buyer.
     pub buyer: Uuid,
 }
 
@@ -67,13 +67,13 @@ impl PayableOrders {
         })
     }
 
-    /// The runner: how far the read model is, and what it is doing.
+    /// The runner: its progress and its state.
     pub fn runner(&self) -> &Runner {
         &self.runner
     }
 
-    /// Where an order is. A miss is told only after the read model reached what was the log's end
-    /// when it was asked.
+    /// Finds an order's ticket and buyer. An absence is reported only after the read model reached
+    /// the log's end as of this call.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] within 4 s.

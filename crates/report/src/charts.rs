@@ -1,4 +1,4 @@
-//! Which plot shows which figures.
+//! The charts of a report, and their figures.
 
 use analysis::{
     Cell,
@@ -13,28 +13,28 @@ use crate::{
     timeline::{Between, Timeline},
 };
 
-/// A plot, and what it says.
+/// A chart, and its description.
 #[derive(Clone, Debug)]
 pub struct Picture {
-    /// Its name: that of the table behind it, or of the part of it.
+    /// Its name: that of its table, or of a part of it.
     pub name: &'static str,
-    /// The question that it answers.
+    /// Its heading: a question.
     pub title: &'static str,
-    /// What it shows, in a sentence.
+    /// Its description, in one sentence.
     pub says: &'static str,
-    /// The names of the tables behind it.
+    /// The names of its tables.
     pub tables: &'static [&'static str],
-    /// The SVG, for the inside of a page: its colors have names.
+    /// The SVG for embedding in a page: its colors are names.
     svg: String,
 }
 
 impl Picture {
-    /// The SVG for the inside of a page that says what the colors are.
+    /// The SVG for a page that defines the colors.
     pub fn inline(&self) -> &str {
         &self.svg
     }
 
-    /// The SVG as a file of its own, light or dark as its reader is.
+    /// The SVG as a separate file, light or dark according to the reader's setting.
     pub fn standalone(&self) -> String {
         let style = format!("<style>{}</style>", VALUES.replace(":root", "svg"));
         let ground = "<rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>";
@@ -48,7 +48,7 @@ impl Picture {
     }
 }
 
-/// A count as a number; a plot shows no more than four digits.
+/// A count as a number; a chart shows no more than four digits.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a plot shows no more than four digits"
@@ -269,7 +269,7 @@ fn concurrency(figures: &AllFigures) -> Result<Picture, ReportError> {
     let rows = figures.market.concurrency.by_hour.iter();
     let rows = rows.map(|hour| (hour.begin, number(hour.peak), number(hour.at_end)));
     let line = Timeline::of(rows, TimeDelta::hours(1), Between::Last);
-    // As many names as fit stand below a plot, and as long ones.
+    // Only a limited number and length of names fits below a chart.
     let format = match line.begins.len() {
         0..=24 => "%H:%M",
         25..=336 => "%m-%d %H:%M",

@@ -1,4 +1,4 @@
-//! The two kinds of plots: bars over names, and areas over time.
+//! The two kinds of charts: bars over names, and areas over time.
 
 use plotters::{
     chart::{ChartBuilder, SeriesLabelPosition},
@@ -17,27 +17,28 @@ use crate::{
 
 const WIDTH: u32 = 820;
 const HEIGHT: u32 = 300;
-/// Around a plot.
+/// Space around a chart.
 const MARGIN: u32 = 8;
-/// For the numbers at its side.
+/// Space for the numbers at its side.
 const Y_LABELS: u32 = 64;
-/// The fewest places of a plot: the library gives a single one no width. What isn't there is empty.
+/// The fewest places of a chart: the library draws a single one without width. Missing ones are
+/// empty.
 const FEWEST: usize = 2;
-/// The most names below a plot that don't run into each other.
+/// The largest number of names below a chart that don't overlap.
 const NAMES: usize = 24;
 
-/// Values that belong together.
+/// Values of one series.
 pub(crate) struct Series<'a> {
     pub name: &'a str,
     pub values: Vec<f64>,
 }
 
-/// What a plot shows.
+/// The contents of a chart.
 pub(crate) struct Plot<'a> {
     pub name: &'static str,
-    /// What the height is.
+    /// The unit of the height.
     pub unit: &'a str,
-    /// One label a place.
+    /// One label per place.
     pub labels: Vec<String>,
     /// One or two; the second is drawn over the first.
     pub series: Vec<Series<'a>>,
@@ -46,7 +47,7 @@ pub(crate) struct Plot<'a> {
 impl Plot<'_> {
     fn highest(&self) -> f64 {
         let values = self.series.iter().flat_map(|series| &series.values);
-        // Some air above the highest; and a plot of nothing has a height, too.
+        // Some space above the highest; and a chart without values has a height, too.
         values.copied().fold(0.0, f64::max).max(1.0) * 1.08
     }
 
@@ -58,12 +59,12 @@ impl Plot<'_> {
         }
     }
 
-    /// What is left free at both sides of a bar; more of the second, which is drawn over the first.
+    /// Space at both sides of a bar; more for the second, which is drawn over the first.
     fn margin(&self, number: usize) -> u32 {
         let places = u32::try_from(self.labels.len().max(FEWEST)).unwrap_or(u32::MAX);
         let width = (WIDTH - Y_LABELS - 2 * MARGIN) / places;
         let margin = if number == 0 { 4 } else { 9 };
-        // A third at most, or nothing would be left of bars that are narrow.
+        // At most a third, or narrow bars would disappear.
         margin.min(width / 3)
     }
 
@@ -81,7 +82,7 @@ impl Plot<'_> {
         self.draw(false)
     }
 
-    /// Areas over time: for more places than bars would be seen of.
+    /// Areas over time: for more places than bars could show.
     pub fn areas(&self) -> Result<String, ReportError> {
         self.draw(true)
     }
@@ -98,7 +99,7 @@ impl Plot<'_> {
                 .margin(MARGIN)
                 .x_label_area_size(28)
                 .y_label_area_size(Y_LABELS);
-            // The library's ranges differ in type, so what is drawn into them is said twice.
+            // The library's ranges have different types, so the drawing code is a macro.
             macro_rules! mesh {
                 ($chart:ident, $format:expr, $labels:expr) => {
                     $chart
@@ -165,8 +166,8 @@ impl Plot<'_> {
                 mesh!(chart, format, if count > NAMES { 8 } else { count });
                 for (number, series) in self.series.iter().enumerate() {
                     let color = self.color(number);
-                    // Not the library's histogram: it draws in the order of a hash map, so the
-                    // same figures would give other bytes each time.
+                    // Not the library's histogram: it draws in the order of a hash map, so the same
+                    // figures would result in different bytes each time.
                     let margin = self.margin(number);
                     let bars = series.values.iter().enumerate().map(|(place, value)| {
                         let (left, right) =
@@ -190,7 +191,7 @@ impl Plot<'_> {
     }
 }
 
-/// A step of an axis. There are no halves of tickets: between whole steps nothing is written.
+/// A label of an axis. There are no halves of tickets: between whole steps it is empty.
 fn whole(value: f64) -> String {
     if (value - value.round()).abs() > 1e-6 {
         return String::new();
@@ -198,7 +199,7 @@ fn whole(value: f64) -> String {
     thousands(&format!("{value:.0}"))
 }
 
-/// A whole number with its thousands apart.
+/// A whole number with separated thousands.
 pub(crate) fn thousands(digits: &str) -> String {
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::{Picture, ReportError, charts::pictures, draw::thousands, style::VALUES};
 
-/// Rows of a table that a page shows; all are in `turnstile replay`.
+/// Number of a table's rows on a page; all are in `turnstile replay`.
 const ROWS: usize = 100;
 
 const STYLE: &str = "\
@@ -21,19 +21,19 @@ td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
 summary{cursor:pointer}section{break-inside:avoid}\
 @media print{body{max-width:none;padding:0}details{display:none}}";
 
-/// What a page is header.
+/// The header of a page.
 #[derive(Clone, Debug, Default)]
 pub struct ReportHeader {
-    /// Which part of the log, in words.
+    /// The part of the log, in words.
     pub range: String,
-    /// How many events counted.
+    /// Number of events.
     pub events: u64,
 }
 
-/// Makes a page of the tables of the built-in folds. Needs nothing beside it, runs no script.
+/// Renders a page of the tables of the built-in folds. It needs no other file and runs no script.
 ///
 /// # Errors
-/// When a plot can't be drawn.
+/// When a chart can't be drawn.
 pub fn page(header: &ReportHeader, figures: &AllFigures) -> Result<String, ReportError> {
     let mut text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -44,7 +44,7 @@ pub fn page(header: &ReportHeader, figures: &AllFigures) -> Result<String, Repor
         thousands(&header.events.to_string()),
         escaped(&header.range)
     );
-    // A hold may be live all along.
+    // A hold may be live throughout.
     if header.events == 0 && figures.market.concurrency.peak.is_none() {
         text.push_str("<p>Nothing happened in this range.</p>\n</body>\n</html>\n");
         return Ok(text);
@@ -58,7 +58,7 @@ pub fn page(header: &ReportHeader, figures: &AllFigures) -> Result<String, Repor
     Ok(text)
 }
 
-/// The few numbers that are asked for first.
+/// The key figures.
 fn write_figures(text: &mut String, figures: &AllFigures) {
     let (mut placed, mut sold, mut revenue) = (0, 0, 0);
     for day in &figures.market.sales.by_day {
@@ -80,7 +80,7 @@ fn write_figures(text: &mut String, figures: &AllFigures) {
     ];
     text.push_str("<ul class=\"figures\">\n");
     for (name, value) in figures {
-        // Writing to a text can't fail.
+        // Writing to a string can't fail.
         let _ = writeln!(text, "<li><b>{}</b> {name}</li>", grouped(&value));
     }
     text.push_str("</ul>\n");
@@ -149,7 +149,7 @@ fn write_table(text: &mut String, table: &Table) {
     text.push_str("</details>\n");
 }
 
-/// A number with its thousands apart.
+/// A number with separated thousands.
 fn grouped(value: &Cell) -> String {
     let text = value.to_string();
     match text.split_once('.') {
@@ -158,7 +158,8 @@ fn grouped(value: &Cell) -> String {
     }
 }
 
-/// A value as HTML. A text may be anybody's, and must not turn what stands beside it around.
+/// A value as HTML. A text may come from any user, and must not change the direction of the text
+/// next to it.
 fn shown(cell: &Cell) -> String {
     let text = escaped(&cell.to_string());
     match cell {
@@ -167,7 +168,7 @@ fn shown(cell: &Cell) -> String {
     }
 }
 
-/// A text as HTML: titles are made by users.
+/// A text as HTML: titles are written by users.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

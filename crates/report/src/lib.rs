@@ -17,12 +17,12 @@ mod timeline;
 pub use charts::{Picture, pictures};
 pub use html::{ReportHeader, page};
 
-/// A plot could not be drawn: a defect.
+/// A chart could not be drawn: a defect.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the plot {name} can't be drawn: {why}")]
 pub struct ReportError {
-    /// Which one.
+    /// Its name.
     pub name: &'static str,
-    /// What the library says.
+    /// The library's error.
     pub why: String,
 }

@@ -1,32 +1,32 @@
-//! Time as an axis: a table has rows only for periods in which something happened, and a plot of its
-//! rows alone would put March next to June.
+//! Time as an axis: a table has rows only for periods with events, and a chart of its rows alone
+//! would put March next to June.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// The most places that are seen as bars.
+/// The largest number of places that are drawn as bars.
 const BARS: usize = 62;
-/// The most days that are shown by the hour.
+/// The largest number of days that are shown by the hour.
 const DAYS_BY_HOUR: usize = 2;
 
-/// Periods of one length, without a gap, each with a value.
+/// Consecutive periods of one length, each with a value.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Timeline {
     pub begins: Vec<DateTime<Utc>>,
     pub values: Vec<f64>,
 }
 
-/// What a period shows in which nothing happened.
+/// The value of a period without events.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Between {
     /// Nothing.
     Zero,
-    /// What the period before it ended with.
+    /// The last value of the previous period.
     Last,
 }
 
 impl Timeline {
-    /// Fills in the periods between those that are given: when each began, its value, and what it
-    /// ended with.
+    /// Fills the gaps between the given periods: the beginning of each, its value, and its last
+    /// value.
     pub fn of(
         rows: impl Iterator<Item = (DateTime<Utc>, f64, f64)>,
         period: TimeDelta,
@@ -61,7 +61,7 @@ impl Timeline {
         self.begins.len() > BARS
     }
 
-    /// What stands below each place.
+    /// The label of each place.
     pub fn labels(&self, format: &str) -> Vec<String> {
         let labels = self.begins.iter();
         labels

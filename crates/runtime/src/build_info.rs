@@ -1,9 +1,9 @@
-//! Which build this is.
+//! The version of this build.
 
 use std::sync::OnceLock;
 
-/// The commit that it was built from, if whoever built it said so in `TURNSTILE_COMMIT`. It isn't
-/// looked up: every commit would build every program anew.
+/// The commit of this build, if the build set `TURNSTILE_COMMIT`. It isn't looked up: every commit
+/// would rebuild every program.
 const COMMIT: Option<&str> = option_env!("TURNSTILE_COMMIT");
 
 /// Version and commit, such as `0.1.0 (1a2b3c4)`.

@@ -1,17 +1,17 @@
-//! Counts the dead letters that wait for somebody's decision, for the alert on them.
+//! Counts the dead letters that wait for an operator's decision, for the alert on them.
 
 use eventstore::{Log, OpenDeadLetters, StoreError};
 use metrics::{describe_gauge, gauge};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// How often it is looked. Nobody decides faster, and what looks is every process.
+/// Interval of the counts. No operator decides faster, and every process counts.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// Keeps `dead_letters_waiting` up to date until told to stop.
+/// Keeps `dead_letters_waiting` up to date until it is stopped.
 ///
-/// `dead_letters_total` counts what one process set aside, and forgets it with the process; this
-/// one is what the log says, in whichever process.
+/// `dead_letters_total` counts the messages that one process set aside, and is lost with the
+/// process; this gauge shows the state of the log, in every process.
 pub(crate) async fn watch(log: Log, stopping: CancellationToken) {
     describe_gauge!(
         "dead_letters_waiting",

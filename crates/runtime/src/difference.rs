@@ -1,10 +1,9 @@
-//! What of a ticket isn't as somebody was shown it, in words.
+//! Describes, in words, how a ticket differs from what a user was shown.
 
 use api::ErrorItem;
 use domain::ticket::Difference;
 
-/// An entry for each thing that is another one now. For a ticket that changed otherwise, one that
-/// says so.
+/// One item per field that differs. For a ticket that changed in another way, one that states so.
 pub fn differences(difference: &Difference) -> Vec<ErrorItem> {
     let entry = |field: &str, message: String| ErrorItem {
         message,

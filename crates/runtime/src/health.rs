@@ -1,4 +1,4 @@
-//! Watching what the API can't do without, and closing the gate while it is away.
+//! Watches the servers that the API needs, and closes the gate while one is unavailable.
 
 use eventstore::{Log, StoreError, StreamsFound};
 use httpkit::{Gate, Unready};
@@ -11,23 +11,22 @@ use crate::StartError;
 
 const NATS: &str = "NATS";
 const MONGODB: &str = "MongoDB";
-/// What the gate calls the streams as long as none of them is known to be there.
+/// The name of the streams in the gate while they are not known to exist.
 const STREAMS: &str = "streams";
-/// What anybody may read of a dependency that is away; what stands behind it is in the log.
+/// The public description of an unavailable dependency; the details are in the log.
 const NOT_CONNECTED: &str = "not connected";
 const NO_ANSWER: &str = "does not answer";
-/// How often an answer is asked for.
+/// Interval of the checks.
 const EVERY: Duration = Duration::from_millis(500);
-/// How many answers in a row must be missing before a dependency counts as away: a busy moment is
-/// no outage, and requests have bounds of their own.
+/// Number of consecutive failures after which a dependency counts as unavailable: a busy moment is
+/// no outage, and requests have their own time limits.
 const MISSES: u32 = 3;
-/// After how many the server of a connection that stands is left for another: it may be cut off from
-/// the others, which no time heals as long as the client is content with it.
+/// Number of failures after which a connected server is left for another: it may be cut off from
+/// the others, and the client never leaves it by itself.
 const MOVE_ON: u32 = 4;
 
-/// Waits until the log answers and its streams are there; makes them, if this is a new installation.
-/// A server that doesn't want this process is an error: it wouldn't change its mind, and whoever
-/// started the process should be told.
+/// Waits until the log answers and its streams exist; creates them in a new installation. A server
+/// that rejects this process is an error: that is permanent, and must be reported.
 pub(crate) async fn wait_for_log(
     log: &Log,
     read: Option<&ReadStore>,
@@ -37,8 +36,8 @@ pub(crate) async fn wait_for_log(
     let mut misses = 0;
     let mut lacking = Lacking::nothing(gate);
     loop {
-        // A request made without a connection waits in the client for many seconds; whoever asks
-        // what is missing must be told before.
+        // Without a connection a request waits in the client for many seconds; the missing
+        // dependency must be reported before that.
         let connected = connection.wait_for(|connected| *connected);
         let connected = tokio::time::timeout(EVERY, connected).await.is_ok();
         if !connected && !log.is_connected() {
@@ -70,7 +69,7 @@ pub(crate) async fn wait_for_log(
     }
 }
 
-/// What is told as missing in the log while it is.
+/// Logs a missing dependency once, until it is available.
 struct Lacking<'a> {
     gate: &'a Gate,
     told: Option<String>,
@@ -95,7 +94,7 @@ impl<'a> Lacking<'a> {
 
 /// Why the streams can't be used yet.
 enum Arrival {
-    /// Something is missing that may come.
+    /// A dependency is missing that may become available.
     Lacks(Unready, String),
     Failed(StoreError),
 }
@@ -115,8 +114,8 @@ impl From<StoreError> for Arrival {
     }
 }
 
-/// Looks at the streams, and makes them where neither they nor the read models tell of an earlier
-/// life.
+/// Checks the streams, and creates them where neither they nor the read models show that a log
+/// existed before.
 async fn arrive(log: &Log, read: Option<&ReadStore>) -> Result<(), Arrival> {
     if log.streams().check().await? == StreamsFound::NewInstallation {
         not_known_to_read_models(read).await?;
@@ -124,8 +123,8 @@ async fn arrive(log: &Log, read: Option<&ReadStore>) -> Result<(), Arrival> {
     Ok(log.streams().ensure().await?)
 }
 
-/// A log without anything in it was either never used, or it was lost as a whole. Read models that
-/// hold something tell that. Who can't ask them makes nothing, and waits for who can.
+/// An empty log was either never used, or lost as a whole. Read models that contain data prove the
+/// latter. A process that can't read them creates nothing, and waits for one that can.
 async fn not_known_to_read_models(read: Option<&ReadStore>) -> Result<(), Arrival> {
     let lacks = |reason, cause| Err(Arrival::Lacks(Unready::new(STREAMS, reason), cause));
     if let Some(read) = read
@@ -168,13 +167,13 @@ pub(crate) async fn wait_for_database(read: &ReadStore, gate: &Gate) {
     gate.up(MONGODB);
 }
 
-/// Closes the gate while the log is away. A lost connection tells at once; a server that stands
-/// still or is cut off from the others holds its connections, so it is asked as well, and left if it
-/// doesn't answer.
+/// Closes the gate while the log is unavailable. A lost connection is noticed at once; a server
+/// that is frozen or cut off from the others keeps its connections, so this also sends it requests,
+/// and leaves it if it doesn't answer.
 pub(crate) async fn watch_log(log: Log, gate: Gate, stopping: CancellationToken) {
     let mut connection = log.connection();
     let mut misses: u32 = 0;
-    // A question that waited in vain has used up its pause already.
+    // A request that timed out has already used up its pause.
     let mut next = tokio::time::interval(EVERY);
     next.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -1,4 +1,4 @@
-//! Failures of the stores, as answers. What stands behind them goes to the log only.
+//! Converts failures of the stores into responses. Their details go to the log only.
 
 use eventstore::StoreError;
 use httpkit::{
@@ -10,7 +10,7 @@ use projections::ReadError;
 /// The log failed.
 pub fn failed(error: StoreError) -> AppError {
     match error {
-        // Of another release: another process may be of the one that wrote it.
+        // Written by another release, which another process may be running.
         StoreError::Unavailable { .. } | StoreError::UnsupportedSchema { .. } => {
             unavailable("The service", 1).with_source(error)
         }

@@ -1,4 +1,4 @@
-//! A command runs at most once per `Idempotency-Key`, and its first answer is given again.
+//! Runs a command at most once per `Idempotency-Key`, and repeats its first response.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -21,19 +21,20 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// How long a repetition waits for the answer to the first request.
+/// How long a repetition waits for the response to the first request.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
-/// How long releasing a claim is tried. Afterwards the claim has lapsed anyway.
+/// Time limit for releasing a claim. Afterwards the claim has expired anyway.
 const RELEASE_WITHIN: Duration = Duration::from_secs(15);
-/// How often it is tried.
+/// Interval of the attempts.
 const RELEASE_EVERY: Duration = Duration::from_millis(250);
 
 /// See [`Runtime::run_idempotent`](crate::Runtime::run_idempotent).
 ///
-/// A claim that is neither answered nor released (its process died) lapses within the time that a
-/// repetition waits. If its owner is alive after all, two processes work on one command: its id keeps
+/// A claim that is neither answered nor released (its process died) expires while a repetition
+/// waits. If its owner is alive after all, two processes execute one command: its ID keeps it from
+/// taking effect twice, and both return the first response that was stored.
 /// it from taking effect twice, and both give the first answer that was stored.
 pub(crate) async fn run_idempotent<F, Fut>(
     log: &Log,
@@ -70,7 +71,7 @@ where
     };
     match command(key.command_id(fingerprint)).await {
         Ok(answer) => held.store(answer).await,
-        // As an error, so that the log can report what it was.
+        // As an error, so that its cause is logged.
         Err(error) if is_final(error.status()) => held.store(HttpResponse::from_error(error)).await,
         Err(error) => Err(error), // dropping the claim releases it
     }
@@ -115,15 +116,15 @@ fn replay(stored: StoredAnswer) -> HandlerResult {
     Ok(answer.body(stored.body))
 }
 
-/// A claim that is released when it is dropped, even if the caller hung up or the time was over: the
-/// next try needn't wait until the claim lapses.
+/// A claim that is released when it is dropped, even after a disconnect or a timeout: the next try
+/// needn't wait until the claim expires.
 struct HeldClaim {
     log: Log,
     token: Option<ClaimToken>,
 }
 
 impl HeldClaim {
-    /// Stores a final answer, and returns it.
+    /// Stores a final response, and returns it.
     async fn store(mut self, answer: HttpResponse) -> HandlerResult {
         if !is_final(answer.status()) {
             return Ok(answer);
@@ -132,7 +133,7 @@ impl HeldClaim {
         let body = to_bytes(body)
             .await
             .map_err(|_| internal("the answer's body can't be read"))?;
-        // No other header is stored: no cookie above all.
+        // No other header is stored, and above all no cookie.
         let headers = [CONTENT_TYPE, LOCATION]
             .iter()
             .filter_map(|name| {
@@ -153,13 +154,14 @@ impl HeldClaim {
                     self.token = None;
                     return replay(first);
                 }
-                // The command has taken effect: its answer is given even if it can't be stored. The
-                // next try runs it again under the same command id, which has the same effect.
+                // The command has taken effect: its response is returned even if it can't be
+                // stored. The next try runs it again under the same command ID, which has the same
+                // effect.
                 Err(error) if head.status().is_success() => {
                     tracing::debug!(%error, "an answer was not stored");
                 }
-                // A refusal has no effect to be found again, and the next try might be accepted:
-                // so none is given that isn't stored.
+                // A refusal leaves no effect that could be found, and the next try might be
+                // accepted: so it is returned only once it is stored.
                 Err(error) => return Err(unavailable("The service", 1).with_source(error)),
             }
         }
@@ -167,8 +169,8 @@ impl HeldClaim {
     }
 }
 
-/// Stores an answer. Returns the answer that counts if it is another's, who took over a claim that
-/// had lapsed.
+/// Stores a response. Returns the valid response if another process, which took over an expired
+/// claim, stored it.
 async fn finish(
     log: &Log,
     token: &ClaimToken,
@@ -192,7 +194,7 @@ impl Drop for HeldClaim {
         let Some(token) = self.token.take() else {
             return;
         };
-        // A runtime that ends drops its requests one by one, when there may be none anymore.
+        // A runtime that shuts down drops its requests one by one, and may be gone by then.
         let Ok(runtime) = Handle::try_current() else {
             tracing::debug!("no runtime to release a claim on a key: it lapses by itself");
             return;
@@ -206,8 +208,8 @@ impl Drop for HeldClaim {
     }
 }
 
-/// Most claims are released because the log was unavailable. Unless the release is stored when the
-/// log is back, every repetition waits until the claim lapses.
+/// Most claims are released because the log was unavailable. Unless the release is stored once the
+/// log is back, every repetition waits until the claim expires.
 async fn release(log: &Log, token: &ClaimToken) -> Result<(), StoreError> {
     let deadline = Instant::now() + RELEASE_WITHIN;
     loop {

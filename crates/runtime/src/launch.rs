@@ -7,10 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Runtime, StartError};
 
-/// What the gate calls the services themselves, until they run.
+/// The name of the services in the gate until they run.
 const SERVICES: &str = "services";
 
-/// The routes that serve what no service does.
+/// The routes for paths that no service has.
 pub type Fallback = fn(&mut actix_web::web::ServiceConfig);
 
 /// A process that is about to start.
@@ -22,7 +22,7 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// A process on the log alone. `name` is what NATS, traces and logs call it.
+    /// A process on the log alone. `name` is its name in NATS, traces and logs.
     pub fn new(config: Config, name: &'static str) -> Self {
         Self {
             config,
@@ -103,7 +103,7 @@ impl Launch {
     }
 }
 
-/// What answers on the port until the services do.
+/// The server on the port until the services run.
 struct StartupServer {
     closing: CancellationToken,
     server: tokio::task::JoinHandle<std::io::Result<()>>,

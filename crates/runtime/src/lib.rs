@@ -1,6 +1,6 @@
-//! What every service is started with: the log, the read side, sessions, and the gate that closes
-//! when one of them is away. One of these serves all services in one process, or each has its
-//! own in a process of its own.
+//! The runtime of every service: the log, the read side, sessions, and the gate that closes when
+//! one of them is unavailable. One runtime serves all services in one process, or each service has
+//! its own process and runtime.
 #![deny(missing_docs)]
 
 mod build_info;
@@ -36,17 +36,17 @@ pub use launch::{Fallback, Launch};
 pub use log_config::log_config;
 pub use session_keys::KEYS_KNOWN_WITHIN;
 
-/// How long an answer waits for the service's own read model.
+/// How long a response waits for the service's own read model.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// Whole seconds from now to a moment, rounded up: what `Retry-After` says.
+/// Whole seconds from now to a moment, rounded up: the value of `Retry-After`.
 pub fn seconds_to(moment: DateTime<Utc>) -> u64 {
     let left = (moment - Utc::now()).to_std().unwrap_or_default();
     left.as_secs() + u64::from(left.subsec_nanos() > 0)
 }
 
-/// An answer that tells of a commit: if it is kept for a repeated request, then only while the commit
-/// stands.
+/// Marks a response that reports a commit: if it is stored for a repeated request, it is valid only
+/// while the commit exists.
 pub fn telling_of(
     mut answer: HttpResponse,
     stream: StreamName,
@@ -62,7 +62,7 @@ pub fn telling_of(
     answer
 }
 
-/// What a read model still lacks, for `/readyz`. Where exactly it halted is in the log.
+/// Why a read model is not ready, for `/readyz`. Where exactly it halted is in the log.
 pub fn read_model_lacks(name: &str, runner: &Runner) -> Option<Unready> {
     runner.ready().err()?;
     let reason = match runner.state() {
@@ -74,16 +74,16 @@ pub fn read_model_lacks(name: &str, runner: &Runner) -> Option<Unready> {
     Some(Unready::new(name, reason))
 }
 
-/// What services share. Clones share everything.
+/// The state that services share. Clones share everything.
 #[derive(Clone)]
 pub struct Runtime {
     /// The configuration.
     pub config: Arc<Config>,
     /// The event log.
     pub log: Log,
-    /// Who is signed in.
+    /// Verifies sessions.
     pub sessions: SessionVerifier,
-    /// Whether everything that the API needs is there.
+    /// Whether everything that the API needs is available.
     pub gate: Gate,
     read: Option<ReadStore>,
     draining: CancellationToken,
@@ -91,13 +91,13 @@ pub struct Runtime {
     tasks: TaskTracker,
 }
 
-/// A process could not start.
+/// Why a process could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The log can't be used as it is configured.
+    /// The log can't be used with this configuration.
     #[error(transparent)]
     Log(#[from] StoreError),
-    /// The database can't be used as it is configured.
+    /// The database can't be used with this configuration.
     #[error("MONGODB_URI: {0}")]
     Read(#[from] ReadError),
     /// The configuration is wrong; the message names each variable.
@@ -108,7 +108,7 @@ pub enum StartError {
     Setting {
         /// The environment variable.
         setting: &'static str,
-        /// What is wrong with its value.
+        /// The reason.
         source: Source,
     },
     /// A part of a service could not start.
@@ -117,12 +117,12 @@ pub enum StartError {
     /// Traces can't be sent.
     #[error(transparent)]
     Traces(#[from] ExportError),
-    /// The address can't be listened on.
+    /// The address can't be bound.
     #[error("can't listen on {address}: {source}; set HOST and PORT to an address that is free")]
     Listen {
         /// Host and port.
         address: String,
-        /// What the system reported.
+        /// The system's error.
         source: io::Error,
     },
     /// The server failed.
@@ -130,7 +130,7 @@ pub enum StartError {
     Serve(#[from] io::Error),
 }
 
-/// What an error stems from.
+/// The source of an error.
 pub type Source = Box<dyn Error + Send + Sync>;
 
 impl StartError {
@@ -170,18 +170,18 @@ impl Runtime {
         })
     }
 
-    /// Waits until the log is there with its streams, and makes these if this is a new installation:
-    /// nothing of the log is there, and no read model was ever made from one.
+    /// Waits until the log has its streams; creates them in a new installation, where nothing of
+    /// the log exists and no read model was ever filled from one.
     ///
     /// # Errors
-    /// When NATS doesn't let this process in or is too old, or a stream differs in a way that could
-    /// lose data.
+    /// When NATS rejects this process or is too old, or a stream differs in a way that could lose
+    /// data.
     pub async fn wait_for_streams(&self) -> Result<(), StartError> {
         health::wait_for_log(&self.log, self.read.as_ref(), &self.gate).await
     }
 
-    /// Waits until log and database are there and the streams are as they must be, then goes on
-    /// watching them.
+    /// Waits until log and database are available and the streams are as they must be, and then
+    /// keeps watching them.
     ///
     /// # Errors
     /// When a stream differs in a way that could lose data.
@@ -213,7 +213,7 @@ impl Runtime {
         Ok(())
     }
 
-    /// How projections run here.
+    /// The settings of projections in this process.
     pub fn runner_settings(&self) -> RunnerSettings {
         RunnerSettings {
             spans: Arc::new(fold_spans::RequestSpans),
@@ -221,18 +221,18 @@ impl Runtime {
         }
     }
 
-    /// A token that is cancelled when the process was told to stop: answers that would go on for
-    /// ever end then, so that the others can be finished.
+    /// A token that is cancelled when the process is asked to stop: responses that would never end
+    /// then end, so that the others can be completed.
     pub fn draining(&self) -> CancellationToken {
         self.draining.clone()
     }
 
-    /// A token that is cancelled when the last request was answered.
+    /// A token that is cancelled after the last response.
     pub fn stopping(&self) -> CancellationToken {
         self.stopping.clone()
     }
 
-    /// Ends what [`Runtime::connect`] started.
+    /// Stops the tasks that [`Runtime::connect`] started.
     pub async fn shutdown(&self) {
         self.stopping.cancel();
         self.tasks.close();
@@ -240,15 +240,15 @@ impl Runtime {
         self.log.close().await;
     }
 
-    /// Where a request's command comes from. The request's id becomes the correlation id of
-    /// everything that follows from it.
+    /// Returns metadata for a request's command. The request's ID becomes the correlation ID of
+    /// everything that the command causes.
     pub fn metadata(&self, req: &HttpRequest, command_id: Uuid, actor: &impl ToString) -> Metadata {
         let extensions = req.extensions();
         let request_id = extensions
             .get::<RequestContext>()
             .map(|context| context.id().as_str());
         let correlation_id = request_id.map_or_else(|| command_id.to_string(), ToOwned::to_owned);
-        // While traces are recorded here, the commit's own span takes its place.
+        // While this process records traces, the commit's own span replaces it.
         let trace_parent = req
             .headers()
             .get("traceparent")
@@ -262,13 +262,14 @@ impl Runtime {
 
     /// Runs a request's command at most once for its `Idempotency-Key`.
     ///
-    /// Without the header it just runs, with a random id. With it, a repetition gets the stored answer
-    /// and `Idempotency-Replayed: true`; while the first request is in progress it waits, and gets 409
-    /// if that takes too long; another request under the same key gets 422. Only final answers are
-    /// stored: not those that mean "try again" (5xx, 408, 409, 413, 429) or "sign in" (401).
+    /// Without the header it just runs, with a random ID. With it, a repetition gets the stored
+    /// response and `Idempotency-Replayed: true`; while the first request is in progress it waits,
+    /// and gets 409 if that takes too long; another request under the same key gets 422. Only final
+    /// responses are stored: not those that mean "try again" (5xx, 408, 409, 413, 429) or "sign in"
+    /// (401).
     ///
     /// # Errors
-    /// What the command answers, or what is wrong with the key.
+    /// Those of the command, or an invalid key.
     pub async fn run_idempotent<F, Fut>(
         &self,
         req: &HttpRequest,
@@ -283,10 +284,10 @@ impl Runtime {
         idempotency::run_idempotent(&self.log, req, user, body, command).await
     }
 
-    /// Waits until a read model shows a commit, unless the caller prefers not to.
+    /// Waits until a read model reflects a commit, unless the client asks not to.
     ///
-    /// If it doesn't in time the command is answered all the same, since it has taken effect; the
-    /// read model's own reads then wait instead, so that none shows less than was acknowledged.
+    /// After a timeout the command is still acknowledged, since it has taken effect; the read
+    /// model's own reads then wait instead, so that none shows less than was acknowledged.
     pub async fn await_read_model(&self, req: &HttpRequest, progress: &Progress, sequence: u64) {
         if Prefer::of_headers(req.headers()).respond_async {
             if let Some(context) = req.extensions().get::<RequestContext>() {

@@ -1,11 +1,11 @@
-//! How the configuration reaches the log.
+//! Converts the configuration into that of the log.
 
 use eventstore::{LogConfig, Login};
 use httpkit::ExposeSecret as _;
 use httpkit::config::{Config, NatsLogin};
 
-/// What the configuration says of the log, under the name that NATS shows for the connection. The
-/// bounds are those of a service; tools may wait longer.
+/// The log's settings, under the name that NATS shows for the connection. The time limits are those
+/// of a service; tools may wait longer.
 pub fn log_config(config: &Config, client_name: &str) -> LogConfig {
     let login = config.nats.login.as_ref().map(|login| match login {
         NatsLogin::Password { user, password } => Login::Password {

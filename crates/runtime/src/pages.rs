@@ -1,4 +1,4 @@
-//! Lists that come in pages: how many entries, where to go on, and the `Link` to the next one.
+//! Lists in pages: the number of items, where to continue, and the `Link` to the next page.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -12,17 +12,17 @@ pub const MAX_PAGE: u32 = read_models::tickets::MAX_PAGE;
 /// How many entries a page has, if nothing else is asked for.
 pub const DEFAULT_PAGE: u32 = 100;
 
-/// Which page is asked for.
+/// The requested page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// How many entries, at most.
+    /// Maximum number of items.
     pub limit: u32,
-    /// Where the page before ended.
+    /// Where the previous page ended.
     pub cursor: Option<String>,
 }
 
 impl Page {
-    /// Reads both parameters as text, so that one that is wrong is named.
+    /// Reads both parameters as text, so that an invalid one can be named.
     ///
     /// # Errors
     /// 400 for a limit that isn't a number from 1 to [`MAX_PAGE`].
@@ -37,10 +37,10 @@ impl Page {
     }
 }
 
-/// What the description of the API says of the parameters of a list.
+/// The constraints of a list's parameters in the description of the API.
 pub fn constraints(operation: (&'static str, &'static str)) -> [Constraint; 2] {
     let limit = json!({"type": "integer", "minimum": 1, "maximum": MAX_PAGE});
-    // A place in the list, opaque; and as for every parameter, nothing is as good as absent.
+    // An opaque position in the list; as in every parameter, an empty value counts as absent.
     let cursor = json!({"pattern": "^[A-Za-z0-9_-]*$"});
     [
         Constraint::parameter(operation, "limit", limit),
@@ -48,7 +48,7 @@ pub fn constraints(operation: (&'static str, &'static str)) -> [Constraint; 2] {
     ]
 }
 
-/// Reads a limit; notes one that can't be used.
+/// Reads a limit; notes an invalid one.
 pub fn limit(fields: &mut Fields, text: Option<&str>) -> Option<u32> {
     let text = text.filter(|text| !text.is_empty())?;
     let limit = text.parse().ok();
@@ -79,7 +79,7 @@ fn next_page(req: &HttpRequest, cursor: &str) -> String {
         .filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
     let query: Vec<&str> = kept.collect();
     let separator = if query.is_empty() { "" } else { "&" };
-    // The cursor is base64url, which needs no escaping; the rest came escaped.
+    // The cursor is base64url, which needs no escaping; the rest is already escaped.
     format!(
         "{}?{}{separator}cursor={cursor}",
         req.path(),

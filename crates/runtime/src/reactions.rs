@@ -1,4 +1,4 @@
-//! Workers that carry out the domain's policies on the log.
+//! Workers that apply the domain's policies to the log.
 
 use chrono::Utc;
 use cqrs_es::{Aggregate, DomainEvent};
@@ -10,10 +10,10 @@ use eventstore::{
 use serde::Serialize;
 use uuid::Uuid;
 
-/// Starts a worker that follows a stream and lets an aggregate decide what the policy derives from
-/// each event.
+/// Starts a worker that follows a stream and has an aggregate decide the command that the policy
+/// derives from each event.
 ///
-/// A refusal is poison: what a policy derives always fits a log that holds together.
+/// A refusal is poison: the commands of a policy always fit a consistent log.
 pub fn react<A, E, P>(
     log: &Log,
     stream: StreamName,
@@ -68,9 +68,9 @@ where
     }
 }
 
-/// Starts a worker that follows a stream and schedules the command that the policy derives from each
-/// event. The schedule lives in the server of the log: no process has to be up when the command is
-/// due, and none keeps a timer.
+/// Starts a worker that follows a stream and schedules the command that the policy derives from
+/// each event. The schedule is stored in the log's server: no process needs to be running when the
+/// command is due, and none keeps a timer.
 pub fn schedule<E, C, P>(
     log: &Log,
     stream: StreamName,

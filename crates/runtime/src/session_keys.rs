@@ -1,21 +1,20 @@
-//! Public session keys, as the log tells them.
+//! Follows the public session keys in the log.
 
 use eventstore::{KnownKey, Log};
 use httpkit::{SessionVerifier, session::PublicKey};
 use std::{collections::HashSet, time::Duration};
 use tokio_util::sync::CancellationToken;
 
-/// How often the log is asked for new keys. A key is published before the first session is
-/// signed with it, so this bounds how long a rotation takes to be known everywhere.
+/// Interval at which the log is asked for new keys. A key is published before the first session is
+/// signed with it, so this limits how long a rotation takes to reach every process.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// How often while no key is known: nobody can be signed in until then.
+/// The interval while no key is known: until then no session can be verified.
 const LOOK_EVERY_AT_START: Duration = Duration::from_millis(100);
 
-/// After this time every process knows a key that was published, and has forgotten one that was
-/// retired.
+/// After this time every process has every published key, and has dropped every retired one.
 pub const KEYS_KNOWN_WITHIN: Duration = Duration::from_secs(6);
 
-/// Keeps a verifier up to date until told to stop.
+/// Keeps a verifier up to date until it is stopped.
 pub(crate) async fn follow(log: Log, sessions: SessionVerifier, stopping: CancellationToken) {
     let mut retired = HashSet::new();
     let mut losses = log.tails().losses();
@@ -38,15 +37,15 @@ pub(crate) async fn follow(log: Log, sessions: SessionVerifier, stopping: Cancel
         tokio::select! {
             () = stopping.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
-            // What the log says of keys may be gone, too.
+            // The keys in the log may be lost, too.
             Ok(()) = losses.changed() => {}
         }
     }
 }
 
-/// Only what the log says was retired is forgotten. A key that isn't there stays: a log that was
-/// restored from an older backup must sign nobody out. And what was retired stays so while this
-/// process lives, though the log may have lost that.
+/// Only keys that the log lists as retired are dropped. A missing key stays: a log that was
+/// restored from an older backup must not sign anyone out. And a retired key stays retired while
+/// this process runs, even if the log lost that.
 fn learn(sessions: &SessionVerifier, retired: &mut HashSet<String>, known: &KnownKey) {
     let Some(key) = &known.key else {
         retired.insert(known.id.clone());

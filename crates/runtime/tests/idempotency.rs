@@ -18,7 +18,7 @@ use std::{
 use testkit::{Answer as Received, Client, Method, Nats};
 use uuid::Uuid;
 
-/// What the handlers share: the log, and how often a command ran.
+/// The handlers' shared state: the log, and the number of runs.
 struct Shop {
     runtime: Runtime,
     runs: Arc<AtomicUsize>,
@@ -52,7 +52,7 @@ async fn buy(
         .await
 }
 
-/// A shop that is open, and somebody who is signed in there.
+/// A running shop, and a session in it.
 struct Open {
     client: Client,
     _nats: Nats,
@@ -107,7 +107,7 @@ impl Open {
     }
 }
 
-/// The id of the command that ran, and how many had run with it.
+/// The ID of the command that ran, and the number of runs up to then.
 fn ran(answer: &Received) -> (Uuid, usize) {
     assert_eq!(answer.status, 201, "{}", answer.describe());
     serde_json::from_value(answer.json.clone()).unwrap()
@@ -176,7 +176,7 @@ async fn a_command_that_was_given_up_can_be_tried_again_at_once() {
     .await;
     let hang = "{\"wish\":\"hang\"}";
     shop.buy(Some("k"), hang).await.assert_status(503);
-    // The claim was released: it would be in progress until it lapses.
+    // The claim was released: otherwise it would be in progress until it expires.
     let (_, runs) = ran(&shop.buy(Some("k"), hang).await);
     assert_eq!(runs, 2);
 }

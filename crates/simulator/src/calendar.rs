@@ -1,10 +1,10 @@
-//! When people come: hours of the day and days of the week.
+//! The distribution of arrivals: hours of the day and days of the week.
 
 use chrono::{DateTime, Datelike, TimeDelta, Timelike, Utc, Weekday};
 
 use crate::Plan;
 
-/// How busy each hour of a day is (UTC): a quiet night, a bump at noon, the evening after work.
+/// Activity in each hour of a day (UTC): a quiet night, a bump at noon, the evening after work.
 const HOURS: [u64; 24] = [
     6, 3, 2, 1, 1, 2, 6, 14, 24, 30, 34, 38, 46, 40, 34, 34, 38, 48, 62, 78, 84, 70, 42, 18,
 ];
@@ -20,11 +20,11 @@ fn of_weekday(day: Weekday) -> u64 {
     }
 }
 
-/// How a number of things is spread over the hours of a season.
+/// The distribution of a number over the hours of a season.
 #[derive(Debug)]
 pub(crate) struct Calendar {
     start: DateTime<Utc>,
-    /// Weight of all hours up to and including each, for those who list and for those who look.
+    /// Cumulative weight up to and including each hour, of listings and of visits.
     listing: Vec<u64>,
     looking: Vec<u64>,
 }
@@ -37,9 +37,9 @@ impl Calendar {
         for hour in 0..hours {
             let at = plan.start + TimeDelta::hours(i64::try_from(hour).unwrap_or(0));
             let busy = HOURS[at.hour() as usize] * of_weekday(at.weekday());
-            // Offers come early in a season: a third of the first day's are left on the last.
+            // Offers come early in a season: on the last day, a third of the first day's number.
             listed += busy * (3 * hours - 2 * hour);
-            // Demand grows until the middle and stays, and there is nothing to see at first.
+            // Demand grows until the middle and stays there; at first nothing is listed.
             looked += busy * (hours + 4 * hour.min(hours / 2));
             listing.push(listed);
             looking.push(looked);
@@ -57,18 +57,18 @@ impl Calendar {
         (hour < self.listing.len()).then(|| self.start + begin)
     }
 
-    /// How many of all tickets are listed in an hour.
+    /// Number of listings in an hour, of all tickets.
     pub fn listings(&self, hour: usize, all: u64) -> u64 {
         part(&self.listing, hour, all)
     }
 
-    /// How many of all visits fall into an hour.
+    /// Number of visits in an hour, of all visits.
     pub fn visits(&self, hour: usize, all: u64) -> u64 {
         part(&self.looking, hour, all)
     }
 }
 
-/// Parts that add up to the whole exactly.
+/// Parts that add up exactly to the whole.
 fn part(weights: &[u64], hour: usize, all: u64) -> u64 {
     let (Some(total), Some(upto)) = (weights.last(), weights.get(hour)) else {
         return 0;

@@ -1,4 +1,4 @@
-//! What is for sale.
+//! Generates the tickets.
 
 use domain::{Price, Title};
 
@@ -26,7 +26,7 @@ const VENUES: [&str; 6] = [
     "the Winter Garden",
     "Canal Theatre",
 ];
-/// Where a seat is, and what it is worth, in hundredths of the usual price.
+/// Seat categories, and their value in percent of the usual price.
 const PLACES: [(&str, u64); 4] = [
     ("balcony", 70),
     ("standing", 100),
@@ -38,9 +38,9 @@ const PLACES: [(&str, u64); 4] = [
 #[derive(Debug)]
 pub(crate) struct Offer {
     pub title: Title,
-    /// What people think it is worth, in cents.
+    /// Its value to buyers, in cents.
     pub worth: u64,
-    /// What its seller asks for at first.
+    /// The seller's first price.
     pub price: Price,
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn draw(rng: &mut Rng) -> Result<Offer, SimulationError> {
     let title = Title::parse(&format!(
         "{act} at {venue}, {place}, row {row}, seat {seat}"
     ))?;
-    // Some want it gone, most want a bit more than it is worth, some dream.
+    // Some sellers want a quick sale, most ask slightly more than the value, some dream.
     let asked = match rng.below(10) {
         0..=1 => rng.between(75, 95),
         2..=7 => rng.between(92, 122),
@@ -66,13 +66,13 @@ pub(crate) fn draw(rng: &mut Rng) -> Result<Offer, SimulationError> {
     })
 }
 
-/// A price as people ask for it: large ones in whole units, small ones in halves.
+/// A typical price: large ones in whole units, small ones in halves.
 pub(crate) fn rounded(cents: u64) -> Result<Price, SimulationError> {
     let step = if cents >= 5_000 { 100 } else { 50 };
     Ok(Price::from_cents((cents / step * step).max(step))?)
 }
 
-/// The probability, in percent, that a user who looks at it wants it.
+/// The probability, in percent, that a user who sees it wants it.
 pub(crate) fn appeal(price: Price, worth: u64) -> u64 {
     match price.cents() * 100 / worth.max(1) {
         0..=80 => 92,

@@ -1,10 +1,10 @@
-//! What can happen in a simulation.
+//! The events of a simulation.
 
 use domain::{OrderId, Price, UserId, ticket::TicketCommand, ticket_orders::TicketOrdersCommand};
 
 use crate::recorder::{Cause, Origin, Pending};
 
-/// Something that is about to happen.
+/// A scheduled event.
 #[derive(Debug)]
 pub(crate) enum SimEvent {
     /// An hour begins.
@@ -13,15 +13,15 @@ pub(crate) enum SimEvent {
     Offer,
     /// A known seller lists a ticket.
     List(UserId),
-    /// A seller thinks about a price.
+    /// A seller reconsiders a price.
     Reconsider(usize),
     /// A buyer arrives.
     Visit,
-    /// A known buyer looks around.
+    /// A known buyer browses.
     Look(UserId),
     /// Prices fall for a while.
     FlashBegins,
-    /// They go back.
+    /// Prices return to normal.
     FlashEnds,
     /// A step of the purchase of a ticket.
     Purchase(usize, PurchaseStep),
@@ -30,7 +30,7 @@ pub(crate) enum SimEvent {
 /// A step of a purchase.
 #[derive(Debug)]
 pub(crate) enum PurchaseStep {
-    /// A buyer orders at the price that was shown.
+    /// A buyer orders at the displayed price.
     Order { buyer: UserId, seen: Price },
     /// The buyer cancels the order.
     Cancel(OrderId),
@@ -49,6 +49,6 @@ pub(crate) enum PurchaseStep {
     Ticket(Box<Pending<TicketCommand>>),
     /// The order follows its payment.
     Orders(Box<Pending<TicketOrdersCommand>>),
-    /// The payment is settled, since the order decided.
+    /// The payment is settled, since the order was decided.
     Settle(OrderId, Cause),
 }

@@ -1,10 +1,10 @@
-//! Events to come, in order of time.
+//! Scheduled events, in order of time.
 
 use chrono::{DateTime, Utc};
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-/// A queue of things in order of their time; of two at the same moment, the one that was scheduled
-/// first comes first.
+/// A queue in order of time; of two events at the same moment, the one that was scheduled first
+/// comes first.
 #[derive(Debug)]
 pub(crate) struct EventQueue<T> {
     heap: BinaryHeap<Item<T>>,
@@ -44,7 +44,7 @@ impl<T> Item<T> {
 }
 
 impl<T> Ord for Item<T> {
-    /// The heap gives the greatest first, so the earliest is the greatest.
+    /// The heap returns the greatest first, so the earliest is the greatest.
     fn cmp(&self, other: &Self) -> Ordering {
         other.key().cmp(&self.key())
     }

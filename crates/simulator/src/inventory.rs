@@ -1,4 +1,4 @@
-//! Tickets, and all that belongs to each.
+//! Tickets with their orders and payments.
 
 use domain::{
     OrderId, TicketId, UserId,
@@ -15,9 +15,9 @@ use crate::recorder::Tracked;
 pub(crate) struct Lot {
     pub id: TicketId,
     pub seller: UserId,
-    /// What buyers think it is worth, in cents.
+    /// Its value to buyers, in cents.
     pub worth: u64,
-    /// How often its price was changed.
+    /// Number of price changes.
     pub revisions: u32,
     pub ticket: Tracked<Ticket>,
     pub orders: Tracked<TicketOrders>,
@@ -25,7 +25,7 @@ pub(crate) struct Lot {
 }
 
 impl Lot {
-    /// Whether it has no future: the ticket knows that it is sold, and all payments are final.
+    /// Whether it can't change any more: the ticket is sold, and all payments are final.
     fn is_over(&self) -> bool {
         let listing = self.ticket.state.listing();
         listing.is_some_and(|listing| matches!(listing.availability, Availability::Sold(_)))
@@ -36,11 +36,11 @@ impl Lot {
     }
 }
 
-/// Every ticket that was listed, by the order of listing. What can't change any more is dropped.
+/// Every listed ticket, in order of listing. Those that can't change any more are dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Inventory {
     all: Vec<Option<Box<Lot>>>,
-    /// Those that buyers see as for sale, and where each is in that list.
+    /// The tickets that buyers see as for sale, and the position of each in that list.
     shown: Vec<usize>,
     places: HashMap<usize, usize>,
 }
@@ -57,7 +57,7 @@ impl Inventory {
         self.all.get_mut(number)?.as_deref_mut()
     }
 
-    /// Drops a ticket that has no future.
+    /// Drops a ticket that can't change any more.
     pub fn forget_if_over(&mut self, number: usize) {
         if self.get(number).is_some_and(|lot| lot.is_over()) {
             self.hide(number);
@@ -65,7 +65,7 @@ impl Inventory {
         }
     }
 
-    /// What is for sale, in no particular order.
+    /// The tickets for sale, in no particular order.
     pub fn shown(&self) -> &[usize] {
         &self.shown
     }

@@ -1,9 +1,9 @@
 //! A simulated season of the marketplace.
 //!
-//! People sign up, list tickets, lower their prices; others look, order, pay, are declined, give
-//! back or forget. Demand follows the hours of the day and the days of the week, and now and then
-//! a flash sale brings a crowd. What comes of it is history: commits with times in the past, which
-//! [`write()`] appends to a log that has none.
+//! Users sign up, list tickets and lower their prices; others browse, order, pay, have cards
+//! declined, cancel or forget. Demand follows the hours of the day and the days of the week, and
+//! occasionally a flash sale brings a crowd. The result is history: commits with times in the past,
+//! which [`write()`] appends to a log without commits.
 //!
 //! ```
 //! use simulator::{Plan, Simulation};
@@ -17,17 +17,17 @@
 //!
 //! # Guarantees
 //!
-//! - **It is what could have happened.** Every event is decided by the domain's own aggregates, and
-//!   whatever they refuse doesn't happen. Workers react as the services' workers do: with the same
-//!   names, command ids and causes, some milliseconds later.
-//! - **The same plan gives the same bytes**, on every machine: ids and times are drawn from the
-//!   plan's seed, with integers alone.
-//! - **Nothing is left open.** In the end no order is unpaid and no payment undecided, so a
+//! - **The history is realistic.** Every event is decided by the domain's own aggregates, and
+//!   refused commands leave no event. Workers react like the services' workers: with the same
+//!   names, command IDs and causes, some milliseconds later.
+//! - **The same plan results in the same bytes**, on every machine: IDs and times are drawn from
+//!   the plan's seed, with integers alone.
+//! - **Nothing is left open.** At the end no order is unpaid and no payment undecided, so a
 //!   marketplace that is started on the history has nothing to do.
-//! - **Memory** is that of the tickets which aren't sold yet.
+//! - **Memory** depends on the number of unsold tickets.
 //!
-//! Nobody can sign in as one of these people: their password hashes are well-formed, and no password
-//! has them.
+//! No one can sign in as one of these users: their password hashes are well-formed, but belong to
+//! no password.
 #![deny(missing_docs)]
 
 mod calendar;

@@ -1,4 +1,4 @@
-//! A purchase's money: cards are tried, and money is held, taken and let go.
+//! The payment of a purchase: cards are tried, and money is held, captured and voided.
 
 use domain::{
     OrderId, PaymentId,
@@ -17,16 +17,16 @@ use crate::{
     world::World,
 };
 
-/// What providers state about a card, and how often.
+/// Providers' reasons for a decline, and their frequency.
 const REASONS: [(&str, u64); 3] = [
     ("Your card was declined.", 55),
     ("Your card has insufficient funds.", 35),
     ("Your card has expired.", 10),
 ];
-/// The provider of these payments; none of this name exists.
+/// The provider of these payments, which doesn't exist.
 const PROVIDER: &str = "season";
 
-/// A buyer sends a card.
+/// A buyer submits a card.
 pub(crate) fn pay(
     world: &mut World,
     number: usize,
@@ -111,7 +111,7 @@ pub(crate) fn decline(
     Ok(())
 }
 
-/// Lets a payment decide, and schedules the order's reaction.
+/// Has a payment decide, and schedules the order's reaction.
 fn decide(
     world: &mut World,
     lot: usize,
@@ -133,7 +133,7 @@ fn decide(
     Ok(())
 }
 
-/// Takes the money of a complete order, and lets go that of one that is over.
+/// Captures the money of a complete order, and voids that of one that is over.
 pub(crate) fn settle(
     world: &mut World,
     number: usize,
@@ -159,7 +159,7 @@ pub(crate) fn settle(
     Ok(())
 }
 
-/// The provider's name for a payment.
+/// The provider's reference for a payment.
 fn reference(order: OrderId) -> String {
     format!("season_{}", PaymentId::of(order).0.simple())
 }

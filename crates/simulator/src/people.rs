@@ -1,10 +1,10 @@
-//! Who takes part.
+//! The users of a simulation.
 
 use domain::{Email, UserId};
 
 use crate::{error::SimulationError, rng::Rng};
 
-/// People of one kind. They sign up when they first have something to do.
+/// Users of one kind. They sign up when they first have something to do.
 #[derive(Debug)]
 pub(crate) struct People {
     kind: &'static str,
@@ -14,9 +14,9 @@ pub(crate) struct People {
 
 /// A user who signed up.
 pub(crate) enum Arrival {
-    /// Known already.
+    /// Already signed up.
     Known(UserId),
-    /// New here; has to sign up.
+    /// New; must sign up.
     New(Email),
 }
 
@@ -33,7 +33,7 @@ impl People {
         if let Some(id) = self.ids[number] {
             return Ok(Arrival::Known(id));
         }
-        // A domain that RFC 2606 keeps free: no mail can reach anybody.
+        // A domain that RFC 2606 reserves: no mail can be delivered.
         let (kind, number, season) = (self.kind, number + 1, self.season);
         let email = Email::parse(&format!("{kind}-{number}@{season:016x}.season.example"))?;
         self.ids[number - 1] = Some(UserId::of(&email));

@@ -8,17 +8,17 @@ pub const HOLD: TimeDelta = TimeDelta::minutes(15);
 /// The size of a season, and its seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Who may sell; those who get to it sign up.
+    /// Number of potential sellers, who sign up with their first listing.
     pub sellers: u32,
-    /// Who may buy.
+    /// Number of potential buyers.
     pub buyers: u32,
-    /// Tickets that are listed.
+    /// Number of tickets.
     pub tickets: u32,
-    /// How many days it lasts. The last orders may end some minutes later.
+    /// Length in days. The last orders may end some minutes later.
     pub days: u32,
-    /// Where all chance comes from.
+    /// The seed of all random numbers.
     pub seed: u64,
-    /// Its first moment. Not derived from a clock: the same plan is the same season tomorrow.
+    /// The start. Not derived from a clock: the same plan is the same season tomorrow.
     pub start: DateTime<Utc>,
 }
 
@@ -37,8 +37,8 @@ impl Default for Plan {
 }
 
 impl Plan {
-    /// A number that differs between plans, and stands for the whole of this one: two seasons in one
-    /// log must have neither people nor tickets in common.
+    /// A number that identifies the whole plan: two seasons in one log must have neither users nor
+    /// tickets in common.
     pub(crate) fn key(&self) -> u64 {
         let parts = [
             self.seed,
@@ -48,7 +48,7 @@ impl Plan {
             u64::from(self.days),
             self.start.timestamp().cast_unsigned(),
         ];
-        // FNV-1a, by words, with the last step of SplitMix64 to spread what is near.
+        // FNV-1a, by words, with the last step of SplitMix64 to spread similar inputs.
         let mixed = parts.into_iter().fold(0xcbf2_9ce4_8422_2325, |key, part| {
             let spread: u64 = (key ^ part).wrapping_mul(0x0100_0000_01b3);
             spread ^ (spread >> 29)
@@ -57,7 +57,7 @@ impl Plan {
         mixed ^ (mixed >> 31)
     }
 
-    /// When the last order is over, at the latest.
+    /// The latest end of an order.
     pub fn end(&self) -> DateTime<Utc> {
         self.start + TimeDelta::days(i64::from(self.days)) + HOLD * 4
     }

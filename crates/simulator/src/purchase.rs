@@ -1,4 +1,4 @@
-//! One purchase: ordered, paid, cancelled or forgotten, and what the workers make of it.
+//! One purchase: ordered, paid, cancelled or forgotten, and the workers' reactions.
 
 use chrono::TimeDelta;
 use domain::{
@@ -18,7 +18,7 @@ use crate::{
     world::World,
 };
 
-/// Takes one step.
+/// Executes one step.
 pub(crate) fn step(
     world: &mut World,
     lot: usize,
@@ -108,7 +108,7 @@ fn cancel(world: &mut World, number: usize, order_id: OrderId) -> Result<(), Sim
     )
 }
 
-/// Lets a ticket's orders decide, and schedules what follows.
+/// Has a ticket's orders decide, and schedules the consequences.
 fn decide(
     world: &mut World,
     lot: usize,
@@ -142,7 +142,7 @@ fn schedule_reactions(
         world.step_after(deadline.at + late - world.now, number, expire);
         choose_next_step(world, number, order);
     }
-    // A refused payment changes nothing for the ticket, and a provider that is asked sooner.
+    // A refused payment changes nothing for the ticket, and is settled sooner.
     let mut settles_within = (40, 600);
     if let Some(reaction) = policies::tickets_on_orders(ticket, version, event) {
         let follow = Pending::new(workers::TICKETS_ON_ORDERS, cause, reaction);
@@ -156,11 +156,11 @@ fn schedule_reactions(
     }
 }
 
-/// What the buyer will do with the order.
+/// Chooses what the buyer does with the order.
 fn choose_next_step(world: &mut World, lot: usize, order: OrderId) {
     let (delay, step) = match world.rng.below(1_000) {
         0..=729 => (world.rng.seconds(12, 600), PurchaseStep::Pay(order, 0)),
-        // In the last seconds: the answer may come too late.
+        // In the last seconds: the payment may come too late.
         730..=759 => (
             HOLD - world.rng.millis(0, 4_000),
             PurchaseStep::Pay(order, 0),
@@ -171,7 +171,7 @@ fn choose_next_step(world: &mut World, lot: usize, order: OrderId) {
     world.step_after(delay, lot, step);
 }
 
-/// Lets the ticket follow its orders.
+/// Has the ticket follow its orders.
 fn follow(
     world: &mut World,
     lot: usize,

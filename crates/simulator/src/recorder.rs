@@ -1,4 +1,4 @@
-//! Decides commands with the real aggregates, and keeps what follows as commits.
+//! Decides commands with the real aggregates, and keeps the resulting events as commits.
 
 use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, DomainEvent};
@@ -20,14 +20,14 @@ pub struct Tally {
     pub refused: u64,
 }
 
-/// A commit that others may follow from.
+/// A commit that may cause others.
 #[derive(Clone, Debug)]
 pub(crate) struct Cause {
     commit: Uuid,
     correlation: Arc<str>,
 }
 
-/// Where a command comes from.
+/// The origin of a command.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     pub command: Uuid,
@@ -47,9 +47,9 @@ impl Origin {
         }
     }
 
-    /// A worker's reaction to a commit: the same identity as a real worker's
-    /// ([`Metadata::caused_by`]), so that one which sees the commit again repeats this command and
-    /// doesn't give another.
+    /// A worker's reaction to a commit, with the same ID as a real worker's
+    /// ([`Metadata::caused_by`]), so that a worker which sees the commit again repeats this command
+    /// instead of sending another.
     pub fn worker(cause: &Cause, worker: &'static str, key: &str) -> Self {
         Self {
             command: Uuid::new_v5(&cause.commit, format!("{worker}:{key}").as_bytes()),
@@ -59,7 +59,7 @@ impl Origin {
         }
     }
 
-    /// One of several commands that a request leads to.
+    /// One of several commands of a request.
     pub fn step(&self, what: &str) -> Self {
         Self {
             command: Uuid::new_v5(&self.command, what.as_bytes()),
@@ -75,7 +75,7 @@ impl Origin {
     }
 }
 
-/// A worker's command, before the worker gives it.
+/// A worker's command that is not sent yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending<C> {
     pub command: C,
@@ -91,15 +91,15 @@ impl<C> Pending<C> {
     }
 }
 
-/// What a command led to.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Decided<E> {
     pub cause: Cause,
-    /// The events, each with the aggregate's version.
+    /// The events, each with its version.
     pub events: Vec<(u64, E)>,
 }
 
-/// An aggregate as it is now.
+/// An aggregate in its current state.
 #[derive(Clone, Debug)]
 pub(crate) struct Tracked<A> {
     stream: StreamName,
@@ -119,7 +119,7 @@ impl<A: Default> Tracked<A> {
     }
 }
 
-/// The history so far, as far as it wasn't taken yet.
+/// The history so far that wasn't taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     pub commits: VecDeque<HistoricalCommit>,
@@ -127,7 +127,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Lets an aggregate decide a command. Returns nothing if it refuses, or finds nothing to do.
+    /// Has an aggregate decide a command. Returns `None` if it refuses, or nothing changes.
     pub fn execute<A>(
         &mut self,
         aggregate: &mut Tracked<A>,

@@ -1,13 +1,14 @@
-//! Chance, from a seed.
+//! Random numbers from a seed.
 
 use chrono::TimeDelta;
 use rand_pcg::{Pcg64Mcg, rand_core::Rng as _};
 use uuid::{Builder, Uuid};
 
-/// A source of chance.
+/// A random number generator.
 ///
-/// The generator's output is fixed for good. What is made of it is made here, with integers: the
-/// distributions of a library may give other values in its next release, and logarithms on another
+/// The generator's output never changes. Distributions are computed here, with integers: those of a
+/// library may return other values in its next release, and logarithms on another machine, and
+/// either would result in another season.
 /// machine, and either would be another season.
 #[derive(Debug)]
 pub(crate) struct Rng(Pcg64Mcg);
@@ -16,20 +17,20 @@ impl Rng {
     pub fn new(seed: u64) -> Self {
         let seed = u128::from(seed);
         let mut generator = Pcg64Mcg::new(seed << 64 | seed);
-        // The first numbers of seeds that are near each other are near each other, too.
+        // The first numbers of similar seeds are similar, too.
         for _ in 0..16 {
             generator.next_u64();
         }
         Self(generator)
     }
 
-    /// A number below another; 0 below 0.
+    /// A number below another; 0 if that is 0.
     pub fn below(&mut self, end: u64) -> u64 {
         let wide = u128::from(self.0.next_u64()) * u128::from(end);
         u64::try_from(wide >> 64).unwrap_or(0)
     }
 
-    /// An index into something of that length.
+    /// An index into a list of this length.
     pub fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).unwrap_or(0)
     }
@@ -44,7 +45,7 @@ impl Rng {
         self.below(100) < chance
     }
 
-    /// An index below `length`, the smaller the likelier: of few people comes much.
+    /// An index below `length`, smaller ones more often: few users cause most of the activity.
     pub fn skewed(&mut self, length: usize) -> usize {
         let one = self.index(length);
         self.index(one + 1)
@@ -56,24 +57,24 @@ impl Rng {
         TimeDelta::microseconds(i64::try_from(micros).unwrap_or(i64::MAX))
     }
 
-    /// As [`Rng::millis`], in seconds; the middle is likelier than the ends.
+    /// Like [`Rng::millis`], in seconds; the middle is likelier than the ends.
     pub fn seconds(&mut self, low: u64, high: u64) -> TimeDelta {
         let (one, other) = (
             self.between(low * 1_000_000, high * 1_000_000),
             self.between(low * 1_000_000, high * 1_000_000),
         );
-        // Whole microseconds: headers of commits have no more, and the two must say the same.
+        // Whole microseconds: headers of commits have no more, and the two must agree.
         let micros = u64::midpoint(one, other);
         TimeDelta::microseconds(i64::try_from(micros).unwrap_or(i64::MAX))
     }
 
-    /// A random id.
+    /// A random ID.
     pub fn id(&mut self) -> Uuid {
         let bytes = u128::from(self.0.next_u64()) << 64 | u128::from(self.0.next_u64());
         Builder::from_random_bytes(bytes.to_be_bytes()).into_uuid()
     }
 
-    /// A random id that sorts by a time, in milliseconds.
+    /// A random ID that sorts by a time, in milliseconds.
     pub fn id_at(&mut self, millis: i64) -> Uuid {
         let random = u128::from(self.0.next_u64()) << 64 | u128::from(self.0.next_u64());
         let mut bytes = [0; 10];

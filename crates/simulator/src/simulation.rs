@@ -1,4 +1,4 @@
-//! The course of a simulation: who comes when, and what is offered.
+//! The course of a simulation: arrivals and offers.
 
 use chrono::{Datelike, TimeDelta, Weekday};
 use domain::{
@@ -26,13 +26,13 @@ use crate::{
     world::World,
 };
 
-/// Visits for each ticket, apart from crowds: about half of them end with an order.
+/// Visits per ticket, without flash sales: about half of them end with an order.
 const VISITS: u64 = 3;
-/// Visitors that a flash sale brings for each ticket that takes part.
+/// Visitors of a flash sale per ticket that takes part.
 const CROWD: u64 = 3;
 
 /// A simulated season of the marketplace, commit by commit, in order of time. The iterator is the
-/// simulation: it is at the moment of the commit that it returned last.
+/// simulation: its state is that of the last commit it returned.
 #[derive(Debug)]
 pub struct Simulation {
     plan: Plan,
@@ -40,7 +40,7 @@ pub struct Simulation {
     sellers: People,
     buyers: People,
     world: World,
-    /// The tickets of the flash sale that is on, with the prices that they had.
+    /// The tickets of the current flash sale, with their original prices.
     flash: Vec<(usize, Price)>,
 }
 
@@ -65,7 +65,7 @@ impl Simulation {
         }
     }
 
-    /// The plan that it follows.
+    /// The plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
@@ -111,7 +111,7 @@ impl Simulation {
             let at = begin + self.world.rng.millis(0, 3_599_999);
             self.world.queue.schedule(at, SimEvent::Visit);
         }
-        // Every second Thursday evening, more or less.
+        // About every second Thursday evening.
         if hour % 24 == 19 && begin.weekday() == Weekday::Thu && self.world.rng.percent(50) {
             self.world
                 .queue
@@ -122,7 +122,7 @@ impl Simulation {
             .schedule(begin + TimeDelta::hours(1), SimEvent::Hour(hour + 1));
     }
 
-    /// Signs up who is new, which takes a while.
+    /// Signs up a new user, which takes a while.
     fn sign_up(
         &mut self,
         arrival: Arrival,
@@ -173,7 +173,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Most sellers whose ticket didn't sell yet ask for less, a few for more.
+    /// Most sellers of unsold tickets lower the price, a few raise it.
     fn reconsider(&mut self, number: usize) -> Result<(), SimulationError> {
         let world = &mut self.world;
         let Some(lot) = world.inventory.get(number) else {
@@ -201,7 +201,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Looks at a few tickets and perhaps orders the one that seems the best buy.
+    /// Looks at a few tickets and may order the best buy.
     fn look(&mut self, buyer: UserId) {
         let world = &mut self.world;
         let flash = !self.flash.is_empty() && world.rng.percent(80);
@@ -229,7 +229,7 @@ impl Simulation {
         if let Some((appeal, lot, seen)) = best
             && world.rng.percent(appeal)
         {
-            // No buyer orders at once: another may be faster, or the price has changed by then.
+            // No buyer orders at once: another may be faster, or the price may change before that.
             let delay = world.rng.seconds(4, if flash { 30 } else { 180 });
             world.step_after(delay, lot, PurchaseStep::Order { buyer, seen });
         }
@@ -264,7 +264,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// What didn't sell costs again what it did, unless it is held at that moment.
+    /// Unsold tickets get their old price back, unless they are held at that moment.
     fn end_flash(&mut self) -> Result<(), SimulationError> {
         for (number, before) in std::mem::take(&mut self.flash) {
             revise(&mut self.world, number, before)?;
@@ -273,7 +273,7 @@ impl Simulation {
     }
 }
 
-/// A seller changes a price. Returns whether it changed: a ticket that is held refuses.
+/// Changes a price. Returns whether it changed: a held ticket refuses.
 fn revise(world: &mut World, number: usize, price: Price) -> Result<bool, SimulationError> {
     let Some(lot) = world.inventory.get(number) else {
         return Ok(false);
@@ -305,7 +305,7 @@ impl Iterator for Simulation {
             let (now, event) = self.world.queue.next()?;
             self.world.now = now;
             if let Err(error) = self.handle(event) {
-                // What can't be made now can't be made later, and nothing follows from it.
+                // An error would occur again, and nothing follows from it.
                 self.world.queue = EventQueue::new();
                 return Some(Err(error));
             }

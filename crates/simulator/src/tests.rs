@@ -1,4 +1,4 @@
-//! What a season is like.
+//! Properties of a season.
 
 use chrono::{DateTime, Timelike, Utc};
 use eventstore::HistoricalCommit;
@@ -19,7 +19,7 @@ fn commits(plan: Plan) -> Vec<HistoricalCommit> {
     Simulation::new(plan).collect::<Result<_, _>>().unwrap()
 }
 
-/// How often each type of event occurs.
+/// Number of events by type.
 fn types(commits: &[HistoricalCommit]) -> BTreeMap<String, u64> {
     let mut types = BTreeMap::new();
     for commit in commits {
@@ -40,7 +40,7 @@ fn the_same_plan_gives_the_same_history_and_another_seed_another() {
     assert!(once != commits(Plan { seed: 8, ..PLAN }));
 }
 
-/// Goes red when anything about the season changes: analysts' courses have its figures in them.
+/// Fails when anything about the season changes: analysts' courses contain its figures.
 #[test]
 fn the_history_of_a_seed_never_changes() {
     let commits = commits(PLAN);

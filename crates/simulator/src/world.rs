@@ -13,7 +13,7 @@ use crate::{
     rng::Rng,
 };
 
-/// The market at a moment.
+/// The marketplace at a moment.
 #[derive(Debug)]
 pub(crate) struct World {
     pub now: DateTime<Utc>,
@@ -24,7 +24,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Lets an aggregate that belongs to no ticket decide.
+    /// Has an aggregate that belongs to no ticket decide.
     pub fn execute<A>(
         &mut self,
         aggregate: &mut Tracked<A>,
@@ -39,7 +39,7 @@ impl World {
         self.recorder.execute(aggregate, command, origin, now, rng)
     }
 
-    /// Lets an aggregate of a ticket decide; returns nothing if it isn't there any more.
+    /// Has an aggregate of a ticket decide; returns `None` if the ticket was dropped.
     pub fn execute_in<A>(
         &mut self,
         lot: usize,
@@ -58,7 +58,7 @@ impl World {
         self.recorder.execute(aggregate, command, origin, now, rng)
     }
 
-    /// Schedules something for later.
+    /// Schedules an event.
     pub fn after(&mut self, delay: TimeDelta, event: SimEvent) {
         self.queue.schedule(self.now + delay, event);
     }
@@ -68,7 +68,7 @@ impl World {
         self.after(delay, SimEvent::Purchase(lot, step));
     }
 
-    /// How long a worker takes to react.
+    /// A worker's reaction time.
     pub fn reaction_time(&mut self) -> TimeDelta {
         self.rng.millis(2, 40)
     }

@@ -1,4 +1,4 @@
-//! Writing a season to a log.
+//! Writes a season to a log.
 
 use chrono::Utc;
 use domain::user::User;
@@ -8,17 +8,18 @@ use std::collections::BTreeMap;
 
 use crate::{Simulation, SimulationError, Tally};
 
-/// How often progress is told, in commits.
+/// Interval of progress reports, in commits.
 const PROGRESS_EVERY: u64 = 4_096;
 
-/// Writes a season as history. The log must hold nothing, unless it is `onto` others' history: then
-/// the season's commits come after those that are there, whatever their times say.
+/// Writes a season as history. The log must be empty, unless the season is written `onto` other
+/// history: then its commits follow the existing ones, whatever their times are.
 ///
-/// Tells now and then how many commits were sent.
+/// Reports the number of commits sent, at intervals.
 ///
 /// # Errors
-/// [`SimulationError::NotEmpty`], [`SimulationError::AlreadyWritten`], [`SimulationError::EndsInFuture`] when it would end in the future, and when
-/// the log fails; it then holds the season's first commits.
+/// [`SimulationError::NotEmpty`], [`SimulationError::AlreadyWritten`],
+/// [`SimulationError::EndsInFuture`] when it would end in the future, and when the log fails; it
+/// then contains the season's first commits.
 pub async fn write(
     log: &Log,
     season: &mut Simulation,
@@ -39,11 +40,11 @@ pub async fn write(
     }
     let mut first = onto;
     let mut sent = 0;
-    // By reference: the simulation has the tally afterwards.
+    // By reference: the tally is read from the simulation afterwards.
     for commit in &mut *season {
         let commit = commit?;
         if std::mem::take(&mut first) {
-            // The first to come signs up, and is part of no other season.
+            // The first user signs up, and belongs to no other season.
             let known = log.store::<User>(USERS).load(&commit.aggregate_id).await?;
             if known.version() > 0 {
                 return Err(SimulationError::AlreadyWritten);

@@ -2,7 +2,7 @@
 
 use crate::TraceParent;
 
-/// Reads the header, and what it writes of it. Whether it was one.
+/// Parses the header, and its own encoding of it. Returns whether it was valid.
 pub fn traceparent(bytes: &[u8]) -> bool {
     let parent = std::str::from_utf8(bytes).ok().and_then(TraceParent::parse);
     if let Some(parent) = parent {

@@ -26,7 +26,7 @@ use tracing_subscriber::{
 
 pub use parent::TraceParent;
 
-/// The target of spans that belong into a trace. Others (of drivers, say) are not exported.
+/// The target of spans that belong in a trace. Others (of drivers, for example) are not exported.
 pub const TARGET: &str = "turnstile";
 /// The targets of the libraries, whose spans belong into a trace, too. They know nothing of this
 /// crate.
@@ -34,7 +34,7 @@ const OF_LIBRARIES: [&str; 2] = ["eventstore", "projections"];
 
 static ON: AtomicBool = AtomicBool::new(false);
 
-/// Whether traces are recorded in this process. Costs one load.
+/// Whether this process records traces. Costs one load.
 pub fn is_on() -> bool {
     ON.load(Ordering::Relaxed)
 }
@@ -52,7 +52,7 @@ where
     ON.store(true, Ordering::Relaxed);
     tracing_opentelemetry::layer()
         .with_tracer(tracer)
-        // Where in the code and on which thread a span was made is for debuggers.
+        // A span's line and thread are for debuggers.
         .with_location(false)
         .with_threads(false)
         .with_tracked_inactivity(false)
@@ -63,22 +63,22 @@ where
         }))
 }
 
-/// Lets a new span continue a trace that began elsewhere. Text that is no trace context is ignored.
+/// Makes a new span continue a trace that began elsewhere. Ignores invalid text.
 pub fn continue_from(span: &Span, parent: Option<&str>) {
     if let Some(parent) = parent.and_then(TraceParent::parse) {
-        // It fails where no layer is installed, and then there is nothing to continue.
+        // Without a layer it fails, and then there is nothing to continue.
         let _ = span.set_parent(parent.context());
     }
 }
 
-/// Lets a span point to one of another trace, which led to it but is not its parent.
+/// Links a span to one of another trace, which led to it but is not its parent.
 pub fn link(span: &Span, cause: Option<&str>) {
     if let Some(cause) = cause.and_then(TraceParent::parse) {
         span.add_link(cause.span_context());
     }
 }
 
-/// The context of a span, to be carried elsewhere; `None` when it is in no trace.
+/// The context of a span, to be sent elsewhere; `None` without a trace.
 pub fn of(span: &Span) -> Option<TraceParent> {
     if !is_on() {
         return None;
@@ -87,23 +87,23 @@ pub fn of(span: &Span) -> Option<TraceParent> {
     TraceParent::of(context.span().span_context())
 }
 
-/// The context of the current span; `None` when it is in no trace.
+/// The context of the current span; `None` without a trace.
 pub fn current() -> Option<TraceParent> {
     of(&Span::current())
 }
 
-/// Gives a span another name, where it is known only later what it should have been.
+/// Renames a span, when its right name is known only later.
 pub fn rename(span: &Span, name: String) {
     span.context().span().update_name(name);
 }
 
-/// Notes something about a span. Not for secrets: traces leave the process.
+/// Adds an attribute to a span. Not for secrets: traces leave the process.
 pub fn note(span: &Span, key: &'static str, value: impl Into<Value>) {
     let KeyValue { key, value, .. } = KeyValue::new(key, value);
     span.set_attribute(key, value);
 }
 
-/// Notes that what a span stands for failed, and why, in words without secrets.
+/// Marks a span as failed, with a reason without secrets.
 pub fn failed(span: &Span, why: impl Into<String>) {
     let description = why.into().into();
     span.set_status(Status::Error { description });

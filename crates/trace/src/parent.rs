@@ -7,11 +7,11 @@ use opentelemetry::{
     trace::{SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState},
 };
 
-/// `00`, the trace's id, the span's id, flags.
+/// `00`, the trace's ID, the span's ID, flags.
 const LENGTH: usize = 55;
 
-/// A place in a trace, as the header `traceparent` tells it: its trace, its span, and whether the
-/// trace is recorded.
+/// A place in a trace, as in the header `traceparent`: its trace, its span, and whether the trace
+/// is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceParent {
     trace: TraceId,
@@ -20,7 +20,7 @@ pub struct TraceParent {
 }
 
 impl TraceParent {
-    /// Reads the header; `None` if it isn't one. Of later versions the known part is read.
+    /// Parses the header; `None` if it is invalid. Of later versions the known part is read.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if !text.is_ascii() || text.len() < LENGTH {
@@ -55,7 +55,7 @@ impl TraceParent {
         })
     }
 
-    /// The trace's id: 32 hexadecimal digits.
+    /// The trace's ID: 32 hexadecimal digits.
     pub fn trace_id(&self) -> String {
         self.trace.to_string()
     }

@@ -1,4 +1,4 @@
-//! Whether the log holds together.
+//! Checks whether the log is consistent.
 
 mod owners;
 mod rules;
@@ -10,31 +10,31 @@ use std::{collections::BTreeMap, time::Duration};
 use crate::{AnalysisError, Range, Span, events_of};
 use rules::Rules;
 
-/// How many keys of one kind are in memory at once. Whatever needs to be remembered by key
-/// (versions of aggregates, ids of commits, live orders) is checked for a part of the keys at a
-/// time, and the log is read once for each part: memory stays the same, however long the log is.
+/// Limit for keys of one kind in memory. Whatever must be remembered by key (versions of
+/// aggregates, IDs of commits, live orders) is checked for a part of the keys at a time, and the
+/// log is read once per part: memory stays the same, however long the log is.
 const KEYS: u64 = 500_000;
-/// How often what should be there already is looked for behind the end that the log had at first.
+/// Number of searches for missing commits beyond the end that the log had at first.
 const LOOKS: u32 = 5;
-/// Pause between two looks.
+/// Pause between two searches.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How often progress is told, in commits.
+/// Interval of progress reports, in commits.
 const PROGRESS_EVERY: u64 = 1_024;
 
-/// Something that doesn't hold, and where.
+/// A broken rule, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The stream.
     pub stream: StreamName,
-    /// The sequence of the commit that doesn't fit.
+    /// The sequence of the commit that breaks it.
     pub sequence: u64,
-    /// Which rule it breaks.
+    /// The rule.
     pub rule: Rule,
-    /// What is wrong, in words.
+    /// The details, in words.
     pub what: String,
 }
 
-/// What must hold.
+/// The rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -47,19 +47,19 @@ pub enum Rule {
     DenseVersions,
     /// No two commits have the same id.
     UniqueCommits,
-    /// The commit that caused another is there.
+    /// The commit that caused another exists.
     CausationPresent,
-    /// A ticket has at most one live order at every moment.
+    /// A ticket never has more than one live order.
     OneLiveOrder,
     /// Only a live order is paid or cancelled.
     LiveOrderEnds,
-    /// An order is of one ticket, and a payment for one order.
+    /// An order belongs to one ticket, and a payment to one order.
     UniqueIds,
-    /// Money was only taken for a complete order.
+    /// Money was captured only for a complete order.
     CapturedIsComplete,
 }
 
-/// What was checked.
+/// The size of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Checked {
     /// Commits.
@@ -68,17 +68,18 @@ pub struct Checked {
     pub events: u64,
     /// Findings.
     pub findings: u64,
-    /// How often the log was read.
+    /// Number of times the log was read.
     pub passes: u64,
 }
 
-/// Reads the whole log and checks that it holds together. Hands over each finding as it is made,
-/// and tells how many commits of how many are read.
+/// Reads the whole log and checks its consistency. Passes each finding to `report`, and reports the
+/// number of commits read and their total.
 ///
-/// May run beside traffic. What can't be read is a finding, and the check goes on behind it.
+/// May run while commands are executed. An unreadable commit is a finding, and the check continues
+/// behind it.
 ///
 /// # Errors
-/// When the log can't be reached, or is lost on the way.
+/// When the log can't be reached, or the connection is lost during the check.
 pub async fn check(
     log: &Log,
     found: impl FnMut(Finding),
@@ -87,7 +88,7 @@ pub async fn check(
     check_with(log, KEYS, found, progress).await
 }
 
-/// As [`check`], with a bound of its own on keys in memory.
+/// Like [`check`], with a different limit for keys in memory.
 ///
 /// # Errors
 /// As [`check`].
@@ -114,7 +115,7 @@ pub async fn check_with(
             if u64::is_multiple_of(read, PROGRESS_EVERY) {
                 progress(read, total);
             }
-            // What has no key is checked once.
+            // Items without a key are checked once.
             match item {
                 Ok(commit) => {
                     let (count, events) = match events_of(&commit) {
@@ -123,7 +124,7 @@ pub async fn check_with(
                             if pass == 0 {
                                 report(finding_of(&commit, error));
                             }
-                            // That it exists and has versions is still known.
+                            // Its existence and its versions are still known.
                             (commit.event_count().unwrap_or(1), Vec::new())
                         }
                     };
@@ -149,8 +150,8 @@ pub async fn check_with(
     })
 }
 
-/// Looks for what is missing behind the end that the log had when the check began: the ends of the
-/// streams weren't taken in one moment, so an effect may be in while its cause isn't.
+/// Searches for missing commits beyond the end that the log had when the check began: the ends of
+/// the streams weren't read at the same moment, so an effect may be included without its cause.
 async fn look_behind(log: &Log, span: &Span, rules: &mut Rules) -> Result<(), AnalysisError> {
     for look in 0..LOOKS {
         if !rules.has_missing() {
@@ -172,13 +173,13 @@ async fn look_behind(log: &Log, span: &Span, rules: &mut Rules) -> Result<(), An
     Ok(())
 }
 
-/// Reads a span and goes on behind what can't be read: its commits in order of time, and in place of
-/// what is none a finding.
+/// Reads a span and continues behind unreadable commits: returns commits in order of time, and a
+/// finding in place of each unreadable one.
 pub struct Resuming<'l> {
     log: &'l Log,
     span: Span,
     commits: crate::Commits,
-    /// Where each stream goes on.
+    /// The next sequence of each stream.
     next: BTreeMap<StreamName, u64>,
 }
 
@@ -193,10 +194,10 @@ impl<'l> Resuming<'l> {
         }
     }
 
-    /// The next commit, or what is in its place; `None` after the last.
+    /// The next commit, or a finding in its place; `None` after the last.
     ///
     /// # Errors
-    /// When the log can't be reached, or is lost on the way.
+    /// When the log can't be reached, or the connection is lost.
     pub async fn next(&mut self) -> Result<Option<Result<Commit, Finding>>, AnalysisError> {
         let (finding, goes_on) = match self.commits.next().await {
             None => return Ok(None),

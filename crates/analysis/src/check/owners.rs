@@ -1,4 +1,4 @@
-//! Which ticket an order is of, and which order a payment is for: one each, for good.
+//! Which ticket an order belongs to, and which order a payment: one each, forever.
 
 use domain::{
     AnyEvent, OrderId, PaymentId, payment::PaymentEvent, ticket::TicketEvent,
@@ -10,18 +10,18 @@ use uuid::Uuid;
 
 type Place = (StreamName, u64);
 
-/// What a ticket is to an order, and an order to a payment: the first that is named counts, and
-/// every other one is told.
+/// The ticket of each order, and the order of each payment: the first one counts, and every other
+/// one is a finding.
 #[derive(Debug, Default)]
 pub(super) struct Owners {
-    /// By order: its ticket, where that was said first, and whether it was placed.
+    /// By order: its ticket, where that was first stated, and whether the order was placed.
     tickets: HashMap<OrderId, (Uuid, Place, bool)>,
-    /// By payment: its order, and where that was said first.
+    /// By payment: its order, and where that was first stated.
     orders: HashMap<PaymentId, (OrderId, Place)>,
 }
 
 impl Owners {
-    /// Takes note of an event. `includes` says which ids are looked at.
+    /// Applies an event. `includes` selects the IDs to check.
     pub(super) fn apply(
         &mut self,
         commit: &Commit,
@@ -30,7 +30,7 @@ impl Owners {
         found: &mut dyn FnMut(String),
     ) {
         let place = (commit.stream, commit.sequence);
-        // Another rule says so if it is none.
+        // If it is no UUID, another rule reports it.
         let Ok(aggregate) = Uuid::parse_str(&commit.aggregate_id) else {
             return;
         };

@@ -1,4 +1,4 @@
-//! The rules that need something to be remembered, for one part of all keys.
+//! The rules that need state, for one part of all keys.
 
 use domain::{
     AnyEvent, OrderId, PaymentId,
@@ -18,19 +18,19 @@ type Place = (StreamName, u64);
 /// A key in 16 bytes; an aggregate's id is a UUID.
 type Key = [u8; 16];
 
-/// What has to be remembered while the log is read in order of time.
+/// The state while the log is read in order of time.
 pub(super) struct Rules {
     part: u64,
     parts: u64,
     /// The next version of each aggregate.
     versions: HashMap<Key, u32>,
     commits: HashSet<Key>,
-    /// Causes that didn't come yet, with the commit that names them.
+    /// Causes that were not read yet, with the commit that names them.
     causes: HashMap<Key, Place>,
     /// The live order of each ticket, and whether it is paid.
     live: HashMap<Key, (OrderId, bool)>,
     complete: HashMap<OrderId, PaymentId>,
-    /// Payments that took money for an order that they haven't completed, by order.
+    /// Captured payments for orders that are not complete yet, by order.
     captured: HashMap<OrderId, (Place, String)>,
     owners: Owners,
 }
@@ -50,12 +50,12 @@ impl Rules {
         }
     }
 
-    /// Whether a key is in the part that is looked at.
+    /// Whether a key belongs to the part that is being checked.
     fn includes(&self, key: &Key) -> bool {
         is_in(key, self.part, self.parts)
     }
 
-    /// Records a commit with this number of events; only those that can be read are given.
+    /// Applies a commit with this number of events; `events` contains only the readable ones.
     pub(super) fn apply(
         &mut self,
         commit: &Commit,
@@ -155,7 +155,7 @@ impl Rules {
                 self.live.insert(ticket, (order, true));
             }
             TicketOrdersEvent::OrderCancelled { reason, .. } => {
-                // Of an order that is paid only the loss of its money makes an end.
+                // A paid order ends only with the loss of its money.
                 let paid = *reason == CancelReason::PaymentLost;
                 if live == Some((order, paid)) {
                     self.live.remove(&ticket);
@@ -192,12 +192,12 @@ impl Rules {
         }
     }
 
-    /// Whether something should be there that wasn't met.
+    /// Whether an expected commit or payment was not found.
     pub(super) fn has_missing(&self) -> bool {
         !self.causes.is_empty() || !self.captured.is_empty()
     }
 
-    /// Takes note of a commit behind the end only as something that was missed.
+    /// Applies a commit beyond the end, only to resolve what is missing.
     pub(super) fn resolve_missing(&mut self, commit: &Commit, events: &[(u64, AnyEvent)]) {
         self.causes.remove(&commit.commit_id.into_bytes());
         for (_, event) in events {
@@ -207,7 +207,7 @@ impl Rules {
         }
     }
 
-    /// What is missing in the end.
+    /// Reports what is still missing at the end.
     pub(super) fn finish(self, report: &mut dyn FnMut(Finding)) {
         let mut missing: Vec<Finding> = Vec::new();
         for (cause, (stream, sequence)) in self.causes {
@@ -232,12 +232,12 @@ fn is_in(key: &Key, part: u64, parts: u64) -> bool {
 
 fn aggregate_key(commit: &Commit) -> Key {
     let id = Uuid::parse_str(&commit.aggregate_id).map_or_else(
-        // No id of ours. Two that share a hash would be told apart by nothing, at a chance of one
-        // in 2^64 for each pair.
+        // Not a UUID. Two IDs with the same hash would not be distinguished, with a probability of
+        // 1 in 2^64 per pair.
         |_| u128::from(hash(&commit.aggregate_id)),
         |id| id.as_u128(),
     );
-    // A ticket and its orders share an id, but not a stream.
+    // A ticket and its orders share an ID, but not a stream.
     (id ^ u128::from(hash(&commit.stream))).to_be_bytes()
 }
 

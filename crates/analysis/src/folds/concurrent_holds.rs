@@ -1,4 +1,4 @@
-//! How many tickets are held at once.
+//! The number of tickets that are held at the same time.
 
 use chrono::{DateTime, Utc};
 use event_streams::ORDERS;
@@ -19,9 +19,9 @@ pub struct ConcurrentHolds {
 /// The figures of [`ConcurrentHolds`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConcurrencyFigures {
-    /// The most live holds at once, and since when.
+    /// The largest number of live holds, and since when.
     pub peak: Option<(u64, DateTime<Utc>)>,
-    /// Each hour in which something changed.
+    /// Each hour with a change.
     pub by_hour: Vec<HoldsInHour>,
 }
 
@@ -30,19 +30,19 @@ pub struct ConcurrencyFigures {
 pub struct HoldsInHour {
     /// When it began.
     pub begin: DateTime<Utc>,
-    /// Live holds then.
+    /// Live holds at its beginning.
     pub at_begin: u64,
     /// Holds that began.
     pub placed: u64,
     /// Holds that ended with a payment.
     pub paid: u64,
-    /// Holds whose time was up.
+    /// Holds that expired.
     pub expired: u64,
-    /// Holds that the buyer gave back.
+    /// Holds that the buyer cancelled.
     pub cancelled: u64,
-    /// The most at once.
+    /// The maximum in the hour.
     pub peak: u64,
-    /// Live holds when it ended.
+    /// Live holds at its end.
     pub at_end: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What was tried again, and who came too late.
+//! Retries, and commands that came too late.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -15,16 +15,16 @@ use std::{
 use super::shared::{LiveOrders, OrderChange, columns, day};
 use crate::{Cell, Column, Entry, Fold, Table};
 
-/// Retries and conflicts, as far as they left a trace in the log: a request that was refused left
-/// none, and neither did a writer who was slower, decided again and succeeded.
+/// Retries and conflicts, as far as the log shows them: a refused request leaves no commit, and
+/// neither does a writer that was slower, decided again and succeeded.
 #[derive(Debug, Default)]
 pub struct Conflicts {
     live: LiveOrders,
     /// Declined cards of payments that hold no money yet.
     declined: HashMap<OrderId, u64>,
-    /// Who held an unsold ticket last.
+    /// The last holder of each unsold ticket.
     held_by: HashMap<TicketId, UserId>,
-    /// What unsold tickets believe who holds them.
+    /// The holder of each unsold ticket, according to the ticket.
     believed: HashMap<String, OrderId>,
     days: BTreeMap<DateTime<Utc>, [u64; KINDS]>,
     reasons: HashMap<String, u64>,
@@ -35,16 +35,16 @@ pub struct Conflicts {
 pub struct ConflictFigures {
     /// Each day with any.
     pub days: Vec<ConflictsOnDay>,
-    /// Why cards were declined, and how often; the most frequent reason first.
+    /// Reasons of declines, and their numbers; the most frequent first.
     pub reasons: Vec<(String, u64)>,
 }
 
-/// What was tried again and what came too late on a day.
+/// Retries and late commands on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConflictsOnDay {
     /// When it began.
     pub begin: DateTime<Utc>,
-    /// How often, by kind: in the order of the columns after the day.
+    /// Numbers by kind: in the order of the columns after the day.
     pub counts: [u64; KINDS],
 }
 
@@ -200,7 +200,7 @@ impl Conflicts {
 }
 
 impl ConflictFigures {
-    /// How often each kind occurred.
+    /// Totals by kind.
     pub fn totals(&self) -> [u64; KINDS] {
         std::array::from_fn(|kind| self.days.iter().map(|day| day.counts[kind]).sum())
     }

@@ -1,4 +1,4 @@
-//! From the listing to the sale: how many tickets and orders get how far.
+//! From the listing to the sale: how far tickets and orders get.
 
 use domain::{AnyEvent, TicketId, ticket::TicketEvent};
 use event_streams::{ORDERS, TICKETS};
@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use super::shared::{LiveOrders, OrderChange, columns};
 use crate::{Cell, Column, Entry, Fold, Table};
 
-/// How far those got that set out in the range: tickets that were listed in it, and orders that
-/// were placed in it, each up to the range's end.
+/// How far the tickets that were listed in the range, and the orders that were placed in it, got by
+/// the range's end.
 #[derive(Debug, Default)]
 pub struct Funnel {
     live: LiveOrders,
@@ -28,7 +28,7 @@ pub struct FunnelFigures {
     pub orders: OrderFunnel,
 }
 
-/// How many tickets got how far.
+/// Numbers of tickets by stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TicketFunnel {
     /// Listed.
@@ -41,7 +41,7 @@ pub struct TicketFunnel {
     pub sold: u64,
 }
 
-/// How far a ticket got.
+/// The stage that a ticket reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Listed,
@@ -50,7 +50,7 @@ enum Stage {
     Sold,
 }
 
-/// How many orders got how far.
+/// Numbers of orders by stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OrderFunnel {
     /// Placed.
@@ -59,7 +59,7 @@ pub struct OrderFunnel {
     pub paying: OrderTally,
     /// Ended with a payment.
     pub paid: OrderTally,
-    /// Ended since the time was up.
+    /// Expired.
     pub expired: OrderTally,
     /// Cancelled by the buyer.
     pub cancelled: OrderTally,
@@ -67,12 +67,12 @@ pub struct OrderFunnel {
     pub open: OrderTally,
 }
 
-/// Orders, and their worth.
+/// Orders, and their value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OrderTally {
-    /// How many there are.
+    /// Their number.
     pub count: u64,
-    /// Their worth in cents.
+    /// Their value in cents.
     pub cents: u64,
 }
 
@@ -106,7 +106,7 @@ impl Funnel {
             return;
         };
         if stage > *reached {
-            // A stage that was passed without a note counts as reached, or the funnel would widen.
+            // A stage that left no event counts as reached, or the funnel would widen.
             for passed in *reached as usize + 1..=stage as usize {
                 self.tickets[passed] += 1;
             }
@@ -128,7 +128,7 @@ impl Fold for Funnel {
             }
             return;
         }
-        // Orders from before the range don't count, also when they end in it.
+        // Orders from before the range don't count, even when they end in it.
         if !entry.in_range {
             return;
         }

@@ -1,4 +1,4 @@
-//! What becomes of holds.
+//! The outcomes of holds.
 
 use event_streams::ORDERS;
 use eventstore::StreamName;
@@ -8,8 +8,8 @@ use super::shared::{
 };
 use crate::{Cell, Column, Entry, Fold, Table};
 
-/// How the holds ended that ended in the range, and how long they lasted; and how many were open
-/// at its end.
+/// How the holds that ended in the range ended, and how long they lasted; and how many were open at
+/// its end.
 #[derive(Debug, Default)]
 pub struct Holds {
     live: LiveOrders,
@@ -30,24 +30,24 @@ struct Outcome {
 pub struct HoldFigures {
     /// Holds that were paid.
     pub paid: HoldOutcome,
-    /// Holds whose time was up.
+    /// Holds that expired.
     pub expired: HoldOutcome,
-    /// Holds that the buyer gave back.
+    /// Holds that the buyer cancelled.
     pub cancelled: HoldOutcome,
     /// Holds that had not ended.
     pub open: u64,
 }
 
-/// Holds that ended in one way.
+/// Holds with the same outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldOutcome {
-    /// How many there are.
+    /// Their number.
     pub count: u64,
-    /// What the orders were worth, in cents.
+    /// The value of the orders, in cents.
     pub value: u64,
-    /// For how many of them a payment was begun.
+    /// Number of them for which a payment was begun.
     pub paying: u64,
-    /// How long they lasted, in milliseconds.
+    /// Their durations, in milliseconds.
     pub lasted: Option<Distribution>,
 }
 

@@ -41,7 +41,7 @@ impl Builtin {
         BUILTIN.iter().find(|fold| fold.name == name).copied()
     }
 
-    /// Makes one that has seen nothing yet.
+    /// Creates one that has seen no event yet.
     pub fn start(&self) -> Box<dyn Fold> {
         (self.make)()
     }

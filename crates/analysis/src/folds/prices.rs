@@ -1,4 +1,4 @@
-//! What tickets cost: those that were listed, and those that sold.
+//! Prices of tickets that were listed, and of those that sold.
 
 use domain::{AnyEvent, ticket::TicketEvent};
 use event_streams::{ORDERS, TICKETS};
@@ -9,10 +9,10 @@ use super::shared::{
 };
 use crate::{Cell, Column, Entry, Fold, Table};
 
-/// How prices are distributed, at the listing and at the sale.
+/// The distribution of prices, at the listing and at the sale.
 ///
-/// A ticket counts as listed at the price it was first offered at, and as sold at the price of the
-/// order that was paid.
+/// A ticket counts as listed at its first price, and as sold at the price of the order that was
+/// paid.
 #[derive(Debug, Default)]
 pub struct Prices {
     live: LiveOrders,
@@ -43,11 +43,12 @@ pub struct PriceBand {
     pub listed: u64,
     /// Orders that were paid in this band.
     pub sold: u64,
-    /// What they brought in.
+    /// Their revenue.
     pub revenue: u64,
 }
 
-/// Where bands of prices begin, in cents. Each is about double the one before, as prices are.
+/// Lower bounds of the price bands, in cents. Each is about double the previous one, since prices
+/// are distributed that way.
 const BANDS: [u64; 12] = [
     0, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000,
 ];

@@ -1,4 +1,4 @@
-//! What sold, by hour and by day.
+//! Sales by hour and by day.
 
 use chrono::{DateTime, Utc};
 use event_streams::ORDERS;
@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use super::shared::{LiveOrders, OrderChange, columns, day, hour, mean_money};
 use crate::{Cell, Column, Entry, Fold, Table};
 
-/// Orders that were placed and paid, and what they brought in, by hour and by day (UTC).
+/// Orders that were placed and paid, and their revenue, by hour and by day (UTC).
 ///
-/// A sale counts when its order is complete: from then on the money may be kept. One whose money was
-/// let go all the same counts no more, as soon as that is part of what is read.
+/// A sale counts when its order is complete: from then on the money may be kept. If the money is
+/// lost nevertheless, the sale is removed as soon as that event is part of the range.
 #[derive(Debug, Default)]
 pub struct Sales {
     live: LiveOrders,
@@ -36,7 +36,7 @@ pub struct SalesPeriod {
     pub placed: u64,
     /// Orders that were paid.
     pub sold: u64,
-    /// What the paid ones brought in, in cents.
+    /// Revenue of the paid ones, in cents.
     pub revenue: u64,
 }
 
@@ -73,7 +73,7 @@ impl Fold for Sales {
         let Some((order, change)) = self.live.apply(entry) else {
             return;
         };
-        // It is taken out of the books of its day, where it would be looked for.
+        // It is removed from its own day, which is where users look for it.
         if change == OrderChange::Undone
             && let Some((sold, true)) = order.sold
             && let Some(totals) = self.hours.get_mut(&hour(sold))

@@ -1,4 +1,4 @@
-//! Who sells what.
+//! Sales by seller.
 
 use domain::{AnyEvent, TicketId, UserId, ticket::TicketEvent};
 use event_streams::{ORDERS, TICKETS};
@@ -8,11 +8,11 @@ use std::{cmp::Reverse, collections::HashMap};
 use super::shared::{LiveOrders, OrderChange, columns, mean_money};
 use crate::{Cell, Column, Entry, Fold, Table};
 
-/// What each seller listed and sold in the range.
+/// Each seller's listings and sales in the range.
 #[derive(Debug, Default)]
 pub struct Sellers {
     live: LiveOrders,
-    /// Whose each ticket is. Also of those that are sold: a sale may be undone.
+    /// The seller of each ticket, including sold ones: a sale may be undone.
     of: HashMap<TicketId, UserId>,
     sold_by: HashMap<UserId, Seller>,
 }
@@ -31,7 +31,7 @@ pub struct SellerFigures {
     pub sellers: Vec<SellerRevenue>,
 }
 
-/// What a seller listed and sold.
+/// A seller's listings and sales.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SellerRevenue {
     /// The seller.
@@ -40,7 +40,7 @@ pub struct SellerRevenue {
     pub listed: u64,
     /// Tickets that were sold.
     pub sold: u64,
-    /// What they brought in, in cents.
+    /// Their revenue, in cents.
     pub revenue: u64,
 }
 
@@ -111,7 +111,7 @@ impl Sellers {
 }
 
 impl SellerFigures {
-    /// The revenue of all of them, in cents.
+    /// The revenue of all sellers, in cents.
     pub fn revenue(&self) -> u64 {
         self.sellers.iter().map(|of| of.revenue).sum()
     }

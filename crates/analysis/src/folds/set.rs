@@ -1,4 +1,4 @@
-//! Several folds that see the log together.
+//! Sets of folds that read the log together.
 
 use chrono::{DateTime, Utc};
 use event_streams::{ORDERS, PAYMENTS, TICKETS};
@@ -73,19 +73,19 @@ set! {
     /// The figures of [`MarketFolds`].
     MarketFigures
     &[TICKETS, ORDERS] => {
-        /// What sold, by hour and by day.
+        /// Sales by hour and by day.
         sales: Sales SalesFigures,
-        /// What tickets cost.
+        /// Prices of tickets.
         prices: Prices PriceFigures,
-        /// How many tickets and orders get how far.
+        /// How far tickets and orders get.
         funnel: Funnel FunnelFigures,
-        /// How long it takes until a ticket is sold.
+        /// The time until a ticket is sold.
         time_to_sale: TimeToSale SaleTimeFigures,
-        /// How holds end.
+        /// The outcomes of holds.
         holds: Holds HoldFigures,
-        /// Who sells what.
+        /// Sales by seller.
         sellers: Sellers SellerFigures,
-        /// How many tickets are held at once.
+        /// The number of tickets that are held at the same time.
         concurrency: ConcurrentHolds ConcurrencyFigures,
     }
 }
@@ -96,9 +96,9 @@ set! {
     /// The figures of all built-in folds.
     AllFigures
     &[TICKETS, ORDERS, PAYMENTS] => {
-        /// Those that are shown live, too.
+        /// Those that are also shown live.
         market: MarketFolds MarketFigures,
-        /// What was tried again, and what came too late.
+        /// Retries, and commands that came too late.
         conflicts: Conflicts ConflictFigures,
     }
 }

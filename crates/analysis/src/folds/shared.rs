@@ -1,4 +1,4 @@
-//! What the folds share: orders while they live, periods of time, and figures of many values.
+//! Code that the folds share: live orders, periods of time, and statistics.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use domain::{
@@ -14,7 +14,7 @@ use crate::{Cell, Entry, table::rounded};
 pub(super) struct LiveOrder {
     pub ticket: TicketId,
     pub buyer: UserId,
-    /// What it will bring in, in cents.
+    /// Its price in cents.
     pub price: u64,
     pub placed: DateTime<Utc>,
     /// Whether a payment was begun.
@@ -23,7 +23,7 @@ pub(super) struct LiveOrder {
     pub sold: Option<(DateTime<Utc>, bool)>,
 }
 
-/// A change in the life of an order.
+/// A change of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OrderChange {
     Placed,
@@ -31,22 +31,22 @@ pub(super) enum OrderChange {
     Paid,
     Expired,
     Cancelled,
-    /// It was paid, and the money was let go before it was taken: it is no sale any more.
+    /// It was paid, and the money was lost before it was captured: it is no longer a sale.
     Undone,
 }
 
-/// How long a paid order is remembered. A card company holds money for a week, and a month in the
-/// longest case.
+/// How long a paid order is remembered. A card company holds money for a week, and for a month at
+/// most.
 pub(crate) const UNDO_PERIOD: TimeDelta = TimeDelta::days(35);
 
-/// The orders that hold a ticket and aren't paid, and for a while those that are. Those that are over
-/// are forgotten, so this is as large as the number of holds at once and a month's sales, whatever
-/// the log's length.
+/// The orders that hold a ticket and aren't paid, and for a while those that are. Orders that are
+/// over are dropped, so the size depends on the number of concurrent holds and a month's sales, not
+/// on the log's length.
 #[derive(Debug, Default)]
 pub(super) struct LiveOrders {
     live: HashMap<OrderId, LiveOrder>,
     paid: HashMap<OrderId, LiveOrder>,
-    /// In the order in which they were paid.
+    /// In order of payment.
     paid_at: VecDeque<(DateTime<Utc>, OrderId)>,
 }
 
@@ -101,7 +101,7 @@ impl LiveOrders {
         }
     }
 
-    /// Remembers a paid order, and forgets those whose money is safe by now.
+    /// Remembers a paid order, and drops those whose money can no longer be lost.
     fn remember(&mut self, id: OrderId, order: LiveOrder, now: DateTime<Utc>) {
         self.paid.insert(id, order);
         self.paid_at.push_back((now, id));
@@ -113,28 +113,28 @@ impl LiveOrders {
         }
     }
 
-    /// How many hold a ticket.
+    /// Number of orders that hold a ticket.
     pub(super) fn count(&self) -> u64 {
         self.live.len() as u64
     }
 }
 
-/// The beginning of the hour that a moment is in.
+/// The beginning of a moment's hour.
 pub(super) fn hour(time: DateTime<Utc>) -> DateTime<Utc> {
     floor(time, TimeDelta::hours(1))
 }
 
-/// The beginning of the day that a moment is in.
+/// The beginning of a moment's day.
 pub(super) fn day(time: DateTime<Utc>) -> DateTime<Utc> {
     floor(time, TimeDelta::days(1))
 }
 
 fn floor(time: DateTime<Utc>, period: TimeDelta) -> DateTime<Utc> {
-    // Fails beyond the year 2262, where the moment stands for itself.
+    // Fails beyond the year 2262; then the moment itself is used.
     time.duration_trunc(period).unwrap_or(time)
 }
 
-/// From one moment to another in milliseconds; 0 where clocks say that it went back.
+/// The time from one moment to another in milliseconds; 0 if clocks went back.
 pub(super) fn millis(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
     u64::try_from((to - from).num_milliseconds()).unwrap_or(0)
 }
@@ -148,11 +148,11 @@ pub(super) fn mean_money(cents: u64, count: u64) -> Cell {
 }
 
 fn mean(sum: u128, count: u64) -> u64 {
-    // The mean of numbers isn't larger than the largest of them.
+    // The mean of numbers is not larger than their maximum.
     u64::try_from(rounded(sum, count.into())).unwrap_or(u64::MAX)
 }
 
-/// Many values, for their figures: eight bytes each.
+/// Values for statistics: eight bytes each.
 #[derive(Debug, Default)]
 pub(super) struct Values(Vec<u64>);
 
@@ -161,10 +161,10 @@ impl Values {
         self.0.push(value);
     }
 
-    /// Takes a value away again, if it is there.
+    /// Removes a value, if it exists.
     pub(super) fn take_away(&mut self, value: u64) {
         if let Some(place) = self.0.iter().position(|found| *found == value) {
-            // In their order, which may be sorted by now.
+            // Keeps the order, since the values may be sorted by now.
             self.0.remove(place);
         }
     }
@@ -173,7 +173,7 @@ impl Values {
         self.0.len() as u64
     }
 
-    /// Returns how the values are distributed; nothing without any.
+    /// Returns the distribution of the values; `None` without values.
     #[expect(
         clippy::stable_sort_primitive,
         reason = "it takes what was sorted before as one run, and only merges the rest into it"
@@ -196,17 +196,17 @@ impl Values {
         })
     }
 
-    /// By the nearest rank: a value that occurred, so that no figure has to be made up.
+    /// By the nearest rank: a value that occurred, so that no percentile is invented.
     fn percentile(&self, percent: usize) -> u64 {
         let rank = (self.0.len() * percent).div_ceil(100).max(1);
         self.0[rank - 1]
     }
 }
 
-/// How values are distributed: cents, or milliseconds. Percentiles are by the nearest rank.
+/// The distribution of values: cents, or milliseconds. Percentiles use the nearest rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Distribution {
-    /// How many values there are.
+    /// Number of values.
     pub count: u64,
     /// The lowest.
     pub lowest: u64,
@@ -226,8 +226,7 @@ pub struct Distribution {
     pub mean: u64,
 }
 
-/// A row that begins with some cells and goes on with a distribution, in the columns of
-/// `figure_columns!`.
+/// A row of some cells followed by a distribution, in the columns of `figure_columns!`.
 pub(super) fn with_distribution<const N: usize>(
     begin: [Cell; N],
     distribution: Option<Distribution>,

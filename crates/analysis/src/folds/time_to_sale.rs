@@ -1,4 +1,4 @@
-//! How long it takes until a ticket is sold.
+//! The time until a ticket is sold.
 
 use chrono::{DateTime, Utc};
 use domain::{AnyEvent, TicketId, ticket::TicketEvent};
@@ -12,11 +12,11 @@ use super::shared::{
 };
 use crate::{Cell, Column, Entry, Fold, Table};
 
-/// How long the tickets took that sold in the range, whenever they were listed.
+/// The time until sale of tickets that sold in the range, whenever they were listed.
 #[derive(Debug, Default)]
 pub struct TimeToSale {
     live: LiveOrders,
-    /// Tickets that aren't sold: when they were listed.
+    /// Unsold tickets, and when they were listed.
     listed: HashMap<TicketId, DateTime<Utc>>,
     to_sale: Values,
     to_payment: Values,
@@ -41,14 +41,14 @@ pub struct TimeBand {
     pub from: u64,
     /// Times below this; none for the longest.
     pub below: Option<u64>,
-    /// Tickets that took so long.
+    /// Tickets whose time is in this band.
     pub sold: u64,
 }
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
-/// Where bands of times begin, in milliseconds.
+/// Lower bounds of the time bands, in milliseconds.
 const BANDS: [u64; 10] = [
     0,
     MINUTE,
@@ -86,7 +86,7 @@ impl Fold for TimeToSale {
         let Some((order, OrderChange::Paid)) = self.live.apply(entry) else {
             return;
         };
-        // Sold for good: it needn't be remembered any longer.
+        // Sold: it needn't be remembered any longer.
         let listed = self.listed.remove(&order.ticket);
         if !entry.in_range {
             return;

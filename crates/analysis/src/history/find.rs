@@ -1,4 +1,4 @@
-//! What an id is the id of.
+//! Resolves an ID to a ticket, order, payment or user.
 
 use domain::{AnyEvent, Email, OrderId, PaymentId, TicketId, UserId, payment::PaymentEvent};
 use event_streams::{ORDERS, PAYMENTS, TICKETS, USERS};
@@ -8,19 +8,19 @@ use uuid::Uuid;
 
 use crate::{AnalysisError, Range, Span, commits_of, events_of};
 
-/// What a history is of.
+/// The subject of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entity {
     /// A ticket.
     Ticket(TicketId),
-    /// An order, and the ticket that it is of.
+    /// An order, and its ticket.
     Order {
         /// The order.
         order: OrderId,
         /// Its ticket.
         ticket: TicketId,
     },
-    /// A payment, and what it pays.
+    /// A payment, its order, and the order's ticket.
     Payment {
         /// The payment.
         payment: PaymentId,
@@ -33,10 +33,11 @@ pub enum Entity {
     User(UserId),
 }
 
-/// Finds out what an id, or an e-mail address, is that of; `None` if the log knows nothing of it.
+/// Resolves an ID or an e-mail address; `None` if the log contains neither.
 ///
-/// The log finds tickets, users and payments by their id, and an order by its payment. For an order
-/// that nobody began to pay, the orders are read; `progress` is steps how many commits of how many.
+/// The log finds tickets, users and payments by their ID, and an order by its payment. For an order
+/// without a payment, all orders are read; `progress` receives the number of commits read, and
+/// their total.
 ///
 /// # Errors
 /// [`AnalysisError::NotAnId`] when the text is neither; when the log can't be read.
@@ -67,7 +68,7 @@ pub async fn find(
     if let Some((order, ticket)) = paid_by(log, PaymentId::of(OrderId(uuid))).await? {
         return Ok(Some(Entity::Order { order, ticket }));
     }
-    // Orders of a ticket that isn't there.
+    // Orders of a ticket that doesn't exist.
     if !commits_of(log, ORDERS, &id).await?.is_empty() {
         return Ok(Some(Entity::Ticket(TicketId(uuid))));
     }
@@ -98,7 +99,7 @@ async fn paid_by(
     Ok(None)
 }
 
-/// Looks through all orders.
+/// Searches all orders.
 async fn ticket_of(
     log: &Log,
     order: OrderId,

@@ -1,4 +1,4 @@
-//! The history of one thing, across all services.
+//! The history of a ticket, order, payment or user, across all services.
 
 mod find;
 mod order;
@@ -18,33 +18,34 @@ use crate::{
     AnalysisError, EventRow, FieldChange, aggregate::Aggregate, changes, commits_of, events_of,
 };
 
-/// One step: a commit, why it came about, and what it changed.
+/// One step: a commit, its cause, and its changes.
 #[derive(Clone, Debug, Serialize)]
 pub struct Step {
     /// Its number in the history, counted from 1.
     pub step: usize,
     /// The step that caused it, if that is part of the history.
     pub caused_by: Option<usize>,
-    /// How many steps led to it from the request that began it all.
+    /// Number of steps from the original request.
     pub depth: usize,
-    /// Its events; secrets are left out.
+    /// Its events, without secrets.
     pub events: Vec<EventRow>,
-    /// The aggregate's state after it: of an order's history, the order's.
+    /// The aggregate's state after it; in an order's history, the state of the order.
     pub state: Value,
-    /// What is different from the step before on the same aggregate.
+    /// The differences from the previous step of the same aggregate.
     pub changes: Vec<FieldChange>,
 }
 
-/// Returns the history of one thing: every step in order. An effect never comes before its cause.
+/// Returns a history: every step in order. An effect never comes before its cause.
 ///
-/// - Of a *ticket*: what happened to it, all of its orders, and their payments.
-/// - Of an *order* or a *payment*: what happened to that order, to its payment, and to the ticket
-///   because of it.
-/// - Of a *user*: the account, everything the user asked for, whatever followed from it, and what
-///   happened to the tickets that the user sells.
+/// - Of a *ticket*: its own events, all of its orders, and their payments.
+/// - Of an *order* or a *payment*: the events of that order and its payment, and their effects on
+///   the ticket.
+/// - Of a *user*: the account, all of the user's requests and their consequences, and the events of
+///   the tickets that the user sells.
 ///
 /// # Errors
-/// When the log can't be read. A user's history needs all of it; `progress` is given the number of
+/// When the log can't be read. A user's history requires all of it; `progress` receives the number
+/// of commits read, and their total.
 /// commits read, and of all.
 pub async fn history(
     log: &Log,
@@ -80,7 +81,7 @@ pub async fn history(
     Ok(order::number(steps))
 }
 
-/// Which commits of the aggregates belong to a history.
+/// The commits of an aggregate that belong to a history.
 enum Chosen {
     All,
     OfOrder(OrderId),
@@ -110,12 +111,12 @@ fn is_of_order(event: &AnyEvent, order: OrderId) -> bool {
             | TicketSold { order_id, .. },
         ) => *order_id == order,
         AnyEvent::Ticket(_) | AnyEvent::User(_) => false,
-        // Only the payment of this order is looked at.
+        // Only the payment of this order is read.
         AnyEvent::Payment(_) => true,
     }
 }
 
-/// A commit with what it changed, before it has its place in the history.
+/// A commit with its changes, before it has its place in the history.
 struct UnnumberedStep {
     commit: Commit,
     events: Vec<EventRow>,

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::{Step, UnnumberedStep};
 
-/// Orders steps by time, but keeps each stream's own order and puts no effect before its cause:
-/// clocks of services differ by more than one service takes to react to another.
+/// Orders steps by time, but keeps each stream's own order and puts no effect before its cause: the
+/// clocks of services differ by more than the time one service takes to react to another.
 pub(super) fn number(mut unnumbered: Vec<UnnumberedStep>) -> Vec<Step> {
     let known: HashSet<Uuid> = unnumbered.iter().map(|it| it.commit.commit_id).collect();
     let mut streams: BTreeMap<_, VecDeque<UnnumberedStep>> = BTreeMap::new();
@@ -22,7 +22,7 @@ pub(super) fn number(mut unnumbered: Vec<UnnumberedStep>) -> Vec<Step> {
             let cause = head.commit.metadata.causation_id;
             let waits =
                 cause.is_some_and(|cause| known.contains(&cause) && !numbers.contains_key(&cause));
-            // If all wait for each other, which can't happen in a sound log, time decides.
+            // If all wait for each other, which can't happen in a consistent log, time decides.
             (waits, head.commit.metadata.time, head.commit.stream)
         });
         let stream = next.map(|head| head.commit.stream);

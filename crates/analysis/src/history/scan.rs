@@ -1,4 +1,4 @@
-//! Finding everything that has to do with a user. No index tells that, so the whole log is read.
+//! Finds everything that involves a user. No index contains that, so the whole log is read.
 
 use domain::UserId;
 use event_streams::{TICKETS, USERS};
@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::{AnalysisError, Range, Span};
 
-/// How many commits are remembered that had nothing to do with the user, as far as was known then:
-/// by the clocks, an effect can stand a little before what the user asked for.
+/// Number of commits without a known relation to the user that are remembered: by the clocks, an
+/// effect can come slightly before the user's request.
 const RECENT: usize = 10_000;
 
-/// What was found: commits, and the aggregates that they belong to.
+/// The commits that were found, and their aggregates.
 #[derive(Default)]
 pub(super) struct Found {
     pub commits: HashSet<Uuid>,
@@ -29,7 +29,7 @@ impl Found {
     }
 }
 
-/// Everything that a user did, that followed from it, or that mentions the user.
+/// Finds a user's commits, their consequences, and commits that mention the user.
 pub(super) async fn of_user(
     log: &Log,
     user: UserId,
@@ -38,7 +38,7 @@ pub(super) async fn of_user(
     let id = user.to_string();
     let mentions = Finder::new(id.as_bytes());
     let mut found = Found::default();
-    // What the user asked for, and what follows from that, have the same correlation.
+    // A user's requests and their consequences have the same correlation ID.
     let mut chains: HashSet<String> = HashSet::new();
     let mut recent = VecDeque::new();
     let mut sells: HashSet<String> = HashSet::new();
@@ -61,7 +61,7 @@ pub(super) async fn of_user(
         }
         let is_own = commit.stream == USERS && commit.aggregate_id == id;
         let is_mentioned = mentions.find(commit.payload()).is_some();
-        // The listing names the seller, and what happens to the ticket later doesn't.
+        // Only the listing names the seller; the ticket's later events don't.
         if commit.stream == TICKETS && commit.version == 0 && is_mentioned {
             sells.insert(commit.aggregate_id.clone());
         }

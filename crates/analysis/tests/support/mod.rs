@@ -9,7 +9,7 @@ pub async fn connected(nats: &Nats) -> Log {
         .unwrap()
 }
 
-/// Writes these commits behind what is there.
+/// Appends these commits.
 pub async fn write(log: &Log, commits: &[HistoricalCommit]) {
     for stream in event_streams::ALL {
         let last = log.reader().last_sequence(stream).await.unwrap();

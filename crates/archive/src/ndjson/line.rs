@@ -1,4 +1,4 @@
-//! A line of NDJSON: one event, with everything that is needed to store it again.
+//! A line of NDJSON: one event, with all data that is needed to store it again.
 
 use chrono::{DateTime, Utc};
 use event_streams::USERS;
@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use crate::{ArchiveError, error::Source};
 
-/// What stands in place of a password's hash.
+/// The replacement for a password's hash.
 pub(crate) const SECRET: &str = "(secret)";
 
-/// An event. The names are those of `analysis::EVENT_COLUMNS`, so what `turnstile events ls`
-/// prints can be read, too.
+/// An event. The names are those of `analysis::EVENT_COLUMNS`, so the output of `turnstile events
+/// ls` can be imported, too.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Line<'a> {
     #[serde(borrow)]
@@ -71,7 +71,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Writes it, without the secrets that only users have.
+    /// Writes it, without secrets, which only users have.
     pub fn write(&self, stream: StreamName, to: &mut impl Write) -> std::io::Result<()> {
         if stream == USERS {
             let mut line = serde_json::to_value(self)?;
@@ -86,7 +86,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The data of a user's event that came without its secret: nobody can sign in with it.
+/// The data of a user's event without its secret: no one can sign in with it.
 pub(crate) fn without_password(
     data: &RawValue,
 ) -> Result<Option<Box<RawValue>>, serde_json::Error> {

@@ -1,4 +1,4 @@
-//! Lines of NDJSON: of one file as they are, or of a folder's tables in each stream's order.
+//! Reads lines of NDJSON: of one file as they are, or of a folder's tables in each stream's order.
 
 use analysis::stream_named;
 use eventstore::StreamName;
@@ -15,7 +15,7 @@ use crate::{
     ndjson::line::{Line, bad_line},
 };
 
-/// A line, and where it is from.
+/// A line, and its place.
 #[derive(Debug)]
 pub(crate) struct LocatedLine {
     pub file: Arc<Path>,
@@ -50,21 +50,21 @@ impl LocatedLine {
         })
     }
 
-    /// What it says.
+    /// Parses the line.
     pub fn line(&self) -> Result<Line<'_>, ArchiveError> {
         serde_json::from_str(&self.line).map_err(|error| bad_line(&self.file, self.number, error))
     }
 }
 
-/// Where lines come from.
+/// The source of lines.
 #[derive(Debug)]
 pub(crate) struct LineReader {
-    /// Groups that come one after another; the files of a group are merged.
+    /// Groups that follow one another; the files of a group are merged.
     groups: VecDeque<Vec<FileChain>>,
 }
 
 impl LineReader {
-    /// Opens a file, or the folder of an export, whose files must be as the manifest says.
+    /// Opens a file, or the folder of an export, whose files must match the manifest.
     pub fn open(path: &Path) -> Result<Self, ArchiveError> {
         if !path.is_dir() {
             let only = FileChain::new(VecDeque::from([path.to_owned()]));
@@ -109,7 +109,7 @@ impl LineReader {
         })
     }
 
-    /// The next line; of a group, the one that comes first in the log.
+    /// The next line; in a group, the one that is first in the log.
     pub fn next(&mut self) -> Result<Option<LocatedLine>, ArchiveError> {
         loop {
             let Some(group) = self.groups.front_mut() else {
@@ -149,7 +149,7 @@ impl FileChain {
         }
     }
 
-    /// The next line, which stays.
+    /// The next line, without taking it.
     fn head(&mut self) -> Result<Option<&LocatedLine>, ArchiveError> {
         while self.head.is_none() {
             let Some((file, reader, number)) = &mut self.open else {

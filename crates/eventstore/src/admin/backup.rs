@@ -1,11 +1,13 @@
-//! Copying streams out of the server and back, as the server itself does it: sequences, subjects,
-//! headers and times stay. The moment of the stream's creation, which is its identity, doesn't: a read
-//! model knows by it that the log was restored, and that it may have seen what is gone.
+//! Copies streams out of the server and back, with the server's own protocol: sequences, subjects,
+//! headers and times stay. The stream's creation time, which is its identity, changes: by it, a
+//! read model recognizes that the log was restored and may have lost commits that were already
+//! folded.
 //!
-//! The protocol is that of NATS's own tools (`STREAM.SNAPSHOT` and `STREAM.RESTORE` of the JetStream
-//! API); the client has no functions for it. Consumers are left out on purpose: the snapshots of
-//! several streams aren't of the same instant, so a position in one could stand for a reaction in
-//! another that isn't there. Workers begin anew after a restore, and what was done stays done.
+//! The protocol is that of NATS's own tools (`STREAM.SNAPSHOT` and `STREAM.RESTORE` of the
+//! JetStream API); the client has no functions for it. Consumers are left out on purpose: the
+//! snapshots of several streams are not taken at the same instant, so a position in one could stand
+//! for a reaction that is missing from another. Workers start from the beginning after a restore;
+//! commands that took effect do not take effect again.
 
 use async_nats::{StatusCode, Subscriber};
 use bytes::Bytes;
@@ -22,14 +24,16 @@ use crate::{
     error::{unavailable, unexpected},
 };
 
-/// How large a chunk is. The server takes none that is larger than a message may be.
+/// Size of a chunk. The server accepts no chunk that is larger than its largest message.
 const CHUNK: usize = 128 * 1024;
 /// How long to wait for a chunk, or for its acknowledgment.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the server may take to check the whole before it sends, and to take it in at the end.
+/// Time limit of the server for checking the whole stream before it sends, and after it received
+/// the last chunk.
 const WHOLE_TIMEOUT: Duration = Duration::from_mins(5);
 
-/// What a stream was when its snapshot began: its settings and its ends, as the server tells them.
+/// A stream when its snapshot began: its settings, and its first and last sequence, as the server
+/// reports them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SnapshotHead {
     config: Value,
@@ -37,7 +41,7 @@ pub struct SnapshotHead {
 }
 
 impl SnapshotHead {
-    /// How many messages it had.
+    /// Number of messages.
     pub fn messages(&self) -> u64 {
         self.state["messages"].as_u64().unwrap_or_default()
     }
@@ -48,8 +52,7 @@ impl SnapshotHead {
     }
 }
 
-/// A stream on its way out of the server. Its bytes are a compressed archive of the server's own
-/// files.
+/// A snapshot that is being taken. Its bytes are a compressed archive of the server's own files.
 #[derive(Debug)]
 pub struct Snapshot {
     head: SnapshotHead,
@@ -59,7 +62,7 @@ pub struct Snapshot {
     connected: watch::Receiver<bool>,
 }
 
-/// A stream on its way into the server.
+/// A stream that is being restored.
 #[derive(Debug)]
 pub struct Restoring {
     connection: Connection,
@@ -106,10 +109,10 @@ impl Backup {
             .collect()
     }
 
-    /// Begins to copy a stream out of the server, which checks it before.
+    /// Begins to copy a stream out of the server, which checks the stream first.
     ///
     /// # Errors
-    /// [`StoreError::Rejected`] when the server says no; [`StoreError::Unavailable`] when it can't
+    /// [`StoreError::Rejected`] when the server refuses; [`StoreError::Unavailable`] when it can't
     /// be reached.
     pub async fn snapshot(&self, stream: StreamName) -> Result<Snapshot, StoreError> {
         let mut connected = self.connection.watch();
@@ -143,10 +146,10 @@ impl Backup {
         })
     }
 
-    /// Begins to restore a stream that doesn't exist, with as many copies as are configured.
+    /// Begins to restore a stream that doesn't exist, with the configured number of copies.
     ///
     /// # Errors
-    /// [`StoreError::Rejected`] when it exists, or the server says no for another reason;
+    /// [`StoreError::Rejected`] when the stream exists, or the server refuses for another reason;
     /// [`StoreError::Unavailable`] when it can't be reached.
     pub async fn restore(
         &self,
@@ -186,10 +189,10 @@ impl Backup {
         })
     }
 
-    /// Deletes a stream with all that is in it: to make room for a backup, and for nothing else.
+    /// Deletes a stream with all its messages. Only for a restore that replaces it.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when NATS can't be reached, or doesn't do it.
+    /// [`StoreError::Unavailable`] when NATS can't be reached, or doesn't delete it.
     pub async fn delete_for_restore(&self, stream: StreamName) -> Result<(), StoreError> {
         let jetstream = self.connection.patient_jetstream(CHUNK_TIMEOUT);
         let name = self.connection.at(stream).on_server();
@@ -201,18 +204,18 @@ impl Backup {
 }
 
 impl Snapshot {
-    /// What the stream was when the snapshot began.
+    /// The stream when the snapshot began.
     pub fn head(&self) -> &SnapshotHead {
         &self.head
     }
 
-    /// The next bytes; nothing at the end. Each call tells the server that what came before it was
-    /// taken, so it never sends more than is kept up with.
+    /// Returns the next bytes, or `None` at the end. Each call acknowledges the bytes before it, so
+    /// the server never sends faster than the caller reads.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the server stops before the end, or the connection was lost
-    /// meanwhile: what was on its way then is gone, and the client, connected anew, would go on
-    /// behind it.
+    /// in the meantime: bytes in transit are lost then, and the client would continue behind them
+    /// after it reconnects.
     pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         let chunk = tokio::select! {
             biased;
@@ -242,10 +245,10 @@ impl Snapshot {
 }
 
 impl Restoring {
-    /// Hands over the next bytes of a snapshot, however they are cut.
+    /// Sends the next bytes of a snapshot; they may be split anywhere.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the server doesn't take them.
+    /// [`StoreError::Unavailable`] when the server doesn't accept them.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), StoreError> {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -259,10 +262,10 @@ impl Restoring {
         Ok(())
     }
 
-    /// All was handed over: the server unpacks and checks it.
+    /// Ends the upload: the server unpacks and checks the snapshot.
     ///
     /// # Errors
-    /// [`StoreError::Rejected`] when it isn't a whole snapshot.
+    /// [`StoreError::Rejected`] when it isn't a complete snapshot.
     pub async fn finish(self) -> Result<(), StoreError> {
         let ended = ask(
             &self.connection,

@@ -1,4 +1,4 @@
-//! Writing history: whole commits as they were, in order, with many under way at once.
+//! Writes history: whole commits as they were, in order, with many in flight.
 
 use async_nats::jetstream::{context::PublishAckFuture, message::PublishMessage};
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use crate::{
     subject::{Subject, check_id},
 };
 
-/// Appends under way at once, in one stream. More bring nothing but memory.
+/// Unacknowledged appends per stream. More would only cost memory.
 const IN_FLIGHT: usize = 512;
 
 /// Writes history to one stream. Obtained from [`Importer::begin`].
@@ -24,8 +24,7 @@ pub struct Import {
     waiting: VecDeque<(u64, PublishAckFuture)>,
 }
 
-/// Writes commits that nothing is decided on. Obtained from
-/// [`Log::importer`](crate::Log::importer).
+/// Writes commits without deciding anything. Obtained from [`Log::importer`](crate::Log::importer).
 #[derive(Clone, Debug)]
 pub struct Importer {
     connection: Connection,
@@ -36,12 +35,12 @@ impl Importer {
         Self { connection }
     }
 
-    /// Begins to write history behind the stream's last commit, which must be at `last` (0 in an
+    /// Begins to write history after the stream's last commit, which must be at `last` (0 in an
     /// empty stream).
     ///
-    /// Each commit states the last sequence of the whole stream and not of its subject alone: so
-    /// commits can't change their order while many are under way, nothing lands behind one that
-    /// failed, and an import never mixes with traffic.
+    /// Each commit states the last sequence of the whole stream and not only of its subject: so
+    /// commits keep their order while many are in flight, no commit is stored after one that
+    /// failed, and an import never mixes with other writes.
     pub fn begin(&self, stream: StreamName, last: u64) -> Import {
         Import {
             connection: self.connection.clone(),
@@ -51,8 +50,8 @@ impl Importer {
         }
     }
 
-    /// Appends events under given metadata without deciding anything: for imports and tests of
-    /// the log itself. Gives the commit's sequence.
+    /// Appends events under given metadata without deciding anything: for imports and tests of the
+    /// log itself. Returns the commit's sequence.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when `expected` isn't the subject's last sequence (0 if it has
@@ -69,7 +68,7 @@ impl Importer {
     ) -> Result<u64, StoreError> {
         check_id(aggregate_id)?;
         let commit = UnsavedCommit::encode(aggregate_type, version, events, metadata)?;
-        // Nothing was decided on what is kept here: whatever epoch it is.
+        // No decision depends on cached state here, so any epoch will do.
         self.connection.wait_until_proved().await?;
         let (id, tails) = (commit.id, self.connection.tails());
         let basis = Basis {
@@ -96,21 +95,21 @@ impl Importer {
 }
 
 impl Import {
-    /// Sends a commit of this stream; it stands only when [`Import::finish`] says so. Gives the
-    /// sequence that it will have. Waits while too many are under way.
+    /// Sends a commit of this stream and returns the sequence that it will have. Only
+    /// [`Import::finish`] confirms that it is stored. Waits while too many are in flight.
     ///
     /// # Errors
-    /// Those of a commit that was sent before, too. [`StoreError::Rejected`] when somebody else
+    /// Those of commits that were sent before, too. [`StoreError::Rejected`] when another client
     /// writes to the stream; [`StoreError::InvalidId`], [`StoreError::TooLarge`] or
-    /// [`StoreError::Unavailable`], which names the first that isn't known to stand. What was sent before the one that failed stands, nothing
-    /// after it does.
+    /// [`StoreError::Unavailable`], which names the first commit that is not known to be stored.
+    /// All commits before the failed one are stored, and none after it.
     pub async fn append(&mut self, commit: &HistoricalCommit) -> Result<u64, StoreError> {
         check_id(&commit.aggregate_id)?;
         if self.waiting.len() >= IN_FLIGHT {
             self.settle_one().await?;
         }
         if !self.connection.is_connected() {
-            // The first that nobody acknowledged: what is before it stands.
+            // The first without an acknowledgment: all before it are stored.
             let first = self
                 .waiting
                 .front()
@@ -144,7 +143,7 @@ impl Import {
         Ok(self.last)
     }
 
-    /// Waits until everything that was sent stands. Gives the last sequence.
+    /// Waits until everything that was sent is stored. Returns the last sequence.
     ///
     /// # Errors
     /// As [`Import::append`].

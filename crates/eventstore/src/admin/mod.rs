@@ -1,4 +1,4 @@
-//! What operators do with the log: set its streams up, copy them out and back, and write history.
+//! Operators' work on the log: setting up streams, copying them out and back, and writing history.
 
 mod backup;
 mod import;

@@ -1,10 +1,11 @@
-//! Making the streams: once in the life of a log, and never again by itself.
+//! Creates the streams: once in the life of a log, and never again without an operator.
 //!
-//! A stream that is missing was either never made, or it was lost: its folder is gone, the server
-//! isn't the one that held it, a cluster forgot it. Made anew it would be a second history under
-//! the name of the first, in which everything that was sold can be sold again, and nobody would
-//! have been asked. So streams are made by themselves only where there is no sign of earlier life;
-//! in all other cases people do it, with [`Streams::migrate`] or [`Backup::restore`](super::Backup::restore).
+//! A stream that is missing was either never created or lost: its folder is gone, this is a
+//! different server, or a cluster lost it. A new one would be a second history under the name of
+//! the first, in which every ticket can be sold again, and no operator would have been asked. So
+//! streams are created automatically only where no sign of earlier life exists; in all other cases
+//! an operator creates them, with [`Streams::migrate`] or
+//! [`Backup::restore`](super::Backup::restore).
 
 use async_nats::jetstream::{
     self, ErrorCode,
@@ -20,29 +21,29 @@ use super::{
 };
 use crate::{StoreError, StreamName, connection::Connection, error::unavailable, read::Messages};
 
-/// How long the creation of one stream may take: one with several copies is slower than an answer to
-/// a command may be.
+/// Time limit for the creation of one stream: a stream with several copies takes longer than a
+/// command may.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often a stream is looked for before it counts as missing while others are there: another
-/// process may be making them at this very moment.
+/// Number of checks before a stream counts as missing while others exist: another process may be
+/// creating them at this moment.
 const LOOKS: u32 = 5;
-/// Pause before the next look.
+/// Pause between two checks.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
-/// A follower that its leader heard nothing of for so long is away, or the leader is cut off. Signs
-/// of life are a second apart.
+/// A follower that its leader did not hear of for this long is down, or the leader is cut off.
+/// Heartbeats are one second apart.
 const SILENT: Duration = Duration::from_secs(3);
 
-/// What a look at the streams found, if nothing is wrong with them.
+/// The streams that [`Streams::check`] found, if nothing is wrong with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamsFound {
     /// All of them, as they must be.
     All,
-    /// Not all of them, and no message was ever stored in those that are there: a new installation.
+    /// Some are missing, and no message was ever stored in the others: a new installation.
     NewInstallation,
 }
 
-/// The streams of the log: looks at them, makes them, and changes their settings. Obtained from
-/// [`Streams::streams`](crate::Log::streams).
+/// The streams of the log: checks them, creates them, and changes their settings. Obtained from
+/// [`Log::streams`](crate::Log::streams).
 #[derive(Clone, Debug)]
 pub struct Streams {
     connection: Connection,
@@ -53,13 +54,13 @@ impl Streams {
         Self { connection }
     }
 
-    /// Compares the streams with what is needed, and changes nothing.
+    /// Compares the streams with those that this release needs, and changes nothing.
     ///
     /// # Errors
     /// [`StoreError::StreamMissing`] when one is missing although there is a sign of earlier life:
-    /// a message was stored in another, or a stream is there that is made after it.
-    /// [`StoreError::StreamMismatch`] when a stream could lose data; [`StoreError::Rejected`] when the
-    /// server is too old; [`StoreError::Unavailable`] when NATS can't be reached.
+    /// a message was stored in another stream, or a stream exists that is created after it.
+    /// [`StoreError::StreamMismatch`] when a stream could lose data; [`StoreError::Rejected`] when
+    /// the server is too old; [`StoreError::Unavailable`] when NATS can't be reached.
     pub async fn check(&self) -> Result<StreamsFound, StoreError> {
         self.connection.check_server()?;
         let mut looks = 0;
@@ -97,8 +98,7 @@ impl Streams {
         for (name, info) in found {
             match info {
                 None => missing = Some(name),
-                // One that is there while what is made before it is missing says as much as a
-                // message.
+                // A stream that exists while an earlier one is missing proves as much as a message.
                 Some(info) if missing.is_none() || info.state.last_sequence > 0 => {
                     alive = Some(name);
                 }
@@ -114,19 +114,19 @@ impl Streams {
         })
     }
 
-    /// Makes the streams of a new installation, and checks those that are there.
+    /// Creates the streams of a new installation, and checks those that exist.
     ///
-    /// Safe to repeat, and when many processes start at once. Nothing is made where there is a sign
+    /// Safe to repeat, and to run in many processes at once. Creates nothing where there is a sign
     /// of earlier life; see [`Streams::check`].
     ///
     /// # Errors
-    /// Those of [`Streams::check`]; [`StoreError::StreamMissing`] also when nobody made the
-    /// streams yet and this process isn't allowed to; [`StoreError::Unavailable`] when NATS can't
-    /// make one.
+    /// Those of [`Streams::check`]; [`StoreError::StreamMissing`] even when the streams were never
+    /// created and this process isn't allowed to create them; [`StoreError::Unavailable`] when NATS
+    /// can't create one.
     pub async fn ensure(&self) -> Result<(), StoreError> {
         if self.check().await? == StreamsFound::NewInstallation {
             self.make_streams().await?;
-            // Another process may have made one at the same moment, with the same settings or
+            // Another process may have created one at the same moment, with the same settings or
             // others.
             self.check().await?;
         }
@@ -154,7 +154,7 @@ impl Streams {
             }
             let made = tokio::select! {
                 made = make(&jetstream, name, wanted) => made,
-                // The server gives no answer to who isn't allowed to ask.
+                // The server sends no answer to a client without the permission.
                 () = self.connection.until_told_not_to_make_streams() => Err(not_allowed()),
             };
             made?;
@@ -162,7 +162,7 @@ impl Streams {
         Ok(())
     }
 
-    /// Whether there is such a stream. A server that isn't reached says nothing of that.
+    /// Whether the stream exists, as far as the server knows.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -174,7 +174,7 @@ impl Streams {
         )
     }
 
-    /// When a stream was created: its identity. A stream that was made anew has another.
+    /// The creation time of a stream: its identity. A recreated stream has another.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -182,7 +182,7 @@ impl Streams {
         self.connection.stream_created(stream).await
     }
 
-    /// Every stream, as it is and as this release and its configuration want it.
+    /// Every stream, as it is and as this release and its configuration need it.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -190,12 +190,12 @@ impl Streams {
         stream_plan::plans(&self.connection).await
     }
 
-    /// Carries out a plan: creates the stream, or changes its settings. Nothing that is refused is
-    /// touched.
+    /// Carries out a plan: creates the stream, or changes its settings. A plan with refusals
+    /// changes nothing.
     ///
     /// # Errors
     /// [`StoreError::StreamMismatch`] when the plan has refusals; [`StoreError::Unavailable`] when
-    /// NATS can't be reached or doesn't do it.
+    /// NATS can't be reached, or doesn't make the change.
     pub async fn migrate(&self, plan: &StreamPlan) -> Result<(), StoreError> {
         stream_plan::migrate(&self.connection, plan).await
     }
@@ -223,14 +223,14 @@ async fn make(
     let Err(error) = jetstream.create_stream(wanted).await else {
         return Ok(());
     };
-    // Another process was faster; whether it did the same is looked at afterwards.
+    // Another process was faster; its settings are checked afterwards.
     match find(jetstream, name).await? {
         Some(_) => Ok(()),
         None => Err(unavailable("creating a stream")(error).in_context(name)),
     }
 }
 
-/// A stream; `None` when the server says that there is none.
+/// Finds a stream; `None` when the server reports that it doesn't exist.
 async fn find(
     jetstream: &jetstream::Context,
     name: StreamName,
@@ -248,8 +248,8 @@ async fn find(
     }
 }
 
-/// As [`find`], of a stream that somebody leads: what another says of it is no news. One that was made
-/// a moment ago may still be without.
+/// As [`find`], but only a stream that has a leader: the answer of any other server may be
+/// outdated. A stream that was just created may still be without a leader.
 async fn find_led(
     jetstream: &jetstream::Context,
     name: StreamName,
@@ -278,8 +278,8 @@ fn lost(stream: StreamName, other: StreamName) -> StoreError {
     }
 }
 
-/// Whether who answers for a stream has it led by a server that a majority of its copies follows. A
-/// server that is cut off from the others goes on answering questions for what it knew.
+/// Checks that the server that answered sees a leader which a majority of the copies follows. A
+/// server that is cut off from the others keeps answering with what it last knew.
 fn led(info: &Info) -> Result<(), StoreError> {
     let Some(cluster) = &info.cluster else {
         return Ok(());

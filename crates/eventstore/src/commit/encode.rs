@@ -1,4 +1,4 @@
-//! Writing a commit: what it says of itself in headers, and its events as they stay for good.
+//! Encodes a commit: its metadata as headers, and its events as the payload.
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -19,7 +19,7 @@ pub(crate) struct UnsavedCommit {
 }
 
 impl UnsavedCommit {
-    /// Encodes events, as [`payload_of`] does, under a new id.
+    /// Encodes events, as [`payload_of`] does, under a new ID.
     pub(crate) fn encode<E: DomainEvent + DeserializeOwned>(
         aggregate_type: &str,
         version: u64,
@@ -35,7 +35,7 @@ impl UnsavedCommit {
     }
 }
 
-/// The payload that holds events. They must serialize as `{"type": …, "data": …}` (serde's adjacent
+/// Encodes events as a payload. They must serialize as `{"type": …, "data": …}` (serde's adjacent
 /// tagging), which is checked here, because a commit that can't be read back must never be stored.
 pub(crate) fn payload_of<E: DomainEvent>(events: &[E]) -> Result<Bytes, StoreError> {
     let mut payload = br#"{"events":["#.to_vec();
@@ -44,8 +44,8 @@ pub(crate) fn payload_of<E: DomainEvent>(events: &[E]) -> Result<Bytes, StoreErr
             StoreError::Rejected(format!("{} can't be stored: {why}", event.event_type()))
         };
         let json = serde_json::to_vec(event).map_err(|error| refuse(error.to_string()))?;
-        // The schema version is spliced in front instead of going through a generic value: this is
-        // on the path of every command.
+        // The schema version is spliced in front instead of going through a generic value: every
+        // command takes this path.
         let tagged = json
             .strip_prefix(b"{")
             .filter(|rest| rest.starts_with(br#""type":"#));
@@ -66,7 +66,7 @@ pub(crate) fn payload_of<E: DomainEvent>(events: &[E]) -> Result<Bytes, StoreErr
 /// The headers of a commit.
 ///
 /// # Errors
-/// [`StoreError::Rejected`] when what is given of its origin is too long to be kept.
+/// [`StoreError::Rejected`] when a part of its metadata is too long.
 pub(crate) fn headers_of(
     aggregate_type: &str,
     version: u64,
@@ -99,12 +99,12 @@ pub(crate) fn headers_of(
     Ok(headers)
 }
 
-/// How long what is given of a commit's origin may be, in characters.
+/// Longest metadata value, in characters.
 const LONGEST: usize = 128;
 
-/// A text in the form in which a header holds it: visible ASCII and spaces between. All else, and `%`
-/// itself, is the percent-encoding of its UTF-8: so a value from outside can't become a second
-/// header, and two that differ stay two.
+/// Encodes a text for a header: visible ASCII, and spaces inside, stay. Everything else, and `%`
+/// itself, is the percent-encoding of its UTF-8: so a foreign value can't become a second header,
+/// and two values that differ stay different.
 fn encoded(of: &str, text: &str) -> Result<String, StoreError> {
     if text.chars().count() > LONGEST {
         return Err(StoreError::Rejected(format!(
@@ -113,7 +113,7 @@ fn encoded(of: &str, text: &str) -> Result<String, StoreError> {
     }
     let mut encoded = String::with_capacity(text.len());
     for (at, byte) in text.bytes().enumerate() {
-        // A header is read without the spaces around it.
+        // A reader strips spaces around a header's value.
         let inner_space = byte == b' ' && at > 0 && at + 1 < text.len();
         if (byte.is_ascii_graphic() && byte != b'%') || inner_space {
             encoded.push(char::from(byte));
@@ -125,7 +125,7 @@ fn encoded(of: &str, text: &str) -> Result<String, StoreError> {
     Ok(encoded)
 }
 
-/// What [`encoded`] made of it. What it can't have made is taken as it stands.
+/// Decodes the result of [`encoded`]. Any other text is returned as it is.
 pub(crate) fn decoded(text: &str) -> String {
     if !text.contains('%') {
         return text.to_owned();

@@ -1,4 +1,4 @@
-//! For the fuzz target `envelope`, and the test that replays its corpus.
+//! The body of the fuzz target `envelope`, and of the test that replays its corpus.
 
 use async_nats::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Commit, headers_of};
 use crate::{HistoricalCommit, StoreError, Upcasters, stream_name::samples::ACCOUNTS};
 
-/// An event that the stream may hold.
+/// An event that the stream may contain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]
 enum Event {
@@ -28,7 +28,7 @@ impl DomainEvent for Event {
 }
 
 /// Reads a stored message as a commit: a line with its subject, lines with its headers, an empty
-/// line, and its payload. Whether it was one.
+/// line, and its payload. Returns whether it was a commit.
 pub fn envelope(bytes: &[u8]) -> bool {
     let (head, payload) = split(bytes, b"\n\n");
     let head = String::from_utf8_lossy(head);
@@ -36,7 +36,7 @@ pub fn envelope(bytes: &[u8]) -> bool {
     let subject = lines.next().unwrap_or_default();
     let mut headers = HeaderMap::new();
     for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
-        // What no header is, no server delivers.
+        // No server delivers what is not a header.
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
             headers.append(name, value);
         }
@@ -45,7 +45,7 @@ pub fn envelope(bytes: &[u8]) -> bool {
         return false;
     };
     headers_read_back(subject, &commit);
-    // What is parsed at once is what is parsed one by one.
+    // Parsing all events at once and one by one must agree.
     if let Some(events) = commit.decode_as_written::<Event>() {
         assert_eq!(commit.decode_one_by_one::<Event>().ok(), Some(events));
     }
@@ -64,7 +64,7 @@ fn read(subject: &str, headers: &HeaderMap, payload: Bytes) -> Result<Commit, St
     Commit::from_parts(ACCOUNTS, 7, subject, headers, payload, stored_at, &none)
 }
 
-/// Whatever the headers said, written again they say the same, unless that is never written.
+/// Headers that are encoded again are the same, unless they could never be written.
 fn headers_read_back(subject: &str, commit: &Commit) {
     let mut metadata = commit.metadata.clone();
     let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'%';
@@ -90,7 +90,7 @@ fn headers_read_back(subject: &str, commit: &Commit) {
     );
 }
 
-/// Whatever the payload said, copied it says the same. Whether it had events.
+/// A payload that is copied stays the same. Returns whether it had events.
 fn events_read_back(subject: &str, headers: &HeaderMap, commit: &Commit) -> bool {
     let Some(said) = events(commit) else {
         return false;

@@ -1,4 +1,4 @@
-//! A commit of the past: written as it was, id and time included.
+//! A commit of the past: written as it was, with its ID and time.
 
 use bytes::Bytes;
 use cqrs_es::DomainEvent;
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{StoreError, StreamName};
 
-/// A commit that is written as it was, id and time included.
+/// A commit that is written as it was, with its ID and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoricalCommit {
     /// Its stream.
@@ -31,7 +31,7 @@ pub struct HistoricalCommit {
     payload: Bytes,
 }
 
-/// An event as it is stored, byte for byte, without being understood.
+/// An event as it is stored, byte for byte and not parsed.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct StoredEvent<'a> {
     /// Version of the event's schema.
@@ -40,7 +40,7 @@ pub struct StoredEvent<'a> {
     /// Type of the event.
     #[serde(rename = "type", borrow)]
     pub event_type: Cow<'a, str>,
-    /// What happened; absent for an event that says nothing but that it happened.
+    /// The event's fields; absent for an event without any.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub data: Option<&'a RawValue>,
 }
@@ -51,7 +51,7 @@ struct Payload<'a, 'e> {
 }
 
 impl HistoricalCommit {
-    /// A commit of events on an aggregate, given by stream, type and id.
+    /// Creates a commit of events on an aggregate, given by stream, type and ID.
     ///
     /// # Errors
     /// [`StoreError::Rejected`] when an event can't be serialized so that it can be read back.
@@ -73,7 +73,7 @@ impl HistoricalCommit {
         })
     }
 
-    /// The same with other events: as they were stored.
+    /// The same with the stored form of events.
     ///
     /// # Errors
     /// [`StoreError::Rejected`] when they can't be serialized.
@@ -97,16 +97,16 @@ impl HistoricalCommit {
         })
     }
 
-    /// What is stored, as it is.
+    /// The stored payload.
     pub fn payload(&self) -> &Bytes {
         &self.payload
     }
 
-    /// The commit as a reader finds it at this place of the log: to measure, without a server, what
-    /// is made of commits.
+    /// Returns the commit as a reader finds it at this place of the log: for measuring, without a
+    /// server, code that reads commits.
     ///
     /// # Errors
-    /// [`StoreError::Rejected`] when what is given of its origin is too long to be kept.
+    /// [`StoreError::Rejected`] when a part of its metadata is too long.
     #[doc(hidden)]
     pub fn as_commit(&self, sequence: u64) -> Result<Commit, StoreError> {
         Commit::from_parts(

@@ -31,8 +31,8 @@ pub(crate) use encode::{UnsavedCommit, headers_of};
 pub use historical::{HistoricalCommit, StoredEvent};
 pub use upcast::Upcasters;
 
-/// Made once: a name that is given as text is checked and allocated at each use, nine times a
-/// commit that is read.
+/// Parsed once: a header name that is given as text is checked and allocated at each use, nine
+/// times per commit that is read.
 mod header {
     use async_nats::HeaderName;
 
@@ -47,25 +47,25 @@ mod header {
     pub static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 }
 
-/// Where a command comes from. It is written into the commit that follows from it.
+/// The origin of a command. It is written into the commit that the command leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
     /// Identity of the command: a repeated command has the same, and takes effect once.
     pub command_id: Uuid,
-    /// What began the whole chain: the request's id. At most 128 visible ASCII characters.
+    /// The start of the whole chain: the request's ID. At most 128 visible ASCII characters.
     pub correlation_id: String,
-    /// The commit that caused this command; `None` when a request did.
+    /// The commit that caused this command; `None` if a request did.
     pub causation_id: Option<Uuid>,
-    /// Who asked: a user's id, or the name of a service.
+    /// The author: a user's ID, or the name of a worker.
     pub actor: String,
-    /// When, by the clock of the process that took the command.
+    /// The time, by the clock of the process that accepted the command.
     pub time: DateTime<Utc>,
-    /// W3C trace context of the span that took the command.
+    /// W3C trace context of the span that accepted the command.
     pub trace_parent: Option<String>,
 }
 
 impl Metadata {
-    /// A command that a request brings.
+    /// Metadata of a command from a request.
     pub fn of_request(
         command_id: Uuid,
         request_id: impl Into<String>,
@@ -82,8 +82,8 @@ impl Metadata {
         }
     }
 
-    /// A command that follows from a commit: its id is derived from that commit, the name of the
-    /// one who reacts and `what`, so that a redelivered commit leads to the same command.
+    /// Metadata of a command that a commit causes. Its ID derives from that commit, the worker's
+    /// name and `what`, so a redelivered commit leads to the same command.
     pub fn caused_by(cause: &Commit, reactor: &str, what: &str, time: DateTime<Utc>) -> Self {
         Self {
             command_id: Uuid::new_v5(&cause.commit_id, format!("{reactor}:{what}").as_bytes()),
@@ -96,7 +96,7 @@ impl Metadata {
     }
 }
 
-/// A commit as it stands in the log.
+/// A commit in the log.
 #[derive(Clone, Debug)]
 pub struct Commit {
     /// Its stream.
@@ -111,16 +111,16 @@ pub struct Commit {
     pub version: u64,
     /// Identity of the commit.
     pub commit_id: Uuid,
-    /// Where it came from.
+    /// Its origin.
     pub metadata: Metadata,
-    /// When the server stored it.
+    /// The time at which the server stored it.
     pub stored_at: DateTime<Utc>,
     payload: Bytes,
     upcasters: Upcasters,
 }
 
-/// What began the chain that a message is part of, and its trace context, as far as its headers
-/// tell.
+/// Returns the correlation ID and the trace context of a message, as far as its headers contain
+/// them.
 pub(crate) fn origin(headers: &HeaderMap) -> (Option<&str>, Option<&str>) {
     let text = |name: &HeaderName| {
         headers
@@ -130,7 +130,7 @@ pub(crate) fn origin(headers: &HeaderMap) -> (Option<&str>, Option<&str>) {
     (text(&header::CORRELATION_ID), text(&header::TRACE_PARENT))
 }
 
-/// Identity of the commit that a message is; `None` if it is none.
+/// Returns the ID of the commit in a message; `None` if the message is no commit.
 pub(crate) fn commit_id_of(headers: &HeaderMap) -> Option<Uuid> {
     let id = headers.get(header::COMMIT_ID.clone())?;
     Uuid::parse_str(id.as_str()).ok()
@@ -139,13 +139,13 @@ pub(crate) fn commit_id_of(headers: &HeaderMap) -> Option<Uuid> {
 /// One event of a commit, undecoded.
 #[derive(Clone, Debug)]
 pub struct RawEvent {
-    /// The aggregate's version after this event, less one: the first event ever has 0.
+    /// The place of the event in its aggregate, from 0.
     pub version: u64,
     /// Type of the event.
     pub event_type: String,
     /// Version of the event's schema.
     pub schema: String,
-    /// What happened.
+    /// The event's fields.
     pub data: Value,
 }
 
@@ -159,7 +159,7 @@ struct WireEvent {
     #[serde(rename = "type")]
     event_type: String,
     version: String,
-    /// Absent for an event that says nothing but that it happened.
+    /// Absent for an event without fields.
     #[serde(default)]
     data: Value,
 }
@@ -171,7 +171,7 @@ struct Schema<'a> {
     version: Cow<'a, str>,
 }
 
-/// The part of a schema's version that changes when readers have to.
+/// The part of a schema version that changes when readers must change.
 fn major(version: &str) -> &str {
     version.split_once('.').map_or(version, |(major, _)| major)
 }
@@ -282,15 +282,15 @@ impl Commit {
         })
     }
 
-    /// The events, each with the aggregate's version (the first event ever has 0), brought up to
-    /// the newest schema.
+    /// Decodes the events, each with its place in the aggregate (from 0), upcast to the newest
+    /// schema.
     ///
-    /// An event whose schema has another major version than this release writes is not read, even
-    /// if it could be parsed: the same words may mean something else.
+    /// An event whose schema has a different major version than this release writes is not decoded,
+    /// even if it could be parsed: the same fields may mean something else.
     ///
     /// # Errors
     /// With stream and sequence: [`StoreError::Unreadable`] when this is no commit,
-    /// [`StoreError::UnsupportedSchema`] when an event is of no shape that this release knows.
+    /// [`StoreError::UnsupportedSchema`] when this release doesn't know the form of an event.
     pub fn decode<E: DomainEvent>(&self) -> Result<Vec<(u64, E)>, StoreError> {
         let known = if self.upcasters.is_empty() {
             self.decode_as_written()
@@ -304,7 +304,7 @@ impl Commit {
         Ok((self.version..).zip(events).collect())
     }
 
-    /// The fast way; `None` if anything is out of the ordinary.
+    /// The fast path; `None` for anything unusual.
     fn decode_as_written<E: DomainEvent>(&self) -> Option<Vec<E>> {
         let events = self.parse_payload::<E>().ok()?;
         let schemas = self.parse_payload::<Schema<'_>>().ok()?;
@@ -314,7 +314,7 @@ impl Commit {
             .then_some(events)
     }
 
-    /// The way that upcasts, and says what is wrong with which event.
+    /// The slow path: upcasts, and reports which event is wrong.
     fn decode_one_by_one<E: DomainEvent>(&self) -> Result<Vec<E>, StoreError> {
         let events = self.raw_events()?.into_iter().map(|raw| {
             let mut wire = serde_json::json!({ "type": raw.event_type });
@@ -340,7 +340,7 @@ impl Commit {
         events.collect()
     }
 
-    /// The events as generic data, brought up to the newest schema.
+    /// Returns the events as generic data, upcast to the newest schema.
     ///
     /// # Errors
     /// [`StoreError::Unreadable`], when the payload isn't a commit.
@@ -356,7 +356,7 @@ impl Commit {
             .collect())
     }
 
-    /// How many events the commit holds.
+    /// Number of events in the commit.
     ///
     /// # Errors
     /// [`StoreError::Unreadable`], when the payload isn't a commit.
@@ -364,13 +364,12 @@ impl Commit {
         Ok(self.parse_payload::<&RawValue>()?.len() as u64)
     }
 
-    /// The stored payload, as it is.
+    /// The stored payload.
     pub fn payload(&self) -> &Bytes {
         &self.payload
     }
 
-    /// The events as they are stored, undecoded and not brought up to the newest schema: for a
-    /// copy of the log.
+    /// Returns the events as they are stored, neither decoded nor upcast: for a copy of the log.
     ///
     /// # Errors
     /// [`StoreError::Unreadable`], when the payload isn't a commit.

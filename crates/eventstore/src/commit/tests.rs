@@ -1,4 +1,4 @@
-//! What a message says as a commit, and what is said of one that is none.
+//! Which messages are commits, and the errors for those that are not.
 
 use super::*;
 use cqrs_es::persist::SemanticVersionEventUpcaster;
@@ -35,7 +35,7 @@ fn metadata() -> Metadata {
     }
 }
 
-/// The message that holds a commit of an aggregate's version 7.
+/// A message with a commit of an aggregate's version 7.
 fn message(payload: impl Into<Bytes>) -> StreamMessage {
     StreamMessage {
         subject: "ACCOUNTS.a".into(),
@@ -54,7 +54,7 @@ fn with_payload(payload: &'static str) -> Commit {
     read(message(payload)).unwrap()
 }
 
-/// The headers of [`message`] with another value of one of them, or without it.
+/// [`message`] with one header changed or removed.
 fn with_header(changed: &HeaderName, value: Option<&str>) -> StreamMessage {
     let mut message = message("");
     let mut headers = HeaderMap::new();
@@ -195,7 +195,7 @@ fn an_event_of_another_major_version_is_not_read_and_one_of_another_minor_is() {
         let refused = commit.decode::<Event>().unwrap_err();
         assert!(matches!(refused, StoreError::UnsupportedSchema { .. }));
         assert!(refused.to_string().contains(why), "{refused}");
-        // It can still be looked at.
+        // Its raw form is still readable.
         commit.raw_events().unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! Old events, read as if they had been written today.
+//! Reads old events as if they had been written today.
 
 use cqrs_es::persist::{EventUpcaster, SerializedEvent};
 use serde_json::{Value, json};
@@ -6,19 +6,20 @@ use std::{fmt, sync::Arc};
 
 use super::{Commit, RawEvent};
 
-/// The upcasters of a log, each of the events of one type of aggregate, tried in order on every such
-/// event that is read.
+/// The upcasters of a log, each for the events of one type of aggregate, tried in order on every
+/// such event that is read.
 ///
-/// Of one stored event one event is made. Several would shift the versions of all that come after
-/// them, by which commits are known to be dense and expectations to hold.
+/// One stored event becomes exactly one event. Several would shift the versions of all later
+/// events, on which the density of commits and expectations are based.
 ///
-/// The stored bytes never change: the log is the truth, and a rewritten log would be another one.
+/// The stored bytes never change: the log is the only truth, and a rewritten log would be a
+/// different one.
 #[derive(Clone, Default)]
 pub struct Upcasters(Arc<Vec<(&'static str, Box<dyn EventUpcaster>)>>);
 
 impl Upcasters {
-    /// Takes upcasters, oldest version first, each with the type of the aggregates whose events it
-    /// knows ([`cqrs_es::Aggregate::TYPE`]): events of two of them may have the same name.
+    /// Creates upcasters, oldest version first, each with the type of the aggregates whose events
+    /// it converts ([`cqrs_es::Aggregate::TYPE`]): events of two types may have the same name.
     pub fn new(upcasters: Vec<(&'static str, Box<dyn EventUpcaster>)>) -> Self {
         Self(Arc::new(upcasters))
     }

@@ -20,11 +20,11 @@ use crate::{Prefix, StreamName, Upcasters};
 pub struct LogConfig {
     /// Addresses of the servers, separated by commas: `nats://host:4222`.
     pub url: String,
-    /// Who signs in, if the server asks.
+    /// Credentials, if the server requires them.
     pub login: Option<Login>,
-    /// A file with the certificates of the authorities to trust, if not the system's.
+    /// A file with the certificates of trusted authorities, if not the system's.
     pub tls_ca: Option<PathBuf>,
-    /// A client certificate and its key, if the server wants them.
+    /// A client certificate and its key, if the server requires them.
     pub tls_identity: Option<(PathBuf, PathBuf)>,
     /// What stands before the names of all streams on the server, so that several installations can
     /// share it. None by default.
@@ -33,15 +33,15 @@ pub struct LogConfig {
     pub event_streams: Vec<StreamName>,
     /// Copies of each stream, 1 to 5.
     pub replicas: usize,
-    /// How long to wait for one answer of the server. An append whose acknowledgment is late is
-    /// looked up and, if it isn't there, tried again.
+    /// Time limit for one answer of the server. An append whose acknowledgment is late is looked
+    /// up, and repeated if it is missing.
     pub answer_timeout: Duration,
-    /// How long a command may take in all, retries included.
+    /// Time limit for a command, retries included.
     pub command_timeout: Duration,
-    /// How long the claim of a request is respected without an answer (see
-    /// [`Idempotency::claim`](crate::Idempotency::claim)). After this another
-    /// may carry the request out; if the first one lives after all, the answer that is recorded
-    /// first counts for both.
+    /// How long a claim of a request is respected without a response (see
+    /// [`Idempotency::claim`](crate::Idempotency::claim)). After this, another process may execute
+    /// the request; if the first one is still alive after all, the response that is recorded first
+    /// counts for both.
     pub claim_ttl: Duration,
     /// The name that the server shows for this connection.
     pub client_name: String,
@@ -49,7 +49,7 @@ pub struct LogConfig {
     pub upcasters: Upcasters,
 }
 
-/// Who signs in to NATS.
+/// Credentials for NATS.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Login {
     /// A user with a password.
@@ -92,7 +92,7 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
-    /// The servers at `url`, and everything else by default.
+    /// Connects to the servers at `url`, with defaults for everything else.
     pub fn at(url: &str) -> Self {
         Self {
             url: url.to_owned(),
@@ -100,8 +100,8 @@ impl LogConfig {
         }
     }
 
-    /// Answers come to subjects of one's own, so that a server can keep others from hearing them:
-    /// below `_INBOX.<user>`, or the name of the client where no user signs in.
+    /// The prefix of reply subjects, so that a server can keep other clients from reading replies:
+    /// `_INBOX.<user>`, or the client's name where no user signs in.
     pub(super) fn inbox(&self) -> String {
         let name = match &self.login {
             Some(Login::Password { user, .. }) => user,
@@ -111,7 +111,7 @@ impl LogConfig {
         if name.chars().all(is_plain) {
             return format!("_INBOX.{name}");
         }
-        // Names that are spelled alike as a token must not hear each other's answers.
+        // Two names that become the same token must not receive each other's replies.
         let spelled = name.replace(|c| !is_plain(c), "-");
         let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).simple();
         format!("_INBOX.{spelled}-{:.8}", hash.to_string())

@@ -1,4 +1,4 @@
-//! How to reach NATS, and the connection itself.
+//! Connects to NATS.
 
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, ServerAddr, rustls};
 use std::{error::Error, fmt, io, path::Path, time::Duration};
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{StoreError, error::unavailable};
 
-/// Begins to connect, and keeps up to date what is known of the connection.
+/// Begins to connect, and keeps the connection's state up to date.
 pub(super) async fn connect(
     config: &LogConfig,
     state: &ConnectionState,
@@ -29,8 +29,7 @@ pub(super) async fn connect(
         .map_err(unavailable("connecting"))
 }
 
-/// Connects, if a server answers now, and to no other server afterwards than to those of the pool that
-/// the client is given then.
+/// Connects if a server answers now, and later reconnects only to the servers of its pool.
 pub(super) async fn connect_once(config: &LogConfig) -> Result<Client, StoreError> {
     let servers = servers(config)?;
     options(config)
@@ -48,20 +47,20 @@ pub(super) async fn connect_once(config: &LogConfig) -> Result<Client, StoreErro
 pub(super) fn jetstream(config: &LogConfig, client: Client) -> async_nats::jetstream::Context {
     async_nats::jetstream::ContextBuilder::new()
         .timeout(config.answer_timeout)
-        // The client allows so many unanswered publishes at once and then holds the others
-        // back. Those whose command was given up must not count longer than anybody waits.
+        // The client allows this many unacknowledged publishes at once and then holds back the
+        // others. Publishes of abandoned commands must not count longer than their callers wait.
         .ack_timeout(config.answer_timeout)
         .build(client)
 }
 
-/// Connects once, to learn why the connection that is tried again and again doesn't come about.
-/// The client keeps the reason to itself.
+/// Connects once, to find out why the connection that is retried in the background fails. The
+/// client doesn't expose the reason.
 pub(super) async fn probe(config: &LogConfig) -> Result<(), StoreError> {
     let connected = options(config).await?.connect(servers(config)?).await;
     let error = match connected {
         Ok(client) => {
             let fits = server_version::check(&client.server_info());
-            // Nothing was sent, so there is nothing to lose.
+            // Nothing was sent, so nothing can be lost.
             let _ = client.drain().await;
             return fits;
         }
@@ -76,8 +75,8 @@ pub(super) async fn probe(config: &LogConfig) -> Result<(), StoreError> {
                 "NATS doesn't let {who} in: {words}"
             )))
         }
-        // In TLS 1.3 a server says only after the handshake that it misses a certificate, so the
-        // client takes it for a lost connection.
+        // In TLS 1.3 a server reports a missing client certificate only after the handshake, so the
+        // client takes that for a lost connection.
         ConnectErrorKind::Tls | ConnectErrorKind::Io
             if is_of_certificates(&error) || is_of_own_files(&error) =>
         {
@@ -89,10 +88,10 @@ pub(super) async fn probe(config: &LogConfig) -> Result<(), StoreError> {
     }
 }
 
-/// Whether one side doesn't accept the other's certificate, or misses one.
+/// Whether one side doesn't accept, or doesn't get, the other's certificate.
 fn is_of_certificates(error: &(dyn Error + 'static)) -> bool {
     use rustls::AlertDescription as Alert;
-    // What an I/O error wraps is no source of it, but itself.
+    // The error inside an I/O error is not its `source`.
     let inner = error
         .downcast_ref::<io::Error>()
         .and_then(io::Error::get_ref);
@@ -117,8 +116,8 @@ fn is_of_certificates(error: &(dyn Error + 'static)) -> bool {
     }
 }
 
-/// Whether a certificate or a key of this process can't be used: the client says so with an I/O
-/// error of its own making, before anything is sent.
+/// Whether a certificate or a key of this process is unusable: the client reports that as an I/O
+/// error of its own, before anything is sent.
 fn is_of_own_files(error: &ConnectError) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref());
     error.kind() == ConnectErrorKind::Tls
@@ -130,7 +129,7 @@ fn is_of_own_files(error: &ConnectError) -> bool {
         })
 }
 
-/// An error with all that is behind it.
+/// An error with all its sources.
 fn whole(error: &(dyn Error + 'static)) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();
@@ -193,8 +192,8 @@ async fn options(config: &LogConfig) -> Result<ConnectOptions, StoreError> {
     Ok(options)
 }
 
-/// The client reads it at each connection, so that renewed certificates are taken up; one that is
-/// missing from the beginning is a mistake that somebody should hear of.
+/// Checks that a file is readable. The client reads it at each connection, so it picks up renewed
+/// certificates; a file that is missing from the start is a mistake to report.
 async fn readable(file: &Path) -> Result<(), StoreError> {
     tokio::fs::read(file)
         .await

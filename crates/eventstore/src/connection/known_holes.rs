@@ -1,4 +1,4 @@
-//! The acknowledged holes that this process knows of.
+//! The acknowledged holes that this process has read.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -18,15 +18,15 @@ pub struct AcknowledgedHole {
     pub first: u64,
     /// The last sequence that is missing.
     pub last: u64,
-    /// Who decided that readers go on.
+    /// The operator who acknowledged it.
     pub by: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When.
+    /// The time of the acknowledgment.
     pub at: DateTime<Utc>,
 }
 
-/// The acknowledged holes that this process knows of, by stream.
+/// The acknowledged holes that this process has read, by stream.
 #[derive(Debug, Default)]
 pub(crate) struct KnownHoles(Mutex<HashMap<StreamName, Arc<[AcknowledgedHole]>>>);
 

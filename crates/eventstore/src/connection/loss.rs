@@ -1,29 +1,29 @@
-//! A tail that a stream lost, named in the process's log.
+//! Reports a tail that a stream lost, in the process's log.
 
 use std::fmt::Write as _;
 
 use super::tail::SeenCommit;
 use crate::StreamName;
 
-/// Lost commits in one line of the log.
+/// Lost commits per log line.
 const A_LINE: usize = 100;
 
 /// A tail that a stream lost.
 #[derive(Clone, Debug)]
 pub(super) struct Loss {
     pub stream: StreamName,
-    /// The first sequence that was lost, as far as it is known here.
+    /// The first sequence that was lost, as far as this process knows.
     pub from: u64,
-    /// The last one that was seen here.
+    /// The last lost sequence that this process saw.
     pub to: u64,
     /// Whether more may be lost before `from`.
     pub or_earlier: bool,
-    /// Those that were seen here, oldest first.
+    /// The lost commits that this process saw, oldest first.
     pub commits: Vec<SeenCommit>,
 }
 
 impl Loss {
-    /// Says what is gone, in as many lines as it takes.
+    /// Logs the lost commits, in as many lines as necessary.
     pub fn report(&self) {
         let Self {
             stream, from, to, ..

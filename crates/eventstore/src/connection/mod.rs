@@ -1,5 +1,5 @@
-//! The connection to the log, which all facets of a [`Log`](crate::Log) share: what is configured,
-//! what the client needs, and publishing. It knows nothing of what is built on it.
+//! The connection to the log, which all facets of a [`Log`](crate::Log) share: configuration, the
+//! client's state, and publishing. It depends on no facet.
 
 mod config;
 mod connect;
@@ -53,18 +53,18 @@ struct Inner {
     holes: KnownHoles,
 }
 
-/// A connection that doesn't stay open because of this.
+/// A reference that doesn't keep the connection open.
 pub(crate) struct WeakConnection(Weak<Inner>);
 
 impl WeakConnection {
-    /// The connection, if something has it still.
+    /// Returns the connection, unless it is closed.
     pub fn upgrade(&self) -> Option<Connection> {
         self.0.upgrade().map(|inner| Connection { inner })
     }
 }
 
 impl fmt::Debug for Connection {
-    // Not the whole configuration: an address may hold a password.
+    // Not the whole configuration: an address may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("connected", &self.is_connected())
@@ -91,7 +91,7 @@ impl Connection {
         })
     }
 
-    /// Connects once more, on the side, to learn why this connection doesn't stand.
+    /// Connects once more, separately, to find out why this connection fails.
     pub async fn probe(&self) -> Result<(), StoreError> {
         connect::probe(&self.inner.config).await
     }
@@ -100,17 +100,17 @@ impl Connection {
         WeakConnection(Arc::downgrade(&self.inner))
     }
 
-    /// Whether it stands right now.
+    /// Whether it is connected right now.
     pub fn is_connected(&self) -> bool {
         self.inner.state.is_connected(&self.inner.client)
     }
 
-    /// Follows whether it stands.
+    /// Follows whether it is connected.
     pub fn watch(&self) -> watch::Receiver<bool> {
         self.inner.state.connection()
     }
 
-    /// Compares the server with the oldest that will do.
+    /// Checks that the server is not older than [`OLDEST_SERVER`].
     pub fn check_server(&self) -> Result<(), StoreError> {
         match self.inner.client.try_server_info() {
             Some(info) => server_version::check(&info),
@@ -118,11 +118,10 @@ impl Connection {
         }
     }
 
-    /// Whether the server is no part of a cluster, so that whoever answers is the leader of all
-    /// streams.
+    /// Whether the server is not part of a cluster, so that it leads all streams.
     ///
-    /// How many copies streams have would tell as well, until somebody gives them more. This can't
-    /// change under a connection.
+    /// The number of copies of a stream would show that as well, until an operator raises it. This
+    /// can't change during a connection.
     pub fn server_is_alone(&self) -> bool {
         let info = self.inner.client.try_server_info();
         info.is_some_and(|info| info.cluster.is_none())
@@ -132,7 +131,7 @@ impl Connection {
         self.inner.state.may_not_make_streams()
     }
 
-    /// Ends when the server says that this process may make no streams.
+    /// Returns when the server reports that this process may not create streams.
     pub async fn until_told_not_to_make_streams(&self) {
         self.inner.state.until_told_not_to_make_streams().await;
     }
@@ -149,7 +148,7 @@ impl Connection {
         &self.inner.jetstream
     }
 
-    /// A context for what takes its time.
+    /// A context for slow requests.
     pub fn patient_jetstream(&self, timeout: Duration) -> jetstream::Context {
         jetstream::ContextBuilder::new()
             .timeout(timeout)
@@ -164,7 +163,7 @@ impl Connection {
         &self.inner.holes
     }
 
-    /// Takes note of a commit that was read.
+    /// Notes a commit that was read.
     pub fn saw(&self, commit: &Commit) {
         self.tails().note(
             commit.stream,
@@ -187,12 +186,12 @@ impl Connection {
         handle.await.map_err(unavailable("looking for a stream"))
     }
 
-    /// The last sequence that a stream counts, whether or not its message can be read.
+    /// The last sequence of a stream, whether or not its message can be read.
     pub async fn stream_end(&self, stream: StreamName) -> Result<u64, StoreError> {
         Ok(self.stream_info(stream).await?.0)
     }
 
-    /// When a stream was created.
+    /// The creation time of a stream.
     pub async fn stream_created(&self, stream: StreamName) -> Result<DateTime<Utc>, StoreError> {
         Ok(self.stream_info(stream).await?.1)
     }
@@ -206,7 +205,7 @@ impl Connection {
         Ok((info.state.last_sequence, info.created))
     }
 
-    /// Asks what the client has no call for.
+    /// Sends a request that the client has no function for.
     pub async fn ask(
         &self,
         subject: impl ToSubject,

@@ -1,4 +1,4 @@
-//! Writing to the log: one message, acknowledged, if the expectation holds.
+//! Writes to the log: one message, acknowledged, if the expectation holds.
 
 use async_nats::{
     HeaderMap,
@@ -13,26 +13,26 @@ use bytes::Bytes;
 use super::{Connection, publisher::Publisher};
 use crate::{StoreError, commit::UnsavedCommit, error::unavailable, subject::Subject};
 
-/// How an append ended, short of a failure.
+/// The outcome of an append that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Appended {
-    /// The message stands at this sequence.
+    /// The message is stored at this sequence.
     Stored(u64),
-    /// Somebody else (or an earlier try of ours) appended first.
+    /// Another append (or an earlier try of this one) came first.
     Conflict,
 }
 
-/// What a commit was decided on.
+/// The state on which a commit was decided.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Basis {
     /// The last sequence of the aggregate's subject; 0 if it has none.
     pub last_sequence: u64,
-    /// The epoch of the log in which that was read.
+    /// The epoch of the log in which that sequence was read.
     pub epoch: u64,
 }
 
 impl Connection {
-    /// Appends one commit, if what it was decided on is still the last of its subject, and of this
+    /// Appends one commit, if it was decided on the last commit of its subject, in the current
     /// epoch of the log.
     pub(crate) async fn append(
         &self,
@@ -43,7 +43,8 @@ impl Connection {
         let Some(publisher) = self.wait_until_proved().await? else {
             return Err(not_connected());
         };
-        // After the publisher: what is sent on it goes to the log of this epoch.
+        // After the publisher is taken: everything that is sent with it goes to the log of this
+        // epoch.
         if self.tails().epoch(subject.stream) != basis.epoch {
             return Ok(Appended::Conflict);
         }
@@ -57,8 +58,8 @@ impl Connection {
         .await
     }
 
-    /// A sequence means nothing before it is known that the log still holds what was seen. Without
-    /// a connection there is nothing to wait for: appends fail at once.
+    /// A sequence means nothing before the log is proved to still hold what was seen. Without a
+    /// connection there is nothing to wait for: appends fail at once.
     pub(crate) async fn wait_until_proved(&self) -> Result<Option<Publisher>, StoreError> {
         if !self.is_connected() {
             return Ok(None);
@@ -72,8 +73,8 @@ impl Connection {
 
     /// Publishes under a key of a stream and waits for the acknowledgment.
     ///
-    /// The expectation is always on the literal subject. A wildcard filter was seen to let two
-    /// writers win on three replicas when other filters are in use on the same stream.
+    /// The expectation is always on the literal subject. With a wildcard filter, two writers were
+    /// seen to win on three replicas when other filters are in use on the same stream.
     pub(crate) async fn publish(
         &self,
         subject: Subject<'_>,
@@ -113,12 +114,12 @@ impl Connection {
             && error.kind() == PublishErrorKind::TimedOut
             && !self.server_is_alone()
         {
-            // It may be with a server that is cut off from the others, where the next one would be
-            // answered as little.
+            // It may be connected to a server that is cut off from the others, where the next
+            // message would remain unacknowledged as well.
             self.tails().give_up_publisher();
         }
         match acknowledged {
-            // A server that went meanwhile may have taken the message with it.
+            // A server that disconnected in the meantime may have lost the message.
             Ok(_) if !publisher.is_connected() => Err(not_connected()),
             Ok(acknowledgment) => Ok(Appended::Stored(acknowledgment.sequence)),
             Err(error) => classify_publish_error(error, subject),
@@ -126,7 +127,7 @@ impl Connection {
     }
 }
 
-/// What a publish that wasn't acknowledged means.
+/// Classifies the error of a publish that wasn't acknowledged.
 pub(crate) fn classify_publish_error(
     error: PublishError,
     subject: Subject<'_>,
@@ -141,20 +142,20 @@ pub(crate) fn classify_publish_error(
         PublishErrorKind::WrongLastSequence => return Ok(Appended::Conflict),
         PublishErrorKind::MaxPayloadExceeded => return too_large(),
         PublishErrorKind::Other => {}
-        // Nobody took it, or nobody said so in time.
+        // The server did not store it, or did not confirm it in time.
         _ => return Err(unavailable("publishing")(error)),
     }
     let code = std::error::Error::source(&error)
         .and_then(|source| source.downcast_ref::<jetstream::Error>())
         .map(jetstream::Error::error_code);
     match code {
-        // Like 10071, it says that the expectation could not be checked in our favor: another
-        // publish to the subject is in flight on a replicated stream (10164). What is said of
-        // duplicates and of batches (10158, 10201) can't come: no message has an id
-        // (`Nats-Msg-Id`), and none is part of a batch.
+        // Like 10071, it means that the expectation could not be checked in our favor: another
+        // publish to the subject is in flight on a replicated stream (10164). Errors for duplicates
+        // and batches (10158, 10201) can't occur: no message has an ID (`Nats-Msg-Id`), and none is
+        // part of a batch.
         Some(ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT) => Ok(Appended::Conflict),
         Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM) => too_large(),
-        // The server is there but can't store right now: no leader, no space, shutting down.
+        // The server is reachable but can't store right now: no leader, no space, shutting down.
         _ => Err(unavailable("publishing")(error)),
     }
 }
@@ -206,7 +207,7 @@ mod tests {
             PublishError::new(PublishErrorKind::BrokenPipe),
             refused(10_008),
             refused(10_077),
-            // Of a duplicate and of a batch: neither is ever sent, so neither says anything.
+            // For a duplicate and for a batch: neither is ever sent, so neither has a meaning here.
             refused(10_158),
             refused(10_201),
         ];

@@ -1,12 +1,12 @@
-//! A connection that messages are published on, and that is never made again.
+//! A connection for publishing that never reconnects.
 //!
-//! The client of NATS keeps what it couldn't send, connects again, and sends it then: to a server
-//! that may have lost the tail of the log since the message was decided on, and where an expectation,
-//! which is a sequence, may hold by coincidence. Asking whether there is a connection before
+//! The NATS client keeps messages that it couldn't send, reconnects, and sends them then: to a
+//! server that may have lost the tail of the log since the message was decided on, and where an
+//! expectation, which is a sequence, may hold by coincidence. Checking for a connection before
 //! publishing doesn't help, since the message waits in a queue behind the answer. So messages are
-//! published on a connection of their own, which ends when it breaks and takes along what waits in
-//! it. The next one is made before the tails are looked at, so whatever is sent on it was decided on
-//! what that server holds.
+//! published on a separate connection, which ends when it breaks and drops its queue. The next one
+//! is made before the tails are checked, so everything that is sent on it was decided on what that
+//! server holds.
 
 use async_nats::{Client, connection::State, jetstream};
 use std::sync::Arc;
@@ -14,10 +14,11 @@ use std::sync::Arc;
 use super::{config::LogConfig, connect};
 use crate::{StoreError, error::unavailable};
 
-/// Where a client looks for a server when its connection is gone: nothing can listen on port 0.
+/// The address at which a client whose connection broke looks for a server: nothing can listen on
+/// port 0.
 const NOWHERE: &str = "nats://127.0.0.1:0";
 
-/// See the module.
+/// A connection for publishing that never reconnects; see the module.
 #[derive(Clone)]
 pub(crate) struct Publisher(Arc<Inner>);
 
@@ -36,7 +37,7 @@ impl Publisher {
         Ok(Self(Arc::new(Inner { client, jetstream })))
     }
 
-    /// Whether the connection stands, as the client knows. Once it doesn't, it never will again.
+    /// Whether the client is connected. Once it isn't, it never will be again.
     pub fn is_connected(&self) -> bool {
         self.0.client.connection_state() == State::Connected
     }
@@ -45,7 +46,7 @@ impl Publisher {
         &self.0.jetstream
     }
 
-    /// Sends what was written and ends the connection.
+    /// Sends what is buffered and ends the connection.
     pub async fn close(&self) {
         if let Err(error) = self.0.client.drain().await {
             tracing::debug!(%error, "could not drain the connection to publish on");

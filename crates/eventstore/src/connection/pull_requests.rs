@@ -1,18 +1,19 @@
-//! Asking a consumer for messages, and noticing soon that it went down with its server.
+//! Requests messages from a consumer, and notices soon when the consumer went down with its server.
 
 use async_nats::jetstream::consumer::{Consumer, pull};
 use std::time::Duration;
 
 use crate::{StoreError, error::unavailable};
 
-/// How long one request for messages is good for.
+/// Validity of one request for messages.
 const EXPIRES: Duration = Duration::from_secs(4);
-/// How often the server shows that it still keeps the request. After twice this time without a sign
-/// the stream of messages ends: a consumer that went down with one server of a cluster, while the
-/// connection is to another, shows by nothing else. The client's own choice is never to ask for it.
+/// Interval of the server's heartbeats for an open request. After twice this time without one, the
+/// stream of messages ends: nothing else reveals a consumer that went down with one server of a
+/// cluster while this process is connected to another. By default the client requests no
+/// heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// The messages of a consumer, asked for so many at a time. Ends with an error soon after the
+/// Returns the messages of a consumer, requested in batches. Ends with an error soon after the
 /// consumer is gone.
 pub(crate) async fn messages(
     consumer: &Consumer<pull::Config>,
@@ -28,24 +29,26 @@ pub(crate) async fn messages(
         .map_err(unavailable("asking a consumer for messages"))
 }
 
-/// How long nothing came although there is something.
+/// Detects a consumer that delivers nothing although messages exist.
 ///
-/// A consumer can live and give nothing: its requests are with a server that doesn't lead it any
-/// more, say, and heartbeats go on. So who hears nothing looks whether there is nothing.
+/// A consumer can be alive and deliver nothing: for example, its requests are with a server that no
+/// longer leads it, and heartbeats continue. So a reader without messages checks whether there are
+/// none.
 #[derive(Debug, Default)]
 pub(crate) struct Silence {
-    /// Whether the last look found something that didn't come since.
+    /// Whether the last check found messages that were not delivered since.
     missed: bool,
 }
 
 impl Silence {
-    /// After how long without a message to look, and to look again.
+    /// Time without a message before each check.
     pub(crate) const LOOK_AFTER: Duration = Duration::from_secs(2);
 
-    /// Notes whether there is something to be given.
+    /// Notes whether there are messages to deliver.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when there was at the last look, too: once, it may be on its way.
+    /// [`StoreError::Unavailable`] when there were at the last check, too: after one check, they
+    /// may still be in transit.
     pub(crate) fn look(&mut self, there_is_something: bool) -> Result<(), StoreError> {
         if there_is_something && self.missed {
             return Err(StoreError::unavailable(

@@ -1,18 +1,18 @@
-//! Which servers will do.
+//! Which server versions are supported.
 
 use async_nats::ServerInfo;
 
 use crate::StoreError;
 
-/// The oldest version of NATS that will do: major, minor, patch.
+/// The oldest supported version of NATS: major, minor, patch.
 ///
-/// Earlier ones gave wrong answers to what this crate asks: up to 2.14.5 the time at which a stream
-/// was created, which is its identity, changes when the server starts again after a change of the
-/// stream's settings; up to 2.12.8 a durable consumer skips messages when the log lost its tail.
-/// 2.14.7 is also what has to run before 2.15 can.
+/// Earlier ones have faults that break this crate: up to 2.14.5 the creation time of a stream,
+/// which is its identity, changes when the server restarts after a change of the stream's settings;
+/// up to 2.12.8 a durable consumer skips messages when the log lost its tail. 2.14.7 is also the
+/// version that must run before an upgrade to 2.15.
 pub const OLDEST_SERVER: (u32, u32, u32) = (2, 14, 7);
 
-/// Compares the version that a server tells of itself.
+/// Checks the version that a server reports.
 pub(crate) fn check(server: &ServerInfo) -> Result<(), StoreError> {
     if version(&server.version).is_some_and(|version| version >= OLDEST_SERVER) {
         return Ok(());
@@ -24,7 +24,7 @@ pub(crate) fn check(server: &ServerInfo) -> Result<(), StoreError> {
     )))
 }
 
-/// `2.15.1`, `v2.15.1` and `2.16.0-preview.1` alike.
+/// Parses `2.15.1`, `v2.15.1` and `2.16.0-preview.1` alike.
 fn version(text: &str) -> Option<(u32, u32, u32)> {
     let text = text.strip_prefix('v').unwrap_or(text);
     let mut numbers = text.split(['.', '-', '+']).map(str::parse);

@@ -1,9 +1,9 @@
-//! What is known of the connection: whether it stands, and what this process may not do.
+//! The state of the connection: whether it is up, and what this process may not do.
 
 use async_nats::{Client, Event, ServerError, connection::State};
 use tokio::sync::watch;
 
-/// What is known of the connection.
+/// The state of the connection.
 #[derive(Clone)]
 pub(crate) struct ConnectionState {
     connected: watch::Sender<bool>,
@@ -18,9 +18,9 @@ impl ConnectionState {
         }
     }
 
-    /// Whether the connection stands right now, as the client itself knows. Its events are no more
-    /// than news of that: they pass through a queue that has an end, and what doesn't fit is lost.
-    /// Whoever follows the connection hears of a lost one here.
+    /// Whether the client is connected right now. Its events are only hints: they pass through a
+    /// bounded queue that drops what doesn't fit. Whatever follows the connection learns of a lost
+    /// one here.
     pub(crate) fn is_connected(&self, client: &Client) -> bool {
         let stands = client.connection_state() == State::Connected;
         if stands {
@@ -40,14 +40,14 @@ impl ConnectionState {
 
     pub(crate) async fn until_told_not_to_make_streams(&self) {
         let mut told = self.may_not_make_streams.subscribe();
-        // The sender is here.
+        // `self` holds the sender.
         let _ = told.wait_for(|told| *told).await;
     }
 
     pub(super) fn note(&self, event: &Event) {
         match event {
             Event::Connected => {
-                // Rights may have been given meanwhile.
+                // Permissions may have been granted in the meantime.
                 self.may_not_make_streams.send_replace(false);
                 self.connected.send_replace(true);
                 tracing::info!("connected to NATS");
@@ -56,7 +56,8 @@ impl ConnectionState {
                 self.connected.send_replace(false);
                 tracing::warn!("lost the connection to NATS");
             }
-            // What NATS doesn't allow would only show as an answer that never comes.
+            // A request that NATS doesn't allow would otherwise only be seen as an answer that
+            // never comes.
             Event::ServerError(error) => {
                 if forbids_to_make_streams(error) {
                     self.may_not_make_streams.send_replace(true);
@@ -68,7 +69,7 @@ impl ConnectionState {
     }
 }
 
-/// The server says it in words alone, and the client hands them on as they are.
+/// The server reports this only as text, and the client passes it on unchanged.
 fn forbids_to_make_streams(error: &ServerError) -> bool {
     let words = error.to_string().to_ascii_lowercase();
     words.contains("permissions violation for publish to \"$js.api.stream.create.")
@@ -87,7 +88,7 @@ mod tests {
         let client = connected.unwrap();
         let mut following = state.connection();
         following.wait_for(|connected| *connected).await.unwrap();
-        // As if the last that was heard had been that it is lost.
+        // As if the last event had reported a loss.
         state.connected.send_replace(false);
         assert!(state.is_connected(&client));
         assert!(

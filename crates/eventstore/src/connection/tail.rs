@@ -3,32 +3,32 @@
 use std::collections::VecDeque;
 use uuid::Uuid;
 
-/// How many of them are remembered. A power cut takes seconds, or the two minutes between two
-/// syncs; what is older than this stays unnamed if it is lost all the same.
+/// Number of commits that are remembered. A power cut takes the commits of seconds, or of the two
+/// minutes between two syncs; a lost commit that is older than these can't be named.
 const KEPT: usize = 10_000;
 
-/// A commit that was seen in a stream.
+/// A commit that was read or acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenCommit {
     /// Its sequence in the stream.
     pub sequence: u64,
     /// Identity of the commit.
     pub commit_id: Uuid,
-    /// What began the chain that it is part of: the request's id.
+    /// The start of the chain that it belongs to: the request's ID.
     pub correlation_id: String,
 }
 
-/// The newest commits that were seen, by sequence. There may be holes: a process that follows
-/// nothing sees its own commits alone.
+/// The newest commits that were seen, by sequence, possibly with gaps: a process that follows no
+/// stream sees only its own commits.
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
     seen: VecDeque<SeenCommit>,
-    /// Where another commit was found than before.
+    /// The sequence at which a different commit was found than before.
     disagrees: Option<u64>,
 }
 
 impl Tail {
-    /// Takes note of a commit. Says whether it agrees with what was seen at its place.
+    /// Notes a commit. Returns whether it agrees with the commit that was seen at its place.
     pub fn note(&mut self, sequence: u64, commit_id: Uuid, correlation_id: &str) -> bool {
         let commit = || SeenCommit {
             sequence,
@@ -51,7 +51,7 @@ impl Tail {
             .front()
             .is_some_and(|oldest| sequence < oldest.sequence)
         {
-            // A reader of the whole log, who has nothing to say of its end.
+            // From a reader of the whole log; it proves nothing about the end.
             return true;
         }
         match self.place_of(sequence) {
@@ -63,7 +63,7 @@ impl Tail {
                 agrees
             }
             Err(place) => {
-                // Acknowledgments come in any order.
+                // Acknowledgments arrive in any order.
                 self.seen.insert(place, commit());
                 if is_full {
                     self.seen.pop_front();
@@ -79,14 +79,14 @@ impl Tail {
             .is_some_and(|newest| newest.sequence < sequence)
     }
 
-    /// The commit that shows whether all of them stand: the newest, or one at whose place another
-    /// was found.
+    /// The commit that proves that all of them still exist: the newest, or one at whose place
+    /// another was found.
     pub fn to_prove(&self) -> Option<&SeenCommit> {
         let place = self.disagrees.and_then(|place| self.place_of(place).ok());
         place.map_or_else(|| self.newest(), |place| self.seen.get(place))
     }
 
-    /// Takes note that it stands.
+    /// Notes that it still exists.
     pub fn agrees(&mut self) {
         self.disagrees = None;
     }
@@ -102,8 +102,8 @@ impl Tail {
         places.map(|seen| (seen.sequence, seen.commit_id)).collect()
     }
 
-    /// Forgets commits that the stream has no more, and gives them. What was seen in their place
-    /// meanwhile stays.
+    /// Removes commits that the stream has lost, and returns them. Commits that were seen in their
+    /// place since then stay.
     pub fn lose(&mut self, lost: &[(u64, Uuid)]) -> Vec<SeenCommit> {
         let is_lost = |seen: &SeenCommit| {
             let place = lost.binary_search_by_key(&seen.sequence, |(sequence, _)| *sequence);
@@ -175,7 +175,7 @@ mod tests {
         let tail = tail(&(1..=kept + 3).collect::<Vec<_>>());
         assert_eq!(tail.places().len(), KEPT);
         assert_eq!(tail.places()[0], (4, id(4)));
-        // Also when one comes late.
+        // Even if it comes late.
         let mut tail = self::tail(&[1, 3]);
         for n in 4..=kept + 1 {
             tail.note(n, id(n), "request");

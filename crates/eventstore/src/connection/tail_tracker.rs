@@ -1,12 +1,12 @@
-//! Whether the ends of the streams are still what this process saw of them.
+//! Tracks whether the ends of the streams are still as this process saw them.
 //!
-//! NATS acknowledges a message before it is on the disk unless it is told otherwise, so a power
-//! cut can take acknowledged commits with it, and the stream goes on with others under the same
-//! sequences. Whoever has seen the lost ones must notice: a follower that goes on where it was
+//! By default NATS acknowledges a message before it is on the disk, so a power cut can take
+//! acknowledged commits with it, and the stream continues with others under the same sequences. A
+//! process that has seen the lost ones must notice: a follower that continues from its position
 //! would skip the new ones, and an expectation (which is a sequence) may hold by coincidence. So
-//! after each connection, and now and then, the newest commit that was seen of each stream is looked
-//! up. Until that is done nothing is appended; if it is gone, an epoch ends: what is kept in memory
-//! of the stream counts no more, and what was lost is named.
+//! after each connection, and at intervals, the newest commit that was seen of each stream is
+//! looked up. Until that is done nothing is appended; if the commit is gone, an epoch ends: cached
+//! state of the stream is dropped, and the lost commits are named.
 
 use metrics::Counter;
 use std::{
@@ -19,8 +19,8 @@ use uuid::Uuid;
 use super::{config::LogConfig, loss::Loss, publisher::Publisher, tail::Tail};
 use crate::{StreamName, meters::tail_lost};
 
-/// Where a commit was seen. Of a stream that is only known to have come as far as a sequence, it
-/// isn't known which commit stands there.
+/// Where a commit was seen. For a stream that is only known to have reached a sequence, the commit
+/// there is unknown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CommitPlace {
     pub stream: StreamName,
@@ -28,16 +28,16 @@ pub(crate) struct CommitPlace {
     pub commit_id: Option<Uuid>,
 }
 
-/// What this process knows of the ends of the streams.
+/// The ends of the streams as this process knows them.
 pub(crate) struct TailTracker {
     streams: Mutex<HashMap<StreamName, Known>>,
     /// Counts losses in all streams.
     losses: watch::Sender<u64>,
-    /// Whether the ends were found to stand since the connection was made.
+    /// Whether the ends were checked since the connection was made.
     proved: watch::Sender<bool>,
-    /// What was seen of the connection when the ends were looked at last.
+    /// The state of the connection when the ends were last checked.
     connection: Mutex<watch::Receiver<bool>>,
-    /// Where messages are published. It was connected before the ends were looked at.
+    /// For publishing. It was connected before the ends were checked.
     publisher: Mutex<Option<Publisher>>,
     doubt: Notify,
 }
@@ -62,12 +62,12 @@ impl TailTracker {
         })
     }
 
-    /// Takes note of a commit that was read, or acknowledged.
+    /// Notes a commit that was read, or acknowledged.
     pub fn note(&self, stream: StreamName, sequence: u64, commit_id: Uuid, correlation_id: &str) {
         let proved = self.are_proved();
         let mut streams = self.streams();
         let known = streams.entry(stream).or_insert_with(|| Known::new(stream));
-        // A new commit may stand behind lost ones, and would hide that they are gone.
+        // A new commit may follow lost ones, and would hide the loss.
         if !proved && known.tail.would_hide(sequence) {
             return;
         }
@@ -77,12 +77,12 @@ impl TailTracker {
         }
     }
 
-    /// Has the ends looked at soon.
+    /// Requests a check of the ends.
     pub fn doubt(&self) {
         self.doubt.notify_one();
     }
 
-    /// How many tails a stream has lost.
+    /// Number of tails that a stream has lost.
     pub fn epoch(&self, stream: StreamName) -> u64 {
         let streams = self.streams();
         streams
@@ -90,7 +90,7 @@ impl TailTracker {
             .map_or(0, |known| *known.epoch.borrow())
     }
 
-    /// Follows how many tails a stream has lost.
+    /// Follows the number of tails that a stream has lost.
     pub fn epochs(&self, stream: StreamName) -> watch::Receiver<u64> {
         let mut streams = self.streams();
         let known = streams.entry(stream).or_insert_with(|| Known::new(stream));
@@ -102,7 +102,7 @@ impl TailTracker {
         self.losses.subscribe()
     }
 
-    /// Whether the ends were found to stand since the connection was made.
+    /// Whether the ends were checked since the connection was made.
     pub fn are_proved(&self) -> bool {
         let connection = self.connection();
         let has_changed = connection.has_changed().unwrap_or(true);
@@ -111,11 +111,12 @@ impl TailTracker {
         connected && self.publisher().is_some()
     }
 
-    /// Waits until they are. Gives what to publish on.
+    /// Waits until the ends are proved. Returns the publisher.
     pub async fn proved(&self) -> Publisher {
         let mut proved = self.proved.subscribe();
         loop {
-            // In this order: what is there once they are proved was there when they were looked at.
+            // In this order: a publisher that exists once they are proved existed when they were
+            // checked.
             let publisher = self.publisher();
             if let Some(publisher) = publisher.filter(|_| self.are_proved()) {
                 return publisher;
@@ -123,18 +124,19 @@ impl TailTracker {
             if *proved.borrow_and_update() && self.publisher().is_none() {
                 self.doubt();
             }
-            // The sender is ours.
+            // `self` holds the sender.
             let _ = proved.changed().await;
         }
     }
 
-    /// What to publish on, if its connection stands.
+    /// The publisher, if it is connected.
     pub fn publisher(&self) -> Option<Publisher> {
         let publisher = self.publisher_slot();
         publisher.clone().filter(Publisher::is_connected)
     }
 
-    /// Has another connection made to publish on: this one may be to a server that is cut off.
+    /// Drops the publisher, so that another is connected: this one may lead to a server that is cut
+    /// off.
     pub fn give_up_publisher(&self) {
         if self.publisher_slot().take().is_some() {
             self.doubt();
@@ -147,15 +149,15 @@ impl TailTracker {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a connection to publish on if there is none. Says whether there is one now.
+    /// Connects a publisher if there is none. Returns whether there is one now.
     pub async fn ensure_publisher(&self, config: &LogConfig) -> bool {
         if self.publisher().is_some() {
             return true;
         }
         match Publisher::connect(config).await {
             Ok(publisher) => {
-                // The one before may have broken since this look began: what was proved then says
-                // nothing of the server that this one is connected to.
+                // The publisher before it may have broken since this check began: what was proved
+                // then proves nothing about the server of the new one.
                 self.proved.send_replace(false);
                 *self.publisher_slot() = Some(publisher);
                 true
@@ -167,7 +169,7 @@ impl TailTracker {
         }
     }
 
-    /// Begins to look: says whether there is a connection.
+    /// Begins a check: returns whether there is a connection.
     pub fn begin(&self) -> bool {
         let mut connection = self.connection();
         if connection.has_changed().unwrap_or(true) || self.publisher().is_none() {
@@ -190,7 +192,7 @@ impl TailTracker {
         commits.collect()
     }
 
-    /// Notes that the newest commit of a stream stands.
+    /// Notes that the newest commit of a stream still exists.
     pub fn agrees(&self, stream: StreamName) {
         if let Some(known) = self.streams().get_mut(&stream) {
             known.tail.agrees();
@@ -205,17 +207,17 @@ impl TailTracker {
             .map_or_else(Vec::new, |known| known.tail.places())
     }
 
-    /// Notes whether the ends were found to stand.
+    /// Notes whether the ends were proved.
     pub fn set_proved(&self, proved: bool) {
         self.proved.send_replace(proved);
     }
 
-    /// Waits until there is a reason to look at the ends.
+    /// Waits until there is a reason to check the ends.
     pub async fn doubted(&self) {
         self.doubt.notified().await;
     }
 
-    /// Ends an epoch, and reports what is gone: of these commits, the first so many stand.
+    /// Ends an epoch, and reports the loss: the first `stand` of these commits still exist.
     pub fn lose(&self, stream: StreamName, places: &[(u64, Uuid)], stand: usize) {
         if let Some(loss) = self.cut(stream, places, stand) {
             loss.report();
@@ -223,7 +225,7 @@ impl TailTracker {
         }
     }
 
-    /// Ends an epoch: of these commits, the first so many stand and the others are gone.
+    /// Ends an epoch: the first `stand` of these commits still exist, the others are lost.
     fn cut(&self, stream: StreamName, places: &[(u64, Uuid)], stand: usize) -> Option<Loss> {
         let (_, gone) = places.split_at(stand);
         let (first, to) = (gone.first()?.0, gone.last()?.0);

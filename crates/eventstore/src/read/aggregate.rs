@@ -14,20 +14,20 @@ use crate::{
     subject::Subject,
 };
 
-/// From this many events on, commits are read through a consumer. An aggregate has a handful of
-/// commits as a rule, and each is read with a direct get then: a consumer costs more to create
-/// than that. But who has thousands must not become unreadable within the bound of a command.
+/// From this number of events on, commits are read through a consumer. An aggregate usually has few
+/// commits, each read with a direct get: a consumer costs more to create than that. But an
+/// aggregate with thousands must not become unreadable within the time limit of a command.
 const MANY: u64 = 64;
-/// Pause before a replica that lags is asked again.
+/// Pause before a lagging replica is asked again.
 const LAG_PAUSE: Duration = Duration::from_millis(5);
-/// How often a replica may lag before the leader is asked instead, whom the replicas are there to
-/// spare. One that is cut off would never catch up.
+/// Number of times a replica may lag before the leader is asked instead, which the replicas are
+/// there to relieve. A replica that is cut off would never catch up.
 const MISSES: u32 = 2;
 
-/// How far the history of an aggregate is known.
+/// How much of an aggregate's history is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KnownHistory {
-    /// Sequence of the last commit that is known; 0 if none is.
+    /// Sequence of the last known commit; 0 if there is none.
     pub sequence: u64,
     /// Number of events up to there.
     pub version: u64,
@@ -46,13 +46,14 @@ impl<'a> History<'a> {
         Self { connection }
     }
 
-    /// Reads what was committed to an aggregate after a place, and hands over each commit as it
-    /// comes, oldest first. Gives the sequence of the newest commit; 0 if there is none.
+    /// Reads the commits of an aggregate after a place, and passes each to `take` as it arrives,
+    /// oldest first. Returns the sequence of the newest commit; 0 if there is none.
     ///
-    /// That the place itself still stands is shown first: what was lost together with it may have
-    /// been followed by as much, and nothing would seem to be missing.
+    /// First proves that the commit at the place itself still exists: if it was lost, as many other
+    /// commits may have followed, and nothing would seem to be missing.
     ///
-    /// One by one and not all in the end: a reader who is interrupted goes on where it was.
+    /// Passes commits one by one instead of all at the end: a reader that is interrupted continues
+    /// where it was.
     pub async fn after(
         &self,
         known: KnownHistory,
@@ -81,7 +82,7 @@ impl<'a> History<'a> {
             }
             let ahead = last.version.saturating_sub(known.version);
             if ahead == 0 {
-                // Somebody else's one commit, or the only one there is.
+                // A single commit of another process, or the only one of the aggregate.
                 take(last)?;
             } else if ahead < MANY {
                 self.read_via_direct_get(last, sequence + 1, &mut take)
@@ -127,15 +128,15 @@ impl<'a> History<'a> {
                 messages.next_commit_of_leader(stream, id, from).await?
             };
             let Some(commit) = next else {
-                // The leader has it; the replica that was asked doesn't yet. The caller's bound
-                // ends this.
+                // The leader has it; the replica that answered doesn't yet. The caller's time limit
+                // ends this loop.
                 misses += 1;
                 tokio::time::sleep(LAG_PAUSE).await;
                 continue;
             };
             from = commit.sequence + 1;
             let is_last = commit.sequence >= last.sequence;
-            // The last one is here already and needs no question of its own.
+            // The last commit is already here and needs no request.
             let last_is_next = commit.version + commit.event_count()? == last.version;
             take(commit)?;
             if is_last {

@@ -1,4 +1,4 @@
-//! A consumer of a reader's own, for a moment.
+//! A short-lived consumer of one reader.
 
 use async_nats::jetstream::{
     Message,
@@ -17,33 +17,33 @@ use crate::{
     error::{unavailable, unexpected},
 };
 
-/// How many messages one request to the server asks for. Enough to keep a reader that folds in
-/// memory busy while the next ones travel.
+/// Number of messages per request to the server. Enough to keep a reader that folds in memory busy
+/// while the next ones are in transit.
 const BATCH: usize = 2_000;
-/// After how long without a request the server puts the consumer away. Nobody else does: a right to
-/// delete consumers would be one to delete those of others.
+/// After this time without a request the server removes the consumer. The client never deletes it:
+/// permission to delete consumers would include those of other clients.
 const KEPT: Duration = Duration::from_secs(30);
 
-/// Messages of a stream, in order and each of them, until the consumer is lost.
+/// All messages of a stream, in order, until the consumer is lost.
 ///
-/// The client has an ordered consumer that makes itself anew, and isn't used: when the server that
-/// holds it is killed, it asks with the client's own patience for what can't be answered until the
-/// cluster has elected somebody, and readers stood still for up to half a minute. With this one each
-/// attempt is as short as an answer to a command, and its user makes the next one at once.
+/// The client's ordered consumer, which recreates itself, isn't used: when the server that holds it
+/// is killed, it waits with the client's own timeout for an answer that can't come until the
+/// cluster has elected a leader, and readers stood still for up to half a minute. With this one
+/// each attempt is as short as the answer to a command, and its user creates the next one at once.
 ///
-/// It has no name: so it needs the right to make consumers that are nobody else's, and not the one
-/// to change a durable.
+/// It has no name: so it needs permission to create anonymous consumers, and none to change a
+/// durable one.
 pub(crate) struct EphemeralConsumer {
     connection: Connection,
     stream: StreamName,
     messages: pull::Stream,
-    /// The sequence of the last message that it has to have given; `None` where it reads one
-    /// aggregate, whose end a stream doesn't tell.
+    /// The sequence of the last message that it must deliver; `None` for the messages of one
+    /// aggregate, whose last sequence a stream doesn't report.
     last: Option<u64>,
     silence: Silence,
-    /// How many messages it delivered.
+    /// Number of delivered messages.
     delivered: u64,
-    /// How many there were for it when it was made.
+    /// Number of messages that were waiting when it was created.
     pending: u64,
 }
 
@@ -67,7 +67,7 @@ impl EphemeralConsumer {
                 filter_subject: filter_subject.unwrap_or_default(),
                 ack_policy: AckPolicy::None,
                 inactive_threshold: KEPT,
-                // In the memory of one server: what is lost with it costs one request.
+                // In the memory of one server: if that is lost, it costs one request.
                 num_replicas: 1,
                 memory_storage: true,
                 ..pull::Config::default()
@@ -86,17 +86,17 @@ impl EphemeralConsumer {
         })
     }
 
-    /// Whether there was nothing for it when it was made.
+    /// Whether no message was waiting when it was created.
     pub(crate) fn began_at_the_end(&self) -> bool {
         self.pending == 0
     }
 
-    /// The next message, when there is one.
+    /// Waits for the next message.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the consumer is gone, gives nothing although there is
-    /// something, or a message was lost on its way: nothing comes of it any more, and another has
-    /// to go on where this one was.
+    /// [`StoreError::Unavailable`] when the consumer is gone, delivers nothing although messages
+    /// exist, or a message was lost in transit: this consumer delivers no more, and another has to
+    /// continue from its position.
     pub(crate) async fn next(&mut self) -> Result<Message, StoreError> {
         let lost = || StoreError::unavailable("the consumer ended");
         let message = loop {
@@ -114,7 +114,7 @@ impl EphemeralConsumer {
         };
         self.silence = Silence::default();
         self.delivered += 1;
-        // The server counts what it delivers: a hole is what a broken connection swallowed.
+        // The server numbers its deliveries: a gap is what a broken connection lost.
         let info = message
             .info()
             .map_err(unexpected("reading through a consumer"))?;

@@ -1,4 +1,4 @@
-//! Reading a stream in order: live, or up to an end.
+//! Reads a stream in order: live, or up to an end.
 
 use async_nats::jetstream::Message;
 use futures_util::{Stream, stream};
@@ -19,7 +19,7 @@ use crate::{
     error::unexpected,
 };
 
-/// Pause before a broken consumer is made anew.
+/// Pause before a broken consumer is recreated.
 const PAUSE: Duration = Duration::from_millis(200);
 
 struct Following {
@@ -30,20 +30,21 @@ struct Following {
     commit: Option<Uuid>,
     consumer: Option<EphemeralConsumer>,
     connected: watch::Receiver<bool>,
-    /// The last sequence that is wanted.
+    /// The last wanted sequence.
     until: u64,
-    /// How often the stream was seen to end in a hole.
+    /// Number of times the stream was seen to end in a hole.
     ends_in_a_hole: u32,
     failed: bool,
 }
 
-/// How often a stream of several copies is to be seen to end in a hole before it is said so: the
-/// end may be the answer of one leader, and what isn't there that of another, who was cut off.
+/// Number of times a stream with several copies must be seen to end in a hole before that is
+/// reported: the last sequence may come from one leader, and the missing message from another that
+/// was cut off.
 const CERTAIN: u32 = 2;
-/// How often the record of acknowledged holes is asked for before it counts as unreadable.
+/// Number of attempts to read the record of acknowledged holes before it counts as unreadable.
 const LOOKS: u32 = 10;
 
-/// The commits of a stream after a sequence and up to another, in order and without a gap. See
+/// The commits of a stream in a range of sequences, in order and without a gap. See
 /// [`Reader::follow`](super::Reader::follow).
 pub(super) fn follow_until(
     connection: &Connection,
@@ -82,8 +83,8 @@ impl Following {
             let message = tokio::select! {
                 biased;
                 message = consumer.next() => message,
-                // What was on its way when the connection broke is lost, and a server that
-                // restarted knows nothing of the consumer.
+                // What was in transit when the connection broke is lost, and a restarted server has
+                // lost the consumer.
                 _ = self.connected.changed() => {
                     self.consumer = None;
                     continue;
@@ -106,8 +107,8 @@ impl Following {
         }
     }
 
-    /// An error, if nothing more comes because nothing more can be read, although the stream counts
-    /// more. Otherwise a reader would wait there, and nobody would know what for.
+    /// Returns an error if the stream counts more messages but none of them can be read. Otherwise
+    /// a reader would wait there without a reported reason.
     async fn look_for_a_hole_at_the_end(&mut self) -> Result<(), StoreError> {
         let (connection, stream, first) = (&self.connection, self.stream, self.last + 1);
         let looked = async {
@@ -121,7 +122,7 @@ impl Following {
             let acknowledged = holes.is_acknowledged(stream, first, end).await?;
             Ok((!acknowledged).then_some(end))
         };
-        // Without an answer nothing is known, and the next consumer that is lost leads here again.
+        // Without an answer nothing is known, and the next lost consumer leads here again.
         let Ok(found) = looked.await else {
             return Ok(());
         };
@@ -140,7 +141,7 @@ impl Following {
         Ok(())
     }
 
-    /// The commit that a message is; nothing if it was read before, and still stands.
+    /// The commit in a message; `None` if it was read before, and still exists.
     async fn take(&mut self, message: &Message) -> Result<Option<Commit>, StoreError> {
         let sequence = message
             .info()
@@ -172,8 +173,8 @@ impl Following {
         Ok(Some(commit))
     }
 
-    /// An error, unless an operator has acknowledged that these messages are lost. Where nobody says
-    /// so, be it because the record can't be read, they count as a fault of the log.
+    /// Returns an error, unless an operator has acknowledged that these messages are lost. Without
+    /// an acknowledgment, even because the record can't be read, they count as a fault of the log.
     async fn go_over(&self, first: u64, last: u64) -> Result<(), StoreError> {
         let stream = self.stream;
         let holes = Holes::new(self.connection.clone());
@@ -197,7 +198,7 @@ impl Following {
         })
     }
 
-    /// Where what was read last is.
+    /// The place of the last commit that was read.
     fn place(&self) -> CommitPlace {
         CommitPlace {
             stream: self.stream,
@@ -206,8 +207,8 @@ impl Following {
         }
     }
 
-    /// An error, if what was read last is gone. Whoever keeps something of the log in this process
-    /// hears of it, too.
+    /// Returns an error if the last commit that was read is gone. All state of this process that
+    /// derives from the log is informed, too.
     fn lost(&self, standing: Standing) -> Result<(), StoreError> {
         if standing.is_lost() {
             self.connection.tails().doubt();
@@ -215,10 +216,10 @@ impl Following {
         standing.check(self.place())
     }
 
-    /// Makes a consumer, or waits a little.
+    /// Creates a consumer, or pauses.
     async fn open(&mut self) -> Result<(), StoreError> {
-        // Not asked for without a connection: the client would keep the request, and make a
-        // consumer for nobody once it is back.
+        // Not without a connection: the client would queue the request, and create a consumer
+        // without a user once it reconnects.
         let is_connected = *self.connected.borrow_and_update();
         if !is_connected {
             tokio::select! {
@@ -227,13 +228,13 @@ impl Following {
             }
             return Ok(());
         }
-        // From what was read last: it is to be seen again.
+        // From the last commit that was read, which must be seen again.
         let again = u64::from(self.commit.is_some());
         let from = self.last + 1 - again;
         let opened = async {
             let consumer =
                 EphemeralConsumer::open(&self.connection, self.stream, None, from).await?;
-            // A consumer that begins beyond the end of a stream waits, and says nothing.
+            // A consumer that begins beyond the end of a stream waits silently.
             let standing = if consumer.began_at_the_end() && self.last > 0 {
                 standing_for_certain(&self.connection, self.place()).await?
             } else {

@@ -1,12 +1,13 @@
-//! Holes: messages that a stream counts and that its server can't give any more.
+//! Holes: messages that a stream counts but that its server can't deliver any more.
 //!
-//! The server leaves out a message whose checksum is wrong, and every reader stops there. What was
-//! lost can come back from another copy or a backup. Where it can't, an operator acknowledges the
-//! hole, by name and reason, and readers go on behind it. That record is a message like every other
-//! decision of an operator, so that it is in the log's own history: an option of a process would
-//! have to be given to every reader, for ever, and nobody would see who decided it.
+//! The server leaves out a message whose checksum is wrong, and every reader stops there. Lost
+//! messages can come back from another copy or a backup. Where they can't, an operator acknowledges
+//! the hole, with a name and a reason, and readers continue behind it. That record is a message
+//! like every other decision of an operator, so it is part of the log's own history: a command-line
+//! option would have to be given to every reader, forever, and nothing would show who decided it.
 //!
-//! No aggregate goes on over a hole. What is missing may be a sale, and a decision that doesn't know
+//! No aggregate continues over a hole. The missing commit may be a sale, and a decision without it
+//! would sell the ticket again.
 //! of it would sell the ticket again.
 
 use async_nats::HeaderMap;
@@ -20,7 +21,7 @@ use crate::{
     stream_name::DEADLETTERS, subject::Subject,
 };
 
-/// It as it is stored, under a key that names the stream.
+/// The stored form, under a key that names the stream.
 #[derive(Serialize, Deserialize)]
 struct Stored {
     first: u64,
@@ -34,7 +35,7 @@ fn key(stream: StreamName) -> String {
     format!("hole.{stream}")
 }
 
-/// Whether holes that are acknowledged hold each of these sequences.
+/// Whether acknowledged holes contain each of these sequences.
 fn cover(holes: &[AcknowledgedHole], first: u64, last: u64) -> bool {
     let mut next = first;
     while next <= last {
@@ -60,7 +61,7 @@ impl Holes {
         Self { connection }
     }
 
-    /// The holes of a stream that were acknowledged, oldest decision first. Reads the record anew.
+    /// Lists the acknowledged holes of a stream, oldest decision first. Reads the whole record.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -87,11 +88,11 @@ impl Holes {
         Ok(holes)
     }
 
-    /// Acknowledges that messages of a stream are lost: whoever reads the stream goes on behind
-    /// them. It can't be taken back.
+    /// Acknowledges that messages of a stream are lost: readers of the stream continue behind them.
+    /// This can't be undone.
     ///
     /// # Errors
-    /// [`StoreError::NoHole`] when one of them is there, or is none that the stream ever had;
+    /// [`StoreError::NoHole`] when one of them exists, or the stream never had it;
     /// [`StoreError::Unavailable`] when NATS can't be reached.
     pub async fn acknowledge(&self, hole: &AcknowledgedHole) -> Result<(), StoreError> {
         let AcknowledgedHole {
@@ -135,7 +136,7 @@ impl Holes {
         self.acknowledged(stream).await.map(|_| ())
     }
 
-    /// Whether an operator has acknowledged that these messages are lost. Reads the record anew.
+    /// Whether an operator has acknowledged that these messages are lost. Reads the whole record.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -148,8 +149,8 @@ impl Holes {
         Ok(cover(&self.acknowledged(stream).await?, first, last))
     }
 
-    /// The last sequence up to another that isn't lost as far as this process knows. Where the
-    /// record says that it is, the stream is asked: a backup that was put back may have it again.
+    /// The last sequence up to `to` that isn't lost as far as this process knows. Where the record
+    /// says that it is, the stream is asked: a restored backup may have it again.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.

@@ -1,8 +1,8 @@
-//! Reading single messages: by place, by key, the newest.
+//! Reads single messages: by place, by key, the newest.
 //!
 //! Any server with a copy answers a direct get, and one that lags doesn't know yet what others have
-//! acknowledged. That is good enough for what is found. Where *nothing* is found and something would
-//! follow from that, the stream's leader is asked.
+//! acknowledged. That is good enough for a message that is found. Where *none* is found and
+//! something follows from that, the stream's leader is asked.
 
 use async_nats::{
     StatusCode, header,
@@ -34,9 +34,10 @@ impl<'a> Messages<'a> {
 
     /// The newest commit of an aggregate; `None` only if it never had one.
     ///
-    /// A server that can't give the newest message of a subject, because it is damaged, answers that
-    /// there is none, and takes a new one as the first. Its index has it all the same, so the index
-    /// is what proves an absence. That is one more question for each aggregate that is new.
+    /// A server that can't deliver the newest message of a subject, because it is damaged, answers
+    /// that there is none, and accepts a new one as the first. Its index still contains the
+    /// message, so only the index proves an absence. That is one more request for each aggregate
+    /// that is new.
     pub async fn last_commit(
         &self,
         stream: StreamName,
@@ -54,7 +55,7 @@ impl<'a> Messages<'a> {
         self.parsed(stream, message).map(Some)
     }
 
-    /// The newest message of a key, by the leader: a replica may not have it yet.
+    /// The newest message of a key, from the leader: a replica may not have it yet.
     pub async fn last(
         &self,
         stream: StreamName,
@@ -63,7 +64,7 @@ impl<'a> Messages<'a> {
         let subject = self.subject(stream, key);
         let handle = self.connection.stream(stream).await?;
         let found = if self.connection.server_is_alone() {
-            // There is nobody but the leader to answer, and this is the cheaper question of the two.
+            // Only the leader can answer, and this is the cheaper of the two requests.
             directly(handle.direct_get_last_for_subject(subject).await)?
         } else {
             by_leader(handle.get_last_raw_message_by_subject(&subject).await)?
@@ -84,7 +85,7 @@ impl<'a> Messages<'a> {
             .transpose()
     }
 
-    /// As [`Messages::next_commit`], by the leader.
+    /// Like [`Messages::next_commit`], from the leader.
     pub async fn next_commit_of_leader(
         &self,
         stream: StreamName,
@@ -129,7 +130,8 @@ impl<'a> Messages<'a> {
         self.connection.at(stream).subject(key)
     }
 
-    /// One message, by its place in the log; `None` only when the leader says that there is none.
+    /// One message, by its place in the log; `None` only when the leader reports that there is
+    /// none.
     pub async fn at(
         &self,
         stream: StreamName,
@@ -139,7 +141,7 @@ impl<'a> Messages<'a> {
         found.map(|found| found.appended(stream)).transpose()
     }
 
-    /// As [`Messages::at`], also one that nobody appended.
+    /// Like [`Messages::at`], but includes messages that were not appended by a client.
     pub async fn anything_at(
         &self,
         stream: StreamName,
@@ -149,14 +151,14 @@ impl<'a> Messages<'a> {
         Ok(found.map(|found| found.message))
     }
 
-    /// Whether a stream knows of a message of a key that it can't give.
+    /// Whether a stream counts a message of a key that it can't deliver.
     ///
-    /// A request for the newest messages of several keys looks into the index first, and says
-    /// differently that nothing is there and that what is there can't be read. Whatever else is said
-    /// counts as the second, so that a server with other words is noticed at the first command.
+    /// A request for the newest messages of several keys is answered from the index first, with
+    /// different answers for a missing message and an unreadable one. Any other answer counts as
+    /// unreadable, so that a server with a different wording is noticed at the first command.
     ///
-    /// Information about a stream tells how many messages a key has, too. To ask for that halved
-    /// the rate of first commands (2,400 per second in place of 4,500).
+    /// Information about a stream includes the number of messages per key, too, but requesting it
+    /// halved the rate of first commands (2,400 per second instead of 4,500).
     async fn hides(&self, stream: StreamName, key: &str) -> Result<bool, StoreError> {
         let question = serde_json::json!({ "multi_last": [self.subject(stream, key)] });
         let subject = format!(
@@ -168,7 +170,7 @@ impl<'a> Messages<'a> {
         let answer = self.connection.ask(subject, question, timeout).await?;
         let not_in_index = answer.description.as_deref() == Some("No Results");
         match answer.status {
-            // It has got its first one meanwhile.
+            // It has got its first one in the meantime.
             None => Ok(false),
             Some(StatusCode::NOT_FOUND) => Ok(!not_in_index),
             Some(status) => {
@@ -191,8 +193,8 @@ impl<'a> Messages<'a> {
         Ok(found)
     }
 
-    /// Every message of a small stream, oldest first. That nothing comes after the last of them is
-    /// what the leader says.
+    /// Every message of a small stream, oldest first. The leader confirms that none comes after the
+    /// last.
     ///
     /// A message that nobody appended is left out: one that is forged must not keep all others from
     /// being read.
@@ -209,8 +211,9 @@ impl<'a> Messages<'a> {
         Ok(messages)
     }
 
-    /// The first message of a small stream at or after a sequence: where it stands, and the message
-    /// unless it is one that nobody appended. `None` only when the leader says that there is none.
+    /// The first message of a small stream at or after a sequence: its place, and the message
+    /// unless it was not appended by a client. `None` only when the leader reports that there is
+    /// none.
     pub async fn next_in_stream(
         &self,
         stream: StreamName,
@@ -219,7 +222,7 @@ impl<'a> Messages<'a> {
         self.of_key(stream, ">", from).await
     }
 
-    /// As [`Messages::next_in_stream`], of one key.
+    /// Like [`Messages::next_in_stream`], for one key.
     pub async fn of_key(
         &self,
         stream: StreamName,
@@ -241,7 +244,7 @@ impl<'a> Messages<'a> {
         Ok(Some((sequence, appended.ok())))
     }
 
-    /// Where the first message of a stream stands at or after a sequence, as the leader says.
+    /// The place of the first message of a stream at or after a sequence, from the leader.
     pub async fn next_sequence_of_leader(
         &self,
         stream: StreamName,
@@ -278,7 +281,7 @@ impl<'a> Messages<'a> {
     }
 }
 
-/// A message that was found, and whether somebody appended it.
+/// A message that was found, and whether a client appended it.
 struct Found {
     message: StreamMessage,
     forged: bool,
@@ -296,8 +299,8 @@ impl Found {
 fn directly(answer: Result<StreamMessage, DirectGetError>) -> Result<Option<Found>, StoreError> {
     match answer {
         Ok(message) => {
-            // The answer says in a header which stream it is of. What is stored says that, too, if it
-            // was such an answer itself.
+            // The answer names its stream in a header. A stored message does that, too, if it was
+            // such an answer itself.
             let headers = &message.headers;
             let forged = headers.get_all(header::NATS_STREAM).count() > 1;
             Ok(Some(Found { message, forged }))

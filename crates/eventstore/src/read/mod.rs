@@ -1,5 +1,5 @@
-//! Reading the log: single messages, one aggregate, whole streams; and whether what was read still
-//! is what it was.
+//! Reads the log: single messages, one aggregate, whole streams; and proves that commits that were
+//! read still exist.
 
 mod aggregate;
 mod ephemeral_consumer;

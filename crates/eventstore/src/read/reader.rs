@@ -1,4 +1,4 @@
-//! What reads the log.
+//! The reader of commits.
 
 use futures_util::{Stream, StreamExt, stream};
 
@@ -21,16 +21,16 @@ impl Reader {
         Self { connection }
     }
 
-    /// Every commit of a stream after a sequence, in order and without a gap; goes on for ever.
+    /// Returns every commit of a stream after a sequence, in order and without a gap, forever.
     ///
-    /// Lost connections and servers are waited for. An item is an error only if the log itself is
-    /// at fault ([`StoreError::Hole`], [`StoreError::Unreadable`], [`StoreError::TailLost`]); after
-    /// it the stream ends. Holes that an operator has acknowledged are gone over.
+    /// Waits for lost connections and servers. An item is an error only if the log itself is faulty
+    /// ([`StoreError::Hole`], [`StoreError::Unreadable`], [`StoreError::TailLost`]); the stream
+    /// ends after it. Holes that an operator has acknowledged are passed over.
     ///
-    /// Each time that it begins anew, it is shown that what was read last still stands: a log that
-    /// lost its tail and went on would otherwise be followed from behind the new commits, or waited
-    /// for until it has grown by as much as it lost. That costs one message. Where nothing was read
-    /// yet, `after` must not lie beyond the stream's end.
+    /// With each new consumer it proves that the last commit it read still exists: otherwise it
+    /// would follow a log that lost its tail and continued from behind the new commits, or wait
+    /// until the log has grown by as much as it lost. That costs one message. Where nothing was
+    /// read yet, `after` must not lie beyond the stream's end.
     pub fn follow(
         &self,
         stream: StreamName,
@@ -39,8 +39,8 @@ impl Reader {
         follow_until(&self.connection, stream, after, u64::MAX)
     }
 
-    /// The commits of a stream in a range of sequences (both included, counted from 1), in order
-    /// and without a gap. Ends at the stream's end as it is now if that comes first.
+    /// Returns the commits of a stream in a range of sequences (both included, counted from 1), in
+    /// order and without a gap. Ends at the stream's current end if that comes first.
     ///
     /// # Errors
     /// When the log can't be reached at the start. Later items are errors as in [`Reader::follow`].
@@ -51,8 +51,8 @@ impl Reader {
         to: u64,
     ) -> Result<impl Stream<Item = Result<Commit, StoreError>> + Send + use<>, StoreError> {
         let end = self.connection.stream_end(stream).await?.min(to);
-        // It ends with a commit that can be read. An empty range must not wait for a message that
-        // isn't there, so it isn't even asked for.
+        // It ends with a readable commit. An empty range must not wait for a message that doesn't
+        // exist, so it requests none.
         let until = self.holes().readable_up_to(stream, end).await?;
         Ok(follow_until(
             &self.connection,
@@ -62,10 +62,11 @@ impl Reader {
         ))
     }
 
-    /// All commits of several streams up to now, merged by the time at which they were stored.
+    /// Returns all commits of several streams up to now, merged by the time at which they were
+    /// stored.
     ///
-    /// The order within a stream is exact. Between streams it is that of the servers' clocks:
-    /// good for reading, while causes are told by causation ids.
+    /// The order within a stream is exact. Between streams it depends on the servers' clocks: good
+    /// for display, while causation IDs define causes.
     ///
     /// # Errors
     /// When the log can't be reached at the start. Later items are errors as in [`Reader::follow`].
@@ -95,7 +96,7 @@ impl Reader {
         }))
     }
 
-    /// One commit, by its place in the log.
+    /// Returns one commit, by its place in the log.
     ///
     /// # Errors
     /// [`StoreError::Unreadable`] when there is none, or none that can be read;
@@ -105,7 +106,7 @@ impl Reader {
         messages.commit_at(stream, sequence).await
     }
 
-    /// What is stored at a place, also where it is no commit; `None` where nothing is.
+    /// Returns the message at a place, even if it is no commit; `None` if there is none.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -117,8 +118,8 @@ impl Reader {
         stored_message::read(&self.connection, stream, sequence).await
     }
 
-    /// The sequence of a stream's last message; 0 when it is empty. One that is lost, as an operator
-    /// has acknowledged, isn't counted: nobody would ever reach it.
+    /// The sequence of a stream's last message; 0 when the stream is empty. Holes that an operator
+    /// has acknowledged aren't counted: no reader would ever reach them.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.

@@ -1,4 +1,4 @@
-//! Whether a commit still stands where it was seen.
+//! Whether a commit still exists where it was seen.
 
 use async_nats::jetstream::{message::StreamMessage, stream::RawMessageErrorKind};
 use std::time::Duration;
@@ -12,29 +12,29 @@ use crate::{
     error::unavailable,
 };
 
-/// With several copies, for how long a commit must be missing before it counts as lost. A server
-/// that is cut off goes on as the leader for a moment (1.5 s were seen), and lacks what the others
-/// have taken since.
+/// With several copies, how long a commit must be missing before it counts as lost. A server that
+/// is cut off remains the leader for a moment (1.5 s were seen), and lacks what the others have
+/// stored since.
 const CERTAIN_AFTER: Duration = Duration::from_secs(3);
-/// How often it is looked meanwhile.
+/// Interval of the checks in the meantime.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// What is at the place of a commit.
+/// What is found at the place of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// The commit.
     Stands,
-    /// Nothing, and the stream goes on behind it: a message that the server can't read. That is
-    /// another fault ([`StoreError::Hole`]) and says nothing about what came later.
+    /// Nothing, and the stream continues behind it: a message that the server can't read. That is
+    /// another fault ([`StoreError::Hole`]) and proves nothing about later messages.
     Hole,
     /// Another commit, or a message that is none.
     Replaced(Option<Uuid>),
-    /// Nothing: the stream ends here.
+    /// Nothing: the stream ends at this sequence.
     Ends(u64),
 }
 
 impl Standing {
-    /// Of a place where there is a message.
+    /// The result for a place with a message.
     fn of(message: &StreamMessage, place: CommitPlace) -> Self {
         let found = commit_id_of(&message.headers);
         match place.commit_id {
@@ -43,12 +43,12 @@ impl Standing {
         }
     }
 
-    /// Whether the log's tail is gone.
+    /// Whether the log lost its tail.
     pub fn is_lost(self) -> bool {
         matches!(self, Self::Replaced(_) | Self::Ends(_))
     }
 
-    /// Nothing if it stands, and an error if it is gone.
+    /// Returns an error if the commit is gone.
     pub fn check(self, place: CommitPlace) -> Result<(), StoreError> {
         let found = match self {
             Self::Stands | Self::Hole => return Ok(()),
@@ -67,8 +67,8 @@ impl Standing {
     }
 }
 
-/// Shows that a commit still stands where it was seen: that the log lost no tail since, be it that
-/// it ends before, or that it went on differently.
+/// Proves that a commit still exists where it was seen: that the log lost no tail since, so it
+/// neither ends earlier nor continued differently.
 pub(crate) async fn check_still_stands(
     connection: &Connection,
     place: CommitPlace,
@@ -76,7 +76,7 @@ pub(crate) async fn check_still_stands(
     standing_for_certain(connection, place).await?.check(place)
 }
 
-/// What is at the place of a commit (of any, if it isn't known which), as the leader says.
+/// What is at the place of a commit (any commit, if its ID is unknown), from the leader.
 pub(crate) async fn standing(
     connection: &Connection,
     place: CommitPlace,
@@ -94,7 +94,7 @@ pub(crate) async fn standing(
     Ok(message.map_or(Standing::Hole, |message| Standing::of(&message, place)))
 }
 
-/// As [`standing`], but a loss is reported only if it can be no server that lags.
+/// Like [`standing`], but reports a loss only if a lagging server can't be the reason.
 pub(crate) async fn standing_for_certain(
     connection: &Connection,
     place: CommitPlace,
@@ -119,7 +119,7 @@ pub(crate) async fn standing_for_certain(
     Ok(found)
 }
 
-/// A message by its place, by the leader: a replica may not have it yet.
+/// Reads a message by its place, from the leader: a replica may not have it yet.
 async fn message_by_leader(
     connection: &Connection,
     place: CommitPlace,

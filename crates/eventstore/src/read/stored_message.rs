@@ -1,4 +1,4 @@
-//! Messages as they are stored, whatever they are: for people who look at what can't be read.
+//! Messages as they are stored, for operators who inspect unreadable ones.
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::message::Messages;
 use crate::{StoreError, StreamName, connection::Connection, server_answer::as_stored};
 
-/// A message as it is stored. Nothing of it has been understood.
+/// A message as it is stored, unparsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMessage {
     /// Its stream.
@@ -16,22 +16,22 @@ pub struct StoredMessage {
     pub sequence: u64,
     /// When the server stored it.
     pub stored_at: DateTime<Utc>,
-    /// The subject that it was sent to.
+    /// The subject that it was published to.
     pub subject: String,
-    /// Its headers; one may be there several times.
+    /// Its headers; a name may occur several times.
     pub headers: BTreeMap<String, Vec<String>>,
     /// Its bytes.
     pub payload: Bytes,
 }
 
 impl StoredMessage {
-    /// The aggregate (or key) that its subject names.
+    /// The aggregate (or key) in its subject.
     pub fn key(&self) -> Option<&str> {
         self.stream.key_of(&self.subject)
     }
 }
 
-/// What is stored at a place; `None` where nothing is.
+/// Reads the message at a place; `None` if there is none.
 pub(super) async fn read(
     connection: &Connection,
     stream: StreamName,

@@ -1,6 +1,6 @@
-//! Looking whether the ends of the streams still are what this process saw of them.
+//! Checks whether the ends of the streams are still as this process saw them.
 //!
-//! Why: see [`TailTracker`].
+//! [`TailTracker`] states why.
 
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -11,14 +11,14 @@ use crate::{
     connection::{CommitPlace, Connection, TailTracker, WeakConnection},
 };
 
-/// How often the ends are looked at while the connection stands: a server of a cluster may lose
-/// its disk's last moments while this process is connected to another.
+/// Interval of the checks while the connection is up: a server of a cluster may lose the last
+/// writes of its disk while this process is connected to another.
 const LOOK: Duration = Duration::from_secs(5);
-/// Pause before it is tried again to look.
+/// Pause before a check is repeated.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Looks at the ends after each connection, when there is doubt, and now and then, for as long as
-/// the log is in use.
+/// Checks the ends after each connection, when there is doubt, and at intervals, for as long as the
+/// log is in use.
 pub(crate) async fn keep_proved(
     log: WeakConnection,
     tails: Arc<TailTracker>,
@@ -30,7 +30,8 @@ pub(crate) async fn keep_proved(
         let Some(connection) = log.upgrade() else {
             return;
         };
-        // First what is published on, then the look: it shows what that server holds.
+        // First the publisher, then the check: it proves the state of the server that the publisher
+        // is connected to.
         let proved = is_connected
             && tails.ensure_publisher(connection.config()).await
             && prove_tails(&connection).await;
@@ -47,7 +48,7 @@ pub(crate) async fn keep_proved(
     }
 }
 
-/// Looks whether the newest commits that were seen still stand. Returns whether that is known.
+/// Checks whether the newest commits that were seen still exist. Returns whether that is known.
 async fn prove_tails(connection: &Connection) -> bool {
     let mut proved = true;
     for place in connection.tails().to_prove() {
@@ -69,7 +70,7 @@ async fn prove_tail(connection: &Connection, place: CommitPlace) -> Result<(), S
         tails.agrees(stream);
         return Ok(());
     }
-    // Nothing is decided on what is kept before it is known what is left of it.
+    // Nothing may be decided on cached state until it is known what is left of it.
     tails.set_proved(false);
     if !standing_for_certain(connection, place).await?.is_lost() {
         tails.agrees(stream);
@@ -83,9 +84,9 @@ async fn prove_tail(connection: &Connection, place: CommitPlace) -> Result<(), S
         };
         Ok::<_, StoreError>(standing(connection, place).await?.is_lost())
     };
-    // What stands is a beginning, so its end is found by halves.
+    // The commits that still exist are the oldest ones, so a binary search finds their end.
     let mut places = tails.places(stream);
-    // Less what was seen since it went on.
+    // Without commits that were seen since the log continued.
     while let Some(last) = places.last()
         && last.0 > sequence
         && !is_lost(*last).await?

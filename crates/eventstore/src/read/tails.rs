@@ -1,4 +1,4 @@
-//! Knowing whether the log lost its tail.
+//! Reports whether the log lost its tail.
 
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -20,14 +20,14 @@ impl Tails {
         Self { connection }
     }
 
-    /// Counts the tails of streams that were found to be lost. Whoever keeps something of the log
-    /// in memory looks at it again when this changes.
+    /// Counts the lost tails of all streams. Code that keeps state of the log in memory checks it
+    /// again when this changes.
     pub fn losses(&self) -> watch::Receiver<u64> {
         self.connection.tails().losses()
     }
 
-    /// How many tails a stream has lost since this process began: an epoch of the log. What was
-    /// kept of the stream in an earlier one counts no more.
+    /// Number of tails that a stream has lost since this process began: the epoch of the log. State
+    /// from an earlier epoch is no longer valid.
     pub fn epoch(&self, stream: StreamName) -> u64 {
         self.connection.tails().epoch(stream)
     }
@@ -37,13 +37,13 @@ impl Tails {
         self.connection.tails().epochs(stream)
     }
 
-    /// Has the ends of the streams looked at soon: another process reported that one was lost.
+    /// Requests a check of the streams' ends: another process reported that one was lost.
     pub fn doubt(&self) {
         self.connection.tails().doubt();
     }
 
-    /// Shows that a commit still stands where it was seen: that the log lost no tail since, be it
-    /// that it ends before, or that it went on differently.
+    /// Proves that a commit still exists where it was seen: that the log lost no tail since, so it
+    /// neither ends earlier nor continued differently.
     ///
     /// # Errors
     /// [`StoreError::TailLost`] when it doesn't; [`StoreError::Unavailable`] when NATS can't be
@@ -63,8 +63,8 @@ impl Tails {
         check_still_stands(&self.connection, place).await
     }
 
-    /// Shows that a stream has come as far as a sequence, as [`Tails::still_stands`] does where it
-    /// isn't known which commit is to be there.
+    /// Proves that a stream has reached a sequence, like [`Tails::still_stands`] where the ID of
+    /// the commit is unknown.
     ///
     /// # Errors
     /// As [`Tails::still_stands`].

@@ -1,4 +1,4 @@
-//! Aggregates in memory, and how new each is known to be.
+//! Cached aggregates, and how fresh each is.
 
 use quick_cache::{Weighter, sync::Cache};
 use std::{
@@ -12,14 +12,14 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::loaded::Loaded;
 
-/// What an aggregate costs beside its events, about.
+/// Approximate size of an aggregate without its events.
 const OVERHEAD: u32 = 512;
 
 /// An aggregate in memory.
 pub(crate) struct CachedAggregate<A> {
     pub context: Loaded<A>,
-    /// Everything that was acknowledged before this moment is in it. `None` if it isn't known to
-    /// be whole: nothing was read yet, or a reading was interrupted.
+    /// Everything that was acknowledged before this moment is in it. `None` if it may be
+    /// incomplete: nothing was read yet, or a read was interrupted.
     as_of: Option<Instant>,
 }
 
@@ -31,7 +31,7 @@ impl<A: Default> CachedAggregate<A> {
         }
     }
 
-    /// Forgets what was kept in another epoch of the log: it may be of commits that are gone.
+    /// Drops state from another epoch of the log: it may contain commits that are gone.
     pub fn enter(&mut self, epoch: u64) {
         if self.context.epoch != epoch {
             *self = Self::empty(&self.context.id, epoch);
@@ -50,31 +50,31 @@ impl<A> CachedAggregate<A> {
         self.as_of.is_some_and(|as_of| as_of >= moment)
     }
 
-    /// Notes that it is what the log held at this moment, or later.
+    /// Notes that it reflects the log at this moment, or later.
     pub fn mark_fresh_at(&mut self, moment: Instant) {
         self.as_of = Some(moment);
     }
 }
 
-/// The place of one aggregate. Whoever holds the lock is the only one in this process at work on
+/// The slot of one aggregate. The holder of the lock is the only task in this process that works on
 /// it.
 pub(crate) struct CacheSlot<A> {
     pub kept: Mutex<CachedAggregate<A>>,
-    /// What it was weighed at last.
+    /// The last recorded weight.
     weight: AtomicU32,
 }
 
-/// Aggregates by id, bounded by what their events weigh; the least used go first. Clones share
-/// them.
+/// Aggregates by ID, limited by the weight of their events; the least used are evicted first.
+/// Clones share them.
 ///
-/// Of the caches, `quick_cache` was chosen because most aggregates are new when they are put in:
-/// moka, which keeps books about every entry in the background, was 5 % of an order here.
+/// `quick_cache` was chosen because most aggregates are new when they are inserted: moka, which
+/// does bookkeeping for every entry in the background, took 5 % of the time of an order here.
 pub(crate) struct AggregateCache<A> {
     entries: Arc<Cache<String, Entry<A>, Weight>>,
 }
 
-/// An aggregate's place and what it counts as. The cache asks for that again when the entry goes,
-/// so it must not change meanwhile.
+/// An aggregate's slot and its weight. The cache reads the weight again when it evicts the entry,
+/// so it must not change in the meantime.
 struct Entry<A> {
     slot: Arc<CacheSlot<A>>,
     weight: u32,
@@ -108,7 +108,7 @@ impl<A> Clone for AggregateCache<A> {
 }
 
 impl<A: Default + Send + 'static> AggregateCache<A> {
-    /// For about so many bytes.
+    /// Creates a cache for about `bytes` bytes.
     pub fn new(bytes: u64) -> Self {
         let estimated = usize::try_from(bytes / u64::from(OVERHEAD)).unwrap_or(usize::MAX);
         Self {
@@ -116,7 +116,7 @@ impl<A: Default + Send + 'static> AggregateCache<A> {
         }
     }
 
-    /// The place of an aggregate, made if need be.
+    /// The slot of an aggregate, created if necessary.
     pub fn slot(&self, id: &str) -> Arc<CacheSlot<A>> {
         let made = || {
             Ok::<_, Infallible>(Entry {
@@ -132,8 +132,9 @@ impl<A: Default + Send + 'static> AggregateCache<A> {
         }
     }
 
-    /// Counts what an aggregate has grown by, once it is worth it: the cache weighs an entry only
-    /// when it is put in, and doing that at each commit would cost more than it tells.
+    /// Updates the weight of an aggregate that has grown, once the difference matters: the cache
+    /// weighs an entry only when it is inserted, and inserting it at each commit would cost more
+    /// than it gains.
     pub fn weigh(&self, id: &str, slot: &Arc<CacheSlot<A>>, bytes: usize) {
         let weight = OVERHEAD.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
         let known = slot.weight.load(Ordering::Relaxed);
@@ -141,11 +142,11 @@ impl<A: Default + Send + 'static> AggregateCache<A> {
             return;
         }
         slot.weight.store(weight, Ordering::Relaxed);
-        // Not if it was evicted meanwhile: another may be there by now.
+        // Not if it was evicted in the meantime: another may have replaced it.
         let there = self.entries.get(id);
         if there.is_some_and(|there| Arc::ptr_eq(&there.slot, slot)) {
             let slot = Arc::clone(slot);
-            // Refused only if it went just now.
+            // Fails only if it was evicted just now.
             let _ = self
                 .entries
                 .replace(id.to_owned(), Entry { slot, weight }, true);

@@ -1,4 +1,4 @@
-//! The framework's view of a store.
+//! Adapts a store to cqrs-es's framework.
 
 use cqrs_es::{Aggregate, AggregateError, EventEnvelope, EventStore};
 use std::collections::HashMap;
@@ -7,21 +7,20 @@ use uuid::Uuid;
 use super::{Loaded, Store};
 use crate::{Metadata, commit::UnsavedCommit, connection::Appended};
 
-/// For [`cqrs_es::CqrsFramework`], and whatever else is written against the trait.
+/// For [`cqrs_es::CqrsFramework`], and other code that is written against the trait.
 ///
-/// Its `commit` tries once: retrying, and knowing a repeated command, is what
-/// [`Store::execute`] adds. Give the framework no queries: they would run in this process after
-/// the commit and be lost in a crash; read models follow the log instead.
+/// Its `commit` tries once: [`Store::execute`] adds retries, and recognizes a repeated command.
+/// Give the framework no queries: they would run in this process after the commit and be lost in a
+/// crash; read models follow the log instead.
 ///
 /// Metadata is read from the keys `command_id`, `correlation_id`, `causation_id` (UUIDs) and
-/// `actor`; what is missing is made anew. A `command_id` that is missing is another one at each try,
-/// so that a command that is sent again takes effect again: whoever may have to repeat one gives it.
+/// `actor`; missing values are generated. A missing `command_id` is a different one at each try, so
+/// that a repeated command takes effect again: callers that may repeat a command must supply it.
 ///
-/// Faults become [`AggregateError::AggregateConflict`] (somebody was faster: load and decide
+/// Faults become [`AggregateError::AggregateConflict`] (another writer was faster: load and decide
 /// again), [`AggregateError::DatabaseConnectionError`] (unavailable, outcome unknown),
 /// [`AggregateError::DeserializationError`] (the log can't be read) or
-/// [`AggregateError::UnexpectedError`]; the last three hold a
-/// [`StoreError`](crate::StoreError).
+/// [`AggregateError::UnexpectedError`]; the last three contain a [`StoreError`](crate::StoreError).
 impl<A> EventStore<A> for Store<A>
 where
     A: Aggregate<Services = ()> + Clone + 'static,

@@ -5,12 +5,12 @@ use uuid::Uuid;
 
 use crate::{Commit, StoreError, connection::Basis, read::KnownHistory};
 
-/// An aggregate as it stands at a place in the log.
+/// An aggregate in its state at a place in the log.
 #[derive(Clone, Debug)]
 pub struct Loaded<A> {
     pub(crate) id: String,
     pub(crate) aggregate: A,
-    /// Number of its events: the version that the next event will have.
+    /// Number of its events: the version of the next event.
     pub(crate) version: u64,
     /// Sequence of its last commit in the stream; 0 if it has none.
     pub(crate) last_sequence: u64,
@@ -20,25 +20,24 @@ pub struct Loaded<A> {
     last_commit: Option<Uuid>,
     /// Which command led to which commit.
     commands: Vec<(Uuid, u64)>,
-    /// What its commits weigh, as they are stored: about what it takes in memory.
+    /// Size of its stored commits: about its size in memory.
     bytes: usize,
 }
 
-/// What a command led to.
+/// The result of a command.
 #[derive(Clone, Debug)]
 pub struct CommandOutcome<A: Aggregate> {
     /// The aggregate right after the command.
     pub state: A,
     /// Number of the aggregate's events then.
     pub version: u64,
-    /// Stream sequence of the commit that the state reflects: wait for it to see the effect in a
-    /// read model.
+    /// Stream sequence of the commit that the state reflects: wait until a read model reaches it to
+    /// see the effect there.
     pub sequence: u64,
     /// Identity of that commit; `None` if there is none.
     pub commit_id: Option<Uuid>,
     /// Whether the commit was found in the log: the command had taken effect before, and this is
-    /// its first result again. Also `true` for an append of this very call whose acknowledgment
-    /// was lost.
+    /// its first result. Also `true` for an append of this very call whose acknowledgment was lost.
     pub was_duplicate: bool,
 }
 
@@ -78,7 +77,7 @@ impl<A> Loaded<A> {
         self.last_commit
     }
 
-    /// What a decision on it is based on.
+    /// The basis of a decision on it.
     pub(crate) fn basis(&self) -> Basis {
         Basis {
             last_sequence: self.last_sequence,
@@ -86,7 +85,7 @@ impl<A> Loaded<A> {
         }
     }
 
-    /// How far it was read.
+    /// How much of its history is loaded.
     pub(crate) fn known_history(&self) -> KnownHistory {
         KnownHistory {
             sequence: self.last_sequence,
@@ -95,7 +94,7 @@ impl<A> Loaded<A> {
         }
     }
 
-    /// Where the commit of a command stands, if it took effect.
+    /// The sequence of a command's commit, if it took effect.
     pub(crate) fn sequence_of(&self, command: Uuid) -> Option<u64> {
         self.commands
             .iter()
@@ -103,7 +102,7 @@ impl<A> Loaded<A> {
             .map(|(_, sequence)| *sequence)
     }
 
-    /// Takes note of a commit of ours, whose events `aggregate` has seen.
+    /// Notes a commit of this process, whose events `aggregate` has applied.
     pub(crate) fn committed(
         &mut self,
         (aggregate, events): (A, usize),
@@ -118,7 +117,7 @@ impl<A> Loaded<A> {
         self.note(command, sequence, bytes);
     }
 
-    /// About what it takes in memory.
+    /// Approximate size in memory.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
@@ -130,7 +129,7 @@ impl<A> Loaded<A> {
 }
 
 impl<A: Aggregate> Loaded<A> {
-    /// Goes on by a commit from the log, which must be the next.
+    /// Applies a commit from the log, which must be the next.
     pub(crate) fn apply(&mut self, commit: &Commit) -> Result<(), StoreError> {
         if commit.version != self.version {
             return Err(StoreError::Gap {

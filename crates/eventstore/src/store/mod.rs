@@ -1,4 +1,4 @@
-//! Commands on aggregates: load, decide, append, and again if somebody was faster.
+//! Commands on aggregates: load, decide, append, and repeat if another writer was faster.
 
 mod cache;
 mod cqrs_adapter;
@@ -22,44 +22,43 @@ use crate::{
 use cache::{AggregateCache, CachedAggregate};
 pub use loaded::{CommandOutcome, Loaded};
 
-/// How often an append is tried before the race is given up.
+/// Number of tries of an append before it is given up.
 const MAX_TRIES: u32 = 16;
-/// What the aggregates that are kept in memory may weigh, in bytes: some fifty thousand, if each
-/// has a handful of events.
+/// Limit for cached aggregates, in bytes: some fifty thousand, if each has few events.
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// Whether the caller knows something about the aggregate that saves a look at the log.
+/// Knowledge of the caller about the aggregate that saves a read of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expectation {
     /// Nothing is known.
     Unknown,
-    /// It most likely doesn't exist yet (its id was made just now). If it does, the append
-    /// conflicts and the log is read after all.
+    /// It most likely doesn't exist yet (its ID was just created). If it does, the append conflicts
+    /// and the log is read after all.
     LikelyNew,
 }
 
 /// The aggregates of one type, in one stream. Clones share the cache.
 ///
-/// Aggregates are kept in memory, which optimistic concurrency makes safe: an append states the
-/// sequence that it builds on, so a decision on an old state is never stored. A *refusal* stores
-/// nothing that could be checked, so it is only given on a state that is as new as the command: a
-/// read that began after the command had come, or an append that was sent after it. A crowd shares
-/// such a read: whoever came before it began needs none of their own.
+/// Aggregates are cached, which optimistic concurrency makes safe: an append states the sequence
+/// that it builds on, so a decision on an old state is never stored. A *refusal* stores nothing
+/// that could be checked, so it is only given on a state that is as new as the command: a read that
+/// began after the command arrived, or an append that was sent after it. Concurrent commands share
+/// such a read: those that arrived before it began need none of their own.
 ///
 /// # When the log loses its tail
 ///
 /// After a power cut a log may come back without the commits that it acknowledged last, and then a
-/// sequence says little: another commit may stand there. So each connection begins with a look
-/// whether the newest commits that this process has seen are still what they were. Nothing is
-/// appended before that is known, and what is kept in memory is forgotten if they aren't. What is
-/// read after a place that is known begins with a look whether *that* still stands, too.
+/// sequence proves little: another commit may have it. So each connection begins with a check that
+/// the newest commits that this process has seen are unchanged. Nothing is appended before that is
+/// known, and cached state is dropped if they aren't. A read after a known place begins with a
+/// check that the commit *there* still exists, too.
 ///
-/// What remains is an append that is on its way at that very moment. NATS compares a number and
-/// nothing else, so one that was written to a connection, was not yet taken when the server went
-/// down, and is sent again by the client to the server that came back, is stored if the subject's
-/// last sequence happens to be the same again. The same holds for a server of a cluster that loses
-/// its tail while this process stays connected to another, for as long as it takes until somebody
-/// looks (5 s). `sync_interval: always` **and** three copies leave neither.
+/// One case remains: an append that is in transit at that very moment. NATS compares a number and
+/// nothing else, so an append that was written to a connection, was not yet stored when the server
+/// went down, and is sent again by the client to the server that came back, is stored if the
+/// subject's last sequence happens to be the same again. The same holds for a server of a cluster
+/// that loses its tail while this process stays connected to another, until the next check (5 s).
+/// `sync_interval: always` **and** three copies rule out both.
 pub struct Store<A: Aggregate> {
     connection: Connection,
     stream: StreamName,
@@ -96,7 +95,7 @@ where
         self.stream
     }
 
-    /// The aggregate as the newest commit leaves it; empty (version 0) if it doesn't exist.
+    /// Loads the aggregate as the newest commit leaves it; empty (version 0) if it doesn't exist.
     ///
     /// # Errors
     /// When the log can't be reached or can't be read.
@@ -116,16 +115,18 @@ where
         .await
     }
 
-    /// Decides a command and appends what follows, until it is stored, refused or given up.
+    /// Decides a command and appends the resulting events, until they are stored, refused or given
+    /// up.
     ///
-    /// The command takes effect at most once, whatever is lost on the way: its id is stored with
-    /// the commit, and one that is found there is answered with its first result.
+    /// The command takes effect at most once, even if messages are lost: its ID is stored with the
+    /// commit, and a command whose ID is found there returns its first result.
     ///
     /// # Errors
     /// [`CommandError::Refused`] with the domain's refusal; nothing was stored.
     /// [`CommandError::Failed`] when the log can't be reached (the outcome is then unknown, and
-    /// repeating the command with the same id is safe), others kept winning, or the commit can't be
-    /// stored; [what may be assumed](crate#what-may-be-assumed-after-an-error) says which is which.
+    /// repeating the command with the same ID is safe), other writers were faster every time, or
+    /// the commit can't be stored; [the table of errors](crate#what-may-be-assumed-after-an-error)
+    /// says which is which.
     pub async fn execute(
         &self,
         id: &str,
@@ -151,7 +152,7 @@ where
         executed
     }
 
-    /// The span of a command, in the trace of the current one.
+    /// The span of a command, in the current trace.
     fn span_of_command(&self, id: &str, metadata: &Metadata) -> Span {
         if !trace::is_on() {
             return Span::none();
@@ -183,8 +184,9 @@ where
     {
         let came = Instant::now();
         let slot = self.memory.slot(id);
-        // One command an aggregate at a time in this process: a crowd on one aggregate queues here
-        // instead of making every append but one conflict. Between processes the expectation decides.
+        // One command per aggregate at a time in this process: concurrent commands on one aggregate
+        // queue here instead of making every append but one conflict. Between processes the
+        // expectation decides.
         let mut kept = slot.kept.lock().await;
         self.fence(&mut kept).await;
         let found = if kept.is_complete() {
@@ -196,12 +198,12 @@ where
         if !kept.is_complete() && hint == Expectation::Unknown {
             self.catch_up(&mut kept).await?;
         }
-        // What is kept is only changed between two awaits, by whole commits: whatever cancels this
-        // future leaves behind a state that was the aggregate's once.
+        // The cached state changes only between two awaits, by whole commits: however this future
+        // is cancelled, the state remains one that the aggregate once had.
         for tried in 1..=MAX_TRIES {
             let context = &kept.context;
             if let Some(sequence) = context.sequence_of(metadata.command_id) {
-                // What a log that is away will hold when it is back, nobody knows.
+                // It is unknown what an unreachable log will contain when it is back.
                 if !self.connection.tails().are_proved() {
                     let why = "not connected to NATS, or not for long";
                     return Err(StoreError::unavailable(why).into());
@@ -249,11 +251,11 @@ where
                         tokio::time::sleep(Duration::from_millis(pause)).await;
                     }
                 }
-                // Whether the append took effect isn't known: its acknowledgement may be what was
-                // lost. The log knows; the command's id is in the commit.
+                // It is unknown whether the append took effect: its acknowledgment may have been
+                // lost. The log contains the command's ID if it did.
                 Err(error @ StoreError::Unavailable { .. }) => {
-                    // In an outage that is every command: they are counted, and the loss of the
-                    // connection has its line.
+                    // In an outage every command fails like this: a metric counts them, and one
+                    // line reports the loss of the connection.
                     tracing::debug!(stream = %self.stream, aggregate = id, %error, "append unanswered, looking it up");
                     self.meters.unanswered.increment(1);
                 }
@@ -280,8 +282,8 @@ where
         })
     }
 
-    /// Brings what is kept of an aggregate to the newest commit. What was read before an
-    /// interruption stays, and the next one goes on from there.
+    /// Brings a cached aggregate to its newest commit. An interrupted read keeps what it has read,
+    /// and the next one continues from there.
     async fn catch_up(&self, kept: &mut CachedAggregate<A>) -> Result<(), StoreError> {
         let began = Instant::now();
         let id = kept.context.id.clone();
@@ -316,8 +318,8 @@ where
         Ok(())
     }
 
-    /// Waits until it is known that the log still holds what was seen of it, and forgets what is
-    /// kept if it doesn't. Without a connection there is nothing to wait for: appends fail at once.
+    /// Waits until the log is proved to still hold what was seen of it, and drops cached state if
+    /// it doesn't. Without a connection there is nothing to wait for: appends fail at once.
     async fn fence(&self, kept: &mut CachedAggregate<A>) {
         if self.connection.is_connected() {
             self.connection.tails().proved().await;
@@ -325,7 +327,7 @@ where
         kept.enter(self.connection.tails().epoch(self.stream));
     }
 
-    /// Forgets what is kept of an aggregate, because the log holds something else.
+    /// Drops the cached state of an aggregate, because the log differs from it.
     fn forget(&self, kept: &mut CachedAggregate<A>) {
         *kept = CachedAggregate::empty(&kept.context.id, kept.context.epoch);
         self.connection.tails().doubt();
@@ -347,7 +349,7 @@ where
         Ok(context.outcome(true))
     }
 
-    /// Every commit of an aggregate, oldest first.
+    /// Returns every commit of an aggregate, oldest first.
     ///
     /// # Errors
     /// When the log can't be reached or can't be read.
@@ -376,8 +378,7 @@ where
     }
 }
 
-/// The same metadata, but for the trace context: what follows from the commit is a child of its
-/// span.
+/// The same metadata except for the trace context: what the commit causes is a child of its span.
 fn within<'a>(span: &Span, metadata: &'a Metadata) -> Cow<'a, Metadata> {
     match trace::context_of(span) {
         None => Cow::Borrowed(metadata),

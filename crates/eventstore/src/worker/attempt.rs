@@ -1,16 +1,16 @@
-//! What can become of a message in hand.
+//! The possible outcomes for a message in hand.
 
 use std::time::Duration;
 
-/// What the server is to do with it.
+/// What the server does with the message.
 pub(super) enum Disposition {
     Done,
     Later(Duration),
-    /// Given back for a while, with all behind it.
+    /// Given back for a while, with all messages behind it.
     Park,
 }
 
-/// How trying it ended.
+/// The outcome of a try.
 pub(super) enum Attempt {
     Done,
     Later(Duration),

@@ -6,39 +6,39 @@ use std::sync::Arc;
 
 use crate::StreamName;
 
-/// A message of a stream, as a handler gets it.
+/// A message of a stream, as a handler receives it.
 #[derive(Clone)]
 pub(crate) struct InboundMessage {
-    /// The stream that it is in.
+    /// Its stream.
     pub stream: StreamName,
-    /// Its place there.
+    /// Its sequence there.
     pub sequence: u64,
     /// When it was stored.
     pub stored_at: DateTime<Utc>,
-    /// Shared, because its headers are some twenty allocations, and it is handed to every try.
+    /// Shared, because its headers are some twenty allocations, and every try receives it.
     pub raw: Arc<async_nats::Message>,
 }
 
 impl InboundMessage {
-    /// What orders it: messages with the same key are handled one after the other.
+    /// The key that orders it: messages with the same key are handled one after the other.
     pub(crate) fn key(&self) -> &str {
         let subject = &self.raw.subject;
         self.stream.key_of(subject).unwrap_or(subject)
     }
 }
 
-/// A message, and what the server stated about its delivery.
+/// A message, and the server's metadata on its delivery.
 pub(crate) struct Delivery {
     /// What was delivered.
     pub message: InboundMessage,
-    /// How often it was delivered, this time included.
+    /// Number of deliveries, including this one.
     pub delivered: i64,
-    /// Where to acknowledge it.
+    /// The subject for its acknowledgment.
     pub reply: Subject,
 }
 
 impl Delivery {
-    /// Reads what the server stated; `None` for what is no message of a stream.
+    /// Reads the server's metadata; `None` for a message that is in no stream.
     pub(crate) fn new(stream: StreamName, message: jetstream::Message) -> Option<Self> {
         let info = message.info().ok()?;
         let (sequence, delivered, stored_at) =
@@ -56,7 +56,7 @@ impl Delivery {
         })
     }
 
-    /// Where it is: the stream and its place there.
+    /// Its stream and sequence.
     pub(crate) fn position(&self) -> (StreamName, u64) {
         (self.message.stream, self.message.sequence)
     }

@@ -1,4 +1,4 @@
-//! Lanes: one queue an aggregate, so that its messages are handled in order while others pass.
+//! Lanes: one queue per aggregate, so that its messages are handled in order while others pass.
 
 use async_nats::Subject;
 use std::{
@@ -14,63 +14,63 @@ use tokio::{
 use super::delivery::Delivery;
 use crate::StreamName;
 
-/// How many messages of a subscription one process has in hand at most; no more are asked for.
+/// Limit for messages of a subscription in hand in one process; no more are requested.
 const MAX_IN_HAND: usize = 1_000;
-/// With fewer than this in hand, more are asked for again.
+/// Below this number of messages in hand, more are requested again.
 const ROOM: usize = MAX_IN_HAND / 4 * 3;
-/// With more than this in hand, what waits for something that is away is given back for a while
-/// instead of being kept: the rest of the hand is for those that need nothing of it.
+/// Above this number of messages in hand, those that wait for something that is down are given back
+/// for a while: the rest of the hand is for independent messages.
 const CROWDED: usize = MAX_IN_HAND / 2;
-/// How long a message is given back for, the first time; twice as long each time after.
+/// How long a message is given back for, the first time; doubled each time after.
 const FIRST_PARKING: Duration = Duration::from_secs(2);
 const LONGEST_PARKING: Duration = Duration::from_secs(30);
-/// By how much those behind a message that was given back come after it.
+/// Delay of the messages behind one that was given back.
 const BEHIND: Duration = Duration::from_secs(1);
-/// After how long a message that was given back and didn't return is taken to be another
-/// process's, which keeps those behind it no longer.
+/// After this time, a message that was given back and didn't return counts as another process's,
+/// and no longer holds up those behind it.
 const LOST: Duration = Duration::from_secs(10);
-/// Of how many messages it is known that this process outlived them.
+/// Number of messages that are remembered as outlived.
 const REMEMBERED: usize = 10_000;
 
 /// The lanes of one subscription in one process.
 pub(crate) struct Lanes {
     state: Mutex<State>,
     permits: Semaphore,
-    /// For the tries of what is known to wait for something that is away: such a try may last until
-    /// a time-out, and must not take the turn of those that need nothing.
+    /// For tries of messages that are known to wait for something that is down: such a try may last
+    /// until a timeout, and must not take a permit from independent messages.
     waiting_permits: Semaphore,
     freed: Notify,
 }
 
 #[derive(Default)]
 struct State {
-    /// A lane is here as long as somebody works on it; its queue holds what waits behind.
+    /// A lane exists as long as a task works on it; its queue contains the messages behind.
     waiting: HashMap<String, VecDeque<Delivery>>,
-    /// Where to acknowledge what is in hand.
+    /// The acknowledgment subjects of messages in hand.
     in_hand: HashMap<(StreamName, u64), Subject>,
-    /// Lanes whose first message was given back for a while, by the stream that it is of.
+    /// Lanes whose first message was given back for a while, by its stream.
     parked: HashMap<(StreamName, String), Parked>,
-    /// Suspects that were tried here, and this process is still there.
+    /// Suspects that were tried here, and the process survived.
     outlived: HashSet<(StreamName, u64)>,
 }
 
-/// A lane whose first message was given back. The server holds the messages; what is kept here is
-/// only what holds up those behind it.
+/// A lane whose first message was given back. The server holds the messages; this holds up those
+/// behind it.
 struct Parked {
-    /// What was given back and isn't handled yet.
+    /// Messages that were given back and are not handled yet.
     away: BTreeSet<u64>,
     times: u32,
-    /// When it comes again.
+    /// The time of the next delivery.
     due: Instant,
 }
 
-/// What became of an offered message.
+/// The outcome of offering a message.
 pub(crate) enum Offered {
-    /// The lane was empty: whoever offered it works on it now.
+    /// The lane was empty: the caller works on it now.
     FirstOfLane(Box<Delivery>),
-    /// Somebody works on the lane and will come to it, or has it in hand already.
+    /// Another task works on the lane and will come to it, or has it in hand already.
     Queued,
-    /// What comes before it was given back: it is to come again after this time.
+    /// A message before it was given back: it is to be delivered again after this time.
     Early(Box<Delivery>, Duration),
 }
 
@@ -84,8 +84,8 @@ impl Lanes {
         }
     }
 
-    /// Waits for the right to work on one message: one that is new, or one that is known to wait
-    /// for something that was away.
+    /// Waits for a permit to work on one message: a new one, or one that is known to wait for
+    /// something that was down.
     pub(crate) async fn permit(&self, waits: bool) -> Option<SemaphorePermit<'_>> {
         let permits = if waits {
             &self.waiting_permits
@@ -96,22 +96,22 @@ impl Lanes {
         permits.acquire().await.ok()
     }
 
-    /// How many are in hand.
+    /// Number of messages in hand.
     pub(crate) fn count(&self) -> usize {
         self.lock().in_hand.len()
     }
 
-    /// Whether no more should be asked for.
+    /// Whether no more should be requested.
     pub(crate) fn is_full(&self) -> bool {
         self.lock().in_hand.len() >= MAX_IN_HAND
     }
 
-    /// Whether the hand has no place for what waits for something that is away.
+    /// Whether there is no room for messages that wait for something that is down.
     pub(crate) fn is_crowded(&self) -> bool {
         self.lock().in_hand.len() > CROWDED
     }
 
-    /// Waits until there is room for more.
+    /// Waits until more should be requested.
     pub(crate) async fn room(&self) {
         loop {
             let freed = self.freed.notified();
@@ -122,8 +122,8 @@ impl Lanes {
         }
     }
 
-    /// Takes a message into hand. A redelivery of one that is in hand already is dropped: its
-    /// acknowledgement counts for both.
+    /// Takes a message in hand. A redelivery of a message in hand is dropped: its acknowledgment
+    /// counts for both.
     pub(crate) fn offer(&self, key: &str, delivery: Delivery) -> Offered {
         let mut state = self.lock();
         let known = state
@@ -144,15 +144,15 @@ impl Lanes {
         Offered::FirstOfLane(Box::new(delivery))
     }
 
-    /// Lets go of a message, and takes the next of its lane if there is one.
+    /// Releases a message, and takes the next of its lane if there is one.
     pub(crate) fn done(&self, key: &str, delivery: &Delivery) -> Option<Delivery> {
         let mut state = self.lock();
         state.in_hand.remove(&delivery.position());
-        // Done or too early: those behind it need wait no longer.
+        // Done or too early: those behind it need not wait any longer.
         let lane = (delivery.message.stream, key.to_owned());
         if let Some(parked) = state.parked.get_mut(&lane) {
             parked.away.remove(&delivery.message.sequence);
-            // Those behind it are still on their way, and nothing newer may pass them.
+            // Those behind it are still on their way, and no newer message may pass them.
             parked.due = parked.due.max(Instant::now());
             if parked.away.is_empty() {
                 state.parked.remove(&lane);
@@ -166,8 +166,8 @@ impl Lanes {
         next
     }
 
-    /// Lets go of a message for a while, and of all behind it in its lane. Gives each with the time
-    /// after which it is to come again.
+    /// Releases a message for a while, and all behind it in its lane. Returns each with the time
+    /// after which it is to be delivered again.
     pub(crate) fn park(
         &self,
         key: &str,
@@ -201,7 +201,7 @@ impl Lanes {
         (pause, behind.collect())
     }
 
-    /// Whether a message comes back that was given back for a while.
+    /// Whether a message was given back before this delivery.
     pub(crate) fn was_parked(&self, key: &str, delivery: &Delivery) -> bool {
         let lane = (delivery.message.stream, key.to_owned());
         let state = self.lock();
@@ -209,28 +209,28 @@ impl Lanes {
         parked.is_some_and(|parked| parked.away.contains(&delivery.message.sequence))
     }
 
-    /// Forgets what was given back and went to another process.
+    /// Forgets messages that were given back and went to another process.
     pub(crate) fn forget_the_lost(&self) {
         let now = Instant::now();
         self.lock().parked.retain(|_, it| it.due + LOST > now);
     }
 
-    /// Notes that a message was tried here and the process is still there.
+    /// Notes that a message was tried here and the process survived.
     pub(crate) fn outlived(&self, delivery: &Delivery) {
         let mut state = self.lock();
         if state.outlived.len() >= REMEMBERED {
-            // Each of them is only tried on its own once more.
+            // Each of them is only tried in quarantine once more.
             state.outlived.clear();
         }
         state.outlived.insert(delivery.position());
     }
 
-    /// Whether it is known that a message doesn't end the process.
+    /// Whether the process is known to survive a message.
     pub(crate) fn has_outlived(&self, delivery: &Delivery) -> bool {
         self.lock().outlived.contains(&delivery.position())
     }
 
-    /// Where to acknowledge every message in hand.
+    /// The acknowledgment subjects of all messages in hand.
     pub(crate) fn in_hand(&self) -> Vec<Subject> {
         self.lock().in_hand.values().cloned().collect()
     }
@@ -241,7 +241,7 @@ impl Lanes {
 }
 
 impl State {
-    /// How much later a message has to come, because one before it was given back.
+    /// By how much a message must be delayed because one before it was given back.
     fn early(&mut self, key: &str, delivery: &Delivery) -> Option<Duration> {
         let parked = self
             .parked

@@ -1,11 +1,11 @@
 //! Durable subscriptions: workers that turn messages into commands, at least once.
 //!
-//! A message is acknowledged after it was handled, so a crash leads to redelivery and handlers
-//! must be safe to repeat. In one process, messages of one aggregate are handled one after the
-//! other, those of different aggregates side by side. A message that can't be handled is tried
-//! again with growing pauses and then set aside as a dead letter; only its own aggregate waits
-//! meanwhile. An outage of something that the handler needs is no fault of the message: it is
-//! waited for without end, and where many messages wait, out of the way of all others.
+//! A message is acknowledged after it was handled, so a crash leads to redelivery and handlers must
+//! be safe to repeat. In one process, messages of one aggregate are handled one after the other,
+//! those of different aggregates in parallel. A message that can't be handled is retried with
+//! growing pauses and then set aside as a dead letter; only its own aggregate waits in the
+//! meantime. An outage of something that the handler needs is no fault of the message: the worker
+//! retries it forever, and if many messages wait, keeps them out of the way of all others.
 
 mod attempt;
 mod delivery;

@@ -1,4 +1,4 @@
-//! What becomes of one message: tried until it is done, handed back, or set aside.
+//! Processes one message until it is handled, handed back, or set aside.
 
 use async_nats::{Subject, jetstream::AckKind};
 use futures_util::FutureExt;
@@ -29,7 +29,7 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What the tasks of one subscription share.
+/// The state that the tasks of one subscription share.
 pub(super) struct Processor<F> {
     pub connection: Connection,
     pub subscription: Subscription,
@@ -45,8 +45,8 @@ where
     F: Fn(InboundMessage) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
 {
-    /// Brings one message to its end: acknowledged, handed back, or set aside. Gives the next one
-    /// of its lane.
+    /// Processes one message until it is acknowledged, handed back, or set aside. Returns the next
+    /// one of its lane.
     pub(super) async fn process_and_ack(&self, key: &str, delivery: &Delivery) -> Option<Delivery> {
         let span = self.span_of_reaction(delivery.message.stream, &delivery.message.raw);
         let disposition = async {
@@ -71,7 +71,7 @@ where
         self.lanes.done(key, delivery)
     }
 
-    /// Lets the server deliver a message again after a time.
+    /// Has the server deliver a message again after a pause.
     pub(super) async fn give_back(&self, delivery: &Delivery, pause: Duration) {
         let pause = (!pause.is_zero()).then_some(pause);
         self.tell(delivery, AckKind::Nak(pause)).await;
@@ -84,8 +84,7 @@ where
         }
     }
 
-    /// The span of a message in hand: what its log lines carry, and a step of the trace that its
-    /// commit is in.
+    /// The span of a message in hand: it is part of its commit's trace, and its log lines carry it.
     fn span_of_reaction(&self, stream: StreamName, message: &async_nats::Message) -> Span {
         let headers = message.headers.as_ref();
         let (request_id, parent) = headers.map(origin).unwrap_or_default();
@@ -129,14 +128,14 @@ where
         }
     }
 
-    /// Tries a dead letter again, because an operator asked for it.
+    /// Retries a dead letter at an operator's request.
     async fn retry(&self, key: &str, delivery: &Delivery) -> Disposition {
         let Some(marker) = RetryMarker::parse(&delivery.message.raw.payload) else {
             return Disposition::Done;
         };
         let dead = match self.original_of(&marker).await {
             Ok(Some(original)) => original,
-            // A due command is not kept for ever; then there is nothing left to decide on either.
+            // A due command is not kept forever; without it there is nothing left to decide either.
             Ok(None) => return self.resolve(&marker, "its message is gone").await,
             Err(_) => return Disposition::Later(LONGEST_PAUSE),
         };
@@ -226,9 +225,9 @@ where
         }
     }
 
-    /// One try, or none if the subscription stops before its turn.
+    /// Tries once, or not at all if the subscription stops first.
     ///
-    /// A permit is held for this one try and not during the pauses between tries, or a few
+    /// A permit is held for this one try and not during the pauses between tries; otherwise a few
     /// messages that can't be handled would hold up all the others.
     async fn try_once(
         &self,
@@ -247,9 +246,9 @@ where
         Some(self.handled(message).await)
     }
 
-    /// What the handler makes of a message.
+    /// Calls the handler.
     pub(super) async fn handled(&self, message: InboundMessage) -> Result<(), HandlerError> {
-        // A handler that panics would end its lane, and everything behind it would wait for ever.
+        // A handler that panics would end its lane, and everything behind it would wait forever.
         let tried = AssertUnwindSafe(async { (self.handle)(message).await });
         tried.catch_unwind().await.unwrap_or_else(|panic| {
             Err(HandlerError::Poison(format!(
@@ -295,8 +294,8 @@ where
         }
     }
 
-    /// Tells the server what became of a message. That the server heard it isn't waited for: what
-    /// it didn't hear it delivers again.
+    /// Reports the outcome of a message to the server. Doesn't wait for a confirmation: the server
+    /// redelivers a message whose acknowledgment it missed.
     pub(super) async fn acknowledge(
         &self,
         reply: Subject,
@@ -310,7 +309,7 @@ where
         DeadLetters::new(self.connection.clone())
     }
 
-    /// The message that a dead letter is about.
+    /// The message of a dead letter.
     async fn original_of(
         &self,
         marker: &RetryMarker,

@@ -22,17 +22,17 @@ use crate::{
     stream_name::DEADLETTERS,
 };
 
-/// How many messages may be without an end at the server, in all processes together. Most of them
-/// are in nobody's hand then but were given back for a while, which costs the server some hundred
-/// bytes each; beyond this a subscription stands still until something is handled.
+/// Limit for unacknowledged messages on the server, in all processes together. Most of them are in
+/// no process's hand but were given back for a while, which costs the server some hundred bytes
+/// each; beyond this a subscription stops until a message is handled.
 const MAX_PENDING: i64 = 50_000;
-/// How many messages one request asks for.
+/// Number of messages per request.
 const BATCH: usize = 200;
-/// Pause before a broken consumer is made anew.
+/// Pause before a broken consumer is recreated.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(250);
-/// How often it is looked how much waits for a subscription.
+/// Interval at which the number of pending messages is measured.
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
-/// Where messages come from.
+/// The origin of messages.
 pub(super) struct Source {
     pub stream: StreamName,
     filter: String,
@@ -69,7 +69,7 @@ where
         Self { processor }
     }
 
-    /// Pulls messages until told to stop, through every loss of connection.
+    /// Pulls messages until it is stopped, through every loss of connection.
     pub async fn run(self, source: Source, durable: String) {
         let stopping = self.processor.stopping.clone();
         let pull = async {
@@ -77,7 +77,7 @@ where
             loop {
                 if let Err(error) = self.pull(&source, &durable, &mut interrupted).await {
                     interrupted = interrupted.saturating_add(1);
-                    // Told once, and not for each try: the server may lack a leader for long.
+                    // Logged once, and not for each try: the server may lack a leader for long.
                     if self.processor.connection.is_connected() && interrupted == 1 {
                         tracing::warn!(subscription = durable, %error, "subscription interrupted, trying again until it goes on");
                     } else {
@@ -136,7 +136,7 @@ where
                         .map_err(unavailable("asking how much waits for a worker"))?;
                     let given =
                         info.num_pending > 0 || info.num_ack_pending > self.processor.lanes.count();
-                    // Perhaps others have it in hand; then it costs a request.
+                    // Other processes may have it in hand; then this costs one request.
                     if silence.look(given).is_err() {
                         tracing::debug!(subscription = durable, "nothing came, asking anew");
                         messages = pull_requests::messages(&consumer, BATCH).await?;
@@ -145,7 +145,8 @@ where
                 }
             }
             if self.processor.lanes.is_full() {
-                // What was asked for and is on its way is delivered again, here or elsewhere.
+                // Messages that were requested and are in transit are delivered again, here or
+                // elsewhere.
                 drop(messages);
                 self.processor.lanes.room().await;
                 messages = pull_requests::messages(&consumer, BATCH).await?;
@@ -153,7 +154,7 @@ where
         }
     }
 
-    /// Tells from time to time how many messages wait, in all processes together.
+    /// Measures at intervals how many messages are pending, in all processes together.
     pub async fn measure(self, stream: StreamName, durable: &'static str) {
         loop {
             tokio::select! {
@@ -168,7 +169,7 @@ where
         }
     }
 
-    /// How many messages of a stream a durable consumer has not brought to an end.
+    /// Number of messages of a stream that a durable consumer has not completed.
     async fn waiting(&self, stream: StreamName, durable: &str) -> Result<u64, StoreError> {
         let handle = self.processor.connection.stream(stream).await?;
         let info = handle
@@ -212,9 +213,9 @@ where
         }
     }
 
-    /// Tells the server about messages that take longer than it would wait.
+    /// Extends the deadline of messages that take longer than the server would wait.
     pub async fn extend_ack_deadline(self, stopped: CancellationToken) {
-        // Often enough that one may be lost.
+        // Often enough that one extension may be lost.
         let pause = self.processor.subscription.redeliver_after.mul_f64(0.4);
         loop {
             tokio::select! {

@@ -1,11 +1,11 @@
-//! Messages that may end the process that handles them.
+//! Messages that may crash the process that handles them.
 //!
-//! The server counts deliveries, and most of them say nothing about the message: it was given back
-//! because something was away or a process stopped, or another message ended the process that had
-//! this one in hand. So a message that was delivered often is only a suspect. It is tried on its
-//! own, with nothing else under way in this process, and with a record in the log that says so: a
-//! trial that was begun and never survived ended its process, and it was this message that did it.
-//! Counting deliveries alone was rejected: it made dead letters of good messages, by restarts.
+//! The server counts deliveries, and most of them prove nothing about the message: it was given
+//! back because something was down or a process stopped, or another message crashed the process
+//! that had this one in hand. So a message that was delivered often is only a suspect. It is tried
+//! in quarantine, while nothing else is in progress in this process, and a record in the log states
+//! that: a trial that began and was never survived crashed its process, and this message was the
+//! cause. Counting deliveries alone was rejected: restarts made dead letters of good messages.
 
 use serde::{Deserialize, Serialize};
 use std::{future::Future, time::Duration};
@@ -25,34 +25,34 @@ use crate::{
     DeadLetters, StoreError, connection::Connection, read::Messages, stream_name::DEADLETTERS,
 };
 
-/// A message that was delivered more often than this is tried on its own.
+/// A message that was delivered more often than this is quarantined.
 pub(super) const SUSPECT_AFTER: i64 = 20;
-/// A message that ended its process this often, tried on its own, is set aside.
+/// A message that crashed its process in this many trials is set aside.
 const FATAL_TRIALS: u32 = 3;
-/// How long a suspect has the process for itself. What ends one does so soon, as a rule, and others
-/// must not wait for a time-out.
+/// How long a suspect runs without others. A message that crashes the process usually does so soon,
+/// and others must not wait for a timeout.
 const ALONE_FOR: Duration = Duration::from_secs(1);
-/// Pause before something is asked of the log again.
+/// Pause before a request to the log is repeated.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// All workers of a process share its end, so they share these: who tries a message holds the lock
-/// for reading, and who tries a suspect for writing.
+/// All workers of a process share its fate, so they share these locks: a try of a message holds
+/// this one for reading, and a trial of a suspect for writing.
 static AT_WORK: RwLock<()> = RwLock::const_new(());
-/// One suspect after the other.
+/// One trial at a time.
 static TRIALS: Mutex<()> = Mutex::const_new(());
 
-/// Waits until no suspect is tried, and keeps them waiting.
+/// Waits until no trial runs, and keeps the next one waiting.
 pub(super) async fn alongside_others() -> RwLockReadGuard<'static, ()> {
     AT_WORK.read().await
 }
 
-/// How often a message was tried on its own since it was last survived.
+/// Number of trials of a message since it was last survived.
 #[derive(Serialize, Deserialize)]
 struct Trials {
     begun: u32,
 }
 
-/// A try of a message that may end the process.
+/// A trial of a message that may crash the process.
 pub(super) struct Trial<'a> {
     pub connection: &'a Connection,
     pub lanes: &'a Lanes,
@@ -62,8 +62,8 @@ pub(super) struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// One try of a message that may end the process; none if the subscription stops before its
-    /// turn.
+    /// Tries a message that may crash the process once, or not at all if the subscription stops
+    /// first.
     pub async fn run(
         &self,
         delivery: &Delivery,
@@ -72,7 +72,7 @@ impl Trial<'_> {
     ) -> Result<Option<Result<(), HandlerError>>, Attempt> {
         let turn = match TRIALS.try_lock() {
             Ok(turn) => turn,
-            // A hand full of suspects would keep out those that are none.
+            // A hand full of suspects would keep out all other messages.
             Err(_) if self.lanes.is_crowded() => return Err(Attempt::Park),
             Err(_) => tokio::select! {
                 () = self.stopping.cancelled() => return Ok(None),
@@ -112,7 +112,7 @@ impl Trial<'_> {
         };
         self.lanes.outlived(delivery);
         self.note_survived(&key).await;
-        // Those that are no suspects have at least half of the time.
+        // Messages that are no suspects have at least half of the time.
         let pause = start.elapsed().min(ALONE_FOR);
         tokio::select! {
             () = self.stopping.cancelled() => {}
@@ -122,8 +122,8 @@ impl Trial<'_> {
         Ok(Some(outcome))
     }
 
-    /// Says that the process is still there, until that is recorded: otherwise an outage of the log
-    /// would be taken for the process's end.
+    /// Records that the process survived, and retries until that is stored: otherwise an outage of
+    /// the log would be taken for a crash of the process.
     async fn note_survived(&self, key: &str) {
         while self.note_trials(key, 0).await.is_err() {
             tokio::select! {

@@ -1,4 +1,4 @@
-//! A worker that runs, and how it stops.
+//! A running worker, and how it stops.
 
 use std::{future::Future, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -17,7 +17,7 @@ use crate::{
 
 pub(super) use super::puller::Source;
 
-/// How long the last acknowledgments may take to leave the process.
+/// Time limit for sending the last acknowledgments.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running subscription. Dropping it leaves it running; [`Worker::stop`] ends it.
@@ -25,26 +25,25 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Worker {
     connection: Connection,
     stopping: CancellationToken,
-    /// Set once nothing is in hand any more.
+    /// Cancelled once no message is in hand.
     stopped: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Worker {
-    /// Stops taking messages, lets the ones in hand finish their try and hands the rest back.
-    /// Returns when all of that is done.
+    /// Stops taking messages, lets those in hand finish their try and hands the rest back. Returns
+    /// when all of that is done.
     pub async fn stop(&self) {
         self.stopping.cancel();
         self.tasks.close();
         self.tasks.wait().await;
         self.stopped.cancel();
-        // A process that ends now must not take its last acknowledgments with it.
+        // A process that ends now must not lose its last acknowledgments.
         let _ = tokio::time::timeout(FLUSH_TIMEOUT, self.connection.client().flush()).await;
     }
 }
 
-/// Starts to handle the messages of a source, and those of its dead letters that are to be tried
-/// again.
+/// Starts to handle the messages of a source, and retries of its dead letters.
 pub(super) fn start<F, Fut>(
     connection: &Connection,
     source: Source,
@@ -82,7 +81,7 @@ where
     for (source, durable) in durables {
         worker.tasks.spawn(puller.clone().run(source, durable));
     }
-    // Not one of the tasks that a stop waits for: what is in hand needs it to the end.
+    // Not one of the tasks that a stop waits for: messages in hand need it to the end.
     tokio::spawn(puller.extend_ack_deadline(worker.stopped.clone()));
     worker
 }

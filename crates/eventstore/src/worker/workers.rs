@@ -1,4 +1,4 @@
-//! Starting workers, and seeing which are at work.
+//! Starts workers, and lists the active ones.
 
 use async_nats::HeaderMap;
 use std::{future::Future, sync::Arc};
@@ -18,7 +18,7 @@ use crate::{
     trace,
 };
 
-/// Workers, which turn messages into commands. Obtained from
+/// Starts workers, which turn messages into commands. Obtained from
 /// [`Log::workers`](crate::Log::workers).
 #[derive(Clone, Debug)]
 pub struct Workers {
@@ -32,9 +32,9 @@ impl Workers {
 
     /// Handles every commit of a stream, from its beginning, under a durable name.
     ///
-    /// Commits are handed out at least once, and in order for each aggregate as long as nothing
-    /// fails and one process works; see [the guarantees](crate#what-is-guaranteed). A commit that
-    /// can't be read is [`HandlerError::Poison`].
+    /// Each commit is delivered at least once, and in order per aggregate as long as nothing fails
+    /// and one process works; see [the guarantees](crate#what-is-guaranteed). A commit that can't
+    /// be read is [`HandlerError::Poison`].
     pub fn on_commit<F, Fut>(
         &self,
         stream: StreamName,
@@ -68,7 +68,8 @@ impl Workers {
         })
     }
 
-    /// Handles every command of a kind when it falls due. See [`Scheduler::schedule`](crate::Scheduler::schedule).
+    /// Handles every command of a kind when it falls due. See
+    /// [`Scheduler::schedule`](crate::Scheduler::schedule).
     pub fn on_due<F, Fut>(
         &self,
         kind: &'static str,
@@ -91,7 +92,7 @@ impl Workers {
                 let span = tracing::Span::current();
                 span.record("request_id", &due.correlation_id);
                 if trace::is_on() {
-                    // Minutes later: a trace of its own, which points to the one that led to it.
+                    // Minutes later: a separate trace, which links to the one that led to it.
                     trace::link(&span, due.trace_parent.as_deref());
                 }
                 handler(due).await?;
@@ -101,7 +102,7 @@ impl Workers {
         })
     }
 
-    /// The names of the workers that are at work now, in any process.
+    /// The names of the workers that are active now, in any process.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when NATS can't be reached.
@@ -110,7 +111,7 @@ impl Workers {
     }
 }
 
-/// A message that nobody appended gives no orders.
+/// A message that no client appended triggers nothing.
 fn appended(message: &InboundMessage) -> Result<(), StoreError> {
     let headers = message.raw.headers.as_ref();
     if headers.is_some_and(is_server_answer) {

@@ -1,4 +1,4 @@
-//! What operators do with read models and with MongoDB itself; nothing here is needed to serve.
+//! Operators' work on read models and on MongoDB itself; serving needs nothing of this.
 
 mod mongo_roles;
 mod read_models;

@@ -1,4 +1,4 @@
-//! What a user of MongoDB may do: a service keeps its own read models, and sees no other's.
+//! The permissions of MongoDB's users: a service maintains its own read models, and sees no others.
 
 use mongodb::{
     Database,
@@ -15,7 +15,8 @@ use crate::{
 
 /// A role of that name exists.
 const ROLE_EXISTS: i32 = 51002;
-/// What it takes to fill a collection, to fill it anew beside itself, and to switch to that.
+/// Permissions to fill a collection, to rebuild it next to itself, and to switch to the rebuilt
+/// one.
 const KEEPER_ACTIONS: [&str; 8] = [
     "find",
     "insert",
@@ -26,7 +27,7 @@ const KEEPER_ACTIONS: [&str; 8] = [
     "dropCollection",
     "renameCollectionSameDB",
 ];
-/// What it takes to note how far a read model is.
+/// Permissions to record a read model's progress.
 const BOOKKEEPING_ACTIONS: [&str; 6] = [
     "find",
     "insert",
@@ -36,7 +37,7 @@ const BOOKKEEPING_ACTIONS: [&str; 6] = [
     "createIndex",
 ];
 
-/// What somebody may do with the database.
+/// A user's permissions on the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grants(Granted);
 
@@ -47,18 +48,18 @@ enum Granted {
 }
 
 impl Grants {
-    /// Reading and writing whatever is there: for people.
+    /// Reading and writing everything: for operators.
     pub fn everything() -> Self {
         Self(Granted::Everything)
     }
 
-    /// Signing in, and nothing else: for who keeps no read model.
+    /// Signing in, and nothing else: for users without a read model.
     pub fn nothing() -> Self {
         Self(Granted::Keep(BTreeSet::new()))
     }
 
-    /// Keeping this read model as well, in this version and all before it: during a roll-out pods of
-    /// the release before go on with theirs.
+    /// Adds maintaining this read model, in this version and all before it: during a rollout, pods
+    /// of the previous release continue with theirs.
     #[must_use]
     pub fn and(mut self, projection: &impl Projection) -> Self {
         if let Granted::Keep(keys) = &mut self.0 {
@@ -68,15 +69,16 @@ impl Grants {
         self
     }
 
-    /// Sees to it that there is a role with these rights, and tells what the user is to be given.
+    /// Ensures that a role with these permissions exists, and returns the roles to grant to the
+    /// user.
     ///
-    /// Rights are added to a role and never taken from it: an older release that is installed again
-    /// must not take away what pods of the newer one still use. They are rights to collections of
-    /// the same service, so nothing is gained by taking them back.
+    /// Permissions are added to a role and never removed: if an older release is installed again,
+    /// it must not remove what pods of the newer one still use. They are permissions on collections
+    /// of the same service, so removing them would gain nothing.
     ///
-    /// The built-in `readWrite` would give the whole database. A database for each service would
-    /// keep them apart as well, but the operators' tool compares all read models with the log, and
-    /// would have to know as many databases.
+    /// The built-in `readWrite` would grant the whole database. One database per service would
+    /// separate them as well, but the operators' tool compares all read models with the log, and
+    /// would need to know all databases.
     pub(crate) async fn roles(
         &self,
         admin: &Database,
@@ -121,7 +123,7 @@ fn privileges(database: &str, keys: &BTreeSet<String>) -> Vec<Document> {
             "actions": actions,
         }
     };
-    // Names and identities of collections: a rebuilt one has the name of that before it.
+    // Names and identities of collections: a rebuilt one takes the name of the one before it.
     let mut privileges = vec![on("", &["listCollections"])];
     for key in keys {
         privileges.push(on(key, &KEEPER_ACTIONS));

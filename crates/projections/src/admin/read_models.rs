@@ -1,4 +1,4 @@
-//! What an operator wants to know of the read models, and what to do about those that are over.
+//! Lists read models, pauses and resumes them, and removes those that are no longer used.
 
 use futures_util::TryStreamExt;
 use mongodb::{
@@ -25,22 +25,22 @@ pub struct ReadModel {
     pub key: String,
     /// The last commit that its documents reflect, or one shortly before.
     pub sequence: u64,
-    /// Whether a process keeps it up to date right now.
+    /// Whether a process is maintaining it right now.
     pub kept: bool,
-    /// Whether an operator lets it rest.
+    /// Whether an operator paused it.
     pub paused: bool,
-    /// How far a rebuild is that hasn't ended.
+    /// Progress of an unfinished rebuild.
     pub rebuilding: Option<RebuildProgress>,
-    /// Why it doesn't go on: it was found to be of another log, which only a rebuild ends, or the
-    /// next commit can't be folded by the release that tried last.
+    /// Why it is halted: it was filled from another log, which only a rebuild resolves, or the
+    /// release that tried last can't fold the next commit.
     pub halted: Option<String>,
 }
 
-/// A read model can't be retired.
+/// Why a read model can't be retired.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RetireError {
-    /// A process keeps it up to date.
+    /// A process is maintaining it.
     #[error("{0} is in use: stop what runs it first")]
     InUse(String),
     /// MongoDB can't be reached.
@@ -54,7 +54,7 @@ impl From<RunnerError> for RetireError {
     }
 }
 
-/// Every read model in the database, also those of versions that nobody runs any more.
+/// Lists every read model in the database, including versions that no process runs any more.
 ///
 /// # Errors
 /// When MongoDB can't be reached.
@@ -78,18 +78,18 @@ pub async fn read_models(store: &ReadStore) -> Result<Vec<ReadModel>, ReadError>
     Ok(models)
 }
 
-/// What read models tell of a log that was there before.
+/// Evidence in read models of a log that existed before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FoldedBefore {
-    /// None was made from a log with something in it.
+    /// No read model was filled from a log with commits.
     Nothing,
     /// This one was, by name and version.
     By(String),
-    /// The user of this process may not see them: it keeps none itself.
+    /// The user of this process may not read them: it maintains none itself.
     NotShown,
 }
 
-/// Whether a read model was made from a log with something in it: that log was there before.
+/// Whether a read model was filled from a log with commits: then that log existed before.
 ///
 /// # Errors
 /// When MongoDB can't be reached.
@@ -115,10 +115,10 @@ pub async fn folded_before(store: &ReadStore) -> Result<FoldedBefore, ReadError>
     }))
 }
 
-/// Lets a read model rest: nothing is folded until [`resume`], whichever process runs it. It takes
-/// effect within a second or so.
+/// Pauses a read model: no process folds it until [`resume`]. It takes effect within about a
+/// second.
 ///
-/// Reads that need what is appended meanwhile wait and then fail; others are answered.
+/// Reads that need later commits wait and then fail; others are answered.
 ///
 /// # Errors
 /// When MongoDB can't be reached.
@@ -126,7 +126,7 @@ pub async fn pause(store: &ReadStore, key: &str) -> Result<(), ReadError> {
     set_paused(store, key, true).await
 }
 
-/// Lets a read model go on after [`pause`].
+/// Resumes a read model after [`pause`].
 ///
 /// # Errors
 /// When MongoDB can't be reached.
@@ -139,11 +139,11 @@ async fn set_paused(store: &ReadStore, key: &str, paused: bool) -> Result<(), Re
     Ok(set?)
 }
 
-/// Deletes a read model and what is recorded of it: an old version, once a newer one serves. A
-/// version that is run again is filled again.
+/// Deletes a read model and its records: an old version, once a newer one serves. A version that
+/// runs again is filled again.
 ///
 /// # Errors
-/// [`RetireError::InUse`] when a process keeps it up to date.
+/// [`RetireError::InUse`] when a process is maintaining it.
 pub async fn retire(store: &ReadStore, key: &str) -> Result<(), RetireError> {
     if Lease::is_held(store, key).await? {
         return Err(RetireError::InUse(key.to_owned()));

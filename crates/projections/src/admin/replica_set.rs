@@ -1,7 +1,6 @@
-//! What a new MongoDB needs before anything can be kept in it: members that know of each other, and
-//! users that may write.
+//! Prepares a new MongoDB: initiates the replica set, and creates users.
 //!
-//! Whoever installs calls this, again and again: what is done already is left as it is.
+//! An installation calls this repeatedly: steps that are already done change nothing.
 
 use mongodb::{
     Client,
@@ -12,61 +11,62 @@ use std::time::{Duration, Instant};
 
 use crate::{Grants, store::code};
 
-/// How often something is asked for that takes its time.
+/// Interval of polls for a slow step.
 const EVERY: Duration = Duration::from_millis(200);
-/// How long one answer may take.
+/// Time limit for one answer.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Nothing was said to this server about a replica set yet.
+/// This server is not part of a replica set yet.
 const NOT_YET_INITIALIZED: i32 = 94;
-/// Somebody else initiated it meanwhile.
+/// Another process has initiated it in the meantime.
 const ALREADY_INITIALIZED: i32 = 23;
 /// A user of that name exists.
 const USER_EXISTS: i32 = 51003;
-/// The user that members of a replica set are to each other; its password is the key file.
+/// The user with which members of a replica set authenticate to each other; its password is the key
+/// file.
 const MEMBER: &str = "__system";
 
-/// The members of a replica set, as an address of MongoDB names them.
+/// The members of a replica set, from an address of MongoDB.
 #[derive(Clone, Debug)]
 pub struct ReplicaSet {
     name: String,
     options: ClientOptions,
 }
 
-/// What had to be done.
+/// What [`ReplicaSet::form`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Formed {
-    /// The members didn't know of each other.
+    /// It initiated the replica set.
     Now,
-    /// Nothing.
+    /// Nothing: the replica set existed.
     Before,
 }
 
-/// Somebody who may use the database.
+/// A user of the database.
 #[derive(Clone, Debug)]
 pub struct User {
     /// The name to sign in with.
     pub name: String,
     /// The password.
     pub password: String,
-    /// What is allowed.
+    /// The permissions.
     pub access: Grants,
 }
 
-/// A replica set could not be formed.
+/// Why a replica set could not be formed.
 #[derive(Debug, thiserror::Error)]
 pub enum FormError {
-    /// The address isn't one, or doesn't name a replica set.
+    /// The address is invalid, or doesn't name a replica set.
     #[error("{0}")]
     Address(String),
-    /// The members are a replica set already, but not this one.
+    /// The members already form a replica set, but a different one.
     #[error("the replica set has the members {found}, and is asked to have {wanted}")]
     OtherMembers {
-        /// What there is.
+        /// The existing set.
         found: String,
-        /// What was asked for.
+        /// The wanted set.
         wanted: String,
     },
-    /// It can't be done now; it may help to try again.
+    /// It can't be done now; trying again may help.
     #[error("{0}")]
     Unavailable(String),
 }
@@ -78,12 +78,13 @@ impl From<mongodb::error::Error> for FormError {
 }
 
 impl ReplicaSet {
-    /// Takes the address that the services use: its hosts are the members, its option `replicaSet`
-    /// is the name. `key`, if given, is the content of the file that members know each other by
-    /// (`security.keyFile`): with it, a server that has no users yet lets one in.
+    /// Parses the address that the services use: its hosts are the members, and its option
+    /// `replicaSet` is the name. `key` is the content of the key file for authentication between
+    /// members (`security.keyFile`), if there is one: with it, a server without users lets this
+    /// process in.
     ///
     /// # Errors
-    /// When the address isn't one or names no replica set.
+    /// When the address is invalid or names no replica set.
     pub async fn of(uri: &str, key: Option<&str>) -> Result<Self, FormError> {
         let address = |error: mongodb::error::Error| FormError::Address(error.to_string());
         let mut options = ClientOptions::parse(uri).await.map_err(address)?;
@@ -109,12 +110,12 @@ impl ReplicaSet {
         hosts.map(ServerAddress::to_string).collect()
     }
 
-    /// Waits until all members answer, lets the first one initiate the set unless it was before,
-    /// and waits until one of them takes writes.
+    /// Waits until all members answer, has the first one initiate the set if necessary, and waits
+    /// until one of them accepts writes.
     ///
     /// # Errors
-    /// [`FormError::OtherMembers`] when they are another set already, else
-    /// [`FormError::Unavailable`] when `patience` ends before.
+    /// [`FormError::OtherMembers`] when they already are another set, otherwise
+    /// [`FormError::Unavailable`] when `patience` has passed.
     pub async fn form(&self, patience: Duration) -> Result<Formed, FormError> {
         let end = Instant::now() + patience;
         for member in &self.options.hosts {
@@ -135,8 +136,8 @@ impl ReplicaSet {
         Ok(formed)
     }
 
-    /// Makes each of these users one of the `admin` database, with their rights on `database` and
-    /// on no other, or sets their passwords and rights.
+    /// Creates each of these users in the `admin` database, with their permissions on `database`
+    /// and on no other, or updates their passwords and permissions.
     ///
     /// # Errors
     /// [`FormError::Unavailable`] when there is no primary, or it refuses.
@@ -170,9 +171,9 @@ impl ReplicaSet {
             .zip(self.members())
             .map(|(id, host)| Bson::Document(doc! { "_id": id, "host": host }))
             .collect();
-        // A primary that is silent for 3 s is replaced. By default that takes 10 s, and the read
-        // models are shown to nobody until then; one that was replaced too early costs nothing, as
-        // everything in it can be rebuilt from the log.
+        // A primary that is silent for 3 s is replaced. The default is 10 s, during which no read
+        // model can be read; replacing it too early costs nothing, as all of its data can be
+        // rebuilt from the log.
         let settings = doc! {
             "electionTimeoutMillis": 3_000,
             "heartbeatIntervalMillis": 500,
@@ -239,13 +240,13 @@ impl ReplicaSet {
         }
     }
 
-    /// What a member says of itself.
+    /// A member's own description.
     async fn hello(&self, member: &ServerAddress) -> Result<Document, FormError> {
         let admin = self.direct(member)?.database("admin");
         Ok(admin.run_command(doc! { "hello": 1 }).await?)
     }
 
-    /// A client of one member, whatever that member thinks of a replica set.
+    /// A client for one member, whether or not it is in a replica set.
     fn direct(&self, member: &ServerAddress) -> Result<Client, FormError> {
         let mut options = self.options.clone();
         options.hosts = vec![member.clone()];

@@ -1,7 +1,8 @@
-//! What the process that folds tells the others.
+//! The leader's announcements to the followers.
 //!
-//! Sent over core NATS, so it may get lost. Nobody relies on it alone: each message says where it
-//! begins, so a lost one shows, and the checkpoint is looked at about once a second.
+//! Sent over core NATS, so they may get lost. Nothing relies on them alone: each message states
+//! where it begins, which reveals a lost one, and followers read the checkpoint about once a
+//! second.
 
 use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, sync::Arc};
@@ -9,10 +10,10 @@ use uuid::{Uuid, fmt::Hyphenated};
 
 use crate::Changed;
 
-/// Ids in one announcement; with more, listeners are told that anything may have changed.
+/// Limit for IDs in one announcement; with more, it states that any document may have changed.
 pub(crate) const MAX_IDS: usize = 256;
 
-/// Bytes of an announcement before its holder, at most; ids come after it.
+/// Maximum number of bytes before the holder in an encoded announcement; IDs come after it.
 const HOLDER_WITHIN: usize = 48;
 
 /// A message to the other processes.
@@ -21,7 +22,7 @@ const HOLDER_WITHIN: usize = 48;
 pub(crate) enum Announcement {
     /// Documents reflect these commits now.
     Applied {
-        /// Who folds.
+        /// The leader.
         holder: Uuid,
         /// The first of these commits.
         from: u64,
@@ -30,38 +31,38 @@ pub(crate) enum Announcement {
         /// The documents that changed, or `null` for any.
         ids: Option<HashSet<Uuid>>,
     },
-    /// The one who folds began, or went back to its checkpoint.
+    /// The leader began, or returned to its checkpoint.
     Restarted {
-        /// Who folds.
+        /// The leader.
         holder: Uuid,
         /// Identity of the stream.
         stream: String,
         /// The last commit that is certain.
         applied: u64,
     },
-    /// A rebuilt collection took over from one that could not go on.
+    /// A rebuilt collection replaced one that could not continue.
     Replaced {
-        /// Who folds.
+        /// The leader.
         holder: Uuid,
         /// Identity of the stream.
         stream: String,
-        /// The last commit that is applied.
+        /// The last applied commit.
         applied: u64,
     },
-    /// The log lost what was folded last: the model is being filled anew, and nobody may show it.
+    /// The log lost its tail: the model is being rebuilt, and must not be shown.
     Healing {
-        /// Who folds.
+        /// The leader.
         holder: Uuid,
     },
     /// The lease is free.
     Released {
-        /// Who had it.
+        /// The leader until now.
         holder: Uuid,
     },
 }
 
 impl Announcement {
-    /// Who says so.
+    /// The sender.
     pub fn holder(&self) -> Uuid {
         match self {
             Self::Applied { holder, .. }
@@ -72,7 +73,7 @@ impl Announcement {
         }
     }
 
-    /// How far the documents are by what is said; `None` if it says nothing of that.
+    /// The last applied commit according to the message; `None` if it doesn't state one.
     pub fn applied(&self) -> Option<u64> {
         match self {
             Self::Applied { to, .. } => Some(*to),
@@ -81,7 +82,7 @@ impl Announcement {
         }
     }
 
-    /// Whether a message is this holder's, as far as that can be told by its beginning.
+    /// Whether a message is from this holder, as far as its beginning shows.
     pub fn is_of(bytes: &[u8], holder: Uuid) -> bool {
         let mut text = [0; Hyphenated::LENGTH];
         let text = holder.hyphenated().encode_lower(&mut text).as_bytes();
@@ -91,23 +92,23 @@ impl Announcement {
             .any(|part| part == text)
     }
 
-    /// As it is sent.
+    /// The message in bytes.
     pub fn encode(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// As it is received; `None` for what another release says.
+    /// Decodes a message; `None` for one of another release.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
 }
 
-/// The ids that are told, if they aren't too many.
+/// The IDs, unless there are too many to announce.
 pub(crate) fn capped_ids(ids: HashSet<Uuid>) -> Option<HashSet<Uuid>> {
     (ids.len() <= MAX_IDS).then_some(ids)
 }
 
-/// What ids that were told mean.
+/// The change that announced IDs describe.
 pub(crate) fn change_of(ids: Option<HashSet<Uuid>>) -> Changed {
     ids.map_or(Changed::Any, |ids| Changed::Some(Arc::new(ids)))
 }

@@ -1,4 +1,4 @@
-//! What changes in a read model, and who has to know.
+//! Changes in a read model, and the caches that they invalidate.
 
 use std::{collections::HashSet, sync::Arc};
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 pub enum Changed {
     /// These.
     Some(Arc<HashSet<Uuid>>),
-    /// Any of them may have.
+    /// Possibly all of them.
     Any,
 }
 
@@ -17,7 +17,7 @@ pub enum Changed {
 pub struct Applied {
     /// The last commit that is now applied.
     pub to: u64,
-    /// What changed with it.
+    /// The documents that changed.
     pub changed: Changed,
 }
 

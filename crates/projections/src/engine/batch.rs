@@ -1,4 +1,4 @@
-//! Many changes as few writes.
+//! Merges many changes into few writes.
 
 use mongodb::bson::{Document, doc};
 use std::collections::HashMap;
@@ -9,16 +9,16 @@ use crate::{
     bson_values::{int, uuid},
 };
 
-/// The field that says which commit a document reflects.
+/// The field with the sequence of the commit that a document reflects.
 pub(crate) const SEQ: &str = "seq";
 
-/// The changes of a run of commits, merged to at most one write a document.
+/// The changes of a run of commits, merged to at most one write per document.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     writes: HashMap<Uuid, Write>,
 }
 
-/// What one document becomes.
+/// The write to one document.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Write {
     /// Sequence of the last commit that is merged into it.
@@ -29,7 +29,7 @@ pub(crate) struct Write {
 }
 
 impl Batch {
-    /// Merges a change that follows from the commit at `seq`, which is the newest so far.
+    /// Merges a change from the commit at `seq`, which is the newest so far.
     pub fn add(&mut self, seq: u64, change: Change) {
         match change {
             Change::Put { id, doc } => {
@@ -47,7 +47,7 @@ impl Batch {
                     fields: Document::new(),
                 });
                 write.seq = seq;
-                // Inserting over a field that is there keeps its place.
+                // Inserting over an existing field keeps its place.
                 write.fields.extend(set);
             }
         }

@@ -1,4 +1,4 @@
-//! Where processes talk to each other about a projection, over core NATS.
+//! How processes exchange messages about a projection, over core NATS.
 
 use bytes::Bytes;
 use eventstore::Log;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// Pause before subscribing again.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Listens to a topic, as soon as that is possible.
+/// Subscribes to a topic, as soon as that is possible.
 pub(crate) async fn subscribe(log: &Log, topic: &str) -> impl Stream<Item = Bytes> + Send + use<> {
     loop {
         match log.pubsub().subscribe(topic).await {
@@ -22,11 +22,12 @@ pub(crate) async fn subscribe(log: &Log, topic: &str) -> impl Stream<Item = Byte
     }
 }
 
-/// Where progress is announced. It names the database, because several may be filled from one log.
+/// The topic on which progress is announced. It contains the database, because several may be
+/// filled from one log.
 ///
-/// A topic is one token, so names are spelled with what a token may hold; the hash keeps apart those
-/// that are spelled alike then (`a.b` and `a_b`): what another database has applied must not be
-/// taken for one's own.
+/// A topic is one token, so names are reduced to the characters of a token; the hash distinguishes
+/// names that become the same (`a.b` and `a_b`): the progress of another database must not be taken
+/// for one's own.
 pub(crate) fn topic(database: &str, key: &str) -> String {
     let names = format!("{database}\0{key}");
     let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, names.as_bytes()).simple();

@@ -1,7 +1,7 @@
 //! How far a projection has folded its stream.
 //!
-//! Written after the documents, so it may lag behind them and never runs ahead; the guard in each
-//! document makes what is folded again harmless.
+//! Written after the documents, so it may lag behind them and is never ahead; the guard in each
+//! document makes repeated folding harmless.
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
@@ -22,31 +22,31 @@ pub(crate) struct Checkpoint {
     /// Name and version of the projection.
     #[serde(rename = "_id")]
     pub key: String,
-    /// Identity of the collection that this is about.
+    /// Identity of the collection that this describes.
     pub collection: Bson,
-    /// Identity of the stream: when it was created.
+    /// Identity of the stream: its creation time.
     pub stream_created: String,
-    /// The last commit that is folded.
+    /// The last folded commit.
     pub sequence: i64,
-    /// Identity of that commit. It tells a log that was restored from a backup and then went on
-    /// differently from the one that was folded.
+    /// Identity of that commit. It distinguishes the log that was folded from one that was restored
+    /// from a backup and then continued differently.
     pub commit: Option<String>,
-    /// How often the model was filled anew because what it had folded was gone from the log. A
-    /// place in the log means the same only as long as this does.
+    /// Number of times the model was rebuilt because folded commits were gone from the log. A
+    /// sequence identifies the same commit only as long as this stays the same.
     #[serde(default)]
     pub lineage: i64,
-    /// Whether documents may reflect more than this says: so it is from when a process begins to
-    /// fold until it ends in an orderly way.
+    /// Whether documents may reflect later commits than this: true from the moment when a process
+    /// begins to fold until it stops cleanly.
     #[serde(default)]
     pub ahead: bool,
-    /// Why it is being filled anew: the log lost what it had folded.
+    /// Why it is being rebuilt: the log lost commits that it had folded.
     #[serde(default)]
     pub healing: Option<String>,
-    /// Why folding on would be wrong; only a rebuild ends this.
+    /// Why folding must not continue; only a rebuild resolves this.
     pub halted: Option<String>,
-    /// Why the process that folded last could not go on: a commit that its release can't fold.
-    /// Unlike `halted` it keeps nobody from trying: another release may be able to, and moving on
-    /// ends this.
+    /// Why the last leader could not continue: a commit that its release can't fold. Unlike
+    /// `halted` it prevents no attempt: another release may be able to fold it, and progress clears
+    /// this.
     #[serde(default)]
     pub stuck: Option<String>,
     /// A rebuilt collection that is about to take over.
@@ -65,7 +65,7 @@ pub(crate) struct Next {
 }
 
 impl Checkpoint {
-    /// Of a collection that is still empty.
+    /// The checkpoint of an empty collection.
     pub fn start(key: String, collection: Binary, stream_created: DateTime<Utc>) -> Self {
         Self {
             key,
@@ -82,7 +82,7 @@ impl Checkpoint {
         }
     }
 
-    /// Identity of what is counted: of the stream, and of what it was before it lost a tail.
+    /// Identity of the counted commits: of the stream, and of its state before it lost a tail.
     pub fn stream(&self) -> String {
         match self.lineage {
             0 => self.stream_created.clone(),
@@ -94,8 +94,8 @@ impl Checkpoint {
         u64::try_from(self.sequence).unwrap_or(0)
     }
 
-    /// Adopts the rebuilt collection, if it is the one that is there. A crash may have come
-    /// between the switch and its record.
+    /// Adopts the rebuilt collection, if it has taken over. A crash may have come between the
+    /// switch and its record.
     pub fn settle(mut self, collection: &Binary) -> Self {
         if let Some(next) = &self.next
             && next.collection == Bson::Binary(collection.clone())
@@ -114,7 +114,7 @@ impl Checkpoint {
     }
 }
 
-/// A stream's identity, as it is stored.
+/// The stored form of a stream's identity.
 pub(crate) fn identity(created: DateTime<Utc>) -> String {
     created.to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
 }
@@ -134,7 +134,7 @@ impl Checkpoints {
         }
     }
 
-    /// All of them, by name.
+    /// Lists all checkpoints, by name.
     pub async fn all(&self) -> Result<Vec<Checkpoint>, RunnerError> {
         let find = async {
             let found = self.collection.find(doc! {}).sort(doc! { "_id": 1 });
@@ -148,14 +148,14 @@ impl Checkpoints {
         self.store.bounded(found).await
     }
 
-    /// As [`Self::load`], bounded like a read.
+    /// Like [`Self::load`], with the time limit of a read.
     pub async fn peek(&self, key: &str) -> Result<Option<Checkpoint>, ReadError> {
         self.store
             .read(self.collection.find_one(doc! { "_id": key }))
             .await
     }
 
-    /// Writes a checkpoint, whatever was there.
+    /// Writes a checkpoint, replacing any other.
     pub async fn put(&self, checkpoint: &Checkpoint) -> Result<(), RunnerError> {
         let written = self
             .collection
@@ -164,8 +164,8 @@ impl Checkpoints {
         self.store.bounded(written).await.map(|_| ())
     }
 
-    /// Moves a checkpoint on; never back, and never that of another collection. Whatever it was
-    /// stuck at is behind it then.
+    /// Advances a checkpoint; never backwards, and never that of another collection. Clears what it
+    /// was stuck at.
     pub async fn advance(
         &self,
         key: &str,
@@ -191,7 +191,7 @@ impl Checkpoints {
         self.store.bounded(removed).await.map(|_| ())
     }
 
-    /// Records whether documents may reflect more than the checkpoint says.
+    /// Records whether documents may reflect later commits than the checkpoint.
     pub async fn set_ahead(&self, key: &str, ahead: bool) -> Result<(), RunnerError> {
         let news = doc! { "$set": { "ahead": ahead } };
         self.store
@@ -200,7 +200,7 @@ impl Checkpoints {
             .map(|_| ())
     }
 
-    /// Records that the model is being filled anew, and why.
+    /// Records that the model is being rebuilt, and why.
     pub async fn heal(&self, key: &str, why: &str) -> Result<(), RunnerError> {
         let news = doc! { "$set": { "healing": why } };
         self.store
@@ -209,7 +209,7 @@ impl Checkpoints {
             .map(|_| ())
     }
 
-    /// Records that folding on would be wrong.
+    /// Records that folding must not continue.
     pub async fn halt(&self, key: &str, why: &str) -> Result<(), RunnerError> {
         let news = doc! { "$set": { "halted": why } };
         self.store
@@ -218,7 +218,7 @@ impl Checkpoints {
             .map(|_| ())
     }
 
-    /// Records that the release of this process can't fold on, or that nothing keeps it from that.
+    /// Records that the release of this process can't fold the next commit, or clears that.
     pub async fn stick(&self, key: &str, why: Option<&str>) -> Result<(), RunnerError> {
         let news = doc! { "$set": { "stuck": why } };
         self.store

@@ -1,4 +1,4 @@
-//! Whether what was folded is what the log holds.
+//! Compares folded commits with the log.
 
 use chrono::{DateTime, Utc};
 use eventstore::StoreError;
@@ -21,20 +21,20 @@ use crate::{
     error::RunnerError,
 };
 
-/// How many documents that are ahead of a checkpoint are compared with the log: the newest, because
-/// what stands in a log is a beginning.
+/// Number of documents ahead of a checkpoint that are compared with the log: the newest, because a
+/// log loses its newest commits first.
 const COMPARED: i64 = 256;
-/// How long it may take to read their commits.
+/// Time limit for reading their commits.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
-/// What comes of comparing a read model with the log.
+/// The result of comparing a read model with the log.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// The log goes on from what was folded.
+    /// The log continues after the folded commits.
     Continues,
-    /// It is the log, but it lost what was folded last.
+    /// It is the same log, but it lost the last folded commits.
     TailLost(String),
-    /// It is another log, or one that was found to be at fault: that is for an operator to decide.
+    /// It is another log, or a damaged one: an operator has to decide.
     Another(String),
 }
 
@@ -48,7 +48,7 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
         Self { context }
     }
 
-    /// Compares what was folded with the log.
+    /// Compares the folded commits with the log.
     pub async fn judge(
         &self,
         checkpoint: &Checkpoint,
@@ -101,12 +101,12 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
         }
     }
 
-    /// A document that reflects a commit after the checkpoint, and one that the log doesn't hold.
+    /// Finds a document that reflects a commit after the checkpoint which the log doesn't contain.
     ///
-    /// A checkpoint lags a little behind the documents. If the process died together with the log's
-    /// server, it may stand on what is left while documents show what isn't. They don't say which
-    /// commit they reflect, only where it was; but what follows from the commit that is there now
-    /// is in them only if it is the same.
+    /// A checkpoint lags slightly behind the documents. If the process died together with the log's
+    /// server, the checkpoint's commit may still exist while documents show commits that don't.
+    /// They contain the sequence of their commit, not its ID; but they contain the changes of the
+    /// commit that is there now only if it is the same.
     async fn phantom(&self, checkpoint: &Checkpoint) -> Result<Option<String>, RunnerError> {
         let stream = self.context.projection.stream();
         let collection: Collection<Document> =
@@ -147,7 +147,7 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
         Ok(None)
     }
 
-    /// What follows from the commits in a range, by document and commit.
+    /// The changes of the commits in a range, by document and commit.
     async fn changes(
         &self,
         from: u64,

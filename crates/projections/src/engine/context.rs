@@ -1,4 +1,4 @@
-//! What the parts of a runner share.
+//! The state that the parts of a runner share.
 
 use eventstore::Log;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// What the parts of a runner share.
+/// The state that the parts of a runner share.
 pub(crate) struct ProjectionContext<P> {
     pub projection: Arc<P>,
     pub key: String,
@@ -30,15 +30,15 @@ pub(crate) struct ProjectionContext<P> {
     pub settings: RunnerSettings,
     pub state: watch::Sender<RunnerState>,
     pub stop: CancellationToken,
-    /// The lease was given back by another.
+    /// Another process released the lease.
     pub freed: Notify,
-    /// The checkpoint is to be looked at.
+    /// The checkpoint is to be read.
     pub look: Notify,
     pub gauges: Gauges,
 }
 
 impl<P: Projection> ProjectionContext<P> {
-    /// Shows nothing any more, here and elsewhere, until it was compared with the log.
+    /// Stops showing documents, here and elsewhere, until they were compared with the log.
     pub async fn doubt(&self, why: &str) {
         self.progress.heals();
         self.log.tails().doubt();
@@ -65,7 +65,7 @@ impl<P: Projection> ProjectionContext<P> {
             .broadcast(&self.topic, announcement.encode())
             .await;
         if let Err(error) = sent {
-            // Others look at the checkpoint about once a second.
+            // Others read the checkpoint about once a second.
             tracing::debug!(projection = self.key, %error, "an announcement was not sent");
         }
         if let Some(applied) = announcement.applied() {
@@ -73,7 +73,7 @@ impl<P: Projection> ProjectionContext<P> {
         }
     }
 
-    /// Tells how far this version is.
+    /// Announces how far this version is.
     pub async fn send_applied(&self, applied: u64) {
         let version = self.projection.version();
         let news = VersionMessage::Applied { version, applied };

@@ -1,4 +1,4 @@
-//! Following a stream and folding it, ahead of the one who writes.
+//! Follows a stream and folds it, ahead of the writer.
 
 use eventstore::{Log, StreamName};
 use futures_util::StreamExt;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{Change, FoldSpans, Projection, error::RunnerError};
 
-/// Commits that may be folded ahead: enough to keep a writer busy, bounded in memory.
+/// Number of commits that may be folded ahead: enough to keep a writer busy, bounded in memory.
 const AHEAD: usize = 4_096;
 
 /// A folded commit.
@@ -19,23 +19,23 @@ pub(crate) struct FoldedCommit {
     pub sequence: u64,
     pub commit_id: Uuid,
     pub changes: Vec<Change>,
-    /// The step that it is in its trace; ends when it is dropped.
+    /// Its step in the trace; ends when it is dropped.
     pub span: Span,
 }
 
-/// A stream that is being folded, ahead and in order.
+/// A stream that is folded, ahead and in order.
 pub(crate) struct FoldStream {
     ready: mpsc::Receiver<Result<FoldedCommit, RunnerError>>,
     _task: AbortOnDropHandle<()>,
 }
 
-/// Where a stream is to be folded from.
+/// The position from which a stream is folded.
 #[derive(Clone, Debug)]
 pub(crate) struct ResumePoint {
-    /// The last commit that is folded already.
+    /// The last commit that is already folded.
     pub after: u64,
-    /// Its identity. It is looked at again, because a log that was restored from a backup may
-    /// have another commit there.
+    /// Its identity, which is checked again, because a log that was restored from a backup may have
+    /// another commit there.
     pub commit: Option<String>,
 }
 
@@ -63,8 +63,8 @@ impl FoldStream {
                             &expected,
                             commit.commit_id,
                         )),
-                        // With an expectation left, what was folded last is lost by now, and
-                        // somebody has acknowledged that: it says nothing about what follows.
+                        // If the expected commit is still pending, it is lost by now, and an
+                        // operator has acknowledged that: it proves nothing about later commits.
                         _ => projection
                             .fold(&commit)
                             .map(|changes| FoldedCommit {
@@ -89,7 +89,8 @@ impl FoldStream {
         }
     }
 
-    /// Takes what is ready, at least one and at most `limit`; nothing when the stream ended.
+    /// Takes the commits that are ready, at least one and at most `limit`; none when the stream
+    /// ended.
     pub async fn take(&mut self, limit: usize) -> Vec<Result<FoldedCommit, RunnerError>> {
         let mut items = Vec::new();
         self.ready.recv_many(&mut items, limit).await;

@@ -1,4 +1,4 @@
-//! Keeping up with the process that folds, while this one doesn't.
+//! Keeps up with the leader while another process leads.
 
 use eventstore::StoreError;
 use futures_util::StreamExt;
@@ -15,10 +15,10 @@ use crate::{
     },
 };
 
-/// How often the checkpoint and the stream's end are looked at.
+/// Interval at which the checkpoint and the stream's end are read.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What was seen of the checkpoint last.
+/// The state of the checkpoint when it was last read.
 #[derive(Default)]
 struct Seen {
     checkpoint: Option<Checkpoint>,
@@ -38,7 +38,7 @@ impl<P: Projection> Follower<P> {
         }
     }
 
-    /// Listens to announcements and looks at the checkpoint now and then, for ever.
+    /// Applies announcements and reads the checkpoint at intervals, forever.
     pub async fn follow(self) {
         let mut seen = Seen::default();
         let mut faults = self.context.store.faults();
@@ -69,7 +69,8 @@ impl<P: Projection> Follower<P> {
     }
 
     fn apply_announcement(&self, bytes: &[u8]) {
-        // One's own come back, and are long: they are recognized without being read.
+        // This process receives its own announcements, which are long: it recognizes them without
+        // decoding.
         if Announcement::is_of(bytes, self.context.holder) {
             return;
         }
@@ -81,7 +82,8 @@ impl<P: Projection> Follower<P> {
         }
         match announcement {
             Announcement::Released { .. } => self.context.freed.notify_one(),
-            // Who folds knows better than a message that was on its way when that began.
+            // The leader's own state is newer than a message that was in transit when its term
+            // began.
             _ if self.context.progress.is_active() => {}
             Announcement::Applied { from, to, ids, .. } => {
                 let missed = from > self.context.progress.applied() + 1;
@@ -91,7 +93,7 @@ impl<P: Projection> Follower<P> {
             Announcement::Restarted {
                 stream, applied, ..
             } => {
-                // It says nothing of what this process saw of MongoDB, so no fault is settled.
+                // It proves nothing about the MongoDB faults of this process, so it settles none.
                 self.context.progress.restart(applied, &stream, 0);
             }
             Announcement::Replaced {
@@ -107,7 +109,7 @@ impl<P: Projection> Follower<P> {
         }
     }
 
-    /// Makes up for announcements that were lost.
+    /// Makes up for lost announcements.
     async fn look_at_checkpoint(&self, seen: &mut Seen) {
         if self.context.progress.is_active() {
             seen.missed_some = false;
@@ -136,10 +138,10 @@ impl<P: Projection> Follower<P> {
         let applied = self.context.progress.applied();
         let behind = checkpoint.sequence() > applied;
         let back = another || self.context.progress.is_uncertain();
-        // It may have become the active one while the answer was on its way.
+        // It may have become the leader while the answer was in transit.
         if (back || behind || seen.missed_some) && !self.context.progress.is_active() {
-            // The checkpoint lags a little, so it only counts for less than what was announced
-            // if that may be gone.
+            // The checkpoint lags slightly, so a lower value than the announced one counts only if
+            // announced commits may be gone.
             let sequence = checkpoint.sequence();
             let certain = if back {
                 sequence
@@ -156,8 +158,8 @@ impl<P: Projection> Follower<P> {
         seen.checkpoint = Some(checkpoint);
     }
 
-    /// Shows that documents are of commits that the log holds, after it lost a tail: whoever folds
-    /// has seen to that, or will.
+    /// Checks, after the log lost a tail, that the documents reflect commits that the log contains:
+    /// the leader has made sure of that, or will.
     async fn compare(&self, checkpoint: &Checkpoint, epoch: u64) {
         let judged = async {
             let created = self
@@ -171,7 +173,7 @@ impl<P: Projection> Follower<P> {
                 .await
         };
         match judged.await {
-            // If it became the active one meanwhile, it has compared them itself.
+            // If it became the leader in the meantime, it has compared them itself.
             Ok(Verdict::Continues) if !self.context.progress.is_active() => {
                 self.context.progress.judged(epoch);
             }
@@ -186,11 +188,12 @@ impl<P: Projection> Follower<P> {
         let stream = self.context.projection.stream();
         if let Ok(end) = self.context.log.reader().last_sequence(stream).await {
             self.context.progress.note_stream_end(end);
-            // Whatever was acknowledged is there; what isn't, was lost, and can't be waited for.
+            // All acknowledged commits are in the log; one that isn't was lost, and can't be waited
+            // for.
             if let Some(floor) = self.context.progress.floor_beyond(end) {
                 let reaches = self.context.log.tails().still_reaches(stream, floor).await;
                 let is_lost = matches!(reaches, Err(StoreError::TailLost { .. }));
-                // Or it is a hole that somebody has acknowledged.
+                // Or it is a hole that an operator has acknowledged.
                 if is_lost
                     || self
                         .context

@@ -1,11 +1,11 @@
-//! What is measured of the read side.
+//! The metrics of the read side.
 
 use metrics::{Counter, Gauge, Histogram, Unit, counter, gauge, histogram};
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 
 use crate::{Progress, RunnerState};
 
-/// Says what each metric of the read side is. Call it once, after a recorder is installed.
+/// Describes the metrics of the read side. Call it once, after a recorder is installed.
 pub fn describe_metrics() {
     describe_gauge!(
         "projection_lag_commits",
@@ -77,7 +77,7 @@ impl Gauges {
     }
 }
 
-/// How often a cache has the answer.
+/// Hits and misses of a cache.
 pub(crate) struct CacheMeters {
     pub hits: Counter,
     pub misses: Counter,

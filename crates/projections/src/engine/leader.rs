@@ -1,4 +1,4 @@
-//! What the leader does with its lease: it finds its place, and folds from there.
+//! The leader's work with its lease: it finds its position, and folds from there.
 
 use chrono::{DateTime, Utc};
 use mongodb::bson::{Binary, Bson};
@@ -34,10 +34,10 @@ impl<'a, P: Projection> Leader<'a, P> {
         Self { context }
     }
 
-    /// Folds until asked to stop, until the lease is lost, or until there is trouble.
+    /// Folds until it is stopped, the lease is lost, or an error occurs.
     pub async fn lead(&self, held: Held) -> Result<TermEnd, RunnerError> {
         let context = self.context;
-        // Before the checkpoint is read: what happens later must not go unnoticed.
+        // Before the checkpoint is read: later faults must not go unnoticed.
         let mut faults = context.store.faults();
         let fault = *faults.borrow_and_update();
         let mut epochs = context.log.tails().epochs(context.projection.stream());
@@ -87,7 +87,7 @@ impl<'a, P: Projection> Leader<'a, P> {
         context.progress.restart(applied, &stream, fault);
         context.progress.judged(epoch);
         if !matches!(*context.state.borrow(), RunnerState::Halted { .. }) {
-            // Whatever was acknowledged, by whomever, stands before the stream's end.
+            // All acknowledged commits are before the stream's end.
             context.progress.require_locally(end);
         }
         context
@@ -100,7 +100,7 @@ impl<'a, P: Projection> Leader<'a, P> {
         context.progress.active_until(Some(held.until));
         context.set_state(RunnerState::Active);
         if checkpoint.stuck.is_some() && applied >= end {
-            // What it was stuck at is gone with the end of the log.
+            // The commit it was stuck at is gone with the tail of the log.
             context.checkpoints.stick(&context.key, None).await?;
         }
         let from = ResumePoint {
@@ -128,13 +128,13 @@ impl<'a, P: Projection> Leader<'a, P> {
         if let (Err(failure), Some(building)) = (&ended, term.building)
             && failure.halts()
         {
-            // It would meet the same; whoever asked for it is told at once.
+            // It would fail in the same way; the operator who requested it gets the error at once.
             building.fail(context, failure).await?;
         }
         ended
     }
 
-    /// The checkpoint of the collection that is there; a new one if it was replaced.
+    /// The checkpoint of the current collection; a new one if it was replaced.
     async fn settled_checkpoint(
         &self,
         collection: &Binary,
@@ -154,7 +154,7 @@ impl<'a, P: Projection> Leader<'a, P> {
                 let start =
                     Checkpoint::start(self.context.key.clone(), collection.clone(), created);
                 Checkpoint {
-                    // What was told of places in the log before is not to be mixed up with this.
+                    // Earlier announcements of sequences must not be mixed up with this.
                     lineage: other.map_or(0, |other| other.lineage),
                     ..start
                 }
@@ -166,8 +166,8 @@ impl<'a, P: Projection> Leader<'a, P> {
         Ok(checkpoint)
     }
 
-    /// Shows nothing more of what the log has lost, and has the read model filled anew: tells the
-    /// request for that, which another process goes on with if this one dies.
+    /// Stops showing what the log has lost, and requests a rebuild: returns the request, which
+    /// another process continues if this one dies.
     async fn begin_to_heal(&self, why: &str) -> Result<String, RunnerError> {
         tracing::error!(
             projection = self.context.key,

@@ -1,5 +1,5 @@
-//! Asking the process that folds how far it is, for all reads of this process, and answering where
-//! this one folds. What for: see [`crate::engine::leader_query`].
+//! Asks the leader how far it is, for all reads of this process, and answers if this process leads.
+//! [`crate::engine::leader_query`] states the purpose.
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -13,7 +13,7 @@ use crate::{
     engine::{channel::subscribe, context::ProjectionContext, leader_query::ANSWER},
 };
 
-/// How long nobody is asked after there was no answer: nobody folds, or NATS is away.
+/// Pause after a question without an answer: no process leads, or NATS is down.
 const SILENCE: Duration = Duration::from_secs(1);
 
 #[derive(Serialize, Deserialize)]
@@ -29,12 +29,12 @@ struct Answer {
     applied: u64,
 }
 
-/// Where it is asked how far a projection is.
+/// The topic for questions about a projection's progress.
 fn question_topic(topic: &str) -> String {
     format!("{topic}-asked")
 }
 
-/// Where the one who folds answers.
+/// The topic for the leader's answers.
 fn answer_topic(topic: &str) -> String {
     format!("{topic}-told")
 }
@@ -51,7 +51,7 @@ impl<P: Projection> LeaderDialog<P> {
         }
     }
 
-    /// Asks for the reads of this process, for ever.
+    /// Asks for the reads of this process, forever.
     pub async fn ask(self) {
         let leader_query = self.context.progress.leader_query();
         let mut wanted = leader_query.wanted();
@@ -59,7 +59,7 @@ impl<P: Projection> LeaderDialog<P> {
         let mut silent_until = Instant::now();
         let mut number = 0;
         while wanted.changed().await.is_ok() {
-            // Who wants to know from now on is served by the next question.
+            // Later reads are served by the next question.
             let up_to = *wanted.borrow_and_update();
             let mut applied = None;
             if Instant::now() >= silent_until {
@@ -100,14 +100,14 @@ impl<P: Projection> LeaderDialog<P> {
         timeout(ANSWER, answer).await.ok().flatten()
     }
 
-    /// Answers the questions of others while this process folds, for ever.
+    /// Answers the questions of others while this process leads, forever.
     pub async fn answer(self) {
         loop {
             let mut questions =
                 Box::pin(subscribe(&self.context.log, &self.question_topic()).await);
             while let Some(question) = questions.next().await {
-                // A new holder may have told less so far than the one before it. Who isn't answered
-                // reads the database, which is right.
+                // A new leader may have announced less so far than the previous one. A process
+                // without an answer reads the database, which is correct.
                 if !self.context.progress.may_answer() {
                     continue;
                 }
@@ -120,7 +120,7 @@ impl<P: Projection> LeaderDialog<P> {
                     applied: self.context.progress.applied(),
                 };
                 if let Ok(answer) = serde_json::to_vec(&answer) {
-                    // Who isn't answered reads the database.
+                    // A process without an answer reads the database.
                     let _ = self
                         .context
                         .log

@@ -1,30 +1,30 @@
-//! Letting a process that doesn't fold answer from memory.
+//! Lets a process that doesn't lead answer from memory.
 //!
-//! What it keeps is only as new as the announcements that reached it, and one may be on its way
-//! while somebody else was told already that a command took effect. So before such a read the one
-//! who folds is asked how far it is; whatever was acknowledged before the read began is within
-//! that. The reads of a moment share one question, so it costs a round trip and hardly any
-//! throughput. No answer means that the database is read instead, which always knows.
+//! Its cache is only as new as the announcements that it received, and one may still be in transit
+//! when a client already has the response to its command. So before such a read the leader is asked
+//! how far it is; every commit that was acknowledged before the read began is within that.
+//! Concurrent reads share one question, so it costs a round trip and hardly any throughput. Without
+//! an answer the database is read instead, which is always up to date.
 
 use std::time::Duration;
 use tokio::{sync::watch, time::timeout};
 
-/// How long an answer is waited for.
+/// Time limit for an answer.
 pub(crate) const ANSWER: Duration = Duration::from_millis(100);
 
-/// Reads that want to know how far the one who folds is.
+/// Reads that need the leader's position.
 #[derive(Debug)]
 pub(crate) struct LeaderQuery {
     /// Counts reads.
     wanted: watch::Sender<u64>,
-    /// What is known of the reads up to a number.
+    /// The answer for the reads up to a number.
     known: watch::Sender<Known>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     up_to: u64,
-    /// How far the one who folds was after those reads began; `None` if it didn't say.
+    /// The leader's position after those reads began; `None` without an answer.
     applied: Option<u64>,
 }
 
@@ -38,7 +38,7 @@ impl Default for LeaderQuery {
 }
 
 impl LeaderQuery {
-    /// How far the one who folds is, asked after this call began; `None` if it doesn't say.
+    /// Returns the leader's position, requested after this call began; `None` without an answer.
     pub async fn ask(&self) -> Option<u64> {
         let mut known = self.known.subscribe();
         let mut mine = 0;
@@ -47,17 +47,17 @@ impl LeaderQuery {
             mine = *wanted;
         });
         let known = known.wait_for(|known| known.up_to >= mine);
-        // The one who asks answers within its own bound; this is for its end.
+        // The asking task answers within its own time limit; this covers its end.
         let known = timeout(ANSWER * 3, known).await.ok()?.ok()?;
         known.applied
     }
 
-    /// Follows how many reads want to know.
+    /// Follows the number of reads that need an answer.
     pub fn wanted(&self) -> watch::Receiver<u64> {
         self.wanted.subscribe()
     }
 
-    /// Gives the reads up to a number their answer.
+    /// Answers the reads up to a number.
     pub fn resolve(&self, up_to: u64, applied: Option<u64>) {
         self.known.send_replace(Known { up_to, applied });
     }

@@ -21,17 +21,17 @@ use crate::{
     store::abort_on_fault,
 };
 
-/// How a turn at folding ended, short of trouble.
+/// How a term ended, unless by an error.
 pub(crate) enum TermEnd {
-    /// As asked.
+    /// On request.
     Stopped,
     /// Another process has the lease.
     Lost,
-    /// A rebuild made it possible to begin again.
+    /// A rebuild allows folding to start again.
     Repaired,
 }
 
-/// A turn under way.
+/// The current term.
 pub(crate) struct LeaderTerm<'m, P> {
     pub context: &'m ProjectionContext<P>,
     pub target: Target,
@@ -46,10 +46,10 @@ pub(crate) struct LeaderTerm<'m, P> {
     /// Counts tails that the log lost.
     pub epochs: watch::Receiver<u64>,
     pub building: Option<RebuildTask>,
-    /// The request for a rebuild that was met last. What is known of the lease may be a moment
-    /// old, and name it once more.
+    /// The request for the last completed rebuild. The known state of the lease may be slightly
+    /// old, and contain it once more.
     pub met: Option<String>,
-    /// Whether folding rests, as an operator wants it.
+    /// Whether an operator paused folding.
     pub paused: bool,
 }
 
@@ -72,7 +72,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
                 folding.take(settings.batch).await
             };
             tokio::select! {
-                // In this order: what ends the turn comes before more of it.
+                // In this order: reasons to end the term come before more commits.
                 biased;
                 () = self.context.stop.cancelled() => {
                     self.save().await?;
@@ -112,8 +112,8 @@ impl<P: Projection> LeaderTerm<'_, P> {
         }
     }
 
-    /// Looks once more which collection is there: what was seen may be older than a switch of our
-    /// own. A turn that ended for that would tell every watcher a second time to begin again.
+    /// Checks again which collection exists: the earlier check may be older than this process's own
+    /// switch. Ending the term for that would tell every watcher to start over a second time.
     async fn assert_not_replaced(&self) -> Result<(), RunnerError> {
         let Target { store, name, uuid } = &self.target;
         match store.collection_uuid(name).await? {
@@ -150,7 +150,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
                     }
                     count += 1;
                 }
-                // What came before it is good and is written.
+                // The commits before it are valid and written.
                 Err(error) => failure = Some(error),
             }
         }
@@ -176,7 +176,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
         self.context.gauges.write.record(began.elapsed());
         self.written_at = Some(tokio::time::Instant::now());
         if self.faults.has_changed().unwrap_or(false) {
-            // Written, but perhaps to a server that is gone: nobody may be told.
+            // Written, but perhaps to a server that is gone: it must not be announced.
             return Err(RunnerError::Fault);
         }
         self.unsaved = Some(last);
@@ -210,7 +210,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
         abort_on_fault(&mut self.faults, advance).await
     }
 
-    /// Begins a rebuild if one is asked for that isn't under way.
+    /// Begins a requested rebuild unless it is already running.
     pub fn consider_rebuild(&mut self, held: &Held, created: DateTime<Utc>) {
         let Some(request) = &held.rebuild else {
             return;
@@ -225,7 +225,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
         }
     }
 
-    /// Lets the rebuilt collection take over; tells it. Nothing is folded meanwhile.
+    /// Lets the rebuilt collection take over and returns it. Folding waits in the meantime.
     async fn finish_rebuild(&mut self) -> Result<Option<Target>, RunnerError> {
         let Some(building) = self.building.take() else {
             return Ok(None);
@@ -233,9 +233,9 @@ impl<P: Projection> LeaderTerm<'_, P> {
         self.met = Some(building.request().to_owned());
         let built = match building.finish(self.context, self.applied).await {
             Ok(built) => built,
-            // The next turn goes on with it.
+            // The next term continues it.
             Err(failure) if failure.is_transient() => return Err(failure),
-            // The one that serves is as good as before.
+            // The serving collection is as good as before.
             Err(failure) => {
                 tracing::error!(projection = self.context.key, %failure, "the rebuild failed");
                 return Ok(None);
@@ -246,7 +246,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
         abort_on_fault(&mut self.faults, built.switch(self.context)).await?;
         self.unsaved = None;
         self.applied = self.applied.max(applied);
-        // The documents are the same, unless somebody had changed them by hand.
+        // The documents are the same, unless they had been changed by hand.
         let progress = &self.context.progress;
         progress.restart(self.applied, &self.stream, 0);
         let announcement = Announcement::Restarted {

@@ -1,8 +1,8 @@
-//! Who may fold a projection: at most one process, by a lease in MongoDB.
+//! The lease in MongoDB: at most one process folds a projection.
 //!
-//! The lease only saves work and keeps progress in one hand. Correctness doesn't rest on it: two
-//! runners at once would write the same documents, and the guard in each keeps the newest.
-//! All times are the server's (`$$NOW`), so clocks of processes don't have to agree.
+//! The lease only saves work and lets one process report progress. Correctness doesn't depend on
+//! it: two leaders at once would write the same documents, and the guard in each keeps the newest.
+//! All times are the server's (`$$NOW`), so the clocks of processes don't have to agree.
 
 use mongodb::{
     Collection,
@@ -33,12 +33,12 @@ pub(crate) struct Lease {
 /// A lease that is held.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
-    /// Until when, by this process's clock. Counted from before the request was sent, so it ends
-    /// before the server lets another in.
+    /// Its end, by this process's clock. Counted from before the request was sent, so it ends
+    /// before the server lets another process take it.
     pub until: Instant,
-    /// A rebuild that somebody asks for.
+    /// The requested rebuild.
     pub rebuild: Option<String>,
-    /// Whether folding is to rest.
+    /// Whether folding is paused.
     pub paused: bool,
 }
 
@@ -57,9 +57,9 @@ impl Lease {
     pub async fn hold(&self) -> Result<Option<Held>, RunnerError> {
         let holder = self.holder.to_string();
         let ttl = i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX);
-        // MongoDB takes no expression in the filter of an upsert, so the update itself decides.
+        // MongoDB accepts no expression in the filter of an upsert, so the update itself decides.
         let free_or_mine = doc! { "$or": [
-            // Also when it isn't there: nothing is less than every time.
+            // Even when it is missing: nothing is less than every time.
             { "$lte": ["$expires_at", "$$NOW"] },
             { "$eq": ["$holder", &holder] },
         ] };
@@ -87,13 +87,13 @@ impl Lease {
                 }))
             }
             Ok(_) => Ok(None),
-            // Another created it in the same moment.
+            // Another process created it at the same moment.
             Err(RunnerError::Mongo(error)) if code(&error) == Some(DUPLICATE_KEY) => Ok(None),
             Err(failure) => Err(failure),
         }
     }
 
-    /// Gives the lease back, so that another takes over at once.
+    /// Releases the lease, so that another process takes over at once.
     pub async fn release(&self) -> Result<(), RunnerError> {
         let mine = doc! { "_id": &self.key, "holder": self.holder.to_string() };
         let free = doc! { "$unset": { "holder": "", "expires_at": "" } };
@@ -103,7 +103,7 @@ impl Lease {
             .map(|_| ())
     }
 
-    /// Whether anybody holds a lease.
+    /// Whether any process holds a lease.
     pub async fn is_held(store: &ReadStore, key: &str) -> Result<bool, RunnerError> {
         let leases: Collection<Document> = store.database().collection(COLLECTION);
         let held = doc! { "_id": key, "$expr": { "$gt": ["$expires_at", "$$NOW"] } };
@@ -111,14 +111,14 @@ impl Lease {
         Ok(found.is_some())
     }
 
-    /// Deletes what is recorded of a lease.
+    /// Deletes the record of a lease.
     pub async fn remove(store: &ReadStore, key: &str) -> Result<(), RunnerError> {
         let leases: Collection<Document> = store.database().collection(COLLECTION);
         let removed = leases.delete_one(doc! { "_id": key });
         store.bounded(removed).await.map(|_| ())
     }
 
-    /// Asks whoever holds the lease, now or later, to rebuild. Tells the request that stands: an
+    /// Asks the current or next holder of the lease for a rebuild. Returns the valid request: an
     /// earlier one that hasn't ended, if there is one.
     pub async fn ask_for_rebuild(
         store: &ReadStore,
@@ -135,7 +135,7 @@ impl Lease {
         Ok(lease.get_str("rebuild").unwrap_or(request).to_owned())
     }
 
-    /// Lets whoever holds the lease, now or later, rest or go on.
+    /// Pauses or resumes folding, for the current or next holder of the lease.
     pub async fn set_paused(store: &ReadStore, key: &str, paused: bool) -> Result<(), RunnerError> {
         let leases: Collection<Document> = store.database().collection(COLLECTION);
         let change = doc! { "$set": { "paused": paused } };
@@ -143,14 +143,14 @@ impl Lease {
         store.bounded(changed).await.map(|_| ())
     }
 
-    /// Whether folding is to rest.
+    /// Whether folding is paused.
     pub async fn is_paused(store: &ReadStore, key: &str) -> Result<bool, RunnerError> {
         let leases: Collection<Document> = store.database().collection(COLLECTION);
         let lease = store.bounded(leases.find_one(doc! { "_id": key })).await?;
         Ok(lease.is_some_and(|lease| lease.get_bool("paused").unwrap_or(false)))
     }
 
-    /// Takes note that a rebuild ended.
+    /// Records that a rebuild ended.
     pub async fn rebuild_ended(&self, request: &str) -> Result<(), RunnerError> {
         let this = doc! { "_id": &self.key, "rebuild": request };
         let done = doc! { "$unset": { "rebuild": "" } };

@@ -1,4 +1,4 @@
-//! Keeping the lease.
+//! Renews the lease.
 
 use mongodb::bson::Binary;
 use std::time::{Duration, Instant};
@@ -14,21 +14,21 @@ use crate::{
     error::RunnerError,
 };
 
-/// What is known of the lease while it is held.
+/// The state of the lease during a term.
 #[derive(Clone, Debug)]
 pub(crate) enum LeaseStatus {
-    /// It is ours.
+    /// This process holds it.
     Held {
         held: Held,
-        /// The collection that was there a moment ago. It is compared by whoever writes, and not
-        /// here: a rebuild of our own may have put another in its place since.
+        /// The collection that existed a moment ago. The writer compares it, and not this task:
+        /// this process's own rebuild may have replaced it since.
         collection: Option<Binary>,
     },
-    /// It ran out, or another has it.
+    /// It expired, or another process has it.
     Lost,
 }
 
-/// Keeps the lease, and looks which collection is there.
+/// Renews the lease, and checks which collection exists.
 pub(crate) fn renew(
     lease: &Lease,
     every: Duration,
@@ -51,7 +51,7 @@ pub(crate) fn renew(
                     news.send_replace(LeaseStatus::Held { held, collection });
                 }
                 Ok(LeaseStatus::Lost) => break,
-                // It is still ours for a while; whoever writes will notice what is wrong.
+                // It is valid for a while longer; the writer will notice any fault.
                 Err(failure) => tracing::debug!(%failure, "could not renew a lease"),
             }
         }

@@ -1,7 +1,7 @@
-//! What keeps a read model up to date: one process leads and folds, the others follow it.
+//! Keeps a read model up to date: one process leads and folds, the others follow it.
 //!
-//! `runner` starts the parts; `context` is what they share. Nothing here knows a particular read
-//! model.
+//! `runner` starts the parts, and `context` is the state that they share. Nothing here depends on a
+//! particular read model.
 
 pub(crate) mod announce;
 mod applied;

@@ -1,4 +1,4 @@
-//! How far another service's read model is, for those who may not read it.
+//! The progress of another service's read model, for processes that may not read it.
 
 use eventstore::Log;
 use futures_util::StreamExt;
@@ -17,31 +17,32 @@ use crate::{
 /// Pause before subscribing again.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How often the one who folds is asked while somebody waits.
+/// Interval at which the leader is asked while a caller waits.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
-/// How long a floor may take to come back from the server. Longer is an outage, in which nobody reads
-/// either.
+/// Time limit for a floor to come back from the server. Longer is an outage, in which no read
+/// succeeds either.
 const ECHO: Duration = Duration::from_millis(500);
 
-/// Hears how far a read model is that another service keeps, and asks while somebody waits. Reads
-/// nothing and folds nothing.
+/// Follows the progress of a read model that another service maintains, and asks while a caller
+/// waits. Reads nothing and folds nothing.
 ///
-/// It listens to all versions of the projection. Listening to the one that this release knows was
-/// rejected: while only one of the two services is of the new release, nobody may fold that one.
+/// It listens to all versions of the projection. Listening to the one that this release has was
+/// rejected: while only one of the two services is of the new release, that version may not be
+/// folded at all.
 pub struct RemoteProgress {
     log: Log,
     topic: String,
-    /// How far each version is.
+    /// The position of each version.
     applied: watch::Receiver<BTreeMap<u32, u64>>,
-    /// The highest floor that was sent by anybody and came through the server.
+    /// The highest floor from any process that came through the server.
     floor: watch::Receiver<u64>,
     _listener: AbortOnDropHandle<()>,
 }
 
 impl RemoteProgress {
-    /// Begins to listen for a projection, whatever its version, whose documents are in the
-    /// database of this name.
+    /// Begins to listen for a projection, in any version, whose documents are in the database of
+    /// this name.
     pub fn listen<P: Projection>(projection: &P, log: &Log, database: &str) -> Self {
         let topic = topic(database, projection.name());
         let (applied, seen) = watch::channel(BTreeMap::new());
@@ -52,7 +53,7 @@ impl RemoteProgress {
                 loop {
                     let mut messages = Box::pin(subscribe(&log, &topic).await);
                     while let Some(bytes) = messages.next().await {
-                        // What was said last counts: the one who folds may have gone back.
+                        // The last message counts: the leader may have gone back.
                         match VersionMessage::decode(&bytes) {
                             Some(VersionMessage::Applied {
                                 version,
@@ -79,10 +80,10 @@ impl RemoteProgress {
         }
     }
 
-    /// Waits until a commit is applied; `false` if that isn't heard within `timeout`.
+    /// Waits until a commit is applied; `false` if that isn't announced within `timeout`.
     ///
-    /// Of several versions that are folded side by side, one is enough: the others follow within
-    /// a moment, and one that nobody folds any more would never.
+    /// Of several versions that are folded in parallel, one is enough: the others follow within a
+    /// moment, and one that is no longer folded never would.
     pub async fn wait_for(&self, sequence: u64, timeout: Duration) -> bool {
         let mut applied = self.applied.clone();
         let heard = async {
@@ -99,12 +100,13 @@ impl RemoteProgress {
         tokio::time::timeout(timeout, heard).await.unwrap_or(false)
     }
 
-    /// Tells everybody who answers from any version of the read model that a commit was
-    /// acknowledged: their reads wait for it from now on. Returns when the message came back from the
-    /// server, which has then sent it to all of them, too: whoever is answered after that may ask any
-    /// of them.
+    /// Tells all processes that answer from any version of the read model that a commit was
+    /// acknowledged: their reads wait for it from now on. Returns when the message came back from
+    /// the server, which has then sent it to all of them, too: a client that gets its response
+    /// after that may ask any of them.
     pub async fn require_globally(&self, sequence: u64) {
-        // Who can't be told can't be asked either: nobody reads without NATS.
+        // A process that doesn't receive it doesn't answer reads either: without NATS no read
+        // succeeds.
         let floor = VersionMessage::Floor { sequence };
         floor.send(&self.log, &self.topic).await;
         let mut floors = self.floor.clone();

@@ -1,4 +1,4 @@
-//! Keeping one projection up to date, in one of the processes that run it.
+//! Keeps one projection up to date, in one of the processes that run it.
 
 use eventstore::{Log, StoreError, StreamName};
 use std::{sync::Arc, time::Duration};
@@ -20,7 +20,7 @@ use crate::{
     error::RunnerError,
 };
 
-/// How long a clean stop may take before the lease is left to time out.
+/// Time limit for a clean stop; after it the lease is left to expire.
 const STOP_BOUND: Duration = Duration::from_secs(5);
 
 /// A projection that is kept up to date as long as this lives. Dropping it ends the work at once,
@@ -33,11 +33,11 @@ pub struct Runner {
     _listeners: [AbortOnDropHandle<()>; 4],
 }
 
-/// Why no turn is begun for now.
+/// Why no term is begun for now.
 #[derive(Clone, Copy)]
 enum Blocked {
-    /// The same release would fail at the same commit again. Another one may take over, and sees the
-    /// lease free.
+    /// The same release would fail at the same commit again. Another one may take over, since the
+    /// lease is free.
     Unfoldable,
     /// The log's server has lost these commits.
     Hole {
@@ -48,8 +48,8 @@ enum Blocked {
 }
 
 impl Runner {
-    /// Starts to keep a projection up to date. Returns at once; [`Progress::ready`] says when
-    /// reads show everything that is in the stream now.
+    /// Starts to keep a projection up to date. Returns at once; [`Progress::ready`] reports when
+    /// reads reflect all commits that are in the stream now.
     ///
     /// # Errors
     /// When the log can't be reached.
@@ -100,25 +100,25 @@ impl Runner {
         })
     }
 
-    /// How far it is.
+    /// Its progress.
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// What it is doing.
+    /// Its state.
     pub fn state(&self) -> RunnerState {
         self.state.borrow().clone()
     }
 
-    /// Follows what it is doing.
+    /// Follows its state.
     pub fn watch_state(&self) -> watch::Receiver<RunnerState> {
         self.state.clone()
     }
 
-    /// Whether the read model can be relied upon; if not, why, in words for operators.
+    /// Whether the read model is reliable; if not, why, for operators.
     ///
     /// # Errors
-    /// When it halted, is filled anew, or doesn't show yet what must be shown.
+    /// When it is halted, is being rebuilt, or doesn't reflect all required commits yet.
     pub fn ready(&self) -> Result<(), String> {
         if let at_fault @ (RunnerState::Halted { .. } | RunnerState::Healing { .. }) =
             &*self.state.borrow()
@@ -128,8 +128,8 @@ impl Runner {
         self.progress.ready()
     }
 
-    /// Ends: what is being written is finished, the checkpoint saved, the lease given back. After
-    /// 5 s the lease is left to time out.
+    /// Stops: completes the current write, saves the checkpoint, releases the lease. After 5 s the
+    /// lease is left to expire.
     pub async fn stop(&self) {
         self.stop.cancel();
         let mut state = self.state.clone();
@@ -156,7 +156,7 @@ impl Blocked {
     }
 }
 
-/// What the process does by turns: it stands by, leads, and rests after trouble.
+/// The process's loop: it stands by, leads, and pauses after errors.
 struct Candidate<P> {
     context: Arc<ProjectionContext<P>>,
 }
@@ -190,7 +190,7 @@ impl<P: Projection> Candidate<P> {
             match ended {
                 Ok(TermEnd::Stopped) => break,
                 Ok(TermEnd::Lost | TermEnd::Repaired) => pause = self.context.settings.pause,
-                // The next turn heals it.
+                // The next term heals it.
                 Err(RunnerError::TailLost(why)) => {
                     self.context.doubt(&why).await;
                     self.rest(self.context.settings.pause).await;
@@ -211,7 +211,7 @@ impl<P: Projection> Candidate<P> {
         self.context.set_state(RunnerState::Stopped);
     }
 
-    /// Whether what no turn was begun for still stands in the way.
+    /// Whether the reason for not leading still exists.
     async fn is(&self, blocked: Option<&Blocked>) -> bool {
         match blocked.copied() {
             None => false,
@@ -252,7 +252,7 @@ impl<P: Projection> Candidate<P> {
                 "the read model is halted: folding on would make it wrong"
             );
         }
-        // For whoever asks how the read model is without being able to ask this process.
+        // For tools that report the read model's state without access to this process.
         let recorded = match failure {
             RunnerError::Diverged(_) => {
                 self.context.checkpoints.halt(&self.context.key, &why).await
@@ -272,7 +272,7 @@ impl<P: Projection> Candidate<P> {
     }
 
     async fn rest_after(&self, failure: &RunnerError, pause: &mut Duration) {
-        // Told once for an outage, and not for each try.
+        // Logged once per outage, and not for each try.
         if matches!(*self.context.state.borrow(), RunnerState::Retrying { .. }) {
             tracing::debug!(projection = self.context.key, %failure, ?pause, "can't fold, trying again");
         } else {
@@ -285,7 +285,7 @@ impl<P: Projection> Candidate<P> {
         *pause = (*pause * 2).min(self.context.settings.pause_max);
     }
 
-    /// Waits, but not when asked to stop or when the lease is given back.
+    /// Waits, unless it is stopped or the lease is released.
     async fn stand_by(&self) {
         tokio::select! {
             () = self.context.freed.notified() => {}
@@ -293,8 +293,8 @@ impl<P: Projection> Candidate<P> {
         }
     }
 
-    /// Waits, but not when asked to stop. A lease that is given back doesn't count: two halted
-    /// processes would keep waking each other.
+    /// Waits, unless it is stopped. A released lease doesn't count: two halted processes would keep
+    /// waking each other.
     async fn rest(&self, pause: Duration) {
         let _ = timeout(pause, self.context.stop.cancelled()).await;
     }

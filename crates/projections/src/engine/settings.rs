@@ -1,32 +1,32 @@
-//! How a runner works.
+//! The settings of a runner.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::engine::fold_spans::{FoldSpans, NoSpans};
 
-/// How a runner works. The defaults fit production; tests shorten the times.
+/// The settings of a runner. The defaults fit production; tests shorten the times.
 #[derive(Clone, Debug)]
 pub struct RunnerSettings {
-    /// How long the lease of a process that died keeps others waiting. Together with `stand_by`
-    /// well below the 2 s that an answer waits for its read model: then neither that answer nor a
-    /// read that follows it (which waits 1.8 s more) notices that a process died.
+    /// How long the lease of a process that died blocks others. Together with `stand_by` well below
+    /// the 2 s that a response waits for its read model: then neither that response nor a read that
+    /// follows it (which waits 1.8 s more) is affected by the death of a process.
     pub lease: Duration,
-    /// How often the lease is renewed. Well below `lease`.
+    /// Interval of renewals. Well below `lease`.
     pub renew: Duration,
-    /// How often a process that stands by tries to take over.
+    /// Interval at which a standby tries to take over.
     pub stand_by: Duration,
     /// The longest time that a checkpoint lags behind the documents.
     pub checkpoint: Duration,
-    /// Commits in one batch, at most.
+    /// Limit for commits in one batch.
     pub batch: usize,
-    /// The shortest time between two batches while nobody in this process waits for a commit. A
-    /// batch costs much the same whatever it holds, so this leaves the machine to those who
-    /// append. The first commit after a quiet time is never held up, nor is one that few wait for:
-    /// a batch is then whatever is there. Of a crowd, sixteen who wait are worth a millisecond.
+    /// The shortest time between two batches while no caller in this process waits for a commit.
+    /// The cost of a batch hardly depends on its size, so this leaves the machine to appends. The
+    /// first commit after an idle time is never delayed, nor is one that few callers wait for: a
+    /// batch is then whatever is ready. Sixteen waiting callers are worth one millisecond of delay.
     pub gather: Duration,
-    /// Pause after trouble; doubled each time up to `pause_max`.
+    /// Pause after an error; doubled each time up to `pause_max`.
     pub pause: Duration,
-    /// The longest pause after trouble.
+    /// The longest pause after an error.
     pub pause_max: Duration,
     /// Makes the spans of what is folded.
     pub spans: Arc<dyn FoldSpans>,

@@ -1,22 +1,22 @@
-//! What a runner is doing.
+//! The state of a runner.
 
 use std::fmt;
 
-/// What a runner is doing.
+/// The state of a runner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunnerState {
-    /// Looking for its place.
+    /// Finding its position.
     Starting,
-    /// Another process folds; this one takes over when that ends.
+    /// Another process leads; this one takes over when that ends.
     StandingBy,
-    /// It folds.
+    /// It leads and folds.
     Active,
-    /// Something is away; it tries again.
+    /// A server is unavailable; it tries again.
     Retrying {
-        /// What is away, for operators.
+        /// What is unavailable, for operators.
         why: String,
     },
-    /// The log lost what was folded last: the read model is filled anew from what is there.
+    /// The log lost the last folded commits: the read model is rebuilt from those that are left.
     Healing {
         /// What was lost, for operators.
         why: String,

@@ -1,4 +1,4 @@
-//! Passing on what the versions of a projection tell each other.
+//! Relays messages between the versions of a projection.
 
 use futures_util::StreamExt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ impl<P: Projection> VersionFollower<P> {
         }
     }
 
-    /// Answers, and passes floors on in both directions, for ever.
+    /// Answers questions, and relays floors in both directions, forever.
     pub async fn follow(self) {
         let mut raised = self.context.progress.raised();
         loop {

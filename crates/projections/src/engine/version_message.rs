@@ -1,24 +1,25 @@
-//! What is said across the versions of a projection, and to services that know its name alone.
+//! Messages between the versions of a projection, and to services that know only its name.
 //!
-//! While two releases run side by side, each folds its own version and tells its own readers more
-//! ([`crate::engine::announce`]). Who waits for another service's read model can't know which versions
-//! that one runs: it may be of the next release already, or still of the one before.
+//! While two releases run in parallel, each folds its own version and announces more to its own
+//! followers ([`crate::engine::announce`]). A process that waits for another service's read model
+//! can't know which versions that service runs: it may already be of the next release, or still of
+//! the previous one.
 
 use eventstore::Log;
 use serde::{Deserialize, Serialize};
 
-/// A message to everybody whom a projection concerns, whatever its version.
+/// A message to every process with an interest in a projection, in any version.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub(crate) enum VersionMessage {
     /// The documents of a version reflect the stream up to here.
     Applied {
-        /// Which version.
+        /// The version.
         version: u32,
-        /// The last commit that is applied.
+        /// The last applied commit.
         applied: u64,
     },
-    /// Somebody wants to know how far each version is.
+    /// A process requests the position of each version.
     Asked,
     /// A command was acknowledged that isn't applied everywhere: reads wait for it from now on.
     Floor {
@@ -28,7 +29,7 @@ pub(crate) enum VersionMessage {
 }
 
 impl VersionMessage {
-    /// Says it. That may get lost: who waits asks again, and readers look at the checkpoint.
+    /// Sends it. It may get lost: waiting processes ask again, and followers read the checkpoint.
     pub async fn send(self, log: &Log, topic: &str) {
         let Ok(message) = serde_json::to_vec(&self) else {
             return;
@@ -38,7 +39,7 @@ impl VersionMessage {
         }
     }
 
-    /// As it is received; `None` for what another release says.
+    /// Decodes a message; `None` for one of another release.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }

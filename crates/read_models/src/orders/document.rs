@@ -23,7 +23,7 @@ pub(crate) struct OrderDoc {
     status: OrderStatus,
     placed_at: i64,
     expires_at: i64,
-    /// Where the log has it: what a buyer's orders are sorted by.
+    /// Its place in the log, by which a buyer's orders are sorted.
     placed: i64,
     #[serde(default)]
     cancel_reason: Option<CancelReason>,

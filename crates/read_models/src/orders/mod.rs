@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::tickets::MAX_PAGE;
 use document::OrderDoc;
 
-/// Overdue orders that are told at once.
+/// Number of overdue orders that are returned at once.
 const OVERDUE: i64 = 1_000;
 
 /// The read model of orders. Clones share it.
@@ -36,7 +36,7 @@ pub struct Orders {
     runner: Arc<Runner>,
 }
 
-/// What a buyer has ordered.
+/// A buyer's orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuyerOrders {
     /// One page of the buyer's orders, oldest first.
@@ -45,14 +45,14 @@ pub struct BuyerOrders {
     pub next: Option<String>,
 }
 
-/// An order that nobody paid in time.
+/// An order that was not paid in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OverdueOrder {
     /// The order.
     pub order: Uuid,
     /// Its ticket: the aggregate that decides.
     pub ticket: Uuid,
-    /// Until when it could be paid.
+    /// The end of the time for payment.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -75,15 +75,15 @@ impl Orders {
         })
     }
 
-    /// The runner: how far the read model is, and what it is doing.
+    /// The runner: its progress and its state.
     pub fn runner(&self) -> &Runner {
         &self.runner
     }
 
-    /// One order.
+    /// Returns one order.
     ///
-    /// An order may stand in the log and not be here yet, so a miss is told only after the read
-    /// model reached what was the log's end when it was asked.
+    /// An order may be in the log and not here yet, so its absence is reported only after the read
+    /// model reached the log's end as of this call.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] within 4 s.
@@ -92,7 +92,7 @@ impl Orders {
         progress.find(&self.log, ORDERS, |_| self.load(order)).await
     }
 
-    /// The orders of a buyer, oldest first; at most `limit` (and at most [`MAX_PAGE`]) at a time.
+    /// Returns the orders of a buyer, oldest first; at most `limit` (and at most [`MAX_PAGE`]).
     ///
     /// # Errors
     /// [`ReadError::BadCursor`]; [`ReadError::Unavailable`] within 2 s.
@@ -123,8 +123,8 @@ impl Orders {
         })
     }
 
-    /// Orders that can still be paid although their time was up at `now`; the longest overdue
-    /// first, 1,000 at most.
+    /// Returns orders that can still be paid although their time was over at `now`; the longest
+    /// overdue first, 1,000 at most.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] within 2 s.
@@ -152,8 +152,8 @@ impl Orders {
                 .find(filter.clone())
                 .sort(sort.clone())
                 .limit(limit)
-                // One answer, whatever its length up to 16 MB: a second one could come after a
-                // rebuilt collection took over.
+                // A single batch, up to 16 MB: a second one could come after a rebuilt collection
+                // took over.
                 .batch_size(i32::MAX.unsigned_abs())
                 .await?
                 .try_collect()

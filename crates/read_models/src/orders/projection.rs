@@ -1,4 +1,4 @@
-//! From events to documents.
+//! Folds events into documents.
 
 use domain::ticket_orders::{CancelReason, TicketOrdersEvent};
 use event_streams::ORDERS;
@@ -9,7 +9,7 @@ use projections::{
     mongodb::bson::{Bson, Document, doc},
 };
 
-/// Orders: one document each, though all orders of a ticket are one aggregate.
+/// Orders: one document per order, though all orders of a ticket are one aggregate.
 #[derive(Clone, Copy, Debug)]
 pub struct OrdersProjection;
 
@@ -19,7 +19,7 @@ impl Projection for OrdersProjection {
     }
 
     fn version(&self) -> u32 {
-        // 2 knows why an order was cancelled, 3 in which currency it is charged.
+        // Version 2 added why an order was cancelled, 3 the currency in which it is charged.
         3
     }
 
@@ -76,8 +76,8 @@ fn change(sequence: u64, event: TicketOrdersEvent) -> Option<Change> {
                 "payable": true,
                 "placed_at": nanos(placed_at),
                 "expires_at": nanos(expires_at),
-                // From the start: a member that came later would stand elsewhere than in a replay
-                // that meets both events in one batch.
+                // From the start: a field that is added later would have a different place than in
+                // a replay that reads both events in one batch.
                 "cancel_reason": Bson::Null,
                 "version": 0_i64,
                 "placed": int(sequence),

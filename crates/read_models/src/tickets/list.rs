@@ -1,4 +1,4 @@
-//! One page of what is for sale.
+//! One page of the tickets for sale.
 
 use api::TicketSort;
 use domain::search::folded;
@@ -11,13 +11,13 @@ use projections::{
 
 use super::{MAX_PAGE, document::TicketDoc};
 
-/// How many tickets a page has, if nothing else is asked for.
+/// The number of tickets on a page, by default.
 const DEFAULT_PAGE: u32 = 100;
 
-/// What is asked of the list.
+/// A query of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TicketQuery {
-    /// Words that the title contains, in any order; see [`folded`] for what counts as the same.
+    /// Words that the title contains, in any order; [`folded`] defines which spellings match.
     pub q: Option<String>,
     /// The lowest price, in cents.
     pub min_price: Option<u64>,
@@ -26,22 +26,22 @@ pub struct TicketQuery {
     /// The order. Among equal prices the newest is first when sorted by [`TicketSort::PriceUp`],
     /// and last when sorted by [`TicketSort::PriceDown`].
     pub sort: TicketSort,
-    /// How many, at most; 100 if nothing is said, and [`MAX_PAGE`] at most.
+    /// Maximum number of tickets; 100 by default, and [`MAX_PAGE`] at most.
     pub limit: Option<u32>,
-    /// Where to go on: [`projections::CachedJson::next`] of the page before.
+    /// Where to continue: [`crate::CachedJson::next`] of the previous page.
     pub cursor: Option<String>,
 }
 
-/// A query in its normal form: what gives the same page has the same key.
+/// A query in its normal form: queries for the same page have the same key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PageKey {
-    /// Sorted, so that their order makes no other page.
+    /// Sorted, because their order makes no difference.
     words: Vec<String>,
     min_price: u64,
     max_price: Option<u64>,
     sort: TicketSort,
     limit: u32,
-    /// Price and listing of the last ticket of the page before.
+    /// Price and sequence of the last ticket on the previous page.
     after: Option<(u64, u64)>,
 }
 
@@ -69,7 +69,7 @@ impl PageKey {
         })
     }
 
-    /// What it holds beside itself, in bytes.
+    /// The memory that it owns, in bytes.
     pub fn bytes(&self) -> usize {
         let words = self.words.iter();
         words.map(|word| word.len() + size_of::<String>()).sum()
@@ -102,7 +102,7 @@ impl PageKey {
             let (price, listed) = (int(price), int(listed));
             match self.sort {
                 TicketSort::Newest => conditions.push(doc! { "listed": { "$lt": listed } }),
-                // The first condition bounds the part of the index that is read, which MongoDB
+                // The first condition limits the range of the index that is read, which MongoDB
                 // doesn't derive from the second.
                 TicketSort::PriceUp => conditions.extend([
                     doc! { "price": { "$gte": price } },
@@ -144,10 +144,10 @@ const fn list_name(sort: TicketSort) -> &'static str {
 }
 
 /// The words in their normal form. The text is cut to a length that no title reaches: a longer one
-/// finds nothing either, and must not fill the memory that keeps pages. Each word is looked for in
-/// each title on sale; beyond a number of them, the rest is looked for as it stands.
+/// finds nothing either, and must not fill the page cache. Each word is searched in each title on
+/// sale; beyond a number of words, the rest is searched as one.
 fn search_words(q: &str) -> Vec<String> {
-    /// Folding may make several characters of one.
+    /// Folding may turn one character into several.
     const LIMIT: usize = 3 * domain::MAX_TITLE_CHARS + 1;
     const MOST_WORDS: usize = 10;
     let text: String = folded(q).chars().take(LIMIT).collect();
@@ -166,7 +166,7 @@ fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         match c {
-            // A pattern can't hold it; no title does.
+            // A pattern can't contain it, and no title does.
             '\0' => escaped.push_str("(?!)"),
             _ if c.is_ascii_punctuation() => escaped.extend(['\\', c]),
             _ => escaped.push(c),

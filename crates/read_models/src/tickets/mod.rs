@@ -1,4 +1,4 @@
-//! Tickets: the page of each, the list of what is for sale, and what a seller has.
+//! Tickets: each one, those for sale, and those of a seller.
 
 mod document;
 mod list;
@@ -26,9 +26,9 @@ use uuid::Uuid;
 use document::TicketDoc;
 use list::PageKey;
 
-/// Bytes of single tickets that are kept rendered.
+/// Memory for single rendered tickets, in bytes.
 const TICKETS_KEPT: u64 = 32 * 1024 * 1024;
-/// Bytes of pages of the list that are kept rendered.
+/// Memory for rendered pages of the list, in bytes.
 const PAGES_KEPT: u64 = 16 * 1024 * 1024;
 /// The most tickets on one page.
 pub const MAX_PAGE: u32 = 200;
@@ -46,12 +46,12 @@ struct Kept {
     pages: RenderCache<PageKey>,
 }
 
-/// What a seller has listed.
+/// A seller's tickets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SellerTickets {
     /// One page of the seller's tickets, newest first.
     pub tickets: Vec<api::Ticket>,
-    /// What all the seller's sold tickets together brought in.
+    /// The total of all the seller's sold tickets.
     pub earned: Amount,
     /// The cursor of the next page, if there is one.
     pub next: Option<String>,
@@ -81,12 +81,12 @@ impl Tickets {
         })
     }
 
-    /// The runner: how far the read model is, and what it is doing.
+    /// The runner: its progress and its state.
     pub fn runner(&self) -> &Runner {
         &self.runner
     }
 
-    /// One ticket, rendered as [`api::Ticket`].
+    /// Returns one ticket, rendered as [`api::Ticket`].
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] within 2 s.
@@ -104,7 +104,7 @@ impl Tickets {
         self.runner.progress().read(read).await
     }
 
-    /// One ticket.
+    /// Returns one ticket.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] within 2 s.
@@ -112,7 +112,7 @@ impl Tickets {
         self.runner.progress().read(|_| self.load(id)).await
     }
 
-    /// One page of what is for sale, rendered as an array of [`api::Ticket`].
+    /// Returns one page of the tickets for sale, rendered as an array of [`api::Ticket`].
     ///
     /// # Errors
     /// [`ReadError::BadCursor`]; [`ReadError::Unavailable`] within 2 s.
@@ -132,8 +132,8 @@ impl Tickets {
         page.ok_or_else(|| ReadError::Damaged("a list is nothing".to_owned()))
     }
 
-    /// What a seller has listed, whatever became of it, newest first; at most `limit` (and at
-    /// most [`MAX_PAGE`]) at a time.
+    /// Returns a seller's tickets in any state, newest first; at most `limit` (and at most
+    /// [`MAX_PAGE`]).
     ///
     /// # Errors
     /// [`ReadError::BadCursor`]; [`ReadError::Unavailable`] within 2 s.
@@ -200,7 +200,7 @@ impl Tickets {
             self.collection
                 .find(key.filter())
                 .sort(key.sort())
-                // One more than shown tells whether there is a next page.
+                // One more than shown: whether there is a next page.
                 .limit(i64::from(limit) + 1)
                 .batch_size(limit + 1)
                 .await?

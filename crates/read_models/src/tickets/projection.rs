@@ -1,4 +1,4 @@
-//! From events to documents.
+//! Folds events into documents.
 
 use domain::{search::folded, ticket::TicketEvent};
 use event_streams::TICKETS;
@@ -10,7 +10,7 @@ use projections::{
 };
 use uuid::Uuid;
 
-/// Tickets: one document each.
+/// Tickets: one document per ticket.
 #[derive(Clone, Copy, Debug)]
 pub struct TicketsProjection;
 
@@ -20,7 +20,7 @@ impl Projection for TicketsProjection {
     }
 
     fn version(&self) -> u32 {
-        // 2 is searched without regard to accents and forms.
+        // Version 2 made the search insensitive to accents and letter forms.
         if cfg!(feature = "next-release") { 3 } else { 2 }
     }
 
@@ -28,7 +28,7 @@ impl Projection for TicketsProjection {
         TICKETS
     }
 
-    /// The list shows open tickets only, so its indexes hold no others: a sold ticket costs
+    /// The list shows only open tickets, so its indexes contain no others: a sold ticket costs
     /// nothing there. Cheapest and dearest first read one index from its two ends.
     fn indexes(&self) -> Vec<Index> {
         let open = || Some(doc! { "status": "open" });
@@ -86,8 +86,8 @@ fn change(id: Uuid, sequence: u64, version: i64, event: TicketEvent) -> Change {
             };
             return Change::Put { id, doc };
         }
-        // A second listing can't be decided; in a log that holds one, the first stays. A withdrawal
-        // that is asked for isn't decided yet.
+        // A second listing can't be decided; in a log that contains one, the first counts. A
+        // requested withdrawal isn't decided yet.
         TicketEvent::TicketListed { .. } | TicketEvent::WithdrawalRequested { .. } => {
             doc! { "version": version }
         }

@@ -1,4 +1,4 @@
-//! How MongoDB answers the list: always from an index, and in the index's order.
+//! MongoDB's plans for the list: always an index, in the index's order.
 
 use api::TicketSort;
 use projections::{
@@ -9,7 +9,7 @@ use testkit::Mongo;
 
 use super::{TicketQuery, TicketsProjection, list::PageKey};
 
-/// The stages of the plan that won.
+/// The stages of the winning plan.
 async fn plan(store: &ReadStore, key: &PageKey) -> String {
     let find =
         doc! { "find": "tickets_v2", "filter": key.filter(), "sort": key.sort(), "limit": 101 };
@@ -68,7 +68,7 @@ async fn every_page_is_read_from_an_index_and_needs_no_sorting() {
                     let plan = plan(&store, &PageKey::new(&query).unwrap()).await;
                     let has = |stage: &str| plan.split(' ').any(|found| found == stage);
                     assert!(has("IXSCAN") && !has("COLLSCAN"), "{plan}: {query:?}");
-                    // With few in a range of prices, sorting those is the better plan.
+                    // With few tickets in a price range, sorting them is the better plan.
                     let few = max_price.is_some() && sort == TicketSort::Newest;
                     assert!(few || !has("SORT"), "{plan}: {query:?}");
                 }

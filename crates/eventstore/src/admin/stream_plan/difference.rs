@@ -1,5 +1,5 @@
-//! How a stream differs from what is wanted, and what of that can be changed without losing
-//! anything.
+//! How a stream differs from its settings in this release, and which differences can be changed
+//! without losing data.
 
 use async_nats::jetstream::stream::Config;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::Change;
 
-/// What NATS can't change in a stream that exists.
+/// Settings that NATS can't change in an existing stream.
 const FIXED: [&str; 7] = [
     "storage",
     "retention",
@@ -18,8 +18,8 @@ const FIXED: [&str; 7] = [
     "subject_transform",
 ];
 
-/// Makes `found` what it should be, as far as nothing can be lost by it; tells what was changed and
-/// what was not.
+/// Changes `found` into what it should be, as far as that can't lose data; returns the changes, and
+/// the differences that remain.
 pub(super) fn compare(wanted: &Config, found: &mut Config) -> (Vec<Change>, Vec<String>) {
     let mut changes = Vec::new();
     let mut refusals = Vec::new();
@@ -63,7 +63,8 @@ pub(super) fn compare(wanted: &Config, found: &mut Config) -> (Vec<Change>, Vec<
         allow_message_ttl = "allow_msg_ttl";
         allow_message_schedules = "allow_msg_schedules";
     }
-    // More protection than wanted does no harm, but for schedules, which have to be purged.
+    // More protection than wanted does no harm, except for schedules, which the server must be able
+    // to purge.
     protect(
         "deny_delete",
         wanted.deny_delete,
@@ -98,7 +99,7 @@ fn protect(setting: &'static str, wanted: bool, found: &mut bool, changes: &mut 
     }
 }
 
-/// A limit may be loosened. Tightening one deletes what is beyond it.
+/// A limit may be loosened. Tightening one deletes what exceeds it.
 fn limits(
     wanted: &Config,
     found: &mut Config,
@@ -106,7 +107,7 @@ fn limits(
     refusals: &mut Vec<String>,
 ) {
     let mut settle = |setting: &'static str, wanted: i128, found: i128, set: &mut dyn FnMut()| {
-        // The server reports "no limit" as -1 or 0, depending on how the stream was made.
+        // The server reports "no limit" as -1 or 0, depending on how the stream was created.
         let bound = |limit: i128| if limit > 0 { limit } else { i128::MAX };
         let word = |limit: i128| match limit {
             limit if limit > 0 => limit.to_string(),
@@ -162,7 +163,7 @@ fn as_json(config: &Config) -> Value {
 }
 
 fn change(setting: &'static str, from: &Value, to: &Value) -> Change {
-    // What is absent is at its default: off.
+    // An absent setting is at its default: off.
     let word = |value: &Value| match value {
         Value::Null => "false".to_owned(),
         value => value.to_string(),

@@ -1,4 +1,4 @@
-//! What streams there are, how they differ from what this release wants, and bringing them there.
+//! Compares the existing streams with those that this release needs, and migrates them.
 
 mod difference;
 
@@ -13,77 +13,77 @@ use std::time::Duration;
 use super::stream_settings;
 use crate::{StoreError, StreamName, connection::Connection, error::unavailable};
 
-/// How long one answer may take: a stream that gets more copies is moved between servers.
+/// Time limit for one answer: a stream that gets more copies is moved between servers.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One stream: as it is, and what it would take to make it as it should be.
+/// One stream as it is, and the changes that would make it as it should be.
 #[derive(Clone, Debug, Serialize)]
 pub struct StreamPlan {
     /// Its name.
     pub stream: StreamName,
-    /// What is there; nothing if it is missing.
+    /// The stream as it exists; `None` if it is missing.
     pub found: Option<StreamInfo>,
-    /// What can be changed without losing anything.
+    /// Changes that lose nothing.
     pub changes: Vec<Change>,
-    /// What differs and can't be changed without a risk for the data, in words.
+    /// Differences that can't be changed without a risk for the data, in words.
     pub refusals: Vec<String>,
     #[serde(skip)]
     becomes: Config,
 }
 
-/// What is known of a stream.
+/// The state of a stream.
 #[derive(Clone, Debug, Serialize)]
 pub struct StreamInfo {
-    /// How many messages it holds.
+    /// Number of messages.
     pub messages: u64,
-    /// How large they are, in bytes.
+    /// Their size, in bytes.
     pub bytes: u64,
     /// The sequence of the oldest message.
     pub first_sequence: u64,
     /// The sequence of the newest message.
     pub last_sequence: u64,
-    /// How many copies it has.
+    /// Number of copies.
     pub replicas: usize,
-    /// The server that leads it, in a cluster.
+    /// The server that leads the stream, in a cluster.
     pub leader: Option<String>,
-    /// Servers with a copy that can't be used right now, and how far each is behind.
+    /// Servers whose copy can't be used right now, and how far each is behind.
     pub behind: Vec<String>,
-    /// Who follows it under a name that is kept.
+    /// Its durable consumers.
     pub consumers: Vec<ConsumerInfo>,
 }
 
-/// What is known of a durable consumer.
+/// The state of a durable consumer.
 #[derive(Clone, Debug, Serialize)]
 pub struct ConsumerInfo {
-    /// Its name: that of a subscription.
+    /// The name: that of a subscription.
     pub name: String,
-    /// Messages that it was not given yet.
+    /// Messages that were not delivered yet.
     pub pending: u64,
-    /// Messages that it was given and did not acknowledge.
+    /// Messages that were delivered and not acknowledged.
     pub in_hand: usize,
-    /// Requests for messages to come: without any, nobody works on it now.
+    /// Open requests for messages: without any, no worker is running.
     pub waiting: usize,
 }
 
 /// A setting that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// Its name, as NATS calls it.
+    /// Its name in NATS.
     pub setting: &'static str,
-    /// What it is.
+    /// The current value.
     pub from: String,
-    /// What it should be.
+    /// The wanted value.
     pub to: String,
 }
 
 impl StreamPlan {
-    /// Whether it is as it should be.
+    /// Whether the stream is as it should be.
     pub fn is_settled(&self) -> bool {
         self.found.is_some() && self.changes.is_empty() && self.refusals.is_empty()
     }
 
-    /// Lets a stream that is missing be made although others hold messages: somebody knows that it
-    /// never was, or that what it held is to be given up.
+    /// Allows a missing stream to be created although others hold messages: an operator has
+    /// confirmed that it never existed, or that its contents are given up.
     pub fn create_on_purpose(&mut self) {
         if self.found.is_none() {
             self.refusals.clear();
@@ -91,7 +91,7 @@ impl StreamPlan {
     }
 }
 
-/// Every stream, as it is and as this release and its configuration want it.
+/// Every stream, as it is and as this release and its configuration need it.
 pub(super) async fn plans(connection: &Connection) -> Result<Vec<StreamPlan>, StoreError> {
     let jetstream = connection.patient_jetstream(PATIENCE);
     let config = connection.config();
@@ -109,7 +109,7 @@ pub(crate) async fn active_consumers(connection: &Connection) -> Result<Vec<Stri
     let consumers = plans
         .filter_map(|plan| plan.found)
         .flat_map(|found| found.consumers);
-    // What is in hand is no sign: a process that was killed leaves it there.
+    // Unacknowledged messages prove nothing: a killed process leaves some behind.
     let busy = consumers.filter(|consumer| consumer.waiting > 0);
     Ok(busy.map(|consumer| consumer.name).collect())
 }
@@ -138,7 +138,7 @@ pub(super) async fn migrate(connection: &Connection, plan: &StreamPlan) -> Resul
 }
 
 /// A stream that is missing while another holds messages was lost, unless this release is the first
-/// that has it. An empty one in its place would hide that, so somebody has to want it.
+/// that has it. An empty one in its place would hide the loss, so an operator has to ask for it.
 fn refuse_what_was_lost(plans: &mut [StreamPlan]) {
     let holds = |plan: &StreamPlan| {
         let found = plan.found.as_ref();

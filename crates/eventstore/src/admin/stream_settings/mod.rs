@@ -1,4 +1,4 @@
-//! The settings of the streams, and what may not differ.
+//! The settings of the streams, and which of them must match.
 
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType,
@@ -15,8 +15,8 @@ use crate::{
 /// is no longer than anybody goes on repeating a request.
 #[cfg(feature = "idempotency")]
 const ANSWERS_KEPT: Duration = Duration::from_hours(24);
-/// How long a due command is kept. It must outlive any stop of the whole system; the orders'
-/// sweep at start is the backstop beyond.
+/// How long a due command is kept. It must outlast any stop of the whole system; beyond that, the
+/// sweep for overdue orders at start is the backstop.
 const COMMANDS_KEPT: Duration = Duration::from_hours(400 * 24);
 
 fn base(name: StreamName, replicas: usize) -> Config {
@@ -33,7 +33,7 @@ fn base(name: StreamName, replicas: usize) -> Config {
     }
 }
 
-/// A stream of commits: no limit, nothing can be deleted.
+/// A stream of commits: no limit, no deletion.
 fn event_stream(name: StreamName, replicas: usize) -> Config {
     Config {
         subjects: vec![name.subject("*")],
@@ -68,7 +68,7 @@ pub(in crate::admin) fn all(config: &LogConfig) -> Vec<(StreamName, Config)> {
         // fired is purged by the server.
         Config {
             allow_message_schedules: true,
-            // The server turns it on with schedules.
+            // The server enables it with schedules.
             allow_rollup: true,
             allow_message_ttl: true,
             max_age: COMMANDS_KEPT,
@@ -120,7 +120,8 @@ const EXACT: [&str; 13] = [
     "subject_transform",
 ];
 
-/// What in a stream's settings could lose data or break an expectation, in words.
+/// Returns the differences between the settings of a stream that could lose data or break an
+/// expectation, in words.
 pub(in crate::admin) fn dangerous_difference(wanted: &Config, found: &Config) -> Option<String> {
     let differs = |what: &str, wanted: &dyn fmt::Display, found: &dyn fmt::Display| {
         Some(format!("{what} is {found}, needed is {wanted}"))
@@ -149,7 +150,7 @@ pub(in crate::admin) fn dangerous_difference(wanted: &Config, found: &Config) ->
     if found.num_replicas < wanted.num_replicas {
         return differs("num_replicas", &wanted.num_replicas, &found.num_replicas);
     }
-    // The server reports "no limit" as -1 or 0, depending on how the stream was made.
+    // The server reports "no limit" as -1 or 0, depending on how the stream was created.
     let limited = |limit: i64| limit > 0;
     if limited(found.max_messages) {
         return differs("max_msgs", &"no limit", &found.max_messages);

@@ -1,4 +1,4 @@
-//! What each stream is for, as its settings say it, and which others would lose data.
+//! The settings of each stream, and which other settings would lose data.
 
 use super::*;
 use crate::{
@@ -111,7 +111,7 @@ fn settings_as_wanted_are_no_danger_and_neither_is_more_than_that() {
             num_replicas: 5,
             deny_delete: true,
             deny_purge: true,
-            // "No limit" in the other spelling.
+            // "No limit" in its other notation.
             max_messages: 0,
             max_bytes: 0,
             max_messages_per_subject: 0,

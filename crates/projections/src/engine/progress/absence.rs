@@ -1,4 +1,4 @@
-//! Telling that something isn't there.
+//! Reads that must not report an absence too early.
 
 use eventstore::{Log, StreamName};
 use std::time::Duration;
@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::{Progress, Source};
 use crate::ReadError;
 
-/// How long a miss waits for the read model to reach the end of the log.
+/// How long a read waits for the read model to reach the end of the log before it reports an
+/// absence.
 const BOUND: Duration = Duration::from_millis(1_500);
 
 impl Progress {
-    /// As [`Progress::read`], for one thing that may stand in the log and not be here yet: a miss
-    /// is told only after the read model reached what was the end of its stream when it was asked.
+    /// Like [`Progress::read`], for one item that may be in the log and not here yet: an absence is
+    /// reported only after the read model reached the stream's end as of this call.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] within 4 s.

@@ -1,4 +1,4 @@
-//! How far a read model is, as one process knows it.
+//! The progress of a read model, as one process knows it.
 
 mod absence;
 
@@ -20,12 +20,12 @@ use crate::{
     store::READ_BOUND,
 };
 
-/// How long a process that stands by waits for an announcement that is on its way.
+/// How long a standby waits for an announcement that is in transit.
 const CATCH_UP: Duration = Duration::from_millis(50);
-/// Changes that a slow listener may fall behind before it is told that it missed some.
+/// Number of changes that a slow listener may fall behind before it gets an error.
 const CHANGES_KEPT: usize = 1_024;
 
-/// So many who wait for a commit make it worth a millisecond to write more at once.
+/// This number of waiting callers makes a batch worth one millisecond of delay.
 const SHARE_A_MILLISECOND: usize = 16;
 
 /// How a read may be answered.
@@ -37,10 +37,10 @@ pub enum Source {
     Database,
 }
 
-/// How far a read model is, as this process knows it. Clones share one state.
+/// The progress of a read model, as this process knows it. Clones share one state.
 ///
-/// `applied` can go back: after a fail-over of MongoDB, or when a collection was dropped, the
-/// runner returns to its checkpoint. Reads then wait until what was shown before is there again.
+/// `applied` can decrease: after a failover of MongoDB, or when a collection was dropped, the
+/// runner returns to its checkpoint. Reads then wait until it is as high as before.
 #[derive(Clone)]
 pub struct Progress {
     inner: Arc<Inner>,
@@ -50,42 +50,42 @@ struct Inner {
     name: String,
     applied: watch::Sender<u64>,
     floor: AtomicU64,
-    /// Floors that were raised here and that the other processes have to know.
+    /// Floors that were raised here and must be sent to the other processes.
     raised: watch::Sender<u64>,
     end: AtomicU64,
     /// Identity of the stream that `applied` counts.
     stream: Mutex<Option<String>>,
-    /// Counts what may have cost documents.
+    /// Counts possible losses of documents.
     faults: watch::Receiver<u64>,
-    /// The faults that are made up for: `applied` was looked up after them.
+    /// The faults that are settled: `applied` was read again after them.
     settled: watch::Sender<u64>,
     /// Counts tails that the log lost.
     epochs: watch::Receiver<u64>,
     trust: watch::Sender<Trust>,
-    /// Milliseconds after `began` until which this process is known to be the one that folds.
+    /// Milliseconds after `began` until which this process is known to lead.
     active_until: AtomicU64,
-    /// The same by the clock on the wall, which goes on while a machine is suspended.
+    /// The same by the system clock, which continues while a machine is suspended.
     active_until_by_wall: AtomicU64,
     began: Instant,
     caught_up_at: AtomicU64,
     leader_query: Arc<LeaderQuery>,
-    /// How many wait for a commit.
+    /// Number of callers that wait for a commit.
     waiting: AtomicUsize,
     somebody_waits: Notify,
     caches: RwLock<Vec<Arc<dyn Invalidate>>>,
     changes: broadcast::Sender<Applied>,
 }
 
-/// How far the documents are known to be of commits that the log holds.
+/// Whether the documents are known to reflect commits that the log contains.
 #[derive(Clone, Copy, Debug, Default)]
 struct Trust {
-    /// They were compared with the log after it had lost so many tails; `None` if not yet.
+    /// The number of lost tails when they were last compared with the log; `None` if never.
     judged: Option<u64>,
-    /// They are being filled anew.
+    /// They are being rebuilt.
     healing: bool,
 }
 
-/// Somebody waits for a commit, as long as this lives.
+/// A caller waits for a commit, as long as this lives.
 struct Waiting<'a>(&'a Inner);
 
 impl Drop for Waiting<'_> {
@@ -127,15 +127,14 @@ impl Progress {
         }
     }
 
-    /// The last commit that every read sees.
+    /// The last commit that every read reflects.
     pub fn applied(&self) -> u64 {
         *self.inner.applied.borrow()
     }
 
     /// Waits until a commit is applied; `false` if it isn't within `timeout`.
     ///
-    /// After `false` to somebody who was told that the commit stands, call
-    /// [`Progress::require_globally`].
+    /// Before responding to a client after `false`, call [`Progress::require_globally`].
     pub async fn wait_for(&self, sequence: u64, timeout: Duration) -> bool {
         if self.applied() >= sequence {
             return true;
@@ -147,8 +146,8 @@ impl Progress {
             .is_ok_and(|waited| waited.is_ok())
     }
 
-    /// Notes that a commit was acknowledged before it was applied: reads show no less from now on,
-    /// and wait if they have to. The other processes are told too, which takes a moment.
+    /// Notes that a commit was acknowledged before it was applied: reads must reflect it from now
+    /// on, and wait if necessary. The other processes receive it too, within a moment.
     pub fn require_globally(&self, sequence: u64) {
         self.require_locally(sequence);
         self.inner.raised.send_if_modified(|raised| {
@@ -158,7 +157,7 @@ impl Progress {
         });
     }
 
-    /// As [`Self::require_globally`], in this process alone.
+    /// Like [`Self::require_globally`], in this process alone.
     pub(crate) fn require_locally(&self, sequence: u64) {
         self.inner.floor.fetch_max(sequence, Ordering::SeqCst);
     }
@@ -173,23 +172,23 @@ impl Progress {
         self.inner.applied.subscribe()
     }
 
-    /// Follows what changes. A listener that is too slow gets an error that says so; anything may
-    /// have changed then.
+    /// Follows the changes. A listener that is too slow gets an error; any document may have
+    /// changed then.
     pub fn changes(&self) -> broadcast::Receiver<Applied> {
         self.inner.changes.subscribe()
     }
 
-    /// The end of the stream when it was looked at last (about once a second).
+    /// The end of the stream when it was last read (about once a second).
     pub fn end(&self) -> u64 {
         self.inner.end.load(Ordering::Relaxed).max(self.applied())
     }
 
-    /// Commits in the stream that aren't applied.
+    /// Number of commits in the stream that aren't applied.
     pub fn lag_commits(&self) -> u64 {
         self.end() - self.applied().min(self.end())
     }
 
-    /// For how long the read model hasn't been up to date; zero while it is.
+    /// How long the read model has been behind; zero while it is up to date.
     pub fn lag(&self) -> Duration {
         if self.lag_commits() == 0 {
             return Duration::ZERO;
@@ -198,7 +197,7 @@ impl Progress {
         Duration::from_millis(self.millis().saturating_sub(caught_up_at))
     }
 
-    /// Whether reads show everything that must be shown; if not, how far it is.
+    /// Whether reads reflect all required commits; if not, how far the read model is.
     ///
     /// # Errors
     /// In words, for operators.
@@ -216,10 +215,10 @@ impl Progress {
         }
     }
 
-    /// Runs a read when everything that was acknowledged is there.
+    /// Runs a read once all acknowledged commits are applied.
     ///
-    /// It is run again if MongoDB was lost meanwhile: the answer may come from a server that was
-    /// started again, or took over, and lacks what was written last.
+    /// Repeats it if MongoDB was lost in the meantime: the answer may come from a server that was
+    /// restarted, or took over, and lacks the last writes.
     ///
     /// # Errors
     /// [`ReadError::Unavailable`] when that isn't so within 2 s.
@@ -247,12 +246,12 @@ impl Progress {
             })
     }
 
-    /// Waits until everything that was acknowledged is there; tells the faults up to now.
+    /// Waits until all acknowledged commits are applied; returns the number of faults up to now.
     async fn admit(&self) -> (Source, u64) {
         let faults = loop {
             let faults = self.faults();
             let mut settled = self.inner.settled.subscribe();
-            // The sender is ours, so this ends when it holds.
+            // `self` holds the sender, so this ends only when the condition holds.
             let _ = settled.wait_for(|settled| *settled >= faults).await;
             let mut trust = self.inner.trust.subscribe();
             let _ = trust.wait_for(|trust| self.is_trusted(*trust)).await;
@@ -277,13 +276,13 @@ impl Progress {
         (source, faults)
     }
 
-    /// Whether MongoDB may have lost what was written last, and nobody looked since.
+    /// Whether MongoDB may have lost the last writes, and that wasn't checked yet.
     pub(crate) fn is_uncertain(&self) -> bool {
         *self.inner.settled.borrow() < self.faults()
     }
 
-    /// Whether the documents are of commits that the log holds, as far as is known. If they aren't,
-    /// reads wait.
+    /// Whether the documents reflect commits that the log contains, as far as is known. If they
+    /// don't, reads wait.
     pub fn is_of_the_log(&self) -> bool {
         self.is_trusted(*self.inner.trust.borrow())
     }
@@ -293,12 +292,12 @@ impl Progress {
         !trust.healing && trust.judged.is_some_and(|judged| judged >= epoch)
     }
 
-    /// Takes note that the documents are being filled anew.
+    /// Notes that the documents are being rebuilt.
     pub(crate) fn heals(&self) {
         self.inner.trust.send_modify(|trust| trust.healing = true);
     }
 
-    /// Takes note that the documents were compared with the log, after it had lost so many tails.
+    /// Notes that the documents were compared with the log after it had lost this number of tails.
     pub(crate) fn judged(&self, epoch: u64) {
         self.inner.trust.send_modify(|trust| {
             trust.judged = trust.judged.max(Some(epoch));
@@ -306,33 +305,32 @@ impl Progress {
         });
     }
 
-    /// The floor, if it lies beyond what the log was seen to hold.
+    /// The floor, if it is beyond the known end of the log.
     pub(crate) fn floor_beyond(&self, end: u64) -> Option<u64> {
         Some(self.floor()).filter(|floor| *floor > end)
     }
 
-    /// Lowers a floor that the log doesn't reach any more: the commit that it was raised for is
-    /// gone.
+    /// Lowers a floor that the log no longer reaches: the commit that raised it is gone.
     pub(crate) fn lower(&self, from: u64, to: u64) {
         let floor = &self.inner.floor;
         let _ = floor.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
     }
 
-    /// How often the read model was filled anew because the log had lost what it showed. Together
-    /// with this, a place in the stream names the same commit for good.
+    /// Number of times the read model was rebuilt because the log had lost commits that it showed.
+    /// Together with this, a sequence of the stream always identifies the same commit.
     pub fn lineage(&self) -> u64 {
         let stream = self.lock();
         let lineage = stream.as_deref().and_then(|stream| stream.split_once('+'));
         lineage.map_or(0, |(_, lineage)| lineage.parse().unwrap_or(0))
     }
 
-    /// Waits until the next batch is due, the last one having ended at `since`: after `longest`, or
-    /// sooner if somebody in this process waits for a commit.
+    /// Waits until the next batch is due after the last one ended at `since`: for `longest`, or
+    /// less if a caller in this process waits for a commit.
     ///
-    /// A few who wait are not held up at all. A crowd is, by a millisecond for every
-    /// [`SHARE_A_MILLISECOND`] of them: what they wait for then comes in one batch in place of many,
-    /// and a batch costs much the same whatever it holds. They get their answers sooner that way,
-    /// because it is the processors that they wait for.
+    /// A few waiting callers are not delayed at all. Many are, by one millisecond per
+    /// [`SHARE_A_MILLISECOND`] of them: their commits then come in one batch instead of many, and
+    /// the cost of a batch hardly depends on its size. They get their answers sooner that way,
+    /// because the processors are what they wait for.
     pub(crate) async fn batch_due(&self, since: time::Instant, longest: Duration) {
         loop {
             let news = self.inner.somebody_waits.notified();
@@ -354,14 +352,14 @@ impl Progress {
     }
 
     fn track_waiter(&self) -> Waiting<'_> {
-        // Only the first is news: a task that is woken for each of a crowd does nothing else.
+        // Only the first one wakes the task: waking it for each of many would keep it busy.
         if self.inner.waiting.fetch_add(1, Ordering::SeqCst) == 0 {
             self.inner.somebody_waits.notify_one();
         }
         Waiting(&self.inner)
     }
 
-    /// How often MongoDB was in trouble.
+    /// Number of faults of MongoDB.
     pub(crate) fn faults(&self) -> u64 {
         *self.inner.faults.borrow()
     }
@@ -387,26 +385,26 @@ impl Progress {
             .push(cache);
     }
 
-    /// Whether this process folds, and nobody else.
+    /// Whether this process leads, and no other.
     pub(crate) fn is_active(&self) -> bool {
         self.is_active_at(SystemTime::now())
     }
 
-    /// Either clock ends it: the one of the machine stands still while that is suspended, and
-    /// somebody else folds by the time it is told. A clock on the wall that jumps ahead costs some
-    /// reads of the database until the next sign of life.
+    /// Either clock ends it: the monotonic one stops while the machine is suspended, and another
+    /// process leads by the time it resumes. A system clock that jumps ahead costs some reads of
+    /// the database until the next renewal.
     fn is_active_at(&self, wall: SystemTime) -> bool {
         self.millis() < self.inner.active_until.load(Ordering::SeqCst)
             && wall_millis(wall) < self.inner.active_until_by_wall.load(Ordering::SeqCst)
     }
 
-    /// Whether others may be told how far this process is: it folds, and is as far as anything
-    /// that was told before.
+    /// Whether this process may answer questions about its position: it leads, and is as far as
+    /// every earlier announcement.
     pub(crate) fn may_answer(&self) -> bool {
         self.is_active() && self.ready().is_ok() && !self.is_uncertain()
     }
 
-    /// Says until when this process is the one that folds.
+    /// Sets until when this process leads.
     pub(crate) fn active_until(&self, until: Option<Instant>) {
         let millis = until.map_or(0, |until| {
             let after = until.saturating_duration_since(self.inner.began);
@@ -423,20 +421,20 @@ impl Progress {
         self.inner.active_until.store(millis, Ordering::SeqCst);
     }
 
-    /// Takes note of a step. The documents are written already.
+    /// Notes a step. The documents are already written.
     pub(crate) fn advance(&self, to: u64, changed: Changed) {
-        // Held throughout, so that steps are told one after the other.
+        // Held throughout, so that steps are sent one after the other.
         let _lock = self.lock();
         if to > self.applied() {
             self.step_to(to, changed);
         }
     }
 
-    /// Takes note that anything may have changed, `applied` commits being certain. That was looked
-    /// up after so many `faults`.
+    /// Notes that any document may have changed, with `applied` commits certain. That was read
+    /// after `faults` faults.
     ///
-    /// If that is fewer than before, reads wait until the rest is there again. That is not asked
-    /// of another stream: its commits are not those that were shown.
+    /// If that is fewer than before, reads wait until the rest is applied again. That is not
+    /// required of another stream: its commits are not those that were shown.
     pub(crate) fn restart(&self, applied: u64, stream: &str, faults: u64) {
         let mut known = self.lock();
         if known.as_deref().is_none_or(|known| known == stream) {
@@ -446,7 +444,7 @@ impl Progress {
         }
         *known = Some(stream.to_owned());
         self.step_to(applied, Changed::Any);
-        // Last: whoever waits for it finds the floor raised.
+        // Last: a task that waits for it finds the floor raised.
         self.inner.settled.send_if_modified(|settled| {
             let news = faults > *settled;
             *settled = faults.max(*settled);
@@ -454,14 +452,14 @@ impl Progress {
         });
     }
 
-    /// Takes note of a read model that was rebuilt from another log, or from one that was cut
-    /// back: what was shown before can't be waited for.
+    /// Notes that a read model was rebuilt from another log, or from one that lost its tail:
+    /// earlier commits can't be waited for.
     pub(crate) fn replaced(&self, applied: u64, stream: &str) {
         let mut known = self.lock();
         *known = Some(stream.to_owned());
         self.inner.floor.store(applied, Ordering::SeqCst);
         self.inner.end.store(applied, Ordering::Relaxed);
-        // What is raised from now on is news, however little it is.
+        // Any floor that is raised from now on is new, however low it is.
         self.inner.raised.send_if_modified(|raised| {
             *raised = 0;
             false
@@ -469,7 +467,7 @@ impl Progress {
         self.step_to(applied, Changed::Any);
     }
 
-    /// Takes note of where the stream ends.
+    /// Notes the stream's end.
     pub(crate) fn note_stream_end(&self, end: u64) {
         self.inner.end.store(end, Ordering::Relaxed);
         self.note_if_caught_up();
@@ -482,7 +480,7 @@ impl Progress {
         }
         self.inner.applied.send_replace(to);
         self.note_if_caught_up();
-        // An error only says that nobody listens.
+        // An error only means that nothing listens.
         let _ = self.inner.changes.send(Applied { to, changed });
     }
 

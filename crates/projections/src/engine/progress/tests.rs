@@ -8,7 +8,7 @@ fn progress() -> (Progress, watch::Sender<u64>) {
     (progress, fault)
 }
 
-/// With what counts the tails that the log lost.
+/// With a counter of the tails that the log lost.
 fn on_a_log() -> (Progress, watch::Sender<u64>, watch::Sender<u64>) {
     let ((fault, faults), (lost, epochs)) = (watch::channel(0), watch::channel(0));
     (Progress::new("p".into(), 0, faults, epochs), fault, lost)
@@ -61,7 +61,7 @@ async fn after_a_fault_reads_wait_until_it_is_known_what_is_left() {
     progress.restart(10, "s", 0);
     fault.send_replace(1);
     assert!(read(&progress).await.is_err());
-    // What was looked up before the fault says nothing.
+    // A read from before the fault proves nothing.
     progress.restart(10, "s", 0);
     assert!(read(&progress).await.is_err());
     progress.restart(9, "s", 1);
@@ -101,7 +101,7 @@ async fn when_the_log_lost_a_tail_reads_wait_until_the_documents_are_compared_wi
     assert!(read(&progress).await.is_ok());
     progress.heals();
     assert!(progress.ready().is_err() && read(&progress).await.is_err());
-    // Filled anew with less: what was shown before isn't waited for.
+    // Rebuilt with fewer commits: the earlier ones aren't waited for.
     progress.replaced(7, "s+1");
     progress.judged(1);
     assert!(read(&progress).await.is_ok());

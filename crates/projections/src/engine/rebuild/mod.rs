@@ -1,4 +1,4 @@
-//! Filling a read model again next to the one that is served, and switching to it.
+//! Rebuilds a read model next to the one that serves, and switches to it.
 
 mod request;
 mod worker;

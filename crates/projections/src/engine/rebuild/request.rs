@@ -1,4 +1,4 @@
-//! Asking for a rebuild, and hearing how far it is.
+//! Requests a rebuild, and reports its progress.
 
 use mongodb::{
     Collection,
@@ -11,32 +11,32 @@ use uuid::Uuid;
 use crate::{ReadError, ReadStore, engine::lease::Lease, error::RunnerError};
 
 pub(crate) const COLLECTION: &str = "projection_rebuilds";
-/// How often whoever asked looks.
+/// Polling interval of the requester.
 const LOOK: Duration = Duration::from_millis(200);
-/// After so long without any sign of life nobody seems to run the projection.
+/// After this time without a sign of life, no process seems to run the projection.
 const SILENCE: Duration = Duration::from_secs(15);
 
-/// How far a rebuild is.
+/// The progress of a rebuild.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RebuildProgress {
     /// Commits that are folded.
     pub done: u64,
     /// Commits in the stream.
     pub total: u64,
-    /// Commits a second, on average.
+    /// Commits per second, on average.
     pub per_second: f64,
-    /// How long it takes from now on, if it goes on like this.
+    /// Estimated seconds until it is complete.
     pub seconds_left: f64,
 }
 
-/// Why a rebuild didn't happen. What served before still serves.
+/// Why a rebuild didn't happen. The previous collection still serves.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RebuildError {
     /// No process runs the projection.
     #[error("nobody rebuilds {0}: no process runs that projection")]
     NobodyThere(String),
-    /// It failed; why, in words for operators.
+    /// It failed, with a reason for operators.
     #[error("the rebuild failed: {0}")]
     Failed(String),
     /// MongoDB can't be reached.
@@ -44,7 +44,7 @@ pub enum RebuildError {
     Unavailable(#[from] ReadError),
 }
 
-/// How far a rebuild is, as it is recorded by the one who rebuilds.
+/// The progress of a rebuild, as recorded by the process that rebuilds.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Report {
     #[serde(rename = "_id")]
@@ -56,12 +56,12 @@ pub(crate) struct Report {
     pub total: i64,
     pub per_second: f64,
     pub seconds_left: f64,
-    /// Where another process goes on if the one that rebuilds dies.
+    /// The position from which another process continues if this one dies.
     #[serde(default)]
     pub reached: Option<Reached>,
 }
 
-/// How far the new collection is.
+/// The position of the new collection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reached {
     /// Identity of the new collection.
@@ -74,16 +74,16 @@ pub(crate) struct Reached {
     pub commit: String,
 }
 
-/// Asks the process that runs a projection to rebuild it, and waits for the end. Tells how far it
-/// is whenever that changes. `key` is [`Projection::key`](crate::Projection::key).
+/// Requests a rebuild from the process that runs a projection, and waits for its end. Calls back
+/// whenever the progress changes. `key` is [`Projection::key`](crate::Projection::key).
 ///
-/// The read model that is there serves until the new one takes over; no read fails meanwhile. A
-/// rebuild that was asked for before and hasn't ended is waited for instead of begun again: whoever
-/// asked and was interrupted asks once more. If the process that rebuilds dies, another goes on
-/// where it was.
+/// The existing read model serves until the new one takes over; no read fails in the meantime. If
+/// an earlier rebuild hasn't ended, this waits for that one and starts no other: after an
+/// interruption, just request it again. If the process that rebuilds dies, another continues from
+/// its position.
 ///
 /// # Errors
-/// When it fails, or nobody does it.
+/// When it fails, or no process does it.
 pub async fn rebuild(
     store: &ReadStore,
     key: &str,
@@ -114,7 +114,7 @@ pub async fn rebuild(
                 }
             }
             None if last_sign.elapsed() > SILENCE => {
-                // Whoever has the lease may be waiting for the log.
+                // The holder of the lease may be waiting for the log.
                 if !Lease::is_held(store, key).await.map_err(ReadError::from)? {
                     return Err(RebuildError::NobodyThere(key.to_owned()));
                 }
@@ -125,7 +125,7 @@ pub async fn rebuild(
     }
 }
 
-/// How far a rebuild is that hasn't ended; `None` if there is none.
+/// The progress of an unfinished rebuild; `None` if there is none.
 pub(crate) async fn under_way(
     store: &ReadStore,
     key: &str,
@@ -136,7 +136,7 @@ pub(crate) async fn under_way(
     Ok(open.map(|report| report.progress()))
 }
 
-/// How far the process was that worked on a request and is gone; `None` if none did.
+/// The position of a process that worked on a request and is gone; `None` if there was none.
 pub(crate) async fn reached(
     store: &ReadStore,
     key: &str,
@@ -153,14 +153,14 @@ fn reports(store: &ReadStore) -> Collection<Report> {
     store.database().collection(COLLECTION)
 }
 
-/// Deletes what is recorded of rebuilds.
+/// Deletes the records of rebuilds.
 pub(crate) async fn forget(store: &ReadStore, key: &str) -> Result<(), RunnerError> {
     let reports = reports(store);
     let removed = reports.delete_one(doc! { "_id": key });
     store.bounded(removed).await.map(|_| ())
 }
 
-/// Records a change of how far a rebuild is.
+/// Records a change of a rebuild's progress.
 pub(crate) async fn amend(
     store: &ReadStore,
     key: &str,

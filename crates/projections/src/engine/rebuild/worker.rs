@@ -1,7 +1,7 @@
-//! Filling a read model anew, from the log's first commit, beside the one that serves.
+//! Rebuilds a read model from the log's first commit, next to the one that serves.
 //!
-//! The new collection takes over by a rename, which is atomic: a read sees either the one or the
-//! other, and both say the same, because the switch is made when both reflect the same commit.
+//! The new collection takes over by a rename, which is atomic: a read sees either one or the other,
+//! and both show the same, because the switch happens when both reflect the same commit.
 
 use chrono::{DateTime, Utc};
 use eventstore::Log;
@@ -30,10 +30,10 @@ use crate::{
     store::abort_on_fault,
 };
 
-/// How often progress is recorded.
+/// Interval at which progress is recorded.
 const REPORT: Duration = Duration::from_millis(300);
 
-/// Until where a rebuild goes.
+/// Where a rebuild ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
     /// It follows the stream until it is told to finish.
@@ -42,7 +42,7 @@ pub(crate) enum End {
     At(u64),
 }
 
-/// A rebuild under way.
+/// A running rebuild.
 pub(crate) struct RebuildTask {
     request: String,
     position: watch::Receiver<u64>,
@@ -57,7 +57,7 @@ pub(crate) struct RebuiltCollection {
     pub stream_created: DateTime<Utc>,
     pub sequence: u64,
     commit: Option<Uuid>,
-    /// Whether the log isn't what it was when the one that serves was filled.
+    /// Whether the log is no longer the one from which the serving collection was filled.
     of_another_log: bool,
 }
 
@@ -105,14 +105,14 @@ impl RebuildTask {
         &self.request
     }
 
-    /// Waits until the task ended, well or not.
+    /// Waits until the task ended, successfully or not.
     pub async fn ended(&mut self) {
         // The task owns the sender, so the channel closes with it.
         while self.position.changed().await.is_ok() {}
     }
 
-    /// Waits until the rebuild has seen as much as the one that serves, or failed. Never, if
-    /// there is no rebuild.
+    /// Waits until the rebuild has folded as much as the serving collection, or failed. Never
+    /// returns if there is no rebuild.
     pub async fn caught_up(building: &mut Option<Self>, applied: u64) {
         match building {
             Some(building) => {
@@ -123,7 +123,7 @@ impl RebuildTask {
         }
     }
 
-    /// Lets the rebuild end at a sequence, or a little later, and takes what it made.
+    /// Ends the rebuild at a sequence, or shortly after, and returns its collection.
     pub async fn finish<P: Projection>(
         self,
         context: &ProjectionContext<P>,
@@ -133,11 +133,11 @@ impl RebuildTask {
         self.take(context).await
     }
 
-    /// Takes what the rebuild made, when it ended.
+    /// Returns the rebuild's collection, after it ended.
     ///
     /// # Errors
-    /// After trouble that passes the request still stands, and the next turn goes on with it.
-    /// Other trouble is recorded as the end of the rebuild.
+    /// After a transient error the request stays, and the next term continues with it. Any other
+    /// error is recorded as the end of the rebuild.
     pub async fn take<P: Projection>(
         self,
         context: &ProjectionContext<P>,
@@ -174,10 +174,10 @@ async fn failed<P: Projection>(
 }
 
 impl RebuiltCollection {
-    /// Lets the new collection take over, and tells its checkpoint.
+    /// Lets the new collection take over, and returns its checkpoint.
     ///
-    /// What is about to happen is recorded first: after a crash in the middle, the collection that
-    /// is then there tells whether it happened ([`Checkpoint::settle`]).
+    /// The switch is recorded first: after a crash in the middle, the collection that exists then
+    /// shows whether it happened ([`Checkpoint::settle`]).
     pub async fn switch<P: Projection>(
         self,
         context: &ProjectionContext<P>,
@@ -215,8 +215,8 @@ impl RebuiltCollection {
     }
 }
 
-/// Reports that the new collection has taken over. Comes after the followers were told: a reader that
-/// waited for the rebuild must find nothing of the old collection in memory.
+/// Reports that the new collection has taken over. Comes after the followers were informed: a
+/// client that waited for the rebuild must not read the old collection from memory.
 pub(crate) async fn report_switched<P: Projection>(
     context: &ProjectionContext<P>,
     request: &str,
@@ -226,7 +226,7 @@ pub(crate) async fn report_switched<P: Projection>(
     context.lease.rebuild_ended(request).await
 }
 
-/// The one who fills the new collection.
+/// Fills the new collection.
 struct Rebuilder<P> {
     projection: Arc<P>,
     log: Log,
@@ -243,20 +243,20 @@ struct Rebuilder<P> {
     finishing: watch::Receiver<Option<u64>>,
     of_another_log: bool,
     began: Instant,
-    /// The commit that the new collection reflected when this process began.
+    /// The last commit in the new collection when this process began.
     began_at: u64,
     reported_at: Option<Instant>,
 }
 
 impl<P: Projection> Rebuilder<P> {
-    /// Fills it, through outages of the log and of the database: a request that wasn't answered in
-    /// time must not cost what was done in an hour.
+    /// Fills it, through outages of the log and of the database: one request that timed out must
+    /// not cost the work of an hour.
     async fn build(mut self) -> Result<RebuiltCollection, RunnerError> {
         let [mut pause, longest] = self.pauses;
         loop {
             let before = *self.position.borrow();
             let failure = match self.fill().await {
-                // The one who holds the lease is to begin anew as well.
+                // The holder of the lease has to start over as well.
                 Err(failure)
                     if failure.is_transient() && !matches!(failure, RunnerError::Fault) =>
                 {
@@ -265,8 +265,8 @@ impl<P: Projection> Rebuilder<P> {
                 ended => return ended,
             };
             if !self.of_another_log && self.finishing.borrow().is_some() {
-                // The turn waits for the end of this and folds nothing meanwhile: it is not to wait
-                // for a server as well.
+                // The term waits for this to end and folds nothing in the meantime: it must not
+                // wait for a server as well.
                 return Err(failure);
             }
             if *self.position.borrow() > before {
@@ -278,10 +278,10 @@ impl<P: Projection> Rebuilder<P> {
         }
     }
 
-    /// Fills the new collection, from where it was left.
+    /// Fills the new collection, from the last recorded position.
     async fn fill(&mut self) -> Result<RebuiltCollection, RunnerError> {
         let name = format!("{}_rebuild", self.key);
-        // Before it is read how far another process came.
+        // Before the position of another process is read.
         self.faults.mark_unchanged();
         let (target, from) = self.begin(name).await?;
         let (mut sequence, mut commit) = from;
@@ -332,8 +332,8 @@ impl<P: Projection> Rebuilder<P> {
         }
     }
 
-    /// The new collection, and the commit that it reflects: what another process left that worked
-    /// on the same request, or an empty one.
+    /// The new collection, and the commit that it reflects: the one that another process left for
+    /// the same request, or an empty one.
     async fn begin(&self, name: String) -> Result<(Target, (u64, Option<Uuid>)), RunnerError> {
         let target = |uuid| Target {
             store: self.store.clone(),
@@ -351,7 +351,7 @@ impl<P: Projection> Rebuilder<P> {
             tracing::info!(projection = self.key, sequence, "going on with a rebuild");
             return Ok((target(uuid), (sequence, Some(commit))));
         }
-        // What an interrupted rebuild left that nobody asks for any more.
+        // Left by an interrupted rebuild that is no longer requested.
         let leftover = self.store.database().collection::<Bson>(&name);
         self.store.bounded(leftover.drop()).await?;
         let indexes = self.projection.indexes();
@@ -359,8 +359,8 @@ impl<P: Projection> Rebuilder<P> {
         Ok((target(uuid), (0, None)))
     }
 
-    /// Records how far the new collection is, now and then: after its documents, so that whoever
-    /// goes on from there misses none.
+    /// Records the new collection's position, at intervals: after its documents, so that a process
+    /// that continues from there misses none.
     #[allow(clippy::cast_precision_loss)]
     async fn report(
         &mut self,

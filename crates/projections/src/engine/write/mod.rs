@@ -1,8 +1,8 @@
 //! Guarded bulk writes.
 //!
 //! The driver's `bulk_write` on a client needs MongoDB 8, so these are plain commands with many
-//! statements. Each states the identity of the collection that it means: a collection that was
-//! dropped by hand isn't created anew by a write, it is noticed.
+//! statements. Each contains the identity of its collection: a write doesn't recreate a collection
+//! that was dropped by hand; it fails.
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::{
@@ -20,11 +20,11 @@ use crate::{
     store::{COLLECTION_UUID_MISMATCH, DUPLICATE_KEY, code},
 };
 
-/// Statements in one command; more of them gain nothing and delay the first.
+/// Number of statements in one command; more of them gain nothing and delay the first.
 const STATEMENTS: usize = 500;
-/// Size of one command, in bytes. MongoDB takes 48 MB.
+/// Size of one command, in bytes. MongoDB accepts 48 MB.
 const BYTES: usize = 8 * 1024 * 1024;
-/// Commands under way at once. Four were measured to do almost twice as much as one.
+/// Number of concurrent commands. Four achieved almost twice as much as one when measured.
 const COMMANDS: usize = 4;
 
 /// The collection that is written to.
@@ -35,12 +35,12 @@ pub(crate) struct Target {
     pub uuid: Binary,
 }
 
-/// A command in the making.
+/// A command that is being built.
 struct Command {
     kind: Kind,
     statements: RawArrayBuf,
     count: usize,
-    /// For inserts: what to do about those that exist.
+    /// For inserts: the writes to use for documents that already exist.
     writes: Vec<(Uuid, Write)>,
 }
 
@@ -51,7 +51,7 @@ enum Kind {
 }
 
 impl Target {
-    /// Writes a batch. When it returns, every document reflects at least what the batch says.
+    /// Writes a batch. When it returns, every document reflects at least the commits of the batch.
     pub async fn write(&self, batch: Batch) -> Result<(), RunnerError> {
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         for (id, write) in batch.into_writes() {
@@ -64,7 +64,7 @@ impl Target {
         let mut commands = Vec::new();
         pack(Kind::Insert, new, &mut commands)?;
         pack(Kind::Update, changed, &mut commands)?;
-        // Commands hold different documents, so their order doesn't matter.
+        // Commands contain different documents, so their order doesn't matter.
         stream::iter(commands)
             .map(|command| self.run(command))
             .buffer_unordered(COMMANDS)
@@ -77,8 +77,8 @@ impl Target {
         if existing.is_empty() {
             return Ok(());
         }
-        // What exists already was written before: this is a redelivery, or (for a document that
-        // is put a second time) news. The guard tells which.
+        // A document that already exists was written before: this is a redelivery, or (for a
+        // document that is put a second time) a newer state. The guard distinguishes them.
         let mut replacements = Vec::new();
         for index in existing {
             if let Some((id, write)) = command.writes.get(index) {
@@ -93,7 +93,7 @@ impl Target {
         Ok(())
     }
 
-    /// Sends one command; tells which of its inserts exist already.
+    /// Sends one command; returns which of its inserts already exist.
     async fn send(&self, kind: Kind, statements: RawArrayBuf) -> Result<Vec<usize>, RunnerError> {
         let (verb, list) = match kind {
             Kind::Insert => (cstr!("insert"), cstr!("documents")),
@@ -162,7 +162,7 @@ fn stored(id: Uuid, write: &Write) -> Result<RawDocumentBuf, bson::error::Error>
     Ok(document)
 }
 
-/// An update that only news can make.
+/// An update that takes effect only if it is newer.
 fn guarded(id: Uuid, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
     let update = if write.whole {
         stored(id, write)?
@@ -177,7 +177,7 @@ fn guarded(id: Uuid, write: &Write) -> Result<RawDocumentBuf, bson::error::Error
     Ok(rawdoc! { "q": query, "u": update })
 }
 
-/// Straight from the fields to bytes: this is done for every commit, and a document of its own for
+/// Straight from the fields to bytes: this is done for every commit, and a separate document for
 /// each form would be some twenty allocations.
 fn append_fields(to: &mut RawDocumentBuf, write: &Write) -> Result<(), bson::error::Error> {
     for (name, value) in &write.fields {
@@ -193,7 +193,7 @@ fn append_fields(to: &mut RawDocumentBuf, write: &Write) -> Result<(), bson::err
     Ok(())
 }
 
-/// Reads a reply: the positions of inserts that exist, or what went wrong.
+/// Reads a reply: the positions of inserts that already exist, or the error.
 fn existing(reply: &Document) -> Result<Vec<usize>, RunnerError> {
     if let Ok(concern) = reply.get_document("writeConcernError") {
         return Err(RunnerError::MongoWrite(concern.to_string()));

@@ -11,7 +11,7 @@ use proptest::{
 use std::collections::BTreeMap;
 use testkit::Mongo;
 
-/// What happens to one of a few documents: it is put, or one field is set.
+/// A step for one of a few documents: it is put, or one field is set.
 #[derive(Clone, Debug)]
 struct Step {
     id: u8,
@@ -19,7 +19,7 @@ struct Step {
     value: i64,
 }
 
-/// Who of two writers writes how many of the next steps; or goes back by so many first, as
+/// Which of two writers writes how many of the next steps; or first goes back by some of them, as
 /// after a crash.
 #[derive(Clone, Debug)]
 struct Burst {
@@ -62,7 +62,7 @@ fn change(step: &Step) -> Change {
     }
 }
 
-/// What the steps give, one by one, in memory.
+/// The result of the steps, one by one, in memory.
 fn expected(steps: &[Step]) -> Vec<RawDocumentBuf> {
     let mut documents = BTreeMap::<Uuid, Document>::new();
     for (step, seq) in steps.iter().zip(1_i64..) {
@@ -118,7 +118,7 @@ async fn any_batches_of_two_writers_with_any_repetition_give_the_same_bytes() {
         let tree = (steps(), bursts()).new_tree(&mut runner).unwrap();
         let (steps, bursts) = tree.current();
         let target = target(&mongo, &format!("round_{round}")).await;
-        // How far each of the two is, and how far anybody was: nobody skips a step.
+        // The position of each of the two, and the furthest: neither skips a step.
         let (mut at, mut done) = ([0_usize; 2], 0_usize);
         for burst in &bursts {
             let writer = usize::from(burst.second);
