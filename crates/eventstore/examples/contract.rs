@@ -1,6 +1,6 @@
 //! Looks whether a server keeps what this crate promises.
 //!
-//! `NATS_URL=nats://127.0.0.1:4222 cargo run --example contract --features contract`; with
+//! `NATS_URL=nats://127.0.0.1:4222 cargo run --example contract --features testing`; with
 //! `REPLICAS=3`, on a cluster, with as many copies. Ends with 1 if a promise isn't kept.
 
 use eventstore::{LogConfig, contract};

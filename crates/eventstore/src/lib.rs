@@ -207,7 +207,7 @@
 mod admin;
 mod commit;
 mod connection;
-#[cfg(feature = "contract")]
+#[cfg(feature = "testing")]
 pub mod contract;
 mod dead_letters;
 mod error;
@@ -224,6 +224,8 @@ mod session_keys;
 mod store;
 mod stream_name;
 mod subject;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod trace;
 mod worker;
 

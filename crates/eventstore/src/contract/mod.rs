@@ -1,7 +1,7 @@
 //! What this crate promises, as a suite of tests that can be pointed at any server.
 //!
 //! ```sh
-//! NATS_URL=nats://127.0.0.1:4222 cargo run --example contract --features contract
+//! NATS_URL=nats://127.0.0.1:4222 cargo run --example contract --features testing
 //! ```
 //!
 //! Use it before an installation goes live, after an upgrade of its servers, and on a cluster of
