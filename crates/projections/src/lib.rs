@@ -32,6 +32,7 @@ mod admin;
 pub mod bson_values;
 mod cache;
 pub mod cursor;
+mod document_id;
 mod engine;
 mod error;
 #[cfg(any(test, fuzzing))]
@@ -47,6 +48,7 @@ pub use admin::{
     folded_before, pause, read_models, resume, retire,
 };
 pub use cache::{CachedJson, RenderCache};
+pub use document_id::DocumentId;
 pub use engine::{
     Applied, Changed, FoldSpans, Invalidate, Progress, RebuildError, RebuildProgress,
     RemoteProgress, Runner, RunnerSettings, RunnerState, Source, describe_metrics, rebuild,
@@ -54,6 +56,6 @@ pub use engine::{
 pub use error::{FoldError, ReadError};
 /// The driver whose types stand in this crate's interface: collections, documents and errors.
 pub use mongodb;
-pub use projection::{Change, Index, Projection};
+pub use projection::{Change, Index, Projection, undeleted};
 pub use store::{ReadStore, retry_after_switch};
 pub use verify::{Difference, VerifyError, verify, verify_with};

@@ -10,16 +10,16 @@ use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
-use uuid::Uuid;
 
 use crate::{
-    Change, FoldError, Projection, ReadError, ReadStore,
-    bson_values::{unsigned, uuid},
+    Change, DocumentId, FoldError, Projection, ReadError, ReadStore,
+    bson_values::unsigned,
     engine::{
         batch::{SEQ, Write},
         checkpoint::{Checkpoint, Checkpoints},
         lease::Lease,
     },
+    projection::DELETED,
     store::retry_after_switch,
 };
 
@@ -107,9 +107,8 @@ impl Part {
         rest: 0,
     };
 
-    fn has(self, id: Uuid) -> bool {
-        // The end of an id is random, also where its beginning is a time.
-        id.as_u128() % self.divisor == self.rest
+    fn has(self, id: &DocumentId) -> bool {
+        id.spread() % self.divisor == self.rest
     }
 
     fn halves(self) -> [Self; 2] {
@@ -122,7 +121,7 @@ impl Part {
 struct Replay {
     part: Part,
     /// As bytes: a document of names and values takes several times as much.
-    documents: HashMap<Uuid, Folded>,
+    documents: HashMap<DocumentId, Folded>,
     at: u64,
 }
 
@@ -195,26 +194,29 @@ async fn compare<P: Projection>(
     let mut seen = 0_usize;
     let mut stored = collection.find(doc! {}).await.map_err(ReadError::from)?;
     while let Some(found) = stored.try_next().await.map_err(ReadError::from)? {
-        let Some(id) = id_of(&found) else {
+        let Some(id) = DocumentId::of(&found) else {
+            let stored = Document::try_from(&found).ok();
+            let id = stored.as_ref().and_then(|stored| stored.get("_id"));
             return Ok(Some(Difference {
-                id: "not a UUID".to_owned(),
+                id: id.map(ToString::to_string).unwrap_or_default(),
                 replayed: None,
-                stored: Document::try_from(&found).ok(),
+                stored,
             }));
         };
-        if !replay.part.has(id) {
+        if !replay.part.has(&id) {
             continue;
         }
-        seen += 1;
-        if replay.stored(id).as_ref() != Some(&found) {
+        let found = undeleted(found);
+        seen += usize::from(found.is_some());
+        if replay.stored(&id) != found {
             suspects.push(id);
         }
     }
     if seen < replay.documents.len() || !suspects.is_empty() {
-        suspects.extend(replay.documents.keys());
+        suspects.extend(replay.documents.keys().cloned());
     }
     for id in suspects {
-        if let Some(difference) = judge(id, &mut replay, projection, log, store).await? {
+        if let Some(difference) = judge(&id, &mut replay, projection, log, store).await? {
             return Ok(Some(difference));
         }
     }
@@ -223,7 +225,7 @@ async fn compare<P: Projection>(
 
 /// Compares one document with the replay, at the commit that the document reflects.
 async fn judge<P: Projection>(
-    id: Uuid,
+    id: &DocumentId,
     replay: &mut Replay,
     projection: &P,
     log: &Log,
@@ -236,12 +238,12 @@ async fn judge<P: Projection>(
             // another still lacks.
             wait_until_applied(projection, store, replay.at).await?;
         }
-        let find = || async { collection.find_one(doc! { "_id": uuid(id) }).await };
+        let find = || async { collection.find_one(doc! { "_id": id.to_bson() }).await };
         let found = store.read(retry_after_switch(find)).await?;
         replay
             .catch_up(projection, log, found.as_ref().map_or(0, seq_of))
             .await?;
-        let replayed = replay.stored(id);
+        let (replayed, found) = (replay.stored(id), found.and_then(undeleted));
         if replayed == found {
             return Ok(None);
         }
@@ -313,10 +315,20 @@ impl Replay {
 
     fn apply(&mut self, seq: u64, change: Change) {
         let (id, fields) = match change {
-            Change::Put { id, .. } | Change::Patch { id, .. } if !self.part.has(id) => return,
+            Change::Put { ref id, .. }
+            | Change::Patch { ref id, .. }
+            | Change::Delete { ref id }
+                if !self.part.has(id) =>
+            {
+                return;
+            }
+            Change::Delete { id } => {
+                self.documents.remove(&id);
+                return;
+            }
             Change::Put { id, doc } => (id, doc),
             Change::Patch { id, set } => {
-                let Some(mut fields) = self.fields(id) else {
+                let Some(mut fields) = self.fields(&id) else {
                     return;
                 };
                 fields.extend(set);
@@ -329,13 +341,13 @@ impl Replay {
         }
     }
 
-    fn fields(&self, id: Uuid) -> Option<Document> {
-        Document::try_from(&self.documents.get(&id)?.fields).ok()
+    fn fields(&self, id: &DocumentId) -> Option<Document> {
+        Document::try_from(&self.documents.get(id)?.fields).ok()
     }
 
-    fn stored(&self, id: Uuid) -> Option<RawDocumentBuf> {
+    fn stored(&self, id: &DocumentId) -> Option<RawDocumentBuf> {
         let write = Write {
-            seq: self.documents.get(&id)?.seq,
+            seq: self.documents.get(id)?.seq,
             whole: true,
             fields: self.fields(id)?,
         };
@@ -384,9 +396,10 @@ async fn wait_until_applied<P: Projection>(
     }
 }
 
-fn id_of(document: &RawDocumentBuf) -> Option<Uuid> {
-    let id = document.get_binary("_id").ok()?;
-    Uuid::from_slice(id.bytes).ok()
+/// Nothing, for what stays of a document that was deleted.
+fn undeleted(document: RawDocumentBuf) -> Option<RawDocumentBuf> {
+    let is_tombstone = document.get(DELETED).is_ok_and(|field| field.is_some());
+    Some(document).filter(|_| !is_tombstone)
 }
 
 fn seq_of(document: &RawDocumentBuf) -> u64 {

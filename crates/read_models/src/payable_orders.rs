@@ -121,7 +121,7 @@ impl Projection for PayableOrdersProjection {
                     ticket,
                     ..
                 } => Some(Change::Put {
-                    id: order_id.0,
+                    id: order_id.0.into(),
                     doc: doc! { "ticket": uuid(ticket.id.0), "buyer": uuid(buyer.0) },
                 }),
                 _ => None,

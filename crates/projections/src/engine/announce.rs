@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, sync::Arc};
 use uuid::{Uuid, fmt::Hyphenated};
 
-use crate::Changed;
+use crate::{Changed, DocumentId};
 
 /// Ids in one announcement; with more, listeners are told that anything may have changed.
 pub(crate) const MAX_IDS: usize = 256;
@@ -28,7 +28,7 @@ pub(crate) enum Announcement {
         /// The last.
         to: u64,
         /// The documents that changed, or `null` for any.
-        ids: Option<HashSet<Uuid>>,
+        ids: Option<HashSet<DocumentId>>,
     },
     /// The one who folds began, or went back to its checkpoint.
     Restarted {
@@ -103,12 +103,12 @@ impl Announcement {
 }
 
 /// The ids that are told, if they aren't too many.
-pub(crate) fn capped_ids(ids: HashSet<Uuid>) -> Option<HashSet<Uuid>> {
+pub(crate) fn capped_ids(ids: HashSet<DocumentId>) -> Option<HashSet<DocumentId>> {
     (ids.len() <= MAX_IDS).then_some(ids)
 }
 
 /// What ids that were told mean.
-pub(crate) fn change_of(ids: Option<HashSet<Uuid>>) -> Changed {
+pub(crate) fn change_of(ids: Option<HashSet<DocumentId>>) -> Changed {
     ids.map_or(Changed::Any, |ids| Changed::Some(Arc::new(ids)))
 }
 
@@ -126,7 +126,12 @@ mod tests {
                     holder,
                     from: 1,
                     to: 2,
-                    ids: Some(HashSet::from([me, another])),
+                    ids: Some(HashSet::from([
+                        me.into(),
+                        another.into(),
+                        "a".into(),
+                        1.into(),
+                    ])),
                 },
                 Announcement::Restarted {
                     holder,
@@ -193,7 +198,7 @@ mod tests {
 
     #[test]
     fn more_documents_than_can_be_told_are_any_documents() {
-        let ids = |n: usize| (0..n).map(|n| Uuid::from_u128(n as u128)).collect();
+        let ids = |n: usize| (0..n).map(|n| Uuid::from_u128(n as u128).into()).collect();
         let few: HashSet<_> = ids(MAX_IDS);
         assert_eq!(
             change_of(capped_ids(few.clone())),

@@ -1,13 +1,14 @@
 //! What changes in a read model, and who has to know.
 
 use std::{collections::HashSet, sync::Arc};
-use uuid::Uuid;
+
+use crate::DocumentId;
 
 /// Documents that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
     /// These.
-    Some(Arc<HashSet<Uuid>>),
+    Some(Arc<HashSet<DocumentId>>),
     /// Any of them may have.
     Any,
 }

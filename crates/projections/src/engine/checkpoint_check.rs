@@ -11,7 +11,7 @@ use std::{collections::HashMap, time::Duration};
 use uuid::Uuid;
 
 use crate::{
-    Projection,
+    DocumentId, Projection,
     bson_values::{int, unsigned},
     engine::{
         batch::{Batch, SEQ},
@@ -132,15 +132,13 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
         let changes = changes.map_err(|_| late())??;
         for document in &ahead {
             let seq = seq(document);
-            let id = match document.get("_id") {
-                Some(Bson::Binary(id)) => Uuid::from_slice(&id.bytes).unwrap_or_default(),
-                _ => Uuid::nil(),
-            };
-            let fields = changes.get(&(id, seq));
+            let stored = document.get("_id").unwrap_or(&Bson::Null);
+            let id = DocumentId::from_bson(stored);
+            let fields = id.and_then(|id| changes.get(&(id, seq)));
             let is_there = |(name, value): (&String, &Bson)| document.get(name) == Some(value);
             if !fields.is_some_and(|fields| fields.iter().all(is_there)) {
                 return Ok(Some(format!(
-                    "the document of {id} reflects {stream}#{seq}, and the commit there is another"
+                    "the document of {stored} reflects {stream}#{seq}, and the commit there is another"
                 )));
             }
         }
@@ -152,7 +150,7 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
         &self,
         from: u64,
         to: u64,
-    ) -> Result<HashMap<(Uuid, u64), Document>, RunnerError> {
+    ) -> Result<HashMap<(DocumentId, u64), Document>, RunnerError> {
         let mut changes = HashMap::new();
         let commits = self
             .context

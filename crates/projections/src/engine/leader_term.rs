@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    Projection,
+    DocumentId, Projection,
     engine::{
         announce::{Announcement, capped_ids, change_of},
         batch::Batch,
@@ -170,7 +170,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
 
     async fn write(&mut self, batch: Batch, last: (u64, Uuid)) -> Result<(), RunnerError> {
         let (to, _) = last;
-        let ids: HashSet<Uuid> = batch.ids().collect();
+        let ids: HashSet<DocumentId> = batch.ids().collect();
         let began = tokio::time::Instant::now();
         self.target.write(batch).await?;
         self.context.gauges.write.record(began.elapsed());

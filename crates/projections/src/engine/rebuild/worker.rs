@@ -59,6 +59,8 @@ pub(crate) struct RebuiltCollection {
     commit: Option<Uuid>,
     /// Whether the log isn't what it was when the one that serves was filled.
     of_another_log: bool,
+    /// Whether it may hold tombstones.
+    deletes: bool,
 }
 
 impl RebuildTask {
@@ -211,6 +213,17 @@ impl RebuiltCollection {
         let settled = announced.settle(&collection);
         context.checkpoints.put(&settled).await?;
         tracing::info!(projection = key, sequence = self.sequence, "rebuilt");
+        if self.deletes {
+            let name = key.clone();
+            let target = Target {
+                name,
+                ..self.target
+            };
+            // They are in nobody's way, and the next rebuild tries again.
+            if let Err(failure) = target.purge(self.sequence).await {
+                tracing::debug!(projection = key, %failure, "tombstones are left");
+            }
+        }
         Ok(settled)
     }
 }
@@ -287,6 +300,8 @@ impl<P: Projection> Rebuilder<P> {
         let (mut sequence, mut commit) = from;
         (self.began, self.began_at) = (Instant::now(), sequence);
         self.position.send_replace(sequence);
+        // Another process may have deleted documents before.
+        let mut deletes = sequence > 0;
         let from = ResumePoint {
             after: sequence,
             commit: commit.map(|commit| commit.to_string()),
@@ -306,6 +321,7 @@ impl<P: Projection> Rebuilder<P> {
                     sequence,
                     commit,
                     of_another_log: self.of_another_log,
+                    deletes,
                 });
             }
             let items = tokio::select! {
@@ -327,6 +343,7 @@ impl<P: Projection> Rebuilder<P> {
                 sequence = folded.sequence;
                 commit = Some(folded.commit_id);
             }
+            deletes |= batch.deletes();
             target.write(batch).await?;
             self.position.send_replace(sequence);
         }

@@ -6,17 +6,17 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::{
-    self, Binary, Bson, Document, RawArrayBuf, RawDocumentBuf,
+    self, Binary, Bson, Document, RawArrayBuf, RawDocumentBuf, doc,
     raw::{CStr, RawBson, cstr},
     rawdoc,
 };
-use uuid::Uuid;
 
 use crate::{
-    ReadStore,
-    bson_values::{binary, int},
+    DocumentId, ReadStore,
+    bson_values::int,
     engine::batch::{Batch, SEQ, Write},
     error::RunnerError,
+    projection::DELETED,
     store::{COLLECTION_UUID_MISMATCH, DUPLICATE_KEY, code},
 };
 
@@ -41,7 +41,7 @@ struct Command {
     statements: RawArrayBuf,
     count: usize,
     /// For inserts: what to do about those that exist.
-    writes: Vec<(Uuid, Write)>,
+    writes: Vec<(DocumentId, Write)>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -72,6 +72,21 @@ impl Target {
             .await
     }
 
+    /// Throws away what stays of deleted documents, up to a commit. Only for a collection that
+    /// nobody else can be writing older commits to; why, see [`Change::Delete`](crate::Change::Delete).
+    pub async fn purge(&self, up_to: u64) -> Result<(), RunnerError> {
+        let delete = doc! {
+            "delete": self.name.as_str(),
+            "collectionUUID": self.uuid.clone(),
+            "deletes": [{ "q": { DELETED: true, SEQ: { "$lte": int(up_to) } }, "limit": 0 }],
+        };
+        let database = self.store.database();
+        self.store
+            .bounded(database.run_command(delete))
+            .await
+            .map(|_| ())
+    }
+
     async fn run(&self, command: Command) -> Result<(), RunnerError> {
         let existing = self.send(command.kind, command.statements).await?;
         if existing.is_empty() {
@@ -82,7 +97,7 @@ impl Target {
         let mut replacements = Vec::new();
         for index in existing {
             if let Some((id, write)) = command.writes.get(index) {
-                replacements.push((*id, write.clone()));
+                replacements.push((id.clone(), write.clone()));
             }
         }
         let mut commands = Vec::new();
@@ -121,7 +136,7 @@ impl Target {
 
 fn pack(
     kind: Kind,
-    writes: Vec<(Uuid, Write)>,
+    writes: Vec<(DocumentId, Write)>,
     commands: &mut Vec<Command>,
 ) -> Result<(), RunnerError> {
     let empty = || Command {
@@ -133,8 +148,8 @@ fn pack(
     let mut command = empty();
     for (id, write) in writes {
         let statement = match kind {
-            Kind::Insert => stored(id, &write),
-            Kind::Update => guarded(id, &write),
+            Kind::Insert => stored(&id, &write),
+            Kind::Update => guarded(&id, &write),
         };
         let statement = statement.map_err(|error| {
             RunnerError::Unfoldable(format!("a document of {id} can't be stored: {error}"))
@@ -156,14 +171,14 @@ fn pack(
 }
 
 /// The stored form of a whole document.
-fn stored(id: Uuid, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
-    let mut document = rawdoc! { "_id": binary(id) };
+fn stored(id: &DocumentId, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
+    let mut document = id.begin_document();
     append_fields(&mut document, write)?;
     Ok(document)
 }
 
 /// An update that only news can make.
-fn guarded(id: Uuid, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
+fn guarded(id: &DocumentId, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
     let update = if write.whole {
         stored(id, write)?
     } else {
@@ -172,8 +187,12 @@ fn guarded(id: Uuid, write: &Write) -> Result<RawDocumentBuf, bson::error::Error
         rawdoc! { "$set": set }
     };
     let older = rawdoc! { "$lt": int(write.seq) };
-    let mut query = rawdoc! { "_id": binary(id) };
+    let mut query = id.begin_document();
     query.append(<&CStr>::try_from(SEQ)?, older);
+    if !write.whole {
+        // What was deleted stays absent, whatever a part of it becomes.
+        query.append(<&CStr>::try_from(DELETED)?, rawdoc! { "$exists": false });
+    }
     Ok(rawdoc! { "q": query, "u": update })
 }
 

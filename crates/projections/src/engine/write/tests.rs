@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Change, bson_values::uuid};
+use crate::{Change, undeleted};
 use futures_util::TryStreamExt;
 use mongodb::{Collection, bson::doc};
 use proptest::{
@@ -10,13 +10,22 @@ use proptest::{
 };
 use std::collections::BTreeMap;
 use testkit::Mongo;
+use uuid::Uuid;
 
-/// What happens to one of a few documents: it is put, or one field is set.
+/// What happens to one of a few documents.
 #[derive(Clone, Debug)]
 struct Step {
     id: u8,
-    put: bool,
+    kind: StepKind,
     value: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum StepKind {
+    Put,
+    /// Some fields are set.
+    Patch,
+    Delete,
 }
 
 /// Who of two writers writes how many of the next steps; or goes back by so many first, as
@@ -29,9 +38,14 @@ struct Burst {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0..5_u8, prop::bool::weighted(0.3), 0..100_i64);
+    let kind = prop_oneof![
+        3 => Just(StepKind::Put),
+        5 => Just(StepKind::Patch),
+        2 => Just(StepKind::Delete),
+    ];
+    let step = (0..5_u8, kind, 0..100_i64);
     vec(
-        step.prop_map(|(id, put, value)| Step { id, put, value }),
+        step.prop_map(|(id, kind, value)| Step { id, kind, value }),
         1..60,
     )
 }
@@ -49,26 +63,35 @@ fn bursts() -> impl Strategy<Value = Vec<Burst>> {
 }
 
 fn change(step: &Step) -> Change {
-    let id = Uuid::from_u128(u128::from(step.id));
-    if step.put {
-        let doc = doc! { "a": step.value, "b": null, "c": "x" };
-        Change::Put { id, doc }
-    } else if step.value % 2 == 0 {
-        let set = doc! { "a": step.value };
-        Change::Patch { id, set }
-    } else {
-        let set = doc! { "c": step.value.to_string(), "b": step.value };
-        Change::Patch { id, set }
+    let id = match step.id {
+        3 => DocumentId::from("three"),
+        4 => DocumentId::from(4),
+        id => Uuid::from_u128(u128::from(id)).into(),
+    };
+    match step.kind {
+        StepKind::Put => {
+            let doc = doc! { "a": step.value, "b": null, "c": "x" };
+            Change::Put { id, doc }
+        }
+        StepKind::Patch if step.value % 2 == 0 => {
+            let set = doc! { "a": step.value };
+            Change::Patch { id, set }
+        }
+        StepKind::Patch => {
+            let set = doc! { "c": step.value.to_string(), "b": step.value };
+            Change::Patch { id, set }
+        }
+        StepKind::Delete => Change::Delete { id },
     }
 }
 
 /// What the steps give, one by one, in memory.
 fn expected(steps: &[Step]) -> Vec<RawDocumentBuf> {
-    let mut documents = BTreeMap::<Uuid, Document>::new();
+    let mut documents = BTreeMap::<DocumentId, Document>::new();
     for (step, seq) in steps.iter().zip(1_i64..) {
         match change(step) {
             Change::Put { id, doc } => {
-                let mut document = doc! { "_id": uuid(id) };
+                let mut document = doc! { "_id": id.to_bson() };
                 document.extend(doc);
                 document.insert(SEQ, seq);
                 documents.insert(id, document);
@@ -79,10 +102,13 @@ fn expected(steps: &[Step]) -> Vec<RawDocumentBuf> {
                     document.insert(SEQ, seq);
                 }
             }
+            Change::Delete { id } => _ = documents.remove(&id),
         }
     }
     let raw = |document: &Document| RawDocumentBuf::try_from(document).unwrap();
-    documents.values().map(raw).collect()
+    let mut documents: Vec<_> = documents.values().map(raw).collect();
+    documents.sort_unstable_by_key(DocumentId::of);
+    documents
 }
 
 async fn target(mongo: &Mongo, name: &str) -> Target {
@@ -95,10 +121,17 @@ async fn target(mongo: &Mongo, name: &str) -> Target {
     }
 }
 
+/// The documents that a query sees, by id.
 async fn stored(target: &Target) -> Vec<RawDocumentBuf> {
+    matching(target, undeleted(doc! {})).await
+}
+
+async fn matching(target: &Target, filter: Document) -> Vec<RawDocumentBuf> {
     let collection: Collection<RawDocumentBuf> = target.store.database().collection(&target.name);
-    let found = collection.find(doc! {}).sort(doc! { "_id": 1 }).await;
-    found.unwrap().try_collect().await.unwrap()
+    let found = collection.find(filter).await.unwrap();
+    let mut found: Vec<RawDocumentBuf> = found.try_collect().await.unwrap();
+    found.sort_unstable_by_key(DocumentId::of);
+    found
 }
 
 /// Writes the steps after `at` and up to `to`.
@@ -145,15 +178,15 @@ async fn any_batches_of_two_writers_with_any_repetition_give_the_same_bytes() {
 async fn an_older_write_changes_nothing() {
     let mongo = Mongo::database().await;
     let target = target(&mongo, "guarded").await;
-    let id = Uuid::from_u128(1);
+    let id = || Uuid::from_u128(1).into();
     for (seq, value) in [(5, 5_i64), (4, 4), (5, 6)] {
         for change in [
             Change::Put {
-                id,
+                id: id(),
                 doc: doc! { "a": value },
             },
             Change::Patch {
-                id,
+                id: id(),
                 set: doc! { "a": value },
             },
         ] {
@@ -181,11 +214,11 @@ async fn a_write_to_a_collection_that_was_replaced_is_refused_and_creates_none()
         if again {
             target.store.ensure_collection("gone", &[]).await.unwrap();
         }
-        for put in [false, true] {
+        for kind in [StepKind::Put, StepKind::Patch, StepKind::Delete] {
             let mut batch = Batch::default();
             let step = Step {
                 id: 1,
-                put,
+                kind,
                 value: 2,
             };
             batch.add(1, change(&step));
@@ -203,7 +236,7 @@ async fn a_batch_of_thousands_is_written_completely() {
     for seq in 1..=2 {
         let mut batch = Batch::default();
         for n in 0..3_210_u128 {
-            let (id, doc) = (Uuid::from_u128(n), doc! { "a": "x".repeat(5_000) });
+            let (id, doc) = (Uuid::from_u128(n).into(), doc! { "a": "x".repeat(5_000) });
             batch.add(seq, Change::Put { id, doc });
         }
         target.write(batch).await.unwrap();
@@ -215,4 +248,58 @@ async fn a_batch_of_thousands_is_written_completely() {
                 .all(|found| found.get_i64(SEQ).is_ok_and(|at| at == int(seq)))
         );
     }
+}
+
+#[tokio::test]
+async fn a_late_write_brings_no_deleted_document_back_and_a_new_one_may_take_its_place() {
+    let mongo = Mongo::database().await;
+    let target = target(&mongo, "deleted").await;
+    let id = || DocumentId::from("a");
+    let put = |value: i64| Change::Put {
+        id: id(),
+        doc: doc! { "a": value },
+    };
+    let patch = || Change::Patch {
+        id: id(),
+        set: doc! { "a": 9_i64 },
+    };
+    let write = async |seq, change| {
+        let mut batch = Batch::default();
+        batch.add(seq, change);
+        target.write(batch).await.unwrap();
+    };
+    // The one who took over merges both into one batch, and the document was never there. Then
+    // comes what the one before had sent already.
+    write(6, Change::Delete { id: id() }).await;
+    write(5, put(5)).await;
+    assert!(stored(&target).await.is_empty(), "it is back");
+    write(7, patch()).await;
+    assert!(stored(&target).await.is_empty(), "a part is no document");
+    write(8, put(8)).await;
+    assert_eq!(stored(&target).await.len(), 1);
+    write(6, Change::Delete { id: id() }).await;
+    write(7, patch()).await;
+    let found = stored(&target).await;
+    let expected = doc! { "_id": "a", "a": 8_i64, "seq": 8_i64 };
+    assert_eq!(Document::try_from(&found[0]).unwrap(), expected);
+}
+
+#[tokio::test]
+async fn tombstones_are_thrown_away_up_to_a_commit_and_documents_are_not() {
+    let mongo = Mongo::database().await;
+    let target = target(&mongo, "purged").await;
+    let mut batch = Batch::default();
+    for seq in 1..=4 {
+        let id = DocumentId::from(i64::try_from(seq).unwrap());
+        if seq == 2 {
+            batch.add(seq, Change::Put { id, doc: doc! {} });
+        } else {
+            batch.add(seq, Change::Delete { id });
+        }
+    }
+    target.write(batch).await.unwrap();
+    target.purge(3).await.unwrap();
+    let left = matching(&target, doc! {}).await;
+    let ids: Vec<_> = left.iter().filter_map(DocumentId::of).collect();
+    assert_eq!(ids, [2.into(), 4.into()]);
 }
