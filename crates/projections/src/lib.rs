@@ -1,4 +1,5 @@
-//! The read side: folds the event log into MongoDB, and answers queries from there.
+//! The read side: folds the event log into documents, in MongoDB or another store, and answers
+//! queries from there.
 //!
 //! A [`Projection`] is a pure fold of one stream into documents. A [`Runner`] keeps it up to date
 //! in one of the processes that run it; the others stand by. Every process has a [`Progress`]:
@@ -16,6 +17,8 @@
 //!
 //! No state lives here that the log can't restore: drop the database, and it is filled again.
 //!
+//! Where the documents are is a [`ReadStore`]: a [`MongoStore`], or a [`MemoryStore`] for tests.
+//!
 //! What the queries of a read model are made of:
 //!
 //! - [`Progress::read`] runs a query when everything that was acknowledged is there, and
@@ -31,6 +34,8 @@
 mod admin;
 pub mod bson_values;
 mod cache;
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
 pub mod cursor;
 mod document_id;
 mod engine;
@@ -38,9 +43,11 @@ mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
-mod guarantees;
+mod memory;
+mod mongo;
 mod projection;
 mod store;
+mod store_error;
 mod verify;
 
 pub use admin::{
@@ -54,8 +61,14 @@ pub use engine::{
     RemoteProgress, Runner, RunnerSettings, RunnerState, Source, describe_metrics, rebuild,
 };
 pub use error::{FoldError, ReadError};
+pub use memory::MemoryStore;
+pub use mongo::{MongoStore, retry_after_switch};
 /// The driver whose types stand in this crate's interface: collections, documents and errors.
 pub use mongodb;
 pub use projection::{Change, Index, Projection, undeleted};
-pub use store::{ReadStore, retry_after_switch};
+pub use store::{
+    Batch, Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, NextCollection,
+    Reached, ReadStore, Report, StoreResult, Write,
+};
+pub use store_error::{ReadStoreError, StoreSource};
 pub use verify::{Difference, VerifyError, verify, verify_with};

@@ -2,25 +2,18 @@
 
 use eventstore::{Log, StoreError};
 use futures_util::{StreamExt, TryStreamExt};
-use mongodb::{
-    Collection,
-    bson::{Document, RawDocumentBuf, doc},
-};
+use mongodb::bson::{Document, RawDocumentBuf};
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
 
 use crate::{
-    Change, DocumentId, FoldError, Projection, ReadError, ReadStore,
+    Change, DocumentId, FoldError, Projection, ReadError,
     bson_values::unsigned,
-    engine::{
-        batch::{SEQ, Write},
-        checkpoint::{Checkpoint, Checkpoints},
-        lease::Lease,
-    },
+    engine::bounds,
     projection::DELETED,
-    store::retry_after_switch,
+    store::{Checkpoint, ReadStore, SEQ, Write},
 };
 
 /// How long to wait until the read model reaches the log's end.
@@ -143,7 +136,7 @@ struct Folded {
 pub async fn verify<P: Projection>(
     projection: &P,
     log: &Log,
-    store: &ReadStore,
+    store: &dyn ReadStore,
 ) -> Result<Option<Difference>, VerifyError> {
     verify_with(projection, log, store, DOCUMENTS, |_, _| {}).await
 }
@@ -156,7 +149,7 @@ pub async fn verify<P: Projection>(
 pub async fn verify_with<P: Projection>(
     projection: &P,
     log: &Log,
-    store: &ReadStore,
+    store: &dyn ReadStore,
     documents: usize,
     mut progress: impl FnMut(u64, u64) + Send,
 ) -> Result<Option<Difference>, VerifyError> {
@@ -184,15 +177,15 @@ async fn compare<P: Projection>(
     mut replay: Replay,
     projection: &P,
     log: &Log,
-    store: &ReadStore,
+    store: &dyn ReadStore,
 ) -> Result<Option<Difference>, VerifyError> {
-    let collection: Collection<RawDocumentBuf> = store.database().collection(&projection.key());
     wait_until_applied(projection, store, replay.at).await?;
 
     // What differs at first may just have changed between replay and comparison.
     let mut suspects = Vec::new();
     let mut seen = 0_usize;
-    let mut stored = collection.find(doc! {}).await.map_err(ReadError::from)?;
+    let stored = store.documents(&projection.key()).await;
+    let mut stored = stored.map_err(ReadError::from)?;
     while let Some(found) = stored.try_next().await.map_err(ReadError::from)? {
         let Some(id) = DocumentId::of(&found) else {
             let stored = Document::try_from(&found).ok();
@@ -229,17 +222,16 @@ async fn judge<P: Projection>(
     replay: &mut Replay,
     projection: &P,
     log: &Log,
-    store: &ReadStore,
+    store: &dyn ReadStore,
 ) -> Result<Option<Difference>, VerifyError> {
-    let collection: Collection<RawDocumentBuf> = store.database().collection(&projection.key());
+    let key = projection.key();
     for waited in [false, true] {
         if waited {
             // Documents of one batch are written in any order, so one may show a commit that
             // another still lacks.
             wait_until_applied(projection, store, replay.at).await?;
         }
-        let find = || async { collection.find_one(doc! { "_id": id.to_bson() }).await };
-        let found = store.read(retry_after_switch(find)).await?;
+        let found = bounds::read(store.document(&key, id)).await?;
         replay
             .catch_up(projection, log, found.as_ref().map_or(0, seq_of))
             .await?;
@@ -357,15 +349,14 @@ impl Replay {
 
 async fn wait_until_applied<P: Projection>(
     projection: &P,
-    store: &ReadStore,
+    store: &dyn ReadStore,
     end: u64,
 ) -> Result<(), VerifyError> {
-    let checkpoints = Checkpoints::new(store);
     let key = projection.key();
     let began = Instant::now();
     let mut kept_at = began;
     loop {
-        let checkpoint = checkpoints.peek(&key).await?;
+        let checkpoint = bounds::read(store.checkpoint(&key)).await?;
         let applied = checkpoint.as_ref().map_or(0, Checkpoint::sequence);
         if applied >= end {
             return Ok(());
@@ -383,8 +374,8 @@ async fn wait_until_applied<P: Projection>(
                 why,
             });
         }
-        let is_kept = Lease::is_held(store, &key).await;
-        if is_kept.map_err(ReadError::from)? {
+        let lease = store.lease(&key).await.map_err(ReadError::from)?;
+        if lease.held {
             kept_at = Instant::now();
         } else if kept_at.elapsed() > HANDOVER {
             return Err(VerifyError::NobodyThere { key, applied, end });

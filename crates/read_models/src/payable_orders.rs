@@ -5,7 +5,7 @@ use domain::ticket_orders::TicketOrdersEvent;
 use event_streams::ORDERS;
 use eventstore::{Commit, Log, StoreError, StreamName};
 use projections::{
-    Change, FoldError, Index, Projection, ReadError, ReadStore, Runner, RunnerSettings,
+    Change, FoldError, Index, MongoStore, Projection, ReadError, Runner, RunnerSettings,
     bson_values::{from_bson, uuid},
     mongodb::{
         Collection,
@@ -55,7 +55,7 @@ impl PayableOrders {
     /// When the log can't be reached.
     pub async fn start(
         log: &Log,
-        store: &ReadStore,
+        store: &MongoStore,
         settings: RunnerSettings,
     ) -> Result<Self, StoreError> {
         let key = PayableOrdersProjection.key();

@@ -2,7 +2,7 @@
 
 use eventstore::{Log, StoreError, StreamsFound};
 use httpkit::{Gate, Unready};
-use projections::{FoldedBefore, ReadStore};
+use projections::{FoldedBefore, MongoStore};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +30,7 @@ const MOVE_ON: u32 = 4;
 /// started the process should be told.
 pub(crate) async fn wait_for_log(
     log: &Log,
-    read: Option<&ReadStore>,
+    read: Option<&MongoStore>,
     gate: &Gate,
 ) -> Result<(), StartError> {
     let mut connection = log.connection();
@@ -117,7 +117,7 @@ impl From<StoreError> for Arrival {
 
 /// Looks at the streams, and makes them where neither they nor the read models tell of an earlier
 /// life.
-async fn arrive(log: &Log, read: Option<&ReadStore>) -> Result<(), Arrival> {
+async fn arrive(log: &Log, read: Option<&MongoStore>) -> Result<(), Arrival> {
     if log.streams().check().await? == StreamsFound::NewInstallation {
         not_known_to_read_models(read).await?;
     }
@@ -126,7 +126,7 @@ async fn arrive(log: &Log, read: Option<&ReadStore>) -> Result<(), Arrival> {
 
 /// A log without anything in it was either never used, or it was lost as a whole. Read models that
 /// hold something tell that. Who can't ask them makes nothing, and waits for who can.
-async fn not_known_to_read_models(read: Option<&ReadStore>) -> Result<(), Arrival> {
+async fn not_known_to_read_models(read: Option<&MongoStore>) -> Result<(), Arrival> {
     let lacks = |reason, cause| Err(Arrival::Lacks(Unready::new(STREAMS, reason), cause));
     if let Some(read) = read
         && let Err(error) = read.ping().await
@@ -160,7 +160,7 @@ async fn not_known_to_read_models(read: Option<&ReadStore>) -> Result<(), Arriva
 }
 
 /// Waits until the database answers.
-pub(crate) async fn wait_for_database(read: &ReadStore, gate: &Gate) {
+pub(crate) async fn wait_for_database(read: &MongoStore, gate: &Gate) {
     while let Err(error) = read.ping().await {
         gate.down_because(MONGODB, NO_ANSWER, error);
         tokio::time::sleep(EVERY).await;
@@ -201,7 +201,7 @@ pub(crate) async fn watch_log(log: Log, gate: Gate, stopping: CancellationToken)
 }
 
 /// Closes the gate while the database is away.
-pub(crate) async fn watch_database(read: ReadStore, gate: Gate, stopping: CancellationToken) {
+pub(crate) async fn watch_database(read: MongoStore, gate: Gate, stopping: CancellationToken) {
     let mut misses = 0;
     loop {
         match read.ping().await {

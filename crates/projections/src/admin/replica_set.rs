@@ -10,7 +10,7 @@ use mongodb::{
 };
 use std::time::{Duration, Instant};
 
-use crate::{Grants, store::code};
+use crate::{Grants, mongo::errors::code};
 
 /// How often something is asked for that takes its time.
 const EVERY: Duration = Duration::from_millis(200);

@@ -3,27 +3,21 @@
 use chrono::{DateTime, Utc};
 use eventstore::StoreError;
 use futures_util::TryStreamExt;
-use mongodb::{
-    Collection,
-    bson::{Bson, Document, doc},
-};
+use mongodb::bson::{Bson, Document};
 use std::{collections::HashMap, time::Duration};
 use uuid::Uuid;
 
 use crate::{
     DocumentId, Projection,
-    bson_values::{int, unsigned},
-    engine::{
-        batch::{Batch, SEQ},
-        checkpoint::{Checkpoint, identity},
-        context::ProjectionContext,
-    },
+    bson_values::unsigned,
+    engine::context::ProjectionContext,
     error::RunnerError,
+    store::{Batch, Checkpoint, SEQ, identity},
 };
 
 /// How many documents that are ahead of a checkpoint are compared with the log: the newest, because
 /// what stands in a log is a beginning.
-const COMPARED: i64 = 256;
+const COMPARED: usize = 256;
 /// How long it may take to read their commits.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
@@ -109,14 +103,8 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
     /// is in them only if it is the same.
     async fn phantom(&self, checkpoint: &Checkpoint) -> Result<Option<String>, RunnerError> {
         let stream = self.context.projection.stream();
-        let collection: Collection<Document> =
-            self.context.store.database().collection(&self.context.key);
-        let find = async {
-            let ahead = doc! { SEQ: { "$gt": int(checkpoint.sequence()) } };
-            let found = collection.find(ahead).sort(doc! { SEQ: -1 });
-            found.limit(COMPARED).await?.try_collect::<Vec<_>>().await
-        };
-        let ahead = self.context.store.bounded(find).await?;
+        let (store, key) = (&self.context.store, &self.context.key);
+        let ahead = store.newest(key, checkpoint.sequence(), COMPARED).await?;
         let seq = |document: &Document| document.get_i64(SEQ).map_or(0, unsigned);
         let (Some(newest), Some(oldest)) = (ahead.first().map(seq), ahead.last().map(seq)) else {
             return Ok(None);

@@ -13,7 +13,7 @@ use api::Amount;
 use eventstore::{Log, StoreError};
 use futures_util::TryStreamExt;
 use projections::{
-    CachedJson, Changed, DocumentId, Invalidate, Projection, ReadError, ReadStore, RenderCache,
+    CachedJson, Changed, DocumentId, Invalidate, MongoStore, Projection, ReadError, RenderCache,
     Runner, RunnerSettings, Source,
     bson_values::{int, uuid},
     cursor,
@@ -64,7 +64,7 @@ impl Tickets {
     /// When the log can't be reached.
     pub async fn start(
         log: &Log,
-        store: &ReadStore,
+        store: &MongoStore,
         settings: RunnerSettings,
     ) -> Result<Self, StoreError> {
         let key = TicketsProjection.key();

@@ -6,18 +6,21 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::{
-    self, Binary, Bson, Document, RawArrayBuf, RawDocumentBuf, doc,
+    self, Bson, Document, RawArrayBuf, RawDocumentBuf, doc,
     raw::{CStr, RawBson, cstr},
     rawdoc,
 };
+use std::sync::Arc;
 
+use super::{
+    MongoStore,
+    errors::{DUPLICATE_KEY, MONGODB, of_statement},
+};
 use crate::{
-    DocumentId, ReadStore,
+    DocumentId, ReadStoreError,
     bson_values::int,
-    engine::batch::{Batch, SEQ, Write},
-    error::RunnerError,
     projection::DELETED,
-    store::{COLLECTION_UUID_MISMATCH, DUPLICATE_KEY, code},
+    store::{Batch, CollectionId, SEQ, StoreResult, Write},
 };
 
 /// Statements in one command; more of them gain nothing and delay the first.
@@ -27,12 +30,12 @@ const BYTES: usize = 8 * 1024 * 1024;
 /// Commands under way at once. Four were measured to do almost twice as much as one.
 const COMMANDS: usize = 4;
 
-/// The collection that is written to.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub store: ReadStore,
-    pub name: String,
-    pub uuid: Binary,
+/// A document can't be put into the form in which it is stored.
+#[derive(Debug, thiserror::Error)]
+#[error("a document of {id} can't be stored: {source}")]
+struct UnstorableDocument {
+    id: DocumentId,
+    source: bson::error::Error,
 }
 
 /// A command in the making.
@@ -50,9 +53,42 @@ enum Kind {
     Update,
 }
 
-impl Target {
-    /// Writes a batch. When it returns, every document reflects at least what the batch says.
-    pub async fn write(&self, batch: Batch) -> Result<(), RunnerError> {
+/// The collection that is written to.
+struct Target<'a> {
+    store: &'a MongoStore,
+    name: &'a str,
+    uuid: &'a CollectionId,
+}
+
+impl MongoStore {
+    pub(super) async fn write_batch(
+        &self,
+        name: &str,
+        uuid: &CollectionId,
+        batch: Batch,
+    ) -> StoreResult<()> {
+        let store = self;
+        Target { store, name, uuid }.write(batch).await
+    }
+
+    pub(super) async fn purge_tombstones(
+        &self,
+        name: &str,
+        uuid: &CollectionId,
+        up_to: u64,
+    ) -> StoreResult<()> {
+        let delete = doc! {
+            "delete": name,
+            "collectionUUID": uuid.clone(),
+            "deletes": [{ "q": { DELETED: true, SEQ: { "$lte": int(up_to) } }, "limit": 0 }],
+        };
+        let reply = self.bounded(self.database().run_command(delete)).await?;
+        existing(&reply).map(|_| ())
+    }
+}
+
+impl Target<'_> {
+    async fn write(&self, batch: Batch) -> StoreResult<()> {
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         for (id, write) in batch.into_writes() {
             if write.whole {
@@ -72,22 +108,7 @@ impl Target {
             .await
     }
 
-    /// Throws away what stays of deleted documents, up to a commit. Only for a collection that
-    /// nobody else can be writing older commits to; why, see [`Change::Delete`](crate::Change::Delete).
-    pub async fn purge(&self, up_to: u64) -> Result<(), RunnerError> {
-        let delete = doc! {
-            "delete": self.name.as_str(),
-            "collectionUUID": self.uuid.clone(),
-            "deletes": [{ "q": { DELETED: true, SEQ: { "$lte": int(up_to) } }, "limit": 0 }],
-        };
-        let database = self.store.database();
-        self.store
-            .bounded(database.run_command(delete))
-            .await
-            .map(|_| ())
-    }
-
-    async fn run(&self, command: Command) -> Result<(), RunnerError> {
+    async fn run(&self, command: Command) -> StoreResult<()> {
         let existing = self.send(command.kind, command.statements).await?;
         if existing.is_empty() {
             return Ok(());
@@ -109,13 +130,13 @@ impl Target {
     }
 
     /// Sends one command; tells which of its inserts exist already.
-    async fn send(&self, kind: Kind, statements: RawArrayBuf) -> Result<Vec<usize>, RunnerError> {
+    async fn send(&self, kind: Kind, statements: RawArrayBuf) -> StoreResult<Vec<usize>> {
         let (verb, list) = match kind {
             Kind::Insert => (cstr!("insert"), cstr!("documents")),
             Kind::Update => (cstr!("update"), cstr!("updates")),
         };
         let mut raw = RawDocumentBuf::new();
-        raw.append(verb, self.name.as_str());
+        raw.append(verb, self.name);
         raw.append(cstr!("ordered"), false);
         raw.append(cstr!("writeConcern"), rawdoc! { "w": 1 });
         raw.append(cstr!("collectionUUID"), self.uuid.clone());
@@ -123,13 +144,7 @@ impl Target {
         let reply = self
             .store
             .bounded(self.store.database().run_raw_command(raw))
-            .await
-            .map_err(|failure| match failure {
-                RunnerError::Mongo(error) if code(&error) == Some(COLLECTION_UUID_MISMATCH) => {
-                    RunnerError::Replaced
-                }
-                failure => failure,
-            })?;
+            .await?;
         existing(&reply)
     }
 }
@@ -138,7 +153,7 @@ fn pack(
     kind: Kind,
     writes: Vec<(DocumentId, Write)>,
     commands: &mut Vec<Command>,
-) -> Result<(), RunnerError> {
+) -> StoreResult<()> {
     let empty = || Command {
         kind,
         statements: RawArrayBuf::new(),
@@ -151,8 +166,12 @@ fn pack(
             Kind::Insert => stored(&id, &write),
             Kind::Update => guarded(&id, &write),
         };
-        let statement = statement.map_err(|error| {
-            RunnerError::Unfoldable(format!("a document of {id} can't be stored: {error}"))
+        let statement = statement.map_err(|source| ReadStoreError::Refused {
+            store: MONGODB,
+            source: Arc::new(UnstorableDocument {
+                id: id.clone(),
+                source,
+            }),
         })?;
         let size = command.statements.as_bytes().len() + statement.as_bytes().len();
         if command.count == STATEMENTS || (command.count > 0 && size > BYTES) {
@@ -213,9 +232,9 @@ fn append_fields(to: &mut RawDocumentBuf, write: &Write) -> Result<(), bson::err
 }
 
 /// Reads a reply: the positions of inserts that exist, or what went wrong.
-fn existing(reply: &Document) -> Result<Vec<usize>, RunnerError> {
+fn existing(reply: &Document) -> StoreResult<Vec<usize>> {
     if let Ok(concern) = reply.get_document("writeConcernError") {
-        return Err(RunnerError::MongoWrite(concern.to_string()));
+        return Err(of_statement(concern));
     }
     let Ok(errors) = reply.get_array("writeErrors") else {
         return Ok(Vec::new());
@@ -225,12 +244,8 @@ fn existing(reply: &Document) -> Result<Vec<usize>, RunnerError> {
         let index = error.get_i32("index").unwrap_or(-1);
         match error.get_i32("code") {
             Ok(DUPLICATE_KEY) => existing.extend(usize::try_from(index)),
-            Ok(COLLECTION_UUID_MISMATCH) => return Err(RunnerError::Replaced),
-            _ => return Err(RunnerError::MongoWrite(error.to_string())),
+            _ => return Err(of_statement(error)),
         }
     }
     Ok(existing)
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,21 +4,12 @@
 //! document makes what is folded again harmless.
 
 use chrono::{DateTime, Utc};
-use futures_util::TryStreamExt;
-use mongodb::{
-    Collection,
-    bson::{Binary, Bson, doc},
-};
+use mongodb::bson::{Binary, Bson};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use crate::{ReadError, ReadStore, bson_values::int, error::RunnerError};
-
-pub(crate) const COLLECTION: &str = "projection_checkpoints";
 
 /// A checkpoint as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Checkpoint {
+pub struct Checkpoint {
     /// Name and version of the projection.
     #[serde(rename = "_id")]
     pub key: String,
@@ -50,17 +41,22 @@ pub(crate) struct Checkpoint {
     #[serde(default)]
     pub stuck: Option<String>,
     /// A rebuilt collection that is about to take over.
-    pub next: Option<Next>,
+    pub next: Option<NextCollection>,
 }
 
 /// A rebuilt collection that is about to take over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Next {
+pub struct NextCollection {
+    /// Its identity.
     pub collection: Bson,
+    /// Identity of the stream that it was filled from.
     pub stream_created: String,
+    /// As in [`Checkpoint`].
     #[serde(default)]
     pub lineage: i64,
+    /// The last commit that is folded into it.
     pub sequence: i64,
+    /// Identity of that commit.
     pub commit: Option<String>,
 }
 
@@ -90,12 +86,14 @@ impl Checkpoint {
         }
     }
 
+    /// The last commit that is folded.
     pub fn sequence(&self) -> u64 {
         u64::try_from(self.sequence).unwrap_or(0)
     }
 
     /// Adopts the rebuilt collection, if it is the one that is there. A crash may have come
     /// between the switch and its record.
+    #[must_use]
     pub fn settle(mut self, collection: &Binary) -> Self {
         if let Some(next) = &self.next
             && next.collection == Bson::Binary(collection.clone())
@@ -119,113 +117,18 @@ pub(crate) fn identity(created: DateTime<Utc>) -> String {
     created.to_rfc3339_opts(chrono::SecondsFormat::Nanos, true)
 }
 
-/// The checkpoints.
-#[derive(Clone, Debug)]
-pub(crate) struct Checkpoints {
-    store: ReadStore,
-    collection: Collection<Checkpoint>,
-}
-
-impl Checkpoints {
-    pub fn new(store: &ReadStore) -> Self {
-        Self {
-            store: store.clone(),
-            collection: store.database().collection(COLLECTION),
-        }
-    }
-
-    /// All of them, by name.
-    pub async fn all(&self) -> Result<Vec<Checkpoint>, RunnerError> {
-        let find = async {
-            let found = self.collection.find(doc! {}).sort(doc! { "_id": 1 });
-            found.await?.try_collect().await
-        };
-        self.store.bounded(find).await
-    }
-
-    pub async fn load(&self, key: &str) -> Result<Option<Checkpoint>, RunnerError> {
-        let found = self.collection.find_one(doc! { "_id": key });
-        self.store.bounded(found).await
-    }
-
-    /// As [`Self::load`], bounded like a read.
-    pub async fn peek(&self, key: &str) -> Result<Option<Checkpoint>, ReadError> {
-        self.store
-            .read(self.collection.find_one(doc! { "_id": key }))
-            .await
-    }
-
-    /// Writes a checkpoint, whatever was there.
-    pub async fn put(&self, checkpoint: &Checkpoint) -> Result<(), RunnerError> {
-        let written = self
-            .collection
-            .replace_one(doc! { "_id": &checkpoint.key }, checkpoint)
-            .upsert(true);
-        self.store.bounded(written).await.map(|_| ())
-    }
-
-    /// Moves a checkpoint on; never back, and never that of another collection. Whatever it was
-    /// stuck at is behind it then.
-    pub async fn advance(
-        &self,
-        key: &str,
-        collection: &Binary,
-        sequence: u64,
-        commit: Uuid,
-    ) -> Result<(), RunnerError> {
-        let sequence = int(sequence);
-        let guard = doc! {
-            "_id": key,
-            "collection": collection.clone(),
-            "sequence": { "$lt": sequence },
-        };
-        let news = doc! { "$set": { "sequence": sequence, "commit": commit.to_string(), "stuck": Bson::Null } };
-        self.store
-            .bounded(self.collection.update_one(guard, news))
-            .await
-            .map(|_| ())
-    }
-
-    pub async fn remove(&self, key: &str) -> Result<(), RunnerError> {
-        let removed = self.collection.delete_one(doc! { "_id": key });
-        self.store.bounded(removed).await.map(|_| ())
-    }
-
-    /// Records whether documents may reflect more than the checkpoint says.
-    pub async fn set_ahead(&self, key: &str, ahead: bool) -> Result<(), RunnerError> {
-        let news = doc! { "$set": { "ahead": ahead } };
-        self.store
-            .bounded(self.collection.update_one(doc! { "_id": key }, news))
-            .await
-            .map(|_| ())
-    }
-
-    /// Records that the model is being filled anew, and why.
-    pub async fn heal(&self, key: &str, why: &str) -> Result<(), RunnerError> {
-        let news = doc! { "$set": { "healing": why } };
-        self.store
-            .bounded(self.collection.update_one(doc! { "_id": key }, news))
-            .await
-            .map(|_| ())
-    }
-
-    /// Records that folding on would be wrong.
-    pub async fn halt(&self, key: &str, why: &str) -> Result<(), RunnerError> {
-        let news = doc! { "$set": { "halted": why } };
-        self.store
-            .bounded(self.collection.update_one(doc! { "_id": key }, news))
-            .await
-            .map(|_| ())
-    }
-
-    /// Records that the release of this process can't fold on, or that nothing keeps it from that.
-    pub async fn stick(&self, key: &str, why: Option<&str>) -> Result<(), RunnerError> {
-        let news = doc! { "$set": { "stuck": why } };
-        self.store
-            .bounded(self.collection.update_one(doc! { "_id": key }, news))
-            .await
-            .map(|_| ())
-    }
+/// A change of one thing in a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckpointChange {
+    /// Whether documents may reflect more than it says.
+    Ahead(bool),
+    /// The model is being filled anew, and why.
+    Healing(String),
+    /// Folding on would be wrong, and why.
+    Halted(String),
+    /// The release of the process that folded last can't fold on, and why; or nothing keeps it from
+    /// that.
+    Stuck(Option<String>),
 }
 
 #[cfg(test)]
@@ -248,7 +151,7 @@ mod tests {
             halted: Some("why".into()),
             stuck: Some("why".into()),
             healing: Some("why".into()),
-            next: Some(Next {
+            next: Some(NextCollection {
                 collection: Bson::Binary(collection(2)),
                 stream_created: "later".into(),
                 lineage: 1,
@@ -265,22 +168,5 @@ mod tests {
         assert_eq!(after.stream(), "later+1");
         assert_eq!((after.commit.as_deref(), after.halted), (Some("c"), None));
         assert_eq!((after.healing, after.stuck), (None, None));
-    }
-
-    #[tokio::test]
-    async fn a_checkpoint_never_goes_back_and_is_never_that_of_another_collection() {
-        let mongo = testkit::Mongo::database().await;
-        let store = ReadStore::connect(mongo.uri(), mongo.name()).await.unwrap();
-        let checkpoints = Checkpoints::new(&store);
-        let created = DateTime::from_timestamp_nanos(1);
-        let start = Checkpoint::start("k".into(), collection(1), created);
-        checkpoints.put(&start).await.unwrap();
-        for (of, sequence, expected) in [(1, 5, 5), (1, 3, 5), (2, 9, 5), (1, 6, 6)] {
-            let of = collection(of);
-            let advanced = checkpoints.advance("k", &of, sequence, Uuid::nil());
-            advanced.await.unwrap();
-            let now = checkpoints.load("k").await.unwrap().unwrap();
-            assert_eq!(now.sequence(), expected);
-        }
     }
 }

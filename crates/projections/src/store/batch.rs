@@ -10,17 +10,18 @@ pub(crate) const SEQ: &str = "seq";
 
 /// The changes of a run of commits, merged to at most one write a document.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
+pub struct Batch {
     writes: HashMap<DocumentId, Write>,
 }
 
 /// What one document becomes.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Write {
+pub struct Write {
     /// Sequence of the last commit that is merged into it.
     pub seq: u64,
     /// Whether `fields` is the whole document (less `_id` and `seq`) or a part of it.
     pub whole: bool,
+    /// Fields and what they become, in their order.
     pub fields: Document,
 }
 
@@ -61,6 +62,7 @@ impl Batch {
         }
     }
 
+    /// The documents that it changes.
     pub fn ids(&self) -> impl Iterator<Item = DocumentId> {
         self.writes.keys().cloned()
     }
@@ -70,6 +72,7 @@ impl Batch {
         self.writes.values().any(Write::is_tombstone)
     }
 
+    /// One write for each document, in any order.
     pub fn into_writes(self) -> impl Iterator<Item = (DocumentId, Write)> {
         self.writes.into_iter()
     }
