@@ -18,7 +18,7 @@ use httpkit::{
     AppError, Constraint, Service, Unready,
     error::{not_found, unauthorized},
 };
-use projections::ReadStore;
+use projections::MongoStore;
 use runtime::{Runtime, StartError};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -39,7 +39,7 @@ impl Orders {
     ///
     /// # Errors
     /// When the log can't be reached.
-    pub async fn start(runtime: &Runtime, read: &ReadStore) -> Result<Self, StartError> {
+    pub async fn start(runtime: &Runtime, read: &MongoStore) -> Result<Self, StartError> {
         let currency = runtime.config.stripe.currency.parse();
         let currency =
             currency.map_err(|error: InvalidCurrency| StartError::setting("CURRENCY", error))?;

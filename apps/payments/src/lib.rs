@@ -20,7 +20,7 @@ use httpkit::{
     AppError, Config, Constraint, Service, Unready, config::PaymentsMode, error::unavailable,
 };
 use metrics::{counter, describe_counter, describe_gauge, gauge};
-use projections::{ReadStore, RemoteProgress};
+use projections::{MongoStore, RemoteProgress};
 use read_models::{orders::OrdersProjection, payable_orders::PayableOrders};
 use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
@@ -48,7 +48,7 @@ impl Payments {
     ///
     /// # Errors
     /// When the provider isn't configured well, or the log can't be reached.
-    pub async fn start(runtime: &Runtime, read: &ReadStore) -> Result<Self, StartError> {
+    pub async fn start(runtime: &Runtime, read: &MongoStore) -> Result<Self, StartError> {
         let mode = runtime.config.payments_to_serve()?;
         let provider = provider::from_config(&provider_config(&runtime.config, mode))
             .map_err(StartError::service)?;

@@ -15,7 +15,7 @@ use event_streams::{ORDERS, TICKETS};
 use eventstore::Worker;
 use futures_util::future::BoxFuture;
 use httpkit::{Constraint, Service, Unready};
-use projections::ReadStore;
+use projections::MongoStore;
 use runtime::{Runtime, StartError};
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl Tickets {
     ///
     /// # Errors
     /// When the log can't be reached.
-    pub async fn start(runtime: &Runtime, read: &ReadStore) -> Result<Self, StartError> {
+    pub async fn start(runtime: &Runtime, read: &MongoStore) -> Result<Self, StartError> {
         let commands = Commands {
             tickets: runtime.log.store(TICKETS),
             orders: runtime.log.store(ORDERS),

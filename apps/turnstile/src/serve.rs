@@ -7,7 +7,7 @@ use httpkit::ExposeSecret as _;
 use httpkit::{Config, Gate, Server, Service, SessionVerifier, service::termination, telemetry};
 use orders::Orders;
 use payments::Payments;
-use projections::ReadStore;
+use projections::MongoStore;
 use runtime::{Launch, Runtime, StartError};
 use std::sync::Arc;
 use tickets::Tickets;
@@ -77,7 +77,7 @@ pub(crate) async fn serve(args: &ServeArgs, servers: &Servers) -> Result<(), Sta
     }
     let read = if args.keeps_read_models() {
         let (uri, database) = (config.mongodb_uri.expose_secret(), &config.mongodb_database);
-        Some(ReadStore::connect(uri, database).await?)
+        Some(MongoStore::connect(uri, database).await?)
     } else {
         None
     };
@@ -94,7 +94,7 @@ pub(crate) async fn serve(args: &ServeArgs, servers: &Servers) -> Result<(), Sta
 async fn start(
     args: &ServeArgs,
     runtime: &Runtime,
-    read: Option<&ReadStore>,
+    read: Option<&MongoStore>,
 ) -> Result<Vec<Arc<dyn Service>>, StartError> {
     let mut services: Vec<Arc<dyn Service>> = Vec::new();
     if args.includes(Part::Auth) {

@@ -7,14 +7,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::{
     Client, Database,
     bson::{
-        Binary, Bson, Document, RawArrayBuf, RawDocumentBuf, doc,
+        Bson, Document, RawArrayBuf, RawDocumentBuf, doc,
         raw::{RawBson, cstr},
-        spec::BinarySubtype,
     },
 };
 use projections::{Change, Index};
 use std::time::Instant;
-use uuid::Uuid;
 
 use crate::sample::Sample;
 
@@ -95,19 +93,12 @@ fn statement(sequence: u64, change: &Change) -> Result<Document> {
         bail!("only new documents are compared");
     };
     let sequence = i64::try_from(sequence)?;
-    let mut document = doc! { "_id": stored(*id) };
+    let mut document = doc! { "_id": id.to_bson() };
     document.extend(doc.clone());
     document.insert("seq", sequence);
     Ok(doc! {
-        "q": { "_id": stored(*id), "seq": { "$lt": sequence } },
+        "q": { "_id": id.to_bson(), "seq": { "$lt": sequence } },
         "u": document,
         "upsert": true,
-    })
-}
-
-fn stored(id: Uuid) -> Bson {
-    Bson::Binary(Binary {
-        subtype: BinarySubtype::Uuid,
-        bytes: id.as_bytes().to_vec(),
     })
 }

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use event_streams::TICKETS;
 use eventstore::Log;
 use futures_util::TryStreamExt;
-use projections::{Change, Projection, ReadStore, Runner, RunnerSettings};
+use projections::{Change, MongoStore, Projection, Runner, RunnerSettings};
 use read_models::tickets::TicketsProjection;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub fn measure(
     let (runner, store, raw) = runtime.block_on(async {
         let changes = changes(log).await?;
         let raw = RawUpserts::new(mongodb_url, &TicketsProjection.indexes(), changes).await?;
-        let store = ReadStore::connect(mongodb_url, "rebuilt").await?;
+        let store = MongoStore::connect(mongodb_url, "rebuilt").await?;
         let runner = Runner::start(TicketsProjection, log, &store, settings()).await?;
         let end = log.reader().last_sequence(TICKETS).await?;
         let filled = runner.progress().wait_for(end, FIRST_FILL).await;
@@ -61,7 +61,7 @@ fn settings() -> RunnerSettings {
 }
 
 /// Ours: from the request until the new collection has taken over.
-async fn rebuild(log: &Log, store: &ReadStore) -> Result<Sample> {
+async fn rebuild(log: &Log, store: &MongoStore) -> Result<Sample> {
     let commits = log.reader().last_sequence(TICKETS).await?;
     let began = Instant::now();
     projections::rebuild(store, &TicketsProjection.key(), |_| {}).await?;

@@ -3,7 +3,9 @@
 use eventstore::{Commit, StoreError, StreamName};
 use std::{borrow::Cow, error::Error, sync::Arc, time::Duration};
 
-/// Why a query can't be answered.
+use crate::ReadStoreError;
+
+/// A query can't be answered.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -20,7 +22,10 @@ pub enum ReadError {
     /// The log can't be read, and that is permanent.
     #[error("the read model can't be compared with the log: {0}")]
     Log(#[source] StoreError),
-    /// The address of the database can't be used.
+    /// The store refuses, and that doesn't pass by itself.
+    #[error("the read model can't be read: {0}")]
+    Store(#[source] ReadStoreError),
+    /// The address of the database can't be used as it is.
     #[error("{0}")]
     Address(String),
     /// This query did not issue the cursor.
@@ -59,14 +64,12 @@ impl ReadError {
     }
 }
 
-impl From<mongodb::error::Error> for ReadError {
-    fn from(error: mongodb::error::Error) -> Self {
-        use mongodb::error::ErrorKind;
-        match *error.kind {
-            ErrorKind::BsonDeserialization(_) | ErrorKind::InvalidResponse { .. } => {
-                Self::Damaged(error.to_string())
-            }
-            _ => Self::unavailable_by("asking MongoDB", error),
+impl From<ReadStoreError> for ReadError {
+    fn from(error: ReadStoreError) -> Self {
+        if error.is_transient() {
+            Self::unavailable_by("asking the read store", error)
+        } else {
+            Self::Store(error)
         }
     }
 }
@@ -84,10 +87,9 @@ impl From<StoreError> for ReadError {
 impl From<RunnerError> for ReadError {
     fn from(error: RunnerError) -> Self {
         match error {
-            RunnerError::Read(error) => error,
-            RunnerError::Mongo(error) => error.into(),
-            RunnerError::LogAway(error) => error.into(),
-            error if error.is_transient() => Self::unavailable_by("asking MongoDB", error),
+            RunnerError::Store(error) => error.into(),
+            RunnerError::Log(error) => error.into(),
+            error if error.is_transient() => Self::unavailable_by("asking the read store", error),
             error => Self::Damaged(error.to_string()),
         }
     }
@@ -122,23 +124,17 @@ impl FoldError {
 /// are retried and the second need an operator.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunnerError {
-    #[error("MongoDB: {0}")]
-    Mongo(#[from] mongodb::error::Error),
-    #[error("MongoDB: {0}")]
-    MongoWrite(String),
     #[error(transparent)]
-    Read(#[from] ReadError),
-    #[error("MongoDB did not answer in time")]
-    Slow,
-    /// A task of this process ended unexpectedly.
+    Store(ReadStoreError),
+    /// A task of this process ended that shouldn't have.
     #[error("{0}")]
     Broken(String),
     /// The collection isn't the one in the checkpoint: it was dropped or replaced.
     #[error("the collection was replaced")]
     Replaced,
-    #[error("{0}")]
-    LogAway(StoreError),
-    /// The last writes may be gone.
+    #[error(transparent)]
+    Log(StoreError),
+    /// What was written just before may be gone.
     #[error("MongoDB was away for a moment")]
     Fault,
     /// This release can't fold a commit. Another release may be able to.
@@ -170,16 +166,16 @@ impl RunnerError {
 
     /// Whether trying again is enough: a server was down or slow.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Mongo(_)
-                | Self::MongoWrite(_)
-                | Self::Read(_)
-                | Self::Slow
-                | Self::Replaced
-                | Self::LogAway(_)
-                | Self::Fault
-        )
+        match self {
+            Self::Store(error) => error.is_transient(),
+            Self::Log(error) => error.is_transient(),
+            Self::Replaced | Self::Fault => true,
+            Self::Broken(_)
+            | Self::Unfoldable(_)
+            | Self::Hole { .. }
+            | Self::TailLost(_)
+            | Self::Diverged(_) => false,
+        }
     }
 }
 
@@ -199,7 +195,16 @@ impl From<StoreError> for RunnerError {
                 last,
             },
             StoreError::TailLost { .. } => Self::TailLost(error.to_string()),
-            passing => Self::LogAway(passing),
+            error => Self::Log(error),
+        }
+    }
+}
+
+impl From<ReadStoreError> for RunnerError {
+    fn from(error: ReadStoreError) -> Self {
+        match error {
+            ReadStoreError::Replaced => Self::Replaced,
+            error => Self::Store(error),
         }
     }
 }
@@ -235,8 +240,30 @@ mod tests {
 
     #[test]
     fn what_a_runner_met_is_reported_as_what_it_is() {
-        assert!(ReadError::from(RunnerError::Slow).is_transient());
+        let store = "MongoDB";
+        let slow = RunnerError::from(ReadStoreError::Slow { store });
+        assert!(slow.is_transient() && ReadError::from(slow).is_transient());
         let broken = ReadError::from(RunnerError::Broken("a task ended".to_owned()));
         assert!(!broken.is_transient(), "{broken}");
     }
+
+    #[test]
+    fn what_a_runner_met_passes_only_if_it_does_so_where_it_came_from() {
+        let away = RunnerError::from(StoreError::unavailable("not connected to NATS"));
+        assert!(away.is_transient() && !away.halts(), "{away}");
+        let wrong = RunnerError::from(StoreError::Rejected("no".to_owned()));
+        assert!(!wrong.is_transient() && !wrong.halts(), "{wrong}");
+        let (store, source) = ("MongoDB", Arc::new(TooLarge));
+        let refused = RunnerError::from(ReadStoreError::Refused { store, source });
+        assert!(
+            !refused.is_transient() && refused.source().is_some(),
+            "{refused}"
+        );
+        let replaced = RunnerError::from(ReadStoreError::Replaced);
+        assert!(matches!(replaced, RunnerError::Replaced));
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("too large")]
+    struct TooLarge;
 }

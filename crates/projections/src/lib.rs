@@ -1,4 +1,5 @@
-//! The read side: folds the event log into MongoDB, and answers queries from there.
+//! The read side: folds the event log into documents, in MongoDB or another store, and answers
+//! queries from there.
 //!
 //! A [`Projection`] is a pure fold of one stream into documents. A [`Runner`] keeps it up to date
 //! in one of the processes that run it; the others stand by. Every process has a [`Progress`]: how
@@ -20,15 +21,20 @@
 mod admin;
 pub mod bson_values;
 mod cache;
+#[cfg(any(test, feature = "testing"))]
+pub mod contract;
 pub mod cursor;
+mod document_id;
 mod engine;
 mod error;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
-mod guarantees;
+mod memory;
+mod mongo;
 mod projection;
 mod store;
+mod store_error;
 mod verify;
 
 pub use admin::{
@@ -36,13 +42,20 @@ pub use admin::{
     folded_before, pause, read_models, resume, retire,
 };
 pub use cache::{CachedJson, RenderCache};
+pub use document_id::DocumentId;
 pub use engine::{
     Applied, Changed, FoldSpans, Invalidate, Progress, RebuildError, RebuildProgress,
     RemoteProgress, Runner, RunnerSettings, RunnerState, Source, describe_metrics, rebuild,
 };
 pub use error::{FoldError, ReadError};
+pub use memory::MemoryStore;
+pub use mongo::{MongoStore, retry_after_switch};
 /// The driver whose types stand in this crate's interface: collections, documents and errors.
 pub use mongodb;
-pub use projection::{Change, Index, Projection};
-pub use store::{ReadStore, retry_after_switch};
+pub use projection::{Change, Index, Projection, undeleted};
+pub use store::{
+    Batch, Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, NextCollection,
+    Reached, ReadStore, Report, StoreResult, Write,
+};
+pub use store_error::{ReadStoreError, StoreSource};
 pub use verify::{Difference, VerifyError, verify, verify_with};

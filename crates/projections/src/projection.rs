@@ -1,10 +1,9 @@
 //! The definition of a projection.
 
 use eventstore::{Commit, StreamName};
-use mongodb::bson::Document;
-use uuid::Uuid;
+use mongodb::bson::{Document, doc};
 
-use crate::FoldError;
+use crate::{DocumentId, FoldError};
 
 /// A read model: a pure fold of one stream into documents.
 ///
@@ -58,17 +57,46 @@ pub enum Change {
     /// The whole document from now on. The runner adds `_id` and `seq`.
     Put {
         /// Its id.
-        id: Uuid,
+        id: DocumentId,
         /// All its fields.
         doc: Document,
     },
     /// The new values of these fields. A document that doesn't exist stays absent.
     Patch {
         /// Its id.
-        id: Uuid,
-        /// The fields; the document already has each of them.
+        id: DocumentId,
+        /// The fields; the document has each of them already.
         set: Document,
     },
+    /// The document is gone from now on. A later `Put` makes another under the same id.
+    ///
+    /// What stays is a tombstone: the id, `seq` and the field `_deleted`. A writer that was held up, and
+    /// doesn't know yet that another took over, would otherwise bring the document back: to its
+    /// late `Put`, a document that was deleted looks like one that never was. With the tombstone,
+    /// the guard of all writes refuses it like any other write that is older than what is there.
+    ///
+    /// A tombstone may go when nobody can write what is older than it. No clock says when that is,
+    /// because a process can be stopped for hours in the middle of a write. A rebuild does: its new
+    /// collection has an identity of its own, which no writer of the old one names, and those who
+    /// filled it name it by a name that it doesn't have any more. So tombstones are thrown away when
+    /// a rebuilt collection has taken over.
+    ///
+    /// Queries have to leave tombstones out: those that ask for a value of a field do, and the others
+    /// say so by [`undeleted`].
+    Delete {
+        /// Its id.
+        id: DocumentId,
+    },
+}
+
+/// The field that only tombstones have.
+pub(crate) const DELETED: &str = "_deleted";
+
+/// Adds to a filter that it matches no document that was deleted, for queries that would match
+/// documents without any field: those of an id, or of everything.
+pub fn undeleted(mut filter: Document) -> Document {
+    filter.insert(DELETED, doc! { "$exists": false });
+    filter
 }
 
 /// An index of a projection's collection.

@@ -2,25 +2,18 @@
 
 use eventstore::{Log, StoreError};
 use futures_util::{StreamExt, TryStreamExt};
-use mongodb::{
-    Collection,
-    bson::{Document, RawDocumentBuf, doc},
-};
+use mongodb::bson::{Document, RawDocumentBuf};
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
-use uuid::Uuid;
 
 use crate::{
-    Change, FoldError, Projection, ReadError, ReadStore,
-    bson_values::{unsigned, uuid},
-    engine::{
-        batch::{SEQ, Write},
-        checkpoint::{Checkpoint, Checkpoints},
-        lease::Lease,
-    },
-    store::retry_after_switch,
+    Change, DocumentId, FoldError, Projection, ReadError,
+    bson_values::unsigned,
+    engine::bounds,
+    projection::DELETED,
+    store::{Checkpoint, ReadStore, SEQ, Write},
 };
 
 /// Time limit for the read model to reach the log's end.
@@ -107,9 +100,8 @@ impl Part {
         rest: 0,
     };
 
-    fn has(self, id: Uuid) -> bool {
-        // The end of an ID is random, even where it begins with a time.
-        id.as_u128() % self.divisor == self.rest
+    fn has(self, id: &DocumentId) -> bool {
+        id.spread() % self.divisor == self.rest
     }
 
     fn halves(self) -> [Self; 2] {
@@ -121,8 +113,8 @@ impl Part {
 /// A replay in memory, of a part of the documents.
 struct Replay {
     part: Part,
-    /// As bytes: a document of names and values takes several times as much memory.
-    documents: HashMap<Uuid, Folded>,
+    /// As bytes: a document of names and values takes several times as much.
+    documents: HashMap<DocumentId, Folded>,
     at: u64,
 }
 
@@ -144,7 +136,7 @@ struct Folded {
 pub async fn verify<P: Projection>(
     projection: &P,
     log: &Log,
-    store: &ReadStore,
+    store: &dyn ReadStore,
 ) -> Result<Option<Difference>, VerifyError> {
     verify_with(projection, log, store, DOCUMENTS, |_, _| {}).await
 }
@@ -157,7 +149,7 @@ pub async fn verify<P: Projection>(
 pub async fn verify_with<P: Projection>(
     projection: &P,
     log: &Log,
-    store: &ReadStore,
+    store: &dyn ReadStore,
     documents: usize,
     mut progress: impl FnMut(u64, u64) + Send,
 ) -> Result<Option<Difference>, VerifyError> {
@@ -185,36 +177,39 @@ async fn compare<P: Projection>(
     mut replay: Replay,
     projection: &P,
     log: &Log,
-    store: &ReadStore,
+    store: &dyn ReadStore,
 ) -> Result<Option<Difference>, VerifyError> {
-    let collection: Collection<RawDocumentBuf> = store.database().collection(&projection.key());
     wait_until_applied(projection, store, replay.at).await?;
 
     // Documents that differ at first may just have changed between replay and comparison.
     let mut suspects = Vec::new();
     let mut seen = 0_usize;
-    let mut stored = collection.find(doc! {}).await.map_err(ReadError::from)?;
+    let stored = store.documents(&projection.key()).await;
+    let mut stored = stored.map_err(ReadError::from)?;
     while let Some(found) = stored.try_next().await.map_err(ReadError::from)? {
-        let Some(id) = id_of(&found) else {
+        let Some(id) = DocumentId::of(&found) else {
+            let stored = Document::try_from(&found).ok();
+            let id = stored.as_ref().and_then(|stored| stored.get("_id"));
             return Ok(Some(Difference {
-                id: "not a UUID".to_owned(),
+                id: id.map(ToString::to_string).unwrap_or_default(),
                 replayed: None,
-                stored: Document::try_from(&found).ok(),
+                stored,
             }));
         };
-        if !replay.part.has(id) {
+        if !replay.part.has(&id) {
             continue;
         }
-        seen += 1;
-        if replay.stored(id).as_ref() != Some(&found) {
+        let found = undeleted(found);
+        seen += usize::from(found.is_some());
+        if replay.stored(&id) != found {
             suspects.push(id);
         }
     }
     if seen < replay.documents.len() || !suspects.is_empty() {
-        suspects.extend(replay.documents.keys());
+        suspects.extend(replay.documents.keys().cloned());
     }
     for id in suspects {
-        if let Some(difference) = judge(id, &mut replay, projection, log, store).await? {
+        if let Some(difference) = judge(&id, &mut replay, projection, log, store).await? {
             return Ok(Some(difference));
         }
     }
@@ -223,25 +218,24 @@ async fn compare<P: Projection>(
 
 /// Compares one document with the replay, at the commit that the document reflects.
 async fn judge<P: Projection>(
-    id: Uuid,
+    id: &DocumentId,
     replay: &mut Replay,
     projection: &P,
     log: &Log,
-    store: &ReadStore,
+    store: &dyn ReadStore,
 ) -> Result<Option<Difference>, VerifyError> {
-    let collection: Collection<RawDocumentBuf> = store.database().collection(&projection.key());
+    let key = projection.key();
     for waited in [false, true] {
         if waited {
             // Documents of one batch are written in any order, so one may reflect a commit that
             // another still lacks.
             wait_until_applied(projection, store, replay.at).await?;
         }
-        let find = || async { collection.find_one(doc! { "_id": uuid(id) }).await };
-        let found = store.read(retry_after_switch(find)).await?;
+        let found = bounds::read(store.document(&key, id)).await?;
         replay
             .catch_up(projection, log, found.as_ref().map_or(0, seq_of))
             .await?;
-        let replayed = replay.stored(id);
+        let (replayed, found) = (replay.stored(id), found.and_then(undeleted));
         if replayed == found {
             return Ok(None);
         }
@@ -313,10 +307,20 @@ impl Replay {
 
     fn apply(&mut self, seq: u64, change: Change) {
         let (id, fields) = match change {
-            Change::Put { id, .. } | Change::Patch { id, .. } if !self.part.has(id) => return,
+            Change::Put { ref id, .. }
+            | Change::Patch { ref id, .. }
+            | Change::Delete { ref id }
+                if !self.part.has(id) =>
+            {
+                return;
+            }
+            Change::Delete { id } => {
+                self.documents.remove(&id);
+                return;
+            }
             Change::Put { id, doc } => (id, doc),
             Change::Patch { id, set } => {
-                let Some(mut fields) = self.fields(id) else {
+                let Some(mut fields) = self.fields(&id) else {
                     return;
                 };
                 fields.extend(set);
@@ -329,13 +333,13 @@ impl Replay {
         }
     }
 
-    fn fields(&self, id: Uuid) -> Option<Document> {
-        Document::try_from(&self.documents.get(&id)?.fields).ok()
+    fn fields(&self, id: &DocumentId) -> Option<Document> {
+        Document::try_from(&self.documents.get(id)?.fields).ok()
     }
 
-    fn stored(&self, id: Uuid) -> Option<RawDocumentBuf> {
+    fn stored(&self, id: &DocumentId) -> Option<RawDocumentBuf> {
         let write = Write {
-            seq: self.documents.get(&id)?.seq,
+            seq: self.documents.get(id)?.seq,
             whole: true,
             fields: self.fields(id)?,
         };
@@ -345,15 +349,14 @@ impl Replay {
 
 async fn wait_until_applied<P: Projection>(
     projection: &P,
-    store: &ReadStore,
+    store: &dyn ReadStore,
     end: u64,
 ) -> Result<(), VerifyError> {
-    let checkpoints = Checkpoints::new(store);
     let key = projection.key();
     let began = Instant::now();
     let mut kept_at = began;
     loop {
-        let checkpoint = checkpoints.peek(&key).await?;
+        let checkpoint = bounds::read(store.checkpoint(&key)).await?;
         let applied = checkpoint.as_ref().map_or(0, Checkpoint::sequence);
         if applied >= end {
             return Ok(());
@@ -371,8 +374,8 @@ async fn wait_until_applied<P: Projection>(
                 why,
             });
         }
-        let is_kept = Lease::is_held(store, &key).await;
-        if is_kept.map_err(ReadError::from)? {
+        let lease = store.lease(&key).await.map_err(ReadError::from)?;
+        if lease.held {
             kept_at = Instant::now();
         } else if kept_at.elapsed() > HANDOVER {
             return Err(VerifyError::NobodyThere { key, applied, end });
@@ -384,9 +387,10 @@ async fn wait_until_applied<P: Projection>(
     }
 }
 
-fn id_of(document: &RawDocumentBuf) -> Option<Uuid> {
-    let id = document.get_binary("_id").ok()?;
-    Uuid::from_slice(id.bytes).ok()
+/// Nothing, for what stays of a document that was deleted.
+fn undeleted(document: RawDocumentBuf) -> Option<RawDocumentBuf> {
+    let is_tombstone = document.get(DELETED).is_ok_and(|field| field.is_some());
+    Some(document).filter(|_| !is_tombstone)
 }
 
 fn seq_of(document: &RawDocumentBuf) -> u64 {

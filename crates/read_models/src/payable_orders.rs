@@ -5,7 +5,7 @@ use domain::ticket_orders::TicketOrdersEvent;
 use event_streams::ORDERS;
 use eventstore::{Commit, Log, StoreError, StreamName};
 use projections::{
-    Change, FoldError, Index, Projection, ReadError, ReadStore, Runner, RunnerSettings,
+    Change, FoldError, Index, MongoStore, Projection, ReadError, Runner, RunnerSettings,
     bson_values::{from_bson, uuid},
     mongodb::{
         Collection,
@@ -55,7 +55,7 @@ impl PayableOrders {
     /// When the log can't be reached.
     pub async fn start(
         log: &Log,
-        store: &ReadStore,
+        store: &MongoStore,
         settings: RunnerSettings,
     ) -> Result<Self, StoreError> {
         let key = PayableOrdersProjection.key();
@@ -121,7 +121,7 @@ impl Projection for PayableOrdersProjection {
                     ticket,
                     ..
                 } => Some(Change::Put {
-                    id: order_id.0,
+                    id: order_id.0.into(),
                     doc: doc! { "ticket": uuid(ticket.id.0), "buyer": uuid(buyer.0) },
                 }),
                 _ => None,

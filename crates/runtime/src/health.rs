@@ -2,7 +2,7 @@
 
 use eventstore::{Log, StoreError, StreamsFound};
 use httpkit::{Gate, Unready};
-use projections::{FoldedBefore, ReadStore};
+use projections::{FoldedBefore, MongoStore};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ const MOVE_ON: u32 = 4;
 /// that rejects this process is an error: that is permanent, and must be reported.
 pub(crate) async fn wait_for_log(
     log: &Log,
-    read: Option<&ReadStore>,
+    read: Option<&MongoStore>,
     gate: &Gate,
 ) -> Result<(), StartError> {
     let mut connection = log.connection();
@@ -114,18 +114,18 @@ impl From<StoreError> for Arrival {
     }
 }
 
-/// Checks the streams, and creates them where neither they nor the read models show that a log
-/// existed before.
-async fn arrive(log: &Log, read: Option<&ReadStore>) -> Result<(), Arrival> {
+/// Looks at the streams, and makes them where neither they nor the read models tell of an earlier
+/// life.
+async fn arrive(log: &Log, read: Option<&MongoStore>) -> Result<(), Arrival> {
     if log.streams().check().await? == StreamsFound::NewInstallation {
         not_known_to_read_models(read).await?;
     }
     Ok(log.streams().ensure().await?)
 }
 
-/// An empty log was either never used, or lost as a whole. Read models that contain data prove the
-/// latter. A process that can't read them creates nothing, and waits for one that can.
-async fn not_known_to_read_models(read: Option<&ReadStore>) -> Result<(), Arrival> {
+/// A log without anything in it was either never used, or it was lost as a whole. Read models that
+/// hold something tell that. Who can't ask them makes nothing, and waits for who can.
+async fn not_known_to_read_models(read: Option<&MongoStore>) -> Result<(), Arrival> {
     let lacks = |reason, cause| Err(Arrival::Lacks(Unready::new(STREAMS, reason), cause));
     if let Some(read) = read
         && let Err(error) = read.ping().await
@@ -159,7 +159,7 @@ async fn not_known_to_read_models(read: Option<&ReadStore>) -> Result<(), Arriva
 }
 
 /// Waits until the database answers.
-pub(crate) async fn wait_for_database(read: &ReadStore, gate: &Gate) {
+pub(crate) async fn wait_for_database(read: &MongoStore, gate: &Gate) {
     while let Err(error) = read.ping().await {
         gate.down_because(MONGODB, NO_ANSWER, error);
         tokio::time::sleep(EVERY).await;
@@ -200,7 +200,7 @@ pub(crate) async fn watch_log(log: Log, gate: Gate, stopping: CancellationToken)
 }
 
 /// Closes the gate while the database is away.
-pub(crate) async fn watch_database(read: ReadStore, gate: Gate, stopping: CancellationToken) {
+pub(crate) async fn watch_database(read: MongoStore, gate: Gate, stopping: CancellationToken) {
     let mut misses = 0;
     loop {
         match read.ping().await {

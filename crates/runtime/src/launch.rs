@@ -1,7 +1,7 @@
 //! From a configuration to a running process, the same for every choice of services.
 
 use httpkit::{Config, Server, Service, SessionVerifier, service::termination, telemetry};
-use projections::ReadStore;
+use projections::MongoStore;
 use std::{net::TcpListener, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +17,7 @@ pub type Fallback = fn(&mut actix_web::web::ServiceConfig);
 pub struct Launch {
     config: Config,
     name: &'static str,
-    read: Option<ReadStore>,
+    read: Option<MongoStore>,
     fallback: Option<Fallback>,
 }
 
@@ -35,7 +35,7 @@ impl Launch {
     /// Waits for this database, too, and watches it. A process without read models needs none, and
     /// runs while MongoDB is down.
     #[must_use]
-    pub fn read_store(mut self, read: Option<ReadStore>) -> Self {
+    pub fn read_store(mut self, read: Option<MongoStore>) -> Self {
         self.read = read;
         self
     }

@@ -24,7 +24,7 @@ use httpkit::{
     Config, Gate, HandlerResult, Prefer, RawBody, RequestContext, SessionVerifier, Unready,
     config::ConfigError, telemetry::ExportError,
 };
-use projections::{Progress, ReadError, ReadStore, Runner, RunnerSettings, RunnerState};
+use projections::{MongoStore, Progress, ReadError, Runner, RunnerSettings, RunnerState};
 use std::{error::Error, io, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -85,7 +85,7 @@ pub struct Runtime {
     pub sessions: SessionVerifier,
     /// Whether everything that the API needs is available.
     pub gate: Gate,
-    read: Option<ReadStore>,
+    read: Option<MongoStore>,
     draining: CancellationToken,
     stopping: CancellationToken,
     tasks: TaskTracker,
@@ -155,7 +155,7 @@ impl Runtime {
     pub async fn prepare(
         config: Config,
         client_name: &str,
-        read: Option<ReadStore>,
+        read: Option<MongoStore>,
     ) -> Result<Self, StartError> {
         let log = Log::connect(log_config(&config, client_name)).await?;
         Ok(Self {

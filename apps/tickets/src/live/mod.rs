@@ -18,7 +18,7 @@ use event_streams::TICKETS;
 use eventstore::{Log, StoreError};
 use futures_util::{Stream, TryStreamExt, stream};
 use httpkit::sse::{HEARTBEAT, append, heartbeat};
-use projections::{Applied, Changed, ReadError};
+use projections::{Applied, Changed, DocumentId, ReadError};
 use read_models::tickets::Tickets;
 use std::{collections::HashSet, fmt, num::ParseIntError, pin::pin, str::FromStr, time::Duration};
 use tokio::{sync::broadcast, time::timeout};
@@ -116,6 +116,7 @@ impl Watching {
                 }
                 // What can't be read in time isn't told: the watcher comes back later.
                 Changed::Some(ids) => {
+                    let ids = ids.iter().filter_map(DocumentId::as_uuid).collect();
                     return timeout(LOOK_UP, self.tell(&ids, step.to)).await.ok()?.ok();
                 }
                 Changed::Any => return Some(reset(self.at(step.to))),

@@ -4,7 +4,7 @@ use event_streams::USERS;
 use eventstore::{Log, LogConfig};
 use httpkit::ExposeSecret as _;
 use httpkit::config::{Config, ConfigError};
-use projections::ReadStore;
+use projections::MongoStore;
 use runtime::{Runtime, StartError, log_config};
 use std::{pin::pin, time::Duration};
 
@@ -111,7 +111,7 @@ impl Servers {
     }
 
     /// Connects to the read models alone.
-    pub(crate) async fn read_models(&self) -> Result<ReadStore, CommandError> {
+    pub(crate) async fn read_models(&self) -> Result<MongoStore, CommandError> {
         let config = self.config()?;
         let failed = |error: projections::ReadError| {
             CommandError::unreachable(format!(
@@ -119,7 +119,7 @@ impl Servers {
             ))
         };
         let store =
-            ReadStore::connect(config.mongodb_uri.expose_secret(), &config.mongodb_database)
+            MongoStore::connect(config.mongodb_uri.expose_secret(), &config.mongodb_database)
                 .await
                 .map_err(failed)?;
         let ping = telling_what_is_waited_for("MongoDB", store.ping());
@@ -131,7 +131,7 @@ impl Servers {
     pub(crate) async fn runtime_without_workers(&self) -> Result<Runtime, CommandError> {
         let config = self.config()?;
         let (uri, database) = (config.mongodb_uri.expose_secret(), &config.mongodb_database);
-        let read = ReadStore::connect(uri, database).await;
+        let read = MongoStore::connect(uri, database).await;
         let read = read.map_err(StartError::from)?;
         Ok(Runtime::prepare(config, CLIENT, Some(read)).await?)
     }

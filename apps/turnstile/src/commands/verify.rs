@@ -1,6 +1,6 @@
 //! `turnstile verify`.
 
-use ::projections::{Projection, ReadStore, VerifyError, verify_with};
+use ::projections::{MongoStore, Projection, VerifyError, verify_with};
 use analysis::{AnalysisError, Checked, Finding, check};
 use eventstore::Log;
 use read_models::{
@@ -130,7 +130,7 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
 async fn check_model<P: Projection>(
     projection: &P,
     log: &Log,
-    read: &ReadStore,
+    read: &MongoStore,
     output: &mut Output,
 ) -> Result<bool, CommandError> {
     let key = projection.key();

@@ -8,9 +8,11 @@ use std::collections::BTreeSet;
 
 use crate::{
     Projection,
-    engine::{checkpoint, lease, rebuild},
+    mongo::{
+        errors::code,
+        records::{CHECKPOINTS, LEASES, REBUILDS},
+    },
     projection::{key_of, rebuilt_key},
-    store::code,
 };
 
 /// A role of that name exists.
@@ -129,11 +131,7 @@ fn privileges(database: &str, keys: &BTreeSet<String>) -> Vec<Document> {
         privileges.push(on(key, &KEEPER_ACTIONS));
         privileges.push(on(&rebuilt_key(key), &KEEPER_ACTIONS));
     }
-    for shared in [
-        checkpoint::COLLECTION,
-        lease::COLLECTION,
-        rebuild::COLLECTION,
-    ] {
+    for shared in [CHECKPOINTS, LEASES, REBUILDS] {
         privileges.push(on(shared, &BOOKKEEPING_ACTIONS));
     }
     privileges

@@ -1,21 +1,8 @@
 //! Lists read models, pauses and resumes them, and removes those that are no longer used.
 
-use futures_util::TryStreamExt;
-use mongodb::{
-    Collection,
-    bson::{Document, doc},
-    error::ErrorKind,
-};
-
 use crate::{
-    ReadError, ReadStore, RebuildProgress,
-    engine::{
-        checkpoint::{COLLECTION, Checkpoint, Checkpoints},
-        lease::Lease,
-        rebuild::{forget, under_way},
-    },
-    error::RunnerError,
-    projection::rebuilt_key,
+    ReadError, ReadStoreError, RebuildProgress, engine::rebuild::under_way,
+    projection::rebuilt_key, store::ReadStore,
 };
 
 /// A read model as it is recorded in the database.
@@ -48,8 +35,8 @@ pub enum RetireError {
     Unavailable(#[from] ReadError),
 }
 
-impl From<RunnerError> for RetireError {
-    fn from(failure: RunnerError) -> Self {
+impl From<ReadStoreError> for RetireError {
+    fn from(failure: ReadStoreError) -> Self {
         Self::Unavailable(failure.into())
     }
 }
@@ -58,18 +45,14 @@ impl From<RunnerError> for RetireError {
 ///
 /// # Errors
 /// When MongoDB can't be reached.
-pub async fn read_models(store: &ReadStore) -> Result<Vec<ReadModel>, ReadError> {
-    let checkpoints = Checkpoints::new(store);
+pub async fn read_models(store: &dyn ReadStore) -> Result<Vec<ReadModel>, ReadError> {
     let mut models = Vec::new();
-    for checkpoint in checkpoints.all().await? {
-        let kept = Lease::is_held(store, &checkpoint.key);
-        let kept = kept.await?;
-        let paused = Lease::is_paused(store, &checkpoint.key);
-        let paused = paused.await?;
+    for checkpoint in store.checkpoints().await? {
+        let lease = store.lease(&checkpoint.key).await?;
         models.push(ReadModel {
             sequence: checkpoint.sequence(),
-            kept,
-            paused,
+            kept: lease.held,
+            paused: lease.paused,
             rebuilding: under_way(store, &checkpoint.key).await?,
             key: checkpoint.key,
             halted: checkpoint.halted.or(checkpoint.stuck),
@@ -93,22 +76,11 @@ pub enum FoldedBefore {
 ///
 /// # Errors
 /// When MongoDB can't be reached.
-pub async fn folded_before(store: &ReadStore) -> Result<FoldedBefore, ReadError> {
-    /// `Unauthorized`, in MongoDB's list of error codes.
-    const UNAUTHORIZED: i32 = 13;
-    let checkpoints = store.database().collection::<Checkpoint>(COLLECTION);
-    let found = match checkpoints.find(doc! {}).await {
-        Ok(found) => found,
-        Err(error) => {
-            return match &*error.kind {
-                ErrorKind::Command(refused) if refused.code == UNAUTHORIZED => {
-                    Ok(FoldedBefore::NotShown)
-                }
-                _ => Err(error.into()),
-            };
-        }
+pub async fn folded_before(store: &dyn ReadStore) -> Result<FoldedBefore, ReadError> {
+    let all = match store.checkpoints().await {
+        Err(ReadStoreError::Forbidden { .. }) => return Ok(FoldedBefore::NotShown),
+        found => found?,
     };
-    let all: Vec<Checkpoint> = found.try_collect().await?;
     let folded = all.into_iter().find(|checkpoint| checkpoint.sequence() > 0);
     Ok(folded.map_or(FoldedBefore::Nothing, |checkpoint| {
         FoldedBefore::By(checkpoint.key)
@@ -122,7 +94,7 @@ pub async fn folded_before(store: &ReadStore) -> Result<FoldedBefore, ReadError>
 ///
 /// # Errors
 /// When MongoDB can't be reached.
-pub async fn pause(store: &ReadStore, key: &str) -> Result<(), ReadError> {
+pub async fn pause(store: &dyn ReadStore, key: &str) -> Result<(), ReadError> {
     set_paused(store, key, true).await
 }
 
@@ -130,29 +102,27 @@ pub async fn pause(store: &ReadStore, key: &str) -> Result<(), ReadError> {
 ///
 /// # Errors
 /// When MongoDB can't be reached.
-pub async fn resume(store: &ReadStore, key: &str) -> Result<(), ReadError> {
+pub async fn resume(store: &dyn ReadStore, key: &str) -> Result<(), ReadError> {
     set_paused(store, key, false).await
 }
 
-async fn set_paused(store: &ReadStore, key: &str, paused: bool) -> Result<(), ReadError> {
-    let set = Lease::set_paused(store, key, paused).await;
-    Ok(set?)
+async fn set_paused(store: &dyn ReadStore, key: &str, paused: bool) -> Result<(), ReadError> {
+    Ok(store.set_paused(key, paused).await?)
 }
 
 /// Deletes a read model and its records: an old version, once a newer one serves. A version that
 /// runs again is filled again.
 ///
 /// # Errors
-/// [`RetireError::InUse`] when a process is maintaining it.
-pub async fn retire(store: &ReadStore, key: &str) -> Result<(), RetireError> {
-    if Lease::is_held(store, key).await? {
+/// [`RetireError::InUse`] when a process keeps it up to date.
+pub async fn retire(store: &dyn ReadStore, key: &str) -> Result<(), RetireError> {
+    if store.lease(key).await?.held {
         return Err(RetireError::InUse(key.to_owned()));
     }
     for name in [key.to_owned(), rebuilt_key(key)] {
-        let collection: Collection<Document> = store.database().collection(&name);
-        store.bounded(collection.drop()).await?;
+        store.drop_collection(&name).await?;
     }
-    forget(store, key).await?;
-    Checkpoints::new(store).remove(key).await?;
-    Ok(Lease::remove(store, key).await?)
+    store.remove_report(key).await?;
+    store.remove_checkpoint(key).await?;
+    Ok(store.remove_lease(key).await?)
 }

@@ -9,7 +9,7 @@ use mongodb::{
 };
 use std::time::{Duration, Instant};
 
-use crate::{Grants, store::code};
+use crate::{Grants, mongo::errors::code};
 
 /// Interval of polls for a slow step.
 const EVERY: Duration = Duration::from_millis(200);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, sync::Arc};
 use uuid::{Uuid, fmt::Hyphenated};
 
-use crate::Changed;
+use crate::{Changed, DocumentId};
 
 /// Limit for IDs in one announcement; with more, it states that any document may have changed.
 pub(crate) const MAX_IDS: usize = 256;
@@ -29,7 +29,7 @@ pub(crate) enum Announcement {
         /// The last.
         to: u64,
         /// The documents that changed, or `null` for any.
-        ids: Option<HashSet<Uuid>>,
+        ids: Option<HashSet<DocumentId>>,
     },
     /// The leader began, or returned to its checkpoint.
     Restarted {
@@ -103,13 +103,13 @@ impl Announcement {
     }
 }
 
-/// The IDs, unless there are too many to announce.
-pub(crate) fn capped_ids(ids: HashSet<Uuid>) -> Option<HashSet<Uuid>> {
+/// The ids that are told, if they aren't too many.
+pub(crate) fn capped_ids(ids: HashSet<DocumentId>) -> Option<HashSet<DocumentId>> {
     (ids.len() <= MAX_IDS).then_some(ids)
 }
 
-/// The change that announced IDs describe.
-pub(crate) fn change_of(ids: Option<HashSet<Uuid>>) -> Changed {
+/// What ids that were told mean.
+pub(crate) fn change_of(ids: Option<HashSet<DocumentId>>) -> Changed {
     ids.map_or(Changed::Any, |ids| Changed::Some(Arc::new(ids)))
 }
 
@@ -127,7 +127,12 @@ mod tests {
                     holder,
                     from: 1,
                     to: 2,
-                    ids: Some(HashSet::from([me, another])),
+                    ids: Some(HashSet::from([
+                        me.into(),
+                        another.into(),
+                        "a".into(),
+                        1.into(),
+                    ])),
                 },
                 Announcement::Restarted {
                     holder,
@@ -194,7 +199,7 @@ mod tests {
 
     #[test]
     fn more_documents_than_can_be_told_are_any_documents() {
-        let ids = |n: usize| (0..n).map(|n| Uuid::from_u128(n as u128)).collect();
+        let ids = |n: usize| (0..n).map(|n| Uuid::from_u128(n as u128).into()).collect();
         let few: HashSet<_> = ids(MAX_IDS);
         assert_eq!(
             change_of(capped_ids(few.clone())),

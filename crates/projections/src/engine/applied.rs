@@ -1,14 +1,15 @@
 //! Changes in a read model, and the caches that they invalidate.
 
 use std::{collections::HashSet, sync::Arc};
-use uuid::Uuid;
+
+use crate::DocumentId;
 
 /// Documents that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
     /// These.
-    Some(Arc<HashSet<Uuid>>),
-    /// Possibly all of them.
+    Some(Arc<HashSet<DocumentId>>),
+    /// Any of them may have.
     Any,
 }
 

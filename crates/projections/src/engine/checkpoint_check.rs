@@ -3,28 +3,22 @@
 use chrono::{DateTime, Utc};
 use eventstore::StoreError;
 use futures_util::TryStreamExt;
-use mongodb::{
-    Collection,
-    bson::{Bson, Document, doc},
-};
+use mongodb::bson::{Bson, Document};
 use std::{collections::HashMap, time::Duration};
 use uuid::Uuid;
 
 use crate::{
-    Projection,
-    bson_values::{int, unsigned},
-    engine::{
-        batch::{Batch, SEQ},
-        checkpoint::{Checkpoint, identity},
-        context::ProjectionContext,
-    },
+    DocumentId, Projection,
+    bson_values::unsigned,
+    engine::context::ProjectionContext,
     error::RunnerError,
+    store::{Batch, Checkpoint, SEQ, identity},
 };
 
-/// Number of documents ahead of a checkpoint that are compared with the log: the newest, because a
-/// log loses its newest commits first.
-const COMPARED: i64 = 256;
-/// Time limit for reading their commits.
+/// How many documents that are ahead of a checkpoint are compared with the log: the newest, because
+/// what stands in a log is a beginning.
+const COMPARED: usize = 256;
+/// How long it may take to read their commits.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// The result of comparing a read model with the log.
@@ -109,14 +103,8 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
     /// commit that is there now only if it is the same.
     async fn phantom(&self, checkpoint: &Checkpoint) -> Result<Option<String>, RunnerError> {
         let stream = self.context.projection.stream();
-        let collection: Collection<Document> =
-            self.context.store.database().collection(&self.context.key);
-        let find = async {
-            let ahead = doc! { SEQ: { "$gt": int(checkpoint.sequence()) } };
-            let found = collection.find(ahead).sort(doc! { SEQ: -1 });
-            found.limit(COMPARED).await?.try_collect::<Vec<_>>().await
-        };
-        let ahead = self.context.store.bounded(find).await?;
+        let (store, key) = (&self.context.store, &self.context.key);
+        let ahead = store.newest(key, checkpoint.sequence(), COMPARED).await?;
         let seq = |document: &Document| document.get_i64(SEQ).map_or(0, unsigned);
         let (Some(newest), Some(oldest)) = (ahead.first().map(seq), ahead.last().map(seq)) else {
             return Ok(None);
@@ -132,15 +120,13 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
         let changes = changes.map_err(|_| late())??;
         for document in &ahead {
             let seq = seq(document);
-            let id = match document.get("_id") {
-                Some(Bson::Binary(id)) => Uuid::from_slice(&id.bytes).unwrap_or_default(),
-                _ => Uuid::nil(),
-            };
-            let fields = changes.get(&(id, seq));
+            let stored = document.get("_id").unwrap_or(&Bson::Null);
+            let id = DocumentId::from_bson(stored);
+            let fields = id.and_then(|id| changes.get(&(id, seq)));
             let is_there = |(name, value): (&String, &Bson)| document.get(name) == Some(value);
             if !fields.is_some_and(|fields| fields.iter().all(is_there)) {
                 return Ok(Some(format!(
-                    "the document of {id} reflects {stream}#{seq}, and the commit there is another"
+                    "the document of {stored} reflects {stream}#{seq}, and the commit there is another"
                 )));
             }
         }
@@ -152,7 +138,7 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
         &self,
         from: u64,
         to: u64,
-    ) -> Result<HashMap<(Uuid, u64), Document>, RunnerError> {
+    ) -> Result<HashMap<(DocumentId, u64), Document>, RunnerError> {
         let mut changes = HashMap::new();
         let commits = self
             .context

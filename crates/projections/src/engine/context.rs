@@ -9,8 +9,7 @@ use uuid::Uuid;
 use crate::{
     Progress, Projection, ReadStore, RunnerSettings, RunnerState,
     engine::{
-        announce::Announcement, checkpoint::Checkpoints, gauges::Gauges, lease::Lease,
-        version_message::VersionMessage,
+        announce::Announcement, gauges::Gauges, lease::Lease, version_message::VersionMessage,
     },
 };
 
@@ -22,8 +21,7 @@ pub(crate) struct ProjectionContext<P> {
     /// The topic of all versions.
     pub version_topic: String,
     pub log: Log,
-    pub store: ReadStore,
-    pub checkpoints: Checkpoints,
+    pub store: Arc<dyn ReadStore>,
     pub lease: Lease,
     pub holder: Uuid,
     pub progress: Progress,

@@ -8,11 +8,12 @@ use crate::{
     Projection,
     engine::{
         announce::{Announcement, change_of},
+        bounds,
         channel::subscribe,
-        checkpoint::Checkpoint,
         checkpoint_check::{CheckpointCheck, Verdict},
         context::ProjectionContext,
     },
+    store::Checkpoint,
 };
 
 /// Interval at which the checkpoint and the stream's end are read.
@@ -121,7 +122,8 @@ impl<P: Projection> Follower<P> {
             .log
             .tails()
             .epoch(self.context.projection.stream());
-        let checkpoint = match self.context.checkpoints.peek(&self.context.key).await {
+        let checkpoint = match bounds::read(self.context.store.checkpoint(&self.context.key)).await
+        {
             Ok(Some(checkpoint)) => checkpoint,
             Ok(None) => return,
             Err(error) => {

@@ -9,19 +9,18 @@ use crate::{
     Projection,
     engine::{
         announce::Announcement,
-        checkpoint::Checkpoint,
+        bounds::abort_on_fault,
         checkpoint_check::{CheckpointCheck, Verdict},
         context::ProjectionContext,
         fold_stream::{FoldStream, ResumePoint},
         leader_term::{LeaderTerm, TermEnd},
-        lease::{Held, Lease},
         lease_renewal::{LeaseStatus, renew},
         rebuild::{End, RebuildTask, report_switched},
         state::RunnerState,
-        write::Target,
+        target::Target,
     },
     error::RunnerError,
-    store::abort_on_fault,
+    store::{Checkpoint, CheckpointChange, HeldLease},
 };
 
 /// Folds, while this process has the lease.
@@ -34,8 +33,8 @@ impl<'a, P: Projection> Leader<'a, P> {
         Self { context }
     }
 
-    /// Folds until it is stopped, the lease is lost, or an error occurs.
-    pub async fn lead(&self, held: Held) -> Result<TermEnd, RunnerError> {
+    /// Folds until asked to stop, until the lease is lost, or until there is trouble.
+    pub async fn lead(&self, held: HeldLease) -> Result<TermEnd, RunnerError> {
         let context = self.context;
         // Before the checkpoint is read: later faults must not go unnoticed.
         let mut faults = context.store.faults();
@@ -79,7 +78,8 @@ impl<'a, P: Projection> Leader<'a, P> {
         }
 
         if !checkpoint.ahead {
-            context.checkpoints.set_ahead(&context.key, true).await?;
+            let ahead = CheckpointChange::Ahead(true);
+            context.store.amend_checkpoint(&context.key, ahead).await?;
         }
         let stream = checkpoint.stream();
         let applied = checkpoint.sequence();
@@ -100,8 +100,9 @@ impl<'a, P: Projection> Leader<'a, P> {
         context.progress.active_until(Some(held.until));
         context.set_state(RunnerState::Active);
         if checkpoint.stuck.is_some() && applied >= end {
-            // The commit it was stuck at is gone with the tail of the log.
-            context.checkpoints.stick(&context.key, None).await?;
+            // What it was stuck at is gone with the end of the log.
+            let stuck = CheckpointChange::Stuck(None);
+            context.store.amend_checkpoint(&context.key, stuck).await?;
         }
         let from = ResumePoint {
             after: applied,
@@ -140,7 +141,7 @@ impl<'a, P: Projection> Leader<'a, P> {
         collection: &Binary,
         created: DateTime<Utc>,
     ) -> Result<Checkpoint, RunnerError> {
-        let found = self.context.checkpoints.load(&self.context.key).await?;
+        let found = self.context.store.checkpoint(&self.context.key).await?;
         let settled = found.clone().map(|found| found.settle(collection));
         let checkpoint = match settled {
             Some(settled) if settled.collection == Bson::Binary(collection.clone()) => settled,
@@ -161,7 +162,7 @@ impl<'a, P: Projection> Leader<'a, P> {
             }
         };
         if found.as_ref() != Some(&checkpoint) {
-            self.context.checkpoints.put(&checkpoint).await?;
+            self.context.store.put_checkpoint(&checkpoint).await?;
         }
         Ok(checkpoint)
     }
@@ -175,12 +176,11 @@ impl<'a, P: Projection> Leader<'a, P> {
             "the log lost what the read model shows, filling it anew from what is there"
         );
         self.context.doubt(why).await;
-        self.context
-            .checkpoints
-            .heal(&self.context.key, why)
-            .await?;
+        let (store, key) = (&self.context.store, &self.context.key);
+        let healing = CheckpointChange::Healing(why.to_owned());
+        store.amend_checkpoint(key, healing).await?;
         let request = Uuid::new_v4().to_string();
-        Lease::ask_for_rebuild(&self.context.store, &self.context.key, &request).await
+        Ok(store.ask_for_rebuild(key, &request).await?)
     }
 
     /// Rebuilds while nothing can be folded.

@@ -6,19 +6,18 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    Projection,
+    DocumentId, Projection,
     engine::{
         announce::{Announcement, capped_ids, change_of},
-        batch::Batch,
+        bounds::abort_on_fault,
         context::ProjectionContext,
         fold_stream::{FoldStream, FoldedCommit},
-        lease::Held,
         lease_renewal::LeaseStatus,
         rebuild::{End, RebuildTask, report_switched},
-        write::Target,
+        target::Target,
     },
     error::RunnerError,
-    store::abort_on_fault,
+    store::{Batch, CheckpointChange, HeldLease},
 };
 
 /// How a term ended, unless by an error.
@@ -77,7 +76,8 @@ impl<P: Projection> LeaderTerm<'_, P> {
                 () = self.context.stop.cancelled() => {
                     self.save().await?;
                     let context = self.context;
-                    context.checkpoints.set_ahead(&context.key, false).await?;
+                    let ahead = CheckpointChange::Ahead(false);
+                    context.store.amend_checkpoint(&context.key, ahead).await?;
                     return Ok(TermEnd::Stopped);
                 }
                 Ok(()) = self.faults.changed() => return Err(RunnerError::Fault),
@@ -116,7 +116,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
     /// switch. Ending the term for that would tell every watcher to start over a second time.
     async fn assert_not_replaced(&self) -> Result<(), RunnerError> {
         let Target { store, name, uuid } = &self.target;
-        match store.collection_uuid(name).await? {
+        match store.collection_id(name).await? {
             Some(found) if found == *uuid => Ok(()),
             _ => Err(RunnerError::Replaced),
         }
@@ -170,7 +170,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
 
     async fn write(&mut self, batch: Batch, last: (u64, Uuid)) -> Result<(), RunnerError> {
         let (to, _) = last;
-        let ids: HashSet<Uuid> = batch.ids().collect();
+        let ids: HashSet<DocumentId> = batch.ids().collect();
         let began = tokio::time::Instant::now();
         self.target.write(batch).await?;
         self.context.gauges.write.record(began.elapsed());
@@ -204,14 +204,18 @@ impl<P: Projection> LeaderTerm<'_, P> {
         };
         self.saved_at = tokio::time::Instant::now();
         let (context, uuid) = (self.context, &self.target.uuid);
-        let advance = context
-            .checkpoints
-            .advance(&context.key, uuid, sequence, commit);
+        let advance = async {
+            let store = &context.store;
+            let key = &context.key;
+            Ok(store
+                .advance_checkpoint(key, uuid, sequence, commit)
+                .await?)
+        };
         abort_on_fault(&mut self.faults, advance).await
     }
 
-    /// Begins a requested rebuild unless it is already running.
-    pub fn consider_rebuild(&mut self, held: &Held, created: DateTime<Utc>) {
+    /// Begins a rebuild if one is asked for that isn't under way.
+    pub fn consider_rebuild(&mut self, held: &HeldLease, created: DateTime<Utc>) {
         let Some(request) = &held.rebuild else {
             return;
         };

@@ -1,17 +1,16 @@
 //! Renews the lease.
 
-use mongodb::bson::Binary;
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    ReadStore,
-    engine::{
-        lease::{Held, Lease},
-        write::Target,
-    },
+    engine::{lease::Lease, target::Target},
     error::RunnerError,
+    store::{CollectionId, HeldLease, ReadStore},
 };
 
 /// The state of the lease during a term.
@@ -19,10 +18,10 @@ use crate::{
 pub(crate) enum LeaseStatus {
     /// This process holds it.
     Held {
-        held: Held,
-        /// The collection that existed a moment ago. The writer compares it, and not this task:
-        /// this process's own rebuild may have replaced it since.
-        collection: Option<Binary>,
+        held: HeldLease,
+        /// The collection that was there a moment ago. It is compared by whoever writes, and not
+        /// here: a rebuild of our own may have put another in its place since.
+        collection: Option<CollectionId>,
     },
     /// It expired, or another process has it.
     Lost,
@@ -32,7 +31,7 @@ pub(crate) enum LeaseStatus {
 pub(crate) fn renew(
     lease: &Lease,
     every: Duration,
-    held: &Held,
+    held: &HeldLease,
     target: &Target,
 ) -> (watch::Receiver<LeaseStatus>, AbortOnDropHandle<()>) {
     let (news, lease_status) = watch::channel(LeaseStatus::Held {
@@ -60,10 +59,14 @@ pub(crate) fn renew(
     (lease_status, AbortOnDropHandle::new(renewing))
 }
 
-async fn check(lease: &Lease, store: &ReadStore, name: &str) -> Result<LeaseStatus, RunnerError> {
+async fn check(
+    lease: &Lease,
+    store: &Arc<dyn ReadStore>,
+    name: &str,
+) -> Result<LeaseStatus, RunnerError> {
     let Some(held) = lease.hold().await? else {
         return Ok(LeaseStatus::Lost);
     };
-    let collection = store.collection_uuid(name).await?;
+    let collection = store.collection_id(name).await?;
     Ok(LeaseStatus::Held { held, collection })
 }

@@ -5,9 +5,8 @@
 
 pub(crate) mod announce;
 mod applied;
-pub(crate) mod batch;
+pub(crate) mod bounds;
 mod channel;
-pub(crate) mod checkpoint;
 mod checkpoint_check;
 mod context;
 mod fold_spans;
@@ -18,7 +17,7 @@ mod leader;
 mod leader_dialog;
 mod leader_query;
 mod leader_term;
-pub(crate) mod lease;
+mod lease;
 mod lease_renewal;
 mod progress;
 pub(crate) mod rebuild;
@@ -26,9 +25,9 @@ mod remote_progress;
 mod runner;
 mod settings;
 mod state;
+mod target;
 mod version_follower;
 pub(crate) mod version_message;
-mod write;
 
 pub use applied::{Applied, Changed, Invalidate};
 pub use fold_spans::FoldSpans;

@@ -12,12 +12,12 @@ use uuid::Uuid;
 use crate::{
     Progress, Projection, ReadStore, RunnerSettings, RunnerState,
     engine::{
-        announce::Announcement, channel::topic, checkpoint::Checkpoints,
-        context::ProjectionContext, follower::Follower, gauges::Gauges, leader::Leader,
-        leader_dialog::LeaderDialog, leader_term::TermEnd, lease::Lease,
-        version_follower::VersionFollower,
+        announce::Announcement, channel::topic, context::ProjectionContext, follower::Follower,
+        gauges::Gauges, leader::Leader, leader_dialog::LeaderDialog, leader_term::TermEnd,
+        lease::Lease, version_follower::VersionFollower,
     },
     error::RunnerError,
+    store::CheckpointChange,
 };
 
 /// Time limit for a clean stop; after it the lease is left to expire.
@@ -56,7 +56,7 @@ impl Runner {
     pub async fn start<P: Projection>(
         projection: P,
         log: &Log,
-        store: &ReadStore,
+        store: &(impl ReadStore + Clone),
         settings: RunnerSettings,
     ) -> Result<Self, StoreError> {
         let end = log.reader().last_sequence(projection.stream()).await?;
@@ -64,15 +64,20 @@ impl Runner {
         let epochs = log.tails().epochs(projection.stream());
         let progress = Progress::new(key.clone(), end, store.faults(), epochs);
         let (state, seen) = watch::channel(RunnerState::Starting);
+        let store: Arc<dyn ReadStore> = Arc::new(store.clone());
         let stop = CancellationToken::new();
         let holder = Uuid::new_v4();
         let context = Arc::new(ProjectionContext {
-            topic: topic(store.database().name(), &key),
-            version_topic: topic(store.database().name(), projection.name()),
+            topic: topic(store.name(), &key),
+            version_topic: topic(store.name(), projection.name()),
             log: log.clone(),
-            store: store.clone(),
-            checkpoints: Checkpoints::new(store),
-            lease: Lease::new(store, key.clone(), holder, settings.lease),
+            lease: Lease {
+                store: store.clone(),
+                key: key.clone(),
+                holder,
+                ttl: settings.lease,
+            },
+            store,
             holder,
             progress: progress.clone(),
             settings,
@@ -252,18 +257,18 @@ impl<P: Projection> Candidate<P> {
                 "the read model is halted: folding on would make it wrong"
             );
         }
-        // For tools that report the read model's state without access to this process.
-        let recorded = match failure {
-            RunnerError::Diverged(_) => {
-                self.context.checkpoints.halt(&self.context.key, &why).await
-            }
+        // For whoever asks how the read model is without being able to ask this process.
+        let change = match failure {
+            RunnerError::Diverged(_) => Some(CheckpointChange::Halted(why)),
             RunnerError::Unfoldable(_) | RunnerError::Hole { .. } => {
-                self.context
-                    .checkpoints
-                    .stick(&self.context.key, Some(&why))
-                    .await
+                Some(CheckpointChange::Stuck(Some(why)))
             }
-            _ => Ok(()),
+            _ => None,
+        };
+        let (store, key) = (&self.context.store, &self.context.key);
+        let recorded = match change {
+            Some(change) => store.amend_checkpoint(key, change).await,
+            None => Ok(()),
         };
         if let Err(failure) = recorded {
             tracing::debug!(projection = self.context.key, %failure, "the halt isn't recorded");

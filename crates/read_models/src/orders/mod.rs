@@ -10,7 +10,7 @@ use event_streams::ORDERS;
 use eventstore::{Log, StoreError};
 use futures_util::TryStreamExt;
 use projections::{
-    Projection, ReadError, ReadStore, Runner, RunnerSettings,
+    MongoStore, Projection, ReadError, Runner, RunnerSettings,
     bson_values::{int, nanos, uuid},
     cursor,
     mongodb::{
@@ -63,7 +63,7 @@ impl Orders {
     /// When the log can't be reached.
     pub async fn start(
         log: &Log,
-        store: &ReadStore,
+        store: &MongoStore,
         settings: RunnerSettings,
     ) -> Result<Self, StoreError> {
         let key = OrdersProjection.key();

@@ -53,7 +53,7 @@ impl Projection for OrdersProjection {
 }
 
 fn change(sequence: u64, event: TicketOrdersEvent) -> Option<Change> {
-    let id = event.order_id()?.0;
+    let id = event.order_id()?.0.into();
     let now = |status: &str, payable: bool, version: u64| -> Document {
         doc! { "status": status, "payable": payable, "version": int(version) }
     };

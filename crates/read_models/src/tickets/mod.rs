@@ -13,8 +13,8 @@ use api::Amount;
 use eventstore::{Log, StoreError};
 use futures_util::TryStreamExt;
 use projections::{
-    CachedJson, Changed, Invalidate, Projection, ReadError, ReadStore, RenderCache, Runner,
-    RunnerSettings, Source,
+    CachedJson, Changed, DocumentId, Invalidate, MongoStore, Projection, ReadError, RenderCache,
+    Runner, RunnerSettings, Source,
     bson_values::{int, uuid},
     cursor,
     mongodb::{Collection, bson::doc},
@@ -64,7 +64,7 @@ impl Tickets {
     /// When the log can't be reached.
     pub async fn start(
         log: &Log,
-        store: &ReadStore,
+        store: &MongoStore,
         settings: RunnerSettings,
     ) -> Result<Self, StoreError> {
         let key = TicketsProjection.key();
@@ -221,8 +221,8 @@ impl Invalidate for Kept {
         match changed {
             Changed::Some(ids) if ids.is_empty() => {}
             Changed::Some(ids) => {
-                for id in ids.iter() {
-                    self.tickets.remove(id);
+                for id in ids.iter().filter_map(DocumentId::as_uuid) {
+                    self.tickets.remove(&id);
                 }
                 self.pages.clear();
             }

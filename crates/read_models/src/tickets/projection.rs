@@ -84,7 +84,7 @@ fn change(id: Uuid, sequence: u64, version: i64, event: TicketEvent) -> Change {
                 "version": version,
                 "listed": int(sequence),
             };
-            return Change::Put { id, doc };
+            return Change::Put { id: id.into(), doc };
         }
         // A second listing can't be decided; in a log that contains one, the first counts. A
         // requested withdrawal isn't decided yet.
@@ -102,5 +102,5 @@ fn change(id: Uuid, sequence: u64, version: i64, event: TicketEvent) -> Change {
         TicketEvent::TicketWithdrawn { .. } => holding("withdrawn", None),
         TicketEvent::TicketSold { order_id, .. } => holding("sold", Some(order_id.0)),
     };
-    Change::Patch { id, set }
+    Change::Patch { id: id.into(), set }
 }

@@ -2,15 +2,15 @@
 
 use api::TicketSort;
 use projections::{
-    Projection, ReadStore, cursor,
+    MongoStore, Projection, cursor,
     mongodb::bson::{Bson, Document, doc},
 };
 use testkit::Mongo;
 
 use super::{TicketQuery, TicketsProjection, list::PageKey};
 
-/// The stages of the winning plan.
-async fn plan(store: &ReadStore, key: &PageKey) -> String {
+/// The stages of the plan that won.
+async fn plan(store: &MongoStore, key: &PageKey) -> String {
     let find =
         doc! { "find": "tickets_v2", "filter": key.filter(), "sort": key.sort(), "limit": 101 };
     let explain = doc! { "explain": find, "verbosity": "queryPlanner" };
@@ -36,7 +36,9 @@ fn collect(plan: &Document, stages: &mut Vec<String>) {
 #[tokio::test]
 async fn every_page_is_read_from_an_index_and_needs_no_sorting() {
     let mongo = Mongo::database().await;
-    let store = ReadStore::connect(mongo.uri(), mongo.name()).await.unwrap();
+    let store = MongoStore::connect(mongo.uri(), mongo.name())
+        .await
+        .unwrap();
     let indexes = TicketsProjection.indexes().into_iter().map(|index| {
         let only = index.only.unwrap_or_default();
         doc! { "name": index.name, "key": index.keys, "partialFilterExpression": only }

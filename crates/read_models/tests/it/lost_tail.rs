@@ -3,7 +3,7 @@
 
 use eventstore::Log;
 use mongodb::bson::{Document, doc};
-use projections::{ReadStore, RunnerSettings, RunnerState, verify};
+use projections::{MongoStore, RunnerSettings, RunnerState, verify};
 use read_models::tickets::{TicketQuery, Tickets, TicketsProjection};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,7 +27,7 @@ impl Process {
         let log = Log::open(event_streams::config_at(world.nats.url()))
             .await
             .unwrap();
-        let store = ReadStore::connect(world.mongo.uri(), world.mongo.name());
+        let store = MongoStore::connect(world.mongo.uri(), world.mongo.name());
         let store = store.await.unwrap();
         let tickets = Tickets::start(&log, &store, settings).await.unwrap();
         Self { tickets, log }

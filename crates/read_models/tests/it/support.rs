@@ -10,7 +10,7 @@ use event_streams::{ORDERS, TICKETS};
 use eventstore::{Log, Metadata, StreamName};
 use futures_util::TryStreamExt;
 use mongodb::bson::{RawDocumentBuf, doc};
-use projections::{ReadStore, RunnerSettings};
+use projections::{MongoStore, RunnerSettings};
 use std::{collections::HashMap, time::Duration};
 use testkit::{Mongo, Nats};
 use uuid::Uuid;
@@ -20,7 +20,7 @@ pub struct World {
     pub nats: Nats,
     pub mongo: Mongo,
     pub log: Log,
-    pub store: ReadStore,
+    pub store: MongoStore,
 }
 
 impl World {
@@ -37,7 +37,9 @@ impl World {
         let log = Log::open(event_streams::config_at(nats.url()))
             .await
             .unwrap();
-        let store = ReadStore::connect(mongo.uri(), mongo.name()).await.unwrap();
+        let store = MongoStore::connect(mongo.uri(), mongo.name())
+            .await
+            .unwrap();
         Self {
             nats,
             mongo,
@@ -53,8 +55,8 @@ impl World {
     }
 
     /// A connection of its own, as another process has.
-    pub async fn another_store(&self) -> ReadStore {
-        ReadStore::connect(self.mongo.uri(), self.mongo.name())
+    pub async fn another_store(&self) -> MongoStore {
+        MongoStore::connect(self.mongo.uri(), self.mongo.name())
             .await
             .unwrap()
     }

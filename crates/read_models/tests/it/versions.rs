@@ -36,14 +36,14 @@ impl Projection for Titles {
 
     fn fold(&self, commit: &Commit) -> Result<Vec<Change>, FoldError> {
         let events = commit.decode::<TicketEvent>().unwrap();
-        let id = commit.aggregate_id.parse().unwrap();
+        let id: Uuid = commit.aggregate_id.parse().unwrap();
         let listed = events.into_iter().filter_map(|(_, event)| match event {
             TicketEvent::TicketListed { title, .. } if self.0 == 1 => Some(title.to_string()),
             TicketEvent::TicketListed { title, .. } => Some(title.to_string().to_uppercase()),
             _ => None,
         });
         let put = |title| Change::Put {
-            id,
+            id: id.into(),
             doc: doc! { "title": title },
         };
         Ok(listed.map(put).collect())

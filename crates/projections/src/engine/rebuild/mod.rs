@@ -3,6 +3,6 @@
 mod request;
 mod worker;
 
-pub(crate) use request::{COLLECTION, forget, under_way};
+pub(crate) use request::under_way;
 pub use request::{RebuildError, RebuildProgress, rebuild};
 pub(crate) use worker::{End, RebuildTask, report_switched};

@@ -1,17 +1,18 @@
 //! Requests a rebuild, and reports its progress.
 
-use mongodb::{
-    Collection,
-    bson::{Bson, doc},
-};
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
-use crate::{ReadError, ReadStore, engine::lease::Lease, error::RunnerError};
+use crate::{
+    ReadError,
+    bson_values::unsigned,
+    engine::bounds,
+    error::RunnerError,
+    store::{Reached, ReadStore, Report},
+};
 
-pub(crate) const COLLECTION: &str = "projection_rebuilds";
-/// Polling interval of the requester.
+/// How often whoever asked looks.
 const LOOK: Duration = Duration::from_millis(200);
 /// After this time without a sign of life, no process seems to run the projection.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -44,38 +45,8 @@ pub enum RebuildError {
     Unavailable(#[from] ReadError),
 }
 
-/// The progress of a rebuild, as recorded by the process that rebuilds.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct Report {
-    #[serde(rename = "_id")]
-    key: String,
-    request: String,
-    pub ended: bool,
-    pub failed: Option<String>,
-    pub done: i64,
-    pub total: i64,
-    pub per_second: f64,
-    pub seconds_left: f64,
-    /// The position from which another process continues if this one dies.
-    #[serde(default)]
-    pub reached: Option<Reached>,
-}
-
-/// The position of the new collection.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Reached {
-    /// Identity of the new collection.
-    pub collection: Bson,
-    /// Identity of the stream.
-    pub stream_created: String,
-    /// The last commit that its documents reflect, or one shortly before.
-    pub sequence: i64,
-    /// Identity of that commit.
-    pub commit: String,
-}
-
-/// Requests a rebuild from the process that runs a projection, and waits for its end. Calls back
-/// whenever the progress changes. `key` is [`Projection::key`](crate::Projection::key).
+/// Asks the process that runs a projection to rebuild it, and waits for the end. Tells how far it
+/// is whenever that changes. `key` is [`Projection::key`](crate::Projection::key).
 ///
 /// The existing read model serves until the new one takes over; no read fails in the meantime. If
 /// an earlier rebuild hasn't ended, this waits for that one and starts no other: after an
@@ -85,23 +56,21 @@ pub(crate) struct Reached {
 /// # Errors
 /// When it fails, or no process does it.
 pub async fn rebuild(
-    store: &ReadStore,
+    store: &dyn ReadStore,
     key: &str,
     mut on_progress: impl FnMut(RebuildProgress),
 ) -> Result<(), RebuildError> {
     let request = Uuid::new_v4().to_string();
-    let request = Lease::ask_for_rebuild(store, key, &request)
-        .await
-        .map_err(ReadError::from)?;
-    let reports = reports(store);
+    let asked = store.ask_for_rebuild(key, &request).await;
+    let request = asked.map_err(ReadError::from)?;
     let mut last_sign = Instant::now();
     let mut last = None;
     loop {
         tokio::time::sleep(LOOK).await;
-        let report = store.read(reports.find_one(doc! { "_id": key })).await?;
+        let report = bounds::read(store.report(key)).await?;
         match report.filter(|report| report.request == request) {
             Some(report) => {
-                let progress = report.progress();
+                let progress = RebuildProgress::of(&report);
                 if last.as_ref() != Some(&progress) {
                     last_sign = Instant::now();
                     on_progress(progress.clone());
@@ -114,8 +83,9 @@ pub async fn rebuild(
                 }
             }
             None if last_sign.elapsed() > SILENCE => {
-                // The holder of the lease may be waiting for the log.
-                if !Lease::is_held(store, key).await.map_err(ReadError::from)? {
+                // Whoever has the lease may be waiting for the log.
+                let lease = store.lease(key).await.map_err(ReadError::from)?;
+                if !lease.held {
                     return Err(RebuildError::NobodyThere(key.to_owned()));
                 }
                 last_sign = Instant::now();
@@ -127,79 +97,48 @@ pub async fn rebuild(
 
 /// The progress of an unfinished rebuild; `None` if there is none.
 pub(crate) async fn under_way(
-    store: &ReadStore,
+    store: &dyn ReadStore,
     key: &str,
 ) -> Result<Option<RebuildProgress>, ReadError> {
-    let reports = reports(store);
-    let report = store.read(reports.find_one(doc! { "_id": key })).await?;
+    let report = bounds::read(store.report(key)).await?;
     let open = report.filter(|report| !report.ended && report.failed.is_none());
-    Ok(open.map(|report| report.progress()))
+    Ok(open.map(|report| RebuildProgress::of(&report)))
 }
 
 /// The position of a process that worked on a request and is gone; `None` if there was none.
 pub(crate) async fn reached(
-    store: &ReadStore,
+    store: &dyn ReadStore,
     key: &str,
     request: &str,
 ) -> Result<Option<Reached>, RunnerError> {
-    let reports = reports(store);
-    let report = store.bounded(reports.find_one(doc! { "_id": key })).await?;
+    let report = store.report(key).await?;
     Ok(report
         .filter(|report| report.request == request)
         .and_then(|report| report.reached))
 }
 
-fn reports(store: &ReadStore) -> Collection<Report> {
-    store.database().collection(COLLECTION)
-}
-
-/// Deletes the records of rebuilds.
-pub(crate) async fn forget(store: &ReadStore, key: &str) -> Result<(), RunnerError> {
-    let reports = reports(store);
-    let removed = reports.delete_one(doc! { "_id": key });
-    store.bounded(removed).await.map(|_| ())
-}
-
-/// Records a change of a rebuild's progress.
+/// Records a change of how far a rebuild is.
 pub(crate) async fn amend(
-    store: &ReadStore,
+    store: &dyn ReadStore,
     key: &str,
     request: &str,
     change: impl FnOnce(&mut Report),
 ) -> Result<(), RunnerError> {
-    let reports = reports(store);
-    let found = store.bounded(reports.find_one(doc! { "_id": key })).await?;
+    let found = store.report(key).await?;
     let mut report = found
         .filter(|report| report.request == request)
         .unwrap_or_else(|| Report::new(key, request));
     change(&mut report);
-    let written = reports
-        .replace_one(doc! { "_id": key }, &report)
-        .upsert(true);
-    store.bounded(written).await.map(|_| ())
+    Ok(store.put_report(&report).await?)
 }
 
-impl Report {
-    fn progress(&self) -> RebuildProgress {
-        RebuildProgress {
-            done: u64::try_from(self.done).unwrap_or(0),
-            total: u64::try_from(self.total).unwrap_or(0),
-            per_second: self.per_second,
-            seconds_left: self.seconds_left,
-        }
-    }
-
-    fn new(key: &str, request: &str) -> Self {
+impl RebuildProgress {
+    fn of(report: &Report) -> Self {
         Self {
-            key: key.to_owned(),
-            request: request.to_owned(),
-            ended: false,
-            failed: None,
-            done: 0,
-            total: 0,
-            per_second: 0.0,
-            seconds_left: 0.0,
-            reached: None,
+            done: unsigned(report.done),
+            total: unsigned(report.total),
+            per_second: report.per_second,
+            seconds_left: report.seconds_left,
         }
     }
 }

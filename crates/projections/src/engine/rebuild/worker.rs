@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Utc};
 use eventstore::Log;
-use mongodb::bson::{Bson, doc};
+use mongodb::bson::Bson;
 use std::{
     future,
     sync::Arc,
@@ -16,18 +16,17 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::{
-    FoldSpans, Projection, ReadStore,
+    FoldSpans, Projection,
     bson_values::{int, unsigned},
     engine::{
-        batch::Batch,
-        checkpoint::{Checkpoint, Next, identity},
+        bounds::abort_on_fault,
         context::ProjectionContext,
         fold_stream::{FoldStream, ResumePoint},
-        rebuild::request::{Reached, Report, amend, reached},
-        write::Target,
+        rebuild::request::{amend, reached},
+        target::Target,
     },
     error::RunnerError,
-    store::abort_on_fault,
+    store::{Batch, Checkpoint, NextCollection, Reached, ReadStore, Report, identity},
 };
 
 /// Interval at which progress is recorded.
@@ -59,6 +58,8 @@ pub(crate) struct RebuiltCollection {
     commit: Option<Uuid>,
     /// Whether the log is no longer the one from which the serving collection was filled.
     of_another_log: bool,
+    /// Whether it may hold tombstones.
+    deletes: bool,
 }
 
 impl RebuildTask {
@@ -169,7 +170,7 @@ async fn failed<P: Projection>(
     why: &RunnerError,
 ) -> Result<(), RunnerError> {
     let report = |report: &mut Report| report.failed = Some(why.to_string());
-    amend(&context.store, &context.key, request, report).await?;
+    amend(&*context.store, &context.key, request, report).await?;
     context.lease.rebuild_ended(request).await
 }
 
@@ -184,11 +185,11 @@ impl RebuiltCollection {
     ) -> Result<Checkpoint, RunnerError> {
         let collection = self.target.uuid.clone();
         let key = &context.key;
-        let before = context.checkpoints.load(key).await?;
+        let before = context.store.checkpoint(key).await?;
         let before = before.unwrap_or_else(|| {
             Checkpoint::start(key.clone(), collection.clone(), self.stream_created)
         });
-        let next = Next {
+        let next = NextCollection {
             collection: Bson::Binary(collection.clone()),
             stream_created: identity(self.stream_created),
             lineage: before.lineage + i64::from(self.of_another_log),
@@ -199,18 +200,23 @@ impl RebuiltCollection {
             next: Some(next),
             ..before
         };
-        context.checkpoints.put(&announced).await?;
-        let database = context.store.database().name();
-        let rename = doc! {
-            "renameCollection": format!("{database}.{}", self.target.name),
-            "to": format!("{database}.{key}"),
-            "dropTarget": true,
-        };
-        let admin = context.store.database().client().database("admin");
-        context.store.bounded(admin.run_command(rename)).await?;
+        context.store.put_checkpoint(&announced).await?;
+        let store = &context.store;
+        store.switch_collection(&self.target.name, key).await?;
         let settled = announced.settle(&collection);
-        context.checkpoints.put(&settled).await?;
+        context.store.put_checkpoint(&settled).await?;
         tracing::info!(projection = key, sequence = self.sequence, "rebuilt");
+        if self.deletes {
+            let name = key.clone();
+            let target = Target {
+                name,
+                ..self.target
+            };
+            // They are in nobody's way, and the next rebuild tries again.
+            if let Err(failure) = target.purge(self.sequence).await {
+                tracing::debug!(projection = key, %failure, "tombstones are left");
+            }
+        }
         Ok(settled)
     }
 }
@@ -222,7 +228,7 @@ pub(crate) async fn report_switched<P: Projection>(
     request: &str,
 ) -> Result<(), RunnerError> {
     let ended = |report: &mut Report| report.ended = true;
-    amend(&context.store, &context.key, request, ended).await?;
+    amend(&*context.store, &context.key, request, ended).await?;
     context.lease.rebuild_ended(request).await
 }
 
@@ -230,7 +236,7 @@ pub(crate) async fn report_switched<P: Projection>(
 struct Rebuilder<P> {
     projection: Arc<P>,
     log: Log,
-    store: ReadStore,
+    store: Arc<dyn ReadStore>,
     faults: watch::Receiver<u64>,
     batch: usize,
     /// The first and the longest pause between tries.
@@ -287,6 +293,8 @@ impl<P: Projection> Rebuilder<P> {
         let (mut sequence, mut commit) = from;
         (self.began, self.began_at) = (Instant::now(), sequence);
         self.position.send_replace(sequence);
+        // Another process may have deleted documents before.
+        let mut deletes = sequence > 0;
         let from = ResumePoint {
             after: sequence,
             commit: commit.map(|commit| commit.to_string()),
@@ -306,6 +314,7 @@ impl<P: Projection> Rebuilder<P> {
                     sequence,
                     commit,
                     of_another_log: self.of_another_log,
+                    deletes,
                 });
             }
             let items = tokio::select! {
@@ -327,6 +336,7 @@ impl<P: Projection> Rebuilder<P> {
                 sequence = folded.sequence;
                 commit = Some(folded.commit_id);
             }
+            deletes |= batch.deletes();
             target.write(batch).await?;
             self.position.send_replace(sequence);
         }
@@ -340,10 +350,10 @@ impl<P: Projection> Rebuilder<P> {
             name: name.clone(),
             uuid,
         };
-        let left = reached(&self.store, &self.key, &self.request).await?;
+        let left = reached(&*self.store, &self.key, &self.request).await?;
         if let Some(left) = left
             && left.stream_created == identity(self.stream_created)
-            && let Some(uuid) = self.store.collection_uuid(&name).await?
+            && let Some(uuid) = self.store.collection_id(&name).await?
             && left.collection == Bson::Binary(uuid.clone())
             && let Ok(commit) = Uuid::parse_str(&left.commit)
         {
@@ -351,9 +361,8 @@ impl<P: Projection> Rebuilder<P> {
             tracing::info!(projection = self.key, sequence, "going on with a rebuild");
             return Ok((target(uuid), (sequence, Some(commit))));
         }
-        // Left by an interrupted rebuild that is no longer requested.
-        let leftover = self.store.database().collection::<Bson>(&name);
-        self.store.bounded(leftover.drop()).await?;
+        // What an interrupted rebuild left that nobody asks for any more.
+        self.store.drop_collection(&name).await?;
         let indexes = self.projection.indexes();
         let uuid = self.store.ensure_collection(&name, &indexes).await?;
         Ok((target(uuid), (0, None)))
@@ -386,7 +395,7 @@ impl<P: Projection> Rebuilder<P> {
             sequence: int(done),
             commit: commit.to_string(),
         });
-        let recorded = amend(&self.store, &self.key, &self.request, |report| {
+        let recorded = amend(&*self.store, &self.key, &self.request, |report| {
             report.done = int(done);
             report.total = int(total);
             report.per_second = per_second;

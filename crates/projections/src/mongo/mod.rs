@@ -1,34 +1,42 @@
-//! The connection to MongoDB.
+//! MongoDB as a store of documents.
+
+pub(crate) mod errors;
+mod guarantees;
+mod implementation;
+pub(crate) mod records;
+mod write;
 
 use mongodb::{
     Client, Database,
-    bson::{Binary, Bson, Document, doc},
+    bson::doc,
     event::{EventHandler, cmap::CmapEvent, sdam::SdamEvent},
     options::{ClientOptions, ServerAddress},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-use crate::{Index, ReadError, error::RunnerError, guarantees};
+use crate::{
+    ReadError, ReadStoreError,
+    store::{READ_BOUND, StoreResult},
+};
+use errors::{CURSOR_NOT_FOUND, MONGODB, QUERY_PLAN_KILLED, code};
 
 /// Time limit for finding a server. Reads must fail within 2 s.
 const SELECTION: Duration = Duration::from_millis(1_500);
-/// Time limit for a read.
-pub(crate) const READ_BOUND: Duration = Duration::from_millis(1_800);
-/// Time limit for one command of a runner. It may be large, and every caller that waits for it has
-/// a limit of its own.
-pub(crate) const WRITE_BOUND: Duration = Duration::from_secs(10);
+/// How long one command of a runner may take. It may be large, and nobody waits for its answer
+/// who isn't bounded already.
+const WRITE_BOUND: Duration = Duration::from_secs(10);
 
 /// The database of the read models. Clones share one pool of connections.
 #[derive(Clone, Debug)]
-pub struct ReadStore {
+pub struct MongoStore {
     database: Database,
     faults: watch::Receiver<u64>,
 }
 
-impl ReadStore {
-    /// Takes an address (`mongodb://…`) and the name of a database. Sends nothing yet: if the
-    /// server is down, each read fails, not this.
+impl MongoStore {
+    /// Takes an address (`mongodb://…`) and the name of a database. Nothing is sent yet: a server
+    /// that is away is an error of each read, not of this.
     ///
     /// # Errors
     /// When the address is invalid, or requests less than read models need.
@@ -73,14 +81,8 @@ impl ReadStore {
         &self.database
     }
 
-    /// Counts possible losses of documents: a lost server, a failover. The last writes with `w:1`
-    /// may be gone then, so runners return to their checkpoint.
-    pub(crate) fn faults(&self) -> watch::Receiver<u64> {
-        self.faults.clone()
-    }
-
-    /// Runs a read within its time limit.
-    pub(crate) async fn read<T, F>(&self, operation: F) -> Result<T, ReadError>
+    /// Runs a read within its bound.
+    async fn read<T, F>(&self, operation: F) -> Result<T, ReadError>
     where
         F: IntoFuture<Output = mongodb::error::Result<T>>,
     {
@@ -90,85 +92,15 @@ impl ReadStore {
         }
     }
 
-    /// Runs one step of a runner within its time limit.
-    pub(crate) async fn bounded<T, F>(&self, operation: F) -> Result<T, RunnerError>
+    /// Runs one step of a runner within its bound.
+    async fn bounded<T, F>(&self, operation: F) -> StoreResult<T>
     where
         F: IntoFuture<Output = mongodb::error::Result<T>>,
     {
         tokio::time::timeout(WRITE_BOUND, operation.into_future())
             .await
-            .map_err(|_| RunnerError::Slow)?
-            .map_err(RunnerError::from)
-    }
-
-    /// The identity of a collection; `None` if it doesn't exist.
-    pub(crate) async fn collection_uuid(&self, name: &str) -> Result<Option<Binary>, RunnerError> {
-        let command = doc! { "listCollections": 1, "filter": { "name": name } };
-        let reply = self.bounded(self.database.run_command(command)).await?;
-        let first = reply
-            .get_document("cursor")
-            .and_then(|cursor| cursor.get_array("firstBatch"))
-            .ok()
-            .and_then(|batch| batch.first())
-            .and_then(Bson::as_document);
-        let uuid = first
-            .and_then(|entry| entry.get_document("info").ok())
-            .and_then(|info| info.get("uuid"));
-        Ok(match uuid {
-            Some(Bson::Binary(uuid)) => Some(uuid.clone()),
-            _ => None,
-        })
-    }
-
-    /// Creates a collection with its indexes, or completes it; returns its identity.
-    pub(crate) async fn ensure_collection(
-        &self,
-        name: &str,
-        indexes: &[Index],
-    ) -> Result<Binary, RunnerError> {
-        let created = self
-            .bounded(self.database.run_command(doc! { "create": name }))
-            .await;
-        match created {
-            Err(RunnerError::Mongo(error)) if code(&error) != Some(NAMESPACE_EXISTS) => {
-                return Err(error.into());
-            }
-            Err(RunnerError::Mongo(_)) | Ok(_) => {}
-            Err(failure) => return Err(failure),
-        }
-        if !indexes.is_empty() {
-            let indexes: Vec<Document> = indexes
-                .iter()
-                .map(|index| {
-                    let mut spec = doc! { "name": index.name, "key": index.keys.clone() };
-                    if let Some(only) = &index.only {
-                        spec.insert("partialFilterExpression", only.clone());
-                    }
-                    spec
-                })
-                .collect();
-            let command = doc! { "createIndexes": name, "indexes": indexes };
-            self.bounded(self.database.run_command(command)).await?;
-        }
-        self.collection_uuid(name)
-            .await?
-            .ok_or(RunnerError::Replaced)
-    }
-}
-
-const NAMESPACE_EXISTS: i32 = 48;
-const QUERY_PLAN_KILLED: i32 = 175;
-const CURSOR_NOT_FOUND: i32 = 43;
-pub(crate) const DUPLICATE_KEY: i32 = 11_000;
-pub(crate) const COLLECTION_UUID_MISMATCH: i32 = 361;
-
-/// The server's code of an error, if the error is the server's.
-pub(crate) fn code(error: &mongodb::error::Error) -> Option<i32> {
-    use mongodb::error::{ErrorKind, WriteFailure};
-    match &*error.kind {
-        ErrorKind::Command(command) => Some(command.code),
-        ErrorKind::Write(WriteFailure::WriteError(write)) => Some(write.code),
-        _ => None,
+            .map_err(|_| ReadStoreError::Slow { store: MONGODB })?
+            .map_err(ReadStoreError::from)
     }
 }
 
@@ -183,23 +115,6 @@ where
             query().await
         }
         result => result,
-    }
-}
-
-/// Records how far documents were written, unless MongoDB failed since.
-///
-/// If a server dies while the record is in transit, the driver waits for a server and repeats it.
-/// The record would then attribute to the new server what the dead one had; and writes that were
-/// lost with it would be missing for good.
-pub(crate) async fn abort_on_fault<T>(
-    faults: &mut watch::Receiver<u64>,
-    record: impl Future<Output = Result<T, RunnerError>>,
-) -> Result<T, RunnerError> {
-    tokio::select! {
-        // In this order: the fault is counted before the driver repeats anything.
-        biased;
-        Ok(()) = faults.changed() => Err(RunnerError::Fault),
-        recorded = record => recorded,
     }
 }
 
@@ -235,31 +150,16 @@ fn watch_faults(options: &mut ClientOptions) -> watch::Receiver<u64> {
 mod tests {
     use super::*;
     use futures_util::TryStreamExt;
+    use mongodb::bson::Document;
     use std::sync::atomic::{AtomicU32, Ordering};
     use testkit::Mongo;
 
     #[tokio::test]
-    async fn a_record_is_given_up_when_mongodb_is_in_trouble_also_if_it_could_be_made_by_now() {
-        let (counter, mut faults) = watch::channel(0);
-        let made = abort_on_fault(&mut faults, async { Ok("made") }).await;
-        assert_eq!(made.unwrap(), "made");
-        let under_way = abort_on_fault(&mut faults, async {
-            counter.send_replace(1);
-            // The server is back, and the driver repeats the record to it.
-            tokio::task::yield_now().await;
-            Ok("made of another server")
-        });
-        let given_up = under_way.await;
-        assert!(matches!(given_up, Err(RunnerError::Fault)), "{given_up:?}");
-        counter.send_replace(2);
-        let too_late = abort_on_fault(&mut faults, async { Ok("made") }).await;
-        assert!(matches!(too_late, Err(RunnerError::Fault)), "{too_late:?}");
-    }
-
-    #[tokio::test]
     async fn a_query_whose_collection_is_switched_under_it_is_made_again() {
         let mongo = Mongo::database().await;
-        let store = ReadStore::connect(mongo.uri(), mongo.name()).await.unwrap();
+        let store = MongoStore::connect(mongo.uri(), mongo.name())
+            .await
+            .unwrap();
         let of = |name: &str| store.database().collection::<Document>(name);
         let (old, new) = (of("old"), of("new"));
         let many = (0..500).map(|n| doc! { "_id": n, "old": true });
@@ -290,4 +190,10 @@ mod tests {
         assert_eq!(tries.load(Ordering::SeqCst), 2);
         assert_eq!(found, [doc! { "_id": 0, "old": false }]);
     }
+
+    crate::read_store_contract!(async {
+        let mongo = Mongo::database().await;
+        let store = MongoStore::connect(mongo.uri(), mongo.name()).await;
+        (mongo, store.unwrap())
+    });
 }

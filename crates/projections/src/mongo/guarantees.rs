@@ -12,8 +12,8 @@ use mongodb::options::{
 
 use crate::ReadError;
 
-/// Sets what the address leaves open, and refuses what it must not request.
-pub(crate) fn settle(options: &mut ClientOptions) -> Result<(), ReadError> {
+/// Sets what the address leaves open, and refuses what it must not ask for.
+pub(super) fn settle(options: &mut ClientOptions) -> Result<(), ReadError> {
     match &options.selection_criteria {
         None | Some(SelectionCriteria::ReadPreference(ReadPreference::Primary)) => {}
         Some(SelectionCriteria::ReadPreference(other)) => {
@@ -113,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_connects_to_an_address_that_asks_for_less() {
         let uri = "mongodb://127.0.0.1:27017/?w=0";
-        let refused = crate::ReadStore::connect(uri, "market").await.unwrap_err();
+        let refused = crate::MongoStore::connect(uri, "market").await.unwrap_err();
         assert!(matches!(refused, ReadError::Address(_)), "{refused}");
     }
 

@@ -6,18 +6,21 @@
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use mongodb::bson::{
-    self, Binary, Bson, Document, RawArrayBuf, RawDocumentBuf,
+    self, Bson, Document, RawArrayBuf, RawDocumentBuf, doc,
     raw::{CStr, RawBson, cstr},
     rawdoc,
 };
-use uuid::Uuid;
+use std::sync::Arc;
 
+use super::{
+    MongoStore,
+    errors::{DUPLICATE_KEY, MONGODB, of_statement},
+};
 use crate::{
-    ReadStore,
-    bson_values::{binary, int},
-    engine::batch::{Batch, SEQ, Write},
-    error::RunnerError,
-    store::{COLLECTION_UUID_MISMATCH, DUPLICATE_KEY, code},
+    DocumentId, ReadStoreError,
+    bson_values::int,
+    projection::DELETED,
+    store::{Batch, CollectionId, SEQ, StoreResult, Write},
 };
 
 /// Number of statements in one command; more of them gain nothing and delay the first.
@@ -27,12 +30,12 @@ const BYTES: usize = 8 * 1024 * 1024;
 /// Number of concurrent commands. Four achieved almost twice as much as one when measured.
 const COMMANDS: usize = 4;
 
-/// The collection that is written to.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub store: ReadStore,
-    pub name: String,
-    pub uuid: Binary,
+/// A document can't be put into the form in which it is stored.
+#[derive(Debug, thiserror::Error)]
+#[error("a document of {id} can't be stored: {source}")]
+struct UnstorableDocument {
+    id: DocumentId,
+    source: bson::error::Error,
 }
 
 /// A command that is being built.
@@ -40,8 +43,8 @@ struct Command {
     kind: Kind,
     statements: RawArrayBuf,
     count: usize,
-    /// For inserts: the writes to use for documents that already exist.
-    writes: Vec<(Uuid, Write)>,
+    /// For inserts: what to do about those that exist.
+    writes: Vec<(DocumentId, Write)>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -50,9 +53,42 @@ enum Kind {
     Update,
 }
 
-impl Target {
-    /// Writes a batch. When it returns, every document reflects at least the commits of the batch.
-    pub async fn write(&self, batch: Batch) -> Result<(), RunnerError> {
+/// The collection that is written to.
+struct Target<'a> {
+    store: &'a MongoStore,
+    name: &'a str,
+    uuid: &'a CollectionId,
+}
+
+impl MongoStore {
+    pub(super) async fn write_batch(
+        &self,
+        name: &str,
+        uuid: &CollectionId,
+        batch: Batch,
+    ) -> StoreResult<()> {
+        let store = self;
+        Target { store, name, uuid }.write(batch).await
+    }
+
+    pub(super) async fn purge_tombstones(
+        &self,
+        name: &str,
+        uuid: &CollectionId,
+        up_to: u64,
+    ) -> StoreResult<()> {
+        let delete = doc! {
+            "delete": name,
+            "collectionUUID": uuid.clone(),
+            "deletes": [{ "q": { DELETED: true, SEQ: { "$lte": int(up_to) } }, "limit": 0 }],
+        };
+        let reply = self.bounded(self.database().run_command(delete)).await?;
+        existing(&reply).map(|_| ())
+    }
+}
+
+impl Target<'_> {
+    async fn write(&self, batch: Batch) -> StoreResult<()> {
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         for (id, write) in batch.into_writes() {
             if write.whole {
@@ -72,7 +108,7 @@ impl Target {
             .await
     }
 
-    async fn run(&self, command: Command) -> Result<(), RunnerError> {
+    async fn run(&self, command: Command) -> StoreResult<()> {
         let existing = self.send(command.kind, command.statements).await?;
         if existing.is_empty() {
             return Ok(());
@@ -82,7 +118,7 @@ impl Target {
         let mut replacements = Vec::new();
         for index in existing {
             if let Some((id, write)) = command.writes.get(index) {
-                replacements.push((*id, write.clone()));
+                replacements.push((id.clone(), write.clone()));
             }
         }
         let mut commands = Vec::new();
@@ -93,14 +129,14 @@ impl Target {
         Ok(())
     }
 
-    /// Sends one command; returns which of its inserts already exist.
-    async fn send(&self, kind: Kind, statements: RawArrayBuf) -> Result<Vec<usize>, RunnerError> {
+    /// Sends one command; tells which of its inserts exist already.
+    async fn send(&self, kind: Kind, statements: RawArrayBuf) -> StoreResult<Vec<usize>> {
         let (verb, list) = match kind {
             Kind::Insert => (cstr!("insert"), cstr!("documents")),
             Kind::Update => (cstr!("update"), cstr!("updates")),
         };
         let mut raw = RawDocumentBuf::new();
-        raw.append(verb, self.name.as_str());
+        raw.append(verb, self.name);
         raw.append(cstr!("ordered"), false);
         raw.append(cstr!("writeConcern"), rawdoc! { "w": 1 });
         raw.append(cstr!("collectionUUID"), self.uuid.clone());
@@ -108,22 +144,16 @@ impl Target {
         let reply = self
             .store
             .bounded(self.store.database().run_raw_command(raw))
-            .await
-            .map_err(|failure| match failure {
-                RunnerError::Mongo(error) if code(&error) == Some(COLLECTION_UUID_MISMATCH) => {
-                    RunnerError::Replaced
-                }
-                failure => failure,
-            })?;
+            .await?;
         existing(&reply)
     }
 }
 
 fn pack(
     kind: Kind,
-    writes: Vec<(Uuid, Write)>,
+    writes: Vec<(DocumentId, Write)>,
     commands: &mut Vec<Command>,
-) -> Result<(), RunnerError> {
+) -> StoreResult<()> {
     let empty = || Command {
         kind,
         statements: RawArrayBuf::new(),
@@ -133,11 +163,15 @@ fn pack(
     let mut command = empty();
     for (id, write) in writes {
         let statement = match kind {
-            Kind::Insert => stored(id, &write),
-            Kind::Update => guarded(id, &write),
+            Kind::Insert => stored(&id, &write),
+            Kind::Update => guarded(&id, &write),
         };
-        let statement = statement.map_err(|error| {
-            RunnerError::Unfoldable(format!("a document of {id} can't be stored: {error}"))
+        let statement = statement.map_err(|source| ReadStoreError::Refused {
+            store: MONGODB,
+            source: Arc::new(UnstorableDocument {
+                id: id.clone(),
+                source,
+            }),
         })?;
         let size = command.statements.as_bytes().len() + statement.as_bytes().len();
         if command.count == STATEMENTS || (command.count > 0 && size > BYTES) {
@@ -156,14 +190,14 @@ fn pack(
 }
 
 /// The stored form of a whole document.
-fn stored(id: Uuid, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
-    let mut document = rawdoc! { "_id": binary(id) };
+fn stored(id: &DocumentId, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
+    let mut document = id.begin_document();
     append_fields(&mut document, write)?;
     Ok(document)
 }
 
-/// An update that takes effect only if it is newer.
-fn guarded(id: Uuid, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
+/// An update that only news can make.
+fn guarded(id: &DocumentId, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
     let update = if write.whole {
         stored(id, write)?
     } else {
@@ -172,8 +206,12 @@ fn guarded(id: Uuid, write: &Write) -> Result<RawDocumentBuf, bson::error::Error
         rawdoc! { "$set": set }
     };
     let older = rawdoc! { "$lt": int(write.seq) };
-    let mut query = rawdoc! { "_id": binary(id) };
+    let mut query = id.begin_document();
     query.append(<&CStr>::try_from(SEQ)?, older);
+    if !write.whole {
+        // What was deleted stays absent, whatever a part of it becomes.
+        query.append(<&CStr>::try_from(DELETED)?, rawdoc! { "$exists": false });
+    }
     Ok(rawdoc! { "q": query, "u": update })
 }
 
@@ -193,10 +231,10 @@ fn append_fields(to: &mut RawDocumentBuf, write: &Write) -> Result<(), bson::err
     Ok(())
 }
 
-/// Reads a reply: the positions of inserts that already exist, or the error.
-fn existing(reply: &Document) -> Result<Vec<usize>, RunnerError> {
+/// Reads a reply: the positions of inserts that exist, or what went wrong.
+fn existing(reply: &Document) -> StoreResult<Vec<usize>> {
     if let Ok(concern) = reply.get_document("writeConcernError") {
-        return Err(RunnerError::MongoWrite(concern.to_string()));
+        return Err(of_statement(concern));
     }
     let Ok(errors) = reply.get_array("writeErrors") else {
         return Ok(Vec::new());
@@ -206,12 +244,8 @@ fn existing(reply: &Document) -> Result<Vec<usize>, RunnerError> {
         let index = error.get_i32("index").unwrap_or(-1);
         match error.get_i32("code") {
             Ok(DUPLICATE_KEY) => existing.extend(usize::try_from(index)),
-            Ok(COLLECTION_UUID_MISMATCH) => return Err(RunnerError::Replaced),
-            _ => return Err(RunnerError::MongoWrite(error.to_string())),
+            _ => return Err(of_statement(error)),
         }
     }
     Ok(existing)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,29 @@
+//! The collection that is written to.
+
+use std::sync::Arc;
+
+use crate::{
+    error::RunnerError,
+    store::{Batch, CollectionId, ReadStore},
+};
+
+/// The collection that is written to.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub store: Arc<dyn ReadStore>,
+    pub name: String,
+    pub uuid: CollectionId,
+}
+
+impl Target {
+    /// Writes a batch. When it returns, every document reflects at least what the batch says.
+    pub async fn write(&self, batch: Batch) -> Result<(), RunnerError> {
+        Ok(self.store.write(&self.name, &self.uuid, batch).await?)
+    }
+
+    /// Throws away what stays of deleted documents, up to a commit. Only for a collection that
+    /// nobody else can be writing older commits to; why, see [`Change::Delete`](crate::Change::Delete).
+    pub async fn purge(&self, up_to: u64) -> Result<(), RunnerError> {
+        Ok(self.store.purge(&self.name, &self.uuid, up_to).await?)
+    }
+}

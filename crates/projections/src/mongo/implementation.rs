@@ -1,0 +1,205 @@
+//! MongoDB as a store of documents.
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
+use mongodb::{
+    Collection,
+    bson::{Bson, Document, RawDocumentBuf, doc},
+};
+use std::time::Duration;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::{
+    MongoStore,
+    errors::{NAMESPACE_EXISTS, code},
+    retry_after_switch,
+};
+use crate::{
+    DocumentId, Index, ReadStoreError,
+    bson_values::int,
+    store::{
+        Batch, Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, ReadStore,
+        Report, SEQ, StoreResult,
+    },
+};
+
+#[async_trait]
+impl ReadStore for MongoStore {
+    fn name(&self) -> &str {
+        self.database().name()
+    }
+
+    fn faults(&self) -> watch::Receiver<u64> {
+        self.faults.clone()
+    }
+
+    async fn ensure_collection(&self, name: &str, indexes: &[Index]) -> StoreResult<CollectionId> {
+        let create = async {
+            match self.database().run_command(doc! { "create": name }).await {
+                Err(error) if code(&error) != Some(NAMESPACE_EXISTS) => Err(error),
+                Err(_) | Ok(_) => Ok(()),
+            }
+        };
+        self.bounded(create).await?;
+        if !indexes.is_empty() {
+            let indexes: Vec<Document> = indexes
+                .iter()
+                .map(|index| {
+                    let mut spec = doc! { "name": index.name, "key": index.keys.clone() };
+                    if let Some(only) = &index.only {
+                        spec.insert("partialFilterExpression", only.clone());
+                    }
+                    spec
+                })
+                .collect();
+            let command = doc! { "createIndexes": name, "indexes": indexes };
+            self.bounded(self.database().run_command(command)).await?;
+        }
+        let created = self.collection_id(name).await?;
+        created.ok_or(ReadStoreError::Replaced)
+    }
+
+    async fn collection_id(&self, name: &str) -> StoreResult<Option<CollectionId>> {
+        let command = doc! { "listCollections": 1, "filter": { "name": name } };
+        let reply = self.bounded(self.database().run_command(command)).await?;
+        let first = reply
+            .get_document("cursor")
+            .and_then(|cursor| cursor.get_array("firstBatch"))
+            .ok()
+            .and_then(|batch| batch.first())
+            .and_then(Bson::as_document);
+        let uuid = first
+            .and_then(|entry| entry.get_document("info").ok())
+            .and_then(|info| info.get("uuid"));
+        Ok(match uuid {
+            Some(Bson::Binary(uuid)) => Some(uuid.clone()),
+            _ => None,
+        })
+    }
+
+    async fn drop_collection(&self, name: &str) -> StoreResult<()> {
+        let collection: Collection<Document> = self.database().collection(name);
+        self.bounded(collection.drop()).await
+    }
+
+    async fn switch_collection(&self, from: &str, to: &str) -> StoreResult<()> {
+        let database = self.database().name();
+        let rename = doc! {
+            "renameCollection": format!("{database}.{from}"),
+            "to": format!("{database}.{to}"),
+            "dropTarget": true,
+        };
+        let admin = self.database().client().database("admin");
+        self.bounded(admin.run_command(rename)).await.map(|_| ())
+    }
+
+    async fn write(&self, name: &str, collection: &CollectionId, batch: Batch) -> StoreResult<()> {
+        self.write_batch(name, collection, batch).await
+    }
+
+    async fn purge(&self, name: &str, collection: &CollectionId, up_to: u64) -> StoreResult<()> {
+        self.purge_tombstones(name, collection, up_to).await
+    }
+
+    async fn document(&self, name: &str, id: &DocumentId) -> StoreResult<Option<RawDocumentBuf>> {
+        let collection: Collection<RawDocumentBuf> = self.database().collection(name);
+        let find = || async { collection.find_one(doc! { "_id": id.to_bson() }).await };
+        self.bounded(retry_after_switch(find)).await
+    }
+
+    async fn documents(
+        &self,
+        name: &str,
+    ) -> StoreResult<BoxStream<'static, StoreResult<RawDocumentBuf>>> {
+        let collection: Collection<RawDocumentBuf> = self.database().collection(name);
+        let found = self.bounded(collection.find(doc! {})).await?;
+        Ok(found.map_err(ReadStoreError::from).boxed())
+    }
+
+    async fn newest(&self, name: &str, after: u64, limit: usize) -> StoreResult<Vec<Document>> {
+        let collection: Collection<Document> = self.database().collection(name);
+        let find = async {
+            let newer = doc! { SEQ: { "$gt": int(after) } };
+            let found = collection.find(newer).sort(doc! { SEQ: -1 });
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            found.limit(limit).await?.try_collect().await
+        };
+        self.bounded(find).await
+    }
+
+    async fn checkpoints(&self) -> StoreResult<Vec<Checkpoint>> {
+        self.all_checkpoints().await
+    }
+
+    async fn checkpoint(&self, key: &str) -> StoreResult<Option<Checkpoint>> {
+        self.load_checkpoint(key).await
+    }
+
+    async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> StoreResult<()> {
+        self.write_checkpoint(checkpoint).await
+    }
+
+    async fn advance_checkpoint(
+        &self,
+        key: &str,
+        collection: &CollectionId,
+        sequence: u64,
+        commit: Uuid,
+    ) -> StoreResult<()> {
+        self.advance(key, collection, sequence, commit).await
+    }
+
+    async fn amend_checkpoint(&self, key: &str, change: CheckpointChange) -> StoreResult<()> {
+        self.amend(key, change).await
+    }
+
+    async fn remove_checkpoint(&self, key: &str) -> StoreResult<()> {
+        self.forget_checkpoint(key).await
+    }
+
+    async fn hold_lease(
+        &self,
+        key: &str,
+        holder: Uuid,
+        ttl: Duration,
+    ) -> StoreResult<Option<HeldLease>> {
+        self.hold(key, holder, ttl).await
+    }
+
+    async fn release_lease(&self, key: &str, holder: Uuid) -> StoreResult<()> {
+        self.release(key, holder).await
+    }
+
+    async fn lease(&self, key: &str) -> StoreResult<LeaseState> {
+        self.lease_state(key).await
+    }
+
+    async fn set_paused(&self, key: &str, paused: bool) -> StoreResult<()> {
+        self.pause(key, paused).await
+    }
+
+    async fn ask_for_rebuild(&self, key: &str, request: &str) -> StoreResult<String> {
+        self.request_rebuild(key, request).await
+    }
+
+    async fn end_rebuild(&self, key: &str, request: &str) -> StoreResult<()> {
+        self.rebuild_ended(key, request).await
+    }
+
+    async fn remove_lease(&self, key: &str) -> StoreResult<()> {
+        self.forget_lease(key).await
+    }
+
+    async fn report(&self, key: &str) -> StoreResult<Option<Report>> {
+        self.load_report(key).await
+    }
+
+    async fn put_report(&self, report: &Report) -> StoreResult<()> {
+        self.write_report(report).await
+    }
+
+    async fn remove_report(&self, key: &str) -> StoreResult<()> {
+        self.forget_report(key).await
+    }
+}

@@ -1,0 +1,153 @@
+//! Where documents are kept, and what is recorded of how far they are.
+
+mod batch;
+mod checkpoint;
+mod lease;
+mod report;
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use mongodb::bson::{Binary, Document, RawDocumentBuf};
+use std::{fmt::Debug, time::Duration};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::{DocumentId, Index, ReadStoreError};
+
+/// How long a read may take in all. Reads must fail within 2 s.
+pub(crate) const READ_BOUND: Duration = Duration::from_millis(1_800);
+
+pub(crate) use batch::SEQ;
+pub use batch::{Batch, Write};
+pub(crate) use checkpoint::identity;
+pub use checkpoint::{Checkpoint, CheckpointChange, NextCollection};
+pub use lease::{HeldLease, LeaseState};
+pub use report::{Reached, Report};
+
+/// What identifies a collection: another for each that is created, whatever its name.
+pub type CollectionId = Binary;
+
+/// What comes of asking a store.
+pub type StoreResult<T> = Result<T, ReadStoreError>;
+
+/// A store of documents: MongoDB ([`MongoStore`](crate::MongoStore)), or the memory of this process
+/// ([`MemoryStore`](crate::MemoryStore)) for tests and examples.
+///
+/// What the queries of a read model are asked in is the store's own language, and no part of this.
+/// Whoever implements it for another store points the suite in `projections::contract` (feature
+/// `testing`) at it.
+///
+/// Each call is bounded in time by the store, to about 10 s: nobody waits for its answer who isn't
+/// bounded already, and a batch may be large.
+#[async_trait]
+pub trait ReadStore: Debug + Send + Sync + 'static {
+    /// Its name, which tells it from others that are filled from the same log.
+    fn name(&self) -> &str;
+
+    /// Counts what may have cost documents that were written last: a lost server, a fail-over.
+    /// Runners go back to their checkpoint then.
+    fn faults(&self) -> watch::Receiver<u64>;
+
+    /// Creates a collection with its indexes, or completes it; tells its identity.
+    async fn ensure_collection(&self, name: &str, indexes: &[Index]) -> StoreResult<CollectionId>;
+
+    /// The identity of a collection; `None` when there is none.
+    async fn collection_id(&self, name: &str) -> StoreResult<Option<CollectionId>>;
+
+    /// Deletes a collection, if it is there.
+    async fn drop_collection(&self, name: &str) -> StoreResult<()>;
+
+    /// Lets a collection take the place and the name of another, in one step for everybody who
+    /// reads. It keeps its identity.
+    async fn switch_collection(&self, from: &str, to: &str) -> StoreResult<()>;
+
+    /// Writes a batch. When it returns, every document reflects at least what the batch says.
+    ///
+    /// Only news is written: what a document reflects (its field `seq`) never goes back, whoever
+    /// writes when. A part of a document is written only if the document is there and no tombstone.
+    ///
+    /// # Errors
+    /// [`ReadStoreError::Replaced`] when the collection of that name isn't the one that is meant;
+    /// nothing is written then, and no collection is created.
+    async fn write(&self, name: &str, collection: &CollectionId, batch: Batch) -> StoreResult<()>;
+
+    /// Deletes the tombstones of a collection that reflect this commit or an older one.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    async fn purge(&self, name: &str, collection: &CollectionId, up_to: u64) -> StoreResult<()>;
+
+    /// One document as it is stored, or its tombstone.
+    async fn document(&self, name: &str, id: &DocumentId) -> StoreResult<Option<RawDocumentBuf>>;
+
+    /// All documents as they are stored, and tombstones, in any order.
+    async fn documents(
+        &self,
+        name: &str,
+    ) -> StoreResult<BoxStream<'static, StoreResult<RawDocumentBuf>>>;
+
+    /// The newest documents of those that reflect more than this commit, the newest first.
+    async fn newest(&self, name: &str, after: u64, limit: usize) -> StoreResult<Vec<Document>>;
+
+    /// All checkpoints, by name.
+    async fn checkpoints(&self) -> StoreResult<Vec<Checkpoint>>;
+
+    /// A checkpoint.
+    async fn checkpoint(&self, key: &str) -> StoreResult<Option<Checkpoint>>;
+
+    /// Writes a checkpoint, whatever was there.
+    async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> StoreResult<()>;
+
+    /// Moves a checkpoint on; never back, and never that of another collection. Whatever it was
+    /// stuck at is behind it then.
+    async fn advance_checkpoint(
+        &self,
+        key: &str,
+        collection: &CollectionId,
+        sequence: u64,
+        commit: Uuid,
+    ) -> StoreResult<()>;
+
+    /// Changes one thing of a checkpoint, if it is there.
+    async fn amend_checkpoint(&self, key: &str, change: CheckpointChange) -> StoreResult<()>;
+
+    /// Deletes a checkpoint.
+    async fn remove_checkpoint(&self, key: &str) -> StoreResult<()>;
+
+    /// Takes a lease if it is free, or renews it; `None` when another holds it. Times are those of
+    /// the store's clock.
+    async fn hold_lease(
+        &self,
+        key: &str,
+        holder: Uuid,
+        ttl: Duration,
+    ) -> StoreResult<Option<HeldLease>>;
+
+    /// Gives a lease back, so that another takes over at once.
+    async fn release_lease(&self, key: &str, holder: Uuid) -> StoreResult<()>;
+
+    /// What is known of a lease; also if nobody ever held it.
+    async fn lease(&self, key: &str) -> StoreResult<LeaseState>;
+
+    /// Lets whoever holds the lease, now or later, rest or go on.
+    async fn set_paused(&self, key: &str, paused: bool) -> StoreResult<()>;
+
+    /// Asks whoever holds the lease, now or later, to rebuild. Tells the request that stands: an
+    /// earlier one that hasn't ended, if there is one.
+    async fn ask_for_rebuild(&self, key: &str, request: &str) -> StoreResult<String>;
+
+    /// Takes note that a rebuild ended, if it is the one that was asked for.
+    async fn end_rebuild(&self, key: &str, request: &str) -> StoreResult<()>;
+
+    /// Deletes what is recorded of a lease.
+    async fn remove_lease(&self, key: &str) -> StoreResult<()>;
+
+    /// How far a rebuild is.
+    async fn report(&self, key: &str) -> StoreResult<Option<Report>>;
+
+    /// Records how far a rebuild is.
+    async fn put_report(&self, report: &Report) -> StoreResult<()>;
+
+    /// Deletes what is recorded of rebuilds.
+    async fn remove_report(&self, key: &str) -> StoreResult<()>;
+}

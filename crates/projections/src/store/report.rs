@@ -1,0 +1,59 @@
+//! How far a rebuild is.
+
+use mongodb::bson::Bson;
+use serde::{Deserialize, Serialize};
+
+/// How far a rebuild is, as it is recorded by the one who rebuilds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Name and version of the projection.
+    #[serde(rename = "_id")]
+    pub key: String,
+    /// The request that it answers.
+    pub request: String,
+    /// The new collection has taken over.
+    pub ended: bool,
+    /// Why it failed.
+    pub failed: Option<String>,
+    /// Commits that are folded.
+    pub done: i64,
+    /// Commits in the stream.
+    pub total: i64,
+    /// Commits a second, on average.
+    pub per_second: f64,
+    /// How long it takes from now on, if it goes on like this.
+    pub seconds_left: f64,
+    /// Where another process goes on if the one that rebuilds dies.
+    #[serde(default)]
+    pub reached: Option<Reached>,
+}
+
+/// How far the new collection is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Identity of the new collection.
+    pub collection: Bson,
+    /// Identity of the stream.
+    pub stream_created: String,
+    /// The last commit that its documents reflect, or one shortly before.
+    pub sequence: i64,
+    /// Identity of that commit.
+    pub commit: String,
+}
+
+impl Report {
+    /// Of a rebuild that is about to begin.
+    pub fn new(key: &str, request: &str) -> Self {
+        Self {
+            key: key.to_owned(),
+            request: request.to_owned(),
+            ended: false,
+            failed: None,
+            done: 0,
+            total: 0,
+            per_second: 0.0,
+            seconds_left: 0.0,
+            reached: None,
+        }
+    }
+}
