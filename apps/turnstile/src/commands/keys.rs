@@ -1,6 +1,6 @@
 //! `turnstile keys`: the keys that sessions are signed and checked with.
 
-use analysis::{Cell, Column, Table};
+use analysis::{Cell, Column, Table, columns};
 use eventstore::{KnownKey, Log};
 use httpkit::session::NewKey;
 use std::{
@@ -13,19 +13,10 @@ use super::{
     output::{OutputArgs, say},
 };
 
-const COLUMNS: &[Column] = &[
-    Column {
-        name: "id",
-        doc: "the key's id",
-    },
-    Column {
-        name: "since",
-        doc: "when it was published, or retired",
-    },
-    Column {
-        name: "state",
-        doc: "newest, older or retired",
-    },
+const COLUMNS: &[Column] = columns![
+    "id": "the key's id",
+    "since": "when it was published, or retired",
+    "state": "newest, older or retired",
 ];
 
 const LS: &str = "Columns:
@@ -106,9 +97,7 @@ fn list(keys: &[KnownKey], output: OutputArgs) -> Result<(), CommandError> {
         columns: COLUMNS,
         rows: rows.collect(),
     };
-    let mut output = output.open();
-    output.tables(&[table])?;
-    output.flush()
+    output.show(&[table])
 }
 
 async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<(), CommandError> {

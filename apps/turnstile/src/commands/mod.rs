@@ -44,6 +44,16 @@ pub(crate) enum Outcome {
     FindingsReported,
 }
 
+impl Outcome {
+    pub(crate) const fn of(well: bool) -> Self {
+        if well {
+            Self::Clean
+        } else {
+            Self::FindingsReported
+        }
+    }
+}
+
 impl From<Outcome> for ExitCode {
     fn from(outcome: Outcome) -> Self {
         match outcome {
@@ -74,6 +84,12 @@ pub(crate) enum CommandError {
 impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         Self::Analysis(error.into())
+    }
+}
+
+impl From<::projections::ReadError> for CommandError {
+    fn from(error: ::projections::ReadError) -> Self {
+        Self::unreachable(error)
     }
 }
 

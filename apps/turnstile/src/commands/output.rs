@@ -53,6 +53,13 @@ impl OutputArgs {
     pub(crate) fn open(self) -> Output {
         Output::to_stdout(self.table || !self.json && io::stdout().is_terminal())
     }
+
+    /// Shows tables and nothing else.
+    pub(crate) fn show(self, tables: &[Table]) -> Result<(), CommandError> {
+        let mut output = self.open();
+        output.tables(tables)?;
+        output.flush()
+    }
 }
 
 impl SaidArgs {
@@ -98,7 +105,7 @@ impl Output {
             .map_err(CommandError::Output)
     }
 
-    /// Tells one thing: in words, or as a value.
+    /// Tells one thing at once: in words, or as a value.
     pub(crate) fn tell(
         &mut self,
         words: &str,
@@ -106,10 +113,11 @@ impl Output {
         value: &impl Serialize,
     ) -> Result<(), CommandError> {
         if self.for_people {
-            self.line(words)
+            self.line(words)?;
         } else {
-            self.record(kind, value)
+            self.record(kind, value)?;
         }
+        self.flush()
     }
 
     /// Writes tables, each with its name and what it says.

@@ -55,12 +55,7 @@ pub(crate) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<Outcom
         "differences": found.differences.len(),
     });
     output.tell(&words, "books", &counts)?;
-    output.flush()?;
-    Ok(if found.differences.is_empty() {
-        Outcome::Clean
-    } else {
-        Outcome::FindingsReported
-    })
+    Ok(Outcome::of(found.differences.is_empty()))
 }
 
 /// What was taken and kept, by currency: sums across currencies would mean nothing.

@@ -1,6 +1,6 @@
 //! `turnstile users`: who has an account, and what each may do beyond buying and selling.
 
-use analysis::{Aggregate, AnalysisError, Cell, Column, Range, Span, Table};
+use analysis::{Aggregate, AnalysisError, Cell, Column, Range, Span, Table, columns};
 use chrono::Utc;
 use domain::{
     Email, UserId,
@@ -67,23 +67,11 @@ Examples:
   turnstile users grant ada@example.com analyst
   turnstile users grant 6a5c9a2e-23f5-5bb1-8d4e-1a1f6c1e3b52 analyst";
 
-const COLUMNS: &[Column] = &[
-    Column {
-        name: "id",
-        doc: "the user's id",
-    },
-    Column {
-        name: "email",
-        doc: "the address",
-    },
-    Column {
-        name: "registered",
-        doc: "when the account was made",
-    },
-    Column {
-        name: "roles",
-        doc: "the roles, which allow more than buying and selling",
-    },
+const COLUMNS: &[Column] = columns![
+    "id": "the user's id",
+    "email": "the address",
+    "registered": "when the account was made",
+    "roles": "the roles, which allow more than buying and selling",
 ];
 
 pub(crate) async fn run(command: UsersCommand, servers: &Servers) -> Result<Outcome, CommandError> {
@@ -191,7 +179,5 @@ async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), C
         columns: COLUMNS,
         rows: rows.collect(),
     };
-    let mut output = output.open();
-    output.tables(&[table])?;
-    output.flush()
+    output.show(&[table])
 }

@@ -12,8 +12,8 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use super::shared::{LiveOrders, OrderChange, columns, day};
-use crate::{Cell, Column, Entry, Fold, Table};
+use super::shared::{LiveOrders, OrderChange, day};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// Retries and conflicts, as far as they left a trace in the log: a request that was refused left
 /// none, and neither did a writer who was slower, decided again and succeeded.

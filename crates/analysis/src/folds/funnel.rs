@@ -1,12 +1,13 @@
 //! From the listing to the sale: how many tickets and orders get how far.
 
+use api::analytics::TicketFunnel;
 use domain::{AnyEvent, TicketId, ticket::TicketEvent};
 use event_streams::{ORDERS, TICKETS};
 use eventstore::StreamName;
 use std::collections::HashMap;
 
-use super::shared::{LiveOrders, OrderChange, columns};
-use crate::{Cell, Column, Entry, Fold, Table};
+use super::shared::{LiveOrders, OrderChange};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// How far those got that set out in the range: tickets that were listed in it, and orders that
 /// were placed in it, each up to the range's end.
@@ -26,19 +27,6 @@ pub struct FunnelFigures {
     pub tickets: TicketFunnel,
     /// The orders that were placed.
     pub orders: OrderFunnel,
-}
-
-/// How many tickets got how far.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TicketFunnel {
-    /// Listed.
-    pub listed: u64,
-    /// Ordered at least once.
-    pub held: u64,
-    /// A payment was begun.
-    pub paying: u64,
-    /// Sold.
-    pub sold: u64,
 }
 
 /// How far a ticket got.

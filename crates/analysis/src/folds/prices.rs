@@ -5,9 +5,9 @@ use event_streams::{ORDERS, TICKETS};
 use eventstore::StreamName;
 
 use super::shared::{
-    Distribution, LiveOrders, OrderChange, Values, columns, figure_columns, with_distribution,
+    Distribution, LiveOrders, OrderChange, Values, figure_columns, with_distribution,
 };
-use crate::{Cell, Column, Entry, Fold, Table};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// How prices are distributed, at the listing and at the sale.
 ///

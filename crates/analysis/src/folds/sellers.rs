@@ -5,8 +5,8 @@ use event_streams::{ORDERS, TICKETS};
 use eventstore::StreamName;
 use std::{cmp::Reverse, collections::HashMap};
 
-use super::shared::{LiveOrders, OrderChange, columns, mean_money};
-use crate::{Cell, Column, Entry, Fold, Table};
+use super::shared::{LiveOrders, OrderChange, mean_money};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// What each seller listed and sold in the range.
 #[derive(Debug, Default)]

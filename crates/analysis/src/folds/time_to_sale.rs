@@ -7,10 +7,9 @@ use eventstore::StreamName;
 use std::collections::HashMap;
 
 use super::shared::{
-    Distribution, LiveOrders, OrderChange, Values, columns, figure_columns, millis,
-    with_distribution,
+    Distribution, LiveOrders, OrderChange, Values, figure_columns, millis, with_distribution,
 };
-use crate::{Cell, Column, Entry, Fold, Table};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// How long the tickets took that sold in the range, whenever they were listed.
 #[derive(Debug, Default)]

@@ -255,9 +255,7 @@ impl World {
                 }
             }
             Step::Follow(command) => self.tell_orders(command),
-            Step::Settle(id)
-                if self.orders.order(id).unwrap().status == OrderStatus::Complete =>
-            {
+            Step::Settle(id) if self.orders.order(id).unwrap().status == OrderStatus::Complete => {
                 let captured = self.capture((id, self.attempt(id).unwrap()));
                 if crash {
                     return true;
