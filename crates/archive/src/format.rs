@@ -2,21 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A format of files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
+/// A format of files. Its variants are described as the help of `turnstile export` shows them.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, strum::Display,
+)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Format {
-    /// Apache Parquet, compressed with Snappy: small, typed, read in parts.
+    /// Apache Parquet, compressed with Snappy
     Parquet,
-    /// Comma-separated values (RFC 4180) with a header line.
+    /// Comma-separated values with a header line
     Csv,
-    /// The same for Excel, LibreOffice and their like: a text that they would run as a formula begins
-    /// with an apostrophe, which is then part of it.
+    /// CSV for Excel and LibreOffice: a text that would be a formula begins with an apostrophe
     Spreadsheet,
-    /// One JSON object a line: every event as it is stored, for an import elsewhere.
+    /// One JSON object a line, every event as it is stored: what `turnstile import` reads
     Ndjson,
-    /// Apache Arrow's IPC file format (Feather V2): typed, mapped into memory as it is.
+    /// Apache Arrow's file format (Feather V2)
     Arrow,
 }
 

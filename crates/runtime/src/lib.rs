@@ -19,8 +19,8 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use eventstore::{Log, Metadata, RestsOn, StoreError, StreamName};
 use httpkit::{
-    Config, Gate, HandlerResult, Prefer, RawBody, RequestContext, SessionVerifier, Unready,
-    config::ConfigError, telemetry::ExportError,
+    Config, Gate, Prefer, RequestContext, SessionVerifier, Unready, config::ConfigError,
+    telemetry::ExportError,
 };
 use projections::{Progress, ReadError, ReadStore, Runner, RunnerSettings, RunnerState};
 use std::{error::Error, io, sync::Arc, time::Duration};
@@ -253,29 +253,6 @@ impl Runtime {
             trace_parent: trace_parent.map(|parent| parent.to_string()),
             ..Metadata::of_request(command_id, correlation_id, actor.to_string(), Utc::now())
         }
-    }
-
-    /// Runs a request's command at most once for its `Idempotency-Key`.
-    ///
-    /// Without the header it just runs, with a random id. With it, a repetition gets the stored answer
-    /// and `Idempotency-Replayed: true`; while the first request is in progress it waits, and gets 409
-    /// if that takes too long; another request under the same key gets 422. Only final answers are
-    /// stored: not those that mean "try again" (5xx, 408, 409, 413, 429) or "sign in" (401).
-    ///
-    /// # Errors
-    /// What the command answers, or what is wrong with the key.
-    pub async fn run_idempotent<F, Fut>(
-        &self,
-        req: &HttpRequest,
-        user: Uuid,
-        body: &RawBody,
-        command: F,
-    ) -> HandlerResult
-    where
-        F: FnOnce(Uuid) -> Fut,
-        Fut: Future<Output = HandlerResult>,
-    {
-        idempotency::run_idempotent(&self.log, req, user, body, command).await
     }
 
     /// Waits until a read model shows a commit, unless the caller prefers not to.
