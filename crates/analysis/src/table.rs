@@ -110,6 +110,12 @@ impl Serialize for Row<'_> {
     }
 }
 
+impl Cell {
+    pub(crate) const fn share(part: u64, of: u64) -> Self {
+        Self::Share { part, of }
+    }
+}
+
 impl Serialize for Cell {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {

@@ -3,29 +3,20 @@
 use analysis::{Cell, Column, Table, columns};
 use eventstore::{KnownKey, Log};
 use httpkit::session::NewKey;
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use super::{
     CommandError, Outcome, Servers,
-    output::{OutputArgs, say},
+    output::{OutputArgs, explained, say},
 };
 
 const COLUMNS: &[Column] = columns![
     "id": "the key's id",
     "since": "when it was published, or retired",
-    "state": "newest, older or retired",
+    "state": "newest: signs sessions, once `auth` has it; older: its sessions stay valid; retired",
 ];
 
-const LS: &str = "Columns:
-  id     the key's id
-  since  when it was published, or retired
-  state  newest: signs sessions, once `auth` has it; older: its sessions stay valid; retired
-
-Examples:
-  turnstile keys ls
+const LS: &str = "  turnstile keys ls
   turnstile keys ls --json | jq -r 'select(.state == \"older\") | .id'";
 
 /// What can be done with session keys.
@@ -33,7 +24,7 @@ Examples:
 pub(crate) enum KeysCommand {
     /// List the public keys that the services know: id, since when, and whether it is the newest,
     /// older or retired
-    #[command(after_long_help = LS)]
+    #[command(after_long_help = explained(COLUMNS, LS))]
     Ls(OutputArgs),
     /// Make the next key and publish its public half to every service. `auth` signs with it once it
     /// is started with the private half; sessions of older keys stay valid
@@ -108,18 +99,15 @@ async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<()
              with --out where to write the next key",
         ));
     }
-    let named = |path: &Path, error: io::Error| {
-        CommandError::failed(format!("{}: {error}", path.display()))
-    };
     let key = NewKey::make().map_err(CommandError::failed)?;
     // The file comes first: a public key whose private half is lost would only be in the way.
     let path = if let Some(path) = out {
         let written = key.write_new(&path);
-        written.map_err(|error| named(&path, error))?;
+        written.map_err(|error| CommandError::file(&path, &error))?;
         path
     } else {
         let replaced = key.replace_in(&config.data_dir);
-        replaced.map_err(|error| named(&config.data_dir, error))?
+        replaced.map_err(|error| CommandError::file(&config.data_dir, &error))?
     };
     let public = key.public_key();
     let jwk = serde_json::to_string(public).map_err(CommandError::failed)?;

@@ -31,7 +31,7 @@ use analysis::AnalysisError;
 use eventstore::StoreError;
 use httpkit::config::ConfigError;
 use runtime::{Source, StartError};
-use std::{io, process::ExitCode};
+use std::{io, path::Path, process::ExitCode};
 
 pub(crate) use servers::Servers;
 
@@ -114,6 +114,11 @@ impl From<simulator::SimulationError> for CommandError {
 impl CommandError {
     pub(crate) fn failed(why: impl Into<Source>) -> Self {
         Self::Failed(why.into())
+    }
+
+    /// A file or a folder that can't be used.
+    pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
+        Self::failed(format!("{}: {error}", path.display()))
     }
 
     pub(crate) fn unreachable(why: impl Into<Source>) -> Self {

@@ -1,6 +1,6 @@
 //! What a command prints: tables for people, one JSON object a line for programs.
 
-use analysis::{Cell, Table};
+use analysis::{Cell, Column, Table};
 use chrono::NaiveTime;
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Drawing, TableStyle,
@@ -145,6 +145,19 @@ impl Output {
 /// Prints a line, of a command that says no more than a few.
 pub(crate) fn say(line: &str) -> Result<(), CommandError> {
     writeln!(io::stdout(), "{}", tame(line)).map_err(CommandError::Output)
+}
+
+/// The help of a command that prints a table: its columns, and examples.
+pub(crate) fn explained(columns: &[Column], examples: &str) -> String {
+    let width = columns.iter().map(|column| column.name.len()).max();
+    let width = width.unwrap_or_default();
+    let lines = columns
+        .iter()
+        .map(|column| format!("  {:<width$}  {}\n", column.name, column.doc));
+    format!(
+        "Columns:\n{}\nExamples:\n{examples}",
+        lines.collect::<String>()
+    )
 }
 
 /// How many columns the terminal has; `None` where there is none.

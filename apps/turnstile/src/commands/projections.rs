@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     CommandError, Outcome, Servers,
-    output::{OutputArgs, SaidArgs},
+    output::{OutputArgs, SaidArgs, explained},
     progress::Progress,
     read_model::{Names, ProjectionName},
 };
@@ -52,7 +52,7 @@ Examples:
 
 /// Show how far each read model is
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = explained())]
+#[command(after_long_help = explained(COLUMNS, LS))]
 pub(crate) struct LsArgs {
     /// For how long the rate is measured, in milliseconds
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000)]
@@ -82,16 +82,8 @@ const COLUMNS: &[Column] = columns![
     "note": "the progress of a rebuild, or why it halted",
 ];
 
-fn explained() -> String {
-    let columns = COLUMNS
-        .iter()
-        .map(|column| format!("  {:<11} {}", column.name, column.doc));
-    let columns: Vec<_> = columns.collect();
-    format!(
-        "Columns:\n{}\n\nExamples:\n  turnstile projections ls\n  turnstile projections ls --json | jq 'select(.lag_commits > 1000)'",
-        columns.join("\n")
-    )
-}
+const LS: &str = "  turnstile projections ls
+  turnstile projections ls --json | jq 'select(.lag_commits > 1000)'";
 
 pub(crate) async fn run(
     command: ProjectionsCommand,

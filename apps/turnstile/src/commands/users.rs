@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     CommandError, Outcome, Servers,
-    output::{OutputArgs, say},
+    output::{OutputArgs, explained, say},
     progress::Progress,
 };
 
@@ -24,7 +24,7 @@ const ACTOR: &str = "operator";
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum UsersCommand {
     /// List accounts and roles, oldest first
-    #[command(after_long_help = LS_AFTER)]
+    #[command(after_long_help = explained(COLUMNS, LS_AFTER))]
     Ls {
         /// Only accounts with this role
         #[arg(long)]
@@ -51,14 +51,7 @@ pub(crate) struct RoleArgs {
     role: Role,
 }
 
-const LS_AFTER: &str = "Columns:
-  id          the user's id
-  email       the address
-  registered  when the account was made
-  roles       the roles, which allow more than buying and selling
-
-Examples:
-  turnstile users ls
+const LS_AFTER: &str = "  turnstile users ls
   turnstile users ls --role analyst --json | jq -r .email";
 
 const GRANT_AFTER: &str = "The page /analytics of the web app is for users with the role `analyst`.

@@ -207,10 +207,7 @@ impl FunnelFigures {
             vec![
                 Cell::Text(stage.to_owned()),
                 Cell::Count(count),
-                Cell::Share {
-                    part: count,
-                    of: listed,
-                },
+                Cell::share(count, listed),
             ]
         });
         let placed = self.orders.placed.count;
@@ -218,10 +215,7 @@ impl FunnelFigures {
             vec![
                 Cell::Text(stage.to_owned()),
                 Cell::Count(tally.count),
-                Cell::Share {
-                    part: tally.count,
-                    of: placed,
-                },
+                Cell::share(tally.count, placed),
                 Cell::Money(tally.cents),
             ]
         });

@@ -127,10 +127,7 @@ impl HoldFigures {
         let rows = self.outcomes().map(|(name, outcome)| {
             let begin = [
                 Cell::Text(name.to_owned()),
-                Cell::Share {
-                    part: outcome.count,
-                    of: all,
-                },
+                Cell::share(outcome.count, all),
                 Cell::Money(outcome.value),
                 Cell::Count(outcome.paying),
             ];

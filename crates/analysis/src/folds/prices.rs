@@ -130,10 +130,7 @@ impl PriceFigures {
                 band.below.map_or(Cell::Nothing, Cell::Money),
                 Cell::Count(band.listed),
                 Cell::Count(band.sold),
-                Cell::Share {
-                    part: band.sold,
-                    of: all,
-                },
+                Cell::share(band.sold, all),
                 Cell::Money(band.revenue),
             ]
         });

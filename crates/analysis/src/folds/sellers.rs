@@ -124,10 +124,7 @@ impl SellerFigures {
                 Cell::Count(of.listed),
                 Cell::Count(of.sold),
                 Cell::Money(of.revenue),
-                Cell::Share {
-                    part: of.revenue,
-                    of: all,
-                },
+                Cell::share(of.revenue, all),
                 mean_money(of.revenue, of.sold),
             ]
         });

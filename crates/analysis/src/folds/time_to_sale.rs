@@ -128,10 +128,7 @@ impl SaleTimeFigures {
                 Cell::Millis(band.from),
                 band.below.map_or(Cell::Nothing, Cell::Millis),
                 Cell::Count(band.sold),
-                Cell::Share {
-                    part: band.sold,
-                    of: all,
-                },
+                Cell::share(band.sold, all),
             ]
         });
         let distributions = [
