@@ -30,6 +30,7 @@ pub(crate) mod verify;
 use analysis::AnalysisError;
 use eventstore::StoreError;
 use httpkit::config::ConfigError;
+use payments::reconcile::ReconcileError;
 use runtime::{Source, StartError};
 use std::{io, path::Path, process::ExitCode};
 
@@ -102,6 +103,15 @@ impl From<archive::ArchiveError> for CommandError {
     }
 }
 
+impl From<ReconcileError> for CommandError {
+    fn from(error: ReconcileError) -> Self {
+        match error {
+            ReconcileError::Log(error) => error.into(),
+            ReconcileError::Provider(error) => Self::failed(error),
+        }
+    }
+}
+
 impl From<simulator::SimulationError> for CommandError {
     fn from(error: simulator::SimulationError) -> Self {
         match error {
@@ -158,5 +168,24 @@ impl CommandError {
     /// Whether there is anything to be told.
     pub(crate) fn is_silent(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_away_has_a_code_of_its_own_in_every_command() {
+        let away = || StoreError::unavailable("no answer");
+        let errors: [CommandError; 4] = [
+            away().into(),
+            archive::ArchiveError::from(away()).into(),
+            simulator::SimulationError::from(away()).into(),
+            ReconcileError::from(away()).into(),
+        ];
+        for error in errors {
+            assert_eq!(error.exit_code(), ExitCode::from(4), "{error:?}");
+        }
     }
 }
