@@ -24,12 +24,7 @@ pub(crate) fn analytics(figures: &MarketFigures, progress: AnalyticsProgress) ->
         sales_by_hour: newest(&figures.sales.by_hour, HOURS).map(sales).collect(),
         sales_by_day: newest(&figures.sales.by_day, DAYS).map(sales).collect(),
         prices: prices(&figures.prices),
-        ticket_funnel: analytics::TicketFunnel {
-            listed: funnel.tickets.listed,
-            held: funnel.tickets.held,
-            paying: funnel.tickets.paying,
-            sold: funnel.tickets.sold,
-        },
+        ticket_funnel: funnel.tickets,
         order_funnel: order_funnel(funnel),
         time_to_sale: time_to_sale(&figures.time_to_sale),
         holds: holds(&figures.holds),
@@ -157,22 +152,12 @@ fn sellers(figures: &SellerFigures) -> analytics::SellerRevenues {
 }
 
 fn live_holds(figures: &ConcurrencyFigures, now: u64) -> analytics::LiveHolds {
-    let hours = newest(&figures.by_hour, HOURS).map(|hour| analytics::HoldsInHour {
-        begin: hour.begin,
-        at_begin: hour.at_begin,
-        placed: hour.placed,
-        paid: hour.paid,
-        expired: hour.expired,
-        cancelled: hour.cancelled,
-        peak: hour.peak,
-        at_end: hour.at_end,
-    });
     analytics::LiveHolds {
         now,
         most: figures
             .peak
             .map(|(holds, at)| analytics::MostHolds { holds, at }),
-        by_hour: hours.collect(),
+        by_hour: newest(&figures.by_hour, HOURS).copied().collect(),
     }
 }
 

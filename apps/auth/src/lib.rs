@@ -145,8 +145,4 @@ impl Service for Auth {
         let lacks = (!good).then(|| Unready::new("session key", "was retired"));
         Box::pin(async { lacks.into_iter().collect() })
     }
-
-    fn shutdown(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
-    }
 }

@@ -71,29 +71,9 @@ async fn sign_up(
     auth: web::Data<Auth>,
     cookies: web::Data<CookiePolicy>,
 ) -> HandlerResult {
-    let mut fields = Fields::default();
-    let credentials = body.value;
-    let email = fields.read("email", credentials.email, INVALID_EMAIL, |text| {
-        Email::parse(&text)
-    });
-    let password = fields.read(
-        "password",
-        credentials.password,
-        INVALID_PASSWORD,
-        |text: String| {
-            let password = text.trim().to_owned();
-            let good = PASSWORD_CHARS.contains(&password.chars().count());
-            if good {
-                Ok(password)
-            } else {
-                Err(INVALID_PASSWORD)
-            }
-        },
-    );
-    fields.finish()?;
-    let (email, password) = email
-        .zip(password)
-        .ok_or_else(|| field("email", INVALID_EMAIL))?;
+    let (email, password) = read(body.value, INVALID_PASSWORD, |password| {
+        PASSWORD_CHARS.contains(&password.chars().count())
+    })?;
     auth.accounts.limits.count_signup(address.0)?;
 
     // The answer sets a cookie, so it is no answer to be kept: a repetition finds its account by
@@ -129,35 +109,36 @@ async fn sign_in(
     auth: web::Data<Auth>,
     cookies: web::Data<CookiePolicy>,
 ) -> HandlerResult {
-    let mut fields = Fields::default();
-    let credentials = body.value;
-    let email = fields.read("email", credentials.email, INVALID_EMAIL, |text| {
-        Email::parse(&text)
-    });
-    let password = fields.read(
-        "password",
-        credentials.password,
-        PASSWORD_MISSING,
-        |text: String| {
-            let password = text.trim().to_owned();
-            if password.is_empty() {
-                Err(PASSWORD_MISSING)
-            } else {
-                Ok(password)
-            }
-        },
-    );
-    fields.finish()?;
+    let (email, password) = read(body.value, PASSWORD_MISSING, |password| {
+        !password.is_empty()
+    })?;
     idempotency::check(&req)?;
-    let (email, password) = email
-        .zip(password)
-        .ok_or_else(|| field("email", INVALID_EMAIL))?;
     let account = auth
         .accounts
         .sign_in(&email, password, address.0)
         .await
         .map_err(refused)?;
     signed_in(HttpResponse::Ok(), &req, &auth, &cookies, &account)
+}
+
+/// Reads both fields; `wrong` is said of a password that isn't good.
+fn read(
+    credentials: Credentials,
+    wrong: &'static str,
+    is_good: impl Fn(&str) -> bool,
+) -> Result<(Email, String), AppError> {
+    let mut fields = Fields::default();
+    let email = fields.read("email", credentials.email, INVALID_EMAIL, |text| {
+        Email::parse(&text)
+    });
+    let password = fields.read("password", credentials.password, wrong, |text: String| {
+        let password = text.trim();
+        is_good(password).then(|| password.to_owned()).ok_or(wrong)
+    });
+    fields.finish()?;
+    email
+        .zip(password)
+        .ok_or_else(|| field("email", INVALID_EMAIL))
 }
 
 /// Sign out

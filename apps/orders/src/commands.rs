@@ -114,15 +114,7 @@ impl Commands {
         metadata: &Metadata,
     ) -> Result<Changed, OrderError> {
         let command = TicketOrdersCommand::Cancel { order_id, by };
-        let executed = self
-            .orders
-            .execute(
-                &ticket_id.to_string(),
-                command,
-                metadata,
-                Expectation::Unknown,
-            )
-            .await?;
+        let executed = self.execute(ticket_id, command, metadata).await?;
         changed(&executed, order_id)
     }
 
@@ -137,15 +129,21 @@ impl Commands {
             order_id,
             at: metadata.time,
         };
-        self.orders
-            .execute(
-                &ticket_id.to_string(),
-                command,
-                metadata,
-                Expectation::Unknown,
-            )
-            .await?;
+        self.execute(ticket_id, command, metadata).await?;
         Ok(())
+    }
+
+    async fn execute(
+        &self,
+        ticket: TicketId,
+        command: TicketOrdersCommand,
+        metadata: &Metadata,
+    ) -> Result<CommandOutcome<TicketOrders>, OrderError> {
+        let id = ticket.to_string();
+        let executed = self
+            .orders
+            .execute(&id, command, metadata, Expectation::Unknown);
+        Ok(executed.await?)
     }
 }
 

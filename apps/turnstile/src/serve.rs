@@ -81,10 +81,13 @@ pub(crate) async fn serve(args: &ServeArgs, servers: &Servers) -> Result<(), Sta
     } else {
         None
     };
-    let routes = args.includes(Part::Web).then_some(assets::routes as _);
-    Launch::new(config, args.process_name())
-        .read_store(read.clone())
-        .fallback(routes)
+    let launch = Launch {
+        config,
+        name: args.process_name(),
+        read: read.clone(),
+        fallback: args.includes(Part::Web).then_some(assets::routes as _),
+    };
+    launch
         .run(async |runtime| start(args, &runtime, read.as_ref()).await)
         .await
 }

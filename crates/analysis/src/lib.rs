@@ -67,6 +67,6 @@ pub use on_sale::OnSale;
 pub use range::{Bound, InvalidBound, Range, stream_named};
 pub use read::{Commits, commits_of};
 pub use replay::{Replayed, replay};
-pub use row::{ColumnDoc, EVENT_COLUMNS, EventRow, without_secrets_in};
+pub use row::{EVENT_COLUMNS, EventRow, without_secrets_in};
 pub use span::Span;
 pub use table::{Cell, Column, Table, money, share};

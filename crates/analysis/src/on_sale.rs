@@ -8,7 +8,7 @@ use domain::{
 use eventstore::{Commit, StoreError};
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::{Cell, Column, Table, events_of, folds::UNDO_PERIOD};
+use crate::{Cell, Column, Table, columns, events_of, folds::UNDO_PERIOD};
 
 /// The tickets for sale after the applied commits, which must be those of `TICKETS` and `ORDERS`
 /// from the first on. A ticket is for sale when it is listed and no order has it.
@@ -31,27 +31,12 @@ struct Offer {
     sequence: u64,
 }
 
-const COLUMNS: &[Column] = &[
-    Column {
-        name: "ticket",
-        doc: "the ticket's id",
-    },
-    Column {
-        name: "title",
-        doc: "its title then",
-    },
-    Column {
-        name: "price",
-        doc: "its price then",
-    },
-    Column {
-        name: "seller",
-        doc: "the seller's user id",
-    },
-    Column {
-        name: "listed",
-        doc: "when it was listed",
-    },
+const COLUMNS: &[Column] = columns![
+    "ticket": "the ticket's id",
+    "title": "its title then",
+    "price": "its price then",
+    "seller": "the seller's user id",
+    "listed": "when it was listed",
 ];
 
 impl OnSale {

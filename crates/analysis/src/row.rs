@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-/// One event with all its metadata: a row of the flattened log.
+use crate::{Column, columns};
+
+/// One event with everything that is known of it: a row of the flattened log.
 ///
 /// All events of a commit have its sequence, IDs and times; `version` distinguishes them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -46,23 +48,8 @@ pub struct EventRow {
     pub data: Value,
 }
 
-/// The documentation of a column of [`EventRow`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ColumnDoc {
-    /// Its name.
-    pub name: &'static str,
-    /// Its meaning.
-    pub doc: &'static str,
-}
-
-macro_rules! columns {
-    ($($name:literal: $doc:literal,)*) => {
-        /// Every column of [`EventRow`], in order.
-        pub const EVENT_COLUMNS: &[ColumnDoc] = &[$(ColumnDoc { name: $name, doc: $doc }),*];
-    };
-}
-
-columns! {
+/// Every column of [`EventRow`], in order.
+pub const EVENT_COLUMNS: &[Column] = columns![
     "stream": "the stream: USERS, TICKETS, ORDERS or PAYMENTS",
     "sequence": "the commit's place in its stream, counted from 1",
     "time": "when the command was taken, by the clock of the process that took it",
@@ -79,7 +66,7 @@ columns! {
     "causation_id": "the commit that caused the command; empty if a request did",
     "trace_parent": "W3C trace context, if there was one",
     "data": "what happened, as JSON; money is in cents, and secrets are left out",
-}
+];
 
 /// The replacement for a secret.
 const SECRET: &str = "(secret)";

@@ -4,6 +4,14 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::fmt;
 
+/// The columns of a table, by name and meaning.
+#[macro_export]
+macro_rules! columns {
+    ($($name:literal: $doc:literal),* $(,)?) => {
+        &[$($crate::Column { name: $name, doc: $doc }),*]
+    };
+}
+
 /// One column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -99,6 +107,12 @@ impl Serialize for Row<'_> {
             map.serialize_entry(column.name, cell)?;
         }
         map.end()
+    }
+}
+
+impl Cell {
+    pub(crate) const fn share(part: u64, of: u64) -> Self {
+        Self::Share { part, of }
     }
 }
 

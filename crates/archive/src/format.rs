@@ -2,14 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A format of files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::Display)]
+/// A format of files. Its variants are described as the help of `turnstile export` shows them.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum, strum::Display,
+)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Format {
-    /// Apache Parquet, compressed with Snappy: small, typed, read in parts.
+    /// Apache Parquet, compressed with Snappy
     Parquet,
-    /// Comma-separated values (RFC 4180) with a header line.
+    /// Comma-separated values with a header line
     Csv,
     /// The same for Excel, LibreOffice and similar programs: a text that they would run as a
     /// formula begins with an apostrophe, which is then part of it.

@@ -7,12 +7,10 @@
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use futures_util::future::BoxFuture;
 use httpkit::{
-    Gate, HttpConfig, MaybeSession, Server, Service, SessionSigner, SessionVerifier, Unready,
+    Gate, HttpConfig, MaybeSession, Server, Service, SessionSigner, SessionVerifier,
     config::LogConfig, etag::Rendered, telemetry,
 };
-use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
 struct Sample;
@@ -27,18 +25,6 @@ impl Service for Sample {
         cfg.app_data(body)
             .service(web::resource("/api/tickets").get(list))
             .service(web::resource("/api/tickets/mine").get(mine));
-    }
-
-    fn openapi(&self) -> OpenApi {
-        OpenApi::default()
-    }
-
-    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
-        Box::pin(async { Vec::new() })
-    }
-
-    fn shutdown(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async {})
     }
 }
 

@@ -52,13 +52,23 @@ pub struct AppError {
 
 impl AppError {
     fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self::of(status, vec![item(None, message.into())])
+    }
+
+    fn of(status: StatusCode, errors: Vec<ErrorItem>) -> Self {
         Self {
             status,
-            errors: vec![item(None, message.into())],
+            errors,
             retry_after: None,
             location: None,
             source: None,
         }
+    }
+
+    /// With a `Retry-After` of so many seconds, at least one.
+    fn after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds.max(1));
+        self
     }
 
     /// The same answer, with what stands behind it for the log.
@@ -105,32 +115,26 @@ pub fn field(field: impl Into<String>, message: impl Into<String>) -> AppError {
 /// 400 with one entry for each field that is wrong. The list must not be empty.
 pub fn invalid_fields(errors: Vec<ErrorItem>) -> AppError {
     debug_assert!(!errors.is_empty(), "an error says what is wrong");
-    AppError {
-        errors,
-        ..AppError::new(StatusCode::BAD_REQUEST, "")
-    }
+    AppError::of(StatusCode::BAD_REQUEST, errors)
 }
 
 /// 400 that leads to the order of the caller's own that stands in the way: its id is in the entry,
 /// its address in `Location`.
 pub fn own_order(message: impl Into<String>, order: Uuid) -> AppError {
+    let error = ErrorItem {
+        order_id: Some(order),
+        ..item(None, message.into())
+    };
     AppError {
-        errors: vec![ErrorItem {
-            order_id: Some(order),
-            ..item(None, message.into())
-        }],
         location: HeaderValue::from_str(&format!("/api/orders/{order}")).ok(),
-        ..AppError::new(StatusCode::BAD_REQUEST, "")
+        ..AppError::of(StatusCode::BAD_REQUEST, vec![error])
     }
 }
 
 /// 412: what `If-Match` names isn't what is there. The list must not be empty.
 pub fn precondition_failed(errors: Vec<ErrorItem>) -> AppError {
     debug_assert!(!errors.is_empty(), "an error says what is wrong");
-    AppError {
-        errors,
-        ..AppError::new(StatusCode::PRECONDITION_FAILED, "")
-    }
+    AppError::of(StatusCode::PRECONDITION_FAILED, errors)
 }
 
 /// 401 "Not authorized": nobody is signed in, or the thing belongs to somebody else.
@@ -155,10 +159,7 @@ pub fn not_found() -> AppError {
 
 /// 409: try again, nothing was changed.
 pub fn conflict(message: impl Into<String>) -> AppError {
-    AppError {
-        retry_after: Some(1),
-        ..AppError::new(StatusCode::CONFLICT, message)
-    }
+    AppError::new(StatusCode::CONFLICT, message).after(1)
 }
 
 /// 413 for a body of more than `limit` bytes.
@@ -181,29 +182,20 @@ pub fn too_many_requests(retry_after: u64) -> AppError {
 
 /// 429 in words of its own, with the seconds after which to try again.
 pub fn rate_limited(message: impl Into<String>, retry_after: u64) -> AppError {
-    AppError {
-        retry_after: Some(retry_after.max(1)),
-        ..AppError::new(StatusCode::TOO_MANY_REQUESTS, message)
-    }
+    AppError::new(StatusCode::TOO_MANY_REQUESTS, message).after(retry_after)
 }
 
 /// 503: `what` (shown: name it as a user would) can't be reached; try again after so many seconds.
 pub fn unavailable(what: &str, retry_after: u64) -> AppError {
-    AppError {
-        retry_after: Some(retry_after.max(1)),
-        ..AppError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("{what} is not available, please try again"),
-        )
-    }
+    busy(
+        format!("{what} is not available, please try again"),
+        retry_after,
+    )
 }
 
 /// 503 in words of its own: there is no room for this now; try again after so many seconds.
 pub fn busy(message: impl Into<String>, retry_after: u64) -> AppError {
-    AppError {
-        retry_after: Some(retry_after.max(1)),
-        ..AppError::new(StatusCode::SERVICE_UNAVAILABLE, message)
-    }
+    AppError::new(StatusCode::SERVICE_UNAVAILABLE, message).after(retry_after)
 }
 
 /// 500 with a message that says nothing; the source is logged.

@@ -21,7 +21,9 @@ use tokio::{
 };
 use uuid::Uuid;
 
-/// How long a repetition waits for the response to the first request.
+use crate::Runtime;
+
+/// How long a repetition waits for the answer to the first request.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
@@ -30,50 +32,61 @@ const RELEASE_WITHIN: Duration = Duration::from_secs(15);
 /// Interval of the attempts.
 const RELEASE_EVERY: Duration = Duration::from_millis(250);
 
-/// See [`Runtime::run_idempotent`](crate::Runtime::run_idempotent).
-///
-/// A claim that is neither answered nor released (its process died) expires while a repetition
-/// waits. If its owner is alive after all, two processes execute one command: its ID keeps it from
-/// taking effect twice, and both return the first response that was stored.
-/// it from taking effect twice, and both give the first answer that was stored.
-pub(crate) async fn run_idempotent<F, Fut>(
-    log: &Log,
-    req: &HttpRequest,
-    user: Uuid,
-    body: &RawBody,
-    command: F,
-) -> HandlerResult
-where
-    F: FnOnce(Uuid) -> Fut,
-    Fut: Future<Output = HandlerResult>,
-{
-    let Some(key) = IdempotencyKey::of(req, user)? else {
-        return command(Uuid::now_v7()).await;
-    };
-    let fingerprint = Fingerprint::of(req.method(), req.path(), body);
-    let token = match claim(log, key.id(), &fingerprint.to_string()).await? {
-        Claim::Fresh(token) => token,
-        Claim::Answered(answer) => return replay(answer),
-        Claim::Mismatch => {
-            return Err(unprocessable(
-                "This Idempotency-Key was used with another request",
-            ));
+impl Runtime {
+    /// Runs a request's command at most once for its `Idempotency-Key`.
+    ///
+    /// Without the header it just runs, with a random id. With it, a repetition gets the stored answer
+    /// and `Idempotency-Replayed: true`; while the first request is in progress it waits, and gets 409
+    /// if that takes too long; another request under the same key gets 422. Only final answers are
+    /// stored: not those that mean "try again" (5xx, 408, 409, 413, 429) or "sign in" (401).
+    ///
+    /// A claim that is neither answered nor released (its process died) lapses within the time that a
+    /// repetition waits. If its owner is alive after all, two processes work on one command: its id keeps
+    /// it from taking effect twice, and both give the first answer that was stored.
+    ///
+    /// # Errors
+    /// What the command answers, or what is wrong with the key.
+    pub async fn run_idempotent<F, Fut>(
+        &self,
+        req: &HttpRequest,
+        user: Uuid,
+        body: &RawBody,
+        command: F,
+    ) -> HandlerResult
+    where
+        F: FnOnce(Uuid) -> Fut,
+        Fut: Future<Output = HandlerResult>,
+    {
+        let Some(key) = IdempotencyKey::of(req, user)? else {
+            return command(Uuid::now_v7()).await;
+        };
+        let fingerprint = Fingerprint::of(req.method(), req.path(), body);
+        let token = match claim(&self.log, key.id(), &fingerprint.to_string()).await? {
+            Claim::Fresh(token) => token,
+            Claim::Answered(answer) => return replay(answer),
+            Claim::Mismatch => {
+                return Err(unprocessable(
+                    "This Idempotency-Key was used with another request",
+                ));
+            }
+            Claim::InProgress => {
+                return Err(conflict(
+                    "The first request with this Idempotency-Key is still at work",
+                ));
+            }
+        };
+        let held = HeldClaim {
+            log: self.log.clone(),
+            token: Some(token),
+        };
+        match command(key.command_id(fingerprint)).await {
+            Ok(answer) => held.store(answer).await,
+            // As an error, so that the log can report what it was.
+            Err(error) if is_final(error.status()) => {
+                held.store(HttpResponse::from_error(error)).await
+            }
+            Err(error) => Err(error), // dropping the claim releases it
         }
-        Claim::InProgress => {
-            return Err(conflict(
-                "The first request with this Idempotency-Key is still at work",
-            ));
-        }
-    };
-    let held = HeldClaim {
-        log: log.clone(),
-        token: Some(token),
-    };
-    match command(key.command_id(fingerprint)).await {
-        Ok(answer) => held.store(answer).await,
-        // As an error, so that its cause is logged.
-        Err(error) if is_final(error.status()) => held.store(HttpResponse::from_error(error)).await,
-        Err(error) => Err(error), // dropping the claim releases it
     }
 }
 

@@ -15,38 +15,17 @@ pub type Fallback = fn(&mut actix_web::web::ServiceConfig);
 
 /// A process that is about to start.
 pub struct Launch {
-    config: Config,
-    name: &'static str,
-    read: Option<MongoStore>,
-    fallback: Option<Fallback>,
+    /// The whole configuration.
+    pub config: Config,
+    /// The name under which the log's server and traces show the process.
+    pub name: &'static str,
+    /// The database, where read models are kept.
+    pub read: Option<MongoStore>,
+    /// Serves whatever no service does.
+    pub fallback: Option<Fallback>,
 }
 
 impl Launch {
-    /// A process on the log alone. `name` is its name in NATS, traces and logs.
-    pub fn new(config: Config, name: &'static str) -> Self {
-        Self {
-            config,
-            name,
-            read: None,
-            fallback: None,
-        }
-    }
-
-    /// Waits for this database, too, and watches it. A process without read models needs none, and
-    /// runs while MongoDB is down.
-    #[must_use]
-    pub fn read_store(mut self, read: Option<MongoStore>) -> Self {
-        self.read = read;
-        self
-    }
-
-    /// Serves these routes where no service has one.
-    #[must_use]
-    pub fn fallback(mut self, fallback: Option<Fallback>) -> Self {
-        self.fallback = fallback;
-        self
-    }
-
     /// Listens, waits for log and database, starts the services, serves until SIGTERM or SIGINT,
     /// and shuts everything down in order.
     ///

@@ -21,8 +21,8 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use eventstore::{Log, Metadata, RestsOn, StoreError, StreamName};
 use httpkit::{
-    Config, Gate, HandlerResult, Prefer, RawBody, RequestContext, SessionVerifier, Unready,
-    config::ConfigError, telemetry::ExportError,
+    Config, Gate, Prefer, RequestContext, SessionVerifier, Unready, config::ConfigError,
+    telemetry::ExportError,
 };
 use projections::{MongoStore, Progress, ReadError, Runner, RunnerSettings, RunnerState};
 use std::{error::Error, io, sync::Arc, time::Duration};
@@ -260,31 +260,7 @@ impl Runtime {
         }
     }
 
-    /// Runs a request's command at most once for its `Idempotency-Key`.
-    ///
-    /// Without the header it just runs, with a random ID. With it, a repetition gets the stored
-    /// response and `Idempotency-Replayed: true`; while the first request is in progress it waits,
-    /// and gets 409 if that takes too long; another request under the same key gets 422. Only final
-    /// responses are stored: not those that mean "try again" (5xx, 408, 409, 413, 429) or "sign in"
-    /// (401).
-    ///
-    /// # Errors
-    /// Those of the command, or an invalid key.
-    pub async fn run_idempotent<F, Fut>(
-        &self,
-        req: &HttpRequest,
-        user: Uuid,
-        body: &RawBody,
-        command: F,
-    ) -> HandlerResult
-    where
-        F: FnOnce(Uuid) -> Fut,
-        Fut: Future<Output = HandlerResult>,
-    {
-        idempotency::run_idempotent(&self.log, req, user, body, command).await
-    }
-
-    /// Waits until a read model reflects a commit, unless the client asks not to.
+    /// Waits until a read model shows a commit, unless the caller prefers not to.
     ///
     /// After a timeout the command is still acknowledged, since it has taken effect; the read
     /// model's own reads then wait instead, so that none shows less than was acknowledged.

@@ -1,7 +1,6 @@
 //! Decides commands with the real aggregates, and keeps the resulting events as commits.
 
 use chrono::{DateTime, Utc};
-use cqrs_es::{Aggregate, DomainEvent};
 use domain::{Decide, UserId, policies::Reaction};
 use eventstore::{HistoricalCommit, Metadata, StreamName};
 use std::{collections::VecDeque, sync::Arc};
@@ -127,19 +126,15 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Has an aggregate decide a command. Returns `None` if it refuses, or nothing changes.
-    pub fn execute<A>(
+    /// Lets an aggregate decide a command. Returns nothing if it refuses, or finds nothing to do.
+    pub fn execute<A: Decide>(
         &mut self,
         aggregate: &mut Tracked<A>,
         command: A::Command,
         origin: &Origin,
         now: DateTime<Utc>,
         rng: &mut Rng,
-    ) -> Result<Option<Decided<A::Event>>, SimulationError>
-    where
-        A: Decide + Aggregate,
-        A::Event: DomainEvent,
-    {
+    ) -> Result<Option<Decided<A::Event>>, SimulationError> {
         let Ok(events) = aggregate.state.decide(command) else {
             self.tally.refused += 1;
             return Ok(None);

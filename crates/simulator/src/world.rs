@@ -1,7 +1,6 @@
 //! The state that all steps of a simulation share.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use cqrs_es::{Aggregate, DomainEvent};
 use domain::Decide;
 
 use crate::{
@@ -24,33 +23,25 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Has an aggregate that belongs to no ticket decide.
-    pub fn execute<A>(
+    /// Lets an aggregate that belongs to no ticket decide.
+    pub fn execute<A: Decide>(
         &mut self,
         aggregate: &mut Tracked<A>,
         command: A::Command,
         origin: &Origin,
-    ) -> Result<Option<Decided<A::Event>>, SimulationError>
-    where
-        A: Decide + Aggregate,
-        A::Event: DomainEvent,
-    {
+    ) -> Result<Option<Decided<A::Event>>, SimulationError> {
         let (now, rng) = (self.now, &mut self.rng);
         self.recorder.execute(aggregate, command, origin, now, rng)
     }
 
-    /// Has an aggregate of a ticket decide; returns `None` if the ticket was dropped.
-    pub fn execute_in<A>(
+    /// Lets an aggregate of a ticket decide; returns nothing if it isn't there any more.
+    pub fn execute_in<A: Decide>(
         &mut self,
         lot: usize,
         aggregate: impl FnOnce(&mut Lot) -> Option<&mut Tracked<A>>,
         command: A::Command,
         origin: &Origin,
-    ) -> Result<Option<Decided<A::Event>>, SimulationError>
-    where
-        A: Decide + Aggregate,
-        A::Event: DomainEvent,
-    {
+    ) -> Result<Option<Decided<A::Event>>, SimulationError> {
         let Some(aggregate) = self.inventory.get(lot).and_then(aggregate) else {
             return Ok(None);
         };

@@ -42,6 +42,7 @@ mod proxy;
 mod router;
 mod session;
 pub mod stripe;
+mod tool;
 
 pub use answer::{Answer, ErrorEntry};
 pub use app::{AppBuilder, TestApp};
@@ -53,6 +54,7 @@ pub use mongo::{Mongo, MongoProxy};
 pub use nats::{DiskCopy, Nats};
 pub use proxy::{Ack, DropAcksProxy, Publication};
 pub use router::{Router, Routes};
+pub use tool::Tool;
 
 pub use devservers::{MongoOptions, NatsOptions};
 pub use reqwest::Method;

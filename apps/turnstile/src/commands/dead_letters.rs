@@ -113,22 +113,18 @@ pub(crate) async fn run(
 fn ls(letters: &[DeadLetter], output: OutputArgs) -> Result<(), CommandError> {
     let mut output = output.open();
     for letter in letters {
-        if output.is_for_people() {
-            output.line(&format!(
-                "{:>4}  {}  {}  {}#{}  {} tries\n      {}",
-                letter.id,
-                letter.at.format("%Y-%m-%d %H:%M:%S"),
-                letter.subscription,
-                letter.stream,
-                letter.sequence,
-                letter.tries,
-                letter.error
-            ))?;
-        } else {
-            output.record("dead_letter", letter)?;
-        }
+        let words = format!(
+            "{:>4}  {}  {}  {}#{}  {} tries\n      {}",
+            letter.id,
+            letter.at.format("%Y-%m-%d %H:%M:%S"),
+            letter.subscription,
+            letter.stream,
+            letter.sequence,
+            letter.tries,
+            letter.error
+        );
+        output.tell(&words, "dead_letter", letter)?;
     }
-    output.flush()?;
     eprintln!("{} dead letters", letters.len());
     Ok(())
 }

@@ -16,8 +16,8 @@ use super::{
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
     /// What files look like
-    #[arg(long, value_enum, default_value_t = FileFormat::Parquet)]
-    format: FileFormat,
+    #[arg(long, value_enum, default_value_t = Format::Parquet)]
+    format: Format,
     /// The folder for them; made if need be
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -30,32 +30,6 @@ pub(crate) struct ExportArgs {
     output: OutputArgs,
 }
 
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum FileFormat {
-    /// Apache Parquet, compressed with Snappy
-    Parquet,
-    /// Comma-separated values with a header line
-    Csv,
-    /// CSV for Excel and LibreOffice: a text that would be a formula begins with an apostrophe
-    Spreadsheet,
-    /// One JSON object a line, every event as it is stored: what `turnstile import` reads
-    Ndjson,
-    /// Apache Arrow's file format (Feather V2)
-    Arrow,
-}
-
-impl From<FileFormat> for Format {
-    fn from(format: FileFormat) -> Self {
-        match format {
-            FileFormat::Parquet => Self::Parquet,
-            FileFormat::Csv => Self::Csv,
-            FileFormat::Spreadsheet => Self::Spreadsheet,
-            FileFormat::Ndjson => Self::Ndjson,
-            FileFormat::Arrow => Self::Arrow,
-        }
-    }
-}
-
 const EXAMPLES: &str = "Examples:
   turnstile export --out season
   turnstile export --out season --since-last
@@ -66,7 +40,7 @@ const EXAMPLES: &str = "Examples:
 pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
     let request = Request {
         folder: args.out,
-        format: args.format.into(),
+        format: args.format,
         range: args.range.range(&event_streams::ALL)?,
         since_last: args.since_last,
     };

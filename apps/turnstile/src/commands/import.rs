@@ -36,19 +36,9 @@ pub(crate) async fn run(args: ImportArgs, servers: &Servers) -> Result<Outcome, 
     })
     .await?;
     drop(progress);
-    let mut output = args.output.open();
-    if output.is_for_people() {
-        let (commits, found) = (imported.commits, imported.found);
-        output.line(&format!(
-            "{commits} commits imported, {found} were there already"
-        ))?;
-    } else {
-        let (commits, found) = (imported.commits, imported.found);
-        output.record(
-            "import",
-            &serde_json::json!({ "commits": commits, "found": found }),
-        )?;
-    }
-    output.flush()?;
+    let (commits, found) = (imported.commits, imported.found);
+    let words = format!("{commits} commits imported, {found} were there already");
+    let counts = serde_json::json!({ "commits": commits, "found": found });
+    args.output.open().tell(&words, "import", &counts)?;
     Ok(Outcome::Clean)
 }

@@ -1,40 +1,22 @@
 //! `turnstile keys`: the keys that sessions are signed and checked with.
 
-use analysis::{Cell, Column, Table};
+use analysis::{Cell, Column, Table, columns};
 use eventstore::{KnownKey, Log};
 use httpkit::session::NewKey;
-use std::{
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use super::{
     CommandError, Outcome, Servers,
-    output::{OutputArgs, say},
+    output::{OutputArgs, explained, say},
 };
 
-const COLUMNS: &[Column] = &[
-    Column {
-        name: "id",
-        doc: "the key's id",
-    },
-    Column {
-        name: "since",
-        doc: "when it was published, or retired",
-    },
-    Column {
-        name: "state",
-        doc: "newest, older or retired",
-    },
+const COLUMNS: &[Column] = columns![
+    "id": "the key's id",
+    "since": "when it was published, or retired",
+    "state": "newest: signs sessions, once `auth` has it; older: its sessions stay valid; retired",
 ];
 
-const LS: &str = "Columns:
-  id     the key's id
-  since  when it was published, or retired
-  state  newest: signs sessions, once `auth` has it; older: its sessions stay valid; retired
-
-Examples:
-  turnstile keys ls
+const LS: &str = "  turnstile keys ls
   turnstile keys ls --json | jq -r 'select(.state == \"older\") | .id'";
 
 /// What can be done with session keys.
@@ -42,7 +24,7 @@ Examples:
 pub(crate) enum KeysCommand {
     /// List the public keys that the services know: id, since when, and whether it is the newest,
     /// older or retired
-    #[command(after_long_help = LS)]
+    #[command(after_long_help = explained(COLUMNS, LS))]
     Ls(OutputArgs),
     /// Make the next key and publish its public half to every service. `auth` signs with it once it
     /// is started with the private half; sessions of older keys stay valid
@@ -106,9 +88,7 @@ fn list(keys: &[KnownKey], output: OutputArgs) -> Result<(), CommandError> {
         columns: COLUMNS,
         rows: rows.collect(),
     };
-    let mut output = output.open();
-    output.tables(&[table])?;
-    output.flush()
+    output.show(&[table])
 }
 
 async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<(), CommandError> {
@@ -119,18 +99,15 @@ async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<()
              with --out where to write the next key",
         ));
     }
-    let named = |path: &Path, error: io::Error| {
-        CommandError::failed(format!("{}: {error}", path.display()))
-    };
     let key = NewKey::make().map_err(CommandError::failed)?;
     // The file comes first: a public key whose private half is lost would only be in the way.
     let path = if let Some(path) = out {
         let written = key.write_new(&path);
-        written.map_err(|error| named(&path, error))?;
+        written.map_err(|error| CommandError::file(&path, &error))?;
         path
     } else {
         let replaced = key.replace_in(&config.data_dir);
-        replaced.map_err(|error| named(&config.data_dir, error))?
+        replaced.map_err(|error| CommandError::file(&config.data_dir, &error))?
     };
     let public = key.public_key();
     let jwk = serde_json::to_string(public).map_err(CommandError::failed)?;

@@ -30,8 +30,9 @@ pub(crate) mod verify;
 use analysis::AnalysisError;
 use eventstore::StoreError;
 use httpkit::config::ConfigError;
+use payments::reconcile::ReconcileError;
 use runtime::{Source, StartError};
-use std::{io, process::ExitCode};
+use std::{io, path::Path, process::ExitCode};
 
 pub(crate) use servers::Servers;
 
@@ -42,6 +43,16 @@ pub(crate) enum Outcome {
     Clean,
     /// Something was found that isn't.
     FindingsReported,
+}
+
+impl Outcome {
+    pub(crate) const fn of(well: bool) -> Self {
+        if well {
+            Self::Clean
+        } else {
+            Self::FindingsReported
+        }
+    }
 }
 
 impl From<Outcome> for ExitCode {
@@ -77,11 +88,26 @@ impl From<StoreError> for CommandError {
     }
 }
 
+impl From<::projections::ReadError> for CommandError {
+    fn from(error: ::projections::ReadError) -> Self {
+        Self::unreachable(error)
+    }
+}
+
 impl From<archive::ArchiveError> for CommandError {
     fn from(error: archive::ArchiveError) -> Self {
         match error {
             archive::ArchiveError::Log(error) => Self::Analysis(error),
             other => Self::failed(other),
+        }
+    }
+}
+
+impl From<ReconcileError> for CommandError {
+    fn from(error: ReconcileError) -> Self {
+        match error {
+            ReconcileError::Log(error) => error.into(),
+            ReconcileError::Provider(error) => Self::failed(error),
         }
     }
 }
@@ -98,6 +124,11 @@ impl From<simulator::SimulationError> for CommandError {
 impl CommandError {
     pub(crate) fn failed(why: impl Into<Source>) -> Self {
         Self::Failed(why.into())
+    }
+
+    /// A file or a folder that can't be used.
+    pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
+        Self::failed(format!("{}: {error}", path.display()))
     }
 
     pub(crate) fn unreachable(why: impl Into<Source>) -> Self {
@@ -137,5 +168,24 @@ impl CommandError {
     /// Whether there is anything to be told.
     pub(crate) fn is_silent(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_away_has_a_code_of_its_own_in_every_command() {
+        let away = || StoreError::unavailable("no answer");
+        let errors: [CommandError; 4] = [
+            away().into(),
+            archive::ArchiveError::from(away()).into(),
+            simulator::SimulationError::from(away()).into(),
+            ReconcileError::from(away()).into(),
+        ];
+        for error in errors {
+            assert_eq!(error.exit_code(), ExitCode::from(4), "{error:?}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use read_models::{
     orders::OrdersProjection, payable_orders::PayableOrdersProjection, tickets::TicketsProjection,
 };
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -55,14 +55,16 @@ pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Outc
 }
 
 fn read(file: &Path) -> Result<String, CommandError> {
-    fs::read_to_string(file).map_err(|error| named(file, &error))
+    fs::read_to_string(file).map_err(|error| CommandError::file(file, &error))
 }
 
 /// Each file of the folder is a user. What begins with a dot belongs to whoever mounts the folder.
 fn users_in(folder: &Path) -> Result<Vec<User>, CommandError> {
     let mut users = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|error| named(folder, &error))? {
-        let path = entry.map_err(|error| named(folder, &error))?.path();
+    for entry in fs::read_dir(folder).map_err(|error| CommandError::file(folder, &error))? {
+        let path = entry
+            .map_err(|error| CommandError::file(folder, &error))?
+            .path();
         let name = match path.file_name().and_then(|name| name.to_str()) {
             Some(name) if !name.starts_with('.') => name.to_owned(),
             _ => continue,
@@ -89,8 +91,4 @@ fn access_of(user: &str) -> Result<Grants, CommandError> {
             "unknown user \"{user}\"; expected tickets, orders, payments or operator"
         ))),
     }
-}
-
-fn named(path: &Path, error: &io::Error) -> CommandError {
-    CommandError::failed(format!("{}: {error}", path.display()))
 }

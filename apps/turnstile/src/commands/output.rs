@@ -1,6 +1,6 @@
 //! What a command prints: tables for people, one JSON object a line for programs.
 
-use analysis::{Cell, Table};
+use analysis::{Cell, Column, Table};
 use chrono::NaiveTime;
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table as Drawing, TableStyle,
@@ -53,6 +53,13 @@ impl OutputArgs {
     pub(crate) fn open(self) -> Output {
         Output::to_stdout(self.table || !self.json && io::stdout().is_terminal())
     }
+
+    /// Shows tables and nothing else.
+    pub(crate) fn show(self, tables: &[Table]) -> Result<(), CommandError> {
+        let mut output = self.open();
+        output.tables(tables)?;
+        output.flush()
+    }
 }
 
 impl SaidArgs {
@@ -98,7 +105,7 @@ impl Output {
             .map_err(CommandError::Output)
     }
 
-    /// Tells one thing: in words, or as a value.
+    /// Tells one thing at once: in words, or as a value.
     pub(crate) fn tell(
         &mut self,
         words: &str,
@@ -106,10 +113,11 @@ impl Output {
         value: &impl Serialize,
     ) -> Result<(), CommandError> {
         if self.for_people {
-            self.line(words)
+            self.line(words)?;
         } else {
-            self.record(kind, value)
+            self.record(kind, value)?;
         }
+        self.flush()
     }
 
     /// Writes tables, each with its name and what it says.
@@ -137,6 +145,19 @@ impl Output {
 /// Prints a line, of a command that says no more than a few.
 pub(crate) fn say(line: &str) -> Result<(), CommandError> {
     writeln!(io::stdout(), "{}", tame(line)).map_err(CommandError::Output)
+}
+
+/// The help of a command that prints a table: its columns, and examples.
+pub(crate) fn explained(columns: &[Column], examples: &str) -> String {
+    let width = columns.iter().map(|column| column.name.len()).max();
+    let width = width.unwrap_or_default();
+    let lines = columns
+        .iter()
+        .map(|column| format!("  {:<width$}  {}\n", column.name, column.doc));
+    format!(
+        "Columns:\n{}\nExamples:\n{examples}",
+        lines.collect::<String>()
+    )
 }
 
 /// How many columns the terminal has; `None` where there is none.

@@ -3,7 +3,7 @@
 use ::projections::{
     ReadModel, RebuildError, RebuildProgress, pause, read_models, rebuild, resume,
 };
-use analysis::{Cell, Column, Table};
+use analysis::{Cell, Column, Table, columns};
 use eventstore::{Log, StoreError, StreamName};
 use serde_json::json;
 use std::{
@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     CommandError, Outcome, Servers,
-    output::{OutputArgs, SaidArgs},
+    output::{OutputArgs, SaidArgs, explained},
     progress::Progress,
     read_model::{Names, ProjectionName},
 };
@@ -52,7 +52,7 @@ Examples:
 
 /// Show how far each read model is
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = explained())]
+#[command(after_long_help = explained(COLUMNS, LS))]
 pub(crate) struct LsArgs {
     /// For how long the rate is measured, in milliseconds
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000)]
@@ -70,55 +70,20 @@ pub(crate) struct Which {
     said: SaidArgs,
 }
 
-const COLUMNS: &[Column] = &[
-    Column {
-        name: "name",
-        doc: "the read model",
-    },
-    Column {
-        name: "version",
-        doc: "its version; an older one that no process runs may still exist",
-    },
-    Column {
-        name: "state",
-        doc: "folding; paused; rebuilding; halted: the note says why; unassigned: no process runs it",
-    },
-    Column {
-        name: "checkpoint",
-        doc: "the last commit that was folded, as of 100 ms ago at most",
-    },
-    Column {
-        name: "log_end",
-        doc: "the last commit of its stream",
-    },
-    Column {
-        name: "lag_commits",
-        doc: "commits that are not folded yet",
-    },
-    Column {
-        name: "lag_ms",
-        doc: "how long the oldest of these has been waiting",
-    },
-    Column {
-        name: "rate",
-        doc: "commits folded per second, while this command measured",
-    },
-    Column {
-        name: "note",
-        doc: "the progress of a rebuild, or why it halted",
-    },
+const COLUMNS: &[Column] = columns![
+    "name": "the read model",
+    "version": "its version; an older one that no process runs may still exist",
+    "state": "folding; paused; rebuilding; halted: the note says why; unassigned: no process runs it",
+    "checkpoint": "the last commit that was folded, as of 100 ms ago at most",
+    "log_end": "the last commit of its stream",
+    "lag_commits": "commits that are not folded yet",
+    "lag_ms": "how long the oldest of these has been waiting",
+    "rate": "commits folded per second, while this command measured",
+    "note": "the progress of a rebuild, or why it halted",
 ];
 
-fn explained() -> String {
-    let columns = COLUMNS
-        .iter()
-        .map(|column| format!("  {:<11} {}", column.name, column.doc));
-    let columns: Vec<_> = columns.collect();
-    format!(
-        "Columns:\n{}\n\nExamples:\n  turnstile projections ls\n  turnstile projections ls --json | jq 'select(.lag_commits > 1000)'",
-        columns.join("\n")
-    )
-}
+const LS: &str = "  turnstile projections ls
+  turnstile projections ls --json | jq 'select(.lag_commits > 1000)'";
 
 pub(crate) async fn run(
     command: ProjectionsCommand,
@@ -128,14 +93,10 @@ pub(crate) async fn run(
     match command {
         ProjectionsCommand::Ls(args) => {
             let log = servers.log().await?;
-            let before = read_models(&read)
-                .await
-                .map_err(CommandError::unreachable)?;
+            let before = read_models(&read).await?;
             let began = Instant::now();
             tokio::time::sleep(Duration::from_millis(args.sample)).await;
-            let after = read_models(&read)
-                .await
-                .map_err(CommandError::unreachable)?;
+            let after = read_models(&read).await?;
             let took = began.elapsed();
             let mut rows = Vec::new();
             for model in after {
@@ -143,14 +104,12 @@ pub(crate) async fn run(
                 let folded = earlier.map_or(0, |e| model.sequence.saturating_sub(e.sequence));
                 rows.push(row(&log, &model, folded, took).await?);
             }
-            let mut output = args.output.open();
-            output.tables(&[Table {
+            args.output.show(&[Table {
                 name: "projections",
                 doc: "Progress of each read model.",
                 columns: COLUMNS,
                 rows,
             }])?;
-            output.flush()?;
         }
         ProjectionsCommand::Rebuild(Which { name, said }) => {
             let key = name.key();
@@ -165,7 +124,7 @@ pub(crate) async fn run(
             });
             tokio::select! {
                 rebuilt = rebuilt => rebuilt.map_err(|error| match error {
-                    RebuildError::Unavailable(error) => CommandError::unreachable(error),
+                    RebuildError::Unavailable(error) => error.into(),
                     other => CommandError::failed(other),
                 })?,
                 why = away(&log, name.stream()) => {
@@ -179,16 +138,12 @@ pub(crate) async fn run(
             told(said, name, "rebuilt", "rebuilt")?;
         }
         ProjectionsCommand::Pause(Which { name, said }) => {
-            pause(&read, &name.key())
-                .await
-                .map_err(CommandError::unreachable)?;
+            pause(&read, &name.key()).await?;
             let words = "paused until `turnstile projections resume`";
             told(said, name, words, "paused")?;
         }
         ProjectionsCommand::Resume(Which { name, said }) => {
-            resume(&read, &name.key())
-                .await
-                .map_err(CommandError::unreachable)?;
+            resume(&read, &name.key()).await?;
             told(said, name, "resumed", "folding")?;
         }
     }
@@ -202,15 +157,13 @@ fn told(
     words: &str,
     state: &str,
 ) -> Result<(), CommandError> {
-    let mut output = said.open();
     let words = format!("{}: {words}", name.key());
     let value = json!({
         "name": name.words().0,
         "version": name.version(),
         "state": state,
     });
-    output.tell(&words, "projection", &value)?;
-    output.flush()
+    said.open().tell(&words, "projection", &value)
 }
 
 /// Ends when the log can't be reached for a while, and tells why. A rebuild waits for it without an

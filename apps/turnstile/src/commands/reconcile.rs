@@ -29,9 +29,7 @@ pub(crate) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<Outcom
     let mode = runtime.config.payments_to_read()?;
     let provider = provider::reader_from_config(&provider_config(&runtime.config, mode))
         .map_err(CommandError::failed)?;
-    let found = reconcile(&runtime.log, provider.as_ref())
-        .await
-        .map_err(CommandError::failed)?;
+    let found = reconcile(&runtime.log, provider.as_ref()).await?;
     let mut output = args.said.open();
     for difference in &found.differences {
         let words = difference.to_string();
@@ -55,12 +53,7 @@ pub(crate) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<Outcom
         "differences": found.differences.len(),
     });
     output.tell(&words, "books", &counts)?;
-    output.flush()?;
-    Ok(if found.differences.is_empty() {
-        Outcome::Clean
-    } else {
-        Outcome::FindingsReported
-    })
+    Ok(Outcome::of(found.differences.is_empty()))
 }
 
 /// What was taken and kept, by currency: sums across currencies would mean nothing.

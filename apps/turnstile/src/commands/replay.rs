@@ -74,8 +74,6 @@ pub(crate) async fn run(args: ReplayArgs, servers: &Servers) -> Result<Outcome, 
     })
     .await?;
     drop(progress);
-    let mut output = args.output.open();
-    output.tables(&fold.tables())?;
-    output.flush()?;
+    args.output.show(&fold.tables())?;
     Ok(Outcome::Clean)
 }

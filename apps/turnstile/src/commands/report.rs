@@ -5,7 +5,7 @@ use archive::{AtomicFile, folder_of};
 use report::{ReportHeader, page, pictures};
 use std::{
     fs,
-    io::{self, Write as _},
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
         try_writing(&args.out)?;
     }
     if let Some(folder) = &args.plots {
-        fs::create_dir_all(folder).map_err(|error| named(folder, &error))?;
+        fs::create_dir_all(folder).map_err(|error| CommandError::file(folder, &error))?;
     }
     let log = servers.log().await?;
     let mut folds = AllFolds::default();
@@ -63,7 +63,7 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
         write_whole(&args.out, &page)?;
     }
     if let Some(folder) = args.plots {
-        fs::create_dir_all(&folder).map_err(|error| named(&folder, &error))?;
+        fs::create_dir_all(&folder).map_err(|error| CommandError::file(&folder, &error))?;
         for picture in pictures(&figures).map_err(CommandError::failed)? {
             let file = folder.join(format!("{}.svg", picture.name));
             write_whole(&file, &picture.standalone())?;
@@ -93,7 +93,9 @@ fn write_whole(path: &Path, content: &str) -> Result<(), CommandError> {
         file.write_all(content.as_bytes())?;
         file.keep(path)
     };
-    written().map(|_| ()).map_err(|error| named(path, &error))
+    written()
+        .map(|_| ())
+        .map_err(|error| CommandError::file(path, &error))
 }
 
 /// Says no to a file that can't be written. One that is there is not touched.
@@ -105,9 +107,7 @@ fn try_writing(path: &Path) -> Result<(), CommandError> {
         )));
     }
     let tried = AtomicFile::create_in(folder_of(path));
-    tried.map(|_| ()).map_err(|error| named(path, &error))
-}
-
-fn named(path: &Path, error: &io::Error) -> CommandError {
-    CommandError::failed(format!("{}: {error}", path.display()))
+    tried
+        .map(|_| ())
+        .map_err(|error| CommandError::file(path, &error))
 }

@@ -62,21 +62,14 @@ pub(crate) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome
     })
     .await?;
     drop(progress);
-    let mut output = args.output.open();
-    if output.is_for_people() {
-        output.line(&format!(
-            "{} events in {} commits; {} commands were refused",
-            tally.events, tally.commits, tally.refused
-        ))?;
-    } else {
-        output.record(
-            "simulation",
-            &serde_json::json!({
-                "events": tally.events, "commits": tally.commits, "refused": tally.refused,
-            }),
-        )?;
-    }
-    output.flush()?;
+    let words = format!(
+        "{} events in {} commits; {} commands were refused",
+        tally.events, tally.commits, tally.refused
+    );
+    let counts = serde_json::json!({
+        "events": tally.events, "commits": tally.commits, "refused": tally.refused,
+    });
+    args.output.open().tell(&words, "simulation", &counts)?;
     Ok(Outcome::Clean)
 }
 

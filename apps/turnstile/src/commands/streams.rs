@@ -184,11 +184,7 @@ fn check(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandEr
         }
     }
     output.flush()?;
-    Ok(if well {
-        Outcome::Clean
-    } else {
-        Outcome::FindingsReported
-    })
+    Ok(Outcome::of(well))
 }
 
 /// What would be done.

@@ -59,8 +59,6 @@ pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<Outcome,
         progress.at(read, total);
     }
     drop(progress);
-    let mut output = args.output.open();
-    output.tables(&[on_sale.finish()])?;
-    output.flush()?;
+    args.output.show(&[on_sale.finish()])?;
     Ok(Outcome::Clean)
 }

@@ -1,6 +1,6 @@
 //! `turnstile users`: who has an account, and what each may do beyond buying and selling.
 
-use analysis::{Aggregate, AnalysisError, Cell, Column, Range, Span, Table};
+use analysis::{Aggregate, AnalysisError, Cell, Column, Range, Span, Table, columns};
 use chrono::Utc;
 use domain::{
     Email, UserId,
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     CommandError, Outcome, Servers,
-    output::{OutputArgs, say},
+    output::{OutputArgs, explained, say},
     progress::Progress,
 };
 
@@ -24,7 +24,7 @@ const ACTOR: &str = "operator";
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum UsersCommand {
     /// List accounts and roles, oldest first
-    #[command(after_long_help = LS_AFTER)]
+    #[command(after_long_help = explained(COLUMNS, LS_AFTER))]
     Ls {
         /// Only accounts with this role
         #[arg(long)]
@@ -51,14 +51,7 @@ pub(crate) struct RoleArgs {
     role: Role,
 }
 
-const LS_AFTER: &str = "Columns:
-  id          the user's id
-  email       the address
-  registered  when the account was made
-  roles       the roles, which allow more than buying and selling
-
-Examples:
-  turnstile users ls
+const LS_AFTER: &str = "  turnstile users ls
   turnstile users ls --role analyst --json | jq -r .email";
 
 const GRANT_AFTER: &str = "The page /analytics of the web app is for users with the role `analyst`.
@@ -67,23 +60,11 @@ Examples:
   turnstile users grant ada@example.com analyst
   turnstile users grant 6a5c9a2e-23f5-5bb1-8d4e-1a1f6c1e3b52 analyst";
 
-const COLUMNS: &[Column] = &[
-    Column {
-        name: "id",
-        doc: "the user's id",
-    },
-    Column {
-        name: "email",
-        doc: "the address",
-    },
-    Column {
-        name: "registered",
-        doc: "when the account was made",
-    },
-    Column {
-        name: "roles",
-        doc: "the roles, which allow more than buying and selling",
-    },
+const COLUMNS: &[Column] = columns![
+    "id": "the user's id",
+    "email": "the address",
+    "registered": "when the account was made",
+    "roles": "the roles, which allow more than buying and selling",
 ];
 
 pub(crate) async fn run(command: UsersCommand, servers: &Servers) -> Result<Outcome, CommandError> {
@@ -191,7 +172,5 @@ async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), C
         columns: COLUMNS,
         rows: rows.collect(),
     };
-    let mut output = output.open();
-    output.tables(&[table])?;
-    output.flush()
+    output.show(&[table])
 }

@@ -71,11 +71,7 @@ pub(crate) async fn run(args: VerifyArgs, servers: &Servers) -> Result<Outcome, 
         well &= check_model(&PayableOrdersProjection, &log, read, &mut output).await?;
     }
     output.flush()?;
-    Ok(if well {
-        Outcome::Clean
-    } else {
-        Outcome::FindingsReported
-    })
+    Ok(Outcome::of(well))
 }
 
 async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError> {
@@ -89,17 +85,8 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
     let checked = check(log, found, |done, total| progress.at(done, total)).await?;
     drop(progress);
     for finding in &findings {
-        if output.is_for_people() {
-            let Finding {
-                stream,
-                sequence,
-                what,
-                ..
-            } = finding;
-            output.line(&format!("{stream}#{sequence}: {what}"))?;
-        } else {
-            output.record("finding", finding)?;
-        }
+        let place = format!("{}#{}", finding.stream, finding.sequence);
+        output.tell(&format!("{place}: {}", finding.what), "finding", finding)?;
     }
     for stream in event_streams::ALL {
         for hole in log.holes().acknowledged(stream).await?.iter() {
@@ -116,14 +103,9 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
         findings,
         ..
     } = checked;
-    if output.is_for_people() {
-        output.line(&format!(
-            "the log: {commits} commits, {events} events, {findings} findings"
-        ))?;
-    } else {
-        let counts = json!({ "commits": commits, "events": events, "findings": findings });
-        output.record("log", &counts)?;
-    }
+    let words = format!("the log: {commits} commits, {events} events, {findings} findings");
+    let counts = json!({ "commits": commits, "events": events, "findings": findings });
+    output.tell(&words, "log", &counts)?;
     Ok(findings == 0)
 }
 
@@ -138,13 +120,12 @@ async fn check_model<P: Projection>(
     let at = |done, total| progress.at(done, total);
     let compared = verify_with(projection, log, read, DOCUMENTS, at).await;
     drop(progress);
-    let people = output.is_for_people();
     let difference = match compared {
         Ok(difference) => difference,
         Err(VerifyError::Log(error)) if error.retry_after().is_some() => {
             return Err(AnalysisError::from(error).into());
         }
-        Err(VerifyError::Read(error)) => return Err(CommandError::unreachable(error)),
+        Err(VerifyError::Read(error)) => return Err(error.into()),
         // The log holds what can't be folded, or nobody folds it.
         Err(
             error @ (VerifyError::Behind { .. }
@@ -154,45 +135,33 @@ async fn check_model<P: Projection>(
             | VerifyError::Fold(_)),
         ) => {
             let what = error.to_string();
-            if people {
-                output.line(&format!("{key}: {what}"))?;
-            } else {
-                let finding = json!({ "rule": "read_model", "read_model": key, "what": what });
-                output.record("finding", &finding)?;
-            }
+            let finding = json!({ "rule": "read_model", "read_model": key, "what": what });
+            output.tell(&format!("{key}: {what}"), "finding", &finding)?;
             return Ok(false);
         }
         Err(error) => return Err(CommandError::failed(error)),
     };
     let Some(difference) = difference else {
-        if people {
-            output.line(&format!(
-                "{key}: equals a replay of {}",
-                projection.stream()
-            ))?;
-        } else {
-            let equal = json!({ "read_model": key, "equals_replay": true });
-            output.record("read_model", &equal)?;
-        }
+        let words = format!("{key}: equals a replay of {}", projection.stream());
+        let equal = json!({ "read_model": key, "equals_replay": true });
+        output.tell(&words, "read_model", &equal)?;
         return Ok(true);
     };
     let shown = |document: Option<_>| {
         document.map_or_else(|| "nothing".to_owned(), |document| format!("{document}"))
     };
     let (replayed, stored) = (shown(difference.replayed), shown(difference.stored));
-    if people {
-        output.line(&format!("{key}: document {} differs", difference.id))?;
-        output.line(&format!("  a replay gives {replayed}"))?;
-        output.line(&format!("  stored is      {stored}"))?;
-    } else {
-        let finding = json!({
-            "rule": "read_model",
-            "read_model": key,
-            "stream": projection.stream(),
-            "document": difference.id,
-            "what": format!("a replay gives {replayed}, stored is {stored}"),
-        });
-        output.record("finding", &finding)?;
-    }
+    let words = format!(
+        "{key}: document {} differs\n  a replay gives {replayed}\n  stored is      {stored}",
+        difference.id
+    );
+    let finding = json!({
+        "rule": "read_model",
+        "read_model": key,
+        "stream": projection.stream(),
+        "document": difference.id,
+        "what": format!("a replay gives {replayed}, stored is {stored}"),
+    });
+    output.tell(&words, "finding", &finding)?;
     Ok(false)
 }

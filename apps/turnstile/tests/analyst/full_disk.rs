@@ -11,7 +11,7 @@ use crate::{
     support::{
         TURNSTILE,
         exported::{assert_same_export, exported, files, text},
-        tool, without_room,
+        had_no_room_for, tool, without_room,
     },
 };
 
@@ -29,7 +29,7 @@ async fn an_export_on_a_full_disk_says_so_and_goes_on_where_there_is_room() {
         let out = tempfile::tempdir().unwrap();
         let args = ["export", "--format", format, "--out", text(out.path())];
         let told = without_room(&nats, out.path(), kib, &args).await;
-        told.had_no_room_for(&format!(".{format}: "));
+        had_no_room_for(told, &format!(".{format}: "));
         let begun = Manifest::read(out.path()).unwrap().unwrap();
         assert!(!begun.complete, "{format}: it fit");
         begun.check(out.path()).unwrap();
@@ -44,7 +44,7 @@ async fn a_backup_on_a_full_disk_says_so_and_takes_no_room_from_the_next() {
     let place = tempfile::tempdir().unwrap();
     let args = ["backup", "--to", text(place.path())];
     let told = without_room(&nats, place.path(), 32, &args).await;
-    told.had_no_room_for("/TICKETS/00000: ");
+    had_no_room_for(told, "/TICKETS/00000: ");
     assert_eq!(files(place.path()), Vec::<String>::new());
     tool(nats.url(), &args).await.well();
     restored_is_the_same(&nats, place.path()).await;

@@ -1,12 +1,13 @@
 //! The number of tickets that are held at the same time.
 
+use api::analytics::HoldsInHour;
 use chrono::{DateTime, Utc};
 use event_streams::ORDERS;
 use eventstore::StreamName;
 use std::collections::BTreeMap;
 
-use super::shared::{LiveOrders, OrderChange, columns, hour};
-use crate::{Cell, Column, Entry, Fold, Table};
+use super::shared::{LiveOrders, OrderChange, hour};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// Live holds over time: orders that hold a ticket and are neither paid nor over.
 #[derive(Debug, Default)]
@@ -25,39 +26,16 @@ pub struct ConcurrencyFigures {
     pub by_hour: Vec<HoldsInHour>,
 }
 
-/// Live holds in an hour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HoldsInHour {
-    /// When it began.
-    pub begin: DateTime<Utc>,
-    /// Live holds at its beginning.
-    pub at_begin: u64,
-    /// Holds that began.
-    pub placed: u64,
-    /// Holds that ended with a payment.
-    pub paid: u64,
-    /// Holds that expired.
-    pub expired: u64,
-    /// Holds that the buyer cancelled.
-    pub cancelled: u64,
-    /// The maximum in the hour.
-    pub peak: u64,
-    /// Live holds at its end.
-    pub at_end: u64,
-}
-
-impl HoldsInHour {
-    fn new(begin: DateTime<Utc>, live: u64) -> Self {
-        Self {
-            begin,
-            at_begin: live,
-            placed: 0,
-            paid: 0,
-            expired: 0,
-            cancelled: 0,
-            peak: live,
-            at_end: live,
-        }
+fn quiet_hour(begin: DateTime<Utc>, live: u64) -> HoldsInHour {
+    HoldsInHour {
+        begin,
+        at_begin: live,
+        placed: 0,
+        paid: 0,
+        expired: 0,
+        cancelled: 0,
+        peak: live,
+        at_end: live,
     }
 }
 
@@ -92,7 +70,7 @@ impl Fold for ConcurrentHolds {
         let now = self.live.count();
         let begin = hour(entry.time());
         let hour = self.hours.entry(begin);
-        let hour = hour.or_insert(HoldsInHour::new(begin, before));
+        let hour = hour.or_insert(quiet_hour(begin, before));
         match change {
             OrderChange::Placed => hour.placed += 1,
             OrderChange::Paid => hour.paid += 1,
@@ -114,7 +92,7 @@ impl Fold for ConcurrentHolds {
         }
         self.peak = Some((live, at));
         let begin = hour(at);
-        self.hours.insert(begin, HoldsInHour::new(begin, live));
+        self.hours.insert(begin, quiet_hour(begin, live));
     }
 
     fn tables(&mut self) -> Vec<Table> {

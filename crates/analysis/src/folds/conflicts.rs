@@ -12,8 +12,8 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use super::shared::{LiveOrders, OrderChange, columns, day};
-use crate::{Cell, Column, Entry, Fold, Table};
+use super::shared::{LiveOrders, OrderChange, day};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// Retries and conflicts, as far as the log shows them: a refused request leaves no commit, and
 /// neither does a writer that was slower, decided again and succeeded.

@@ -1,12 +1,13 @@
 //! From the listing to the sale: how far tickets and orders get.
 
+use api::analytics::TicketFunnel;
 use domain::{AnyEvent, TicketId, ticket::TicketEvent};
 use event_streams::{ORDERS, TICKETS};
 use eventstore::StreamName;
 use std::collections::HashMap;
 
-use super::shared::{LiveOrders, OrderChange, columns};
-use crate::{Cell, Column, Entry, Fold, Table};
+use super::shared::{LiveOrders, OrderChange};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// How far the tickets that were listed in the range, and the orders that were placed in it, got by
 /// the range's end.
@@ -28,20 +29,7 @@ pub struct FunnelFigures {
     pub orders: OrderFunnel,
 }
 
-/// Numbers of tickets by stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TicketFunnel {
-    /// Listed.
-    pub listed: u64,
-    /// Ordered at least once.
-    pub held: u64,
-    /// A payment was begun.
-    pub paying: u64,
-    /// Sold.
-    pub sold: u64,
-}
-
-/// The stage that a ticket reached.
+/// How far a ticket got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Listed,
@@ -219,10 +207,7 @@ impl FunnelFigures {
             vec![
                 Cell::Text(stage.to_owned()),
                 Cell::Count(count),
-                Cell::Share {
-                    part: count,
-                    of: listed,
-                },
+                Cell::share(count, listed),
             ]
         });
         let placed = self.orders.placed.count;
@@ -230,10 +215,7 @@ impl FunnelFigures {
             vec![
                 Cell::Text(stage.to_owned()),
                 Cell::Count(tally.count),
-                Cell::Share {
-                    part: tally.count,
-                    of: placed,
-                },
+                Cell::share(tally.count, placed),
                 Cell::Money(tally.cents),
             ]
         });

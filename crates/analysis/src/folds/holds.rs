@@ -58,7 +58,7 @@ const COLUMNS: &[Column] = figure_columns!(
     "paying" "for how many of them a payment was begun";
     "shortest_ms", "p10_ms", "p25_ms", "median_ms", "p75_ms", "p90_ms", "longest_ms", "mean_ms"
 );
-const OPEN: &[Column] = super::shared::columns![
+const OPEN: &[Column] = crate::columns![
     "open": "holds that had not ended at the end of the range",
 ];
 
@@ -127,10 +127,7 @@ impl HoldFigures {
         let rows = self.outcomes().map(|(name, outcome)| {
             let begin = [
                 Cell::Text(name.to_owned()),
-                Cell::Share {
-                    part: outcome.count,
-                    of: all,
-                },
+                Cell::share(outcome.count, all),
                 Cell::Money(outcome.value),
                 Cell::Count(outcome.paying),
             ];

@@ -11,9 +11,10 @@ mod set;
 mod shared;
 mod time_to_sale;
 
-pub use concurrent_holds::{ConcurrencyFigures, ConcurrentHolds, HoldsInHour};
+pub use api::analytics::{HoldsInHour, TicketFunnel};
+pub use concurrent_holds::{ConcurrencyFigures, ConcurrentHolds};
 pub use conflicts::{ConflictFigures, Conflicts, ConflictsOnDay};
-pub use funnel::{Funnel, FunnelFigures, OrderFunnel, OrderTally, TicketFunnel};
+pub use funnel::{Funnel, FunnelFigures, OrderFunnel, OrderTally};
 pub use holds::{HoldFigures, HoldOutcome, Holds};
 pub use prices::{PriceBand, PriceFigures, Prices};
 pub use sales::{Sales, SalesFigures, SalesPeriod};

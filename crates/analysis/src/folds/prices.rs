@@ -5,9 +5,9 @@ use event_streams::{ORDERS, TICKETS};
 use eventstore::StreamName;
 
 use super::shared::{
-    Distribution, LiveOrders, OrderChange, Values, columns, figure_columns, with_distribution,
+    Distribution, LiveOrders, OrderChange, Values, figure_columns, with_distribution,
 };
-use crate::{Cell, Column, Entry, Fold, Table};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// The distribution of prices, at the listing and at the sale.
 ///
@@ -131,10 +131,7 @@ impl PriceFigures {
                 band.below.map_or(Cell::Nothing, Cell::Money),
                 Cell::Count(band.listed),
                 Cell::Count(band.sold),
-                Cell::Share {
-                    part: band.sold,
-                    of: all,
-                },
+                Cell::share(band.sold, all),
                 Cell::Money(band.revenue),
             ]
         });

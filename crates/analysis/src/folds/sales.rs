@@ -5,8 +5,8 @@ use event_streams::ORDERS;
 use eventstore::StreamName;
 use std::collections::BTreeMap;
 
-use super::shared::{LiveOrders, OrderChange, columns, day, hour, mean_money};
-use crate::{Cell, Column, Entry, Fold, Table};
+use super::shared::{LiveOrders, OrderChange, day, hour, mean_money};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// Orders that were placed and paid, and their revenue, by hour and by day (UTC).
 ///

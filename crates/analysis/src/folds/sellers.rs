@@ -5,8 +5,8 @@ use event_streams::{ORDERS, TICKETS};
 use eventstore::StreamName;
 use std::{cmp::Reverse, collections::HashMap};
 
-use super::shared::{LiveOrders, OrderChange, columns, mean_money};
-use crate::{Cell, Column, Entry, Fold, Table};
+use super::shared::{LiveOrders, OrderChange, mean_money};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// Each seller's listings and sales in the range.
 #[derive(Debug, Default)]
@@ -124,10 +124,7 @@ impl SellerFigures {
                 Cell::Count(of.listed),
                 Cell::Count(of.sold),
                 Cell::Money(of.revenue),
-                Cell::Share {
-                    part: of.revenue,
-                    of: all,
-                },
+                Cell::share(of.revenue, all),
                 mean_money(of.revenue, of.sold),
             ]
         });

@@ -265,14 +265,6 @@ macro_rules! figure_columns {
 }
 pub(super) use figure_columns;
 
-/// The columns of a table, by name and meaning.
-macro_rules! columns {
-    ($($name:literal: $doc:literal),* $(,)?) => {
-        &[$($crate::Column { name: $name, doc: $doc }),*]
-    };
-}
-pub(super) use columns;
-
 #[cfg(test)]
 mod tests {
     use super::*;

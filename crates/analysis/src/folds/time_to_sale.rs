@@ -7,10 +7,9 @@ use eventstore::StreamName;
 use std::collections::HashMap;
 
 use super::shared::{
-    Distribution, LiveOrders, OrderChange, Values, columns, figure_columns, millis,
-    with_distribution,
+    Distribution, LiveOrders, OrderChange, Values, figure_columns, millis, with_distribution,
 };
-use crate::{Cell, Column, Entry, Fold, Table};
+use crate::{Cell, Column, Entry, Fold, Table, columns};
 
 /// The time until sale of tickets that sold in the range, whenever they were listed.
 #[derive(Debug, Default)]
@@ -129,10 +128,7 @@ impl SaleTimeFigures {
                 Cell::Millis(band.from),
                 band.below.map_or(Cell::Nothing, Cell::Millis),
                 Cell::Count(band.sold),
-                Cell::Share {
-                    part: band.sold,
-                    of: all,
-                },
+                Cell::share(band.sold, all),
             ]
         });
         let distributions = [

@@ -37,11 +37,8 @@ impl Var {
     /// A variable that may stay unset.
     pub const fn optional(name: &'static str, allowed: &'static str, doc: &'static str) -> Self {
         Self {
-            name,
             default: None,
-            allowed,
-            doc,
-            secret: false,
+            ..Self::new(name, "", allowed, doc)
         }
     }
 

@@ -80,7 +80,6 @@ pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, 
     }
     let words = format!("{name}: complete");
     output.tell(&words, "backup", &json!({ "backup": name }))?;
-    output.flush()?;
     Ok(Outcome::Clean)
 }
 

@@ -12,10 +12,11 @@ mod tool;
 pub use archive::{Archive, Draft, event};
 pub use cut::Cut;
 pub use moments::Moments;
-pub use no_room::without_room;
+pub use no_room::{had_no_room_for, without_room};
 pub use season::Season;
 pub use system::System;
-pub use tool::{TURNSTILE, Tool, tool};
+pub use testkit::Tool;
+pub use tool::{TURNSTILE, tool};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;

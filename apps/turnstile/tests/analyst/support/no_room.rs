@@ -1,9 +1,9 @@
 //! A disk that is full.
 
 use std::path::Path;
-use testkit::Nats;
+use testkit::{Nats, Tool};
 
-use super::{TURNSTILE, Tool};
+use super::TURNSTILE;
 
 /// Mounts a small file system over the folder, for the tool alone, with what is in the folder, and
 /// leaves there what the tool leaves.
@@ -24,22 +24,16 @@ const LIMITED: &str = r#"trap '' XFSZ; ulimit -f 16; exec "$@""#;
 pub async fn without_room(nats: &Nats, folder: &Path, kib: u32, args: &[&str]) -> Tool {
     let real = tempfile::tempdir().unwrap();
     let run = async |program: &[&str], script: &str| {
-        let output = tokio::process::Command::new(program[0])
+        let mut command = tokio::process::Command::new(program[0]);
+        command
             .args(&program[1..])
             .args(["bash", "-c", script, "bash", TURNSTILE])
             .args(args)
             .env("NATS_URL", nats.url())
             .env("FOLDER", folder)
             .env("REAL", real.path())
-            .env("KIB", kib.to_string())
-            .output()
-            .await
-            .unwrap();
-        Tool {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+            .env("KIB", kib.to_string());
+        Tool::run(&mut command).await
     };
     // The mounts are the tool's own and go with it: for root as it is, for others as root of a
     // namespace of their own, where that may be.
@@ -61,16 +55,12 @@ pub async fn without_room(nats: &Nats, folder: &Path, kib: u32, args: &[&str]) -
     run(&["env"], LIMITED).await
 }
 
-impl Tool {
-    /// Shows that there was no room, and that one line says for which file.
-    #[track_caller]
-    pub fn had_no_room_for(self, file: &str) -> Self {
-        let told = self.with_code(2);
-        let why = ["No space left on device", "File too large"];
-        let said = &told.stderr;
-        assert!(why.iter().any(|why| said.contains(why)), "{said}");
-        assert!(said.contains(file), "{said}");
-        assert_eq!(said.lines().count(), 1, "{said}");
-        told
-    }
+/// Shows that there was no room, and that one line says for which file.
+#[track_caller]
+pub fn had_no_room_for(tool: Tool, file: &str) {
+    let said = tool.with_code(2).stderr;
+    let why = ["No space left on device", "File too large"];
+    assert!(why.iter().any(|why| said.contains(why)), "{said}");
+    assert!(said.contains(file), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
 }

@@ -1,66 +1,16 @@
 //! The program as a command line tool.
 
-use serde_json::Value;
-use std::process::Stdio;
+use testkit::Tool;
 
 pub const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 
-/// What the tool said.
-#[derive(Debug)]
-pub struct Tool {
-    /// Its exit code.
-    pub code: i32,
-    /// What it printed.
-    pub stdout: String,
-    /// What it complained of.
-    pub stderr: String,
-}
-
 /// Runs the tool against a NATS server; `args` may name others.
 pub async fn tool(nats: &str, args: &[&str]) -> Tool {
-    let output = tokio::process::Command::new(TURNSTILE)
+    let mut command = tokio::process::Command::new(TURNSTILE);
+    command
         .args(args)
         .env("NATS_URL", nats)
         // Where a test needs one, it says which: nobody's own may be asked.
-        .env("MONGODB_URI", "mongodb://127.0.0.1:9")
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
-    Tool {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-impl Tool {
-    /// Shows that it ended well.
-    #[track_caller]
-    pub fn well(self) -> Self {
-        self.with_code(0)
-    }
-
-    /// Shows that it ended with this code.
-    #[track_caller]
-    pub fn with_code(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
-        self
-    }
-
-    /// Shows that it said this, among other things.
-    #[track_caller]
-    pub fn says(self, what: &str) -> Self {
-        let said = format!("{}\n{}", self.stdout, self.stderr);
-        assert!(said.contains(what), "it didn't say {what:?}:\n{said}");
-        self
-    }
-
-    /// The lines of JSON that it printed.
-    #[track_caller]
-    pub fn json(&self) -> Vec<Value> {
-        let parse = |line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        self.stdout.lines().map(parse).collect()
-    }
+        .env("MONGODB_URI", "mongodb://127.0.0.1:9");
+    Tool::run(&mut command).await
 }

@@ -1,8 +1,8 @@
 //! A deployment of the marketplace, with servers of its own.
 
-use std::{collections::HashMap, process::Output};
+use std::collections::HashMap;
 use tempfile::TempDir;
-use testkit::{AppBuilder, Client, Mongo, Nats, Router, Routes, TestApp, stripe};
+use testkit::{AppBuilder, Client, Mongo, Nats, Router, Routes, TestApp, Tool, stripe};
 
 use super::{Charge, Person, money};
 
@@ -50,16 +50,6 @@ pub struct SiteBuilder {
     nats_url: Option<String>,
     mongo: Option<Mongo>,
     mongo_uri: Option<String>,
-}
-
-/// What the command line tool said.
-pub struct Tool {
-    /// Its exit code.
-    pub code: i32,
-    /// What it printed.
-    pub stdout: String,
-    /// What it complained of.
-    pub stderr: String,
 }
 
 impl Site {
@@ -120,18 +110,9 @@ impl Site {
 
     /// Runs the operator's tool against this site.
     pub async fn tool(&self, args: &[&str]) -> Tool {
-        let output: Output = tokio::process::Command::new(TURNSTILE)
-            .args(args)
-            .envs(self.envs.iter().map(|(name, value)| (name, value)))
-            .kill_on_drop(true)
-            .output()
-            .await
-            .unwrap();
-        Tool {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        let mut command = tokio::process::Command::new(TURNSTILE);
+        let envs = self.envs.iter().map(|(name, value)| (name, value));
+        Tool::run(command.args(args).envs(envs)).await
     }
 
     /// What the payment provider holds, by order.
@@ -249,14 +230,6 @@ impl SiteBuilder {
             _router: router,
             data_dir,
         }
-    }
-}
-
-impl Tool {
-    /// Shows that it ended well.
-    #[track_caller]
-    pub fn assert_success(&self) {
-        assert_eq!(self.code, 0, "{}\n{}", self.stdout, self.stderr);
     }
 }
 

@@ -1,7 +1,6 @@
 //! The services as processes, one or several of each, behind one address.
 
-use std::process::Output;
-use testkit::{Client, Router, Routes, TestApp};
+use testkit::{Client, Router, Routes, TestApp, Tool};
 
 use super::TURNSTILE;
 
@@ -76,33 +75,9 @@ pub fn session_key() -> (String, String) {
     ("SESSION_PRIVATE_KEY".to_owned(), key.serialize_pem())
 }
 
-/// What the operators' tool said.
-pub struct Tool {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Tool {
-    /// Shows that it ended well.
-    #[track_caller]
-    pub fn assert_success(&self) {
-        assert_eq!(self.code, 0, "{}\n{}", self.stdout, self.stderr);
-    }
-}
-
 /// Runs the operators' tool.
 pub async fn tool(args: &[&str], envs: &[(String, String)]) -> Tool {
-    let output: Output = tokio::process::Command::new(TURNSTILE)
-        .args(args)
-        .envs(envs.iter().map(|(name, value)| (name, value)))
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
-    Tool {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
+    let mut command = tokio::process::Command::new(TURNSTILE);
+    let envs = envs.iter().map(|(name, value)| (name, value));
+    Tool::run(command.args(args).envs(envs)).await
 }
