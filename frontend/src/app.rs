@@ -17,8 +17,8 @@ use crate::browser::history::{self, Arrival, Navigation, use_navigation};
 use crate::browser::page;
 use crate::components::{Banner, Footer, Header, HoldBar, Late, Toast};
 use crate::pages::{
-    AnalyticsPage, EditPage, NotFoundPage, OrderPage, OrdersPage, SellPage, SellingPage,
-    SignInPage, SignUpPage, TicketPage, TicketsPage,
+    AnalyticsPage, EditTicketPage, MyTicketsPage, NewTicketPage, NotFoundPage, OrderPage,
+    OrdersPage, SignInPage, SignUpPage, TicketPage, TicketsPage,
 };
 use crate::store::current_user::use_current_user;
 use crate::store::session::Session;
@@ -131,7 +131,7 @@ fn CurrentPage(route: Route) -> Element {
     // Another ticket, order or user is another page: nothing of the one before it stays. A key
     // counts only within a list, so the page is a list of one.
     let number = match &route {
-        Route::Ticket(id) | Route::Edit(id) | Route::Order(id) => id.to_string(),
+        Route::Ticket(id) | Route::EditTicket(id) | Route::Order(id) => id.to_string(),
         _ => String::new(),
     };
     let key = format!("{} {number}", use_store().api.session.read().users);
@@ -154,11 +154,11 @@ fn Page(route: Route) -> Element {
     match route {
         Route::Tickets(filter) => rsx! { TicketsPage { filter } },
         Route::Ticket(id) => rsx! { TicketPage { id } },
-        Route::Sell => rsx! { SellPage {} },
-        Route::Edit(id) => rsx! { EditPage { id } },
+        Route::NewTicket => rsx! { NewTicketPage {} },
+        Route::EditTicket(id) => rsx! { EditTicketPage { id } },
         Route::Orders => rsx! { OrdersPage {} },
         Route::Order(id) => rsx! { OrderPage { id } },
-        Route::Selling => rsx! { SellingPage {} },
+        Route::MyTickets => rsx! { MyTicketsPage {} },
         Route::Analytics => rsx! { AnalyticsPage {} },
         Route::SignIn(next) => rsx! { SignInPage { next } },
         Route::SignUp(next) => rsx! { SignUpPage { next } },

@@ -20,27 +20,27 @@ fn key(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
-/// What is kept under a name.
-pub fn kept(name: &str) -> Option<String> {
+/// Returns what is stored under a name.
+pub fn load(name: &str) -> Option<String> {
     storage()?.get_item(&key(name)).ok().flatten()
 }
 
-/// Keeps a text under a name.
-pub fn keep(name: &str, text: &str) {
+/// Stores a text under a name.
+pub fn store(name: &str, text: &str) {
     if let Some(storage) = storage() {
         let _ = storage.set_item(&key(name), text);
     }
 }
 
-/// A text that is kept under a name until [`forget`] is called with it.
+/// A text that is stored under a name until [`remove`] is called with it.
 pub fn use_draft(name: String, initial: impl FnOnce() -> String) -> Signal<String> {
-    let text = use_signal(|| kept(&name).unwrap_or_else(initial));
-    use_effect(move || keep(&name, &text.read()));
+    let text = use_signal(|| load(&name).unwrap_or_else(initial));
+    use_effect(move || store(&name, &text.read()));
     text
 }
 
-/// Drops what was kept: it was sent.
-pub fn forget(names: &[String]) {
+/// Removes what was stored: it was sent.
+pub fn remove(names: &[String]) {
     if let Some(storage) = storage() {
         for name in names {
             let _ = storage.remove_item(&key(name));
@@ -48,8 +48,8 @@ pub fn forget(names: &[String]) {
     }
 }
 
-/// Drops all of it: who typed it has gone.
-pub fn forget_all() {
+/// Removes all of it: the user who typed it has gone.
+pub fn remove_all() {
     let Some(storage) = storage() else { return };
     let count = storage.length().unwrap_or_default();
     let names: Vec<String> = (0..count)

@@ -18,9 +18,9 @@ pub struct CardForm {
 }
 
 /// Why there is no token, fit to be shown.
-pub struct Trouble(pub String);
+pub struct CardFormError(pub String);
 
-impl From<JsValue> for Trouble {
+impl From<JsValue> for CardFormError {
     fn from(_: JsValue) -> Self {
         Self("The card form could not be loaded. Check your connection and try again.".to_owned())
     }
@@ -28,7 +28,7 @@ impl From<JsValue> for Trouble {
 
 impl CardForm {
     /// Puts Stripe's card form into the element of this id.
-    pub async fn mount(publishable_key: &str, id: &str) -> Result<Self, Trouble> {
+    pub async fn mount(publishable_key: &str, id: &str) -> Result<Self, CardFormError> {
         if !Reflect::has(&window(), &"Stripe".into())? {
             load_script().await?;
         }
@@ -41,7 +41,7 @@ impl CardForm {
     }
 
     /// The token of the card that was typed.
-    pub async fn token(&self) -> Result<String, Trouble> {
+    pub async fn token(&self) -> Result<String, CardFormError> {
         let what = Object::new();
         Reflect::set(&what, &"type".into(), &"card".into())?;
         Reflect::set(&what, &"card".into(), &self.card)?;
@@ -51,7 +51,7 @@ impl CardForm {
         let error = Reflect::get(&result, &"error".into())?;
         if error.is_object() {
             let message = Reflect::get(&error, &"message".into())?.as_string();
-            return Err(Trouble(
+            return Err(CardFormError(
                 message.unwrap_or_else(|| "The card was refused.".into()),
             ));
         }

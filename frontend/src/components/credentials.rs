@@ -1,5 +1,5 @@
 use dioxus::prelude::*;
-use state::{FieldErrors, Intent, Route};
+use state::{FieldErrors, RequestKey, Route};
 use uuid::Uuid;
 
 use super::{Button, Link, Notice, NoticeTone, PageHead, TextField, Tone};
@@ -167,17 +167,17 @@ pub fn CredentialsForm(purpose: Purpose, next: Option<String>) -> Element {
 const IN_USE: &str = "Email in use";
 
 /// Where the key is kept that an account is being opened under.
-const INTENT: &str = "signup";
+const REQUEST_KEY: &str = "signup";
 
 /// Opens an account once: under one key for one address until there is an answer, also after a
 /// reload. Of the password nothing is kept.
 async fn sign_up(server: Api, email: &str, password: &str) -> client::Outcome<api::User> {
-    let mut intent = Intent::read(&drafts::kept(INTENT).unwrap_or_default());
-    let key = intent.key(email, Uuid::new_v4());
-    drafts::keep(INTENT, &intent.write());
+    let mut request_key = RequestKey::read(&drafts::load(REQUEST_KEY).unwrap_or_default());
+    let key = request_key.key(email, Uuid::new_v4());
+    drafts::store(REQUEST_KEY, &request_key.write());
     let outcome = server.call(client::sign_up(email, password, key)).await;
     if outcome.as_ref().err().is_none_or(Failure::is_decided) {
-        drafts::forget(&[INTENT.to_owned()]);
+        drafts::remove(&[REQUEST_KEY.to_owned()]);
     }
     outcome
 }

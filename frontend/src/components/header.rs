@@ -21,9 +21,9 @@ pub fn Header() -> Element {
                 }
                 nav { class: "places", "aria-label": "Main",
                     Place { to: Route::home(), shape: Shape::Search, name: "Buy" }
-                    Place { to: Route::Sell, shape: Shape::Plus, name: "Sell" }
+                    Place { to: Route::NewTicket, shape: Shape::Plus, name: "Sell" }
                     Place { to: Route::Orders, shape: Shape::Ticket, name: "My tickets" }
-                    Place { to: Route::Selling, shape: Shape::Tag, name: "Selling" }
+                    Place { to: Route::MyTickets, shape: Shape::Tag, name: "Selling" }
                     if is_analyst {
                         Place { to: Route::Analytics, shape: Shape::Columns, name: "Analytics" }
                     }

@@ -1,5 +1,6 @@
 //! What pages are made of.
 
+mod badge;
 mod banner;
 mod button;
 mod countdown;
@@ -12,12 +13,12 @@ mod icon;
 mod link;
 mod notice;
 mod skeleton;
-mod stub;
 mod ticket_form;
 mod title;
 mod toast;
 mod withdraw;
 
+pub use badge::{Badge, StubArt, order_badge, ticket_badge};
 pub use banner::Banner;
 pub use button::{Button, Tone};
 pub use countdown::{CountdownClock, hold_of, use_countdown};
@@ -30,7 +31,6 @@ pub use icon::{Icon, Shape};
 pub use link::Link;
 pub use notice::{FailureNotice, Late, Notice, NoticeTone, Said};
 pub use skeleton::{CardSkeletons, PageSkeleton, RowSkeletons};
-pub use stub::{Badge, StubArt, order_badge, ticket_badge};
 pub use ticket_form::TicketForm;
 pub use title::{PageHead, use_title};
 pub use toast::Toast;

@@ -12,7 +12,7 @@ pub fn Withdraw(id: Uuid, onchange: EventHandler<()>) -> Element {
     let server = use_store().api;
     let mut asking = use_signal(|| false);
     let mut busy = use_signal(|| false);
-    let mut trouble = use_signal(|| None::<String>);
+    let mut problem = use_signal(|| None::<String>);
     // The button that was pressed goes away: the keyboard goes to what takes its place.
     use_effect(move || {
         if asking() {
@@ -24,19 +24,19 @@ pub fn Withdraw(id: Uuid, onchange: EventHandler<()>) -> Element {
             return;
         }
         busy.set(true);
-        trouble.set(None);
+        problem.set(None);
         spawn(async move {
             let outcome = server.call(client::withdraw_ticket(id)).await;
             busy.set(false);
             if let Err(failure) = outcome {
-                trouble.set(Some(failure.message()));
+                problem.set(Some(failure.message()));
             }
             onchange.call(());
         });
     };
     rsx! {
         div { class: "cancel",
-            if let Some(words) = trouble() {
+            if let Some(words) = problem() {
                 Notice { tone: NoticeTone::Error, p { "{words}" } }
             }
             if asking() {

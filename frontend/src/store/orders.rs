@@ -4,7 +4,7 @@
 use api::{Order, OrderStatus, Ticket, TicketStatus};
 use dioxus::prelude::*;
 use dioxus::signals::ReadableRef;
-use state::{Backoff, OrderStanding, has_ended};
+use state::{Backoff, OrderView, has_ended};
 use uuid::Uuid;
 
 use super::reads::{Read, retry_until_online};
@@ -174,7 +174,7 @@ impl Orders {
         let orders = self.all.read();
         let running = orders.ready()?.iter();
         let running: Vec<&Order> = running
-            .filter(|order| OrderStanding::of(order, now) == OrderStanding::Payable)
+            .filter(|order| OrderView::of(order, now) == OrderView::Payable)
             .collect();
         let first = running.iter().min_by_key(|order| order.expires_at)?;
         Some(((*first).clone(), running.len()))

@@ -145,7 +145,7 @@ impl SessionStore {
 
     /// The visitor signed out: nothing that was typed is left.
     pub fn sign_out(mut self) {
-        drafts::forget_all();
+        drafts::remove_all();
         self.set(Session::Nobody);
         self.state.write().has_ended = false;
     }
@@ -202,7 +202,7 @@ impl SessionStore {
             Some(note) if Some(&note) == self.peek().note().as_ref() => false,
             Some(note) => {
                 if note == tabs::NOBODY {
-                    drafts::forget_all();
+                    drafts::remove_all();
                 }
                 true
             }

@@ -3,7 +3,7 @@
 use api::{Amount, Ticket, TicketSort};
 
 use crate::percent::{pairs, query};
-use crate::{Currency, Plain, PriceTrouble, finds, price_input};
+use crate::{Currency, Plain, PriceError, finds, price_input};
 
 /// The search of the ticket list, as it stands in the address. Prices are kept as they were
 /// typed: what isn't a price yet filters nothing, and isn't lost.
@@ -79,11 +79,11 @@ impl TicketFilter {
     }
 
     /// What is wrong with the price range, in words; and whether with its lower and upper end.
-    pub fn trouble(&self) -> Option<(String, [bool; 2])> {
-        let of = |text: &str| read(text).err().filter(|why| *why != PriceTrouble::Missing);
-        let troubles = [of(&self.min), of(&self.max)];
-        let ends = troubles.each_ref().map(Option::is_some);
-        if let Some(why) = troubles.into_iter().flatten().next() {
+    pub fn problem(&self) -> Option<(String, [bool; 2])> {
+        let of = |text: &str| read(text).err().filter(|why| *why != PriceError::Missing);
+        let problems = [of(&self.min), of(&self.max)];
+        let ends = problems.each_ref().map(Option::is_some);
+        if let Some(why) = problems.into_iter().flatten().next() {
             return Some((format!("A price {why}"), ends));
         }
         match (bound(&self.min), bound(&self.max)) {
@@ -97,10 +97,10 @@ impl TicketFilter {
 }
 
 /// One end of the range. Which currency it is in is said nowhere, so any dollar sign will do.
-fn read(text: &str) -> Result<Amount, PriceTrouble> {
+fn read(text: &str) -> Result<Amount, PriceError> {
     let price = price_input(text, &Currency::default())?;
     if price.cents < 0 {
-        return Err(PriceTrouble::NotANumber);
+        return Err(PriceError::NotANumber);
     }
     Ok(price)
 }
@@ -176,13 +176,13 @@ mod tests {
             filter.api_query(24, None),
             "?max_price=20.00&sort=-price&limit=24"
         );
-        assert!(self::filter("1.000", "", "").trouble().is_none());
-        let ambiguous = self::filter("", "1.000", "").trouble();
+        assert!(self::filter("1.000", "", "").problem().is_none());
+        let ambiguous = self::filter("", "1.000", "").problem();
         assert!(ambiguous.is_some_and(|(words, _)| words.contains("could be")));
-        let blamed = |filter: &TicketFilter| filter.trouble().map(|(_, ends)| ends);
+        let blamed = |filter: &TicketFilter| filter.problem().map(|(_, ends)| ends);
         assert_eq!(blamed(&filter), Some([true, false]));
         assert_eq!(blamed(&self::filter("", "30", "20")), Some([true, true]));
-        assert_eq!(self::filter("", "20", "").trouble(), None);
+        assert_eq!(self::filter("", "20", "").problem(), None);
     }
 
     #[test]

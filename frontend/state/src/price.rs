@@ -24,7 +24,7 @@ impl Default for Currency {
 
 /// Why a text isn't a price.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PriceTrouble {
+pub enum PriceError {
     /// There is nothing.
     Missing,
     /// It is no number.
@@ -47,7 +47,7 @@ pub enum PriceTrouble {
 }
 
 /// What is wrong, after the name of the field.
-impl fmt::Display for PriceTrouble {
+impl fmt::Display for PriceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => f.write_str("is required"),
@@ -105,10 +105,10 @@ fn plain(c: char) -> Option<char> {
 /// where its writer lives. What two people could read differently (`1.000`, `12,500`) is refused:
 /// following the browser's language would only guess, since many a visitor types as at home in a
 /// browser that speaks English.
-pub fn price_input(text: &str, currency: &Currency) -> Result<Amount, PriceTrouble> {
+pub fn price_input(text: &str, currency: &Currency) -> Result<Amount, PriceError> {
     let typed = text.trim();
     if typed.is_empty() {
-        return Err(PriceTrouble::Missing);
+        return Err(PriceError::Missing);
     }
     let bare = [&currency.code, &currency.sign]
         .into_iter()
@@ -131,9 +131,9 @@ pub fn price_input(text: &str, currency: &Currency) -> Result<Amount, PriceTroub
                 && digits.ends_with(|c: char| c.is_ascii_digit()));
         let is_short = foreign.chars().count() <= 3 && !foreign.contains(|c: char| c.is_numeric());
         return Err(if is_number_beside && is_short && foreign != "-" {
-            PriceTrouble::OtherCurrency(currency.code.clone())
+            PriceError::OtherCurrency(currency.code.clone())
         } else {
-            PriceTrouble::NotANumber
+            PriceError::NotANumber
         });
     }
     let (whole, fraction) = parts(digits, typed)?;
@@ -141,14 +141,14 @@ pub fn price_input(text: &str, currency: &Currency) -> Result<Amount, PriceTroub
     let fraction = fraction.trim_end_matches('0');
     let number = format!("{sign}{whole}.{fraction}");
     number.parse().map_err(|words: &str| match words {
-        Amount::TOO_PRECISE => PriceTrouble::TooPrecise,
-        Amount::TOO_LARGE => PriceTrouble::TooLarge,
-        _ => PriceTrouble::NotANumber,
+        Amount::TOO_PRECISE => PriceError::TooPrecise,
+        Amount::TOO_LARGE => PriceError::TooLarge,
+        _ => PriceError::NotANumber,
     })
 }
 
 /// The digits before and after the decimal sign.
-fn parts<'a>(digits: &'a str, typed: &str) -> Result<(String, &'a str), PriceTrouble> {
+fn parts<'a>(digits: &'a str, typed: &str) -> Result<(String, &'a str), PriceError> {
     let count = |sign: char| digits.matches(sign).count();
     let split = |sign: char| digits.rsplit_once(sign).unwrap_or((digits, ""));
     let (whole, fraction) = match (count(POINT), count('.'), count(',')) {
@@ -162,7 +162,7 @@ fn parts<'a>(digits: &'a str, typed: &str) -> Result<(String, &'a str), PriceTro
             let (whole, fraction) = split(sign);
             let could_part = (1..=3).contains(&whole.len()) && !whole.starts_with('0');
             if fraction.len() == 3 && could_part && !whole.contains(GAP) {
-                return Err(PriceTrouble::Ambiguous {
+                return Err(PriceError::Ambiguous {
                     typed: typed.to_owned(),
                     small: format!("{whole}.{fraction}"),
                     large: format!("{whole}{fraction}"),
@@ -172,7 +172,7 @@ fn parts<'a>(digits: &'a str, typed: &str) -> Result<(String, &'a str), PriceTro
         }
         // None, or one sign several times: it parts thousands.
         (0, _, 0) | (0, 0, _) => (digits, ""),
-        _ => return Err(PriceTrouble::NotANumber),
+        _ => return Err(PriceError::NotANumber),
     };
     let groups: Vec<&str> = whole.split(['.', ',', GAP]).collect();
     let signs: Vec<char> = whole.chars().filter(|c| !c.is_ascii_digit()).collect();
@@ -194,7 +194,7 @@ fn parts<'a>(digits: &'a str, typed: &str) -> Result<(String, &'a str), PriceTro
     if is_grouped && fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         Ok((groups.concat(), fraction))
     } else {
-        Err(PriceTrouble::NotANumber)
+        Err(PriceError::NotANumber)
     }
 }
 
@@ -209,7 +209,7 @@ pub fn price_text(price: Amount) -> String {
 mod tests {
     use super::*;
 
-    fn cents(text: &str) -> Result<i64, PriceTrouble> {
+    fn cents(text: &str) -> Result<i64, PriceError> {
         price_input(text, &Currency::default()).map(|price| price.cents)
     }
 
@@ -259,42 +259,42 @@ mod tests {
             ("1,000", "1.000", "1000"),
             ("999,999", "999.999", "999999"),
         ] {
-            let trouble = cents(text).unwrap_err();
-            let PriceTrouble::Ambiguous {
+            let problem = cents(text).unwrap_err();
+            let PriceError::Ambiguous {
                 small: low,
                 large: high,
                 ..
-            } = &trouble
+            } = &problem
             else {
-                panic!("{text}: {trouble:?}");
+                panic!("{text}: {problem:?}");
             };
             assert_eq!((low.as_str(), high.as_str()), (small, large));
-            assert!(trouble.to_string().contains(text), "{trouble}");
+            assert!(problem.to_string().contains(text), "{problem}");
         }
     }
 
     #[test]
     fn what_is_no_price_is_told_why() {
-        let other = || PriceTrouble::OtherCurrency("USD".into());
-        for (text, trouble) in [
-            ("", PriceTrouble::Missing),
-            ("  ", PriceTrouble::Missing),
-            ("abc", PriceTrouble::NotANumber),
-            ("free", PriceTrouble::NotANumber),
-            ("1e3", PriceTrouble::NotANumber),
-            ("--5", PriceTrouble::NotANumber),
-            (".", PriceTrouble::NotANumber),
-            ("1,2.3,4", PriceTrouble::NotANumber),
-            ("12 50", PriceTrouble::NotANumber),
-            ("1.23.456", PriceTrouble::NotANumber),
-            ("1.234,567.8", PriceTrouble::NotANumber),
+        let other = || PriceError::OtherCurrency("USD".into());
+        for (text, problem) in [
+            ("", PriceError::Missing),
+            ("  ", PriceError::Missing),
+            ("abc", PriceError::NotANumber),
+            ("free", PriceError::NotANumber),
+            ("1e3", PriceError::NotANumber),
+            ("--5", PriceError::NotANumber),
+            (".", PriceError::NotANumber),
+            ("1,2.3,4", PriceError::NotANumber),
+            ("12 50", PriceError::NotANumber),
+            ("1.23.456", PriceError::NotANumber),
+            ("1.234,567.8", PriceError::NotANumber),
             ("€12", other()),
             ("12 EUR", other()),
-            ("1.2345", PriceTrouble::TooPrecise),
-            ("1234.567", PriceTrouble::TooPrecise),
-            ("9999999999999999", PriceTrouble::TooLarge),
+            ("1.2345", PriceError::TooPrecise),
+            ("1234.567", PriceError::TooPrecise),
+            ("9999999999999999", PriceError::TooLarge),
         ] {
-            assert_eq!(cents(text), Err(trouble), "{text}");
+            assert_eq!(cents(text), Err(problem), "{text}");
         }
     }
 }

@@ -14,15 +14,15 @@ pub enum Route {
     /// One ticket.
     Ticket(Uuid),
     /// Offering a ticket.
-    Sell,
+    NewTicket,
     /// Changing an offer.
-    Edit(Uuid),
+    EditTicket(Uuid),
     /// The visitor's orders.
     Orders,
     /// One order.
     Order(Uuid),
     /// The visitor's own tickets.
-    Selling,
+    MyTickets,
     /// The figures of the market, for analysts.
     Analytics,
     /// Signing in, and where to go then.
@@ -51,12 +51,12 @@ impl Route {
         };
         let page = match segments.as_slice() {
             [] => Some(Self::Tickets(TicketFilter::from_query(query))),
-            ["tickets", "new"] => Some(Self::Sell),
+            ["tickets", "new"] => Some(Self::NewTicket),
             ["tickets", ticket] => id(ticket).map(Self::Ticket),
-            ["tickets", ticket, "edit"] => id(ticket).map(Self::Edit),
+            ["tickets", ticket, "edit"] => id(ticket).map(Self::EditTicket),
             ["orders"] => Some(Self::Orders),
             ["orders", order] => id(order).map(Self::Order),
-            ["selling"] => Some(Self::Selling),
+            ["selling"] => Some(Self::MyTickets),
             ["analytics"] => Some(Self::Analytics),
             ["signin"] => Some(Self::SignIn(next())),
             ["signup"] => Some(Self::SignUp(next())),
@@ -69,11 +69,11 @@ impl Route {
     pub const fn is_private(&self) -> bool {
         matches!(
             self,
-            Self::Sell
-                | Self::Edit(_)
+            Self::NewTicket
+                | Self::EditTicket(_)
                 | Self::Orders
                 | Self::Order(_)
-                | Self::Selling
+                | Self::MyTickets
                 | Self::Analytics
         )
     }
@@ -118,11 +118,11 @@ impl fmt::Display for Route {
         match self {
             Self::Tickets(filter) => write!(f, "/{}", filter.to_query()),
             Self::Ticket(id) => write!(f, "/tickets/{id}"),
-            Self::Sell => f.write_str("/tickets/new"),
-            Self::Edit(id) => write!(f, "/tickets/{id}/edit"),
+            Self::NewTicket => f.write_str("/tickets/new"),
+            Self::EditTicket(id) => write!(f, "/tickets/{id}/edit"),
             Self::Orders => f.write_str("/orders"),
             Self::Order(id) => write!(f, "/orders/{id}"),
-            Self::Selling => f.write_str("/selling"),
+            Self::MyTickets => f.write_str("/selling"),
             Self::Analytics => f.write_str("/analytics"),
             Self::SignIn(to) => write!(f, "/signin{}", next(to)),
             Self::SignUp(to) => write!(f, "/signup{}", next(to)),
@@ -146,11 +146,11 @@ mod tests {
             Route::home(),
             Route::Tickets(filter),
             Route::Ticket(id),
-            Route::Sell,
-            Route::Edit(id),
+            Route::NewTicket,
+            Route::EditTicket(id),
             Route::Orders,
             Route::Order(id),
-            Route::Selling,
+            Route::MyTickets,
             Route::Analytics,
             Route::SignIn(None),
             Route::SignIn(Some("/tickets/new?a=b".into())),

@@ -15,7 +15,7 @@ pub fn Cancel(order: Uuid, ongiveback: EventHandler<bool>, onchange: EventHandle
     let server = use_store().api;
     let mut asking = use_signal(|| false);
     let mut busy = use_signal(|| false);
-    let mut trouble = use_signal(|| None::<String>);
+    let mut problem = use_signal(|| None::<String>);
     // The button that was pressed goes away: the keyboard goes to what takes its place.
     use_effect(move || {
         if asking() {
@@ -27,13 +27,13 @@ pub fn Cancel(order: Uuid, ongiveback: EventHandler<bool>, onchange: EventHandle
             return;
         }
         busy.set(true);
-        trouble.set(None);
+        problem.set(None);
         ongiveback.call(true);
         spawn(async move {
             let outcome = server.call(client::cancel_order(order)).await;
             busy.set(false);
             if let Err(failure) = outcome {
-                trouble.set(Some(failure.message()));
+                problem.set(Some(failure.message()));
                 ongiveback.call(false);
             }
             onchange.call(());
@@ -41,7 +41,7 @@ pub fn Cancel(order: Uuid, ongiveback: EventHandler<bool>, onchange: EventHandle
     };
     rsx! {
         div { class: "cancel",
-            if let Some(words) = trouble() {
+            if let Some(words) = problem() {
                 Notice { tone: NoticeTone::Error, p { "{words}" } }
             }
             if asking() {

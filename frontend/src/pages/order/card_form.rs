@@ -12,7 +12,7 @@ pub fn StripeForm(
     busy: bool,
     error: Option<String>,
     onpay: EventHandler<String>,
-    ontrouble: EventHandler<String>,
+    onfailure: EventHandler<String>,
 ) -> Element {
     let mut form = use_signal(|| None::<CardForm>);
     let mut asking = use_signal(|| false);
@@ -21,7 +21,7 @@ pub fn StripeForm(
         spawn(async move {
             match CardForm::mount(&key, "stripe-card").await {
                 Ok(mounted) => form.set(Some(mounted)),
-                Err(trouble) => ontrouble.call(trouble.0),
+                Err(error) => onfailure.call(error.0),
             }
         });
     };
@@ -48,7 +48,7 @@ pub fn StripeForm(
                     asking.set(false);
                     match token {
                         Ok(token) => onpay.call(token),
-                        Err(trouble) => ontrouble.call(trouble.0),
+                        Err(error) => onfailure.call(error.0),
                     }
                 });
             },

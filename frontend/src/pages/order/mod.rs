@@ -7,7 +7,7 @@ mod sandbox_form;
 
 use api::{CancelReason, Order, Ticket};
 use dioxus::prelude::*;
-use state::{OrderStanding, Route, has_ended};
+use state::{OrderView, Route, has_ended};
 use uuid::Uuid;
 
 use cancel::Cancel;
@@ -93,36 +93,33 @@ fn Gone(failure: Failure) -> Element {
 #[component]
 fn Details(order: Order, onchange: EventHandler<()>) -> Element {
     let left = use_countdown(&order);
-    // Read so that this is drawn anew each second; the standing itself is of the server's clock.
+    // Read so that this is drawn anew each second; the view itself is of the server's clock.
     let left = left();
-    let standing = OrderStanding::of(&order, use_store().api.clock.now());
+    let view = OrderView::of(&order, use_store().api.clock.now());
     // Whether it ends before the visitor's eyes, and whether the visitor asked for it.
     let mut seen_open = use_signal(|| false);
     let mut given_back = use_signal(|| false);
-    if matches!(standing, OrderStanding::Payable | OrderStanding::Ending) && !*seen_open.peek() {
+    if matches!(view, OrderView::Payable | OrderView::Ending) && !*seen_open.peek() {
         seen_open.set(true);
     }
-    use_effect(use_reactive(
-        (&standing,),
-        move |(standing,)| match standing {
-            OrderStanding::Ending => {
-                spawn(async move {
-                    time::sleep(ASKING).await;
-                    onchange.call(());
-                });
-            }
-            // What the keyboard was on is gone: it goes to what took its place.
-            OrderStanding::Paid | OrderStanding::Cancelled if *seen_open.peek() => {
-                page::focus("outcome");
-            }
-            _ => {}
-        },
-    ));
+    use_effect(use_reactive((&view,), move |(view,)| match view {
+        OrderView::Ending => {
+            spawn(async move {
+                time::sleep(ASKING).await;
+                onchange.call(());
+            });
+        }
+        // What the keyboard was on is gone: it goes to what took its place.
+        OrderView::Paid | OrderView::Cancelled if *seen_open.peek() => {
+            page::focus("outcome");
+        }
+        _ => {}
+    }));
     let total = hold_of(&order);
-    let title = match standing {
-        OrderStanding::Paid => "It’s yours",
-        OrderStanding::Cancelled => "Order cancelled",
-        OrderStanding::Payable | OrderStanding::Ending => "Pay for your ticket",
+    let title = match view {
+        OrderView::Paid => "It’s yours",
+        OrderView::Cancelled => "Order cancelled",
+        OrderView::Payable | OrderView::Ending => "Pay for your ticket",
     };
     rsx! {
         Link { to: Route::Orders, class: "back",
@@ -133,8 +130,8 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
         div { class: "order-columns",
             Bought { order: order.clone() }
             div { class: "order-main", id: "outcome", tabindex: "-1",
-                match standing {
-                    OrderStanding::Payable => rsx! {
+                match view {
+                    OrderView::Payable => rsx! {
                         if let Some(left) = left {
                             CountdownClock { left, total_seconds: total }
                         }
@@ -145,12 +142,12 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
                             onchange,
                         }
                     },
-                    OrderStanding::Ending => rsx! {
+                    OrderView::Ending => rsx! {
                         Notice { tone: NoticeTone::Warning,
                             p { "The time to pay is over. Looking how it ended …" }
                         }
                     },
-                    OrderStanding::Paid => rsx! {
+                    OrderView::Paid => rsx! {
                         div { role: "status",
                             Notice { tone: NoticeTone::Good,
                                 p {
@@ -164,7 +161,7 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
                             Link { to: Route::home(), class: "button", "See more tickets" }
                         }
                     },
-                    OrderStanding::Cancelled => rsx! {
+                    OrderView::Cancelled => rsx! {
                         Ended { order: order.clone(), how: how_it_ended(order.cancel_reason, given_back()) }
                     },
                 }

@@ -1,6 +1,6 @@
 use api::Order;
 use dioxus::prelude::*;
-use state::{FieldErrors, Intent};
+use state::{FieldErrors, RequestKey};
 use uuid::Uuid;
 
 use super::card_form::StripeForm;
@@ -14,7 +14,7 @@ use crate::store::use_store;
 #[component]
 pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
     let store = use_store();
-    let mut intent = use_signal(Intent::default);
+    let mut request_key = use_signal(RequestKey::default);
     let mut busy = use_signal(|| false);
     let mut errors = use_signal(FieldErrors::default);
     let id = order.id;
@@ -26,17 +26,17 @@ pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
         busy.set(true);
         errors.set(FieldErrors::default());
         spawn(async move {
-            let key = intent.write().key(&token, Uuid::new_v4());
+            let key = request_key.write().key(&token, Uuid::new_v4());
             let outcome = store.api.call(client::pay(id, &token, key)).await;
             busy.set(false);
             match outcome {
                 Ok(_) => {
-                    intent.write().settle();
+                    request_key.write().settle();
                     onchange.call(());
                 }
                 Err(failure) => {
                     if failure.is_decided() {
-                        intent.write().settle();
+                        request_key.write().settle();
                     }
                     errors.set(FieldErrors::field("card", failure.message()));
                     page::focus("card");
@@ -67,7 +67,7 @@ pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
                 error,
                 onpay: pay,
                 onedit: move |()| errors.write().clear("card"),
-                ontrouble: move |words: String| {
+                onfailure: move |words: String| {
                     errors.set(FieldErrors::field("card", words));
                     page::focus("card");
                 },
@@ -80,7 +80,7 @@ pub fn Pay(order: Order, onchange: EventHandler<()>) -> Element {
                 busy: busy(),
                 error,
                 onpay: pay,
-                ontrouble: move |words: String| errors.set(FieldErrors::field("card", words)),
+                onfailure: move |words: String| errors.set(FieldErrors::field("card", words)),
             }
         },
     }

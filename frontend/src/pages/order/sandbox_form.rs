@@ -13,7 +13,7 @@ pub fn SandboxForm(
     error: Option<String>,
     onpay: EventHandler<String>,
     onedit: EventHandler<()>,
-    ontrouble: EventHandler<String>,
+    onfailure: EventHandler<String>,
 ) -> Element {
     // Kept nowhere, though it is of a test card: nobody is to get used to it.
     let mut number = use_signal(String::new);
@@ -30,10 +30,10 @@ pub fn SandboxForm(
                 match test_card(&number.read()) {
                     Some(card) => onpay.call(card.token.to_owned()),
                     None if number.read().trim().is_empty() => {
-                        ontrouble.call("Enter a card number".to_owned());
+                        onfailure.call("Enter a card number".to_owned());
                     }
                     None => {
-                        ontrouble.call("The sandbox takes only the test cards below".to_owned());
+                        onfailure.call("The sandbox takes only the test cards below".to_owned());
                     }
                 }
             },

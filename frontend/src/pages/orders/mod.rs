@@ -2,7 +2,7 @@
 
 use api::{Order, OrderStatus};
 use dioxus::prelude::*;
-use state::{OrderStanding, Route};
+use state::{OrderView, Route};
 
 use crate::browser::history::use_navigation;
 use crate::browser::{format, time};
@@ -57,10 +57,10 @@ pub fn OrdersPage() -> Element {
 fn Row(order: Order) -> Element {
     let store = use_store();
     let left = use_countdown(&order);
-    let standing = OrderStanding::of(&order, store.api.clock.now());
-    let payable = standing == OrderStanding::Payable;
-    use_effect(use_reactive((&standing,), move |(standing,)| {
-        if standing == OrderStanding::Ending {
+    let view = OrderView::of(&order, store.api.clock.now());
+    let payable = view == OrderView::Payable;
+    use_effect(use_reactive((&view,), move |(view,)| {
+        if view == OrderView::Ending {
             spawn(async move {
                 time::sleep(1_000).await;
                 store.orders.reload();

@@ -1,6 +1,6 @@
 use api::Ticket;
 use dioxus::prelude::*;
-use state::{Intent, Route, duration_words};
+use state::{RequestKey, Route, duration_words};
 use uuid::Uuid;
 
 use crate::browser::{format, history};
@@ -13,7 +13,7 @@ use crate::store::use_store;
 pub struct Purchase {
     /// The server was asked, and hasn't answered.
     pub busy: ReadSignal<bool>,
-    trouble: ReadSignal<Option<String>>,
+    problem: ReadSignal<Option<String>>,
     /// The ticket as the buyer has seen it, and not yet been told of any change.
     agreed: Signal<Option<Ticket>>,
     buy: Callback<Ticket>,
@@ -24,9 +24,9 @@ pub struct Purchase {
 pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
     let store = use_store();
     let agreed = use_signal(|| None);
-    let mut intent = use_signal(Intent::default);
+    let mut request_key = use_signal(RequestKey::default);
     let mut busy = use_signal(|| false);
-    let mut trouble = use_signal(|| None::<String>);
+    let mut problem = use_signal(|| None::<String>);
     let onstale = use_callback(onstale);
     let press = use_callback(move |ticket: Ticket| {
         if busy() {
@@ -38,15 +38,15 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
             return;
         }
         busy.set(true);
-        trouble.set(None);
+        problem.set(None);
         spawn(async move {
             let meaning = format!("{} as {}", ticket.id, ticket.version);
-            let key = intent.write().key(&meaning, Uuid::new_v4());
+            let key = request_key.write().key(&meaning, Uuid::new_v4());
             let outcome = store.api.call(client::place_order(&ticket, key)).await;
             busy.set(false);
             let failure = match outcome {
                 Ok(order) => {
-                    intent.write().settle();
+                    request_key.write().settle();
                     store.orders.put(&order);
                     history::go(&Route::Order(order.id));
                     return;
@@ -54,7 +54,7 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
                 Err(failure) => failure,
             };
             if failure.is_decided() {
-                intent.write().settle();
+                request_key.write().settle();
             }
             match &failure {
                 Failure::SignedOut => return history::go(&sign_in),
@@ -71,7 +71,7 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
                 }
                 _ => {}
             }
-            trouble.set(Some(failure.message()));
+            problem.set(Some(failure.message()));
             if failure.refused().is_some() {
                 onstale.call(());
             }
@@ -79,7 +79,7 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
     });
     Purchase {
         busy: busy.into(),
-        trouble: trouble.into(),
+        problem: problem.into(),
         agreed,
         buy: press,
     }
@@ -90,7 +90,7 @@ pub fn use_purchase(onstale: impl FnMut(()) + 'static) -> Purchase {
 pub fn Buy(ticket: Ticket, purchase: Purchase) -> Element {
     let Purchase {
         busy,
-        trouble,
+        problem,
         mut agreed,
         buy,
     } = purchase;
@@ -135,7 +135,7 @@ pub fn Buy(ticket: Ticket, purchase: Purchase) -> Element {
                 }
             }
         } else {
-            if let Some(words) = trouble() {
+            if let Some(words) = problem() {
                 Notice { tone: NoticeTone::Error, p { Said { words } } }
             }
             div { class: "actions",

@@ -4,7 +4,7 @@ mod buy;
 
 use api::{Order, Ticket, TicketStatus};
 use dioxus::prelude::*;
-use state::{Route, TicketStanding};
+use state::{Route, TicketView};
 use uuid::Uuid;
 
 use buy::{Buy, Purchase, use_purchase};
@@ -80,7 +80,7 @@ fn Details(
 ) -> Element {
     let store = use_store();
     let visitor = store.api.session.read().user_id();
-    let standing = TicketStanding::of(&ticket, visitor, &orders);
+    let view = TicketView::of(&ticket, visitor, &orders);
     rsx! {
         Link { to: store.list.last(), class: "back", back: true,
             Icon { shape: Shape::Back }
@@ -91,63 +91,63 @@ fn Details(
             div { class: "panel-body",
                 PageHead { title: ticket.title.clone(), is_theirs: true, Badge { of: ticket_badge(ticket.status) } }
                 p { class: "big-price", "{format::money(ticket.price)}" }
-                Standing { ticket, standing, purchase, onchange }
+                Actions { ticket, view, purchase, onchange }
             }
         }
     }
 }
 
 #[component]
-fn Standing(
+fn Actions(
     ticket: Ticket,
-    standing: TicketStanding,
+    view: TicketView,
     purchase: Purchase,
     onchange: EventHandler<()>,
 ) -> Element {
-    if *purchase.busy.read() || standing == TicketStanding::ForSale {
+    if *purchase.busy.read() || view == TicketView::ForSale {
         return rsx! { Buy { ticket, purchase } };
     }
-    let (tone, words, action) = match standing {
-        TicketStanding::ForSale => return rsx! {},
-        TicketStanding::Own => (
+    let (tone, words, action) = match view {
+        TicketView::ForSale => return rsx! {},
+        TicketView::Own => (
             NoticeTone::Info,
             "This is your own ticket. It is for sale.",
-            Some((Route::Edit(ticket.id), "Edit")),
+            Some((Route::EditTicket(ticket.id), "Edit")),
         ),
-        TicketStanding::OwnHeld => (
+        TicketView::OwnHeld => (
             NoticeTone::Info,
             "This is your own ticket. A buyer holds it and is about to pay; until then it can’t \
              be changed.",
-            Some((Route::Selling, "What you sell")),
+            Some((Route::MyTickets, "What you sell")),
         ),
-        TicketStanding::OwnSold => (
+        TicketView::OwnSold => (
             NoticeTone::Good,
             "This was your ticket. It is sold.",
-            Some((Route::Selling, "What you sell")),
+            Some((Route::MyTickets, "What you sell")),
         ),
-        TicketStanding::HeldByYou(order) => (
+        TicketView::HeldByYou(order) => (
             NoticeTone::Good,
             "You hold this ticket. Pay before the time is over.",
             Some((Route::Order(order), "Go to your order")),
         ),
-        TicketStanding::BoughtByYou(order) => (
+        TicketView::BoughtByYou(order) => (
             NoticeTone::Good,
             "This ticket is yours.",
             Some((Route::Order(order), "See your order")),
         ),
-        TicketStanding::Held => (
+        TicketView::Held => (
             NoticeTone::Warning,
             "Somebody else holds this ticket right now. If it isn’t paid in time, it is for sale \
              again: this page will show it.",
             None,
         ),
-        TicketStanding::Sold => (NoticeTone::Info, "This ticket is sold.", None),
-        TicketStanding::OwnWithdrawn => (
+        TicketView::Sold => (NoticeTone::Info, "This ticket is sold.", None),
+        TicketView::OwnWithdrawn => (
             NoticeTone::Info,
             "You withdrew this ticket: nobody can buy it.",
-            Some((Route::Selling, "What you sell")),
+            Some((Route::MyTickets, "What you sell")),
         ),
-        TicketStanding::Withdrawn => (
+        TicketView::Withdrawn => (
             NoticeTone::Info,
             "The seller withdrew this ticket: it is no longer for sale.",
             None,
@@ -162,7 +162,7 @@ fn Standing(
                 Link { to: Route::home(), class: "button", "See other tickets" }
             }
         }
-        if standing == TicketStanding::Own && ticket.status == TicketStatus::Open {
+        if view == TicketView::Own && ticket.status == TicketStatus::Open {
             Withdraw { id: ticket.id, onchange }
         }
     }

@@ -148,7 +148,7 @@ fn Nothing(is_search: bool) -> Element {
             div { class: "empty",
                 h2 { "Nothing is for sale right now" }
                 p { "New tickets appear here the moment they are offered." }
-                Link { to: Route::Sell, class: "button primary", "Sell a ticket" }
+                Link { to: Route::NewTicket, class: "button primary", "Sell a ticket" }
             }
         }
     }

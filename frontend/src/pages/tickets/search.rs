@@ -29,7 +29,7 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
     }));
     let mut search = move || {
         let wanted = draft.peek().clone();
-        if wanted.trouble().is_none() && *searched.peek() != wanted {
+        if wanted.problem().is_none() && *searched.peek() != wanted {
             searched.set(wanted.clone());
             navigation.search(&Route::Tickets(wanted), is_done.replace(false));
         }
@@ -46,8 +46,8 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
         });
     };
     let shown = draft.read().clone();
-    let trouble = shown.trouble();
-    let is_wrong = trouble.as_ref().map(|(_, ends)| *ends).unwrap_or_default();
+    let problem = shown.problem();
+    let is_wrong = problem.as_ref().map(|(_, ends)| *ends).unwrap_or_default();
     let bounds = [
         PriceBound {
             id: "min-price",
@@ -103,7 +103,7 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
                             maxlength: "12",
                             placeholder: "Any",
                             aria_invalid: bound.is_wrong.then_some("true"),
-                            aria_describedby: bound.is_wrong.then_some("search-trouble"),
+                            aria_describedby: bound.is_wrong.then_some("search-problem"),
                             value: "{bound.value}",
                             oninput: move |event| {
                                 let text = event.value();
@@ -137,8 +137,8 @@ pub fn SearchForm(filter: TicketFilter) -> Element {
             }
             // A form of several fields is sent by Enter only if it has one of these.
             button { r#type: "submit", hidden: true, "Search" }
-            p { class: "field-error search-trouble", id: "search-trouble", role: "status",
-                {trouble.map(|(words, _)| words).unwrap_or_default()}
+            p { class: "field-error search-problem", id: "search-problem", role: "status",
+                {problem.map(|(words, _)| words).unwrap_or_default()}
             }
         }
     }

@@ -1,11 +1,11 @@
-//! Where a ticket or an order stands, for the one who looks at it.
+//! What a ticket or an order is for the visitor who sees it.
 
 use api::{Order, OrderStatus, Ticket, TicketStatus};
 use uuid::Uuid;
 
 /// What a visitor can do with a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TicketStanding {
+pub enum TicketView {
     /// Buy it.
     ForSale,
     /// Edit it: it is the visitor's own, and for sale.
@@ -28,7 +28,7 @@ pub enum TicketStanding {
     Withdrawn,
 }
 
-impl TicketStanding {
+impl TicketView {
     /// Where a ticket stands for a visitor with these orders.
     pub fn of(ticket: &Ticket, visitor: Option<Uuid>, orders: &[Order]) -> Self {
         // The ticket follows its order within moments, and may lag; the order itself doesn't.
@@ -54,7 +54,7 @@ impl TicketStanding {
 
 /// What a buyer can do with an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OrderStanding {
+pub enum OrderView {
     /// Pay it.
     Payable,
     /// Nothing: the time is over, and the server hasn't yet said how it ended.
@@ -65,7 +65,7 @@ pub enum OrderStanding {
     Cancelled,
 }
 
-impl OrderStanding {
+impl OrderView {
     /// Where an order stands at a time of the server, in milliseconds since 1970.
     #[allow(clippy::cast_precision_loss)]
     pub fn of(order: &Order, now: Option<f64>) -> Self {
@@ -124,43 +124,28 @@ mod tests {
         let gone = [order(&shown, OrderStatus::Cancelled)];
         let id = held[0].id;
 
-        assert_eq!(
-            TicketStanding::of(&shown, None, &[]),
-            TicketStanding::ForSale
-        );
-        assert_eq!(TicketStanding::of(&shown, seller, &[]), TicketStanding::Own);
-        assert_eq!(
-            TicketStanding::of(&shown, buyer, &gone),
-            TicketStanding::ForSale
-        );
+        assert_eq!(TicketView::of(&shown, None, &[]), TicketView::ForSale);
+        assert_eq!(TicketView::of(&shown, seller, &[]), TicketView::Own);
+        assert_eq!(TicketView::of(&shown, buyer, &gone), TicketView::ForSale);
         // The order was placed a moment ago, and the ticket doesn't know yet.
         assert_eq!(
-            TicketStanding::of(&shown, buyer, &held),
-            TicketStanding::HeldByYou(id)
+            TicketView::of(&shown, buyer, &held),
+            TicketView::HeldByYou(id)
         );
         shown.status = TicketStatus::Reserved;
         assert_eq!(
-            TicketStanding::of(&shown, buyer, &held),
-            TicketStanding::HeldByYou(id)
+            TicketView::of(&shown, buyer, &held),
+            TicketView::HeldByYou(id)
         );
-        assert_eq!(TicketStanding::of(&shown, None, &[]), TicketStanding::Held);
-        assert_eq!(
-            TicketStanding::of(&shown, seller, &[]),
-            TicketStanding::OwnHeld
-        );
+        assert_eq!(TicketView::of(&shown, None, &[]), TicketView::Held);
+        assert_eq!(TicketView::of(&shown, seller, &[]), TicketView::OwnHeld);
         shown.status = TicketStatus::Sold;
         assert_eq!(
-            TicketStanding::of(&shown, buyer, &paid),
-            TicketStanding::BoughtByYou(id)
+            TicketView::of(&shown, buyer, &paid),
+            TicketView::BoughtByYou(id)
         );
-        assert_eq!(
-            TicketStanding::of(&shown, None, &gone),
-            TicketStanding::Sold
-        );
-        assert_eq!(
-            TicketStanding::of(&shown, seller, &[]),
-            TicketStanding::OwnSold
-        );
+        assert_eq!(TicketView::of(&shown, None, &gone), TicketView::Sold);
+        assert_eq!(TicketView::of(&shown, seller, &[]), TicketView::OwnSold);
     }
 
     #[test]
@@ -190,16 +175,10 @@ mod tests {
     fn an_order_can_be_paid_until_the_servers_clock_says_that_it_ended() {
         let ticket = ticket(1, "Jazz", 2_000);
         let open = order(&ticket, OrderStatus::Created);
-        assert_eq!(OrderStanding::of(&open, None), OrderStanding::Payable);
-        assert_eq!(
-            OrderStanding::of(&open, Some(999_999.0)),
-            OrderStanding::Payable
-        );
-        assert_eq!(
-            OrderStanding::of(&open, Some(1_000_000.0)),
-            OrderStanding::Ending
-        );
+        assert_eq!(OrderView::of(&open, None), OrderView::Payable);
+        assert_eq!(OrderView::of(&open, Some(999_999.0)), OrderView::Payable);
+        assert_eq!(OrderView::of(&open, Some(1_000_000.0)), OrderView::Ending);
         let paid = order(&ticket, OrderStatus::Complete);
-        assert_eq!(OrderStanding::of(&paid, Some(9e9)), OrderStanding::Paid);
+        assert_eq!(OrderView::of(&paid, Some(9e9)), OrderView::Paid);
     }
 }

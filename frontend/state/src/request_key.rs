@@ -1,18 +1,18 @@
-//! Doing once what was meant once.
+//! Sending once what was meant once.
 
 use uuid::Uuid;
 
-/// What a visitor means to do, and the idempotency key that it is done under.
+/// What a visitor wants to do, and the idempotency key that it is sent under.
 ///
-/// The same thing tried again (after a lost answer, say) goes out under the same key, so that it
-/// happens once. Once the server has answered, or something else is meant, the key is new: under
-/// the old one a second card would be refused, or the first refusal repeated.
+/// A retry (after a lost answer, say) is sent under the same key, so that it happens once. After an
+/// answer, or for another request, the key is new: under the old one a second card would be refused,
+/// or the first refusal repeated.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Intent {
+pub struct RequestKey {
     open: Option<(String, String)>,
 }
 
-impl Intent {
+impl RequestKey {
     /// The key for doing this. `meaning` tells two different things apart; `fresh` is used for a
     /// thing that isn't under way.
     pub fn key(&mut self, meaning: &str, fresh: Uuid) -> String {
@@ -26,8 +26,8 @@ impl Intent {
         }
     }
 
-    /// As a text that [`Self::read`] reads: an intent outlives a reload with the draft that it is
-    /// about. Empty when nothing is under way.
+    /// As a text that [`Self::read`] reads: a key outlives a reload with the draft that it is
+    /// for. Empty when nothing is under way.
     pub fn write(&self) -> String {
         let open = self.open.as_ref();
         open.map_or_else(String::new, |(meaning, key)| format!("{key} {meaning}"))
@@ -57,27 +57,27 @@ mod tests {
 
     #[test]
     fn a_retry_goes_out_under_the_same_key() {
-        let mut intent = Intent::default();
-        let first = intent.key("buy a", id(1));
-        assert_eq!(intent.key("buy a", id(2)), first);
+        let mut request = RequestKey::default();
+        let first = request.key("buy a", id(1));
+        assert_eq!(request.key("buy a", id(2)), first);
     }
 
     #[test]
     fn something_else_or_something_answered_gets_a_new_key() {
-        let mut intent = Intent::default();
-        let first = intent.key("pay with x", id(1));
-        let other = intent.key("pay with y", id(2));
+        let mut request = RequestKey::default();
+        let first = request.key("pay with x", id(1));
+        let other = request.key("pay with y", id(2));
         assert_ne!(first, other);
-        intent.settle();
-        assert_ne!(intent.key("pay with y", id(3)), other);
+        request.settle();
+        assert_ne!(request.key("pay with y", id(3)), other);
     }
 
     #[test]
     fn it_outlives_a_reload() {
-        let mut intent = Intent::default();
-        assert_eq!(Intent::read(&intent.write()), intent);
-        let key = intent.key("offer Opera for 20", id(1));
-        let mut read = Intent::read(&intent.write());
+        let mut request = RequestKey::default();
+        assert_eq!(RequestKey::read(&request.write()), request);
+        let key = request.key("offer Opera for 20", id(1));
+        let mut read = RequestKey::read(&request.write());
         assert_eq!(read.key("offer Opera for 20", id(2)), key);
         assert_ne!(read.key("offer Opera for 25", id(3)), key);
     }

@@ -2,7 +2,7 @@
 
 use api::{Field, NewTicket};
 use dioxus::prelude::*;
-use state::{FieldErrors, Intent, Route};
+use state::{FieldErrors, RequestKey, Route};
 use uuid::Uuid;
 
 use crate::browser::drafts::{self, use_draft};
@@ -13,16 +13,16 @@ use crate::store::use_store;
 
 /// Offers a ticket.
 #[component]
-pub fn SellPage() -> Element {
+pub fn NewTicketPage() -> Element {
     let store = use_store();
-    let [kept_title, kept_price, kept_intent] = use_hook(|| {
-        ["sell.title", "sell.price", "sell.intent"].map(|name| store.api.session.draft_name(name))
+    let [kept_title, kept_price, kept_key] = use_hook(|| {
+        ["sell.title", "sell.price", "sell.key"].map(|name| store.api.session.draft_name(name))
     });
     let title = use_draft(kept_title.clone(), String::new);
     let price = use_draft(kept_price.clone(), String::new);
     let mut errors = use_signal(FieldErrors::default);
     let mut busy = use_signal(|| false);
-    let drafts = use_signal(|| [kept_title, kept_price, kept_intent]);
+    let drafts = use_signal(|| [kept_title, kept_price, kept_key]);
 
     let save = move |ticket: NewTicket| {
         if busy() {
@@ -38,20 +38,20 @@ pub fn SellPage() -> Element {
             let meaning = format!("{} for {price}", title.peek());
             // Kept with the draft: after a lost answer and a reload it is still one offer.
             let [_, _, kept] = drafts.cloned();
-            let mut intent = Intent::read(&drafts::kept(&kept).unwrap_or_default());
-            let key = intent.key(&meaning, Uuid::new_v4());
-            drafts::keep(&kept, &intent.write());
+            let mut request_key = RequestKey::read(&drafts::load(&kept).unwrap_or_default());
+            let key = request_key.key(&meaning, Uuid::new_v4());
+            drafts::store(&kept, &request_key.write());
             let outcome = store.api.call(client::offer_ticket(&ticket, key)).await;
             busy.set(false);
             match outcome {
                 Ok(ticket) => {
-                    drafts::forget(&drafts.cloned());
+                    drafts::remove(&drafts.cloned());
                     store.toasts.show("Your ticket is for sale");
                     history::replace(&Route::Ticket(ticket.id));
                 }
                 Err(failure) => {
                     if failure.is_decided() {
-                        drafts::forget(&[kept]);
+                        drafts::remove(&[kept]);
                     }
                     match failure {
                         // What was typed is kept, and here again after signing in.

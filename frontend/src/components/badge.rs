@@ -1,4 +1,4 @@
-//! How a ticket looks: its stub, and the word for where it stands.
+//! How a ticket looks: its stub, and the badge with its status.
 
 use api::{OrderStatus, TicketStatus};
 use dioxus::prelude::*;

@@ -18,11 +18,11 @@ use crate::store::use_store;
 
 /// Changes an offer of the visitor's own.
 #[component]
-pub fn EditPage(id: Uuid) -> Element {
+pub fn EditTicketPage(id: Uuid) -> Element {
     let store = use_store();
     let ticket = use_ticket(store.api, store.ticket_events, id, |_| {});
     rsx! {
-        Link { to: Route::Selling, class: "back",
+        Link { to: Route::MyTickets, class: "back",
             Icon { shape: Shape::Back }
             "Selling"
         }
@@ -58,7 +58,7 @@ fn Form(ticket: ReadSignal<Ticket>) -> Element {
         ["base", "title", "price"].map(name)
     });
     let mut base = use_signal(|| {
-        let kept = drafts::kept(&kept_base).and_then(|kept| EditBase::read(&kept));
+        let kept = drafts::load(&kept_base).and_then(|kept| EditBase::read(&kept));
         kept.unwrap_or_else(|| EditBase::of(&ticket.peek()))
     });
     let mut title = use_draft(kept_title.clone(), || ticket.peek().title.clone());
@@ -68,13 +68,13 @@ fn Form(ticket: ReadSignal<Ticket>) -> Element {
     // What was changed elsewhere, and here to something else: which of them is meant is asked.
     let mut clash = use_signal(Followed::default);
     let name = kept_base.clone();
-    use_effect(move || drafts::keep(&name, &base.read().write()));
+    use_effect(move || drafts::store(&name, &base.read().write()));
     // A draft that is left is dropped on purpose: on coming back the offer is shown as it is. It is
     // kept for who has to sign in again.
     let dropped = [kept_base, kept_title, kept_price];
     use_drop(move || {
         if !store.api.session.peek().is_nobody() {
-            drafts::forget(&dropped);
+            drafts::remove(&dropped);
         }
     });
     // The offer changed elsewhere: what wasn't touched here follows it, so that an old price is

@@ -15,7 +15,7 @@ use crate::store::use_store;
 
 /// What the visitor offers, and what it earned.
 #[component]
-pub fn SellingPage() -> Element {
+pub fn MyTicketsPage() -> Element {
     let navigation = use_navigation();
     let store = use_store();
     let rows = navigation.rows_before();
@@ -60,7 +60,7 @@ pub fn SellingPage() -> Element {
     });
     rsx! {
         PageHead { title: "Selling", lead: "What you offer, and what became of it.",
-            Link { to: Route::Sell, class: "button primary", "Sell a ticket" }
+            Link { to: Route::NewTicket, class: "button primary", "Sell a ticket" }
         }
         match &*sales.read() {
             Read::Loading => rsx! { RowSkeletons {} },
@@ -143,7 +143,7 @@ fn Row(ticket: Ticket) -> Element {
             }
             if ticket.status == TicketStatus::Open {
                 Link {
-                    to: Route::Edit(ticket.id),
+                    to: Route::EditTicket(ticket.id),
                     class: "button row-action",
                     label: "Edit {text::isolated(&ticket.title)}",
                     "Edit"
