@@ -1,11 +1,11 @@
-//! What the services share to speak HTTP: errors, bodies, sessions, idempotency, limits,
+//! The HTTP code that the services share: errors, bodies, sessions, idempotency, limits,
 //! configuration, and a server with probes, metrics and documentation.
 //!
-//! It knows no store: whether one is available, and which session keys it holds, is passed in
-//! ([`Gate`], [`SessionVerifier::replace`]).
+//! It depends on no store: whether one is available, and the session keys, are passed in ([`Gate`],
+//! [`SessionVerifier::replace`]).
 //!
-//! A handler reads like this. Its arguments are checked from left to right, so that nobody who
-//! isn't signed in learns anything about the body:
+//! A handler looks like this. Its arguments are checked from left to right, so that a caller
+//! without a session learns nothing about the body:
 //!
 //! ```
 //! use actix_web::{HttpRequest, HttpResponse, web};
@@ -63,7 +63,7 @@ pub use limits::Limits;
 pub use middleware::RequestLayer;
 pub use prefer::Prefer;
 pub use request_id::{RequestContext, RequestId, X_REQUEST_ID};
-/// What reads a [`config::Secret`].
+/// Reads a [`config::Secret`].
 pub use secrecy::ExposeSecret;
 pub use service::{BoundServer, Constraint, Server, Service, serve};
 pub use session::{CookiePolicy, MaybeSession, Session, SessionSigner, SessionVerifier};

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use crate::Manifests;
 
-/// What a variable is set to.
+/// The value of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// This text.
     Text(String),
-    /// An entry of a Secret, which no manifest holds.
+    /// An entry of a Secret, which no manifest contains.
     Secret {
         /// The Secret's name.
         name: String,
@@ -20,16 +20,16 @@ pub enum Value {
         /// Whether the variable stays unset when there is none.
         optional: bool,
     },
-    /// Something about the pod itself, such as `metadata.name`.
+    /// A field of the pod itself, such as `metadata.name`.
     Field(String),
 }
 
 impl Manifests {
-    /// The variables of a container. Its own list wins over what it takes as a whole, as in
+    /// The variables of a container. Its own list takes precedence over whole ConfigMaps, as in
     /// Kubernetes.
     ///
     /// # Errors
-    /// When it names what isn't there.
+    /// When it names an object that doesn't exist.
     pub fn environment(&self, container: &Container) -> Result<BTreeMap<String, Value>> {
         let mut variables = BTreeMap::new();
         for source in container.env_from.iter().flatten() {

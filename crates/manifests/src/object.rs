@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use crate::Pod;
 
-/// One object of Kubernetes, of whatever kind.
+/// One object of Kubernetes, of any kind.
 #[derive(Clone, Debug)]
 pub struct Object {
     /// Its kind, such as `Deployment`.
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// All of it.
+    /// The whole object.
     pub value: Value,
 }
 
@@ -33,7 +33,7 @@ impl Object {
         })
     }
 
-    /// The object in the type that Kubernetes has for it.
+    /// The object as its Kubernetes type.
     ///
     /// # Errors
     /// When it isn't of that type.
@@ -50,7 +50,7 @@ impl Object {
             .unwrap_or_default()
     }
 
-    /// The pod that it runs; `None` if it runs none.
+    /// Its pod; `None` if it has none.
     pub(crate) fn pod(&self) -> Result<Option<Pod>> {
         let template = match self.kind.as_str() {
             "Deployment" | "StatefulSet" | "Job" => "/spec/template",

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::Command};
 
 use crate::{Object, Pod};
 
-/// One way to deploy it.
+/// An overlay: one way to deploy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlay {
     /// `k8s/overlays/dev`
@@ -29,10 +29,10 @@ impl Overlay {
         tools::workspace().join("k8s/overlays").join(name)
     }
 
-    /// The text that `kubectl kustomize` makes of it.
+    /// Renders it with `kubectl kustomize`.
     ///
     /// # Errors
-    /// What kustomize says when it can't.
+    /// The error of kustomize.
     pub fn render(self) -> Result<String> {
         let output = Command::new(tools::kubectl()?)
             .arg("kustomize")
@@ -79,7 +79,7 @@ impl Manifests {
         objects.filter(move |object| object.kind == kind)
     }
 
-    /// Those of a kind, in the type that Kubernetes has for it.
+    /// The objects of a kind, as their Kubernetes type.
     ///
     /// # Errors
     /// When one isn't of that type.
@@ -87,7 +87,7 @@ impl Manifests {
         self.of_kind(kind).map(Object::read).collect()
     }
 
-    /// What runs: the pods of Deployments, StatefulSets, Jobs and CronJobs.
+    /// The pods of Deployments, StatefulSets, Jobs and CronJobs.
     ///
     /// # Errors
     /// When one has no valid pod.
@@ -99,7 +99,7 @@ impl Manifests {
         pods.collect()
     }
 
-    /// The pod of the object of that name.
+    /// The pod of the object with that name.
     ///
     /// # Errors
     /// When there is none.
@@ -112,7 +112,7 @@ impl Manifests {
     /// The entries of a ConfigMap.
     ///
     /// # Errors
-    /// When there is none of that name, or one of its entries isn't text.
+    /// When there is no ConfigMap of that name, or one of its entries isn't text.
     pub fn config_map(&self, name: &str) -> Result<BTreeMap<String, String>> {
         let map = self.of_kind("ConfigMap").find(|map| map.name == name);
         let map = map.with_context(|| format!("no ConfigMap {name}"))?;

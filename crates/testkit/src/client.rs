@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use crate::{Answer, Call};
 
-/// A client with a session of its own. Clones share the session, so they can call at once as the
-/// same user.
+/// A client with its own session. Clones share the session, so they can send concurrent requests as
+/// the same user.
 #[derive(Debug, Clone)]
 pub struct Client {
     base_url: String,
@@ -18,10 +18,10 @@ pub struct Client {
     session: Arc<Mutex<Option<String>>>,
 }
 
-/// Who has signed up.
+/// A user that has signed up.
 #[derive(Debug, Clone)]
 pub struct TestUser {
-    /// The user's id, as the server tells it.
+    /// The user's ID, from the server.
     pub id: String,
     /// A random address.
     pub email: String,
@@ -30,10 +30,10 @@ pub struct TestUser {
 }
 
 impl Client {
-    /// A client of the server at `base_url` (`http://host:port`) who isn't signed in.
+    /// A client of the server at `base_url` (`http://host:port`), without a session.
     pub fn new(base_url: impl Into<String>) -> Self {
-        // Where another crate of the same build lets reqwest speak TLS, it refuses to be made
-        // without a provider, although these clients speak plain HTTP. A second call is refused.
+        // If another crate of the build enables TLS in reqwest, no client can be created without a
+        // provider, although these use plain HTTP. A second call is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             base_url: base_url.into(),
@@ -42,7 +42,7 @@ impl Client {
         }
     }
 
-    /// Another client of the same server, who isn't signed in. It shares the connections.
+    /// Another client of the same server, without a session. It shares the connections.
     #[must_use]
     pub fn anonymous(&self) -> Self {
         Self {
@@ -70,13 +70,13 @@ impl Client {
         }
     }
 
-    /// Asks to sign up; keeps the session if there is one in the answer.
+    /// Requests a sign-up; keeps the session if the response has one.
     pub async fn sign_up_as(&self, email: &str, password: &str) -> Answer {
         let body = json!({"email": email, "password": password});
         self.post("/api/users/signup", body).await
     }
 
-    /// Asks to sign in; keeps the session if there is one in the answer.
+    /// Requests a sign-in; keeps the session if the response has one.
     pub async fn sign_in_as(&self, email: &str, password: &str) -> Answer {
         let body = json!({"email": email, "password": password});
         self.post("/api/users/signin", body).await
@@ -113,7 +113,7 @@ impl Client {
         session.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces the session cookie; an empty value clears it, as it does in a browser.
+    /// Replaces the session cookie; an empty value clears it, as in a browser.
     pub fn set_session(&self, value: Option<&str>) {
         let value = value.filter(|value| !value.is_empty()).map(str::to_owned);
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = value;

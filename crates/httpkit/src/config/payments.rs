@@ -1,17 +1,17 @@
-//! Where money is taken: said on purpose, or the service doesn't start.
+//! The provider of payments: it must be set, or the service doesn't start.
 //!
-//! A default was rejected. Whatever it were, a secret that didn't arrive would turn real sales into
-//! make-believe ones, or a trial into real charges.
+//! A default was rejected. With any default, a missing secret would turn real sales into simulated
+//! ones, or a test into real charges.
 
 use super::{Config, ConfigError, Problem, Secret, Var, vars as v};
 use crate::session::SecureCookies;
 use secrecy::ExposeSecret as _;
 
-/// What [`PAYMENTS`](v::PAYMENTS) may be, in words.
+/// The accepted values of [`PAYMENTS`](v::PAYMENTS), in words.
 pub(super) const ALLOWED: &str =
     "stripe (real money), stripe-test (Stripe's test mode) or sandbox (as if)";
 
-/// Where money is taken.
+/// The provider of payments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PaymentsMode {
     /// Stripe, with live keys: real money.
@@ -23,7 +23,7 @@ pub enum PaymentsMode {
 }
 
 impl PaymentsMode {
-    /// As the variable says it, and the metric.
+    /// Its value in the variable and in the metric.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stripe => "stripe",
@@ -43,7 +43,7 @@ impl PaymentsMode {
             .find(|mode| mode.as_str() == text)
     }
 
-    /// The part of a key's name that tells its mode, and that of the other mode.
+    /// The part of a key that identifies its mode, and that of the other mode.
     const fn keys(self) -> (&'static str, &'static str) {
         match self {
             Self::Stripe => ("live", "PAYMENTS is stripe"),
@@ -54,12 +54,12 @@ impl PaymentsMode {
 }
 
 impl Config {
-    /// Where money is taken, with all that is needed to take it. Only the service that takes
-    /// payments asks for it; the others share the variables, and not the keys.
+    /// Returns the provider of payments, after checking its settings. Only the service that accepts
+    /// payments calls this; the others share the variables, but not the keys.
     ///
     /// # Errors
-    /// Everything that is missing, of the wrong mode, or at odds with the sandbox. Keys are named
-    /// and not shown.
+    /// Every setting that is missing, of the wrong mode, or in conflict with the sandbox. Keys are
+    /// named and not shown.
     pub fn payments_to_serve(&self) -> Result<PaymentsMode, ConfigError> {
         let mut problems = Vec::new();
         let mode = self.mode(&mut problems);
@@ -75,11 +75,12 @@ impl Config {
         finish(mode, problems)
     }
 
-    /// As [`payments_to_serve`](Self::payments_to_serve), for a process that only reads the books:
-    /// of Stripe's keys the secret one is enough, and the sandbox may be read from anywhere.
+    /// Like [`payments_to_serve`](Self::payments_to_serve), for a process that only reads the
+    /// provider's records: of Stripe's keys it needs only the secret one, and the sandbox may be
+    /// read from anywhere.
     ///
     /// # Errors
-    /// As there.
+    /// Like [`payments_to_serve`](Self::payments_to_serve).
     pub fn payments_to_read(&self) -> Result<PaymentsMode, ConfigError> {
         let mut problems = Vec::new();
         let mode = self.mode(&mut problems);
@@ -119,7 +120,8 @@ impl Config {
         );
     }
 
-    /// A signing secret doesn't tell its mode. What it signs does, and is compared when it comes.
+    /// A signing secret doesn't show its mode. The signed events do, and are compared when they
+    /// arrive.
     fn check_webhook_secret(&self, mode: PaymentsMode, problems: &mut Vec<Problem>) {
         let (_, because) = mode.keys();
         let expected = format!("the signing secret of the webhook (whsec_…), since {because}");
@@ -138,8 +140,8 @@ impl Config {
         );
     }
 
-    /// The sandbox gives tickets away. Where others can reach it, or where it looks as if real
-    /// people buy, it has to be allowed in so many words.
+    /// The sandbox gives tickets away. Where others can reach it, or real users seem to buy, it
+    /// must be allowed explicitly.
     fn check_sandbox(&self, problems: &mut Vec<Problem>) {
         let is_live = |key: &str| ["sk_live_", "rk_live_"].iter().any(|p| key.starts_with(p));
         let key = self.stripe.secret_key.as_ref();
@@ -188,8 +190,8 @@ fn check(
 ) {
     match value {
         None => problems.push(missing(var, expected)),
-        // Not shown even where it isn't marked as secret: what stands in the wrong place may be
-        // anything.
+        // Not shown even where it isn't marked as secret: a value in the wrong place may be any
+        // secret.
         Some(value) if !prefixes.iter().any(|prefix| value.starts_with(prefix)) => {
             problems.push(wrong(var, "(secret)", expected));
         }
@@ -262,7 +264,7 @@ mod tests {
             error.starts_with("PAYMENTS is \"Stripe\", but must be"),
             "{error}"
         );
-        // The services that take no money don't ask.
+        // Services that accept no payments don't check this.
         assert!(config(&[]).is_ok());
     }
 

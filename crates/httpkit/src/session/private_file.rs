@@ -1,4 +1,4 @@
-//! Files that only their owner reads, and that are there wholly or not at all.
+//! Files that only their owner can read, written completely or not at all.
 
 use std::{
     fs,
@@ -9,19 +9,19 @@ use std::{
 
 use uuid::Uuid;
 
-/// Writes a file where none is yet; of several who try at once, one wins.
+/// Creates a file that doesn't exist yet; of several concurrent attempts, one wins.
 ///
 /// # Errors
-/// When there is one, or it can't be written. Nothing of it is there then.
+/// When it exists, or can't be written. Nothing of it remains then.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
-    // Renaming would replace what is there; a link never does.
+    // Renaming would replace an existing file; a link never does.
     by_draft(path, text, |draft| fs::hard_link(draft, path))
 }
 
-/// Writes a file in the place of what is there.
+/// Replaces a file.
 ///
 /// # Errors
-/// When it can't be written. What was there still is.
+/// When it can't be written. The old file then remains.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     by_draft(path, text, |draft| fs::rename(draft, path))
 }
@@ -30,7 +30,7 @@ fn by_draft(path: &Path, text: &str, put: impl FnOnce(&Path) -> io::Result<()>) 
     let draft = path.with_extension(format!("{}.draft", Uuid::new_v4()));
     let written = write(&draft, text).and_then(|()| put(&draft));
     match fs::remove_file(&draft) {
-        // It was renamed, or never made.
+        // It was renamed, or never created.
         Err(error) if error.kind() == io::ErrorKind::NotFound => written,
         removed => written.and(removed),
     }
