@@ -30,7 +30,7 @@ pub(crate) fn configure(cfg: &mut web::ServiceConfig) {
         .service(web::resource(WEBHOOK).route(web::post().to(webhook)));
 }
 
-/// What bodies must be beside their types.
+/// Constraints of bodies beyond their types.
 pub(crate) fn constraints() -> Vec<Constraint> {
     vec![
         Constraint::required("NewPayment", &["token", "orderId"]),

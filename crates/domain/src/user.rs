@@ -7,16 +7,16 @@ use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use crate::{Decide, Email, UserId, decide::impl_handle_by_decide};
 
-/// A password hash in PHC string form that no password is known to have: for accounts that nobody
-/// may sign in to, because they were made up or came without their secrets.
+/// A password hash in PHC string form that belongs to no known password: for accounts without
+/// sign-in, because they are simulated or were imported without their secrets.
 pub const NO_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$\
                                AAAAAAAAAAAAAAAAAAAAAA$\
                                AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// What a user may do beyond buying and selling.
+/// A permission beyond buying and selling.
 ///
-/// It is part of the aggregate and not of a session, so that taking it away works at once and not
-/// when the session ends.
+/// It is part of the aggregate and not of a session, so that revoking it works at once and not when
+/// the session ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -28,7 +28,7 @@ impl Role {
     /// All there are.
     pub const ALL: [Self; 1] = [Self::Analyst];
 
-    /// Its name, as it is written everywhere.
+    /// Its name, in all formats.
     pub fn name(self) -> &'static str {
         match self {
             Self::Analyst => "analyst",
@@ -62,7 +62,7 @@ pub struct User {
     account: Option<Account>,
 }
 
-/// What is known of a registered user.
+/// The account of a registered user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// Identity.
@@ -73,12 +73,12 @@ pub struct Account {
     pub password_hash: String,
     /// When the account was made.
     pub registered_at: DateTime<Utc>,
-    /// What the user may do beyond buying and selling.
+    /// The user's roles.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<Role>,
 }
 
-/// What can be asked of a user.
+/// The commands on a user.
 #[derive(Clone, Debug)]
 pub enum UserCommand {
     /// Open an account.
@@ -90,14 +90,14 @@ pub enum UserCommand {
         /// Now.
         at: DateTime<Utc>,
     },
-    /// Let the user do more. Nothing happens if the role is there.
+    /// Grant a role. Changes nothing if the user has it.
     GrantRole {
         /// What.
         role: Role,
         /// Now.
         at: DateTime<Utc>,
     },
-    /// Take a role away. Nothing happens if it isn't there.
+    /// Revoke a role. Changes nothing if the user doesn't have it.
     RevokeRole {
         /// Which.
         role: Role,
@@ -106,7 +106,7 @@ pub enum UserCommand {
     },
 }
 
-/// What happened to a user.
+/// The events of a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]
 pub enum UserEvent {
@@ -174,7 +174,7 @@ impl User {
         account.is_some_and(|account| account.roles.contains(&role))
     }
 
-    /// What follows if a role is to be there, or not to be there.
+    /// The event of granting or revoking a role, if that changes anything.
     fn change(
         &self,
         role: Role,

@@ -8,7 +8,7 @@ use super::{
     output::{SaidArgs, say},
 };
 
-/// List every environment variable, with its default and what is allowed
+/// List every environment variable, with its default and accepted values
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct ConfigArgs {
     /// As a Markdown table, for the documentation

@@ -8,21 +8,20 @@ use super::{
     CommandError, Outcome, Servers, output::OutputArgs, progress::Progress, range::RangeArgs,
 };
 
-/// Write the log to files: one table an event type, for DuckDB, Polars, pandas, or an import
+/// Write the log to files, one table per event type, for analysis or an import
 ///
-/// Beside the files there is a manifest with ranges, counts and checksums. A run that was
-/// interrupted, even killed, goes on when it is repeated; no row is lost or doubled. Passwords'
-/// hashes are left out.
+/// A manifest lists ranges, counts and checksums of the files. An interrupted run, even a killed
+/// one, continues when it is repeated; no row is lost or duplicated. Password hashes are left out.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
-    /// What files look like
+    /// The format of the files
     #[arg(long, value_enum, default_value_t = FileFormat::Parquet)]
     format: FileFormat,
-    /// The folder for them; made if need be
+    /// The folder for the files; created if missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Add what came since to an export that is complete
+    /// Add later events to a complete export
     #[arg(long, conflicts_with_all = ["from", "to"])]
     since_last: bool,
     #[command(flatten)]
@@ -39,7 +38,7 @@ enum FileFormat {
     Csv,
     /// CSV for Excel and LibreOffice: a text that would be a formula begins with an apostrophe
     Spreadsheet,
-    /// One JSON object a line, every event as it is stored: what `turnstile import` reads
+    /// One JSON object per line, every event as it is stored, for `turnstile import`
     Ndjson,
     /// Apache Arrow's file format (Feather V2)
     Arrow,

@@ -1,4 +1,4 @@
-//! `turnstile streams`: how the streams of the log are set up.
+//! `turnstile streams`: the settings of the log's streams.
 
 use eventstore::{Log, StreamInfo, StreamPlan};
 use std::{
@@ -63,7 +63,7 @@ pub(crate) struct MigrateArgs {
     create: Vec<String>,
 }
 
-/// How long the servers may take to start.
+/// Time limit for the servers to start.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(crate) async fn run(
@@ -103,7 +103,7 @@ async fn init(servers: &Servers) -> Result<Outcome, CommandError> {
     Ok(Outcome::Clean)
 }
 
-/// Lets the streams be made that are named.
+/// Allows the named streams to be created.
 fn allow(plans: &mut [StreamPlan], named: &[String]) -> Result<(), CommandError> {
     for name in named {
         let known: Vec<_> = plans.iter().map(|plan| plan.stream.to_string()).collect();
@@ -191,10 +191,10 @@ fn check(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandEr
     })
 }
 
-/// What would be done.
+/// The steps of a plan.
 fn steps(plan: &StreamPlan) -> Vec<String> {
     if plan.found.is_none() {
-        // What is refused is said once.
+        // A refusal is printed once.
         let create = plan.refusals.is_empty();
         return Vec::from_iter(create.then(|| format!("{}: create it", plan.stream)));
     }
@@ -242,7 +242,7 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
             "nothing was changed; --yes skips this question".to_owned(),
         ));
     }
-    // Whether or not anybody reads on, it is done to the end.
+    // A failing output doesn't stop the work.
     let mut said = Ok(());
     for plan in plans.iter().filter(|plan| !plan.is_settled()) {
         log.streams().migrate(plan).await?;
@@ -252,7 +252,7 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
     Ok(Outcome::Clean)
 }
 
-/// Asks whoever sits at the terminal. Where nobody does, the answer is no.
+/// Asks for confirmation on the terminal. Without one, the answer is no.
 pub(super) fn agreed(question: &str) -> Result<bool, CommandError> {
     if !io::stdin().is_terminal() {
         return Ok(false);

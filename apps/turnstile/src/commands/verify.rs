@@ -15,9 +15,9 @@ use super::{
     progress::Progress,
 };
 
-/// So many documents of a read model's replay are in memory at once.
+/// Limit for documents of a read model's replay in memory.
 const DOCUMENTS: usize = 150_000;
-/// So many findings are shown; after that they are only counted. A log with more has one cause.
+/// Limit for printed findings; more are only counted. A log with more has one cause.
 const SHOWN: u64 = 1_000;
 
 /// Check that the log is consistent and every read model equals a replay; exit code 1 if not
@@ -145,7 +145,7 @@ async fn check_model<P: Projection>(
             return Err(AnalysisError::from(error).into());
         }
         Err(VerifyError::Read(error)) => return Err(CommandError::Unreachable(error.to_string())),
-        // The log holds what can't be folded, or nobody folds it.
+        // The log contains an event that can't be folded, or no process folds it.
         Err(
             error @ (VerifyError::Behind { .. }
             | VerifyError::NobodyThere { .. }

@@ -1,7 +1,7 @@
-//! The commands of those who ask the log: the real program against real servers.
+//! The commands for analysts: the real program against real servers.
 //!
-//! `support/season.rs` is a fixed small history, with fixed ids and times, so that answers can be
-//! compared with what they were; where a system has to be alive, the program itself serves it.
+//! `support/season.rs` is a fixed small history, with fixed IDs and times, so that results can be
+//! compared; where a running system is needed, the program itself serves it.
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod bad_input;

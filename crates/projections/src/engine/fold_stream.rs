@@ -98,7 +98,7 @@ impl FoldStream {
 
 /// The step of a commit from the log into the read model, in the trace of its request: one span per
 /// commit, though many are written at once. Commits that are folded long after they were made (by a
-/// rebuild, or after an outage) get no span, since nobody looks at their traces any more.
+/// rebuild, or after an outage) get no span: their traces are no longer in use.
 fn span_of_fold(projection: &'static str, commit: &Commit) -> Span {
     let Some(parent) = commit.metadata.trace_parent.as_deref() else {
         return Span::none();

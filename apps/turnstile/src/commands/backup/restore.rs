@@ -68,7 +68,7 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
         "{backup}: whole, begun {}, ended {}",
         contents.began, contents.ended
     );
-    // Whether or not anybody reads on, it is done to the end.
+    // A failing output doesn't stop the restore.
     let mut said = say(&whole);
     make_room(&log, &streams, args.replace, args.yes).await?;
     for (stream, copied) in streams {

@@ -6,7 +6,7 @@ use eventstore::{Log, StreamName};
 use super::{columns::explained, raw};
 use crate::commands::{CommandError, Outcome, Servers, output::OutputArgs, range::bound};
 
-/// Show everything that is known of one commit's events
+/// Show all data on one commit's events
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = format!("{}\n\n{EXAMPLES}", explained()))]
 pub(crate) struct ShowArgs {
@@ -14,7 +14,7 @@ pub(crate) struct ShowArgs {
     #[arg(value_name = "STREAM:SEQUENCE", value_parser = bound)]
     place: Bound,
     /// The message as it is stored: subject, headers and bytes, whether or not it can be read.
-    /// Password hashes are left out
+    /// Without password hashes
     #[arg(long, help_heading = "Output")]
     raw: bool,
     #[command(flatten)]

@@ -1,11 +1,11 @@
-//! A way to NATS that ends in the middle.
+//! A proxy for NATS that disconnects in the middle of an operation.
 
 use std::sync::Arc;
 use testkit::{DropAcksProxy, Nats};
 use tokio::sync::mpsc;
 
-/// A way to a server that is closed for good when so many messages were published over it to
-/// subjects that begin like this. From that one on, the server sees none.
+/// A proxy that closes for good when this number of messages were published through it to subjects
+/// with this prefix. From that one on, the server receives none.
 pub struct Cut {
     proxy: Arc<DropAcksProxy>,
 }
@@ -37,7 +37,7 @@ impl Cut {
         self.proxy.url()
     }
 
-    /// Whether it came to that.
+    /// Whether it has closed.
     pub fn is_cut(&self) -> bool {
         self.proxy.swallowed() > 0
     }

@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Code that the tests share.
 
 mod archive;
 mod cut;
@@ -20,7 +20,7 @@ pub use tool::{TURNSTILE, Tool, tool};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// Ids that tell what they are of: `id(7, 2)` is the second ticket.
+/// IDs that show their kind: `id(7, 2)` is the second ticket.
 pub fn id(kind: u128, number: u128) -> Uuid {
     Uuid::from_u128((kind << 96) | number)
 }

@@ -5,14 +5,14 @@ use std::process::Stdio;
 
 pub const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 
-/// What the tool said.
+/// The result of the tool.
 #[derive(Debug)]
 pub struct Tool {
     /// Its exit code.
     pub code: i32,
     /// What it printed.
     pub stdout: String,
-    /// What it complained of.
+    /// Its error output.
     pub stderr: String,
 }
 
@@ -21,7 +21,7 @@ pub async fn tool(nats: &str, args: &[&str]) -> Tool {
     let output = tokio::process::Command::new(TURNSTILE)
         .args(args)
         .env("NATS_URL", nats)
-        // Where a test needs one, it says which: nobody's own may be asked.
+        // A test that needs one names it; the developer's own must not be used.
         .env("MONGODB_URI", "mongodb://127.0.0.1:9")
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -36,20 +36,20 @@ pub async fn tool(nats: &str, args: &[&str]) -> Tool {
 }
 
 impl Tool {
-    /// Shows that it ended well.
+    /// Checks that it succeeded.
     #[track_caller]
     pub fn well(self) -> Self {
         self.with_code(0)
     }
 
-    /// Shows that it ended with this code.
+    /// Checks that it ended with this code.
     #[track_caller]
     pub fn with_code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Shows that it said this, among other things.
+    /// Checks that its output contains this.
     #[track_caller]
     pub fn says(self, what: &str) -> Self {
         let said = format!("{}\n{}", self.stdout, self.stderr);

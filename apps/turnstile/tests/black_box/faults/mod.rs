@@ -1,5 +1,5 @@
-//! What happens when something breaks: nothing that was acknowledged is lost, nothing happens
-//! twice, and all of it goes on by itself.
+//! Behavior in failures: nothing that was acknowledged is lost, nothing happens twice, and the
+//! system recovers by itself.
 
 mod acknowledgments;
 mod behind;
