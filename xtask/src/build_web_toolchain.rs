@@ -14,7 +14,7 @@ use crate::cargo;
 use crate::progress::Progress;
 
 /// Time limit for rustup: its server may be unreachable, and rustup then waits silently.
-const RUSTUP_PATIENCE: Duration = Duration::from_mins(1);
+const RUSTUP_TIMEOUT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Debian's compiler for the web, its library's source, and its linker.
@@ -128,7 +128,7 @@ fn add_with_rustup(progress: Progress, stop: &AtomicBool) -> Result<bool> {
             return Ok(status.success());
         }
         let stopped = stop.load(Ordering::SeqCst);
-        if stopped || start.elapsed() > RUSTUP_PATIENCE {
+        if stopped || start.elapsed() > RUSTUP_TIMEOUT {
             child.kill()?;
             child.wait()?;
             if stopped {

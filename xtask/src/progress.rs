@@ -27,13 +27,13 @@ impl Progress {
             progress: self,
             what: what.to_owned(),
             said: Instant::now(),
-            every: IMPATIENCE,
+            every: MESSAGE_INTERVAL,
         }
     }
 }
 
 /// The longest time without a message.
-const IMPATIENCE: Duration = Duration::from_secs(10);
+const MESSAGE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// An operation in progress.
 pub struct Waiting {

@@ -25,7 +25,7 @@ const PROGRAM_GRACE: Duration = Duration::from_secs(40);
 const SERVER_GRACE: Duration = Duration::from_secs(30);
 const SERVER_READY: Duration = Duration::from_mins(2);
 /// Interval of messages during a wait.
-const IMPATIENCE: Duration = Duration::from_secs(10);
+const MESSAGE_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -219,7 +219,7 @@ fn wait_until_ready(supervisor: &mut Supervisor, port: u16, progress: Progress) 
                 false
             }
         };
-        match supervisor.wait_for(IMPATIENCE, is_ready) {
+        match supervisor.wait_for(MESSAGE_INTERVAL, is_ready) {
             Waited::Done => return true,
             Waited::Stopped => return false,
             Waited::TimedOut => progress.say(&format!("not ready yet: {last}")),

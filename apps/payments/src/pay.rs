@@ -21,7 +21,7 @@ const DECISION: Duration = Duration::from_secs(5);
 /// same request, means that someone keeps closing them.
 const MOST_INTENTS: u32 = 3;
 /// Polling interval for the order while no event of it arrives.
-const GLANCE: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Sequence and identity of an order's last commit.
 type Place = (u64, Option<Uuid>);
@@ -284,7 +284,7 @@ impl Checkout {
                 return Err(PayError::Undecided);
             }
             self.orders_progress
-                .wait_for(orders_progress + 1, GLANCE)
+                .wait_for(orders_progress + 1, POLL_INTERVAL)
                 .await;
         }
     }

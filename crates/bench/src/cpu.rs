@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(300);
 /// Below this share of one processor the servers count as quiet: heartbeats cost something.
 const QUIET: f64 = 0.12;
 /// After this time the measurement starts anyway.
-const PATIENCE: Duration = Duration::from_mins(3);
+const QUIET_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// The processes of a measurement, by name.
 #[derive(Clone, Debug, Default)]
@@ -100,7 +100,7 @@ impl Processes {
             if used.iter().all(|(_, percent)| *percent < 100.0 * QUIET) {
                 return busy;
             }
-            if busy > PATIENCE {
+            if busy > QUIET_TIMEOUT {
                 eprintln!("the servers don't come to rest; the figures may suffer");
                 return busy;
             }

@@ -54,11 +54,11 @@ impl Gate {
 
     /// Marks a dependency as down, for this reason.
     pub fn down(&self, name: &str, reason: &'static str) {
-        self.down_because(name, reason, reason);
+        self.down_with_cause(name, reason, reason);
     }
 
     /// Marks a dependency as down, for this reason; the cause is for the log only.
-    pub fn down_because(&self, name: &str, reason: &'static str, cause: impl Display) {
+    pub fn down_with_cause(&self, name: &str, reason: &'static str, cause: impl Display) {
         let mut down = self.0.down.write().unwrap_or_else(PoisonError::into_inner);
         if down.insert(name.to_owned(), reason).is_none() {
             tracing::warn!(dependency = name, %cause, "a dependency is down");

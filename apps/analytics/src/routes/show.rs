@@ -8,7 +8,7 @@ use crate::Analytics;
 
 /// How long a response waits for figures of the whole log. After that it contains those of its
 /// beginning.
-const PATIENCE: Duration = Duration::from_millis(700);
+const FIGURES_TIMEOUT: Duration = Duration::from_millis(700);
 /// Seconds after which to try again while there are no figures yet.
 const AGAIN: u64 = 2;
 
@@ -32,7 +32,7 @@ pub(super) async fn show(session: Session, analytics: web::Data<Analytics>) -> H
     let whole =
         snapshots.wait_for(|snapshot| snapshot.as_ref().is_some_and(|snapshot| snapshot.caught_up));
     // The figures after the timeout, or the awaited ones: both are the newest.
-    let _ = tokio::time::timeout(PATIENCE, whole).await;
+    let _ = tokio::time::timeout(FIGURES_TIMEOUT, whole).await;
     let snapshot = snapshots.borrow().clone();
     let snapshot = snapshot.ok_or_else(|| unavailable("The analysis", AGAIN))?;
     Ok(HttpResponse::Ok()

@@ -24,7 +24,7 @@ pub(crate) fn run(args: ConfigArgs) -> Result<Outcome, CommandError> {
         return Ok(Outcome::Clean);
     }
     let mut output = args.said.open();
-    if output.is_for_people() {
+    if output.is_table() {
         output.line(help().trim_end())?;
     } else {
         for variable in VARS {

@@ -113,7 +113,7 @@ pub(crate) async fn run(
 fn ls(letters: &[DeadLetter], output: OutputArgs) -> Result<(), CommandError> {
     let mut output = output.open();
     for letter in letters {
-        if output.is_for_people() {
+        if output.is_table() {
             output.line(&format!(
                 "{:>4}  {}  {}  {}#{}  {} tries\n      {}",
                 letter.id,
@@ -154,7 +154,7 @@ async fn show(log: &Log, letter: &DeadLetter, output: OutputArgs) -> Result<(), 
         None => None,
     };
     let mut output = output.open();
-    if output.is_for_people() {
+    if output.is_table() {
         let shown = json!({ "letter": letter, "events": events, "unreadable": unreadable });
         output.line(&serde_json::to_string_pretty(&shown).unwrap_or_default())?;
         if let Some(message) = &message {

@@ -80,7 +80,7 @@ pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<Outcome, 
         manifest,
     } = exported;
     let mut output = args.output.open();
-    if output.is_for_people() {
+    if output.is_table() {
         let went_on = if resumed {
             " (went on where a run had ended)"
         } else {

@@ -48,7 +48,7 @@ pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome,
     let steps = history(&log, subject, |done, total| progress.at(done, total)).await?;
     drop(progress);
     let mut output = args.output.open();
-    if output.is_for_people() {
+    if output.is_table() {
         output.line(&head(subject, steps.len()))?;
         for step in &steps {
             show(&mut output, step, args.full)?;

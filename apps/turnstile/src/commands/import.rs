@@ -36,7 +36,7 @@ pub(crate) async fn run(args: ImportArgs, servers: &Servers) -> Result<Outcome, 
     .await?;
     drop(progress);
     let mut output = args.output.open();
-    if output.is_for_people() {
+    if output.is_table() {
         let (commits, found) = (imported.commits, imported.found);
         output.line(&format!(
             "{commits} commits imported, {found} were there already"

@@ -14,7 +14,7 @@ use std::{
 use super::{CommandError, Outcome, Servers, output::say};
 
 /// Time limit for the members to start.
-const PATIENCE: Duration = Duration::from_mins(2);
+const START_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Make the MongoDB of MONGODB_URI a replica set; running it again changes nothing
 ///
@@ -41,7 +41,7 @@ pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Outc
         .await
         .map_err(failed)?;
     let members = set.members().join(", ");
-    match set.form(PATIENCE).await.map_err(failed)? {
+    match set.form(START_TIMEOUT).await.map_err(failed)? {
         Formed::Now => say(&format!("{members} are a replica set now"))?,
         Formed::Before => say(&format!("{members} are a replica set already"))?,
     }

@@ -71,13 +71,13 @@ impl Output {
     }
 
     /// Whether the output is for people and not for a program.
-    pub(crate) fn is_for_people(&self) -> bool {
+    pub(crate) fn is_table(&self) -> bool {
         self.for_people
     }
 
     /// Writes a line for people. Escapes what could rearrange it on a terminal.
     pub(crate) fn line(&mut self, line: &str) -> Result<(), CommandError> {
-        writeln!(self.to, "{}", tame(line)).map_err(CommandError::Output)
+        writeln!(self.to, "{}", escaped(line)).map_err(CommandError::Output)
     }
 
     /// Writes a value as a line of JSON, with its kind under `kind`. The value must be a map of
@@ -136,7 +136,7 @@ impl Output {
 
 /// Prints a line of a command with little output.
 pub(crate) fn say(line: &str) -> Result<(), CommandError> {
-    writeln!(io::stdout(), "{}", tame(line)).map_err(CommandError::Output)
+    writeln!(io::stdout(), "{}", escaped(line)).map_err(CommandError::Output)
 }
 
 /// The width of the terminal; `None` without one.
@@ -147,7 +147,7 @@ pub(crate) fn width() -> Option<usize> {
 
 /// Escapes what a terminal would interpret instead of showing: control characters, and those that
 /// change the direction of text. A user's title must not make a row look different.
-pub(crate) fn tame(text: &str) -> Cow<'_, str> {
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     let is_wild = |c: char| {
         c.is_control() && c != '\n'
             || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -155,16 +155,16 @@ pub(crate) fn tame(text: &str) -> Cow<'_, str> {
     if !text.contains(is_wild) {
         return Cow::Borrowed(text);
     }
-    let mut tamed = String::with_capacity(text.len() + 8);
+    let mut escaped = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         if is_wild(c) {
             // Writing to a string can't fail.
-            let _ = write!(tamed, "\\u{{{:x}}}", u32::from(c));
+            let _ = write!(escaped, "\\u{{{:x}}}", u32::from(c));
         } else {
-            tamed.push(c);
+            escaped.push(c);
         }
     }
-    Cow::Owned(tamed)
+    Cow::Owned(escaped)
 }
 
 /// The style of all tables: a rule below the names, and none between rows.
@@ -280,7 +280,7 @@ impl Look {
             Cell::Time(time) if self.days => time.format("%Y-%m-%d").to_string(),
             cell => cell.to_string(),
         };
-        tame(&text).replace('\n', "\\n")
+        escaped(&text).replace('\n', "\\n")
     }
 }
 
@@ -291,10 +291,10 @@ mod tests {
 
     #[test]
     fn nothing_that_turns_a_line_round_is_shown_as_it_is() {
-        assert_eq!(tame("Seat \u{202e}1"), "Seat \\u{202e}1");
-        assert_eq!(tame("\u{1b}[2J\u{2066}"), "\\u{1b}[2J\\u{2066}");
+        assert_eq!(escaped("Seat \u{202e}1"), "Seat \\u{202e}1");
+        assert_eq!(escaped("\u{1b}[2J\u{2066}"), "\\u{1b}[2J\\u{2066}");
         for plain in ["Ärger", "山", "שלום", "two\nlines", "👩‍👩‍👧"] {
-            assert_eq!(tame(plain), plain);
+            assert_eq!(escaped(plain), plain);
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Shorter operations show no bar.
-const PATIENCE: Duration = Duration::from_secs(1);
+const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
 /// A bar on standard error, with rate and remaining time; nothing if that is no terminal. Standard
 /// output belongs to the result.
@@ -41,7 +41,7 @@ impl Progress {
     pub(crate) fn at(&mut self, done: u64, total: u64) {
         self.bar.set_length(total);
         self.bar.set_position(done);
-        if !self.shown && self.began.elapsed() > PATIENCE {
+        if !self.shown && self.began.elapsed() > SHOWN_AFTER {
             self.shown = true;
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }

@@ -19,11 +19,11 @@ use super::{
 };
 
 /// Interval at which the log is checked during a rebuild.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Time limit for the check.
-const ANSWER: Duration = Duration::from_secs(3);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// After this time without the log, the command stops waiting.
-const AWAY: Duration = Duration::from_secs(10);
+const OUTAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ProjectionsCommand {
@@ -212,13 +212,14 @@ fn told(
 async fn away(log: &Log, stream: StreamName) -> StoreError {
     let mut since = None;
     loop {
-        tokio::time::sleep(LOOK).await;
-        let answer = tokio::time::timeout(ANSWER, log.reader().last_sequence(stream)).await;
-        let late = || StoreError::unavailable(format!("NATS did not answer within {ANSWER:?}"));
+        tokio::time::sleep(POLL_INTERVAL).await;
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, log.reader().last_sequence(stream)).await;
+        let late =
+            || StoreError::unavailable(format!("NATS did not answer within {ANSWER_TIMEOUT:?}"));
         match answer.unwrap_or_else(|_| Err(late())) {
             Ok(_) => since = None,
             Err(error) => {
-                if since.get_or_insert_with(Instant::now).elapsed() > AWAY {
+                if since.get_or_insert_with(Instant::now).elapsed() > OUTAGE_TIMEOUT {
                     return error;
                 }
             }

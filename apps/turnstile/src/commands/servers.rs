@@ -10,12 +10,12 @@ use std::{pin::pin, time::Duration};
 use super::CommandError;
 
 /// Time limit for the log and the database.
-const PATIENCE: Duration = Duration::from_secs(10);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// After this time a message names what is being waited for.
-const SILENCE: Duration = Duration::from_secs(1);
+const MESSAGE_AFTER: Duration = Duration::from_secs(1);
 /// Time limit for one answer. A command line may wait longer than a web page, and a busy machine is
 /// no reason to give up.
-const ANSWER: Duration = Duration::from_secs(10);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// The name of this tool in NATS.
 const CLIENT: &str = "turnstile-cli";
 
@@ -73,8 +73,8 @@ impl Servers {
     pub(crate) async fn nats(&self) -> Result<Log, CommandError> {
         let config = self.config_of_log()?;
         let log = Log::connect(LogConfig {
-            answer_timeout: ANSWER,
-            command_timeout: 3 * ANSWER,
+            answer_timeout: ANSWER_TIMEOUT,
+            command_timeout: 3 * ANSWER_TIMEOUT,
             ..log_config(&config, CLIENT)
         })
         .await?;
@@ -82,15 +82,15 @@ impl Servers {
         let connected = connection.wait_for(|connected| *connected);
         let url = without_login(config.nats_url.expose_secret());
         let what = format!("NATS at {url}");
-        let connected = telling_what_is_waited_for(&what, connected);
-        if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, connected).await {
+        let connected = report_wait(&what, connected);
+        if let Ok(Ok(_)) = tokio::time::timeout(CONNECT_TIMEOUT, connected).await {
             log.check_server()?;
             return Ok(log.clone());
         }
         let why = log.probe().await.err();
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
         Err(CommandError::Unreachable(format!(
-            "no answer within {PATIENCE:?} from NATS{why}; check --nats-url or NATS_URL"
+            "no answer within {CONNECT_TIMEOUT:?} from NATS{why}; check --nats-url or NATS_URL"
         )))
     }
 
@@ -121,7 +121,7 @@ impl Servers {
             ReadStore::connect(config.mongodb_uri.expose_secret(), &config.mongodb_database)
                 .await
                 .map_err(failed)?;
-        let ping = telling_what_is_waited_for("MongoDB", store.ping());
+        let ping = report_wait("MongoDB", store.ping());
         ping.await.map_err(failed)?;
         Ok(store)
     }
@@ -138,10 +138,10 @@ impl Servers {
     /// Connects like the services. Creates the streams of a new installation.
     pub(crate) async fn runtime(&self) -> Result<Runtime, CommandError> {
         let runtime = self.runtime_without_workers().await?;
-        let arrive = telling_what_is_waited_for("NATS and MongoDB", runtime.connect());
-        let Ok(arrived) = tokio::time::timeout(PATIENCE, arrive).await else {
+        let arrive = report_wait("NATS and MongoDB", runtime.connect());
+        let Ok(arrived) = tokio::time::timeout(CONNECT_TIMEOUT, arrive).await else {
             return Err(CommandError::Unreachable(format!(
-                "no answer within {PATIENCE:?} from {}; check NATS_URL and MONGODB_URI",
+                "no answer within {CONNECT_TIMEOUT:?} from {}; check NATS_URL and MONGODB_URI",
                 lacking(&runtime)
             )));
         };
@@ -152,9 +152,9 @@ impl Servers {
 
 /// Waits, and reports what for if that takes longer than a moment: ten seconds of silence look like
 /// a program that hangs.
-async fn telling_what_is_waited_for<T>(what: &str, waited: impl Future<Output = T>) -> T {
+async fn report_wait<T>(what: &str, waited: impl Future<Output = T>) -> T {
     let mut waited = pin!(waited);
-    if let Ok(ended) = tokio::time::timeout(SILENCE, &mut waited).await {
+    if let Ok(ended) = tokio::time::timeout(MESSAGE_AFTER, &mut waited).await {
         return ended;
     }
     eprintln!("waiting for {what}");

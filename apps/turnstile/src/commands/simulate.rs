@@ -63,7 +63,7 @@ pub(crate) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome
     .await?;
     drop(progress);
     let mut output = args.output.open();
-    if output.is_for_people() {
+    if output.is_table() {
         output.line(&format!(
             "{} events in {} commits; {} commands were refused",
             tally.events, tally.commits, tally.refused

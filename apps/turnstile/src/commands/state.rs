@@ -80,7 +80,7 @@ pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, C
     }
     let mut output = args.output.open();
     for then in &shown {
-        if output.is_for_people() {
+        if output.is_table() {
             output.line(&format!(
                 "{} {} at version {} ({}#{}, {})",
                 then.stream,

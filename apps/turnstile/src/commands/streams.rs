@@ -64,7 +64,7 @@ pub(crate) struct MigrateArgs {
 }
 
 /// Time limit for the servers to start.
-const PATIENCE: Duration = Duration::from_mins(2);
+const START_TIMEOUT: Duration = Duration::from_mins(2);
 
 pub(crate) async fn run(
     command: StreamsCommand,
@@ -92,9 +92,9 @@ pub(crate) async fn run(
 
 async fn init(servers: &Servers) -> Result<Outcome, CommandError> {
     let runtime = servers.runtime_without_workers().await?;
-    let Ok(there) = tokio::time::timeout(PATIENCE, runtime.wait_for_streams()).await else {
+    let Ok(there) = tokio::time::timeout(START_TIMEOUT, runtime.wait_for_streams()).await else {
         return Err(CommandError::Unreachable(format!(
-            "no streams within {PATIENCE:?}: {}; see the log for details",
+            "no streams within {START_TIMEOUT:?}: {}; see the log for details",
             lacking(&runtime)
         )));
     };
@@ -121,7 +121,7 @@ fn allow(plans: &mut [StreamPlan], named: &[String]) -> Result<(), CommandError>
 
 fn list(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandError> {
     for plan in plans {
-        if !output.is_for_people() {
+        if !output.is_table() {
             output.record("stream", plan)?;
             continue;
         }
@@ -173,7 +173,7 @@ fn check(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandEr
     let mut well = true;
     for plan in plans {
         well &= plan.is_settled();
-        if !output.is_for_people() {
+        if !output.is_table() {
             output.record("stream", plan)?;
         } else if plan.is_settled() {
             output.line(&format!("{}: up to date", plan.stream))?;
@@ -237,7 +237,7 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
         say("all streams are up to date")?;
         return Ok(Outcome::Clean);
     }
-    if !yes && !agreed("Apply this plan?")? {
+    if !yes && !confirmed("Apply this plan?")? {
         return Err(CommandError::Failed(
             "nothing was changed; --yes skips this question".to_owned(),
         ));
@@ -253,7 +253,7 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
 }
 
 /// Asks for confirmation on the terminal. Without one, the answer is no.
-pub(super) fn agreed(question: &str) -> Result<bool, CommandError> {
+pub(super) fn confirmed(question: &str) -> Result<bool, CommandError> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }

@@ -89,7 +89,7 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
     let checked = check(log, found, |done, total| progress.at(done, total)).await?;
     drop(progress);
     for finding in &findings {
-        if output.is_for_people() {
+        if output.is_table() {
             let Finding {
                 stream,
                 sequence,
@@ -103,7 +103,7 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
     }
     for stream in EVENT_STREAMS {
         for hole in log.holes().acknowledged(stream).await?.iter() {
-            if output.is_for_people() {
+            if output.is_table() {
                 output.line(&in_words(hole))?;
             } else {
                 output.json(&json!({ "acknowledged": hole }))?;
@@ -116,7 +116,7 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
         findings,
         ..
     } = checked;
-    if output.is_for_people() {
+    if output.is_table() {
         output.line(&format!(
             "the log: {commits} commits, {events} events, {findings} findings"
         ))?;
@@ -138,7 +138,7 @@ async fn check_model<P: Projection>(
     let at = |done, total| progress.at(done, total);
     let compared = verify_with(projection, log, read, DOCUMENTS, at).await;
     drop(progress);
-    let people = output.is_for_people();
+    let people = output.is_table();
     let difference = match compared {
         Ok(difference) => difference,
         Err(VerifyError::Log(error)) if error.retry_after().is_some() => {

@@ -15,7 +15,7 @@ use crate::{
     full_disk::restored_is_the_same,
     import::{copied, sums},
     support::{
-        Cut, Moments, TURNSTILE, Tool,
+        CuttingProxy, RandomTimes, TURNSTILE, Tool,
         exported::{assert_same_export, exported, files, text},
         tool,
     },
@@ -57,7 +57,7 @@ async fn killed_at(moment: Duration, nats: &Nats, args: &[&str]) -> Option<ExitS
 #[tokio::test]
 async fn an_export_that_is_killed_at_any_moment_loses_no_row_and_doubles_none() {
     let nats = season().await;
-    let mut moments = Moments::new();
+    let mut moments = RandomTimes::new();
     for format in ["csv", "parquet"] {
         let whole = tempfile::tempdir().unwrap();
         let began = Instant::now();
@@ -101,7 +101,7 @@ async fn an_import_that_is_killed_at_any_moment_ends_with_the_same_log() {
         .await
         .well();
     let took = began.elapsed();
-    let mut moments = Moments::new();
+    let mut moments = RandomTimes::new();
     let elsewhere = Nats::start().await;
     let args = ["import", "--resume", text(copy.path())];
     let mut kills = 0;
@@ -147,7 +147,7 @@ async fn whatever_reads_the_log_says_where_it_lost_the_connection() {
     ];
     let cut_off = commands.map(async |args| {
         // The first request is in transit then, and most are not.
-        let cut = Cut::at(&nats, "$JS.API.CONSUMER.MSG.NEXT.ORDERS.", 2).await;
+        let cut = CuttingProxy::at(&nats, "$JS.API.CONSUMER.MSG.NEXT.ORDERS.", 2).await;
         let told = tool(cut.url(), args).await;
         assert!(cut.is_cut(), "{args:?} was faster: {}", told.stdout);
         lost_its_connection(told);
@@ -161,7 +161,7 @@ async fn an_export_that_loses_its_connection_goes_on_with_the_next_run() {
     let whole = tempfile::tempdir().unwrap();
     let all = exported(&nats, whole.path(), &[]).await;
     let out = tempfile::tempdir().unwrap();
-    let cut = Cut::at(&nats, "$JS.API.CONSUMER.MSG.NEXT.ORDERS.", 2).await;
+    let cut = CuttingProxy::at(&nats, "$JS.API.CONSUMER.MSG.NEXT.ORDERS.", 2).await;
     let args = ["export", "--out", text(out.path())];
     lost_its_connection(tool(cut.url(), &args).await);
     assert!(cut.is_cut());
@@ -186,7 +186,7 @@ async fn an_import_that_loses_its_connection_says_how_far_it_is_and_goes_on() {
     let original = season().await;
     let copy = copied(&original).await;
     let empty = Nats::start().await;
-    let cut = Cut::at(&empty, "TICKETS.", 900).await;
+    let cut = CuttingProxy::at(&empty, "TICKETS.", 900).await;
     let told = tool(cut.url(), &["import", text(copy.path())])
         .await
         .with_code(4);
@@ -217,7 +217,7 @@ async fn a_backup_that_loses_its_connection_leaves_no_half_one() {
     let nats = season().await;
     let place = tempfile::tempdir().unwrap();
     let args = ["backup", "--to", text(place.path())];
-    let cut = Cut::at(&nats, "$JS.SNAPSHOT.ACK.ORDERS.", 1).await;
+    let cut = CuttingProxy::at(&nats, "$JS.SNAPSHOT.ACK.ORDERS.", 1).await;
     tool(cut.url(), &args)
         .await
         .with_code(4)

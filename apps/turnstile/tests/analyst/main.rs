@@ -6,19 +6,19 @@
 
 mod bad_input;
 mod command_line;
-mod elsewhere;
 mod events;
 mod export;
+mod external_tools;
 mod figures;
 mod folds;
 mod full_disk;
+mod history;
 mod import;
 mod interrupted;
 mod operators;
 mod rebuild;
 mod report;
 mod simulate;
-mod stories;
 mod support;
 mod unreadable;
 mod users;

@@ -12,7 +12,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::support::{Moments, System, TURNSTILE, tool};
+use crate::support::{RandomTimes, System, TURNSTILE, tool};
 
 /// The tickets of the season: enough that a rebuild takes some time.
 const TICKETS: &str = "2000";
@@ -97,7 +97,7 @@ async fn a_rebuild_is_done_in_the_end_whoever_is_killed_at_any_moment() {
     let began = Instant::now();
     system.tool(&REBUILD).await.well().says("rebuilt");
     let took = began.elapsed();
-    let mut moments = Moments::new();
+    let mut moments = RandomTimes::new();
     for _ in 0..6 {
         let mut asked = ask(&system);
         let moment = moments.within(took + Duration::from_millis(50));

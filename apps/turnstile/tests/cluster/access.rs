@@ -89,8 +89,8 @@ const OWN: [(&str, &str); 5] = [
 ];
 
 /// A connection of this user, and the servers' errors on it.
-async fn overheard(nats: &NatsCluster, user: &str) -> (async_nats::Client, Told) {
-    let told = Told::default();
+async fn connect_as(nats: &NatsCluster, user: &str) -> (async_nats::Client, ServerErrors) {
+    let told = ServerErrors::default();
     let heard = told.clone();
     let connecting = nats.options(user).event_callback(move |event| {
         if let Event::ServerError(ServerError::Other(error)) = event {
@@ -101,10 +101,10 @@ async fn overheard(nats: &NatsCluster, user: &str) -> (async_nats::Client, Told)
     (connecting.connect(nats.addresses()).await.unwrap(), told)
 }
 
-type Told = Arc<Mutex<Vec<String>>>;
+type ServerErrors = Arc<Mutex<Vec<String>>>;
 
 /// Waits until a server reports a permissions violation.
-async fn told_no(what: &str, told: &Told) {
+async fn is_refused(what: &str, told: &ServerErrors) {
     eventually(what, Duration::from_secs(10), || async {
         let told = told.lock().unwrap();
         let found = told
@@ -117,19 +117,19 @@ async fn told_no(what: &str, told: &Told) {
 
 /// Checks that a user may not publish to a subject.
 async fn refused(nats: &NatsCluster, user: &str, subject: &str) {
-    let (client, told) = overheard(nats, user).await;
+    let (client, told) = connect_as(nats, user).await;
     let said = client.publish(subject.to_owned(), "{}".into());
     said.await.unwrap();
     client.flush().await.unwrap();
-    told_no(&format!("{user} is refused {subject}"), &told).await;
+    is_refused(&format!("{user} is refused {subject}"), &told).await;
 }
 
 /// Checks that a user may not subscribe to a subject.
 async fn deaf(nats: &NatsCluster, user: &str, subject: &str) {
-    let (client, told) = overheard(nats, user).await;
+    let (client, told) = connect_as(nats, user).await;
     let mut ears = client.subscribe(subject.to_owned()).await.unwrap();
     client.flush().await.unwrap();
-    told_no(&format!("{user} doesn't hear {subject}"), &told).await;
+    is_refused(&format!("{user} doesn't hear {subject}"), &told).await;
     assert!(ears.next().now_or_never().flatten().is_none());
 }
 

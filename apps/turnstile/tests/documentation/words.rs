@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use crate::{pages::BANNED, read, root};
 
 /// Names that had a meaning of this project's own, and the field's word that replaced each.
-const RETIRED: [(&str, &str); 39] = [
+const RETIRED: [(&str, &str); 48] = [
     (".because(", "with_source"),
     ("Cashier", "Checkout"),
     ("KitService", "RequestService"),
@@ -47,6 +47,15 @@ const RETIRED: [(&str, &str); 39] = [
     ("number_of(", "table_index"),
     ("raise_floor", "require_globally"),
     ("react_to_", "on_commit or on_due"),
+    ("Cut::", "CuttingProxy"),
+    ("GLANCE", "POLL_INTERVAL"),
+    ("IMPATIENCE", "MESSAGE_INTERVAL"),
+    ("Moments::", "RandomTimes"),
+    ("RUSTUP_PATIENCE", "RUSTUP_TIMEOUT"),
+    ("Told", "what it is: Snapshot, Observations, ServerErrors"),
+    ("down_because(", "down_with_cause"),
+    ("is_for_people(", "is_table"),
+    ("tame(", "escaped"),
     ("worked_on", "active_workers"),
 ];
 

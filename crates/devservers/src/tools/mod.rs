@@ -89,10 +89,10 @@ pub fn find_in_path(name: &str) -> Option<PathBuf> {
 }
 
 /// The longest time without a message during an operation.
-const IMPATIENCE: Duration = Duration::from_secs(10);
+const MESSAGE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Runs an operation, and reports at intervals that it is still running.
-fn saying_so<T>(
+fn report_while<T>(
     what: &str,
     every: Duration,
     say: impl Fn(&str) + Send,
@@ -122,7 +122,7 @@ fn saying_so<T>(
 /// output.
 fn run_quietly(what: &str, command: &mut Command) -> Result<String> {
     let program = command.get_program().to_owned();
-    let output = saying_so(what, IMPATIENCE, say, || command.output())
+    let output = report_while(what, MESSAGE_INTERVAL, say, || command.output())
         .with_context(|| format!("{what}: can't run {}", program.display()))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if !output.status.success() {
@@ -147,11 +147,11 @@ mod tests {
     fn what_lasts_is_said_again_and_what_is_done_soon_is_not() {
         let (said, lines) = mpsc::channel();
         let say = move |line: &str| said.send(line.to_owned()).unwrap();
-        let line = saying_so("installing", Duration::from_millis(5), say, || {
+        let line = report_while("installing", Duration::from_millis(5), say, || {
             lines.recv_timeout(Duration::from_secs(10))
         });
         assert!(line.unwrap().ends_with(": installing"));
-        saying_so(
+        report_while(
             "looking",
             Duration::from_mins(1),
             |line| panic!("{line}"),

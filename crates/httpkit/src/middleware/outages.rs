@@ -22,10 +22,10 @@ pub(super) struct Outages {
     /// Whether some were counted but not logged: a check for every request, which costs one load.
     untold: AtomicBool,
     /// Routes are few, and defined by the program.
-    routes: Mutex<HashMap<String, Told>>,
+    routes: Mutex<HashMap<String, Reported>>,
 }
 
-struct Told {
+struct Reported {
     at: Instant,
     untold: u64,
 }
@@ -59,7 +59,7 @@ impl Outages {
             told.at = now;
             return Some(std::mem::take(&mut told.untold));
         }
-        let told = Told { at: now, untold: 0 };
+        let told = Reported { at: now, untold: 0 };
         routes.insert(route.to_owned(), told);
         Some(0)
     }

@@ -21,7 +21,7 @@ use crate::{
 /// The path for traces in OTLP over HTTP.
 const PATH: &str = "/v1/traces";
 /// Time limit for a collector's answer; unsent traces are dropped after it.
-const PATIENCE: Duration = Duration::from_secs(5);
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long spans are collected before they are sent.
 const GATHER: Duration = Duration::from_secs(1);
 
@@ -41,7 +41,7 @@ pub(super) fn tracer(config: &TraceConfig, program: &str) -> Result<SdkTracer, E
         .with_http_client(client()?)
         .with_endpoint(format!("{}{PATH}", config.endpoint))
         .with_headers(config.headers.expose_all())
-        .with_timeout(PATIENCE)
+        .with_timeout(EXPORT_TIMEOUT)
         .build()
         .map_err(|error| failed(error.to_string()))?;
     let batches = BatchConfigBuilder::default()
@@ -68,7 +68,7 @@ pub async fn flush() {
     let Some(provider) = PROVIDER.get() else {
         return;
     };
-    let ended = tokio::task::spawn_blocking(|| provider.shutdown_with_timeout(PATIENCE));
+    let ended = tokio::task::spawn_blocking(|| provider.shutdown_with_timeout(EXPORT_TIMEOUT));
     if let Ok(Err(error)) = ended.await {
         tracing::debug!(%error, "the last spans were not sent");
     }
@@ -93,7 +93,7 @@ fn client() -> Result<reqwest::blocking::Client, ExportError> {
         let tls = tls::client_config().map_err(|error| error.to_string())?;
         reqwest::blocking::Client::builder()
             .tls_backend_preconfigured(tls)
-            .timeout(PATIENCE)
+            .timeout(EXPORT_TIMEOUT)
             .build()
             .map_err(|error| error.to_string())
     };

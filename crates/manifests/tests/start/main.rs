@@ -4,9 +4,9 @@
 mod cluster;
 mod kubelet;
 mod machine;
-mod people;
 mod router;
 mod site;
+mod traffic;
 mod volumes;
 
 use rand::seq::SliceRandom;
@@ -31,7 +31,7 @@ async fn what_the_manifests_say_is_the_marketplace_and_a_killed_pod_costs_what_i
     a_ticket_is_sold(&site).await;
     nothing_of_the_inside_is_shown_outside(&site).await;
 
-    let people = people::Crowd::begin(&site, PEOPLE).await;
+    let people = traffic::Crowd::begin(&site, PEOPLE).await;
     people.go_on_for(60).await;
     let mut victims = SCALED;
     victims.shuffle(&mut rand::rng());
@@ -50,7 +50,7 @@ async fn what_the_manifests_say_is_the_marketplace_and_a_killed_pod_costs_what_i
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_roll_out_refuses_nobody() {
     let site = Site::start(&["orders", "tickets"]).await;
-    let people = people::Crowd::begin(&site, PEOPLE).await;
+    let people = traffic::Crowd::begin(&site, PEOPLE).await;
     people.go_on_for(30).await;
     // The most frequently used service, and the one that all sessions depend on.
     tokio::join!(site.cluster.roll("orders"), site.cluster.roll("auth"));

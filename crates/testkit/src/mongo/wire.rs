@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// No message of a test is larger.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
 /// Time limit for dropping a database, enough for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(10);
+const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The type of all current messages, `OP_MSG`.
 const OP_MSG: i32 = 2013;
 
@@ -34,7 +34,7 @@ pub(super) async fn read_message(from: &mut (impl AsyncRead + Unpin)) -> Result<
 /// Deletes a database of the server at `address` (`host:port`), and waits for the answer.
 pub(super) fn drop_database(address: &str, database: &str) -> Result<()> {
     let mut connection = TcpStream::connect(address)?;
-    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_read_timeout(Some(DROP_TIMEOUT))?;
     connection.write_all(&drop_command(database))?;
     let mut length = [0; 4];
     connection.read_exact(&mut length)

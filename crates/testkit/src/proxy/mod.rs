@@ -55,7 +55,7 @@ enum Deaf {
     #[default]
     Nobody,
     /// The next one that receives a delivery.
-    WhoeverIsNext,
+    NextToReceive,
     This(String),
 }
 
@@ -64,7 +64,7 @@ impl Deaf {
         let Some(to) = frame.delivered_to() else {
             return false;
         };
-        if matches!(self, Self::WhoeverIsNext) {
+        if matches!(self, Self::NextToReceive) {
             *self = Self::This(to.to_owned());
         }
         matches!(self, Self::This(deaf) if deaf == to)
@@ -154,7 +154,7 @@ impl DropAcksProxy {
     /// Drops the next message that a consumer delivers, and all later ones to the same
     /// subscription, forever. Forwards its heartbeats, and deliveries to any other.
     pub fn deafen(&self) {
-        *self.shared.deaf() = Deaf::WhoeverIsNext;
+        *self.shared.deaf() = Deaf::NextToReceive;
     }
 
     /// Number of dropped publications so far.

@@ -9,7 +9,7 @@ use super::{
     sha256,
 };
 use crate::commands::{
-    CommandError, Outcome, Servers, output::say, progress::Progress, streams::agreed,
+    CommandError, Outcome, Servers, output::say, progress::Progress, streams::confirmed,
 };
 
 /// Put the streams of a backup back, with the same sequences, subjects and times
@@ -132,7 +132,7 @@ async fn make_room(
     if !replace {
         return Err(refused("--replace deletes them first"));
     }
-    if !yes && !agreed(&format!("Delete {names} and all that is in them?"))? {
+    if !yes && !confirmed(&format!("Delete {names} and all that is in them?"))? {
         return Err(refused("--yes skips this question"));
     }
     for stream in existing {

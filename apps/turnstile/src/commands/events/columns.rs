@@ -12,7 +12,7 @@ use super::{
 };
 use crate::commands::{
     CommandError,
-    output::{Output, tame, width},
+    output::{Output, escaped, width},
 };
 
 /// The width of a table if the terminal's is unknown.
@@ -90,14 +90,14 @@ impl Writer {
         match row {
             Row::Event(row) => {
                 let row = row.without_secrets();
-                if !self.output.is_for_people() {
+                if !self.output.is_table() {
                     return self.output.record("event", &row);
                 }
                 self.row(&serde_json::to_value(&row).unwrap_or_default())
             }
             Row::Unreadable(unreadable) => {
                 self.unreadable += 1;
-                if !self.output.is_for_people() {
+                if !self.output.is_table() {
                     return self.output.record("unreadable", &unreadable);
                 }
                 self.row(&in_columns(&unreadable))
@@ -173,8 +173,8 @@ impl Writer {
                 // All IDs are ASCII.
                 format!("…{}", &id[id.len() - 8..])
             }
-            Value::String(text) => tame(text).replace('\n', "\\n"),
-            other => tame(&other.to_string()).into_owned(),
+            Value::String(text) => escaped(text).replace('\n', "\\n"),
+            other => escaped(&other.to_string()).into_owned(),
         }
     }
 }

@@ -59,7 +59,7 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, Co
     let commit = log.reader().commit_at(stream, sequence).await?;
     for row in EventRow::of(&commit)? {
         let row = row.without_secrets();
-        if !output.is_for_people() {
+        if !output.is_table() {
             output.record("event", &row)?;
             continue;
         }
@@ -88,7 +88,7 @@ async fn show_raw(
             "{stream}#{sequence}: nothing is stored there any more"
         ))
     })?;
-    if output.is_for_people() {
+    if output.is_table() {
         raw::write(output, &message)
     } else {
         output.record("message", &raw::as_json(&message))

@@ -1,18 +1,18 @@
 //! Code that the tests share.
 
 mod archive;
-mod cut;
+mod cutting_proxy;
 pub mod exported;
-mod moments;
-mod no_room;
+mod full_disk;
+mod random_times;
 mod season;
 mod system;
 mod tool;
 
 pub use archive::{Archive, Draft, event};
-pub use cut::Cut;
-pub use moments::Moments;
-pub use no_room::without_room;
+pub use cutting_proxy::CuttingProxy;
+pub use full_disk::without_room;
+pub use random_times::RandomTimes;
 pub use season::Season;
 pub use system::System;
 pub use tool::{TURNSTILE, Tool, tool};

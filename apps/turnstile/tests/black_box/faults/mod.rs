@@ -2,12 +2,12 @@
 //! system recovers by itself.
 
 mod acknowledgments;
-mod behind;
 mod crashes;
 mod keys;
 mod lost_tail;
 mod outages;
 mod poison;
 mod rebuild;
+mod slow_read_model;
 mod start_and_end;
 mod traffic;

@@ -22,11 +22,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Traffic {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
-    people: Vec<JoinHandle<Told>>,
+    people: Vec<JoinHandle<Acknowledged>>,
 }
 
 /// The responses to one user.
-pub struct Told {
+pub struct Acknowledged {
     /// The buyer.
     person: Person,
     /// The seller: users can't order their own tickets.
@@ -45,7 +45,7 @@ impl Traffic {
         let (stop, acknowledged) = (Arc::default(), Arc::default());
         let mut running = Vec::new();
         for _ in 0..people {
-            let told = Told {
+            let told = Acknowledged {
                 person: site.person().await,
                 seller: site.person().await,
                 word: format!("w{}", Uuid::new_v4().simple()),
@@ -85,7 +85,7 @@ impl Traffic {
     }
 
     /// Ends it after the current commands.
-    pub async fn end(self) -> Vec<Told> {
+    pub async fn end(self) -> Vec<Acknowledged> {
         self.stop.store(true, Ordering::Relaxed);
         let mut told = Vec::new();
         for person in self.people {
@@ -97,13 +97,13 @@ impl Traffic {
 
 /// A person at work.
 struct Busy {
-    told: Told,
+    told: Acknowledged,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
 }
 
 impl Busy {
-    async fn run(mut self) -> Told {
+    async fn run(mut self) -> Acknowledged {
         let mut round = 0;
         while !self.stop.load(Ordering::Relaxed) {
             self.sell_something(round).await;
@@ -205,7 +205,7 @@ impl Busy {
 
 /// Checks that every response is true, that every order ends, and that money, log and read models
 /// agree.
-pub async fn assert_nothing_is_lost(site: &Site, told: &[Told]) {
+pub async fn assert_nothing_is_lost(site: &Site, told: &[Acknowledged]) {
     for one in told {
         let mut listed = Vec::new();
         for (ticket, version) in &one.tickets {
@@ -245,7 +245,7 @@ pub async fn assert_nothing_is_lost(site: &Site, told: &[Told]) {
     site.assert_read_models_agree().await;
 }
 
-async fn assert_each_ticket_exists_once(one: &Told, orders: &[Value]) {
+async fn assert_each_ticket_exists_once(one: &Acknowledged, orders: &[Value]) {
     let sold = orders
         .iter()
         .filter(|order| order["status"] == "complete")

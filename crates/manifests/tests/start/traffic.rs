@@ -17,7 +17,7 @@ use crate::{router::CUT, site::Site};
 /// Pause of a user before another try.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Time limit for a number of requests, on a busy machine and while pods are down.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PROGRESS_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A request without a proper response.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Failure {
 
 /// The observations of all users.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Observations {
     pub failures: Vec<Failure>,
 }
 
@@ -69,7 +69,7 @@ impl Crowd {
     /// Waits until this number of further requests were answered.
     pub async fn go_on_for(&self, requests: usize) {
         let enough = self.answered.load(Ordering::Relaxed) + requests;
-        eventually("requests are answered", PATIENCE, || async {
+        eventually("requests are answered", PROGRESS_TIMEOUT, || async {
             assert!(
                 !self.people.iter().any(JoinHandle::is_finished),
                 "somebody gave up"
@@ -80,9 +80,9 @@ impl Crowd {
     }
 
     /// Waits for their current requests and ends them.
-    pub async fn end(self) -> Told {
+    pub async fn end(self) -> Observations {
         self.stop.store(true, Ordering::Relaxed);
-        let mut told = Told::default();
+        let mut told = Observations::default();
         for person in self.people {
             told.failures.extend(person.await.unwrap());
         }
@@ -153,7 +153,7 @@ impl Person {
                 took: sent.elapsed(),
                 was_cut,
             });
-            assert!(begun.elapsed() < PATIENCE, "{:#?}", self.failures);
+            assert!(begun.elapsed() < PROGRESS_TIMEOUT, "{:#?}", self.failures);
             tokio::time::sleep(PAUSE).await;
         }
     }

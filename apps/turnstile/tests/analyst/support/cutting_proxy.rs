@@ -6,11 +6,11 @@ use tokio::sync::mpsc;
 
 /// A proxy that closes for good when this number of messages were published through it to subjects
 /// with this prefix. From that one on, the server receives none.
-pub struct Cut {
+pub struct CuttingProxy {
     proxy: Arc<DropAcksProxy>,
 }
 
-impl Cut {
+impl CuttingProxy {
     pub async fn at(nats: &Nats, subject: &'static str, message: u64) -> Self {
         let proxy = Arc::new(DropAcksProxy::start(nats.url(), 0).await);
         let (reached, mut is_reached) = mpsc::unbounded_channel();

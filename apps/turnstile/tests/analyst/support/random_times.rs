@@ -4,16 +4,16 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// The environment variable that repeats the moments of a failed run.
-const SEED: &str = "MOMENTS_SEED";
+const SEED: &str = "TIMES_SEED";
 
 /// Random moments. Their seed is printed, so that a failed run can be repeated with the same ones,
 /// as far as the load of the machine is the same.
-pub struct Moments {
+pub struct RandomTimes {
     seed: Uuid,
     taken: u32,
 }
 
-impl Moments {
+impl RandomTimes {
     pub fn new() -> Self {
         let given = std::env::var(SEED).ok();
         let seed = given.map_or_else(Uuid::new_v4, |seed| seed.parse().unwrap());
