@@ -9,8 +9,8 @@ FROM ${RUST} AS tools
 RUN cargo install cargo-chef --version 0.1.78 --locked
 WORKDIR /src
 
-# What the workspace depends on, and nothing of its own code: this layer, and so the long one below,
-# stays the same until a Cargo.toml or Cargo.lock changes.
+# The dependencies of the workspace, and none of its own code: this layer, and so the long one
+# below, stays the same until a Cargo.toml or Cargo.lock changes.
 FROM tools AS recipe
 COPY . .
 RUN cargo chef prepare --recipe-path recipe.json
@@ -28,7 +28,7 @@ RUN --mount=type=cache,target=/src/frontend/target \
     cargo xtask build-web
 
 FROM tools AS builder
-# `dev` builds in a fraction of the time, and runs slower.
+# `dev` builds in a fraction of the time, but runs slower.
 ARG PROFILE=release
 COPY --from=recipe /src/recipe.json .
 RUN cargo chef cook --profile ${PROFILE} --locked --package turnstile --bin turnstile --recipe-path recipe.json
@@ -39,7 +39,7 @@ RUN TURNSTILE_COMMIT=${COMMIT} cargo build --profile ${PROFILE} --locked --packa
     && mkdir /out \
     && cp target/$([ "${PROFILE}" = dev ] && echo debug || echo "${PROFILE}")/turnstile /out/
 
-# --- What runs. `cargo xtask images` builds from here on where nothing can be pulled.
+# --- The final image. `cargo xtask images` builds from here on where nothing can be pulled.
 FROM ${RUNTIME} AS runtime
 ARG VERSION=0.0.0
 ARG COMMIT
@@ -47,7 +47,7 @@ LABEL org.opencontainers.image.title="Turnstile" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${COMMIT}"
-# By number, so that Kubernetes can tell that it isn't root.
+# By number, so that Kubernetes can verify that it isn't root.
 USER 65532:65532
 EXPOSE 8080
 

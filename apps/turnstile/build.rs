@@ -1,4 +1,4 @@
-//! Has the binary built anew when the web app was: cargo knows nothing of the folder otherwise.
+//! Rebuilds the program when the web app's folder changes, which cargo would not notice.
 
 use std::{fs, path::Path};
 

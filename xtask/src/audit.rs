@@ -1,7 +1,7 @@
-//! `cargo xtask audit`: looks at what this project depends on.
+//! `cargo xtask audit`: checks the dependencies of this project.
 //!
-//! No part of `cargo xtask test`: its programs take four minutes to compile on two processors, and
-//! what they find comes with a change of dependencies, or from outside.
+//! Not part of `cargo xtask test`: its programs take four minutes to compile on two processors, and
+//! the results change only with the dependencies, or with outside lists.
 
 use std::process::{Command, ExitCode};
 use std::sync::atomic::AtomicBool;
@@ -14,21 +14,21 @@ use crate::checks::WEB_APP;
 use crate::progress::Progress;
 use crate::test::first_failure;
 
-/// Installed when there is none in `PATH`.
+/// Installed when it is missing from `PATH`.
 const DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 const MACHETE: (&str, &str) = ("cargo-machete", "0.9.2");
 
-/// The workspaces; `deny.toml` goes for all of them.
+/// The workspaces; `deny.toml` applies to all of them.
 const WORKSPACES: [&str; 2] = ["Cargo.toml", WEB_APP];
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Don't look for known vulnerabilities: their list is fetched from github.com.
+    /// Skip the check for known vulnerabilities, whose list is fetched from github.com.
     #[arg(long)]
     offline: bool,
 }
 
-/// Runs each check up to the first that fails.
+/// Runs the checks up to the first that fails.
 pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     let progress = Progress::new();
     progress.say("looking for the tools (compiled once, which takes minutes)");

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: how fast it is, beside the raw limits of what it is built on.
+//! `cargo xtask bench`: measures the performance, and the raw limits of what it is built on.
 
 use std::env;
 use std::path::PathBuf;
@@ -13,10 +13,11 @@ use crate::progress::Progress;
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Fewer and shorter rounds, smaller logs: a look, not a result.
+    /// Fewer and shorter rounds, smaller logs: an impression, not a result.
     #[arg(long)]
     quick: bool,
-    /// Only this one (reads, tickets, orders, rebuild, replay, export, start); may be given several times.
+    /// Only this measurement (reads, tickets, orders, rebuild, replay, export, start); may be
+    /// repeated.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
     /// When NATS writes to the disk: `default` is every two minutes, `always` before each
@@ -25,8 +26,8 @@ pub struct Options {
     sync: String,
 }
 
-/// Builds in release mode and measures. The servers' data lie in the target folder meanwhile, so
-/// that they are on a disk, as in production.
+/// Builds in release mode and measures. The servers' data are in the target folder in the meantime,
+/// so that they are on a disk, as in production.
 pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     let progress = Progress::new();
     progress.say("looking for the servers");

@@ -1,7 +1,7 @@
 //! `cargo xtask build-web`: the web app, from its source to the files that a browser loads.
 //!
-//! The app is a workspace of its own, since it is compiled for another machine. Here the tools
-//! are found or installed; the packing is a program of the app's workspace.
+//! The app is a workspace of its own, since it is compiled for another target. This command finds
+//! or installs the tools; the packer is a program of the app's workspace.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -14,9 +14,9 @@ use crate::build_web_toolchain::Toolchain;
 use crate::cargo::{self, Ended};
 use crate::progress::Progress;
 
-/// Makes WebAssembly small. Debian's is too old for what the compiler writes.
+/// Shrinks WebAssembly. Debian's version is too old for the compiler's output.
 const BINARYEN: (&str, &str) = ("binaryen", "132.0.0");
-/// Makes one small script of several.
+/// Bundles and minifies scripts.
 const ESBUILD: (&str, &str) = ("esbuild", "0.28.2");
 
 #[derive(clap::Args)]
@@ -30,8 +30,7 @@ pub fn run(_: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     })
 }
 
-/// Builds the web app, unless it is built already; returns its folder, or nothing if it was
-/// stopped.
+/// Builds the web app, unless it is already built; returns its folder, or `None` if it was stopped.
 pub fn build(progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
     let frontend = tools::workspace().join("frontend");
     let target = frontend.join("target");
@@ -79,7 +78,7 @@ pub fn build(progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
     Ok(Some(frontend.join("dist")))
 }
 
-/// Whatever the environment says of folders is meant for the main workspace.
+/// Folders in the environment are meant for the main workspace.
 fn in_frontend<'a>(command: &'a mut Command, frontend: &Path, target: &Path) -> &'a mut Command {
     command
         .arg("--locked")

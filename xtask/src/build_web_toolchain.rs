@@ -13,19 +13,19 @@ use devservers::tools;
 use crate::cargo;
 use crate::progress::Progress;
 
-/// How long rustup may take: its server may be out of reach, and then says nothing.
-const RUSTUP_PATIENCE: Duration = Duration::from_mins(1);
+/// Time limit for rustup: its server may be unreachable, and rustup then waits silently.
+const RUSTUP_TIMEOUT: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
 
-/// Debian's own compiler for the web, its library's source, and the linker that goes with it.
+/// Debian's compiler for the web, its library's source, and its linker.
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-22"];
 
-/// Where the compiler comes from.
+/// The source of the compiler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Toolchain {
-    /// The one of this program, which has the target.
+    /// The compiler of this program, which has the target.
     Installed,
-    /// Debian's, which compiles the standard library along: a minute or two, the first time.
+    /// Debian's, which also compiles the standard library: a minute or two, the first time.
     Debian,
 }
 
@@ -33,7 +33,7 @@ impl Toolchain {
     /// The name of the target.
     pub const TARGET: &str = "wasm32-unknown-unknown";
 
-    /// Finds one, or installs it: with rustup where that reaches its server, else with apt-get.
+    /// Finds one, or installs it: with rustup if that reaches its server, otherwise with apt-get.
     pub fn find(progress: Progress, stop: &AtomicBool) -> Result<Self> {
         if has_target()? {
             return Ok(Self::Installed);
@@ -56,11 +56,11 @@ impl Toolchain {
                 let mut command = cargo::in_workspace("/usr/bin/cargo");
                 command
                     .env("RUSTC", "/usr/bin/rustc")
-                    // Building the standard library is an unstable feature of cargo's; the
-                    // compiler and the source are of one version.
+                    // Building the standard library is an unstable feature of cargo's; compiler and
+                    // source have the same version.
                     .env("RUSTC_BOOTSTRAP", "1")
                     .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld-22")
-                    // What rustup set for the compiler of this program.
+                    // Set by rustup for the compiler of this program.
                     .env_remove("RUSTUP_TOOLCHAIN")
                     .env_remove("RUSTC_WRAPPER")
                     .env_remove("LD_LIBRARY_PATH");
@@ -69,7 +69,7 @@ impl Toolchain {
         }
     }
 
-    /// Makes cargo build the standard library, if there is none.
+    /// Makes cargo build the standard library, if it is missing.
     pub fn add_standard_library(self, build: &mut Command) {
         if self == Self::Debian {
             build.arg("-Zbuild-std=std,panic_abort");
@@ -109,7 +109,7 @@ fn has_std(library: &Path) -> bool {
     })
 }
 
-/// Whether rustup says that it added the target.
+/// Adds the target with rustup; returns whether that succeeded.
 fn add_with_rustup(progress: Progress, stop: &AtomicBool) -> Result<bool> {
     let Some(rustup) = tools::find_in_path("rustup") else {
         return Ok(false);
@@ -118,7 +118,7 @@ fn add_with_rustup(progress: Progress, stop: &AtomicBool) -> Result<bool> {
     let mut waiting = progress.wait_for(&what);
     let mut child = cargo::in_workspace(rustup)
         .args(["target", "add", Toolchain::TARGET])
-        // Whatever it says of a server out of reach would look like the end.
+        // Its messages about an unreachable server would look final.
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
@@ -128,7 +128,7 @@ fn add_with_rustup(progress: Progress, stop: &AtomicBool) -> Result<bool> {
             return Ok(status.success());
         }
         let stopped = stop.load(Ordering::SeqCst);
-        if stopped || start.elapsed() > RUSTUP_PATIENCE {
+        if stopped || start.elapsed() > RUSTUP_TIMEOUT {
             child.kill()?;
             child.wait()?;
             if stopped {

@@ -1,4 +1,4 @@
-//! Running cargo and its friends, with their output where it belongs: before the user.
+//! Runs cargo and related programs, with their output on the terminal.
 
 use std::env;
 use std::process::{Child, Command, ExitStatus};
@@ -15,7 +15,7 @@ pub use devservers::cargo::in_workspace;
 const POLL: Duration = Duration::from_millis(20);
 const GRACE: Duration = Duration::from_secs(15);
 
-/// How a command came to its end.
+/// How a command ended.
 #[derive(Debug)]
 pub enum Ended {
     /// By itself.
@@ -43,7 +43,7 @@ pub fn run(command: &mut Command, stop: &AtomicBool) -> Result<Ended> {
         .with_context(|| format!("can't run {}", command.get_program().display()))?;
     loop {
         if let Some(status) = child.try_wait()? {
-            // Ctrl-C reaches the child, too: that it failed is then no news.
+            // Ctrl-C reaches the child, too: its failure needs no message then.
             let stopped = !status.success() && stop.load(Ordering::SeqCst);
             return Ok(if stopped {
                 Ended::Stopped
@@ -63,7 +63,7 @@ fn end(child: &mut Child) -> Result<()> {
     let Ok(pid) = i32::try_from(child.id()) else {
         bail!("a process id beyond i32");
     };
-    // It wasn't waited for, so the process id is still its own.
+    // It wasn't waited for, so the process ID is still its own.
     kill(Pid::from_raw(pid), Signal::SIGTERM)?;
     let start = Instant::now();
     while child.try_wait()?.is_none() {

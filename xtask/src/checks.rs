@@ -1,4 +1,4 @@
-//! What `cargo xtask test` looks at before it runs any test: format, spelling, lints, documentation.
+//! The checks of `cargo xtask test` before the tests: format, spelling, lints, documentation.
 
 use std::process::Command;
 
@@ -7,13 +7,13 @@ use devservers::tools;
 
 use crate::cargo::{self, with};
 
-/// The Python package that holds the program `typos`; compiled by cargo it would take minutes.
+/// The Python package with the program `typos`; compiling it with cargo would take minutes.
 const TYPOS_VERSION: &str = "1.52.0";
 
 /// The workspace of the web app.
 pub const WEB_APP: &str = "frontend/Cargo.toml";
 
-/// The checks that need nothing but cargo, and build nothing.
+/// The checks that need only cargo, and build nothing.
 pub fn layout() -> Vec<Command> {
     vec![
         with(&["fmt", "--all", "--check"]),
@@ -21,7 +21,7 @@ pub fn layout() -> Vec<Command> {
     ]
 }
 
-/// The checks of the source and its documentation, in the order of how soon they can fail.
+/// The checks of the source and its documentation, those that fail soonest first.
 ///
 /// # Errors
 /// When typos is missing and can't be installed.
@@ -47,12 +47,12 @@ pub fn source() -> Result<Vec<Command>> {
             "-D",
             "warnings",
         ]),
-        // The example brings the tests' dependencies, which turn on features of shared ones: without
-        // it, what clippy has checked of other crates would be checked a second time.
+        // The example includes the tests' dependencies, which enable features of shared ones:
+        // without it, clippy would check other crates a second time.
         rustdoc(&["--lib", "--bins", "--example", "bank_account"]),
         rustdoc(&["--manifest-path", WEB_APP]),
         with(&["test", "--doc", "--workspace"]),
-        // What the web app decides without a browser, and the program that packs it.
+        // The part of the web app that runs without a browser, and its packer.
         with(&[
             "test",
             "--manifest-path",
@@ -65,7 +65,7 @@ pub fn source() -> Result<Vec<Command>> {
     ])
 }
 
-/// Spelling in code and text, by `typos.toml`.
+/// Checks the spelling in code and text, with `typos.toml`.
 fn spelling() -> Result<Command> {
     let typos = match tools::find_in_path("typos") {
         Some(found) => found,
@@ -78,7 +78,7 @@ fn spelling() -> Result<Command> {
     Ok(command)
 }
 
-/// The documentation of all items, also private ones: a link that leads nowhere is an error.
+/// Builds the documentation of all items, including private ones: a broken link is an error.
 fn rustdoc(args: &[&str]) -> Command {
     let mut command = with(&["doc", "--no-deps", "--workspace"]);
     command.arg("--document-private-items").args(args);

@@ -1,4 +1,4 @@
-//! One `up` a data folder.
+//! One `up` per data folder.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -7,17 +7,17 @@ use std::process;
 
 use anyhow::{Context, Result, bail};
 
-/// Held as long as the value lives; the kernel frees it when the process ends, however it ends.
+/// Held as long as the value exists; the kernel releases it when the process ends in any way.
 #[derive(Debug)]
 pub struct DataLock {
     _file: File,
 }
 
 impl DataLock {
-    /// Creates the folder if need be and locks it.
+    /// Creates the folder if necessary and locks it.
     ///
     /// # Errors
-    /// When another process holds it, which the message names.
+    /// When another process holds it; the message names that process.
     pub fn take(data_dir: &Path) -> Result<Self> {
         fs::create_dir_all(data_dir)
             .with_context(|| format!("can't create the data folder {}", data_dir.display()))?;

@@ -1,8 +1,8 @@
-//! `cargo xtask images`: builds the image where nothing can be pulled, and looks into it.
+//! `cargo xtask images`: builds the image without pulling anything, and inspects it.
 //!
-//! The stages of the Dockerfile that compile need images from a registry, so only those that run
-//! are built, on a base that is made on the spot of Debian's packages; the programs are those that
-//! cargo built. `docker build` and skaffold build all of it.
+//! The stages of the Dockerfile that compile need images from a registry, so only the final stages
+//! are built, on a base that is made on the spot from Debian's packages; the programs are those
+//! that cargo built. `docker build` and skaffold build all of it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,25 +16,25 @@ use nix::unistd::Uid;
 use crate::cargo;
 use crate::progress::Progress;
 
-/// Where the stages that run begin in the Dockerfile.
+/// The beginning of the final stages in the Dockerfile.
 const RUNTIME: &str = "FROM ${RUNTIME} AS runtime";
-/// What the programs load, and the certificates that they trust.
+/// The libraries of the programs, and the trusted certificates.
 const PACKAGES: [&str; 4] = ["base-files", "libc6", "libgcc-s1", "ca-certificates"];
-/// Names under which a base could let somebody in.
+/// Names under which a base could contain a shell.
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "busybox", "zsh"];
 const BASE: &str = "localhost/turnstile-base";
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Take the programs of the release build; otherwise those of the debug build.
+    /// Use the programs of the release build; otherwise those of the debug build.
     #[arg(long)]
     release: bool,
-    /// Leave the images in buildah's store, as localhost/turnstile/NAME.
+    /// Keep the images in buildah's store, as localhost/turnstile/NAME.
     #[arg(long)]
     keep: bool,
 }
 
-/// What keeps images from being built here, if anything does.
+/// The reason why images can't be built here, if there is one.
 pub fn obstacle() -> Option<&'static str> {
     if !Uid::effective().is_root() {
         return Some("it takes root to look into an image");
@@ -104,7 +104,7 @@ fn take_program(root: &Path, folder: &Path, release: bool) -> Result<()> {
         "{} is missing: run `cargo build --workspace --bins --tests` first",
         program.display()
     );
-    // A debug build is mostly names of lines; an image has no use for them.
+    // A debug build is mostly debug information, which an image doesn't need.
     let to = folder.join("out/turnstile");
     finish(Command::new("strip").arg("-o").arg(to).arg(program))?;
     Ok(())
@@ -112,12 +112,12 @@ fn take_program(root: &Path, folder: &Path, release: bool) -> Result<()> {
 
 fn buildah() -> Command {
     let mut command = Command::new("buildah");
-    // Neither needs anything of the machine's that a container may lack.
+    // Neither needs a feature of the machine that a container may lack.
     command.args(["--storage-driver", "vfs"]);
     command
 }
 
-/// glibc and certificates, and no program at all.
+/// glibc and certificates, and no program.
 fn make_base(folder: &Path) -> Result<()> {
     let (packages, base) = (folder.join("packages"), folder.join("base"));
     fs::create_dir_all(&packages)?;
@@ -136,7 +136,7 @@ fn make_base(folder: &Path) -> Result<()> {
                 .arg(&base),
         )?;
     }
-    // What the package makes when it is installed.
+    // The package creates this when it is installed.
     let mut authorities = String::new();
     for entry in fs::read_dir(base.join("usr/share/ca-certificates/mozilla"))? {
         authorities.push_str(&fs::read_to_string(entry?.path())?);
@@ -169,7 +169,7 @@ fn make_base(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Builds one image, looks into it, and tells its size in bytes.
+/// Builds one image, inspects it, and returns its size in bytes.
 fn check(folder: &Path, stages: &str, target: &str) -> Result<u64> {
     let (version, commit) = (env!("CARGO_PKG_VERSION"), commit()?);
     let image = format!("localhost/turnstile/{target}");
@@ -218,7 +218,7 @@ fn check(folder: &Path, stages: &str, target: &str) -> Result<u64> {
     looked
 }
 
-/// What the files of an image must be like.
+/// Checks the files of an image.
 fn look_into(mounted: &Path, stages: &str, target: &str) -> Result<u64> {
     let stage = stages
         .split("\nFROM ")
@@ -228,7 +228,7 @@ fn look_into(mounted: &Path, stages: &str, target: &str) -> Result<u64> {
         .split_once("ENTRYPOINT [\"")
         .and_then(|(_, rest)| rest.split('"').next())
         .context("an image that starts nothing")?;
-    // Of all programs, the image holds this one.
+    // This must be the only program in the image.
     let mut programs = Vec::new();
     for folder in ["bin", "sbin", "usr/bin", "usr/sbin", "usr/local/bin"] {
         if let Ok(entries) = fs::read_dir(mounted.join(folder)) {
@@ -240,7 +240,7 @@ fn look_into(mounted: &Path, stages: &str, target: &str) -> Result<u64> {
     let shell = programs.iter().find(|name| SHELLS.contains(&name.as_str()));
     ensure!(shell.is_none(), "{target} has a shell: {shell:?}");
     ensure!(programs.len() == 1, "{target} holds {programs:?}");
-    // With the libraries of the image, as whoever it will run as.
+    // With the libraries of the image, as the user that it will run as.
     let said = finish(
         Command::new("chroot")
             .arg("--userspec=65532:65532")

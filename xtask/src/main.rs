@@ -1,4 +1,5 @@
-//! What people and CI run: `cargo xtask up`, `cargo xtask test`, `cargo xtask bench` and more.
+//! Commands for developers and CI: `cargo xtask up`, `cargo xtask test`, `cargo xtask bench` and
+//! more.
 //!
 //! It only orchestrates: cargo builds, [`devservers`] finds, installs and runs the servers.
 //! `cargo xtask` builds nothing else before it starts, so this package has few dependencies and
@@ -28,7 +29,7 @@ mod progress;
 mod test;
 mod up;
 
-/// Builds, runs and tests Turnstile on one machine.
+/// Build, run and test Turnstile on one machine.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -38,19 +39,19 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Installs what is needed, builds, and runs everything behind one port until Ctrl-C.
+    /// Install what is needed, build, and run everything behind one port until Ctrl-C.
     Up(up::Options),
-    /// Checks format, spelling, lints and documentation, then runs all tests against servers that it starts itself.
+    /// Check format, spelling, lints and documentation, then run all tests.
     Test(test::Options),
-    /// Looks at the dependencies: licenses, sources, known vulnerabilities, and which are unused.
+    /// Check the dependencies: licenses, sources, vulnerabilities, unused ones.
     Audit(audit::Options),
-    /// Builds the web app to `frontend/dist`, with whatever it needs for that.
+    /// Build the web app to `frontend/dist`, and install the tools for that.
     BuildWeb(build_web::Options),
-    /// Builds every image on a base made on the spot, and looks into each.
+    /// Build every image on a base made on the spot, and inspect it.
     Images(images::Options),
-    /// Measures it in release mode beside the raw limits of actix-web, NATS and MongoDB.
+    /// Measure it in release mode, and the raw limits of actix-web, NATS and MongoDB.
     Bench(bench::Options),
-    /// Changes what only decides in small ways, and looks whether the tests notice.
+    /// Check that tests notice small changes of the rules.
     Mutants(mutants::Options),
     /// Packs the libraries that others can add, and compiles what was packed.
     Package(package::Options),
@@ -77,8 +78,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// A flag that SIGINT and SIGTERM set, so that everything is ended in order. The second signal
-/// ends this process at once, and the kernel kills the children with it.
+/// A flag that SIGINT and SIGTERM set, so that everything ends in order. The second signal ends
+/// this process at once, and the kernel kills the children with it.
 fn stop_flag() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -90,13 +91,13 @@ fn stop_flag() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// MongoDB has a file open for each collection and index, of each test's database; many systems
-/// start their users with a limit of 1024.
+/// MongoDB keeps a file open for each collection and index, of each test's database; many systems
+/// limit their users to 1024.
 fn raise_file_limit() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
     {
-        // Without it things may still work, and MongoDB's log says what is wrong if not.
+        // It may work without this, and otherwise MongoDB's log states the reason.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }

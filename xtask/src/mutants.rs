@@ -1,6 +1,6 @@
-//! `cargo xtask mutants`: changes the code in small ways and looks whether a test notices.
+//! `cargo xtask mutants`: changes the code in small ways and checks whether a test notices.
 //!
-//! Of what only decides: the tests of the rest need servers, and would take days.
+//! Only code that decides: the tests of other code need servers, and would take days.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,17 +13,17 @@ use devservers::tools;
 use crate::cargo::{self, Ended};
 use crate::progress::Progress;
 
-/// Installed when there is no cargo-mutants.
+/// Installed when cargo-mutants is missing.
 const VERSION: &str = "27.1.0";
-/// So many percent of the changes that compile must be noticed.
+/// The share of viable mutants, in percent, that the tests must catch.
 const WANTED: usize = 95;
 
-/// A package and what in it is pure.
+/// A package and its pure files.
 struct Pure {
     package: &'static str,
-    /// Below `src`; all of it if none is named.
+    /// Below `src`; all files if none is named.
     files: &'static [&'static str],
-    /// Which tests can notice something without a server.
+    /// The tests that run without a server.
     tests: &'static [&'static str],
 }
 
@@ -89,12 +89,12 @@ const PURE: [Pure; 5] = [
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Only this package; may be given several times
+    /// Only this package; may be repeated.
     #[arg(long, short, value_name = "NAME", value_parser = PURE.map(|pure| pure.package))]
     package: Vec<String>,
 }
 
-/// What became of the changes in a package.
+/// The outcomes of the changes in a package.
 #[derive(Debug, Default)]
 struct Score {
     noticed: usize,
@@ -104,7 +104,8 @@ struct Score {
 }
 
 impl Score {
-    /// Reads what cargo-mutants wrote down. A change that makes a test run for ever is noticed.
+    /// Reads the results of cargo-mutants. A change that makes a test run forever counts as
+    /// noticed.
     fn read(folder: &Path) -> Result<Self> {
         let lines = |name: &str| -> Result<Vec<String>> {
             let file = folder.join(name);
@@ -167,7 +168,7 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     bail!("fewer than {WANTED} % of the changes are noticed by a test")
 }
 
-/// Changes one package; nothing if it was stopped.
+/// Changes one package; returns `None` if it was stopped.
 fn changed(pure: &Pure, program: &Path, folder: &Path, stop: &AtomicBool) -> Result<Option<Score>> {
     let output = folder.join(pure.package);
     if output.exists() {
@@ -182,16 +183,16 @@ fn changed(pure: &Pure, program: &Path, folder: &Path, stop: &AtomicBool) -> Res
         let file = source(pure.package).join(file);
         mutants.arg("--file").arg(file);
     }
-    // To the build as well, which would otherwise link every test of the package for each change.
+    // For the build as well, which would otherwise link every test of the package for each change.
     for argument in pure.tests {
         mutants.arg(format!("--cargo-arg={argument}"));
     }
     mutants.args(["--", "--package", pure.package]);
-    // The workspace is copied to another place each time; what it depends on is compiled once.
+    // The workspace is copied to another folder each time; its dependencies are compiled once.
     mutants.env("CARGO_TARGET_DIR", folder.join("build"));
     match cargo::run(&mut mutants, stop)? {
         Ended::Stopped => Ok(None),
-        // Of 2 and 3 it makes changes that are missed and tests that run for ever.
+        // Exit codes 2 and 3 report missed changes and tests that run forever.
         Ended::With(status) if matches!(status.code(), Some(0 | 2 | 3)) => {
             Score::read(&output.join("mutants.out")).map(Some)
         }

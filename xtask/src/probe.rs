@@ -1,5 +1,5 @@
-//! Asking a server on this machine whether it is ready. One GET needs no HTTP library, which
-//! would be the most of this program's compile time.
+//! Asks a server on this machine whether it is ready. One GET needs no HTTP library, which would
+//! take most of this program's compile time.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// Enough for what a readiness route has to say.
+/// Enough for the response of a readiness route.
 const LONGEST_ANSWER: u64 = 64 * 1024;
 
 /// A status and the body's text.
@@ -18,7 +18,7 @@ pub struct Answer {
     pub body: String,
 }
 
-/// `GET path` of a server on 127.0.0.1.
+/// Sends `GET path` to a server on 127.0.0.1.
 pub fn get(port: u16, path: &str) -> Result<Answer> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;

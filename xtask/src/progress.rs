@@ -1,4 +1,4 @@
-//! Lines that say what is being done.
+//! Progress messages.
 
 use std::time::{Duration, Instant};
 
@@ -20,22 +20,22 @@ impl Progress {
         eprintln!("[{:6.1} s] {line}", self.start.elapsed().as_secs_f32());
     }
 
-    /// Says what is being waited for, now and from time to time.
+    /// Prints what is being waited for, now and at intervals.
     pub fn wait_for(self, what: &str) -> Waiting {
         self.say(what);
         Waiting {
             progress: self,
             what: what.to_owned(),
             said: Instant::now(),
-            every: IMPATIENCE,
+            every: MESSAGE_INTERVAL,
         }
     }
 }
 
-/// How long nothing is said at most.
-const IMPATIENCE: Duration = Duration::from_secs(10);
+/// The longest time without a message.
+const MESSAGE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Something that is being waited for.
+/// An operation in progress.
 pub struct Waiting {
     progress: Progress,
     what: String,
@@ -44,8 +44,8 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    /// Says it again if that is long ago. Call it again and again while it lasts. Tells whether it
-    /// was said.
+    /// Repeats the message if the last one is long ago. Call it repeatedly during the operation.
+    /// Returns whether it printed the message.
     pub fn go_on(&mut self) -> bool {
         let is_long = self.said.elapsed() >= self.every;
         if is_long {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: all that CI checks, in the order of how soon it can fail.
+//! `cargo xtask test`: everything that CI checks; the checks that fail soonest come first.
 
 use std::env;
 use std::path::PathBuf;
@@ -14,15 +14,15 @@ use crate::checks;
 use crate::images;
 use crate::progress::Progress;
 
-/// Installed when there is no cargo-nextest.
+/// Installed when cargo-nextest is missing.
 const NEXTEST_VERSION: &str = "0.9.143";
 
-/// A browser, what drives it, and a font for its pages.
+/// A browser, its driver, and a font for its pages.
 const BROWSER: [&str; 3] = ["chromium", "chromium-driver", "fonts-dejavu-core"];
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// Given to `cargo nextest run`, such as the name of a test or `-p domain`. With any, only
+    /// Arguments of `cargo nextest run`, such as the name of a test or `-p domain`. With any, only
     /// the tests run, without the checks before them.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     filter: Vec<String>,
@@ -32,7 +32,7 @@ pub struct Options {
 pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     let progress = Progress::new();
     if options.filter.is_empty() {
-        // Known within a second, before anything is installed or built.
+        // Takes a second, before anything is installed or built.
         if let Some(failure) = first_failure(checks::layout(), progress, stop)? {
             return Ok(failure);
         }
@@ -47,14 +47,15 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     } else {
         Vec::new()
     };
-    // The black-box tests run the services as processes of their own too, and cargo builds a
-    // binary for the tests of its own package only. Together with the tests, because cargo builds
-    // everything a second time for programs without them: the tests' own dependencies turn on
+    // The black-box tests also run the services as separate processes, and cargo builds a binary
+    // only for the tests of its own package. Together with the tests, because cargo would build
+    // everything a second time for programs without them: the tests' own dependencies enable
     // features of shared ones.
     checks.push(cargo::with(&["build", "--workspace", "--bins", "--tests"]));
-    // The test of an upgrade builds the release after this one, and has not the time to do so on a
-    // machine that runs other tests. The example is there for the reason above: it brings the
-    // tests' dependencies, and unlike a test not the programs of its package under their own names.
+    // The test of an upgrade builds the next release, and has no time to do so on a machine that
+    // runs other tests. The example is there for the reason above: it includes the tests'
+    // dependencies, and unlike a test it doesn't build the programs of its package under their own
+    // names.
     checks.push(cargo::with(&[
         "build",
         "--workspace",
@@ -71,17 +72,18 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
             Some(obstacle) => progress.say(&format!("the images are not checked: {obstacle}")),
         }
     }
-    // The tests in the browser find these, or would install them within their own time.
+    // The tests in the browser need these, and would otherwise install them within their own time
+    // limit.
     tools::debian_packages(&BROWSER).context("the web app is tested in a browser")?;
     if build_web::build(progress, stop)?.is_none() {
         return Ok(ExitCode::FAILURE);
     }
-    // One for all tests, which have a database each: it starts slower than any test runs. NATS
-    // starts in no time, and each test has its own.
+    // One server for all tests, with a database for each: it takes longer to start than any test
+    // runs. NATS starts at once, and each test has its own.
     let mongo = MongoServer::start(&MongoOptions::default()).context("for the tests")?;
     let mut tests = cargo::in_workspace(nextest);
     tests.args(["nextest", "run"]);
-    // Beside a `-p` it would win.
+    // With `-p` it would take precedence.
     if options.filter.is_empty() {
         tests.arg("--workspace");
     }
@@ -119,7 +121,7 @@ pub fn first_failure(
     Ok(None)
 }
 
-/// `cargo xtask images`, as a process of its own that can be stopped like all others.
+/// `cargo xtask images`, as a separate process that can be stopped like all others.
 fn images() -> Result<Command> {
     let mut images = cargo::in_workspace(env::current_exe()?);
     images.arg("images");

@@ -19,38 +19,38 @@ use crate::data_lock::DataLock;
 use crate::probe;
 use crate::progress::Progress;
 
-/// How long each child may take to end: the program finishes what it has accepted, the servers
-/// write what they have.
+/// Time limit for each child to end: the program completes accepted requests, the servers flush
+/// their data.
 const PROGRAM_GRACE: Duration = Duration::from_secs(40);
 const SERVER_GRACE: Duration = Duration::from_secs(30);
 const SERVER_READY: Duration = Duration::from_mins(2);
-/// How often it says what it is still waiting for.
-const IMPATIENCE: Duration = Duration::from_secs(10);
+/// Interval of messages during a wait.
+const MESSAGE_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(clap::Args)]
 pub struct Options {
     /// The port of 127.0.0.1 to serve on.
     #[arg(long, default_value_t = 8080)]
     port: u16,
-    /// Where the data and the logs are kept.
+    /// The folder for the data and the logs.
     #[arg(long, default_value = ".data")]
     data_dir: PathBuf,
     /// Serve the API alone, without building the web app.
     #[arg(long)]
     no_web: bool,
-    /// Let NATS acknowledge only what is on the disk: slower, and survives a power cut.
+    /// Let NATS acknowledge only what is on the disk: slower, but survives a power cut.
     #[arg(long)]
     sync_always: bool,
     /// Run this program instead of building one.
     #[arg(long, value_name = "PATH")]
     program: Option<PathBuf>,
-    /// Start NATS and MongoDB alone, for the tool to work on a log that no service touches.
+    /// Start only NATS and MongoDB, to run the tool on a log that no service uses.
     #[arg(long, conflicts_with_all = ["port", "no_web", "program"])]
     servers_only: bool,
 }
 
-/// Runs until the stop flag is set. Payments go through the sandbox unless PAYMENTS is set. NATS_URL and MONGODB_URI, if set, name servers that run
-/// already.
+/// Runs until the stop flag is set. Payments go through the sandbox unless PAYMENTS is set.
+/// NATS_URL and MONGODB_URI, if set, name servers that are already running.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     let progress = Progress::new();
     let _lock = DataLock::take(&options.data_dir)?;
@@ -99,7 +99,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     Ok(finish(&mut supervisor, progress))
 }
 
-/// Starts the servers that aren't there, and tells how to reach them.
+/// Starts the missing servers, and prints their addresses.
 fn serve_nothing(
     servers: &[(&'static str, ServerPlan)],
     progress: Progress,
@@ -114,7 +114,7 @@ fn serve_nothing(
         if start_server(&mut supervisor, plan, progress)? == Waited::Stopped {
             return Ok(finish(&mut supervisor, progress));
         }
-        // Writing to a text can't fail.
+        // Writing to a string can't fail.
         let _ = write!(told, " {variable}='{}'", plan.url());
     }
     progress.say("in another terminal:");
@@ -128,7 +128,7 @@ fn is_set(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| !value.to_string_lossy().trim().is_empty())
 }
 
-/// Someone who waits for this line in a pipe gets it now, and may go away afterwards.
+/// A reader of this line in a pipe gets it now, and may close the pipe afterwards.
 fn tell(line: &str) {
     let mut out = std::io::stdout();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
@@ -141,7 +141,7 @@ fn check_port(port: u16) -> Result<()> {
     Ok(())
 }
 
-/// The servers that have to be started, each with the variable that tells its address.
+/// The servers to start, each with the variable for its address.
 fn plan_servers(options: &Options, data_dir: &Path) -> Result<Vec<(&'static str, ServerPlan)>> {
     let mut servers = Vec::new();
     if env::var_os("NATS_URL").is_none() {
@@ -159,7 +159,7 @@ fn plan_servers(options: &Options, data_dir: &Path) -> Result<Vec<(&'static str,
     Ok(servers)
 }
 
-/// The path of the program, built with the profile `up`; nothing when it was stopped.
+/// The path of the program, built with the profile `up`; `None` when it was stopped.
 fn build(no_web: bool, progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
     // First, because the program embeds it.
     if !no_web && build_web::build(progress, stop)?.is_none() {
@@ -203,8 +203,8 @@ fn start_server(
     Ok(waited)
 }
 
-/// Whether it got ready before the stop flag was set. There is no time limit: reading a long log
-/// takes its time, and the user sees what is being waited for.
+/// Returns whether it became ready before the stop flag was set. There is no time limit: reading a
+/// long log takes its time, and the user sees what is being waited for.
 fn wait_until_ready(supervisor: &mut Supervisor, port: u16, progress: Progress) -> bool {
     loop {
         let mut last = String::new();
@@ -219,7 +219,7 @@ fn wait_until_ready(supervisor: &mut Supervisor, port: u16, progress: Progress) 
                 false
             }
         };
-        match supervisor.wait_for(IMPATIENCE, is_ready) {
+        match supervisor.wait_for(MESSAGE_INTERVAL, is_ready) {
             Waited::Done => return true,
             Waited::Stopped => return false,
             Waited::TimedOut => progress.say(&format!("not ready yet: {last}")),

@@ -16,7 +16,7 @@ use devservers::free_port;
 
 const LONG: Duration = Duration::from_mins(1);
 
-/// Tells its process id and environment, answers 503 at first, and notes an orderly end.
+/// Prints its process ID and environment, answers 503 at first, and records a clean end.
 const PROGRAM: &str = r#"#!/usr/bin/env python3
 import http.server, os, signal, sys, urllib.parse
 data = os.environ["DATA_DIR"]
@@ -142,7 +142,7 @@ fn up_runs_everything_until_it_is_told_to_end_and_ends_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port().unwrap();
     let mut up = Up::start(command(folder.path(), port));
-    // What is waited for is named before it is there.
+    // Servers are named before they are ready.
     for server in ["nats", "mongodb"] {
         up.wait_for_line(&format!("starting {server}"));
         up.wait_for_line(&format!("{server} runs: "));
@@ -195,7 +195,7 @@ fn everything_ends_when_up_itself_is_killed() {
     let servers = note(folder.path(), "servers")[0].clone();
     let (nats, mongo) = servers.split_once(' ').unwrap();
     let end = Instant::now() + LONG;
-    // A killed process that nobody waited for yet has no command line any more.
+    // A killed process that was not waited for yet has no command line any more.
     let runs = || fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());
     while runs() || takes_connections(nats) || takes_connections(mongo) {
         assert!(Instant::now() < end, "something outlived its parent");

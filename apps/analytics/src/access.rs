@@ -1,4 +1,4 @@
-//! Who may see the figures.
+//! Access to the figures.
 
 use domain::{
     UserId,
@@ -7,8 +7,8 @@ use domain::{
 use eventstore::{Store, StoreError};
 use httpkit::{AppError, Session, error::forbidden};
 
-/// Knows who is an analyst now. It asks the log each time: a role that was taken away must not
-/// live on in a session, nor in anybody's memory.
+/// Checks who is an analyst now. Reads the log each time: a role that was revoked must not remain
+/// effective in a session or in a cache.
 #[derive(Clone)]
 pub(crate) struct Analysts(pub Store<User>);
 
@@ -19,7 +19,7 @@ impl Analysts {
         Ok(user.state().has(Role::Analyst))
     }
 
-    /// 403 for everybody else, 503 when nobody can say.
+    /// 403 without the role, 503 when it can't be checked.
     pub async fn admit(&self, session: &Session) -> Result<(), AppError> {
         let is_one = self.include(UserId(session.user_id())).await;
         if is_one.map_err(runtime::failed)? {

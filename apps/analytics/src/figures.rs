@@ -1,4 +1,4 @@
-//! The folds' figures in the shape of the API.
+//! Converts the folds' figures into the API's form.
 
 use analysis::folds::{
     ConcurrencyFigures, Distribution, FunnelFigures, HoldFigures, HoldOutcome, MarketFigures,
@@ -13,7 +13,7 @@ use api::{
 const HOURS: usize = 168;
 /// A year of days.
 const DAYS: usize = 366;
-/// Sellers that are named.
+/// Number of sellers that are listed.
 const SELLERS: usize = 50;
 
 /// Converts the figures of the folds.
@@ -39,7 +39,7 @@ fn newest<T>(all: &[T], most: usize) -> std::slice::Iter<'_, T> {
 }
 
 fn amount(cents: u64) -> Amount {
-    // Sums of prices stay far below.
+    // Sums of prices stay far below the limit.
     Amount::from_cents(i64::try_from(cents).unwrap_or(i64::MAX))
 }
 

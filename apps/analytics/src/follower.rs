@@ -1,4 +1,4 @@
-//! One reader of the log for all who want figures.
+//! One reader of the log for all requests for figures.
 
 use analysis::{AnalysisError, IncrementalReplay, folds::MarketFolds};
 use bytes::Bytes;
@@ -13,19 +13,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::figures::analytics;
 
-/// How often it is looked whether there is news, and how often a viewer is sent any, at most.
+/// Interval of checks for new commits, and shortest interval between two updates of a viewer.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// The pause before the log is read again after an error; twice as long each time.
+/// The pause before the log is read again after an error; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 
-/// How long what takes.
+/// Polling and idle intervals.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FollowerConfig {
-    /// How often figures are told, and how often it is looked whether there is news.
+    /// Interval of updates, and of checks for new commits.
     pub every: Duration,
-    /// After so long without a reader the log is followed no more, and what was remembered is
-    /// forgotten.
+    /// After this time without a reader, the log is no longer followed, and the state of the folds
+    /// is dropped.
     pub idle: Duration,
 }
 
@@ -38,23 +38,23 @@ impl Default for FollowerConfig {
     }
 }
 
-/// Figures, ready to be sent.
+/// Rendered figures.
 #[derive(Clone)]
 pub(crate) struct Snapshot {
-    /// Whether they are of the whole log.
+    /// Whether they cover the whole log.
     pub caught_up: bool,
     /// An [`api::Analytics`].
     pub json: Bytes,
 }
 
-/// Follows the log while anybody wants its figures. Clones are the same one.
+/// Follows the log while its figures are in use. Clones share it.
 #[derive(Clone)]
 pub(crate) struct Follower(Arc<Shared>);
 
 struct Shared {
     log: Log,
     config: FollowerConfig,
-    /// Where it runs: threads that answer requests have something else to do.
+    /// The runtime of the follower: threads that handle requests must not run it.
     runtime: Handle,
     snapshots: watch::Sender<Option<Snapshot>>,
     state: Mutex<State>,
@@ -69,12 +69,12 @@ struct Meters {
 
 struct State {
     task: Option<JoinHandle<()>>,
-    /// When figures were last asked for.
+    /// When figures were last requested.
     wanted: Instant,
 }
 
 impl Follower {
-    /// One that reads nothing yet.
+    /// Creates a follower that reads nothing yet.
     pub fn new(log: &Log, config: FollowerConfig) -> Self {
         Self(Arc::new(Shared {
             log: log.clone(),
@@ -90,7 +90,7 @@ impl Follower {
         }))
     }
 
-    /// The newest figures; `None` until there are any. Has the log followed as long as this is
+    /// The newest figures; `None` until there are any. Keeps the log followed as long as this is
     /// held, and for a while longer.
     pub fn watch(&self) -> watch::Receiver<Option<Snapshot>> {
         let mut state = self.0.state();
@@ -104,7 +104,7 @@ impl Follower {
         snapshots
     }
 
-    /// Ends it.
+    /// Stops it.
     pub async fn stop(&self) {
         self.0.stopping.cancel();
         let task = self.0.state().task.take();
@@ -156,10 +156,10 @@ impl Shared {
             };
             self.meters.failures.increment(1);
             if matches!(error, AnalysisError::Log(StoreError::TailLost { .. })) {
-                // They are of commits that are gone, and that is known now.
+                // They include commits that are known to be gone.
                 self.snapshots.send_replace(None);
             }
-            // Readers keep what they were told last.
+            // Readers keep the last figures.
             if error.is_fault_of_the_log() {
                 tracing::error!(%error, "the log can't be analyzed");
             } else {
@@ -173,7 +173,7 @@ impl Shared {
         }
     }
 
-    /// Follows the log from its beginning until figures aren't wanted any more.
+    /// Follows the log from its beginning until the figures are no longer in use.
     async fn follow(&self, pause: &mut Duration) -> Result<(), AnalysisError> {
         let mut replay = IncrementalReplay::new(&self.log, MarketFolds::default());
         let mut last_published = Instant::now();
@@ -199,7 +199,7 @@ impl Shared {
         }
     }
 
-    /// Whether figures of the whole log were told: then those of a part would be a step back.
+    /// Whether figures of the whole log were published: those of a part would then be a step back.
     fn has_whole_figures(&self) -> bool {
         self.snapshots
             .borrow()
@@ -229,8 +229,8 @@ impl Shared {
         }
     }
 
-    /// Ends if nobody wanted figures for long enough. Decided and noted in one step: whoever asks
-    /// right afterwards begins anew.
+    /// Ends if the figures were not in use for long enough. Checked and recorded in one step: a
+    /// request right afterwards starts from the beginning.
     fn gives_up(&self) -> bool {
         let mut state = self.state();
         if self.snapshots.receiver_count() > 0 {
@@ -318,7 +318,7 @@ mod tests {
         let follower = Follower::new(&log, FREQUENT);
         assert_eq!(listed(&follower).await, 30);
         nats.lose_tail(&empty).await;
-        // Longer than it was, so that its end alone doesn't give it away.
+        // Longer than it was, so that the length alone doesn't reveal it.
         write_other(&connected(&nats).await, 50, 7).await;
         eventually("figures of what is there", LONG, || async {
             let listed = listed(&follower).await;
@@ -328,13 +328,14 @@ mod tests {
         follower.stop().await;
     }
 
-    /// Tells all that it can.
+    /// Updates as often as possible.
     const FREQUENT: FollowerConfig = FollowerConfig {
         every: Duration::from_millis(1),
         idle: Duration::from_mins(5),
     };
 
-    /// What is told until it is of a whole log with so many tickets: how much of it was of a part.
+    /// The updates until one covers a whole log with this number of tickets: how much of it was
+    /// partial.
     async fn partial_snapshots_until(follower: &Follower, tickets: u64) -> usize {
         let mut snapshots = follower.watch();
         let mut parts = 0;

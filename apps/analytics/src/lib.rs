@@ -1,7 +1,7 @@
 //! The analytics service: the figures of the market, live, for users with the role `analyst`.
 //!
 //! It only reads the log, and stores nothing: it has no stream, no read model and no checkpoint,
-//! only the state of its folds in memory. While no analyst looks, it does not even read.
+//! only the state of its folds in memory. While no analyst watches, it does not even read.
 #![deny(missing_docs)]
 
 mod access;
@@ -21,11 +21,11 @@ use tokio::sync::Semaphore;
 use access::Analysts;
 use follower::{Follower, FollowerConfig};
 
-/// How many may watch at once, unless the operator allows fewer live streams. Each is sent all
-/// figures up to once a second, and is asked for its role as often; analysts are few.
+/// Limit for watchers, unless the operator allows fewer live streams. Each receives all figures up
+/// to once per second, and its role is checked as often; analysts are few.
 const MOST_WATCHERS: usize = 200;
 
-/// The service, running. Clones are the same one.
+/// The running service. Clones share it.
 #[derive(Clone)]
 pub struct Analytics {
     runtime: Runtime,
@@ -48,7 +48,7 @@ impl Analytics {
     }
 }
 
-/// What the service offers, for the description of the whole API.
+/// The service's part of the API's description.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     routes::all().openapi()
 }
@@ -67,8 +67,8 @@ impl Service for Analytics {
         openapi()
     }
 
-    // It is ready before it has figures: it reads the log only while an analyst looks, and a pod
-    // that isn't ready gets no request that could begin that.
+    // It is ready before it has figures: it reads the log only while an analyst watches, and a pod
+    // that isn't ready gets no request that could start that.
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.follower.stop())

@@ -1,7 +1,7 @@
-//! Figures as they change, for those who watch.
+//! Live figures.
 //!
-//! Everybody is sent the same bytes, and only the newest: whoever reads slowly skips those in
-//! between and delays nobody.
+//! All viewers receive the same bytes, and only the newest: a slow one skips those in between and
+//! delays no other.
 
 use actix_web::HttpRequest;
 use api::analytics::ANALYTICS_EVENT;
@@ -24,21 +24,21 @@ use crate::{
     follower::{POLL_INTERVAL, Snapshot},
 };
 
-/// How often a viewer is checked to whom nothing is sent.
+/// Interval at which a viewer is checked while nothing is sent.
 const CHECK: Duration = Duration::from_secs(3);
 
-/// Somebody who watches, and may as long as role and session last.
+/// A viewer, who may watch as long as role and session last.
 pub(crate) struct Viewer {
     pub session: Session,
-    /// What the session came with. Its cookie is verified again each time: it ends by itself, and
-    /// also when its key is retired.
+    /// The request with the session. Its cookie is verified again each time: the session ends when
+    /// it expires, or its key is retired.
     pub req: HttpRequest,
     pub analysts: Analysts,
     pub _place: OwnedSemaphorePermit,
 }
 
 impl Viewer {
-    /// Whether it may still see anything.
+    /// Whether it may still see the figures.
     async fn may_see(&self) -> Result<bool, StoreError> {
         let user = self.session.user_id();
         let session = MaybeSession::of(&self.req).0;
@@ -52,18 +52,18 @@ impl Viewer {
 struct Watching {
     viewer: Viewer,
     snapshots: watch::Receiver<Option<Snapshot>>,
-    /// When it was last sent anything.
+    /// When data was last sent.
     heard: Instant,
-    /// When it may be sent figures again.
+    /// When figures may be sent again.
     next: Instant,
 }
 
-/// The figures of now, then the newest whenever they changed.
+/// Sends the current figures, then the newest whenever they change.
 pub(crate) fn watch(
     viewer: Viewer,
     mut snapshots: watch::Receiver<Option<Snapshot>>,
 ) -> impl Stream<Item = Bytes> {
-    // What is there already is news to this viewer.
+    // The existing figures are new to this viewer.
     snapshots.mark_changed();
     let watching = Watching {
         viewer,
@@ -81,7 +81,7 @@ pub(crate) fn watch(
 impl Watching {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
-            // An error says that the service ended.
+            // An error means that the service is stopping.
             let changed = match timeout(CHECK, self.snapshots.changed()).await {
                 Ok(changed) => changed.map(|()| true).ok()?,
                 Err(_elapsed) => false,

@@ -1,4 +1,4 @@
-//! Opening accounts and finding them.
+//! Opens and finds accounts.
 
 use domain::{
     Email, UserId,
@@ -10,8 +10,8 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use crate::passwords::{HashingFailed, Passwords};
 
-/// The accounts. There is no read model of them: an account is found by the id that its address
-/// gives, in the log itself.
+/// The accounts. They have no read model: an account is found in the log itself, by the ID that
+/// derives from its address.
 #[derive(Clone)]
 pub(crate) struct Accounts {
     pub users: Store<User>,
@@ -19,19 +19,19 @@ pub(crate) struct Accounts {
     pub limits: Limits,
 }
 
-/// Why there is no account, or none for this password.
+/// Why there is no account, or none with this password.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AccountError {
     /// The address has an account: 400.
     #[error("Email in use")]
     EmailInUse,
-    /// A repeated sign-up came with another password: 422.
+    /// A sign-up was repeated with another password: 422.
     #[error("The Idempotency-Key was used with another password")]
     OtherPassword,
-    /// No account has this address and password: 400, without telling which is wrong.
+    /// No account has this address and password: 400, without revealing which is wrong.
     #[error("Invalid credentials")]
     InvalidCredentials,
-    /// Too many guesses were wrong, so this one wasn't looked at: 429.
+    /// Too many guesses were wrong, so this one wasn't checked: 429.
     #[error(transparent)]
     TooMany(AppError),
     /// The log could not be reached.
@@ -54,7 +54,8 @@ impl Accounts {
         let id = UserId::of(&email).to_string();
         let known = self.users.load(&id).await?;
         let password_hash = match known.state().account() {
-            // Taken, or this very request repeated; the store tells. Hashing would be for nothing.
+            // Taken, or a repetition of this request; the store decides which. Hashing would be
+            // wasted.
             Some(account) => account.password_hash.clone(),
             None => self.passwords.hash(password.clone()).await?,
         };
@@ -78,7 +79,7 @@ impl Accounts {
             .account()
             .cloned()
             .ok_or(AccountError::EmailInUse)?;
-        // Whoever knows the key may try passwords here, so it is an attempt to sign in.
+        // A caller with the key could try passwords here, so it counts as an attempt to sign in.
         if executed.was_duplicate {
             let hash = Some(account.password_hash.clone());
             if !self.matches(account.id, password, hash, address).await? {
@@ -88,7 +89,7 @@ impl Accounts {
         Ok(account)
     }
 
-    /// Finds the account of an address and password. Takes the same steps whether or not the
+    /// Finds the account with an address and password. Takes the same steps whether or not the
     /// address has one.
     pub async fn sign_in(
         &self,
@@ -108,8 +109,8 @@ impl Accounts {
             .ok_or(AccountError::InvalidCredentials)
     }
 
-    /// Whether a password is the one of an account, as an attempt that is counted before it is
-    /// looked at.
+    /// Whether a password matches that of an account, as an attempt that is counted before the
+    /// check.
     async fn matches(
         &self,
         id: UserId,
@@ -132,7 +133,7 @@ impl Accounts {
         }
     }
 
-    /// What a user may do beyond what everybody may, now.
+    /// The user's current roles.
     pub async fn roles(&self, user: UserId) -> Result<BTreeSet<Role>, StoreError> {
         let user = self.users.load(&user.to_string()).await?;
         let account = user.state().account();

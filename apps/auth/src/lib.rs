@@ -1,7 +1,7 @@
 //! The auth service: accounts and sessions.
 //!
-//! It alone holds the private key that signs sessions. It publishes the public half in the log, so
-//! every other service can check sessions by itself.
+//! It alone has the private key that signs sessions. It publishes the public half in the log, so
+//! every other service can verify sessions itself.
 #![deny(missing_docs)]
 
 mod accounts;
@@ -20,10 +20,10 @@ use std::{sync::Arc, time::Duration};
 use accounts::Accounts;
 use passwords::Passwords;
 
-/// Pause before the key is looked for again in a log that didn't answer.
+/// Pause before the key is looked up again in a log that didn't answer.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The service, running. Clones are the same one.
+/// The running service. Clones share it.
 #[derive(Clone)]
 pub struct Auth {
     runtime: Runtime,
@@ -32,7 +32,7 @@ pub struct Auth {
 }
 
 impl Auth {
-    /// Finds or makes the key, and publishes its public half.
+    /// Finds or generates the key, and publishes its public half.
     ///
     /// # Errors
     /// When the key can't be used, or the log can't be reached.
@@ -62,11 +62,11 @@ impl Auth {
     }
 }
 
-/// Tells everybody the public key that sessions are going to be checked with.
+/// Publishes the public key that verifies new sessions.
 ///
-/// A key that wasn't announced before (`turnstile keys rotate` does) takes effect when everybody
-/// has had the time to learn it; a session that another service doesn't know yet would be nobody's
-/// there. The first key of all has nobody to wait for.
+/// A key that wasn't published before (by `turnstile keys rotate`) takes effect when every process
+/// has had the time to learn it; until then a session would be invalid in other services. The first
+/// key of all takes effect at once.
 async fn announce(runtime: &Runtime, kid: &str, jwk: &str) -> Result<(), StartError> {
     let others = runtime.log.session_keys().list().await?;
     let published = runtime.log.session_keys().publish(kid, jwk).await;
@@ -83,8 +83,8 @@ async fn announce(runtime: &Runtime, kid: &str, jwk: &str) -> Result<(), StartEr
     Ok(())
 }
 
-/// Says it again after each connection: a log that lost its tail may have lost that, too, and a
-/// service that starts later would know nobody.
+/// Publishes it again after each connection: a log that lost its tail may have lost that, too, and
+/// a service that starts later could verify no session.
 async fn stay_announced(runtime: Runtime, kid: String, jwk: String) {
     let stopping = runtime.stopping();
     let mut connection = runtime.log.connection();
@@ -99,7 +99,7 @@ async fn stay_announced(runtime: Runtime, kid: String, jwk: String) {
             continue;
         }
         pause = match runtime.log.session_keys().publish(&kid, &jwk).await {
-            // One that was retired meanwhile: readiness says so.
+            // It was retired in the meantime: readiness reports that.
             Ok(false) | Err(StoreError::Rejected(_)) => false,
             Ok(true) => {
                 tracing::error!(
@@ -116,7 +116,7 @@ async fn stay_announced(runtime: Runtime, kid: String, jwk: String) {
     }
 }
 
-/// What the service offers, for the description of the whole API.
+/// The service's part of the API's description.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     routes::all().openapi()
 }
@@ -139,7 +139,7 @@ impl Service for Auth {
         routes::constraints()
     }
 
-    /// Whoever signs with a key that was retired signs nobody in.
+    /// Not ready while the signing key is retired: its sessions would be invalid.
     fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
         let good = self.runtime.sessions.knows(&self.signer.public_key().kid);
         let lacks = (!good).then(|| Unready::new("session key", "was retired"));

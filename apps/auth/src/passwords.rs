@@ -1,4 +1,4 @@
-//! Hashing passwords: slow on purpose, so never on a thread that serves requests.
+//! Hashes passwords: deliberately slow, so never on a thread that handles requests.
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
@@ -13,22 +13,21 @@ use tokio::sync::Semaphore;
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// How many wait for a turn at most, for each hash at a time: about a second. Who came later would
-/// wait longer than he stays, and whoever wants to keep the processors busy needs no more than a
-/// queue without end.
+/// Limit for waiting requests per concurrent hash: about a second of work. Later requests would
+/// wait longer than users do, and without a limit an attacker could keep the processors busy.
 const WAITING_EACH: usize = 32;
 
-/// Hashes and checks passwords, so many at a time.
+/// Hashes and checks passwords, with a limit on concurrency.
 #[derive(Clone)]
 pub(crate) struct Passwords {
     argon2: Argon2<'static>,
-    /// More at once would only take memory (19 MiB each) and slow each other down. The permit goes
-    /// with the work and not with whoever waits for it: a caller who hangs up doesn't end a hash
-    /// that was begun, and by hanging up again and again could have any number run at once.
+    /// More concurrency would only take memory (19 MiB per hash) and slow each hash down. The
+    /// permit belongs to the work and not to the request: a client that disconnects doesn't end a
+    /// running hash, and by disconnecting repeatedly could otherwise start any number of them.
     permits: Arc<Semaphore>,
-    /// Places at work and in the queue.
+    /// Permits for running and waiting requests.
     places: Arc<Semaphore>,
-    /// What is checked when there is no account, so that it takes the same time.
+    /// Checked when there is no account, so that it takes the same time.
     decoy: Arc<str>,
 }
 
@@ -38,7 +37,7 @@ pub(crate) enum HashingFailed {
     /// The queue is full.
     #[error("too many passwords wait to be hashed")]
     Busy,
-    /// A fault of ours.
+    /// A defect of this program.
     #[error("could not hash a password: {0}")]
     Fault(#[source] Source),
 }
@@ -50,7 +49,7 @@ impl HashingFailed {
 }
 
 impl Passwords {
-    /// Prepares for `at_once` hashes at a time.
+    /// Prepares for `at_once` concurrent hashes.
     pub fn new(at_once: usize) -> Result<Self, HashingFailed> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(HashingFailed::fault)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
@@ -63,14 +62,14 @@ impl Passwords {
         })
     }
 
-    /// Hashes a password, with a salt of its own, into PHC string form.
+    /// Hashes a password, with its own salt, into PHC string form.
     pub async fn hash(&self, password: String) -> Result<String, HashingFailed> {
         let argon2 = self.argon2.clone();
         self.run_blocking(move || hash(&argon2, &password)).await?
     }
 
-    /// Whether a password is the one that was hashed. `None` stands for an account that doesn't
-    /// exist: the same work is done, and the answer is no.
+    /// Whether a password matches a hash. `None` stands for an account that doesn't exist: the same
+    /// work is done, and the result is false.
     pub async fn matches(
         &self,
         password: String,
@@ -182,7 +181,7 @@ mod tests {
         let refused = futures_util::poll!(&mut one_more);
         let is_refused = matches!(refused, Poll::Ready(Err(HashingFailed::Busy)));
         assert!(is_refused, "{refused:?}");
-        // Who gives up leaves a place.
+        // A request that is dropped frees its place.
         waiting.pop();
         let mut hash = Box::pin(passwords.hash("secret".to_owned()));
         assert!(futures_util::poll!(&mut hash).is_pending());

@@ -19,7 +19,7 @@ use crate::{Auth, accounts::AccountError, passwords::HashingFailed};
 
 const INVALID_EMAIL: &str = "Email must be valid";
 const INVALID_PASSWORD: &str = "Password must be between 4 and 20 characters";
-/// How many characters a password has, without white space around it.
+/// Allowed number of characters in a password, without surrounding white space.
 const PASSWORD_CHARS: RangeInclusive<usize> = 4..=20;
 const PASSWORD_MISSING: &str = "You must supply a password";
 const TOO_MANY_AT_ONCE: &str = "Too many sign in at this moment, please try again";
@@ -32,7 +32,7 @@ pub(crate) fn all() -> Routes {
 /// What bodies must be beside their types.
 pub(crate) fn constraints() -> Vec<Constraint> {
     let (least, most) = (PASSWORD_CHARS.start(), PASSWORD_CHARS.end());
-    // White space around it is left out, and counts for nothing.
+    // Surrounding white space is trimmed, and doesn't count.
     let inner = format!("{{{},{}}}", least - 2, most - 2);
     let password = format!(r"^\s*\S[\s\S]{inner}\S\s*$");
     vec![
@@ -76,8 +76,8 @@ async fn sign_up(
     })?;
     auth.accounts.limits.count_signup(address.0)?;
 
-    // The answer sets a cookie, so it is no answer to be kept: a repetition finds its account by
-    // the command's id and is signed in anew.
+    // The response sets a cookie, so it is not stored: a repetition finds its account by the
+    // command's ID and signs in again.
     let user = UserId::of(&email);
     let metadata = auth
         .runtime
@@ -180,8 +180,9 @@ async fn current_user(session: MaybeSession, auth: web::Data<Auth>) -> HttpRespo
     })
 }
 
-/// The roles of a user, by the log. While it can't be reached none are told: they only decide what
-/// is offered to somebody, and who is signed in is known without it. What needs a role asks anew.
+/// The roles of a user, from the log; none while the log is unavailable: they only decide what the
+/// page offers, and the session is known without them. Routes that require a role check it
+/// themselves.
 async fn roles(auth: &Auth, user: UserId) -> Vec<Role> {
     if !*auth.runtime.log.connection().borrow() {
         return Vec::new();
@@ -195,7 +196,7 @@ async fn roles(auth: &Auth, user: UserId) -> Vec<Role> {
     }
 }
 
-/// The wire's name of a role.
+/// The API's form of a role.
 fn told(role: user::Role) -> Role {
     match role {
         user::Role::Analyst => Role::Analyst,

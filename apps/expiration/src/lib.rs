@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use httpkit::Service;
 use runtime::Runtime;
 
-/// The service, running.
+/// The running service.
 pub struct Expiration {
     worker: Worker,
 }

@@ -1,4 +1,4 @@
-//! What can be done with orders, apart from how it is asked for.
+//! The commands on orders, independent of HTTP.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -16,11 +16,11 @@ pub(crate) struct Commands {
     pub orders: Store<TicketOrders>,
     pub tickets: Store<Ticket>,
     pub hold: Duration,
-    /// In which prices are shown now.
+    /// The currency in which prices are shown now.
     pub currency: Currency,
 }
 
-/// What a buyer says about the ticket that was shown.
+/// The state of the ticket that a buyer was shown, from the request.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Expected {
     /// Its price.
@@ -29,20 +29,20 @@ pub(crate) struct Expected {
     pub version: Option<u64>,
 }
 
-/// An order right after a command, and where the log has it.
+/// An order right after a command, and its place in the log.
 pub(crate) struct Changed {
     pub order: Order,
     pub sequence: u64,
     pub commit_id: Option<Uuid>,
 }
 
-/// Why an order command did nothing.
+/// Why an order command had no effect.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OrderError {
-    /// The domain said no. The variant decides the status.
+    /// The domain refused. The variant decides the status.
     #[error(transparent)]
     Refused(#[from] TicketOrdersError),
-    /// The store could not.
+    /// The store failed.
     #[error(transparent)]
     Failed(#[from] StoreError),
 }
@@ -59,8 +59,8 @@ impl From<CommandError<TicketOrdersError>> for OrderError {
 impl Commands {
     /// Holds a ticket for a buyer.
     ///
-    /// The ticket is read from its own log, not from a read model that may lag: what was listed a
-    /// moment ago can be ordered, and the price is the one that counts.
+    /// The ticket is read from its own log, not from a read model that may lag: a ticket that was
+    /// just listed can be ordered, and its price is current.
     pub async fn place(
         &self,
         buyer: UserId,
@@ -96,8 +96,8 @@ impl Commands {
             at: metadata.time,
             expires_at: expiry(metadata.time, self.hold),
         };
-        // Most tickets are ordered once. If this one was before, the append conflicts and the
-        // orders are read after all.
+        // Most tickets are ordered once. If this one was ordered before, the append conflicts and
+        // the orders are read after all.
         let executed = self
             .orders
             .execute(&id, command, metadata, Expectation::LikelyNew)
@@ -105,7 +105,7 @@ impl Commands {
         changed(&executed, order_id)
     }
 
-    /// Gives an order back.
+    /// Cancels an order for its buyer.
     pub async fn cancel(
         &self,
         by: UserId,
@@ -118,7 +118,7 @@ impl Commands {
         changed(&executed, order_id)
     }
 
-    /// Cancels an order whose time is up; one that is paid or cancelled stays as it is.
+    /// Cancels an order whose time is over; one that is paid or cancelled stays as it is.
     pub async fn expire(
         &self,
         ticket_id: TicketId,
@@ -160,7 +160,7 @@ fn changed(
 }
 
 fn expiry(now: DateTime<Utc>, hold: Duration) -> DateTime<Utc> {
-    // A hold too long to be counted ends never, as far as a calendar goes.
+    // A hold beyond the range of the calendar never ends.
     chrono::Duration::from_std(hold)
         .ok()
         .and_then(|hold| now.checked_add_signed(hold))

@@ -25,7 +25,7 @@ use uuid::Uuid;
 
 use commands::Commands;
 
-/// The service, running. Clones are the same one.
+/// The running service. Clones share it.
 #[derive(Clone)]
 pub struct Orders {
     runtime: Runtime,
@@ -66,7 +66,7 @@ impl Orders {
         })
     }
 
-    /// An order of the caller: 404 if there is none, 401 if it is another's.
+    /// An order of the caller: 404 if it doesn't exist, 401 if it belongs to another user.
     async fn find_own(&self, id: &str, caller: Uuid) -> Result<api::Order, AppError> {
         let id = Uuid::parse_str(id).map_err(|_| not_found())?;
         let order = self
@@ -83,7 +83,7 @@ impl Orders {
     }
 }
 
-/// What the service offers, for the description of the whole API.
+/// The service's part of the API's description.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     routes::all().openapi()
 }

@@ -1,4 +1,4 @@
-//! Answers of this service.
+//! The responses of this service.
 
 use api::{Amount, CancelReason, OrderStatus};
 use domain::ticket_orders::{self, Order, TicketOrdersError};
@@ -9,7 +9,7 @@ use httpkit::{
 
 use crate::commands::OrderError;
 
-/// An order as the API shows it.
+/// An order in the API's form.
 pub(crate) fn order(order: &Order) -> api::Order {
     api::Order {
         id: order.id.0,
@@ -40,7 +40,7 @@ pub(crate) fn order(order: &Order) -> api::Order {
     }
 }
 
-/// Why an order command did nothing.
+/// The response to an order command without effect.
 pub(crate) fn refused(error: OrderError) -> AppError {
     match error {
         OrderError::Failed(failure) => runtime::failed(failure),

@@ -32,7 +32,7 @@ use pay::Checkout;
 use provider::{Metered, PaymentProvider, ProviderConfig, Timeouts, WebhookEvent, WebhookKind};
 use settle::Settlement;
 
-/// The service, running. Clones are the same one.
+/// The running service. Clones share it.
 #[derive(Clone)]
 pub struct Payments {
     runtime: Runtime,
@@ -84,12 +84,12 @@ impl Payments {
         })
     }
 
-    /// Takes note of what the provider told.
+    /// Handles an event of the provider.
     async fn told(&self, event: &WebhookEvent) -> Result<(), AppError> {
         let kind = event.kind;
         if kind.is_about_money_that_leaves() {
-            // Nothing here gives money back, so a person did it, or a bank asks for it. What becomes
-            // of the ticket is for a person to say; `turnstile reconcile` names the payment.
+            // Nothing here refunds money, so a person or a bank did. A person has to decide what
+            // happens to the ticket; `turnstile reconcile` names the payment.
             tracing::warn!(
                 reference = %event.reference, ?kind, event = event.id,
                 "the provider reports money going back: see turnstile reconcile"
@@ -106,7 +106,7 @@ impl Payments {
         }
     }
 
-    /// Looks at a payment because the provider said something about it.
+    /// Checks a payment after an event of the provider.
     async fn refresh_payment(&self, payment_id: Uuid) -> Result<(), AppError> {
         let payment = self
             .settlement
@@ -136,7 +136,7 @@ impl Payments {
     }
 }
 
-/// Says in log and metrics where the money goes, loudly where it goes nowhere.
+/// Reports the provider in log and metrics, as a warning where no money moves.
 fn tell(mode: PaymentsMode) {
     describe_gauge!(
         "payment_provider",
@@ -150,7 +150,7 @@ fn tell(mode: PaymentsMode) {
         "payments_reversed_total",
         "Webhooks that reported a refund or a dispute, by kind"
     );
-    // From the start, or the first one would be no increase.
+    // From the start; otherwise the first one would be no increase.
     counter!("payments_lost_total").absolute(0);
     for kind in [WebhookKind::Refunded, WebhookKind::Disputed] {
         counter!("payments_reversed_total", "kind" => <&str>::from(kind)).absolute(0);
@@ -186,7 +186,7 @@ pub fn provider_config(config: &Config, mode: PaymentsMode) -> ProviderConfig {
     }
 }
 
-/// What the service offers, for the description of the whole API.
+/// The service's part of the API's description.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     routes::all().openapi()
 }

@@ -1,4 +1,4 @@
-//! Paying an order: begin, hold the money, let the order decide.
+//! Pays an order: begins, holds the money, waits for the order's decision.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -14,14 +14,14 @@ use uuid::Uuid;
 
 use crate::provider::{Authorization, Intent, PaymentProvider, ProviderError, ProviderRef, Token};
 
-/// How long the order may take to decide. It takes milliseconds; longer means that its service is
-/// away, and the payment is then finished by the workers when it is back.
+/// Time limit for the order's decision. It takes milliseconds; longer means that the orders service
+/// is down, and the workers then complete the payment when it is back.
 const DECISION: Duration = Duration::from_secs(5);
-/// How many intents one request tries at most. One that is closed is rare; a second one, closed
-/// within the same request, means that somebody is at it.
+/// Limit for intents that one request tries. A closed one is rare; a second one, closed within the
+/// same request, means that someone keeps closing them.
 const MOST_INTENTS: u32 = 3;
-/// How often the order is looked at when no news of it comes by itself.
-const GLANCE: Duration = Duration::from_millis(50);
+/// Polling interval for the order while no event of it arrives.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Sequence and identity of an order's last commit.
 type Place = (u64, Option<Uuid>);
@@ -32,13 +32,13 @@ pub(crate) struct Checkout {
     pub orders: Store<TicketOrders>,
     pub payments: Store<Payment>,
     pub provider: Arc<dyn PaymentProvider>,
-    /// How far this service has heard of the orders; a hint that it is worth to look again.
+    /// How much of the orders this service has followed; a change is a hint to check again.
     pub orders_progress: Progress,
-    /// How far the orders service's own read model is.
+    /// The position of the orders service's own read model.
     pub read_model_progress: Arc<RemoteProgress>,
 }
 
-/// A payment whose order is complete, and the commit that shows it.
+/// A payment whose order is complete, and the commit that proves it.
 pub(crate) struct Paid {
     pub id: PaymentId,
     pub sequence: u64,
@@ -48,28 +48,28 @@ pub(crate) struct Paid {
 /// Why an order wasn't paid.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PayError {
-    /// No such order: 404.
+    /// The order doesn't exist: 404.
     #[error("Not Found")]
     NotFound,
-    /// It is another's: 401.
+    /// It belongs to another user: 401.
     #[error("Not authorized")]
     NotOwner,
-    /// It was cancelled or expired, before or meanwhile; no money is kept: 400.
+    /// It was cancelled or expired, before or in the meantime; no money is kept: 400.
     #[error("Cannot pay for a cancelled order")]
     Cancelled,
     /// The card was declined; the order can still be paid: 402.
     #[error("{0}")]
     Declined(String),
-    /// Too many cards were declined lately, and no other was tried: 429.
+    /// Too many cards were declined recently, and no other was tried: 429.
     #[error("Too many cards were declined, please try again later")]
     TooManyDeclines {
         /// When another may be tried.
         until: DateTime<Utc>,
     },
-    /// The provider couldn't be reached, or wouldn't.
+    /// The provider was unreachable, or refused.
     #[error(transparent)]
     Provider(#[from] ProviderError),
-    /// The order hasn't decided in time; the workers finish what was begun: 503.
+    /// The order hasn't decided in time; the workers complete the payment: 503.
     #[error("the order has not decided in time")]
     Undecided,
     /// The log could not be reached.
@@ -97,9 +97,9 @@ impl From<PaymentError> for PayError {
             | PaymentError::Lost
             | PaymentError::NotAuthorized
             | PaymentError::Captured => Self::Cancelled,
-            // Its intent was closed meanwhile; the order is as payable as before.
+            // Its intent was closed in the meantime; the order is as payable as before.
             PaymentError::Superseded => Self::Undecided,
-            // The log is at fault, and no repetition helps.
+            // The log is damaged, and repeating doesn't help.
             PaymentError::OfAnotherOrder => Self::Failed(StoreError::Rejected(refusal.to_string())),
         }
     }
@@ -130,7 +130,7 @@ impl Checkout {
         let payment = self.begin(&order, payment_id, metadata).await?;
         match payment.status {
             PaymentStatus::Voided => return Err(PayError::Cancelled),
-            // Whether the order still counts on money that is lost is for the order to say.
+            // The order decides whether it still depends on lost money.
             PaymentStatus::Authorized | PaymentStatus::Captured | PaymentStatus::Lost => {}
             PaymentStatus::Pending => self.hold(payment, &order, token, metadata).await?,
         }
@@ -138,7 +138,7 @@ impl Checkout {
         Ok(self.shown_as_paid(payment_id, place).await)
     }
 
-    /// Notes the payment in the log, with the provider's reference, before any money moves.
+    /// Records the payment in the log, with the provider's reference, before any money moves.
     async fn begin(
         &self,
         order: &Order,
@@ -172,8 +172,8 @@ impl Checkout {
         begun.state.begun().cloned().ok_or(PayError::NotFound)
     }
 
-    /// Lets the provider hold the money, and notes how that ended. If the provider has closed the
-    /// intent, the same card is tried on a new one.
+    /// Has the provider hold the money, and records the outcome. If the provider has closed the
+    /// intent, tries the same card on a new one.
     async fn hold(
         &self,
         mut payment: BegunPayment,
@@ -194,13 +194,13 @@ impl Checkout {
                 }
             }
         }
-        // Somebody or something closes them as fast as they are opened.
+        // They are being closed as fast as they are opened.
         Err(PayError::Undecided)
     }
 
-    /// Opens a new intent for a payment whose intent is closed, and notes it, before any money moves
-    /// on it. All who do that at once open the same one. The closed one can't hold money any more, so
-    /// there is still one charge at most.
+    /// Opens a new intent for a payment whose intent is closed, and records it, before any money
+    /// moves on it. All concurrent attempts open the same one. The closed one can't hold money any
+    /// more, so there is still at most one charge.
     async fn reopen(
         &self,
         payment: &BegunPayment,
@@ -231,7 +231,7 @@ impl Checkout {
         reopened.state.begun().cloned().ok_or(PayError::NotFound)
     }
 
-    /// Tries the card on the payment's present intent; `false` if that is closed.
+    /// Tries the card on the payment's current intent; `false` if that is closed.
     async fn hold_once(
         &self,
         payment: &BegunPayment,
@@ -268,8 +268,8 @@ impl Checkout {
         }
     }
 
-    /// Waits until the order has accepted the payment or refused it, and says where that is. The
-    /// order's own log is asked: it is the arbiter.
+    /// Waits until the order has accepted or refused the payment, and returns the place of that
+    /// decision. Reads the order's own log, which is the arbiter.
     async fn decision(&self, ticket_id: TicketId, order_id: OrderId) -> Result<Place, PayError> {
         let deadline = Instant::now() + DECISION;
         loop {
@@ -284,7 +284,7 @@ impl Checkout {
                 return Err(PayError::Undecided);
             }
             self.orders_progress
-                .wait_for(orders_progress + 1, GLANCE)
+                .wait_for(orders_progress + 1, POLL_INTERVAL)
                 .await;
         }
     }
@@ -303,8 +303,8 @@ impl Checkout {
         Ok((order, (context.last_sequence(), context.last_commit())))
     }
 
-    /// From the answer on, every read of the order must show it complete. That read model belongs
-    /// to the orders service, which tells how far it is.
+    /// From the response on, every read of the order must show it as complete. That read model
+    /// belongs to the orders service, which announces its position.
     async fn shown_as_paid(&self, id: PaymentId, (sequence, commit_id): Place) -> Paid {
         if !self
             .read_model_progress
@@ -322,8 +322,8 @@ impl Checkout {
     }
 }
 
-/// What a payment's attempt is opened with: the amount in the currency that the buyer agreed to,
-/// whatever is configured by now.
+/// The intent of a payment's attempt: the amount in the currency that the buyer accepted, even if
+/// another one is configured by now.
 fn intent(order: &Order, payment_id: PaymentId, attempt: u32) -> Intent {
     Intent {
         payment_id: payment_id.0,
@@ -335,7 +335,7 @@ fn intent(order: &Order, payment_id: PaymentId, attempt: u32) -> Intent {
 }
 
 /// The metadata of one step of a payment. One request leads to several commits, and each command
-/// has an id of its own, the same when the request is repeated.
+/// has its own ID, the same when the request is repeated.
 fn step(metadata: &Metadata, what: &str) -> Metadata {
     Metadata {
         command_id: Uuid::new_v5(&metadata.command_id, what.as_bytes()),

@@ -27,7 +27,7 @@ pub(crate) fn all() -> Routes {
     httpkit::routes![pay, config, webhook]
 }
 
-/// What bodies must be beside their types.
+/// Constraints of bodies beyond their types.
 pub(crate) fn constraints() -> Vec<Constraint> {
     vec![
         Constraint::required("NewPayment", &["token", "orderId"]),

@@ -1,6 +1,6 @@
-//! Bringing a payment to its end: the money is taken if the order is complete, and let go if not. If
-//! it can't be taken because the provider let it go by itself, the payment is lost, and the orders
-//! service undoes the sale.
+//! Ends a payment: captures the money if the order is complete, and voids it if not. If it can't be
+//! captured because the provider lost the hold, the payment is lost, and the orders service undoes
+//! the sale.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::provider::{PaymentProvider, ProviderError, ProviderRef};
 
-/// When to look again at a payment that was reopened while it was being ended.
+/// When to retry a payment that was reopened while it was being ended.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// Ends payments. Every step may be repeated by any process.
@@ -25,17 +25,17 @@ pub(crate) struct Settlement {
     pub provider: Arc<dyn PaymentProvider>,
 }
 
-/// What the order's state asks for.
+/// The result of settling a payment.
 pub(crate) enum Settled {
-    /// The payment is at its end.
+    /// The payment has ended.
     Yes,
-    /// The order is still open; it must be looked at again then.
+    /// The order is still open; check again at this time.
     NotBefore(DateTime<Utc>),
 }
 
 impl Settlement {
-    /// Looks at the order and ends its payment accordingly. It doesn't matter which event gave
-    /// the occasion: what counts is how the order stands now.
+    /// Reads the order and ends its payment accordingly. It doesn't matter which event triggered
+    /// this: only the current state of the order counts.
     pub async fn settle(
         &self,
         order_id: OrderId,
@@ -83,7 +83,7 @@ impl Settlement {
         }
     }
 
-    /// The money is gone for good: the intent is closed, and a closed intent takes nothing.
+    /// The money is lost for good: the intent is closed, and a closed intent captures nothing.
     async fn lose(
         &self,
         id: &str,
@@ -105,9 +105,9 @@ impl Settlement {
         payment: &BegunPayment,
         metadata: &Metadata,
     ) -> Result<Settled, HandlerError> {
-        // The provider comes first, also when the log knows of no hold: a card may have been
-        // authorized by a process that ended before it could write that down. Once the intent is
-        // closed, no late authorization can hold anything on it.
+        // The provider comes first, even when the log contains no hold: a process may have
+        // authorized a card and ended before it could record that. Once the intent is closed, no
+        // late authorization can hold anything on it.
         let reference = ProviderRef::new(payment.reference.clone());
         self.provider.void(&reference).await.map_err(failed)?;
         let command = PaymentCommand::Void {
@@ -129,7 +129,7 @@ impl Settlement {
         {
             Ok(_) => Ok(Settled::Yes),
             Err(CommandError::Failed(failure)) => Err(failure.into()),
-            // It was reopened meanwhile: the new intent is the one to end.
+            // It was reopened in the meantime: the new intent is the one to end.
             Err(CommandError::Refused(PaymentError::Superseded)) => {
                 Err(HandlerError::RetryAfter(AGAIN))
             }
@@ -149,7 +149,7 @@ impl Settlement {
 fn failed(error: ProviderError) -> HandlerError {
     match error {
         ProviderError::Unreachable { .. } => HandlerError::Unavailable(error.to_string()),
-        // Only a person can tell what happened here; the dead letter brings it to one.
+        // Only a person can find out what happened here; the dead letter reports it.
         other => HandlerError::Poison(other.to_string()),
     }
 }

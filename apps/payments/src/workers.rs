@@ -1,4 +1,4 @@
-//! What the payments service does by itself.
+//! The workers of the payments service.
 
 use chrono::Utc;
 use domain::{
@@ -38,13 +38,13 @@ pub(crate) fn start(log: &Log, settlement: &Settlement) -> Vec<Worker> {
     ]
 }
 
-/// The order decided: take the money or let it go.
+/// The order was decided: captures or voids the money.
 async fn settle_on_decision(settlement: &Settlement, commit: &Commit) -> Result<(), HandlerError> {
     for (_, event) in commit.decode()? {
         if let Some(order_id) = policies::payments_on_orders(&event) {
             let metadata =
                 Metadata::caused_by(commit, ON_ORDERS.name, policies::SETTLE, Utc::now());
-            // Still open by now means that this is old news, and newer ones are on their way.
+            // If it is still open, this event is outdated, and newer ones will follow.
             settlement.settle(order_id, &metadata).await?;
         }
     }
@@ -60,8 +60,8 @@ async fn settle_when_due(settlement: &Settlement, due: &DueCommand) -> Result<()
         Settled::NotBefore(end) => {
             match (end + SETTLEMENT_GRACE - Utc::now()).to_std() {
                 Ok(wait) if !wait.is_zero() => Err(HandlerError::RetryAfter(wait)),
-                // Its time is over and nobody ended it: the orders service is away. That is no
-                // fault of this payment, so it is waited for without counting.
+                // Its time is over but it has not ended: the orders service is down. That is no
+                // fault of this payment, so it is retried without counting.
                 _ => Err(HandlerError::Unavailable(
                     "the order has not ended yet".to_owned(),
                 )),

@@ -1,4 +1,4 @@
-//! What can be done with tickets, apart from how it is asked for.
+//! The commands on tickets, independent of HTTP.
 
 use domain::{
     Price, TicketId, Title, UserId,
@@ -17,7 +17,7 @@ pub(crate) struct Commands {
     pub orders: Store<TicketOrders>,
 }
 
-/// A ticket right after a command, and where the log has it.
+/// A ticket right after a command, and its place in the log.
 pub(crate) struct Changed {
     pub listing: Listing,
     pub sequence: u64,
@@ -48,8 +48,9 @@ impl Commands {
         )
     }
 
-    /// Changes title and price, if the ticket is at the version that is expected. Whether an order holds the ticket is read from the orders' own
-    /// log: the ticket itself hears of an order only a moment after it was placed.
+    /// Changes title and price, if the ticket has the expected version. Whether an order holds the
+    /// ticket is read from the orders' own log: the ticket follows an order only a moment after it
+    /// was placed.
     pub async fn revise(
         &self,
         by: UserId,
@@ -77,25 +78,25 @@ impl Commands {
     }
 }
 
-/// How long a withdrawal waits to be decided.
+/// Time limit for the decision on a withdrawal.
 const DECIDED_WITHIN: Duration = Duration::from_secs(4);
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
-/// How a withdrawal ended.
+/// The outcome of a withdrawal.
 pub(crate) enum Withdrawal {
     /// The ticket is off the market.
     Done(Changed),
-    /// Whoever decides about orders hasn't decided in time. It is repeated safely.
+    /// The orders haven't decided in time. Repeating the withdrawal is safe.
     Undecided,
 }
 
 impl Commands {
-    /// Takes a ticket off the market, and waits until that is decided.
+    /// Takes a ticket off the market, and waits for the decision.
     ///
-    /// The ticket asks and its orders decide, so that an order and a withdrawal that come at once
-    /// can't both be granted. A request names what it has seen of the orders and has no effect if
-    /// there is more: then it is made once more, on what is there now.
+    /// The ticket asks and its orders decide, so that a concurrent order and withdrawal can't both
+    /// be granted. A request states how many events of the orders it has seen and has no effect if
+    /// there are more: then it is repeated with the current number.
     pub async fn withdraw(
         &self,
         by: UserId,
@@ -109,7 +110,7 @@ impl Commands {
             let orders = self.orders.load(&key).await?;
             let command = TicketCommand::Withdraw {
                 by,
-                // A sale that is closed has none, and the ticket follows in a moment.
+                // A closed sale has none, and the ticket follows within a moment.
                 has_live_order: orders.state().live().is_some(),
                 orders_seen: orders.version(),
             };
@@ -139,7 +140,7 @@ impl Commands {
         }
     }
 
-    /// The ticket of a seller, as it is now.
+    /// The seller's ticket in its current state.
     async fn seen(&self, key: &str, by: UserId) -> Result<Changed, CommandError<TicketError>> {
         let ticket = self.tickets.load(key).await?;
         let listing = ticket.state().listing().cloned();

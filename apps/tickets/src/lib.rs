@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use commands::Commands;
 
-/// The service, running. Clones are the same one.
+/// The running service. Clones share it.
 #[derive(Clone)]
 pub struct Tickets {
     runtime: Runtime,
@@ -66,7 +66,7 @@ impl Tickets {
     }
 }
 
-/// What the service offers, for the description of the whole API.
+/// The service's part of the API's description.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     routes::all().openapi()
 }

@@ -1,4 +1,4 @@
-//! Answers of this service.
+//! The responses of this service.
 
 use actix_web::{HttpRequest, HttpResponse};
 use api::{Amount, TicketStatus};
@@ -7,7 +7,7 @@ use eventstore::CommandError;
 use httpkit::{AppError, error, etag::Rendered};
 use projections::CachedJson;
 
-/// A ticket as the API shows it.
+/// A ticket in the API's form.
 pub(crate) fn ticket(listing: &Listing) -> api::Ticket {
     let (status, order_id) = match listing.availability {
         Availability::ForSale => (TicketStatus::Open, None),
@@ -26,12 +26,12 @@ pub(crate) fn ticket(listing: &Listing) -> api::Ticket {
     }
 }
 
-/// What the read model rendered, or 304 if the caller has it.
+/// The read model's response, or 304 if the caller has it.
 pub(crate) fn rendered(req: &HttpRequest, json: &CachedJson) -> HttpResponse {
     Rendered::with_digest(json.bytes.clone(), json.digest).respond(req)
 }
 
-/// Why a ticket command did nothing.
+/// The response to a ticket command without effect.
 pub(crate) fn refused(refused: CommandError<TicketError>) -> AppError {
     match refused {
         CommandError::Failed(failure) => runtime::failed(failure),

@@ -12,23 +12,24 @@ use actix_web::{
 use httpkit::{HandlerResult, encoding, error::not_found, etag};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
-/// What `cargo xtask build-web` makes. A build without it serves the API alone.
+/// The output of `cargo xtask build-web`. A build without it serves the API alone.
 #[derive(RustEmbed)]
 #[folder = "../../frontend/dist"]
 #[allow_missing = true]
 struct Dist;
 
 const PAGE: &str = "index.html";
-/// Names of files whose content can change carry no hash; all others do, and are kept for good.
+/// Files whose content can change have no hash in their name; all others do, and are cached
+/// forever.
 const FOREVER: &str = "public, max-age=31536000, immutable";
-/// What Stripe's own card form needs, where it is configured. Nothing else is ever loaded from
-/// elsewhere.
+/// The sources that Stripe's card form needs, where it is configured. Nothing else is ever loaded
+/// from other sites.
 const STRIPE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' https://js.stripe.com; \
     frame-src https://js.stripe.com https://hooks.stripe.com; connect-src 'self' https://api.stripe.com; \
     img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// Serves the files, and the page for every other path: the app itself knows its pages, and says so
-/// where there is none.
+/// Serves the files, and the page for every other path: the app itself decides which pages exist,
+/// and shows an error for others.
 pub(crate) fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/{path:.*}").route(web::get().to(file)));
 }
@@ -38,7 +39,7 @@ async fn file(path: web::Path<String>, req: HttpRequest) -> HandlerResult {
     if let Some(file) = find(name, &req) {
         return Ok(answer(name, file, &req));
     }
-    // A path that looks like a file's and isn't one: a page in its place would only confuse.
+    // A path like that of a missing file: a page in its place would only confuse.
     if name
         .rsplit('/')
         .next()
@@ -48,8 +49,8 @@ async fn file(path: web::Path<String>, req: HttpRequest) -> HandlerResult {
     }
     let page = find(PAGE, &req).ok_or_else(not_found)?;
     let mut answer = answer(PAGE, page, &req);
-    // Who asks by program, and remembers what is found, is told as well that nothing is. An answer
-    // of "unchanged" would be of a page that was found.
+    // Crawlers and caches need the status, too. A response of "unchanged" would refer to an
+    // existing page.
     if !is_page(name) {
         *answer.status_mut() = StatusCode::NOT_FOUND;
     }
@@ -57,7 +58,7 @@ async fn file(path: web::Path<String>, req: HttpRequest) -> HandlerResult {
 }
 
 /// Whether the app has a page at this path. The app decides by `frontend/state/src/route.rs`; the
-/// tests in a browser open each of its pages and expect 200.
+/// browser tests open each of its pages and expect 200.
 fn is_page(path: &str) -> bool {
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let is_id = |text: &str| uuid::Uuid::try_parse(text).is_ok();
@@ -75,9 +76,9 @@ struct Found {
     encoding: Option<&'static str>,
 }
 
-/// The file, in the best encoding that the client takes.
+/// The file, in the best encoding that the client accepts.
 fn find(name: &str, req: &HttpRequest) -> Option<Found> {
-    // Hidden files (the build's own notes) and the precompressed forms aren't addresses.
+    // Hidden files (the build's own) and the precompressed forms have no address.
     let ending = name.rsplit('.').next().unwrap_or("");
     if name.split('/').any(|part| part.starts_with('.')) || matches!(ending, "br" | "gz") {
         return None;
@@ -101,8 +102,8 @@ fn find(name: &str, req: &HttpRequest) -> Option<Found> {
 fn answer(name: &str, found: Found, req: &HttpRequest) -> HttpResponse {
     let Found { file, encoding } = found;
     let mut answer = HttpResponse::Ok();
-    // Before "unchanged" is answered: a browser takes the headers of that answer for its copy, and
-    // without a type the page would get the policy of data, under which nothing of it runs.
+    // Before "unchanged" is returned: a browser applies the headers of that response to its copy,
+    // and without a type the page would get the policy for data, which blocks all of its content.
     answer
         .insert_header((VARY, "Accept-Encoding"))
         .insert_header((CONTENT_TYPE, mime(name)));
@@ -130,7 +131,7 @@ fn answer(name: &str, found: Found, req: &HttpRequest) -> HttpResponse {
     answer.body(file.data.into_owned())
 }
 
-/// Whether a name carries the hash of its content: `app-1a2b3c4d5e6f.js`.
+/// Whether a name contains the hash of its content: `app-1a2b3c4d5e6f.js`.
 fn is_hashed(name: &str) -> bool {
     let stem = name
         .rsplit('/')
@@ -158,7 +159,8 @@ fn mime(name: &str) -> &'static str {
     }
 }
 
-/// What the payments service says to the web app, from the same variable: this process may serve the
+/// The provider that the payments service reports to the web app, from the same variable: this
+/// process may serve the app alone, and then has no key.
 /// app alone, and then has no key.
 fn uses_stripe() -> bool {
     std::env::var("PAYMENTS").is_ok_and(|mode| mode.trim().starts_with("stripe"))

@@ -74,7 +74,7 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Carries the command out; `serve` runs until it is told to stop.
+    /// Runs the command; `serve` runs until it is stopped.
     pub(crate) async fn run(self, servers: &Servers) -> Result<Outcome, CommandError> {
         match self {
             Self::Serve(args) => {

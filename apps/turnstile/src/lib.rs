@@ -15,7 +15,7 @@ use std::process::ExitCode;
 /// Runs the command line of this process.
 ///
 /// Without a command it prints the help. It does not serve: with the address of production in the
-/// environment, a look at what the program is would run all workers there.
+/// environment, a user who tries the program would run all workers there.
 pub async fn run() -> ExitCode {
     let cli = cli::Cli::parse();
     match Box::pin(cli.command.run(&cli.servers)).await {

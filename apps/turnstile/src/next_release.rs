@@ -1,4 +1,4 @@
-//! The program `turnstile` as the release after this one.
+//! The program `turnstile` as the next release.
 
 use std::process::ExitCode;
 

@@ -21,11 +21,11 @@ use crate::{assets, commands::Servers};
 pub(crate) enum Part {
     /// Accounts and sessions; needs no MongoDB
     Auth,
-    /// What is for sale
+    /// Tickets for sale
     Tickets,
-    /// Who holds which ticket
+    /// Orders, which hold tickets
     Orders,
-    /// Money
+    /// Payments
     Payments,
     /// Schedules the end of each order's hold; needs no MongoDB
     Expiration,
@@ -37,11 +37,11 @@ pub(crate) enum Part {
 
 /// Serve the API, the workers and the web app
 ///
-/// Without a name, everything runs in one process. With names, only these services run: in a cluster
-/// each has a process, a user of NATS and a scale of its own.
+/// Without a name, everything runs in one process. With names, only these services run: in a
+/// cluster each has its own process, NATS user and number of replicas.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ServeArgs {
-    /// What to serve [default: everything]
+    /// The services to run [default: everything]
     #[arg(value_enum, value_name = "SERVICE")]
     parts: Vec<Part>,
 }
@@ -56,7 +56,7 @@ impl ServeArgs {
         keep.into_iter().any(|part| self.includes(part))
     }
 
-    /// The name under which NATS, traces and logs show the process.
+    /// The name of the process in NATS, traces and logs.
     fn process_name(&self) -> &'static str {
         match self.parts.as_slice() {
             [part] => part.into(),
@@ -72,7 +72,7 @@ pub(crate) async fn serve(args: &ServeArgs, servers: &Servers) -> Result<(), Sta
         return serve_web(&config, args).await;
     }
     if args.includes(Part::Payments) {
-        // Before anything is waited for.
+        // Before waiting for any server.
         config.payments_to_serve()?;
     }
     let read = if args.keeps_read_models() {
@@ -92,8 +92,8 @@ pub(crate) async fn serve(args: &ServeArgs, servers: &Servers) -> Result<(), Sta
         .await
 }
 
-/// Starts what is to run here, in the order of the API's description. The database is there if one
-/// of the services needs it.
+/// Starts the selected services, in the order of the API's description. `read` exists if one of
+/// them needs it.
 async fn start(
     args: &ServeArgs,
     runtime: &Runtime,
@@ -124,7 +124,7 @@ async fn start(
     Ok(services)
 }
 
-/// The web app alone: it has no events to wait for.
+/// Serves the web app alone, which waits for no server.
 async fn serve_web(config: &Config, args: &ServeArgs) -> Result<(), StartError> {
     telemetry::start(config, args.process_name())?;
     Server::new(&config.http, Gate::new(), SessionVerifier::default())
@@ -143,7 +143,7 @@ struct Described {
     openapi: fn() -> OpenApi,
 }
 
-/// What the web app's process describes and doesn't serve.
+/// The services that the web app's process describes but doesn't serve.
 fn described_by_web(args: &ServeArgs) -> impl Iterator<Item = Arc<dyn Service>> {
     let all: [(Part, Described); 5] = [
         (Part::Auth, "auth", auth::openapi as fn() -> OpenApi),

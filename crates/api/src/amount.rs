@@ -4,13 +4,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;
 use std::{fmt, str::FromStr};
 
-/// An amount of money: a JSON number in whole currency units with at most two decimals, integer
-/// cents inside.
+/// An amount of money: a JSON number in whole currency units with at most two decimals, stored as
+/// integer cents.
 ///
-/// Reads a number or a string of one, by the same rule and from its text: at most two digits after
-/// the point, no exponent. Nothing is rounded, and no double stands in between, which would make 20
-/// of `19.999999999999999999`. It may be zero or below: whether it is a good *price* is the
-/// domain's to say.
+/// Reads a number or a string with one, by the same rule and from its text: at most two digits
+/// after the point, no exponent. Nothing is rounded, and no floating-point number is involved,
+/// which would turn `19.999999999999999999` into 20. It may be zero or negative: the domain decides
+/// whether it is a valid *price*.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount {
     /// In cents.
@@ -18,14 +18,14 @@ pub struct Amount {
 }
 
 impl Amount {
-    /// What reading says of more than two decimals.
+    /// The error for more than two decimals.
     pub const TOO_PRECISE: &str = "must have at most two decimals";
-    /// What reading says of an exponent.
+    /// The error for an exponent.
     pub const EXPONENT: &str = "must be written without an exponent";
-    /// What reading says of a number beyond all prices.
+    /// The error for a number beyond all prices.
     pub const TOO_LARGE: &str = "is too large";
 
-    /// An amount of so many cents.
+    /// An amount of this many cents.
     pub const fn from_cents(cents: i64) -> Self {
         Self { cents }
     }
@@ -40,8 +40,8 @@ impl fmt::Display for Amount {
     }
 }
 
-/// Reads `20`, `19.9`, `19.99`; refuses more decimals (also zeros: `1.000` is a thousand to half of
-/// those who write it), exponents and anything else.
+/// Parses `20`, `19.9`, `19.99`; refuses more decimals (even zeros: half of those who write `1.000`
+/// mean a thousand), exponents and anything else.
 impl FromStr for Amount {
     type Err = &'static str;
 

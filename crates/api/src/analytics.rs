@@ -1,7 +1,7 @@
-//! The figures of the market, for those who have the role of an analyst.
+//! The figures of the market, for users with the role of an analyst.
 //!
-//! They are those of `turnstile replay`, of the whole log up to [`Analytics::progress`]. Shares
-//! and means aren't told: whoever shows them has both parts.
+//! They are those of `turnstile replay`, of the whole log up to [`Analytics::progress`]. Shares and
+//! means are not included: they can be computed from their parts.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -9,28 +9,28 @@ use uuid::Uuid;
 
 use crate::Amount;
 
-/// Where [`Analytics`] is to be had: 401 without a session, 403 without the role `analyst`.
+/// The route of [`Analytics`]: 401 without a session, 403 without the role `analyst`.
 pub const ANALYTICS: &str = "/api/analytics";
-/// Where it is to be had as it changes, as server-sent events: the first right after the stream is
-/// open, another at most once a second. 401 and 403 as above; a stream that is open ends when the
-/// role or the session does.
+/// Its live stream, as server-sent events: the first right after the stream is open, another at
+/// most once per second. 401 and 403 as above; an open stream ends when the role or the session
+/// does.
 pub const ANALYTICS_EVENTS: &str = "/api/analytics/events";
 /// The name of the events of that stream. The data of each is an [`Analytics`].
 pub const ANALYTICS_EVENT: &str = "analytics";
 
-/// Everything that the page for analysts shows.
+/// The contents of the page for analysts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Analytics {
-    /// What part of the log these figures are of.
+    /// The part of the log that these figures cover.
     pub progress: AnalyticsProgress,
-    /// Orders and revenue by hour (UTC): the newest hours in which there were any, up to 168, in
-    /// order of time. An hour without any is left out.
+    /// Orders and revenue by hour (UTC): the newest hours with any, up to 168, in order of time.
+    /// Hours without any are left out.
     pub sales_by_hour: Vec<SalesPeriod>,
     /// The same by day (UTC), up to 366.
     pub sales_by_day: Vec<SalesPeriod>,
-    /// What tickets cost.
+    /// Prices of tickets.
     pub prices: PriceDistribution,
     /// How far tickets get.
     pub ticket_funnel: TicketFunnel,
@@ -40,30 +40,30 @@ pub struct Analytics {
     pub time_to_sale: TimeToSale,
     /// How holds ended.
     pub holds: HoldOutcomes,
-    /// Who sells.
+    /// Sellers.
     pub sellers: SellerRevenues,
     /// How many tickets are held, now and before.
     pub live_holds: LiveHolds,
 }
 
-/// What part of the log was looked at.
+/// The part of the log that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct AnalyticsProgress {
-    /// Commits that these figures are of.
+    /// Commits that these figures cover.
     pub commits: u64,
-    /// Commits that there were when it was last looked.
+    /// Commits in the log when it was last checked.
     pub of: u64,
     /// Whether the log has been read to its end once. Until then the figures are those of its
     /// beginning, and grow.
     pub caught_up: bool,
-    /// When the newest event happened that was counted; `null` if there is none.
+    /// The time of the newest event that was counted; `null` if there is none.
     #[serde(default, deserialize_with = "crate::time::read_some")]
     pub newest: Option<DateTime<Utc>>,
 }
 
-/// What sold in an hour or on a day.
+/// Sales in an hour or on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SalesPeriod {
@@ -74,28 +74,28 @@ pub struct SalesPeriod {
     pub placed: u64,
     /// Orders that were paid in it.
     pub sold: u64,
-    /// What the paid ones brought in.
+    /// Revenue of the paid ones.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub revenue: Amount,
 }
 
-/// How prices are distributed.
+/// The distribution of prices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PriceDistribution {
-    /// Figures of the prices that tickets were first listed at; `null` if none was.
+    /// Statistics of the prices at which tickets were first listed; `null` if none was.
     pub listed: Option<PriceFigures>,
-    /// Figures of the prices of paid orders; `null` if none was paid.
+    /// Statistics of the prices of paid orders; `null` if none was paid.
     pub sold: Option<PriceFigures>,
-    /// All bands of prices, lowest first, also those that are empty.
+    /// All price bands, lowest first, including empty ones.
     pub bands: Vec<PriceBand>,
 }
 
-/// Figures of many prices. Percentiles are prices that occurred (nearest rank).
+/// Statistics of prices. Percentiles are prices that occurred (nearest rank).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PriceFigures {
-    /// How many.
+    /// The number of prices.
     pub count: u64,
     /// The lowest.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
@@ -137,12 +137,12 @@ pub struct PriceBand {
     pub listed: u64,
     /// Orders that were paid in it.
     pub sold: u64,
-    /// What they brought in.
+    /// Their revenue.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub revenue: Amount,
 }
 
-/// How many tickets got how far; each number is part of the one before.
+/// Numbers of tickets by stage; each is part of the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TicketFunnel {
@@ -156,7 +156,7 @@ pub struct TicketFunnel {
     pub sold: u64,
 }
 
-/// How many orders got how far. Each that was placed is paid, expired, cancelled or open.
+/// Numbers of orders by stage. Each placed order is paid, expired, cancelled or open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderFunnel {
@@ -166,9 +166,9 @@ pub struct OrderFunnel {
     pub paying: OrderTally,
     /// Those that were paid.
     pub paid: OrderTally,
-    /// Those whose time was up.
+    /// Those that expired.
     pub expired: OrderTally,
-    /// Those that the buyer gave back.
+    /// Those that the buyer cancelled.
     pub cancelled: OrderTally,
     /// Those that aren't over.
     pub open: OrderTally,
@@ -178,9 +178,9 @@ pub struct OrderFunnel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderTally {
-    /// How many.
+    /// Their number.
     pub orders: u64,
-    /// What they are worth.
+    /// Their value.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub value: Amount,
 }
@@ -194,29 +194,29 @@ pub struct TimeToSale {
     pub listed_to_sold: Option<DurationFigures>,
     /// From placing the order that was paid to its payment; `null` if nothing was sold.
     pub placed_to_paid: Option<DurationFigures>,
-    /// All bands of times from the listing to the sale, shortest first, also those that are empty.
+    /// All bands of times from the listing to the sale, shortest first, including empty ones.
     pub bands: Vec<DurationBand>,
 }
 
-/// Figures of how long many things took, in milliseconds. Percentiles are times that occurred
-/// (nearest rank).
+/// Statistics of durations, in milliseconds. Percentiles are durations that occurred (nearest
+/// rank).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DurationFigures {
-    /// How many.
+    /// The number of durations.
     pub count: u64,
     /// The shortest.
     pub shortest_ms: u64,
-    /// A tenth took at most so long.
+    /// A tenth took at most this long.
     pub p10_ms: u64,
-    /// A quarter took at most so long.
+    /// A quarter took at most this long.
     pub p25_ms: u64,
-    /// Half took at most so long.
+    /// Half took at most this long.
     pub median_ms: u64,
-    /// Three quarters took at most so long.
+    /// Three quarters took at most this long.
     pub p75_ms: u64,
-    /// Nine tenths took at most so long.
+    /// Nine tenths took at most this long.
     pub p90_ms: u64,
     /// The longest.
     pub longest_ms: u64,
@@ -233,63 +233,63 @@ pub struct DurationBand {
     pub from_ms: u64,
     /// Times below this; `null` for the longest.
     pub below_ms: Option<u64>,
-    /// Tickets that took so long.
+    /// Tickets whose time is in this band.
     pub sold: u64,
 }
 
-/// How the holds ended that are over, and how many aren't.
+/// The outcomes of holds, and how many are open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HoldOutcomes {
     /// Holds that ended with a payment.
     pub paid: HoldOutcome,
-    /// Holds whose time was up.
+    /// Holds that expired.
     pub expired: HoldOutcome,
-    /// Holds that the buyer gave back.
+    /// Holds that the buyer cancelled.
     pub cancelled: HoldOutcome,
     /// Holds that aren't over.
     pub open: u64,
 }
 
-/// The holds that ended in one way.
+/// The holds with one outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HoldOutcome {
-    /// How many.
+    /// Their number.
     pub count: u64,
-    /// For how many of them a payment was begun.
+    /// Number of them for which a payment was begun.
     pub paying: u64,
-    /// What the orders were worth.
+    /// The value of the orders.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub value: Amount,
     /// How long they lasted; `null` if there is none.
     pub lasted: Option<DurationFigures>,
 }
 
-/// Who sells.
+/// Sellers and their revenue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SellerRevenues {
-    /// How many have ever listed a ticket.
+    /// Number of users that have ever listed a ticket.
     pub count: u64,
-    /// The revenue of all of them.
+    /// Their revenue together.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub revenue: Amount,
     /// Those with the highest revenue, up to 50, highest first.
     pub top: Vec<SellerRevenue>,
 }
 
-/// What one seller listed and sold.
+/// The listings and sales of one seller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SellerRevenue {
-    /// The seller's user id.
+    /// The seller's user ID.
     pub seller: Uuid,
     /// Tickets that were listed.
     pub listed: u64,
     /// Tickets that were sold.
     pub sold: u64,
-    /// What they brought in.
+    /// Their revenue.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub revenue: Amount,
 }
@@ -301,10 +301,10 @@ pub struct SellerRevenue {
 pub struct LiveHolds {
     /// Holds that aren't over.
     pub now: u64,
-    /// When the most tickets were held at once; `null` if none ever was.
+    /// The moment with the most holds at once; `null` if there never was any.
     pub most: Option<MostHolds>,
     /// The newest hours (UTC) in which a hold began or ended, up to 168, in order of time. Between
-    /// two of them nothing changed: there were as many as [`HoldsInHour::at_end`] of the earlier.
+    /// two of them nothing changed: the number was [`HoldsInHour::at_end`] of the earlier.
     pub by_hour: Vec<HoldsInHour>,
 }
 
@@ -312,9 +312,9 @@ pub struct LiveHolds {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MostHolds {
-    /// How many.
+    /// Their number.
     pub holds: u64,
-    /// When there were so many for the first time.
+    /// When this number was first reached.
     #[serde(deserialize_with = "crate::time::read")]
     pub at: DateTime<Utc>,
 }
@@ -333,9 +333,9 @@ pub struct HoldsInHour {
     pub placed: u64,
     /// Holds that ended with a payment.
     pub paid: u64,
-    /// Holds whose time was up.
+    /// Holds that expired.
     pub expired: u64,
-    /// Holds that the buyer gave back.
+    /// Holds that the buyer cancelled.
     pub cancelled: u64,
     /// The most at once.
     pub peak: u64,

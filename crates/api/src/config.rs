@@ -1,4 +1,4 @@
-//! What the web app has to know of how the server is configured.
+//! The server's configuration for the web app.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Config {
-    /// Who takes the money, and so which card form is shown.
+    /// The payment provider, which determines the card form.
     pub provider: Provider,
-    /// The key that the browser introduces itself to Stripe with; `null` where the payment
-    /// sandbox stands in for Stripe.
+    /// The browser's key for Stripe; `null` where the payment sandbox stands in for Stripe.
     pub stripe_publishable_key: Option<String>,
     /// How long an order holds its ticket, in seconds.
     pub hold_seconds: u64,
@@ -18,7 +17,7 @@ pub struct Config {
     pub currency: String,
 }
 
-/// Who takes the money.
+/// The payment provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -1,33 +1,33 @@
-//! A field of a request that may be missing or wrong.
+//! A field of a request that may be missing or invalid.
 
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, de::Error as _,
 };
 use serde_json::value::RawValue;
 
-/// What a request says in one field.
+/// The value of one field in a request.
 ///
-/// A wrong type in one field must not hide what is wrong in the others: the answer names every
-/// field that fails. So a body reads even then, and each field tells what it is.
-/// Give such a field `#[serde(default)]`.
+/// A wrong type in one field must not hide problems of the others: the response names every invalid
+/// field. So the body is parsed even then, and each field keeps its own result. Give such a field
+/// `#[serde(default)]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Field<T> {
     /// Not in the body, or `null`.
     #[default]
     Missing,
-    /// There, but not a value of this type; why, in words.
+    /// Not a value of this type, with the reason.
     Invalid(String),
-    /// There.
+    /// A valid value.
     Given(T),
 }
 
 impl<T> Field<T> {
-    /// Whether the body says nothing of it.
+    /// Whether the field is missing.
     pub const fn is_missing(&self) -> bool {
         matches!(self, Self::Missing)
     }
 
-    /// The value, if there is a good one.
+    /// The value, if it is valid.
     pub fn given(self) -> Option<T> {
         match self {
             Self::Given(value) => Some(value),
@@ -53,13 +53,13 @@ impl<T: Serialize> Serialize for Field<T> {
 
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As text: read as a value, a number would be a double by now, and an amount with more
-        // decimals than that has would be rounded before anybody could refuse it.
+        // As text: parsed as a value, a number would be a double by now, and an amount with more
+        // decimals would be rounded before it could be refused.
         Ok(match Box::<RawValue>::deserialize(deserializer)?.get() {
             "null" => Self::Missing,
             text => match serde_json::from_str::<T>(text) {
                 Ok(value) => Self::Given(value),
-                // It isn't JSON, which nobody has looked at so closely before.
+                // It isn't JSON, which no earlier check has noticed.
                 Err(error) if !error.is_data() => return Err(D::Error::custom(error)),
                 Err(error) => Self::Invalid(error.to_string()),
             },
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_not_a_wrong_value_of_one_field() {
-        // Half of a pair: it has the shape of a string, and can't be one.
+        // Half of a surrogate pair: it has the form of a string, but isn't valid.
         let error = serde_json::from_str::<Body>(r#"{"text":"\ud800"}"#);
         assert!(error.is_err());
     }

@@ -13,17 +13,17 @@ use crate::{Amount, Field};
 pub struct Order {
     /// Identity.
     pub id: Uuid,
-    /// Who placed it.
+    /// The buyer.
     pub user_id: Uuid,
-    /// Where it stands.
+    /// Its status.
     pub status: OrderStatus,
     /// When it was placed.
     #[serde(deserialize_with = "crate::time::read")]
     pub created_at: DateTime<Utc>,
-    /// Until when it may be paid.
+    /// The end of the time for payment.
     #[serde(deserialize_with = "crate::time::read")]
     pub expires_at: DateTime<Utc>,
-    /// What is bought.
+    /// The ticket.
     pub ticket: OrderedTicket,
     /// Why it was cancelled, if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,14 +43,14 @@ pub struct OrderedTicket {
     /// Price.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub price: Amount,
-    /// The currency that it is charged in, by its ISO 4217 code: the one in which prices were shown
-    /// when the order was placed.
+    /// The currency in which it is charged, by its ISO 4217 code: the one in which prices were
+    /// shown when the order was placed.
     pub currency: String,
     /// Version of the ticket.
     pub version: u64,
 }
 
-/// Where an order stands.
+/// The status of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum OrderStatus {
@@ -63,7 +63,7 @@ pub enum OrderStatus {
     /// Paid.
     #[serde(rename = "complete")]
     Complete,
-    /// Given back, not paid in time, or its money was lost.
+    /// Cancelled by the buyer, not paid in time, or its money was lost.
     #[serde(rename = "cancelled")]
     Cancelled,
 }
@@ -73,11 +73,11 @@ pub enum OrderStatus {
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum CancelReason {
-    /// The buyer gave it back.
+    /// The buyer cancelled it.
     Buyer,
     /// It wasn't paid in time.
     Expired,
-    /// It was paid, but the card company let the money go before it was taken.
+    /// It was paid, but the card company released the money before it was captured.
     #[serde(rename = "payment_lost")]
     PaymentLost,
 }
@@ -91,12 +91,12 @@ pub struct NewOrder {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub ticket_id: Field<String>,
-    /// The price that the buyer was shown; a different one now is refused. Optional.
+    /// The price that the buyer was shown; the order is refused if it has changed. Optional.
     #[serde(default, skip_serializing_if = "Field::is_missing")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub expected_price: Field<Amount>,
-    /// The version of the ticket that the buyer was shown; refused if its title or price changed
-    /// since. Optional.
+    /// The version of the ticket that the buyer was shown; the order is refused if title or price
+    /// changed since. Optional.
     #[serde(default, skip_serializing_if = "Field::is_missing")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>))]
     pub expected_version: Field<u64>,

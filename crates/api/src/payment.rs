@@ -20,7 +20,7 @@ pub struct NewPayment {
     pub order_id: Field<String>,
 }
 
-/// The answer to a payment that went through.
+/// The response to a successful payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PaymentCreated {

@@ -17,7 +17,7 @@ pub struct Ticket {
     /// Price.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub price: Amount,
-    /// Who sells it.
+    /// The seller.
     pub user_id: Uuid,
     /// 0 when listed, one more with each change.
     pub version: u64,
@@ -33,7 +33,7 @@ pub struct Ticket {
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum TicketStatus {
-    /// Nobody holds it.
+    /// No order holds it.
     Open,
     /// An unpaid order holds it.
     Reserved,
@@ -79,7 +79,7 @@ pub enum TicketSort {
 pub struct MyTickets {
     /// The caller's tickets, newest first.
     pub tickets: Vec<Ticket>,
-    /// The sum of those that are sold.
+    /// The total of those that are sold.
     #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub earned: Amount,
 }

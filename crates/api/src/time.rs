@@ -1,7 +1,7 @@
-//! Reading times.
+//! Parses times.
 //!
-//! chrono's own way takes many forms besides the one that is written, and the parser that it needs
-//! for them is a fiftieth of what a visitor of the web app downloads.
+//! chrono's own parser accepts many forms besides the one that is written, and the code for them
+//! would be a fiftieth of the web app's download.
 
 use chrono::{DateTime, Utc};
 use serde::de::Error;
@@ -12,7 +12,7 @@ pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTim
     time(&String::deserialize(deserializer)?)
 }
 
-/// Reads a time of RFC 3339, or that there is none.
+/// Parses a time of RFC 3339, or its absence.
 pub(crate) fn read_some<'de, D>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error>
 where
     D: Deserializer<'de>,

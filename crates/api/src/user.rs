@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::Field;
 
-/// A user, as told to that user.
+/// A user, as shown to that user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct User {
@@ -29,16 +29,16 @@ pub struct Credentials {
     pub password: Field<String>,
 }
 
-/// The answer of `GET /api/users/currentuser`.
+/// The response of `GET /api/users/currentuser`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CurrentUserAnswer {
-    /// Who is signed in; `null` when nobody is.
+    /// The signed-in user; `null` without one.
     pub current_user: Option<CurrentUser>,
 }
 
-/// Who is signed in.
+/// The signed-in user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CurrentUser {
@@ -48,19 +48,19 @@ pub struct CurrentUser {
     pub email: String,
     /// When the session began, in seconds since 1970-01-01T00:00:00Z.
     pub iat: i64,
-    /// What the user may do beyond what everybody may, at this moment; absent if nothing.
+    /// The user's current roles; absent if there are none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<Role>,
 }
 
-/// What a user may do beyond what everybody may.
+/// A permission beyond those of every user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub enum Role {
     /// See the figures of the market.
     Analyst,
-    /// One that this release doesn't know; a newer server may say it to an older page.
+    /// A role that this release doesn't know; a newer server may send it to an older page.
     #[serde(other)]
     Other,
 }

@@ -1,8 +1,8 @@
-//! What is done for each command, commit and event without a server: `cargo bench --package bench
-//! --bench micro`.
+//! The work per command, commit and event without a server: `cargo bench --package bench --bench
+//! micro`.
 //!
-//! All but the decisions go over the commits of a small season, so events are mixed as in a log, and
-//! a rate is one of commits.
+//! All but the decisions run over the commits of a small season, so events are mixed as in a log,
+//! and rates are commits per second.
 #![allow(clippy::unwrap_used)] // as in tests: nothing goes on without these values
 
 use analysis::{EventRow, events_of};
@@ -21,7 +21,7 @@ use read_models::tickets::TicketsProjection;
 use simulator::{Plan, Simulation};
 use uuid::Uuid;
 
-/// The same as the server's.
+/// The same allocator as the server's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -29,7 +29,7 @@ fn main() {
     divan::main();
 }
 
-/// Placing an order on a ticket that was ordered and given back so many times.
+/// Placing an order on a ticket that was ordered and cancelled this many times.
 #[divan::bench(args = [0, 10, 100])]
 fn decide_an_order(bencher: Bencher<'_, '_>, orders_before: u128) {
     let orders = ordered_and_given_back(orders_before);
@@ -58,7 +58,7 @@ fn apply_the_events_of_orders(bencher: Bencher<'_, '_>, orders: u128) {
         });
 }
 
-/// From events to the payload that is stored.
+/// From events to the stored payload.
 #[divan::bench]
 fn encode(bencher: Bencher<'_, '_>) {
     let commits = of_season(ORDERS);
@@ -84,7 +84,7 @@ fn encode(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// To headers, and from headers to a commit whose payload isn't looked at.
+/// From metadata to headers, and from headers to a commit without reading its payload.
 #[divan::bench]
 fn write_and_read_headers(bencher: Bencher<'_, '_>) {
     let commits = of_season(ORDERS);
@@ -103,13 +103,13 @@ fn decode(bencher: Bencher<'_, '_>) {
     });
 }
 
-/// The same for any stream, as the questions to the log do.
+/// The same for any stream, as the queries on the log do.
 #[divan::bench]
 fn decode_whatever_happened(bencher: Bencher<'_, '_>) {
     over_season(bencher, ORDERS, |commit| events_of(commit).unwrap());
 }
 
-/// From the payload to rows, one for each event.
+/// From the payload to rows, one per event.
 #[divan::bench]
 fn flatten(bencher: Bencher<'_, '_>) {
     over_season(bencher, ORDERS, |commit| EventRow::of(commit).unwrap());
@@ -143,7 +143,7 @@ fn over_season<T>(bencher: Bencher<'_, '_>, stream: StreamName, work: impl Fn(&C
         });
 }
 
-/// The commits of a stream in a season of a week, as they are written and as they are read.
+/// The commits of a stream in a season of a week, in the forms for writing and for reading.
 fn of_season(stream: StreamName) -> Vec<(HistoricalCommit, Commit)> {
     let plan = Plan {
         tickets: 100,

@@ -1,23 +1,23 @@
-//! What measurements share: how much is measured, and where results go.
+//! The context of measurements: their scale, and the report.
 
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
 use crate::report::Report;
 
-/// How much is measured.
+/// The scale of measurements.
 #[derive(Clone, Copy)]
 pub struct Scale {
     pub rounds: usize,
-    /// How long one round of requests takes.
+    /// Duration of one round of requests.
     pub round: Duration,
     /// Documents in the read model that is rebuilt.
     pub rebuilt: usize,
     /// Commits in the stream that is replayed.
     pub replayed: u64,
-    /// Events in the log with which the program starts.
+    /// Number of events in the log with which the program starts.
     pub history: usize,
-    /// Events in the season that is exported, about.
+    /// Approximate number of events in the season that is exported.
     pub season: u64,
 }
 
@@ -39,10 +39,10 @@ pub const QUICK: Scale = Scale {
     season: 100_000,
 };
 
-/// What measurements share.
+/// The shared state of measurements.
 pub struct Bench {
     pub scale: Scale,
     pub report: Report,
-    /// Where the raw sides run.
+    /// The runtime of the raw sides.
     pub runtime: Runtime,
 }

@@ -1,5 +1,5 @@
-//! Who used the processors, from `/proc`: the first answer to "where does the time go", and the
-//! sign of a disturbed round.
+//! Processor time by process, from `/proc`: shows where time is spent, and whether a round was
+//! disturbed.
 
 use serde::Serialize;
 use std::{
@@ -7,15 +7,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What `/proc` counts processor time in. It is the same on every Linux, whatever its kernel's
-/// own clock.
+/// The unit of processor time in `/proc`. It is the same on every Linux, whatever its kernel's own
+/// clock.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// How long a process is looked at to tell whether it is busy.
+/// How long a process is observed to determine whether it is busy.
 const LOOK: Duration = Duration::from_millis(300);
 /// Below this share of one processor the servers count as quiet: heartbeats cost something.
 const QUIET: f64 = 0.12;
-/// After so long it is measured anyhow.
-const PATIENCE: Duration = Duration::from_mins(3);
+/// After this time the measurement starts anyway.
+const QUIET_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// The processes of a measurement, by name.
 #[derive(Clone, Debug, Default)]
@@ -24,11 +24,11 @@ pub struct Processes(Vec<(&'static str, Who)>);
 #[derive(Clone, Copy, Debug)]
 enum Who {
     Process(u32),
-    /// Whatever this process started and saw the end of.
+    /// All children of this process that have ended.
     EndedChildren,
 }
 
-/// Processor time so far.
+/// Processor time up to a moment.
 #[derive(Clone, Debug)]
 pub struct Reading {
     at: Instant,
@@ -39,9 +39,9 @@ pub struct Reading {
 /// Shares of one processor, in percent.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Usage {
-    /// Of each process.
+    /// By process.
     pub processes: Vec<(String, f64)>,
-    /// Of everything else on the machine.
+    /// All other processes on the machine.
     pub others: f64,
 }
 
@@ -51,14 +51,14 @@ impl Processes {
         Self(vec![("load", Who::Process(std::process::id()))])
     }
 
-    /// Adds a process, if it runs.
+    /// Adds a process, if it is running.
     #[must_use]
     pub fn and(mut self, name: &'static str, pid: Option<u32>) -> Self {
         self.0.extend(pid.map(|pid| (name, Who::Process(pid))));
         self
     }
 
-    /// Adds what is started and ends within a round.
+    /// Adds processes that start and end within a round.
     #[must_use]
     pub fn and_children(mut self, name: &'static str) -> Self {
         self.0.push((name, Who::EndedChildren));
@@ -74,7 +74,7 @@ impl Processes {
         }
     }
 
-    /// What was used since a reading.
+    /// The usage since a reading.
     pub fn since(&self, before: &Reading) -> Usage {
         let now = self.read();
         let percent = |seconds: f64| 100.0 * seconds / (now.at - before.at).as_secs_f64();
@@ -88,8 +88,8 @@ impl Processes {
         }
     }
 
-    /// Waits until the servers have nothing left to do, so that one round's aftermath isn't
-    /// measured as the next one's. Tells how long that took.
+    /// Waits until the servers are idle, so that remaining work of one round isn't measured in the
+    /// next. Returns how long that took.
     pub fn wait_until_quiet(&self) -> Duration {
         let began = Instant::now();
         loop {
@@ -100,7 +100,7 @@ impl Processes {
             if used.iter().all(|(_, percent)| *percent < 100.0 * QUIET) {
                 return busy;
             }
-            if busy > PATIENCE {
+            if busy > QUIET_TIMEOUT {
                 eprintln!("the servers don't come to rest; the figures may suffer");
                 return busy;
             }
@@ -108,7 +108,7 @@ impl Processes {
     }
 }
 
-/// Adds up and averages readings of several rounds.
+/// Averages the usage of several rounds.
 pub fn average(rounds: &[Usage]) -> Usage {
     let Some(first) = rounds.first() else {
         return Usage::default();
@@ -138,20 +138,20 @@ pub fn resident_mib(pid: u32) -> Option<f64> {
     Some(kib as f64 / 1024.0)
 }
 
-/// User and system time; none of a process that is gone.
+/// User and system time; 0 for a process that is gone.
 fn seconds_of(who: Who) -> f64 {
     let (pid, first) = match who {
         Who::Process(pid) => (pid, 11),
-        // Where one's own times are, but for two fields.
+        // The position of the times of ended children; a process's own are two fields earlier.
         Who::EndedChildren => (std::process::id(), 13),
     };
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The second field is the program's name, which may hold anything, in parentheses.
+    // The second field is the program's name, which may contain anything, in parentheses.
     let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
     ticks(fields.split(' ').skip(first).take(2))
 }
 
-/// The time that the processors weren't idle.
+/// The time during which the processors weren't idle.
 fn machine_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let fields = stat.lines().next().unwrap_or_default().split_whitespace();

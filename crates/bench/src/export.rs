@@ -1,5 +1,5 @@
-//! Exporting and replaying a long log with the real program, beside an ordered consumer that only
-//! counts; and how much memory that takes.
+//! Exports and replays a long log with the real program, compared with an ordered consumer that
+//! only counts; and measures the memory.
 
 use anyhow::{Context, Result, ensure};
 use async_nats::jetstream::{self, consumer::pull};
@@ -24,19 +24,19 @@ use crate::{
 
 const EXPORT_TARGET: f64 = 0.4;
 const REPLAY_TARGET: f64 = 0.6;
-/// What the program's memory is bounded by, in MiB.
+/// The limit for the program's memory, in MiB.
 const MEMORY: f64 = 200.0;
-/// How often the memory of a program is looked at.
+/// Interval at which a program's memory is read.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Measures it on a made-up season.
+/// Measures it on a simulated season.
 pub fn measure(bench: &mut Bench, program: &Path, folder: &Path) -> Result<()> {
     let nats = servers::nats(&folder.join("season").join("nats"), false)?;
     let log = bench.runtime.block_on(fill::open_log(nats.url()))?;
     let plan = Plan {
         sellers: 2_000,
         buyers: 60_000,
-        // A bit more than ten events come of a ticket.
+        // Slightly more than ten events per ticket.
         tickets: u32::try_from(bench.scale.season / 10)?,
         days: 180,
         ..Plan::default()
@@ -99,14 +99,14 @@ pub fn measure(bench: &mut Bench, program: &Path, folder: &Path) -> Result<()> {
     nats.terminate()
 }
 
-/// What the program is to do.
+/// A command of the program.
 struct Task {
     name: &'static str,
     target: f64,
-    /// What it reads.
+    /// The streams that it reads.
     streams: &'static [StreamName],
     args: Vec<String>,
-    /// Where it leaves something.
+    /// Its output.
     out: PathBuf,
 }
 
@@ -152,7 +152,7 @@ fn words(args: &[&str], out: Option<&Path>) -> Vec<String> {
         .collect()
 }
 
-/// Runs the program to its end; gives the most memory that it had, in MiB.
+/// Runs the program to its end; returns its peak memory, in MiB.
 fn run<'a>(program: &Path, nats: &str, args: impl IntoIterator<Item = &'a String>) -> Result<f64> {
     let mut child = Command::new(program)
         .args(args)
@@ -162,7 +162,7 @@ fn run<'a>(program: &Path, nats: &str, args: impl IntoIterator<Item = &'a String
         .spawn()?;
     let mut peak = 0.0;
     loop {
-        // The system remembers the most there was, so looking seldom misses only the very end.
+        // The system records the peak, so polling misses at most the very end.
         if let Some(memory) = most_memory(&child) {
             peak = memory;
         }
@@ -186,7 +186,7 @@ fn most_memory(child: &Child) -> Option<f64> {
     Some(kibibytes / 1_024.0)
 }
 
-/// How many commits these streams have together.
+/// The number of commits in these streams together.
 async fn length(log: &Log, streams: &[StreamName]) -> Result<u64> {
     let mut commits = 0;
     for stream in streams {
@@ -195,7 +195,7 @@ async fn length(log: &Log, streams: &[StreamName]) -> Result<u64> {
     Ok(commits)
 }
 
-/// Raw: every message of these streams arrives, one stream after another.
+/// Raw: receives every message of these streams, one stream after another.
 async fn count(
     jetstream: &jetstream::Context,
     log: &Log,

@@ -1,4 +1,4 @@
-//! Filling the log directly, where filling it through the API would only take longer.
+//! Fills the log directly, where the API would only take longer.
 
 use anyhow::Result;
 use chrono::Utc;
@@ -10,10 +10,10 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Appends under way at once.
+/// Number of appends in flight.
 const IN_FLIGHT: usize = 256;
 
-/// An event to append, and where.
+/// An event to append, and its place.
 pub struct Entry<E> {
     pub aggregate: (&'static str, Uuid),
     pub version: u64,
@@ -22,11 +22,11 @@ pub struct Entry<E> {
     pub expected: u64,
 }
 
-/// Connects to a log and makes its streams.
+/// Connects to a log and creates its streams.
 pub async fn open_log(url: &str) -> Result<Log> {
     let config = LogConfig {
         url: url.to_owned(),
-        // Filling keeps many appends waiting at once.
+        // Filling keeps many appends in flight.
         answer_timeout: Duration::from_secs(20),
         client_name: "bench".to_owned(),
         ..event_streams::config()
@@ -34,7 +34,7 @@ pub async fn open_log(url: &str) -> Result<Log> {
     Ok(Log::open(config).await?)
 }
 
-/// Appends one commit an entry; tells the sequences, in the order of the entries.
+/// Appends one commit per entry; returns the sequences, in the order of the entries.
 pub async fn append<E>(
     log: &Log,
     stream: StreamName,
@@ -67,7 +67,7 @@ where
     Ok(sequences)
 }
 
-/// Lists new tickets; tells their ids and sequences.
+/// Lists new tickets; returns their IDs and sequences.
 pub async fn list_tickets(log: &Log, count: usize) -> Result<Vec<(Uuid, u64)>> {
     let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
     let entries = ids.iter().zip(0_u64..).map(|(id, n)| Entry {
@@ -81,7 +81,7 @@ pub async fn list_tickets(log: &Log, count: usize) -> Result<Vec<(Uuid, u64)>> {
     Ok(ids.into_iter().zip(sequences).collect())
 }
 
-/// A listing. Titles and prices differ as they do in life.
+/// A listing. Titles and prices vary realistically.
 fn listed(id: Uuid, n: u64) -> TicketEvent {
     TicketEvent::TicketListed {
         ticket_id: TicketId(id),

@@ -1,7 +1,7 @@
-//! Just enough of an HTTP/1.1 client: one connection, one request at a time, fixed lengths.
+//! A minimal HTTP/1.1 client: one connection, one request at a time, fixed lengths.
 //!
-//! The load generator shares the machine with the server that it measures, so what it spends is
-//! missing there. A full client was measured to take about as much as the server.
+//! The load generator shares the machine with the server that it measures, and takes processor time
+//! from it. A full client was measured to use about as much as the server.
 
 use anyhow::{Context, Result, bail};
 use std::net::SocketAddr;
@@ -10,17 +10,17 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Enough for a page of a hundred tickets at the first read.
+/// Enough for a page of a hundred tickets in the first read.
 const BUFFER: usize = 64 * 1024;
 const MOST_HEADERS: usize = 32;
 
-/// A connection that is kept.
+/// A connection that is reused.
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// An answer, in the connection's buffer until the next request.
+/// A response, in the connection's buffer until the next request.
 pub struct Answer<'a> {
     pub status: u16,
     pub body: &'a [u8],
@@ -45,7 +45,7 @@ impl Connection {
         })
     }
 
-    /// Sends a request and reads its answer to the end.
+    /// Sends a request and reads the complete response.
     pub async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>> {
         self.stream.write_all(request).await?;
         let (mut filled, mut head) = (0, None::<Head>);
@@ -91,7 +91,7 @@ impl Answer<'_> {
     }
 }
 
-/// The head, once all of it is there.
+/// Parses the head, once it is complete.
 fn parse(bytes: &[u8]) -> Result<Option<Head>> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut response = httparse::Response::new(&mut headers);
@@ -113,7 +113,7 @@ fn parse(bytes: &[u8]) -> Result<Option<Head>> {
     }))
 }
 
-/// A request's bytes. `headers` are whole lines, each with its end.
+/// Writes a request. `headers` are whole lines, each with its end.
 pub fn request(buffer: &mut Vec<u8>, method: &str, path: &str, headers: &str, body: &[u8]) {
     use std::io::Write as _;
     buffer.clear();

@@ -1,4 +1,4 @@
-//! The load generator: connections that each send a request as soon as the last is answered.
+//! The load generator: connections that each send a request as soon as the last one is answered.
 
 use anyhow::{Context, Result, bail};
 use std::{
@@ -14,21 +14,21 @@ use crate::{
     sample::Sample,
 };
 
-/// Connections at once.
+/// Number of connections.
 pub const CONNECTIONS: usize = 64;
 const THREADS: usize = 2;
 
-/// What is asked, and what is a right answer.
+/// The requests, and the check of their responses.
 pub trait Workload: Send + Sync + 'static {
-    /// Writes the next request over what the buffer holds; false when there is nothing more to
-    /// ask, which counts as a failure.
+    /// Replaces the buffer with the next request; false when there are no more requests, which
+    /// counts as a failure.
     fn next(&self, buffer: &mut Vec<u8>) -> bool;
 
-    /// Whether an answer is right.
+    /// Whether a response is right.
     fn is_right(&self, answer: &Answer<'_>) -> bool;
 }
 
-/// Runs a workload for a while. What is under way at the end is answered, but not counted.
+/// Runs a workload for this time. Requests in progress at the end are completed, but not counted.
 pub fn run(
     address: SocketAddr,
     workload: &Arc<impl Workload>,
@@ -69,7 +69,7 @@ fn one_thread(
             let opened = Connection::open(address).await;
             connections.push(opened);
         }
-        // Before the first error is looked at, since the other thread waits here, too.
+        // Before the first error is checked, since the other thread waits here, too.
         connected.wait();
         let end = Instant::now() + duration;
         let mut tasks = Vec::new();
@@ -125,7 +125,7 @@ async fn one_connection(
     sample
 }
 
-/// One exchange outside of any measurement.
+/// Sends one request outside of any measurement.
 pub fn once<T>(
     address: SocketAddr,
     request: &[u8],

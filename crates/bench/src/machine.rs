@@ -1,9 +1,9 @@
-//! The machine and the versions: what a figure means nothing without.
+//! The machine and the versions, without which figures mean nothing.
 
 use serde::Serialize;
 use std::{fs, path::Path, process::Command, thread};
 
-/// What was measured on.
+/// The machine of a run.
 #[derive(Debug, Serialize)]
 pub struct Machine {
     pub cores: usize,
@@ -19,7 +19,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks.
+    /// Inspects the machine.
     pub fn inspect(nats: &Path, mongod: &Path) -> Self {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let cpuinfo = read("/proc/cpuinfo");
@@ -44,7 +44,7 @@ impl Machine {
         }
     }
 
-    /// One paragraph.
+    /// Prints one paragraph.
     pub fn print(&self) {
         println!(
             "{} cores of {}, {:.0} GiB, Linux {}; load average before: {}",
@@ -57,7 +57,7 @@ impl Machine {
     }
 }
 
-/// Processors that this process may use.
+/// Number of processors that this process may use.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }

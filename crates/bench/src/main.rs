@@ -1,8 +1,9 @@
-//! Measures Turnstile beside the raw limits of what it is built on; `cargo xtask bench` builds
-//! and runs it.
+//! Measures Turnstile and the raw limits of what it is built on; `cargo xtask bench` builds and
+//! runs it.
 //!
-//! A figure alone says little on a shared machine, so every figure has a companion from the same
-//! minute: what actix-web, JetStream or MongoDB do with nothing in between. The two take turns in
+//! A figure alone means little on a shared machine, so every figure has a companion from the same
+//! minute: the rate of actix-web, JetStream or MongoDB with nothing in between. The two take turns
+//! in short rounds, and the *ratio* is what has a target.
 //! short rounds, and the *ratio* is what has a target.
 
 mod context;
@@ -31,7 +32,7 @@ mod tickets;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
-/// The same as the server's, or the limits would be lower than need be.
+/// The same allocator as the server's; otherwise the limits would be too low.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -44,10 +45,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the measurements and prints what they found.
+    /// Run the measurements and print the results.
     Run(run::Options),
-    /// Serves fixed bytes from memory: the limit that reads are measured against. A process of its
-    /// own, so that it gets from the machine what the server gets.
+    /// Serve fixed bytes from memory: the limit for reads. A separate process, so that it gets the
+    /// same share of the machine as the server.
     RawHttp(raw_http::Options),
 }
 

@@ -1,4 +1,4 @@
-//! `POST /api/orders` on distinct tickets beside publishing the same bytes.
+//! `POST /api/orders` on distinct tickets, compared with publishing the same bytes.
 
 use anyhow::{Result, ensure};
 use std::{
@@ -18,12 +18,12 @@ use crate::{
 };
 
 const TARGET: f64 = 0.2;
-/// How long it may take to list tickets for a round.
+/// Time limit for listing the tickets of a round.
 const STOCK_BOUND: Duration = Duration::from_mins(2);
 const WARM_UP: Duration = Duration::from_millis(500);
-/// Orders a second that are prepared for before any rate is known.
+/// Orders per second to prepare for before any rate is known.
 const FIRST_GUESS: f64 = 10_000.0;
-/// How much more is prepared than the best round so far used.
+/// Factor by which more tickets are prepared than the best round so far used.
 const MARGIN: f64 = 1.5;
 
 /// Orders tickets, each once.
@@ -37,8 +37,8 @@ impl PostOrders {
         self.tickets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sees to it that there are tickets for a round at this rate. They are listed through the
-    /// API, as they are in life: the process that takes the orders may know them already.
+    /// Ensures that there are enough tickets for a round at this rate. They are listed through the
+    /// API, as in production: the process that accepts the orders may have them cached.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn stock(&self, site: &Site, per_second: f64, round: Duration) -> Result<()> {
         let wanted = (per_second * round.as_secs_f64()) as usize + load::CONNECTIONS;

@@ -1,22 +1,22 @@
-//! The limit of reads: an actix-web handler that answers with bytes from memory.
+//! The limit for reads: an actix-web handler that responds with bytes from memory.
 
 use actix_web::{App, HttpResponse, HttpServer, http::header::ContentType, web};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use std::{fs, path::PathBuf};
 
-/// What to serve.
+/// The contents to serve.
 #[derive(clap::Args)]
 pub struct Options {
     #[arg(long)]
     port: u16,
-    /// Threads that answer: as many as the server has.
+    /// Number of threads: as many as the server has.
     #[arg(long)]
     workers: usize,
-    /// The file with the answer of `/api/tickets`.
+    /// The file with the response of `/api/tickets`.
     #[arg(long)]
     list: PathBuf,
-    /// The file with the answer of `/api/tickets/<anything>`.
+    /// The file with the response of `/api/tickets/<anything>`.
     #[arg(long)]
     one: PathBuf,
 }

@@ -1,7 +1,7 @@
-//! The limit of commands: publishing to JetStream with an acknowledgement and an expectation,
-//! with nothing around it.
+//! The limit for commands: publishing to JetStream with an acknowledgment and an expectation, and
+//! nothing else.
 //!
-//! It has a stream of its own, since its messages are no commits.
+//! It has its own stream, since its messages are no commits.
 
 use anyhow::{Context, Result};
 use async_nats::{
@@ -23,7 +23,7 @@ use crate::{load::CONNECTIONS, sample::Sample};
 
 const STREAM: &str = "RAW";
 
-/// A connection that publishes.
+/// A connection for publishing.
 pub struct RawPublisher {
     jetstream: jetstream::Context,
 }
@@ -50,7 +50,7 @@ impl RawPublisher {
         Ok(Self { jetstream })
     }
 
-    /// Publishes for a while, with as many messages in flight as the load has connections.
+    /// Publishes for this time, with as many messages in flight as the load has connections.
     pub async fn run(&self, duration: Duration) -> Result<Sample> {
         let payload = payload();
         let headers = Arc::new(headers());
@@ -99,7 +99,7 @@ async fn publish(
     sample
 }
 
-/// What a listed ticket looks like in the log.
+/// A listed ticket as it is stored in the log.
 fn payload() -> Bytes {
     let (id, seller) = (Uuid::new_v4(), Uuid::new_v4());
     let json = format!(

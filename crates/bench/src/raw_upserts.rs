@@ -1,6 +1,6 @@
-//! The limit of read models: writing the same documents with nothing before it.
+//! The limit for read models: writing the same documents, and nothing else.
 //!
-//! In a database of its own, since these are nobody's read models.
+//! In a separate database, since these are not read models.
 
 use anyhow::{Result, bail};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -16,13 +16,13 @@ use std::time::Instant;
 
 use crate::sample::Sample;
 
-/// Statements in one command: more gain nothing.
+/// Number of statements in one command: more gain nothing.
 const STATEMENTS: usize = 500;
-/// Commands under way at once: more gain nothing on two cores.
+/// Number of concurrent commands: more gain nothing on two cores.
 const COMMANDS: usize = 4;
 const COLLECTION: &str = "documents";
 
-/// Documents, ready to be sent.
+/// Documents in their final form.
 pub struct RawUpserts {
     database: Database,
     indexes: Vec<Document>,
@@ -31,7 +31,7 @@ pub struct RawUpserts {
 }
 
 impl RawUpserts {
-    /// Takes what a projection would write, and its indexes.
+    /// Takes the writes of a projection, and its indexes.
     pub async fn new(url: &str, indexes: &[Index], changes: Vec<(u64, Change)>) -> Result<Self> {
         let database = Client::with_uri_str(url).await?.database("raw");
         let indexes = indexes.iter().map(|index| {
@@ -87,7 +87,7 @@ impl RawUpserts {
     }
 }
 
-/// An upsert that leaves what is newer alone.
+/// An upsert that keeps newer documents.
 fn statement(sequence: u64, change: &Change) -> Result<Document> {
     let Change::Put { id, doc } = change else {
         bail!("only new documents are compared");

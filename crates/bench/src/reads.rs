@@ -1,5 +1,5 @@
-//! `GET /api/tickets` and `GET /api/tickets/{id}` beside a handler that has the same bytes in
-//! memory.
+//! `GET /api/tickets` and `GET /api/tickets/{id}`, compared with a handler that has the same bytes
+//! in memory.
 
 use anyhow::{Context, Result, bail};
 use std::{
@@ -24,7 +24,7 @@ use crate::{
 const FOR_SALE: usize = 100;
 const TARGET: f64 = 0.5;
 
-/// Asks for paths in turn.
+/// Requests paths in turn.
 struct Get {
     requests: Vec<Vec<u8>>,
     turn: AtomicUsize,
@@ -63,7 +63,7 @@ impl Workload for Get {
     }
 }
 
-/// Measures both reads. The site must be empty.
+/// Measures both reads. There must be no tickets yet.
 pub fn measure(bench: &mut Bench, site: &Site, folder: &Path) -> Result<()> {
     let paths = list_tickets(site)?;
     let list = fetch(site, "/api/tickets")?;
@@ -100,7 +100,7 @@ pub fn measure(bench: &mut Bench, site: &Site, folder: &Path) -> Result<()> {
     raw.end()
 }
 
-/// Lists a hundred tickets; tells their paths.
+/// Lists a hundred tickets; returns their paths.
 fn list_tickets(site: &Site) -> Result<Vec<String>> {
     let workload = PostTickets::new(site.cookie.clone());
     let mut request = Vec::new();

@@ -1,4 +1,4 @@
-//! Rebuilding a read model beside writing the same documents with nothing before it.
+//! Rebuilds a read model, compared with only writing the same documents.
 
 use anyhow::{Result, ensure};
 use event_streams::TICKETS;
@@ -51,8 +51,7 @@ pub fn measure(
     Ok(())
 }
 
-/// As in production, but the request is noticed at once: how long that takes says nothing about
-/// the rebuild.
+/// As in production, but the request is noticed at once: the delay is not part of the rebuild.
 fn settings() -> RunnerSettings {
     RunnerSettings {
         renew: Duration::from_millis(50),
@@ -68,7 +67,7 @@ async fn rebuild(log: &Log, store: &MongoStore) -> Result<Sample> {
     Ok(Sample::counted(commits, began.elapsed()))
 }
 
-/// What the projection writes.
+/// The writes of the projection.
 async fn changes(log: &Log) -> Result<Vec<(u64, Change)>> {
     let mut commits = Box::pin(log.reader().range(TICKETS, 1, u64::MAX).await?);
     let mut changes = Vec::new();

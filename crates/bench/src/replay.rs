@@ -1,4 +1,4 @@
-//! Replaying a stream through a fold beside an ordered consumer that only counts.
+//! Replays a stream through a fold, compared with an ordered consumer that only counts.
 
 use anyhow::{Context, Result, ensure};
 use async_nats::jetstream::{self, consumer::pull};
@@ -23,7 +23,7 @@ use crate::{
 
 const TARGET: f64 = 0.6;
 
-/// Measures it on the tickets in a log, after more was made to happen to them.
+/// Measures it on the tickets in a log, after adding more events to them.
 pub fn measure(
     bench: &mut Bench,
     log: &Log,
@@ -56,7 +56,7 @@ pub fn measure(
     Ok(())
 }
 
-/// Lets orders come and go until the stream has so many commits.
+/// Adds orders and cancellations until the stream has this many commits.
 async fn continue_lives(log: &Log, tickets: &[(Uuid, u64)], commits: u64) -> Result<()> {
     let mut last: Vec<u64> = tickets.iter().map(|(_, sequence)| *sequence).collect();
     for version in 1.. {
@@ -99,7 +99,7 @@ fn next_event(ticket: Uuid, version: u64) -> TicketEvent {
     }
 }
 
-/// Ours: every commit is decoded and applied to its ticket.
+/// Ours: decodes every commit and applies it to its ticket.
 async fn fold(log: &Log, tickets: usize) -> Result<Sample> {
     let began = Instant::now();
     let mut commits = Box::pin(log.reader().range(TICKETS, 1, u64::MAX).await?);
@@ -123,7 +123,7 @@ async fn fold(log: &Log, tickets: usize) -> Result<Sample> {
     Ok(Sample::counted(count, took))
 }
 
-/// Raw: every message arrives.
+/// Raw: receives every message.
 async fn count(jetstream: &jetstream::Context, commits: u64) -> Result<Sample> {
     let began = Instant::now();
     let stream = jetstream.get_stream(TICKETS.as_str()).await?;

@@ -1,4 +1,4 @@
-//! What was found: lines for people, JSON for programs.
+//! The results: lines for readers, JSON for programs.
 
 use anyhow::{Context, Result};
 use serde::Serialize;
@@ -6,21 +6,21 @@ use std::{fmt, fs, path::Path};
 
 use crate::{cpu::Usage, machine::Machine};
 
-/// Above this share of one processor, what else ran on the machine has disturbed a round.
+/// Above this share of one processor, other processes on the machine have disturbed a round.
 const DISTURBED: f64 = 25.0;
 
-/// Everything that a run found.
+/// All results of a run.
 #[derive(Debug, Serialize)]
 pub struct Report {
     pub machine: Machine,
-    /// How the run was asked for.
+    /// The settings of the run.
     pub settings: Settings,
     pub rows: Vec<Row>,
     /// Single figures with their units.
     pub figures: Vec<Figure>,
 }
 
-/// How a run was asked for.
+/// The settings of a run.
 #[derive(Debug, Serialize)]
 pub struct Settings {
     pub quick: bool,
@@ -32,12 +32,12 @@ pub struct Settings {
 #[derive(Debug, Serialize)]
 pub struct Row {
     pub name: String,
-    /// A second; the median of the rounds, as are the next two.
+    /// Per second; the median of the rounds, as are the next two.
     pub ours: Option<f64>,
     pub raw: Option<f64>,
     pub ratio: Option<f64>,
     pub target: Option<f64>,
-    /// Of ours, over all rounds.
+    /// Of our rounds together.
     pub p50_ms: Option<f64>,
     pub p99_ms: Option<f64>,
     pub errors: u64,
@@ -47,28 +47,28 @@ pub struct Row {
     /// During the raw ones.
     pub raw_cpu: Usage,
     pub rounds: Vec<Round>,
-    /// The most memory that the measured program ever had.
+    /// The peak memory of the measured program.
     pub memory: Option<Memory>,
-    /// What a reader should know.
+    /// Notes for the reader.
     pub notes: Vec<String>,
 }
 
-/// One turn of both sides, a second.
+/// One round of both sides, per second.
 #[derive(Debug, Serialize)]
 pub struct Round {
     pub ours: f64,
     pub raw: f64,
-    /// Percent of one processor that others on the machine used.
+    /// Percent of one processor that other processes used.
     pub others: f64,
-    /// How long the servers worked on after our turn.
+    /// How long the servers continued to work after our round.
     pub rest_seconds: f64,
 }
 
-/// Memory beside what it is bounded by, in MiB.
+/// Memory and its limit, in MiB.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Memory {
     pub peak: f64,
-    /// The same for a tenth of the work: what is bounded doesn't grow with it.
+    /// The same for a tenth of the work: limited memory doesn't grow with it.
     pub peak_of_a_tenth: f64,
     pub at_most: f64,
 }
@@ -140,13 +140,13 @@ impl Report {
         }
     }
 
-    /// Adds a comparison and shows it at once.
+    /// Adds a comparison and prints it at once.
     pub fn add(&mut self, row: Row) {
         print_line(&row);
         self.rows.push(row);
     }
 
-    /// Adds a single figure and shows it at once.
+    /// Adds a single figure and prints it at once.
     pub fn figure(&mut self, name: &str, value: f64, unit: &'static str) {
         println!("{name:<44} {value:>10.1} {unit}");
         self.figures.push(Figure {
@@ -156,7 +156,7 @@ impl Report {
         });
     }
 
-    /// Shows everything, the comparisons as a table.
+    /// Prints everything, the comparisons as a table.
     pub fn print(&self) {
         println!();
         self.machine.print();
@@ -194,7 +194,7 @@ impl Report {
         fs::write(path, json).with_context(|| format!("can't write {}", path.display()))
     }
 
-    /// Whether every answer was right. A missed target is a finding, a wrong answer a fault.
+    /// Whether every response was right. A missed target is a result, a wrong response a fault.
     pub fn is_sound(&self) -> bool {
         self.rows.iter().all(|row| row.errors == 0)
     }
@@ -218,8 +218,8 @@ fn print_line(row: &Row) {
     );
 }
 
-/// Who used the processors, in percent of one, and what that is for each operation: unlike a
-/// rate, the latter hardly changes when the machine is busy with something else.
+/// Processor time by process, in percent of one processor, and per operation: unlike a rate, the
+/// latter hardly changes when the machine is busy with other work.
 fn processors(usage: &Usage, per_second: Option<f64>) -> String {
     let per_second = per_second.unwrap_or(f64::INFINITY);
     let mut parts: Vec<String> = usage

@@ -1,4 +1,4 @@
-//! Turns: ours, raw, ours, raw; each in the same conditions as its neighbor.
+//! Rounds in turn: ours, raw, ours, raw; each in the same conditions as its neighbor.
 
 use anyhow::Result;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use crate::{
     sample::{Sample, median, percentile},
 };
 
-/// What is compared, and how it is called.
+/// The subject of a comparison.
 pub struct Comparison<'a> {
     pub name: &'a str,
-    /// What the ratio should reach at least, if that is asked for.
+    /// The lowest ratio to reach, if there is a target.
     pub target: Option<f64>,
     pub rounds: usize,
-    /// Whose processor time is told.
+    /// The processes whose processor time is reported.
     pub processes: &'a Processes,
 }
 
 impl Comparison<'_> {
-    /// Lets both sides take turns. `ours` and `raw` run one round each; `prepare` makes what ours
+    /// Runs both sides in turn. `ours` and `raw` run one round each; `prepare` creates what ours
     /// uses up, outside of any round.
     pub fn run(
         &self,
@@ -33,7 +33,7 @@ impl Comparison<'_> {
         for _ in 0..self.rounds {
             prepare()?;
             let (_, sample, usage) = self.one(&mut ours)?;
-            // What ours left to be done must not be taken from the raw side.
+            // Remaining work of our side must not slow down the raw side.
             let (rest, limit, limit_usage) = self.one(&mut raw)?;
             row.rounds.push(Round {
                 ours: sample.per_second(),

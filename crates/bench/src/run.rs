@@ -1,4 +1,4 @@
-//! Which measurements run, on which servers, and for how long.
+//! Selects and runs the measurements, and starts their servers.
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -21,7 +21,7 @@ use crate::{
     start, tickets,
 };
 
-/// How to run.
+/// The options of a run.
 #[derive(clap::Args)]
 pub struct Options {
     /// The program to measure, built in release mode.
@@ -30,13 +30,13 @@ pub struct Options {
     /// A folder for the servers' data; emptied before and removed after.
     #[arg(long)]
     work_dir: PathBuf,
-    /// Where the results are written as JSON.
+    /// The file for the results, as JSON.
     #[arg(long)]
     json: PathBuf,
     /// Fewer and shorter rounds, smaller logs.
     #[arg(long)]
     quick: bool,
-    /// Only these; all unless given.
+    /// Only these measurements; all by default.
     #[arg(long, value_enum)]
     only: Vec<Measure>,
     /// When NATS writes to the disk.
@@ -70,7 +70,7 @@ enum Sync {
     Always,
 }
 
-/// Runs what is asked for; fails when an answer was wrong, not when a target is missed.
+/// Runs the selected measurements; fails when a response was wrong, not when a target is missed.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let (nats, mongod) = (tools::nats_server()?, tools::mongod()?);
     let machine = Machine::inspect(&nats, &mongod);
@@ -91,7 +91,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     let folder = empty(&options.work_dir)?;
     let measured = measure_all(&mut bench, options, &folder, sync_always);
-    // What was found until something failed is worth having.
+    // Results up to a failure are worth printing.
     bench.report.print();
     bench.report.write(&options.json)?;
     measured?;
@@ -123,7 +123,7 @@ fn measure_all(
         if let Some(memory) = site.memory() {
             bench.report.figure("memory, idle", memory, "MiB");
         }
-        // Reads first: they want exactly a hundred tickets for sale.
+        // Reads first: they need exactly a hundred tickets for sale.
         if wanted(Measure::Reads) {
             reads::measure(bench, &site, folder)?;
         }
@@ -151,7 +151,7 @@ fn measure_all(
     Ok(())
 }
 
-/// What needs a log, but no program that serves.
+/// The measurements that need a log, but no running program.
 fn measure_log(bench: &mut Bench, folder: &Path, wanted: &impl Fn(Measure) -> bool) -> Result<()> {
     // Filling it is no part of the measurement, so it may be fast.
     let nats = servers::nats(&folder.join("log").join("nats"), false)?;
@@ -172,7 +172,7 @@ fn measure_log(bench: &mut Bench, folder: &Path, wanted: &impl Fn(Measure) -> bo
     nats.terminate()
 }
 
-/// An empty folder of that name.
+/// Creates an empty folder of that name.
 fn empty(folder: &Path) -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;

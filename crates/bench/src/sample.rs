@@ -1,24 +1,24 @@
-//! What one round found.
+//! The result of one round.
 
 use std::time::Duration;
 
 /// One round of one side.
 #[derive(Clone, Debug, Default)]
 pub struct Sample {
-    /// What was done, right or wrong, within the round's time.
+    /// Number of operations, right or wrong, within the round's time.
     pub done: u64,
-    /// What was wrong among it, and after it.
+    /// Number of wrong ones among them, and after them.
     pub errors: u64,
-    /// The first of those, in words.
+    /// The first of those errors.
     pub first_error: Option<String>,
-    /// How long it took.
+    /// The duration.
     pub took: Duration,
-    /// How long each took, in microseconds; empty where single ones aren't timed.
+    /// The duration of each operation, in microseconds; empty where single ones aren't timed.
     pub latencies: Vec<u32>,
 }
 
 impl Sample {
-    /// Of something that is only counted.
+    /// A sample of operations that are only counted.
     pub fn counted(done: u64, took: Duration) -> Self {
         Self {
             done,
@@ -27,20 +27,20 @@ impl Sample {
         }
     }
 
-    /// Takes note of one that is right.
+    /// Notes a right operation.
     pub fn right(&mut self, took: Duration) {
         self.done += 1;
         self.latencies
             .push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
     }
 
-    /// Takes note of one that is wrong.
+    /// Notes a wrong operation.
     pub fn wrong(&mut self, why: impl FnOnce() -> String) {
         self.errors += 1;
         self.first_error.get_or_insert_with(why);
     }
 
-    /// Adds what ran beside it in the same time.
+    /// Adds the operations of a parallel task.
     pub fn merge(&mut self, other: Self) {
         self.done += other.done;
         self.errors += other.errors;
@@ -49,7 +49,7 @@ impl Sample {
         self.latencies.extend(other.latencies);
     }
 
-    /// How many a second.
+    /// Operations per second.
     #[allow(clippy::cast_precision_loss)]
     pub fn per_second(&self) -> f64 {
         let seconds = self.took.as_secs_f64();
@@ -60,7 +60,7 @@ impl Sample {
     }
 }
 
-/// The value below which so many percent of the sorted values are.
+/// The value below which this percentage of the sorted values are.
 pub fn percentile(sorted: &[u32], percent: usize) -> Option<u32> {
     let last = sorted.len().checked_sub(1)?;
     sorted.get(last * percent / 100).copied()

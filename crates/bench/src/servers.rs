@@ -1,4 +1,4 @@
-//! The servers of a measurement, each in a folder and on a port of its own.
+//! The servers of a measurement, each with its own folder and port.
 
 use anyhow::{Result, bail};
 use devservers::{
@@ -21,11 +21,11 @@ const GRACE: Duration = Duration::from_secs(40);
 pub struct HttpChild {
     process: ChildProcess,
     pub address: SocketAddr,
-    /// From its start until it was ready.
+    /// Time from its start until it was ready.
     pub ready_after: Duration,
 }
 
-/// Where NATS and MongoDB are.
+/// The addresses of NATS and MongoDB.
 #[derive(Clone, Copy)]
 pub struct Stores<'a> {
     pub nats: &'a str,
@@ -50,7 +50,7 @@ pub fn mongodb(folder: &Path) -> Result<MongoServer> {
     })
 }
 
-/// Starts `turnstile serve` as it is configured by default, and waits until it is ready.
+/// Starts `turnstile serve` with its default configuration, and waits until it is ready.
 pub fn turnstile(program: &Path, folder: &Path, stores: Stores<'_>) -> Result<HttpChild> {
     let port = free_port()?;
     let launch = Launch::new(program, folder.join("turnstile.log"))
@@ -68,7 +68,7 @@ pub fn turnstile(program: &Path, folder: &Path, stores: Stores<'_>) -> Result<Ht
     HttpChild::start(launch, port, "/readyz")
 }
 
-/// Starts this program as the server that answers from memory.
+/// Starts this program as the server that responds from memory.
 pub fn raw_http(folder: &Path, list: &[u8], one: &[u8]) -> Result<HttpChild> {
     let port = free_port()?;
     let (list_file, one_file) = (folder.join("list.json"), folder.join("one.json"));
@@ -121,7 +121,7 @@ impl HttpChild {
         self.process.pid()
     }
 
-    /// Lets it end in an orderly way.
+    /// Ends it cleanly.
     pub fn end(self) -> Result<()> {
         self.process.terminate(GRACE).map(|_| ())
     }

@@ -13,14 +13,14 @@ use crate::{
     servers::{self, HttpChild, Stores},
 };
 
-/// Servers and program, until dropped.
+/// The servers and the program, until dropped.
 pub struct Site {
     // In the order in which they end.
     pub turnstile: HttpChild,
     pub nats: NatsServer,
     mongodb: MongoServer,
     pub processes: Processes,
-    /// The header lines that every request of the user has.
+    /// The header lines of every request of the user.
     pub cookie: String,
     publisher: RawPublisher,
 }

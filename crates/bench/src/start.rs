@@ -1,4 +1,4 @@
-//! How long it takes until the program is ready, with a log that has some history.
+//! The time until the program is ready, with a log that has some history.
 
 use anyhow::Result;
 use chrono::{Duration as Span, Utc};
@@ -59,7 +59,7 @@ pub fn measure(bench: &mut Bench, program: &Path, folder: &Path, sync_always: bo
     nats.terminate()
 }
 
-/// Users, tickets, and orders that came and went: about so many events in all.
+/// Appends users, tickets, and cancelled orders: about this number of events in all.
 async fn history(log: &Log, events: usize) -> Result<usize> {
     let users = (0..events / 5).map(registered);
     let users: Vec<_> = users.collect();
@@ -115,7 +115,7 @@ fn registered(n: usize) -> Entry<UserEvent> {
     }
 }
 
-/// First it is placed, then it is given back.
+/// Alternately a placed order and its cancellation.
 fn order_event(ticket: Uuid, n: u64, version: u64) -> TicketOrdersEvent {
     let (order_id, now) = (OrderId(ticket), Utc::now());
     if version == 1 {

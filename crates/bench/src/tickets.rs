@@ -1,4 +1,4 @@
-//! `POST /api/tickets` beside publishing the same bytes.
+//! `POST /api/tickets`, compared with publishing the same bytes.
 
 use anyhow::Result;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use crate::{
     site::Site,
 };
 
-/// Says that the answer needn't wait for the read model.
+/// The header for a response that doesn't wait for the read model.
 pub const RESPOND_ASYNC: &str = "Prefer: respond-async\r\n";
 const TARGET: f64 = 0.3;
 
@@ -32,14 +32,14 @@ struct Listed {
 pub struct PostTickets {
     headers: String,
     count: AtomicU64,
-    /// After so many there are no more.
+    /// The number of tickets to list.
     limit: u64,
-    /// The ids of the listed, where they are wanted.
+    /// The IDs of listed tickets, if they are needed.
     listed: Option<Mutex<Vec<Uuid>>>,
 }
 
 impl PostTickets {
-    /// Lists tickets without end.
+    /// Lists an unlimited number of tickets.
     pub fn new(headers: String) -> Self {
         Self {
             headers,
@@ -49,7 +49,7 @@ impl PostTickets {
         }
     }
 
-    /// Lists so many and keeps their ids.
+    /// Lists this number of tickets and keeps their IDs.
     pub fn to_be_ordered(headers: String, limit: u64) -> Self {
         Self {
             limit,
@@ -58,7 +58,7 @@ impl PostTickets {
         }
     }
 
-    /// The ids of those that were listed since the last call.
+    /// The IDs of the tickets that were listed since the last call.
     pub fn take_listed(&self) -> Vec<Uuid> {
         let Some(listed) = &self.listed else {
             return Vec::new();

@@ -1,12 +1,12 @@
-//! Cargo, called by a program that cargo runs.
+//! Runs cargo from a program that cargo runs.
 
 use std::{env, ffi::OsStr, process::Command};
 
 use crate::tools::workspace;
 
-/// A command in the workspace, without what cargo put into the environment about the package whose
-/// program or test this is: build scripts that watch those variables would run again at each change
-/// between this and plain cargo, and all that depends on them would be compiled again.
+/// A command in the workspace, without the environment variables that cargo set for the package of
+/// this program or test: build scripts that watch those variables would run again at each switch
+/// between this and plain cargo, and everything that depends on them would be recompiled.
 pub fn in_workspace(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.current_dir(workspace());

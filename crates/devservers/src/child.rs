@@ -1,4 +1,4 @@
-//! One child process that can be killed, stopped, continued and started again.
+//! A child process that can be killed, frozen, resumed and restarted.
 
 use std::path::Path;
 use std::process::{Child, ExitStatus};
@@ -13,9 +13,9 @@ use nix::unistd::Pid;
 
 use crate::Launch;
 
-/// How often a change of the process's state is looked for.
+/// Polling interval for changes of the process's state.
 const POLL: Duration = Duration::from_millis(5);
-/// How long a process may take to stand still: a write to the disk has to end before.
+/// Time limit for a process to freeze: a write to the disk must end first.
 const STOP: Duration = Duration::from_secs(10);
 
 /// A program that runs as a child of this process, until [`ChildProcess::terminate`],
@@ -29,7 +29,7 @@ pub struct ChildProcess {
 }
 
 impl ChildProcess {
-    /// Nothing runs yet: see [`ChildProcess::start`].
+    /// Creates a process that is not running yet: see [`ChildProcess::start`].
     pub fn new(launch: Launch) -> Self {
         Self {
             launch,
@@ -40,7 +40,7 @@ impl ChildProcess {
     /// Starts the program.
     ///
     /// # Errors
-    /// When it runs already, or can't be started.
+    /// When it is already running, or can't be started.
     pub fn start(&self) -> Result<()> {
         let mut child = self.lock();
         if let Some(running) = child.as_mut()
@@ -52,19 +52,19 @@ impl ChildProcess {
         Ok(())
     }
 
-    /// The process id while the process runs (or is stopped), else nothing.
+    /// The process ID while the process is running (or frozen), otherwise `None`.
     pub fn pid(&self) -> Option<u32> {
         let mut child = self.lock();
         let running = child.as_mut()?;
         matches!(running.try_wait(), Ok(None)).then(|| running.id())
     }
 
-    /// How the process ended; nothing while it runs, or when it never did.
+    /// The process's exit status; `None` while it is running, or if it never did.
     pub fn exit_status(&self) -> Option<ExitStatus> {
         self.lock().as_mut()?.try_wait().ok().flatten()
     }
 
-    /// The file that holds what the process wrote.
+    /// The file with the process's output.
     pub fn log(&self) -> &Path {
         self.launch.log()
     }
@@ -72,11 +72,11 @@ impl ChildProcess {
     /// Sends a signal to the process.
     ///
     /// # Errors
-    /// When it doesn't run.
+    /// When it isn't running.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         let mut child = self.lock();
-        // An ended child that was not waited for keeps its process id, so the signal can't reach
-        // a stranger: the lock keeps others from waiting for it meanwhile.
+        // An ended child that was not waited for keeps its process ID, so the signal can't reach
+        // another process: the lock keeps other threads from waiting for it in the meantime.
         let running = match child.as_mut() {
             Some(child) => child.try_wait()?.is_none().then_some(child),
             None => None,
@@ -89,11 +89,11 @@ impl ChildProcess {
         Ok(())
     }
 
-    /// Freezes the process (`SIGSTOP`) and returns when all of its threads stand still: the signal
-    /// alone leaves them running for a moment. `SIGCONT` lets it go on.
+    /// Freezes the process (`SIGSTOP`) and returns when all of its threads have stopped: after the
+    /// signal they run for a moment. `SIGCONT` resumes it.
     ///
     /// # Errors
-    /// When it doesn't run, or ends instead.
+    /// When it isn't running, or ends instead.
     pub fn pause(&self) -> Result<()> {
         self.signal(Signal::SIGSTOP)?;
         let end = Instant::now() + STOP;
@@ -102,7 +102,7 @@ impl ChildProcess {
                 .pid()
                 .context("the process ended instead of stopping")?;
             let id = Id::Pid(Pid::from_raw(i32::try_from(pid)?));
-            // Asks for stops alone, so that it can't take the end from those who wait for it.
+            // Waits for stops only, so that it doesn't consume the exit status.
             match waitid(id, WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG)? {
                 WaitStatus::Stopped(..) => return Ok(()),
                 _ if Instant::now() > end => bail!("the process doesn't stop"),
@@ -111,7 +111,7 @@ impl ChildProcess {
         }
     }
 
-    /// Kills the process (`SIGKILL`) and returns when it is gone. A process that has ended already
+    /// Kills the process (`SIGKILL`) and returns when it is gone. A process that has already ended
     /// is fine.
     pub fn kill9(&self) -> Result<()> {
         if let Some(running) = self.lock().as_mut() {
@@ -121,11 +121,11 @@ impl ChildProcess {
         Ok(())
     }
 
-    /// Asks the process to end (`SIGTERM`) and waits for it at most `grace`, then kills it.
-    /// Returns how it ended; nothing if it never ran.
+    /// Asks the process to end (`SIGTERM`), waits for it for at most `grace`, then kills it.
+    /// Returns its exit status; `None` if it never ran.
     pub fn terminate(&self, grace: Duration) -> Result<Option<ExitStatus>> {
         if self.pid().is_some() {
-            // It may end by itself between the two lines; that is what was wanted.
+            // It may end by itself between the two lines, which is fine.
             let _ = self.signal(Signal::SIGTERM);
         }
         if self.wait(grace).is_none() {
@@ -134,11 +134,12 @@ impl ChildProcess {
         Ok(self.exit_status())
     }
 
-    /// Waits at most `timeout` for the process to end by itself. Nothing: it still runs.
+    /// Waits at most `timeout` for the process to end by itself. `None` if it is still running.
     pub fn wait(&self, timeout: Duration) -> Option<ExitStatus> {
         let end = Instant::now() + timeout;
         loop {
-            // Polling, since a blocking wait would keep the lock and so keep others from killing.
+            // Polls, since a blocking wait would hold the lock and keep other threads from killing
+            // it.
             let status = self.exit_status();
             if status.is_some() || Instant::now() >= end {
                 return status;
@@ -154,7 +155,7 @@ impl ChildProcess {
 
 impl Drop for ChildProcess {
     fn drop(&mut self) {
-        // Nobody is left to tell; the kernel's death signal is the second line of defense.
+        // The error can't be reported; the kernel's death signal is the second line of defense.
         let _ = self.kill9();
     }
 }

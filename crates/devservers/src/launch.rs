@@ -1,4 +1,4 @@
-//! How a child process is started so that it can't outlive its parent.
+//! Starts a child process so that it can't outlive its parent.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::OpenOptions;
@@ -12,8 +12,8 @@ use std::thread;
 
 use crate::tools::find_in_path;
 
-/// A program with its arguments, environment and log file: everything that is needed to start it,
-/// and to start it again.
+/// A program with its arguments, environment and log file: everything that is needed to start and
+/// restart it.
 #[derive(Debug, Clone)]
 pub struct Launch {
     program: PathBuf,
@@ -56,14 +56,14 @@ impl Launch {
         self
     }
 
-    /// Hides one inherited environment variable from the child.
+    /// Removes one inherited environment variable.
     #[must_use]
     pub fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
         self.envs.push((name.as_ref().to_owned(), None));
         self
     }
 
-    /// The file that takes the child's output.
+    /// The file with the child's output.
     pub fn log(&self) -> &Path {
         &self.log
     }
@@ -73,12 +73,12 @@ impl Launch {
         &self.program
     }
 
-    /// Starts the program, in a process group of its own and without standard input, so that a
-    /// Ctrl-C in the terminal reaches the parent alone, which then ends its children in order.
+    /// Starts the program, in its own process group and without standard input, so that Ctrl-C in
+    /// the terminal reaches only the parent, which then ends its children in order.
     ///
-    /// The kernel kills the child when this process ends, however it ends. That is asked for with
+    /// The kernel kills the child when this process ends in any way. That is requested with
     /// `setpriv --pdeathsig KILL` (util-linux) because doing it between fork and exec would need
-    /// unsafe code; where `setpriv` is missing the child only ends through the value that owns it.
+    /// unsafe code; without `setpriv` the child ends only through the value that owns it.
     pub fn spawn(&self) -> io::Result<Child> {
         if !self.program.is_file() {
             let message = format!("there is no program at {}", self.program.display());
@@ -118,7 +118,7 @@ fn tied_command(program: &Path) -> Command {
     command
 }
 
-/// Other programs of that name (BusyBox has one) don't know the option.
+/// Other programs of that name (BusyBox has one) lack the option.
 fn setpriv_with_death_signal() -> Option<PathBuf> {
     let setpriv = find_in_path("setpriv")?;
     let help = Command::new(&setpriv).arg("--help").output().ok()?;
@@ -133,15 +133,16 @@ struct Request {
     answer: Sender<io::Result<Child>>,
 }
 
-/// The death signal is sent when the *thread* that forked the child ends, not the process. Tests
-/// and thread pools come and go with their threads, so one thread that never ends does it for all.
+/// The death signal is sent when the *thread* that forked the child ends, not the process. Threads
+/// of tests and thread pools come and go, so one thread that never ends starts all children.
 fn spawn_on_lasting_thread(command: Command) -> io::Result<Child> {
     static SPAWNER: OnceLock<Mutex<Sender<Request>>> = OnceLock::new();
     let spawner = SPAWNER.get_or_init(|| {
         let (requests, inbox) = mpsc::channel::<Request>();
         thread::spawn(move || {
             for mut request in inbox {
-                // The asker waits for the answer; if it is gone, its child goes with the process.
+                // The requester waits for the answer; if it is gone, its child ends with the
+                // process.
                 let _ = request.answer.send(request.command.spawn());
             }
         });

@@ -1,14 +1,14 @@
-//! The servers that Turnstile runs on, as child processes of the developer's tools and tests.
+//! The servers that Turnstile needs, as child processes of developer tools and tests.
 //!
 //! - [`tools`] finds or installs `nats-server`, `mongod` and other tools that a build step needs.
-//! - [`NatsServer`] and [`MongoServer`] are one running server each: started on a port of its
-//!   own, killed, stopped, continued and restarted on the same data at will, and gone when the
-//!   value is dropped.
+//! - [`NatsServer`] and [`MongoServer`] are one running server each: started on its own port;
+//!   killed, frozen, resumed and restarted on the same data at will; and ended when the value is
+//!   dropped.
 //! - [`ServerPlan`] is the same server before it runs, for callers that run it themselves.
-//! - [`supervise`] keeps a set of children running until it is told to end them all.
+//! - [`supervise`] keeps a set of children running until it is asked to end them all.
 //!
-//! Everything here blocks, and the crate has few dependencies: every
-//! `cargo xtask` waits for it, so it must compile in seconds.
+//! Everything here blocks, and the crate has few dependencies: every `cargo xtask` waits for it, so
+//! it must compile in seconds.
 //!
 //! Children end with their parent, even if the parent is killed with `SIGKILL`: see
 //! [`Launch::spawn`].

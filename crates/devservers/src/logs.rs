@@ -1,4 +1,4 @@
-//! Looking into log files.
+//! Reads log files.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -12,12 +12,12 @@ pub fn last_lines(file: &Path, count: usize) -> String {
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
-/// How long the file is; 0 if there is none yet.
+/// The length of the file; 0 if there is none yet.
 pub(crate) fn length(file: &Path) -> u64 {
     file.metadata().map_or(0, |metadata| metadata.len())
 }
 
-/// What stands in the file from the byte `start` on; empty if it can't be read.
+/// The text in the file from the byte `start` on; empty if it can't be read.
 pub(crate) fn text_from(file: &Path, start: u64) -> String {
     let read = || {
         let mut file = File::open(file)?;

@@ -11,16 +11,16 @@ use crate::{Launch, ServerPlan, tools};
 /// How to run MongoDB. The default: standalone, any free port, a temporary folder.
 #[derive(Debug, Clone, Default)]
 pub struct MongoOptions {
-    /// The port of 127.0.0.1; nothing: one that is free.
+    /// The port of 127.0.0.1; `None` for a free one.
     pub port: Option<u16>,
-    /// The folder of log and data; nothing: a temporary one.
+    /// The folder for log and data; `None` for a temporary one.
     pub data_dir: Option<PathBuf>,
-    /// The name of the replica set that it is a member of. The caller sends `replSetInitiate`;
-    /// until then the server takes connections but no writes.
+    /// The name of its replica set. The caller sends `replSetInitiate`; until then the server
+    /// accepts connections but no writes.
     pub replica_set: Option<String>,
-    /// The whole configuration file, for one that comes from elsewhere. It has to listen on `port`
-    /// of 127.0.0.1 and name its own folders, which must exist; what else is said here has no effect
-    /// on it.
+    /// A complete configuration file that replaces the generated one. It must listen on `port` of
+    /// 127.0.0.1 and name its own folders, which must exist; the other options have no effect on
+    /// it.
     pub config: Option<String>,
 }
 
@@ -28,7 +28,7 @@ impl MongoOptions {
     /// The server on that port and folder, not yet started. Finds or installs the program.
     ///
     /// # Errors
-    /// When the program can't be had or the folder can't be written.
+    /// When the program can't be installed or the folder can't be written.
     pub fn plan(&self, port: u16, data_dir: &Path) -> Result<ServerPlan> {
         let program = tools::mongod()?;
         if let Some(config) = &self.config {
@@ -47,9 +47,9 @@ impl MongoOptions {
             .arg(database)
             .args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet"])
             .args(["--port", &port.to_string()])
-            // By default it would take half of the memory as its cache, in each of several tests.
+            // By default its cache would take half of the memory, in each of several tests.
             .args(["--wiredTigerCacheSizeGB", "0.25"])
-            // No sampling of the machine once a second into files that nobody reads here.
+            // No diagnostics once per second in files that are never read here.
             .args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
         if let Some(name) = &self.replica_set {
             launch = launch.args(["--replSet", name]);
@@ -68,17 +68,17 @@ impl MongoOptions {
     }
 }
 
-/// A running MongoDB server, ended when the value is dropped.
+/// A running MongoDB server, which ends when the value is dropped.
 #[derive(Debug)]
 pub struct MongoServer {
     server: Server,
 }
 
 impl MongoServer {
-    /// Starts it and waits until it takes connections.
+    /// Starts it and waits until it accepts connections.
     ///
     /// # Errors
-    /// When it can't be found or installed, or doesn't get ready; the message says why.
+    /// When it can't be found or installed, or doesn't become ready; the message states why.
     pub fn start(options: &MongoOptions) -> Result<Self> {
         let server = Server::start(
             options.port,

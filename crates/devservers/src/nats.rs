@@ -9,23 +9,22 @@ use anyhow::{Context, Result};
 use crate::server::{Server, server_methods};
 use crate::{Launch, ServerPlan, tools};
 
-/// How to run NATS. The default: any free port, a temporary folder, the server's own defaults.
+/// How to run NATS. The default: any free port, a temporary folder, the server's defaults.
 #[derive(Debug, Clone, Default)]
 pub struct NatsOptions {
-    /// The port of 127.0.0.1; nothing: one that is free.
+    /// The port of 127.0.0.1; `None` for a free one.
     pub port: Option<u16>,
-    /// The folder of configuration, log and streams; nothing: a temporary one.
+    /// The folder for configuration, log and streams; `None` for a temporary one.
     pub data_dir: Option<PathBuf>,
     /// Whether each acknowledgment waits for the disk (`sync_interval: always`). Otherwise the
-    /// server syncs every two minutes: a power cut can lose acknowledged messages, a `kill -9`
-    /// can't.
+    /// server syncs every two minutes: a power cut can lose acknowledged messages, `kill -9` can't.
     pub sync_always: bool,
-    /// A port for the server's monitoring pages (`/varz`, `/jsz`, …), if wanted.
+    /// A port for the server's monitoring pages (`/varz`, `/jsz`, …), if any.
     pub monitoring_port: Option<u16>,
-    /// More lines for the configuration file, at its top level.
+    /// More lines for the configuration file, at the top level.
     pub extra_config: String,
-    /// The whole configuration file, for one that comes from elsewhere. It has to listen on `port`
-    /// of 127.0.0.1 and name its own folders; what else is said here has no effect on it.
+    /// A complete configuration file that replaces the generated one. It must listen on `port` of
+    /// 127.0.0.1 and name its own folders; the other options have no effect on it.
     pub config: Option<String>,
     /// Variables that the configuration file refers to.
     pub env: Vec<(String, String)>,
@@ -36,12 +35,12 @@ impl NatsOptions {
     /// writes the configuration.
     ///
     /// # Errors
-    /// When the program can't be had or the folder can't be written.
+    /// When the program can't be installed or the folder can't be written.
     pub fn plan(&self, port: u16, data_dir: &Path) -> Result<ServerPlan> {
         let program = tools::nats_server()?;
         fs::create_dir_all(data_dir)
             .with_context(|| format!("can't create {}", data_dir.display()))?;
-        // The server resolves paths against its working directory, not its configuration.
+        // The server resolves paths relative to its working directory, not its configuration.
         let data_dir = data_dir.canonicalize()?;
         let config_file = data_dir.join("nats.conf");
         fs::write(&config_file, self.config(port, &data_dir))
@@ -81,17 +80,17 @@ impl NatsOptions {
     }
 }
 
-/// A running NATS server with JetStream, ended when the value is dropped.
+/// A running NATS server with JetStream, which ends when the value is dropped.
 #[derive(Debug)]
 pub struct NatsServer {
     server: Server,
 }
 
 impl NatsServer {
-    /// Starts it and waits until it takes connections.
+    /// Starts it and waits until it accepts connections.
     ///
     /// # Errors
-    /// When it can't be found or installed, or doesn't get ready; the message says why.
+    /// When it can't be found or installed, or doesn't become ready; the message states why.
     pub fn start(options: &NatsOptions) -> Result<Self> {
         let server = Server::start(
             options.port,

@@ -1,4 +1,4 @@
-//! A server that is ready to be started.
+//! A server that is ready to start.
 
 use std::fmt::Write as _;
 use std::process::ExitStatus;
@@ -9,16 +9,16 @@ use anyhow::{Result, bail};
 
 use crate::{Launch, last_lines, logs};
 
-/// A configured server that doesn't run yet: what to start, where it will be, and how to tell
-/// that it is ready. For those who run it themselves, as the supervisor does.
+/// A configured server that isn't running yet: what to start, its address, and how to detect that
+/// it is ready. For callers that run it themselves, like the supervisor.
 #[derive(Debug, Clone)]
 pub struct ServerPlan {
     pub(crate) name: &'static str,
     pub(crate) launch: Launch,
     pub(crate) port: u16,
     pub(crate) url: String,
-    /// What the server writes to its log when it takes connections. The log rather than a
-    /// connection: when the port was taken by another, a connection would reach the other.
+    /// The line in the server's log when it accepts connections. The log rather than a connection:
+    /// if another process took the port, a connection would reach that one.
     pub(crate) ready_line: &'static str,
 }
 
@@ -38,26 +38,26 @@ impl ServerPlan {
         self.port
     }
 
-    /// Where clients will reach it: `nats://…` or `mongodb://…`.
+    /// Its address for clients: `nats://…` or `mongodb://…`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// To be called before the start, and its result given to [`ServerPlan::is_ready`]: what the
-    /// log says of earlier runs doesn't count.
+    /// The position in the log before the start, for [`ServerPlan::is_ready`]: lines of earlier
+    /// runs don't count.
     pub fn log_position(&self) -> u64 {
         logs::length(self.launch.log())
     }
 
-    /// Whether the server that was started at that position of its log takes connections.
+    /// Whether the server that was started at that position of its log accepts connections.
     pub fn is_ready(&self, log_position: u64) -> bool {
         logs::text_from(self.launch.log(), log_position).contains(self.ready_line)
     }
 
-    /// Waits until the server takes connections.
+    /// Waits until the server accepts connections.
     ///
     /// # Errors
-    /// When it ends or `timeout` passes before; the message ends with the log's last lines.
+    /// When it ends or `timeout` passes first; the message ends with the log's last lines.
     pub(crate) fn wait_ready(
         &self,
         log_position: u64,

@@ -1,4 +1,4 @@
-//! What NATS and MongoDB have in common as child processes.
+//! The common parts of NATS and MongoDB as child processes.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,11 +9,11 @@ use tempfile::TempDir;
 
 use crate::{ChildProcess, ServerPlan, free_port};
 
-/// A loaded machine takes its time; a server that hangs is still found out.
+/// Enough for a loaded machine; a server that hangs is still noticed.
 const READY: Duration = Duration::from_mins(1);
 const GRACE: Duration = Duration::from_secs(20);
 
-/// Where a server keeps its data.
+/// The location of a server's data.
 #[derive(Debug)]
 enum DataDir {
     Given(PathBuf),
@@ -29,7 +29,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Makes the plan for a port and a data folder, and starts it. Without a given port it tries
+    /// Plans a server for a port and a data folder, and starts it. Without a given port it tries
     /// several, since another process may take a free port first.
     pub(crate) fn start(
         port: Option<u16>,
@@ -49,7 +49,7 @@ impl Server {
             let server = Self::new(plan(number, folder.path())?, folder);
             match server.start_again() {
                 Ok(()) => return Ok(server),
-                // Both servers say so in these words.
+                // Both servers use these words.
                 Err(error)
                     if port.is_none()
                         && tries > 0
@@ -70,7 +70,7 @@ impl Server {
         }
     }
 
-    /// Starts the process that doesn't run now, on the same port and data.
+    /// Restarts an ended process on the same port and data.
     pub(crate) fn start_again(&self) -> Result<()> {
         let position = self.plan.log_position();
         self.process.start()?;
@@ -91,7 +91,7 @@ impl Server {
     }
 
     pub(crate) fn terminate(&self) -> Result<()> {
-        // A stopped process can't end in an orderly way, so it is continued first.
+        // A frozen process can't end cleanly, so it is resumed first.
         let _ = self.process.signal(Signal::SIGCONT);
         self.process.terminate(GRACE)?;
         Ok(())
@@ -107,11 +107,11 @@ impl DataDir {
     }
 }
 
-/// The methods that both servers have, with their documentation.
+/// The methods of both servers, with their documentation.
 macro_rules! server_methods {
     ($server:ident) => {
         impl $server {
-            /// Where clients reach it.
+            /// Its address for clients.
             pub fn url(&self) -> &str {
                 self.server.plan().url()
             }
@@ -121,7 +121,7 @@ macro_rules! server_methods {
                 self.server.plan().port()
             }
 
-            /// The process id while it runs (or is stopped), else nothing.
+            /// The process ID while it is running (or frozen), otherwise `None`.
             pub fn pid(&self) -> Option<u32> {
                 self.server.process().pid()
             }
@@ -136,30 +136,30 @@ macro_rules! server_methods {
                 self.server.data_dir()
             }
 
-            /// Kills it (`SIGKILL`), and returns when it is gone. What it wrote is with the system,
+            /// Kills it (`SIGKILL`), and returns when it is gone. The system still has its writes,
             /// so this is no power cut.
             pub fn kill9(&self) -> anyhow::Result<()> {
                 self.server.process().kill9()
             }
 
-            /// Lets it end in an orderly way, and returns when it has.
+            /// Asks it to end cleanly, and returns when it has.
             pub fn terminate(&self) -> anyhow::Result<()> {
                 self.server.terminate()
             }
 
-            /// Freezes it (`SIGSTOP`): connections stay open, and nothing is answered from when
-            /// this returns.
+            /// Freezes it (`SIGSTOP`): connections stay open, and nothing is answered after this
+            /// returns.
             pub fn pause(&self) -> anyhow::Result<()> {
                 self.server.process().pause()
             }
 
-            /// Lets it go on after [`Self::pause`].
+            /// Resumes it after [`Self::pause`].
             pub fn resume(&self) -> anyhow::Result<()> {
                 self.server.process().signal(crate::Signal::SIGCONT)
             }
 
-            /// Starts it again on the same port and data, and returns when it is ready; if it
-            /// still runs, it is ended in an orderly way before.
+            /// Restarts it on the same port and data, after a clean end if it is running, and
+            /// returns when it is ready.
             pub fn restart(&self) -> anyhow::Result<()> {
                 self.server.terminate()?;
                 self.server.start_again()

@@ -1,4 +1,4 @@
-//! Keeping children running, and ending them all in order.
+//! Keeps children running, and ends them all in order.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -16,23 +16,23 @@ use crate::{ChildProcess, Launch};
 const POLL: Duration = Duration::from_millis(50);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A child that lived this long starts over with the first pause.
+/// A child that ran for this long restarts with the first pause.
 const HEALTHY: Duration = Duration::from_mins(1);
-/// A log beyond this size is put aside when its child is first started.
+/// A log beyond this size is renamed when its child is first started.
 const LOG_LIMIT: u64 = 20 * 1024 * 1024;
 
-/// A set of children in the order of their start. One that ends is started again after a growing
-/// pause; [`Supervisor::stop_all`], or the drop of the value, ends them in reverse order.
+/// A set of children in the order of their start. One that ends is restarted after a growing pause;
+/// [`Supervisor::stop_all`], or dropping the value, ends them in reverse order.
 ///
-/// It works only while one of its waiting methods is being called: there is no thread behind it,
-/// so nothing restarts a child while the caller does something else with it.
+/// It works only while one of its waiting methods is called: it has no thread, so nothing restarts
+/// a child while the caller does something else with it.
 pub struct Supervisor {
     children: Vec<Supervised>,
     stop: Arc<AtomicBool>,
     say: Box<dyn Fn(&str)>,
 }
 
-/// Why a wait came to its end.
+/// Why a wait ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Waited {
     /// The condition holds.
@@ -49,13 +49,13 @@ struct Supervised {
     grace: Duration,
     started: Instant,
     pause: Duration,
-    /// When to start it again; nothing while it runs.
+    /// When to restart it; `None` while it is running.
     due: Option<Instant>,
 }
 
 impl Supervisor {
-    /// `stop` is what a signal handler sets to end every wait; `say` is given a line whenever a
-    /// child ends unasked.
+    /// A signal handler sets `stop` to end every wait; `say` receives a line whenever a child ends
+    /// unexpectedly.
     pub fn new(stop: Arc<AtomicBool>, say: impl Fn(&str) + 'static) -> Self {
         Self {
             children: Vec::new(),
@@ -64,10 +64,10 @@ impl Supervisor {
         }
     }
 
-    /// Starts a child and keeps it running. At the end it is given `grace` to end by itself.
+    /// Starts a child and keeps it running. At the end it has `grace` to end by itself.
     ///
     /// # Errors
-    /// When the first start fails; later failures are repeated like an early end.
+    /// When the first start fails; later failures are retried like an early end.
     pub fn start(&mut self, name: &str, launch: Launch, grace: Duration) -> Result<()> {
         put_aside_large_log(launch.log())?;
         let process = ChildProcess::new(launch);
@@ -119,7 +119,7 @@ impl Supervisor {
         }
     }
 
-    /// Starts again what has ended and is due.
+    /// Restarts children that have ended and are due.
     fn look_after(&mut self) {
         for child in &mut self.children {
             if let ControlFlow::Break(line) = child.look_after() {
@@ -136,7 +136,7 @@ impl Drop for Supervisor {
 }
 
 impl Supervised {
-    /// Breaks with a line when there is news.
+    /// Breaks with a line to report.
     fn look_after(&mut self) -> ControlFlow<String> {
         match self.due {
             None => match self.process.exit_status() {

@@ -143,8 +143,8 @@ fn mongodb_keeps_its_data_through_a_kill_and_frees_it_at_the_end() {
     assert!(Path::new(&folder.path().join("mongod.log")).exists());
 }
 
-/// The helper of the test below: as a process of its own it starts a server, tells its process id
-/// and waits to be killed.
+/// The helper of the test below: a separate process that starts a server, prints its process ID and
+/// waits to be killed.
 #[test]
 fn helper_that_starts_a_server_and_waits() {
     let Some(folder) = std::env::var_os("START_A_SERVER_IN_AND_WAIT") else {

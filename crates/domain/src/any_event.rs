@@ -1,10 +1,10 @@
-//! The sum of all events.
+//! The events of all aggregates.
 
 use crate::{
     payment::PaymentEvent, ticket::TicketEvent, ticket_orders::TicketOrdersEvent, user::UserEvent,
 };
 
-/// An event of any kind of aggregate.
+/// An event of any type of aggregate.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AnyEvent {
     /// Of a user.

@@ -4,21 +4,20 @@ use cqrs_es::Aggregate;
 
 /// An aggregate whose decisions are a pure function of its state and the command.
 ///
-/// `cqrs-es` asks for an asynchronous `handle` that may call services. The rules here need
-/// neither, so each aggregate decides in this trait and its `handle` only passes the events on:
-/// a decision can then be tested, replayed and retried without a runtime.
+/// `cqrs-es` requires an asynchronous `handle` that may call services. The rules here need neither,
+/// so each aggregate decides in this trait and its `handle` only passes the events on: a decision
+/// can then be tested, replayed and retried without a runtime.
 pub trait Decide: Aggregate + Clone {
-    /// Decides a command: the events that follow from it, or the refusal.
+    /// Decides a command: returns the events, or the refusal.
     ///
-    /// No events means that the command asks for what is already so; repeating a command is
-    /// therefore always safe.
+    /// No events means that nothing changes; repeating a command is therefore always safe.
     ///
     /// # Errors
-    /// The aggregate's own refusal. Nothing has happened then.
+    /// The aggregate's own refusal. Nothing has changed then.
     fn decide(&self, command: Self::Command) -> Result<Vec<Self::Event>, Self::Error>;
 }
 
-/// Implements the `cqrs-es` part that is the same for every aggregate that decides purely.
+/// Implements the `cqrs-es` part that is the same for every aggregate with pure decisions.
 macro_rules! impl_handle_by_decide {
     () => {
         type Services = ();

@@ -9,11 +9,12 @@ pub const MAX_EMAIL_BYTES: usize = 254;
 /// The longest local part (RFC 5321 §4.5.3.1.1).
 const MAX_LOCAL_BYTES: usize = 64;
 
-/// An e-mail address, trimmed, in lower case, and with its domain as the name service has it:
-/// `bücher.example` and `xn--bcher-kva.example` are one (UTS 46).
+/// An e-mail address, trimmed, in lower case, and with its domain in the form of the name service:
+/// `bücher.example` and `xn--bcher-kva.example` are the same (UTS 46).
 ///
-/// The whole address is folded to lower case, the local part too: RFC 5321 lets a host tell
-/// `Ada@` from `ada@`, but none in use does, and two accounts that look the same are a trap.
+/// The whole address is converted to lower case, including the local part: RFC 5321 lets a host
+/// distinguish `Ada@` from `ada@`, but no common one does, and two accounts that look the same are
+/// a trap.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Email(String);
@@ -24,14 +25,15 @@ pub struct Email(String);
 pub struct InvalidEmail;
 
 impl Email {
-    /// Takes a text as an address.
+    /// Parses an address.
     ///
     /// Accepts the dot-atom form with a domain of at least two labels, in any script. Quoted local
     /// parts, address literals and local parts beyond ASCII are refused, as in the form check of
-    /// browsers (WHATWG HTML, "valid e-mail address"), which this follows but for the second label.
+    /// browsers (WHATWG HTML, "valid e-mail address"), which this follows except for the second
+    /// label.
     ///
     /// # Errors
-    /// When the text is none.
+    /// When the text is not an address.
     pub fn parse(text: &str) -> Result<Self, InvalidEmail> {
         let text = text.trim();
         let (local, domain) = text.rsplit_once('@').ok_or(InvalidEmail)?;

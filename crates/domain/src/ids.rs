@@ -1,4 +1,4 @@
-//! Identities: a UUID each, told apart by type so that they can't be mixed up.
+//! IDs: UUIDs, with a type for each kind so that they can't be mixed up.
 
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
@@ -57,7 +57,7 @@ impl UserId {
 }
 
 impl PaymentId {
-    /// The payment of an order: one order, one payment, however often and from wherever it is paid.
+    /// The payment of an order: one order, one payment, however often it is paid.
     pub fn of(order: OrderId) -> Self {
         Self(Uuid::new_v5(
             &NAMESPACE,

@@ -3,19 +3,19 @@
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// The highest price that a ticket can have, in cents: card companies take eight digits.
+/// The highest price of a ticket, in cents: card companies accept eight digits.
 pub const MAX_PRICE_CENTS: u64 = 99_999_999;
 
-/// A price: more than nothing, at most 999,999.99, exact to the cent. The lowest that can be paid
-/// depends on the currency: see [`Price::at_least`].
+/// A price: more than zero, at most 999,999.99, exact to the cent. The lowest payable price depends
+/// on the currency: see [`Price::at_least`].
 ///
-/// Held as integer cents. Floats were rejected: sums of them are not exact, and the totals that
-/// analysts draw from the log must be.
+/// Stored as integer cents. Floats were rejected: their sums are not exact, and the totals of
+/// analysts must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct Price(u64);
 
-/// Why a number is no price.
+/// Why a number is not a price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPrice {
     /// Not a decimal number.
@@ -30,10 +30,10 @@ pub enum InvalidPrice {
     /// Above [`MAX_PRICE_CENTS`].
     #[error("Price must be at most 999,999.99")]
     TooHigh,
-    /// Less than the card company takes.
+    /// Less than the card company accepts.
     #[error("Price must be at least {least}")]
     TooLow {
-        /// The lowest that it takes.
+        /// The lowest price that it accepts.
         least: Price,
     },
 }
@@ -51,13 +51,13 @@ impl Price {
         }
     }
 
-    /// The price, if the card company takes so little in the currency in which it charges.
+    /// Returns the price, if the card company accepts it in its currency.
     ///
-    /// Not part of what a price *is*: the bound depends on the currency, and a price that stands in
-    /// the log is read again after that was changed.
+    /// Not part of what a price *is*: the limit depends on the currency, and prices in the log
+    /// remain valid after the currency was changed.
     ///
     /// # Errors
-    /// When it is below.
+    /// When it is lower.
     pub fn at_least(self, least: Self) -> Result<Self, InvalidPrice> {
         if self < least {
             return Err(InvalidPrice::TooLow { least });
@@ -125,24 +125,24 @@ impl FromStr for Price {
 
 /// The currency of a price, by its ISO 4217 code in lower case, such as `usd`.
 ///
-/// It stands in the log beside each price that somebody agreed to: a number alone would change its
+/// The log contains it with each price that a user accepted: a number alone would change its
 /// meaning with the configuration.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Currency([u8; 3]);
 
-/// Why a text is no currency.
+/// Why a text is not a currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Currency must be three lower-case letters")]
 pub struct InvalidCurrency;
 
 impl Currency {
-    /// US dollars, in which prices are unless it is configured otherwise.
+    /// US dollars, the default currency of prices.
     pub const USD: Self = Self(*b"usd");
 
     /// The code.
     pub fn as_str(&self) -> &str {
-        // Three ASCII letters; checked when it was made.
+        // Three ASCII letters; checked when it was created.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }

@@ -1,7 +1,7 @@
 //! Reactions: which command on which aggregate follows from an event.
 //!
-//! Each function is one worker's rule. Services carry it out on the log, and the simulator in
-//! memory: both give the same commands with the same ids.
+//! Each function is one worker's rule. Services apply it to the log, and the simulator in memory:
+//! both result in the same commands with the same IDs.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use crate::{
     ticket_orders::{TicketOrdersCommand, TicketOrdersEvent},
 };
 
-/// How long after its order's end a payment is looked at that was begun and didn't end since.
+/// How long after its order's end an unfinished payment is checked.
 pub const SETTLEMENT_GRACE: TimeDelta = TimeDelta::seconds(5);
 /// The key of the reaction that settles a payment.
 pub const SETTLE: &str = "settle";
@@ -23,8 +23,8 @@ pub const SETTLE: &str = "settle";
 pub struct Reaction<C> {
     /// The aggregate that decides it.
     pub aggregate_id: Uuid,
-    /// Tells the command from others that the same worker derives from the same commit; its id
-    /// derives from both.
+    /// Distinguishes the command from others that the same worker derives from the same commit; its
+    /// ID derives from both.
     pub key: String,
     /// The command.
     pub command: C,
@@ -33,7 +33,7 @@ pub struct Reaction<C> {
 /// A command that falls due later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline<C> {
-    /// The thing that it is about; there is at most one deadline of a kind for each.
+    /// The ID of the order; it has at most one deadline of a kind.
     pub id: Uuid,
     /// When it is due.
     pub at: DateTime<Utc>,
@@ -65,7 +65,7 @@ pub fn tickets_on_orders(
     })
 }
 
-/// A sale ends when the seller withdraws the ticket, unless an order is faster.
+/// A sale ends when the seller withdraws the ticket, unless an order comes first.
 pub fn orders_on_tickets(
     ticket: Uuid,
     version: u64,
@@ -85,7 +85,7 @@ pub fn orders_on_tickets(
 }
 
 /// An order awaits its payment when one is begun. When the money is held, the order completes, or
-/// refuses the payment. If that money is lost before it is taken, the sale is undone.
+/// refuses the payment. If that money is lost before it is captured, the sale is undone.
 pub fn orders_on_payments(event: &PaymentEvent) -> Option<Reaction<TicketOrdersCommand>> {
     let (key, ticket_id, command) = match *event {
         PaymentEvent::PaymentBegun {
@@ -130,7 +130,8 @@ pub fn orders_on_payments(event: &PaymentEvent) -> Option<Reaction<TicketOrdersC
     })
 }
 
-/// The order whose payment is to be settled, since the order decided: the money is taken or let go.
+/// The order whose payment must be settled, since the order was decided: its money is captured or
+/// voided.
 pub fn payments_on_orders(event: &TicketOrdersEvent) -> Option<OrderId> {
     match event {
         TicketOrdersEvent::OrderCompleted { order_id, .. }
@@ -142,8 +143,8 @@ pub fn payments_on_orders(event: &TicketOrdersEvent) -> Option<OrderId> {
     }
 }
 
-/// An order that was placed expires. One that was paid or cancelled in the meantime ignores the
-/// command, so nothing is ever unscheduled.
+/// A placed order expires. An order that was paid or cancelled in the meantime ignores the command,
+/// so nothing is ever unscheduled.
 pub fn expiration_on_orders(event: &TicketOrdersEvent) -> Option<Deadline<ExpireOrder>> {
     let TicketOrdersEvent::OrderPlaced {
         order_id,
@@ -164,9 +165,9 @@ pub fn expiration_on_orders(event: &TicketOrdersEvent) -> Option<Deadline<Expire
     })
 }
 
-/// A payment that was begun is looked at after its order's end, whatever becomes of the process that
-/// began it. This closes the one gap that events leave: a card authorized by a process that ended
-/// before it could write so, for an order that was cancelled before the payment was begun.
+/// A payment that was begun is checked after its order's end, even if the process that began it
+/// crashed. This closes the one gap that events leave: a card authorized by a process that ended
+/// before it could record that, for an order that was cancelled before the payment was begun.
 pub fn payments_on_payments(event: &PaymentEvent) -> Option<Deadline<SettlePayment>> {
     let PaymentEvent::PaymentBegun {
         payment_id,

@@ -1,14 +1,14 @@
-//! How titles are searched: what counts as the same.
+//! How titles are searched: which spellings match.
 
 use icu_normalizer::DecomposingNormalizerBorrowed;
 use icu_properties::{CodePointMapData, props::GeneralCategory};
 
-/// A text as it is searched in and for: taken apart (NFKD) and without its marks, without case, and
-/// with single spaces between words.
+/// The form of a text for searching: decomposed (NFKD), without marks and case, and with single
+/// spaces between words.
 ///
-/// So `beyonce` is in `Beyoncé`, `muller` in `Müller`, `STRASSE` in `Straße`, `istanbul` in
-/// `İstanbul` and `μους` in `ΜΟΥΣ`. The web app does the same with what browsers have, so that what
-/// comes up live is what a search would list. Folding a folded text changes nothing.
+/// So `beyonce` matches `Beyoncé`, `muller` `Müller`, `STRASSE` `Straße`, `istanbul` `İstanbul` and
+/// `μους` `ΜΟΥΣ`. The web app does the same with the browser's functions, so that live results are
+/// those of a search. Folding a folded text changes nothing.
 pub fn folded(text: &str) -> String {
     if text.is_ascii() {
         return spaced(text).to_ascii_lowercase();
@@ -26,19 +26,19 @@ pub fn folded(text: &str) -> String {
     let mut folded = String::with_capacity(apart.len());
     for c in apart.chars().filter(|c| !is_mark(*c)) {
         match c {
-            // Typed with one and printed with the other.
+            // Typed as one and printed as the other.
             '\u{2018}' | '\u{2019}' | '\u{02BC}' => folded.push('\''),
             '\u{201C}' | '\u{201D}' => folded.push('"'),
-            // Letters with a stroke are letters of their own to Unicode, and not to who searches.
+            // Letters with a stroke are separate letters to Unicode, but not to users who search.
             'ø' | 'Ø' => folded.push('o'),
             'ł' | 'Ł' => folded.push('l'),
             'đ' | 'Đ' => folded.push('d'),
-            // Up and down again: lower case alone keeps ß, the final ς and the dotless ı apart from
-            // their capitals.
+            // To upper and back to lower case: lower case alone distinguishes ß, the final ς and
+            // the dotless ı from their capitals.
             c => folded.extend(c.to_uppercase().flat_map(char::to_lowercase)),
         }
     }
-    // Now, since a mark that stands alone is taken apart into a space and itself.
+    // Last, since a mark that stands alone is decomposed into a space and itself.
     spaced(&folded)
 }
 

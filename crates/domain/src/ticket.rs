@@ -1,9 +1,9 @@
 //! A ticket: listed by its seller, held by an order, free again or sold.
 //!
-//! Who may hold a ticket is decided by [`crate::ticket_orders`]. The ticket only *follows* that
-//! decision, so that its page, the list of what is for sale and the rule "a reserved ticket can't
-//! be edited" have it at hand. It follows by version of the orders aggregate, which makes a
-//! repeated, late or reordered message harmless: only news can change anything.
+//! [`crate::ticket_orders`] decides who may hold a ticket. The ticket only *follows* that decision,
+//! which its page, the list of tickets for sale and the rule "a reserved ticket can't be edited"
+//! need. It follows by version of the orders aggregate, which makes a repeated, late or reordered
+//! message harmless: only a newer one changes anything.
 
 use cqrs_es::{Aggregate, DomainEvent};
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub struct Ticket {
 pub struct Listing {
     /// Identity.
     pub id: TicketId,
-    /// Who sells it.
+    /// The seller.
     pub seller: UserId,
     /// Title.
     pub title: Title,
@@ -29,35 +29,35 @@ pub struct Listing {
     pub price: Price,
     /// Whether it can be ordered.
     pub availability: Availability,
-    /// 0 when listed, one more with each event since.
+    /// 0 when listed, incremented with each event.
     pub version: u64,
-    /// The version since which the title stands.
+    /// The version with which the title was set.
     title_since: u64,
-    /// The version since which the price stands.
+    /// The version with which the price was set.
     price_since: u64,
-    /// Version of the ticket's orders that was followed last.
+    /// The last followed version of the ticket's orders.
     followed: Option<u64>,
-    /// How many events the ticket's orders had when its seller last asked to withdraw it.
+    /// Number of events of the ticket's orders when its seller last asked to withdraw it.
     withdrawal: Option<u64>,
 }
 
-/// What of a ticket isn't as somebody was shown it.
+/// How a ticket differs from what a user was shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Difference {
-    /// The title now, if it is another one.
+    /// The current title, if it differs.
     pub title: Option<Title>,
-    /// The price now, if it is another one.
+    /// The current price, if it differs.
     pub price: Option<Price>,
 }
 
 impl Difference {
-    /// Whether what was shown is what is offered.
+    /// Whether there is no difference.
     pub const fn is_none(&self) -> bool {
         self.title.is_none() && self.price.is_none()
     }
 }
 
-/// Whether a ticket can be ordered, as far as the ticket has heard.
+/// Whether a ticket can be ordered, as far as it has followed its orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Availability {
     /// No order holds it.
@@ -66,18 +66,18 @@ pub enum Availability {
     Held(OrderId),
     /// A paid order has it, for good.
     Sold(OrderId),
-    /// Its seller took it off the market, for good.
+    /// Its seller took it off the market. Final.
     Withdrawn,
 }
 
-/// What can be asked of a ticket.
+/// The commands on a ticket.
 #[derive(Clone, Debug)]
 pub enum TicketCommand {
     /// Offer a ticket.
     List {
         /// The new ticket's id.
         id: TicketId,
-        /// Who sells it.
+        /// The seller.
         seller: UserId,
         /// Title.
         title: Title,
@@ -86,41 +86,42 @@ pub enum TicketCommand {
     },
     /// Change title and price.
     Revise {
-        /// Who asks.
+        /// The caller.
         by: UserId,
         /// New title.
         title: Title,
         /// New price.
         price: Price,
-        /// The version that the one who asks was shown, if it says so; another one now is refused.
+        /// The version that the caller was shown, if the request states it; refused if it has
+        /// changed.
         expected: Option<u64>,
-        /// Whether the ticket's orders have a live one, looked up just before. The ticket hears of
-        /// an order a moment after it is placed; this closes that moment.
+        /// Whether the ticket's orders have a live one, read just before. The ticket follows an
+        /// order a moment after it is placed; this closes that gap.
         has_live_order: bool,
-        /// How many events of the ticket's orders that look-up saw. If the ticket has heard of
-        /// later ones since, its own word counts.
+        /// Number of events of the ticket's orders at that read. If the ticket has followed later
+        /// ones since, its own state counts.
         orders_seen: u64,
     },
-    /// Ask that it be taken off the market. Whether it is decides the one who decides about orders:
-    /// two that decide, each on what it had heard of the other, could both say yes.
+    /// Request to take it off the market. The orders aggregate decides on that: if both decided,
+    /// each on outdated information on the other, both could grant it.
     Withdraw {
-        /// Who asks.
+        /// The caller.
         by: UserId,
-        /// Whether the ticket's orders have a live one, looked up just before.
+        /// Whether the ticket's orders have a live one, read just before.
         has_live_order: bool,
-        /// How many events of the ticket's orders that look-up saw.
+        /// Number of events of the ticket's orders at that read.
         orders_seen: u64,
     },
-    /// Follow what was decided about the ticket's orders.
+    /// Follow a decision on the ticket's orders.
     Follow {
-        /// What was decided.
+        /// The decision.
         decision: OrderDecision,
         /// Version of the orders aggregate at that decision; older ones are ignored.
         orders_version: u64,
     },
 }
 
-/// A decision about a ticket's orders that its availability follows.
+/// A decision on a ticket's orders that its availability follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderDecision {
     /// An order holds the ticket now.
@@ -141,7 +142,7 @@ pub enum TicketEvent {
     TicketListed {
         /// Identity.
         ticket_id: TicketId,
-        /// Who sells it.
+        /// The seller.
         seller: UserId,
         /// Title.
         title: Title,
@@ -160,32 +161,32 @@ pub enum TicketEvent {
     TicketReserved {
         /// That order.
         order_id: OrderId,
-        /// Version of the orders aggregate that says so.
+        /// Version of the orders aggregate with that decision.
         orders_version: u64,
     },
     /// It is for sale again.
     TicketReleased {
         /// The order that held it.
         order_id: OrderId,
-        /// Version of the orders aggregate that says so.
+        /// Version of the orders aggregate with that decision.
         orders_version: u64,
     },
-    /// Its seller asks to take it off the market.
+    /// Its seller requests to take it off the market.
     WithdrawalRequested {
-        /// How many events the ticket's orders had then. If there are more by now, this request has
+        /// Number of events of the ticket's orders then. If there are more by now, this request has
         /// no effect.
         orders_seen: u64,
     },
     /// It is off the market.
     TicketWithdrawn {
-        /// Version of the orders aggregate that says so.
+        /// Version of the orders aggregate with that decision.
         orders_version: u64,
     },
     /// It was paid for.
     TicketSold {
         /// The order that has it.
         order_id: OrderId,
-        /// Version of the orders aggregate that says so.
+        /// Version of the orders aggregate with that decision.
         orders_version: u64,
     },
 }
@@ -213,7 +214,7 @@ pub enum TicketError {
     /// The id is taken.
     #[error("Ticket already exists")]
     AlreadyListed,
-    /// The one who asks is not its seller.
+    /// The caller is not its seller.
     #[error("Not authorized")]
     NotOwner,
     /// An order holds it, or it is sold.
@@ -228,7 +229,7 @@ pub enum TicketError {
     /// It was withdrawn.
     #[error("Ticket was withdrawn")]
     Withdrawn,
-    /// It isn't at the version that the one who asks was shown.
+    /// It isn't at the version that the caller was shown.
     #[error("The ticket has changed")]
     Changed(Difference),
 }
@@ -290,7 +291,7 @@ impl Decide for Ticket {
 }
 
 impl Listing {
-    /// What isn't as it was at a version. A hold that came and went since is no difference.
+    /// The differences from a version. A hold that came and went since is none.
     pub fn changed_since(&self, version: u64) -> Difference {
         Difference {
             title: (version < self.title_since).then(|| self.title.clone()),
@@ -314,8 +315,8 @@ impl Listing {
         if self.is_taken(has_live_order, orders_seen) {
             return Err(TicketError::Reserved);
         }
-        // Before the version is looked at: whoever repeats a revision because its answer was lost
-        // names the version before it.
+        // Before the version is checked: a client that repeats a revision because its response was
+        // lost names the version before it.
         if title == self.title && price == self.price {
             return Ok(Vec::new());
         }
@@ -327,9 +328,9 @@ impl Listing {
         Ok(vec![TicketEvent::TicketRevised { title, price }])
     }
 
-    /// Whether an order has it. Of what was looked up and what the ticket heard, the newer counts. A
-    /// ticket that believes in a hold may not have heard of its release yet; a look-up may be from
-    /// before an order that the ticket has heard of since.
+    /// Whether an order has it. Of the read and the followed state, the newer counts. A ticket that
+    /// is held according to its own state may not have followed the release yet; a read may be from
+    /// before an order that the ticket has followed since.
     fn is_taken(&self, has_live_order: bool, orders_seen: u64) -> bool {
         let heard_more = self.followed.is_some_and(|heard| heard >= orders_seen);
         if heard_more {
@@ -355,7 +356,7 @@ impl Listing {
         if self.is_taken(has_live_order, orders_seen) {
             return Err(TicketError::HeldByOrder);
         }
-        // Asked for already, and not decided yet.
+        // Already requested, and not decided yet.
         if self.withdrawal == Some(orders_seen) {
             return Ok(Vec::new());
         }
@@ -380,9 +381,9 @@ impl Listing {
                     orders_version,
                 }]
             }
-            // Recorded even when the ticket never heard of the order: the version must be
-            // remembered, or the older news that it was placed could still come and hold the
-            // ticket for an order that is gone.
+            // Recorded even when the ticket never followed the order: the version must be recorded,
+            // or the older event that it was placed could still come and hold the ticket for an
+            // order that is gone.
             OrderDecision::Cancelled(order_id) => {
                 vec![TicketEvent::TicketReleased {
                     order_id,
@@ -395,7 +396,7 @@ impl Listing {
     fn apply(&mut self, event: TicketEvent) {
         self.version += 1;
         let (availability, orders_version) = match event {
-            // A second listing can't be decided; in a log that holds one, the first stays.
+            // A second listing can't be decided; in a log that contains one, the first counts.
             TicketEvent::TicketListed { .. } => return,
             TicketEvent::TicketRevised { title, price } => {
                 if title != self.title {
@@ -464,7 +465,7 @@ impl Aggregate for Ticket {
                     withdrawal: None,
                 });
             }
-            // Nothing can happen to a ticket that was never listed.
+            // A ticket that was never listed has no other events.
             (None, _) => {}
         }
     }

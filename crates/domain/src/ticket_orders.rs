@@ -3,7 +3,8 @@
 //! This is the arbiter of the marketplace. Because every order of a ticket is decided by one
 //! aggregate, and an append to it states the sequence that it builds on, a ticket can't be sold
 //! twice under any race; and because *pay*, *cancel* and *expire* meet here, exactly one of them
-//! wins. An aggregate an order was rejected: two orders of one ticket would then be decided apart.
+//! wins. One aggregate per order was rejected: two orders of one ticket would then be decided
+//! independently.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cqrs_es::{Aggregate, DomainEvent};
@@ -14,10 +15,10 @@ use crate::{
     decide::impl_handle_by_decide, ticket::Difference,
 };
 
-/// The most orders that one buyer may place on one ticket within [`ORDER_WINDOW`]. Whoever places
-/// and cancels in a loop would otherwise make the aggregate longer without end; one a minute is
-/// more than anybody does who only changes his mind. It counts by
-/// buyer: a limit for the ticket as a whole would let one keep all others from it.
+/// The most orders that one buyer may place on one ticket within [`ORDER_WINDOW`]. A buyer who
+/// places and cancels in a loop would otherwise make the aggregate longer without limit; one order
+/// per minute is more than buyers need who only change their minds. The limit is per buyer: with a
+/// limit per ticket, one buyer could keep out all others.
 pub const MOST_ORDERS: usize = 60;
 /// The time in which a buyer's orders on a ticket are counted.
 pub const ORDER_WINDOW: TimeDelta = TimeDelta::hours(1);
@@ -25,12 +26,12 @@ pub const ORDER_WINDOW: TimeDelta = TimeDelta::hours(1);
 /// The aggregate. Its id is the ticket's id.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TicketOrders {
-    /// In the order of placing.
+    /// In the order in which they were placed.
     orders: Vec<Order>,
     live: Option<OrderId>,
     /// Whether the sale has ended because the seller withdrew the ticket.
     closed: bool,
-    /// How many events there were.
+    /// Number of events.
     events: u64,
 }
 
@@ -43,7 +44,7 @@ pub struct Order {
     pub buyer: UserId,
     /// What is bought, as it was when the order was placed.
     pub ticket: OrderedTicket,
-    /// Where it stands.
+    /// The state.
     pub status: OrderStatus,
     /// When it was placed.
     pub placed_at: DateTime<Utc>,
@@ -81,12 +82,12 @@ pub enum OrderStatus {
     AwaitingPayment,
     /// Paid. Final, unless the money is lost.
     Complete,
-    /// Given back by the buyer, not paid in time, or its money was lost. Final.
+    /// Cancelled by the buyer, not paid in time, or its money was lost. Final.
     Cancelled,
 }
 
 impl OrderStatus {
-    /// Whether an order in this state has the ticket to itself.
+    /// Whether an order in this state holds or has the ticket.
     pub const fn is_live(self) -> bool {
         !matches!(self, Self::Cancelled)
     }
@@ -102,15 +103,15 @@ impl OrderStatus {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum CancelReason {
-    /// The buyer gave it back.
+    /// The buyer cancelled it.
     Buyer,
     /// It wasn't paid in time.
     Expired,
-    /// It was paid, but the provider let the money go before it was taken.
+    /// It was paid, but the provider lost the money before it was captured.
     PaymentLost,
 }
 
-/// What can be asked of a ticket's orders.
+/// The commands on a ticket's orders.
 #[derive(Clone, Debug)]
 pub enum TicketOrdersCommand {
     /// Hold the ticket for a buyer.
@@ -119,27 +120,27 @@ pub enum TicketOrdersCommand {
         order_id: OrderId,
         /// Who buys.
         buyer: UserId,
-        /// The ticket, looked up in its own log just before.
+        /// The ticket, read from its own log just before.
         ticket: OrderedTicket,
         /// Who sells it.
         seller: UserId,
-        /// The price that the buyer was shown, if the request says so.
+        /// The price that the buyer was shown, if the request states it.
         expected_price: Option<Price>,
-        /// What of the ticket isn't as the buyer was shown it, as far as the request says what it
-        /// was.
+        /// The differences from the ticket that the buyer was shown, as far as the request states
+        /// it.
         difference: Difference,
         /// Now.
         at: DateTime<Utc>,
-        /// Until when it may be paid.
+        /// The end of the time for payment.
         expires_at: DateTime<Utc>,
     },
     /// End the sale because the seller withdraws the ticket. It ends only if nothing has happened
-    /// since the seller's request: so a request that came too late never takes effect later, when
-    /// its seller was told already that it was refused.
+    /// since the seller's request: so a request that was too late never takes effect later, when
+    /// its seller already got the refusal.
     Close {
         /// Which ticket.
         ticket_id: TicketId,
-        /// How many events there were when the seller asked.
+        /// Number of events when the seller asked.
         orders_seen: u64,
     },
     /// Note that a payment was begun.
@@ -161,14 +162,14 @@ pub enum TicketOrdersCommand {
         /// Which order.
         order_id: OrderId,
     },
-    /// Give the order back.
+    /// Cancel the order.
     Cancel {
         /// Which order.
         order_id: OrderId,
         /// Who asks.
         by: UserId,
     },
-    /// Cancel the order if its time is up.
+    /// Cancel the order if its time is over.
     Expire {
         /// Which order.
         order_id: OrderId,
@@ -191,7 +192,7 @@ pub enum TicketOrdersEvent {
         ticket: OrderedTicket,
         /// When.
         placed_at: DateTime<Utc>,
-        /// Until when it may be paid.
+        /// The end of the time for payment.
         expires_at: DateTime<Utc>,
     },
     /// A payment was begun.
@@ -221,7 +222,7 @@ pub enum TicketOrdersEvent {
         /// The order's version after this.
         version: u64,
     },
-    /// A payment came for an order that was cancelled before; its money must be given back.
+    /// A payment came for an order that was cancelled before; its money must be voided.
     PaymentRefused {
         /// Which order. It doesn't change.
         order_id: OrderId,
@@ -236,7 +237,7 @@ pub enum TicketOrdersEvent {
 }
 
 impl TicketOrdersEvent {
-    /// The order that this is about, if it is about one.
+    /// The order of the event, if it has one.
     pub const fn order_id(&self) -> Option<OrderId> {
         match self {
             Self::OrderPlaced { order_id, .. }
@@ -273,10 +274,10 @@ pub enum TicketOrdersError {
     /// The seller withdrew the ticket.
     #[error("Ticket was withdrawn")]
     Withdrawn,
-    /// The buyer is its seller: the figures would show trade where there is none.
+    /// The buyer is its seller: the figures would show trade that didn't happen.
     #[error("You cannot order your own ticket")]
     OwnTicket,
-    /// The buyer placed too many orders on this ticket lately.
+    /// The buyer placed too many orders on this ticket recently.
     #[error("You have ordered this ticket too often, please try again later")]
     TooManyOrders {
         /// When another may be placed.
@@ -288,13 +289,13 @@ pub enum TicketOrdersError {
         /// The price now.
         actual: Price,
     },
-    /// The ticket isn't what the buyer was shown.
+    /// The ticket differs from what the buyer was shown.
     #[error("The ticket has changed")]
     Changed(Difference),
     /// There is no such order on this ticket.
     #[error("Not Found")]
     NotFound,
-    /// The one who asks didn't place it.
+    /// The caller didn't place it.
     #[error("Not authorized")]
     NotOwner,
     /// It is paid and can't be cancelled.
@@ -316,7 +317,7 @@ impl TicketOrders {
         self.orders.iter().find(|order| order.id == id)
     }
 
-    /// The order that has the ticket to itself, if any.
+    /// The order that holds or has the ticket, if any.
     pub fn live(&self) -> Option<&Order> {
         self.live.and_then(|id| self.order(id))
     }
@@ -330,7 +331,7 @@ impl TicketOrders {
         self.order(id).ok_or(TicketOrdersError::NotFound)
     }
 
-    /// Whether no order has the ticket. A buyer whose own order has it is told which one.
+    /// Whether no order has the ticket. A buyer whose own order has it gets its ID.
     fn is_free_for(&self, buyer: UserId) -> Result<(), TicketOrdersError> {
         match self.live() {
             None => Ok(()),
@@ -344,7 +345,7 @@ impl TicketOrders {
 
     /// Whether a buyer may place one more order at this time.
     fn has_room_for(&self, buyer: UserId, at: DateTime<Utc>) -> Result<(), TicketOrdersError> {
-        // The newest are last: the one so far from the end has to lie far enough back.
+        // The newest are last: the order that is this far from the end must be old enough.
         let mut own = self.orders.iter().rev().filter(|o| o.buyer == buyer);
         match own.nth(MOST_ORDERS - 1) {
             Some(earliest) if earliest.placed_at + ORDER_WINDOW > at => {
@@ -511,7 +512,7 @@ impl Aggregate for TicketOrders {
     fn apply(&mut self, event: TicketOrdersEvent) {
         self.events += 1;
         let Some(id) = event.order_id() else {
-            // Of those that are about no order there is one.
+            // `SaleClosed` is the only event without an order.
             self.closed = true;
             return;
         };

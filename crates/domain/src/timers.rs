@@ -1,4 +1,4 @@
-//! Commands that one service lets fall due and another, or itself later, carries out: part of the
+//! Commands that one service schedules and another, or itself later, executes: part of the
 //! published language, like the events.
 
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ impl ExpireOrder {
     pub const KIND: &'static str = "expire-order";
 }
 
-/// Look whether a payment that was begun came to an end.
+/// Check whether a payment that was begun has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettlePayment {
     /// The order that it pays.

@@ -11,40 +11,40 @@ use std::{borrow::Cow, fmt};
 /// The longest title, in characters (Unicode scalar values).
 pub const MAX_TITLE_CHARS: usize = 200;
 
-/// A title: trimmed, with something in it that shows, at most [`MAX_TITLE_CHARS`] characters, without
-/// control characters and without those that turn the text around it.
+/// A title: trimmed, with visible content, at most [`MAX_TITLE_CHARS`] characters, without control
+/// characters and without those that change the direction of surrounding text.
 ///
-/// It is kept in the composed form (NFC, Unicode Standard Annex 15), so that two that look alike
-/// are alike, whichever keyboard they came from.
+/// It is stored in the composed form (NFC, Unicode Standard Annex 15), so that two titles that look
+/// alike are equal, whichever keyboard they came from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Title(String);
 
-/// Why a text is no title.
+/// Why a text is not a title.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTitle {
-    /// Nothing of it shows: white space, characters without width, marks on nothing.
+    /// No visible content: white space, characters without width, marks on nothing.
     #[error("Title is required")]
     Blank,
     /// More than [`MAX_TITLE_CHARS`] characters.
     #[error("Title must be at most {MAX_TITLE_CHARS} characters")]
     TooLong,
-    /// Holds a line break or another control character.
+    /// Contains a line break or another control character.
     #[error("Title must not contain control characters")]
     ControlCharacter,
-    /// Holds an embedding, an override or an isolate of direction (Unicode Standard Annex 9): with
-    /// these a title turns around what stands beside it, a price for example. Right-to-left
-    /// scripts need none of them.
+    /// Contains an embedding, an override or an isolate of direction (Unicode Standard Annex 9):
+    /// with these a title reverses the text next to it, for example a price. Right-to-left scripts
+    /// need none of them.
     #[error("Title must not contain characters that turn the direction of text")]
     Direction,
 }
 
 impl Title {
-    /// Takes a text as a title, trimmed of white space at both ends.
+    /// Parses a title, trimmed of white space at both ends.
     ///
     /// # Errors
-    /// When nothing of it shows, it is too long, or holds a control character or one that turns
-    /// the direction.
+    /// When it has no visible content, is too long, or contains a control character or one that
+    /// changes the direction.
     pub fn parse(text: &str) -> Result<Self, InvalidTitle> {
         let text = composed(text.trim());
         if !text.chars().any(shows) {
@@ -76,9 +76,9 @@ fn composed(text: &str) -> Cow<'_, str> {
     ComposingNormalizerBorrowed::new_nfc().normalize(text)
 }
 
-/// Whether a character leaves something on the page by itself.
+/// Whether a character is visible by itself.
 fn shows(c: char) -> bool {
-    /// A symbol to Unicode, and empty by definition.
+    /// A symbol in Unicode, but empty by definition.
     const BRAILLE_BLANK: char = '\u{2800}';
     if c.is_ascii() {
         return c.is_ascii_graphic();

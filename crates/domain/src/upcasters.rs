@@ -1,18 +1,19 @@
 //! Events of earlier releases, as this one would have written them.
 //!
-//! The log is never rewritten, so an upcaster stays for as long as the log has an event of its
-//! schema: for good.
+//! The log is never rewritten, so an upcaster stays for as long as the log contains an event of its
+//! schema: forever.
 
 use cqrs_es::persist::EventUpcaster;
 
-/// All upcasters, oldest schema first, each with the type of the aggregates whose events it knows. There
-/// are none yet: every event is still written in its first schema.
+/// All upcasters, oldest schema first, each with the type of the aggregates whose events it
+/// converts. There are none yet: every event still has its first schema.
 #[cfg(not(feature = "next-release"))]
 pub fn upcasters() -> Vec<(&'static str, Box<dyn EventUpcaster>)> {
     Vec::new()
 }
 
-/// All upcasters, oldest schema first, each with the type of the aggregates whose events it knows.
+/// All upcasters, oldest schema first, each with the type of the aggregates whose events it
+/// converts.
 #[cfg(feature = "next-release")]
 pub fn upcasters() -> Vec<(&'static str, Box<dyn EventUpcaster>)> {
     use crate::ticket::Ticket;

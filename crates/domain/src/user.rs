@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 
 use crate::{Decide, Email, UserId, decide::impl_handle_by_decide};
 
-/// A password hash in PHC string form that no password is known to have: for accounts that nobody
-/// may sign in to, because they were made up or came without their secrets.
+/// A password hash in PHC string form that belongs to no known password: for accounts without
+/// sign-in, because they are simulated or were imported without their secrets.
 pub const NO_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$\
                                AAAAAAAAAAAAAAAAAAAAAA$\
                                AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// What a user may do beyond buying and selling.
+/// A permission beyond buying and selling.
 ///
 /// It is part of the aggregate and not of a session, so that taking it away works at once and not
 /// when the session ends.
@@ -65,7 +65,7 @@ pub struct User {
     account: Option<Account>,
 }
 
-/// What is known of a registered user.
+/// The account of a registered user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Account {
     /// Identity.
@@ -76,12 +76,12 @@ pub struct Account {
     pub password_hash: String,
     /// When the account was made.
     pub registered_at: DateTime<Utc>,
-    /// What the user may do beyond buying and selling.
+    /// The user's roles.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<Role>,
 }
 
-/// What can be asked of a user.
+/// The commands on a user.
 #[derive(Clone, Debug)]
 pub enum UserCommand {
     /// Open an account.
@@ -93,14 +93,14 @@ pub enum UserCommand {
         /// Now.
         at: DateTime<Utc>,
     },
-    /// Let the user do more. Nothing happens if the role is there.
+    /// Grant a role. Changes nothing if the user has it.
     GrantRole {
         /// What.
         role: Role,
         /// Now.
         at: DateTime<Utc>,
     },
-    /// Take a role away. Nothing happens if it isn't there.
+    /// Revoke a role. Changes nothing if the user doesn't have it.
     RevokeRole {
         /// Which.
         role: Role,
@@ -172,7 +172,7 @@ impl User {
         account.is_some_and(|account| account.roles.contains(&role))
     }
 
-    /// What follows if a role is to be there, or not to be there.
+    /// The event of granting or revoking a role, if that changes anything.
     fn change(
         &self,
         role: Role,

@@ -1,5 +1,5 @@
-//! Names of the workers. They are published: a name is the actor of what a worker does, stands in the
-//! permissions of its service, and derives the ids of the commands that it gives.
+//! Names of the workers. They are published: a name is the actor of a worker's commits, appears in
+//! the permissions of its service, and is part of the derivation of its commands' IDs.
 
 /// Schedules the expiry of each order.
 pub const EXPIRATION_ON_ORDERS: &str = "expiration-on-orders";
@@ -13,9 +13,9 @@ pub const ORDERS_ON_TICKETS: &str = "orders-on-tickets";
 pub const ORDERS_SWEEP: &str = "orders-sweep";
 /// Settles payments when their order is decided.
 pub const PAYMENTS_ON_ORDERS: &str = "payments-on-orders";
-/// Schedules a look at each payment after its order's end.
+/// Schedules a check of each payment after its order's end.
 pub const PAYMENTS_ON_PAYMENTS: &str = "payments-on-payments";
-/// Takes that look.
+/// Executes that check.
 pub const PAYMENTS_ON_SETTLEMENT: &str = "payments-on-settlement";
 /// Lets tickets follow their orders.
 pub const TICKETS_ON_ORDERS: &str = "tickets-on-orders";

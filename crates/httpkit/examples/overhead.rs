@@ -1,4 +1,4 @@
-//! What the kit costs a request: the same bytes from a bare actix handler, and through the kit.
+//! The cost of the request layer: the same bytes from a bare actix handler, and through the layer.
 //!
 //! `cargo run --release -p httpkit --example overhead`, then `wrk -t2 -c64` on the addresses that
 //! it prints. It runs until Ctrl-C.

@@ -1,4 +1,4 @@
-//! Who is at the other end, when proxies stand between.
+//! The client's address behind proxies.
 
 use std::{
     convert::Infallible,
@@ -15,13 +15,13 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
 const FORWARDED_HOST: &str = "x-forwarded-host";
 
-/// The proxies whose `X-Forwarded-*` headers are believed. Nobody's are by default: a client could
-/// write them itself.
+/// The proxies whose `X-Forwarded-*` headers are trusted. By default none is: a client could write
+/// them itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies(Arc<[IpNet]>);
 
 impl TrustedProxies {
-    /// Addresses and networks (`10.0.0.0/8`), separated by commas. `None` if one is neither.
+    /// Parses addresses and networks (`10.0.0.0/8`), separated by commas. `None` if one is invalid.
     pub fn parse(list: &str) -> Option<Self> {
         list.split(',')
             .map(str::trim)
@@ -39,7 +39,7 @@ impl TrustedProxies {
         self.0.iter().any(|network| network.contains(&address))
     }
 
-    /// The peer of a request, if it is a proxy that is believed.
+    /// The peer of a request, if it is a trusted proxy.
     fn trusted_peer(&self, req: &HttpRequest) -> Option<IpAddr> {
         if self.0.is_empty() {
             return None;
@@ -47,8 +47,8 @@ impl TrustedProxies {
         peer(req).filter(|peer| self.trusts(*peer))
     }
 
-    /// The client's address: the last one in `X-Forwarded-For` that isn't a trusted proxy, which
-    /// is the last one that a client can't have written itself. `None` without a connection.
+    /// The client's address: the last one in `X-Forwarded-For` that isn't a trusted proxy. The
+    /// client can't have forged that one. `None` without a connection.
     pub fn client_address(&self, req: &HttpRequest) -> Option<IpAddr> {
         let peer = peer(req)?;
         if self.0.is_empty() || !self.trusts(peer) {
@@ -67,7 +67,7 @@ impl TrustedProxies {
         Some(client)
     }
 
-    /// Whether the client speaks https, as a trusted proxy says.
+    /// Whether the client uses https, according to a trusted proxy.
     pub fn is_https(&self, req: &HttpRequest) -> bool {
         self.trusted_peer(req).is_some()
             && entries(req.headers(), FORWARDED_PROTO)
@@ -75,7 +75,7 @@ impl TrustedProxies {
                 .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
     }
 
-    /// The host that the client asked for, with its port if it named one.
+    /// The host that the client requested, with its port if it named one.
     pub fn host<'r>(&self, req: &'r HttpRequest) -> Option<&'r str> {
         let forwarded = self
             .trusted_peer(req)

@@ -1,9 +1,9 @@
-//! Which forms of an answer a client takes (RFC 9110 §12.5.3).
+//! The content codings that a client accepts (RFC 9110 §12.5.3).
 
 use actix_web::http::header::{ACCEPT_ENCODING, HeaderMap};
 
-/// Whether the client takes this content coding, by its name. Only codings that it names: `*` is sent
-/// by those who ask for anything, and understand plain bytes at best.
+/// Whether the client accepts this content coding by its name. Only named codings count: clients
+/// that send `*` ask for anything, and often understand only plain bytes.
 pub fn takes(headers: &HeaderMap, coding: &str) -> bool {
     headers
         .get_all(ACCEPT_ENCODING)
@@ -12,7 +12,7 @@ pub fn takes(headers: &HeaderMap, coding: &str) -> bool {
         .any(|offer| {
             let (name, parameters) = offer.split_once(';').unwrap_or((offer, ""));
             let quality = parameters.trim().strip_prefix("q=");
-            // What can't be read counts as wanted, as it does where nothing is said.
+            // An unreadable quality counts as accepted, like a missing one.
             let is_wanted = quality
                 .and_then(|quality| quality.trim().parse::<f32>().ok())
                 .is_none_or(|quality| quality > 0.0);

@@ -1,26 +1,27 @@
-//! Every answer that isn't a success, and which constructor to use for it.
+//! Every response that isn't a success, and its constructor.
 //!
-//! | what is wrong | use | status |
+//! | problem | use | status |
 //! |---|---|---|
 //! | the body as a whole, or a rule that the state refuses | [`bad_request`] | 400 |
 //! | one field | [`field`] | 400 |
 //! | several fields | [`invalid_fields`] | 400 |
-//! | an order of the caller's own stands in the way | [`own_order`] | 400 |
-//! | nobody is signed in, or the caller isn't the owner | [`unauthorized`] | 401 |
+//! | an order of the caller's own conflicts | [`own_order`] | 400 |
+//! | no session, or the caller isn't the owner | [`unauthorized`] | 401 |
 //! | the payment provider declined | [`payment_required`] | 402 |
 //! | a request that another site made a browser send | [`forbidden`] | 403 |
-//! | no such thing | [`not_found`] | 404 |
-//! | a race was lost too often, or the first request is still at work | [`conflict`] | 409 |
+//! | not found | [`not_found`] | 404 |
+//! | too many conflicts, or the first request is still in progress | [`conflict`] | 409 |
 //! | `If-Match` names another version | [`precondition_failed`] | 412 |
 //! | the body is too long | [`too_large`] | 413 |
 //! | an `Idempotency-Key` came with another request | [`unprocessable`] | 422 |
 //! | a limit was reached | [`too_many_requests`], [`rate_limited`] | 429 |
-//! | a store or provider is away: *failed*, not refused | [`unavailable`] | 503 |
-//! | there is no room for it now | [`busy`] | 503 |
-//! | a defect of ours | [`internal`] | 500 |
+//! | a store or provider is down: *failed*, not refused | [`unavailable`] | 503 |
+//! | no capacity at the moment | [`busy`] | 503 |
+//! | a defect of this program | [`internal`] | 500 |
 //!
-//! All of them render as [`api::Errors`]. What is shown is only what the constructor was given;
-//! the source of a failure goes to the log, with the request's id, and never to the client.
+//! All of them render as [`api::Errors`]. The response contains only the arguments of the
+//! constructor; the source of a failure goes to the log, with the request's ID, and never to the
+//! client.
 
 use std::{error::Error, fmt};
 
@@ -34,13 +35,13 @@ use actix_web::{
 use api::{ErrorItem, Errors};
 use uuid::Uuid;
 
-/// What a handler returns.
+/// The result of a handler.
 pub type HandlerResult<T = HttpResponse> = Result<T, AppError>;
 
-/// Anything that can stand behind a failure.
+/// The source of a failure.
 pub type Source = Box<dyn Error + Send + Sync>;
 
-/// An answer that isn't a success. Made by this module's functions.
+/// A response that isn't a success. Created by this module's functions.
 #[derive(Debug)]
 pub struct AppError {
     status: StatusCode,
@@ -78,17 +79,17 @@ impl AppError {
         self
     }
 
-    /// The status that it becomes.
+    /// The HTTP status.
     pub const fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// What is shown.
+    /// The items of the response.
     pub fn errors(&self) -> &[ErrorItem] {
         &self.errors
     }
 
-    /// What stands behind it: for the log only.
+    /// The source: for the log only.
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.source.as_deref()
     }
@@ -112,14 +113,14 @@ pub fn field(field: impl Into<String>, message: impl Into<String>) -> AppError {
     invalid_fields(vec![item(Some(field.into()), message.into())])
 }
 
-/// 400 with one entry for each field that is wrong. The list must not be empty.
+/// 400 with one item per invalid field. The list must not be empty.
 pub fn invalid_fields(errors: Vec<ErrorItem>) -> AppError {
     debug_assert!(!errors.is_empty(), "an error says what is wrong");
     AppError::of(StatusCode::BAD_REQUEST, errors)
 }
 
-/// 400 that leads to the order of the caller's own that stands in the way: its id is in the entry,
-/// its address in `Location`.
+/// 400 that leads to the caller's own order that conflicts: its ID is in the item, its address in
+/// `Location`.
 pub fn own_order(message: impl Into<String>, order: Uuid) -> AppError {
     let error = ErrorItem {
         order_id: Some(order),
@@ -131,13 +132,13 @@ pub fn own_order(message: impl Into<String>, order: Uuid) -> AppError {
     }
 }
 
-/// 412: what `If-Match` names isn't what is there. The list must not be empty.
+/// 412: `If-Match` names another version. The list must not be empty.
 pub fn precondition_failed(errors: Vec<ErrorItem>) -> AppError {
     debug_assert!(!errors.is_empty(), "an error says what is wrong");
     AppError::of(StatusCode::PRECONDITION_FAILED, errors)
 }
 
-/// 401 "Not authorized": nobody is signed in, or the thing belongs to somebody else.
+/// 401 "Not authorized": there is no session, or the resource belongs to another user.
 pub fn unauthorized() -> AppError {
     AppError::new(StatusCode::UNAUTHORIZED, "Not authorized")
 }
@@ -170,7 +171,7 @@ pub fn too_large(limit: usize) -> AppError {
     )
 }
 
-/// 422: understood, but it can't be meant.
+/// 422: understood, but contradictory.
 pub fn unprocessable(message: impl Into<String>) -> AppError {
     AppError::new(StatusCode::UNPROCESSABLE_ENTITY, message)
 }
@@ -180,12 +181,13 @@ pub fn too_many_requests(retry_after: u64) -> AppError {
     rate_limited("Too many attempts, please try again later", retry_after)
 }
 
-/// 429 in words of its own, with the seconds after which to try again.
+/// 429 with a given message, with the seconds after which to try again.
 pub fn rate_limited(message: impl Into<String>, retry_after: u64) -> AppError {
     AppError::new(StatusCode::TOO_MANY_REQUESTS, message).after(retry_after)
 }
 
-/// 503: `what` (shown: name it as a user would) can't be reached; try again after so many seconds.
+/// 503: `what` (visible to the client: name it as a user would) is unavailable; try again after
+/// `retry_after` seconds.
 pub fn unavailable(what: &str, retry_after: u64) -> AppError {
     busy(
         format!("{what} is not available, please try again"),
@@ -193,17 +195,18 @@ pub fn unavailable(what: &str, retry_after: u64) -> AppError {
     )
 }
 
-/// 503 in words of its own: there is no room for this now; try again after so many seconds.
+/// 503 with a given message: there is no capacity for this now; try again after `retry_after`
+/// seconds.
 pub fn busy(message: impl Into<String>, retry_after: u64) -> AppError {
     AppError::new(StatusCode::SERVICE_UNAVAILABLE, message).after(retry_after)
 }
 
-/// 500 with a message that says nothing; the source is logged.
+/// 500 with a generic message; the source is logged.
 pub fn internal(source: impl Into<Source>) -> AppError {
     AppError::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong").with_source(source)
 }
 
-/// What stands behind it, for the log; the messages if nothing does.
+/// The source, for the log; the messages if there is none.
 impl fmt::Display for AppError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(source) = &self.source {
@@ -248,12 +251,12 @@ impl ResponseError for AppError {
     }
 }
 
-/// The envelope with these entries.
+/// The envelope with these items.
 fn envelope(status: StatusCode, errors: Vec<ErrorItem>) -> HttpResponse {
     HttpResponse::build(status).json(Errors { errors })
 }
 
-/// The message for an answer that actix made itself, which says nothing of its own.
+/// The message for a response that actix created without one.
 pub(crate) fn plain(status: StatusCode) -> AppError {
     let message = match status {
         StatusCode::NOT_FOUND => "Not Found",

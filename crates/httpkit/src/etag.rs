@@ -1,4 +1,4 @@
-//! Answers that are kept rendered, with a strong `ETag`.
+//! Rendered responses with a strong `ETag`.
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -16,15 +16,15 @@ pub fn of(bytes: &[u8]) -> HeaderValue {
     of_digest(digest)
 }
 
-/// The strong `ETag` of bytes whose SHA-256 begins with this, quotes included. Half of it is plenty
-/// against accidents, and shorter on the wire.
+/// The strong `ETag` of bytes whose SHA-256 begins with this, quotes included. Half of it is enough
+/// against accidents, and shorter.
 pub fn of_digest(digest: [u8; 16]) -> HeaderValue {
     let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest));
     // Base64url in quotes is always a header value.
     HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// A JSON answer rendered once, to be given many times. Cheap to clone.
+/// A JSON response that is rendered once and sent many times. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Rendered {
     body: Bytes,
@@ -32,7 +32,7 @@ pub struct Rendered {
 }
 
 impl Rendered {
-    /// Of JSON text.
+    /// From JSON text.
     pub fn new(body: impl Into<Bytes>) -> Self {
         let body = body.into();
         Self {
@@ -41,7 +41,7 @@ impl Rendered {
         }
     }
 
-    /// Of JSON text whose digest is known: [`of_digest`] says which.
+    /// From JSON text with a known digest, as for [`of_digest`].
     pub fn with_digest(body: Bytes, digest: [u8; 16]) -> Self {
         Self {
             etag: of_digest(digest),
@@ -49,7 +49,7 @@ impl Rendered {
         }
     }
 
-    /// Of a value.
+    /// From a value.
     pub fn json(value: &impl Serialize) -> Result<Self, serde_json::Error> {
         serde_json::to_vec(value).map(Self::new)
     }
@@ -75,7 +75,7 @@ impl Rendered {
 }
 
 /// Whether `If-None-Match` names this tag, of the plain bytes or of the compressed ones. Weak
-/// comparison, as RFC 9110 asks of it.
+/// comparison, as RFC 9110 requires.
 pub fn is_fresh(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let opaque = opaque(etag);
     headers
@@ -89,7 +89,7 @@ pub fn is_fresh(headers: &HeaderMap, etag: &HeaderValue) -> bool {
         })
 }
 
-/// What stands between the quotes of a strong tag.
+/// The text between the quotes of a strong tag.
 pub fn opaque(etag: &HeaderValue) -> Option<&str> {
     unquoted(etag.to_str().ok()?)
 }
@@ -98,16 +98,16 @@ fn unquoted(tag: &str) -> Option<&str> {
     tag.strip_prefix('"')?.strip_suffix('"')
 }
 
-/// What the tag of compressed bytes ends with: a strong tag is of the bytes as they are sent (RFC
-/// 9110 §8.8.1).
+/// The suffix of the tag of compressed bytes: a strong tag identifies the bytes as they are sent
+/// (RFC 9110 §8.8.1).
 const COMPRESSED: &str = "-gzip";
 
-/// The tag, without its quotes, of the plain bytes of an answer that a tag is of.
+/// The tag of the plain bytes, without quotes, from that of either form.
 pub fn plain(tag: &str) -> &str {
     tag.strip_suffix(COMPRESSED).unwrap_or(tag)
 }
 
-/// The tag of the same answer, compressed; none of a weak tag, which is of both.
+/// The tag of the compressed form; `None` for a weak tag, which is valid for both.
 pub(crate) fn compressed(etag: &HeaderValue) -> Option<HeaderValue> {
     let opaque = opaque(etag)?;
     HeaderValue::from_str(&format!("\"{opaque}{COMPRESSED}\"")).ok()

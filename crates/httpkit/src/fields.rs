@@ -1,4 +1,4 @@
-//! Checking the fields of a body: every one that is wrong is named, not only the first.
+//! Checks the fields of a body, and names every invalid one.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use api::{ErrorItem, Field};
 
 use crate::{AppError, error::invalid_fields};
 
-/// Collects what is wrong in a body.
+/// Collects the problems of a body.
 ///
 /// ```
 /// # use httpkit::Fields;
@@ -22,8 +22,8 @@ pub struct Fields {
 }
 
 impl Fields {
-    /// Reads one field with `parse`, whose error is shown. A field that is missing or of a wrong
-    /// type is answered with `expected`.
+    /// Reads one field with `parse`, whose error becomes the message. For a missing field or one of
+    /// a wrong type, `expected` is the message.
     pub fn read<T, U, E: Display>(
         &mut self,
         name: &str,
@@ -41,7 +41,7 @@ impl Fields {
         None
     }
 
-    /// Notes that a field is wrong.
+    /// Notes that a field is invalid.
     pub fn refuse(&mut self, name: &str, message: impl Into<String>) {
         self.errors.push(ErrorItem {
             message: message.into(),
@@ -50,10 +50,10 @@ impl Fields {
         });
     }
 
-    /// All fields were read.
+    /// Ends the checks.
     ///
     /// # Errors
-    /// 400 with one entry for each field that is wrong.
+    /// 400 with one item per invalid field.
     pub fn finish(self) -> Result<(), AppError> {
         if self.errors.is_empty() {
             Ok(())

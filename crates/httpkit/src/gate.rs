@@ -1,4 +1,4 @@
-//! What the service can't do without, and whether it is there.
+//! The dependencies of the services, and whether they are available.
 
 use std::{
     collections::BTreeMap,
@@ -11,18 +11,18 @@ use std::{
 
 use serde::Serialize;
 
-/// Something that is missing, as anybody may read it who asks `/readyz`.
+/// A missing dependency, as shown publicly by `/readyz`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unready {
-    /// What.
+    /// Its name.
     pub name: String,
-    /// Why. A fixed text, so that it can't hold an address or a driver's words: those are for the
-    /// log.
+    /// The reason. A fixed text, so that it can't contain an address or a driver's message: those
+    /// are for the log.
     pub reason: &'static str,
 }
 
 impl Unready {
-    /// What, and why.
+    /// A dependency and the reason.
     pub fn new(name: impl Into<String>, reason: &'static str) -> Self {
         Self {
             name: name.into(),
@@ -31,34 +31,34 @@ impl Unready {
     }
 }
 
-/// Named dependencies, each up or down; set from outside, by whoever watches them.
+/// Named dependencies, each up or down; set by the tasks that watch them.
 ///
-/// While one is down, the API answers 503 at once: waiting for a time-out each would fill the
-/// server with requests that can't succeed. Cheap to clone; clones share the state.
+/// While one is down, the API answers 503 at once: if each request waited for a timeout, requests
+/// that can't succeed would fill the server. Cheap to clone; clones share the state.
 #[derive(Clone, Debug, Default)]
 pub struct Gate(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
     closed: AtomicBool,
-    /// Requests that were refused since it closed.
+    /// Number of requests that were refused since it closed.
     refused: AtomicU64,
     down: RwLock<BTreeMap<String, &'static str>>,
 }
 
 impl Gate {
-    /// A gate that is open until something is said to be down.
+    /// A gate that is open until a dependency is down.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A dependency is down, for this reason.
+    /// Marks a dependency as down, for this reason.
     pub fn down(&self, name: &str, reason: &'static str) {
-        self.down_because(name, reason, reason);
+        self.down_with_cause(name, reason, reason);
     }
 
-    /// A dependency is down, for this reason; the cause is for the log only.
-    pub fn down_because(&self, name: &str, reason: &'static str, cause: impl Display) {
+    /// Marks a dependency as down, for this reason; the cause is for the log only.
+    pub fn down_with_cause(&self, name: &str, reason: &'static str, cause: impl Display) {
         let mut down = self.0.down.write().unwrap_or_else(PoisonError::into_inner);
         if down.insert(name.to_owned(), reason).is_none() {
             tracing::warn!(dependency = name, %cause, "a dependency is down");
@@ -67,7 +67,7 @@ impl Gate {
         measure(name, 0.0);
     }
 
-    /// A dependency is up again.
+    /// Marks a dependency as up again.
     pub fn up(&self, name: &str) {
         let mut down = self.0.down.write().unwrap_or_else(PoisonError::into_inner);
         if down.remove(name).is_some() {
@@ -82,8 +82,8 @@ impl Gate {
         measure(name, 1.0);
     }
 
-    /// Counts a request that was refused because the gate is closed. It is told once, when all is
-    /// up again.
+    /// Counts a request that was refused because the gate is closed. The number is logged once,
+    /// when everything is up again.
     pub fn refused(&self) {
         self.0.refused.fetch_add(1, Ordering::Relaxed);
     }
@@ -93,7 +93,7 @@ impl Gate {
         !self.0.closed.load(Ordering::Acquire)
     }
 
-    /// What is down.
+    /// The dependencies that are down.
     pub fn missing(&self) -> Vec<Unready> {
         let down = self.0.down.read().unwrap_or_else(PoisonError::into_inner);
         down.iter()

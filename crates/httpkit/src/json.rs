@@ -1,9 +1,8 @@
 //! Bodies of requests.
 //!
-//! The contract checks the session before the body. Actix polls a handler's extractors in the
-//! order of its arguments and stops at the first that fails, and [`Session`](crate::Session)
-//! never waits: so a handler that names the session first answers 401 before any byte of the body
-//! is looked at.
+//! The contract checks the session before the body. Actix polls a handler's extractors in the order
+//! of its arguments and stops at the first that fails, and [`Session`](crate::Session) never waits:
+//! so a handler that names the session first answers 401 before any byte of the body is read.
 //!
 //! ```
 //! # use httpkit::{HandlerResult, Body, Session};
@@ -29,32 +28,32 @@ use crate::{
     error::{bad_request, too_large},
 };
 
-/// The longest body that is read unless configured otherwise, in bytes.
+/// The longest body, in bytes, by default.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// The configured limit, as application data.
 #[derive(Clone, Copy, Debug)]
 pub struct BodyLimit(pub usize);
 
-/// The bytes of a body, at most as many as the limit (else 413).
+/// The bytes of a body, at most as many as the limit (otherwise 413).
 ///
-/// For handlers that look at something else first: [`parse`](Self::parse) is called when the body
-/// is due.
+/// For handlers that check other things first: they call [`parse`](Self::parse) when the body is
+/// due.
 #[derive(Clone, Debug, Default)]
 pub struct RawBody(pub Bytes);
 
 impl RawBody {
-    /// Reads a JSON object.
+    /// Parses a JSON object.
     ///
-    /// No body at all is `{}`, so that the answer names the fields that are missing. Anything else
-    /// that isn't a JSON object of this shape is 400 with the place where it goes wrong.
+    /// An empty body is `{}`, so that the response names the missing fields. Anything else that
+    /// isn't a JSON object of this shape is 400 with the place of the error.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, AppError> {
         let bytes: &[u8] = if self.0.trim_ascii().is_empty() {
             b"{}"
         } else {
             &self.0
         };
-        // Serde would take an array for a struct, field by field.
+        // Serde would accept an array for a struct, field by field.
         let is_object = bytes.trim_ascii_start().starts_with(b"{");
         serde_json::from_slice(bytes)
             .map_err(|error| malformed(&error))
@@ -66,7 +65,7 @@ impl RawBody {
     }
 }
 
-/// Serde's own words may name our types, so only the place is taken from it.
+/// Serde's message may name our types, so only the place is taken from it.
 fn malformed(error: &serde_json::Error) -> AppError {
     let place = format!("line {}, column {}", error.line(), error.column());
     bad_request(match error.classify() {
@@ -93,7 +92,7 @@ impl FromRequest for RawBody {
             if announced.is_some_and(|length| length > limit) {
                 return Err(too_large(limit));
             }
-            // Nearly always all of it comes at once, and nothing needs to be copied.
+            // The whole body nearly always arrives at once, and needn't be copied.
             let mut whole = Bytes::new();
             let mut body = BytesMut::new();
             while let Some(chunk) = payload.next().await {
@@ -118,12 +117,12 @@ impl FromRequest for RawBody {
     }
 }
 
-/// A JSON body that was read into a `T`. Name it *after* the session among a handler's arguments.
+/// A JSON body that was parsed into a `T`. Name it *after* the session among a handler's arguments.
 #[derive(Clone, Debug)]
 pub struct Body<T> {
-    /// What it says.
+    /// The parsed body.
     pub value: T,
-    /// Its bytes, as they came.
+    /// Its bytes, as received.
     pub raw: RawBody,
 }
 

@@ -1,11 +1,11 @@
-//! What the services share to speak HTTP: errors, bodies, sessions, idempotency, limits,
+//! The HTTP code that the services share: errors, bodies, sessions, idempotency, limits,
 //! configuration, and a server with probes, metrics and documentation.
 //!
-//! It knows no store: whether one is available, and which session keys it holds, is passed in
-//! ([`Gate`], [`SessionVerifier::replace`]).
+//! It depends on no store: whether one is available, and the session keys, are passed in ([`Gate`],
+//! [`SessionVerifier::replace`]).
 //!
-//! A handler reads like this. Its arguments are checked from left to right, so that nobody who
-//! isn't signed in learns anything about the body:
+//! A handler looks like this. Its arguments are checked from left to right, so that a caller
+//! without a session learns nothing about the body:
 //!
 //! ```
 //! use actix_web::{HttpRequest, HttpResponse, web};

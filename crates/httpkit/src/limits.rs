@@ -1,10 +1,10 @@
-//! How often one may try: failed sign-ins on an account and from an address, and sign-ups from an
+//! Limits for attempts: failed sign-ins on an account and from an address, and sign-ups from an
 //! address.
 //!
-//! Fixed windows, counted in this process's memory and bounded: with several pods each counts for
-//! itself, so the effective limit is at most that many times higher. Shared counters were
-//! rejected: they would put a round trip in front of each sign-in, and guessing is already slow
-//! by the cost of a password hash.
+//! Fixed windows, counted in this process's memory and limited in number: with several pods each
+//! counts separately, so the effective limit is at most that many times higher. Shared counters
+//! were rejected: they would add a round trip to each sign-in, and guessing is already slow because
+//! of the cost of a password hash.
 
 use std::{
     net::IpAddr,
@@ -17,19 +17,19 @@ use uuid::Uuid;
 
 use crate::{AppError, error::too_many_requests};
 
-/// Counters that are kept of each kind; the least used go first.
+/// Number of counters of each kind; the least used are dropped first.
 const REMEMBERED: u64 = 200_000;
 
-/// How often one may try.
+/// Limits for attempts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitConfig {
-    /// Failed sign-ins on one account in a window.
+    /// Failed sign-ins per account in a window.
     pub signin_failures_per_account: u32,
-    /// Failed sign-ins from one address in a window.
+    /// Failed sign-ins per address in a window.
     pub signin_failures_per_address: u32,
     /// The window for failed sign-ins.
     pub signin_window: Duration,
-    /// Sign-ups from one address in a window.
+    /// Sign-ups per address in a window.
     pub signups_per_address: u32,
     /// The window for sign-ups.
     pub signup_window: Duration,
@@ -44,7 +44,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// With these limits and nothing counted.
+    /// Counters with these limits.
     pub fn new(config: &LimitConfig) -> Self {
         Self {
             accounts: Counters::new(config.signin_failures_per_account, config.signin_window),
@@ -53,15 +53,15 @@ impl Limits {
         }
     }
 
-    /// Counts an attempt to sign in, before its password is looked at; 429 if the account or the
-    /// address has had too many, which are then not looked at at all.
+    /// Counts an attempt to sign in, before its password is checked; 429 if the account or the
+    /// address has had too many, whose passwords are then not checked.
     ///
-    /// It counts as a failure until it is told to be none: of many guesses sent at once no more
-    /// are judged than of as many in a row, and the answer to the others doesn't depend on what
-    /// they guess. Count attempts on accounts that don't exist as well: else the answers would tell
-    /// which do.
+    /// It counts as a failure until it is marked otherwise: of many concurrent guesses no more are
+    /// checked than of as many in a row, and the response to the others doesn't depend on the
+    /// guess. Count attempts on accounts that don't exist as well: otherwise the responses would
+    /// reveal which accounts exist.
     pub fn attempt(&self, account: Uuid, address: Option<IpAddr>) -> Result<Attempt, AppError> {
-        // If the address is refused, this is given back.
+        // If the address is refused, this is undone.
         let mut attempt = Attempt {
             account: self.accounts.reserve(account)?,
             address: None,
@@ -84,7 +84,7 @@ impl Limits {
     }
 }
 
-/// An attempt to sign in that was counted. Dropped without a verdict it has failed.
+/// An attempt to sign in that was counted. Dropped without a verdict, it counts as failed.
 #[must_use = "it has failed unless it is told otherwise"]
 pub struct Attempt {
     account: Arc<Window>,
@@ -100,13 +100,13 @@ enum Verdict {
 }
 
 impl Attempt {
-    /// The password was right: the failures on the account are forgotten, and the attempt counts
-    /// on its address no longer.
+    /// The password was right: resets the failures on the account, and removes the attempt from its
+    /// address.
     pub fn succeeded(mut self) {
         self.verdict = Verdict::Succeeded;
     }
 
-    /// Nobody looked at the password: the attempt is given back.
+    /// The password was not checked: removes the attempt.
     pub fn not_judged(mut self) {
         self.verdict = Verdict::NotJudged;
     }
@@ -117,7 +117,7 @@ impl Drop for Attempt {
         self.account.settle(self.verdict);
         if let Some(address) = &self.address {
             address.settle(match self.verdict {
-                // Its owner signing in says nothing about others from there.
+                // The owner's sign-in proves nothing about others at that address.
                 Verdict::Succeeded => Verdict::NotJudged,
                 verdict => verdict,
             });
@@ -125,7 +125,7 @@ impl Drop for Attempt {
     }
 }
 
-/// An address, or the /64 of an IPv6 one: who has one address there has all of them.
+/// An address, or the /64 of an IPv6 one: a client with one address there has all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct AddressKey(u128);
 
@@ -147,7 +147,7 @@ struct Window {
 #[derive(Default)]
 struct Counts {
     failed: u32,
-    /// Attempts that nobody has judged yet.
+    /// Attempts without a verdict.
     pending: u32,
 }
 
@@ -186,7 +186,8 @@ impl<K: Copy + Eq + std::hash::Hash + Send + Sync + 'static> Counters<K> {
         }
     }
 
-    /// Counts an attempt as pending, unless there were too many: then 429, and nothing is counted.
+    /// Counts an attempt as pending, unless there were too many: then returns 429 and counts
+    /// nothing.
     fn reserve(&self, key: K) -> Result<Arc<Window>, AppError> {
         let window = self.cache.get_with(key, || {
             Arc::new(Window {
@@ -224,7 +225,7 @@ mod tests {
     const HERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)));
     const THERE: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)));
 
-    /// A guess that was wrong.
+    /// A wrong guess.
     fn fail(limits: &Limits, account: Uuid, address: Option<IpAddr>) {
         drop(limits.attempt(account, address).unwrap());
     }
@@ -254,7 +255,7 @@ mod tests {
         for _ in 0..4 {
             assert!(limits.attempt(account, HERE).is_err());
         }
-        // What the address refused was not counted on the account.
+        // Attempts that the address refused were not counted on the account.
         fail(&limits, account, THERE);
     }
 

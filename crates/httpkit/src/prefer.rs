@@ -14,7 +14,7 @@ use actix_web::{
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
-/// Says that the answer did not wait for the read model, as the caller prefers.
+/// Adds the header which states that the response did not wait for the read model.
 pub(crate) fn add_applied(headers: &mut HeaderMap) {
     headers.insert(
         PREFERENCE_APPLIED,
@@ -22,15 +22,15 @@ pub(crate) fn add_applied(headers: &mut HeaderMap) {
     );
 }
 
-/// What the caller prefers.
+/// The caller's preferences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prefer {
-    /// An answer as soon as the command is in the log, before the read model shows it.
+    /// Respond as soon as the command is in the log, before the read model reflects it.
     pub respond_async: bool,
 }
 
 impl Prefer {
-    /// What these headers ask for. Preferences that aren't known are ignored, as the RFC says.
+    /// Reads the preferences in these headers. Unknown ones are ignored, as the RFC requires.
     pub fn of_headers(headers: &HeaderMap) -> Self {
         let respond_async = headers
             .get_all(PREFER)

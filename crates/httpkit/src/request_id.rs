@@ -1,4 +1,4 @@
-//! The identity of a request: in the answer, in the log, and the correlation id of its events.
+//! The ID of a request: in the response, in the log, and the correlation ID of its events.
 
 use std::{
     cell::Cell,
@@ -14,13 +14,13 @@ use actix_web::{
 };
 use uuid::Uuid;
 
-/// The header that carries it, both ways.
+/// The header of the ID, in requests and responses.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 const LONGEST: usize = 128;
 
-/// The identity of a request: 1 to 128 visible ASCII characters, the caller's own if it sent a
-/// good one in `X-Request-Id`, else a new `UUIDv7`. Cheap to clone.
+/// The ID of a request: 1 to 128 visible ASCII characters; the caller's own if `X-Request-Id`
+/// contains a valid one, otherwise a new `UUIDv7`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId(HeaderValue);
 
@@ -29,11 +29,11 @@ impl RequestId {
     pub fn fresh() -> Self {
         let mut text = Uuid::encode_buffer();
         let text = Uuid::now_v7().hyphenated().encode_lower(&mut text);
-        // A UUID is nothing but hexadecimal digits and hyphens.
+        // A UUID contains only hexadecimal digits and hyphens.
         Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("-")))
     }
 
-    /// The caller's own, if it sent a good one.
+    /// The caller's own, if it is valid.
     pub(crate) fn of_headers(headers: &HeaderMap) -> Self {
         headers
             .get(X_REQUEST_ID)
@@ -58,7 +58,7 @@ impl fmt::Display for RequestId {
     }
 }
 
-/// What the kit knows of a request; it travels in the request's extensions.
+/// The layer's data on a request; it is in the request's extensions.
 #[derive(Debug)]
 pub struct RequestContext {
     id: RequestId,
@@ -79,12 +79,12 @@ impl RequestContext {
         self.user.set(Some(user));
     }
 
-    /// The request's identity.
+    /// The request's ID.
     pub const fn id(&self) -> &RequestId {
         &self.id
     }
 
-    /// Notes that the answer did not wait for the read model, because the caller prefers so.
+    /// Notes that the response did not wait for the read model, as the caller prefers.
     pub fn set_answered_early(&self) {
         self.answered_early.set(true);
     }
@@ -93,7 +93,7 @@ impl RequestContext {
         self.answered_early.get()
     }
 
-    /// The caller, once a handler asked who it is.
+    /// The caller, once a handler has read the session.
     pub fn user(&self) -> Option<Uuid> {
         self.user.get()
     }

@@ -1,4 +1,4 @@
-//! Server-sent events (WHATWG HTML §9.2): answers that go on.
+//! Server-sent events (WHATWG HTML §9.2): responses that continue.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -7,11 +7,11 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use tokio_util::sync::CancellationToken;
 
-/// How often a quiet stream shows that it lives; below the idle time-outs of common proxies.
+/// Interval of heartbeats on an idle stream; below the idle timeouts of common proxies.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// An answer that goes on with these chunks until they end, the client is gone, or the token is
-/// cancelled: when the process is told to stop.
+/// A response that continues with these chunks until they end, the client disconnects, or the token
+/// is cancelled: when the process is stopped.
 pub fn answer<S>(chunks: S, ending: CancellationToken) -> HttpResponse
 where
     S: Stream<Item = Bytes> + 'static,
@@ -19,9 +19,9 @@ where
     let chunks = chunks.take_until(ending.cancelled_owned());
     HttpResponse::Ok()
         .insert_header(("Content-Type", "text/event-stream"))
-        // Whoever compressed it on the way would hold it back until there is enough to compress.
+        // A proxy that compressed it would hold it back until there is enough to compress.
         .insert_header(("Cache-Control", "no-store, no-transform"))
-        // Proxies that gather answers would turn the stream into silence.
+        // Proxies that buffer responses would turn the stream into silence.
         .insert_header(("X-Accel-Buffering", "no"))
         .streaming(chunks.map(Ok::<_, Infallible>).boxed_local())
 }
@@ -54,7 +54,7 @@ mod tests {
         append(&mut chunk, "ticket", b"{}");
         let first = stream::once(async { Bytes::from(chunk) });
         let told = ending.clone();
-        // Cancelled when the first chunk was taken; without an end this would be waited for in vain.
+        // Cancelled after the first chunk; otherwise this would never end.
         let for_ever = first.chain(stream::once(async move {
             told.cancel();
             futures_util::future::pending().await

@@ -1,18 +1,18 @@
-//! TLS towards others, for clients that call out.
+//! TLS of clients that call other servers.
 
 use std::sync::Arc;
 
 use rustls::{ClientConfig, RootCertStore};
 
 /// A client configuration on *ring*, which the NATS and MongoDB drivers use too, instead of
-/// reqwest's default, which brings a second cryptography library with a C toolchain. It is built
-/// here and handed over, because the process-wide default provider is for the binary to choose.
+/// reqwest's default, which needs a second cryptography library with a C toolchain. It is created
+/// here and passed on, because choosing the process-wide default provider is up to the binary.
 ///
-/// It trusts what the machine trusts (`SSL_CERT_FILE` and `SSL_CERT_DIR` are respected); where
-/// there is nothing, as in a minimal container image, Mozilla's list.
+/// It trusts the machine's certificates (`SSL_CERT_FILE` and `SSL_CERT_DIR` are respected), or
+/// Mozilla's list where there are none, as in a minimal container image.
 ///
 /// # Errors
-/// When *ring* lacks the protocol versions, which it doesn't.
+/// When *ring* lacks the protocol versions, which it never does.
 pub fn client_config() -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();

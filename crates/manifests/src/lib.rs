@@ -1,8 +1,7 @@
-//! The Kubernetes manifests, read as a cluster reads them: rendered by kustomize, then as typed
-//! objects.
+//! The Kubernetes manifests, read like in a cluster: rendered by kustomize, then as typed objects.
 //!
 //! No program uses this crate; it exists for its tests. `tests/policies` checks the properties that
-//! every object must have, and `tests/start` starts what the manifests describe, as local
+//! every object must have, and `tests/start` starts the contents of the manifests as local
 //! processes.
 #![deny(missing_docs)]
 

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use crate::{Object, Pod};
 
-/// What a variable is set to.
+/// The value of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// This text.
     Text(String),
-    /// An entry of a Secret, which no manifest holds.
+    /// An entry of a Secret, which no manifest contains.
     Secret {
         /// The Secret's name.
         name: String,
@@ -21,7 +21,7 @@ pub enum Value {
         /// Whether the variable stays unset when there is none.
         optional: bool,
     },
-    /// Something about the pod itself, such as `metadata.name`.
+    /// A field of the pod itself, such as `metadata.name`.
     Field(String),
 }
 
@@ -87,7 +87,7 @@ impl Manifests {
     /// Kubernetes.
     ///
     /// # Errors
-    /// When it names what isn't there.
+    /// When it names an object that doesn't exist.
     pub fn environment(&self, container: &Container) -> Result<BTreeMap<String, Value>> {
         let mut variables = BTreeMap::new();
         for source in container.env_from.iter().flatten() {

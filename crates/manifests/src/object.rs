@@ -12,7 +12,7 @@ pub struct Object {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// All of it.
+    /// The whole object.
     pub value: Value,
 }
 
@@ -31,7 +31,7 @@ impl Object {
         })
     }
 
-    /// The object in the type that Kubernetes has for it.
+    /// The object as its Kubernetes type.
     ///
     /// # Errors
     /// When it isn't of that type.

@@ -6,7 +6,7 @@ use std::{path::PathBuf, process::Command};
 
 use crate::{Manifests, Object};
 
-/// One way to deploy it.
+/// An overlay: one way to deploy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overlay {
     /// `k8s/overlays/dev`
@@ -28,10 +28,10 @@ impl Overlay {
         tools::workspace().join("k8s/overlays").join(name)
     }
 
-    /// The text that `kubectl kustomize` makes of it.
+    /// Renders it with `kubectl kustomize`.
     ///
     /// # Errors
-    /// What kustomize says when it can't.
+    /// The error of kustomize.
     pub fn render(self) -> Result<String> {
         let output = Command::new(tools::kubectl()?)
             .arg("kustomize")

@@ -1,4 +1,4 @@
-//! What an object runs.
+//! The pods of the objects.
 
 use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::{Container, PodSpec, PodTemplateSpec, Probe};
@@ -15,7 +15,7 @@ pub struct Pod {
     pub owner: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// What runs.
+    /// Its specification.
     pub spec: PodSpec,
 }
 
@@ -39,17 +39,17 @@ impl Pod {
         }))
     }
 
-    /// Whether it runs until it is told to stop, rather than to its own end.
+    /// Whether it runs until it is stopped, rather than to its own end.
     pub fn is_lasting(&self) -> bool {
         matches!(self.kind.as_str(), "Deployment" | "StatefulSet")
     }
 
-    /// Whether its containers are images of this project.
+    /// Whether its containers use images of this project.
     pub fn is_ours(&self) -> bool {
         self.containers().all(is_ours)
     }
 
-    /// Its containers, those that prepare it included.
+    /// Its containers, including those that prepare it.
     pub fn containers(&self) -> impl Iterator<Item = &Container> {
         let before = self.spec.init_containers.iter().flatten();
         before.chain(&self.spec.containers)
@@ -66,7 +66,7 @@ impl Pod {
         }
     }
 
-    /// Whether labels that are asked for are among its own.
+    /// Whether it has these labels.
     pub fn matches(&self, selector: &BTreeMap<String, String>) -> bool {
         let has = |(key, value): (&String, &String)| self.labels.get(key) == Some(value);
         !selector.is_empty() && selector.iter().all(has)

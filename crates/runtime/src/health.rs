@@ -61,7 +61,7 @@ pub(crate) async fn wait_for_log(
                 lacking.say(Some((missing, cause)));
             }
             Err(Arrival::Failed(fault)) if fault.is_transient() => {
-                gate.down_because(NATS, NO_ANSWER, fault.to_string());
+                gate.down_with_cause(NATS, NO_ANSWER, fault.to_string());
             }
             Err(Arrival::Failed(fault)) => return Err(fault.into()),
         }
@@ -83,7 +83,8 @@ impl<'a> Lacking<'a> {
     fn say(&mut self, missing: Option<(Unready, String)>) {
         let name = missing.as_ref().map(|(missing, _)| missing.name.clone());
         if let Some((missing, cause)) = missing {
-            self.gate.down_because(&missing.name, missing.reason, cause);
+            self.gate
+                .down_with_cause(&missing.name, missing.reason, cause);
         }
         if let Some(before) = self.told.take().filter(|told| Some(told) != name.as_ref()) {
             self.gate.up(&before);
@@ -161,7 +162,7 @@ async fn not_known_to_read_models(read: Option<&MongoStore>) -> Result<(), Arriv
 /// Waits until the database answers.
 pub(crate) async fn wait_for_database(read: &MongoStore, gate: &Gate) {
     while let Err(error) = read.ping().await {
-        gate.down_because(MONGODB, NO_ANSWER, error);
+        gate.down_with_cause(MONGODB, NO_ANSWER, error);
         tokio::time::sleep(EVERY).await;
     }
     gate.up(MONGODB);
@@ -182,7 +183,7 @@ pub(crate) async fn watch_log(log: Log, gate: Gate, stopping: CancellationToken)
         } else if let Err(error) = log.ping().await {
             misses += 1;
             if misses >= MISSES {
-                gate.down_because(NATS, NO_ANSWER, &error);
+                gate.down_with_cause(NATS, NO_ANSWER, &error);
             }
             if misses.is_multiple_of(MOVE_ON) && log.move_on().await {
                 tracing::warn!(%error, "leaving this server of NATS for another");
@@ -211,7 +212,7 @@ pub(crate) async fn watch_database(read: MongoStore, gate: Gate, stopping: Cance
             Err(error) => {
                 misses += 1;
                 if misses >= MISSES {
-                    gate.down_because(MONGODB, NO_ANSWER, error);
+                    gate.down_with_cause(MONGODB, NO_ANSWER, error);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What came back over HTTP, with assertions that show all of it when they fail.
+//! An HTTP response, with assertions that print all of it when they fail.
 
 use std::fmt::Write as _;
 
@@ -7,35 +7,35 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// One answer, read to its end.
+/// One complete response.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// What was asked, such as `POST http://127.0.0.1:8080/api/tickets`.
+    /// The request, such as `POST http://127.0.0.1:8080/api/tickets`.
     pub asked: String,
     /// The status code.
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body as it came.
+    /// The body as received.
     pub text: String,
     /// The body as JSON; null when it isn't JSON.
     pub json: Value,
 }
 
-/// One entry of the error envelope.
+/// One item of the error envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct ErrorEntry {
-    /// What the user is told.
+    /// The message for the user.
     pub message: String,
-    /// The field of the body that it is about.
+    /// The field of the body that is invalid.
     pub field: Option<String>,
 }
 
 impl Answer {
-    /// Hands the answer back if it has that status.
+    /// Returns the response if it has that status.
     ///
     /// # Panics
-    /// With the whole answer if it has another; so do all assertions below.
+    /// With the whole response if it has another status; so do all assertions below.
     #[track_caller]
     #[must_use = "chain on, or use `assert_status`"]
     pub fn expect_status(self, status: u16) -> Self {
@@ -43,7 +43,7 @@ impl Answer {
         self
     }
 
-    /// Like [`Answer::expect_status`], with nothing to hand back.
+    /// Like [`Answer::expect_status`], without returning the response.
     #[track_caller]
     pub fn assert_status(&self, status: u16) {
         assert!(
@@ -53,19 +53,19 @@ impl Answer {
         );
     }
 
-    /// Checks the status and that the envelope holds just this message, about no field.
+    /// Checks the status and that the envelope contains only this message, for no field.
     #[track_caller]
     pub fn assert_error(&self, status: u16, message: &str) {
         self.assert_errors(status, &[(message, None)]);
     }
 
-    /// Checks the status and that the envelope holds just this message about this field.
+    /// Checks the status and that the envelope contains only this message for this field.
     #[track_caller]
     pub fn assert_field_error(&self, status: u16, field: &str, message: &str) {
         self.assert_errors(status, &[(message, Some(field))]);
     }
 
-    /// Checks the status and all entries of the envelope, `(message, field)` each, in any order.
+    /// Checks the status and all items of the envelope, as `(message, field)`, in any order.
     #[track_caller]
     pub fn assert_errors(&self, status: u16, expected: &[(&str, Option<&str>)]) {
         self.assert_status(status);
@@ -84,7 +84,7 @@ impl Answer {
         );
     }
 
-    /// The entries of the error envelope.
+    /// The items of the error envelope.
     #[track_caller]
     pub fn errors(&self) -> Vec<ErrorEntry> {
         serde_json::from_value(self.json["errors"].clone())
@@ -107,12 +107,12 @@ impl Answer {
         }
     }
 
-    /// A header's first value, if it is there and is text.
+    /// A header's first value, if it exists and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The value of a cookie that this answer sets; empty when it clears it.
+    /// The value of a cookie that this response sets; empty when it clears it.
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.headers
             .get_all("set-cookie")
@@ -122,7 +122,7 @@ impl Answer {
             .find_map(|(found, value)| (found.trim() == name).then_some(value.trim()))
     }
 
-    /// The whole answer as text, for the messages of further assertions.
+    /// The whole response as text, for the messages of further assertions.
     pub fn describe(&self) -> String {
         let mut text = format!("{}\nanswered {}\n", self.asked, self.status);
         for (name, value) in &self.headers {

@@ -9,13 +9,13 @@ use tempfile::TempDir;
 
 use crate::{Answer, Client, Mongo, TestUser, blocking, eventually};
 
-/// A debug build that replays a log on a busy machine may need its time.
+/// Enough for a debug build that replays a log on a busy machine.
 const READY: Duration = Duration::from_mins(1);
-/// More than the program's own bound on finishing what it accepted.
+/// More than the program's own time limit for completing accepted requests.
 const GRACE: Duration = Duration::from_secs(40);
 
-/// A server program that runs as a child process, on a free port and a temporary data folder of
-/// its own, and ends with the value.
+/// A server program that runs as a child process, on a free port and with its own temporary data
+/// folder, and ends with the value.
 #[derive(Debug)]
 pub struct TestApp {
     base_url: String,
@@ -35,8 +35,8 @@ pub struct AppBuilder {
 }
 
 impl TestApp {
-    /// `program` is the path of the binary: a test of the package that has it finds it in
-    /// `env!("CARGO_BIN_EXE_<name>")`, and is only run when it is built.
+    /// `program` is the path of the binary: a test in the binary's package uses
+    /// `env!("CARGO_BIN_EXE_<name>")`, which also builds it.
     pub fn builder(program: impl Into<PathBuf>) -> AppBuilder {
         AppBuilder {
             program: program.into(),
@@ -51,12 +51,12 @@ impl TestApp {
         &self.base_url
     }
 
-    /// A client who isn't signed in.
+    /// A client without a session.
     pub fn client(&self) -> Client {
         self.client.anonymous()
     }
 
-    /// A client who has signed up as a new random user.
+    /// A client that has signed up as a new random user.
     pub async fn sign_up(&self) -> (Client, TestUser) {
         self.client.new_user().await
     }
@@ -71,7 +71,7 @@ impl TestApp {
         std::fs::read_to_string(self.logs()).unwrap_or_default()
     }
 
-    /// The process id while it runs, else nothing.
+    /// The process ID while it is running, otherwise `None`.
     pub fn pid(&self) -> Option<u32> {
         self.process.pid()
     }
@@ -96,7 +96,7 @@ impl TestApp {
         );
     }
 
-    /// Sends `SIGTERM` and returns at once, for tests that watch how it ends.
+    /// Sends `SIGTERM` and returns at once, for tests that observe its shutdown.
     pub fn begin_to_end(&self) {
         let signal = self.process.signal(Signal::SIGTERM);
         signal.unwrap_or_else(|error| panic!("{error:#}"));
@@ -107,14 +107,14 @@ impl TestApp {
         self.process.pause().unwrap_or_else(|e| panic!("{e:#}"));
     }
 
-    /// Lets it go on after [`TestApp::pause`].
+    /// Resumes it after [`TestApp::pause`].
     pub fn resume(&self) {
         let signal = self.process.signal(Signal::SIGCONT);
         signal.unwrap_or_else(|e| panic!("{e:#}"));
     }
 
-    /// Starts it again on the same port and data, after an orderly end if it runs; returns when
-    /// it is ready.
+    /// Restarts it on the same port and data, after a clean end if it is running; returns when it
+    /// is ready.
     pub async fn restart(&self) {
         if self.pid().is_some() {
             self.terminate().await;
@@ -123,7 +123,7 @@ impl TestApp {
         self.wait_ready().await;
     }
 
-    /// Starts it again and returns at once, ready or not.
+    /// Restarts it and returns at once, ready or not.
     pub async fn start_process(&self) {
         let process = self.process.clone();
         blocking::run("start the app", move || process.start()).await;
@@ -175,7 +175,7 @@ impl AppBuilder {
         self
     }
 
-    /// Sets `NATS_URL`, to a server or a proxy before it.
+    /// Sets `NATS_URL`, to a server or a proxy in front of it.
     #[must_use]
     pub fn nats(self, url: &str) -> Self {
         self.env("NATS_URL", url)
@@ -188,7 +188,7 @@ impl AppBuilder {
             .env("MONGODB_DATABASE", mongo.name())
     }
 
-    /// The route that answers 200 once the program is ready; `/readyz` unless told.
+    /// The route that answers 200 once the program is ready; `/readyz` by default.
     #[must_use]
     pub fn ready_path(mut self, path: &str) -> Self {
         path.clone_into(&mut self.ready_path);
@@ -203,7 +203,7 @@ impl AppBuilder {
         app
     }
 
-    /// Starts the program and returns at once: for tests of what it does before it is ready.
+    /// Starts the program and returns at once: for tests of its behavior before it is ready.
     pub async fn start_unready(self) -> TestApp {
         let data_dir = TempDir::with_prefix("testapp-").unwrap_or_else(|e| panic!("{e}"));
         let port = free_port().unwrap_or_else(|e| panic!("{e:#}"));

@@ -1,4 +1,4 @@
-//! Starting, killing and waiting for processes blocks; a test's own tasks go on meanwhile.
+//! Starting, killing and waiting for processes blocks; a test's own tasks continue in the meantime.
 
 use std::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! One request that is being put together.
+//! One request that is being built.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::{Answer, session::Session};
 
-/// No answer of a healthy or failing server takes this long; one that hangs fails the test.
+/// No response of a healthy or failing server takes this long; one that hangs fails the test.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A request; `.await` sends it and panics unless it is answered.
+/// A request; `.await` sends it and panics without a response.
 #[must_use = "a call is only made when it is awaited"]
 #[derive(Debug)]
 pub struct Call {
@@ -30,7 +30,7 @@ impl Call {
         }
     }
 
-    /// Sets a header; the session cookie is set by itself.
+    /// Sets a header; the session cookie is set automatically.
     pub fn header(self, name: &str, value: &str) -> Self {
         self.with(|request| request.header(name, value))
     }
@@ -40,7 +40,7 @@ impl Call {
         self.header("Idempotency-Key", key)
     }
 
-    /// Asks not to wait for the read model (`Prefer: respond-async`).
+    /// Prefers not to wait for the read model (`Prefer: respond-async`).
     pub fn respond_async(self) -> Self {
         self.header("Prefer", "respond-async")
     }
@@ -50,24 +50,24 @@ impl Call {
         self.with(|request| request.json(&body))
     }
 
-    /// Sets a body that is sent as it is, as JSON by its header.
+    /// Sets a raw body with the content type of JSON.
     pub fn raw_json(self, body: impl Into<String>) -> Self {
         self.raw_body("application/json", body)
     }
 
-    /// Sets a body that is sent as it is, with this `Content-Type`.
+    /// Sets a raw body with this `Content-Type`.
     pub fn raw_body(self, content_type: &str, body: impl Into<String>) -> Self {
         let body = body.into();
         self.with(|request| request.header("content-type", content_type).body(body))
     }
 
-    /// Gives up sooner than after a minute.
+    /// Sets a time limit of less than a minute.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|request| request.timeout(timeout))
     }
 
-    /// Sends the request and returns why it wasn't answered if so, for tests in which servers are
-    /// killed: whether it took effect is then unknown.
+    /// Sends the request and returns the error if there is no response, for tests in which servers
+    /// are killed: it is then unknown whether the request took effect.
     pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
         let mut request = self.request;
         if let Some(session) = self.session.get() {

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::{Answer, Call, session::Session};
 
-/// A client with a session of its own. Clones share the session, so they can call at once as the
-/// same user.
+/// A client with its own session. Clones share the session, so they can send concurrent requests as
+/// the same user.
 #[derive(Debug, Clone)]
 pub struct Client {
     base_url: String,
@@ -16,10 +16,10 @@ pub struct Client {
     session: Session,
 }
 
-/// Who has signed up.
+/// A user that has signed up.
 #[derive(Debug, Clone)]
 pub struct TestUser {
-    /// The user's id, as the server tells it.
+    /// The user's ID, from the server.
     pub id: String,
     /// A random address.
     pub email: String,
@@ -28,10 +28,10 @@ pub struct TestUser {
 }
 
 impl Client {
-    /// A client of the server at `base_url` (`http://host:port`) who isn't signed in.
+    /// A client of the server at `base_url` (`http://host:port`), without a session.
     pub fn new(base_url: impl Into<String>) -> Self {
-        // Where another crate of the same build lets reqwest speak TLS, it refuses to be made
-        // without a provider, although these clients speak plain HTTP. A second call is refused.
+        // If another crate of the build enables TLS in reqwest, no client can be created without a
+        // provider, although these use plain HTTP. A second call is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             base_url: base_url.into(),
@@ -40,7 +40,7 @@ impl Client {
         }
     }
 
-    /// Another client of the same server, who isn't signed in. It shares the connections.
+    /// Another client of the same server, without a session. It shares the connections.
     #[must_use]
     pub fn anonymous(&self) -> Self {
         Self {
@@ -68,13 +68,13 @@ impl Client {
         }
     }
 
-    /// Asks to sign up; keeps the session if there is one in the answer.
+    /// Requests a sign-up; keeps the session if the response has one.
     pub async fn sign_up_as(&self, email: &str, password: &str) -> Answer {
         let body = json!({"email": email, "password": password});
         self.post("/api/users/signup", body).await
     }
 
-    /// Asks to sign in; keeps the session if there is one in the answer.
+    /// Requests a sign-in; keeps the session if the response has one.
     pub async fn sign_in_as(&self, email: &str, password: &str) -> Answer {
         let body = json!({"email": email, "password": password});
         self.post("/api/users/signin", body).await
@@ -111,7 +111,7 @@ impl Client {
         self.session.get()
     }
 
-    /// Replaces the session cookie; an empty value clears it, as it does in a browser.
+    /// Replaces the session cookie; an empty value clears it, as in a browser.
     pub fn set_session(&self, value: Option<&str>) {
         self.session.set(value.map(str::to_owned));
     }

@@ -1,4 +1,4 @@
-//! What fuzz targets read, read again by an ordinary test.
+//! Replays the corpora of fuzz targets in ordinary tests.
 
 use std::{
     fs,
@@ -8,23 +8,22 @@ use std::{
 use rand::{RngExt as _, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
-/// Bytes that mean something in what is read: ends of texts, parts and lines, and those that are no
-/// text.
+/// Bytes with a meaning in the inputs: ends of texts, parts and lines, and bytes that are not text.
 const TELLING: &[u8] = b"\0 \"%,-:={}\n0a\xc3\xff";
-/// A file of the corpus is at most this long, so that every place of it can be changed.
+/// Limit for the length of a file in the corpus, so that every position can be changed.
 const LONGEST: usize = 1_500;
-/// Inputs made of each file by several changes at once.
+/// Number of inputs with several changes per file.
 const SHUFFLED: usize = 500;
 
-/// Feeds a reader with each file of the corpus of a fuzz target, and with thousands of variations,
-/// the same at every run: each cut at every byte, without each byte, with each byte replaced, and
-/// with several of these at once.
+/// Calls a reader with each file of a fuzz target's corpus, and with thousands of variations, the
+/// same in every run: each file cut at every byte, without each byte, with each byte replaced, and
+/// with several of these changes.
 ///
-/// `read` says whether it accepted the bytes, and panics where that breaks a promise. Files whose
+/// `read` returns whether it accepted the bytes, and panics if that breaks a guarantee. Files whose
 /// names begin with `good` must be accepted, those with `bad` refused; there must be some of both.
 ///
 /// # Panics
-/// When `read` does, after the bytes were printed.
+/// When `read` does, after printing the bytes.
 pub fn replay(target: &str, read: impl Fn(&[u8]) -> bool) {
     let files = files(target);
     let read = |bytes: &[u8]| {
@@ -75,7 +74,7 @@ fn files(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-/// Every change of one place.
+/// Every change at one position.
 fn one_change(bytes: &[u8], mut read: impl FnMut(&[u8])) {
     let mut changed = Vec::with_capacity(bytes.len() + 1);
     for at in 0..bytes.len() {
@@ -90,16 +89,16 @@ fn one_change(bytes: &[u8], mut read: impl FnMut(&[u8])) {
         };
         with(b"", &after[1..]);
         with(&[after[0] ^ 1], &after[1..]);
-        // Some of them at each place, others at the next.
+        // Some of them at each position, others at the next.
         for byte in TELLING.iter().cycle().skip(at).step_by(4).take(3) {
             with(&[*byte], &after[1..]);
         }
-        // Twice as long from here on: parts that are there more than once.
+        // Twice as long from here on: repeated parts.
         with(after, after);
     }
 }
 
-/// Several changes at once, some of them with what stands in another file.
+/// Several changes at once, some of them with bytes of another file.
 fn shuffled(bytes: &[u8], other: &[u8], random: &mut Pcg64Mcg) -> Vec<u8> {
     let mut changed = bytes.to_vec();
     for _ in 0..random.random_range(2..6) {
@@ -118,7 +117,7 @@ fn shuffled(bytes: &[u8], other: &[u8], random: &mut Pcg64Mcg) -> Vec<u8> {
     changed
 }
 
-/// Prints the bytes that were being read when it is dropped by a panic.
+/// Prints the current input when it is dropped by a panic.
 struct Shown<'a>(&'a [u8]);
 
 impl Drop for Shown<'_> {

@@ -1,20 +1,20 @@
-//! Waiting for a condition instead of sleeping.
+//! Waits for a condition instead of sleeping.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-/// Long enough for anything that a healthy system does on a busy machine. A test that passes
-/// never waits for it to end.
+/// Enough for anything that a healthy system does on a busy machine. A test that passes never waits
+/// for its end.
 pub const LONG: Duration = Duration::from_secs(30);
 
-/// What a condition may answer: `bool`, `Option<T>`, or `Result<T, E>`, whose error is then part
-/// of the failure's message.
+/// The result of a condition: `bool`, `Option<T>`, or `Result<T, E>`, whose error becomes part of
+/// the failure's message.
 pub trait Outcome {
-    /// What is handed back once it holds.
+    /// The value once the condition holds.
     type Value;
 
-    /// The value if it holds, else why not, as far as that is known.
+    /// Returns the value if the condition holds, otherwise the reason, as far as it is known.
     fn outcome(self) -> Result<Self::Value, String>;
 }
 
@@ -42,17 +42,17 @@ impl<T, E: std::fmt::Debug> Outcome for Result<T, E> {
     }
 }
 
-/// Asks `condition` again and again until it holds, and hands back what it found.
+/// Calls `condition` repeatedly until it holds, and returns its value.
 ///
 /// # Panics
-/// With `what` when it doesn't hold within `timeout`, also when the condition itself hangs.
+/// With `what` when it doesn't hold within `timeout`, even if the condition itself hangs.
 #[track_caller]
 pub fn eventually<O: Outcome, F: Future<Output = O>>(
     what: &str,
     timeout: Duration,
     mut condition: impl FnMut() -> F,
 ) -> impl Future<Output = O::Value> {
-    // Of the test, not of this function, which the failure's message would name otherwise.
+    // The test's location; the message would otherwise name this function.
     let caller = std::panic::Location::caller();
     async move {
         let end = Instant::now() + timeout;

@@ -7,17 +7,17 @@ use tempfile::TempDir;
 
 use crate::blocking;
 
-/// A NATS server with JetStream that belongs to one test; it starts in some 50 ms and ends with
-/// the last clone of the value.
+/// A NATS server with JetStream for one test; it starts in some 50 ms and ends with the last clone
+/// of the value.
 #[derive(Debug, Clone)]
 pub struct Nats {
     server: Arc<NatsServer>,
 }
 
-/// Where in its folder the server keeps streams.
+/// The streams' folder in the server's.
 const STORE: &str = "jetstream";
 
-/// What was on the disk of a server at a moment; gone with the last clone.
+/// The contents of a server's disk at a moment; removed with the last clone.
 #[derive(Debug, Clone)]
 pub struct DiskCopy(Arc<TempDir>);
 
@@ -35,7 +35,7 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Flips a bit at the first place of a text in the blocks of a stream.
+/// Flips a bit at the first occurrence of a text in the blocks of a stream.
 fn flip_a_bit(folder: &Path, stream: &str, text: &[u8]) -> anyhow::Result<()> {
     let of_the_stream = Path::new("streams").join(stream).join("msgs");
     let mut blocks = Vec::new();
@@ -64,12 +64,12 @@ fn flip_a_bit(folder: &Path, stream: &str, text: &[u8]) -> anyhow::Result<()> {
 }
 
 impl Nats {
-    /// Starts one with the server's default settings.
+    /// Starts a server with default settings.
     pub async fn start() -> Self {
         Self::start_with(NatsOptions::default()).await
     }
 
-    /// Starts one as told.
+    /// Starts a server with these options.
     pub async fn start_with(options: NatsOptions) -> Self {
         let server = blocking::run("start NATS", move || NatsServer::start(&options)).await;
         Self {
@@ -82,22 +82,22 @@ impl Nats {
         self.server.url()
     }
 
-    /// Kills it (`SIGKILL`); returns when it is gone. That is no power cut: what the server wrote is
-    /// with the system, which brings it to the disk all the same. See [`Nats::lose_tail`].
+    /// Kills it (`SIGKILL`); returns when it is gone. That is no power cut: the system still has
+    /// the server's writes, and flushes them to the disk. See [`Nats::lose_tail`].
     pub async fn kill9(&self) {
         let server = self.server.clone();
         blocking::run("kill NATS", move || server.kill9()).await;
     }
 
-    /// Starts it again on the same port and data (after an orderly end, if it runs); returns when
-    /// it takes connections.
+    /// Restarts it on the same port and data (after a clean end, if it is running); returns when it
+    /// accepts connections.
     pub async fn restart(&self) {
         let server = self.server.clone();
         blocking::run("restart NATS", move || server.restart()).await;
     }
 
-    /// Copies what is on its disk at this moment, for [`Nats::lose_tail`]. For that it is ended in an
-    /// orderly way and started again: all that it has acknowledged is in the copy.
+    /// Copies the contents of its disk, for [`Nats::lose_tail`]. Restarts it cleanly for that:
+    /// everything that it has acknowledged is in the copy.
     pub async fn copy_disk(&self) -> DiskCopy {
         let server = self.server.clone();
         blocking::run("copy the disk of NATS", move || {
@@ -110,9 +110,9 @@ impl Nats {
         .await
     }
 
-    /// What a power cut does under living processes, if acknowledgments don't wait for the disk:
-    /// kills it and lets it come back, on the same port, with nothing that was stored since the
-    /// copy was taken. Returns when it takes connections.
+    /// Simulates a power cut during which processes keep running, if acknowledgments don't wait for
+    /// the disk: kills the server and restarts it, on the same port, without anything that was
+    /// stored since the copy was taken. Returns when it accepts connections.
     pub async fn lose_tail(&self, at: &DiskCopy) {
         let (server, copy) = (self.server.clone(), at.clone());
         blocking::run("lose the tail of NATS", move || {
@@ -126,8 +126,8 @@ impl Nats {
         .await;
     }
 
-    /// As [`Nats::lose_tail`], but of one stream: each has files of its own, and what of them was on
-    /// the disk differs. Returns when it takes connections.
+    /// Like [`Nats::lose_tail`], for one stream: each has its own files, and they may differ in how
+    /// much of them was on the disk. Returns when it accepts connections.
     pub async fn lose_tail_of(&self, stream: &str, at: &DiskCopy) {
         let (server, copy, stream) = (self.server.clone(), at.clone(), stream.to_owned());
         blocking::run("lose the tail of a stream", move || {
@@ -151,9 +151,9 @@ impl Nats {
         .await;
     }
 
-    /// What a disk does that loses a bit: damages the message of a stream that has this text in it,
-    /// under living processes. The server is ended in an orderly way, so it still counts the
-    /// message when it comes back; whoever reads it finds a hole. Returns when it takes connections.
+    /// Simulates a disk that loses a bit: damages the message of a stream that contains this text,
+    /// while processes keep running. The server is ended cleanly, so it still counts the message
+    /// when it comes back; readers find a hole. Returns when it accepts connections.
     pub async fn damage(&self, stream: &str, text: &str) {
         let (server, stream, text) = (self.server.clone(), stream.to_owned(), text.to_owned());
         blocking::run("damage a message", move || {
@@ -169,12 +169,12 @@ impl Nats {
         self.server().pause().unwrap_or_else(|e| panic!("{e:#}"));
     }
 
-    /// Lets it go on after [`Nats::pause`].
+    /// Resumes it after [`Nats::pause`].
     pub fn resume(&self) {
         self.server().resume().unwrap_or_else(|e| panic!("{e:#}"));
     }
 
-    /// The process behind it.
+    /// The server process.
     pub fn server(&self) -> &NatsServer {
         &self.server
     }

@@ -1,4 +1,4 @@
-//! A reverse proxy before the processes of all services.
+//! A reverse proxy in front of the processes of all services.
 
 use std::{
     collections::HashSet,
@@ -19,18 +19,19 @@ use crate::Client;
 
 /// No request of a test has a longer head.
 const MAX_HEAD: usize = 64 * 1024;
-/// How often a process is asked whether it is ready, and how long it has to say so.
+/// Interval of the readiness checks, and their time limit.
 const PROBE: Duration = Duration::from_millis(500);
 
-/// What is answered where no process takes a request.
+/// The response when no process accepts a request.
 const NOBODY: &[u8] = b"HTTP/1.1 503 Nobody\r\nretry-after: 1\r\n\
     content-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Paths that begin with the first go to one of the others (`host:port`); the first that fits wins.
+/// Paths with this prefix go to one of these processes (`host:port`); the first matching prefix
+/// wins.
 pub type Routes = Vec<(&'static str, Vec<String>)>;
 
-/// Passes each request on to a process of the service that has its path, to each in turn, and to the
-/// next one where nobody listens. A request that no process takes is answered with 503.
+/// Forwards each request to a process of the service with its path, to each in turn, and to the
+/// next one if nothing listens there. A request that no process accepts gets 503.
 ///
 /// It ends with the value.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ struct State {
 }
 
 impl Router {
-    /// Listens on a free port, and takes every process for ready.
+    /// Listens on a free port, and considers every process ready.
     pub async fn start(routes: Routes) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
@@ -65,7 +66,7 @@ impl Router {
         let listening = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let state = passing.clone();
-                // A client that goes away, or a service that does, ends its own request only.
+                // A client or service that disconnects ends only its own request.
                 tokio::spawn(async move { state.pass_on(client).await });
             }
         });
@@ -76,7 +77,7 @@ impl Router {
         }
     }
 
-    /// Leaves those out from now on that don't answer `/readyz` with 200, as long as there are
+    /// From now on leaves out processes that don't answer `/readyz` with 200, as long as there are
     /// others.
     #[must_use]
     pub fn probing(mut self) -> Self {
@@ -116,7 +117,7 @@ impl State {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes whether a process is to get requests.
+    /// Notes whether a process is to receive requests.
     fn note(&self, target: &str, ready: bool) {
         let mut out = self.out();
         if ready {
@@ -151,7 +152,8 @@ impl State {
 
         let (mut from_service, mut to_service) = service.split();
         let (mut from_client, mut to_client) = client.split();
-        // A service may answer before it has read the whole body, so only its own end counts.
+        // A service may answer before it has read the whole body, so only the end of its response
+        // counts.
         let body = async {
             let _ = tokio::io::copy(&mut from_client, &mut to_service).await;
             std::future::pending::<()>().await;
@@ -163,7 +165,7 @@ impl State {
         to_client.shutdown().await
     }
 
-    /// A connection to one that has the path; the next one if it takes none.
+    /// A connection to a process for this path; tries the next one if it accepts none.
     async fn connect(&self, path: &str) -> Option<TcpStream> {
         let (_, targets) = self
             .routes

@@ -1,12 +1,12 @@
-//! The app and the client, with a small server program of the tests' own as the app.
+//! The app and the client, with a small server program for the tests as the app.
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests, too, may panic")]
 
 use serde_json::json;
 use testkit::{AppBuilder, Client, Method, Nats, TestApp};
 
-/// Counts its starts in `DATA_DIR`, is ready at the third question, and answers everything else
-/// with what it was asked; `/api/users/signup` sets a cookie, `/signout` clears it.
+/// Counts its starts in `DATA_DIR`, is ready at the third request, and answers everything else with
+/// the request; `/api/users/signup` sets a cookie, `/signout` clears it.
 const SERVER: &str = r#"
 import http.server, json, os, signal, sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(int(os.environ.get("EXIT_CODE", "0"))))

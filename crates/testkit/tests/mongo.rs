@@ -11,7 +11,7 @@ use mongodb::{
 use testkit::{LONG, Mongo, MongoProxy, eventually};
 use tokio::time::timeout;
 
-/// These clients speak no TLS, but their library wants to know which one they would.
+/// These clients use no TLS, but their library requires a provider for it.
 async fn client(uri: &str) -> Client {
     Client::with_uri_str(uri).await.unwrap()
 }

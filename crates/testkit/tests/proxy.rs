@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::jetstream::{self, Context, stream};
 use testkit::{DropAcksProxy, LONG, Nats, eventually};
 
-/// A client that goes through the proxy, and gives up on an acknowledgment soon.
+/// A client that connects through the proxy, with a short time limit for acknowledgments.
 async fn jetstream(url: &str) -> Context {
     let client = async_nats::connect(url).await.unwrap();
     let mut context = jetstream::new(client);

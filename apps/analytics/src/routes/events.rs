@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::{Analytics, live};
 
-/// After how many seconds somebody may come again for whom there was no room.
+/// Seconds after which to try again when there are too many viewers.
 const ROOM_AGAIN: u64 = 10;
 
 /// The figures of the market, as they change

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use crate::Analytics;
 
-/// How long an answer waits for figures of the whole log. After that it tells those of its
+/// How long a response waits for figures of the whole log. After that it contains those of its
 /// beginning.
-const PATIENCE: Duration = Duration::from_millis(700);
-/// After how many seconds somebody may come again for whom there were no figures yet.
+const FIGURES_TIMEOUT: Duration = Duration::from_millis(700);
+/// Seconds after which to try again while there are no figures yet.
 const AGAIN: u64 = 2;
 
 /// The figures of the market
 ///
 /// Those of `turnstile replay`, of the whole log; for users with the role `analyst`. `progress`
-/// says how much of the log they are of: the first request in a while has it read.
+/// states how much of the log they cover: the first request in a while starts reading it.
 #[utoipa::path(
     get,
     path = "/api/analytics",
@@ -31,8 +31,8 @@ pub(super) async fn show(session: Session, analytics: web::Data<Analytics>) -> H
     let mut snapshots = analytics.follower.watch();
     let whole =
         snapshots.wait_for(|snapshot| snapshot.as_ref().is_some_and(|snapshot| snapshot.caught_up));
-    // What there is when the time is over, or what the wait gave: both are the newest.
-    let _ = tokio::time::timeout(PATIENCE, whole).await;
+    // The figures after the timeout, or the awaited ones: both are the newest.
+    let _ = tokio::time::timeout(FIGURES_TIMEOUT, whole).await;
     let snapshot = snapshots.borrow().clone();
     let snapshot = snapshot.ok_or_else(|| unavailable("The analysis", AGAIN))?;
     Ok(HttpResponse::Ok()

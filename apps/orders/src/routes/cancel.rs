@@ -31,7 +31,7 @@ pub(super) async fn cancel(
     orders: web::Data<Orders>,
 ) -> HandlerResult {
     let by = UserId(session.user_id());
-    // The read model only tells which ticket it is of, which never changes.
+    // The read model only supplies the order's ticket, which never changes.
     let order = orders.find_own(&path, by.0).await?;
     let metadata = orders.runtime.metadata(&req, Uuid::now_v7(), &by);
     let cancelled = orders

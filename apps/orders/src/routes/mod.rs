@@ -18,7 +18,7 @@ pub(crate) fn all() -> Routes {
     httpkit::routes![list::list, place::place, show::show, cancel::cancel]
 }
 
-/// What bodies and parameters must be beside their types.
+/// Constraints of bodies and parameters beyond their types.
 pub(crate) fn constraints() -> Vec<Constraint> {
     let cent = Amount::from_cents(1);
     let most = Amount::from_cents(i64::try_from(MAX_PRICE_CENTS).unwrap_or(i64::MAX));

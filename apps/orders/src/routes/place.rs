@@ -82,7 +82,7 @@ fn read(body: NewOrder) -> Result<(TicketId, Expected), AppError> {
         ),
     };
     fields.finish()?;
-    // It is there: if it weren't, the fields would not have been good.
+    // It exists: without it, the checks above would have failed.
     let ticket_id = ticket_id.ok_or_else(|| httpkit::error::field("ticketId", TICKET_REQUIRED))?;
     Ok((ticket_id, Expected { price, version }))
 }

@@ -1,4 +1,4 @@
-//! Carries out expiries when they fall due, and looks for overdue ones as a backstop.
+//! Expires orders when they are due, and searches for overdue ones as a backstop.
 
 use chrono::Utc;
 use domain::{ExpireOrder, OrderId, TicketId, ticket_orders::TicketOrdersError, workers};
@@ -11,11 +11,11 @@ use uuid::Uuid;
 use crate::commands::{Commands, OrderError};
 
 const SUBSCRIPTION: Subscription = Subscription::new(workers::ORDERS_ON_EXPIRY);
-/// How often overdue orders are looked for.
+/// Interval of the search for overdue orders.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
-/// How soon again, when it could not be looked.
+/// Pause after a failed search.
 const SWEEP_AGAIN: Duration = Duration::from_millis(250);
-/// How long after its time an order may still wait for its own command before a sweep takes it.
+/// How long after its time an order may wait for its own command before a sweep expires it.
 const GRACE: chrono::Duration = chrono::Duration::milliseconds(500);
 
 /// Expires orders when their command falls due.
@@ -36,7 +36,8 @@ async fn expire(commands: &Commands, due: &DueCommand) -> Result<(), HandlerErro
         .await
     {
         Ok(()) => Ok(()),
-        // The server's clock is ahead of ours; the order decides by the one that it was placed with.
+        // The server's clock is ahead of ours; the order decides by the clock with which it was
+        // placed.
         Err(OrderError::Refused(TicketOrdersError::NotDue)) => {
             let early = (due.at - Utc::now()).to_std().unwrap_or_default();
             Err(HandlerError::RetryAfter(
@@ -48,9 +49,9 @@ async fn expire(commands: &Commands, due: &DueCommand) -> Result<(), HandlerErro
     }
 }
 
-/// Looks for overdue orders at start, and again and again: a schedule that was never made or was
-/// lost with its stream must not keep a ticket for ever. The read model only says where to look;
-/// each order decides for itself.
+/// Searches for overdue orders at start, and at intervals: a schedule that was never made or was
+/// lost with its stream must not hold a ticket forever. The read model only supplies the
+/// candidates; each order decides itself.
 pub(crate) async fn sweep(commands: Commands, view: Orders, stopping: CancellationToken) {
     loop {
         let pause = match view.overdue(Utc::now() - GRACE).await {
@@ -60,7 +61,8 @@ pub(crate) async fn sweep(commands: Commands, view: Orders, stopping: Cancellati
                 }
                 SWEEP_EVERY
             }
-            // At start the read model may still be catching up; those who wait have waited enough.
+            // At start the read model may still be catching up; overdue orders should not wait
+            // longer.
             Err(error) => {
                 tracing::debug!(%error, "could not look for overdue orders");
                 SWEEP_AGAIN
@@ -75,7 +77,7 @@ pub(crate) async fn sweep(commands: Commands, view: Orders, stopping: Cancellati
 
 async fn expire_overdue(commands: &Commands, overdue: &OverdueOrder) {
     let (order, ticket) = (OrderId(overdue.order), TicketId(overdue.ticket));
-    // Its own command id, the same in every process that sweeps: the order expires once.
+    // Its own command ID, the same in every process that sweeps: the order expires once.
     let command_id = Uuid::new_v5(&order.0, workers::ORDERS_SWEEP.as_bytes());
     let metadata = Metadata::of_request(
         command_id,

@@ -13,7 +13,7 @@ use crate::commands::Commands;
 pub(crate) fn start(log: &Log, commands: &Commands) -> Vec<Worker> {
     let orders: Store<TicketOrders> = commands.orders.clone();
     vec![
-        // The order is the arbiter of whether money may be kept.
+        // The order decides whether money may be kept.
         react(
             log,
             PAYMENTS,

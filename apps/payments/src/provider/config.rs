@@ -1,4 +1,4 @@
-//! Which provider to use, and how.
+//! Creates the configured provider.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,18 +11,18 @@ pub use httpkit::config::Secret;
 /// Which provider to use, and how.
 #[derive(Debug, Clone)]
 pub struct ProviderConfig {
-    /// `PAYMENTS`: which one. Nothing else decides it, least of all a key that is missing.
+    /// `PAYMENTS`: the provider. Nothing else selects it, least of all a missing key.
     pub mode: PaymentsMode,
     /// `STRIPE_SECRET_KEY`: Stripe's secret or restricted key (`sk_…`, `rk_…`).
     pub stripe_secret_key: Option<Secret>,
-    /// `STRIPE_API_BASE`: where Stripe's API is, without a path.
+    /// `STRIPE_API_BASE`: the address of Stripe's API, without a path.
     pub stripe_api_base: String,
     /// `STRIPE_WEBHOOK_SECRET`: the secret that signs webhooks (`whsec_…`); without it they are
-    /// not accepted.
+    /// refused.
     pub stripe_webhook_secret: Option<Secret>,
-    /// `DATA_DIR`: the folder of the sandbox's journal; made when missing.
+    /// `DATA_DIR`: the folder of the sandbox's journal; created if missing.
     pub data_dir: PathBuf,
-    /// How long to wait for Stripe.
+    /// Time limits for Stripe.
     pub timeouts: Timeouts,
 }
 
@@ -43,20 +43,21 @@ impl ProviderConfig {
     }
 }
 
-/// How long a call to the provider may take.
+/// Time limits for calls to the provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// To connect, within a try.
     pub connect: Duration,
-    /// For one try, from connecting to the answer's last byte.
+    /// For one try, from connecting to the last byte of the response.
     pub per_try: Duration,
-    /// For a method of the trait as a whole: all tries, the pauses between them, and a last look
-    /// at the state.
+    /// For a method of the trait as a whole: all tries, the pauses between them, and a final read
+    /// of the state.
     pub total: Duration,
 }
 
 impl Default for Timeouts {
-    /// 2 s to connect, 4 s a try, 8 s in all: a bank may take seconds to answer, and a buyer waits.
+    /// 2 s to connect, 4 s per try, 8 s in all: a bank may take seconds to answer, and a buyer
+    /// waits.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(2),

@@ -1,4 +1,4 @@
-//! Counts and times what a provider is asked.
+//! Counts and times calls to a provider.
 
 use async_trait::async_trait;
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
@@ -14,7 +14,7 @@ use super::{
 pub struct Metered(Arc<dyn PaymentProvider>);
 
 impl Metered {
-    /// Around this one.
+    /// Wraps this provider.
     pub fn new(provider: Arc<dyn PaymentProvider>) -> Self {
         describe_counter!(
             "provider_calls_total",

@@ -1,4 +1,4 @@
-//! The words that both providers speak.
+//! The types that both providers share.
 
 use serde_json::{Value, json};
 use std::fmt;
@@ -7,14 +7,14 @@ use uuid::Uuid;
 
 use super::ProviderError;
 
-/// What is to be paid: everything an intent is opened with.
+/// The data with which an intent is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
     /// The payment's id, derived from its order's id; with the attempt, the intent's identity.
     pub payment_id: Uuid,
-    /// How many intents of this payment the provider closed before this one.
+    /// Number of intents of this payment that the provider closed before this one.
     pub attempt: u32,
-    /// The order that is paid; kept at the provider for whoever reads its books.
+    /// The order; stored at the provider for readers of its records.
     pub order_id: Uuid,
     /// The amount in the currency's smallest unit.
     pub amount_cents: u64,
@@ -22,12 +22,12 @@ pub struct Intent {
     pub currency: String,
 }
 
-/// The provider's own name for an intent. Opaque; keep it in the log.
+/// The provider's identifier of an intent. Opaque; keep it in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProviderRef(String);
 
 impl ProviderRef {
-    /// Wraps a reference that a provider gave, now or long ago.
+    /// Wraps a reference from a provider.
     pub fn new(reference: impl Into<String>) -> Self {
         Self(reference.into())
     }
@@ -44,9 +44,9 @@ impl fmt::Display for ProviderRef {
     }
 }
 
-/// What the buyer's browser got from the provider in place of a card number: `tok_…` or `pm_…`.
+/// The provider's substitute for a card number, from the buyer's browser: `tok_…` or `pm_…`.
 ///
-/// Whoever has it can charge the card, so `Debug` shows only its kind.
+/// It allows charging the card, so `Debug` shows only its kind.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -54,9 +54,9 @@ impl Token {
     /// No token is longer than this.
     const MAX_LENGTH: usize = 255;
 
-    /// Accepts what could be a token: `tok_` or `pm_`, then letters, digits and underscores.
+    /// Accepts possible tokens: `tok_` or `pm_`, then letters, digits and underscores.
     ///
-    /// Anything else is [`ProviderError::BadToken`], without asking a provider.
+    /// Anything else is [`ProviderError::BadToken`], without a request to a provider.
     pub fn parse(text: &str) -> Result<Self, ProviderError> {
         let rest = text
             .strip_prefix("tok_")
@@ -74,7 +74,7 @@ impl Token {
         }
     }
 
-    /// What the description of the API says of a token.
+    /// Constraints of a token in the API's description.
     pub(crate) fn keywords() -> Value {
         json!({
             "pattern": r"^\s*(tok|pm)_[A-Za-z0-9_]+\s*$",
@@ -82,7 +82,7 @@ impl Token {
         })
     }
 
-    /// The token as the provider wants it.
+    /// The token for the provider.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -103,14 +103,14 @@ impl fmt::Debug for Token {
     }
 }
 
-/// How an attempt to hold the money ended.
+/// The result of an attempt to hold the money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authorization {
-    /// The money is held (or was taken already): by this attempt or by an earlier one.
+    /// The money is held (or already captured): by this attempt or by an earlier one.
     Authorized,
-    /// The card was refused. Nothing is held by this attempt, and another card may be tried.
+    /// The card was declined. This attempt holds nothing, and another card may be tried.
     Declined {
-        /// The provider's sentence, meant for the buyer.
+        /// The provider's message for the buyer.
         reason: String,
     },
     /// The intent was closed, by [`void`](super::PaymentProvider::void) or by the provider; nothing
@@ -126,32 +126,32 @@ pub enum IntentStatus {
     Open,
     /// The amount is held on a card.
     Authorized,
-    /// The amount was taken.
+    /// The amount was captured.
     Captured,
-    /// Closed; nothing is held or taken.
+    /// Closed; nothing is held or captured.
     Voided,
 }
 
 /// An intent as the provider's books show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedIntent {
-    /// The payment it was opened for.
+    /// Its payment.
     pub payment_id: Uuid,
-    /// The provider's name for it.
+    /// The provider's identifier of it.
     pub reference: ProviderRef,
-    /// Where it stands.
+    /// Its state.
     pub status: IntentStatus,
-    /// The amount it was opened with, in the currency's smallest unit.
+    /// Its amount, in the currency's smallest unit.
     pub amount_cents: u64,
     /// The ISO 4217 code in lower case.
     pub currency: String,
-    /// How much of what was taken was given back since.
+    /// The part of the captured amount that was refunded.
     pub refunded_cents: u64,
-    /// Whether the buyer's bank asks for the money back.
+    /// Whether the buyer's bank disputes it.
     pub disputed: bool,
 }
 
-/// A part of the provider's books.
+/// A part of the provider's records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     /// The intents on this page.

@@ -1,4 +1,4 @@
-//! What a provider says by itself, once its signature is checked.
+//! The events of a provider, after their signature is verified.
 
 use thiserror::Error;
 use uuid::Uuid;
@@ -8,14 +8,14 @@ use super::ProviderRef;
 /// The header that carries the signature of a webhook's body.
 pub const SIGNATURE_HEADER: &str = "Stripe-Signature";
 
-/// Something happened to an intent of this application. A hint to look, nothing more.
+/// An event of an intent of this application: only a hint to check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookEvent {
-    /// The provider's id of the event; the same again when it is delivered again.
+    /// The provider's ID of the event; the same when it is delivered again.
     pub id: String,
-    /// What is said to have happened.
+    /// The kind of the event.
     pub kind: WebhookKind,
-    /// The payment whose intent it is, if the message says it.
+    /// The payment of the intent, if the event names it.
     pub payment_id: Option<Uuid>,
     /// The intent.
     pub reference: ProviderRef,
@@ -27,15 +27,15 @@ pub struct WebhookEvent {
 pub enum WebhookKind {
     /// Money is held.
     Authorized,
-    /// The money was taken.
+    /// The money was captured.
     Captured,
     /// The intent was closed.
     Voided,
     /// A card was declined.
     Failed,
-    /// Money that was taken was given back, as a whole or in part.
+    /// Captured money was refunded, completely or in part.
     Refunded,
-    /// The buyer's bank asks for the money back, or has decided on that.
+    /// The buyer's bank disputes the money, or the dispute was decided.
     Disputed,
 }
 
@@ -46,7 +46,7 @@ impl WebhookKind {
     }
 }
 
-/// Why a webhook is not believed.
+/// Why a webhook is not trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum WebhookError {
     /// This provider sends none, or no signing secret is configured. Becomes 404.
@@ -55,10 +55,10 @@ pub enum WebhookError {
     /// The signature is missing, malformed, too old or wrong. Becomes 400.
     #[error("the webhook's signature is refused: {0}")]
     Forged(&'static str),
-    /// It is of live mode and this process isn't, or the other way round. Becomes 400.
+    /// It is from live mode and this process isn't, or the other way round. Becomes 400.
     #[error("the webhook is of the other mode: live or test")]
     OtherMode,
-    /// The signature is right, but the body can't be read. Becomes 400.
+    /// The signature is valid, but the body can't be parsed. Becomes 400.
     #[error("the webhook's body can't be read")]
     Malformed,
 }

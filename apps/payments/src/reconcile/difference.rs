@@ -1,4 +1,4 @@
-//! What it means when log and books don't agree on a payment.
+//! Explains differences between the log and the provider's records.
 
 use domain::{payment::PaymentStatus, ticket_orders::OrderStatus};
 use std::fmt::Write as _;
@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use super::Booked;
 use crate::provider::{IntentStatus, ListedIntent};
 
-/// Money that was taken and doesn't stay. The order is as it was: what becomes of it and of the
-/// ticket, a person has to say.
+/// Captured money that was refunded or disputed. The order is unchanged: a person has to decide
+/// what happens to it and to the ticket.
 fn left_again(intent: &ListedIntent) -> Option<&'static str> {
     match (intent.refunded_cents, intent.disputed) {
         (0, false) => None,
@@ -33,7 +33,7 @@ pub(super) fn described(intent: &ListedIntent) -> String {
     text
 }
 
-/// What it means that log and books differ; nothing if they agree.
+/// The meaning of a difference; `None` if there is none.
 pub(super) fn difference(
     booked: Option<&Booked>,
     intent: Option<&ListedIntent>,
@@ -42,7 +42,7 @@ pub(super) fn difference(
         return Some("the provider doesn't know this payment: are these its books?");
     };
     let Some(booked) = booked else {
-        // An intent is opened before the payment is noted, and holds nothing until then.
+        // An intent is opened before the payment is recorded, and holds nothing until then.
         return match intent.status {
             IntentStatus::Open | IntentStatus::Voided => None,
             IntentStatus::Captured if intent.refunded_cents >= intent.amount_cents => None,
@@ -62,7 +62,7 @@ pub(super) fn difference(
         return Some(left);
     }
     if intent.status == IntentStatus::Captured && intent.refunded_cents >= intent.amount_cents {
-        // It was taken for an order that isn't complete, and given back by hand as it should be.
+        // It was captured for an order that isn't complete, and refunded by hand as it should be.
         return None;
     }
     match (booked.status, intent.status) {
@@ -214,7 +214,7 @@ mod tests {
         assert!(meaning(1_999, false).unwrap().contains("all of the money"));
         assert!(meaning(0, true).unwrap().contains("disputes"));
         assert!(meaning(1_999, true).unwrap().contains("disputes"));
-        // What was taken wrongly is settled once all of it is given back.
+        // A wrong capture is settled once it is completely refunded.
         let wrong = booked(PaymentStatus::Captured, OrderStatus::Cancelled);
         let given_back = |refunded_cents| ListedIntent {
             refunded_cents,

@@ -1,4 +1,4 @@
-//! Comparing the log with the provider's books.
+//! Compares the log with the provider's records.
 
 mod difference;
 
@@ -20,29 +20,29 @@ use uuid::Uuid;
 use self::difference::{described, difference};
 use crate::provider::{IntentStatus, ListedIntent, PaymentProvider, ProviderError};
 
-/// What was compared, and where the two differ.
+/// The result of a comparison.
 #[derive(Debug, Default)]
 pub struct Reconciliation {
     /// Payments in the log.
     pub payments: usize,
-    /// Intents in the provider's books.
+    /// Intents in the provider's records.
     pub intents: usize,
-    /// Money that was taken and not given back, in cents, by currency, as the provider has it.
+    /// Captured money that was not refunded, in cents, by currency, according to the provider.
     pub captured_cents: BTreeMap<String, u64>,
     /// Every difference.
     pub differences: Vec<Difference>,
 }
 
-/// One payment on which log and provider don't agree.
+/// One payment on which log and provider differ.
 #[derive(Debug)]
 pub struct Difference {
-    /// Which payment.
+    /// The payment.
     pub payment_id: Uuid,
-    /// What the log says.
+    /// Its state in the log.
     pub log: String,
-    /// What the provider says.
+    /// Its state at the provider.
     pub provider: String,
-    /// What that means, and what to do.
+    /// The meaning, and what to do.
     pub meaning: &'static str,
 }
 
@@ -61,18 +61,18 @@ impl fmt::Display for Difference {
     }
 }
 
-/// The comparison could not be made.
+/// Why the comparison could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     /// The log can't be read.
     #[error(transparent)]
     Log(#[from] StoreError),
-    /// The provider can't be asked.
+    /// The provider can't be reached.
     #[error(transparent)]
     Provider(#[from] ProviderError),
 }
 
-/// What the log says of one payment.
+/// The state of one payment in the log.
 struct Booked {
     status: PaymentStatus,
     order: Option<OrderStatus>,
@@ -83,7 +83,7 @@ struct Booked {
 
 /// Compares every payment in the log with every intent of the provider.
 ///
-/// A payment that is under way right now may be reported; it is gone when asked again.
+/// A payment that is in progress may be reported; it is gone when the comparison is repeated.
 ///
 /// # Errors
 /// When the log or the provider can't be read.
@@ -107,8 +107,8 @@ pub async fn reconcile(
                 .entry(intent.currency.clone())
                 .or_default() += kept;
         }
-        // A payment can have a second intent if its first was opened and forgotten by the
-        // provider. The one in the log counts; any other must hold nothing, like a stranger's.
+        // A payment can have a second intent if the provider opened and forgot its first one. The
+        // one in the log counts; any other must hold nothing, like an unknown one.
         let payment = booked
             .get(&intent.payment_id)
             .filter(|b| b.reference == intent.reference.as_str());

@@ -1,4 +1,4 @@
-//! What holds for every provider. Each law runs against the sandbox and against Stripe's stand-in.
+//! Rules for every provider. Each test runs against the sandbox and against Stripe's stand-in.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -311,7 +311,7 @@ async fn nothing_is_captured_before_a_card_is_authorized(rig: Rig) {
         rig.provider.capture(&reference).await,
         Err(ProviderError::NothingHeld)
     );
-    // The refusal doesn't stick: once money is held, it can be taken.
+    // The refusal isn't permanent: once money is held, it can be captured.
     let answer = rig
         .provider
         .authorize(&reference, &token("tok_visa"), "attempt")

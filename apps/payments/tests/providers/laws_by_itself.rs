@@ -1,4 +1,4 @@
-//! What holds for every provider when it does something by itself.
+//! Rules for every provider when it acts by itself.
 
 use std::collections::HashSet;
 
@@ -52,7 +52,7 @@ async fn an_intent_that_the_provider_closes_holds_nothing_and_the_next_one_can(r
     let answer = rig.provider.authorize(&next, &card, "attempt").await;
     assert_eq!(answer, Ok(Authorization::Authorized));
     assert_eq!(rig.holds(), 1);
-    // The one that is closed stays so.
+    // A closed intent stays closed.
     let answer = rig
         .provider
         .authorize(&closed, &token("tok_visa"), "late")

@@ -1,6 +1,6 @@
-//! The payment providers: the laws that both keep, and what is special about each.
+//! The payment providers: the rules that both follow, and the specifics of each.
 //!
-//! One test target for all of it, because each target is linked on its own.
+//! One test target for all of it, because each target is linked separately.
 
 #![allow(
     clippy::unwrap_used,

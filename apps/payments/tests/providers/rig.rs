@@ -1,4 +1,4 @@
-//! A provider to test, and a look at its books from outside.
+//! A provider to test, and access to its records.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,14 +14,14 @@ use testkit::stripe::{KEY, StandIn};
 
 pub const WEBHOOK_SECRET: &str = "whsec_standin";
 
-/// Time-outs that a test can wait for.
+/// Timeouts that a test can wait for.
 pub const SHORT: Timeouts = Timeouts {
     connect: Duration::from_millis(500),
     per_try: Duration::from_millis(600),
     total: Duration::from_secs(2),
 };
 
-/// A provider, and whatever it talks to.
+/// A provider, and the server behind it.
 pub struct Rig {
     pub provider: Box<dyn PaymentProvider>,
     backing: Backing,
@@ -51,7 +51,7 @@ impl Rig {
         }
     }
 
-    /// How often money was held, as the provider's own books tell.
+    /// Number of holds in the provider's own records.
     pub fn holds(&self) -> usize {
         match &self.backing {
             Backing::Sandbox(folder) => {
@@ -62,7 +62,7 @@ impl Rig {
         }
     }
 
-    /// Lets a bank take its time, where there is one.
+    /// Sets the delay of the bank, if there is one.
     pub fn set_bank_time(&self, time: Duration) {
         if let Backing::Stripe(standin) = &self.backing {
             standin.set_bank_time(time);
@@ -107,7 +107,7 @@ pub fn stripe_config(base: &str, timeouts: Timeouts) -> ProviderConfig {
     }
 }
 
-/// What a new payment of 20 dollars is opened with.
+/// A new payment of 20 dollars.
 pub fn intent() -> Intent {
     Intent {
         payment_id: Uuid::new_v4(),

@@ -1,4 +1,4 @@
-//! The sandbox forgets nothing that it answered for.
+//! The sandbox loses nothing that it acknowledged.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -12,7 +12,7 @@ use payments::provider::{
 
 use crate::rig::{intent, journal_in, token};
 
-/// Names the journal to a process that a test starts from its own binary.
+/// Passes the journal to a process that a test starts from its own binary.
 const WRITE_TO: &str = "SANDBOX_TEST_WRITES_TO";
 
 async fn authorized(sandbox: &Sandbox) -> Result<ProviderRef, ProviderError> {
@@ -56,7 +56,7 @@ async fn a_journal_cut_anywhere_gives_the_whole_lines_before_the_cut() {
     drop(sandbox);
     let whole = std::fs::read(&journal).unwrap();
 
-    // Around the end of each line at every byte, and within the lines here and there.
+    // Around the end of each line at every byte, and at some places within the lines.
     let near_an_end = |cut: usize| {
         whole[cut.saturating_sub(3)..]
             .iter()
@@ -89,7 +89,7 @@ async fn a_journal_cut_anywhere_gives_the_whole_lines_before_the_cut() {
             expected,
             "cut at {cut}"
         );
-        // What is written next begins on a line of its own.
+        // The next entry begins on a new line.
         authorized(&sandbox).await.unwrap();
         drop(sandbox);
         let again = Sandbox::open(&journal).unwrap();
@@ -180,7 +180,7 @@ async fn a_reader_sees_what_was_written_and_writes_nothing() {
     }
 }
 
-/// Runs the named test of this binary in a process of its own, where it writes into the journal.
+/// Runs the named test of this binary in a separate process, where it writes into the journal.
 fn writer(test: &str, journal: &Path, before: &str) -> Child {
     Command::new("sh")
         .args(["-c", &format!("{before} exec \"$0\" \"$@\"")])
@@ -192,12 +192,12 @@ fn writer(test: &str, journal: &Path, before: &str) -> Child {
         .unwrap()
 }
 
-/// Holds money until that fails, and says what it holds, a line each.
+/// Holds money until that fails, and prints what it holds, one per line.
 async fn write_until_it_fails(sandbox: &Sandbox) {
     while let Ok(reference) = authorized(sandbox).await {
         println!("\nheld {reference}");
     }
-    // What failed isn't remembered, what was answered is, and reading goes on.
+    // Failed requests aren't stored, acknowledged ones are, and reads still work.
     let listed = sandbox.list(None).await.unwrap().intents;
     let held = listed
         .iter()
@@ -242,7 +242,7 @@ async fn every_hold_that_was_answered_for_survives_a_kill() {
 async fn a_full_disk_loses_nothing_that_was_answered_for() {
     if let Some(journal) = std::env::var_os(WRITE_TO) {
         let sandbox = Sandbox::open(journal).unwrap();
-        // What doesn't fit leaves nothing behind that would spoil what is written after it.
+        // An entry that doesn't fit leaves nothing behind that would damage later ones.
         let too_long = Intent {
             currency: "x".repeat(100_000),
             ..intent()
@@ -257,7 +257,7 @@ async fn a_full_disk_loses_nothing_that_was_answered_for() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal_in(folder.path());
     let test = "sandbox_durability::a_full_disk_loses_nothing_that_was_answered_for";
-    // A limit on the size of files stands in for the disk's end.
+    // A limit on the size of files simulates a full disk.
     let mut child = writer(test, &journal, "trap '' XFSZ; ulimit -f 16;");
     let said: Vec<_> = said(&mut child).collect();
     assert!(child.wait().unwrap().success(), "{said:?}");

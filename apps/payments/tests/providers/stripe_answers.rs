@@ -1,4 +1,4 @@
-//! What Stripe's answers mean when nothing fails.
+//! The meaning of Stripe's answers when nothing fails.
 
 use payments::provider::{
     Authorization, Intent, PaymentProvider, ProviderConfig, ProviderError, Secret, Stripe,
@@ -91,7 +91,7 @@ async fn a_token_used_twice_is_the_clients_fault() {
         .await
         .unwrap_err();
     assert!(matches!(error, ProviderError::BadToken { .. }), "{error:?}");
-    // On the intent that it paid for, it still says so.
+    // On the intent that it paid for, the result is still the same.
     let answer = stripe.authorize(&first, &once, "another attempt").await;
     assert_eq!(answer, Ok(Authorization::Authorized));
     assert_eq!(standin.money().holds, 1);

@@ -1,4 +1,4 @@
-//! Stripe answers late, twice, wrongly or not at all; the money is right anyway.
+//! Stripe answers late, twice, wrongly or not at all; the money is still right.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use payments::provider::{
 use crate::rig::{SHORT, intent, stripe_at, token};
 use testkit::stripe::{Fault, Money, Route, StandIn};
 
-/// More than there are tries in a call.
+/// More than the number of tries in a call.
 const ALWAYS: usize = 20;
 const HELD_ONCE: Money = Money {
     holds: 1,
@@ -83,7 +83,7 @@ async fn a_hold_that_was_called_unreachable_is_found_by_trying_again() {
     assert!(is_unreachable(&pay(&stripe, &reference).await));
     assert_eq!(standin.money(), HELD_ONCE);
 
-    // The buyer comes back, with another card, through another process.
+    // The buyer returns, with another card, through another process.
     standin.stop_failing();
     let restarted = stripe_at(standin.base(), SHORT);
     let answer = restarted
@@ -105,7 +105,7 @@ async fn a_timeout_is_reported_as_unreachable_within_the_bound() {
     ] {
         standin.fail(ALWAYS, route, Fault::Hang);
     }
-    // Longer for a try than for all of them: the shorter one counts.
+    // More time for a try than for all of them: the shorter limit counts.
     let patient = Timeouts {
         per_try: Duration::from_secs(30),
         ..SHORT
@@ -197,7 +197,7 @@ async fn the_key_does_not_follow_a_redirect() {
         matches!(result, Err(ProviderError::Rejected { .. })),
         "{result:?}"
     );
-    // Had it been followed, the connection would wait here by now.
+    // If it had been followed, the connection would wait here by now.
     assert!(futures_util::FutureExt::now_or_never(thief.accept()).is_none());
 }
 
@@ -235,7 +235,7 @@ async fn a_failure_that_stripe_stored_does_not_block_the_payment() {
         pay(&stripe, &reference).await,
         Ok(Authorization::Authorized)
     );
-    // Whoever else opens it meets the stored failure too, and ends in the same intent.
+    // Another process that opens it gets the stored failure too, and ends with the same intent.
     let other = stripe_at(standin.base(), SHORT);
     assert_eq!(other.open(&intent).await, Ok(reference));
     assert_eq!(standin.money(), HELD_ONCE);
@@ -248,13 +248,13 @@ async fn an_answer_about_another_payment_is_not_believed() {
     let second = stripe.open(&intent()).await.unwrap();
     assert_ne!(first, second);
 
-    // The answer about the first payment comes again when the second is asked for: a hold, …
+    // The answer about the first payment is repeated when the second is requested: a hold, …
     assert_eq!(pay(&stripe, &first).await, Ok(Authorization::Authorized));
     standin.fail_next(Route::Read, Fault::Twice);
     assert_eq!(stripe.status(&second).await, Ok(IntentStatus::Open));
     assert_eq!(standin.money(), HELD_ONCE);
 
-    // … or a refusal, which doesn't say what it is about.
+    // … or a refusal, which doesn't name its payment.
     let (bad_card, good_card) = (token("tok_chargeDeclined"), token("tok_visa"));
     let third = stripe.open(&intent()).await.unwrap();
     let declined = stripe.authorize(&third, &bad_card, "bad").await;

@@ -1,4 +1,4 @@
-//! Over https, as with the real Stripe: the handshake works, and only with a trusted certificate.
+//! Over https, as with the real Stripe: the handshake succeeds only with a trusted certificate.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,11 +12,11 @@ use tokio_rustls::rustls::{ServerConfig, crypto};
 use crate::rig::{SHORT, intent, stripe_at};
 use testkit::stripe::{Route, StandIn};
 
-/// Names the address to a process that a test starts from its own binary; which certificates that
-/// trusts is decided by its environment.
+/// Passes the address to a process that a test starts from its own binary; its environment decides
+/// which certificates it trusts.
 const OPEN_AT: &str = "STRIPE_TEST_OPENS_AT";
 
-/// Puts TLS in front of the stand-in; gives its address, and writes the certificate to a file.
+/// Puts TLS in front of the stand-in; returns its address, and writes the certificate to a file.
 async fn with_tls(standin: &StandIn, certificate: &Path) -> String {
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     std::fs::write(certificate, made.cert.pem()).unwrap();

@@ -1,4 +1,4 @@
-//! Webhooks: only Stripe's own are believed.
+//! Webhooks: only Stripe's own are trusted.
 
 use chrono::Utc;
 use payments::provider::{

@@ -1,13 +1,12 @@
-//! Tickets as they change, for those who watch.
+//! A stream of changed tickets.
 //!
-//! The stream follows the read model, so what is told can also be read. Each step names the
-//! commit that it reflects; a watcher who lost the connection says where it was, and what changed
-//! since is looked up in the log. So nothing is buffered for anybody: a reader who is too slow is
-//! let go, comes back by itself and goes on where it was.
+//! The stream follows the read model, so everything it sends can also be read. Each event contains
+//! the commit that it reflects; a client that lost the connection sends its last one, and later
+//! changes are looked up in the log. So nothing is buffered per client: one that reads too slowly
+//! is disconnected, reconnects automatically and continues where it was.
 //!
-//! Everything here is bounded: those who watch, those who look up what they missed, how much that
-//! may be and how long it may take. After a restart all watchers come back at once, each with
-//! something missed.
+//! Everything here is limited: clients, concurrent look-ups of missed changes, their number and
+//! duration. After a restart all clients reconnect at once, each with missed changes.
 
 mod watcher_limit;
 
@@ -26,15 +25,15 @@ use uuid::Uuid;
 
 use watcher_limit::WatcherPermit;
 
-/// How many commits are looked up for a watcher who comes back. After more it is told to read
-/// everything anew, which is cheaper for both.
+/// Limit for commits that are looked up for a client that reconnects. After more it is asked to
+/// reload everything, which is cheaper for both sides.
 const MOST_MISSED: u64 = 1_000;
-/// How long it may take to look up what a watcher missed, or to read what changed. A watcher who
-/// waits longer is better served by reading everything anew.
+/// Time limit for looking up missed changes, or for reading what changed. Reloading everything is
+/// faster for a client than waiting longer.
 const LOOK_UP: Duration = Duration::from_secs(5);
 
-/// Where a watcher is: a place in the stream, and how often the stream had lost what was shown of
-/// it before. After that the same place is another.
+/// A client's position: a place in the stream, and the number of times that the stream had lost
+/// commits that were shown before. After a loss the same place means another commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct EventId {
     lineage: u64,
@@ -62,7 +61,7 @@ impl FromStr for EventId {
     }
 }
 
-/// Server-sent events from after a place on, or from now on.
+/// Server-sent events after a position, or from now on.
 pub(crate) fn watch(
     log: Log,
     view: Tickets,
@@ -107,14 +106,14 @@ impl Watching {
             let Ok(step) = timeout(HEARTBEAT, self.changes.recv()).await else {
                 return Some(heartbeat());
             };
-            // An error says that this reader was too slow, or that the process ends.
+            // An error means that this client was too slow, or that the process is stopping.
             let step = step.ok()?;
             match step.changed {
                 Changed::Some(ids) if ids.is_empty() => {}
                 Changed::Some(ids) if ids.len() as u64 > MOST_MISSED => {
                     return Some(reset(self.at(step.to)));
                 }
-                // What can't be read in time isn't told: the watcher comes back later.
+                // Changes that can't be read in time aren't sent: the client reconnects later.
                 Changed::Some(ids) => {
                     let ids = ids.iter().filter_map(DocumentId::as_uuid).collect();
                     return timeout(LOOK_UP, self.tell(&ids, step.to)).await.ok()?.ok();
@@ -124,7 +123,7 @@ impl Watching {
         }
     }
 
-    /// A place as it is told.
+    /// The position of a commit.
     fn at(&self, sequence: u64) -> EventId {
         EventId {
             lineage: self.view.runner().progress().lineage(),
@@ -132,7 +131,7 @@ impl Watching {
         }
     }
 
-    /// The first chunk: what a watcher missed who comes back, or a sign that it is heard.
+    /// The first chunk: missed changes after a reconnection, or a sign that the stream is open.
     async fn begin(&mut self, after: Option<EventId>) -> Bytes {
         let applied = self.view.runner().progress().applied();
         let now = self.at(applied);
@@ -161,8 +160,8 @@ impl Watching {
         };
         match timeout(LOOK_UP, missed).await {
             Ok(Ok(told)) => told,
-            // If what was missed can't be read, the stream ends without a place in the log: with
-            // one, the watcher would come back as if it had been told.
+            // If missed changes can't be read, the stream ends without a position: with one, the
+            // client would reconnect as if it had received them.
             Ok(Err(_)) => {
                 self.ended = true;
                 Bytes::from_static(b"retry: 1000\n\n")
@@ -171,8 +170,8 @@ impl Watching {
         }
     }
 
-    /// The tickets that changed after a commit; `None` if they are too many to look up, or the
-    /// watcher has seen another log.
+    /// The tickets that changed after a commit; `None` if there are too many to look up, or the
+    /// client has followed another log.
     async fn changed_since(
         &self,
         after: u64,
@@ -189,8 +188,8 @@ impl Watching {
         Ok(Some(ids))
     }
 
-    /// The tickets as they are now. Only the last carries the commit: a watcher who lost the
-    /// connection in between gets all of them again.
+    /// The current state of the tickets. Only the last event contains the position: a client that
+    /// loses the connection in between gets all of them again.
     async fn tell(&self, ids: &HashSet<Uuid>, to: u64) -> Result<Bytes, ReadError> {
         let mut chunk = Vec::new();
         for id in ids {
@@ -203,7 +202,7 @@ impl Watching {
     }
 }
 
-/// Tells a watcher to read everything anew.
+/// Asks a client to reload everything.
 fn reset(to: EventId) -> Bytes {
     Bytes::from(format!("id: {to}\nevent: reset\ndata: {{}}\n\n"))
 }

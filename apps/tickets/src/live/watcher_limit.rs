@@ -1,26 +1,26 @@
-//! How many may watch at once, and how many may look up what they missed.
+//! Limits for the number of clients of the stream, and of their look-ups.
 
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-/// Look-ups at once. Each has a consumer of its own in NATS for a moment.
+/// Limit for concurrent look-ups. Each has a consumer in NATS for a moment.
 const LOOK_UPS: usize = 8;
 
-/// Room for those who watch. Clones share it.
+/// The limits. Clones share them.
 #[derive(Clone)]
 pub(crate) struct WatcherLimit {
     watchers: Arc<Semaphore>,
     look_ups: Arc<Semaphore>,
 }
 
-/// The place of one who watches; free again when it is dropped.
+/// The permit of one client; released when it is dropped.
 pub(crate) struct WatcherPermit {
     _held: OwnedSemaphorePermit,
     look_ups: Arc<Semaphore>,
 }
 
 impl WatcherLimit {
-    /// Room for so many.
+    /// Limits the number of clients.
     pub fn new(most: usize) -> Self {
         Self {
             watchers: Arc::new(Semaphore::new(most)),
@@ -28,7 +28,7 @@ impl WatcherLimit {
         }
     }
 
-    /// A place, if there is one left.
+    /// A permit, if there is one left.
     pub fn enter(&self) -> Option<WatcherPermit> {
         let held = Arc::clone(&self.watchers).try_acquire_owned().ok()?;
         Some(WatcherPermit {
@@ -39,9 +39,9 @@ impl WatcherLimit {
 }
 
 impl WatcherPermit {
-    /// Waits for one's turn to look up what was missed; it is over when the answer is dropped.
+    /// Waits for a permit to look up missed changes; it is released when the result is dropped.
     pub async fn look_up(&self) -> Option<SemaphorePermit<'_>> {
-        // Never closed, so there always is one.
+        // Never closed, so this always succeeds.
         self.look_ups.acquire().await.ok()
     }
 }

@@ -5,13 +5,13 @@ use httpkit::{HandlerResult, error::busy, sse::answer};
 
 use crate::{Tickets, live};
 
-/// After how many seconds somebody may come again for whom there was no room.
+/// Seconds after which to try again when there are too many clients.
 const ROOM_AGAIN: u64 = 10;
 
 /// Tickets as they change
 ///
-/// Server-sent events: `ticket` holds a ticket's new state; `reset` asks to read everything anew.
-/// A client that comes back with `Last-Event-ID` gets what it missed.
+/// Server-sent events: `ticket` contains a ticket's new state; `reset` asks to reload everything. A
+/// client that reconnects with `Last-Event-ID` gets the changes that it missed.
 #[utoipa::path(
     get,
     path = "/api/tickets/events",

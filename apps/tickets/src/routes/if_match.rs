@@ -8,25 +8,25 @@ use serde_json::{Value, json};
 
 use crate::Tickets;
 
-/// No ticket gets there: whatever it is at, it isn't what was meant.
+/// No ticket reaches this version, so it never matches.
 const NO_VERSION: u64 = u64::MAX;
 
 /// What a caller may name.
 #[derive(Debug, PartialEq, Eq)]
 enum Named<'a> {
-    /// Whatever there is.
+    /// Any version.
     Any,
     /// A version, in quotes.
     Version(u64),
-    /// The `ETag` of an answer, without its quotes, as if it was sent plain.
+    /// The `ETag` of a response, without its quotes, in its plain form.
     Tag(&'a str),
 }
 
-/// The version that a change expects, if it says so. The ticket itself compares it, when the change
-/// is decided: a comparison here alone would be from before that.
+/// Returns the version that a change expects, if the header states one. The ticket itself compares
+/// it, when the change is decided: a comparison here would be outdated by then.
 ///
 /// # Errors
-/// 400 for what isn't one tag in quotes, or `*`; 503 when an `ETag` can't be looked up.
+/// 400 for anything but one quoted tag, or `*`; 503 when an `ETag` can't be looked up.
 pub(super) async fn expected_version(
     req: &HttpRequest,
     tickets: &Tickets,
@@ -53,7 +53,7 @@ pub(super) async fn expected_version(
     }
 }
 
-/// What the description of the API says of the header.
+/// Constraints of the header in the API's description.
 pub(super) fn keywords() -> Value {
     json!({ "pattern": r#"^(\*|"[!#-~]+")$"# })
 }
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(parse("*"), Some(Named::Any));
         assert_eq!(parse("\"17\""), Some(Named::Version(17)));
         assert_eq!(parse(" \"a1b2\" "), Some(Named::Tag("a1b2")));
-        // That of the same answer, compressed.
+        // That of the same response, compressed.
         assert_eq!(parse("\"a1b2-gzip\""), Some(Named::Tag("a1b2")));
         let tag = "12345678901234567890123456789012";
         assert_eq!(parse(&format!("\"{tag}\"")), Some(Named::Tag(tag)));

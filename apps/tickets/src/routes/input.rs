@@ -1,4 +1,4 @@
-//! What a body must say of a ticket.
+//! Checks the body of a ticket.
 
 use api::{Amount, Field, NewTicket};
 use domain::{InvalidPrice, MAX_TITLE_CHARS, Price, Title};
@@ -8,33 +8,33 @@ use serde_json::{Value, json};
 const TITLE_REQUIRED: &str = "Title is required";
 const PRICE_REQUIRED: &str = "Price must be greater than 0";
 
-/// What the description of the API says of a title. That something of it must show, no schema can
-/// say.
+/// Constraints of a title in the API's description. A schema can't express that it must contain
+/// something visible.
 pub(super) fn title_keywords() -> Value {
     let most = MAX_TITLE_CHARS;
-    // White space around it is left out, and counts for nothing.
+    // Surrounding white space is trimmed, and doesn't count.
     let inner = format!("{{0,{}}}", most - 2);
-    // Control characters, and those that turn the direction of text.
+    // Control characters, and those that change the direction of text.
     let never = r"\x00-\x1F\x7F-\x9F\u202A-\u202E\u2066-\u2069";
     json!({ "pattern": format!(r"^\s*[^\s{never}]([^{never}]{inner}[^\s{never}])?\s*$") })
 }
 
-/// A body whose fields are good.
+/// A valid body.
 pub(super) struct TicketInput {
     pub title: Title,
     pub price: Price,
 }
 
 impl TicketInput {
-    /// Reads a body. No price below `least` is taken, since no card could pay it: whoever sells hears
-    /// of it, and not whoever tries to buy.
+    /// Checks a body. Refuses prices below `least`, since no card could pay them: that is reported
+    /// to the seller, and not to the first buyer.
     pub(super) fn read(body: NewTicket, least: Price) -> Result<Self, AppError> {
         let mut fields = Fields::default();
         let title = fields.read("title", body.title, TITLE_REQUIRED, |text| {
             Title::parse(&text)
         });
         let price = match body.price {
-            // A number, but none that could be a price: say what is wrong with it.
+            // A number, but not a valid price: report why.
             Field::Invalid(why)
                 if [Amount::TOO_PRECISE, Amount::EXPONENT, Amount::TOO_LARGE]
                     .contains(&why.as_str()) =>
@@ -47,7 +47,7 @@ impl TicketInput {
             }),
         };
         fields.finish()?;
-        // Both are there: a field that isn't was refused above.
+        // Both exist: a missing field was refused above.
         title
             .zip(price)
             .map(|(title, price)| Self { title, price })
@@ -55,7 +55,7 @@ impl TicketInput {
     }
 }
 
-/// The domain's price from the wire's amount.
+/// Converts the API's amount into a price of the domain.
 fn to_price(amount: Amount) -> Result<Price, InvalidPrice> {
     u64::try_from(amount.cents)
         .map_err(|_| InvalidPrice::NotPositive)

@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use crate::{Tickets, response};
 
-/// Everything is read as text, so that each parameter that is wrong is named.
+/// Everything is read as text, so that each invalid parameter can be named.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Parameters {
@@ -57,12 +57,12 @@ pub(super) async fn list(
     Ok(answer)
 }
 
-/// What the description of the API says of an order.
+/// Constraints of a sort order in the API's description.
 pub(super) fn sort_keywords() -> Value {
     json!({ "enum": ["newest", "price", "-price"] })
 }
 
-/// What the description of the API says of a bound of prices, as it is written in an address.
+/// Constraints of a price limit in an address, in the API's description.
 pub(super) fn price_keywords() -> Value {
     json!({ "pattern": r"^[+-]?(\d{1,15}(\.\d{0,2})?|\.\d{1,2})$" })
 }

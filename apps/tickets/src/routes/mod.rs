@@ -34,7 +34,7 @@ pub(crate) fn all() -> Routes {
     ]
 }
 
-/// What bodies and parameters must be beside their types, where no price is below `least`.
+/// Constraints of bodies and parameters beyond their types, with `least` as the lowest price.
 pub(crate) fn constraints(least: Price) -> Vec<Constraint> {
     let mut all = vec![
         Constraint::required("NewTicket", &["title", "price"]),
@@ -50,7 +50,7 @@ pub(crate) fn constraints(least: Price) -> Vec<Constraint> {
     all
 }
 
-/// A price from `least` on, in whole units with at most two decimals.
+/// A price of at least `least`, in whole units with at most two decimals.
 fn amount(least: Price) -> Value {
     let units = |cents: u64| api::Amount::from_cents(i64::try_from(cents).unwrap_or(i64::MAX));
     json!({

@@ -1,4 +1,4 @@
-//! `turnstile streams acknowledge`: going on where the server has lost messages for good.
+//! `turnstile streams acknowledge`: lets readers continue after messages that the server has lost.
 
 use analysis::stream_named;
 use chrono::Utc;
@@ -67,7 +67,7 @@ pub(crate) async fn run(log: &Log, args: AcknowledgeArgs) -> Result<(), CommandE
     say(&in_words(&hole))
 }
 
-/// A hole, for people.
+/// Describes a hole, in words.
 pub(super) fn in_words(hole: &AcknowledgedHole) -> String {
     let AcknowledgedHole {
         stream,

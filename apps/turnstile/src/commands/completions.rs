@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use super::{CommandError, Outcome};
 
-/// Print what a shell needs to complete this tool's commands
+/// Print the script that completes this tool's commands in a shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   turnstile completions bash > /etc/bash_completion.d/turnstile
@@ -19,7 +19,7 @@ pub(crate) fn run(
     args: &CompletionsArgs,
     command: &mut clap::Command,
 ) -> Result<Outcome, CommandError> {
-    // Into memory first: the generator panics where standard output is a closed pipe.
+    // Into memory first: the generator panics if standard output is a closed pipe.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "turnstile", &mut script);
     let mut stdout = std::io::stdout();

@@ -8,7 +8,7 @@ use super::{
     output::{SaidArgs, say},
 };
 
-/// List every environment variable, with its default and what is allowed
+/// List every environment variable, with its default and accepted values
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct ConfigArgs {
     /// As a Markdown table, for the documentation
@@ -24,7 +24,7 @@ pub(crate) fn run(args: ConfigArgs) -> Result<Outcome, CommandError> {
         return Ok(Outcome::Clean);
     }
     let mut output = args.said.open();
-    if output.is_for_people() {
+    if output.is_table() {
         output.line(help().trim_end())?;
     } else {
         for variable in VARS {

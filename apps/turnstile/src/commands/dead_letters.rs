@@ -1,4 +1,4 @@
-//! `turnstile dead-letters`: messages that no worker could handle.
+//! `turnstile dead-letters`: messages that a worker could not handle.
 
 use analysis::{EventRow, stream_named};
 use eventstore::{DeadLetter, Log};
@@ -15,10 +15,10 @@ pub(crate) enum DeadLettersCommand {
     /// List dead letters, oldest first
     #[command(after_long_help = LS)]
     Ls(LsArgs),
-    /// Show one with the events that could not be handled, or the stored message if it can't be read
+    /// Show one with its events, or the stored message if it can't be read
     #[command(after_long_help = SHOW)]
     Show(ShowArgs),
-    /// Hand one, or all, to the worker again
+    /// Have the worker handle one, or all, again
     #[command(
         after_long_help = "Examples:\n  turnstile dead-letters retry 3\n  turnstile dead-letters retry --all"
     )]
@@ -71,7 +71,7 @@ pub(crate) struct ShowArgs {
 pub(crate) struct Which {
     /// The dead letter's number, from `ls`
     id: Option<u64>,
-    /// All that are listed
+    /// All that `ls` lists
     #[arg(long)]
     all: bool,
 }
@@ -86,7 +86,7 @@ pub(crate) async fn run(
         DeadLettersCommand::Ls(args) => ls(&letters, args.output)?,
         DeadLettersCommand::Show(args) => show(&log, one(&letters, args.id)?, args.output).await?,
         DeadLettersCommand::Retry(which) => {
-            // Whether or not anybody reads on, it is done to the end.
+            // A failing output doesn't stop the work.
             let mut said = Ok(());
             for letter in chosen(&letters, which)? {
                 log.dead_letters().retry(letter).await?;
@@ -130,7 +130,7 @@ fn ls(letters: &[DeadLetter], output: OutputArgs) -> Result<(), CommandError> {
 }
 
 async fn show(log: &Log, letter: &DeadLetter, output: OutputArgs) -> Result<(), CommandError> {
-    // A command that fell due is in no stream of events; the letter tells what it is about.
+    // A due command is in no stream of events; the letter describes it.
     let events = match stream_named(&letter.stream) {
         Some(stream) => match log.reader().commit_at(stream, letter.sequence).await {
             Ok(commit) => EventRow::of(&commit),
@@ -141,7 +141,7 @@ async fn show(log: &Log, letter: &DeadLetter, output: OutputArgs) -> Result<(), 
     let (events, unreadable) = match events {
         Ok(events) => (events, None),
         Err(error) if error.retry_after().is_some() => return Err(error.into()),
-        // That may be why it is a dead letter.
+        // That may be the reason for the dead letter.
         Err(error) => (Vec::new(), Some(error.to_string())),
     };
     let events: Vec<_> = events.into_iter().map(EventRow::without_secrets).collect();
@@ -150,7 +150,7 @@ async fn show(log: &Log, letter: &DeadLetter, output: OutputArgs) -> Result<(), 
         None => None,
     };
     let mut output = output.open();
-    if output.is_for_people() {
+    if output.is_table() {
         let shown = json!({ "letter": letter, "events": events, "unreadable": unreadable });
         output.line(&serde_json::to_string_pretty(&shown).unwrap_or_default())?;
         if let Some(message) = &message {

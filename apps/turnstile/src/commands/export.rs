@@ -7,11 +7,10 @@ use super::{
     CommandError, Outcome, Servers, output::OutputArgs, progress::Progress, range::RangeArgs,
 };
 
-/// Write the log to files: one table an event type, for DuckDB, Polars, pandas, or an import
+/// Write the log to files, one table per event type, for analysis or an import
 ///
-/// Beside the files there is a manifest with ranges, counts and checksums. A run that was
-/// interrupted, even killed, goes on when it is repeated; no row is lost or doubled. Passwords'
-/// hashes are left out.
+/// A manifest lists ranges, counts and checksums of the files. An interrupted run, even a killed
+/// one, continues when it is repeated; no row is lost or duplicated. Password hashes are left out.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
@@ -21,7 +20,7 @@ pub(crate) struct ExportArgs {
     /// The folder for them; made if need be
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Add what came since to an export that is complete
+    /// Add later events to a complete export
     #[arg(long, conflicts_with_all = ["from", "to"])]
     since_last: bool,
     #[command(flatten)]
@@ -54,7 +53,7 @@ pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<Outcome, 
         manifest,
     } = exported;
     let mut output = args.output.open();
-    if output.is_for_people() {
+    if output.is_table() {
         let went_on = if resumed {
             " (went on where a run had ended)"
         } else {

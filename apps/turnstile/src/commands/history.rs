@@ -10,14 +10,15 @@ use super::{
     progress::Progress,
 };
 
-/// Tell the history of a ticket, an order, a payment or a user, across all services: who did what,
-/// because of which request, and what it changed
+/// Show the history of a ticket, order, payment or user, across all services
+///
+/// Each step has its author, its cause and the changes.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct HistoryArgs {
-    /// The id of a ticket, an order, a payment or a user; or a user's e-mail address
+    /// The ID of a ticket, an order, a payment or a user; or a user's e-mail address
     id: String,
-    /// Show the whole state after each step, not only what changed (JSON always has both)
+    /// Show the whole state after each step, not only the changes (JSON always has both)
     #[arg(long, help_heading = "Output")]
     full: bool,
     #[command(flatten)]
@@ -47,7 +48,7 @@ pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome,
     let steps = history(&log, subject, |done, total| progress.at(done, total)).await?;
     drop(progress);
     let mut output = args.output.open();
-    if output.is_for_people() {
+    if output.is_table() {
         output.line(&head(subject, steps.len()))?;
         for step in &steps {
             show(&mut output, step, args.full)?;
@@ -62,7 +63,7 @@ pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome,
                 None => format!("  request {}", origin.correlation_id),
                 Some(cause) => format!("  commit {cause}, which is not part of this"),
             };
-            // A request may do more than one thing: it begins a payment and authorizes it.
+            // A request may have several effects: it begins a payment and authorizes it.
             if origin != above {
                 output.line(&origin)?;
                 above = origin;
@@ -78,7 +79,7 @@ pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome,
     Ok(Outcome::Clean)
 }
 
-/// Finds out what an id is that of.
+/// Resolves an ID to a ticket, order, payment or user.
 pub(super) async fn subject(log: &Log, id: &str) -> Result<Entity, CommandError> {
     let mut progress = Progress::begin("Looking through the orders", "commits");
     let found = find(log, id, |done, total| progress.at(done, total)).await?;
@@ -135,7 +136,7 @@ fn show(output: &mut Output, step: &Step, full: bool) -> Result<(), CommandError
     Ok(())
 }
 
-/// A step and all that followed from it.
+/// Prints a step and all of its effects.
 fn branch(output: &mut Output, steps: &[Step], step: &Step) -> Result<(), CommandError> {
     // Without recursion: a chain can be as long as the log.
     let mut open = vec![step];

@@ -4,19 +4,18 @@ use std::path::PathBuf;
 
 use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress};
 
-/// Fill an empty log from an export as NDJSON (writes)
+/// Fill an empty log from an NDJSON export (writes)
 ///
-/// Every event keeps its id, its time and its place, so that read models come out the same. The
-/// log must be empty and no service may work on it meanwhile. What is imported is checked as a
-/// whole before anything is written. Accounts come without their passwords: nobody can sign in to
-/// them.
+/// Every event keeps its ID, its time and its place, so that read models are the same. The log must
+/// be empty, and no service may run on it. The whole import is checked before anything is written.
+/// Accounts come without their passwords, so no one can sign in to them.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ImportArgs {
-    /// A file of NDJSON, or the folder of an export as NDJSON
+    /// An NDJSON file, or the folder of an NDJSON export
     #[arg(value_name = "FILE|DIR")]
     from: PathBuf,
-    /// Go on with an import that was interrupted: the log may hold the beginning of this one
+    /// Continue an interrupted import: the log may contain the beginning of this one
     #[arg(long)]
     resume: bool,
     #[command(flatten)]

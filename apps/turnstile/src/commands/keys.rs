@@ -1,4 +1,4 @@
-//! `turnstile keys`: the keys that sessions are signed and checked with.
+//! `turnstile keys`: the keys that sign and verify sessions.
 
 use analysis::{Cell, Column, Table, columns};
 use eventstore::{KnownKey, Log};
@@ -26,24 +26,26 @@ pub(crate) enum KeysCommand {
     /// older or retired
     #[command(after_long_help = explained(COLUMNS, LS))]
     Ls(OutputArgs),
-    /// Make the next key and publish its public half to every service. `auth` signs with it once it
-    /// is started with the private half; sessions of older keys stay valid
+    /// Generate the next key and publish its public half to every service
+    ///
+    /// `auth` signs with it once it is started with the private half; sessions of older keys stay
+    /// valid.
     #[command(
         after_long_help = "Examples:\n  turnstile keys rotate\n  turnstile keys rotate --out next-key.pem"
     )]
     Rotate {
-        /// Where to write the private half, for SESSION_PRIVATE_KEY; without it the key in
-        /// DATA_DIR is replaced
+        /// The file for the private half, for SESSION_PRIVATE_KEY; without it the key in DATA_DIR
+        /// is replaced
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
-    /// End all sessions that a key signed, within seconds and for good
+    /// End all sessions of a key, within seconds and for good
     #[command(
         after_long_help = "Examples:\n  turnstile keys ls | grep older\n  turnstile keys retire ID"
     )]
     Retire {
-        /// The key's id, from `ls`
-        // One id in 64 begins with a hyphen.
+        /// The key's ID, from `ls`
+        // One ID in 64 begins with a hyphen.
         #[arg(allow_hyphen_values = true)]
         id: String,
         /// Retire the key even if it is the newest (the one that `auth` probably signs with)
@@ -63,7 +65,7 @@ pub(crate) async fn run(command: KeysCommand, servers: &Servers) -> Result<Outco
     Ok(Outcome::Clean)
 }
 
-/// The key that was published last and isn't retired.
+/// The last published key that isn't retired.
 fn newest(keys: &[KnownKey]) -> Option<&KnownKey> {
     keys.iter().rev().find(|key| key.key.is_some())
 }

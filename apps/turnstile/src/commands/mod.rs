@@ -1,4 +1,4 @@
-//! Everything that isn't serving: each command connects, does its work and ends.
+//! The commands except `serve`: each connects, does its work and ends.
 
 mod acknowledge;
 pub(crate) mod backup;
@@ -36,12 +36,12 @@ use std::{io, path::Path, process::ExitCode};
 
 pub(crate) use servers::Servers;
 
-/// How a command ended that could be carried out.
+/// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// All is well.
+    /// No problems.
     Clean,
-    /// Something was found that isn't.
+    /// Problems were found.
     FindingsReported,
 }
 
@@ -64,7 +64,7 @@ impl From<Outcome> for ExitCode {
     }
 }
 
-/// A command could not be carried out.
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
     #[error(transparent)]
@@ -138,7 +138,7 @@ impl CommandError {
     /// The code that the process ends with; the command line's help explains them.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            // Whoever reads the output has seen enough: `turnstile events ls | head`.
+            // The reader has closed the pipe: `turnstile events ls | head`.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
             Self::Analysis(error) if error.is_fault_of_the_log() => ExitCode::from(3),
             Self::Analysis(error) if error.is_outage() => ExitCode::from(4),
@@ -147,7 +147,7 @@ impl CommandError {
         }
     }
 
-    /// What can be done about it, where that is always the same.
+    /// What the user can do about it, if that is always the same.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Analysis(AnalysisError::Log(
@@ -165,7 +165,7 @@ impl CommandError {
         }
     }
 
-    /// Whether there is anything to be told.
+    /// Whether there is no message.
     pub(crate) fn is_silent(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }

@@ -1,4 +1,4 @@
-//! `turnstile mongodb-init`: makes the members of a new MongoDB a replica set with users.
+//! `turnstile mongodb-init`: forms a replica set from a new MongoDB, and creates its users.
 
 use httpkit::ExposeSecret as _;
 use projections::{Formed, Grants, ReplicaSet, User};
@@ -13,8 +13,8 @@ use std::{
 
 use super::{CommandError, Outcome, Servers, output::say};
 
-/// How long members may take to start.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Time limit for the members to start.
+const START_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Make the MongoDB of MONGODB_URI a replica set; running it again changes nothing
 ///
@@ -26,8 +26,8 @@ pub(crate) struct MongodbInitArgs {
     /// Key file for authentication within the replica set (security.keyFile), if enabled
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// A folder with a file for each user, which has the user's name and holds the password. A
-    /// service's user may keep the read models of that service, `operator` all
+    /// A folder with a file for each user, which has the user's name and contains the password. A
+    /// service's user may maintain the read models of that service, `operator` all
     #[arg(long, value_name = "FOLDER")]
     users: Option<PathBuf>,
 }
@@ -40,7 +40,7 @@ pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Outc
         .await
         .map_err(CommandError::failed)?;
     let members = set.members().join(", ");
-    match set.form(PATIENCE).await.map_err(CommandError::failed)? {
+    match set.form(START_TIMEOUT).await.map_err(CommandError::failed)? {
         Formed::Now => say(&format!("{members} are a replica set now"))?,
         Formed::Before => say(&format!("{members} are a replica set already"))?,
     }
@@ -58,7 +58,7 @@ fn read(file: &Path) -> Result<String, CommandError> {
     fs::read_to_string(file).map_err(|error| CommandError::file(file, &error))
 }
 
-/// Each file of the folder is a user. What begins with a dot belongs to whoever mounts the folder.
+/// Each file of the folder is a user, except hidden ones, which belong to the mount.
 fn users_in(folder: &Path) -> Result<Vec<User>, CommandError> {
     let mut users = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| CommandError::file(folder, &error))? {
@@ -79,8 +79,8 @@ fn users_in(folder: &Path) -> Result<Vec<User>, CommandError> {
     Ok(users)
 }
 
-/// What each user needs. Nobody else is let in: a name that was mistyped would be a service that may
-/// do nothing, and finds out when people use it.
+/// The permissions of each user. Other names are errors: a mistyped one would be a service without
+/// permissions, noticed only when it is used.
 fn access_of(user: &str) -> Result<Grants, CommandError> {
     match user {
         "tickets" => Ok(Grants::nothing().and(&TicketsProjection)),

@@ -1,4 +1,4 @@
-//! What a command prints: tables for people, one JSON object a line for programs.
+//! The output of commands: tables for people, one JSON object per line for programs.
 
 use analysis::{Cell, Column, Table};
 use chrono::NaiveTime;
@@ -14,7 +14,7 @@ use std::{
 
 use super::CommandError;
 
-/// How an answer is shown.
+/// The form of the output.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct OutputArgs {
     /// One JSON object per line, even on a terminal (the default when piped)
@@ -25,7 +25,7 @@ pub(crate) struct OutputArgs {
     table: bool,
 }
 
-/// How what was done is told: in words, unless a program reads it.
+/// The form of a report: in words, or as JSON for a program.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 pub(crate) struct SaidArgs {
     /// One JSON object per line instead of words
@@ -33,14 +33,14 @@ pub(crate) struct SaidArgs {
     json: bool,
 }
 
-/// Where an answer goes.
+/// The output of a command.
 #[derive(Debug)]
 pub(crate) struct Output {
     to: BufWriter<io::Stdout>,
     for_people: bool,
 }
 
-/// A line of JSON: what kind of thing it tells stands first.
+/// A line of JSON that begins with its kind.
 #[derive(Serialize)]
 struct Line<'a, T> {
     kind: &'a str,
@@ -77,18 +77,18 @@ impl Output {
         }
     }
 
-    /// Whether a person reads it, and not a program.
-    pub(crate) fn is_for_people(&self) -> bool {
+    /// Whether the output is for people and not for a program.
+    pub(crate) fn is_table(&self) -> bool {
         self.for_people
     }
 
-    /// Writes a line for people. What could rearrange it on a terminal is spelled out.
+    /// Writes a line for people. Escapes what could rearrange it on a terminal.
     pub(crate) fn line(&mut self, line: &str) -> Result<(), CommandError> {
-        writeln!(self.to, "{}", tame(line)).map_err(CommandError::Output)
+        writeln!(self.to, "{}", escaped(line)).map_err(CommandError::Output)
     }
 
-    /// Writes a value as a line of JSON, with the word for what it is under `kind`. The value must
-    /// be a map of names.
+    /// Writes a value as a line of JSON, with its kind under `kind`. The value must be a map of
+    /// names.
     pub(crate) fn record(
         &mut self,
         kind: &str,
@@ -105,7 +105,7 @@ impl Output {
             .map_err(CommandError::Output)
     }
 
-    /// Tells one thing at once: in words, or as a value.
+    /// Reports one result: in words, or as a value.
     pub(crate) fn tell(
         &mut self,
         words: &str,
@@ -120,7 +120,7 @@ impl Output {
         self.flush()
     }
 
-    /// Writes tables, each with its name and what it says.
+    /// Writes tables, each with its name and description.
     pub(crate) fn tables(&mut self, tables: &[Table]) -> Result<(), CommandError> {
         for (i, table) in tables.iter().enumerate() {
             let written = if self.for_people {
@@ -136,15 +136,15 @@ impl Output {
         Ok(())
     }
 
-    /// Sends what was written so far.
+    /// Flushes the output.
     pub(crate) fn flush(&mut self) -> Result<(), CommandError> {
         self.to.flush().map_err(CommandError::Output)
     }
 }
 
-/// Prints a line, of a command that says no more than a few.
+/// Prints a line of a command with little output.
 pub(crate) fn say(line: &str) -> Result<(), CommandError> {
-    writeln!(io::stdout(), "{}", tame(line)).map_err(CommandError::Output)
+    writeln!(io::stdout(), "{}", escaped(line)).map_err(CommandError::Output)
 }
 
 /// The help of a command that prints a table: its columns, and examples.
@@ -166,9 +166,9 @@ pub(crate) fn width() -> Option<usize> {
     terminal.size_checked().map(|(_, width)| usize::from(width))
 }
 
-/// Spells out what a terminal would act upon instead of showing it: control characters, and those
-/// that turn the direction of what follows. Somebody's title must not make a row say something else.
-pub(crate) fn tame(text: &str) -> Cow<'_, str> {
+/// Escapes what a terminal would interpret instead of showing: control characters, and those that
+/// change the direction of text. A user's title must not make a row look different.
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     let is_wild = |c: char| {
         c.is_control() && c != '\n'
             || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -176,32 +176,32 @@ pub(crate) fn tame(text: &str) -> Cow<'_, str> {
     if !text.contains(is_wild) {
         return Cow::Borrowed(text);
     }
-    let mut tamed = String::with_capacity(text.len() + 8);
+    let mut escaped = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         if is_wild(c) {
-            // Writing to a text can't fail.
-            let _ = write!(tamed, "\\u{{{:x}}}", u32::from(c));
+            // Writing to a string can't fail.
+            let _ = write!(escaped, "\\u{{{:x}}}", u32::from(c));
         } else {
-            tamed.push(c);
+            escaped.push(c);
         }
     }
-    Cow::Owned(tamed)
+    Cow::Owned(escaped)
 }
 
-/// The look of all tables: a rule below the names, and none between rows.
+/// The style of all tables: a rule below the names, and none between rows.
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// What a column of words has at least, before a table is turned.
+/// The minimum width of a text column, before a table becomes blocks.
 const WORDS: usize = 16;
 
-/// Draws a table: words to the left, numbers to the right, no wider than the terminal. Words are
-/// wrapped for that, numbers never: where there is no room for those, each row becomes a block.
+/// Draws a table: texts to the left, numbers to the right, no wider than the terminal. Texts are
+/// wrapped, numbers never: if they don't fit, each row becomes a block.
 fn draw(table: &Table, width: Option<usize>) -> String {
     let looks: Vec<_> = (0..table.columns.len())
         .map(|i| Look::of(table, i))
         .collect();
-    // Times are shown with their units.
+    // Durations are shown with their units.
     let names = table.columns.iter().map(|column| column.name);
     let names: Vec<_> = names
         .map(|name| name.strip_suffix("_ms").unwrap_or(name))
@@ -262,7 +262,7 @@ fn blocks(names: &[&str], rows: &[Vec<String>]) -> String {
     blocks.collect::<Vec<_>>().join("\n\n")
 }
 
-/// How a column is shown.
+/// The format of a column.
 struct Look {
     align: CellAlignment,
     /// Whether it holds times.
@@ -281,7 +281,7 @@ impl Look {
             _ => true,
         };
         Self {
-            // A column of numbers stays one where there is nothing.
+            // A column of numbers stays one if it is empty.
             align: if cells().any(is_number) {
                 CellAlignment::Right
             } else {
@@ -301,7 +301,7 @@ impl Look {
             Cell::Time(time) if self.days => time.format("%Y-%m-%d").to_string(),
             cell => cell.to_string(),
         };
-        tame(&text).replace('\n', "\\n")
+        escaped(&text).replace('\n', "\\n")
     }
 }
 
@@ -312,10 +312,10 @@ mod tests {
 
     #[test]
     fn nothing_that_turns_a_line_round_is_shown_as_it_is() {
-        assert_eq!(tame("Seat \u{202e}1"), "Seat \\u{202e}1");
-        assert_eq!(tame("\u{1b}[2J\u{2066}"), "\\u{1b}[2J\\u{2066}");
+        assert_eq!(escaped("Seat \u{202e}1"), "Seat \\u{202e}1");
+        assert_eq!(escaped("\u{1b}[2J\u{2066}"), "\\u{1b}[2J\\u{2066}");
         for plain in ["Ärger", "山", "שלום", "two\nlines", "👩‍👩‍👧"] {
-            assert_eq!(tame(plain), plain);
+            assert_eq!(escaped(plain), plain);
         }
     }
 

@@ -1,4 +1,4 @@
-//! How far something is that takes longer than a moment.
+//! Progress bars for slow operations.
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use std::{
@@ -6,11 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What is over sooner shows no bar.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Shorter operations show no bar.
+const SHOWN_AFTER: Duration = Duration::from_secs(1);
 
-/// A bar on standard error, with rate and remaining time; nothing where that is no terminal.
-/// Standard output belongs to the answer.
+/// A bar on standard error, with rate and remaining time; nothing if that is no terminal. Standard
+/// output belongs to the result.
 #[derive(Debug)]
 pub(crate) struct Progress {
     bar: ProgressBar,
@@ -19,13 +19,13 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Begins something. `unit` is what is counted.
+    /// Begins an operation. `unit` is what is counted.
     pub(crate) fn begin(what: &str, unit: &str) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let style = format!(
             "{{msg}} {{wide_bar}} {{human_pos}} of {{human_len}} {unit}, {{rate}}, {{eta}} left"
         );
-        // The template is fixed; one that can't be parsed would leave the plain bar.
+        // The template is constant; if it were invalid, the plain bar would remain.
         if let Ok(style) = ProgressStyle::with_template(&style) {
             bar.set_style(style.with_key("rate", rate));
         }
@@ -37,23 +37,23 @@ impl Progress {
         }
     }
 
-    /// So much of so much is done.
+    /// Sets the progress.
     pub(crate) fn at(&mut self, done: u64, total: u64) {
         self.bar.set_length(total);
         self.bar.set_position(done);
-        if !self.shown && self.began.elapsed() > PATIENCE {
+        if !self.shown && self.began.elapsed() > SHOWN_AFTER {
             self.shown = true;
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
     }
 }
 
-/// The rate in whole units: the library's own has four decimals.
+/// The rate in whole units: the library's own format has four decimals.
 fn rate(state: &ProgressState, to: &mut dyn fmt::Write) {
     // Far below 2^53, and never negative.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let whole = state.per_sec().round() as u64;
-    // Only fails when there is no memory for the words.
+    // Fails only without memory.
     let _ = write!(to, "{}/s", HumanCount(whole));
 }
 

@@ -1,4 +1,4 @@
-//! `turnstile projections`: the read models, and what an operator does with them.
+//! `turnstile projections`: lists, rebuilds, pauses and retires read models.
 
 use ::projections::{
     ReadModel, RebuildError, RebuildProgress, pause, read_models, rebuild, resume,
@@ -18,12 +18,12 @@ use super::{
     read_model::{Names, ProjectionName},
 };
 
-/// How often it is looked whether the log is there, while a rebuild is waited for.
-const LOOK: Duration = Duration::from_secs(1);
-/// How long that may take.
-const ANSWER: Duration = Duration::from_secs(3);
-/// After so long without it, nobody waits on.
-const AWAY: Duration = Duration::from_secs(10);
+/// Interval at which the log is checked during a rebuild.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Time limit for the check.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// After this time without the log, the command stops waiting.
+const OUTAGE_TIMEOUT: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ProjectionsCommand {
@@ -54,7 +54,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = explained(COLUMNS, LS))]
 pub(crate) struct LsArgs {
-    /// For how long the rate is measured, in milliseconds
+    /// The time over which the rate is measured, in milliseconds
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 1_000)]
     sample: u64,
     #[command(flatten)]
@@ -63,7 +63,7 @@ pub(crate) struct LsArgs {
 
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub(crate) struct Which {
-    /// Which read model
+    /// The read model
     #[arg(value_parser = Names)]
     name: ProjectionName,
     #[command(flatten)]
@@ -150,7 +150,7 @@ pub(crate) async fn run(
     Ok(Outcome::Clean)
 }
 
-/// Tells what was done with a read model.
+/// Reports the change of a read model.
 fn told(
     said: SaidArgs,
     name: ProjectionName,
@@ -166,18 +166,19 @@ fn told(
     said.open().tell(&words, "projection", &value)
 }
 
-/// Ends when the log can't be reached for a while, and tells why. A rebuild waits for it without an
-/// end, but whoever asked is to know.
+/// Returns when the log was unreachable for a while, with the error. A rebuild waits for it
+/// forever, but its requester should know.
 async fn away(log: &Log, stream: StreamName) -> StoreError {
     let mut since = None;
     loop {
-        tokio::time::sleep(LOOK).await;
-        let answer = tokio::time::timeout(ANSWER, log.reader().last_sequence(stream)).await;
-        let late = || StoreError::unavailable(format!("NATS did not answer within {ANSWER:?}"));
+        tokio::time::sleep(POLL_INTERVAL).await;
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, log.reader().last_sequence(stream)).await;
+        let late =
+            || StoreError::unavailable(format!("NATS did not answer within {ANSWER_TIMEOUT:?}"));
         match answer.unwrap_or_else(|_| Err(late())) {
             Ok(_) => since = None,
             Err(error) => {
-                if since.get_or_insert_with(Instant::now).elapsed() > AWAY {
+                if since.get_or_insert_with(Instant::now).elapsed() > OUTAGE_TIMEOUT {
                     return error;
                 }
             }
@@ -239,14 +240,14 @@ async fn row(
     ])
 }
 
-/// The stream that a read model folds, in whatever version.
+/// The stream of a read model, in any version.
 fn stream_of(name: &str) -> Option<StreamName> {
     let mut all = ProjectionName::ALL.into_iter();
     all.find(|of| of.words().0 == name)
         .map(ProjectionName::stream)
 }
 
-/// Where the stream ends, how many commits that is ahead, and how long the first of them waits.
+/// The end of the stream, the number of commits behind it, and the age of the first of them.
 async fn lag(log: &Log, stream: StreamName, folded: u64) -> Result<[Cell; 3], CommandError> {
     let end = log.reader().last_sequence(stream).await?;
     let events = end.saturating_sub(folded);
@@ -255,7 +256,7 @@ async fn lag(log: &Log, stream: StreamName, folded: u64) -> Result<[Cell; 3], Co
     } else {
         match log.reader().commit_at(stream, folded + 1).await {
             Ok(commit) => (chrono::Utc::now() - commit.stored_at).num_milliseconds(),
-            // It tells no time, and is why the read model stands still.
+            // It has no time, and is why the read model stands still.
             Err(StoreError::Unreadable { .. }) => {
                 return Ok([Cell::Count(end), Cell::Count(events), Cell::Nothing]);
             }

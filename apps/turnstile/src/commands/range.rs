@@ -1,4 +1,4 @@
-//! Which part of the log a command looks at.
+//! The options for a part of the log.
 
 use analysis::{Bound, InvalidBound, Range};
 use chrono::Utc;
@@ -9,9 +9,9 @@ use super::CommandError;
 /// The part of the log.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct RangeArgs {
-    /// From here on (included): a time (2026-03-01, 2026-03-01 19:30; UTC unless it says another
-    /// offset), a time from now (yesterday, -15m, 2h), or a place in a stream (ORDERS:1200; 1200
-    /// where only one stream is read). Both may be given
+    /// The start (included): a time (2026-03-01, 2026-03-01 19:30; UTC unless it has another
+    /// offset), a relative time (yesterday, -15m, 2h), or a place in a stream (ORDERS:1200; 1200 if
+    /// only one stream is read). May be repeated for a time and a place
     #[arg(
         long,
         value_name = "TIME|PLACE",
@@ -20,7 +20,7 @@ pub(crate) struct RangeArgs {
         help_heading = "Range"
     )]
     pub from: Vec<Bound>,
-    /// Up to here: before this time, or up to this place (included)
+    /// The end: before this time, or up to this place (included)
     #[arg(
         long,
         value_name = "TIME|PLACE",
@@ -32,13 +32,13 @@ pub(crate) struct RangeArgs {
 }
 
 impl RangeArgs {
-    /// The range that this is in these streams.
+    /// Returns the range in these streams.
     pub(crate) fn range(&self, streams: &[StreamName]) -> Result<Range, CommandError> {
         Range::of(&self.from, &self.to, streams).map_err(CommandError::failed)
     }
 }
 
-/// Reads a bound from the command line, now.
+/// Parses a bound from the command line, relative to now.
 pub(crate) fn bound(text: &str) -> Result<Bound, InvalidBound> {
     Bound::parse(text, Utc::now())
 }

@@ -1,4 +1,4 @@
-//! The names of read models, as they are given on the command line.
+//! The names of read models on the command line.
 
 use ::projections::Projection;
 use clap::{
@@ -19,8 +19,8 @@ pub(super) enum ProjectionName {
     PayableOrders,
 }
 
-/// The names as `ls` prints them, and in every other way in which they are met: with their version,
-/// as collections and metrics have them, and with a hyphen.
+/// The names as `ls` prints them, and in their other forms: with the version, as in collections and
+/// metrics, and with a hyphen.
 #[derive(Clone)]
 pub(super) struct Names;
 
@@ -37,7 +37,7 @@ impl TypedValueParser for Names {
         let mut all = ProjectionName::ALL.into_iter();
         match all.find(|name| name.words().0 == text || name.key() == text) {
             Some(name) => Ok(name),
-            // Which says what there is.
+            // Its error lists the names.
             None => PossibleValuesParser::new(spellings())
                 .parse_ref(command, arg, value)
                 .and(Err(
@@ -61,7 +61,7 @@ fn spellings() -> impl Iterator<Item = PossibleValue> {
 impl ProjectionName {
     pub(super) const ALL: [Self; 3] = [Self::Tickets, Self::Orders, Self::PayableOrders];
 
-    /// Its name, and what it is.
+    /// Its name, and its description.
     pub(super) fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Tickets => (

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{CommandError, Outcome, output::SaidArgs};
 
-/// Compare every payment in the log with the provider's books; exit code 1 if they differ
+/// Compare every payment in the log with the provider's records; exit code 1 if they differ
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct ReconcileArgs {
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<Outcom
     Ok(Outcome::of(found.differences.is_empty()))
 }
 
-/// What was taken and kept, by currency: sums across currencies would mean nothing.
+/// The captured money that was kept, by currency: sums across currencies would mean nothing.
 fn captured(found: &Reconciliation) -> String {
     let sums = found.captured_cents.iter();
     let sums: Vec<_> = sums

@@ -11,10 +11,10 @@ use super::{
     CommandError, Outcome, Servers, output::OutputArgs, progress::Progress, range::RangeArgs,
 };
 
-/// Answer a question by replaying the log: what sold, what became of holds, how long it took
+/// Answer a question by replaying the log: sales, outcomes of holds, durations
 ///
-/// The same range always gives the same bytes. A range limits what counts; what came before is
-/// read all the same, since a sale can't be told without its listing.
+/// The same range always results in the same bytes. A range limits what counts; earlier events are
+/// still read, since a sale depends on its listing.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = explained())]
 pub(crate) struct ReplayArgs {
@@ -43,7 +43,7 @@ fn explained() -> String {
     let mut text = "Tables and columns:\n".to_owned();
     for fold in BUILTIN {
         for table in fold.start().tables() {
-            // Writing to a text can't fail.
+            // Writing to a string can't fail.
             let _ = writeln!(text, "  {} ({}): {}", table.name, fold.name, table.doc);
             for column in table.columns {
                 let _ = writeln!(text, "    {:<16} {}", column.name, column.doc);

@@ -13,8 +13,8 @@ use super::{CommandError, Outcome, Servers, output::say, progress::Progress, ran
 
 /// Answer all built-in questions on one page, with plots
 ///
-/// The page needs nothing beside it: it can be sent, read offline, and printed. The same range
-/// gives the same bytes.
+/// The page needs no other file: it can be sent, read offline, and printed. The same range results
+/// in the same bytes.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ReportArgs {
@@ -72,7 +72,7 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
     Ok(Outcome::Clean)
 }
 
-/// The range as its reader knows it.
+/// The range in words.
 fn in_words(range: &RangeArgs) -> String {
     let list = |bounds: &[analysis::Bound]| {
         let texts: Vec<_> = bounds.iter().map(ToString::to_string).collect();
@@ -86,7 +86,7 @@ fn in_words(range: &RangeArgs) -> String {
     }
 }
 
-/// Writes a file so that nobody sees half of it.
+/// Writes a file atomically.
 fn write_whole(path: &Path, content: &str) -> Result<(), CommandError> {
     let written = || {
         let mut file = AtomicFile::create_in(folder_of(path))?;
@@ -98,7 +98,7 @@ fn write_whole(path: &Path, content: &str) -> Result<(), CommandError> {
         .map_err(|error| CommandError::file(path, &error))
 }
 
-/// Says no to a file that can't be written. One that is there is not touched.
+/// Refuses a file that can't be written. Leaves an existing one alone.
 fn try_writing(path: &Path) -> Result<(), CommandError> {
     if path.is_dir() {
         return Err(CommandError::failed(format!(

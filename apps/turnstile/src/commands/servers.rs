@@ -1,4 +1,4 @@
-//! Which servers a command talks to, and how it gets there.
+//! The servers of a command, and the connections to them.
 
 use event_streams::USERS;
 use eventstore::{Log, LogConfig};
@@ -10,24 +10,24 @@ use std::{pin::pin, time::Duration};
 
 use super::CommandError;
 
-/// How long to wait for the log and the database.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// After so long it is told what is waited for.
-const SILENCE: Duration = Duration::from_secs(1);
-/// How long one answer may take. Nobody waits for a command line as for a web page, and a machine
-/// that is busy is no reason to give up.
-const ANSWER: Duration = Duration::from_secs(10);
-/// The name under which NATS shows this tool.
+/// Time limit for the log and the database.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// After this time a message names what is being waited for.
+const MESSAGE_AFTER: Duration = Duration::from_secs(1);
+/// Time limit for one answer. A command line may wait longer than a web page, and a busy machine is
+/// no reason to give up.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The name of this tool in NATS.
 const CLIENT: &str = "turnstile-cli";
 
-/// The servers that a command talks to. Each wins over the environment variable of its name.
+/// The servers of a command. Each option overrides the environment variable of its name.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Servers {
-    /// The NATS servers that hold the log, separated by commas. Use the environment for a URL with a
+    /// The NATS servers of the log, separated by commas. Use the environment for a URL with a
     /// password: every user of this machine can see a command line [env: NATS_URL]
     #[arg(long, global = true, value_name = "URL", help_heading = "Servers")]
     nats_url: Option<String>,
-    /// The MongoDB that holds the read models [env: MONGODB_URI]
+    /// The MongoDB of the read models [env: MONGODB_URI]
     #[arg(long, global = true, value_name = "URI", help_heading = "Servers")]
     mongodb_uri: Option<String>,
     /// Its database [env: MONGODB_DATABASE]
@@ -36,7 +36,7 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// The configuration: the environment, and what was given instead.
+    /// The configuration: the environment, and the options that override it.
     pub(crate) fn config(&self) -> Result<Config, ConfigError> {
         let given = |name: &str| match name {
             "NATS_URL" => self.nats_url.clone(),
@@ -47,8 +47,8 @@ impl Servers {
         Config::from_lookup(&|name| given(name).or_else(|| std::env::var(name).ok()))
     }
 
-    /// As [`Servers::config`], as far as it says where the log is: whoever only reads the log is not
-    /// kept from it by what is wrong with the rest.
+    /// Like [`Servers::config`], reduced to the log: a command that only reads the log works even
+    /// if the rest is invalid.
     fn config_of_log(&self) -> Result<Config, ConfigError> {
         Config::from_lookup(&|name| match name {
             "NATS_URL" if self.nats_url.is_some() => self.nats_url.clone(),
@@ -57,8 +57,8 @@ impl Servers {
         })
     }
 
-    /// Connects to the log alone, for reading: nothing is created there, not even what is missing.
-    /// A server without a log is an error: somebody else's, or one that was forgotten to be set up.
+    /// Connects to the log for reading: creates nothing, not even what is missing. A server without
+    /// a log is an error: it is the wrong one, or was never set up.
     pub(crate) async fn log(&self) -> Result<Log, CommandError> {
         let log = self.nats().await?;
         if log.streams().exists(USERS).await? {
@@ -74,8 +74,8 @@ impl Servers {
     pub(crate) async fn nats(&self) -> Result<Log, CommandError> {
         let config = self.config_of_log()?;
         let log = Log::connect(LogConfig {
-            answer_timeout: ANSWER,
-            command_timeout: 3 * ANSWER,
+            answer_timeout: ANSWER_TIMEOUT,
+            command_timeout: 3 * ANSWER_TIMEOUT,
             ..log_config(&config, CLIENT)
         })
         .await?;
@@ -83,20 +83,20 @@ impl Servers {
         let connected = connection.wait_for(|connected| *connected);
         let url = without_login(config.nats_url.expose_secret());
         let what = format!("NATS at {url}");
-        let connected = telling_what_is_waited_for(&what, connected);
-        if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, connected).await {
+        let connected = report_wait(&what, connected);
+        if let Ok(Ok(_)) = tokio::time::timeout(CONNECT_TIMEOUT, connected).await {
             log.check_server()?;
             return Ok(log.clone());
         }
         let why = log.probe().await.err();
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
         Err(CommandError::unreachable(format!(
-            "no answer within {PATIENCE:?} from NATS{why}; check --nats-url or NATS_URL"
+            "no answer within {CONNECT_TIMEOUT:?} from NATS{why}; check --nats-url or NATS_URL"
         )))
     }
 
-    /// Connects to the log alone, for writing history. The streams of a new installation are made. No
-    /// service may run: what its workers make of a past that isn't complete would come between.
+    /// Connects to the log for writing history. Creates the streams of a new installation. No
+    /// service may run: reactions of its workers to an incomplete past would come between.
     pub(crate) async fn log_at_rest(&self) -> Result<Log, CommandError> {
         let log = self.nats().await?;
         log.streams().ensure().await?;
@@ -122,12 +122,12 @@ impl Servers {
             MongoStore::connect(config.mongodb_uri.expose_secret(), &config.mongodb_database)
                 .await
                 .map_err(failed)?;
-        let ping = telling_what_is_waited_for("MongoDB", store.ping());
+        let ping = report_wait("MongoDB", store.ping());
         ping.await.map_err(failed)?;
         Ok(store)
     }
 
-    /// Prepares to connect as the services do.
+    /// Prepares to connect like the services.
     pub(crate) async fn runtime_without_workers(&self) -> Result<Runtime, CommandError> {
         let config = self.config()?;
         let (uri, database) = (config.mongodb_uri.expose_secret(), &config.mongodb_database);
@@ -136,13 +136,13 @@ impl Servers {
         Ok(Runtime::prepare(config, CLIENT, Some(read)).await?)
     }
 
-    /// Connects as the services do. The streams of a new installation are made.
+    /// Connects like the services. Creates the streams of a new installation.
     pub(crate) async fn runtime(&self) -> Result<Runtime, CommandError> {
         let runtime = self.runtime_without_workers().await?;
-        let arrive = telling_what_is_waited_for("NATS and MongoDB", runtime.connect());
-        let Ok(arrived) = tokio::time::timeout(PATIENCE, arrive).await else {
+        let arrive = report_wait("NATS and MongoDB", runtime.connect());
+        let Ok(arrived) = tokio::time::timeout(CONNECT_TIMEOUT, arrive).await else {
             return Err(CommandError::unreachable(format!(
-                "no answer within {PATIENCE:?} from {}; check NATS_URL and MONGODB_URI",
+                "no answer within {CONNECT_TIMEOUT:?} from {}; check NATS_URL and MONGODB_URI",
                 lacking(&runtime)
             )));
         };
@@ -151,18 +151,18 @@ impl Servers {
     }
 }
 
-/// Waits, and says for what if that takes longer than a moment: ten seconds of silence look like a
-/// program that hangs.
-async fn telling_what_is_waited_for<T>(what: &str, waited: impl Future<Output = T>) -> T {
+/// Waits, and reports what for if that takes longer than a moment: ten seconds of silence look like
+/// a program that hangs.
+async fn report_wait<T>(what: &str, waited: impl Future<Output = T>) -> T {
     let mut waited = pin!(waited);
-    if let Ok(ended) = tokio::time::timeout(SILENCE, &mut waited).await {
+    if let Ok(ended) = tokio::time::timeout(MESSAGE_AFTER, &mut waited).await {
         return ended;
     }
     eprintln!("waiting for {what}");
     waited.await
 }
 
-/// Addresses as they may be shown: without the names and passwords in them.
+/// Addresses without user names and passwords, for display.
 fn without_login(urls: &str) -> String {
     let shown = urls.split(',').map(|url| {
         let url = url.trim();
@@ -173,7 +173,7 @@ fn without_login(urls: &str) -> String {
     shown.collect::<Vec<_>>().join(",")
 }
 
-/// What could not be had, in words.
+/// The missing servers, in words.
 pub(super) fn lacking(runtime: &Runtime) -> String {
     let missing = runtime.gate.missing();
     let missing = missing.iter();

@@ -5,34 +5,34 @@ use simulator::{Plan, Simulation};
 
 use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress};
 
-/// Make up a season of history and write it to an empty log (writes)
+/// Simulate a season and write its history to an empty log (writes)
 ///
-/// People sign up, list tickets, change prices, order, pay, are declined, give back or forget;
-/// demand follows the hours of the day, and flash sales bring crowds. Every event is decided by
-/// the rules of the marketplace, and times lie in the past. The same sizes and seed give the same
-/// bytes. Nobody can sign in as one of these people. No service may work on the log meanwhile.
+/// Users sign up, list tickets, change prices, order, pay, have cards declined, cancel or forget;
+/// demand follows the hours of the day, and flash sales bring crowds. Every event is decided by the
+/// rules of the marketplace, and times are in the past. The same sizes and seed result in the same
+/// bytes. No one can sign in as one of these users. No service may run on the log.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct SimulateArgs {
-    /// People who may sell
+    /// Number of possible sellers
     #[arg(long, value_name = "N", default_value_t = 400)]
     sellers: u32,
-    /// People who may buy
+    /// Number of possible buyers
     #[arg(long, value_name = "N", default_value_t = 8_000)]
     buyers: u32,
-    /// Tickets that are listed; each leads to some eleven events
+    /// Number of tickets; each leads to some eleven events
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     tickets: u32,
-    /// Days that the season lasts
+    /// Length of the season in days
     #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3_660))]
     days: u32,
-    /// Where all chance comes from
+    /// The seed of all random numbers
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// The first day
     #[arg(long, value_name = "DATE", default_value = "2025-01-01")]
     start: NaiveDate,
-    /// Write it behind the history that is there, instead of refusing
+    /// Append to the existing history instead of refusing
     #[arg(long)]
     onto_history: bool,
     #[command(flatten)]

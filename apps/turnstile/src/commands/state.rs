@@ -1,4 +1,4 @@
-//! `turnstile state`: an aggregate as it was.
+//! `turnstile state`: an aggregate at a moment.
 
 use analysis::{Aggregate, AnalysisError, Bound, Entity, commits_of};
 use chrono::{DateTime, Utc};
@@ -10,14 +10,14 @@ use serde_json::Value;
 
 use super::{CommandError, Outcome, Servers, history::subject, output::OutputArgs, range::bound};
 
-/// Show a ticket, an order, a payment or a user as it was at a moment
+/// Show a ticket, order, payment or user in its state at a moment
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct StateArgs {
-    /// The id of a ticket, an order, a payment or a user; or a user's e-mail address
+    /// The ID of a ticket, an order, a payment or a user; or a user's e-mail address
     id: String,
-    /// A time (2026-03-01 19:30, UTC; yesterday; -15m), or a place in a stream (ORDERS:1200): what happened until
-    /// then counts, that moment included. Now, unless it is given
+    /// A time (2026-03-01 19:30, UTC; yesterday; -15m), or a place in a stream (ORDERS:1200);
+    /// events until then count, including that moment. By default now
     #[arg(long, value_name = "TIME|PLACE", value_parser = bound, allow_hyphen_values = true)]
     at: Option<Bound>,
     #[command(flatten)]
@@ -40,7 +40,7 @@ Examples:
   turnstile state 0199a3f2-… --at ORDERS:1200
   turnstile state ada@example.com";
 
-/// An aggregate as it was.
+/// An aggregate at a moment.
 #[derive(Debug, Serialize)]
 struct Then {
     stream: StreamName,
@@ -81,7 +81,7 @@ pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, C
     }
     let mut output = args.output.open();
     for then in &shown {
-        if output.is_for_people() {
+        if output.is_table() {
             output.line(&format!(
                 "{} {} at version {} ({}#{}, {})",
                 then.stream,
@@ -100,8 +100,8 @@ pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, C
     Ok(Outcome::Clean)
 }
 
-/// Says no to a place that the log hasn't reached, since it would mean something else tomorrow, and
-/// to one that may be in either of two streams.
+/// Refuses a place that the log hasn't reached, since its meaning would change, and one that may be
+/// in either of two streams.
 async fn reached(
     log: &Log,
     streams: &[StreamName],
@@ -132,7 +132,7 @@ async fn reached(
     Ok(())
 }
 
-/// Replays one aggregate up to a moment; nothing if it wasn't there yet.
+/// Replays one aggregate up to a moment; `None` if it didn't exist yet.
 async fn then(
     log: &Log,
     stream: StreamName,
@@ -152,7 +152,7 @@ async fn then(
         return Ok(None);
     };
     let (mut version, mut last) = (0, None);
-    // A stream's own order counts: what comes after something later is later, whatever its clock.
+    // A stream's own order counts: an event after a later one is later, whatever its clock.
     for commit in commits_of(log, stream, id).await? {
         if !counts(&commit) {
             break;
@@ -169,7 +169,7 @@ async fn then(
         .map(|(sequence, time)| Then {
             stream,
             aggregate_id: id.to_owned(),
-            // What it counts is the next event's.
+            // The counter is the version of the next event.
             version: version.saturating_sub(1),
             sequence,
             time,

@@ -1,4 +1,4 @@
-//! `turnstile streams`: how the streams of the log are set up.
+//! `turnstile streams`: the settings of the log's streams.
 
 use eventstore::{Log, StreamInfo, StreamPlan};
 use std::{
@@ -63,8 +63,8 @@ pub(crate) struct MigrateArgs {
     create: Vec<String>,
 }
 
-/// How long the servers may take to start.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// Time limit for the servers to start.
+const START_TIMEOUT: Duration = Duration::from_mins(2);
 
 pub(crate) async fn run(
     command: StreamsCommand,
@@ -92,9 +92,9 @@ pub(crate) async fn run(
 
 async fn init(servers: &Servers) -> Result<Outcome, CommandError> {
     let runtime = servers.runtime_without_workers().await?;
-    let Ok(there) = tokio::time::timeout(PATIENCE, runtime.wait_for_streams()).await else {
+    let Ok(there) = tokio::time::timeout(START_TIMEOUT, runtime.wait_for_streams()).await else {
         return Err(CommandError::unreachable(format!(
-            "no streams within {PATIENCE:?}: {}; see the log for details",
+            "no streams within {START_TIMEOUT:?}: {}; see the log for details",
             lacking(&runtime)
         )));
     };
@@ -103,7 +103,7 @@ async fn init(servers: &Servers) -> Result<Outcome, CommandError> {
     Ok(Outcome::Clean)
 }
 
-/// Lets the streams be made that are named.
+/// Allows the named streams to be created.
 fn allow(plans: &mut [StreamPlan], named: &[String]) -> Result<(), CommandError> {
     for name in named {
         let known: Vec<_> = plans.iter().map(|plan| plan.stream.to_string()).collect();
@@ -121,7 +121,7 @@ fn allow(plans: &mut [StreamPlan], named: &[String]) -> Result<(), CommandError>
 
 fn list(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandError> {
     for plan in plans {
-        if !output.is_for_people() {
+        if !output.is_table() {
             output.record("stream", plan)?;
             continue;
         }
@@ -173,7 +173,7 @@ fn check(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandEr
     let mut well = true;
     for plan in plans {
         well &= plan.is_settled();
-        if !output.is_for_people() {
+        if !output.is_table() {
             output.record("stream", plan)?;
         } else if plan.is_settled() {
             output.line(&format!("{}: up to date", plan.stream))?;
@@ -187,10 +187,10 @@ fn check(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandEr
     Ok(Outcome::of(well))
 }
 
-/// What would be done.
+/// The steps of a plan.
 fn steps(plan: &StreamPlan) -> Vec<String> {
     if plan.found.is_none() {
-        // What is refused is said once.
+        // A refusal is printed once.
         let create = plan.refusals.is_empty();
         return Vec::from_iter(create.then(|| format!("{}: create it", plan.stream)));
     }
@@ -233,12 +233,12 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
         say("all streams are up to date")?;
         return Ok(Outcome::Clean);
     }
-    if !yes && !agreed("Apply this plan?")? {
+    if !yes && !confirmed("Apply this plan?")? {
         return Err(CommandError::failed(
             "nothing was changed; --yes skips this question",
         ));
     }
-    // Whether or not anybody reads on, it is done to the end.
+    // A failing output doesn't stop the work.
     let mut said = Ok(());
     for plan in plans.iter().filter(|plan| !plan.is_settled()) {
         log.streams().migrate(plan).await?;
@@ -248,8 +248,8 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
     Ok(Outcome::Clean)
 }
 
-/// Asks whoever sits at the terminal. Where nobody does, the answer is no.
-pub(super) fn agreed(question: &str) -> Result<bool, CommandError> {
+/// Asks for confirmation on the terminal. Without one, the answer is no.
+pub(super) fn confirmed(question: &str) -> Result<bool, CommandError> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }

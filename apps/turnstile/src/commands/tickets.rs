@@ -1,15 +1,15 @@
-//! `turnstile tickets`: what was for sale.
+//! `turnstile tickets`: the tickets that were for sale.
 
 use analysis::{AnalysisError, Bound, OnSale, Range, Span};
 use event_streams::{ORDERS, TICKETS};
 
 use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress, range::bound};
 
-/// Show what was for sale at a moment
+/// Show the tickets that were for sale at a moment
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = AFTER)]
 pub(crate) struct TicketsArgs {
-    /// The moment (2026-03-01 19:30, UTC; yesterday; -15m), which counts itself. Now, unless it is given
+    /// The moment (2026-03-01 19:30, UTC; yesterday; -15m), included. By default now
     #[arg(long, value_name = "TIME", value_parser = bound, allow_hyphen_values = true)]
     at: Option<Bound>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `turnstile users`: who has an account, and what each may do beyond buying and selling.
+//! `turnstile users`: accounts and roles.
 
 use analysis::{Aggregate, AnalysisError, Cell, Column, Range, Span, Table, columns};
 use chrono::Utc;
@@ -17,7 +17,7 @@ use super::{
     progress::Progress,
 };
 
-/// Who grants and revokes, by the log.
+/// The actor of grants and revocations in the log.
 const ACTOR: &str = "operator";
 
 /// What can be done with users.
@@ -41,7 +41,7 @@ pub(crate) enum UsersCommand {
     Revoke(RoleArgs),
 }
 
-/// Whose role, and which.
+/// A user and a role.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RoleArgs {
     /// The user's e-mail address or id
@@ -92,9 +92,9 @@ pub(crate) async fn run(command: UsersCommand, servers: &Servers) -> Result<Outc
     Ok(Outcome::Clean)
 }
 
-/// Whether a role was changed, and whose.
+/// Whether a role was changed, and the user's address.
 enum Changed {
-    /// By this command.
+    /// Changed by this command.
     Now(Email),
     /// It was so before.
     Before(Email),
@@ -136,7 +136,7 @@ async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), C
     let span = Span::resolve(&Range::all(), log, &[USERS]).await?;
     let (mut commits, total, mut read) = (span.read(log), span.len(), 0);
     let mut users = HashMap::new();
-    // In the order in which they came.
+    // In order of registration.
     let mut order = Vec::new();
     while let Some(commit) = commits.next().await {
         let commit = commit?;

@@ -15,9 +15,9 @@ use super::{
     progress::Progress,
 };
 
-/// So many documents of a read model's replay are in memory at once.
+/// Limit for documents of a read model's replay in memory.
 const DOCUMENTS: usize = 150_000;
-/// So many findings are shown; after that they are only counted. A log with more has one cause.
+/// Limit for printed findings; more are only counted. A log with more has one cause.
 const SHOWN: u64 = 1_000;
 
 /// Check that the log is consistent and every read model equals a replay; exit code 1 if not
@@ -90,7 +90,7 @@ async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError>
     }
     for stream in event_streams::ALL {
         for hole in log.holes().acknowledged(stream).await?.iter() {
-            if output.is_for_people() {
+            if output.is_table() {
                 output.line(&in_words(hole))?;
             } else {
                 output.json(&json!({ "acknowledged": hole }))?;

@@ -1,5 +1,5 @@
-//! What can't be read, isn't there, or is lost on the way: one clear error that names the place,
-//! and a code.
+//! Input that can't be read, doesn't exist, or is lost in transit: one clear error that names the
+//! place, and an exit code.
 
 use event_streams::{ORDERS, TICKETS};
 use serde_json::json;
@@ -21,7 +21,7 @@ async fn a_message_that_is_no_commit_is_named_after_all_that_came_before_it() {
     for command in [["replay", "funnel"], ["history", "ann@example.com"]] {
         tool(url, &command).await.with_code(3).says("TICKETS#15");
     }
-    // What doesn't reach it is answered.
+    // Commands that don't reach it succeed.
     tool(url, &["replay", "sales"]).await.well();
     let range = ["events", "ls", "--stream", "TICKETS", "--to", "14"];
     assert_eq!(tool(url, &range).await.well().json().len(), 14);
@@ -46,7 +46,7 @@ async fn an_event_of_an_unknown_type_is_named_where_it_must_be_understood() {
     assert!(refused.stderr.contains("ORDERS#13"), "{}", refused.stderr);
     assert!(refused.stderr.contains("OrderFramed"), "{}", refused.stderr);
     assert_eq!(refused.stdout, "", "half an answer is none");
-    // It can be looked at all the same.
+    // It can still be inspected.
     tool(url, &["events", "show", "ORDERS:13"])
         .await
         .well()
@@ -99,7 +99,7 @@ async fn a_server_that_is_not_there_is_told_within_moments() {
         tool(url, &["events", "ls"]),
         tool(url, &["verify", "--log-only"])
     );
-    // After a second of silence it is said what is waited for.
+    // After a second of silence a message names what is being waited for.
     listed
         .with_code(4)
         .says("waiting for NATS at nats://")
@@ -166,7 +166,7 @@ async fn whoever_reads_only_the_log_is_not_kept_from_it_by_other_settings() {
 
 #[tokio::test]
 async fn a_page_that_cannot_be_written_is_refused_before_anything_is_read() {
-    // There is no server, so whatever comes to the log waits for it.
+    // There is no server, so every command waits for it.
     let began = std::time::Instant::now();
     for out in ["/nowhere/at/all.html", "/tmp"] {
         tool("nats://127.0.0.1:9", &["report", "--out", out])
@@ -189,7 +189,7 @@ async fn a_connection_that_is_lost_in_the_middle_is_told_with_the_place() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    // Nobody reads on, so the tool stands still in the middle while the server goes away.
+    // The reader has stopped, so the tool is blocked in the middle while the server goes down.
     let mut lines = BufReader::new(listing.stdout.take().unwrap()).lines();
     lines.next_line().await.unwrap().unwrap();
     archive.nats.kill9().await;

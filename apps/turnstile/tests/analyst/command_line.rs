@@ -4,10 +4,10 @@ use std::process::Stdio;
 
 use crate::support::{Season, TURNSTILE, tool};
 
-/// What is no question to the log and changes nothing there: its help says all.
+/// Commands that neither query nor change the log: their help has no examples.
 const PLAIN: [&str; 3] = ["serve", "config", "help"];
 
-/// Every command that the help names, and their commands.
+/// All commands in the help, with their subcommands.
 async fn commands() -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let mut open = vec![Vec::new()];
@@ -18,7 +18,7 @@ async fn commands() -> Vec<Vec<String>> {
             .skip_while(|line| *line != "Commands:")
             .skip(1)
             .take_while(|line| !line.is_empty())
-            // What is indented deeper is the rest of a description.
+            // Deeper indentation continues a description.
             .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
             .filter_map(|line| line.split_whitespace().next())
             .filter(|name| !PLAIN.contains(name))
@@ -136,7 +136,7 @@ async fn servers_are_named_by_flag_too() {
     tool("nats://127.0.0.1:9", &args).await.well();
 }
 
-/// Runs the tool on a terminal of its own; gives all that is shown there.
+/// Runs the tool on its own terminal; returns everything that is shown there.
 async fn on_a_terminal(nats: &str, args: &[&str]) -> String {
     let program =
         "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
@@ -178,7 +178,7 @@ async fn people_at_a_terminal_get_tables_and_programs_get_json_unless_told_other
 #[tokio::test]
 async fn whatever_takes_longer_than_a_second_shows_rate_and_remaining_time_to_people() {
     let nats = testkit::Nats::start().await;
-    // Some 60,000 events: nowhere are they written within a second.
+    // Some 60,000 events: no machine writes them within a second.
     let size = [
         "simulate",
         "--tickets",

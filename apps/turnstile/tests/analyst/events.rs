@@ -1,4 +1,4 @@
-//! `turnstile events`: listing, tailing and showing what is in the log.
+//! `turnstile events`: listing, tailing and showing the log.
 
 use event_streams::TICKETS;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::support::{Season, TURNSTILE, moment, tool};
 
-/// An event in one line, without what differs from run to run.
+/// An event in one line, without the parts that differ between runs.
 fn short(event: &Value) -> String {
     let text = |name: &str| event[name].as_str().unwrap_or("–").to_owned();
     format!(
@@ -55,7 +55,7 @@ async fn a_type_that_no_event_has_is_named_with_those_there_are() {
         assert_eq!(told.stdout, "");
         assert!(told.stderr.contains("OrderPlcaed"), "{}", told.stderr);
         assert!(told.stderr.contains("OrderPlaced"), "{}", told.stderr);
-        // A log may have it from another release.
+        // A log may contain it from another release.
         let args = ["events", command, "--unknown-type", "OrderPlcaed"];
         let told = tool(url, &args).await.well();
         assert_eq!(
@@ -72,7 +72,7 @@ async fn a_type_that_no_event_has_is_named_with_those_there_are() {
 #[tokio::test]
 async fn only_streams_that_may_hold_a_type_are_read() {
     let mut season = Season::write().await;
-    // Whoever reads the tickets meets this.
+    // Every reader of the tickets meets this.
     season.archive.garbage(TICKETS).await;
     let url = season.archive.url();
     let found = tool(url, &["events", "ls", "--type", "PaymentDeclined"]).await;
@@ -176,7 +176,7 @@ async fn what_happened_to_one_thing_is_in_the_order_of_its_stream_whatever_clock
         order_id: Season::order(5),
         orders_version: 9,
     };
-    // By a process whose clock is two days late.
+    // From a process whose clock is two days slow.
     season.tickets(4, &ann, &sold, None, moment(1, 9, 0)).await;
     let ticket = Season::ticket(4).to_string();
     let url = season.archive.url();
@@ -229,7 +229,7 @@ async fn the_newest_events_are_the_newest_of_all_streams_however_rare() {
             "TicketReserved"
         ]
     );
-    // So many that what is sought is far from the end of its stream.
+    // So that the searched events are far from the end of their stream.
     season.archive.listings(3_000).await;
     let args = [
         "events",

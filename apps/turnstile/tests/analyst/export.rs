@@ -1,4 +1,4 @@
-//! `turnstile export`: what is in the files is what is in the log, whatever happens on the way.
+//! `turnstile export`: the files contain the log, whatever happens during an export.
 
 use archive::TABLES;
 use domain::{Price, Title, ticket::TicketEvent};
@@ -182,7 +182,7 @@ async fn an_event_that_cannot_be_read_is_named_and_leaves_no_half_file() {
         .with_code(3)
         .says("TICKETS#6");
     assert_eq!(files(out.path()), Vec::<String>::new());
-    // What lies before it can be had.
+    // Everything before it can be exported.
     let other = folder();
     let upto = ["--to", "TICKETS:5"];
     assert_eq!(exported(&archive.nats, other.path(), &upto).await.rows(), 5);
@@ -212,7 +212,7 @@ async fn a_range_past_the_end_is_no_export() {
         .with_code(2)
         .says("ORDERS ends at #12");
     assert_eq!(files(out.path()), Vec::<String>::new());
-    // What was refused is in nobody's way.
+    // A refused request has no effect on others.
     let manifest = exported(&season.archive.nats, out.path(), &["--to", "ORDERS:12"]).await;
     assert_eq!(rows(&manifest)["order_placed"], 5);
 }
@@ -227,7 +227,7 @@ async fn a_folder_that_cannot_be_used_is_named() {
         .with_code(2)
         .says(text(file.path()))
         .says("Not a directory");
-    // A manifest that lost its end: what the folder holds isn't known any more.
+    // A truncated manifest: the contents of the folder are unknown.
     let out = folder();
     exported(&season.archive.nats, out.path(), &[]).await;
     let manifest = out.path().join("manifest.json");

@@ -1,5 +1,5 @@
-//! Every answer of `turnstile replay` against the same question put to another program: DuckDB, from
-//! PyPI, over an export (`figures/folds.sql`), which shares no code with the folds.
+//! Every result of `turnstile replay` against the same query in another program: DuckDB, from PyPI,
+//! over an export (`figures/folds.sql`), which shares no code with the folds.
 
 use analysis::folds::BUILTIN;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// A while after the end of the season before, so that there are months without an event.
+/// A while after the end of the first season, so that there are months without an event.
 const LATER: [&str; 14] = [
     "simulate",
     "--tickets",
@@ -33,8 +33,8 @@ const LATER: [&str; 14] = [
     "--onto-history",
 ];
 
-/// The whole log; from a moment of a crowd on, so that there are live holds; and over the gap, up to
-/// a moment that isn't even a millisecond.
+/// The whole log; from a moment during a flash sale on, so that there are live holds; and over the
+/// gap, up to a moment that isn't a whole millisecond.
 const RANGES: [Option<(&str, &str)>; 3] = [
     None,
     Some(("2025-01-08T21:53:55Z", "2025-01-09T06:00:00Z")),
@@ -50,7 +50,7 @@ fn tables(rows: impl Iterator<Item = Value>) -> Tables {
         let cells = row.as_object_mut().unwrap();
         let table = cells.remove("table").unwrap();
         for cell in cells.values_mut() {
-            // Moments are written with as many digits as they need, or with all.
+            // Times have as many digits as necessary, or all.
             let time = cell.as_str().and_then(|text| text.parse().ok());
             if let Some(time) = time {
                 let time: DateTime<Utc> = time;
@@ -63,7 +63,7 @@ fn tables(rows: impl Iterator<Item = Value>) -> Tables {
     tables
 }
 
-/// What the tool answers.
+/// The tool's results.
 async fn replayed(nats: &Nats, range: Option<(&str, &str)>) -> Tables {
     let mut rows = Vec::new();
     for fold in BUILTIN {
@@ -76,7 +76,7 @@ async fn replayed(nats: &Nats, range: Option<(&str, &str)>) -> Tables {
     tables(rows.into_iter())
 }
 
-/// What DuckDB answers.
+/// DuckDB's results.
 fn asked(folder: &Path, range: Option<(&str, &str)>) -> Tables {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/analyst/figures");
     let package = devservers::tools::python_package("duckdb", "2.0.0").unwrap();
@@ -108,7 +108,7 @@ async fn every_table_of_every_fold_is_what_duckdb_computes_from_an_export() {
         let names = |tables: &Tables| tables.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&found), names(&expected), "{range:?}");
         for (name, rows) in &found {
-            // Row by row: what differs is to be seen.
+            // Row by row, to show the difference.
             for (row, other) in rows.iter().zip(&expected[name]) {
                 assert_eq!(row, other, "{name}, {range:?}");
             }

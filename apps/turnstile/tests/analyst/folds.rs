@@ -1,4 +1,4 @@
-//! `turnstile replay`: the answers of every fold for the fixed season, to the byte.
+//! `turnstile replay`: the results of every fold for the fixed season, to the byte.
 
 use crate::support::{Season, tool};
 
@@ -29,7 +29,7 @@ async fn every_fold_answers_as_ever_and_the_same_each_time() {
 async fn a_range_limits_what_counts_and_not_what_is_known() {
     let season = Season::write().await;
     let url = season.archive.url();
-    // From after the listing and the order of the one ticket that sold until after its sale.
+    // From after the listing and the order of the one sold ticket until after its sale.
     let range = [
         "--from",
         "2026-03-01T10:07:00Z",
@@ -115,7 +115,7 @@ async fn a_sale_whose_money_was_lost_counts_no_more() {
     assert_eq!(stage("funnel_of_tickets", "sold", "tickets"), 0);
     assert_eq!(stage("funnel_of_orders", "paid", "orders"), 0);
     assert_eq!(on_sale(&season).await, for_sale + 1);
-    // A range that ends before knows nothing of it.
+    // A range that ends before that doesn't include it.
     let before = rows(&season, &["sales", "--to", "2026-03-02"]).await;
     assert_eq!(sum(&before, "sales_by_day", "revenue"), 2_000);
 }

@@ -1,5 +1,5 @@
-//! Files that don't fit: one line says which, nothing half-written is left, and the next run goes
-//! on.
+//! Files that don't fit: one line names them, nothing incomplete remains, and the next run
+//! continues.
 
 use archive::Manifest;
 use std::{path::Path, process::Stdio};
@@ -50,7 +50,7 @@ async fn a_backup_on_a_full_disk_says_so_and_takes_no_room_from_the_next() {
     restored_is_the_same(&nats, place.path()).await;
 }
 
-/// Shows that the newest backup holds this log.
+/// Checks that the newest backup contains this log.
 pub async fn restored_is_the_same(nats: &Nats, place: &Path) {
     let elsewhere = Nats::start().await;
     let args = ["restore", "--from", text(place)];
@@ -125,6 +125,6 @@ async fn an_answer_that_does_not_fit_is_an_error_and_no_panic() {
         );
         assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
     }
-    // What was done before there was no room to say so is done.
+    // The work up to the failed message is done.
     restored_is_the_same(&nats, place.path()).await;
 }

@@ -1,4 +1,4 @@
-//! `turnstile import`: an exported log comes out the same elsewhere.
+//! `turnstile import`: an exported log is the same after an import.
 
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{Document, doc};
@@ -24,14 +24,14 @@ pub async fn copied(nats: &Nats) -> TempDir {
     folder
 }
 
-/// The sums of all files of an export.
+/// The checksums of all files of an export.
 pub fn sums(folder: &Path) -> Vec<String> {
     let manifest = archive::Manifest::read(folder).unwrap().unwrap();
     let parts = manifest.tables.values().flat_map(|table| &table.parts);
     parts.map(|part| part.sha256.clone()).collect()
 }
 
-/// Every document of every read model that a marketplace on this log makes.
+/// Every document of every read model of a marketplace on this log.
 async fn read_models(nats: &Nats) -> BTreeMap<String, Vec<Document>> {
     let mongo = Mongo::database().await;
     let app = TestApp::builder(TURNSTILE)
@@ -65,7 +65,7 @@ async fn read_models(nats: &Nats) -> BTreeMap<String, Vec<Document>> {
     let database = client.database(mongo.name());
     let mut found = BTreeMap::new();
     for name in database.list_collection_names().await.unwrap() {
-        // The others say who folds and how far, which is no part of a read model.
+        // The others record leaders and positions, which are no part of a read model.
         if ["tickets", "orders", "payable"]
             .iter()
             .any(|of| name.starts_with(of))
@@ -163,7 +163,7 @@ async fn a_system_with_history_is_refused() {
         .await
         .with_code(2)
         .says("the log isn't empty: USERS ends at");
-    // The same history is the beginning of itself; another isn't.
+    // A history is its own beginning; another isn't.
     let resumed = tool(nats.url(), &["import", "--resume", text(copy.path())])
         .await
         .well();
@@ -182,7 +182,7 @@ async fn an_interrupted_import_goes_on() {
     let original = simulated().await;
     let copy = copied(&original).await;
     let empty = Nats::start().await;
-    // The beginning: the users, and no more.
+    // The beginning: only the users.
     let users = copy.path().join("user_registered");
     let first = std::fs::read_dir(users)
         .unwrap()

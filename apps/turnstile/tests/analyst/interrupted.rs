@@ -1,5 +1,5 @@
-//! What is cut off or killed in the middle says where, leaves nothing half-written under its final
-//! name, and the next run ends as if nothing had been.
+//! A command that is cut off or killed reports where, leaves nothing incomplete under a final name,
+//! and the next run ends as if it had not been interrupted.
 
 use archive::Manifest;
 use futures_util::future::join_all;
@@ -15,13 +15,13 @@ use crate::{
     full_disk::restored_is_the_same,
     import::{copied, sums},
     support::{
-        Cut, Moments, TURNSTILE, Tool,
+        CuttingProxy, RandomTimes, TURNSTILE, Tool,
         exported::{assert_same_export, exported, files, text},
         tool,
     },
 };
 
-/// A season of which every command takes long enough to be interrupted.
+/// A season for which every command takes long enough to be interrupted.
 async fn season() -> Nats {
     let nats = Nats::start().await;
     let size = [
@@ -37,7 +37,7 @@ async fn season() -> Nats {
     nats
 }
 
-/// Runs the tool, and kills it at that moment; tells how it ended if it was faster.
+/// Runs the tool, and kills it at that moment; returns its exit code if it was faster.
 async fn killed_at(moment: Duration, nats: &Nats, args: &[&str]) -> Option<ExitStatus> {
     let mut child = Command::new(TURNSTILE)
         .args(args)
@@ -57,7 +57,7 @@ async fn killed_at(moment: Duration, nats: &Nats, args: &[&str]) -> Option<ExitS
 #[tokio::test]
 async fn an_export_that_is_killed_at_any_moment_loses_no_row_and_doubles_none() {
     let nats = season().await;
-    let mut moments = Moments::new();
+    let mut moments = RandomTimes::new();
     for format in ["csv", "parquet"] {
         let whole = tempfile::tempdir().unwrap();
         let began = Instant::now();
@@ -67,7 +67,7 @@ async fn an_export_that_is_killed_at_any_moment_loses_no_row_and_doubles_none() 
         let args = ["export", "--format", format, "--out", text(out.path())];
         let mut kills = 0;
         loop {
-            // A run that would end by itself is let do so only after some that were killed.
+            // Only after some killed runs may one end by itself.
             let moment = if kills < 4 { took / 2 } else { 2 * took };
             match killed_at(moments.within(moment), &nats, &args).await {
                 Some(status) => {
@@ -77,11 +77,11 @@ async fn an_export_that_is_killed_at_any_moment_loses_no_row_and_doubles_none() 
                 }
                 None => kills += 1,
             }
-            // What has its final name by now is whole.
+            // Files with their final name are complete.
             if let Some(manifest) = Manifest::read(out.path()).unwrap() {
                 manifest.check(out.path()).unwrap();
                 if manifest.complete {
-                    // Killed after its last step: there is nothing left to be done.
+                    // Killed after its last step: nothing is left to do.
                     break;
                 }
             }
@@ -101,7 +101,7 @@ async fn an_import_that_is_killed_at_any_moment_ends_with_the_same_log() {
         .await
         .well();
     let took = began.elapsed();
-    let mut moments = Moments::new();
+    let mut moments = RandomTimes::new();
     let elsewhere = Nats::start().await;
     let args = ["import", "--resume", text(copy.path())];
     let mut kills = 0;
@@ -115,13 +115,13 @@ async fn an_import_that_is_killed_at_any_moment_ends_with_the_same_log() {
             None => kills += 1,
         }
     }
-    // It may have ended by itself at once, or in the very moment of the last kill.
+    // It may have ended by itself at once, or at the very moment of the last kill.
     let resumed = tool(elsewhere.url(), &args).await.well().json();
     assert_eq!(resumed[0]["commits"], 0, "after {kills} kills");
     assert_eq!(sums(copied(&elsewhere).await.path()), sums(copy.path()));
 }
 
-/// Shows that it says after which commit of which stream the connection was lost.
+/// Checks that it names the commit and stream after which the connection was lost.
 #[track_caller]
 fn lost_its_connection(told: Tool) {
     let told = told.with_code(4);
@@ -146,8 +146,8 @@ async fn whatever_reads_the_log_says_where_it_lost_the_connection() {
         &["events", "tail", "-n", "1", "--actor", "nobody"],
     ];
     let cut_off = commands.map(async |args| {
-        // What is asked for first is on its way then, and much is not.
-        let cut = Cut::at(&nats, "$JS.API.CONSUMER.MSG.NEXT.ORDERS.", 2).await;
+        // The first request is in transit then, and most are not.
+        let cut = CuttingProxy::at(&nats, "$JS.API.CONSUMER.MSG.NEXT.ORDERS.", 2).await;
         let told = tool(cut.url(), args).await;
         assert!(cut.is_cut(), "{args:?} was faster: {}", told.stdout);
         lost_its_connection(told);
@@ -161,7 +161,7 @@ async fn an_export_that_loses_its_connection_goes_on_with_the_next_run() {
     let whole = tempfile::tempdir().unwrap();
     let all = exported(&nats, whole.path(), &[]).await;
     let out = tempfile::tempdir().unwrap();
-    let cut = Cut::at(&nats, "$JS.API.CONSUMER.MSG.NEXT.ORDERS.", 2).await;
+    let cut = CuttingProxy::at(&nats, "$JS.API.CONSUMER.MSG.NEXT.ORDERS.", 2).await;
     let args = ["export", "--out", text(out.path())];
     lost_its_connection(tool(cut.url(), &args).await);
     assert!(cut.is_cut());
@@ -186,7 +186,7 @@ async fn an_import_that_loses_its_connection_says_how_far_it_is_and_goes_on() {
     let original = season().await;
     let copy = copied(&original).await;
     let empty = Nats::start().await;
-    let cut = Cut::at(&empty, "TICKETS.", 900).await;
+    let cut = CuttingProxy::at(&empty, "TICKETS.", 900).await;
     let told = tool(cut.url(), &["import", text(copy.path())])
         .await
         .with_code(4);
@@ -198,7 +198,7 @@ async fn an_import_that_loses_its_connection_says_how_far_it_is_and_goes_on() {
         why.starts_with("was not written")
             .then(|| place.parse::<u64>().unwrap())
     });
-    // Of what was sent before, some may have been stored without an answer.
+    // Some of the earlier ones may have been stored without an answer.
     let place = place.unwrap_or_else(|| panic!("{said}"));
     assert!(place <= 900, "{said}");
     let before = ["import", text(copy.path())];
@@ -217,7 +217,7 @@ async fn a_backup_that_loses_its_connection_leaves_no_half_one() {
     let nats = season().await;
     let place = tempfile::tempdir().unwrap();
     let args = ["backup", "--to", text(place.path())];
-    let cut = Cut::at(&nats, "$JS.SNAPSHOT.ACK.ORDERS.", 1).await;
+    let cut = CuttingProxy::at(&nats, "$JS.SNAPSHOT.ACK.ORDERS.", 1).await;
     tool(cut.url(), &args)
         .await
         .with_code(4)

@@ -1,4 +1,4 @@
-//! What operators look at and do, on a system that is alive.
+//! The commands of operators, on a running system.
 
 use domain::{
     OrderId, Price, TicketId, Title, UserId,
@@ -154,7 +154,7 @@ async fn a_dead_letter_is_listed_shown_with_its_events_and_given_up() {
     let system = System::start().await;
     let mut log = Archive::on(system.nats.clone()).await;
     let (ticket, now) = (id(7, 1), chrono::Utc::now());
-    // An order of a ticket that nobody ever listed: the ticket's worker can't follow it.
+    // An order of a ticket that was never listed: the ticket's worker can't follow it.
     let placed = TicketOrdersEvent::OrderPlaced {
         order_id: OrderId(Uuid::new_v4()),
         buyer: UserId(Uuid::new_v4()),

@@ -1,4 +1,4 @@
-//! `turnstile projections rebuild`, and whoever takes part in it killed on the way.
+//! `turnstile projections rebuild`, with each participating process killed.
 
 use futures_util::TryStreamExt as _;
 use mongodb::bson::{Document, doc};
@@ -12,13 +12,13 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::support::{Moments, System, TURNSTILE, tool};
+use crate::support::{RandomTimes, System, TURNSTILE, tool};
 
-/// The tickets of the season: so many that a rebuild takes some time.
+/// The tickets of the season: enough that a rebuild takes some time.
 const TICKETS: &str = "2000";
 const REBUILD: [&str; 3] = ["projections", "rebuild", "tickets"];
 
-/// A system that has a season behind it, and shows all of it.
+/// A system after a season, with all of it in its read models.
 async fn started() -> System {
     let nats = Nats::start().await;
     let size = ["simulate", "--tickets", TICKETS, "--days", "30"];
@@ -36,7 +36,7 @@ async fn started() -> System {
     system
 }
 
-/// Asks for a rebuild.
+/// Requests a rebuild.
 fn ask(system: &System) -> Child {
     Command::new(TURNSTILE)
         .args(REBUILD)
@@ -97,11 +97,11 @@ async fn a_rebuild_is_done_in_the_end_whoever_is_killed_at_any_moment() {
     let began = Instant::now();
     system.tool(&REBUILD).await.well().says("rebuilt");
     let took = began.elapsed();
-    let mut moments = Moments::new();
+    let mut moments = RandomTimes::new();
     for _ in 0..6 {
         let mut asked = ask(&system);
         let moment = moments.within(took + Duration::from_millis(50));
-        // Should it be faster, the kill meets what comes after it.
+        // If it is faster, the kill hits what comes after it.
         let _ = tokio::time::timeout(moment, asked.wait()).await;
         if moments.either() {
             system.app.kill9().await;

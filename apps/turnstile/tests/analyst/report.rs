@@ -1,4 +1,4 @@
-//! `turnstile report`: the answers on one page; and the answers themselves, on a made-up season.
+//! `turnstile report`: the results on one page; and the results themselves, on a simulated season.
 
 use analysis::folds::BUILTIN;
 use serde_json::Value;
@@ -34,7 +34,7 @@ async fn the_page_stands_for_itself_and_is_the_same_each_time() {
     for foreign in ["<script", "<link", " src=", "@import", "url("] {
         assert!(!page.contains(foreign), "{foreign}");
     }
-    // What it says is what the fold says.
+    // Its figures are those of the fold.
     let replayed = tool(nats.url(), &["replay", "sales", "--json"])
         .await
         .well();
@@ -70,8 +70,8 @@ async fn a_page_that_cannot_be_written_is_named() {
         .says("/nowhere/report.html: No such file or directory");
 }
 
-/// Every fold on a fixed season: of each table how many rows it has, the first and the last ones,
-/// and the sum of each column that can be added up.
+/// Every fold on a fixed season: the number of rows of each table, the first and the last ones, and
+/// the sum of each numeric column.
 #[tokio::test]
 async fn the_answers_on_a_made_up_season_never_change() {
     let nats = simulated().await;

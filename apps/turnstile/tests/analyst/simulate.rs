@@ -1,10 +1,10 @@
-//! `turnstile simulate`: a season that holds together, the same each time.
+//! `turnstile simulate`: a consistent season, the same each time.
 
 use testkit::Nats;
 
 use crate::support::{Tool, tool};
 
-/// A season that is large enough for everything to happen in it.
+/// A season that is large enough for every kind of event.
 const SEASON: [&str; 9] = [
     "simulate",
     "--tickets",

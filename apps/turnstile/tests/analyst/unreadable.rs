@@ -1,4 +1,4 @@
-//! Messages that can't be read: how they are found, looked at, and passed over.
+//! Unreadable messages: how they are found, inspected, and passed over.
 
 use event_streams::{ORDERS, TICKETS};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::support::{Draft, Season, System, TURNSTILE, moment, tool};
 
-/// A log with a message that is no commit, one whose payload is no list of events, and a good one
+/// A log with a message that is no commit, one whose payload is no list of events, and a valid one
 /// behind both.
 async fn damaged() -> Season {
     let mut season = Season::write().await;
@@ -39,7 +39,7 @@ async fn damaged() -> Season {
 async fn what_cannot_be_read_is_shown_as_it_is_stored() {
     let season = damaged().await;
     let url = season.archive.url();
-    // Without being asked to, nobody passes it over; but it is told how to look at it.
+    // No command passes it over unless requested; but the error states how to inspect it.
     for args in [
         &["events", "show", "TICKETS:15"][..],
         &["events", "ls"],
@@ -75,7 +75,7 @@ async fn what_cannot_be_read_is_shown_as_it_is_stored() {
         .well()
         .says("header     Actor: somebody")
         .says(r#""events":"damaged""#);
-    // What can be read is shown as well.
+    // Readable messages are shown as well.
     tool(url, &["events", "show", "TICKETS:1", "--raw", "--table"])
         .await
         .well()
@@ -125,7 +125,7 @@ async fn a_list_goes_on_behind_what_cannot_be_read_and_has_a_row_for_it() {
     let table = tool(url, &[&args[..], &["--table"]].concat()).await.well();
     assert!(table.stdout.contains("unreadable"), "{}", table.stdout);
 
-    // Of one aggregate, what its subject says is of it.
+    // An aggregate's messages are those with its subject.
     let ticket = Season::ticket(1).to_string();
     let args = ["events", "ls", "--skip-unreadable", "--aggregate", &ticket];
     let rows = short(&tool(url, &args).await.well().json());
@@ -188,7 +188,7 @@ async fn a_read_model_that_meets_it_has_halted_and_says_why_and_a_worker_sets_it
         .await;
     }
     assert_eq!(system.read_model("tickets").await["state"], "folding");
-    // Nobody has to wait to be told so.
+    // The error comes at once.
     let verified = system.tool(&["verify"]).await.with_code(1);
     let halted = verified.json();
     let halted = halted.iter().filter(|line| {

@@ -1,4 +1,4 @@
-//! `turnstile users`: who has an account, and what each may do.
+//! `turnstile users`: accounts and roles.
 
 use serde_json::{Value, json};
 use testkit::Client;
@@ -21,7 +21,7 @@ async fn a_role_is_granted_by_address_or_id_shown_at_once_and_taken_away() {
     let grant = ["users", "grant", &user.email, "analyst"];
     let granted = system.tool(&grant).await.well().stdout;
     assert_eq!(granted, format!("{} is an analyst now\n", user.email));
-    // The session is the one from before.
+    // The session from before.
     assert_eq!(roles(&analyst).await, json!(["analyst"]));
     assert_eq!(roles(&other).await, Value::Null);
     let again = system.tool(&grant).await.well().stdout;
@@ -48,7 +48,8 @@ async fn a_role_is_granted_by_address_or_id_shown_at_once_and_taken_away() {
     let again = system.tool(&revoke).await.well().stdout;
     assert_eq!(again, format!("{} was no analyst\n", user.email));
 
-    // What changed nothing left nothing; what did is part of the user's story, by whom it was.
+    // Commands without effect left nothing; the others are part of the user's history, with their
+    // author.
     let story = system.tool(&["history", &user.email]).await.well().json();
     let told: Vec<_> = story
         .iter()

@@ -1,4 +1,4 @@
-//! `turnstile verify`: a sound log is found sound, and each fault is found at its place.
+//! `turnstile verify`: a consistent log passes, and each fault is found at its place.
 
 use domain::{
     PaymentId,
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::support::{Draft, Season, event, moment, tool};
 
-/// Verifies the log; tells what was found.
+/// Verifies the log; returns the findings.
 async fn findings(season: &Season) -> Vec<Value> {
     let verified = tool(season.archive.url(), &["verify", "--log-only"])
         .await
@@ -56,7 +56,7 @@ async fn an_id_that_is_used_twice_is_found_and_both_places_are_named() {
     let placed = tool(season.archive.url(), &["events", "show", "ORDERS:12"])
         .await
         .well();
-    // The order that has ticket 4 is placed on ticket 2 as well, which is free.
+    // The order of ticket 4 is placed on ticket 2 as well, which is free.
     let mut data = placed.json()[0]["data"].clone();
     assert_eq!(data["order_id"], Season::order(5).to_string());
     data["ticket"]["id"] = Season::ticket(2).to_string().into();
@@ -65,7 +65,7 @@ async fn an_id_that_is_used_twice_is_found_and_both_places_are_named() {
     archive
         .commit(&draft(ORDERS, Season::ticket(2).0, vec![second]))
         .await;
-    // And the payment of one order declines for another.
+    // And the payment of one order is declined for another.
     let declined = PaymentEvent::PaymentDeclined {
         order_id: Season::order(5),
         reason: "no".to_owned(),
@@ -192,7 +192,7 @@ async fn each_fault_of_a_log_is_found_at_its_place() {
         ]
     );
 
-    // With room for five keys in memory, it takes many passes, and finds the same.
+    // With a limit of five keys in memory, it takes many passes, and finds the same.
     let config = eventstore::LogConfig {
         url: season.archive.url().to_owned(),
         ..event_streams::config()
@@ -232,7 +232,7 @@ async fn a_hole_is_a_finding_until_it_is_acknowledged_by_name_and_reason() {
         what.starts_with(&format!("ORDERS#{sequence} is missing")),
         "{what}"
     );
-    // Whoever reads stops there, with the code that says that the log is at fault.
+    // Readers stop there, with the exit code for a damaged log.
     tool(url, &["events", "ls", "--stream", "ORDERS"])
         .await
         .with_code(3)
@@ -272,7 +272,7 @@ async fn a_hole_is_a_finding_until_it_is_acknowledged_by_name_and_reason() {
     let verified = tool(url, &["verify", "--log-only"]).await.with_code(1);
     let lines = verified.json();
     assert!(holes(&lines).is_empty(), "{lines:#?}");
-    // What follows from it stays a finding, and it is listed beside that.
+    // Its consequences stay findings, and are listed next to it.
     assert!(lines.iter().any(|line| line["rule"] == "dense_versions"));
     let listed = lines
         .iter()

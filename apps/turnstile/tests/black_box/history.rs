@@ -1,4 +1,4 @@
-//! History is written where no service runs, and nowhere else.
+//! History can be written only while no service runs.
 
 use testkit::{LONG, eventually};
 

@@ -1,5 +1,4 @@
-//! What the README says to try, tried: each block is run in a shell as it stands there, and what is
-//! shown below a block is what it prints.
+//! Runs the commands in the README: each block in a shell, and compares the output below it.
 
 use tokio::process::Command;
 use uuid::Uuid;
@@ -9,7 +8,7 @@ use crate::support::Site;
 /// Printed after each block.
 const END: &str = "--- end of a block ---";
 
-/// A block to run, and the lines that are shown as its output.
+/// A block to run, and its expected lines of output.
 struct Step<'r> {
     run: &'r str,
     shown: Vec<&'r str>,
@@ -31,7 +30,7 @@ fn steps(readme: &str) -> Vec<Step<'_>> {
     steps
 }
 
-/// The same text whatever ids it has.
+/// The text with all IDs made equal.
 fn without_ids(text: &str) -> String {
     let parts = text.split('"');
     let parts = parts.map(|part| Uuid::parse_str(part).map_or(part, |_| "ID"));

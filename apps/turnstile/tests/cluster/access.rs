@@ -1,4 +1,4 @@
-//! Who is let in, and what each may say.
+//! Authentication, and the permissions of each user.
 
 use async_nats::{ConnectOptions, Event, ServerError, jetstream};
 use futures_util::{FutureExt, StreamExt};
@@ -69,7 +69,7 @@ async fn only_who_has_a_certificate_and_the_password_is_let_in_and_told_why_not(
     }
 }
 
-/// What would change a stream.
+/// Requests that would change a stream.
 const CHANGES: [&str; 6] = [
     "DELETE",
     "PURGE",
@@ -79,7 +79,7 @@ const CHANGES: [&str; 6] = [
     "RESTORE",
 ];
 
-/// Each service that says anything, and the stream that it appends to (of `COMMANDS` a part).
+/// Each service that publishes, and its stream (for `COMMANDS` a part).
 const OWN: [(&str, &str); 5] = [
     ("auth", "USERS"),
     ("tickets", "TICKETS"),
@@ -88,9 +88,9 @@ const OWN: [(&str, &str); 5] = [
     ("expiration", "COMMANDS"),
 ];
 
-/// A connection of this user, and what the servers complain of on it.
-async fn overheard(nats: &NatsCluster, user: &str) -> (async_nats::Client, Told) {
-    let told = Told::default();
+/// A connection of this user, and the servers' errors on it.
+async fn connect_as(nats: &NatsCluster, user: &str) -> (async_nats::Client, ServerErrors) {
+    let told = ServerErrors::default();
     let heard = told.clone();
     let connecting = nats.options(user).event_callback(move |event| {
         if let Event::ServerError(ServerError::Other(error)) = event {
@@ -101,10 +101,10 @@ async fn overheard(nats: &NatsCluster, user: &str) -> (async_nats::Client, Told)
     (connecting.connect(nats.addresses()).await.unwrap(), told)
 }
 
-type Told = Arc<Mutex<Vec<String>>>;
+type ServerErrors = Arc<Mutex<Vec<String>>>;
 
-/// Waits until a server says that this isn't allowed.
-async fn told_no(what: &str, told: &Told) {
+/// Waits until a server reports a permissions violation.
+async fn is_refused(what: &str, told: &ServerErrors) {
     eventually(what, Duration::from_secs(10), || async {
         let told = told.lock().unwrap();
         let found = told
@@ -115,21 +115,21 @@ async fn told_no(what: &str, told: &Told) {
     .await;
 }
 
-/// What a user may not say: it is said, and refused.
+/// Checks that a user may not publish to a subject.
 async fn refused(nats: &NatsCluster, user: &str, subject: &str) {
-    let (client, told) = overheard(nats, user).await;
+    let (client, told) = connect_as(nats, user).await;
     let said = client.publish(subject.to_owned(), "{}".into());
     said.await.unwrap();
     client.flush().await.unwrap();
-    told_no(&format!("{user} is refused {subject}"), &told).await;
+    is_refused(&format!("{user} is refused {subject}"), &told).await;
 }
 
-/// What a user may not hear.
+/// Checks that a user may not subscribe to a subject.
 async fn deaf(nats: &NatsCluster, user: &str, subject: &str) {
-    let (client, told) = overheard(nats, user).await;
+    let (client, told) = connect_as(nats, user).await;
     let mut ears = client.subscribe(subject.to_owned()).await.unwrap();
     client.flush().await.unwrap();
-    told_no(&format!("{user} doesn't hear {subject}"), &told).await;
+    is_refused(&format!("{user} doesn't hear {subject}"), &told).await;
     assert!(ears.next().now_or_never().flatten().is_none());
 }
 
@@ -147,13 +147,13 @@ async fn no_service_can_say_what_is_for_another_to_say() {
         for command in CHANGES {
             refused(&nats, user, &format!("$JS.API.STREAM.{command}.{stream}")).await;
         }
-        // Under whatever name: what a stream does is said in its settings, which nobody looks at.
+        // Under any name: a stream's behavior is in its settings, which NATS doesn't check.
         for name in ["EVIL", stream] {
             refused(&nats, user, &format!("$JS.API.STREAM.CREATE.{name}")).await;
         }
         let consumer = "$JS.API.CONSUMER.DELETE.ORDERS.tickets-on-orders";
         refused(&nats, user, consumer).await;
-        // It reads through consumers that have no name: with one it could change a durable.
+        // It reads through consumers without a name: with one it could change a durable.
         let named = format!("$JS.API.CONSUMER.CREATE.{stream}.x");
         refused(&nats, user, &named).await;
         refused(&nats, user, "COMMANDS.due.expire-order.x").await;
@@ -183,12 +183,12 @@ async fn no_service_can_say_what_is_for_another_to_say() {
     }
     refused(&nats, "backup", "ORDERS.x").await;
     refused(&nats, "backup", "$JS.API.STREAM.RESTORE.ORDERS").await;
-    // Nobody hears the answers that others get.
+    // No user receives the replies of others.
     deaf(&nats, "orders", "_INBOX.auth.>").await;
     deaf(&nats, "operator", "_INBOX.auth.>").await;
     deaf(&nats, "orders", "$JS.EVENT.ADVISORY.>").await;
     deaf(&nats, "orders", "PAYMENTS.>").await;
-    // None of it is in a stream.
+    // None of it was stored in a stream.
     let context = jetstream::new(nats.client("operator").await);
     for (_, stream) in OWN {
         let mut handle = context.get_stream(stream).await.unwrap();
@@ -232,7 +232,7 @@ async fn people_sign_in_and_analytics_shows_its_figures_without_mongodb() {
     assert!(refusals.is_empty(), "{refusals:#?}");
 }
 
-/// Runs the tool, and shows that it ended well.
+/// Runs the tool, and checks that it succeeded.
 async fn does(args: &[&str], envs: &[(String, String)]) {
     let said = tool(args, envs).await;
     assert_eq!(said.code, 0, "{args:?}\n{}\n{}", said.stdout, said.stderr);
@@ -255,7 +255,7 @@ async fn operators_can_do_what_their_commands_do_and_nothing_else() {
         "3",
     ];
     does(&[&["simulate"], &season[..]].concat(), &operator).await;
-    // What a worker of orders would set aside.
+    // A message that a worker of orders would set aside.
     let worker = jetstream::new(nats.client("orders").await);
     let letter = r#"{"subscription": "orders-on-payments", "stream": "PAYMENTS", "sequence": 1,
         "key": "x", "error": "unreadable", "tries": 5, "at": "2026-01-01T00:00:00Z"}"#;
@@ -263,7 +263,7 @@ async fn operators_can_do_what_their_commands_do_and_nothing_else() {
         let aside = worker.publish("DEADLETTERS.dead.orders-on-payments", letter.into());
         aside.await.unwrap().await.unwrap();
     }
-    // And what it notes before it tries a message that may end it.
+    // And the record before a trial of a message that may crash the process.
     let trial = "DEADLETTERS.trial.orders-on-payments.PAYMENTS-1";
     let noted = worker.publish(trial, r#"{"begun":1}"#.into());
     noted.await.unwrap().await.unwrap();
@@ -292,7 +292,8 @@ async fn operators_can_do_what_their_commands_do_and_nothing_else() {
     ] {
         does(args, &operator).await;
     }
-    // It begins like a service. The books that it finds are empty, so there is something to tell.
+    // It starts like a service. The provider's records are empty, so there are differences to
+    // report.
     let mongo = Mongo::database().await;
     let mut with_books = operator.clone();
     let servers = [
@@ -308,10 +309,10 @@ async fn operators_can_do_what_their_commands_do_and_nothing_else() {
     assert!(refusals.is_empty(), "{refusals:#?}");
 
     for subject in [
-        // An answer in a server's name, and news in a service's.
+        // A reply in a server's name, and an announcement in a service's.
         "_INBOX.orders.x",
         "announce.tickets",
-        // What workers take for an order.
+        // Commands to workers.
         "COMMANDS.schedule.expire-order.x",
         "COMMANDS.due.expire-order.x",
         "REQUESTS.x",

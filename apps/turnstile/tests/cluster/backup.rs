@@ -1,4 +1,4 @@
-//! Backups: taken, everything wiped, put back; and one that is older than the read models.
+//! Backups: taken, everything wiped, restored; and one that is older than the read models.
 
 use serde_json::json;
 use std::{collections::BTreeMap, path::Path};
@@ -30,7 +30,7 @@ fn builder(envs: &Envs) -> testkit::AppBuilder {
     all.fold(start, |app, (name, value)| app.env(name, value.clone()))
 }
 
-/// Sells some tickets, and hands back the pages that show them.
+/// Sells some tickets, and returns the pages that show them.
 async fn trade(client: &Client, tickets: usize) -> Vec<String> {
     let (seller, _) = client.new_user().await;
     let (buyer, _) = client.new_user().await;
@@ -68,7 +68,7 @@ async fn bodies(client: &Client, pages: &[String]) -> BTreeMap<String, String> {
     bodies
 }
 
-/// Every message with its sequence, subject, headers and time, as the tool shows the log.
+/// Every message with its sequence, subject, headers and time, as the tool prints the log.
 async fn whole_log(envs: &Envs) -> String {
     let listed = tool(&["events", "ls", "--json"], envs).await;
     listed.assert_success();
@@ -109,7 +109,7 @@ async fn what_was_backed_up_wiped_and_put_back_is_the_same_to_the_byte() {
     }
     app.terminate().await;
     for place in places {
-        // Another server and another database, without anything in them.
+        // Another server and another database, both empty.
         let (nats, mongo) = (Nats::start().await, mongo.another_database());
         let mut after = envs(&nats, &mongo, data.path());
         after.extend(store.envs(SECRET));
@@ -120,11 +120,11 @@ async fn what_was_backed_up_wiped_and_put_back_is_the_same_to_the_byte() {
         let app = serve(&after).await;
         tool(&["verify", "--table"], &after).await.assert_success();
         assert_eq!(bodies(&app.client(), &pages).await, shown, "{place}");
-        // And life goes on.
+        // The system continues.
         trade(&app.client(), 1).await;
         app.terminate().await;
         tool(&["verify", "--table"], &after).await.assert_success();
-        // A restore never writes over what is there.
+        // A restore never overwrites existing data.
         let refused = tool(&["restore", "--from", place], &after).await;
         assert_eq!(refused.code, 2);
         assert!(refused.stderr.contains("--replace"), "{}", refused.stderr);
@@ -183,8 +183,8 @@ async fn a_backup_older_than_the_read_models_is_told_and_not_served_until_they_a
         told.then_some(()).ok_or(text)
     })
     .await;
-    // Where the listener passes from what answers at first to the services, a connection may end
-    // without an answer.
+    // When the listener is handed from the startup server to the services, a connection may end
+    // without a response.
     eventually("it tells that it isn't ready", LONG, || async {
         let answer = client.get("/readyz").try_send().await.ok();
         answer.map(|answer| assert_eq!(answer.status, 503, "{}", answer.text))

@@ -1,4 +1,4 @@
-//! What each service may do with the database that all of them keep their read models in.
+//! The permissions of each service on the shared database of the read models.
 
 use mongodb::{
     Client,
@@ -15,7 +15,7 @@ use testkit::Nats;
 use crate::support::{Market, MongoSet, Site, session_key, tool};
 
 const DATABASE: &str = "turnstile";
-/// The server's code for a right that is missing.
+/// The server's code for a missing permission.
 const UNAUTHORIZED: i32 = 13;
 
 async fn signed_in(mongo: &MongoSet, user: &str) -> Client {
@@ -23,7 +23,7 @@ async fn signed_in(mongo: &MongoSet, user: &str) -> Client {
     Client::with_uri_str(uri).await.unwrap()
 }
 
-/// Whether the server lets this user do it.
+/// Whether the server allows a user to run a command.
 async fn may(client: &Client, database: &str, command: Document) -> bool {
     let done = client.database(database).run_command(command.clone()).await;
     match done.map_err(|error| *error.kind) {
@@ -33,7 +33,7 @@ async fn may(client: &Client, database: &str, command: Document) -> bool {
     }
 }
 
-/// All that could be done to a collection, which is there; what deletes it comes last.
+/// All actions on an existing collection; those that delete it come last.
 fn deeds(collection: &str, own: &str) -> Vec<(&'static str, Document)> {
     let name = |collection: &str| format!("{DATABASE}.{collection}");
     vec![
@@ -93,7 +93,7 @@ async fn a_service_keeps_its_own_read_model_and_touches_no_other() {
         envs.push(key.clone());
         envs
     };
-    // Its own work goes on: it fills a read model, fills it anew, and switches to that.
+    // Its own work succeeds: it fills a read model, rebuilds it, and switches to that.
     let site = Site::start(1, envs).await;
     let market = Market::open(&site.client(), 1).await;
     market.time_to_trade().await;
@@ -118,7 +118,7 @@ async fn a_service_keeps_its_own_read_model_and_touches_no_other() {
     ];
     let operator = signed_in(&mongo, "operator").await;
     for rebuilt in own.iter().map(|(_, key)| format!("{key}_rebuild")) {
-        // The server says of what isn't there that it isn't there.
+        // For a missing collection the server reports that it is missing.
         let made = doc! { "create": rebuilt };
         assert!(may(&operator, DATABASE, made).await);
     }
@@ -141,7 +141,7 @@ async fn a_service_keeps_its_own_read_model_and_touches_no_other() {
             "roles": [{ "role": "readWrite", "db": DATABASE }],
         };
         assert!(!may(&client, "admin", becomes_more).await, "{user}");
-        // A right to see what is its own, or all of that would be for want of a password.
+        // Permission to read its own: otherwise the refusals could be caused by a wrong password.
         assert!(may(&client, DATABASE, doc! { "find": key }).await, "{user}");
     }
 }
@@ -151,7 +151,7 @@ async fn a_user_whom_nobody_knows_is_not_made() {
     let folder = tempfile::TempDir::new().unwrap();
     std::fs::write(folder.path().join("ordres"), "secret").unwrap();
     let args = ["mongodb-init", "--users", folder.path().to_str().unwrap()];
-    // Before anybody is asked for anything.
+    // Before any server is needed.
     let nowhere = [(
         "MONGODB_URI".to_owned(),
         "mongodb://127.0.0.1:9/?replicaSet=rs0".to_owned(),

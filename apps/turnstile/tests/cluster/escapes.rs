@@ -1,4 +1,4 @@
-//! What a service that was taken over could have the server do for it: a server acts with all rights.
+//! Actions that a compromised service could have the server execute: a server has all permissions.
 
 use async_nats::{Client, jetstream};
 use futures_util::{FutureExt, StreamExt};
@@ -8,7 +8,7 @@ use testkit::{LONG, eventually};
 
 use crate::support::{NatsCluster, tool};
 
-/// A stream that somebody would like to make, and what is then said to have it act.
+/// A stream that an attacker would create, and the message that would have it act.
 struct Escape {
     user: &'static str,
     stream: &'static str,
@@ -18,7 +18,7 @@ struct Escape {
 
 fn escapes() -> Vec<Escape> {
     vec![
-        // News that become a key to sign sessions with.
+        // A message that becomes a session key.
         Escape {
             user: "tickets",
             stream: "EVIL1",
@@ -28,7 +28,7 @@ fn escapes() -> Vec<Escape> {
             }),
             then: Some("announce.evil1"),
         },
-        // News that become a payment.
+        // A message that becomes a payment.
         Escape {
             user: "tickets",
             stream: "EVIL2",
@@ -38,7 +38,7 @@ fn escapes() -> Vec<Escape> {
             }),
             then: Some("announce.evil2"),
         },
-        // A copy of what it may not read, told to itself.
+        // A copy of messages that it may not read, delivered to itself.
         Escape {
             user: "tickets",
             stream: "LEAK",
@@ -48,7 +48,7 @@ fn escapes() -> Vec<Escape> {
             }),
             then: None,
         },
-        // A question that nobody answers, by who may say nothing.
+        // A request without an answer, from a user that may publish nothing.
         Escape {
             user: "analytics",
             stream: "EVIL3",
@@ -59,7 +59,7 @@ fn escapes() -> Vec<Escape> {
             }),
             then: Some("$JS.API.STREAM.INFO.zz"),
         },
-        // What it may say goes to where it may not, under the name of a stream of its own.
+        // A message is forwarded to a forbidden subject, through a stream of its own.
         Escape {
             user: "orders",
             stream: "EVIL4",
@@ -79,7 +79,7 @@ async fn say(client: &Client, subject: &str, body: &Value) {
     client.flush().await.unwrap();
 }
 
-/// How many messages a stream holds.
+/// Number of messages in a stream.
 async fn messages(nats: &NatsCluster, stream: &str) -> u64 {
     let context = jetstream::new(nats.client("operator").await);
     let stream = context.get_stream(stream).await.unwrap();
@@ -105,7 +105,7 @@ async fn no_service_has_a_stream_do_what_it_may_not_do_itself() {
         ] {
             settings[name] = value;
         }
-        // Nobody answers who isn't allowed to ask.
+        // A user without permission gets no answer.
         let subject = format!("$JS.API.STREAM.CREATE.{}", escape.stream);
         let request = async_nats::Request::new()
             .payload(settings.to_string().into())
@@ -146,7 +146,7 @@ async fn a_consumer_delivers_into_no_stream() {
         let answer = client.request(subject, wish.to_string().into()).await;
         answer.unwrap();
     }
-    // One that delivers to where somebody listens has delivered by now what those above would have.
+    // A consumer with an allowed target has delivered by now what those above would have.
     let mut heard = client.subscribe("_INBOX.tickets.pushed").await.unwrap();
     let wish = json!({"stream_name": "TICKETS", "config": {
         "ack_policy": "none", "deliver_policy": "all", "replay_policy": "instant",
@@ -169,7 +169,7 @@ async fn an_answer_that_is_sent_to_the_keys_is_no_key() {
     let own = jetstream::new(client.clone());
     let mine = own.publish("TICKETS.mine", r#"{"kty":"OKP"}"#.into()).await;
     mine.unwrap().await.unwrap();
-    // The server asks nobody whether he may say something where the answer is to go.
+    // The server doesn't check permissions on the subject of a reply.
     let question = r#"{"seq":1}"#;
     for to in ["KEYS.forged", "KEYS.x.y"] {
         let subject = "$JS.API.DIRECT.GET.TICKETS";

@@ -1,4 +1,4 @@
-//! Servers die and freeze under load, each in its turn.
+//! Servers crash and freeze under load, one after the other.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -6,22 +6,22 @@ use crate::support::{Market, MongoSet, NatsCluster, Site, session_key, tool};
 
 /// The goal: the service is back within this time.
 const GOAL: Duration = Duration::from_secs(10);
-/// What is no longer a slow machine or an unlucky election, but a mistake. An election draws lots
-/// for up to nine seconds; one that has to be repeated, or a reader that notices nothing until a
-/// time-out of half a minute, is beyond this.
+/// Beyond this, the cause is not a slow machine or an unlucky election, but a defect. An election
+/// takes up to nine seconds; a repeated one, or a reader that notices a failure only after a
+/// timeout of half a minute, takes longer than this.
 const GUARD: Duration = Duration::from_secs(20);
 
 struct Figures(Vec<(String, Duration)>);
 
 impl Figures {
-    /// How long it takes after `what` until somebody can sell, order and pay.
+    /// Measures the time after `what` until a ticket can be sold, ordered and paid.
     async fn take(&mut self, market: &Market, what: String) {
         let back = market.time_to_trade().await;
         println!("{what}: back after {back:.1?}");
         self.0.push((what, back));
     }
 
-    /// Tells what the goal was and how often it was met, and holds each to the guard.
+    /// Prints the goal and how often it was met, and checks each time against the limit.
     fn assert_all_in_time(&self) {
         let mut struck: Vec<_> = self.0.iter().filter(|(what, _)| is_strike(what)).collect();
         struck.sort_by_key(|(_, back)| *back);
@@ -38,7 +38,7 @@ impl Figures {
     }
 }
 
-/// Whether a server went, and not came back.
+/// Whether a server failed, rather than came back.
 fn is_strike(what: &str) -> bool {
     what.ends_with("killed") || what.ends_with("frozen")
 }
@@ -64,8 +64,8 @@ async fn whichever_server_dies_or_freezes_nothing_acknowledged_is_lost_and_trade
         .max_by_key(|n| busiest.get(&format!("nats-{n}")))
         .unwrap();
     for step in 0..3 {
-        // In an order in which each mostly leads streams when it is struck: one that died or froze a
-        // moment ago leads none.
+        // In an order in which most servers lead streams when they fail: one that just crashed or
+        // froze leads none.
         let (dies, freezes) = ((first + 2 * step) % 3, (first + 2 * step + 1) % 3);
         let member = &nats.members[dies];
         let leads = made_to_lead(dies, &nats, &envs("operator")).await;
@@ -121,14 +121,14 @@ async fn whichever_server_dies_or_freezes_nothing_acknowledged_is_lost_and_trade
     tool(&["verify", "--table"], &envs("operator"))
         .await
         .assert_success();
-    // Nothing of that was for want of a right.
+    // None of that was caused by a missing permission.
     let refused = nats.complaints("Permissions Violation");
     assert!(refused.is_empty(), "{refused:#?}");
     figures.assert_all_in_time();
 }
 
-/// Waits until every stream has three copies that are up to date: the next server to go must not be
-/// one of the last two.
+/// Waits until every stream has three current copies: the next server to fail must not be one of
+/// the last two.
 async fn wait_for_copies(operator: &[(String, String)]) {
     testkit::eventually("all copies are there", Duration::from_mins(1), || async {
         let list = tool(&["streams", "ls", "--json"], operator).await;
@@ -141,7 +141,7 @@ async fn wait_for_copies(operator: &[(String, String)]) {
     .await;
 }
 
-/// How many streams each server leads.
+/// Number of streams that each server leads.
 async fn led(operator: &[(String, String)]) -> HashMap<String, usize> {
     let list = tool(&["streams", "ls", "--json"], operator).await;
     let mut led = HashMap::new();
@@ -154,8 +154,9 @@ async fn led(operator: &[(String, String)]) -> HashMap<String, usize> {
     led
 }
 
-/// How many streams a server leads: some, or striking it would show little. Who leads is for the
-/// servers to decide, so while this one leads none, the one that leads most has to give way.
+/// Makes a server lead some streams, or its failure would show little, and returns their number.
+/// The servers elect leaders, so while this one leads none, the one that leads most has to step
+/// down.
 async fn made_to_lead(n: usize, nats: &NatsCluster, operator: &[(String, String)]) -> usize {
     for _ in 0..4 {
         let led = led(operator).await;

@@ -1,4 +1,4 @@
-//! From one server of NATS to three, as docs/operating/three-servers.md describes it: its commands are run.
+//! From one server of NATS to three: runs the commands in docs/operating/three-servers.md.
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -80,7 +80,7 @@ async fn the_way_from_one_server_to_three_loses_nothing() {
         println!("$ {command}");
         let words: Vec<_> = command.split_whitespace().collect();
         match words[..] {
-            // What the page says of pods, of processes.
+            // Processes take the place of the page's pods.
             ["kubectl", .., "--replicas=0"] => app.take().unwrap().terminate().await,
             ["kubectl", .., "--replicas=2"] => {
                 serving = Some(serve(&envs).start_unready().await);
@@ -122,7 +122,7 @@ async fn the_way_from_one_server_to_three_loses_nothing() {
         "{}",
         listed.stdout
     );
-    // And life goes on.
+    // The system continues.
     let offered = again.post("/api/tickets", json!({"title": "Encore", "price": 30}));
     offered.await.assert_status(201);
 }

@@ -1,12 +1,12 @@
-//! A server of NATS that is cut off from the others, and goes on as if it weren't.
+//! A server of NATS that is cut off from the others, and continues as if it weren't.
 
 use std::time::{Duration, Instant};
 use testkit::{LONG, Mongo, TestApp, eventually};
 
 use crate::support::{Apart, builder, tool};
 
-/// Until it is noticed: three answers that don't come, and three seconds of silence before if the
-/// server that is cut off leads what it is asked for.
+/// Time until it is noticed: three missing answers, and three seconds of silence before that if the
+/// server that is cut off leads the requested stream.
 const NOTICED: Duration = Duration::from_secs(8);
 
 /// A service in a cluster whose servers can be cut off.

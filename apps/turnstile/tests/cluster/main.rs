@@ -1,11 +1,12 @@
-//! The marketplace as it runs in production: three NATS servers and three members of MongoDB with the
-//! configuration files of `k8s/overlays/production` (ports and paths replaced), services as processes
-//! of their own that sign in as who they are, and several processes of each behind one address.
+//! The marketplace as in production: three NATS servers and three members of MongoDB with the
+//! configuration files of `k8s/overlays/production` (ports and paths replaced), services as
+//! separate processes that sign in as their users, and several processes of each behind one
+//! address.
 //!
-//! `access` shows who is let in and what each may say, `escapes` what none can have the server do,
-//! `start` that many may start at once, `fail_over` what becomes of acknowledged work when servers die
-//! or freeze, `isolation` when one is cut off, `scale_out` that any process of a service is as good as
-//! another, `streams`, `backup` and `growing` what operators do with streams.
+//! `access` checks authentication and permissions, `escapes` what no service can have the server
+//! do, `start` that many may start at once, `fail_over` the acknowledged work when servers crash or
+//! freeze, `isolation` when one is cut off, `scale_out` that the processes of a service are
+//! interchangeable, and `streams`, `backup` and `growing` the operators' work on streams.
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod access;

@@ -1,5 +1,5 @@
-//! Three processes of each service behind one address: any is as good as another, and each may die or
-//! freeze.
+//! Three processes of each service behind one address: they are interchangeable, and each may crash
+//! or freeze.
 
 use serde_json::json;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use testkit::{Client, Mongo, Nats, stripe::StandIn};
 
 use crate::support::{Market, Site, session_key, tool};
 
-/// The service must be back within this time when the process that folds is gone.
+/// The service must be available within this time after the leader of a projection is gone.
 const BACK: Duration = Duration::from_secs(10);
 
 struct Scaled {
@@ -17,7 +17,7 @@ struct Scaled {
     _servers: (Nats, Mongo, StandIn),
 }
 
-/// With Stripe, since the sandbox's books belong to one process.
+/// With Stripe, since the sandbox's journal belongs to one process.
 async fn three_of_each() -> Scaled {
     let (nats, mongo) = (Nats::start().await, Mongo::database().await);
     let stripe = StandIn::start().await;
@@ -43,7 +43,7 @@ async fn three_of_each() -> Scaled {
     }
 }
 
-/// The same person, at one process.
+/// The same user, at one process.
 fn at(base: &str, person: &Client) -> Client {
     let client = Client::new(base);
     client.set_session(person.session().as_deref());
@@ -78,7 +78,7 @@ async fn whichever_process_is_asked_it_shows_what_any_other_acknowledged() {
                 let seen = at(other, &buyer).get(&path).await.expect_status(200);
                 assert_eq!(seen.json["title"], title, "at {other}");
             }
-            // All three are asked to hold it for the same person at once.
+            // All three concurrently receive the same user's order.
             let asked = orders.iter().map(|base| {
                 let client = at(base, &buyer);
                 let ticket = ticket.clone();
@@ -116,7 +116,7 @@ async fn when_the_process_that_folds_dies_or_freezes_another_takes_over_in_secon
     market.time_to_trade().await;
     let mut late = Vec::new();
     for name in ["tickets", "orders", "payments"] {
-        // One of the three folds; each of them is taken away in its turn.
+        // One of the three leads; each of them is stopped in turn.
         for (n, app) in scaled.site.all(name).into_iter().enumerate() {
             app.pause();
             let frozen = market.time_to_trade().await;

@@ -1,4 +1,4 @@
-//! Many processes start at once, and none was there before.
+//! Many processes start at once, on a new installation.
 
 use std::time::Instant;
 use testkit::{LONG, Mongo, eventually};
@@ -27,7 +27,7 @@ async fn eight_processes_that_start_at_once_wait_for_the_streams_that_one_job_ma
     }
     for (app, name) in apps.iter().zip(names) {
         let client = app.client();
-        // A service without a read model can't tell a new installation from a lost log.
+        // A service without a read model can't distinguish a new installation from a lost log.
         let told = if ["auth", "expiration"].contains(&name) {
             r#"{"name":"streams","reason":"are not made yet"}"#
         } else {
@@ -60,14 +60,14 @@ async fn eight_processes_that_start_at_once_wait_for_the_streams_that_one_job_ma
     );
     assert!(list.stdout.contains("led by nats-"), "{}", list.stdout);
     assert!(list.stdout.contains("tickets-on-orders"), "{}", list.stdout);
-    // Each tried to make them once, and takes no for an answer.
+    // Each tried to create them once, and accepts the refusal.
     let (tried, others): (Vec<_>, Vec<_>) = nats
         .complaints("Permissions Violation")
         .into_iter()
         .partition(|line| line.contains("STREAM.CREATE.USERS"));
     assert!(others.is_empty(), "{others:#?}");
     assert!(tried.len() <= apps.len(), "{tried:#?}");
-    // Again, it changes nothing.
+    // Repeating it changes nothing.
     tool(&["streams", "init"], &operator).await.assert_success();
     tool(&["streams", "check"], &operator)
         .await

@@ -1,4 +1,4 @@
-//! `turnstile streams`: seen, planned, changed; and refused, where something could be lost.
+//! `turnstile streams`: listed, planned, changed; and refused, where data could be lost.
 
 use async_nats::jetstream::{self, stream::Config};
 use serde_json::json;
@@ -22,7 +22,7 @@ async fn streams_are_made_and_changed_after_a_plan_was_shown() {
         "{}",
         check.stdout
     );
-    // Nobody is there to say yes.
+    // There is no terminal to confirm.
     let asked = tool(&["streams", "migrate"], &envs).await;
     assert_eq!(asked.code, 2);
     assert!(asked.stderr.contains("--yes"), "{}", asked.stderr);
@@ -75,7 +75,7 @@ async fn what_could_lose_messages_is_refused_and_nothing_else_is_done() {
     assert!(context.get_stream("USERS").await.is_err());
 }
 
-/// Waits until a process says that this is missing.
+/// Waits until a process reports that this is missing.
 async fn lacks(app: &TestApp, name: &str, reason: &str) {
     let client = app.client();
     let expected = format!(r#"{{"name":"{name}","reason":"{reason}"}}"#);
@@ -115,7 +115,7 @@ async fn a_service_waits_for_a_stream_that_was_lost_and_never_makes_it_anew() {
         told.then_some(()).ok_or(text)
     })
     .await;
-    // Nor does the job of an installation, or a plan that nobody asked for it by name.
+    // Nor does the job of an installation, or a plan without its name.
     let migrated = tool(&["streams", "migrate", "--yes"], &envs).await;
     assert_eq!(migrated.code, 2, "{}", migrated.stdout);
     let named = "ORDERS: REFUSED: it is missing while USERS holds messages";
@@ -137,7 +137,7 @@ async fn a_service_waits_for_a_stream_that_was_lost_and_never_makes_it_anew() {
     )
     .await
     .assert_success();
-    // It goes on by itself, with whatever its read models make of another stream.
+    // It continues automatically, with the results of its read models from another stream.
     let client = app.client();
     eventually("it waits no longer", LONG, || async {
         let answer = client.get("/readyz").try_send().await;
@@ -148,7 +148,7 @@ async fn a_service_waits_for_a_stream_that_was_lost_and_never_makes_it_anew() {
     .await;
     app.terminate().await;
 
-    // All of them, as on a disk that was replaced: the read models tell.
+    // All of them, as after a disk was replaced: the read models reveal it.
     let another = Nats::start().await;
     let app = serve(another.url()).start_unready().await;
     lacks(&app, "streams", "are gone").await;

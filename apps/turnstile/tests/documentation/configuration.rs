@@ -1,4 +1,4 @@
-//! What the program says of itself, and where the pages repeat it.
+//! The program's own descriptions, and the pages that repeat them.
 
 use std::process::Command;
 
@@ -22,7 +22,7 @@ fn the_table_of_variables_is_what_the_program_prints() {
     );
 }
 
-/// The commands that a help names, in its order.
+/// The commands in a help, in its order.
 fn commands(args: &[&str]) -> Vec<String> {
     let help = printed(args);
     let (_, after) = help.split_once("Commands:\n").unwrap_or_default();

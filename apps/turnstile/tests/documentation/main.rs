@@ -1,4 +1,4 @@
-//! Keeps the documents true: what they list is compared with the program and with the source.
+//! Keeps the documents true: compares their contents with the program and the source.
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod configuration;

@@ -1,11 +1,11 @@
-//! The modules of each package form no circle: a reader can begin with those that need nothing, and
-//! nothing is understood only together with what uses it.
+//! The modules of each package form no circle: a reader can begin with those without dependencies,
+//! and can understand each without the modules that use it.
 //!
-//! The level is that of siblings. Below each module, its children (each with all that is in it) may
-//! depend on each other in one direction only. A module and its own children may know each other: it
-//! is their facade, and they are its parts. A dependency is a path to the other module outside of
-//! tests, followed through `pub use` to where the name is defined. Methods aren't found that way, so
-//! a type whose methods stand in a sibling of its own module counts as a circle, too.
+//! The check compares siblings. Below each module, its children (each with everything in it) may
+//! depend on each other in one direction only. A module and its own children may depend on each
+//! other: it is their facade, and they are its parts. A dependency is a path to the other module
+//! outside of tests, followed through `pub use` to where the name is defined. Methods aren't found
+//! that way, so a type whose methods are in a sibling of its own module counts as a circle, too.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,18 +21,18 @@ use crate::{
 /// The path of a module below `src`.
 type Name = Vec<String>;
 
-/// What is read of a module.
+/// The relevant contents of a module.
 #[derive(Default)]
 struct Module {
     /// Paths in its code, and those that it imports.
     paths: Vec<Name>,
-    /// Its own names for what it imports.
+    /// Its own names for its imports.
     imports: BTreeMap<String, Name>,
     /// Modules all of whose names it imports.
     globs: Vec<Name>,
-    /// Types and functions that stand in it.
+    /// Types and functions that it defines.
     defines: BTreeSet<String>,
-    /// Types that have methods here.
+    /// Types with methods here.
     extends: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ impl Package {
         self.modules.insert(name, Module::read(&code));
     }
 
-    /// The module that a path leads to, seen from another; nothing for what is of another package.
+    /// The module that a path leads to, seen from another; `None` for other packages.
     fn target(&self, from: &[String], path: &[String], depth: usize) -> Option<Name> {
         let (mut module, mut rest) = (from.to_vec(), path);
         match rest.first()?.as_str() {
@@ -99,7 +99,7 @@ impl Package {
         let Some(name) = rest.first().filter(|name| !here.defines.contains(*name)) else {
             return Some(module);
         };
-        // As deep as anybody hands a name on.
+        // Deeper than any re-export.
         if depth < 8 {
             if let Some(import) = here.imports.get(name).filter(|import| *import != path) {
                 return self.target(&module, import, depth + 1);
@@ -141,7 +141,7 @@ impl Package {
         found
     }
 
-    /// The circles among the children of each module: its name, and those that form one.
+    /// The circles among the children of each module: its name, and the children that form one.
     fn circles(&self) -> BTreeSet<(String, Vec<String>)> {
         let mut siblings: BTreeMap<Name, BTreeSet<(String, String)>> = BTreeMap::new();
         for (one, other) in self.dependencies() {
@@ -193,7 +193,7 @@ impl Module {
                 "use" => {
                     let end = code[at..].iter().position(|token| token == ";");
                     let end = at + end.unwrap_or(code.len() - at);
-                    // `pub use` hands a name on and needs nothing itself.
+                    // `pub use` passes a name on and depends on nothing itself.
                     let hands_on = code[..at].iter().rev().find(|token| {
                         !["crate", "super", "in", "(", ")", "::"].contains(&token.as_str())
                     });
@@ -204,7 +204,7 @@ impl Module {
                 "struct" | "enum" | "trait" | "type" | "union" | "fn" | "const" | "static" => {
                     module.defines.insert(next.to_owned());
                 }
-                // At the place of an item, and not of a type.
+                // In the position of an item, and not of a type.
                 "impl" if at == 0 || ["}", ";"].contains(&code[at - 1].as_str()) => {
                     let head = code[at + 1..].iter().take_while(|token| *token != "{");
                     module
@@ -228,7 +228,7 @@ impl Module {
         module
     }
 
-    /// Takes in one tree of an import: `a::{b, c::d as e}`.
+    /// Adds one tree of an import: `a::{b, c::d as e}`.
     fn import(&mut self, prefix: &[String], tree: &[String], hands_on: bool) {
         if let Some(open) = tree.iter().position(|token| token == "{") {
             let head = tree[..open].iter().filter(|token| *token != "::");
@@ -273,7 +273,7 @@ impl Module {
     }
 }
 
-/// The type that a block of methods is of; nothing for one of a trait.
+/// The type of a block of methods; `None` for a trait's.
 fn extended(head: &[String]) -> Option<String> {
     let (mut depth, mut last) = (0_i32, None);
     for (at, token) in head.iter().enumerate() {

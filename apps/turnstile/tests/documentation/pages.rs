@@ -1,4 +1,4 @@
-//! What the pages point to exists: files, headings, tests.
+//! The targets of the pages exist: files, headings, tests.
 
 use std::{
     collections::BTreeSet,
@@ -26,7 +26,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// The comments of a page that name the tests behind a statement.
+/// The comments of a page with the tests behind a statement.
 const PROOF: &str = "<!-- proven by: ";
 
 /// The page as a browser shows it: without its comments.
@@ -49,7 +49,7 @@ fn links(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The anchors of a page, as they are made of its headings.
+/// The anchors of a page, derived from its headings.
 fn anchors(page: &str) -> BTreeSet<String> {
     let mut in_code = false;
     let headings = page.lines().filter(move |line| {
@@ -212,7 +212,7 @@ fn prose_names_no_test() {
 }
 
 /// What the style rules ban: persons for components, and translated idioms.
-const BANNED: [&str; 7] = [
+pub const BANNED: [&str; 7] = [
     "anew",
     "everybody",
     "meanwhile",
@@ -222,7 +222,7 @@ const BANNED: [&str; 7] = [
     "whoever",
 ];
 
-/// What remains of a page without code, emphasis, and the tables that the program prints.
+/// A page without code, emphasis, and the program's tables.
 fn prose(page: &str) -> String {
     let shown = shown(page);
     let outside = shown.split("```").step_by(2).collect::<String>();
@@ -263,7 +263,7 @@ fn the_architecture_is_read_in_one_sitting() {
     assert!(words <= 2500, "{words} words");
 }
 
-/// Each record has a number of its own, the four parts, and a line in the index.
+/// Each record has its own number, the four parts, and a line in the index.
 #[test]
 fn every_decision_is_a_complete_record() {
     let index = read("docs/decisions/README.md");

@@ -5,7 +5,7 @@ use testkit::{Mongo, Nats, TestApp};
 
 use crate::read;
 
-/// Served beside the API, and so not in its own description.
+/// Served next to the API, and so not in its description.
 const BESIDE: [&str; 5] = [
     "GET /healthz",
     "GET /readyz",

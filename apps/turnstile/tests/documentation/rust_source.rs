@@ -1,11 +1,11 @@
-//! Rust source as tokens: enough to see what a module imports, and no more. A parser would have to
-//! be compiled for this alone.
+//! Rust source as tokens: enough to find the imports of a module, and no more. A parser would have
+//! to be compiled for this alone.
 
 pub fn is_name(token: &str) -> bool {
     token.starts_with(|c: char| c.is_alphabetic() || c == '_')
 }
 
-/// Names, and each other character for itself, but for `::`. Comments and texts are left out.
+/// Names, and each other character separately, except for `::`. Without comments and texts.
 pub fn tokens(text: &str) -> Vec<String> {
     let mut tokens = Vec::new();
     let mut rest = text;
@@ -72,7 +72,7 @@ fn character(rest: &str) -> usize {
     }
 }
 
-/// The code less what is there for tests alone.
+/// The code without its tests.
 pub fn without_tests(code: &[String]) -> Vec<String> {
     let (mut kept, mut at) = (Vec::new(), 0);
     while at < code.len() {
@@ -105,7 +105,7 @@ pub fn without_tests(code: &[String]) -> Vec<String> {
     kept
 }
 
-/// Behind the bracket that closes the one at a place.
+/// The position behind the bracket that closes the one at `open`.
 fn closed(code: &[String], open: usize) -> usize {
     let mut depth = 0;
     for (at, token) in code.iter().enumerate().skip(open) {

@@ -1,4 +1,4 @@
-//! docs/architecture.md: what may depend on what.
+//! docs/architecture.md: the allowed dependencies.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ const SERVICES: [&str; 6] = [
     "analytics",
 ];
 
-/// A package of the workspace and what it needs outside of its tests.
+/// A package of the workspace and its dependencies outside of its tests.
 struct Package {
     name: String,
     needs: BTreeSet<String>,
@@ -61,7 +61,7 @@ fn packages() -> Vec<Package> {
 #[test]
 fn the_domain_depends_on_no_store_and_no_server() {
     let domain = Package::read("crates/domain/Cargo.toml");
-    // Those beside the language, the framework and derives are tables of Unicode and nothing else.
+    // Besides the language and the framework, only tables of Unicode.
     let pure = [
         "chrono",
         "cqrs-es",
@@ -111,7 +111,7 @@ fn only_the_event_store_depends_on_nats_and_only_the_read_side_on_mongodb() {
         let with = packages()
             .into_iter()
             .filter(|package| package.needs(client));
-        // The benchmark measures both of them by themselves, beside the marketplace.
+        // The benchmark measures both of them separately, next to the marketplace.
         let names = with.map(|package| package.name);
         let names: Vec<_> = names.filter(|name| name != "bench").collect();
         assert_eq!(names, [owner], "{client}");

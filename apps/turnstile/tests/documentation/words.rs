@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use crate::{read, root};
+use crate::{pages::BANNED, read, root};
 
 /// Names that had a meaning of this project's own, and the field's word that replaced each.
-const RETIRED: [(&str, &str); 39] = [
+const RETIRED: [(&str, &str); 48] = [
     (".because(", "with_source"),
     ("Cashier", "Checkout"),
     ("KitService", "RequestService"),
@@ -47,6 +47,15 @@ const RETIRED: [(&str, &str); 39] = [
     ("number_of(", "table_index"),
     ("raise_floor", "require_globally"),
     ("react_to_", "on_commit or on_due"),
+    ("Cut::", "CuttingProxy"),
+    ("GLANCE", "POLL_INTERVAL"),
+    ("IMPATIENCE", "MESSAGE_INTERVAL"),
+    ("Moments::", "RandomTimes"),
+    ("RUSTUP_PATIENCE", "RUSTUP_TIMEOUT"),
+    ("Told", "what it is: Snapshot, Observations, ServerErrors"),
+    ("down_because(", "down_with_cause"),
+    ("is_for_people(", "is_table"),
+    ("tame(", "escaped"),
     ("worked_on", "active_workers"),
 ];
 
@@ -70,7 +79,7 @@ fn all_sources() -> Vec<(String, String)> {
     found
 }
 
-/// What stands in the column "in code" of the glossary: names, and files.
+/// The entries in the column "in code" of the glossary: names, and files.
 fn names_in_code(page: &str) -> BTreeSet<&str> {
     let rows = page.lines().filter(|line| line.starts_with("| **"));
     let cells = rows.filter_map(|row| row.split('|').nth(3));
@@ -107,6 +116,43 @@ fn every_name_in_the_glossary_is_in_the_code() {
             is_there,
             "{name} is in docs/glossary.md and not in the code"
         );
+    }
+}
+
+/// Idioms of several words that are banned as well.
+const BANNED_IDIOMS: [&str; 6] = [
+    "also when",
+    "be it that",
+    "for ever",
+    "so many",
+    "so much",
+    "what is kept",
+];
+
+/// The words of a source file's comments, in lower case and between single spaces.
+fn commented_words(text: &str) -> String {
+    let lines = text.lines().map(str::trim_start);
+    let comments = lines.filter_map(|line| line.strip_prefix("//"));
+    let comments = comments.collect::<Vec<_>>().join(" ").to_lowercase();
+    let words = comments.split(|c: char| !c.is_alphabetic() && c != '\'');
+    let words = words.filter(|word| !word.is_empty());
+    format!(" {} ", words.collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn comments_are_written_in_plain_english() {
+    for (name, text) in all_sources() {
+        if name.contains("/tests/") || name.ends_with("tests.rs") {
+            continue;
+        }
+        let words = commented_words(&text);
+        let is_found = |banned: &&&str| words.contains(&format!(" {banned} "));
+        let found: Vec<_> = BANNED
+            .iter()
+            .chain(&BANNED_IDIOMS)
+            .filter(is_found)
+            .collect();
+        assert!(found.is_empty(), "{name}: {found:?}");
     }
 }
 

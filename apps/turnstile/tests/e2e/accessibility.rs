@@ -1,5 +1,5 @@
-//! Every page, in every state and both themes: what an accessibility engine finds, and what the
-//! page complains of.
+//! Every page, in every state and both themes: the findings of an accessibility engine, and the
+//! page's own errors.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ async fn axe() -> String {
     std::fs::read_to_string(script).unwrap()
 }
 
-/// What the engine finds on the page as it is now.
+/// The engine's findings on the current page.
 async fn violations(browser: &Browser, axe: &str) -> Vec<Value> {
     browser.see_still().await;
     browser
@@ -33,7 +33,7 @@ async fn violations(browser: &Browser, axe: &str) -> Vec<Value> {
     found.as_array().unwrap().clone()
 }
 
-/// What the page asked other sites for.
+/// The page's requests to other sites.
 const STRANGERS: &str = "
     const all = performance.getEntriesByType('resource').map(one => one.name);
     return all.filter(name => !name.startsWith(location.origin))";
@@ -54,7 +54,7 @@ async fn no_page_has_a_violation_or_an_error_in_either_theme() {
                 browser.set_theme(theme).await;
                 let violations = violations(&browser, &axe).await;
                 let mut errors = browser.console_errors().await;
-                // A page that isn't there is answered 404, which the browser notes.
+                // A page that doesn't exist gets 404, which the browser logs.
                 errors.retain(|error| stop.name != "not-found" || !error.contains("404"));
                 if !violations.is_empty() || !errors.is_empty() {
                     found.insert(format!("{} {theme:?}", stop.name), (violations, errors));
@@ -111,7 +111,7 @@ async fn nothing_moves_for_who_wants_no_movement() {
             window.longest = Math.max(window.longest, ...times);
         })";
     browser.script(longest, json!([])).await;
-    // What is said of it slides in, otherwise.
+    // Otherwise the message slides in.
     browser.press("Offer it for $40.00").await;
     browser.see("Your ticket is for sale").await;
     let longest = browser.script("return window.longest", json!([])).await;

@@ -23,7 +23,7 @@ async fn shows(browser: &Browser, id: &str, value: &str) {
     .await;
 }
 
-/// Whether the way to the page is among the places.
+/// Whether the navigation has a link to the page.
 async fn is_shown_the_way(browser: &Browser) -> bool {
     let link = "return document.querySelector('nav a[href=\"/analytics\"]') !== null";
     browser.script(link, json!([])).await == true

@@ -1,14 +1,14 @@
-//! What people wrote in scripts that run from right to left turns nothing around it.
+//! Text in right-to-left scripts doesn't change the direction of the text around it.
 
 use serde_json::json;
 
 use crate::support::{Browser, Stage, Visitor};
 
-/// Its last sign stands at its left end, unless somebody takes it for the page's own text.
+/// Its last character is at its left end, unless it is taken for the page's own text.
 const TITLE: &str = "אופרה, שורה 7!";
 
-/// Each place where the title is shown and isn't kept apart from what is around it: text, inputs,
-/// the tab, and what is said of a control.
+/// Each place where the title is shown without isolation from its surroundings: text, inputs, the
+/// tab, and descriptions of controls.
 const TURNED: &str = "
     const title = arguments[0];
     const found = { shown: 0, faults: [] };
@@ -51,7 +51,7 @@ const TURNED: &str = "
     }
     return found";
 
-/// How far from the edge of its card or row each price is.
+/// The distance of each price from the edge of its card or row.
 const PRICES: &str = "
     const prices = [...document.querySelectorAll('.card .price, .row .price')];
     return prices.map(price => Math.round(price.getBoundingClientRect().left
@@ -70,12 +70,12 @@ const AS_SEEN: &str = "
     pieces.sort(([one], [other]) => one - other);
     return pieces.map(([_, words]) => words).join('')";
 
-/// Where titles are turned, on all pages.
+/// The places where titles are not isolated, on all pages.
 #[derive(Default)]
 struct Turned(Vec<String>);
 
 impl Turned {
-    /// Looks at a page, which shows the title in as many places at least.
+    /// Checks a page, which shows the title in at least this number of places.
     async fn look(&mut self, browser: &Browser, title: &str, places: u64) {
         let found = browser.script(TURNED, json!([title])).await;
         let path = browser.path().await;
@@ -125,7 +125,7 @@ async fn a_hebrew_title_turns_neither_its_price_nor_the_words_beside_it() {
     browser.see(TITLE).await;
     turned.look(&browser, TITLE, 2).await;
 
-    // What is searched for is somebody's own words, too.
+    // A search is the user's own text, too.
     browser.open("/?q=%D7%90%D7%95%D7%A4%D7%A8%D7%94").await;
     browser.see(TITLE).await;
     let direction = "return getComputedStyle(document.getElementById('q')).direction";
@@ -166,7 +166,7 @@ async fn what_the_server_says_of_a_hebrew_title_is_kept_apart_from_it() {
     let seller = stage.visitor().await;
     let ticket = seller.offers("Opera", 40.0).await;
     let browser = stage.browser_of(&seller, "/").await;
-    // The page hears of no change, so that the server has to tell.
+    // The page gets no change, so the server has to report it.
     browser
         .script_at_start("EventSource = class { addEventListener() {} close() {} }")
         .await;

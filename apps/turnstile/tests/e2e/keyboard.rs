@@ -8,7 +8,7 @@ use crate::support::{Browser, Stage};
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
 
-/// Presses Tab until the keyboard is on this.
+/// Presses Tab until the focus is on this control.
 async fn tab_to(browser: &Browser, name: &str) {
     let mut seen = Vec::new();
     for _ in 0..40 {
@@ -60,7 +60,7 @@ async fn a_ticket_is_sold_and_bought_by_the_keyboard_alone() {
     browser.keys("Chess final").await;
     tab_to(&browser, "Price").await;
     browser.keys(&format!("x{ENTER}")).await;
-    // The keyboard is put where it has to be corrected.
+    // The focus moves to the invalid field.
     browser.see("Price must be a number").await;
     assert_eq!(browser.focused().await, "Price");
     browser.keys(&format!("\u{e003}12{ENTER}")).await;

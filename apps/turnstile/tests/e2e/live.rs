@@ -1,11 +1,11 @@
-//! What happens elsewhere is seen without a reload.
+//! Changes by others are visible without a reload.
 
 use serde_json::json;
 use testkit::{LONG, eventually};
 
 use crate::support::{Browser, Stage};
 
-/// The tickets under so many points that are spread over what is seen of the list.
+/// The tickets under this number of points, spread over the visible part of the list.
 const AIMED_AT: &str = "
     const cards = [...document.querySelectorAll('.cards .card')]
         .map(card => card.getBoundingClientRect())
@@ -14,14 +14,14 @@ const AIMED_AT: &str = "
     return window.aims.map(([x, y]) => document.elementFromPoint(x, y)?.closest('a, .card')
         ?.querySelector?.('a')?.href ?? document.elementFromPoint(x, y)?.href ?? '')";
 
-/// Sums up how much the page jumps from now on.
+/// Adds up how much the page shifts from now on.
 const WATCH_JUMPS: &str = "
     window.jumped = 0;
     new PerformanceObserver(list => {
         for (const entry of list.getEntries()) window.jumped += entry.value;
     }).observe({ type: 'layout-shift' })";
 
-/// Once the stream is open, the list is read once more; only then is anything new.
+/// Once the stream is open, the list is read once more; only after that are changes new.
 async fn see_list_read_again(browser: &Browser) {
     let reads = "
         const all = performance.getEntriesByType('resource');
@@ -57,7 +57,7 @@ async fn a_ticket_that_is_ordered_elsewhere_keeps_its_place_and_comes_back() {
         .await;
     assert_eq!(same, true, "the page was reloaded");
 
-    // Whoever moves on, by a reload, finds what is for sale.
+    // After a reload, the page shows the tickets for sale.
     buyer.orders(&opera).await;
     browser.see("Taken").await;
     browser.reload().await;
@@ -92,7 +92,7 @@ async fn nothing_moves_under_the_pointer_while_others_take_tickets() {
     let count = aims.as_array().unwrap().len();
     assert!(count >= 10, "{aims}");
 
-    // From above, from below and from what is seen.
+    // From above, from below and from the visible part.
     let mut missed = 0;
     for (taken, number) in (0..120).step_by(6).enumerate() {
         buyer.orders(&tickets[number]).await;
@@ -104,7 +104,7 @@ async fn nothing_moves_under_the_pointer_while_others_take_tickets() {
     }
     assert_eq!(missed, 0, "of {} presses", 20 * count);
 
-    // As many at once as a busy market has.
+    // As many at once as in a busy market.
     let holds = (0..120).filter(|number| number % 6 != 0).map(|number| {
         let (buyer, ticket) = (&buyer, &tickets[number]);
         async move {
@@ -138,7 +138,7 @@ async fn what_no_longer_fits_the_search_stays_and_says_so() {
     change(18).await.assert_status(200);
     browser.see("was $10").await;
     browser.see_gone("No longer fits").await;
-    // A new one that the search would find is counted, however it is written.
+    // A new one that the search would find is counted, in any spelling.
     browser.open("/?q=k%C3%B6ln+BEYONCE").await;
     browser.see("for sale").await;
     seller.offers("Beyoncé, Köln, row 2", 15.0).await;
@@ -288,7 +288,7 @@ async fn an_answer_that_is_long_on_its_way_hides_nothing_newer() {
             .await;
         }
     };
-    // The stream is open, and what is shown is read again.
+    // The stream is open, and the page's data is read again.
     is("held").await;
     let dearer = json!({"title": "Opera", "price": 55});
     let change = seller.client.put(&format!("/api/tickets/{ticket}"), dearer);

@@ -1,6 +1,6 @@
 //! The web app as its visitors see it: the real program, and a real Chromium without a window.
 //!
-//! Needs `frontend/dist`, which `cargo xtask build-web` makes; the browser and the accessibility
+//! Needs `frontend/dist`, which `cargo xtask build-web` creates; the browser and the accessibility
 //! engine are installed if they are missing.
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 

@@ -24,7 +24,7 @@ async fn a_ticket_goes_from_its_seller_to_its_buyer() {
     seller.press("Sell").await;
     seller.fill("Title", "Jazz Night, row 3").await;
     seller.fill("Price", "19.99").await;
-    // The button says the price, as it was understood.
+    // The button shows the price, as it was parsed.
     seller.press("Offer it for $19.99").await;
     seller.see("This is your own ticket. It is for sale.").await;
 
@@ -64,7 +64,7 @@ async fn the_time_left_follows_the_servers_clock_and_ends_with_the_hold() {
     let browser = stage
         .browser_of(&buyer, &format!("/tickets/{ticket}"))
         .await;
-    // A clock on the wall that is wrong by an hour makes no difference.
+    // A system clock that is wrong by an hour makes no difference.
     browser
         .script(
             "const real = Date.now; Date.now = () => real() + 3600e3",
@@ -152,7 +152,7 @@ async fn a_price_that_changed_is_told_and_asked_for_again() {
     browser.see("$55").await;
 }
 
-/// Leaves the page without its stream: it hears of nothing.
+/// The page without its stream: it gets no change.
 const DEAF: &str = "
     window.EventSource = class { addEventListener() {} close() {} };
     window.EventSource.CLOSED = 2";
@@ -174,7 +174,7 @@ async fn a_title_that_changed_is_told_and_never_bought_unseen() {
         .see("The title changed from “FRONT ROW” to “Row 9”")
         .await;
 
-    // And where the page doesn't hear of it: nothing is ordered, and it says why.
+    // And if the page doesn't get it: nothing is ordered, and it states why.
     browser.script_at_start(DEAF).await;
     browser.open(&path).await;
     browser.see("Buy for $40").await;
@@ -207,7 +207,7 @@ async fn an_edit_never_writes_back_what_was_changed_elsewhere() {
     .await;
     assert_eq!(browser.value("Title").await, "Opera, box 4");
 
-    // Changed on both sides: which is meant is asked.
+    // Changed on both sides: the page asks which version to keep.
     change("Opera, box 9", 30).await.assert_status(200);
     browser.see("The title is now “Opera, box 9”.").await;
     browser.press("Keep what I typed").await;
@@ -216,7 +216,7 @@ async fn an_edit_never_writes_back_what_was_changed_elsewhere() {
     browser.see("Opera, box 4").await;
     browser.see("$30").await;
 
-    // A page that hears of nothing is refused, and then shows what changed.
+    // A page without the stream is refused, and then shows the changes.
     browser.script_at_start(DEAF).await;
     browser.open(&edit).await;
     browser.fill("Title", "Opera, box 5").await;
@@ -277,7 +277,7 @@ async fn prices_are_read_as_their_writers_mean_them_or_not_at_all() {
         browser.see(said).await;
         browser.see_path(|path| path == "/tickets/new").await;
     }
-    // As this visitor is shown it, and as it is pasted from elsewhere.
+    // In this visitor's format, and as pasted from elsewhere.
     browser.fill("Price", "1.234,56").await;
     browser.press("Offer it for 1.234,56 $").await;
     browser.see("1.234,56\u{a0}$").await;
@@ -332,7 +332,7 @@ async fn a_hold_is_seen_on_every_page_and_in_the_title_and_beside_the_button_to_
         return document.elementFromPoint(box.left + 5, box.top + 5)?.closest('.countdown') !== null
             && box.top >= 0 && box.bottom <= innerHeight";
     assert_eq!(browser.script(seen, json!([])).await, true);
-    // It is given back elsewhere.
+    // It is cancelled elsewhere.
     buyer.cancels(&order).await;
     browser.see("You gave the ticket back").await;
     browser.press("Buy").await;
@@ -361,7 +361,7 @@ async fn what_is_wrong_with_a_field_stands_beside_it() {
         return ids.map(id => document.getElementById(id).innerText).join(' ')";
     let email = browser.script(described, json!(["email"])).await;
     assert_eq!(email, "Email must be valid");
-    // What was typed is still there, and the keyboard is where it has to be corrected.
+    // The input is still there, and the focus is on the invalid field.
     assert_eq!(browser.value("Email").await, "nobody");
     assert_eq!(browser.focused().await, "Email");
 }
@@ -381,7 +381,7 @@ async fn a_seller_edits_what_nobody_holds() {
     browser.press("Save changes").await;
     browser.see("$45.50").await;
 
-    // While it is being edited again, somebody orders it.
+    // While it is being edited again, another user orders it.
     browser.press("Edit").await;
     browser.fill("Title", "Opera, box 5").await;
     buyer.orders(&ticket).await;
@@ -409,7 +409,7 @@ async fn the_first_content_is_there_within_a_second() {
         browser.script(paint, json!([])).await.as_f64()
     })
     .await;
-    // Of a machine that may have other work: the page itself takes a tenth of it.
+    // On a machine that may have other work: the page itself takes a tenth of it.
     let limit = Duration::from_secs(1);
     assert!(first < limit.as_secs_f64() * 1_000.0, "{first} ms");
 }

@@ -21,7 +21,7 @@ async fn a_deep_link_is_opened_after_signing_in() {
     browser.press("Sign in").await;
     browser.see("Time left to pay").await;
     assert_eq!(browser.path().await, format!("/orders/{order}"));
-    // The form isn't in the history: it has served.
+    // The form isn't in the history after it was used.
     browser.reload().await;
     browser.see("Time left to pay").await;
 }
@@ -159,7 +159,7 @@ async fn a_list_is_found_where_it_was_left() {
     let kept = |at: f64| {
         let browser = &browser;
         async move {
-            // It is kept once the scrolling rests.
+            // It is stored once the scrolling ends.
             eventually("the place is kept", LONG, || async {
                 let place = browser.script("return history.state", json!([])).await;
                 let wanted = format!("{at} ");
@@ -180,7 +180,7 @@ async fn a_list_is_found_where_it_was_left() {
     kept(1_500.0).await;
     browser.reload().await;
     returns(1_500.0).await;
-    // So does the way back from a ticket, by the link as well, with the search.
+    // So does the way back from a ticket, and also by the link, with the search.
     let link = "
         const links = [...document.querySelectorAll('.card-link')];
         links.find(link => link.getBoundingClientRect().top > 200).click()";
@@ -189,7 +189,7 @@ async fn a_list_is_found_where_it_was_left() {
     browser.press("All tickets").await;
     browser.see_path(|path| path == "/?q=Seat").await;
     returns(1_500.0).await;
-    // A look at another tab.
+    // Switches to another tab.
     let look_away = "
         const be = state => {
             Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
@@ -204,7 +204,7 @@ async fn a_list_is_found_where_it_was_left() {
     returns(1_500.0).await;
     let now = "return document.querySelectorAll('.card').length";
     let now = browser.script(now, json!([])).await;
-    // The next page comes by itself as its place comes into sight.
+    // The next page is loaded as its place comes into view.
     assert!(now.as_u64() >= cards.as_u64(), "{now} of {cards}");
 
     // The visitor's own lists, which come later than their page.
@@ -218,7 +218,7 @@ async fn a_list_is_found_where_it_was_left() {
     returns(1_200.0).await;
     browser.reload().await;
     returns(1_200.0).await;
-    // Pressing where one is already adds nothing to the history.
+    // Following a link to the current page adds nothing to the history.
     let length = browser.script("return history.length", json!([])).await;
     browser.press("My tickets").await;
     browser.press("My tickets").await;

@@ -1,4 +1,4 @@
-//! The network goes and comes back.
+//! Lost and restored networks.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ async fn order_count(visitor: &Visitor) -> usize {
     orders.json.as_array().unwrap().len()
 }
 
-/// The next thing that is sent reaches the server, and its answer is lost on the way back.
+/// The next request reaches the server, and its response is lost.
 async fn lose_the_next_answer(browser: &Browser) {
     let script = "
         const real = window.fetch;
@@ -40,7 +40,7 @@ async fn a_network_that_fails_in_the_middle_of_an_order_neither_loses_nor_double
     browser.set_offline(false).await;
     browser.see_gone("No connection.").await;
 
-    // This time the order is placed, and the buyer isn't told; but the page hears of it.
+    // This time the order is placed without a response; but the page gets the change.
     lose_the_next_answer(&browser).await;
     browser.press("Buy for $40").await;
     browser.press("Go to your order").await;
@@ -97,7 +97,7 @@ async fn reads_go_on_by_themselves_when_the_network_is_back() {
     browser.see("No connection.").await;
     browser.press("Selling").await;
     browser.see("What you offer, and what became of it.").await;
-    // It is changed meanwhile, and nothing tells the page.
+    // It is changed in the meantime, and the page doesn't get that.
     let changed = json!({"title": "Opera, box 4", "price": 40});
     seller
         .client
@@ -119,7 +119,7 @@ async fn a_server_that_restarts_is_found_again_with_all_that_happened() {
     browser.see("Opera").await;
     stage.app.restart().await;
     buyer.orders(&ticket).await;
-    // Though nothing told the page of it, maybe.
+    // Possibly without a message to the page.
     browser.see("No tickets").await;
     browser.see("Taken").await;
 }
@@ -133,8 +133,8 @@ async fn what_was_typed_survives_a_reload_and_signing_in_again() {
     browser.fill("Price", "40").await;
     browser.reload().await;
     assert_eq!(browser.value("Title").await, "Opera, box 4");
-    // The session ends; the server says so when the ticket is offered, or before that to a page that
-    // has just been loaded and asks who is signed in.
+    // The session ends; the server reports that when the ticket is listed, or earlier to a page
+    // that has just been loaded and reads the session.
     browser.lose_session().await;
     browser
         .script(
@@ -164,7 +164,7 @@ async fn an_account_is_opened_once_though_the_answer_is_lost() {
     browser.press("Sign up").await;
     browser.see("You offer nothing yet").await;
     browser.press("Sign out").await;
-    // Whoever has an account is shown the way.
+    // A visitor with an account finds the way to sign in.
     browser.open("/signup?next=%2Fselling").await;
     browser.fill("Email", "new@example.com").await;
     browser.fill("Password", "another one").await;
@@ -177,7 +177,7 @@ async fn an_account_is_opened_once_though_the_answer_is_lost() {
     assert_eq!(browser.value("Email").await, "new@example.com");
 }
 
-/// The server can't say who is signed in, nor how it is configured, until it can again.
+/// The server can't answer who is signed in, nor how it is configured, until it recovers.
 const DOWN: &str = "
     window.down = ['currentuser', 'config'];
     const real = window.fetch;
@@ -195,10 +195,10 @@ async fn a_page_whose_first_answers_fail_says_so_and_heals() {
     browser.script_at_start(DOWN).await;
     browser.open(&format!("/orders/{order}")).await;
     browser.see("Away").await;
-    // By itself.
+    // Automatically.
     browser.script("window.down = ['config']", json!([])).await;
     browser.see("Time left to pay").await;
-    // By hand.
+    // Manually.
     browser.see("Away").await;
     assert!(!browser.text().await.contains("Test cards"));
     browser.script("window.down = []", json!([])).await;

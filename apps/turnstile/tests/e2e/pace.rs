@@ -1,4 +1,4 @@
-//! A busy market: others take tickets at a pace, and the page holds still.
+//! A busy market: others take tickets at a high rate, and the page doesn't shift.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,11 +10,11 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::support::{Browser, Stage, Visitor};
 
-/// How many tickets there are: more than are taken, and several pages of a list.
+/// Number of tickets: more than are taken, and several pages of a list.
 const TICKETS: usize = 120;
 
-/// Notes where a press lands, and keeps it from leading away; how far the page jumps; and how often
-/// a card in sight or out of it says that its ticket is taken, and no longer says so.
+/// Records where a press lands, without following it; how far the page shifts; and how often a card
+/// in view or out of it starts and stops showing that its ticket is taken.
 const WATCH: &str = "
     window.hits = [];
     window.jumped = 0;
@@ -37,7 +37,7 @@ const WATCH: &str = "
     }).observe(document.querySelector('.cards'), { subtree: true, attributes: true,
         attributeFilter: ['class'], attributeOldValue: true })";
 
-/// A card in sight, another at each call: where its middle is, and which ticket it shows.
+/// A card in view, another at each call: the position of its middle, and its ticket.
 const AIM: &str = "
     const cards = [...document.querySelectorAll('.cards .card')].filter(card => {
         const box = card.getBoundingClientRect();
@@ -47,7 +47,7 @@ const AIM: &str = "
     const box = card.getBoundingClientRect();
     return [box.left + box.width / 2, box.top + box.height / 2, card.querySelector('a').href]";
 
-/// A browser in the middle of a long list, and the ids of its tickets.
+/// A browser in the middle of a long list, and the IDs of its tickets.
 async fn long_list(stage: &Stage, seller: &Visitor) -> (Browser, Vec<String>) {
     let titles: Vec<_> = (0..TICKETS)
         .map(|number| format!("Seat {number}"))
@@ -85,7 +85,7 @@ async fn forty_presses_hit_what_they_were_aimed_at_while_two_tickets_a_second_ar
     let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
     let (browser, tickets) = long_list(&stage, &seller).await;
     let mut aims = Vec::new();
-    // Half a second lies between the look and the press, and in it a ticket is taken.
+    // Half a second passes between the look and the press, and in it a ticket is taken.
     let mut beat = interval(Duration::from_millis(500));
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     beat.tick().await;
@@ -95,7 +95,7 @@ async fn forty_presses_hit_what_they_were_aimed_at_while_two_tickets_a_second_ar
         let [Value::Number(x), Value::Number(y), ticket] = &aim.as_array().unwrap()[..] else {
             panic!("no card: {aim}");
         };
-        // From above, from below and from what is seen.
+        // From above, from below and from the visible part.
         let taken = &tickets[press * 7 % TICKETS];
         tokio::join!(buyer.orders(taken), beat.tick());
         browser
@@ -146,8 +146,8 @@ async fn the_page_holds_still_while_38_holds_a_second_come_and_go() {
     assert_eq!(browser.script("return scrollY", json!([])).await, before);
 }
 
-/// Fails where the market was much slower than it was meant to be: then nothing was shown of a busy
-/// one. The bound is a fourth of the pace, since the machine may have other work.
+/// Fails if the market was much slower than intended: then the test proves nothing about a busy
+/// one. The limit is a fourth of the intended rate, since the machine may have other work.
 fn assert_pace(what: &str, count: f64, since: Instant, per_second: f64) {
     let reached = count / since.elapsed().as_secs_f64();
     eprintln!("{what}: {reached:.2} a second, meant to be {per_second}");

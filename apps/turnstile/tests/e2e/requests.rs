@@ -1,4 +1,4 @@
-//! What a page asks the server for while others trade.
+//! The page's requests to the server while others trade.
 
 use std::future::Future;
 
@@ -8,14 +8,14 @@ use testkit::{LONG, eventually};
 
 use crate::support::{Browser, Stage, Visitor};
 
-/// Listens beside the page, so that it is known when the page has heard.
+/// Listens next to the page, to know when the page has received a change.
 const LISTEN: &str = "
     window.heard = new Set();
     const stream = new EventSource('/api/tickets/events');
     stream.addEventListener('ticket', event => window.heard.add(JSON.parse(event.data).title));
     return new Promise(resolve => stream.addEventListener('open', () => resolve()))";
 
-/// Waits until nothing has been asked for a while.
+/// Waits until no request was sent for a while.
 const SEE_QUIET: &str = "
     return new Promise(resolve => {
         let timer;
@@ -27,12 +27,12 @@ const SEE_QUIET: &str = "
         later();
     })";
 
-/// What was asked for, but for the streams.
+/// The requests, except for the streams.
 const ASKED: &str = "
     const all = performance.getEntriesByType('resource').map(one => new URL(one.name));
     return all.map(url => url.pathname + url.search).filter(path => !path.endsWith('/events'))";
 
-/// What the page asks for while this happens, and until it has heard of all of it.
+/// The page's requests during an activity, and until it has received all changes.
 async fn asked_during(
     browser: &Browser,
     seller: &Visitor,
@@ -55,7 +55,7 @@ async fn asked_during(
     serde_json::from_value(asked).unwrap()
 }
 
-/// So many holds that begin and end, one after another on each of these tickets.
+/// This number of holds that begin and end, one after another on each of these tickets.
 async fn holds(buyer: &Visitor, tickets: &[String]) {
     for ticket in tickets {
         let order = buyer.orders(ticket).await;
@@ -136,7 +136,7 @@ async fn a_page_reads_one_order_and_no_list_for_an_event_that_concerns_it() {
     no_lists(&path, &asked, 4);
     browser.see("nobody else’s").await;
 
-    // Whose the order is, and whether somebody is signed in: it is another's.
+    // The order's owner, and the session: it belongs to another user.
     let path = format!("/tickets/{watched}");
     browser.open(&path).await;
     browser.see("Buy for $10").await;

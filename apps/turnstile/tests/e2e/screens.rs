@@ -11,9 +11,9 @@ use crate::support::{Browser, Stage, Theme, Visit};
 /// A small phone, a tablet, a notebook.
 const WIDTHS: [u32; 3] = [360, 768, 1280];
 
-/// What sticks out of the page to the right, what lies upon something else at the top, and what one
-/// can press and is too small for a finger (WCAG 2.2, 2.5.8: 24 pixels, but for links within a
-/// text).
+/// Elements that extend beyond the right edge of the page, overlap something else at the top, or
+/// can be pressed but are too small for a finger (WCAG 2.2, 2.5.8: 24 pixels, except for links
+/// within a text).
 const MISFITS: &str = "
     const width = document.documentElement.clientWidth;
     const name = one => one.tagName + ' ' + one.className + ' ' + one.innerText.slice(0, 30);
@@ -36,7 +36,7 @@ const MISFITS: &str = "
         ...upon.map(both => 'upon: ' + both),
         ...wide.map(one => 'wide: ' + name(one)), ...small.map(one => 'small: ' + name(one))]";
 
-/// Words of what one presses, and of short facts, that are broken in two lines.
+/// Words of controls, and of short facts, that are broken across two lines.
 const BROKEN: &str = "
     const all = [...document.querySelectorAll('.button, .place, .badge, dt, dd')]
         .filter(one => one.checkVisibility());
@@ -56,7 +56,7 @@ const BROKEN: &str = "
         return broken.map(word => 'broken: ' + word[0]);
     })";
 
-/// With `SCREENS_DIR` set, it leaves a picture of each page there: `docs/screens` is made so.
+/// With `SCREENS_DIR` set, it writes a picture of each page there: `docs/screens` is made this way.
 #[tokio::test]
 async fn every_page_fits_every_screen() {
     let pictures = env::var_os("SCREENS_DIR").map(PathBuf::from);
@@ -76,7 +76,7 @@ async fn every_page_fits_every_screen() {
                 if found != json!([]) {
                     misfits.insert(format!("{} at {width}, words", stop.name), found);
                 }
-                // For those who need larger letters.
+                // For users who need larger letters.
                 browser.set_text_size(24).await;
                 let found = browser.script(MISFITS, json!([])).await;
                 browser.set_text_size(16).await;
@@ -93,7 +93,7 @@ async fn every_page_fits_every_screen() {
     assert!(misfits.is_empty(), "{misfits:#?}");
 }
 
-/// How much of the page jumped while it was loaded: 0 is nothing, 0.1 what is thought good.
+/// How much of the page shifted while it was loaded: 0 is nothing, and 0.1 is considered good.
 const JUMPS: &str = "
     return new Promise(resolve => {
         let sum = 0;
@@ -195,7 +195,7 @@ async fn the_bar_of_holds_names_the_ticket_and_is_under_no_toast() {
         browser.set_width(width).await;
         assert_eq!(browser.script(above, json!([])).await, true, "{width}");
     }
-    // Whoever pays one isn't led to another.
+    // A buyer on one order isn't led to another.
     browser.open(&format!("/orders/{}", orders[1])).await;
     browser.see("Also held for you: Jazz Night").await;
     browser.see("Pay $40").await;

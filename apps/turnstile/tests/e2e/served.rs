@@ -1,4 +1,4 @@
-//! The app's files as a server hands them out, seen without a browser.
+//! The app's files as a server sends them, without a browser.
 
 use testkit::Answer;
 
@@ -6,7 +6,7 @@ use crate::support::Stage;
 
 const DEEP_LINK: &str = "/orders/05a0fdfd-7106-58b1-a4dd-bae875bf56c7";
 
-/// What the page loads, as it is written there.
+/// The files that the page loads.
 fn assets(page: &str) -> Vec<String> {
     let mut found: Vec<_> = page
         .split('"')
@@ -82,7 +82,7 @@ async fn the_page_says_something_before_any_script_runs_and_lets_no_other_script
         Some("script-src 'self' 'wasm-unsafe-eval'")
     );
 
-    // It can change with each release, so it is asked for each time, and sent only if it changed.
+    // It can change with each release, so it is revalidated each time, and sent only if it changed.
     assert_eq!(page.header("cache-control"), Some("no-cache"));
     let tag = page.header("etag").unwrap();
     let again = stage.app.client().get("/").header("if-none-match", tag);
@@ -97,7 +97,7 @@ async fn what_is_no_page_is_answered_as_not_found_and_what_is_public_may_be_read
     let stage = Stage::set().await;
     for path in ["/nowhere", "/tickets/7", "/selling/1"] {
         let answer = stage.app.client().get(path).await.expect_status(404);
-        // The app all the same, which says so in its own words.
+        // The app all the same, which shows the error itself.
         assert!(answer.text.contains("<script"), "{path}");
         let tag = answer.header("etag").unwrap_or("\"\"");
         let again = stage.app.client().get(path).header("if-none-match", tag);

@@ -31,7 +31,7 @@ async fn an_ended_session_is_told_and_leads_to_signing_in_and_back() {
     browser.see("Buy for $40").await;
     assert_eq!(browser.path().await, path);
 
-    // What was typed to change an offer is here again, too.
+    // The unsaved changes of a ticket are here again, too.
     let own = visitor.offers("Jazz", 20.0).await;
     let edit = format!("/tickets/{own}/edit");
     browser.open(&edit).await;
@@ -46,8 +46,8 @@ async fn an_ended_session_is_told_and_leads_to_signing_in_and_back() {
     browser.see("$44").await;
 }
 
-/// What the tabs say to each other isn't heard, nor that the tab is looked at again: nothing but the
-/// look before each step is left.
+/// The messages between tabs aren't received, nor the event that the tab is visible again: only the
+/// check before each step remains.
 const UNHEARD: &str = "
     for (const [target, name] of [[window, 'storage'], [document, 'visibilitychange']])
         target.addEventListener(name, event => event.stopImmediatePropagation(), true)";
@@ -72,7 +72,7 @@ async fn no_tab_acts_for_who_signed_in_in_another() {
         sign_in(&browser, &ben).await;
         browser.go_to_tab(&first).await;
         if is_heard {
-            // Without a touch.
+            // Without any input.
             browser.see(&ben.user.email).await;
         } else {
             browser.see(&anna.user.email).await;
@@ -80,7 +80,7 @@ async fn no_tab_acts_for_who_signed_in_in_another() {
             browser.see("now signed in as").await;
         }
         browser.see_gone(&anna.user.email).await;
-        // What Anna typed is none of Ben's business.
+        // Ben must not see what Anna typed.
         eventually("the form is empty", LONG, || async {
             browser.value("Title").await.is_empty()
         })
@@ -89,7 +89,7 @@ async fn no_tab_acts_for_who_signed_in_in_another() {
             let mine = visitor.client.get("/api/tickets/mine").await;
             assert_eq!(mine.json["tickets"], json!([]));
         }
-        // Signed out in one is signed out in both.
+        // Signed out in one tab is signed out in both.
         let second = browser.open_tab().await;
         browser.open("/").await;
         browser.press("Sign out").await;
@@ -135,7 +135,7 @@ async fn who_is_locked_out_is_told_for_how_long() {
     let visitor = stage.visitor().await;
     let browser = stage.browser().await;
     browser.open("/signin").await;
-    // Whatever the limit is: the answer of one who has met it.
+    // The response at the limit, whatever the limit is.
     let limited = "
         const real = window.fetch;
         window.fetch = (url, ...rest) => url.includes('signin') ? Promise.resolve(new Response(

@@ -4,7 +4,7 @@ use testkit::stripe::{KEY, PUBLISHABLE_KEY, StandIn};
 
 use crate::support::Stage;
 
-/// Stands in for Stripe's script, which no test can load: it says which calls the page makes.
+/// Stands in for Stripe's script, which no test can load: it records the page's calls.
 const STRIPE: &str = "
     window.Stripe = key => ({
         elements: () => ({ create: kind => ({

@@ -1,4 +1,4 @@
-//! A collector of traces: it takes OTLP, protobuf over HTTP, and keeps what it is sent.
+//! A collector of traces: it accepts OTLP, protobuf over HTTP, and keeps all spans.
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use opentelemetry_proto::tonic::{
@@ -19,7 +19,7 @@ pub struct Collector {
 
 type Spans = Arc<Mutex<Vec<Span>>>;
 
-/// A span, as it came; ids are hexadecimal.
+/// A span, as received; IDs are hexadecimal.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Span {
     pub service: String,
@@ -52,7 +52,7 @@ impl Collector {
         &self.url
     }
 
-    /// The spans so far that a condition holds for.
+    /// The spans so far that satisfy a condition.
     pub fn spans(&self, is_meant: impl Fn(&Span) -> bool) -> Vec<Span> {
         let spans = self.spans.lock().unwrap();
         spans

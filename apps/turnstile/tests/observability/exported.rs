@@ -1,4 +1,4 @@
-//! What `/metrics` exports, read as Prometheus reads it.
+//! The output of `/metrics`, parsed like Prometheus.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

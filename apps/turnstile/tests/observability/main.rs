@@ -1,5 +1,5 @@
-//! What an operator sees of a running marketplace: metrics, alerts and the dashboard that are made
-//! of them, traces, log lines.
+//! An operator's view of a running marketplace: metrics, alerts and the dashboard based on them,
+//! traces, log lines.
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod collector;

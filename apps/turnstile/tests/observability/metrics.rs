@@ -1,4 +1,4 @@
-//! Every metric is described, and every one that an alert or the dashboard asks for is exported.
+//! Every metric is described, and every one in an alert or the dashboard is exported.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -10,10 +10,10 @@ use crate::{
     support::Site,
 };
 
-/// Made by Prometheus itself.
+/// Created by Prometheus itself.
 const OF_PROMETHEUS: &str = "up";
 
-/// Something of everything, so that every metric has a value.
+/// Some traffic of every kind, so that every metric has a value.
 async fn traffic(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let ticket = seller.sell("Opening night", 20).await;
@@ -71,7 +71,7 @@ async fn every_metric_is_described_and_whatever_an_alert_or_the_dashboard_names_
     }
 }
 
-/// What the alerts and the dashboard ask Prometheus.
+/// The queries of the alerts and the dashboard.
 fn expressions() -> Vec<String> {
     let alerts = read("k8s/observability/alerts.yaml");
     let alerts = alerts
@@ -86,8 +86,8 @@ fn expressions() -> Vec<String> {
         .collect()
 }
 
-/// The metrics of an expression, with the labels that they are asked for: in braces behind them, or
-/// in a `by` of the whole.
+/// The metrics of an expression, with their labels: in braces behind them, or in a `by` of the
+/// whole.
 fn selectors(expression: &str) -> Vec<(String, Vec<String>)> {
     const WORDS: [&str; 12] = [
         "and", "bool", "by", "count", "ignoring", "max", "min", "offset", "on", "or", "sum",

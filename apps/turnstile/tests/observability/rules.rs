@@ -1,4 +1,4 @@
-//! The alerts, as Prometheus's own tool judges them.
+//! The alerts, checked by Prometheus's own tool.
 
 use std::{collections::BTreeSet, process::Command};
 
@@ -19,7 +19,7 @@ fn promtool(args: &[&str]) {
     );
 }
 
-/// What stands behind this on a line, on all lines that have it.
+/// The rest of each line with this prefix.
 fn named<'a>(text: &'a str, start: &str) -> BTreeSet<&'a str> {
     text.lines()
         .filter_map(|line| line.trim().strip_prefix(start))

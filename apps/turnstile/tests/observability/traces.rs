@@ -1,4 +1,4 @@
-//! One request is followed through everything that it causes, in whichever process.
+//! One request is followed through everything that it causes, in every process.
 
 use serde_json::{Value, json};
 use testkit::{LONG, eventually};
@@ -8,11 +8,11 @@ use crate::{
     support::Site,
 };
 
-/// What the caller sends: its trace, and its own span in it.
+/// The caller's trace, and its own span in it.
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// Each step of an order: service, name, and the step that it follows from.
+/// Each step of an order: service, name, and the step that caused it.
 const STEPS: [(&str, &str, Option<usize>); 9] = [
     ("orders", "POST /api/orders", None),
     ("orders", "commit ORDERS", Some(0)),
@@ -25,7 +25,7 @@ const STEPS: [(&str, &str, Option<usize>); 9] = [
     ("tickets", "fold tickets", Some(7)),
 ];
 
-/// The spans of the steps, if all of them came.
+/// The spans of the steps, if all of them arrived.
 fn steps(spans: &[Span]) -> Result<Vec<Span>, String> {
     let mut found: Vec<Span> = Vec::new();
     for (service, name, follows) in STEPS {
@@ -71,7 +71,7 @@ async fn a_request_is_followed_through_commit_read_models_and_other_services() {
         steps(&of_trace())
     })
     .await;
-    // What happens when its time is up is a trace of its own that points to this one.
+    // The expiry is a separate trace that links to this one.
     eventually("the expiry points to the order", LONG, || async {
         let expiry = |span: &Span| span.name == "react orders-on-expiry";
         let found = collector.spans(expiry);
@@ -79,7 +79,7 @@ async fn a_request_is_followed_through_commit_read_models_and_other_services() {
         found.iter().any(points).then_some(()).ok_or(found)
     })
     .await;
-    // Those of others are elsewhere.
+    // Those of other requests are in other traces.
     let requests = collector.spans(|span| span.name.starts_with("POST "));
     assert!(
         requests.iter().any(|span| span.trace != TRACE),
@@ -118,7 +118,7 @@ async fn a_request_whose_caller_records_nothing_is_not_recorded_and_still_told_o
     let ticket = seller.post("/api/tickets", body);
     let ticket = ticket.header("traceparent", &quiet).await;
     let ticket = ticket.expect_status(201).id();
-    // Later in the same process, so it would have come before.
+    // Later in the same process, so it would have arrived before.
     let order = seller.post("/api/orders", json!({ "ticketId": ticket }));
     let _ = order.await;
     eventually("a later request is recorded", LONG, || async {

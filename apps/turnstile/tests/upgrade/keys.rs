@@ -1,4 +1,4 @@
-//! Changing the key that sessions are signed with.
+//! Rotation of the key that signs sessions.
 
 use std::time::Duration;
 use testkit::{LONG, TestApp, eventually};
@@ -7,7 +7,7 @@ use crate::support::{Person, Site};
 
 const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 
-/// One process more of the auth service, which signs with this key.
+/// One more process of the auth service, which signs with this key.
 async fn another_auth(site: &Site, pem: &str) -> TestApp {
     let app = TestApp::builder(TURNSTILE)
         .arg("serve")
@@ -17,7 +17,7 @@ async fn another_auth(site: &Site, pem: &str) -> TestApp {
     app.env("SESSION_PRIVATE_KEY", pem).start().await
 }
 
-/// Waits until every process knows so many keys.
+/// Waits until every process has this number of keys.
 async fn keys_are_known(apps: &[&TestApp], count: usize) {
     let line = format!("session_keys {count}\n");
     for app in apps {
@@ -29,7 +29,7 @@ async fn keys_are_known(apps: &[&TestApp], count: usize) {
     }
 }
 
-/// What each service says to somebody who may be signed in: one status each.
+/// Each service's response to a client that may have a session: one status each.
 async fn answers(site: &Site, person: &Person) -> [u16; 4] {
     let session = person.client.session();
     let anyone = site.anyone();
@@ -56,7 +56,7 @@ async fn a_rotation_signs_nobody_out_until_the_old_key_is_retired() {
     assert_eq!(first["state"], "newest", "{first}");
     let first = first["id"].as_str().unwrap().to_owned();
 
-    // The next key is known everywhere before anything is signed with it.
+    // The next key is known everywhere before any session is signed with it.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("next.pem");
     let rotated = site
@@ -69,7 +69,7 @@ async fn a_rotation_signs_nobody_out_until_the_old_key_is_retired() {
     let pem = std::fs::read_to_string(&file).unwrap();
     let next = another_auth(&site, &pem).await;
 
-    // Sessions of both keys are good in every service, whichever process of auth signed them.
+    // Sessions of both keys are valid in every service, whichever process of auth signed them.
     let (client, user) = next.sign_up().await;
     let late = Person { client, user };
     assert_eq!(answers(&site, &early).await, SIGNED_IN);
@@ -80,7 +80,7 @@ async fn a_rotation_signs_nobody_out_until_the_old_key_is_retired() {
         "{listed}"
     );
 
-    // The one in use is not retired by mistake.
+    // The current key is not retired by mistake.
     let refused = site.tool(&["keys", "retire", &second]).await;
     assert_eq!(refused.code, 2, "{}", refused.stderr);
     assert!(
@@ -95,7 +95,7 @@ async fn a_rotation_signs_nobody_out_until_the_old_key_is_retired() {
     assert_eq!(answers(&site, &early).await, SIGNED_OUT);
     assert_eq!(answers(&site, &late).await, SIGNED_IN);
 
-    // A process of auth that signs with it gets no more requests, and can't be started again.
+    // A process of auth that signs with it gets no more requests, and can't be restarted.
     let ready = site.apps[0].client().get("/readyz").await;
     assert_eq!(ready.status, 503);
     assert!(ready.text.contains("was retired"), "{}", ready.text);
@@ -120,7 +120,7 @@ async fn a_key_that_nobody_announced_is_used_once_everybody_knows_it() {
         .arg("auth")
         .nats(site.nats.url())
         .mongo(&site.mongo);
-    // It has a folder of its own, and so makes a key of its own.
+    // It has its own folder, and so generates its own key.
     let next = next.start().await;
     let apps: Vec<&TestApp> = site.apps.iter().collect();
     let known = keys_are_known(&apps, 2);

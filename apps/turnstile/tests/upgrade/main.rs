@@ -1,4 +1,4 @@
-//! Changing what runs while it runs: two releases side by side, and one session key after the other.
+//! Upgrades of a running system: two releases in parallel, and one session key after the other.
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod keys;

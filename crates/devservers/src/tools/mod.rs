@@ -1,8 +1,8 @@
-//! Finding the programs that Turnstile needs, and installing those that are missing.
+//! Finds the programs that Turnstile needs, and installs those that are missing.
 //!
-//! What is installed goes to `.tools/<name>-<version>/` of the workspace (or to the folder that
-//! `TURNSTILE_TOOLS_DIR` names, which several checkouts may share), except for Debian packages.
-//! Several processes may ask for the same tool at once: one installs it, the others wait.
+//! They are installed in `.tools/<name>-<version>/` of the workspace (or in the folder
+//! `TURNSTILE_TOOLS_DIR`, which several checkouts may share), except for Debian packages. Several
+//! processes may request the same tool at once: one installs it, the others wait.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub use kubernetes::{Validator, kubectl};
 pub use promtool::promtool;
 use server_tool::ServerTool;
 
-/// What the event store needs (`eventstore::OLDEST_SERVER`, which a test compares with this).
+/// The oldest version for the event store (`eventstore::OLDEST_SERVER`; a test compares the two).
 pub const OLDEST_NATS: (u32, u32, u32) = (2, 14, 7);
 
 const NATS: ServerTool = ServerTool {
@@ -48,31 +48,30 @@ const MONGOD: ServerTool = ServerTool {
     libraries: &["libcurl4", "libssl3", "liblzma5"],
 };
 
-/// The path of a `nats-server` of version 2.14.7 or later: the one in `PATH`, else one that is
-/// installed now unless it was before.
+/// The path of a `nats-server` of version 2.14.7 or later: the one in `PATH`, otherwise an
+/// installed one.
 ///
 /// # Errors
-/// When it can't be installed; the message says what is missing.
+/// When it can't be installed; the message states what is missing.
 pub fn nats_server() -> Result<PathBuf> {
     NATS.find_or_install()
 }
 
-/// The path of a `mongod` of version 6.0 or later: the one in `PATH`, else one that is installed
-/// now unless it was before.
+/// The path of a `mongod` of version 6.0 or later: the one in `PATH`, otherwise an installed one.
 ///
 /// # Errors
-/// When it can't be installed; the message says what is missing.
+/// When it can't be installed; the message states what is missing.
 pub fn mongod() -> Result<PathBuf> {
     MONGOD.find_or_install()
 }
 
-/// The root folder of the workspace that this was compiled in.
+/// The root folder of the workspace in which this was compiled.
 pub fn workspace() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).unwrap_or(here).to_owned()
 }
 
-/// The folder that tools are installed to.
+/// The folder for installed tools.
 pub fn tools_dir() -> PathBuf {
     env::var_os("TURNSTILE_TOOLS_DIR").map_or_else(|| workspace().join(".tools"), PathBuf::from)
 }
@@ -89,11 +88,11 @@ pub fn find_in_path(name: &str) -> Option<PathBuf> {
         .find(runs)
 }
 
-/// How long nothing is said at most while something lasts.
-const IMPATIENCE: Duration = Duration::from_secs(10);
+/// The longest time without a message during an operation.
+const MESSAGE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Does something, and says again and again that it is still being done.
-fn saying_so<T>(
+/// Runs an operation, and reports at intervals that it is still running.
+fn report_while<T>(
     what: &str,
     every: Duration,
     say: impl Fn(&str) + Send,
@@ -116,13 +115,14 @@ fn saying_so<T>(
     })
 }
 
-/// Runs a command to its end without what it says.
+/// Runs a command to its end and hides its output.
 ///
 /// # Errors
-/// When it can't be started or fails; the message says `what` and ends with its last words.
+/// When it can't be started or fails; the message names `what` and ends with the last lines of
+/// output.
 fn run_quietly(what: &str, command: &mut Command) -> Result<String> {
     let program = command.get_program().to_owned();
-    let output = saying_so(what, IMPATIENCE, say, || command.output())
+    let output = report_while(what, MESSAGE_INTERVAL, say, || command.output())
         .with_context(|| format!("{what}: can't run {}", program.display()))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     if !output.status.success() {
@@ -134,7 +134,7 @@ fn run_quietly(what: &str, command: &mut Command) -> Result<String> {
     Ok(text(&output.stdout))
 }
 
-/// One line about what takes a while.
+/// Prints one line about a slow step.
 fn say(line: &str) {
     eprintln!("{line}");
 }
@@ -147,11 +147,11 @@ mod tests {
     fn what_lasts_is_said_again_and_what_is_done_soon_is_not() {
         let (said, lines) = mpsc::channel();
         let say = move |line: &str| said.send(line.to_owned()).unwrap();
-        let line = saying_so("installing", Duration::from_millis(5), say, || {
+        let line = report_while("installing", Duration::from_millis(5), say, || {
             lines.recv_timeout(Duration::from_secs(10))
         });
         assert!(line.unwrap().ends_with(": installing"));
-        saying_so(
+        report_while(
             "looking",
             Duration::from_mins(1),
             |line| panic!("{line}"),

@@ -1,4 +1,4 @@
-//! Prometheus's own checker of rules.
+//! Prometheus's checker of rules.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,11 +9,11 @@ use super::debian::update_lists_once;
 use super::install::{Step, once};
 use super::{find_in_path, run_quietly};
 
-/// The path of `promtool`: the one in `PATH`, else one that is taken out of Debian's package
+/// The path of `promtool`: the one in `PATH`, otherwise one that is extracted from Debian's package
 /// `prometheus`. The package isn't installed: that would start a Prometheus.
 ///
 /// # Errors
-/// When this isn't a Debian system, or the package can't be loaded.
+/// When this isn't a Debian system, or the package can't be downloaded.
 pub fn promtool() -> Result<PathBuf> {
     if let Some(found) = find_in_path("promtool") {
         return Ok(found);

@@ -1,5 +1,5 @@
-//! A server program that comes as a Python package, since that registry serves binaries for
-//! every machine that this project runs on and asks for no root.
+//! A server program from a Python package, since that registry serves binaries for every machine
+//! that this project runs on and needs no root.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +12,7 @@ use super::{debian_packages, find_in_path, run_quietly, say};
 pub(super) struct ServerTool {
     /// The program's name in `PATH`.
     pub name: &'static str,
-    /// The oldest version that will do: major, minor, patch.
+    /// The oldest supported version: major, minor, patch.
     pub minimum: (u32, u32, u32),
     pub package: &'static str,
     pub package_version: &'static str,
@@ -73,7 +73,7 @@ impl ServerTool {
     }
 }
 
-/// The wheel of mongod leaves the run bit to its installer.
+/// The wheel of mongod leaves the executable bit to its installer.
 fn make_executable(program: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let mut permissions = program
@@ -85,7 +85,7 @@ fn make_executable(program: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Major, minor and patch, as the program itself tells.
+/// Major, minor and patch, as the program reports them.
 fn version(program: &Path) -> Result<(u32, u32, u32)> {
     let output = run_quietly(
         &format!("{} --version", program.display()),
@@ -94,7 +94,7 @@ fn version(program: &Path) -> Result<(u32, u32, u32)> {
     parse_version(&output).ok_or_else(|| anyhow!("{} reports no version", program.display()))
 }
 
-/// The first `N.N.N` in a text, with whatever around it.
+/// The first `N.N.N` in a text.
 fn parse_version(text: &str) -> Option<(u32, u32, u32)> {
     text.split(|c: char| !c.is_ascii_digit() && c != '.')
         .find_map(|word| {

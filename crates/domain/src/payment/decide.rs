@@ -1,4 +1,4 @@
-//! What a payment answers to each command.
+//! A payment's decision on each command.
 
 use chrono::{DateTime, Utc};
 
@@ -52,7 +52,8 @@ impl Decide for Payment {
                 },
                 Pending,
             ) => Ok(payment.reopen(&closed, reference, at)),
-            // What one process saw held may be closed by now, and another have reopened the payment.
+            // A hold that one process saw may be closed by now, and another process have reopened
+            // the payment.
             (PaymentCommand::Authorize { reference }, Pending)
                 if reference != payment.reference =>
             {
@@ -69,8 +70,8 @@ impl Decide for Payment {
                     ticket_id: payment.ticket_id,
                 }])
             }
-            // Of many cards tried at once, more may be declined than are counted: those are answered
-            // and not noted.
+            // Of many cards tried at once, more may be declined than are counted: those are
+            // answered and not recorded.
             (PaymentCommand::Decline { at, .. }, Pending) if payment.may_try(at).is_err() => {
                 Ok(Vec::new())
             }
@@ -115,7 +116,7 @@ impl Decide for Payment {
     }
 }
 
-/// A payment that isn't begun can only be that.
+/// A payment that isn't begun can only be begun.
 fn begin(command: PaymentCommand) -> Result<Vec<PaymentEvent>, PaymentError> {
     let PaymentCommand::Begin {
         id,

@@ -1,12 +1,12 @@
 //! A payment: the one that an order can have.
 //!
-//! Money is *held* first, and only when the order accepted it is it *captured*; otherwise it is
+//! Money is *held* first, and only when the order has accepted it is it *captured*; otherwise it is
 //! *voided*. So no crash and no race can keep money for an order that isn't complete.
 //!
-//! A payment goes on under one *intent* at the provider at a time. If the provider closes it before
-//! it holds money, the payment is *reopened* under a new one; the closed one can never hold money
-//! again, so there is still one charge at most. If the provider closes it when the order counts on
-//! the money, the payment is *lost*, and the sale is undone.
+//! A payment has one *intent* at the provider at a time. If the provider closes it before it holds
+//! money, the payment is *reopened* under a new one; the closed one can never hold money again, so
+//! there is still at most one charge. If the provider closes it when the order depends on the
+//! money, the payment is *lost*, and the sale is undone.
 
 mod decide;
 
@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Currency, OrderId, PaymentId, Price, TicketId, UserId, decide::impl_handle_by_decide};
 
-/// The most declined cards within [`DECLINE_WINDOW`] before no other may be tried. It keeps the
-/// payment from growing without end, and an order from being used to find out which of many stolen
-/// cards are good.
+/// The most declined cards within [`DECLINE_WINDOW`] before no other may be tried. This limits the
+/// payment's size, and keeps an order from being used to find out which of many stolen cards are
+/// valid.
 pub const MOST_DECLINES: usize = 10;
-/// The time in which a payment's declined cards are counted.
+/// The time window in which a payment's declined cards are counted.
 pub const DECLINE_WINDOW: TimeDelta = TimeDelta::hours(1);
 
 /// The aggregate; empty until the payment is begun.
@@ -36,55 +36,55 @@ pub struct BegunPayment {
     pub id: PaymentId,
     /// The order that it pays.
     pub order_id: OrderId,
-    /// The ticket of that order: the id of the aggregate which decides.
+    /// The ticket of that order: the ID of the aggregate that decides.
     pub ticket_id: TicketId,
-    /// Who pays.
+    /// The buyer.
     pub buyer: UserId,
-    /// How much, in cents.
+    /// The amount, in cents.
     pub amount: Price,
-    /// In which currency.
+    /// The currency.
     pub currency: Currency,
     /// The provider's name.
     pub provider: String,
     /// The provider's reference of the one intent on which every card is tried now.
     pub reference: String,
-    /// How many intents the provider closed before this one.
+    /// Number of intents that the provider closed before this one.
     pub attempt: u32,
-    /// Until when its order may be paid.
+    /// The end of the time for paying its order.
     pub expires_at: DateTime<Utc>,
-    /// Where it stands.
+    /// The status.
     pub status: PaymentStatus,
-    /// When cards were declined, the newest last; no more than are counted.
+    /// The times of declined cards, newest last; no more than are counted.
     declined: Vec<DateTime<Utc>>,
 }
 
-/// Where a payment stands.
+/// The status of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PaymentStatus {
-    /// Begun; no money is held as far as the log knows.
+    /// Begun; the log contains no hold.
     Pending,
     /// The provider holds the money.
     Authorized,
-    /// The money is ours. Final.
+    /// The money was captured. Final.
     Captured,
-    /// The money was given back, or never held, for good. Final.
+    /// The money was voided, or never held. Final.
     Voided,
-    /// The provider held the money, and let it go before it was taken. Final.
+    /// The provider held the money, and released it before it was captured. Final.
     Lost,
 }
 
 impl PaymentStatus {
-    /// Whether nothing will come of the payment any more.
+    /// Whether the payment has ended.
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Captured | Self::Voided | Self::Lost)
     }
 }
 
-/// What can be asked of a payment.
+/// The commands on a payment.
 #[derive(Clone, Debug)]
 pub enum PaymentCommand {
-    /// Begin to pay an order. Repeating it changes nothing; for another order, or for one of another
-    /// ticket, it is refused.
+    /// Begin to pay an order. Repeating it changes nothing; for another order, or for one of
+    /// another ticket, it is refused.
     Begin {
         /// Identity.
         id: PaymentId,
@@ -100,15 +100,16 @@ pub enum PaymentCommand {
         currency: Currency,
         /// The provider's name.
         provider: String,
-        /// The provider's reference: opened before any money moves, and known ever after.
+        /// The provider's reference: opened before any money moves, and recorded from then on.
         reference: String,
-        /// Until when the order may be paid.
+        /// The end of the time for paying the order.
         expires_at: DateTime<Utc>,
         /// Now.
         at: DateTime<Utc>,
     },
-    /// Go on under a new intent, because the provider closed the one before, for good. Repeating it
-    /// changes nothing; of several that are opened at once, the first one noted counts.
+    /// Continue under a new intent, because the provider closed the previous one, for good.
+    /// Repeating it changes nothing; of several that are opened concurrently, the first one
+    /// recorded counts.
     Reopen {
         /// The reference of the intent that is closed.
         closed: String,
@@ -117,26 +118,26 @@ pub enum PaymentCommand {
         /// Now.
         at: DateTime<Utc>,
     },
-    /// Note that the provider holds the money.
+    /// Record that the provider holds the money.
     Authorize {
-        /// Under which intent. Money that was held under one that was closed since is gone.
+        /// The intent. Money that was held under one that was closed since is gone.
         reference: String,
     },
-    /// Note that the provider declined.
+    /// Record that the provider declined.
     Decline {
-        /// Its reason, fit to be shown to the buyer.
+        /// Its reason, for the buyer.
         reason: String,
         /// Now.
         at: DateTime<Utc>,
     },
-    /// Note that the money was taken.
+    /// Record that the money was captured.
     Capture,
-    /// Note that the money was given back, or will never be held.
+    /// Record that the money was voided, or will never be held.
     Void {
         /// Under which intent.
         reference: String,
     },
-    /// Note that the provider let the money go before it was taken.
+    /// Record that the provider released the money before it was captured.
     Lose,
 }
 
@@ -162,18 +163,18 @@ pub enum PaymentEvent {
         provider: String,
         /// The provider's reference.
         reference: String,
-        /// Until when the order may be paid.
+        /// The end of the time for paying the order.
         expires_at: DateTime<Utc>,
         /// When.
         begun_at: DateTime<Utc>,
     },
-    /// The provider closed the intent before it held money; the payment goes on under another.
+    /// The provider closed the intent before it held money; the payment continues under another.
     PaymentReopened {
         /// The order.
         order_id: OrderId,
         /// The provider's reference of the new intent.
         reference: String,
-        /// How many were closed by now.
+        /// Number of closed intents.
         attempt: u32,
         /// When.
         reopened_at: DateTime<Utc>,
@@ -184,7 +185,7 @@ pub enum PaymentEvent {
         order_id: OrderId,
         /// The provider's reason.
         reason: String,
-        /// When. Absent in events of releases that didn't note it.
+        /// The time. Absent in events of releases that didn't record it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         declined_at: Option<DateTime<Utc>>,
     },
@@ -195,25 +196,26 @@ pub enum PaymentEvent {
         /// The ticket of that order.
         ticket_id: TicketId,
     },
-    /// The money was taken.
+    /// The money was captured.
     PaymentCaptured {
         /// The order.
         order_id: OrderId,
         /// How much, in cents.
         amount: Price,
     },
-    /// The money was given back, or will never be held.
+    /// The money was voided, or will never be held.
     PaymentVoided {
         /// The order.
         order_id: OrderId,
     },
-    /// The provider let the money go that the order counted on: nothing was taken, nor will be.
+    /// The provider released the money on which the order depended: nothing was captured, or will
+    /// be.
     PaymentLost {
         /// The order.
         order_id: OrderId,
         /// The ticket of that order.
         ticket_id: TicketId,
-        /// How much isn't there, in cents.
+        /// The lost amount, in cents.
         amount: Price,
     },
 }
@@ -236,22 +238,22 @@ pub enum PaymentError {
     /// It was voided; no money can be held under it any more.
     #[error("The payment was voided")]
     Voided,
-    /// The provider let the money go.
+    /// The provider released the money.
     #[error("The payment was lost")]
     Lost,
-    /// It goes on under another intent than the one that is spoken of.
+    /// It continues under another intent than the one in the command.
     #[error("The payment goes on under another intent")]
     Superseded,
-    /// Money can only be taken after it was held.
+    /// Money can only be captured after it was held.
     #[error("The payment is not authorized")]
     NotAuthorized,
-    /// Money that was taken can't be voided.
+    /// Captured money can't be voided.
     #[error("The payment was captured")]
     Captured,
-    /// It pays another order, or one of another ticket: ids that should differ are the same.
+    /// It pays another order, or one of another ticket: IDs that should differ are the same.
     #[error("The payment is for another order")]
     OfAnotherOrder,
-    /// Too many cards were declined lately.
+    /// Too many cards were declined recently.
     #[error("Too many cards were declined, please try again later")]
     TooManyDeclines {
         /// When another may be tried.
@@ -267,7 +269,7 @@ impl Payment {
 }
 
 impl BegunPayment {
-    /// Whether this order of this ticket is the one that it pays.
+    /// Checks that it pays this order of this ticket.
     ///
     /// # Errors
     /// [`PaymentError::OfAnotherOrder`].
@@ -279,8 +281,8 @@ impl BegunPayment {
         }
     }
 
-    /// Whether another card may be tried at this time. Ask before the provider is asked: the
-    /// aggregate can only refuse what it is told of.
+    /// Whether another card may be tried at this time. Check this before the provider is asked: the
+    /// aggregate can only refuse what is recorded.
     ///
     /// # Errors
     /// [`PaymentError::TooManyDeclines`].

@@ -1,4 +1,4 @@
-//! The rules, from the outside: given what happened, when something is asked, then what follows.
+//! The rules, from the outside: given events, when a command comes, then these events or a refusal.
 #![allow(clippy::unwrap_used)] // a value that can't be made fails the test that asked for it
 
 mod order_words;

@@ -1,4 +1,4 @@
-//! Commands and events of a ticket's orders, in the shortest words.
+//! Short forms of the commands and events of a ticket's orders.
 
 use domain::{
     Currency,
@@ -22,7 +22,7 @@ pub fn ordered_ticket() -> OrderedTicket {
     }
 }
 
-/// Who sells the ticket; none of the buyers.
+/// The seller of the ticket; none of the buyers.
 pub const SELLER_OF_ALL: u128 = 99;
 
 pub fn place(n: u128, buyer: u128) -> TicketOrdersCommand {

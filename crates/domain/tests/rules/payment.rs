@@ -192,7 +192,7 @@ fn a_declined_payment_stays_open_for_another_card() {
         .then_expect_events(vec![authorized()]);
 }
 
-/// So many cards that were declined, one a second.
+/// This number of declined cards, one per second.
 fn begun_and_declined(cards: usize) -> Vec<PaymentEvent> {
     let declined = (0_i64..).map(declined_at).take(cards);
     [begun()].into_iter().chain(declined).collect()
@@ -364,7 +364,7 @@ fn of_several_who_reopen_a_payment_the_first_one_counts() {
             .when(again)
             .then_expect_events(vec![]);
     }
-    // Nor is one reopened that holds money, or has it.
+    // Nor is one reopened that holds or has captured money.
     for before in [
         vec![begun(), authorized()],
         vec![begun(), authorized(), captured()],

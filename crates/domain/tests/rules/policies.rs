@@ -1,4 +1,4 @@
-//! What follows from each event.
+//! The reactions to each event.
 
 use cqrs_es::DomainEvent;
 use domain::policies::{

@@ -1,4 +1,4 @@
-//! What holds after any sequence of commands whatsoever.
+//! Properties that hold after any sequence of commands.
 
 use domain::{
     Currency, Decide, OrderId,
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use crate::order_words::{SELLER_OF_ALL, ordered_ticket};
 use crate::support::{at, email, order, payment_of, price, state, ticket_id, title, user};
 
-/// Decides, applies, and tells the events; a refusal is none.
+/// Decides, applies, and returns the events; none for a refusal.
 fn run<A: Decide>(aggregate: &mut A, command: A::Command) -> Vec<A::Event>
 where
     A::Event: Clone,
@@ -70,7 +70,7 @@ fn order_command() -> impl Strategy<Value = TicketOrdersCommand> {
     ]
 }
 
-/// The version that an event gives its order.
+/// The version of the order after an event.
 const fn version_of(event: &TicketOrdersEvent) -> Option<u64> {
     match event {
         TicketOrdersEvent::OrderPlaced { .. } => Some(0),
@@ -147,7 +147,7 @@ const fn decision(kind: u8, order: OrderId) -> OrderDecision {
     }
 }
 
-/// A history that a ticket's orders can have: the decision at each version, from 1 up.
+/// A possible history of a ticket's orders: the decision at each version, from 1 up.
 fn orders_history() -> impl Strategy<Value = Vec<OrderDecision>> {
     (0..4_u128, any::<bool>()).prop_map(|(cancelled, then_sold)| {
         let mut history = Vec::new();
@@ -231,7 +231,7 @@ proptest! {
             run(&mut orders, command);
             for order in orders.orders() {
                 let first = *settled.entry(order.id).or_insert(order.status);
-                // Nothing but the loss of its money undoes a sale.
+                // Only the loss of its money undoes a sale.
                 if first.is_payable() || lost == Some(order.id) {
                     settled.insert(order.id, order.status);
                 } else {
@@ -404,7 +404,7 @@ proptest! {
     fn however_often_late_and_mixed_up_the_news_comes_the_newest_stands(
         (history, deliveries) in orders_history().prop_flat_map(|history| {
             let all: Vec<usize> = (0..history.len()).collect();
-            // Every piece of news at least once, some again, in any order.
+            // Every decision at least once, some repeated, in any order.
             let again = prop::collection::vec(0..history.len(), 0..10);
             again.prop_flat_map(move |again| {
                 let history = history.clone();

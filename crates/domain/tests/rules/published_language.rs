@@ -1,7 +1,7 @@
 //! The events as other services, analysts and old logs read them.
 //!
-//! A changed snapshot here is a changed published language: bump the event's version and read the
-//! old shape by an upcaster, instead of accepting the difference.
+//! A changed snapshot here is a changed published language: raise the event's version and read the
+//! old form with an upcaster, instead of accepting the difference.
 
 use cqrs_es::DomainEvent;
 use domain::{
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::{at, email, order, payment_of, price, ticket_id, title, user};
 
-/// Type, schema version and JSON of each event, after showing that each reads back as itself.
+/// Type, schema version and JSON of each event, after checking that each is read back unchanged.
 fn language<E: DomainEvent>(events: &[E]) -> Vec<Value> {
     let mut types: Vec<String> = events.iter().map(DomainEvent::event_type).collect();
     let written = events
@@ -39,7 +39,7 @@ fn user_events() -> Vec<UserEvent> {
         password_hash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned(),
         registered_at: at(0),
     };
-    // Here and below: a variant that is added must be added to the list too, or this won't compile.
+    // Here and below: an added variant must be added to the list too, or this doesn't compile.
     match event {
         UserEvent::UserRegistered { .. }
         | UserEvent::RoleGranted { .. }

@@ -1,8 +1,9 @@
-//! Orders, payments and the provider together, over a network that repeats, delays and mixes up.
+//! Orders, payments and the provider together, over a network that repeats, delays and reorders.
 //!
-//! A small model of what the services do: each message is one step of a worker, which may crash
-//! between the provider's answer and the log (the message is then delivered again), and the provider
-//! may close an intent at any time. Whatever the schedule, in the end money is kept if and only if the order is complete.
+//! A small model of the services: each message is one step of a worker, which may crash between the
+//! provider's answer and the log (the message is then delivered again), and the provider may close
+//! an intent at any time. In any order, money is kept in the end if and only if the order is
+//! complete.
 
 use cqrs_es::Aggregate;
 use domain::{
@@ -21,7 +22,7 @@ use crate::support::{at, order, price, ticket_id, title, user};
 const AMOUNT: u64 = 2_000;
 const HOLD_SECONDS: i64 = 50;
 
-/// What the provider has under one payment.
+/// The provider's state of one intent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Intent {
     #[default]
@@ -36,19 +37,19 @@ enum Intent {
 /// One step that some process is yet to take.
 #[derive(Clone, Debug)]
 enum Step {
-    /// A buyer asks to hold the ticket.
+    /// A buyer requests to hold the ticket.
     Place(OrderId),
-    /// A buyer asks to pay.
+    /// A buyer requests to pay.
     Pay(OrderId),
-    /// A buyer gives the order back.
+    /// A buyer cancels the order.
     Cancel(OrderId),
     /// The hold of the order is over.
     Expire(OrderId),
     /// The payment was begun: hold the money.
     Authorize(OrderId),
-    /// Money was held under this attempt of the payment: note it.
+    /// Money was held under this attempt of the payment: record it.
     NoteHeld(OrderId, u32),
-    /// Somebody closes the payment's intent at the provider, by hand.
+    /// The payment's intent is closed at the provider, by hand.
     Close(OrderId),
     /// The orders follow the payment.
     Follow(TicketOrdersCommand),
@@ -56,16 +57,16 @@ enum Step {
     Settle(OrderId),
 }
 
-/// The choices of one run.
+/// The random choices of one step.
 #[derive(Clone, Debug)]
 struct Tick {
-    /// Which of the waiting steps is taken.
+    /// The waiting step to take.
     pick: prop::sample::Index,
     /// It is delivered again later.
     again: bool,
     /// The process dies after the provider answered and before the log was written.
     crash: bool,
-    /// So many seconds go by first.
+    /// The time that passes first, in seconds.
     pause: i64,
 }
 
@@ -110,7 +111,7 @@ impl World {
         Ok(())
     }
 
-    /// The provider's own rules: each call may be repeated, and what is final stays.
+    /// The provider's own rules: each call may be repeated, and a final state stays.
     fn hold(&mut self, id: (OrderId, u32)) -> Intent {
         let intent = self.provider.entry(id).or_default();
         if *intent == Intent::Open {
@@ -140,19 +141,19 @@ impl World {
         *intent = Intent::Voided;
     }
 
-    /// The attempt that a payment is at.
+    /// The current attempt of a payment.
     fn attempt(&self, id: OrderId) -> Option<u32> {
         Some(self.payments.get(&id)?.begun()?.attempt)
     }
 
     /// Begins to pay an order.
     fn begin(&mut self, order_id: OrderId, crash: bool) {
-        // A look at an order that may be out of date by the time the payment begins.
+        // A read of an order that may be outdated by the time the payment begins.
         let Some(order) = self.orders.order(order_id) else {
             return;
         };
         let expires_at = order.expires_at;
-        // Here a crash ends the request for good: the buyer may ask again or not.
+        // Here a crash ends the request for good: the buyer may repeat it or not.
         self.open((order_id, 0));
         if !crash {
             self.tell_orders(TicketOrdersCommand::AwaitPayment {
@@ -179,7 +180,7 @@ impl World {
     fn authorize(&mut self, id: OrderId, crash: bool) -> bool {
         let attempt = self.attempt(id).unwrap();
         if self.hold((id, attempt)) != Intent::Voided {
-            // What was seen may be out of date when it is noted.
+            // The observed hold may be outdated when it is recorded.
             self.waiting.push(Step::NoteHeld(id, attempt));
             return crash;
         }
@@ -200,7 +201,7 @@ impl World {
         false
     }
 
-    /// Takes one step; whether it must be delivered again.
+    /// Takes one step; returns whether it must be delivered again.
     fn take(&mut self, step: Step, crash: bool) -> bool {
         match step {
             Step::Place(order_id) => self.tell_orders(TicketOrdersCommand::Place {
@@ -240,7 +241,7 @@ impl World {
                     reference: reference(id, attempt),
                 };
                 match self.tell_payment(id, authorize) {
-                    // Voided while the provider was asked: what it holds now must go back.
+                    // Voided in the meantime: a new hold must be released.
                     Err(PaymentError::Voided) => self.void((id, attempt)),
                     Err(PaymentError::Superseded | PaymentError::Lost) => {}
                     other => other.unwrap(),
@@ -286,7 +287,7 @@ impl World {
         false
     }
 
-    /// Lets everything that waits arrive, while time goes on.
+    /// Delivers everything that waits, while time passes.
     fn settle(&mut self) {
         for _ in 0..1_000 {
             if self.waiting.is_empty() {

@@ -1,4 +1,4 @@
-//! Values that the tests share, and the first lines of given/when/then.
+//! Values that the tests share, and the helpers of given/when/then.
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use cqrs_es::{
@@ -53,7 +53,7 @@ pub fn price(cents: u64) -> Price {
     Price::from_cents(cents).unwrap()
 }
 
-/// So many seconds after the moment at which these tests begin.
+/// A time in seconds after the start of these tests.
 pub fn at(seconds: i64) -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2030, 1, 2, 3, 4, 5).unwrap() + TimeDelta::seconds(seconds)
 }

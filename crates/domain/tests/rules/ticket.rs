@@ -37,7 +37,7 @@ fn revise(by: u128, has_live_order: bool) -> TicketCommand {
         price: price(1_999),
         expected: None,
         has_live_order,
-        // Newer than anything the ticket has heard.
+        // Newer than anything the ticket has followed.
         orders_seen: u64::MAX,
     }
 }
@@ -172,18 +172,18 @@ fn of_a_look_at_the_orders_and_what_the_ticket_heard_the_newer_counts() {
         has_live_order,
         orders_seen,
     };
-    // An order was placed after the look, and the ticket has heard of it.
+    // An order was placed after the read, and the ticket has followed it.
     given::<Ticket>(vec![listed(), reserved(order(1), 0)])
         .when(seeing(0, false))
         .then_expect_error(TicketError::Reserved);
     given::<Ticket>(vec![listed(), reserved(order(1), 0), sold(order(1), 2)])
         .when(seeing(2, false))
         .then_expect_error(TicketError::Reserved);
-    // The order was given back after the look.
+    // The order was cancelled after the read.
     given::<Ticket>(vec![listed(), reserved(order(1), 0), released(order(1), 1)])
         .when(seeing(1, true))
         .then_expect_events(vec![revised()]);
-    // The look is the newer one.
+    // The read is newer.
     given::<Ticket>(vec![listed(), reserved(order(1), 0)])
         .when(seeing(2, false))
         .then_expect_events(vec![revised()]);
@@ -247,7 +247,7 @@ fn news_that_came_before_changes_nothing() {
 
 #[test]
 fn news_of_an_order_that_is_gone_by_now_holds_nothing() {
-    // The cancellation overtook the placing; it must be remembered although nothing was held.
+    // The cancellation overtook the order; it must be recorded although nothing was held.
     given::<Ticket>(vec![listed()])
         .when(follow(OrderDecision::Cancelled(order(1)), 2))
         .then_expect_events(vec![released(order(1), 2)]);

@@ -62,7 +62,7 @@ fn a_ticket_is_ordered_again_after_its_order_was_cancelled_or_expired() {
     }
 }
 
-/// So many orders of the buyer, one a second, each given back at once.
+/// This number of orders of the buyer, one per second, each cancelled at once.
 fn placed_and_cancelled(count: u8) -> Vec<TicketOrdersEvent> {
     (0..count)
         .flat_map(|n| {

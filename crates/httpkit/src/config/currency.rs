@@ -1,11 +1,11 @@
-//! Which currencies prices can be charged in.
+//! The currencies in which prices can be charged.
 
 /// Currencies whose amounts aren't counted in hundredths: those without a smaller unit, those with
-/// thousandths, and two (`isk`, `ugx`) that providers take in hundredths which must be zero. Prices
+/// thousandths, and two (`isk`, `ugx`) that providers require in hundredths that are zero. Prices
 /// are hundredths everywhere here, so 20.00 yen would be charged as 2000 yen.
 ///
-/// A list of what can't be used and not of what can: there are three dozen of these and they
-/// hardly ever change, while the others are for the provider to know.
+/// A list of the unusable ones and not of the usable ones: there are three dozen of them and they
+/// hardly ever change, while the provider determines the others.
 ///
 /// From ISO 4217's list of currencies and <https://docs.stripe.com/currencies>.
 const NOT_IN_HUNDREDTHS: &[&str] = &[
@@ -14,9 +14,9 @@ const NOT_IN_HUNDREDTHS: &[&str] = &[
     "xpf",
 ];
 
-/// The least that a card can be charged, in hundredths, where it isn't the [`USUAL`] half. From
-/// <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>. The sandbox keeps to
-/// it too, or a price that nobody can pay would show only when there is real money.
+/// The smallest charges, in hundredths, that differ from [`USUAL`]. From
+/// <https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts>. The sandbox applies
+/// them too; otherwise an unpayable price would be noticed only with real money.
 const SMALLEST_CHARGES: &[(&str, u64)] = &[
     ("aed", 200),
     ("bgn", 100),
@@ -33,11 +33,12 @@ const SMALLEST_CHARGES: &[(&str, u64)] = &[
     ("sek", 300),
     ("thb", 1_000),
 ];
-/// Of dollars, euros and most others. A currency that Stripe names no bound for is converted first,
-/// so its true one moves with the rate; half a unit keeps out what is certainly too little.
+/// The smallest charge in dollars, euros and most others. A currency without a minimum at Stripe is
+/// converted first, so its actual minimum varies with the rate; half a unit rules out what is
+/// certainly too little.
 const USUAL: u64 = 50;
 
-/// The least that a card can be charged in a currency, in hundredths.
+/// The smallest charge in a currency, in hundredths.
 pub(super) fn smallest_charge(code: &str) -> u64 {
     SMALLEST_CHARGES
         .iter()
@@ -45,7 +46,7 @@ pub(super) fn smallest_charge(code: &str) -> u64 {
         .map_or(USUAL, |(_, cents)| *cents)
 }
 
-/// What may be set, in words; it names all of [`NOT_IN_HUNDREDTHS`].
+/// The accepted values, in words; names all of [`NOT_IN_HUNDREDTHS`].
 pub(super) const ALLOWED: &str = "three lower-case letters of a currency with hundredths, such as \
     usd or eur; not bhd, bif, clf, clp, djf, gnf, iqd, isk, jod, jpy, kmf, krw, kwd, lyd, mga, omr, \
     pyg, rwf, tnd, ugx, uyi, uyw, vnd, vuv, xaf, xof or xpf";

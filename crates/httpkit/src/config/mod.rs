@@ -1,8 +1,8 @@
 //! Configuration, from environment variables.
 //!
-//! Each variable is declared once, in [`VARS`], with its default, what it may be and what it is
-//! for; that table is what `--help`, the documentation and the checks of the manifests show. All
-//! that is wrong is told at once, each by name.
+//! Each variable is declared once, in [`VARS`], with its default, accepted values and purpose;
+//! `--help`, the documentation and the checks of the manifests use that table. All problems are
+//! reported at once, each by name.
 
 mod currency;
 mod nats;
@@ -33,23 +33,23 @@ use vars as v;
 /// The whole configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// How requests are served.
+    /// The HTTP server.
     pub http: HttpConfig,
-    /// The NATS servers; may hold credentials.
+    /// The NATS servers; may contain credentials.
     pub nats_url: Secret,
-    /// How to prove to NATS who one is.
+    /// Authentication to NATS.
     pub nats: NatsAccess,
-    /// The MongoDB; may hold credentials.
+    /// The MongoDB address; may contain credentials.
     pub mongodb_uri: Secret,
     /// Name of the database.
     pub mongodb_database: String,
     /// Copies of each stream.
     pub stream_replicas: usize,
-    /// Where local keys and the sandbox's charges are kept.
+    /// The folder for local keys and the sandbox's charges.
     pub data_dir: PathBuf,
-    /// What is logged and how.
+    /// Logging.
     pub log: LogConfig,
-    /// Where traces are sent, if they are.
+    /// The export of traces, if there is one.
     pub traces: Option<TraceConfig>,
     /// How long a session lasts.
     pub session_lifetime: Duration,
@@ -59,27 +59,27 @@ pub struct Config {
     pub order_hold: Duration,
     /// Live streams of tickets at once.
     pub live_watchers: usize,
-    /// How often one may try.
+    /// Limits for attempts.
     pub limits: LimitConfig,
-    /// Passwords hashed at once.
+    /// Number of passwords that are hashed at once.
     pub password_hashers: usize,
-    /// Where money is taken, if it is said; who needs it asks
+    /// The provider of payments, if set; a process that needs it calls
     /// [`payments_to_serve`](Self::payments_to_serve).
     pub payments: Option<PaymentsMode>,
-    /// Whether the sandbox may serve others than this machine.
+    /// Whether the sandbox may serve other machines.
     pub sandbox_allowed: bool,
     /// The payment provider.
     pub stripe: StripeConfig,
 }
 
-/// How requests are served.
+/// The HTTP server.
 #[derive(Clone, Debug)]
 pub struct HttpConfig {
-    /// Where to listen.
+    /// The address to listen on.
     pub host: String,
     /// Port to listen on; 0 takes a free one.
     pub port: u16,
-    /// Threads that answer requests.
+    /// Number of threads that handle requests.
     pub workers: usize,
     /// Requests that take longer than this return 503.
     pub request_timeout: Duration,
@@ -87,15 +87,15 @@ pub struct HttpConfig {
     pub body_limit: usize,
     /// How long accepted requests may take to finish on shutdown.
     pub shutdown_timeout: Duration,
-    /// Whose `X-Forwarded-*` headers are believed.
+    /// The proxies whose `X-Forwarded-*` headers are trusted.
     pub trusted_proxies: TrustedProxies,
-    /// Other origins whose pages may change things here, in lower case.
+    /// Other origins whose pages may send commands, in lower case.
     pub allowed_origins: Vec<String>,
     /// When the session cookie is marked secure.
     pub cookie_secure: SecureCookies,
 }
 
-/// What is logged and how.
+/// Logging.
 #[derive(Clone, Debug)]
 pub struct LogConfig {
     /// JSON lines rather than text.
@@ -115,12 +115,12 @@ impl Default for HttpConfig {
 }
 
 impl Config {
-    /// From the process's environment.
+    /// Reads the process's environment.
     pub fn from_env() -> Result<Self, ConfigError> {
         Self::from_lookup(&|name| std::env::var(name).ok())
     }
 
-    /// From anything that knows variables by name.
+    /// Reads variables from any source.
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let reader = Reader::new(lookup);
         let url = |schemes: &'static [&'static str]| {
@@ -231,7 +231,7 @@ fn log(reader: &Reader<'_>) -> LogConfig {
     }
 }
 
-/// A number of threads: as many as processors unless set.
+/// A number of threads: that of the processors unless set.
 fn processors(reader: &Reader<'_>, var: &Var) -> usize {
     reader
         .optional(var, |text| {
@@ -240,7 +240,7 @@ fn processors(reader: &Reader<'_>, var: &Var) -> usize {
         .unwrap_or_else(|| std::thread::available_parallelism().map_or(2, usize::from))
 }
 
-/// Origins as browsers write them, in lower case and without a slash at the end.
+/// Origins in the form of browsers, in lower case and without a slash at the end.
 fn origins(list: &str) -> Option<Vec<String>> {
     list.split(',')
         .map(str::trim)
@@ -255,7 +255,7 @@ fn origins(list: &str) -> Option<Vec<String>> {
         .collect()
 }
 
-/// Whether it is a URL of this scheme that has something behind it.
+/// Whether it is a URL of this scheme with a host.
 fn has_scheme(url: &str, scheme: &str) -> bool {
     url.split_once("://")
         .is_some_and(|(found, rest)| found == scheme && !rest.trim_start_matches('/').is_empty())

@@ -1,21 +1,21 @@
-//! How to prove to NATS who one is, and how to know that it is NATS.
+//! Authentication to NATS, and verification of its certificate.
 
 use std::path::PathBuf;
 
 use super::{Secret, reader::Reader, vars as v};
 
-/// What NATS asks for beside its address. By default nothing.
+/// Credentials and certificates for NATS. Empty by default.
 #[derive(Clone, Debug, Default)]
 pub struct NatsAccess {
-    /// The authorities that NATS's certificate must come from, if not those of the system.
+    /// The authorities for NATS's certificate, if not those of the system.
     pub ca_file: Option<PathBuf>,
     /// A client certificate and its key.
     pub certificate: Option<(PathBuf, PathBuf)>,
-    /// Who signs in.
+    /// Credentials.
     pub login: Option<NatsLogin>,
 }
 
-/// Who signs in to NATS.
+/// Credentials for NATS.
 #[derive(Clone, Debug)]
 pub enum NatsLogin {
     /// A user with a password.
@@ -29,13 +29,13 @@ pub enum NatsLogin {
     Credentials(PathBuf),
 }
 
-/// Whether the files are there isn't looked at here: a configuration can be checked on a machine
-/// that isn't the one where it is used.
+/// Doesn't check whether the files exist: a configuration can be checked on a different machine
+/// than the one that uses it.
 pub(super) fn read(reader: &Reader<'_>) -> NatsAccess {
     let file = |var| reader.optional(var, |text| Some(PathBuf::from(text)));
     let (certificate, key) = (file(&v::NATS_CERT_FILE), file(&v::NATS_KEY_FILE));
     let user = reader.optional(&v::NATS_USER, |text| {
-        // It is also a token of the subjects that answers come to.
+        // It is also a token of the subjects for replies.
         let good = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
         text.bytes().all(good).then(|| text.to_owned())
     });

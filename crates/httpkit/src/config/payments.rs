@@ -1,7 +1,7 @@
-//! Where money is taken: said on purpose, or the service doesn't start.
+//! The provider of payments: it must be set, or the service doesn't start.
 //!
-//! A default was rejected. Whatever it were, a secret that didn't arrive would turn real sales into
-//! make-believe ones, or a trial into real charges.
+//! A default was rejected. With any default, a missing secret would turn real sales into simulated
+//! ones, or a test into real charges.
 
 use super::{
     Config, ConfigError, PaymentsMode, Problem, Secret, Var, payments_mode::ALLOWED, vars as v,
@@ -10,12 +10,12 @@ use crate::session::SecureCookies;
 use secrecy::ExposeSecret as _;
 
 impl Config {
-    /// Where money is taken, with all that is needed to take it. Only the service that takes
-    /// payments asks for it; the others share the variables, and not the keys.
+    /// Returns the provider of payments, after checking its settings. Only the service that accepts
+    /// payments calls this; the others share the variables, but not the keys.
     ///
     /// # Errors
-    /// Everything that is missing, of the wrong mode, or at odds with the sandbox. Keys are named
-    /// and not shown.
+    /// Every setting that is missing, of the wrong mode, or in conflict with the sandbox. Keys are
+    /// named and not shown.
     pub fn payments_to_serve(&self) -> Result<PaymentsMode, ConfigError> {
         let mut problems = Vec::new();
         let mode = self.mode(&mut problems);
@@ -31,11 +31,12 @@ impl Config {
         finish(mode, problems)
     }
 
-    /// As [`payments_to_serve`](Self::payments_to_serve), for a process that only reads the books:
-    /// of Stripe's keys the secret one is enough, and the sandbox may be read from anywhere.
+    /// Like [`payments_to_serve`](Self::payments_to_serve), for a process that only reads the
+    /// provider's records: of Stripe's keys it needs only the secret one, and the sandbox may be
+    /// read from anywhere.
     ///
     /// # Errors
-    /// As there.
+    /// Like [`payments_to_serve`](Self::payments_to_serve).
     pub fn payments_to_read(&self) -> Result<PaymentsMode, ConfigError> {
         let mut problems = Vec::new();
         let mode = self.mode(&mut problems);
@@ -75,7 +76,8 @@ impl Config {
         );
     }
 
-    /// A signing secret doesn't tell its mode. What it signs does, and is compared when it comes.
+    /// A signing secret doesn't show its mode. The signed events do, and are compared when they
+    /// arrive.
     fn check_webhook_secret(&self, mode: PaymentsMode, problems: &mut Vec<Problem>) {
         let (_, because) = mode.keys();
         let expected = format!("the signing secret of the webhook (whsec_…), since {because}");
@@ -94,8 +96,8 @@ impl Config {
         );
     }
 
-    /// The sandbox gives tickets away. Where others can reach it, or where it looks as if real
-    /// people buy, it has to be allowed in so many words.
+    /// The sandbox gives tickets away. Where others can reach it, or real users seem to buy, it
+    /// must be allowed explicitly.
     fn check_sandbox(&self, problems: &mut Vec<Problem>) {
         let is_live = |key: &str| ["sk_live_", "rk_live_"].iter().any(|p| key.starts_with(p));
         let key = self.stripe.secret_key.as_ref();
@@ -144,8 +146,8 @@ fn check(
 ) {
     match value {
         None => problems.push(missing(var, expected)),
-        // Not shown even where it isn't marked as secret: what stands in the wrong place may be
-        // anything.
+        // Not shown even where it isn't marked as secret: a value in the wrong place may be any
+        // secret.
         Some(value) if !prefixes.iter().any(|prefix| value.starts_with(prefix)) => {
             problems.push(wrong(var, "(secret)", expected));
         }
@@ -218,7 +220,7 @@ mod tests {
             error.starts_with("PAYMENTS is \"Stripe\", but must be"),
             "{error}"
         );
-        // The services that take no money don't ask.
+        // Services that accept no payments don't check this.
         assert!(config(&[]).is_ok());
     }
 

@@ -1,4 +1,4 @@
-//! Reading variables: every problem is collected, and each names the variable.
+//! Reads variables, and collects every problem with the variable's name.
 
 use std::{borrow::Cow, cell::RefCell, fmt, str::FromStr, time::Duration};
 
@@ -7,11 +7,11 @@ use std::{borrow::Cow, cell::RefCell, fmt, str::FromStr, time::Duration};
 pub struct Var {
     /// Its name.
     pub name: &'static str,
-    /// What it is when it isn't set; `None` if it may stay unset.
+    /// Its value when it isn't set; `None` if it may stay unset.
     pub default: Option<&'static str>,
-    /// What it may be, in words.
+    /// The accepted values, in words.
     pub allowed: &'static str,
-    /// What it is for.
+    /// Its purpose.
     pub doc: &'static str,
     /// Whether its value must never be shown.
     pub secret: bool,
@@ -50,14 +50,14 @@ impl Var {
     }
 }
 
-/// A variable whose value isn't allowed.
+/// A variable with an invalid value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The variable.
     pub name: &'static str,
-    /// Its value; what is secret in it isn't shown. Empty if it isn't set.
+    /// Its value without secrets. Empty if it isn't set.
     pub value: String,
-    /// What is allowed.
+    /// The accepted values.
     pub allowed: Cow<'static, str>,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong with the environment.
+/// All problems of the environment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigError(pub Vec<Problem>);
 
@@ -89,7 +89,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Reads variables and remembers what was wrong.
+/// Reads variables and collects problems.
 pub(super) struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: RefCell<Vec<Problem>>,
@@ -103,16 +103,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What is set, or the default. An empty value counts as unset: that is what Compose files and
-    /// manifests make of a variable without a value.
+    /// The value that is set, or the default. An empty value counts as unset: Compose files and
+    /// manifests pass one for a variable without a value.
     pub(super) fn text(&self, var: &Var) -> Option<String> {
         (self.lookup)(var.name)
             .filter(|value| !value.trim().is_empty())
             .or_else(|| var.default.map(str::to_owned))
     }
 
-    /// A value that `read` accepts. After a refusal the fallback stands in, so that reading can go
-    /// on and find the other problems.
+    /// Returns a value that `read` accepts. Otherwise notes the problem and uses the fallback, so
+    /// that reading can continue and find the other problems.
     pub(super) fn read<T>(
         &self,
         var: &Var,
@@ -133,7 +133,7 @@ impl<'a> Reader<'a> {
         (self.lookup)(var.name).is_some_and(|value| !value.trim().is_empty())
     }
 
-    /// Notes that a variable's value isn't allowed, and what would be.
+    /// Notes that a variable's value is invalid, and which values are accepted.
     pub(super) fn refuse(&self, var: &Var, allowed: impl Into<Cow<'static, str>>) {
         let value = self.text(var).unwrap_or_default();
         self.problems.borrow_mut().push(Problem {
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A value as it may be shown: what may be a user and password in it is taken out.
+/// A value for display: a user and a password in it are removed.
 fn without_credentials(text: &str) -> String {
     let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
     match text.rsplit_once('@') {

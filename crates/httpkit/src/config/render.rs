@@ -1,4 +1,4 @@
-//! The table of variables as people read it.
+//! Renders the table of variables.
 
 use std::fmt::Write as _;
 

@@ -1,35 +1,35 @@
-//! What is needed to charge cards.
+//! Settings for charging cards.
 
 use std::time::Duration;
 
 use super::{HttpConfig, Reader, Secret, currency, has_scheme, vars as v};
 
-/// Stripe, where it takes the money.
+/// Stripe's settings.
 #[derive(Clone, Debug)]
 pub struct StripeConfig {
     /// The secret key.
     pub secret_key: Option<Secret>,
-    /// The publishable key that the web app introduces itself with.
+    /// The publishable key for the web app.
     pub publishable_key: Option<String>,
-    /// What webhooks are signed with.
+    /// The signing secret of webhooks.
     pub webhook_secret: Option<Secret>,
-    /// Where the API is, without a slash at the end.
+    /// The address of the API, without a slash at the end.
     pub api_base: String,
-    /// After so long a call has failed.
+    /// Time limit for a call.
     pub timeout: Duration,
     /// Currency in which cards are charged.
     pub currency: String,
 }
 
 impl StripeConfig {
-    /// The least that a card can be charged in the currency that is set, in hundredths. It holds for
-    /// the sandbox as well.
+    /// The smallest charge in the configured currency, in hundredths. It applies to the sandbox as
+    /// well.
     pub fn smallest_charge(&self) -> u64 {
         currency::smallest_charge(&self.currency)
     }
 }
 
-/// The least that a card can be charged in a currency, in hundredths.
+/// The smallest charge in a currency, in hundredths.
 pub fn smallest_charge(currency: &str) -> u64 {
     currency::smallest_charge(currency)
 }
@@ -39,7 +39,7 @@ pub(super) fn read(reader: &Reader<'_>) -> StripeConfig {
     StripeConfig {
         secret_key: reader.optional(&v::STRIPE_SECRET_KEY, secret),
         publishable_key: reader.optional(&v::STRIPE_PUBLISHABLE_KEY, |text| {
-            // It is shown to everybody: a secret key here would be a disaster.
+            // It is public: a secret key here would be a disaster.
             text.starts_with("pk_").then(|| text.to_owned())
         }),
         webhook_secret: reader.optional(&v::STRIPE_WEBHOOK_SECRET, secret),
@@ -52,8 +52,8 @@ pub(super) fn read(reader: &Reader<'_>) -> StripeConfig {
     }
 }
 
-/// A call to Stripe that outlives the request can't be answered for: the client would see 503, and
-/// the card might be charged all the same. With the sandbox and nothing set, it doesn't matter.
+/// The result of a call to Stripe that takes longer than the request is lost: the client would get
+/// 503, although the card might be charged. With the sandbox and nothing set, it doesn't matter.
 pub(super) fn check_timeouts(reader: &Reader<'_>, http: &HttpConfig, stripe: &StripeConfig) {
     let matters = stripe.secret_key.is_some() || reader.is_set(&v::STRIPE_TIMEOUT_SECONDS);
     if matters && stripe.timeout > http.request_timeout {

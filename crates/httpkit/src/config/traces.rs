@@ -1,18 +1,18 @@
-//! Where traces go. The variables are OpenTelemetry's own.
+//! The export of traces. The variables are OpenTelemetry's own.
 
 use secrecy::ExposeSecret as _;
 use std::collections::HashMap;
 
 use super::{Secret, has_scheme, reader::Reader, vars as v};
 
-/// Where traces are sent, and which.
+/// Where traces are sent, and which ones.
 #[derive(Clone, Debug)]
 pub struct TraceConfig {
     /// The collector, without a slash at the end.
     pub endpoint: String,
-    /// What is sent along with them; may hold a key.
+    /// Headers of the export; may contain a key.
     pub headers: Headers,
-    /// Which are recorded.
+    /// Which traces are recorded.
     pub sampler: Sampler,
 }
 
@@ -23,11 +23,11 @@ pub struct Headers(Vec<(String, Secret)>);
 /// Which traces are recorded. A ratio is between 0 and 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sampler {
-    /// All.
+    /// All traces.
     AlwaysOn,
-    /// None.
+    /// No traces.
     AlwaysOff,
-    /// This share of them.
+    /// This share of traces.
     Ratio(f64),
     /// Those that the caller records, and all that begin here.
     ParentOrAlwaysOn,
@@ -47,7 +47,7 @@ impl Headers {
     }
 }
 
-/// `None` where no endpoint is set.
+/// `None` without an endpoint.
 pub(super) fn read(reader: &Reader<'_>) -> Option<TraceConfig> {
     let endpoint = reader.optional(&v::OTEL_EXPORTER_OTLP_ENDPOINT, |text| {
         (has_scheme(text, "http") || has_scheme(text, "https"))
@@ -61,7 +61,7 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<TraceConfig> {
                 .collect(),
         ))
     });
-    // The SDK reads it by itself; here it is only checked.
+    // The SDK reads it itself; here it is only checked.
     let _ = reader.optional(&v::OTEL_RESOURCE_ATTRIBUTES, pairs);
     let ratio = reader.read(&v::OTEL_TRACES_SAMPLER_ARG, 1.0, |text| {
         text.parse()

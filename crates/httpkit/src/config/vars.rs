@@ -1,4 +1,4 @@
-//! Every environment variable, declared once: what is read, documented and checked is this table.
+//! Every environment variable, declared once: this table is read, documented and checked.
 
 use super::{currency, payments_mode, reader::Var};
 

@@ -1,4 +1,4 @@
-//! What a request asks for, as a hash.
+//! The content of a request, as a hash.
 
 use std::fmt;
 
@@ -8,15 +8,15 @@ use sha2::{Digest as _, Sha256};
 
 use crate::RawBody;
 
-/// The SHA-256 of a request's method, path and body. JSON that says the same has the same: order
+/// The SHA-256 of a request's method, path and body. Equivalent JSON has the same hash: the order
 /// of members and white space don't count.
 ///
-/// It is kept in the log: don't take one of a body that holds a secret.
+/// It is stored in the log: don't compute one of a body that contains a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Fingerprint(pub [u8; 32]);
 
 impl Fingerprint {
-    /// Of a request.
+    /// The fingerprint of a request.
     pub fn of(method: &Method, path: &str, body: &RawBody) -> Self {
         let mut hash = Sha256::new();
         for part in [method.as_str().as_bytes(), path.as_bytes()] {
@@ -37,9 +37,8 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Adds JSON in one certain spelling. Members are sorted here: whether `serde_json` keeps them
-/// sorted depends on a feature that any other crate may turn on. The depth is bounded by the
-/// parser.
+/// Adds JSON in a canonical form. Members are sorted here: whether `serde_json` keeps them sorted
+/// depends on a feature that any other crate may enable. The parser limits the depth.
 fn add(hash: &mut Sha256, value: &Value) {
     match value {
         Value::Object(members) => {

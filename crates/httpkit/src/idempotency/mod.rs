@@ -1,13 +1,14 @@
-//! `Idempotency-Key`: the same user with the same key gets the first answer again.
+//! `Idempotency-Key`: the same user with the same key gets the first response again.
 //!
-//! Two things work together. The key, the user and the request itself make the *command id*, which
-//! the log records with the events, so a command takes effect once whatever happens. The store of
-//! idempotency records keeps the *answer*, so that it comes again word for word, from every process;
-//! what is HTTP about both is here.
+//! Two mechanisms work together. The *command ID* derives from the key, the user and the request;
+//! the log records it with the events, so a command takes effect once in any case. The idempotency
+//! record keeps the *response*, so that every process returns it unchanged; this module contains
+//! the HTTP side of both.
 //!
-//! The request is part of the command id because answers are forgotten in the end and commands are
-//! not: ids are derived from a command's id, and a key that comes back after its answer is gone,
-//! with another request, would otherwise give a second thing the id of the first.
+//! The command ID derives from the request as well, because responses are dropped eventually and
+//! commands are not: IDs derive from a command's ID, and a key that is used again after its
+//! response is gone, with another request, would otherwise give a second resource the ID of the
+//! first.
 
 mod fingerprint;
 
@@ -20,22 +21,22 @@ use crate::{HandlerResult, error::bad_request};
 
 /// The header that carries the key.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// The header of an answer that was given before.
+/// The header of a repeated response.
 pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 const LONGEST_KEY: usize = 255;
-/// Namespace of command ids (`UUIDv5`). Changing it would let every request be repeated once.
+/// Namespace of command IDs (`UUIDv5`). If it changed, every request could be repeated once.
 const NAMESPACE: Uuid = Uuid::from_u128(0x3c0b_61a4_87f2_4a0d_8f7e_20d9_5b1c_e6d4);
 
-/// A user's key: what names an answer, and with its request a command.
+/// A user's key: identifies a response, and together with its request a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
     id: Uuid,
 }
 
 impl IdempotencyKey {
-    /// The key of a request: `None` without the header, 400 if it isn't 1 to 255 visible ASCII
-    /// characters.
+    /// Reads the key of a request: `None` without the header, 400 if it isn't 1 to 255 visible
+    /// ASCII characters.
     pub fn of(req: &HttpRequest, user: Uuid) -> HandlerResult<Option<Self>> {
         let mut sent = req.headers().get_all(IDEMPOTENCY_KEY);
         let Some(value) = sent.next() else {
@@ -55,31 +56,32 @@ impl IdempotencyKey {
         }))
     }
 
-    /// The key under which the answer is kept.
+    /// The key of the response's record.
     pub const fn id(&self) -> Uuid {
         self.id
     }
 
-    /// The id of the command that a request under this key is.
+    /// The command ID of a request with this key.
     pub fn command_id(&self, fingerprint: Fingerprint) -> Uuid {
         Uuid::new_v5(&self.id, &fingerprint.0)
     }
 }
 
-/// What a key looks like, as a regular expression.
+/// The pattern of a key, as a regular expression.
 pub(crate) fn key_pattern() -> String {
     format!("^[!-~]{{1,{LONGEST_KEY}}}$")
 }
 
-/// 400 if the key of a request is malformed. For commands that nothing could happen twice of
-/// (signing in and out): a key is welcome there and has nothing to do.
+/// Returns 400 if the key of a request is malformed. For commands that can't take effect twice
+/// (signing in and out): a key is allowed there and has no effect.
 pub fn check(req: &HttpRequest) -> HandlerResult<()> {
     IdempotencyKey::of(req, Uuid::nil()).map(|_| ())
 }
 
-/// The id of a request's command: derived from user and key if there is a key, else random. For
-/// commands whose answer must not be kept, because a secret is in it or in the body (sign-up):
-/// there what the command is about, an address, is the user, and no id is derived from the command.
+/// The ID of a request's command: derived from user and key if there is a key, otherwise random.
+/// For commands whose response must not be stored, because it or the body contains a secret
+/// (sign-up): there the address takes the place of the user, and no other ID derives from the
+/// command.
 pub fn command_id(req: &HttpRequest, user: Uuid) -> HandlerResult<Uuid> {
     let key = IdempotencyKey::of(req, user)?;
     Ok(key.map_or_else(Uuid::now_v7, |key| key.id))

@@ -1,4 +1,4 @@
-//! One log line a request.
+//! Logs one line per request.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use uuid::Uuid;
 use super::outages::Outages;
 use crate::{AppError, RequestId};
 
-/// What is logged of a request besides what the layer knows anyway.
+/// The data of a request's log line that the layer doesn't have anyway.
 pub(super) struct Entry<'a> {
     pub route: &'a str,
     pub path: &'a str,
     pub status: StatusCode,
     pub user: Option<Uuid>,
     pub error: Option<&'a Error>,
-    /// What stands behind it where there is no error.
+    /// The reason, where there is no error.
     pub why: Option<String>,
-    /// Whether it was refused because something that it needs is known to be down.
+    /// Whether it was refused because a dependency is known to be down.
     pub behind_gate: bool,
 }
 
@@ -42,10 +42,10 @@ macro_rules! line {
 }
 
 impl Entry<'_> {
-    /// Failures are errors, with what stands behind them; of those that come of something that is
-    /// away, only the first for a while. What changes something, or is refused, is information.
-    /// Successful reads are for debugging only: they are most of the traffic, and a line costs more
-    /// than many of them.
+    /// Logs failures as errors, with their sources; of those caused by an outage, only the first
+    /// for a while. Commands and refusals are logged as information. Successful reads are for
+    /// debugging only: they are most of the traffic, and logging one costs more than answering
+    /// many.
     pub(super) fn log(
         &self,
         method: &Method,
@@ -55,7 +55,7 @@ impl Entry<'_> {
     ) {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             let error = self.why();
-            // The gate told what is down, and will tell when it is up again.
+            // The gate has logged the outage, and will log its end.
             if self.behind_gate {
                 line!(debug, self, method, ids, elapsed, error, "unavailable");
                 return;
@@ -97,10 +97,11 @@ impl Entry<'_> {
         }
     }
 
-    /// What stands behind it; at least what the status says.
+    /// The source; at least the meaning of the status.
     fn why(&self) -> String {
         let words = match self.error {
-            // What actix says of a bad request may repeat it; ours say what is shown anyway.
+            // actix's message about a bad request may repeat the request; our messages are public
+            // anyway.
             Some(error) if self.status.is_client_error() => {
                 error.as_error::<AppError>().map(ToString::to_string)
             }

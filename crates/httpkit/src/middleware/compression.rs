@@ -1,11 +1,12 @@
-//! Answers that are worth it are sent compressed to who takes them so.
+//! Compresses responses that are worth it, for clients that accept it.
 //!
-//! With gzip alone, which everybody takes: lists of tickets shrink to two fifths (what is left are
-//! random ids), and brotli would save a sixth of that at several times the work. Not actix's own layer, which compresses the shortest
-//! answer and leaves the plain bytes' strong tag on others.
+//! With gzip alone, which every client accepts: lists of tickets shrink to two fifths (the rest are
+//! random IDs), and brotli would save a sixth of that at several times the cost. Not actix's own
+//! layer, which compresses even the shortest response and leaves the plain bytes' strong tag on
+//! others.
 //!
-//! No body holds a secret beside what somebody else chose, which its length could tell (BREACH): the
-//! session is in a cookie.
+//! No body contains a secret next to a text of another user, whose length could reveal it (BREACH):
+//! the session is in a cookie.
 
 use std::io::Write as _;
 
@@ -24,10 +25,10 @@ use flate2::{Compression, write::GzEncoder};
 
 use crate::{encoding, etag};
 
-/// From this size on, in bytes. What is shorter goes in one packet anyway.
+/// Smallest size to compress, in bytes. A shorter response fits in one packet anyway.
 const SMALLEST: u64 = 1_024;
 
-/// An answer in the form that its client takes.
+/// Returns a response in the form that its client accepts.
 pub(super) fn apply(mut answer: ServiceResponse) -> ServiceResponse {
     if answer.status() == StatusCode::NOT_MODIFIED {
         name_kept_form(&mut answer);
@@ -60,8 +61,8 @@ pub(super) fn apply(mut answer: ServiceResponse) -> ServiceResponse {
     answer
 }
 
-/// Text of some length, all of which is there. Live streams aren't, and what the routes compressed
-/// themselves says so.
+/// Whether it is a complete text of some length. Live streams are not complete, and routes mark
+/// responses that they compressed themselves.
 fn is_worth_it(answer: &ServiceResponse) -> bool {
     let kind = answer.headers().get(CONTENT_TYPE);
     let is_text = kind.is_some_and(|kind| {
@@ -75,14 +76,14 @@ fn is_worth_it(answer: &ServiceResponse) -> bool {
     is_text && is_long && !answer.headers().contains_key(CONTENT_ENCODING)
 }
 
-/// Whoever keeps copies for others is told that there are two forms.
+/// Tells caches that there are two forms.
 fn vary(headers: &mut HeaderMap) {
     if !headers.contains_key(VARY) {
         headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     }
 }
 
-/// "Unchanged" names the form that the client has.
+/// Makes "Unchanged" name the form that the client has.
 fn name_kept_form(answer: &mut ServiceResponse) {
     let tag = answer.headers().get(ETAG).and_then(etag::compressed);
     let Some(tag) = tag else { return };
@@ -98,7 +99,7 @@ fn name_kept_form(answer: &mut ServiceResponse) {
     }
 }
 
-/// With the least work: a tenth larger than with the most, in a fraction of the time.
+/// With the fastest level: a tenth larger than with the best, in a fraction of the time.
 fn gzip(plain: &Bytes) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(plain.len() / 4), Compression::fast());
     // Writing to memory doesn't fail; plain bytes would be right, too.

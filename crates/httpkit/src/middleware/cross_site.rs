@@ -1,15 +1,15 @@
-//! Keeps other sites from making a visitor's browser change things here.
+//! Keeps other sites from making a visitor's browser send commands.
 //!
 //! `SameSite=Lax` already keeps the cookie from cross-site POSTs, but not from sibling subdomains
-//! (same site), and not from signing a visitor in to somebody else's account. So every request
-//! that may change something is checked, with or without a cookie:
+//! (same site), and doesn't prevent a visitor from being signed in to another user's account. So
+//! every request that may change something is checked, with or without a cookie:
 //!
-//! - `Sec-Fetch-Site`, which scripts can't set, decides if it is there: `same-origin` and `none`
+//! - `Sec-Fetch-Site`, which scripts can't set, decides if it exists: `same-origin` and `none`
 //!   (typed, bookmarked) pass.
-//! - Older browsers send `Origin`: its host must be the one that was asked for.
-//! - Neither: not a browser, so nobody's cookie is abused.
+//! - Older browsers send `Origin`: its host must be the requested one.
+//! - Neither: not a browser, so no user's cookie is abused.
 //!
-//! An origin that is configured as allowed passes always.
+//! A configured origin always passes.
 
 use actix_web::{HttpRequest, http::header::ORIGIN};
 

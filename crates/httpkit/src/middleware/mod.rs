@@ -1,8 +1,8 @@
-//! One layer around every route: request id, access log, metrics, security headers, cross-site
-//! check, availability, time-out, compression, and the envelope for errors that actix makes.
+//! One layer around every route: request ID, access log, metrics, security headers, cross-site
+//! check, availability, timeout, compression, and the envelope for actix's errors.
 //!
-//! One layer and not eight: each costs an allocation and a poll for every request, and answers
-//! from memory take only some microseconds.
+//! One layer instead of eight: each costs an allocation and a poll per request, and responses from
+//! memory take only a few microseconds.
 
 mod access_log;
 mod compression;
@@ -42,16 +42,16 @@ use access_log::Entry;
 use outages::Outages;
 use route_metrics::RouteMetrics;
 
-/// Where requests that no route matches are counted.
+/// The label for requests that match no route.
 const NO_ROUTE: &str = "(no route)";
-/// Where requests are counted whose route can't be told any more.
+/// The label for requests whose route is unknown after they were abandoned.
 const ABANDONED: &str = "(abandoned)";
 
-/// Why an answer is what it is, for the log, where no error says it.
+/// The reason for a response, for the log, where there is no error.
 pub(crate) struct Why(String);
 
 impl Why {
-    /// These are missing.
+    /// The reason: these dependencies are missing.
     pub(crate) fn lacking(missing: &[Unready]) -> Self {
         let words = missing
             .iter()
@@ -73,7 +73,7 @@ struct Shared {
 }
 
 impl RequestLayer {
-    /// With this configuration and gate.
+    /// A layer with this configuration and gate.
     pub fn new(config: &HttpConfig, gate: Gate) -> Self {
         Self(Arc::new(Shared {
             gate,
@@ -137,12 +137,12 @@ where
             trace_id,
         };
         if call.method == Method::HEAD {
-            // The routes know GET; the connection leaves the body out by itself.
+            // The routes handle GET; the connection omits the body itself.
             req.head_mut().method = Method::GET;
         }
         if let Err(refusal) = self.shared.admit(&req) {
             call.behind_gate = !self.shared.gate.is_open();
-            // Not by way of `into_response`, which forgets what the error was.
+            // Not `into_response`, which drops the error.
             let answer = req.error_response(refusal);
             return Box::pin(ready(Ok(call.finish(answer))));
         }
@@ -172,7 +172,7 @@ where
 }
 
 impl Shared {
-    /// Whether the routes get to see this request.
+    /// Whether a request may reach the routes.
     fn admit(&self, req: &ServiceRequest) -> Result<(), AppError> {
         if !self.gate.is_open() && needs_dependencies(req.path()) {
             self.gate.refused();
@@ -186,12 +186,12 @@ impl Shared {
     }
 }
 
-/// Probes, metrics, documents and the web app's files are served whatever is down.
+/// Probes, metrics, documents and the web app's files are served even in an outage.
 fn needs_dependencies(path: &str) -> bool {
     path.starts_with("/api/") && ![JSON_PATH, PAGE_PATH].contains(&path)
 }
 
-/// A request on its way.
+/// A request in progress.
 struct Call {
     started: Instant,
     method: Method,
@@ -205,12 +205,12 @@ struct Call {
 }
 
 impl Call {
-    /// Completes an answer.
+    /// Completes a response.
     fn finish(&self, answer: ServiceResponse) -> ServiceResponse {
         let mut answer = compression::apply(in_envelope(answer));
         if self.method == Method::HEAD && answer.response().body().size() == BodySize::Stream {
-            // The connection would leave out what comes and wait for its end all the same, which
-            // a live stream doesn't have.
+            // The connection would drop the body and still wait for its end, which a live stream
+            // doesn't have.
             answer = answer.map_body(|_, _| BoxBody::new(body::None::new()));
         }
         let (user, answered_early) = answer
@@ -239,7 +239,7 @@ impl Call {
         answer
     }
 
-    /// Answers a request that the routes swallowed: by time-out, panic or an error of a layer.
+    /// Answers a request that the routes did not: after a timeout, a panic or an error of a layer.
     fn abandon(&self, path: &str, error: AppError) -> Error {
         let mut answer = error.error_response();
         self.complete(answer.headers_mut());
@@ -272,8 +272,8 @@ impl Call {
     }
 }
 
-/// Puts an error that actix made into the envelope. Ours are in it already; what has a content
-/// type of its own and isn't an error of actix (a page of the web app) is left alone.
+/// Puts actix's errors into the envelope. Our errors are already in it; a response with its own
+/// content type that isn't an error of actix (a page of the web app) is left alone.
 fn in_envelope(answer: ServiceResponse) -> ServiceResponse {
     let status = answer.status();
     if !(status.is_client_error() || status.is_server_error()) {
@@ -282,7 +282,7 @@ fn in_envelope(answer: ServiceResponse) -> ServiceResponse {
     let error = match answer.response().error() {
         Some(error) if error.as_error::<AppError>().is_some() => return answer,
         Some(error) => match error.as_error::<QueryPayloadError>() {
-            // It names parameters and what they may be, nothing of the inside.
+            // It names parameters and their accepted values, and reveals no internals.
             Some(QueryPayloadError::Deserialize(error)) => bad_request(format!("Query: {error}")),
             _ => plain(status),
         },
@@ -295,11 +295,11 @@ fn in_envelope(answer: ServiceResponse) -> ServiceResponse {
     for (name, value) in enveloped.headers() {
         headers.insert(name.clone(), value.clone());
     }
-    // The headers stay: a 405 says in `Allow` what would be allowed.
+    // The headers stay: a 405 lists the allowed methods in `Allow`.
     ServiceResponse::new(req, answer.set_body(enveloped.into_body()))
 }
 
-/// An error that came through the layers as it is.
+/// An error that passed through the layers unchanged.
 fn as_app_error(error: &Error) -> AppError {
     let status = error.as_response_error().status_code();
     plain(status).with_source(error.to_string())

@@ -1,8 +1,8 @@
-//! One line for many requests that failed alike.
+//! Summarizes similar failures of many requests in few lines.
 //!
-//! While something is away, every request would write a line that says so, thousands in a second on
-//! the very machine that is in trouble, and the one line that says more would be lost among them. So
-//! of each route the first is told, and then how many more there were.
+//! While a dependency is down, every request would log the same failure, thousands per second on
+//! the very machine that is in trouble, and hide more useful lines. So for each route the first one
+//! is logged, and later the number of the others.
 
 use std::{
     collections::HashMap,
@@ -13,19 +13,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long after a line the next ones of the same route are only counted.
+/// How long after a line further failures of the same route are only counted.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// What was told of requests that couldn't be answered, by route.
+/// The failures that were logged or counted, by route.
 pub(super) struct Outages {
     quiet: Duration,
-    /// Whether any were counted and not told: what is asked for every request costs one load.
+    /// Whether some were counted but not logged: a check for every request, which costs one load.
     untold: AtomicBool,
-    /// Routes are few, and the program's own.
-    routes: Mutex<HashMap<String, Told>>,
+    /// Routes are few, and defined by the program.
+    routes: Mutex<HashMap<String, Reported>>,
 }
 
-struct Told {
+struct Reported {
     at: Instant,
     untold: u64,
 }
@@ -45,7 +45,8 @@ impl Outages {
         }
     }
 
-    /// Counts a request that failed. If it is to be told, gives how many before it weren't.
+    /// Counts a failed request. If it is to be logged, returns the number of failures before it
+    /// that weren't.
     pub fn failed(&self, route: &str) -> Option<u64> {
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
@@ -58,12 +59,12 @@ impl Outages {
             told.at = now;
             return Some(std::mem::take(&mut told.untold));
         }
-        let told = Told { at: now, untold: 0 };
+        let told = Reported { at: now, untold: 0 };
         routes.insert(route.to_owned(), told);
         Some(0)
     }
 
-    /// What was counted and is to be told now that a request was answered, by route.
+    /// Returns the numbers to log now that a request succeeded, by route.
     pub fn answered(&self) -> Vec<(String, u64)> {
         if !self.untold.load(Ordering::Relaxed) {
             return Vec::new();
@@ -119,7 +120,7 @@ mod tests {
         assert!(outages.answered().is_empty(), "once");
         until(&|| fail() == Some(0));
         assert_eq!(fail(), None);
-        // How many it counted depends on how often it was asked: at least the one above.
+        // The number depends on how often it was called: at least once above.
         until(&|| fail().is_some_and(|more| more > 0));
     }
 }

@@ -1,12 +1,12 @@
-//! Rate, errors and duration of each route.
+//! Rate, errors and duration per route.
 
 use std::{cell::RefCell, collections::HashMap, time::Duration};
 
 use actix_web::http::Method;
 use metrics::{Counter, Histogram, counter, histogram};
 
-/// Handles of the metrics that this worker has used so far: asking the registry each time would
-/// cost several allocations and a lock.
+/// The metric handles that this worker has used so far: a lookup in the registry would cost several
+/// allocations and a lock.
 #[derive(Default)]
 pub(super) struct RouteMetrics(RefCell<HashMap<String, Vec<Cell>>>);
 
@@ -65,7 +65,7 @@ impl Cell {
     }
 }
 
-/// Only methods that are known: a caller can make up others, each of which would be a new series.
+/// Only known methods: a client could invent others, each of which would be a new series.
 fn label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,21 +1,21 @@
-//! What browsers are told to be careful about.
+//! Security headers for browsers.
 
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
     REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 
-/// For pages: nothing but the site's own files; compiled WebAssembly may run, `eval` may not.
+/// For pages: only the site's own files; compiled WebAssembly may run, `eval` may not.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
     img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; \
     frame-ancestors 'none'";
-/// For everything else: if a browser shows it after all, it can load and do nothing.
+/// For everything else: if a browser displays it after all, it can load and run nothing.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 const RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-/// Adds what the handler didn't say itself.
+/// Adds the headers that the handler didn't set.
 pub(super) fn add(headers: &mut HeaderMap, https: bool) {
     let is_page = headers
         .get(CONTENT_TYPE)
@@ -29,7 +29,7 @@ pub(super) fn add(headers: &mut HeaderMap, https: bool) {
         missing(headers, OPENER, "same-origin");
     }
     if !headers.contains_key(CACHE_CONTROL) {
-        // With an ETag a copy may be kept but must be asked about; without one it is of no use.
+        // With an ETag a copy may be kept but must be revalidated; without one it is useless.
         let keep = if headers.contains_key(ETAG) {
             "no-cache"
         } else {

@@ -1,4 +1,4 @@
-//! The span of a request: what its log lines carry, and the root of its trace in this process.
+//! The span of a request: the context of its log lines, and the root of its trace in this process.
 
 use actix_web::{dev::ServiceRequest, http::Method};
 use tracing::{Span, field::Empty};
@@ -6,16 +6,16 @@ use tracing::{Span, field::Empty};
 use super::access_log::Entry;
 use crate::RequestId;
 
-/// The W3C header that tells which trace a request belongs to.
+/// The W3C header with the trace of a request.
 const TRACEPARENT: &str = "traceparent";
 
-/// The span of a request that came in just now, and the id of its trace if it is in one.
+/// The span of a new request, and the ID of its trace if it has one.
 pub(super) fn of(req: &ServiceRequest, id: &RequestId) -> (Span, Option<String>) {
     let (id, method, path) = (id.as_str(), req.method().as_str(), req.path());
     let parent = req.headers().get(TRACEPARENT);
     let parent = parent.and_then(|value| value.to_str().ok());
     if !trace::is_on() {
-        // Somebody else may record the trace, and look for our lines.
+        // Another program may record the trace, and search for our lines.
         let trace_id = parent.and_then(trace::TraceParent::parse);
         let trace_id = trace_id.map(|parent| parent.trace_id());
         let span = tracing::info_span!(
@@ -43,12 +43,12 @@ pub(super) fn of(req: &ServiceRequest, id: &RequestId) -> (Span, Option<String>)
     (span, trace_id)
 }
 
-/// Notes how it ended.
+/// Records the outcome.
 pub(super) fn complete(span: &Span, method: &Method, entry: &Entry<'_>) {
     if !trace::is_on() {
         return;
     }
-    // Not before: which route it is was not known.
+    // Not earlier: the route was unknown.
     trace::rename(span, format!("{method} {}", entry.route));
     trace::note(span, "http.request.method", method.to_string());
     trace::note(span, "http.route", entry.route.to_owned());

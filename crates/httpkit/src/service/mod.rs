@@ -1,4 +1,4 @@
-//! Serving one or more services on one port, with probes, metrics and documentation beside them.
+//! Serves one or more services on one port, with probes, metrics and documentation.
 
 mod docs_page;
 mod document;
@@ -27,40 +27,40 @@ use crate::{
 use document::Document;
 use probes::Probes;
 
-/// How often recorded durations are folded into their histograms; between two times each takes
-/// 16 bytes.
+/// Interval at which recorded durations are folded into their histograms; until then each takes 16
+/// bytes.
 const UPKEEP: Duration = Duration::from_secs(2);
 
-/// How long a connection may be idle. Longer than the 60 seconds of common proxies, which would
-/// otherwise send a request into a connection that is just being closed.
+/// How long a connection may be idle. Longer than the 60 seconds of common proxies; otherwise they
+/// would send a request into a connection that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// Something that answers requests: services are, and `turnstile` serves all of them.
+/// A part of the server that handles requests: the services, and the program itself.
 pub trait Service: Send + Sync + 'static {
     /// Its name: one word.
     fn name(&self) -> &'static str;
 
-    /// Registers its routes. Called once a worker. Use `web::resource`, not `cfg.route`: only a
-    /// resource answers 405 for a method that it doesn't have.
+    /// Registers its routes. Called once per worker. Use `web::resource`, not `cfg.route`: only a
+    /// resource answers 405 for other methods.
     fn routes(&self, _: &mut web::ServiceConfig) {}
 
-    /// What it offers, for the merged document.
+    /// Its part of the merged document.
     fn openapi(&self) -> OpenApi {
         OpenApi::default()
     }
 
-    /// What the merged document says of values beside their types. A place that isn't there keeps
-    /// the server from starting.
+    /// Constraints for the merged document. A place that doesn't exist there keeps the server from
+    /// starting.
     fn constraints(&self) -> Vec<Constraint> {
         Vec::new()
     }
 
-    /// What it still lacks to do its work; empty when it is ready. Should answer at once.
+    /// Its missing dependencies; empty when it is ready. Should return at once.
     fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
         Box::pin(async { Vec::new() })
     }
 
-    /// Ends its work, after the last request has been answered.
+    /// Stops its work, after the last response.
     fn shutdown(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {})
     }
@@ -68,7 +68,7 @@ pub trait Service: Send + Sync + 'static {
 
 type Routes = dyn Fn(&mut web::ServiceConfig) + Send + Sync;
 
-/// A server that is being put together.
+/// A server that is being configured.
 pub struct Server {
     config: HttpConfig,
     gate: Gate,
@@ -80,7 +80,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// A server without any service.
+    /// A server without services.
     pub fn new(config: &HttpConfig, gate: Gate, verifier: SessionVerifier) -> Self {
         Self {
             config: config.clone(),
@@ -93,22 +93,22 @@ impl Server {
         }
     }
 
-    /// Serves this too.
+    /// Adds a service.
     #[must_use]
     pub fn service(mut self, service: Arc<dyn Service>) -> Self {
         self.services.push(service);
         self
     }
 
-    /// Serves these too.
+    /// Adds services.
     #[must_use]
     pub fn services(mut self, services: impl IntoIterator<Item = Arc<dyn Service>>) -> Self {
         self.services.extend(services);
         self
     }
 
-    /// Serves whatever nobody else does (the web app), except unknown paths below `/api/`: those
-    /// are 404 in the envelope.
+    /// Handles all other paths (the web app), except unknown paths below `/api/`: those are 404 in
+    /// the envelope.
     #[must_use]
     pub fn fallback(
         mut self,
@@ -118,21 +118,21 @@ impl Server {
         self
     }
 
-    /// Listens here rather than where the configuration says.
+    /// Uses this listener instead of the configured address.
     #[must_use]
     pub fn listener(mut self, listener: TcpListener) -> Self {
         self.listener = Some(listener);
         self
     }
 
-    /// Stops, gracefully, when this is cancelled.
+    /// Stops gracefully when this is cancelled.
     #[must_use]
     pub fn stop_on(mut self, stop: CancellationToken) -> Self {
         self.stop = stop;
         self
     }
 
-    /// Listens, without answering yet. An address that is taken is an error that names it.
+    /// Binds the address, without answering yet. The error for an address in use names it.
     pub fn bind(self) -> io::Result<BoundServer> {
         let HttpConfig { host, port, .. } = &self.config;
         let listener = match &self.listener {
@@ -157,7 +157,7 @@ impl Server {
     }
 }
 
-/// A server that listens.
+/// A server that is bound to its address.
 pub struct BoundServer {
     address: SocketAddr,
     server: dev::Server,
@@ -166,13 +166,13 @@ pub struct BoundServer {
 }
 
 impl BoundServer {
-    /// Where it listens.
+    /// The address it listens on.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers requests until it is told to stop; then finishes those that it accepted, and ends
-    /// the services.
+    /// Handles requests until it is stopped; then completes the accepted ones, and stops the
+    /// services.
     pub async fn run(self) -> io::Result<()> {
         let names: Vec<_> = self.services.iter().map(|service| service.name()).collect();
         tracing::info!(address = %self.address, services = ?names, "listening");

@@ -1,4 +1,4 @@
-//! What machines ask: alive, ready, numbers.
+//! Routes for machines: alive, ready, metrics.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Service, unknown_route};
 use crate::{Gate, Unready, middleware, telemetry};
 
-/// What the probes look at.
+/// The data of the probes.
 pub(super) struct Probes {
     pub gate: Gate,
     pub services: Vec<Arc<dyn Service>>,
@@ -28,17 +28,18 @@ struct Readiness {
     missing: Vec<Unready>,
 }
 
-/// What proxies say of the one for whom they ask.
+/// Headers in which proxies name the client.
 const FORWARDED: [&str; 2] = ["x-forwarded-for", "forwarded"];
 
-/// These are there for who asks this process itself: the kubelet, Prometheus, an operator. What comes
-/// through a proxy finds nothing here, or everybody could read the figures: the way in from outside
-/// leads whatever is nobody's own to the frontend.
+/// Available to clients that connect to this process directly: the kubelet, Prometheus, an
+/// operator. Requests through a proxy get 404, or everyone could read the metrics: the ingress
+/// sends all paths that belong to no service to the frontend.
 ///
-/// The proxy can't be relied on to keep these paths back. A rule of an Ingress compares the path as
-/// it was written, and `/%6detrics` isn't `/metrics` to it but is to the router here. What every
-/// ingress controller adds says that it was there, and no client can take it away again. Whether it
-/// is one of the trusted proxies doesn't matter: who pretends to be one is only refused.
+/// The proxy can't be relied on to block these paths. A rule of an Ingress compares the path as it
+/// was written, and `/%6detrics` isn't `/metrics` to it but is to the router here. The headers that
+/// every ingress controller adds prove that a proxy was there, and no client can remove them.
+/// Whether it is one of the trusted proxies doesn't matter: a client that pretends to be one is
+/// only refused.
 pub(super) fn routes(cfg: &mut web::ServiceConfig) {
     for path in ["/healthz", "/readyz", "/metrics"] {
         let through_a_proxy = web::resource(path).guard(fn_guard(came_through_a_proxy));
@@ -54,13 +55,12 @@ fn came_through_a_proxy(request: &GuardContext<'_>) -> bool {
     FORWARDED.iter().any(|name| headers.contains_key(*name))
 }
 
-/// The process answers: nothing else is asked, or a database that is away would have every pod
-/// restarted.
+/// The process answers. Checks nothing else, or an outage of the database would restart every pod.
 async fn healthz() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "alive": true }))
 }
 
-/// 200 if requests can be answered, else 503 and what is missing.
+/// 200 if requests can be handled, otherwise 503 and the missing dependencies.
 async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
     let mut missing = probes.gate.missing();
     if probes.stop.is_cancelled() {
@@ -68,7 +68,7 @@ async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
     }
     let services = probes.services.iter();
     for lacks in join_all(services.map(|service| service.readiness())).await {
-        // Services in one process share what they lack: it is told once.
+        // Services in one process share dependencies: each is listed once.
         for lack in lacks {
             if !missing.iter().any(|known| known.name == lack.name) {
                 missing.push(lack);

@@ -1,11 +1,11 @@
-//! Being told to stop.
+//! Signals that stop the process.
 
 use std::io;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// Is cancelled by the first SIGTERM or SIGINT. Needs a tokio runtime.
+/// A token that is cancelled by the first SIGTERM or SIGINT. Needs a tokio runtime.
 pub fn termination() -> io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;

@@ -1,4 +1,4 @@
-//! The cookie that carries a token.
+//! The cookie with the session token.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::client_address::TrustedProxies;
 /// The cookie's name.
 pub const SESSION_COOKIE: &str = "session";
 
-/// The most tokens of one request that are looked at: each may cost a signature to check.
+/// Limit for tokens of one request that are checked: each may cost a signature verification.
 const MOST_TOKENS: usize = 4;
 
-/// The tokens that a request carries, in its order. There may be several: a browser also sends
-/// cookies that were set for a parent domain or a longer path, and a page of a sibling subdomain
-/// could put an empty one in front of the good one.
+/// The tokens of a request, in its order. There may be several: a browser also sends cookies that
+/// were set for a parent domain or a longer path, and a page of a sibling subdomain could put an
+/// empty one in front of the valid one.
 ///
-/// Read from the header itself: actix would parse and copy every cookie first, on every request.
+/// Reads the header itself: actix would parse and copy every cookie first, on every request.
 pub(super) fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(COOKIE)
@@ -33,10 +33,10 @@ pub(super) fn tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
         .take(MOST_TOKENS)
 }
 
-/// When the cookie may only travel over https.
+/// When the cookie is restricted to https.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SecureCookies {
-    /// When the request came over https, as a trusted proxy says.
+    /// When the request used https, according to a trusted proxy.
     #[default]
     Auto,
     /// Always.
@@ -45,17 +45,17 @@ pub enum SecureCookies {
     Never,
 }
 
-/// How session cookies are made: `HttpOnly`, `SameSite=Lax`, `Path=/`, and `Secure` over https.
+/// How session cookies are created: `HttpOnly`, `SameSite=Lax`, `Path=/`, and `Secure` with https.
 #[derive(Clone, Debug)]
 pub struct CookiePolicy {
-    /// When the cookie may only travel over https.
+    /// When the cookie is restricted to https.
     pub secure: SecureCookies,
-    /// Who may say that a request came over https.
+    /// The proxies that may state that a request used https.
     pub proxies: TrustedProxies,
 }
 
 impl CookiePolicy {
-    /// The cookie that holds a token for so long.
+    /// The cookie with a token of this lifetime.
     pub fn issue(&self, req: &HttpRequest, token: String, lifetime: Duration) -> Cookie<'static> {
         let seconds = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
         self.cookie(req, token, seconds)

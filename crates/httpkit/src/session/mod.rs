@@ -1,8 +1,8 @@
-//! Who is calling: a JWT in one cookie.
+//! The caller of a request: a JWT in one cookie.
 //!
-//! `auth` signs with an Ed25519 key that only it holds ([`SessionSigner`]); everybody verifies
-//! with the public keys ([`SessionVerifier`]). Whatever isn't a good token (forged, expired, of
-//! another algorithm, of an unknown key) means *anonymous*; it is never an error by itself.
+//! `auth` signs with an Ed25519 key that only it has ([`SessionSigner`]); all services verify with
+//! the public keys ([`SessionVerifier`]). An invalid token (forged, expired, with another algorithm
+//! or an unknown key) means *anonymous*; it is never an error by itself.
 
 mod cookie;
 mod new_key;
@@ -27,23 +27,23 @@ use uuid::Uuid;
 
 use crate::{AppError, RequestContext, error::unauthorized};
 
-/// What a token says.
+/// The contents of a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user's id.
     pub sub: Uuid,
     /// The user's address.
     pub email: String,
-    /// When the session began, in seconds since 1970-01-01T00:00:00Z.
+    /// The start of the session, in seconds since 1970-01-01T00:00:00Z.
     pub iat: i64,
-    /// When it ends, likewise.
+    /// Its end, in the same unit.
     pub exp: i64,
     /// Identity of the session.
     pub jti: Uuid,
 }
 
-/// The caller, who is signed in. As an argument of a handler: 401 for anybody else. Name it before
-/// the body (see [`json`](crate::json)).
+/// A caller with a session. As an argument of a handler: 401 without one. Name it before the body
+/// (see [`json`](crate::json)).
 #[derive(Clone, Debug)]
 pub struct Session(Arc<Claims>);
 
@@ -58,18 +58,18 @@ impl Session {
         &self.0.email
     }
 
-    /// Everything that the token says.
+    /// The contents of the token.
     pub fn claims(&self) -> &Claims {
         &self.0
     }
 }
 
-/// The caller, who may be anybody.
+/// A caller with or without a session.
 #[derive(Clone, Debug)]
 pub struct MaybeSession(pub Option<Session>);
 
 impl MaybeSession {
-    /// The caller of a request. Of several session cookies the first good one counts.
+    /// The caller of a request. Of several session cookies the first valid one counts.
     pub fn of(req: &HttpRequest) -> Self {
         let verifier = req.app_data::<web::Data<SessionVerifier>>();
         let session = verifier.and_then(|verifier| {

@@ -1,4 +1,4 @@
-//! Making the next key to sign with.
+//! Generates the next signing key.
 
 use secrecy::ExposeSecret as _;
 use std::{
@@ -14,7 +14,7 @@ use ed25519_dalek::{
 use super::{PublicKey, private_file, signer::KEY_FILE};
 use crate::config::Secret;
 
-/// A key pair that was made just now; the private half is never shown.
+/// A new key pair; the private half is never shown.
 #[derive(Debug)]
 pub struct NewKey {
     pem: Secret,
@@ -22,10 +22,10 @@ pub struct NewKey {
 }
 
 impl NewKey {
-    /// Makes one.
+    /// Generates a key pair.
     ///
     /// # Errors
-    /// When it can't be encoded, which a fresh key can.
+    /// When it can't be encoded, which never happens for a new key.
     pub fn make() -> io::Result<Self> {
         let signing = SigningKey::from_bytes(&rand::random());
         let pem = signing.to_pkcs8_pem(LineEnding::LF);
@@ -36,24 +36,24 @@ impl NewKey {
         })
     }
 
-    /// The half that everybody may know.
+    /// The public half.
     pub const fn public_key(&self) -> &PublicKey {
         &self.public
     }
 
-    /// Writes the private half to a new file that only its owner reads.
+    /// Writes the private half to a new file that only its owner can read.
     ///
     /// # Errors
-    /// When the file is there already, or can't be written; then nothing of it is there.
+    /// When the file exists, or can't be written; then nothing of it remains.
     pub fn write_new(&self, path: &Path) -> io::Result<()> {
         private_file::create(path, self.pem.expose_secret())
     }
 
-    /// Puts it in the place of a data directory's key; whoever starts from there signs with it.
-    /// Gives the file's path.
+    /// Replaces the key of a data directory; processes that start with it sign with the new key.
+    /// Returns the file's path.
     ///
     /// # Errors
-    /// When the file can't be written. The old key is then still there.
+    /// When the file can't be written. The old key then remains.
     pub fn replace_in(&self, directory: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(directory)?;
         let path = directory.join(KEY_FILE);

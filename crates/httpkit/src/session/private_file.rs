@@ -1,4 +1,4 @@
-//! Files that only their owner reads, and that are there wholly or not at all.
+//! Files that only their owner can read, written completely or not at all.
 
 use std::{
     io::{self, Write as _},
@@ -6,19 +6,19 @@ use std::{
 };
 use tempfile::NamedTempFile;
 
-/// Writes a file where none is yet; of several who try at once, one wins.
+/// Creates a file that doesn't exist yet; of several concurrent attempts, one wins.
 ///
 /// # Errors
-/// When there is one, or it can't be written. Nothing of it is there then.
+/// When it exists, or can't be written. Nothing of it remains then.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<()> {
     draft(path, text)?.persist_noclobber(path)?;
     Ok(())
 }
 
-/// Writes a file in the place of what is there.
+/// Replaces a file.
 ///
 /// # Errors
-/// When it can't be written. What was there still is.
+/// When it can't be written. The old file then remains.
 pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
     draft(path, text)?.persist(path)?;
     Ok(())

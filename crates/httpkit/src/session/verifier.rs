@@ -1,4 +1,4 @@
-//! Verifying tokens.
+//! Verifies tokens.
 
 use std::{
     collections::HashMap,
@@ -16,14 +16,14 @@ use sha2::{Digest as _, Sha256};
 use super::Claims;
 use crate::clock;
 
-/// What the tokens that are remembered as good may take, in bytes: about a hundred thousand. More
-/// are verified again and again.
+/// Size of the cache of valid tokens, in bytes: about a hundred thousand tokens. Others are
+/// verified each time.
 const REMEMBERED: u64 = 32 << 20;
-/// What one takes beside its address, about.
+/// Approximate size of an entry without its address.
 const REMEMBERED_EACH: usize = 256;
-/// After this a token is verified again, so that those who left take no memory.
+/// After this time a token is verified again, so that inactive users take no memory.
 const REMEMBERED_FOR: Duration = Duration::from_mins(15);
-/// Longer ones aren't ours, and aren't worth a hash.
+/// Longer tokens are not ours, and are not worth a hash.
 const LONGEST_TOKEN: usize = 2048;
 
 /// The public half of a signing key, as a JSON Web Key (RFC 8037).
@@ -35,7 +35,7 @@ pub struct PublicKey {
     pub crv: String,
     /// The key's 32 bytes, base64url.
     pub x: String,
-    /// The key's id: its thumbprint (RFC 7638), so one key has one id everywhere.
+    /// The key's ID: its thumbprint (RFC 7638), so one key has one ID everywhere.
     pub kid: String,
     /// Always `EdDSA`.
     pub alg: String,
@@ -57,7 +57,7 @@ impl PublicKey {
         }
     }
 
-    /// The key itself, if this is an Ed25519 key whose id is its thumbprint.
+    /// The key itself, if this is an Ed25519 key whose ID is its thumbprint.
     fn decoding_key(&self) -> Option<DecodingKey> {
         let bytes: [u8; 32] = URL_SAFE_NO_PAD.decode(&self.x).ok()?.try_into().ok()?;
         VerifyingKey::from_bytes(&bytes).ok()?;
@@ -71,10 +71,10 @@ fn thumbprint(x: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(members))
 }
 
-/// Verifies tokens with the public keys that are known now.
+/// Verifies tokens with the currently known public keys.
 ///
-/// A good token is remembered (by its hash) until it ends: an Ed25519 verification costs more than
-/// the handlers do. Cheap to clone; clones share keys and memory.
+/// A valid token is cached (by its hash) until it expires: an Ed25519 verification costs more than
+/// the handlers do. Cheap to clone; clones share keys and cache.
 #[derive(Clone)]
 pub struct SessionVerifier {
     keys: Arc<RwLock<HashMap<String, DecodingKey>>>,
@@ -89,9 +89,10 @@ impl Default for SessionVerifier {
 }
 
 impl SessionVerifier {
-    /// With these keys.
+    /// A verifier with these keys.
     pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
-        // The algorithm is ours to say, not the token's; `exp` is required and has no leeway.
+        // The algorithm is fixed here, not taken from the token; `exp` is required and has no
+        // leeway.
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_required_spec_claims(&["exp", "sub"]);
         validation.leeway = 0;
@@ -110,7 +111,7 @@ impl SessionVerifier {
         verifier
     }
 
-    /// Knows one key more. Returns whether it is a good one.
+    /// Adds a key. Returns whether it is valid.
     pub fn add(&self, key: &PublicKey) -> bool {
         let Some(decoding) = key.decoding_key() else {
             return false;
@@ -122,7 +123,7 @@ impl SessionVerifier {
         true
     }
 
-    /// Knows one key less: its sessions end. Returns whether it was known.
+    /// Removes a key: its sessions end. Returns whether it was known.
     pub fn remove(&self, kid: &str) -> bool {
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let known = keys.remove(kid).is_some();
@@ -139,8 +140,7 @@ impl SessionVerifier {
             .contains_key(kid)
     }
 
-    /// Knows these keys and no others: the sessions of keys that are gone end. Keys that aren't
-    /// good are left out.
+    /// Replaces all keys: the sessions of removed keys end. Invalid keys are left out.
     pub fn replace(&self, keys: impl IntoIterator<Item = PublicKey>) {
         let keys = keys
             .into_iter()
@@ -151,7 +151,7 @@ impl SessionVerifier {
         self.good.invalidate_all();
     }
 
-    /// How many keys are known. None means that nobody can be signed in.
+    /// Number of known keys. With none, no session can be verified.
     pub fn key_count(&self) -> usize {
         self.keys
             .read()
@@ -159,7 +159,7 @@ impl SessionVerifier {
             .len()
     }
 
-    /// What a token says; `None` if it isn't good now.
+    /// The contents of a token; `None` if it isn't valid now.
     pub fn verify(&self, token: &str) -> Option<Arc<Claims>> {
         if token.len() > LONGEST_TOKEN {
             return None;
@@ -173,8 +173,8 @@ impl SessionVerifier {
             return None;
         }
         let kid = decode_header(token).ok()?.kid?;
-        // Held until the token is remembered: otherwise a key that is dropped just now could leave
-        // a token behind that outlives it.
+        // Held until the token is cached: otherwise a key that is removed just now could leave a
+        // token behind that outlives it.
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         let claims = decode::<Claims>(token, keys.get(&kid)?, &self.validation)
             .ok()?
@@ -253,8 +253,8 @@ mod tests {
             let mut bytes = token.clone().into_bytes();
             bytes[index] = if bytes[index] == b'A' { b'B' } else { b'A' };
             let tampered = String::from_utf8(bytes).unwrap();
-            // The last character of a part may hold bits that mean nothing, and a decoder that
-            // ignored them would take two spellings for one token: it must not.
+            // The last character of a part may contain unused bits, and a decoder that ignored them
+            // would accept two spellings of one token: it must not.
             assert!(verifier.verify(&tampered).is_none(), "{index}");
         }
     }

@@ -1,6 +1,6 @@
-//! Sending traces to a collector: OTLP, protobuf over HTTP.
+//! Sends traces to a collector: OTLP, protobuf over HTTP.
 //!
-//! gRPC would bring a second HTTP stack (tonic) for what every collector takes over HTTP as well.
+//! gRPC would add a second HTTP stack (tonic), although every collector accepts HTTP as well.
 
 use std::{error::Error, sync::OnceLock, time::Duration};
 
@@ -18,29 +18,29 @@ use crate::{
     tls,
 };
 
-/// Where OTLP over HTTP takes traces.
+/// The path for traces in OTLP over HTTP.
 const PATH: &str = "/v1/traces";
-/// After so long a collector has not answered; what it didn't take is dropped.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long spans are gathered before they are sent.
+/// Time limit for a collector's answer; unsent traces are dropped after it.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long spans are collected before they are sent.
 const GATHER: Duration = Duration::from_secs(1);
 
 static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 
-/// Traces can't be sent.
+/// Why traces can't be sent.
 #[derive(Debug, thiserror::Error)]
 #[error("OTEL_EXPORTER_OTLP_ENDPOINT: traces can't be sent: {0}")]
 pub struct ExportError(#[source] Box<dyn Error + Send + Sync>);
 
-/// A tracer whose spans go to the collector, from a thread of their own: a request never waits for
-/// it, and when it is away or slow, spans are dropped and not kept.
+/// A tracer that sends spans to the collector from a separate thread: a request never waits for it,
+/// and while the collector is down or slow, spans are dropped instead of kept.
 pub(super) fn tracer(config: &TraceConfig, program: &str) -> Result<SdkTracer, ExportError> {
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(client()?)
         .with_endpoint(format!("{}{PATH}", config.endpoint))
         .with_headers(config.headers.expose_all())
-        .with_timeout(PATIENCE)
+        .with_timeout(EXPORT_TIMEOUT)
         .build()
         .map_err(|error| ExportError(error.into()))?;
     let batches = BatchConfigBuilder::default()
@@ -49,7 +49,7 @@ pub(super) fn tracer(config: &TraceConfig, program: &str) -> Result<SdkTracer, E
     let processor = BatchSpanProcessor::builder(exporter)
         .with_batch_config(batches)
         .build();
-    // What OTEL_RESOURCE_ATTRIBUTES says is added by itself.
+    // The SDK adds OTEL_RESOURCE_ATTRIBUTES itself.
     let resource = Resource::builder().with_service_name(program.to_owned());
     let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
     let provider = SdkTracerProvider::builder()
@@ -62,12 +62,12 @@ pub(super) fn tracer(config: &TraceConfig, program: &str) -> Result<SdkTracer, E
     Ok(tracer)
 }
 
-/// Sends what is still here. Takes a few seconds at most; for the end of the process.
+/// Sends the remaining spans. Takes a few seconds at most; for the end of the process.
 pub async fn flush() {
     let Some(provider) = PROVIDER.get() else {
         return;
     };
-    let ended = tokio::task::spawn_blocking(|| provider.shutdown_with_timeout(PATIENCE));
+    let ended = tokio::task::spawn_blocking(|| provider.shutdown_with_timeout(EXPORT_TIMEOUT));
     if let Ok(Err(error)) = ended.await {
         tracing::debug!(%error, "the last spans were not sent");
     }
@@ -85,13 +85,13 @@ fn sampler(chosen: Sampler) -> SdkSampler {
     }
 }
 
-/// The batches are sent from a thread without a runtime, so the client is the blocking one. It
-/// brings a runtime of its own, which must not be made inside another.
+/// The batches are sent from a thread without a runtime, so the client is the blocking one. It has
+/// its own runtime, which must not be created inside another.
 fn client() -> Result<reqwest::blocking::Client, ExportError> {
     let build = || {
         let client = reqwest::blocking::Client::builder()
             .tls_backend_preconfigured(tls::client_config()?)
-            .timeout(PATIENCE);
+            .timeout(EXPORT_TIMEOUT);
         Ok(client.build()?)
     };
     std::thread::spawn(build)

@@ -1,5 +1,5 @@
-//! The JSON form of log lines: one flat object, in which whatever a line belongs to (its request,
-//! its trace, its worker) stands beside what it says, under the same names in every line.
+//! The JSON form of log lines: one flat object, in which the fields of its spans (its request, its
+//! trace, its worker) stand next to the line's own, with the same names in every line.
 
 use std::fmt;
 
@@ -16,10 +16,10 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// What begins with this is for the exporter of traces.
+/// Fields with this prefix are for the exporter of traces.
 const FOR_TRACES: &str = "otel.";
 
-/// Fields of a span, kept beside it.
+/// Fields of a span, stored with it.
 #[derive(Default)]
 struct Fields(Map<String, Value>);
 
@@ -52,7 +52,7 @@ impl Fields {
     }
 }
 
-/// Keeps the fields of spans for the lines in them. (The formatter's own keeping is text.)
+/// Stores the fields of spans for the lines in them. (The formatter's own form is text.)
 pub(super) struct KeepFields;
 
 impl<S> Layer<S> for KeepFields
@@ -110,7 +110,7 @@ where
                 }
             }
         }
-        // Last: what the line itself says wins.
+        // Last: the line's own fields win.
         event.record(&mut line);
         writeln!(writer, "{}", Value::Object(line.0))
     }

@@ -1,20 +1,20 @@
-//! The recorder of this process's metrics, and what those of the HTTP side are.
+//! The recorder of this process's metrics, and the descriptions of the HTTP side.
 
 use std::sync::OnceLock;
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// From a fifth of a millisecond, where answers from memory are, to the request time-out.
+/// From a fifth of a millisecond, for responses from memory, to the request timeout.
 const BUCKETS: &[f64] = &[
     0.000_2, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
-/// For what may wait as long as something is away.
+/// For operations that may wait for the whole of an outage.
 const PATIENT_BUCKETS: &[f64] = &[
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1_800.0,
 ];
 
-/// The process's metrics, in Prometheus's text form when asked. Recorded from the first call on.
+/// The process's metrics, in Prometheus's text form on request. Recorded from the first call on.
 pub fn metrics() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
@@ -30,7 +30,7 @@ pub fn metrics() -> &'static PrometheusHandle {
     })
 }
 
-/// Says in the metrics which program this is.
+/// Adds the name and version of this program to the metrics.
 pub(super) fn introduce(program: &str) {
     metrics::gauge!(
         "build_info",

@@ -19,18 +19,18 @@ use crate::config::{Config, LogConfig};
 use json_format::{JsonLine, KeepFields};
 use meters::introduce;
 
-/// Starts logging to standard output, and measuring. A second call changes nothing.
+/// Starts logging to standard output, and metrics. A second call changes nothing.
 ///
-/// Lines that belong to a request carry its id, and the id of its trace if it is in one.
+/// Lines in a request carry its ID, and the ID of its trace if it has one.
 pub fn init(log: &LogConfig) {
     metrics();
     install(subscriber(log, std::io::stdout));
 }
 
-/// The same, with the program's name among the metrics, and traces if it is said where they go.
+/// The same, with the program's name in the metrics, and traces if their export is configured.
 ///
 /// # Errors
-/// When traces can't be sent as it is configured.
+/// When traces can't be sent with this configuration.
 pub fn start(config: &Config, program: &str) -> Result<(), ExportError> {
     let log = &config.log;
     match &config.traces {
@@ -38,7 +38,7 @@ pub fn start(config: &Config, program: &str) -> Result<(), ExportError> {
         Some(sent) => {
             metrics();
             let tracer = export::tracer(sent, program)?;
-            // Each has a filter of its own: which lines are logged says nothing about traces.
+            // Each has its own filter: the log level has no effect on traces.
             let lines = lines(log, std::io::stdout).with_filter(filter(log));
             let registry = tracing_subscriber::registry().with(lines);
             install(Box::new(registry.with(trace::layer(tracer))));
@@ -54,7 +54,7 @@ fn install(subscriber: Box<dyn Subscriber + Send + Sync>) {
     }
 }
 
-/// What writes the log lines, to anywhere.
+/// The subscriber that writes log lines, to any writer.
 pub fn subscriber<W>(config: &LogConfig, writer: W) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
@@ -63,12 +63,12 @@ where
     Box::new(registry.with(lines(config, writer)))
 }
 
-/// What the client of NATS logs by itself. The event store logs the same in words that can be
-/// understood alone; for the client it is an error that a connection to publish on, which is never
-/// made again, has ended.
+/// The NATS client's own logging. The event store logs the same events in a form that can be read
+/// alone; the client reports the end of a publisher's connection, which never reconnects, as an
+/// error.
 const QUIET: &str = "async_nats=off";
 
-/// A directive of the configuration for the same target comes later, and wins.
+/// A configured directive for the same target comes later, and wins.
 fn filter(config: &LogConfig) -> EnvFilter {
     let directives = format!("{QUIET},{}", config.filter);
     EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"))

@@ -63,7 +63,7 @@ impl Service for Sample {
     }
 }
 
-/// A server that runs.
+/// A running server.
 pub struct Running {
     pub base: String,
     pub gate: Gate,
@@ -98,8 +98,8 @@ impl Running {
             .stop_on(stop.clone());
         let bound = more(server).bind().unwrap();
         let base = format!("http://{}", bound.address());
-        // Built together with a crate that wants TLS of reqwest, no client is made without a
-        // provider, although these speak plain HTTP. A second call is refused.
+        // If another crate of the build enables TLS in reqwest, no client can be created without a
+        // provider, although these use plain HTTP. A second call is refused.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             base,
@@ -124,8 +124,8 @@ impl Running {
         self.client.post(self.url(path))
     }
 
-    /// Sends these bytes, and gives all that comes until the server closes the connection or has
-    /// nothing more to say for a while.
+    /// Sends these bytes, and returns everything up to the end of the connection, or until nothing
+    /// more arrives for a while.
     pub async fn raw(&self, request: &str) -> String {
         let address = self.base.strip_prefix("http://").unwrap();
         let mut connection = TcpStream::connect(address).await.unwrap();
@@ -136,7 +136,7 @@ impl Running {
         String::from_utf8(answer).unwrap()
     }
 
-    /// A cookie of a user who is signed in.
+    /// The cookie of a signed-in user.
     pub fn cookie(&self) -> String {
         let (token, _) = self
             .signer
@@ -146,7 +146,7 @@ impl Running {
     }
 }
 
-/// Asserts that an answer is an error in the envelope, and gives its first message.
+/// Asserts that a response is an error in the envelope, and returns its first message.
 pub async fn error_message(answer: reqwest::Response, status: u16) -> String {
     assert_eq!(answer.status(), status);
     assert_eq!(answer.headers()["content-type"], "application/json");

@@ -1,4 +1,4 @@
-//! Long answers are sent compressed to who takes them so.
+//! Long responses are compressed for clients that accept it.
 
 use std::io::Read as _;
 

@@ -1,4 +1,4 @@
-//! What holds for every route.
+//! Conventions of all routes.
 
 use crate::common::{Running, USER, error_message};
 use actix_web::{HttpRequest, HttpResponse, web};

@@ -16,7 +16,7 @@ fn routes(cfg: &mut web::ServiceConfig) {
     cfg.service(web::resource("/api/work").route(web::get().to(work)));
 }
 
-/// Takes as long as the test holds it up.
+/// Takes as long as the test blocks it.
 async fn work() -> HttpResponse {
     AT_WORK.fetch_add(1, Ordering::SeqCst);
     while AT_WORK.load(Ordering::SeqCst) > 0 {

@@ -1,4 +1,4 @@
-//! What is logged, and what isn't.
+//! The contents of the log.
 
 use std::{
     io,
@@ -27,7 +27,7 @@ impl io::Write for Lines {
 }
 
 impl Lines {
-    /// The first line of a kind about a request; waits until there is one.
+    /// Waits for the first line with this message on a request.
     async fn line(&self, message: &str, request_id: &str) -> Value {
         for _ in 0..5_000 {
             let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
@@ -146,7 +146,7 @@ async fn of_an_outage_one_line_is_told_and_what_is_refused_says_why(
         (&"WARN".into(), &"10.0.0.7 refused".into())
     );
 
-    // While something is known to be down, that is the line; the requests are counted.
+    // While a dependency is known to be down, only that is logged; the requests are counted.
     server.gate.down("MongoDB", "does not answer");
     for n in 0..200 {
         ask("/api/full", &format!("gate-{n}"), 503).await;
@@ -165,7 +165,7 @@ async fn of_an_outage_one_line_is_told_and_what_is_refused_says_why(
         .lines()
         .filter(|line| line.contains("\"level\":\"WARN\""));
     let ours: Vec<_> = warnings.filter(|line| line.contains("httpkit")).collect();
-    // The outage of a route, what is down, and the probe.
+    // The outage of a route, the missing dependency, and the probe.
     assert_eq!(ours.len(), 3, "{ours:#?}");
     assert!(
         !text.contains("\"error\":\"\""),

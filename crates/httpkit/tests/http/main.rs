@@ -1,4 +1,4 @@
-//! The kit over real connections.
+//! The HTTP code over real connections.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;

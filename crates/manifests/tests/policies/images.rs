@@ -1,4 +1,4 @@
-//! What a container starts is in its image, and which release it is, is said.
+//! A container's command exists in its image, and every image has a version.
 
 use manifests::Overlay;
 use std::collections::BTreeSet;

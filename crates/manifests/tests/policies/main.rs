@@ -1,4 +1,4 @@
-//! What every object of every overlay must be like. One binary, because linking costs more than
+//! Requirements for every object of every overlay. One binary, because linking costs more than
 //! running.
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 

@@ -1,4 +1,4 @@
-//! Who can talk to whom, as the policies say, is who has to.
+//! The policies allow exactly the connections that are needed.
 
 use k8s_openapi::{
     api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort},
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::overlays;
 
-/// The selectors of this repository use labels and `In`, and nothing else.
+/// The selectors of this repository use only labels and `In`.
 fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
     let has = |(key, value): (&String, &String)| labels.get(key) == Some(value);
     let is_in = |rule: &LabelSelectorRequirement| {
@@ -34,7 +34,7 @@ fn peers(peers: Option<&Vec<NetworkPolicyPeer>>, pod: &Pod) -> bool {
     })
 }
 
-/// The numbers of the ports that are open; named ones are those of the pod that is asked.
+/// The numbers of the open ports; named ones are those of the pod that accepts the connection.
 fn ports(ports: Option<&Vec<NetworkPolicyPort>>, of: &Pod) -> BTreeSet<i32> {
     let named = of
         .spec
@@ -62,8 +62,8 @@ impl Policies {
         })
     }
 
-    /// The ports of `to` that `from` can reach. What one may leave for is what the other opens: half a
-    /// way leads nowhere, until somebody adds the other half without knowing.
+    /// The ports of `to` that `from` can reach. Both sides must allow the same ports: half of a
+    /// connection is useless, until someone adds the other half without noticing.
     fn open(&self, from: &Pod, to: &Pod) -> BTreeSet<i32> {
         let leaves = self.of(from).flat_map(|policy| policy.spec.iter());
         let leaves = leaves.flat_map(|spec| spec.egress.iter().flatten());
@@ -155,7 +155,7 @@ fn only_payments_backups_and_operators_reach_the_internet_and_no_private_address
             assert_eq!(!blocks.is_empty(), may, "{overlay:?} {}", pod.owner);
             for block in blocks {
                 let except = block.except.unwrap_or_default();
-                // The last is where clouds tell a machine its own credentials.
+                // The last is the address at which clouds give a machine its own credentials.
                 for private in [
                     "10.0.0.0/8",
                     "172.16.0.0/12",

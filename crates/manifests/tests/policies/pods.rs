@@ -1,11 +1,11 @@
-//! What every pod and every container must have.
+//! Requirements for every pod and every container.
 
 use k8s_openapi::api::core::v1::{Container, SecurityContext};
 use manifests::{Overlay, Pod, probes};
 
 use crate::{overlay, overlays};
 
-/// Does something with each container of each overlay; the text names it.
+/// Calls `check` for each container of each overlay; the text names it.
 fn each_container(mut check: impl FnMut(&str, &Pod, &Container)) {
     let mut seen = 0;
     for (overlay, manifests) in overlays() {
@@ -29,7 +29,7 @@ fn no_container_runs_as_root_or_can_become_more_than_it_is() {
     each_container(|name, pod, container| {
         let of_pod = pod.spec.security_context.clone().unwrap_or_default();
         assert_eq!(of_pod.run_as_non_root, Some(true), "{name}");
-        // A number, since a name in an image can be anybody.
+        // A number, since a name in an image can be any user.
         assert!(of_pod.run_as_user.is_some_and(|user| user > 0), "{name}");
         assert!(of_pod.run_as_group.is_some_and(|group| group > 0), "{name}");
         let seccomp = of_pod.seccomp_profile.map(|profile| profile.type_);
@@ -142,8 +142,8 @@ fn a_service_is_ready_when_it_can_answer_and_lives_while_its_process_does() {
             let get = probe.and_then(|probe| probe.http_get.clone());
             get.and_then(|get| get.path).unwrap_or_default()
         };
-        // Startup and liveness ask for nothing but the process: a database that is away would have
-        // every pod restarted otherwise.
+        // Startup and liveness check only the process: an outage of the database would restart
+        // every pod otherwise.
         assert_eq!(
             [path(0), path(1), path(2)],
             ["/healthz", "/readyz", "/healthz"],

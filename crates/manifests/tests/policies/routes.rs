@@ -1,4 +1,4 @@
-//! The Ingress knows every route of the API.
+//! The Ingress has every route of the API.
 
 use k8s_openapi::api::networking::v1::Ingress;
 use manifests::Manifests;
@@ -22,7 +22,7 @@ fn paths(manifests: &Manifests) -> Vec<(String, String)> {
     paths
 }
 
-/// Whose a path is: of the prefixes that fit, by whole segments, the longest counts.
+/// The Service of a path: of the prefixes that match, by whole segments, the longest counts.
 fn service<'a>(paths: &'a [(String, String)], path: &str) -> &'a str {
     let fits = |prefix: &str| {
         let prefix = prefix.trim_end_matches('/');

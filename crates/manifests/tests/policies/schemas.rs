@@ -1,4 +1,4 @@
-//! Kubernetes would take every object.
+//! Kubernetes would accept every object.
 
 use devservers::tools::Validator;
 use manifests::Overlay;

@@ -1,4 +1,4 @@
-//! Secrets are nowhere in the repository, and each one that is asked for is told to operators.
+//! No secret is in the repository, and the pages for operators list each one that is needed.
 
 use k8s_openapi::api::{core::v1::Volume, networking::v1::Ingress};
 use manifests::{Manifests, Overlay, Value};
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{overlay, overlays, read};
 
-/// The names of all Secrets that an overlay asks for.
+/// The names of all Secrets that an overlay needs.
 fn asked_for(manifests: &Manifests) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for pod in manifests.pods().unwrap() {
@@ -54,7 +54,7 @@ fn every_secret_of_production_is_named_to_operators_and_no_other() {
     assert_eq!(told, asked_for(&overlay(Overlay::Production)));
 }
 
-/// The entry of a Secret that a variable is taken from; `None` if it isn't set.
+/// The entry of a Secret for a variable; `None` if it isn't set.
 fn entry<'a>(variables: &'a BTreeMap<String, Value>, name: &str) -> Option<(&'a str, &'a str)> {
     match variables.get(name)? {
         Value::Secret { name, key, .. } => Some((name, key)),
@@ -68,7 +68,7 @@ fn in_production_everybody_signs_in_as_who_they_are() {
     let mut seen = BTreeSet::new();
     for pod in manifests.pods().unwrap() {
         let variables = manifests.environment(pod.container().unwrap()).unwrap();
-        // This job does what operators do.
+        // This job does the work of operators.
         let owner = match pod.owner.as_str() {
             "nats-init" => "operator",
             owner => owner,
@@ -78,7 +78,7 @@ fn in_production_everybody_signs_in_as_who_they_are() {
             assert_eq!(user, &Value::Text(owner.to_owned()));
             let password = entry(&variables, "NATS_PASSWORD");
             assert_eq!(password, Some(("nats-passwords", owner)));
-            // Who keeps no read model has no user there.
+            // A service without a read model has no user there.
             let on_log = ["auth", "expiration", "analytics", "backup"].contains(&owner);
             if on_log {
                 let uri = variables.get("MONGODB_URI");

@@ -1,4 +1,4 @@
-//! What refers to something else refers to what is there.
+//! Every reference has a target.
 
 use k8s_openapi::{
     api::{
@@ -147,7 +147,7 @@ fn in_production_every_service_is_scaled_and_everything_survives_a_drained_node(
     let names = deployments.iter().map(|d| d.metadata.name.clone().unwrap());
     assert_eq!(scaled, names.collect());
     for deployment in &deployments {
-        // It would undo at each `kubectl apply` what the scaler did.
+        // It would undo the scaler's changes at each `kubectl apply`.
         let replicas = deployment.spec.replicas;
         assert_eq!(replicas, None, "{:?}", deployment.metadata.name);
     }

@@ -1,10 +1,10 @@
-//! A pod that is told to go has the time that the program may take.
+//! A pod that is stopped has the time that the program may take.
 
 use manifests::Value;
 
 use crate::overlays;
 
-/// What the program waits for beside requests and workers: closing connections, writing its log.
+/// The program's time besides requests and workers: closing connections, writing its log.
 const SLACK_SECONDS: i64 = 10;
 
 #[test]
@@ -27,9 +27,9 @@ fn a_pod_has_as_long_to_end_as_the_program_may_take() {
                 .and_then(|lifecycle| lifecycle.pre_stop.as_ref()?.sleep.as_ref())
                 .map(|sleep| sleep.seconds)
                 .unwrap_or_default();
-            // Who balances the load hears within a second or two that a pod is going.
+            // Load balancers learn within a second or two that a pod is stopping.
             assert!(sleep >= 3, "{overlay:?} {} waits {sleep} s", pod.owner);
-            // Requests may take SHUTDOWN_SECONDS, and what ends after them as long again.
+            // Requests may take SHUTDOWN_SECONDS, and the work after them as long again.
             let needed = sleep + 2 * shutdown + SLACK_SECONDS;
             let given = pod.spec.termination_grace_period_seconds.unwrap();
             assert!(
@@ -69,7 +69,7 @@ fn a_roll_out_takes_no_pod_away_before_its_successor_is_ready() {
         for deployment in manifests.all::<Deployment>("Deployment").unwrap() {
             let name = deployment.metadata.name.unwrap();
             let strategy = deployment.spec.strategy.unwrap_or_default();
-            // The sandbox's journal is one process's; it is for development.
+            // The sandbox's journal belongs to one process; it is for development.
             if strategy.type_.as_deref() == Some("Recreate") {
                 assert_eq!(
                     (overlay, name.as_str()),

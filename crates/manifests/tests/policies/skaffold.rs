@@ -6,14 +6,14 @@ use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
 use crate::{overlay, read};
 
-/// Where the schema of skaffold's configuration is, from the workspace; it is no file of ours.
+/// The location of skaffold's schema, relative to the workspace; it is not part of the repository.
 const SCHEMA: &str = "../shared/schemas/skaffold-v4beta13.json";
 
 fn configuration() -> Value {
     serde_saphyr::from_str(&read("skaffold.yaml")).unwrap()
 }
 
-/// The file that `SKAFFOLD_SCHEMA` names, else the one that lies beside the workspace.
+/// The file in `SKAFFOLD_SCHEMA`, otherwise the one next to the workspace.
 fn schema() -> Option<Value> {
     let beside = || devservers::tools::workspace().join(SCHEMA);
     let named = env::var_os("SKAFFOLD_SCHEMA").map(PathBuf::from);
@@ -39,7 +39,7 @@ fn it_is_valid_against_the_schema_that_lies_beside_the_workspace_if_one_does() {
         .map(|error| format!("{}: {error}", error.instance_path()))
         .collect();
     assert!(problems.is_empty(), "{problems:#?}");
-    // It really judges.
+    // It really rejects errors.
     let mut wrong = configuration;
     wrong["build"]["artifacts"][0]["dockre"] = Value::Null;
     assert!(!validator.is_valid(&wrong));
@@ -96,7 +96,7 @@ fn what_is_forwarded_to_a_developer_is_a_port_of_a_service() {
     let forwards = configuration.pointer("/profiles/0/portForward").unwrap();
     let mut seen = 0;
     for forward in forwards.as_array().unwrap() {
-        // The ingress controller is the cluster's.
+        // The ingress controller belongs to the cluster.
         if forward["namespace"] != "turnstile-dev" {
             continue;
         }

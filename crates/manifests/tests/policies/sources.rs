@@ -1,11 +1,11 @@
-//! The files as they are written, before kustomize makes one of them.
+//! The files as they are written, before kustomize combines them.
 
 use serde_json::Value;
 use std::{fs, path::Path};
 
 use crate::read;
 
-/// Looks into each file of a folder and all below it.
+/// Reads each file in a folder and its subfolders.
 fn each_file(folder: &Path, look: &mut impl FnMut(&Path)) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -17,7 +17,7 @@ fn each_file(folder: &Path, look: &mut impl FnMut(&Path)) {
     }
 }
 
-/// The names that stand more than once in one list.
+/// The names that occur more than once in one list.
 fn repeated(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Array(entries) => {
@@ -44,7 +44,8 @@ fn no_list_names_anything_twice() {
     let (mut seen, root) = (0, devservers::tools::workspace());
     each_file(&root.join("k8s"), &mut |path| {
         let text = read(path.to_str().unwrap());
-        // What is rendered holds one of two, and whoever changes the other wonders.
+        // The rendered list contains only one of two equal names, and a change of the other has no
+        // effect.
         let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
         let mut found = Vec::new();
         for document in &documents {

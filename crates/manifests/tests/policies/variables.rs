@@ -32,7 +32,7 @@ fn every_variable_that_a_manifest_sets_is_one_of_the_program_and_the_other_way_r
     let mut set = BTreeSet::new();
     for (overlay, pod, variables) in ours() {
         for name in variables.into_keys() {
-            // What every client of an object store reads; the source is the only list of them.
+            // Variables of every client of an object store; its source is the only list of them.
             let operates = ["backup", "operator"].contains(&pod.owner.as_str());
             if operates && name.starts_with("AWS_") {
                 let source = read("apps/turnstile/src/commands/backup/destination.rs");
@@ -56,7 +56,7 @@ fn every_variable_that_a_manifest_sets_is_one_of_the_program_and_the_other_way_r
 
 #[test]
 fn every_value_that_a_manifest_sets_is_allowed() {
-    // Secrets come from outside; here they are what the program would take.
+    // Secrets come from outside; these stand-ins are valid for the program.
     let stand_in = |name: &str| match name {
         "STRIPE_SECRET_KEY" => "sk_live_1",
         "STRIPE_PUBLISHABLE_KEY" => "pk_live_1",
@@ -99,7 +99,7 @@ fn what_is_secret_comes_from_a_secret_and_only_to_whom_needs_it() {
                 Some(Value::Secret { optional, .. }) => {
                     let owners: &[&str] = match var.name {
                         "SESSION_PRIVATE_KEY" => &["auth"],
-                        // Operators compare the provider's books with the log.
+                        // Operators compare the provider's records with the log.
                         "STRIPE_SECRET_KEY" => &["payments", "operator"],
                         "STRIPE_WEBHOOK_SECRET" => &["payments"],
                         _ => &[&pod.owner],
@@ -110,8 +110,8 @@ fn what_is_secret_comes_from_a_secret_and_only_to_whom_needs_it() {
                         pod.owner,
                         var.name
                     );
-                    // A key that is made on first start would be another in each pod. Traces may
-                    // do without theirs.
+                    // A key that is generated at the first start would differ between pods. Traces
+                    // may do without theirs.
                     let may_be_missing = var.name == "OTEL_EXPORTER_OTLP_HEADERS";
                     assert!(
                         !optional || may_be_missing,
@@ -132,10 +132,10 @@ fn in_production_no_pod_keeps_what_the_others_lack() {
         if overlay != Overlay::Production {
             continue;
         }
-        // A key or books in a pod's own folder: two pods of a service would disagree.
+        // A key or records in a pod's own folder: two pods of a service would disagree.
         let needed: &[&str] = match pod.owner.as_str() {
             "auth" => &["SESSION_PRIVATE_KEY"],
-            // Without, an operator would compare the log with the sandbox's books.
+            // Without it, an operator would compare the log with the sandbox's records.
             "payments" => &[
                 "STRIPE_SECRET_KEY",
                 "STRIPE_PUBLISHABLE_KEY",
@@ -152,7 +152,7 @@ fn in_production_no_pod_keeps_what_the_others_lack() {
                 pod.owner
             );
         }
-        // Real money, whatever else is missing. The web app's pod takes its policy from it, too.
+        // Real money, whatever else is missing. The web app's pod derives its policy from it, too.
         assert_eq!(variables["PAYMENTS"], Value::Text("stripe".into()));
         assert_eq!(variables["SANDBOX_ALLOWED"], Value::Text("no".into()));
         assert_eq!(variables["COOKIE_SECURE"], Value::Text("always".into()));

@@ -1,4 +1,4 @@
-//! A very small Kubernetes: as many pods as are asked for, jobs that run to their end, roll-outs.
+//! A minimal Kubernetes: replicas, jobs that run to their end, rollouts.
 
 use devservers::{ChildProcess, Launch, last_lines};
 use k8s_openapi::api::core::v1::Container;
@@ -23,7 +23,7 @@ use crate::{
     volumes::Mounts,
 };
 
-/// Replaying nothing, a new cluster of debug builds on a busy machine.
+/// Enough for a new cluster of debug builds on a busy machine.
 const START: Duration = Duration::from_secs(90);
 
 /// The objects of an overlay, running.
@@ -36,10 +36,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts all pods and jobs at once, in no order, as Kubernetes does, and waits until all are
-    /// ready. Those that are named have two pods.
+    /// Starts all pods and jobs at once, in no order, like Kubernetes, and waits until all are
+    /// ready. The named ones have two pods.
     pub async fn start(overlay: Overlay, scaled: &[&str]) -> Arc<Self> {
-        // reqwest is made without one where another crate of the build wants to speak TLS.
+        // If another crate of the build enables TLS in reqwest, it can't be created without a
+        // provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let manifests = overlay.read().unwrap_or_else(|error| panic!("{error:#}"));
         let cluster = Arc::new(Self {
@@ -64,7 +65,7 @@ impl Cluster {
                 }
                 "StatefulSet" => _ = cluster.run(&format!("{}-0", pod.owner), &pod),
                 "Job" => jobs.push(tokio::spawn(cluster.clone().run_job(pod))),
-                // When its time comes.
+                // Started by its schedule.
                 "CronJob" => {}
                 other => panic!("a pod of a {other}"),
             }
@@ -76,7 +77,7 @@ impl Cluster {
         cluster
     }
 
-    /// The pods of a Service that take requests.
+    /// The pods of a Service that accept requests.
     pub fn endpoints(&self, service: &str) -> Vec<Arc<RunningPod>> {
         let pods = self.pods.lock().unwrap();
         let behind = pods
@@ -85,7 +86,7 @@ impl Cluster {
         behind.cloned().collect()
     }
 
-    /// Waits until every pod that should be there is ready.
+    /// Waits until every pod that should be running is ready.
     pub async fn wait_until_all_are_ready(&self) {
         eventually("all pods are ready", START, || async {
             let pods = self.pods.lock().unwrap();
@@ -104,7 +105,8 @@ impl Cluster {
         .await;
     }
 
-    /// Kills one of a Deployment's pods at random, and makes another in its place. Returns its name.
+    /// Kills one of a Deployment's pods at random, and starts another in its place. Returns its
+    /// name.
     pub async fn kill_any_of(&self, owner: &str) -> String {
         let candidates: Vec<_> = {
             let pods = self.pods.lock().unwrap();
@@ -120,8 +122,8 @@ impl Cluster {
         victim.name.clone()
     }
 
-    /// Replaces the pods of a Deployment as its strategy says: a new one is ready before an old
-    /// one goes.
+    /// Replaces the pods of a Deployment according to its strategy: a new one is ready before an
+    /// old one ends.
     pub async fn roll(&self, owner: &str) {
         let deployment = self
             .manifests
@@ -156,7 +158,7 @@ impl Cluster {
         }
     }
 
-    /// Runs a command of the operators' tool, as a pod of the orders service would.
+    /// Runs a command of the operators' tool, as in a pod of the orders service.
     pub async fn run_tool(self: &Arc<Self>, command: &str) {
         let mut pod = self.manifests.pod("orders").unwrap();
         let container = &mut pod.spec.containers[0];
@@ -166,7 +168,7 @@ impl Cluster {
     }
 
     async fn run_job(self: Arc<Self>, pod: Pod) {
-        // As often as `restartPolicy: OnFailure` would within the time that matters here.
+        // As often as `restartPolicy: OnFailure` would within the relevant time.
         for _ in 0..3 {
             if self.run_once(&pod).await {
                 return;
@@ -175,7 +177,7 @@ impl Cluster {
         panic!("{} failed: {}", pod.owner, self.last_words(&pod.owner));
     }
 
-    /// Runs a pod to its end; whether it ended well.
+    /// Runs a pod to its end; returns whether it succeeded.
     async fn run_once(&self, pod: &Pod) -> bool {
         let process = self.process(&pod.owner, pod, self.network.next());
         process.start().unwrap();
@@ -187,7 +189,7 @@ impl Cluster {
         last_lines(&log_of(self.root.path(), pod), 20)
     }
 
-    /// Another pod of a Deployment.
+    /// Starts another pod of a Deployment.
     fn make(&self, pod: &Pod) -> Arc<RunningPod> {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         self.run(&format!("{}-{number}", pod.owner), pod)
@@ -201,7 +203,7 @@ impl Cluster {
         running
     }
 
-    /// The container's command with exactly its environment: nothing of this process's is left.
+    /// The container's command with exactly its environment, and nothing of this process's.
     fn process(&self, name: &str, pod: &Pod, address: Ipv4Addr) -> ChildProcess {
         let container = pod.container().unwrap();
         let mounts = Mounts::make(self.root.path(), pod, name);

@@ -1,4 +1,4 @@
-//! One pod: its process, and the probes that tell what it is worth.
+//! One pod: its process, and its probes.
 
 use devservers::{ChildProcess, last_lines};
 use k8s_openapi::{
@@ -16,28 +16,28 @@ use std::{
 };
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 
-/// How long it takes everybody who balances loads to hear that a pod is going, or is gone.
+/// Time until all load balancers know that a pod is stopping, or is gone.
 const PROPAGATION: Duration = Duration::from_secs(1);
 
-/// A pod that runs.
+/// A running pod.
 pub struct RunningPod {
     pub name: String,
     pub owner: String,
     pub address: Ipv4Addr,
     pub port: u16,
     pod: Pod,
-    /// What the probes ask with.
+    /// The client of the probes.
     client: reqwest::Client,
     process: ChildProcess,
     is_ready: AtomicBool,
-    /// When it was told to go, or killed.
+    /// When it was stopped, or killed.
     left: Mutex<Option<Instant>>,
     was_killed: AtomicBool,
     watcher: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl RunningPod {
-    /// Starts the process, and probes it from now on.
+    /// Starts the process and its probes.
     pub fn start(name: &str, address: Ipv4Addr, pod: &Pod, process: ChildProcess) -> Arc<Self> {
         process.start().unwrap();
         let container = pod.container().unwrap();
@@ -61,7 +61,7 @@ impl RunningPod {
         running
     }
 
-    /// Whether it should be there, for the one who makes pods.
+    /// Whether it should be running, for the controller.
     pub fn is_wanted(&self) -> bool {
         self.left.lock().unwrap().is_none()
     }
@@ -70,13 +70,13 @@ impl RunningPod {
         self.is_wanted() && self.is_ready.load(Ordering::SeqCst)
     }
 
-    /// Whether requests are sent to it, as far as the one who sends them has heard.
+    /// Whether it receives requests, as far as the load balancer knows.
     pub fn takes_requests(&self) -> bool {
         let left = *self.left.lock().unwrap();
         self.is_ready.load(Ordering::SeqCst) && left.is_none_or(|at| at.elapsed() < PROPAGATION)
     }
 
-    /// Whether it was killed, and not before this moment.
+    /// Whether it was killed at or after this moment.
     pub fn was_killed_after(&self, moment: Instant) -> bool {
         let killed = self.was_killed.load(Ordering::SeqCst);
         killed && self.left.lock().unwrap().is_some_and(|at| at >= moment)
@@ -87,12 +87,11 @@ impl RunningPod {
         self.was_killed.store(true, Ordering::SeqCst);
         self.stop_probing();
         self.process.kill9().unwrap();
-        // After the fact: what was in its hands until now was in flight.
+        // After the fact: requests in its hands until now were in flight.
         *self.left.lock().unwrap() = Some(Instant::now());
     }
 
-    /// Ends it as Kubernetes does: what stands in `preStop`, then SIGTERM, and no longer than the
-    /// time that it is given.
+    /// Ends it like Kubernetes: `preStop`, then SIGTERM, within its time limit.
     pub async fn end(self: Arc<Self>) {
         let begun = Instant::now();
         *self.left.lock().unwrap() = Some(begun);
@@ -124,7 +123,7 @@ impl RunningPod {
         }
     }
 
-    /// Shows that nothing has happened that Kubernetes would have had to repair.
+    /// Checks that nothing has happened that Kubernetes would have had to repair.
     pub fn assert_is_well(&self) {
         if !self.is_wanted() {
             return;
@@ -148,7 +147,7 @@ impl RunningPod {
         )
     }
 
-    /// Probes it as its container says; returns when it would be restarted.
+    /// Probes it according to its container; returns when it would be restarted.
     async fn watch(self: Arc<Self>) {
         let container = self.pod.container().unwrap();
         let (startup, readiness, liveness) = (

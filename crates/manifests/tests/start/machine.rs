@@ -1,7 +1,7 @@
 //! Names, addresses and paths of a cluster on this machine.
 //!
-//! Each pod has an address of its own in 127.0.0.0/8, so all of them listen on the ports that the
-//! manifests say. What a pod mounts is a folder of a temporary one.
+//! Each pod has its own address in 127.0.0.0/8, so all of them can listen on the ports in the
+//! manifests. The mounts of a pod are subfolders of a temporary one.
 
 use devservers::tools;
 use manifests::Manifests;
@@ -12,7 +12,7 @@ use std::{
     sync::atomic::{AtomicU8, Ordering},
 };
 
-/// Addresses for pods, and the names that some of them have.
+/// Addresses for pods, and the names of some of them.
 pub struct Network {
     prefix: [u8; 3],
     last: AtomicU8,
@@ -20,7 +20,7 @@ pub struct Network {
 }
 
 impl Network {
-    /// Pods of a StatefulSet keep their address, since others know them by name.
+    /// Pods of a StatefulSet keep their address, since others reach them by name.
     pub fn of(manifests: &Manifests) -> Self {
         // At random: other tests have clusters, too.
         let prefix = [127, rand::random_range(1..250), rand::random_range(1..250)];
@@ -46,15 +46,15 @@ impl Network {
         Ipv4Addr::new(a, b, c, self.last.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The address of a pod: its own if others know its name.
+    /// The address of a pod: a fixed one if others use its name.
     pub fn address(&self, pod: &str) -> Ipv4Addr {
         let known = self.names.iter();
         let mut known = known.filter(|(name, _)| name.split('.').next() == Some(pod));
         known.next().map_or_else(|| self.next(), |(_, ip)| *ip)
     }
 
-    /// A text of a manifest with addresses of this machine: those of others in place of names, its
-    /// own in place of every one.
+    /// A text of a manifest with addresses of this machine: those of others in place of names, and
+    /// its own in place of "all addresses".
     pub fn localize(&self, text: &str, own: Ipv4Addr) -> String {
         let mut text = replace(text, &[("0.0.0.0".to_owned(), own.to_string())]);
         for (name, address) in &self.names {
@@ -64,8 +64,8 @@ impl Network {
     }
 }
 
-/// A text with other words in place of some, wherever one stands as a whole or begins a path. In
-/// one go: what was put in place of one may hold another. Of words that fit, the first counts.
+/// Replaces words in a text, wherever one is a whole word or begins a path. In one pass: a
+/// replacement may contain another word. Of words that match, the first counts.
 pub fn replace(text: &str, words: &[(String, String)]) -> String {
     let in_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
     let mut replaced = String::new();
@@ -88,14 +88,14 @@ pub fn replace(text: &str, words: &[(String, String)]) -> String {
     replaced
 }
 
-/// The program that a container's command names, on this machine.
+/// The program in a container's command, on this machine.
 pub fn program(command: &str) -> PathBuf {
     match command {
         "nats-server" => tools::nats_server().unwrap(),
         "mongod" => tools::mongod().unwrap(),
         ours => {
             let name = ours.strip_prefix("/usr/local/bin/").unwrap();
-            // Tests are in the folder `deps` beside the programs.
+            // Tests are in the folder `deps` next to the programs.
             let test = std::env::current_exe().unwrap();
             let path = test.ancestors().nth(2).unwrap().join(name);
             assert!(

@@ -1,13 +1,12 @@
-//! The manifests really start it: what the rendered overlay for development says, as processes of
-//! this machine.
+//! Starts the rendered overlay for development as processes of this machine.
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
 mod cluster;
 mod kubelet;
 mod machine;
-mod people;
 mod router;
 mod site;
+mod traffic;
 mod volumes;
 
 use rand::seq::SliceRandom;
@@ -15,7 +14,7 @@ use serde_json::json;
 use site::Site;
 use testkit::{LONG, eventually};
 
-/// Those that have two pods in these tests. The sandbox's journal is one process's.
+/// Deployments with two pods in these tests. The sandbox's journal belongs to one process.
 const SCALED: [&str; 6] = [
     "auth",
     "tickets",
@@ -32,7 +31,7 @@ async fn what_the_manifests_say_is_the_marketplace_and_a_killed_pod_costs_what_i
     a_ticket_is_sold(&site).await;
     nothing_of_the_inside_is_shown_outside(&site).await;
 
-    let people = people::Crowd::begin(&site, PEOPLE).await;
+    let people = traffic::Crowd::begin(&site, PEOPLE).await;
     people.go_on_for(60).await;
     let mut victims = SCALED;
     victims.shuffle(&mut rand::rng());
@@ -51,16 +50,16 @@ async fn what_the_manifests_say_is_the_marketplace_and_a_killed_pod_costs_what_i
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_roll_out_refuses_nobody() {
     let site = Site::start(&["orders", "tickets"]).await;
-    let people = people::Crowd::begin(&site, PEOPLE).await;
+    let people = traffic::Crowd::begin(&site, PEOPLE).await;
     people.go_on_for(30).await;
-    // What the crowd asks most, and what answers for everybody.
+    // The most frequently used service, and the one that all sessions depend on.
     tokio::join!(site.cluster.roll("orders"), site.cluster.roll("auth"));
     people.go_on_for(30).await;
     let told = people.end().await;
     assert!(told.failures.is_empty(), "{:#?}", told.failures);
 }
 
-/// Whatever way leads in from outside, probes and figures are at the end of none.
+/// No path from outside leads to probes or metrics.
 async fn nothing_of_the_inside_is_shown_outside(site: &Site) {
     let anyone = site.client();
     for path in [
@@ -74,7 +73,7 @@ async fn nothing_of_the_inside_is_shown_outside(site: &Site) {
         let answer = anyone.get(path).await;
         assert_eq!(answer.status, 404, "{path}: {}", answer.text);
     }
-    // And they are there for those who ask a pod itself, as its probes do.
+    // Clients that connect to a pod directly, like its probes, can read them.
     for service in SCALED {
         for pod in site.cluster.endpoints(service) {
             let pod = testkit::Client::new(format!("http://{}:{}", pod.address, pod.port));

@@ -1,4 +1,4 @@
-//! The Ingress: passes each request on to a pod of the Service that has its path.
+//! The Ingress: forwards each request to a pod of the Service with its path.
 
 use k8s_openapi::api::networking::v1::Ingress;
 use manifests::Manifests;
@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::cluster::Cluster;
 
-/// Says in a 502 that the pod was killed with this request in its hands.
+/// Marks a 502 for a request whose pod was killed while handling it.
 pub const CUT: &str = "x-cut";
 
 /// Ends with the value.
@@ -32,12 +32,12 @@ struct Rules {
     cluster: Arc<Cluster>,
     /// Prefixes and Services, the longest prefix first.
     paths: Vec<(String, String)>,
-    /// Keeps connections to pods open, as those who balance loads do.
+    /// Keeps connections to pods open, like load balancers.
     client: Client,
     turn: AtomicUsize,
 }
 
-/// One request, as it came.
+/// One request, as received.
 struct Request {
     method: Method,
     path: String,
@@ -60,7 +60,7 @@ impl Router {
             while let Ok((client, _)) = listener.accept().await {
                 let rules = rules.clone();
                 tokio::spawn(async move {
-                    // A client that goes away ends its own request only.
+                    // A client that disconnects ends only its own request.
                     let _ = rules.serve(client).await;
                 });
             }
@@ -96,7 +96,7 @@ impl Rules {
         client.shutdown().await
     }
 
-    /// Tries one pod after the other until one takes the connection: as long as nothing was sent,
+    /// Tries one pod after the other until one accepts the connection: as long as nothing was sent,
     /// nothing can happen twice.
     async fn pass_on(&self, request: &Request) -> Vec<u8> {
         let path = request.path.split('?').next().unwrap_or_default();
@@ -129,7 +129,7 @@ impl Rules {
                 Err(error) if error.is_connect() => continue,
                 Err(error) => error,
             };
-            // The process ends before the kill is noted, by a moment.
+            // The process ends slightly before the kill is recorded.
             let killed = async {
                 while !pod.was_killed_after(began) {
                     tokio::task::yield_now().await;
@@ -150,7 +150,7 @@ fn plain(status: &str, cut: Option<&str>) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\n{cut}content-length: 0\r\nconnection: close\r\n\r\n").into_bytes()
 }
 
-/// An answer that came to its end.
+/// A complete response.
 async fn whole(response: Response) -> reqwest::Result<Vec<u8>> {
     let mut head = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
     for (name, value) in response.headers() {
@@ -170,7 +170,7 @@ async fn whole(response: Response) -> reqwest::Result<Vec<u8>> {
     Ok(head)
 }
 
-/// Reads one request to its end. Clients of these tests state the length of a body.
+/// Reads one complete request. The clients of these tests state the length of a body.
 async fn read(client: &mut TcpStream) -> Result<Request> {
     let mut bytes = Vec::new();
     let head_end = loop {
@@ -191,7 +191,7 @@ async fn read(client: &mut TcpStream) -> Result<Request> {
         .map_err(Error::other)?;
     let path = first.next().unwrap_or_default().to_owned();
     let mut headers = HeaderMap::new();
-    // As every controller does.
+    // Like every controller.
     let asking = client.peer_addr()?.ip().to_string();
     headers.insert("x-forwarded-for", asking.parse().map_err(Error::other)?);
     let mut length = 0;

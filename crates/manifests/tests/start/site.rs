@@ -1,4 +1,4 @@
-//! The cluster and the way in.
+//! The cluster and its Ingress.
 
 use manifests::Overlay;
 use std::sync::Arc;
@@ -6,21 +6,21 @@ use testkit::Client;
 
 use crate::{cluster::Cluster, router::Router};
 
-/// The marketplace that the overlay for development describes.
+/// The marketplace from the overlay for development.
 pub struct Site {
     pub cluster: Arc<Cluster>,
     router: Router,
 }
 
 impl Site {
-    /// Starts it; those that are named have two pods.
+    /// Starts it; the named Deployments have two pods.
     pub async fn start(scaled: &[&str]) -> Self {
         let cluster = Cluster::start(Overlay::Dev, scaled).await;
         let router = Router::start(cluster.clone()).await;
         Self { cluster, router }
     }
 
-    /// Somebody who isn't signed in.
+    /// A client without a session.
     pub fn client(&self) -> Client {
         Client::new(&self.router.url)
     }

@@ -1,4 +1,4 @@
-//! What a pod mounts, as folders of this machine.
+//! The mounts of a pod, as folders of this machine.
 
 use k8s_openapi::api::core::v1::Volume;
 use manifests::{Manifests, Pod};
@@ -10,11 +10,11 @@ use std::{
 
 use crate::machine::replace;
 
-/// The folders of a pod, by the path at which its container sees them; longer paths first.
+/// The folders of a pod, by mount path; longer paths first.
 pub struct Mounts(Vec<(String, PathBuf)>);
 
 impl Mounts {
-    /// Makes the folders. Claims stay when their pod goes; all else is the pod's own.
+    /// Creates the folders. Claims outlive their pod; everything else belongs to the pod.
     pub fn make(root: &Path, pod: &Pod, name: &str) -> Self {
         let volumes = pod.spec.volumes.iter().flatten();
         let volumes: BTreeMap<_, _> = volumes.map(|v| (v.name.as_str(), v)).collect();
@@ -23,7 +23,7 @@ impl Mounts {
         for mount in container.volume_mounts.iter().flatten() {
             let folder = match volumes.get(mount.name.as_str()) {
                 Some(volume) => folder_of(volume, root, name),
-                // A StatefulSet's claim, which each of its pods has for itself.
+                // A claim of a StatefulSet, one for each of its pods.
                 None => root.join(format!("claims/{}-{name}", mount.name)),
             };
             fs::create_dir_all(&folder).unwrap();
@@ -33,7 +33,7 @@ impl Mounts {
         Self(mounts)
     }
 
-    /// Writes the files of the ConfigMaps that the pod mounts.
+    /// Writes the files of the pod's ConfigMaps.
     pub fn fill(&self, manifests: &Manifests, pod: &Pod, localize: impl Fn(&str) -> String) {
         let container = pod.container().unwrap();
         for volume in pod.spec.volumes.iter().flatten() {

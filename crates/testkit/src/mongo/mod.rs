@@ -13,16 +13,16 @@ mod wire;
 
 pub use proxy::MongoProxy;
 
-/// A database of its own on a MongoDB server that several tests may share.
+/// A database on a MongoDB server that several tests may share.
 ///
-/// It is deleted with the last clone of the value, if its server outlives it: databases that pile
-/// up on a server slow it down until it stalls. So end whatever uses it before.
+/// It is deleted with the last clone of the value, if its server outlives it: databases that
+/// accumulate on a server slow it down until it stalls. So end everything that uses it first.
 #[derive(Debug, Clone)]
 pub struct Mongo {
     uri: String,
-    // Before the server, so that it is still there when the database is deleted.
+    // Before the server, so that the server still runs when the database is deleted.
     database: Arc<TestDatabase>,
-    /// Nothing when the server belongs to whoever set `TEST_MONGODB_URI`.
+    /// `None` for the server at `TEST_MONGODB_URI`, which isn't ours.
     server: Option<Arc<MongoServer>>,
 }
 
@@ -30,19 +30,19 @@ pub struct Mongo {
 struct TestDatabase {
     name: String,
     address: String,
-    /// The server, while somebody needs it.
+    /// The server, while it is in use.
     server: Option<Weak<MongoServer>>,
 }
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // The value that this belongs to still holds the server.
+        // The value that owns this still holds the server.
         let outlived = self
             .server
             .as_ref()
             .is_none_or(|server| server.strong_count() > 1);
         if outlived {
-            // A server that is away, or frozen, keeps it: that is no test's concern.
+            // A server that is down or frozen keeps it, which no test cares about.
             let _ = wire::drop_database(&self.address, &self.name);
         }
     }
@@ -60,7 +60,7 @@ fn address_of(uri: &str) -> &str {
 static SHARED: Mutex<Weak<MongoServer>> = Mutex::new(Weak::new());
 
 impl Mongo {
-    /// A new, empty database on the server at `TEST_MONGODB_URI`; if that isn't set, on one that
+    /// A new, empty database on the server at `TEST_MONGODB_URI`; without that, on a server that
     /// the tests of this process share.
     pub async fn database() -> Self {
         if let Ok(uri) = env::var("TEST_MONGODB_URI") {
@@ -70,7 +70,7 @@ impl Mongo {
         Self::new(server.url().to_owned(), Some(server))
     }
 
-    /// A new database on a server of its own, for tests that kill or freeze it.
+    /// A new database on its own server, for tests that kill or freeze it.
     pub async fn own() -> Self {
         let start = || MongoServer::start(&MongoOptions::default());
         let server = Arc::new(blocking::run("start MongoDB", start).await);
@@ -99,8 +99,8 @@ impl Mongo {
         blocking::run("kill MongoDB", move || server.kill9()).await;
     }
 
-    /// Starts the server again on the same port and data (after an orderly end, if it runs);
-    /// returns when it takes connections. Only after [`Mongo::own`].
+    /// Restarts the server on the same port and data (after a clean end, if it is running); returns
+    /// when it accepts connections. Only after [`Mongo::own`].
     pub async fn restart(&self) {
         let server = self.own_server();
         blocking::run("restart MongoDB", move || server.restart()).await;
@@ -113,7 +113,7 @@ impl Mongo {
         server.pause().unwrap_or_else(|e| panic!("{e:#}"));
     }
 
-    /// Lets the server go on after [`Mongo::pause`].
+    /// Resumes the server after [`Mongo::pause`].
     pub fn resume(&self) {
         let server = self.own_server();
         server.resume().unwrap_or_else(|e| panic!("{e:#}"));

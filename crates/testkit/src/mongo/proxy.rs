@@ -1,4 +1,4 @@
-//! A proxy before MongoDB that holds chosen messages back.
+//! A proxy in front of MongoDB that delays selected messages.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,9 +9,9 @@ use tokio::task::JoinHandle;
 
 use super::wire::read_message;
 
-/// Stands between clients and a MongoDB server, and passes everything on but the messages that it
-/// is told to hold: those wait, with whatever comes after them on their connection. All other
-/// connections go on, so a database can be slow in one thing only.
+/// A proxy between clients and a MongoDB server. It forwards everything except the selected
+/// messages: those wait, with everything after them on their connection. All other connections
+/// continue, so a database can be slow in one respect only.
 ///
 /// It ends with the value.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ type Predicate = Box<dyn FnMut(&[u8]) -> bool + Send>;
 struct Shared {
     upstream: String,
     predicate: Mutex<Option<Predicate>>,
-    /// How many messages wait.
+    /// Number of waiting messages.
     held: Mutex<u64>,
     /// Counts releases.
     releases: watch::Sender<u64>,
@@ -42,7 +42,7 @@ impl std::fmt::Debug for Shared {
 }
 
 impl MongoProxy {
-    /// Listens on a free port and passes everything on to the server at `upstream`
+    /// Listens on a free port and forwards everything to the server at `upstream`
     /// (`mongodb://host:port`).
     pub async fn start(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
@@ -64,22 +64,22 @@ impl MongoProxy {
         }
     }
 
-    /// What to give to clients instead of the server's address.
+    /// The address for clients.
     pub fn uri(&self) -> &str {
         &self.uri
     }
 
-    /// Holds the messages of clients for which the predicate is true.
+    /// Holds the clients' messages for which the predicate is true.
     pub fn hold_if(&self, predicate: impl FnMut(&[u8]) -> bool + Send + 'static) {
         *locked(&self.shared.predicate) = Some(Box::new(predicate));
     }
 
-    /// Holds whatever is to be written to collections whose names begin so.
+    /// Holds all writes to collections whose names have this prefix.
     pub fn hold_writes_to(&self, collections: &str) {
         let begin = collections.as_bytes().to_vec();
         self.hold_if(move |message| {
             ["insert", "update", "delete"].iter().any(|command| {
-                // In BSON: the kind "text", the member's name, four bytes of length, the text.
+                // In BSON: the type "text", the field's name, four bytes of length, the text.
                 let member = format!("\x02{command}\0").into_bytes();
                 let found = message
                     .windows(member.len())
@@ -90,12 +90,12 @@ impl MongoProxy {
         });
     }
 
-    /// How many messages wait now.
+    /// Number of messages that are waiting now.
     pub fn held(&self) -> u64 {
         *locked(&self.shared.held)
     }
 
-    /// Passes on what is held, and everything from now on.
+    /// Forwards the held messages, and everything from now on.
     pub fn release(&self) {
         *locked(&self.shared.predicate) = None;
         self.shared.releases.send_modify(|releases| *releases += 1);
@@ -111,7 +111,7 @@ impl Drop for MongoProxy {
 impl Shared {
     /// Waits as long as the message is to be held.
     async fn pass(&self, message: &[u8]) {
-        // Subscribed before the look at the message, so that no release falls between the two.
+        // Subscribes before it reads the message, so that no release falls between the two.
         let mut releases = self.releases.subscribe();
         let is_held = match &mut *locked(&self.predicate) {
             Some(predicate) => predicate(message),
@@ -135,7 +135,7 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         let shared = shared.clone();
         connections.spawn(async move {
-            // A side that goes away ends its own connection only.
+            // A side that disconnects ends only its own connection.
             let _ = connect(client, &shared).await;
         });
     }
@@ -143,7 +143,7 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn connect(client: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let server = TcpStream::connect(&shared.upstream).await?;
-    // Small messages pass at once: without this each would wait for the one before it.
+    // Small messages are forwarded at once: without this each would wait for the one before it.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();

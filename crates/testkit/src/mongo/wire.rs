@@ -1,5 +1,5 @@
-//! As much of MongoDB's wire protocol as a test harness needs: where a message ends, and one
-//! command. The driver would be linked into the tests of every package for that.
+//! The part of MongoDB's wire protocol that a test harness needs: the end of a message, and one
+//! command. The driver would otherwise be linked into the tests of every package.
 
 use std::io::{Read, Result, Write};
 use std::net::TcpStream;
@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Nothing that a test sends or reads is larger.
+/// No message of a test is larger.
 const MAX_MESSAGE: usize = 64 * 1024 * 1024;
-/// How long dropping a database may take; on a busy machine it takes a while.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The kind of all messages today, `OP_MSG`.
+/// Time limit for dropping a database, enough for a busy machine.
+const DROP_TIMEOUT: Duration = Duration::from_secs(10);
+/// The type of all current messages, `OP_MSG`.
 const OP_MSG: i32 = 2013;
 
-/// The next message, or nothing at the end of the connection.
+/// Reads the next message; `None` at the end of the connection.
 pub(super) async fn read_message(from: &mut (impl AsyncRead + Unpin)) -> Result<Option<Vec<u8>>> {
     let mut length = [0; 4];
     if from.read(&mut length[..1]).await? == 0 {
@@ -31,10 +31,10 @@ pub(super) async fn read_message(from: &mut (impl AsyncRead + Unpin)) -> Result<
     Ok(Some(message))
 }
 
-/// Deletes a database of the server at `address` (`host:port`), and waits for its answer.
+/// Deletes a database of the server at `address` (`host:port`), and waits for the answer.
 pub(super) fn drop_database(address: &str, database: &str) -> Result<()> {
     let mut connection = TcpStream::connect(address)?;
-    connection.set_read_timeout(Some(PATIENCE))?;
+    connection.set_read_timeout(Some(DROP_TIMEOUT))?;
     connection.write_all(&drop_command(database))?;
     let mut length = [0; 4];
     connection.read_exact(&mut length)
@@ -51,7 +51,7 @@ fn drop_command(database: &str) -> Vec<u8> {
     fields.extend(b"\0\0"); // ends the text, and the document
     let document_size = fields.len() + 4;
     let mut message = Vec::new();
-    // Length, id, the id that is answered, kind, flags, and the kind of the only section.
+    // Length, ID, ID of the request, type, flags, and the type of the only section.
     message.extend(size(16 + 4 + 1 + document_size).to_le_bytes());
     message.extend([0; 8]);
     message.extend(OP_MSG.to_le_bytes());

@@ -1,4 +1,4 @@
-//! The NATS client protocol, as far as a proxy has to understand it.
+//! The part of the NATS client protocol that a proxy needs.
 
 use std::io::{Error, ErrorKind, Result};
 
@@ -7,30 +7,30 @@ use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 use uuid::Uuid;
 
-/// What JetStream answers to a publish.
+/// JetStream's answer to a publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ack {
-    /// The stream that the message was meant for.
+    /// The stream of the message.
     pub stream: String,
     /// The sequence of the stored message; 0 when it was refused.
     pub sequence: u64,
-    /// Whether the message id was seen before, so that nothing was stored.
+    /// Whether the message ID was seen before, so that nothing was stored.
     pub duplicate: bool,
     /// The error code if the message was refused, such as 10071 for a wrong last sequence.
     pub refused: Option<u64>,
 }
 
-/// What a client publishes.
+/// A message that a client publishes.
 #[derive(Debug, Clone, Copy)]
 pub struct Publication<'a> {
-    /// Where it is published to.
+    /// Its subject.
     pub subject: &'a str,
     /// Its headers, if it has any, and its body.
     content: &'a [u8],
 }
 
 impl Publication<'_> {
-    /// Whether this text occurs in its headers or its body.
+    /// Whether its headers or its body contain this text.
     pub fn contains(&self, text: &str) -> bool {
         let text = text.as_bytes();
         self.content.windows(text.len()).any(|part| part == text)
@@ -40,18 +40,18 @@ impl Publication<'_> {
 /// One protocol line, with its payload if it has one.
 pub(super) struct Frame {
     bytes: Vec<u8>,
-    /// The subject and where the payload begins, when a client publishes this.
+    /// The subject and the position of the payload, for a publication of a client.
     published: Option<(String, usize)>,
-    /// Where the payload begins, when this is a message to an inbox that asks for no answer and
-    /// has no headers, as all publish acknowledgments are.
+    /// The position of the payload, for a message to an inbox that expects no answer and has no
+    /// headers, like all publish acknowledgments.
     inbox_payload: Option<usize>,
-    /// Which subscription of the client's it is for, when a consumer delivers this.
+    /// The client's subscription that a consumer delivers this to.
     delivered_to: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct AckJson {
-    /// All other answers of JetStream tell their type.
+    /// All other answers of JetStream state their type.
     #[serde(rename = "type")]
     kind: Option<Value>,
     stream: String,
@@ -84,8 +84,8 @@ impl Frame {
         })
     }
 
-    /// The same publication as somebody else's: under other ids, with parts of its text replaced by
-    /// others of the same length, and with nobody to answer to.
+    /// The same publication by another client: under other IDs, with parts of its text replaced by
+    /// others of the same length, and without a reply subject.
     pub(super) fn as_a_rivals(&self, replacing: (&str, &str)) -> Option<Vec<u8>> {
         let (_, payload) = self.published.as_ref()?;
         let line = String::from_utf8_lossy(&self.bytes[..*payload]).into_owned();
@@ -120,7 +120,7 @@ impl Frame {
     }
 }
 
-/// The next frame, or nothing at the end of the connection. Reads to the end of each message,
+/// Reads the next frame; `None` at the end of the connection. Reads to the end of each message and
 /// never into the next, so it can't split one.
 pub(super) async fn read_frame(from: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<Frame>> {
     let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! A proxy before NATS that loses acknowledgments and publications, and cuts connections.
+//! A proxy in front of NATS that drops acknowledgments and publications, and cuts connections.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,9 +15,9 @@ mod frames;
 pub use frames::{Ack, Publication};
 use frames::{Frame, read_frame};
 
-/// Stands between clients and a NATS server, and passes everything on but the JetStream publish
-/// acknowledgments that it is told to lose: the message is stored, and its sender never hears of
-/// it, which is what a connection that breaks at the worst moment does.
+/// A proxy between clients and a NATS server. It forwards everything except the selected JetStream
+/// publish acknowledgments: their messages are stored, but the senders are never informed, as when
+/// a connection breaks at the worst moment.
 ///
 /// It ends with the value.
 #[derive(Debug)]
@@ -49,13 +49,13 @@ enum Policy {
     DropIf(Box<dyn FnMut(&Ack) -> bool + Send>),
 }
 
-/// Which subscription of a client's hears no delivery any more.
+/// The subscription of a client that receives no deliveries any more.
 #[derive(Debug, Default)]
 enum Deaf {
     #[default]
     Nobody,
-    /// The one that something is delivered to next.
-    WhoeverIsNext,
+    /// The next one that receives a delivery.
+    NextToReceive,
     This(String),
 }
 
@@ -64,14 +64,14 @@ impl Deaf {
         let Some(to) = frame.delivered_to() else {
             return false;
         };
-        if matches!(self, Self::WhoeverIsNext) {
+        if matches!(self, Self::NextToReceive) {
             *self = Self::This(to.to_owned());
         }
         matches!(self, Self::This(deaf) if deaf == to)
     }
 }
 
-/// Which publications are lost, and how many were; and who is outrun.
+/// The publications that are dropped, and their number; and the writer that is outrun.
 #[derive(Default)]
 struct Swallow {
     predicate: Option<PublicationPredicate>,
@@ -87,9 +87,9 @@ struct Rival {
 type PublicationPredicate = Box<dyn FnMut(Publication<'_>) -> bool + Send>;
 
 impl DropAcksProxy {
-    /// Listens on a free port and passes everything on to the server at `upstream`
-    /// (`nats://host:port`). The seed makes [`DropAcksProxy::drop_with_probability`] repeatable,
-    /// as far as the order of acknowledgments is.
+    /// Listens on a free port and forwards everything to the server at `upstream`
+    /// (`nats://host:port`). The seed makes [`DropAcksProxy::drop_with_probability`] repeatable, as
+    /// far as the order of acknowledgments is.
     pub async fn start(upstream: &str, seed: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
@@ -115,35 +115,35 @@ impl DropAcksProxy {
         }
     }
 
-    /// What to give to clients instead of the server's address.
+    /// The address for clients.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Loses the next `count` acknowledgments, and passes on those after them.
+    /// Drops the next `count` acknowledgments, and forwards those after them.
     pub fn drop_next(&self, count: u64) {
         self.set_policy(Policy::DropNext(count));
     }
 
-    /// Loses each acknowledgment with a probability from 0 to 1.
+    /// Drops each acknowledgment with a probability from 0 to 1.
     pub fn drop_with_probability(&self, probability: f64) {
         self.set_policy(Policy::DropWithProbability(probability));
     }
 
-    /// Loses the acknowledgments for which the predicate is true.
+    /// Drops the acknowledgments for which the predicate is true.
     pub fn drop_if(&self, predicate: impl FnMut(&Ack) -> bool + Send + 'static) {
         self.set_policy(Policy::DropIf(Box::new(predicate)));
     }
 
-    /// Loses the publications of clients for which the predicate is true: the server never sees
-    /// them. That is in addition to what happens to acknowledgments.
+    /// Drops the publications of clients for which the predicate is true: the server never receives
+    /// them. That is in addition to the effect on acknowledgments.
     pub fn swallow_if(&self, predicate: impl FnMut(Publication<'_>) -> bool + Send + 'static) {
         self.shared.swallow().predicate = Some(Box::new(predicate));
     }
 
-    /// Lets a rival be faster than every publication to this subject: ahead of each, the same
-    /// message is published under other ids, with the first text replaced by the second, which
-    /// must be as long. So what is to be appended conflicts, however often it is tried.
+    /// Outruns every publication to this subject: before each, the same message is published under
+    /// other IDs, with the first text replaced by the second, which must be as long. So every
+    /// append conflicts, however often it is repeated.
     pub fn outrun(&self, subject: &str, replacing: (&str, &str)) {
         self.shared.swallow().rival = Some(Rival {
             subject: subject.to_owned(),
@@ -151,25 +151,25 @@ impl DropAcksProxy {
         });
     }
 
-    /// Loses the next message that a consumer delivers, and all that come to the same subscription
-    /// after it, for ever. Its heartbeats pass, and so do deliveries to any other.
+    /// Drops the next message that a consumer delivers, and all later ones to the same
+    /// subscription, forever. Forwards its heartbeats, and deliveries to any other.
     pub fn deafen(&self) {
-        *self.shared.deaf() = Deaf::WhoeverIsNext;
+        *self.shared.deaf() = Deaf::NextToReceive;
     }
 
-    /// How many publications were lost so far.
+    /// Number of dropped publications so far.
     pub fn swallowed(&self) -> u64 {
         self.shared.swallow().swallowed
     }
 
-    /// Passes everything on again.
+    /// Forwards everything again.
     pub fn pass_all(&self) {
         self.set_policy(Policy::PassAll);
         let mut swallow = self.shared.swallow();
         (swallow.predicate, swallow.rival) = (None, None);
     }
 
-    /// How many acknowledgments were lost so far.
+    /// Number of dropped acknowledgments so far.
     pub fn dropped(&self) -> u64 {
         self.shared.lossy().dropped
     }
@@ -179,7 +179,7 @@ impl DropAcksProxy {
         self.shared.is_cut.send_replace(true);
     }
 
-    /// Takes connections again.
+    /// Accepts connections again.
     pub fn restore(&self) {
         self.shared.is_cut.send_replace(false);
     }
@@ -264,7 +264,7 @@ impl std::fmt::Debug for Lossy {
 
 async fn listen(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
-        // Subscribed before the look at its value, so that no cut falls between the two.
+        // Subscribes before it reads the value, so that no cut falls between the two.
         let mut is_cut = shared.is_cut.subscribe();
         let shared = shared.clone();
         tokio::spawn(async move {
@@ -277,12 +277,12 @@ async fn listen(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Passes bytes on in both directions until one side closes.
+/// Forwards bytes in both directions until one side closes.
 async fn connect(client: TcpStream, shared: &Shared) {
     let Ok(server) = TcpStream::connect(&shared.upstream).await else {
         return;
     };
-    // Small frames pass at once: without this each would wait for the one before it.
+    // Small frames are forwarded at once: without this each would wait for the one before it.
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();

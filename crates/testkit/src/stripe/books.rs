@@ -1,4 +1,4 @@
-//! Stripe's books and Stripe's rules: intents, cards, idempotency keys.
+//! Stripe's records and rules: intents, cards, idempotency keys.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -10,22 +10,22 @@ use super::object::Intent;
 use super::refusals::{missing, refused, unexpected, unknown_url};
 use super::{KEY, Route};
 
-/// What happened to the money of all intents together.
+/// Totals of the money of all intents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Money {
-    /// How often a card was asked to hold money and did.
+    /// Number of successful holds.
     pub holds: u32,
-    /// How often held money was taken.
+    /// Number of captures.
     pub captures: u32,
-    /// How often held money was let go.
+    /// Number of releases of held money.
     pub releases: u32,
-    /// What is held now, in cents.
+    /// The amount that is held now, in cents.
     pub held: u64,
-    /// What was taken in all, in cents.
+    /// The total that was captured, in cents.
     pub taken: u64,
 }
 
-/// Whether a request has its answer already.
+/// Whether a request already has its response.
 pub enum Step {
     Answer(Response),
     Work,
@@ -46,7 +46,7 @@ pub struct Books {
     money: Money,
 }
 
-/// What a request is for, if the stand-in has such a route.
+/// The route of a request, if the stand-in has it.
 pub fn route_of(request: &Request) -> Option<Route> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     match (request.method.as_str(), path.as_slice()) {
@@ -60,7 +60,7 @@ pub fn route_of(request: &Request) -> Option<Route> {
     }
 }
 
-/// Whether a request has the intent for itself while it runs.
+/// Whether a request locks the intent while it runs.
 fn locks(route: Route) -> bool {
     matches!(route, Route::Confirm | Route::Capture | Route::Cancel)
 }
@@ -95,13 +95,13 @@ impl Books {
         self.intents.iter().map(|(id, _)| id.clone()).collect()
     }
 
-    /// The intent that a test means; it knows that there is one.
+    /// The intent of a test; it must exist.
     pub fn intent(&mut self, id: &str) -> &mut Intent {
         self.find(id)
             .unwrap_or_else(|_| panic!("the stand-in has no intent {id}"))
     }
 
-    /// Stores an answer under the request's idempotency key.
+    /// Stores a response under the request's idempotency key.
     pub fn remember(&mut self, request: &Request, response: &Response) {
         if let Some(key) = request.header("idempotency-key") {
             let stored = Stored {
@@ -153,7 +153,7 @@ impl Books {
         Step::Work
     }
 
-    /// Does what is asked, stores the answer, and gives lock and key back.
+    /// Executes the request, stores the response, and releases lock and key.
     pub fn finish(&mut self, route: Route, request: &Request) -> Response {
         let result = match route {
             Route::Create => self.create(request),
@@ -289,7 +289,7 @@ impl Books {
             |code, message: &str| Err(refused(400, "invalid_request_error", code, message, param));
         let declined = |code, message| Some((code, message));
         if token == CLOSES_THE_FIRST && self.is_first_of_its_payment(id) {
-            // As if somebody had cancelled it in the dashboard.
+            // As if it had been cancelled in the dashboard.
             self.find(id)?.status = "canceled";
         }
         let decline = match token {
@@ -384,7 +384,7 @@ impl Books {
         found.map(|(_, intent)| intent).ok_or_else(|| missing(id))
     }
 
-    /// The intent as Stripe sends it.
+    /// The intent in Stripe's form.
     fn object(&self, id: &str) -> Result<Value, Response> {
         let found = self.intents.iter().find(|(of, _)| of == id);
         let (id, intent) = found.ok_or_else(|| missing(id))?;

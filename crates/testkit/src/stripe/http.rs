@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as a client of Stripe's speaks.
+//! The part of HTTP/1.1 that a client of Stripe uses.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use reqwest::Url;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// A request, read whole.
+/// A complete request.
 pub struct Request {
     pub method: String,
     pub path: Vec<String>,
@@ -32,7 +32,7 @@ impl Request {
             .map(|(_, value)| value.as_str())
     }
 
-    /// What has to be the same when an idempotency key is used again.
+    /// The part that must be the same when an idempotency key is used again.
     pub fn fingerprint(&self) -> String {
         format!("{} {:?} {:?}", self.method, self.path, self.form)
     }
@@ -57,7 +57,7 @@ impl Request {
     }
 }
 
-/// An answer in JSON.
+/// A response in JSON.
 #[derive(Debug, Clone)]
 pub struct Response {
     pub status: u16,
@@ -108,7 +108,7 @@ impl Connection {
         }
     }
 
-    /// The next request; `None` when the client has closed the connection.
+    /// Reads the next request; `None` when the client has closed the connection.
     pub async fn receive(&mut self) -> Option<Request> {
         let head_end = loop {
             if let Some(at) = self.read.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -143,12 +143,12 @@ impl Connection {
         Some(())
     }
 
-    /// Sends a whole answer. A client that has gone away is no matter.
+    /// Sends a complete response. Ignores a client that has disconnected.
     pub async fn send(&mut self, response: &Response) {
         let _ = self.stream.write_all(&response.to_bytes()).await;
     }
 
-    /// Sends half of an answer and closes the connection.
+    /// Sends half of a response and closes the connection.
     pub async fn send_torn(mut self, response: &Response) {
         let bytes = response.to_bytes();
         let _ = self

@@ -1,9 +1,9 @@
-//! A stand-in for Stripe: a real HTTP server on a loopback port that keeps books like Stripe's,
-//! fails in chosen ways, and counts the money, so that a test asserts on what was held and taken
-//! and not on what was called.
+//! A stand-in for Stripe: a real HTTP server on a loopback port that keeps records like Stripe's,
+//! fails in selected ways, and counts the money, so that a test asserts on money that was held and
+//! captured and not on calls.
 //!
-//! HTTP is spoken by hand here, on plain sockets, because half of what it has to do is what a
-//! server library prevents: to vanish in the middle, to answer twice, to reset a connection.
+//! It implements HTTP on plain sockets, because a server library prevents half of what it has to
+//! do: disconnect in the middle, answer twice, reset a connection.
 
 mod books;
 mod cards;
@@ -25,19 +25,19 @@ use self::http::{Connection, Request, Response};
 pub use self::object::Intent;
 pub use self::webhook::{event, sign};
 
-/// The only key the stand-in accepts.
+/// The only key that the stand-in accepts.
 pub const KEY: &str = "sk_test_standin";
-/// What goes with it for browsers.
+/// The matching publishable key.
 pub const PUBLISHABLE_KEY: &str = "pk_test_standin";
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Route {
     /// Opens an intent.
     Create,
     /// Tries a card on an intent.
     Confirm,
-    /// Takes the money.
+    /// Captures the money.
     Capture,
     /// Closes an intent.
     Cancel,
@@ -47,34 +47,34 @@ pub enum Route {
     List,
 }
 
-/// What goes wrong with one request.
+/// A failure of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Answers with this status, does nothing, and remembers nothing.
+    /// Responds with this status, without any effect or record.
     Status(u16),
-    /// As [`Status`](Self::Status), with a `Retry-After` of so many seconds.
+    /// Like [`Status`](Self::Status), with this number of seconds in `Retry-After`.
     StatusFor(u16, u64),
-    /// As [`Status`](Self::Status), and says that repeating won't help.
+    /// Like [`Status`](Self::Status), and states that repeating won't help.
     StatusForGood(u16),
-    /// Does nothing, and answers with this status to the same idempotency key from now on.
+    /// Has no effect, and responds with this status to the same idempotency key from now on.
     StoredStatus(u16),
-    /// Does it, yet answers 500, also to the same idempotency key from now on.
+    /// Takes effect, but responds with 500, even to the same idempotency key from now on.
     DoneButStored500,
-    /// Resets the connection without doing anything.
+    /// Resets the connection without any effect.
     Reset,
-    /// Never answers, and does nothing.
+    /// Never responds, without any effect.
     Hang,
-    /// Does it, and never answers.
+    /// Takes effect, and never responds.
     DoneButHang,
-    /// Does it, and closes the connection in the middle of the answer.
+    /// Takes effect, and closes the connection in the middle of the response.
     DoneButTorn,
-    /// Does it, and sends the answer before this one, and then the right one.
+    /// Takes effect, and sends the previous response before the right one.
     Twice,
-    /// Does it, after a while.
+    /// Takes effect, after a while.
     Slow(Duration),
     /// A page of a captive portal.
     Portal,
-    /// Sends the client to this port of this machine.
+    /// Redirects the client to this port of this machine.
     Redirect(u16),
 }
 
@@ -84,7 +84,7 @@ struct Shared {
     faults: Mutex<VecDeque<(Route, Fault)>>,
     seen: Mutex<Vec<(Route, Option<String>)>>,
     last_answer: Mutex<Option<Response>>,
-    /// How long the bank takes for a confirmation; meanwhile the intent is locked.
+    /// The duration of a confirmation by the bank, during which the intent is locked.
     bank: Mutex<Duration>,
 }
 
@@ -111,7 +111,7 @@ impl std::fmt::Debug for StandIn {
 }
 
 impl StandIn {
-    /// Listens on a free port, with empty books.
+    /// Listens on a free port, with empty records.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
@@ -129,39 +129,39 @@ impl StandIn {
         }
     }
 
-    /// For `STRIPE_API_BASE`.
+    /// The value for `STRIPE_API_BASE`.
     pub fn base(&self) -> &str {
         &self.base
     }
 
-    /// What was held and taken so far.
+    /// The totals so far.
     pub fn money(&self) -> Money {
         locked(&self.shared.books).money()
     }
 
-    /// Lets the next request of this route that has no fault yet fail.
+    /// Makes the next request of this route that has no fault yet fail.
     pub fn fail_next(&self, route: Route, fault: Fault) {
         locked(&self.shared.faults).push_back((route, fault));
     }
 
-    /// Lets the next `times` requests of this route fail.
+    /// Makes the next `times` requests of this route fail.
     pub fn fail(&self, times: usize, route: Route, fault: Fault) {
         for _ in 0..times {
             self.fail_next(route, fault);
         }
     }
 
-    /// Forgets the failures that are still to come.
+    /// Cancels the faults that have not occurred yet.
     pub fn stop_failing(&self) {
         locked(&self.shared.faults).clear();
     }
 
-    /// Lets every confirmation take so long.
+    /// Makes every confirmation take this long.
     pub fn set_bank_time(&self, time: Duration) {
         *locked(&self.shared.bank) = time;
     }
 
-    /// The idempotency keys of the requests of a route, in the order in which they came.
+    /// The idempotency keys of the requests of a route, in order.
     pub fn seen(&self, route: Route) -> Vec<Option<String>> {
         let seen = locked(&self.shared.seen);
         seen.iter()
@@ -170,12 +170,12 @@ impl StandIn {
             .collect()
     }
 
-    /// Makes an intent that another application made in the same account.
+    /// Creates an intent of another application in the same account.
     pub fn add_foreign_intent(&self) -> String {
         locked(&self.shared.books).add_foreign_intent()
     }
 
-    /// Makes an intent of the application under test that it knows nothing of.
+    /// Creates an intent of the application under test that is missing from its log.
     pub fn add_intent(&self, payment_id: &str, amount: u64, currency: &str) -> String {
         locked(&self.shared.books).add_own_intent(payment_id, amount, currency)
     }
@@ -185,7 +185,7 @@ impl StandIn {
         locked(&self.shared.books).references()
     }
 
-    /// Changes an intent behind everybody's back, as a person with access to the account can.
+    /// Changes an intent without the application, as a person with access to the account can.
     ///
     /// # Panics
     /// When there is no such intent; so does [`StandIn::object`].
@@ -193,14 +193,14 @@ impl StandIn {
         change(locked(&self.shared.books).intent(reference));
     }
 
-    /// The charge of an intent, as Stripe would send it in a webhook; null while nothing is held.
+    /// The charge of an intent in Stripe's form, for webhooks; null while nothing is held.
     pub fn charge(&self, reference: &str) -> serde_json::Value {
         locked(&self.shared.books)
             .intent(reference)
             .charge(reference)
     }
 
-    /// An intent as Stripe would send it, for example in a webhook.
+    /// An intent in Stripe's form, for example for a webhook.
     pub fn object(&self, reference: &str) -> serde_json::Value {
         locked(&self.shared.books)
             .intent(reference)
@@ -220,7 +220,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Answers one request after the other on a connection, until either side closes it.
+/// Handles one request after the other on a connection, until either side closes it.
 async fn converse(stream: TcpStream, shared: Arc<Shared>) {
     let mut connection = Connection::new(stream);
     while let Some(request) = connection.receive().await {
@@ -302,7 +302,7 @@ fn take_fault(shared: &Shared, route: Route) -> Option<Fault> {
     faults.remove(position).map(|(_, fault)| fault)
 }
 
-/// Does what is asked, under Stripe's rules about idempotency keys and locked intents.
+/// Executes a request, under Stripe's rules for idempotency keys and locked intents.
 async fn perform(shared: &Shared, route: Route, request: &Request) -> Response {
     let step = locked(&shared.books).begin(route, request);
     let response = match step {

@@ -1,4 +1,4 @@
-//! A PaymentIntent in the shape that Stripe gives it.
+//! A PaymentIntent in Stripe's form.
 
 use std::collections::BTreeMap;
 
@@ -33,26 +33,26 @@ const ALWAYS_NULL: &[&str] = &[
     "transfer_group",
 ];
 
-/// What the books know of an intent.
+/// The record of an intent.
 #[derive(Debug)]
 pub struct Intent {
     /// In the currency's smallest unit.
     pub amount: u64,
     /// ISO 4217, in lower case.
     pub currency: String,
-    /// What the application attached to it.
+    /// The application's metadata.
     pub metadata: BTreeMap<String, String>,
-    /// In Stripe's words, such as `requires_capture`.
+    /// Stripe's status, such as `requires_capture`.
     pub status: &'static str,
     /// Why the last card was refused; null if none was.
     pub error: Value,
-    /// Whether it says that it is about real money.
+    /// Whether it claims to be real money.
     pub livemode: bool,
-    /// How much of what was taken was given back.
+    /// The refunded part of the captured amount.
     pub refunded: u64,
-    /// Whether the buyer's bank asks for it back.
+    /// Whether the buyer's bank disputes it.
     pub disputed: bool,
-    /// What the card that holds the money is for, if it is one of those that make trouble later.
+    /// The token of the card that holds the money, if it is one of those that fail later.
     pub(super) trouble: Option<String>,
 }
 
@@ -95,7 +95,7 @@ impl Intent {
         })
     }
 
-    /// The intent with the fields that Stripe's own sample object has.
+    /// The intent with the fields of Stripe's own sample object.
     pub(super) fn object(&self, id: &str) -> Value {
         let when = |status: &str, amount: u64| if self.status == status { amount } else { 0 };
         let canceled = self.status == "canceled";

@@ -1,10 +1,10 @@
-//! What Stripe answers when it doesn't do what is asked.
+//! Stripe's error responses.
 
 use serde_json::json;
 
 use super::http::Response;
 
-/// The answer to a request that no route is for.
+/// The response to a request without a route.
 pub(super) fn unknown_url() -> Response {
     refused(
         404,
@@ -15,7 +15,7 @@ pub(super) fn unknown_url() -> Response {
     )
 }
 
-/// The answer of a server in trouble.
+/// The response of a failing server.
 pub(super) fn failure(status: u16) -> Response {
     let kind = if status == 429 {
         "rate_limit_error"

@@ -1,4 +1,4 @@
-//! What Stripe sends by itself, and how it signs it.
+//! Stripe's webhooks and their signatures.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -20,10 +20,10 @@ pub fn event(id: &str, kind: &str, object: &Value) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-/// The signature of a body at a time (Unix seconds), in hexadecimal: what stands after `v1=`.
+/// The signature of a body at a time (Unix seconds), in hexadecimal: the text after `v1=`.
 ///
 /// # Panics
-/// Never: a key of any length will do.
+/// Never: a key may have any length.
 pub fn sign(secret: &str, time: i64, body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes());
     let mac = mac.unwrap_or_else(|error| panic!("{error}"));

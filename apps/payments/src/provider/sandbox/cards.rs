@@ -1,35 +1,35 @@
-//! Stripe's test cards, by the names Stripe gave their tokens and payment methods.
+//! Stripe's test cards, by the names of their tokens and payment methods.
 
 use serde::{Deserialize, Serialize};
 
 use crate::provider::{AUTHENTICATION_REQUIRED, ProviderError, Token};
 
-/// What a test card does when money is to be held on it.
+/// The behavior of a test card when money is to be held on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Card {
-    /// The bank agrees.
+    /// The bank accepts.
     Accepts,
-    /// The bank refuses, with this sentence for the buyer.
+    /// The bank declines, with this message for the buyer.
     Declines(&'static str),
-    /// No answer comes from the bank, and nothing is held.
+    /// The bank doesn't answer, and nothing is held.
     Unreachable,
     /// The provider closes the payment's first intent instead of trying the card on it.
     ClosesTheFirstIntent,
-    /// The bank agrees, and regrets it.
+    /// The bank accepts, with a problem later.
     AcceptsAndThen(Later),
 }
 
-/// What happens when the money that was held is to be taken.
+/// The problem when the held money is captured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Later {
-    /// The intent turns out to be closed, and the money is gone.
+    /// The intent is closed, and the money is gone.
     Closed,
-    /// It is taken, and given back as a whole.
+    /// It is captured, and completely refunded.
     Refunded,
-    /// It is taken, and half of it given back.
+    /// It is captured, and half of it refunded.
     PartlyRefunded,
-    /// It is taken, and the buyer's bank asks for it back.
+    /// It is captured, and the buyer's bank disputes it.
     Disputed,
 }
 
@@ -45,7 +45,7 @@ const TOO_FREQUENT: &str = "Your card was declined for making repeated attempts 
 /// Finds the test card of a token.
 ///
 /// Stripe calls the same card `tok_x` and `pm_card_x`, and some with and without the brand
-/// (`tok_chargeDeclined`, `tok_visa_chargeDeclined`); all of these are known.
+/// (`tok_chargeDeclined`, `tok_visa_chargeDeclined`); all of these work.
 pub(super) fn card_of(token: &Token) -> Result<Card, ProviderError> {
     let text = token.as_str();
     let known = match text.strip_prefix("pm_") {
@@ -78,7 +78,7 @@ fn named(name: &str) -> Option<Card> {
         | "mastercard_prepaid" | "amex" | "discover" | "diners" | "jcb" | "unionpay" => {
             Card::Accepts
         }
-        // Cards whose checks fail or that raise trouble later, yet are charged by default.
+        // Cards whose checks fail or that cause problems later, but are charged by default.
         "avsFail"
         | "avsLine1Fail"
         | "avsZipFail"

@@ -1,9 +1,9 @@
-//! The sandbox's memory: a file of JSON lines that only grows.
+//! The sandbox's storage: an append-only file of JSON lines.
 //!
-//! A line counts once it ends in a line feed and an fsync came back; only then is anyone told of
-//! it. A process killed while writing leaves at most a last line without its end, which nobody was
-//! told of, and which the next start cuts off. SQLite was the alternative: a C library for four
-//! kinds of line and one writer.
+//! A line counts once it ends in a line feed and fsync has returned; only then is it acknowledged.
+//! A process that is killed while writing leaves at most an incomplete last line, which was not
+//! acknowledged, and which the next start cuts off. SQLite was the alternative: a C library for
+//! four kinds of lines and one writer.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -13,20 +13,20 @@ use std::time::{Duration, Instant};
 use super::ledger::{Entry, Ledger};
 use crate::provider::SetupError;
 
-/// How often a lock held by another process is tried again.
+/// Interval of attempts at a lock that another process holds.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The open file, locked against other writers for as long as this lives.
 pub(super) struct Journal {
     path: PathBuf,
     file: File,
-    /// How many bytes are known to be on the disk.
+    /// Number of bytes that are known to be on the disk.
     length: u64,
 }
 
 impl Journal {
-    /// Opens and locks the file, making it and its folder when missing, waits up to `wait` for
-    /// another process to let go of it, cuts a torn last line off, and folds the rest.
+    /// Opens and locks the file, creating it and its folder if missing; waits up to `wait` for
+    /// another process to release it, cuts off an incomplete last line, and folds the rest.
     pub(super) fn open(path: &Path, wait: Duration) -> Result<(Self, Ledger), SetupError> {
         let failed = |source| SetupError::Io {
             path: path.to_owned(),
@@ -59,7 +59,7 @@ impl Journal {
         Ok((journal, ledger))
     }
 
-    /// Folds what the file at `path` holds now, without locking or changing it.
+    /// Folds the current contents of the file at `path`, without locking or changing it.
     pub(super) fn read(path: &Path) -> Result<Ledger, SetupError> {
         match std::fs::read(path) {
             Ok(bytes) => fold(&bytes, path).map(|(ledger, _)| ledger),
@@ -71,8 +71,8 @@ impl Journal {
         }
     }
 
-    /// Appends the entries and waits until they are on the disk. After an error it isn't known what
-    /// is there: go on with [`recover`](Self::recover) only.
+    /// Appends the entries and waits until they are on the disk. After an error the contents are
+    /// unknown: only [`recover`](Self::recover) may follow.
     pub(super) fn append(&mut self, entries: &[Entry]) -> io::Result<()> {
         let mut lines = Vec::new();
         for entry in entries {
@@ -142,7 +142,7 @@ fn lock(file: &File, path: &Path, wait: Duration) -> Result<(), SetupError> {
     }
 }
 
-/// Folds all whole lines; the number is how many bytes they take.
+/// Folds all complete lines; the number is their size in bytes.
 fn fold(bytes: &[u8], path: &Path) -> Result<(Ledger, usize), SetupError> {
     let length = bytes
         .iter()

@@ -1,4 +1,4 @@
-//! The sandbox's rules: what every intent holds, as a fold of the journal's entries.
+//! The sandbox's rules: the state of every intent, as a fold of the journal's entries.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -12,15 +12,15 @@ use crate::provider::{
     Authorization, Intent, IntentStatus, ListedIntent, Page, ProviderError, ProviderRef, Token,
 };
 
-/// How many intents a page of [`Ledger::list`] has; the same as the most that Stripe gives.
+/// Number of intents on a page of [`Ledger::list`]; the same as Stripe's maximum.
 const PAGE_SIZE: usize = 100;
-/// When to come back after the card that simulates a provider out of reach.
+/// When to retry after the card that simulates an unreachable provider.
 const RETRY_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
-/// The most that a card can be charged: eight digits.
+/// The largest charge: eight digits.
 const MOST_CENTS: u64 = domain::MAX_PRICE_CENTS;
 const REFERENCE_PREFIX: &str = "sandbox_pi_";
 
-/// One line of the journal: something that happened.
+/// One line of the journal: an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
     pub at: DateTime<Utc>,
@@ -36,7 +36,7 @@ fn is_first(attempt: &u32) -> bool {
     *attempt == 0
 }
 
-/// What happened to an intent.
+/// The events of an intent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Event {
@@ -48,7 +48,7 @@ pub(super) enum Event {
     Authorized {
         /// The buyer's attempt.
         key: String,
-        /// What the card does when the money is taken.
+        /// The card's behavior at the capture.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         later: Option<Later>,
     },
@@ -60,7 +60,8 @@ pub(super) enum Event {
     Disputed,
 }
 
-/// What identifies an intent: its payment, and how many of that payment were closed before.
+/// The identity of an intent: its payment, and the number of that payment's intents that were
+/// closed before.
 type Id = (Uuid, u32);
 
 struct Held {
@@ -73,17 +74,17 @@ struct Held {
     disputed: bool,
 }
 
-/// All intents, in memory. What it decides is in `pending` until the journal has it.
+/// All intents, in memory. Decisions are in `pending` until the journal has them.
 #[derive(Default)]
 pub(super) struct Ledger {
     intents: HashMap<Id, Held>,
-    /// The intents in the order they were opened, for listing.
+    /// The intents in the order in which they were opened, for listing.
     opened: Vec<Id>,
     pending: Vec<Entry>,
 }
 
 impl Ledger {
-    /// Folds one entry in. The error says why the entry can't follow those before it.
+    /// Applies one entry. The error states why it can't follow those before it.
     pub(super) fn apply(&mut self, entry: Entry) -> Result<(), String> {
         let id = (entry.payment_id, entry.attempt);
         match (self.intents.entry(id), entry.event) {
@@ -137,7 +138,7 @@ impl Ledger {
         }
     }
 
-    /// The entries decided since the last call, in order.
+    /// Takes the entries since the last call, in order.
     pub(super) fn take_pending(&mut self) -> Vec<Entry> {
         std::mem::take(&mut self.pending)
     }
@@ -175,8 +176,8 @@ impl Ledger {
         match status {
             IntentStatus::Authorized | IntentStatus::Captured => Ok(Authorization::Authorized),
             IntentStatus::Voided => Ok(Authorization::Voided),
-            // A decline leaves no trace: the same card declines again the same way, so a repeated
-            // attempt gets the same answer without being remembered.
+            // A decline is not recorded: the same card declines again in the same way, so a
+            // repeated attempt has the same result anyway.
             IntentStatus::Open => match card_of(token)? {
                 Card::Declines(reason) => Ok(Authorization::Declined {
                     reason: reason.to_owned(),
@@ -185,7 +186,7 @@ impl Ledger {
                     reason: "the token asks the sandbox to be unreachable".to_owned(),
                     retry_after: RETRY_AFTER,
                 }),
-                // As if somebody had closed it in the provider's dashboard; the next one is left alone,
+                // As if it had been closed in the provider's dashboard; the next one is left alone,
                 // so that the same card can pay then.
                 Card::ClosesTheFirstIntent if id.1 == 0 => {
                     self.record(id, Event::Voided)?;
@@ -208,7 +209,7 @@ impl Ledger {
         Ok(Authorization::Authorized)
     }
 
-    /// Takes the money, and does what the card is for after that.
+    /// Captures the money, and applies the card's behavior after that.
     fn take(&mut self, id: Id) -> Result<(), ProviderError> {
         let held = self.intents.get(&id);
         let (later, cents) = held.map_or((None, 0), |held| (held.later, held.amount_cents));
@@ -254,7 +255,7 @@ impl Ledger {
         self.find(reference).map(|(_, status)| status)
     }
 
-    /// A page in the order of opening; the cursor is the place of the page's first intent.
+    /// A page in the order of opening; the cursor is the position of the page's first intent.
     pub(super) fn list(&self, cursor: Option<&str>) -> Result<Page, ProviderError> {
         let Ok(start) = cursor.unwrap_or("0").parse::<usize>() else {
             return rejected("the cursor is not one that was given");
@@ -300,7 +301,7 @@ impl Ledger {
     }
 }
 
-/// As Stripe does.
+/// Like Stripe.
 fn check_amount(intent: &Intent) -> Result<(), ProviderError> {
     let unpayable = |bound: &str, cents: u64| {
         let (whole, rest) = (cents / 100, cents % 100);

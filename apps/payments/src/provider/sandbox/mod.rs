@@ -1,12 +1,12 @@
-//! A provider that moves no money: for trying things out, and for tests.
+//! A provider that moves no money: for trials, and for tests.
 //!
-//! It behaves like Stripe in test mode: the same test tokens, the same sentences when a card is
-//! declined, one hold an intent. It remembers its intents in a file of its own, not in the event
-//! log: as with a real provider, the two can differ after a crash, and `reconcile` shows it.
+//! It behaves like Stripe in test mode: the same test tokens, the same messages for declined cards,
+//! one hold per intent. It stores its intents in its own file, not in the event log: as with a real
+//! provider, the two can differ after a crash, and `reconcile` shows it.
 //!
-//! What a provider may do by itself can be tried, too, with tokens of its own (`tok_sandbox_…`): it
-//! is out of reach, it closes an intent, it lets go of what it held, it gives money back. With
-//! Stripe's `tok_createDispute` the money is disputed as soon as it is taken.
+//! Tokens of its own (`tok_sandbox_…`) simulate what a provider may do by itself: be unreachable,
+//! close an intent, lose a hold, refund money. With Stripe's `tok_createDispute` the money is
+//! disputed as soon as it is captured.
 
 mod cards;
 mod journal;
@@ -25,37 +25,37 @@ use super::{
     SetupError, Token,
 };
 
-/// How long a start waits for the process before it to let go of the journal.
+/// How long a start waits for the previous process to release the journal.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
-/// How many requests may wait for the writer before their senders do.
+/// Number of requests that may queue for the writer before their senders wait.
 const QUEUE: usize = 1024;
-/// How many requests share one fsync at most.
+/// Limit for requests that share one fsync.
 const BATCH: usize = 256;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Works on the ledger, and gives back what tells the asker, once it is known if it was stored.
+/// A task on the ledger; returns the reply to send once it is known whether it was stored.
 type Job = Box<dyn FnOnce(&mut Ledger) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(Result<(), ProviderError>) + Send>;
 
-/// The sandbox that writes. Intents are answered for only when they are on the disk.
+/// The sandbox that writes. It acknowledges intents only when they are on the disk.
 pub struct Sandbox {
     jobs: mpsc::Sender<Job>,
 }
 
 impl Sandbox {
-    /// Opens the journal, making it when missing, and locks it: a second process that opens the
+    /// Opens the journal, creating it if missing, and locks it: a second process that opens the
     /// same one gets [`SetupError::InUse`] after a short wait. Blocks while it reads.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SetupError> {
         Self::open_within(path, LOCK_WAIT)
     }
 
-    /// As [`open`](Self::open), waiting this long for another process to let go of the journal.
+    /// Like [`open`](Self::open), waiting this long for another process to release the journal.
     pub fn open_within(path: impl AsRef<Path>, wait: Duration) -> Result<Self, SetupError> {
         let path = path.as_ref();
         let (journal, ledger) = Journal::open(path, wait)?;
         let (jobs, queue) = mpsc::channel(QUEUE);
-        // A thread of its own, because fsync blocks; and only one, because it owns the ledger and
-        // so needs no lock, and lets all that wait share one fsync.
+        // A separate thread, because fsync blocks; and only one, because it owns the ledger and so
+        // needs no lock, and lets all waiting requests share one fsync.
         std::thread::Builder::new()
             .name("sandbox-payments".to_owned())
             .spawn(move || write(queue, journal, ledger))
@@ -74,7 +74,7 @@ impl Sandbox {
         let job: Job = Box::new(move |ledger| {
             let answer = work(ledger);
             Box::new(move |stored| {
-                // An asker that went away needs no answer.
+                // A requester that is gone needs no answer.
                 let _ = tell.send(stored.and(answer));
             })
         });
@@ -83,7 +83,7 @@ impl Sandbox {
     }
 }
 
-/// The writer's thread: takes what waits, decides, stores, then answers.
+/// The writer's thread: takes the waiting requests, decides, stores, then answers.
 fn write(mut queue: mpsc::Receiver<Job>, mut journal: Journal, mut ledger: Ledger) {
     while let Some(job) = queue.blocking_recv() {
         let mut replies = vec![job(&mut ledger)];
@@ -100,7 +100,7 @@ fn write(mut queue: mpsc::Receiver<Job>, mut journal: Journal, mut ledger: Ledge
         };
         if let Err(error) = &stored {
             tracing::error!(%error, "the sandbox can't write its journal");
-            // The ledger holds what the disk doesn't; only the disk counts.
+            // The ledger contains entries that the disk doesn't; only the disk counts.
             match journal.recover() {
                 Ok(on_disk) => ledger = on_disk,
                 Err(error) => {
@@ -174,7 +174,7 @@ impl PaymentProvider for Sandbox {
     }
 }
 
-/// The sandbox's books as they stood when it was opened, for a process beside the one that writes.
+/// The sandbox's state when it was opened, for a process next to the one that writes.
 pub struct SandboxReader {
     ledger: Ledger,
 }

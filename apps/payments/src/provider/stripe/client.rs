@@ -1,4 +1,4 @@
-//! One request to Stripe: time-outs, retries with the same idempotency key, and what came of it.
+//! One request to Stripe: timeouts, retries with the same idempotency key, and the outcome.
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +15,14 @@ use httpkit::tls;
 
 /// The version of Stripe's API that this code was written against.
 const API_VERSION: &str = "2024-06-20";
-/// How often a request is sent at most.
+/// Limit for tries of a request.
 const TRIES: u32 = 5;
-/// The pause before the first retry; each further one is twice as long, up to [`LONGEST_PAUSE`].
+/// The pause before the first retry; doubled each time, up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(150);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// A try that would have less time than this isn't begun.
 const SHORTEST_TRY: Duration = Duration::from_millis(50);
-/// When to come back, where Stripe doesn't say.
+/// When to retry, if Stripe doesn't state it.
 pub(super) const COME_BACK: Duration = Duration::from_secs(2);
 
 const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
@@ -37,23 +37,23 @@ pub(super) struct Client {
     timeouts: Timeouts,
 }
 
-/// What Stripe said: the object, or why not.
+/// Stripe's answer: the object, or the error.
 pub(super) struct HandlerResult<T> {
     /// Whether this is the stored answer to an earlier request with the same idempotency key, and
-    /// so may be out of date.
+    /// so may be outdated.
     pub replayed: bool,
     pub result: Result<T, ApiError>,
 }
 
-/// A request, to be sent as often as need be.
+/// A request, which may be sent several times.
 struct Call<'a> {
     method: Method,
     url: Url,
-    /// What is posted, under which idempotency key.
+    /// The form to post, and its idempotency key.
     posted: Option<(&'a Form, &'a str)>,
 }
 
-/// What came of one try.
+/// The outcome of one try.
 enum Tried<T> {
     Answered(HandlerResult<T>),
     Failed(Failure),
@@ -61,16 +61,17 @@ enum Tried<T> {
 
 struct Failure {
     reason: String,
-    /// What Stripe said about when to come back.
+    /// Stripe's time for a retry.
     retry_after: Option<Duration>,
     /// Whether another try may help.
     again: bool,
-    /// Whether Stripe stored this failure under the idempotency key, so that only another key helps.
+    /// Whether Stripe stored this failure under the idempotency key, so that only another key
+    /// helps.
     stored: bool,
 }
 
 impl Failure {
-    /// One that may not happen the next time.
+    /// A transient failure.
     fn passing(reason: String) -> Self {
         Self {
             reason,
@@ -88,7 +89,7 @@ impl Client {
             .tls_backend_preconfigured(tls)
             .user_agent(concat!("turnstile/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(timeouts.connect)
-            // A redirect would carry the secret key to wherever it points.
+            // A redirect would send the secret key to its target.
             .redirect(reqwest::redirect::Policy::none())
             // Retries are counted and paced here.
             .retry(reqwest::retry::never());
@@ -105,19 +106,19 @@ impl Client {
         })
     }
 
-    /// When a method that begins now has to be done with its main request, so that
+    /// The deadline for the main request of a method that begins now, so that
     /// [`last_look`](Self::last_look) still fits into [`Timeouts::total`].
     pub(super) fn deadline(&self) -> Instant {
         Instant::now() + self.timeouts.total / 5 * 4
     }
 
-    /// When a look at the state, after a main request that failed at its deadline, has to be done.
+    /// The deadline for reading the state after a main request that failed at its deadline.
     pub(super) fn last_look(&self) -> Instant {
         Instant::now() + self.timeouts.total / 5
     }
 
-    /// Reads an object. `expected` says whether an object is the one that was asked for; another
-    /// one, which a confused proxy may send, is as good as no answer.
+    /// Reads an object. `expected` checks whether it is the requested one; another one, which a
+    /// confused proxy may send, counts as no answer.
     pub(super) async fn get<T: DeserializeOwned>(
         &self,
         path: &[&str],
@@ -141,8 +142,8 @@ impl Client {
         .await
     }
 
-    /// Changes or makes an object, once however often it is sent under the same key. `expected` as
-    /// for [`get`](Self::get).
+    /// Changes or creates an object, once however often it is sent under the same key. `expected`
+    /// as for [`get`](Self::get).
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         path: &[&str],
@@ -162,8 +163,8 @@ impl Client {
 
     fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
-        // Encodes each segment, so a reference can't reach another route. The base was checked to
-        // have a path when it was parsed.
+        // Encodes each segment, so a reference can't reach another route. The parser has checked
+        // that the base has a path.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().push("v1").extend(path);
         }
@@ -192,8 +193,8 @@ impl Client {
                 Tried::Failed(failure) => failure,
             };
             // Stripe stores a failure under the key and would repeat it for a day. Every process
-            // that meets the stored one goes on to the same next key, so they still agree on one
-            // request; and what the failed one may have done is found in the intent's state.
+            // that gets the stored failure moves on to the same next key, so they still agree on
+            // one request; and the effect of the failed one is found in the intent's state.
             stored_failures += u32::from(failure.stored);
             let jittered = pause.mul_f64(rand::random_range(0.5..1.0));
             let pause_now = failure.retry_after.unwrap_or_default().max(jittered);
@@ -238,7 +239,7 @@ impl Client {
             Ok::<_, reqwest::Error>((status, headers, response.bytes().await?))
         };
         match received.await {
-            // Stripe repeats the key, so that even a refusal shows which request it is about.
+            // Stripe repeats the key, so even a refusal shows its request.
             Ok((_, headers, _))
                 if headers.get(IDEMPOTENCY_KEY).is_some_and(|key| {
                     sent_key.as_ref().is_some_and(|sent_key| key != sent_key)
@@ -254,7 +255,7 @@ impl Client {
     }
 }
 
-/// What an HTTP answer means, without knowing what was asked.
+/// Classifies an HTTP response, independent of the request.
 fn read<T: DeserializeOwned>(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Tried<T> {
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let replayed = header("Idempotent-Replayed") == Some("true");
@@ -264,7 +265,7 @@ fn read<T: DeserializeOwned>(status: StatusCode, headers: &HeaderMap, body: &[u8
                 replayed,
                 result: Ok(object),
             }),
-            // A captive portal or a proxy answers so, with 200.
+            // A captive portal or a proxy answers like this, with 200.
             Err(error) => Tried::Failed(Failure::passing(format!("unreadable answer: {error}"))),
         };
     }
@@ -306,7 +307,7 @@ fn read<T: DeserializeOwned>(status: StatusCode, headers: &HeaderMap, body: &[u8
     })
 }
 
-/// The whole chain of causes, without the address, which may hold credentials.
+/// The whole chain of causes, without the address, which may contain credentials.
 fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();

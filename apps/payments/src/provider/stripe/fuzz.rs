@@ -7,10 +7,10 @@ use super::signature::read;
 use crate::provider::{WebhookError, WebhookKind};
 
 const SECRET: &[u8] = b"whsec_fuzz";
-/// What the clock says, in Unix seconds.
+/// The current time, in Unix seconds.
 const NOW: i64 = 1_700_000_000;
 
-/// Reads a webhook as it comes: a line with the header, and the body. Whether Stripe sent it.
+/// Reads a webhook: a line with the header, and the body. Returns whether Stripe sent it.
 pub fn stripe_signature(bytes: &[u8]) -> bool {
     let end = bytes.iter().position(|byte| *byte == b'\n');
     let (header, body) = bytes.split_at(end.unwrap_or(bytes.len()));
@@ -31,7 +31,7 @@ pub fn stripe_signature(bytes: &[u8]) -> bool {
     !forged
 }
 
-/// Reads the body of a webhook whose signature is right. Whether it was about a payment.
+/// Reads the body of a webhook with a valid signature. Returns whether it concerned a payment.
 pub fn stripe_event(body: &[u8]) -> bool {
     let header = format!("t={NOW},v1={}", sign(&NOW.to_string(), body));
     let event = match read(SECRET, false, Some(&header), body, NOW) {
@@ -39,13 +39,13 @@ pub fn stripe_event(body: &[u8]) -> bool {
         Ok(None) | Err(WebhookError::Malformed | WebhookError::OtherMode) => return false,
         Err(error) => panic!("{error}"),
     };
-    // Who leaves money names the intent, and all others the payment.
+    // Events about refunds and disputes name the intent, and all others the payment.
     let leaves = matches!(event.kind, WebhookKind::Refunded | WebhookKind::Disputed);
     assert_eq!(event.payment_id.is_none(), leaves, "{event:?}");
     true
 }
 
-/// As Stripe does it.
+/// Signs like Stripe.
 fn sign(time: &str, body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(SECRET);
     let mac = mac.unwrap_or_else(|error| panic!("{error}"));

@@ -1,10 +1,10 @@
-//! Whether Stripe's key and address may be used together.
+//! Checks whether Stripe's key and address may be used together.
 
 use reqwest::Url;
 
 use crate::provider::SetupError;
 
-/// A secret or restricted key of this mode; it is never shown.
+/// Checks that this is a secret or restricted key of this mode; never shows it.
 pub(super) fn check_key(key: &str, live: bool) -> Result<(), SetupError> {
     let mode = if live { "live" } else { "test" };
     let known = ["sk", "rk"]
@@ -21,7 +21,7 @@ pub(super) fn check_key(key: &str, live: bool) -> Result<(), SetupError> {
     })
 }
 
-/// Where the API is; a live key is never sent there in the clear.
+/// Checks the API's address; a live key is never sent unencrypted.
 pub(super) fn check_base(base: &str, key: &str) -> Result<Url, SetupError> {
     let wrong = |problem: &str| SetupError::Variable {
         variable: "STRIPE_API_BASE",

@@ -1,16 +1,16 @@
-//! Stripe, over HTTP: one PaymentIntent a payment, captured by hand.
+//! Stripe, over HTTP: one PaymentIntent per payment, captured manually.
 //!
-//! What makes each step safe to repeat:
-//! - *Opening*: the idempotency key is the payment's id, with the attempt's number.
+//! Why each step is safe to repeat:
+//! - *Opening*: the idempotency key is the payment's ID, with the attempt's number.
 //! - *Authorizing*: the PaymentIntent is a state machine with a lock; it can be confirmed into
 //!   `requires_capture` once, whatever the keys. The idempotency key (of intent, token and attempt)
-//!   only makes a repeated attempt get its own answer again.
+//!   only makes a repeated attempt return its own result again.
 //! - *Capturing, voiding*: the state machine alone. The idempotency key is new for every call, for
 //!   its retries only: under a lasting one Stripe would repeat a refusal ("not authorized yet") for
 //!   a day after it stopped being true.
 //!
-//! What Stripe replays may be out of date, and what it didn't answer may have happened; in both
-//! cases the intent is read again before anything is said about it.
+//! A replayed answer may be outdated, and a request without an answer may have taken effect; in
+//! both cases the intent is read again before a result is returned.
 
 mod client;
 #[cfg(any(test, fuzzing))]
@@ -34,9 +34,9 @@ use super::{
     WebhookEvent,
 };
 
-/// What a buyer reads when Stripe gives no sentence.
+/// The message for a buyer when Stripe supplies none.
 const DECLINED: &str = "Your card was declined.";
-/// Intents a page, the most that Stripe gives.
+/// Number of intents per page, Stripe's maximum.
 const PAGE_SIZE: &str = "100";
 
 /// A Stripe account.
@@ -48,7 +48,7 @@ pub struct Stripe {
 }
 
 impl Stripe {
-    /// Checks the configuration. Asks nothing of Stripe yet.
+    /// Checks the configuration. Sends no request to Stripe yet.
     pub fn new(config: &ProviderConfig) -> Result<Self, SetupError> {
         let key = config.stripe_secret_key.clone().unwrap_or_default();
         let live = config.mode == PaymentsMode::Stripe;
@@ -61,7 +61,7 @@ impl Stripe {
         })
     }
 
-    /// The intent as it is now.
+    /// The current intent.
     async fn look(
         &self,
         reference: &ProviderRef,
@@ -74,8 +74,8 @@ impl Stripe {
         Ok(intent)
     }
 
-    /// A key opens the books of one mode only, so an intent of the other is no answer of Stripe's
-    /// to this key: nothing that it says may count.
+    /// Checks the intent's mode: a key has access to one mode only, so an intent of the other is no
+    /// answer of Stripe to this key, and is not trusted.
     fn of_this_mode(&self, intent: &PaymentIntent) -> Result<(), ProviderError> {
         if intent.livemode == self.live {
             return Ok(());
@@ -91,8 +91,8 @@ impl Stripe {
         })
     }
 
-    /// What the intent's present state says about an attempt, where its own answer is missing, out
-    /// of date or an error. `said` is that answer; it counts while the intent is open.
+    /// The result of an attempt according to the intent's current state, where its own answer is
+    /// missing, outdated or an error. `said` is that answer; it counts while the intent is open.
     async fn authorization_by_state(
         &self,
         reference: &ProviderRef,
@@ -109,12 +109,12 @@ impl Stripe {
                 }
                 (IntentStatus::Open, said) => said,
             },
-            // The first error is the one that says what is wrong, or when to come back.
+            // The first error is the one that states the problem, or when to retry.
             Err(error) => Err(said.err().unwrap_or(error)),
         }
     }
 
-    /// Captures or cancels, and says where the intent stands then.
+    /// Captures or cancels, and returns the intent's state after that.
     async fn settle(
         &self,
         reference: &ProviderRef,
@@ -148,7 +148,7 @@ impl Stripe {
             .status
             .into();
         match (status, otherwise) {
-            // Without an answer, only a final state proves that it was done.
+            // Without an answer, only a final state proves that it took effect.
             (IntentStatus::Open | IntentStatus::Authorized, Some(unreachable)) => Err(unreachable),
             _ => Ok(status),
         }
@@ -243,7 +243,7 @@ impl PaymentProvider for Stripe {
     }
 
     async fn list(&self, cursor: Option<&str>) -> Result<Page, ProviderError> {
-        // Refunds and disputes are told of the charge, not of the intent.
+        // Refunds and disputes belong to the charge, not to the intent.
         let mut query = vec![("limit", PAGE_SIZE), ("expand[]", "data.latest_charge")];
         query.extend(cursor.map(|last| ("starting_after", last)));
         let deadline = self.client.deadline();
@@ -286,7 +286,7 @@ impl PaymentProvider for Stripe {
     }
 }
 
-/// What Stripe's answer to a confirmation says about the attempt.
+/// Classifies Stripe's answer to a confirmation.
 fn authorization(result: Result<PaymentIntent, ApiError>) -> Result<Authorization, ProviderError> {
     match result {
         Ok(intent) => match intent.status {
@@ -300,7 +300,7 @@ fn authorization(result: Result<PaymentIntent, ApiError>) -> Result<Authorizatio
             Meaning::Declined(reason) => Ok(declined(reason.as_deref().unwrap_or(DECLINED))),
             Meaning::AuthenticationRequired => Ok(declined(AUTHENTICATION_REQUIRED)),
             Meaning::UnexpectedState => Err(undecided()),
-            // Of a token that was used up by an attempt whose answer was lost, for example.
+            // For a token that was used up by an attempt whose answer was lost, for example.
             Meaning::BadToken | Meaning::BadAmount | Meaning::Other => {
                 Err(error.into_provider_error())
             }
@@ -308,13 +308,13 @@ fn authorization(result: Result<PaymentIntent, ApiError>) -> Result<Authorizatio
     }
 }
 
-/// Whether an intent is the one of this reference.
+/// Whether an intent has this reference.
 fn is(reference: &ProviderRef) -> impl Fn(&PaymentIntent) -> bool + Sync {
     |intent| intent.id == reference.as_str()
 }
 
 fn confirmation(token: &Token) -> Form {
-    // Fails the attempt when the bank wants 3-D Secure, instead of leaving it half done.
+    // Fails the attempt when the bank requires 3-D Secure, instead of leaving it half done.
     let mut form: Form = vec![("error_on_requires_action", "true".to_owned())];
     if token.is_payment_method() {
         form.push(("payment_method", token.as_str().to_owned()));
@@ -328,8 +328,8 @@ fn confirmation(token: &Token) -> Form {
     form
 }
 
-/// One key for one attempt with one token on one intent. The token is part of it, because the same
-/// key with other parameters is an error at Stripe; hashed, because keys are shown in its logs.
+/// One key per attempt, token and intent. The token is part of it, because the same key with other
+/// parameters is an error at Stripe; hashed, because Stripe shows keys in its logs.
 fn authorization_key(reference: &ProviderRef, token: &Token, attempt_key: &str) -> String {
     let attempt = format!("{reference} {} {attempt_key}", token.as_str());
     format!(

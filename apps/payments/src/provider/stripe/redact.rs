@@ -1,10 +1,10 @@
-//! Keeps secrets out of texts that end in logs.
+//! Keeps secrets out of texts for logs.
 
 /// Stripe's secrets begin with one of these.
 const PREFIXES: [&str; 3] = ["sk_", "rk_", "whsec_"];
 
-/// Replaces everything that looks like a secret of Stripe's. Stripe masks the key it complains of
-/// by itself; a proxy or a stand-in may not.
+/// Replaces everything that looks like a secret of Stripe. Stripe masks keys in its own messages; a
+/// proxy or a stand-in may not.
 pub(super) fn redact(text: &str) -> String {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let mut clean = String::with_capacity(text.len());

@@ -1,4 +1,4 @@
-//! Webhooks: whether Stripe sent it, and what it says.
+//! Verifies and parses webhooks.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -8,8 +8,8 @@ use sha2::Sha256;
 use super::wire::{OfIntent, PaymentIntent};
 use crate::provider::{ProviderRef, WebhookError, WebhookEvent, WebhookKind};
 
-/// How far the time in a signature may be from now, in seconds: bounds how long a message that
-/// someone overheard can be sent again.
+/// Maximum difference between the time in a signature and now, in seconds: limits how long an
+/// intercepted message can be replayed.
 const TOLERANCE: i64 = 300;
 
 #[derive(Deserialize)]
@@ -21,8 +21,8 @@ struct Event {
     data: Value,
 }
 
-/// Checks the signature over the body as it came, then reads it, if it is of the mode that this
-/// process is in. `now` is in Unix seconds.
+/// Verifies the signature over the body as received, then parses it, if it is of the mode of this
+/// process. `now` is in Unix seconds.
 pub(super) fn read(
     secret: &[u8],
     live: bool,
@@ -61,13 +61,13 @@ pub(super) fn read(
     }))
 }
 
-/// What an event is about. Indexing would panic where the data are no object.
+/// The object of an event. Indexing would panic if the data are no object.
 fn object_of<T: DeserializeOwned>(event: &mut Event) -> Result<T, WebhookError> {
     let object = event.data.get_mut("object").map(Value::take);
     serde_json::from_value(object.unwrap_or_default()).map_err(|_| WebhookError::Malformed)
 }
 
-/// A charge or a dispute names the intent and not the payment: that is in the intent's metadata.
+/// A charge or a dispute names the intent and not the payment, which is in the intent's metadata.
 fn of_charge(mut event: Event, kind: WebhookKind) -> Result<Option<WebhookEvent>, WebhookError> {
     let object: OfIntent = object_of(&mut event)?;
     Ok(object.payment_intent.map(|intent| WebhookEvent {
@@ -79,7 +79,7 @@ fn of_charge(mut event: Event, kind: WebhookKind) -> Result<Option<WebhookEvent>
 }
 
 /// The header is `t=<seconds>,v1=<hex>[,v1=<hex>…]`: several signatures while a secret is being
-/// replaced, and other schemes (`v0`) that are to be ignored.
+/// replaced, and other schemes (`v0`) that must be ignored.
 fn verify(secret: &[u8], header: &str, body: &[u8], now: i64) -> Result<(), WebhookError> {
     let parts = || {
         header

@@ -1,4 +1,4 @@
-//! The parts of Stripe's objects and errors that are read here.
+//! The fields of Stripe's objects and errors that are read here.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::provider::{IntentStatus, ListedIntent, ProviderError, ProviderRef};
 
-/// The value of the metadata key `application`, by which our intents are told from others in the
+/// The value of the metadata key `application`, which distinguishes our intents from others in the
 /// same Stripe account.
 pub(super) const APPLICATION: &str = "turnstile";
 
@@ -17,11 +17,11 @@ pub(super) struct PaymentIntent {
     pub amount: u64,
     pub currency: String,
     pub status: Status,
-    /// Whether it is about real money.
+    /// Whether it is real money.
     pub livemode: bool,
     #[serde(default)]
     pub metadata: HashMap<String, String>,
-    /// The charge that took the money; whole only where that was asked for.
+    /// The charge that captured the money; complete only where requested.
     #[serde(default)]
     latest_charge: Option<LatestCharge>,
 }
@@ -30,18 +30,18 @@ pub(super) struct PaymentIntent {
 #[serde(untagged)]
 enum LatestCharge {
     Whole(Charge),
-    /// Its id alone.
+    /// Its ID alone.
     Named(serde::de::IgnoredAny),
 }
 
-/// What became of money that was taken.
+/// The state of captured money.
 #[derive(Debug, Default, Clone, Deserialize)]
 struct Charge {
     amount_refunded: u64,
     disputed: bool,
 }
 
-/// What a webhook about a charge or a dispute says: which intent it is of.
+/// The intent in a webhook about a charge or a dispute.
 #[derive(Debug, Deserialize)]
 pub(super) struct OfIntent {
     pub payment_intent: Option<String>,
@@ -57,7 +57,7 @@ pub(super) enum Status {
     RequiresCapture,
     Canceled,
     Succeeded,
-    /// One that Stripe invented since: neither held nor final, as far as is known.
+    /// A status that Stripe added since: neither held nor final, as far as is known.
     #[serde(other)]
     Unknown,
 }
@@ -78,7 +78,7 @@ impl From<Status> for IntentStatus {
 }
 
 impl PaymentIntent {
-    /// The payment that the intent was opened for, if this application opened it.
+    /// The payment of the intent, if this application opened it.
     pub(super) fn payment_id(&self) -> Option<Uuid> {
         let ours = self
             .metadata
@@ -129,18 +129,18 @@ pub(super) struct ApiError {
     pub param: Option<String>,
 }
 
-/// What a refusal means for a payment.
+/// The meaning of a refusal for a payment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// The card was refused, with Stripe's sentence for the buyer.
+    /// The card was declined, with Stripe's message for the buyer.
     Declined(Option<String>),
-    /// The bank wants the buyer to prove who they are.
+    /// The bank requires the buyer to authenticate.
     AuthenticationRequired,
     /// The intent isn't in a state that allows the request.
     UnexpectedState,
     /// The token or payment method can't be used.
     BadToken,
-    /// The amount is outside of what Stripe takes.
+    /// The amount is outside of Stripe's limits.
     BadAmount,
     /// Anything else: configuration, permissions, a fault in the request.
     Other,
@@ -167,7 +167,7 @@ impl ApiError {
         })
     }
 
-    /// The error as a [`ProviderError`], when nothing is known that makes it an answer.
+    /// The error as a [`ProviderError`], when nothing makes it a result.
     pub(super) fn into_provider_error(self) -> ProviderError {
         let message = self.message.clone().unwrap_or_else(|| self.kind.clone());
         match self.meaning() {

@@ -1,10 +1,10 @@
-//! What is in a backup, as its list of contents says.
+//! The contents of a backup.
 
 use chrono::{DateTime, Utc};
 use eventstore::SnapshotHead;
 use serde::{Deserialize, Serialize};
 
-/// Where the newest backup is named.
+/// The file that names the newest backup.
 pub(super) const LATEST: &str = "latest.json";
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub(super) struct Latest {
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Contents {
-    /// The release that made it.
+    /// The release that created it.
     pub turnstile: String,
     pub began: DateTime<Utc>,
     pub ended: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! Where backups are: a folder, or a bucket of an object store.
+//! The location of backups: a folder, or a bucket of an object store.
 
 use bytes::Bytes;
 use httpkit::tls;
@@ -15,14 +15,14 @@ use std::{env, fmt::Display, fs, path::PathBuf, time::Duration};
 
 use super::CommandError;
 
-/// How often a request is repeated after a failure that may pass.
+/// Number of retries of a request after a transient failure.
 const RETRIES: usize = 3;
 
-/// Knows objects by name, such as `20270131T030000Z/backup.json`. An object appears under its name
-/// when it is stored as a whole, and not before.
+/// Stores objects by name, such as `20270131T030000Z/backup.json`. An object appears under its name
+/// only when it is complete.
 #[derive(Debug)]
 pub(super) struct Destination {
-    /// As it was given, for messages.
+    /// The name as given, for messages.
     name: String,
     /// The folder, unless it is a bucket.
     folder: Option<PathBuf>,
@@ -41,7 +41,7 @@ impl Destination {
         }
     }
 
-    /// For writing backups; a folder is made if it isn't there.
+    /// For writing backups; creates a missing folder.
     pub(super) fn create(name: &str) -> Result<Self, CommandError> {
         if !name.contains("://") {
             fs::create_dir_all(name).map_err(|error| failed(name, error))?;
@@ -55,12 +55,12 @@ impl Destination {
         Ok(Self {
             name: name.to_owned(),
             folder: Some(name.into()),
-            // A backup that a power cut takes back isn't one.
+            // A backup must survive a power cut.
             objects: Box::new(objects.with_fsync(true)),
         })
     }
 
-    /// `rest` is what follows `s3://`.
+    /// `rest` is the text after `s3://`.
     fn bucket(name: &str, rest: &str) -> Result<Self, CommandError> {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let region = set("AWS_REGION")
@@ -99,7 +99,7 @@ impl Destination {
         })
     }
 
-    /// Begins a backup of this name: in a folder, there must be none yet.
+    /// Begins a backup with this name: in a folder, it must not exist yet.
     pub(super) fn begin(&self, backup: &str) -> Result<(), CommandError> {
         let Some(folder) = &self.folder else {
             return Ok(());
@@ -108,11 +108,11 @@ impl Destination {
         fs::create_dir(&path).map_err(|error| failed(path.display(), error))
     }
 
-    /// Removes what a backup that failed has left in its folder. An object store keeps it: rights to
-    /// write backups there seldom are rights to delete them.
+    /// Removes the remains of a failed backup from its folder. An object store keeps them:
+    /// permission to write backups rarely includes permission to delete them.
     pub(super) fn discard(&self, backup: &str) {
         if let Some(folder) = &self.folder {
-            // Why the backup failed is what is reported.
+            // The error of the backup is what is reported.
             let _ = fs::remove_dir_all(folder.join(backup));
         }
     }

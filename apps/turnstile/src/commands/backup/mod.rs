@@ -16,7 +16,7 @@ use super::{CommandError, Outcome, Servers, output::SaidArgs, progress::Progress
 use contents::{Contents, Copied, LATEST, Latest, Part};
 use destination::Destination;
 
-/// A part is held in memory, and sent again as a whole when that fails.
+/// A part is held in memory, and sent again as a whole after a failure.
 const PART: usize = 16 * 1024 * 1024;
 
 /// Copy all streams of the log to a folder or an object store
@@ -56,7 +56,7 @@ pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, 
     let contents = match copy_all(&log, &place, &name, began).await {
         Ok(contents) => contents,
         Err(error) => {
-            // On a full disk this is what makes room for the next one.
+            // On a full disk this frees the space for the next one.
             place.discard(&name);
             return Err(error);
         }

@@ -9,7 +9,7 @@ use super::{
     sha256,
 };
 use crate::commands::{
-    CommandError, Outcome, Servers, output::say, progress::Progress, streams::agreed,
+    CommandError, Outcome, Servers, output::say, progress::Progress, streams::confirmed,
 };
 
 /// Put the streams of a backup back, with the same sequences, subjects and times
@@ -68,7 +68,7 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
         "{backup}: whole, begun {}, ended {}",
         contents.began, contents.ended
     );
-    // Whether or not anybody reads on, it is done to the end.
+    // A failing output doesn't stop the restore.
     let mut said = say(&whole);
     make_room(&log, &streams, args.replace, args.yes).await?;
     for (stream, copied) in streams {
@@ -132,7 +132,7 @@ async fn make_room(
     if !replace {
         return Err(refused("--replace deletes them first"));
     }
-    if !yes && !agreed(&format!("Delete {names} and all that is in them?"))? {
+    if !yes && !confirmed(&format!("Delete {names} and all that is in them?"))? {
         return Err(refused("--yes skips this question"));
     }
     for stream in existing {

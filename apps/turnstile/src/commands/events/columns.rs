@@ -1,4 +1,4 @@
-//! How events look as rows.
+//! The columns of events.
 
 use analysis::EVENT_COLUMNS;
 use clap::builder::PossibleValue;
@@ -12,12 +12,12 @@ use super::{
 };
 use crate::commands::{
     CommandError,
-    output::{Output, tame, width},
+    output::{Output, escaped, width},
 };
 
-/// The width of a table where the terminal's isn't known.
+/// The width of a table if the terminal's is unknown.
 const WIDTH: usize = 200;
-/// What is shown unless columns are chosen.
+/// The columns by default.
 const USUAL: [&str; 8] = [
     "time",
     "stream",
@@ -29,12 +29,12 @@ const USUAL: [&str; 8] = [
     "data",
 ];
 
-/// Which columns are shown.
+/// The columns to show.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ColumnArgs {
-    /// The columns of the table for people, separated by commas; JSON always has all of them.
-    /// Unless they are chosen: time, stream, sequence, `event_type`, `aggregate_id`, version, actor
-    /// and data, as far as they fit
+    /// The columns of the table, separated by commas; JSON always has all of them. By default:
+    /// time, stream, sequence, `event_type`, `aggregate_id`, version, actor and data, as far as
+    /// they fit
     #[arg(
         long,
         value_delimiter = ',',
@@ -51,18 +51,18 @@ fn names() -> impl Iterator<Item = PossibleValue> {
         .map(|column| PossibleValue::new(column.name))
 }
 
-/// Every column in words, for the help.
+/// The documentation of every column, for the help.
 pub(super) fn explained() -> String {
     let mut text = "Columns:\n  kind            in JSON: event, or unreadable".to_owned();
     for column in EVENT_COLUMNS {
-        // Writing to a text can't fail.
+        // Writing to a string can't fail.
         let _ = write!(text, "\n  {:<15} {}", column.name, column.doc);
     }
     text
 }
 
-/// Writes events, one a line. Rows come one by one and for as long as one likes, so the widths are
-/// fixed: measuring would mean to wait for the last.
+/// Writes events, one per line. Rows arrive one by one and possibly forever, so the widths are
+/// fixed: measuring them would delay all rows until the last.
 #[derive(Debug)]
 pub(super) struct Writer {
     output: Output,
@@ -84,20 +84,20 @@ impl Writer {
         }
     }
 
-    /// Writes a row; secrets are left out.
+    /// Writes a row without secrets.
     pub(super) fn write(&mut self, row: Row) -> Result<(), CommandError> {
         self.written += 1;
         match row {
             Row::Event(row) => {
                 let row = row.without_secrets();
-                if !self.output.is_for_people() {
+                if !self.output.is_table() {
                     return self.output.record("event", &row);
                 }
                 self.row(&serde_json::to_value(&row).unwrap_or_default())
             }
             Row::Unreadable(unreadable) => {
                 self.unreadable += 1;
-                if !self.output.is_for_people() {
+                if !self.output.is_table() {
                     return self.output.record("unreadable", &unreadable);
                 }
                 self.row(&in_columns(&unreadable))
@@ -105,8 +105,8 @@ impl Writer {
         }
     }
 
-    /// Ends a list. Says what may go unnoticed in it, and that there is none: a name that is spelled
-    /// wrong looks the same.
+    /// Ends a list. Reports what may go unnoticed, and an empty list: a misspelled name would look
+    /// the same.
     pub(super) fn end(&mut self) -> Result<(), CommandError> {
         self.output.flush()?;
         match (self.written, self.unreadable) {
@@ -157,7 +157,7 @@ impl Writer {
     fn cell(&self, name: &str, value: &Value) -> String {
         match value {
             Value::Null => "–".to_owned(),
-            // To the second or the millisecond; JSON has all of it.
+            // To the second or the millisecond; JSON has all digits.
             Value::String(time) if matches!(name, "time" | "stored_at") => {
                 let form = if self.layout.short_ids {
                     "%Y-%m-%d %H:%M:%S"
@@ -170,16 +170,16 @@ impl Writer {
                 )
             }
             Value::String(id) if self.layout.short_ids && uuid::Uuid::parse_str(id).is_ok() => {
-                // All of them are ASCII.
+                // All IDs are ASCII.
                 format!("…{}", &id[id.len() - 8..])
             }
-            Value::String(text) => tame(text).replace('\n', "\\n"),
-            other => tame(&other.to_string()).into_owned(),
+            Value::String(text) => escaped(text).replace('\n', "\\n"),
+            other => escaped(&other.to_string()).into_owned(),
         }
     }
 }
 
-/// What can't be read, in the columns of an event.
+/// An unreadable message, in the columns of an event.
 fn in_columns(unreadable: &Unreadable) -> Value {
     serde_json::json!({
         "time": unreadable.stored_at,

@@ -1,4 +1,4 @@
-//! Which events are meant.
+//! Selects events.
 
 use analysis::{Commits, EventRow, Resuming, Span, commits_of, stream_named};
 use archive::TABLES;
@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use super::row::{Found, Row, as_found, look_at};
 use crate::commands::{CommandError, progress::Progress, range::RangeArgs};
 
-/// Which events are meant: those that meet all of what is given.
+/// Selects the events that match all options.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Filter {
-    /// Only this stream; may be given several times
+    /// Only this stream; may be repeated
     #[arg(
         long,
         value_name = "STREAM",
@@ -22,10 +22,10 @@ pub(super) struct Filter {
         help_heading = "Filters"
     )]
     stream: Vec<StreamName>,
-    /// Only what happened to this aggregate. A ticket and all of its orders have the same id
+    /// Only events of this aggregate. A ticket and all of its orders have the same ID
     #[arg(long, value_name = "ID", help_heading = "Filters")]
     aggregate: Option<String>,
-    /// Only events of this type, such as `OrderPlaced`; may be given several times
+    /// Only events of this type, such as `OrderPlaced`; may be repeated
     #[arg(
         long = "type",
         value_name = "TYPE",
@@ -35,17 +35,17 @@ pub(super) struct Filter {
         help_heading = "Filters"
     )]
     event_type: Vec<String>,
-    /// Only events of this type, which this release doesn't know: of an earlier or a later one
+    /// Only events of this type of another release, which this one doesn't know
     #[arg(long, value_name = "TYPE", help_heading = "Filters")]
     unknown_type: Vec<String>,
-    /// Only what this user (by id) or worker asked for
+    /// Only events that this user (by ID) or worker caused
     #[arg(long, value_name = "ID", help_heading = "Filters")]
     actor: Option<String>,
-    /// Only what followed from the request with this id
+    /// Only events that the request with this ID led to
     #[arg(long, value_name = "ID", help_heading = "Filters")]
     correlation: Option<String>,
-    /// Go on behind what can't be read, which then has a row of its own (unreadable), whatever is
-    /// filtered
+    /// Continue behind unreadable messages; each has a row of its own (unreadable), whatever the
+    /// filter
     #[arg(long, help_heading = "Filters")]
     pub skip_unreadable: bool,
     #[command(flatten)]
@@ -64,8 +64,7 @@ fn types() -> impl Iterator<Item = PossibleValue> {
 }
 
 impl Filter {
-    /// The streams that are read: those that are named, less those in which no event is of a type
-    /// that is asked for.
+    /// The streams to read: the selected ones, without those that have no event of a selected type.
     pub(super) fn streams(&self) -> Vec<StreamName> {
         let named: BTreeSet<_> = self.stream.iter().copied().collect();
         let may_hold = |stream: &StreamName| {
@@ -82,13 +81,13 @@ impl Filter {
             .collect()
     }
 
-    /// The part of the log that is meant, as it is now.
+    /// The selected part of the current log.
     pub(super) async fn span(&self, log: &Log) -> Result<Span, CommandError> {
         let streams = self.streams();
         Ok(Span::resolve(&self.range.range(&streams)?, log, &streams).await?)
     }
 
-    /// The rows that come of what was found.
+    /// The rows of a commit or a finding.
     pub(super) async fn rows_of(&self, log: &Log, found: Found) -> Result<Vec<Row>, CommandError> {
         let finding = match found {
             Ok(commit) if !self.wants(&commit) => return Ok(Vec::new()),
@@ -118,12 +117,12 @@ impl Filter {
         Ok(vec![Row::Unreadable(unreadable)])
     }
 
-    /// Whether the server finds what is meant, all of it at once.
+    /// Whether the server itself finds the selected commits.
     pub(super) fn finds_at_once(&self) -> bool {
         self.aggregate.is_some() && !self.skip_unreadable
     }
 
-    /// Whether a commit is meant, as far as its headers tell.
+    /// Whether a commit is selected, as far as its headers show.
     fn wants(&self, commit: &Commit) -> bool {
         let is = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted == found)
@@ -133,7 +132,7 @@ impl Filter {
             && is(&self.correlation, &commit.metadata.correlation_id)
     }
 
-    /// Opens what is to be read.
+    /// Begins to read.
     pub(super) async fn open<'l>(
         &self,
         log: &'l Log,
@@ -141,11 +140,11 @@ impl Filter {
     ) -> Result<Reading<'l>, CommandError> {
         let found = match &self.aggregate {
             _ if self.skip_unreadable => Source::On(Resuming::new(log, span.clone())),
-            // The server finds an aggregate's commits by itself; the rest needn't be read.
+            // The server finds an aggregate's commits itself; the rest needn't be read.
             Some(id) => {
                 let mut commits = Vec::new();
                 for stream in span.streams() {
-                    // Within a stream its own order counts, whatever the clocks say.
+                    // Within a stream its own order counts, whatever the clocks show.
                     let mut latest = DateTime::<Utc>::MIN_UTC;
                     for commit in commits_of(log, stream, id).await? {
                         latest = latest.max(commit.metadata.time);
@@ -183,13 +182,13 @@ pub(super) struct Reading<'l> {
 
 enum Source<'l> {
     Span(Commits),
-    /// Goes on behind what can't be read.
+    /// Continues behind unreadable messages.
     On(Resuming<'l>),
     Aggregate(std::vec::IntoIter<Commit>),
 }
 
 impl Reading<'_> {
-    /// The next commit in the range, or what is in its place.
+    /// The next commit in the range, or a finding in its place.
     pub(super) async fn next(&mut self) -> Result<Option<Found>, CommandError> {
         loop {
             let found = match &mut self.found {

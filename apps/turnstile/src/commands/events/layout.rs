@@ -1,33 +1,33 @@
-//! Which columns of a list of events fit, and how wide they are.
+//! Which columns of a list of events fit, and their widths.
 
-/// What `data` must have beside the other columns; with less it gets a line of its own.
+/// The width that `data` needs next to the other columns; with less it gets a separate line.
 const DATA: usize = 40;
-/// An id in short: its end, since the beginning of many is a time and alike.
+/// A shortened ID: its end, since many begin with a time and look alike.
 const SHORT_ID: usize = 9;
-/// Between two columns.
+/// Space between two columns.
 const GAP: usize = 2;
-/// What is left out where there is no room for it, the first first, unless somebody chose it.
+/// Columns that are left out if there is no room, in this order, unless they were chosen.
 const DISPENSABLE: [&str; 3] = ["version", "actor", "aggregate_id"];
 
-/// A column that is shown.
+/// A visible column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Shown {
     pub name: String,
     pub width: usize,
 }
 
-/// How events are shown.
+/// The layout of events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
     pub columns: Vec<Shown>,
-    /// Whether ids are cut to their ends.
+    /// Whether IDs are cut to their ends.
     pub short_ids: bool,
-    /// How wide `data` is below the other columns; `None` where it stands among them.
+    /// The width of `data` below the other columns; `None` if it is among them.
     pub below: Option<usize>,
 }
 
 impl Layout {
-    /// Fits columns into a width. Those that were chosen all stay.
+    /// Fits columns into a width. Chosen columns all stay.
     pub(super) fn fit(names: &[String], chosen: bool, width: usize) -> Self {
         let has_data = names.iter().any(|name| name == "data");
         for short_ids in [false, true] {
@@ -66,16 +66,16 @@ impl Layout {
     }
 }
 
-/// What the columns other than `data` take, each with the gap behind it.
+/// The width of the columns other than `data`, each with the gap behind it.
 fn used(names: &[String], short_ids: bool) -> usize {
     let widths = names.iter().filter_map(|name| width_of(name, short_ids));
     widths.map(|width| width + GAP).sum()
 }
 
-/// How wide a column is; nothing for the one that takes the rest.
+/// The width of a column; `None` for the one that takes the rest.
 fn width_of(name: &str, short_ids: bool) -> Option<usize> {
     Some(match name {
-        // To the second, which is taken back as it is.
+        // To the second; a bound accepts this form.
         "time" | "stored_at" if short_ids => 19,
         "time" | "stored_at" => 23,
         "sequence" if short_ids => 7,

@@ -8,13 +8,13 @@ use super::{
 };
 use crate::commands::{CommandError, Outcome, Servers, output::OutputArgs};
 
-/// List events, in order of time: one a row
+/// List events, in order of time, one per row
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = format!("{}\n\n{EXAMPLES}", explained()))]
 pub(crate) struct LsArgs {
     #[command(flatten)]
     filter: Filter,
-    /// End after so many
+    /// Stop after this number of events
     #[arg(long, short = 'n', value_name = "COUNT", help_heading = "Filters")]
     limit: Option<u64>,
     #[command(flatten)]
@@ -38,7 +38,7 @@ pub(super) async fn run(args: LsArgs, servers: &Servers) -> Result<Outcome, Comm
     let mut writer = Writer::new(args.output.open(), args.columns);
     let limit = args.limit.unwrap_or(u64::MAX);
     let listed = list(&args.filter, &log, &mut reading, limit, &mut writer).await;
-    // What was found before a fault is shown before it.
+    // Rows before a fault are printed before it.
     writer.flush()?;
     listed?;
     drop(reading);

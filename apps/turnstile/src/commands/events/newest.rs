@@ -1,4 +1,4 @@
-//! The newest events of several streams.
+//! Finds the newest events of several streams.
 
 use analysis::Span;
 use chrono::{DateTime, Utc};
@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{columns::Writer, filter::Filter, row::Row};
 use crate::commands::CommandError;
 
-/// How many commits of each stream are looked at first; eight times as many before those each time
-/// that this is not enough.
+/// Number of commits of each stream that are read first; eight times as many before those, each
+/// time this is not enough.
 const FIRST_LOOK: u64 = 256;
-/// Up to so many rows are kept while they are looked for, some 1.5 KB each. Of more, only the
-/// places are, and they are read once more.
+/// Limit for rows that are kept in memory, some 1.5 KB each. Beyond it only their places are kept,
+/// and they are read once more.
 const KEPT: usize = 10_000;
 
-/// Writes the newest events that are meant, oldest first.
+/// Writes the newest selected events, oldest first.
 pub(super) async fn write_newest(
     filter: &Filter,
     log: &Log,
@@ -30,7 +30,7 @@ pub(super) async fn write_newest(
         return Ok(());
     }
     let places = newest(filter, log, span, count, |nth, row| (row.sequence(), nth)).await?;
-    // Of each stream the newest are meant, so that the first of them says which.
+    // The newest events of each stream form its end, so the first of them defines all.
     let mut firsts = BTreeMap::new();
     for (stream, place) in places {
         firsts.entry(stream).or_insert(place);
@@ -52,11 +52,11 @@ pub(super) async fn write_newest(
     Ok(())
 }
 
-/// What is kept of the newest events that are meant, oldest first. `keep` gets each event with its
-/// number among those of its commit.
+/// Returns the results of `keep` for the newest selected events, oldest first. `keep` receives each
+/// event with its number in its commit.
 ///
-/// The streams are read from their ends, a part at a time, and each part once: an event is among
-/// the newest for certain only if it is later than all that wasn't looked at.
+/// The streams are read from their ends, a part at a time, and each part once: an event is
+/// certainly among the newest only if it is later than all unread ones.
 async fn newest<T>(
     filter: &Filter,
     log: &Log,
@@ -99,7 +99,7 @@ async fn newest<T>(
         let cut = span
             .streams()
             .filter(|stream| left.sequences(*stream).is_some())
-            // Where nothing was met that is in the range, what comes before may be of any time.
+            // If no event of the range was found, earlier ones may have any time.
             .map(|stream| begins.get(&stream).copied())
             .map(|begin| begin.unwrap_or(DateTime::<Utc>::MAX_UTC));
         match cut.max() {
@@ -109,17 +109,17 @@ async fn newest<T>(
     }
 }
 
-/// What is kept of a stream, each with its time.
+/// The results of a stream, each with its time.
 type Kept<T> = VecDeque<(DateTime<Utc>, T)>;
 
-/// The newest of each stream, as far as they were looked for.
+/// The newest results of each stream, as far as the search has come.
 struct Newest<T> {
     rows: BTreeMap<StreamName, Kept<T>>,
     count: usize,
 }
 
 impl<T> Newest<T> {
-    /// Adds what was found before what is there.
+    /// Adds earlier results before the existing ones.
     fn add_earlier(&mut self, rows: BTreeMap<StreamName, Kept<T>>) {
         for (stream, mut earlier) in rows {
             let later = self.rows.remove(&stream).unwrap_or_default();
@@ -131,18 +131,17 @@ impl<T> Newest<T> {
         }
     }
 
-    /// Whether no event that wasn't looked at can be among the newest: all of those are from this
-    /// moment or later.
+    /// Whether no unread event can be among the newest: all of those are from this moment or later.
     fn is_certain(&self, moment: DateTime<Utc>) -> bool {
         let rows = self.rows.values().flatten();
         rows.filter(|(time, _)| *time >= moment).count() >= self.count
     }
 
-    /// The newest of all streams, oldest first.
+    /// The newest results of all streams, oldest first.
     fn merged(self) -> Vec<(StreamName, T)> {
         let mut all = Vec::new();
         for (stream, rows) in self.rows {
-            // A clock that went back doesn't put an event before the one that it follows.
+            // A clock that went back doesn't move an event before its predecessor.
             let mut latest = DateTime::<Utc>::MIN_UTC;
             for (time, kept) in rows {
                 latest = latest.max(time);

@@ -7,11 +7,11 @@ use std::fmt::Write as _;
 
 use crate::commands::{CommandError, output::Output};
 
-/// Bytes in a line of a dump.
+/// Number of bytes per line of a dump.
 const BYTES: usize = 16;
 
-/// The message for a program. Its payload is text where it is UTF-8, and hexadecimal where it isn't;
-/// password hashes are left out.
+/// The message as JSON. Its payload is text if it is UTF-8, otherwise hexadecimal; without password
+/// hashes.
 pub(crate) fn as_json(message: &StoredMessage) -> Value {
     let payload = without_secrets_in(&message.payload);
     let mut shown = json!({
@@ -29,7 +29,7 @@ pub(crate) fn as_json(message: &StoredMessage) -> Value {
     shown
 }
 
-/// Writes the message for people.
+/// Writes the message as text.
 pub(crate) fn write(output: &mut Output, message: &StoredMessage) -> Result<(), CommandError> {
     let payload = without_secrets_in(&message.payload);
     output.line(&format!("{}#{}", message.stream, message.sequence))?;
@@ -50,12 +50,12 @@ pub(crate) fn write(output: &mut Output, message: &StoredMessage) -> Result<(), 
     }
 }
 
-/// Bytes as people read them: place, hexadecimal, and what of it is ASCII.
+/// A hex dump: offset, hexadecimal, and the ASCII characters.
 fn dump(bytes: &[u8]) -> String {
     let lines = bytes.chunks(BYTES).enumerate().map(|(i, chunk)| {
         let mut line = format!("{:08x} ", i * BYTES);
         for byte in chunk {
-            // Writing to a text can't fail.
+            // Writing to a string can't fail.
             let _ = write!(line, " {byte:02x}");
         }
         let gap = 3 * (BYTES - chunk.len()) + 2;

@@ -1,4 +1,4 @@
-//! What stands at a place of the log: events, or something that can't be read.
+//! A place in the log: events, or an unreadable message.
 
 use analysis::{EventRow, Finding, Rule};
 use chrono::{DateTime, Utc};
@@ -12,25 +12,25 @@ use crate::commands::CommandError;
 pub(super) enum Row {
     /// An event.
     Event(Box<EventRow>),
-    /// Something else.
+    /// An unreadable message.
     Unreadable(Unreadable),
 }
 
-/// What stands where a commit should be.
+/// An unreadable message, or a missing one.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Unreadable {
     pub stream: StreamName,
     pub sequence: u64,
-    /// When the server stored it; none if nothing is there.
+    /// The time at which the server stored it; `None` if it is missing.
     pub stored_at: Option<DateTime<Utc>>,
-    /// The aggregate that its subject names.
+    /// The aggregate in its subject.
     pub aggregate_id: Option<String>,
-    /// What is wrong with it.
+    /// Why it can't be read.
     pub why: String,
 }
 
 impl Row {
-    /// The stream that it is in.
+    /// Its stream.
     pub(super) fn stream(&self) -> StreamName {
         match self {
             Self::Event(event) => event.stream,
@@ -46,7 +46,7 @@ impl Row {
         }
     }
 
-    /// When it happened, as far as that is known.
+    /// Its time, as far as it is known.
     pub(super) fn time(&self) -> DateTime<Utc> {
         match self {
             Self::Event(event) => event.time,
@@ -57,10 +57,10 @@ impl Row {
     }
 }
 
-/// A commit, or what is wrong with what is in its place.
+/// A commit, or a finding in its place.
 pub(super) type Found = Result<Commit, Finding>;
 
-/// Takes an error for what is found at its place, if it is one that says that it can't be read.
+/// Converts an error into a finding, if it is about an unreadable message.
 pub(super) fn as_found(error: StoreError) -> Result<Finding, StoreError> {
     match error {
         StoreError::Unreadable {
@@ -77,7 +77,7 @@ pub(super) fn as_found(error: StoreError) -> Result<Finding, StoreError> {
     }
 }
 
-/// Looks at what can't be read, as far as it can be looked at.
+/// Reads an unreadable message, as far as possible.
 pub(super) async fn look_at(log: &Log, finding: Finding) -> Result<Unreadable, CommandError> {
     let Finding {
         stream,

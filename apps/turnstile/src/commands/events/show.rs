@@ -6,7 +6,7 @@ use eventstore::{Log, StreamName};
 use super::{columns::explained, raw};
 use crate::commands::{CommandError, Outcome, Servers, output::OutputArgs, range::bound};
 
-/// Show everything that is known of one commit's events
+/// Show all data on one commit's events
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = format!("{}\n\n{EXAMPLES}", explained()))]
 pub(crate) struct ShowArgs {
@@ -14,7 +14,7 @@ pub(crate) struct ShowArgs {
     #[arg(value_name = "STREAM:SEQUENCE", value_parser = bound)]
     place: Bound,
     /// The message as it is stored: subject, headers and bytes, whether or not it can be read.
-    /// Password hashes are left out
+    /// Without password hashes
     #[arg(long, help_heading = "Output")]
     raw: bool,
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, Co
     let commit = log.reader().commit_at(stream, sequence).await?;
     for row in EventRow::of(&commit)? {
         let row = row.without_secrets();
-        if !output.is_for_people() {
+        if !output.is_table() {
             output.record("event", &row)?;
             continue;
         }
@@ -88,7 +88,7 @@ async fn show_raw(
             "{stream}#{sequence}: nothing is stored there any more"
         ))
     })?;
-    if output.is_for_people() {
+    if output.is_table() {
         raw::write(output, &message)
     } else {
         output.record("message", &raw::as_json(&message))

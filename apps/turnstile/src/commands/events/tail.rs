@@ -11,13 +11,13 @@ use super::{
 };
 use crate::commands::{CommandError, Outcome, Servers, output::OutputArgs};
 
-/// Show the newest events; with -f, go on with those to come
+/// Show the newest events; with -f, follow new ones
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = format!("{}\n\n{EXAMPLES}", explained()))]
 pub(crate) struct TailArgs {
     #[command(flatten)]
     filter: Filter,
-    /// How many. Of more than 10,000 the places are looked for first, and then they are read once more
+    /// Number of events. Beyond 10,000 they are located first, and then read once more
     #[arg(
         long,
         short = 'n',
@@ -26,8 +26,7 @@ pub(crate) struct TailArgs {
         help_heading = "Filters"
     )]
     count: usize,
-    /// Go on with new events as they are stored, until Ctrl-C. A connection that is lost is waited
-    /// for
+    /// Continue with new events as they are stored, until Ctrl-C, even after a lost connection
     #[arg(long, short, conflicts_with = "to")]
     follow: bool,
     #[command(flatten)]
@@ -46,7 +45,7 @@ pub(super) async fn run(args: TailArgs, servers: &Servers) -> Result<Outcome, Co
     let span = args.filter.span(&log).await?;
     let mut writer = Writer::new(args.output.open(), args.columns);
     let newest = write_newest(&args.filter, &log, &span, args.count, &mut writer).await;
-    // What was found before a fault is shown before it.
+    // Rows before a fault are printed before it.
     writer.flush()?;
     newest?;
     if !args.follow {
@@ -58,8 +57,8 @@ pub(super) async fn run(args: TailArgs, servers: &Servers) -> Result<Outcome, Co
         let after = span.end(stream);
         follow(&log, stream, after, skip).boxed()
     });
-    // As they arrive: waiting until no other stream can have an earlier one would mean to wait for
-    // the next event of the quietest.
+    // In order of arrival: to wait until no other stream can have an earlier one would mean to wait
+    // for the next event of the quietest.
     let mut to_come = select_all(to_come);
     while let Some(found) = to_come.next().await {
         for row in args.filter.rows_of(&log, found?).await? {
@@ -70,7 +69,7 @@ pub(super) async fn run(args: TailArgs, servers: &Servers) -> Result<Outcome, Co
     Ok(Outcome::Clean)
 }
 
-/// Follows a stream, and goes on behind what can't be read if that is wanted.
+/// Follows a stream, and continues behind unreadable messages if requested.
 fn follow(
     log: &Log,
     stream: StreamName,

@@ -1,5 +1,5 @@
-//! A log that a test writes commit by commit, with ids and times of its own. No command could:
-//! the commits of a live system have random ids and the time of day.
+//! A log that a test writes commit by commit, with its own IDs and times. No command could: the
+//! commits of a running system have random IDs and the current time.
 
 use async_nats::jetstream::{self, message::PublishMessage};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -30,7 +30,7 @@ pub struct Draft {
     pub request: String,
     pub cause: Option<Uuid>,
     pub events: Vec<Value>,
-    /// The version that it says it has, if not the one that it should have.
+    /// The version in the header, if it differs from the right one.
     pub version: Option<u64>,
 }
 
@@ -58,7 +58,7 @@ impl Archive {
         self.nats.url()
     }
 
-    /// Writes a commit; tells its id, which is its number.
+    /// Writes a commit; returns its ID, which is its number.
     pub async fn commit(&mut self, draft: &Draft) -> Uuid {
         self.commits += 1;
         let commit = Uuid::from_u128(self.commits);
@@ -99,7 +99,7 @@ impl Archive {
         message
     }
 
-    /// Writes so many commits fast: listings a second apart.
+    /// Writes this number of commits fast: listings one second apart.
     pub async fn listings(&mut self, count: u128) {
         let begin = super::moment(1, 0, 0);
         let mut sent = Vec::new();
@@ -136,7 +136,7 @@ impl Archive {
         }
     }
 
-    /// Writes a message with the headers of a commit, whatever its payload is.
+    /// Writes a message with the headers of a commit and any payload.
     pub async fn message(&mut self, stream: StreamName, aggregate: Uuid, payload: &str) {
         self.commits += 1;
         let draft = Draft {

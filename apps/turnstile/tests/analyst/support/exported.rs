@@ -1,4 +1,4 @@
-//! What is in the folder of an export.
+//! The contents of an export's folder.
 
 use archive::Manifest;
 use std::{collections::BTreeMap, path::Path};
@@ -10,7 +10,7 @@ pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Exports; shows that it ended well, and gives what is in the folder.
+/// Exports successfully, and returns the manifest.
 pub async fn exported(nats: &Nats, out: &Path, args: &[&str]) -> Manifest {
     let mut all = vec!["export", "--out", text(out)];
     all.extend(args);
@@ -29,7 +29,7 @@ pub fn rows(manifest: &Manifest) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// Every file in a folder, but for the manifest and what an export keeps while it isn't complete.
+/// Every file in a folder, except for the manifest and the files of an incomplete export.
 pub fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -50,7 +50,7 @@ pub fn files(folder: &Path) -> Vec<String> {
     found
 }
 
-/// The files that a manifest names.
+/// The files in a manifest.
 pub fn named(manifest: &Manifest) -> Vec<String> {
     let parts = manifest.tables.values().flat_map(|table| &table.parts);
     let mut named: Vec<_> = parts.map(|part| part.file.clone()).collect();
@@ -58,8 +58,8 @@ pub fn named(manifest: &Manifest) -> Vec<String> {
     named
 }
 
-/// Shows that a folder holds what an export holds that nothing disturbed, and nothing else: the
-/// same files with the same bytes. (No set of these tests' logs is cut, so files are the same.)
+/// Checks that a folder contains exactly the files of an undisturbed export, with the same bytes.
+/// (No segment of these tests' logs is split, so files are the same.)
 #[track_caller]
 pub fn assert_same_export(folder: &Path, undisturbed: &Path) {
     let read = |folder: &Path| Manifest::read(folder).unwrap().unwrap();

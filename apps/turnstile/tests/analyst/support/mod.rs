@@ -1,10 +1,10 @@
-//! What the tests share.
+//! Code that the tests share.
 
 mod archive;
-mod cut;
+mod cutting_proxy;
 pub mod exported;
-mod moments;
-mod no_room;
+mod full_disk;
+mod random_times;
 mod season;
 mod system;
 mod tool;
@@ -21,7 +21,7 @@ pub use tool::{TURNSTILE, tool};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// Ids that tell what they are of: `id(7, 2)` is the second ticket.
+/// IDs that show their kind: `id(7, 2)` is the second ticket.
 pub fn id(kind: u128, number: u128) -> Uuid {
     Uuid::from_u128((kind << 96) | number)
 }

@@ -1,4 +1,4 @@
-//! A fixed small history: four tickets, everything that can become of one.
+//! A fixed small history: four tickets, with every possible outcome.
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -17,7 +17,7 @@ use super::{
     id, moment,
 };
 
-/// The history, and who is in it.
+/// The history, and its users.
 pub struct Season {
     pub archive: Archive,
     requests: u32,
@@ -318,7 +318,7 @@ impl Season {
             .await;
     }
 
-    /// A decline as it was written before it told its time: old events stay readable.
+    /// A decline as it was stored before it had a time: old events stay readable.
     fn declined(order: u128) -> serde_json::Value {
         serde_json::json!({
             "type": "PaymentDeclined",

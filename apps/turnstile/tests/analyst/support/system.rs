@@ -1,4 +1,4 @@
-//! A system that is alive: the program that serves, and its servers.
+//! A running system: the program that serves, and its servers.
 
 use serde_json::Value;
 use testkit::{Mongo, Nats, TestApp};
@@ -12,12 +12,12 @@ pub struct System {
 }
 
 impl System {
-    /// One with nothing in it.
+    /// An empty one.
     pub async fn start() -> Self {
         Self::on(Nats::start().await).await
     }
 
-    /// One on a log that is there.
+    /// One on an existing log.
     pub async fn on(nats: Nats) -> Self {
         let mongo = Mongo::database().await;
         let app = TestApp::builder(TURNSTILE)
@@ -29,7 +29,7 @@ impl System {
         Self { nats, mongo, app }
     }
 
-    /// How the tool is told which MongoDB.
+    /// The tool's options for this MongoDB.
     pub fn mongodb(&self) -> [&str; 4] {
         let (uri, name) = (self.mongo.uri(), self.mongo.name());
         ["--mongodb-uri", uri, "--mongodb-database", name]

@@ -1,4 +1,4 @@
-//! Acknowledgments of NATS that never arrive: the command took effect, and nobody heard of it.
+//! NATS's acknowledgments that never arrive: the command took effect, but the process doesn't know.
 
 use serde_json::json;
 use std::collections::HashSet;
@@ -20,10 +20,10 @@ async fn behind_a_lossy_proxy() -> (Site, DropAcksProxy) {
     (site, proxy)
 }
 
-/// Loses the acknowledgment of every message that this stream stores from now on.
+/// Drops the acknowledgment of every message that this stream stores from now on.
 fn lose_acks_of(proxy: &DropAcksProxy, stream: &'static str) {
     let mut lost = HashSet::new();
-    // What is stored is lost once; a retry that is told so must get through.
+    // Each stored message is dropped once; a retry whose acknowledgment arrives must succeed.
     proxy.drop_if(move |ack| {
         ack.stream == stream && ack.refused.is_none() && !ack.duplicate && lost.insert(ack.sequence)
     });

@@ -10,10 +10,10 @@ use crate::support::Site;
 
 const PEOPLE: usize = 5;
 const KILLS: usize = 3;
-/// How much goes well between two kills.
+/// Number of successful commands between two kills.
 const COMMANDS: usize = 60;
 
-/// Any moment of a busy quarter of a second.
+/// A random moment within a quarter of a second.
 async fn random_moment() {
     let milliseconds = Uuid::new_v4().as_u128() % 250;
     sleep(Duration::from_millis(u64::try_from(milliseconds).unwrap())).await;

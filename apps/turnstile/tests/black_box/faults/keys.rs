@@ -1,8 +1,8 @@
-//! `kill -9` in the middle of a request with an `Idempotency-Key`: sent again with the same key, it
-//! takes effect once, and the answer is what took effect.
+//! `kill -9` in the middle of a request with an `Idempotency-Key`: repeated with the same key, it
+//! takes effect once, and the response is the effect.
 //!
-//! The network loses what the process was about to write (or to hear) at one point of the request;
-//! then it is killed, so nothing of it is remembered but what is in the log.
+//! The network drops what the process is about to write (or to receive) at one point of the
+//! request; then it is killed, so only the log remains.
 
 use serde_json::{Value, json};
 use std::{
@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::support::{Person, Site};
 
-/// What was lost so far, by what makes each loss another one.
+/// The losses so far, by what distinguishes them.
 #[derive(Clone, Default)]
 struct Lost(Arc<Mutex<BTreeSet<String>>>);
 
@@ -37,7 +37,7 @@ impl Lost {
     }
 }
 
-/// A command that is sent, and sent again.
+/// A command that is sent, and repeated.
 struct Sent {
     person: Person,
     path: &'static str,
@@ -55,7 +55,7 @@ impl Sent {
         }
     }
 
-    /// Sends it and doesn't wait for an answer.
+    /// Sends it without waiting for a response.
     fn in_vain(&self) {
         let call = self.person.post(self.path, &self.body);
         let call = call.idempotency_key(&self.key);
@@ -64,7 +64,7 @@ impl Sent {
         });
     }
 
-    /// Sends it until it is answered.
+    /// Sends it until there is a response.
     async fn again(&self) -> Answer {
         eventually("it is answered", LONG, || async {
             let call = self.person.post(self.path, &self.body);
@@ -80,8 +80,8 @@ impl Sent {
     }
 }
 
-/// Kills the server when an offer, an order and a payment are all at the point at which `hold`
-/// begins to lose something, and shows that each takes effect once when it is sent again.
+/// Kills the server when a listing, an order and a payment are all at the point at which `hold`
+/// begins to drop messages, and checks that each takes effect once when it is repeated.
 async fn killed_when(hold: impl FnOnce(&DropAcksProxy, Lost)) {
     let nats = Nats::start().await;
     let proxy = DropAcksProxy::start(nats.url(), 7).await;

@@ -1,5 +1,5 @@
-//! A power cut under living processes: NATS comes back without the commits that it acknowledged
-//! last, and other commits then stand under the same sequences.
+//! A power cut while processes keep running: NATS comes back without the commits that it
+//! acknowledged last, and other commits then get the same sequences.
 
 use serde_json::{Value, json};
 use std::{
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::support::{Deployment, Person, Site, Watcher};
 
-/// Within this time after NATS is back, only what is there is shown.
+/// Within this time after NATS is back, only existing commits are shown.
 const HEALED_WITHIN: Duration = Duration::from_secs(15);
 
 /// A ticket that was acknowledged.
@@ -20,7 +20,7 @@ struct Listed {
     request: String,
 }
 
-/// Lists a ticket, as often as it takes while NATS is away.
+/// Lists a ticket, repeatedly while NATS is down.
 async fn sell(seller: &Person, title: &str) -> Listed {
     let key = Uuid::new_v4().to_string();
     let body = json!({"title": title, "price": 20});
@@ -51,7 +51,7 @@ fn ids(listed: &[Listed]) -> BTreeSet<&str> {
     listed.iter().map(|ticket| ticket.id.as_str()).collect()
 }
 
-/// Shows that every process is ready and these are listed, and nothing else.
+/// Checks that every process is ready and lists exactly these.
 async fn shows_only(site: &Site, expected: &BTreeSet<&str>, within: Duration) {
     eventually(
         "what is there is shown, and nothing else",
@@ -135,13 +135,13 @@ async fn separate_services_show_nothing_that_the_log_has_lost() {
     a_lost_tail_heals(Deployment::Separate).await;
 }
 
-/// Asks with a key, as often as it takes while NATS is away. Says whether it was answered before.
+/// Creates something under a key, repeatedly while NATS is down. Returns whether it is a replay.
 async fn created(person: &Person, path: &str, body: &Value, key: &str) -> (bool, Value) {
     let answer = eventually("it is created", LONG, || async {
         let answer = person.post(path, body).idempotency_key(key).await;
         match answer.status {
             201 => Ok(answer),
-            // The read model by which a payment finds its order is filled anew meanwhile.
+            // The read model with a payment's order is being rebuilt in the meantime.
             404 | 503 => Err(answer.describe()),
             _ => panic!("{}", answer.describe()),
         }
@@ -180,7 +180,7 @@ async fn an_answer_to_a_repeated_request_never_tells_of_what_the_log_has_lost() 
         site.nats.lose_tail_of(stream, &before).await;
         let (replayed, again) = created(person, path, body, "goes").await;
         assert!(!replayed, "{path} tells of what is gone");
-        // The same command, so the same thing.
+        // The same command, so the same resource.
         assert_eq!(first["id"], again["id"]);
         let shown = look_up(person, format!("{path}/{}", again["id"].as_str().unwrap())).await;
         assert_eq!(shown["id"], again["id"]);
@@ -198,6 +198,6 @@ async fn an_answer_to_a_repeated_request_never_tells_of_what_the_log_has_lost() 
     assert_eq!(again, paid, "it is paid once more, and the same payment");
     let shown = look_up(&buyer, format!("/api/orders/{order}")).await;
     assert_eq!(shown["status"], "complete");
-    // What stands is answered as it was.
+    // Responses about existing commits are repeated unchanged.
     assert!(created(&seller, "/api/tickets", &stays, "stays").await.0);
 }

@@ -1,5 +1,5 @@
-//! NATS or MongoDB away, dead or frozen: a quick and honest answer to everything, and recovery by
-//! itself, with everything in one process and with a process a service.
+//! NATS or MongoDB down or frozen: a quick and honest response to everything, and automatic
+//! recovery, with everything in one process and with one process per service.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -13,11 +13,11 @@ use crate::{
     support::{Deployment, Person, Site},
 };
 
-/// Two seconds by the contract, and what a busy machine adds.
+/// Two seconds by the contract, plus an allowance for a busy machine.
 const SOON: Duration = Duration::from_millis(2_500);
 
-/// Sends a request, and shows that its answer comes soon and is a success or an honest 503. The
-/// order of a ticket that there isn't may still be told so.
+/// Sends a request, and checks that its response comes soon and is a success or an honest 503. The
+/// order of a missing ticket may still get its error.
 async fn soon(call: Call) -> Answer {
     let started = Instant::now();
     let answer = call.await;
@@ -40,12 +40,12 @@ async fn soon(call: Call) -> Answer {
     answer
 }
 
-/// Asks until the answer is 503; every answer on the way comes soon.
+/// Repeats the request until the response is 503; every response until then comes soon.
 async fn becomes_unavailable(what: &str, call: impl Fn() -> Call) {
     eventually(what, LONG, || async { soon(call()).await.status == 503 }).await;
 }
 
-/// Asks until the answer is this one; every answer on the way comes soon.
+/// Repeats the request until it gets this status; every response until then comes soon.
 async fn becomes(what: &str, status: u16, call: impl Fn() -> Call) -> Answer {
     eventually(what, LONG, || async {
         let answer = soon(call()).await;
@@ -58,14 +58,14 @@ async fn becomes(what: &str, status: u16, call: impl Fn() -> Call) -> Answer {
     .await
 }
 
-/// A marketplace in the middle of its work.
+/// A running marketplace.
 struct Scene {
     site: Site,
     seller: Person,
     buyer: Person,
     /// For sale.
     ticket: String,
-    /// Orders of the buyer: one to pay, one to give back.
+    /// Orders of the buyer: one to pay, one to cancel.
     to_pay: String,
     to_cancel: String,
 }
@@ -110,8 +110,8 @@ impl Scene {
         self.buyer.post("/api/payments", &body)
     }
 
-    /// Shows that every command is answered 503. What is asked for first may still be answered
-    /// otherwise, so it is something that may happen.
+    /// Checks that every command gets 503. The first ones may still succeed, so they are commands
+    /// whose effect is allowed.
     async fn commands_are_unavailable(&self) {
         let offer = json!({"title": "Opening night", "price": 20});
         let seller = &self.seller;
@@ -138,7 +138,7 @@ impl Scene {
         for query in queries {
             soon(self.buyer.get(&query)).await;
         }
-        // Who signs in needs the log too, and gets no word about whether the account exists.
+        // Signing in needs the log too, and doesn't reveal whether the account exists.
         let email = &self.seller.user.email;
         let sign_in = json!({"email": email, "password": self.seller.user.password});
         let nobody = self.site.anyone();
@@ -194,7 +194,7 @@ impl Scene {
     }
 }
 
-/// Shows that each process lives, isn't ready, and says what is missing.
+/// Checks that each process is alive, isn't ready, and names what is missing.
 async fn all_are_unready(apps: Vec<&TestApp>, missing: &str) {
     for app in apps {
         let anyone = app.client();

@@ -1,4 +1,4 @@
-//! An event that one service can't handle: set aside, and nobody else waits for it.
+//! An event that one service can't handle: set aside, without delaying others.
 
 use async_nats::jetstream::{self, message::PublishMessage};
 use serde_json::Value;
@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::support::{Person, Site};
 
-/// Publishes a copy of the last commit of an aggregate under another aggregate's id, as if it had
-/// been written by its service, with each `(from, to)` replaced.
+/// Publishes a copy of the last commit of an aggregate under another aggregate's ID, as if its
+/// service had written it, with each `(from, to)` replaced.
 async fn forge(site: &Site, stream: &str, from: &str, to: &str, replacing: &[(&str, &str)]) {
     let client = async_nats::connect(site.nats.url()).await.unwrap();
     let context = jetstream::new(client);
@@ -46,7 +46,7 @@ async fn forge(site: &Site, stream: &str, from: &str, to: &str, replacing: &[(&s
     published.unwrap().await.unwrap();
 }
 
-/// An ordered ticket of which the service that sells it never heard.
+/// An order of a ticket that the tickets service doesn't have.
 async fn order_of_nothing(site: &Site, buyer: &Person) -> (String, String, String) {
     let seller = site.person().await;
     let model = seller.sell("Model", 20).await;
@@ -68,7 +68,7 @@ async fn a_poison_event_is_set_aside_others_go_on_and_it_can_be_retried() {
     let (seller, buyer) = (site.person().await, site.person().await);
     let (_, missing, forged) = order_of_nothing(&site, &buyer).await;
 
-    // While it is tried again and again, nobody else waits.
+    // While it is retried, nothing else waits.
     let ticket = seller.sell("Opening night", 20).await;
     let order = buyer.order(&ticket).await;
     let path = format!("/api/tickets/{ticket}");
@@ -93,7 +93,7 @@ async fn a_poison_event_is_set_aside_others_go_on_and_it_can_be_retried() {
     assert!(metrics.contains("dead_letters"), "it is counted\n{metrics}");
     site.anyone().get("/readyz").await.assert_status(200);
 
-    // What was missing is put right, and the event is tried again.
+    // The missing ticket is added, and the event is retried.
     let model = seller.sell("Found again", 30).await;
     forge(&site, "TICKETS", &model, &missing, &[]).await;
     let line = letters

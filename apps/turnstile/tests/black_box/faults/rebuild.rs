@@ -1,4 +1,4 @@
-//! A read model built anew while people go on reading and writing.
+//! A read model that is rebuilt while users read and write.
 
 use serde_json::json;
 use std::sync::{
@@ -11,7 +11,7 @@ use crate::support::{Person, Site, assert_has};
 
 const TICKETS: u64 = 60;
 
-/// Reads and writes until told to stop, and shows that every answer is right.
+/// Reads and writes until it is stopped, and checks that every response is right.
 async fn read_and_write(person: Person, ids: Vec<String>, stop: Arc<AtomicBool>) -> usize {
     let mut reads = 0;
     let mut version = 0;
@@ -101,7 +101,7 @@ async fn read_models_that_were_lost_come_back_from_the_log() {
     let orders = buyer.get("/api/orders").await.json;
     site.app().terminate().await;
 
-    // The same log before an empty database.
+    // The same log with an empty database.
     let empty = site.mongo.another_database();
     let again = Site::builder().nats(&site.nats).mongo(&empty).start().await;
     let client = again.anyone();

@@ -1,4 +1,4 @@
-//! How it starts when not all is well, and how it ends when it is told to.
+//! Starts under faults, and orderly stops.
 
 use serde_json::json;
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! People who sell, order, pay and cancel while servers die under them, and remember every word
-//! that they were told.
+//! Users who sell, order, pay and cancel while servers fail, and record every response.
 
 use serde_json::{Value, json};
 use std::{
@@ -16,37 +15,37 @@ use uuid::Uuid;
 
 use crate::support::{Person, Site};
 
-/// How long somebody waits before trying again.
+/// Pause of a user before another try.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// The running traffic.
 pub struct Traffic {
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
-    people: Vec<JoinHandle<Told>>,
+    people: Vec<JoinHandle<Acknowledged>>,
 }
 
-/// What one person was told.
-pub struct Told {
-    /// Who orders and pays.
+/// The responses to one user.
+pub struct Acknowledged {
+    /// The buyer.
     person: Person,
-    /// Who offers: nobody orders the own ticket.
+    /// The seller: users can't order their own tickets.
     seller: Person,
-    /// A word in the titles of all tickets of this person.
+    /// A word in the titles of all tickets of this user.
     word: String,
-    /// Tickets, and the last version that was answered.
+    /// Tickets, and the last acknowledged version.
     tickets: HashMap<String, u64>,
-    /// Orders, and the last status that was answered.
+    /// Orders, and the last acknowledged status.
     orders: HashMap<String, &'static str>,
 }
 
 impl Traffic {
-    /// Lets so many people begin.
+    /// Starts this number of users.
     pub async fn begin(site: &Site, people: usize) -> Self {
         let (stop, acknowledged) = (Arc::default(), Arc::default());
         let mut running = Vec::new();
         for _ in 0..people {
-            let told = Told {
+            let told = Acknowledged {
                 person: site.person().await,
                 seller: site.person().await,
                 word: format!("w{}", Uuid::new_v4().simple()),
@@ -67,7 +66,7 @@ impl Traffic {
         }
     }
 
-    /// Waits until so many more commands were acknowledged.
+    /// Waits until this number of further commands were acknowledged.
     pub async fn go_on_for(&self, commands: usize) {
         let enough = self.acknowledged.load(Ordering::Relaxed) + commands;
         eventually("commands are acknowledged", 2 * LONG, || async {
@@ -85,8 +84,8 @@ impl Traffic {
         .await;
     }
 
-    /// Ends it; everybody finishes what they are at.
-    pub async fn end(self) -> Vec<Told> {
+    /// Ends it after the current commands.
+    pub async fn end(self) -> Vec<Acknowledged> {
         self.stop.store(true, Ordering::Relaxed);
         let mut told = Vec::new();
         for person in self.people {
@@ -98,13 +97,13 @@ impl Traffic {
 
 /// A person at work.
 struct Busy {
-    told: Told,
+    told: Acknowledged,
     stop: Arc<AtomicBool>,
     acknowledged: Arc<AtomicUsize>,
 }
 
 impl Busy {
-    async fn run(mut self) -> Told {
+    async fn run(mut self) -> Acknowledged {
         let mut round = 0;
         while !self.stop.load(Ordering::Relaxed) {
             self.sell_something(round).await;
@@ -113,7 +112,7 @@ impl Busy {
         self.told
     }
 
-    /// One ticket's life; how far it goes and how it ends differs from round to round.
+    /// One ticket's life; its length and end vary by round.
     async fn sell_something(&mut self, round: u64) {
         let title = format!("{} {round}", self.told.word);
         let body = json!({"title": title, "price": 20});
@@ -158,7 +157,7 @@ impl Busy {
         if answer.status == 201 {
             self.told.orders.insert(order.to_owned(), "complete");
         } else {
-            // Its hold ended while the servers were away.
+            // Its hold ended while the servers were down.
             answer.assert_error(400, "Cannot pay for a cancelled order");
             self.told.orders.insert(order.to_owned(), "cancelled");
         }
@@ -172,7 +171,7 @@ impl Busy {
         self.told.orders.insert(order.to_owned(), "cancelled");
     }
 
-    /// Sends a command again and again under one key until it is answered.
+    /// Repeats a command under one key until there is a response.
     async fn insist_on_post(&self, person: &Person, path: &str, body: &Value) -> Answer {
         let key = Uuid::new_v4().to_string();
         self.insist(|| person.post(path, body).idempotency_key(&key))
@@ -183,8 +182,8 @@ impl Busy {
         loop {
             let sent = call().timeout(Duration::from_secs(15));
             match sent.try_send().await {
-                // Somebody at the server's end is away: 503 says so, and 409 that a request of
-                // this key, given up by us, is still at work.
+                // A server is down, or (409) a request with this key, which the client gave up, is
+                // still in progress.
                 Ok(answer) if [503, 409].contains(&answer.status) => {
                     assert!(
                         answer.header("retry-after").is_some(),
@@ -204,9 +203,9 @@ impl Busy {
     }
 }
 
-/// Shows that everything somebody was told is so, that every order comes to an end, and that
-/// money, log and read models agree.
-pub async fn assert_nothing_is_lost(site: &Site, told: &[Told]) {
+/// Checks that every response is true, that every order ends, and that money, log and read models
+/// agree.
+pub async fn assert_nothing_is_lost(site: &Site, told: &[Acknowledged]) {
     for one in told {
         let mut listed = Vec::new();
         for (ticket, version) in &one.tickets {
@@ -246,7 +245,7 @@ pub async fn assert_nothing_is_lost(site: &Site, told: &[Told]) {
     site.assert_read_models_agree().await;
 }
 
-async fn assert_each_ticket_exists_once(one: &Told, orders: &[Value]) {
+async fn assert_each_ticket_exists_once(one: &Acknowledged, orders: &[Value]) {
     let sold = orders
         .iter()
         .filter(|order| order["status"] == "complete")
@@ -256,7 +255,7 @@ async fn assert_each_ticket_exists_once(one: &Told, orders: &[Value]) {
         let list = one.person.get(&path).await.expect_status(200);
         let count = list.json.as_array().unwrap().len();
         let expected = one.tickets.len() - sold;
-        // A list may have more pages; a person of these tests doesn't offer that many.
+        // A list may have more pages; a user in these tests doesn't list that many.
         assert!(list.header("link").is_none(), "too many tickets to count");
         if count == expected {
             Ok(())

@@ -1,7 +1,7 @@
 //! A seller changes the price at the moment when a buyer orders.
 //!
-//! Ticket and order are two aggregates. Of an edit and an order that are under way at the same
-//! time, both may succeed; of two that follow each other, the later one knows of the earlier.
+//! Ticket and order are two aggregates. A concurrent edit and order may both succeed; of two in
+//! sequence, the later one respects the earlier.
 
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ rows!(an_order_has_the_price_that_its_ticket_had_then_and_never_another_than_exp
 
 const ROUNDS: u32 = 60;
 
-/// How a round ended.
+/// The outcomes of the rounds.
 #[derive(Default, Debug)]
 struct Ended {
     edited: usize,
@@ -23,7 +23,7 @@ struct Ended {
     both: usize,
 }
 
-/// An answer, and when it was asked for and given.
+/// A response, and the times of its request and arrival.
 struct Asked {
     answer: Answer,
     from: Instant,
@@ -47,7 +47,7 @@ async fn ask_after(pause: Duration, call: Call) -> Asked {
     }
 }
 
-/// Lets an edit from 20 to 30 and an order meet, the one so much before the other.
+/// Sends an edit from 20 to 30 and an order, the one this much before the other.
 async fn meet(
     seller: &Person,
     buyer: &Person,
@@ -104,7 +104,7 @@ async fn an_order_has_the_price_that_its_ticket_had_then_and_never_another_than_
                 edit.assert_status(200);
             }
         } else {
-            // It was refused because it came at the other price, and holds nothing.
+            // It was refused because of the other price, and holds nothing.
             assert_eq!(order.status, 400, "{}", order.describe());
             let said = &order.errors()[0].message;
             assert!(
@@ -122,7 +122,7 @@ async fn an_order_has_the_price_that_its_ticket_had_then_and_never_another_than_
             ended.both += 1;
         }
 
-        // From here on it is reserved, at what the order says, and stays so.
+        // From here on it is reserved at the order's price, and stays so.
         if order.status == 201 {
             let again = seller
                 .put(

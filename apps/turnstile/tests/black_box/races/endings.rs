@@ -1,5 +1,5 @@
-//! Pay, cancel and expire at the same moment, in all pairs: one wins, and money is kept exactly
-//! for what is complete.
+//! Concurrent payment, cancellation and expiry, in all pairs: one wins, and money is kept exactly
+//! for complete orders.
 
 use chrono::{DateTime, Utc};
 use std::{collections::BTreeMap, time::Duration};
@@ -51,13 +51,13 @@ async fn hold(seller: &Person, buyer: &Person, count: usize) -> Vec<Held> {
 }
 
 /// A moment from shortly before another one to a second after it: an order expires at its time or a
-/// little later, and the moments of all rounds must cover that.
+/// little later, and the rounds must cover that.
 fn around(moment: Instant, round: usize) -> Instant {
     let after = Duration::from_millis(50) * u32::try_from(round).unwrap();
     moment - Duration::from_millis(100) + after
 }
 
-/// Shows that a payment was either made or refused because the order is gone.
+/// Checks that a payment was either made or refused because the order is gone.
 #[track_caller]
 fn was_paid(answer: &Answer) -> bool {
     if answer.status != 201 {
@@ -74,7 +74,7 @@ fn was_cancelled(answer: &Answer) -> bool {
     answer.status == 204
 }
 
-/// Waits until every order is final and its money is where it belongs; how many ended how.
+/// Waits until every order and its money are final; returns the numbers of outcomes.
 async fn settled(site: &Site, buyer: &Person) -> BTreeMap<String, usize> {
     let endings = eventually("every order and its money are settled", LONG, || async {
         let charges = site.charges();
@@ -89,7 +89,7 @@ async fn settled(site: &Site, buyer: &Person) -> BTreeMap<String, usize> {
             let in_order = match status {
                 "complete" => charge.captured == 1 && charge.voided == 0 && charge.cents == 2_000,
                 "cancelled" => {
-                    // This must not even come about for a moment.
+                    // This must not happen even for a moment.
                     assert!(!charge.is_kept(), "money is kept for {order}: {charge:?}");
                     !charge.is_in_between()
                 }
@@ -103,7 +103,7 @@ async fn settled(site: &Site, buyer: &Person) -> BTreeMap<String, usize> {
         Ok(endings)
     })
     .await;
-    // How close the race was.
+    // Shows how close the race was.
     eprintln!("{endings:?}");
     site.assert_money_agrees().await;
     site.assert_read_models_agree().await;

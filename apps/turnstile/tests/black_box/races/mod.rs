@@ -1,4 +1,4 @@
-//! Many at once: exactly one wins, and the money agrees.
+//! Concurrent requests: exactly one wins, and the money agrees.
 
 mod edits;
 mod endings;

@@ -20,7 +20,7 @@ async fn a_change_that_loses_every_race_is_answered_409_and_changes_nothing() {
     let path = format!("/api/tickets/{ticket}");
     let change = || seller.put(&path, json!({"title": "My words", "price": 20}));
 
-    // Somebody else changes it each time when this process is about to.
+    // A competing writer changes it each time when this process is about to.
     proxy.outrun(&format!("TICKETS.{ticket}"), ("My words", "Your own"));
     let started = Instant::now();
     let lost = change().await;

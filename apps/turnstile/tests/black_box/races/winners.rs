@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::support::{Person, Site, as_answers, statuses};
 
-/// Signs so many people up, a few at a time.
+/// Signs up this number of users, a few at a time.
 async fn people(site: &Site, count: usize) -> Vec<Person> {
     let mut people = Vec::new();
     while people.len() < count {
@@ -25,7 +25,7 @@ async fn people(site: &Site, count: usize) -> Vec<Person> {
     people
 }
 
-/// Lets everybody order the ticket at once; who got it, and that order.
+/// Has all of them order the ticket concurrently; returns the winner, and that order.
 async fn rush(buyers: &[Person], ticket: &str) -> (Person, String) {
     let tasks = buyers.iter().cloned().map(|buyer| {
         let ticket = ticket.to_owned();
@@ -56,7 +56,7 @@ async fn two_hundred_buyers_at_once_get_one_ticket_once(site: &Site) {
         let count = usize::from(buyer.user.id == winner.user.id);
         assert_eq!(orders.as_array().map(Vec::len), Some(count), "{orders}");
     }
-    // And once more, after it came back.
+    // And once more, after it was released.
     winner.try_cancel(&order).await.assert_status(204);
     let (winner, order) = rush(&buyers, &ticket).await;
     winner.try_pay(&order).await.assert_status(201);
@@ -82,7 +82,7 @@ async fn sixteen_sign_ups_at_once_of_one_address_make_one_account() {
         let name = Uuid::new_v4().simple().to_string();
         let tasks = (0..16).map(|n| {
             let client = site.anyone();
-            // The same address, however it is written.
+            // The same address, in different spellings.
             let email = if n % 2 == 0 {
                 format!("{name}@example.com")
             } else {
@@ -117,7 +117,7 @@ async fn sixteen_sign_ups_at_once_of_one_address_make_one_account() {
 
 #[tokio::test]
 async fn two_processes_on_one_log_sell_a_ticket_once() {
-    // Caches, leases and expectations that only hold within a process would show here.
+    // Caches, leases and expectations that only hold within a process would fail here.
     let first = Site::start().await;
     let second = Site::builder()
         .nats(&first.nats)
@@ -135,7 +135,7 @@ async fn two_processes_on_one_log_sell_a_ticket_once() {
     for _ in 0..10 {
         let ticket = seller.sell("The last seat", 20).await;
         let (winner, order) = rush(&buyers, &ticket).await;
-        // What one process was told shows in the other within moments.
+        // A change in one process is visible in the other within moments.
         for site in [&first, &second] {
             let client = site.anyone();
             client.set_session(winner.session().as_deref());

@@ -34,7 +34,7 @@ async fn revoke(site: &Site, person: &Person) {
     site.tool(&revoke).await.assert_success();
 }
 
-/// Sells one ticket, and lets another be given back; returns the seller.
+/// Sells one ticket, and has another order cancelled; returns the seller.
 async fn trade(site: &Site) -> Person {
     let (seller, buyer) = (site.person().await, site.person().await);
     let (sold, returned) = (
@@ -48,7 +48,7 @@ async fn trade(site: &Site) -> Person {
     seller
 }
 
-/// The figures of all that happened until now.
+/// The figures of everything until now.
 async fn figures(analyst: &Person) -> Value {
     let shown = eventually("the figures of the whole log are there", LONG, || async {
         let answer = analyst.get(PATH).await;
@@ -261,7 +261,7 @@ async fn only_so_many_analysts_watch_at_once_and_asking_for_the_head_opens_no_st
     refused.assert_error(503, "Too many are watching, please try again later");
     assert_eq!(refused.header("retry-after"), Some("10"));
     drop(watcher);
-    // The server notices at the next news, or at the next sign of life.
+    // The server notices at the next change, or at the next heartbeat.
     eventually("there is room again", LONG, || async {
         trade(&site).await;
         let mut watcher = Watcher::signed_in(&analyst, EVENTS).await;

@@ -36,14 +36,14 @@ async fn current_user(client: &Client) -> Value {
     answer.expect_status(200).json["currentUser"].clone()
 }
 
-/// The claims of the session that an answer begins.
+/// The claims of the session in a response.
 fn claims(answer: &Answer) -> Value {
     let token = answer.cookie("session").unwrap_or_default();
     let payload = token.split('.').nth(1).unwrap_or_default();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
-/// Shows that the answer sets a session cookie that scripts and other sites can't use.
+/// Checks that the response sets a session cookie that scripts and other sites can't use.
 fn assert_session_begins(answer: &Answer) {
     let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
     assert_eq!(cookies.len(), 1, "{}", answer.describe());
@@ -52,7 +52,7 @@ fn assert_session_begins(answer: &Answer) {
     for part in ["; httponly", "; samesite=lax", "; path=/"] {
         assert!(cookie.contains(part), "{part} in {cookie}");
     }
-    // Over plain http a browser would refuse a secure cookie.
+    // With plain http a browser would refuse a secure cookie.
     assert!(!cookie.contains("; secure"), "{cookie}");
 
     let token = answer.cookie("session").unwrap();
@@ -73,7 +73,7 @@ async fn signing_up_answers_the_user_and_a_session(site: &Site) {
     assert_eq!(answer.json, expected);
     assert_session_begins(&answer);
     assert_has(&current_user(&client).await, &expected);
-    // What surrounds a password doesn't count, here and later.
+    // White space around a password doesn't count, here and later.
     let again = site.anyone().sign_in_as(&email, "secret").await;
     again.assert_status(200);
 
@@ -187,9 +187,9 @@ async fn wrong_credentials_tell_nothing_about_who_has_an_account(site: &Site) {
         let answer = site.anyone().sign_in_as(&email, "wrong").await;
         (answer, started.elapsed())
     };
-    // The shortest of several is least disturbed by whatever else this machine does, and comes
-    // nearer to the work itself with every attempt. Without the same work for both, one takes many
-    // times as long as the other however often it is tried.
+    // The shortest of several is least disturbed by the machine's other work, and comes closer to
+    // the actual work with every attempt. Without the same work for both, one always takes many
+    // times as long as the other.
     let (mut known, mut unknown) = (Duration::MAX, Duration::MAX);
     let alike = |one: Duration, other: Duration| one < other.saturating_mul(3) / 2;
     for attempts in 1..=18 {
@@ -215,7 +215,7 @@ async fn signing_out_ends_the_session(site: &Site) {
     assert_eq!(answer.json, json!({}));
     assert_eq!(answer.cookie("session"), Some(""), "{}", answer.describe());
     assert_eq!(current_user(&person).await, Value::Null);
-    // Nobody can sign out too, and no body is needed.
+    // A client without a session can sign out too, and no body is needed.
     let answer = site
         .anyone()
         .call(testkit::Method::POST, "/api/users/signout")
@@ -252,7 +252,7 @@ async fn a_role_is_told_from_the_moment_on_and_no_field_without_one(site: &Site)
         ["users", "revoke", &person.user.email, "analyst"],
     ] {
         site.tool(&args).await.assert_success();
-        // By the same session, which is from before.
+        // With the same session, which is from before.
         let mut expected = without.clone();
         if args[1] == "grant" {
             expected["roles"] = json!(["analyst"]);
@@ -261,7 +261,7 @@ async fn a_role_is_told_from_the_moment_on_and_no_field_without_one(site: &Site)
         let other = current_user(&other).await;
         assert_eq!(other.get("roles"), None, "{other}");
     }
-    // Whose account has had a role signs in as ever.
+    // A user who once had a role signs in normally.
     let (email, password) = (&person.user.email, &person.user.password);
     let again = site.anyone().sign_in_as(email, password).await;
     again.assert_status(200);

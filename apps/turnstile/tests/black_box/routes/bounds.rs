@@ -1,5 +1,5 @@
-//! What the API's description says that a value must be, against what the routes check: for each
-//! bound a value that just keeps to it, and one that just doesn't.
+//! The constraints in the API's description, compared with the checks of the routes: for each limit
+//! a value that is just valid, and one that is just invalid.
 
 mod harness;
 
@@ -30,7 +30,7 @@ fn fresh_email() -> String {
     format!("{}@example.com", Uuid::new_v4())
 }
 
-/// An address of so many bytes.
+/// An address of this length.
 fn email_of(bytes: usize) -> String {
     let local = format!("{:a<64}", Uuid::new_v4().to_string());
     let rest = bytes - local.len() - "@.com".len() - 2 * 64;
@@ -142,7 +142,7 @@ async fn orders_and_payments_are_bounded(bounds: &mut Bounds) {
     const ORDER_ID: Fate = Refused("OrderId must be provided");
     const NO_TOKEN: Fate = Refused("Token must be provided");
     const TOKEN: Fate = Refused("Token must be a card token (tok_…) or a payment method (pm_…)");
-    // Nothing is known under these ids.
+    // These IDs don't exist.
     const KNOWN: Fate = Later("Not Found");
     const TICKET: Fate = Refused("TicketId must be provided");
     const PRICE: Fate = Refused("ExpectedPrice must be a price");
@@ -283,7 +283,7 @@ async fn headers_are_bounded(bounds: &mut Bounds) {
         (r#"W/"0""#, MATCH),
         (r#""""#, MATCH),
         (r#""a", "b""#, MATCH),
-        // The last, since a change that was made already is no conflict.
+        // Last, since repeating a change is no conflict.
         ("*", Taken),
     ] {
         let header = ("If-Match", version);
@@ -299,7 +299,7 @@ async fn every_bound_that_the_description_says_is_the_one_that_is_checked() {
     orders_and_payments_are_bounded(&mut bounds).await;
     parameters_are_bounded(&mut bounds).await;
     headers_are_bounded(&mut bounds).await;
-    // And there is no other.
+    // There are no others.
     assert_eq!(bounds.bounded(), bounds.refused);
 }
 

@@ -1,4 +1,4 @@
-//! What one process does for all services: its description, and limits and proxies as configured.
+//! What one process does for all services: its description, and the configured limits and proxies.
 
 use serde_json::json;
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn the_api_describes_itself() {
             );
         }
     }
-    // Every reference leads somewhere.
+    // Every reference has a target.
     let text = document.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1) {
         let pointer = reference.split('"').next().unwrap();
@@ -76,7 +76,7 @@ async fn too_many_failed_sign_ins_or_sign_ups_are_told_to_come_back_later() {
         let answer = anyone.sign_in_as(&victim.email, "wrong").await;
         answer.assert_error(400, "Invalid credentials");
     }
-    // Its case is no way around, nor does an account need to exist.
+    // Other spellings don't evade the limit, and the account doesn't need to exist.
     limited(
         &anyone
             .sign_in_as(&victim.email.to_uppercase(), "wrong")
@@ -132,7 +132,7 @@ async fn who_fails_to_sign_in_to_too_many_accounts_waits_and_other_addresses_do_
         let answer = sign_in("203.0.113.7", email, "wrong").await;
         answer.assert_error(400, "Invalid credentials");
     }
-    // Whatever comes from there now isn't even looked at, the right password included.
+    // Further attempts from there aren't even checked, including the right password.
     let limited = sign_in("203.0.113.7", owner.email.clone(), &owner.password).await;
     limited.assert_status(429);
     assert_envelope(&limited);
@@ -184,7 +184,7 @@ async fn of_guesses_sent_at_once_no_more_are_judged_than_the_limit_and_the_right
     let mut wrong: Vec<_> = (0..100).map(|n| guess(format!("guess{n}"))).collect();
     // Once one of them is refused, the limit is reached, whatever else is still being hashed.
     eventually("a guess is refused", LONG, || async {
-        // No more than three were judged, so one of four was refused.
+        // No more than three were checked, so one of four was refused.
         let answered = wrong.iter().filter(|guess| guess.is_finished());
         answered.count() > 3
     })
@@ -215,7 +215,7 @@ async fn passwords_tried_under_the_key_of_a_sign_up_count_like_sign_ins() {
         call.idempotency_key("1")
     };
     sign_up("secret").await.assert_status(201);
-    // Its owner repeats it as often as he likes.
+    // The user may repeat it any number of times.
     for _ in 0..5 {
         sign_up("secret").await.assert_status(201);
     }

@@ -1,13 +1,13 @@
-//! A crowd on one ticket that is larger than anybody could be asked one by one.
+//! A crowd on one ticket that is too large to be served one by one.
 
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::Barrier;
 
 use crate::support::{Site, as_answers};
 
-/// So many requests at once.
+/// Number of concurrent requests.
 const CROWD: usize = 5_000;
-/// So many people send them.
+/// Number of users that send them.
 const PEOPLE: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -33,7 +33,7 @@ async fn of_five_thousand_at_once_one_gets_the_ticket_and_all_others_are_told_so
         *counts.entry(answer.status).or_insert(0) += 1;
     }
     assert_eq!(counts, BTreeMap::from([(201, 1), (400, CROWD - 1)]));
-    // Who won and asked again is led to the own order.
+    // Further orders of the winner lead to the existing one.
     let told = ["Ticket is already reserved", "You already hold this ticket"];
     for loser in answers.iter().filter(|answer| answer.status == 400) {
         let errors = loser.errors();

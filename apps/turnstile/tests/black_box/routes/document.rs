@@ -1,14 +1,14 @@
-//! The API's description against what the routes can answer.
+//! The API's description, compared with the possible responses of the routes.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 use crate::support::Site;
 
-/// What any route below `/api/` can answer: a defect, and what it needs being away.
+/// Responses of every route below `/api/`: a defect, and an unavailable dependency.
 const ANY: &[u16] = &[500, 503];
 
-/// Each route, and what its own code can answer besides.
+/// Each route, and the other statuses of its own code.
 const ROUTES: &[(&str, &str, &[u16])] = &[
     (
         "post",
@@ -61,7 +61,7 @@ const ROUTES: &[(&str, &str, &[u16])] = &[
     ),
 ];
 
-/// Headers that a request may have, by route.
+/// Optional headers of requests, by route.
 const TAKES: &[(&str, &str, &str)] = &[
     ("post", "/api/users/signup", "Idempotency-Key"),
     ("post", "/api/tickets", "Idempotency-Key"),
@@ -78,7 +78,7 @@ const TAKES: &[(&str, &str, &str)] = &[
     ("get", "/api/tickets/events", "Last-Event-ID"),
 ];
 
-/// Headers that an answer may have, by route and status.
+/// Optional headers of responses, by route and status.
 const GIVES: &[(&str, &str, &str, &str)] = &[
     ("get", "/api/tickets", "200", "ETag"),
     ("get", "/api/tickets", "304", "ETag"),
@@ -147,7 +147,7 @@ async fn an_answer_that_did_not_wait_says_so() {
     let path = format!("/api/orders/{}", early.id());
     let waited = buyer.delete(&path).await.expect_status(204);
     assert_eq!(waited.header("preference-applied"), None);
-    // A refusal has nothing to wait for.
+    // A refusal waits for nothing.
     let refused = seller.delete(&path).respond_async().await;
     assert_eq!(
         (refused.status, refused.header("preference-applied")),

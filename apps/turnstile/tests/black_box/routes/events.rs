@@ -1,4 +1,4 @@
-//! What every change publishes for other services and analysts: in order, and once.
+//! The events that every change publishes for other services and analysts: in order, and once.
 
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ fn types(commits: &[Commit]) -> Vec<&str> {
     types.map(String::as_str).collect()
 }
 
-/// Waits until an aggregate's events are these; shows that versions are dense and ids unique.
+/// Waits until an aggregate's events are these; checks that versions are dense and IDs unique.
 async fn published(site: &Site, stream: &str, aggregate: &str, expected: &[&str]) -> Vec<Commit> {
     let what = format!("{stream} has {expected:?}");
     let commits = eventually(&what, LONG, || async {

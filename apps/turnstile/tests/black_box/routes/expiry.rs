@@ -1,4 +1,4 @@
-//! Holds that end by themselves.
+//! Holds that expire.
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
@@ -7,7 +7,7 @@ use testkit::{LONG, eventually};
 use crate::support::{Deployment, Site};
 
 const HOLD: i64 = 2;
-/// How late an expiry may be, by the contract.
+/// The latest expiry, by the contract.
 const LATE: chrono::Duration = chrono::Duration::seconds(2);
 
 async fn with_short_holds(deployment: Deployment) -> Site {
@@ -45,7 +45,7 @@ async fn unpaid_orders_expire_in_time_and_paid_ones_never(deployment: Deployment
     let order = order["id"].as_str().unwrap();
     let path = format!("/api/orders/{order}");
     let ended_at = eventually("the order expires", LONG, || async {
-        // The clock is read before the order is, so that neither bound below is too kind.
+        // The clock is read before the order is, so that neither bound below is too generous.
         let now = Utc::now();
         let shown = buyer.get(&path).await.json;
         match shown["status"].as_str() {
@@ -62,7 +62,7 @@ async fn unpaid_orders_expire_in_time_and_paid_ones_never(deployment: Deployment
     assert_eq!(buyer.order_of(order).await["version"], 1);
     buyer.wait_for_order(&tried, "cancelled", LONG).await;
 
-    // The ticket is free, for all who look and for who comes first.
+    // The ticket is free, in all views and for the next buyer.
     eventually("the ticket is listed again", LONG, || async {
         let list = site.anyone().get("/api/tickets").await.json;
         list.as_array()

@@ -1,5 +1,5 @@
-//! The API's description in the hands of a fuzzer: schemathesis, from PyPI, makes requests of it,
-//! valid ones and others, and compares the answers with what it says.
+//! The API's description in a fuzzer: schemathesis, from PyPI, generates valid and invalid requests
+//! from it, and compares the responses with it.
 
 use std::process::Command;
 
@@ -18,7 +18,7 @@ const HOOKS: &str = concat!(
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_description_calls_valid_is_taken_and_nothing_else() {
     let site = Site::builder()
-        // It signs nobody in and many up, from one address.
+        // It signs in never and up often, from one address.
         .env("SIGNIN_FAILURES_PER_ADDRESS", "100000")
         .env("SIGNIN_FAILURES_PER_ACCOUNT", "100000")
         .start()
@@ -36,7 +36,7 @@ async fn what_the_description_calls_valid_is_taken_and_nothing_else() {
             .args(["--header", &format!("Cookie: session={session}")])
             .env("PYTHONPATH", package)
             .env("SCHEMATHESIS_HOOKS", HOOKS)
-            // What it keeps of failures isn't for the next run.
+            // The failures that it stores are not for the next run.
             .current_dir(std::env::temp_dir())
             .output()
             .unwrap()

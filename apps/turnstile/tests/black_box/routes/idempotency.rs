@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a request that is sent again is answered again and takes effect once.
+//! `Idempotency-Key`: a repeated request gets the same response and takes effect once.
 
 use serde_json::{Value, json};
 use testkit::Answer;
@@ -59,7 +59,7 @@ async fn the_same_key_gets_the_first_answer_again_on_every_post(site: &Site) {
     assert_eq!((again.status, &again.text), (201, &paid.text));
     assert_eq!(buyer.order_of(&order.id()).await["status"], "complete");
 
-    // Whoever signs up is nobody yet, and may lose the answer all the same.
+    // A client that signs up has no session yet, but may lose the response all the same.
     let body = json!({"email": format!("ada-{}@example.com", key()), "password": "secret"});
     let sign_up = key();
     let first = site.anyone();
@@ -150,7 +150,7 @@ async fn a_refusal_is_repeated_too(site: &Site) {
     first.try_cancel(&holding).await.assert_status(204);
     let again = send(&second, "/api/orders", &body, &key).await;
     again.assert_error(400, "Ticket is already reserved");
-    // It was that request which was refused, not its sender.
+    // That request was refused, not its sender.
     second.order(&ticket).await;
 }
 
@@ -180,7 +180,7 @@ async fn every_refusal_of_an_order_or_a_payment_is_repeated_and_keeps_its_key(si
         let first = send(&buyer, path, body, &key).await;
         answered.push((key, first.expect_status(*status)));
     }
-    // Meanwhile each of them would be answered in another way, as far as that can be brought about.
+    // Now each of them would have another result, as far as that can be arranged.
     let change = json!({"title": "Cheap", "price": 19});
     let path = format!("/api/tickets/{cheap}");
     seller.put(&path, change).await.assert_status(200);
@@ -208,7 +208,7 @@ async fn what_is_refused_before_it_is_looked_into_leaves_its_key_free(site: &Sit
     let (seller, buyer) = (site.person().await, site.person().await);
     let ticket = seller.sell("Opening night", 20).await;
     let key = key();
-    // Nobody is signed in, and then a field is missing: that isn't this request's answer yet.
+    // No session, and then a missing field: that isn't the final response yet.
     let body = json!({"ticketId": ticket});
     let nobody = site.anyone().post("/api/orders", &body);
     nobody.idempotency_key(&key).await.assert_status(401);
@@ -258,7 +258,7 @@ async fn keys_of_different_users_have_nothing_to_do_with_each_other(site: &Site)
     nobody.assert_error(401, "Not authorized");
 }
 
-/// What was kept of a request is forgotten after a day; a key may well be used again later.
+/// A response is dropped after a day; a key may well be used again later.
 async fn a_key_that_is_used_again_after_it_was_forgotten_never_makes_the_same_order(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let key = key();
@@ -272,13 +272,13 @@ async fn a_key_that_is_used_again_after_it_was_forgotten_never_makes_the_same_or
         let context = async_nats::jetstream::new(client);
         let requests = context.get_stream("REQUESTS").await.unwrap();
         requests.purge().await.unwrap();
-        // The very same request is still the same one: its command is in the log for good.
+        // The very same request is still the same one: its command is in the log forever.
         let again = send(&buyer, "/api/orders", &body, &key).await;
         assert_eq!(again.expect_status(201).id(), *placed.last().unwrap());
         requests.purge().await.unwrap();
     }
     assert_ne!(placed[0], placed[1]);
-    // Both can be paid, each for itself.
+    // Both can be paid separately.
     for order in &placed {
         buyer.try_pay(order).await.assert_status(201);
         assert_eq!(buyer.order_of(order).await["status"], "complete");

@@ -1,4 +1,4 @@
-//! What clients send that isn't quite what the API describes.
+//! Requests that deviate slightly from the API's description.
 
 use serde_json::json;
 use testkit::Method;
@@ -14,7 +14,7 @@ rows!(
     a_body_that_is_too_long_is_refused_by_every_command,
 );
 
-/// Other ways to write a UUID.
+/// Other spellings of a UUID.
 fn spellings(id: &str) -> [String; 4] {
     let plain = Uuid::parse_str(id).unwrap();
     [
@@ -42,7 +42,7 @@ async fn an_id_means_the_same_however_it_is_written(site: &Site) {
         assert_eq!(changed["version"], version);
     }
     for spelled in spellings(&ticket) {
-        // One ticket, so one order of it.
+        // One ticket, so only one order.
         let order = buyer.try_order(&spelled).await.expect_status(201);
         assert_eq!(order.json["ticket"]["id"], ticket.as_str());
         for other in spellings(&ticket) {

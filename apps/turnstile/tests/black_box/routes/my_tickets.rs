@@ -1,4 +1,4 @@
-//! `GET /api/tickets/mine`: what a seller offers, and what it brought in.
+//! `GET /api/tickets/mine`: a seller's tickets, and their revenue.
 
 use serde_json::{Value, json};
 use testkit::{LONG, eventually};
@@ -33,7 +33,7 @@ async fn all_of_the_callers_tickets_are_shown_newest_first_and_nobody_elses(site
         seller.sell("Second", "19.99").await,
     );
     other.sell("Another's", 30).await;
-    // At once, and as they are now.
+    // At once, and in their current state.
     let change = json!({"title": "First, changed", "price": 21});
     let path = format!("/api/tickets/{first}");
     seller.put(&path, change).await.assert_status(200);

@@ -1,4 +1,4 @@
-//! Orders: placed, shown to their buyer, given back.
+//! Orders: placed, shown to their buyer, cancelled.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -154,7 +154,7 @@ async fn a_ticket_can_be_ordered_the_moment_it_was_offered(site: &Site) {
         let offer = seller.post("/api/tickets", body).respond_async().await;
         let order = buyer.post("/api/orders", json!({"ticketId": offer.id()}));
         let order = order.respond_async().await.expect_status(201).id();
-        // Even when nobody waited for any read model, the order is there for its buyer.
+        // Even if no request waited for a read model, the order exists for its buyer.
         buyer.get(&path(&order)).await.assert_status(200);
     }
 }

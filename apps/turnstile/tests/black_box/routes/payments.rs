@@ -1,4 +1,4 @@
-//! Payments: taken once, for an order that is complete, or not at all.
+//! Payments: captured once, for a complete order, or not at all.
 
 use serde_json::{Value, json};
 use testkit::{LONG, eventually};
@@ -23,7 +23,7 @@ async fn order(site: &Site, price: Value) -> (Person, String) {
     (buyer, order)
 }
 
-/// Waits until the provider took the money of an order: that follows the answer by itself.
+/// Waits until the provider captured the money of an order, which happens after the response.
 async fn assert_charged_once(site: &Site, order: &str, cents: u64) {
     eventually("the money is taken", LONG, || async {
         site.charges().get(order).is_some_and(Charge::is_kept)
@@ -45,7 +45,7 @@ async fn from_sign_up_to_a_paid_ticket(site: &Site) {
     let paid = buyer.try_pay(&order).await.expect_status(201);
     assert!(is_uuid(&paid.json["id"]));
     assert_eq!(paid.json, json!({"id": paid.id()}));
-    // From then on every read says so.
+    // From then on every read shows it.
     assert_eq!(buyer.order_of(&order).await["status"], "complete");
     let listed = buyer.get("/api/orders").await.json;
     assert_eq!(listed[0]["status"], "complete");
@@ -119,7 +119,7 @@ async fn a_payment_is_checked_for_session_body_existence_owner_and_state_in_this
         .await
         .assert_error(401, "Not authorized");
     buyer.try_cancel(&order).await.assert_status(204);
-    // Whose it is comes before where it stands.
+    // Ownership is checked before the status.
     stranger
         .try_pay(&order)
         .await
@@ -137,7 +137,7 @@ async fn paying_again_is_the_same_payment_and_one_charge(site: &Site) {
     let mut answers = as_answers(tasks.collect()).await;
     answers.push(buyer.try_pay(&order).await);
     answers.push(buyer.try_pay_with(&order, "tok_mastercard").await);
-    // A card that would be declined is not even looked at any more.
+    // A card that would be declined is not even tried any more.
     answers.push(buyer.try_pay_with(&order, "tok_chargeDeclined").await);
     let id = answers[0].id();
     for answer in answers {

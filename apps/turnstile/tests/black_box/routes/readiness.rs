@@ -1,4 +1,4 @@
-//! What anybody can read of what is missing.
+//! The public description of missing dependencies.
 
 use testkit::{LONG, Mongo, eventually};
 
@@ -30,7 +30,7 @@ async fn what_is_missing_is_named_without_addresses_or_the_words_of_drivers() {
     for inside in ["127.0.0.1", "localhost", "://", "Kind:", "Error"] {
         assert!(!said.text.contains(inside), "{inside} in {}", said.text);
     }
-    // Whoever runs it finds in the log what stands behind it.
+    // Operators find the cause in the log.
     assert!(site.app().log_text().contains("a dependency is down"));
 }
 
@@ -48,8 +48,8 @@ async fn an_outage_of_the_database_is_a_handful_of_lines_and_not_one_a_request()
     }
     let text = site.app().log_text();
     let warnings: Vec<_> = text.lines().filter(|it| it.contains("WARN")).collect();
-    // What is down, one for each read model that stands still, the probe, and those of the
-    // requests that came before it was known.
+    // The missing dependency, one line per read model that stands still, the probe, and those of
+    // the requests before the outage was noticed.
     assert!((1..40).contains(&warnings.len()), "{warnings:#?}");
     let silent = text
         .lines()

@@ -1,4 +1,4 @@
-//! What holds for every route: envelope, limits, headers, probes.
+//! Behavior of every route: envelope, limits, headers, probes.
 
 use serde_json::json;
 use testkit::{Answer, Method};
@@ -17,7 +17,7 @@ rows!(
     every_process_tells_whether_it_lives_is_ready_and_how_it_does,
 );
 
-/// Shows that an error has the envelope and tells nothing of the inside.
+/// Checks that an error has the envelope and reveals no internals.
 #[track_caller]
 pub fn assert_envelope(answer: &Answer) {
     assert!(!answer.errors().is_empty(), "{}", answer.describe());
@@ -42,7 +42,7 @@ async fn an_unknown_route_is_404_in_the_envelope(site: &Site) {
             assert_envelope(&answer);
         }
     }
-    // A known path asked for in a way that it has not.
+    // A known path with an unsupported method.
     for (method, path) in [
         (Method::DELETE, "/api/tickets"),
         (Method::PATCH, "/api/orders"),
@@ -84,7 +84,7 @@ async fn a_body_that_is_no_json_is_refused_and_never_a_servers_error(site: &Site
             answer.assert_status(400);
             assert_envelope(&answer);
         }
-        // No body at all leaves every field missing.
+        // Without a body every field is missing.
         let answer = person.call(method.clone(), &path).await;
         answer.assert_status(400);
         assert!(
@@ -128,7 +128,7 @@ async fn a_body_of_more_than_64_kilobytes_is_refused(site: &Site) {
         answer.assert_status(413);
         assert_envelope(&answer);
     }
-    // Who isn't signed in is told that first.
+    // A missing session is reported first.
     let nobody = site
         .anyone()
         .call(Method::POST, "/api/tickets")
@@ -176,7 +176,7 @@ async fn every_answer_has_the_headers_that_keep_browsers_safe(site: &Site) {
             "what runs here is nobody's business"
         );
     }
-    // What belongs to one person is kept by nobody on the way.
+    // No cache on the way may keep private data.
     for path in ["/api/orders", "/api/users/currentuser"] {
         let answer = person.get(path).await;
         let kept = answer.header("cache-control").unwrap_or_default();
@@ -221,7 +221,7 @@ async fn another_sites_page_cannot_change_anything(site: &Site) {
             .assert_status(200);
     }
     assert_eq!(person.get(&path).await.json["title"], "Opening night");
-    // The site's own pages can.
+    // The site's own pages may.
     let own = person.base_url().to_owned();
     for (name, value) in [("sec-fetch-site", "same-origin"), ("origin", own.as_str())] {
         person

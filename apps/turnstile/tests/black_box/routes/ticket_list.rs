@@ -1,4 +1,4 @@
-//! What is for sale: searched, sorted, page by page.
+//! Tickets for sale: searched, sorted, in pages.
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -32,7 +32,7 @@ fn column(answer: &Answer, field: &str) -> Vec<Value> {
     tickets.iter().map(|ticket| ticket[field].clone()).collect()
 }
 
-/// The path of the next page, if the answer names one.
+/// The path of the next page, if there is one.
 fn next(answer: &Answer) -> Option<String> {
     let link = answer.header("link")?;
     let (target, parameters) = link.strip_prefix('<')?.split_once('>')?;
@@ -87,7 +87,7 @@ async fn the_list_is_what_is_for_sale_newest_first(site: &Site) {
         column(&list(&anyone, &query).await, "id"),
         expected(&[3, 2, 1, 0])
     );
-    // Without any parameter, too, the newest come first.
+    // Without parameters, the newest come first, too.
     let newest = anyone.get("/api/tickets").await.expect_status(200);
     assert_eq!(column(&newest, "id")[..4], expected(&[3, 2, 1, 0]));
 
@@ -107,7 +107,7 @@ async fn the_list_is_what_is_for_sale_newest_first(site: &Site) {
     buyer.try_pay(&paid).await.assert_status(201);
     buyer.try_cancel(&order).await.assert_status(204);
     shows(expected(&[3, 1, 0])).await;
-    // A change keeps the place.
+    // A change keeps the position.
     let path = format!("/api/tickets/{}", ids[0]);
     let body = json!({"title": format!("{word} again"), "price": 5});
     seller.put(&path, body).await.assert_status(200);
@@ -146,7 +146,7 @@ async fn the_list_is_searched_and_narrowed_by_price(site: &Site) {
         prices(format!("q={word}&min_price=10.01&max_price=39.99")).await,
         all[1..3]
     );
-    // What is searched for is text, never a pattern.
+    // A search is for text, never for a pattern.
     for pattern in ["%2E%2A", "%28", "%5B", "%5C", "%24where", "%2A", "%5E"] {
         let answer = list(&anyone, &format!("q=z{pattern}{word}")).await;
         assert_eq!(answer.json, json!([]), "{pattern}");
@@ -197,7 +197,7 @@ async fn pages_follow_each_other_without_gap_or_repetition(site: &Site) {
         }
     }
 
-    // Tickets that come and go while somebody reads neither hide nor repeat others.
+    // Tickets that come and go between two pages neither hide nor repeat others.
     let page = list(&anyone, &format!("q={word}&limit=50")).await;
     let seen: Vec<_> = column(&page, "id");
     seller.sell(&word, 1).await;
@@ -242,7 +242,7 @@ async fn what_cannot_be_asked_for_is_refused(site: &Site) {
         let fields: Vec<_> = answer.errors().into_iter().map(|e| e.field).collect();
         assert_eq!(fields, [Some(field.to_owned())], "{query}: {}", answer.text);
     }
-    // More than there can be is as many as there can be, or refused; never a server's error.
+    // Too large a limit is reduced, or refused; never a server error.
     let answer = anyone.get("/api/tickets?limit=100000").await;
     assert!([200, 400].contains(&answer.status), "{}", answer.describe());
     for query in ["q=%FF", "q=%00", "q=", "min_price=", "unknown=1"] {

@@ -1,4 +1,4 @@
-//! One ticket: offered, shown, changed.
+//! One ticket: listed, shown, changed.
 
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -78,7 +78,7 @@ async fn what_cannot_be_a_ticket_is_refused_field_by_field(site: &Site) {
         let answer = site.anyone().post("/api/tickets", body).await;
         answer.assert_error(401, "Not authorized");
     }
-    // Here the contract leaves the words to the server, but not which field they are about.
+    // Here the contract leaves the message to the server, but not the field.
     for (field, value) in [
         ("title", json!(7)),
         ("title", json!(["a"])),
@@ -237,7 +237,7 @@ async fn a_reserved_ticket_is_not_changed_until_it_is_free_again(site: &Site) {
     let change = || seller.put(&path(&id), json!({"title": "New", "price": 30}));
     for _ in 0..3 {
         let order = buyer.order(&id).await;
-        // At once, although the order is another service's.
+        // At once, although the order belongs to another service.
         change()
             .await
             .assert_error(400, "Cannot edit a reserved ticket");
@@ -337,7 +337,7 @@ async fn everybody_sees_at_once_what_one_was_told(site: &Site) {
         task.await.unwrap();
     }
 
-    // Whoever doesn't wait is answered all the same, and the effect shows soon.
+    // A request that doesn't wait still succeeds, and its effect is visible soon.
     let body = json!({"title": word, "price": 3});
     let answer = seller.post("/api/tickets", body).respond_async().await;
     answer.assert_status(201);
@@ -359,7 +359,7 @@ async fn a_change_names_the_version_that_it_builds_on(site: &Site) {
     change("Second night", 20, tag.clone())
         .await
         .assert_status(200);
-    // Which version an older tag was of isn't known any more.
+    // The version of an older tag is unknown by now.
     let refused = change("Third night", 20, tag).await;
     refused.assert_error(412, "The ticket has changed");
     let refused = change("Third night", 20, "\"0\"".to_owned()).await;

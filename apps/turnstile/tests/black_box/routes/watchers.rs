@@ -1,4 +1,4 @@
-//! The live stream of tickets is for so many, and costs nothing to ask about.
+//! The live stream of tickets limits its clients, and costs nothing without changes.
 
 use serde_json::json;
 use std::time::Duration;
@@ -22,13 +22,13 @@ async fn only_so_many_watch_at_once_and_the_others_are_told_to_come_back() {
     refused.assert_error(503, "Too many are watching, please try again later");
     assert_envelope(&refused);
     assert_eq!(refused.header("retry-after"), Some("10"));
-    // Everything else goes on, and those who watch hear of it.
+    // Everything else continues, and the connected clients get the changes.
     site.person().await.sell("Opening night", 20).await;
     for watcher in &mut watchers {
         assert!(watcher.hears("event: ticket").await);
     }
     drop(watchers.pop());
-    // The server notices at the next news; there is room again then.
+    // The server notices at the next change; then there is room again.
     eventually("there is room again", LONG, || async {
         site.person().await.sell("Another night", 20).await;
         let mut watcher = Watcher::start(&site, None).await;
@@ -58,7 +58,7 @@ async fn who_comes_back_hears_what_was_missed_or_is_told_to_read_everything_anew
     let ticket = site.person().await.sell("Opening night", 20).await;
     let mut missed_one = Watcher::start(&site, Some(0)).await;
     assert!(missed_one.hears(&ticket).await, "{}", missed_one.heard);
-    // And nothing of what was heard before: another ticket's change comes alone.
+    // Nothing is repeated: only another ticket's change arrives.
     let heard = missed_one.last_id();
     let seller = site.person().await;
     let (changed, ordered) = (
@@ -72,7 +72,7 @@ async fn who_comes_back_hears_what_was_missed_or_is_told_to_read_everything_anew
     }
     let order = site.person().await.order(&ordered).await;
     let mut missed_more = Watcher::start(&site, Some(heard)).await;
-    // The ticket hears of its order a moment later.
+    // The ticket follows its order a moment later.
     assert!(missed_more.hears(&order).await, "{}", missed_more.heard);
     let of = |id: &str| {
         missed_more

@@ -1,4 +1,4 @@
-//! `turnstile reconcile`: the log beside the provider's books.
+//! `turnstile reconcile`: the log compared with the provider's records.
 
 use testkit::{
     DropAcksProxy, LONG, Nats, eventually,
@@ -25,7 +25,7 @@ impl Shop {
         (payment, reference)
     }
 
-    /// Shows that the tool names these payments, one line each, with these words, and nothing else.
+    /// Checks that the tool names exactly these payments, one line each, with these words.
     pub(super) async fn assert_differences(&self, expected: &[(&str, &[&str])]) {
         let tool = self.site.tool(&["reconcile"]).await;
         assert_eq!(tool.code, 1, "{}\n{}", tool.stdout, tool.stderr);
@@ -56,8 +56,8 @@ async fn reconciling_names_every_difference_in_a_line_of_its_own() {
     shop.standin.add_foreign_intent();
     shop.standin
         .add_intent(&Uuid::new_v4().to_string(), 2_000, "usd");
-    // A payment that is under way, another application's, and one that was opened and never used
-    // are no differences.
+    // A payment in progress, another application's, and one that was opened and never used are no
+    // differences.
     let tool = shop.site.tool(&["reconcile"]).await;
     assert_eq!(tool.code, 0, "{}", tool.stdout);
     let said =
@@ -71,7 +71,7 @@ async fn reconciling_names_every_difference_in_a_line_of_its_own() {
     });
     shop.standin
         .tamper(&intent_untaken, |intent| intent.status = "requires_capture");
-    // Its books no longer tie this one to its payment.
+    // The provider's records no longer link this one to its payment.
     shop.standin
         .tamper(&intent_lost, |intent| intent.metadata.clear());
     let unknown = Uuid::new_v4().to_string();
@@ -138,7 +138,7 @@ async fn reconciling_names_money_that_is_held_although_the_order_is_over() {
     let complete = shop.order().await;
     let untaken = shop.buyer.try_pay(&complete).await.expect_status(201).id();
 
-    // The next order is cancelled when its payment is authorized, and before it hears of that.
+    // The next order is cancelled after its payment is authorized, and before it follows that.
     proxy.swallow_if(|publication| publication.contains("OrderCompleted"));
     let cancelled = shop.order().await;
     let paying = shop.pay_in_vain(&cancelled);
@@ -158,7 +158,7 @@ async fn reconciling_names_money_that_is_held_although_the_order_is_over() {
     ])
     .await;
 
-    // Once Stripe is well again, the workers do what they said.
+    // Once Stripe works again, the workers complete the payments.
     shop.standin.stop_failing();
     shop.settles(1, 1).await;
 }

@@ -1,4 +1,4 @@
-//! What a provider does by itself: it closes a payment, lets money go, gives it back.
+//! Actions of the provider itself: it closes a payment, releases money, refunds it.
 
 use serde_json::{Value, json};
 use testkit::{
@@ -9,7 +9,8 @@ use testkit::{
 use super::{Shop, webhooks::send_signed};
 use crate::support::{Charge, Person, Site};
 
-/// Waits until an order is over, and shows that its ticket is for sale again and nothing was earned.
+/// Waits until an order is over, and checks that its ticket is for sale again and nothing was
+/// earned.
 async fn undone(seller: &Person, buyer: &Person, order: &str) {
     eventually("the sale is undone", LONG, || async {
         let order = buyer.order_of(order).await;
@@ -73,7 +74,8 @@ async fn many_who_pay_when_the_intent_was_cancelled_are_charged_once() {
         let count = shop.standin.references().len();
         let paying = (0..6).map(|_| shop.buyer.try_pay(&order));
         for answer in futures_util::future::join_all(paying).await {
-            // On a busy machine one may wait for the others for too long, and is told to come again.
+            // On a busy machine one may wait for the others for too long, and is asked to try
+            // again.
             assert!([201, 503].contains(&answer.status), "{}", answer.describe());
         }
         shop.buyer.try_pay(&order).await.assert_status(201);
@@ -88,7 +90,7 @@ async fn many_who_pay_when_the_intent_was_cancelled_are_charged_once() {
 async fn a_sale_whose_money_the_provider_let_go_is_undone() {
     let shop = Shop::open().await;
     let order = shop.order().await;
-    // The capture is on its way when somebody cancels the payment.
+    // The capture is in progress when the payment is cancelled.
     shop.standin.fail_next(Route::Capture, Fault::Hang);
     let payment = shop.buyer.try_pay(&order).await.expect_status(201).id();
     eventually("the money is about to be taken", LONG, || async {
@@ -108,7 +110,7 @@ async fn a_sale_whose_money_the_provider_let_go_is_undone() {
     shop.site.assert_money_agrees().await;
     shop.site.assert_read_models_agree().await;
 
-    // Somebody else can have it.
+    // Another user can buy it.
     let ticket = shop.buyer.order_of(&order).await["ticket"]["id"].clone();
     let other = shop.site.person().await;
     let order = other.order(ticket.as_str().unwrap()).await;

@@ -1,8 +1,8 @@
-//! `kill -9` in each gap of a payment. Whatever was lost, in the end the money is taken exactly if
-//! the order is complete.
+//! `kill -9` in each gap of a payment. Whatever is lost, in the end the money is captured exactly
+//! if the order is complete.
 //!
-//! A gap is held open from outside: Stripe doesn't answer, or the network loses what the process
-//! was about to write to the log. Then it is killed, and what is open is closed.
+//! A gap is held open from outside: Stripe doesn't answer, or the network drops what the process is
+//! about to write to the log. Then it is killed, and the gap is closed.
 
 use testkit::{
     DropAcksProxy, LONG, Nats, eventually,
@@ -19,7 +19,7 @@ async fn crash(shop: &Shop) {
     shop.site.app().restart().await;
 }
 
-/// Waits until Stripe saw so many requests of this kind.
+/// Waits until Stripe received this number of requests of this kind.
 async fn sees(shop: &Shop, route: Route, count: usize) {
     let what = format!("Stripe sees {count} of {route:?}");
     eventually(&what, LONG, || async {
@@ -31,7 +31,7 @@ async fn sees(shop: &Shop, route: Route, count: usize) {
 #[tokio::test]
 async fn killed_before_any_money_is_held_the_order_can_still_be_paid_or_cancelled() {
     let shop = Shop::open().await;
-    // One dies when its intent was opened and not noted, the other when it was noted.
+    // One crashes after its intent was opened and before that is recorded, the other after it was.
     shop.standin.fail_next(Route::Create, Fault::DoneButHang);
     let opened = shop.order().await;
     shop.pay_in_vain(&opened);
@@ -69,7 +69,7 @@ async fn killed_after_the_hold_and_before_it_is_noted_the_money_is_found_again()
     for order in [&repeated, &abandoned] {
         shop.assert_payable(order).await;
     }
-    // Whoever tries again, even with a card that would be declined, finds the hold.
+    // A further attempt, even with a card that would be declined, finds the hold.
     let paid = shop
         .buyer
         .try_pay_with(&repeated, "tok_chargeDeclined")
@@ -119,7 +119,7 @@ async fn killed_after_the_payment_is_authorized_and_before_the_order_decides_it_
         proxy.swallowed() >= 2 && shop.standin.money().holds == 2
     })
     .await;
-    // Its buyer gives up before the order could accept the payment.
+    // Its buyer cancels before the order could accept the payment.
     shop.cancel_behind_another(&cancelled).await;
     shop.site.app().kill9().await;
     proxy.pass_all();
@@ -133,7 +133,7 @@ async fn killed_after_the_payment_is_authorized_and_before_the_order_decides_it_
 #[tokio::test]
 async fn killed_after_the_order_is_complete_the_money_is_taken_once() {
     let shop = Shop::open().await;
-    // One dies before the money is taken, the other after it and before that is noted.
+    // One crashes before the capture, the other after it and before it is recorded.
     let (before, after) = (shop.order().await, shop.order().await);
     shop.standin.fail_next(Route::Capture, Fault::Hang);
     shop.buyer.try_pay(&before).await.assert_status(201);

@@ -1,4 +1,4 @@
-//! Payments where Stripe is the provider: the money, its books, and what Stripe tells by itself.
+//! Payments with Stripe as the provider: the money, its records, and its webhooks.
 
 mod books;
 mod by_itself;
@@ -10,7 +10,7 @@ mod webhooks;
 use crate::support::{Person, Site};
 use testkit::{LONG, eventually, stripe::StandIn};
 
-/// A marketplace that takes money through a stand-in, a seller and a buyer.
+/// A marketplace with a stand-in for Stripe, a seller and a buyer.
 struct Shop {
     standin: StandIn,
     site: Site,
@@ -35,13 +35,13 @@ impl Shop {
         }
     }
 
-    /// An order of the buyer, of a new ticket at 20.
+    /// An order of the buyer, for a new ticket at 20.
     async fn order(&self) -> String {
         let ticket = self.seller.sell("Opening night", 20).await;
         self.buyer.order(&ticket).await
     }
 
-    /// Pays in the background, for a test that ends the server meanwhile.
+    /// Pays in the background, for a test that ends the server in the meantime.
     fn pay_in_vain(&self, order: &str) -> tokio::task::JoinHandle<()> {
         let body = serde_json::json!({"token": "tok_visa", "orderId": order});
         let call = self.buyer.post("/api/payments", body);
@@ -51,7 +51,7 @@ impl Shop {
     }
 
     /// Cancels an order while another command on it waits for an acknowledgment: commands on one
-    /// order take turns, and who waits too long is told to come again.
+    /// order take turns, and one that waits too long is asked to try again.
     async fn cancel_behind_another(&self, order: &str) {
         eventually("the order is cancelled", LONG, || async {
             let answer = self.buyer.try_cancel(order).await;
@@ -64,15 +64,15 @@ impl Shop {
         .await;
     }
 
-    /// Shows that an order neither is paid nor over. That it awaits a payment is told a moment after
-    /// one was begun.
+    /// Checks that an order is neither paid nor over. Its status becomes "awaiting payment" a
+    /// moment after a payment was begun.
     async fn assert_payable(&self, order: &str) {
         let status = self.buyer.order_of(order).await["status"].clone();
         let payable = ["created", "awaiting:payment"].iter().any(|s| status == *s);
         assert!(payable, "{status}");
     }
 
-    /// Waits until money was taken and let go so often, and nothing is held any more.
+    /// Waits for these numbers of captures and releases, and until no money is held any more.
     async fn settles(&self, captures: u32, releases: u32) {
         eventually("the money is where it belongs", LONG, || async {
             let money = self.standin.money();

@@ -1,4 +1,4 @@
-//! Where money is taken is said on purpose, or nothing starts that takes it.
+//! The provider must be configured explicitly, or no service that accepts payments starts.
 
 use chrono::Utc;
 use std::process::Output;
@@ -10,7 +10,7 @@ use testkit::{
 use super::Shop;
 use crate::support::{Site, TURNSTILE, WEBHOOK_SECRET};
 
-/// Starts a program that must not start; nothing that it would need is there.
+/// Runs a program that must refuse to start; no server that it needs exists.
 async fn refused(args: &[&str], envs: &[(&str, &str)]) -> String {
     let mut command = tokio::process::Command::new(TURNSTILE);
     for name in [
@@ -53,7 +53,7 @@ async fn the_service_that_takes_money_starts_only_where_it_is_said_how() {
     for args in [&["serve", "payments"][..], &["serve"]] {
         assert_eq!(refused(args, &[]).await, unsaid);
         assert_eq!(refused(args, &[("PAYMENTS", " ")]).await, unsaid);
-        // A secret that didn't arrive, or one of the other mode.
+        // A missing secret, or one of the other mode.
         for (variable, value) in [
             ("STRIPE_SECRET_KEY", ""),
             ("STRIPE_SECRET_KEY", "sk_test_topsecret"),

@@ -41,7 +41,7 @@ async fn an_order_is_paid_through_stripe_with_whichever_card_it_accepts() {
 #[tokio::test]
 async fn what_stripe_will_not_take_or_cannot_do_now_is_told_and_charges_nothing() {
     let shop = Shop::open().await;
-    // Whoever sells hears of a price that no card can pay, and not whoever tries to buy.
+    // The seller gets the error for a price that no card can pay, and not the buyer.
     for (price, bound) in [
         ("0.10", "Price must be at least 0.50"),
         ("1000000", "Price must be at most 999,999.99"),

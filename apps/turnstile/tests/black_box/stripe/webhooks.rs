@@ -1,4 +1,4 @@
-//! What Stripe tells by itself: believed when it is signed, and only a hint then.
+//! Stripe's webhooks: trusted only if they are signed, and only as a hint.
 
 use chrono::Utc;
 use testkit::{
@@ -35,14 +35,14 @@ pub(super) async fn send_signed(site: &Site, body: &[u8]) -> Answer {
 async fn a_signed_webhook_takes_effect_once_however_often_it_comes() {
     let shop = Shop::open().await;
     let order = shop.order().await;
-    // The worker that takes the money hangs, so what follows is the webhook's doing.
+    // The worker that captures the money hangs, so what follows is the webhook's effect.
     shop.standin.fail_next(Route::Capture, Fault::Hang);
     let payment = shop.buyer.try_pay(&order).await.expect_status(201).id();
     eventually("the worker is at it", LONG, || async {
         shop.standin.seen(Route::Capture).len() == 1
     })
     .await;
-    // Somebody takes the money by hand, in Stripe's own dashboard.
+    // The money is captured by hand, in Stripe's dashboard.
     let reference = shop.standin.references()[0].clone();
     shop.standin
         .tamper(&reference, |intent| intent.status = "succeeded");

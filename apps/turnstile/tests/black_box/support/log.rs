@@ -10,13 +10,13 @@ use super::Site;
 pub struct Commit {
     /// The version of the aggregate before its first event.
     pub version: u64,
-    /// Identity of the commit, of the command, and of the request that began it all.
+    /// ID of the commit, of the command, and of the original request.
     pub id: String,
     pub command: String,
     pub correlation: String,
     /// The types of its events, in order.
     pub types: Vec<String>,
-    /// What the events say.
+    /// The events' fields.
     pub data: Vec<Value>,
 }
 

@@ -1,4 +1,4 @@
-//! A whole marketplace for a test: servers, the program, users who can call, and its command line.
+//! A whole marketplace for a test: servers, the program, users, and its command line.
 
 mod log;
 mod money;

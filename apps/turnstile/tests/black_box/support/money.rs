@@ -1,32 +1,32 @@
-//! What the sandbox provider holds, read from its own journal: the money, as a bank would tell it.
+//! The sandbox's journal: the money from the provider's view.
 
 use serde_json::Value;
 use std::{collections::HashMap, path::Path};
 
-/// All that happened to the money of one order.
+/// The money of one order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Charge {
-    /// How much it is about, in cents.
+    /// The amount, in cents.
     pub cents: u64,
-    /// How often it was held, taken and given back.
+    /// Numbers of holds, captures and releases.
     pub held: usize,
     pub captured: usize,
     pub voided: usize,
 }
 
 impl Charge {
-    /// Whether the money was taken.
+    /// Whether the money was captured.
     pub fn is_kept(&self) -> bool {
         self.captured > 0
     }
 
-    /// Whether the money is neither free nor taken.
+    /// Whether the money is neither free nor captured.
     pub fn is_in_between(&self) -> bool {
         self.held > 0 && self.captured + self.voided == 0
     }
 }
 
-/// The charges by order. A journal that isn't there yet holds none.
+/// The charges by order. A missing journal has none.
 pub fn charges(data_dir: &Path) -> HashMap<String, Charge> {
     let journal = data_dir.join("sandbox-payments.ndjson");
     let text = std::fs::read_to_string(journal).unwrap_or_default();
@@ -51,7 +51,7 @@ pub fn charges(data_dir: &Path) -> HashMap<String, Charge> {
             "authorized" => charge.held += 1,
             "captured" => charge.captured += 1,
             "voided" => charge.voided += 1,
-            // The provider's own doing, later.
+            // The provider's own actions, later.
             "refunded" | "disputed" => {}
             other => panic!("{other} in the journal"),
         }

@@ -1,9 +1,9 @@
 //! The same rows of the contract against both ways to run the services.
 
-/// Makes tests of functions that take a `&Site`: each on a deployment of its own with everything in
-/// one process, and all of them one after the other with the services as separate processes.
+/// Makes tests of functions that take a `&Site`: each on its own deployment with everything in one
+/// process, and all of them one after the other with the services as separate processes.
 ///
-/// A function must therefore not mind what others left behind.
+/// A function must therefore tolerate the data of others.
 macro_rules! rows {
     ($($row:ident),* $(,)?) => {
         mod in_one_process {

@@ -1,4 +1,4 @@
-//! A deployment of the marketplace, with servers of its own.
+//! A deployment of the marketplace, with its own servers.
 
 use std::collections::HashMap;
 use tempfile::TempDir;
@@ -7,9 +7,9 @@ use testkit::{AppBuilder, Client, Mongo, Nats, Router, Routes, TestApp, Tool, st
 use super::{Charge, Person, money};
 
 pub const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
-/// What webhooks are signed with after [`SiteBuilder::stripe`].
+/// The signing secret of webhooks after [`SiteBuilder::stripe`].
 pub const WEBHOOK_SECRET: &str = "whsec_standin";
-/// Each service and the paths that are its own. The first also gets what is nobody's.
+/// Each service and its paths. The first also gets all others.
 const SERVICES: [(&str, &str); 6] = [
     ("auth", "/api/users"),
     ("tickets", "/api/tickets"),
@@ -24,13 +24,13 @@ const SERVICES: [(&str, &str); 6] = [
 pub enum Deployment {
     /// All in one process.
     AllInOne,
-    /// A process each, behind a proxy that routes by path.
+    /// One process each, behind a proxy that routes by path.
     Separate,
 }
 
 /// The whole marketplace; all of it ends with the value.
 pub struct Site {
-    /// The processes: one, or one a service. Before their servers, so that they end first.
+    /// The processes: one, or one per service. Before their servers, so that they end first.
     pub apps: Vec<TestApp>,
     /// The log's server.
     pub nats: Nats,
@@ -69,18 +69,18 @@ impl Site {
         }
     }
 
-    /// Somebody who isn't signed in.
+    /// A client without a session.
     pub fn anyone(&self) -> Client {
         self.client.anonymous()
     }
 
-    /// Somebody who just signed up.
+    /// A user who just signed up.
     pub async fn person(&self) -> Person {
         let (client, user) = self.client.new_user().await;
         Person { client, user }
     }
 
-    /// Somebody who signed up at another site on the same log, here.
+    /// A user who signed up at another site on the same log, here.
     pub fn at(&self, person: &Person) -> Person {
         let client = self.client.anonymous();
         client.set_session(person.session().as_deref());
@@ -96,8 +96,8 @@ impl Site {
         &self.apps[0]
     }
 
-    /// The processes that can't do without MongoDB, and those that can: a service that keeps no read
-    /// model, if it is a process of its own, needs nothing but the log.
+    /// The processes that need MongoDB, and those that don't: a service without a read model, in a
+    /// separate process, needs only the log.
     pub fn by_need_of_mongodb(&self) -> (Vec<&TestApp>, Vec<&TestApp>) {
         let alone = self.apps.len() > 1;
         let on_log = ["auth", "expiration", "analytics"];
@@ -115,24 +115,24 @@ impl Site {
         Tool::run(command.args(args).envs(envs)).await
     }
 
-    /// What the payment provider holds, by order.
+    /// The provider's charges, by order.
     pub fn charges(&self) -> HashMap<String, Charge> {
         money::charges(self.data_dir.path())
     }
 
-    /// Shows that the log and the payment provider agree on every payment.
+    /// Checks that the log and the payment provider agree on every payment.
     pub async fn assert_money_agrees(&self) {
         self.tool(&["reconcile"]).await.assert_success();
     }
 
-    /// Shows that the read models are what a fresh replay of the log gives.
+    /// Checks that the read models equal a fresh replay of the log.
     pub async fn assert_read_models_agree(&self) {
         self.tool(&["verify"]).await.assert_success();
     }
 }
 
 impl SiteBuilder {
-    /// With a process a service, behind a proxy.
+    /// With one process per service, behind a proxy.
     pub fn separate(mut self) -> Self {
         self.deployment = Deployment::Separate;
         self
@@ -165,13 +165,13 @@ impl SiteBuilder {
         self
     }
 
-    /// With another way to reach NATS, such as a proxy before it.
+    /// With another address of NATS, such as a proxy's.
     pub fn nats_url(mut self, url: &str) -> Self {
         self.nats_url = Some(url.to_owned());
         self
     }
 
-    /// With another way to reach MongoDB, such as a proxy before it.
+    /// With another address of MongoDB, such as a proxy's.
     pub fn mongo_uri(mut self, uri: &str) -> Self {
         self.mongo_uri = Some(uri.to_owned());
         self
@@ -186,7 +186,7 @@ impl SiteBuilder {
         site
     }
 
-    /// Starts it, and leaves the waiting to the test.
+    /// Starts it, and returns without waiting.
     pub async fn start_unready(self) -> Site {
         let nats = match self.nats {
             Some(nats) => nats,

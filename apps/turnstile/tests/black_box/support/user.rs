@@ -1,4 +1,4 @@
-//! Somebody who has signed up, and what they do all day.
+//! A user with a session, and the usual commands.
 
 use serde_json::{Value, json};
 use std::{ops::Deref, time::Duration};
@@ -20,35 +20,35 @@ impl Deref for Person {
 }
 
 impl Person {
-    /// Offers a ticket and hands back its id.
+    /// Lists a ticket and returns its ID.
     pub async fn sell(&self, title: &str, price: impl Into<Value>) -> String {
         let body = json!({"title": title, "price": price.into()});
         let answer = self.post("/api/tickets", body).await;
         answer.expect_status(201).id()
     }
 
-    /// Asks to hold a ticket.
+    /// Requests to hold a ticket.
     pub async fn try_order(&self, ticket: &str) -> Answer {
         self.post("/api/orders", json!({"ticketId": ticket})).await
     }
 
-    /// Holds a ticket and hands back the order's id.
+    /// Holds a ticket and returns the order's ID.
     pub async fn order(&self, ticket: &str) -> String {
         self.try_order(ticket).await.expect_status(201).id()
     }
 
-    /// Asks to pay with a card.
+    /// Requests to pay with a card.
     pub async fn try_pay_with(&self, order: &str, token: &str) -> Answer {
         let body = json!({"token": token, "orderId": order});
         self.post("/api/payments", body).await
     }
 
-    /// Asks to pay with a card that the sandbox accepts.
+    /// Requests to pay with a card that the sandbox accepts.
     pub async fn try_pay(&self, order: &str) -> Answer {
         self.try_pay_with(order, "tok_visa").await
     }
 
-    /// Gives an order back.
+    /// Cancels an order.
     pub async fn try_cancel(&self, order: &str) -> Answer {
         self.delete(&format!("/api/orders/{order}")).await
     }
@@ -75,7 +75,7 @@ impl Person {
     }
 }
 
-/// Shows that the object has these fields with these values, whatever else it has.
+/// Checks that the object has these fields with these values; it may have others.
 #[track_caller]
 pub fn assert_has(object: &Value, expected: &Value) {
     let Value::Object(expected) = expected else {
@@ -93,7 +93,7 @@ pub fn is_uuid(value: &Value) -> bool {
         .is_some_and(|text| Uuid::parse_str(text).is_ok())
 }
 
-/// What tasks that ran at once were answered.
+/// The responses of concurrent tasks.
 pub async fn as_answers(tasks: Vec<tokio::task::JoinHandle<Answer>>) -> Vec<Answer> {
     let mut answers = Vec::new();
     for task in tasks {

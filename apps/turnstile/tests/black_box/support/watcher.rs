@@ -1,4 +1,4 @@
-//! Somebody who watches a live stream.
+//! A client of a live stream.
 
 use std::net::SocketAddr;
 use testkit::{Client, LONG};
@@ -13,20 +13,20 @@ use super::Site;
 /// The live stream of tickets.
 pub const LIVE: &str = "/api/tickets/events";
 
-/// A connection that watches, and what it heard.
+/// A connection to the stream, and the received text.
 pub struct Watcher {
     connection: TcpStream,
     pub heard: String,
 }
 
 impl Watcher {
-    /// Begins to watch tickets, from after a commit on or from now on.
+    /// Follows tickets, after a commit or from now on.
     pub async fn start(site: &Site, after: Option<u64>) -> Self {
         let after = after.map_or(String::new(), |id| format!("Last-Event-ID: {id}\r\n"));
         Self::open(&site.anyone(), LIVE, &after).await
     }
 
-    /// Begins to watch what is told to somebody who is signed in.
+    /// Follows a stream as a signed-in user.
     pub async fn signed_in(client: &Client, path: &str) -> Self {
         let session = client.session().unwrap();
         Self::open(client, path, &format!("Cookie: session={session}\r\n")).await
@@ -44,7 +44,7 @@ impl Watcher {
         }
     }
 
-    /// Reads until this was heard, or the end.
+    /// Reads until this was received, or the end.
     pub async fn hears(&mut self, what: &str) -> bool {
         while !self.heard.contains(what) {
             let mut bytes = [0; 4096];
@@ -57,7 +57,7 @@ impl Watcher {
         true
     }
 
-    /// The last commit that was named.
+    /// The last commit that was received.
     pub fn last_id(&self) -> u64 {
         let mut ids = self
             .heard

@@ -1,4 +1,4 @@
-//! Three NATS servers that find each other by lines that can be cut.
+//! Three NATS servers whose connections to each other can be cut.
 
 use std::net::SocketAddr;
 use tempfile::TempDir;
@@ -16,7 +16,7 @@ pub struct Apart {
     _data: TempDir,
 }
 
-/// The way from one server to another.
+/// The connection from one server to another.
 struct Line {
     ends: [usize; 2],
     is_cut: watch::Sender<bool>,
@@ -42,7 +42,8 @@ impl Apart {
             }
             let routes = routes.join(", ");
             let folder = data.path().join(format!("nats-{n}"));
-            // Nobody finds a way around the lines: the address that each is told of leads nowhere.
+            // The servers can't bypass these connections: the advertised address of each leads
+            // nowhere.
             let config = format!(
                 "server_name: nats-{n}\nlisten: \"127.0.0.1:{client}\"\n\
                  http: \"127.0.0.1:{monitoring}\"\n\
@@ -78,7 +79,7 @@ impl Apart {
         apart
     }
 
-    /// The variables of a process that may reach all three.
+    /// The variables of a process that may connect to all three.
     pub fn envs(&self) -> Vec<(String, String)> {
         let urls: Vec<_> = self.members.iter().map(Nats::url).collect();
         [
@@ -102,7 +103,7 @@ impl Apart {
         None
     }
 
-    /// Cuts a server off from the others; its clients stay.
+    /// Cuts a server off from the others; its clients stay connected.
     pub fn cut(&self, server: usize) {
         for line in self.lines.iter().filter(|line| line.ends.contains(&server)) {
             line.is_cut.send_replace(true);
@@ -111,7 +112,7 @@ impl Apart {
 }
 
 impl Line {
-    /// Passes connections on until it is cut; the address to connect to.
+    /// Forwards connections until it is cut; returns the address to connect to.
     async fn open(&self, to: SocketAddr) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! People who sell, order and pay all the time, whatever happens, and note what they were told.
+//! Users who sell, order and pay continuously, and record every acknowledgment.
 
 use serde_json::{Value, json};
 use std::{
@@ -12,17 +12,17 @@ use testkit::{Answer, Call, Client, eventually};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-/// How long somebody waits before trying again.
+/// Pause of a user before another try.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long somebody waits for one answer.
+/// Time limit of a user for one response.
 const ANSWER: Duration = Duration::from_secs(4);
 
-/// What was acknowledged.
+/// Everything that was acknowledged.
 #[derive(Default)]
 pub struct Ledger {
     /// Tickets.
     pub tickets: Vec<String>,
-    /// Orders: who placed it, its id, its ticket.
+    /// Orders: the buyer, the ID, the ticket.
     pub orders: Vec<(Client, String, String)>,
     /// Orders that were paid.
     pub paid: Vec<(Client, String)>,
@@ -44,7 +44,7 @@ struct Trader {
 }
 
 impl Market {
-    /// Lets so many trade.
+    /// Starts this number of traders.
     pub async fn open(client: &Client, traders: usize) -> Self {
         let ledger = Arc::<Mutex<Ledger>>::default();
         let stop = Arc::<AtomicBool>::default();
@@ -66,7 +66,7 @@ impl Market {
         }
     }
 
-    /// How long it takes until somebody can sell, order and pay from beginning to end.
+    /// Time until a ticket can be sold, ordered and paid from beginning to end.
     pub async fn time_to_trade(&self) -> Duration {
         let began = Instant::now();
         eventually("somebody can trade", Duration::from_mins(1), || async {
@@ -76,7 +76,7 @@ impl Market {
         began.elapsed()
     }
 
-    /// Ends the traffic, and hands over what was acknowledged.
+    /// Ends the traffic, and returns everything that was acknowledged.
     pub async fn close(self) -> Ledger {
         self.stop.store(true, Ordering::Relaxed);
         for trader in self.traders {
@@ -87,7 +87,7 @@ impl Market {
 }
 
 impl Ledger {
-    /// Shows that all of it is there, and that no ticket was sold twice.
+    /// Checks that all of it exists, and that no ticket was sold twice.
     pub async fn assert_kept(&self, client: &Client) {
         for ticket in &self.tickets {
             let answer = client.get(&format!("/api/tickets/{ticket}")).await;
@@ -123,8 +123,8 @@ impl Trader {
         }
     }
 
-    /// Sells a ticket to one of two who want it at the same moment. What isn't answered well is
-    /// asked again under the same key, for a while.
+    /// Sells a ticket to one of two concurrent buyers. A request without a proper response is
+    /// repeated under the same key, for a while.
     async fn trade(&self) {
         let Some(ticket) = patiently(|key| self.sell(key)).await else {
             return;
@@ -141,7 +141,7 @@ impl Trader {
         }
     }
 
-    /// The same for one who has no patience.
+    /// The same without repetitions.
     async fn try_trade(&self) -> Result<(), String> {
         let key = || Uuid::new_v4().to_string();
         let ticket = self.sell(key()).await?;
@@ -158,7 +158,7 @@ impl Trader {
         Ok(ticket)
     }
 
-    /// `None`: somebody else has it.
+    /// `None`: the other buyer has it.
     async fn order(
         &self,
         buyer: usize,

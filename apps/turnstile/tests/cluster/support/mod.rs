@@ -1,4 +1,4 @@
-//! Clusters, services that sign in to them, and people who trade.
+//! Clusters, services that sign in to them, and users who trade.
 
 mod apart;
 mod market;
@@ -23,7 +23,7 @@ pub fn production(file: &str) -> String {
     std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
-/// Replaces what must be there: a file that changed must not be tested with its old ports.
+/// Replaces text that must exist: a changed file must not be tested with its old ports.
 pub fn replaced(text: &str, what: &str, with: &str) -> String {
     assert!(text.contains(what), "{what} isn't in:\n{text}");
     text.replace(what, with)

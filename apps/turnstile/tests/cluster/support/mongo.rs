@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use super::{password, production, replaced, tool};
 
-/// Who has a password here.
+/// The users in these tests.
 const USERS: [&str; 4] = ["tickets", "orders", "payments", "operator"];
 
 /// Three members; they end with the value.
@@ -16,7 +16,7 @@ pub struct MongoSet {
 }
 
 impl MongoSet {
-    /// Starts them and lets `turnstile mongodb-init` make them one, with users.
+    /// Starts them and has `turnstile mongodb-init` form the replica set, with users.
     pub async fn start() -> Self {
         let data = TempDir::with_prefix("mongo-set-").unwrap();
         let key = data.path().join("keyfile");

@@ -7,7 +7,7 @@ use testkit::{LONG, Nats, NatsOptions, eventually};
 
 use super::{Certificates, password, production, replaced, tool};
 
-/// Everybody that the configuration knows.
+/// All users in the configuration.
 pub const USERS: [&str; 8] = [
     "auth",
     "tickets",
@@ -92,7 +92,7 @@ impl NatsCluster {
         cluster
     }
 
-    /// As [`Self::start`], with the streams of an installation, which no service may make.
+    /// Like [`Self::start`], with the streams of an installation, which no service may create.
     pub async fn with_streams() -> Self {
         let cluster = Self::start().await;
         let operator = cluster.envs("operator");
@@ -104,7 +104,7 @@ impl NatsCluster {
         cluster
     }
 
-    /// All addresses, as `NATS_URL` has them.
+    /// All addresses, for `NATS_URL`.
     pub fn url(&self) -> String {
         let urls = self.members.iter().map(Nats::url);
         let urls: Vec<_> = urls.map(|url| url.replace("nats://", "tls://")).collect();
@@ -127,7 +127,7 @@ impl NatsCluster {
         .into()
     }
 
-    /// How to connect as this user.
+    /// The options to connect as this user.
     pub fn options(&self, user: &str) -> ConnectOptions {
         let file = |file| self.certificates.of_clients(file).into();
         ConnectOptions::new()
@@ -142,13 +142,13 @@ impl NatsCluster {
         self.options(user).connect(self.addresses()).await.unwrap()
     }
 
-    /// All addresses, as a client of its own takes them.
+    /// All addresses, for a separate client.
     pub fn addresses(&self) -> Vec<async_nats::ServerAddr> {
         let urls = self.url();
         urls.split(',').map(|url| url.parse().unwrap()).collect()
     }
 
-    /// What the servers complained of: lines of their logs with these words.
+    /// The servers' log lines with these words.
     pub fn complaints(&self, words: &str) -> Vec<String> {
         let mut found = Vec::new();
         for member in &self.members {

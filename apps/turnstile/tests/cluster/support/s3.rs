@@ -1,5 +1,5 @@
-//! A stand-in for an object store: puts and gets objects of one bucket for whoever signs as Amazon's
-//! documents say (Signature Version 4). It checks with code of its own.
+//! A stand-in for an object store: puts and gets objects of one bucket for clients that sign
+//! according to Amazon's documents (Signature Version 4). It checks with its own code.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -14,7 +14,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// The secret that belongs to the one key it knows.
+/// The secret of the only valid key.
 pub const SECRET: &str = "the right secret";
 const KEY: &str = "AKIDTURNSTILE";
 const BUCKET: &str = "/backups/";
@@ -43,7 +43,7 @@ impl ObjectStore {
         Self { address, listening }
     }
 
-    /// The variables of a tool that has this secret.
+    /// The variables of a tool with this secret.
     pub fn envs(&self, secret: &str) -> Vec<(String, String)> {
         [
             ("AWS_ENDPOINT_URL", format!("http://{}", self.address)),

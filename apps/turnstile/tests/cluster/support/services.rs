@@ -4,7 +4,7 @@ use testkit::{Client, Router, Routes, TestApp, Tool};
 
 use super::TURNSTILE;
 
-/// Each service and the paths that are its own.
+/// Each service and its paths.
 const SERVICES: [(&str, &str); 6] = [
     ("auth", "/api/users"),
     ("tickets", "/api/tickets"),
@@ -27,8 +27,8 @@ pub struct Site {
 }
 
 impl Site {
-    /// Starts so many processes of each service, each with the variables that `envs` gives for its
-    /// name, all at once; returns when all are ready.
+    /// Starts this number of processes of each service concurrently, each with the variables that
+    /// `envs` returns for its name; returns when all are ready.
     pub async fn start(copies: usize, envs: impl Fn(&str) -> Vec<(String, String)>) -> Self {
         let mut services = Vec::new();
         let mut routes = Routes::new();
@@ -69,7 +69,7 @@ pub fn builder(name: &str, envs: Vec<(String, String)>) -> testkit::AppBuilder {
         .fold(start, |app, (name, value)| app.env(&name, value))
 }
 
-/// A key to sign sessions with, that all processes of `auth` share.
+/// A signing key that all processes of `auth` share.
 pub fn session_key() -> (String, String) {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
     ("SESSION_PRIVATE_KEY".to_owned(), key.serialize_pem())

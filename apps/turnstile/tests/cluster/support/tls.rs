@@ -7,7 +7,7 @@ use rcgen::{
 use std::{fs, path::PathBuf};
 use tempfile::TempDir;
 
-/// Files in PEM; they go with the value.
+/// Files in PEM; removed with the value.
 pub struct Certificates {
     folder: TempDir,
 }
@@ -50,7 +50,7 @@ impl Certificates {
         Self { folder }
     }
 
-    /// The folder that servers find theirs in, as Kubernetes would mount it.
+    /// The folder of the servers' files, as Kubernetes would mount it.
     pub fn of_servers(&self) -> PathBuf {
         self.folder.path().join("server")
     }

@@ -1,4 +1,4 @@
-//! A browser in the hands of a visitor: it waits for what a visitor would wait for.
+//! A browser that waits for what a visitor would wait for.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use super::driver::Driver;
 use super::page;
 use super::webdriver::Element;
 
-/// What the system's colors are.
+/// The system's color theme.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Theme {
     Light,
@@ -32,7 +32,7 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// A browser that shows nothing yet.
+    /// A browser with an empty page.
     pub async fn start(site: &str) -> Self {
         Self {
             driver: Driver::start().await,
@@ -40,7 +40,7 @@ impl Browser {
         }
     }
 
-    /// Types an address of the site.
+    /// Opens an address of the site.
     pub async fn open(&self, path: &str) {
         let url = format!("{}{path}", self.site);
         self.driver
@@ -50,8 +50,7 @@ impl Browser {
             .unwrap();
     }
 
-    /// Takes over a client's session, as if the visitor had signed in here. The site has to be
-    /// open.
+    /// Takes over a client's session, as if the visitor had signed in here. The site must be open.
     pub async fn take_session(&self, client: &Client) {
         let cookie = json!({"cookie": {
             "name": "session",
@@ -63,12 +62,12 @@ impl Browser {
         self.driver.web.post("/cookie", cookie).await.unwrap();
     }
 
-    /// The session ends, and nobody tells the page.
+    /// Ends the session without informing the page.
     pub async fn lose_session(&self) {
         self.driver.web.delete("/cookie/session").await.unwrap();
     }
 
-    /// Opens another tab and goes there; the name of this one, to come back by [`Self::go_to_tab`].
+    /// Opens another tab and switches to it; returns the name of this one, for [`Self::go_to_tab`].
     pub async fn open_tab(&self) -> Value {
         let here = self.driver.web.get("/window").await.unwrap();
         let tab = self.driver.web.post("/window/new", json!({"type": "tab"}));
@@ -77,13 +76,13 @@ impl Browser {
         here
     }
 
-    /// Goes to a tab.
+    /// Switches to a tab.
     pub async fn go_to_tab(&self, tab: &Value) {
         let handle = json!({"handle": tab});
         self.driver.web.post("/window", handle).await.unwrap();
     }
 
-    /// Has the browser speak another language, from the next page on.
+    /// Sets the browser's language, from the next page on.
     pub async fn set_locale(&self, locale: &str) {
         let locale = json!({"locale": locale});
         self.driver
@@ -92,7 +91,7 @@ impl Browser {
             .await;
     }
 
-    /// The address that is shown, without the site's own part.
+    /// The current address, without the site's origin.
     pub async fn path(&self) -> String {
         let path = self
             .script("return location.pathname + location.search", json!([]))
@@ -100,7 +99,7 @@ impl Browser {
         path.as_str().unwrap().to_owned()
     }
 
-    /// Waits until the address fits.
+    /// Waits until the address satisfies the condition.
     pub async fn see_path(&self, fits: impl Fn(&str) -> bool) -> String {
         eventually("the address changes", LONG, || async {
             let path = self.path().await;
@@ -109,7 +108,7 @@ impl Browser {
         .await
     }
 
-    /// Waits until this text is on the page, seen or (for a screen reader) said.
+    /// Waits until this text is on the page, visible or (for a screen reader) spoken.
     pub async fn see(&self, text: &str) {
         eventually(&format!("the page says {text:?}"), LONG, || async {
             let shown = self.text().await;
@@ -145,7 +144,7 @@ impl Browser {
         text.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Presses the button or follows the link of this name.
+    /// Presses the button or follows the link with this name.
     pub async fn press(&self, name: &str) {
         eventually(&format!("{name:?} is pressed"), LONG, || async {
             let element = self.find(page::BY_NAME, name).await?;
@@ -164,7 +163,7 @@ impl Browser {
         .await;
     }
 
-    /// Types into the input of this label, in place of what was there.
+    /// Types into the input with this label, replacing its text.
     pub async fn fill(&self, label: &str, text: &str) {
         let input = self.wait_for(page::BY_LABEL, label).await;
         self.driver.web.click(&input).await.unwrap();
@@ -174,13 +173,13 @@ impl Browser {
         self.keys(&format!("\u{e003}{text}")).await;
     }
 
-    /// Chooses an option of the select of this label.
+    /// Chooses an option of the select with this label.
     pub async fn choose(&self, label: &str, option: &str) {
         let select = self.wait_for(page::BY_LABEL, label).await;
         self.script(page::CHOOSE, json!([select.0, option])).await;
     }
 
-    /// What stands in the input of this label.
+    /// The text in the input with this label.
     pub async fn value(&self, label: &str) -> String {
         let input = self.wait_for(page::BY_LABEL, label).await;
         let value = self
@@ -189,7 +188,7 @@ impl Browser {
         value.as_str().unwrap().to_owned()
     }
 
-    /// Presses keys, wherever the keyboard is.
+    /// Presses keys, at the current focus.
     pub async fn keys(&self, keys: &str) {
         self.driver.web.keys(keys).await.unwrap();
     }
@@ -203,7 +202,7 @@ impl Browser {
         .await;
     }
 
-    /// The name of what the keyboard is on.
+    /// The name of the focused control.
     pub async fn focused(&self) -> String {
         let name = self.script(page::FOCUSED, json!([])).await;
         name.as_str().unwrap_or_default().to_owned()
@@ -223,7 +222,7 @@ impl Browser {
         self.driver.web.post("/refresh", json!({})).await.unwrap();
     }
 
-    /// Presses with the mouse, whatever is at this place of what is seen.
+    /// Presses with the mouse at this point of the visible page.
     pub async fn press_at(&self, x: f64, y: f64) {
         for kind in ["mouseMoved", "mousePressed", "mouseReleased"] {
             let button = if kind == "mouseMoved" { "none" } else { "left" };
@@ -235,7 +234,7 @@ impl Browser {
         }
     }
 
-    /// Stops the page as a system that sleeps does, or wakes it.
+    /// Freezes the page like a system that sleeps, or resumes it.
     pub async fn set_asleep(&self, asleep: bool) {
         let state = json!({"state": if asleep { "frozen" } else { "active" }});
         self.driver
@@ -259,7 +258,7 @@ impl Browser {
             .await;
     }
 
-    /// Sets the system's colors.
+    /// Sets the system's color theme.
     pub async fn set_theme(&self, theme: Theme) {
         let feature =
             json!({"features": [{"name": "prefers-color-scheme", "value": theme.name()}]});
@@ -269,7 +268,7 @@ impl Browser {
             .await;
     }
 
-    /// Shows the page as it is printed, where the system's colors are dark.
+    /// Shows the page as it is printed, with a dark system theme.
     pub async fn set_printed(&self) {
         let feature = json!({
             "media": "print",
@@ -281,7 +280,7 @@ impl Browser {
             .await;
     }
 
-    /// Sets the system to as little movement as possible.
+    /// Sets the system to reduced motion.
     pub async fn want_no_movement(&self) {
         let feature = json!({"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]});
         self.driver
@@ -310,14 +309,14 @@ impl Browser {
             .await;
     }
 
-    /// Sets the size of plain text in the browser's settings, in CSS pixels: 16 unless somebody
-    /// needs larger letters.
+    /// Sets the size of plain text in the browser's settings, in CSS pixels: 16 by default, more
+    /// for users who need larger letters.
     pub async fn set_text_size(&self, pixels: u32) {
         let sizes = json!({"fontSizes": {"standard": pixels, "fixed": pixels}});
         self.driver.web.chromium("Page.setFontSizes", sizes).await;
     }
 
-    /// A picture of what is seen, as WebP.
+    /// A picture of the visible page, as WebP.
     pub async fn picture(&self) -> Vec<u8> {
         let hidden = json!({"hidden": true});
         self.driver
@@ -344,7 +343,7 @@ impl Browser {
             .await;
     }
 
-    /// Runs a script in the page; what it returns.
+    /// Runs a script in the page; returns its result.
     pub async fn script(&self, script: &str, args: Value) -> Value {
         self.driver.web.script(script, args).await.unwrap()
     }

@@ -20,7 +20,7 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts a browser without a window, with a profile of its own.
+    /// Starts a browser without a window, with its own profile.
     pub async fn start() -> Self {
         tokio::task::spawn_blocking(|| {
             tools::debian_packages(&["chromium", "chromium-driver", "fonts-dejavu-core"]).unwrap();
@@ -71,8 +71,8 @@ fn capabilities(profile: &str) -> Value {
     })
 }
 
-/// The browser isn't a child of ours: the driver ends it, when told to. A failing test has no
-/// runtime to do that with, so it is done by hand.
+/// The browser isn't a child of this process: the driver ends it, on request. A failing test has no
+/// runtime for that, so it is done by hand.
 impl Drop for Driver {
     fn drop(&mut self) {
         let address = SocketAddr::from(([127, 0, 0, 1], self.port));

@@ -1,4 +1,4 @@
-//! A marketplace with visitors who have browsers.
+//! A marketplace, and visitors with browsers.
 
 mod browser;
 mod driver;

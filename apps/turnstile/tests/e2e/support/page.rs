@@ -1,10 +1,10 @@
-//! Looking at a page as a visitor does: by words, not by the names of its parts.
+//! Scripts that read a page like a visitor: by words, not by the names of its elements.
 
 /// All text.
 pub const TEXT: &str = "return document.body.innerText";
 
-/// The control that bears this name: what is seen of it, or its label. One of the page itself
-/// rather than one of the frame around all pages.
+/// The control with this name: its visible text, or its label. Prefers one of the page itself to
+/// one of the frame around all pages.
 pub const BY_NAME: &str = "
     const wanted = arguments[0];
     const tidy = text => (text || '').replace(/\\s+/g, ' ').trim();
@@ -21,14 +21,14 @@ pub const BY_LABEL: &str = "
     const label = labels.find(label => label.innerText.trim() === wanted);
     return label ? label.control : null";
 
-/// Chooses an option by its words, as a visitor would: the page is told.
+/// Chooses an option by its words, like a visitor: the page is notified.
 pub const CHOOSE: &str = "
     const [select, wanted] = arguments;
     const option = [...select.options].find(option => option.text === wanted);
     select.value = option.value;
     select.dispatchEvent(new Event('change', { bubbles: true }));";
 
-/// The name of what the keyboard is on; its id, if it has no words.
+/// The name of the focused control; its ID, if it has no words.
 pub const FOCUSED: &str = "
     const on = document.activeElement;
     if (!on || on === document.body) return '';

@@ -7,21 +7,21 @@ use testkit::{Client, Mongo, Nats, TestApp, TestUser};
 
 use super::Browser;
 
-/// A marketplace with everything real; it ends with the value.
+/// A marketplace with real servers; it ends with the value.
 pub struct Stage {
     pub app: TestApp,
     nats: Nats,
     _mongo: Mongo,
 }
 
-/// Somebody who signed up, without a browser: for what has to happen elsewhere.
+/// A user who signed up, without a browser: for actions elsewhere.
 pub struct Visitor {
     pub client: Client,
     pub user: TestUser,
 }
 
 impl Stage {
-    /// The marketplace as it is configured from the start.
+    /// The marketplace with its default configuration.
     pub async fn set() -> Self {
         Self::with(&[]).await
     }
@@ -48,24 +48,24 @@ impl Stage {
         }
     }
 
-    /// A browser at this marketplace, nobody signed in.
+    /// A browser at this marketplace, without a session.
     pub async fn browser(&self) -> Browser {
         Browser::start(self.app.base_url()).await
     }
 
-    /// Somebody who signed up.
+    /// A user who signed up.
     pub async fn visitor(&self) -> Visitor {
         let (client, user) = self.app.sign_up().await;
         Visitor { client, user }
     }
 
-    /// Gives a visitor a role, as operators do.
+    /// Grants a visitor a role, as operators do.
     pub async fn grants(&self, role: &str, visitor: &Visitor) {
         self.tool(&["users", "grant", &visitor.user.email, role])
             .await;
     }
 
-    /// Takes it away.
+    /// Revokes the role.
     pub async fn revokes(&self, role: &str, visitor: &Visitor) {
         self.tool(&["users", "revoke", &visitor.user.email, role])
             .await;
@@ -79,10 +79,10 @@ impl Stage {
         assert!(done.status.success(), "{args:?}: {told}");
     }
 
-    /// A browser in which somebody is signed in, at an address of the site.
+    /// A browser in which a visitor is signed in, at an address of the site.
     pub async fn browser_of(&self, visitor: &Visitor, path: &str) -> Browser {
         let browser = self.browser().await;
-        // A cookie belongs to a site that is open.
+        // A cookie belongs to an open site.
         browser.open("/robots.txt").await;
         browser.take_session(&visitor.client).await;
         browser.open(path).await;
@@ -91,7 +91,7 @@ impl Stage {
 }
 
 impl Visitor {
-    /// Offers a ticket; its id.
+    /// Lists a ticket; returns its ID.
     pub async fn offers(&self, title: &str, price: f64) -> String {
         let ticket = json!({"title": title, "price": price});
         self.client
@@ -101,7 +101,7 @@ impl Visitor {
             .id()
     }
 
-    /// Orders a ticket; the order's id.
+    /// Orders a ticket; returns the order's ID.
     pub async fn orders(&self, ticket: &str) -> String {
         let order = json!({"ticketId": ticket});
         self.client
@@ -111,7 +111,7 @@ impl Visitor {
             .id()
     }
 
-    /// Gives an order back.
+    /// Cancels an order.
     pub async fn cancels(&self, order: &str) {
         let path = format!("/api/orders/{order}");
         self.client.delete(&path).await.assert_status(204);

@@ -1,18 +1,18 @@
-//! Every page in every state, for what has to hold on all of them.
+//! Every page in every state, for requirements on all of them.
 
 use super::{Browser, Stage};
 
 /// A page in one state.
 pub struct Stop {
-    /// What it is called in a list of pictures.
+    /// Its name in a list of pictures.
     pub name: &'static str,
     /// Its address.
     pub path: String,
-    /// What it says once it is complete.
+    /// The text that shows that it is complete.
     pub says: &'static str,
 }
 
-/// Somebody's pages, in that visitor's browser.
+/// The pages of one visitor, in that visitor's browser.
 pub struct Visit {
     pub browser: Browser,
     pub stops: Vec<Stop>,
@@ -27,7 +27,7 @@ fn stop(name: &'static str, path: impl Into<String>, says: &'static str) -> Stop
 }
 
 impl Stage {
-    /// Fills the marketplace, and sends a stranger, a buyer, a seller and an analyst around in it.
+    /// Fills the marketplace, and visits it as a stranger, a buyer, a seller and an analyst.
     pub async fn tour(&self) -> Vec<Visit> {
         let (seller, buyer) = (self.visitor().await, self.visitor().await);
         for (title, price) in [

@@ -1,16 +1,16 @@
-//! The WebDriver protocol, as much of it as these tests speak: it is JSON over HTTP, and the
-//! tests have a client for that. A library would bring a second one.
+//! The part of the WebDriver protocol that these tests need: it is JSON over HTTP, and the tests
+//! have a client for that. A library would add a second one.
 
 use serde_json::{Value, json};
 
 /// A session with a browser.
 pub struct WebDriver {
     http: reqwest::Client,
-    /// Of the session: `http://127.0.0.1:PORT/session/ID`.
+    /// The session's: `http://127.0.0.1:PORT/session/ID`.
     url: String,
 }
 
-/// The name under which the protocol hands out elements.
+/// The protocol's name for elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// An element of the page.
@@ -18,7 +18,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub struct Element(pub Value);
 
 impl WebDriver {
-    /// Asks the driver at `url` for a browser.
+    /// Requests a browser from the driver at `url`.
     pub async fn connect(http: reqwest::Client, url: &str, capabilities: Value) -> Self {
         let mut driver = Self {
             http,
@@ -41,12 +41,12 @@ impl WebDriver {
         Self::answer(request).await
     }
 
-    /// Asks for something; an error of the protocol is its name and message.
+    /// Reads something; an error of the protocol is its name and message.
     pub async fn get(&self, path: &str) -> Result<Value, String> {
         Self::answer(self.http.get(format!("{}{path}", self.url))).await
     }
 
-    /// Takes something away.
+    /// Removes something.
     pub async fn delete(&self, path: &str) -> Result<Value, String> {
         Self::answer(self.http.delete(format!("{}{path}", self.url))).await
     }
@@ -63,20 +63,20 @@ impl WebDriver {
         }
     }
 
-    /// Runs a script in the page; what it returns.
+    /// Runs a script in the page; returns its result.
     pub async fn script(&self, script: &str, args: Value) -> Result<Value, String> {
         self.post("/execute/sync", json!({"script": script, "args": args}))
             .await
     }
 
-    /// Finds the one element of a script's answer.
+    /// Finds the one element in a script's result.
     pub async fn find(&self, script: &str, args: Value) -> Result<Option<Element>, String> {
         let found = self.script(script, args).await?;
         Ok(found.get(ELEMENT).is_some().then_some(Element(found)))
     }
 
-    /// Clicks in the middle of an element, as a mouse does: what covers it is clicked instead, and
-    /// that is an error.
+    /// Clicks in the middle of an element, like a mouse: if something covers it, that is clicked
+    /// instead, which is an error.
     pub async fn click(&self, element: &Element) -> Result<(), String> {
         let id = element.0[ELEMENT].as_str().unwrap();
         self.post(&format!("/element/{id}/click"), json!({}))
@@ -84,7 +84,7 @@ impl WebDriver {
         Ok(())
     }
 
-    /// Presses keys, wherever the keyboard is.
+    /// Presses keys, at the current focus.
     pub async fn keys(&self, keys: &str) -> Result<(), String> {
         let actions: Vec<Value> = keys
             .chars()

@@ -1,7 +1,7 @@
-//! The API's documentation as a page: rendered here, from the OpenAPI document.
+//! The API's documentation as a page, rendered from the OpenAPI document.
 //!
-//! The usual viewers are megabytes of script from elsewhere; this page has none, so that it may
-//! forbid all of them, and works wherever the API does.
+//! The usual viewers are megabytes of script from other sites; this page has none, so it can forbid
+//! all scripts, and works wherever the API does.
 
 mod schema;
 
@@ -19,14 +19,14 @@ use sha2::{Digest as _, Sha256};
 const STYLE: &str = include_str!("style.css");
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// The page, and what a browser may load with it.
+/// The page, and its content security policy.
 pub(super) struct Page {
     pub html: Bytes,
     pub policy: HeaderValue,
 }
 
 impl Page {
-    /// Of an OpenAPI document.
+    /// The page of an OpenAPI document.
     pub(super) fn of(document: &Value) -> Self {
         let mut html = String::new();
         // Writing to a string can't fail.
@@ -44,7 +44,7 @@ impl Page {
     }
 }
 
-/// Text of the document in HTML.
+/// Text of the document as HTML.
 struct Text<'a>(&'a str);
 
 impl Display for Text<'_> {
@@ -204,7 +204,7 @@ impl Operation<'_> {
     }
 }
 
-/// The first content type of a body or answer, and its schema.
+/// The first content type of a body or response, and its schema.
 fn content(value: &Value) -> Option<(&str, &Value)> {
     let (kind, content) = members(&value["content"]).next()?;
     Some((kind, &content["schema"]))

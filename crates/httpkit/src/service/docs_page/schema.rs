@@ -1,4 +1,4 @@
-//! Shapes of bodies, in words.
+//! Describes the shapes of bodies, in words.
 
 use std::fmt::{self, Display, Write as _};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Text, items, members, text};
 
-/// A schema in a few words; shapes with a name are links.
+/// A schema in a few words; named shapes are links.
 pub(super) struct Type<'v>(pub &'v Value);
 
 impl Display for Type<'_> {
@@ -57,7 +57,7 @@ fn list<T: Display>(f: &mut fmt::Formatter<'_>, all: impl Iterator<Item = T>) ->
     Ok(())
 }
 
-/// A section about a shape with a name.
+/// The section on a named shape.
 pub(super) fn write_section(html: &mut String, name: &str, schema: &Value) -> fmt::Result {
     write!(
         html,

@@ -1,9 +1,8 @@
-//! What holds for every route alike, and so is written here once and not at each of them: the
-//! answers that the layers around a handler give, and the headers that go with an answer or a
-//! parameter.
+//! The parts that all routes have in common, written once: the responses of the layers around a
+//! handler, and the headers of responses and parameters.
 //!
-//! On the JSON of the document: the types that it is made from have a field for each method and
-//! each kind of response, and would need a `match` for every step of this.
+//! Works on the document's JSON: its Rust types have a field for each method and each kind of
+//! response, and would need a `match` for every step.
 
 use serde_json::{Map, Value, json};
 
@@ -117,7 +116,7 @@ fn complete_operation(method: &str, operation: &mut Map<String, Value>) {
     }
 }
 
-/// A parameter that isn't given is absent, and never null.
+/// An unset parameter is absent, and never null.
 fn complete_parameter(parameter: &mut Value) {
     let name = parameter["name"].as_str().unwrap_or_default().to_owned();
     explain(&name, parameter);
@@ -136,7 +135,7 @@ fn complete_parameter(parameter: &mut Value) {
     }
 }
 
-/// Whether an operation takes this header.
+/// Whether an operation accepts this header.
 fn takes(operation: &Map<String, Value>, name: &str) -> bool {
     let parameters = operation.get("parameters").and_then(Value::as_array);
     parameters.is_some_and(|all| all.iter().any(|parameter| parameter["name"] == name))
@@ -155,7 +154,7 @@ fn errors() -> Value {
     json!({"application/json": {"schema": {"$ref": "#/components/schemas/Errors"}}})
 }
 
-/// Adds a header to a response, unless it says something of it already.
+/// Adds a header to a response, unless the response already defines it.
 fn header(response: &mut Value, name: &str, description: &str, schema: &Value) {
     let header = || json!({"description": description, "schema": schema});
     let headers = response.as_object_mut().map(|response| {

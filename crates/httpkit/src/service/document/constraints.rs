@@ -1,12 +1,12 @@
-//! What a value must be beside its type.
+//! Constraints of values beyond their types.
 //!
-//! A service says it with the constants that its checks use, and not at the types: those are shared
-//! with the web app, which has no use for the domain's rules. Applied to the JSON of the document,
+//! A service defines them with the constants that its checks use, and not with the types: those are
+//! shared with the web app, which doesn't need the domain's rules. Applied to the document's JSON,
 //! as in `common`.
 
 use serde_json::{Value, json};
 
-/// What the document says of a value beside its type: keywords of JSON Schema.
+/// Constraints of a value beyond its type: keywords of JSON Schema.
 #[derive(Clone, Debug)]
 pub struct Constraint {
     place: Place,
@@ -22,7 +22,7 @@ enum Place {
 }
 
 impl Constraint {
-    /// These members must be there in every body of this type.
+    /// These members are required in every body of this type.
     pub fn required(schema: &'static str, members: &[&str]) -> Self {
         Self {
             place: Place::Schema(schema),
@@ -38,7 +38,7 @@ impl Constraint {
         }
     }
 
-    /// The body of one operation, beside what is said of its type.
+    /// The body of one operation, in addition to its type.
     pub fn body(method: &'static str, path: &'static str, keywords: Value) -> Self {
         Self {
             place: Place::Body(method, path),
@@ -58,10 +58,10 @@ impl Constraint {
         }
     }
 
-    /// Writes it into a document.
+    /// Adds it to a document.
     ///
     /// # Errors
-    /// When the document has no such place: it is of something that was renamed.
+    /// When the document has no such place: it was renamed.
     pub(super) fn apply(&self, document: &mut Value) -> Result<(), String> {
         let missing = || format!("the API's description has no {:?}", self.place);
         let found = self.find(document).ok_or_else(missing)?;

@@ -1,4 +1,4 @@
-//! The API's description: for machines as OpenAPI, for people as a page.
+//! The API's description: as OpenAPI for programs, and as a page for readers.
 
 mod common;
 mod constraints;
@@ -32,7 +32,7 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Of all services together.
+    /// The document of all services together.
     pub(super) fn of(services: &[Arc<dyn Service>]) -> io::Result<Self> {
         let mut whole = services.iter().fold(Errors::openapi(), |whole, service| {
             whole.merge_from(service.openapi())

@@ -35,7 +35,7 @@ const REPORT: Duration = Duration::from_millis(300);
 /// Where a rebuild ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum End {
-    /// It follows the stream until it is told to finish.
+    /// It follows the stream until a finish is requested.
     Live,
     /// Up to this sequence.
     At(u64),

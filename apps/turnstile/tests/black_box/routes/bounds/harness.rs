@@ -1,4 +1,4 @@
-//! What compares the description's word with a route's.
+//! Compares the description with a route.
 
 use jsonschema::Validator;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use testkit::{Answer, Call, Method};
 
 use crate::support::{Person, Site};
 
-/// Keywords that bound a value.
+/// Keywords that limit a value.
 const BOUNDS: [&str; 7] = [
     "minimum",
     "maximum",
@@ -21,24 +21,24 @@ const BOUNDS: [&str; 7] = [
 /// An operation by its method and its path in the description.
 pub(super) type Operation = (&'static str, &'static str);
 
-/// What becomes of a request.
+/// The expected outcome of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
-    /// It is valid, and taken.
+    /// It is valid, and succeeds.
     Taken,
-    /// It is valid, and refused for what is there.
+    /// It is valid, and refused because of the current state.
     Later(&'static str),
-    /// It isn't valid, and refused for that.
+    /// It is invalid, and refused for that.
     Refused(&'static str),
 }
 
-/// A site, and what its routes were seen to do.
+/// A site, and the observed refusals of its routes.
 pub(super) struct Bounds {
     site: Site,
     pub person: Person,
     ticket: String,
     pub document: Value,
-    /// Operations and members or parameters of which something was refused.
+    /// Operations with the members or parameters that were refused.
     pub refused: BTreeSet<(String, String, String)>,
 }
 
@@ -70,7 +70,7 @@ impl Bounds {
         path.replace("{id}", &self.ticket)
     }
 
-    /// A request. Who signs up or in is somebody else from then on.
+    /// A request. Requests to sign up or in use a new session from then on.
     fn call(&self, (method, path): Operation) -> Call {
         let client = if path.starts_with("/api/users/") {
             self.site.anyone()
@@ -114,7 +114,7 @@ impl Bounds {
         }
     }
 
-    /// A body, for what it says of one member.
+    /// A body, to check one member.
     pub async fn body(&mut self, operation: Operation, member: &str, body: Value, fate: Fate) {
         let call = self.call(operation);
         let answer = call.json(&body).await;
@@ -126,7 +126,7 @@ impl Bounds {
         let path = self.path(operation.1);
         let escaped = value.replace('+', "%2B");
         let answer = self.person.get(&format!("{path}?{name}={escaped}")).await;
-        // In an address everything is text; a client reads a number there if it is one.
+        // In an address everything is text; a client parses a number if it is one.
         let number = value.parse::<i64>().map(Value::from);
         let is_text = matches!(name, "min_price" | "max_price" | "cursor" | "sort");
         let value = number.ok().filter(|_| !is_text);
@@ -134,7 +134,7 @@ impl Bounds {
         self.judge((operation, name), &value, &answer, fate);
     }
 
-    /// A header, of a request with a body that is good.
+    /// A header, of a request with a valid body.
     pub async fn header(
         &mut self,
         (operation, body): (Operation, &Value),
@@ -146,7 +146,7 @@ impl Bounds {
         self.judge((operation, name), &value.into(), &answer, fate);
     }
 
-    /// Every member and parameter that the description bounds, by operation.
+    /// Every member and parameter with a constraint in the description, by operation.
     pub fn bounded(&self) -> BTreeSet<(String, String, String)> {
         let mut found = BTreeSet::new();
         for (path, item) in self.document["paths"].as_object().unwrap() {

@@ -1,9 +1,9 @@
-//! A cancelled order says why it was cancelled.
+//! A cancelled order states why it was cancelled.
 
 use crate::support::{Person, Site};
 use testkit::LONG;
 
-/// What the order and the list of orders say.
+/// The reason in the order and in the list of orders.
 async fn reason(buyer: &Person, order: &str) -> Option<String> {
     let shown = buyer.order_of(order).await;
     let listed = buyer.get("/api/orders").await.expect_status(200).json;

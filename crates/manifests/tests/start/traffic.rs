@@ -1,4 +1,4 @@
-//! People who sell, order and pay all the time, and note every request that isn't answered well.
+//! Users who sell, order and pay continuously, and record every request without a proper response.
 
 use serde_json::{Value, json};
 use std::{
@@ -14,29 +14,29 @@ use uuid::Uuid;
 
 use crate::{router::CUT, site::Site};
 
-/// How long somebody waits before trying again.
+/// Pause of a user before another try.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long a number of requests may take, on a busy machine and while pods are away.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Time limit for a number of requests, on a busy machine and while pods are down.
+const PROGRESS_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A request that was not answered as it should be.
+/// A request without a proper response.
 #[derive(Debug)]
 #[allow(dead_code, reason = "shown when a test fails")]
 pub struct Failure {
     what: String,
     answer: String,
     took: Duration,
-    /// Whether its pod was killed while it was at it.
+    /// Whether its pod was killed during the request.
     pub was_cut: bool,
 }
 
-/// What all of them saw.
+/// The observations of all users.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Observations {
     pub failures: Vec<Failure>,
 }
 
-/// The people.
+/// The users.
 pub struct Crowd {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicUsize>,
@@ -44,7 +44,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Lets so many begin.
+    /// Starts this number of users.
     pub async fn begin(site: &Site, people: usize) -> Self {
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let mut running = Vec::new();
@@ -66,10 +66,10 @@ impl Crowd {
         }
     }
 
-    /// Waits until so many more requests were answered.
+    /// Waits until this number of further requests were answered.
     pub async fn go_on_for(&self, requests: usize) {
         let enough = self.answered.load(Ordering::Relaxed) + requests;
-        eventually("requests are answered", PATIENCE, || async {
+        eventually("requests are answered", PROGRESS_TIMEOUT, || async {
             assert!(
                 !self.people.iter().any(JoinHandle::is_finished),
                 "somebody gave up"
@@ -79,10 +79,10 @@ impl Crowd {
         .await;
     }
 
-    /// Lets them finish what they are at.
-    pub async fn end(self) -> Told {
+    /// Waits for their current requests and ends them.
+    pub async fn end(self) -> Observations {
         self.stop.store(true, Ordering::Relaxed);
-        let mut told = Told::default();
+        let mut told = Observations::default();
         for person in self.people {
             told.failures.extend(person.await.unwrap());
         }
@@ -90,7 +90,7 @@ impl Crowd {
     }
 }
 
-/// Two accounts: nobody buys the own ticket.
+/// Two accounts: users can't buy their own tickets.
 struct Person {
     seller: Client,
     buyer: Client,
@@ -153,7 +153,7 @@ impl Person {
                 took: sent.elapsed(),
                 was_cut,
             });
-            assert!(begun.elapsed() < PATIENCE, "{:#?}", self.failures);
+            assert!(begun.elapsed() < PROGRESS_TIMEOUT, "{:#?}", self.failures);
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -1,16 +1,16 @@
-//! A way to NATS that ends in the middle.
+//! A proxy for NATS that disconnects in the middle of an operation.
 
 use std::sync::Arc;
 use testkit::{DropAcksProxy, Nats};
 use tokio::sync::mpsc;
 
-/// A way to a server that is closed for good when so many messages were published over it to
-/// subjects that begin like this. From that one on, the server sees none.
-pub struct Cut {
+/// A proxy that closes for good when this number of messages were published through it to subjects
+/// with this prefix. From that one on, the server receives none.
+pub struct CuttingProxy {
     proxy: Arc<DropAcksProxy>,
 }
 
-impl Cut {
+impl CuttingProxy {
     pub async fn at(nats: &Nats, subject: &'static str, message: u64) -> Self {
         let proxy = Arc::new(DropAcksProxy::start(nats.url(), 0).await);
         let (reached, mut is_reached) = mpsc::unbounded_channel();
@@ -37,7 +37,7 @@ impl Cut {
         self.proxy.url()
     }
 
-    /// Whether it came to that.
+    /// Whether it has closed.
     pub fn is_cut(&self) -> bool {
         self.proxy.swallowed() > 0
     }

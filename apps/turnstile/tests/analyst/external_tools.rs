@@ -1,5 +1,5 @@
-//! Exported files in the hands of another program: DuckDB, from PyPI, finds in every format what
-//! the tool itself says of the log.
+//! Exported files in another program: DuckDB, from PyPI, finds in every format what the tool itself
+//! lists.
 
 use archive::TABLES;
 use chrono::{DateTime, Utc};
@@ -18,7 +18,7 @@ use crate::{
 
 const FORMATS: [&str; 4] = ["parquet", "csv", "ndjson", "arrow"];
 
-/// The tables with money: the column, and where NDJSON has it.
+/// The tables with money: the column, and its place in NDJSON.
 const MONEY: [(&str, &str, &str); 5] = [
     ("ticket_listed", "price", "data.price"),
     ("ticket_revised", "price", "data.price"),
@@ -27,7 +27,7 @@ const MONEY: [(&str, &str, &str); 5] = [
     ("payment_captured", "amount", "data.amount"),
 ];
 
-/// What DuckDB has no reader of its own for, pyarrow opens; each table then has its name.
+/// Formats without a reader in DuckDB are opened by pyarrow; each table then has its name.
 const PROGRAM: &str = "
 import duckdb, glob, os, sys
 duckdb.sql(\"SET TimeZone = 'UTC'\")
@@ -42,7 +42,7 @@ for row in duckdb.sql(sys.argv[1]).fetchall():
     print('\\t'.join(str(value) for value in row))
 ";
 
-/// Runs a query in DuckDB; gives each value of each row as text.
+/// Runs a query in DuckDB; returns each value of each row as text.
 fn duckdb(query: &str, arrow: Option<&Path>) -> Vec<Vec<String>> {
     let package = |name, version| devservers::tools::python_package(name, version).unwrap();
     let mut packages = vec![package("duckdb", "2.0.0")];
@@ -62,8 +62,7 @@ fn duckdb(query: &str, arrow: Option<&Path>) -> Vec<Vec<String>> {
     lines.lines().map(split).collect()
 }
 
-/// Runs statements one after the other in one DuckDB that believes to be in a time zone; gives what
-/// each of them answers.
+/// Runs statements one after the other in one DuckDB with a time zone; returns the result of each.
 const STATEMENTS: &str = "
 import duckdb, sys
 for statement in sys.argv[1:]:
@@ -134,7 +133,7 @@ async fn a_log_that_has_just_begun_is_queried_like_any_other() {
         documented.len()
     );
 
-    // The file that stood for a table without rows goes when rows come.
+    // The file of an empty table is removed when it gets rows.
     archive.listings(2).await;
     for (format, folder) in FORMATS.map(young) {
         let since = ["--format", format, "--since-last"];
@@ -155,14 +154,14 @@ async fn a_log_that_has_just_begun_is_queried_like_any_other() {
     }
 }
 
-/// An export of one format.
+/// An export in one format.
 struct Files<'f> {
     format: &'static str,
     folder: &'f Path,
 }
 
 impl Files<'_> {
-    /// How a table is named in a query.
+    /// The name of a table in a query.
     fn table(&self, name: &str) -> String {
         let files = format!("'{}/{name}/*.{}'", text(self.folder), self.format);
         match self.format {
@@ -179,7 +178,7 @@ impl Files<'_> {
         }
     }
 
-    /// How a column of an event's own is named.
+    /// The name of a column of an event's own field.
     fn own(&self, name: &str) -> String {
         if self.format == "ndjson" {
             format!("data.{name}")
@@ -188,7 +187,7 @@ impl Files<'_> {
         }
     }
 
-    /// The cents of a table with money, nothing of another's; and the type they come in.
+    /// The cents of a table with money, and the type they have; none for other tables.
     fn cents(&self, name: &str) -> (String, String) {
         match MONEY.iter().find(|(table, ..)| *table == name) {
             None => ("NULL".to_owned(), "NULL".to_owned()),
@@ -205,10 +204,10 @@ impl Files<'_> {
     }
 }
 
-/// A table in short: its rows, the first and the last time in microseconds, the sum in cents.
+/// A summary of a table: its rows, the first and the last time in microseconds, the sum in cents.
 type Sums = BTreeMap<String, (u64, i64, i64, Option<i64>)>;
 
-/// What the tool itself lists.
+/// The tool's own list.
 async fn listed(nats: &Nats) -> Sums {
     let listed = tool(nats.url(), &["events", "ls"]).await.well();
     let mut sums = Sums::new();

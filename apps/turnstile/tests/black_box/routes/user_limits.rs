@@ -1,4 +1,4 @@
-//! What one user can add to the log in a loop is bounded.
+//! One user can't make the log grow without limit.
 
 use testkit::Answer;
 
@@ -8,7 +8,7 @@ use crate::support::{Charge, Person, Site};
 const TOO_MANY_ORDERS: &str = "You have ordered this ticket too often, please try again later";
 const TOO_MANY_DECLINES: &str = "Too many cards were declined, please try again later";
 
-/// Shows that it is told to come back, within the hour.
+/// Checks that the client is asked to try again within the hour.
 #[track_caller]
 fn assert_too_often(answer: &Answer, message: &str) {
     answer.assert_error(429, message);
@@ -37,7 +37,7 @@ async fn who_orders_a_ticket_again_and_again_has_to_wait_and_others_do_not() {
     }
     let after = site.commits("ORDERS", &ticket).await.len();
     assert_eq!((before, after), (120, 120), "nothing is added any more");
-    // Another ticket is another matter, and so is another buyer.
+    // Other tickets and other buyers have their own limits.
     let second = seller.sell("Second night", 20).await;
     buyer.order(&second).await;
     let order = other.order(&ticket).await;
@@ -46,7 +46,7 @@ async fn who_orders_a_ticket_again_and_again_has_to_wait_and_others_do_not() {
     taken.assert_error(400, "Ticket is already reserved");
 }
 
-/// Tries a card that is declined, so often.
+/// Tries a card that is declined, this number of times.
 async fn decline(buyer: &Person, order: &str, times: usize) {
     for _ in 0..times {
         let answer = buyer.try_pay_with(order, "tok_chargeDeclined").await;
@@ -65,7 +65,7 @@ async fn an_order_on_which_ten_cards_were_declined_takes_no_other_for_now() {
         assert_too_often(&answer, TOO_MANY_DECLINES);
     }
     assert!(!site.charges().get(&order).is_some_and(Charge::is_kept));
-    // It can still be given back; and one card fewer leaves room for a good one.
+    // It can still be cancelled; and one declined card fewer leaves room for a valid one.
     buyer.try_cancel(&order).await.assert_status(204);
     let order = buyer.order(&seller.sell("Second night", 20).await).await;
     decline(&buyer, &order, 9).await;

@@ -1,12 +1,12 @@
-//! A disk that is full.
+//! A full disk.
 
 use std::path::Path;
 use testkit::{Nats, Tool};
 
 use super::TURNSTILE;
 
-/// Mounts a small file system over the folder, for the tool alone, with what is in the folder, and
-/// leaves there what the tool leaves.
+/// Mounts a small file system over the folder, for the tool alone, with the contents of the folder,
+/// and leaves the tool's files there.
 const MOUNTED: &str = r#"
 mount --bind "$FOLDER" "$REAL" && mount -t tmpfs -o size="${KIB}k" none "$FOLDER" || exit 99
 cp -a "$REAL/." "$FOLDER"
@@ -16,11 +16,12 @@ cp -a "$FOLDER/." "$REAL"
 exit $code
 "#;
 
-/// Where nothing may be mounted: no file may be longer than 16 KiB. That is told as a disk that is
-/// full is told. The shell ignores the signal that would come with it, and so does what it becomes.
+/// Where mounting isn't allowed: no file may be longer than 16 KiB, which is reported like a full
+/// disk. The shell ignores the signal that would come with it, and so does the program that
+/// replaces it.
 const LIMITED: &str = r#"trap '' XFSZ; ulimit -f 16; exec "$@""#;
 
-/// Runs the tool while so many KiB fit into a folder, and no more.
+/// Runs the tool while only this number of KiB fits into a folder.
 pub async fn without_room(nats: &Nats, folder: &Path, kib: u32, args: &[&str]) -> Tool {
     let real = tempfile::tempdir().unwrap();
     let run = async |program: &[&str], script: &str| {
@@ -35,8 +36,8 @@ pub async fn without_room(nats: &Nats, folder: &Path, kib: u32, args: &[&str]) -
             .env("KIB", kib.to_string());
         Tool::run(&mut command).await
     };
-    // The mounts are the tool's own and go with it: for root as it is, for others as root of a
-    // namespace of their own, where that may be.
+    // The mounts belong to the tool and end with it: for root as it is, for others as root of a
+    // separate namespace, where that is allowed.
     for own in [
         &["unshare", "--mount"][..],
         &["unshare", "--map-root-user", "--mount"][..],

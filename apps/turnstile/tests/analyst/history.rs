@@ -1,4 +1,5 @@
-//! `turnstile history`, `state` and `tickets`: how a thing came to be as it is, and as it was.
+//! `turnstile history`, `state` and `tickets`: how something got into its state, and its state
+//! then.
 
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::{
     support::{Season, tool},
 };
 
-/// A story in short: each step with its cause and its changes.
+/// A history in short: each step with its cause and its changes.
 fn short(steps: &[Value]) -> String {
     let line = |step: &Value| {
         let events = step["events"].as_array().unwrap();
@@ -181,7 +182,7 @@ async fn what_was_for_sale_at_a_moment_is_listed() {
         ("2026-03-01T10:05:00Z", vec![]),
         ("2026-03-01T10:30:00Z", vec!["Seat 2", "Seat 3"]),
         ("2026-03-01T11:10:00Z", vec!["Seat 3"]),
-        // The second's hold expired in this very moment.
+        // The second's hold expired at this very moment.
         ("2026-03-01T11:15:00Z", vec!["Seat 2", "Seat 3"]),
         ("2026-03-03", vec!["Seat 2", "Seat 3"]),
     ] {

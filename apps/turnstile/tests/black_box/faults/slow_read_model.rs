@@ -1,5 +1,5 @@
-//! A read model that can't follow: commands are answered all the same, and no read shows less than
-//! was told.
+//! A read model that can't follow: commands still succeed, and no read shows less than was
+//! acknowledged.
 
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::{
     support::{Person, Site},
 };
 
-/// How long an answer waits for its read model.
+/// How long a response waits for its read model.
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// A marketplace whose database can be slow in one collection.
@@ -42,7 +42,7 @@ impl Scene {
         }
     }
 
-    /// Nothing that changes in this read model gets into the database from now on.
+    /// Blocks all writes to this read model from now on.
     fn hold(&self, read_model: &str) {
         self.proxy.hold_writes_to(read_model);
     }
@@ -54,7 +54,7 @@ async fn timed(call: Call) -> (Answer, Duration) {
     (answer, started.elapsed())
 }
 
-/// Shows that a read waits or is answered 503, rather than with what was before.
+/// Checks that a read waits or gets 503, rather than an outdated response.
 async fn is_not_stale(call: Call) {
     let answer = call.await;
     answer.assert_status(503);
@@ -78,7 +78,7 @@ async fn a_payment_is_answered_while_the_orders_lag_and_no_read_shows_the_order_
     assert!(scene.proxy.held() > 0, "nothing was held");
     is_not_stale(buyer.get(&format!("/api/orders/{order}"))).await;
     is_not_stale(buyer.get("/api/orders")).await;
-    // What doesn't depend on it goes on, and again is still the same payment.
+    // Independent commands continue, and a repeated payment is still the same one.
     scene.seller.sell("Third night", 20).await;
     let again = buyer.try_pay(order).await;
     assert_eq!(again.expect_status(201).text, paid.text);
@@ -110,7 +110,7 @@ async fn who_prefers_not_to_wait_for_the_read_model_is_answered_at_once() {
     let (changed, took) = timed(scene.seller.put(&path, change(21)).respond_async()).await;
     assert_eq!(changed.expect_status(200).json["version"], 1);
     assert!(took < SETTLE / 2, "it waited: {took:?}");
-    // It may still show what was before, or wait; whoever waits isn't shown that.
+    // It may still show the old state, or wait; a read that waits doesn't show the old state.
     let (changed, took) = timed(scene.seller.put(&path, change(22))).await;
     assert_eq!(changed.expect_status(200).json["version"], 2);
     assert!(took >= SETTLE, "it didn't wait: {took:?}");

@@ -1,19 +1,19 @@
-//! Moments that nobody chose, and that can be had again.
+//! Random moments that can be repeated.
 
 use std::time::Duration;
 use uuid::Uuid;
 
-/// The environment variable that repeats the moments of a run that failed.
-const SEED: &str = "MOMENTS_SEED";
+/// The environment variable that repeats the moments of a failed run.
+const SEED: &str = "TIMES_SEED";
 
-/// Moments by chance. Their seed is told, so that a run that failed can be repeated with the same,
-/// as far as the machine is as busy.
-pub struct Moments {
+/// Random moments. Their seed is printed, so that a failed run can be repeated with the same ones,
+/// as far as the load of the machine is the same.
+pub struct RandomTimes {
     seed: Uuid,
     taken: u32,
 }
 
-impl Moments {
+impl RandomTimes {
     pub fn new() -> Self {
         let given = std::env::var(SEED).ok();
         let seed = given.map_or_else(Uuid::new_v4, |seed| seed.parse().unwrap());
@@ -21,7 +21,7 @@ impl Moments {
         Self { seed, taken: 0 }
     }
 
-    /// Some time from nothing to this.
+    /// A random duration up to this one.
     pub fn within(&mut self, most: Duration) -> Duration {
         let (number, _) = self.next();
         Duration::from_micros(number % u64::try_from(most.as_micros()).unwrap())
