@@ -92,8 +92,8 @@ impl Announcement {
     }
 
     /// As it is sent.
-    pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+    pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
     }
 
     /// As it is received; `None` for what another release says.
@@ -148,10 +148,10 @@ mod tests {
             ]
         };
         for announcement in by(me) {
-            assert!(Announcement::is_of(&announcement.encode(), me));
+            assert!(Announcement::is_of(&announcement.encode().unwrap(), me));
         }
         for announcement in by(another) {
-            assert!(!Announcement::is_of(&announcement.encode(), me));
+            assert!(!Announcement::is_of(&announcement.encode().unwrap(), me));
         }
     }
 
@@ -188,7 +188,7 @@ mod tests {
             (Announcement::Healing { holder }, None),
             (Announcement::Released { holder }, None),
         ] {
-            let received = Announcement::decode(&announcement.encode());
+            let received = Announcement::decode(&announcement.encode().unwrap());
             assert_eq!(received.as_ref(), Some(&announcement));
             assert_eq!(announcement.holder(), holder);
             assert_eq!(announcement.applied(), applied);
