@@ -35,13 +35,13 @@ pub fn announcement(bytes: &[u8]) -> bool {
     let _ = Announcement::is_of(bytes, Uuid::nil());
     let announcement = Announcement::decode(bytes);
     if let Some(announcement) = &announcement {
-        let sent = announcement.encode();
+        let sent = announcement.encode().expect("what was read can be written");
         assert_eq!(Announcement::decode(&sent).as_ref(), Some(announcement));
         assert!(Announcement::is_of(&sent, announcement.holder()));
     }
     let across = VersionMessage::decode(bytes);
     if let Some(across) = &across {
-        let sent = serde_json::to_vec(across).unwrap_or_default();
+        let sent = serde_json::to_vec(across).expect("what was read can be written");
         let again = VersionMessage::decode(&sent).map(|again| serde_json::to_vec(&again));
         assert_eq!(again.and_then(Result::ok), Some(sent));
     }

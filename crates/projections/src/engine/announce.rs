@@ -92,9 +92,9 @@ impl Announcement {
             .any(|part| part == text)
     }
 
-    /// The message in bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        serde_json::to_vec(self).unwrap_or_default()
+    /// As it is sent.
+    pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
     }
 
     /// Decodes a message; `None` for one of another release.
@@ -149,10 +149,10 @@ mod tests {
             ]
         };
         for announcement in by(me) {
-            assert!(Announcement::is_of(&announcement.encode(), me));
+            assert!(Announcement::is_of(&announcement.encode().unwrap(), me));
         }
         for announcement in by(another) {
-            assert!(!Announcement::is_of(&announcement.encode(), me));
+            assert!(!Announcement::is_of(&announcement.encode().unwrap(), me));
         }
     }
 
@@ -189,7 +189,7 @@ mod tests {
             (Announcement::Healing { holder }, None),
             (Announcement::Released { holder }, None),
         ] {
-            let received = Announcement::decode(&announcement.encode());
+            let received = Announcement::decode(&announcement.encode().unwrap());
             assert_eq!(received.as_ref(), Some(&announcement));
             assert_eq!(announcement.holder(), holder);
             assert_eq!(announcement.applied(), applied);

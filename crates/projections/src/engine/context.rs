@@ -57,14 +57,16 @@ impl<P: Projection> ProjectionContext<P> {
     }
 
     pub async fn announce(&self, announcement: &Announcement) {
-        let sent = self
-            .log
-            .pubsub()
-            .broadcast(&self.topic, announcement.encode())
-            .await;
-        if let Err(error) = sent {
-            // Others read the checkpoint about once a second.
-            tracing::debug!(projection = self.key, %error, "an announcement was not sent");
+        match announcement.encode() {
+            Ok(message) => {
+                // Others look at the checkpoint about once a second.
+                if let Err(error) = self.log.pubsub().broadcast(&self.topic, message).await {
+                    tracing::debug!(projection = self.key, %error, "an announcement was not sent");
+                }
+            }
+            Err(error) => {
+                tracing::error!(projection = self.key, %error, "an announcement can't be written down");
+            }
         }
         if let Some(applied) = announcement.applied() {
             self.send_applied(applied).await;

@@ -1,4 +1,7 @@
 use super::*;
+use crate::{Changed, ReadError};
+use std::time::SystemTime;
+use tokio::time;
 
 const SHORT: Duration = Duration::from_millis(20);
 

@@ -22,11 +22,14 @@ use crate::{
         bounds::abort_on_fault,
         context::ProjectionContext,
         fold_stream::{FoldStream, ResumePoint},
-        rebuild::request::{amend, reached},
+        rebuild::{
+            request::{amend, reached},
+            switch::RebuiltCollection,
+        },
         target::Target,
     },
     error::RunnerError,
-    store::{Batch, Checkpoint, NextCollection, Reached, ReadStore, Report, identity},
+    store::{Batch, Reached, ReadStore, Report, identity},
 };
 
 /// Interval at which progress is recorded.
@@ -47,19 +50,6 @@ pub(crate) struct RebuildTask {
     position: watch::Receiver<u64>,
     finish: watch::Sender<Option<u64>>,
     task: AbortOnDropHandle<Result<RebuiltCollection, RunnerError>>,
-}
-
-/// A collection that is ready to take over.
-pub(crate) struct RebuiltCollection {
-    pub request: String,
-    pub target: Target,
-    pub stream_created: DateTime<Utc>,
-    pub sequence: u64,
-    commit: Option<Uuid>,
-    /// Whether the log is no longer the one from which the serving collection was filled.
-    of_another_log: bool,
-    /// Whether it may hold tombstones.
-    deletes: bool,
 }
 
 impl RebuildTask {
@@ -174,65 +164,7 @@ async fn failed<P: Projection>(
     context.lease.rebuild_ended(request).await
 }
 
-impl RebuiltCollection {
-    /// Lets the new collection take over, and returns its checkpoint.
-    ///
-    /// The switch is recorded first: after a crash in the middle, the collection that exists then
-    /// shows whether it happened ([`Checkpoint::settle`]).
-    pub async fn switch<P: Projection>(
-        self,
-        context: &ProjectionContext<P>,
-    ) -> Result<Checkpoint, RunnerError> {
-        let collection = self.target.uuid.clone();
-        let key = &context.key;
-        let before = context.store.checkpoint(key).await?;
-        let before = before.unwrap_or_else(|| {
-            Checkpoint::start(key.clone(), collection.clone(), self.stream_created)
-        });
-        let next = NextCollection {
-            collection: Bson::Binary(collection.clone()),
-            stream_created: identity(self.stream_created),
-            lineage: before.lineage + i64::from(self.of_another_log),
-            sequence: int(self.sequence),
-            commit: self.commit.map(|commit| commit.to_string()),
-        };
-        let announced = Checkpoint {
-            next: Some(next),
-            ..before
-        };
-        context.store.put_checkpoint(&announced).await?;
-        let store = &context.store;
-        store.switch_collection(&self.target.name, key).await?;
-        let settled = announced.settle(&collection);
-        context.store.put_checkpoint(&settled).await?;
-        tracing::info!(projection = key, sequence = self.sequence, "rebuilt");
-        if self.deletes {
-            let name = key.clone();
-            let target = Target {
-                name,
-                ..self.target
-            };
-            // They are in nobody's way, and the next rebuild tries again.
-            if let Err(failure) = target.purge(self.sequence).await {
-                tracing::debug!(projection = key, %failure, "tombstones are left");
-            }
-        }
-        Ok(settled)
-    }
-}
-
-/// Reports that the new collection has taken over. Comes after the followers were informed: a
-/// client that waited for the rebuild must not read the old collection from memory.
-pub(crate) async fn report_switched<P: Projection>(
-    context: &ProjectionContext<P>,
-    request: &str,
-) -> Result<(), RunnerError> {
-    let ended = |report: &mut Report| report.ended = true;
-    amend(&*context.store, &context.key, request, ended).await?;
-    context.lease.rebuild_ended(request).await
-}
-
-/// Fills the new collection.
+/// The one who fills the new collection.
 struct Rebuilder<P> {
     projection: Arc<P>,
     log: Log,

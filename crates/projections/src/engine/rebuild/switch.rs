@@ -1,0 +1,87 @@
+//! Letting a rebuilt collection take over.
+//!
+//! It does so by a switch of collections, which is atomic: a read sees either the one or the other,
+//! and both say the same, because the switch is made when both reflect the same commit.
+
+use chrono::{DateTime, Utc};
+use mongodb::bson::Bson;
+use uuid::Uuid;
+
+use crate::{
+    Projection,
+    bson_values::int,
+    engine::{context::ProjectionContext, rebuild::request::amend, target::Target},
+    error::RunnerError,
+    store::{Checkpoint, NextCollection, Report, identity},
+};
+
+/// A collection that is ready to take over.
+pub(crate) struct RebuiltCollection {
+    pub request: String,
+    pub target: Target,
+    pub stream_created: DateTime<Utc>,
+    pub sequence: u64,
+    pub commit: Option<Uuid>,
+    /// Whether the log isn't what it was when the one that serves was filled.
+    pub of_another_log: bool,
+    /// Whether it may hold tombstones.
+    pub deletes: bool,
+}
+
+impl RebuiltCollection {
+    /// Lets the new collection take over, and tells its checkpoint.
+    ///
+    /// What is about to happen is recorded first: after a crash in the middle, the collection that
+    /// is then there tells whether it happened ([`Checkpoint::settle`]).
+    pub async fn switch<P: Projection>(
+        self,
+        context: &ProjectionContext<P>,
+    ) -> Result<Checkpoint, RunnerError> {
+        let collection = self.target.uuid.clone();
+        let key = &context.key;
+        let before = context.store.checkpoint(key).await?;
+        let before = before.unwrap_or_else(|| {
+            Checkpoint::start(key.clone(), collection.clone(), self.stream_created)
+        });
+        let next = NextCollection {
+            collection: Bson::Binary(collection.clone()),
+            stream_created: identity(self.stream_created),
+            lineage: before.lineage + i64::from(self.of_another_log),
+            sequence: int(self.sequence),
+            commit: self.commit.map(|commit| commit.to_string()),
+        };
+        let announced = Checkpoint {
+            next: Some(next),
+            ..before
+        };
+        context.store.put_checkpoint(&announced).await?;
+        let store = &context.store;
+        store.switch_collection(&self.target.name, key).await?;
+        let settled = announced.settle(&collection);
+        context.store.put_checkpoint(&settled).await?;
+        tracing::info!(projection = key, sequence = self.sequence, "rebuilt");
+        if self.deletes {
+            let name = key.clone();
+            let target = Target {
+                name,
+                ..self.target
+            };
+            // They are in nobody's way, and the next rebuild tries again.
+            if let Err(failure) = target.purge(self.sequence).await {
+                tracing::debug!(projection = key, %failure, "tombstones are left");
+            }
+        }
+        Ok(settled)
+    }
+}
+
+/// Reports that the new collection has taken over. Comes after the followers were told: a reader that
+/// waited for the rebuild must find nothing of the old collection in memory.
+pub(crate) async fn report_switched<P: Projection>(
+    context: &ProjectionContext<P>,
+    request: &str,
+) -> Result<(), RunnerError> {
+    let ended = |report: &mut Report| report.ended = true;
+    amend(&*context.store, &context.key, request, ended).await?;
+    context.lease.rebuild_ended(request).await
+}
