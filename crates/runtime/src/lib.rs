@@ -12,6 +12,8 @@ mod http_errors;
 mod idempotency;
 mod launch;
 mod log_config;
+// utoipa's derive of the parameters names its own types by a longer path than it needs.
+#[allow(unused_qualifications)]
 pub mod pages;
 mod propagation;
 pub mod reactions;

@@ -5,7 +5,9 @@ use actix_web::{
     http::header::{HeaderValue, LINK},
 };
 use httpkit::{AppError, Constraint, Fields};
+use serde::Deserialize;
 use serde_json::json;
+use utoipa::IntoParams;
 
 /// The most entries on one page.
 pub const MAX_PAGE: u32 = read_models::tickets::MAX_PAGE;
@@ -21,18 +23,28 @@ pub struct Page {
     pub cursor: Option<String>,
 }
 
-impl Page {
-    /// Reads both parameters as text, so that an invalid one can be named.
+/// Which page, as text, so that a parameter that is wrong is named.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParameters {
+    /// How many, 1 to 200; 100 unless given.
+    limit: Option<String>,
+    /// Where the page before ended; from its `Link` header.
+    cursor: Option<String>,
+}
+
+impl PageParameters {
+    /// Reads both parameters.
     ///
     /// # Errors
     /// 400 for a limit that isn't a number from 1 to [`MAX_PAGE`].
-    pub fn read(limit: Option<&str>, cursor: Option<String>) -> Result<Self, AppError> {
+    pub fn page(self) -> Result<Page, AppError> {
         let mut fields = Fields::default();
-        let limit = self::limit(&mut fields, limit);
+        let limit = limit(&mut fields, self.limit.as_deref());
         fields.finish()?;
-        Ok(Self {
+        Ok(Page {
             limit: limit.unwrap_or(DEFAULT_PAGE),
-            cursor: cursor.filter(|cursor| !cursor.is_empty()),
+            cursor: self.cursor.filter(|cursor| !cursor.is_empty()),
         })
     }
 }

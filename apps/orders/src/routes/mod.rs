@@ -1,8 +1,6 @@
 //! The routes under `/api/orders`, one file each.
 
 mod cancel;
-// utoipa's derive of the parameters names its own types by a longer path than it needs.
-#[allow(unused_qualifications)]
 mod list;
 mod place;
 mod show;

@@ -3,28 +3,16 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::MyTickets;
 use httpkit::{HandlerResult, Session};
-use runtime::pages::{self, Page};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use runtime::pages::{self, PageParameters};
 
 use crate::Tickets;
-
-/// Which page.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct Parameters {
-    /// How many, 1 to 200; 100 unless given.
-    limit: Option<String>,
-    /// Where the page before ended; from its `Link` header.
-    cursor: Option<String>,
-}
 
 /// The caller's own tickets, with what they earned
 #[utoipa::path(
     get,
     path = "/api/tickets/mine",
     tag = "tickets",
-    params(Parameters),
+    params(PageParameters),
     responses(
         (status = 200, description = "The caller's tickets, newest first, and what all that are sold brought in", body = MyTickets, headers(("Link" = Option<String>))),
         (status = 400, description = "A parameter is wrong"),
@@ -33,12 +21,11 @@ pub(super) struct Parameters {
 )]
 pub(super) async fn mine(
     session: Session,
-    parameters: web::Query<Parameters>,
+    parameters: web::Query<PageParameters>,
     req: HttpRequest,
     tickets: web::Data<Tickets>,
 ) -> HandlerResult {
-    let Parameters { limit, cursor } = parameters.into_inner();
-    let page = Page::read(limit.as_deref(), cursor)?;
+    let page = parameters.into_inner().page()?;
     let found = tickets
         .view
         .by_seller(session.user_id(), page.limit, page.cursor.as_deref())

@@ -7,7 +7,6 @@ mod input;
 // utoipa's derive of the parameters names its own types by a longer path than it needs.
 #[allow(unused_qualifications)]
 mod list;
-#[allow(unused_qualifications)]
 mod mine;
 mod show;
 mod update;
