@@ -33,9 +33,10 @@ async fn a_network_that_fails_in_the_middle_of_an_order_neither_loses_nor_double
     browser.see("Buy for $40").await;
 
     browser.set_offline(true).await;
+    // The banner moves the page down, and the button away from a press that is under way.
+    browser.see("No connection.").await;
     browser.press("Buy for $40").await;
     browser.see("There is no connection to the server.").await;
-    browser.see("No connection.").await;
     assert_eq!(order_count(&buyer).await, 0);
     browser.set_offline(false).await;
     browser.see_gone("No connection.").await;
@@ -49,6 +50,7 @@ async fn a_network_that_fails_in_the_middle_of_an_order_neither_loses_nor_double
 
     browser.fill("Card number", "4242 4242 4242 4242").await;
     browser.set_offline(true).await;
+    browser.see("No connection.").await;
     browser.press("Pay $40").await;
     browser.see("There is no connection to the server.").await;
     assert_eq!(browser.value("Card number").await, "4242 4242 4242 4242");
