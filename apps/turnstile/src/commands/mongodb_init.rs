@@ -40,7 +40,11 @@ pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Outc
         .await
         .map_err(CommandError::failed)?;
     let members = set.members().join(", ");
-    match set.form(START_TIMEOUT).await.map_err(CommandError::failed)? {
+    match set
+        .form(START_TIMEOUT)
+        .await
+        .map_err(CommandError::failed)?
+    {
         Formed::Now => say(&format!("{members} are a replica set now"))?,
         Formed::Before => say(&format!("{members} are a replica set already"))?,
     }

@@ -10,9 +10,9 @@ mod system;
 mod tool;
 
 pub use archive::{Archive, Draft, event};
-pub use cut::Cut;
-pub use moments::Moments;
-pub use no_room::{had_no_room_for, without_room};
+pub use cutting_proxy::CuttingProxy;
+pub use full_disk::{had_no_room_for, without_room};
+pub use random_times::RandomTimes;
 pub use season::Season;
 pub use system::System;
 pub use testkit::Tool;
