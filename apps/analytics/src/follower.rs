@@ -371,8 +371,8 @@ mod tests {
         let follower = Follower::new(&log, FREQUENT);
         assert!(partial_snapshots_until(&follower, 1_200).await > 0);
         assert!(metrics.render().contains("analytics_failures_total 0"));
-        // Another log, which ends before what was read of the one that it was: readers keep what
-        // they have until all of it was read.
+        // Another log, which ends before the position in the first one: readers keep their figures
+        // until all of it was read.
         for stream in event_streams::ALL {
             log.backup().delete_for_restore(stream).await.unwrap();
         }

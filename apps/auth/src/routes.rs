@@ -29,7 +29,7 @@ pub(crate) fn all() -> Routes {
     httpkit::routes![sign_up, sign_in, sign_out, current_user, keys]
 }
 
-/// What bodies must be beside their types.
+/// Constraints of bodies beyond their types.
 pub(crate) fn constraints() -> Vec<Constraint> {
     let (least, most) = (PASSWORD_CHARS.start(), PASSWORD_CHARS.end());
     // Surrounding white space is trimmed, and doesn't count.

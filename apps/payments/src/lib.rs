@@ -47,7 +47,7 @@ impl Payments {
     /// Opens the provider, and starts the read model and the workers.
     ///
     /// # Errors
-    /// When the provider isn't configured well, or the log can't be reached.
+    /// When the provider's configuration is invalid, or the log can't be reached.
     pub async fn start(runtime: &Runtime, read: &MongoStore) -> Result<Self, StartError> {
         let mode = runtime.config.payments_to_serve()?;
         let provider = provider::from_config(&provider_config(&runtime.config, mode))

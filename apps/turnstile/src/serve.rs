@@ -15,7 +15,7 @@ use utoipa::openapi::OpenApi;
 
 use crate::{assets, commands::Servers};
 
-/// What a process can serve.
+/// A part of the program to serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub(crate) enum Part {

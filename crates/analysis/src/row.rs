@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{Column, columns};
 
-/// One event with everything that is known of it: a row of the flattened log.
+/// One event with all its metadata: a row of the flattened log.
 ///
 /// All events of a commit have its sequence, IDs and times; `version` distinguishes them.
 #[derive(Clone, Debug, PartialEq, Serialize)]

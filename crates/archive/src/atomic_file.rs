@@ -46,7 +46,7 @@ impl AtomicFile {
         })
     }
 
-    /// Brings it to the disk and gives it its name.
+    /// Flushes it to the disk and gives it its final name.
     ///
     /// # Errors
     /// When that fails: then nothing of it is left.
@@ -54,7 +54,7 @@ impl AtomicFile {
         let file = self.to.into_inner()?;
         file.as_file().sync_all()?;
         file.persist(name)?;
-        // The name is in the folder, which has to reach the disk as well.
+        // The name is in the folder, which must be flushed as well.
         File::open(folder_of(name))?.sync_all()?;
         Ok(Checksum {
             bytes: self.bytes,
@@ -83,7 +83,7 @@ impl Write for AtomicFile {
     }
 }
 
-/// The sum of a file that is there.
+/// The checksum of an existing file.
 pub(crate) fn checksum_of(path: &Path) -> Result<Checksum, ArchiveError> {
     let failed = |error| ArchiveError::file(path, error);
     let mut file = File::open(path).map_err(failed)?;

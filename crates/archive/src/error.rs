@@ -13,7 +13,7 @@ use std::{
 /// What an error stems from.
 pub(crate) type Source = Box<dyn Error + Send + Sync>;
 
-/// An export or an import that could not be done. Each names the place or the file.
+/// Why an export or an import failed. Each error names the place or the file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArchiveError {
@@ -25,7 +25,7 @@ pub enum ArchiveError {
     File {
         /// The file.
         file: PathBuf,
-        /// What the system says.
+        /// The system's error.
         #[source]
         error: io::Error,
     },
@@ -81,7 +81,7 @@ pub enum ArchiveError {
     Encoding {
         /// The file.
         file: PathBuf,
-        /// What the encoder says.
+        /// The encoder's error.
         #[source]
         why: Source,
     },

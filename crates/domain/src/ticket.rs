@@ -134,7 +134,7 @@ pub enum OrderDecision {
     Closed,
 }
 
-/// What happened to a ticket.
+/// The events of a ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(tag = "type", content = "data")]
 pub enum TicketEvent {

@@ -178,7 +178,7 @@ pub enum TicketOrdersCommand {
     },
 }
 
-/// What happened to a ticket's orders.
+/// The events of a ticket's orders.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(tag = "type", content = "data")]
 pub enum TicketOrdersEvent {

@@ -15,8 +15,8 @@ pub const NO_PASSWORD: &str = "$argon2id$v=19$m=19456,t=2,p=1$\
 
 /// A permission beyond buying and selling.
 ///
-/// It is part of the aggregate and not of a session, so that taking it away works at once and not
-/// when the session ends.
+/// It is part of the aggregate and not of a session, so that revoking it works at once and not when
+/// the session ends.
 #[derive(
     Clone,
     Copy,
@@ -109,7 +109,7 @@ pub enum UserCommand {
     },
 }
 
-/// What happened to a user.
+/// The events of a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(tag = "type", content = "data")]
 pub enum UserEvent {

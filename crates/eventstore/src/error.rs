@@ -46,7 +46,7 @@ pub enum StoreError {
         stream: StreamName,
         /// Its sequence in that stream.
         sequence: u64,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
     /// A commit contains an event in a form that this release doesn't know: another release wrote

@@ -172,7 +172,7 @@ impl Log {
         DeadLetters::new(self.connection.clone())
     }
 
-    /// Keeps the first answers to requests.
+    /// Keeps the first responses to requests.
     #[cfg(feature = "idempotency")]
     pub fn idempotency(&self) -> crate::Idempotency {
         crate::Idempotency::new(self.connection.clone())

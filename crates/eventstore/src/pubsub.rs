@@ -29,7 +29,7 @@ impl PubSub {
         Ok(format!("{prefix}announce.{topic}"))
     }
 
-    /// Tells everybody who listens to a topic, at most once. Doesn't wait for the server.
+    /// Sends a message to all subscribers of a topic, at most once. Doesn't wait for the server.
     ///
     /// # Errors
     /// [`StoreError::InvalidId`] for a topic that isn't one token; [`StoreError::Unavailable`]

@@ -150,7 +150,7 @@ impl Hash for StreamName {
 
 impl fmt::Debug for StreamName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StreamName({:?})", self.name)
+        f.debug_tuple("StreamName").field(&self.name).finish()
     }
 }
 
@@ -199,7 +199,7 @@ impl Prefix {
 pub(crate) const COMMANDS: StreamName = StreamName::new("COMMANDS");
 /// Messages that workers could not handle.
 pub(crate) const DEADLETTERS: StreamName = StreamName::new("DEADLETTERS");
-/// First answers to requests that carry an idempotency key.
+/// First responses to requests with an idempotency key.
 #[cfg(feature = "idempotency")]
 pub(crate) const REQUESTS: StreamName = StreamName::new("REQUESTS");
 /// Public keys.

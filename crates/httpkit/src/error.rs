@@ -66,13 +66,13 @@ impl AppError {
         }
     }
 
-    /// With a `Retry-After` of so many seconds, at least one.
+    /// With a `Retry-After` of this number of seconds, at least one.
     fn after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds.max(1));
         self
     }
 
-    /// The same answer, with what stands behind it for the log.
+    /// Adds the source, for the log.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());

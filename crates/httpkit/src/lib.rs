@@ -66,7 +66,7 @@ pub use middleware::RequestLayer;
 pub use prefer::Prefer;
 pub use request_id::{RequestContext, RequestId, X_REQUEST_ID};
 pub use routes::Routes;
-/// What reads a [`config::Secret`].
+/// Reads a [`config::Secret`].
 pub use secrecy::ExposeSecret;
 pub use service::{BoundServer, Constraint, Server, Service, serve};
 pub use session::{CookiePolicy, MaybeSession, Session, SessionSigner, SessionVerifier};

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// One object of Kubernetes, of whatever kind.
+/// One object of Kubernetes, of any kind.
 #[derive(Clone, Debug)]
 pub struct Object {
     /// Its kind, such as `Deployment`.

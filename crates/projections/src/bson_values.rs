@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use mongodb::bson::{self, Binary, Bson, spec::BinarySubtype};
 
-/// A UUID as it is stored.
+/// The stored form of a UUID.
 pub fn uuid(id: uuid::Uuid) -> Bson {
     Bson::Binary(binary(id))
 }
@@ -16,28 +16,28 @@ pub fn binary(id: uuid::Uuid) -> Binary {
     }
 }
 
-/// A number as it is stored: always 64 bits, because 32 and 64 differ in bytes.
+/// The stored form of a number: always 64 bits, because 32 and 64 bits differ in bytes.
 pub fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A stored UUID as ours.
+/// The UUID in its stored form.
 pub fn from_bson(id: bson::Uuid) -> uuid::Uuid {
     uuid::Uuid::from_bytes(id.bytes())
 }
 
-/// A stored number that is never below zero.
+/// A stored number that is never negative.
 pub fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-/// A time as it is stored: nanoseconds since 1970. MongoDB's own type keeps only milliseconds,
-/// and an order would show another time than the one that its buyer was told.
+/// The stored form of a time: nanoseconds since 1970. MongoDB's own type has only milliseconds, and
+/// an order would show a different time than its buyer got.
 pub fn nanos(time: DateTime<Utc>) -> i64 {
     time.timestamp_nanos_opt().unwrap_or(i64::MAX)
 }
 
-/// A stored time as ours.
+/// The time in its stored form.
 pub fn from_nanos(nanos: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_nanos(nanos)
 }

@@ -56,7 +56,7 @@ struct Cell {
     answer: OnceCell<Option<Arc<CachedJson>>>,
 }
 
-/// Answers by key; `None` is the answer that there is nothing.
+/// Responses by key; `None` records that there is none.
 pub struct RenderCache<K> {
     cells: Cache<K, Arc<Cell>>,
     generation: AtomicU64,

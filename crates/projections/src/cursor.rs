@@ -6,7 +6,7 @@ use crate::ReadError;
 
 /// Encodes a position in a sorted list: the list's order, and the numbers of the last item shown.
 ///
-/// Opaque outside, so that its form can change. Inside it is `<list>:<number>:…`.
+/// Opaque to clients, so that its form can change. Its content is `<list>:<number>:…`.
 pub fn encode(list: &str, numbers: &[u64]) -> String {
     let mut text = list.to_owned();
     for number in numbers {
@@ -16,7 +16,7 @@ pub fn encode(list: &str, numbers: &[u64]) -> String {
     URL_SAFE_NO_PAD.encode(text)
 }
 
-/// Reads a cursor of the same list, which has so many numbers.
+/// Decodes a cursor of the same list, with `N` numbers.
 pub fn decode<const N: usize>(list: &str, cursor: &str) -> Result<[u64; N], ReadError> {
     parse(list, cursor).ok_or(ReadError::BadCursor)
 }

@@ -5,7 +5,7 @@ use std::{borrow::Cow, error::Error, sync::Arc, time::Duration};
 
 use crate::ReadStoreError;
 
-/// A query can't be answered.
+/// Why a query can't be answered.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -25,7 +25,7 @@ pub enum ReadError {
     /// The store refuses, and that doesn't pass by itself.
     #[error("the read model can't be read: {0}")]
     Store(#[source] ReadStoreError),
-    /// The address of the database can't be used as it is.
+    /// The address of the database can't be used.
     #[error("{0}")]
     Address(String),
     /// This query did not issue the cursor.
@@ -126,7 +126,7 @@ impl FoldError {
 pub(crate) enum RunnerError {
     #[error(transparent)]
     Store(ReadStoreError),
-    /// A task of this process ended that shouldn't have.
+    /// A task of this process ended unexpectedly.
     #[error("{0}")]
     Broken(String),
     /// The collection isn't the one in the checkpoint: it was dropped or replaced.
@@ -134,7 +134,7 @@ pub(crate) enum RunnerError {
     Replaced,
     #[error(transparent)]
     Log(StoreError),
-    /// What was written just before may be gone.
+    /// The last writes may be gone.
     #[error("MongoDB was away for a moment")]
     Fault,
     /// This release can't fold a commit. Another release may be able to.

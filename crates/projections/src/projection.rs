@@ -65,7 +65,7 @@ pub enum Change {
     Patch {
         /// Its id.
         id: DocumentId,
-        /// The fields; the document has each of them already.
+        /// The fields; the document already has each of them.
         set: Document,
     },
     /// The document is gone from now on. A later `Put` makes another under the same id.

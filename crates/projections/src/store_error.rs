@@ -45,7 +45,7 @@ pub enum ReadStoreError {
 }
 
 impl ReadStoreError {
-    /// Whether repeating may succeed without anybody doing anything.
+    /// Whether repeating may succeed without anyone's help.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Slow { .. } | Self::Replaced => true,

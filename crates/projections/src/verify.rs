@@ -113,7 +113,7 @@ impl Part {
 /// A replay in memory, of a part of the documents.
 struct Replay {
     part: Part,
-    /// As bytes: a document of names and values takes several times as much.
+    /// As bytes: a document of names and values takes several times as much memory.
     documents: HashMap<DocumentId, Folded>,
     at: u64,
 }

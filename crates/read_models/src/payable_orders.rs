@@ -17,7 +17,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Orders that can be paid: one document each, which never changes.
+/// Orders that can be paid: one document per order, which never changes.
 #[derive(Clone, Copy, Debug)]
 pub struct PayableOrdersProjection;
 

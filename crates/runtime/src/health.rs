@@ -115,8 +115,8 @@ impl From<StoreError> for Arrival {
     }
 }
 
-/// Looks at the streams, and makes them where neither they nor the read models tell of an earlier
-/// life.
+/// Checks the streams, and creates them where neither they nor the read models show that a log
+/// existed before.
 async fn arrive(log: &Log, read: Option<&MongoStore>) -> Result<(), Arrival> {
     if log.streams().check().await? == StreamsFound::NewInstallation {
         not_known_to_read_models(read).await?;
@@ -124,8 +124,8 @@ async fn arrive(log: &Log, read: Option<&MongoStore>) -> Result<(), Arrival> {
     Ok(log.streams().ensure().await?)
 }
 
-/// A log without anything in it was either never used, or it was lost as a whole. Read models that
-/// hold something tell that. Who can't ask them makes nothing, and waits for who can.
+/// An empty log was either never used, or lost as a whole. Read models that contain data prove the
+/// latter. A process that can't read them creates nothing, and waits for one that can.
 async fn not_known_to_read_models(read: Option<&MongoStore>) -> Result<(), Arrival> {
     let lacks = |reason, cause| Err(Arrival::Lacks(Unready::new(STREAMS, reason), cause));
     if let Some(read) = read

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::Runtime;
 
-/// How long a repetition waits for the answer to the first request.
+/// How long a repetition waits for the response to the first request.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);

@@ -262,7 +262,7 @@ impl Runtime {
         }
     }
 
-    /// Waits until a read model shows a commit, unless the caller prefers not to.
+    /// Waits until a read model reflects a commit, unless the client asks not to.
     ///
     /// After a timeout the command is still acknowledged, since it has taken effect; the read
     /// model's own reads then wait instead, so that none shows less than was acknowledged.

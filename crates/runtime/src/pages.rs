@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::IntoParams;
 
-/// The most entries on one page.
+/// The largest number of items on a page.
 pub const MAX_PAGE: u32 = read_models::tickets::MAX_PAGE;
-/// How many entries a page has, if nothing else is asked for.
+/// The number of items on a page, by default.
 pub const DEFAULT_PAGE: u32 = 100;
 
 /// The requested page.

@@ -126,7 +126,7 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Lets an aggregate decide a command. Returns nothing if it refuses, or finds nothing to do.
+    /// Has an aggregate decide a command. Returns `None` if it refuses, or nothing changes.
     pub fn execute<A: Decide>(
         &mut self,
         aggregate: &mut Tracked<A>,

@@ -23,7 +23,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Lets an aggregate that belongs to no ticket decide.
+    /// Has an aggregate that belongs to no ticket decide.
     pub fn execute<A: Decide>(
         &mut self,
         aggregate: &mut Tracked<A>,
@@ -34,7 +34,7 @@ impl World {
         self.recorder.execute(aggregate, command, origin, now, rng)
     }
 
-    /// Lets an aggregate of a ticket decide; returns nothing if it isn't there any more.
+    /// Has an aggregate of a ticket decide; returns `None` if the ticket was dropped.
     pub fn execute_in<A: Decide>(
         &mut self,
         lot: usize,

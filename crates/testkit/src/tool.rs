@@ -12,7 +12,7 @@ pub struct Tool {
     pub code: i32,
     /// What it printed.
     pub stdout: String,
-    /// What it complained of.
+    /// Its error output.
     pub stderr: String,
 }
 
@@ -42,14 +42,14 @@ impl Tool {
         self.with_code(0)
     }
 
-    /// Shows that it ended with this code.
+    /// Checks that it ended with this code.
     #[track_caller]
     pub fn with_code(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
         self
     }
 
-    /// Shows that it said this, among other things.
+    /// Checks that its output contains this.
     #[track_caller]
     pub fn says(self, what: &str) -> Self {
         let said = format!("{}\n{}", self.stdout, self.stderr);

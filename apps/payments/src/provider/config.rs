@@ -8,7 +8,7 @@ use httpkit::config::PaymentsMode;
 /// A text that is never shown: `Debug` prints a placeholder, and memory is wiped on drop.
 pub use httpkit::config::Secret;
 
-/// Which provider to use, and how.
+/// The provider and its settings.
 #[derive(Debug, Clone)]
 pub struct ProviderConfig {
     /// `PAYMENTS`: the provider. Nothing else selects it, least of all a missing key.

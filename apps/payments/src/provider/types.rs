@@ -118,7 +118,7 @@ pub enum Authorization {
     Voided,
 }
 
-/// Where an intent stands.
+/// The state of an intent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::Display)]
 #[strum(serialize_all = "lowercase")]
 pub enum IntentStatus {
@@ -132,7 +132,7 @@ pub enum IntentStatus {
     Voided,
 }
 
-/// An intent as the provider's books show it.
+/// An intent in the provider's records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedIntent {
     /// Its payment.

@@ -21,7 +21,7 @@ pub struct WebhookEvent {
     pub reference: ProviderRef,
 }
 
-/// What is said to have happened to an intent.
+/// The kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum WebhookKind {
@@ -40,7 +40,7 @@ pub enum WebhookKind {
 }
 
 impl WebhookKind {
-    /// Whether it says that money that was taken isn't, or may not stay, here.
+    /// Whether captured money was refunded, or may be.
     pub fn is_about_money_that_leaves(self) -> bool {
         matches!(self, Self::Refunded | Self::Disputed)
     }

@@ -14,10 +14,10 @@ use super::{
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
-    /// What files look like
+    /// The format of the files
     #[arg(long, value_enum, default_value_t = Format::Parquet)]
     format: Format,
-    /// The folder for them; made if need be
+    /// The folder for the files; created if missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Add later events to a complete export

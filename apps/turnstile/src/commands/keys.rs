@@ -22,8 +22,7 @@ const LS: &str = "  turnstile keys ls
 /// What can be done with session keys.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum KeysCommand {
-    /// List the public keys that the services know: id, since when, and whether it is the newest,
-    /// older or retired
+    /// List the published public keys with their age and state
     #[command(after_long_help = explained(COLUMNS, LS))]
     Ls(OutputArgs),
     /// Generate the next key and publish its public half to every service
@@ -102,7 +101,7 @@ async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<()
         ));
     }
     let key = NewKey::make().map_err(CommandError::failed)?;
-    // The file comes first: a public key whose private half is lost would only be in the way.
+    // The file comes first: a public key without its private half would only be in the way.
     let path = if let Some(path) = out {
         let written = key.write_new(&path);
         written.map_err(|error| CommandError::file(&path, &error))?;

@@ -75,7 +75,7 @@ pub(crate) enum CommandError {
     Analysis(#[from] AnalysisError),
     #[error("standard output: {0}")]
     Output(io::Error),
-    /// A server is away.
+    /// A server is unreachable.
     #[error(transparent)]
     Unreachable(Source),
     #[error(transparent)]
@@ -135,7 +135,7 @@ impl CommandError {
         Self::Unreachable(why.into())
     }
 
-    /// The code that the process ends with; the command line's help explains them.
+    /// The exit code of the process; the help of the command line explains them.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             // The reader has closed the pipe: `turnstile events ls | head`.

@@ -160,7 +160,7 @@ pub(crate) fn explained(columns: &[Column], examples: &str) -> String {
     )
 }
 
-/// How many columns the terminal has; `None` where there is none.
+/// The width of the terminal; `None` without one.
 pub(crate) fn width() -> Option<usize> {
     let terminal = console::Term::stdout();
     terminal.size_checked().map(|(_, width)| usize::from(width))

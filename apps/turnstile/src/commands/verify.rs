@@ -126,7 +126,7 @@ async fn check_model<P: Projection>(
             return Err(AnalysisError::from(error).into());
         }
         Err(VerifyError::Read(error)) => return Err(error.into()),
-        // The log holds what can't be folded, or nobody folds it.
+        // The log contains an event that can't be folded, or no process folds it.
         Err(
             error @ (VerifyError::Behind { .. }
             | VerifyError::NobodyThere { .. }

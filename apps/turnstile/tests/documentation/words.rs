@@ -141,19 +141,17 @@ fn commented_words(text: &str) -> String {
 
 #[test]
 fn comments_are_written_in_plain_english() {
+    let mut files = BTreeSet::new();
     for (name, text) in all_sources() {
         if name.contains("/tests/") || name.ends_with("tests.rs") {
             continue;
         }
         let words = commented_words(&text);
         let is_found = |banned: &&&str| words.contains(&format!(" {banned} "));
-        let found: Vec<_> = BANNED
-            .iter()
-            .chain(&BANNED_IDIOMS)
-            .filter(is_found)
-            .collect();
-        assert!(found.is_empty(), "{name}: {found:?}");
+        let found = BANNED.iter().chain(&BANNED_IDIOMS).filter(is_found);
+        files.extend(found.map(|banned| format!("{name}: {banned}")));
     }
+    assert!(files.is_empty(), "{files:#?}");
 }
 
 #[test]

@@ -250,7 +250,7 @@ async fn a_payment_elsewhere_is_seen_though_the_order_is_behind_its_ticket() {
     holder.see_gone("Go and pay").await;
 }
 
-/// Keeps the second answer about the ticket back until it is asked for.
+/// Holds the second response about the ticket back until it is requested.
 const SLOW: &str = "
     const real = window.fetch;
     let asked = 0;

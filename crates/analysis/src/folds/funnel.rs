@@ -29,7 +29,7 @@ pub struct FunnelFigures {
     pub orders: OrderFunnel,
 }
 
-/// How far a ticket got.
+/// The stage that a ticket reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Stage {
     Listed,

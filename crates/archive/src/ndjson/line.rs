@@ -101,7 +101,7 @@ pub(crate) fn without_password(
     RawValue::from_string(value.to_string()).map(Some)
 }
 
-/// A line that can't be read.
+/// The error for an unreadable line.
 pub(crate) fn bad_line(file: &Path, line: u64, why: impl Into<Source>) -> ArchiveError {
     ArchiveError::Line {
         file: file.to_owned(),

@@ -89,7 +89,7 @@ impl LineReader {
             return Err(ArchiveError::content(path, why));
         }
         manifest.check(path)?;
-        // Stream by stream: within one, lines of several tables are put in order again.
+        // Stream by stream: within one, lines of several tables are merged in order.
         let groups = event_streams::ALL.into_iter().map(|stream| {
             let tables = manifest.tables.iter();
             let of_stream = tables.filter(|(name, _)| Manifest::stream_of(name) == stream);

@@ -141,7 +141,7 @@ pub enum PaymentCommand {
     Lose,
 }
 
-/// What happened to a payment.
+/// The events of a payment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(tag = "type", content = "data")]
 pub enum PaymentEvent {

@@ -34,7 +34,7 @@ enum Intent {
     Voided,
 }
 
-/// One step that some process is yet to take.
+/// One step that a process has yet to take.
 #[derive(Clone, Debug)]
 enum Step {
     /// A buyer requests to hold the ticket.

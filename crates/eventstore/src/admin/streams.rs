@@ -79,8 +79,9 @@ impl Streams {
         let jetstream = self.connection.patient_jetstream(PATIENCE);
         let config = self.connection.config();
         let wanted = stream_settings::all(config);
-        // Against the order in which they are made, so that whoever makes them meanwhile leaves no
-        // hole: what is there at a look, and all before it, was made before that look.
+        // Against the order of creation, so that a process that is creating them in the meantime
+        // leaves no hole: if a stream exists when it is checked, it and all before it were created
+        // earlier.
         let mut found = Vec::new();
         for (name, _) in wanted.iter().rev() {
             found.push((*name, find_led(&jetstream, *name).await?));
@@ -140,7 +141,7 @@ impl Streams {
     async fn make_streams(&self) -> Result<(), StoreError> {
         let jetstream = self.connection.patient_jetstream(PATIENCE);
         let config = self.connection.config();
-        // In this order, which [`Streams::check`] knows.
+        // In this order, on which [`Streams::check`] relies.
         for (name, wanted) in stream_settings::all(config) {
             let not_allowed = || StoreError::StreamMissing {
                 stream: name,

@@ -179,7 +179,7 @@ impl Connection {
         stream.under(self.inner.config.prefix)
     }
 
-    /// A handle to a stream; asks the server nothing.
+    /// A handle to a stream; sends no request to the server.
     pub async fn stream(&self, stream: StreamName) -> Result<Stream<()>, StoreError> {
         let name = self.at(stream).on_server();
         let handle = self.inner.jetstream.get_stream_no_info(name);

@@ -196,8 +196,8 @@ impl<'a> Messages<'a> {
     /// Every message of a small stream, oldest first. The leader confirms that none comes after the
     /// last.
     ///
-    /// A message that nobody appended is left out: one that is forged must not keep all others from
-    /// being read.
+    /// Omits messages that were not appended by a client: a forged one must not keep all others
+    /// from being read.
     #[cfg(feature = "session-keys")]
     pub async fn all(&self, stream: StreamName) -> Result<Vec<StreamMessage>, StoreError> {
         let mut messages = Vec::new();

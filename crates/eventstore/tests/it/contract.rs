@@ -49,10 +49,7 @@ async fn a_broken_promise_is_named() {
         ..config(nats.url())
     };
     let verdicts = contract::check(hasty).await.unwrap();
+    // Which of them is a matter of chance; one that needs a server that stores something is.
     let broken = verdicts.iter().filter(|verdict| verdict.result.is_err());
-    let broken: Vec<_> = broken.map(|verdict| verdict.promise).collect();
-    assert!(
-        broken.contains(&"a commit is read as it was written"),
-        "{verdicts:?}"
-    );
+    assert!(broken.count() >= 3, "{verdicts:?}");
 }

@@ -114,7 +114,7 @@ async fn set_paused(store: &dyn ReadStore, key: &str, paused: bool) -> Result<()
 /// runs again is filled again.
 ///
 /// # Errors
-/// [`RetireError::InUse`] when a process keeps it up to date.
+/// [`RetireError::InUse`] when a process is maintaining it.
 pub async fn retire(store: &dyn ReadStore, key: &str) -> Result<(), RetireError> {
     if store.lease(key).await?.held {
         return Err(RetireError::InUse(key.to_owned()));

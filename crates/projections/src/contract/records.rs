@@ -62,7 +62,7 @@ pub async fn a_lease_is_held_by_one_until_it_is_given_back_or_runs_out(store: &d
     assert_eq!(store.lease("k").await.unwrap(), LeaseState::default());
 }
 
-/// Who asks for a rebuild that is under way is told which one that is.
+/// A second request for a rebuild is answered with the one that is in progress.
 pub async fn a_rebuild_that_is_asked_for_stands_until_it_ended(store: &dyn ReadStore) {
     let ask = |request| store.ask_for_rebuild("k", request);
     assert_eq!(ask("one").await.unwrap(), "one");

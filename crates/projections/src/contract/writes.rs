@@ -34,7 +34,7 @@ enum StepKind {
     Delete,
 }
 
-/// Who of two writers writes how many of the next steps; or goes back by so many first, as
+/// Which of two writers writes how many of the next steps; or first goes back by some of them, as
 /// after a crash.
 #[derive(Clone, Debug)]
 struct Burst {
@@ -91,7 +91,7 @@ fn change(step: &Step) -> Change {
     }
 }
 
-/// What the steps give, one by one, in memory.
+/// The result of the steps, one by one, in memory.
 fn expected(steps: &[Step]) -> Vec<RawDocumentBuf> {
     let mut documents = BTreeMap::<DocumentId, Document>::new();
     for (step, seq) in steps.iter().zip(1_i64..) {
@@ -176,7 +176,7 @@ pub async fn any_batches_of_two_writers_with_any_repetition_give_the_same_bytes(
         let (steps, bursts) = tree.current();
         let name = format!("round_{round}");
         let target = Target::new(store, &name).await;
-        // How far each of the two is, and how far anybody was: nobody skips a step.
+        // The position of each of the two, and the furthest: neither skips a step.
         let (mut at, mut done) = ([0_usize; 2], 0_usize);
         for burst in &bursts {
             let writer = usize::from(burst.second);

@@ -103,12 +103,12 @@ impl Announcement {
     }
 }
 
-/// The ids that are told, if they aren't too many.
+/// The IDs, unless there are too many to announce.
 pub(crate) fn capped_ids(ids: HashSet<DocumentId>) -> Option<HashSet<DocumentId>> {
     (ids.len() <= MAX_IDS).then_some(ids)
 }
 
-/// What ids that were told mean.
+/// The change that announced IDs describe.
 pub(crate) fn change_of(ids: Option<HashSet<DocumentId>>) -> Changed {
     ids.map_or(Changed::Any, |ids| Changed::Some(Arc::new(ids)))
 }

@@ -9,7 +9,7 @@ use crate::DocumentId;
 pub enum Changed {
     /// These.
     Some(Arc<HashSet<DocumentId>>),
-    /// Any of them may have.
+    /// Possibly all of them.
     Any,
 }
 
@@ -22,9 +22,9 @@ pub struct Applied {
     pub changed: Changed,
 }
 
-/// Told of changes after the documents are written and before anybody is told that they are: what
-/// it holds of them in memory must be gone when it returns.
+/// Receives changes after the documents are written and before they are announced: the cached
+/// documents must be gone when it returns.
 pub trait Invalidate: Send + Sync {
-    /// Forgets what changed.
+    /// Drops what changed.
     fn forget(&self, changed: &Changed);
 }

@@ -19,11 +19,11 @@ pub(crate) async fn read<T>(asked: impl Future<Output = StoreResult<T>>) -> Resu
     Ok(timeout(READ_BOUND, asked).await.map_err(late)??)
 }
 
-/// Records how far documents were written, unless MongoDB was in trouble since.
+/// Records how far documents were written, unless MongoDB failed since.
 ///
-/// A record that is under way when a server dies waits for one, and is repeated by the driver. It
-/// would say of the server that comes back what was true of the one that died; and what that one
-/// took with it would be missing for good.
+/// If a server dies while the record is in transit, the driver waits for a server and repeats it.
+/// The record would then attribute to the new server what the dead one had; and writes that were
+/// lost with it would be missing for good.
 pub(crate) async fn abort_on_fault<T>(
     faults: &mut watch::Receiver<u64>,
     record: impl Future<Output = Result<T, RunnerError>>,

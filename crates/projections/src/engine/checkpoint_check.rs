@@ -15,10 +15,10 @@ use crate::{
     store::{Batch, Checkpoint, SEQ, identity},
 };
 
-/// How many documents that are ahead of a checkpoint are compared with the log: the newest, because
-/// what stands in a log is a beginning.
+/// Number of documents ahead of a checkpoint that are compared with the log: the newest, because a
+/// log loses its newest commits first.
 const COMPARED: usize = 256;
-/// How long it may take to read their commits.
+/// Time limit for reading their commits.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// The result of comparing a read model with the log.

@@ -33,7 +33,7 @@ impl<'a, P: Projection> Leader<'a, P> {
         Self { context }
     }
 
-    /// Folds until asked to stop, until the lease is lost, or until there is trouble.
+    /// Folds until it is stopped, the lease is lost, or an error occurs.
     pub async fn lead(&self, held: HeldLease) -> Result<TermEnd, RunnerError> {
         let context = self.context;
         // Before the checkpoint is read: later faults must not go unnoticed.
@@ -100,7 +100,7 @@ impl<'a, P: Projection> Leader<'a, P> {
         context.progress.active_until(Some(held.until));
         context.set_state(RunnerState::Active);
         if checkpoint.stuck.is_some() && applied >= end {
-            // What it was stuck at is gone with the end of the log.
+            // The commit it was stuck at is gone with the tail of the log.
             let stuck = CheckpointChange::Stuck(None);
             context.store.amend_checkpoint(&context.key, stuck).await?;
         }

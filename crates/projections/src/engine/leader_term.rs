@@ -214,7 +214,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
         abort_on_fault(&mut self.faults, advance).await
     }
 
-    /// Begins a rebuild if one is asked for that isn't under way.
+    /// Begins a requested rebuild unless it is already running.
     pub fn consider_rebuild(&mut self, held: &HeldLease, created: DateTime<Utc>) {
         let Some(request) = &held.rebuild else {
             return;

@@ -19,8 +19,8 @@ pub(crate) enum LeaseStatus {
     /// This process holds it.
     Held {
         held: HeldLease,
-        /// The collection that was there a moment ago. It is compared by whoever writes, and not
-        /// here: a rebuild of our own may have put another in its place since.
+        /// The collection that existed a moment ago. The writer compares it, and not this task:
+        /// this process's own rebuild may have replaced it since.
         collection: Option<CollectionId>,
     },
     /// It expired, or another process has it.

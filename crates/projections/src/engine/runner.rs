@@ -257,7 +257,7 @@ impl<P: Projection> Candidate<P> {
                 "the read model is halted: folding on would make it wrong"
             );
         }
-        // For whoever asks how the read model is without being able to ask this process.
+        // For tools that report the read model's state without access to this process.
         let change = match failure {
             RunnerError::Diverged(_) => Some(CheckpointChange::Halted(why)),
             RunnerError::Unfoldable(_) | RunnerError::Hole { .. } => {

@@ -16,7 +16,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Writes a batch. When it returns, every document reflects at least what the batch says.
+    /// Writes a batch. When it returns, every document reflects at least the commits of the batch.
     pub async fn write(&self, batch: Batch) -> Result<(), RunnerError> {
         Ok(self.store.write(&self.name, &self.uuid, batch).await?)
     }

@@ -57,7 +57,7 @@ struct StatementError {
     message: String,
 }
 
-/// The server's code of an error, if it is the server's.
+/// The server's code of an error, if the error is the server's.
 pub(crate) fn code(error: &Error) -> Option<i32> {
     match &*error.kind {
         ErrorKind::Command(command) => Some(command.code),

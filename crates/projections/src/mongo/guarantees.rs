@@ -12,7 +12,7 @@ use mongodb::options::{
 
 use crate::ReadError;
 
-/// Sets what the address leaves open, and refuses what it must not ask for.
+/// Sets what the address leaves open, and refuses what it must not request.
 pub(super) fn settle(options: &mut ClientOptions) -> Result<(), ReadError> {
     match &options.selection_criteria {
         None | Some(SelectionCriteria::ReadPreference(ReadPreference::Primary)) => {}

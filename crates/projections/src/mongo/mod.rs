@@ -23,8 +23,8 @@ use errors::{CURSOR_NOT_FOUND, MONGODB, QUERY_PLAN_KILLED, code};
 
 /// Time limit for finding a server. Reads must fail within 2 s.
 const SELECTION: Duration = Duration::from_millis(1_500);
-/// How long one command of a runner may take. It may be large, and nobody waits for its answer
-/// who isn't bounded already.
+/// Time limit for one command of a runner. It may be large, and every caller that waits for it has
+/// a limit of its own.
 const WRITE_BOUND: Duration = Duration::from_secs(10);
 
 /// The database of the read models. Clones share one pool of connections.
@@ -35,8 +35,8 @@ pub struct MongoStore {
 }
 
 impl MongoStore {
-    /// Takes an address (`mongodb://…`) and the name of a database. Nothing is sent yet: a server
-    /// that is away is an error of each read, not of this.
+    /// Takes an address (`mongodb://…`) and the name of a database. Sends nothing yet: if the
+    /// server is down, each read fails, not this.
     ///
     /// # Errors
     /// When the address is invalid, or requests less than read models need.
@@ -81,7 +81,7 @@ impl MongoStore {
         &self.database
     }
 
-    /// Runs a read within its bound.
+    /// Runs a read within its time limit.
     async fn read<T, F>(&self, operation: F) -> Result<T, ReadError>
     where
         F: IntoFuture<Output = mongodb::error::Result<T>>,
@@ -92,7 +92,7 @@ impl MongoStore {
         }
     }
 
-    /// Runs one step of a runner within its bound.
+    /// Runs one step of a runner within its time limit.
     async fn bounded<T, F>(&self, operation: F) -> StoreResult<T>
     where
         F: IntoFuture<Output = mongodb::error::Result<T>>,
@@ -104,7 +104,7 @@ impl MongoStore {
     }
 }
 
-/// Runs a query, and once more if its collection was switched under it by a rebuild.
+/// Runs a query, and repeats it once if a rebuild replaced its collection in the meantime.
 pub async fn retry_after_switch<T, F, Fut>(query: F) -> mongodb::error::Result<T>
 where
     F: Fn() -> Fut,

@@ -110,9 +110,9 @@ impl MongoStore {
     ) -> StoreResult<Option<HeldLease>> {
         let holder = holder.to_string();
         let millis = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
-        // MongoDB takes no expression in the filter of an upsert, so the update itself decides.
+        // MongoDB accepts no expression in the filter of an upsert, so the update itself decides.
         let free_or_mine = doc! { "$or": [
-            // Also when it isn't there: nothing is less than every time.
+            // Even when it is missing: nothing is less than every time.
             { "$lte": ["$expires_at", "$$NOW"] },
             { "$eq": ["$holder", &holder] },
         ] };

@@ -43,7 +43,7 @@ struct Command {
     kind: Kind,
     statements: RawArrayBuf,
     count: usize,
-    /// For inserts: what to do about those that exist.
+    /// For inserts: the writes to use for documents that already exist.
     writes: Vec<(DocumentId, Write)>,
 }
 
@@ -129,7 +129,7 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Sends one command; tells which of its inserts exist already.
+    /// Sends one command; returns which of its inserts already exist.
     async fn send(&self, kind: Kind, statements: RawArrayBuf) -> StoreResult<Vec<usize>> {
         let (verb, list) = match kind {
             Kind::Insert => (cstr!("insert"), cstr!("documents")),
@@ -196,7 +196,7 @@ fn stored(id: &DocumentId, write: &Write) -> Result<RawDocumentBuf, bson::error:
     Ok(document)
 }
 
-/// An update that only news can make.
+/// An update that takes effect only if it is newer.
 fn guarded(id: &DocumentId, write: &Write) -> Result<RawDocumentBuf, bson::error::Error> {
     let update = if write.whole {
         stored(id, write)?
@@ -231,7 +231,7 @@ fn append_fields(to: &mut RawDocumentBuf, write: &Write) -> Result<(), bson::err
     Ok(())
 }
 
-/// Reads a reply: the positions of inserts that exist, or what went wrong.
+/// Reads a reply: the positions of inserts that already exist, or the error.
 fn existing(reply: &Document) -> StoreResult<Vec<usize>> {
     if let Ok(concern) = reply.get_document("writeConcernError") {
         return Err(of_statement(concern));

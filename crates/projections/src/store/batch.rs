@@ -5,16 +5,16 @@ use std::collections::HashMap;
 
 use crate::{Change, DocumentId, bson_values::int, projection::DELETED};
 
-/// The field that says which commit a document reflects.
+/// The field with the sequence of the commit that a document reflects.
 pub(crate) const SEQ: &str = "seq";
 
-/// The changes of a run of commits, merged to at most one write a document.
+/// The changes of a run of commits, merged to at most one write per document.
 #[derive(Debug, Default)]
 pub struct Batch {
     writes: HashMap<DocumentId, Write>,
 }
 
-/// What one document becomes.
+/// The write to one document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Write {
     /// Sequence of the last commit that is merged into it.
@@ -26,7 +26,7 @@ pub struct Write {
 }
 
 impl Batch {
-    /// Merges a change that follows from the commit at `seq`, which is the newest so far.
+    /// Merges a change from the commit at `seq`, which is the newest so far.
     pub fn add(&mut self, seq: u64, change: Change) {
         match change {
             Change::Put { id, doc } => {
@@ -56,7 +56,7 @@ impl Batch {
                     return;
                 }
                 write.seq = seq;
-                // Inserting over a field that is there keeps its place.
+                // Inserting over an existing field keeps its place.
                 write.fields.extend(set);
             }
         }

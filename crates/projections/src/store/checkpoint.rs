@@ -86,13 +86,13 @@ impl Checkpoint {
         }
     }
 
-    /// The last commit that is folded.
+    /// The last folded commit.
     pub fn sequence(&self) -> u64 {
         u64::try_from(self.sequence).unwrap_or(0)
     }
 
-    /// Adopts the rebuilt collection, if it is the one that is there. A crash may have come
-    /// between the switch and its record.
+    /// Adopts the rebuilt collection, if it has taken over. A crash may have come between the
+    /// switch and its record.
     #[must_use]
     pub fn settle(mut self, collection: &Binary) -> Self {
         if let Some(next) = &self.next

@@ -8,7 +8,7 @@ pub struct HeldLease {
     /// Until when, by this process's clock. Counted from before the request was sent, so it ends
     /// before the store lets another in.
     pub until: Instant,
-    /// A rebuild that somebody asks for.
+    /// The requested rebuild.
     pub rebuild: Option<String>,
     /// Whether folding is to rest.
     pub paused: bool,

@@ -48,10 +48,10 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
     /// Runners go back to their checkpoint then.
     fn faults(&self) -> watch::Receiver<u64>;
 
-    /// Creates a collection with its indexes, or completes it; tells its identity.
+    /// Creates a collection with its indexes, or completes it; returns its identity.
     async fn ensure_collection(&self, name: &str, indexes: &[Index]) -> StoreResult<CollectionId>;
 
-    /// The identity of a collection; `None` when there is none.
+    /// The identity of a collection; `None` if it doesn't exist.
     async fn collection_id(&self, name: &str) -> StoreResult<Option<CollectionId>>;
 
     /// Deletes a collection, if it is there.
@@ -95,11 +95,11 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
     /// A checkpoint.
     async fn checkpoint(&self, key: &str) -> StoreResult<Option<Checkpoint>>;
 
-    /// Writes a checkpoint, whatever was there.
+    /// Writes a checkpoint, replacing any other.
     async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> StoreResult<()>;
 
-    /// Moves a checkpoint on; never back, and never that of another collection. Whatever it was
-    /// stuck at is behind it then.
+    /// Advances a checkpoint; never backwards, and never that of another collection. Clears what it
+    /// was stuck at.
     async fn advance_checkpoint(
         &self,
         key: &str,
@@ -129,17 +129,17 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
     /// What is known of a lease; also if nobody ever held it.
     async fn lease(&self, key: &str) -> StoreResult<LeaseState>;
 
-    /// Lets whoever holds the lease, now or later, rest or go on.
+    /// Pauses or resumes folding, for the current or next holder of the lease.
     async fn set_paused(&self, key: &str, paused: bool) -> StoreResult<()>;
 
-    /// Asks whoever holds the lease, now or later, to rebuild. Tells the request that stands: an
+    /// Asks the current or next holder of the lease for a rebuild. Returns the valid request: an
     /// earlier one that hasn't ended, if there is one.
     async fn ask_for_rebuild(&self, key: &str, request: &str) -> StoreResult<String>;
 
     /// Takes note that a rebuild ended, if it is the one that was asked for.
     async fn end_rebuild(&self, key: &str, request: &str) -> StoreResult<()>;
 
-    /// Deletes what is recorded of a lease.
+    /// Deletes the record of a lease.
     async fn remove_lease(&self, key: &str) -> StoreResult<()>;
 
     /// How far a rebuild is.

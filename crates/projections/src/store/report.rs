@@ -3,7 +3,7 @@
 use mongodb::bson::Bson;
 use serde::{Deserialize, Serialize};
 
-/// How far a rebuild is, as it is recorded by the one who rebuilds.
+/// The progress of a rebuild, as recorded by the process that rebuilds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Report {
     /// Name and version of the projection.
@@ -19,16 +19,16 @@ pub struct Report {
     pub done: i64,
     /// Commits in the stream.
     pub total: i64,
-    /// Commits a second, on average.
+    /// Commits per second, on average.
     pub per_second: f64,
-    /// How long it takes from now on, if it goes on like this.
+    /// Estimated seconds until it is complete.
     pub seconds_left: f64,
-    /// Where another process goes on if the one that rebuilds dies.
+    /// The position from which another process continues if this one dies.
     #[serde(default)]
     pub reached: Option<Reached>,
 }
 
-/// How far the new collection is.
+/// The position of the new collection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reached {
     /// Identity of the new collection.

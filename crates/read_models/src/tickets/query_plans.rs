@@ -9,7 +9,7 @@ use testkit::Mongo;
 
 use super::{TicketQuery, TicketsProjection, list::PageKey};
 
-/// The stages of the plan that won.
+/// The stages of the winning plan.
 async fn plan(store: &MongoStore, key: &PageKey) -> String {
     let find =
         doc! { "find": "tickets_v2", "filter": key.filter(), "sort": key.sort(), "limit": 101 };

@@ -73,7 +73,7 @@ impl Intent {
         true
     }
 
-    /// The charge under the intent, of which Stripe gives only the id unless it is asked for it.
+    /// The charge of the intent; Stripe returns only its ID unless it is requested.
     pub(super) fn charge(&self, id: &str) -> Value {
         if !matches!(self.status, "requires_capture" | "succeeded") {
             return Value::Null;

@@ -10,7 +10,7 @@ pub async fn tool(nats: &str, args: &[&str]) -> Tool {
     command
         .args(args)
         .env("NATS_URL", nats)
-        // Where a test needs one, it says which: nobody's own may be asked.
+        // A test that needs one names it; the developer's own must not be used.
         .env("MONGODB_URI", "mongodb://127.0.0.1:9");
     Tool::run(&mut command).await
 }

@@ -10,9 +10,9 @@ use crate::{
     stream_name::{COMMANDS, DEADLETTERS},
 };
 
-/// How long an answer is kept for a repeated request. Commits remember their command for good;
-/// this only bounds how long the very same bytes are answered. Each costs the server memory, so it
-/// is no longer than anybody goes on repeating a request.
+/// How long the response to a request is kept for repetitions. Commits keep their command's ID
+/// forever; this limits only how long the very same bytes are returned. Each response costs the
+/// server memory, so the limit is no longer than clients keep repeating a request.
 #[cfg(feature = "idempotency")]
 const ANSWERS_KEPT: Duration = Duration::from_hours(24);
 /// How long a due command is kept. It must outlast any stop of the whole system; beyond that, the
@@ -44,8 +44,8 @@ fn event_stream(name: StreamName, replicas: usize) -> Config {
     }
 }
 
-/// All streams, as they must be, in the order in which they are made: those of commits first, so
-/// that one of them that is missing is known to have been there by what is made after it.
+/// All streams, with their settings, in the order of creation: streams of commits first, so that
+/// any stream created later proves that a missing one existed.
 pub(in crate::admin) fn all(config: &LogConfig) -> Vec<(StreamName, Config)> {
     let replicas = config.replicas;
     let named = |name: StreamName| name.under(config.prefix);
@@ -64,8 +64,8 @@ pub(in crate::admin) fn all(config: &LogConfig) -> Vec<(StreamName, Config)> {
     ));
     streams.push((
         commands,
-        // Schedules are refused together with `discard new` and `deny_purge`: a schedule that
-        // fired is purged by the server.
+        // The server rejects schedules together with `discard new` and `deny_purge`: it purges a
+        // schedule that fired.
         Config {
             allow_message_schedules: true,
             // The server enables it with schedules.
@@ -102,8 +102,8 @@ pub(in crate::admin) fn last(config: &LogConfig) -> StreamName {
     last.unwrap_or(COMMANDS)
 }
 
-/// Settings that must be as wanted. Other limits, copies, storage, or messages that expire, rewrite
-/// others or come from elsewhere than an append would break what a commit promises.
+/// Settings that must match exactly. Other limits, copies or storage, or messages that expire,
+/// replace others or don't come from an append, would break the guarantees of a commit.
 const EXACT: [&str; 13] = [
     "subjects",
     "storage",

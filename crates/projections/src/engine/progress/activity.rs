@@ -8,26 +8,26 @@ use std::{
 use super::Progress;
 
 impl Progress {
-    /// Whether this process folds, and nobody else.
+    /// Whether this process leads, and no other.
     pub(crate) fn is_active(&self) -> bool {
         self.is_active_at(SystemTime::now())
     }
 
-    /// Either clock ends it: the one of the machine stands still while that is suspended, and
-    /// somebody else folds by the time it is told. A clock on the wall that jumps ahead costs some
-    /// reads of the database until the next sign of life.
+    /// Either clock ends it: the monotonic one stops while the machine is suspended, and another
+    /// process leads by the time it resumes. A system clock that jumps ahead costs some reads of
+    /// the database until the next renewal.
     pub(super) fn is_active_at(&self, wall: SystemTime) -> bool {
         self.millis() < self.inner.active_until.load(Ordering::SeqCst)
             && wall_millis(wall) < self.inner.active_until_by_wall.load(Ordering::SeqCst)
     }
 
-    /// Whether others may be told how far this process is: it folds, and is as far as anything
-    /// that was told before.
+    /// Whether this process may answer questions about its position: it leads, and is as far as
+    /// every earlier announcement.
     pub(crate) fn may_answer(&self) -> bool {
         self.is_active() && self.ready().is_ok() && !self.is_uncertain()
     }
 
-    /// Says until when this process is the one that folds.
+    /// Sets until when this process leads.
     pub(crate) fn active_until(&self, until: Option<Instant>) {
         let millis = until.map_or(0, |until| {
             let after = until.saturating_duration_since(self.inner.began);

@@ -24,10 +24,10 @@ use crate::{
 };
 use trust::Trust;
 
-/// Changes that a slow listener may fall behind before it is told that it missed some.
+/// Number of changes that a slow listener may fall behind before it gets an error.
 const CHANGES_KEPT: usize = 1_024;
 
-/// How far a read model is, as this process knows it. Clones share one state.
+/// The progress of a read model, as this process knows it. Clones share one state.
 ///
 /// `applied` can decrease: after a failover of MongoDB, or when a collection was dropped, the
 /// runner returns to its checkpoint. Reads then wait until it is as high as before.
@@ -104,8 +104,8 @@ impl Progress {
         *self.inner.applied.borrow()
     }
 
-    /// Notes that a commit was acknowledged before it was applied: reads show no less from now on,
-    /// and wait if they have to. The other processes are told too, which takes a moment.
+    /// Notes that a commit was acknowledged before it was applied: reads must reflect it from now
+    /// on, and wait if necessary. The other processes receive it too, within a moment.
     pub fn require_globally(&self, sequence: u64) {
         self.require_locally(sequence);
         self.inner.raised.send_if_modified(|raised| {
@@ -173,7 +173,7 @@ impl Progress {
         }
     }
 
-    /// The floor, if it lies beyond what the log was seen to hold.
+    /// The floor, if it is beyond the known end of the log.
     pub(crate) fn floor_beyond(&self, end: u64) -> Option<u64> {
         Some(self.floor()).filter(|floor| *floor > end)
     }
@@ -192,7 +192,7 @@ impl Progress {
         lineage.map_or(0, |(_, lineage)| lineage.parse().unwrap_or(0))
     }
 
-    /// How often MongoDB was in trouble.
+    /// Number of faults of MongoDB.
     pub(crate) fn faults(&self) -> u64 {
         *self.inner.faults.borrow()
     }

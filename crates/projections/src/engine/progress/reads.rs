@@ -6,26 +6,26 @@ use tokio::time;
 use super::Progress;
 use crate::{ReadError, store::READ_BOUND};
 
-/// How long a process that stands by waits for an announcement that is on its way.
+/// How long a standby waits for an announcement that is in transit.
 const CATCH_UP: Duration = Duration::from_millis(50);
 
 /// How a read may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// What is kept in memory is known to be as new as what was acknowledged.
+    /// The cache is known to include every acknowledged commit.
     Memory,
     /// Only the database is.
     Database,
 }
 
 impl Progress {
-    /// Runs a read when everything that was acknowledged is there.
+    /// Runs a read once all acknowledged commits are applied.
     ///
-    /// It is run again if MongoDB was lost meanwhile: the answer may come from a server that was
-    /// started again, or took over, and lacks what was written last.
+    /// Repeats it if MongoDB was lost in the meantime: the answer may come from a server that was
+    /// restarted, or took over, and lacks the last writes.
     ///
     /// # Errors
-    /// [`ReadError::Unavailable`] when that isn't so within 2 s.
+    /// [`ReadError::Unavailable`] when they aren't applied within 2 s.
     pub async fn read<T, F, Fut>(&self, load: F) -> Result<T, ReadError>
     where
         F: Fn(Source) -> Fut,
@@ -50,12 +50,12 @@ impl Progress {
             })
     }
 
-    /// Waits until everything that was acknowledged is there; tells the faults up to now.
+    /// Waits until all acknowledged commits are applied; returns the number of faults up to now.
     async fn admit(&self) -> (Source, u64) {
         let faults = loop {
             let faults = self.faults();
             let mut settled = self.inner.settled.subscribe();
-            // The sender is ours, so this ends when it holds.
+            // `self` holds the sender, so this ends only when the condition holds.
             let _ = settled.wait_for(|settled| *settled >= faults).await;
             let mut trust = self.inner.trust.subscribe();
             let _ = trust.wait_for(|trust| self.is_trusted(*trust)).await;
@@ -80,7 +80,7 @@ impl Progress {
         (source, faults)
     }
 
-    /// Whether MongoDB may have lost what was written last, and nobody looked since.
+    /// Whether MongoDB may have lost the last writes, and that wasn't checked yet.
     pub(crate) fn is_uncertain(&self) -> bool {
         *self.inner.settled.borrow() < self.faults()
     }

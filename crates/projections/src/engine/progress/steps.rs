@@ -6,20 +6,20 @@ use super::Progress;
 use crate::{Applied, Changed};
 
 impl Progress {
-    /// Takes note of a step. The documents are written already.
+    /// Notes a step. The documents are already written.
     pub(crate) fn advance(&self, to: u64, changed: Changed) {
-        // Held throughout, so that steps are told one after the other.
+        // Held throughout, so that steps are sent one after the other.
         let _lock = self.lock();
         if to > self.applied() {
             self.step_to(to, changed);
         }
     }
 
-    /// Takes note that anything may have changed, `applied` commits being certain. That was looked
-    /// up after so many `faults`.
+    /// Notes that any document may have changed, with `applied` commits certain. That was read
+    /// after `faults` faults.
     ///
-    /// If that is fewer than before, reads wait until the rest is there again. That is not asked
-    /// of another stream: its commits are not those that were shown.
+    /// If that is fewer than before, reads wait until the rest is applied again. That is not
+    /// required of another stream: its commits are not those that were shown.
     pub(crate) fn restart(&self, applied: u64, stream: &str, faults: u64) {
         let mut known = self.lock();
         if known.as_deref().is_none_or(|known| known == stream) {
@@ -29,7 +29,7 @@ impl Progress {
         }
         *known = Some(stream.to_owned());
         self.step_to(applied, Changed::Any);
-        // Last: whoever waits for it finds the floor raised.
+        // Last: a task that waits for it finds the floor raised.
         self.inner.settled.send_if_modified(|settled| {
             let news = faults > *settled;
             *settled = faults.max(*settled);
@@ -37,14 +37,14 @@ impl Progress {
         });
     }
 
-    /// Takes note of a read model that was rebuilt from another log, or from one that was cut
-    /// back: what was shown before can't be waited for.
+    /// Notes that a read model was rebuilt from another log, or from one that lost its tail:
+    /// earlier commits can't be waited for.
     pub(crate) fn replaced(&self, applied: u64, stream: &str) {
         let mut known = self.lock();
         *known = Some(stream.to_owned());
         self.inner.floor.store(applied, Ordering::SeqCst);
         self.inner.end.store(applied, Ordering::Relaxed);
-        // What is raised from now on is news, however little it is.
+        // Any floor that is raised from now on is new, however low it is.
         self.inner.raised.send_if_modified(|raised| {
             *raised = 0;
             false
@@ -52,7 +52,7 @@ impl Progress {
         self.step_to(applied, Changed::Any);
     }
 
-    /// Takes note of where the stream ends.
+    /// Notes the stream's end.
     pub(crate) fn note_stream_end(&self, end: u64) {
         self.inner.end.store(end, Ordering::Relaxed);
         self.note_if_caught_up();
@@ -65,7 +65,7 @@ impl Progress {
         }
         self.inner.applied.send_replace(to);
         self.note_if_caught_up();
-        // An error only says that nobody listens.
+        // An error only means that nothing listens.
         let _ = self.inner.changes.send(Applied { to, changed });
     }
 

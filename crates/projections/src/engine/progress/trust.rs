@@ -2,18 +2,18 @@
 
 use super::Progress;
 
-/// How far the documents are known to be of commits that the log holds.
+/// Whether the documents are known to reflect commits that the log contains.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Trust {
-    /// They were compared with the log after it had lost so many tails; `None` if not yet.
+    /// The number of lost tails when they were last compared with the log; `None` if never.
     judged: Option<u64>,
-    /// They are being filled anew.
+    /// They are being rebuilt.
     healing: bool,
 }
 
 impl Progress {
-    /// Whether the documents are of commits that the log holds, as far as is known. If they aren't,
-    /// reads wait.
+    /// Whether the documents reflect commits that the log contains, as far as is known. If they
+    /// don't, reads wait.
     pub fn is_of_the_log(&self) -> bool {
         self.is_trusted(*self.inner.trust.borrow())
     }
@@ -23,12 +23,12 @@ impl Progress {
         !trust.healing && trust.judged.is_some_and(|judged| judged >= epoch)
     }
 
-    /// Takes note that the documents are being filled anew.
+    /// Notes that the documents are being rebuilt.
     pub(crate) fn heals(&self) {
         self.inner.trust.send_modify(|trust| trust.healing = true);
     }
 
-    /// Takes note that the documents were compared with the log, after it had lost so many tails.
+    /// Notes that the documents were compared with the log after it had lost this number of tails.
     pub(crate) fn judged(&self, epoch: u64) {
         self.inner.trust.send_modify(|trust| {
             trust.judged = trust.judged.max(Some(epoch));

@@ -5,10 +5,10 @@ use tokio::time;
 
 use super::{Inner, Progress};
 
-/// So many who wait for a commit make it worth a millisecond to write more at once.
+/// This number of waiting callers makes a batch worth one millisecond of delay.
 const SHARE_A_MILLISECOND: usize = 16;
 
-/// Somebody waits for a commit, as long as this lives.
+/// A caller waits for a commit, as long as this lives.
 pub(super) struct Waiting<'a>(&'a Inner);
 
 impl Drop for Waiting<'_> {
@@ -20,8 +20,7 @@ impl Drop for Waiting<'_> {
 impl Progress {
     /// Waits until a commit is applied; `false` if it isn't within `timeout`.
     ///
-    /// After `false` to somebody who was told that the commit stands, call
-    /// [`Progress::require_globally`].
+    /// Before responding to a client after `false`, call [`Progress::require_globally`].
     pub async fn wait_for(&self, sequence: u64, timeout: Duration) -> bool {
         if self.applied() >= sequence {
             return true;
@@ -33,13 +32,13 @@ impl Progress {
             .is_ok_and(|waited| waited.is_ok())
     }
 
-    /// Waits until the next batch is due, the last one having ended at `since`: after `longest`, or
-    /// sooner if somebody in this process waits for a commit.
+    /// Waits until the next batch is due after the last one ended at `since`: for `longest`, or
+    /// less if a caller in this process waits for a commit.
     ///
-    /// A few who wait are not held up at all. A crowd is, by a millisecond for every
-    /// [`SHARE_A_MILLISECOND`] of them: what they wait for then comes in one batch in place of many,
-    /// and a batch costs much the same whatever it holds. They get their answers sooner that way,
-    /// because it is the processors that they wait for.
+    /// A few waiting callers are not delayed at all. Many are, by one millisecond per
+    /// [`SHARE_A_MILLISECOND`] of them: their commits then come in one batch instead of many, and
+    /// the cost of a batch hardly depends on its size. They get their answers sooner that way,
+    /// because the processors are what they wait for.
     pub(crate) async fn batch_due(&self, since: time::Instant, longest: Duration) {
         loop {
             let news = self.inner.somebody_waits.notified();
@@ -61,7 +60,7 @@ impl Progress {
     }
 
     pub(super) fn track_waiter(&self) -> Waiting<'_> {
-        // Only the first is news: a task that is woken for each of a crowd does nothing else.
+        // Only the first one wakes the task: waking it for each of many would keep it busy.
         if self.inner.waiting.fetch_add(1, Ordering::SeqCst) == 0 {
             self.inner.somebody_waits.notify_one();
         }

@@ -12,7 +12,7 @@ use crate::{
     store::{Reached, ReadStore, Report},
 };
 
-/// How often whoever asked looks.
+/// Polling interval of the requester.
 const LOOK: Duration = Duration::from_millis(200);
 /// After this time without a sign of life, no process seems to run the projection.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -45,8 +45,8 @@ pub enum RebuildError {
     Unavailable(#[from] ReadError),
 }
 
-/// Asks the process that runs a projection to rebuild it, and waits for the end. Tells how far it
-/// is whenever that changes. `key` is [`Projection::key`](crate::Projection::key).
+/// Requests a rebuild from the process that runs a projection, and waits for its end. Calls back
+/// whenever the progress changes. `key` is [`Projection::key`](crate::Projection::key).
 ///
 /// The existing read model serves until the new one takes over; no read fails in the meantime. If
 /// an earlier rebuild hasn't ended, this waits for that one and starts no other: after an
@@ -83,7 +83,7 @@ pub async fn rebuild(
                 }
             }
             None if last_sign.elapsed() > SILENCE => {
-                // Whoever has the lease may be waiting for the log.
+                // The holder of the lease may be waiting for the log.
                 let lease = store.lease(key).await.map_err(ReadError::from)?;
                 if !lease.held {
                     return Err(RebuildError::NobodyThere(key.to_owned()));
@@ -117,7 +117,7 @@ pub(crate) async fn reached(
         .and_then(|report| report.reached))
 }
 
-/// Records a change of how far a rebuild is.
+/// Records a change of a rebuild's progress.
 pub(crate) async fn amend(
     store: &dyn ReadStore,
     key: &str,

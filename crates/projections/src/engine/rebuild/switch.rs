@@ -22,17 +22,17 @@ pub(crate) struct RebuiltCollection {
     pub stream_created: DateTime<Utc>,
     pub sequence: u64,
     pub commit: Option<Uuid>,
-    /// Whether the log isn't what it was when the one that serves was filled.
+    /// Whether the log is no longer the one from which the serving collection was filled.
     pub of_another_log: bool,
     /// Whether it may hold tombstones.
     pub deletes: bool,
 }
 
 impl RebuiltCollection {
-    /// Lets the new collection take over, and tells its checkpoint.
+    /// Lets the new collection take over, and returns its checkpoint.
     ///
-    /// What is about to happen is recorded first: after a crash in the middle, the collection that
-    /// is then there tells whether it happened ([`Checkpoint::settle`]).
+    /// The switch is recorded first: after a crash in the middle, the collection that exists then
+    /// shows whether it happened ([`Checkpoint::settle`]).
     pub async fn switch<P: Projection>(
         self,
         context: &ProjectionContext<P>,
@@ -75,8 +75,8 @@ impl RebuiltCollection {
     }
 }
 
-/// Reports that the new collection has taken over. Comes after the followers were told: a reader that
-/// waited for the rebuild must find nothing of the old collection in memory.
+/// Reports that the new collection has taken over. Comes after the followers were informed: a
+/// client that waited for the rebuild must not read the old collection from memory.
 pub(crate) async fn report_switched<P: Projection>(
     context: &ProjectionContext<P>,
     request: &str,

@@ -164,7 +164,7 @@ async fn failed<P: Projection>(
     context.lease.rebuild_ended(request).await
 }
 
-/// The one who fills the new collection.
+/// Fills the new collection.
 struct Rebuilder<P> {
     projection: Arc<P>,
     log: Log,
@@ -293,7 +293,7 @@ impl<P: Projection> Rebuilder<P> {
             tracing::info!(projection = self.key, sequence, "going on with a rebuild");
             return Ok((target(uuid), (sequence, Some(commit))));
         }
-        // What an interrupted rebuild left that nobody asks for any more.
+        // Left by an interrupted rebuild that is no longer requested.
         self.store.drop_collection(&name).await?;
         let indexes = self.projection.indexes();
         let uuid = self.store.ensure_collection(&name, &indexes).await?;
