@@ -49,7 +49,7 @@ const PURE: [Pure; 5] = [
         tests: &["--lib"],
     },
     Pure {
-        package: "projections",
+        package: "turnstile-projections",
         files: &[
             "bson_values.rs",
             "cursor.rs",

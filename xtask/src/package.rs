@@ -13,7 +13,7 @@ use crate::progress::Progress;
 use crate::test::first_failure;
 
 /// The crates that others can add.
-const LIBRARIES: [&str; 1] = ["turnstile-eventstore"];
+const LIBRARIES: [&str; 2] = ["turnstile-eventstore", "turnstile-projections"];
 
 #[derive(clap::Args)]
 pub struct Options {}

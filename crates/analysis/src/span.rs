@@ -183,7 +183,7 @@ impl Span {
     /// because of [`Span::from_the_beginning`] or because clocks differ come too;
     /// [`Span::contains`] tells them apart.
     ///
-    /// Each stream is read by a task of its own, which waits when nobody takes what it read, and
+    /// Each stream is read by a task of its own, which waits until its commits are taken, and
     /// ends with this value. In the server there is an ordered consumer for each of them, which
     /// goes by itself.
     pub fn read(&self, log: &Log) -> Commits {

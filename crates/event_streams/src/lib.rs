@@ -1,7 +1,7 @@
 //! The streams of the marketplace, as the event store sees them.
 //!
-//! `domain` knows the names and `eventstore` the type of a name; neither depends on the other. Whoever
-//! opens the log of the marketplace begins with [`config`] or [`config_at`].
+//! `domain` has the names and `eventstore` the type of a name; neither depends on the other. To open
+//! the log of the marketplace, begin with [`config`] or [`config_at`].
 #![deny(missing_docs)]
 
 use domain::streams;

@@ -14,14 +14,14 @@ use uuid::Uuid;
 
 use accounts::{ACCOUNTS, Account, AccountCommand, AccountEvent, open_log};
 
-/// What nobody may deposit without being asked about it.
+/// The smallest deposit that needs a check by a person.
 const SUSPICIOUS: i64 = 1_000_000;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let log = open_log().await?;
 
-    // The name is durable: under it the server remembers what was handled, whoever handles it.
+    // The name is durable: under it the server remembers what any process has handled.
     let subscription = Subscription {
         max_tries: 2,
         ..Subscription::new("receipts-on-accounts")
@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 for (_, event) in commit.decode::<AccountEvent>()? {
                     match event {
                         // It is tried again, and then waits among the dead letters for a person. Commits
-                        // of other accounts go on meanwhile.
+                        // of other accounts are handled as before.
                         AccountEvent::Deposited { cents } if cents >= SUSPICIOUS => {
                             let why = format!("{cents} cents: where from?");
                             return Err(HandlerError::Poison(why));
@@ -94,7 +94,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let letter = tokio::time::timeout(Duration::from_secs(20), letter).await??;
     println!("set aside after {} tries: {}", letter.tries, letter.error);
-    // Somebody has asked, and decides; `retry` would have it handled after all.
+    // An operator drops it; `retry` would have it handled after all.
     log.dead_letters().drop(&letter).await?;
 
     // What is in hand is finished, and what waits is handed back.

@@ -22,7 +22,7 @@ impl PubSub {
         Self { connection }
     }
 
-    /// Core NATS subjects, outside every stream: an announcement that nobody hears is no loss.
+    /// Core NATS subjects, outside every stream: an announcement without a subscriber is no loss.
     fn subject(&self, topic: &str) -> Result<String, StoreError> {
         check_id(topic)?;
         let prefix = self.connection.config().prefix.as_str();

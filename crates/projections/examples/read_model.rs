@@ -4,7 +4,7 @@
 //! in MongoDB (`MONGODB_URI`), or in memory if none is named:
 //!
 //! ```text
-//! cargo run -p projections --example read_model
+//! cargo run -p turnstile-projections --example read_model
 //! ```
 
 use chrono::Utc;

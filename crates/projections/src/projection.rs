@@ -75,7 +75,7 @@ pub enum Change {
     /// late `Put`, a document that was deleted looks like one that never was. With the tombstone,
     /// the guard of all writes refuses it like any other write that is older than what is there.
     ///
-    /// A tombstone may go when nobody can write what is older than it. No clock says when that is,
+    /// A tombstone may go when no process can write anything older. No clock says when that is,
     /// because a process can be stopped for hours in the middle of a write. A rebuild does: its new
     /// collection has an identity of its own, which no writer of the old one names, and those who
     /// filled it name it by a name that it doesn't have any more. So tombstones are thrown away when

@@ -106,7 +106,7 @@ fn the_web_app_shares_nothing_with_the_server_but_the_shapes() {
 fn only_the_event_store_depends_on_nats_and_only_the_read_side_on_mongodb() {
     for (client, owner) in [
         ("async-nats", "turnstile-eventstore"),
-        ("mongodb", "projections"),
+        ("mongodb", "turnstile-projections"),
     ] {
         let with = packages()
             .into_iter()

@@ -5,7 +5,7 @@ use eventstore::{Log, LogConfig, StreamName};
 use serde::{Deserialize, Serialize};
 use std::{error::Error, time::Duration};
 
-// What can happen, and the one rule: nobody takes more than is there.
+// The events, and the one rule: a withdrawal never exceeds the balance.
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]

@@ -12,7 +12,7 @@ pub(super) struct Account {
 pub(super) enum Command {
     Deposit(i64),
     Withdraw(i64),
-    /// So much text that no server takes it.
+    /// More text than any server accepts.
     Overfill,
 }
 

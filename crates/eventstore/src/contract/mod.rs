@@ -6,7 +6,7 @@
 //!
 //! Use it before an installation goes live, after an upgrade of its servers, and on a cluster of
 //! one's own: a server that is set up differently shows here what it doesn't keep. The suite works in
-//! streams of its own, under a prefix that nobody else has, and deletes them in the end; it needs a
+//! streams of its own, under a unique prefix, and deletes them in the end; it needs a
 //! user that may do so. It doesn't kill servers: what holds in a crash is the business of the tests of
 //! this crate.
 
@@ -41,12 +41,12 @@ pub type Broken = Box<dyn Error + Send + Sync>;
 type Kept = Result<(), Broken>;
 type Promise = (&'static str, fn(Subject) -> BoxFuture<'static, Kept>);
 
-/// How long something may take that nobody is late for.
+/// Time limit for each step.
 const SOON: Duration = Duration::from_secs(15);
 
 const STREAM: StreamName = StreamName::new("CONTRACT");
 
-/// The log that is looked at, and the store of one account that nobody has used.
+/// The log under test, and the store and ID of a new account.
 #[derive(Clone)]
 struct Subject {
     log: Log,
@@ -82,7 +82,7 @@ impl Subject {
     }
 }
 
-/// Where a command comes from that nobody sent before.
+/// The metadata of a new command.
 fn fresh() -> Metadata {
     Metadata::of_request(Uuid::new_v4(), "contract", "contract", chrono::Utc::now())
 }

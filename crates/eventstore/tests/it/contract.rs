@@ -49,7 +49,7 @@ async fn a_broken_promise_is_named() {
         ..config(nats.url())
     };
     let verdicts = contract::check(hasty).await.unwrap();
-    // Which of them is a matter of chance; one that needs a server that stores something is.
+    // Which ones depends on timing.
     let broken = verdicts.iter().filter(|verdict| verdict.result.is_err());
     assert!(broken.count() >= 3, "{verdicts:?}");
 }

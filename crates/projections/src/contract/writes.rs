@@ -166,7 +166,7 @@ impl<'a> Target<'a> {
 }
 
 /// The documents are what the changes give one by one, however they are batched and repeated, and
-/// whoever writes them.
+/// by any writer.
 pub async fn any_batches_of_two_writers_with_any_repetition_give_the_same_bytes(
     store: &dyn ReadStore,
 ) {

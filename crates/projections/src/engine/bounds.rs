@@ -9,7 +9,7 @@ use crate::{
     store::{READ_BOUND, StoreResult},
 };
 
-/// Asks the store for somebody who reads, within the bound of a read.
+/// Asks the store on behalf of a reader, within the bound of a read.
 pub(crate) async fn read<T>(asked: impl Future<Output = StoreResult<T>>) -> Result<T, ReadError> {
     let late = |_| {
         ReadError::from(ReadStoreError::Slow {

@@ -21,8 +21,8 @@ impl Target {
         Ok(self.store.write(&self.name, &self.uuid, batch).await?)
     }
 
-    /// Throws away what stays of deleted documents, up to a commit. Only for a collection that
-    /// nobody else can be writing older commits to; why, see [`Change::Delete`](crate::Change::Delete).
+    /// Removes the tombstones of deleted documents, up to a commit. Only for a collection to which no
+    /// other process can still write older commits; see [`Change::Delete`](crate::Change::Delete).
     pub async fn purge(&self, up_to: u64) -> Result<(), RunnerError> {
         Ok(self.store.purge(&self.name, &self.uuid, up_to).await?)
     }

@@ -122,7 +122,7 @@ pub(crate) fn identity(created: DateTime<Utc>) -> String {
 pub enum CheckpointChange {
     /// Whether documents may reflect more than it says.
     Ahead(bool),
-    /// The model is being filled anew, and why.
+    /// The model is being filled again, and why.
     Healing(String),
     /// Folding on would be wrong, and why.
     Halted(String),

@@ -14,7 +14,7 @@ pub struct HeldLease {
     pub paused: bool,
 }
 
-/// What is known of a lease, whoever asks.
+/// The state of a lease.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeaseState {
     /// Whether anybody holds it.

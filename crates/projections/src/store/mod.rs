@@ -34,11 +34,11 @@ pub type StoreResult<T> = Result<T, ReadStoreError>;
 /// ([`MemoryStore`](crate::MemoryStore)) for tests and examples.
 ///
 /// What the queries of a read model are asked in is the store's own language, and no part of this.
-/// Whoever implements it for another store points the suite in `projections::contract` (feature
-/// `testing`) at it.
+/// An implementation for another store is tested with the suite in `projections::contract` (feature
+/// `testing`).
 ///
-/// Each call is bounded in time by the store, to about 10 s: nobody waits for its answer who isn't
-/// bounded already, and a batch may be large.
+/// Each call is bounded in time by the store, to about 10 s: each caller has a
+/// bound of its own, and a batch may be large.
 #[async_trait]
 pub trait ReadStore: Debug + Send + Sync + 'static {
     /// Its name, which tells it from others that are filled from the same log.
@@ -57,14 +57,14 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
     /// Deletes a collection, if it is there.
     async fn drop_collection(&self, name: &str) -> StoreResult<()>;
 
-    /// Lets a collection take the place and the name of another, in one step for everybody who
-    /// reads. It keeps its identity.
+    /// Lets a collection take the place and the name of another, in one step for all
+    /// readers. It keeps its identity.
     async fn switch_collection(&self, from: &str, to: &str) -> StoreResult<()>;
 
     /// Writes a batch. When it returns, every document reflects at least what the batch says.
     ///
-    /// Only news is written: what a document reflects (its field `seq`) never goes back, whoever
-    /// writes when. A part of a document is written only if the document is there and no tombstone.
+    /// Only news is written: what a document reflects (its field `seq`) never goes back,
+    /// in any order of writers. A part of a document is written only if the document is there and no tombstone.
     ///
     /// # Errors
     /// [`ReadStoreError::Replaced`] when the collection of that name isn't the one that is meant;
@@ -126,7 +126,7 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
     /// Gives a lease back, so that another takes over at once.
     async fn release_lease(&self, key: &str, holder: Uuid) -> StoreResult<()>;
 
-    /// What is known of a lease; also if nobody ever held it.
+    /// The state of a lease, even if no process ever held it.
     async fn lease(&self, key: &str) -> StoreResult<LeaseState>;
 
     /// Pauses or resumes folding, for the current or next holder of the lease.

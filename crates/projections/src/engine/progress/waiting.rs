@@ -1,4 +1,4 @@
-//! Waiting for a commit, and gathering commits while nobody waits.
+//! Waiting for a commit, and gathering commits while no request waits.
 
 use std::{sync::atomic::Ordering, time::Duration};
 use tokio::time;
