@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Two implementations: [`Stripe`], and [`Sandbox`], which moves no money and accepts Stripe's test
-//! tokens. [`from_config`] creates the configured one; there is no default.
+//! tokens. [`from_config()`] creates the configured one; there is no default.
 
 mod config;
 mod error;
