@@ -38,7 +38,7 @@ macro_rules! routes {
 pub struct Routes(Vec<(OpenApi, Route)>);
 
 impl Routes {
-    /// What [`routes!`](crate::routes) makes: handlers, each with its description.
+    /// What [`routes!`](crate::routes!) makes: handlers, each with its description.
     pub fn of(routes: impl Into<Vec<(OpenApi, Route)>>) -> Self {
         Self(routes.into())
     }

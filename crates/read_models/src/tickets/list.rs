@@ -28,7 +28,7 @@ pub struct TicketQuery {
     pub sort: TicketSort,
     /// Maximum number of tickets; 100 by default, and [`MAX_PAGE`] at most.
     pub limit: Option<u32>,
-    /// Where to continue: [`crate::CachedJson::next`] of the previous page.
+    /// Where to continue: [`projections::CachedJson::next`] of the previous page.
     pub cursor: Option<String>,
 }
 
