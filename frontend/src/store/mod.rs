@@ -1,6 +1,6 @@
 //! What all pages share: who is signed in, whether there is a network, what is for sale.
 //!
-//! [`Store`] is in the context of the root. Its parts know each other in one direction only: a part
+//! [`struct@Store`] is in the context of the root. Its parts know each other in one direction only: a part
 //! holds those that it needs.
 
 pub mod clock;
