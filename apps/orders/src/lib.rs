@@ -18,7 +18,7 @@ use httpkit::{
     AppError, Constraint, Service, Unready,
     error::{not_found, unauthorized},
 };
-use projections::MongoStore;
+use projections::{MongoStore, RunnerSettings};
 use runtime::{Runtime, StartError};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -50,7 +50,7 @@ impl Orders {
             currency,
         };
         let view =
-            read_models::orders::Orders::start(&runtime.log, read, runtime.runner_settings())
+            read_models::orders::Orders::start(&runtime.log, read, RunnerSettings::default())
                 .await?;
         let workers = workers::start(&runtime.log, &commands);
         tokio::spawn(workers::expiry::sweep(

@@ -20,7 +20,7 @@ use httpkit::{
     AppError, Config, Constraint, Service, Unready, config::PaymentsMode, error::unavailable,
 };
 use metrics::{counter, describe_counter, describe_gauge, gauge};
-use projections::{MongoStore, RemoteProgress};
+use projections::{MongoStore, RemoteProgress, RunnerSettings};
 use read_models::{orders::OrdersProjection, payable_orders::PayableOrders};
 use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
@@ -60,7 +60,7 @@ impl Payments {
             payments: payments.clone(),
             provider: provider.clone(),
         };
-        let orders = PayableOrders::start(&runtime.log, read, runtime.runner_settings()).await?;
+        let orders = PayableOrders::start(&runtime.log, read, RunnerSettings::default()).await?;
         let shown = RemoteProgress::listen(
             &OrdersProjection,
             &runtime.log,

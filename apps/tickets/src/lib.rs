@@ -15,7 +15,7 @@ use event_streams::{ORDERS, TICKETS};
 use eventstore::Worker;
 use futures_util::future::BoxFuture;
 use httpkit::{Constraint, Service, Unready};
-use projections::MongoStore;
+use projections::{MongoStore, RunnerSettings};
 use runtime::{Runtime, StartError};
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ impl Tickets {
             orders: runtime.log.store(ORDERS),
         };
         let view =
-            read_models::tickets::Tickets::start(&runtime.log, read, runtime.runner_settings())
+            read_models::tickets::Tickets::start(&runtime.log, read, RunnerSettings::default())
                 .await?;
         let worker = runtime::reactions::react(
             &runtime.log,

@@ -5,6 +5,7 @@
 //! [`projections`]' business.
 #![deny(missing_docs)]
 
+mod model;
 pub mod orders;
 pub mod payable_orders;
 pub mod tickets;

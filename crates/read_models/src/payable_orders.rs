@@ -7,15 +7,12 @@ use eventstore::{Commit, Log, StoreError, StreamName};
 use projections::{
     Change, FoldError, Index, MongoStore, Projection, ReadError, Runner, RunnerSettings,
     bson_values::{from_bson, uuid},
-    mongodb::{
-        Collection,
-        bson::{self, doc},
-    },
-    retry_after_switch,
+    mongodb::bson::{self, doc},
 };
 use serde::Deserialize;
-use std::sync::Arc;
 use uuid::Uuid;
+
+use crate::model::Model;
 
 /// Orders that can be paid: one document per order, which never changes.
 #[derive(Clone, Copy, Debug)]
@@ -24,9 +21,7 @@ pub struct PayableOrdersProjection;
 /// The read model of the payments service. Clones share it.
 #[derive(Clone)]
 pub struct PayableOrders {
-    log: Log,
-    collection: Collection<PayableDoc>,
-    runner: Arc<Runner>,
+    model: Model<PayableDoc>,
 }
 
 /// An order's ticket and buyer.
@@ -58,18 +53,13 @@ impl PayableOrders {
         store: &MongoStore,
         settings: RunnerSettings,
     ) -> Result<Self, StoreError> {
-        let key = PayableOrdersProjection.key();
-        let runner = Runner::start(PayableOrdersProjection, log, store, settings).await?;
-        Ok(Self {
-            log: log.clone(),
-            collection: store.database().collection(&key),
-            runner: Arc::new(runner),
-        })
+        let model = Model::start(PayableOrdersProjection, log, store, settings).await?;
+        Ok(Self { model })
     }
 
     /// The runner: its progress and its state.
     pub fn runner(&self) -> &Runner {
-        &self.runner
+        &self.model.runner
     }
 
     /// Finds an order's ticket and buyer. An absence is reported only after the read model reached
@@ -78,13 +68,15 @@ impl PayableOrders {
     /// # Errors
     /// [`ReadError::Unavailable`] within 4 s.
     pub async fn find(&self, order: Uuid) -> Result<Option<PayableOrder>, ReadError> {
-        let progress = self.runner.progress();
-        progress.find(&self.log, ORDERS, |_| self.load(order)).await
+        let progress = self.model.runner.progress();
+        progress
+            .find(&self.model.log, ORDERS, |_| self.load(order))
+            .await
     }
 
     async fn load(&self, order: Uuid) -> Result<Option<PayableOrder>, ReadError> {
-        let find = || async { self.collection.find_one(doc! { "_id": uuid(order) }).await };
-        Ok(retry_after_switch(find).await?.map(|found| PayableOrder {
+        let found = self.model.document(order).await?;
+        Ok(found.map(|found| PayableOrder {
             order: from_bson(found.id),
             ticket: from_bson(found.ticket),
             buyer: from_bson(found.buyer),

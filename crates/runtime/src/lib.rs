@@ -6,7 +6,6 @@
 mod build_info;
 mod dead_letter_gauge;
 mod difference;
-mod fold_spans;
 mod health;
 mod http_errors;
 mod idempotency;
@@ -26,7 +25,7 @@ use httpkit::{
     Config, Gate, Prefer, RequestContext, SessionVerifier, Unready, config::ConfigError,
     telemetry::ExportError,
 };
-use projections::{MongoStore, Progress, ReadError, Runner, RunnerSettings, RunnerState};
+use projections::{MongoStore, Progress, ReadError, Runner, RunnerState};
 use std::{error::Error, io, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -213,14 +212,6 @@ impl Runtime {
             stopping.clone(),
         ));
         Ok(())
-    }
-
-    /// The settings of projections in this process.
-    pub fn runner_settings(&self) -> RunnerSettings {
-        RunnerSettings {
-            spans: Arc::new(fold_spans::RequestSpans),
-            ..RunnerSettings::default()
-        }
     }
 
     /// A token that is cancelled when the process is asked to stop: responses that would never end

@@ -1,6 +1,7 @@
 //! Follows a stream and folds it, ahead of the writer.
 
-use eventstore::{Log, StreamName};
+use chrono::{TimeDelta, Utc};
+use eventstore::{Commit, Log, StreamName, trace};
 use futures_util::StreamExt;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -8,10 +9,13 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::Span;
 use uuid::Uuid;
 
-use crate::{Change, FoldSpans, Projection, error::RunnerError};
+use crate::{Change, Projection, error::RunnerError};
 
 /// Number of commits that may be folded ahead: enough to keep a writer busy, bounded in memory.
 const AHEAD: usize = 4_096;
+
+/// Maximum age of a commit whose way into the read model belongs in its trace.
+const TRACED: TimeDelta = TimeDelta::minutes(1);
 
 /// A folded commit.
 #[derive(Debug)]
@@ -41,12 +45,7 @@ pub(crate) struct ResumePoint {
 
 impl FoldStream {
     /// Begins.
-    pub fn start<P: Projection>(
-        projection: Arc<P>,
-        log: &Log,
-        from: ResumePoint,
-        spans: Arc<dyn FoldSpans>,
-    ) -> Self {
+    pub fn start<P: Projection>(projection: Arc<P>, log: &Log, from: ResumePoint) -> Self {
         let (folded, ready) = mpsc::channel(AHEAD);
         let log = log.clone();
         let task = tokio::spawn(async move {
@@ -71,7 +70,7 @@ impl FoldStream {
                                 sequence: commit.sequence,
                                 commit_id: commit.commit_id,
                                 changes,
-                                span: spans.fold(projection.name(), &commit),
+                                span: span_of_fold(projection.name(), &commit),
                             })
                             .map_err(RunnerError::from),
                     },
@@ -96,6 +95,28 @@ impl FoldStream {
         self.ready.recv_many(&mut items, limit).await;
         items
     }
+}
+
+/// The step of a commit from the log into the read model, in the trace of its request: one span per
+/// commit, though many are written at once. Commits that are folded long after they were made (by a
+/// rebuild, or after an outage) get no span: their traces are of no interest any more.
+fn span_of_fold(projection: &'static str, commit: &Commit) -> Span {
+    let parent = commit.metadata.trace_parent.as_deref();
+    if parent.is_none() || !trace::is_on() || Utc::now() - commit.stored_at > TRACED {
+        return Span::none();
+    }
+    let span = tracing::info_span!(
+        target: "projections",
+        parent: None,
+        "fold",
+        otel.name = format!("fold {projection}"),
+        otel.kind = "consumer",
+        projection,
+        stream = commit.stream.as_str(),
+        sequence = commit.sequence,
+    );
+    trace::continue_from(&span, parent);
+    span
 }
 
 fn another_log(stream: StreamName, sequence: u64, expected: &str, found: Uuid) -> RunnerError {

@@ -123,8 +123,7 @@ impl<'a, P: Projection> Leader<'a, P> {
             paused: held.paused,
         };
         term.consider_rebuild(&held, created);
-        let spans = context.settings.spans.clone();
-        let folding = FoldStream::start(context.projection.clone(), &context.log, from, spans);
+        let folding = FoldStream::start(context.projection.clone(), &context.log, from);
         let ended = term.fold(folding, lease_status, created).await;
         if let (Err(failure), Some(building)) = (&ended, term.building)
             && failure.halts()

@@ -1,6 +1,7 @@
 //! The term of a leader: from the first commit that it folds to losing the lease.
 
 use chrono::{DateTime, Utc};
+use eventstore::trace;
 use std::collections::HashSet;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -142,10 +143,9 @@ impl<P: Projection> LeaderTerm<'_, P> {
                     }
                     last = Some((folded.sequence, folded.commit_id));
                     if !folded.span.is_none() {
-                        if let Some(first) = spans.first() {
-                            let settings = &self.context.settings;
-                            settings.spans.written_together(first, &folded.span);
-                        }
+                        // They are in traces of their own; each links to the first of its batch.
+                        let first = spans.first().and_then(trace::context_of);
+                        trace::link(&folded.span, first.as_deref());
                         spans.push(folded.span);
                     }
                     count += 1;

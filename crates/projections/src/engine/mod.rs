@@ -9,7 +9,6 @@ pub(crate) mod bounds;
 mod channel;
 mod checkpoint_check;
 mod context;
-mod fold_spans;
 mod fold_stream;
 mod follower;
 pub(crate) mod gauges;
@@ -30,7 +29,6 @@ mod version_follower;
 pub(crate) mod version_message;
 
 pub use applied::{Applied, Changed, Invalidate};
-pub use fold_spans::FoldSpans;
 pub use gauges::describe_metrics;
 pub use progress::{Progress, Source};
 pub use rebuild::{RebuildError, RebuildProgress, rebuild};

@@ -1,8 +1,6 @@
 //! The settings of a runner.
 
-use std::{sync::Arc, time::Duration};
-
-use crate::engine::fold_spans::{FoldSpans, NoSpans};
+use std::time::Duration;
 
 /// The settings of a runner. The defaults fit production; tests shorten the times.
 #[derive(Clone, Debug)]
@@ -28,8 +26,6 @@ pub struct RunnerSettings {
     pub pause: Duration,
     /// The longest pause after an error.
     pub pause_max: Duration,
-    /// Makes the spans of what is folded.
-    pub spans: Arc<dyn FoldSpans>,
 }
 
 impl Default for RunnerSettings {
@@ -43,7 +39,6 @@ impl Default for RunnerSettings {
             gather: Duration::from_millis(5),
             pause: Duration::from_millis(100),
             pause_max: Duration::from_secs(2),
-            spans: Arc::new(NoSpans),
         }
     }
 }

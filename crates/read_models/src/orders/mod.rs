@@ -10,19 +10,15 @@ use event_streams::ORDERS;
 use eventstore::{Log, StoreError};
 use futures_util::TryStreamExt;
 use projections::{
-    MongoStore, Projection, ReadError, Runner, RunnerSettings,
+    MongoStore, ReadError, Runner, RunnerSettings,
     bson_values::{int, nanos, uuid},
     cursor,
-    mongodb::{
-        Collection,
-        bson::{Document, doc},
-    },
+    mongodb::bson::{Document, doc},
     retry_after_switch,
 };
-use std::sync::Arc;
 use uuid::Uuid;
 
-use crate::tickets::MAX_PAGE;
+use crate::{model::Model, tickets::MAX_PAGE};
 use document::OrderDoc;
 
 /// Number of overdue orders that are returned at once.
@@ -31,9 +27,7 @@ const OVERDUE: i64 = 1_000;
 /// The read model of orders. Clones share it.
 #[derive(Clone)]
 pub struct Orders {
-    log: Log,
-    collection: Collection<OrderDoc>,
-    runner: Arc<Runner>,
+    model: Model<OrderDoc>,
 }
 
 /// A buyer's orders.
@@ -66,18 +60,13 @@ impl Orders {
         store: &MongoStore,
         settings: RunnerSettings,
     ) -> Result<Self, StoreError> {
-        let key = OrdersProjection.key();
-        let runner = Runner::start(OrdersProjection, log, store, settings).await?;
-        Ok(Self {
-            log: log.clone(),
-            collection: store.database().collection(&key),
-            runner: Arc::new(runner),
-        })
+        let model = Model::start(OrdersProjection, log, store, settings).await?;
+        Ok(Self { model })
     }
 
     /// The runner: its progress and its state.
     pub fn runner(&self) -> &Runner {
-        &self.runner
+        &self.model.runner
     }
 
     /// Returns one order.
@@ -88,8 +77,10 @@ impl Orders {
     /// # Errors
     /// [`ReadError::Unavailable`] within 4 s.
     pub async fn find(&self, order: Uuid) -> Result<Option<api::Order>, ReadError> {
-        let progress = self.runner.progress();
-        progress.find(&self.log, ORDERS, |_| self.load(order)).await
+        let progress = self.model.runner.progress();
+        progress
+            .find(&self.model.log, ORDERS, |_| self.load(order))
+            .await
     }
 
     /// Returns the orders of a buyer, oldest first; at most `limit` (and at most [`MAX_PAGE`]).
@@ -137,8 +128,8 @@ impl Orders {
     }
 
     async fn load(&self, order: Uuid) -> Result<Option<api::Order>, ReadError> {
-        let find = || async { self.collection.find_one(doc! { "_id": uuid(order) }).await };
-        Ok(retry_after_switch(find).await?.map(OrderDoc::into_api))
+        let found = self.model.document(order).await?;
+        Ok(found.map(OrderDoc::into_api))
     }
 
     async fn query(
@@ -148,7 +139,8 @@ impl Orders {
         limit: i64,
     ) -> Result<Vec<OrderDoc>, ReadError> {
         let find = || async {
-            self.collection
+            self.model
+                .collection
                 .find(filter.clone())
                 .sort(sort.clone())
                 .limit(limit)
@@ -160,6 +152,6 @@ impl Orders {
                 .await
         };
         let read = |_| async { Ok(retry_after_switch(find).await?) };
-        self.runner.progress().read(read).await
+        self.model.runner.progress().read(read).await
     }
 }

@@ -13,16 +13,17 @@ use api::Amount;
 use eventstore::{Log, StoreError};
 use futures_util::TryStreamExt;
 use projections::{
-    CachedJson, Changed, DocumentId, Invalidate, MongoStore, Projection, ReadError, RenderCache,
-    Runner, RunnerSettings, Source,
+    CachedJson, Changed, DocumentId, Invalidate, MongoStore, ReadError, RenderCache, Runner,
+    RunnerSettings, Source,
     bson_values::{int, uuid},
     cursor,
-    mongodb::{Collection, bson::doc},
+    mongodb::bson::doc,
     retry_after_switch,
 };
 use std::sync::Arc;
 use uuid::Uuid;
 
+use crate::model::Model;
 use document::TicketDoc;
 use list::PageKey;
 
@@ -36,8 +37,7 @@ pub const MAX_PAGE: u32 = 200;
 /// The read model of tickets. Clones share it.
 #[derive(Clone)]
 pub struct Tickets {
-    collection: Collection<TicketDoc>,
-    runner: Arc<Runner>,
+    model: Model<TicketDoc>,
     kept: Arc<Kept>,
 }
 
@@ -67,23 +67,18 @@ impl Tickets {
         store: &MongoStore,
         settings: RunnerSettings,
     ) -> Result<Self, StoreError> {
-        let key = TicketsProjection.key();
-        let runner = Runner::start(TicketsProjection, log, store, settings).await?;
+        let model = Model::start(TicketsProjection, log, store, settings).await?;
         let kept = Arc::new(Kept {
             tickets: RenderCache::new(TICKETS_KEPT).counted_as("tickets"),
             pages: RenderCache::weighing(PAGES_KEPT, PageKey::bytes).counted_as("ticket-pages"),
         });
-        runner.progress().register_cache(kept.clone());
-        Ok(Self {
-            collection: store.database().collection(&key),
-            runner: Arc::new(runner),
-            kept,
-        })
+        model.runner.progress().register_cache(kept.clone());
+        Ok(Self { model, kept })
     }
 
     /// The runner: its progress and its state.
     pub fn runner(&self) -> &Runner {
-        &self.runner
+        &self.model.runner
     }
 
     /// Returns one ticket, rendered as [`api::Ticket`].
@@ -101,7 +96,7 @@ impl Tickets {
                 Source::Database => Ok(load().await?.map(Arc::new)),
             }
         };
-        self.runner.progress().read(read).await
+        self.model.runner.progress().read(read).await
     }
 
     /// Returns one ticket.
@@ -109,7 +104,7 @@ impl Tickets {
     /// # Errors
     /// [`ReadError::Unavailable`] within 2 s.
     pub async fn get(&self, id: Uuid) -> Result<Option<api::Ticket>, ReadError> {
-        self.runner.progress().read(|_| self.load(id)).await
+        self.model.runner.progress().read(|_| self.load(id)).await
     }
 
     /// Returns one page of the tickets for sale, rendered as an array of [`api::Ticket`].
@@ -128,7 +123,7 @@ impl Tickets {
                 Source::Database => Ok(load().await?.map(Arc::new)),
             }
         };
-        let page = self.runner.progress().read(read).await?;
+        let page = self.model.runner.progress().read(read).await?;
         page.ok_or_else(|| ReadError::Damaged("a list is nothing".to_owned()))
     }
 
@@ -156,13 +151,13 @@ impl Tickets {
             // other way round there would be money without a ticket.
             let earned = self.earned(seller).await?;
             let find = || async {
-                let found = self.collection.find(filter.clone());
+                let found = self.model.collection.find(filter.clone());
                 let found = found.sort(sort.clone()).limit(limit_and_one).await?;
                 found.try_collect::<Vec<_>>().await
             };
             Ok((earned, retry_after_switch(find).await?))
         };
-        let (earned, mut found) = self.runner.progress().read(read).await?;
+        let (earned, mut found) = self.model.runner.progress().read(read).await?;
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let last = found.last().map(TicketDoc::listed).filter(|_| more);
@@ -178,7 +173,7 @@ impl Tickets {
             let sold = doc! { "seller": uuid(seller), "status": "sold" };
             let total = doc! { "_id": null, "cents": { "$sum": "$price" } };
             let stages = [doc! { "$match": sold }, doc! { "$group": total }];
-            let mut sums = self.collection.aggregate(stages).await?;
+            let mut sums = self.model.collection.aggregate(stages).await?;
             sums.try_next().await
         };
         let total = retry_after_switch(sum).await?;
@@ -187,8 +182,8 @@ impl Tickets {
     }
 
     async fn load(&self, id: Uuid) -> Result<Option<api::Ticket>, ReadError> {
-        let find = || async { self.collection.find_one(doc! { "_id": uuid(id) }).await };
-        Ok(retry_after_switch(find).await?.map(TicketDoc::into_api))
+        let found = self.model.document(id).await?;
+        Ok(found.map(TicketDoc::into_api))
     }
 
     async fn load_page(
@@ -197,7 +192,8 @@ impl Tickets {
     ) -> Result<(Vec<api::Ticket>, Option<String>), ReadError> {
         let limit = key.limit();
         let find = || async {
-            self.collection
+            self.model
+                .collection
                 .find(key.filter())
                 .sort(key.sort())
                 // One more than shown: whether there is a next page.

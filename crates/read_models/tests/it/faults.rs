@@ -18,9 +18,7 @@ use crate::support::{World, identity, quick};
 const SOON: Duration = Duration::from_millis(2_500);
 
 async fn start(world: &World) -> Tickets {
-    Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap()
+    world.tickets().await
 }
 
 async fn recovers(tickets: &Tickets, sequence: u64) {

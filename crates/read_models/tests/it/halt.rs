@@ -15,12 +15,6 @@ use uuid::Uuid;
 
 use crate::support::{World, quick};
 
-async fn start(world: &World) -> Tickets {
-    Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap()
-}
-
 /// Why it halted.
 async fn halted(tickets: &Tickets) -> String {
     let mut watched = tickets.runner().watch_state();
@@ -43,7 +37,7 @@ async fn folded() -> World {
     for _ in 0..3 {
         at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
     }
-    let tickets = start(&world).await;
+    let tickets = world.tickets().await;
     assert!(tickets.runner().progress().wait_for(at, LONG).await);
     tickets.runner().stop().await;
     world
@@ -72,7 +66,7 @@ async fn a_log_that_is_another_one_halts_until_a_rebuild() {
     for _ in 0..5 {
         trader.list(Uuid::new_v4(), "Concert", 100).await;
     }
-    let tickets = start(&world).await;
+    let tickets = world.tickets().await;
     let why = halted(&tickets).await;
     assert!(why.contains("was created at"), "{why}");
     a_rebuild_repairs(&world, &tickets).await;
@@ -97,7 +91,7 @@ impl DomainEvent for Strange {
 async fn an_event_that_cannot_be_folded_halts_and_is_named() {
     let world = World::start().await;
     let mut trader = world.trader();
-    let tickets = start(&world).await;
+    let tickets = world.tickets().await;
     let (id, _) = trader.list(Uuid::new_v4(), "Concert", 100).await;
     let at = trader.revise(id, "Opera", 100).await;
     assert!(tickets.runner().progress().wait_for(at, LONG).await);
@@ -187,7 +181,7 @@ async fn a_halt_is_over_when_the_log_lost_what_could_not_be_folded() {
     let world = World::start().await;
     let mut trader = world.trader();
     let at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
-    let tickets = start(&world).await;
+    let tickets = world.tickets().await;
     assert!(tickets.runner().progress().wait_for(at, LONG).await);
     let before = world.nats.copy_disk().await;
     let mut connection = world.log.connection();
@@ -242,7 +236,7 @@ async fn mongodb_shared_by_two_databases_keeps_their_read_models_apart() {
     let world = World::start().await;
     let mongo: Mongo = world.mongo.another_database();
     let other = World::with(world.nats.clone(), mongo).await;
-    let (here, there) = (start(&world).await, start(&other).await);
+    let (here, there) = (world.tickets().await, other.tickets().await);
     let at = world.trader().list(Uuid::new_v4(), "Concert", 100).await.1;
     for tickets in [&here, &there] {
         assert!(tickets.runner().progress().wait_for(at, LONG).await);

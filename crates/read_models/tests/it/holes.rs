@@ -9,13 +9,7 @@ use read_models::tickets::{TicketQuery, Tickets, TicketsProjection};
 use testkit::{LONG, eventually};
 use uuid::Uuid;
 
-use crate::support::{World, quick};
-
-async fn start(world: &World) -> Tickets {
-    Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap()
-}
+use crate::support::World;
 
 /// A read model of some tickets, stopped, and as many more in the log.
 async fn listed(before: usize, after: usize) -> (World, Vec<Uuid>) {
@@ -27,7 +21,7 @@ async fn listed(before: usize, after: usize) -> (World, Vec<Uuid>) {
         ids.push(id);
         last = at;
     }
-    let tickets = start(&world).await;
+    let tickets = world.tickets().await;
     assert!(tickets.runner().progress().wait_for(last, LONG).await);
     tickets.runner().stop().await;
     for _ in 0..after {
@@ -79,7 +73,7 @@ async fn goes_on(world: &World, tickets: &Tickets, count: usize) {
 async fn a_hole_halts_and_ends_by_itself_when_it_is_acknowledged() {
     let (world, ids) = listed(3, 4).await;
     damage(&world, ids[4]).await;
-    let tickets = start(&world).await;
+    let tickets = world.tickets().await;
     halts_at(&tickets, "TICKETS#5 is missing").await;
     // Nothing before it is lost, and nothing behind it is shown.
     assert_eq!(tickets.runner().progress().applied(), 4);
@@ -98,7 +92,7 @@ async fn a_hole_halts_and_ends_by_itself_when_it_is_acknowledged() {
 async fn a_hole_at_the_end_of_the_log_is_no_reason_to_wait_once_it_is_acknowledged() {
     let (world, ids) = listed(2, 2).await;
     damage(&world, ids[3]).await;
-    let tickets = start(&world).await;
+    let tickets = world.tickets().await;
     halts_at(&tickets, "TICKETS#4 is missing").await;
     acknowledge(&world, 4, 4).await;
     goes_on(&world, &tickets, 3).await;
@@ -112,7 +106,7 @@ async fn what_was_folded_last_may_be_what_is_lost() {
     let (world, ids) = listed(3, 0).await;
     damage(&world, ids[2]).await;
     let (_, at) = world.trader().list(Uuid::new_v4(), "Opera", 100).await;
-    let tickets = start(&world).await;
+    let tickets = world.tickets().await;
     halts_at(&tickets, "TICKETS#3 is missing").await;
     acknowledge(&world, 3, 3).await;
     assert!(tickets.runner().progress().wait_for(at, LONG).await);

@@ -57,15 +57,8 @@ async fn finish(mut tasks: JoinSet<u64>, end: &AtomicBool) -> u64 {
 async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
     let world = World::start().await;
     let mut trader = world.trader();
-    let mut ids = Vec::new();
-    for n in 0..500 {
-        let (id, _) = trader.list(Uuid::new_v4(), &n.to_string(), 100 + n).await;
-        trader.reserve(id, Uuid::new_v4()).await;
-        ids.push(id);
-    }
-    let tickets = Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap();
+    trader.list_reserved(500).await;
+    let tickets = world.tickets().await;
     let progress = tickets.runner().progress();
     assert!(progress.wait_for(1_000, LONG).await);
     let before = identity(&world, "tickets_v2").await;
@@ -99,9 +92,7 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
     assert!(progress.wait_for(log_end, LONG).await);
     tickets.runner().stop().await;
     let live = documents(&world, "tickets_v2").await;
-    let again = Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap();
+    let again = world.tickets().await;
     rebuild(&world.store, "tickets_v2", |_| {}).await.unwrap();
     again.runner().stop().await;
     assert_eq!(documents(&world, "tickets_v2").await, live);
@@ -113,15 +104,8 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
 async fn a_comparison_in_parts_sees_every_document() {
     let world = World::start().await;
     let mut trader = world.trader();
-    let mut ids = Vec::new();
-    for n in 0..120 {
-        let (id, _) = trader.list(Uuid::new_v4(), &n.to_string(), 100 + n).await;
-        trader.reserve(id, Uuid::new_v4()).await;
-        ids.push(id);
-    }
-    let tickets = Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap();
+    let ids = trader.list_reserved(120).await;
+    let tickets = world.tickets().await;
     assert!(tickets.runner().progress().wait_for(240, LONG).await);
     tickets.runner().stop().await;
     // With room for ten documents in memory, it takes many parts.
@@ -152,9 +136,7 @@ async fn a_comparison_in_parts_sees_every_document() {
 async fn a_rebuild_repairs_what_was_changed_by_hand() {
     let world = World::start().await;
     let mut trader = world.trader();
-    let tickets = Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap();
+    let tickets = world.tickets().await;
     let (id, at) = trader.list(Uuid::new_v4(), "Concert", 100).await;
     assert!(tickets.runner().progress().wait_for(at, LONG).await);
     let raw = world.raw().await.collection::<Document>("tickets_v2");
@@ -171,9 +153,7 @@ async fn a_rebuild_repairs_what_was_changed_by_hand() {
 #[tokio::test]
 async fn a_rebuild_of_an_empty_log_ends() {
     let world = World::start().await;
-    let tickets = Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap();
+    let tickets = world.tickets().await;
     rebuild(&world.store, "tickets_v2", |_| {}).await.unwrap();
     let at = world.trader().list(Uuid::new_v4(), "Concert", 100).await.1;
     assert!(tickets.runner().progress().wait_for(at, LONG).await);
@@ -186,9 +166,7 @@ async fn a_rebuild_goes_on_when_the_process_that_began_it_dies() {
     for n in 0..300 {
         trader.list(Uuid::new_v4(), &n.to_string(), 100).await;
     }
-    let first = Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap();
+    let first = world.tickets().await;
     assert!(first.runner().progress().wait_for(300, LONG).await);
     let store = world.another_store().await;
     let second = Tickets::start(&world.log, &store, quick()).await.unwrap();
@@ -262,9 +240,7 @@ async fn a_rebuild_goes_on_where_the_process_was_that_died() {
 async fn a_read_model_that_rests_folds_nothing_until_it_goes_on() {
     let world = World::start().await;
     let mut trader = world.trader();
-    let tickets = Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap();
+    let tickets = world.tickets().await;
     let at = trader.list(Uuid::new_v4(), "Before", 100).await.1;
     let progress = tickets.runner().progress();
     assert!(progress.wait_for(at, LONG).await);
@@ -290,9 +266,7 @@ async fn a_read_model_that_rests_folds_nothing_until_it_goes_on() {
 async fn a_collection_that_is_dropped_by_hand_is_filled_again() {
     let world = World::start().await;
     let mut trader = world.trader();
-    let tickets = Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap();
+    let tickets = world.tickets().await;
     let (id, mut at) = trader.list(Uuid::new_v4(), "Concert", 100).await;
     let raw = world.raw().await;
     for round in 0..4 {
@@ -325,9 +299,7 @@ async fn a_collection_that_is_dropped_by_hand_is_filled_again() {
 async fn a_read_waits_rather_than_show_a_read_model_that_is_being_filled_again() {
     let world = World::start().await;
     let mut trader = world.trader();
-    let tickets = Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap();
+    let tickets = world.tickets().await;
     let mut ids = Vec::new();
     for n in 0..200 {
         ids.push(trader.list(Uuid::new_v4(), &n.to_string(), 100).await.0);

@@ -11,6 +11,7 @@ use eventstore::{Log, Metadata, StreamName};
 use futures_util::TryStreamExt;
 use mongodb::bson::{RawDocumentBuf, doc};
 use projections::{MongoStore, RunnerSettings};
+use read_models::tickets::Tickets;
 use std::{collections::HashMap, time::Duration};
 use testkit::{Mongo, Nats};
 use uuid::Uuid;
@@ -61,6 +62,12 @@ impl World {
             .unwrap()
     }
 
+    /// The read model of tickets, as a process of its own runs it.
+    pub async fn tickets(&self) -> Tickets {
+        let tickets = Tickets::start(&self.log, &self.store, quick());
+        tickets.await.unwrap()
+    }
+
     pub fn trader(&self) -> Trader {
         Trader {
             log: self.log.clone(),
@@ -97,6 +104,17 @@ pub fn price(cents: u64) -> Price {
 }
 
 impl Trader {
+    /// Lists this number of tickets, each of them reserved.
+    pub async fn list_reserved(&mut self, count: u64) -> Vec<Uuid> {
+        let mut ids = Vec::new();
+        for n in 0..count {
+            let (id, _) = self.list(Uuid::new_v4(), &n.to_string(), 100 + n).await;
+            self.reserve(id, Uuid::new_v4()).await;
+            ids.push(id);
+        }
+        ids
+    }
+
     /// Lists a ticket; tells its id and the commit's sequence.
     pub async fn list(&mut self, seller: Uuid, text: &str, cents: u64) -> (Uuid, u64) {
         let id = Uuid::new_v4();

@@ -1,6 +1,6 @@
 //! The read model of tickets, on real servers.
 
-use crate::support::{Trader, World, quick};
+use crate::support::{Trader, World};
 use api::{Amount, TicketSort, TicketStatus};
 use projections::ReadError;
 use read_models::{tickets::TicketQuery, tickets::Tickets};
@@ -8,9 +8,7 @@ use testkit::LONG;
 use uuid::Uuid;
 
 async fn start(world: &World) -> (Tickets, Trader) {
-    let tickets = Tickets::start(&world.log, &world.store, quick())
-        .await
-        .unwrap();
+    let tickets = world.tickets().await;
     (tickets, world.trader())
 }
 

@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::{
-    FoldSpans, Projection,
+    Projection,
     bson_values::{int, unsigned},
     engine::{
         bounds::abort_on_fault,
@@ -72,7 +72,6 @@ impl RebuildTask {
             faults: context.store.faults(),
             batch: context.settings.batch,
             pauses: [context.settings.pause, context.settings.pause_max],
-            spans: context.settings.spans.clone(),
             key: context.key.clone(),
             request: request.clone(),
             stream_created,
@@ -173,7 +172,6 @@ struct Rebuilder<P> {
     batch: usize,
     /// The first and the longest pause between tries.
     pauses: [Duration; 2],
-    spans: Arc<dyn FoldSpans>,
     key: String,
     request: String,
     stream_created: DateTime<Utc>,
@@ -231,8 +229,7 @@ impl<P: Projection> Rebuilder<P> {
             after: sequence,
             commit: commit.map(|commit| commit.to_string()),
         };
-        let mut folding =
-            FoldStream::start(self.projection.clone(), &self.log, from, self.spans.clone());
+        let mut folding = FoldStream::start(self.projection.clone(), &self.log, from);
         loop {
             self.report(&target, sequence, commit).await?;
             let finish = *self.finishing.borrow_and_update();
