@@ -3,10 +3,12 @@
 use std::env;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -160,11 +162,27 @@ fn plan_servers(options: &Options, data_dir: &Path) -> Result<Vec<(&'static str,
 }
 
 /// The path of the program, built with the profile `up`; `None` when it was stopped.
+///
+/// The web app is compiled at the same time: it has steps that keep one processor busy, and the
+/// program of this profile reads the app's files when it runs instead of embedding them.
 fn build(no_web: bool, progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
-    // First, because the program embeds it.
-    if !no_web && build_web::build(progress, stop)?.is_none() {
-        return Ok(None);
-    }
+    // What fails ends the other as Ctrl-C would, so that its own output is the last.
+    let or_stop = |built: Result<Option<PathBuf>>| {
+        if built.is_err() {
+            stop.store(true, Ordering::SeqCst);
+        }
+        built
+    };
+    thread::scope(|scope| {
+        let web = (!no_web).then(|| scope.spawn(|| or_stop(build_web::build(progress, stop))));
+        let program = or_stop(build_program(progress, stop));
+        let web = web.map(|web| web.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let web_is_there = web.transpose()?.is_none_or(|folder| folder.is_some());
+        Ok(program?.filter(|_| web_is_there))
+    })
+}
+
+fn build_program(progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
     progress.say("cargo build --profile up --package turnstile (minutes the first time)");
     let mut command = cargo::cargo();
     command.args(["build", "--profile", "up", "--package", "turnstile"]);
@@ -173,6 +191,7 @@ fn build(no_web: bool, progress: Progress, stop: &AtomicBool) -> Result<Option<P
         Ended::With(status) if status.success() => {
             let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
             let program = tools::workspace().join(target).join("up").join("turnstile");
+            progress.say("the program is built");
             Ok(Some(program))
         }
         Ended::With(_) => bail!("cargo build failed: what it said stands above"),

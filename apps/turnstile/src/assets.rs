@@ -1,4 +1,5 @@
-//! The web app's files: embedded in the release binary, read from `frontend/dist` in a debug one.
+//! The web app's files: embedded in a release build, read from `frontend/dist` in a build with
+//! debug assertions.
 
 use actix_web::{
     HttpRequest, HttpResponse,
