@@ -6,6 +6,7 @@ use domain::{
     payment::{BegunPayment, Payment, PaymentCommand, PaymentError, PaymentStatus},
     ticket_orders::{Order, OrderStatus, TicketOrders},
 };
+use event_streams::ORDERS;
 use eventstore::{CommandError, Expectation, Metadata, Store, StoreError};
 use projections::{Progress, RemoteProgress};
 use std::{sync::Arc, time::Duration};
@@ -273,7 +274,7 @@ impl Checkout {
     async fn decision(&self, ticket_id: TicketId, order_id: OrderId) -> Result<Place, PayError> {
         let deadline = Instant::now() + DECISION;
         loop {
-            let orders_progress = self.orders_progress.applied();
+            let folded = self.orders_progress.applied().of(ORDERS);
             let (order, place) = self.order(ticket_id, order_id).await?;
             match order.status {
                 OrderStatus::Complete => return Ok(place),
@@ -284,7 +285,7 @@ impl Checkout {
                 return Err(PayError::Undecided);
             }
             self.orders_progress
-                .wait_for(orders_progress + 1, POLL_INTERVAL)
+                .wait_for(ORDERS, folded + 1, POLL_INTERVAL)
                 .await;
         }
     }
@@ -308,11 +309,13 @@ impl Checkout {
     async fn shown_as_paid(&self, id: PaymentId, (sequence, commit_id): Place) -> Paid {
         if !self
             .read_model_progress
-            .wait_for(sequence, Duration::from_secs(2))
+            .wait_for(ORDERS, sequence, Duration::from_secs(2))
             .await
         {
             tracing::warn!(sequence, "the orders' read model did not follow in time");
-            self.read_model_progress.require_globally(sequence).await;
+            self.read_model_progress
+                .require_globally(ORDERS, sequence)
+                .await;
         }
         Paid {
             id,

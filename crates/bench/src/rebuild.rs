@@ -29,7 +29,7 @@ pub fn measure(
         let store = MongoStore::connect(mongodb_url, "rebuilt").await?;
         let runner = Runner::start(TicketsProjection, log, &store, settings()).await?;
         let end = log.reader().last_sequence(TICKETS).await?;
-        let filled = runner.progress().wait_for(end, FIRST_FILL).await;
+        let filled = runner.progress().wait_for(TICKETS, end, FIRST_FILL).await;
         ensure!(filled, "the read model isn't filled: {}", runner.state());
         anyhow::Ok((runner, store, raw))
     })?;

@@ -59,8 +59,8 @@ impl Projection for Accounts {
         1
     }
 
-    fn stream(&self) -> StreamName {
-        ACCOUNTS
+    fn streams(&self) -> Vec<StreamName> {
+        vec![ACCOUNTS]
     }
 
     fn indexes(&self) -> Vec<Index> {
@@ -179,7 +179,7 @@ async fn fill<S: ReadStore + Clone>(
             .append_events(ACCOUNTS, account, 0, &events, &metadata, 0)
             .await?;
     }
-    if !runner.progress().wait_for(last, SOON).await {
+    if !runner.progress().wait_for(ACCOUNTS, last, SOON).await {
         return Err(format!("the read model is {}", runner.state()).into());
     }
     match verify(&Accounts, &log, store).await? {

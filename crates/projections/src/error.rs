@@ -3,7 +3,7 @@
 use eventstore::{Commit, StoreError, StreamName};
 use std::{borrow::Cow, error::Error, sync::Arc, time::Duration};
 
-use crate::ReadStoreError;
+use crate::{ReadStoreError, store::OwnedByAnother};
 
 /// Why a query can't be answered.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -204,8 +204,16 @@ impl From<ReadStoreError> for RunnerError {
     fn from(error: ReadStoreError) -> Self {
         match error {
             ReadStoreError::Replaced => Self::Replaced,
+            ReadStoreError::OwnedByAnother(error) => error.into(),
             error => Self::Store(error),
         }
+    }
+}
+
+/// The projection is wrong, and folding on would depend on which stream is read first.
+impl From<OwnedByAnother> for RunnerError {
+    fn from(error: OwnedByAnother) -> Self {
+        Self::Unfoldable(error.to_string())
     }
 }
 

@@ -1,13 +1,13 @@
 //! The read side: folds the event log into documents, in MongoDB or another store, and answers
 //! queries from there.
 //!
-//! A [`Projection`] is a pure fold of one stream into documents. A [`Runner`] keeps it up to date
+//! A [`Projection`] is a pure fold of one or more streams into documents. A [`Runner`] keeps it up to date
 //! in one of the processes that run it; the others stand by. Every process has a [`Progress`]: how
 //! far the read model is, and what changes.
 //!
 //! Guarantees, whatever crashes when:
 //!
-//! - A read model is the result of replaying its stream from the first commit, byte for byte
+//! - A read model is the result of replaying its streams from their first commits, byte for byte
 //!   ([`verify()`] compares).
 //! - A read that begins after the response to a command reflects its effect, or fails; it never
 //!   shows less. ([`Progress::wait_for`] before the response, [`Progress::require_globally`] when
@@ -32,9 +32,12 @@ mod error;
 pub mod fuzz;
 mod memory;
 mod mongo;
+mod position;
 mod projection;
 mod store;
 mod store_error;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod verify;
 
 pub use admin::{
@@ -52,10 +55,11 @@ pub use memory::MemoryStore;
 pub use mongo::{MongoStore, retry_after_switch};
 /// The driver whose types stand in this crate's interface: collections, documents and errors.
 pub use mongodb;
+pub use position::Position;
 pub use projection::{Change, Index, Projection, undeleted};
 pub use store::{
-    Batch, Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, NextCollection,
-    Reached, ReadStore, Report, StoreResult, Write,
+    Batch, Checkpoint, CheckpointChange, CollectionId, FoldedStream, HeldLease, LeaseState,
+    NextCollection, Origin, OwnedByAnother, Reached, ReadStore, Report, StoreResult, Write,
 };
 pub use store_error::{ReadStoreError, StoreSource};
 pub use verify::{Difference, VerifyError, verify, verify_with};

@@ -1,6 +1,7 @@
 //! The memory of this process as a store of documents: for tests and examples.
 
 use async_trait::async_trait;
+use eventstore::StreamName;
 use futures_util::{StreamExt, stream, stream::BoxStream};
 use mongodb::bson::{Bson, Document, RawDocumentBuf};
 use std::{
@@ -16,8 +17,8 @@ use crate::{
     bson_values::{binary, int, unsigned},
     projection::DELETED,
     store::{
-        Batch, Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, ReadStore,
-        Report, SEQ, StoreResult, Write,
+        Batch, Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, Origin,
+        OwnedByAnother, ReadStore, Report, SEQ, STREAM, StoreResult, Write,
     },
 };
 
@@ -66,7 +67,7 @@ impl MemoryStore {
     pub fn get(&self, name: &str, id: impl Into<DocumentId>) -> Option<Document> {
         let state = self.state();
         let found = state.collections.get(name)?.documents.get(&id.into());
-        found.filter(|found| !is_tombstone(found)).cloned()
+        found.and_then(undeleted).cloned()
     }
 
     /// All documents of a collection, by id.
@@ -76,10 +77,7 @@ impl MemoryStore {
         let documents = documents
             .into_iter()
             .flat_map(|found| found.documents.values());
-        documents
-            .filter(|found| !is_tombstone(found))
-            .cloned()
-            .collect()
+        documents.filter_map(undeleted).cloned().collect()
     }
 
     /// Lets runners believe that what was written last may be lost.
@@ -101,27 +99,52 @@ impl State {
     }
 }
 
-impl Collection {
-    fn write(&mut self, id: DocumentId, write: Write) {
-        match self.documents.get_mut(&id) {
-            Some(stored) if seq(stored) >= write.seq => {}
-            None if !write.whole => {}
-            Some(stored) if !write.whole => {
-                if !is_tombstone(stored) {
-                    stored.extend(write.fields);
-                    stored.insert(SEQ, int(write.seq));
-                }
-            }
-            _ => {
-                let stored = write.stored(&id);
-                self.documents.insert(id, stored);
+/// Writes one document, if that is news.
+pub(crate) fn put(
+    documents: &mut BTreeMap<DocumentId, Document>,
+    id: DocumentId,
+    write: Write,
+) -> Result<(), OwnedByAnother> {
+    let stored = documents.get_mut(&id);
+    let owner = stored
+        .as_ref()
+        .and_then(|stored| stored.get_str(STREAM).ok());
+    OwnedByAnother::check(&id, write.origin.stream, owner)?;
+    match stored {
+        Some(stored) if seq(stored) >= write.origin.sequence => {}
+        None if !write.whole => {}
+        Some(stored) if !write.whole => {
+            if !is_tombstone(stored) {
+                stored.extend(write.fields);
+                stored.insert(SEQ, int(write.origin.sequence));
             }
         }
+        _ => {
+            let stored = write.stored(&id);
+            documents.insert(id, stored);
+        }
     }
+    Ok(())
+}
+
+/// A document, unless it is what stays of one that was deleted.
+pub(crate) fn undeleted(document: &Document) -> Option<&Document> {
+    Some(document).filter(|document| !is_tombstone(document))
 }
 
 fn seq(document: &Document) -> u64 {
     document.get_i64(SEQ).map_or(0, unsigned)
+}
+
+/// Whether a document is of this stream; any is, where all are of one.
+fn is_of(document: &Document, stream: Option<StreamName>) -> bool {
+    let named = document.get_str(STREAM).ok();
+    stream.is_none_or(|stream| named == Some(stream.as_str()))
+}
+
+/// Whether a document reflects a later commit, or one of another stream.
+fn is_after(document: &Document, origin: Origin) -> bool {
+    !is_of(document, origin.stream) || seq(document) > origin.sequence
 }
 
 fn is_tombstone(document: &Document) -> bool {
@@ -179,15 +202,15 @@ impl ReadStore for MemoryStore {
         let mut state = self.state();
         let found = state.meant(name, collection)?;
         for (id, write) in batch.into_writes() {
-            found.write(id, write);
+            put(&mut found.documents, id, write)?;
         }
         Ok(())
     }
 
-    async fn purge(&self, name: &str, collection: &CollectionId, up_to: u64) -> StoreResult<()> {
+    async fn purge(&self, name: &str, collection: &CollectionId, up_to: Origin) -> StoreResult<()> {
         let mut state = self.state();
         let found = state.meant(name, collection)?;
-        let stays = |document: &Document| !is_tombstone(document) || seq(document) > up_to;
+        let stays = |document: &Document| !is_tombstone(document) || is_after(document, up_to);
         found.documents.retain(|_, document| stays(document));
         Ok(())
     }
@@ -211,11 +234,14 @@ impl ReadStore for MemoryStore {
         Ok(stream::iter(found).boxed())
     }
 
-    async fn newest(&self, name: &str, after: u64, limit: usize) -> StoreResult<Vec<Document>> {
+    async fn newest(&self, name: &str, after: Origin, limit: usize) -> StoreResult<Vec<Document>> {
         let state = self.state();
         let found = state.collections.get(name).into_iter();
         let found = found.flat_map(|found| found.documents.values());
-        let mut newer: Vec<_> = found.filter(|found| seq(found) > after).cloned().collect();
+        let mut newer: Vec<_> = found
+            .filter(|found| is_of(found, after.stream) && is_after(found, after))
+            .cloned()
+            .collect();
         newer.sort_by_key(|document| std::cmp::Reverse(seq(document)));
         newer.truncate(limit);
         Ok(newer)
@@ -239,15 +265,16 @@ impl ReadStore for MemoryStore {
         &self,
         key: &str,
         collection: &CollectionId,
+        stream: StreamName,
         sequence: u64,
         commit: Uuid,
     ) -> StoreResult<()> {
         if let Some(found) = self.state().checkpoints.get_mut(key)
             && found.collection == Bson::Binary(collection.clone())
-            && found.sequence() < sequence
+            && let Some(folded) = found.streams.get_mut(stream.as_str())
+            && folded.sequence < int(sequence)
         {
-            found.sequence = int(sequence);
-            found.commit = Some(commit.to_string());
+            folded.advance(sequence, commit);
             found.stuck = None;
         }
         Ok(())

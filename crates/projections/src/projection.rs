@@ -5,9 +5,9 @@ use mongodb::bson::{Document, doc};
 
 use crate::{DocumentId, FoldError};
 
-/// A read model: a pure fold of one stream into documents.
+/// A read model: a pure fold of one or more streams into documents.
 ///
-/// The same stream always results in the same documents, byte for byte, however the commits were
+/// The same streams always result in the same documents, byte for byte, however the commits were
 /// batched, repeated or interrupted, because:
 ///
 /// - [`Projection::fold`] sees one commit and nothing else: no clock, no database, no memory.
@@ -23,8 +23,13 @@ pub trait Projection: Send + Sync + 'static {
     /// index: the new version fills a collection of its own while the old one still serves.
     fn version(&self) -> u32;
 
-    /// The stream that it folds.
-    fn stream(&self) -> StreamName;
+    /// The streams that it folds: one, several kinds of commits, or the partitions of one kind. Each
+    /// is folded in its own order; between streams there is none, so a document is of one stream, and
+    /// a commit of another that changes it halts the projection. (What brings two streams together
+    /// in one document would depend on which is read first, and could not be replayed.)
+    ///
+    /// Raise the [version](Self::version) when they change.
+    fn streams(&self) -> Vec<StreamName>;
 
     /// The indexes that its queries need.
     fn indexes(&self) -> Vec<Index>;

@@ -2,6 +2,8 @@
 
 use std::{error::Error, sync::Arc};
 
+use crate::store::OwnedByAnother;
+
 /// What a store reports, whichever it is.
 pub type StoreSource = Arc<dyn Error + Send + Sync>;
 
@@ -26,6 +28,9 @@ pub enum ReadStoreError {
     /// The collection isn't the one that was meant: it was dropped, or another took its place.
     #[error("the collection was replaced")]
     Replaced,
+    /// A document is of another stream than the commit that writes it.
+    #[error(transparent)]
+    OwnedByAnother(#[from] OwnedByAnother),
     /// The user of this process may not do that.
     #[error("{store}: {source}")]
     Forbidden {
@@ -49,7 +54,7 @@ impl ReadStoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unavailable { .. } | Self::Slow { .. } | Self::Replaced => true,
-            Self::Forbidden { .. } | Self::Refused { .. } => false,
+            Self::OwnedByAnother(_) | Self::Forbidden { .. } | Self::Refused { .. } => false,
         }
     }
 }

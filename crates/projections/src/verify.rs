@@ -1,6 +1,6 @@
 //! Compares a read model with a replay of the log.
 
-use eventstore::{Log, StoreError};
+use eventstore::{Log, StoreError, StreamName};
 use futures_util::{StreamExt, TryStreamExt};
 use mongodb::bson::{Document, RawDocumentBuf};
 use std::{
@@ -9,11 +9,11 @@ use std::{
 };
 
 use crate::{
-    Change, DocumentId, FoldError, Projection, ReadError,
+    Change, DocumentId, FoldError, Position, Projection, ReadError,
     bson_values::unsigned,
-    engine::bounds,
+    engine::{bounds, ends_of},
     projection::DELETED,
-    store::{Checkpoint, ReadStore, SEQ, Write},
+    store::{Checkpoint, Origin, OwnedByAnother, ReadStore, SEQ, STREAM, Write},
 };
 
 /// Time limit for the read model to reach the log's end.
@@ -45,40 +45,43 @@ pub enum VerifyError {
     /// The log can't be folded.
     #[error(transparent)]
     Fold(#[from] FoldError),
+    /// The projection lets two streams change one document.
+    #[error(transparent)]
+    OwnedByAnother(#[from] OwnedByAnother),
     /// The database can't be read.
     #[error(transparent)]
     Read(#[from] ReadError),
     /// No process maintains the read model, so it won't reach the log's end.
-    #[error("nobody runs {key}: it stays at #{applied}, and the log ends at #{end}")]
+    #[error("nobody runs {key}: it stays at {applied}, and the log ends at {end}")]
     NobodyThere {
         /// Name and version of the projection.
         key: String,
-        /// The last commit that it has applied.
-        applied: u64,
-        /// The last commit of the log.
-        end: u64,
+        /// The commits that it has applied.
+        applied: Position,
+        /// The last commits of the log.
+        end: Position,
     },
     /// The process that maintains the read model can't continue.
-    #[error("{key} halted at #{applied}, and the log ends at #{end}: {why}")]
+    #[error("{key} halted at {applied}, and the log ends at {end}: {why}")]
     Halted {
         /// Name and version of the projection.
         key: String,
-        /// The last commit that it has applied.
-        applied: u64,
-        /// The last commit of the log.
-        end: u64,
+        /// The commits that it has applied.
+        applied: Position,
+        /// The last commits of the log.
+        end: Position,
         /// Why.
         why: String,
     },
     /// The read model doesn't reach the log's end.
-    #[error("{key} stays at #{applied}, and the log ends at #{end}")]
+    #[error("{key} stays at {applied}, and the log ends at {end}")]
     Behind {
         /// Name and version of the projection.
         key: String,
-        /// The last commit that it has applied.
-        applied: u64,
-        /// The last commit of the log.
-        end: u64,
+        /// The commits that it has applied.
+        applied: Position,
+        /// The last commits of the log.
+        end: Position,
     },
 }
 
@@ -115,21 +118,22 @@ struct Replay {
     part: Part,
     /// As bytes: a document of names and values takes several times as much memory.
     documents: HashMap<DocumentId, Folded>,
-    at: u64,
+    streams: Vec<StreamName>,
+    at: Position,
 }
 
 /// A document without its ID.
 struct Folded {
-    seq: u64,
+    origin: Origin,
     fields: RawDocumentBuf,
 }
 
-/// Replays a projection's stream in memory, compares the result with the stored documents, byte for
+/// Replays a projection's streams in memory, compares the result with the stored documents, byte for
 /// byte, and returns the first difference.
 ///
 /// May run while commands are executed: documents that change in the meantime are replayed and
 /// compared again. Memory is limited: a large read model is compared in parts, with one replay of
-/// the stream per part.
+/// the streams per part.
 ///
 /// # Errors
 /// When the comparison can't be made; that proves nothing about the read model.
@@ -155,10 +159,10 @@ pub async fn verify_with<P: Projection>(
 ) -> Result<Option<Difference>, VerifyError> {
     let mut open = vec![Part::WHOLE];
     while let Some(part) = open.pop() {
-        let mut replay = Replay::of(part);
-        let end = log.reader().last_sequence(projection.stream()).await?;
+        let mut replay = Replay::of(part, projection.streams());
+        let end = ends_of(log, &replay.streams).await?;
         let fits = replay
-            .run(projection, log, end, documents, &mut progress)
+            .run(projection, log, &end, documents, &mut progress)
             .await?;
         if !fits {
             open.extend(part.halves());
@@ -179,7 +183,7 @@ async fn compare<P: Projection>(
     log: &Log,
     store: &dyn ReadStore,
 ) -> Result<Option<Difference>, VerifyError> {
-    wait_until_applied(projection, store, replay.at).await?;
+    wait_until_applied(projection, store, &replay.at).await?;
 
     // Documents that differ at first may just have changed between replay and comparison.
     let mut suspects = Vec::new();
@@ -229,12 +233,13 @@ async fn judge<P: Projection>(
         if waited {
             // Documents of one batch are written in any order, so one may reflect a commit that
             // another still lacks.
-            wait_until_applied(projection, store, replay.at).await?;
+            wait_until_applied(projection, store, &replay.at).await?;
         }
         let found = bounds::read(store.document(&key, id)).await?;
-        replay
-            .catch_up(projection, log, found.as_ref().map_or(0, seq_of))
-            .await?;
+        if let Some(found) = &found {
+            let reflected = replay.reflected(found);
+            replay.catch_up(projection, log, &reflected).await?;
+        }
         let (replayed, found) = (replay.stored(id), found.and_then(undeleted));
         if replayed == found {
             return Ok(None);
@@ -252,43 +257,45 @@ async fn judge<P: Projection>(
 }
 
 impl Replay {
-    fn of(part: Part) -> Self {
+    fn of(part: Part, streams: Vec<StreamName>) -> Self {
         Self {
             part,
             documents: HashMap::new(),
-            at: 0,
+            streams,
+            at: Position::default(),
         }
     }
 
-    /// Replays up to a sequence, unless there are more documents than the limit; returns whether it
+    /// Replays up to a position, unless there are more documents than the limit; returns whether it
     /// did.
     async fn run<P: Projection>(
         &mut self,
         projection: &P,
         log: &Log,
-        to: u64,
+        to: &Position,
         limit: usize,
         progress: &mut (impl FnMut(u64, u64) + Send),
     ) -> Result<bool, VerifyError> {
-        if to <= self.at {
-            return Ok(true);
-        }
-        let commits = log
-            .reader()
-            .range(projection.stream(), self.at + 1, to)
-            .await?;
-        let mut commits = Box::pin(commits);
-        while let Some(commit) = commits.next().await {
-            let commit = commit?;
-            for change in projection.fold(&commit)? {
-                self.apply(commit.sequence, change);
+        for stream in self.streams.clone() {
+            let from = self.at.of(stream) + 1;
+            if to.of(stream) < from {
+                continue;
             }
-            if self.documents.len() > limit {
-                return Ok(false);
-            }
-            self.at = commit.sequence;
-            if self.at.is_multiple_of(TELL) || self.at == to {
-                progress(self.at, to);
+            let commits = log.reader().range(stream, from, to.of(stream)).await?;
+            let mut commits = Box::pin(commits);
+            while let Some(commit) = commits.next().await {
+                let commit = commit?;
+                for change in projection.fold(&commit)? {
+                    self.apply(Origin::of(&self.streams, stream, commit.sequence), change)?;
+                }
+                if self.documents.len() > limit {
+                    return Ok(false);
+                }
+                self.at.raise(stream, commit.sequence);
+                let done = self.at.total();
+                if done.is_multiple_of(TELL) || done == to.total() {
+                    progress(done, to.total());
+                }
             }
         }
         Ok(true)
@@ -298,39 +305,56 @@ impl Replay {
         &mut self,
         projection: &P,
         log: &Log,
-        to: u64,
+        to: &Position,
     ) -> Result<(), VerifyError> {
         self.run(projection, log, to, usize::MAX, &mut |_, _| {})
             .await
             .map(|_| ())
     }
 
-    fn apply(&mut self, seq: u64, change: Change) {
+    /// The commit that a stored document reflects.
+    fn reflected(&self, document: &RawDocumentBuf) -> Position {
+        let sequence = document.get_i64(SEQ).map_or(0, unsigned);
+        let named = document.get_str(STREAM).ok();
+        let is_of = |stream: &&StreamName| named.is_none_or(|named| named == stream.as_str());
+        let stream = self.streams.iter().find(is_of);
+        stream.map_or_else(Position::default, |stream| Position::at(*stream, sequence))
+    }
+
+    fn apply(&mut self, origin: Origin, change: Change) -> Result<(), VerifyError> {
         let (id, fields) = match change {
             Change::Put { ref id, .. }
             | Change::Patch { ref id, .. }
             | Change::Delete { ref id }
                 if !self.part.has(id) =>
             {
-                return;
+                return Ok(());
             }
             Change::Delete { id } => {
+                self.check_owner(&id, origin)?;
                 self.documents.remove(&id);
-                return;
+                return Ok(());
             }
             Change::Put { id, doc } => (id, doc),
             Change::Patch { id, set } => {
                 let Some(mut fields) = self.fields(&id) else {
-                    return;
+                    return Ok(());
                 };
                 fields.extend(set);
                 (id, fields)
             }
         };
+        self.check_owner(&id, origin)?;
         // Only a key with a zero byte can't be encoded, and no field name has one.
         if let Ok(fields) = RawDocumentBuf::try_from(&fields) {
-            self.documents.insert(id, Folded { seq, fields });
+            self.documents.insert(id, Folded { origin, fields });
         }
+        Ok(())
+    }
+
+    fn check_owner(&self, id: &DocumentId, origin: Origin) -> Result<(), OwnedByAnother> {
+        let owner = self.documents.get(id).and_then(|found| found.origin.stream);
+        OwnedByAnother::check(id, origin.stream, owner.map(StreamName::as_str))
     }
 
     fn fields(&self, id: &DocumentId) -> Option<Document> {
@@ -339,7 +363,7 @@ impl Replay {
 
     fn stored(&self, id: &DocumentId) -> Option<RawDocumentBuf> {
         let write = Write {
-            seq: self.documents.get(id)?.seq,
+            origin: self.documents.get(id)?.origin,
             whole: true,
             fields: self.fields(id)?,
         };
@@ -350,17 +374,19 @@ impl Replay {
 async fn wait_until_applied<P: Projection>(
     projection: &P,
     store: &dyn ReadStore,
-    end: u64,
+    end: &Position,
 ) -> Result<(), VerifyError> {
     let key = projection.key();
     let began = Instant::now();
     let mut kept_at = began;
     loop {
         let checkpoint = bounds::read(store.checkpoint(&key)).await?;
-        let applied = checkpoint.as_ref().map_or(0, Checkpoint::sequence);
-        if applied >= end {
+        let applied = checkpoint.as_ref().map(Checkpoint::position);
+        let applied = applied.unwrap_or_default();
+        if applied.reaches(end) {
             return Ok(());
         }
+        let end = end.clone();
         let halted = checkpoint.and_then(|checkpoint| {
             // The process may already be past that: it records its position at intervals.
             let stuck = checkpoint.stuck.filter(|_| began.elapsed() > HANDOVER);
@@ -391,8 +417,4 @@ async fn wait_until_applied<P: Projection>(
 fn undeleted(document: RawDocumentBuf) -> Option<RawDocumentBuf> {
     let is_tombstone = document.get(DELETED).is_ok_and(|field| field.is_some());
     Some(document).filter(|_| !is_tombstone)
-}
-
-fn seq_of(document: &RawDocumentBuf) -> u64 {
-    document.get_i64(SEQ).map_or(0, unsigned)
 }

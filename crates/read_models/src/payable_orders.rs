@@ -69,9 +69,7 @@ impl PayableOrders {
     /// [`ReadError::Unavailable`] within 4 s.
     pub async fn find(&self, order: Uuid) -> Result<Option<PayableOrder>, ReadError> {
         let progress = self.model.runner.progress();
-        progress
-            .find(&self.model.log, ORDERS, |_| self.load(order))
-            .await
+        progress.find(&self.model.log, |_| self.load(order)).await
     }
 
     async fn load(&self, order: Uuid) -> Result<Option<PayableOrder>, ReadError> {
@@ -93,8 +91,8 @@ impl Projection for PayableOrdersProjection {
         1
     }
 
-    fn stream(&self) -> StreamName {
-        ORDERS
+    fn streams(&self) -> Vec<StreamName> {
+        vec![ORDERS]
     }
 
     fn indexes(&self) -> Vec<Index> {

@@ -257,15 +257,20 @@ impl Runtime {
     ///
     /// After a timeout the command is still acknowledged, since it has taken effect; the read
     /// model's own reads then wait instead, so that none shows less than was acknowledged.
-    pub async fn await_read_model(&self, req: &HttpRequest, progress: &Progress, sequence: u64) {
+    pub async fn await_read_model(
+        &self,
+        req: &HttpRequest,
+        progress: &Progress,
+        (stream, sequence): (StreamName, u64),
+    ) {
         if Prefer::of_headers(req.headers()).respond_async {
             if let Some(context) = req.extensions().get::<RequestContext>() {
                 context.set_answered_early();
             }
             return;
         }
-        if !progress.wait_for(sequence, SETTLE).await {
-            progress.require_globally(sequence);
+        if !progress.wait_for(stream, sequence, SETTLE).await {
+            progress.require_globally(stream, sequence);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::{OrderId, TicketId, UserId};
+use event_streams::ORDERS;
 use httpkit::{HandlerResult, Session};
 use uuid::Uuid;
 
@@ -41,7 +42,11 @@ pub(super) async fn cancel(
         .map_err(response::refused)?;
     orders
         .runtime
-        .await_read_model(&req, orders.view.runner().progress(), cancelled.sequence)
+        .await_read_model(
+            &req,
+            orders.view.runner().progress(),
+            (ORDERS, cancelled.sequence),
+        )
         .await;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -49,7 +49,11 @@ pub(super) async fn place(
             let placed = placed.map_err(response::refused)?;
             orders
                 .runtime
-                .await_read_model(&req, orders.view.runner().progress(), placed.sequence)
+                .await_read_model(
+                    &req,
+                    orders.view.runner().progress(),
+                    (ORDERS, placed.sequence),
+                )
                 .await;
             let answer = HttpResponse::Created().json(response::order(&placed.order));
             let commit = (placed.sequence, placed.commit_id);

@@ -111,14 +111,17 @@ impl Watching {
             match step.changed {
                 Changed::Some(ids) if ids.is_empty() => {}
                 Changed::Some(ids) if ids.len() as u64 > MOST_MISSED => {
-                    return Some(reset(self.at(step.to)));
+                    return Some(reset(self.at(step.to.of(TICKETS))));
                 }
                 // Changes that can't be read in time aren't sent: the client reconnects later.
                 Changed::Some(ids) => {
                     let ids = ids.iter().filter_map(DocumentId::as_uuid).collect();
-                    return timeout(LOOK_UP, self.tell(&ids, step.to)).await.ok()?.ok();
+                    return timeout(LOOK_UP, self.tell(&ids, step.to.of(TICKETS)))
+                        .await
+                        .ok()?
+                        .ok();
                 }
-                Changed::Any => return Some(reset(self.at(step.to))),
+                Changed::Any => return Some(reset(self.at(step.to.of(TICKETS)))),
             }
         }
     }
@@ -133,7 +136,7 @@ impl Watching {
 
     /// The first chunk: missed changes after a reconnection, or a sign that the stream is open.
     async fn begin(&mut self, after: Option<EventId>) -> Bytes {
-        let applied = self.view.runner().progress().applied();
+        let applied = self.view.runner().progress().applied().of(TICKETS);
         let now = self.at(applied);
         let greeting = Bytes::from(format!("retry: 1000\nid: {now}\n: watching\n\n"));
         let Some(after) = after.filter(|after| *after != now) else {

@@ -44,7 +44,11 @@ pub(super) async fn create(
                 .map_err(response::refused)?;
             tickets
                 .runtime
-                .await_read_model(&req, tickets.view.runner().progress(), changed.sequence)
+                .await_read_model(
+                    &req,
+                    tickets.view.runner().progress(),
+                    (TICKETS, changed.sequence),
+                )
                 .await;
             let answer = HttpResponse::Created().json(response::ticket(&changed.listing));
             let commit = (changed.sequence, changed.commit_id);

@@ -3,6 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use api::NewTicket;
 use domain::{TicketId, UserId};
+use event_streams::TICKETS;
 use httpkit::{HandlerResult, RawBody, Session, error::not_found};
 use uuid::Uuid;
 
@@ -48,7 +49,11 @@ pub(super) async fn update(
         .map_err(response::refused)?;
     tickets
         .runtime
-        .await_read_model(&req, tickets.view.runner().progress(), changed.sequence)
+        .await_read_model(
+            &req,
+            tickets.view.runner().progress(),
+            (TICKETS, changed.sequence),
+        )
         .await;
     Ok(HttpResponse::Ok().json(response::ticket(&changed.listing)))
 }

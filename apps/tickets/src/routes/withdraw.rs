@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use domain::{TicketId, UserId};
+use event_streams::TICKETS;
 use httpkit::{
     HandlerResult, Session,
     error::{not_found, unavailable},
@@ -47,7 +48,11 @@ pub(super) async fn withdraw(
     };
     tickets
         .runtime
-        .await_read_model(&req, tickets.view.runner().progress(), withdrawn.sequence)
+        .await_read_model(
+            &req,
+            tickets.view.runner().progress(),
+            (TICKETS, withdrawn.sequence),
+        )
         .await;
     Ok(HttpResponse::NoContent().finish())
 }

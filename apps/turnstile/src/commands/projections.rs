@@ -74,8 +74,8 @@ const COLUMNS: &[Column] = columns![
     "name": "the read model",
     "version": "its version; an older one that no process runs may still exist",
     "state": "folding; paused; rebuilding; halted: the note says why; unassigned: no process runs it",
-    "checkpoint": "the last commit that was folded, as of 100 ms ago at most",
-    "log_end": "the last commit of its stream",
+    "checkpoint": "the number of commits that were folded, as of 100 ms ago at most",
+    "log_end": "the number of commits in its streams",
     "lag_commits": "commits that are not folded yet",
     "lag_ms": "how long the oldest of these has been waiting",
     "rate": "commits folded per second, while this command measured",
@@ -101,7 +101,9 @@ pub(crate) async fn run(
             let mut rows = Vec::new();
             for model in after {
                 let earlier = before.iter().find(|earlier| earlier.key == model.key);
-                let folded = earlier.map_or(0, |e| model.sequence.saturating_sub(e.sequence));
+                let folded = earlier.map_or(0, |e| {
+                    model.position.total().saturating_sub(e.position.total())
+                });
                 rows.push(row(&log, &model, folded, took).await?);
             }
             args.output.show(&[Table {
@@ -114,6 +116,7 @@ pub(crate) async fn run(
         ProjectionsCommand::Rebuild(Which { name, said }) => {
             let key = name.key();
             let log = servers.log().await?;
+            let streams = name.streams();
             let mut progress = Progress::begin(&format!("Rebuilding {key}"), "commits");
             let is_seen = std::io::stderr().is_terminal();
             let rebuilt = rebuild(&read, &key, |now| {
@@ -127,7 +130,7 @@ pub(crate) async fn run(
                     RebuildError::Unavailable(error) => error.into(),
                     other => CommandError::failed(other),
                 })?,
-                why = away(&log, name.stream()) => {
+                why = away(&log, &streams) => {
                     return Err(CommandError::unreachable(format!(
                         "{why}; whoever rebuilds {key} goes on once it is back: say this again to \
                          wait for that"
@@ -168,15 +171,21 @@ fn told(
 
 /// Returns when the log was unreachable for a while, with the error. A rebuild waits for it
 /// forever, but its requester should know.
-async fn away(log: &Log, stream: StreamName) -> StoreError {
+async fn away(log: &Log, streams: &[StreamName]) -> StoreError {
     let mut since = None;
     loop {
         tokio::time::sleep(POLL_INTERVAL).await;
-        let answer = tokio::time::timeout(ANSWER_TIMEOUT, log.reader().last_sequence(stream)).await;
+        let ends = async {
+            for stream in streams {
+                log.reader().last_sequence(*stream).await?;
+            }
+            Ok(())
+        };
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, ends).await;
         let late =
             || StoreError::unavailable(format!("NATS did not answer within {ANSWER_TIMEOUT:?}"));
         match answer.unwrap_or_else(|_| Err(late())) {
-            Ok(_) => since = None,
+            Ok(()) => since = None,
             Err(error) => {
                 if since.get_or_insert_with(Instant::now).elapsed() > OUTAGE_TIMEOUT {
                     return error;
@@ -222,16 +231,12 @@ async fn row(
         (None, None) => Cell::Nothing,
     };
     let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
-    let lag = match stream_of(name) {
-        Some(stream) => lag(log, stream, model.sequence).await?,
-        None => [Cell::Nothing, Cell::Nothing, Cell::Nothing],
-    };
-    let [end, events, waiting] = lag;
+    let [end, events, waiting] = lag(log, streams_of(name), model).await?;
     Ok(vec![
         Cell::Text(name.to_owned()),
         version.parse().map_or(Cell::Nothing, Cell::Count),
         Cell::Text(state.to_owned()),
-        Cell::Count(model.sequence),
+        Cell::Count(model.position.total()),
         end,
         events,
         waiting,
@@ -240,32 +245,51 @@ async fn row(
     ])
 }
 
-/// The stream of a read model, in any version.
-fn stream_of(name: &str) -> Option<StreamName> {
+/// The streams of a read model, in any version; none if this release doesn't know it.
+fn streams_of(name: &str) -> Vec<StreamName> {
     let mut all = ProjectionName::ALL.into_iter();
-    all.find(|of| of.words().0 == name)
-        .map(ProjectionName::stream)
+    let known = all.find(|of| of.words().0 == name);
+    known.map_or_else(Vec::new, ProjectionName::streams)
 }
 
-/// The end of the stream, the number of commits behind it, and the age of the first of them.
-async fn lag(log: &Log, stream: StreamName, folded: u64) -> Result<[Cell; 3], CommandError> {
-    let end = log.reader().last_sequence(stream).await?;
-    let events = end.saturating_sub(folded);
-    let waiting = if events == 0 {
-        0
-    } else {
-        match log.reader().commit_at(stream, folded + 1).await {
-            Ok(commit) => (chrono::Utc::now() - commit.stored_at).num_milliseconds(),
-            // It has no time, and is why the read model stands still.
-            Err(StoreError::Unreadable { .. }) => {
-                return Ok([Cell::Count(end), Cell::Count(events), Cell::Nothing]);
-            }
-            Err(error) => return Err(error.into()),
+/// The number of commits in the streams, how many of them aren't folded, and the age of the oldest
+/// of those. Nothing of what is not known.
+async fn lag(
+    log: &Log,
+    streams: Vec<StreamName>,
+    model: &ReadModel,
+) -> Result<[Cell; 3], CommandError> {
+    if streams.is_empty() {
+        return Ok([Cell::Nothing, Cell::Nothing, Cell::Nothing]);
+    }
+    let (mut ends, mut behind, mut waiting) = (0, 0, Some(0));
+    for stream in streams {
+        let folded = model.position.of(stream);
+        let end = log.reader().last_sequence(stream).await?;
+        ends += end;
+        behind += end.saturating_sub(folded);
+        if end > folded {
+            // The oldest of all streams; unknown if that of one is.
+            let age = age(log, stream, folded + 1).await?;
+            waiting = waiting.zip(age).map(|(one, other)| one.max(other));
         }
-    };
+    }
     Ok([
-        Cell::Count(end),
-        Cell::Count(events),
-        Cell::Millis(u64::try_from(waiting).unwrap_or(0)),
+        Cell::Count(ends),
+        Cell::Count(behind),
+        waiting.map_or(Cell::Nothing, Cell::Millis),
     ])
+}
+
+/// The age of a commit in milliseconds; `None` if it can't be read, which is why the read model
+/// stands still.
+async fn age(log: &Log, stream: StreamName, sequence: u64) -> Result<Option<u64>, CommandError> {
+    match log.reader().commit_at(stream, sequence).await {
+        Ok(commit) => {
+            let age = (chrono::Utc::now() - commit.stored_at).num_milliseconds();
+            Ok(Some(u64::try_from(age).unwrap_or(0)))
+        }
+        Err(StoreError::Unreadable { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -92,11 +92,11 @@ impl ProjectionName {
         }
     }
 
-    pub(super) fn stream(self) -> StreamName {
+    pub(super) fn streams(self) -> Vec<StreamName> {
         match self {
-            Self::Tickets => TicketsProjection.stream(),
-            Self::Orders => OrdersProjection.stream(),
-            Self::PayableOrders => PayableOrdersProjection.stream(),
+            Self::Tickets => TicketsProjection.streams(),
+            Self::Orders => OrdersProjection.streams(),
+            Self::PayableOrders => PayableOrdersProjection.streams(),
         }
     }
 }

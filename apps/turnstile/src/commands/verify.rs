@@ -132,7 +132,8 @@ async fn check_model<P: Projection>(
             | VerifyError::NobodyThere { .. }
             | VerifyError::Halted { .. }
             | VerifyError::Log(_)
-            | VerifyError::Fold(_)),
+            | VerifyError::Fold(_)
+            | VerifyError::OwnedByAnother(_)),
         ) => {
             let what = error.to_string();
             let finding = json!({ "rule": "read_model", "read_model": key, "what": what });
@@ -142,7 +143,9 @@ async fn check_model<P: Projection>(
         Err(error) => return Err(CommandError::failed(error)),
     };
     let Some(difference) = difference else {
-        let words = format!("{key}: equals a replay of {}", projection.stream());
+        let streams = projection.streams();
+        let streams: Vec<_> = streams.iter().map(|stream| stream.as_str()).collect();
+        let words = format!("{key}: equals a replay of {}", streams.join(", "));
         let equal = json!({ "read_model": key, "equals_replay": true });
         output.tell(&words, "read_model", &equal)?;
         return Ok(true);
@@ -158,7 +161,7 @@ async fn check_model<P: Projection>(
     let finding = json!({
         "rule": "read_model",
         "read_model": key,
-        "stream": projection.stream(),
+        "streams": projection.streams(),
         "document": difference.id,
         "what": format!("a replay gives {replayed}, stored is {stored}"),
     });

@@ -1,7 +1,7 @@
 //! Lists read models, pauses and resumes them, and removes those that are no longer used.
 
 use crate::{
-    ReadError, ReadStoreError, RebuildProgress, engine::rebuild::under_way,
+    Position, ReadError, ReadStoreError, RebuildProgress, engine::rebuild::under_way,
     projection::rebuilt_key, store::ReadStore,
 };
 
@@ -10,8 +10,8 @@ use crate::{
 pub struct ReadModel {
     /// Name and version ([`crate::Projection::key`]).
     pub key: String,
-    /// The last commit that its documents reflect, or one shortly before.
-    pub sequence: u64,
+    /// The last commits that its documents reflect, or some shortly before.
+    pub position: Position,
     /// Whether a process is maintaining it right now.
     pub kept: bool,
     /// Whether an operator paused it.
@@ -50,7 +50,7 @@ pub async fn read_models(store: &dyn ReadStore) -> Result<Vec<ReadModel>, ReadEr
     for checkpoint in store.checkpoints().await? {
         let lease = store.lease(&checkpoint.key).await?;
         models.push(ReadModel {
-            sequence: checkpoint.sequence(),
+            position: checkpoint.position(),
             kept: lease.held,
             paused: lease.paused,
             rebuilding: under_way(store, &checkpoint.key).await?,
@@ -81,7 +81,9 @@ pub async fn folded_before(store: &dyn ReadStore) -> Result<FoldedBefore, ReadEr
         Err(ReadStoreError::Forbidden { .. }) => return Ok(FoldedBefore::NotShown),
         found => found?,
     };
-    let folded = all.into_iter().find(|checkpoint| checkpoint.sequence() > 0);
+    let folded = all
+        .into_iter()
+        .find(|checkpoint| checkpoint.position().total() > 0);
     Ok(folded.map_or(FoldedBefore::Nothing, |checkpoint| {
         FoldedBefore::By(checkpoint.key)
     }))

@@ -21,6 +21,7 @@ pub use records::{
 pub use writes::{
     a_batch_of_thousands_is_written_completely,
     a_collection_keeps_its_identity_when_it_takes_the_place_of_another,
+    a_document_is_of_one_stream_and_counts_its_commits,
     a_late_write_brings_no_deleted_document_back_and_a_new_one_may_take_its_place,
     a_write_to_a_collection_that_was_replaced_is_refused_and_creates_none,
     an_older_write_changes_nothing,
@@ -39,6 +40,7 @@ macro_rules! read_store_contract {
             a_batch_of_thousands_is_written_completely,
             a_checkpoint_never_goes_back_and_is_never_that_of_another_collection,
             a_collection_keeps_its_identity_when_it_takes_the_place_of_another,
+            a_document_is_of_one_stream_and_counts_its_commits,
             a_late_write_brings_no_deleted_document_back_and_a_new_one_may_take_its_place,
             a_lease_is_held_by_one_until_it_is_given_back_or_runs_out,
             a_rebuild_that_is_asked_for_stands_until_it_ended,

@@ -1,6 +1,7 @@
 //! Checkpoints, leases and reports.
 
 use chrono::DateTime;
+use eventstore::StreamName;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -9,13 +10,19 @@ use crate::{
     store::{Checkpoint, CheckpointChange, CollectionId, LeaseState, ReadStore, Report},
 };
 
+const STREAMS: [StreamName; 2] = [StreamName::new("A"), StreamName::new("B")];
+
 fn collection(n: u128) -> CollectionId {
     binary(Uuid::from_u128(n))
 }
 
 fn start(key: &str) -> Checkpoint {
     let created = DateTime::from_timestamp_nanos(1);
-    Checkpoint::start(key.into(), collection(1), created)
+    Checkpoint::start(
+        key.into(),
+        collection(1),
+        STREAMS.map(|name| (name, created)),
+    )
 }
 
 /// A checkpoint is moved on, of the collection that it is about.
@@ -25,16 +32,28 @@ pub async fn a_checkpoint_never_goes_back_and_is_never_that_of_another_collectio
     store.put_checkpoint(&start("k")).await.unwrap();
     let stuck = CheckpointChange::Stuck(Some("why".to_owned()));
     store.amend_checkpoint("k", stuck).await.unwrap();
-    for (of, sequence, expected) in [(2, 9, 0), (1, 5, 5), (1, 3, 5), (2, 9, 5), (1, 6, 6)] {
+    let [a, b] = STREAMS;
+    for (of, stream, sequence, expected) in [
+        (2, a, 9, (0, 0)),
+        (1, a, 5, (5, 0)),
+        (1, b, 3, (5, 3)),
+        (1, a, 3, (5, 3)),
+        (2, b, 9, (5, 3)),
+        (1, StreamName::new("C"), 9, (5, 3)),
+        (1, a, 6, (6, 3)),
+    ] {
         let (of, commit) = (collection(of), Uuid::from_u128(sequence.into()));
-        let advanced = store.advance_checkpoint("k", &of, sequence, commit);
+        let advanced = store.advance_checkpoint("k", &of, stream, sequence, commit);
         advanced.await.unwrap();
         let now = store.checkpoint("k").await.unwrap().unwrap();
-        assert_eq!(now.sequence(), expected);
-        assert_eq!(now.stuck.is_some(), expected == 0);
+        let position = now.position();
+        assert_eq!((position.of(a), position.of(b)), expected);
+        assert_eq!(now.stuck.is_some(), expected.0 == 0);
     }
     let now = store.checkpoint("k").await.unwrap().unwrap();
-    assert_eq!(now.commit, Some(Uuid::from_u128(6).to_string()));
+    let commit = |stream: StreamName| now.streams[stream.as_str()].commit.clone();
+    assert_eq!(commit(a), Some(Uuid::from_u128(6).to_string()));
+    assert_eq!(commit(b), Some(Uuid::from_u128(3).to_string()));
 }
 
 /// One holds it at a time, and others get it when it is free.

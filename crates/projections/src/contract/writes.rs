@@ -1,5 +1,6 @@
 //! Collections, and what is written to them.
 
+use eventstore::StreamName;
 use futures_util::TryStreamExt;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use proptest::{
@@ -15,7 +16,7 @@ use crate::{
     Change, DocumentId, ReadStoreError,
     bson_values::int,
     projection::DELETED,
-    store::{Batch, CollectionId, ReadStore, SEQ},
+    store::{Batch, CollectionId, Origin, ReadStore, SEQ, STREAM},
 };
 
 /// What happens to one of a few documents.
@@ -136,7 +137,7 @@ impl<'a> Target<'a> {
 
     async fn change(&self, seq: u64, change: Change) {
         let mut batch = Batch::default();
-        batch.add(seq, change);
+        batch.add(Origin::alone(seq), change).unwrap();
         self.write(batch).await;
     }
 
@@ -144,7 +145,9 @@ impl<'a> Target<'a> {
     async fn take(&self, steps: &[Step], at: usize, to: usize) {
         let mut batch = Batch::default();
         for (index, step) in steps.iter().enumerate().take(to).skip(at) {
-            batch.add(index as u64 + 1, change(step));
+            batch
+                .add(Origin::alone(index as u64 + 1), change(step))
+                .unwrap();
         }
         self.write(batch).await;
     }
@@ -228,7 +231,9 @@ pub async fn a_write_to_a_collection_that_was_replaced_is_refused_and_creates_no
         for kind in [StepKind::Put, StepKind::Patch, StepKind::Delete] {
             let (id, value) = (1, 2);
             let mut batch = Batch::default();
-            batch.add(1, change(&Step { id, kind, value }));
+            batch
+                .add(Origin::alone(1), change(&Step { id, kind, value }))
+                .unwrap();
             let written = store.write("gone", &target.id, batch).await;
             let replaced = matches!(written, Err(ReadStoreError::Replaced));
             assert!(replaced, "{written:?}");
@@ -246,7 +251,9 @@ pub async fn a_batch_of_thousands_is_written_completely(store: &dyn ReadStore) {
         let mut batch = Batch::default();
         for n in 0..3_210_u128 {
             let (id, doc) = (Uuid::from_u128(n).into(), doc! { "a": "x".repeat(5_000) });
-            batch.add(seq, Change::Put { id, doc });
+            batch
+                .add(Origin::alone(seq), Change::Put { id, doc })
+                .unwrap();
         }
         target.write(batch).await;
         let found = target.documents().await;
@@ -299,18 +306,25 @@ pub async fn tombstones_are_thrown_away_up_to_a_commit_and_documents_are_not(
         let id = DocumentId::from(int(seq));
         if seq == 2 {
             let doc = doc! {};
-            batch.add(seq, Change::Put { id, doc });
+            batch
+                .add(Origin::alone(seq), Change::Put { id, doc })
+                .unwrap();
         } else {
-            batch.add(seq, Change::Delete { id });
+            batch
+                .add(Origin::alone(seq), Change::Delete { id })
+                .unwrap();
         }
     }
     target.write(batch).await;
-    store.purge("purged", &target.id, 3).await.unwrap();
+    store
+        .purge("purged", &target.id, Origin::alone(3))
+        .await
+        .unwrap();
     let left = target.stored().await;
     let ids: Vec<_> = left.iter().filter_map(DocumentId::of).collect();
     assert_eq!(ids, [2.into(), 4.into()]);
     store.drop_collection("purged").await.unwrap();
-    let purged = store.purge("purged", &target.id, 9).await;
+    let purged = store.purge("purged", &target.id, Origin::alone(9)).await;
     assert!(
         matches!(purged, Err(ReadStoreError::Replaced)),
         "{purged:?}"
@@ -330,7 +344,9 @@ pub async fn a_collection_keeps_its_identity_when_it_takes_the_place_of_another(
     let put = |value: i64| {
         let (id, doc) = ("a".into(), doc! { "a": value });
         let mut batch = Batch::default();
-        batch.add(1, Change::Put { id, doc });
+        batch
+            .add(Origin::alone(1), Change::Put { id, doc })
+            .unwrap();
         batch
     };
     old.write(put(1)).await;
@@ -351,17 +367,76 @@ pub async fn a_collection_keeps_its_identity_when_it_takes_the_place_of_another(
     assert_eq!(found[0].get_i64("a").unwrap(), 2);
 }
 
+/// Where documents are of several streams, each is compared with commits of its own.
+pub async fn a_document_is_of_one_stream_and_counts_its_commits(store: &dyn ReadStore) {
+    let target = Target::new(store, "owned").await;
+    let streams = [StreamName::new("A"), StreamName::new("B")];
+    let write = |stream: usize, sequence, change| {
+        let target = &target;
+        async move {
+            let mut batch = Batch::default();
+            let origin = Origin::of(&streams, streams[stream], sequence);
+            batch.add(origin, change).unwrap();
+            target.store.write(target.name, &target.id, batch).await
+        }
+    };
+    let put = |id: &str| Change::Put {
+        id: id.into(),
+        doc: doc! { "a": 1_i64 },
+    };
+    let patch = |id: &str| Change::Patch {
+        id: id.into(),
+        set: doc! { "a": 2_i64 },
+    };
+    let delete = |id: &str| Change::Delete { id: id.into() };
+    write(0, 5, put("x")).await.unwrap();
+    write(1, 3, put("y")).await.unwrap();
+    for change in [put("x"), patch("x"), delete("x")] {
+        // Earlier and later than what the other stream has written.
+        for sequence in [4, 9] {
+            let written = write(1, sequence, change.clone()).await;
+            let owned =
+                matches!(&written, Err(ReadStoreError::OwnedByAnother(of)) if of.owner == "A");
+            assert!(owned, "{written:?}");
+        }
+    }
+    let stored = |id: &str, a: i64, stream: &str, seq: i64| {
+        let stored = doc! { "_id": id, "a": a, STREAM: stream, SEQ: seq };
+        RawDocumentBuf::try_from(&stored).unwrap()
+    };
+    let untouched = [stored("x", 1, "A", 5), stored("y", 1, "B", 3)];
+    assert_eq!(target.stored().await, untouched);
+    write(0, 6, patch("x")).await.unwrap();
+    write(0, 6, patch("x")).await.unwrap();
+    write(1, 4, delete("y")).await.unwrap();
+    assert_eq!(target.documents().await, [stored("x", 2, "A", 6)]);
+    let after = |stream: usize, sequence| Origin::of(&streams, streams[stream], sequence);
+    for (origin, expected) in [(after(0, 5), 1), (after(0, 6), 0), (after(1, 1), 1)] {
+        let newer = store.newest("owned", origin, 9).await.unwrap();
+        assert_eq!(newer.len(), expected, "{origin:?}");
+    }
+    for (origin, left) in [(after(0, 9), 2), (after(1, 3), 2), (after(1, 4), 1)] {
+        store.purge("owned", &target.id, origin).await.unwrap();
+        assert_eq!(target.stored().await.len(), left, "{origin:?}");
+    }
+}
+
 /// What is compared with the log after a crash.
 pub async fn the_newest_documents_are_found_by_what_they_reflect(store: &dyn ReadStore) {
     let target = Target::new(store, "newest").await;
     let mut batch = Batch::default();
     for seq in 1..=5 {
         let (id, doc) = (int(seq).into(), doc! {});
-        batch.add(seq, Change::Put { id, doc });
+        batch
+            .add(Origin::alone(seq), Change::Put { id, doc })
+            .unwrap();
     }
     target.write(batch).await;
     for (after, limit, expected) in [(2, 9, vec![5, 4, 3]), (2, 2, vec![5, 4]), (5, 9, vec![])] {
-        let found = store.newest("newest", after, limit).await.unwrap();
+        let found = store
+            .newest("newest", Origin::alone(after), limit)
+            .await
+            .unwrap();
         let found: Vec<_> = found
             .iter()
             .map(|found| found.get_i64(SEQ).unwrap())

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::{collections::HashSet, sync::Arc};
 use uuid::{Uuid, fmt::Hyphenated};
 
-use crate::{Changed, DocumentId};
+use crate::{Changed, DocumentId, Position};
 
 /// Limit for IDs in one announcement; with more, it states that any document may have changed.
 pub(crate) const MAX_IDS: usize = 256;
@@ -24,10 +24,10 @@ pub(crate) enum Announcement {
     Applied {
         /// The leader.
         holder: Uuid,
-        /// The first of these commits.
-        from: u64,
-        /// The last.
-        to: u64,
+        /// The last commits before these.
+        after: Position,
+        /// The last of these.
+        to: Position,
         /// The documents that changed, or `null` for any.
         ids: Option<HashSet<DocumentId>>,
     },
@@ -35,19 +35,19 @@ pub(crate) enum Announcement {
     Restarted {
         /// The leader.
         holder: Uuid,
-        /// Identity of the stream.
-        stream: String,
-        /// The last commit that is certain.
-        applied: u64,
+        /// Identity of the streams.
+        origin: String,
+        /// The commits that are certain.
+        applied: Position,
     },
     /// A rebuilt collection replaced one that could not continue.
     Replaced {
         /// The leader.
         holder: Uuid,
-        /// Identity of the stream.
-        stream: String,
-        /// The last applied commit.
-        applied: u64,
+        /// Identity of the streams.
+        origin: String,
+        /// The applied commits.
+        applied: Position,
     },
     /// The log lost its tail: the model is being rebuilt, and must not be shown.
     Healing {
@@ -73,11 +73,11 @@ impl Announcement {
         }
     }
 
-    /// The last applied commit according to the message; `None` if it doesn't state one.
-    pub fn applied(&self) -> Option<u64> {
+    /// The applied commits according to the message; `None` if it doesn't state them.
+    pub fn applied(&self) -> Option<&Position> {
         match self {
-            Self::Applied { to, .. } => Some(*to),
-            Self::Restarted { applied, .. } | Self::Replaced { applied, .. } => Some(*applied),
+            Self::Applied { to, .. } => Some(to),
+            Self::Restarted { applied, .. } | Self::Replaced { applied, .. } => Some(applied),
             Self::Healing { .. } | Self::Released { .. } => None,
         }
     }
@@ -116,17 +116,22 @@ pub(crate) fn change_of(ids: Option<HashSet<DocumentId>>) -> Changed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use eventstore::StreamName;
+
+    fn at(sequence: u64) -> Position {
+        Position::at(StreamName::new("S"), sequence)
+    }
 
     #[test]
     fn ones_own_announcement_is_recognized_by_its_beginning() {
         let (me, another) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let by = |holder| {
-            let stream = "s".to_owned();
+            let origin = "s".to_owned();
             [
                 Announcement::Applied {
                     holder,
-                    from: 1,
-                    to: 2,
+                    after: at(0),
+                    to: at(2),
                     ids: Some(HashSet::from([
                         me.into(),
                         another.into(),
@@ -136,13 +141,13 @@ mod tests {
                 },
                 Announcement::Restarted {
                     holder,
-                    stream: stream.clone(),
-                    applied: 1,
+                    origin: origin.clone(),
+                    applied: at(1),
                 },
                 Announcement::Replaced {
                     holder,
-                    stream,
-                    applied: 1,
+                    origin,
+                    applied: at(1),
                 },
                 Announcement::Healing { holder },
                 Announcement::Released { holder },
@@ -159,32 +164,32 @@ mod tests {
     #[test]
     fn an_announcement_is_read_as_it_was_sent_and_says_how_far_it_is() {
         let holder = Uuid::from_u128(7);
-        let stream = || "s".to_owned();
+        let origin = || "s".to_owned();
         for (announcement, applied) in [
             (
                 Announcement::Applied {
                     holder,
-                    from: 3,
-                    to: 5,
+                    after: at(2),
+                    to: at(5),
                     ids: None,
                 },
-                Some(5),
+                Some(at(5)),
             ),
             (
                 Announcement::Restarted {
                     holder,
-                    stream: stream(),
-                    applied: 6,
+                    origin: origin(),
+                    applied: at(6),
                 },
-                Some(6),
+                Some(at(6)),
             ),
             (
                 Announcement::Replaced {
                     holder,
-                    stream: stream(),
-                    applied: 8,
+                    origin: origin(),
+                    applied: at(8),
                 },
-                Some(8),
+                Some(at(8)),
             ),
             (Announcement::Healing { holder }, None),
             (Announcement::Released { holder }, None),
@@ -192,7 +197,7 @@ mod tests {
             let received = Announcement::decode(&announcement.encode().unwrap());
             assert_eq!(received.as_ref(), Some(&announcement));
             assert_eq!(announcement.holder(), holder);
-            assert_eq!(announcement.applied(), applied);
+            assert_eq!(announcement.applied(), applied.as_ref());
         }
         assert_eq!(Announcement::decode(br#"{"kind":"of_tomorrow"}"#), None);
     }

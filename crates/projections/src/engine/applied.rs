@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc};
 
-use crate::DocumentId;
+use crate::{DocumentId, Position};
 
 /// Documents that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub enum Changed {
 /// A step of a read model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// The last commit that is now applied.
-    pub to: u64,
+    /// The commits that are now applied.
+    pub to: Position,
     /// The documents that changed.
     pub changed: Changed,
 }

@@ -1,7 +1,6 @@
 //! Compares folded commits with the log.
 
-use chrono::{DateTime, Utc};
-use eventstore::StoreError;
+use eventstore::{StoreError, StreamName};
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, Document};
 use std::{collections::HashMap, time::Duration};
@@ -10,9 +9,9 @@ use uuid::Uuid;
 use crate::{
     DocumentId, Projection,
     bson_values::unsigned,
-    engine::context::ProjectionContext,
+    engine::context::{CreatedStreams, ProjectionContext},
     error::RunnerError,
-    store::{Batch, Checkpoint, SEQ, identity},
+    store::{Batch, Checkpoint, FoldedStream, SEQ, identity},
 };
 
 /// Number of documents ahead of a checkpoint that are compared with the log: the newest, because a
@@ -46,52 +45,51 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
     pub async fn judge(
         &self,
         checkpoint: &Checkpoint,
-        created: DateTime<Utc>,
+        created: &CreatedStreams,
     ) -> Result<Verdict, RunnerError> {
-        let stream = self.context.projection.stream();
-        let (folded, now) = (&checkpoint.stream_created, identity(created));
         if let Some(why) = &checkpoint.halted {
             return Ok(Verdict::Another(why.clone()));
         }
-        if *folded != now {
-            return Ok(Verdict::Another(format!(
-                "stream {stream} was created at {now}, but the one that was folded at {folded}: \
-                 it is another log. Rebuild the read model"
-            )));
+        if let Some(why) = differs(checkpoint, created) {
+            return Ok(Verdict::Another(why));
         }
         if let Some(why) = &checkpoint.healing {
             return Ok(Verdict::TailLost(why.clone()));
         }
-        let lost = match self.stands(checkpoint).await {
-            Ok(()) if checkpoint.ahead => self.phantom(checkpoint).await?,
-            Ok(()) => None,
-            Err(error @ StoreError::TailLost { .. }) => Some(error.to_string()),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(lost.map_or(Verdict::Continues, Verdict::TailLost))
+        for stream in &self.context.streams {
+            if let Some(why) = self.lost(checkpoint, *stream).await? {
+                return Ok(Verdict::TailLost(why));
+            }
+        }
+        Ok(Verdict::Continues)
     }
 
-    async fn stands(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
-        let (stream, sequence) = (self.context.projection.stream(), checkpoint.sequence());
+    /// Which folded commits of a stream the log has lost.
+    async fn lost(
+        &self,
+        checkpoint: &Checkpoint,
+        stream: StreamName,
+    ) -> Result<Option<String>, RunnerError> {
+        let Some(folded) = checkpoint.streams.get(stream.as_str()) else {
+            return Ok(None);
+        };
+        match self.stands(stream, folded).await {
+            Ok(()) if checkpoint.ahead => self.phantom(stream, unsigned(folded.sequence)).await,
+            Ok(()) => Ok(None),
+            Err(error @ StoreError::TailLost { .. }) => Ok(Some(error.to_string())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn stands(&self, stream: StreamName, folded: &FoldedStream) -> Result<(), StoreError> {
+        let sequence = unsigned(folded.sequence);
         if sequence == 0 {
             return Ok(());
         }
-        let commit = checkpoint.commit.as_deref().map(Uuid::parse_str);
-        match commit {
-            Some(Ok(commit)) => {
-                self.context
-                    .log
-                    .tails()
-                    .still_stands(stream, sequence, commit)
-                    .await
-            }
-            _ => {
-                self.context
-                    .log
-                    .tails()
-                    .still_reaches(stream, sequence)
-                    .await
-            }
+        let tails = self.context.log.tails();
+        match folded.commit.as_deref().map(Uuid::parse_str) {
+            Some(Ok(commit)) => tails.still_stands(stream, sequence, commit).await,
+            _ => tails.still_reaches(stream, sequence).await,
         }
     }
 
@@ -101,10 +99,14 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
     /// server, the checkpoint's commit may still exist while documents show commits that don't.
     /// They contain the sequence of their commit, not its ID; but they contain the changes of the
     /// commit that is there now only if it is the same.
-    async fn phantom(&self, checkpoint: &Checkpoint) -> Result<Option<String>, RunnerError> {
-        let stream = self.context.projection.stream();
+    async fn phantom(
+        &self,
+        stream: StreamName,
+        folded: u64,
+    ) -> Result<Option<String>, RunnerError> {
         let (store, key) = (&self.context.store, &self.context.key);
-        let ahead = store.newest(key, checkpoint.sequence(), COMPARED).await?;
+        let after = self.context.origin(stream, folded);
+        let ahead = store.newest(key, after, COMPARED).await?;
         let seq = |document: &Document| document.get_i64(SEQ).map_or(0, unsigned);
         let (Some(newest), Some(oldest)) = (ahead.first().map(seq), ahead.last().map(seq)) else {
             return Ok(None);
@@ -114,7 +116,7 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
             Err(error @ StoreError::TailLost { .. }) => return Ok(Some(error.to_string())),
             Err(error) => return Err(error.into()),
         }
-        let reading = self.changes(oldest, newest);
+        let reading = self.changes(stream, oldest, newest);
         let changes = tokio::time::timeout(READ_WITHIN, reading).await;
         let late = || StoreError::unavailable("the log is read too slowly");
         let changes = changes.map_err(|_| late())??;
@@ -136,25 +138,47 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
     /// The changes of the commits in a range, by document and commit.
     async fn changes(
         &self,
+        stream: StreamName,
         from: u64,
         to: u64,
     ) -> Result<HashMap<(DocumentId, u64), Document>, RunnerError> {
         let mut changes = HashMap::new();
-        let commits = self
-            .context
-            .log
-            .reader()
-            .range(self.context.projection.stream(), from, to)
-            .await?;
+        let commits = self.context.log.reader().range(stream, from, to).await?;
         let mut commits = Box::pin(commits);
         while let Some(commit) = commits.try_next().await? {
             let mut batch = Batch::default();
             for change in self.context.projection.fold(&commit)? {
-                batch.add(commit.sequence, change);
+                batch.add(self.context.origin(stream, commit.sequence), change)?;
             }
             let writes = batch.into_writes();
-            changes.extend(writes.map(|(id, write)| ((id, write.seq), write.fields)));
+            changes.extend(writes.map(|(id, write)| ((id, write.origin.sequence), write.fields)));
         }
         Ok(changes)
     }
+}
+
+/// What makes the log another than the one that was folded.
+fn differs(checkpoint: &Checkpoint, created: &CreatedStreams) -> Option<String> {
+    let folds: Vec<&str> = created.iter().map(|(stream, _)| stream.as_str()).collect();
+    let folded: Vec<&str> = checkpoint.streams.keys().map(String::as_str).collect();
+    if folds != folded {
+        return Some(format!(
+            "the streams {} were folded, and now it is {}. Raise the projection's version, or \
+             rebuild the read model",
+            folded.join(", "),
+            folds.join(", ")
+        ));
+    }
+    created.iter().find_map(|(stream, created)| {
+        let (now, folded) = (
+            identity(*created),
+            &checkpoint.streams[stream.as_str()].created,
+        );
+        (*folded != now).then(|| {
+            format!(
+                "stream {stream} was created at {now}, but the one that was folded at {folded}: \
+                 it is another log. Rebuild the read model"
+            )
+        })
+    })
 }

@@ -1,22 +1,30 @@
 //! The state that the parts of a runner share.
 
-use eventstore::Log;
+use chrono::{DateTime, Utc};
+use eventstore::{Log, StoreError, StreamName};
+use futures_util::future::try_join_all;
 use std::sync::Arc;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    Progress, Projection, ReadStore, RunnerSettings, RunnerState,
+    Position, Progress, Projection, ReadStore, RunnerSettings, RunnerState,
     engine::{
         announce::Announcement, gauges::Gauges, lease::Lease, version_message::VersionMessage,
     },
+    store::Origin,
 };
+
+/// Streams, and when each was created.
+pub(crate) type CreatedStreams = Vec<(StreamName, DateTime<Utc>)>;
 
 /// The state that the parts of a runner share.
 pub(crate) struct ProjectionContext<P> {
     pub projection: Arc<P>,
     pub key: String,
+    /// The streams that it folds.
+    pub streams: Vec<StreamName>,
     pub topic: String,
     /// The topic of all versions.
     pub version_topic: String,
@@ -47,6 +55,21 @@ impl<P: Projection> ProjectionContext<P> {
         self.announce(&Announcement::Healing { holder }).await;
     }
 
+    /// When each stream was created: its identity.
+    pub async fn created(&self) -> Result<CreatedStreams, StoreError> {
+        let streams = self.log.streams();
+        let created = self.streams.iter().map(async |stream| {
+            let created = streams.created(*stream).await?;
+            Ok::<_, StoreError>((*stream, created))
+        });
+        try_join_all(created).await
+    }
+
+    /// What the documents record of a commit that changed them.
+    pub fn origin(&self, stream: StreamName, sequence: u64) -> Origin {
+        Origin::of(&self.streams, stream, sequence)
+    }
+
     pub fn set_state(&self, state: RunnerState) {
         self.gauges.state(&state);
         self.state.send_if_modified(|now| {
@@ -69,12 +92,12 @@ impl<P: Projection> ProjectionContext<P> {
             }
         }
         if let Some(applied) = announcement.applied() {
-            self.send_applied(applied).await;
+            self.send_applied(applied.clone()).await;
         }
     }
 
     /// Announces how far this version is.
-    pub async fn send_applied(&self, applied: u64) {
+    pub async fn send_applied(&self, applied: Position) {
         let version = self.projection.version();
         let news = VersionMessage::Applied { version, applied };
         news.send(&self.log, &self.version_topic).await;

@@ -1,15 +1,15 @@
-//! Follows a stream and folds it, ahead of the writer.
+//! Follows streams and folds them, ahead of the writer.
 
 use chrono::{TimeDelta, Utc};
 use eventstore::{Commit, Log, StreamName, trace};
 use futures_util::StreamExt;
-use std::sync::Arc;
-use tokio::sync::mpsc;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::Span;
 use uuid::Uuid;
 
-use crate::{Change, Projection, error::RunnerError};
+use crate::{Change, Projection, bson_values::unsigned, error::RunnerError, store::FoldedStream};
 
 /// Number of commits that may be folded ahead: enough to keep a writer busy, bounded in memory.
 const AHEAD: usize = 4_096;
@@ -20,6 +20,7 @@ const TRACED: TimeDelta = TimeDelta::minutes(1);
 /// A folded commit.
 #[derive(Debug)]
 pub(crate) struct FoldedCommit {
+    pub stream: StreamName,
     pub sequence: u64,
     pub commit_id: Uuid,
     pub changes: Vec<Change>,
@@ -27,7 +28,7 @@ pub(crate) struct FoldedCommit {
     pub span: Span,
 }
 
-/// A stream that is folded, ahead and in order.
+/// Streams that are folded, ahead, each in its order.
 pub(crate) struct FoldStream {
     ready: mpsc::Receiver<Result<FoldedCommit, RunnerError>>,
     _task: AbortOnDropHandle<()>,
@@ -36,6 +37,7 @@ pub(crate) struct FoldStream {
 /// The position from which a stream is folded.
 #[derive(Clone, Debug)]
 pub(crate) struct ResumePoint {
+    pub stream: StreamName,
     /// The last commit that is already folded.
     pub after: u64,
     /// Its identity, which is checked again, because a log that was restored from a backup may have
@@ -43,41 +45,37 @@ pub(crate) struct ResumePoint {
     pub commit: Option<String>,
 }
 
+/// Where streams are folded from, after what is folded already.
+pub(crate) fn resume_points(
+    streams: &[StreamName],
+    folded: &BTreeMap<String, FoldedStream>,
+) -> Vec<ResumePoint> {
+    let point = |stream: &StreamName| {
+        let folded = folded.get(stream.as_str());
+        ResumePoint {
+            stream: *stream,
+            after: folded.map_or(0, |folded| unsigned(folded.sequence)),
+            commit: folded.and_then(|folded| folded.commit.clone()),
+        }
+    };
+    streams.iter().map(point).collect()
+}
+
 impl FoldStream {
     /// Begins.
-    pub fn start<P: Projection>(projection: Arc<P>, log: &Log, from: ResumePoint) -> Self {
+    pub fn start<P: Projection>(projection: &Arc<P>, log: &Log, from: Vec<ResumePoint>) -> Self {
         let (folded, ready) = mpsc::channel(AHEAD);
-        let log = log.clone();
+        let mut streams = JoinSet::new();
+        for from in from {
+            let folding = fold(projection.clone(), log.clone(), from, folded.clone());
+            streams.spawn(folding);
+        }
+        // One task owns the others: they end with it, and their panics don't go unnoticed.
         let task = tokio::spawn(async move {
-            let mut expected = from.commit;
-            let back = u64::from(expected.is_some());
-            let mut commits = Box::pin(log.reader().follow(projection.stream(), from.after - back));
-            while let Some(commit) = commits.next().await {
-                let item = match commit {
-                    Ok(commit) => match expected.take() {
-                        Some(expected) if expected == commit.commit_id.to_string() => continue,
-                        Some(expected) if commit.sequence == from.after => Err(another_log(
-                            projection.stream(),
-                            from.after,
-                            &expected,
-                            commit.commit_id,
-                        )),
-                        // If the expected commit is still pending, it is lost by now, and an
-                        // operator has acknowledged that: it proves nothing about later commits.
-                        _ => projection
-                            .fold(&commit)
-                            .map(|changes| FoldedCommit {
-                                sequence: commit.sequence,
-                                commit_id: commit.commit_id,
-                                changes,
-                                span: span_of_fold(projection.name(), &commit),
-                            })
-                            .map_err(RunnerError::from),
-                    },
-                    Err(error) => Err(error.into()),
-                };
-                let failed = item.is_err();
-                if folded.send(item).await.is_err() || failed {
+            while let Some(ended) = streams.join_next().await {
+                if let Err(error) = ended {
+                    let failure = RunnerError::Unfoldable(format!("a fold ended: {error}"));
+                    let _ = folded.send(Err(failure)).await;
                     return;
                 }
             }
@@ -88,12 +86,52 @@ impl FoldStream {
         }
     }
 
-    /// Takes the commits that are ready, at least one and at most `limit`; none when the stream
+    /// Takes the commits that are ready, at least one and at most `limit`; none when the streams
     /// ended.
     pub async fn take(&mut self, limit: usize) -> Vec<Result<FoldedCommit, RunnerError>> {
         let mut items = Vec::new();
         self.ready.recv_many(&mut items, limit).await;
         items
+    }
+}
+
+/// Folds one stream until it fails or nothing takes the result any more.
+async fn fold<P: Projection>(
+    projection: Arc<P>,
+    log: Log,
+    from: ResumePoint,
+    folded: mpsc::Sender<Result<FoldedCommit, RunnerError>>,
+) {
+    let stream = from.stream;
+    let mut expected = from.commit;
+    let back = u64::from(expected.is_some());
+    let mut commits = Box::pin(log.reader().follow(stream, from.after - back));
+    while let Some(commit) = commits.next().await {
+        let item = match commit {
+            Ok(commit) => match expected.take() {
+                Some(expected) if expected == commit.commit_id.to_string() => continue,
+                Some(expected) if commit.sequence == from.after => {
+                    Err(another_log(stream, from.after, &expected, commit.commit_id))
+                }
+                // If the expected commit is still pending, it is lost by now, and an operator has
+                // acknowledged that: it proves nothing about later commits.
+                _ => projection
+                    .fold(&commit)
+                    .map(|changes| FoldedCommit {
+                        stream,
+                        sequence: commit.sequence,
+                        commit_id: commit.commit_id,
+                        changes,
+                        span: span_of_fold(projection.name(), &commit),
+                    })
+                    .map_err(RunnerError::from),
+            },
+            Err(error) => Err(error.into()),
+        };
+        let failed = item.is_err();
+        if folded.send(item).await.is_err() || failed {
+            return;
+        }
     }
 }
 

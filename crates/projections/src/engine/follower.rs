@@ -1,6 +1,6 @@
 //! Keeps up with the leader while another process leads.
 
-use eventstore::StoreError;
+use eventstore::{StoreError, StreamName};
 use futures_util::StreamExt;
 use std::{sync::Arc, time::Duration};
 
@@ -12,11 +12,12 @@ use crate::{
         channel::subscribe,
         checkpoint_check::{CheckpointCheck, Verdict},
         context::ProjectionContext,
+        epochs::Epochs,
     },
     store::Checkpoint,
 };
 
-/// Interval at which the checkpoint and the stream's end are read.
+/// Interval at which the checkpoint and the ends of the streams are read.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The state of the checkpoint when it was last read.
@@ -62,7 +63,7 @@ impl<P: Projection> Follower<P> {
                     () = self.context.look.notified() => self.look_at_checkpoint(&mut seen).await,
                     _ = look.tick() => {
                         self.look_at_checkpoint(&mut seen).await;
-                        self.look_at_end().await;
+                        self.look_at_ends().await;
                     }
                 }
             }
@@ -86,21 +87,21 @@ impl<P: Projection> Follower<P> {
             // The leader's own state is newer than a message that was in transit when its term
             // began.
             _ if self.context.progress.is_active() => {}
-            Announcement::Applied { from, to, ids, .. } => {
-                let missed = from > self.context.progress.applied() + 1;
+            Announcement::Applied { after, to, ids, .. } => {
+                let missed = !self.context.progress.applied().reaches(&after);
                 let ids = if missed { None } else { ids };
-                self.context.progress.advance(to, change_of(ids));
+                self.context.progress.advance(&to, change_of(ids));
             }
             Announcement::Restarted {
-                stream, applied, ..
+                origin, applied, ..
             } => {
                 // It proves nothing about the MongoDB faults of this process, so it settles none.
-                self.context.progress.restart(applied, &stream, 0);
+                self.context.progress.restart(applied, &origin, 0);
             }
             Announcement::Replaced {
-                stream, applied, ..
+                origin, applied, ..
             } => {
-                self.context.progress.replaced(applied, &stream);
+                self.context.progress.replaced(applied, &origin);
                 self.context.look.notify_one();
             }
             Announcement::Healing { .. } => {
@@ -117,11 +118,7 @@ impl<P: Projection> Follower<P> {
             return;
         }
         let faults = self.context.progress.faults();
-        let epoch = self
-            .context
-            .log
-            .tails()
-            .epoch(self.context.projection.stream());
+        let epoch = Epochs::of(&self.context.log, &self.context.streams).now();
         let checkpoint = match bounds::read(self.context.store.checkpoint(&self.context.key)).await
         {
             Ok(Some(checkpoint)) => checkpoint,
@@ -135,23 +132,22 @@ impl<P: Projection> Follower<P> {
             self.context.progress.heals();
         }
         let another = seen.checkpoint.as_ref().is_none_or(|before| {
-            before.collection != checkpoint.collection || before.stream() != checkpoint.stream()
+            before.collection != checkpoint.collection || before.origin() != checkpoint.origin()
         });
         let applied = self.context.progress.applied();
-        let behind = checkpoint.sequence() > applied;
+        let sequence = checkpoint.position();
+        let behind = !applied.reaches(&sequence);
         let back = another || self.context.progress.is_uncertain();
         // It may have become the leader while the answer was in transit.
         if (back || behind || seen.missed_some) && !self.context.progress.is_active() {
             // The checkpoint lags slightly, so a lower value than the announced one counts only if
             // announced commits may be gone.
-            let sequence = checkpoint.sequence();
-            let certain = if back {
-                sequence
-            } else {
-                sequence.max(applied)
-            };
-            let stream = &checkpoint.stream();
-            self.context.progress.restart(certain, stream, faults);
+            let mut certain = sequence;
+            if !back {
+                certain.merge(&applied);
+            }
+            let origin = &checkpoint.origin();
+            self.context.progress.restart(certain, origin, faults);
         }
         if !self.context.progress.is_of_the_log() {
             self.compare(&checkpoint, epoch).await;
@@ -164,14 +160,9 @@ impl<P: Projection> Follower<P> {
     /// the leader has made sure of that, or will.
     async fn compare(&self, checkpoint: &Checkpoint, epoch: u64) {
         let judged = async {
-            let created = self
-                .context
-                .log
-                .streams()
-                .created(self.context.projection.stream())
-                .await?;
+            let created = self.context.created().await?;
             CheckpointCheck::new(&self.context)
-                .judge(checkpoint, created)
+                .judge(checkpoint, &created)
                 .await
         };
         match judged.await {
@@ -186,13 +177,19 @@ impl<P: Projection> Follower<P> {
         }
     }
 
-    async fn look_at_end(&self) {
-        let stream = self.context.projection.stream();
+    async fn look_at_ends(&self) {
+        for stream in &self.context.streams {
+            self.look_at_end(*stream).await;
+        }
+        self.context.gauges.lag(&self.context.progress);
+    }
+
+    async fn look_at_end(&self, stream: StreamName) {
         if let Ok(end) = self.context.log.reader().last_sequence(stream).await {
-            self.context.progress.note_stream_end(end);
+            self.context.progress.note_stream_end(stream, end);
             // All acknowledged commits are in the log; one that isn't was lost, and can't be waited
             // for.
-            if let Some(floor) = self.context.progress.floor_beyond(end) {
+            if let Some(floor) = self.context.progress.floor_beyond(stream, end) {
                 let reaches = self.context.log.tails().still_reaches(stream, floor).await;
                 let is_lost = matches!(reaches, Err(StoreError::TailLost { .. }));
                 // Or it is a hole that an operator has acknowledged.
@@ -205,10 +202,9 @@ impl<P: Projection> Follower<P> {
                         .await
                         .is_ok_and(|to| to <= end)
                 {
-                    self.context.progress.lower(floor, end);
+                    self.context.progress.lower(stream, floor, end);
                 }
             }
         }
-        self.context.gauges.lag(&self.context.progress);
     }
 }

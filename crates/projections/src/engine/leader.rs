@@ -1,7 +1,7 @@
 //! The leader's work with its lease: it finds its position, and folds from there.
 
-use chrono::{DateTime, Utc};
 use mongodb::bson::{Binary, Bson};
+use std::collections::HashMap;
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -11,10 +11,12 @@ use crate::{
         announce::Announcement,
         bounds::abort_on_fault,
         checkpoint_check::{CheckpointCheck, Verdict},
-        context::ProjectionContext,
-        fold_stream::{FoldStream, ResumePoint},
+        context::{CreatedStreams, ProjectionContext},
+        epochs::Epochs,
+        fold_stream::{FoldStream, resume_points},
         leader_term::{LeaderTerm, TermEnd},
         lease_renewal::{LeaseStatus, renew},
+        progress::ends_of,
         rebuild::{End, RebuildTask, report_switched},
         state::RunnerState,
         target::Target,
@@ -39,17 +41,16 @@ impl<'a, P: Projection> Leader<'a, P> {
         // Before the checkpoint is read: later faults must not go unnoticed.
         let mut faults = context.store.faults();
         let fault = *faults.borrow_and_update();
-        let mut epochs = context.log.tails().epochs(context.projection.stream());
-        let epoch = *epochs.borrow_and_update();
+        let mut epochs = Epochs::of(&context.log, &context.streams);
+        let epoch = epochs.mark();
         let indexes = context.projection.indexes();
         let collection = context
             .store
             .ensure_collection(&context.key, &indexes)
             .await?;
-        let stream = context.projection.stream();
-        let created = context.log.streams().created(stream).await?;
-        let end = context.log.reader().last_sequence(stream).await?;
-        let checkpoint = self.settled_checkpoint(&collection, created).await?;
+        let created = context.created().await?;
+        let end = ends_of(&context.log, &context.streams).await?;
+        let checkpoint = self.settled_checkpoint(&collection, &created).await?;
         let target = Target {
             store: context.store.clone(),
             name: context.key.clone(),
@@ -58,7 +59,7 @@ impl<'a, P: Projection> Leader<'a, P> {
         let (lease_status, _renewing) =
             renew(&context.lease, context.settings.renew, &held, &target);
         let request = match CheckpointCheck::new(context)
-            .judge(&checkpoint, created)
+            .judge(&checkpoint, &created)
             .await?
         {
             Verdict::Continues => None,
@@ -81,39 +82,39 @@ impl<'a, P: Projection> Leader<'a, P> {
             let ahead = CheckpointChange::Ahead(true);
             context.store.amend_checkpoint(&context.key, ahead).await?;
         }
-        let stream = checkpoint.stream();
-        let applied = checkpoint.sequence();
-        context.progress.note_stream_end(end);
-        context.progress.restart(applied, &stream, fault);
+        let origin = checkpoint.origin();
+        let applied = checkpoint.position();
+        for stream in &context.streams {
+            let end = end.of(*stream);
+            context.progress.note_stream_end(*stream, end);
+        }
+        context.progress.restart(applied.clone(), &origin, fault);
         context.progress.judged(epoch);
         if !matches!(*context.state.borrow(), RunnerState::Halted { .. }) {
-            // All acknowledged commits are before the stream's end.
-            context.progress.require_locally(end);
+            // All acknowledged commits are before the streams' ends.
+            context.progress.require_locally(&end);
         }
         context
             .announce(&Announcement::Restarted {
                 holder: context.holder,
-                stream: stream.clone(),
-                applied,
+                origin: origin.clone(),
+                applied: applied.clone(),
             })
             .await;
         context.progress.active_until(Some(held.until));
         context.set_state(RunnerState::Active);
-        if checkpoint.stuck.is_some() && applied >= end {
+        if checkpoint.stuck.is_some() && applied.reaches(&end) {
             // The commit it was stuck at is gone with the tail of the log.
             let stuck = CheckpointChange::Stuck(None);
             context.store.amend_checkpoint(&context.key, stuck).await?;
         }
-        let from = ResumePoint {
-            after: applied,
-            commit: checkpoint.commit.clone(),
-        };
+        let from = resume_points(&context.streams, &checkpoint.streams);
         let mut term = LeaderTerm {
             context,
             target,
-            stream,
+            origin,
             applied,
-            unsaved: None,
+            unsaved: HashMap::new(),
             saved_at: tokio::time::Instant::now(),
             written_at: None,
             faults,
@@ -122,9 +123,9 @@ impl<'a, P: Projection> Leader<'a, P> {
             met: None,
             paused: held.paused,
         };
-        term.consider_rebuild(&held, created);
-        let folding = FoldStream::start(context.projection.clone(), &context.log, from);
-        let ended = term.fold(folding, lease_status, created).await;
+        term.consider_rebuild(&held, &created);
+        let folding = FoldStream::start(&context.projection, &context.log, from);
+        let ended = term.fold(folding, lease_status, &created).await;
         if let (Err(failure), Some(building)) = (&ended, term.building)
             && failure.halts()
         {
@@ -138,7 +139,7 @@ impl<'a, P: Projection> Leader<'a, P> {
     async fn settled_checkpoint(
         &self,
         collection: &Binary,
-        created: DateTime<Utc>,
+        created: &CreatedStreams,
     ) -> Result<Checkpoint, RunnerError> {
         let found = self.context.store.checkpoint(&self.context.key).await?;
         let settled = found.clone().map(|found| found.settle(collection));
@@ -151,8 +152,8 @@ impl<'a, P: Projection> Leader<'a, P> {
                         "the collection was replaced, filling it again from the log"
                     );
                 }
-                let start =
-                    Checkpoint::start(self.context.key.clone(), collection.clone(), created);
+                let (key, created) = (self.context.key.clone(), created.iter().copied());
+                let start = Checkpoint::start(key, collection.clone(), created);
                 Checkpoint {
                     // Earlier announcements of sequences must not be mixed up with this.
                     lineage: other.map_or(0, |other| other.lineage),
@@ -200,16 +201,16 @@ impl<'a, P: Projection> Leader<'a, P> {
             }
         }
         let built = building.take(self.context).await?;
-        let (applied, request) = (built.sequence, built.request.clone());
-        let stream = abort_on_fault(&mut faults, built.switch(self.context))
+        let (applied, request) = (built.position.clone(), built.request.clone());
+        let origin = abort_on_fault(&mut faults, built.switch(self.context))
             .await?
-            .stream();
-        self.context.progress.replaced(applied, &stream);
+            .origin();
+        self.context.progress.replaced(applied.clone(), &origin);
         let holder = self.context.holder;
         self.context
             .announce(&Announcement::Replaced {
                 holder,
-                stream,
+                origin,
                 applied,
             })
             .await;

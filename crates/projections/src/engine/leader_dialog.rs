@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use uuid::Uuid;
 
 use crate::{
-    Projection,
+    Position, Projection,
     engine::{channel::subscribe, context::ProjectionContext, leader_query::ANSWER},
 };
 
@@ -26,7 +26,7 @@ struct Question {
 struct Answer {
     to: Uuid,
     number: u64,
-    applied: u64,
+    applied: Position,
 }
 
 /// The topic for questions about a projection's progress.
@@ -77,7 +77,7 @@ impl<P: Projection> LeaderDialog<P> {
         &self,
         number: u64,
         answers: &mut (impl Stream<Item = Bytes> + Unpin),
-    ) -> Option<u64> {
+    ) -> Option<Position> {
         let from = self.context.holder;
         let question = serde_json::to_vec(&Question { from, number }).ok()?;
         self.context

@@ -9,6 +9,8 @@
 use std::time::Duration;
 use tokio::{sync::watch, time::timeout};
 
+use crate::Position;
+
 /// Time limit for an answer.
 pub(crate) const ANSWER: Duration = Duration::from_millis(100);
 
@@ -21,11 +23,11 @@ pub(crate) struct LeaderQuery {
     known: watch::Sender<Known>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Known {
     up_to: u64,
     /// The leader's position after those reads began; `None` without an answer.
-    applied: Option<u64>,
+    applied: Option<Position>,
 }
 
 impl Default for LeaderQuery {
@@ -39,7 +41,7 @@ impl Default for LeaderQuery {
 
 impl LeaderQuery {
     /// Returns the leader's position, requested after this call began; `None` without an answer.
-    pub async fn ask(&self) -> Option<u64> {
+    pub async fn ask(&self) -> Option<Position> {
         let mut known = self.known.subscribe();
         let mut mine = 0;
         self.wanted.send_modify(|wanted| {
@@ -49,7 +51,7 @@ impl LeaderQuery {
         let known = known.wait_for(|known| known.up_to >= mine);
         // The asking task answers within its own time limit; this covers its end.
         let known = timeout(ANSWER * 3, known).await.ok()?.ok()?;
-        known.applied
+        known.applied.clone()
     }
 
     /// Follows the number of reads that need an answer.
@@ -58,7 +60,7 @@ impl LeaderQuery {
     }
 
     /// Answers the reads up to a number.
-    pub fn resolve(&self, up_to: u64, applied: Option<u64>) {
+    pub fn resolve(&self, up_to: u64, applied: Option<Position>) {
         self.known.send_replace(Known { up_to, applied });
     }
 }

@@ -1,17 +1,17 @@
 //! The term of a leader: from the first commit that it folds to losing the lease.
 
-use chrono::{DateTime, Utc};
-use eventstore::trace;
-use std::collections::HashSet;
+use eventstore::{StreamName, trace};
+use std::collections::{HashMap, HashSet};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    DocumentId, Projection,
+    DocumentId, Position, Projection,
     engine::{
         announce::{Announcement, capped_ids, change_of},
         bounds::abort_on_fault,
-        context::ProjectionContext,
+        context::{CreatedStreams, ProjectionContext},
+        epochs::Epochs,
         fold_stream::{FoldStream, FoldedCommit},
         lease_renewal::LeaseStatus,
         rebuild::{End, RebuildTask, report_switched},
@@ -35,16 +35,17 @@ pub(crate) enum TermEnd {
 pub(crate) struct LeaderTerm<'m, P> {
     pub context: &'m ProjectionContext<P>,
     pub target: Target,
-    pub stream: String,
-    /// The last commit that is applied.
-    pub applied: u64,
-    /// The checkpoint that isn't saved yet.
-    pub unsaved: Option<(u64, Uuid)>,
+    /// Identity of the streams.
+    pub origin: String,
+    /// The commits that are applied.
+    pub applied: Position,
+    /// The last commits of streams that aren't in the checkpoint yet.
+    pub unsaved: HashMap<StreamName, (u64, Uuid)>,
     pub saved_at: tokio::time::Instant,
     pub written_at: Option<tokio::time::Instant>,
     pub faults: watch::Receiver<u64>,
     /// Counts tails that the log lost.
-    pub epochs: watch::Receiver<u64>,
+    pub epochs: Epochs,
     pub building: Option<RebuildTask>,
     /// The request for the last completed rebuild. The known state of the lease may be slightly
     /// old, and contain it once more.
@@ -59,7 +60,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
         &mut self,
         mut folding: FoldStream,
         mut lease_status: watch::Receiver<LeaseStatus>,
-        created: DateTime<Utc>,
+        created: &CreatedStreams,
     ) -> Result<TermEnd, RunnerError> {
         loop {
             let settings = &self.context.settings;
@@ -82,7 +83,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
                     return Ok(TermEnd::Stopped);
                 }
                 Ok(()) = self.faults.changed() => return Err(RunnerError::Fault),
-                Ok(()) = self.epochs.changed() => {
+                () = self.epochs.changed() => {
                     let why = "commits that were seen at the end of the log are gone".to_owned();
                     return Err(RunnerError::TailLost(why));
                 }
@@ -100,12 +101,12 @@ impl<P: Projection> LeaderTerm<'_, P> {
                         LeaseStatus::Lost => return Ok(TermEnd::Lost),
                     }
                 }
-                () = RebuildTask::caught_up(&mut self.building, self.applied) => {
+                () = RebuildTask::caught_up(&mut self.building, &self.applied) => {
                     if let Some(target) = self.finish_rebuild().await? {
                         self.target = target;
                     }
                 }
-                () = tokio::time::sleep_until(save_at), if self.unsaved.is_some() => {
+                () = tokio::time::sleep_until(save_at), if !self.unsaved.is_empty() => {
                     self.save().await?;
                 }
                 items = next, if !self.paused => self.apply(items).await?,
@@ -128,7 +129,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
         items: Vec<Result<FoldedCommit, RunnerError>>,
     ) -> Result<(), RunnerError> {
         let mut batch = Batch::default();
-        let (mut last, mut count, mut failure) = (None, 0, None);
+        let (mut last, mut count, mut failure) = (HashMap::new(), 0, None);
         let mut spans = Vec::new();
         if items.is_empty() {
             failure = Some(RunnerError::Unfoldable(
@@ -138,10 +139,11 @@ impl<P: Projection> LeaderTerm<'_, P> {
         for item in items {
             match item {
                 Ok(folded) => {
+                    let origin = self.context.origin(folded.stream, folded.sequence);
                     for change in folded.changes {
-                        batch.add(folded.sequence, change);
+                        batch.add(origin, change)?;
                     }
-                    last = Some((folded.sequence, folded.commit_id));
+                    last.insert(folded.stream, (folded.sequence, folded.commit_id));
                     if !folded.span.is_none() {
                         // They are in traces of their own; each links to the first of its batch.
                         let first = spans.first().and_then(trace::context_of);
@@ -154,7 +156,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
                 Err(error) => failure = Some(error),
             }
         }
-        if let Some(last) = last {
+        if !last.is_empty() {
             self.write(batch, last).await?;
             drop(spans);
             self.context.gauges.batch(count);
@@ -168,8 +170,11 @@ impl<P: Projection> LeaderTerm<'_, P> {
         }
     }
 
-    async fn write(&mut self, batch: Batch, last: (u64, Uuid)) -> Result<(), RunnerError> {
-        let (to, _) = last;
+    async fn write(
+        &mut self,
+        batch: Batch,
+        last: HashMap<StreamName, (u64, Uuid)>,
+    ) -> Result<(), RunnerError> {
         let ids: HashSet<DocumentId> = batch.ids().collect();
         let began = tokio::time::Instant::now();
         self.target.write(batch).await?;
@@ -179,17 +184,20 @@ impl<P: Projection> LeaderTerm<'_, P> {
             // Written, but perhaps to a server that is gone: it must not be announced.
             return Err(RunnerError::Fault);
         }
-        self.unsaved = Some(last);
-        if to > self.applied {
+        let mut to = self.applied.clone();
+        for (stream, (sequence, _)) in &last {
+            to.raise(*stream, *sequence);
+        }
+        self.unsaved.extend(last);
+        if to != self.applied {
             let ids = capped_ids(ids);
-            self.context.progress.advance(to, change_of(ids.clone()));
+            self.context.progress.advance(&to, change_of(ids.clone()));
             let announcement = Announcement::Applied {
                 holder: self.context.holder,
-                from: self.applied + 1,
+                after: std::mem::replace(&mut self.applied, to.clone()),
                 to,
                 ids,
             };
-            self.applied = to;
             self.context.announce(&announcement).await;
         }
         if self.saved_at.elapsed() > self.context.settings.checkpoint {
@@ -199,23 +207,27 @@ impl<P: Projection> LeaderTerm<'_, P> {
     }
 
     async fn save(&mut self) -> Result<(), RunnerError> {
-        let Some((sequence, commit)) = self.unsaved.take() else {
+        if self.unsaved.is_empty() {
             return Ok(());
-        };
+        }
+        let unsaved = std::mem::take(&mut self.unsaved);
         self.saved_at = tokio::time::Instant::now();
         let (context, uuid) = (self.context, &self.target.uuid);
         let advance = async {
             let store = &context.store;
             let key = &context.key;
-            Ok(store
-                .advance_checkpoint(key, uuid, sequence, commit)
-                .await?)
+            for (stream, (sequence, commit)) in unsaved {
+                store
+                    .advance_checkpoint(key, uuid, stream, sequence, commit)
+                    .await?;
+            }
+            Ok(())
         };
         abort_on_fault(&mut self.faults, advance).await
     }
 
     /// Begins a requested rebuild unless it is already running.
-    pub fn consider_rebuild(&mut self, held: &HeldLease, created: DateTime<Utc>) {
+    pub fn consider_rebuild(&mut self, held: &HeldLease, created: &CreatedStreams) {
         let Some(request) = &held.rebuild else {
             return;
         };
@@ -224,7 +236,8 @@ impl<P: Projection> LeaderTerm<'_, P> {
         }
         let known = self.building.as_ref();
         if known.is_none_or(|known| known.request() != request) {
-            let building = RebuildTask::start(self.context, request.clone(), created, End::Live);
+            let (request, created) = (request.clone(), created.clone());
+            let building = RebuildTask::start(self.context, request, created, End::Live);
             self.building = Some(building);
         }
     }
@@ -235,7 +248,7 @@ impl<P: Projection> LeaderTerm<'_, P> {
             return Ok(None);
         };
         self.met = Some(building.request().to_owned());
-        let built = match building.finish(self.context, self.applied).await {
+        let built = match building.finish(self.context, self.applied.clone()).await {
             Ok(built) => built,
             // The next term continues it.
             Err(failure) if failure.is_transient() => return Err(failure),
@@ -246,17 +259,17 @@ impl<P: Projection> LeaderTerm<'_, P> {
             }
         };
         let target = built.target.clone();
-        let (applied, request) = (built.sequence, built.request.clone());
+        let (applied, request) = (built.position.clone(), built.request.clone());
         abort_on_fault(&mut self.faults, built.switch(self.context)).await?;
-        self.unsaved = None;
-        self.applied = self.applied.max(applied);
+        self.unsaved.clear();
+        self.applied.merge(&applied);
         // The documents are the same, unless they had been changed by hand.
         let progress = &self.context.progress;
-        progress.restart(self.applied, &self.stream, 0);
+        progress.restart(self.applied.clone(), &self.origin, 0);
         let announcement = Announcement::Restarted {
             holder: self.context.holder,
-            stream: self.stream.clone(),
-            applied: self.applied,
+            origin: self.origin.clone(),
+            applied: self.applied.clone(),
         };
         self.context.announce(&announcement).await;
         let reported = report_switched(self.context, &request);

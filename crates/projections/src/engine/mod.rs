@@ -9,6 +9,7 @@ pub(crate) mod bounds;
 mod channel;
 mod checkpoint_check;
 mod context;
+mod epochs;
 mod fold_stream;
 mod follower;
 pub(crate) mod gauges;
@@ -30,6 +31,7 @@ pub(crate) mod version_message;
 
 pub use applied::{Applied, Changed, Invalidate};
 pub use gauges::describe_metrics;
+pub(crate) use progress::ends_of;
 pub use progress::{Progress, Source};
 pub use rebuild::{RebuildError, RebuildProgress, rebuild};
 pub use remote_progress::RemoteProgress;

@@ -1,13 +1,13 @@
 //! The progress of another service's read model, for processes that may not read it.
 
-use eventstore::Log;
+use eventstore::{Log, StreamName};
 use futures_util::StreamExt;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
-    Projection,
+    Position, Projection,
     engine::{
         channel::{subscribe, topic},
         version_message::VersionMessage,
@@ -34,9 +34,9 @@ pub struct RemoteProgress {
     log: Log,
     topic: String,
     /// The position of each version.
-    applied: watch::Receiver<BTreeMap<u32, u64>>,
-    /// The highest floor from any process that came through the server.
-    floor: watch::Receiver<u64>,
+    applied: watch::Receiver<BTreeMap<u32, Position>>,
+    /// The highest floors from any process that came through the server.
+    floor: watch::Receiver<Position>,
     _listener: AbortOnDropHandle<()>,
 }
 
@@ -46,7 +46,7 @@ impl RemoteProgress {
     pub fn listen<P: Projection>(projection: &P, log: &Log, database: &str) -> Self {
         let topic = topic(database, projection.name());
         let (applied, seen) = watch::channel(BTreeMap::new());
-        let (floors, floor) = watch::channel(0);
+        let (floors, floor) = watch::channel(Position::default());
         let listener = {
             let (log, topic) = (log.clone(), topic.clone());
             tokio::spawn(async move {
@@ -61,8 +61,8 @@ impl RemoteProgress {
                             }) => applied.send_modify(|known: &mut BTreeMap<_, _>| {
                                 known.insert(version, to);
                             }),
-                            Some(VersionMessage::Floor { sequence }) => {
-                                floors.send_modify(|floor| *floor = sequence.max(*floor));
+                            Some(VersionMessage::Floor { at }) => {
+                                floors.send_modify(|floor| floor.merge(&at));
                             }
                             _ => {}
                         }
@@ -84,12 +84,12 @@ impl RemoteProgress {
     ///
     /// Of several versions that are folded in parallel, one is enough: the others follow within a
     /// moment, and one that is no longer folded never would.
-    pub async fn wait_for(&self, sequence: u64, timeout: Duration) -> bool {
+    pub async fn wait_for(&self, stream: StreamName, sequence: u64, timeout: Duration) -> bool {
         let mut applied = self.applied.clone();
         let heard = async {
             loop {
-                let news =
-                    applied.wait_for(|known| known.values().any(|applied| *applied >= sequence));
+                let news = applied
+                    .wait_for(|known| known.values().any(|applied| applied.of(stream) >= sequence));
                 if let Ok(news) = tokio::time::timeout(ASK_EVERY, news).await {
                     return news.is_ok();
                 }
@@ -104,13 +104,14 @@ impl RemoteProgress {
     /// acknowledged: their reads wait for it from now on. Returns when the message came back from
     /// the server, which has then sent it to all of them, too: a client that gets its response
     /// after that may ask any of them.
-    pub async fn require_globally(&self, sequence: u64) {
+    pub async fn require_globally(&self, stream: StreamName, sequence: u64) {
         // A process that doesn't receive it doesn't answer reads either: without NATS no read
         // succeeds.
-        let floor = VersionMessage::Floor { sequence };
+        let at = Position::at(stream, sequence);
+        let floor = VersionMessage::Floor { at };
         floor.send(&self.log, &self.topic).await;
         let mut floors = self.floor.clone();
-        let came_back = floors.wait_for(|floor| *floor >= sequence);
+        let came_back = floors.wait_for(|floor| floor.of(stream) >= sequence);
         let _ = tokio::time::timeout(ECHO, came_back).await;
     }
 }

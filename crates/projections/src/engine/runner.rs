@@ -12,9 +12,9 @@ use uuid::Uuid;
 use crate::{
     Progress, Projection, ReadStore, RunnerSettings, RunnerState,
     engine::{
-        announce::Announcement, channel::topic, context::ProjectionContext, follower::Follower,
-        gauges::Gauges, leader::Leader, leader_dialog::LeaderDialog, leader_term::TermEnd,
-        lease::Lease, version_follower::VersionFollower,
+        announce::Announcement, channel::topic, context::ProjectionContext, epochs::Epochs,
+        follower::Follower, gauges::Gauges, leader::Leader, leader_dialog::LeaderDialog,
+        leader_term::TermEnd, lease::Lease, progress::ends_of, version_follower::VersionFollower,
     },
     error::RunnerError,
     store::CheckpointChange,
@@ -49,7 +49,7 @@ enum Blocked {
 
 impl Runner {
     /// Starts to keep a projection up to date. Returns at once; [`Progress::ready`] reports when
-    /// reads reflect all commits that are in the stream now.
+    /// reads reflect all commits that are in the streams now.
     ///
     /// # Errors
     /// When the log can't be reached.
@@ -59,10 +59,13 @@ impl Runner {
         store: &(impl ReadStore + Clone),
         settings: RunnerSettings,
     ) -> Result<Self, StoreError> {
-        let end = log.reader().last_sequence(projection.stream()).await?;
+        let mut streams = projection.streams();
+        streams.sort_unstable();
+        streams.dedup();
+        let end = ends_of(log, &streams).await?;
         let key = projection.key();
-        let epochs = log.tails().epochs(projection.stream());
-        let progress = Progress::new(key.clone(), end, store.faults(), epochs);
+        let epochs = Epochs::of(log, &streams);
+        let progress = Progress::new(key.clone(), streams.clone(), end, store.faults(), epochs);
         let (state, seen) = watch::channel(RunnerState::Starting);
         let store: Arc<dyn ReadStore> = Arc::new(store.clone());
         let stop = CancellationToken::new();
@@ -88,6 +91,7 @@ impl Runner {
             gauges: Gauges::new(projection.name()),
             projection: Arc::new(projection),
             key,
+            streams,
         });
         let listeners = [
             tokio::spawn(Follower::new(&context).follow()),

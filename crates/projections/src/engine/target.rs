@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     error::RunnerError,
-    store::{Batch, CollectionId, ReadStore},
+    store::{Batch, CollectionId, Origin, ReadStore},
 };
 
 /// The collection that is written to.
@@ -23,7 +23,7 @@ impl Target {
 
     /// Removes the tombstones of deleted documents, up to a commit. Only for a collection to which no
     /// other process can still write older commits; see [`Change::Delete`](crate::Change::Delete).
-    pub async fn purge(&self, up_to: u64) -> Result<(), RunnerError> {
+    pub async fn purge(&self, up_to: Origin) -> Result<(), RunnerError> {
         Ok(self.store.purge(&self.name, &self.uuid, up_to).await?)
     }
 }

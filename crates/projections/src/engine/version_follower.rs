@@ -30,15 +30,15 @@ impl<P: Projection> VersionFollower<P> {
                 tokio::select! {
                     message = messages.next() => match message.map(|bytes| VersionMessage::decode(&bytes)) {
                         None => break,
-                        Some(Some(VersionMessage::Floor { sequence })) => self.context.progress.require_locally(sequence),
+                        Some(Some(VersionMessage::Floor { at })) => self.context.progress.require_locally(&at),
                         Some(Some(VersionMessage::Asked)) if self.context.progress.is_active() => {
                             self.context.send_applied(self.context.progress.applied()).await;
                         }
                         Some(_) => {}
                     },
                     Ok(()) = raised.changed() => {
-                        let sequence = *raised.borrow_and_update();
-                        VersionMessage::Floor { sequence }.send(&self.context.log, &self.context.version_topic).await;
+                        let at = raised.borrow_and_update().clone();
+                        VersionMessage::Floor { at }.send(&self.context.log, &self.context.version_topic).await;
                     }
                 }
             }

@@ -8,23 +8,25 @@
 use eventstore::Log;
 use serde::{Deserialize, Serialize};
 
+use crate::Position;
+
 /// A message to every process with an interest in a projection, in any version.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub(crate) enum VersionMessage {
-    /// The documents of a version reflect the stream up to here.
+    /// The documents of a version reflect the streams up to here.
     Applied {
         /// The version.
         version: u32,
-        /// The last applied commit.
-        applied: u64,
+        /// The applied commits.
+        applied: Position,
     },
     /// A process requests the position of each version.
     Asked,
     /// A command was acknowledged that isn't applied everywhere: reads wait for it from now on.
     Floor {
         /// Its commit.
-        sequence: u64,
+        at: Position,
     },
 }
 

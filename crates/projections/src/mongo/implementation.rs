@@ -1,6 +1,7 @@
 //! MongoDB as a store of documents.
 
 use async_trait::async_trait;
+use eventstore::StreamName;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use mongodb::{
     Collection,
@@ -14,13 +15,14 @@ use super::{
     MongoStore,
     errors::{NAMESPACE_EXISTS, code},
     retry_after_switch,
+    write::of_stream,
 };
 use crate::{
     DocumentId, Index, ReadStoreError,
     bson_values::int,
     store::{
-        Batch, Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, ReadStore,
-        Report, SEQ, StoreResult,
+        Batch, Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, Origin,
+        ReadStore, Report, SEQ, StoreResult,
     },
 };
 
@@ -98,7 +100,7 @@ impl ReadStore for MongoStore {
         self.write_batch(name, collection, batch).await
     }
 
-    async fn purge(&self, name: &str, collection: &CollectionId, up_to: u64) -> StoreResult<()> {
+    async fn purge(&self, name: &str, collection: &CollectionId, up_to: Origin) -> StoreResult<()> {
         self.purge_tombstones(name, collection, up_to).await
     }
 
@@ -117,10 +119,11 @@ impl ReadStore for MongoStore {
         Ok(found.map_err(ReadStoreError::from).boxed())
     }
 
-    async fn newest(&self, name: &str, after: u64, limit: usize) -> StoreResult<Vec<Document>> {
+    async fn newest(&self, name: &str, after: Origin, limit: usize) -> StoreResult<Vec<Document>> {
         let collection: Collection<Document> = self.database().collection(name);
         let find = async {
-            let newer = doc! { SEQ: { "$gt": int(after) } };
+            let mut newer = doc! { SEQ: { "$gt": int(after.sequence) } };
+            newer.extend(of_stream(after.stream));
             let found = collection.find(newer).sort(doc! { SEQ: -1 });
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             found.limit(limit).await?.try_collect().await
@@ -144,10 +147,12 @@ impl ReadStore for MongoStore {
         &self,
         key: &str,
         collection: &CollectionId,
+        stream: StreamName,
         sequence: u64,
         commit: Uuid,
     ) -> StoreResult<()> {
-        self.advance(key, collection, sequence, commit).await
+        self.advance(key, collection, stream, sequence, commit)
+            .await
     }
 
     async fn amend_checkpoint(&self, key: &str, change: CheckpointChange) -> StoreResult<()> {

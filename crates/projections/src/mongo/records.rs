@@ -1,5 +1,6 @@
 //! What is recorded of checkpoints, leases and rebuilds.
 
+use eventstore::StreamName;
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection,
@@ -67,16 +68,22 @@ impl MongoStore {
         &self,
         key: &str,
         collection: &CollectionId,
+        stream: StreamName,
         sequence: u64,
         commit: Uuid,
     ) -> StoreResult<()> {
         let sequence = int(sequence);
+        let field = |name: &str| format!("streams.{stream}.{name}");
         let guard = doc! {
             "_id": key,
             "collection": collection.clone(),
-            "sequence": { "$lt": sequence },
+            field("sequence"): { "$lt": sequence },
         };
-        let news = doc! { "$set": { "sequence": sequence, "commit": commit.to_string(), "stuck": Bson::Null } };
+        let news = doc! { "$set": {
+            field("sequence"): sequence,
+            field("commit"): commit.to_string(),
+            "stuck": Bson::Null,
+        } };
         let checkpoints = self.checkpoints_collection();
         self.bounded(checkpoints.update_one(guard, news))
             .await

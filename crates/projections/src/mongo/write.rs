@@ -4,13 +4,17 @@
 //! statements. Each contains the identity of its collection: a write doesn't recreate a collection
 //! that was dropped by hand; it fails.
 
+use eventstore::StreamName;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use mongodb::bson::{
-    self, Bson, Document, RawArrayBuf, RawDocumentBuf, doc,
-    raw::{CStr, RawBson, cstr},
-    rawdoc,
+use mongodb::{
+    Collection,
+    bson::{
+        self, Bson, Document, RawArrayBuf, RawDocumentBuf, doc,
+        raw::{CStr, RawBson, cstr},
+        rawdoc,
+    },
 };
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     MongoStore,
@@ -20,7 +24,7 @@ use crate::{
     DocumentId, ReadStoreError,
     bson_values::int,
     projection::DELETED,
-    store::{Batch, CollectionId, SEQ, StoreResult, Write},
+    store::{Batch, CollectionId, Origin, OwnedByAnother, SEQ, STREAM, StoreResult, Write},
 };
 
 /// Number of statements in one command; more of them gain nothing and delay the first.
@@ -43,7 +47,8 @@ struct Command {
     kind: Kind,
     statements: RawArrayBuf,
     count: usize,
-    /// For inserts: the writes to use for documents that already exist.
+    /// The writes of the statements, for documents that already exist and for those that don't have
+    /// the expected stream.
     writes: Vec<(DocumentId, Write)>,
 }
 
@@ -51,6 +56,14 @@ struct Command {
 enum Kind {
     Insert,
     Update,
+}
+
+/// What a command did.
+struct Sent {
+    /// The inserts whose document already exists.
+    existing: Vec<usize>,
+    /// Number of statements that found what they are for.
+    matched: usize,
 }
 
 /// The collection that is written to.
@@ -75,16 +88,23 @@ impl MongoStore {
         &self,
         name: &str,
         uuid: &CollectionId,
-        up_to: u64,
+        up_to: Origin,
     ) -> StoreResult<()> {
+        let mut old = doc! { DELETED: true, SEQ: { "$lte": int(up_to.sequence) } };
+        old.extend(of_stream(up_to.stream));
         let delete = doc! {
             "delete": name,
             "collectionUUID": uuid.clone(),
-            "deletes": [{ "q": { DELETED: true, SEQ: { "$lte": int(up_to) } }, "limit": 0 }],
+            "deletes": [{ "q": old, "limit": 0 }],
         };
         let reply = self.bounded(self.database().run_command(delete)).await?;
         existing(&reply).map(|_| ())
     }
+}
+
+/// The condition that a document is of this stream; none where all are of one.
+pub(super) fn of_stream(stream: Option<StreamName>) -> Document {
+    stream.map_or_else(Document::new, |stream| doc! { STREAM: stream.as_str() })
 }
 
 impl Target<'_> {
@@ -109,29 +129,56 @@ impl Target<'_> {
     }
 
     async fn run(&self, command: Command) -> StoreResult<()> {
-        let existing = self.send(command.kind, command.statements).await?;
-        if existing.is_empty() {
-            return Ok(());
-        }
+        let sent = self.send(&command).await?;
         // A document that already exists was written before: this is a redelivery, or (for a
         // document that is put a second time) a newer state. The guard distinguishes them.
+        let existing = sent
+            .existing
+            .iter()
+            .filter_map(|at| command.writes.get(*at));
         let mut replacements = Vec::new();
-        for index in existing {
-            if let Some((id, write)) = command.writes.get(index) {
-                replacements.push((id.clone(), write.clone()));
-            }
+        pack(Kind::Update, existing.cloned().collect(), &mut replacements)?;
+        let mut took_effect =
+            sent.matched + replacements.iter().map(|one| one.count).sum::<usize>();
+        for replacement in &replacements {
+            let sent = self.send(replacement).await?;
+            took_effect = took_effect - replacement.count + sent.matched;
         }
-        let mut commands = Vec::new();
-        pack(Kind::Update, replacements, &mut commands)?;
-        for command in commands {
-            self.send(command.kind, command.statements).await?;
+        if took_effect < command.count {
+            self.check_owners(&command.writes).await?;
         }
         Ok(())
     }
 
-    /// Sends one command; returns which of its inserts already exist.
-    async fn send(&self, kind: Kind, statements: RawArrayBuf) -> StoreResult<Vec<usize>> {
-        let (verb, list) = match kind {
+    /// Some writes found no older document: they are repeated, or the document is of another
+    /// stream, which the guard keeps from being changed and nothing else would report.
+    async fn check_owners(&self, writes: &[(DocumentId, Write)]) -> StoreResult<()> {
+        let streams: HashMap<&DocumentId, StreamName> = writes
+            .iter()
+            .filter_map(|(id, write)| Some((id, write.origin.stream?)))
+            .collect();
+        if streams.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<Bson> = streams.keys().map(|id| id.to_bson()).collect();
+        let collection: Collection<RawDocumentBuf> = self.store.database().collection(self.name);
+        let find = async {
+            let found = collection.find(doc! { "_id": { "$in": ids } });
+            let found = found.projection(doc! { STREAM: 1 }).await?;
+            found.try_collect::<Vec<_>>().await
+        };
+        for found in self.store.bounded(find).await? {
+            if let Some(id) = DocumentId::of(&found) {
+                let owner = found.get_str(STREAM).ok();
+                OwnedByAnother::check(&id, streams.get(&id).copied(), owner)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one command.
+    async fn send(&self, command: &Command) -> StoreResult<Sent> {
+        let (verb, list) = match command.kind {
             Kind::Insert => (cstr!("insert"), cstr!("documents")),
             Kind::Update => (cstr!("update"), cstr!("updates")),
         };
@@ -140,12 +187,17 @@ impl Target<'_> {
         raw.append(cstr!("ordered"), false);
         raw.append(cstr!("writeConcern"), rawdoc! { "w": 1 });
         raw.append(cstr!("collectionUUID"), self.uuid.clone());
-        raw.append(list, statements);
+        raw.append(list, command.statements.as_ref());
         let reply = self
             .store
             .bounded(self.store.database().run_raw_command(raw))
             .await?;
-        existing(&reply)
+        Ok(Sent {
+            existing: existing(&reply)?,
+            matched: reply
+                .get_i32("n")
+                .map_or(0, |n| usize::try_from(n).unwrap_or(0)),
+        })
     }
 }
 
@@ -179,9 +231,7 @@ fn pack(
         }
         command.statements.push(RawBson::Document(statement));
         command.count += 1;
-        if kind == Kind::Insert {
-            command.writes.push((id, write));
-        }
+        command.writes.push((id, write));
     }
     if command.count > 0 {
         commands.push(command);
@@ -205,9 +255,12 @@ fn guarded(id: &DocumentId, write: &Write) -> Result<RawDocumentBuf, bson::error
         append_fields(&mut set, write)?;
         rawdoc! { "$set": set }
     };
-    let older = rawdoc! { "$lt": int(write.seq) };
+    let older = rawdoc! { "$lt": int(write.origin.sequence) };
     let mut query = id.begin_document();
     query.append(<&CStr>::try_from(SEQ)?, older);
+    if let Some(stream) = write.origin.stream {
+        query.append(<&CStr>::try_from(STREAM)?, stream.as_str());
+    }
     if !write.whole {
         // What was deleted stays absent, whatever a part of it becomes.
         query.append(<&CStr>::try_from(DELETED)?, rawdoc! { "$exists": false });
@@ -227,7 +280,10 @@ fn append_fields(to: &mut RawDocumentBuf, write: &Write) -> Result<(), bson::err
             other => to.append(name, RawBson::try_from(other.clone())?),
         }
     }
-    to.append(<&CStr>::try_from(SEQ)?, int(write.seq));
+    if let (true, Some(stream)) = (write.whole, write.origin.stream) {
+        to.append(<&CStr>::try_from(STREAM)?, stream.as_str());
+    }
+    to.append(<&CStr>::try_from(SEQ)?, int(write.origin.sequence));
     Ok(())
 }
 

@@ -1,11 +1,19 @@
-//! How far a projection has folded its stream.
+//! How far a projection has folded its streams.
 //!
 //! Written after the documents, so it may lag behind them and is never ahead; the guard in each
 //! document makes repeated folding harmless.
 
 use chrono::{DateTime, Utc};
+use eventstore::StreamName;
 use mongodb::bson::{Binary, Bson};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+use crate::{
+    Position,
+    bson_values::{int, unsigned},
+};
 
 /// A checkpoint as it is stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,13 +23,8 @@ pub struct Checkpoint {
     pub key: String,
     /// Identity of the collection that this describes.
     pub collection: Bson,
-    /// Identity of the stream: its creation time.
-    pub stream_created: String,
-    /// The last folded commit.
-    pub sequence: i64,
-    /// Identity of that commit. It distinguishes the log that was folded from one that was restored
-    /// from a backup and then continued differently.
-    pub commit: Option<String>,
+    /// How far each stream is folded, by its name.
+    pub streams: BTreeMap<String, FoldedStream>,
     /// Number of times the model was rebuilt because folded commits were gone from the log. A
     /// sequence identifies the same commit only as long as this stays the same.
     #[serde(default)]
@@ -44,31 +47,69 @@ pub struct Checkpoint {
     pub next: Option<NextCollection>,
 }
 
+/// How far one stream is folded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FoldedStream {
+    /// Identity of the stream: its creation time.
+    pub created: String,
+    /// The last folded commit.
+    pub sequence: i64,
+    /// Identity of that commit. It distinguishes the log that was folded from one that was restored
+    /// from a backup and then continued differently.
+    pub commit: Option<String>,
+}
+
 /// A rebuilt collection that is about to take over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NextCollection {
     /// Its identity.
     pub collection: Bson,
-    /// Identity of the stream that it was filled from.
-    pub stream_created: String,
     /// As in [`Checkpoint`].
     #[serde(default)]
     pub lineage: i64,
-    /// The last commit that is folded into it.
-    pub sequence: i64,
-    /// Identity of that commit.
-    pub commit: Option<String>,
+    /// How far it is filled, by stream.
+    pub streams: BTreeMap<String, FoldedStream>,
+}
+
+impl FoldedStream {
+    /// Nothing yet of a stream.
+    pub(crate) fn start(created: DateTime<Utc>) -> Self {
+        Self {
+            created: identity(created),
+            sequence: 0,
+            commit: None,
+        }
+    }
+
+    /// Notes a commit that is folded.
+    pub(crate) fn advance(&mut self, sequence: u64, commit: Uuid) {
+        self.sequence = int(sequence);
+        self.commit = Some(commit.to_string());
+    }
+}
+
+/// How far streams are folded.
+pub(crate) fn position_of(streams: &BTreeMap<String, FoldedStream>) -> Position {
+    let folded = streams.iter();
+    folded
+        .map(|(stream, folded)| (stream.clone(), unsigned(folded.sequence)))
+        .collect()
 }
 
 impl Checkpoint {
     /// The checkpoint of an empty collection.
-    pub fn start(key: String, collection: Binary, stream_created: DateTime<Utc>) -> Self {
+    pub fn start(
+        key: String,
+        collection: Binary,
+        created: impl IntoIterator<Item = (StreamName, DateTime<Utc>)>,
+    ) -> Self {
+        let streams = created
+            .into_iter()
+            .map(|(stream, created)| (stream.as_str().to_owned(), FoldedStream::start(created)));
         Self {
             key,
             collection: Bson::Binary(collection),
-            stream_created: identity(stream_created),
-            sequence: 0,
-            commit: None,
+            streams: streams.collect(),
             lineage: 0,
             ahead: false,
             healing: None,
@@ -78,17 +119,23 @@ impl Checkpoint {
         }
     }
 
-    /// Identity of the counted commits: of the stream, and of its state before it lost a tail.
-    pub fn stream(&self) -> String {
+    /// Identity of the counted commits: of the streams, and of their state before one lost a tail.
+    pub fn origin(&self) -> String {
+        let created: Vec<_> = self
+            .streams
+            .values()
+            .map(|stream| stream.created.as_str())
+            .collect();
+        let created = created.join(",");
         match self.lineage {
-            0 => self.stream_created.clone(),
-            lineage => format!("{}+{lineage}", self.stream_created),
+            0 => created,
+            lineage => format!("{created}+{lineage}"),
         }
     }
 
-    /// The last folded commit.
-    pub fn sequence(&self) -> u64 {
-        u64::try_from(self.sequence).unwrap_or(0)
+    /// How far it is folded.
+    pub fn position(&self) -> Position {
+        position_of(&self.streams)
     }
 
     /// Adopts the rebuilt collection, if it has taken over. A crash may have come between the
@@ -99,9 +146,7 @@ impl Checkpoint {
             && next.collection == Bson::Binary(collection.clone())
         {
             self.collection = next.collection.clone();
-            self.stream_created.clone_from(&next.stream_created);
-            self.sequence = next.sequence;
-            self.commit.clone_from(&next.commit);
+            self.streams.clone_from(&next.streams);
             self.lineage = next.lineage;
             self.healing = None;
             self.halted = None;
@@ -146,27 +191,38 @@ mod tests {
     #[test]
     fn a_crash_between_a_switch_and_its_record_is_settled_by_the_collection_that_is_there() {
         let created = DateTime::from_timestamp_nanos(1);
+        let streams = [StreamName::new("A"), StreamName::new("B")];
+        let start = Checkpoint::start(
+            "k".into(),
+            collection(1),
+            streams.map(|name| (name, created)),
+        );
+        let mut rebuilt = start.streams.clone();
+        for stream in rebuilt.values_mut() {
+            stream.created = "later".into();
+            stream.advance(7, Uuid::nil());
+        }
         let before = Checkpoint {
-            sequence: 5,
             halted: Some("why".into()),
             stuck: Some("why".into()),
             healing: Some("why".into()),
             next: Some(NextCollection {
                 collection: Bson::Binary(collection(2)),
-                stream_created: "later".into(),
                 lineage: 1,
-                sequence: 7,
-                commit: Some("c".into()),
+                streams: rebuilt.clone(),
             }),
-            ..Checkpoint::start("k".into(), collection(1), created)
+            ..start
         };
         assert_eq!(before.clone().settle(&collection(1)), before);
         let after = before.settle(&collection(2));
-        assert_eq!((after.sequence, &after.next), (7, &None));
+        assert_eq!((after.position().total(), &after.next), (14, &None));
+        assert_eq!(after.position().of(streams[0]), 7);
         assert_eq!(after.collection, Bson::Binary(collection(2)));
-        assert_eq!(after.stream_created, "later");
-        assert_eq!(after.stream(), "later+1");
-        assert_eq!((after.commit.as_deref(), after.halted), (Some("c"), None));
-        assert_eq!((after.healing, after.stuck), (None, None));
+        assert_eq!(after.streams, rebuilt);
+        assert_eq!(after.origin(), "later,later+1");
+        assert_eq!(
+            (after.halted, after.healing, after.stuck),
+            (None, None, None)
+        );
     }
 }

@@ -6,6 +6,7 @@ mod lease;
 mod report;
 
 use async_trait::async_trait;
+use eventstore::StreamName;
 use futures_util::stream::BoxStream;
 use mongodb::bson::{Binary, Document, RawDocumentBuf};
 use std::{fmt::Debug, time::Duration};
@@ -18,9 +19,10 @@ use crate::{DocumentId, Index, ReadStoreError};
 pub(crate) const READ_BOUND: Duration = Duration::from_millis(1_800);
 
 pub(crate) use batch::SEQ;
-pub use batch::{Batch, Write};
-pub(crate) use checkpoint::identity;
-pub use checkpoint::{Checkpoint, CheckpointChange, NextCollection};
+pub(crate) use batch::STREAM;
+pub use batch::{Batch, Origin, OwnedByAnother, Write};
+pub use checkpoint::{Checkpoint, CheckpointChange, FoldedStream, NextCollection};
+pub(crate) use checkpoint::{identity, position_of};
 pub use lease::{HeldLease, LeaseState};
 pub use report::{Reached, Report};
 
@@ -68,14 +70,17 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ReadStoreError::Replaced`] when the collection of that name isn't the one that is meant;
-    /// nothing is written then, and no collection is created.
+    /// nothing is written then, and no collection is created. [`ReadStoreError::OwnedByAnother`] when a
+    /// document is of another stream than the commit that writes it; that document stays as it is,
+    /// and others of the batch may be written.
     async fn write(&self, name: &str, collection: &CollectionId, batch: Batch) -> StoreResult<()>;
 
-    /// Deletes the tombstones of a collection that reflect this commit or an older one.
+    /// Deletes the tombstones of a collection that reflect this commit or an older one of its
+    /// stream.
     ///
     /// # Errors
     /// As [`Self::write`].
-    async fn purge(&self, name: &str, collection: &CollectionId, up_to: u64) -> StoreResult<()>;
+    async fn purge(&self, name: &str, collection: &CollectionId, up_to: Origin) -> StoreResult<()>;
 
     /// One document as it is stored, or its tombstone.
     async fn document(&self, name: &str, id: &DocumentId) -> StoreResult<Option<RawDocumentBuf>>;
@@ -86,8 +91,8 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
         name: &str,
     ) -> StoreResult<BoxStream<'static, StoreResult<RawDocumentBuf>>>;
 
-    /// The newest documents of those that reflect more than this commit, the newest first.
-    async fn newest(&self, name: &str, after: u64, limit: usize) -> StoreResult<Vec<Document>>;
+    /// The newest documents of those that reflect a later commit of its stream, the newest first.
+    async fn newest(&self, name: &str, after: Origin, limit: usize) -> StoreResult<Vec<Document>>;
 
     /// All checkpoints, by name.
     async fn checkpoints(&self) -> StoreResult<Vec<Checkpoint>>;
@@ -98,12 +103,13 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
     /// Writes a checkpoint, replacing any other.
     async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> StoreResult<()>;
 
-    /// Advances a checkpoint; never backwards, and never that of another collection. Clears what it
-    /// was stuck at.
+    /// Advances a checkpoint in one stream; never backwards, and never that of another collection.
+    /// Clears what it was stuck at.
     async fn advance_checkpoint(
         &self,
         key: &str,
         collection: &CollectionId,
+        stream: StreamName,
         sequence: u64,
         commit: Uuid,
     ) -> StoreResult<()>;

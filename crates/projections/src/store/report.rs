@@ -2,6 +2,9 @@
 
 use mongodb::bson::Bson;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use super::FoldedStream;
 
 /// The progress of a rebuild, as recorded by the process that rebuilds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,12 +36,8 @@ pub struct Report {
 pub struct Reached {
     /// Identity of the new collection.
     pub collection: Bson,
-    /// Identity of the stream.
-    pub stream_created: String,
-    /// The last commit that its documents reflect, or one shortly before.
-    pub sequence: i64,
-    /// Identity of that commit.
-    pub commit: String,
+    /// The commits that its documents reflect, or some shortly before, by stream.
+    pub streams: BTreeMap<String, FoldedStream>,
 }
 
 impl Report {

@@ -6,7 +6,6 @@ mod projection;
 pub use projection::OrdersProjection;
 
 use chrono::{DateTime, Utc};
-use event_streams::ORDERS;
 use eventstore::{Log, StoreError};
 use futures_util::TryStreamExt;
 use projections::{
@@ -78,9 +77,7 @@ impl Orders {
     /// [`ReadError::Unavailable`] within 4 s.
     pub async fn find(&self, order: Uuid) -> Result<Option<api::Order>, ReadError> {
         let progress = self.model.runner.progress();
-        progress
-            .find(&self.model.log, ORDERS, |_| self.load(order))
-            .await
+        progress.find(&self.model.log, |_| self.load(order)).await
     }
 
     /// Returns the orders of a buyer, oldest first; at most `limit` (and at most [`MAX_PAGE`]).

@@ -23,8 +23,8 @@ impl Projection for OrdersProjection {
         3
     }
 
-    fn stream(&self) -> StreamName {
-        ORDERS
+    fn streams(&self) -> Vec<StreamName> {
+        vec![ORDERS]
     }
 
     fn indexes(&self) -> Vec<Index> {

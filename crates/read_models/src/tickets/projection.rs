@@ -24,8 +24,8 @@ impl Projection for TicketsProjection {
         if cfg!(feature = "next-release") { 3 } else { 2 }
     }
 
-    fn stream(&self) -> StreamName {
-        TICKETS
+    fn streams(&self) -> Vec<StreamName> {
+        vec![TICKETS]
     }
 
     /// The list shows only open tickets, so its indexes contain no others: a sold ticket costs

@@ -1,5 +1,6 @@
 //! Servers that die, freeze and come back.
 
+use event_streams::TICKETS;
 use projections::{ReadError, RunnerSettings, RunnerState, rebuild, verify};
 use read_models::tickets::{Tickets, TicketsProjection};
 use std::{
@@ -24,7 +25,7 @@ async fn start(world: &World) -> Tickets {
 async fn recovers(tickets: &Tickets, sequence: u64) {
     let progress = tickets.runner().progress();
     assert!(
-        progress.wait_for(sequence, LONG).await,
+        progress.wait_for(TICKETS, sequence, LONG).await,
         "{:?}",
         tickets.runner().state()
     );
@@ -84,9 +85,11 @@ async fn nothing_is_lost_when_mongodb_is_killed_again_and_again_under_load() {
                 let at = trader.revise(id, "1", 100).await;
                 last.fetch_max(at, Ordering::SeqCst);
                 let progress = tickets.runner().progress();
-                let in_time = progress.wait_for(at, Duration::from_millis(200)).await;
+                let in_time = progress
+                    .wait_for(TICKETS, at, Duration::from_millis(200))
+                    .await;
                 if !in_time {
-                    progress.require_globally(at);
+                    progress.require_globally(TICKETS, at);
                 }
                 // Acknowledged: a read shows it or fails, and never shows less.
                 match tickets.find(id).await {
@@ -172,7 +175,13 @@ async fn a_rebuild_goes_on_where_it_was_after_the_log_was_away() {
     let tickets = Tickets::start(&world.log, &world.store, settings)
         .await
         .unwrap();
-    assert!(tickets.runner().progress().wait_for(3_000, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, 3_000, LONG)
+            .await
+    );
     let store = world.store.clone();
     let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let asked = tokio::spawn(async move {
@@ -201,7 +210,13 @@ async fn a_rebuild_goes_on_where_it_was_after_the_log_was_away() {
     let now = identity(&world, "tickets_v2").await;
     assert_eq!(now, half_built, "it went on with what was built");
     let at = world.trader().list(Uuid::new_v4(), "After", 100).await.1;
-    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, at, LONG)
+            .await
+    );
     let difference = verify(&TicketsProjection, &world.log, &world.store).await;
     assert_eq!(difference.unwrap(), None);
 }

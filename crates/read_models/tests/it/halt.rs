@@ -38,7 +38,13 @@ async fn folded() -> World {
         at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
     }
     let tickets = world.tickets().await;
-    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, at, LONG)
+            .await
+    );
     tickets.runner().stop().await;
     world
 }
@@ -52,7 +58,13 @@ async fn a_rebuild_repairs(world: &World, tickets: &Tickets) {
     let difference = verify(&TicketsProjection, &world.log, &world.store).await;
     assert_eq!(difference.unwrap(), None);
     let at = world.trader().list(Uuid::new_v4(), "Opera", 100).await.1;
-    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, at, LONG)
+            .await
+    );
     tickets.list(&TicketQuery::default()).await.unwrap();
 }
 
@@ -94,7 +106,13 @@ async fn an_event_that_cannot_be_folded_halts_and_is_named() {
     let tickets = world.tickets().await;
     let (id, _) = trader.list(Uuid::new_v4(), "Concert", 100).await;
     let at = trader.revise(id, "Opera", 100).await;
-    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, at, LONG)
+            .await
+    );
     let poison = Uuid::new_v4();
     trader
         .append(TICKETS, "ticket", poison, &[Strange::Nonsense { x: 1 }])
@@ -102,7 +120,7 @@ async fn an_event_that_cannot_be_folded_halts_and_is_named() {
     trader.revise(id, "Ballet", 100).await;
     let why = halted(&tickets).await;
     assert!(why.contains("TICKETS#3"), "{why}");
-    assert_eq!(tickets.runner().progress().applied(), at);
+    assert_eq!(tickets.runner().progress().applied().of(TICKETS), at);
     // What was good goes on being shown.
     assert_eq!(tickets.get(id).await.unwrap().unwrap().title, "Opera");
     // Whoever looks from outside of the process is told, and not that nobody runs it.
@@ -135,8 +153,8 @@ impl Projection for Marks {
     fn version(&self) -> u32 {
         1
     }
-    fn stream(&self) -> StreamName {
-        TICKETS
+    fn streams(&self) -> Vec<StreamName> {
+        vec![TICKETS]
     }
     fn indexes(&self) -> Vec<Index> {
         Vec::new()
@@ -168,7 +186,7 @@ async fn a_release_that_can_fold_on_ends_a_halt() {
     assert!(why.contains("TICKETS#2: nonsense"), "{why}");
     old.stop().await;
     let new = start(true).await;
-    assert!(new.progress().wait_for(at, LONG).await);
+    assert!(new.progress().wait_for(TICKETS, at, LONG).await);
     eventually("the halt is over", LONG, || async {
         recorded(&world).await.is_none()
     })
@@ -182,7 +200,13 @@ async fn a_halt_is_over_when_the_log_lost_what_could_not_be_folded() {
     let mut trader = world.trader();
     let at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
     let tickets = world.tickets().await;
-    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, at, LONG)
+            .await
+    );
     let before = world.nats.copy_disk().await;
     let mut connection = world.log.connection();
     connection.wait_for(|connected| *connected).await.unwrap();
@@ -197,7 +221,7 @@ async fn a_halt_is_over_when_the_log_lost_what_could_not_be_folded() {
         .await
         .unwrap();
     let again = Tickets::start(&log, &world.store, quick()).await.unwrap();
-    assert!(again.runner().progress().wait_for(at, LONG).await);
+    assert!(again.runner().progress().wait_for(TICKETS, at, LONG).await);
     eventually("the halt is over", LONG, || async {
         recorded(&world).await.is_none()
     })
@@ -239,7 +263,13 @@ async fn mongodb_shared_by_two_databases_keeps_their_read_models_apart() {
     let (here, there) = (world.tickets().await, other.tickets().await);
     let at = world.trader().list(Uuid::new_v4(), "Concert", 100).await.1;
     for tickets in [&here, &there] {
-        assert!(tickets.runner().progress().wait_for(at, LONG).await);
+        assert!(
+            tickets
+                .runner()
+                .progress()
+                .wait_for(TICKETS, at, LONG)
+                .await
+        );
         assert_eq!(tickets.runner().state(), RunnerState::Active);
     }
 }

@@ -22,7 +22,13 @@ async fn listed(before: usize, after: usize) -> (World, Vec<Uuid>) {
         last = at;
     }
     let tickets = world.tickets().await;
-    assert!(tickets.runner().progress().wait_for(last, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, last, LONG)
+            .await
+    );
     tickets.runner().stop().await;
     for _ in 0..after {
         ids.push(trader.list(Uuid::new_v4(), "Concert", 100).await.0);
@@ -76,7 +82,7 @@ async fn a_hole_halts_and_ends_by_itself_when_it_is_acknowledged() {
     let tickets = world.tickets().await;
     halts_at(&tickets, "TICKETS#5 is missing").await;
     // Nothing before it is lost, and nothing behind it is shown.
-    assert_eq!(tickets.runner().progress().applied(), 4);
+    assert_eq!(tickets.runner().progress().applied().of(TICKETS), 4);
     let rebuilt = rebuild(&world.store, "tickets_v2", |_| {}).await;
     let Err(RebuildError::Failed(why)) = rebuilt else {
         panic!("{rebuilt:?}");
@@ -98,7 +104,13 @@ async fn a_hole_at_the_end_of_the_log_is_no_reason_to_wait_once_it_is_acknowledg
     goes_on(&world, &tickets, 3).await;
     let (_, at) = world.trader().list(Uuid::new_v4(), "Opera", 100).await;
     assert_eq!(at, 5);
-    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, at, LONG)
+            .await
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,7 +121,13 @@ async fn what_was_folded_last_may_be_what_is_lost() {
     let tickets = world.tickets().await;
     halts_at(&tickets, "TICKETS#3 is missing").await;
     acknowledge(&world, 3, 3).await;
-    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, at, LONG)
+            .await
+    );
     // It goes on from what it shows, and that is more than the log holds: a rebuild settles it.
     assert!(tickets.get(ids[2]).await.unwrap().is_some());
     rebuild(&world.store, "tickets_v2", |_| {}).await.unwrap();

@@ -1,6 +1,7 @@
 //! A log that loses its tail, under living processes and between two lives of one: read models heal
 //! by themselves, and show what is there.
 
+use event_streams::TICKETS;
 use eventstore::Log;
 use mongodb::bson::{Document, doc};
 use projections::{MongoStore, RunnerSettings, RunnerState, verify};
@@ -35,7 +36,11 @@ impl Process {
 
     async fn applies(&self, at: u64) {
         let progress = self.tickets.runner().progress();
-        assert!(progress.wait_for(at, LONG).await, "{:?}", self.state());
+        assert!(
+            progress.wait_for(TICKETS, at, LONG).await,
+            "{:?}",
+            self.state()
+        );
     }
 
     fn state(&self) -> RunnerState {
@@ -205,7 +210,7 @@ async fn a_crash_alone_heals_nothing() {
     let second = Process::start(&world).await;
     second.lists(&there).await;
     assert_eq!(second.tickets.runner().progress().lineage(), 0);
-    assert_eq!(second.log.tails().epoch(event_streams::TICKETS), 0);
+    assert_eq!(second.log.tails().epoch(TICKETS), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -222,7 +227,11 @@ async fn what_was_lost_before_it_was_folded_is_not_waited_for() {
     // Until that is known, it may be folded.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (_, last) = list(&mut trader, 5).await;
-    process.tickets.runner().progress().require_globally(last);
+    process
+        .tickets
+        .runner()
+        .progress()
+        .require_globally(TICKETS, last);
     assert!(process.tickets.runner().ready().is_err());
     lose(&world, &at_three).await;
     projections::resume(&world.store, "tickets_v2")
@@ -235,7 +244,10 @@ async fn what_was_lost_before_it_was_folded_is_not_waited_for() {
 #[tokio::test]
 async fn a_checkpoint_that_is_not_of_the_log_is_healed() {
     let other = Uuid::new_v4().to_string();
-    for set in [doc! { "sequence": 5_i64 }, doc! { "commit": &other }] {
+    for set in [
+        doc! { "streams.TICKETS.sequence": 5_i64 },
+        doc! { "streams.TICKETS.commit": &other },
+    ] {
         let world = World::start().await;
         let (there, last) = list(&mut world.trader(), 3).await;
         let process = Process::start(&world).await;

@@ -6,6 +6,7 @@ use domain::{
     OrderId, PaymentId,
     ticket_orders::{self, TicketOrdersEvent},
 };
+use event_streams::ORDERS;
 use projections::ReadError;
 use read_models::{
     orders::{Orders, OverdueOrder},
@@ -26,7 +27,7 @@ async fn an_order_shows_each_change_and_what_was_bought() {
     let (ticket, buyer) = (Uuid::new_v4(), Uuid::new_v4());
     let expires_at = Utc::now() + Duration::minutes(15);
     let (id, at) = trader.order(ticket, buyer, expires_at).await;
-    assert!(orders.runner().progress().wait_for(at, LONG).await);
+    assert!(orders.runner().progress().wait_for(ORDERS, at, LONG).await);
     let order = orders.find(id).await.unwrap().unwrap();
     assert_eq!(order.expires_at, expires_at, "exact to the nanosecond");
     assert_eq!((order.id, order.user_id), (id, buyer));
@@ -63,7 +64,7 @@ async fn an_order_shows_each_change_and_what_was_bought() {
         ),
     ] {
         let at = trader.orders(ticket, &[event]).await;
-        assert!(orders.runner().progress().wait_for(at, LONG).await);
+        assert!(orders.runner().progress().wait_for(ORDERS, at, LONG).await);
         let order = orders.find(id).await.unwrap().unwrap();
         assert_eq!((order.status, order.version), (status, version));
     }
@@ -88,7 +89,7 @@ async fn a_cancelled_order_shows_why() {
             version: 1,
         };
         let at = trader.orders(ticket, &[cancelled]).await;
-        assert!(orders.runner().progress().wait_for(at, LONG).await);
+        assert!(orders.runner().progress().wait_for(ORDERS, at, LONG).await);
         let order = orders.find(id).await.unwrap().unwrap();
         assert_eq!(order.status, OrderStatus::Cancelled);
         assert_eq!(order.cancel_reason, Some(shown));
@@ -113,7 +114,13 @@ async fn a_buyer_sees_own_orders_oldest_first() {
             .await
             .1;
     }
-    assert!(orders.runner().progress().wait_for(last, LONG).await);
+    assert!(
+        orders
+            .runner()
+            .progress()
+            .wait_for(ORDERS, last, LONG)
+            .await
+    );
     let page = async |cursor: Option<&str>| orders.by_buyer(buyer, 100, cursor).await.unwrap();
     let first = page(None).await;
     assert_eq!(first.orders.len(), 100);
@@ -148,7 +155,7 @@ async fn overdue_are_unpaid_orders_whose_time_is_up() {
         .order(Uuid::new_v4(), Uuid::new_v4(), not_yet)
         .await
         .1;
-    assert!(orders.runner().progress().wait_for(at, LONG).await);
+    assert!(orders.runner().progress().wait_for(ORDERS, at, LONG).await);
     assert_eq!(
         orders.overdue(now).await.unwrap(),
         [

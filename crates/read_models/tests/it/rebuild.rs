@@ -27,7 +27,13 @@ fn traffic(world: &World, tickets: &Tickets, end: &Arc<AtomicBool>) -> JoinSet<u
             let (id, mut at) = trader.list(Uuid::new_v4(), "0", 100).await;
             let (mut version, mut reads) = (0, 0);
             while !end.load(Ordering::SeqCst) {
-                assert!(tickets.runner().progress().wait_for(at, LONG).await);
+                assert!(
+                    tickets
+                        .runner()
+                        .progress()
+                        .wait_for(TICKETS, at, LONG)
+                        .await
+                );
                 let shown = tickets.get(id).await.expect("a read fails");
                 let shown = shown.expect("a ticket is gone").version;
                 assert!(shown >= version, "{shown} after {version}");
@@ -60,7 +66,7 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
     trader.list_reserved(500).await;
     let tickets = world.tickets().await;
     let progress = tickets.runner().progress();
-    assert!(progress.wait_for(1_000, LONG).await);
+    assert!(progress.wait_for(TICKETS, 1_000, LONG).await);
     let before = identity(&world, "tickets_v2").await;
     let end = Arc::new(AtomicBool::new(false));
     let tasks = traffic(&world, &tickets, &end);
@@ -89,7 +95,7 @@ async fn a_rebuild_under_traffic_gives_the_same_bytes_and_no_read_fails() {
     // Once more by way of another process that knows nothing of the first, which has folded all
     // that the traffic left.
     let log_end = world.log.reader().last_sequence(TICKETS).await.unwrap();
-    assert!(progress.wait_for(log_end, LONG).await);
+    assert!(progress.wait_for(TICKETS, log_end, LONG).await);
     tickets.runner().stop().await;
     let live = documents(&world, "tickets_v2").await;
     let again = world.tickets().await;
@@ -106,7 +112,13 @@ async fn a_comparison_in_parts_sees_every_document() {
     let mut trader = world.trader();
     let ids = trader.list_reserved(120).await;
     let tickets = world.tickets().await;
-    assert!(tickets.runner().progress().wait_for(240, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, 240, LONG)
+            .await
+    );
     tickets.runner().stop().await;
     // With room for ten documents in memory, it takes many parts.
     let in_parts = async || {
@@ -138,7 +150,13 @@ async fn a_rebuild_repairs_what_was_changed_by_hand() {
     let mut trader = world.trader();
     let tickets = world.tickets().await;
     let (id, at) = trader.list(Uuid::new_v4(), "Concert", 100).await;
-    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, at, LONG)
+            .await
+    );
     let raw = world.raw().await.collection::<Document>("tickets_v2");
     let wrong = doc! { "$set": { "title": "Wrong" } };
     raw.update_one(doc! {}, wrong).await.unwrap();
@@ -156,7 +174,13 @@ async fn a_rebuild_of_an_empty_log_ends() {
     let tickets = world.tickets().await;
     rebuild(&world.store, "tickets_v2", |_| {}).await.unwrap();
     let at = world.trader().list(Uuid::new_v4(), "Concert", 100).await.1;
-    assert!(tickets.runner().progress().wait_for(at, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, at, LONG)
+            .await
+    );
 }
 
 #[tokio::test]
@@ -167,7 +191,7 @@ async fn a_rebuild_goes_on_when_the_process_that_began_it_dies() {
         trader.list(Uuid::new_v4(), &n.to_string(), 100).await;
     }
     let first = world.tickets().await;
-    assert!(first.runner().progress().wait_for(300, LONG).await);
+    assert!(first.runner().progress().wait_for(TICKETS, 300, LONG).await);
     let store = world.another_store().await;
     let second = Tickets::start(&world.log, &store, quick()).await.unwrap();
     let before = identity(&world, "tickets_v2").await;
@@ -179,7 +203,7 @@ async fn a_rebuild_goes_on_when_the_process_that_began_it_dies() {
     asked.await.unwrap().unwrap();
     assert_ne!(identity(&world, "tickets_v2").await, before);
     let at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
-    assert!(second.runner().progress().wait_for(at, LONG).await);
+    assert!(second.runner().progress().wait_for(TICKETS, at, LONG).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -197,7 +221,13 @@ async fn a_rebuild_goes_on_where_the_process_was_that_died() {
     let first = Tickets::start(&world.log, &world.store, slow())
         .await
         .unwrap();
-    assert!(first.runner().progress().wait_for(3_000, LONG).await);
+    assert!(
+        first
+            .runner()
+            .progress()
+            .wait_for(TICKETS, 3_000, LONG)
+            .await
+    );
     let before = identity(&world, "tickets_v2").await;
     let ask = || {
         let store = world.store.clone();
@@ -243,7 +273,7 @@ async fn a_read_model_that_rests_folds_nothing_until_it_goes_on() {
     let tickets = world.tickets().await;
     let at = trader.list(Uuid::new_v4(), "Before", 100).await.1;
     let progress = tickets.runner().progress();
-    assert!(progress.wait_for(at, LONG).await);
+    assert!(progress.wait_for(TICKETS, at, LONG).await);
     pause(&world.store, "tickets_v2").await.unwrap();
     // It takes effect when the lease is renewed.
     let at = eventually("it rests", LONG, || async {
@@ -252,14 +282,16 @@ async fn a_read_model_that_rests_folds_nothing_until_it_goes_on() {
             .list(Uuid::new_v4(), "Meanwhile", 100)
             .await
             .1;
-        let applied = progress.wait_for(at, Duration::from_millis(500)).await;
+        let applied = progress
+            .wait_for(TICKETS, at, Duration::from_millis(500))
+            .await;
         (!applied).then_some(at)
     })
     .await;
     let models = read_models(&world.store).await.unwrap();
     assert!(models.iter().all(|model| model.paused), "{models:?}");
     resume(&world.store, "tickets_v2").await.unwrap();
-    assert!(progress.wait_for(at, LONG).await);
+    assert!(progress.wait_for(TICKETS, at, LONG).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -270,7 +302,13 @@ async fn a_collection_that_is_dropped_by_hand_is_filled_again() {
     let (id, mut at) = trader.list(Uuid::new_v4(), "Concert", 100).await;
     let raw = world.raw().await;
     for round in 0..4 {
-        assert!(tickets.runner().progress().wait_for(at, LONG).await);
+        assert!(
+            tickets
+                .runner()
+                .progress()
+                .wait_for(TICKETS, at, LONG)
+                .await
+        );
         if round == 3 {
             raw.drop().await.unwrap();
         } else {
@@ -290,7 +328,13 @@ async fn a_collection_that_is_dropped_by_hand_is_filled_again() {
         .await;
         let filled = raw.collection::<Document>("tickets_v2");
         assert_eq!(filled.list_index_names().await.unwrap().len(), 4);
-        assert!(tickets.runner().progress().wait_for(at, LONG).await);
+        assert!(
+            tickets
+                .runner()
+                .progress()
+                .wait_for(TICKETS, at, LONG)
+                .await
+        );
         assert!(tickets.get(id).await.unwrap().is_some());
     }
 }
@@ -304,7 +348,13 @@ async fn a_read_waits_rather_than_show_a_read_model_that_is_being_filled_again()
     for n in 0..200 {
         ids.push(trader.list(Uuid::new_v4(), &n.to_string(), 100).await.0);
     }
-    assert!(tickets.runner().progress().wait_for(200, LONG).await);
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, 200, LONG)
+            .await
+    );
     let mut changes = tickets.runner().progress().changes();
     let raw = world.raw().await;
     raw.collection::<Document>("tickets_v2")
@@ -314,7 +364,7 @@ async fn a_read_waits_rather_than_show_a_read_model_that_is_being_filled_again()
     let noticed = async {
         loop {
             // It is told when the runner begins again.
-            if changes.recv().await.unwrap().to < 200 {
+            if changes.recv().await.unwrap().to.of(TICKETS) < 200 {
                 return;
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::support::{Trader, World};
 use api::{Amount, TicketSort, TicketStatus};
+use event_streams::TICKETS;
 use projections::ReadError;
 use read_models::{tickets::TicketQuery, tickets::Tickets};
 use testkit::LONG;
@@ -15,7 +16,7 @@ async fn start(world: &World) -> (Tickets, Trader) {
 async fn applied(tickets: &Tickets, sequence: u64) {
     let progress = tickets.runner().progress();
     assert!(
-        progress.wait_for(sequence, LONG).await,
+        progress.wait_for(TICKETS, sequence, LONG).await,
         "{:?}",
         tickets.runner().state()
     );

@@ -26,8 +26,8 @@ impl Projection for Titles {
         self.0
     }
 
-    fn stream(&self) -> StreamName {
-        TICKETS
+    fn streams(&self) -> Vec<StreamName> {
+        vec![TICKETS]
     }
 
     fn indexes(&self) -> Vec<Index> {
@@ -67,13 +67,13 @@ async fn a_new_version_fills_its_own_collection_while_the_old_one_serves() {
         .await
         .unwrap();
     let at = trader.list(Uuid::new_v4(), "a", 100).await.1;
-    assert!(old.progress().wait_for(at, LONG).await);
+    assert!(old.progress().wait_for(TICKETS, at, LONG).await);
     let new = Runner::start(Titles(2), &world.log, &world.store, quick())
         .await
         .unwrap();
     let at = trader.list(Uuid::new_v4(), "b", 100).await.1;
     for runner in [&old, &new] {
-        assert!(runner.progress().wait_for(at, LONG).await);
+        assert!(runner.progress().wait_for(TICKETS, at, LONG).await);
     }
     assert_eq!(shown(&world, "titles_v1").await, ["a", "b"]);
     assert_eq!(shown(&world, "titles_v2").await, ["A", "B"]);
@@ -84,7 +84,7 @@ async fn a_new_version_fills_its_own_collection_while_the_old_one_serves() {
     let models = read_models(&world.store).await.unwrap();
     let known: Vec<_> = models
         .iter()
-        .map(|model| (model.key.as_str(), model.sequence, model.kept))
+        .map(|model| (model.key.as_str(), model.position.of(TICKETS), model.kept))
         .collect();
     assert_eq!(known[0], ("titles_v1", 2, false));
     assert_eq!((known[1].0, known[1].2), ("titles_v2", true));
@@ -119,15 +119,15 @@ async fn hears(known: &Titles, folded: Titles) {
     let began = Instant::now();
     loop {
         let at = trader.list(Uuid::new_v4(), "a", 100).await.1;
-        if remote.wait_for(at, quick().pause_max).await {
+        if remote.wait_for(TICKETS, at, quick().pause_max).await {
             break;
         }
         assert!(began.elapsed() < LONG, "it hears nothing");
     }
-    let ahead = runner.progress().applied() + 1;
-    assert!(!remote.wait_for(ahead, quick().pause).await);
+    let ahead = runner.progress().applied().of(TICKETS) + 1;
+    assert!(!remote.wait_for(TICKETS, ahead, quick().pause).await);
     runner.progress().ready().unwrap();
-    remote.require_globally(ahead).await;
+    remote.require_globally(TICKETS, ahead).await;
     eventually("reads wait for what was acknowledged", LONG, || async {
         runner.progress().ready().err().ok_or("ready")
     })

@@ -7,11 +7,13 @@ mod steps;
 mod trust;
 mod waiting;
 
+pub(crate) use absence::ends_of;
 pub use reads::Source;
 
+use eventstore::StreamName;
 use std::{
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -19,8 +21,8 @@ use std::{
 use tokio::sync::{Notify, broadcast, watch};
 
 use crate::{
-    Applied,
-    engine::{applied::Invalidate, leader_query::LeaderQuery},
+    Applied, Position,
+    engine::{applied::Invalidate, epochs::Epochs, leader_query::LeaderQuery},
 };
 use trust::Trust;
 
@@ -38,19 +40,21 @@ pub struct Progress {
 
 struct Inner {
     name: String,
-    applied: watch::Sender<u64>,
-    floor: AtomicU64,
+    /// The streams that are folded.
+    streams: Vec<StreamName>,
+    applied: watch::Sender<Position>,
+    floor: Mutex<Position>,
     /// Floors that were raised here and must be sent to the other processes.
-    raised: watch::Sender<u64>,
-    end: AtomicU64,
-    /// Identity of the stream that `applied` counts.
-    stream: Mutex<Option<String>>,
+    raised: watch::Sender<Position>,
+    end: Mutex<Position>,
+    /// Identity of the streams that `applied` counts.
+    origin: Mutex<Option<String>>,
     /// Counts possible losses of documents.
     faults: watch::Receiver<u64>,
     /// The faults that are settled: `applied` was read again after them.
     settled: watch::Sender<u64>,
     /// Counts tails that the log lost.
-    epochs: watch::Receiver<u64>,
+    epochs: Epochs,
     trust: watch::Sender<Trust>,
     /// Milliseconds after `began` until which this process is known to lead.
     active_until: AtomicU64,
@@ -69,19 +73,21 @@ struct Inner {
 impl Progress {
     pub(crate) fn new(
         name: String,
-        floor: u64,
+        streams: Vec<StreamName>,
+        floor: Position,
         faults: watch::Receiver<u64>,
-        epochs: watch::Receiver<u64>,
+        epochs: Epochs,
     ) -> Self {
         let settled = watch::Sender::new(*faults.borrow());
         Self {
             inner: Arc::new(Inner {
                 name,
-                applied: watch::Sender::new(0),
-                floor: AtomicU64::new(floor),
-                raised: watch::Sender::new(0),
-                end: AtomicU64::new(floor),
-                stream: Mutex::new(None),
+                streams,
+                applied: watch::Sender::new(Position::default()),
+                floor: Mutex::new(floor.clone()),
+                raised: watch::Sender::new(Position::default()),
+                end: Mutex::new(floor),
+                origin: Mutex::new(None),
                 faults,
                 settled,
                 epochs,
@@ -99,34 +105,34 @@ impl Progress {
         }
     }
 
-    /// The last commit that every read reflects.
-    pub fn applied(&self) -> u64 {
-        *self.inner.applied.borrow()
+    /// The commits that every read reflects.
+    pub fn applied(&self) -> Position {
+        self.inner.applied.borrow().clone()
     }
 
     /// Notes that a commit was acknowledged before it was applied: reads must reflect it from now
     /// on, and wait if necessary. The other processes receive it too, within a moment.
-    pub fn require_globally(&self, sequence: u64) {
-        self.require_locally(sequence);
+    pub fn require_globally(&self, stream: StreamName, sequence: u64) {
+        self.require_locally(&Position::at(stream, sequence));
         self.inner.raised.send_if_modified(|raised| {
-            let news = sequence > *raised;
-            *raised = sequence.max(*raised);
+            let news = sequence > raised.of(stream);
+            raised.raise(stream, sequence);
             news
         });
     }
 
     /// Like [`Self::require_globally`], in this process alone.
-    pub(crate) fn require_locally(&self, sequence: u64) {
-        self.inner.floor.fetch_max(sequence, Ordering::SeqCst);
+    pub(crate) fn require_locally(&self, position: &Position) {
+        locked(&self.inner.floor).merge(position);
     }
 
     /// Follows the floors that were raised here.
-    pub(crate) fn raised(&self) -> watch::Receiver<u64> {
+    pub(crate) fn raised(&self) -> watch::Receiver<Position> {
         self.inner.raised.subscribe()
     }
 
-    /// Follows the last applied commit.
-    pub fn watch(&self) -> watch::Receiver<u64> {
+    /// Follows the applied commits.
+    pub fn watch(&self) -> watch::Receiver<Position> {
         self.inner.applied.subscribe()
     }
 
@@ -136,14 +142,17 @@ impl Progress {
         self.inner.changes.subscribe()
     }
 
-    /// The end of the stream when it was last read (about once a second).
-    pub fn end(&self) -> u64 {
-        self.inner.end.load(Ordering::Relaxed).max(self.applied())
+    /// The ends of the streams when they were last read (about once a second).
+    pub fn end(&self) -> Position {
+        let mut end = locked(&self.inner.end).clone();
+        end.merge(&self.inner.applied.borrow());
+        end
     }
 
-    /// Number of commits in the stream that aren't applied.
+    /// Number of commits in the streams that aren't applied.
     pub fn lag_commits(&self) -> u64 {
-        self.end() - self.applied().min(self.end())
+        let applied = self.applied();
+        self.end().total().saturating_sub(applied.total())
     }
 
     /// How long the read model has been behind; zero while it is up to date.
@@ -164,31 +173,39 @@ impl Progress {
             let name = &self.inner.name;
             return Err(format!("{name}: not known yet to be what the log holds"));
         }
-        let (applied, floor) = (self.applied(), self.floor());
-        if applied >= floor {
-            Ok(())
-        } else {
-            let name = &self.inner.name;
-            Err(format!("{name}: applied {applied} of {floor} commits"))
+        if self.reaches_floor() {
+            return Ok(());
         }
+        Err(self.behind(&self.floor()))
     }
 
-    /// The floor, if it is beyond the known end of the log.
-    pub(crate) fn floor_beyond(&self, end: u64) -> Option<u64> {
-        Some(self.floor()).filter(|floor| *floor > end)
+    /// How far it is of what is required, for operators.
+    fn behind(&self, required: &Position) -> String {
+        let (name, applied) = (&self.inner.name, self.applied().total());
+        let required = required.total();
+        format!("{name}: applied {applied} of {required} commits")
+    }
+
+    /// The floor of a stream, if it is beyond the known end of the log.
+    pub(crate) fn floor_beyond(&self, stream: StreamName, end: u64) -> Option<u64> {
+        let floor = locked(&self.inner.floor).of(stream);
+        Some(floor).filter(|floor| *floor > end)
     }
 
     /// Lowers a floor that the log no longer reaches: the commit that raised it is gone.
-    pub(crate) fn lower(&self, from: u64, to: u64) {
-        let floor = &self.inner.floor;
-        let _ = floor.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst);
+    pub(crate) fn lower(&self, stream: StreamName, from: u64, to: u64) {
+        let mut floor = locked(&self.inner.floor);
+        // Unless it was raised in the meantime.
+        if floor.of(stream) == from {
+            floor.set(stream, to);
+        }
     }
 
     /// Number of times the read model was rebuilt because the log had lost commits that it showed.
-    /// Together with this, a sequence of the stream always identifies the same commit.
+    /// Together with this, a sequence of a stream always identifies the same commit.
     pub fn lineage(&self) -> u64 {
-        let stream = self.lock();
-        let lineage = stream.as_deref().and_then(|stream| stream.split_once('+'));
+        let origin = self.lock();
+        let lineage = origin.as_deref().and_then(|origin| origin.split_once('+'));
         lineage.map_or(0, |(_, lineage)| lineage.parse().unwrap_or(0))
     }
 
@@ -201,8 +218,13 @@ impl Progress {
         Arc::clone(&self.inner.leader_query)
     }
 
-    fn floor(&self) -> u64 {
-        self.inner.floor.load(Ordering::SeqCst)
+    fn floor(&self) -> Position {
+        locked(&self.inner.floor).clone()
+    }
+
+    fn reaches_floor(&self) -> bool {
+        let floor = locked(&self.inner.floor);
+        self.inner.applied.borrow().reaches(&floor)
     }
 
     fn millis(&self) -> u64 {
@@ -218,12 +240,13 @@ impl Progress {
             .push(cache);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.inner
-            .stream
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<String>> {
+        locked(&self.inner.origin)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

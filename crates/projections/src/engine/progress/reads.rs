@@ -59,11 +59,11 @@ impl Progress {
             let _ = settled.wait_for(|settled| *settled >= faults).await;
             let mut trust = self.inner.trust.subscribe();
             let _ = trust.wait_for(|trust| self.is_trusted(*trust)).await;
-            let floor = self.floor();
-            if self.applied() < floor {
+            if !self.reaches_floor() {
+                let floor = self.floor();
                 let _waiting = self.track_waiter();
                 let mut applied = self.inner.applied.subscribe();
-                let _ = applied.wait_for(|applied| *applied >= floor).await;
+                let _ = applied.wait_for(|applied| applied.reaches(&floor)).await;
             }
             if self.faults() == faults {
                 break faults;
@@ -74,7 +74,7 @@ impl Progress {
         }
         let known = self.inner.leader_query.ask().await;
         let source = match known {
-            Some(applied) if self.wait_for(applied, CATCH_UP).await => Source::Memory,
+            Some(applied) if self.wait_until(&applied, CATCH_UP).await => Source::Memory,
             _ => Source::Database,
         };
         (source, faults)

@@ -1,17 +1,20 @@
 //! Steps forward, back, and to another collection.
 
+use eventstore::StreamName;
 use std::sync::{PoisonError, atomic::Ordering};
 
-use super::Progress;
-use crate::{Applied, Changed};
+use super::{Progress, locked};
+use crate::{Applied, Changed, Position};
 
 impl Progress {
     /// Notes a step. The documents are already written.
-    pub(crate) fn advance(&self, to: u64, changed: Changed) {
+    pub(crate) fn advance(&self, to: &Position, changed: Changed) {
         // Held throughout, so that steps are sent one after the other.
         let _lock = self.lock();
-        if to > self.applied() {
-            self.step_to(to, changed);
+        let mut applied = self.applied();
+        if !applied.reaches(to) {
+            applied.merge(to);
+            self.step_to(applied, changed);
         }
     }
 
@@ -19,15 +22,15 @@ impl Progress {
     /// after `faults` faults.
     ///
     /// If that is fewer than before, reads wait until the rest is applied again. That is not
-    /// required of another stream: its commits are not those that were shown.
-    pub(crate) fn restart(&self, applied: u64, stream: &str, faults: u64) {
+    /// required of another log: its commits are not those that were shown.
+    pub(crate) fn restart(&self, applied: Position, origin: &str, faults: u64) {
         let mut known = self.lock();
-        if known.as_deref().is_none_or(|known| known == stream) {
-            self.require_locally(self.applied());
+        if known.as_deref().is_none_or(|known| known == origin) {
+            self.require_locally(&self.applied());
         } else {
-            self.inner.floor.store(applied, Ordering::SeqCst);
+            locked(&self.inner.floor).clone_from(&applied);
         }
-        *known = Some(stream.to_owned());
+        *known = Some(origin.to_owned());
         self.step_to(applied, Changed::Any);
         // Last: a task that waits for it finds the floor raised.
         self.inner.settled.send_if_modified(|settled| {
@@ -39,38 +42,39 @@ impl Progress {
 
     /// Notes that a read model was rebuilt from another log, or from one that lost its tail:
     /// earlier commits can't be waited for.
-    pub(crate) fn replaced(&self, applied: u64, stream: &str) {
+    pub(crate) fn replaced(&self, applied: Position, origin: &str) {
         let mut known = self.lock();
-        *known = Some(stream.to_owned());
-        self.inner.floor.store(applied, Ordering::SeqCst);
-        self.inner.end.store(applied, Ordering::Relaxed);
+        *known = Some(origin.to_owned());
+        locked(&self.inner.floor).clone_from(&applied);
+        locked(&self.inner.end).clone_from(&applied);
         // Any floor that is raised from now on is new, however low it is.
         self.inner.raised.send_if_modified(|raised| {
-            *raised = 0;
+            *raised = Position::default();
             false
         });
         self.step_to(applied, Changed::Any);
     }
 
-    /// Notes the stream's end.
-    pub(crate) fn note_stream_end(&self, end: u64) {
-        self.inner.end.store(end, Ordering::Relaxed);
+    /// Notes the end of a stream.
+    pub(crate) fn note_stream_end(&self, stream: StreamName, end: u64) {
+        locked(&self.inner.end).set(stream, end);
         self.note_if_caught_up();
     }
 
-    fn step_to(&self, to: u64, changed: Changed) {
+    fn step_to(&self, to: Position, changed: Changed) {
         let caches = self.inner.caches.read();
         for cache in caches.unwrap_or_else(PoisonError::into_inner).iter() {
             cache.forget(&changed);
         }
-        self.inner.applied.send_replace(to);
+        self.inner.applied.send_replace(to.clone());
         self.note_if_caught_up();
         // An error only means that nothing listens.
         let _ = self.inner.changes.send(Applied { to, changed });
     }
 
     fn note_if_caught_up(&self) {
-        if self.applied() >= self.inner.end.load(Ordering::Relaxed) {
+        let end = locked(&self.inner.end).clone();
+        if self.inner.applied.borrow().reaches(&end) {
             let now = self.millis();
             self.inner.caught_up_at.store(now, Ordering::Relaxed);
         }

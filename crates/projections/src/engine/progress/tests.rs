@@ -3,6 +3,7 @@ use crate::{Changed, ReadError};
 use std::time::SystemTime;
 use tokio::time;
 
+const S: StreamName = StreamName::new("S");
 const SHORT: Duration = Duration::from_millis(20);
 
 fn progress() -> (Progress, watch::Sender<u64>) {
@@ -11,10 +12,16 @@ fn progress() -> (Progress, watch::Sender<u64>) {
     (progress, fault)
 }
 
+fn at(sequence: u64) -> Position {
+    Position::at(S, sequence)
+}
+
 /// With a counter of the tails that the log lost.
 fn on_a_log() -> (Progress, watch::Sender<u64>, watch::Sender<u64>) {
     let ((fault, faults), (lost, epochs)) = (watch::channel(0), watch::channel(0));
-    (Progress::new("p".into(), 0, faults, epochs), fault, lost)
+    let epochs = Epochs::counted_by(epochs);
+    let progress = Progress::new("p".into(), vec![S], Position::default(), faults, epochs);
+    (progress, fault, lost)
 }
 
 /// A read that succeeds as soon as it may begin.
@@ -25,18 +32,18 @@ async fn read(progress: &Progress) -> Result<(), ReadError> {
 #[tokio::test]
 async fn a_wait_ends_when_the_commit_is_applied_and_not_before() {
     let (progress, _fault) = progress();
-    assert!(!progress.wait_for(1, SHORT).await);
-    progress.advance(1, Changed::Any);
-    assert!(progress.wait_for(1, SHORT).await);
+    assert!(!progress.wait_for(S, 1, SHORT).await);
+    progress.advance(&at(1), Changed::Any);
+    assert!(progress.wait_for(S, 1, SHORT).await);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_read_waits_for_what_was_acknowledged_and_fails_when_it_does_not_come() {
     let (progress, _fault) = progress();
-    progress.require_globally(5);
+    progress.require_globally(S, 5);
     let failure = read(&progress).await;
     assert!(matches!(failure, Err(ReadError::Unavailable { .. })));
-    progress.advance(5, Changed::Any);
+    progress.advance(&at(5), Changed::Any);
     assert!(read(&progress).await.is_ok());
 }
 
@@ -50,39 +57,39 @@ async fn a_read_of_a_database_that_hangs_fails() {
 #[tokio::test(start_paused = true)]
 async fn after_a_step_back_reads_wait_until_what_was_shown_is_there_again() {
     let (progress, _fault) = progress();
-    progress.restart(10, "s", 0);
-    progress.restart(7, "s", 0);
-    assert_eq!(progress.applied(), 7);
+    progress.restart(at(10), "s", 0);
+    progress.restart(at(7), "s", 0);
+    assert_eq!(progress.applied(), at(7));
     assert!(read(&progress).await.is_err());
-    progress.advance(10, Changed::Any);
+    progress.advance(&at(10), Changed::Any);
     assert!(read(&progress).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_a_fault_reads_wait_until_it_is_known_what_is_left() {
     let (progress, fault) = progress();
-    progress.restart(10, "s", 0);
+    progress.restart(at(10), "s", 0);
     fault.send_replace(1);
     assert!(read(&progress).await.is_err());
     // A read from before the fault proves nothing.
-    progress.restart(10, "s", 0);
+    progress.restart(at(10), "s", 0);
     assert!(read(&progress).await.is_err());
-    progress.restart(9, "s", 1);
+    progress.restart(at(9), "s", 1);
     assert!(read(&progress).await.is_err());
-    progress.advance(10, Changed::Any);
+    progress.advance(&at(10), Changed::Any);
     assert!(read(&progress).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_read_during_a_fault_is_made_again() {
     let (progress, fault) = progress();
-    progress.restart(10, "s", 0);
+    progress.restart(at(10), "s", 0);
     let reads = AtomicU64::new(0);
     let read = progress.read(|_| async {
         let read = reads.fetch_add(1, Ordering::SeqCst);
         if read == 0 {
             fault.send_replace(1);
-            progress.restart(10, "s", 1);
+            progress.restart(at(10), "s", 1);
         }
         Ok(read)
     });
@@ -92,7 +99,7 @@ async fn a_read_during_a_fault_is_made_again() {
 #[tokio::test(start_paused = true)]
 async fn when_the_log_lost_a_tail_reads_wait_until_the_documents_are_compared_with_it() {
     let (progress, _fault, lost) = on_a_log();
-    progress.restart(10, "s", 0);
+    progress.restart(at(10), "s", 0);
     assert!(progress.ready().is_err() && read(&progress).await.is_err());
     progress.judged(0);
     assert!(read(&progress).await.is_ok());
@@ -105,39 +112,62 @@ async fn when_the_log_lost_a_tail_reads_wait_until_the_documents_are_compared_wi
     progress.heals();
     assert!(progress.ready().is_err() && read(&progress).await.is_err());
     // Rebuilt with fewer commits: the earlier ones aren't waited for.
-    progress.replaced(7, "s+1");
+    progress.replaced(at(7), "s+1");
     progress.judged(1);
     assert!(read(&progress).await.is_ok());
-    assert_eq!((progress.applied(), progress.lineage()), (7, 1));
+    assert_eq!((progress.applied(), progress.lineage()), (at(7), 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_floor_that_the_log_lost_is_lowered() {
     let (progress, _fault) = progress();
-    progress.restart(10, "s", 0);
-    progress.require_globally(12);
+    progress.restart(at(10), "s", 0);
+    progress.require_globally(S, 12);
     assert!(read(&progress).await.is_err());
-    assert_eq!(progress.floor_beyond(11), Some(12));
-    progress.lower(11, 10);
-    assert_eq!(progress.floor_beyond(12), None, "it was raised meanwhile");
-    progress.lower(12, 10);
+    assert_eq!(progress.floor_beyond(S, 11), Some(12));
+    progress.lower(S, 11, 10);
+    assert_eq!(
+        progress.floor_beyond(S, 12),
+        None,
+        "it was raised meanwhile"
+    );
+    progress.lower(S, 12, 10);
     assert!(read(&progress).await.is_ok());
 }
 
 #[tokio::test]
 async fn another_stream_is_not_waited_for() {
     let (progress, _fault) = progress();
-    progress.restart(10, "s", 0);
-    progress.restart(2, "t", 0);
+    progress.restart(at(10), "s", 0);
+    progress.restart(at(2), "t", 0);
+    assert!(read(&progress).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_several_streams_each_is_waited_for() {
+    const T: StreamName = StreamName::new("T");
+    let (progress, _fault) = progress();
+    progress.require_globally(T, 2);
+    progress.advance(&at(9), Changed::Any);
+    assert!(!progress.wait_for(T, 2, SHORT).await);
+    assert!(read(&progress).await.is_err());
+    assert!(progress.wait_for(S, 9, SHORT).await);
+    progress.advance(&Position::at(T, 2), Changed::Any);
+    assert!(progress.wait_for(T, 2, SHORT).await);
+    assert_eq!(
+        progress.applied().of(S),
+        9,
+        "one stream moves without the other"
+    );
     assert!(read(&progress).await.is_ok());
 }
 
 #[test]
 fn a_step_that_was_taken_already_changes_nothing() {
     let (progress, _fault) = progress();
-    progress.advance(3, Changed::Any);
-    progress.advance(2, Changed::Any);
-    assert_eq!(progress.applied(), 3);
+    progress.advance(&at(3), Changed::Any);
+    progress.advance(&at(2), Changed::Any);
+    assert_eq!(progress.applied(), at(3));
 }
 
 #[test]
@@ -155,14 +185,14 @@ fn what_is_kept_is_forgotten_before_anybody_is_told() {
     struct Cache(Progress, Mutex<Vec<u64>>);
     impl Invalidate for Cache {
         fn forget(&self, _: &Changed) {
-            self.1.lock().unwrap().push(self.0.applied());
+            self.1.lock().unwrap().push(self.0.applied().of(S));
         }
     }
     let (progress, _fault) = progress();
     let cache = Arc::new(Cache(progress.clone(), Mutex::default()));
     progress.register_cache(cache.clone());
-    progress.advance(1, Changed::Any);
-    progress.restart(5, "s", 0);
+    progress.advance(&at(1), Changed::Any);
+    progress.restart(at(5), "s", 0);
     assert_eq!(*cache.1.lock().unwrap(), [0, 1], "applied when it was told");
 }
 
@@ -198,9 +228,9 @@ async fn a_batch_waits_for_more_only_while_nobody_waits_or_many_do() {
 fn a_new_holder_answers_others_when_it_is_as_far_as_what_was_told_before() {
     let (progress, fault) = progress();
     progress.active_until(Some(Instant::now() + Duration::from_mins(1)));
-    progress.require_globally(5);
+    progress.require_globally(S, 5);
     assert!(progress.is_active() && !progress.may_answer());
-    progress.restart(5, "s", 0);
+    progress.restart(at(5), "s", 0);
     assert!(progress.may_answer());
     fault.send_replace(1);
     assert!(!progress.may_answer());

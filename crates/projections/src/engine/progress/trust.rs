@@ -19,7 +19,7 @@ impl Progress {
     }
 
     pub(super) fn is_trusted(&self, trust: Trust) -> bool {
-        let epoch = *self.inner.epochs.borrow();
+        let epoch = self.inner.epochs.now();
         !trust.healing && trust.judged.is_some_and(|judged| judged >= epoch)
     }
 

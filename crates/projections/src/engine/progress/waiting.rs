@@ -1,9 +1,11 @@
 //! Waiting for a commit, and gathering commits while no request waits.
 
+use eventstore::StreamName;
 use std::{sync::atomic::Ordering, time::Duration};
 use tokio::time;
 
 use super::{Inner, Progress};
+use crate::Position;
 
 /// This number of waiting callers makes a batch worth one millisecond of delay.
 const SHARE_A_MILLISECOND: usize = 16;
@@ -21,15 +23,24 @@ impl Progress {
     /// Waits until a commit is applied; `false` if it isn't within `timeout`.
     ///
     /// Before responding to a client after `false`, call [`Progress::require_globally`].
-    pub async fn wait_for(&self, sequence: u64, timeout: Duration) -> bool {
-        if self.applied() >= sequence {
+    pub async fn wait_for(&self, stream: StreamName, sequence: u64, timeout: Duration) -> bool {
+        self.wait_until(&Position::at(stream, sequence), timeout)
+            .await
+    }
+
+    /// As [`Progress::wait_for`], for commits of several streams.
+    pub async fn wait_until(&self, position: &Position, timeout: Duration) -> bool {
+        if self.inner.applied.borrow().reaches(position) {
             return true;
         }
         let _waiting = self.track_waiter();
         let mut applied = self.inner.applied.subscribe();
-        time::timeout(timeout, applied.wait_for(|applied| *applied >= sequence))
-            .await
-            .is_ok_and(|waited| waited.is_ok())
+        time::timeout(
+            timeout,
+            applied.wait_for(|applied| applied.reaches(position)),
+        )
+        .await
+        .is_ok_and(|waited| waited.is_ok())
     }
 
     /// Waits until the next batch is due after the last one ended at `since`: for `longest`, or

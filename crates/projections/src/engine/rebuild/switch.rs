@@ -3,25 +3,23 @@
 //! It does so by a switch of collections, which is atomic: a read sees either the one or the other,
 //! and both say the same, because the switch is made when both reflect the same commit.
 
-use chrono::{DateTime, Utc};
 use mongodb::bson::Bson;
-use uuid::Uuid;
+use std::collections::BTreeMap;
 
 use crate::{
-    Projection,
-    bson_values::int,
+    Position, Projection,
     engine::{context::ProjectionContext, rebuild::request::amend, target::Target},
     error::RunnerError,
-    store::{Checkpoint, NextCollection, Report, identity},
+    store::{Checkpoint, FoldedStream, NextCollection, Report},
 };
 
 /// A collection that is ready to take over.
 pub(crate) struct RebuiltCollection {
     pub request: String,
     pub target: Target,
-    pub stream_created: DateTime<Utc>,
-    pub sequence: u64,
-    pub commit: Option<Uuid>,
+    /// How far it is filled.
+    pub position: Position,
+    pub streams: BTreeMap<String, FoldedStream>,
     /// Whether the log is no longer the one from which the serving collection was filled.
     pub of_another_log: bool,
     /// Whether it may hold tombstones.
@@ -40,15 +38,12 @@ impl RebuiltCollection {
         let collection = self.target.uuid.clone();
         let key = &context.key;
         let before = context.store.checkpoint(key).await?;
-        let before = before.unwrap_or_else(|| {
-            Checkpoint::start(key.clone(), collection.clone(), self.stream_created)
-        });
+        let before =
+            before.unwrap_or_else(|| Checkpoint::start(key.clone(), collection.clone(), []));
         let next = NextCollection {
             collection: Bson::Binary(collection.clone()),
-            stream_created: identity(self.stream_created),
             lineage: before.lineage + i64::from(self.of_another_log),
-            sequence: int(self.sequence),
-            commit: self.commit.map(|commit| commit.to_string()),
+            streams: self.streams,
         };
         let announced = Checkpoint {
             next: Some(next),
@@ -59,16 +54,19 @@ impl RebuiltCollection {
         store.switch_collection(&self.target.name, key).await?;
         let settled = announced.settle(&collection);
         context.store.put_checkpoint(&settled).await?;
-        tracing::info!(projection = key, sequence = self.sequence, "rebuilt");
+        tracing::info!(projection = key, position = %self.position, "rebuilt");
         if self.deletes {
             let name = key.clone();
             let target = Target {
                 name,
                 ..self.target
             };
-            // They are in nobody's way, and the next rebuild tries again.
-            if let Err(failure) = target.purge(self.sequence).await {
-                tracing::debug!(projection = key, %failure, "tombstones are left");
+            for stream in &context.streams {
+                let up_to = context.origin(*stream, self.position.of(*stream));
+                // They are in nobody's way, and the next rebuild tries again.
+                if let Err(failure) = target.purge(up_to).await {
+                    tracing::debug!(projection = key, %failure, "tombstones are left");
+                }
             }
         }
         Ok(settled)

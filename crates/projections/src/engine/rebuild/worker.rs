@@ -3,25 +3,25 @@
 //! The new collection takes over by a rename, which is atomic: a read sees either one or the other,
 //! and both show the same, because the switch happens when both reflect the same commit.
 
-use chrono::{DateTime, Utc};
-use eventstore::Log;
+use eventstore::{Log, StreamName};
 use mongodb::bson::Bson;
 use std::{
+    collections::BTreeMap,
     future,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{sync::watch, task::JoinError};
 use tokio_util::task::AbortOnDropHandle;
-use uuid::Uuid;
 
 use crate::{
-    Projection,
-    bson_values::{int, unsigned},
+    Position, Projection,
+    bson_values::int,
     engine::{
         bounds::abort_on_fault,
-        context::ProjectionContext,
-        fold_stream::{FoldStream, ResumePoint},
+        context::{CreatedStreams, ProjectionContext},
+        fold_stream::{FoldStream, resume_points},
+        progress::ends_of,
         rebuild::{
             request::{amend, reached},
             switch::RebuiltCollection,
@@ -29,26 +29,29 @@ use crate::{
         target::Target,
     },
     error::RunnerError,
-    store::{Batch, Reached, ReadStore, Report, identity},
+    store::{Batch, FoldedStream, Origin, Reached, ReadStore, Report, position_of},
 };
 
 /// Interval at which progress is recorded.
 const REPORT: Duration = Duration::from_millis(300);
 
+/// How far each stream is folded, by name.
+type FoldedStreams = BTreeMap<String, FoldedStream>;
+
 /// Where a rebuild ends.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum End {
-    /// It follows the stream until a finish is requested.
+    /// It follows the streams until a finish is requested.
     Live,
-    /// Up to this sequence.
-    At(u64),
+    /// Up to this position.
+    At(Position),
 }
 
 /// A running rebuild.
 pub(crate) struct RebuildTask {
     request: String,
-    position: watch::Receiver<u64>,
-    finish: watch::Sender<Option<u64>>,
+    position: watch::Receiver<Position>,
+    finish: watch::Sender<Option<Position>>,
     task: AbortOnDropHandle<Result<RebuiltCollection, RunnerError>>,
 }
 
@@ -56,15 +59,16 @@ impl RebuildTask {
     pub fn start<P: Projection>(
         context: &ProjectionContext<P>,
         request: String,
-        stream_created: DateTime<Utc>,
+        created: CreatedStreams,
         end: End,
     ) -> Self {
         let finish = match end {
             End::Live => None,
             End::At(end) => Some(end),
         };
+        let of_another_log = finish.is_some();
         let (finish, finishing) = watch::channel(finish);
-        let (position, seen) = watch::channel(0);
+        let (position, seen) = watch::channel(Position::default());
         let rebuilder = Rebuilder {
             projection: context.projection.clone(),
             log: context.log.clone(),
@@ -74,10 +78,11 @@ impl RebuildTask {
             pauses: [context.settings.pause, context.settings.pause_max],
             key: context.key.clone(),
             request: request.clone(),
-            stream_created,
+            streams: context.streams.clone(),
+            created,
             position,
             finishing,
-            of_another_log: matches!(end, End::At(_)),
+            of_another_log,
             began: Instant::now(),
             began_at: 0,
             reported_at: None,
@@ -103,21 +108,21 @@ impl RebuildTask {
 
     /// Waits until the rebuild has folded as much as the serving collection, or failed. Never
     /// returns if there is no rebuild.
-    pub async fn caught_up(building: &mut Option<Self>, applied: u64) {
+    pub async fn caught_up(building: &mut Option<Self>, applied: &Position) {
         match building {
             Some(building) => {
                 // An error means that the task ended.
-                let _ = building.position.wait_for(|at| *at >= applied).await;
+                let _ = building.position.wait_for(|at| at.reaches(applied)).await;
             }
             None => future::pending().await,
         }
     }
 
-    /// Ends the rebuild at a sequence, or shortly after, and returns its collection.
+    /// Ends the rebuild at a position, or shortly after, and returns its collection.
     pub async fn finish<P: Projection>(
         self,
         context: &ProjectionContext<P>,
-        at: u64,
+        at: Position,
     ) -> Result<RebuiltCollection, RunnerError> {
         self.finish.send_replace(Some(at));
         self.take(context).await
@@ -174,12 +179,13 @@ struct Rebuilder<P> {
     pauses: [Duration; 2],
     key: String,
     request: String,
-    stream_created: DateTime<Utc>,
-    position: watch::Sender<u64>,
-    finishing: watch::Receiver<Option<u64>>,
+    streams: Vec<StreamName>,
+    created: CreatedStreams,
+    position: watch::Sender<Position>,
+    finishing: watch::Receiver<Option<Position>>,
     of_another_log: bool,
     began: Instant,
-    /// The last commit in the new collection when this process began.
+    /// Number of commits in the new collection when this process began.
     began_at: u64,
     reported_at: Option<Instant>,
 }
@@ -190,7 +196,7 @@ impl<P: Projection> Rebuilder<P> {
     async fn build(mut self) -> Result<RebuiltCollection, RunnerError> {
         let [mut pause, longest] = self.pauses;
         loop {
-            let before = *self.position.borrow();
+            let before = self.position.borrow().total();
             let failure = match self.fill().await {
                 // The holder of the lease has to start over as well.
                 Err(failure)
@@ -205,7 +211,7 @@ impl<P: Projection> Rebuilder<P> {
                 // wait for a server as well.
                 return Err(failure);
             }
-            if *self.position.borrow() > before {
+            if self.position.borrow().total() > before {
                 pause = self.pauses[0];
             }
             tracing::warn!(projection = self.key, %failure, ?pause, "the rebuild was interrupted, trying again");
@@ -219,29 +225,25 @@ impl<P: Projection> Rebuilder<P> {
         let name = format!("{}_rebuild", self.key);
         // Before the position of another process is read.
         self.faults.mark_unchanged();
-        let (target, from) = self.begin(name).await?;
-        let (mut sequence, mut commit) = from;
-        (self.began, self.began_at) = (Instant::now(), sequence);
-        self.position.send_replace(sequence);
+        let (target, mut streams) = self.begin(name).await?;
+        let mut position = position_of(&streams);
+        (self.began, self.began_at) = (Instant::now(), position.total());
+        self.position.send_replace(position.clone());
         // Another process may have deleted documents before.
-        let mut deletes = sequence > 0;
-        let from = ResumePoint {
-            after: sequence,
-            commit: commit.map(|commit| commit.to_string()),
-        };
-        let mut folding = FoldStream::start(self.projection.clone(), &self.log, from);
+        let mut deletes = position.total() > 0;
+        let from = resume_points(&self.streams, &streams);
+        let mut folding = FoldStream::start(&self.projection, &self.log, from);
         loop {
-            self.report(&target, sequence, commit).await?;
-            let finish = *self.finishing.borrow_and_update();
-            if finish.is_some_and(|finish| sequence >= finish) {
+            self.report(&target, &streams).await?;
+            let finish = self.finishing.borrow_and_update().clone();
+            if finish.is_some_and(|finish| position.reaches(&finish)) {
                 self.reported_at = None;
-                self.report(&target, sequence, commit).await?;
+                self.report(&target, &streams).await?;
                 return Ok(RebuiltCollection {
                     request: self.request.clone(),
                     target,
-                    stream_created: self.stream_created,
-                    sequence,
-                    commit,
+                    position,
+                    streams,
                     of_another_log: self.of_another_log,
                     deletes,
                 });
@@ -259,21 +261,28 @@ impl<P: Projection> Rebuilder<P> {
             let mut batch = Batch::default();
             for item in items {
                 let folded = item?;
+                let origin = Origin::of(&self.streams, folded.stream, folded.sequence);
                 for change in folded.changes {
-                    batch.add(folded.sequence, change);
+                    batch.add(origin, change)?;
                 }
-                sequence = folded.sequence;
-                commit = Some(folded.commit_id);
+                position.raise(folded.stream, folded.sequence);
+                if let Some(stream) = streams.get_mut(folded.stream.as_str()) {
+                    stream.advance(folded.sequence, folded.commit_id);
+                }
             }
             deletes |= batch.deletes();
             target.write(batch).await?;
-            self.position.send_replace(sequence);
+            self.position.send_replace(position.clone());
         }
     }
 
-    /// The new collection, and the commit that it reflects: the one that another process left for
+    /// The new collection, and the commits that it reflects: the one that another process left for
     /// the same request, or an empty one.
-    async fn begin(&self, name: String) -> Result<(Target, (u64, Option<Uuid>)), RunnerError> {
+    async fn begin(&self, name: String) -> Result<(Target, FoldedStreams), RunnerError> {
+        let created = self.created.iter();
+        let start: FoldedStreams = created
+            .map(|(stream, created)| (stream.as_str().to_owned(), FoldedStream::start(*created)))
+            .collect();
         let target = |uuid| Target {
             store: self.store.clone(),
             name: name.clone(),
@@ -281,20 +290,19 @@ impl<P: Projection> Rebuilder<P> {
         };
         let left = reached(&*self.store, &self.key, &self.request).await?;
         if let Some(left) = left
-            && left.stream_created == identity(self.stream_created)
+            && are_of_one_log(&left.streams, &start)
             && let Some(uuid) = self.store.collection_id(&name).await?
             && left.collection == Bson::Binary(uuid.clone())
-            && let Ok(commit) = Uuid::parse_str(&left.commit)
         {
-            let sequence = unsigned(left.sequence);
-            tracing::info!(projection = self.key, sequence, "going on with a rebuild");
-            return Ok((target(uuid), (sequence, Some(commit))));
+            let position = position_of(&left.streams);
+            tracing::info!(projection = self.key, %position, "going on with a rebuild");
+            return Ok((target(uuid), left.streams));
         }
         // Left by an interrupted rebuild that is no longer requested.
         self.store.drop_collection(&name).await?;
         let indexes = self.projection.indexes();
         let uuid = self.store.ensure_collection(&name, &indexes).await?;
-        Ok((target(uuid), (0, None)))
+        Ok((target(uuid), start))
     }
 
     /// Records the new collection's position, at intervals: after its documents, so that a process
@@ -303,26 +311,20 @@ impl<P: Projection> Rebuilder<P> {
     async fn report(
         &mut self,
         target: &Target,
-        done: u64,
-        commit: Option<Uuid>,
+        streams: &FoldedStreams,
     ) -> Result<(), RunnerError> {
         if self.reported_at.is_some_and(|at| at.elapsed() < REPORT) {
             return Ok(());
         }
         self.reported_at = Some(Instant::now());
-        let total = self
-            .log
-            .reader()
-            .last_sequence(self.projection.stream())
-            .await?
-            .max(done);
+        let done = position_of(streams).total();
+        let ends = ends_of(&self.log, &self.streams).await?;
+        let total = ends.total().max(done);
         let folded = done.saturating_sub(self.began_at);
         let per_second = folded as f64 / self.began.elapsed().as_secs_f64().max(0.001);
-        let reached = commit.map(|commit| Reached {
+        let reached = (done > 0).then(|| Reached {
             collection: Bson::Binary(target.uuid.clone()),
-            stream_created: identity(self.stream_created),
-            sequence: int(done),
-            commit: commit.to_string(),
+            streams: streams.clone(),
         });
         let recorded = amend(&*self.store, &self.key, &self.request, |report| {
             report.done = int(done);
@@ -333,4 +335,15 @@ impl<P: Projection> Rebuilder<P> {
         });
         abort_on_fault(&mut self.faults, recorded).await
     }
+}
+
+/// Whether two records are of the same streams of one log.
+fn are_of_one_log(one: &FoldedStreams, other: &FoldedStreams) -> bool {
+    let created = |streams: &FoldedStreams| -> Vec<(String, String)> {
+        let streams = streams.iter();
+        streams
+            .map(|(name, stream)| (name.clone(), stream.created.clone()))
+            .collect()
+    };
+    created(one) == created(other)
 }

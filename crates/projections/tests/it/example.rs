@@ -1,10 +1,9 @@
 //! The example runs, on both stores.
-#![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
 use testkit::{Mongo, Nats};
 
 #[allow(dead_code, reason = "here it is no program")]
-#[path = "../examples/read_model.rs"]
+#[path = "../../examples/read_model.rs"]
 mod read_model;
 
 use read_model::{Shown, in_memory, in_mongodb};
