@@ -3,7 +3,7 @@
 use eventstore::{Commit, StoreError, StreamName};
 use std::{borrow::Cow, error::Error, sync::Arc, time::Duration};
 
-use crate::{ReadStoreError, store::OwnedByAnother};
+use crate::{OwnedByAnother, ReadStoreError};
 
 /// Why a query can't be answered.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -59,7 +59,7 @@ pub use position::Position;
 pub use projection::{Change, Index, Projection, undeleted};
 pub use store::{
     Batch, Checkpoint, CheckpointChange, CollectionId, FoldedStream, HeldLease, LeaseState,
-    NextCollection, Origin, OwnedByAnother, Reached, ReadStore, Report, StoreResult, Write,
+    NextCollection, Origin, Reached, ReadStore, Report, StoreResult, Write,
 };
-pub use store_error::{ReadStoreError, StoreSource};
+pub use store_error::{OwnedByAnother, ReadStoreError, StoreSource};
 pub use verify::{Difference, VerifyError, verify, verify_with};

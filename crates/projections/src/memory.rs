@@ -13,12 +13,12 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::{
-    DocumentId, Index, ReadStoreError,
+    DocumentId, Index, OwnedByAnother, ReadStoreError,
     bson_values::{binary, int, unsigned},
     projection::DELETED,
     store::{
         Batch, Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, Origin,
-        OwnedByAnother, ReadStore, Report, SEQ, STREAM, StoreResult, Write,
+        ReadStore, Report, SEQ, STREAM, StoreResult, Write,
     },
 };
 

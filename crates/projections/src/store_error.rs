@@ -1,8 +1,9 @@
 //! What can go wrong in a store of documents.
 
+use eventstore::StreamName;
 use std::{error::Error, sync::Arc};
 
-use crate::store::OwnedByAnother;
+use crate::DocumentId;
 
 /// What a store reports, whichever it is.
 pub type StoreSource = Arc<dyn Error + Send + Sync>;
@@ -55,6 +56,38 @@ impl ReadStoreError {
         match self {
             Self::Unavailable { .. } | Self::Slow { .. } | Self::Replaced => true,
             Self::OwnedByAnother(_) | Self::Forbidden { .. } | Self::Refused { .. } => false,
+        }
+    }
+}
+
+/// A commit would change a document of another stream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "document \"{id}\" is of stream {owner}, and a commit of {stream} changes it; expected one stream per document"
+)]
+pub struct OwnedByAnother {
+    /// The document.
+    pub id: DocumentId,
+    /// Its stream.
+    pub owner: String,
+    /// The stream of the commit.
+    pub stream: StreamName,
+}
+
+impl OwnedByAnother {
+    /// An error if a document of `owner` isn't one of the stream that writes it.
+    pub(crate) fn check(
+        id: &DocumentId,
+        stream: Option<StreamName>,
+        owner: Option<&str>,
+    ) -> Result<(), Self> {
+        match (stream, owner) {
+            (Some(stream), Some(owner)) if stream.as_str() != owner => Err(Self {
+                id: id.clone(),
+                owner: owner.to_owned(),
+                stream,
+            }),
+            _ => Ok(()),
         }
     }
 }

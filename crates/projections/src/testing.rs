@@ -55,7 +55,7 @@
 
 use eventstore::Commit;
 use mongodb::bson::Document;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::{
     Change, DocumentId, FoldError, Projection,
@@ -165,12 +165,23 @@ impl<P: Projection> Folded<P> {
     /// # Panics
     /// If they differ.
     pub fn then(&self, expected: impl IntoIterator<Item = Document>) {
-        let expected: Vec<Document> = expected.into_iter().collect();
-        assert_eq!(
-            self.documents(),
-            expected,
-            "the documents of {}",
-            self.projection.key()
+        let (found, expected) = (self.documents(), Vec::from_iter(expected));
+        assert!(
+            found == expected,
+            "the documents of {} are{}\nexpected{}",
+            self.projection.key(),
+            listed(&found),
+            listed(&expected)
         );
     }
+}
+
+/// One document per line.
+fn listed(documents: &[Document]) -> String {
+    let mut listed = String::new();
+    for document in documents {
+        // Writing to a string can't fail.
+        let _ = write!(listed, "\n  {document}");
+    }
+    listed
 }

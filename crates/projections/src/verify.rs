@@ -9,11 +9,11 @@ use std::{
 };
 
 use crate::{
-    Change, DocumentId, FoldError, Position, Projection, ReadError,
+    Change, DocumentId, FoldError, OwnedByAnother, Position, Projection, ReadError,
     bson_values::unsigned,
     engine::{bounds, ends_of},
     projection::DELETED,
-    store::{Checkpoint, Origin, OwnedByAnother, ReadStore, SEQ, STREAM, Write},
+    store::{Checkpoint, Origin, ReadStore, SEQ, STREAM, Write},
 };
 
 /// Time limit for the read model to reach the log's end.

@@ -21,10 +21,10 @@ use super::{
     errors::{DUPLICATE_KEY, MONGODB, of_statement},
 };
 use crate::{
-    DocumentId, ReadStoreError,
+    DocumentId, OwnedByAnother, ReadStoreError,
     bson_values::int,
     projection::DELETED,
-    store::{Batch, CollectionId, Origin, OwnedByAnother, SEQ, STREAM, StoreResult, Write},
+    store::{Batch, CollectionId, Origin, SEQ, STREAM, StoreResult, Write},
 };
 
 /// Number of statements in one command; more of them gain nothing and delay the first.

@@ -4,7 +4,7 @@ use eventstore::StreamName;
 use mongodb::bson::{Document, doc};
 use std::collections::{HashMap, hash_map::Entry};
 
-use crate::{Change, DocumentId, bson_values::int, projection::DELETED};
+use crate::{Change, DocumentId, OwnedByAnother, bson_values::int, projection::DELETED};
 
 /// The field with the sequence of the commit that a document reflects.
 pub(crate) const SEQ: &str = "seq";
@@ -35,38 +35,6 @@ impl Origin {
         Self {
             stream: None,
             sequence,
-        }
-    }
-}
-
-/// A commit would change a document of another stream.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "document \"{id}\" is of stream {owner}, and a commit of {stream} changes it; expected one stream per document"
-)]
-pub struct OwnedByAnother {
-    /// The document.
-    pub id: DocumentId,
-    /// Its stream.
-    pub owner: String,
-    /// The stream of the commit.
-    pub stream: StreamName,
-}
-
-impl OwnedByAnother {
-    /// An error if a document of `owner` isn't one of the stream that writes it.
-    pub(crate) fn check(
-        id: &DocumentId,
-        stream: Option<StreamName>,
-        owner: Option<&str>,
-    ) -> Result<(), Self> {
-        match (stream, owner) {
-            (Some(stream), Some(owner)) if stream.as_str() != owner => Err(Self {
-                id: id.clone(),
-                owner: owner.to_owned(),
-                stream,
-            }),
-            _ => Ok(()),
         }
     }
 }

@@ -20,7 +20,7 @@ pub(crate) const READ_BOUND: Duration = Duration::from_millis(1_800);
 
 pub(crate) use batch::SEQ;
 pub(crate) use batch::STREAM;
-pub use batch::{Batch, Origin, OwnedByAnother, Write};
+pub use batch::{Batch, Origin, Write};
 pub use checkpoint::{Checkpoint, CheckpointChange, FoldedStream, NextCollection};
 pub(crate) use checkpoint::{identity, position_of};
 pub use lease::{HeldLease, LeaseState};

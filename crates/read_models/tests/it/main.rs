@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
 mod faults;
+mod folds;
 mod halt;
 mod holes;
 mod lost_tail;
