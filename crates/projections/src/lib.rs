@@ -58,8 +58,9 @@ pub use mongodb;
 pub use position::Position;
 pub use projection::{Change, Index, Projection, undeleted};
 pub use store::{
-    Batch, Checkpoint, CheckpointChange, CollectionId, FoldedStream, HeldLease, LeaseState,
-    NextCollection, Origin, Reached, ReadStore, Report, StoreResult, Write,
+    Batch, Checkpoint, CheckpointChange, CheckpointStore, CollectionId, DocumentStore,
+    FoldedStream, HeldLease, LeaseState, LeaseStore, NextCollection, Origin, Reached, ReadStore,
+    Report, ReportStore, StoreResult, Write,
 };
 pub use store_error::{OwnedByAnother, ReadStoreError, StoreSource};
 pub use verify::{Difference, VerifyError, verify, verify_with};

@@ -17,8 +17,9 @@ use crate::{
     bson_values::{binary, int, unsigned},
     projection::DELETED,
     store::{
-        Batch, Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, Origin,
-        ReadStore, Report, SEQ, STREAM, StoreResult, Write,
+        Batch, Checkpoint, CheckpointChange, CheckpointStore, CollectionId, DocumentStore,
+        HeldLease, LeaseState, LeaseStore, Origin, Report, ReportStore, SEQ, STREAM, StoreResult,
+        Write,
     },
 };
 
@@ -159,7 +160,7 @@ fn raw(document: &Document) -> StoreResult<RawDocumentBuf> {
 }
 
 #[async_trait]
-impl ReadStore for MemoryStore {
+impl DocumentStore for MemoryStore {
     fn name(&self) -> &str {
         &self.name
     }
@@ -246,7 +247,10 @@ impl ReadStore for MemoryStore {
         newer.truncate(limit);
         Ok(newer)
     }
+}
 
+#[async_trait]
+impl CheckpointStore for MemoryStore {
     async fn checkpoints(&self) -> StoreResult<Vec<Checkpoint>> {
         Ok(self.state().checkpoints.values().cloned().collect())
     }
@@ -296,7 +300,10 @@ impl ReadStore for MemoryStore {
         self.state().checkpoints.remove(key);
         Ok(())
     }
+}
 
+#[async_trait]
+impl LeaseStore for MemoryStore {
     async fn hold_lease(
         &self,
         key: &str,
@@ -362,7 +369,10 @@ impl ReadStore for MemoryStore {
         self.state().leases.remove(key);
         Ok(())
     }
+}
 
+#[async_trait]
+impl ReportStore for MemoryStore {
     async fn report(&self, key: &str) -> StoreResult<Option<Report>> {
         Ok(self.state().reports.get(key).cloned())
     }

@@ -1,8 +1,8 @@
 //! MongoDB as a store of documents.
 
+mod documents;
 pub(crate) mod errors;
 mod guarantees;
-mod implementation;
 pub(crate) mod records;
 mod write;
 

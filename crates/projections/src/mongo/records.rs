@@ -1,5 +1,6 @@
 //! What is recorded of checkpoints, leases and rebuilds.
 
+use async_trait::async_trait;
 use eventstore::StreamName;
 use futures_util::TryStreamExt;
 use mongodb::{
@@ -17,7 +18,8 @@ use super::{
 use crate::{
     bson_values::int,
     store::{
-        Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, Report, StoreResult,
+        Checkpoint, CheckpointChange, CheckpointStore, CollectionId, HeldLease, LeaseState,
+        LeaseStore, Report, ReportStore, StoreResult,
     },
 };
 
@@ -40,8 +42,11 @@ impl MongoStore {
     fn reports(&self) -> Collection<Report> {
         self.database().collection(REBUILDS)
     }
+}
 
-    pub(super) async fn all_checkpoints(&self) -> StoreResult<Vec<Checkpoint>> {
+#[async_trait]
+impl CheckpointStore for MongoStore {
+    async fn checkpoints(&self) -> StoreResult<Vec<Checkpoint>> {
         let find = async {
             let checkpoints = self.checkpoints_collection();
             let found = checkpoints.find(doc! {});
@@ -50,13 +55,13 @@ impl MongoStore {
         self.bounded(find).await
     }
 
-    pub(super) async fn load_checkpoint(&self, key: &str) -> StoreResult<Option<Checkpoint>> {
+    async fn checkpoint(&self, key: &str) -> StoreResult<Option<Checkpoint>> {
         let checkpoints = self.checkpoints_collection();
         self.bounded(checkpoints.find_one(doc! { "_id": key }))
             .await
     }
 
-    pub(super) async fn write_checkpoint(&self, checkpoint: &Checkpoint) -> StoreResult<()> {
+    async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> StoreResult<()> {
         let checkpoints = self.checkpoints_collection();
         let written = checkpoints
             .replace_one(doc! { "_id": &checkpoint.key }, checkpoint)
@@ -64,7 +69,7 @@ impl MongoStore {
         self.bounded(written).await.map(|_| ())
     }
 
-    pub(super) async fn advance(
+    async fn advance_checkpoint(
         &self,
         key: &str,
         collection: &CollectionId,
@@ -90,7 +95,7 @@ impl MongoStore {
             .map(|_| ())
     }
 
-    pub(super) async fn amend(&self, key: &str, change: CheckpointChange) -> StoreResult<()> {
+    async fn amend_checkpoint(&self, key: &str, change: CheckpointChange) -> StoreResult<()> {
         let set = match change {
             CheckpointChange::Ahead(ahead) => doc! { "ahead": ahead },
             CheckpointChange::Healing(why) => doc! { "healing": why },
@@ -102,14 +107,17 @@ impl MongoStore {
         self.bounded(changed).await.map(|_| ())
     }
 
-    pub(super) async fn forget_checkpoint(&self, key: &str) -> StoreResult<()> {
+    async fn remove_checkpoint(&self, key: &str) -> StoreResult<()> {
         let checkpoints = self.checkpoints_collection();
         let removed = checkpoints.delete_one(doc! { "_id": key });
         self.bounded(removed).await.map(|_| ())
     }
+}
 
+#[async_trait]
+impl LeaseStore for MongoStore {
     /// All times are the server's (`$$NOW`), so clocks of processes don't have to agree.
-    pub(super) async fn hold(
+    async fn hold_lease(
         &self,
         key: &str,
         holder: Uuid,
@@ -154,7 +162,7 @@ impl MongoStore {
         }))
     }
 
-    pub(super) async fn release(&self, key: &str, holder: Uuid) -> StoreResult<()> {
+    async fn release_lease(&self, key: &str, holder: Uuid) -> StoreResult<()> {
         let mine = doc! { "_id": key, "holder": holder.to_string() };
         let free = doc! { "$unset": { "holder": "", "expires_at": "" } };
         let leases = self.leases();
@@ -163,7 +171,7 @@ impl MongoStore {
             .map(|_| ())
     }
 
-    pub(super) async fn lease_state(&self, key: &str) -> StoreResult<LeaseState> {
+    async fn lease(&self, key: &str) -> StoreResult<LeaseState> {
         let leases = self.leases();
         let look = [
             doc! { "$match": { "_id": key } },
@@ -181,14 +189,14 @@ impl MongoStore {
         })
     }
 
-    pub(super) async fn pause(&self, key: &str, paused: bool) -> StoreResult<()> {
+    async fn set_paused(&self, key: &str, paused: bool) -> StoreResult<()> {
         let leases = self.leases();
         let change = doc! { "$set": { "paused": paused } };
         let changed = leases.update_one(doc! { "_id": key }, change).upsert(true);
         self.bounded(changed).await.map(|_| ())
     }
 
-    pub(super) async fn request_rebuild(&self, key: &str, request: &str) -> StoreResult<String> {
+    async fn ask_for_rebuild(&self, key: &str, request: &str) -> StoreResult<String> {
         let leases = self.leases();
         let ask = vec![doc! { "$set": { "rebuild": { "$ifNull": ["$rebuild", request] } } }];
         let asked = leases
@@ -199,7 +207,7 @@ impl MongoStore {
         Ok(lease.get_str("rebuild").unwrap_or(request).to_owned())
     }
 
-    pub(super) async fn rebuild_ended(&self, key: &str, request: &str) -> StoreResult<()> {
+    async fn end_rebuild(&self, key: &str, request: &str) -> StoreResult<()> {
         let leases = self.leases();
         let this = doc! { "_id": key, "rebuild": request };
         let done = doc! { "$unset": { "rebuild": "" } };
@@ -208,18 +216,21 @@ impl MongoStore {
             .map(|_| ())
     }
 
-    pub(super) async fn forget_lease(&self, key: &str) -> StoreResult<()> {
+    async fn remove_lease(&self, key: &str) -> StoreResult<()> {
         let leases = self.leases();
         let removed = leases.delete_one(doc! { "_id": key });
         self.bounded(removed).await.map(|_| ())
     }
+}
 
-    pub(super) async fn load_report(&self, key: &str) -> StoreResult<Option<Report>> {
+#[async_trait]
+impl ReportStore for MongoStore {
+    async fn report(&self, key: &str) -> StoreResult<Option<Report>> {
         let reports = self.reports();
         self.bounded(reports.find_one(doc! { "_id": key })).await
     }
 
-    pub(super) async fn write_report(&self, report: &Report) -> StoreResult<()> {
+    async fn put_report(&self, report: &Report) -> StoreResult<()> {
         let reports = self.reports();
         let written = reports
             .replace_one(doc! { "_id": &report.key }, report)
@@ -227,7 +238,7 @@ impl MongoStore {
         self.bounded(written).await.map(|_| ())
     }
 
-    pub(super) async fn forget_report(&self, key: &str) -> StoreResult<()> {
+    async fn remove_report(&self, key: &str) -> StoreResult<()> {
         let reports = self.reports();
         let removed = reports.delete_one(doc! { "_id": key });
         self.bounded(removed).await.map(|_| ())

@@ -24,7 +24,7 @@ use crate::{
     DocumentId, OwnedByAnother, ReadStoreError,
     bson_values::int,
     projection::DELETED,
-    store::{Batch, CollectionId, Origin, SEQ, STREAM, StoreResult, Write},
+    store::{Batch, CollectionId, SEQ, STREAM, StoreResult, Write},
 };
 
 /// Number of statements in one command; more of them gain nothing and delay the first.
@@ -67,39 +67,10 @@ struct Sent {
 }
 
 /// The collection that is written to.
-struct Target<'a> {
-    store: &'a MongoStore,
-    name: &'a str,
-    uuid: &'a CollectionId,
-}
-
-impl MongoStore {
-    pub(super) async fn write_batch(
-        &self,
-        name: &str,
-        uuid: &CollectionId,
-        batch: Batch,
-    ) -> StoreResult<()> {
-        let store = self;
-        Target { store, name, uuid }.write(batch).await
-    }
-
-    pub(super) async fn purge_tombstones(
-        &self,
-        name: &str,
-        uuid: &CollectionId,
-        up_to: Origin,
-    ) -> StoreResult<()> {
-        let mut old = doc! { DELETED: true, SEQ: { "$lte": int(up_to.sequence) } };
-        old.extend(of_stream(up_to.stream));
-        let delete = doc! {
-            "delete": name,
-            "collectionUUID": uuid.clone(),
-            "deletes": [{ "q": old, "limit": 0 }],
-        };
-        let reply = self.bounded(self.database().run_command(delete)).await?;
-        existing(&reply).map(|_| ())
-    }
+pub(super) struct Target<'a> {
+    pub store: &'a MongoStore,
+    pub name: &'a str,
+    pub uuid: &'a CollectionId,
 }
 
 /// The condition that a document is of this stream; none where all are of one.
@@ -108,7 +79,7 @@ pub(super) fn of_stream(stream: Option<StreamName>) -> Document {
 }
 
 impl Target<'_> {
-    async fn write(&self, batch: Batch) -> StoreResult<()> {
+    pub async fn write(&self, batch: Batch) -> StoreResult<()> {
         let (mut new, mut changed) = (Vec::new(), Vec::new());
         for (id, write) in batch.into_writes() {
             if write.whole {
@@ -288,7 +259,7 @@ fn append_fields(to: &mut RawDocumentBuf, write: &Write) -> Result<(), bson::err
 }
 
 /// Reads a reply: the positions of inserts that already exist, or the error.
-fn existing(reply: &Document) -> StoreResult<Vec<usize>> {
+pub(super) fn existing(reply: &Document) -> StoreResult<Vec<usize>> {
     if let Ok(concern) = reply.get_document("writeConcernError") {
         return Err(of_statement(concern));
     }

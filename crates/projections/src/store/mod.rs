@@ -18,9 +18,8 @@ use crate::{DocumentId, Index, ReadStoreError};
 /// How long a read may take in all. Reads must fail within 2 s.
 pub(crate) const READ_BOUND: Duration = Duration::from_millis(1_800);
 
-pub(crate) use batch::SEQ;
-pub(crate) use batch::STREAM;
 pub use batch::{Batch, Origin, Write};
+pub(crate) use batch::{SEQ, STREAM};
 pub use checkpoint::{Checkpoint, CheckpointChange, FoldedStream, NextCollection};
 pub(crate) use checkpoint::{identity, position_of};
 pub use lease::{HeldLease, LeaseState};
@@ -41,8 +40,13 @@ pub type StoreResult<T> = Result<T, ReadStoreError>;
 ///
 /// Each call is bounded in time by the store, to about 10 s: each caller has a
 /// bound of its own, and a batch may be large.
+pub trait ReadStore: DocumentStore + CheckpointStore + LeaseStore + ReportStore {}
+
+impl<S: DocumentStore + CheckpointStore + LeaseStore + ReportStore> ReadStore for S {}
+
+/// Keeps documents in collections.
 #[async_trait]
-pub trait ReadStore: Debug + Send + Sync + 'static {
+pub trait DocumentStore: Debug + Send + Sync + 'static {
     /// Its name, which tells it from others that are filled from the same log.
     fn name(&self) -> &str;
 
@@ -93,7 +97,11 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
 
     /// The newest documents of those that reflect a later commit of its stream, the newest first.
     async fn newest(&self, name: &str, after: Origin, limit: usize) -> StoreResult<Vec<Document>>;
+}
 
+/// Keeps how far each projection has folded its streams.
+#[async_trait]
+pub trait CheckpointStore: Debug + Send + Sync + 'static {
     /// All checkpoints, by name.
     async fn checkpoints(&self) -> StoreResult<Vec<Checkpoint>>;
 
@@ -119,7 +127,11 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
 
     /// Deletes a checkpoint.
     async fn remove_checkpoint(&self, key: &str) -> StoreResult<()>;
+}
 
+/// Keeps who may fold each projection, and what is asked of them.
+#[async_trait]
+pub trait LeaseStore: Debug + Send + Sync + 'static {
     /// Takes a lease if it is free, or renews it; `None` when another holds it. Times are those of
     /// the store's clock.
     async fn hold_lease(
@@ -147,7 +159,11 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
 
     /// Deletes the record of a lease.
     async fn remove_lease(&self, key: &str) -> StoreResult<()>;
+}
 
+/// Keeps how far rebuilds are.
+#[async_trait]
+pub trait ReportStore: Debug + Send + Sync + 'static {
     /// How far a rebuild is.
     async fn report(&self, key: &str) -> StoreResult<Option<Report>>;
 

@@ -1,33 +1,28 @@
-//! MongoDB as a store of documents.
+//! Collections of documents in MongoDB.
 
 use async_trait::async_trait;
-use eventstore::StreamName;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
 use mongodb::{
     Collection,
     bson::{Bson, Document, RawDocumentBuf, doc},
 };
-use std::time::Duration;
 use tokio::sync::watch;
-use uuid::Uuid;
 
 use super::{
     MongoStore,
     errors::{NAMESPACE_EXISTS, code},
     retry_after_switch,
-    write::of_stream,
+    write::{Target, existing, of_stream},
 };
 use crate::{
     DocumentId, Index, ReadStoreError,
     bson_values::int,
-    store::{
-        Batch, Checkpoint, CheckpointChange, CollectionId, HeldLease, LeaseState, Origin,
-        ReadStore, Report, SEQ, StoreResult,
-    },
+    projection::DELETED,
+    store::{Batch, CollectionId, DocumentStore, Origin, SEQ, StoreResult},
 };
 
 #[async_trait]
-impl ReadStore for MongoStore {
+impl DocumentStore for MongoStore {
     fn name(&self) -> &str {
         self.database().name()
     }
@@ -97,11 +92,25 @@ impl ReadStore for MongoStore {
     }
 
     async fn write(&self, name: &str, collection: &CollectionId, batch: Batch) -> StoreResult<()> {
-        self.write_batch(name, collection, batch).await
+        let store = self;
+        let target = Target {
+            store,
+            name,
+            uuid: collection,
+        };
+        target.write(batch).await
     }
 
     async fn purge(&self, name: &str, collection: &CollectionId, up_to: Origin) -> StoreResult<()> {
-        self.purge_tombstones(name, collection, up_to).await
+        let mut old = doc! { DELETED: true, SEQ: { "$lte": int(up_to.sequence) } };
+        old.extend(of_stream(up_to.stream));
+        let delete = doc! {
+            "delete": name,
+            "collectionUUID": collection.clone(),
+            "deletes": [{ "q": old, "limit": 0 }],
+        };
+        let reply = self.bounded(self.database().run_command(delete)).await?;
+        existing(&reply).map(|_| ())
     }
 
     async fn document(&self, name: &str, id: &DocumentId) -> StoreResult<Option<RawDocumentBuf>> {
@@ -129,82 +138,5 @@ impl ReadStore for MongoStore {
             found.limit(limit).await?.try_collect().await
         };
         self.bounded(find).await
-    }
-
-    async fn checkpoints(&self) -> StoreResult<Vec<Checkpoint>> {
-        self.all_checkpoints().await
-    }
-
-    async fn checkpoint(&self, key: &str) -> StoreResult<Option<Checkpoint>> {
-        self.load_checkpoint(key).await
-    }
-
-    async fn put_checkpoint(&self, checkpoint: &Checkpoint) -> StoreResult<()> {
-        self.write_checkpoint(checkpoint).await
-    }
-
-    async fn advance_checkpoint(
-        &self,
-        key: &str,
-        collection: &CollectionId,
-        stream: StreamName,
-        sequence: u64,
-        commit: Uuid,
-    ) -> StoreResult<()> {
-        self.advance(key, collection, stream, sequence, commit)
-            .await
-    }
-
-    async fn amend_checkpoint(&self, key: &str, change: CheckpointChange) -> StoreResult<()> {
-        self.amend(key, change).await
-    }
-
-    async fn remove_checkpoint(&self, key: &str) -> StoreResult<()> {
-        self.forget_checkpoint(key).await
-    }
-
-    async fn hold_lease(
-        &self,
-        key: &str,
-        holder: Uuid,
-        ttl: Duration,
-    ) -> StoreResult<Option<HeldLease>> {
-        self.hold(key, holder, ttl).await
-    }
-
-    async fn release_lease(&self, key: &str, holder: Uuid) -> StoreResult<()> {
-        self.release(key, holder).await
-    }
-
-    async fn lease(&self, key: &str) -> StoreResult<LeaseState> {
-        self.lease_state(key).await
-    }
-
-    async fn set_paused(&self, key: &str, paused: bool) -> StoreResult<()> {
-        self.pause(key, paused).await
-    }
-
-    async fn ask_for_rebuild(&self, key: &str, request: &str) -> StoreResult<String> {
-        self.request_rebuild(key, request).await
-    }
-
-    async fn end_rebuild(&self, key: &str, request: &str) -> StoreResult<()> {
-        self.rebuild_ended(key, request).await
-    }
-
-    async fn remove_lease(&self, key: &str) -> StoreResult<()> {
-        self.forget_lease(key).await
-    }
-
-    async fn report(&self, key: &str) -> StoreResult<Option<Report>> {
-        self.load_report(key).await
-    }
-
-    async fn put_report(&self, report: &Report) -> StoreResult<()> {
-        self.write_report(report).await
-    }
-
-    async fn remove_report(&self, key: &str) -> StoreResult<()> {
-        self.forget_report(key).await
     }
 }
