@@ -6,7 +6,7 @@ use domain::{
     ticket::{Difference, Ticket},
     ticket_orders::{Order, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersError},
 };
-use eventstore::{CommandError, CommandOutcome, Expectation, Metadata, Store, StoreError};
+use eventstore::{CommandError, CommandOutcome, Expectation, Metadata, Store};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -37,24 +37,7 @@ pub(crate) struct Changed {
 }
 
 /// Why an order command had no effect.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum OrderError {
-    /// The domain refused. The variant decides the status.
-    #[error(transparent)]
-    Refused(#[from] TicketOrdersError),
-    /// The store failed.
-    #[error(transparent)]
-    Failed(#[from] StoreError),
-}
-
-impl From<CommandError<TicketOrdersError>> for OrderError {
-    fn from(error: CommandError<TicketOrdersError>) -> Self {
-        match error {
-            CommandError::Refused(refusal) => Self::Refused(refusal),
-            CommandError::Failed(failure) => Self::Failed(failure),
-        }
-    }
-}
+pub(crate) type OrderError = CommandError<TicketOrdersError>;
 
 impl Commands {
     /// Holds a ticket for a buyer.
@@ -71,7 +54,7 @@ impl Commands {
         let id = ticket_id.to_string();
         let ticket = self.tickets.load(&id).await?;
         let Some(listing) = ticket.state().listing() else {
-            return Err(TicketOrdersError::NotFound.into());
+            return Err(OrderError::Refused(TicketOrdersError::NotFound));
         };
         let order_id = OrderId(Uuid::new_v5(
             &metadata.command_id,
@@ -140,10 +123,9 @@ impl Commands {
         metadata: &Metadata,
     ) -> Result<CommandOutcome<TicketOrders>, OrderError> {
         let id = ticket.to_string();
-        let executed = self
-            .orders
-            .execute(&id, command, metadata, Expectation::Unknown);
-        Ok(executed.await?)
+        self.orders
+            .execute(&id, command, metadata, Expectation::Unknown)
+            .await
     }
 }
 
@@ -153,7 +135,7 @@ fn changed(
 ) -> Result<Changed, OrderError> {
     let order = executed.state.order(order_id).cloned();
     Ok(Changed {
-        order: order.ok_or(TicketOrdersError::NotFound)?,
+        order: order.ok_or(OrderError::Refused(TicketOrdersError::NotFound))?,
         sequence: executed.sequence,
         commit_id: executed.commit_id,
     })
