@@ -21,7 +21,7 @@ pub use render::{help, markdown};
 /// A value that is never shown.
 pub use secrecy::SecretString as Secret;
 pub use stripe::{StripeConfig, smallest_charge};
-pub use traces::{Headers, Sampler, TraceConfig};
+pub use traces::{Headers, TraceConfig};
 pub use vars::VARS;
 
 use std::{path::PathBuf, time::Duration};

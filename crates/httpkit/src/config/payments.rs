@@ -21,9 +21,7 @@ impl Config {
         let mode = self.mode(&mut problems);
         match mode {
             Some(mode @ (PaymentsMode::Stripe | PaymentsMode::StripeTest)) => {
-                self.check_secret_key(mode, &mut problems);
-                self.check_publishable_key(mode, &mut problems);
-                self.check_webhook_secret(mode, &mut problems);
+                self.check_keys(mode, 3, &mut problems);
             }
             Some(PaymentsMode::Sandbox) => self.check_sandbox(&mut problems),
             None => {}
@@ -41,7 +39,7 @@ impl Config {
         let mut problems = Vec::new();
         let mode = self.mode(&mut problems);
         if let Some(mode) = mode.filter(|mode| mode.is_stripe()) {
-            self.check_secret_key(mode, &mut problems);
+            self.check_keys(mode, 1, &mut problems);
         }
         finish(mode, problems)
     }
@@ -53,47 +51,45 @@ impl Config {
         self.payments
     }
 
-    fn check_secret_key(&self, mode: PaymentsMode, problems: &mut Vec<Problem>) {
+    /// Checks the first `count` of Stripe's keys: its secret key, the publishable one, and the signing
+    /// secret of the webhook.
+    fn check_keys(&self, mode: PaymentsMode, count: usize, problems: &mut Vec<Problem>) {
         let (keys, because) = mode.keys();
-        let expected =
-            format!("a secret key of {keys} mode (sk_{keys}_… or rk_{keys}_…), since {because}");
-        let key = self.stripe.secret_key.as_ref().map(Secret::expose_secret);
-        let prefixes = ["sk", "rk"].map(|kind| format!("{kind}_{keys}_"));
-        check(&v::STRIPE_SECRET_KEY, key, &prefixes, expected, problems);
-    }
-
-    fn check_publishable_key(&self, mode: PaymentsMode, problems: &mut Vec<Problem>) {
-        let (keys, because) = mode.keys();
-        let expected = format!("a publishable key of {keys} mode (pk_{keys}_…), since {because}");
-        let key = self.stripe.publishable_key.as_deref();
-        let prefixes = [format!("pk_{keys}_")];
-        check(
-            &v::STRIPE_PUBLISHABLE_KEY,
-            key,
-            &prefixes,
-            expected,
-            problems,
-        );
-    }
-
-    /// A signing secret doesn't show its mode. The signed events do, and are compared when they
-    /// arrive.
-    fn check_webhook_secret(&self, mode: PaymentsMode, problems: &mut Vec<Problem>) {
-        let (_, because) = mode.keys();
-        let expected = format!("the signing secret of the webhook (whsec_…), since {because}");
-        let secret = self
-            .stripe
-            .webhook_secret
-            .as_ref()
-            .map(Secret::expose_secret);
-        let prefixes = ["whsec_".to_owned()];
-        check(
-            &v::STRIPE_WEBHOOK_SECRET,
-            secret,
-            &prefixes,
-            expected,
-            problems,
-        );
+        let stripe = &self.stripe;
+        let all = [
+            (
+                &v::STRIPE_SECRET_KEY,
+                stripe.secret_key.as_ref().map(Secret::expose_secret),
+                vec![format!("sk_{keys}_"), format!("rk_{keys}_")],
+                format!("a secret key of {keys} mode (sk_{keys}_… or rk_{keys}_…)"),
+            ),
+            (
+                &v::STRIPE_PUBLISHABLE_KEY,
+                stripe.publishable_key.as_deref(),
+                vec![format!("pk_{keys}_")],
+                format!("a publishable key of {keys} mode (pk_{keys}_…)"),
+            ),
+            // A signing secret doesn't show its mode. The signed events do, and are compared when
+            // they arrive.
+            (
+                &v::STRIPE_WEBHOOK_SECRET,
+                stripe.webhook_secret.as_ref().map(Secret::expose_secret),
+                vec!["whsec_".to_owned()],
+                "the signing secret of the webhook (whsec_…)".to_owned(),
+            ),
+        ];
+        for (var, value, prefixes, expected) in all.into_iter().take(count) {
+            let allowed = format!("{expected}, since {because}");
+            match value {
+                None => problems.push(missing(var, allowed)),
+                // Not shown even where it isn't marked as secret: a value in the wrong place may be
+                // any secret.
+                Some(value) if !prefixes.iter().any(|prefix| value.starts_with(prefix)) => {
+                    problems.push(wrong(var, "(secret)", allowed));
+                }
+                Some(_) => {}
+            }
+        }
     }
 
     /// The sandbox gives tickets away. Where others can reach it, or real users seem to buy, it
@@ -134,24 +130,6 @@ fn finish(mode: Option<PaymentsMode>, problems: Vec<Problem>) -> Result<Payments
     match mode {
         Some(mode) if problems.is_empty() => Ok(mode),
         _ => Err(ConfigError(problems)),
-    }
-}
-
-fn check(
-    var: &Var,
-    value: Option<&str>,
-    prefixes: &[String],
-    expected: String,
-    problems: &mut Vec<Problem>,
-) {
-    match value {
-        None => problems.push(missing(var, expected)),
-        // Not shown even where it isn't marked as secret: a value in the wrong place may be any
-        // secret.
-        Some(value) if !prefixes.iter().any(|prefix| value.starts_with(prefix)) => {
-            problems.push(wrong(var, "(secret)", expected));
-        }
-        Some(_) => {}
     }
 }
 

@@ -1,5 +1,6 @@
 //! The export of traces. The variables are OpenTelemetry's own.
 
+use opentelemetry_sdk::trace::Sampler;
 use secrecy::ExposeSecret as _;
 use std::collections::HashMap;
 
@@ -19,23 +20,6 @@ pub struct TraceConfig {
 /// Headers whose values are never shown.
 #[derive(Clone, Debug, Default)]
 pub struct Headers(Vec<(String, Secret)>);
-
-/// Which traces are recorded. A ratio is between 0 and 1.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Sampler {
-    /// All traces.
-    AlwaysOn,
-    /// No traces.
-    AlwaysOff,
-    /// This share of traces.
-    Ratio(f64),
-    /// Those that the caller records, and all that begin here.
-    ParentOrAlwaysOn,
-    /// Those that the caller records.
-    ParentOrAlwaysOff,
-    /// Those that the caller records, and this share of those that begin here.
-    ParentOrRatio(f64),
-}
 
 impl Headers {
     /// Names and values.
@@ -68,19 +52,19 @@ pub(super) fn read(reader: &Reader<'_>) -> Option<TraceConfig> {
             .ok()
             .filter(|ratio| (0.0..=1.0).contains(ratio))
     });
-    let sampler = reader.read(
-        &v::OTEL_TRACES_SAMPLER,
-        Sampler::ParentOrAlwaysOn,
-        |text| match text {
-            "always_on" => Some(Sampler::AlwaysOn),
-            "always_off" => Some(Sampler::AlwaysOff),
-            "traceidratio" => Some(Sampler::Ratio(ratio)),
-            "parentbased_always_on" => Some(Sampler::ParentOrAlwaysOn),
-            "parentbased_always_off" => Some(Sampler::ParentOrAlwaysOff),
-            "parentbased_traceidratio" => Some(Sampler::ParentOrRatio(ratio)),
-            _ => None,
-        },
-    );
+    let sampler = reader.read(&v::OTEL_TRACES_SAMPLER, Sampler::AlwaysOn, |text| {
+        let root = match text.strip_prefix("parentbased_").unwrap_or(text) {
+            "always_on" => Sampler::AlwaysOn,
+            "always_off" => Sampler::AlwaysOff,
+            "traceidratio" => Sampler::TraceIdRatioBased(ratio),
+            _ => return None,
+        };
+        Some(if text.starts_with("parentbased_") {
+            Sampler::ParentBased(Box::new(root))
+        } else {
+            root
+        })
+    });
     Some(TraceConfig {
         endpoint: endpoint?,
         headers: headers.unwrap_or_default(),
@@ -119,7 +103,7 @@ mod tests {
         let on = config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel:4318/")]);
         let on = on.unwrap().unwrap();
         assert_eq!(on.endpoint, "http://otel:4318");
-        assert_eq!(on.sampler, Sampler::ParentOrAlwaysOn);
+        assert_eq!(format!("{:?}", on.sampler), "ParentBased(AlwaysOn)");
     }
 
     #[test]
@@ -131,7 +115,10 @@ mod tests {
             ("OTEL_TRACES_SAMPLER_ARG", "0.1"),
         ]);
         let config = config.unwrap().unwrap();
-        assert_eq!(config.sampler, Sampler::ParentOrRatio(0.1));
+        assert_eq!(
+            format!("{:?}", config.sampler),
+            "ParentBased(TraceIdRatioBased(0.1))"
+        );
         assert!(!format!("{config:?}").contains("hunter2"));
         let headers = config.headers.expose_all();
         assert_eq!(headers["x-key"], "hunter2");
@@ -155,19 +142,23 @@ mod tests {
     #[test]
     fn every_sampler_of_opentelemetry_is_known_by_its_name() {
         for (name, sampler) in [
-            ("always_on", Sampler::AlwaysOn),
-            ("always_off", Sampler::AlwaysOff),
-            ("traceidratio", Sampler::Ratio(0.5)),
-            ("parentbased_always_on", Sampler::ParentOrAlwaysOn),
-            ("parentbased_always_off", Sampler::ParentOrAlwaysOff),
-            ("parentbased_traceidratio", Sampler::ParentOrRatio(0.5)),
+            ("always_on", "AlwaysOn"),
+            ("always_off", "AlwaysOff"),
+            ("traceidratio", "TraceIdRatioBased(0.5)"),
+            ("parentbased_always_on", "ParentBased(AlwaysOn)"),
+            ("parentbased_always_off", "ParentBased(AlwaysOff)"),
+            (
+                "parentbased_traceidratio",
+                "ParentBased(TraceIdRatioBased(0.5))",
+            ),
         ] {
             let config = config(&[
                 ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otel"),
                 ("OTEL_TRACES_SAMPLER", name),
                 ("OTEL_TRACES_SAMPLER_ARG", "0.5"),
             ]);
-            assert_eq!(config.unwrap().unwrap().sampler, sampler, "{name}");
+            let found = config.unwrap().unwrap().sampler;
+            assert_eq!(format!("{found:?}"), sampler, "{name}");
         }
     }
 

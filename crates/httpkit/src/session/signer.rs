@@ -8,12 +8,12 @@ use std::{
 
 use ed25519_dalek::{
     SigningKey,
-    pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, spki::der::pem::LineEnding},
+    pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _},
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use uuid::Uuid;
 
-use super::{Claims, PublicKey, private_file};
+use super::{Claims, NewKey, PublicKey};
 use crate::clock;
 
 /// The file in the data directory with the key that was generated at the first start.
@@ -66,14 +66,21 @@ impl SessionSigner {
             Err(error) => return Err(failed(error)),
         }
         fs::create_dir_all(directory).map_err(failed)?;
-        write_new_key(&path).map_err(failed)?;
+        // Of several processes that start at the same time, one wins.
+        match NewKey::make().and_then(|key| key.write_new(&path)) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed(error));
+            }
+            _ => {}
+        }
         let pem = fs::read_to_string(&path).map_err(failed)?;
         Self::from_pem(&pem, &path.display().to_string())
     }
 
     /// With a temporary key: for tests.
     pub fn ephemeral() -> Self {
-        Self::new(&fresh_key()).unwrap_or_else(|| unreachable!("a fresh key has a PKCS#8 form"))
+        Self::new(&SigningKey::from_bytes(&rand::random()))
+            .unwrap_or_else(|| unreachable!("a fresh key has a PKCS#8 form"))
     }
 
     fn new(signing: &SigningKey) -> Option<Self> {
@@ -124,22 +131,6 @@ impl fmt::Debug for SessionSigner {
         f.debug_struct("SessionSigner")
             .field("kid", &self.public.kid)
             .finish_non_exhaustive()
-    }
-}
-
-fn fresh_key() -> SigningKey {
-    SigningKey::from_bytes(&rand::random())
-}
-
-/// Writes a new key, unless there is one: of several processes that start at the same time, one
-/// wins.
-fn write_new_key(path: &Path) -> io::Result<()> {
-    let pem = fresh_key()
-        .to_pkcs8_pem(LineEnding::LF)
-        .map_err(io::Error::other)?;
-    match private_file::create(path, &pem) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
     }
 }
 

@@ -8,15 +8,10 @@ use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::{
     Resource,
-    trace::{
-        BatchConfigBuilder, BatchSpanProcessor, Sampler as SdkSampler, SdkTracer, SdkTracerProvider,
-    },
+    trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider},
 };
 
-use crate::{
-    config::{Sampler, TraceConfig},
-    tls,
-};
+use crate::{config::TraceConfig, tls};
 
 /// The path for traces in OTLP over HTTP.
 const PATH: &str = "/v1/traces";
@@ -54,7 +49,7 @@ pub(super) fn tracer(config: &TraceConfig, program: &str) -> Result<SdkTracer, E
     let version = opentelemetry::KeyValue::new("service.version", env!("CARGO_PKG_VERSION"));
     let provider = SdkTracerProvider::builder()
         .with_span_processor(processor)
-        .with_sampler(sampler(config.sampler))
+        .with_sampler(config.sampler.clone())
         .with_resource(resource.with_attribute(version).build())
         .build();
     let tracer = provider.tracer(program.to_owned());
@@ -70,18 +65,6 @@ pub async fn flush() {
     let ended = tokio::task::spawn_blocking(|| provider.shutdown_with_timeout(EXPORT_TIMEOUT));
     if let Ok(Err(error)) = ended.await {
         tracing::debug!(%error, "the last spans were not sent");
-    }
-}
-
-fn sampler(chosen: Sampler) -> SdkSampler {
-    let by_parent = |root| SdkSampler::ParentBased(Box::new(root));
-    match chosen {
-        Sampler::AlwaysOn => SdkSampler::AlwaysOn,
-        Sampler::AlwaysOff => SdkSampler::AlwaysOff,
-        Sampler::Ratio(ratio) => SdkSampler::TraceIdRatioBased(ratio),
-        Sampler::ParentOrAlwaysOn => by_parent(SdkSampler::AlwaysOn),
-        Sampler::ParentOrAlwaysOff => by_parent(SdkSampler::AlwaysOff),
-        Sampler::ParentOrRatio(ratio) => by_parent(SdkSampler::TraceIdRatioBased(ratio)),
     }
 }
 
