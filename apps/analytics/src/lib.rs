@@ -10,10 +10,9 @@ mod follower;
 mod live;
 mod routes;
 
-use actix_web::web;
 use event_streams::USERS;
 use futures_util::future::BoxFuture;
-use httpkit::Service;
+use httpkit::{Routes, Service};
 use runtime::Runtime;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -58,13 +57,8 @@ impl Service for Analytics {
         "analytics"
     }
 
-    fn routes(&self, cfg: &mut web::ServiceConfig) {
-        cfg.app_data(web::Data::new(self.clone()));
-        routes::all().register(cfg);
-    }
-
-    fn openapi(&self) -> utoipa::openapi::OpenApi {
-        openapi()
+    fn routes(&self) -> Routes {
+        routes::all().with(self.clone())
     }
 
     // It is ready before it has figures: it reads the log only while an analyst watches, and a pod

@@ -8,12 +8,10 @@ mod accounts;
 mod passwords;
 mod routes;
 
-use actix_web::web;
 use event_streams::USERS;
 use eventstore::StoreError;
-use futures_util::future::BoxFuture;
 use httpkit::ExposeSecret as _;
-use httpkit::{Constraint, Limits, Service, SessionSigner, Unready};
+use httpkit::{Constraint, Limits, Routes, Service, SessionSigner, Unready};
 use runtime::{Runtime, StartError};
 use std::{sync::Arc, time::Duration};
 
@@ -126,13 +124,8 @@ impl Service for Auth {
         "auth"
     }
 
-    fn routes(&self, cfg: &mut web::ServiceConfig) {
-        cfg.app_data(web::Data::new(self.clone()));
-        routes::all().register(cfg);
-    }
-
-    fn openapi(&self) -> utoipa::openapi::OpenApi {
-        openapi()
+    fn routes(&self) -> Routes {
+        routes::all().with(self.clone())
     }
 
     fn constraints(&self) -> Vec<Constraint> {
@@ -140,9 +133,8 @@ impl Service for Auth {
     }
 
     /// Not ready while the signing key is retired: its sessions would be invalid.
-    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
+    fn readiness(&self) -> Vec<Unready> {
         let good = self.runtime.sessions.knows(&self.signer.public_key().kid);
-        let lacks = (!good).then(|| Unready::new("session key", "was retired"));
-        Box::pin(async { lacks.into_iter().collect() })
+        Vec::from_iter((!good).then(|| Unready::new("session key", "was retired")))
     }
 }

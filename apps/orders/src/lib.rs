@@ -9,13 +9,12 @@ mod response;
 mod routes;
 mod workers;
 
-use actix_web::web;
 use domain::InvalidCurrency;
 use event_streams::{ORDERS, TICKETS};
 use eventstore::Worker;
 use futures_util::future::{BoxFuture, join_all};
 use httpkit::{
-    AppError, Constraint, Service, Unready,
+    AppError, Constraint, Routes, Service, Unready,
     error::{not_found, unauthorized},
 };
 use projections::{MongoStore, RunnerSettings};
@@ -93,22 +92,19 @@ impl Service for Orders {
         "orders"
     }
 
-    fn routes(&self, cfg: &mut web::ServiceConfig) {
-        cfg.app_data(web::Data::new(self.clone()));
-        routes::all().register(cfg);
-    }
-
-    fn openapi(&self) -> utoipa::openapi::OpenApi {
-        openapi()
+    fn routes(&self) -> Routes {
+        routes::all().with(self.clone())
     }
 
     fn constraints(&self) -> Vec<Constraint> {
         routes::constraints()
     }
 
-    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
-        let lacks = runtime::read_model_lacks("orders read model", self.view.runner());
-        Box::pin(async move { lacks.into_iter().collect() })
+    fn readiness(&self) -> Vec<Unready> {
+        Vec::from_iter(runtime::read_model_lacks(
+            "orders read model",
+            self.view.runner(),
+        ))
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {

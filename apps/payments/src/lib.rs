@@ -12,12 +12,12 @@ mod routes;
 mod settle;
 mod workers;
 
-use actix_web::web;
 use event_streams::{ORDERS, PAYMENTS};
 use eventstore::{Store, Worker};
 use futures_util::future::{BoxFuture, join_all};
 use httpkit::{
-    AppError, Config, Constraint, Service, Unready, config::PaymentsMode, error::unavailable,
+    AppError, Config, Constraint, Routes, Service, Unready, config::PaymentsMode,
+    error::unavailable,
 };
 use metrics::{counter, describe_counter, describe_gauge, gauge};
 use projections::{MongoStore, RemoteProgress, RunnerSettings};
@@ -196,22 +196,19 @@ impl Service for Payments {
         "payments"
     }
 
-    fn routes(&self, cfg: &mut web::ServiceConfig) {
-        cfg.app_data(web::Data::new(self.clone()));
-        routes::all().register(cfg);
-    }
-
-    fn openapi(&self) -> utoipa::openapi::OpenApi {
-        openapi()
+    fn routes(&self) -> Routes {
+        routes::all().with(self.clone())
     }
 
     fn constraints(&self) -> Vec<Constraint> {
         routes::constraints()
     }
 
-    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
-        let lacks = runtime::read_model_lacks("payments read model", self.orders.runner());
-        Box::pin(async move { lacks.into_iter().collect() })
+    fn readiness(&self) -> Vec<Unready> {
+        Vec::from_iter(runtime::read_model_lacks(
+            "payments read model",
+            self.orders.runner(),
+        ))
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {

@@ -9,12 +9,11 @@ mod live;
 mod response;
 mod routes;
 
-use actix_web::web;
 use domain::{Price, policies, workers};
 use event_streams::{ORDERS, TICKETS};
 use eventstore::Worker;
 use futures_util::future::BoxFuture;
-use httpkit::{Constraint, Service, Unready};
+use httpkit::{Constraint, Routes, Service, Unready};
 use projections::{MongoStore, RunnerSettings};
 use runtime::{Runtime, StartError};
 use std::sync::Arc;
@@ -76,22 +75,19 @@ impl Service for Tickets {
         "tickets"
     }
 
-    fn routes(&self, cfg: &mut web::ServiceConfig) {
-        cfg.app_data(web::Data::new(self.clone()));
-        routes::all().register(cfg);
-    }
-
-    fn openapi(&self) -> utoipa::openapi::OpenApi {
-        openapi()
+    fn routes(&self) -> Routes {
+        routes::all().with(self.clone())
     }
 
     fn constraints(&self) -> Vec<Constraint> {
         routes::constraints(self.least_price)
     }
 
-    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
-        let lacks = runtime::read_model_lacks("tickets read model", self.view.runner());
-        Box::pin(async move { lacks.into_iter().collect() })
+    fn readiness(&self) -> Vec<Unready> {
+        Vec::from_iter(runtime::read_model_lacks(
+            "tickets read model",
+            self.view.runner(),
+        ))
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {

@@ -20,7 +20,7 @@ impl Service for Sample {
         "sample"
     }
 
-    fn routes(&self, cfg: &mut web::ServiceConfig) {
+    fn register(&self, cfg: &mut web::ServiceConfig) {
         let body = web::Data::new(Rendered::new(body()));
         cfg.app_data(body)
             .service(web::resource("/api/tickets").get(list))
@@ -80,7 +80,7 @@ async fn main() -> std::io::Result<()> {
         ..HttpConfig::default()
     };
     let kit = Server::new(&config, Gate::new(), verifier)
-        .service(Arc::new(Sample))
+        .services([Arc::new(Sample) as Arc<dyn Service>])
         .bind()?;
     println!("bare:    http://127.0.0.1:9001/api/tickets");
     println!("kit:     http://127.0.0.1:9002/api/tickets");

@@ -8,8 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header::HeaderMap, web};
+use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use ipnet::IpNet;
+
+use crate::headers::entries;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 const FORWARDED_PROTO: &str = "x-forwarded-proto";
@@ -55,7 +57,8 @@ impl TrustedProxies {
             return Some(peer);
         }
         let mut client = peer;
-        for entry in entries(req.headers(), FORWARDED_FOR).iter().rev() {
+        let forwarded: Vec<_> = entries(req.headers(), FORWARDED_FOR).collect();
+        for entry in forwarded.iter().rev() {
             let Some(address) = address(entry) else {
                 break; // whatever stands before something unreadable can't be believed
             };
@@ -79,7 +82,7 @@ impl TrustedProxies {
     pub fn host<'r>(&self, req: &'r HttpRequest) -> Option<&'r str> {
         let forwarded = self
             .trusted_peer(req)
-            .and_then(|_| entries(req.headers(), FORWARDED_HOST).last().copied());
+            .and_then(|_| entries(req.headers(), FORWARDED_HOST).last());
         forwarded.or_else(|| {
             let header = req.headers().get(actix_web::http::header::HOST);
             header.and_then(|host| host.to_str().ok())
@@ -106,16 +109,6 @@ impl FromRequest for ClientAddress {
 
 fn peer(req: &HttpRequest) -> Option<IpAddr> {
     req.peer_addr().map(|peer| peer.ip().to_canonical())
-}
-
-fn entries<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h str> {
-    headers
-        .get_all(name)
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(','))
-        .map(str::trim)
-        .filter(|entry| !entry.is_empty())
-        .collect()
 }
 
 /// An address, with or without a port.

@@ -2,22 +2,20 @@
 
 use actix_web::http::header::{ACCEPT_ENCODING, HeaderMap};
 
+use crate::headers::entries;
+
 /// Whether the client accepts this content coding by its name. Only named codings count: clients
 /// that send `*` ask for anything, and often understand only plain bytes.
 pub fn takes(headers: &HeaderMap, coding: &str) -> bool {
-    headers
-        .get_all(ACCEPT_ENCODING)
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(','))
-        .any(|offer| {
-            let (name, parameters) = offer.split_once(';').unwrap_or((offer, ""));
-            let quality = parameters.trim().strip_prefix("q=");
-            // An unreadable quality counts as accepted, like a missing one.
-            let is_wanted = quality
-                .and_then(|quality| quality.trim().parse::<f32>().ok())
-                .is_none_or(|quality| quality > 0.0);
-            name.trim().eq_ignore_ascii_case(coding) && is_wanted
-        })
+    entries(headers, ACCEPT_ENCODING).any(|offer| {
+        let (name, parameters) = offer.split_once(';').unwrap_or((offer, ""));
+        let quality = parameters.trim().strip_prefix("q=");
+        // An unreadable quality counts as accepted, like a missing one.
+        let is_wanted = quality
+            .and_then(|quality| quality.trim().parse::<f32>().ok())
+            .is_none_or(|quality| quality > 0.0);
+        name.trim().eq_ignore_ascii_case(coding) && is_wanted
+    })
 }
 
 #[cfg(test)]

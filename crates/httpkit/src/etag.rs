@@ -9,6 +9,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::headers::entries;
+
 /// The strong `ETag` of these bytes, quotes included.
 pub fn of(bytes: &[u8]) -> HeaderValue {
     let mut digest = [0; 16];
@@ -78,15 +80,10 @@ impl Rendered {
 /// comparison, as RFC 9110 requires.
 pub fn is_fresh(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let opaque = opaque(etag);
-    headers
-        .get_all(IF_NONE_MATCH)
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(','))
-        .map(str::trim)
-        .any(|tag| {
-            let named = unquoted(tag.strip_prefix("W/").unwrap_or(tag));
-            tag == "*" || named.is_some_and(|named| Some(plain(named)) == opaque)
-        })
+    entries(headers, IF_NONE_MATCH).any(|tag| {
+        let named = unquoted(tag.strip_prefix("W/").unwrap_or(tag));
+        tag == "*" || named.is_some_and(|named| Some(plain(named)) == opaque)
+    })
 }
 
 /// The text between the quotes of a strong tag.

@@ -9,7 +9,7 @@
 //!
 //! ```
 //! use actix_web::{HttpRequest, HttpResponse, web};
-//! use httpkit::{HandlerResult, Body, Prefer, RequestId, Session, error};
+//! use httpkit::{HandlerResult, Body, Session, error, prefers_async};
 //!
 //! #[derive(serde::Deserialize)]
 //! struct Rename {
@@ -20,13 +20,13 @@
 //!     session: Session,         // 401
 //!     id: web::Path<uuid::Uuid>, // 404 if it isn't one
 //!     body: Body<Rename>,       // 413, 400
-//!     request_id: RequestId,    // the events' correlation id
-//!     prefer: Prefer,           // whether to wait for the read model
+//!     req: HttpRequest,
 //! ) -> HandlerResult {
 //!     if body.title.trim().is_empty() {
 //!         return Err(error::field("title", "Title is required"));
 //!     }
-//! #   let _ = (session.user_id(), id, request_id.as_str(), prefer.respond_async);
+//!     let waits = !prefers_async(req.headers()); // whether to wait for the read model
+//! #   let _ = (session.user_id(), id, waits);
 //!     Ok(HttpResponse::Ok().json(serde_json::json!({ "title": body.title })))
 //! }
 //! # let _ = web::resource("/x/{id}").route(web::put().to(rename));
@@ -42,6 +42,7 @@ pub mod error;
 pub mod etag;
 mod fields;
 mod gate;
+mod headers;
 pub mod idempotency;
 pub mod json;
 pub mod limits;
@@ -63,10 +64,10 @@ pub use gate::{Gate, Unready};
 pub use json::{Body, RawBody};
 pub use limits::Limits;
 pub use middleware::RequestLayer;
-pub use prefer::Prefer;
+pub use prefer::prefers_async;
 pub use request_id::{RequestContext, RequestId, X_REQUEST_ID};
 pub use routes::Routes;
 /// Reads a [`config::Secret`].
 pub use secrecy::ExposeSecret;
-pub use service::{BoundServer, Constraint, Server, Service, serve};
+pub use service::{BoundServer, Constraint, Server, Service};
 pub use session::{CookiePolicy, MaybeSession, Session, SessionSigner, SessionVerifier};

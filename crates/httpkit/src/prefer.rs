@@ -1,15 +1,8 @@
 //! `Prefer: respond-async` (RFC 7240): the caller doesn't want to wait for the read model.
 
-use std::{
-    convert::Infallible,
-    future::{Ready, ready},
-};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use actix_web::{
-    FromRequest, HttpRequest,
-    dev::Payload,
-    http::header::{HeaderMap, HeaderName, HeaderValue},
-};
+use crate::headers::entries;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -22,33 +15,12 @@ pub(crate) fn add_applied(headers: &mut HeaderMap) {
     );
 }
 
-/// The caller's preferences.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Prefer {
-    /// Respond as soon as the command is in the log, before the read model reflects it.
-    pub respond_async: bool,
-}
-
-impl Prefer {
-    /// Reads the preferences in these headers. Unknown ones are ignored, as the RFC requires.
-    pub fn of_headers(headers: &HeaderMap) -> Self {
-        let respond_async = headers
-            .get_all(PREFER)
-            .filter_map(|header| header.to_str().ok())
-            .flat_map(|header| header.split(','))
-            .map(|preference| preference.split([';', '=']).next().unwrap_or("").trim())
-            .any(|name| name.eq_ignore_ascii_case("respond-async"));
-        Self { respond_async }
-    }
-}
-
-impl FromRequest for Prefer {
-    type Error = Infallible;
-    type Future = Ready<Result<Self, Infallible>>;
-
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self::of_headers(req.headers())))
-    }
+/// Whether to respond as soon as the command is in the log, before the read model reflects it.
+/// Unknown preferences are ignored, as the RFC requires.
+pub fn prefers_async(headers: &HeaderMap) -> bool {
+    entries(headers, PREFER)
+        .map(|preference| preference.split([';', '=']).next().unwrap_or("").trim())
+        .any(|name| name.eq_ignore_ascii_case("respond-async"))
 }
 
 #[cfg(test)]
@@ -69,20 +41,14 @@ mod tests {
             let req = TestRequest::default()
                 .insert_header((PREFER, header))
                 .to_http_request();
-            let prefer = Prefer::of_headers(req.headers());
-            assert_eq!(prefer.respond_async, expected, "{header}");
+            assert_eq!(prefers_async(req.headers()), expected, "{header}");
         }
     }
 
-    #[actix_web::test]
-    async fn a_handler_is_told_what_is_preferred_and_the_answer_what_was_applied() {
-        let req = TestRequest::default()
-            .insert_header((PREFER, "respond-async"))
-            .to_http_request();
-        assert!(Prefer::extract(&req).await.unwrap().respond_async);
-        let req = TestRequest::default().to_http_request();
-        assert!(!Prefer::extract(&req).await.unwrap().respond_async);
+    #[test]
+    fn without_a_preference_there_is_none_and_the_answer_names_what_was_applied() {
         let mut headers = HeaderMap::new();
+        assert!(!prefers_async(&headers));
         add_applied(&mut headers);
         assert_eq!(headers.get(PREFERENCE_APPLIED).unwrap(), "respond-async");
     }

@@ -34,20 +34,41 @@ macro_rules! routes {
     };
 }
 
+type AddData = Box<dyn FnOnce(&mut ServiceConfig)>;
+
 /// The routes of a service.
-pub struct Routes(Vec<(OpenApi, Route)>);
+#[derive(Default)]
+pub struct Routes {
+    routes: Vec<(OpenApi, Route)>,
+    data: Option<AddData>,
+}
 
 impl Routes {
     /// What [`routes!`](crate::routes!) makes: handlers, each with its description.
     pub fn of(routes: impl Into<Vec<(OpenApi, Route)>>) -> Self {
-        Self(routes.into())
+        Self {
+            routes: routes.into(),
+            data: None,
+        }
+    }
+
+    /// The same, with data for the handlers: `web::Data<T>`.
+    #[must_use]
+    pub fn with<T: 'static>(mut self, data: T) -> Self {
+        self.data = Some(Box::new(|cfg| {
+            cfg.app_data(web::Data::new(data));
+        }));
+        self
     }
 
     /// Serves them. Each path is one resource: only that answers 405 for a method that it doesn't
     /// have.
     pub fn register(self, cfg: &mut ServiceConfig) {
         let mut resources: Vec<(String, Vec<Route>)> = Vec::new();
-        for (description, route) in self.0 {
+        if let Some(add_data) = self.data {
+            add_data(cfg);
+        }
+        for (description, route) in self.routes {
             let mut paths = description.paths.paths.into_iter();
             let Some((path, item)) = paths.next() else {
                 continue;
@@ -66,7 +87,7 @@ impl Routes {
 
     /// What they offer, for the description of the whole API.
     pub fn openapi(self) -> OpenApi {
-        let descriptions = self.0.into_iter().map(|(description, _)| description);
+        let descriptions = self.routes.into_iter().map(|(description, _)| description);
         descriptions.fold(OpenApi::default(), OpenApi::merge_from)
     }
 }

@@ -22,7 +22,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use chrono::{DateTime, Utc};
 use eventstore::{Log, Metadata, RestsOn, StoreError, StreamName};
 use httpkit::{
-    Config, Gate, Prefer, RequestContext, SessionVerifier, Unready, config::ConfigError,
+    Config, Gate, RequestContext, SessionVerifier, Unready, config::ConfigError, prefers_async,
     telemetry::ExportError,
 };
 use projections::{MongoStore, Progress, ReadError, Runner, RunnerState};
@@ -263,7 +263,7 @@ impl Runtime {
         progress: &Progress,
         (stream, sequence): (StreamName, u64),
     ) {
-        if Prefer::of_headers(req.headers()).respond_async {
+        if prefers_async(req.headers()) {
             if let Some(context) = req.extensions().get::<RequestContext>() {
                 context.set_answered_early();
             }

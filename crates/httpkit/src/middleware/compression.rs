@@ -23,7 +23,7 @@ use actix_web::{
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 
-use crate::{encoding, etag};
+use crate::{encoding, etag, headers::entries};
 
 /// Smallest size to compress, in bytes. A shorter response fits in one packet anyway.
 const SMALLEST: u64 = 1_024;
@@ -88,11 +88,7 @@ fn name_kept_form(answer: &mut ServiceResponse) {
     let tag = answer.headers().get(ETAG).and_then(etag::compressed);
     let Some(tag) = tag else { return };
     let asked = answer.request().headers();
-    let has_it = asked
-        .get_all(IF_NONE_MATCH)
-        .filter_map(|header| header.to_str().ok())
-        .flat_map(|header| header.split(','))
-        .any(|kept| tag == kept.trim().trim_start_matches("W/"));
+    let has_it = entries(asked, IF_NONE_MATCH).any(|kept| tag == kept.trim_start_matches("W/"));
     vary(answer.headers_mut());
     if has_it {
         answer.headers_mut().insert(ETAG, tag);

@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
 use crate::{
-    Gate, HandlerResult, HttpConfig, RequestLayer, SessionVerifier, Unready, error::not_found,
-    json::BodyLimit, session::CookiePolicy, telemetry,
+    Gate, HandlerResult, HttpConfig, RequestLayer, Routes, SessionVerifier, Unready,
+    error::not_found, json::BodyLimit, session::CookiePolicy, telemetry,
 };
 use document::Document;
 use probes::Probes;
@@ -40,13 +40,19 @@ pub trait Service: Send + Sync + 'static {
     /// Its name: one word.
     fn name(&self) -> &'static str;
 
-    /// Registers its routes. Called once per worker. Use `web::resource`, not `cfg.route`: only a
-    /// resource answers 405 for other methods.
-    fn routes(&self, _: &mut web::ServiceConfig) {}
+    /// Its routes.
+    fn routes(&self) -> Routes {
+        Routes::default()
+    }
+
+    /// Registers its routes. Called once per worker.
+    fn register(&self, cfg: &mut web::ServiceConfig) {
+        self.routes().register(cfg);
+    }
 
     /// Its part of the merged document.
     fn openapi(&self) -> OpenApi {
-        OpenApi::default()
+        self.routes().openapi()
     }
 
     /// Constraints for the merged document. A place that doesn't exist there keeps the server from
@@ -56,8 +62,8 @@ pub trait Service: Send + Sync + 'static {
     }
 
     /// Its missing dependencies; empty when it is ready. Should return at once.
-    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
-        Box::pin(async { Vec::new() })
+    fn readiness(&self) -> Vec<Unready> {
+        Vec::new()
     }
 
     /// Stops its work, after the last response.
@@ -66,7 +72,7 @@ pub trait Service: Send + Sync + 'static {
     }
 }
 
-type Routes = dyn Fn(&mut web::ServiceConfig) + Send + Sync;
+type Fallback = dyn Fn(&mut web::ServiceConfig) + Send + Sync;
 
 /// A server that is being configured.
 pub struct Server {
@@ -74,7 +80,7 @@ pub struct Server {
     gate: Gate,
     verifier: SessionVerifier,
     services: Vec<Arc<dyn Service>>,
-    fallback: Option<Arc<Routes>>,
+    fallback: Option<Arc<Fallback>>,
     listener: Option<TcpListener>,
     stop: CancellationToken,
 }
@@ -91,13 +97,6 @@ impl Server {
             listener: None,
             stop: CancellationToken::new(),
         }
-    }
-
-    /// Adds a service.
-    #[must_use]
-    pub fn service(mut self, service: Arc<dyn Service>) -> Self {
-        self.services.push(service);
-        self
     }
 
     /// Adds services.
@@ -197,21 +196,6 @@ impl BoundServer {
     }
 }
 
-/// Serves these services until SIGTERM or SIGINT.
-pub async fn serve(
-    config: &HttpConfig,
-    services: Vec<Arc<dyn Service>>,
-    gate: Gate,
-    verifier: SessionVerifier,
-) -> io::Result<()> {
-    Server::new(config, gate, verifier)
-        .services(services)
-        .stop_on(termination()?)
-        .bind()?
-        .run()
-        .await
-}
-
 impl Server {
     fn start(&self, listener: TcpListener, document: Document) -> io::Result<dev::Server> {
         let Self {
@@ -249,7 +233,7 @@ impl Server {
                 .default_service(web::to(unknown_route))
                 .configure(|cfg| {
                     for service in &services {
-                        service.routes(cfg);
+                        service.register(cfg);
                     }
                     probes::routes(cfg);
                     document::routes(cfg);

@@ -8,7 +8,6 @@ use actix_web::{
     http::header::{CONTENT_TYPE, HeaderValue},
     web,
 };
-use futures_util::future::join_all;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -66,13 +65,10 @@ async fn readyz(probes: web::Data<Probes>) -> HttpResponse {
     if probes.stop.is_cancelled() {
         missing.push(Unready::new("server", "is shutting down"));
     }
-    let services = probes.services.iter();
-    for lacks in join_all(services.map(|service| service.readiness())).await {
+    for lack in probes.services.iter().flat_map(|it| it.readiness()) {
         // Services in one process share dependencies: each is listed once.
-        for lack in lacks {
-            if !missing.iter().any(|known| known.name == lack.name) {
-                missing.push(lack);
-            }
+        if !missing.iter().any(|known| known.name == lack.name) {
+            missing.push(lack);
         }
     }
     let ready = missing.is_empty();

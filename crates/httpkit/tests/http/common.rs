@@ -37,7 +37,7 @@ impl Service for Sample {
         "sample"
     }
 
-    fn routes(&self, cfg: &mut web::ServiceConfig) {
+    fn register(&self, cfg: &mut web::ServiceConfig) {
         (self.routes)(cfg);
     }
 
@@ -54,8 +54,8 @@ impl Service for Sample {
         OpenApi::new(Info::new("sample", "1"), paths)
     }
 
-    fn readiness(&self) -> BoxFuture<'_, Vec<Unready>> {
-        Box::pin(async { self.missing.clone() })
+    fn readiness(&self) -> Vec<Unready> {
+        self.missing.clone()
     }
 
     fn shutdown(&self) -> BoxFuture<'_, ()> {
@@ -89,12 +89,13 @@ impl Running {
         let verifier = SessionVerifier::new([signer.public_key().clone()]);
         let (gate, stop) = (Gate::new(), CancellationToken::new());
         let ended = Arc::new(AtomicBool::new(false));
+        let sample: Arc<dyn Service> = Arc::new(Sample {
+            routes,
+            missing: Vec::new(),
+            ended: Arc::clone(&ended),
+        });
         let server = Server::new(config, gate.clone(), verifier)
-            .service(Arc::new(Sample {
-                routes,
-                missing: Vec::new(),
-                ended: Arc::clone(&ended),
-            }))
+            .services([sample])
             .stop_on(stop.clone());
         let bound = more(server).bind().unwrap();
         let base = format!("http://{}", bound.address());

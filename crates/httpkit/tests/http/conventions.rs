@@ -1,12 +1,12 @@
 //! Conventions of all routes.
 
 use crate::common::{Running, USER, error_message};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use httpkit::{
-    Body, HandlerResult, HttpConfig, MaybeSession, RequestId, Session, Unready,
+    Body, HandlerResult, HttpConfig, MaybeSession, RequestContext, Service, Session, Unready,
     client_address::TrustedProxies, error, etag::Rendered,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 #[derive(serde::Deserialize)]
 struct Text {
@@ -62,8 +62,10 @@ async fn slow() -> HttpResponse {
     std::future::pending().await
 }
 
-async fn who(session: MaybeSession, id: RequestId) -> HttpResponse {
-    HttpResponse::Ok().json((session.0.map(|session| session.user_id()), id.as_str()))
+async fn who(session: MaybeSession, req: HttpRequest) -> Option<HttpResponse> {
+    let extensions = req.extensions();
+    let id = extensions.get::<RequestContext>()?.id().as_str();
+    Some(HttpResponse::Ok().json((session.0.map(|session| session.user_id()), id)))
 }
 
 #[tokio::test]
@@ -237,11 +239,12 @@ async fn while_a_dependency_is_down_only_the_api_is_unavailable() {
 #[tokio::test]
 async fn readiness_says_what_a_service_lacks() {
     let server = Running::configured(routes, &HttpConfig::default(), |server| {
-        server.service(std::sync::Arc::new(crate::common::Sample {
+        let sample: Arc<dyn Service> = Arc::new(crate::common::Sample {
             routes: |_| {},
             missing: vec![Unready::new("read model", "is being built")],
-            ended: std::sync::Arc::default(),
-        }))
+            ended: Arc::default(),
+        });
+        server.services([sample])
     })
     .await;
     let answer = server.get("/readyz").send().await.unwrap();
