@@ -22,7 +22,7 @@ use crate::pages::{
 };
 use crate::store::current_user::use_current_user;
 use crate::store::session::Session;
-use crate::store::{Store, use_store};
+use crate::store::{AppStore, use_store};
 
 /// The app.
 #[component]
@@ -33,7 +33,7 @@ pub fn App() -> Element {
             let navigation = provide_context(Navigation::new());
             provide_context::<Rc<dyn History>>(Rc::new(navigation));
             provide_context(Formats::new());
-            provide_context(Store::new(navigation));
+            provide_context(AppStore::new(navigation));
         });
     });
     rsx! {

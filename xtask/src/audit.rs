@@ -11,7 +11,7 @@ use devservers::tools;
 
 use crate::cargo;
 use crate::checks::WEB_APP;
-use crate::progress::Progress;
+use crate::progress::ProgressLog;
 use crate::test::first_failure;
 
 /// Installed when it is missing from `PATH`.
@@ -30,7 +30,7 @@ pub struct Options {
 
 /// Runs the checks up to the first that fails.
 pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
-    let progress = Progress::new();
+    let progress = ProgressLog::new();
     progress.say("looking for the tools (compiled once, which takes minutes)");
     let mut unused = program(MACHETE)?;
     unused.arg(".");

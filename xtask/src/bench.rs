@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use devservers::tools;
 
 use crate::cargo::{self, Ended};
-use crate::progress::Progress;
+use crate::progress::ProgressLog;
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -29,7 +29,7 @@ pub struct Options {
 /// Builds in release mode and measures. The servers' data are in the target folder in the meantime,
 /// so that they are on a disk, as in production.
 pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
-    let progress = Progress::new();
+    let progress = ProgressLog::new();
     progress.say("looking for the servers");
     tools::nats_server()?;
     tools::mongod()?;

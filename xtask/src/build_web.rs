@@ -12,7 +12,7 @@ use devservers::tools;
 
 use crate::build_web_toolchain::Toolchain;
 use crate::cargo::{self, Ended};
-use crate::progress::Progress;
+use crate::progress::ProgressLog;
 
 /// Shrinks WebAssembly. Debian's version is too old for the compiler's output.
 const BINARYEN: (&str, &str) = ("binaryen", "132.0.0");
@@ -24,14 +24,14 @@ pub struct Options {}
 
 /// Builds the web app to `frontend/dist`.
 pub fn run(_: &Options, stop: &AtomicBool) -> Result<ExitCode> {
-    Ok(match build(Progress::new(), stop)? {
+    Ok(match build(ProgressLog::new(), stop)? {
         Some(_) => ExitCode::SUCCESS,
         None => ExitCode::FAILURE,
     })
 }
 
 /// Builds the web app, unless it is already built; returns its folder, or `None` if it was stopped.
-pub fn build(progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
+pub fn build(progress: ProgressLog, stop: &AtomicBool) -> Result<Option<PathBuf>> {
     let frontend = tools::workspace().join("frontend");
     let target = frontend.join("target");
     progress.say("looking for the tools of the web app");

@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use devservers::tools;
 
 use crate::cargo;
-use crate::progress::Progress;
+use crate::progress::ProgressLog;
 
 /// Time limit for rustup: its server may be unreachable, and rustup then waits silently.
 const RUSTUP_TIMEOUT: Duration = Duration::from_mins(1);
@@ -34,7 +34,7 @@ impl Toolchain {
     pub const TARGET: &str = "wasm32-unknown-unknown";
 
     /// Finds one, or installs it: with rustup if that reaches its server, otherwise with apt-get.
-    pub fn find(progress: Progress, stop: &AtomicBool) -> Result<Self> {
+    pub fn find(progress: ProgressLog, stop: &AtomicBool) -> Result<Self> {
         if has_target()? {
             return Ok(Self::Installed);
         }
@@ -110,7 +110,7 @@ fn has_std(library: &Path) -> bool {
 }
 
 /// Adds the target with rustup; returns whether that succeeded.
-fn add_with_rustup(progress: Progress, stop: &AtomicBool) -> Result<bool> {
+fn add_with_rustup(progress: ProgressLog, stop: &AtomicBool) -> Result<bool> {
     let Some(rustup) = tools::find_in_path("rustup") else {
         return Ok(false);
     };

@@ -14,7 +14,7 @@ use devservers::tools;
 use nix::unistd::Uid;
 
 use crate::cargo;
-use crate::progress::Progress;
+use crate::progress::ProgressLog;
 
 /// The beginning of the final stages in the Dockerfile.
 const RUNTIME: &str = "FROM ${RUNTIME} AS runtime";
@@ -45,7 +45,7 @@ pub fn obstacle() -> Option<&'static str> {
 
 /// Builds and checks every image.
 pub fn run(options: &Options, _: &AtomicBool) -> Result<ExitCode> {
-    let progress = Progress::new();
+    let progress = ProgressLog::new();
     if let Some(obstacle) = obstacle() {
         bail!("images can't be built here: {obstacle}");
     }

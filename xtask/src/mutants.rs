@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 use devservers::tools;
 
 use crate::cargo::{self, Ended};
-use crate::progress::Progress;
+use crate::progress::ProgressLog;
 
 /// Installed when cargo-mutants is missing.
 const VERSION: &str = "27.1.0";
@@ -130,7 +130,7 @@ impl Score {
 }
 
 pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
-    let progress = Progress::new();
+    let progress = ProgressLog::new();
     progress.say("looking for cargo-mutants");
     let program = match tools::find_in_path("cargo-mutants") {
         Some(found) => found,

@@ -1,7 +1,7 @@
 //! `cargo xtask package`: whether the libraries can be published as they are.
 //!
-//! No part of `cargo xtask test`: it compiles their dependencies once more, as someone who adds them
-//! would have them.
+//! No part of `cargo xtask test`: it compiles their dependencies once more, as someone who adds
+//! them would have them.
 
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use anyhow::Result;
 
 use crate::cargo;
-use crate::progress::Progress;
+use crate::progress::ProgressLog;
 use crate::test::first_failure;
 
 /// The crates that others can add.
@@ -30,5 +30,5 @@ pub fn run(_: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     bare.env("RUSTFLAGS", "-Dwarnings");
     bare.args(["--target-dir", "target/package"]);
     let checks = vec![packed, bare];
-    Ok(first_failure(checks, Progress::new(), stop)?.unwrap_or(ExitCode::SUCCESS))
+    Ok(first_failure(checks, ProgressLog::new(), stop)?.unwrap_or(ExitCode::SUCCESS))
 }

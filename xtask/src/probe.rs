@@ -13,13 +13,13 @@ const LONGEST_ANSWER: u64 = 64 * 1024;
 
 /// A status and the body's text.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub body: String,
 }
 
 /// Sends `GET path` to a server on 127.0.0.1.
-pub fn get(port: u16, path: &str) -> Result<Answer> {
+pub fn get(port: u16, path: &str) -> Result<Response> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
@@ -32,11 +32,11 @@ pub fn get(port: u16, path: &str) -> Result<Answer> {
     parse(&String::from_utf8_lossy(&answer)).context("the answer isn't HTTP")
 }
 
-fn parse(answer: &str) -> Option<Answer> {
+fn parse(answer: &str) -> Option<Response> {
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let mut words = head.lines().next()?.split(' ');
     words.next().filter(|word| word.starts_with("HTTP/1."))?;
-    Some(Answer {
+    Some(Response {
         status: words.next()?.parse().ok()?,
         body: body.trim().to_owned(),
     })
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn status_and_body_are_found() {
         let answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\nno NATS\n";
-        let expected = Answer {
+        let expected = Response {
             status: 503,
             body: "no NATS".into(),
         };

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 /// Writes each line with the time since the start to standard error: standard output is for
 /// results.
 #[derive(Clone, Copy)]
-pub struct Progress {
+pub struct ProgressLog {
     start: Instant,
 }
 
-impl Progress {
+impl ProgressLog {
     pub fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -37,7 +37,7 @@ const MESSAGE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// An operation in progress.
 pub struct Waiting {
-    progress: Progress,
+    progress: ProgressLog,
     what: String,
     said: Instant,
     every: Duration,
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn what_is_waited_for_is_said_again_when_that_is_long_ago_and_not_before() {
-        let mut waiting = Progress::new().wait_for("a server");
+        let mut waiting = ProgressLog::new().wait_for("a server");
         assert!(!waiting.go_on());
         waiting.every = Duration::ZERO;
         assert!(waiting.go_on());

@@ -12,7 +12,7 @@ use crate::build_web;
 use crate::cargo::{self, Ended};
 use crate::checks;
 use crate::images;
-use crate::progress::Progress;
+use crate::progress::ProgressLog;
 
 /// Installed when cargo-nextest is missing.
 const NEXTEST_VERSION: &str = "0.9.143";
@@ -30,7 +30,7 @@ pub struct Options {
 
 /// Runs the checks up to the first that fails; the tests come last, so their summary does, too.
 pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
-    let progress = Progress::new();
+    let progress = ProgressLog::new();
     if options.filter.is_empty() {
         // Takes a second, before anything is installed or built.
         if let Some(failure) = first_failure(checks::layout(), progress, stop)? {
@@ -99,7 +99,7 @@ pub fn run(options: &Options, stop: &AtomicBool) -> Result<ExitCode> {
 /// Runs one check after the other, up to the first that fails or is stopped.
 pub fn first_failure(
     checks: Vec<Command>,
-    progress: Progress,
+    progress: ProgressLog,
     stop: &AtomicBool,
 ) -> Result<Option<ExitCode>> {
     for mut check in checks {

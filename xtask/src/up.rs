@@ -13,13 +13,15 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use devservers::supervise::{Supervisor, Waited};
-use devservers::{Launch, MongoOptions, NatsOptions, ServerPlan, free_port, port_is_free, tools};
+use devservers::{
+    MongoOptions, NatsOptions, ProcessSpec, ServerPlan, free_port, port_is_free, tools,
+};
 
 use crate::build_web;
 use crate::cargo::{self, Ended};
 use crate::data_lock::DataLock;
 use crate::probe;
-use crate::progress::Progress;
+use crate::progress::ProgressLog;
 
 /// Time limit for each child to end: the program completes accepted requests, the servers flush
 /// their data.
@@ -54,7 +56,7 @@ pub struct Options {
 /// Runs until the stop flag is set. Payments go through the sandbox unless PAYMENTS is set.
 /// NATS_URL and MONGODB_URI, if set, name servers that are already running.
 pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
-    let progress = Progress::new();
+    let progress = ProgressLog::new();
     let _lock = DataLock::take(&options.data_dir)?;
     let data_dir = options.data_dir.canonicalize()?;
     if options.servers_only {
@@ -76,7 +78,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
     check_port(options.port)?;
 
     let mut supervisor = Supervisor::new(stop.clone(), move |line| progress.say(line));
-    let mut launch = Launch::new(program, data_dir.join("turnstile.log"))
+    let mut launch = ProcessSpec::new(program, data_dir.join("turnstile.log"))
         .arg("serve")
         .env("HOST", "127.0.0.1")
         .env("PORT", options.port.to_string())
@@ -104,7 +106,7 @@ pub fn run(options: &Options, stop: &Arc<AtomicBool>) -> Result<ExitCode> {
 /// Starts the missing servers, and prints their addresses.
 fn serve_nothing(
     servers: &[(&'static str, ServerPlan)],
-    progress: Progress,
+    progress: ProgressLog,
     stop: &Arc<AtomicBool>,
 ) -> Result<ExitCode> {
     if servers.is_empty() {
@@ -165,7 +167,7 @@ fn plan_servers(options: &Options, data_dir: &Path) -> Result<Vec<(&'static str,
 ///
 /// The web app is compiled at the same time: it has steps that keep one processor busy, and the
 /// program of this profile reads the app's files when it runs instead of embedding them.
-fn build(no_web: bool, progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
+fn build(no_web: bool, progress: ProgressLog, stop: &AtomicBool) -> Result<Option<PathBuf>> {
     // What fails ends the other as Ctrl-C would, so that its own output is the last.
     let or_stop = |built: Result<Option<PathBuf>>| {
         if built.is_err() {
@@ -182,7 +184,7 @@ fn build(no_web: bool, progress: Progress, stop: &AtomicBool) -> Result<Option<P
     })
 }
 
-fn build_program(progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf>> {
+fn build_program(progress: ProgressLog, stop: &AtomicBool) -> Result<Option<PathBuf>> {
     progress.say("cargo build --profile up --package turnstile (minutes the first time)");
     let mut command = cargo::cargo();
     command.args(["build", "--profile", "up", "--package", "turnstile"]);
@@ -201,7 +203,7 @@ fn build_program(progress: Progress, stop: &AtomicBool) -> Result<Option<PathBuf
 fn start_server(
     supervisor: &mut Supervisor,
     plan: &ServerPlan,
-    progress: Progress,
+    progress: ProgressLog,
 ) -> Result<Waited> {
     let (name, log) = (plan.name(), plan.launch().log());
     let position = plan.log_position();
@@ -224,7 +226,7 @@ fn start_server(
 
 /// Returns whether it became ready before the stop flag was set. There is no time limit: reading a
 /// long log takes its time, and the user sees what is being waited for.
-fn wait_until_ready(supervisor: &mut Supervisor, port: u16, progress: Progress) -> bool {
+fn wait_until_ready(supervisor: &mut Supervisor, port: u16, progress: ProgressLog) -> bool {
     loop {
         let mut last = String::new();
         let is_ready = || match probe::get(port, "/readyz") {
@@ -246,7 +248,7 @@ fn wait_until_ready(supervisor: &mut Supervisor, port: u16, progress: Progress) 
     }
 }
 
-fn finish(supervisor: &mut Supervisor, progress: Progress) -> ExitCode {
+fn finish(supervisor: &mut Supervisor, progress: ProgressLog) -> ExitCode {
     progress.say("ending everything");
     supervisor.stop_all();
     progress.say("ended");

@@ -40,7 +40,7 @@ impl Default for FollowerConfig {
 
 /// Rendered figures.
 #[derive(Clone)]
-pub(crate) struct Snapshot {
+pub(crate) struct RenderedFigures {
     /// Whether they cover the whole log.
     pub caught_up: bool,
     /// An [`api::Analytics`].
@@ -49,14 +49,14 @@ pub(crate) struct Snapshot {
 
 /// Follows the log while its figures are in use. Clones share it.
 #[derive(Clone)]
-pub(crate) struct Follower(Arc<Shared>);
+pub(crate) struct LogFollower(Arc<Shared>);
 
 struct Shared {
     log: Log,
     config: FollowerConfig,
     /// The runtime of the follower: threads that handle requests must not run it.
     runtime: Handle,
-    snapshots: watch::Sender<Option<Snapshot>>,
+    snapshots: watch::Sender<Option<RenderedFigures>>,
     state: Mutex<State>,
     stopping: CancellationToken,
     meters: Meters,
@@ -73,7 +73,7 @@ struct State {
     wanted: Instant,
 }
 
-impl Follower {
+impl LogFollower {
     /// Creates a follower that reads nothing yet.
     pub fn new(log: &Log, config: FollowerConfig) -> Self {
         Self(Arc::new(Shared {
@@ -92,7 +92,7 @@ impl Follower {
 
     /// The newest figures; `None` until there are any. Keeps the log followed as long as this is
     /// held, and for a while longer.
-    pub fn watch(&self) -> watch::Receiver<Option<Snapshot>> {
+    pub fn watch(&self) -> watch::Receiver<Option<RenderedFigures>> {
         let mut state = self.0.state();
         state.wanted = Instant::now();
         let snapshots = self.0.snapshots.subscribe();
@@ -223,7 +223,7 @@ impl Shared {
             Ok(json) => {
                 let json = json.into();
                 self.snapshots
-                    .send_replace(Some(Snapshot { caught_up, json }));
+                    .send_replace(Some(RenderedFigures { caught_up, json }));
             }
             Err(error) => tracing::error!(%error, "can't render the figures"),
         }
@@ -275,7 +275,7 @@ mod tests {
         written.await.unwrap();
     }
 
-    async fn listed(follower: &Follower) -> u64 {
+    async fn listed(follower: &LogFollower) -> u64 {
         let mut snapshots = follower.watch();
         let caught_up = snapshots
             .wait_for(|snapshot| snapshot.as_ref().is_some_and(|snapshot| snapshot.caught_up));
@@ -295,7 +295,7 @@ mod tests {
             idle,
             ..FollowerConfig::default()
         };
-        let follower = Follower::new(&log, config);
+        let follower = LogFollower::new(&log, config);
         assert!(follower.0.state().task.is_none());
         assert_eq!(listed(&follower).await, 7);
         eventually("nobody is left, so nothing is read", LONG, || async {
@@ -315,7 +315,7 @@ mod tests {
         let empty = nats.copy_disk().await;
         eventually("the log answers", LONG, || log.ping()).await;
         write(&log, 30).await;
-        let follower = Follower::new(&log, FREQUENT);
+        let follower = LogFollower::new(&log, FREQUENT);
         assert_eq!(listed(&follower).await, 30);
         nats.lose_tail(&empty).await;
         // Longer than it was, so that the length alone doesn't reveal it.
@@ -336,7 +336,7 @@ mod tests {
 
     /// The updates until one covers a whole log with this number of tickets: how much of it was
     /// partial.
-    async fn partial_snapshots_until(follower: &Follower, tickets: u64) -> usize {
+    async fn partial_snapshots_until(follower: &LogFollower, tickets: u64) -> usize {
         let mut snapshots = follower.watch();
         let mut parts = 0;
         let whole = async {
@@ -368,7 +368,7 @@ mod tests {
         let nats = Nats::start().await;
         let log = connected(&nats).await;
         write(&log, 1_200).await;
-        let follower = Follower::new(&log, FREQUENT);
+        let follower = LogFollower::new(&log, FREQUENT);
         assert!(partial_snapshots_until(&follower, 1_200).await > 0);
         assert!(metrics.render().contains("analytics_failures_total 0"));
         // Another log, which ends before the position in the first one: readers keep their figures

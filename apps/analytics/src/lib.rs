@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use access::Analysts;
-use follower::{Follower, FollowerConfig};
+use follower::{FollowerConfig, LogFollower};
 
 /// Limit for watchers, unless the operator allows fewer live streams. Each receives all figures up
 /// to once per second, and its role is checked as often; analysts are few.
@@ -26,20 +26,20 @@ const MOST_WATCHERS: usize = 200;
 
 /// The running service. Clones share it.
 #[derive(Clone)]
-pub struct Analytics {
+pub struct AnalyticsService {
     runtime: Runtime,
     analysts: Analysts,
-    follower: Follower,
+    follower: LogFollower,
     room: Arc<Semaphore>,
 }
 
-impl Analytics {
+impl AnalyticsService {
     /// Prepares it. The log is read on the first request.
     pub fn start(runtime: &Runtime) -> Self {
         Self {
             runtime: runtime.clone(),
             analysts: Analysts(runtime.log.store(USERS)),
-            follower: Follower::new(&runtime.log, FollowerConfig::default()),
+            follower: LogFollower::new(&runtime.log, FollowerConfig::default()),
             room: Arc::new(Semaphore::new(
                 MOST_WATCHERS.min(runtime.config.live_watchers),
             )),
@@ -52,7 +52,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     routes::all().openapi()
 }
 
-impl Service for Analytics {
+impl Service for AnalyticsService {
     fn name(&self) -> &'static str {
         "analytics"
     }

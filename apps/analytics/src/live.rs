@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     access::Analysts,
-    follower::{POLL_INTERVAL, Snapshot},
+    follower::{POLL_INTERVAL, RenderedFigures},
 };
 
 /// Interval at which a viewer is checked while nothing is sent.
@@ -51,7 +51,7 @@ impl Viewer {
 
 struct Watching {
     viewer: Viewer,
-    snapshots: watch::Receiver<Option<Snapshot>>,
+    snapshots: watch::Receiver<Option<RenderedFigures>>,
     /// When data was last sent.
     heard: Instant,
     /// When figures may be sent again.
@@ -61,7 +61,7 @@ struct Watching {
 /// Sends the current figures, then the newest whenever they change.
 pub(crate) fn watch(
     viewer: Viewer,
-    mut snapshots: watch::Receiver<Option<Snapshot>>,
+    mut snapshots: watch::Receiver<Option<RenderedFigures>>,
 ) -> impl Stream<Item = Bytes> {
     // The existing figures are new to this viewer.
     snapshots.mark_changed();

@@ -23,13 +23,13 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// The running service. Clones share it.
 #[derive(Clone)]
-pub struct Auth {
+pub struct AuthService {
     runtime: Runtime,
     accounts: Accounts,
     signer: Arc<SessionSigner>,
 }
 
-impl Auth {
+impl AuthService {
     /// Finds or generates the key, and publishes its public half.
     ///
     /// # Errors
@@ -119,7 +119,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     routes::all().openapi()
 }
 
-impl Service for Auth {
+impl Service for AuthService {
     fn name(&self) -> &'static str {
         "auth"
     }

@@ -15,7 +15,7 @@ use httpkit::{
 use serde_json::json;
 use std::ops::RangeInclusive;
 
-use crate::{Auth, accounts::AccountError, passwords::HashingFailed};
+use crate::{AuthService, accounts::AccountError, passwords::HashingFailed};
 
 const INVALID_EMAIL: &str = "Email must be valid";
 const INVALID_PASSWORD: &str = "Password must be between 4 and 20 characters";
@@ -68,7 +68,7 @@ async fn sign_up(
     body: Body<Credentials>,
     address: ClientAddress,
     req: HttpRequest,
-    auth: web::Data<Auth>,
+    auth: web::Data<AuthService>,
     cookies: web::Data<CookiePolicy>,
 ) -> HandlerResult {
     let (email, password) = read(body.value, INVALID_PASSWORD, |password| {
@@ -106,7 +106,7 @@ async fn sign_in(
     body: Body<Credentials>,
     address: ClientAddress,
     req: HttpRequest,
-    auth: web::Data<Auth>,
+    auth: web::Data<AuthService>,
     cookies: web::Data<CookiePolicy>,
 ) -> HandlerResult {
     let (email, password) = read(body.value, PASSWORD_MISSING, |password| {
@@ -165,7 +165,7 @@ async fn sign_out(req: HttpRequest, cookies: web::Data<CookiePolicy>) -> Handler
     tag = "users",
     responses((status = 200, description = "The user, or null", body = CurrentUserAnswer))
 )]
-async fn current_user(session: MaybeSession, auth: web::Data<Auth>) -> HttpResponse {
+async fn current_user(session: MaybeSession, auth: web::Data<AuthService>) -> HttpResponse {
     let Some(session) = session.0 else {
         return HttpResponse::Ok().json(CurrentUserAnswer { current_user: None });
     };
@@ -183,7 +183,7 @@ async fn current_user(session: MaybeSession, auth: web::Data<Auth>) -> HttpRespo
 /// The roles of a user, from the log; none while the log is unavailable: they only decide what the
 /// page offers, and the session is known without them. Routes that require a role check it
 /// themselves.
-async fn roles(auth: &Auth, user: UserId) -> Vec<Role> {
+async fn roles(auth: &AuthService, user: UserId) -> Vec<Role> {
     if !*auth.runtime.log.connection().borrow() {
         return Vec::new();
     }
@@ -210,14 +210,14 @@ fn told(role: user::Role) -> Role {
     tag = "users",
     responses((status = 200, description = "A JSON Web Key Set (RFC 7517)"))
 )]
-async fn keys(auth: web::Data<Auth>) -> HttpResponse {
+async fn keys(auth: web::Data<AuthService>) -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "keys": [auth.signer.public_key()] }))
 }
 
 fn signed_in(
     mut answer: actix_web::HttpResponseBuilder,
     req: &HttpRequest,
-    auth: &Auth,
+    auth: &AuthService,
     cookies: &CookiePolicy,
     account: &Account,
 ) -> HandlerResult {

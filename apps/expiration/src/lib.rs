@@ -12,11 +12,11 @@ use httpkit::Service;
 use runtime::Runtime;
 
 /// The running service.
-pub struct Expiration {
+pub struct ExpirationService {
     worker: Worker,
 }
 
-impl Expiration {
+impl ExpirationService {
     /// Starts the worker.
     pub fn start(runtime: &Runtime) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Expiration {
     }
 }
 
-impl Service for Expiration {
+impl Service for ExpirationService {
     fn name(&self) -> &'static str {
         "expiration"
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     Currency, OrderId, Price, TicketId, UserId,
-    ticket::{Difference, Ticket},
+    ticket::{ListingDifference, Ticket},
     ticket_orders::{Order, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersError},
 };
 use eventstore::{CommandError, CommandOutcome, Expectation, Metadata, Store};
@@ -62,7 +62,9 @@ impl Commands {
         ));
         let difference = expected
             .version
-            .map_or_else(Difference::default, |shown| listing.changed_since(shown));
+            .map_or_else(ListingDifference::default, |shown| {
+                listing.changed_since(shown)
+            });
         let command = TicketOrdersCommand::Place {
             order_id,
             buyer,

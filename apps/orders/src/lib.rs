@@ -26,14 +26,14 @@ use commands::Commands;
 
 /// The running service. Clones share it.
 #[derive(Clone)]
-pub struct Orders {
+pub struct OrdersService {
     runtime: Runtime,
     commands: Commands,
     view: read_models::orders::Orders,
     workers: Arc<[Worker]>,
 }
 
-impl Orders {
+impl OrdersService {
     /// Starts the read model and the workers.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     routes::all().openapi()
 }
 
-impl Service for Orders {
+impl Service for OrdersService {
     fn name(&self) -> &'static str {
         "orders"
     }

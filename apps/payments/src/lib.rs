@@ -34,7 +34,7 @@ use settle::Settlement;
 
 /// The running service. Clones share it.
 #[derive(Clone)]
-pub struct Payments {
+pub struct PaymentsService {
     runtime: Runtime,
     mode: PaymentsMode,
     orders: PayableOrders,
@@ -43,7 +43,7 @@ pub struct Payments {
     workers: Arc<[Worker]>,
 }
 
-impl Payments {
+impl PaymentsService {
     /// Opens the provider, and starts the read model and the workers.
     ///
     /// # Errors
@@ -191,7 +191,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     routes::all().openapi()
 }
 
-impl Service for Payments {
+impl Service for PaymentsService {
     fn name(&self) -> &'static str {
         "payments"
     }

@@ -1,7 +1,7 @@
 //! The routes under `/api/payments`.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use api::{Config, NewPayment, PaymentCreated, Provider};
+use api::{NewPayment, PaymentCreated, Provider, WebConfig};
 use domain::{OrderId, TicketId, UserId};
 use event_streams::ORDERS;
 use httpkit::{
@@ -14,7 +14,7 @@ use httpkit::{
 use serde_json::json;
 
 use crate::{
-    Payments,
+    PaymentsService,
     pay::PayError,
     provider::{ProviderError, SIGNATURE_HEADER, Token, WebhookError},
 };
@@ -60,7 +60,7 @@ async fn pay(
     session: Session,
     body: Body<NewPayment>,
     req: HttpRequest,
-    payments: web::Data<Payments>,
+    payments: web::Data<PaymentsService>,
 ) -> HandlerResult {
     let buyer = UserId(session.user_id());
     let (order_id, token) = read(body.value)?;
@@ -134,11 +134,11 @@ fn refused(error: PayError) -> AppError {
     get,
     path = "/api/payments/config",
     tag = "payments",
-    responses((status = 200, description = "Nothing secret", body = Config))
+    responses((status = 200, description = "Nothing secret", body = WebConfig))
 )]
-async fn config(payments: web::Data<Payments>) -> HttpResponse {
+async fn config(payments: web::Data<PaymentsService>) -> HttpResponse {
     let config = &payments.runtime.config;
-    HttpResponse::Ok().json(Config {
+    HttpResponse::Ok().json(WebConfig {
         provider: if payments.mode.is_stripe() {
             Provider::Stripe
         } else {
@@ -165,7 +165,11 @@ async fn config(payments: web::Data<Payments>) -> HttpResponse {
         (status = 409, description = "Others kept changing the payment"),
     )
 )]
-async fn webhook(body: RawBody, req: HttpRequest, payments: web::Data<Payments>) -> HandlerResult {
+async fn webhook(
+    body: RawBody,
+    req: HttpRequest,
+    payments: web::Data<PaymentsService>,
+) -> HandlerResult {
     let signature = req
         .headers()
         .get(SIGNATURE_HEADER)

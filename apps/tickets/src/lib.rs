@@ -22,7 +22,7 @@ use commands::Commands;
 
 /// The running service. Clones share it.
 #[derive(Clone)]
-pub struct Tickets {
+pub struct TicketsService {
     runtime: Runtime,
     commands: Commands,
     view: read_models::tickets::Tickets,
@@ -32,7 +32,7 @@ pub struct Tickets {
     worker: Arc<Worker>,
 }
 
-impl Tickets {
+impl TicketsService {
     /// Starts the read model and the worker.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     routes::all().openapi()
 }
 
-impl Service for Tickets {
+impl Service for TicketsService {
     fn name(&self) -> &'static str {
         "tickets"
     }

@@ -4,7 +4,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::{
     commands::{
-        CommandError, Outcome, Servers, backup, completions, config, dead_letters, events, export,
+        CliError, ExitOutcome, Servers, backup, completions, config, dead_letters, events, export,
         history, import, keys, mongodb_init, projections, reconcile, replay, report, simulate,
         state, streams, tickets, users, verify,
     },
@@ -75,11 +75,11 @@ pub(crate) enum Command {
 
 impl Command {
     /// Runs the command; `serve` runs until it is stopped.
-    pub(crate) async fn run(self, servers: &Servers) -> Result<Outcome, CommandError> {
+    pub(crate) async fn run(self, servers: &Servers) -> Result<ExitOutcome, CliError> {
         match self {
             Self::Serve(args) => {
                 serve::serve(&args, servers).await?;
-                Ok(Outcome::Clean)
+                Ok(ExitOutcome::Clean)
             }
             Self::Config(args) => config::run(args),
             Self::Reconcile(args) => reconcile::run(args, &servers.runtime().await?).await,

@@ -1,16 +1,16 @@
 //! `turnstile serve`: the services and the web app, all in one process or any of them.
 
-use analytics::Analytics;
-use auth::Auth;
-use expiration::Expiration;
+use analytics::AnalyticsService;
+use auth::AuthService;
+use expiration::ExpirationService;
 use httpkit::ExposeSecret as _;
 use httpkit::{Config, Gate, Server, Service, SessionVerifier, service::termination, telemetry};
-use orders::Orders;
-use payments::Payments;
+use orders::OrdersService;
+use payments::PaymentsService;
 use projections::MongoStore;
 use runtime::{Launch, Runtime, StartError};
 use std::sync::Arc;
-use tickets::Tickets;
+use tickets::TicketsService;
 use utoipa::openapi::OpenApi;
 
 use crate::{assets, commands::Servers};
@@ -101,24 +101,24 @@ async fn start(
 ) -> Result<Vec<Arc<dyn Service>>, StartError> {
     let mut services: Vec<Arc<dyn Service>> = Vec::new();
     if args.includes(Part::Auth) {
-        services.push(Arc::new(Auth::start(runtime).await?));
+        services.push(Arc::new(AuthService::start(runtime).await?));
     }
     if let Some(read) = read {
         if args.includes(Part::Tickets) {
-            services.push(Arc::new(Tickets::start(runtime, read).await?));
+            services.push(Arc::new(TicketsService::start(runtime, read).await?));
         }
         if args.includes(Part::Orders) {
-            services.push(Arc::new(Orders::start(runtime, read).await?));
+            services.push(Arc::new(OrdersService::start(runtime, read).await?));
         }
         if args.includes(Part::Payments) {
-            services.push(Arc::new(Payments::start(runtime, read).await?));
+            services.push(Arc::new(PaymentsService::start(runtime, read).await?));
         }
     }
     if args.includes(Part::Expiration) {
-        services.push(Arc::new(Expiration::start(runtime)));
+        services.push(Arc::new(ExpirationService::start(runtime)));
     }
     if args.includes(Part::Analytics) {
-        services.push(Arc::new(Analytics::start(runtime)));
+        services.push(Arc::new(AnalyticsService::start(runtime)));
     }
     services.extend(described_by_web(args));
     Ok(services)

@@ -9,8 +9,8 @@ use crate::Table;
 /// A query that reads every event once, in order.
 ///
 /// A fold sees the log from its first commit on, even when only a later part is requested: the time
-/// until a ticket sold can't be computed without its listing. [`Entry::in_range`] states whether an
-/// event belongs to the range; earlier events only build up state.
+/// until a ticket sold can't be computed without its listing. [`RecordedEvent::in_range`] states
+/// whether an event belongs to the range; earlier events only build up state.
 ///
 /// The result is always the same, since a fold has no clock, no randomness, no map whose order
 /// depends on either, and no floating point.
@@ -27,7 +27,7 @@ pub trait Fold: Send {
 
     /// Applies an event of one of its streams. Events arrive in their stream's order, and ordered
     /// by time between streams.
-    fn apply(&mut self, entry: &Entry<'_>);
+    fn apply(&mut self, entry: &RecordedEvent<'_>);
 
     /// Returns the result of the events so far; more may follow. It does not depend on the number
     /// of calls; a call may sort the fold's state, so that the next one is cheap.
@@ -36,7 +36,7 @@ pub trait Fold: Send {
 
 /// One event, and its place.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub struct RecordedEvent<'a> {
     /// Its commit.
     pub commit: &'a Commit,
     /// The aggregate's version; the first event has 0.
@@ -47,7 +47,7 @@ pub struct Entry<'a> {
     pub in_range: bool,
 }
 
-impl Entry<'_> {
+impl RecordedEvent<'_> {
     /// The time at which its command was accepted.
     pub fn time(&self) -> DateTime<Utc> {
         self.commit.metadata.time

@@ -7,7 +7,7 @@ use tokio::task::yield_now;
 use uuid::Uuid;
 
 use crate::{
-    AnalysisError, Fold, Range, Span,
+    AnalysisError, Fold, Range, ResolvedRange,
     replay::{PROGRESS_EVERY, apply_commit},
 };
 
@@ -28,7 +28,7 @@ use crate::{
 pub struct IncrementalReplay<F> {
     log: Log,
     fold: F,
-    span: Option<Span>,
+    span: Option<ResolvedRange>,
     /// The last commit of each stream that the fold has seen.
     last: BTreeMap<StreamName, (u64, Uuid)>,
     progress: ReplayProgress,
@@ -67,7 +67,7 @@ impl<F: Fold> IncrementalReplay<F> {
         mut on_progress: impl FnMut(&mut Self),
     ) -> Result<ReplayProgress, AnalysisError> {
         let span = match &self.span {
-            None => Span::resolve(&Range::all(), &self.log, self.fold.streams()).await?,
+            None => ResolvedRange::resolve(&Range::all(), &self.log, self.fold.streams()).await?,
             Some(before) => span_since(&self.log, before).await?,
         };
         // A log that lost its tail continues after commits that weren't read here.
@@ -105,7 +105,7 @@ impl<F: Fold> IncrementalReplay<F> {
     }
 }
 
-async fn span_since(log: &Log, before: &Span) -> Result<Span, AnalysisError> {
+async fn span_since(log: &Log, before: &ResolvedRange) -> Result<ResolvedRange, AnalysisError> {
     let news = before.appended_since(log).await?;
     for stream in before.streams() {
         let (sequence, last) = (before.end(stream), news.end(stream));

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | select a part of the log | [`Range`], [`Bound`] |
 //! | read the commits of one aggregate | [`commits_of`] |
-//! | read several streams as one, in order of time, in bounded memory | [`Span::read`] |
+//! | read several streams as one, in order of time, in bounded memory | [`ResolvedRange::read`] |
 //! | continue behind unreadable commits | [`Resuming`] |
 //! | flatten a commit into rows, one per event | [`EventRow::of`], [`EVENT_COLUMNS`] |
 //! | answer a query that needs the whole log | a [`Fold`], run by [`replay()`] |
@@ -52,21 +52,21 @@ mod on_sale;
 mod range;
 mod read;
 mod replay;
+mod resolved_range;
 mod row;
-mod span;
 mod table;
 
 pub use aggregate::{Aggregate, FieldChange, changes};
 pub use check::{Checked, Finding, Resuming, Rule, check, check_with};
 pub use error::AnalysisError;
 pub use events::events_of;
-pub use fold::{Entry, Fold};
-pub use history::{Entity, Step, find, history};
+pub use fold::{Fold, RecordedEvent};
+pub use history::{Entity, HistoryStep, find, history};
 pub use incremental_replay::{IncrementalReplay, ReplayProgress};
 pub use on_sale::OnSale;
 pub use range::{Bound, InvalidBound, Range, stream_named};
 pub use read::{Commits, commits_of};
 pub use replay::{Replayed, replay};
+pub use resolved_range::ResolvedRange;
 pub use row::{EVENT_COLUMNS, EventRow, without_secrets_in};
-pub use span::Span;
 pub use table::{Cell, Column, Table, money, share};

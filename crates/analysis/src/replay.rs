@@ -2,7 +2,7 @@
 
 use eventstore::{Commit, Log};
 
-use crate::{AnalysisError, Entry, Fold, Range, Span, events_of};
+use crate::{AnalysisError, Fold, Range, RecordedEvent, ResolvedRange, events_of};
 
 /// Interval of progress reports, in commits.
 pub(crate) const PROGRESS_EVERY: u64 = 1_024;
@@ -28,7 +28,7 @@ pub async fn replay(
     fold: &mut (impl Fold + ?Sized),
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Replayed, AnalysisError> {
-    let span = Span::resolve(range, log, fold.streams()).await?;
+    let span = ResolvedRange::resolve(range, log, fold.streams()).await?;
     let span = span.from_the_beginning();
     let (mut commits, total) = (span.read(log), span.len());
     let mut replayed = Replayed::default();
@@ -66,7 +66,7 @@ pub(crate) fn apply_commit(
 ) -> Result<u64, AnalysisError> {
     let mut events = 0;
     for (version, event) in events_of(commit)? {
-        fold.apply(&Entry {
+        fold.apply(&RecordedEvent {
             commit,
             version,
             event: &event,

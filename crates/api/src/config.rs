@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Config {
+pub struct WebConfig {
     /// The payment provider, which determines the card form.
     pub provider: Provider,
     /// The browser's key for Stripe; `null` where the payment sandbox stands in for Stripe.

@@ -17,7 +17,7 @@ mod user;
 
 pub use amount::Amount;
 pub use analytics::Analytics;
-pub use config::{Config, Provider};
+pub use config::{Provider, WebConfig};
 pub use error::{ErrorItem, Errors};
 pub use field::Field;
 pub use order::{CancelReason, NewOrder, Order, OrderStatus, OrderedTicket};

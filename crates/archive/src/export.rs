@@ -1,6 +1,6 @@
 //! Exports the log to files.
 
-use analysis::{Bound, Range, Span, events_of};
+use analysis::{Bound, Range, ResolvedRange, events_of};
 use eventstore::{Commit, Log, StreamName};
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -25,7 +25,7 @@ const CHUNKS: usize = 4;
 
 /// What to export.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct ExportRequest {
     /// The destination; created if necessary.
     pub folder: PathBuf,
     /// The format of the files.
@@ -54,7 +54,7 @@ pub struct Exported {
 /// See [`ArchiveError`]. The contents of the folder stay valid, and the next run continues.
 pub async fn export(
     log: &Log,
-    request: &Request,
+    request: &ExportRequest,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Exported, ArchiveError> {
     let folder = Folder::open(&request.folder)?;
@@ -187,7 +187,11 @@ async fn send_commits(
 }
 
 /// The rest of a part of a stream.
-async fn span_of(log: &Log, stream: StreamName, part: &StreamPart) -> Result<Span, ArchiveError> {
+async fn span_of(
+    log: &Log,
+    stream: StreamName,
+    part: &StreamPart,
+) -> Result<ResolvedRange, ArchiveError> {
     let place = |sequence| Bound::Sequence {
         stream: Some(stream),
         sequence,
@@ -195,13 +199,13 @@ async fn span_of(log: &Log, stream: StreamName, part: &StreamPart) -> Result<Spa
     let range = Range::of(&[place(part.next)], &[place(part.last)], &[stream]);
     // Bounds that name their stream always make a range.
     let range = range.unwrap_or_default();
-    Ok(Span::resolve(&range, log, &[stream]).await?)
+    Ok(ResolvedRange::resolve(&range, log, &[stream]).await?)
 }
 
 /// Starts a new export.
-async fn new_export(log: &Log, request: &Request) -> Result<Manifest, ArchiveError> {
+async fn new_export(log: &Log, request: &ExportRequest) -> Result<Manifest, ArchiveError> {
     let mut manifest = Manifest::new(request.format, &request.range);
-    let span = Span::resolve(&request.range, log, &event_streams::ALL).await?;
+    let span = ResolvedRange::resolve(&request.range, log, &event_streams::ALL).await?;
     for stream in event_streams::ALL {
         let (first, last) = span
             .sequences(stream)
@@ -220,7 +224,7 @@ async fn new_export(log: &Log, request: &Request) -> Result<Manifest, ArchiveErr
 /// Continues an existing export: the rest of it, or later commits.
 async fn resume_export(
     log: &Log,
-    request: &Request,
+    request: &ExportRequest,
     mut found: Manifest,
 ) -> Result<Manifest, ArchiveError> {
     let other = |why: String| ArchiveError::OtherExport {

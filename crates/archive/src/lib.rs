@@ -41,7 +41,7 @@ mod tables;
 
 pub use atomic_file::{AtomicFile, folder_of};
 pub use error::ArchiveError;
-pub use export::{Exported, Request, export};
+pub use export::{ExportRequest, Exported, export};
 pub use format::Format;
 pub use import::{Imported, import};
 pub use manifest::{Manifest, Segment, StreamPart, TablePart};

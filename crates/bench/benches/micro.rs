@@ -11,7 +11,7 @@ use cqrs_es::Aggregate as _;
 use divan::{Bencher, black_box, counter::ItemsCount};
 use domain::{
     Currency, Decide as _, OrderId, Price, TicketId, Title, UserId,
-    ticket::{Difference, TicketEvent},
+    ticket::{ListingDifference, TicketEvent},
     ticket_orders::{OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersEvent},
 };
 use event_streams::{ORDERS, TICKETS};
@@ -197,7 +197,7 @@ fn place(n: u128) -> TicketOrdersCommand {
         },
         seller: UserId(Uuid::from_u128(u128::MAX)),
         expected_price: None,
-        difference: Difference::default(),
+        difference: ListingDifference::default(),
         at,
         expires_at: at + TimeDelta::minutes(15),
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-use crate::report::Report;
+use crate::report::BenchReport;
 
 /// The scale of measurements.
 #[derive(Clone, Copy)]
@@ -42,7 +42,7 @@ pub const QUICK: Scale = Scale {
 /// The shared state of measurements.
 pub struct Bench {
     pub scale: Scale,
-    pub report: Report,
+    pub report: BenchReport,
     /// The runtime of the raw sides.
     pub runtime: Runtime,
 }

@@ -30,7 +30,7 @@ enum Who {
 
 /// Processor time up to a moment.
 #[derive(Clone, Debug)]
-pub struct Reading {
+pub struct CpuReading {
     at: Instant,
     each: Vec<f64>,
     machine: f64,
@@ -66,8 +66,8 @@ impl Processes {
     }
 
     /// Reads the counters.
-    pub fn read(&self) -> Reading {
-        Reading {
+    pub fn read(&self) -> CpuReading {
+        CpuReading {
             at: Instant::now(),
             each: self.0.iter().map(|(_, who)| seconds_of(*who)).collect(),
             machine: machine_seconds(),
@@ -75,7 +75,7 @@ impl Processes {
     }
 
     /// The usage since a reading.
-    pub fn since(&self, before: &Reading) -> Usage {
+    pub fn since(&self, before: &CpuReading) -> Usage {
         let now = self.read();
         let percent = |seconds: f64| 100.0 * seconds / (now.at - before.at).as_secs_f64();
         let pairs = before.each.iter().zip(&now.each);

@@ -14,7 +14,7 @@ use uuid::Uuid;
 const IN_FLIGHT: usize = 256;
 
 /// An event to append, and its place.
-pub struct Entry<E> {
+pub struct PendingAppend<E> {
     pub aggregate: (&'static str, Uuid),
     pub version: u64,
     pub event: E,
@@ -38,7 +38,7 @@ pub async fn open_log(url: &str) -> Result<Log> {
 pub async fn append<E>(
     log: &Log,
     stream: StreamName,
-    entries: impl IntoIterator<Item = Entry<E>>,
+    entries: impl IntoIterator<Item = PendingAppend<E>>,
 ) -> Result<Vec<u64>>
 where
     E: DomainEvent,
@@ -70,7 +70,7 @@ where
 /// Lists new tickets; returns their IDs and sequences.
 pub async fn list_tickets(log: &Log, count: usize) -> Result<Vec<(Uuid, u64)>> {
     let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
-    let entries = ids.iter().zip(0_u64..).map(|(id, n)| Entry {
+    let entries = ids.iter().zip(0_u64..).map(|(id, n)| PendingAppend {
         aggregate: ("ticket", *id),
         version: 0,
         event: listed(*id, n),

@@ -15,13 +15,13 @@ const BUFFER: usize = 64 * 1024;
 const MOST_HEADERS: usize = 32;
 
 /// A connection that is reused.
-pub struct Connection {
+pub struct HttpConnection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 /// A response, in the connection's buffer until the next request.
-pub struct Answer<'a> {
+pub struct Response<'a> {
     pub status: u16,
     pub body: &'a [u8],
     head: &'a [u8],
@@ -33,7 +33,7 @@ struct Head {
     body: usize,
 }
 
-impl Connection {
+impl HttpConnection {
     pub async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address)
             .await
@@ -46,7 +46,7 @@ impl Connection {
     }
 
     /// Sends a request and reads the complete response.
-    pub async fn exchange(&mut self, request: &[u8]) -> Result<Answer<'_>> {
+    pub async fn exchange(&mut self, request: &[u8]) -> Result<Response<'_>> {
         self.stream.write_all(request).await?;
         let (mut filled, mut head) = (0, None::<Head>);
         let head = loop {
@@ -66,7 +66,7 @@ impl Connection {
             }
         };
         let (bytes, end) = (&self.buffer, head.length + head.body);
-        Ok(Answer {
+        Ok(Response {
             status: head.status,
             body: &bytes[head.length..end],
             head: &bytes[..head.length],
@@ -74,7 +74,7 @@ impl Connection {
     }
 }
 
-impl Answer<'_> {
+impl Response<'_> {
     /// The values of a header.
     pub fn headers(&self, name: &str) -> Vec<String> {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
@@ -163,7 +163,7 @@ mod tests {
             }
         };
         let client = async {
-            let mut connection = Connection::open(address).await.unwrap();
+            let mut connection = HttpConnection::open(address).await.unwrap();
             let mut bytes = Vec::new();
             request(&mut bytes, "POST", "/", "Cookie: a\r\n", b"{}");
             let answer = connection.exchange(&bytes).await.unwrap();

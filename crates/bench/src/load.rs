@@ -10,7 +10,7 @@ use std::{
 use tokio::task::LocalSet;
 
 use crate::{
-    http::{Answer, Connection},
+    http::{HttpConnection, Response},
     sample::Sample,
 };
 
@@ -25,7 +25,7 @@ pub trait Workload: Send + Sync + 'static {
     fn next(&self, buffer: &mut Vec<u8>) -> bool;
 
     /// Whether a response is right.
-    fn is_right(&self, answer: &Answer<'_>) -> bool;
+    fn is_right(&self, answer: &Response<'_>) -> bool;
 }
 
 /// Runs a workload for this time. Requests in progress at the end are completed, but not counted.
@@ -66,7 +66,7 @@ fn one_thread(
     local.block_on(&runtime, async {
         let mut connections = Vec::new();
         for _ in 0..CONNECTIONS / THREADS {
-            let opened = Connection::open(address).await;
+            let opened = HttpConnection::open(address).await;
             connections.push(opened);
         }
         // Before the first error is checked, since the other thread waits here, too.
@@ -87,7 +87,7 @@ fn one_thread(
 }
 
 async fn one_connection(
-    mut connection: Connection,
+    mut connection: HttpConnection,
     workload: Arc<impl Workload>,
     end: Instant,
 ) -> Sample {
@@ -129,13 +129,13 @@ async fn one_connection(
 pub fn once<T>(
     address: SocketAddr,
     request: &[u8],
-    take: impl FnOnce(&Answer<'_>) -> Result<T>,
+    take: impl FnOnce(&Response<'_>) -> Result<T>,
 ) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
     runtime.block_on(async {
-        let mut connection = Connection::open(address).await?;
+        let mut connection = HttpConnection::open(address).await?;
         take(&connection.exchange(request).await?)
     })
 }

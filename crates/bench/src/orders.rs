@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     context::Bench,
-    http::{self, Answer},
+    http::{self, Response},
     load::{self, Workload},
     rounds::Comparison,
     sample::Sample,
@@ -76,7 +76,7 @@ impl Workload for PostOrders {
         true
     }
 
-    fn is_right(&self, answer: &Answer<'_>) -> bool {
+    fn is_right(&self, answer: &Response<'_>) -> bool {
         answer.status == 201
     }
 }

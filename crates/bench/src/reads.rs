@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     context::Bench,
-    http::{self, Answer},
+    http::{self, Response},
     load::{self, Workload},
     rounds::Comparison,
     servers,
@@ -57,7 +57,7 @@ impl Workload for Get {
         true
     }
 
-    fn is_right(&self, answer: &Answer<'_>) -> bool {
+    fn is_right(&self, answer: &Response<'_>) -> bool {
         // Tickets differ by a digit or two; an error or half a page by more.
         answer.status == 200 && answer.body.len().abs_diff(self.length) <= 4
     }

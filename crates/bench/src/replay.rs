@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     context::Bench,
     cpu::Processes,
-    fill::{self, Entry},
+    fill::{self, PendingAppend},
     rounds::Comparison,
     sample::Sample,
 };
@@ -66,7 +66,7 @@ async fn continue_lives(log: &Log, tickets: &[(Uuid, u64)], commits: u64) -> Res
             return Ok(());
         }
         let entries = tickets.iter().zip(&last).take(missing);
-        let entries = entries.map(|((id, _), sequence)| Entry {
+        let entries = entries.map(|((id, _), sequence)| PendingAppend {
             aggregate: ("ticket", *id),
             version,
             event: next_event(*id, version),

@@ -11,7 +11,7 @@ const DISTURBED: f64 = 25.0;
 
 /// All results of a run.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub struct BenchReport {
     pub machine: Machine,
     /// The settings of the run.
     pub settings: Settings,
@@ -129,7 +129,7 @@ impl fmt::Display for Memory {
     }
 }
 
-impl Report {
+impl BenchReport {
     /// A report without results.
     pub fn new(machine: Machine, settings: Settings) -> Self {
         Self {

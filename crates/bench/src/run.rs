@@ -15,7 +15,7 @@ use crate::{
     export, fill, load,
     machine::{Machine, cores},
     orders, reads, rebuild, replay,
-    report::{Report, Settings},
+    report::{BenchReport, Settings},
     servers,
     site::Site,
     start, tickets,
@@ -83,7 +83,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     };
     let mut bench = Bench {
         scale: if options.quick { QUICK } else { FULL },
-        report: Report::new(machine, settings),
+        report: BenchReport::new(machine, settings),
         runtime: tokio::runtime::Builder::new_multi_thread()
             .worker_threads(cores())
             .enable_all()

@@ -2,7 +2,8 @@
 
 use anyhow::{Result, bail};
 use devservers::{
-    ChildProcess, Launch, MongoOptions, MongoServer, NatsOptions, NatsServer, free_port, last_lines,
+    ChildProcess, MongoOptions, MongoServer, NatsOptions, NatsServer, ProcessSpec, free_port,
+    last_lines,
 };
 use std::{
     env, fs,
@@ -53,7 +54,7 @@ pub fn mongodb(folder: &Path) -> Result<MongoServer> {
 /// Starts `turnstile serve` with its default configuration, and waits until it is ready.
 pub fn turnstile(program: &Path, folder: &Path, stores: Stores<'_>) -> Result<HttpChild> {
     let port = free_port()?;
-    let launch = Launch::new(program, folder.join("turnstile.log"))
+    let launch = ProcessSpec::new(program, folder.join("turnstile.log"))
         .arg("serve")
         .env("HOST", "127.0.0.1")
         .env("PORT", port.to_string())
@@ -74,7 +75,7 @@ pub fn raw_http(folder: &Path, list: &[u8], one: &[u8]) -> Result<HttpChild> {
     let (list_file, one_file) = (folder.join("list.json"), folder.join("one.json"));
     fs::write(&list_file, list)?;
     fs::write(&one_file, one)?;
-    let launch = Launch::new(env::current_exe()?, folder.join("raw-http.log"))
+    let launch = ProcessSpec::new(env::current_exe()?, folder.join("raw-http.log"))
         .arg("raw-http")
         .args(["--port", &port.to_string()])
         .args(["--workers", &cores().to_string()])
@@ -86,7 +87,7 @@ pub fn raw_http(folder: &Path, list: &[u8], one: &[u8]) -> Result<HttpChild> {
 }
 
 impl HttpChild {
-    fn start(launch: Launch, port: u16, ready_path: &str) -> Result<Self> {
+    fn start(launch: ProcessSpec, port: u16, ready_path: &str) -> Result<Self> {
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let log = launch.log().to_owned();
         let process = ChildProcess::new(launch);

@@ -1,7 +1,7 @@
 //! The time until the program is ready, with a log that has some history.
 
 use anyhow::Result;
-use chrono::{Duration as Span, Utc};
+use chrono::{Duration as ResolvedRange, Utc};
 use domain::{
     Email, OrderId, TicketId, UserId,
     ticket::TicketEvent,
@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     context::Bench,
     cpu::{Processes, resident_mib},
-    fill::{self, Entry},
+    fill::{self, PendingAppend},
     servers::{self, Stores},
 };
 
@@ -72,7 +72,7 @@ async fn history(log: &Log, events: usize) -> Result<usize> {
     for version in 0..2 {
         let entries = ordered.iter().zip(&in_orders).zip(0_u64..);
         let entries: Vec<_> = entries
-            .map(|(((id, _), expected), n)| Entry {
+            .map(|(((id, _), expected), n)| PendingAppend {
                 aggregate: ("ticket_orders", *id),
                 version,
                 event: order_event(*id, n, version),
@@ -83,7 +83,7 @@ async fn history(log: &Log, events: usize) -> Result<usize> {
         let entries: Vec<_> = ordered
             .iter()
             .zip(&in_tickets)
-            .map(|((id, _), expected)| Entry {
+            .map(|((id, _), expected)| PendingAppend {
                 aggregate: ("ticket", *id),
                 version: version + 1,
                 event: ticket_event(*id, version),
@@ -96,11 +96,11 @@ async fn history(log: &Log, events: usize) -> Result<usize> {
     Ok(count)
 }
 
-fn registered(n: usize) -> Entry<UserEvent> {
+fn registered(n: usize) -> PendingAppend<UserEvent> {
     let text = format!("user-{n}@example.com");
     let email = Email::parse(&text).unwrap_or_else(|error| unreachable!("{text}: {error}"));
     let user_id = UserId::of(&email);
-    Entry {
+    PendingAppend {
         aggregate: ("user", user_id.0),
         version: 0,
         event: UserEvent::UserRegistered {
@@ -136,7 +136,7 @@ fn order_event(ticket: Uuid, n: u64, version: u64) -> TicketOrdersEvent {
             version: 0,
         },
         placed_at: now,
-        expires_at: now + Span::minutes(15),
+        expires_at: now + ResolvedRange::minutes(15),
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     context::Bench,
-    http::{self, Answer},
+    http::{self, Response},
     load::{self, Workload},
     rounds::Comparison,
     site::Site,
@@ -86,7 +86,7 @@ impl Workload for PostTickets {
         true
     }
 
-    fn is_right(&self, answer: &Answer<'_>) -> bool {
+    fn is_right(&self, answer: &Response<'_>) -> bool {
         if answer.status != 201 {
             return false;
         }

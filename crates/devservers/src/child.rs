@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
-use crate::Launch;
+use crate::ProcessSpec;
 
 /// Polling interval for changes of the process's state.
 const POLL: Duration = Duration::from_millis(5);
@@ -24,13 +24,13 @@ const STOP: Duration = Duration::from_secs(10);
 /// All methods take `&self`: a test may kill a server in one task while others use it.
 #[derive(Debug)]
 pub struct ChildProcess {
-    launch: Launch,
+    launch: ProcessSpec,
     child: Mutex<Option<Child>>,
 }
 
 impl ChildProcess {
     /// Creates a process that is not running yet: see [`ChildProcess::start`].
-    pub fn new(launch: Launch) -> Self {
+    pub fn new(launch: ProcessSpec) -> Self {
         Self {
             launch,
             child: Mutex::new(None),

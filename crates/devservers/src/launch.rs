@@ -15,14 +15,14 @@ use crate::tools::find_in_path;
 /// A program with its arguments, environment and log file: everything that is needed to start and
 /// restart it.
 #[derive(Debug, Clone)]
-pub struct Launch {
+pub struct ProcessSpec {
     program: PathBuf,
     args: Vec<OsString>,
     envs: Vec<(OsString, Option<OsString>)>,
     log: PathBuf,
 }
 
-impl Launch {
+impl ProcessSpec {
     /// `program` is a path; its standard output and error are appended to the file `log`.
     pub fn new(program: impl Into<PathBuf>, log: impl Into<PathBuf>) -> Self {
         Self {

@@ -11,7 +11,7 @@
 //! it must compile in seconds.
 //!
 //! Children end with their parent, even if the parent is killed with `SIGKILL`: see
-//! [`Launch::spawn`].
+//! [`ProcessSpec::spawn`].
 #![deny(missing_docs)]
 
 pub mod cargo;
@@ -27,7 +27,7 @@ pub mod supervise;
 pub mod tools;
 
 pub use child::ChildProcess;
-pub use launch::Launch;
+pub use launch::ProcessSpec;
 pub use logs::last_lines;
 pub use mongo::{MongoOptions, MongoServer};
 pub use nats::{NatsOptions, NatsServer};

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::server::{Server, server_methods};
-use crate::{Launch, ServerPlan, tools};
+use crate::server::{ServerProcess, server_methods};
+use crate::{ProcessSpec, ServerPlan, tools};
 
 /// How to run MongoDB. The default: standalone, any free port, a temporary folder.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +34,7 @@ impl MongoOptions {
         if let Some(config) = &self.config {
             let file = data_dir.join("mongod.conf");
             fs::write(&file, config).with_context(|| format!("can't write {}", file.display()))?;
-            let launch = Launch::new(program, data_dir.join("mongod.log"))
+            let launch = ProcessSpec::new(program, data_dir.join("mongod.log"))
                 .arg("--config")
                 .arg(file);
             return Ok(Self::planned(launch, port));
@@ -42,7 +42,7 @@ impl MongoOptions {
         let database = data_dir.join("db");
         fs::create_dir_all(&database)
             .with_context(|| format!("can't create {}", database.display()))?;
-        let mut launch = Launch::new(program, data_dir.join("mongod.log"))
+        let mut launch = ProcessSpec::new(program, data_dir.join("mongod.log"))
             .arg("--dbpath")
             .arg(database)
             .args(["--bind_ip", "127.0.0.1", "--nounixsocket", "--quiet"])
@@ -57,7 +57,7 @@ impl MongoOptions {
         Ok(Self::planned(launch, port))
     }
 
-    fn planned(launch: Launch, port: u16) -> ServerPlan {
+    fn planned(launch: ProcessSpec, port: u16) -> ServerPlan {
         ServerPlan {
             name: "mongodb",
             launch,
@@ -71,7 +71,7 @@ impl MongoOptions {
 /// A running MongoDB server, which ends when the value is dropped.
 #[derive(Debug)]
 pub struct MongoServer {
-    server: Server,
+    server: ServerProcess,
 }
 
 impl MongoServer {
@@ -80,7 +80,7 @@ impl MongoServer {
     /// # Errors
     /// When it can't be found or installed, or doesn't become ready; the message states why.
     pub fn start(options: &MongoOptions) -> Result<Self> {
-        let server = Server::start(
+        let server = ServerProcess::start(
             options.port,
             options.data_dir.as_deref(),
             |port, data_dir| options.plan(port, data_dir),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use crate::server::{Server, server_methods};
-use crate::{Launch, ServerPlan, tools};
+use crate::server::{ServerProcess, server_methods};
+use crate::{ProcessSpec, ServerPlan, tools};
 
 /// How to run NATS. The default: any free port, a temporary folder, the server's defaults.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +48,7 @@ impl NatsOptions {
         Ok(ServerPlan {
             name: "nats",
             launch: self.env.iter().fold(
-                Launch::new(program, data_dir.join("nats.log"))
+                ProcessSpec::new(program, data_dir.join("nats.log"))
                     .arg("-c")
                     .arg(config_file),
                 |launch, (name, value)| launch.env(name, value),
@@ -83,7 +83,7 @@ impl NatsOptions {
 /// A running NATS server with JetStream, which ends when the value is dropped.
 #[derive(Debug)]
 pub struct NatsServer {
-    server: Server,
+    server: ServerProcess,
 }
 
 impl NatsServer {
@@ -92,7 +92,7 @@ impl NatsServer {
     /// # Errors
     /// When it can't be found or installed, or doesn't become ready; the message states why.
     pub fn start(options: &NatsOptions) -> Result<Self> {
-        let server = Server::start(
+        let server = ServerProcess::start(
             options.port,
             options.data_dir.as_deref(),
             |port, data_dir| options.plan(port, data_dir),

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::{Launch, last_lines, logs};
+use crate::{ProcessSpec, last_lines, logs};
 
 /// A configured server that isn't running yet: what to start, its address, and how to detect that
 /// it is ready. For callers that run it themselves, like the supervisor.
 #[derive(Debug, Clone)]
 pub struct ServerPlan {
     pub(crate) name: &'static str,
-    pub(crate) launch: Launch,
+    pub(crate) launch: ProcessSpec,
     pub(crate) port: u16,
     pub(crate) url: String,
     /// The line in the server's log when it accepts connections. The log rather than a connection:
@@ -29,7 +29,7 @@ impl ServerPlan {
     }
 
     /// How to start it.
-    pub fn launch(&self) -> &Launch {
+    pub fn launch(&self) -> &ProcessSpec {
         &self.launch
     }
 

@@ -21,14 +21,14 @@ enum DataDir {
 }
 
 #[derive(Debug)]
-pub(crate) struct Server {
+pub(crate) struct ServerProcess {
     plan: ServerPlan,
     // Before the folder, so that the process is gone when its files are removed.
     process: ChildProcess,
     data_dir: DataDir,
 }
 
-impl Server {
+impl ServerProcess {
     /// Plans a server for a port and a data folder, and starts it. Without a given port it tries
     /// several, since another process may take a free port first.
     pub(crate) fn start(

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
-use crate::{ChildProcess, Launch};
+use crate::{ChildProcess, ProcessSpec};
 
 const POLL: Duration = Duration::from_millis(50);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -68,7 +68,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// When the first start fails; later failures are retried like an early end.
-    pub fn start(&mut self, name: &str, launch: Launch, grace: Duration) -> Result<()> {
+    pub fn start(&mut self, name: &str, launch: ProcessSpec, grace: Duration) -> Result<()> {
         put_aside_large_log(launch.log())?;
         let process = ChildProcess::new(launch);
         process

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use devservers::supervise::{Supervisor, Waited};
-use devservers::{Launch, last_lines};
+use devservers::{ProcessSpec, last_lines};
 
 const LONG: Duration = Duration::from_secs(20);
 
-fn shell(folder: &Path, name: &str, script: &str) -> Launch {
-    Launch::new("/bin/sh", folder.join(format!("{name}.log"))).args(["-c", script])
+fn shell(folder: &Path, name: &str, script: &str) -> ProcessSpec {
+    ProcessSpec::new("/bin/sh", folder.join(format!("{name}.log"))).args(["-c", script])
 }
 
 fn supervisor() -> (Supervisor, Arc<AtomicBool>, Arc<Mutex<Vec<String>>>) {
@@ -103,7 +103,7 @@ fn a_wait_ends_when_its_time_has_passed() {
 fn a_missing_program_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let (mut supervisor, _, _) = supervisor();
-    let launch = Launch::new("/no/such/program", folder.path().join("log"));
+    let launch = ProcessSpec::new("/no/such/program", folder.path().join("log"));
     let error = supervisor.start("ghost", launch, LONG).unwrap_err();
     assert_eq!(
         format!("{error:#}"),

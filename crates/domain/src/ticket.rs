@@ -43,14 +43,14 @@ pub struct Listing {
 
 /// How a ticket differs from what a user was shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Difference {
+pub struct ListingDifference {
     /// The current title, if it differs.
     pub title: Option<Title>,
     /// The current price, if it differs.
     pub price: Option<Price>,
 }
 
-impl Difference {
+impl ListingDifference {
     /// Whether there is no difference.
     pub const fn is_none(&self) -> bool {
         self.title.is_none() && self.price.is_none()
@@ -231,7 +231,7 @@ pub enum TicketError {
     Withdrawn,
     /// It isn't at the version that the caller was shown.
     #[error("The ticket has changed")]
-    Changed(Difference),
+    Changed(ListingDifference),
 }
 
 impl Ticket {
@@ -292,8 +292,8 @@ impl Decide for Ticket {
 
 impl Listing {
     /// The differences from a version. A hold that came and went since is none.
-    pub fn changed_since(&self, version: u64) -> Difference {
-        Difference {
+    pub fn changed_since(&self, version: u64) -> ListingDifference {
+        ListingDifference {
             title: (version < self.title_since).then(|| self.title.clone()),
             price: (version < self.price_since).then_some(self.price),
         }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Currency, Decide, OrderId, PaymentId, Price, TicketId, Title, UserId,
-    decide::impl_handle_by_decide, ticket::Difference,
+    decide::impl_handle_by_decide, ticket::ListingDifference,
 };
 
 /// The most orders that one buyer may place on one ticket within [`ORDER_WINDOW`]. A buyer who
@@ -128,7 +128,7 @@ pub enum TicketOrdersCommand {
         expected_price: Option<Price>,
         /// The differences from the ticket that the buyer was shown, as far as the request states
         /// it.
-        difference: Difference,
+        difference: ListingDifference,
         /// Now.
         at: DateTime<Utc>,
         /// The end of the time for payment.
@@ -291,7 +291,7 @@ pub enum TicketOrdersError {
     },
     /// The ticket differs from what the buyer was shown.
     #[error("The ticket has changed")]
-    Changed(Difference),
+    Changed(ListingDifference),
     /// There is no such order on this ticket.
     #[error("Not Found")]
     NotFound,

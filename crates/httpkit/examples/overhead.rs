@@ -9,7 +9,7 @@ use std::{net::TcpListener, sync::Arc, time::Duration};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use httpkit::{
     Gate, HttpConfig, MaybeSession, Server, Service, SessionSigner, SessionVerifier,
-    config::LogConfig, etag::Rendered, telemetry,
+    config::LoggingConfig, etag::Rendered, telemetry,
 };
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ async fn mine(session: MaybeSession, req: HttpRequest, body: web::Data<Rendered>
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    telemetry::init(&LogConfig {
+    telemetry::init(&LoggingConfig {
         json: true,
         filter: std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned()),
     });

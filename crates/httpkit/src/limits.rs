@@ -60,9 +60,13 @@ impl Limits {
     /// checked than of as many in a row, and the response to the others doesn't depend on the
     /// guess. Count attempts on accounts that don't exist as well: otherwise the responses would
     /// reveal which accounts exist.
-    pub fn attempt(&self, account: Uuid, address: Option<IpAddr>) -> Result<Attempt, AppError> {
+    pub fn attempt(
+        &self,
+        account: Uuid,
+        address: Option<IpAddr>,
+    ) -> Result<SignInAttempt, AppError> {
         // If the address is refused, this is undone.
-        let mut attempt = Attempt {
+        let mut attempt = SignInAttempt {
             account: self.accounts.reserve(account)?,
             address: None,
             verdict: Verdict::NotJudged,
@@ -86,7 +90,7 @@ impl Limits {
 
 /// An attempt to sign in that was counted. Dropped without a verdict, it counts as failed.
 #[must_use = "it has failed unless it is told otherwise"]
-pub struct Attempt {
+pub struct SignInAttempt {
     account: Arc<Window>,
     address: Option<Arc<Window>>,
     verdict: Verdict,
@@ -99,7 +103,7 @@ enum Verdict {
     NotJudged,
 }
 
-impl Attempt {
+impl SignInAttempt {
     /// The password was right: resets the failures on the account, and removes the attempt from its
     /// address.
     pub fn succeeded(mut self) {
@@ -112,7 +116,7 @@ impl Attempt {
     }
 }
 
-impl Drop for Attempt {
+impl Drop for SignInAttempt {
     fn drop(&mut self) {
         self.account.settle(self.verdict);
         if let Some(address) = &self.address {

@@ -10,7 +10,7 @@ mod object;
 mod overlay;
 mod pod;
 
-pub use manifests::{Manifests, Value};
+pub use manifests::{Manifests, VariableValue};
 pub use object::Object;
 pub use overlay::Overlay;
 pub use pod::{Pod, probes};

@@ -9,7 +9,7 @@ use crate::{Object, Pod};
 
 /// The value of a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum VariableValue {
     /// This text.
     Text(String),
     /// An entry of a Secret, which no manifest contains.
@@ -88,14 +88,18 @@ impl Manifests {
     ///
     /// # Errors
     /// When it names an object that doesn't exist.
-    pub fn environment(&self, container: &Container) -> Result<BTreeMap<String, Value>> {
+    pub fn environment(&self, container: &Container) -> Result<BTreeMap<String, VariableValue>> {
         let mut variables = BTreeMap::new();
         for source in container.env_from.iter().flatten() {
             let Some(map) = &source.config_map_ref else {
                 bail!("{}: only ConfigMaps are taken as a whole", container.name);
             };
             let entries = self.config_map(&map.name)?;
-            variables.extend(entries.into_iter().map(|(k, v)| (k, Value::Text(v))));
+            variables.extend(
+                entries
+                    .into_iter()
+                    .map(|(k, v)| (k, VariableValue::Text(v))),
+            );
         }
         for variable in container.env.iter().flatten() {
             variables.insert(variable.name.clone(), self.value(variable)?);
@@ -103,26 +107,26 @@ impl Manifests {
         Ok(variables)
     }
 
-    fn value(&self, variable: &EnvVar) -> Result<Value> {
+    fn value(&self, variable: &EnvVar) -> Result<VariableValue> {
         if let Some(text) = &variable.value {
-            return Ok(Value::Text(text.clone()));
+            return Ok(VariableValue::Text(text.clone()));
         }
         let source = variable.value_from.as_ref();
         let source = source.with_context(|| format!("{} has no value", variable.name))?;
         if let Some(secret) = &source.secret_key_ref {
-            return Ok(Value::Secret {
+            return Ok(VariableValue::Secret {
                 name: secret.name.clone(),
                 key: secret.key.clone(),
                 optional: secret.optional.unwrap_or(false),
             });
         }
         if let Some(field) = &source.field_ref {
-            return Ok(Value::Field(field.field_path.clone()));
+            return Ok(VariableValue::Field(field.field_path.clone()));
         }
         if let Some(entry) = &source.config_map_key_ref {
             let found = self.config_map(&entry.name)?.remove(&entry.key);
             return found
-                .map(Value::Text)
+                .map(VariableValue::Text)
                 .with_context(|| format!("{} has no {}", entry.name, entry.key));
         }
         bail!("{} is set from what isn't known here", variable.name)

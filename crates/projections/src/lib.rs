@@ -47,8 +47,8 @@ pub use admin::{
 pub use cache::{CachedJson, RenderCache};
 pub use document_id::DocumentId;
 pub use engine::{
-    Applied, Changed, Invalidate, Progress, RebuildError, RebuildProgress, RemoteProgress, Runner,
-    RunnerSettings, RunnerState, Source, describe_metrics, rebuild,
+    Applied, Changed, Invalidate, Progress, ReadFrom, RebuildError, RebuildProgress,
+    RemoteProgress, Runner, RunnerSettings, RunnerState, describe_metrics, rebuild,
 };
 pub use error::{FoldError, ReadError};
 pub use memory::MemoryStore;

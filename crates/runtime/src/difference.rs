@@ -1,10 +1,10 @@
 //! Describes, in words, how a ticket differs from what a user was shown.
 
 use api::ErrorItem;
-use domain::ticket::Difference;
+use domain::ticket::ListingDifference;
 
 /// One item per field that differs. For a ticket that changed in another way, one that states so.
-pub fn differences(difference: &Difference) -> Vec<ErrorItem> {
+pub fn differences(difference: &ListingDifference) -> Vec<ErrorItem> {
     let entry = |field: &str, message: String| ErrorItem {
         message,
         field: Some(field.to_owned()),
@@ -32,7 +32,7 @@ mod tests {
 
     #[test]
     fn each_thing_that_changed_has_an_entry_of_its_own() {
-        let both = Difference {
+        let both = ListingDifference {
             title: Some(Title::parse("Last row").unwrap()),
             price: Some(Price::from_cents(2_500).unwrap()),
         };
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn a_change_of_neither_is_said_all_the_same() {
-        let told = differences(&Difference::default());
+        let told = differences(&ListingDifference::default());
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].message, "The ticket has changed");
     }

@@ -16,7 +16,7 @@ pub const DEFAULT_PAGE: u32 = 100;
 
 /// The requested page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
+pub struct PageRequest {
     /// Maximum number of items.
     pub limit: u32,
     /// Where the previous page ended.
@@ -38,11 +38,11 @@ impl PageParameters {
     ///
     /// # Errors
     /// 400 for a limit that isn't a number from 1 to [`MAX_PAGE`].
-    pub fn page(self) -> Result<Page, AppError> {
+    pub fn page(self) -> Result<PageRequest, AppError> {
         let mut fields = Fields::default();
         let limit = limit(&mut fields, self.limit.as_deref());
         fields.finish()?;
-        Ok(Page {
+        Ok(PageRequest {
             limit: limit.unwrap_or(DEFAULT_PAGE),
             cursor: self.cursor.filter(|cursor| !cursor.is_empty()),
         })

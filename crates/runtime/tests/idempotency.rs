@@ -15,7 +15,7 @@ use std::{
     },
     time::Duration,
 };
-use testkit::{Answer as Received, Client, Method, Nats};
+use testkit::{Client, Method, Nats, Response as Received};
 use uuid::Uuid;
 
 /// The handlers' shared state: the log, and the number of runs.

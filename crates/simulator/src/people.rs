@@ -13,7 +13,7 @@ pub(crate) struct People {
 }
 
 /// A user who signed up.
-pub(crate) enum Arrival {
+pub(crate) enum Visitor {
     /// Already signed up.
     Known(UserId),
     /// New; must sign up.
@@ -28,15 +28,15 @@ impl People {
     }
 
     /// Picks a user, some more often than others.
-    pub fn draw(&mut self, rng: &mut Rng) -> Result<Arrival, SimulationError> {
+    pub fn draw(&mut self, rng: &mut Rng) -> Result<Visitor, SimulationError> {
         let number = rng.skewed(self.ids.len());
         if let Some(id) = self.ids[number] {
-            return Ok(Arrival::Known(id));
+            return Ok(Visitor::Known(id));
         }
         // A domain that RFC 2606 reserves: no mail can be delivered.
         let (kind, number, season) = (self.kind, number + 1, self.season);
         let email = Email::parse(&format!("{kind}-{number}@{season:016x}.season.example"))?;
         self.ids[number - 1] = Some(UserId::of(&email));
-        Ok(Arrival::New(email))
+        Ok(Visitor::New(email))
     }
 }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use domain::{
     Currency, OrderId, Price, UserId, policies,
-    ticket::{Difference, OrderDecision, TicketCommand},
+    ticket::{ListingDifference, OrderDecision, TicketCommand},
     ticket_orders::{OrderedTicket, TicketOrdersCommand, TicketOrdersEvent},
     workers,
 };
@@ -87,7 +87,7 @@ fn order(
         ticket,
         seller: listing.seller,
         expected_price: Some(seen),
-        difference: Difference::default(),
+        difference: ListingDifference::default(),
         at: world.now,
         expires_at: world.now + HOLD,
     };

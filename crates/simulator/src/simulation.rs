@@ -19,7 +19,7 @@ use crate::{
     event::{PurchaseStep, SimEvent},
     event_queue::EventQueue,
     inventory::{Inventory, Lot},
-    people::{Arrival, People},
+    people::{People, Visitor},
     purchase,
     recorder::{Origin, Recorder, Tally, Tracked},
     rng::Rng,
@@ -125,13 +125,13 @@ impl Simulation {
     /// Signs up a new user, which takes a while.
     fn sign_up(
         &mut self,
-        arrival: Arrival,
+        arrival: Visitor,
         seconds: u64,
     ) -> Result<(UserId, TimeDelta), SimulationError> {
         let world = &mut self.world;
         let email = match arrival {
-            Arrival::Known(user) => return Ok((user, world.rng.millis(0, 2_000))),
-            Arrival::New(email) => email,
+            Visitor::Known(user) => return Ok((user, world.rng.millis(0, 2_000))),
+            Visitor::New(email) => email,
         };
         let user = UserId::of(&email);
         let command = UserCommand::Register {

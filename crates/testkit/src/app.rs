@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use devservers::{ChildProcess, Launch, Signal, free_port, last_lines};
+use devservers::{ChildProcess, ProcessSpec, Signal, free_port, last_lines};
 use tempfile::TempDir;
 
-use crate::{Answer, Client, Mongo, TestUser, blocking, eventually};
+use crate::{Client, Mongo, Response, TestUser, blocking, eventually};
 
 /// Enough for a debug build that replays a log on a busy machine.
 const READY: Duration = Duration::from_mins(1);
@@ -144,7 +144,7 @@ impl TestApp {
             );
             let asked = self.client.get(&self.ready_path).try_send().await;
             match asked {
-                Ok(Answer { status: 200, .. }) => Ok(()),
+                Ok(Response { status: 200, .. }) => Ok(()),
                 Ok(other) => Err(other.describe()),
                 Err(error) => Err(format!("{error}; {}", self.problem("the app"))),
             }
@@ -208,7 +208,7 @@ impl AppBuilder {
         let data_dir = TempDir::with_prefix("testapp-").unwrap_or_else(|e| panic!("{e}"));
         let port = free_port().unwrap_or_else(|e| panic!("{e:#}"));
         let base_url = format!("http://127.0.0.1:{port}");
-        let mut launch = Launch::new(self.program, data_dir.path().join("app.log"))
+        let mut launch = ProcessSpec::new(self.program, data_dir.path().join("app.log"))
             .args(self.args)
             .env("HOST", "127.0.0.1")
             .env("PORT", port.to_string())

@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Answer, session::Session};
+use crate::{Response, session::Session};
 
 /// No response of a healthy or failing server takes this long; one that hangs fails the test.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -68,7 +68,7 @@ impl Call {
 
     /// Sends the request and returns the error if there is no response, for tests in which servers
     /// are killed: it is then unknown whether the request took effect.
-    pub async fn try_send(self) -> Result<Answer, reqwest::Error> {
+    pub async fn try_send(self) -> Result<Response, reqwest::Error> {
         let mut request = self.request;
         if let Some(session) = self.session.get() {
             request = request.header("cookie", format!("session={session}"));
@@ -77,7 +77,7 @@ impl Call {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let text = response.text().await?;
-        let answer = Answer {
+        let answer = Response {
             asked: self.asked,
             status,
             headers,
@@ -97,8 +97,8 @@ impl Call {
 }
 
 impl IntoFuture for Call {
-    type Output = Answer;
-    type IntoFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
+    type Output = Response;
+    type IntoFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{Answer, Call, session::Session};
+use crate::{Call, Response, session::Session};
 
 /// A client with its own session. Clones share the session, so they can send concurrent requests as
 /// the same user.
@@ -69,13 +69,13 @@ impl Client {
     }
 
     /// Requests a sign-up; keeps the session if the response has one.
-    pub async fn sign_up_as(&self, email: &str, password: &str) -> Answer {
+    pub async fn sign_up_as(&self, email: &str, password: &str) -> Response {
         let body = json!({"email": email, "password": password});
         self.post("/api/users/signup", body).await
     }
 
     /// Requests a sign-in; keeps the session if the response has one.
-    pub async fn sign_in_as(&self, email: &str, password: &str) -> Answer {
+    pub async fn sign_in_as(&self, email: &str, password: &str) -> Response {
         let body = json!({"email": email, "password": password});
         self.post("/api/users/signin", body).await
     }

@@ -10,7 +10,7 @@ pub const LONG: Duration = Duration::from_secs(30);
 
 /// The result of a condition: `bool`, `Option<T>`, or `Result<T, E>`, whose error becomes part of
 /// the failure's message.
-pub trait Outcome {
+pub trait ConditionResult {
     /// The value once the condition holds.
     type Value;
 
@@ -18,7 +18,7 @@ pub trait Outcome {
     fn outcome(self) -> Result<Self::Value, String>;
 }
 
-impl Outcome for bool {
+impl ConditionResult for bool {
     type Value = ();
 
     fn outcome(self) -> Result<(), String> {
@@ -26,7 +26,7 @@ impl Outcome for bool {
     }
 }
 
-impl<T> Outcome for Option<T> {
+impl<T> ConditionResult for Option<T> {
     type Value = T;
 
     fn outcome(self) -> Result<T, String> {
@@ -34,7 +34,7 @@ impl<T> Outcome for Option<T> {
     }
 }
 
-impl<T, E: std::fmt::Debug> Outcome for Result<T, E> {
+impl<T, E: std::fmt::Debug> ConditionResult for Result<T, E> {
     type Value = T;
 
     fn outcome(self) -> Result<T, String> {
@@ -47,7 +47,7 @@ impl<T, E: std::fmt::Debug> Outcome for Result<T, E> {
 /// # Panics
 /// With `what` when it doesn't hold within `timeout`, even if the condition itself hangs.
 #[track_caller]
-pub fn eventually<O: Outcome, F: Future<Output = O>>(
+pub fn eventually<O: ConditionResult, F: Future<Output = O>>(
     what: &str,
     timeout: Duration,
     mut condition: impl FnMut() -> F,

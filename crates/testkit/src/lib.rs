@@ -29,7 +29,6 @@
 //! ```
 #![deny(missing_docs)]
 
-mod answer;
 mod app;
 mod blocking;
 mod call;
@@ -39,20 +38,21 @@ mod eventually;
 mod mongo;
 mod nats;
 mod proxy;
+mod response;
 mod router;
 mod session;
 pub mod stripe;
 mod tool;
 
-pub use answer::{Answer, ErrorEntry};
 pub use app::{AppBuilder, TestApp};
 pub use call::Call;
 pub use client::{Client, TestUser};
 pub use corpus::replay;
-pub use eventually::{LONG, Outcome, eventually};
+pub use eventually::{ConditionResult, LONG, eventually};
 pub use mongo::{Mongo, MongoProxy};
 pub use nats::{DiskCopy, Nats};
 pub use proxy::{Ack, DropAcksProxy, Publication};
+pub use response::{ErrorEntry, Response};
 pub use router::{Router, Routes};
 pub use tool::Tool;
 

@@ -7,7 +7,7 @@ use api::Amount;
 use chrono::{DateTime, Utc};
 use dioxus::prelude::*;
 use js_sys::{Object, Reflect};
-use state::Currency;
+use state::MarketCurrency;
 use wasm_bindgen::prelude::*;
 
 // Bound here, and not by `js_sys`, whose constructors throw on a currency that isn't one.
@@ -51,7 +51,7 @@ struct FormatSet {
     moment: Option<DateTimeFormat>,
     day: Option<DateTimeFormat>,
     local_day: Option<DateTimeFormat>,
-    currency: Currency,
+    currency: MarketCurrency,
     count: Option<NumberFormat>,
 }
 
@@ -81,7 +81,7 @@ impl FormatSet {
         Self {
             money: money("2"),
             whole_money,
-            currency: Currency {
+            currency: MarketCurrency {
                 code: currency.to_owned(),
                 sign,
             },
@@ -130,8 +130,8 @@ pub fn money(amount: Amount) -> String {
     })
 }
 
-/// An amount in a currency that may be another than that of all prices: an order keeps the one that it
-/// was placed in.
+/// An amount in a currency that may be another than that of all prices: an order keeps the one that
+/// it was placed in.
 pub fn money_in(amount: Amount, code: &str) -> String {
     if currency().code == code {
         money(amount)
@@ -151,7 +151,7 @@ pub fn exact_money(amount: Amount) -> String {
 }
 
 /// The currency of all amounts, as the visitor writes it.
-pub fn currency() -> Currency {
+pub fn currency() -> MarketCurrency {
     with_formats(|formats| formats.currency.clone())
 }
 

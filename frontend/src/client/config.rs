@@ -1,4 +1,4 @@
-use api::Config;
+use api::WebConfig;
 use serde::Deserialize;
 
 use super::{Request, json};
@@ -7,7 +7,7 @@ use super::{Request, json};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     /// As the server says it.
-    pub config: Config,
+    pub config: WebConfig,
     /// Who takes the payments.
     pub provider: Provider,
 }
@@ -32,7 +32,7 @@ struct Named {
 /// How the server is configured.
 pub fn config() -> Request<Settings> {
     Request::new("GET", "/api/payments/config".to_owned(), |reply| {
-        let config: Config = json(reply)?;
+        let config: WebConfig = json(reply)?;
         let named: Named = json(reply)?;
         let key = config.stripe_publishable_key.clone();
         let provider = match (named.provider.as_deref(), key) {

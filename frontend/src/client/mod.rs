@@ -1,5 +1,5 @@
-//! The server's API, typed: what can be asked, and what its replies mean. Only this module knows its
-//! addresses. Nothing here changes what the app shows: `store::requests` sends them.
+//! The server's API, typed: what can be asked, and what its replies mean. Only this module knows
+//! its addresses. Nothing here changes what the app shows: `store::requests` sends them.
 
 mod analytics;
 mod config;
@@ -13,7 +13,7 @@ pub use analytics::analytics;
 pub use config::{Provider, Settings, config};
 pub use orders::{cancel_order, order, orders, place_order};
 pub use payments::pay;
-pub use streams::{Source, open_stream};
+pub use streams::{StreamSource, open_stream};
 pub use tickets::{change_ticket, my_tickets, offer_ticket, ticket, tickets, withdraw_ticket};
 pub use users::{current_user, sign_in, sign_out, sign_up};
 
@@ -103,7 +103,7 @@ impl Failure {
 const BRIEFLY: u64 = 5;
 
 /// What a request came to.
-pub type Outcome<T> = Result<T, Failure>;
+pub type ApiResult<T> = Result<T, Failure>;
 
 /// A request, and how its reply is read.
 pub struct Request<T> {
@@ -179,9 +179,9 @@ fn nothing(_: &Reply) -> Option<()> {
 }
 
 /// What came of a request, and what else its reply says.
-pub struct Answer {
+pub struct Response {
     /// The reply, if it is one of success.
-    pub outcome: Outcome<Reply>,
+    pub outcome: ApiResult<Reply>,
     /// When any reply was written.
     pub dated: Option<Dated>,
 }
@@ -192,17 +192,17 @@ pub fn is_of_session(call: &Call) -> bool {
 }
 
 /// Sends a request.
-pub async fn send(call: Call) -> Answer {
+pub async fn send(call: Call) -> Response {
     let reply = fetch::send(call).await;
     let dated = reply.as_ref().ok().and_then(|reply| reply.dated);
     let outcome = match reply {
         Ok(reply) => judge(reply),
         Err(_) => Err(Failure::Unreachable),
     };
-    Answer { outcome, dated }
+    Response { outcome, dated }
 }
 
-fn judge(reply: Reply) -> Outcome<Reply> {
+fn judge(reply: Reply) -> ApiResult<Reply> {
     let errors = || serde_json::from_str::<Errors>(&reply.text).unwrap_or_default();
     match reply.status {
         200..=299 => Ok(reply),

@@ -5,7 +5,7 @@ use crate::browser::event_stream::{self, StreamEvent};
 
 /// A stream of events that the server sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum StreamSource {
     /// Tickets that change.
     Tickets,
     /// Figures of the market.
@@ -14,12 +14,12 @@ pub enum Source {
 
 /// Opens a stream.
 pub fn open_stream(
-    source: Source,
+    source: StreamSource,
     on_event: impl Fn(StreamEvent) + Clone + 'static,
 ) -> Option<EventSource> {
     let (url, name) = match source {
-        Source::Tickets => ("/api/tickets/events", "ticket"),
-        Source::Analytics => (ANALYTICS_EVENTS, ANALYTICS_EVENT),
+        StreamSource::Tickets => ("/api/tickets/events", "ticket"),
+        StreamSource::Analytics => (ANALYTICS_EVENTS, ANALYTICS_EVENT),
     };
     event_stream::open(url, name, on_event)
 }

@@ -171,7 +171,7 @@ const REQUEST_KEY: &str = "signup";
 
 /// Opens an account once: under one key for one address until there is an answer, also after a
 /// reload. Of the password nothing is kept.
-async fn sign_up(server: Api, email: &str, password: &str) -> client::Outcome<api::User> {
+async fn sign_up(server: Api, email: &str, password: &str) -> client::ApiResult<api::User> {
     let mut request_key = RequestKey::read(&drafts::load(REQUEST_KEY).unwrap_or_default());
     let key = request_key.key(email, Uuid::new_v4());
     drafts::store(REQUEST_KEY, &request_key.write());

@@ -18,13 +18,13 @@ const GRACE: u32 = 700;
 
 /// The connection.
 #[derive(Clone, Copy)]
-pub struct Connection {
+pub struct ConnectionStatus {
     status: Signal<Status>,
     /// Counts the reasons to try again at once.
     wake: CopyValue<u32>,
 }
 
-impl Connection {
+impl ConnectionStatus {
     /// As long as no request has failed, there is one.
     pub fn new() -> Self {
         Self {

@@ -2,12 +2,12 @@
 
 use api::Ticket;
 use dioxus::prelude::*;
-use state::{Listing, MOST, PAGE, Route, TicketFilter};
+use state::{MOST, PAGE, Route, TicketFilter, TicketPages};
 
 use super::reads::retry_until_online;
 use super::requests::Api;
 use crate::browser::{history::Navigation, text::plain, time};
-use crate::client::{self, Failure, Outcome};
+use crate::client::{self, ApiResult, Failure};
 
 /// How many pages beyond what is shown are read to find all of it again.
 const BEYOND: usize = 3;
@@ -32,9 +32,9 @@ pub struct TicketList {
 #[derive(Default)]
 struct State {
     /// The list as it is shown.
-    shown: Listing,
+    shown: TicketPages,
     /// The list that is on its way, to take the place of what is shown.
-    coming: Option<Listing>,
+    coming: Option<TicketPages>,
     /// How often a refresh was requested when what is shown was asked for.
     as_of: u32,
     announced_at: Option<f64>,
@@ -42,7 +42,7 @@ struct State {
 }
 
 /// Returns how many tickets there are, in words.
-pub fn count_words(list: &Listing) -> String {
+pub fn count_words(list: &TicketPages) -> String {
     match (list.count(), list.next().is_some()) {
         (0, false) => "No tickets".to_owned(),
         (1, false) => "1 ticket".to_owned(),
@@ -75,7 +75,7 @@ impl TicketList {
     }
 
     /// Calls a function with the list, and follows its changes.
-    pub fn read<T>(self, look: impl FnOnce(&Listing) -> T) -> T {
+    pub fn read<T>(self, look: impl FnOnce(&TicketPages) -> T) -> T {
         self.version.read();
         look(&self.state.peek().shown)
     }
@@ -157,7 +157,7 @@ impl TicketList {
     /// Loads the list for a filter from its beginning, because the reader asked for it.
     pub async fn load(mut self, filter: TicketFilter, rows: usize) {
         let as_of = self.api.refresh.count();
-        let mut coming = Listing::new(filter.clone());
+        let mut coming = TicketPages::new(filter.clone());
         coming.expect_page();
         self.state.write().coming = Some(coming);
         let mut failure = self.failure;
@@ -234,7 +234,7 @@ impl TicketList {
         filter: &TicketFilter,
         rows: usize,
         is_enough: impl Fn(&[Ticket]) -> bool,
-    ) -> Outcome<(Vec<Ticket>, Option<String>)> {
+    ) -> ApiResult<(Vec<Ticket>, Option<String>)> {
         let mut all: Vec<Ticket> = Vec::new();
         let mut next = None;
         loop {
@@ -250,7 +250,7 @@ impl TicketList {
     }
 
     /// Loads the page after the last one.
-    pub async fn load_more(mut self) -> Outcome<()> {
+    pub async fn load_more(mut self) -> ApiResult<()> {
         let filter = self.state.peek().shown.filter.clone();
         let next = self.state.peek().shown.next().map(str::to_owned);
         let Some(next) = next else { return Ok(()) };

@@ -13,13 +13,13 @@ use state::Backoff;
 use web_sys::EventSource;
 
 use super::listing::TicketList;
-use super::orders::Orders;
+use super::orders::OrderStore;
 use super::requests::Api;
 use super::ticket_events::TicketEvents;
 use crate::browser::browser_events::{self, BrowserEvent, is_visible};
 use crate::browser::event_stream::StreamEvent;
 use crate::browser::{history::Navigation, time};
-use crate::client::{self, Source};
+use crate::client::{self, StreamSource};
 
 /// How long after the stream's beginning everything is read again, in milliseconds.
 const SETTLING: u32 = 300;
@@ -30,7 +30,7 @@ pub struct Live {
     state: CopyValue<State>,
     api: Api,
     list: TicketList,
-    orders: Orders,
+    orders: OrderStore,
     ticket_events: TicketEvents,
 }
 
@@ -59,16 +59,16 @@ impl Stream {
 }
 
 impl State {
-    fn stream(&mut self, source: Source) -> &mut Stream {
+    fn stream(&mut self, source: StreamSource) -> &mut Stream {
         match source {
-            Source::Tickets => &mut self.tickets,
-            Source::Analytics => &mut self.analytics,
+            StreamSource::Tickets => &mut self.tickets,
+            StreamSource::Analytics => &mut self.analytics,
         }
     }
 
     /// Opens a stream that is needed and isn't open.
-    fn open(&mut self, source: Source) {
-        let is_needed = source == Source::Tickets || self.viewer.is_some();
+    fn open(&mut self, source: StreamSource) {
+        let is_needed = source == StreamSource::Tickets || self.viewer.is_some();
         if !is_needed || !is_visible() || self.stream(source).handle.is_some() {
             return;
         }
@@ -80,19 +80,24 @@ impl State {
     }
 
     fn open_all(&mut self) {
-        self.open(Source::Tickets);
-        self.open(Source::Analytics);
+        self.open(StreamSource::Tickets);
+        self.open(StreamSource::Analytics);
     }
 }
 
 enum Event {
     Browser(BrowserEvent),
-    Stream(Source, StreamEvent),
+    Stream(StreamSource, StreamEvent),
 }
 
 impl Live {
     /// Opens nothing yet.
-    pub fn new(api: Api, list: &TicketList, orders: &Orders, ticket_events: TicketEvents) -> Self {
+    pub fn new(
+        api: Api,
+        list: &TicketList,
+        orders: &OrderStore,
+        ticket_events: TicketEvents,
+    ) -> Self {
         Self {
             state: CopyValue::new(State::default()),
             api,
@@ -109,7 +114,7 @@ impl Live {
         use_hook(|| {
             let mut state = self.state.write();
             state.viewer = Some(callback);
-            state.open(Source::Analytics);
+            state.open(StreamSource::Analytics);
         });
         use_drop(move || {
             let mut state = self.state.write();
@@ -167,7 +172,7 @@ impl Live {
         });
     }
 
-    fn on_stream(self, source: Source, event: StreamEvent) {
+    fn on_stream(self, source: StreamSource, event: StreamEvent) {
         match event {
             StreamEvent::Open => self.on_open(source),
             // The browser tries again by itself.
@@ -178,9 +183,9 @@ impl Live {
         }
     }
 
-    fn on_open(mut self, source: Source) {
+    fn on_open(mut self, source: StreamSource) {
         self.state.write().stream(source).reopening = Backoff::default();
-        if source == Source::Tickets {
+        if source == StreamSource::Tickets {
             // Between what was read and the stream's beginning, something may have changed. The
             // server answers "unchanged" if nothing has. A moment later, so that what is being read
             // for the first time isn't read anew before it is shown.
@@ -191,16 +196,16 @@ impl Live {
         }
     }
 
-    fn on_message(self, source: Source, data: &str) {
+    fn on_message(self, source: StreamSource, data: &str) {
         match source {
-            Source::Tickets => {
+            StreamSource::Tickets => {
                 if let Some(ticket) = parsed::<Ticket>(data) {
                     self.list.apply(&ticket);
                     self.orders.on_ticket(&ticket);
                     self.ticket_events.send(&ticket);
                 }
             }
-            Source::Analytics => {
+            StreamSource::Analytics => {
                 let viewer = self.state.peek().viewer;
                 if let (Some(viewer), Some(figures)) = (viewer, parsed(data)) {
                     viewer.call(figures);
@@ -210,14 +215,14 @@ impl Live {
     }
 
     /// The browser gives a stream up when the server answers with an error.
-    fn on_rejected(mut self, source: Source) {
+    fn on_rejected(mut self, source: StreamSource) {
         let wait = {
             let mut state = self.state.write();
             let stream = state.stream(source);
             stream.close();
             stream.reopening.next_ms()
         };
-        if source == Source::Analytics {
+        if source == StreamSource::Analytics {
             // Perhaps the role is gone, which reading the figures tells.
             self.api.refresh.request();
         }

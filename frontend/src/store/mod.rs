@@ -1,7 +1,7 @@
 //! What all pages share: who is signed in, whether there is a network, what is for sale.
 //!
-//! [`struct@Store`] is in the context of the root. Its parts know each other in one direction only: a part
-//! holds those that it needs.
+//! [`AppStore`] is in the context of the root. Its parts know each other in one direction only:
+//! a part holds those that it needs.
 
 pub mod clock;
 pub mod config;
@@ -26,21 +26,21 @@ use crate::browser::history::Navigation;
 use config::ConfigStore;
 use listing::TicketList;
 use live::Live;
-use orders::Orders;
+use orders::OrderStore;
 use requests::Api;
 use ticket_events::TicketEvents;
-use title::Title;
+use title::TitleStore;
 use toasts::Toasts;
 
 /// The state that all pages share.
 #[derive(Clone, Copy)]
-pub struct Store {
+pub struct AppStore {
     /// The way to the server, and who is signed in.
     pub api: Api,
     /// The server's configuration.
     pub config: ConfigStore,
     /// The visitor's orders.
-    pub orders: Orders,
+    pub orders: OrderStore,
     /// What is for sale.
     pub list: TicketList,
     /// Tickets that change.
@@ -50,16 +50,16 @@ pub struct Store {
     /// Short messages.
     pub toasts: Toasts,
     /// What the browser's tab shows.
-    pub title: Title,
+    pub title: TitleStore,
 }
 
-impl Store {
+impl AppStore {
     /// Nothing is known yet. To be called in the root's scope, which owns the state.
     pub fn new(navigation: Navigation) -> Self {
         let toasts = Toasts::new();
         let api = Api::new(toasts);
         let list = TicketList::new(api, navigation);
-        let orders = Orders::new(api);
+        let orders = OrderStore::new(api);
         let ticket_events = TicketEvents::new();
         Self {
             api,
@@ -69,12 +69,12 @@ impl Store {
             ticket_events,
             live: Live::new(api, &list, &orders, ticket_events),
             toasts,
-            title: Title::new(),
+            title: TitleStore::new(),
         }
     }
 }
 
 /// Returns the state that all pages share.
-pub fn use_store() -> Store {
+pub fn use_store() -> AppStore {
     use_context()
 }

@@ -12,21 +12,21 @@ use super::requests::Api;
 use super::session::Session;
 use super::tasks::{Task, use_task};
 use crate::browser::time;
-use crate::client::{self, Outcome};
+use crate::client::{self, ApiResult};
 
 /// How often an order is read that has ended and isn't shown as such.
 const TRIES: u32 = 5;
 
 /// All orders of the user who is signed in, oldest first; none for nobody.
 #[derive(Clone, Copy)]
-pub struct Orders {
+pub struct OrderStore {
     all: Signal<Read<Vec<Order>>>,
     /// Counts the reasons to read them anew.
     reloads: Signal<u32>,
     api: Api,
 }
 
-impl Orders {
+impl OrderStore {
     /// Not read yet.
     pub fn new(api: Api) -> Self {
         Self {
@@ -84,7 +84,7 @@ impl Orders {
         }
     }
 
-    async fn read_all(self) -> Outcome<Vec<Order>> {
+    async fn read_all(self) -> ApiResult<Vec<Order>> {
         let mut all = Vec::new();
         let mut cursor = None;
         loop {
@@ -155,7 +155,7 @@ impl Orders {
     }
 
     /// Reads an order. If its ticket shows that it has ended, it is read again until it has.
-    pub async fn read_one(self, id: Uuid, has_ended: bool) -> Outcome<Order> {
+    pub async fn read_one(self, id: Uuid, has_ended: bool) -> ApiResult<Order> {
         let mut backoff = Backoff::default();
         let mut tries = 0;
         loop {

@@ -11,7 +11,7 @@ use state::Backoff;
 use super::requests::Api;
 use super::tasks::use_task;
 use crate::browser::time;
-use crate::client::{Failure, Outcome};
+use crate::client::{ApiResult, Failure};
 
 /// How long something may take, in milliseconds, before the page says that it does.
 const LATE: u32 = 5_000;
@@ -39,11 +39,11 @@ impl<T> Read<T> {
 
 /// Reads until there is an answer that settles it, however long the connection or the server is
 /// away. If that takes long, `late` is told why, once; it goes on all the same.
-pub async fn retry_until_online<T, F: Future<Output = Outcome<T>>>(
+pub async fn retry_until_online<T, F: Future<Output = ApiResult<T>>>(
     api: Api,
     read: impl Fn() -> F,
     late: impl FnMut(Failure),
-) -> Outcome<T> {
+) -> ApiResult<T> {
     let value = RefCell::new(None);
     let attempt = || -> Attempt<'_> {
         Box::pin(async {
@@ -56,14 +56,14 @@ pub async fn retry_until_online<T, F: Future<Output = Outcome<T>>>(
     value.into_inner().ok_or(Failure::Broken)
 }
 
-type Attempt<'a> = Pin<Box<dyn Future<Output = Outcome<()>> + 'a>>;
+type Attempt<'a> = Pin<Box<dyn Future<Output = ApiResult<()>> + 'a>>;
 
 /// Not a part of [`retry_until_online`], which is compiled for each kind of what is read.
 async fn retry<'a>(
     api: Api,
     attempt: &dyn Fn() -> Attempt<'a>,
     late: &mut dyn FnMut(Failure),
-) -> Outcome<()> {
+) -> ApiResult<()> {
     let last = RefCell::new(Failure::Unreachable);
     let attempts = async {
         let mut backoff = Backoff::default();
@@ -97,7 +97,7 @@ async fn retry<'a>(
 pub fn use_read<T, F>(api: Api, what: impl Fn() -> F + Clone + 'static) -> Signal<Read<T>>
 where
     T: PartialEq + 'static,
-    F: Future<Output = Outcome<T>> + 'static,
+    F: Future<Output = ApiResult<T>> + 'static,
 {
     let mut value = use_signal(|| Read::Loading);
     use_task(move || {

@@ -3,19 +3,19 @@
 use state::Backoff;
 
 use super::clock::Clock;
-use super::connection::Connection;
+use super::connection::ConnectionStatus;
 use super::refresh::Refresh;
 use super::session::SessionStore;
 use super::toasts::Toasts;
 use crate::browser::fetch::{Call, Reply};
-use crate::client::{self, Failure, Outcome, Request};
+use crate::client::{self, ApiResult, Failure, Request};
 
 /// The way to the server. All requests go through it, and nothing else takes note of what their
 /// replies say beside what was asked.
 #[derive(Clone, Copy)]
 pub struct Api {
     /// Whether the server answers.
-    pub connection: Connection,
+    pub connection: ConnectionStatus,
     /// The server's time.
     pub clock: Clock,
     /// Who is signed in.
@@ -28,7 +28,7 @@ impl Api {
     /// No request was sent yet.
     pub fn new(toasts: Toasts) -> Self {
         Self {
-            connection: Connection::new(),
+            connection: ConnectionStatus::new(),
             clock: Clock::new(),
             session: SessionStore::new(toasts),
             refresh: Refresh::new(),
@@ -36,14 +36,14 @@ impl Api {
     }
 
     /// Sends a request, and reads its reply.
-    pub async fn call<T>(self, request: Request<T>) -> Outcome<T> {
+    pub async fn call<T>(self, request: Request<T>) -> ApiResult<T> {
         let Request { call, read } = request;
         let reply = self.exchange(call).await?;
         read(&reply).ok_or(Failure::Broken)
     }
 
     /// Not a part of [`Api::call`], which is compiled for each kind of reply.
-    async fn exchange(self, call: Call) -> Outcome<Reply> {
+    async fn exchange(self, call: Call) -> ApiResult<Reply> {
         // Signing in and out changes the session, and doesn't act for it.
         let is_of_session = client::is_of_session(&call);
         if call.method != "GET" && !is_of_session {
@@ -60,7 +60,7 @@ impl Api {
         outcome
     }
 
-    async fn send(self, call: Call) -> Outcome<Reply> {
+    async fn send(self, call: Call) -> ApiResult<Reply> {
         let answer = client::send(call).await;
         if matches!(answer.outcome, Err(Failure::Unreachable)) {
             self.lose_connection();
@@ -75,7 +75,7 @@ impl Api {
     }
 
     /// Asks the server who is signed in.
-    pub async fn ask_user(self) -> Outcome<()> {
+    pub async fn ask_user(self) -> ApiResult<()> {
         let Request { call, read } = client::current_user();
         let reply = self.send(call).await?;
         self.session.set_user(read(&reply).ok_or(Failure::Broken)?);
@@ -83,7 +83,7 @@ impl Api {
     }
 
     /// Makes sure that what is sent now is sent by the user whom the page shows.
-    async fn confirm_session(self) -> Outcome<()> {
+    async fn confirm_session(self) -> ApiResult<()> {
         if self.session.is_confirmed() {
             return Ok(());
         }

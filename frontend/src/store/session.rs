@@ -67,12 +67,12 @@ impl Session {
 /// The session of this page.
 #[derive(Clone, Copy)]
 pub struct SessionStore {
-    state: Signal<State>,
+    state: Signal<SessionState>,
     toasts: Toasts,
 }
 
 /// What is known of the session.
-pub struct State {
+pub struct SessionState {
     /// Who is signed in.
     pub session: Session,
     /// Why that isn't known, once it takes long.
@@ -85,7 +85,7 @@ pub struct State {
     last: Option<Uuid>,
 }
 
-impl Deref for State {
+impl Deref for SessionState {
     type Target = Session;
 
     fn deref(&self) -> &Session {
@@ -97,7 +97,7 @@ impl SessionStore {
     /// Not known yet.
     pub fn new(toasts: Toasts) -> Self {
         Self {
-            state: Signal::new(State {
+            state: Signal::new(SessionState {
                 session: Session::Unknown,
                 failure: None,
                 has_ended: false,
@@ -109,12 +109,12 @@ impl SessionStore {
     }
 
     /// Returns what is known, and follows it.
-    pub fn read(&self) -> ReadableRef<'_, Signal<State>> {
+    pub fn read(&self) -> ReadableRef<'_, Signal<SessionState>> {
         self.state.read()
     }
 
     /// Returns what is known without following it.
-    pub fn peek(&self) -> ReadableRef<'_, Signal<State>> {
+    pub fn peek(&self) -> ReadableRef<'_, Signal<SessionState>> {
         self.state.peek()
     }
 

@@ -6,14 +6,14 @@ use crate::browser::page;
 
 /// The page's name, and the time that runs before it.
 #[derive(Clone, Copy)]
-pub struct Title {
+pub struct TitleStore {
     /// The page's name.
     pub name: Signal<String>,
     /// The time left of something, which is seen from another tab, too.
     pub time_left: Signal<Option<String>>,
 }
 
-impl Title {
+impl TitleStore {
     /// A page without a name.
     pub fn new() -> Self {
         Self {

@@ -2,7 +2,7 @@
 
 use api::{Amount, Ticket};
 
-use crate::{Currency, price_input, price_text};
+use crate::{MarketCurrency, price_input, price_text};
 
 /// The offer that a form was filled from: what is saved is a change of that, and of nothing newer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,13 @@ impl EditBase {
     /// What to do with a form that holds `title` and `price` now that the offer is as in `now`:
     /// a field that wasn't touched follows; one that was touched stays, and clashes if it was
     /// changed elsewhere to something else.
-    pub fn follow(&self, title: &str, price: &str, now: &Ticket, currency: &Currency) -> Followed {
+    pub fn follow(
+        &self,
+        title: &str,
+        price: &str,
+        now: &Ticket,
+        currency: &MarketCurrency,
+    ) -> Followed {
         let mut followed = Followed::default();
         if now.version <= self.version {
             return followed;
@@ -98,7 +104,7 @@ mod tests {
     }
 
     fn follow(title: &str, price: &str, now: &Ticket) -> Followed {
-        base().follow(title, price, now, &Currency::default())
+        base().follow(title, price, now, &MarketCurrency::default())
     }
 
     #[test]

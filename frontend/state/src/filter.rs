@@ -3,7 +3,7 @@
 use api::{Amount, Ticket, TicketSort};
 
 use crate::percent::{pairs, query};
-use crate::{Currency, Plain, PriceError, finds, price_input};
+use crate::{MarketCurrency, Plain, PriceError, finds, price_input};
 
 /// The search of the ticket list, as it stands in the address. Prices are kept as they were
 /// typed: what isn't a price yet filters nothing, and isn't lost.
@@ -98,7 +98,7 @@ impl TicketFilter {
 
 /// One end of the range. Which currency it is in is said nowhere, so any dollar sign will do.
 fn read(text: &str) -> Result<Amount, PriceError> {
-    let price = price_input(text, &Currency::default())?;
+    let price = price_input(text, &MarketCurrency::default())?;
     if price.cents < 0 {
         return Err(PriceError::NotANumber);
     }

@@ -17,10 +17,10 @@ pub const MOST: usize = 200;
 
 /// The list for one filter: pages that were loaded, and everything that happened since.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Listing {
+pub struct TicketPages {
     /// What it lists.
     pub filter: TicketFilter,
-    entries: Vec<Entry>,
+    entries: Vec<ListedTicket>,
     /// Tickets that came up since and would be listed; not put in, since that would move what
     /// the visitor is reading.
     arrivals: Vec<Uuid>,
@@ -33,7 +33,7 @@ pub struct Listing {
 
 /// One ticket of the list.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub struct ListedTicket {
     /// The ticket as it is now.
     pub ticket: Ticket,
     /// Why it is no longer what the list is for; none while it is.
@@ -57,7 +57,7 @@ pub enum Mark {
     Gone,
 }
 
-impl Entry {
+impl ListedTicket {
     fn new(ticket: Ticket) -> Self {
         Self {
             listed_at: ticket.price,
@@ -72,7 +72,7 @@ impl Entry {
     }
 }
 
-impl Listing {
+impl TicketPages {
     /// An empty list for a filter, nothing loaded yet.
     pub fn new(filter: TicketFilter) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl Listing {
     }
 
     /// What to show.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[ListedTicket] {
         &self.entries
     }
 
@@ -143,7 +143,7 @@ impl Listing {
             // A ticket can move from page to page while the pages are read.
             if !self.knows(ticket.id) {
                 self.arrivals.retain(|id| *id != ticket.id);
-                self.entries.push(Entry::new(ticket));
+                self.entries.push(ListedTicket::new(ticket));
             }
         }
         self.next = next;
@@ -193,7 +193,7 @@ impl Listing {
             if Some(found) < reaches {
                 arrived.push(ticket.id);
             } else {
-                behind.push(Entry::new(ticket));
+                behind.push(ListedTicket::new(ticket));
             }
         }
         self.arrivals = arrived;
@@ -287,8 +287,8 @@ pub(crate) mod tests {
         }
     }
 
-    fn loaded(tickets: &[Ticket]) -> Listing {
-        let mut listing = Listing::default();
+    fn loaded(tickets: &[Ticket]) -> TicketPages {
+        let mut listing = TicketPages::default();
         listing.expect_page();
         listing.replace(tickets.to_vec(), None, plain);
         listing
@@ -299,12 +299,12 @@ pub(crate) mod tests {
         all.map(|id| ticket(id, &format!("t{id}"), 100)).collect()
     }
 
-    fn ids(listing: &Listing) -> Vec<u128> {
+    fn ids(listing: &TicketPages) -> Vec<u128> {
         let entries = listing.entries().iter();
         entries.map(|entry| entry.ticket.id.as_u128()).collect()
     }
 
-    fn marks(listing: &Listing) -> Vec<Option<Mark>> {
+    fn marks(listing: &TicketPages) -> Vec<Option<Mark>> {
         listing.entries().iter().map(|entry| entry.mark).collect()
     }
 
@@ -366,7 +366,7 @@ pub(crate) mod tests {
     #[test]
     fn what_happens_while_a_page_is_under_way_is_not_lost() {
         let a = ticket(1, "a", 100);
-        let mut listing = Listing::default();
+        let mut listing = TicketPages::default();
         listing.expect_page();
         listing.apply(&changed(&a, TicketStatus::Sold), plain);
         listing.replace(vec![a, ticket(2, "b", 100)], None, plain);

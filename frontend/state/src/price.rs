@@ -6,14 +6,14 @@ use api::Amount;
 
 /// The currency of the market, as people write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Currency {
+pub struct MarketCurrency {
     /// Its ISO 4217 code.
     pub code: String,
     /// Its sign in the visitor's own way of writing: `$`, `US$`, `€`.
     pub sign: String,
 }
 
-impl Default for Currency {
+impl Default for MarketCurrency {
     fn default() -> Self {
         Self {
             code: "USD".into(),
@@ -105,7 +105,7 @@ fn plain(c: char) -> Option<char> {
 /// where its writer lives. What two people could read differently (`1.000`, `12,500`) is refused:
 /// following the browser's language would only guess, since many a visitor types as at home in a
 /// browser that speaks English.
-pub fn price_input(text: &str, currency: &Currency) -> Result<Amount, PriceError> {
+pub fn price_input(text: &str, currency: &MarketCurrency) -> Result<Amount, PriceError> {
     let typed = text.trim();
     if typed.is_empty() {
         return Err(PriceError::Missing);
@@ -210,7 +210,7 @@ mod tests {
     use super::*;
 
     fn cents(text: &str) -> Result<i64, PriceError> {
-        price_input(text, &Currency::default()).map(|price| price.cents)
+        price_input(text, &MarketCurrency::default()).map(|price| price.cents)
     }
 
     #[test]
@@ -240,9 +240,9 @@ mod tests {
         ] {
             let read = price_input(
                 text,
-                &Currency {
+                &MarketCurrency {
                     sign: "US$".into(),
-                    ..Currency::default()
+                    ..MarketCurrency::default()
                 },
             );
             assert_eq!(read.map(|price| price.cents), Ok(expected), "{text}");

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 /// A seller's tickets as far as they were loaded, newest first, and what they earned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sales {
+pub struct MySales {
     /// The tickets.
     pub tickets: Vec<Ticket>,
     /// What was sold brought in.
@@ -14,7 +14,7 @@ pub struct Sales {
     pub next: Option<String>,
 }
 
-impl Sales {
+impl MySales {
     /// The first page.
     pub fn new(page: MyTickets, next: Option<String>) -> Self {
         Self {
@@ -77,7 +77,7 @@ mod tests {
             tickets: vec![opera.clone()],
             earned: Amount::from_cents(100),
         };
-        let mut sales = Sales::new(page, None);
+        let mut sales = MySales::new(page, None);
         let seller = Some(opera.user_id);
         let held = changed(&opera, TicketStatus::Reserved);
         let sold = changed(&held, TicketStatus::Sold);
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn an_offer_of_another_tab_appears_and_one_of_another_seller_does_not() {
-        let mut sales = Sales::default();
+        let mut sales = MySales::default();
         let mine = ticket(1, "Opera", 4_000);
         assert!(!sales.apply(&mine, Some(Uuid::from_u128(99))));
         assert!(!sales.apply(&mine, None));

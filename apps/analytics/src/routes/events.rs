@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, web};
 use httpkit::{HandlerResult, Session, error::busy};
 use std::sync::Arc;
 
-use crate::{Analytics, live};
+use crate::{AnalyticsService, live};
 
 /// Seconds after which to try again when there are too many viewers.
 const ROOM_AGAIN: u64 = 10;
@@ -27,7 +27,7 @@ const ROOM_AGAIN: u64 = 10;
 pub(super) async fn events(
     session: Session,
     req: HttpRequest,
-    analytics: web::Data<Analytics>,
+    analytics: web::Data<AnalyticsService>,
 ) -> HandlerResult {
     analytics.analysts.admit(&session).await?;
     let place = Arc::clone(&analytics.room).try_acquire_owned();

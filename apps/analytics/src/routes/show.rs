@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use httpkit::{HandlerResult, Session, error::unavailable};
 use std::time::Duration;
 
-use crate::Analytics;
+use crate::AnalyticsService;
 
 /// How long a response waits for figures of the whole log. After that it contains those of its
 /// beginning.
@@ -26,7 +26,10 @@ const AGAIN: u64 = 2;
         (status = 403, description = "The caller is no analyst"),
     )
 )]
-pub(super) async fn show(session: Session, analytics: web::Data<Analytics>) -> HandlerResult {
+pub(super) async fn show(
+    session: Session,
+    analytics: web::Data<AnalyticsService>,
+) -> HandlerResult {
     analytics.analysts.admit(&session).await?;
     let mut snapshots = analytics.follower.watch();
     let whole =

@@ -6,7 +6,7 @@ use event_streams::ORDERS;
 use httpkit::{HandlerResult, Session};
 use uuid::Uuid;
 
-use crate::{Orders, response};
+use crate::{OrdersService, response};
 
 /// Give an order back
 #[utoipa::path(
@@ -29,7 +29,7 @@ pub(super) async fn cancel(
     session: Session,
     path: web::Path<String>,
     req: HttpRequest,
-    orders: web::Data<Orders>,
+    orders: web::Data<OrdersService>,
 ) -> HandlerResult {
     let by = UserId(session.user_id());
     // The read model only supplies the order's ticket, which never changes.

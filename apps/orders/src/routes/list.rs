@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use httpkit::{HandlerResult, Session};
 use runtime::pages::{self, PageParameters};
 
-use crate::Orders;
+use crate::OrdersService;
 
 /// The caller's orders, oldest first
 #[utoipa::path(
@@ -22,7 +22,7 @@ pub(super) async fn list(
     session: Session,
     parameters: web::Query<PageParameters>,
     req: HttpRequest,
-    orders: web::Data<Orders>,
+    orders: web::Data<OrdersService>,
 ) -> HandlerResult {
     let page = parameters.into_inner().page()?;
     let mine = orders

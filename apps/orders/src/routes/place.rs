@@ -6,7 +6,7 @@ use domain::{Price, TicketId, UserId};
 use event_streams::ORDERS;
 use httpkit::{AppError, Body, Fields, HandlerResult, Session};
 
-use crate::{Orders, commands::Expected, response};
+use crate::{OrdersService, commands::Expected, response};
 
 const TICKET_REQUIRED: &str = "TicketId must be provided";
 const PRICE_EXPECTED: &str = "ExpectedPrice must be a price";
@@ -34,7 +34,7 @@ pub(super) async fn place(
     session: Session,
     body: Body<NewOrder>,
     req: HttpRequest,
-    orders: web::Data<Orders>,
+    orders: web::Data<OrdersService>,
 ) -> HandlerResult {
     let buyer = UserId(session.user_id());
     let (ticket_id, expected) = read(body.value)?;

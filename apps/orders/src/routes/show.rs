@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use httpkit::{HandlerResult, Session};
 
-use crate::Orders;
+use crate::OrdersService;
 
 /// One of the caller's orders
 #[utoipa::path(
@@ -20,7 +20,7 @@ use crate::Orders;
 pub(super) async fn show(
     session: Session,
     path: web::Path<String>,
-    orders: web::Data<Orders>,
+    orders: web::Data<OrdersService>,
 ) -> HandlerResult {
     let order = orders.find_own(&path, session.user_id()).await?;
     Ok(HttpResponse::Ok().json(order))

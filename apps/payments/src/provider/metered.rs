@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
-    Authorization, Intent, IntentStatus, Page, PaymentProvider, ProviderError, ProviderRef, Token,
-    WebhookError, WebhookEvent,
+    Authorization, Intent, IntentPage, IntentStatus, PaymentProvider, ProviderError, ProviderRef,
+    Token, WebhookError, WebhookEvent,
 };
 
 /// A provider whose calls are counted and timed: rate, errors and duration of each kind.
@@ -96,7 +96,7 @@ impl PaymentProvider for Metered {
             .await
     }
 
-    async fn list(&self, cursor: Option<&str>) -> Result<Page, ProviderError> {
+    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {
         self.measure("list", self.0.list(cursor), never).await
     }
 

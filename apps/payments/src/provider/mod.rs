@@ -36,7 +36,9 @@ pub use stripe::Stripe;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use stripe::fuzz;
-pub use types::{Authorization, Intent, IntentStatus, ListedIntent, Page, ProviderRef, Token};
+pub use types::{
+    Authorization, Intent, IntentPage, IntentStatus, ListedIntent, ProviderRef, Token,
+};
 pub use webhook::{SIGNATURE_HEADER, WebhookError, WebhookEvent, WebhookKind};
 
 /// The message for a buyer whose bank requires a 3-D Secure challenge. The API has no place for
@@ -95,9 +97,9 @@ pub trait PaymentProvider: Send + Sync {
     async fn status(&self, reference: &ProviderRef) -> Result<IntentStatus, ProviderError>;
 
     /// All intents of this application, in pages. `None` requests the first page, and
-    /// [`Page::next`] is the cursor of the one after. Intents that are opened in the meantime may
-    /// be missed. A page may be empty and still have a next one.
-    async fn list(&self, cursor: Option<&str>) -> Result<Page, ProviderError>;
+    /// [`IntentPage::next`] is the cursor of the one after. Intents that are opened in the meantime
+    /// may be missed. A page may be empty and still have a next one.
+    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError>;
 
     /// Verifies and parses an event of the provider; `signature` is the value of the
     /// [`SIGNATURE_HEADER`] header, `body` the bytes as received.

@@ -153,7 +153,7 @@ pub struct ListedIntent {
 
 /// A part of the provider's records.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Page {
+pub struct IntentPage {
     /// The intents on this page.
     pub intents: Vec<ListedIntent>,
     /// The cursor of the next page; `None` after the last.

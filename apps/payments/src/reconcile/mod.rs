@@ -30,12 +30,12 @@ pub struct Reconciliation {
     /// Captured money that was not refunded, in cents, by currency, according to the provider.
     pub captured_cents: BTreeMap<String, u64>,
     /// Every difference.
-    pub differences: Vec<Difference>,
+    pub differences: Vec<Discrepancy>,
 }
 
 /// One payment on which log and provider differ.
 #[derive(Debug)]
-pub struct Difference {
+pub struct Discrepancy {
     /// The payment.
     pub payment_id: Uuid,
     /// Its state in the log.
@@ -46,7 +46,7 @@ pub struct Difference {
     pub meaning: &'static str,
 }
 
-impl fmt::Display for Difference {
+impl fmt::Display for Discrepancy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             payment_id,
@@ -183,12 +183,12 @@ fn compare(
     id: Uuid,
     booked: Option<&Booked>,
     intent: Option<&ListedIntent>,
-    differences: &mut Vec<Difference>,
+    differences: &mut Vec<Discrepancy>,
 ) {
     let Some(meaning) = difference(booked, intent) else {
         return;
     };
-    differences.push(Difference {
+    differences.push(Discrepancy {
         payment_id: id,
         log: booked.map_or_else(
             || "nothing".to_owned(),

@@ -5,7 +5,7 @@ use payments::provider::{
 };
 
 use crate::rig::{SHORT, intent, stripe_at, stripe_config, token};
-use testkit::stripe::{Route, StandIn};
+use testkit::stripe::{StandIn, StripeRoute};
 
 async fn stripe() -> (StandIn, Stripe) {
     let standin = StandIn::start().await;
@@ -27,7 +27,7 @@ async fn a_wrong_key_is_rejected_and_never_shown() {
         !format!("{error} {error:?}").contains("wrongkey"),
         "{error}"
     );
-    assert_eq!(standin.seen(Route::Create).len(), 1);
+    assert_eq!(standin.seen(StripeRoute::Create).len(), 1);
 }
 
 #[tokio::test]
@@ -36,7 +36,7 @@ async fn the_payment_id_is_the_idempotency_key_of_its_intent() {
     let intent = intent();
     let reference = stripe.open(&intent).await.unwrap();
     assert_eq!(
-        standin.seen(Route::Create),
+        standin.seen(StripeRoute::Create),
         [Some(intent.payment_id.to_string())]
     );
     let object = standin.object(reference.as_str());
@@ -56,7 +56,7 @@ async fn a_token_is_not_part_of_an_idempotency_key() {
         .authorize(&reference, &token("tok_once_secret"), "attempt")
         .await
         .unwrap();
-    let keys = format!("{:?}", standin.seen(Route::Confirm));
+    let keys = format!("{:?}", standin.seen(StripeRoute::Confirm));
     assert!(!keys.contains("secret"), "{keys}");
 }
 

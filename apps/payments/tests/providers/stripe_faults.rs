@@ -7,7 +7,7 @@ use payments::provider::{
 };
 
 use crate::rig::{SHORT, intent, stripe_at, token};
-use testkit::stripe::{Fault, Money, Route, StandIn};
+use testkit::stripe::{Fault, Money, StandIn, StripeRoute};
 
 /// More than the number of tries in a call.
 const ALWAYS: usize = 20;
@@ -51,7 +51,7 @@ async fn a_lost_answer_to_a_confirmation_does_not_charge_twice() {
         Fault::DoneButStored500,
     ] {
         let (standin, stripe, reference) = opened().await;
-        standin.fail_next(Route::Confirm, fault);
+        standin.fail_next(StripeRoute::Confirm, fault);
         assert_eq!(
             pay(&stripe, &reference).await,
             Ok(Authorization::Authorized),
@@ -65,7 +65,7 @@ async fn a_lost_answer_to_a_confirmation_does_not_charge_twice() {
 async fn a_hold_whose_every_answer_is_lost_is_found_by_looking() {
     for fault in [Fault::DoneButTorn, Fault::DoneButHang] {
         let (standin, stripe, reference) = opened().await;
-        standin.fail(ALWAYS, Route::Confirm, fault);
+        standin.fail(ALWAYS, StripeRoute::Confirm, fault);
         assert_eq!(
             pay(&stripe, &reference).await,
             Ok(Authorization::Authorized),
@@ -78,8 +78,8 @@ async fn a_hold_whose_every_answer_is_lost_is_found_by_looking() {
 #[tokio::test]
 async fn a_hold_that_was_called_unreachable_is_found_by_trying_again() {
     let (standin, stripe, reference) = opened().await;
-    standin.fail(ALWAYS, Route::Confirm, Fault::DoneButHang);
-    standin.fail(ALWAYS, Route::Read, Fault::Hang);
+    standin.fail(ALWAYS, StripeRoute::Confirm, Fault::DoneButHang);
+    standin.fail(ALWAYS, StripeRoute::Read, Fault::Hang);
     assert!(is_unreachable(&pay(&stripe, &reference).await));
     assert_eq!(standin.money(), HELD_ONCE);
 
@@ -97,11 +97,11 @@ async fn a_hold_that_was_called_unreachable_is_found_by_trying_again() {
 async fn a_timeout_is_reported_as_unreachable_within_the_bound() {
     let (standin, _, reference) = opened().await;
     for route in [
-        Route::Create,
-        Route::Confirm,
-        Route::Capture,
-        Route::Cancel,
-        Route::Read,
+        StripeRoute::Create,
+        StripeRoute::Confirm,
+        StripeRoute::Capture,
+        StripeRoute::Cancel,
+        StripeRoute::Read,
     ] {
         standin.fail(ALWAYS, route, Fault::Hang);
     }
@@ -148,13 +148,13 @@ async fn a_refused_connection_is_unreachable() {
 async fn passing_failures_are_tried_again_under_the_same_key() {
     let (standin, stripe, reference) = opened().await;
     for fault in [Fault::Status(500), Fault::Reset, Fault::Status(429)] {
-        standin.fail_next(Route::Confirm, fault);
+        standin.fail_next(StripeRoute::Confirm, fault);
     }
     assert_eq!(
         pay(&stripe, &reference).await,
         Ok(Authorization::Authorized)
     );
-    let keys = standin.seen(Route::Confirm);
+    let keys = standin.seen(StripeRoute::Confirm);
     assert_eq!(keys.len(), 4);
     assert!(
         keys[0].is_some() && keys.iter().all(|key| *key == keys[0]),
@@ -162,9 +162,9 @@ async fn passing_failures_are_tried_again_under_the_same_key() {
     );
     assert_eq!(standin.money(), HELD_ONCE);
 
-    standin.fail(2, Route::Capture, Fault::Reset);
+    standin.fail(2, StripeRoute::Capture, Fault::Reset);
     stripe.capture(&reference).await.unwrap();
-    let keys = standin.seen(Route::Capture);
+    let keys = standin.seen(StripeRoute::Capture);
     assert!(
         keys.len() == 3 && keys.iter().all(|key| *key == keys[0]),
         "{keys:?}"
@@ -174,12 +174,12 @@ async fn passing_failures_are_tried_again_under_the_same_key() {
 #[tokio::test]
 async fn a_captive_portal_is_not_taken_for_stripe() {
     let (standin, stripe, reference) = opened().await;
-    standin.fail_next(Route::Confirm, Fault::Portal);
+    standin.fail_next(StripeRoute::Confirm, Fault::Portal);
     assert_eq!(
         pay(&stripe, &reference).await,
         Ok(Authorization::Authorized)
     );
-    standin.fail(ALWAYS, Route::Capture, Fault::Portal);
+    standin.fail(ALWAYS, StripeRoute::Capture, Fault::Portal);
     assert!(is_unreachable(&stripe.capture(&reference).await));
     assert_eq!(standin.money(), HELD_ONCE);
 }
@@ -189,7 +189,7 @@ async fn the_key_does_not_follow_a_redirect() {
     let (standin, stripe, reference) = opened().await;
     let thief = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     standin.fail_next(
-        Route::Confirm,
+        StripeRoute::Confirm,
         Fault::Redirect(thief.local_addr().unwrap().port()),
     );
     let result = pay(&stripe, &reference).await;
@@ -204,22 +204,22 @@ async fn the_key_does_not_follow_a_redirect() {
 #[tokio::test]
 async fn a_stripe_that_says_when_to_come_back_is_obeyed() {
     let (standin, stripe, reference) = opened().await;
-    standin.fail(ALWAYS, Route::Confirm, Fault::StatusFor(429, 30));
+    standin.fail(ALWAYS, StripeRoute::Confirm, Fault::StatusFor(429, 30));
     let ProviderError::Unreachable { retry_after, .. } =
         pay(&stripe, &reference).await.unwrap_err()
     else {
         panic!("it was reached");
     };
     assert_eq!(retry_after, Duration::from_secs(30));
-    assert_eq!(standin.seen(Route::Confirm).len(), 1);
+    assert_eq!(standin.seen(StripeRoute::Confirm).len(), 1);
 }
 
 #[tokio::test]
 async fn a_stripe_that_says_not_to_repeat_is_obeyed() {
     let (standin, stripe, reference) = opened().await;
-    standin.fail_next(Route::Confirm, Fault::StatusForGood(500));
+    standin.fail_next(StripeRoute::Confirm, Fault::StatusForGood(500));
     assert!(is_unreachable(&pay(&stripe, &reference).await));
-    assert_eq!(standin.seen(Route::Confirm).len(), 1);
+    assert_eq!(standin.seen(StripeRoute::Confirm).len(), 1);
     assert_eq!(standin.money(), NOTHING);
 }
 
@@ -228,9 +228,9 @@ async fn a_failure_that_stripe_stored_does_not_block_the_payment() {
     let standin = StandIn::start().await;
     let stripe = stripe_at(standin.base(), SHORT);
     let intent = intent();
-    standin.fail_next(Route::Create, Fault::StoredStatus(500));
+    standin.fail_next(StripeRoute::Create, Fault::StoredStatus(500));
     let reference = stripe.open(&intent).await.unwrap();
-    standin.fail_next(Route::Confirm, Fault::StoredStatus(500));
+    standin.fail_next(StripeRoute::Confirm, Fault::StoredStatus(500));
     assert_eq!(
         pay(&stripe, &reference).await,
         Ok(Authorization::Authorized)
@@ -244,13 +244,13 @@ async fn a_failure_that_stripe_stored_does_not_block_the_payment() {
 #[tokio::test]
 async fn an_answer_about_another_payment_is_not_believed() {
     let (standin, stripe, first) = opened().await;
-    standin.fail_next(Route::Create, Fault::Twice);
+    standin.fail_next(StripeRoute::Create, Fault::Twice);
     let second = stripe.open(&intent()).await.unwrap();
     assert_ne!(first, second);
 
     // The answer about the first payment is repeated when the second is requested: a hold, …
     assert_eq!(pay(&stripe, &first).await, Ok(Authorization::Authorized));
-    standin.fail_next(Route::Read, Fault::Twice);
+    standin.fail_next(StripeRoute::Read, Fault::Twice);
     assert_eq!(stripe.status(&second).await, Ok(IntentStatus::Open));
     assert_eq!(standin.money(), HELD_ONCE);
 
@@ -262,7 +262,7 @@ async fn an_answer_about_another_payment_is_not_believed() {
         matches!(declined, Ok(Authorization::Declined { .. })),
         "{declined:?}"
     );
-    standin.fail_next(Route::Confirm, Fault::Twice);
+    standin.fail_next(StripeRoute::Confirm, Fault::Twice);
     let answer = stripe.authorize(&second, &good_card, "good").await;
     assert_eq!(answer, Ok(Authorization::Authorized));
     assert_eq!(standin.money().holds, 2);
@@ -273,7 +273,7 @@ async fn a_lost_answer_to_a_capture_or_a_void_is_looked_up() {
     for fault in [Fault::DoneButTorn, Fault::DoneButHang] {
         let (standin, stripe, reference) = opened().await;
         pay(&stripe, &reference).await.unwrap();
-        standin.fail(ALWAYS, Route::Capture, fault);
+        standin.fail(ALWAYS, StripeRoute::Capture, fault);
         assert_eq!(stripe.capture(&reference).await, Ok(()), "{fault:?}");
         let taken = Money {
             holds: 1,
@@ -286,7 +286,7 @@ async fn a_lost_answer_to_a_capture_or_a_void_is_looked_up() {
 
         let (standin, stripe, reference) = opened().await;
         pay(&stripe, &reference).await.unwrap();
-        standin.fail(ALWAYS, Route::Cancel, fault);
+        standin.fail(ALWAYS, StripeRoute::Cancel, fault);
         assert_eq!(stripe.void(&reference).await, Ok(()), "{fault:?}");
         let released = Money {
             holds: 1,
@@ -302,10 +302,13 @@ async fn a_lost_answer_to_a_capture_or_a_void_is_looked_up() {
 #[tokio::test]
 async fn a_slow_stripe_is_waited_for() {
     let (standin, stripe, reference) = opened().await;
-    standin.fail_next(Route::Confirm, Fault::Slow(Duration::from_millis(200)));
+    standin.fail_next(
+        StripeRoute::Confirm,
+        Fault::Slow(Duration::from_millis(200)),
+    );
     assert_eq!(
         pay(&stripe, &reference).await,
         Ok(Authorization::Authorized)
     );
-    assert_eq!(standin.seen(Route::Confirm).len(), 1);
+    assert_eq!(standin.seen(StripeRoute::Confirm).len(), 1);
 }

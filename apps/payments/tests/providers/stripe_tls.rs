@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{ServerConfig, crypto};
 
 use crate::rig::{SHORT, intent, stripe_at};
-use testkit::stripe::{Route, StandIn};
+use testkit::stripe::{StandIn, StripeRoute};
 
 /// Passes the address to a process that a test starts from its own binary; its environment decides
 /// which certificates it trusts.
@@ -76,8 +76,8 @@ async fn a_trusted_certificate_is_accepted_and_another_is_not() {
         .unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
     assert!(said.contains("\nopened"), "{said}");
-    assert_eq!(standin.seen(Route::Create).len(), 1);
+    assert_eq!(standin.seen(StripeRoute::Create).len(), 1);
 
     assert!(stripe_at(&base, SHORT).open(&intent()).await.is_err());
-    assert_eq!(standin.seen(Route::Create).len(), 1);
+    assert_eq!(standin.seen(StripeRoute::Create).len(), 1);
 }

@@ -7,7 +7,7 @@ use event_streams::TICKETS;
 use httpkit::{Body, HandlerResult, Session};
 
 use super::input::TicketInput;
-use crate::{Tickets, response};
+use crate::{TicketsService, response};
 
 /// Offer a ticket
 #[utoipa::path(
@@ -29,7 +29,7 @@ pub(super) async fn create(
     session: Session,
     body: Body<NewTicket>,
     req: HttpRequest,
-    tickets: web::Data<Tickets>,
+    tickets: web::Data<TicketsService>,
 ) -> HandlerResult {
     let seller = UserId(session.user_id());
     let input = TicketInput::read(body.value, tickets.least_price)?;

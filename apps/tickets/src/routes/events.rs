@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, web};
 use httpkit::{HandlerResult, error::busy, sse::answer};
 
-use crate::{Tickets, live};
+use crate::{TicketsService, live};
 
 /// Seconds after which to try again when there are too many clients.
 const ROOM_AGAIN: u64 = 10;
@@ -22,7 +22,7 @@ const ROOM_AGAIN: u64 = 10;
         (status = 503, description = "Too many are watching, or the service can't answer now"),
     )
 )]
-pub(super) async fn events(req: HttpRequest, tickets: web::Data<Tickets>) -> HandlerResult {
+pub(super) async fn events(req: HttpRequest, tickets: web::Data<TicketsService>) -> HandlerResult {
     let after = req
         .headers()
         .get("Last-Event-ID")

@@ -6,7 +6,7 @@ use httpkit::{AppError, error::bad_request, etag};
 
 use serde_json::{Value, json};
 
-use crate::Tickets;
+use crate::TicketsService;
 
 /// No ticket reaches this version, so it never matches.
 const NO_VERSION: u64 = u64::MAX;
@@ -29,7 +29,7 @@ enum Named<'a> {
 /// 400 for anything but one quoted tag, or `*`; 503 when an `ETag` can't be looked up.
 pub(super) async fn expected_version(
     req: &HttpRequest,
-    tickets: &Tickets,
+    tickets: &TicketsService,
     id: TicketId,
 ) -> Result<Option<u64>, AppError> {
     let Some(header) = req.headers().get(IF_MATCH) else {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::IntoParams;
 
-use crate::{Tickets, response};
+use crate::{TicketsService, response};
 
 /// Everything is read as text, so that each invalid parameter can be named.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -44,7 +44,7 @@ pub(super) struct Parameters {
 pub(super) async fn list(
     parameters: web::Query<Parameters>,
     req: HttpRequest,
-    tickets: web::Data<Tickets>,
+    tickets: web::Data<TicketsService>,
 ) -> HandlerResult {
     let query = parameters.into_inner().into_query()?;
     let page = tickets

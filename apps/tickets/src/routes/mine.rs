@@ -5,7 +5,7 @@ use api::MyTickets;
 use httpkit::{HandlerResult, Session};
 use runtime::pages::{self, PageParameters};
 
-use crate::Tickets;
+use crate::TicketsService;
 
 /// The caller's own tickets, with what they earned
 #[utoipa::path(
@@ -23,7 +23,7 @@ pub(super) async fn mine(
     session: Session,
     parameters: web::Query<PageParameters>,
     req: HttpRequest,
-    tickets: web::Data<Tickets>,
+    tickets: web::Data<TicketsService>,
 ) -> HandlerResult {
     let page = parameters.into_inner().page()?;
     let found = tickets

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, web};
 use httpkit::{HandlerResult, error::not_found};
 use uuid::Uuid;
 
-use crate::{Tickets, response};
+use crate::{TicketsService, response};
 
 /// One ticket, whatever its state
 #[utoipa::path(
@@ -21,7 +21,7 @@ use crate::{Tickets, response};
 pub(super) async fn show(
     path: web::Path<String>,
     req: HttpRequest,
-    tickets: web::Data<Tickets>,
+    tickets: web::Data<TicketsService>,
 ) -> HandlerResult {
     let id = Uuid::parse_str(&path).map_err(|_| not_found())?;
     let rendered = tickets.view.find(id).await.map_err(runtime::read_failed)?;

@@ -8,7 +8,7 @@ use httpkit::{HandlerResult, RawBody, Session, error::not_found};
 use uuid::Uuid;
 
 use super::{if_match, input::TicketInput};
-use crate::{Tickets, response};
+use crate::{TicketsService, response};
 
 /// Change a ticket's title and price
 #[utoipa::path(
@@ -35,7 +35,7 @@ pub(super) async fn update(
     body: RawBody,
     path: web::Path<String>,
     req: HttpRequest,
-    tickets: web::Data<Tickets>,
+    tickets: web::Data<TicketsService>,
 ) -> HandlerResult {
     let by = UserId(session.user_id());
     let input = TicketInput::read(body.parse::<NewTicket>()?, tickets.least_price)?;

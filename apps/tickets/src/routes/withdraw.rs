@@ -9,7 +9,7 @@ use httpkit::{
 };
 use uuid::Uuid;
 
-use crate::{Tickets, commands::Withdrawal, response};
+use crate::{TicketsService, commands::Withdrawal, response};
 
 /// Take a ticket off the market
 #[utoipa::path(
@@ -32,7 +32,7 @@ pub(super) async fn withdraw(
     session: Session,
     path: web::Path<String>,
     req: HttpRequest,
-    tickets: web::Data<Tickets>,
+    tickets: web::Data<TicketsService>,
 ) -> HandlerResult {
     let by = UserId(session.user_id());
     let id: TicketId = path.parse().map_err(|_| not_found())?;

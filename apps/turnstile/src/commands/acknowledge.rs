@@ -4,7 +4,7 @@ use analysis::stream_named;
 use chrono::Utc;
 use eventstore::{AcknowledgedHole, Log, StreamName};
 
-use super::{CommandError, output::say};
+use super::{CliError, output::say};
 
 pub(super) const AFTER: &str = "The server counts these messages but can't return them, for example after a disk error. Readers stop
 at such a hole, so read models stand still. Another copy of the stream or a backup may still have the
@@ -53,7 +53,7 @@ fn words(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-pub(crate) async fn run(log: &Log, args: AcknowledgeArgs) -> Result<(), CommandError> {
+pub(crate) async fn run(log: &Log, args: AcknowledgeArgs) -> Result<(), CliError> {
     let last = args.last.unwrap_or(args.first);
     let hole = AcknowledgedHole {
         stream: args.stream,

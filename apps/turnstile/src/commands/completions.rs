@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::{CommandError, Outcome};
+use super::{CliError, ExitOutcome};
 
 /// Print the script that completes this tool's commands in a shell
 #[derive(Debug, clap::Args)]
@@ -18,12 +18,12 @@ pub(crate) struct CompletionsArgs {
 pub(crate) fn run(
     args: &CompletionsArgs,
     command: &mut clap::Command,
-) -> Result<Outcome, CommandError> {
+) -> Result<ExitOutcome, CliError> {
     // Into memory first: the generator panics if standard output is a closed pipe.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "turnstile", &mut script);
     let mut stdout = std::io::stdout();
     let written = stdout.write_all(&script).and_then(|()| stdout.flush());
-    written.map_err(CommandError::Output)?;
-    Ok(Outcome::Clean)
+    written.map_err(CliError::Output)?;
+    Ok(ExitOutcome::Clean)
 }

@@ -4,7 +4,7 @@ use httpkit::config::{VARS, help, markdown};
 use serde_json::json;
 
 use super::{
-    CommandError, Outcome,
+    CliError, ExitOutcome,
     output::{SaidArgs, say},
 };
 
@@ -18,10 +18,10 @@ pub(crate) struct ConfigArgs {
     said: SaidArgs,
 }
 
-pub(crate) fn run(args: ConfigArgs) -> Result<Outcome, CommandError> {
+pub(crate) fn run(args: ConfigArgs) -> Result<ExitOutcome, CliError> {
     if args.markdown {
         say(markdown().trim_end())?;
-        return Ok(Outcome::Clean);
+        return Ok(ExitOutcome::Clean);
     }
     let mut output = args.said.open();
     if output.is_table() {
@@ -38,5 +38,5 @@ pub(crate) fn run(args: ConfigArgs) -> Result<Outcome, CommandError> {
         }
     }
     output.flush()?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }

@@ -5,7 +5,7 @@ use eventstore::{DeadLetter, Log};
 use serde_json::json;
 
 use super::{
-    CommandError, Outcome, Servers,
+    CliError, ExitOutcome, Servers,
     events::raw,
     output::{OutputArgs, say},
 };
@@ -79,7 +79,7 @@ pub(crate) struct Which {
 pub(crate) async fn run(
     command: DeadLettersCommand,
     servers: &Servers,
-) -> Result<Outcome, CommandError> {
+) -> Result<ExitOutcome, CliError> {
     let log = servers.log().await?;
     let letters = log.dead_letters().list().await?;
     match command {
@@ -107,10 +107,10 @@ pub(crate) async fn run(
             said?;
         }
     }
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
-fn ls(letters: &[DeadLetter], output: OutputArgs) -> Result<(), CommandError> {
+fn ls(letters: &[DeadLetter], output: OutputArgs) -> Result<(), CliError> {
     let mut output = output.open();
     for letter in letters {
         let words = format!(
@@ -129,7 +129,7 @@ fn ls(letters: &[DeadLetter], output: OutputArgs) -> Result<(), CommandError> {
     Ok(())
 }
 
-async fn show(log: &Log, letter: &DeadLetter, output: OutputArgs) -> Result<(), CommandError> {
+async fn show(log: &Log, letter: &DeadLetter, output: OutputArgs) -> Result<(), CliError> {
     // A due command is in no stream of events; the letter describes it.
     let events = match stream_named(&letter.stream) {
         Some(stream) => match log.reader().commit_at(stream, letter.sequence).await {
@@ -170,17 +170,17 @@ async fn show(log: &Log, letter: &DeadLetter, output: OutputArgs) -> Result<(), 
     output.flush()
 }
 
-fn chosen(letters: &[DeadLetter], which: Which) -> Result<Vec<&DeadLetter>, CommandError> {
+fn chosen(letters: &[DeadLetter], which: Which) -> Result<Vec<&DeadLetter>, CliError> {
     match which.id {
         Some(id) => Ok(vec![one(letters, id)?]),
         None => Ok(letters.iter().collect()),
     }
 }
 
-fn one(letters: &[DeadLetter], id: u64) -> Result<&DeadLetter, CommandError> {
+fn one(letters: &[DeadLetter], id: u64) -> Result<&DeadLetter, CliError> {
     let letter = letters.iter().find(|letter| letter.id == id);
     letter.ok_or_else(|| {
-        CommandError::failed(format!(
+        CliError::failed(format!(
             "no dead letter {id}; `turnstile dead-letters ls` lists them"
         ))
     })

@@ -1,10 +1,10 @@
 //! `turnstile export`.
 
-use archive::{Exported, Format, Request};
+use archive::{ExportRequest, Exported, Format};
 use std::path::PathBuf;
 
 use super::{
-    CommandError, Outcome, Servers, output::OutputArgs, progress::Progress, range::RangeArgs,
+    CliError, ExitOutcome, Servers, output::OutputArgs, progress::ProgressDisplay, range::RangeArgs,
 };
 
 /// Write the log to files, one table per event type, for analysis or an import
@@ -36,15 +36,15 @@ const EXAMPLES: &str = "Examples:
   duckdb -c \"SELECT sum(ticket_price) FROM 'season/order_placed/*.parquet'\"
   turnstile export --format ndjson --out copy && turnstile import copy --nats-url nats://other:4222";
 
-pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
-    let request = Request {
+pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+    let request = ExportRequest {
         folder: args.out,
         format: args.format,
         range: args.range.range(&event_streams::ALL)?,
         since_last: args.since_last,
     };
     let log = servers.log().await?;
-    let mut progress = Progress::begin("Exporting the log", "commits");
+    let mut progress = ProgressDisplay::begin("Exporting the log", "commits");
     let exported = archive::export(&log, &request, |done, total| progress.at(done, total)).await?;
     drop(progress);
     let Exported {
@@ -76,5 +76,5 @@ pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<Outcome, 
         )?;
     }
     output.flush()?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }

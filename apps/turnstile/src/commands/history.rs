@@ -1,13 +1,13 @@
 //! `turnstile history`.
 
-use analysis::{Entity, Step, find, history};
+use analysis::{Entity, HistoryStep, find, history};
 use eventstore::Log;
 use serde_json::Value;
 
 use super::{
-    CommandError, Outcome, Servers,
+    CliError, ExitOutcome, Servers,
     output::{Output, OutputArgs},
-    progress::Progress,
+    progress::ProgressDisplay,
 };
 
 /// Show the history of a ticket, order, payment or user, across all services
@@ -41,10 +41,10 @@ Examples:
   turnstile history ada@example.com
   turnstile history 0199a3f2-… --json | jq -c '[.step, .caused_by, .events[].event_type]'";
 
-pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let log = servers.log().await?;
     let subject = subject(&log, &args.id).await?;
-    let mut progress = Progress::begin("Reading the log", "commits");
+    let mut progress = ProgressDisplay::begin("Reading the log", "commits");
     let steps = history(&log, subject, |done, total| progress.at(done, total)).await?;
     drop(progress);
     let mut output = args.output.open();
@@ -76,14 +76,14 @@ pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<Outcome,
         }
     }
     output.flush()?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 /// Resolves an ID to a ticket, order, payment or user.
-pub(super) async fn subject(log: &Log, id: &str) -> Result<Entity, CommandError> {
-    let mut progress = Progress::begin("Looking through the orders", "commits");
+pub(super) async fn subject(log: &Log, id: &str) -> Result<Entity, CliError> {
+    let mut progress = ProgressDisplay::begin("Looking through the orders", "commits");
     let found = find(log, id, |done, total| progress.at(done, total)).await?;
-    found.ok_or_else(|| CommandError::failed(format!("the log knows nothing of {id}")))
+    found.ok_or_else(|| CliError::failed(format!("the log knows nothing of {id}")))
 }
 
 fn head(subject: Entity, steps: usize) -> String {
@@ -100,7 +100,7 @@ fn head(subject: Entity, steps: usize) -> String {
     format!("{what}: {steps} steps")
 }
 
-fn show(output: &mut Output, step: &Step, full: bool) -> Result<(), CommandError> {
+fn show(output: &mut Output, step: &HistoryStep, full: bool) -> Result<(), CliError> {
     for event in &step.events {
         let why = match step.caused_by {
             Some(cause) => format!("because of step {cause}"),
@@ -137,7 +137,7 @@ fn show(output: &mut Output, step: &Step, full: bool) -> Result<(), CommandError
 }
 
 /// Prints a step and all of its effects.
-fn branch(output: &mut Output, steps: &[Step], step: &Step) -> Result<(), CommandError> {
+fn branch(output: &mut Output, steps: &[HistoryStep], step: &HistoryStep) -> Result<(), CliError> {
     // Without recursion: a chain can be as long as the log.
     let mut open = vec![step];
     while let Some(step) = open.pop() {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress};
+use super::{CliError, ExitOutcome, Servers, output::OutputArgs, progress::ProgressDisplay};
 
 /// Fill an empty log from an NDJSON export (writes)
 ///
@@ -27,9 +27,9 @@ const EXAMPLES: &str = "Examples:
   turnstile import copy --nats-url nats://other:4222
   turnstile events ls --json > log.ndjson && turnstile import log.ndjson --nats-url nats://other:4222";
 
-pub(crate) async fn run(args: ImportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: ImportArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let log = servers.log_at_rest().await?;
-    let mut progress = Progress::begin("Importing", "commits");
+    let mut progress = ProgressDisplay::begin("Importing", "commits");
     let imported = archive::import(&log, &args.from, args.resume, |done, total| {
         progress.at(done, total);
     })
@@ -39,5 +39,5 @@ pub(crate) async fn run(args: ImportArgs, servers: &Servers) -> Result<Outcome, 
     let words = format!("{commits} commits imported, {found} were there already");
     let counts = serde_json::json!({ "commits": commits, "found": found });
     args.output.open().tell(&words, "import", &counts)?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }

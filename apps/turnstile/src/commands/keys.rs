@@ -6,7 +6,7 @@ use httpkit::session::NewKey;
 use std::path::PathBuf;
 
 use super::{
-    CommandError, Outcome, Servers,
+    CliError, ExitOutcome, Servers,
     output::{OutputArgs, explained, say},
 };
 
@@ -53,7 +53,7 @@ pub(crate) enum KeysCommand {
     },
 }
 
-pub(crate) async fn run(command: KeysCommand, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(command: KeysCommand, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let log = servers.log().await?;
     match command {
         KeysCommand::Ls(output) => list(&log.session_keys().list().await?, output)?,
@@ -61,7 +61,7 @@ pub(crate) async fn run(command: KeysCommand, servers: &Servers) -> Result<Outco
         KeysCommand::Retire { id, force } => retire(&log, &id, force).await?,
     }
     log.close().await;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 /// The last published key that isn't retired.
@@ -69,7 +69,7 @@ fn newest(keys: &[KnownKey]) -> Option<&KnownKey> {
     keys.iter().rev().find(|key| key.key.is_some())
 }
 
-fn list(keys: &[KnownKey], output: OutputArgs) -> Result<(), CommandError> {
+fn list(keys: &[KnownKey], output: OutputArgs) -> Result<(), CliError> {
     let newest = newest(keys).map(|key| &key.id);
     let rows = keys.iter().map(|key| {
         let state = match &key.key {
@@ -92,26 +92,26 @@ fn list(keys: &[KnownKey], output: OutputArgs) -> Result<(), CommandError> {
     output.show(&[table])
 }
 
-async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<(), CommandError> {
+async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<(), CliError> {
     let config = servers.config()?;
     if out.is_none() && config.session_private_key.is_some() {
-        return Err(CommandError::failed(
+        return Err(CliError::failed(
             "SESSION_PRIVATE_KEY is set, so `auth` doesn't sign with the key in DATA_DIR; say \
              with --out where to write the next key",
         ));
     }
-    let key = NewKey::make().map_err(CommandError::failed)?;
+    let key = NewKey::make().map_err(CliError::failed)?;
     // The file comes first: a public key without its private half would only be in the way.
     let path = if let Some(path) = out {
         let written = key.write_new(&path);
-        written.map_err(|error| CommandError::file(&path, &error))?;
+        written.map_err(|error| CliError::file(&path, &error))?;
         path
     } else {
         let replaced = key.replace_in(&config.data_dir);
-        replaced.map_err(|error| CommandError::file(&config.data_dir, &error))?
+        replaced.map_err(|error| CliError::file(&config.data_dir, &error))?
     };
     let public = key.public_key();
-    let jwk = serde_json::to_string(public).map_err(CommandError::failed)?;
+    let jwk = serde_json::to_string(public).map_err(CliError::failed)?;
     log.session_keys().publish(&public.kid, &jwk).await?;
     eprintln!(
         "the private half is in {}; every service knows the public half in {} s; then restart \
@@ -122,9 +122,9 @@ async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<()
     say(&public.kid)
 }
 
-async fn retire(log: &Log, id: &str, force: bool) -> Result<(), CommandError> {
+async fn retire(log: &Log, id: &str, force: bool) -> Result<(), CliError> {
     let keys = log.session_keys().list().await?;
-    let failed = |why: &str| Err(CommandError::failed(format!("key {id} {why}")));
+    let failed = |why: &str| Err(CliError::failed(format!("key {id} {why}")));
     let Some(key) = keys.iter().find(|key| key.id == id) else {
         return failed("is unknown; `turnstile keys ls` lists the keys");
     };

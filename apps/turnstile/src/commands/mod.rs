@@ -38,14 +38,14 @@ pub(crate) use servers::Servers;
 
 /// The outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum ExitOutcome {
     /// No problems.
     Clean,
     /// Problems were found.
     FindingsReported,
 }
 
-impl Outcome {
+impl ExitOutcome {
     pub(crate) const fn of(well: bool) -> Self {
         if well {
             Self::Clean
@@ -55,18 +55,18 @@ impl Outcome {
     }
 }
 
-impl From<Outcome> for ExitCode {
-    fn from(outcome: Outcome) -> Self {
+impl From<ExitOutcome> for ExitCode {
+    fn from(outcome: ExitOutcome) -> Self {
         match outcome {
-            Outcome::Clean => Self::SUCCESS,
-            Outcome::FindingsReported => Self::from(1),
+            ExitOutcome::Clean => Self::SUCCESS,
+            ExitOutcome::FindingsReported => Self::from(1),
         }
     }
 }
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CommandError {
+pub(crate) enum CliError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error(transparent)]
@@ -82,19 +82,19 @@ pub(crate) enum CommandError {
     Failed(Source),
 }
 
-impl From<StoreError> for CommandError {
+impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
         Self::Analysis(error.into())
     }
 }
 
-impl From<::projections::ReadError> for CommandError {
+impl From<::projections::ReadError> for CliError {
     fn from(error: ::projections::ReadError) -> Self {
         Self::unreachable(error)
     }
 }
 
-impl From<archive::ArchiveError> for CommandError {
+impl From<archive::ArchiveError> for CliError {
     fn from(error: archive::ArchiveError) -> Self {
         match error {
             archive::ArchiveError::Log(error) => Self::Analysis(error),
@@ -103,7 +103,7 @@ impl From<archive::ArchiveError> for CommandError {
     }
 }
 
-impl From<ReconcileError> for CommandError {
+impl From<ReconcileError> for CliError {
     fn from(error: ReconcileError) -> Self {
         match error {
             ReconcileError::Log(error) => error.into(),
@@ -112,7 +112,7 @@ impl From<ReconcileError> for CommandError {
     }
 }
 
-impl From<simulator::SimulationError> for CommandError {
+impl From<simulator::SimulationError> for CliError {
     fn from(error: simulator::SimulationError) -> Self {
         match error {
             simulator::SimulationError::Log(error) => error.into(),
@@ -121,7 +121,7 @@ impl From<simulator::SimulationError> for CommandError {
     }
 }
 
-impl CommandError {
+impl CliError {
     pub(crate) fn failed(why: impl Into<Source>) -> Self {
         Self::Failed(why.into())
     }
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_log_that_is_away_has_a_code_of_its_own_in_every_command() {
         let away = || StoreError::unavailable("no answer");
-        let errors: [CommandError; 4] = [
+        let errors: [CliError; 4] = [
             away().into(),
             archive::ArchiveError::from(away()).into(),
             simulator::SimulationError::from(away()).into(),

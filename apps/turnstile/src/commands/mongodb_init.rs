@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{CommandError, Outcome, Servers, output::say};
+use super::{CliError, ExitOutcome, Servers, output::say};
 
 /// Time limit for the members to start.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
@@ -32,42 +32,38 @@ pub(crate) struct MongodbInitArgs {
     users: Option<PathBuf>,
 }
 
-pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let config = servers.config()?;
     let key = args.key_file.as_deref().map(read).transpose()?;
     let users = args.users.as_deref().map(users_in).transpose()?;
     let set = ReplicaSet::of(config.mongodb_uri.expose_secret(), key.as_deref())
         .await
-        .map_err(CommandError::failed)?;
+        .map_err(CliError::failed)?;
     let members = set.members().join(", ");
-    match set
-        .form(START_TIMEOUT)
-        .await
-        .map_err(CommandError::failed)?
-    {
+    match set.form(START_TIMEOUT).await.map_err(CliError::failed)? {
         Formed::Now => say(&format!("{members} are a replica set now"))?,
         Formed::Before => say(&format!("{members} are a replica set already"))?,
     }
     if let Some(users) = users {
         set.ensure_users(&config.mongodb_database, &users)
             .await
-            .map_err(CommandError::failed)?;
+            .map_err(CliError::failed)?;
         let names: Vec<_> = users.iter().map(|user| user.name.as_str()).collect();
         say(&format!("users: {}", names.join(", ")))?;
     }
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
-fn read(file: &Path) -> Result<String, CommandError> {
-    fs::read_to_string(file).map_err(|error| CommandError::file(file, &error))
+fn read(file: &Path) -> Result<String, CliError> {
+    fs::read_to_string(file).map_err(|error| CliError::file(file, &error))
 }
 
 /// Each file of the folder is a user, except hidden ones, which belong to the mount.
-fn users_in(folder: &Path) -> Result<Vec<User>, CommandError> {
+fn users_in(folder: &Path) -> Result<Vec<User>, CliError> {
     let mut users = Vec::new();
-    for entry in fs::read_dir(folder).map_err(|error| CommandError::file(folder, &error))? {
+    for entry in fs::read_dir(folder).map_err(|error| CliError::file(folder, &error))? {
         let path = entry
-            .map_err(|error| CommandError::file(folder, &error))?
+            .map_err(|error| CliError::file(folder, &error))?
             .path();
         let name = match path.file_name().and_then(|name| name.to_str()) {
             Some(name) if !name.starts_with('.') => name.to_owned(),
@@ -85,13 +81,13 @@ fn users_in(folder: &Path) -> Result<Vec<User>, CommandError> {
 
 /// The permissions of each user. Other names are errors: a mistyped one would be a service without
 /// permissions, noticed only when it is used.
-fn access_of(user: &str) -> Result<Grants, CommandError> {
+fn access_of(user: &str) -> Result<Grants, CliError> {
     match user {
         "tickets" => Ok(Grants::nothing().and(&TicketsProjection)),
         "orders" => Ok(Grants::nothing().and(&OrdersProjection)),
         "payments" => Ok(Grants::nothing().and(&PayableOrdersProjection)),
         "operator" => Ok(Grants::everything()),
-        _ => Err(CommandError::failed(format!(
+        _ => Err(CliError::failed(format!(
             "unknown user \"{user}\"; expected tickets, orders, payments or operator"
         ))),
     }

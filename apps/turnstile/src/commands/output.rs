@@ -12,7 +12,7 @@ use std::{
     io::{self, BufWriter, IsTerminal, Write},
 };
 
-use super::CommandError;
+use super::CliError;
 
 /// The form of the output.
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
@@ -55,7 +55,7 @@ impl OutputArgs {
     }
 
     /// Shows tables and nothing else.
-    pub(crate) fn show(self, tables: &[Table]) -> Result<(), CommandError> {
+    pub(crate) fn show(self, tables: &[Table]) -> Result<(), CliError> {
         let mut output = self.open();
         output.tables(tables)?;
         output.flush()
@@ -83,26 +83,22 @@ impl Output {
     }
 
     /// Writes a line for people. Escapes what could rearrange it on a terminal.
-    pub(crate) fn line(&mut self, line: &str) -> Result<(), CommandError> {
-        writeln!(self.to, "{}", escaped(line)).map_err(CommandError::Output)
+    pub(crate) fn line(&mut self, line: &str) -> Result<(), CliError> {
+        writeln!(self.to, "{}", escaped(line)).map_err(CliError::Output)
     }
 
     /// Writes a value as a line of JSON, with its kind under `kind`. The value must be a map of
     /// names.
-    pub(crate) fn record(
-        &mut self,
-        kind: &str,
-        value: &impl Serialize,
-    ) -> Result<(), CommandError> {
+    pub(crate) fn record(&mut self, kind: &str, value: &impl Serialize) -> Result<(), CliError> {
         self.json(&Line { kind, value })
     }
 
     /// Writes a value as a line of JSON.
-    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), CommandError> {
+    pub(crate) fn json(&mut self, value: &impl Serialize) -> Result<(), CliError> {
         serde_json::to_writer(&mut self.to, value)
             .map_err(io::Error::from)
             .and_then(|()| self.to.write_all(b"\n"))
-            .map_err(CommandError::Output)
+            .map_err(CliError::Output)
     }
 
     /// Reports one result: in words, or as a value.
@@ -111,7 +107,7 @@ impl Output {
         words: &str,
         kind: &str,
         value: &impl Serialize,
-    ) -> Result<(), CommandError> {
+    ) -> Result<(), CliError> {
         if self.for_people {
             self.line(words)?;
         } else {
@@ -121,7 +117,7 @@ impl Output {
     }
 
     /// Writes tables, each with its name and description.
-    pub(crate) fn tables(&mut self, tables: &[Table]) -> Result<(), CommandError> {
+    pub(crate) fn tables(&mut self, tables: &[Table]) -> Result<(), CliError> {
         for (i, table) in tables.iter().enumerate() {
             let written = if self.for_people {
                 let apart = if i > 0 { "\n" } else { "" };
@@ -131,20 +127,20 @@ impl Output {
             } else {
                 self.to.write_all(table.ndjson().as_bytes())
             };
-            written.map_err(CommandError::Output)?;
+            written.map_err(CliError::Output)?;
         }
         Ok(())
     }
 
     /// Flushes the output.
-    pub(crate) fn flush(&mut self) -> Result<(), CommandError> {
-        self.to.flush().map_err(CommandError::Output)
+    pub(crate) fn flush(&mut self) -> Result<(), CliError> {
+        self.to.flush().map_err(CliError::Output)
     }
 }
 
 /// Prints a line of a command with little output.
-pub(crate) fn say(line: &str) -> Result<(), CommandError> {
-    writeln!(io::stdout(), "{}", escaped(line)).map_err(CommandError::Output)
+pub(crate) fn say(line: &str) -> Result<(), CliError> {
+    writeln!(io::stdout(), "{}", escaped(line)).map_err(CliError::Output)
 }
 
 /// The help of a command that prints a table: its columns, and examples.

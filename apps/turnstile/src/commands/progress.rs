@@ -12,13 +12,13 @@ const SHOWN_AFTER: Duration = Duration::from_secs(1);
 /// A bar on standard error, with rate and remaining time; nothing if that is no terminal. Standard
 /// output belongs to the result.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct ProgressDisplay {
     bar: ProgressBar,
     began: Instant,
     shown: bool,
 }
 
-impl Progress {
+impl ProgressDisplay {
     /// Begins an operation. `unit` is what is counted.
     pub(crate) fn begin(what: &str, unit: &str) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
@@ -57,7 +57,7 @@ fn rate(state: &ProgressState, to: &mut dyn fmt::Write) {
     let _ = write!(to, "{}/s", HumanCount(whole));
 }
 
-impl Drop for Progress {
+impl Drop for ProgressDisplay {
     /// Leaves nothing on the screen.
     fn drop(&mut self) {
         self.bar.finish_and_clear();

@@ -12,9 +12,9 @@ use std::{
 };
 
 use super::{
-    CommandError, Outcome, Servers,
+    CliError, ExitOutcome, Servers,
     output::{OutputArgs, SaidArgs, explained},
-    progress::Progress,
+    progress::ProgressDisplay,
     read_model::{Names, ProjectionName},
 };
 
@@ -88,7 +88,7 @@ const LS: &str = "  turnstile projections ls
 pub(crate) async fn run(
     command: ProjectionsCommand,
     servers: &Servers,
-) -> Result<Outcome, CommandError> {
+) -> Result<ExitOutcome, CliError> {
     let read = servers.read_models().await?;
     match command {
         ProjectionsCommand::Ls(args) => {
@@ -117,7 +117,7 @@ pub(crate) async fn run(
             let key = name.key();
             let log = servers.log().await?;
             let streams = name.streams();
-            let mut progress = Progress::begin(&format!("Rebuilding {key}"), "commits");
+            let mut progress = ProgressDisplay::begin(&format!("Rebuilding {key}"), "commits");
             let is_seen = std::io::stderr().is_terminal();
             let rebuilt = rebuild(&read, &key, |now| {
                 progress.at(now.done, now.total);
@@ -128,10 +128,10 @@ pub(crate) async fn run(
             tokio::select! {
                 rebuilt = rebuilt => rebuilt.map_err(|error| match error {
                     RebuildError::Unavailable(error) => error.into(),
-                    other => CommandError::failed(other),
+                    other => CliError::failed(other),
                 })?,
                 why = away(&log, &streams) => {
-                    return Err(CommandError::unreachable(format!(
+                    return Err(CliError::unreachable(format!(
                         "{why}; whoever rebuilds {key} goes on once it is back: say this again to \
                          wait for that"
                     )));
@@ -150,16 +150,11 @@ pub(crate) async fn run(
             told(said, name, "resumed", "folding")?;
         }
     }
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 /// Reports the change of a read model.
-fn told(
-    said: SaidArgs,
-    name: ProjectionName,
-    words: &str,
-    state: &str,
-) -> Result<(), CommandError> {
+fn told(said: SaidArgs, name: ProjectionName, words: &str, state: &str) -> Result<(), CliError> {
     let words = format!("{}: {words}", name.key());
     let value = json!({
         "name": name.words().0,
@@ -210,7 +205,7 @@ async fn row(
     model: &ReadModel,
     folded: u64,
     took: Duration,
-) -> Result<Vec<Cell>, CommandError> {
+) -> Result<Vec<Cell>, CliError> {
     let (name, version) = model.key.rsplit_once("_v").unwrap_or((&model.key, ""));
     let state = match model {
         ReadModel {
@@ -258,7 +253,7 @@ async fn lag(
     log: &Log,
     streams: Vec<StreamName>,
     model: &ReadModel,
-) -> Result<[Cell; 3], CommandError> {
+) -> Result<[Cell; 3], CliError> {
     if streams.is_empty() {
         return Ok([Cell::Nothing, Cell::Nothing, Cell::Nothing]);
     }
@@ -283,7 +278,7 @@ async fn lag(
 
 /// The age of a commit in milliseconds; `None` if it can't be read, which is why the read model
 /// stands still.
-async fn age(log: &Log, stream: StreamName, sequence: u64) -> Result<Option<u64>, CommandError> {
+async fn age(log: &Log, stream: StreamName, sequence: u64) -> Result<Option<u64>, CliError> {
     match log.reader().commit_at(stream, sequence).await {
         Ok(commit) => {
             let age = (chrono::Utc::now() - commit.stored_at).num_milliseconds();

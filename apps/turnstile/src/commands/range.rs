@@ -4,7 +4,7 @@ use analysis::{Bound, InvalidBound, Range};
 use chrono::Utc;
 use eventstore::StreamName;
 
-use super::CommandError;
+use super::CliError;
 
 /// The part of the log.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -33,8 +33,8 @@ pub(crate) struct RangeArgs {
 
 impl RangeArgs {
     /// Returns the range in these streams.
-    pub(crate) fn range(&self, streams: &[StreamName]) -> Result<Range, CommandError> {
-        Range::of(&self.from, &self.to, streams).map_err(CommandError::failed)
+    pub(crate) fn range(&self, streams: &[StreamName]) -> Result<Range, CliError> {
+        Range::of(&self.from, &self.to, streams).map_err(CliError::failed)
     }
 }
 

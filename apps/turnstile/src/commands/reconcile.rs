@@ -8,7 +8,7 @@ use runtime::Runtime;
 
 use serde_json::{Value, json};
 
-use super::{CommandError, Outcome, output::SaidArgs};
+use super::{CliError, ExitOutcome, output::SaidArgs};
 
 /// Compare every payment in the log with the provider's records; exit code 1 if they differ
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -25,10 +25,10 @@ Examples:
   turnstile reconcile
   turnstile reconcile --json | jq 'select(.kind == \"difference\")'";
 
-pub(crate) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<ExitOutcome, CliError> {
     let mode = runtime.config.payments_to_read()?;
     let provider = provider::reader_from_config(&provider_config(&runtime.config, mode))
-        .map_err(CommandError::failed)?;
+        .map_err(CliError::failed)?;
     let found = reconcile(&runtime.log, provider.as_ref()).await?;
     let mut output = args.said.open();
     for difference in &found.differences {
@@ -53,7 +53,7 @@ pub(crate) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<Outcom
         "differences": found.differences.len(),
     });
     output.tell(&words, "books", &counts)?;
-    Ok(Outcome::of(found.differences.is_empty()))
+    Ok(ExitOutcome::of(found.differences.is_empty()))
 }
 
 /// The captured money that was kept, by currency: sums across currencies would mean nothing.

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 use std::fmt::Write as _;
 
 use super::{
-    CommandError, Outcome, Servers, output::OutputArgs, progress::Progress, range::RangeArgs,
+    CliError, ExitOutcome, Servers, output::OutputArgs, progress::ProgressDisplay, range::RangeArgs,
 };
 
 /// Answer a question by replaying the log: sales, outcomes of holds, durations
@@ -64,16 +64,16 @@ Examples:
     text
 }
 
-pub(crate) async fn run(args: ReplayArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: ReplayArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let mut fold = args.fold.start();
     let range = args.range.range(fold.streams())?;
     let log = servers.log().await?;
-    let mut progress = Progress::begin("Replaying the log", "commits");
+    let mut progress = ProgressDisplay::begin("Replaying the log", "commits");
     replay(&log, &range, &mut *fold, |done, total| {
         progress.at(done, total);
     })
     .await?;
     drop(progress);
     args.output.show(&fold.tables())?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }

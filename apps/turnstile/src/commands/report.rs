@@ -9,7 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CommandError, Outcome, Servers, output::say, progress::Progress, range::RangeArgs};
+use super::{
+    CliError, ExitOutcome, Servers, output::say, progress::ProgressDisplay, range::RangeArgs,
+};
 
 /// Answer all built-in questions on one page, with plots
 ///
@@ -33,7 +35,7 @@ const EXAMPLES: &str = "Examples:
   turnstile report --out march.html --from 2026-03-01 --to 2026-04-01
   turnstile report --out report.html --plots plots";
 
-pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let range = args.range.range(&event_streams::ALL)?;
     let to_stdout = args.out == Path::new("-");
     if !to_stdout {
@@ -41,11 +43,11 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
         try_writing(&args.out)?;
     }
     if let Some(folder) = &args.plots {
-        fs::create_dir_all(folder).map_err(|error| CommandError::file(folder, &error))?;
+        fs::create_dir_all(folder).map_err(|error| CliError::file(folder, &error))?;
     }
     let log = servers.log().await?;
     let mut folds = AllFolds::default();
-    let mut progress = Progress::begin("Replaying the log", "commits");
+    let mut progress = ProgressDisplay::begin("Replaying the log", "commits");
     let replayed = replay(&log, &range, &mut folds, |done, total| {
         progress.at(done, total);
     })
@@ -56,20 +58,20 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<Outcome, 
         range: in_words(&args.range),
         events: replayed.events,
     };
-    let page = page(&header, &figures).map_err(CommandError::failed)?;
+    let page = page(&header, &figures).map_err(CliError::failed)?;
     if to_stdout {
         say(page.trim_end())?;
     } else {
         write_whole(&args.out, &page)?;
     }
     if let Some(folder) = args.plots {
-        fs::create_dir_all(&folder).map_err(|error| CommandError::file(&folder, &error))?;
-        for picture in pictures(&figures).map_err(CommandError::failed)? {
+        fs::create_dir_all(&folder).map_err(|error| CliError::file(&folder, &error))?;
+        for picture in pictures(&figures).map_err(CliError::failed)? {
             let file = folder.join(format!("{}.svg", picture.name));
             write_whole(&file, &picture.standalone())?;
         }
     }
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 /// The range in words.
@@ -87,7 +89,7 @@ fn in_words(range: &RangeArgs) -> String {
 }
 
 /// Writes a file atomically.
-fn write_whole(path: &Path, content: &str) -> Result<(), CommandError> {
+fn write_whole(path: &Path, content: &str) -> Result<(), CliError> {
     let written = || {
         let mut file = AtomicFile::create_in(folder_of(path))?;
         file.write_all(content.as_bytes())?;
@@ -95,13 +97,13 @@ fn write_whole(path: &Path, content: &str) -> Result<(), CommandError> {
     };
     written()
         .map(|_| ())
-        .map_err(|error| CommandError::file(path, &error))
+        .map_err(|error| CliError::file(path, &error))
 }
 
 /// Refuses a file that can't be written. Leaves an existing one alone.
-fn try_writing(path: &Path) -> Result<(), CommandError> {
+fn try_writing(path: &Path) -> Result<(), CliError> {
     if path.is_dir() {
-        return Err(CommandError::failed(format!(
+        return Err(CliError::failed(format!(
             "{}: is a folder; say which file in it",
             path.display()
         )));
@@ -109,5 +111,5 @@ fn try_writing(path: &Path) -> Result<(), CommandError> {
     let tried = AtomicFile::create_in(folder_of(path));
     tried
         .map(|_| ())
-        .map_err(|error| CommandError::file(path, &error))
+        .map_err(|error| CliError::file(path, &error))
 }

@@ -8,7 +8,7 @@ use projections::MongoStore;
 use runtime::{Runtime, StartError, log_config};
 use std::{pin::pin, time::Duration};
 
-use super::CommandError;
+use super::CliError;
 
 /// Time limit for the log and the database.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,19 +59,19 @@ impl Servers {
 
     /// Connects to the log for reading: creates nothing, not even what is missing. A server without
     /// a log is an error: it is the wrong one, or was never set up.
-    pub(crate) async fn log(&self) -> Result<Log, CommandError> {
+    pub(crate) async fn log(&self) -> Result<Log, CliError> {
         let log = self.nats().await?;
         if log.streams().exists(USERS).await? {
             return Ok(log);
         }
-        Err(CommandError::failed(format!(
+        Err(CliError::failed(format!(
             "no Turnstile log at {} (no stream {USERS}); check --nats-url or NATS_URL",
             without_login(self.config_of_log()?.nats_url.expose_secret())
         )))
     }
 
     /// Connects to NATS, whether or not there is a log.
-    pub(crate) async fn nats(&self) -> Result<Log, CommandError> {
+    pub(crate) async fn nats(&self) -> Result<Log, CliError> {
         let config = self.config_of_log()?;
         let log = Log::connect(LogConfig {
             answer_timeout: ANSWER_TIMEOUT,
@@ -90,31 +90,31 @@ impl Servers {
         }
         let why = log.probe().await.err();
         let why = why.map_or_else(String::new, |why| format!(" ({why})"));
-        Err(CommandError::unreachable(format!(
+        Err(CliError::unreachable(format!(
             "no answer within {CONNECT_TIMEOUT:?} from NATS{why}; check --nats-url or NATS_URL"
         )))
     }
 
     /// Connects to the log for writing history. Creates the streams of a new installation. No
     /// service may run: reactions of its workers to an incomplete past would come between.
-    pub(crate) async fn log_at_rest(&self) -> Result<Log, CommandError> {
+    pub(crate) async fn log_at_rest(&self) -> Result<Log, CliError> {
         let log = self.nats().await?;
         log.streams().ensure().await?;
         let active_workers = log.workers().active().await?;
         if active_workers.is_empty() {
             return Ok(log);
         }
-        Err(CommandError::failed(format!(
+        Err(CliError::failed(format!(
             "services are running against this log ({}). Stop them first: they would write in between",
             active_workers.join(", ")
         )))
     }
 
     /// Connects to the read models alone.
-    pub(crate) async fn read_models(&self) -> Result<MongoStore, CommandError> {
+    pub(crate) async fn read_models(&self) -> Result<MongoStore, CliError> {
         let config = self.config()?;
         let failed = |error: projections::ReadError| {
-            CommandError::unreachable(format!(
+            CliError::unreachable(format!(
                 "MongoDB: {error}; check --mongodb-uri or MONGODB_URI"
             ))
         };
@@ -128,7 +128,7 @@ impl Servers {
     }
 
     /// Prepares to connect like the services.
-    pub(crate) async fn runtime_without_workers(&self) -> Result<Runtime, CommandError> {
+    pub(crate) async fn runtime_without_workers(&self) -> Result<Runtime, CliError> {
         let config = self.config()?;
         let (uri, database) = (config.mongodb_uri.expose_secret(), &config.mongodb_database);
         let read = MongoStore::connect(uri, database).await;
@@ -137,11 +137,11 @@ impl Servers {
     }
 
     /// Connects like the services. Creates the streams of a new installation.
-    pub(crate) async fn runtime(&self) -> Result<Runtime, CommandError> {
+    pub(crate) async fn runtime(&self) -> Result<Runtime, CliError> {
         let runtime = self.runtime_without_workers().await?;
         let arrive = report_wait("NATS and MongoDB", runtime.connect());
         let Ok(arrived) = tokio::time::timeout(CONNECT_TIMEOUT, arrive).await else {
-            return Err(CommandError::unreachable(format!(
+            return Err(CliError::unreachable(format!(
                 "no answer within {CONNECT_TIMEOUT:?} from {}; check NATS_URL and MONGODB_URI",
                 lacking(&runtime)
             )));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use simulator::{Plan, Simulation};
 
-use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress};
+use super::{CliError, ExitOutcome, Servers, output::OutputArgs, progress::ProgressDisplay};
 
 /// Simulate a season and write its history to an empty log (writes)
 ///
@@ -44,7 +44,7 @@ const EXAMPLES: &str = "Examples:
   turnstile simulate --sellers 2000 --buyers 50000 --tickets 100000 --days 180 --seed 7
   turnstile simulate --tickets 500 --days 14 --start 2026-03-01";
 
-pub(crate) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: SimulateArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let plan = Plan {
         sellers: args.sellers,
         buyers: args.buyers,
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome
         start: midnight(args.start),
     };
     let log = servers.log_at_rest().await?;
-    let mut progress = Progress::begin("Writing a season", "commits (estimated)");
+    let mut progress = ProgressDisplay::begin("Writing a season", "commits (estimated)");
     let estimated = u64::from(plan.tickets) * 11;
     let mut season = Simulation::new(plan);
     let tally = simulator::write(&log, &mut season, args.onto_history, |sent| {
@@ -70,7 +70,7 @@ pub(crate) async fn run(args: SimulateArgs, servers: &Servers) -> Result<Outcome
         "events": tally.events, "commits": tally.commits, "refused": tally.refused,
     });
     args.output.open().tell(&words, "simulation", &counts)?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 fn midnight(day: NaiveDate) -> DateTime<Utc> {

@@ -8,7 +8,7 @@ use eventstore::{Commit, Log, StreamName};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CommandError, Outcome, Servers, history::subject, output::OutputArgs, range::bound};
+use super::{CliError, ExitOutcome, Servers, history::subject, output::OutputArgs, range::bound};
 
 /// Show a ticket, order, payment or user in its state at a moment
 #[derive(Debug, clap::Args)]
@@ -51,7 +51,7 @@ struct Then {
     state: Value,
 }
 
-pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let log = servers.log().await?;
     let (aggregates, order) = match subject(&log, &args.id).await? {
         Entity::Ticket(ticket) => {
@@ -74,7 +74,7 @@ pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, C
         let at = args
             .at
             .map_or_else(|| "now".to_owned(), |at| at.to_string());
-        return Err(CommandError::failed(format!(
+        return Err(CliError::failed(format!(
             "there was no {} at {at}",
             args.id
         )));
@@ -97,7 +97,7 @@ pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<Outcome, C
         }
     }
     output.flush()?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 /// Refuses a place that the log hasn't reached, since its meaning would change, and one that may be
@@ -107,14 +107,14 @@ async fn reached(
     streams: &[StreamName],
     stream: Option<StreamName>,
     sequence: u64,
-) -> Result<(), CommandError> {
+) -> Result<(), CliError> {
     let stream = match (stream, streams) {
         (Some(stream), _) => stream,
         (None, [only]) => *only,
         (None, _) => {
             let places = streams.iter().map(|stream| format!("{stream}:{sequence}"));
             let places: Vec<_> = places.collect();
-            return Err(CommandError::failed(format!(
+            return Err(CliError::failed(format!(
                 "{sequence} is a place in either of two streams: say {}",
                 places.join(" or ")
             )));
@@ -139,7 +139,7 @@ async fn then(
     id: &str,
     at: Option<Bound>,
     order: Option<OrderId>,
-) -> Result<Option<Then>, CommandError> {
+) -> Result<Option<Then>, CliError> {
     let counts = |commit: &Commit| match at {
         None => true,
         Some(Bound::Time(time)) => commit.metadata.time <= time,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    CommandError, Outcome, Servers,
+    CliError, ExitOutcome, Servers,
     acknowledge::{self, AcknowledgeArgs},
     output::{Output, OutputArgs, say},
     servers::lacking,
@@ -69,18 +69,18 @@ const START_TIMEOUT: Duration = Duration::from_mins(2);
 pub(crate) async fn run(
     command: StreamsCommand,
     servers: &Servers,
-) -> Result<Outcome, CommandError> {
+) -> Result<ExitOutcome, CliError> {
     if matches!(command, StreamsCommand::Init) {
         return init(servers).await;
     }
     let log = servers.nats().await?;
     if let StreamsCommand::Acknowledge(args) = command {
         acknowledge::run(&log, args).await?;
-        return Ok(Outcome::Clean);
+        return Ok(ExitOutcome::Clean);
     }
     let mut plans = log.streams().plans().await?;
     match command {
-        StreamsCommand::Init | StreamsCommand::Acknowledge(_) => Ok(Outcome::Clean),
+        StreamsCommand::Init | StreamsCommand::Acknowledge(_) => Ok(ExitOutcome::Clean),
         StreamsCommand::Ls(output) => list(&plans, &mut output.open()),
         StreamsCommand::Check(output) => check(&plans, &mut output.open()),
         StreamsCommand::Migrate(args) => {
@@ -90,26 +90,26 @@ pub(crate) async fn run(
     }
 }
 
-async fn init(servers: &Servers) -> Result<Outcome, CommandError> {
+async fn init(servers: &Servers) -> Result<ExitOutcome, CliError> {
     let runtime = servers.runtime_without_workers().await?;
     let Ok(there) = tokio::time::timeout(START_TIMEOUT, runtime.wait_for_streams()).await else {
-        return Err(CommandError::unreachable(format!(
+        return Err(CliError::unreachable(format!(
             "no streams within {START_TIMEOUT:?}: {}; see the log for details",
             lacking(&runtime)
         )));
     };
     there?;
     say("the streams exist")?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 /// Allows the named streams to be created.
-fn allow(plans: &mut [StreamPlan], named: &[String]) -> Result<(), CommandError> {
+fn allow(plans: &mut [StreamPlan], named: &[String]) -> Result<(), CliError> {
     for name in named {
         let known: Vec<_> = plans.iter().map(|plan| plan.stream.to_string()).collect();
         let plan = plans.iter_mut().find(|plan| plan.stream.as_str() == name);
         let plan = plan.ok_or_else(|| {
-            CommandError::failed(format!(
+            CliError::failed(format!(
                 "--create: unknown stream {name:?}; expected one of {}",
                 known.join(", ")
             ))
@@ -119,7 +119,7 @@ fn allow(plans: &mut [StreamPlan], named: &[String]) -> Result<(), CommandError>
     Ok(())
 }
 
-fn list(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandError> {
+fn list(plans: &[StreamPlan], output: &mut Output) -> Result<ExitOutcome, CliError> {
     for plan in plans {
         if !output.is_table() {
             output.record("stream", plan)?;
@@ -145,7 +145,7 @@ fn list(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandErr
         }
     }
     output.flush()?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 fn in_words(found: &StreamInfo) -> String {
@@ -169,7 +169,7 @@ fn in_words(found: &StreamInfo) -> String {
     words
 }
 
-fn check(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandError> {
+fn check(plans: &[StreamPlan], output: &mut Output) -> Result<ExitOutcome, CliError> {
     let mut well = true;
     for plan in plans {
         well &= plan.is_settled();
@@ -184,7 +184,7 @@ fn check(plans: &[StreamPlan], output: &mut Output) -> Result<Outcome, CommandEr
         }
     }
     output.flush()?;
-    Ok(Outcome::of(well))
+    Ok(ExitOutcome::of(well))
 }
 
 /// The steps of a plan.
@@ -218,23 +218,23 @@ fn refusals(plan: &StreamPlan) -> Vec<String> {
         .collect()
 }
 
-async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, CommandError> {
+async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<ExitOutcome, CliError> {
     let refused: Vec<_> = plans.iter().flat_map(refusals).collect();
     let steps: Vec<_> = plans.iter().flat_map(steps).collect();
     for line in steps.iter().chain(&refused) {
         say(line)?;
     }
     if !refused.is_empty() {
-        return Err(CommandError::failed(
+        return Err(CliError::failed(
             "nothing was changed: a refused change could lose data",
         ));
     }
     if steps.is_empty() {
         say("all streams are up to date")?;
-        return Ok(Outcome::Clean);
+        return Ok(ExitOutcome::Clean);
     }
     if !yes && !confirmed("Apply this plan?")? {
-        return Err(CommandError::failed(
+        return Err(CliError::failed(
             "nothing was changed; --yes skips this question",
         ));
     }
@@ -245,20 +245,20 @@ async fn migrate(log: &Log, plans: &[StreamPlan], yes: bool) -> Result<Outcome, 
         said = said.and_then(|()| say(&format!("{}: done", plan.stream)));
     }
     said?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 /// Asks for confirmation on the terminal. Without one, the answer is no.
-pub(super) fn confirmed(question: &str) -> Result<bool, CommandError> {
+pub(super) fn confirmed(question: &str) -> Result<bool, CliError> {
     if !io::stdin().is_terminal() {
         return Ok(false);
     }
     let mut stdout = io::stdout();
     write!(stdout, "{question} [y/N] ")
         .and_then(|()| stdout.flush())
-        .map_err(CommandError::Output)?;
+        .map_err(CliError::Output)?;
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
-    read.map_err(|error| CommandError::failed(format!("standard input: {error}")))?;
+    read.map_err(|error| CliError::failed(format!("standard input: {error}")))?;
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }

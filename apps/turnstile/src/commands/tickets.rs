@@ -1,9 +1,11 @@
 //! `turnstile tickets`: the tickets that were for sale.
 
-use analysis::{AnalysisError, Bound, OnSale, Range, Span};
+use analysis::{AnalysisError, Bound, OnSale, Range, ResolvedRange};
 use event_streams::{ORDERS, TICKETS};
 
-use super::{CommandError, Outcome, Servers, output::OutputArgs, progress::Progress, range::bound};
+use super::{
+    CliError, ExitOutcome, Servers, output::OutputArgs, progress::ProgressDisplay, range::bound,
+};
 
 /// Show the tickets that were for sale at a moment
 #[derive(Debug, clap::Args)]
@@ -30,7 +32,7 @@ Examples:
   turnstile tickets --at 2026-03-01T19:30:00Z
   turnstile tickets --json | jq -r .title";
 
-pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let range = match args.at {
         None => Range::all(),
         Some(Bound::Time(time)) => Range {
@@ -39,15 +41,15 @@ pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<Outcome,
             ..Range::all()
         },
         Some(place) => {
-            return Err(CommandError::failed(format!(
+            return Err(CliError::failed(format!(
                 "{place} is no time; one is written 2026-03-01T19:30:00Z"
             )));
         }
     };
     let log = servers.log().await?;
-    let mut progress = Progress::begin("Replaying the log", "commits");
+    let mut progress = ProgressDisplay::begin("Replaying the log", "commits");
     let mut on_sale = OnSale::default();
-    let span = Span::resolve(&range, &log, &[TICKETS, ORDERS]).await?;
+    let span = ResolvedRange::resolve(&range, &log, &[TICKETS, ORDERS]).await?;
     let (mut commits, total) = (span.read(&log), span.len());
     let mut read = 0;
     while let Some(commit) = commits.next().await {
@@ -60,5 +62,5 @@ pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<Outcome,
     }
     drop(progress);
     args.output.show(&[on_sale.finish()])?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }

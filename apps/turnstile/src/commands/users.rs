@@ -1,20 +1,20 @@
 //! `turnstile users`: accounts and roles.
 
-use analysis::{Aggregate, AnalysisError, Cell, Column, Range, Span, Table, columns};
+use analysis::{Aggregate, AnalysisError, Cell, Column, Range, ResolvedRange, Table, columns};
 use chrono::Utc;
 use domain::{
     Email, UserId,
     user::{Role, User, UserCommand, UserError},
 };
 use event_streams::USERS;
-use eventstore::{CommandError as Undone, Expectation, Log, Metadata};
+use eventstore::{CommandError, Expectation, Log, Metadata};
 use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::{
-    CommandError, Outcome, Servers,
+    CliError, ExitOutcome, Servers,
     output::{OutputArgs, explained, say},
-    progress::Progress,
+    progress::ProgressDisplay,
 };
 
 /// The actor of grants and revocations in the log.
@@ -67,7 +67,7 @@ const COLUMNS: &[Column] = columns![
     "roles": "the roles, which allow more than buying and selling",
 ];
 
-pub(crate) async fn run(command: UsersCommand, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(command: UsersCommand, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let log = servers.log().await?;
     match command {
         UsersCommand::Ls { role, output } => list(&log, role, output).await?,
@@ -89,7 +89,7 @@ pub(crate) async fn run(command: UsersCommand, servers: &Servers) -> Result<Outc
         }
     }
     log.close().await;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 /// Whether a role was changed, and the user's address.
@@ -100,7 +100,7 @@ enum Changed {
     Before(Email),
 }
 
-async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, CommandError> {
+async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, CliError> {
     let id = match (Email::parse(user), Uuid::parse_str(user.trim())) {
         (Ok(email), _) => UserId::of(&email),
         (_, Ok(id)) => UserId(id),
@@ -115,15 +115,15 @@ async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, 
         .execute(&id, command, &metadata, Expectation::Unknown)
         .await;
     let executed = executed.map_err(|error| match error {
-        Undone::Failed(failure) => failure.into(),
-        Undone::Refused(UserError::NoAccount | UserError::EmailInUse) => CommandError::failed(
+        CommandError::Failed(failure) => failure.into(),
+        CommandError::Refused(UserError::NoAccount | UserError::EmailInUse) => CliError::failed(
             format!("no account: \"{user}\"; `turnstile users ls` lists the accounts"),
         ),
     })?;
     let account = executed.state.account();
     let email = account
         .map(|account| account.email.clone())
-        .ok_or_else(|| CommandError::failed(format!("no account: \"{user}\"")))?;
+        .ok_or_else(|| CliError::failed(format!("no account: \"{user}\"")))?;
     Ok(if executed.version > before {
         Changed::Now(email)
     } else {
@@ -131,9 +131,9 @@ async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, 
     })
 }
 
-async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), CommandError> {
-    let mut progress = Progress::begin("Reading the users", "commits");
-    let span = Span::resolve(&Range::all(), log, &[USERS]).await?;
+async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), CliError> {
+    let mut progress = ProgressDisplay::begin("Reading the users", "commits");
+    let span = ResolvedRange::resolve(&Range::all(), log, &[USERS]).await?;
     let (mut commits, total, mut read) = (span.read(log), span.len(), 0);
     let mut users = HashMap::new();
     // In order of registration.

@@ -9,10 +9,10 @@ use read_models::{
 use serde_json::json;
 
 use super::{
-    CommandError, Outcome, Servers,
+    CliError, ExitOutcome, Servers,
     acknowledge::in_words,
     output::{Output, OutputArgs},
-    progress::Progress,
+    progress::ProgressDisplay,
 };
 
 /// Limit for documents of a read model's replay in memory.
@@ -56,7 +56,7 @@ Examples:
   turnstile verify
   turnstile verify --log-only --json | jq -r '\"\\(.stream)#\\(.sequence) \\(.what)\"'";
 
-pub(crate) async fn run(args: VerifyArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: VerifyArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let log = servers.log().await?;
     let read = if args.log_only {
         None
@@ -71,11 +71,11 @@ pub(crate) async fn run(args: VerifyArgs, servers: &Servers) -> Result<Outcome, 
         well &= check_model(&PayableOrdersProjection, &log, read, &mut output).await?;
     }
     output.flush()?;
-    Ok(Outcome::of(well))
+    Ok(ExitOutcome::of(well))
 }
 
-async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CommandError> {
-    let mut progress = Progress::begin("Checking the log", "commits");
+async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CliError> {
+    let mut progress = ProgressDisplay::begin("Checking the log", "commits");
     let mut findings: Vec<Finding> = Vec::new();
     let found = |finding| {
         if (findings.len() as u64) < SHOWN {
@@ -114,9 +114,9 @@ async fn check_model<P: Projection>(
     log: &Log,
     read: &MongoStore,
     output: &mut Output,
-) -> Result<bool, CommandError> {
+) -> Result<bool, CliError> {
     let key = projection.key();
-    let mut progress = Progress::begin(&format!("Replaying {key}"), "commits");
+    let mut progress = ProgressDisplay::begin(&format!("Replaying {key}"), "commits");
     let at = |done, total| progress.at(done, total);
     let compared = verify_with(projection, log, read, DOCUMENTS, at).await;
     drop(progress);
@@ -140,7 +140,7 @@ async fn check_model<P: Projection>(
             output.tell(&format!("{key}: {what}"), "finding", &finding)?;
             return Ok(false);
         }
-        Err(error) => return Err(CommandError::failed(error)),
+        Err(error) => return Err(CliError::failed(error)),
     };
     let Some(difference) = difference else {
         let streams = projection.streams();

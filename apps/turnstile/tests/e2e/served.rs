@@ -1,6 +1,6 @@
 //! The app's files as a server sends them, without a browser.
 
-use testkit::Answer;
+use testkit::Response;
 
 use crate::support::Stage;
 
@@ -18,7 +18,7 @@ fn assets(page: &str) -> Vec<String> {
     found
 }
 
-async fn get(stage: &Stage, path: &str, encoding: &str) -> Answer {
+async fn get(stage: &Stage, path: &str, encoding: &str) -> Response {
     let call = stage.app.client().get(path);
     call.header("accept-encoding", encoding)
         .await
@@ -38,7 +38,7 @@ async fn every_file_is_sent_in_the_smallest_form_that_is_taken_and_kept_for_good
         assert_eq!(plain.header("content-encoding"), None, "{path}");
         assert_eq!(gzip.header("content-encoding"), Some("gzip"), "{path}");
         assert_eq!(brotli.header("content-encoding"), Some("br"), "{path}");
-        let length = |answer: &Answer| answer.header("content-length").unwrap().parse::<u64>();
+        let length = |answer: &Response| answer.header("content-length").unwrap().parse::<u64>();
         let (plain, gzip, brotli) = (
             length(&plain).unwrap(),
             length(&gzip).unwrap(),

@@ -7,7 +7,7 @@ use eventstore::{Commit, Log, StoreError, StreamName};
 use serde::Serialize;
 use std::{collections::BTreeMap, time::Duration};
 
-use crate::{AnalysisError, Range, Span, events_of};
+use crate::{AnalysisError, Range, ResolvedRange, events_of};
 use rules::Rules;
 
 /// Limit for keys of one kind in memory. Whatever must be remembered by key (versions of
@@ -98,7 +98,7 @@ pub async fn check_with(
     mut found: impl FnMut(Finding),
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Checked, AnalysisError> {
-    let span = Span::resolve(&Range::all(), log, &event_streams::ALL).await?;
+    let span = ResolvedRange::resolve(&Range::all(), log, &event_streams::ALL).await?;
     let passes = span.len().div_ceil(keys.max(1)).max(1);
     let (mut checked_commits, mut checked_events, mut findings) = (0, 0, 0);
     let total = span.len() * passes;
@@ -152,7 +152,11 @@ pub async fn check_with(
 
 /// Searches for missing commits beyond the end that the log had when the check began: the ends of
 /// the streams weren't read at the same moment, so an effect may be included without its cause.
-async fn look_behind(log: &Log, span: &Span, rules: &mut Rules) -> Result<(), AnalysisError> {
+async fn look_behind(
+    log: &Log,
+    span: &ResolvedRange,
+    rules: &mut Rules,
+) -> Result<(), AnalysisError> {
     for look in 0..LOOKS {
         if !rules.has_missing() {
             return Ok(());
@@ -177,7 +181,7 @@ async fn look_behind(log: &Log, span: &Span, rules: &mut Rules) -> Result<(), An
 /// finding in place of each unreadable one.
 pub struct Resuming<'l> {
     log: &'l Log,
-    span: Span,
+    span: ResolvedRange,
     commits: crate::Commits,
     /// The next sequence of each stream.
     next: BTreeMap<StreamName, u64>,
@@ -185,7 +189,7 @@ pub struct Resuming<'l> {
 
 impl<'l> Resuming<'l> {
     /// Reads this span.
-    pub fn new(log: &'l Log, span: Span) -> Self {
+    pub fn new(log: &'l Log, span: ResolvedRange) -> Self {
         Self {
             commits: span.read(log),
             log,

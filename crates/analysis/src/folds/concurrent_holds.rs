@@ -7,7 +7,7 @@ use eventstore::StreamName;
 use std::collections::BTreeMap;
 
 use super::shared::{LiveOrders, OrderChange, hour};
-use crate::{Cell, Column, Entry, Fold, Table, columns};
+use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
 
 /// Live holds over time: orders that hold a ticket and are neither paid nor over.
 #[derive(Debug, Default)]
@@ -59,7 +59,7 @@ impl Fold for ConcurrentHolds {
         &[ORDERS]
     }
 
-    fn apply(&mut self, entry: &Entry<'_>) {
+    fn apply(&mut self, entry: &RecordedEvent<'_>) {
         let before = self.live.count();
         let Some((_, change)) = self.live.apply(entry) else {
             return;

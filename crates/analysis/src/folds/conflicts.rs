@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::shared::{LiveOrders, OrderChange, day};
-use crate::{Cell, Column, Entry, Fold, Table, columns};
+use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
 
 /// Retries and conflicts, as far as the log shows them: a refused request leaves no commit, and
 /// neither does a writer that was slower, decided again and succeeded.
@@ -81,13 +81,13 @@ const REASONS: &[Column] = columns![
 ];
 
 impl Conflicts {
-    fn note(&mut self, entry: &Entry<'_>, kind: Kind) {
+    fn note(&mut self, entry: &RecordedEvent<'_>, kind: Kind) {
         if entry.in_range {
             self.days.entry(day(entry.time())).or_default()[kind as usize] += 1;
         }
     }
 
-    fn of_payment(&mut self, entry: &Entry<'_>, event: &PaymentEvent) {
+    fn of_payment(&mut self, entry: &RecordedEvent<'_>, event: &PaymentEvent) {
         match event {
             PaymentEvent::PaymentDeclined {
                 order_id, reason, ..
@@ -115,7 +115,7 @@ impl Conflicts {
         }
     }
 
-    fn of_ticket(&mut self, entry: &Entry<'_>, event: &TicketEvent) {
+    fn of_ticket(&mut self, entry: &RecordedEvent<'_>, event: &TicketEvent) {
         let ticket = &entry.commit.aggregate_id;
         match event {
             TicketEvent::TicketReserved { order_id, .. } => {
@@ -134,7 +134,7 @@ impl Conflicts {
         }
     }
 
-    fn of_orders(&mut self, entry: &Entry<'_>, event: &TicketOrdersEvent) {
+    fn of_orders(&mut self, entry: &RecordedEvent<'_>, event: &TicketOrdersEvent) {
         if let TicketOrdersEvent::PaymentRefused { .. } = event {
             self.note(entry, Kind::PaymentRefused);
         }
@@ -168,7 +168,7 @@ impl Fold for Conflicts {
         &[TICKETS, ORDERS, PAYMENTS]
     }
 
-    fn apply(&mut self, entry: &Entry<'_>) {
+    fn apply(&mut self, entry: &RecordedEvent<'_>) {
         match entry.event {
             AnyEvent::Payment(event) => self.of_payment(entry, event),
             AnyEvent::Ticket(event) => self.of_ticket(entry, event),

@@ -7,7 +7,7 @@ use eventstore::StreamName;
 use std::collections::HashMap;
 
 use super::shared::{LiveOrders, OrderChange};
-use crate::{Cell, Column, Entry, Fold, Table, columns};
+use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
 
 /// How far the tickets that were listed in the range, and the orders that were placed in it, got by
 /// the range's end.
@@ -108,7 +108,7 @@ impl Fold for Funnel {
         &[TICKETS, ORDERS]
     }
 
-    fn apply(&mut self, entry: &Entry<'_>) {
+    fn apply(&mut self, entry: &RecordedEvent<'_>) {
         if let AnyEvent::Ticket(TicketEvent::TicketListed { ticket_id, .. }) = entry.event {
             if entry.in_range {
                 self.reached.insert(*ticket_id, Stage::Listed);

@@ -6,7 +6,7 @@ use eventstore::StreamName;
 use super::shared::{
     Distribution, LiveOrders, OrderChange, Values, figure_columns, millis, with_distribution,
 };
-use crate::{Cell, Column, Entry, Fold, Table};
+use crate::{Cell, Column, Fold, RecordedEvent, Table};
 
 /// How the holds that ended in the range ended, and how long they lasted; and how many were open at
 /// its end.
@@ -67,7 +67,7 @@ impl Fold for Holds {
         &[ORDERS]
     }
 
-    fn apply(&mut self, entry: &Entry<'_>) {
+    fn apply(&mut self, entry: &RecordedEvent<'_>) {
         let Some((order, change)) = self.live.apply(entry) else {
             return;
         };

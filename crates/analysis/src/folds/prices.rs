@@ -7,7 +7,7 @@ use eventstore::StreamName;
 use super::shared::{
     Distribution, LiveOrders, OrderChange, Values, figure_columns, with_distribution,
 };
-use crate::{Cell, Column, Entry, Fold, Table, columns};
+use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
 
 /// The distribution of prices, at the listing and at the sale.
 ///
@@ -93,7 +93,7 @@ impl Fold for Prices {
         &[TICKETS, ORDERS]
     }
 
-    fn apply(&mut self, entry: &Entry<'_>) {
+    fn apply(&mut self, entry: &RecordedEvent<'_>) {
         let change = self.live.apply(entry);
         if let Some((order, OrderChange::Undone)) = change
             && matches!(order.sold, Some((_, true)))

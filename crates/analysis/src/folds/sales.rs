@@ -6,7 +6,7 @@ use eventstore::StreamName;
 use std::collections::BTreeMap;
 
 use super::shared::{LiveOrders, OrderChange, day, hour, mean_money};
-use crate::{Cell, Column, Entry, Fold, Table, columns};
+use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
 
 /// Orders that were placed and paid, and their revenue, by hour and by day (UTC).
 ///
@@ -69,7 +69,7 @@ impl Fold for Sales {
         &[ORDERS]
     }
 
-    fn apply(&mut self, entry: &Entry<'_>) {
+    fn apply(&mut self, entry: &RecordedEvent<'_>) {
         let Some((order, change)) = self.live.apply(entry) else {
             return;
         };

@@ -6,7 +6,7 @@ use eventstore::StreamName;
 use std::{cmp::Reverse, collections::HashMap};
 
 use super::shared::{LiveOrders, OrderChange, mean_money};
-use crate::{Cell, Column, Entry, Fold, Table, columns};
+use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
 
 /// Each seller's listings and sales in the range.
 #[derive(Debug, Default)]
@@ -58,7 +58,7 @@ impl Fold for Sellers {
         &[TICKETS, ORDERS]
     }
 
-    fn apply(&mut self, entry: &Entry<'_>) {
+    fn apply(&mut self, entry: &RecordedEvent<'_>) {
         if let AnyEvent::Ticket(TicketEvent::TicketListed {
             ticket_id, seller, ..
         }) = entry.event

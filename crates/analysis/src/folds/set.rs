@@ -9,7 +9,7 @@ use super::{
     HoldFigures, Holds, PriceFigures, Prices, SaleTimeFigures, Sales, SalesFigures, SellerFigures,
     Sellers, TimeToSale,
 };
-use crate::{Entry, Fold, Table};
+use crate::{Fold, RecordedEvent, Table};
 
 macro_rules! set {
     ($(#[$doc:meta])* $set:ident $(#[$figures_doc:meta])* $figures:ident $streams:expr => {
@@ -54,7 +54,7 @@ macro_rules! set {
                 $(self.$field.begin(at);)*
             }
 
-            fn apply(&mut self, entry: &Entry<'_>) {
+            fn apply(&mut self, entry: &RecordedEvent<'_>) {
                 $(if self.$field.streams().contains(&entry.commit.stream) {
                     self.$field.apply(entry);
                 })*

@@ -7,7 +7,7 @@ use domain::{
 };
 use std::collections::{HashMap, VecDeque};
 
-use crate::{Cell, Entry, table::rounded};
+use crate::{Cell, RecordedEvent, table::rounded};
 
 /// An order that isn't over.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ pub(super) struct LiveOrders {
 
 impl LiveOrders {
     /// Applies an event. Returns the order that it changed, and how.
-    pub(super) fn apply(&mut self, entry: &Entry<'_>) -> Option<(LiveOrder, OrderChange)> {
+    pub(super) fn apply(&mut self, entry: &RecordedEvent<'_>) -> Option<(LiveOrder, OrderChange)> {
         let AnyEvent::Orders(event) = entry.event else {
             return None;
         };

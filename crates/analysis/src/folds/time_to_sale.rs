@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::shared::{
     Distribution, LiveOrders, OrderChange, Values, figure_columns, millis, with_distribution,
 };
-use crate::{Cell, Column, Entry, Fold, Table, columns};
+use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
 
 /// The time until sale of tickets that sold in the range, whenever they were listed.
 #[derive(Debug, Default)]
@@ -77,7 +77,7 @@ impl Fold for TimeToSale {
         &[TICKETS, ORDERS]
     }
 
-    fn apply(&mut self, entry: &Entry<'_>) {
+    fn apply(&mut self, entry: &RecordedEvent<'_>) {
         if let AnyEvent::Ticket(TicketEvent::TicketListed { ticket_id, .. }) = entry.event {
             self.listed.insert(*ticket_id, entry.time());
             return;

@@ -6,7 +6,7 @@ use eventstore::Log;
 use memchr::memmem::Finder;
 use uuid::Uuid;
 
-use crate::{AnalysisError, Range, Span, commits_of, events_of};
+use crate::{AnalysisError, Range, ResolvedRange, commits_of, events_of};
 
 /// The subject of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ async fn ticket_of(
 ) -> Result<Option<TicketId>, AnalysisError> {
     let id = order.to_string();
     let mentions = Finder::new(id.as_bytes());
-    let span = Span::resolve(&Range::all(), log, &[ORDERS]).await?;
+    let span = ResolvedRange::resolve(&Range::all(), log, &[ORDERS]).await?;
     let (mut commits, mut read) = (span.read(log), 0);
     while let Some(commit) = commits.next().await {
         let commit = commit?;

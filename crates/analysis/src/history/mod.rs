@@ -20,7 +20,7 @@ use crate::{
 
 /// One step: a commit, its cause, and its changes.
 #[derive(Clone, Debug, Serialize)]
-pub struct Step {
+pub struct HistoryStep {
     /// Its number in the history, counted from 1.
     pub step: usize,
     /// The step that caused it, if that is part of the history.
@@ -51,7 +51,7 @@ pub async fn history(
     log: &Log,
     subject: Entity,
     progress: impl FnMut(u64, u64),
-) -> Result<Vec<Step>, AnalysisError> {
+) -> Result<Vec<HistoryStep>, AnalysisError> {
     let (aggregates, chosen) = match subject {
         Entity::Ticket(ticket) => {
             let id = ticket.to_string();

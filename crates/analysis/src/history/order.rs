@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use uuid::Uuid;
 
-use super::{Step, UnnumberedStep};
+use super::{HistoryStep, UnnumberedStep};
 
 /// Orders steps by time, but keeps each stream's own order and puts no effect before its cause: the
 /// clocks of services differ by more than the time one service takes to react to another.
-pub(super) fn number(mut unnumbered: Vec<UnnumberedStep>) -> Vec<Step> {
+pub(super) fn number(mut unnumbered: Vec<UnnumberedStep>) -> Vec<HistoryStep> {
     let known: HashSet<Uuid> = unnumbered.iter().map(|it| it.commit.commit_id).collect();
     let mut streams: BTreeMap<_, VecDeque<UnnumberedStep>> = BTreeMap::new();
     unnumbered.sort_by_key(|it| it.commit.sequence);
@@ -15,7 +15,7 @@ pub(super) fn number(mut unnumbered: Vec<UnnumberedStep>) -> Vec<Step> {
         streams.entry(it.commit.stream).or_default().push_back(it);
     }
     let mut numbers: HashMap<Uuid, usize> = HashMap::new();
-    let mut steps: Vec<Step> = Vec::new();
+    let mut steps: Vec<HistoryStep> = Vec::new();
     loop {
         let heads = streams.values().filter_map(VecDeque::front);
         let next = heads.min_by_key(|head| {
@@ -36,7 +36,7 @@ pub(super) fn number(mut unnumbered: Vec<UnnumberedStep>) -> Vec<Step> {
         let caused_by = cause.and_then(|cause| numbers.get(&cause).copied());
         let step = steps.len() + 1;
         numbers.insert(next.commit.commit_id, step);
-        steps.push(Step {
+        steps.push(HistoryStep {
             step,
             caused_by,
             depth: caused_by.map_or(0, |cause| steps[cause - 1].depth + 1),

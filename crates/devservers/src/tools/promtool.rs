@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::debian::update_lists_once;
-use super::install::{Step, once};
+use super::install::{InstallStep, once};
 use super::{find_in_path, run_quietly};
 
 /// The path of `promtool`: the one in `PATH`, otherwise one that is extracted from Debian's package
@@ -18,7 +18,7 @@ pub fn promtool() -> Result<PathBuf> {
     if let Some(found) = find_in_path("promtool") {
         return Ok(found);
     }
-    let step = Step {
+    let step = InstallStep {
         folder: "promtool-debian",
         what: "loading promtool",
     };

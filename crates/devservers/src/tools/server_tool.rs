@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::install::{Step, install_python_package, once};
+use super::install::{InstallStep, install_python_package, once};
 use super::{debian_packages, find_in_path, run_quietly, say};
 
 pub(super) struct ServerTool {
@@ -37,7 +37,7 @@ impl ServerTool {
                 Err(error) => say(&format!("{error:#}: using another")),
             }
         }
-        let step = Step {
+        let step = InstallStep {
             folder: self.folder,
             what: &format!("installing {}", self.folder),
         };

@@ -2,7 +2,7 @@
 
 use domain::{
     Currency,
-    ticket::Difference,
+    ticket::ListingDifference,
     ticket_orders::{CancelReason, OrderedTicket, TicketOrdersCommand, TicketOrdersEvent},
 };
 
@@ -36,7 +36,7 @@ pub fn place_at(n: u128, buyer: u128, seconds: i64) -> TicketOrdersCommand {
         ticket: ordered_ticket(),
         seller: user(SELLER_OF_ALL),
         expected_price: None,
-        difference: Difference::default(),
+        difference: ListingDifference::default(),
         at: at(seconds),
         expires_at: at(seconds + HOLD_SECONDS),
     }

@@ -3,7 +3,7 @@
 use domain::{
     Currency, Decide, OrderId,
     payment::{Payment, PaymentCommand, PaymentEvent},
-    ticket::{Availability, Difference, OrderDecision, Ticket, TicketCommand, TicketEvent},
+    ticket::{Availability, ListingDifference, OrderDecision, Ticket, TicketCommand, TicketEvent},
     ticket_orders::{
         OrderStatus, OrderedTicket, TicketOrders, TicketOrdersCommand, TicketOrdersEvent,
     },
@@ -44,7 +44,7 @@ fn order_command() -> impl Strategy<Value = TicketOrdersCommand> {
                 },
                 seller: user(SELLER_OF_ALL),
                 expected_price: expected.map(price),
-                difference: Difference::default(),
+                difference: ListingDifference::default(),
                 at: at(seconds),
                 expires_at: at(seconds + 50),
             }
@@ -203,7 +203,7 @@ proptest! {
                 ticket: ordered_ticket(),
                 seller: user(SELLER_OF_ALL),
                 expected_price: None,
-                difference: Difference::default(),
+                difference: ListingDifference::default(),
                 at: at(now),
                 expires_at: at(now + 900),
             };

@@ -10,7 +10,7 @@ use domain::{
     Currency, Decide, OrderId, PaymentId,
     payment::{Payment, PaymentCommand, PaymentError, PaymentEvent, PaymentStatus},
     policies,
-    ticket::Difference,
+    ticket::ListingDifference,
     ticket_orders::{OrderStatus, OrderedTicket, TicketOrders, TicketOrdersCommand},
 };
 use proptest::prelude::*;
@@ -216,7 +216,7 @@ impl World {
                 },
                 seller: user(SELLER_OF_ALL),
                 expected_price: None,
-                difference: Difference::default(),
+                difference: ListingDifference::default(),
                 at: at(self.seconds),
                 expires_at: at(self.seconds + HOLD_SECONDS),
             }),

@@ -3,7 +3,8 @@
 use domain::{
     OrderId,
     ticket::{
-        Availability, Difference, OrderDecision, Ticket, TicketCommand, TicketError, TicketEvent,
+        Availability, ListingDifference, OrderDecision, Ticket, TicketCommand, TicketError,
+        TicketEvent,
     },
 };
 
@@ -305,13 +306,13 @@ fn expecting(version: u64) -> TicketCommand {
 fn a_change_of_a_version_that_is_gone_is_refused_with_what_changed() {
     given::<Ticket>(vec![listed(), revised()])
         .when(expecting(0))
-        .then_expect_error(TicketError::Changed(Difference {
+        .then_expect_error(TicketError::Changed(ListingDifference {
             title: Some(title("Second night")),
             price: Some(price(1_999)),
         }));
     given::<Ticket>(vec![listed(), reserved(order(1), 1), released(order(1), 2)])
         .when(expecting(0))
-        .then_expect_error(TicketError::Changed(Difference::default()));
+        .then_expect_error(TicketError::Changed(ListingDifference::default()));
     given::<Ticket>(vec![listed(), revised()])
         .when(expecting(1))
         .then_expect_events(vec![TicketEvent::TicketRevised {
@@ -353,9 +354,9 @@ fn what_changed_since_a_version_is_known_for_title_and_price_apart() {
     ]);
     let since = |version| ticket.listing().unwrap().changed_since(version);
     let (title, price) = (Some(title("Second night")), Some(price(1_999)));
-    assert_eq!(since(0), Difference { title, price });
-    assert_eq!(since(1), Difference { title: None, price });
-    assert_eq!(since(3), Difference { title: None, price });
+    assert_eq!(since(0), ListingDifference { title, price });
+    assert_eq!(since(1), ListingDifference { title: None, price });
+    assert_eq!(since(3), ListingDifference { title: None, price });
     assert!(since(4).is_none());
 }
 

@@ -2,7 +2,7 @@
 
 use domain::{
     Decide,
-    ticket::Difference,
+    ticket::ListingDifference,
     ticket_orders::{
         CancelReason, ORDER_WINDOW, OrderStatus, TicketOrders, TicketOrdersCommand,
         TicketOrdersError, TicketOrdersEvent,
@@ -113,7 +113,7 @@ fn a_price_that_the_buyer_was_not_shown_is_refused() {
         ticket: ordered_ticket(),
         seller: user(SELLER_OF_ALL),
         expected_price: Some(price(cents)),
-        difference: Difference::default(),
+        difference: ListingDifference::default(),
         at: at(0),
         expires_at: at(HOLD_SECONDS),
     };
@@ -136,7 +136,7 @@ fn that_a_ticket_is_taken_is_said_before_that_its_price_changed() {
             ticket: ordered_ticket(),
             seller: user(SELLER_OF_ALL),
             expected_price: Some(price(1)),
-            difference: Difference::default(),
+            difference: ListingDifference::default(),
             at: at(0),
             expires_at: at(HOLD_SECONDS),
         })
@@ -424,7 +424,7 @@ fn who_has_the_ticket_is_led_to_the_own_order() {
 
 #[test]
 fn a_ticket_that_is_not_what_the_buyer_was_shown_is_refused_with_what_changed() {
-    let changed = Difference {
+    let changed = ListingDifference {
         title: Some(title("Last row")),
         price: None,
     };
@@ -442,7 +442,7 @@ fn a_ticket_that_is_not_what_the_buyer_was_shown_is_refused_with_what_changed() 
         .when(seen(changed.clone()))
         .then_expect_error(TicketOrdersError::Changed(changed));
     given::<TicketOrders>(vec![])
-        .when(seen(Difference::default()))
+        .when(seen(ListingDifference::default()))
         .then_expect_events(vec![placed(1, BUYER)]);
 }
 

@@ -27,7 +27,7 @@ pub use vars::VARS;
 use std::{path::PathBuf, time::Duration};
 
 use crate::{client_address::TrustedProxies, limits::LimitConfig, session::SecureCookies};
-use reader::Reader;
+use reader::VariableReader;
 use vars as v;
 
 /// The whole configuration.
@@ -48,7 +48,7 @@ pub struct Config {
     /// The folder for local keys and the sandbox's charges.
     pub data_dir: PathBuf,
     /// Logging.
-    pub log: LogConfig,
+    pub log: LoggingConfig,
     /// The export of traces, if there is one.
     pub traces: Option<TraceConfig>,
     /// How long a session lasts.
@@ -97,7 +97,7 @@ pub struct HttpConfig {
 
 /// Logging.
 #[derive(Clone, Debug)]
-pub struct LogConfig {
+pub struct LoggingConfig {
     /// JSON lines rather than text.
     pub json: bool,
     /// A tracing filter.
@@ -108,7 +108,7 @@ impl Default for HttpConfig {
     /// The defaults of the table, on a free port.
     fn default() -> Self {
         let nothing = |_: &str| None;
-        let mut http = http(&Reader::new(&nothing));
+        let mut http = http(&VariableReader::new(&nothing));
         http.port = 0;
         http
     }
@@ -122,7 +122,7 @@ impl Config {
 
     /// Reads variables from any source.
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let reader = Reader::new(lookup);
+        let reader = VariableReader::new(lookup);
         let url = |schemes: &'static [&'static str]| {
             move |text: &str| {
                 let all = text
@@ -182,7 +182,7 @@ impl Config {
     }
 }
 
-fn http(reader: &Reader<'_>) -> HttpConfig {
+fn http(reader: &VariableReader<'_>) -> HttpConfig {
     HttpConfig {
         host: reader.read(&v::HOST, String::new(), |text| {
             (!text.contains(char::is_whitespace)).then(|| text.to_owned())
@@ -207,7 +207,7 @@ fn http(reader: &Reader<'_>) -> HttpConfig {
     }
 }
 
-fn log(reader: &Reader<'_>) -> LogConfig {
+fn log(reader: &VariableReader<'_>) -> LoggingConfig {
     let rust_log = Var {
         name: "RUST_LOG",
         default: None,
@@ -217,7 +217,7 @@ fn log(reader: &Reader<'_>) -> LogConfig {
         Some(_) => rust_log,
         None => v::LOG_LEVEL,
     };
-    LogConfig {
+    LoggingConfig {
         json: reader.read(&v::LOG_FORMAT, false, |text| match text {
             "json" => Some(true),
             "text" => Some(false),
@@ -232,7 +232,7 @@ fn log(reader: &Reader<'_>) -> LogConfig {
 }
 
 /// A number of threads: that of the processors unless set.
-fn processors(reader: &Reader<'_>, var: &Var) -> usize {
+fn processors(reader: &VariableReader<'_>, var: &Var) -> usize {
     reader
         .optional(var, |text| {
             text.parse().ok().filter(|n| (1..=1024).contains(n))

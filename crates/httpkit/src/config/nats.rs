@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Secret, reader::Reader, vars as v};
+use super::{Secret, reader::VariableReader, vars as v};
 
 /// Credentials and certificates for NATS. Empty by default.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +31,7 @@ pub enum NatsLogin {
 
 /// Doesn't check whether the files exist: a configuration can be checked on a different machine
 /// than the one that uses it.
-pub(super) fn read(reader: &Reader<'_>) -> NatsAccess {
+pub(super) fn read(reader: &VariableReader<'_>) -> NatsAccess {
     let file = |var| reader.optional(var, |text| Some(PathBuf::from(text)));
     let (certificate, key) = (file(&v::NATS_CERT_FILE), file(&v::NATS_KEY_FILE));
     let user = reader.optional(&v::NATS_USER, |text| {

@@ -90,12 +90,12 @@ impl fmt::Display for ConfigError {
 }
 
 /// Reads variables and collects problems.
-pub(super) struct Reader<'a> {
+pub(super) struct VariableReader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: RefCell<Vec<Problem>>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> VariableReader<'a> {
     pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             lookup,

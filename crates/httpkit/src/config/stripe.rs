@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{HttpConfig, Reader, Secret, currency, has_scheme, vars as v};
+use super::{HttpConfig, Secret, VariableReader, currency, has_scheme, vars as v};
 
 /// Stripe's settings.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ pub fn smallest_charge(currency: &str) -> u64 {
     currency::smallest_charge(currency)
 }
 
-pub(super) fn read(reader: &Reader<'_>) -> StripeConfig {
+pub(super) fn read(reader: &VariableReader<'_>) -> StripeConfig {
     let secret = |text: &str| (!text.contains(char::is_whitespace)).then(|| Secret::from(text));
     StripeConfig {
         secret_key: reader.optional(&v::STRIPE_SECRET_KEY, secret),
@@ -54,7 +54,11 @@ pub(super) fn read(reader: &Reader<'_>) -> StripeConfig {
 
 /// The result of a call to Stripe that takes longer than the request is lost: the client would get
 /// 503, although the card might be charged. With the sandbox and nothing set, it doesn't matter.
-pub(super) fn check_timeouts(reader: &Reader<'_>, http: &HttpConfig, stripe: &StripeConfig) {
+pub(super) fn check_timeouts(
+    reader: &VariableReader<'_>,
+    http: &HttpConfig,
+    stripe: &StripeConfig,
+) {
     let matters = stripe.secret_key.is_some() || reader.is_set(&v::STRIPE_TIMEOUT_SECONDS);
     if matters && stripe.timeout > http.request_timeout {
         reader.refuse(

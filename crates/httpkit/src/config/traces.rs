@@ -4,7 +4,7 @@ use opentelemetry_sdk::trace::Sampler;
 use secrecy::ExposeSecret as _;
 use std::collections::HashMap;
 
-use super::{Secret, has_scheme, reader::Reader, vars as v};
+use super::{Secret, has_scheme, reader::VariableReader, vars as v};
 
 /// Where traces are sent, and which ones.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Headers {
 }
 
 /// `None` without an endpoint.
-pub(super) fn read(reader: &Reader<'_>) -> Option<TraceConfig> {
+pub(super) fn read(reader: &VariableReader<'_>) -> Option<TraceConfig> {
     let endpoint = reader.optional(&v::OTEL_EXPORTER_OTLP_ENDPOINT, |text| {
         (has_scheme(text, "http") || has_scheme(text, "https"))
             .then(|| text.trim_end_matches('/').to_owned())

@@ -12,7 +12,7 @@ use super::outages::Outages;
 use crate::{AppError, RequestId};
 
 /// The data of a request's log line that the layer doesn't have anyway.
-pub(super) struct Entry<'a> {
+pub(super) struct AccessLogLine<'a> {
     pub route: &'a str,
     pub path: &'a str,
     pub status: StatusCode,
@@ -41,7 +41,7 @@ macro_rules! line {
     };
 }
 
-impl Entry<'_> {
+impl AccessLogLine<'_> {
     /// Logs failures as errors, with their sources; of those caused by an outage, only the first
     /// for a while. Commands and refusals are logged as information. Successful reads are for
     /// debugging only: they are most of the traffic, and logging one costs more than answering

@@ -38,7 +38,7 @@ use crate::{
     error::{bad_request, forbidden, internal, plain, unavailable},
     prefer,
 };
-use access_log::Entry;
+use access_log::AccessLogLine;
 use outages::Outages;
 use route_metrics::RouteMetrics;
 
@@ -227,7 +227,7 @@ impl Call {
         let why = answer.response_mut().extensions_mut().remove::<Why>();
         let req = answer.request();
         let pattern = req.match_pattern();
-        self.record(&Entry {
+        self.record(&AccessLogLine {
             route: pattern.as_deref().unwrap_or(NO_ROUTE),
             path: req.path(),
             status: answer.status(),
@@ -245,7 +245,7 @@ impl Call {
         self.complete(answer.headers_mut());
         let status = answer.status();
         let error = Error::from(error);
-        self.record(&Entry {
+        self.record(&AccessLogLine {
             route: ABANDONED,
             path,
             status,
@@ -262,7 +262,7 @@ impl Call {
         security_headers::add(headers, self.https);
     }
 
-    fn record(&self, entry: &Entry<'_>) {
+    fn record(&self, entry: &AccessLogLine<'_>) {
         let elapsed = self.started.elapsed();
         self.metrics
             .record(entry.route, &self.method, entry.status.as_u16(), elapsed);

@@ -3,7 +3,7 @@
 use actix_web::{dev::ServiceRequest, http::Method};
 use tracing::{Span, field::Empty};
 
-use super::access_log::Entry;
+use super::access_log::AccessLogLine;
 use crate::RequestId;
 
 /// The W3C header with the trace of a request.
@@ -44,7 +44,7 @@ pub(super) fn of(req: &ServiceRequest, id: &RequestId) -> (Span, Option<String>)
 }
 
 /// Records the outcome.
-pub(super) fn complete(span: &Span, method: &Method, entry: &Entry<'_>) {
+pub(super) fn complete(span: &Span, method: &Method, entry: &AccessLogLine<'_>) {
     if !trace::is_on() {
         return;
     }

@@ -15,14 +15,14 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use crate::config::{Config, LogConfig};
+use crate::config::{Config, LoggingConfig};
 use json_format::{JsonLine, KeepFields};
 use meters::introduce;
 
 /// Starts logging to standard output, and metrics. A second call changes nothing.
 ///
 /// Lines in a request carry its ID, and the ID of its trace if it has one.
-pub fn init(log: &LogConfig) {
+pub fn init(log: &LoggingConfig) {
     metrics();
     install(subscriber(log, std::io::stdout));
 }
@@ -55,7 +55,7 @@ fn install(subscriber: Box<dyn Subscriber + Send + Sync>) {
 }
 
 /// The subscriber that writes log lines, to any writer.
-pub fn subscriber<W>(config: &LogConfig, writer: W) -> Box<dyn Subscriber + Send + Sync>
+pub fn subscriber<W>(config: &LoggingConfig, writer: W) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -69,12 +69,12 @@ where
 const QUIET: &str = "async_nats=off";
 
 /// A configured directive for the same target comes later, and wins.
-fn filter(config: &LogConfig) -> EnvFilter {
+fn filter(config: &LoggingConfig) -> EnvFilter {
     let directives = format!("{QUIET},{}", config.filter);
     EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
-fn lines<S, W>(config: &LogConfig, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+fn lines<S, W>(config: &LoggingConfig, writer: W) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use actix_web::{HttpResponse, web};
-use httpkit::{HandlerResult, Session, config::LogConfig, error, telemetry};
+use httpkit::{HandlerResult, Session, config::LoggingConfig, error, telemetry};
 use serde_json::Value;
 
 use crate::common::{Running, USER};
@@ -75,7 +75,7 @@ async fn broken() -> HandlerResult {
 async fn a_request_can_be_followed_through_the_log_and_no_secret_is_in_it() {
     let lines = Lines::default();
     let writer = lines.clone();
-    let config = LogConfig {
+    let config = LoggingConfig {
         json: true,
         filter: "trace".to_owned(),
     };
@@ -182,7 +182,7 @@ fn the_client_of_nats_is_heard_only_if_the_configuration_names_it() {
     ] {
         let lines = Lines::default();
         let writer = lines.clone();
-        let config = LogConfig {
+        let config = LoggingConfig {
             json: true,
             filter: filter.to_owned(),
         };

@@ -1,7 +1,7 @@
 //! No secret is in the repository, and the pages for operators list each one that is needed.
 
 use k8s_openapi::api::{core::v1::Volume, networking::v1::Ingress};
-use manifests::{Manifests, Overlay, Value};
+use manifests::{Manifests, Overlay, VariableValue};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{overlay, overlays, read};
@@ -14,7 +14,7 @@ fn asked_for(manifests: &Manifests) -> BTreeSet<String> {
         names.extend(pod.spec.volumes.iter().flatten().filter_map(of_volume));
         for container in pod.containers() {
             for value in manifests.environment(container).unwrap().into_values() {
-                if let Value::Secret { name, .. } = value {
+                if let VariableValue::Secret { name, .. } = value {
                     names.insert(name);
                 }
             }
@@ -55,9 +55,12 @@ fn every_secret_of_production_is_named_to_operators_and_no_other() {
 }
 
 /// The entry of a Secret for a variable; `None` if it isn't set.
-fn entry<'a>(variables: &'a BTreeMap<String, Value>, name: &str) -> Option<(&'a str, &'a str)> {
+fn entry<'a>(
+    variables: &'a BTreeMap<String, VariableValue>,
+    name: &str,
+) -> Option<(&'a str, &'a str)> {
     match variables.get(name)? {
-        Value::Secret { name, key, .. } => Some((name, key)),
+        VariableValue::Secret { name, key, .. } => Some((name, key)),
         other => panic!("{name} is {other:?}"),
     }
 }
@@ -73,16 +76,19 @@ fn in_production_everybody_signs_in_as_who_they_are() {
             "nats-init" => "operator",
             owner => owner,
         };
-        let nobody = Value::Text(String::new());
+        let nobody = VariableValue::Text(String::new());
         if let Some(user) = variables.get("NATS_USER").filter(|user| **user != nobody) {
-            assert_eq!(user, &Value::Text(owner.to_owned()));
+            assert_eq!(user, &VariableValue::Text(owner.to_owned()));
             let password = entry(&variables, "NATS_PASSWORD");
             assert_eq!(password, Some(("nats-passwords", owner)));
             // A service without a read model has no user there.
             let on_log = ["auth", "expiration", "analytics", "backup"].contains(&owner);
             if on_log {
                 let uri = variables.get("MONGODB_URI");
-                assert!(!matches!(uri, Some(Value::Secret { .. })), "{owner}");
+                assert!(
+                    !matches!(uri, Some(VariableValue::Secret { .. })),
+                    "{owner}"
+                );
             } else {
                 let uri = entry(&variables, "MONGODB_URI");
                 assert_eq!(uri, Some(("mongodb-uris", owner)));

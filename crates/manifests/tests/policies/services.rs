@@ -9,7 +9,7 @@ use k8s_openapi::{
     },
     apimachinery::pkg::util::intstr::IntOrString,
 };
-use manifests::{Overlay, Value};
+use manifests::{Overlay, VariableValue};
 use std::collections::BTreeSet;
 
 use crate::{overlay, overlays};
@@ -67,13 +67,13 @@ fn a_service_listens_where_its_port_says() {
             let port = port.unwrap().container_port.to_string();
             assert_eq!(
                 variables["PORT"],
-                Value::Text(port),
+                VariableValue::Text(port),
                 "{name:?} {}",
                 pod.owner
             );
             assert_eq!(
                 variables["HOST"],
-                Value::Text("0.0.0.0".into()),
+                VariableValue::Text("0.0.0.0".into()),
                 "{name:?} {}",
                 pod.owner
             );
@@ -97,7 +97,7 @@ fn every_address_of_a_server_is_that_of_a_pod_with_that_port() {
             }
         }
         let settings = manifests.environment(manifests.pod("orders").unwrap().container().unwrap());
-        let Value::Text(nats) = &settings.unwrap()["NATS_URL"] else {
+        let VariableValue::Text(nats) = &settings.unwrap()["NATS_URL"] else {
             panic!("{name:?}");
         };
         for url in nats.split(',') {
@@ -109,7 +109,7 @@ fn every_address_of_a_server_is_that_of_a_pod_with_that_port() {
         }
         let init = manifests.pod("mongodb-init").unwrap();
         let settings = manifests.environment(init.container().unwrap()).unwrap();
-        let Value::Text(uri) = &settings["MONGODB_URI"] else {
+        let VariableValue::Text(uri) = &settings["MONGODB_URI"] else {
             panic!("{name:?}");
         };
         let hosts = uri

@@ -1,6 +1,6 @@
 //! A pod that is stopped has the time that the program may take.
 
-use manifests::Value;
+use manifests::VariableValue;
 
 use crate::overlays;
 
@@ -17,7 +17,7 @@ fn a_pod_has_as_long_to_end_as_the_program_may_take() {
             }
             let container = pod.container().unwrap();
             let variables = manifests.environment(container).unwrap();
-            let Some(Value::Text(shutdown)) = variables.get("SHUTDOWN_SECONDS") else {
+            let Some(VariableValue::Text(shutdown)) = variables.get("SHUTDOWN_SECONDS") else {
                 panic!("{overlay:?} {} has no SHUTDOWN_SECONDS", pod.owner);
             };
             let shutdown: i64 = shutdown.parse().unwrap();
@@ -49,7 +49,7 @@ fn a_request_may_not_take_longer_than_a_pod_waits_for_it() {
         let pod = manifests.pod("orders").unwrap();
         let variables = manifests.environment(pod.container().unwrap()).unwrap();
         let seconds = |name: &str| match &variables[name] {
-            Value::Text(text) => text.parse::<u32>().unwrap(),
+            VariableValue::Text(text) => text.parse::<u32>().unwrap(),
             other => panic!("{name} is {other:?}"),
         };
         let (request, shutdown) = (

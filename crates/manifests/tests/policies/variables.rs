@@ -1,13 +1,13 @@
 //! Manifests and program agree on the environment.
 
 use httpkit::config::{Config, PaymentsMode, VARS};
-use manifests::{Manifests, Overlay, Pod, Value};
+use manifests::{Manifests, Overlay, Pod, VariableValue};
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{overlays, read};
 
 /// The variables of each pod that runs a program of this project.
-fn ours() -> Vec<(Overlay, Pod, BTreeMap<String, Value>)> {
+fn ours() -> Vec<(Overlay, Pod, BTreeMap<String, VariableValue>)> {
     let mut found = Vec::new();
     for (overlay, manifests) in overlays() {
         for pod in manifests.pods().unwrap() {
@@ -20,7 +20,7 @@ fn ours() -> Vec<(Overlay, Pod, BTreeMap<String, Value>)> {
     found
 }
 
-fn of_pod(manifests: &Manifests, pod: &Pod) -> BTreeMap<String, Value> {
+fn of_pod(manifests: &Manifests, pod: &Pod) -> BTreeMap<String, VariableValue> {
     let container = pod.container().unwrap();
     let variables = manifests.environment(container);
     variables.unwrap_or_else(|error| panic!("{}: {error:#}", pod.owner))
@@ -68,9 +68,9 @@ fn every_value_that_a_manifest_sets_is_allowed() {
     };
     for (overlay, pod, variables) in ours() {
         let config = Config::from_lookup(&|name| match variables.get(name)? {
-            Value::Text(text) => Some(text.clone()),
-            Value::Secret { .. } => Some(stand_in(name).to_owned()),
-            Value::Field(_) => Some("orders-0".to_owned()),
+            VariableValue::Text(text) => Some(text.clone()),
+            VariableValue::Secret { .. } => Some(stand_in(name).to_owned()),
+            VariableValue::Field(_) => Some("orders-0".to_owned()),
         });
         let mode = config.and_then(|config| match pod.owner.as_str() {
             "payments" => config.payments_to_serve().map(Some),
@@ -96,7 +96,7 @@ fn what_is_secret_comes_from_a_secret_and_only_to_whom_needs_it() {
         for var in VARS.iter().filter(|var| var.secret) {
             match variables.get(var.name) {
                 None => {}
-                Some(Value::Secret { optional, .. }) => {
+                Some(VariableValue::Secret { optional, .. }) => {
                     let owners: &[&str] = match var.name {
                         "SESSION_PRIVATE_KEY" => &["auth"],
                         // Operators compare the provider's records with the log.
@@ -147,16 +147,25 @@ fn in_production_no_pod_keeps_what_the_others_lack() {
         for name in needed {
             let found = variables.get(*name);
             assert!(
-                matches!(found, Some(Value::Secret { .. })),
+                matches!(found, Some(VariableValue::Secret { .. })),
                 "{}: {name}",
                 pod.owner
             );
         }
         // Real money, whatever else is missing. The web app's pod derives its policy from it, too.
-        assert_eq!(variables["PAYMENTS"], Value::Text("stripe".into()));
-        assert_eq!(variables["SANDBOX_ALLOWED"], Value::Text("no".into()));
-        assert_eq!(variables["COOKIE_SECURE"], Value::Text("always".into()));
-        assert_eq!(variables["STREAM_REPLICAS"], Value::Text("3".into()));
+        assert_eq!(variables["PAYMENTS"], VariableValue::Text("stripe".into()));
+        assert_eq!(
+            variables["SANDBOX_ALLOWED"],
+            VariableValue::Text("no".into())
+        );
+        assert_eq!(
+            variables["COOKIE_SECURE"],
+            VariableValue::Text("always".into())
+        );
+        assert_eq!(
+            variables["STREAM_REPLICAS"],
+            VariableValue::Text("3".into())
+        );
     }
 }
 

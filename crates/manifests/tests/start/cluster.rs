@@ -1,8 +1,8 @@
 //! A minimal Kubernetes: replicas, jobs that run to their end, rollouts.
 
-use devservers::{ChildProcess, Launch, last_lines};
+use devservers::{ChildProcess, ProcessSpec, last_lines};
 use k8s_openapi::api::core::v1::Container;
-use manifests::{Manifests, Overlay, Pod, Value};
+use manifests::{Manifests, Overlay, Pod, VariableValue};
 use rand::seq::IndexedRandom;
 use std::{
     collections::BTreeMap,
@@ -215,7 +215,7 @@ impl Cluster {
         let words = command[1..].iter().chain(container.args.iter().flatten());
         let log = log_of(self.root.path(), name);
         let mut launch =
-            Launch::new(program(&command[0]), log).args(words.map(|word| localize(word)));
+            ProcessSpec::new(program(&command[0]), log).args(words.map(|word| localize(word)));
         for (inherited, _) in std::env::vars_os() {
             launch = launch.env_remove(inherited);
         }
@@ -228,8 +228,8 @@ impl Cluster {
     fn variables(&self, pod: &str, container: &Container) -> BTreeMap<String, String> {
         let variables = self.manifests.environment(container).unwrap();
         let text = |(name, value)| match value {
-            Value::Text(text) => (name, text),
-            Value::Field(field) if field == "metadata.name" => (name, pod.to_owned()),
+            VariableValue::Text(text) => (name, text),
+            VariableValue::Field(field) if field == "metadata.name" => (name, pod.to_owned()),
             other => panic!("{pod}: {name} is {other:?}"),
         };
         variables.into_iter().map(text).collect()

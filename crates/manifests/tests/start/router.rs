@@ -23,7 +23,7 @@ use crate::cluster::Cluster;
 pub const CUT: &str = "x-cut";
 
 /// Ends with the value.
-pub struct Router {
+pub struct IngressRouter {
     pub url: String,
     listening: JoinHandle<()>,
 }
@@ -45,7 +45,7 @@ struct Request {
     body: Vec<u8>,
 }
 
-impl Router {
+impl IngressRouter {
     /// Listens on a free port.
     pub async fn start(cluster: Arc<Cluster>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -69,7 +69,7 @@ impl Router {
     }
 }
 
-impl Drop for Router {
+impl Drop for IngressRouter {
     fn drop(&mut self) {
         self.listening.abort();
     }

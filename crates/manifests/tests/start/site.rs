@@ -4,19 +4,19 @@ use manifests::Overlay;
 use std::sync::Arc;
 use testkit::Client;
 
-use crate::{cluster::Cluster, router::Router};
+use crate::{cluster::Cluster, router::IngressRouter};
 
 /// The marketplace from the overlay for development.
 pub struct Site {
     pub cluster: Arc<Cluster>,
-    router: Router,
+    router: IngressRouter,
 }
 
 impl Site {
     /// Starts it; the named Deployments have two pods.
     pub async fn start(scaled: &[&str]) -> Self {
         let cluster = Cluster::start(Overlay::Dev, scaled).await;
-        let router = Router::start(cluster.clone()).await;
+        let router = IngressRouter::start(cluster.clone()).await;
         Self { cluster, router }
     }
 

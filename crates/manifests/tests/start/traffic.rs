@@ -8,7 +8,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use testkit::{Answer, Call, Client, eventually};
+use testkit::{Call, Client, Response, eventually};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -122,19 +122,19 @@ impl Person {
         assert_eq!(order.json["status"], "complete", "{}", order.text);
     }
 
-    async fn read(&mut self, path: &str) -> Answer {
+    async fn read(&mut self, path: &str) -> Response {
         let buyer = self.buyer.clone();
         self.until(path, 200, || buyer.get(path)).await
     }
 
     /// Sends a command until it is answered, under one key: it takes effect once.
-    async fn insist(&mut self, client: &Client, path: &str, body: &Value) -> Answer {
+    async fn insist(&mut self, client: &Client, path: &str, body: &Value) -> Response {
         let key = Uuid::new_v4().to_string();
         let call = || client.post(path, body).idempotency_key(&key);
         self.until(path, 201, call).await
     }
 
-    async fn until(&mut self, what: &str, status: u16, call: impl Fn() -> Call) -> Answer {
+    async fn until(&mut self, what: &str, status: u16, call: impl Fn() -> Call) -> Response {
         let begun = Instant::now();
         loop {
             let sent = Instant::now();

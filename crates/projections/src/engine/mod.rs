@@ -32,7 +32,7 @@ pub(crate) mod version_message;
 pub use applied::{Applied, Changed, Invalidate};
 pub use gauges::describe_metrics;
 pub(crate) use progress::ends_of;
-pub use progress::{Progress, Source};
+pub use progress::{Progress, ReadFrom};
 pub use rebuild::{RebuildError, RebuildProgress, rebuild};
 pub use remote_progress::RemoteProgress;
 pub use runner::Runner;

@@ -13,8 +13,8 @@ use api::Amount;
 use eventstore::{Log, StoreError};
 use futures_util::TryStreamExt;
 use projections::{
-    CachedJson, Changed, DocumentId, Invalidate, MongoStore, ReadError, RenderCache, Runner,
-    RunnerSettings, Source,
+    CachedJson, Changed, DocumentId, Invalidate, MongoStore, ReadError, ReadFrom, RenderCache,
+    Runner, RunnerSettings,
     bson_values::{int, uuid},
     cursor,
     mongodb::bson::doc,
@@ -92,8 +92,8 @@ impl Tickets {
         };
         let read = |source| async move {
             match source {
-                Source::Memory => self.kept.tickets.get(&id, load).await,
-                Source::Database => Ok(load().await?.map(Arc::new)),
+                ReadFrom::Memory => self.kept.tickets.get(&id, load).await,
+                ReadFrom::Database => Ok(load().await?.map(Arc::new)),
             }
         };
         self.model.runner.progress().read(read).await
@@ -119,8 +119,8 @@ impl Tickets {
         };
         let read = |source| async move {
             match source {
-                Source::Memory => self.kept.pages.get(key, load).await,
-                Source::Database => Ok(load().await?.map(Arc::new)),
+                ReadFrom::Memory => self.kept.pages.get(key, load).await,
+                ReadFrom::Database => Ok(load().await?.map(Arc::new)),
             }
         };
         let page = self.model.runner.progress().read(read).await?;

@@ -8,7 +8,7 @@ use super::cards::{CAPTURE_FAILS, CLOSES_THE_FIRST, DISPUTED, PARTLY_REFUNDED, R
 use super::http::{Request, Response};
 use super::object::Intent;
 use super::refusals::{missing, refused, unexpected, unknown_url};
-use super::{KEY, Route};
+use super::{KEY, StripeRoute};
 
 /// Totals of the money of all intents.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,8 +26,8 @@ pub struct Money {
 }
 
 /// Whether a request already has its response.
-pub enum Step {
-    Answer(Response),
+pub enum StripeStep {
+    Response(Response),
     Work,
 }
 
@@ -47,22 +47,25 @@ pub struct Books {
 }
 
 /// The route of a request, if the stand-in has it.
-pub fn route_of(request: &Request) -> Option<Route> {
+pub fn route_of(request: &Request) -> Option<StripeRoute> {
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
     match (request.method.as_str(), path.as_slice()) {
-        ("POST", ["v1", "payment_intents"]) => Some(Route::Create),
-        ("GET", ["v1", "payment_intents"]) => Some(Route::List),
-        ("GET", ["v1", "payment_intents", _]) => Some(Route::Read),
-        ("POST", ["v1", "payment_intents", _, "confirm"]) => Some(Route::Confirm),
-        ("POST", ["v1", "payment_intents", _, "capture"]) => Some(Route::Capture),
-        ("POST", ["v1", "payment_intents", _, "cancel"]) => Some(Route::Cancel),
+        ("POST", ["v1", "payment_intents"]) => Some(StripeRoute::Create),
+        ("GET", ["v1", "payment_intents"]) => Some(StripeRoute::List),
+        ("GET", ["v1", "payment_intents", _]) => Some(StripeRoute::Read),
+        ("POST", ["v1", "payment_intents", _, "confirm"]) => Some(StripeRoute::Confirm),
+        ("POST", ["v1", "payment_intents", _, "capture"]) => Some(StripeRoute::Capture),
+        ("POST", ["v1", "payment_intents", _, "cancel"]) => Some(StripeRoute::Cancel),
         _ => None,
     }
 }
 
 /// Whether a request locks the intent while it runs.
-fn locks(route: Route) -> bool {
-    matches!(route, Route::Confirm | Route::Capture | Route::Cancel)
+fn locks(route: StripeRoute) -> bool {
+    matches!(
+        route,
+        StripeRoute::Confirm | StripeRoute::Capture | StripeRoute::Cancel
+    )
 }
 
 impl Books {
@@ -113,23 +116,23 @@ impl Books {
     }
 
     /// Checks the request, its idempotency key and the intent's lock, and takes both.
-    pub fn begin(&mut self, route: Route, request: &Request) -> Step {
+    pub fn begin(&mut self, route: StripeRoute, request: &Request) -> StripeStep {
         if request.header("authorization") != Some(format!("Bearer {KEY}")) {
             let given = request.header("authorization").unwrap_or_default();
             let message = format!("Invalid API Key provided: {given}");
-            return Step::Answer(refused(401, "invalid_request_error", "", &message, ""));
+            return StripeStep::Response(refused(401, "invalid_request_error", "", &message, ""));
         }
         if request.header("stripe-version").is_none() {
-            return Step::Answer(unknown_url());
+            return StripeStep::Response(unknown_url());
         }
         if let Some(key) = request.header("idempotency-key") {
             if self.keys_in_use.contains(&key) {
                 let message = "There is currently another in-progress request using this key.";
                 let (kind, code) = ("idempotency_error", "idempotency_key_in_use");
-                return Step::Answer(refused(409, kind, code, message, ""));
+                return StripeStep::Response(refused(409, kind, code, message, ""));
             }
             if let Some(stored) = self.stored.get(&key) {
-                return Step::Answer(if stored.fingerprint == request.fingerprint() {
+                return StripeStep::Response(if stored.fingerprint == request.fingerprint() {
                     stored.response.clone().with("Idempotent-Replayed", "true")
                 } else {
                     let message = "Keys for idempotent requests can only be used with the same \
@@ -141,7 +144,7 @@ impl Books {
         if locks(route) && !self.locked.insert(request.path[2].clone()) {
             let message = "This object cannot be accessed right now because another API request \
                            is currently accessing it.";
-            return Step::Answer(refused(
+            return StripeStep::Response(refused(
                 429,
                 "invalid_request_error",
                 "lock_timeout",
@@ -150,18 +153,18 @@ impl Books {
             ));
         }
         self.keys_in_use.extend(request.header("idempotency-key"));
-        Step::Work
+        StripeStep::Work
     }
 
     /// Executes the request, stores the response, and releases lock and key.
-    pub fn finish(&mut self, route: Route, request: &Request) -> Response {
+    pub fn finish(&mut self, route: StripeRoute, request: &Request) -> Response {
         let result = match route {
-            Route::Create => self.create(request),
-            Route::List => Ok(self.list(request)),
-            Route::Read => self.read(request),
-            Route::Confirm => self.confirm(request),
-            Route::Capture => self.capture(request),
-            Route::Cancel => self.cancel(request),
+            StripeRoute::Create => self.create(request),
+            StripeRoute::List => Ok(self.list(request)),
+            StripeRoute::Read => self.read(request),
+            StripeRoute::Confirm => self.confirm(request),
+            StripeRoute::Capture => self.capture(request),
+            StripeRoute::Cancel => self.cancel(request),
         };
         let response = match result {
             Ok(object) => Response::new(200, object.to_string()),

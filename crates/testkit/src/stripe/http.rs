@@ -95,12 +95,12 @@ impl Response {
 }
 
 /// A client's connection.
-pub struct Connection {
+pub struct HttpConnection {
     stream: TcpStream,
     read: Vec<u8>,
 }
 
-impl Connection {
+impl HttpConnection {
     pub fn new(stream: TcpStream) -> Self {
         Self {
             stream,

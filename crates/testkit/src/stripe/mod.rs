@@ -20,8 +20,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 pub use self::books::Money;
-use self::books::{Books, Step};
-use self::http::{Connection, Request, Response};
+use self::books::{Books, StripeStep};
+use self::http::{HttpConnection, Request, Response};
 pub use self::object::Intent;
 pub use self::webhook::{event, sign};
 
@@ -32,7 +32,7 @@ pub const PUBLISHABLE_KEY: &str = "pk_test_standin";
 
 /// The purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Route {
+pub enum StripeRoute {
     /// Opens an intent.
     Create,
     /// Tries a card on an intent.
@@ -81,8 +81,8 @@ pub enum Fault {
 #[derive(Default)]
 struct Shared {
     books: Mutex<Books>,
-    faults: Mutex<VecDeque<(Route, Fault)>>,
-    seen: Mutex<Vec<(Route, Option<String>)>>,
+    faults: Mutex<VecDeque<(StripeRoute, Fault)>>,
+    seen: Mutex<Vec<(StripeRoute, Option<String>)>>,
     last_answer: Mutex<Option<Response>>,
     /// The duration of a confirmation by the bank, during which the intent is locked.
     bank: Mutex<Duration>,
@@ -140,12 +140,12 @@ impl StandIn {
     }
 
     /// Makes the next request of this route that has no fault yet fail.
-    pub fn fail_next(&self, route: Route, fault: Fault) {
+    pub fn fail_next(&self, route: StripeRoute, fault: Fault) {
         locked(&self.shared.faults).push_back((route, fault));
     }
 
     /// Makes the next `times` requests of this route fail.
-    pub fn fail(&self, times: usize, route: Route, fault: Fault) {
+    pub fn fail(&self, times: usize, route: StripeRoute, fault: Fault) {
         for _ in 0..times {
             self.fail_next(route, fault);
         }
@@ -162,7 +162,7 @@ impl StandIn {
     }
 
     /// The idempotency keys of the requests of a route, in order.
-    pub fn seen(&self, route: Route) -> Vec<Option<String>> {
+    pub fn seen(&self, route: StripeRoute) -> Vec<Option<String>> {
         let seen = locked(&self.shared.seen);
         seen.iter()
             .filter(|(of, _)| *of == route)
@@ -222,7 +222,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 
 /// Handles one request after the other on a connection, until either side closes it.
 async fn converse(stream: TcpStream, shared: Arc<Shared>) {
-    let mut connection = Connection::new(stream);
+    let mut connection = HttpConnection::new(stream);
     while let Some(request) = connection.receive().await {
         let Some(route) = books::route_of(&request) else {
             connection.send(&refusals::unknown_url()).await;
@@ -296,20 +296,20 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-fn take_fault(shared: &Shared, route: Route) -> Option<Fault> {
+fn take_fault(shared: &Shared, route: StripeRoute) -> Option<Fault> {
     let mut faults = locked(&shared.faults);
     let position = faults.iter().position(|(of, _)| *of == route)?;
     faults.remove(position).map(|(_, fault)| fault)
 }
 
 /// Executes a request, under Stripe's rules for idempotency keys and locked intents.
-async fn perform(shared: &Shared, route: Route, request: &Request) -> Response {
+async fn perform(shared: &Shared, route: StripeRoute, request: &Request) -> Response {
     let step = locked(&shared.books).begin(route, request);
     let response = match step {
-        Step::Answer(response) => response,
-        Step::Work => {
+        StripeStep::Response(response) => response,
+        StripeStep::Work => {
             let bank = *locked(&shared.bank);
-            if route == Route::Confirm && !bank.is_zero() {
+            if route == StripeRoute::Confirm && !bank.is_zero() {
                 tokio::time::sleep(bank).await;
             }
             locked(&shared.books).finish(route, request)

@@ -2,7 +2,7 @@
 
 use api::{Ticket, TicketStatus};
 use dioxus::prelude::*;
-use state::{Route, Sales};
+use state::{MySales, Route};
 
 use crate::browser::history::use_navigation;
 use crate::browser::{format, text};
@@ -21,7 +21,7 @@ pub fn MyTicketsPage() -> Element {
     let rows = navigation.rows_before();
     let mut sales = use_read(store.api, move || async move {
         let page = store.api.call(client::my_tickets(None)).await?;
-        let mut sales = Sales::new(page.content, page.next);
+        let mut sales = MySales::new(page.content, page.next);
         // Whoever comes back finds as much as there was.
         while sales.tickets.len() < rows
             && let Some(cursor) = sales.next.clone()
@@ -84,7 +84,7 @@ pub fn MyTicketsPage() -> Element {
 }
 
 #[component]
-fn Offers(sales: Sales) -> Element {
+fn Offers(sales: MySales) -> Element {
     let of = |status: TicketStatus| -> Vec<Ticket> {
         let all = sales.tickets.iter();
         all.filter(|ticket| ticket.status == status)

@@ -1,5 +1,5 @@
 use dioxus::prelude::*;
-use state::{Entry, Mark, Route};
+use state::{ListedTicket, Mark, Route};
 
 use crate::browser::format;
 use crate::components::{Link, StubArt};
@@ -7,7 +7,7 @@ use crate::components::{Link, StubArt};
 /// A ticket of the list. One that is no longer what the list is for keeps its place and its size,
 /// and says what became of it.
 #[component]
-pub fn TicketCard(entry: Entry) -> Element {
+pub fn TicketCard(entry: ListedTicket) -> Element {
     let before = entry.price_before();
     let word = match entry.mark {
         None => None,

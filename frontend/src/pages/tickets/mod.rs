@@ -4,7 +4,7 @@ mod card;
 mod search;
 
 use dioxus::prelude::*;
-use state::{Entry, Route, TicketFilter};
+use state::{ListedTicket, Route, TicketFilter};
 
 use card::TicketCard;
 use search::SearchForm;
@@ -66,7 +66,7 @@ struct Look {
     is_old: bool,
     /// How many there are, in words.
     count: String,
-    entries: Vec<Entry>,
+    entries: Vec<ListedTicket>,
     arrivals: usize,
     next: Option<String>,
 }

@@ -10,7 +10,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::ledger::{Entry, Ledger};
+use super::ledger::{Ledger, LedgerEntry};
 use crate::provider::SetupError;
 
 /// Interval of attempts at a lock that another process holds.
@@ -73,7 +73,7 @@ impl Journal {
 
     /// Appends the entries and waits until they are on the disk. After an error the contents are
     /// unknown: only [`recover`](Self::recover) may follow.
-    pub(super) fn append(&mut self, entries: &[Entry]) -> io::Result<()> {
+    pub(super) fn append(&mut self, entries: &[LedgerEntry]) -> io::Result<()> {
         let mut lines = Vec::new();
         for entry in entries {
             serde_json::to_writer(&mut lines, entry)?;
@@ -153,7 +153,7 @@ fn fold(bytes: &[u8], path: &Path) -> Result<(Ledger, usize), SetupError> {
         .split_inclusive(|byte| *byte == b'\n')
         .enumerate()
     {
-        serde_json::from_slice::<Entry>(line)
+        serde_json::from_slice::<LedgerEntry>(line)
             .map_err(|error| error.to_string())
             .and_then(|entry| ledger.apply(entry))
             .map_err(|problem| SetupError::Corrupt {

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::cards::{Card, Later, card_of};
 use crate::provider::{
-    Authorization, Intent, IntentStatus, ListedIntent, Page, ProviderError, ProviderRef, Token,
+    Authorization, Intent, IntentPage, IntentStatus, ListedIntent, ProviderError, ProviderRef,
+    Token,
 };
 
 /// Number of intents on a page of [`Ledger::list`]; the same as Stripe's maximum.
@@ -22,7 +23,7 @@ const REFERENCE_PREFIX: &str = "sandbox_pi_";
 
 /// One line of the journal: an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct LedgerEntry {
     pub at: DateTime<Utc>,
     pub payment_id: Uuid,
     #[serde(default, skip_serializing_if = "is_first")]
@@ -80,12 +81,12 @@ pub(super) struct Ledger {
     intents: HashMap<Id, Held>,
     /// The intents in the order in which they were opened, for listing.
     opened: Vec<Id>,
-    pending: Vec<Entry>,
+    pending: Vec<LedgerEntry>,
 }
 
 impl Ledger {
     /// Applies one entry. The error states why it can't follow those before it.
-    pub(super) fn apply(&mut self, entry: Entry) -> Result<(), String> {
+    pub(super) fn apply(&mut self, entry: LedgerEntry) -> Result<(), String> {
         let id = (entry.payment_id, entry.attempt);
         match (self.intents.entry(id), entry.event) {
             (
@@ -139,7 +140,7 @@ impl Ledger {
     }
 
     /// Takes the entries since the last call, in order.
-    pub(super) fn take_pending(&mut self) -> Vec<Entry> {
+    pub(super) fn take_pending(&mut self) -> Vec<LedgerEntry> {
         std::mem::take(&mut self.pending)
     }
 
@@ -256,7 +257,7 @@ impl Ledger {
     }
 
     /// A page in the order of opening; the cursor is the position of the page's first intent.
-    pub(super) fn list(&self, cursor: Option<&str>) -> Result<Page, ProviderError> {
+    pub(super) fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {
         let Ok(start) = cursor.unwrap_or("0").parse::<usize>() else {
             return rejected("the cursor is not one that was given");
         };
@@ -278,7 +279,7 @@ impl Ledger {
             .collect();
         let end = start.saturating_add(PAGE_SIZE);
         let next = (end < self.opened.len()).then(|| end.to_string());
-        Ok(Page { intents, next })
+        Ok(IntentPage { intents, next })
     }
 
     fn find(&self, reference: &ProviderRef) -> Result<(Id, IntentStatus), ProviderError> {
@@ -288,7 +289,7 @@ impl Ledger {
     }
 
     fn record(&mut self, (payment_id, attempt): Id, event: Event) -> Result<(), ProviderError> {
-        let entry = Entry {
+        let entry = LedgerEntry {
             at: Utc::now(),
             payment_id,
             attempt,

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use self::journal::Journal;
 use self::ledger::Ledger;
 use super::{
-    Authorization, Intent, IntentStatus, Page, PaymentProvider, ProviderError, ProviderRef,
+    Authorization, Intent, IntentPage, IntentStatus, PaymentProvider, ProviderError, ProviderRef,
     SetupError, Token,
 };
 
@@ -168,7 +168,7 @@ impl PaymentProvider for Sandbox {
         self.ask(move |ledger| ledger.status(&reference)).await
     }
 
-    async fn list(&self, cursor: Option<&str>) -> Result<Page, ProviderError> {
+    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {
         let cursor = cursor.map(str::to_owned);
         self.ask(move |ledger| ledger.list(cursor.as_deref())).await
     }
@@ -224,7 +224,7 @@ impl PaymentProvider for SandboxReader {
         self.ledger.status(reference)
     }
 
-    async fn list(&self, cursor: Option<&str>) -> Result<Page, ProviderError> {
+    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {
         self.ledger.list(cursor)
     }
 }

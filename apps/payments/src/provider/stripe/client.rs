@@ -30,7 +30,7 @@ const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 pub(super) type Form = Vec<(&'static str, String)>;
 
 /// Sends requests to one Stripe account.
-pub(super) struct Client {
+pub(super) struct StripeClient {
     http: reqwest::Client,
     base: Url,
     key: Secret,
@@ -38,7 +38,7 @@ pub(super) struct Client {
 }
 
 /// Stripe's answer: the object, or the error.
-pub(super) struct HandlerResult<T> {
+pub(super) struct StripeResponse<T> {
     /// Whether this is the stored answer to an earlier request with the same idempotency key, and
     /// so may be outdated.
     pub replayed: bool,
@@ -55,7 +55,7 @@ struct Call<'a> {
 
 /// The outcome of one try.
 enum Tried<T> {
-    Answered(HandlerResult<T>),
+    Answered(StripeResponse<T>),
     Failed(Failure),
 }
 
@@ -82,7 +82,7 @@ impl Failure {
     }
 }
 
-impl Client {
+impl StripeClient {
     pub(super) fn new(base: Url, key: Secret, timeouts: Timeouts) -> Result<Self, SetupError> {
         let tls = tls::client_config().map_err(|error| SetupError::Client(error.into()))?;
         let mut builder = reqwest::Client::builder()
@@ -125,7 +125,7 @@ impl Client {
         query: &[(&str, &str)],
         expected: impl Fn(&T) -> bool + Sync,
         deadline: Instant,
-    ) -> Result<HandlerResult<T>, ProviderError> {
+    ) -> Result<StripeResponse<T>, ProviderError> {
         let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
@@ -151,7 +151,7 @@ impl Client {
         idempotency_key: &str,
         expected: impl Fn(&T) -> bool + Sync,
         deadline: Instant,
-    ) -> Result<HandlerResult<T>, ProviderError> {
+    ) -> Result<StripeResponse<T>, ProviderError> {
         let posted = Some((form, idempotency_key));
         let call = Call {
             method: Method::POST,
@@ -176,7 +176,7 @@ impl Client {
         call: &Call<'_>,
         expected: impl Fn(&T) -> bool + Sync,
         deadline: Instant,
-    ) -> Result<HandlerResult<T>, ProviderError> {
+    ) -> Result<StripeResponse<T>, ProviderError> {
         let mut pause = FIRST_PAUSE;
         let mut stored_failures = 0;
         let mut tries = 0;
@@ -184,7 +184,7 @@ impl Client {
             let left = deadline.saturating_duration_since(Instant::now());
             tries += 1;
             let failure = match self.try_once(call, stored_failures, left).await {
-                Tried::Answered(HandlerResult {
+                Tried::Answered(StripeResponse {
                     result: Ok(object), ..
                 }) if !expected(&object) => {
                     Failure::passing("the answer is about another payment".to_owned())
@@ -261,7 +261,7 @@ fn read<T: DeserializeOwned>(status: StatusCode, headers: &HeaderMap, body: &[u8
     let replayed = header("Idempotent-Replayed") == Some("true");
     if status.is_success() {
         return match serde_json::from_slice(body) {
-            Ok(object) => Tried::Answered(HandlerResult {
+            Ok(object) => Tried::Answered(StripeResponse {
                 replayed,
                 result: Ok(object),
             }),
@@ -291,7 +291,7 @@ fn read<T: DeserializeOwned>(status: StatusCode, headers: &HeaderMap, body: &[u8
             _ => transient,
         };
     if !transient && !again {
-        return Tried::Answered(HandlerResult {
+        return Tried::Answered(StripeResponse {
             replayed,
             result: Err(error),
         });

@@ -25,11 +25,11 @@ use httpkit::config::PaymentsMode;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use self::client::{COME_BACK, Client, Form, HandlerResult};
+use self::client::{COME_BACK, Form, StripeClient, StripeResponse};
 use self::keys::{check_base, check_key};
 use self::wire::{APPLICATION, ApiError, List, Meaning, PaymentIntent, Status};
 use super::{
-    AUTHENTICATION_REQUIRED, Authorization, Intent, IntentStatus, Page, PaymentProvider,
+    AUTHENTICATION_REQUIRED, Authorization, Intent, IntentPage, IntentStatus, PaymentProvider,
     ProviderConfig, ProviderError, ProviderRef, Secret, SetupError, Token, WebhookError,
     WebhookEvent,
 };
@@ -41,7 +41,7 @@ const PAGE_SIZE: &str = "100";
 
 /// A Stripe account.
 pub struct Stripe {
-    client: Client,
+    client: StripeClient,
     /// Whether real money moves.
     live: bool,
     webhook_secret: Option<Secret>,
@@ -55,7 +55,7 @@ impl Stripe {
         check_key(key.expose_secret(), live)?;
         let base = check_base(&config.stripe_api_base, key.expose_secret())?;
         Ok(Self {
-            client: Client::new(base, key, config.timeouts)?,
+            client: StripeClient::new(base, key, config.timeouts)?,
             live,
             webhook_secret: config.stripe_webhook_secret.clone(),
         })
@@ -128,13 +128,13 @@ impl Stripe {
             .post(&path, &Form::new(), &key, is(reference), deadline)
             .await;
         let otherwise = match posted {
-            Ok(HandlerResult {
+            Ok(StripeResponse {
                 result: Ok(intent), ..
             }) => {
                 self.of_this_mode(&intent)?;
                 return Ok(intent.status.into());
             }
-            Ok(HandlerResult {
+            Ok(StripeResponse {
                 result: Err(error), ..
             }) => match error.meaning() {
                 Meaning::UnexpectedState => None,
@@ -206,7 +206,7 @@ impl PaymentProvider for Stripe {
             .post(&path, &form, &key, is(reference), deadline)
             .await;
         let (current, said) = match posted {
-            Ok(HandlerResult { replayed, result }) => {
+            Ok(StripeResponse { replayed, result }) => {
                 if let Ok(intent) = &result {
                     self.of_this_mode(intent)?;
                 }
@@ -242,12 +242,12 @@ impl PaymentProvider for Stripe {
         Ok(intent.status.into())
     }
 
-    async fn list(&self, cursor: Option<&str>) -> Result<Page, ProviderError> {
+    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {
         // Refunds and disputes belong to the charge, not to the intent.
         let mut query = vec![("limit", PAGE_SIZE), ("expand[]", "data.latest_charge")];
         query.extend(cursor.map(|last| ("starting_after", last)));
         let deadline = self.client.deadline();
-        let answer: HandlerResult<List> = self
+        let answer: StripeResponse<List> = self
             .client
             .get(&["payment_intents"], &query, |_| true, deadline)
             .await?;
@@ -256,7 +256,7 @@ impl PaymentProvider for Stripe {
             self.of_this_mode(intent)?;
         }
         let last = listed.data.last().filter(|_| listed.has_more);
-        Ok(Page {
+        Ok(IntentPage {
             next: last.map(|intent| intent.id.clone()),
             intents: listed
                 .data

@@ -13,7 +13,7 @@ use object_store::{
 use serde::{Serialize, de::DeserializeOwned};
 use std::{env, fmt::Display, fs, path::PathBuf, time::Duration};
 
-use super::CommandError;
+use super::CliError;
 
 /// Number of retries of a request after a transient failure.
 const RETRIES: usize = 3;
@@ -31,7 +31,7 @@ pub(super) struct Destination {
 
 impl Destination {
     /// For reading backups from a folder or a bucket (`s3://BUCKET/PREFIX`).
-    pub(super) fn open(name: &str) -> Result<Self, CommandError> {
+    pub(super) fn open(name: &str) -> Result<Self, CliError> {
         match name.strip_prefix("s3://") {
             Some(rest) => Self::bucket(name, rest),
             None if name.contains("://") => {
@@ -42,14 +42,14 @@ impl Destination {
     }
 
     /// For writing backups; creates a missing folder.
-    pub(super) fn create(name: &str) -> Result<Self, CommandError> {
+    pub(super) fn create(name: &str) -> Result<Self, CliError> {
         if !name.contains("://") {
             fs::create_dir_all(name).map_err(|error| failed(name, error))?;
         }
         Self::open(name)
     }
 
-    fn folder(name: &str) -> Result<Self, CommandError> {
+    fn folder(name: &str) -> Result<Self, CliError> {
         let objects =
             LocalFileSystem::new_with_prefix(name).map_err(|error| failed(name, error))?;
         Ok(Self {
@@ -61,7 +61,7 @@ impl Destination {
     }
 
     /// `rest` is the text after `s3://`.
-    fn bucket(name: &str, rest: &str) -> Result<Self, CommandError> {
+    fn bucket(name: &str, rest: &str) -> Result<Self, CliError> {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         let region = set("AWS_REGION")
             .or_else(|| set("AWS_DEFAULT_REGION"))
@@ -100,7 +100,7 @@ impl Destination {
     }
 
     /// Begins a backup with this name: in a folder, it must not exist yet.
-    pub(super) fn begin(&self, backup: &str) -> Result<(), CommandError> {
+    pub(super) fn begin(&self, backup: &str) -> Result<(), CliError> {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
@@ -117,12 +117,12 @@ impl Destination {
         }
     }
 
-    pub(super) async fn put(&self, object: &str, bytes: Vec<u8>) -> Result<(), CommandError> {
+    pub(super) async fn put(&self, object: &str, bytes: Vec<u8>) -> Result<(), CliError> {
         let stored = self.objects.put(&Path::from(object), bytes.into()).await;
         stored.map(drop).map_err(|error| self.failed(object, error))
     }
 
-    pub(super) async fn get(&self, object: &str) -> Result<Bytes, CommandError> {
+    pub(super) async fn get(&self, object: &str) -> Result<Bytes, CliError> {
         let found = self.objects.get(&Path::from(object)).await;
         let bytes = match found {
             Ok(found) => found.bytes().await,
@@ -135,20 +135,17 @@ impl Destination {
         &self,
         object: &str,
         value: &impl Serialize,
-    ) -> Result<(), CommandError> {
+    ) -> Result<(), CliError> {
         let bytes = serde_json::to_vec_pretty(value).map_err(|error| failed(object, error))?;
         self.put(object, bytes).await
     }
 
-    pub(super) async fn get_json<T: DeserializeOwned>(
-        &self,
-        object: &str,
-    ) -> Result<T, CommandError> {
+    pub(super) async fn get_json<T: DeserializeOwned>(&self, object: &str) -> Result<T, CliError> {
         let bytes = self.get(object).await?;
         serde_json::from_slice(&bytes).map_err(|error| self.failed(object, error))
     }
 
-    fn failed(&self, object: &str, error: impl Display) -> CommandError {
+    fn failed(&self, object: &str, error: impl Display) -> CliError {
         failed(format!("{}: {object}", self.name), error)
     }
 }
@@ -175,6 +172,6 @@ impl HttpConnector for Connector {
     }
 }
 
-fn failed(what: impl Display, why: impl Display) -> CommandError {
-    CommandError::failed(format!("{what}: {why}"))
+fn failed(what: impl Display, why: impl Display) -> CliError {
+    CliError::failed(format!("{what}: {why}"))
 }

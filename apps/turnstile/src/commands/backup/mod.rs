@@ -1,4 +1,5 @@
-//! `turnstile backup` and `turnstile restore`: all streams, to and from a folder or an object store.
+//! `turnstile backup` and `turnstile restore`: all streams, to and from a folder or an object
+//! store.
 
 mod contents;
 mod destination;
@@ -12,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use serde_json::json;
 
-use super::{CommandError, Outcome, Servers, output::SaidArgs, progress::Progress};
+use super::{CliError, ExitOutcome, Servers, output::SaidArgs, progress::ProgressDisplay};
 use contents::{Contents, Copied, LATEST, Latest, Part};
 use destination::Destination;
 
@@ -47,7 +48,7 @@ Examples:
   turnstile backup --to /backups
   turnstile backup --to s3://backups/turnstile";
 
-pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let place = Destination::create(&args.to)?;
     let log = servers.log().await?;
     let began = Utc::now();
@@ -80,7 +81,7 @@ pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<Outcome, 
     }
     let words = format!("{name}: complete");
     output.tell(&words, "backup", &json!({ "backup": name }))?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 async fn copy_all(
@@ -88,7 +89,7 @@ async fn copy_all(
     place: &Destination,
     name: &str,
     began: DateTime<Utc>,
-) -> Result<Contents, CommandError> {
+) -> Result<Contents, CliError> {
     let mut names = log.backup().streams();
     event_streams::sort_for_backup(&mut names);
     let mut streams = Vec::new();
@@ -112,9 +113,9 @@ async fn copy(
     place: &Destination,
     backup: &str,
     stream: StreamName,
-) -> Result<Copied, CommandError> {
+) -> Result<Copied, CliError> {
     let mut snapshot = log.backup().snapshot(stream).await?;
-    let mut progress = Progress::begin(&format!("Copying {stream}"), "bytes");
+    let mut progress = ProgressDisplay::begin(&format!("Copying {stream}"), "bytes");
     let mut copied = Copied {
         stream: stream.as_str().to_owned(),
         head: snapshot.head().clone(),

@@ -9,7 +9,7 @@ use super::{
     sha256,
 };
 use crate::commands::{
-    CommandError, Outcome, Servers, output::say, progress::Progress, streams::confirmed,
+    CliError, ExitOutcome, Servers, output::say, progress::ProgressDisplay, streams::confirmed,
 };
 
 /// Put the streams of a backup back, with the same sequences, subjects and times
@@ -41,7 +41,7 @@ Examples:
   turnstile restore --from /backups
   turnstile restore --from s3://backups/turnstile --backup 20270131T030000Z --replace";
 
-pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let place = Destination::open(&args.from)?;
     let backup = match args.backup {
         Some(backup) => backup,
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
     for copied in &contents.streams {
         let name = names.iter().find(|name| name.as_str() == copied.stream);
         let name = name.ok_or_else(|| {
-            CommandError::failed(format!(
+            CliError::failed(format!(
                 "unknown stream \"{}\": this release has no such stream",
                 copied.stream
             ))
@@ -81,12 +81,12 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<Outcome,
         said = said.and_then(|()| say(&done));
     }
     said?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 /// Reads all of it, so that nothing is deleted for a backup that can't be restored.
-async fn check(place: &Destination, copied: &Copied) -> Result<(), CommandError> {
-    let mut progress = Progress::begin(&format!("Checking {}", copied.stream), "bytes");
+async fn check(place: &Destination, copied: &Copied) -> Result<(), CliError> {
+    let mut progress = ProgressDisplay::begin(&format!("Checking {}", copied.stream), "bytes");
     let mut done = 0;
     for part in &copied.parts {
         read(place, part).await?;
@@ -96,10 +96,10 @@ async fn check(place: &Destination, copied: &Copied) -> Result<(), CommandError>
     Ok(())
 }
 
-async fn read(place: &Destination, part: &super::Part) -> Result<Bytes, CommandError> {
+async fn read(place: &Destination, part: &super::Part) -> Result<Bytes, CliError> {
     let bytes = place.get(&part.object).await?;
     if sha256(&bytes) != part.sha256 {
-        return Err(CommandError::failed(format!(
+        return Err(CliError::failed(format!(
             "{} is damaged: its checksum differs from the list of contents",
             part.object
         )));
@@ -112,7 +112,7 @@ async fn make_room(
     streams: &[(StreamName, &Copied)],
     replace: bool,
     yes: bool,
-) -> Result<(), CommandError> {
+) -> Result<(), CliError> {
     let mut existing = Vec::new();
     for (stream, _) in streams {
         if log.streams().exists(*stream).await? {
@@ -125,7 +125,7 @@ async fn make_room(
     let names: Vec<_> = existing.iter().map(ToString::to_string).collect();
     let names = names.join(", ");
     let refused = |how: &str| {
-        CommandError::failed(format!(
+        CliError::failed(format!(
             "the streams {names} exist; nothing was changed; {how}"
         ))
     };
@@ -146,8 +146,8 @@ async fn put_back(
     place: &Destination,
     stream: StreamName,
     copied: &Copied,
-) -> Result<(), CommandError> {
-    let mut progress = Progress::begin(&format!("Restoring {stream}"), "bytes");
+) -> Result<(), CliError> {
+    let mut progress = ProgressDisplay::begin(&format!("Restoring {stream}"), "bytes");
     let mut restoring = log.backup().restore(stream, &copied.head).await?;
     let mut done = 0;
     for part in &copied.parts {

@@ -11,7 +11,7 @@ use super::{
     row::{Row, Unreadable},
 };
 use crate::commands::{
-    CommandError,
+    CliError,
     output::{Output, escaped, width},
 };
 
@@ -85,7 +85,7 @@ impl Writer {
     }
 
     /// Writes a row without secrets.
-    pub(super) fn write(&mut self, row: Row) -> Result<(), CommandError> {
+    pub(super) fn write(&mut self, row: Row) -> Result<(), CliError> {
         self.written += 1;
         match row {
             Row::Event(row) => {
@@ -107,7 +107,7 @@ impl Writer {
 
     /// Ends a list. Reports what may go unnoticed, and an empty list: a misspelled name would look
     /// the same.
-    pub(super) fn end(&mut self) -> Result<(), CommandError> {
+    pub(super) fn end(&mut self) -> Result<(), CliError> {
         self.output.flush()?;
         match (self.written, self.unreadable) {
             (0, _) => eprintln!("no events match"),
@@ -118,11 +118,11 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) fn flush(&mut self) -> Result<(), CommandError> {
+    pub(super) fn flush(&mut self) -> Result<(), CliError> {
         self.output.flush()
     }
 
-    fn row(&mut self, fields: &Value) -> Result<(), CommandError> {
+    fn row(&mut self, fields: &Value) -> Result<(), CliError> {
         if self.written == 1 {
             let names = self.layout.columns.iter();
             let names: Vec<_> = names.map(|column| column.name.clone()).collect();
@@ -143,7 +143,7 @@ impl Writer {
         Ok(())
     }
 
-    fn line(&mut self, cells: &[String]) -> Result<(), CommandError> {
+    fn line(&mut self, cells: &[String]) -> Result<(), CliError> {
         let mut line = String::new();
         for (column, cell) in self.layout.columns.iter().zip(cells) {
             let cell = truncate_str(cell, column.width, "…");

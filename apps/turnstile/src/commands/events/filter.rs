@@ -1,6 +1,6 @@
 //! Selects events.
 
-use analysis::{Commits, EventRow, Resuming, Span, commits_of, stream_named};
+use analysis::{Commits, EventRow, ResolvedRange, Resuming, commits_of, stream_named};
 use archive::TABLES;
 use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _, ValueParser};
@@ -8,7 +8,7 @@ use eventstore::{Commit, Log, StreamName};
 use std::collections::BTreeSet;
 
 use super::row::{Found, Row, as_found, look_at};
-use crate::commands::{CommandError, progress::Progress, range::RangeArgs};
+use crate::commands::{CliError, progress::ProgressDisplay, range::RangeArgs};
 
 /// Selects the events that match all options.
 #[derive(Clone, Debug, clap::Args)]
@@ -82,13 +82,13 @@ impl Filter {
     }
 
     /// The selected part of the current log.
-    pub(super) async fn span(&self, log: &Log) -> Result<Span, CommandError> {
+    pub(super) async fn span(&self, log: &Log) -> Result<ResolvedRange, CliError> {
         let streams = self.streams();
-        Ok(Span::resolve(&self.range.range(&streams)?, log, &streams).await?)
+        Ok(ResolvedRange::resolve(&self.range.range(&streams)?, log, &streams).await?)
     }
 
     /// The rows of a commit or a finding.
-    pub(super) async fn rows_of(&self, log: &Log, found: Found) -> Result<Vec<Row>, CommandError> {
+    pub(super) async fn rows_of(&self, log: &Log, found: Found) -> Result<Vec<Row>, CliError> {
         let finding = match found {
             Ok(commit) if !self.wants(&commit) => return Ok(Vec::new()),
             Ok(commit) => match EventRow::of(&commit) {
@@ -136,8 +136,8 @@ impl Filter {
     pub(super) async fn open<'l>(
         &self,
         log: &'l Log,
-        span: Span,
-    ) -> Result<Reading<'l>, CommandError> {
+        span: ResolvedRange,
+    ) -> Result<Reading<'l>, CliError> {
         let found = match &self.aggregate {
             _ if self.skip_unreadable => Source::On(Resuming::new(log, span.clone())),
             // The server finds an aggregate's commits itself; the rest needn't be read.
@@ -155,11 +155,11 @@ impl Filter {
                 let commits: Vec<_> = commits.into_iter().map(|(_, commit)| commit).collect();
                 Source::Aggregate(commits.into_iter())
             }
-            None => Source::Span(span.read(log)),
+            None => Source::Range(span.read(log)),
         };
         Ok(Reading {
             found,
-            progress: Progress::begin("Reading the log", "commits"),
+            progress: ProgressDisplay::begin("Reading the log", "commits"),
             read: 0,
             span,
         })
@@ -175,13 +175,13 @@ fn is_one_of(types: &[String], event_type: &str) -> bool {
 /// Commits that are being read.
 pub(super) struct Reading<'l> {
     found: Source<'l>,
-    span: Span,
-    progress: Progress,
+    span: ResolvedRange,
+    progress: ProgressDisplay,
     read: u64,
 }
 
 enum Source<'l> {
-    Span(Commits),
+    Range(Commits),
     /// Continues behind unreadable messages.
     On(Resuming<'l>),
     Aggregate(std::vec::IntoIter<Commit>),
@@ -189,10 +189,10 @@ enum Source<'l> {
 
 impl Reading<'_> {
     /// The next commit in the range, or a finding in its place.
-    pub(super) async fn next(&mut self) -> Result<Option<Found>, CommandError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Found>, CliError> {
         loop {
             let found = match &mut self.found {
-                Source::Span(commits) => commits.next().await.transpose()?.map(Ok),
+                Source::Range(commits) => commits.next().await.transpose()?.map(Ok),
                 Source::On(found) => found.next().await?,
                 Source::Aggregate(commits) => commits.next().map(Ok),
             };

@@ -6,7 +6,7 @@ use super::{
     columns::{ColumnArgs, Writer, explained},
     filter::{Filter, Reading},
 };
-use crate::commands::{CommandError, Outcome, Servers, output::OutputArgs};
+use crate::commands::{CliError, ExitOutcome, Servers, output::OutputArgs};
 
 /// List events, in order of time, one per row
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ const EXAMPLES: &str = "Examples:
   turnstile events ls --stream TICKETS --from 100 --to 120 --columns sequence,event_type,data
   turnstile events ls --from yesterday --skip-unreadable";
 
-pub(super) async fn run(args: LsArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(super) async fn run(args: LsArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let log = servers.log().await?;
     let span = args.filter.span(&log).await?;
     let mut reading = args.filter.open(&log, span).await?;
@@ -43,7 +43,7 @@ pub(super) async fn run(args: LsArgs, servers: &Servers) -> Result<Outcome, Comm
     listed?;
     drop(reading);
     writer.end()?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 async fn list(
@@ -52,7 +52,7 @@ async fn list(
     reading: &mut Reading<'_>,
     mut left: u64,
     writer: &mut Writer,
-) -> Result<(), CommandError> {
+) -> Result<(), CliError> {
     while left > 0
         && let Some(found) = reading.next().await?
     {

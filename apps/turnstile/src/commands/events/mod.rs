@@ -10,7 +10,7 @@ mod row;
 mod show;
 mod tail;
 
-use super::{CommandError, Outcome, Servers};
+use super::{CliError, ExitOutcome, Servers};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum EventsCommand {
@@ -22,7 +22,7 @@ pub(crate) enum EventsCommand {
 pub(crate) async fn run(
     command: EventsCommand,
     servers: &Servers,
-) -> Result<Outcome, CommandError> {
+) -> Result<ExitOutcome, CliError> {
     match command {
         EventsCommand::Ls(args) => ls::run(args, servers).await,
         EventsCommand::Tail(args) => tail::run(args, servers).await,

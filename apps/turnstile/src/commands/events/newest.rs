@@ -1,12 +1,12 @@
 //! Finds the newest events of several streams.
 
-use analysis::Span;
+use analysis::ResolvedRange;
 use chrono::{DateTime, Utc};
 use eventstore::{Log, StreamName};
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{columns::Writer, filter::Filter, row::Row};
-use crate::commands::CommandError;
+use crate::commands::CliError;
 
 /// Number of commits of each stream that are read first; eight times as many before those, each
 /// time this is not enough.
@@ -19,10 +19,10 @@ const KEPT: usize = 10_000;
 pub(super) async fn write_newest(
     filter: &Filter,
     log: &Log,
-    span: &Span,
+    span: &ResolvedRange,
     count: usize,
     writer: &mut Writer,
-) -> Result<(), CommandError> {
+) -> Result<(), CliError> {
     if count <= KEPT {
         for (_, row) in newest(filter, log, span, count, |_, row| row).await? {
             writer.write(row)?;
@@ -60,10 +60,10 @@ pub(super) async fn write_newest(
 async fn newest<T>(
     filter: &Filter,
     log: &Log,
-    span: &Span,
+    span: &ResolvedRange,
     count: usize,
     keep: impl Fn(usize, Row) -> T,
-) -> Result<Vec<(StreamName, T)>, CommandError> {
+) -> Result<Vec<(StreamName, T)>, CliError> {
     let mut found = Newest {
         rows: BTreeMap::new(),
         count,

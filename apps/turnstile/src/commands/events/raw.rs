@@ -5,7 +5,7 @@ use eventstore::StoredMessage;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
-use crate::commands::{CommandError, output::Output};
+use crate::commands::{CliError, output::Output};
 
 /// Number of bytes per line of a dump.
 const BYTES: usize = 16;
@@ -30,7 +30,7 @@ pub(crate) fn as_json(message: &StoredMessage) -> Value {
 }
 
 /// Writes the message as text.
-pub(crate) fn write(output: &mut Output, message: &StoredMessage) -> Result<(), CommandError> {
+pub(crate) fn write(output: &mut Output, message: &StoredMessage) -> Result<(), CliError> {
     let payload = without_secrets_in(&message.payload);
     output.line(&format!("{}#{}", message.stream, message.sequence))?;
     output.line(&format!("subject    {}", message.subject))?;

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use eventstore::{Commit, Log, StoreError, StreamName};
 use serde::Serialize;
 
-use crate::commands::CommandError;
+use crate::commands::CliError;
 
 /// A row of a list.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub(super) fn as_found(error: StoreError) -> Result<Finding, StoreError> {
 }
 
 /// Reads an unreadable message, as far as possible.
-pub(super) async fn look_at(log: &Log, finding: Finding) -> Result<Unreadable, CommandError> {
+pub(super) async fn look_at(log: &Log, finding: Finding) -> Result<Unreadable, CliError> {
     let Finding {
         stream,
         sequence,

@@ -4,7 +4,7 @@ use analysis::{AnalysisError, Bound, EVENT_COLUMNS, EventRow};
 use eventstore::{Log, StreamName};
 
 use super::{columns::explained, raw};
-use crate::commands::{CommandError, Outcome, Servers, output::OutputArgs, range::bound};
+use crate::commands::{CliError, ExitOutcome, Servers, output::OutputArgs, range::bound};
 
 /// Show all data on one commit's events
 #[derive(Debug, clap::Args)]
@@ -29,13 +29,13 @@ Examples:
   turnstile events show ORDERS:1200 --json | jq .data
   turnstile events show ORDERS:1200 --raw";
 
-pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, CommandError> {
+pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
     let Bound::Sequence {
         stream: Some(stream),
         sequence,
     } = args.place
     else {
-        return Err(CommandError::failed(format!(
+        return Err(CliError::failed(format!(
             "{} is no place; one is written ORDERS:1200",
             args.place
         )));
@@ -54,7 +54,7 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, Co
     if args.raw {
         show_raw(&log, (stream, sequence), &mut output).await?;
         output.flush()?;
-        return Ok(Outcome::Clean);
+        return Ok(ExitOutcome::Clean);
     }
     let commit = log.reader().commit_at(stream, sequence).await?;
     for row in EventRow::of(&commit)? {
@@ -74,17 +74,17 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<Outcome, Co
         }
     }
     output.flush()?;
-    Ok(Outcome::Clean)
+    Ok(ExitOutcome::Clean)
 }
 
 async fn show_raw(
     log: &Log,
     (stream, sequence): (StreamName, u64),
     output: &mut crate::commands::output::Output,
-) -> Result<(), CommandError> {
+) -> Result<(), CliError> {
     let message = log.reader().stored_message(stream, sequence).await?;
     let message = message.ok_or_else(|| {
-        CommandError::failed(format!(
+        CliError::failed(format!(
             "{stream}#{sequence}: nothing is stored there any more"
         ))
     })?;

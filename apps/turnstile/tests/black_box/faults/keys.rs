@@ -9,7 +9,7 @@ use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
 };
-use testkit::{Answer, DropAcksProxy, LONG, Nats, Publication, eventually};
+use testkit::{DropAcksProxy, LONG, Nats, Publication, Response, eventually};
 use uuid::Uuid;
 
 use crate::support::{Person, Site};
@@ -65,7 +65,7 @@ impl Sent {
     }
 
     /// Sends it until there is a response.
-    async fn again(&self) -> Answer {
+    async fn again(&self) -> Response {
         eventually("it is answered", LONG, || async {
             let call = self.person.post(self.path, &self.body);
             let answer = call.idempotency_key(&self.key).await;

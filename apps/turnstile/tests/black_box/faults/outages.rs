@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::time::{Duration, Instant};
-use testkit::{Answer, Call, LONG, Mongo, TestApp, eventually};
+use testkit::{Call, LONG, Mongo, Response, TestApp, eventually};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_millis(2_500);
 
 /// Sends a request, and checks that its response comes soon and is a success or an honest 503. The
 /// order of a missing ticket may still get its error.
-async fn soon(call: Call) -> Answer {
+async fn soon(call: Call) -> Response {
     let started = Instant::now();
     let answer = call.await;
     let took = started.elapsed();
@@ -46,7 +46,7 @@ async fn becomes_unavailable(what: &str, call: impl Fn() -> Call) {
 }
 
 /// Repeats the request until it gets this status; every response until then comes soon.
-async fn becomes(what: &str, status: u16, call: impl Fn() -> Call) -> Answer {
+async fn becomes(what: &str, status: u16, call: impl Fn() -> Call) -> Response {
     eventually(what, LONG, || async {
         let answer = soon(call()).await;
         if answer.status == status {

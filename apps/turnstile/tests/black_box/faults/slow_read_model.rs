@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use std::time::{Duration, Instant};
-use testkit::{Answer, Call, LONG, Mongo, MongoProxy, eventually};
+use testkit::{Call, LONG, Mongo, MongoProxy, Response, eventually};
 
 use crate::{
     routes::server::assert_envelope,
@@ -48,7 +48,7 @@ impl Scene {
     }
 }
 
-async fn timed(call: Call) -> (Answer, Duration) {
+async fn timed(call: Call) -> (Response, Duration) {
     let started = Instant::now();
     let answer = call.await;
     (answer, started.elapsed())

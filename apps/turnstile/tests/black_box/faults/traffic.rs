@@ -9,7 +9,7 @@ use std::{
     },
     time::Duration,
 };
-use testkit::{Answer, Call, LONG, eventually};
+use testkit::{Call, LONG, Response, eventually};
 use tokio::{task::JoinHandle, time::sleep};
 use uuid::Uuid;
 
@@ -172,13 +172,13 @@ impl Busy {
     }
 
     /// Repeats a command under one key until there is a response.
-    async fn insist_on_post(&self, person: &Person, path: &str, body: &Value) -> Answer {
+    async fn insist_on_post(&self, person: &Person, path: &str, body: &Value) -> Response {
         let key = Uuid::new_v4().to_string();
         self.insist(|| person.post(path, body).idempotency_key(&key))
             .await
     }
 
-    async fn insist(&self, call: impl Fn() -> Call) -> Answer {
+    async fn insist(&self, call: impl Fn() -> Call) -> Response {
         loop {
             let sent = call().timeout(Duration::from_secs(15));
             match sent.try_send().await {

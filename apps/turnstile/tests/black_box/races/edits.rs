@@ -5,7 +5,7 @@
 
 use serde_json::json;
 use std::time::{Duration, Instant};
-use testkit::{Answer, Call, LONG, eventually};
+use testkit::{Call, LONG, Response, eventually};
 use tokio::time::sleep;
 
 use crate::support::{Person, Site, rows};
@@ -25,7 +25,7 @@ struct Ended {
 
 /// A response, and the times of its request and arrival.
 struct Asked {
-    answer: Answer,
+    answer: Response,
     from: Instant,
     to: Instant,
 }

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use std::{collections::BTreeMap, time::Duration};
-use testkit::{Answer, LONG, eventually};
+use testkit::{LONG, Response, eventually};
 use tokio::time::{Instant, sleep_until};
 
 use crate::support::{Deployment, Person, Site};
@@ -59,7 +59,7 @@ fn around(moment: Instant, round: usize) -> Instant {
 
 /// Checks that a payment was either made or refused because the order is gone.
 #[track_caller]
-fn was_paid(answer: &Answer) -> bool {
+fn was_paid(answer: &Response) -> bool {
     if answer.status != 201 {
         answer.assert_error(400, "Cannot pay for a cancelled order");
     }
@@ -67,7 +67,7 @@ fn was_paid(answer: &Answer) -> bool {
 }
 
 #[track_caller]
-fn was_cancelled(answer: &Answer) -> bool {
+fn was_cancelled(answer: &Response) -> bool {
     if answer.status != 204 {
         answer.assert_error(400, "Cannot cancel a paid order");
     }

@@ -3,7 +3,7 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
-use testkit::{Answer, Client};
+use testkit::{Client, Response};
 use uuid::Uuid;
 
 use crate::support::{Site, assert_has, is_uuid, rows};
@@ -37,14 +37,14 @@ async fn current_user(client: &Client) -> Value {
 }
 
 /// The claims of the session in a response.
-fn claims(answer: &Answer) -> Value {
+fn claims(answer: &Response) -> Value {
     let token = answer.cookie("session").unwrap_or_default();
     let payload = token.split('.').nth(1).unwrap_or_default();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
 /// Checks that the response sets a session cookie that scripts and other sites can't use.
-fn assert_session_begins(answer: &Answer) {
+fn assert_session_begins(answer: &Response) {
     let cookies: Vec<_> = answer.headers.get_all("set-cookie").iter().collect();
     assert_eq!(cookies.len(), 1, "{}", answer.describe());
     let cookie = cookies[0].to_str().unwrap().to_ascii_lowercase();

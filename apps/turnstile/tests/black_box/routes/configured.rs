@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use std::time::Duration;
-use testkit::{Answer, LONG, eventually};
+use testkit::{LONG, Response, eventually};
 use uuid::Uuid;
 
 use super::server::assert_envelope;
@@ -58,7 +58,7 @@ async fn too_many_failed_sign_ins_or_sign_ups_are_told_to_come_back_later() {
         .env("SIGNUP_WINDOW_SECONDS", "3")
         .start()
         .await;
-    let limited = |answer: &Answer| {
+    let limited = |answer: &Response| {
         answer.assert_status(429);
         assert_envelope(answer);
         let seconds = answer
@@ -161,7 +161,7 @@ async fn behind_a_trusted_proxy_the_cookie_is_for_https_only() {
             .post("/api/users/signup", body)
             .header("x-forwarded-proto", scheme)
     };
-    let is_secure = |answer: &Answer| {
+    let is_secure = |answer: &Response| {
         let cookie = answer.header("set-cookie").unwrap().to_ascii_lowercase();
         cookie.contains("; secure")
     };

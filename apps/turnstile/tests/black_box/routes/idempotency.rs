@@ -1,7 +1,7 @@
 //! `Idempotency-Key`: a repeated request gets the same response and takes effect once.
 
 use serde_json::{Value, json};
-use testkit::Answer;
+use testkit::Response;
 use uuid::Uuid;
 
 use crate::support::{Person, Site, as_answers, rows, statuses};
@@ -23,7 +23,7 @@ fn key() -> String {
     Uuid::new_v4().to_string()
 }
 
-async fn send(person: &Person, path: &str, body: &Value, key: &str) -> Answer {
+async fn send(person: &Person, path: &str, body: &Value, key: &str) -> Response {
     person.post(path, body).idempotency_key(key).await
 }
 

@@ -67,7 +67,7 @@ async fn a_payment_is_checked_for_session_body_existence_owner_and_state_in_this
     let (buyer, order) = order(site, json!(20)).await;
     let stranger = site.person().await;
     let pay = |body: Value| buyer.post("/api/payments", body);
-    let fields = |answer: &testkit::Answer| {
+    let fields = |answer: &testkit::Response| {
         let mut fields: Vec<_> = answer
             .errors()
             .into_iter()

@@ -1,7 +1,7 @@
 //! Behavior of every route: envelope, limits, headers, probes.
 
 use serde_json::json;
-use testkit::{Answer, Method};
+use testkit::{Method, Response};
 use uuid::Uuid;
 
 use crate::support::{Site, rows};
@@ -19,7 +19,7 @@ rows!(
 
 /// Checks that an error has the envelope and reveals no internals.
 #[track_caller]
-pub fn assert_envelope(answer: &Answer) {
+pub fn assert_envelope(answer: &Response) {
     assert!(!answer.errors().is_empty(), "{}", answer.describe());
     for word in [
         "serde", "panicked", "::", "mongodb", "nats", "src/", "unwrap",
@@ -249,7 +249,7 @@ async fn every_long_list_is_compressed_for_who_takes_it(site: &Site) {
         let packed = person.get(path).header("accept-encoding", "br, gzip").await;
         assert_eq!(plain.header("content-encoding"), None, "{path}");
         assert_eq!(packed.header("content-encoding"), Some("gzip"), "{path}");
-        let length = |answer: &Answer| {
+        let length = |answer: &Response| {
             assert_eq!(answer.header("vary"), Some("Accept-Encoding"), "{path}");
             answer.header("content-length").unwrap().parse::<u64>()
         };
@@ -264,7 +264,7 @@ async fn every_answer_names_its_request(site: &Site) {
         person.get("/api/tickets").await,
         person.get("/api/nonsense").await,
     );
-    let id = |answer: &Answer| answer.header("x-request-id").map(str::to_owned);
+    let id = |answer: &Response| answer.header("x-request-id").map(str::to_owned);
     assert!(
         id(&first).is_some_and(|id| !id.is_empty()),
         "{}",

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use testkit::{Answer, Client};
+use testkit::{Client, Response};
 use uuid::Uuid;
 
 use crate::support::{Person, Site, rows};
@@ -21,19 +21,19 @@ fn word() -> String {
     format!("w{}", Uuid::new_v4().simple())
 }
 
-async fn list(client: &Client, query: &str) -> Answer {
+async fn list(client: &Client, query: &str) -> Response {
     let answer = client.get(&format!("/api/tickets?{query}")).await;
     answer.expect_status(200)
 }
 
-fn column(answer: &Answer, field: &str) -> Vec<Value> {
+fn column(answer: &Response, field: &str) -> Vec<Value> {
     let tickets = answer.json.as_array();
     let tickets = tickets.unwrap_or_else(|| panic!("no array\n{}", answer.describe()));
     tickets.iter().map(|ticket| ticket[field].clone()).collect()
 }
 
 /// The path of the next page, if there is one.
-fn next(answer: &Answer) -> Option<String> {
+fn next(answer: &Response) -> Option<String> {
     let link = answer.header("link")?;
     let (target, parameters) = link.strip_prefix('<')?.split_once('>')?;
     assert!(parameters.contains("rel=\"next\""), "{link}");

@@ -1,6 +1,6 @@
 //! One user can't make the log grow without limit.
 
-use testkit::Answer;
+use testkit::Response;
 
 use super::server::assert_envelope;
 use crate::support::{Charge, Person, Site};
@@ -10,7 +10,7 @@ const TOO_MANY_DECLINES: &str = "Too many cards were declined, please try again 
 
 /// Checks that the client is asked to try again within the hour.
 #[track_caller]
-fn assert_too_often(answer: &Answer, message: &str) {
+fn assert_too_often(answer: &Response, message: &str) {
     answer.assert_error(429, message);
     assert_envelope(answer);
     let seconds = answer.header("retry-after").and_then(|s| s.parse().ok());

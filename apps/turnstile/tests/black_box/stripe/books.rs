@@ -2,7 +2,7 @@
 
 use testkit::{
     DropAcksProxy, LONG, Nats, eventually,
-    stripe::{Fault, Route, StandIn},
+    stripe::{Fault, StandIn, StripeRoute},
 };
 use uuid::Uuid;
 
@@ -132,7 +132,7 @@ async fn reconciling_names_money_that_is_held_although_the_order_is_over() {
         .nats_url(proxy.url())
         .stripe(&standin);
     let shop = Shop::of(standin, site.start().await).await;
-    for route in [Route::Capture, Route::Cancel] {
+    for route in [StripeRoute::Capture, StripeRoute::Cancel] {
         shop.standin.fail(1_000, route, Fault::StatusForGood(503));
     }
     let complete = shop.order().await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{
     LONG, eventually,
-    stripe::{Fault, Route, StandIn, event},
+    stripe::{Fault, StandIn, StripeRoute, event},
 };
 
 use super::{Shop, webhooks::send_signed};
@@ -91,10 +91,10 @@ async fn a_sale_whose_money_the_provider_let_go_is_undone() {
     let shop = Shop::open().await;
     let order = shop.order().await;
     // The capture is in progress when the payment is cancelled.
-    shop.standin.fail_next(Route::Capture, Fault::Hang);
+    shop.standin.fail_next(StripeRoute::Capture, Fault::Hang);
     let payment = shop.buyer.try_pay(&order).await.expect_status(201).id();
     eventually("the money is about to be taken", LONG, || async {
-        shop.standin.seen(Route::Capture).len() == 1
+        shop.standin.seen(StripeRoute::Capture).len() == 1
     })
     .await;
     let reference = shop.standin.references()[0].clone();

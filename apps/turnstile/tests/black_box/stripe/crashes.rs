@@ -6,7 +6,7 @@
 
 use testkit::{
     DropAcksProxy, LONG, Nats, eventually,
-    stripe::{Fault, Route, StandIn},
+    stripe::{Fault, StandIn, StripeRoute},
 };
 
 use super::Shop;
@@ -20,7 +20,7 @@ async fn crash(shop: &Shop) {
 }
 
 /// Waits until Stripe received this number of requests of this kind.
-async fn sees(shop: &Shop, route: Route, count: usize) {
+async fn sees(shop: &Shop, route: StripeRoute, count: usize) {
     let what = format!("Stripe sees {count} of {route:?}");
     eventually(&what, LONG, || async {
         shop.standin.seen(route).len() == count
@@ -32,15 +32,16 @@ async fn sees(shop: &Shop, route: Route, count: usize) {
 async fn killed_before_any_money_is_held_the_order_can_still_be_paid_or_cancelled() {
     let shop = Shop::open().await;
     // One crashes after its intent was opened and before that is recorded, the other after it was.
-    shop.standin.fail_next(Route::Create, Fault::DoneButHang);
+    shop.standin
+        .fail_next(StripeRoute::Create, Fault::DoneButHang);
     let opened = shop.order().await;
     shop.pay_in_vain(&opened);
-    sees(&shop, Route::Create, 1).await;
+    sees(&shop, StripeRoute::Create, 1).await;
     let (begun, cancelled) = (shop.order().await, shop.order().await);
-    shop.standin.fail(2, Route::Confirm, Fault::Hang);
+    shop.standin.fail(2, StripeRoute::Confirm, Fault::Hang);
     shop.pay_in_vain(&begun);
     shop.pay_in_vain(&cancelled);
-    sees(&shop, Route::Confirm, 2).await;
+    sees(&shop, StripeRoute::Confirm, 2).await;
     crash(&shop).await;
 
     assert_eq!(shop.standin.money().holds, 0);
@@ -57,7 +58,8 @@ async fn killed_before_any_money_is_held_the_order_can_still_be_paid_or_cancelle
 async fn killed_after_the_hold_and_before_it_is_noted_the_money_is_found_again() {
     let shop = Shop::open().await;
     let (repeated, abandoned) = (shop.order().await, shop.order().await);
-    shop.standin.fail(2, Route::Confirm, Fault::DoneButHang);
+    shop.standin
+        .fail(2, StripeRoute::Confirm, Fault::DoneButHang);
     shop.pay_in_vain(&repeated);
     shop.pay_in_vain(&abandoned);
     eventually("both cards are held", LONG, || async {
@@ -90,7 +92,8 @@ async fn killed_after_the_hold_money_that_nobody_comes_back_for_is_let_go_when_t
         .env("ORDER_HOLD_SECONDS", "4");
     let shop = Shop::of(standin, site.start().await).await;
     let order = shop.order().await;
-    shop.standin.fail_next(Route::Confirm, Fault::DoneButHang);
+    shop.standin
+        .fail_next(StripeRoute::Confirm, Fault::DoneButHang);
     shop.pay_in_vain(&order);
     eventually("the card is held", LONG, || async {
         shop.standin.money().holds == 1
@@ -135,12 +138,13 @@ async fn killed_after_the_order_is_complete_the_money_is_taken_once() {
     let shop = Shop::open().await;
     // One crashes before the capture, the other after it and before it is recorded.
     let (before, after) = (shop.order().await, shop.order().await);
-    shop.standin.fail_next(Route::Capture, Fault::Hang);
+    shop.standin.fail_next(StripeRoute::Capture, Fault::Hang);
     shop.buyer.try_pay(&before).await.assert_status(201);
-    sees(&shop, Route::Capture, 1).await;
-    shop.standin.fail_next(Route::Capture, Fault::DoneButHang);
+    sees(&shop, StripeRoute::Capture, 1).await;
+    shop.standin
+        .fail_next(StripeRoute::Capture, Fault::DoneButHang);
     shop.buyer.try_pay(&after).await.assert_status(201);
-    sees(&shop, Route::Capture, 2).await;
+    sees(&shop, StripeRoute::Capture, 2).await;
     assert_eq!(shop.standin.money().captures, 1);
     crash(&shop).await;
 

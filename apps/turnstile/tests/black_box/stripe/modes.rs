@@ -4,7 +4,7 @@ use chrono::Utc;
 use std::process::Output;
 use testkit::{
     Method,
-    stripe::{KEY, PUBLISHABLE_KEY, Route, StandIn, event, sign},
+    stripe::{KEY, PUBLISHABLE_KEY, StandIn, StripeRoute, event, sign},
 };
 
 use super::Shop;
@@ -133,7 +133,7 @@ async fn what_comes_from_the_other_mode_is_not_believed() {
         .tamper(&reference, |intent| intent.livemode = true);
     shop.buyer.try_pay(&order).await.assert_status(500);
     shop.assert_payable(&order).await;
-    assert!(shop.standin.seen(Route::Capture).is_empty());
+    assert!(shop.standin.seen(StripeRoute::Capture).is_empty());
 }
 
 #[tokio::test]

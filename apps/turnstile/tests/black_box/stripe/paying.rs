@@ -1,7 +1,7 @@
 //! An order is paid through Stripe, over HTTP from one end to the other.
 
 use serde_json::json;
-use testkit::stripe::{Fault, Route, StandIn};
+use testkit::stripe::{Fault, StandIn, StripeRoute};
 
 use super::Shop;
 use crate::support::Site;
@@ -51,7 +51,7 @@ async fn what_stripe_will_not_take_or_cannot_do_now_is_told_and_charges_nothing(
         refused.assert_field_error(400, "price", bound);
     }
     let order = shop.order().await;
-    for route in [Route::Create, Route::Confirm] {
+    for route in [StripeRoute::Create, StripeRoute::Confirm] {
         shop.standin.fail_next(route, Fault::StatusForGood(503));
         let away = shop.buyer.try_pay(&order).await;
         away.assert_status(503);

@@ -2,8 +2,8 @@
 
 use chrono::Utc;
 use testkit::{
-    Answer, LONG, Method, eventually,
-    stripe::{Fault, Route, event, sign},
+    LONG, Method, Response, eventually,
+    stripe::{Fault, StripeRoute, event, sign},
 };
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use crate::support::{Site, WEBHOOK_SECRET};
 const PATH: &str = "/api/payments/webhook";
 const SUCCEEDED: &str = "payment_intent.succeeded";
 
-async fn send(site: &Site, body: &[u8], signature: Option<&str>) -> Answer {
+async fn send(site: &Site, body: &[u8], signature: Option<&str>) -> Response {
     let text = String::from_utf8(body.to_vec()).unwrap();
     let call = site.anyone().call(Method::POST, PATH).raw_json(text);
     match signature {
@@ -27,7 +27,7 @@ fn signature(body: &[u8]) -> String {
     format!("t={now},v1={}", sign(WEBHOOK_SECRET, now, body))
 }
 
-pub(super) async fn send_signed(site: &Site, body: &[u8]) -> Answer {
+pub(super) async fn send_signed(site: &Site, body: &[u8]) -> Response {
     send(site, body, Some(&signature(body))).await
 }
 
@@ -36,10 +36,10 @@ async fn a_signed_webhook_takes_effect_once_however_often_it_comes() {
     let shop = Shop::open().await;
     let order = shop.order().await;
     // The worker that captures the money hangs, so what follows is the webhook's effect.
-    shop.standin.fail_next(Route::Capture, Fault::Hang);
+    shop.standin.fail_next(StripeRoute::Capture, Fault::Hang);
     let payment = shop.buyer.try_pay(&order).await.expect_status(201).id();
     eventually("the worker is at it", LONG, || async {
-        shop.standin.seen(Route::Capture).len() == 1
+        shop.standin.seen(StripeRoute::Capture).len() == 1
     })
     .await;
     // The money is captured by hand, in Stripe's dashboard.
@@ -95,7 +95,7 @@ async fn a_signed_webhook_is_only_a_hint_and_the_log_and_the_provider_decide() {
 async fn an_unsigned_or_forged_webhook_is_refused_and_changes_nothing() {
     let shop = Shop::open().await;
     let order = shop.order().await;
-    shop.standin.fail_next(Route::Capture, Fault::Hang);
+    shop.standin.fail_next(StripeRoute::Capture, Fault::Hang);
     let payment = shop.buyer.try_pay(&order).await.expect_status(201).id();
     let before = ["PaymentBegun", "PaymentAuthorized"];
     let object = shop.standin.object(&shop.standin.references()[0]);

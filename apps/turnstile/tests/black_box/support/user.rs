@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::{ops::Deref, time::Duration};
-use testkit::{Answer, Client, TestUser, eventually};
+use testkit::{Client, Response, TestUser, eventually};
 use uuid::Uuid;
 
 /// A user with a session.
@@ -28,7 +28,7 @@ impl Person {
     }
 
     /// Requests to hold a ticket.
-    pub async fn try_order(&self, ticket: &str) -> Answer {
+    pub async fn try_order(&self, ticket: &str) -> Response {
         self.post("/api/orders", json!({"ticketId": ticket})).await
     }
 
@@ -38,18 +38,18 @@ impl Person {
     }
 
     /// Requests to pay with a card.
-    pub async fn try_pay_with(&self, order: &str, token: &str) -> Answer {
+    pub async fn try_pay_with(&self, order: &str, token: &str) -> Response {
         let body = json!({"token": token, "orderId": order});
         self.post("/api/payments", body).await
     }
 
     /// Requests to pay with a card that the sandbox accepts.
-    pub async fn try_pay(&self, order: &str) -> Answer {
+    pub async fn try_pay(&self, order: &str) -> Response {
         self.try_pay_with(order, "tok_visa").await
     }
 
     /// Cancels an order.
-    pub async fn try_cancel(&self, order: &str) -> Answer {
+    pub async fn try_cancel(&self, order: &str) -> Response {
         self.delete(&format!("/api/orders/{order}")).await
     }
 
@@ -94,7 +94,7 @@ pub fn is_uuid(value: &Value) -> bool {
 }
 
 /// The responses of concurrent tasks.
-pub async fn as_answers(tasks: Vec<tokio::task::JoinHandle<Answer>>) -> Vec<Answer> {
+pub async fn as_answers(tasks: Vec<tokio::task::JoinHandle<Response>>) -> Vec<Response> {
     let mut answers = Vec::new();
     for task in tasks {
         answers.push(task.await.unwrap());
@@ -103,7 +103,7 @@ pub async fn as_answers(tasks: Vec<tokio::task::JoinHandle<Answer>>) -> Vec<Answ
 }
 
 /// The status codes, sorted.
-pub fn statuses(answers: &[Answer]) -> Vec<u16> {
+pub fn statuses(answers: &[Response]) -> Vec<u16> {
     let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
     statuses.sort_unstable();
     statuses

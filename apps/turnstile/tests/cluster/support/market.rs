@@ -8,7 +8,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use testkit::{Answer, Call, Client, eventually};
+use testkit::{Call, Client, Response, eventually};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -189,7 +189,7 @@ impl Trader {
     }
 }
 
-async fn sent(call: Call, key: &str) -> Result<Answer, String> {
+async fn sent(call: Call, key: &str) -> Result<Response, String> {
     let answer = call.idempotency_key(key).try_send();
     match tokio::time::timeout(ANSWER, answer).await {
         Ok(Ok(answer)) => Ok(answer),
@@ -198,7 +198,7 @@ async fn sent(call: Call, key: &str) -> Result<Answer, String> {
     }
 }
 
-fn created(answer: &Answer) -> Result<String, String> {
+fn created(answer: &Response) -> Result<String, String> {
     match (answer.status, &answer.json["id"]) {
         (201, Value::String(id)) => Ok(id.clone()),
         _ => Err(answer.describe()),

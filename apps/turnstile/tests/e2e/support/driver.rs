@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use devservers::{ChildProcess, Launch, free_port, tools};
+use devservers::{ChildProcess, ProcessSpec, free_port, tools};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{LONG, eventually};
@@ -30,7 +30,7 @@ impl Driver {
         let folder = TempDir::with_prefix("e2e-").unwrap();
         let port = free_port().unwrap();
         let driver = tools::find_in_path("chromedriver").unwrap();
-        let launch = Launch::new(driver, folder.path().join("driver.log"))
+        let launch = ProcessSpec::new(driver, folder.path().join("driver.log"))
             .arg(format!("--port={port}"))
             // The browser puts its sockets and caches there, too.
             .env("TMPDIR", folder.path())

@@ -3,7 +3,7 @@
 use eventstore::{Log, StoreError, StreamName};
 use std::time::Duration;
 
-use super::{Progress, Source};
+use super::{Progress, ReadFrom};
 use crate::{Position, ReadError};
 
 /// How long a read waits for the read model to reach the end of the log before it reports an
@@ -28,7 +28,7 @@ impl Progress {
     /// [`ReadError::Unavailable`] within 4 s.
     pub async fn find<T, F, Fut>(&self, log: &Log, load: F) -> Result<Option<T>, ReadError>
     where
-        F: Fn(Source) -> Fut,
+        F: Fn(ReadFrom) -> Fut,
         Fut: Future<Output = Result<Option<T>, ReadError>>,
     {
         if let Some(found) = self.read(&load).await? {

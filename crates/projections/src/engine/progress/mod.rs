@@ -8,7 +8,7 @@ mod trust;
 mod waiting;
 
 pub(crate) use absence::ends_of;
-pub use reads::Source;
+pub use reads::ReadFrom;
 
 use eventstore::StreamName;
 use std::{

@@ -11,7 +11,7 @@ const CATCH_UP: Duration = Duration::from_millis(50);
 
 /// How a read may be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ReadFrom {
     /// The cache is known to include every acknowledged commit.
     Memory,
     /// Only the database is.
@@ -28,7 +28,7 @@ impl Progress {
     /// [`ReadError::Unavailable`] when they aren't applied within 2 s.
     pub async fn read<T, F, Fut>(&self, load: F) -> Result<T, ReadError>
     where
-        F: Fn(Source) -> Fut,
+        F: Fn(ReadFrom) -> Fut,
         Fut: Future<Output = Result<T, ReadError>>,
     {
         let undisturbed = async {
@@ -51,7 +51,7 @@ impl Progress {
     }
 
     /// Waits until all acknowledged commits are applied; returns the number of faults up to now.
-    async fn admit(&self) -> (Source, u64) {
+    async fn admit(&self) -> (ReadFrom, u64) {
         let faults = loop {
             let faults = self.faults();
             let mut settled = self.inner.settled.subscribe();
@@ -70,12 +70,12 @@ impl Progress {
             }
         };
         if self.is_active() {
-            return (Source::Memory, faults);
+            return (ReadFrom::Memory, faults);
         }
         let known = self.inner.leader_query.ask().await;
         let source = match known {
-            Some(applied) if self.wait_until(&applied, CATCH_UP).await => Source::Memory,
-            _ => Source::Database,
+            Some(applied) if self.wait_until(&applied, CATCH_UP).await => ReadFrom::Memory,
+            _ => ReadFrom::Database,
         };
         (source, faults)
     }

@@ -3,7 +3,7 @@
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use testkit::{Answer, Call, Method};
+use testkit::{Call, Method, Response};
 
 use crate::support::{Person, Site};
 
@@ -81,7 +81,7 @@ impl Bounds {
         client.call(method, &self.path(path))
     }
 
-    fn judge(&mut self, asked: (Operation, &str), value: &Value, answer: &Answer, fate: Fate) {
+    fn judge(&mut self, asked: (Operation, &str), value: &Value, answer: &Response, fate: Fate) {
         let ((method, path), name) = asked;
         let operation = &self.document["paths"][path][method];
         let parameters = operation["parameters"].as_array().into_iter().flatten();

@@ -21,19 +21,20 @@ const DEPENDENTS_FIRST: [StreamName; 4] = [PAYMENTS, ORDERS, TICKETS, USERS];
 /// A part of the log that is there: a [`Range`], with the ends of the streams as they were when
 /// it was looked up. What is appended later is not part of it.
 #[derive(Clone, Debug)]
-pub struct Span {
+pub struct ResolvedRange {
     range: Range,
     /// First and last sequence by stream; none of a stream where the first is behind the last.
     sequences: BTreeMap<StreamName, (u64, u64)>,
     timeout: Duration,
 }
 
-impl Span {
+impl ResolvedRange {
     /// Looks up where a range lies in these streams.
     ///
     /// # Errors
     /// [`AnalysisError::PastEnd`] when it names a place that a stream hasn't reached,
-    /// [`AnalysisError::InvertedRange`] when it ends before it begins, and when the log can't be read.
+    /// [`AnalysisError::InvertedRange`] when it ends before it begins, and when the log can't be
+    /// read.
     pub async fn resolve(
         range: &Range,
         log: &Log,
@@ -137,7 +138,8 @@ impl Span {
             && self.range.contains_time(commit.metadata.time)
     }
 
-    /// The same from the log's first commit on. [`Span::contains`] still tells what is in the range.
+    /// The same from the log's first commit on. [`ResolvedRange::contains`] still tells what is in
+    /// the range.
     #[must_use]
     pub fn from_the_beginning(mut self) -> Self {
         for (first, _) in self.sequences.values_mut() {
@@ -180,8 +182,8 @@ impl Span {
     }
 
     /// Reads it: every stream in its own order, merged by time. Commits that lie in it only
-    /// because of [`Span::from_the_beginning`] or because clocks differ come too;
-    /// [`Span::contains`] tells them apart.
+    /// because of [`ResolvedRange::from_the_beginning`] or because clocks differ come too;
+    /// [`ResolvedRange::contains`] tells them apart.
     ///
     /// Each stream is read by a task of its own, which waits until its commits are taken, and
     /// ends with this value. In the server there is an ordered consumer for each of them, which

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// One complete response.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     /// The request, such as `POST http://127.0.0.1:8080/api/tickets`.
     pub asked: String,
     /// The status code.
@@ -31,7 +31,7 @@ pub struct ErrorEntry {
     pub field: Option<String>,
 }
 
-impl Answer {
+impl Response {
     /// Returns the response if it has that status.
     ///
     /// # Panics
@@ -43,7 +43,7 @@ impl Answer {
         self
     }
 
-    /// Like [`Answer::expect_status`], without returning the response.
+    /// Like [`Response::expect_status`], without returning the response.
     #[track_caller]
     pub fn assert_status(&self, status: u16) {
         assert!(
