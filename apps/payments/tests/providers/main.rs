@@ -7,12 +7,12 @@
     reason = "the helpers of tests may panic as the tests may"
 )]
 
-mod laws;
-mod laws_by_itself;
-mod rig;
+mod contract;
+mod provider_actions;
 mod sandbox_cards;
 mod sandbox_durability;
 mod stripe_answers;
 mod stripe_faults;
 mod stripe_tls;
 mod stripe_webhooks;
+mod support;

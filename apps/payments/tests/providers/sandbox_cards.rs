@@ -2,12 +2,12 @@
 
 use payments::provider::{Authorization, IntentStatus, ProviderError};
 
-use crate::rig::{Rig, token};
+use crate::support::{TestProvider, token};
 
 #[tokio::test]
 async fn test_cards_decline_with_stripes_own_words() {
-    let rig = Rig::sandbox();
-    let reference = rig.opened().await;
+    let tested = TestProvider::sandbox();
+    let reference = tested.opened().await;
     for (card, reason) in [
         ("tok_visa_chargeDeclined", "Your card was declined."),
         ("tok_chargeDeclinedLostCard", "Your card was declined."),
@@ -26,7 +26,7 @@ async fn test_cards_decline_with_stripes_own_words() {
             "An error occurred while processing your card. Try again in a little bit.",
         ),
     ] {
-        let answer = rig
+        let answer = tested
             .provider
             .authorize(&reference, &token(card), "attempt")
             .await;
@@ -38,15 +38,15 @@ async fn test_cards_decline_with_stripes_own_words() {
             "{card}"
         );
     }
-    assert_eq!(rig.holds(), 0);
+    assert_eq!(tested.holds(), 0);
 }
 
 #[tokio::test]
 async fn a_card_that_needs_authentication_is_declined_with_a_clear_reason() {
-    let rig = Rig::sandbox();
-    let reference = rig.opened().await;
+    let tested = TestProvider::sandbox();
+    let reference = tested.opened().await;
     let card = token("pm_card_threeDSecure2Required");
-    let answer = rig
+    let answer = tested
         .provider
         .authorize(&reference, &card, "attempt")
         .await
@@ -59,9 +59,9 @@ async fn a_card_that_needs_authentication_is_declined_with_a_clear_reason() {
 
 #[tokio::test]
 async fn one_token_simulates_a_provider_out_of_reach() {
-    let rig = Rig::sandbox();
-    let reference = rig.opened().await;
-    let result = rig
+    let tested = TestProvider::sandbox();
+    let reference = tested.opened().await;
+    let result = tested
         .provider
         .authorize(&reference, &token("tok_sandbox_unreachable"), "1")
         .await;
@@ -70,10 +70,10 @@ async fn one_token_simulates_a_provider_out_of_reach() {
         "{result:?}"
     );
     assert_eq!(
-        rig.provider.status(&reference).await,
+        tested.provider.status(&reference).await,
         Ok(IntentStatus::Open)
     );
-    let answer = rig
+    let answer = tested
         .provider
         .authorize(&reference, &token("tok_visa"), "2")
         .await;

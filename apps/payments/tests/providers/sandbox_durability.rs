@@ -10,7 +10,7 @@ use payments::provider::{
     SandboxReader, SetupError,
 };
 
-use crate::rig::{intent, journal_in, token};
+use crate::support::{intent, journal_in, token};
 
 /// Passes the journal to a process that a test starts from its own binary.
 const WRITE_TO: &str = "SANDBOX_TEST_WRITES_TO";

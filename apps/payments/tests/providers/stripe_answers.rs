@@ -4,7 +4,7 @@ use payments::provider::{
     Authorization, Intent, PaymentProvider, ProviderConfig, ProviderError, Secret, Stripe,
 };
 
-use crate::rig::{SHORT, intent, stripe_at, stripe_config, token};
+use crate::support::{SHORT, intent, stripe_at, stripe_config, token};
 use testkit::stripe::{StandIn, StripeRoute};
 
 async fn stripe() -> (StandIn, Stripe) {

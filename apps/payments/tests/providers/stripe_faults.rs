@@ -6,7 +6,7 @@ use payments::provider::{
     Authorization, IntentStatus, PaymentProvider, ProviderError, ProviderRef, Stripe, Timeouts,
 };
 
-use crate::rig::{SHORT, intent, stripe_at, token};
+use crate::support::{SHORT, intent, stripe_at, token};
 use testkit::stripe::{Fault, Money, StandIn, StripeRoute};
 
 /// More than the number of tries in a call.

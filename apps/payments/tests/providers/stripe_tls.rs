@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::{ServerConfig, crypto};
 
-use crate::rig::{SHORT, intent, stripe_at};
+use crate::support::{SHORT, intent, stripe_at};
 use testkit::stripe::{StandIn, StripeRoute};
 
 /// Passes the address to a process that a test starts from its own binary; its environment decides

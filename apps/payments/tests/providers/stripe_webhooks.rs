@@ -6,7 +6,7 @@ use payments::provider::{
 };
 use serde_json::json;
 
-use crate::rig::{Rig, SHORT, WEBHOOK_SECRET, intent, stripe_at, stripe_config};
+use crate::support::{SHORT, TestProvider, WEBHOOK_SECRET, intent, stripe_at, stripe_config};
 use testkit::stripe::{StandIn, sign};
 
 fn signed(body: &[u8]) -> String {
@@ -177,7 +177,7 @@ async fn no_webhook_is_accepted_without_a_secret() {
         stripe.webhook(Some(&signature), &body),
         Err(WebhookError::NotConfigured)
     );
-    let sandbox = Rig::sandbox();
+    let sandbox = TestProvider::sandbox();
     let result = sandbox.provider.webhook(Some(&signature), &body);
     assert_eq!(result, Err(WebhookError::NotConfigured));
 }

@@ -11,7 +11,7 @@ use crate::{
     simulate::simulated,
     support::{
         Archive, Draft, Season,
-        exported::{exported, files, named, rows, text},
+        export_folder::{exported, files, named, rows, text},
         id, moment, tool,
     },
 };

@@ -11,7 +11,7 @@ use crate::{
     simulate::simulated,
     support::{
         Archive,
-        exported::{exported, files, named, text},
+        export_folder::{exported, files, named, text},
         tool,
     },
 };

@@ -10,7 +10,7 @@ use testkit::Nats;
 use crate::{
     simulate::simulated,
     support::{
-        exported::{exported, text},
+        export_folder::{exported, text},
         tool,
     },
 };

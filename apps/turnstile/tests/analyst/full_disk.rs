@@ -10,7 +10,7 @@ use crate::{
     simulate::simulated,
     support::{
         TURNSTILE,
-        exported::{assert_same_export, exported, files, text},
+        export_folder::{assert_same_export, exported, files, text},
         had_no_room_for, tool, without_room,
     },
 };

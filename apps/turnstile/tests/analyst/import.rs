@@ -10,7 +10,7 @@ use crate::{
     simulate::simulated,
     support::{
         TURNSTILE,
-        exported::{exported, text},
+        export_folder::{exported, text},
         tool,
     },
 };

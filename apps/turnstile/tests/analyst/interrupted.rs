@@ -16,7 +16,7 @@ use crate::{
     import::{copied, sums},
     support::{
         CuttingProxy, RandomTimes, TURNSTILE, Tool,
-        exported::{assert_same_export, exported, files, text},
+        export_folder::{assert_same_export, exported, files, text},
         tool,
     },
 };

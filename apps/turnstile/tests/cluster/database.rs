@@ -12,7 +12,7 @@ use read_models::{
 use std::time::Duration;
 use testkit::Nats;
 
-use crate::support::{Market, MongoSet, Site, session_key, tool};
+use crate::support::{MongoSet, Site, Traffic, session_key, tool};
 
 const DATABASE: &str = "turnstile";
 /// The server's code for a missing permission.
@@ -95,14 +95,14 @@ async fn a_service_keeps_its_own_read_model_and_touches_no_other() {
     };
     // Its own work succeeds: it fills a read model, rebuilds it, and switches to that.
     let site = Site::start(1, envs).await;
-    let market = Market::open(&site.client(), 1).await;
-    market.time_to_trade().await;
+    let traffic = Traffic::open(&site.client(), 1).await;
+    traffic.time_to_trade().await;
     for name in ["tickets", "orders", "payable-orders"] {
         let args = ["projections", "rebuild", name];
         tool(&args, &envs("operator")).await.assert_success();
-        market.time_to_trade().await;
+        traffic.time_to_trade().await;
     }
-    let ledger = market.close().await;
+    let ledger = traffic.close().await;
     ledger.assert_kept(&site.client()).await;
     let verify = ["verify", "--table"];
     tool(&verify, &envs("operator")).await.assert_success();

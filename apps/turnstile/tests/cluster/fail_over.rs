@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::support::{Market, MongoSet, NatsCluster, Site, session_key, tool};
+use crate::support::{MongoSet, NatsCluster, Site, Traffic, session_key, tool};
 
 /// The goal: the service is back within this time.
 const GOAL: Duration = Duration::from_secs(10);
@@ -15,8 +15,8 @@ struct Figures(Vec<(String, Duration)>);
 
 impl Figures {
     /// Measures the time after `what` until a ticket can be sold, ordered and paid.
-    async fn take(&mut self, market: &Market, what: String) {
-        let back = market.time_to_trade().await;
+    async fn take(&mut self, traffic: &Traffic, what: String) {
+        let back = traffic.time_to_trade().await;
         println!("{what}: back after {back:.1?}");
         self.0.push((what, back));
     }
@@ -55,9 +55,9 @@ async fn whichever_server_dies_or_freezes_nothing_acknowledged_is_lost_and_trade
     };
     let site = Site::start(1, envs).await;
     let client = site.client();
-    let market = Market::open(&client, 3).await;
+    let traffic = Traffic::open(&client, 3).await;
     let mut figures = Figures(Vec::new());
-    figures.take(&market, "with all there".to_owned()).await;
+    figures.take(&traffic, "with all there".to_owned()).await;
 
     let busiest = led(&envs("operator")).await;
     let first = (0..3)
@@ -71,45 +71,45 @@ async fn whichever_server_dies_or_freezes_nothing_acknowledged_is_lost_and_trade
         let leads = made_to_lead(dies, &nats, &envs("operator")).await;
         member.kill9().await;
         figures
-            .take(&market, format!("nats-{dies}, led {leads}, was killed"))
+            .take(&traffic, format!("nats-{dies}, led {leads}, was killed"))
             .await;
         member.restart().await;
         figures
-            .take(&market, format!("nats-{dies} is there again"))
+            .take(&traffic, format!("nats-{dies} is there again"))
             .await;
         wait_for_copies(&envs("operator")).await;
         let member = &nats.members[freezes];
         let leads = made_to_lead(freezes, &nats, &envs("operator")).await;
         member.pause();
         figures
-            .take(&market, format!("nats-{freezes}, led {leads}, was frozen"))
+            .take(&traffic, format!("nats-{freezes}, led {leads}, was frozen"))
             .await;
         member.resume();
         figures
-            .take(&market, format!("nats-{freezes} goes on"))
+            .take(&traffic, format!("nats-{freezes} goes on"))
             .await;
         wait_for_copies(&envs("operator")).await;
     }
     for (n, member) in mongo.members.iter().enumerate() {
         member.kill9().unwrap();
         figures
-            .take(&market, format!("mongodb-{n} was killed"))
+            .take(&traffic, format!("mongodb-{n} was killed"))
             .await;
         let again = member.clone();
         let restarted = tokio::task::spawn_blocking(move || again.restart());
         restarted.await.unwrap().unwrap();
         figures
-            .take(&market, format!("mongodb-{n} is there again"))
+            .take(&traffic, format!("mongodb-{n} is there again"))
             .await;
         member.pause().unwrap();
         figures
-            .take(&market, format!("mongodb-{n} was frozen"))
+            .take(&traffic, format!("mongodb-{n} was frozen"))
             .await;
         member.resume().unwrap();
-        figures.take(&market, format!("mongodb-{n} goes on")).await;
+        figures.take(&traffic, format!("mongodb-{n} goes on")).await;
     }
 
-    let ledger = market.close().await;
+    let ledger = traffic.close().await;
     println!(
         "acknowledged: {} tickets, {} orders, {} payments",
         ledger.tickets.len(),

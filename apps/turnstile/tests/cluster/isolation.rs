@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 use testkit::{LONG, Mongo, TestApp, eventually};
 
-use crate::support::{Apart, builder, tool};
+use crate::support::{PartitionableCluster, builder, tool};
 
 /// Time until it is noticed: three missing answers, and three seconds of silence before that if the
 /// server that is cut off leads the requested stream.
 const NOTICED: Duration = Duration::from_secs(8);
 
 /// A service in a cluster whose servers can be cut off.
-async fn service(nats: &Apart) -> (TestApp, Mongo) {
+async fn service(nats: &PartitionableCluster) -> (TestApp, Mongo) {
     let envs = nats.envs();
     eventually("the streams exist", LONG, || async {
         let made = tool(&["streams", "migrate", "--yes"], &envs).await;
@@ -24,7 +24,7 @@ async fn service(nats: &Apart) -> (TestApp, Mongo) {
 
 #[tokio::test]
 async fn a_connection_to_publish_on_whose_server_is_cut_off_is_left_for_another() {
-    let nats = Apart::start().await;
+    let nats = PartitionableCluster::start().await;
     let (_app, _mongo) = service(&nats).await;
     let home = nats.home_of("tickets-publisher").await.unwrap();
     nats.cut(home);
@@ -38,7 +38,7 @@ async fn a_connection_to_publish_on_whose_server_is_cut_off_is_left_for_another(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_whose_nats_server_is_cut_off_is_not_ready_and_moves_to_another() {
-    let nats = Apart::start().await;
+    let nats = PartitionableCluster::start().await;
     let (app, _mongo) = service(&nats).await;
     let home = nats.home_of("tickets").await.unwrap();
 

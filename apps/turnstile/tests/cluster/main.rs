@@ -12,11 +12,11 @@
 mod access;
 mod backup;
 mod database;
-mod escapes;
+mod escalation;
 mod fail_over;
-mod growing;
 mod isolation;
 mod scale_out;
 mod start;
 mod streams;
 mod support;
+mod three_servers;

@@ -5,7 +5,7 @@ use serde_json::json;
 use std::time::Duration;
 use testkit::{Client, Mongo, Nats, stripe::StandIn};
 
-use crate::support::{Market, Site, session_key, tool};
+use crate::support::{Site, Traffic, session_key, tool};
 
 /// The service must be available within this time after the leader of a projection is gone.
 const BACK: Duration = Duration::from_secs(10);
@@ -112,24 +112,24 @@ async fn whichever_process_is_asked_it_shows_what_any_other_acknowledged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_process_that_folds_dies_or_freezes_another_takes_over_in_seconds() {
     let scaled = three_of_each().await;
-    let market = Market::open(&scaled.client, 2).await;
-    market.time_to_trade().await;
+    let traffic = Traffic::open(&scaled.client, 2).await;
+    traffic.time_to_trade().await;
     let mut late = Vec::new();
     for name in ["tickets", "orders", "payments"] {
         // One of the three leads; each of them is stopped in turn.
         for (n, app) in scaled.site.all(name).into_iter().enumerate() {
             app.pause();
-            let frozen = market.time_to_trade().await;
+            let frozen = traffic.time_to_trade().await;
             app.resume();
             app.kill9().await;
-            let killed = market.time_to_trade().await;
+            let killed = traffic.time_to_trade().await;
             app.start_process().await;
             app.wait_ready().await;
             println!("{name}-{n}: frozen, back after {frozen:.1?}; killed, after {killed:.1?}");
             late.extend([frozen, killed].into_iter().filter(|back| *back > BACK));
         }
     }
-    let ledger = market.close().await;
+    let ledger = traffic.close().await;
     println!(
         "{} tickets, {} paid",
         ledger.tickets.len(),

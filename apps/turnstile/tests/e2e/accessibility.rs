@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::support::{Browser, Stage, Theme, Visit};
+use crate::support::{Browser, Site, Theme, VisitorPages};
 
 /// The engine, as one script.
 async fn axe() -> String {
@@ -40,24 +40,24 @@ const STRANGERS: &str = "
 
 #[tokio::test]
 async fn no_page_has_a_violation_or_an_error_in_either_theme() {
-    let stage = Stage::set().await;
+    let site = Site::start().await;
     let axe = axe().await;
     let mut found = BTreeMap::new();
-    for Visit { browser, stops } in stage.tour().await {
+    for VisitorPages { browser, pages } in site.walkthrough().await {
         browser.console_errors().await;
-        for stop in &stops {
-            browser.open(&stop.path).await;
-            browser.see(stop.says).await;
+        for page in &pages {
+            browser.open(&page.path).await;
+            browser.see(page.says).await;
             let strangers = browser.script(STRANGERS, json!([])).await;
-            assert_eq!(strangers, json!([]), "{} asks others", stop.name);
+            assert_eq!(strangers, json!([]), "{} asks others", page.name);
             for theme in [Theme::Light, Theme::Dark] {
                 browser.set_theme(theme).await;
                 let violations = violations(&browser, &axe).await;
                 let mut errors = browser.console_errors().await;
                 // A page that doesn't exist gets 404, which the browser logs.
-                errors.retain(|error| stop.name != "not-found" || !error.contains("404"));
+                errors.retain(|error| page.name != "not-found" || !error.contains("404"));
                 if !violations.is_empty() || !errors.is_empty() {
-                    found.insert(format!("{} {theme:?}", stop.name), (violations, errors));
+                    found.insert(format!("{} {theme:?}", page.name), (violations, errors));
                 }
             }
         }
@@ -67,9 +67,9 @@ async fn no_page_has_a_violation_or_an_error_in_either_theme() {
 
 #[tokio::test]
 async fn a_form_with_errors_has_no_violation() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
-    let browser = stage.browser_of(&seller, "/tickets/new").await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
+    let browser = site.browser_of(&seller, "/tickets/new").await;
     let axe = axe().await;
     for theme in [Theme::Light, Theme::Dark] {
         browser.set_theme(theme).await;
@@ -84,8 +84,8 @@ async fn a_form_with_errors_has_no_violation() {
 
 #[tokio::test]
 async fn the_engine_finds_what_is_wrong() {
-    let stage = Stage::set().await;
-    let browser = stage.browser().await;
+    let site = Site::start().await;
+    let browser = site.browser().await;
     browser.open("/signin").await;
     browser.see("No account yet?").await;
     let spoil = "document.querySelector('label').remove(); console.error('spoiled')";
@@ -97,9 +97,9 @@ async fn the_engine_finds_what_is_wrong() {
 
 #[tokio::test]
 async fn nothing_moves_for_who_wants_no_movement() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
-    let browser = stage.browser_of(&seller, "/tickets/new").await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
+    let browser = site.browser_of(&seller, "/tickets/new").await;
     browser.want_no_movement().await;
     browser.fill("Title", "Opera").await;
     browser.fill("Price", "40").await;

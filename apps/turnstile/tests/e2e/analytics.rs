@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::{LONG, eventually};
 
-use crate::support::{Browser, Stage};
+use crate::support::{Browser, Site};
 
 /// A figure at the top of the page.
 async fn figure(browser: &Browser, id: &str) -> Value {
@@ -31,10 +31,10 @@ async fn is_shown_the_way(browser: &Browser) -> bool {
 
 #[tokio::test]
 async fn an_analyst_sees_the_figures_change_as_others_trade() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
-    let analyst = stage.visitor().await;
-    stage.grants("analyst", &analyst).await;
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
+    let analyst = site.visitor().await;
+    site.grants("analyst", &analyst).await;
     let (opera, jazz) = (
         seller.offers("Opera", 40.0).await,
         seller.offers("Jazz", 20.0).await,
@@ -42,7 +42,7 @@ async fn an_analyst_sees_the_figures_change_as_others_trade() {
     let order = buyer.orders(&opera).await;
     buyer.pays(&order).await;
 
-    let browser = stage.browser_of(&analyst, "/").await;
+    let browser = site.browser_of(&analyst, "/").await;
     browser.console_errors().await;
     browser.press("Analytics").await;
     shows(&browser, "revenue", "$40").await;
@@ -72,13 +72,13 @@ async fn an_analyst_sees_the_figures_change_as_others_trade() {
 
 #[tokio::test]
 async fn whoever_is_no_analyst_learns_who_grants_the_role_and_sees_the_figures_once_it_is() {
-    let stage = Stage::set().await;
-    let visitor = stage.visitor().await;
-    let browser = stage.browser_of(&visitor, "/analytics").await;
+    let site = Site::start().await;
+    let visitor = site.visitor().await;
+    let browser = site.browser_of(&visitor, "/analytics").await;
     browser.see("turnstile users grant").await;
     assert!(!browser.text().await.contains("Revenue"));
     assert!(!is_shown_the_way(&browser).await);
-    stage.grants("analyst", &visitor).await;
+    site.grants("analyst", &visitor).await;
     browser.press("Look again").await;
     shows(&browser, "revenue", "$0").await;
     assert!(is_shown_the_way(&browser).await);
@@ -86,12 +86,12 @@ async fn whoever_is_no_analyst_learns_who_grants_the_role_and_sees_the_figures_o
 
 #[tokio::test]
 async fn figures_go_with_the_role() {
-    let stage = Stage::set().await;
-    let analyst = stage.visitor().await;
-    stage.grants("analyst", &analyst).await;
-    let browser = stage.browser_of(&analyst, "/analytics").await;
+    let site = Site::start().await;
+    let analyst = site.visitor().await;
+    site.grants("analyst", &analyst).await;
+    let browser = site.browser_of(&analyst, "/analytics").await;
     shows(&browser, "revenue", "$0").await;
-    stage.revokes("analyst", &analyst).await;
+    site.revokes("analyst", &analyst).await;
     browser.see("turnstile users grant").await;
     assert_eq!(figure(&browser, "revenue").await, Value::Null);
     assert!(!is_shown_the_way(&browser).await);
@@ -99,10 +99,10 @@ async fn figures_go_with_the_role() {
 
 #[tokio::test]
 async fn signing_in_leads_to_the_figures_that_were_asked_for() {
-    let stage = Stage::set().await;
-    let analyst = stage.visitor().await;
-    stage.grants("analyst", &analyst).await;
-    let browser = stage.browser().await;
+    let site = Site::start().await;
+    let analyst = site.visitor().await;
+    site.grants("analyst", &analyst).await;
+    let browser = site.browser().await;
     browser.open("/analytics").await;
     browser.see("No account yet?").await;
     browser.fill("Email", &analyst.user.email).await;
@@ -115,18 +115,18 @@ async fn signing_in_leads_to_the_figures_that_were_asked_for() {
 #[tokio::test]
 async fn figures_go_on_by_themselves_after_a_network_that_was_away_and_a_server_that_was_restarted()
 {
-    let stage = Stage::set().await;
+    let site = Site::start().await;
     let (seller, buyer, analyst) = (
-        stage.visitor().await,
-        stage.visitor().await,
-        stage.visitor().await,
+        site.visitor().await,
+        site.visitor().await,
+        site.visitor().await,
     );
-    stage.grants("analyst", &analyst).await;
+    site.grants("analyst", &analyst).await;
     let (opera, jazz) = (
         seller.offers("Opera", 40.0).await,
         seller.offers("Jazz", 20.0).await,
     );
-    let browser = stage.browser_of(&analyst, "/analytics").await;
+    let browser = site.browser_of(&analyst, "/analytics").await;
     shows(&browser, "revenue", "$0").await;
 
     browser.set_offline(true).await;
@@ -137,7 +137,7 @@ async fn figures_go_on_by_themselves_after_a_network_that_was_away_and_a_server_
     browser.see_gone("No connection.").await;
     shows(&browser, "revenue", "$40").await;
 
-    stage.app.restart().await;
+    site.app.restart().await;
     buyer.pays(&buyer.orders(&jazz).await).await;
     shows(&browser, "revenue", "$60").await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Stage, Visitor};
+use crate::support::{Browser, Site, Visitor};
 
 /// Its last character is at its left end, unless it is taken for the page's own text.
 const TITLE: &str = "אופרה, שורה 7!";
@@ -104,13 +104,13 @@ fn rename(seller: &Visitor, ticket: &str, title: &str) -> testkit::Call {
 
 #[tokio::test]
 async fn a_hebrew_title_turns_neither_its_price_nor_the_words_beside_it() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     seller.offers("Opera, row 7!", 40.0).await;
     let open = seller.offers(TITLE, 40.0).await;
     let mut turned = Turned::default();
 
-    let browser = stage.browser_of(&seller, "/").await;
+    let browser = site.browser_of(&seller, "/").await;
     browser.see(TITLE).await;
     turned.look(&browser, TITLE, 1).await;
     see_prices_aligned(&browser).await;
@@ -131,7 +131,7 @@ async fn a_hebrew_title_turns_neither_its_price_nor_the_words_beside_it() {
     let direction = "return getComputedStyle(document.getElementById('q')).direction";
     assert_eq!(browser.script(direction, json!([])).await, "rtl");
 
-    let onlooker = stage.browser().await;
+    let onlooker = site.browser().await;
     onlooker.open(&format!("/tickets/{open}")).await;
     onlooker.see("Buy for $40").await;
     let renamed = "קונצרט, שורה 9!";
@@ -144,7 +144,7 @@ async fn a_hebrew_title_turns_neither_its_price_nor_the_words_beside_it() {
     assert_eq!(said, words);
 
     let order = buyer.orders(&open).await;
-    let holder = stage.browser_of(&buyer, "/").await;
+    let holder = site.browser_of(&buyer, "/").await;
     holder.see("Held for you: ").await;
     turned.look(&holder, renamed, 1).await;
     let said = holder.script(AS_SEEN, json!([".hold-bar-title"])).await;
@@ -162,10 +162,10 @@ async fn a_hebrew_title_turns_neither_its_price_nor_the_words_beside_it() {
 
 #[tokio::test]
 async fn what_the_server_says_of_a_hebrew_title_is_kept_apart_from_it() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
     let ticket = seller.offers("Opera", 40.0).await;
-    let browser = stage.browser_of(&seller, "/").await;
+    let browser = site.browser_of(&seller, "/").await;
     // The page gets no change, so the server has to report it.
     browser
         .script_at_start("EventSource = class { addEventListener() {} close() {} }")

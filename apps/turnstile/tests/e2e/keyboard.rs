@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::{Browser, Stage};
+use crate::support::{Browser, Site};
 
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
@@ -38,8 +38,8 @@ async fn assert_focus_is_seen(browser: &Browser) {
 
 #[tokio::test]
 async fn a_ticket_is_sold_and_bought_by_the_keyboard_alone() {
-    let stage = Stage::set().await;
-    let browser = stage.browser().await;
+    let site = Site::start().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Sign up").await;
     tab_to(&browser, "Skip to content").await;
@@ -67,7 +67,7 @@ async fn a_ticket_is_sold_and_bought_by_the_keyboard_alone() {
     browser.see("This is your own ticket.").await;
 
     // Another seller's, to buy.
-    let seller = stage.visitor().await;
+    let seller = site.visitor().await;
     let ticket = seller.offers("Opera", 40.0).await;
     browser.open(&format!("/tickets/{ticket}")).await;
     browser.see("Buy for $40").await;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::{Browser, Stage};
+use crate::support::{Browser, Site};
 
 /// The tickets under this number of points, spread over the visible part of the list.
 const AIMED_AT: &str = "
@@ -34,11 +34,11 @@ async fn see_list_read_again(browser: &Browser) {
 
 #[tokio::test]
 async fn a_ticket_that_is_ordered_elsewhere_keeps_its_place_and_comes_back() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let opera = seller.offers("Opera", 40.0).await;
     seller.offers("Jazz", 20.0).await;
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
     browser
@@ -67,13 +67,13 @@ async fn a_ticket_that_is_ordered_elsewhere_keeps_its_place_and_comes_back() {
 
 #[tokio::test]
 async fn nothing_moves_under_the_pointer_while_others_take_tickets() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let mut tickets = Vec::new();
     for number in 0..120 {
         tickets.push(seller.offers(&format!("Seat {number}"), 10.0).await);
     }
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Seat 119").await;
     // To the middle of a list of several pages.
@@ -121,11 +121,11 @@ async fn nothing_moves_under_the_pointer_while_others_take_tickets() {
 
 #[tokio::test]
 async fn what_no_longer_fits_the_search_stays_and_says_so() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
     let opera = seller.offers("Opera", 10.0).await;
     seller.offers("Beyonce\u{301} in Ko\u{308}ln", 15.0).await;
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/?max=20&sort=price").await;
     browser.see("2 tickets").await;
     let change = |price: u32| {
@@ -147,10 +147,10 @@ async fn what_no_longer_fits_the_search_stays_and_says_so() {
 
 #[tokio::test]
 async fn a_screen_reader_is_told_of_searches_and_not_of_each_hold() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let opera = seller.offers("Opera", 40.0).await;
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
     let watch = "
@@ -188,10 +188,10 @@ async fn a_screen_reader_is_told_of_searches_and_not_of_each_hold() {
 
 #[tokio::test]
 async fn new_tickets_are_announced_and_shown_on_demand() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
     seller.offers("Opera", 40.0).await;
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
     see_list_read_again(&browser).await;
@@ -203,11 +203,11 @@ async fn new_tickets_are_announced_and_shown_on_demand() {
 
 #[tokio::test]
 async fn a_ticket_page_tells_who_holds_it() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let path = format!("/tickets/{ticket}");
-    let onlooker = stage.browser().await;
+    let onlooker = site.browser().await;
     onlooker.open(&path).await;
     onlooker.see("Buy for $40").await;
 
@@ -215,7 +215,7 @@ async fn a_ticket_page_tells_who_holds_it() {
     onlooker
         .see("Somebody else holds this ticket right now.")
         .await;
-    let holder = stage.browser_of(&buyer, &path).await;
+    let holder = site.browser_of(&buyer, &path).await;
     holder.see("You hold this ticket.").await;
     buyer.pays(&order).await;
     onlooker.see("This ticket is sold.").await;
@@ -237,11 +237,11 @@ const BEHIND: &str = "
 
 #[tokio::test]
 async fn a_payment_elsewhere_is_seen_though_the_order_is_behind_its_ticket() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let order = buyer.orders(&ticket).await;
-    let holder = stage.browser_of(&buyer, "/").await;
+    let holder = site.browser_of(&buyer, "/").await;
     holder.script_at_start(BEHIND).await;
     holder.open(&format!("/tickets/{ticket}")).await;
     holder.see("You hold this ticket.").await;
@@ -271,10 +271,10 @@ const SLOW: &str = "
 
 #[tokio::test]
 async fn an_answer_that_is_long_on_its_way_hides_nothing_newer() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
     let ticket = seller.offers("Opera", 40.0).await;
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.script_at_start(SLOW).await;
     browser.open(&format!("/tickets/{ticket}")).await;
     browser.see("Buy for $40").await;
@@ -302,11 +302,11 @@ async fn an_answer_that_is_long_on_its_way_hides_nothing_newer() {
 
 #[tokio::test]
 async fn an_order_that_is_paid_elsewhere_is_seen_as_paid() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let order = buyer.orders(&ticket).await;
-    let browser = stage.browser_of(&buyer, &format!("/orders/{order}")).await;
+    let browser = site.browser_of(&buyer, &format!("/orders/{order}")).await;
     browser.see("Time left to pay").await;
     buyer.pays(&order).await;
     browser.see("The ticket is yours, and nobody else’s.").await;
@@ -314,12 +314,12 @@ async fn an_order_that_is_paid_elsewhere_is_seen_as_paid() {
 
 #[tokio::test]
 async fn a_long_list_loads_as_one_scrolls() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
     for number in 0..60 {
         seller.offers(&format!("Seat {number}"), 10.0).await;
     }
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Seat 59").await;
     eventually("all are shown", LONG, || async {
@@ -340,9 +340,9 @@ async fn a_long_list_loads_as_one_scrolls() {
 
 #[tokio::test]
 async fn what_comes_up_live_is_what_the_server_finds() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
-    let browser = stage.browser().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     see_list_read_again(&browser).await;
     for (search, title) in [
@@ -367,10 +367,10 @@ async fn what_comes_up_live_is_what_the_server_finds() {
 
 #[tokio::test]
 async fn a_page_that_slept_shows_what_happened_meanwhile() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let opera = seller.offers("Opera", 40.0).await;
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
     browser.set_asleep(true).await;

@@ -6,16 +6,16 @@
 
 mod accessibility;
 mod analytics;
+mod busy_market;
 mod direction;
 mod keyboard;
 mod live;
 mod market;
 mod navigation;
 mod network;
-mod pace;
 mod requests;
 mod screens;
-mod served;
 mod session;
+mod static_files;
 mod stripe;
 mod support;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::{Browser, Stage};
+use crate::support::{Browser, Site};
 
 /// Signs up by the form.
 async fn sign_up(browser: &Browser, email: &str) {
@@ -18,8 +18,8 @@ async fn sign_up(browser: &Browser, email: &str) {
 
 #[tokio::test]
 async fn a_ticket_goes_from_its_seller_to_its_buyer() {
-    let stage = Stage::set().await;
-    let seller = stage.browser().await;
+    let site = Site::start().await;
+    let seller = site.browser().await;
     sign_up(&seller, "seller@example.com").await;
     seller.press("Sell").await;
     seller.fill("Title", "Jazz Night, row 3").await;
@@ -28,7 +28,7 @@ async fn a_ticket_goes_from_its_seller_to_its_buyer() {
     seller.press("Offer it for $19.99").await;
     seller.see("This is your own ticket. It is for sale.").await;
 
-    let buyer = stage.browser().await;
+    let buyer = site.browser().await;
     sign_up(&buyer, "buyer@example.com").await;
     buyer.open("/").await;
     buyer.see("Jazz Night, row 3").await;
@@ -58,12 +58,10 @@ async fn a_ticket_goes_from_its_seller_to_its_buyer() {
 
 #[tokio::test]
 async fn the_time_left_follows_the_servers_clock_and_ends_with_the_hold() {
-    let stage = Stage::with(&[("ORDER_HOLD_SECONDS", "8")]).await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start_with(&[("ORDER_HOLD_SECONDS", "8")]).await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
-    let browser = stage
-        .browser_of(&buyer, &format!("/tickets/{ticket}"))
-        .await;
+    let browser = site.browser_of(&buyer, &format!("/tickets/{ticket}")).await;
     // A system clock that is wrong by an hour makes no difference.
     browser
         .script(
@@ -87,11 +85,11 @@ async fn the_time_left_follows_the_servers_clock_and_ends_with_the_hold() {
 
 #[tokio::test]
 async fn giving_an_order_back_frees_the_ticket() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let order = buyer.orders(&ticket).await;
-    let browser = stage.browser_of(&buyer, &format!("/orders/{order}")).await;
+    let browser = site.browser_of(&buyer, &format!("/orders/{order}")).await;
     browser.press("Cancel the order").await;
     eventually("the keyboard is on the question", LONG, || async {
         browser.focused().await == "Keep it"
@@ -107,12 +105,10 @@ async fn giving_an_order_back_frees_the_ticket() {
 
 #[tokio::test]
 async fn a_double_click_orders_once() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
-    let browser = stage
-        .browser_of(&buyer, &format!("/tickets/{ticket}"))
-        .await;
+    let browser = site.browser_of(&buyer, &format!("/tickets/{ticket}")).await;
     browser.see("Buy for $40").await;
     let count = "
         window.sent = 0;
@@ -132,11 +128,11 @@ async fn a_double_click_orders_once() {
 
 #[tokio::test]
 async fn a_price_that_changed_is_told_and_asked_for_again() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let path = format!("/tickets/{ticket}");
-    let browser = stage.browser_of(&buyer, &path).await;
+    let browser = site.browser_of(&buyer, &path).await;
     browser.see("Buy for $40").await;
     let dearer = json!({"title": "Opera", "price": 55});
     seller
@@ -159,11 +155,11 @@ const DEAF: &str = "
 
 #[tokio::test]
 async fn a_title_that_changed_is_told_and_never_bought_unseen() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("FRONT ROW", 40.0).await;
     let path = format!("/tickets/{ticket}");
-    let browser = stage.browser_of(&buyer, &path).await;
+    let browser = site.browser_of(&buyer, &path).await;
     browser.see("Buy for $40").await;
     let change = |title: &str| {
         let body = json!({"title": title, "price": 40});
@@ -189,8 +185,8 @@ async fn a_title_that_changed_is_told_and_never_bought_unseen() {
 
 #[tokio::test]
 async fn an_edit_never_writes_back_what_was_changed_elsewhere() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
     let ticket = seller.offers("Opera", 20.0).await;
     let path = format!("/tickets/{ticket}");
     let change = |title: &str, price: u32| {
@@ -198,7 +194,7 @@ async fn an_edit_never_writes_back_what_was_changed_elsewhere() {
         seller.client.put(&format!("/api{path}"), body)
     };
     let edit = format!("{path}/edit");
-    let browser = stage.browser_of(&seller, &edit).await;
+    let browser = site.browser_of(&seller, &edit).await;
     browser.fill("Title", "Opera, box 4").await;
     change("Opera", 30).await.assert_status(200);
     eventually("the price follows", LONG, || async {
@@ -234,12 +230,12 @@ async fn an_edit_never_writes_back_what_was_changed_elsewhere() {
 
 #[tokio::test]
 async fn a_seller_withdraws_what_nobody_holds() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
     let ticket = seller.offers("Opera", 20.0).await;
     let path = format!("/tickets/{ticket}");
-    let browser = stage.browser_of(&seller, &path).await;
-    let onlooker = stage.browser().await;
+    let browser = site.browser_of(&seller, &path).await;
+    let onlooker = site.browser().await;
     onlooker.open("/").await;
     onlooker.see("Opera").await;
     browser.press("Withdraw the ticket").await;
@@ -258,9 +254,9 @@ async fn a_seller_withdraws_what_nobody_holds() {
 
 #[tokio::test]
 async fn prices_are_read_as_their_writers_mean_them_or_not_at_all() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
-    let browser = stage.browser_of(&seller, "/").await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
+    let browser = site.browser_of(&seller, "/").await;
     browser.set_locale("de-DE").await;
     browser.open("/tickets/new").await;
     browser.fill("Title", "Oper").await;
@@ -287,9 +283,9 @@ async fn prices_are_read_as_their_writers_mean_them_or_not_at_all() {
 
 #[tokio::test]
 async fn a_title_is_never_cut_without_a_word() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
-    let browser = stage.browser_of(&seller, "/tickets/new").await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
+    let browser = site.browser_of(&seller, "/tickets/new").await;
     browser.fill("Title", &"a".repeat(201)).await;
     browser.see("201 of 200 characters.").await;
     browser.fill("Price", "20").await;
@@ -300,11 +296,11 @@ async fn a_title_is_never_cut_without_a_word() {
 
 #[tokio::test]
 async fn a_hold_is_seen_on_every_page_and_in_the_title_and_beside_the_button_to_pay() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let order = buyer.orders(&ticket).await;
-    let browser = stage.browser_of(&buyer, "/").await;
+    let browser = site.browser_of(&buyer, "/").await;
     browser.see("Held for you: Opera").await;
     let title = "return document.title";
     eventually("the time is in the title", LONG, || async {
@@ -345,8 +341,8 @@ async fn a_hold_is_seen_on_every_page_and_in_the_title_and_beside_the_button_to_
 
 #[tokio::test]
 async fn what_is_wrong_with_a_field_stands_beside_it() {
-    let stage = Stage::set().await;
-    let browser = stage.browser().await;
+    let site = Site::start().await;
+    let browser = site.browser().await;
     browser.open("/signup").await;
     browser.fill("Email", "nobody").await;
     browser.fill("Password", "abc").await;
@@ -368,10 +364,10 @@ async fn what_is_wrong_with_a_field_stands_beside_it() {
 
 #[tokio::test]
 async fn a_seller_edits_what_nobody_holds() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
-    let browser = stage.browser_of(&seller, "/selling").await;
+    let browser = site.browser_of(&seller, "/selling").await;
     browser.press("Edit Opera").await;
     browser.fill("Title", "").await;
     browser.press("Save changes").await;
@@ -396,10 +392,10 @@ async fn a_seller_edits_what_nobody_holds() {
 
 #[tokio::test]
 async fn the_first_content_is_there_within_a_second() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
     seller.offers("Opera", 40.0).await;
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
     let paint = "

@@ -3,15 +3,15 @@
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::Stage;
+use crate::support::Site;
 
 #[tokio::test]
 async fn a_deep_link_is_opened_after_signing_in() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let order = buyer.orders(&ticket).await;
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open(&format!("/orders/{order}")).await;
     browser
         .see_path(|path| path.starts_with("/signin?next="))
@@ -28,10 +28,10 @@ async fn a_deep_link_is_opened_after_signing_in() {
 
 #[tokio::test]
 async fn buying_signed_out_leads_back_to_the_ticket() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
     let ticket = seller.offers("Opera", 40.0).await;
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open(&format!("/tickets/{ticket}")).await;
     browser.press("Buy for $40").await;
     browser.see_path(|path| path.starts_with("/signin")).await;
@@ -45,12 +45,12 @@ async fn buying_signed_out_leads_back_to_the_ticket() {
 
 #[tokio::test]
 async fn back_and_forward_lead_where_one_was() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
     for number in 0..40 {
         seller.offers(&format!("Seat {number}"), 10.0).await;
     }
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.fill("Search", "Seat").await;
     browser.see_path(|path| path == "/?q=Seat").await;
@@ -93,8 +93,8 @@ async fn back_and_forward_lead_where_one_was() {
 
 #[tokio::test]
 async fn what_is_no_page_says_so() {
-    let stage = Stage::set().await;
-    let browser = stage.browser().await;
+    let site = Site::start().await;
+    let browser = site.browser().await;
     for path in [
         "/nowhere",
         "/tickets/7",
@@ -109,15 +109,15 @@ async fn what_is_no_page_says_so() {
 
 #[tokio::test]
 async fn nobody_sees_the_order_of_another() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let order = buyer.orders(&ticket).await;
-    let browser = stage.browser_of(&seller, &format!("/orders/{order}")).await;
+    let browser = site.browser_of(&seller, &format!("/orders/{order}")).await;
     browser.see("Not your order").await;
     browser.open(&format!("/tickets/{ticket}/edit")).await;
     browser.see("A buyer holds this ticket right now").await;
-    let other = stage
+    let other = site
         .browser_of(&buyer, &format!("/tickets/{ticket}/edit"))
         .await;
     other.see("Not your ticket").await;
@@ -125,15 +125,15 @@ async fn nobody_sees_the_order_of_another() {
 
 #[tokio::test]
 async fn a_list_is_found_where_it_was_left() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     for number in 0..90 {
         let ticket = seller.offers(&format!("Seat {number}"), 10.0).await;
         if number < 30 {
             buyer.orders(&ticket).await;
         }
     }
-    let browser = stage.browser_of(&buyer, "/?q=Seat").await;
+    let browser = site.browser_of(&buyer, "/?q=Seat").await;
     browser.see("Seat 89").await;
     let scroll = "scrollTo(0, arguments[0]); return scrollY";
     let scrolled = |to: f64| {
@@ -228,8 +228,8 @@ async fn a_list_is_found_where_it_was_left() {
 
 #[tokio::test]
 async fn back_leads_to_the_search_before() {
-    let stage = Stage::set().await;
-    let browser = stage.browser().await;
+    let site = Site::start().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.fill("Search", "rock\u{e007}").await;
     browser.see_path(|path| path == "/?q=rock").await;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Stage, Visitor};
+use crate::support::{Browser, Site, Visitor};
 
 async fn order_count(visitor: &Visitor) -> usize {
     let orders = visitor.client.get("/api/orders").await.expect_status(200);
@@ -24,12 +24,10 @@ async fn lose_the_next_answer(browser: &Browser) {
 
 #[tokio::test]
 async fn a_network_that_fails_in_the_middle_of_an_order_neither_loses_nor_doubles_anything() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
-    let browser = stage
-        .browser_of(&buyer, &format!("/tickets/{ticket}"))
-        .await;
+    let browser = site.browser_of(&buyer, &format!("/tickets/{ticket}")).await;
     browser.see("Buy for $40").await;
 
     browser.set_offline(true).await;
@@ -64,9 +62,9 @@ async fn a_network_that_fails_in_the_middle_of_an_order_neither_loses_nor_double
 
 #[tokio::test]
 async fn what_is_sent_again_after_a_lost_answer_is_done_once() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
-    let browser = stage.browser_of(&seller, "/tickets/new").await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
+    let browser = site.browser_of(&seller, "/tickets/new").await;
     browser.fill("Title", "Opera").await;
     browser.fill("Price", "40").await;
     lose_the_next_answer(&browser).await;
@@ -89,10 +87,10 @@ async fn what_is_sent_again_after_a_lost_answer_is_done_once() {
 
 #[tokio::test]
 async fn reads_go_on_by_themselves_when_the_network_is_back() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
     let ticket = seller.offers("Opera", 40.0).await;
-    let browser = stage.browser_of(&seller, "/").await;
+    let browser = site.browser_of(&seller, "/").await;
     browser.see("Opera").await;
     browser.see("Sign out").await;
     browser.set_offline(true).await;
@@ -113,13 +111,13 @@ async fn reads_go_on_by_themselves_when_the_network_is_back() {
 
 #[tokio::test]
 async fn a_server_that_restarts_is_found_again_with_all_that_happened() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
-    stage.app.restart().await;
+    site.app.restart().await;
     buyer.orders(&ticket).await;
     // Possibly without a message to the page.
     browser.see("No tickets").await;
@@ -128,9 +126,9 @@ async fn a_server_that_restarts_is_found_again_with_all_that_happened() {
 
 #[tokio::test]
 async fn what_was_typed_survives_a_reload_and_signing_in_again() {
-    let stage = Stage::set().await;
-    let seller = stage.visitor().await;
-    let browser = stage.browser_of(&seller, "/tickets/new").await;
+    let site = Site::start().await;
+    let seller = site.visitor().await;
+    let browser = site.browser_of(&seller, "/tickets/new").await;
     browser.fill("Title", "Opera, box 4").await;
     browser.fill("Price", "40").await;
     browser.reload().await;
@@ -155,8 +153,8 @@ async fn what_was_typed_survives_a_reload_and_signing_in_again() {
 
 #[tokio::test]
 async fn an_account_is_opened_once_though_the_answer_is_lost() {
-    let stage = Stage::set().await;
-    let browser = stage.browser().await;
+    let site = Site::start().await;
+    let browser = site.browser().await;
     browser.open("/signup?next=%2Fselling").await;
     browser.fill("Email", "new@example.com").await;
     browser.fill("Password", "correct horse").await;
@@ -189,11 +187,11 @@ const DOWN: &str = "
 
 #[tokio::test]
 async fn a_page_whose_first_answers_fail_says_so_and_heals() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let order = buyer.orders(&ticket).await;
-    let browser = stage.browser_of(&buyer, "/").await;
+    let browser = site.browser_of(&buyer, "/").await;
     browser.script_at_start(DOWN).await;
     browser.open(&format!("/orders/{order}")).await;
     browser.see("Away").await;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::{Browser, Stage, Visitor};
+use crate::support::{Browser, Site, Visitor};
 
 /// Listens next to the page, to know when the page has received a change.
 const LISTEN: &str = "
@@ -85,11 +85,11 @@ async fn holds(buyer: &Visitor, tickets: &[String]) {
 
 #[tokio::test]
 async fn no_page_reads_anything_for_events_that_do_not_concern_it() {
-    let stage = Stage::set().await;
+    let site = Site::start().await;
     let (seller, buyer, other) = (
-        stage.visitor().await,
-        stage.visitor().await,
-        stage.visitor().await,
+        site.visitor().await,
+        site.visitor().await,
+        site.visitor().await,
     );
     let titles: Vec<_> = (0..8).map(|number| format!("Seat {number}")).collect();
     let tickets = join_all(titles.iter().map(|title| seller.offers(title, 10.0))).await;
@@ -102,7 +102,7 @@ async fn no_page_reads_anything_for_events_that_do_not_concern_it() {
     ];
     let sellers = [("/selling".to_owned(), "Held by a buyer")];
     for (visitor, pages) in [(&buyer, &buyers[..]), (&seller, &sellers[..])] {
-        let browser = stage.browser_of(visitor, "/").await;
+        let browser = site.browser_of(visitor, "/").await;
         for (path, says) in pages {
             browser.open(path).await;
             browser.see(says).await;
@@ -114,11 +114,11 @@ async fn no_page_reads_anything_for_events_that_do_not_concern_it() {
 
 #[tokio::test]
 async fn a_page_reads_one_order_and_no_list_for_an_event_that_concerns_it() {
-    let stage = Stage::set().await;
+    let site = Site::start().await;
     let (seller, buyer, other) = (
-        stage.visitor().await,
-        stage.visitor().await,
-        stage.visitor().await,
+        site.visitor().await,
+        site.visitor().await,
+        site.visitor().await,
     );
     let mut orders = Vec::new();
     for number in 0..4 {
@@ -136,7 +136,7 @@ async fn a_page_reads_one_order_and_no_list_for_an_event_that_concerns_it() {
         assert!(asked.iter().all(is_one), "{path}: {asked:#?}");
         assert!((1..=at_most).contains(&asked.len()), "{path}: {asked:#?}");
     };
-    let browser = stage.browser_of(&buyer, "/orders").await;
+    let browser = site.browser_of(&buyer, "/orders").await;
     browser.see("left to pay").await;
     let pays = async {
         for order in &orders[..3] {

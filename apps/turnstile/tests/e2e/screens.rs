@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use serde_json::json;
 
-use crate::support::{Browser, Stage, Theme, Visit};
+use crate::support::{Browser, Site, Theme, VisitorPages};
 
 /// A small phone, a tablet, a notebook.
 const WIDTHS: [u32; 3] = [360, 768, 1280];
@@ -60,31 +60,31 @@ const BROKEN: &str = "
 #[tokio::test]
 async fn every_page_fits_every_screen() {
     let pictures = env::var_os("SCREENS_DIR").map(PathBuf::from);
-    let stage = Stage::set().await;
+    let site = Site::start().await;
     let mut misfits = BTreeMap::new();
-    for Visit { browser, stops } in stage.tour().await {
-        for stop in &stops {
-            browser.open(&stop.path).await;
-            browser.see(stop.says).await;
+    for VisitorPages { browser, pages } in site.walkthrough().await {
+        for page in &pages {
+            browser.open(&page.path).await;
+            browser.see(page.says).await;
             for width in WIDTHS {
                 browser.set_width(width).await;
                 let found = browser.script(MISFITS, json!([])).await;
                 if found != json!([]) {
-                    misfits.insert(format!("{} at {width}", stop.name), found);
+                    misfits.insert(format!("{} at {width}", page.name), found);
                 }
                 let found = browser.script(BROKEN, json!([])).await;
                 if found != json!([]) {
-                    misfits.insert(format!("{} at {width}, words", stop.name), found);
+                    misfits.insert(format!("{} at {width}, words", page.name), found);
                 }
                 // For users who need larger letters.
                 browser.set_text_size(24).await;
                 let found = browser.script(MISFITS, json!([])).await;
                 browser.set_text_size(16).await;
                 if found != json!([]) {
-                    misfits.insert(format!("{} at {width}, large", stop.name), found);
+                    misfits.insert(format!("{} at {width}, large", page.name), found);
                 }
                 if let Some(folder) = &pictures {
-                    let name = format!("{}-{width}", stop.name);
+                    let name = format!("{}-{width}", page.name);
                     picture(&browser, folder, &name).await;
                 }
             }
@@ -106,17 +106,17 @@ const JUMPS: &str = "
 
 #[tokio::test]
 async fn the_layout_is_still_while_a_page_loads() {
-    let stage = Stage::set().await;
+    let site = Site::start().await;
     let mut jumps = BTreeMap::new();
-    for Visit { browser, stops } in stage.tour().await {
+    for VisitorPages { browser, pages } in site.walkthrough().await {
         for width in [WIDTHS[0], WIDTHS[2]] {
             browser.set_width(width).await;
-            for stop in &stops {
-                browser.open(&stop.path).await;
-                browser.see(stop.says).await;
+            for page in &pages {
+                browser.open(&page.path).await;
+                browser.see(page.says).await;
                 let jumped = browser.script(JUMPS, json!([])).await;
                 if jumped.as_f64() > Some(0.1) {
-                    jumps.insert(format!("{} at {width}", stop.name), jumped);
+                    jumps.insert(format!("{} at {width}", page.name), jumped);
                 }
             }
         }
@@ -126,12 +126,12 @@ async fn the_layout_is_still_while_a_page_loads() {
 
 #[tokio::test]
 async fn an_order_is_printed_in_ink_and_without_what_one_presses() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let order = buyer.orders(&ticket).await;
     buyer.pays(&order).await;
-    let browser = stage.browser_of(&buyer, &format!("/orders/{order}")).await;
+    let browser = site.browser_of(&buyer, &format!("/orders/{order}")).await;
     browser.see("The ticket is yours").await;
     browser.set_theme(Theme::Dark).await;
     browser.set_printed().await;
@@ -146,10 +146,10 @@ async fn an_order_is_printed_in_ink_and_without_what_one_presses() {
 
 #[tokio::test]
 async fn bars_leave_room_in_a_low_window() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let order = buyer.orders(&seller.offers("Opera", 40.0).await).await;
-    let browser = stage.browser_of(&buyer, &format!("/orders/{order}")).await;
+    let browser = site.browser_of(&buyer, &format!("/orders/{order}")).await;
     browser.see("Pay $40").await;
     // 1280×800 at a zoom of 400 %.
     browser.set_size(320, 200).await;
@@ -166,13 +166,13 @@ async fn bars_leave_room_in_a_low_window() {
 
 #[tokio::test]
 async fn the_bar_of_holds_names_the_ticket_and_is_under_no_toast() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let mut orders = Vec::new();
     for title in ["Jazz Night at the Blue Room", "Opera", "Chess final"] {
         orders.push(buyer.orders(&seller.offers(title, 40.0).await).await);
     }
-    let browser = stage.browser_of(&buyer, "/tickets/new").await;
+    let browser = site.browser_of(&buyer, "/tickets/new").await;
     browser.set_width(WIDTHS[0]).await;
     browser.see("and 2 more").await;
     let shown = "

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::{Browser, Stage, Visitor};
+use crate::support::{Browser, Site, Visitor};
 
 async fn sign_in(browser: &Browser, visitor: &Visitor) {
     browser.fill("Email", &visitor.user.email).await;
@@ -18,11 +18,11 @@ const NO_STREAM: &str = "delete window.EventSource";
 
 #[tokio::test]
 async fn an_ended_session_is_told_and_leads_to_signing_in_and_back() {
-    let stage = Stage::set().await;
-    let (seller, visitor) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, visitor) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let path = format!("/tickets/{ticket}");
-    let browser = stage.browser_of(&visitor, &path).await;
+    let browser = site.browser_of(&visitor, &path).await;
     browser.see("Buy for $40").await;
     browser.see("Sign out").await;
     browser.lose_session().await;
@@ -59,10 +59,10 @@ const UNHEARD: &str = "
 
 #[tokio::test]
 async fn no_tab_acts_for_who_signed_in_in_another() {
-    let stage = Stage::set().await;
-    let (anna, ben) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (anna, ben) = (site.visitor().await, site.visitor().await);
     for is_heard in [true, false] {
-        let browser = stage.browser_of(&anna, "/").await;
+        let browser = site.browser_of(&anna, "/").await;
         if !is_heard {
             browser.script_at_start(UNHEARD).await;
         }
@@ -108,11 +108,11 @@ async fn no_tab_acts_for_who_signed_in_in_another() {
 
 #[tokio::test]
 async fn signing_out_forgets_what_was_typed() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let order = buyer.orders(&ticket).await;
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/signin?next=%2Ftickets%2Fnew").await;
     sign_in(&browser, &buyer).await;
     browser.fill("Title", "Jazz").await;
@@ -136,9 +136,9 @@ async fn signing_out_forgets_what_was_typed() {
 
 #[tokio::test]
 async fn who_is_locked_out_is_told_for_how_long() {
-    let stage = Stage::set().await;
-    let visitor = stage.visitor().await;
-    let browser = stage.browser().await;
+    let site = Site::start().await;
+    let visitor = site.visitor().await;
+    let browser = site.browser().await;
     browser.open("/signin").await;
     // The response at the limit, whatever the limit is.
     let limited = "

@@ -2,7 +2,7 @@
 
 use testkit::stripe::{KEY, PUBLISHABLE_KEY, StandIn};
 
-use crate::support::Stage;
+use crate::support::Site;
 
 /// Stands in for Stripe's script, which no test can load: it records the page's calls.
 const STRIPE: &str = "
@@ -18,7 +18,7 @@ const STRIPE: &str = "
 #[tokio::test]
 async fn stripes_own_form_takes_the_card() {
     let stripe = StandIn::start().await;
-    let stage = Stage::with(&[
+    let site = Site::start_with(&[
         ("PAYMENTS", "stripe-test"),
         ("STRIPE_SECRET_KEY", KEY),
         ("STRIPE_PUBLISHABLE_KEY", PUBLISHABLE_KEY),
@@ -26,10 +26,10 @@ async fn stripes_own_form_takes_the_card() {
         ("STRIPE_WEBHOOK_SECRET", "whsec_standin"),
     ])
     .await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
     let ticket = seller.offers("Opera", 40.0).await;
     let order = buyer.orders(&ticket).await;
-    let browser = stage.browser_of(&buyer, "/").await;
+    let browser = site.browser_of(&buyer, "/").await;
     browser.script_at_start(STRIPE).await;
     browser.open(&format!("/orders/{order}")).await;
     browser

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used)] // helpers of tests fail the test
 
 mod collector;
-mod exported;
 mod metrics;
 mod rules;
+mod scrape;
 #[allow(dead_code, unused_imports, unused_macros)] // the black-box tests use more of it
 #[path = "../black_box/support/mod.rs"]
 mod support;

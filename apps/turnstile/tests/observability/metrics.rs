@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use testkit::{LONG, eventually};
 
 use crate::{
-    exported::{Exported, pairs},
     read,
+    scrape::{Scrape, pairs},
     support::Site,
 };
 
@@ -33,7 +33,7 @@ async fn every_metric_is_described_and_whatever_an_alert_or_the_dashboard_names_
         let text = site.anyone().get("/metrics").await.expect_status(200).text;
         let counted =
             text.contains(r#"call="capture",result="ok""#) && text.contains("dead_letters_waiting");
-        counted.then(|| Exported::parse(&text))
+        counted.then(|| Scrape::parse(&text))
     })
     .await;
 

@@ -18,8 +18,8 @@ use tempfile::TempDir;
 use testkit::{LONG, eventually};
 
 use crate::{
+    addresses::{Network, program},
     kubelet::RunningPod,
-    machine::{Network, program},
     volumes::Mounts,
 };
 

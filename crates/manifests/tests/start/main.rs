@@ -1,9 +1,9 @@
 //! Starts the rendered overlay for development as processes of this machine.
 #![allow(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
+mod addresses;
 mod cluster;
 mod kubelet;
-mod machine;
 mod router;
 mod site;
 mod traffic;

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::machine::replace;
+use crate::addresses::replace;
 
 /// The folders of a pod, by mount path; longer paths first.
 pub struct Mounts(Vec<(String, PathBuf)>);

@@ -5,10 +5,10 @@
 //! It implements HTTP on plain sockets, because a server library prevents half of what it has to
 //! do: disconnect in the middle, answer twice, reset a connection.
 
-mod books;
 mod cards;
 mod http;
 mod object;
+mod records;
 mod refusals;
 mod webhook;
 
@@ -19,10 +19,10 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-pub use self::books::Money;
-use self::books::{Books, StripeStep};
 use self::http::{HttpConnection, Request, Response};
 pub use self::object::Intent;
+pub use self::records::Money;
+use self::records::{Records, StripeStep};
 pub use self::webhook::{event, sign};
 
 /// The only key that the stand-in accepts.
@@ -80,7 +80,7 @@ pub enum Fault {
 
 #[derive(Default)]
 struct Shared {
-    books: Mutex<Books>,
+    records: Mutex<Records>,
     faults: Mutex<VecDeque<(StripeRoute, Fault)>>,
     seen: Mutex<Vec<(StripeRoute, Option<String>)>>,
     last_answer: Mutex<Option<Response>>,
@@ -136,7 +136,7 @@ impl StandIn {
 
     /// The totals so far.
     pub fn money(&self) -> Money {
-        locked(&self.shared.books).money()
+        locked(&self.shared.records).money()
     }
 
     /// Makes the next request of this route that has no fault yet fail.
@@ -172,17 +172,17 @@ impl StandIn {
 
     /// Creates an intent of another application in the same account.
     pub fn add_foreign_intent(&self) -> String {
-        locked(&self.shared.books).add_foreign_intent()
+        locked(&self.shared.records).add_foreign_intent()
     }
 
     /// Creates an intent of the application under test that is missing from its log.
     pub fn add_intent(&self, payment_id: &str, amount: u64, currency: &str) -> String {
-        locked(&self.shared.books).add_own_intent(payment_id, amount, currency)
+        locked(&self.shared.records).add_own_intent(payment_id, amount, currency)
     }
 
     /// The references of all intents, oldest first.
     pub fn references(&self) -> Vec<String> {
-        locked(&self.shared.books).references()
+        locked(&self.shared.records).references()
     }
 
     /// Changes an intent without the application, as a person with access to the account can.
@@ -190,19 +190,19 @@ impl StandIn {
     /// # Panics
     /// When there is no such intent; so does [`StandIn::object`].
     pub fn tamper(&self, reference: &str, change: impl FnOnce(&mut Intent)) {
-        change(locked(&self.shared.books).intent(reference));
+        change(locked(&self.shared.records).intent(reference));
     }
 
     /// The charge of an intent in Stripe's form, for webhooks; null while nothing is held.
     pub fn charge(&self, reference: &str) -> serde_json::Value {
-        locked(&self.shared.books)
+        locked(&self.shared.records)
             .intent(reference)
             .charge(reference)
     }
 
     /// An intent in Stripe's form, for example for a webhook.
     pub fn object(&self, reference: &str) -> serde_json::Value {
-        locked(&self.shared.books)
+        locked(&self.shared.records)
             .intent(reference)
             .object(reference)
     }
@@ -224,7 +224,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 async fn converse(stream: TcpStream, shared: Arc<Shared>) {
     let mut connection = HttpConnection::new(stream);
     while let Some(request) = connection.receive().await {
-        let Some(route) = books::route_of(&request) else {
+        let Some(route) = records::route_of(&request) else {
             connection.send(&refusals::unknown_url()).await;
             continue;
         };
@@ -283,13 +283,13 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
             }
             Some(Fault::StoredStatus(status)) => {
                 let response = refusals::failure(status);
-                locked(&shared.books).remember(&request, &response);
+                locked(&shared.records).remember(&request, &response);
                 connection.send(&response).await;
             }
             Some(Fault::DoneButStored500) => {
                 perform(&shared, route, &request).await;
                 let response = refusals::failure(500);
-                locked(&shared.books).remember(&request, &response);
+                locked(&shared.records).remember(&request, &response);
                 connection.send(&response).await;
             }
         }
@@ -304,7 +304,7 @@ fn take_fault(shared: &Shared, route: StripeRoute) -> Option<Fault> {
 
 /// Executes a request, under Stripe's rules for idempotency keys and locked intents.
 async fn perform(shared: &Shared, route: StripeRoute, request: &Request) -> Response {
-    let step = locked(&shared.books).begin(route, request);
+    let step = locked(&shared.records).begin(route, request);
     let response = match step {
         StripeStep::Response(response) => response,
         StripeStep::Work => {
@@ -312,7 +312,7 @@ async fn perform(shared: &Shared, route: StripeRoute, request: &Request) -> Resp
             if route == StripeRoute::Confirm && !bank.is_zero() {
                 tokio::time::sleep(bank).await;
             }
-            locked(&shared.books).finish(route, request)
+            locked(&shared.records).finish(route, request)
         }
     };
     match request.header("idempotency-key") {

@@ -2,7 +2,7 @@
 
 mod archive;
 mod cutting_proxy;
-pub mod exported;
+pub mod export_folder;
 mod full_disk;
 mod random_times;
 mod season;

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use testkit::{Call, LONG, Response, eventually};
 use tokio::time::sleep;
 
-use crate::support::{Person, Site, rows};
+use crate::support::{Person, Site, on_both_deployments};
 
-rows!(an_order_has_the_price_that_its_ticket_had_then_and_never_another_than_expected);
+on_both_deployments!(
+    an_order_has_the_price_that_its_ticket_had_then_and_never_another_than_expected
+);
 
 const ROUNDS: u32 = 60;
 

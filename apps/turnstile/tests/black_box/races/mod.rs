@@ -1,6 +1,6 @@
 //! Concurrent requests: exactly one wins, and the money agrees.
 
+mod contention;
 mod edits;
-mod endings;
-mod rival;
-mod winners;
+mod lost_races;
+mod order_outcomes;

@@ -5,14 +5,14 @@ use std::{collections::HashMap, time::Duration};
 use testkit::{LONG, Method, eventually};
 
 use super::server::assert_envelope;
-use crate::support::{Person, Site, Watcher, rows};
+use crate::support::{Person, Site, Watcher, on_both_deployments};
 
 const PATH: &str = "/api/analytics";
 const EVENTS: &str = "/api/analytics/events";
 /// The last chunk of an answer; the connection may be used again.
 const END: &str = "\r\n0\r\n\r\n";
 
-rows!(
+on_both_deployments!(
     only_analysts_see_figures_and_from_the_moment_on,
     what_analysts_are_shown_is_what_a_replay_says_and_it_goes_on,
     who_watches_hears_of_a_sale_and_of_nothing_once_the_role_is_gone,

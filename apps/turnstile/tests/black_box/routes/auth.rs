@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use testkit::{Client, Response};
 use uuid::Uuid;
 
-use crate::support::{Site, assert_has, is_uuid, rows};
+use crate::support::{Site, assert_has, is_uuid, on_both_deployments};
 
-rows!(
+on_both_deployments!(
     signing_up_answers_the_user_and_a_session,
     what_cannot_be_an_account_is_refused_field_by_field,
     an_address_is_used_once_whatever_its_case,

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use testkit::{LONG, eventually};
 use uuid::Uuid;
 
-use crate::support::{Commit, Site, rows};
+use crate::support::{Commit, Site, on_both_deployments};
 
-rows!(each_change_is_published_in_order_and_once);
+on_both_deployments!(each_change_is_published_in_order_and_once);
 
 fn types(commits: &[Commit]) -> Vec<&str> {
     let types = commits.iter().flat_map(|commit| &commit.types);

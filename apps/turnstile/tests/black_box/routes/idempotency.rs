@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use testkit::Response;
 use uuid::Uuid;
 
-use crate::support::{Person, Site, as_answers, rows, statuses};
+use crate::support::{Person, Site, as_answers, on_both_deployments, statuses};
 
-rows!(
+on_both_deployments!(
     the_same_key_gets_the_first_answer_again_on_every_post,
     many_at_once_with_one_key_take_effect_once,
     the_same_key_with_another_body_is_refused,

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use testkit::{LONG, eventually};
 
-use crate::support::{Person, Site, assert_has, rows};
+use crate::support::{Person, Site, assert_has, on_both_deployments};
 
-rows!(
+on_both_deployments!(
     all_of_the_callers_tickets_are_shown_newest_first_and_nobody_elses,
     what_was_sold_is_counted_to_the_cent,
     however_many_tickets_a_seller_has_all_are_shown,

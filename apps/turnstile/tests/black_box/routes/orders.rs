@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 use testkit::{LONG, Method, eventually};
 use uuid::Uuid;
 
-use crate::support::{Person, Site, assert_has, is_uuid, rows};
+use crate::support::{Person, Site, assert_has, is_uuid, on_both_deployments};
 
-rows!(
+on_both_deployments!(
     an_order_holds_a_ticket_and_the_server_decides_the_rest,
     an_order_is_checked_for_session_body_existence_and_state_in_this_order,
     a_ticket_can_be_ordered_the_moment_it_was_offered,

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 use testkit::{LONG, eventually};
 use uuid::Uuid;
 
-use crate::support::{Charge, Person, Site, as_answers, is_uuid, rows};
+use crate::support::{Charge, Person, Site, as_answers, is_uuid, on_both_deployments};
 
-rows!(
+on_both_deployments!(
     from_sign_up_to_a_paid_ticket,
     a_payment_is_checked_for_session_body_existence_owner_and_state_in_this_order,
     paying_again_is_the_same_payment_and_one_charge,

@@ -4,9 +4,9 @@ use serde_json::json;
 use testkit::{Method, Response};
 use uuid::Uuid;
 
-use crate::support::{Site, rows};
+use crate::support::{Site, on_both_deployments};
 
-rows!(
+on_both_deployments!(
     an_unknown_route_is_404_in_the_envelope,
     a_body_that_is_no_json_is_refused_and_never_a_servers_error,
     a_body_of_more_than_64_kilobytes_is_refused,

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use testkit::{Client, Response};
 use uuid::Uuid;
 
-use crate::support::{Person, Site, rows};
+use crate::support::{Person, Site, on_both_deployments};
 
-rows!(
+on_both_deployments!(
     the_list_is_what_is_for_sale_newest_first,
     the_list_is_searched_and_narrowed_by_price,
     the_list_is_sorted_by_price,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use testkit::{LONG, eventually};
 use uuid::Uuid;
 
-use crate::support::{Site, as_answers, assert_has, is_uuid, rows};
+use crate::support::{Site, as_answers, assert_has, is_uuid, on_both_deployments};
 
-rows!(
+on_both_deployments!(
     a_ticket_is_offered_at_version_0_and_the_server_decides_the_rest,
     what_cannot_be_a_ticket_is_refused_field_by_field,
     prices_are_exact,

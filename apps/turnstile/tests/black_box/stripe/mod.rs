@@ -1,10 +1,10 @@
 //! Payments with Stripe as the provider: the money, its records, and its webhooks.
 
-mod books;
-mod by_itself;
 mod crashes;
 mod modes;
 mod paying;
+mod provider_actions;
+mod reconcile;
 mod webhooks;
 
 use crate::support::{Person, Site};

@@ -1,20 +1,20 @@
 //! Clusters, services that sign in to them, and users who trade.
 
-mod apart;
-mod market;
 mod mongo;
 mod nats;
+mod partition;
 mod s3;
 mod services;
 mod tls;
+mod traffic;
 
-pub use apart::Apart;
-pub use market::Market;
 pub use mongo::MongoSet;
 pub use nats::NatsCluster;
+pub use partition::PartitionableCluster;
 pub use s3::{ObjectStore, SECRET};
 pub use services::{Site, builder, session_key, tool};
 pub use tls::Certificates;
+pub use traffic::Traffic;
 
 /// The folder of a file of the production overlay.
 pub fn production(file: &str) -> String {

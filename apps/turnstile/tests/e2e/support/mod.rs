@@ -3,10 +3,10 @@
 mod browser;
 mod driver;
 mod page;
-mod stage;
-mod tour;
+mod site;
+mod walkthrough;
 mod webdriver;
 
 pub use browser::{Browser, Theme};
-pub use stage::{Stage, Visitor};
-pub use tour::Visit;
+pub use site::{Site, Visitor};
+pub use walkthrough::VisitorPages;

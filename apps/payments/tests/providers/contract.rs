@@ -6,24 +6,24 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use payments::provider::{Authorization, Intent, IntentStatus, ProviderError, ProviderRef};
 
-use crate::rig::{Rig, intent, token};
+use crate::support::{TestProvider, intent, token};
 
-macro_rules! laws {
-    ($($law:ident),* $(,)?) => {
+macro_rules! for_both_providers {
+    ($($test:ident),* $(,)?) => {
         mod sandbox {
             $(#[tokio::test(flavor = "multi_thread")]
-            async fn $law() { super::$law(super::Rig::sandbox()).await; })*
+            async fn $test() { super::$test(super::TestProvider::sandbox()).await; })*
         }
         mod stripe {
             $(#[tokio::test(flavor = "multi_thread")]
-            async fn $law() { super::$law(super::Rig::stripe().await).await; })*
+            async fn $test() { super::$test(super::TestProvider::stripe().await).await; })*
         }
     };
 }
 
-pub(crate) use laws;
+pub(crate) use for_both_providers;
 
-laws!(
+for_both_providers!(
     opening_a_payment_again_finds_its_intent,
     opening_a_payment_with_other_particulars_is_rejected,
     an_amount_that_no_card_can_pay_is_unpayable,
@@ -52,22 +52,23 @@ fn rejected<T: std::fmt::Debug>(result: &Result<T, ProviderError>) {
     );
 }
 
-async fn opening_a_payment_again_finds_its_intent(rig: Rig) {
+async fn opening_a_payment_again_finds_its_intent(tested: TestProvider) {
     let intent = intent();
-    let opened = join_all((0..8).map(|_| rig.provider.open(&intent))).await;
+    let opened = join_all((0..8).map(|_| tested.provider.open(&intent))).await;
     let references: HashSet<_> = opened.into_iter().map(Result::unwrap).collect();
     assert_eq!(references.len(), 1);
-    let page = rig.provider.list(None).await.unwrap();
+    let page = tested.provider.list(None).await.unwrap();
     assert_eq!(page.intents.len(), 1);
     assert_eq!(page.intents[0].payment_id, intent.payment_id);
     assert_eq!(page.intents[0].amount_cents, intent.amount_cents);
 }
 
-async fn opening_a_payment_with_other_particulars_is_rejected(rig: Rig) {
+async fn opening_a_payment_with_other_particulars_is_rejected(tested: TestProvider) {
     let first = intent();
-    rig.provider.open(&first).await.unwrap();
+    tested.provider.open(&first).await.unwrap();
     rejected(
-        &rig.provider
+        &tested
+            .provider
             .open(&Intent {
                 amount_cents: 2_001,
                 ..first.clone()
@@ -75,7 +76,8 @@ async fn opening_a_payment_with_other_particulars_is_rejected(rig: Rig) {
             .await,
     );
     rejected(
-        &rig.provider
+        &tested
+            .provider
             .open(&Intent {
                 currency: "eur".to_owned(),
                 ..first.clone()
@@ -83,7 +85,8 @@ async fn opening_a_payment_with_other_particulars_is_rejected(rig: Rig) {
             .await,
     );
     rejected(
-        &rig.provider
+        &tested
+            .provider
             .open(&Intent {
                 order_id: intent().order_id,
                 ..first
@@ -92,13 +95,13 @@ async fn opening_a_payment_with_other_particulars_is_rejected(rig: Rig) {
     );
 }
 
-async fn an_amount_that_no_card_can_pay_is_unpayable(rig: Rig) {
+async fn an_amount_that_no_card_can_pay_is_unpayable(tested: TestProvider) {
     let open = async |amount_cents| {
         let intent = Intent {
             amount_cents,
             ..intent()
         };
-        rig.provider.open(&intent).await
+        tested.provider.open(&intent).await
     };
     for amount in [0, 49, 100_000_000] {
         let result = open(amount).await;
@@ -112,8 +115,8 @@ async fn an_amount_that_no_card_can_pay_is_unpayable(rig: Rig) {
     }
 }
 
-async fn a_declined_card_says_why_and_another_card_may_be_tried(rig: Rig) {
-    let reference = rig.opened().await;
+async fn a_declined_card_says_why_and_another_card_may_be_tried(tested: TestProvider) {
+    let reference = tested.opened().await;
     for (card, reason) in [
         ("tok_chargeDeclined", "Your card was declined."),
         ("pm_card_chargeDeclined", "Your card was declined."),
@@ -122,7 +125,7 @@ async fn a_declined_card_says_why_and_another_card_may_be_tried(rig: Rig) {
             "Your card has insufficient funds.",
         ),
     ] {
-        let answer = rig
+        let answer = tested
             .provider
             .authorize(&reference, &token(card), card)
             .await
@@ -134,106 +137,124 @@ async fn a_declined_card_says_why_and_another_card_may_be_tried(rig: Rig) {
             }
         );
         assert_eq!(
-            rig.provider.status(&reference).await,
+            tested.provider.status(&reference).await,
             Ok(IntentStatus::Open)
         );
     }
-    let answer = rig
+    let answer = tested
         .provider
         .authorize(&reference, &token("pm_card_visa"), "last")
         .await;
     assert_eq!(answer, Ok(Authorization::Authorized));
     assert_eq!(
-        rig.provider.status(&reference).await,
+        tested.provider.status(&reference).await,
         Ok(IntentStatus::Authorized)
     );
-    assert_eq!(rig.holds(), 1);
+    assert_eq!(tested.holds(), 1);
 }
 
-async fn a_repeated_attempt_gets_its_answer_again(rig: Rig) {
+async fn a_repeated_attempt_gets_its_answer_again(tested: TestProvider) {
     for card in ["tok_visa", "tok_chargeDeclined"] {
-        let reference = rig.opened().await;
-        let first = rig
+        let reference = tested.opened().await;
+        let first = tested
             .provider
             .authorize(&reference, &token(card), "same")
             .await
             .unwrap();
-        let again = rig
+        let again = tested
             .provider
             .authorize(&reference, &token(card), "same")
             .await
             .unwrap();
         assert_eq!(first, again);
     }
-    assert_eq!(rig.holds(), 1);
+    assert_eq!(tested.holds(), 1);
 }
 
-async fn a_repeated_decline_gives_way_to_what_happened_since(rig: Rig) {
-    let reference = rig.opened().await;
+async fn a_repeated_decline_gives_way_to_what_happened_since(tested: TestProvider) {
+    let reference = tested.opened().await;
     let bad_card = token("tok_chargeDeclined");
-    let declined = rig.provider.authorize(&reference, &bad_card, "bad").await;
+    let declined = tested
+        .provider
+        .authorize(&reference, &bad_card, "bad")
+        .await;
     assert!(
         matches!(declined, Ok(Authorization::Declined { .. })),
         "{declined:?}"
     );
-    let answer = rig
+    let answer = tested
         .provider
         .authorize(&reference, &token("tok_visa"), "good")
         .await;
     assert_eq!(answer, Ok(Authorization::Authorized));
-    let again = rig.provider.authorize(&reference, &bad_card, "bad").await;
+    let again = tested
+        .provider
+        .authorize(&reference, &bad_card, "bad")
+        .await;
     assert_eq!(again, Ok(Authorization::Authorized));
-    rig.provider.void(&reference).await.unwrap();
-    let again = rig.provider.authorize(&reference, &bad_card, "bad").await;
+    tested.provider.void(&reference).await.unwrap();
+    let again = tested
+        .provider
+        .authorize(&reference, &bad_card, "bad")
+        .await;
     assert_eq!(again, Ok(Authorization::Voided));
 }
 
-async fn another_card_under_the_same_attempt_key_is_another_attempt(rig: Rig) {
-    let reference = rig.opened().await;
+async fn another_card_under_the_same_attempt_key_is_another_attempt(tested: TestProvider) {
+    let reference = tested.opened().await;
     let (bad_card, good_card) = (token("tok_chargeDeclined"), token("tok_visa"));
-    let declined = rig.provider.authorize(&reference, &bad_card, "same").await;
+    let declined = tested
+        .provider
+        .authorize(&reference, &bad_card, "same")
+        .await;
     assert!(
         matches!(declined, Ok(Authorization::Declined { .. })),
         "{declined:?}"
     );
-    let answer = rig.provider.authorize(&reference, &good_card, "same").await;
+    let answer = tested
+        .provider
+        .authorize(&reference, &good_card, "same")
+        .await;
     assert_eq!(answer, Ok(Authorization::Authorized));
 }
 
-async fn two_cards_at_once_on_one_intent_hold_money_once(rig: Rig) {
-    rig.set_bank_time(Duration::from_millis(40));
+async fn two_cards_at_once_on_one_intent_hold_money_once(tested: TestProvider) {
+    tested.set_bank_time(Duration::from_millis(40));
     for _ in 0..5 {
-        let before = rig.holds();
-        let reference = rig.opened().await;
+        let before = tested.holds();
+        let reference = tested.opened().await;
         let (visa, mastercard) = (token("tok_visa"), token("tok_mastercard"));
         let (one, other) = tokio::join!(
-            rig.provider.authorize(&reference, &visa, "one"),
-            rig.provider.authorize(&reference, &mastercard, "other"),
+            tested.provider.authorize(&reference, &visa, "one"),
+            tested.provider.authorize(&reference, &mastercard, "other"),
         );
         assert_eq!(one, Ok(Authorization::Authorized));
         assert_eq!(other, Ok(Authorization::Authorized));
-        assert_eq!(rig.holds() - before, 1);
+        assert_eq!(tested.holds() - before, 1);
     }
 }
 
-async fn an_intent_that_holds_money_answers_authorized_to_any_card(rig: Rig) {
-    let reference = rig.authorized().await;
+async fn an_intent_that_holds_money_answers_authorized_to_any_card(tested: TestProvider) {
+    let reference = tested.authorized().await;
     for card in ["tok_mastercard", "tok_chargeDeclined", "tok_neverHeardOf"] {
-        let answer = rig.provider.authorize(&reference, &token(card), card).await;
+        let answer = tested
+            .provider
+            .authorize(&reference, &token(card), card)
+            .await;
         assert_eq!(answer, Ok(Authorization::Authorized), "{card}");
     }
-    rig.provider.capture(&reference).await.unwrap();
-    let answer = rig
+    tested.provider.capture(&reference).await.unwrap();
+    let answer = tested
         .provider
         .authorize(&reference, &token("tok_amex"), "late")
         .await;
     assert_eq!(answer, Ok(Authorization::Authorized));
-    assert_eq!(rig.holds(), 1);
+    assert_eq!(tested.holds(), 1);
 }
 
-async fn an_unknown_token_is_the_clients_fault(rig: Rig) {
-    let reference = rig.opened().await;
-    let error = rig
+async fn an_unknown_token_is_the_clients_fault(tested: TestProvider) {
+    let reference = tested.opened().await;
+    let error = tested
         .provider
         .authorize(&reference, &token("tok_neverHeardOf"), "attempt")
         .await
@@ -242,106 +263,107 @@ async fn an_unknown_token_is_the_clients_fault(rig: Rig) {
     assert_eq!(error.to_string(), "No such token: 'tok_neverHeardOf'");
 }
 
-async fn an_unknown_reference_is_rejected(rig: Rig) {
+async fn an_unknown_reference_is_rejected(tested: TestProvider) {
     for reference in ["pi_1", "sandbox_pi_1", "../accounts", ""] {
         let reference = ProviderRef::new(reference);
-        rejected(&rig.provider.capture(&reference).await);
-        rejected(&rig.provider.void(&reference).await);
+        rejected(&tested.provider.capture(&reference).await);
+        rejected(&tested.provider.void(&reference).await);
         rejected(
-            &rig.provider
+            &tested
+                .provider
                 .authorize(&reference, &token("tok_visa"), "attempt")
                 .await,
         );
     }
-    rejected(&rig.provider.status(&ProviderRef::new("pi_1")).await);
+    rejected(&tested.provider.status(&ProviderRef::new("pi_1")).await);
 }
 
-async fn capturing_again_takes_nothing_more(rig: Rig) {
-    let reference = rig.authorized().await;
+async fn capturing_again_takes_nothing_more(tested: TestProvider) {
+    let reference = tested.authorized().await;
     for _ in 0..3 {
-        assert_eq!(rig.provider.capture(&reference).await, Ok(()));
+        assert_eq!(tested.provider.capture(&reference).await, Ok(()));
     }
     assert_eq!(
-        rig.provider.status(&reference).await,
+        tested.provider.status(&reference).await,
         Ok(IntentStatus::Captured)
     );
 }
 
-async fn voiding_again_is_no_error(rig: Rig) {
-    for reference in [rig.authorized().await, rig.opened().await] {
+async fn voiding_again_is_no_error(tested: TestProvider) {
+    for reference in [tested.authorized().await, tested.opened().await] {
         for _ in 0..3 {
-            assert_eq!(rig.provider.void(&reference).await, Ok(()));
+            assert_eq!(tested.provider.void(&reference).await, Ok(()));
         }
         assert_eq!(
-            rig.provider.status(&reference).await,
+            tested.provider.status(&reference).await,
             Ok(IntentStatus::Voided)
         );
     }
 }
 
-async fn a_captured_payment_is_not_voided(rig: Rig) {
-    let reference = rig.authorized().await;
-    rig.provider.capture(&reference).await.unwrap();
+async fn a_captured_payment_is_not_voided(tested: TestProvider) {
+    let reference = tested.authorized().await;
+    tested.provider.capture(&reference).await.unwrap();
     assert_eq!(
-        rig.provider.void(&reference).await,
+        tested.provider.void(&reference).await,
         Err(ProviderError::AlreadyCaptured)
     );
     assert_eq!(
-        rig.provider.status(&reference).await,
+        tested.provider.status(&reference).await,
         Ok(IntentStatus::Captured)
     );
 }
 
-async fn a_voided_payment_is_not_captured(rig: Rig) {
-    let reference = rig.authorized().await;
-    rig.provider.void(&reference).await.unwrap();
+async fn a_voided_payment_is_not_captured(tested: TestProvider) {
+    let reference = tested.authorized().await;
+    tested.provider.void(&reference).await.unwrap();
     assert_eq!(
-        rig.provider.capture(&reference).await,
+        tested.provider.capture(&reference).await,
         Err(ProviderError::AlreadyVoided)
     );
     assert_eq!(
-        rig.provider.status(&reference).await,
+        tested.provider.status(&reference).await,
         Ok(IntentStatus::Voided)
     );
 }
 
-async fn nothing_is_captured_before_a_card_is_authorized(rig: Rig) {
-    let reference = rig.opened().await;
+async fn nothing_is_captured_before_a_card_is_authorized(tested: TestProvider) {
+    let reference = tested.opened().await;
     assert_eq!(
-        rig.provider.capture(&reference).await,
+        tested.provider.capture(&reference).await,
         Err(ProviderError::NothingHeld)
     );
     // The refusal isn't permanent: once money is held, it can be captured.
-    let answer = rig
+    let answer = tested
         .provider
         .authorize(&reference, &token("tok_visa"), "attempt")
         .await;
     assert_eq!(answer, Ok(Authorization::Authorized));
-    assert_eq!(rig.provider.capture(&reference).await, Ok(()));
+    assert_eq!(tested.provider.capture(&reference).await, Ok(()));
 }
 
-async fn a_voided_intent_takes_no_card(rig: Rig) {
-    let reference = rig.authorized().await;
-    rig.provider.void(&reference).await.unwrap();
+async fn a_voided_intent_takes_no_card(tested: TestProvider) {
+    let reference = tested.authorized().await;
+    tested.provider.void(&reference).await.unwrap();
     // Neither a new attempt nor the one that once succeeded.
     for attempt in ["second", "first"] {
-        let answer = rig
+        let answer = tested
             .provider
             .authorize(&reference, &token("tok_visa"), attempt)
             .await;
         assert_eq!(answer, Ok(Authorization::Voided), "{attempt}");
     }
-    assert_eq!(rig.holds(), 1);
+    assert_eq!(tested.holds(), 1);
 }
 
-async fn capture_and_void_at_once_end_in_one_of_them(rig: Rig) {
+async fn capture_and_void_at_once_end_in_one_of_them(tested: TestProvider) {
     for _ in 0..10 {
-        let reference = rig.authorized().await;
+        let reference = tested.authorized().await;
         let (captured, voided) = tokio::join!(
-            rig.provider.capture(&reference),
-            rig.provider.void(&reference)
+            tested.provider.capture(&reference),
+            tested.provider.void(&reference)
         );
-        match rig.provider.status(&reference).await.unwrap() {
+        match tested.provider.status(&reference).await.unwrap() {
             IntentStatus::Captured => {
                 assert_eq!(
                     (captured, voided),
@@ -359,18 +381,19 @@ async fn capture_and_void_at_once_end_in_one_of_them(rig: Rig) {
     }
 }
 
-async fn every_intent_is_listed_once_page_by_page(rig: Rig) {
+async fn every_intent_is_listed_once_page_by_page(tested: TestProvider) {
     const COUNT: usize = 230;
     let intents: Vec<_> = (0..COUNT).map(|_| intent()).collect();
-    let opened = join_all(intents.iter().map(|intent| rig.provider.open(intent))).await;
-    rig.provider
+    let opened = join_all(intents.iter().map(|intent| tested.provider.open(intent))).await;
+    tested
+        .provider
         .void(opened[7].as_ref().unwrap())
         .await
         .unwrap();
 
     let (mut listed, mut pages, mut cursor) = (Vec::new(), 0, None);
     loop {
-        let page = rig.provider.list(cursor.as_deref()).await.unwrap();
+        let page = tested.provider.list(cursor.as_deref()).await.unwrap();
         listed.extend(page.intents);
         pages += 1;
         cursor = page.next;

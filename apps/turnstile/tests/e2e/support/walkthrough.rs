@@ -1,9 +1,9 @@
 //! Every page in every state, for requirements on all of them.
 
-use super::{Browser, Stage};
+use super::{Browser, Site};
 
 /// A page in one state.
-pub struct Stop {
+pub struct PageState {
     /// Its name in a list of pictures.
     pub name: &'static str,
     /// Its address.
@@ -13,22 +13,22 @@ pub struct Stop {
 }
 
 /// The pages of one visitor, in that visitor's browser.
-pub struct Visit {
+pub struct VisitorPages {
     pub browser: Browser,
-    pub stops: Vec<Stop>,
+    pub pages: Vec<PageState>,
 }
 
-fn stop(name: &'static str, path: impl Into<String>, says: &'static str) -> Stop {
-    Stop {
+fn page(name: &'static str, path: impl Into<String>, says: &'static str) -> PageState {
+    PageState {
         name,
         path: path.into(),
         says,
     }
 }
 
-impl Stage {
+impl Site {
     /// Fills the marketplace, and visits it as a stranger, a buyer, a seller and an analyst.
-    pub async fn tour(&self) -> Vec<Visit> {
+    pub async fn walkthrough(&self) -> Vec<VisitorPages> {
         let (seller, buyer) = (self.visitor().await, self.visitor().await);
         for (title, price) in [
             ("Rock am See, weekend pass with camping", 189.99),
@@ -52,70 +52,70 @@ impl Stage {
         self.grants("analyst", &analyst).await;
 
         let strangers = vec![
-            stop("tickets", "/", "Opera"),
-            stop("tickets-none", "/?q=nothing-like-it", "No tickets match"),
-            stop("tickets-trouble", "/?min=abc", "A price must be a number"),
-            stop("ticket", format!("/tickets/{open}"), "Buy for $120"),
-            stop(
+            page("tickets", "/", "Opera"),
+            page("tickets-none", "/?q=nothing-like-it", "No tickets match"),
+            page("tickets-trouble", "/?min=abc", "A price must be a number"),
+            page("ticket", format!("/tickets/{open}"), "Buy for $120"),
+            page(
                 "ticket-held",
                 format!("/tickets/{held}"),
                 "Somebody else holds",
             ),
-            stop(
+            page(
                 "ticket-sold",
                 format!("/tickets/{sold}"),
                 "This ticket is sold",
             ),
-            stop("sign-in", "/signin?next=%2Forders", "No account yet?"),
-            stop("sign-up", "/signup", "Have an account already?"),
-            stop("not-found", "/nowhere", "Page not found"),
+            page("sign-in", "/signin?next=%2Forders", "No account yet?"),
+            page("sign-up", "/signup", "Have an account already?"),
+            page("not-found", "/nowhere", "Page not found"),
         ];
         let buyers = vec![
-            stop("order", format!("/orders/{order}"), "Pay $38.50"),
-            stop("order-paid", format!("/orders/{paid}"), "nobody else’s"),
-            stop(
+            page("order", format!("/orders/{order}"), "Pay $38.50"),
+            page("order-paid", format!("/orders/{paid}"), "nobody else’s"),
+            page(
                 "order-cancelled",
                 format!("/orders/{cancelled}"),
                 "gave the ticket back",
             ),
-            stop("orders", "/orders", "left to pay"),
-            stop(
+            page("orders", "/orders", "left to pay"),
+            page(
                 "ticket-held-by-you",
                 format!("/tickets/{held}"),
                 "You hold this ticket",
             ),
-            stop("selling-none", "/selling", "You offer nothing yet"),
-            stop("analytics-none", "/analytics", "For analysts"),
+            page("selling-none", "/selling", "You offer nothing yet"),
+            page("analytics-none", "/analytics", "For analysts"),
         ];
         let sellers = vec![
-            stop("selling", "/selling", "Earned"),
-            stop("sell", "/tickets/new", "Offer it"),
-            stop("edit", format!("/tickets/{open}/edit"), "Save changes"),
-            stop(
+            page("selling", "/selling", "Earned"),
+            page("sell", "/tickets/new", "Offer it"),
+            page("edit", format!("/tickets/{open}/edit"), "Save changes"),
+            page(
                 "edit-held",
                 format!("/tickets/{held}/edit"),
                 "A buyer holds",
             ),
-            stop("ticket-own", format!("/tickets/{open}"), "your own ticket"),
-            stop("orders-none", "/orders", "No tickets yet"),
+            page("ticket-own", format!("/tickets/{open}"), "your own ticket"),
+            page("orders-none", "/orders", "No tickets yet"),
         ];
-        let analysts = vec![stop("analytics", "/analytics", "Who sells")];
+        let analysts = vec![page("analytics", "/analytics", "Who sells")];
         vec![
-            Visit {
+            VisitorPages {
                 browser: self.browser().await,
-                stops: strangers,
+                pages: strangers,
             },
-            Visit {
+            VisitorPages {
                 browser: self.browser_of(&buyer, "/").await,
-                stops: buyers,
+                pages: buyers,
             },
-            Visit {
+            VisitorPages {
                 browser: self.browser_of(&seller, "/").await,
-                stops: sellers,
+                pages: sellers,
             },
-            Visit {
+            VisitorPages {
                 browser: self.browser_of(&analyst, "/").await,
-                stops: analysts,
+                pages: analysts,
             },
         ]
     }

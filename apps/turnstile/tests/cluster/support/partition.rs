@@ -9,7 +9,7 @@ use tokio::{
 };
 
 /// Three servers without users; they end with the value.
-pub struct Apart {
+pub struct PartitionableCluster {
     pub members: Vec<Nats>,
     monitors: Vec<Client>,
     lines: Vec<Line>,
@@ -22,7 +22,7 @@ struct Line {
     is_cut: watch::Sender<bool>,
 }
 
-impl Apart {
+impl PartitionableCluster {
     pub async fn start() -> Self {
         let data = TempDir::with_prefix("nats-apart-").unwrap();
         let port = || devservers::free_port().unwrap();

@@ -22,7 +22,7 @@ pub const SHORT: Timeouts = Timeouts {
 };
 
 /// A provider, and the server behind it.
-pub struct Rig {
+pub struct TestProvider {
     pub provider: Box<dyn PaymentProvider>,
     backing: Backing,
 }
@@ -32,7 +32,7 @@ enum Backing {
     Stripe(StandIn),
 }
 
-impl Rig {
+impl TestProvider {
     pub fn sandbox() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let provider = Sandbox::open(journal_in(folder.path())).unwrap();

@@ -29,7 +29,7 @@ pub struct Ledger {
 }
 
 /// Traffic; it ends with the value.
-pub struct Market {
+pub struct Traffic {
     ledger: Arc<Mutex<Ledger>>,
     stop: Arc<AtomicBool>,
     traders: Vec<JoinHandle<()>>,
@@ -43,7 +43,7 @@ struct Trader {
     ledger: Arc<Mutex<Ledger>>,
 }
 
-impl Market {
+impl Traffic {
     /// Starts this number of traders.
     pub async fn open(client: &Client, traders: usize) -> Self {
         let ledger = Arc::<Mutex<Ledger>>::default();

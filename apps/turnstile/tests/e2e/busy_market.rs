@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use testkit::{LONG, eventually};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::support::{Browser, Stage, Visitor};
+use crate::support::{Browser, Site, Visitor};
 
 /// Number of tickets: more than are taken, and several pages of a list.
 const TICKETS: usize = 120;
 
 /// Records where a press lands, without following it; how far the page shifts; and how often a card
-/// in view or out of it starts and stops showing that its ticket is taken.
+/// in view or out of it starts and pages showing that its ticket is taken.
 const WATCH: &str = "
     window.hits = [];
     window.jumped = 0;
@@ -48,7 +48,7 @@ const AIM: &str = "
     return [box.left + box.width / 2, box.top + box.height / 2, card.querySelector('a').href]";
 
 /// A browser in the middle of a long list, and the IDs of its tickets.
-async fn long_list(stage: &Stage, seller: &Visitor) -> (Browser, Vec<String>) {
+async fn long_list(site: &Site, seller: &Visitor) -> (Browser, Vec<String>) {
     let titles: Vec<_> = (0..TICKETS)
         .map(|number| format!("Seat {number}"))
         .collect();
@@ -56,7 +56,7 @@ async fn long_list(stage: &Stage, seller: &Visitor) -> (Browser, Vec<String>) {
     for some in titles.chunks(8) {
         tickets.extend(join_all(some.iter().map(|title| seller.offers(title, 10.0))).await);
     }
-    let browser = stage.browser().await;
+    let browser = site.browser().await;
     browser.open("/").await;
     browser.see("The first 24 tickets").await;
     eventually("the list is long", LONG, || async {
@@ -81,9 +81,9 @@ async fn count(browser: &Browser, name: &str) -> f64 {
 
 #[tokio::test]
 async fn forty_presses_hit_what_they_were_aimed_at_while_two_tickets_a_second_are_taken() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
-    let (browser, tickets) = long_list(&stage, &seller).await;
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
+    let (browser, tickets) = long_list(&site, &seller).await;
     let mut aims = Vec::new();
     // Half a second passes between the look and the press, and in it a ticket is taken.
     let mut beat = interval(Duration::from_millis(500));
@@ -118,9 +118,9 @@ async fn forty_presses_hit_what_they_were_aimed_at_while_two_tickets_a_second_ar
 
 #[tokio::test]
 async fn the_page_holds_still_while_38_holds_a_second_come_and_go() {
-    let stage = Stage::set().await;
-    let (seller, buyer) = (stage.visitor().await, stage.visitor().await);
-    let (browser, tickets) = long_list(&stage, &seller).await;
+    let site = Site::start().await;
+    let (seller, buyer) = (site.visitor().await, site.visitor().await);
+    let (browser, tickets) = long_list(&site, &seller).await;
     let buyer = Arc::new(buyer);
     let before = browser.script("return scrollY", json!([])).await;
     // A hold that begins is one change, and one that ends another: for five seconds.

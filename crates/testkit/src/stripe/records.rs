@@ -37,7 +37,7 @@ struct Stored {
 }
 
 #[derive(Default)]
-pub struct Books {
+pub struct Records {
     intents: Vec<(String, Intent)>,
     stored: HashMap<String, Stored>,
     keys_in_use: HashSet<String>,
@@ -68,7 +68,7 @@ fn locks(route: StripeRoute) -> bool {
     )
 }
 
-impl Books {
+impl Records {
     pub fn money(&self) -> Money {
         self.money
     }

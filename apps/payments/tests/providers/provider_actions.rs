@@ -5,86 +5,97 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use payments::provider::{Authorization, Intent, IntentStatus, ProviderError};
 
-use crate::laws::laws;
-use crate::rig::{Rig, intent, token};
+use crate::contract::for_both_providers;
+use crate::support::{TestProvider, intent, token};
 
-laws!(
+for_both_providers!(
     each_attempt_of_a_payment_is_an_intent_of_its_own,
     an_intent_that_the_provider_closes_holds_nothing_and_the_next_one_can,
     money_that_the_provider_lets_go_can_not_be_captured,
     money_that_was_taken_and_left_again_is_listed,
 );
 
-async fn each_attempt_of_a_payment_is_an_intent_of_its_own(rig: Rig) {
+async fn each_attempt_of_a_payment_is_an_intent_of_its_own(tested: TestProvider) {
     let first = intent();
     let second = Intent {
         attempt: 1,
         ..first.clone()
     };
-    let opened =
-        join_all((0..8).map(|n| rig.provider.open(if n % 2 == 0 { &first } else { &second })))
-            .await;
+    let opened = join_all((0..8).map(|n| {
+        tested
+            .provider
+            .open(if n % 2 == 0 { &first } else { &second })
+    }))
+    .await;
     let references: HashSet<_> = opened.into_iter().map(Result::unwrap).collect();
     assert_eq!(references.len(), 2);
-    let listed = rig.provider.list(None).await.unwrap().intents;
+    let listed = tested.provider.list(None).await.unwrap().intents;
     assert_eq!(listed.len(), 2);
     for intent in &listed {
         assert_eq!(intent.payment_id, first.payment_id);
         assert!(references.contains(&intent.reference));
     }
     for reference in &references {
-        assert_eq!(rig.provider.status(reference).await, Ok(IntentStatus::Open));
+        assert_eq!(
+            tested.provider.status(reference).await,
+            Ok(IntentStatus::Open)
+        );
     }
 }
 
-async fn an_intent_that_the_provider_closes_holds_nothing_and_the_next_one_can(rig: Rig) {
+async fn an_intent_that_the_provider_closes_holds_nothing_and_the_next_one_can(
+    tested: TestProvider,
+) {
     let (first, card) = (intent(), token("tok_sandbox_intent_cancelled"));
-    let closed = rig.provider.open(&first).await.unwrap();
-    let answer = rig.provider.authorize(&closed, &card, "attempt").await;
+    let closed = tested.provider.open(&first).await.unwrap();
+    let answer = tested.provider.authorize(&closed, &card, "attempt").await;
     assert_eq!(answer, Ok(Authorization::Voided));
-    assert_eq!(rig.provider.status(&closed).await, Ok(IntentStatus::Voided));
-    assert_eq!(rig.holds(), 0);
+    assert_eq!(
+        tested.provider.status(&closed).await,
+        Ok(IntentStatus::Voided)
+    );
+    assert_eq!(tested.holds(), 0);
     let next = Intent {
         attempt: 1,
         ..first
     };
-    let next = rig.provider.open(&next).await.unwrap();
-    let answer = rig.provider.authorize(&next, &card, "attempt").await;
+    let next = tested.provider.open(&next).await.unwrap();
+    let answer = tested.provider.authorize(&next, &card, "attempt").await;
     assert_eq!(answer, Ok(Authorization::Authorized));
-    assert_eq!(rig.holds(), 1);
+    assert_eq!(tested.holds(), 1);
     // A closed intent stays closed.
-    let answer = rig
+    let answer = tested
         .provider
         .authorize(&closed, &token("tok_visa"), "late")
         .await;
     assert_eq!(answer, Ok(Authorization::Voided));
-    assert_eq!(rig.holds(), 1);
+    assert_eq!(tested.holds(), 1);
 }
 
-async fn money_that_the_provider_lets_go_can_not_be_captured(rig: Rig) {
-    let reference = rig.authorized_with("tok_sandbox_capture_fails").await;
+async fn money_that_the_provider_lets_go_can_not_be_captured(tested: TestProvider) {
+    let reference = tested.authorized_with("tok_sandbox_capture_fails").await;
     for _ in 0..2 {
         assert_eq!(
-            rig.provider.capture(&reference).await,
+            tested.provider.capture(&reference).await,
             Err(ProviderError::AlreadyVoided)
         );
     }
     assert_eq!(
-        rig.provider.status(&reference).await,
+        tested.provider.status(&reference).await,
         Ok(IntentStatus::Voided)
     );
 }
 
-async fn money_that_was_taken_and_left_again_is_listed(rig: Rig) {
+async fn money_that_was_taken_and_left_again_is_listed(tested: TestProvider) {
     for (card, refunded, disputed) in [
         ("tok_visa", 0, false),
         ("tok_sandbox_refunded", 2_000, false),
         ("tok_sandbox_partly_refunded", 1_000, false),
         ("tok_createDispute", 0, true),
     ] {
-        let reference = rig.authorized_with(card).await;
-        rig.provider.capture(&reference).await.unwrap();
-        let listed = rig.provider.list(None).await.unwrap().intents;
+        let reference = tested.authorized_with(card).await;
+        tested.provider.capture(&reference).await.unwrap();
+        let listed = tested.provider.list(None).await.unwrap().intents;
         let found = listed.iter().find(|intent| intent.reference == reference);
         let found = found.unwrap();
         assert_eq!(found.status, IntentStatus::Captured, "{card}");

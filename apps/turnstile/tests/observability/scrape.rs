@@ -15,9 +15,9 @@ pub struct Metric {
 
 /// All metrics by name; a histogram under its own, not those of its series.
 #[derive(Debug, Default)]
-pub struct Exported(pub BTreeMap<String, Metric>);
+pub struct Scrape(pub BTreeMap<String, Metric>);
 
-impl Exported {
+impl Scrape {
     pub fn parse(text: &str) -> Self {
         let mut metrics = BTreeMap::<String, Metric>::new();
         let mut helps = BTreeMap::new();

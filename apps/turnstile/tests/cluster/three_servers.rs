@@ -4,7 +4,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use testkit::{LONG, Mongo, Nats, TestApp, eventually};
 
-use crate::support::{Apart, TURNSTILE, tool};
+use crate::support::{PartitionableCluster, TURNSTILE, tool};
 
 /// The commands under a heading of a page: the lines of its blocks of shell.
 fn commands(page: &str, heading: &str) -> Vec<String> {
@@ -87,7 +87,7 @@ async fn the_way_from_one_server_to_three_loses_nothing() {
             }
             ["export", ..] => {
                 old.kill9().await;
-                let cluster = Apart::start().await;
+                let cluster = PartitionableCluster::start().await;
                 envs.retain(|(name, _)| name != "NATS_URL");
                 envs.extend(cluster.envs());
                 three = Some(cluster);

@@ -2,7 +2,7 @@
 
 use testkit::Response;
 
-use crate::support::Stage;
+use crate::support::Site;
 
 const DEEP_LINK: &str = "/orders/05a0fdfd-7106-58b1-a4dd-bae875bf56c7";
 
@@ -18,8 +18,8 @@ fn assets(page: &str) -> Vec<String> {
     found
 }
 
-async fn get(stage: &Stage, path: &str, encoding: &str) -> Response {
-    let call = stage.app.client().get(path);
+async fn get(site: &Site, path: &str, encoding: &str) -> Response {
+    let call = site.app.client().get(path);
     call.header("accept-encoding", encoding)
         .await
         .expect_status(200)
@@ -27,14 +27,14 @@ async fn get(stage: &Stage, path: &str, encoding: &str) -> Response {
 
 #[tokio::test]
 async fn every_file_is_sent_in_the_smallest_form_that_is_taken_and_kept_for_good() {
-    let stage = Stage::set().await;
-    let page = get(&stage, "/", "identity").await;
+    let site = Site::start().await;
+    let page = get(&site, "/", "identity").await;
     let assets = assets(&page.text);
     assert!(assets.len() >= 3, "script, style and program: {assets:?}");
     for path in &assets {
-        let plain = get(&stage, path, "identity").await;
-        let gzip = get(&stage, path, "gzip").await;
-        let brotli = get(&stage, path, "gzip, deflate, br").await;
+        let plain = get(&site, path, "identity").await;
+        let gzip = get(&site, path, "gzip").await;
+        let brotli = get(&site, path, "gzip, deflate, br").await;
         assert_eq!(plain.header("content-encoding"), None, "{path}");
         assert_eq!(gzip.header("content-encoding"), Some("gzip"), "{path}");
         assert_eq!(brotli.header("content-encoding"), Some("br"), "{path}");
@@ -48,7 +48,7 @@ async fn every_file_is_sent_in_the_smallest_form_that_is_taken_and_kept_for_good
             brotli < gzip && gzip < plain,
             "{path}: {brotli}, {gzip}, {plain}"
         );
-        let kept = get(&stage, path, "br").await;
+        let kept = get(&site, path, "br").await;
         assert_eq!(
             kept.header("cache-control"),
             Some("public, max-age=31536000, immutable")
@@ -59,9 +59,9 @@ async fn every_file_is_sent_in_the_smallest_form_that_is_taken_and_kept_for_good
 
 #[tokio::test]
 async fn the_page_says_something_before_any_script_runs_and_lets_no_other_script_run() {
-    let stage = Stage::set().await;
-    let page = get(&stage, DEEP_LINK, "identity").await;
-    let at_home = get(&stage, "/", "identity").await;
+    let site = Site::start().await;
+    let page = get(&site, DEEP_LINK, "identity").await;
+    let at_home = get(&site, "/", "identity").await;
     assert_eq!(
         page.text, at_home.text,
         "a deep link leads to the app, which knows its pages"
@@ -85,7 +85,7 @@ async fn the_page_says_something_before_any_script_runs_and_lets_no_other_script
     // It can change with each release, so it is revalidated each time, and sent only if it changed.
     assert_eq!(page.header("cache-control"), Some("no-cache"));
     let tag = page.header("etag").unwrap();
-    let again = stage.app.client().get("/").header("if-none-match", tag);
+    let again = site.app.client().get("/").header("if-none-match", tag);
     again
         .header("accept-encoding", "identity")
         .await
@@ -94,19 +94,19 @@ async fn the_page_says_something_before_any_script_runs_and_lets_no_other_script
 
 #[tokio::test]
 async fn what_is_no_page_is_answered_as_not_found_and_what_is_public_may_be_read() {
-    let stage = Stage::set().await;
+    let site = Site::start().await;
     for path in ["/nowhere", "/tickets/7", "/selling/1"] {
-        let answer = stage.app.client().get(path).await.expect_status(404);
+        let answer = site.app.client().get(path).await.expect_status(404);
         // The app all the same, which shows the error itself.
         assert!(answer.text.contains("<script"), "{path}");
         let tag = answer.header("etag").unwrap_or("\"\"");
-        let again = stage.app.client().get(path).header("if-none-match", tag);
+        let again = site.app.client().get(path).header("if-none-match", tag);
         again.await.assert_status(404);
     }
     for path in ["/signin", "/orders", "/tickets/new", "/analytics"] {
-        stage.app.client().get(path).await.assert_status(200);
+        site.app.client().get(path).await.assert_status(200);
     }
-    let robots = get(&stage, "/robots.txt", "identity").await.text;
+    let robots = get(&site, "/robots.txt", "identity").await.text;
     let rules: Vec<_> = robots.lines().collect();
     assert_eq!(
         rules,
@@ -118,7 +118,7 @@ async fn what_is_no_page_is_answered_as_not_found_and_what_is_public_may_be_read
         ("/icon-512.png", "image/png"),
         ("/apple-touch-icon.png", "image/png"),
     ] {
-        let icon = stage.app.client().get(path).await;
+        let icon = site.app.client().get(path).await;
         assert_eq!(icon.status, 200, "{path}");
         assert_eq!(icon.header("content-type"), Some(kind), "{path}");
     }
@@ -126,12 +126,12 @@ async fn what_is_no_page_is_answered_as_not_found_and_what_is_public_may_be_read
 
 #[tokio::test]
 async fn what_looks_like_a_file_and_is_none_is_not_found() {
-    let stage = Stage::set().await;
+    let site = Site::start().await;
     for path in [
         "/assets/app-0000000000000000.js",
         "/index.html.br",
         "/.stamp",
     ] {
-        stage.app.client().get(path).await.assert_status(404);
+        site.app.client().get(path).await.assert_status(404);
     }
 }

@@ -8,7 +8,7 @@ use testkit::{Client, Mongo, Nats, TestApp, TestUser};
 use super::Browser;
 
 /// A marketplace with real servers; it ends with the value.
-pub struct Stage {
+pub struct Site {
     pub app: TestApp,
     nats: Nats,
     _mongo: Mongo,
@@ -20,14 +20,14 @@ pub struct Visitor {
     pub user: TestUser,
 }
 
-impl Stage {
+impl Site {
     /// The marketplace with its default configuration.
-    pub async fn set() -> Self {
-        Self::with(&[]).await
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
     }
 
     /// The marketplace with these variables.
-    pub async fn with(variables: &[(&str, &str)]) -> Self {
+    pub async fn start_with(variables: &[(&str, &str)]) -> Self {
         let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../frontend/dist/index.html");
         assert!(
             dist.is_file(),

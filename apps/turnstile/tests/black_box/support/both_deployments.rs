@@ -4,7 +4,7 @@
 /// process, and all of them one after the other with the services as separate processes.
 ///
 /// A function must therefore tolerate the data of others.
-macro_rules! rows {
+macro_rules! on_both_deployments {
     ($($row:ident),* $(,)?) => {
         mod in_one_process {
             $(
@@ -17,7 +17,7 @@ macro_rules! rows {
 
         mod as_separate_services {
             #[tokio::test]
-            async fn all_of_it_holds() {
+            async fn every_row_passes() {
                 let site = $crate::support::Site::builder().separate().start().await;
                 $(
                     eprintln!("{}", stringify!($row));
@@ -27,4 +27,4 @@ macro_rules! rows {
         }
     };
 }
-pub(crate) use rows;
+pub(crate) use on_both_deployments;

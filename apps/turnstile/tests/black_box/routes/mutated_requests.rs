@@ -5,9 +5,9 @@ use testkit::Method;
 use uuid::Uuid;
 
 use super::server::assert_envelope;
-use crate::support::{Site, rows};
+use crate::support::{Site, on_both_deployments};
 
-rows!(
+on_both_deployments!(
     an_id_means_the_same_however_it_is_written,
     a_member_that_comes_twice_is_refused,
     a_body_is_json_whatever_its_content_type_says,
