@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_without_the_library_is_no_target() {
+    fn a_folder_without_the_standard_library_is_not_a_target() {
         let folder = tempfile::tempdir().unwrap();
         assert!(!has_std(folder.path()));
         assert!(!has_std(&folder.path().join("missing")));
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn only_debians_compiler_builds_the_standard_library() {
+    fn only_the_compiler_of_debian_builds_the_standard_library() {
         for (toolchain, builds) in [(Toolchain::Installed, false), (Toolchain::Debian, true)] {
             let mut command = toolchain.cargo();
             toolchain.add_standard_library(&mut command);

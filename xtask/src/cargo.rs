@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_command_is_ended_by_the_stop_flag() {
+    fn the_stop_flag_ends_a_command() {
         let stop = AtomicBool::new(true);
         let start = Instant::now();
         let ended = run(Command::new("sleep").arg("60"), &stop).unwrap();
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_fails_by_itself_has_not_been_stopped() {
+    fn a_failed_command_is_not_reported_as_stopped() {
         let ended = run(&mut Command::new("false"), &AtomicBool::new(false)).unwrap();
         assert!(matches!(ended, Ended::With(status) if !status.success()));
     }

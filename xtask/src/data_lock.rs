@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_data_folder_is_used_by_one_at_a_time() {
+    fn a_data_folder_has_one_user_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         let first = DataLock::take(&data).unwrap();

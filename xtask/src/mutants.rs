@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_named_is_there() {
+    fn all_listed_files_exist() {
         for pure in &PURE {
             let source = tools::workspace().join(source(pure.package));
             assert!(source.is_dir(), "{}", source.display());
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_score_counts_what_compiles_and_runs_for_ever_as_noticed() {
+    fn timeouts_count_as_caught() {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in [
             ("caught.txt", "a\n".repeat(18)),

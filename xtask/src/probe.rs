@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_and_body_are_found() {
+    fn status_and_body_are_parsed() {
         let answer = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n\r\nno NATS\n";
         let expected = Response {
             status: 503,

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_waited_for_is_said_again_when_that_is_long_ago_and_not_before() {
+    fn a_wait_repeats_its_message_at_intervals() {
         let mut waiting = ProgressLog::new().wait_for("a server");
         assert!(!waiting.go_on());
         waiting.every = Duration::ZERO;

@@ -138,7 +138,7 @@ fn takes_connections(url: &str) -> bool {
 }
 
 #[test]
-fn up_runs_everything_until_it_is_told_to_end_and_ends_in_order() {
+fn up_runs_everything_and_shuts_down_in_order() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port().unwrap();
     let mut up = Up::start(command(folder.path(), port));
@@ -165,7 +165,7 @@ fn up_runs_everything_until_it_is_told_to_end_and_ends_in_order() {
 }
 
 #[test]
-fn a_killed_program_is_started_again_with_a_line_that_says_so() {
+fn a_killed_program_is_restarted_and_reported() {
     let folder = tempfile::tempdir().unwrap();
     let up = Up::start(command(folder.path(), free_port().unwrap()));
     up.wait_for_line("ready ");
@@ -185,7 +185,7 @@ fn a_killed_program_is_started_again_with_a_line_that_says_so() {
 }
 
 #[test]
-fn everything_ends_when_up_itself_is_killed() {
+fn killing_up_ends_everything() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = Up::start(command(folder.path(), free_port().unwrap()));
     up.wait_for_line("ready ");
@@ -204,7 +204,7 @@ fn everything_ends_when_up_itself_is_killed() {
 }
 
 #[test]
-fn servers_that_run_already_are_used() {
+fn running_servers_are_reused() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = command(folder.path(), free_port().unwrap());
     command
@@ -230,7 +230,7 @@ fn servers_only(folder: &Path) -> Command {
 }
 
 #[test]
-fn servers_alone_are_started_told_and_ended() {
+fn only_servers_can_be_started() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = Up::start(servers_only(folder.path()));
     let told = up.wait_for_line("export ");
@@ -248,7 +248,7 @@ fn servers_alone_are_started_told_and_ended() {
 }
 
 #[test]
-fn where_all_servers_run_already_there_is_nothing_to_start() {
+fn with_all_servers_running_nothing_is_started() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = servers_only(folder.path());
     command
@@ -259,7 +259,7 @@ fn where_all_servers_run_already_there_is_nothing_to_start() {
 }
 
 #[test]
-fn a_busy_port_is_one_clear_line() {
+fn a_busy_port_is_reported_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -280,7 +280,7 @@ fn a_second_up_on_the_same_data_is_refused() {
 }
 
 #[test]
-fn what_compiles_before_this_program_runs_is_shown() {
+fn compilation_before_the_start_is_shown() {
     let config = devservers::tools::workspace().join(".cargo/config.toml");
     let config = fs::read_to_string(config).unwrap();
     let alias = config.lines().find(|line| line.starts_with("xtask"));

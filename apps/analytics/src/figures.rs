@@ -167,7 +167,7 @@ mod tests {
     use analysis::folds::MarketFolds;
 
     #[test]
-    fn there_are_figures_of_nothing() {
+    fn an_empty_log_has_figures() {
         let progress = AnalyticsProgress {
             commits: 0,
             of: 0,

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_log_is_read_while_somebody_wants_its_figures_and_forgotten_afterwards() {
+    async fn the_follower_reads_the_log_only_while_its_figures_are_requested() {
         let nats = Nats::start().await;
         let log = connected(&nats).await;
         write(&log, 7).await;
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn figures_of_commits_that_the_log_lost_are_made_anew() {
+    async fn figures_are_recomputed_after_the_log_lost_its_tail() {
         let nats = Nats::start().await;
         let log = connected(&nats).await;
         let empty = nats.copy_disk().await;
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn figures_of_a_part_are_told_only_until_there_are_those_of_the_whole() {
+    async fn partial_figures_are_replaced_by_complete_ones() {
         let recorder = PrometheusBuilder::new().build_recorder();
         let metrics = recorder.handle();
         let _guard = metrics::set_default_local_recorder(&recorder);

@@ -121,7 +121,7 @@ mod tests {
     use std::task::Poll;
 
     #[tokio::test]
-    async fn only_the_password_that_was_hashed_matches() {
+    async fn only_the_hashed_password_matches() {
         let passwords = Passwords::new(1).unwrap();
         let hash = passwords.hash("secret".to_owned()).await.unwrap();
         assert!(
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_has_a_password_that_matches() {
+    async fn no_password_matches_without_an_account() {
         let passwords = Passwords::new(1).unwrap();
         assert!(
             !passwords
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_that_nobody_waits_for_any_more_still_counts_until_it_is_done() {
+    async fn abandoned_hashing_occupies_its_slot_until_it_ends() {
         let passwords = Passwords::new(1).unwrap();
         let (end, ended) = std::sync::mpsc::channel::<()>();
         let mut abandoned = Box::pin(passwords.run_blocking(move || ended.recv().is_ok()));
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_finds_the_queue_full_is_told_at_once() {
+    async fn a_full_queue_rejects_at_once() {
         let passwords = Passwords::new(1).unwrap();
         let (end, ended) = std::sync::mpsc::channel::<()>();
         let mut at_work = Box::pin(passwords.run_blocking(move || ended.recv().is_ok()));
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_password_has_another_hash_each_time() {
+    async fn each_hash_of_a_password_differs() {
         let passwords = Passwords::new(2).unwrap();
         let (one, two) = tokio::join!(
             passwords.hash("secret".to_owned()),

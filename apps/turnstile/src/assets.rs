@@ -172,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_pages_of_the_app_are_found() {
+    fn only_pages_of_the_app_are_served() {
         let id = "05a0fdfd-7106-58b1-a4dd-bae875bf56c7";
         for (path, found) in [
             ("", true),
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn only_names_with_a_hash_are_kept_for_good() {
+    fn only_files_with_a_hash_are_cached_forever() {
         for (name, hashed) in [
             ("app-1a2b3c4d5e6f.js", true),
             ("assets/app_bg-0123456789abcdef.wasm", true),

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_into_being_is_a_change_of_each_of_its_fields() {
+    fn a_new_aggregate_changes_each_field() {
         let found = changes(&Value::Null, &json!({"id": "t", "held": null}));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].field, "id");

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_taken_as_it_is_printed_and_as_others_write_it() {
+    fn times_are_accepted_in_printed_and_other_formats() {
         for (text, expected) in [
             ("2026-03-01", "2026-03-01T00:00:00Z"),
             ("2026-03-01 19:30:00", "2026-03-01T19:30:00Z"),
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_counted_from_now() {
+    fn relative_times_count_from_now() {
         let now = time("2026-03-02T10:20:30Z");
         for (text, expected) in [
             ("now", "2026-03-02T10:20:30Z"),

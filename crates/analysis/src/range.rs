@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_reads_back_from_what_it_shows() {
+    fn a_bound_parses_its_own_text() {
         for text in ["2026-03-01T00:00:00Z", "ORDERS:12", "12"] {
             assert_eq!(text.parse::<Bound>().unwrap().to_string(), text);
         }
@@ -218,14 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_bound_is_refused() {
+    fn an_invalid_bound_is_refused() {
         for text in ["", "0", "ORDERS:0", "NOTHING:3", "ORDERS:x", "-3", "12:00"] {
             assert!(text.parse::<Bound>().is_err(), "{text}");
         }
     }
 
     #[test]
-    fn of_several_bounds_the_narrowest_counts() {
+    fn the_narrowest_bound_applies() {
         let from = bounds(&["2026-01-01", "2026-02-01", "ORDERS:5", "ORDERS:3"]);
         let to = bounds(&["2026-05-01", "2026-04-01", "TICKETS:9"]);
         let range = Range::of(&from, &to, &event_streams::ALL).unwrap();
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_without_a_stream_needs_exactly_one_that_is_read() {
+    fn a_sequence_without_a_stream_needs_exactly_one_stream() {
         let place = bounds(&["7"]);
         let range = Range::of(&place, &[], &[ORDERS]).unwrap();
         assert_eq!(range.first, BTreeMap::from([(ORDERS, 7)]));
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_holds_its_beginning_and_not_its_end() {
+    fn a_range_includes_its_start_and_excludes_its_end() {
         let range = Range::of(
             &bounds(&["2026-01-01"]),
             &bounds(&["2026-01-02"]),

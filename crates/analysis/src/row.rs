@@ -156,7 +156,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_hash_is_hidden_also_in_what_cannot_be_parsed() {
+    fn a_hash_is_hidden_even_in_unparsable_text() {
         for (payload, shown) in [
             (r#"{"h":"$argon2id$v=19$a$b"#, r#"{"h":"(secret)"#),
             (r#"{"h":"$argon2id$a","x":1}"#, r#"{"h":"(secret)","x":1}"#),
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_hidden_however_deep_they_are() {
+    fn nested_secrets_are_hidden() {
         let mut value =
             json!({"account": [{"password_hash": "$argon2id$…", "email": "a@b.example"}]});
         hide_secrets(&mut value);

@@ -233,14 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_nothing_is_nothing() {
+    fn a_share_of_an_empty_total_is_empty() {
         let share = Cell::Share { part: 0, of: 0 };
         assert_eq!(share.to_string(), "–");
         assert_eq!(serde_json::to_string(&share).unwrap(), "null");
     }
 
     #[test]
-    fn a_person_reads_two_units_of_time() {
+    fn durations_show_two_units() {
         for (millis, text) in [
             (0, "0 ms"),
             (999, "999 ms"),

@@ -16,7 +16,7 @@ use support::{connected, write};
 const LATE: usize = 3;
 
 #[tokio::test]
-async fn what_comes_while_the_log_is_checked_is_not_missed_and_what_never_comes_is() {
+async fn commits_during_a_check_are_not_reported_as_missing() {
     let nats = Nats::start().await;
     let log = connected(&nats).await;
     // Long enough that the check reports progress before the end.

@@ -15,7 +15,7 @@ fn text(tables: &[Table]) -> Vec<(&str, String)> {
 }
 
 #[tokio::test]
-async fn what_it_says_while_the_log_grows_is_what_a_replay_says() {
+async fn an_incremental_replay_equals_a_full_one() {
     let nats = Nats::start().await;
     let log = connected(&nats).await;
     let plan = Plan {
@@ -48,7 +48,7 @@ async fn what_it_says_while_the_log_grows_is_what_a_replay_says() {
 }
 
 #[tokio::test]
-async fn a_log_that_ends_before_what_was_read_of_it_is_another_one() {
+async fn a_log_shorter_than_what_was_read_is_another_log() {
     let nats = Nats::start().await;
     let log = connected(&nats).await;
     let plan = Plan {

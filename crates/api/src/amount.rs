@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_amounts_are_written_without_decimals_and_others_exactly() {
+    fn whole_amounts_have_no_decimals_and_others_are_exact() {
         for (cents, json) in [
             (2_000, "20"),
             (1_999, "19.99"),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn every_cent_up_to_a_thousand_survives_the_wire() {
+    fn every_cent_up_to_a_thousand_round_trips() {
         for cents in 0..100_000 {
             let json = serde_json::to_string(&Amount::from_cents(cents)).unwrap();
             assert_eq!(serde_json::from_str::<Amount>(&json).unwrap().cents, cents);
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_and_a_string_of_it_are_judged_alike_and_by_their_text() {
+    fn numbers_and_numeric_strings_are_read_alike() {
         for (text, why) in [
             ("19.999999999999999999", Amount::TOO_PRECISE),
             ("19.990000000000000001", Amount::TOO_PRECISE),
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_read_however_it_is_written() {
+    fn a_number_is_read_in_every_notation() {
         for (text, cents) in [
             (" 5 ", 500),
             ("+5", 500),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_number_is_refused_as_none() {
+    fn text_that_only_resembles_a_number_is_refused() {
         for text in [
             "", ".", "-", "--5", "1,5", "1.x", "x.1", "1.2.3", "0x10", "e5", "1e", "1e+", "xe5",
             "1ex",

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_good_value_is_given_and_written() {
+    fn only_a_valid_value_is_returned_and_written() {
         let invalid = Field::<u8>::Invalid("why".to_owned());
         for (field, value, json) in [
             (Field::from(5), Some(5), "5"),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_not_a_wrong_value_of_one_field() {
+    fn invalid_json_is_not_an_error_of_one_field() {
         // Half of a surrogate pair: it has the form of a string, but isn't valid.
         let error = serde_json::from_str::<Body>(r#"{"text":"\ud800"}"#);
         assert!(error.is_err());

@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_read_as_it_is_written() {
+    fn a_time_round_trips() {
         for one in [0, 1_790_000_000_000, 1_790_000_000_123] {
             let one = DateTime::from_timestamp_millis(one).unwrap();
             for other in [None, Some(one)] {
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused_in_words() {
+    fn an_invalid_time_is_refused_with_a_message() {
         let read = serde_json::from_str::<Times>(r#"{"one":"tomorrow"}"#);
         let error = read.err().unwrap().to_string();
         assert!(

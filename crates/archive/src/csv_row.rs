@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spreadsheet_gets_texts_and_no_formulas() {
+    fn formulas_are_exported_as_text() {
         let written = |escapes_formulas, texts: &[&str]| {
             let mut row = CsvRow::new(&crate::TABLES[0], escapes_formulas);
             for text in texts {

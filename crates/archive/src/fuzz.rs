@@ -46,6 +46,6 @@ fn written(line: &Line<'_>, stream: StreamName) -> Option<String> {
 
 #[cfg(test)]
 #[test]
-fn whatever_stands_in_a_file_is_read_as_an_event_or_refused() {
+fn any_line_of_a_file_is_read_or_refused() {
     testkit::replay("ndjson_line", ndjson_line);
 }

@@ -105,7 +105,7 @@ fn decode(bencher: Bencher<'_, '_>) {
 
 /// The same for any stream, as the queries on the log do.
 #[divan::bench]
-fn decode_whatever_happened(bencher: Bencher<'_, '_>) {
+fn decode_any_event(bencher: Bencher<'_, '_>) {
     over_season(bencher, ORDERS, |commit| events_of(commit).unwrap());
 }
 

@@ -173,7 +173,7 @@ mod tests {
     use std::process::Command;
 
     #[test]
-    fn a_process_that_is_busy_is_seen_as_busy() {
+    fn a_busy_process_uses_processor_time() {
         let own = Processes::with_load();
         let before = own.read();
         let began = Instant::now();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_was_busy_counts_once_it_has_ended() {
+    fn a_busy_child_counts_after_it_ended() {
         let children = Processes::default().and_children("child");
         let before = children.read();
         let counting = "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done";

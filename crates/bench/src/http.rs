@@ -139,7 +139,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     #[tokio::test]
-    async fn an_answer_that_comes_in_pieces_is_read_to_its_end_and_no_further() {
+    async fn a_fragmented_response_is_read_to_its_end() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let server = async {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_tells_the_length_of_its_body() {
+    fn a_request_states_the_length_of_its_body() {
         let mut bytes = Vec::new();
         request(&mut bytes, "POST", "/x", "Cookie: a\r\n", b"{}");
         let text = String::from_utf8(bytes).unwrap();

@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_is_met_or_missed_only_where_there_is_one() {
+    fn only_a_row_with_a_target_meets_or_misses_it() {
         let mut row = Row::new("x", Some(0.5));
         assert_eq!(row.verdict(), "");
         row.ratio = Some(0.5);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_judged_by_the_whole_of_the_work() {
+    fn the_memory_limit_applies_to_the_whole_run() {
         let mut memory = Memory {
             peak: 200.0,
             peak_of_a_tenth: 150.0,

@@ -85,14 +85,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle_or_between_the_two_in_the_middle() {
+    fn the_median_is_the_middle_or_the_mean_of_two() {
         assert_eq!(median([3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median([4.0, 1.0, 2.0, 3.0]), Some(2.5));
         assert_eq!(median([]), None);
     }
 
     #[test]
-    fn percentiles_are_values_that_occurred() {
+    fn percentiles_are_samples() {
         let values: Vec<u32> = (1..=200).collect();
         assert_eq!(percentile(&values, 50), Some(100));
         assert_eq!(percentile(&values, 99), Some(198));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_that_ran_at_once_add_up_in_the_same_time() {
+    fn concurrent_samples_add_up_over_the_same_time() {
         let mut both = Sample::counted(10, Duration::from_secs(2));
         let mut other = Sample::counted(30, Duration::from_secs(2));
         other.wrong(|| "500".to_owned());

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_user_configured_is_passed_on_to_cargo_and_what_cargo_added_is_not() {
+    fn cargo_inherits_only_the_users_variables() {
         for name in ["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE"] {
             assert!(!is_about_this_package(name), "{name}");
         }

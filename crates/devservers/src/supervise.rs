@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pause_doubles_up_to_half_a_minute_and_starts_over_after_a_minute_of_life() {
+    fn the_restart_pause_doubles_up_to_30_seconds_and_resets() {
         let mut pause = Duration::ZERO;
         let mut seen = Vec::new();
         for _ in 0..8 {

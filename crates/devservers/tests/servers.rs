@@ -30,7 +30,7 @@ fn runs(pid: u32) -> bool {
 }
 
 #[test]
-fn nats_greets_with_jetstream_and_ends_with_its_value() {
+fn nats_has_jetstream_and_ends_with_its_value() {
     let server = NatsServer::start(&NatsOptions::default()).unwrap();
     let greeting = nats_greeting(&server);
     assert!(greeting.contains("\"jetstream\":true"), "{greeting}");
@@ -63,7 +63,7 @@ fn a_killed_nats_starts_again_on_the_same_port_and_data() {
 }
 
 #[test]
-fn a_paused_nats_answers_nothing_until_it_is_resumed() {
+fn a_paused_nats_does_not_respond_until_it_resumes() {
     let server = NatsServer::start(&NatsOptions::default()).unwrap();
     server.pause().unwrap();
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).unwrap();
@@ -79,7 +79,7 @@ fn a_paused_nats_answers_nothing_until_it_is_resumed() {
 }
 
 #[test]
-fn nats_serves_its_monitoring_pages_where_it_is_told_to() {
+fn nats_serves_monitoring_on_the_configured_port() {
     let port = devservers::free_port().unwrap();
     let _server = NatsServer::start(&NatsOptions {
         monitoring_port: Some(port),
@@ -97,7 +97,7 @@ fn nats_serves_its_monitoring_pages_where_it_is_told_to() {
 }
 
 #[test]
-fn a_server_that_cannot_start_says_why() {
+fn a_server_that_cannot_start_reports_why() {
     let error = NatsServer::start(&NatsOptions {
         extra_config: "no_such_option: 1\n".into(),
         ..NatsOptions::default()
@@ -109,7 +109,7 @@ fn a_server_that_cannot_start_says_why() {
 }
 
 #[test]
-fn a_port_that_is_given_and_taken_is_an_error() {
+fn a_taken_port_is_an_error() {
     let first = NatsServer::start(&NatsOptions::default()).unwrap();
     let error = NatsServer::start(&NatsOptions {
         port: Some(first.port()),
@@ -123,7 +123,7 @@ fn a_port_that_is_given_and_taken_is_an_error() {
 }
 
 #[test]
-fn mongodb_keeps_its_data_through_a_kill_and_frees_it_at_the_end() {
+fn mongodb_keeps_its_data_after_a_kill_and_deletes_it_at_the_end() {
     let folder = tempfile::tempdir().unwrap();
     let options = MongoOptions {
         data_dir: Some(folder.path().to_owned()),
@@ -165,7 +165,7 @@ fn helper_that_starts_a_server_and_waits() {
 }
 
 #[test]
-fn a_server_ends_with_a_parent_that_is_killed_but_not_with_the_thread_that_started_it() {
+fn a_server_ends_with_its_parent_process_and_not_its_thread() {
     let folder = tempfile::tempdir().unwrap();
     let mut parent = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "helper_that_starts_a_server_and_waits"])

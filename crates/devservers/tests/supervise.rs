@@ -25,7 +25,7 @@ fn supervisor() -> (Supervisor, Arc<AtomicBool>, Arc<Mutex<Vec<String>>>) {
 }
 
 #[test]
-fn a_child_that_ends_is_started_again_with_a_line_and_a_growing_pause() {
+fn an_ended_child_is_restarted_with_a_growing_pause() {
     let folder = tempfile::tempdir().unwrap();
     let (mut supervisor, _, lines) = supervisor();
     let starts = folder.path().join("starts");
@@ -74,7 +74,7 @@ fn the_stop_flag_ends_the_run_and_the_children_end_in_reverse_order() {
 }
 
 #[test]
-fn a_child_that_will_not_end_is_killed_after_its_grace() {
+fn a_child_that_does_not_end_is_killed() {
     let folder = tempfile::tempdir().unwrap();
     let (mut supervisor, _, _) = supervisor();
     let script = "trap '' TERM; echo $$; while :; do sleep 0.02; done";
@@ -93,7 +93,7 @@ fn a_child_that_will_not_end_is_killed_after_its_grace() {
 }
 
 #[test]
-fn a_wait_ends_when_its_time_has_passed() {
+fn a_wait_ends_after_its_timeout() {
     let (mut supervisor, _, _) = supervisor();
     let waited = supervisor.wait_for(Duration::from_millis(60), || false);
     assert_eq!(waited, Waited::TimedOut);

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn a_domain_is_one_in_both_of_its_spellings() {
+    fn both_spellings_of_a_domain_are_equal() {
         let punycode = "ada@xn--bcher-kva.example";
         for text in [
             punycode,
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn an_invalid_address_is_refused() {
         let long = format!("{}@example.com", "a".repeat(65));
         for text in [
             "",
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_may_be_as_long_as_mail_can_be_delivered_to_and_no_longer() {
+    fn an_address_is_at_most_as_long_as_mail_allows() {
         let of_length = |bytes: usize| {
             let (local, label) = ("a".repeat(64), "b".repeat(60));
             let rest = "c".repeat(bytes - 64 - 1 - 2 * 61);
@@ -160,7 +160,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsing_its_own_text_changes_nothing(text in "[A-Za-z0-9.+-]{1,20}@[A-Za-z0-9.-]{1,20}") {
+        fn parsing_is_idempotent(text in "[A-Za-z0-9.+-]{1,20}@[A-Za-z0-9.-]{1,20}") {
             if let Ok(email) = Email::parse(&text) {
                 prop_assert_eq!(Email::parse(email.as_str()), Ok(email));
             }

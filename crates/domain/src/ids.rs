@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_email_has_one_user_id_whatever_its_case() {
+    fn the_user_id_of_an_email_ignores_case() {
         let lower = Email::parse("ada@example.com").unwrap();
         let upper = Email::parse("Ada@Example.COM").unwrap();
         assert_eq!(UserId::of(&lower), UserId::of(&upper));

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_price_says_why() {
+    fn an_invalid_price_names_the_problem() {
         use InvalidPrice::{FractionOfCent, NotANumber, NotPositive, TooHigh};
         for (text, why) in [
             ("", NotANumber),
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_below_what_can_be_charged_names_the_bound() {
+    fn a_price_below_the_smallest_charge_names_the_minimum() {
         let [least, below] = [50, 49].map(|cents| Price::from_cents(cents).unwrap());
         assert_eq!(least.at_least(least), Ok(least));
         let refused = below.at_least(least).unwrap_err();
@@ -251,7 +251,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_price_reads_back_from_what_it_shows(cents in 1..=MAX_PRICE_CENTS) {
+        fn every_price_round_trips(cents in 1..=MAX_PRICE_CENTS) {
             let price = Price::from_cents(cents).unwrap();
             prop_assert_eq!(price.to_string().parse::<Price>(), Ok(price));
         }

@@ -54,7 +54,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_a_reader_takes_for_the_same_is_the_same() {
+    fn visually_equal_words_match() {
         for (typed, title) in [
             ("beyonce", "Beyoncé"),
             ("beyoncé", "Beyonce\u{301}"),
@@ -74,14 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn letters_of_scripts_whose_vowels_are_marks_stay_words() {
+    fn vowel_marks_stay_part_of_words() {
         assert!(!folded("कार्यक्रम").is_empty());
         assert_ne!(folded("кино"), folded("kino"));
     }
 
     proptest! {
         #[test]
-        fn folding_twice_is_folding_once(text in "\\PC{0,40}") {
+        fn folding_is_idempotent(text in "\\PC{0,40}") {
             let once = folded(&text);
             prop_assert_eq!(folded(&once), once);
         }

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_of_which_nothing_shows_is_refused() {
+    fn an_invisible_title_is_refused() {
         for blank in [
             "\u{200B}",
             "\u{FEFF}",
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_turns_nothing_around() {
+    fn a_title_has_no_bidirectional_controls() {
         for turning in ('\u{202A}'..='\u{202E}').chain('\u{2066}'..='\u{2069}') {
             let title = format!("Row A {turning}00.5");
             assert_eq!(
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn every_script_is_welcome() {
+    fn titles_accept_every_script() {
         for title in [
             "Grüße",
             "ערב פתיחה",
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_is_kept_composed() {
+    fn titles_are_stored_in_composed_form() {
         let (apart, composed) = ("Beyonce\u{301}", "Beyoncé");
         assert_eq!(Title::parse(apart), Title::parse(composed));
         assert_eq!(Title::parse(apart).unwrap().as_str(), composed);

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_believed_unless_configured() {
+    fn no_proxy_is_trusted_by_default() {
         assert_eq!(client("", "192.0.2.1:5", "203.0.113.9"), "192.0.2.1");
         assert_eq!(
             client("10.0.0.0/8", "192.0.2.1:5", "203.0.113.9"),
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_wrote_itself_is_not_believed() {
+    fn headers_written_by_the_client_are_not_trusted() {
         assert_eq!(
             client("10.0.0.0/8", "10.0.0.1:5", "198.51.100.1, 203.0.113.9"),
             "203.0.113.9"
@@ -180,13 +180,13 @@ mod tests {
     }
 
     #[test]
-    fn a_list_with_something_else_in_it_is_refused() {
+    fn a_list_with_an_invalid_entry_is_refused() {
         assert!(TrustedProxies::parse("10.0.0.0/8, example.com").is_none());
         assert!(TrustedProxies::parse("10.0.0.0/33").is_none());
     }
 
     #[test]
-    fn scheme_and_host_are_those_that_a_trusted_proxy_tells_last() {
+    fn scheme_and_host_come_from_the_last_trusted_proxy() {
         let proxies = TrustedProxies::parse("10.0.0.0/8").unwrap();
         let asked = |peer: &str, headers: &[(&str, &str)]| {
             let mut req = TestRequest::default()
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_handler_is_told_the_address_with_and_without_proxies() {
+    async fn a_handler_gets_the_client_address_with_and_without_proxies() {
         let request = || {
             TestRequest::default()
                 .peer_addr("10.0.0.1:5".parse().unwrap())

@@ -24,7 +24,7 @@ mod tests {
     use actix_web::test::TestRequest;
 
     #[test]
-    fn a_coding_is_taken_by_who_names_it_and_does_not_refuse_it() {
+    fn an_encoding_is_used_only_if_the_client_accepts_it() {
         for (sent, taken) in [
             ("gzip", true),
             ("br, gzip, deflate", true),

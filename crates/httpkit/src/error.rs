@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_stands_behind_a_failure_is_for_the_log_only() {
+    async fn the_source_of_a_failure_appears_only_in_the_log() {
         let error = internal("password of the database is hunter2");
         assert!(error.to_string().contains("hunter2"));
         let (.., body) = rendered(&error).await;

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn a_caller_that_has_it_gets_304_without_a_body() {
+    async fn a_matching_tag_gets_304_without_a_body() {
         let rendered = Rendered::new("[]");
         let tag = rendered.etag.to_str().unwrap().to_owned();
         for (sent, status) in [

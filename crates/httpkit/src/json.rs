@@ -159,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn no_body_is_an_empty_object_so_that_the_fields_are_named() {
+    fn an_empty_body_is_an_empty_object() {
         for body in [&b""[..], b"  \n", b"{}"] {
             assert_eq!(parse(body).unwrap().email, Field::Missing);
         }
     }
 
     #[test]
-    fn whatever_is_not_a_json_object_is_a_bad_request() {
+    fn a_body_that_is_not_a_json_object_is_a_bad_request() {
         let deep = "[".repeat(60_000);
         let deep_field = format!("{{\"email\":{}", "[".repeat(60_000));
         for body in [
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_json_is_told_with_its_place() {
+    fn malformed_json_is_reported_with_its_position() {
         let error = parse(b"{\n  \"email\" 1}").err().unwrap();
         let message = &error.errors()[0].message;
         assert!(message.contains("line 2, column 11"), "{message}");

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_failed_too_often_must_wait_and_others_need_not() {
+    fn failures_on_one_account_block_only_that_account() {
         let limits = limits(LONG);
         let (account, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         for _ in 0..3 {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_failed_too_often_must_wait_whatever_the_account() {
+    fn failures_from_one_address_block_it_for_all_accounts() {
         let limits = limits(LONG);
         for account in 0..5 {
             fail(&limits, Uuid::from_u128(account), HERE);
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_attempts_at_once_no_more_are_judged_than_in_a_row() {
+    fn concurrent_attempts_count_like_sequential_ones() {
         let limits = limits(LONG);
         let account = Uuid::from_u128(1);
         let at_once: Vec<_> = (0..200).map(|_| limits.attempt(account, HERE)).collect();
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_sign_in_forgets_the_failures_on_its_account_but_none_under_way() {
+    fn a_success_resets_finished_failures_only() {
         let limits = limits(LONG);
         let account = Uuid::from_u128(1);
         fail(&limits, account, None);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn good_sign_ins_and_those_that_nobody_judged_count_on_no_address() {
+    fn successes_and_undecided_attempts_do_not_count_per_address() {
         let limits = limits(LONG);
         for account in 0..20 {
             let attempt = limits.attempt(Uuid::from_u128(account), HERE).unwrap();
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn neighbors_in_an_ipv6_network_count_as_one() {
+    fn addresses_in_one_ipv6_network_count_as_one() {
         let key = |text: &str| AddressKey::from(text.parse::<IpAddr>().unwrap());
         assert_eq!(key("2001:db8::1"), key("2001:db8::ffff:1"));
         assert_ne!(key("2001:db8::1"), key("2001:db8:0:1::1"));
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn when_the_window_is_over_one_may_try_again() {
+    fn attempts_are_allowed_again_after_the_window() {
         let limits = limits(Duration::from_millis(30));
         let account = Uuid::from_u128(1);
         for _ in 0..3 {

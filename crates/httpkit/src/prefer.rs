@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_preference_there_is_none_and_the_answer_names_what_was_applied() {
+    fn responses_name_the_preference_that_was_applied() {
         let mut headers = HeaderMap::new();
         assert!(!prefers_async(&headers));
         add_applied(&mut headers);

@@ -103,20 +103,20 @@ mod tests {
     }
 
     #[test]
-    fn a_sane_id_of_the_caller_is_kept() {
+    fn a_valid_request_id_is_kept() {
         assert_eq!(id_of("checkout-17/a"), "checkout-17/a");
         assert_eq!(id_of(&"x".repeat(128)), "x".repeat(128));
     }
 
     #[test]
-    fn any_other_is_replaced_by_a_new_one() {
+    fn an_invalid_request_id_is_replaced() {
         for sent in ["", "two words", &"x".repeat(129), "caf\u{e9}"] {
             assert!(Uuid::parse_str(&id_of(sent)).is_ok(), "{sent}");
         }
     }
 
     #[test]
-    fn a_request_knows_its_id_its_caller_and_how_it_was_answered() {
+    fn a_span_has_request_id_user_and_status() {
         let req = TestRequest::default()
             .insert_header((X_REQUEST_ID, "checkout-17"))
             .to_http_request();

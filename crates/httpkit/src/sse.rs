@@ -48,7 +48,7 @@ mod tests {
     use futures_util::stream;
 
     #[actix_web::test]
-    async fn a_stream_ends_when_the_process_is_told_to_stop() {
+    async fn shutdown_ends_a_stream() {
         let ending = CancellationToken::new();
         let mut chunk = Vec::new();
         append(&mut chunk, "ticket", b"{}");
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_heartbeat_is_a_comment_of_its_own() {
+    fn a_heartbeat_is_a_separate_comment() {
         let heartbeat = heartbeat();
         assert!(heartbeat.starts_with(b":") && heartbeat.ends_with(b"\n\n"));
     }

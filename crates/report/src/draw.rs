@@ -216,13 +216,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_apart() {
+    fn thousands_are_separated() {
         let shown = [0.0, 0.5, 999.0, 1_000.0, 1_234_567.0].map(whole);
         assert_eq!(shown, ["0", "", "999", "1,000", "1,234,567"]);
     }
 
     #[test]
-    fn the_same_figures_give_the_same_bytes() {
+    fn plots_are_deterministic() {
         let drawn = || {
             let plot = Plot {
                 name: "squares",
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_never_narrower_than_nothing() {
+    fn a_bar_has_no_negative_width() {
         for places in [1, 30, 62, 400] {
             let plot = Plot {
                 name: "many",
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plot_of_nothing_is_a_plot() {
+    fn an_empty_plot_can_be_drawn() {
         let plot = Plot {
             name: "nothing",
             unit: "tickets",

@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_nothing_stands_for_itself() {
+    fn an_empty_report_is_self_contained() {
         let header = ReportHeader {
             events: 1,
             ..ReportHeader::default()
@@ -215,14 +215,14 @@ mod tests {
     }
 
     #[test]
-    fn a_range_in_which_nothing_happened_says_so() {
+    fn an_empty_range_is_reported() {
         let page = page(&ReportHeader::default(), &empty()).unwrap();
         assert!(page.contains("Nothing happened in this range."));
         assert!(!page.contains("<svg"));
     }
 
     #[test]
-    fn figures_are_grouped_and_texts_keep_to_themselves() {
+    fn figures_are_grouped_and_texts_are_isolated() {
         let grouped = [Cell::Count(132_876), Cell::Money(535_850_600)].map(|cell| grouped(&cell));
         assert_eq!(grouped, ["132,876", "5,358,506.00"]);
         let text = Cell::Text("<\u{202e}>".to_owned());
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn every_plot_shows_tables_that_there_are() {
+    fn every_plot_shows_existing_tables() {
         let tables = empty().tables();
         for picture in pictures(&empty()).unwrap() {
             for name in picture.tables {
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_users_wrote_is_text_and_not_markup() {
+    fn text_of_users_is_escaped() {
         assert_eq!(
             escaped("<b a='x'>&\"</b>"),
             "&lt;b a=&#39;x&#39;&gt;&amp;&quot;&lt;/b&gt;"
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn colors_have_names_so_that_dark_differs() {
+    fn colors_are_variables_for_the_dark_theme() {
         for picture in pictures(&empty()).unwrap() {
             assert!(picture.inline().contains("var(--ink)"), "{}", picture.name);
             assert!(!picture.inline().contains("#0"), "{}", picture.name);

@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn periods_in_which_nothing_happened_take_their_place() {
+    fn empty_periods_are_included() {
         let sales = of(&[(1, 5.0, 0.0), (4, 7.0, 0.0)], Between::Zero);
         assert_eq!(sales.values, [5.0, 0.0, 0.0, 7.0]);
         assert_eq!(sales.begins, [1, 2, 3, 4].map(day));
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_periods() {
+    fn an_empty_timeline_has_no_periods() {
         assert!(of(&[], Between::Zero).begins.is_empty());
     }
 }

@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_thing_that_changed_has_an_entry_of_its_own() {
+    fn each_changed_field_has_an_error() {
         let both = ListingDifference {
             title: Some(Title::parse("Last row").unwrap()),
             price: Some(Price::from_cents(2_500).unwrap()),
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_of_neither_is_said_all_the_same() {
+    fn a_change_of_no_field_is_an_error() {
         let told = differences(&ListingDifference::default());
         assert_eq!(told.len(), 1);
         assert_eq!(told[0].message, "The ticket has changed");

@@ -241,7 +241,7 @@ mod tests {
     use eventstore::LogConfig;
 
     #[test]
-    fn a_claim_that_is_dropped_outside_of_a_runtime_is_left_to_lapse() {
+    fn a_claim_dropped_outside_of_a_runtime_expires() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let nowhere = LogConfig {
             url: "nats://127.0.0.1:9".to_owned(),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_that_say_try_again_or_sign_in_are_not_final() {
+    fn responses_that_ask_for_a_retry_or_sign_in_are_not_stored() {
         for status in [401, 408, 409, 413, 429, 500, 503] {
             assert!(!is_final(StatusCode::from_u16(status).unwrap()), "{status}");
         }

@@ -114,7 +114,7 @@ fn ran(answer: &Received) -> (Uuid, usize) {
 }
 
 #[tokio::test]
-async fn the_same_key_gets_the_first_answer_again_however_many_come_at_once() {
+async fn concurrent_requests_with_one_key_get_the_first_response() {
     let shop = Open::start().await;
     let requests = (0..32).map(|_| shop.buy(Some("k"), "{\"wish\":\"a\"}"));
     let answers = join_all(requests).await;
@@ -143,7 +143,7 @@ async fn without_a_key_every_request_runs() {
 }
 
 #[tokio::test]
-async fn another_request_under_the_same_key_is_refused() {
+async fn another_request_with_the_same_key_is_refused() {
     let shop = Open::start().await;
     ran(&shop.buy(Some("k"), "{\"wish\":\"a\"}").await);
     let other = shop.buy(Some("k"), "{\"wish\":\"b\"}").await;
@@ -168,7 +168,7 @@ async fn a_refusal_is_stored_and_a_failure_is_not() {
 }
 
 #[tokio::test]
-async fn a_command_that_was_given_up_can_be_tried_again_at_once() {
+async fn an_abandoned_command_can_be_retried_at_once() {
     let shop = Open::with(HttpConfig {
         request_timeout: Duration::from_millis(500),
         ..HttpConfig::default()
@@ -182,7 +182,7 @@ async fn a_command_that_was_given_up_can_be_tried_again_at_once() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_a_bad_request() {
+async fn an_invalid_key_is_a_bad_request() {
     let shop = Open::start().await;
     let too_long = "x".repeat(256);
     for key in ["two words", &too_long, ""] {

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_is_spread_and_nothing_twice() {
+    fn arrivals_are_spread_without_duplicates() {
         let plan = Plan {
             days: 9,
             ..Plan::default()

@@ -36,7 +36,7 @@ mod tests {
     use chrono::TimeDelta;
 
     #[test]
-    fn the_earliest_comes_first_and_of_two_at_once_the_one_noted_first() {
+    fn equal_times_keep_their_order() {
         let start = DateTime::<Utc>::UNIX_EPOCH;
         let mut queue = EventQueue::new();
         for (second, what) in [(2, 'c'), (1, 'a'), (2, 'd'), (1, 'b')] {

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn plans_that_differ_in_anything_have_other_keys() {
+    fn different_plans_have_different_keys() {
         let plan = Plan::default();
         let others = [
             Plan { seed: 2, ..plan },

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_below_the_end_and_every_one_of_them_comes() {
+    fn numbers_cover_the_range_up_to_its_end() {
         let mut rng = Rng::new(1);
         let mut seen = [false; 6];
         for _ in 0..1_000 {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn few_have_much() {
+    fn amounts_are_skewed() {
         let mut rng = Rng::new(1);
         let first_tenth = (0..10_000).filter(|_| rng.skewed(100) < 10).count();
         assert!((2_500..4_500).contains(&first_tenth), "{first_tenth}");

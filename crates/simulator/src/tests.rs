@@ -34,7 +34,7 @@ fn types(commits: &[HistoricalCommit]) -> BTreeMap<String, u64> {
 }
 
 #[test]
-fn the_same_plan_gives_the_same_history_and_another_seed_another() {
+fn the_seed_determines_the_history() {
     let once = commits(PLAN);
     assert!(once == commits(PLAN));
     assert!(once != commits(Plan { seed: 8, ..PLAN }));
@@ -54,7 +54,7 @@ fn the_history_of_a_seed_never_changes() {
 }
 
 #[test]
-fn everything_that_happens_in_a_market_happens() {
+fn a_season_contains_every_kind_of_event() {
     let types = types(&commits(PLAN));
     let all = [
         "UserRegistered",
@@ -83,7 +83,7 @@ fn everything_that_happens_in_a_market_happens() {
 }
 
 #[test]
-fn nothing_is_left_open() {
+fn a_season_leaves_no_order_open() {
     let types = types(&commits(PLAN));
     let count = |event: &str| types.get(event).copied().unwrap_or_default();
     let ended = count("OrderCompleted") + count("OrderCancelled");
@@ -98,7 +98,7 @@ fn nothing_is_left_open() {
 }
 
 #[test]
-fn it_holds_together() {
+fn a_season_is_consistent() {
     let commits = commits(PLAN);
     let mut versions: HashMap<_, u64> = HashMap::new();
     let (mut ids, mut commands) = (HashSet::new(), HashSet::new());
@@ -120,7 +120,7 @@ fn it_holds_together() {
 }
 
 #[test]
-fn evenings_are_busy_and_nights_are_quiet() {
+fn a_season_is_busier_in_the_evening_than_at_night() {
     let mut hours = [0_u32; 24];
     for commit in commits(PLAN) {
         hours[commit.metadata.time.hour() as usize] += 1;
@@ -129,7 +129,7 @@ fn evenings_are_busy_and_nights_are_quiet() {
 }
 
 #[test]
-fn a_market_with_nobody_in_it_is_quiet() {
+fn a_market_without_buyers_has_no_orders() {
     let plan = Plan {
         sellers: 0,
         buyers: 0,

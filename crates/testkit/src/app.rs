@@ -7,7 +7,7 @@ use std::time::Duration;
 use devservers::{ChildProcess, ProcessSpec, Signal, free_port, last_lines};
 use tempfile::TempDir;
 
-use crate::{Client, Mongo, Response, TestUser, blocking, eventually};
+use crate::{Client, Mongo, Person, Response, blocking, eventually};
 
 /// Enough for a debug build that replays a log on a busy machine.
 const READY: Duration = Duration::from_mins(1);
@@ -56,9 +56,9 @@ impl TestApp {
         self.client.anonymous()
     }
 
-    /// A client that has signed up as a new random user.
-    pub async fn sign_up(&self) -> (Client, TestUser) {
-        self.client.new_user().await
+    /// A user who just signed up.
+    pub async fn person(&self) -> Person {
+        self.client.person().await
     }
 
     /// The file with the program's output.
@@ -172,6 +172,13 @@ impl AppBuilder {
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.envs.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Sets environment variables; the later of two wins.
+    #[must_use]
+    pub fn envs<'e>(mut self, envs: impl IntoIterator<Item = &'e (String, String)>) -> Self {
+        self.envs.extend(envs.into_iter().cloned());
         self
     }
 

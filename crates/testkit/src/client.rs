@@ -1,11 +1,13 @@
 //! A user of the HTTP API.
 
+use std::{ops::Deref, time::Duration};
+
 use reqwest::Method;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Call, Response, session::Session};
+use crate::{Call, Response, eventually, session::Session};
 
 /// A client with its own session. Clones share the session, so they can send concurrent requests as
 /// the same user.
@@ -14,6 +16,23 @@ pub struct Client {
     base_url: String,
     http: reqwest::Client,
     session: Session,
+}
+
+/// A user with a session.
+#[derive(Debug, Clone)]
+pub struct Person {
+    /// Sends requests with the user's session.
+    pub client: Client,
+    /// The account.
+    pub user: TestUser,
+}
+
+impl Deref for Person {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
 }
 
 /// A user that has signed up.
@@ -49,11 +68,11 @@ impl Client {
         }
     }
 
-    /// Another client of the same server, signed up as a new random user.
-    pub async fn new_user(&self) -> (Self, TestUser) {
+    /// A new random user of the same server.
+    pub async fn person(&self) -> Person {
         let client = self.anonymous();
         let user = client.sign_up().await;
-        (client, user)
+        Person { client, user }
     }
 
     /// Signs up as a new random user and keeps the session.
@@ -119,6 +138,76 @@ impl Client {
     /// `http://host:port`.
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+}
+
+/// The commands of the marketplace. Those with `try_` are requests; the others expect success.
+impl Client {
+    /// A request to list a ticket.
+    pub fn try_sell(&self, title: &str, price: impl Into<Value>) -> Call {
+        let body = json!({"title": title, "price": price.into()});
+        self.post("/api/tickets", body)
+    }
+
+    /// Lists a ticket and returns its ID.
+    pub async fn sell(&self, title: &str, price: impl Into<Value>) -> String {
+        self.try_sell(title, price).await.expect_status(201).id()
+    }
+
+    /// A request to hold a ticket.
+    pub fn try_order(&self, ticket: &str) -> Call {
+        self.post("/api/orders", json!({"ticketId": ticket}))
+    }
+
+    /// Holds a ticket and returns the order's ID.
+    pub async fn order(&self, ticket: &str) -> String {
+        self.try_order(ticket).await.expect_status(201).id()
+    }
+
+    /// A request to pay with a card.
+    pub fn try_pay_with(&self, order: &str, token: &str) -> Call {
+        let body = json!({"token": token, "orderId": order});
+        self.post("/api/payments", body)
+    }
+
+    /// A request to pay with a card that the sandbox accepts.
+    pub fn try_pay(&self, order: &str) -> Call {
+        self.try_pay_with(order, "tok_visa")
+    }
+
+    /// Pays an order.
+    pub async fn pay(&self, order: &str) {
+        self.try_pay(order).await.assert_status(201);
+    }
+
+    /// A request to cancel an order.
+    pub fn try_cancel(&self, order: &str) -> Call {
+        self.delete(&format!("/api/orders/{order}"))
+    }
+
+    /// Cancels an order.
+    pub async fn cancel(&self, order: &str) {
+        self.try_cancel(order).await.assert_status(204);
+    }
+
+    /// A request for one of the caller's orders.
+    pub fn show_order(&self, order: &str) -> Call {
+        self.get(&format!("/api/orders/{order}"))
+    }
+
+    /// One of the caller's orders.
+    pub async fn order_of(&self, order: &str) -> Value {
+        self.show_order(order).await.expect_status(200).json
+    }
+
+    /// Waits until the order has this status.
+    pub async fn wait_for_order(&self, order: &str, status: &str, within: Duration) {
+        let what = format!("order {order} is {status}");
+        eventually(&what, within, || async {
+            let Response { json, text, .. } = self.show_order(order).await;
+            (json["status"] == status).then_some(()).ok_or(text)
+        })
+        .await;
     }
 }
 

@@ -8,7 +8,6 @@
 //!
 //! ```no_run
 //! # async fn example() {
-//! use serde_json::json;
 //! use testkit::{Mongo, Nats, TestApp};
 //!
 //! let (nats, mongo) = (Nats::start().await, Mongo::database().await);
@@ -19,12 +18,11 @@
 //!     .mongo(&mongo)
 //!     .start()
 //!     .await;
-//! let (seller, _) = app.sign_up().await;
-//! let ticket = seller
-//!     .post("/api/tickets", json!({"title": "Concert", "price": 20}))
-//!     .await
-//!     .expect_status(201);
-//! assert_eq!(ticket.json["version"], 0);
+//! let seller = app.person().await;
+//! let ticket = seller.sell("Concert", 20).await;
+//! let buyer = app.person().await;
+//! let order = buyer.order(&ticket).await;
+//! buyer.pay(&order).await;
 //! # }
 //! ```
 #![deny(missing_docs)]
@@ -46,14 +44,14 @@ mod tool;
 
 pub use app::{AppBuilder, TestApp};
 pub use call::Call;
-pub use client::{Client, TestUser};
+pub use client::{Client, Person, TestUser};
 pub use corpus::replay;
 pub use eventually::{ConditionResult, LONG, eventually};
 pub use mongo::{Mongo, MongoProxy};
 pub use nats::{DiskCopy, Nats};
 pub use proxy::{Ack, DropAcksProxy, Publication};
 pub use response::{ErrorEntry, Response};
-pub use router::{Router, Routes};
+pub use router::{Router, Routes, SERVICES};
 pub use tool::Tool;
 
 pub use devservers::{MongoOptions, NatsOptions};

@@ -26,6 +26,16 @@ const PROBE: Duration = Duration::from_millis(500);
 const NOBODY: &[u8] = b"HTTP/1.1 503 Nobody\r\nretry-after: 1\r\n\
     content-length: 0\r\nconnection: close\r\n\r\n";
 
+/// Each service and its paths. A process of the first serves all other paths.
+pub const SERVICES: [(&str, &str); 6] = [
+    ("auth", "/api/users"),
+    ("tickets", "/api/tickets"),
+    ("orders", "/api/orders"),
+    ("payments", "/api/payments"),
+    ("expiration", "/expiration"),
+    ("analytics", "/api/analytics"),
+];
+
 /// Paths with this prefix go to one of these processes (`host:port`); the first matching prefix
 /// wins.
 pub type Routes = Vec<(&'static str, Vec<String>)>;

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "the helpers of tests, too, may panic")]
 
 use serde_json::json;
-use testkit::{AppBuilder, Client, Method, Nats, TestApp};
+use testkit::{AppBuilder, Client, Method, Nats, Person, TestApp};
 
 /// Counts its starts in `DATA_DIR`, is ready at the third request, and answers everything else with
 /// the request; `/api/users/signup` sets a cookie, `/signout` clears it.
@@ -54,7 +54,7 @@ fn server() -> AppBuilder {
 }
 
 #[tokio::test]
-async fn an_app_is_ready_when_it_says_so_and_not_before() {
+async fn an_app_is_ready_only_when_it_reports_it() {
     let app = server().start().await;
     let answer = app.client().get("/readyz").await.expect_status(200);
     assert_eq!(answer.json["starts"], 1);
@@ -83,7 +83,7 @@ async fn an_app_gets_its_environment_and_writes_to_its_log() {
 
 #[tokio::test]
 #[should_panic(expected = "no luck")]
-async fn an_app_that_ends_at_its_start_shows_the_end_of_its_log() {
+async fn an_app_that_fails_to_start_shows_the_end_of_its_log() {
     server().env("FAIL", "1").start().await;
 }
 
@@ -95,9 +95,9 @@ async fn an_app_that_ends_with_an_error_code_fails_the_test() {
 }
 
 #[tokio::test]
-async fn a_client_keeps_its_session_until_it_is_cleared_and_shares_it_with_clones_only() {
+async fn a_client_shares_its_session_only_with_clones() {
     let app = server().start().await;
-    let (client, user) = app.sign_up().await;
+    let Person { client, user } = app.person().await;
     assert_eq!(user.id, "an-id");
     let cookie = async |client: &Client| client.get("/").await.json["headers"]["cookie"].clone();
     assert_eq!(cookie(&client.clone()).await, "session=secret");
@@ -107,7 +107,7 @@ async fn a_client_keeps_its_session_until_it_is_cleared_and_shares_it_with_clone
 }
 
 #[tokio::test]
-async fn calls_carry_what_they_are_given() {
+async fn calls_send_their_headers_and_body() {
     let app = server().start().await;
     let client = app.client();
     let call = client.put("/x", json!({"price": 20}));
@@ -132,14 +132,14 @@ async fn errors_are_compared_in_any_order() {
 
 #[tokio::test]
 #[should_panic(expected = "expected status 201\nDELETE http://127.0.0.1")]
-async fn an_unexpected_status_shows_the_whole_answer() {
+async fn an_unexpected_status_prints_the_whole_response() {
     let app = server().start().await;
     app.client().delete("/refuse").await.assert_status(201);
 }
 
 #[tokio::test]
 #[should_panic(expected = "expected the errors")]
-async fn a_missing_error_is_noticed() {
+async fn a_missing_error_fails_the_assertion() {
     let app = server().start().await;
     let answer = app.client().get("/refuse").await;
     answer.assert_field_error(400, "price", "Too low");

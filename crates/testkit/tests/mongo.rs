@@ -22,7 +22,7 @@ async fn write(client: &Client, database: &str, collection: &str) {
 }
 
 #[tokio::test]
-async fn a_database_is_deleted_with_the_last_who_uses_it_and_others_are_not() {
+async fn a_database_is_deleted_with_its_last_handle() {
     let server = Mongo::own().await;
     let client = client(server.uri()).await;
     let (ended, kept) = (server.another_database(), server.another_database());
@@ -41,7 +41,7 @@ async fn a_database_is_deleted_with_the_last_who_uses_it_and_others_are_not() {
 }
 
 #[tokio::test]
-async fn what_is_held_waits_until_it_is_released_and_all_else_passes() {
+async fn held_messages_wait_and_others_pass() {
     let server = Mongo::own().await;
     let proxy = MongoProxy::start(server.uri()).await;
     let client = client(proxy.uri()).await;

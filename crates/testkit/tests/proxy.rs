@@ -40,7 +40,7 @@ async fn stored(context: &Context) -> u64 {
 }
 
 #[tokio::test]
-async fn a_message_whose_acknowledgment_is_lost_is_stored_all_the_same() {
+async fn a_message_with_a_lost_acknowledgment_is_stored() {
     let (_nats, proxy, direct, through) = with_stream().await;
     assert!(is_acknowledged(&through).await);
     proxy.drop_next(2);
@@ -52,7 +52,7 @@ async fn a_message_whose_acknowledgment_is_lost_is_stored_all_the_same() {
 }
 
 #[tokio::test]
-async fn all_other_answers_pass_while_acknowledgments_are_lost() {
+async fn other_responses_pass_while_acknowledgments_are_dropped() {
     let (_nats, proxy, direct, through) = with_stream().await;
     assert!(is_acknowledged(&direct).await);
     proxy.drop_with_probability(1.0);
@@ -77,7 +77,7 @@ async fn a_predicate_chooses_by_stream_and_sequence() {
 }
 
 #[tokio::test]
-async fn about_the_given_share_is_lost_and_the_same_with_the_same_seed() {
+async fn the_seed_determines_the_dropped_share() {
     let mut patterns = Vec::new();
     for _ in 0..2 {
         let (_nats, proxy, _direct, mut through) = with_stream().await;
@@ -96,7 +96,7 @@ async fn about_the_given_share_is_lost_and_the_same_with_the_same_seed() {
 }
 
 #[tokio::test]
-async fn cut_connections_come_back_when_they_are_restored() {
+async fn restored_connections_reconnect() {
     let (_nats, proxy, direct, through) = with_stream().await;
     proxy.cut();
     let through_again = through.clone();
@@ -111,7 +111,7 @@ async fn cut_connections_come_back_when_they_are_restored() {
 }
 
 #[tokio::test]
-async fn a_publication_that_is_swallowed_never_reaches_the_server() {
+async fn a_dropped_publication_never_reaches_the_server() {
     let (_nats, proxy, direct, through) = with_stream().await;
     proxy.swallow_if(|publication| {
         publication.subject == "EVENTS.a" && publication.contains("secret")

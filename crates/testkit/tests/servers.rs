@@ -27,7 +27,7 @@ async fn messages_that_nats_acknowledged_survive_its_kill() {
 }
 
 #[tokio::test]
-async fn databases_have_names_of_their_own_on_one_server() {
+async fn databases_on_one_server_have_different_names() {
     let (first, second) = (Mongo::database().await, Mongo::database().await);
     assert_eq!(first.uri(), second.uri());
     assert_ne!(first.name(), second.name());
@@ -35,7 +35,7 @@ async fn databases_have_names_of_their_own_on_one_server() {
 }
 
 #[tokio::test]
-async fn a_mongodb_of_its_own_can_be_killed_and_restarted() {
+async fn a_private_mongodb_can_be_killed_and_restarted() {
     let mongo = Mongo::own().await;
     let address = mongo.uri().trim_start_matches("mongodb://").to_owned();
     let connects = || async { tokio::net::TcpStream::connect(&address).await.is_ok() };
@@ -48,12 +48,12 @@ async fn a_mongodb_of_its_own_can_be_killed_and_restarted() {
 
 #[tokio::test]
 #[should_panic(expected = "use Mongo::own()")]
-async fn a_mongodb_that_others_use_cannot_be_killed() {
+async fn a_shared_mongodb_cannot_be_killed() {
     Mongo::database().await.kill9().await;
 }
 
 #[tokio::test]
-async fn waiting_hands_back_what_it_found() {
+async fn eventually_returns_the_value() {
     let mut asked = 0;
     let condition = || {
         asked += 1;
@@ -65,14 +65,14 @@ async fn waiting_hands_back_what_it_found() {
 
 #[tokio::test]
 #[should_panic(expected = "not within 20ms: pigs fly; last seen: \"still walking\"")]
-async fn waiting_in_vain_says_what_was_waited_for_and_last_seen() {
+async fn a_timeout_names_the_condition_and_the_last_state() {
     let condition = || async { Err::<(), _>("still walking") };
     eventually("pigs fly", Duration::from_millis(20), condition).await;
 }
 
 #[tokio::test]
 #[should_panic(expected = "not within 20ms: an answer comes")]
-async fn a_condition_that_hangs_fails_too() {
+async fn a_condition_that_hangs_times_out() {
     eventually("an answer comes", Duration::from_millis(20), || {
         std::future::pending::<bool>()
     })

@@ -15,6 +15,6 @@ pub fn traceparent(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 #[test]
-fn whatever_comes_as_a_trace_context_is_read_or_ignored() {
+fn any_trace_context_is_read_or_ignored() {
     testkit::replay("traceparent", traceparent);
 }

@@ -84,7 +84,7 @@ mod tests {
     const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn a_trace_context_is_read_and_written() {
+    fn a_trace_context_round_trips() {
         let parent = TraceParent::parse(GOOD).unwrap();
         assert_eq!(parent.to_string(), GOOD);
         assert_eq!(parent.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_none_is_ignored() {
+    fn an_invalid_trace_context_is_ignored() {
         for text in [
             "",
             "00",

@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_content_has_another_name() {
+    fn different_contents_have_different_names() {
         let site = tempfile::tempdir().unwrap();
         let assets = Assets::in_folder(site.path()).unwrap();
         let one = assets.add("app.js", b"1").unwrap();
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_lies_in_the_public_folder_is_shipped_but_the_style() {
+    fn all_public_files_are_shipped_except_the_style() {
         let (public, site) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         for name in ["icon.png", ".well-known/a.txt", "styles/main.css"] {
             let file = public.path().join(name);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stamp_changes_with_any_file_and_only_then() {
+    fn a_stamp_changes_only_with_a_file() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("a")).unwrap();
         fs::write(folder.path().join("a/b"), "1").unwrap();

@@ -65,7 +65,7 @@ mod tests {
     use std::io::Write;
 
     #[test]
-    fn both_copies_hold_the_same_file() {
+    fn both_compressed_copies_contain_the_same_file() {
         let folder = tempfile::tempdir().unwrap();
         let text = "turnstile ".repeat(100);
         fs::write(folder.path().join("a.js"), &text).unwrap();

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_without_the_places_for_them_is_refused() {
+    fn a_page_without_placeholders_is_refused() {
         assert!(finish("<head></head>", &names()).is_err());
     }
 }

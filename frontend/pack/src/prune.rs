@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn large_functions_of_the_demangler_alone_are_emptied() {
+    fn only_large_functions_of_the_demangler_are_emptied() {
         let printer = "_RNvMs4_NtCs1_14rustc_demangle2v0NtB5_7Printer10print_type";
         let small = "_RNvMs4_NtCs1_14rustc_demangle2v0NtB5_7Printer3eat";
         let strangers = "_RNvXs1g_NtCs2_4core3fmtReNtB6_5Debug3fmtCs1_14rustc_demangle";

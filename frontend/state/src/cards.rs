@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_known_however_it_is_spaced() {
+    fn a_card_number_is_recognized_with_any_spacing() {
         for typed in [
             "4242424242424242",
             "4242 4242 4242 4242",

@@ -59,12 +59,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_known_before_an_answer() {
+    fn the_clock_is_unknown_before_a_response() {
         assert_eq!(ServerClock::default().at(5.0), None);
     }
 
     #[test]
-    fn one_answer_gives_the_time_to_within_a_second() {
+    fn one_response_sets_the_clock_to_within_a_second() {
         let mut clock = ServerClock::default();
         clock.learn(date(1_000_700.0), 100.0, 120.0);
         let error = clock.at(110.0).unwrap() - 1_000_700.0;
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn more_answers_only_sharpen_it() {
+    fn more_responses_improve_the_clock() {
         let ahead = 1_000_000.0;
         let mut clock = ServerClock::default();
         for local in (0..40).map(|i| f64::from(i) * 1_137.0) {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_is_believed_at_once() {
+    fn a_changed_clock_is_noticed_at_once() {
         let mut clock = ServerClock::default();
         clock.learn(1_000_000.0, 0.0, 10.0);
         clock.learn(5_000_000.0, 1_000.0, 1_010.0);

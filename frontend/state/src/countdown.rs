@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn it_shows_zero_only_when_the_time_is_over() {
+    fn the_countdown_shows_zero_only_at_its_end() {
         assert_eq!(Countdown::between(0.0, 900_000.0).digits(), "15:00");
         assert_eq!(Countdown::between(1.0, 900_000.0).digits(), "15:00");
         assert_eq!(Countdown::between(1_000.0, 900_000.0).digits(), "14:59");
@@ -103,20 +103,20 @@ mod tests {
     }
 
     #[test]
-    fn it_speaks_a_few_times_and_not_each_second() {
+    fn the_countdown_announces_only_a_few_times() {
         let mut spoken: Vec<String> = (0..=900).map(|s| left(s).spoken()).collect();
         spoken.dedup();
         assert_eq!(spoken.len(), 8, "{spoken:?}");
     }
 
     #[test]
-    fn it_never_shows_more_than_the_whole_hold() {
+    fn the_countdown_never_exceeds_the_hold() {
         assert_eq!(left(1_197).at_most(900).digits(), "15:00");
         assert_eq!(left(10).at_most(900).digits(), "0:10");
     }
 
     #[test]
-    fn durations_are_told_in_the_unit_that_fits() {
+    fn durations_use_the_largest_fitting_unit() {
         for (seconds, words) in [
             (1, "1 second"),
             (90, "90 seconds"),

@@ -121,14 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_changed_on_both_sides_clashes() {
+    fn changes_on_both_sides_conflict() {
         let followed = follow("Opera, box 4", "25", &later("Opera, box 9", 3_000));
         assert!(followed.title_clashes && followed.price_clashes);
         assert_eq!((followed.title, followed.price), (None, None));
     }
 
     #[test]
-    fn a_hold_that_came_and_went_and_the_same_change_on_both_sides_are_no_matter() {
+    fn equal_changes_and_past_holds_do_not_conflict() {
         for (title, price, now) in [
             ("Opera", "25", later("Opera", 2_000)),
             ("Opera, box 4", "30.00", later("Opera, box 4", 3_000)),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn it_outlives_a_reload() {
+    fn the_state_survives_a_reload() {
         let base = EditBase::of(&ticket(1, "Opera,  box 4 ", 1_999));
         assert_eq!(EditBase::read(&base.write()), Some(base));
         assert_eq!(EditBase::read("nonsense"), None);

@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_reads_back_as_the_filter_it_was_made_from() {
+    fn a_filter_round_trips_through_its_address() {
         for filter in [
             TicketFilter::default(),
             filter("rock & roll", "10", "19.99"),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_price_that_is_none_yet_is_kept_and_not_asked_for() {
+    fn an_incomplete_price_is_kept_and_not_sent() {
         let filter = filter("", "abc", "20");
         assert_eq!(
             filter.api_query(24, None),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn it_matches_what_the_server_would_list() {
+    fn the_filter_matches_like_the_server() {
         let jazz = ticket(1, "Jazz Night", 2_000);
         assert!(filter("jAZZ", "20", "20.00").matches(&jazz, plain));
         assert!(filter("night jazz", "", "").matches(&jazz, plain));

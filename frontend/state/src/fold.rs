@@ -50,7 +50,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn titles_are_found_without_regard_to_case_accents_and_order() {
+    fn searches_ignore_case_accents_and_word_order() {
         for (search, title) in [
             ("", "anything"),
             ("beyonce", "Beyoncé in Köln"),

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn each_message_stands_at_its_field_and_none_is_lost() {
+    fn each_message_is_shown_at_its_field() {
         let answer = Errors {
             errors: vec![
                 item(Some("title"), "Title is required"),
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_is_being_corrected_is_no_longer_blamed() {
+    fn editing_a_field_removes_its_error() {
         let mut errors = FieldErrors::field("price", "must be a number");
         errors.clear("price");
         assert_eq!(errors, FieldErrors::default());

@@ -309,7 +309,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_ticket_that_is_taken_keeps_its_place_and_says_so() {
+    fn a_taken_ticket_keeps_its_place_and_is_marked() {
         let (a, b) = (ticket(1, "a", 100), ticket(2, "b", 100));
         let mut listing = loaded(&[a.clone(), b]);
         let held = changed(&a, TicketStatus::Reserved);
@@ -340,7 +340,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_no_longer_fits_the_search_stays_and_is_marked() {
+    fn a_ticket_that_no_longer_matches_is_marked() {
         let mut listing = loaded(&some([1, 2]));
         listing.filter.max = "20".into();
         let raised = Ticket {
@@ -352,7 +352,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn new_tickets_are_counted_and_not_pushed_in() {
+    fn new_tickets_are_counted_and_not_inserted() {
         let mut listing = loaded(&[ticket(1, "a", 100)]);
         listing.filter.q = "jazz".into();
         let jazz = ticket(2, "Jazz", 100);
@@ -364,7 +364,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_happens_while_a_page_is_under_way_is_not_lost() {
+    fn events_during_a_request_are_not_lost() {
         let a = ticket(1, "a", 100);
         let mut listing = TicketPages::default();
         listing.expect_page();
@@ -377,7 +377,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn reading_anew_moves_nothing() {
+    fn reloading_moves_no_ticket() {
         let mut listing = loaded(&some([5, 4, 3, 2, 1]));
         listing.apply(&changed(&some([2])[0], TicketStatus::Reserved), plain);
         // 3 was taken unseen, 6 is new, 0 follows.
@@ -393,7 +393,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_was_not_read_anew_is_not_called_gone() {
+    fn tickets_outside_of_a_reload_are_not_marked_as_gone() {
         let mut listing = loaded(&some([3, 2, 1]));
         let read = some([5, 4, 3]);
         assert!(!listing.is_covered_by(&read));
@@ -403,7 +403,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_answer_older_than_an_event_hides_nothing_newer() {
+    fn an_outdated_response_hides_no_newer_event() {
         let a = ticket(1, "a", 100);
         let mut listing = loaded(std::slice::from_ref(&a));
         listing.apply(&changed(&a, TicketStatus::Reserved), plain);

@@ -69,14 +69,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_text_survives_an_address() {
+    fn any_text_round_trips_through_an_address() {
         for text in ["", "a b&c=d", "100 % größer?", "🎫 / + #", "\u{0}"] {
             assert_eq!(decode(&encode(text)), text);
         }
     }
 
     #[test]
-    fn half_an_escape_is_text() {
+    fn an_incomplete_escape_is_text() {
         for text in ["%", "%4", "%zz", "100%"] {
             assert_eq!(decode(text), text);
         }

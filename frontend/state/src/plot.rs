@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_bar_is_whole_and_the_least_is_seen() {
+    fn the_longest_bar_is_full_and_the_shortest_is_visible() {
         assert_eq!(length(7, 7), 1000);
         assert_eq!(length(1, 2), 500);
         assert_eq!(length(1, u64::MAX), 5);
@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn nothing_has_no_length() {
+    fn zero_has_no_length() {
         assert_eq!(length(0, 7), 0);
         assert_eq!(length(0, 0), 0);
         assert_eq!(length(7, 0), 0);
     }
 
     #[test]
-    fn a_share_is_rounded_and_nothing_has_no_shares() {
+    fn shares_are_rounded_and_an_empty_total_has_none() {
         assert_eq!(percent_of(1, 3), Some(33));
         assert_eq!(percent_of(2, 3), Some(67));
         assert_eq!(percent_of(1, 8), Some(13));
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn periods_in_which_nothing_happened_have_their_place() {
+    fn empty_periods_are_shown() {
         let known = [(hour(3), 'a'), (hour(16), 'b')];
         let shown = periods(&known, |(begin, _)| *begin, TimeDelta::hours(1), 20);
         let hours: Vec<_> = shown.iter().map(|(begin, _)| *begin).collect();
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_span_is_said_in_the_unit_that_fits() {
+    fn spans_use_a_fitting_unit() {
         for (seconds, said) in [
             (0, "0 seconds"),
             (1, "1 second"),

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_are_read_as_people_type_them_wherever_they_are_from() {
+    fn prices_are_read_in_every_local_format() {
         for (text, expected) in [
             ("20", 2_000),
             (" 19.99 ", 1_999),
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_people_could_read_differently_is_refused_with_both_numbers() {
+    fn an_ambiguous_price_is_refused_with_both_readings() {
         for (text, small, large) in [
             ("1.000", "1.000", "1000"),
             ("12.500", "12.500", "12500"),
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_price_is_told_why() {
+    fn an_invalid_price_is_refused_with_a_reason() {
         let other = || PriceError::OtherCurrency("USD".into());
         for (text, problem) in [
             ("", PriceError::Missing),

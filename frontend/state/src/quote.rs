@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_quoted_goes_from_the_first_mark_to_the_last() {
+    fn a_quotation_spans_the_first_to_the_last_mark() {
         for (words, parts) in [
             (
                 "The title is now \"אופרה!\". The price is now 20.00",
@@ -39,7 +39,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_quoted_nothing_is_found() {
+    fn text_without_marks_has_no_quotation() {
         for words in ["", "Title is required", "12\" vinyl", "“"] {
             assert_eq!(quoted(words), None, "{words}");
         }

@@ -56,14 +56,14 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_goes_out_under_the_same_key() {
+    fn a_retry_uses_the_same_key() {
         let mut request = RequestKey::default();
         let first = request.key("buy a", id(1));
         assert_eq!(request.key("buy a", id(2)), first);
     }
 
     #[test]
-    fn something_else_or_something_answered_gets_a_new_key() {
+    fn a_different_or_answered_request_gets_a_new_key() {
         let mut request = RequestKey::default();
         let first = request.key("pay with x", id(1));
         let other = request.key("pay with y", id(2));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn it_outlives_a_reload() {
+    fn the_state_survives_a_reload() {
         let mut request = RequestKey::default();
         assert_eq!(RequestKey::read(&request.write()), request);
         let key = request.key("offer Opera for 20", id(1));

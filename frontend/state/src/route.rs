@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_page_reads_back_from_its_own_address() {
+    fn every_route_round_trips_through_its_address() {
         let id = Uuid::from_u128(7);
         let filter = TicketFilter {
             q: "a/b?c".into(),
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_page_is_not_found() {
+    fn an_unknown_address_is_not_found() {
         for address in [
             "/tickets/7",
             "/orders/x",
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn signing_in_leads_to_where_the_visitor_wanted_to_go() {
+    fn signing_in_leads_to_the_requested_page() {
         let page = Route::Order(Uuid::from_u128(7));
         let Route::SignIn(next) = page.sign_in_first() else {
             panic!("no sign-in page");
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn signing_in_never_leads_off_this_site() {
+    fn signing_in_never_leads_to_another_site() {
         for next in [
             "//evil.example",
             "/\\evil.example",

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sale_is_counted_once_however_often_it_is_told() {
+    fn a_repeated_sale_is_counted_once() {
         let opera = ticket(1, "Opera", 4_000);
         let page = MyTickets {
             tickets: vec![opera.clone()],
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offer_of_another_tab_appears_and_one_of_another_seller_does_not() {
+    fn offers_from_another_tab_appear_and_other_sellers_do_not() {
         let mut sales = MySales::default();
         let mine = ticket(1, "Opera", 4_000);
         assert!(!sales.apply(&mine, Some(Uuid::from_u128(99))));

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_stands_differently_for_seller_buyer_and_others() {
+    fn a_ticket_view_depends_on_the_user() {
         let mut shown = ticket(1, "Jazz", 2_000);
         let seller = Some(shown.user_id);
         let buyer = Some(Uuid::from_u128(2));
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_can_be_paid_until_the_servers_clock_says_that_it_ended() {
+    fn an_order_is_payable_until_its_end_on_the_servers_clock() {
         let ticket = ticket(1, "Jazz", 2_000);
         let open = order(&ticket, OrderStatus::Created);
         assert_eq!(OrderView::of(&open, None), OrderView::Payable);

@@ -37,7 +37,7 @@ mod tests {
     use httpkit::config::PaymentsMode;
 
     #[test]
-    fn only_the_mode_decides_which_provider_it_is() {
+    fn only_the_mode_selects_the_provider() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = ProviderConfig::sandbox(folder.path());
         config.stripe_secret_key = Some(Secret::from("sk_test_1"));

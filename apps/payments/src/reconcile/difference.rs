@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn books_that_agree_have_no_difference() {
+    fn matching_records_have_no_discrepancy() {
         for (log, order, books) in [
             (
                 PaymentStatus::Captured,
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn money_kept_for_an_order_that_is_not_complete_is_found() {
+    fn captured_money_without_a_complete_order_is_reported() {
         let kept = found(
             Some(&booked(PaymentStatus::Captured, OrderStatus::Cancelled)),
             Some(&intent(IntentStatus::Captured, 1_999)),
@@ -174,21 +174,21 @@ mod tests {
     }
 
     #[test]
-    fn money_that_the_log_does_not_know_is_found_and_an_unused_intent_is_not() {
+    fn unknown_money_is_reported_and_an_unused_intent_is_not() {
         assert!(found(None, Some(&intent(IntentStatus::Captured, 1))).is_some());
         assert!(found(None, Some(&intent(IntentStatus::Authorized, 1))).is_some());
         assert!(found(None, Some(&intent(IntentStatus::Open, 1))).is_none());
     }
 
     #[test]
-    fn another_amount_and_a_missing_intent_are_found() {
+    fn a_different_amount_and_a_missing_intent_are_reported() {
         let paid = booked(PaymentStatus::Captured, OrderStatus::Complete);
         assert!(found(Some(&paid), Some(&intent(IntentStatus::Captured, 1))).is_some());
         assert!(found(Some(&paid), None).is_some());
     }
 
     #[test]
-    fn another_currency_is_found() {
+    fn a_different_currency_is_reported() {
         let paid = booked(PaymentStatus::Captured, OrderStatus::Complete);
         let books = ListedIntent {
             currency: "eur".to_owned(),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn money_that_was_taken_and_left_again_is_found() {
+    fn refunded_money_is_reported() {
         let paid = booked(PaymentStatus::Captured, OrderStatus::Complete);
         let meaning = |refunded_cents, disputed| {
             let books = ListedIntent {
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payment_that_was_lost_agrees_with_an_intent_that_is_closed() {
+    fn a_lost_payment_matches_a_closed_intent() {
         let lost = |order| booked(PaymentStatus::Lost, order);
         let closed = intent(IntentStatus::Voided, 1_999);
         assert_eq!(
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn money_that_is_still_held_when_its_order_is_final_is_found() {
+    fn money_held_for_a_final_order_is_reported() {
         let held = |log, order| {
             let books = intent(IntentStatus::Authorized, 1_999);
             found(Some(&booked(log, order)), Some(&books)).unwrap()

@@ -24,25 +24,25 @@ macro_rules! for_both_providers {
 pub(crate) use for_both_providers;
 
 for_both_providers!(
-    opening_a_payment_again_finds_its_intent,
-    opening_a_payment_with_other_particulars_is_rejected,
-    an_amount_that_no_card_can_pay_is_unpayable,
-    a_declined_card_says_why_and_another_card_may_be_tried,
-    a_repeated_attempt_gets_its_answer_again,
-    a_repeated_decline_gives_way_to_what_happened_since,
+    reopening_a_payment_returns_its_intent,
+    reopening_a_payment_with_different_data_is_rejected,
+    an_amount_outside_the_limits_is_unpayable,
+    a_decline_has_a_reason_and_another_card_can_be_tried,
+    a_repeated_attempt_returns_the_same_result,
+    a_repeated_decline_returns_the_current_state,
     another_card_under_the_same_attempt_key_is_another_attempt,
-    two_cards_at_once_on_one_intent_hold_money_once,
-    an_intent_that_holds_money_answers_authorized_to_any_card,
-    an_unknown_token_is_the_clients_fault,
+    two_concurrent_cards_on_one_intent_hold_money_once,
+    an_intent_with_held_money_is_authorized_for_any_card,
+    an_unknown_token_is_a_client_error,
     an_unknown_reference_is_rejected,
-    capturing_again_takes_nothing_more,
-    voiding_again_is_no_error,
+    a_second_capture_takes_no_money,
+    a_second_void_is_not_an_error,
     a_captured_payment_is_not_voided,
     a_voided_payment_is_not_captured,
     nothing_is_captured_before_a_card_is_authorized,
-    a_voided_intent_takes_no_card,
-    capture_and_void_at_once_end_in_one_of_them,
-    every_intent_is_listed_once_page_by_page,
+    a_voided_intent_accepts_no_card,
+    concurrent_capture_and_void_have_one_winner,
+    pages_list_every_intent_once,
 );
 
 fn rejected<T: std::fmt::Debug>(result: &Result<T, ProviderError>) {
@@ -52,7 +52,7 @@ fn rejected<T: std::fmt::Debug>(result: &Result<T, ProviderError>) {
     );
 }
 
-async fn opening_a_payment_again_finds_its_intent(tested: TestProvider) {
+async fn reopening_a_payment_returns_its_intent(tested: TestProvider) {
     let intent = intent();
     let opened = join_all((0..8).map(|_| tested.provider.open(&intent))).await;
     let references: HashSet<_> = opened.into_iter().map(Result::unwrap).collect();
@@ -63,7 +63,7 @@ async fn opening_a_payment_again_finds_its_intent(tested: TestProvider) {
     assert_eq!(page.intents[0].amount_cents, intent.amount_cents);
 }
 
-async fn opening_a_payment_with_other_particulars_is_rejected(tested: TestProvider) {
+async fn reopening_a_payment_with_different_data_is_rejected(tested: TestProvider) {
     let first = intent();
     tested.provider.open(&first).await.unwrap();
     rejected(
@@ -95,7 +95,7 @@ async fn opening_a_payment_with_other_particulars_is_rejected(tested: TestProvid
     );
 }
 
-async fn an_amount_that_no_card_can_pay_is_unpayable(tested: TestProvider) {
+async fn an_amount_outside_the_limits_is_unpayable(tested: TestProvider) {
     let open = async |amount_cents| {
         let intent = Intent {
             amount_cents,
@@ -115,7 +115,7 @@ async fn an_amount_that_no_card_can_pay_is_unpayable(tested: TestProvider) {
     }
 }
 
-async fn a_declined_card_says_why_and_another_card_may_be_tried(tested: TestProvider) {
+async fn a_decline_has_a_reason_and_another_card_can_be_tried(tested: TestProvider) {
     let reference = tested.opened().await;
     for (card, reason) in [
         ("tok_chargeDeclined", "Your card was declined."),
@@ -153,7 +153,7 @@ async fn a_declined_card_says_why_and_another_card_may_be_tried(tested: TestProv
     assert_eq!(tested.holds(), 1);
 }
 
-async fn a_repeated_attempt_gets_its_answer_again(tested: TestProvider) {
+async fn a_repeated_attempt_returns_the_same_result(tested: TestProvider) {
     for card in ["tok_visa", "tok_chargeDeclined"] {
         let reference = tested.opened().await;
         let first = tested
@@ -171,7 +171,7 @@ async fn a_repeated_attempt_gets_its_answer_again(tested: TestProvider) {
     assert_eq!(tested.holds(), 1);
 }
 
-async fn a_repeated_decline_gives_way_to_what_happened_since(tested: TestProvider) {
+async fn a_repeated_decline_returns_the_current_state(tested: TestProvider) {
     let reference = tested.opened().await;
     let bad_card = token("tok_chargeDeclined");
     let declined = tested
@@ -218,7 +218,7 @@ async fn another_card_under_the_same_attempt_key_is_another_attempt(tested: Test
     assert_eq!(answer, Ok(Authorization::Authorized));
 }
 
-async fn two_cards_at_once_on_one_intent_hold_money_once(tested: TestProvider) {
+async fn two_concurrent_cards_on_one_intent_hold_money_once(tested: TestProvider) {
     tested.set_bank_time(Duration::from_millis(40));
     for _ in 0..5 {
         let before = tested.holds();
@@ -234,7 +234,7 @@ async fn two_cards_at_once_on_one_intent_hold_money_once(tested: TestProvider) {
     }
 }
 
-async fn an_intent_that_holds_money_answers_authorized_to_any_card(tested: TestProvider) {
+async fn an_intent_with_held_money_is_authorized_for_any_card(tested: TestProvider) {
     let reference = tested.authorized().await;
     for card in ["tok_mastercard", "tok_chargeDeclined", "tok_neverHeardOf"] {
         let answer = tested
@@ -252,7 +252,7 @@ async fn an_intent_that_holds_money_answers_authorized_to_any_card(tested: TestP
     assert_eq!(tested.holds(), 1);
 }
 
-async fn an_unknown_token_is_the_clients_fault(tested: TestProvider) {
+async fn an_unknown_token_is_a_client_error(tested: TestProvider) {
     let reference = tested.opened().await;
     let error = tested
         .provider
@@ -278,7 +278,7 @@ async fn an_unknown_reference_is_rejected(tested: TestProvider) {
     rejected(&tested.provider.status(&ProviderRef::new("pi_1")).await);
 }
 
-async fn capturing_again_takes_nothing_more(tested: TestProvider) {
+async fn a_second_capture_takes_no_money(tested: TestProvider) {
     let reference = tested.authorized().await;
     for _ in 0..3 {
         assert_eq!(tested.provider.capture(&reference).await, Ok(()));
@@ -289,7 +289,7 @@ async fn capturing_again_takes_nothing_more(tested: TestProvider) {
     );
 }
 
-async fn voiding_again_is_no_error(tested: TestProvider) {
+async fn a_second_void_is_not_an_error(tested: TestProvider) {
     for reference in [tested.authorized().await, tested.opened().await] {
         for _ in 0..3 {
             assert_eq!(tested.provider.void(&reference).await, Ok(()));
@@ -342,7 +342,7 @@ async fn nothing_is_captured_before_a_card_is_authorized(tested: TestProvider) {
     assert_eq!(tested.provider.capture(&reference).await, Ok(()));
 }
 
-async fn a_voided_intent_takes_no_card(tested: TestProvider) {
+async fn a_voided_intent_accepts_no_card(tested: TestProvider) {
     let reference = tested.authorized().await;
     tested.provider.void(&reference).await.unwrap();
     // Neither a new attempt nor the one that once succeeded.
@@ -356,7 +356,7 @@ async fn a_voided_intent_takes_no_card(tested: TestProvider) {
     assert_eq!(tested.holds(), 1);
 }
 
-async fn capture_and_void_at_once_end_in_one_of_them(tested: TestProvider) {
+async fn concurrent_capture_and_void_have_one_winner(tested: TestProvider) {
     for _ in 0..10 {
         let reference = tested.authorized().await;
         let (captured, voided) = tokio::join!(
@@ -381,7 +381,7 @@ async fn capture_and_void_at_once_end_in_one_of_them(tested: TestProvider) {
     }
 }
 
-async fn every_intent_is_listed_once_page_by_page(tested: TestProvider) {
+async fn pages_list_every_intent_once(tested: TestProvider) {
     const COUNT: usize = 230;
     let intents: Vec<_> = (0..COUNT).map(|_| intent()).collect();
     let opened = join_all(intents.iter().map(|intent| tested.provider.open(intent))).await;

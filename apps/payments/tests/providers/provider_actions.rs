@@ -9,13 +9,13 @@ use crate::contract::for_both_providers;
 use crate::support::{TestProvider, intent, token};
 
 for_both_providers!(
-    each_attempt_of_a_payment_is_an_intent_of_its_own,
-    an_intent_that_the_provider_closes_holds_nothing_and_the_next_one_can,
-    money_that_the_provider_lets_go_can_not_be_captured,
-    money_that_was_taken_and_left_again_is_listed,
+    each_attempt_of_a_payment_has_its_own_intent,
+    a_closed_intent_holds_no_money_and_the_next_one_can,
+    released_money_cannot_be_captured,
+    refunded_money_is_listed,
 );
 
-async fn each_attempt_of_a_payment_is_an_intent_of_its_own(tested: TestProvider) {
+async fn each_attempt_of_a_payment_has_its_own_intent(tested: TestProvider) {
     let first = intent();
     let second = Intent {
         attempt: 1,
@@ -43,9 +43,7 @@ async fn each_attempt_of_a_payment_is_an_intent_of_its_own(tested: TestProvider)
     }
 }
 
-async fn an_intent_that_the_provider_closes_holds_nothing_and_the_next_one_can(
-    tested: TestProvider,
-) {
+async fn a_closed_intent_holds_no_money_and_the_next_one_can(tested: TestProvider) {
     let (first, card) = (intent(), token("tok_sandbox_intent_cancelled"));
     let closed = tested.provider.open(&first).await.unwrap();
     let answer = tested.provider.authorize(&closed, &card, "attempt").await;
@@ -72,7 +70,7 @@ async fn an_intent_that_the_provider_closes_holds_nothing_and_the_next_one_can(
     assert_eq!(tested.holds(), 1);
 }
 
-async fn money_that_the_provider_lets_go_can_not_be_captured(tested: TestProvider) {
+async fn released_money_cannot_be_captured(tested: TestProvider) {
     let reference = tested.authorized_with("tok_sandbox_capture_fails").await;
     for _ in 0..2 {
         assert_eq!(
@@ -86,7 +84,7 @@ async fn money_that_the_provider_lets_go_can_not_be_captured(tested: TestProvide
     );
 }
 
-async fn money_that_was_taken_and_left_again_is_listed(tested: TestProvider) {
+async fn refunded_money_is_listed(tested: TestProvider) {
     for (card, refunded, disputed) in [
         ("tok_visa", 0, false),
         ("tok_sandbox_refunded", 2_000, false),

@@ -5,7 +5,7 @@ use payments::provider::{Authorization, IntentStatus, ProviderError};
 use crate::support::{TestProvider, token};
 
 #[tokio::test]
-async fn test_cards_decline_with_stripes_own_words() {
+async fn test_cards_decline_with_the_messages_of_stripe() {
     let tested = TestProvider::sandbox();
     let reference = tested.opened().await;
     for (card, reason) in [
@@ -58,7 +58,7 @@ async fn a_card_that_needs_authentication_is_declined_with_a_clear_reason() {
 }
 
 #[tokio::test]
-async fn one_token_simulates_a_provider_out_of_reach() {
+async fn one_token_simulates_an_unreachable_provider() {
     let tested = TestProvider::sandbox();
     let reference = tested.opened().await;
     let result = tested

@@ -47,7 +47,7 @@ async fn intents_survive_a_restart() {
 }
 
 #[tokio::test]
-async fn a_journal_cut_anywhere_gives_the_whole_lines_before_the_cut() {
+async fn a_truncated_journal_keeps_its_complete_lines() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal_in(folder.path());
     let sandbox = Sandbox::open(&journal).unwrap();
@@ -102,7 +102,7 @@ async fn a_journal_cut_anywhere_gives_the_whole_lines_before_the_cut() {
 }
 
 #[tokio::test]
-async fn a_line_that_cannot_be_true_is_an_error_that_names_it() {
+async fn an_impossible_line_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal_in(folder.path());
     let sandbox = Sandbox::open(&journal).unwrap();
@@ -129,7 +129,7 @@ async fn a_line_that_cannot_be_true_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_second_writer_is_kept_out_and_a_reader_is_not() {
+fn a_journal_admits_one_writer_and_any_reader() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal_in(folder.path());
     let first = Sandbox::open(&journal).unwrap();
@@ -141,7 +141,7 @@ fn a_second_writer_is_kept_out_and_a_reader_is_not() {
 }
 
 #[tokio::test]
-async fn a_reader_sees_what_was_written_and_writes_nothing() {
+async fn a_reader_sees_all_entries_and_writes_none() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal_in(folder.path());
     assert!(
@@ -213,7 +213,7 @@ fn said(child: &mut Child) -> impl Iterator<Item = String> + use<> {
 }
 
 #[tokio::test]
-async fn every_hold_that_was_answered_for_survives_a_kill() {
+async fn every_acknowledged_hold_survives_a_kill() {
     if let Some(journal) = std::env::var_os(WRITE_TO) {
         return write_until_it_fails(&Sandbox::open(journal).unwrap()).await;
     }
@@ -221,7 +221,7 @@ async fn every_hold_that_was_answered_for_survives_a_kill() {
     let journal = journal_in(folder.path());
     let mut held = Vec::new();
     for round in 1..=4 {
-        let test = "sandbox_durability::every_hold_that_was_answered_for_survives_a_kill";
+        let test = "sandbox_durability::every_acknowledged_hold_survives_a_kill";
         let mut child = writer(test, &journal, "");
         let mut lines =
             said(&mut child).filter_map(|line| Some(line.strip_prefix("held ")?.to_owned()));
@@ -239,7 +239,7 @@ async fn every_hold_that_was_answered_for_survives_a_kill() {
 }
 
 #[tokio::test]
-async fn a_full_disk_loses_nothing_that_was_answered_for() {
+async fn a_full_disk_loses_no_acknowledged_entry() {
     if let Some(journal) = std::env::var_os(WRITE_TO) {
         let sandbox = Sandbox::open(journal).unwrap();
         // An entry that doesn't fit leaves nothing behind that would damage later ones.
@@ -256,7 +256,7 @@ async fn a_full_disk_loses_nothing_that_was_answered_for() {
     }
     let folder = tempfile::tempdir().unwrap();
     let journal = journal_in(folder.path());
-    let test = "sandbox_durability::a_full_disk_loses_nothing_that_was_answered_for";
+    let test = "sandbox_durability::a_full_disk_loses_no_acknowledged_entry";
     // A limit on the size of files simulates a full disk.
     let mut child = writer(test, &journal, "trap '' XFSZ; ulimit -f 16;");
     let said: Vec<_> = said(&mut child).collect();

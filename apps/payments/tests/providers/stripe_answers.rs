@@ -14,7 +14,7 @@ async fn stripe() -> (StandIn, Stripe) {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_rejected_and_never_shown() {
+async fn a_wrong_key_is_rejected_and_never_printed() {
     let standin = StandIn::start().await;
     let stripe = Stripe::new(&ProviderConfig {
         stripe_secret_key: Some(Secret::from("sk_test_wrongkey")),
@@ -77,7 +77,7 @@ async fn a_card_that_needs_authentication_is_declined_with_a_clear_reason() {
 }
 
 #[tokio::test]
-async fn a_token_used_twice_is_the_clients_fault() {
+async fn reusing_a_token_is_a_client_error() {
     let (standin, stripe) = stripe().await;
     let (first, second) = (
         stripe.open(&intent()).await.unwrap(),
@@ -123,7 +123,7 @@ async fn intents_of_other_applications_are_not_listed() {
 }
 
 #[tokio::test]
-async fn an_intent_of_the_other_mode_is_no_answer() {
+async fn an_intent_of_the_other_mode_is_not_accepted() {
     let (standin, stripe) = stripe().await;
     let reference = stripe.open(&intent()).await.unwrap();
     standin.tamper(reference.as_str(), |intent| intent.livemode = true);

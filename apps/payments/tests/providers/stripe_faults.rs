@@ -44,7 +44,7 @@ fn is_unreachable<T>(result: &Result<T, ProviderError>) -> bool {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_a_confirmation_does_not_charge_twice() {
+async fn a_lost_response_to_a_confirmation_does_not_charge_twice() {
     for fault in [
         Fault::DoneButTorn,
         Fault::DoneButHang,
@@ -62,7 +62,7 @@ async fn a_lost_answer_to_a_confirmation_does_not_charge_twice() {
 }
 
 #[tokio::test]
-async fn a_hold_whose_every_answer_is_lost_is_found_by_looking() {
+async fn a_hold_whose_responses_are_lost_is_found_by_reading() {
     for fault in [Fault::DoneButTorn, Fault::DoneButHang] {
         let (standin, stripe, reference) = opened().await;
         standin.fail(ALWAYS, StripeRoute::Confirm, fault);
@@ -76,7 +76,7 @@ async fn a_hold_whose_every_answer_is_lost_is_found_by_looking() {
 }
 
 #[tokio::test]
-async fn a_hold_that_was_called_unreachable_is_found_by_trying_again() {
+async fn a_retry_finds_a_hold_that_was_reported_unreachable() {
     let (standin, stripe, reference) = opened().await;
     standin.fail(ALWAYS, StripeRoute::Confirm, Fault::DoneButHang);
     standin.fail(ALWAYS, StripeRoute::Read, Fault::Hang);
@@ -94,7 +94,7 @@ async fn a_hold_that_was_called_unreachable_is_found_by_trying_again() {
 }
 
 #[tokio::test]
-async fn a_timeout_is_reported_as_unreachable_within_the_bound() {
+async fn a_timeout_is_reported_as_unreachable_in_time() {
     let (standin, _, reference) = opened().await;
     for route in [
         StripeRoute::Create,
@@ -145,7 +145,7 @@ async fn a_refused_connection_is_unreachable() {
 }
 
 #[tokio::test]
-async fn passing_failures_are_tried_again_under_the_same_key() {
+async fn transient_failures_are_retried_with_the_same_key() {
     let (standin, stripe, reference) = opened().await;
     for fault in [Fault::Status(500), Fault::Reset, Fault::Status(429)] {
         standin.fail_next(StripeRoute::Confirm, fault);
@@ -172,7 +172,7 @@ async fn passing_failures_are_tried_again_under_the_same_key() {
 }
 
 #[tokio::test]
-async fn a_captive_portal_is_not_taken_for_stripe() {
+async fn a_captive_portal_is_not_mistaken_for_stripe() {
     let (standin, stripe, reference) = opened().await;
     standin.fail_next(StripeRoute::Confirm, Fault::Portal);
     assert_eq!(
@@ -202,7 +202,7 @@ async fn the_key_does_not_follow_a_redirect() {
 }
 
 #[tokio::test]
-async fn a_stripe_that_says_when_to_come_back_is_obeyed() {
+async fn retry_after_is_respected() {
     let (standin, stripe, reference) = opened().await;
     standin.fail(ALWAYS, StripeRoute::Confirm, Fault::StatusFor(429, 30));
     let ProviderError::Unreachable { retry_after, .. } =
@@ -215,7 +215,7 @@ async fn a_stripe_that_says_when_to_come_back_is_obeyed() {
 }
 
 #[tokio::test]
-async fn a_stripe_that_says_not_to_repeat_is_obeyed() {
+async fn stripe_should_retry_false_is_respected() {
     let (standin, stripe, reference) = opened().await;
     standin.fail_next(StripeRoute::Confirm, Fault::StatusForGood(500));
     assert!(is_unreachable(&pay(&stripe, &reference).await));
@@ -242,7 +242,7 @@ async fn a_failure_that_stripe_stored_does_not_block_the_payment() {
 }
 
 #[tokio::test]
-async fn an_answer_about_another_payment_is_not_believed() {
+async fn a_response_about_another_payment_is_rejected() {
     let (standin, stripe, first) = opened().await;
     standin.fail_next(StripeRoute::Create, Fault::Twice);
     let second = stripe.open(&intent()).await.unwrap();
@@ -269,7 +269,7 @@ async fn an_answer_about_another_payment_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_a_capture_or_a_void_is_looked_up() {
+async fn a_lost_response_to_a_capture_or_void_is_looked_up() {
     for fault in [Fault::DoneButTorn, Fault::DoneButHang] {
         let (standin, stripe, reference) = opened().await;
         pay(&stripe, &reference).await.unwrap();
@@ -300,7 +300,7 @@ async fn a_lost_answer_to_a_capture_or_a_void_is_looked_up() {
 }
 
 #[tokio::test]
-async fn a_slow_stripe_is_waited_for() {
+async fn a_slow_response_is_awaited() {
     let (standin, stripe, reference) = opened().await;
     standin.fail_next(
         StripeRoute::Confirm,

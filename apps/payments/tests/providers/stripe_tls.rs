@@ -44,7 +44,7 @@ async fn with_tls(standin: &StandIn, certificate: &Path) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_trusted_certificate_is_accepted_and_another_is_not() {
+async fn only_a_trusted_certificate_is_accepted() {
     if let Ok(base) = std::env::var(OPEN_AT) {
         let opened = stripe_at(&base, Timeouts::default()).open(&intent()).await;
         println!(
@@ -62,7 +62,7 @@ async fn a_trusted_certificate_is_accepted_and_another_is_not() {
     let certificate = folder.path().join("certificate.pem");
     let base = with_tls(&standin, &certificate).await;
 
-    let test = "stripe_tls::a_trusted_certificate_is_accepted_and_another_is_not";
+    let test = "stripe_tls::only_a_trusted_certificate_is_accepted";
     let trusting = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
         .env(OPEN_AT, &base)

@@ -37,7 +37,7 @@ async fn succeeded() -> (Stripe, Vec<u8>, WebhookEvent) {
 }
 
 #[tokio::test]
-async fn an_authentic_webhook_is_read_and_read_again() {
+async fn an_authentic_webhook_can_be_read_repeatedly() {
     let (stripe, body, expected) = succeeded().await;
     for _ in 0..2 {
         assert_eq!(
@@ -83,7 +83,7 @@ async fn a_forged_webhook_is_refused() {
 }
 
 #[tokio::test]
-async fn an_overheard_webhook_is_refused_after_five_minutes() {
+async fn a_replayed_webhook_is_refused_after_five_minutes() {
     let (stripe, body, _) = succeeded().await;
     let at = |time| format!("t={time},v1={}", sign(WEBHOOK_SECRET, time, &body));
     let now = Utc::now().timestamp();
@@ -98,7 +98,7 @@ async fn an_overheard_webhook_is_refused_after_five_minutes() {
 }
 
 #[tokio::test]
-async fn one_right_signature_among_several_is_enough() {
+async fn one_valid_signature_among_several_is_enough() {
     let (stripe, body, expected) = succeeded().await;
     let now = Utc::now().timestamp();
     let (old, new) = (
@@ -110,7 +110,7 @@ async fn one_right_signature_among_several_is_enough() {
 }
 
 #[tokio::test]
-async fn each_kind_of_event_is_told_apart_and_others_are_ignored() {
+async fn known_event_types_are_distinguished_and_others_ignored() {
     let standin = StandIn::start().await;
     let stripe = stripe_at(standin.base(), SHORT);
     let reference = stripe.open(&intent()).await.unwrap();

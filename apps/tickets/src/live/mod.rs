@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_names_the_log_that_it_is_of_and_is_read_again() {
+    fn a_position_names_its_log_and_can_be_parsed() {
         for (text, lineage, sequence) in [("7", 0, 7), ("7-2", 2, 7)] {
             let id = EventId { lineage, sequence };
             assert_eq!(id.to_string(), text);

@@ -52,7 +52,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     #[test]
-    fn there_is_room_for_so_many_and_again_when_one_leaves() {
+    fn a_leaving_watcher_makes_room_for_another() {
         let room = WatcherLimit::new(2);
         let (first, second) = (room.enter(), room.clone().enter());
         assert!(first.is_some() && second.is_some() && room.enter().is_none());
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_few_look_up_what_they_missed_at_once() {
+    fn few_watchers_catch_up_at_the_same_time() {
         let room = WatcherLimit::new(100);
         let places: Vec<_> = (0..=LOOK_UPS).filter_map(|_| room.enter()).collect();
         let mut turns = Vec::new();

@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_version_a_tag_or_anything_can_be_named() {
+    fn if_match_accepts_a_version_a_tag_or_a_star() {
         assert_eq!(parse("*"), Some(Named::Any));
         assert_eq!(parse("\"17\""), Some(Named::Version(17)));
         assert_eq!(parse(" \"a1b2\" "), Some(Named::Tag("a1b2")));
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_strong_tag_is_refused() {
+    fn anything_but_a_strong_tag_is_refused() {
         for bad in ["", "17", "\"", "\"\"", "W/\"17\"", "\"a\", \"b\""] {
             assert_eq!(parse(bad), None, "{bad}");
         }

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_that_is_wrong_is_named() {
+    fn every_invalid_field_is_named() {
         let both = [("title", TITLE_REQUIRED), ("price", PRICE_REQUIRED)]
             .map(|(f, m)| (f.to_owned(), m.to_owned()));
         for json in [
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_is_no_price_says_why() {
+    fn an_invalid_price_has_a_reason() {
         for (json, message) in [
             (
                 r#"{"title":"a","price":1.999}"#,

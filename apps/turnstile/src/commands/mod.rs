@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_log_that_is_away_has_a_code_of_its_own_in_every_command() {
+    fn every_command_has_the_same_exit_code_for_an_unreachable_log() {
         let away = || StoreError::unavailable("no answer");
         let errors: [CliError; 4] = [
             away().into(),

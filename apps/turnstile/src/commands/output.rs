@@ -307,7 +307,7 @@ mod tests {
     use analysis::Column;
 
     #[test]
-    fn nothing_that_turns_a_line_round_is_shown_as_it_is() {
+    fn bidirectional_control_characters_are_escaped() {
         assert_eq!(escaped("Seat \u{202e}1"), "Seat \\u{202e}1");
         assert_eq!(escaped("\u{1b}[2J\u{2066}"), "\\u{1b}[2J\\u{2066}");
         for plain in ["Ärger", "山", "שלום", "two\nlines", "👩‍👩‍👧"] {
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_is_no_wider_than_the_terminal_and_loses_nothing() {
+    fn a_table_fits_the_terminal_and_keeps_all_text() {
         const COLUMNS: &[Column] = &[
             Column {
                 name: "words",
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_never_broken() {
+    fn numbers_are_never_wrapped() {
         const COLUMNS: &[Column] = &[Column {
             name: "amount",
             doc: "",
@@ -365,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_dates_and_what_is_missing_among_numbers_stands_to_the_right() {
+    fn days_are_dates_and_missing_numbers_are_right_aligned() {
         const COLUMNS: &[Column] = &[
             Column {
                 name: "day",

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use crate::support::{Archive, Draft, Season, TURNSTILE, moment, tool};
 
 #[tokio::test]
-async fn a_message_that_is_no_commit_is_named_after_all_that_came_before_it() {
+async fn an_invalid_message_is_reported_after_all_earlier_commits() {
     let mut season = Season::write().await;
     season.archive.garbage(TICKETS).await;
     let url = season.archive.url();
@@ -28,7 +28,7 @@ async fn a_message_that_is_no_commit_is_named_after_all_that_came_before_it() {
 }
 
 #[tokio::test]
-async fn an_event_of_an_unknown_type_is_named_where_it_must_be_understood() {
+async fn an_event_of_unknown_type_is_reported_by_replays() {
     let mut season = Season::write().await;
     let unknown = Draft {
         stream: ORDERS,
@@ -91,7 +91,7 @@ async fn a_range_that_the_log_does_not_reach_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_told_within_moments() {
+async fn an_unreachable_server_is_reported_quickly() {
     let archive = Archive::start().await;
     archive.nats.kill9().await;
     let url = archive.url();
@@ -113,7 +113,7 @@ async fn a_server_that_is_not_there_is_told_within_moments() {
 }
 
 #[tokio::test]
-async fn where_there_is_no_log_none_is_made() {
+async fn reading_commands_create_no_log() {
     let nats = testkit::Nats::start().await;
     let id = Season::ticket(1).to_string();
     let folder = tempfile::tempdir().unwrap();
@@ -147,7 +147,7 @@ async fn where_there_is_no_log_none_is_made() {
 }
 
 #[tokio::test]
-async fn whoever_reads_only_the_log_is_not_kept_from_it_by_other_settings() {
+async fn reading_the_log_ignores_unrelated_settings() {
     let season = Season::write().await;
     let listed = tokio::process::Command::new(TURNSTILE)
         .args(["events", "ls"])
@@ -165,7 +165,7 @@ async fn whoever_reads_only_the_log_is_not_kept_from_it_by_other_settings() {
 }
 
 #[tokio::test]
-async fn a_page_that_cannot_be_written_is_refused_before_anything_is_read() {
+async fn an_unwritable_page_is_refused_before_reading() {
     // There is no server, so every command waits for it.
     let began = std::time::Instant::now();
     for out in ["/nowhere/at/all.html", "/tmp"] {
@@ -178,7 +178,7 @@ async fn a_page_that_cannot_be_written_is_refused_before_anything_is_read() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_lost_in_the_middle_is_told_with_the_place() {
+async fn a_lost_connection_is_reported_with_the_position() {
     let mut archive = Archive::start().await;
     archive.listings(20_000).await;
     let mut listing = tokio::process::Command::new(TURNSTILE)
@@ -209,7 +209,7 @@ async fn a_connection_that_is_lost_in_the_middle_is_told_with_the_place() {
 }
 
 #[tokio::test]
-async fn an_id_that_begins_with_a_hyphen_is_no_option() {
+async fn an_id_that_begins_with_a_hyphen_is_not_an_option() {
     let archive = Archive::start().await;
     for args in [
         &["keys", "retire", "-3kQ"][..],

@@ -54,7 +54,7 @@ async fn every_command_has_help_with_examples() {
 }
 
 #[tokio::test]
-async fn without_a_command_nothing_is_started_and_the_help_is_shown() {
+async fn without_a_command_only_the_help_is_shown() {
     let bare = tool("nats://127.0.0.1:9", &[]).await.with_code(2);
     assert!(
         bare.stderr.contains("Commands:\n  serve"),
@@ -74,7 +74,7 @@ async fn exit_codes_are_documented() {
 }
 
 #[tokio::test]
-async fn every_line_of_json_says_what_it_is() {
+async fn every_line_of_json_has_a_type() {
     let season = Season::write().await;
     let url = season.archive.url();
     let folder = tempfile::tempdir().unwrap();
@@ -107,7 +107,7 @@ async fn every_line_of_json_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_shell_can_complete_what_an_option_may_be() {
+async fn shells_complete_the_values_of_options() {
     let script = tool("", &["completions", "bash"]).await.well().stdout;
     for choice in [
         "USERS TICKETS ORDERS PAYMENTS",
@@ -119,7 +119,7 @@ async fn a_shell_can_complete_what_an_option_may_be() {
 }
 
 #[tokio::test]
-async fn every_shell_can_complete_every_command() {
+async fn every_shell_completes_every_command() {
     let commands = commands().await;
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = tool("", &["completions", shell]).await.well().stdout;
@@ -130,7 +130,7 @@ async fn every_shell_can_complete_every_command() {
 }
 
 #[tokio::test]
-async fn servers_are_named_by_flag_too() {
+async fn flags_name_servers_too() {
     let archive = crate::support::Archive::start().await;
     let args = ["events", "ls", "--nats-url", archive.url()];
     tool("nats://127.0.0.1:9", &args).await.well();
@@ -155,7 +155,7 @@ async fn on_a_terminal(nats: &str, args: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn people_at_a_terminal_get_tables_and_programs_get_json_unless_told_otherwise() {
+async fn terminals_get_tables_and_pipes_get_json() {
     let season = Season::write().await;
     let url = season.archive.url();
     for args in [
@@ -176,7 +176,7 @@ async fn people_at_a_terminal_get_tables_and_programs_get_json_unless_told_other
 }
 
 #[tokio::test]
-async fn whatever_takes_longer_than_a_second_shows_rate_and_remaining_time_to_people() {
+async fn slow_operations_show_rate_and_remaining_time() {
     let nats = testkit::Nats::start().await;
     // Some 60,000 events: no machine writes them within a second.
     let size = [

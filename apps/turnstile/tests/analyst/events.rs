@@ -32,7 +32,7 @@ async fn events_of_all_streams_are_listed_in_order_of_time() {
 }
 
 #[tokio::test]
-async fn a_row_has_every_column_that_the_help_explains_and_no_secret() {
+async fn a_row_has_every_documented_column_and_no_secret() {
     let season = Season::write().await;
     let listed = tool(season.archive.url(), &["events", "ls"]).await.well();
     assert!(!listed.stdout.contains("argon2"), "{}", listed.stdout);
@@ -46,7 +46,7 @@ async fn a_row_has_every_column_that_the_help_explains_and_no_secret() {
 }
 
 #[tokio::test]
-async fn a_type_that_no_event_has_is_named_with_those_there_are() {
+async fn an_unknown_event_type_is_refused_with_the_valid_ones() {
     let season = Season::write().await;
     let url = season.archive.url();
     for command in ["ls", "tail"] {
@@ -70,7 +70,7 @@ async fn a_type_that_no_event_has_is_named_with_those_there_are() {
 }
 
 #[tokio::test]
-async fn only_streams_that_may_hold_a_type_are_read() {
+async fn a_type_filter_reads_only_the_streams_that_can_contain_it() {
     let mut season = Season::write().await;
     // Every reader of the tickets meets this.
     season.archive.garbage(TICKETS).await;
@@ -86,7 +86,7 @@ async fn only_streams_that_may_hold_a_type_are_read() {
 }
 
 #[tokio::test]
-async fn a_range_is_given_in_the_times_that_are_shown_and_counted_from_now() {
+async fn ranges_accept_printed_and_relative_times() {
     let season = Season::write().await;
     let url = season.archive.url();
     let count = async |args: &[&str]| {
@@ -110,7 +110,7 @@ async fn a_range_is_given_in_the_times_that_are_shown_and_counted_from_now() {
 }
 
 #[tokio::test]
-async fn a_filter_that_leaves_nothing_says_so() {
+async fn a_filter_without_matches_is_reported() {
     let season = Season::write().await;
     for filter in ["--actor", "--correlation", "--aggregate"] {
         let args = ["events", "ls", filter, "nobody"];
@@ -123,7 +123,7 @@ async fn a_filter_that_leaves_nothing_says_so() {
 }
 
 #[tokio::test]
-async fn each_filter_leaves_what_it_names() {
+async fn each_filter_keeps_only_matches() {
     let season = Season::write().await;
     let (ticket, bob) = (
         Season::ticket(1).to_string(),
@@ -169,7 +169,7 @@ async fn each_filter_leaves_what_it_names() {
 }
 
 #[tokio::test]
-async fn what_happened_to_one_thing_is_in_the_order_of_its_stream_whatever_clocks_say() {
+async fn events_of_one_aggregate_are_in_stream_order() {
     let mut season = Season::write().await;
     let ann = Season::user("ann").to_string();
     let sold = domain::ticket::TicketEvent::TicketSold {
@@ -193,7 +193,7 @@ async fn what_happened_to_one_thing_is_in_the_order_of_its_stream_whatever_clock
 }
 
 #[tokio::test]
-async fn people_get_a_table_of_the_columns_that_they_choose() {
+async fn a_table_has_the_chosen_columns() {
     let season = Season::write().await;
     let args = [
         "events",
@@ -209,7 +209,7 @@ async fn people_get_a_table_of_the_columns_that_they_choose() {
 }
 
 #[tokio::test]
-async fn the_newest_events_are_the_newest_of_all_streams_however_rare() {
+async fn the_newest_events_come_from_all_streams() {
     let mut season = Season::write().await;
     let url = season.archive.url().to_owned();
     let newest = tool(&url, &["events", "tail", "-n", "4"])
@@ -250,7 +250,7 @@ async fn the_newest_events_are_the_newest_of_all_streams_however_rare() {
 }
 
 #[tokio::test]
-async fn the_newest_events_are_the_end_of_the_list_however_many_and_whatever_is_asked_for() {
+async fn the_newest_events_are_the_end_of_the_list() {
     let nats = testkit::Nats::start().await;
     let size = [
         "simulate",
@@ -285,7 +285,7 @@ async fn the_newest_events_are_the_end_of_the_list_however_many_and_whatever_is_
 }
 
 #[tokio::test]
-async fn so_many_newest_events_that_they_are_not_kept_are_the_same() {
+async fn a_tail_of_11000_events_is_the_end_of_the_list() {
     let mut archive = crate::support::Archive::start().await;
     archive.listings(12_000).await;
     let season = Season::write_to(archive).await;
@@ -301,7 +301,7 @@ async fn so_many_newest_events_that_they_are_not_kept_are_the_same() {
 }
 
 #[tokio::test]
-async fn a_followed_log_shows_what_is_stored_within_moments_and_leaves_no_consumer() {
+async fn following_shows_new_events_quickly_and_leaves_no_consumer() {
     let mut season = Season::write().await;
     let mut following = tokio::process::Command::new(TURNSTILE)
         .args(["events", "tail", "-f", "-n", "1"])
@@ -328,7 +328,7 @@ async fn a_followed_log_shows_what_is_stored_within_moments_and_leaves_no_consum
 }
 
 #[tokio::test]
-async fn one_commit_is_shown_with_all_that_is_known_of_it() {
+async fn a_commit_is_shown_with_all_its_data() {
     let season = Season::write().await;
     let url = season.archive.url();
     let shown = tool(url, &["events", "show", "ORDERS:3"])
@@ -352,7 +352,7 @@ async fn one_commit_is_shown_with_all_that_is_known_of_it() {
 }
 
 #[tokio::test]
-async fn a_reader_who_has_seen_enough_is_no_error() {
+async fn a_closed_pipe_is_not_an_error() {
     let mut season = Season::write().await;
     season.archive.listings(2_000).await;
     let piped = format!("set -o pipefail; {TURNSTILE} events ls | head -n 1");

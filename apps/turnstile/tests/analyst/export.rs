@@ -21,7 +21,7 @@ fn folder() -> TempDir {
 }
 
 #[tokio::test]
-async fn every_format_holds_every_event_and_no_secret() {
+async fn every_format_contains_every_event_and_no_secret() {
     let season = Season::write().await;
     let nats = &season.archive.nats;
     let mut counts = Vec::new();
@@ -44,7 +44,7 @@ async fn every_format_holds_every_event_and_no_secret() {
 }
 
 #[tokio::test]
-async fn a_range_holds_what_lies_in_it() {
+async fn a_range_exports_only_its_events() {
     let season = Season::write().await;
     let out = folder();
     let range = ["--from", "2026-03-02", "--to", "2026-03-03"];
@@ -62,7 +62,7 @@ async fn a_range_holds_what_lies_in_it() {
 }
 
 #[tokio::test]
-async fn an_export_up_to_an_end_takes_nothing_that_came_since() {
+async fn an_export_with_an_end_excludes_later_events() {
     let season = Season::write().await;
     for end in ["2026-03-03", "ORDERS:12"] {
         let out = folder();
@@ -76,7 +76,7 @@ async fn an_export_up_to_an_end_takes_nothing_that_came_since() {
 }
 
 #[tokio::test]
-async fn a_complete_export_leaves_nothing_of_its_own_behind() {
+async fn a_complete_export_leaves_no_temporary_files() {
     let season = Season::write().await;
     let out = folder();
     exported(&season.archive.nats, out.path(), &[]).await;
@@ -87,7 +87,7 @@ async fn a_complete_export_leaves_nothing_of_its_own_behind() {
 }
 
 #[tokio::test]
-async fn what_came_since_is_added() {
+async fn a_repeated_export_adds_new_events() {
     let mut season = Season::write().await;
     let out = folder();
     let before = exported(&season.archive.nats, out.path(), &[]).await;
@@ -118,7 +118,7 @@ async fn what_came_since_is_added() {
 }
 
 #[tokio::test]
-async fn an_export_of_something_else_is_not_gone_on_with() {
+async fn an_export_of_other_data_is_not_resumed() {
     let season = Season::write().await;
     let out = folder();
     exported(&season.archive.nats, out.path(), &[]).await;
@@ -143,7 +143,7 @@ async fn an_export_of_something_else_is_not_gone_on_with() {
 }
 
 #[tokio::test]
-async fn what_a_release_with_other_columns_began_is_not_gone_on_with() {
+async fn an_export_with_other_columns_is_not_resumed() {
     let season = Season::write().await;
     let out = folder();
     exported(&season.archive.nats, out.path(), &[]).await;
@@ -161,7 +161,7 @@ async fn what_a_release_with_other_columns_began_is_not_gone_on_with() {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_read_is_named_and_leaves_no_half_file() {
+async fn an_unreadable_event_is_named_and_leaves_no_partial_file() {
     let mut archive = Archive::start().await;
     archive.listings(5).await;
     let unknown = serde_json::json!({"type": "TicketEaten", "version": "1.0", "data": {}});
@@ -189,7 +189,7 @@ async fn an_event_that_cannot_be_read_is_named_and_leaves_no_half_file() {
 }
 
 #[tokio::test]
-async fn of_two_exports_to_one_folder_one_is_refused() {
+async fn the_second_export_to_a_folder_is_refused() {
     let nats = simulated().await;
     let out = folder();
     let lock = std::fs::File::create(out.path().join(".lock")).unwrap();
@@ -203,7 +203,7 @@ async fn of_two_exports_to_one_folder_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_range_past_the_end_is_no_export() {
+async fn a_range_past_the_end_is_refused() {
     let season = Season::write().await;
     let out = folder();
     let past = ["export", "--out", text(out.path()), "--to", "ORDERS:13"];
@@ -218,7 +218,7 @@ async fn a_range_past_the_end_is_no_export() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_used_is_named() {
+async fn an_unusable_folder_is_named() {
     let season = Season::write().await;
     let url = season.archive.url();
     let file = tempfile::NamedTempFile::new().unwrap();

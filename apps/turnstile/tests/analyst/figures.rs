@@ -98,7 +98,7 @@ fn asked(folder: &Path, range: Option<(&str, &str)>) -> Tables {
 }
 
 #[tokio::test]
-async fn every_table_of_every_fold_is_what_duckdb_computes_from_an_export() {
+async fn every_table_of_every_fold_matches_duckdb() {
     let nats = simulated().await;
     tool(nats.url(), &LATER).await.well();
     let out = tempfile::tempdir().unwrap();

@@ -14,7 +14,7 @@ const FOLDS: [&str; 8] = [
 ];
 
 #[tokio::test]
-async fn every_fold_answers_as_ever_and_the_same_each_time() {
+async fn every_fold_is_deterministic_and_matches_its_snapshot() {
     let season = Season::write().await;
     let url = season.archive.url();
     for fold in FOLDS {
@@ -26,7 +26,7 @@ async fn every_fold_answers_as_ever_and_the_same_each_time() {
 }
 
 #[tokio::test]
-async fn a_range_limits_what_counts_and_not_what_is_known() {
+async fn a_range_limits_what_is_counted_and_not_the_state() {
     let season = Season::write().await;
     let url = season.archive.url();
     // From after the listing and the order of the one sold ticket until after its sale.
@@ -46,7 +46,7 @@ async fn a_range_limits_what_counts_and_not_what_is_known() {
 }
 
 #[tokio::test]
-async fn what_is_held_when_a_range_begins_is_held_in_it() {
+async fn tickets_held_at_the_start_of_a_range_count_as_held() {
     let season = Season::write().await;
     let url = season.archive.url();
     // An order is live then, until 11:25.
@@ -67,7 +67,7 @@ async fn what_is_held_when_a_range_begins_is_held_in_it() {
 }
 
 #[tokio::test]
-async fn a_sale_whose_money_was_lost_counts_no_more() {
+async fn a_sale_with_lost_money_is_not_counted() {
     let mut season = Season::write().await;
     let rows = async |season: &Season, args: &[&str]| {
         let args = [&["replay"], args].concat();
@@ -121,7 +121,7 @@ async fn a_sale_whose_money_was_lost_counts_no_more() {
 }
 
 #[tokio::test]
-async fn a_range_may_be_one_of_sequences() {
+async fn a_range_can_be_given_in_sequences() {
     let season = Season::write().await;
     let args = ["replay", "sales", "--from", "1", "--to", "3"];
     let by_place = tool(season.archive.url(), &args).await.well();
@@ -143,7 +143,7 @@ async fn a_range_may_be_one_of_sequences() {
 }
 
 #[tokio::test]
-async fn people_get_tables_with_names_and_units() {
+async fn tables_have_names_and_units() {
     let season = Season::write().await;
     let args = ["replay", "holds", "--table"];
     let table = tool(season.archive.url(), &args).await.well().stdout;

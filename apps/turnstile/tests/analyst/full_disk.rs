@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn an_export_on_a_full_disk_says_so_and_goes_on_where_there_is_room() {
+async fn an_export_reports_a_full_disk_and_resumes() {
     let nats = simulated().await;
     for (format, kib) in [
         ("parquet", 96),
@@ -39,7 +39,7 @@ async fn an_export_on_a_full_disk_says_so_and_goes_on_where_there_is_room() {
 }
 
 #[tokio::test]
-async fn a_backup_on_a_full_disk_says_so_and_takes_no_room_from_the_next() {
+async fn a_backup_reports_a_full_disk_and_frees_its_space() {
     let nats = simulated().await;
     let place = tempfile::tempdir().unwrap();
     let args = ["backup", "--to", text(place.path())];
@@ -63,7 +63,7 @@ pub async fn restored_is_the_same(nats: &Nats, place: &Path) {
 }
 
 #[tokio::test]
-async fn an_import_that_the_server_has_no_room_for_goes_on_when_it_has() {
+async fn an_import_resumes_after_the_server_was_full() {
     let original = simulated().await;
     let copy = copied(&original).await;
     let store = tempfile::tempdir().unwrap();
@@ -95,7 +95,7 @@ async fn an_import_that_the_server_has_no_room_for_goes_on_when_it_has() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_fit_is_an_error_and_no_panic() {
+async fn output_to_a_full_disk_is_an_error() {
     let nats = simulated().await;
     let place = tempfile::tempdir().unwrap();
     for args in [

@@ -49,7 +49,7 @@ async fn history(season: &Season, id: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_story_of_a_ticket_an_order_a_payment_and_a_user_is_told() {
+async fn tickets_orders_payments_and_users_have_histories() {
     let season = Season::write().await;
     let ticket = history(&season, &Season::ticket(1).to_string()).await;
     insta::assert_snapshot!("story_of_a_ticket", ticket);
@@ -65,7 +65,7 @@ async fn the_story_of_a_ticket_an_order_a_payment_and_a_user_is_told() {
 }
 
 #[tokio::test]
-async fn an_order_that_nobody_began_to_pay_has_a_story_too() {
+async fn an_order_without_a_payment_has_a_history() {
     let season = Season::write().await;
     let story = history(&season, &Season::order(2).to_string()).await;
     for part in [
@@ -85,7 +85,7 @@ async fn an_order_that_nobody_began_to_pay_has_a_story_too() {
 }
 
 #[tokio::test]
-async fn people_read_a_story_with_its_causes_as_a_tree() {
+async fn a_history_is_a_tree_of_causes() {
     let season = Season::write().await;
     let args = ["history", &Season::order(1).to_string(), "--table"];
     let story = tool(season.archive.url(), &args).await.well().stdout;
@@ -93,7 +93,7 @@ async fn people_read_a_story_with_its_causes_as_a_tree() {
 }
 
 #[tokio::test]
-async fn a_request_that_did_two_things_stands_above_both() {
+async fn a_request_is_the_parent_of_all_its_commits() {
     let nats = simulated().await;
     let captured = ["events", "ls", "--type", "PaymentCaptured", "-n", "1"];
     let captured = tool(nats.url(), &captured).await.well().json();
@@ -111,7 +111,7 @@ async fn a_request_that_did_two_things_stands_above_both() {
 }
 
 #[tokio::test]
-async fn an_aggregate_is_shown_as_it_was_at_any_moment() {
+async fn an_aggregate_is_shown_at_any_point_in_time() {
     let season = Season::write().await;
     let url = season.archive.url();
     let ticket = Season::ticket(3).to_string();
@@ -172,7 +172,7 @@ async fn an_aggregate_is_shown_as_it_was_at_any_moment() {
 }
 
 #[tokio::test]
-async fn what_was_for_sale_at_a_moment_is_listed() {
+async fn tickets_for_sale_at_a_point_in_time_are_listed() {
     let season = Season::write().await;
     let url = season.archive.url();
     for (at, titles) in [

@@ -4,12 +4,12 @@ use futures_util::TryStreamExt as _;
 use mongodb::bson::{Document, doc};
 use std::{collections::BTreeMap, path::Path, time::Duration};
 use tempfile::TempDir;
-use testkit::{Mongo, Nats, TestApp, eventually};
+use testkit::{Nats, eventually};
 
 use crate::{
     simulate::simulated,
     support::{
-        TURNSTILE,
+        System,
         export_folder::{exported, text},
         tool,
     },
@@ -33,22 +33,10 @@ pub fn sums(folder: &Path) -> Vec<String> {
 
 /// Every document of every read model of a marketplace on this log.
 async fn read_models(nats: &Nats) -> BTreeMap<String, Vec<Document>> {
-    let mongo = Mongo::database().await;
-    let app = TestApp::builder(TURNSTILE)
-        .arg("serve")
-        .nats(nats.url())
-        .mongo(&mongo)
-        .start()
-        .await;
+    let system = System::on(nats.clone()).await;
+    let (app, mongo) = (&system.app, &system.mongo);
     let verified = || async {
-        let args = [
-            "verify",
-            "--mongodb-uri",
-            mongo.uri(),
-            "--mongodb-database",
-            mongo.name(),
-        ];
-        let verified = tool(nats.url(), &args).await;
+        let verified = system.tool(&["verify"]).await;
         if verified.code == 0 {
             Ok(())
         } else {
@@ -81,7 +69,7 @@ async fn read_models(nats: &Nats) -> BTreeMap<String, Vec<Document>> {
 }
 
 #[tokio::test]
-async fn an_imported_log_and_its_read_models_are_the_same() {
+async fn an_import_restores_the_log_and_its_read_models() {
     let original = simulated().await;
     let copy = copied(&original).await;
     let empty = Nats::start().await;
@@ -121,7 +109,7 @@ async fn what_events_ls_prints_can_be_imported() {
 }
 
 #[tokio::test]
-async fn roles_have_tables_of_their_own_and_come_back_with_an_import() {
+async fn roles_are_exported_and_imported() {
     let original = simulated().await;
     let users = ["users", "ls"];
     let email = tool(original.url(), &users).await.well().json()[0]["email"].clone();
@@ -156,7 +144,7 @@ async fn roles_have_tables_of_their_own_and_come_back_with_an_import() {
 }
 
 #[tokio::test]
-async fn a_system_with_history_is_refused() {
+async fn import_refuses_a_log_with_commits() {
     let nats = simulated().await;
     let copy = copied(&nats).await;
     tool(nats.url(), &["import", text(copy.path())])
@@ -178,7 +166,7 @@ async fn a_system_with_history_is_refused() {
 }
 
 #[tokio::test]
-async fn an_interrupted_import_goes_on() {
+async fn an_interrupted_import_resumes() {
     let original = simulated().await;
     let copy = copied(&original).await;
     let empty = Nats::start().await;
@@ -199,7 +187,7 @@ async fn an_interrupted_import_goes_on() {
 }
 
 #[tokio::test]
-async fn bad_files_are_named_and_nothing_is_written() {
+async fn invalid_files_are_named_and_nothing_is_written() {
     let original = simulated().await;
     let listed = tool(original.url(), &["events", "ls", "--json"])
         .await

@@ -55,7 +55,7 @@ async fn killed_at(moment: Duration, nats: &Nats, args: &[&str]) -> Option<ExitS
 }
 
 #[tokio::test]
-async fn an_export_that_is_killed_at_any_moment_loses_no_row_and_doubles_none() {
+async fn an_export_killed_at_any_time_loses_and_repeats_no_row() {
     let nats = season().await;
     let mut moments = RandomTimes::new();
     for format in ["csv", "parquet"] {
@@ -92,7 +92,7 @@ async fn an_export_that_is_killed_at_any_moment_loses_no_row_and_doubles_none() 
 }
 
 #[tokio::test]
-async fn an_import_that_is_killed_at_any_moment_ends_with_the_same_log() {
+async fn an_import_killed_at_any_time_restores_the_same_log() {
     let original = season().await;
     let copy = copied(&original).await;
     let empty = Nats::start().await;
@@ -136,7 +136,7 @@ fn lost_its_connection(told: Tool) {
 }
 
 #[tokio::test]
-async fn whatever_reads_the_log_says_where_it_lost_the_connection() {
+async fn every_reading_command_reports_where_it_lost_the_connection() {
     let nats = season().await;
     let commands = [
         &["replay", "sales"][..],
@@ -156,7 +156,7 @@ async fn whatever_reads_the_log_says_where_it_lost_the_connection() {
 }
 
 #[tokio::test]
-async fn an_export_that_loses_its_connection_goes_on_with_the_next_run() {
+async fn an_export_resumes_after_losing_its_connection() {
     let nats = season().await;
     let whole = tempfile::tempdir().unwrap();
     let all = exported(&nats, whole.path(), &[]).await;
@@ -182,7 +182,7 @@ async fn an_export_that_loses_its_connection_goes_on_with_the_next_run() {
 }
 
 #[tokio::test]
-async fn an_import_that_loses_its_connection_says_how_far_it_is_and_goes_on() {
+async fn an_import_reports_its_position_and_resumes() {
     let original = season().await;
     let copy = copied(&original).await;
     let empty = Nats::start().await;
@@ -213,7 +213,7 @@ async fn an_import_that_loses_its_connection_says_how_far_it_is_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_backup_that_loses_its_connection_leaves_no_half_one() {
+async fn a_backup_that_loses_its_connection_leaves_no_partial_copy() {
     let nats = season().await;
     let place = tempfile::tempdir().unwrap();
     let args = ["backup", "--to", text(place.path())];

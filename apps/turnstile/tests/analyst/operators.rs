@@ -14,17 +14,14 @@ use crate::support::{Archive, Draft, System, event, id, tool};
 
 /// Offers a ticket without waiting for the read model.
 async fn sell(seller: &Client, title: &str) {
-    let body = json!({"title": title, "price": 20});
-    let call = seller
-        .post("/api/tickets", body)
-        .header("Prefer", "respond-async");
+    let call = seller.try_sell(title, 20).respond_async();
     call.await.assert_status(201);
 }
 
 #[tokio::test]
-async fn a_read_model_that_rests_falls_behind_and_catches_up_when_it_goes_on() {
+async fn a_paused_read_model_falls_behind_and_catches_up() {
     let system = System::start().await;
-    let (seller, _) = system.app.sign_up().await;
+    let seller = system.app.person().await;
     sell(&seller, "Before").await;
     eventually("the read models are there", LONG, || async {
         let model = system.read_model("tickets").await;
@@ -68,7 +65,7 @@ async fn a_read_model_that_rests_falls_behind_and_catches_up_when_it_goes_on() {
 }
 
 #[tokio::test]
-async fn a_read_model_is_named_as_it_is_listed_and_in_every_other_way_it_is_met() {
+async fn a_read_model_is_accepted_under_each_of_its_names() {
     let system = System::start().await;
     for name in [
         "payable_orders",
@@ -93,7 +90,7 @@ async fn a_read_model_is_named_as_it_is_listed_and_in_every_other_way_it_is_met(
 }
 
 #[tokio::test]
-async fn a_comparison_does_not_wait_for_read_models_that_nobody_runs() {
+async fn a_comparison_does_not_wait_for_stopped_read_models() {
     let season = crate::support::Season::write().await;
     let mongo = testkit::Mongo::database().await;
     let mongodb = [
@@ -119,7 +116,7 @@ async fn a_comparison_does_not_wait_for_read_models_that_nobody_runs() {
 #[tokio::test]
 async fn the_first_document_that_differs_from_a_replay_is_named() {
     let system = System::start().await;
-    let (seller, _) = system.app.sign_up().await;
+    let seller = system.app.person().await;
     sell(&seller, "Seat").await;
     let verified = system.tool(&["verify"]).await.well().json();
     let equal = verified.iter().filter(|line| line["equals_replay"] == true);
@@ -150,7 +147,7 @@ async fn the_first_document_that_differs_from_a_replay_is_named() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_is_listed_shown_with_its_events_and_given_up() {
+async fn a_dead_letter_can_be_listed_shown_and_dropped() {
     let system = System::start().await;
     let mut log = Archive::on(system.nats.clone()).await;
     let (ticket, now) = (id(7, 1), chrono::Utc::now());

@@ -59,7 +59,7 @@ async fn documents(system: &System) -> Vec<Document> {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_a_rebuild_is_told_when_the_log_is_away() {
+async fn waiting_for_a_rebuild_reports_an_unreachable_log() {
     let system = started().await;
     let mut asked = Command::new(TURNSTILE)
         .args(REBUILD)
@@ -90,7 +90,7 @@ async fn whoever_waits_for_a_rebuild_is_told_when_the_log_is_away() {
 }
 
 #[tokio::test]
-async fn a_rebuild_is_done_in_the_end_whoever_is_killed_at_any_moment() {
+async fn a_rebuild_completes_despite_kills_at_any_time() {
     let system = started().await;
     let before = documents(&system).await;
     assert_eq!(before.len().to_string(), TICKETS);

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn the_page_stands_for_itself_and_is_the_same_each_time() {
+async fn the_report_is_self_contained_and_deterministic() {
     let nats = simulated().await;
     let folder = tempfile::tempdir().unwrap();
     let mut pages = Vec::new();
@@ -49,7 +49,7 @@ async fn the_page_stands_for_itself_and_is_the_same_each_time() {
 }
 
 #[tokio::test]
-async fn a_page_goes_to_standard_output_if_that_is_asked_for() {
+async fn the_report_can_go_to_standard_output() {
     let season = Season::write().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("page.html");
@@ -62,7 +62,7 @@ async fn a_page_goes_to_standard_output_if_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn a_page_that_cannot_be_written_is_named() {
+async fn an_unwritable_report_is_named() {
     let nats = simulated().await;
     tool(nats.url(), &["report", "--out", "/nowhere/report.html"])
         .await
@@ -73,7 +73,7 @@ async fn a_page_that_cannot_be_written_is_named() {
 /// Every fold on a fixed season: the number of rows of each table, the first and the last ones, and
 /// the sum of each numeric column.
 #[tokio::test]
-async fn the_answers_on_a_made_up_season_never_change() {
+async fn the_report_on_a_simulated_season_never_changes() {
     let nats = simulated().await;
     let mut text = String::new();
     for fold in BUILTIN {

@@ -28,7 +28,7 @@ fn count(tool: &Tool, what: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn a_season_holds_together() {
+async fn a_simulated_season_is_consistent() {
     let nats = Nats::start().await;
     let written = tool(nats.url(), &SEASON).await.well();
     assert!(count(&written, "events") > 2_500, "{}", written.stdout);
@@ -56,7 +56,7 @@ async fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn a_system_with_history_is_left_alone_unless_told_otherwise() {
+async fn simulate_refuses_a_log_with_commits_by_default() {
     let nats = simulated().await;
     tool(nats.url(), &SEASON)
         .await
@@ -81,7 +81,7 @@ async fn a_system_with_history_is_left_alone_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn a_season_that_is_not_over_is_not_written() {
+async fn a_season_that_ends_in_the_future_is_refused() {
     let nats = Nats::start().await;
     tool(nats.url(), &["simulate", "--start", "2099-01-01"])
         .await

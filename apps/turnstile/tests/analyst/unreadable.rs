@@ -36,7 +36,7 @@ async fn damaged() -> Season {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_shown_as_it_is_stored() {
+async fn unreadable_messages_are_shown_as_stored() {
     let season = damaged().await;
     let url = season.archive.url();
     // No command passes it over unless requested; but the error states how to inspect it.
@@ -97,7 +97,7 @@ fn short(rows: &[Value]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_list_goes_on_behind_what_cannot_be_read_and_has_a_row_for_it() {
+async fn a_list_continues_after_an_unreadable_message() {
     let season = damaged().await;
     let url = season.archive.url();
     let end = [
@@ -134,7 +134,7 @@ async fn a_list_goes_on_behind_what_cannot_be_read_and_has_a_row_for_it() {
 }
 
 #[tokio::test]
-async fn a_followed_log_goes_on_behind_what_cannot_be_read() {
+async fn following_continues_after_an_unreadable_message() {
     let mut season = Season::write().await;
     let mut following = tokio::process::Command::new(TURNSTILE)
         .args(["events", "tail", "-f", "-n", "1", "--skip-unreadable"])
@@ -164,11 +164,9 @@ async fn a_followed_log_goes_on_behind_what_cannot_be_read() {
 }
 
 #[tokio::test]
-async fn a_read_model_that_meets_it_has_halted_and_says_why_and_a_worker_sets_it_aside() {
+async fn an_unreadable_message_halts_read_models_and_is_a_dead_letter() {
     let system = System::start().await;
-    let (seller, _) = system.app.sign_up().await;
-    let listed = seller.post("/api/tickets", json!({"title": "Seat", "price": 20}));
-    listed.await.assert_status(201);
+    system.app.person().await.sell("Seat", 20).await;
     let client = async_nats::connect(system.nats.url()).await.unwrap();
     let context = async_nats::jetstream::new(client);
     let subject = format!("ORDERS.{}", Uuid::new_v4());

@@ -1,7 +1,7 @@
 //! `turnstile users`: accounts and roles.
 
 use serde_json::{Value, json};
-use testkit::Client;
+use testkit::{Client, Person};
 
 use crate::support::System;
 
@@ -12,10 +12,13 @@ async fn roles(user: &Client) -> Value {
 }
 
 #[tokio::test]
-async fn a_role_is_granted_by_address_or_id_shown_at_once_and_taken_away() {
+async fn roles_are_granted_by_address_or_id_and_revoked() {
     let system = System::start().await;
-    let (analyst, user) = system.app.sign_up().await;
-    let (other, _) = system.app.sign_up().await;
+    let Person {
+        client: analyst,
+        user,
+    } = system.app.person().await;
+    let other = system.app.person().await;
     assert_eq!(roles(&analyst).await, Value::Null);
 
     let grant = ["users", "grant", &user.email, "analyst"];
@@ -68,9 +71,9 @@ async fn a_role_is_granted_by_address_or_id_shown_at_once_and_taken_away() {
 }
 
 #[tokio::test]
-async fn who_or_what_there_is_not_is_named() {
+async fn unknown_users_and_roles_are_named() {
     let system = System::start().await;
-    let (_, user) = system.app.sign_up().await;
+    let user = system.app.person().await.user;
     for (args, told) in [
         (
             ["users", "grant", "nobody@example.com", "analyst"],

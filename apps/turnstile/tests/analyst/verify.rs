@@ -37,7 +37,7 @@ fn draft(stream: eventstore::StreamName, aggregate: Uuid, events: Vec<Value>) ->
 }
 
 #[tokio::test]
-async fn a_sound_log_is_found_sound() {
+async fn verify_accepts_a_sound_log() {
     let season = Season::write().await;
     let verified = tool(season.archive.url(), &["verify", "--log-only"])
         .await
@@ -51,7 +51,7 @@ async fn a_sound_log_is_found_sound() {
 }
 
 #[tokio::test]
-async fn an_id_that_is_used_twice_is_found_and_both_places_are_named() {
+async fn a_duplicate_id_is_reported_with_both_positions() {
     let mut season = Season::write().await;
     let placed = tool(season.archive.url(), &["events", "show", "ORDERS:12"])
         .await
@@ -108,7 +108,7 @@ async fn an_id_that_is_used_twice_is_found_and_both_places_are_named() {
 }
 
 #[tokio::test]
-async fn each_fault_of_a_log_is_found_at_its_place() {
+async fn each_fault_of_a_log_is_reported_with_its_position() {
     let mut season = Season::write().await;
     let unknown = json!({"type": "TicketEaten", "version": "1.0", "data": {}});
     let archive = &mut season.archive;
@@ -214,7 +214,7 @@ async fn each_fault_of_a_log_is_found_at_its_place() {
 }
 
 #[tokio::test]
-async fn a_hole_is_a_finding_until_it_is_acknowledged_by_name_and_reason() {
+async fn a_hole_is_reported_until_it_is_acknowledged() {
     let season = Season::write().await;
     let url = season.archive.url();
     let order = Season::order(2).0.to_string();

@@ -7,7 +7,7 @@ use crate::support::Site;
 const SEASON: [&str; 5] = ["simulate", "--tickets", "5", "--days", "2"];
 
 #[tokio::test]
-async fn history_is_not_written_while_services_run_and_is_when_they_have_ended() {
+async fn an_import_is_refused_while_services_run() {
     let site = Site::start().await;
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("nothing.ndjson");

@@ -38,7 +38,7 @@ fn without_ids(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_the_readme_says_to_try_prints_what_it_shows() {
+async fn the_commands_in_the_readme_print_the_shown_output() {
     let site = Site::start().await;
     let readme = include_str!("../../../../README.md");
     let steps = steps(readme);

@@ -7,12 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 use tempfile::TempDir;
-use testkit::{LONG, Mongo, eventually};
+use testkit::{LONG, Mongo, Person, eventually};
 
 use crate::support::{NatsCluster, builder, tool};
 
 #[tokio::test]
-async fn only_who_has_a_certificate_and_the_password_is_let_in_and_told_why_not() {
+async fn clients_need_a_certificate_and_a_password() {
     let nats = NatsCluster::start().await;
     // Both sides of a connection without a certificate: a client, and a service.
     let authority = nats.certificates.of_clients("ca.crt");
@@ -134,7 +134,7 @@ async fn deaf(nats: &NatsCluster, user: &str, subject: &str) {
 }
 
 #[tokio::test]
-async fn no_service_can_say_what_is_for_another_to_say() {
+async fn no_service_can_publish_for_another() {
     let nats = NatsCluster::with_streams().await;
     for (user, stream) in OWN {
         let foreign = OWN.iter().filter(|(_, other)| *other != stream);
@@ -197,13 +197,13 @@ async fn no_service_can_say_what_is_for_another_to_say() {
 }
 
 #[tokio::test]
-async fn people_sign_in_and_analytics_shows_its_figures_without_mongodb() {
+async fn sign_in_and_analytics_work_without_mongodb() {
     let nats = NatsCluster::with_streams().await;
     // Nothing listens there.
     let nowhere = "mongodb://127.0.0.1:9/?replicaSet=rs0";
-    let auth = builder("auth", nats.envs("auth")).env("MONGODB_URI", nowhere);
+    let auth = builder("auth", &nats.envs("auth")).env("MONGODB_URI", nowhere);
     let auth = auth.start().await;
-    let analytics = builder("analytics", nats.envs("analytics")).env("MONGODB_URI", nowhere);
+    let analytics = builder("analytics", &nats.envs("analytics")).env("MONGODB_URI", nowhere);
     let analytics = analytics.start().await;
     let operator = nats.envs("operator");
     let season = [
@@ -217,7 +217,7 @@ async fn people_sign_in_and_analytics_shows_its_figures_without_mongodb() {
         "--days",
         "3",
     ];
-    let (client, user) = auth.sign_up().await;
+    let Person { client, user } = auth.person().await;
     does(&[&["simulate"], &season[..]].concat(), &operator).await;
     does(&["users", "grant", &user.email, "analyst"], &operator).await;
     let analyst = analytics.client();
@@ -239,7 +239,7 @@ async fn does(args: &[&str], envs: &[(String, String)]) {
 }
 
 #[tokio::test]
-async fn operators_can_do_what_their_commands_do_and_nothing_else() {
+async fn operators_have_only_the_permissions_of_their_commands() {
     let nats = NatsCluster::with_streams().await;
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

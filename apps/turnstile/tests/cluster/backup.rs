@@ -1,6 +1,5 @@
 //! Backups: taken, everything wiped, restored; and one that is older than the read models.
 
-use serde_json::json;
 use std::{collections::BTreeMap, path::Path};
 use tempfile::TempDir;
 use testkit::{Client, LONG, Mongo, Nats, TestApp, eventually};
@@ -25,25 +24,18 @@ async fn serve(envs: &Envs) -> TestApp {
 }
 
 fn builder(envs: &Envs) -> testkit::AppBuilder {
-    let start = TestApp::builder(TURNSTILE).arg("serve");
-    let all = envs.iter();
-    all.fold(start, |app, (name, value)| app.env(name, value.clone()))
+    TestApp::builder(TURNSTILE).arg("serve").envs(envs)
 }
 
 /// Sells some tickets, and returns the pages that show them.
 async fn trade(client: &Client, tickets: usize) -> Vec<String> {
-    let (seller, _) = client.new_user().await;
-    let (buyer, _) = client.new_user().await;
+    let (seller, buyer) = (client.person().await, client.person().await);
     let mut pages = Vec::new();
     for n in 0..tickets {
-        let body = json!({"title": format!("Concert {n}"), "price": 20});
-        let ticket = seller.post("/api/tickets", body).await;
-        let ticket = ticket.expect_status(201).id();
-        let order = buyer.post("/api/orders", json!({"ticketId": ticket})).await;
-        let order = order.expect_status(201).id();
+        let ticket = seller.sell(&format!("Concert {n}"), 20).await;
+        let order = buyer.order(&ticket).await;
         if n % 2 == 0 {
-            let pay = json!({"token": "tok_visa", "orderId": order});
-            buyer.post("/api/payments", pay).await.assert_status(201);
+            buyer.pay(&order).await;
         }
         let sold = if n % 2 == 0 { "sold" } else { "reserved" };
         let path = format!("/api/tickets/{ticket}");
@@ -76,7 +68,7 @@ async fn whole_log(envs: &Envs) -> String {
 }
 
 #[tokio::test]
-async fn what_was_backed_up_wiped_and_put_back_is_the_same_to_the_byte() {
+async fn a_restored_backup_is_identical() {
     let (data, folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let folder = folder.path().to_str().unwrap().to_owned();
     let store = ObjectStore::start().await;
@@ -132,7 +124,7 @@ async fn what_was_backed_up_wiped_and_put_back_is_the_same_to_the_byte() {
 }
 
 #[tokio::test]
-async fn a_backup_that_lost_a_byte_is_not_restored_and_deletes_nothing() {
+async fn a_damaged_backup_is_not_restored_and_deletes_nothing() {
     let (data, folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let (nats, mongo) = (Nats::start().await, Mongo::database().await);
     let envs = envs(&nats, &mongo, data.path());
@@ -160,7 +152,7 @@ async fn a_backup_that_lost_a_byte_is_not_restored_and_deletes_nothing() {
 }
 
 #[tokio::test]
-async fn a_backup_older_than_the_read_models_is_told_and_not_served_until_they_are_rebuilt() {
+async fn read_models_newer_than_a_restored_backup_are_rebuilt() {
     let (data, folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let (nats, mongo) = (Nats::start().await, Mongo::database().await);
     let envs = envs(&nats, &mongo, data.path());

@@ -84,7 +84,7 @@ fn deeds(collection: &str, own: &str) -> Vec<(&'static str, Document)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_keeps_its_own_read_model_and_touches_no_other() {
+async fn a_service_can_write_only_its_own_read_model() {
     let (nats, mongo) = tokio::join!(Nats::start(), MongoSet::start());
     let key = session_key();
     let envs = |name: &str| {
@@ -147,7 +147,7 @@ async fn a_service_keeps_its_own_read_model_and_touches_no_other() {
 }
 
 #[tokio::test]
-async fn a_user_whom_nobody_knows_is_not_made() {
+async fn mongodb_init_refuses_an_unknown_user() {
     let folder = tempfile::TempDir::new().unwrap();
     std::fs::write(folder.path().join("ordres"), "secret").unwrap();
     let args = ["mongodb-init", "--users", folder.path().to_str().unwrap()];

@@ -87,7 +87,7 @@ async fn messages(nats: &NatsCluster, stream: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn no_service_has_a_stream_do_what_it_may_not_do_itself() {
+async fn no_service_can_misuse_stream_sources() {
     let nats = NatsCluster::with_streams().await;
     let auth = jetstream::new(nats.client("auth").await);
     let secret = auth.publish("USERS.u1", "a hash of a password".into());
@@ -127,7 +127,7 @@ async fn no_service_has_a_stream_do_what_it_may_not_do_itself() {
 }
 
 #[tokio::test]
-async fn a_consumer_delivers_into_no_stream() {
+async fn no_consumer_can_deliver_into_a_stream() {
     let nats = NatsCluster::with_streams().await;
     let client = nats.client("tickets").await;
     let own = jetstream::new(client.clone());
@@ -163,7 +163,7 @@ async fn a_consumer_delivers_into_no_stream() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_sent_to_the_keys_is_no_key() {
+async fn a_reply_sent_to_the_keys_subject_is_no_key() {
     let nats = NatsCluster::with_streams().await;
     let client = nats.client("tickets").await;
     let own = jetstream::new(client.clone());

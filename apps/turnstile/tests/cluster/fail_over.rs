@@ -44,7 +44,7 @@ fn is_strike(what: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whichever_server_dies_or_freezes_nothing_acknowledged_is_lost_and_trade_goes_on() {
+async fn no_dead_or_frozen_server_loses_acknowledged_data_or_stops_trade() {
     let (nats, mongo) = tokio::join!(NatsCluster::with_streams(), MongoSet::start());
     let key = session_key();
     let envs = |name: &str| {

@@ -18,12 +18,12 @@ async fn service(nats: &PartitionableCluster) -> (TestApp, Mongo) {
     })
     .await;
     let mongo = Mongo::database().await;
-    let app = builder("tickets", envs).mongo(&mongo).start().await;
+    let app = builder("tickets", &envs).mongo(&mongo).start().await;
     (app, mongo)
 }
 
 #[tokio::test]
-async fn a_connection_to_publish_on_whose_server_is_cut_off_is_left_for_another() {
+async fn publishing_moves_away_from_an_isolated_server() {
     let nats = PartitionableCluster::start().await;
     let (_app, _mongo) = service(&nats).await;
     let home = nats.home_of("tickets-publisher").await.unwrap();
@@ -37,7 +37,7 @@ async fn a_connection_to_publish_on_whose_server_is_cut_off_is_left_for_another(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_whose_nats_server_is_cut_off_is_not_ready_and_moves_to_another() {
+async fn a_service_moves_away_from_an_isolated_server() {
     let nats = PartitionableCluster::start().await;
     let (app, _mongo) = service(&nats).await;
     let home = nats.home_of("tickets").await.unwrap();

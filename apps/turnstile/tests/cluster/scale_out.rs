@@ -51,10 +51,9 @@ fn at(base: &str, person: &Client) -> Client {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whichever_process_is_asked_it_shows_what_any_other_acknowledged() {
+async fn every_process_shows_what_any_other_acknowledged() {
     let scaled = three_of_each().await;
-    let (seller, _) = scaled.client.new_user().await;
-    let (buyer, _) = scaled.client.new_user().await;
+    let (seller, buyer) = (scaled.client.person().await, scaled.client.person().await);
     let bases = |name: &str| -> Vec<String> {
         let all = scaled.site.all(name);
         all.iter().map(|app| app.base_url().to_owned()).collect()
@@ -62,9 +61,9 @@ async fn whichever_process_is_asked_it_shows_what_any_other_acknowledged() {
     let (tickets, orders) = (bases("tickets"), bases("orders"));
     for round in 0..6 {
         for (n, base) in tickets.iter().enumerate() {
-            let body = json!({"title": format!("Concert {round}"), "price": 20});
-            let ticket = at(base, &seller).post("/api/tickets", body).await;
-            let ticket = ticket.expect_status(201).id();
+            let ticket = at(base, &seller)
+                .sell(&format!("Concert {round}"), 20)
+                .await;
             let path = format!("/api/tickets/{ticket}");
             for other in &tickets {
                 at(other, &buyer).get(&path).await.assert_status(200);
@@ -82,11 +81,7 @@ async fn whichever_process_is_asked_it_shows_what_any_other_acknowledged() {
             let asked = orders.iter().map(|base| {
                 let client = at(base, &buyer);
                 let ticket = ticket.clone();
-                tokio::spawn(async move {
-                    client
-                        .post("/api/orders", json!({"ticketId": ticket}))
-                        .await
-                })
+                tokio::spawn(async move { client.try_order(&ticket).await })
             });
             let mut held = Vec::new();
             for answer in asked.collect::<Vec<_>>() {
@@ -99,8 +94,7 @@ async fn whichever_process_is_asked_it_shows_what_any_other_acknowledged() {
             }
             assert_eq!(held.len(), 1, "{ticket}");
             for base in &orders {
-                let path = format!("/api/orders/{}", held[0]);
-                at(base, &buyer).get(&path).await.assert_status(200);
+                at(base, &buyer).order_of(&held[0]).await;
             }
         }
     }
@@ -110,7 +104,7 @@ async fn whichever_process_is_asked_it_shows_what_any_other_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn when_the_process_that_folds_dies_or_freezes_another_takes_over_in_seconds() {
+async fn another_process_takes_over_from_a_dead_or_frozen_leader() {
     let scaled = three_of_each().await;
     let traffic = Traffic::open(&scaled.client, 2).await;
     traffic.time_to_trade().await;

@@ -6,7 +6,7 @@ use testkit::{LONG, Mongo, eventually};
 use crate::support::{NatsCluster, builder, tool};
 
 #[tokio::test]
-async fn eight_processes_that_start_at_once_wait_for_the_streams_that_one_job_makes() {
+async fn eight_starting_processes_wait_for_the_streams_of_one_job() {
     let nats = NatsCluster::start().await;
     let mongo = Mongo::database().await;
     let began = Instant::now();
@@ -22,7 +22,7 @@ async fn eight_processes_that_start_at_once_wait_for_the_streams_that_one_job_ma
     ];
     let mut apps = Vec::new();
     for name in names {
-        let app = builder(name, nats.envs(name)).mongo(&mongo);
+        let app = builder(name, &nats.envs(name)).mongo(&mongo);
         apps.push(app.start_unready().await);
     }
     for (app, name) in apps.iter().zip(names) {

@@ -1,7 +1,6 @@
 //! `turnstile streams`: listed, planned, changed; and refused, where data could be lost.
 
 use async_nats::jetstream::{self, stream::Config};
-use serde_json::json;
 use tempfile::TempDir;
 use testkit::{LONG, Mongo, Nats, TestApp, eventually};
 
@@ -12,7 +11,7 @@ fn envs(url: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn streams_are_made_and_changed_after_a_plan_was_shown() {
+async fn streams_are_created_and_changed_after_showing_a_plan() {
     let nats = Nats::start().await;
     let envs = envs(nats.url());
     let check = tool(&["streams", "check", "--table"], &envs).await;
@@ -52,7 +51,7 @@ async fn streams_are_made_and_changed_after_a_plan_was_shown() {
 }
 
 #[tokio::test]
-async fn what_could_lose_messages_is_refused_and_nothing_else_is_done() {
+async fn a_plan_that_could_lose_messages_is_refused_entirely() {
     let nats = Nats::start().await;
     let envs = envs(nats.url());
     let context = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
@@ -88,7 +87,7 @@ async fn lacks(app: &TestApp, name: &str, reason: &str) {
 }
 
 #[tokio::test]
-async fn a_service_waits_for_a_stream_that_was_lost_and_never_makes_it_anew() {
+async fn a_service_never_recreates_a_lost_stream() {
     let (nats, mongo) = (Nats::start().await, Mongo::database().await);
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
@@ -97,10 +96,7 @@ async fn a_service_waits_for_a_stream_that_was_lost_and_never_makes_it_anew() {
         app.nats(url).mongo(&mongo).env("DATA_DIR", path("data"))
     };
     let app = serve(nats.url()).start().await;
-    let (seller, _) = app.sign_up().await;
-    let body = json!({"title": "Concert", "price": 20});
-    let offered = seller.post("/api/tickets", body).await;
-    offered.assert_status(201);
+    app.person().await.sell("Concert", 20).await;
     app.terminate().await;
     let envs = envs(nats.url());
     let context = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
@@ -157,7 +153,7 @@ async fn a_service_waits_for_a_stream_that_was_lost_and_never_makes_it_anew() {
 }
 
 #[tokio::test]
-async fn a_stream_gets_more_copies_while_it_is_there() {
+async fn a_stream_can_get_more_replicas() {
     let nats = NatsCluster::start().await;
     let mut one = nats.envs("operator");
     one.push(("STREAM_REPLICAS".to_owned(), "1".to_owned()));

@@ -1,8 +1,7 @@
 //! From one server of NATS to three: runs the commands in docs/operating/three-servers.md.
 
-use serde_json::json;
 use tempfile::TempDir;
-use testkit::{LONG, Mongo, Nats, TestApp, eventually};
+use testkit::{LONG, Mongo, Nats, TestApp};
 
 use crate::support::{PartitionableCluster, TURNSTILE, tool};
 
@@ -30,7 +29,7 @@ fn commands(page: &str, heading: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_way_from_one_server_to_three_loses_nothing() {
+async fn growing_from_one_server_to_three_loses_nothing() {
     let (data, folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let (old, mongo) = (Nats::start().await, Mongo::database().await);
     let mut envs: Vec<(String, String)> = [
@@ -41,34 +40,18 @@ async fn the_way_from_one_server_to_three_loses_nothing() {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
-    let serve = |envs: &[(String, String)]| {
-        let start = TestApp::builder(TURNSTILE).arg("serve");
-        let all = envs.iter();
-        all.fold(start, |app, (name, value)| app.env(name, value.clone()))
-    };
+    let serve = |envs: &[(String, String)]| TestApp::builder(TURNSTILE).arg("serve").envs(envs);
     let app = serve(&envs).start().await;
-    let (seller, _) = app.sign_up().await;
-    let (buyer, _) = app.sign_up().await;
+    let (seller, buyer) = (app.person().await, app.person().await);
     let mut sold = Vec::new();
     for n in 0..3 {
-        let body = json!({"title": format!("Concert {n}"), "price": 20});
-        let ticket = seller.post("/api/tickets", body).await;
-        let ticket = ticket.expect_status(201).id();
-        let order = buyer.post("/api/orders", json!({"ticketId": ticket})).await;
-        let order = order.expect_status(201).id();
-        let pay = json!({"token": "tok_visa", "orderId": order});
-        buyer.post("/api/payments", pay).await.assert_status(201);
+        let ticket = seller.sell(&format!("Concert {n}"), 20).await;
+        let order = buyer.order(&ticket).await;
+        buyer.pay(&order).await;
         sold.push((ticket, order));
     }
     for (_, order) in &sold {
-        let path = format!("/api/orders/{order}");
-        eventually("it is paid", LONG, || async {
-            let answer = buyer.get(&path).await;
-            (answer.json["status"] == "complete")
-                .then_some(())
-                .ok_or(answer.text)
-        })
-        .await;
+        buyer.wait_for_order(order, "complete", LONG).await;
     }
 
     let mut app = Some(app);
@@ -112,8 +95,7 @@ async fn the_way_from_one_server_to_three_loses_nothing() {
     for (ticket, order) in &sold {
         let shown = again.get(&format!("/api/tickets/{ticket}")).await;
         assert_eq!(shown.expect_status(200).json["orderId"], **order);
-        let shown = again.get(&format!("/api/orders/{order}")).await;
-        assert_eq!(shown.expect_status(200).json["status"], "complete");
+        assert_eq!(again.order_of(order).await["status"], "complete");
     }
     let listed = tool(&["streams", "ls", "--table"], &envs).await;
     assert_eq!(
@@ -123,6 +105,5 @@ async fn the_way_from_one_server_to_three_loses_nothing() {
         listed.stdout
     );
     // The system continues.
-    let offered = again.post("/api/tickets", json!({"title": "Encore", "price": 30}));
-    offered.await.assert_status(201);
+    again.sell("Encore", 30).await;
 }

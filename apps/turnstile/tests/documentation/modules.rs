@@ -305,7 +305,7 @@ fn packages() -> Vec<String> {
 }
 
 #[test]
-fn no_modules_form_a_circle() {
+fn modules_form_no_cycles() {
     let mut found = BTreeSet::new();
     let mut modules = 0;
     for package in packages() {

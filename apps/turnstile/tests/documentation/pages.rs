@@ -77,7 +77,7 @@ fn blocks(page: &str, language: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn what_the_tutorial_shows_is_code_of_the_examples() {
+fn the_tutorial_shows_code_of_the_examples() {
     let folder = root().join("crates/eventstore/examples");
     let mut examples = Vec::new();
     for name in [
@@ -256,7 +256,7 @@ fn every_invariant_is_proven_by_a_test() {
 }
 
 #[test]
-fn the_architecture_is_read_in_one_sitting() {
+fn the_architecture_has_at_most_2500_words() {
     let words = shown(&read("docs/architecture.md"))
         .split_whitespace()
         .count();

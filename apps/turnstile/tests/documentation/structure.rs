@@ -79,7 +79,7 @@ fn the_domain_depends_on_no_store_and_no_server() {
 }
 
 #[test]
-fn the_shapes_of_the_api_depend_on_no_store_and_no_server() {
+fn the_api_depends_on_no_store_and_no_server() {
     let api = Package::read("crates/api/Cargo.toml");
     let shapes = ["chrono", "serde", "serde_json", "utoipa", "uuid"];
     for need in &api.needs {
@@ -88,7 +88,7 @@ fn the_shapes_of_the_api_depend_on_no_store_and_no_server() {
 }
 
 #[test]
-fn the_web_app_shares_nothing_with_the_server_but_the_shapes() {
+fn the_web_app_shares_only_the_api_with_the_server() {
     let ours: Vec<_> = packages().into_iter().map(|package| package.name).collect();
     for manifest in [
         "frontend/Cargo.toml",
@@ -103,7 +103,7 @@ fn the_web_app_shares_nothing_with_the_server_but_the_shapes() {
 }
 
 #[test]
-fn only_the_event_store_depends_on_nats_and_only_the_read_side_on_mongodb() {
+fn only_the_event_store_uses_nats_and_only_the_read_side_mongodb() {
     for (client, owner) in [
         ("async-nats", "turnstile-eventstore"),
         ("mongodb", "turnstile-projections"),
@@ -133,7 +133,7 @@ fn no_service_depends_on_another() {
 }
 
 #[test]
-fn the_http_kit_knows_no_store() {
+fn httpkit_depends_on_no_store() {
     let httpkit = Package::read("crates/httpkit/Cargo.toml");
     for store in ["eventstore", "projections", "domain"] {
         assert!(!httpkit.needs(store), "httpkit depends on {store}");

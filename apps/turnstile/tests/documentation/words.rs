@@ -154,6 +154,67 @@ fn comments_are_written_in_plain_english() {
     assert!(files.is_empty(), "{files:#?}");
 }
 
+/// Words of a dialect in names of tests, in addition to [`BANNED`]: components act and are not
+/// persons.
+const BANNED_IN_TESTS: [&str; 12] = [
+    "anybody",
+    "everyone",
+    "hear",
+    "hears",
+    "said",
+    "say",
+    "says",
+    "someone",
+    "tell",
+    "tells",
+    "whatever",
+    "whichever",
+];
+
+/// The longest name of a test: a line of a report has room for it.
+const MAX_NAME: usize = 70;
+
+/// Crates whose tests are not renamed yet.
+const NOT_YET: [&str; 3] = [
+    "crates/eventstore",
+    "crates/projections",
+    "crates/read_models",
+];
+
+/// The names of functions that are sentences, as those of tests are.
+fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    let parts = text.split("fn ").skip(1);
+    let names = parts.filter_map(|part| {
+        let end = part.find(|c: char| !c.is_alphanumeric() && c != '_');
+        end.map(|end| &part[..end])
+    });
+    names.filter(|name| name.split('_').count() >= 4)
+}
+
+#[test]
+fn names_of_tests_are_written_in_plain_english() {
+    let mut names = BTreeSet::new();
+    let mut files = all_sources();
+    for folder in ["frontend/pack", "frontend/src", "frontend/state"] {
+        sources(&root().join(folder), &mut files);
+    }
+    for (file, text) in files {
+        if NOT_YET.iter().any(|folder| file.starts_with(folder)) {
+            continue;
+        }
+        for name in sentences(&text) {
+            let is_banned = |word| BANNED.contains(&word) || BANNED_IN_TESTS.contains(&word);
+            if name.split('_').any(is_banned) {
+                names.insert(format!("{file}: {name}"));
+            }
+            if name.len() > MAX_NAME {
+                names.insert(format!("{file}: {name}: longer than {MAX_NAME}"));
+            }
+        }
+    }
+    assert!(names.is_empty(), "{names:#?}");
+}
+
 #[test]
 fn no_retired_name_comes_back() {
     let found = all_sources();

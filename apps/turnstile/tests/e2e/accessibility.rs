@@ -68,7 +68,7 @@ async fn no_page_has_a_violation_or_an_error_in_either_theme() {
 #[tokio::test]
 async fn a_form_with_errors_has_no_violation() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
+    let seller = site.person().await;
     let browser = site.browser_of(&seller, "/tickets/new").await;
     let axe = axe().await;
     for theme in [Theme::Light, Theme::Dark] {
@@ -83,7 +83,7 @@ async fn a_form_with_errors_has_no_violation() {
 }
 
 #[tokio::test]
-async fn the_engine_finds_what_is_wrong() {
+async fn the_accessibility_engine_finds_violations() {
     let site = Site::start().await;
     let browser = site.browser().await;
     browser.open("/signin").await;
@@ -96,9 +96,9 @@ async fn the_engine_finds_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn nothing_moves_for_who_wants_no_movement() {
+async fn reduced_motion_stops_all_animation() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
+    let seller = site.person().await;
     let browser = site.browser_of(&seller, "/tickets/new").await;
     browser.want_no_movement().await;
     browser.fill("Title", "Opera").await;

@@ -30,17 +30,17 @@ async fn is_shown_the_way(browser: &Browser) -> bool {
 }
 
 #[tokio::test]
-async fn an_analyst_sees_the_figures_change_as_others_trade() {
+async fn figures_change_while_others_trade() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let analyst = site.visitor().await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let analyst = site.person().await;
     site.grants("analyst", &analyst).await;
     let (opera, jazz) = (
-        seller.offers("Opera", 40.0).await,
-        seller.offers("Jazz", 20.0).await,
+        seller.sell("Opera", 40.0).await,
+        seller.sell("Jazz", 20.0).await,
     );
-    let order = buyer.orders(&opera).await;
-    buyer.pays(&order).await;
+    let order = buyer.order(&opera).await;
+    buyer.pay(&order).await;
 
     let browser = site.browser_of(&analyst, "/").await;
     browser.console_errors().await;
@@ -52,9 +52,9 @@ async fn an_analyst_sees_the_figures_change_as_others_trade() {
         .script("window.sameDocument = true", json!([]))
         .await;
 
-    let order = buyer.orders(&jazz).await;
+    let order = buyer.order(&jazz).await;
     shows(&browser, "held", "1").await;
-    buyer.pays(&order).await;
+    buyer.pay(&order).await;
     shows(&browser, "revenue", "$60").await;
     shows(&browser, "paid", "100%").await;
     shows(&browser, "held", "0").await;
@@ -71,9 +71,9 @@ async fn an_analyst_sees_the_figures_change_as_others_trade() {
 }
 
 #[tokio::test]
-async fn whoever_is_no_analyst_learns_who_grants_the_role_and_sees_the_figures_once_it_is() {
+async fn the_analytics_page_explains_the_missing_role() {
     let site = Site::start().await;
-    let visitor = site.visitor().await;
+    let visitor = site.person().await;
     let browser = site.browser_of(&visitor, "/analytics").await;
     browser.see("turnstile users grant").await;
     assert!(!browser.text().await.contains("Revenue"));
@@ -85,9 +85,9 @@ async fn whoever_is_no_analyst_learns_who_grants_the_role_and_sees_the_figures_o
 }
 
 #[tokio::test]
-async fn figures_go_with_the_role() {
+async fn revoking_the_role_removes_the_figures() {
     let site = Site::start().await;
-    let analyst = site.visitor().await;
+    let analyst = site.person().await;
     site.grants("analyst", &analyst).await;
     let browser = site.browser_of(&analyst, "/analytics").await;
     shows(&browser, "revenue", "$0").await;
@@ -98,9 +98,9 @@ async fn figures_go_with_the_role() {
 }
 
 #[tokio::test]
-async fn signing_in_leads_to_the_figures_that_were_asked_for() {
+async fn signing_in_leads_back_to_the_figures() {
     let site = Site::start().await;
-    let analyst = site.visitor().await;
+    let analyst = site.person().await;
     site.grants("analyst", &analyst).await;
     let browser = site.browser().await;
     browser.open("/analytics").await;
@@ -113,31 +113,30 @@ async fn signing_in_leads_to_the_figures_that_were_asked_for() {
 }
 
 #[tokio::test]
-async fn figures_go_on_by_themselves_after_a_network_that_was_away_and_a_server_that_was_restarted()
-{
+async fn figures_continue_after_a_network_outage_and_a_restart() {
     let site = Site::start().await;
     let (seller, buyer, analyst) = (
-        site.visitor().await,
-        site.visitor().await,
-        site.visitor().await,
+        site.person().await,
+        site.person().await,
+        site.person().await,
     );
     site.grants("analyst", &analyst).await;
     let (opera, jazz) = (
-        seller.offers("Opera", 40.0).await,
-        seller.offers("Jazz", 20.0).await,
+        seller.sell("Opera", 40.0).await,
+        seller.sell("Jazz", 20.0).await,
     );
     let browser = site.browser_of(&analyst, "/analytics").await;
     shows(&browser, "revenue", "$0").await;
 
     browser.set_offline(true).await;
     browser.see("No connection.").await;
-    buyer.pays(&buyer.orders(&opera).await).await;
+    buyer.pay(&buyer.order(&opera).await).await;
     assert_eq!(figure(&browser, "revenue").await, "$0");
     browser.set_offline(false).await;
     browser.see_gone("No connection.").await;
     shows(&browser, "revenue", "$40").await;
 
     site.app.restart().await;
-    buyer.pays(&buyer.orders(&jazz).await).await;
+    buyer.pay(&buyer.order(&jazz).await).await;
     shows(&browser, "revenue", "$60").await;
 }

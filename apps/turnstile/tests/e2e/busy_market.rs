@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testkit::{LONG, eventually};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::support::{Browser, Site, Visitor};
+use crate::support::{Browser, Person, Site};
 
 /// Number of tickets: more than are taken, and several pages of a list.
 const TICKETS: usize = 120;
@@ -48,13 +48,13 @@ const AIM: &str = "
     return [box.left + box.width / 2, box.top + box.height / 2, card.querySelector('a').href]";
 
 /// A browser in the middle of a long list, and the IDs of its tickets.
-async fn long_list(site: &Site, seller: &Visitor) -> (Browser, Vec<String>) {
+async fn long_list(site: &Site, seller: &Person) -> (Browser, Vec<String>) {
     let titles: Vec<_> = (0..TICKETS)
         .map(|number| format!("Seat {number}"))
         .collect();
     let mut tickets = Vec::new();
     for some in titles.chunks(8) {
-        tickets.extend(join_all(some.iter().map(|title| seller.offers(title, 10.0))).await);
+        tickets.extend(join_all(some.iter().map(|title| seller.sell(title, 10.0))).await);
     }
     let browser = site.browser().await;
     browser.open("/").await;
@@ -80,9 +80,9 @@ async fn count(browser: &Browser, name: &str) -> f64 {
 }
 
 #[tokio::test]
-async fn forty_presses_hit_what_they_were_aimed_at_while_two_tickets_a_second_are_taken() {
+async fn presses_hit_their_targets_while_tickets_are_taken() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
+    let (seller, buyer) = (site.person().await, site.person().await);
     let (browser, tickets) = long_list(&site, &seller).await;
     let mut aims = Vec::new();
     // Half a second passes between the look and the press, and in it a ticket is taken.
@@ -97,7 +97,7 @@ async fn forty_presses_hit_what_they_were_aimed_at_while_two_tickets_a_second_ar
         };
         // From above, from below and from the visible part.
         let taken = &tickets[press * 7 % TICKETS];
-        tokio::join!(buyer.orders(taken), beat.tick());
+        tokio::join!(buyer.order(taken), beat.tick());
         browser
             .press_at(x.as_f64().unwrap(), y.as_f64().unwrap())
             .await;
@@ -117,9 +117,9 @@ async fn forty_presses_hit_what_they_were_aimed_at_while_two_tickets_a_second_ar
 }
 
 #[tokio::test]
-async fn the_page_holds_still_while_38_holds_a_second_come_and_go() {
+async fn the_page_does_not_shift_at_38_holds_per_second() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
+    let (seller, buyer) = (site.person().await, site.person().await);
     let (browser, tickets) = long_list(&site, &seller).await;
     let buyer = Arc::new(buyer);
     let before = browser.script("return scrollY", json!([])).await;
@@ -131,8 +131,8 @@ async fn the_page_holds_still_while_38_holds_a_second_come_and_go() {
         beat.tick().await;
         let (buyer, ticket) = (Arc::clone(&buyer), ticket.clone());
         holds.push(tokio::spawn(async move {
-            let order = buyer.orders(&ticket).await;
-            buyer.cancels(&order).await;
+            let order = buyer.order(&ticket).await;
+            buyer.cancel(&order).await;
         }));
     }
     for hold in holds {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Site, Visitor};
+use crate::support::{Browser, Person, Site};
 
 /// Its last character is at its left end, unless it is taken for the page's own text.
 const TITLE: &str = "אופרה, שורה 7!";
@@ -97,17 +97,17 @@ async fn see_prices_aligned(browser: &Browser) {
     assert!(prices.iter().all(|one| *one == prices[0]), "{prices:?}");
 }
 
-fn rename(seller: &Visitor, ticket: &str, title: &str) -> testkit::Call {
+fn rename(seller: &Person, ticket: &str, title: &str) -> testkit::Call {
     let body = json!({"title": title, "price": 40});
-    seller.client.put(&format!("/api/tickets/{ticket}"), body)
+    seller.put(&format!("/api/tickets/{ticket}"), body)
 }
 
 #[tokio::test]
-async fn a_hebrew_title_turns_neither_its_price_nor_the_words_beside_it() {
+async fn a_hebrew_title_does_not_reorder_adjacent_text() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    seller.offers("Opera, row 7!", 40.0).await;
-    let open = seller.offers(TITLE, 40.0).await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    seller.sell("Opera, row 7!", 40.0).await;
+    let open = seller.sell(TITLE, 40.0).await;
     let mut turned = Turned::default();
 
     let browser = site.browser_of(&seller, "/").await;
@@ -143,7 +143,7 @@ async fn a_hebrew_title_turns_neither_its_price_nor_the_words_beside_it() {
     let words = format!("The title changed from “{TITLE}” to “{renamed}” while you were looking.");
     assert_eq!(said, words);
 
-    let order = buyer.orders(&open).await;
+    let order = buyer.order(&open).await;
     let holder = site.browser_of(&buyer, "/").await;
     holder.see("Held for you: ").await;
     turned.look(&holder, renamed, 1).await;
@@ -161,10 +161,10 @@ async fn a_hebrew_title_turns_neither_its_price_nor_the_words_beside_it() {
 }
 
 #[tokio::test]
-async fn what_the_server_says_of_a_hebrew_title_is_kept_apart_from_it() {
+async fn a_hebrew_title_is_isolated_in_messages() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
-    let ticket = seller.offers("Opera", 40.0).await;
+    let seller = site.person().await;
+    let ticket = seller.sell("Opera", 40.0).await;
     let browser = site.browser_of(&seller, "/").await;
     // The page gets no change, so the server has to report it.
     browser

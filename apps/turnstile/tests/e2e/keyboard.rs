@@ -67,8 +67,8 @@ async fn a_ticket_is_sold_and_bought_by_the_keyboard_alone() {
     browser.see("This is your own ticket.").await;
 
     // Another seller's, to buy.
-    let seller = site.visitor().await;
-    let ticket = seller.offers("Opera", 40.0).await;
+    let seller = site.person().await;
+    let ticket = seller.sell("Opera", 40.0).await;
     browser.open(&format!("/tickets/{ticket}")).await;
     browser.see("Buy for $40").await;
     tab_to(&browser, "Buy for $40").await;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::{Browser, Site};
+use crate::support::{Browser, Sale, Site};
 
 /// The tickets under this number of points, spread over the visible part of the list.
 const AIMED_AT: &str = "
@@ -33,11 +33,11 @@ async fn see_list_read_again(browser: &Browser) {
 }
 
 #[tokio::test]
-async fn a_ticket_that_is_ordered_elsewhere_keeps_its_place_and_comes_back() {
+async fn an_ordered_ticket_keeps_its_place_in_the_list() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let opera = seller.offers("Opera", 40.0).await;
-    seller.offers("Jazz", 20.0).await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let opera = seller.sell("Opera", 40.0).await;
+    seller.sell("Jazz", 20.0).await;
     let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
@@ -45,11 +45,11 @@ async fn a_ticket_that_is_ordered_elsewhere_keeps_its_place_and_comes_back() {
         .script("window.sameDocument = true", json!([]))
         .await;
 
-    let order = buyer.orders(&opera).await;
+    let order = buyer.order(&opera).await;
     browser.see("Taken").await;
     browser.see("1 ticket").await;
     browser.see("Opera").await;
-    buyer.cancels(&order).await;
+    buyer.cancel(&order).await;
     browser.see_gone("Taken").await;
     browser.see("2 tickets").await;
     let same = browser
@@ -58,7 +58,7 @@ async fn a_ticket_that_is_ordered_elsewhere_keeps_its_place_and_comes_back() {
     assert_eq!(same, true, "the page was reloaded");
 
     // After a reload, the page shows the tickets for sale.
-    buyer.orders(&opera).await;
+    buyer.order(&opera).await;
     browser.see("Taken").await;
     browser.reload().await;
     browser.see("1 ticket").await;
@@ -68,10 +68,10 @@ async fn a_ticket_that_is_ordered_elsewhere_keeps_its_place_and_comes_back() {
 #[tokio::test]
 async fn nothing_moves_under_the_pointer_while_others_take_tickets() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
+    let (seller, buyer) = (site.person().await, site.person().await);
     let mut tickets = Vec::new();
     for number in 0..120 {
-        tickets.push(seller.offers(&format!("Seat {number}"), 10.0).await);
+        tickets.push(seller.sell(&format!("Seat {number}"), 10.0).await);
     }
     let browser = site.browser().await;
     browser.open("/").await;
@@ -95,7 +95,7 @@ async fn nothing_moves_under_the_pointer_while_others_take_tickets() {
     // From above, from below and from the visible part.
     let mut missed = 0;
     for (taken, number) in (0..120).step_by(6).enumerate() {
-        buyer.orders(&tickets[number]).await;
+        buyer.order(&tickets[number]).await;
         let said = format!("{} tickets", 119 - taken);
         browser.see(&said).await;
         let now = browser.script(AIMED_AT, json!([])).await;
@@ -108,8 +108,8 @@ async fn nothing_moves_under_the_pointer_while_others_take_tickets() {
     let holds = (0..120).filter(|number| number % 6 != 0).map(|number| {
         let (buyer, ticket) = (&buyer, &tickets[number]);
         async move {
-            let order = buyer.orders(ticket).await;
-            buyer.cancels(&order).await;
+            let order = buyer.order(ticket).await;
+            buyer.cancel(&order).await;
         }
     });
     futures_util::future::join_all(holds).await;
@@ -120,17 +120,17 @@ async fn nothing_moves_under_the_pointer_while_others_take_tickets() {
 }
 
 #[tokio::test]
-async fn what_no_longer_fits_the_search_stays_and_says_so() {
+async fn a_ticket_that_no_longer_matches_stays_and_is_marked() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
-    let opera = seller.offers("Opera", 10.0).await;
-    seller.offers("Beyonce\u{301} in Ko\u{308}ln", 15.0).await;
+    let seller = site.person().await;
+    let opera = seller.sell("Opera", 10.0).await;
+    seller.sell("Beyonce\u{301} in Ko\u{308}ln", 15.0).await;
     let browser = site.browser().await;
     browser.open("/?max=20&sort=price").await;
     browser.see("2 tickets").await;
     let change = |price: u32| {
         let body = json!({"title": "Opera", "price": price});
-        seller.client.put(&format!("/api/tickets/{opera}"), body)
+        seller.put(&format!("/api/tickets/{opera}"), body)
     };
     change(500).await.assert_status(200);
     browser.see("No longer fits").await;
@@ -141,15 +141,15 @@ async fn what_no_longer_fits_the_search_stays_and_says_so() {
     // A new one that the search would find is counted, in any spelling.
     browser.open("/?q=k%C3%B6ln+BEYONCE").await;
     browser.see("for sale").await;
-    seller.offers("Beyoncé, Köln, row 2", 15.0).await;
+    seller.sell("Beyoncé, Köln, row 2", 15.0).await;
     browser.see("Show 1 new ticket").await;
 }
 
 #[tokio::test]
-async fn a_screen_reader_is_told_of_searches_and_not_of_each_hold() {
+async fn live_regions_announce_searches_and_not_each_hold() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let opera = seller.offers("Opera", 40.0).await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let opera = seller.sell("Opera", 40.0).await;
     let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
@@ -161,13 +161,13 @@ async fn a_screen_reader_is_told_of_searches_and_not_of_each_hold() {
         return region.innerText";
     assert_eq!(browser.script(watch, json!([])).await, "1 ticket");
     for _ in 0..5 {
-        let order = buyer.orders(&opera).await;
+        let order = buyer.order(&opera).await;
         browser.see("Taken").await;
-        buyer.cancels(&order).await;
+        buyer.cancel(&order).await;
         browser.see_gone("Taken").await;
     }
     for number in 0..3 {
-        seller.offers(&format!("Jazz {number}"), 20.0).await;
+        seller.sell(&format!("Jazz {number}"), 20.0).await;
     }
     browser.see("Show 3 new tickets").await;
     let spoken = browser.script("return window.spoken", json!([])).await;
@@ -189,35 +189,38 @@ async fn a_screen_reader_is_told_of_searches_and_not_of_each_hold() {
 #[tokio::test]
 async fn new_tickets_are_announced_and_shown_on_demand() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
-    seller.offers("Opera", 40.0).await;
+    let seller = site.person().await;
+    seller.sell("Opera", 40.0).await;
     let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
     see_list_read_again(&browser).await;
-    seller.offers("Jazz", 20.0).await;
+    seller.sell("Jazz", 20.0).await;
     browser.press("Show 1 new ticket").await;
     browser.see("Jazz").await;
     browser.see("2 tickets").await;
 }
 
 #[tokio::test]
-async fn a_ticket_page_tells_who_holds_it() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
+async fn a_ticket_page_shows_whether_it_is_held() {
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
     let path = format!("/tickets/{ticket}");
     let onlooker = site.browser().await;
     onlooker.open(&path).await;
     onlooker.see("Buy for $40").await;
 
-    let order = buyer.orders(&ticket).await;
+    let order = buyer.order(&ticket).await;
     onlooker
         .see("Somebody else holds this ticket right now.")
         .await;
     let holder = site.browser_of(&buyer, &path).await;
     holder.see("You hold this ticket.").await;
-    buyer.pays(&order).await;
+    buyer.pay(&order).await;
     onlooker.see("This ticket is sold.").await;
     holder.see("This ticket is yours.").await;
 }
@@ -236,16 +239,19 @@ const BEHIND: &str = "
     }";
 
 #[tokio::test]
-async fn a_payment_elsewhere_is_seen_though_the_order_is_behind_its_ticket() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
-    let order = buyer.orders(&ticket).await;
+async fn a_payment_elsewhere_is_shown_before_the_order_follows() {
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
+    let order = buyer.order(&ticket).await;
     let holder = site.browser_of(&buyer, "/").await;
     holder.script_at_start(BEHIND).await;
     holder.open(&format!("/tickets/{ticket}")).await;
     holder.see("You hold this ticket.").await;
-    buyer.pays(&order).await;
+    buyer.pay(&order).await;
     holder.see("This ticket is yours.").await;
     holder.see_gone("Go and pay").await;
 }
@@ -270,10 +276,10 @@ const SLOW: &str = "
     }";
 
 #[tokio::test]
-async fn an_answer_that_is_long_on_its_way_hides_nothing_newer() {
+async fn a_late_response_hides_nothing_newer() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
-    let ticket = seller.offers("Opera", 40.0).await;
+    let seller = site.person().await;
+    let ticket = seller.sell("Opera", 40.0).await;
     let browser = site.browser().await;
     browser.script_at_start(SLOW).await;
     browser.open(&format!("/tickets/{ticket}")).await;
@@ -291,7 +297,7 @@ async fn an_answer_that_is_long_on_its_way_hides_nothing_newer() {
     // The stream is open, and the page's data is read again.
     is("held").await;
     let dearer = json!({"title": "Opera", "price": 55});
-    let change = seller.client.put(&format!("/api/tickets/{ticket}"), dearer);
+    let change = seller.put(&format!("/api/tickets/{ticket}"), dearer);
     change.await.assert_status(200);
     browser.see("$55").await;
     browser.script("window.release()", json!([])).await;
@@ -301,23 +307,26 @@ async fn an_answer_that_is_long_on_its_way_hides_nothing_newer() {
 }
 
 #[tokio::test]
-async fn an_order_that_is_paid_elsewhere_is_seen_as_paid() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
-    let order = buyer.orders(&ticket).await;
+async fn an_order_paid_elsewhere_is_shown_as_paid() {
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
+    let order = buyer.order(&ticket).await;
     let browser = site.browser_of(&buyer, &format!("/orders/{order}")).await;
     browser.see("Time left to pay").await;
-    buyer.pays(&order).await;
+    buyer.pay(&order).await;
     browser.see("The ticket is yours, and nobody else’s.").await;
 }
 
 #[tokio::test]
-async fn a_long_list_loads_as_one_scrolls() {
+async fn scrolling_loads_a_long_list() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
+    let seller = site.person().await;
     for number in 0..60 {
-        seller.offers(&format!("Seat {number}"), 10.0).await;
+        seller.sell(&format!("Seat {number}"), 10.0).await;
     }
     let browser = site.browser().await;
     browser.open("/").await;
@@ -339,9 +348,9 @@ async fn a_long_list_loads_as_one_scrolls() {
 }
 
 #[tokio::test]
-async fn what_comes_up_live_is_what_the_server_finds() {
+async fn live_matches_equal_the_search_of_the_server() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
+    let seller = site.person().await;
     let browser = site.browser().await;
     browser.open("/").await;
     see_list_read_again(&browser).await;
@@ -357,7 +366,7 @@ async fn what_comes_up_live_is_what_the_server_finds() {
     ] {
         browser.fill("Search", search).await;
         browser.see("No tickets match").await;
-        seller.offers(title, 10.0).await;
+        seller.sell(title, 10.0).await;
         // Counted by the page, and then found by the server.
         browser.press("Show 1 new ticket").await;
         browser.see("1 ticket").await;
@@ -366,16 +375,16 @@ async fn what_comes_up_live_is_what_the_server_finds() {
 }
 
 #[tokio::test]
-async fn a_page_that_slept_shows_what_happened_meanwhile() {
+async fn a_page_catches_up_after_sleeping() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let opera = seller.offers("Opera", 40.0).await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let opera = seller.sell("Opera", 40.0).await;
     let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
     browser.set_asleep(true).await;
     browser.set_offline(true).await;
-    buyer.orders(&opera).await;
+    buyer.order(&opera).await;
     browser.set_offline(false).await;
     browser.set_asleep(false).await;
     browser.see("Taken").await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::{Browser, Site};
+use crate::support::{Browser, Sale, Site};
 
 /// Signs up by the form.
 async fn sign_up(browser: &Browser, email: &str) {
@@ -59,8 +59,8 @@ async fn a_ticket_goes_from_its_seller_to_its_buyer() {
 #[tokio::test]
 async fn the_time_left_follows_the_servers_clock_and_ends_with_the_hold() {
     let site = Site::start_with(&[("ORDER_HOLD_SECONDS", "8")]).await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let ticket = seller.sell("Opera", 40.0).await;
     let browser = site.browser_of(&buyer, &format!("/tickets/{ticket}")).await;
     // A system clock that is wrong by an hour makes no difference.
     browser
@@ -84,11 +84,14 @@ async fn the_time_left_follows_the_servers_clock_and_ends_with_the_hold() {
 }
 
 #[tokio::test]
-async fn giving_an_order_back_frees_the_ticket() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
-    let order = buyer.orders(&ticket).await;
+async fn cancelling_an_order_frees_the_ticket() {
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
+    let order = buyer.order(&ticket).await;
     let browser = site.browser_of(&buyer, &format!("/orders/{order}")).await;
     browser.press("Cancel the order").await;
     eventually("the keyboard is on the question", LONG, || async {
@@ -105,9 +108,12 @@ async fn giving_an_order_back_frees_the_ticket() {
 
 #[tokio::test]
 async fn a_double_click_orders_once() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
     let browser = site.browser_of(&buyer, &format!("/tickets/{ticket}")).await;
     browser.see("Buy for $40").await;
     let count = "
@@ -122,21 +128,23 @@ async fn a_double_click_orders_once() {
     browser.see_path(|path| path.starts_with("/orders/")).await;
     browser.see("Time left to pay").await;
     assert_eq!(browser.script("return window.sent", json!([])).await, 1);
-    let orders = buyer.client.get("/api/orders").await.expect_status(200);
+    let orders = buyer.get("/api/orders").await.expect_status(200);
     assert_eq!(orders.json.as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn a_price_that_changed_is_told_and_asked_for_again() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
+async fn a_changed_price_must_be_confirmed() {
+    let Sale {
+        site,
+        seller,
+        buyer,
+        ticket,
+    } = Sale::start().await;
     let path = format!("/tickets/{ticket}");
     let browser = site.browser_of(&buyer, &path).await;
     browser.see("Buy for $40").await;
     let dearer = json!({"title": "Opera", "price": 55});
     seller
-        .client
         .put(&format!("/api{path}"), dearer)
         .await
         .assert_status(200);
@@ -154,16 +162,16 @@ const DEAF: &str = "
     window.EventSource.CLOSED = 2";
 
 #[tokio::test]
-async fn a_title_that_changed_is_told_and_never_bought_unseen() {
+async fn a_changed_title_must_be_confirmed() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("FRONT ROW", 40.0).await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let ticket = seller.sell("FRONT ROW", 40.0).await;
     let path = format!("/tickets/{ticket}");
     let browser = site.browser_of(&buyer, &path).await;
     browser.see("Buy for $40").await;
     let change = |title: &str| {
         let body = json!({"title": title, "price": 40});
-        seller.client.put(&format!("/api{path}"), body)
+        seller.put(&format!("/api{path}"), body)
     };
     change("Row 9").await.assert_status(200);
     browser
@@ -177,21 +185,21 @@ async fn a_title_that_changed_is_told_and_never_bought_unseen() {
     change("Last row, restricted view").await.assert_status(200);
     browser.press("Buy for $40").await;
     browser.see("to “Last row, restricted view”").await;
-    let orders = buyer.client.get("/api/orders").await.expect_status(200);
+    let orders = buyer.get("/api/orders").await.expect_status(200);
     assert_eq!(orders.json, json!([]));
     browser.press("Buy for $40 now").await;
     browser.see_path(|path| path.starts_with("/orders/")).await;
 }
 
 #[tokio::test]
-async fn an_edit_never_writes_back_what_was_changed_elsewhere() {
+async fn an_edit_never_reverts_a_change_made_elsewhere() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
-    let ticket = seller.offers("Opera", 20.0).await;
+    let seller = site.person().await;
+    let ticket = seller.sell("Opera", 20.0).await;
     let path = format!("/tickets/{ticket}");
     let change = |title: &str, price: u32| {
         let body = json!({"title": title, "price": price});
-        seller.client.put(&format!("/api{path}"), body)
+        seller.put(&format!("/api{path}"), body)
     };
     let edit = format!("{path}/edit");
     let browser = site.browser_of(&seller, &edit).await;
@@ -229,10 +237,10 @@ async fn an_edit_never_writes_back_what_was_changed_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_seller_withdraws_what_nobody_holds() {
+async fn a_seller_withdraws_a_free_ticket() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
-    let ticket = seller.offers("Opera", 20.0).await;
+    let seller = site.person().await;
+    let ticket = seller.sell("Opera", 20.0).await;
     let path = format!("/tickets/{ticket}");
     let browser = site.browser_of(&seller, &path).await;
     let onlooker = site.browser().await;
@@ -253,9 +261,9 @@ async fn a_seller_withdraws_what_nobody_holds() {
 }
 
 #[tokio::test]
-async fn prices_are_read_as_their_writers_mean_them_or_not_at_all() {
+async fn ambiguous_prices_are_refused() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
+    let seller = site.person().await;
     let browser = site.browser_of(&seller, "/").await;
     browser.set_locale("de-DE").await;
     browser.open("/tickets/new").await;
@@ -277,14 +285,14 @@ async fn prices_are_read_as_their_writers_mean_them_or_not_at_all() {
     browser.fill("Price", "1.234,56").await;
     browser.press("Offer it for 1.234,56 $").await;
     browser.see("1.234,56\u{a0}$").await;
-    let mine = seller.client.get("/api/tickets/mine").await;
+    let mine = seller.get("/api/tickets/mine").await;
     assert_eq!(mine.json["tickets"][0]["price"], 1234.56);
 }
 
 #[tokio::test]
-async fn a_title_is_never_cut_without_a_word() {
+async fn a_long_title_is_reported_and_not_truncated() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
+    let seller = site.person().await;
     let browser = site.browser_of(&seller, "/tickets/new").await;
     browser.fill("Title", &"a".repeat(201)).await;
     browser.see("201 of 200 characters.").await;
@@ -295,11 +303,14 @@ async fn a_title_is_never_cut_without_a_word() {
 }
 
 #[tokio::test]
-async fn a_hold_is_seen_on_every_page_and_in_the_title_and_beside_the_button_to_pay() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
-    let order = buyer.orders(&ticket).await;
+async fn every_page_shows_the_remaining_hold() {
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
+    let order = buyer.order(&ticket).await;
     let browser = site.browser_of(&buyer, "/").await;
     browser.see("Held for you: Opera").await;
     let title = "return document.title";
@@ -329,7 +340,7 @@ async fn a_hold_is_seen_on_every_page_and_in_the_title_and_beside_the_button_to_
             && box.top >= 0 && box.bottom <= innerHeight";
     assert_eq!(browser.script(seen, json!([])).await, true);
     // It is cancelled elsewhere.
-    buyer.cancels(&order).await;
+    buyer.cancel(&order).await;
     browser.see("You gave the ticket back").await;
     browser.press("Buy").await;
     eventually("the title is without a time", LONG, || async {
@@ -340,7 +351,7 @@ async fn a_hold_is_seen_on_every_page_and_in_the_title_and_beside_the_button_to_
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_field_stands_beside_it() {
+async fn errors_are_shown_next_to_their_field() {
     let site = Site::start().await;
     let browser = site.browser().await;
     browser.open("/signup").await;
@@ -363,10 +374,13 @@ async fn what_is_wrong_with_a_field_stands_beside_it() {
 }
 
 #[tokio::test]
-async fn a_seller_edits_what_nobody_holds() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
+async fn a_seller_edits_a_free_ticket() {
+    let Sale {
+        site,
+        seller,
+        buyer,
+        ticket,
+    } = Sale::start().await;
     let browser = site.browser_of(&seller, "/selling").await;
     browser.press("Edit Opera").await;
     browser.fill("Title", "").await;
@@ -380,7 +394,7 @@ async fn a_seller_edits_what_nobody_holds() {
     // While it is being edited again, another user orders it.
     browser.press("Edit").await;
     browser.fill("Title", "Opera, box 5").await;
-    buyer.orders(&ticket).await;
+    buyer.order(&ticket).await;
     browser.see("A buyer holds this ticket right now").await;
     let is_off = "
         const buttons = [...document.querySelectorAll('#content button')];
@@ -391,10 +405,10 @@ async fn a_seller_edits_what_nobody_holds() {
 }
 
 #[tokio::test]
-async fn the_first_content_is_there_within_a_second() {
+async fn the_first_content_appears_within_a_second() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
-    seller.offers("Opera", 40.0).await;
+    let seller = site.person().await;
+    seller.sell("Opera", 40.0).await;
     let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;

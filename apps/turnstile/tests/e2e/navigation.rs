@@ -3,14 +3,17 @@
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::Site;
+use crate::support::{Sale, Site};
 
 #[tokio::test]
-async fn a_deep_link_is_opened_after_signing_in() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
-    let order = buyer.orders(&ticket).await;
+async fn signing_in_leads_to_the_deep_link() {
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
+    let order = buyer.order(&ticket).await;
     let browser = site.browser().await;
     browser.open(&format!("/orders/{order}")).await;
     browser
@@ -29,8 +32,8 @@ async fn a_deep_link_is_opened_after_signing_in() {
 #[tokio::test]
 async fn buying_signed_out_leads_back_to_the_ticket() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
-    let ticket = seller.offers("Opera", 40.0).await;
+    let seller = site.person().await;
+    let ticket = seller.sell("Opera", 40.0).await;
     let browser = site.browser().await;
     browser.open(&format!("/tickets/{ticket}")).await;
     browser.press("Buy for $40").await;
@@ -44,11 +47,11 @@ async fn buying_signed_out_leads_back_to_the_ticket() {
 }
 
 #[tokio::test]
-async fn back_and_forward_lead_where_one_was() {
+async fn back_and_forward_restore_the_page() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
+    let seller = site.person().await;
     for number in 0..40 {
-        seller.offers(&format!("Seat {number}"), 10.0).await;
+        seller.sell(&format!("Seat {number}"), 10.0).await;
     }
     let browser = site.browser().await;
     browser.open("/").await;
@@ -92,7 +95,7 @@ async fn back_and_forward_lead_where_one_was() {
 }
 
 #[tokio::test]
-async fn what_is_no_page_says_so() {
+async fn an_unknown_address_shows_not_found() {
     let site = Site::start().await;
     let browser = site.browser().await;
     for path in [
@@ -108,11 +111,14 @@ async fn what_is_no_page_says_so() {
 }
 
 #[tokio::test]
-async fn nobody_sees_the_order_of_another() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
-    let order = buyer.orders(&ticket).await;
+async fn an_order_is_visible_only_to_its_buyer() {
+    let Sale {
+        site,
+        seller,
+        buyer,
+        ticket,
+    } = Sale::start().await;
+    let order = buyer.order(&ticket).await;
     let browser = site.browser_of(&seller, &format!("/orders/{order}")).await;
     browser.see("Not your order").await;
     browser.open(&format!("/tickets/{ticket}/edit")).await;
@@ -124,13 +130,13 @@ async fn nobody_sees_the_order_of_another() {
 }
 
 #[tokio::test]
-async fn a_list_is_found_where_it_was_left() {
+async fn a_list_keeps_its_scroll_position() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
+    let (seller, buyer) = (site.person().await, site.person().await);
     for number in 0..90 {
-        let ticket = seller.offers(&format!("Seat {number}"), 10.0).await;
+        let ticket = seller.sell(&format!("Seat {number}"), 10.0).await;
         if number < 30 {
-            buyer.orders(&ticket).await;
+            buyer.order(&ticket).await;
         }
     }
     let browser = site.browser_of(&buyer, "/?q=Seat").await;
@@ -199,7 +205,7 @@ async fn a_list_is_found_where_it_was_left() {
         be('hidden'); be('visible');
         return before";
     let cards = browser.script(look_away, json!([])).await;
-    seller.offers("Seat, late", 10.0).await;
+    seller.sell("Seat, late", 10.0).await;
     browser.see("Show 1 new ticket").await;
     returns(1_500.0).await;
     let now = "return document.querySelectorAll('.card').length";
@@ -227,7 +233,7 @@ async fn a_list_is_found_where_it_was_left() {
 }
 
 #[tokio::test]
-async fn back_leads_to_the_search_before() {
+async fn back_restores_the_previous_search() {
     let site = Site::start().await;
     let browser = site.browser().await;
     browser.open("/").await;

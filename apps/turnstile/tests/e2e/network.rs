@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use crate::support::{Browser, Site, Visitor};
+use crate::support::{Browser, Person, Sale, Site};
 
-async fn order_count(visitor: &Visitor) -> usize {
-    let orders = visitor.client.get("/api/orders").await.expect_status(200);
+async fn order_count(visitor: &Person) -> usize {
+    let orders = visitor.get("/api/orders").await.expect_status(200);
     orders.json.as_array().unwrap().len()
 }
 
@@ -23,10 +23,13 @@ async fn lose_the_next_answer(browser: &Browser) {
 }
 
 #[tokio::test]
-async fn a_network_that_fails_in_the_middle_of_an_order_neither_loses_nor_doubles_anything() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
+async fn a_network_failure_during_an_order_loses_and_repeats_nothing() {
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
     let browser = site.browser_of(&buyer, &format!("/tickets/{ticket}")).await;
     browser.see("Buy for $40").await;
 
@@ -61,9 +64,9 @@ async fn a_network_that_fails_in_the_middle_of_an_order_neither_loses_nor_double
 }
 
 #[tokio::test]
-async fn what_is_sent_again_after_a_lost_answer_is_done_once() {
+async fn a_retry_after_a_lost_response_takes_effect_once() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
+    let seller = site.person().await;
     let browser = site.browser_of(&seller, "/tickets/new").await;
     browser.fill("Title", "Opera").await;
     browser.fill("Price", "40").await;
@@ -77,19 +80,15 @@ async fn what_is_sent_again_after_a_lost_answer_is_done_once() {
     browser
         .see("This is your own ticket. It is for sale.")
         .await;
-    let mine = seller
-        .client
-        .get("/api/tickets/mine")
-        .await
-        .expect_status(200);
+    let mine = seller.get("/api/tickets/mine").await.expect_status(200);
     assert_eq!(mine.json["tickets"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn reads_go_on_by_themselves_when_the_network_is_back() {
+async fn reads_resume_when_the_network_is_back() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
-    let ticket = seller.offers("Opera", 40.0).await;
+    let seller = site.person().await;
+    let ticket = seller.sell("Opera", 40.0).await;
     let browser = site.browser_of(&seller, "/").await;
     browser.see("Opera").await;
     browser.see("Sign out").await;
@@ -100,7 +99,6 @@ async fn reads_go_on_by_themselves_when_the_network_is_back() {
     // It is changed in the meantime, and the page doesn't get that.
     let changed = json!({"title": "Opera, box 4", "price": 40});
     seller
-        .client
         .put(&format!("/api/tickets/{ticket}"), changed)
         .await
         .assert_status(200);
@@ -110,24 +108,27 @@ async fn reads_go_on_by_themselves_when_the_network_is_back() {
 }
 
 #[tokio::test]
-async fn a_server_that_restarts_is_found_again_with_all_that_happened() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
+async fn the_app_catches_up_after_a_restart_of_the_server() {
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
     let browser = site.browser().await;
     browser.open("/").await;
     browser.see("Opera").await;
     site.app.restart().await;
-    buyer.orders(&ticket).await;
+    buyer.order(&ticket).await;
     // Possibly without a message to the page.
     browser.see("No tickets").await;
     browser.see("Taken").await;
 }
 
 #[tokio::test]
-async fn what_was_typed_survives_a_reload_and_signing_in_again() {
+async fn typed_text_survives_a_reload_and_a_new_session() {
     let site = Site::start().await;
-    let seller = site.visitor().await;
+    let seller = site.person().await;
     let browser = site.browser_of(&seller, "/tickets/new").await;
     browser.fill("Title", "Opera, box 4").await;
     browser.fill("Price", "40").await;
@@ -152,7 +153,7 @@ async fn what_was_typed_survives_a_reload_and_signing_in_again() {
 }
 
 #[tokio::test]
-async fn an_account_is_opened_once_though_the_answer_is_lost() {
+async fn a_lost_response_creates_one_account() {
     let site = Site::start().await;
     let browser = site.browser().await;
     browser.open("/signup?next=%2Fselling").await;
@@ -186,11 +187,14 @@ const DOWN: &str = "
         : real(url, ...rest)";
 
 #[tokio::test]
-async fn a_page_whose_first_answers_fail_says_so_and_heals() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
-    let order = buyer.orders(&ticket).await;
+async fn a_page_recovers_from_failed_first_responses() {
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
+    let order = buyer.order(&ticket).await;
     let browser = site.browser_of(&buyer, "/").await;
     browser.script_at_start(DOWN).await;
     browser.open(&format!("/orders/{order}")).await;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::{Browser, Site, Visitor};
+use crate::support::{Browser, Person, Site};
 
 /// Listens next to the page, to know when the page has received a change.
 const LISTEN: &str = "
@@ -49,7 +49,7 @@ const NOTE_OPEN_ORDERS: &str = "
 /// The page's requests during an activity, and until it has received all changes.
 async fn asked_during(
     browser: &Browser,
-    seller: &Visitor,
+    seller: &Person,
     what: impl Future<Output = ()>,
 ) -> Vec<String> {
     browser.script(LISTEN, json!([])).await;
@@ -58,7 +58,7 @@ async fn asked_during(
         .script("performance.clearResourceTimings()", json!([]))
         .await;
     what.await;
-    seller.offers("The last one", 10.0).await;
+    seller.sell("The last one", 10.0).await;
     eventually("the page has heard of all of it", LONG, || async {
         let heard = "return window.heard.has('The last one')";
         browser.script(heard, json!([])).await == true
@@ -76,24 +76,24 @@ async fn open_orders(browser: &Browser) -> usize {
 }
 
 /// This number of holds that begin and end, one after another on each of these tickets.
-async fn holds(buyer: &Visitor, tickets: &[String]) {
+async fn holds(buyer: &Person, tickets: &[String]) {
     for ticket in tickets {
-        let order = buyer.orders(ticket).await;
-        buyer.cancels(&order).await;
+        let order = buyer.order(ticket).await;
+        buyer.cancel(&order).await;
     }
 }
 
 #[tokio::test]
-async fn no_page_reads_anything_for_events_that_do_not_concern_it() {
+async fn unrelated_events_cause_no_requests() {
     let site = Site::start().await;
     let (seller, buyer, other) = (
-        site.visitor().await,
-        site.visitor().await,
-        site.visitor().await,
+        site.person().await,
+        site.person().await,
+        site.person().await,
     );
     let titles: Vec<_> = (0..8).map(|number| format!("Seat {number}")).collect();
-    let tickets = join_all(titles.iter().map(|title| seller.offers(title, 10.0))).await;
-    let order = buyer.orders(&tickets[0]).await;
+    let tickets = join_all(titles.iter().map(|title| seller.sell(title, 10.0))).await;
+    let order = buyer.order(&tickets[0]).await;
     let buyers = [
         ("/".to_owned(), "Seat 7"),
         ("/orders".to_owned(), "left to pay"),
@@ -113,19 +113,19 @@ async fn no_page_reads_anything_for_events_that_do_not_concern_it() {
 }
 
 #[tokio::test]
-async fn a_page_reads_one_order_and_no_list_for_an_event_that_concerns_it() {
+async fn a_related_event_causes_one_request() {
     let site = Site::start().await;
     let (seller, buyer, other) = (
-        site.visitor().await,
-        site.visitor().await,
-        site.visitor().await,
+        site.person().await,
+        site.person().await,
+        site.person().await,
     );
     let mut orders = Vec::new();
     for number in 0..4 {
-        let ticket = seller.offers(&format!("Seat {number}"), 10.0).await;
-        orders.push(buyer.orders(&ticket).await);
+        let ticket = seller.sell(&format!("Seat {number}"), 10.0).await;
+        orders.push(buyer.order(&ticket).await);
     }
-    let watched = seller.offers("Box 4", 10.0).await;
+    let watched = seller.sell("Box 4", 10.0).await;
     let no_lists = |path: &str, asked: &[String], at_most: usize| {
         let is_one = |asked: &String| {
             asked == "/api/users/currentuser"
@@ -140,7 +140,7 @@ async fn a_page_reads_one_order_and_no_list_for_an_event_that_concerns_it() {
     browser.see("left to pay").await;
     let pays = async {
         for order in &orders[..3] {
-            buyer.pays(order).await;
+            buyer.pay(order).await;
         }
     };
     // One that is behind its ticket is read again; once it has ended, it isn't.
@@ -154,7 +154,7 @@ async fn a_page_reads_one_order_and_no_list_for_an_event_that_concerns_it() {
     browser.open(&path).await;
     browser.see("Pay $10").await;
     browser.script(NOTE_OPEN_ORDERS, json!([])).await;
-    let asked = asked_during(&browser, &seller, buyer.pays(&orders[3])).await;
+    let asked = asked_during(&browser, &seller, buyer.pay(&orders[3])).await;
     no_lists(&path, &asked, 2 + open_orders(&browser).await);
     browser.see("nobody else’s").await;
 
@@ -168,7 +168,7 @@ async fn a_page_reads_one_order_and_no_list_for_an_event_that_concerns_it() {
 
     // It is the visitor's own, placed elsewhere.
     let placed = async {
-        buyer.orders(&watched).await;
+        buyer.order(&watched).await;
     };
     let asked = asked_during(&browser, &seller, placed).await;
     no_lists(&path, &asked, 1);

@@ -6,7 +6,7 @@ use std::{env, fs};
 
 use serde_json::json;
 
-use crate::support::{Browser, Site, Theme, VisitorPages};
+use crate::support::{Browser, Sale, Site, Theme, VisitorPages};
 
 /// A small phone, a tablet, a notebook.
 const WIDTHS: [u32; 3] = [360, 768, 1280];
@@ -105,7 +105,7 @@ const JUMPS: &str = "
     })";
 
 #[tokio::test]
-async fn the_layout_is_still_while_a_page_loads() {
+async fn the_layout_does_not_shift_while_a_page_loads() {
     let site = Site::start().await;
     let mut jumps = BTreeMap::new();
     for VisitorPages { browser, pages } in site.walkthrough().await {
@@ -125,12 +125,15 @@ async fn the_layout_is_still_while_a_page_loads() {
 }
 
 #[tokio::test]
-async fn an_order_is_printed_in_ink_and_without_what_one_presses() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
-    let order = buyer.orders(&ticket).await;
-    buyer.pays(&order).await;
+async fn an_order_prints_in_black_and_without_controls() {
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
+    let order = buyer.order(&ticket).await;
+    buyer.pay(&order).await;
     let browser = site.browser_of(&buyer, &format!("/orders/{order}")).await;
     browser.see("The ticket is yours").await;
     browser.set_theme(Theme::Dark).await;
@@ -145,10 +148,10 @@ async fn an_order_is_printed_in_ink_and_without_what_one_presses() {
 }
 
 #[tokio::test]
-async fn bars_leave_room_in_a_low_window() {
+async fn bars_leave_room_in_a_short_window() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let order = buyer.orders(&seller.offers("Opera", 40.0).await).await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let order = buyer.order(&seller.sell("Opera", 40.0).await).await;
     let browser = site.browser_of(&buyer, &format!("/orders/{order}")).await;
     browser.see("Pay $40").await;
     // 1280×800 at a zoom of 400 %.
@@ -165,12 +168,12 @@ async fn bars_leave_room_in_a_low_window() {
 }
 
 #[tokio::test]
-async fn the_bar_of_holds_names_the_ticket_and_is_under_no_toast() {
+async fn the_hold_bar_names_the_ticket_and_no_toast_covers_it() {
     let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
+    let (seller, buyer) = (site.person().await, site.person().await);
     let mut orders = Vec::new();
     for title in ["Jazz Night at the Blue Room", "Opera", "Chess final"] {
-        orders.push(buyer.orders(&seller.offers(title, 40.0).await).await);
+        orders.push(buyer.order(&seller.sell(title, 40.0).await).await);
     }
     let browser = site.browser_of(&buyer, "/tickets/new").await;
     browser.set_width(WIDTHS[0]).await;

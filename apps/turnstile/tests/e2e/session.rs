@@ -3,9 +3,9 @@
 use serde_json::json;
 use testkit::{LONG, eventually};
 
-use crate::support::{Browser, Site, Visitor};
+use crate::support::{Browser, Person, Sale, Site};
 
-async fn sign_in(browser: &Browser, visitor: &Visitor) {
+async fn sign_in(browser: &Browser, visitor: &Person) {
     browser.fill("Email", &visitor.user.email).await;
     browser.fill("Password", &visitor.user.password).await;
     browser.press("Sign in").await;
@@ -17,10 +17,10 @@ async fn sign_in(browser: &Browser, visitor: &Visitor) {
 const NO_STREAM: &str = "delete window.EventSource";
 
 #[tokio::test]
-async fn an_ended_session_is_told_and_leads_to_signing_in_and_back() {
+async fn an_ended_session_leads_to_signing_in_and_back() {
     let site = Site::start().await;
-    let (seller, visitor) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
+    let (seller, visitor) = (site.person().await, site.person().await);
+    let ticket = seller.sell("Opera", 40.0).await;
     let path = format!("/tickets/{ticket}");
     let browser = site.browser_of(&visitor, &path).await;
     browser.see("Buy for $40").await;
@@ -36,7 +36,7 @@ async fn an_ended_session_is_told_and_leads_to_signing_in_and_back() {
     assert_eq!(browser.path().await, path);
 
     // The unsaved changes of a ticket are here again, too.
-    let own = visitor.offers("Jazz", 20.0).await;
+    let own = visitor.sell("Jazz", 20.0).await;
     let edit = format!("/tickets/{own}/edit");
     browser.script_at_start(NO_STREAM).await;
     browser.open(&edit).await;
@@ -58,9 +58,9 @@ const UNHEARD: &str = "
         target.addEventListener(name, event => event.stopImmediatePropagation(), true)";
 
 #[tokio::test]
-async fn no_tab_acts_for_who_signed_in_in_another() {
+async fn a_tab_never_acts_for_another_user() {
     let site = Site::start().await;
-    let (anna, ben) = (site.visitor().await, site.visitor().await);
+    let (anna, ben) = (site.person().await, site.person().await);
     for is_heard in [true, false] {
         let browser = site.browser_of(&anna, "/").await;
         if !is_heard {
@@ -91,7 +91,7 @@ async fn no_tab_acts_for_who_signed_in_in_another() {
         })
         .await;
         for visitor in [&anna, &ben] {
-            let mine = visitor.client.get("/api/tickets/mine").await;
+            let mine = visitor.get("/api/tickets/mine").await;
             assert_eq!(mine.json["tickets"], json!([]));
         }
         // Signed out in one tab is signed out in both.
@@ -107,11 +107,14 @@ async fn no_tab_acts_for_who_signed_in_in_another() {
 }
 
 #[tokio::test]
-async fn signing_out_forgets_what_was_typed() {
-    let site = Site::start().await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
-    let order = buyer.orders(&ticket).await;
+async fn signing_out_discards_typed_text() {
+    let Sale {
+        site,
+        buyer,
+        ticket,
+        ..
+    } = Sale::start().await;
+    let order = buyer.order(&ticket).await;
     let browser = site.browser().await;
     browser.open("/signin?next=%2Ftickets%2Fnew").await;
     sign_in(&browser, &buyer).await;
@@ -135,9 +138,9 @@ async fn signing_out_forgets_what_was_typed() {
 }
 
 #[tokio::test]
-async fn who_is_locked_out_is_told_for_how_long() {
+async fn a_lockout_shows_its_duration() {
     let site = Site::start().await;
-    let visitor = site.visitor().await;
+    let visitor = site.person().await;
     let browser = site.browser().await;
     browser.open("/signin").await;
     // The response at the limit, whatever the limit is.

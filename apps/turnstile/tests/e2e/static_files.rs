@@ -26,7 +26,7 @@ async fn get(site: &Site, path: &str, encoding: &str) -> Response {
 }
 
 #[tokio::test]
-async fn every_file_is_sent_in_the_smallest_form_that_is_taken_and_kept_for_good() {
+async fn files_are_sent_in_the_smallest_encoding_and_cached() {
     let site = Site::start().await;
     let page = get(&site, "/", "identity").await;
     let assets = assets(&page.text);
@@ -58,7 +58,7 @@ async fn every_file_is_sent_in_the_smallest_form_that_is_taken_and_kept_for_good
 }
 
 #[tokio::test]
-async fn the_page_says_something_before_any_script_runs_and_lets_no_other_script_run() {
+async fn the_page_has_text_before_scripts_and_a_strict_policy() {
     let site = Site::start().await;
     let page = get(&site, DEEP_LINK, "identity").await;
     let at_home = get(&site, "/", "identity").await;
@@ -93,7 +93,7 @@ async fn the_page_says_something_before_any_script_runs_and_lets_no_other_script
 }
 
 #[tokio::test]
-async fn what_is_no_page_is_answered_as_not_found_and_what_is_public_may_be_read() {
+async fn unknown_pages_are_404_and_robots_txt_is_public() {
     let site = Site::start().await;
     for path in ["/nowhere", "/tickets/7", "/selling/1"] {
         let answer = site.app.client().get(path).await.expect_status(404);
@@ -125,7 +125,7 @@ async fn what_is_no_page_is_answered_as_not_found_and_what_is_public_may_be_read
 }
 
 #[tokio::test]
-async fn what_looks_like_a_file_and_is_none_is_not_found() {
+async fn a_missing_file_is_404() {
     let site = Site::start().await;
     for path in [
         "/assets/app-0000000000000000.js",

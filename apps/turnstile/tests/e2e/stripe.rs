@@ -16,7 +16,7 @@ const STRIPE: &str = "
     })";
 
 #[tokio::test]
-async fn stripes_own_form_takes_the_card() {
+async fn the_form_of_stripe_accepts_the_card() {
     let stripe = StandIn::start().await;
     let site = Site::start_with(&[
         ("PAYMENTS", "stripe-test"),
@@ -26,9 +26,9 @@ async fn stripes_own_form_takes_the_card() {
         ("STRIPE_WEBHOOK_SECRET", "whsec_standin"),
     ])
     .await;
-    let (seller, buyer) = (site.visitor().await, site.visitor().await);
-    let ticket = seller.offers("Opera", 40.0).await;
-    let order = buyer.orders(&ticket).await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    let ticket = seller.sell("Opera", 40.0).await;
+    let order = buyer.order(&ticket).await;
     let browser = site.browser_of(&buyer, "/").await;
     browser.script_at_start(STRIPE).await;
     browser.open(&format!("/orders/{order}")).await;

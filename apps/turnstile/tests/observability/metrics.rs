@@ -26,7 +26,7 @@ async fn traffic(site: &Site) {
 }
 
 #[tokio::test]
-async fn every_metric_is_described_and_whatever_an_alert_or_the_dashboard_names_is_exported() {
+async fn metrics_are_documented_and_those_of_alerts_and_dashboard_exported() {
     let site = Site::start().await;
     traffic(&site).await;
     let exported = eventually("money was taken, and counted", LONG, || async {

@@ -27,7 +27,7 @@ fn named<'a>(text: &'a str, start: &str) -> BTreeSet<&'a str> {
 }
 
 #[test]
-fn every_alert_fires_when_it_should_and_is_quiet_when_not() {
+fn every_alert_fires_only_when_it_should() {
     promtool(&["check", "rules", "alerts.yaml"]);
     promtool(&["test", "rules", "alerts.test.yaml"]);
     let (rules, tests) = (
@@ -46,7 +46,7 @@ fn every_alert_fires_when_it_should_and_is_quiet_when_not() {
 }
 
 #[test]
-fn the_documentation_says_of_every_alert_what_it_means_and_what_to_do() {
+fn every_alert_is_documented() {
     let (rules, page) = (
         read("k8s/observability/alerts.yaml"),
         read("docs/observability.md"),

@@ -1,6 +1,6 @@
 //! One request is followed through everything that it causes, in every process.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use testkit::{LONG, eventually};
 
 use crate::{
@@ -48,7 +48,7 @@ fn steps(spans: &[Span]) -> Result<Vec<Span>, String> {
 }
 
 #[tokio::test]
-async fn a_request_is_followed_through_commit_read_models_and_other_services() {
+async fn a_trace_spans_commit_read_models_and_other_services() {
     let collector = Collector::start();
     let site = Site::builder()
         .separate()
@@ -60,7 +60,7 @@ async fn a_request_is_followed_through_commit_read_models_and_other_services() {
     let (seller, buyer) = (site.person().await, site.person().await);
     let ticket = seller.sell("Opening night", 20).await;
     let order = buyer
-        .post("/api/orders", json!({ "ticketId": ticket }))
+        .try_order(&ticket)
         .header("traceparent", &format!("00-{TRACE}-{CALLER}-01"))
         .header("x-request-id", "followed")
         .await;
@@ -106,21 +106,19 @@ async fn a_request_is_followed_through_commit_read_models_and_other_services() {
 }
 
 #[tokio::test]
-async fn a_request_whose_caller_records_nothing_is_not_recorded_and_still_told_on() {
+async fn an_unsampled_trace_is_propagated_and_not_recorded() {
     let collector = Collector::start();
     let site = Site::builder()
         .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())
         .start()
         .await;
     let seller = site.person().await;
-    let body = json!({ "title": "Opening night", "price": 20 });
     let quiet = format!("00-{TRACE}-{CALLER}-00");
-    let ticket = seller.post("/api/tickets", body);
+    let ticket = seller.try_sell("Opening night", 20);
     let ticket = ticket.header("traceparent", &quiet).await;
     let ticket = ticket.expect_status(201).id();
     // Later in the same process, so it would have arrived before.
-    let order = seller.post("/api/orders", json!({ "ticketId": ticket }));
-    let _ = order.await;
+    let _ = seller.try_order(&ticket).await;
     eventually("a later request is recorded", LONG, || async {
         let of_orders = collector.spans(|span| span.name == "POST /api/orders");
         !of_orders.is_empty()

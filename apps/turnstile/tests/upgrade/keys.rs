@@ -48,7 +48,7 @@ const SIGNED_IN: [u16; 4] = [200, 200, 200, 404];
 const SIGNED_OUT: [u16; 4] = [0, 401, 401, 401];
 
 #[tokio::test]
-async fn a_rotation_signs_nobody_out_until_the_old_key_is_retired() {
+async fn a_key_rotation_ends_no_session_until_the_old_key_is_retired() {
     let site = Site::builder().separate().start().await;
     let early = site.person().await;
     let first = site.tool(&["keys", "ls"]).await.stdout;
@@ -70,7 +70,7 @@ async fn a_rotation_signs_nobody_out_until_the_old_key_is_retired() {
     let next = another_auth(&site, &pem).await;
 
     // Sessions of both keys are valid in every service, whichever process of auth signed them.
-    let (client, user) = next.sign_up().await;
+    let Person { client, user } = next.person().await;
     let late = Person { client, user };
     assert_eq!(answers(&site, &early).await, SIGNED_IN);
     assert_eq!(answers(&site, &late).await, SIGNED_IN);
@@ -112,7 +112,7 @@ async fn a_rotation_signs_nobody_out_until_the_old_key_is_retired() {
 }
 
 #[tokio::test]
-async fn a_key_that_nobody_announced_is_used_once_everybody_knows_it() {
+async fn an_unannounced_key_is_used_once_all_services_know_it() {
     let site = Site::builder().separate().start().await;
     // It is ready only when the others have had the time to learn the key.
     let next = TestApp::builder(TURNSTILE)
@@ -127,7 +127,7 @@ async fn a_key_that_nobody_announced_is_used_once_everybody_knows_it() {
     tokio::time::timeout(Duration::from_secs(5), known)
         .await
         .unwrap();
-    let (client, user) = next.sign_up().await;
+    let Person { client, user } = next.person().await;
     let late = Person { client, user };
     assert_eq!(answers(&site, &late).await, SIGNED_IN);
 }

@@ -45,7 +45,7 @@ async fn sees(person: &Person, ticket: &str, title: &str) {
 }
 
 #[tokio::test]
-async fn two_releases_serve_side_by_side_and_what_only_the_new_one_reads_is_left_to_it() {
+async fn two_releases_serve_together_and_new_events_go_to_the_new_one() {
     let program = tokio::task::spawn_blocking(next_release::program)
         .await
         .unwrap();

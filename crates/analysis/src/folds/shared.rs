@@ -271,7 +271,7 @@ mod tests {
     use uuid::Uuid;
 
     #[test]
-    fn a_paid_order_is_remembered_for_as_long_as_its_sale_can_be_undone_and_no_longer() {
+    fn a_paid_order_is_remembered_while_its_sale_can_be_undone() {
         let paid = DateTime::UNIX_EPOCH;
         let order = LiveOrder {
             ticket: TicketId(Uuid::nil()),
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_values_that_occurred_and_an_exact_mean() {
+    fn percentiles_are_samples_and_the_mean_is_exact() {
         let mut values = Values(vec![30, 10, 20, 40]);
         let cells = with_distribution([], values.distribution(), Cell::Count);
         let expected = [4, 10, 10, 10, 20, 30, 40, 40, 25].map(Cell::Count);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_of_nothing_are_nothing() {
+    fn no_samples_have_no_figures() {
         let cells = with_distribution([], Values::default().distribution(), Cell::Count);
         assert_eq!(cells[0], Cell::Count(0));
         assert!(cells[1..].iter().all(|cell| *cell == Cell::Nothing));

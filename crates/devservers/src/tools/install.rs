@@ -202,7 +202,7 @@ mod tests {
     };
 
     #[test]
-    fn of_several_installers_at_once_one_installs_and_all_find_the_result() {
+    fn one_of_several_concurrent_installers_installs() {
         let tools = tempfile::tempdir().unwrap();
         let installs = AtomicU32::new(0);
         let start = Barrier::new(8);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_installation_leaves_nothing_and_can_be_repeated() {
+    fn a_failed_installation_leaves_nothing_behind() {
         let tools = tempfile::tempdir().unwrap();
         let error = once_in(tools.path(), &STEP, |folder| {
             fs::write(folder.join("half"), "text")?;

@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lasts_is_said_again_and_what_is_done_soon_is_not() {
+    fn slow_steps_repeat_their_message_and_quick_ones_do_not() {
         let (said, lines) = mpsc::channel();
         let say = move |line: &str| said.send(line.to_owned()).unwrap();
         let line = report_while("installing", Duration::from_millis(5), say, || {

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_minor_version_is_not_compared_as_text() {
+    fn versions_are_compared_as_numbers() {
         assert!(parse_version("v2.9.1") < Some((2, 12, 0)));
         assert!(parse_version("v2.100.1") > Some((2, 12, 0)));
         assert!(parse_version("v3.0.0") > Some((2, 12, 0)));

@@ -150,7 +150,7 @@ fn a_payment_begins_with_what_it_pays() {
 }
 
 #[test]
-fn beginning_again_changes_nothing_in_any_state() {
+fn beginning_again_changes_nothing() {
     for before in [
         vec![begun()],
         vec![begun(), declined()],
@@ -174,7 +174,7 @@ fn a_payment_that_was_never_begun_is_not_found() {
 }
 
 #[test]
-fn held_money_is_noted() {
+fn held_money_is_recorded() {
     given::<Payment>(vec![begun()])
         .when(authorize())
         .then_expect_events(vec![authorized()]);
@@ -199,7 +199,7 @@ fn begun_and_declined(cards: usize) -> Vec<PaymentEvent> {
 }
 
 #[test]
-fn after_ten_declined_cards_in_an_hour_no_other_may_be_tried() {
+fn ten_declined_cards_in_an_hour_block_the_payment() {
     let may_try = |events: &[PaymentEvent], seconds| {
         let payment: Payment = state(events);
         payment.begun().unwrap().may_try(at(seconds))
@@ -224,7 +224,7 @@ fn after_ten_declined_cards_in_an_hour_no_other_may_be_tried() {
 }
 
 #[test]
-fn declined_cards_beyond_those_are_not_noted_and_money_that_is_held_is() {
+fn further_declines_are_not_recorded_and_held_money_is() {
     given::<Payment>(begun_and_declined(9))
         .when(decline_at(20))
         .then_expect_events(vec![declined_at(20)]);
@@ -237,7 +237,7 @@ fn declined_cards_beyond_those_are_not_noted_and_money_that_is_held_is() {
 }
 
 #[test]
-fn a_declined_card_of_before_its_time_was_noted_is_read_and_not_counted() {
+fn declines_without_a_time_are_read_and_not_counted() {
     let old = r#"{"type":"PaymentDeclined","data":{"order_id":"00000000-0000-0000-0000-00000000c001","reason":"No."}}"#;
     let old: PaymentEvent = serde_json::from_str(old).unwrap();
     let events = [vec![begun()], vec![old; 50]].concat();
@@ -298,7 +298,7 @@ fn capturing_again_changes_nothing() {
 }
 
 #[test]
-fn money_is_given_back_whether_it_is_held_or_may_yet_be() {
+fn a_payment_can_be_voided_before_and_after_authorization() {
     for before in [
         vec![begun()],
         vec![begun(), declined()],
@@ -327,7 +327,7 @@ fn captured_money_is_not_voided() {
 }
 
 #[test]
-fn a_voided_payment_holds_and_takes_no_money_any_more() {
+fn a_voided_payment_accepts_no_authorization_and_no_capture() {
     for command in [authorize(), reopen("pi_1", "pi_2"), PaymentCommand::Capture] {
         given::<Payment>(vec![begun(), voided()])
             .when(command)
@@ -336,7 +336,7 @@ fn a_voided_payment_holds_and_takes_no_money_any_more() {
 }
 
 #[test]
-fn events_of_a_payment_that_was_never_begun_mean_nothing() {
+fn events_of_a_payment_without_a_beginning_are_ignored() {
     assert_eq!(
         state::<Payment>(&[authorized(), captured()]),
         Payment::default()
@@ -344,7 +344,7 @@ fn events_of_a_payment_that_was_never_begun_mean_nothing() {
 }
 
 #[test]
-fn a_payment_whose_intent_was_closed_goes_on_under_another() {
+fn a_payment_with_a_closed_intent_continues_with_another() {
     given::<Payment>(vec![begun(), declined()])
         .when(reopen("pi_1", "pi_2"))
         .then_expect_events(vec![reopened("pi_2", 1)]);
@@ -358,7 +358,7 @@ fn a_payment_whose_intent_was_closed_goes_on_under_another() {
 }
 
 #[test]
-fn of_several_who_reopen_a_payment_the_first_one_counts() {
+fn only_the_first_reopening_of_a_payment_counts() {
     for again in [reopen("pi_1", "pi_2"), reopen("pi_1", "pi_3")] {
         given::<Payment>(vec![begun(), reopened("pi_2", 1)])
             .when(again)
@@ -376,7 +376,7 @@ fn of_several_who_reopen_a_payment_the_first_one_counts() {
 }
 
 #[test]
-fn what_was_seen_of_a_closed_intent_says_nothing_of_the_one_after_it() {
+fn results_for_a_closed_intent_do_not_affect_the_next() {
     for late in [authorize_under("pi_1"), void_under("pi_1")] {
         given::<Payment>(vec![begun(), reopened("pi_2", 1)])
             .when(late)
@@ -391,7 +391,7 @@ fn what_was_seen_of_a_closed_intent_says_nothing_of_the_one_after_it() {
 }
 
 #[test]
-fn a_payment_is_begun_for_one_order_of_one_ticket_and_no_other() {
+fn a_payment_belongs_to_one_order() {
     let begin_for = |of_order, of_ticket| {
         let mut other = begin();
         if let PaymentCommand::Begin {
@@ -426,7 +426,7 @@ fn a_payment_is_begun_for_one_order_of_one_ticket_and_no_other() {
 }
 
 #[test]
-fn money_that_was_held_and_is_gone_is_lost_for_good() {
+fn lost_money_stays_lost() {
     given::<Payment>(vec![begun(), authorized()])
         .when(PaymentCommand::Lose)
         .then_expect_events(vec![lost()]);
@@ -458,7 +458,7 @@ fn only_held_money_can_be_lost() {
 }
 
 #[test]
-fn money_that_is_taken_given_back_or_lost_is_final() {
+fn captured_voided_and_lost_payments_are_final() {
     for (status, is_final) in [
         (PaymentStatus::Pending, false),
         (PaymentStatus::Authorized, false),

@@ -24,7 +24,7 @@ fn reaction<C: Debug>(event: &impl DomainEvent, reaction: Option<Reaction<C>>) -
 }
 
 #[test]
-fn aggregates_follow_each_other_by_these_commands() {
+fn policies_map_events_to_commands() {
     let ticket = ticket_id().0;
     let tickets = order_events().into_iter();
     let tickets =
@@ -37,7 +37,7 @@ fn aggregates_follow_each_other_by_these_commands() {
 }
 
 #[test]
-fn a_payment_is_settled_when_its_order_decided() {
+fn a_payment_is_settled_after_its_order_decides() {
     let events = order_events().into_iter();
     let settled = events.filter(|event| payments_on_orders(event).is_some());
     let settled: Vec<_> = settled.map(|event| event.event_type()).collect();
@@ -51,7 +51,7 @@ fn a_payment_is_settled_when_its_order_decided() {
 }
 
 #[test]
-fn an_order_expires_and_its_payment_is_looked_at_a_little_later() {
+fn an_order_expires_and_its_payment_is_checked_afterwards() {
     let orders = order_events();
     let expiries: Vec<_> = orders.iter().filter_map(expiration_on_orders).collect();
     let payments = payment_events();

@@ -176,7 +176,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn at_every_moment_at_most_one_order_of_a_ticket_is_live(
+    fn at_most_one_order_of_a_ticket_is_live(
         commands in prop::collection::vec(order_command(), 0..60)
     ) {
         let mut orders = TicketOrders::default();
@@ -189,7 +189,7 @@ proptest! {
     }
 
     #[test]
-    fn in_any_hour_a_buyer_places_sixty_orders_on_a_ticket_at_most(
+    fn a_buyer_places_at_most_60_orders_per_ticket_and_hour(
         steps in prop::collection::vec((0..2_u128, 0..60_i64), 0..300)
     ) {
         let mut orders = TicketOrders::default();
@@ -218,7 +218,7 @@ proptest! {
     }
 
     #[test]
-    fn a_paid_order_stays_paid_while_its_money_is_there_and_a_cancelled_one_cancelled(
+    fn paid_and_cancelled_orders_stay_so_while_the_money_exists(
         commands in prop::collection::vec(order_command(), 0..60)
     ) {
         let mut orders = TicketOrders::default();
@@ -242,7 +242,7 @@ proptest! {
     }
 
     #[test]
-    fn the_versions_of_an_order_rise_by_one_from_0(
+    fn versions_of_an_order_count_up_from_0(
         commands in prop::collection::vec(order_command(), 0..60)
     ) {
         let mut orders = TicketOrders::default();
@@ -279,7 +279,7 @@ proptest! {
     }
 
     #[test]
-    fn a_command_that_was_carried_out_changes_nothing_when_it_comes_again(
+    fn a_repeated_command_changes_nothing(
         commands in prop::collection::vec(order_command(), 0..40)
     ) {
         let mut orders = TicketOrders::default();
@@ -292,7 +292,7 @@ proptest! {
     }
 
     #[test]
-    fn orders_replayed_from_their_json_are_the_same(
+    fn orders_replayed_from_json_are_equal(
         commands in prop::collection::vec(order_command(), 0..60)
     ) {
         let mut orders = TicketOrders::default();
@@ -309,7 +309,7 @@ proptest! {
     }
 
     #[test]
-    fn a_user_has_the_role_that_was_granted_last_and_each_change_is_told_once(
+    fn each_change_of_a_role_is_one_event(
         steps in prop::collection::vec((prop::bool::ANY, 0..100_i64), 0..40)
     ) {
         let role = Role::Analyst;
@@ -339,7 +339,7 @@ proptest! {
     }
 
     #[test]
-    fn money_is_captured_at_most_once_only_when_held_and_never_with_a_void(
+    fn money_is_captured_at_most_once_and_never_voided_too(
         commands in prop::collection::vec(payment_command(), 0..30)
     ) {
         let mut payment = Payment::default();
@@ -384,7 +384,7 @@ proptest! {
     }
 
     #[test]
-    fn the_version_of_a_ticket_is_one_less_than_its_events(
+    fn the_version_of_a_ticket_counts_its_events_from_0(
         commands in prop::collection::vec(ticket_command(), 0..40)
     ) {
         let mut ticket = Ticket::default();
@@ -401,7 +401,7 @@ proptest! {
     }
 
     #[test]
-    fn however_often_late_and_mixed_up_the_news_comes_the_newest_stands(
+    fn the_newest_news_applies_in_any_order_of_arrival(
         (history, deliveries) in orders_history().prop_flat_map(|history| {
             let all: Vec<usize> = (0..history.len()).collect();
             // Every decision at least once, some repeated, in any order.

@@ -195,27 +195,27 @@ pub fn payment_events() -> Vec<PaymentEvent> {
 }
 
 #[test]
-fn the_events_of_a_user_are_published_as_ever() {
+fn events_of_users_keep_their_format() {
     insta::assert_json_snapshot!(language(&user_events()));
 }
 
 #[test]
-fn the_events_of_a_ticket_are_published_as_ever() {
+fn events_of_tickets_keep_their_format() {
     insta::assert_json_snapshot!(language(&ticket_events()));
 }
 
 #[test]
-fn the_events_of_a_tickets_orders_are_published_as_ever() {
+fn events_of_orders_keep_their_format() {
     insta::assert_json_snapshot!(language(&order_events()));
 }
 
 #[test]
-fn the_events_of_a_payment_are_published_as_ever() {
+fn events_of_payments_keep_their_format() {
     insta::assert_json_snapshot!(language(&payment_events()));
 }
 
 #[test]
-fn each_reason_of_a_cancellation_has_its_word() {
+fn each_cancellation_reason_has_a_name() {
     let reasons = [
         CancelReason::Buyer,
         CancelReason::Expired,
@@ -228,7 +228,7 @@ fn each_reason_of_a_cancellation_has_its_word() {
 }
 
 #[test]
-fn what_can_not_have_been_written_is_not_read() {
+fn impossible_events_are_not_read() {
     for wrong in [
         json!({"type": "TicketRevised", "data": {"title": "", "price": 1}}),
         json!({"type": "TicketRevised", "data": {"title": "a", "price": 0}}),

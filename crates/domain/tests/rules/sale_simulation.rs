@@ -326,7 +326,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn in_the_end_money_is_kept_exactly_for_the_complete_order(
+    fn money_is_kept_only_for_the_complete_order(
         wishes in prop::collection::vec((0..3_u128, 0..5_u8), 1..16),
         ticks in prop::collection::vec(tick(), 0..120),
     ) {

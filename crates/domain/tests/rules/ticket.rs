@@ -130,21 +130,21 @@ fn the_seller_changes_title_and_price() {
 }
 
 #[test]
-fn nobody_but_the_seller_changes_it() {
+fn only_the_seller_changes_a_ticket() {
     given::<Ticket>(vec![listed()])
         .when(revise(STRANGER, false))
         .then_expect_error(TicketError::NotOwner);
 }
 
 #[test]
-fn who_asks_is_checked_before_whether_it_is_reserved() {
+fn the_seller_is_checked_before_the_reservation() {
     given::<Ticket>(vec![listed(), reserved(order(1), 1)])
         .when(revise(STRANGER, true))
         .then_expect_error(TicketError::NotOwner);
 }
 
 #[test]
-fn a_reserved_ticket_is_not_changed_even_before_it_hears_of_the_order() {
+fn a_reserved_ticket_is_not_changed_before_it_follows_the_order() {
     given::<Ticket>(vec![listed()])
         .when(revise(SELLER, true))
         .then_expect_error(TicketError::Reserved);
@@ -154,7 +154,7 @@ fn a_reserved_ticket_is_not_changed_even_before_it_hears_of_the_order() {
 }
 
 #[test]
-fn a_released_ticket_is_changed_again_even_before_it_hears_of_the_release() {
+fn a_released_ticket_is_changed_before_it_follows_the_release() {
     given::<Ticket>(vec![listed(), reserved(order(1), 1)])
         .when(revise(SELLER, false))
         .then_expect_events(vec![revised()]);
@@ -164,7 +164,7 @@ fn a_released_ticket_is_changed_again_even_before_it_hears_of_the_release() {
 }
 
 #[test]
-fn of_a_look_at_the_orders_and_what_the_ticket_heard_the_newer_counts() {
+fn the_newest_state_of_the_orders_applies() {
     let seeing = |orders_seen, has_live_order| TicketCommand::Revise {
         by: user(SELLER),
         title: title("Second night"),
@@ -216,7 +216,7 @@ fn a_cancelled_order_frees_the_ticket() {
 }
 
 #[test]
-fn a_completed_order_has_the_ticket_for_good() {
+fn a_complete_order_keeps_the_ticket() {
     given::<Ticket>(vec![listed(), reserved(order(1), 1)])
         .when(follow(OrderDecision::Completed(order(1)), 3))
         .then_expect_events(vec![sold(order(1), 3)]);
@@ -227,14 +227,14 @@ fn a_completed_order_has_the_ticket_for_good() {
 }
 
 #[test]
-fn a_late_cancellation_frees_nothing_that_another_order_holds() {
+fn a_late_cancellation_does_not_free_another_order() {
     given::<Ticket>(vec![listed(), reserved(order(1), 1), reserved(order(2), 3)])
         .when(follow(OrderDecision::Cancelled(order(1)), 2))
         .then_expect_events(vec![]);
 }
 
 #[test]
-fn news_that_came_before_changes_nothing() {
+fn repeated_news_changes_nothing() {
     for decision in [
         OrderDecision::Placed(order(1)),
         OrderDecision::Cancelled(order(1)),
@@ -247,7 +247,7 @@ fn news_that_came_before_changes_nothing() {
 }
 
 #[test]
-fn news_of_an_order_that_is_gone_by_now_holds_nothing() {
+fn news_of_an_ended_order_holds_nothing() {
     // The cancellation overtook the order; it must be recorded although nothing was held.
     given::<Ticket>(vec![listed()])
         .when(follow(OrderDecision::Cancelled(order(1)), 2))
@@ -274,7 +274,7 @@ fn the_version_counts_every_event_after_the_listing() {
 }
 
 #[test]
-fn events_of_a_ticket_that_was_never_listed_mean_nothing() {
+fn events_of_an_unlisted_ticket_are_ignored() {
     assert_eq!(
         state::<Ticket>(&[revised(), reserved(order(1), 1)]),
         Ticket::default()
@@ -282,7 +282,7 @@ fn events_of_a_ticket_that_was_never_listed_mean_nothing() {
 }
 
 #[test]
-fn the_refusals_say_what_the_contract_says() {
+fn refusals_have_the_documented_messages() {
     assert_eq!(
         TicketError::Reserved.to_string(),
         "Cannot edit a reserved ticket"
@@ -303,7 +303,7 @@ fn expecting(version: u64) -> TicketCommand {
 }
 
 #[test]
-fn a_change_of_a_version_that_is_gone_is_refused_with_what_changed() {
+fn a_change_of_an_old_version_is_refused_with_the_changes() {
     given::<Ticket>(vec![listed(), revised()])
         .when(expecting(0))
         .then_expect_error(TicketError::Changed(ListingDifference {
@@ -322,7 +322,7 @@ fn a_change_of_a_version_that_is_gone_is_refused_with_what_changed() {
 }
 
 #[test]
-fn a_change_that_changes_nothing_is_no_event_whatever_version_it_names() {
+fn a_change_without_effect_is_no_event_at_any_version() {
     given::<Ticket>(vec![listed(), revised()])
         .when(revise(SELLER, false))
         .then_expect_events(vec![]);
@@ -340,7 +340,7 @@ fn a_change_that_changes_nothing_is_no_event_whatever_version_it_names() {
 }
 
 #[test]
-fn what_changed_since_a_version_is_known_for_title_and_price_apart() {
+fn changes_since_a_version_are_known_per_field() {
     let new_title = TicketEvent::TicketRevised {
         title: title("Second night"),
         price: price(2_000),
@@ -377,7 +377,7 @@ fn withdrawn(orders_version: u64) -> TicketEvent {
 }
 
 #[test]
-fn a_seller_asks_to_withdraw_what_nobody_holds_and_asks_once() {
+fn a_seller_requests_the_withdrawal_of_a_free_ticket_once() {
     given::<Ticket>(vec![listed()])
         .when(withdraw(SELLER, false, 0))
         .then_expect_events(vec![asked(0)]);
@@ -391,7 +391,7 @@ fn a_seller_asks_to_withdraw_what_nobody_holds_and_asks_once() {
 }
 
 #[test]
-fn what_is_held_or_sold_or_another_s_is_not_withdrawn() {
+fn held_sold_and_foreign_tickets_are_not_withdrawn() {
     given::<Ticket>(vec![listed()])
         .when(withdraw(SELLER, true, 1))
         .then_expect_error(TicketError::HeldByOrder);
@@ -407,7 +407,7 @@ fn what_is_held_or_sold_or_another_s_is_not_withdrawn() {
 }
 
 #[test]
-fn a_ticket_is_withdrawn_when_its_sale_has_ended_and_stays_so() {
+fn a_withdrawn_ticket_stays_withdrawn() {
     let gone = vec![listed(), asked(0), withdrawn(0)];
     given::<Ticket>(vec![listed(), asked(0)])
         .when(follow(OrderDecision::Closed, 0))

@@ -75,7 +75,7 @@ fn placed_and_cancelled(count: u8) -> Vec<TicketOrdersEvent> {
 }
 
 #[test]
-fn who_ordered_a_ticket_sixty_times_in_an_hour_waits() {
+fn a_buyer_waits_after_60_orders_of_a_ticket_in_an_hour() {
     let hour = ORDER_WINDOW.num_seconds();
     given::<TicketOrders>(placed_and_cancelled(59))
         .when(place_at(90, BUYER, 80))
@@ -91,14 +91,14 @@ fn who_ordered_a_ticket_sixty_times_in_an_hour_waits() {
 }
 
 #[test]
-fn nobody_else_waits_for_that() {
+fn the_limit_of_one_buyer_does_not_affect_others() {
     given::<TicketOrders>(placed_and_cancelled(60))
         .when(place_at(90, OTHER, 80))
         .then_expect_events(vec![placed_at(90, OTHER, 80)]);
 }
 
 #[test]
-fn that_a_ticket_is_taken_is_said_before_that_one_ordered_it_too_often() {
+fn a_taken_ticket_is_reported_before_the_limit() {
     let taken = [placed_and_cancelled(60), vec![placed_at(80, OTHER, 70)]].concat();
     given::<TicketOrders>(taken)
         .when(place_at(90, BUYER, 80))
@@ -128,7 +128,7 @@ fn a_price_that_the_buyer_was_not_shown_is_refused() {
 }
 
 #[test]
-fn that_a_ticket_is_taken_is_said_before_that_its_price_changed() {
+fn a_taken_ticket_is_reported_before_a_changed_price() {
     given::<TicketOrders>(vec![placed(1, BUYER)])
         .when(TicketOrdersCommand::Place {
             order_id: order(2),
@@ -157,7 +157,7 @@ fn a_payment_that_begins_makes_the_order_await_it() {
 }
 
 #[test]
-fn an_order_that_awaits_is_paid_or_is_cancelled_awaits_nothing_more() {
+fn a_final_order_awaits_no_payment() {
     for before in [
         vec![placed(1, BUYER), awaiting(1)],
         vec![placed(1, BUYER), completed(1, 1)],
@@ -219,7 +219,7 @@ fn a_refused_payment_changes_neither_the_order_nor_its_version() {
 }
 
 #[test]
-fn the_buyer_gives_the_order_back() {
+fn the_buyer_cancels_the_order() {
     given::<TicketOrders>(vec![placed(1, BUYER)])
         .when(cancel(1, BUYER))
         .then_expect_events(vec![cancelled(1, CancelReason::Buyer, 1)]);
@@ -235,7 +235,7 @@ fn the_buyer_gives_the_order_back() {
 }
 
 #[test]
-fn nobody_else_gives_it_back_in_any_state() {
+fn only_the_buyer_cancels_an_order() {
     for before in [
         vec![placed(1, BUYER)],
         vec![placed(1, BUYER), completed(1, 1)],
@@ -265,7 +265,7 @@ fn cancelling_a_cancelled_order_changes_nothing() {
 }
 
 #[test]
-fn cancelling_or_expiring_an_old_order_leaves_the_next_buyers_hold_alone() {
+fn ending_an_old_order_does_not_affect_the_next_hold() {
     let before = vec![
         placed(1, BUYER),
         cancelled(1, CancelReason::Buyer, 1),
@@ -281,7 +281,7 @@ fn cancelling_or_expiring_an_old_order_leaves_the_next_buyers_hold_alone() {
 }
 
 #[test]
-fn an_unpaid_order_expires_when_its_time_is_up_and_not_before() {
+fn an_unpaid_order_expires_at_its_deadline() {
     for (before, version) in [
         (vec![placed(1, BUYER)], 1),
         (vec![placed(1, BUYER), awaiting(1)], 2),
@@ -326,7 +326,7 @@ fn an_order_that_was_never_placed_is_not_found() {
 }
 
 #[test]
-fn a_cancellation_that_a_log_holds_twice_frees_nothing_of_the_next_order() {
+fn a_duplicate_cancellation_does_not_free_the_next_order() {
     let orders: TicketOrders = state(&[
         placed(1, BUYER),
         cancelled(1, CancelReason::Buyer, 1),
@@ -337,7 +337,7 @@ fn a_cancellation_that_a_log_holds_twice_frees_nothing_of_the_next_order() {
 }
 
 #[test]
-fn every_order_is_kept_oldest_first() {
+fn orders_are_listed_oldest_first() {
     let orders: TicketOrders = state(&[
         placed(1, BUYER),
         cancelled(1, CancelReason::Buyer, 1),
@@ -350,14 +350,14 @@ fn every_order_is_kept_oldest_first() {
 }
 
 #[test]
-fn events_of_an_order_that_was_never_placed_mean_nothing() {
+fn events_of_an_unplaced_order_are_ignored() {
     let orders: TicketOrders = state(&[completed(1, 1), refused(1)]);
     assert!(orders.orders().is_empty());
     assert!(orders.live().is_none());
 }
 
 #[test]
-fn only_a_cancelled_order_leaves_the_ticket_to_others_and_only_an_open_one_is_payable() {
+fn only_cancelled_orders_free_the_ticket_and_only_open_ones_are_payable() {
     use OrderStatus::{AwaitingPayment, Cancelled, Complete, Created};
     for (status, live, payable) in [
         (Created, true, true),
@@ -374,7 +374,7 @@ fn only_a_cancelled_order_leaves_the_ticket_to_others_and_only_an_open_one_is_pa
 }
 
 #[test]
-fn a_decision_leaves_the_state_as_it_was() {
+fn deciding_does_not_change_the_state() {
     let orders: TicketOrders = state(&[placed(1, BUYER)]);
     let before = orders.clone();
     orders.decide(cancel(1, BUYER)).unwrap();
@@ -382,7 +382,7 @@ fn a_decision_leaves_the_state_as_it_was() {
 }
 
 #[test]
-fn the_refusals_say_what_the_contract_says() {
+fn refusals_have_the_documented_messages() {
     for (error, message) in [
         (
             TicketOrdersError::AlreadyReserved,
@@ -403,14 +403,14 @@ fn the_refusals_say_what_the_contract_says() {
 }
 
 #[test]
-fn a_seller_cannot_order_the_own_ticket() {
+fn sellers_cannot_order_their_own_tickets() {
     given::<TicketOrders>(vec![])
         .when(place(1, SELLER_OF_ALL))
         .then_expect_error(TicketOrdersError::OwnTicket);
 }
 
 #[test]
-fn who_has_the_ticket_is_led_to_the_own_order() {
+fn a_buyer_who_has_the_ticket_gets_the_existing_order() {
     given::<TicketOrders>(vec![placed(1, BUYER)])
         .when(place(2, BUYER))
         .then_expect_error(TicketOrdersError::AlreadyHeld(order(1)));
@@ -423,7 +423,7 @@ fn who_has_the_ticket_is_led_to_the_own_order() {
 }
 
 #[test]
-fn a_ticket_that_is_not_what_the_buyer_was_shown_is_refused_with_what_changed() {
+fn an_order_of_a_changed_ticket_names_the_changes() {
     let changed = ListingDifference {
         title: Some(title("Last row")),
         price: None,
@@ -447,7 +447,7 @@ fn a_ticket_that_is_not_what_the_buyer_was_shown_is_refused_with_what_changed() 
 }
 
 #[test]
-fn an_order_whose_money_is_lost_gives_the_ticket_back() {
+fn an_order_with_lost_money_frees_the_ticket() {
     let lose = || TicketOrdersCommand::LosePayment { order_id: order(1) };
     let undone = |version| cancelled(1, CancelReason::PaymentLost, version);
     given::<TicketOrders>(vec![placed(1, BUYER), awaiting(1), completed(1, 2)])
@@ -482,7 +482,7 @@ fn closed() -> TicketOrdersEvent {
 }
 
 #[test]
-fn a_sale_that_is_closed_takes_no_order() {
+fn a_closed_sale_accepts_no_order() {
     given::<TicketOrders>(vec![])
         .when(close(0))
         .then_expect_events(vec![closed()]);
@@ -495,7 +495,7 @@ fn a_sale_that_is_closed_takes_no_order() {
 }
 
 #[test]
-fn a_sale_is_closed_only_if_nothing_came_since_it_was_asked_for() {
+fn a_sale_is_closed_only_without_newer_orders() {
     given::<TicketOrders>(vec![placed(1, BUYER)])
         .when(close(0))
         .then_expect_events(vec![]);

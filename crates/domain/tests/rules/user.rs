@@ -32,14 +32,14 @@ fn registering_opens_an_account_whose_id_follows_from_the_address() {
 }
 
 #[test]
-fn an_address_that_has_an_account_is_refused_whatever_its_case() {
+fn a_taken_address_is_refused_regardless_of_case() {
     given::<User>(vec![registered("ada@example.com", "$argon2id$1")])
         .when(register("ADA@example.com", "$argon2id$2"))
         .then_expect_error(UserError::EmailInUse);
 }
 
 #[test]
-fn an_account_knows_its_address_hash_and_day() {
+fn an_account_has_its_address_hash_and_date() {
     let user: User = state(&[registered("ada@example.com", "$argon2id$1")]);
     let account = user.account().unwrap();
     assert_eq!(account.id, UserId::of(&email("ada@example.com")));
@@ -49,7 +49,7 @@ fn an_account_knows_its_address_hash_and_day() {
 }
 
 #[test]
-fn nobody_has_an_account_before_registering() {
+fn an_unregistered_user_has_no_account() {
     assert!(User::default().account().is_none());
 }
 
@@ -77,7 +77,7 @@ const REVOKE: fn() -> UserCommand = || UserCommand::RevokeRole {
 };
 
 #[test]
-fn a_role_is_granted_and_taken_away() {
+fn a_role_is_granted_and_revoked() {
     let ada = registered("ada@example.com", "$argon2id$1");
     given::<User>(vec![ada.clone()])
         .when(GRANT())
@@ -88,7 +88,7 @@ fn a_role_is_granted_and_taken_away() {
 }
 
 #[test]
-fn granting_what_is_there_and_taking_what_is_not_there_changes_nothing() {
+fn granting_or_revoking_a_role_twice_changes_nothing() {
     let ada = registered("ada@example.com", "$argon2id$1");
     given::<User>(vec![ada.clone(), granted()])
         .when(GRANT())
@@ -101,7 +101,7 @@ fn granting_what_is_there_and_taking_what_is_not_there_changes_nothing() {
 }
 
 #[test]
-fn nobody_who_never_registered_gets_a_role_or_loses_one() {
+fn an_unregistered_user_gets_and_loses_no_role() {
     for command in [GRANT(), REVOKE()] {
         given::<User>(vec![])
             .when(command)
@@ -110,7 +110,7 @@ fn nobody_who_never_registered_gets_a_role_or_loses_one() {
 }
 
 #[test]
-fn a_user_has_the_roles_that_were_granted_and_not_revoked() {
+fn a_user_has_all_granted_and_not_revoked_roles() {
     let ada = registered("ada@example.com", "$argon2id$1");
     let has = |events: &[UserEvent]| state::<User>(events).has(Role::Analyst);
     assert!(!has(&[]));
@@ -121,7 +121,7 @@ fn a_user_has_the_roles_that_were_granted_and_not_revoked() {
 }
 
 #[test]
-fn a_role_is_called_by_its_name_and_no_other() {
+fn a_role_is_parsed_only_from_its_name() {
     assert_eq!("analyst".parse(), Ok(Role::Analyst));
     assert_eq!(
         "admin".parse::<Role>().unwrap_err().to_string(),
@@ -130,6 +130,6 @@ fn a_role_is_called_by_its_name_and_no_other() {
 }
 
 #[test]
-fn the_refusal_says_what_the_contract_says() {
+fn the_refusal_has_the_documented_message() {
     assert_eq!(UserError::EmailInUse.to_string(), "Email in use");
 }

@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_currency_without_hundredths_is_refused_and_the_documentation_names_it() {
+    fn a_currency_without_hundredths_is_refused_and_documented() {
         for code in NOT_IN_HUNDREDTHS {
             assert_eq!(read(code), None, "{code}");
             let named = ALLOWED.split([' ', ',']).any(|word| word == *code);

@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told_at_once_with_name_value_and_what_is_allowed() {
+    fn every_problem_is_reported_with_name_value_and_expectation() {
         let error = config(&[
             ("PORT", "http"),
             ("ORDER_HOLD_SECONDS", "0"),
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn the_log_is_reached_by_nats_or_tls_and_by_nothing_else() {
+    fn the_url_of_nats_is_nats_or_tls() {
         assert!(config(&[("NATS_URL", "nats://a:4222, tls://b:4222")]).is_ok());
         for url in ["ws://a", "wss://a", "http://a", "nats://a,ws://b"] {
             let error = config(&[("NATS_URL", url)]).unwrap_err().to_string();

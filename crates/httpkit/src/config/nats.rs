@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_taken_and_never_shown() {
+    fn a_password_is_accepted_and_never_printed() {
         let access = access(&[
             ("NATS_CA_FILE", "/tls/ca.crt"),
             ("NATS_CERT_FILE", "/tls/tls.crt"),
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credentials_file_signs_in_as_well_and_by_default_nobody_does() {
+    fn a_credentials_file_is_optional() {
         let signed = access(&[("NATS_CREDS_FILE", "/nats/orders.creds")]).unwrap();
         let Some(NatsLogin::Credentials(file)) = signed.login else {
             panic!("{signed:?}");
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn half_an_identity_and_two_of_them_are_refused_by_name() {
+    fn incomplete_and_duplicate_identities_are_refused_by_name() {
         let rows: [(&[(&str, &str)], &str); 6] = [
             (&[("NATS_CERT_FILE", "a")], "NATS_KEY_FILE"),
             (&[("NATS_KEY_FILE", "a")], "NATS_CERT_FILE"),

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn where_money_is_taken_must_be_said() {
+    fn serving_payments_requires_a_mode() {
         for unsaid in [&[][..], &[("PAYMENTS", "")], &[("PAYMENTS", "  ")]] {
             let variables = [unsaid, &LIVE[..]].concat();
             let error = to_serve(&variables).unwrap_err();
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn stripe_needs_all_keys_and_all_of_one_mode() {
+    fn stripe_requires_all_keys_of_one_mode() {
         assert_eq!(to_serve(&with("stripe", &LIVE)), Ok(PaymentsMode::Stripe));
         assert_eq!(
             to_serve(&with("stripe-test", &TEST)),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sandbox_is_refused_where_real_people_may_buy_unless_it_is_meant() {
+    fn the_sandbox_is_refused_for_the_public_unless_allowed() {
         let sandbox = |more: &[(&'static str, &'static str)]| to_serve(&with("sandbox", more));
         assert_eq!(sandbox(&[]), Ok(PaymentsMode::Sandbox));
         assert_eq!(sandbox(&[("HOST", "::1")]), Ok(PaymentsMode::Sandbox));
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_only_reads_the_books_needs_no_more_than_the_secret_key() {
+    fn reconciling_needs_only_the_secret_key() {
         let to_read = |variables: &[(&str, &str)]| config(variables).unwrap().payments_to_read();
         assert!(to_read(&with("stripe", &LIVE[..1])).is_ok());
         assert!(to_read(&with("stripe", &TEST[..1])).is_err());

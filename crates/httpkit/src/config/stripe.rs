@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_to_stripe_may_not_outlive_the_request() {
+    fn calls_to_stripe_must_be_shorter_than_requests() {
         let told = |variables| match config(variables) {
             Ok(_) => None,
             Err(error) => Some(error.to_string()),
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_read_and_what_can_be_none_is_refused() {
+    fn invalid_keys_are_refused() {
         let stripe = config(&[
             ("STRIPE_SECRET_KEY", "sk_test_1"),
             ("STRIPE_PUBLISHABLE_KEY", "pk_test_1"),

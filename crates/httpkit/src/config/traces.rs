@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn traces_are_off_until_it_is_said_where_they_go() {
+    fn traces_are_off_without_an_endpoint() {
         assert!(config(&[]).unwrap().is_none());
         let on = config(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel:4318/")]);
         let on = on.unwrap().unwrap();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_them_can_be_recorded_and_a_collectors_key_is_not_shown() {
+    fn traces_can_be_sampled_and_collector_keys_are_hidden() {
         let config = config(&[
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "https://otel"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=hunter2, x-team = a=b"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_them_is_told_at_start_by_name() {
+    fn invalid_trace_settings_are_named() {
         let error = config(&[
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "otel:4317"),
             ("OTEL_EXPORTER_OTLP_HEADERS", "hunter2"),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn every_sampler_of_opentelemetry_is_known_by_its_name() {
+    fn every_sampler_of_opentelemetry_is_accepted() {
         for (name, sampler) in [
             ("always_on", "AlwaysOn"),
             ("always_off", "AlwaysOff"),

@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn spelling_does_not_count() {
+    fn the_fingerprint_ignores_spelling() {
         assert_eq!(
             of(r#"{"a":[1,{"x":1,"y":2}],"b":"c"}"#),
             of(" { \"b\": \"\\u0063\", \"a\": [1, {\"y\":2, \"x\":1}] } ")
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn meaning_does() {
+    fn the_fingerprint_depends_on_the_meaning() {
         let bodies = [
             r#"{"a":1}"#,
             r#"{"a":2}"#,
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn method_and_path_count() {
+    fn the_fingerprint_depends_on_method_and_path() {
         let body = RawBody::default();
         let post = Fingerprint::of(&Method::POST, "/a", &body);
         assert_ne!(post, Fingerprint::of(&Method::PUT, "/a", &body));

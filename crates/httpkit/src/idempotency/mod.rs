@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_named_by_user_and_key_in_every_process() {
+    fn user_and_key_determine_the_command_id() {
         assert!(key(1, "a").is_some());
         assert_eq!(key(1, "a"), key(1, "a"));
         assert_ne!(key(1, "a"), key(2, "a"));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn another_request_under_the_same_key_is_another_command() {
+    fn another_request_with_the_same_key_is_another_command() {
         let key = key(1, "a").unwrap();
         let [first, second] = [[1; 32], [2; 32]].map(Fingerprint);
         assert_eq!(key.command_id(first), key.command_id(first));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn two_keys_at_once_are_none() {
+    fn two_keys_in_one_request_are_invalid() {
         let req = TestRequest::default()
             .append_header((IDEMPOTENCY_KEY, "a"))
             .append_header((IDEMPOTENCY_KEY, "b"))
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_key_every_command_has_an_id_of_its_own() {
+    fn without_a_key_every_command_has_a_new_id() {
         let req = TestRequest::default().to_http_request();
         let ids = [(); 2].map(|()| command_id(&req, Uuid::nil()).unwrap());
         assert_ne!(ids[0], ids[1]);

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn another_site_cannot_change_anything() {
+    fn another_site_cannot_change_data() {
         for headers in [
             &[("sec-fetch-site", "cross-site")][..],
             &[("sec-fetch-site", "same-site")],
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sites_own_pages_and_other_programs_can() {
+    fn the_sites_pages_and_other_programs_can_change_data() {
         for headers in [
             &[][..],
             &[("sec-fetch-site", "same-origin")],
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_that_is_configured_can() {
+    fn a_configured_origin_can_change_data() {
         let origin = ("origin", "https://admin.example");
         assert!(passes("POST", &[origin]));
         assert!(passes("POST", &[("sec-fetch-site", "cross-site"), origin]));

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_many_alike_the_first_is_told_and_the_others_are_counted() {
+    fn the_first_of_many_equal_errors_is_logged() {
         let outages = Outages::default();
         assert_eq!(outages.failed("/a"), Some(0));
         for _ in 0..1_000 {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_counted_is_told_with_the_next_one_or_when_requests_are_answered_again() {
+    fn the_number_of_suppressed_errors_is_logged_later() {
         let outages = Outages::quiet_for(Duration::from_millis(30));
         let fail = || outages.failed("/a");
         assert_eq!((fail(), fail(), fail()), (Some(0), None, None));

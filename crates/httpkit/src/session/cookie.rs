@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_out_of_reach_of_scripts_and_other_sites() {
+    fn the_cookie_is_http_only_and_same_site() {
         let req = TestRequest::default().to_http_request();
         let cookie = policy(SecureCookies::Auto)
             .issue(&req, "t".into(), Duration::from_mins(1))
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_secure_over_https_if_a_trusted_proxy_says_so() {
+    fn the_cookie_is_secure_if_a_trusted_proxy_reports_https() {
         let https = |peer: &str, secure| {
             let req = TestRequest::default()
                 .peer_addr(peer.parse().unwrap())

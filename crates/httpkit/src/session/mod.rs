@@ -111,7 +111,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn of_several_session_cookies_the_first_good_one_counts() {
+    fn the_first_valid_session_cookie_applies() {
         let signer = SessionSigner::ephemeral();
         let verifier = SessionVerifier::new([signer.public_key().clone()]);
         let token = |signer: &SessionSigner, id: u128| {

@@ -68,7 +68,7 @@ mod tests {
     use crate::SessionSigner;
 
     #[test]
-    fn the_next_key_takes_the_place_of_the_one_before_whole_and_private() {
+    fn a_new_key_replaces_the_old_one_atomically_and_privately() {
         let directory = tempfile::tempdir().unwrap();
         let before = SessionSigner::from_data_dir(directory.path()).unwrap();
         let new = NewKey::make().unwrap();

@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_created_once_and_replaced_whole() {
+    fn a_file_is_created_once_and_replaced_atomically() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.pem");
         create(&path, "first").unwrap();
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_put_in_its_place_leaves_nothing_behind() {
+    fn a_failed_replacement_leaves_no_temporary_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("folder");
         fs::create_dir(&path).unwrap();

@@ -145,14 +145,14 @@ mod tests {
         -----END PRIVATE KEY-----\n";
 
     #[test]
-    fn a_key_that_openssl_made_can_sign() {
+    fn a_key_from_openssl_can_sign() {
         let signer = SessionSigner::from_pem(OPENSSL_KEY, "test").unwrap();
         let result = signer.sign(Uuid::nil(), "a@b.c", Duration::from_secs(1));
         assert_eq!(result.unwrap().1.sub, Uuid::nil());
     }
 
     #[test]
-    fn the_key_of_a_data_directory_is_made_once_and_only_its_owner_reads_it() {
+    fn the_key_in_the_data_directory_is_created_once_for_its_owner() {
         let directory = tempfile::tempdir().unwrap();
         let first = SessionSigner::from_data_dir(directory.path()).unwrap();
         let second = SessionSigner::from_data_dir(directory.path()).unwrap();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn processes_that_start_at_once_agree_on_one_key() {
+    fn concurrently_starting_processes_agree_on_one_key() {
         let directory = tempfile::tempdir().unwrap();
         let kids: Vec<String> = std::thread::scope(|scope| {
             let starts: Vec<_> = (0..8)
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_holds_no_key_is_an_error_that_names_it() {
+    fn a_file_without_a_key_is_an_error_that_names_it() {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join(KEY_FILE), "nonsense").unwrap();
         let error = SessionSigner::from_data_dir(directory.path()).unwrap_err();

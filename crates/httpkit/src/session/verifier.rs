@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_token_is_verified_again_and_again() {
+    fn a_valid_token_can_be_verified_repeatedly() {
         let (signer, verifier) = pair();
         let token = issue(&signer);
         for _ in 0..2 {
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_names_our_key_but_was_signed_with_another_is_refused() {
+    fn a_token_signed_with_another_key_than_it_names_is_refused() {
         let (signer, verifier) = pair();
         let (ours, forged) = (issue(&signer), issue(&SessionSigner::ephemeral()));
         let part = |token: &str, index| token.split('.').nth(index).unwrap().to_owned();
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_public_key_is_no_secret_of_another_algorithm() {
+    fn the_public_key_cannot_be_used_as_an_hmac_secret() {
         let (signer, verifier) = pair();
         let key = signer.public_key();
         let bytes = URL_SAFE_NO_PAD.decode(&key.x).unwrap();
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_without_an_end_or_past_it_is_refused() {
+    fn expired_tokens_and_those_without_expiry_are_refused() {
         let (signer, verifier) = pair();
         let now = clock::unix_seconds();
         assert!(
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_ends_is_no_longer_remembered_as_good() {
+    fn an_expired_token_leaves_the_cache() {
         let (signer, verifier) = pair();
         let token = signer.sign_anything(&claims(clock::unix_seconds() + 1));
         let began = std::time::Instant::now();
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn several_keys_are_known_at_once_and_those_that_are_dropped_end_their_sessions() {
+    fn removing_a_key_ends_its_sessions() {
         let (old, verifier) = pair();
         let new = SessionSigner::ephemeral();
         let (old_token, new_token) = (issue(&old), issue(&new));
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_arrives_later_makes_earlier_tokens_good() {
+    fn a_key_that_arrives_later_verifies_earlier_tokens() {
         let (signer, verifier) = (SessionSigner::ephemeral(), SessionVerifier::default());
         let token = issue(&signer);
         assert!(verifier.verify(&token).is_none());
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_not_what_it_says_is_not_taken() {
+    fn a_key_with_a_wrong_id_is_rejected() {
         let verifier = SessionVerifier::default();
         let good = SessionSigner::ephemeral().public_key().clone();
         let other = SessionSigner::ephemeral().public_key().clone();
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_refused() {
+    fn invalid_tokens_are_refused() {
         let (_, verifier) = pair();
         for token in ["", ".", "..", "a.b.c", "\u{0}", &"x".repeat(100_000)] {
             assert!(verifier.verify(token).is_none());

@@ -53,7 +53,7 @@ fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn a_long_answer_is_compressed_for_who_takes_it_and_says_the_same() {
+async fn a_long_response_is_compressed_without_change() {
     let server = Running::with(routes).await;
     for (takes, is_compressed) in [
         ("gzip, deflate, br, zstd", true),
@@ -83,7 +83,7 @@ async fn a_long_answer_is_compressed_for_who_takes_it_and_says_the_same() {
 }
 
 #[tokio::test]
-async fn what_is_short_or_no_text_or_live_stays_as_it_is() {
+async fn short_binary_and_live_responses_are_not_compressed() {
     let server = Running::with(routes).await;
     for path in ["/api/short", "/api/picture", "/api/events", "/api/nothing"] {
         let answer = ask(&server, Method::GET, path, "gzip").await;
@@ -93,7 +93,7 @@ async fn what_is_short_or_no_text_or_live_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn each_form_has_a_tag_of_its_own_and_either_is_known() {
+async fn each_encoding_has_its_own_tag() {
     let server = Running::with(routes).await;
     let mut tags = Vec::new();
     for takes in ["identity", "gzip"] {
@@ -117,7 +117,7 @@ async fn each_form_has_a_tag_of_its_own_and_either_is_known() {
 }
 
 #[tokio::test]
-async fn head_says_of_the_compressed_form_what_get_would() {
+async fn head_has_the_headers_of_the_compressed_get() {
     let server = Running::with(routes).await;
     let got = ask(&server, Method::GET, "/api/long", "gzip").await;
     let head = ask(&server, Method::HEAD, "/api/long", "gzip").await;

@@ -69,7 +69,7 @@ async fn who(session: MaybeSession, req: HttpRequest) -> Option<HttpResponse> {
 }
 
 #[tokio::test]
-async fn unknown_routes_and_methods_are_answered_in_the_envelope() {
+async fn unknown_routes_and_methods_return_the_error_envelope() {
     let server = Running::with(routes).await;
     for path in ["/", "/api", "/api/nothing", "/api/samples/1/2", "/x/../y"] {
         let answer = server.get(path).send().await.unwrap();
@@ -82,7 +82,7 @@ async fn unknown_routes_and_methods_are_answered_in_the_envelope() {
 }
 
 #[tokio::test]
-async fn malformed_ids_and_queries_are_the_callers_fault() {
+async fn malformed_ids_and_queries_are_client_errors() {
     let server = Running::with(routes).await;
     for id in ["x", "00000000", "%ff", "%00", "%2e%2e%2f"] {
         let path = format!("/api/samples/{id}?limit=1");
@@ -96,7 +96,7 @@ async fn malformed_ids_and_queries_are_the_callers_fault() {
 }
 
 #[tokio::test]
-async fn nobody_learns_anything_about_the_body_before_signing_in() {
+async fn the_session_is_checked_before_the_body() {
     let server = Running::with(routes).await;
     let oversized = "x".repeat(100_000);
     for body in ["", "nonsense", "[]", "{\"text\":\"a\"}", &oversized] {
@@ -107,7 +107,7 @@ async fn nobody_learns_anything_about_the_body_before_signing_in() {
 }
 
 #[tokio::test]
-async fn bodies_are_read_as_the_contract_says() {
+async fn bodies_are_read_as_documented() {
     let server = Running::with(routes).await;
     let oversized = format!("{{\"text\":\"{}\"}}", "x".repeat(65_536));
     let largest = format!("{{\"text\":\"{}\"}}", "x".repeat(65_536 - 11));
@@ -140,7 +140,7 @@ async fn bodies_are_read_as_the_contract_says() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_says_how_long_it_is_is_limited_too() {
+async fn a_body_without_a_length_is_limited() {
     let server = Running::with(routes).await;
     let head = format!(
         "POST /api/samples HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: {}\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -153,7 +153,7 @@ async fn a_body_that_never_says_how_long_it_is_is_limited_too() {
 }
 
 #[tokio::test]
-async fn a_bad_session_is_nobodys() {
+async fn an_invalid_session_is_no_session() {
     let server = Running::with(routes).await;
     let good = server.cookie();
     for (cookie, expected) in [
@@ -171,7 +171,7 @@ async fn a_bad_session_is_nobodys() {
 }
 
 #[tokio::test]
-async fn a_request_is_known_by_one_id_in_handler_and_answer() {
+async fn handler_and_response_have_the_same_request_id() {
     let server = Running::with(routes).await;
     let request = server.get("/api/who").header("x-request-id", "mine-1");
     let answer = request.send().await.unwrap();
@@ -189,7 +189,7 @@ async fn a_request_is_known_by_one_id_in_handler_and_answer() {
 }
 
 #[tokio::test]
-async fn a_defect_is_told_without_its_inside() {
+async fn a_panic_is_reported_without_details() {
     let server = Running::with(routes).await;
     for path in ["/api/broken", "/api/panics"] {
         let answer = server.get(path).send().await.unwrap();
@@ -200,7 +200,7 @@ async fn a_defect_is_told_without_its_inside() {
 }
 
 #[tokio::test]
-async fn a_request_that_takes_too_long_is_answered_503() {
+async fn a_request_that_takes_too_long_returns_503() {
     let config = HttpConfig {
         request_timeout: Duration::from_millis(50),
         ..HttpConfig::default()
@@ -237,7 +237,7 @@ async fn while_a_dependency_is_down_only_the_api_is_unavailable() {
 }
 
 #[tokio::test]
-async fn readiness_says_what_a_service_lacks() {
+async fn readiness_names_missing_dependencies() {
     let server = Running::configured(routes, &HttpConfig::default(), |server| {
         let sample: Arc<dyn Service> = Arc::new(crate::common::Sample {
             routes: |_| {},
@@ -254,7 +254,7 @@ async fn readiness_says_what_a_service_lacks() {
 }
 
 #[tokio::test]
-async fn another_site_cannot_make_a_browser_change_anything() {
+async fn cross_site_requests_change_nothing() {
     let server = Running::with(routes).await;
     let send = |header: (&'static str, String)| {
         server
@@ -277,7 +277,7 @@ async fn another_site_cannot_make_a_browser_change_anything() {
 }
 
 #[tokio::test]
-async fn answers_tell_browsers_to_be_careful() {
+async fn responses_have_security_headers() {
     let server = Running::with(routes).await;
     for path in ["/api/samples", "/api/nothing", "/api/docs", "/healthz"] {
         let answer = server.get(path).send().await.unwrap();
@@ -310,7 +310,7 @@ async fn head_is_get_without_the_body() {
 }
 
 #[tokio::test]
-async fn a_copy_that_is_still_good_is_not_sent_again() {
+async fn an_unchanged_response_is_not_sent_again() {
     let server = Running::with(routes).await;
     let first = server.get("/api/samples").send().await.unwrap();
     let etag = first.headers()["etag"].clone();
@@ -321,7 +321,7 @@ async fn a_copy_that_is_still_good_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn requests_are_counted_by_route_and_not_by_path() {
+async fn metrics_count_requests_by_route() {
     let server = Running::with(routes).await;
     for id in ["a", "b"] {
         server
@@ -343,7 +343,7 @@ async fn requests_are_counted_by_route_and_not_by_path() {
 }
 
 #[tokio::test]
-async fn the_api_describes_itself_to_machines_and_to_people() {
+async fn the_api_has_a_description_and_a_page() {
     let server = Running::with(routes).await;
     let answer = server.get("/api/openapi.json").send().await.unwrap();
     let document: serde_json::Value = answer.json().await.unwrap();
@@ -356,7 +356,7 @@ async fn the_api_describes_itself_to_machines_and_to_people() {
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_the_site_is_the_one_that_the_client_sees() {
+async fn behind_a_trusted_proxy_the_origin_is_the_public_one() {
     let config = HttpConfig {
         trusted_proxies: TrustedProxies::parse("127.0.0.0/8").unwrap(),
         ..HttpConfig::default()

@@ -36,7 +36,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn a_server_that_is_told_to_stop_finishes_what_it_accepted_and_then_ends_its_services() {
+async fn shutdown_finishes_requests_before_it_stops_services() {
     let server = Running::with(routes).await;
     let idle = reqwest::Client::new(); // keeps its connection open, which must not hold it up
     assert!(idle.get(server.url("/healthz")).send().await.is_ok());
@@ -64,7 +64,7 @@ async fn a_server_that_is_told_to_stop_finishes_what_it_accepted_and_then_ends_i
 }
 
 #[tokio::test]
-async fn an_address_that_is_taken_is_an_error_that_names_it() {
+async fn a_taken_address_is_an_error_that_names_it() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let config = HttpConfig {
@@ -77,7 +77,7 @@ async fn an_address_that_is_taken_is_an_error_that_names_it() {
 }
 
 #[tokio::test]
-async fn probes_and_figures_are_for_those_who_ask_the_process_itself() {
+async fn probes_and_metrics_are_served_only_to_direct_requests() {
     let server = Running::configured(routes, &HttpConfig::default(), |server| {
         server.fallback(|cfg| {
             cfg.default_service(web::to(|| async {
@@ -101,7 +101,7 @@ async fn probes_and_figures_are_for_those_who_ask_the_process_itself() {
 }
 
 #[tokio::test]
-async fn what_nobody_serves_goes_to_the_fallback_but_not_below_api() {
+async fn unknown_paths_outside_the_api_go_to_the_fallback() {
     let server = Running::configured(routes, &HttpConfig::default(), |server| {
         server.fallback(|cfg| {
             cfg.default_service(web::to(|| async {

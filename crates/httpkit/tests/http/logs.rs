@@ -72,7 +72,7 @@ async fn broken() -> HandlerResult {
 
 /// One test, because a process has one log.
 #[tokio::test]
-async fn a_request_can_be_followed_through_the_log_and_no_secret_is_in_it() {
+async fn log_lines_have_the_request_id_and_no_secrets() {
     let lines = Lines::default();
     let writer = lines.clone();
     let config = LoggingConfig {
@@ -110,7 +110,7 @@ async fn a_request_can_be_followed_through_the_log_and_no_secret_is_in_it() {
     assert_eq!(failure["level"], "ERROR");
     assert_eq!(failure["error"], "disk is full");
 
-    of_an_outage_one_line_is_told_and_what_is_refused_says_why(&server, &lines).await;
+    an_outage_logs_one_line_and_each_refusal_its_reason(&server, &lines).await;
 
     let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let token = cookie.strip_prefix("session=").unwrap();
@@ -122,10 +122,7 @@ async fn a_request_can_be_followed_through_the_log_and_no_secret_is_in_it() {
     }
 }
 
-async fn of_an_outage_one_line_is_told_and_what_is_refused_says_why(
-    server: &Running,
-    lines: &Lines,
-) {
+async fn an_outage_logs_one_line_and_each_refusal_its_reason(server: &Running, lines: &Lines) {
     let ask = async |path: &str, id: &str, status: u16| {
         let request = server.get(path).header("x-request-id", id);
         assert_eq!(request.send().await.unwrap().status(), status, "{path}");
@@ -174,7 +171,7 @@ async fn of_an_outage_one_line_is_told_and_what_is_refused_says_why(
 }
 
 #[test]
-fn the_client_of_nats_is_heard_only_if_the_configuration_names_it() {
+fn the_nats_client_logs_only_if_configured() {
     for (filter, is_heard) in [
         ("info", false),
         ("trace", false),

@@ -12,7 +12,7 @@ fn short(image: &str) -> &str {
 }
 
 #[test]
-fn every_image_is_a_target_of_the_dockerfile_and_holds_the_program_that_is_started() {
+fn every_image_is_a_target_with_the_started_program() {
     let dockerfile = read("Dockerfile");
     let targets: BTreeSet<_> = dockerfile
         .lines()
@@ -45,7 +45,7 @@ fn every_image_is_a_target_of_the_dockerfile_and_holds_the_program_that_is_start
 }
 
 #[test]
-fn in_production_every_image_is_a_certain_one() {
+fn production_pins_every_image() {
     for pod in overlay(Overlay::Production).pods().unwrap() {
         for container in pod.containers() {
             let image = container.image.as_deref().unwrap();

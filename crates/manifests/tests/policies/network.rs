@@ -100,7 +100,7 @@ fn connections(manifests: &Manifests) -> BTreeSet<(String, String, i32)> {
 }
 
 #[test]
-fn pods_reach_what_they_need_and_nothing_else() {
+fn pods_reach_only_what_they_need() {
     for (overlay, manifests) in overlays() {
         let mut needed = BTreeSet::new();
         let mut need = |from: &str, to: &str, port| {
@@ -128,7 +128,7 @@ fn pods_reach_what_they_need_and_nothing_else() {
 }
 
 #[test]
-fn what_no_policy_opens_is_closed() {
+fn network_access_is_denied_by_default() {
     for (overlay, manifests) in overlays() {
         let policies = manifests.all::<NetworkPolicy>("NetworkPolicy").unwrap();
         let denies_all = policies.iter().any(|policy| {
@@ -143,7 +143,7 @@ fn what_no_policy_opens_is_closed() {
 }
 
 #[test]
-fn only_payments_backups_and_operators_reach_the_internet_and_no_private_address_through_it() {
+fn only_payments_backups_and_operators_reach_the_internet() {
     for (overlay, manifests) in overlays() {
         let policies = Policies(manifests.all("NetworkPolicy").unwrap());
         for pod in manifests.pods().unwrap() {

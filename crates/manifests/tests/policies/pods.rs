@@ -25,7 +25,7 @@ fn security(container: &Container) -> SecurityContext {
 }
 
 #[test]
-fn no_container_runs_as_root_or_can_become_more_than_it_is() {
+fn no_container_runs_as_root_or_gains_privileges() {
     each_container(|name, pod, container| {
         let of_pod = pod.spec.security_context.clone().unwrap_or_default();
         assert_eq!(of_pod.run_as_non_root, Some(true), "{name}");
@@ -64,7 +64,7 @@ fn every_root_file_system_is_read_only() {
 }
 
 #[test]
-fn no_pod_can_talk_to_kubernetes_and_each_has_a_name_of_its_own() {
+fn no_pod_can_use_the_kubernetes_api() {
     each_container(|name, pod, _| {
         assert_eq!(
             pod.spec.automount_service_account_token,
@@ -86,7 +86,7 @@ fn no_pod_can_talk_to_kubernetes_and_each_has_a_name_of_its_own() {
 }
 
 #[test]
-fn every_container_says_what_it_needs_and_may_take() {
+fn every_container_has_requests_and_limits() {
     each_container(|name, _, container| {
         let resources = container.resources.clone().unwrap_or_default();
         for (what, list) in [
@@ -102,7 +102,7 @@ fn every_container_says_what_it_needs_and_may_take() {
 }
 
 #[test]
-fn every_lasting_container_is_probed_at_a_port_of_its_own() {
+fn every_long_running_container_has_probes() {
     each_container(|name, pod, container| {
         if !pod.is_lasting() || !pod.spec.containers.contains(container) {
             return;
@@ -132,7 +132,7 @@ fn every_lasting_container_is_probed_at_a_port_of_its_own() {
 }
 
 #[test]
-fn a_service_is_ready_when_it_can_answer_and_lives_while_its_process_does() {
+fn probes_use_readyz_and_healthz() {
     each_container(|name, pod, container| {
         if !pod.is_lasting() || !pod.is_ours() {
             return;
@@ -153,7 +153,7 @@ fn a_service_is_ready_when_it_can_answer_and_lives_while_its_process_does() {
 }
 
 #[test]
-fn in_production_pods_of_one_kind_are_spread_over_nodes_and_zones() {
+fn production_spreads_replicas_over_nodes_and_zones() {
     for pod in overlay(Overlay::Production).pods().unwrap() {
         if !pod.is_lasting() {
             continue;

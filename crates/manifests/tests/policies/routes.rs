@@ -35,7 +35,7 @@ fn service<'a>(paths: &'a [(String, String)], path: &str) -> &'a str {
 }
 
 #[test]
-fn every_route_of_the_api_leads_to_the_service_that_has_it() {
+fn every_api_route_leads_to_its_service() {
     let documents = [
         ("auth", auth::openapi()),
         ("tickets", tickets::openapi()),
@@ -69,7 +69,7 @@ fn every_route_of_the_api_leads_to_the_service_that_has_it() {
 }
 
 #[test]
-fn every_path_of_the_ingress_leads_to_a_service_that_is_there() {
+fn every_path_of_the_ingress_leads_to_an_existing_service() {
     for (overlay, manifests) in overlays() {
         for (path, service) in paths(&manifests) {
             let mut services = manifests.of_kind("Service");

@@ -4,7 +4,7 @@ use devservers::tools::Validator;
 use manifests::Overlay;
 
 #[test]
-fn every_object_of_every_overlay_is_valid_for_the_newest_three_versions_of_kubernetes() {
+fn every_object_is_valid_for_three_versions_of_kubernetes() {
     let validator = Validator::find_or_install().unwrap();
     let versions = validator.newest(3).unwrap();
     assert_eq!(versions.len(), 3, "{versions:?}");

@@ -28,7 +28,7 @@ fn asked_for(manifests: &Manifests) -> BTreeSet<String> {
 }
 
 #[test]
-fn no_manifest_holds_a_secret() {
+fn no_manifest_contains_a_secret() {
     for (overlay, manifests) in overlays() {
         let held: Vec<_> = manifests
             .of_kind("Secret")
@@ -44,7 +44,7 @@ fn development_needs_no_secret_at_all() {
 }
 
 #[test]
-fn every_secret_of_production_is_named_to_operators_and_no_other() {
+fn operators_get_exactly_the_secrets_of_production() {
     let text = read("docs/operating/secrets.md");
     let rows = text.lines().filter_map(|line| {
         let cell = line.strip_prefix("| Secret `")?;
@@ -66,7 +66,7 @@ fn entry<'a>(
 }
 
 #[test]
-fn in_production_everybody_signs_in_as_who_they_are() {
+fn in_production_every_service_has_its_own_identity() {
     let manifests = overlay(Overlay::Production);
     let mut seen = BTreeSet::new();
     for pod in manifests.pods().unwrap() {

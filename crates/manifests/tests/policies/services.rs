@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use crate::{overlay, overlays};
 
 #[test]
-fn every_service_selects_one_deployment_or_set_that_has_its_ports() {
+fn every_service_selects_one_workload_with_its_ports() {
     for (name, manifests) in overlays() {
         let pods = manifests.pods().unwrap();
         let mut selected = BTreeSet::new();
@@ -51,7 +51,7 @@ fn every_service_selects_one_deployment_or_set_that_has_its_ports() {
 }
 
 #[test]
-fn a_service_listens_where_its_port_says() {
+fn a_service_listens_on_its_declared_port() {
     for (name, manifests) in overlays() {
         for pod in manifests.pods().unwrap() {
             if !pod.is_ours() || !pod.is_lasting() {
@@ -82,7 +82,7 @@ fn a_service_listens_where_its_port_says() {
 }
 
 #[test]
-fn every_address_of_a_server_is_that_of_a_pod_with_that_port() {
+fn every_server_address_names_a_pod_with_that_port() {
     for (name, manifests) in overlays() {
         let mut addresses = BTreeSet::new();
         for set in manifests.all::<StatefulSet>("StatefulSet").unwrap() {
@@ -127,7 +127,7 @@ fn every_address_of_a_server_is_that_of_a_pod_with_that_port() {
 }
 
 #[test]
-fn in_production_every_service_is_scaled_and_everything_survives_a_drained_node() {
+fn production_scales_services_and_survives_a_drained_node() {
     let manifests = overlay(Overlay::Production);
     let deployments = manifests.all::<Deployment>("Deployment").unwrap();
     let scalers = "HorizontalPodAutoscaler";
@@ -179,7 +179,7 @@ fn in_production_every_service_is_scaled_and_everything_survives_a_drained_node(
 }
 
 #[test]
-fn in_production_a_majority_of_the_servers_survives_a_node() {
+fn in_production_a_majority_of_servers_survives_a_lost_node() {
     let sets = overlay(Overlay::Production);
     for set in sets.all::<StatefulSet>("StatefulSet").unwrap() {
         let spec = set.spec;

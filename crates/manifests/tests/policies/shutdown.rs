@@ -8,7 +8,7 @@ use crate::overlays;
 const SLACK_SECONDS: i64 = 10;
 
 #[test]
-fn a_pod_has_as_long_to_end_as_the_program_may_take() {
+fn the_grace_period_of_a_pod_covers_the_shutdown() {
     let mut seen = 0;
     for (overlay, manifests) in overlays() {
         for pod in manifests.pods().unwrap() {
@@ -44,7 +44,7 @@ fn a_pod_has_as_long_to_end_as_the_program_may_take() {
 }
 
 #[test]
-fn a_request_may_not_take_longer_than_a_pod_waits_for_it() {
+fn requests_are_shorter_than_the_shutdown_of_a_pod() {
     for (overlay, manifests) in overlays() {
         let pod = manifests.pod("orders").unwrap();
         let variables = manifests.environment(pod.container().unwrap()).unwrap();
@@ -61,7 +61,7 @@ fn a_request_may_not_take_longer_than_a_pod_waits_for_it() {
 }
 
 #[test]
-fn a_roll_out_takes_no_pod_away_before_its_successor_is_ready() {
+fn a_rollout_removes_no_pod_before_its_successor_is_ready() {
     use k8s_openapi::api::apps::v1::Deployment;
     use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
     let mut seen = 0;

@@ -27,7 +27,7 @@ fn schema() -> Option<Value> {
 }
 
 #[test]
-fn it_is_valid_against_the_schema_that_lies_beside_the_workspace_if_one_does() {
+fn skaffold_yaml_is_valid_against_its_schema() {
     let Some(schema) = schema() else {
         eprintln!("no schema at {SCHEMA}, and SKAFFOLD_SCHEMA names none");
         return;
@@ -46,7 +46,7 @@ fn it_is_valid_against_the_schema_that_lies_beside_the_workspace_if_one_does() {
 }
 
 #[test]
-fn it_builds_every_image_that_an_overlay_runs_and_no_other() {
+fn skaffold_builds_exactly_the_images_of_the_overlays() {
     let configuration = configuration();
     let mut lists = vec![&configuration["build"]["artifacts"]];
     let profiles = configuration["profiles"].as_array().unwrap();
@@ -90,7 +90,7 @@ fn each_profile_applies_the_overlay_of_its_name() {
 }
 
 #[test]
-fn what_is_forwarded_to_a_developer_is_a_port_of_a_service() {
+fn forwarded_ports_are_ports_of_services() {
     let manifests = overlay(Overlay::Dev);
     let configuration = configuration();
     let forwards = configuration.pointer("/profiles/0/portForward").unwrap();

@@ -40,7 +40,7 @@ fn repeated(value: &Value, found: &mut Vec<String>) {
 }
 
 #[test]
-fn no_list_names_anything_twice() {
+fn no_list_has_duplicates() {
     let (mut seen, root) = (0, devservers::tools::workspace());
     each_file(&root.join("k8s"), &mut |path| {
         let text = read(path.to_str().unwrap());

@@ -27,7 +27,7 @@ fn of_pod(manifests: &Manifests, pod: &Pod) -> BTreeMap<String, VariableValue> {
 }
 
 #[test]
-fn every_variable_that_a_manifest_sets_is_one_of_the_program_and_the_other_way_round() {
+fn manifests_set_exactly_the_variables_of_the_program() {
     let known: BTreeSet<_> = VARS.iter().map(|var| var.name.to_owned()).collect();
     let mut set = BTreeSet::new();
     for (overlay, pod, variables) in ours() {
@@ -91,7 +91,7 @@ fn every_value_that_a_manifest_sets_is_allowed() {
 }
 
 #[test]
-fn what_is_secret_comes_from_a_secret_and_only_to_whom_needs_it() {
+fn secrets_reach_only_the_pods_that_need_them() {
     for (overlay, pod, variables) in ours() {
         for var in VARS.iter().filter(|var| var.secret) {
             match variables.get(var.name) {
@@ -127,7 +127,7 @@ fn what_is_secret_comes_from_a_secret_and_only_to_whom_needs_it() {
 }
 
 #[test]
-fn in_production_no_pod_keeps_what_the_others_lack() {
+fn in_production_no_pod_keeps_local_state() {
     for (overlay, pod, variables) in ours() {
         if overlay != Overlay::Production {
             continue;

@@ -109,7 +109,7 @@ pub fn program(command: &str) -> PathBuf {
 }
 
 #[test]
-fn a_path_or_address_is_replaced_where_it_is_one_and_nowhere_else() {
+fn only_whole_paths_and_addresses_are_replaced() {
     let word = |word: &str, with: &str| (word.to_owned(), with.to_owned());
     let words = [
         word("/data", "/tmp/y"),

@@ -26,7 +26,7 @@ const SCALED: [&str; 6] = [
 const PEOPLE: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_manifests_say_is_the_marketplace_and_a_killed_pod_costs_what_it_had_in_hand() {
+async fn the_manifests_start_the_marketplace_and_it_survives_killed_pods() {
     let site = Site::start(&SCALED).await;
     a_ticket_is_sold(&site).await;
     nothing_of_the_inside_is_shown_outside(&site).await;
@@ -48,7 +48,7 @@ async fn what_the_manifests_say_is_the_marketplace_and_a_killed_pod_costs_what_i
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_roll_out_refuses_nobody() {
+async fn a_rollout_refuses_no_request() {
     let site = Site::start(&["orders", "tickets"]).await;
     let people = traffic::Crowd::begin(&site, PEOPLE).await;
     people.go_on_for(30).await;
@@ -90,16 +90,12 @@ async fn a_ticket_is_sold(site: &Site) {
     let document = anyone.get("/api/openapi.json").await.expect_status(200);
     assert!(document.json["paths"]["/api/orders"].is_object());
 
-    let (seller, _) = anyone.new_user().await;
-    let (buyer, user) = anyone.new_user().await;
-    let ticket = json!({"title": "Opening night", "price": 20});
-    let ticket = seller.post("/api/tickets", ticket).await;
-    let ticket = ticket.expect_status(201).id();
+    let (seller, buyer) = (anyone.person().await, anyone.person().await);
+    let ticket = seller.sell("Opening night", 20).await;
     let listed = anyone.get("/api/tickets").await.expect_status(200);
     assert_eq!(listed.json[0]["id"], ticket);
 
-    let order = buyer.post("/api/orders", json!({"ticketId": ticket})).await;
-    let order = order.expect_status(201).id();
+    let order = buyer.order(&ticket).await;
     let edit = json!({"title": "Another", "price": 30});
     let path = format!("/api/tickets/{ticket}");
     seller.put(&path, &edit).await.assert_status(400);
@@ -109,16 +105,16 @@ async fn a_ticket_is_sold(site: &Site) {
     })
     .await;
 
-    let pay = json!({"token": "tok_visa", "orderId": order});
-    buyer.post("/api/payments", pay).await.assert_status(201);
-    let order = buyer.get(&format!("/api/orders/{order}")).await;
-    assert_eq!(order.expect_status(200).json["status"], "complete");
+    buyer.pay(&order).await;
+    assert_eq!(buyer.order_of(&order).await["status"], "complete");
 
     buyer
         .post("/api/users/signout", json!({}))
         .await
         .assert_status(200);
-    let again = buyer.sign_in_as(&user.email, &user.password).await;
+    let again = buyer
+        .sign_in_as(&buyer.user.email, &buyer.user.password)
+        .await;
     again.assert_status(200);
     let orders = buyer.get("/api/orders").await.expect_status(200);
     assert_eq!(orders.json.as_array().unwrap().len(), 1);

@@ -1,6 +1,5 @@
 //! Users who sell, order and pay continuously, and record every request without a proper response.
 
-use serde_json::{Value, json};
 use std::{
     sync::{
         Arc,
@@ -49,11 +48,9 @@ impl Crowd {
         let (stop, answered) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
         let mut running = Vec::new();
         for _ in 0..people {
-            let (seller, _) = site.client().new_user().await;
-            let (buyer, _) = site.client().new_user().await;
-            let person = Person {
-                seller,
-                buyer,
+            let person = Trader {
+                seller: site.client().person().await.client,
+                buyer: site.client().person().await.client,
                 answered: answered.clone(),
                 failures: Vec::new(),
             };
@@ -91,14 +88,14 @@ impl Crowd {
 }
 
 /// Two accounts: users can't buy their own tickets.
-struct Person {
+struct Trader {
     seller: Client,
     buyer: Client,
     answered: Arc<AtomicUsize>,
     failures: Vec<Failure>,
 }
 
-impl Person {
+impl Trader {
     async fn run(mut self, stop: Arc<AtomicBool>) -> Vec<Failure> {
         while !stop.load(Ordering::Relaxed) {
             self.one_ticket().await;
@@ -109,15 +106,12 @@ impl Person {
     async fn one_ticket(&mut self) {
         self.read("/api/docs").await;
         self.read("/api/users/currentuser").await;
-        let ticket = json!({"title": "Opening night", "price": 20});
-        let seller = self.seller.clone();
-        let ticket = self.insist(&seller, "/api/tickets", &ticket).await.id();
+        let (seller, buyer) = (self.seller.clone(), self.buyer.clone());
+        let offer = || seller.try_sell("Opening night", 20);
+        let ticket = self.insist("sell", offer).await.id();
         self.read(&format!("/api/tickets/{ticket}")).await;
-        let buyer = self.buyer.clone();
-        let wish = json!({"ticketId": ticket});
-        let order = self.insist(&buyer, "/api/orders", &wish).await.id();
-        let pay = json!({"token": "tok_visa", "orderId": order});
-        self.insist(&buyer, "/api/payments", &pay).await;
+        let order = self.insist("order", || buyer.try_order(&ticket)).await.id();
+        self.insist("pay", || buyer.try_pay(&order)).await;
         let order = self.read(&format!("/api/orders/{order}")).await;
         assert_eq!(order.json["status"], "complete", "{}", order.text);
     }
@@ -128,10 +122,9 @@ impl Person {
     }
 
     /// Sends a command until it is answered, under one key: it takes effect once.
-    async fn insist(&mut self, client: &Client, path: &str, body: &Value) -> Response {
+    async fn insist(&mut self, what: &str, call: impl Fn() -> Call) -> Response {
         let key = Uuid::new_v4().to_string();
-        let call = || client.post(path, body).idempotency_key(&key);
-        self.until(path, 201, call).await
+        self.until(what, 201, || call().idempotency_key(&key)).await
     }
 
     async fn until(&mut self, what: &str, status: u16, call: impl Fn() -> Call) -> Response {

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn frames_are_split_where_the_server_ended_them_and_lose_no_byte() {
+    async fn frames_are_split_at_their_ends_and_lose_no_byte() {
         let stream = [
             "INFO {\"server_id\":\"X\"}\r\n",
             &message("a.b", "MSG looks like a line\r\nbut is payload"),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn publish_acknowledgments_are_told_from_all_other_messages() {
+    async fn publish_acknowledgments_are_distinguished_from_other_messages() {
         let ack = |text: String| async move { frames(text.as_bytes()).await[0].ack() };
         let stored = ack(message("_INBOX.a.b", r#"{"stream":"S","seq":7}"#)).await;
         let refused =
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_client_publishes_is_told_from_what_else_it_says() {
+    async fn publications_are_distinguished_from_other_commands() {
         let stream = "CONNECT {}\r\nPUB a.b 5\r\nhello\r\nSUB a.b 1\r\n\
                       HPUB c reply.to 12 17\r\nNATS/1.0\r\n\r\nthere\r\nPING\r\n";
         let frames = frames(stream.as_bytes()).await;
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rivals_publication_differs_in_its_ids_and_chosen_words_and_asks_for_no_answer() {
+    async fn a_competing_publication_has_other_ids_and_no_reply_subject() {
         let id = "3f0c3a52-6a1f-4b5e-9d3b-0c1d2e3f4a5b";
         let headers = format!("NATS/1.0\r\nCommand-Id: {id}\r\nActor: me\r\n\r\n");
         let total = headers.len() + 4;

@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_a_test_card_is_known() {
+    fn every_spelling_of_a_test_card_is_recognized() {
         for token in [
             "tok_visa",
             "pm_card_visa",
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_token_is_named_in_the_answer() {
+    fn an_unknown_token_is_named_in_the_error() {
         let message = |token| card(token).unwrap_err().to_string();
         assert_eq!(message("tok_nonsense"), "No such token: 'tok_nonsense'");
         assert_eq!(message("pm_visa"), "No such PaymentMethod: 'pm_visa'");

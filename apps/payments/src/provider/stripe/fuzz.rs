@@ -58,12 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_comes_as_a_webhook_is_refused_unless_it_is_signed() {
+    fn any_unsigned_webhook_is_refused() {
         testkit::replay("stripe_signature", stripe_signature);
     }
 
     #[test]
-    fn whatever_is_signed_is_read_or_refused() {
+    fn any_signed_webhook_is_read_or_refused() {
         testkit::replay("stripe_event", stripe_event);
     }
 }

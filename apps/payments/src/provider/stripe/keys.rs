@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_key_is_refused_without_being_shown() {
+    fn an_invalid_key_is_refused_and_not_printed() {
         assert!(check_key("sk_test_1", false).is_ok());
         assert!(check_key("rk_live_1", true).is_ok());
         for bad in ["", "pk_live_topsecret", "sk_live_\nX", "sk_test_topsecret"] {

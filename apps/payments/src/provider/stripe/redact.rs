@@ -26,7 +26,7 @@ mod tests {
     use super::redact;
 
     #[test]
-    fn keys_are_replaced_and_the_rest_is_kept() {
+    fn only_keys_are_redacted() {
         assert_eq!(
             redact("Invalid API Key provided: sk_test_4eC39HqLyj."),
             "Invalid API Key provided: [redacted]."

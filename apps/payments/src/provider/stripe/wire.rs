@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_about_the_token_is_the_clients_fault() {
+    fn only_errors_about_the_token_are_client_errors() {
         let of = |kind, code, param| error(kind, code, param).meaning();
         let invalid = "invalid_request_error";
         assert_eq!(

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_chosen_is_shown_however_narrow_it_is() {
+    fn chosen_columns_are_shown_at_any_width() {
         let chosen = names("aggregate_id actor version");
         let layout = Layout::fit(&chosen, true, 20);
         assert_eq!(layout.columns.len(), 3);

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_dumped_with_their_places() {
+    fn bytes_are_dumped_with_their_offsets() {
         let dumped = dump(b"{\"events\":[\xff\xfe\n]}");
         assert_eq!(
             dumped,

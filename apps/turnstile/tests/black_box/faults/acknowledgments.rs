@@ -2,22 +2,15 @@
 
 use serde_json::json;
 use std::collections::HashSet;
-use testkit::{DropAcksProxy, LONG, Nats, eventually};
+use testkit::{DropAcksProxy, LONG, eventually};
 use uuid::Uuid;
 
 use super::traffic::{Traffic, assert_nothing_is_lost};
 use crate::support::{Person, Site, assert_has};
 
 async fn behind_a_lossy_proxy() -> (Site, DropAcksProxy) {
-    let nats = Nats::start().await;
-    let proxy = DropAcksProxy::start(nats.url(), 7).await;
-    let site = Site::builder()
-        .nats(&nats)
-        .nats_url(proxy.url())
-        .env("ORDER_HOLD_SECONDS", "20")
-        .start()
-        .await;
-    (site, proxy)
+    let (site, proxy) = Site::builder().behind_proxy().await;
+    (site.env("ORDER_HOLD_SECONDS", "20").start().await, proxy)
 }
 
 /// Drops the acknowledgment of every message that this stream stores from now on.
@@ -30,7 +23,7 @@ fn lose_acks_of(proxy: &DropAcksProxy, stream: &'static str) {
 }
 
 #[tokio::test]
-async fn each_command_takes_effect_once_and_answers_its_first_result() {
+async fn each_command_takes_effect_once_and_repeats_its_response() {
     let (site, proxy) = behind_a_lossy_proxy().await;
     let lost_one_more = |before: u64| {
         assert!(proxy.dropped() > before, "no acknowledgment was lost");
@@ -88,7 +81,7 @@ async fn each_command_takes_effect_once_and_answers_its_first_result() {
 }
 
 #[tokio::test]
-async fn a_request_with_a_key_is_answered_the_same_although_its_record_was_not_acknowledged() {
+async fn a_lost_acknowledgment_of_the_record_does_not_change_the_response() {
     let (site, proxy) = behind_a_lossy_proxy().await;
     let seller: Person = site.person().await;
     let key = Uuid::new_v4().to_string();
@@ -110,7 +103,7 @@ async fn a_request_with_a_key_is_answered_the_same_although_its_record_was_not_a
 }
 
 #[tokio::test]
-async fn traffic_goes_on_while_one_acknowledgment_in_ten_is_lost_and_connections_are_cut() {
+async fn traffic_continues_despite_lost_acknowledgments_and_cut_connections() {
     let (site, proxy) = behind_a_lossy_proxy().await;
     let traffic = Traffic::begin(&site, 4).await;
     proxy.drop_with_probability(0.1);

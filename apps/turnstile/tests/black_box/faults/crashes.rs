@@ -27,77 +27,74 @@ async fn site(mongo: Mongo) -> Site {
         .await
 }
 
-#[tokio::test]
-async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
-    let site = site(Mongo::database().await).await;
+/// Crashes and restarts parts of a site under load, and checks that nothing acknowledged is lost.
+async fn crash_under_load(site: Site, crashes: usize, crash: impl AsyncFn(&Site, usize)) {
     let traffic = Traffic::begin(&site, PEOPLE).await;
-    for _ in 0..KILLS {
+    for n in 0..crashes {
         traffic.go_on_for(COMMANDS).await;
         random_moment().await;
-        site.app().kill9().await;
-        site.app().restart().await;
+        crash(&site, n).await;
     }
     traffic.go_on_for(COMMANDS).await;
     assert_nothing_is_lost(&site, &traffic.end().await).await;
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
+    crash_under_load(
+        site(Mongo::database().await).await,
+        KILLS,
+        async |site, _| {
+            site.app().kill9().await;
+            site.app().restart().await;
+        },
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_when_nats_is_killed() {
-    let site = site(Mongo::database().await).await;
-    let traffic = Traffic::begin(&site, PEOPLE).await;
-    for _ in 0..KILLS {
-        traffic.go_on_for(COMMANDS).await;
-        random_moment().await;
-        site.nats.kill9().await;
-        site.nats.restart().await;
-    }
-    traffic.go_on_for(COMMANDS).await;
-    assert_nothing_is_lost(&site, &traffic.end().await).await;
+    crash_under_load(
+        site(Mongo::database().await).await,
+        KILLS,
+        async |site, _| {
+            site.nats.kill9().await;
+            site.nats.restart().await;
+        },
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_when_mongodb_is_killed() {
-    let site = site(Mongo::own().await).await;
-    let traffic = Traffic::begin(&site, PEOPLE).await;
-    for _ in 0..KILLS {
-        traffic.go_on_for(COMMANDS).await;
-        random_moment().await;
+    crash_under_load(site(Mongo::own().await).await, KILLS, async |site, _| {
         site.mongo.kill9().await;
         site.mongo.restart().await;
-    }
-    traffic.go_on_for(COMMANDS).await;
-    assert_nothing_is_lost(&site, &traffic.end().await).await;
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn nothing_acknowledged_is_lost_when_all_of_them_are_killed_at_once() {
-    let site = site(Mongo::own().await).await;
-    let traffic = Traffic::begin(&site, PEOPLE).await;
-    for _ in 0..2 {
-        traffic.go_on_for(COMMANDS).await;
-        random_moment().await;
+async fn nothing_acknowledged_is_lost_when_everything_is_killed_at_once() {
+    crash_under_load(site(Mongo::own().await).await, 2, async |site, _| {
         tokio::join!(site.app().kill9(), site.nats.kill9(), site.mongo.kill9());
         tokio::join!(site.nats.restart(), site.mongo.restart());
         site.app().restart().await;
-    }
-    traffic.go_on_for(COMMANDS).await;
-    assert_nothing_is_lost(&site, &traffic.end().await).await;
+    })
+    .await;
 }
 
 #[tokio::test]
-async fn nothing_acknowledged_is_lost_when_separate_services_are_killed_one_by_one() {
+async fn nothing_acknowledged_is_lost_when_services_are_killed_one_by_one() {
     let site = Site::builder()
         .separate()
         .env("ORDER_HOLD_SECONDS", "5")
         .start()
         .await;
-    let traffic = Traffic::begin(&site, PEOPLE).await;
-    for app in &site.apps {
-        traffic.go_on_for(COMMANDS / 2).await;
-        random_moment().await;
-        app.kill9().await;
-        app.restart().await;
-    }
-    traffic.go_on_for(COMMANDS).await;
-    assert_nothing_is_lost(&site, &traffic.end().await).await;
+    let services = site.apps.len();
+    crash_under_load(site, services, async |site, n| {
+        site.apps[n].kill9().await;
+        site.apps[n].restart().await;
+    })
+    .await;
 }

@@ -9,7 +9,7 @@ use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
 };
-use testkit::{DropAcksProxy, LONG, Nats, Publication, Response, eventually};
+use testkit::{DropAcksProxy, LONG, Publication, Response, eventually};
 use uuid::Uuid;
 
 use crate::support::{Person, Site};
@@ -83,9 +83,7 @@ impl Sent {
 /// Kills the server when a listing, an order and a payment are all at the point at which `hold`
 /// begins to drop messages, and checks that each takes effect once when it is repeated.
 async fn killed_when(hold: impl FnOnce(&DropAcksProxy, Lost)) {
-    let nats = Nats::start().await;
-    let proxy = DropAcksProxy::start(nats.url(), 7).await;
-    let site = Site::builder().nats(&nats).nats_url(proxy.url());
+    let (site, proxy) = Site::builder().behind_proxy().await;
     let site = site.start().await;
     let (seller, buyer, payer) = (
         site.person().await,
@@ -164,7 +162,7 @@ fn stream_of<'a>(publication: &Publication<'a>) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn killed_before_its_key_is_claimed_a_request_takes_effect_once() {
+async fn a_request_killed_before_its_claim_takes_effect_once() {
     killed_when(|proxy, lost| {
         proxy.swallow_if(move |it| is_record(&it, "\"claimed\"") && lost.note(it.subject));
     })
@@ -172,7 +170,7 @@ async fn killed_before_its_key_is_claimed_a_request_takes_effect_once() {
 }
 
 #[tokio::test]
-async fn killed_before_its_commit_a_request_takes_effect_once() {
+async fn a_request_killed_before_its_commit_takes_effect_once() {
     killed_when(|proxy, lost| {
         proxy.swallow_if(move |it| stream_of(&it).is_some_and(|stream| lost.note(stream)));
     })
@@ -180,7 +178,7 @@ async fn killed_before_its_commit_a_request_takes_effect_once() {
 }
 
 #[tokio::test]
-async fn killed_before_it_hears_of_its_commit_a_request_takes_effect_once() {
+async fn a_request_killed_before_its_acknowledgment_takes_effect_once() {
     killed_when(|proxy, lost| {
         proxy.drop_if(move |ack| {
             ["TICKETS", "ORDERS", "PAYMENTS"].contains(&ack.stream.as_str())
@@ -191,7 +189,7 @@ async fn killed_before_it_hears_of_its_commit_a_request_takes_effect_once() {
 }
 
 #[tokio::test]
-async fn killed_before_its_answer_is_kept_a_request_takes_effect_once() {
+async fn a_request_killed_before_its_record_takes_effect_once() {
     killed_when(|proxy, lost| {
         proxy.swallow_if(move |it| is_record(&it, "\"answered\"") && lost.note(it.subject));
     })

@@ -126,12 +126,12 @@ async fn a_lost_tail_heals(deployment: Deployment) {
 }
 
 #[tokio::test]
-async fn what_the_log_has_lost_is_shown_no_more_and_nothing_acknowledged_later_is_missing() {
+async fn lost_commits_disappear_and_later_ones_are_all_shown() {
     a_lost_tail_heals(Deployment::AllInOne).await;
 }
 
 #[tokio::test]
-async fn separate_services_show_nothing_that_the_log_has_lost() {
+async fn separate_services_show_no_lost_commits() {
     a_lost_tail_heals(Deployment::Separate).await;
 }
 
@@ -152,7 +152,7 @@ async fn created(person: &Person, path: &str, body: &Value, key: &str) -> (bool,
 }
 
 #[tokio::test]
-async fn an_answer_to_a_repeated_request_never_tells_of_what_the_log_has_lost() {
+async fn a_repeated_response_never_contains_lost_commits() {
     let site = Site::builder().start().await;
     let (seller, buyer) = (site.person().await, site.person().await);
     let stays = json!({"title": "Stays", "price": 10});

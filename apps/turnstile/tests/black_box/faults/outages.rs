@@ -241,42 +241,42 @@ async fn with_a_frozen_mongodb(deployment: Deployment) {
 }
 
 #[tokio::test]
-async fn without_nats_answers_are_quick_and_it_recovers_by_itself() {
+async fn without_nats_responses_are_quick_and_the_process_recovers() {
     without_nats(Deployment::AllInOne).await;
 }
 
 #[tokio::test]
-async fn without_nats_separate_services_answer_quickly_and_recover_by_themselves() {
+async fn without_nats_separate_services_respond_quickly_and_recover() {
     without_nats(Deployment::Separate).await;
 }
 
 #[tokio::test]
-async fn with_a_frozen_nats_answers_are_quick_and_it_recovers_by_itself() {
+async fn with_a_frozen_nats_responses_are_quick_and_the_process_recovers() {
     with_a_frozen_nats(Deployment::AllInOne).await;
 }
 
 #[tokio::test]
-async fn with_a_frozen_nats_separate_services_answer_quickly_and_recover_by_themselves() {
+async fn with_a_frozen_nats_separate_services_respond_quickly_and_recover() {
     with_a_frozen_nats(Deployment::Separate).await;
 }
 
 #[tokio::test]
-async fn without_mongodb_answers_are_quick_and_it_recovers_by_itself() {
+async fn without_mongodb_responses_are_quick_and_the_process_recovers() {
     without_mongodb(Deployment::AllInOne).await;
 }
 
 #[tokio::test]
-async fn without_mongodb_separate_services_answer_quickly_and_recover_by_themselves() {
+async fn without_mongodb_separate_services_respond_quickly_and_recover() {
     without_mongodb(Deployment::Separate).await;
 }
 
 #[tokio::test]
-async fn with_a_frozen_mongodb_answers_are_quick_and_it_recovers_by_itself() {
+async fn with_a_frozen_mongodb_responses_are_quick_and_the_process_recovers() {
     with_a_frozen_mongodb(Deployment::AllInOne).await;
 }
 
 #[tokio::test]
-async fn with_a_frozen_mongodb_separate_services_answer_quickly_and_recover_by_themselves() {
+async fn with_a_frozen_mongodb_separate_services_respond_quickly_and_recover() {
     with_a_frozen_mongodb(Deployment::Separate).await;
 }
 
@@ -318,11 +318,11 @@ async fn what_should_have_expired_expires_at_start(deployment: Deployment) {
 }
 
 #[tokio::test]
-async fn what_should_have_expired_while_everything_was_down_expires_at_start() {
+async fn orders_that_expired_during_downtime_expire_at_start() {
     what_should_have_expired_expires_at_start(Deployment::AllInOne).await;
 }
 
 #[tokio::test]
-async fn what_should_have_expired_while_separate_services_were_down_expires_at_start() {
+async fn separate_services_expire_overdue_orders_at_start() {
     what_should_have_expired_expires_at_start(Deployment::Separate).await;
 }

@@ -63,7 +63,7 @@ async fn dead_letters(site: &Site) -> String {
 }
 
 #[tokio::test]
-async fn a_poison_event_is_set_aside_others_go_on_and_it_can_be_retried() {
+async fn a_poison_event_is_a_dead_letter_and_can_be_retried() {
     let site = Site::start().await;
     let (seller, buyer) = (site.person().await, site.person().await);
     let (_, missing, forged) = order_of_nothing(&site, &buyer).await;
@@ -128,7 +128,7 @@ async fn a_poison_event_is_set_aside_others_go_on_and_it_can_be_retried() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_outlives_a_crash() {
+async fn a_dead_letter_survives_a_crash() {
     let site = Site::start().await;
     let buyer = site.person().await;
     let (_, missing, _) = order_of_nothing(&site, &buyer).await;

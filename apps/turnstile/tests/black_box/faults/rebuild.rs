@@ -45,7 +45,7 @@ async fn read_and_write(person: Person, ids: Vec<String>, stop: Arc<AtomicBool>)
 }
 
 #[tokio::test]
-async fn a_read_model_is_rebuilt_to_the_byte_while_no_read_fails() {
+async fn a_rebuild_is_identical_and_fails_no_read() {
     let site = Site::start().await;
     let (seller, buyer) = (site.person().await, site.person().await);
     let mut ids = Vec::new();
@@ -90,7 +90,7 @@ async fn an_unknown_read_model_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn read_models_that_were_lost_come_back_from_the_log() {
+async fn lost_read_models_are_rebuilt_from_the_log() {
     let site = Site::start().await;
     let (seller, buyer) = (site.person().await, site.person().await);
     let word = format!("w{}", Uuid::new_v4().simple());

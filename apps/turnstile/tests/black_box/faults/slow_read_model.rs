@@ -67,7 +67,7 @@ async fn is_not_stale(call: Call) {
 }
 
 #[tokio::test]
-async fn a_payment_is_answered_while_the_orders_lag_and_no_read_shows_the_order_unpaid() {
+async fn a_payment_responds_while_orders_lag_and_no_read_is_outdated() {
     let scene = Scene::set().await;
     let (buyer, order) = (&scene.buyer, &scene.order);
     scene.hold("orders_v");
@@ -102,7 +102,7 @@ async fn a_payment_is_answered_while_the_orders_lag_and_no_read_shows_the_order_
 }
 
 #[tokio::test]
-async fn who_prefers_not_to_wait_for_the_read_model_is_answered_at_once() {
+async fn respond_async_does_not_wait_for_the_read_model() {
     let scene = Scene::set().await;
     let path = format!("/api/tickets/{}", scene.ticket);
     let change = |price: u32| json!({"title": "Opening night", "price": price});

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::support::Site;
 
 #[tokio::test]
-async fn it_waits_for_its_servers_and_says_so() {
+async fn the_program_waits_for_its_servers_and_reports_it() {
     let nats = Nats::start().await;
     nats.kill9().await;
     let site = Site::builder().nats(&nats).start_unready().await;
@@ -43,7 +43,7 @@ async fn it_waits_for_its_servers_and_says_so() {
 }
 
 #[tokio::test]
-async fn a_wrong_setting_is_named_with_its_value_and_what_is_allowed() {
+async fn an_invalid_setting_is_named_with_value_and_expectation() {
     let site = Site::builder()
         .env("ORDER_HOLD_SECONDS", "soon")
         .start_unready()
@@ -56,7 +56,7 @@ async fn a_wrong_setting_is_named_with_its_value_and_what_is_allowed() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_accepted_is_finished_before_the_end() {
+async fn shutdown_finishes_accepted_requests() {
     let site = Site::start().await;
     let person = site.person().await;
     let address = site
@@ -104,7 +104,7 @@ async fn a_request_that_was_accepted_is_finished_before_the_end() {
 }
 
 #[tokio::test]
-async fn a_key_and_a_session_outlive_a_crash() {
+async fn idempotency_keys_and_sessions_survive_a_crash() {
     let site = Site::start().await;
     let person = site.person().await;
     let key = Uuid::new_v4().to_string();
@@ -133,7 +133,7 @@ async fn a_key_and_a_session_outlive_a_crash() {
 }
 
 #[tokio::test]
-async fn it_ends_soon_and_well_when_idle_and_when_its_servers_are_gone() {
+async fn the_program_ends_quickly_when_idle_and_without_servers() {
     let site = Site::start().await;
     site.person().await.sell("Opening night", 20).await;
     let started = std::time::Instant::now();

@@ -65,18 +65,18 @@ async fn two_hundred_buyers_at_once_get_one_ticket_once(site: &Site) {
 }
 
 #[tokio::test]
-async fn two_hundred_buyers_at_once_get_one_ticket_once_in_one_process() {
+async fn one_process_sells_a_ticket_to_one_of_200_concurrent_buyers() {
     two_hundred_buyers_at_once_get_one_ticket_once(&Site::start().await).await;
 }
 
 #[tokio::test]
-async fn two_hundred_buyers_at_once_get_one_ticket_once_as_separate_services() {
+async fn separate_services_sell_a_ticket_to_one_of_200_concurrent_buyers() {
     let site = Site::builder().separate().start().await;
     two_hundred_buyers_at_once_get_one_ticket_once(&site).await;
 }
 
 #[tokio::test]
-async fn sixteen_sign_ups_at_once_of_one_address_make_one_account() {
+async fn sixteen_concurrent_sign_ups_create_one_account() {
     let site = Site::start().await;
     for _ in 0..3 {
         let name = Uuid::new_v4().simple().to_string();
@@ -116,7 +116,7 @@ async fn sixteen_sign_ups_at_once_of_one_address_make_one_account() {
 }
 
 #[tokio::test]
-async fn two_processes_on_one_log_sell_a_ticket_once() {
+async fn two_processes_sell_a_ticket_once() {
     // Caches, leases and expectations that only hold within a process would fail here.
     let first = Site::start().await;
     let second = Site::builder()

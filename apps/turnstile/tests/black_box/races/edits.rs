@@ -10,9 +10,7 @@ use tokio::time::sleep;
 
 use crate::support::{Person, Site, on_both_deployments};
 
-on_both_deployments!(
-    an_order_has_the_price_that_its_ticket_had_then_and_never_another_than_expected
-);
+on_both_deployments!(an_order_has_the_expected_price_despite_concurrent_edits);
 
 const ROUNDS: u32 = 60;
 
@@ -75,9 +73,7 @@ async fn meet(
     (edit.await.unwrap(), order.await.unwrap())
 }
 
-async fn an_order_has_the_price_that_its_ticket_had_then_and_never_another_than_expected(
-    site: &Site,
-) {
+async fn an_order_has_the_expected_price_despite_concurrent_edits(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let mut ended = Ended::default();
     for round in 0..ROUNDS {

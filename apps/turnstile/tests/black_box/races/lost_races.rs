@@ -2,19 +2,13 @@
 
 use serde_json::json;
 use std::time::{Duration, Instant};
-use testkit::{DropAcksProxy, Nats};
 
 use crate::{routes::server::assert_envelope, support::Site};
 
 #[tokio::test]
-async fn a_change_that_loses_every_race_is_answered_409_and_changes_nothing() {
-    let nats = Nats::start().await;
-    let proxy = DropAcksProxy::start(nats.url(), 7).await;
-    let site = Site::builder()
-        .nats(&nats)
-        .nats_url(proxy.url())
-        .start()
-        .await;
+async fn a_change_that_always_conflicts_returns_409() {
+    let (site, proxy) = Site::builder().behind_proxy().await;
+    let site = site.start().await;
     let seller = site.person().await;
     let ticket = seller.sell("Opening night", 20).await;
     let path = format!("/api/tickets/{ticket}");

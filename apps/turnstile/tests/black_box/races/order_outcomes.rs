@@ -152,12 +152,12 @@ async fn paying_and_cancelling(deployment: Deployment) {
 }
 
 #[tokio::test]
-async fn of_paying_and_cancelling_at_once_one_wins() {
+async fn concurrent_payment_and_cancellation_have_one_winner() {
     paying_and_cancelling(Deployment::AllInOne).await;
 }
 
 #[tokio::test]
-async fn of_paying_and_cancelling_at_once_one_wins_in_separate_services_too() {
+async fn concurrent_payment_and_cancellation_have_one_winner_across_services() {
     paying_and_cancelling(Deployment::Separate).await;
 }
 
@@ -191,12 +191,12 @@ async fn paying_and_expiring(deployment: Deployment) {
 }
 
 #[tokio::test]
-async fn of_paying_and_expiring_at_once_one_wins() {
+async fn concurrent_payment_and_expiry_have_one_winner() {
     paying_and_expiring(Deployment::AllInOne).await;
 }
 
 #[tokio::test]
-async fn of_paying_and_expiring_at_once_one_wins_in_separate_services_too() {
+async fn concurrent_payment_and_expiry_have_one_winner_across_services() {
     paying_and_expiring(Deployment::Separate).await;
 }
 
@@ -239,11 +239,11 @@ async fn cancelling_paying_and_expiring(deployment: Deployment) {
 }
 
 #[tokio::test]
-async fn of_cancelling_paying_and_expiring_at_once_one_wins() {
+async fn concurrent_cancellation_payment_and_expiry_have_one_winner() {
     cancelling_paying_and_expiring(Deployment::AllInOne).await;
 }
 
 #[tokio::test]
-async fn of_cancelling_paying_and_expiring_at_once_one_wins_in_separate_services_too() {
+async fn concurrent_endings_have_one_winner_across_services() {
     cancelling_paying_and_expiring(Deployment::Separate).await;
 }

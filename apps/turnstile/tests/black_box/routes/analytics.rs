@@ -13,9 +13,9 @@ const EVENTS: &str = "/api/analytics/events";
 const END: &str = "\r\n0\r\n\r\n";
 
 on_both_deployments!(
-    only_analysts_see_figures_and_from_the_moment_on,
-    what_analysts_are_shown_is_what_a_replay_says_and_it_goes_on,
-    who_watches_hears_of_a_sale_and_of_nothing_once_the_role_is_gone,
+    only_analysts_see_figures_from_the_grant_on,
+    live_figures_equal_a_replay_and_continue,
+    an_analytics_stream_reports_sales_until_the_role_is_revoked,
 );
 
 async fn analyst(site: &Site) -> Person {
@@ -73,7 +73,7 @@ async fn replayed(site: &Site, fold: &str) -> HashMap<String, Vec<Value>> {
     tables
 }
 
-async fn only_analysts_see_figures_and_from_the_moment_on(site: &Site) {
+async fn only_analysts_see_figures_from_the_grant_on(site: &Site) {
     let person = site.person().await;
     for path in [PATH, EVENTS] {
         let nobody = site.anyone().get(path).await;
@@ -97,7 +97,7 @@ fn amount(value: &Value) -> String {
     format!("{:.2}", value.as_f64().unwrap())
 }
 
-async fn what_analysts_are_shown_is_what_a_replay_says_and_it_goes_on(site: &Site) {
+async fn live_figures_equal_a_replay_and_continue(site: &Site) {
     let analyst = analyst(site).await;
     for _ in 0..2 {
         let before = figures(&analyst).await;
@@ -192,7 +192,7 @@ async fn what_analysts_are_shown_is_what_a_replay_says_and_it_goes_on(site: &Sit
     }
 }
 
-async fn who_watches_hears_of_a_sale_and_of_nothing_once_the_role_is_gone(site: &Site) {
+async fn an_analytics_stream_reports_sales_until_the_role_is_revoked(site: &Site) {
     let analyst = analyst(site).await;
     let sold = figures(&analyst).await["ticketFunnel"]["sold"].as_u64();
     let sold = |more: u64| format!("\"sold\":{}}},\"orderFunnel\"", sold.unwrap() + more);
@@ -246,7 +246,7 @@ async fn a_stream_ends_with_its_session() {
 }
 
 #[tokio::test]
-async fn only_so_many_analysts_watch_at_once_and_asking_for_the_head_opens_no_stream() {
+async fn analytics_streams_are_limited_and_head_opens_none() {
     let site = Site::builder().env("LIVE_WATCHERS", "1").start().await;
     let analyst = analyst(&site).await;
     for _ in 0..3 {
@@ -271,7 +271,7 @@ async fn only_so_many_analysts_watch_at_once_and_asking_for_the_head_opens_no_st
 }
 
 #[tokio::test]
-async fn while_nats_is_away_nobody_is_shown_anything() {
+async fn no_figures_are_shown_while_nats_is_down() {
     let site = Site::start().await;
     let analyst = analyst(&site).await;
     let before = figures(&analyst).await;

@@ -9,15 +9,15 @@ use uuid::Uuid;
 use crate::support::{Site, assert_has, is_uuid, on_both_deployments};
 
 on_both_deployments!(
-    signing_up_answers_the_user_and_a_session,
-    what_cannot_be_an_account_is_refused_field_by_field,
-    an_address_is_used_once_whatever_its_case,
-    signing_in_answers_the_user_and_a_session,
-    wrong_credentials_tell_nothing_about_who_has_an_account,
+    signing_up_returns_the_user_and_a_session,
+    an_invalid_account_is_refused_with_all_fields,
+    an_address_has_one_account_regardless_of_case,
+    signing_in_returns_the_user_and_a_session,
+    wrong_credentials_do_not_reveal_accounts,
     signing_out_ends_the_session,
-    the_current_user_is_told_and_nobody_is_null,
-    a_role_is_told_from_the_moment_on_and_no_field_without_one,
-    a_token_that_was_tampered_with_is_nobody,
+    the_current_user_is_null_without_a_session,
+    a_granted_role_is_shown_at_once,
+    a_tampered_token_has_no_session,
 );
 
 const EMAIL: (&str, Option<&str>) = ("Email must be valid", Some("email"));
@@ -63,7 +63,7 @@ fn assert_session_begins(answer: &Response) {
     assert!(claims["exp"].as_i64() > claims["iat"].as_i64(), "{claims}");
 }
 
-async fn signing_up_answers_the_user_and_a_session(site: &Site) {
+async fn signing_up_returns_the_user_and_a_session(site: &Site) {
     let client = site.anyone();
     let email = new_email();
     let answer = client.sign_up_as(&email, "  secret  ").await;
@@ -84,7 +84,7 @@ async fn signing_up_answers_the_user_and_a_session(site: &Site) {
     assert_ne!(answer.expect_status(201).id(), wished);
 }
 
-async fn what_cannot_be_an_account_is_refused_field_by_field(site: &Site) {
+async fn an_invalid_account_is_refused_with_all_fields(site: &Site) {
     let (good_email, good_password) = (json!("ada@example.com"), json!("secret"));
     let mut cases = vec![
         (json!({}), vec![EMAIL, PASSWORD]),
@@ -124,7 +124,7 @@ async fn what_cannot_be_an_account_is_refused_field_by_field(site: &Site) {
     }
 }
 
-async fn an_address_is_used_once_whatever_its_case(site: &Site) {
+async fn an_address_has_one_account_regardless_of_case(site: &Site) {
     let email = new_email();
     site.anyone()
         .sign_up_as(&email, "secret")
@@ -144,7 +144,7 @@ async fn an_address_is_used_once_whatever_its_case(site: &Site) {
         .assert_status(200);
 }
 
-async fn signing_in_answers_the_user_and_a_session(site: &Site) {
+async fn signing_in_returns_the_user_and_a_session(site: &Site) {
     let email = new_email();
     let id = site
         .anyone()
@@ -176,7 +176,7 @@ async fn signing_in_answers_the_user_and_a_session(site: &Site) {
     }
 }
 
-async fn wrong_credentials_tell_nothing_about_who_has_an_account(site: &Site) {
+async fn wrong_credentials_do_not_reveal_accounts(site: &Site) {
     let email = new_email();
     site.anyone()
         .sign_up_as(&email, "secret")
@@ -223,7 +223,7 @@ async fn signing_out_ends_the_session(site: &Site) {
     assert_eq!(answer.expect_status(200).json, json!({}));
 }
 
-async fn the_current_user_is_told_and_nobody_is_null(site: &Site) {
+async fn the_current_user_is_null_without_a_session(site: &Site) {
     let nobody = site.anyone().get("/api/users/currentuser").await;
     assert_eq!(nobody.expect_status(200).json, json!({"currentUser": null}));
 
@@ -243,7 +243,7 @@ async fn the_current_user_is_told_and_nobody_is_null(site: &Site) {
     assert!((now - iat.as_i64().unwrap()).abs() < 60, "{iat} is not now");
 }
 
-async fn a_role_is_told_from_the_moment_on_and_no_field_without_one(site: &Site) {
+async fn a_granted_role_is_shown_at_once(site: &Site) {
     let (person, other) = (site.person().await, site.person().await);
     let without = current_user(&person).await;
     assert_eq!(without.get("roles"), None, "{without}");
@@ -267,7 +267,7 @@ async fn a_role_is_told_from_the_moment_on_and_no_field_without_one(site: &Site)
     again.assert_status(200);
 }
 
-async fn a_token_that_was_tampered_with_is_nobody(site: &Site) {
+async fn a_tampered_token_has_no_session(site: &Site) {
     let person = site.person().await;
     let good = person.session().unwrap();
     let parts: Vec<&str> = good.split('.').collect();

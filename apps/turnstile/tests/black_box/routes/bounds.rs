@@ -292,7 +292,7 @@ async fn headers_are_bounded(bounds: &mut Bounds) {
 }
 
 #[tokio::test]
-async fn every_bound_that_the_description_says_is_the_one_that_is_checked() {
+async fn the_routes_enforce_the_documented_bounds() {
     let mut bounds = Bounds::new().await;
     credentials_are_bounded(&mut bounds).await;
     tickets_are_bounded(&mut bounds).await;
@@ -304,7 +304,7 @@ async fn every_bound_that_the_description_says_is_the_one_that_is_checked() {
 }
 
 #[tokio::test]
-async fn a_webhook_is_described_with_the_header_that_it_needs() {
+async fn the_description_of_the_webhook_names_its_header() {
     let bounds = Bounds::new().await;
     let webhook = &bounds.document["paths"]["/api/payments/webhook"]["post"];
     let mut parameters = webhook["parameters"].as_array().unwrap().iter();

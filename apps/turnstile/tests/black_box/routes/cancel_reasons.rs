@@ -13,7 +13,7 @@ async fn reason(buyer: &Person, order: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn an_order_that_was_given_back_and_one_that_expired_can_be_told_apart() {
+async fn cancelled_and_expired_orders_have_different_reasons() {
     let site = Site::builder().env("ORDER_HOLD_SECONDS", "2").start().await;
     let (seller, buyer) = (site.person().await, site.person().await);
     let paid = buyer.order(&seller.sell("Paid", 20).await).await;

@@ -11,7 +11,7 @@ const CROWD: usize = 5_000;
 const PEOPLE: usize = 20;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_five_thousand_at_once_one_gets_the_ticket_and_all_others_are_told_so() {
+async fn one_of_5000_concurrent_buyers_gets_the_ticket() {
     let site = Site::start().await;
     let ticket = site.person().await.sell("The last seat", 20).await;
     let mut people = Vec::new();

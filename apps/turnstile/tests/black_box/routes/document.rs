@@ -136,7 +136,7 @@ async fn every_status_and_header_of_every_route_is_described() {
 }
 
 #[tokio::test]
-async fn an_answer_that_did_not_wait_says_so() {
+async fn a_response_that_did_not_wait_has_a_header() {
     let site = Site::start().await;
     let (seller, buyer) = (site.person().await, site.person().await);
     let ticket = seller.sell("Opening night", 20).await;
@@ -156,7 +156,7 @@ async fn an_answer_that_did_not_wait_says_so() {
 }
 
 #[tokio::test]
-async fn a_malformed_key_is_refused_where_a_key_has_nothing_to_do_too() {
+async fn a_malformed_key_is_refused_on_every_route() {
     let site = Site::start().await;
     let person = site.person().await;
     let credentials =

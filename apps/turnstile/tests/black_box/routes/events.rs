@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::support::{Commit, Site, on_both_deployments};
 
-on_both_deployments!(each_change_is_published_in_order_and_once);
+on_both_deployments!(each_change_is_published_once_and_in_order);
 
 fn types(commits: &[Commit]) -> Vec<&str> {
     let types = commits.iter().flat_map(|commit| &commit.types);
@@ -38,7 +38,7 @@ async fn published(site: &Site, stream: &str, aggregate: &str, expected: &[&str]
     commits
 }
 
-async fn each_change_is_published_in_order_and_once(site: &Site) {
+async fn each_change_is_published_once_and_in_order(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let ticket = seller.sell("Opening night", "19.99").await;
     let change = json!({"title": "Second night", "price": 30});

@@ -90,11 +90,11 @@ async fn unpaid_orders_expire_in_time_and_paid_ones_never(deployment: Deployment
 }
 
 #[tokio::test]
-async fn unpaid_orders_expire_in_time_and_paid_ones_never_in_one_process() {
+async fn only_unpaid_orders_expire_in_one_process() {
     unpaid_orders_expire_in_time_and_paid_ones_never(Deployment::AllInOne).await;
 }
 
 #[tokio::test]
-async fn unpaid_orders_expire_in_time_and_paid_ones_never_as_separate_services() {
+async fn only_unpaid_orders_expire_in_separate_services() {
     unpaid_orders_expire_in_time_and_paid_ones_never(Deployment::Separate).await;
 }

@@ -16,7 +16,7 @@ const HOOKS: &str = concat!(
 );
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_description_calls_valid_is_taken_and_nothing_else() {
+async fn routes_accept_exactly_what_the_description_allows() {
     let site = Site::builder()
         // It signs in never and up often, from one address.
         .env("SIGNIN_FAILURES_PER_ADDRESS", "100000")

@@ -7,16 +7,16 @@ use uuid::Uuid;
 use crate::support::{Person, Site, as_answers, on_both_deployments, statuses};
 
 on_both_deployments!(
-    the_same_key_gets_the_first_answer_again_on_every_post,
-    many_at_once_with_one_key_take_effect_once,
+    every_post_repeats_its_response_for_the_same_key,
+    concurrent_requests_with_one_key_take_effect_once,
     the_same_key_with_another_body_is_refused,
-    a_refusal_is_repeated_too,
-    every_refusal_of_an_order_or_a_payment_is_repeated_and_keeps_its_key,
-    what_is_refused_before_it_is_looked_into_leaves_its_key_free,
-    a_key_is_ignored_where_repeating_is_harmless_anyway,
-    keys_of_different_users_have_nothing_to_do_with_each_other,
+    refusals_are_repeated,
+    refusals_of_orders_and_payments_keep_their_key,
+    invalid_requests_leave_their_key_free,
+    idempotent_routes_ignore_keys,
+    keys_of_different_users_are_independent,
     a_key_is_at_most_255_characters,
-    a_key_that_is_used_again_after_it_was_forgotten_never_makes_the_same_order,
+    a_reused_key_creates_another_order_after_it_expired,
 );
 
 fn key() -> String {
@@ -27,7 +27,7 @@ async fn send(person: &Person, path: &str, body: &Value, key: &str) -> Response 
     person.post(path, body).idempotency_key(key).await
 }
 
-async fn the_same_key_gets_the_first_answer_again_on_every_post(site: &Site) {
+async fn every_post_repeats_its_response_for_the_same_key(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let (offer, hold, pay) = (key(), key(), key());
     let body = json!({"title": "Opening night", "price": 20});
@@ -82,7 +82,7 @@ async fn the_same_key_gets_the_first_answer_again_on_every_post(site: &Site) {
     );
 }
 
-async fn many_at_once_with_one_key_take_effect_once(site: &Site) {
+async fn concurrent_requests_with_one_key_take_effect_once(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let at_once = |person: Person, path: &'static str, body: Value| async move {
         let key = key();
@@ -136,7 +136,7 @@ async fn the_same_key_with_another_body_is_refused(site: &Site) {
     assert_eq!(again.expect_status(201).id(), first.id());
 }
 
-async fn a_refusal_is_repeated_too(site: &Site) {
+async fn refusals_are_repeated(site: &Site) {
     let (seller, first, second) = (
         site.person().await,
         site.person().await,
@@ -154,7 +154,7 @@ async fn a_refusal_is_repeated_too(site: &Site) {
     second.order(&ticket).await;
 }
 
-async fn every_refusal_of_an_order_or_a_payment_is_repeated_and_keeps_its_key(site: &Site) {
+async fn refusals_of_orders_and_payments_keep_their_key(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let ticket = seller.sell("Opening night", 20).await;
     let (order, cancelled) = (
@@ -204,7 +204,7 @@ async fn every_refusal_of_an_order_or_a_payment_is_repeated_and_keeps_its_key(si
     assert_eq!(declined.count(), 1, "the card was tried once: {commits:?}");
 }
 
-async fn what_is_refused_before_it_is_looked_into_leaves_its_key_free(site: &Site) {
+async fn invalid_requests_leave_their_key_free(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let ticket = seller.sell("Opening night", 20).await;
     let key = key();
@@ -219,7 +219,7 @@ async fn what_is_refused_before_it_is_looked_into_leaves_its_key_free(site: &Sit
     assert_eq!(again.expect_status(201).text, placed.text);
 }
 
-async fn a_key_is_ignored_where_repeating_is_harmless_anyway(site: &Site) {
+async fn idempotent_routes_ignore_keys(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let (key, too_long) = (key(), "x".repeat(300));
     let ticket = seller.sell("Opening night", 20).await;
@@ -239,7 +239,7 @@ async fn a_key_is_ignored_where_repeating_is_harmless_anyway(site: &Site) {
     }
 }
 
-async fn keys_of_different_users_have_nothing_to_do_with_each_other(site: &Site) {
+async fn keys_of_different_users_are_independent(site: &Site) {
     let (one, other) = (site.person().await, site.person().await);
     let (key, body) = (key(), json!({"title": "Opening night", "price": 20}));
     let first = send(&one, "/api/tickets", &body, &key)
@@ -259,7 +259,7 @@ async fn keys_of_different_users_have_nothing_to_do_with_each_other(site: &Site)
 }
 
 /// A response is dropped after a day; a key may well be used again later.
-async fn a_key_that_is_used_again_after_it_was_forgotten_never_makes_the_same_order(site: &Site) {
+async fn a_reused_key_creates_another_order_after_it_expired(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let key = key();
     let mut placed = Vec::new();

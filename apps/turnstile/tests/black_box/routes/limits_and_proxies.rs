@@ -49,7 +49,7 @@ async fn the_api_describes_itself() {
 }
 
 #[tokio::test]
-async fn too_many_failed_sign_ins_or_sign_ups_are_told_to_come_back_later() {
+async fn too_many_failed_sign_ins_or_sign_ups_return_429() {
     let site = Site::builder()
         .env("SIGNIN_FAILURES_PER_ACCOUNT", "3")
         .env("SIGNIN_FAILURES_PER_ADDRESS", "8")
@@ -113,7 +113,7 @@ async fn too_many_failed_sign_ins_or_sign_ups_are_told_to_come_back_later() {
 }
 
 #[tokio::test]
-async fn who_fails_to_sign_in_to_too_many_accounts_waits_and_other_addresses_do_not() {
+async fn failed_sign_ins_to_many_accounts_block_only_their_address() {
     let site = Site::builder()
         .env("SIGNIN_FAILURES_PER_ADDRESS", "5")
         .env("SIGNIN_WINDOW_SECONDS", "4")
@@ -170,7 +170,7 @@ async fn behind_a_trusted_proxy_the_cookie_is_for_https_only() {
 }
 
 #[tokio::test]
-async fn of_guesses_sent_at_once_no_more_are_judged_than_the_limit_and_the_right_one_is_not_told() {
+async fn concurrent_password_guesses_do_not_exceed_the_limit() {
     let site = Site::builder()
         .env("SIGNIN_FAILURES_PER_ACCOUNT", "3")
         .env("PASSWORD_HASHERS", "1")

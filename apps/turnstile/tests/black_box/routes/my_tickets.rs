@@ -6,9 +6,9 @@ use testkit::{LONG, eventually};
 use crate::support::{Person, Site, assert_has, on_both_deployments};
 
 on_both_deployments!(
-    all_of_the_callers_tickets_are_shown_newest_first_and_nobody_elses,
-    what_was_sold_is_counted_to_the_cent,
-    however_many_tickets_a_seller_has_all_are_shown,
+    only_the_callers_tickets_are_listed_newest_first,
+    earnings_are_exact_to_the_cent,
+    all_tickets_of_a_seller_are_listed,
 );
 
 const PATH: &str = "/api/tickets/mine";
@@ -22,7 +22,7 @@ fn ids(mine: &Value) -> Vec<&str> {
     tickets.iter().map(|t| t["id"].as_str().unwrap()).collect()
 }
 
-async fn all_of_the_callers_tickets_are_shown_newest_first_and_nobody_elses(site: &Site) {
+async fn only_the_callers_tickets_are_listed_newest_first(site: &Site) {
     let nobody = site.anyone().get(PATH).await;
     nobody.assert_error(401, "Not authorized");
     let (seller, other) = (site.person().await, site.person().await);
@@ -58,7 +58,7 @@ async fn all_of_the_callers_tickets_are_shown_newest_first_and_nobody_elses(site
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 }
 
-async fn what_was_sold_is_counted_to_the_cent(site: &Site) {
+async fn earnings_are_exact_to_the_cent(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     for price in ["1.10", "2.20", "19.99"] {
         let ticket = seller.sell("Sold", price).await;
@@ -80,7 +80,7 @@ async fn what_was_sold_is_counted_to_the_cent(site: &Site) {
     assert_eq!(mine(&buyer).await["earned"], 0);
 }
 
-async fn however_many_tickets_a_seller_has_all_are_shown(site: &Site) {
+async fn all_tickets_of_a_seller_are_listed(site: &Site) {
     let seller = site.person().await;
     let tasks = (0..9).map(|_| {
         let seller = seller.clone();

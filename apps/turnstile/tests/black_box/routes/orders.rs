@@ -8,18 +8,18 @@ use uuid::Uuid;
 use crate::support::{Person, Site, assert_has, is_uuid, on_both_deployments};
 
 on_both_deployments!(
-    an_order_holds_a_ticket_and_the_server_decides_the_rest,
-    an_order_is_checked_for_session_body_existence_and_state_in_this_order,
-    a_ticket_can_be_ordered_the_moment_it_was_offered,
-    an_order_keeps_the_title_and_price_that_it_was_placed_at,
-    a_price_other_than_the_buyer_saw_is_refused,
-    an_order_of_what_is_another_thing_by_now_is_refused_with_what_changed,
+    an_order_holds_a_ticket_and_ignores_other_fields,
+    orders_are_checked_in_the_documented_order,
+    a_ticket_can_be_ordered_as_soon_as_it_is_listed,
+    an_order_keeps_its_title_and_price,
+    an_order_at_a_changed_price_is_refused,
+    an_order_of_a_changed_ticket_is_refused_with_the_changes,
     the_list_has_the_callers_orders_oldest_first,
     only_the_buyer_reads_cancels_or_pays_an_order,
     a_cancelled_order_is_kept_and_its_ticket_is_free_at_once,
     cancelling_again_never_frees_what_another_buyer_holds,
     a_paid_order_is_not_cancelled,
-    what_one_was_told_shows_at_once,
+    every_response_is_visible_at_once,
 );
 
 const TICKET_ID: (&str, Option<&str>) = ("TicketId must be provided", Some("ticketId"));
@@ -32,7 +32,7 @@ async fn two(site: &Site) -> (Person, Person) {
     (site.person().await, site.person().await)
 }
 
-async fn an_order_holds_a_ticket_and_the_server_decides_the_rest(site: &Site) {
+async fn an_order_holds_a_ticket_and_ignores_other_fields(site: &Site) {
     let (seller, buyer) = two(site).await;
     let ticket = seller.sell("Opening night", "19.99").await;
     let wished = Uuid::nil();
@@ -60,7 +60,7 @@ async fn an_order_holds_a_ticket_and_the_server_decides_the_rest(site: &Site) {
     assert_eq!(buyer.order_of(&answer.id()).await, answer.json);
 }
 
-async fn an_order_is_checked_for_session_body_existence_and_state_in_this_order(site: &Site) {
+async fn orders_are_checked_in_the_documented_order(site: &Site) {
     let (seller, buyer) = two(site).await;
     let ticket = seller.sell("Opening night", 20).await;
     for body in [
@@ -106,7 +106,7 @@ async fn an_order_is_checked_for_session_body_existence_and_state_in_this_order(
     assert_eq!(again.header("location"), Some(place.as_str()));
 }
 
-async fn an_order_of_what_is_another_thing_by_now_is_refused_with_what_changed(site: &Site) {
+async fn an_order_of_a_changed_ticket_is_refused_with_the_changes(site: &Site) {
     let (seller, buyer) = two(site).await;
     let ticket = seller.sell("Front row", 20).await;
     let order = |version: u64| {
@@ -147,7 +147,7 @@ async fn an_order_of_what_is_another_thing_by_now_is_refused_with_what_changed(s
     );
 }
 
-async fn a_ticket_can_be_ordered_the_moment_it_was_offered(site: &Site) {
+async fn a_ticket_can_be_ordered_as_soon_as_it_is_listed(site: &Site) {
     let (seller, buyer) = two(site).await;
     for n in 0..10 {
         let body = json!({"title": format!("Night {n}"), "price": 20});
@@ -159,7 +159,7 @@ async fn a_ticket_can_be_ordered_the_moment_it_was_offered(site: &Site) {
     }
 }
 
-async fn an_order_keeps_the_title_and_price_that_it_was_placed_at(site: &Site) {
+async fn an_order_keeps_its_title_and_price(site: &Site) {
     let (seller, buyer) = two(site).await;
     let ticket = seller.sell("Opening night", 20).await;
     let first = buyer.order(&ticket).await;
@@ -178,7 +178,7 @@ async fn an_order_keeps_the_title_and_price_that_it_was_placed_at(site: &Site) {
     );
 }
 
-async fn a_price_other_than_the_buyer_saw_is_refused(site: &Site) {
+async fn an_order_at_a_changed_price_is_refused(site: &Site) {
     let (seller, buyer) = two(site).await;
     let ticket = seller.sell("Opening night", "19.99").await;
     let expecting = |price: Value| {
@@ -325,7 +325,7 @@ async fn a_paid_order_is_not_cancelled(site: &Site) {
     again.assert_error(400, "You already bought this ticket");
 }
 
-async fn what_one_was_told_shows_at_once(site: &Site) {
+async fn every_response_is_visible_at_once(site: &Site) {
     let seller = site.person().await;
     let buyer = site.person().await;
     let tasks: Vec<_> = (0..12)

@@ -8,10 +8,10 @@ use crate::support::{Charge, Person, Site, as_answers, is_uuid, on_both_deployme
 
 on_both_deployments!(
     from_sign_up_to_a_paid_ticket,
-    a_payment_is_checked_for_session_body_existence_owner_and_state_in_this_order,
+    payments_are_checked_in_the_documented_order,
     paying_again_is_the_same_payment_and_one_charge,
-    a_declined_card_is_told_and_another_one_may_be_tried,
-    a_provider_out_of_reach_charges_nothing_and_the_order_stays_payable,
+    a_declined_card_is_reported_and_another_can_be_tried,
+    an_unreachable_provider_charges_nothing,
     the_exact_price_is_charged,
     a_cancelled_order_is_never_charged,
 );
@@ -61,9 +61,7 @@ async fn from_sign_up_to_a_paid_ticket(site: &Site) {
     assert_charged_once(site, &order, 1_999).await;
 }
 
-async fn a_payment_is_checked_for_session_body_existence_owner_and_state_in_this_order(
-    site: &Site,
-) {
+async fn payments_are_checked_in_the_documented_order(site: &Site) {
     let (buyer, order) = order(site, json!(20)).await;
     let stranger = site.person().await;
     let pay = |body: Value| buyer.post("/api/payments", body);
@@ -147,7 +145,7 @@ async fn paying_again_is_the_same_payment_and_one_charge(site: &Site) {
     assert_eq!(site.charges()[&order].held, 1);
 }
 
-async fn a_declined_card_is_told_and_another_one_may_be_tried(site: &Site) {
+async fn a_declined_card_is_reported_and_another_can_be_tried(site: &Site) {
     let (buyer, order) = order(site, json!(20)).await;
     for (token, reason) in [
         ("tok_chargeDeclined", "Your card was declined."),
@@ -175,7 +173,7 @@ async fn a_declined_card_is_told_and_another_one_may_be_tried(site: &Site) {
     assert_charged_once(site, &order, 2_000).await;
 }
 
-async fn a_provider_out_of_reach_charges_nothing_and_the_order_stays_payable(site: &Site) {
+async fn an_unreachable_provider_charges_nothing(site: &Site) {
     let (buyer, order) = order(site, json!(20)).await;
     let answer = buyer.try_pay_with(&order, "tok_sandbox_unreachable").await;
     answer.assert_status(503);

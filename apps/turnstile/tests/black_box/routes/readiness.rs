@@ -5,7 +5,7 @@ use testkit::{LONG, Mongo, eventually};
 use crate::support::Site;
 
 #[tokio::test]
-async fn what_is_missing_is_named_without_addresses_or_the_words_of_drivers() {
+async fn readiness_names_missing_servers_without_details() {
     let site = Site::builder().mongo(&Mongo::own().await).start().await;
     site.nats.kill9().await;
     site.mongo.kill9().await;
@@ -35,7 +35,7 @@ async fn what_is_missing_is_named_without_addresses_or_the_words_of_drivers() {
 }
 
 #[tokio::test]
-async fn an_outage_of_the_database_is_a_handful_of_lines_and_not_one_a_request() {
+async fn an_outage_does_not_log_a_line_per_request() {
     let site = Site::builder().mongo(&Mongo::own().await).start().await;
     let anyone = site.anyone();
     site.mongo.kill9().await;

@@ -4,17 +4,17 @@ use serde_json::json;
 use testkit::{Method, Response};
 use uuid::Uuid;
 
-use crate::support::{Site, on_both_deployments};
+use crate::support::{Site, commands, on_both_deployments};
 
 on_both_deployments!(
     an_unknown_route_is_404_in_the_envelope,
-    a_body_that_is_no_json_is_refused_and_never_a_servers_error,
+    a_body_that_is_not_json_is_a_client_error,
     a_body_of_more_than_64_kilobytes_is_refused,
-    every_answer_has_the_headers_that_keep_browsers_safe,
+    every_response_has_the_security_headers,
     another_sites_page_cannot_change_anything,
-    every_long_list_is_compressed_for_who_takes_it,
-    every_answer_names_its_request,
-    every_process_tells_whether_it_lives_is_ready_and_how_it_does,
+    long_lists_are_compressed_on_request,
+    every_response_names_its_request,
+    every_process_reports_health_readiness_and_metrics,
 );
 
 /// Checks that an error has the envelope and reveals no internals.
@@ -55,7 +55,7 @@ async fn an_unknown_route_is_404_in_the_envelope(site: &Site) {
     }
 }
 
-async fn a_body_that_is_no_json_is_refused_and_never_a_servers_error(site: &Site) {
+async fn a_body_that_is_not_json_is_a_client_error(site: &Site) {
     let person = site.person().await;
     let ticket = person.sell("Opening night", 20).await;
     let deep = "[".repeat(20_000);
@@ -71,14 +71,7 @@ async fn a_body_that_is_no_json_is_refused_and_never_a_servers_error(site: &Site
         "{} trailing",
         deep.as_str(),
     ];
-    for (method, path) in [
-        (Method::POST, "/api/users/signup".to_owned()),
-        (Method::POST, "/api/users/signin".to_owned()),
-        (Method::POST, "/api/tickets".to_owned()),
-        (Method::PUT, format!("/api/tickets/{ticket}")),
-        (Method::POST, "/api/orders".to_owned()),
-        (Method::POST, "/api/payments".to_owned()),
-    ] {
+    for (method, path) in commands(&ticket) {
         for body in bodies {
             let answer = person.call(method.clone(), &path).raw_json(body).await;
             answer.assert_status(400);
@@ -137,7 +130,7 @@ async fn a_body_of_more_than_64_kilobytes_is_refused(site: &Site) {
     assert!([401, 413].contains(&nobody.status), "{}", nobody.describe());
 }
 
-async fn every_answer_has_the_headers_that_keep_browsers_safe(site: &Site) {
+async fn every_response_has_the_security_headers(site: &Site) {
     let person = site.person().await;
     let ticket = person.sell("Opening night", 20).await;
     for answer in [
@@ -232,7 +225,7 @@ async fn another_sites_page_cannot_change_anything(site: &Site) {
     }
 }
 
-async fn every_long_list_is_compressed_for_who_takes_it(site: &Site) {
+async fn long_lists_are_compressed_on_request(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     for number in 0..8 {
         seller.sell(&format!("Seat {number}"), 20).await;
@@ -258,7 +251,7 @@ async fn every_long_list_is_compressed_for_who_takes_it(site: &Site) {
     }
 }
 
-async fn every_answer_names_its_request(site: &Site) {
+async fn every_response_names_its_request(site: &Site) {
     let person = site.person().await;
     let (first, second) = (
         person.get("/api/tickets").await,
@@ -279,7 +272,7 @@ async fn every_answer_names_its_request(site: &Site) {
     assert_eq!(id(&answer), Some(own));
 }
 
-async fn every_process_tells_whether_it_lives_is_ready_and_how_it_does(site: &Site) {
+async fn every_process_reports_health_readiness_and_metrics(site: &Site) {
     site.person().await.sell("Opening night", 20).await;
     for app in &site.apps {
         let client = app.client();

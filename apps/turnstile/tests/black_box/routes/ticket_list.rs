@@ -8,12 +8,12 @@ use uuid::Uuid;
 use crate::support::{Person, Site, on_both_deployments};
 
 on_both_deployments!(
-    the_list_is_what_is_for_sale_newest_first,
+    the_list_shows_tickets_for_sale_newest_first,
     the_list_is_searched_and_narrowed_by_price,
     the_list_is_sorted_by_price,
-    pages_follow_each_other_without_gap_or_repetition,
-    a_list_that_did_not_change_is_not_sent_again,
-    what_cannot_be_asked_for_is_refused,
+    pages_have_no_gaps_and_no_repetitions,
+    an_unchanged_list_is_not_sent_again,
+    invalid_queries_are_refused,
 );
 
 /// A word that only this test's tickets have.
@@ -73,7 +73,7 @@ async fn sell_many(seller: &Person, word: &str, count: usize) -> Vec<String> {
     ids
 }
 
-async fn the_list_is_what_is_for_sale_newest_first(site: &Site) {
+async fn the_list_shows_tickets_for_sale_newest_first(site: &Site) {
     let (seller, buyer, anyone) = (site.person().await, site.person().await, site.anyone());
     let word = word();
     let query = format!("q={word}");
@@ -169,7 +169,7 @@ async fn the_list_is_sorted_by_price(site: &Site) {
     assert_eq!(newest.json, list(&anyone, &format!("q={word}")).await.json);
 }
 
-async fn pages_follow_each_other_without_gap_or_repetition(site: &Site) {
+async fn pages_have_no_gaps_and_no_repetitions(site: &Site) {
     let (seller, anyone) = (site.person().await, site.anyone());
     let word = word();
     let sold: BTreeSet<String> = sell_many(&seller, &word, 120).await.into_iter().collect();
@@ -209,7 +209,7 @@ async fn pages_follow_each_other_without_gap_or_repetition(site: &Site) {
     assert!(following.iter().all(|id| !seen.contains(id)));
 }
 
-async fn a_list_that_did_not_change_is_not_sent_again(site: &Site) {
+async fn an_unchanged_list_is_not_sent_again(site: &Site) {
     let (seller, anyone) = (site.person().await, site.anyone());
     let word = word();
     seller.sell(&word, 1).await;
@@ -224,7 +224,7 @@ async fn a_list_that_did_not_change_is_not_sent_again(site: &Site) {
     assert_eq!(column(&changed.expect_status(200), "price").len(), 2);
 }
 
-async fn what_cannot_be_asked_for_is_refused(site: &Site) {
+async fn invalid_queries_are_refused(site: &Site) {
     let anyone = site.anyone();
     for (query, field) in [
         ("sort=cheapest", "sort"),

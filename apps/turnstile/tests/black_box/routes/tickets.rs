@@ -8,19 +8,19 @@ use uuid::Uuid;
 use crate::support::{Site, as_answers, assert_has, is_uuid, on_both_deployments};
 
 on_both_deployments!(
-    a_ticket_is_offered_at_version_0_and_the_server_decides_the_rest,
-    what_cannot_be_a_ticket_is_refused_field_by_field,
+    a_ticket_is_listed_at_version_0_and_ignores_other_fields,
+    an_invalid_ticket_is_refused_with_all_fields,
     prices_are_exact,
-    a_ticket_is_shown_to_anyone_and_not_again_while_it_is_unchanged,
+    a_ticket_is_public_and_cacheable,
     the_seller_changes_a_ticket_and_its_version_rises,
-    a_change_is_checked_for_session_body_existence_owner_and_state_in_this_order,
-    a_reserved_ticket_is_not_changed_until_it_is_free_again,
-    a_ticket_shows_the_order_that_has_it,
-    a_change_names_the_version_that_it_builds_on,
-    a_ticket_that_nobody_holds_is_withdrawn_for_good,
-    a_withdrawal_is_checked_for_session_existence_owner_and_state_in_this_order,
-    changes_at_once_each_count_once,
-    everybody_sees_at_once_what_one_was_told,
+    changes_are_checked_in_the_documented_order,
+    a_reserved_ticket_cannot_be_changed,
+    a_ticket_names_its_order,
+    a_change_can_require_a_version,
+    a_free_ticket_can_be_withdrawn_permanently,
+    withdrawals_are_checked_in_the_documented_order,
+    concurrent_changes_each_count_once,
+    every_client_sees_an_acknowledged_change_at_once,
 );
 
 const TITLE: (&str, Option<&str>) = ("Title is required", Some("title"));
@@ -30,7 +30,7 @@ fn path(id: &str) -> String {
     format!("/api/tickets/{id}")
 }
 
-async fn a_ticket_is_offered_at_version_0_and_the_server_decides_the_rest(site: &Site) {
+async fn a_ticket_is_listed_at_version_0_and_ignores_other_fields(site: &Site) {
     let seller = site.person().await;
     let wished = Uuid::nil();
     let body = json!({
@@ -53,7 +53,7 @@ async fn a_ticket_is_offered_at_version_0_and_the_server_decides_the_rest(site: 
     assert_eq!(shown.json, answer.json);
 }
 
-async fn what_cannot_be_a_ticket_is_refused_field_by_field(site: &Site) {
+async fn an_invalid_ticket_is_refused_with_all_fields(site: &Site) {
     let seller = site.person().await;
     let id = seller.sell("Opening night", 20).await;
     let long = "x".repeat(201);
@@ -152,7 +152,7 @@ async fn prices_are_exact(site: &Site) {
     }
 }
 
-async fn a_ticket_is_shown_to_anyone_and_not_again_while_it_is_unchanged(site: &Site) {
+async fn a_ticket_is_public_and_cacheable(site: &Site) {
     let seller = site.person().await;
     let id = seller.sell("Opening night", 20).await;
     let anyone = site.anyone();
@@ -199,7 +199,7 @@ async fn the_seller_changes_a_ticket_and_its_version_rises(site: &Site) {
     }
 }
 
-async fn a_change_is_checked_for_session_body_existence_owner_and_state_in_this_order(site: &Site) {
+async fn changes_are_checked_in_the_documented_order(site: &Site) {
     let (seller, other) = (site.person().await, site.person().await);
     let id = seller.sell("Opening night", 20).await;
     other.order(&id).await;
@@ -231,7 +231,7 @@ async fn a_change_is_checked_for_session_body_existence_owner_and_state_in_this_
     reserved.assert_error(400, "Cannot edit a reserved ticket");
 }
 
-async fn a_reserved_ticket_is_not_changed_until_it_is_free_again(site: &Site) {
+async fn a_reserved_ticket_cannot_be_changed(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let id = seller.sell("Opening night", 20).await;
     let change = || seller.put(&path(&id), json!({"title": "New", "price": 30}));
@@ -251,7 +251,7 @@ async fn a_reserved_ticket_is_not_changed_until_it_is_free_again(site: &Site) {
         .assert_error(400, "Cannot edit a reserved ticket");
 }
 
-async fn a_ticket_shows_the_order_that_has_it(site: &Site) {
+async fn a_ticket_names_its_order(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let id = seller.sell("Opening night", 20).await;
     let shows = |order: Value, status: &'static str| {
@@ -279,7 +279,7 @@ async fn a_ticket_shows_the_order_that_has_it(site: &Site) {
     shows(json!(second), "sold").await;
 }
 
-async fn changes_at_once_each_count_once(site: &Site) {
+async fn concurrent_changes_each_count_once(site: &Site) {
     let seller = site.person().await;
     let id = seller.sell("Opening night", 20).await;
     let tasks = (1..=16).map(|price| {
@@ -306,7 +306,7 @@ async fn changes_at_once_each_count_once(site: &Site) {
     assert_eq!(shown["version"], versions.len() as u64);
 }
 
-async fn everybody_sees_at_once_what_one_was_told(site: &Site) {
+async fn every_client_sees_an_acknowledged_change_at_once(site: &Site) {
     let seller = site.person().await;
     let word = format!("w{}", Uuid::new_v4().simple());
     let tasks = (0..16).map(|n| {
@@ -347,7 +347,7 @@ async fn everybody_sees_at_once_what_one_was_told(site: &Site) {
     .await;
 }
 
-async fn a_change_names_the_version_that_it_builds_on(site: &Site) {
+async fn a_change_can_require_a_version(site: &Site) {
     let seller = site.person().await;
     let id = seller.sell("Opening night", 20).await;
     let change = |title: &str, price: u32, named: String| {
@@ -377,7 +377,7 @@ async fn a_change_names_the_version_that_it_builds_on(site: &Site) {
         .assert_error(400, "If-Match must be an ETag, a version in quotes, or *");
 }
 
-async fn a_ticket_that_nobody_holds_is_withdrawn_for_good(site: &Site) {
+async fn a_free_ticket_can_be_withdrawn_permanently(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let id = seller.sell("Opening night", 20).await;
     for _ in 0..2 {
@@ -394,7 +394,7 @@ async fn a_ticket_that_nobody_holds_is_withdrawn_for_good(site: &Site) {
     assert_eq!(mine.json["tickets"][0]["status"], "withdrawn");
 }
 
-async fn a_withdrawal_is_checked_for_session_existence_owner_and_state_in_this_order(site: &Site) {
+async fn withdrawals_are_checked_in_the_documented_order(site: &Site) {
     let (seller, buyer) = (site.person().await, site.person().await);
     let id = seller.sell("Opening night", 20).await;
     site.anyone()

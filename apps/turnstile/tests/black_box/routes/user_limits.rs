@@ -19,7 +19,7 @@ fn assert_too_often(answer: &Response, message: &str) {
 }
 
 #[tokio::test]
-async fn who_orders_a_ticket_again_and_again_has_to_wait_and_others_do_not() {
+async fn repeated_orders_of_one_ticket_are_limited_per_buyer() {
     let site = Site::start().await;
     let (seller, buyer, other) = (
         site.person().await,
@@ -55,7 +55,7 @@ async fn decline(buyer: &Person, order: &str, times: usize) {
 }
 
 #[tokio::test]
-async fn an_order_on_which_ten_cards_were_declined_takes_no_other_for_now() {
+async fn ten_declined_cards_block_an_order() {
     let site = Site::start().await;
     let (seller, buyer) = (site.person().await, site.person().await);
     let order = buyer.order(&seller.sell("Opening night", 20).await).await;

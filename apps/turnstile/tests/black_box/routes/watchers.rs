@@ -10,7 +10,7 @@ use super::server::assert_envelope;
 use crate::support::{LIVE, Site, Watcher};
 
 #[tokio::test]
-async fn only_so_many_watch_at_once_and_the_others_are_told_to_come_back() {
+async fn watchers_are_limited_and_others_get_503() {
     let site = Site::builder().env("LIVE_WATCHERS", "2").start().await;
     let mut watchers = Vec::new();
     for _ in 0..2 {
@@ -38,7 +38,7 @@ async fn only_so_many_watch_at_once_and_the_others_are_told_to_come_back() {
 }
 
 #[tokio::test]
-async fn asking_for_the_head_of_the_stream_opens_none() {
+async fn head_opens_no_stream() {
     let site = Site::builder().env("LIVE_WATCHERS", "1").start().await;
     for _ in 0..3 {
         let head = site.anyone().call(Method::HEAD, LIVE);
@@ -53,7 +53,7 @@ async fn asking_for_the_head_of_the_stream_opens_none() {
 }
 
 #[tokio::test]
-async fn who_comes_back_hears_what_was_missed_or_is_told_to_read_everything_anew() {
+async fn a_returning_watcher_gets_missed_events_or_a_reset() {
     let site = Site::start().await;
     let ticket = site.person().await.sell("Opening night", 20).await;
     let mut missed_one = Watcher::start(&site, Some(0)).await;
@@ -90,7 +90,7 @@ async fn who_comes_back_hears_what_was_missed_or_is_told_to_read_everything_anew
 }
 
 #[tokio::test]
-async fn streams_end_when_the_server_is_told_to_stop() {
+async fn shutdown_ends_streams() {
     let site = Site::start().await;
     let mut watcher = Watcher::start(&site, None).await;
     assert!(watcher.hears(": watching").await, "{}", watcher.heard);
@@ -106,7 +106,7 @@ async fn streams_end_when_the_server_is_told_to_stop() {
 }
 
 #[tokio::test]
-async fn who_missed_too_much_or_watches_while_a_read_model_begins_again_is_told_to_read_all() {
+async fn a_watcher_is_reset_after_missing_too_much_or_a_rebuild() {
     let site = Site::start().await;
     let seller = site.person().await;
     let mut watcher = Watcher::start(&site, None).await;

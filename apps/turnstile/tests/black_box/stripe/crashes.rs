@@ -5,7 +5,7 @@
 //! about to write to the log. Then it is killed, and the gap is closed.
 
 use testkit::{
-    DropAcksProxy, LONG, Nats, eventually,
+    LONG, eventually,
     stripe::{Fault, StandIn, StripeRoute},
 };
 
@@ -29,7 +29,7 @@ async fn sees(shop: &Shop, route: StripeRoute, count: usize) {
 }
 
 #[tokio::test]
-async fn killed_before_any_money_is_held_the_order_can_still_be_paid_or_cancelled() {
+async fn a_crash_before_the_hold_leaves_the_order_open() {
     let shop = Shop::open().await;
     // One crashes after its intent was opened and before that is recorded, the other after it was.
     shop.standin
@@ -55,7 +55,7 @@ async fn killed_before_any_money_is_held_the_order_can_still_be_paid_or_cancelle
 }
 
 #[tokio::test]
-async fn killed_after_the_hold_and_before_it_is_noted_the_money_is_found_again() {
+async fn a_crash_before_recording_the_hold_loses_no_money() {
     let shop = Shop::open().await;
     let (repeated, abandoned) = (shop.order().await, shop.order().await);
     shop.standin
@@ -85,7 +85,7 @@ async fn killed_after_the_hold_and_before_it_is_noted_the_money_is_found_again()
 }
 
 #[tokio::test]
-async fn killed_after_the_hold_money_that_nobody_comes_back_for_is_let_go_when_the_order_expires() {
+async fn money_held_before_a_crash_is_released_when_the_order_expires() {
     let standin = StandIn::start().await;
     let site = Site::builder()
         .stripe(&standin)
@@ -105,15 +105,8 @@ async fn killed_after_the_hold_money_that_nobody_comes_back_for_is_let_go_when_t
 }
 
 #[tokio::test]
-async fn killed_after_the_payment_is_authorized_and_before_the_order_decides_it_is_decided_later() {
-    let nats = Nats::start().await;
-    let proxy = DropAcksProxy::start(nats.url(), 7).await;
-    let standin = StandIn::start().await;
-    let site = Site::builder()
-        .nats(&nats)
-        .nats_url(proxy.url())
-        .stripe(&standin);
-    let shop = Shop::of(standin, site.start().await).await;
+async fn a_crash_after_authorization_delays_the_decision() {
+    let (shop, proxy) = Shop::behind_proxy().await;
     let (paid, cancelled) = (shop.order().await, shop.order().await);
     proxy.swallow_if(|publication| publication.contains("OrderCompleted"));
     shop.pay_in_vain(&paid);
@@ -134,7 +127,7 @@ async fn killed_after_the_payment_is_authorized_and_before_the_order_decides_it_
 }
 
 #[tokio::test]
-async fn killed_after_the_order_is_complete_the_money_is_taken_once() {
+async fn a_crash_after_completion_captures_once() {
     let shop = Shop::open().await;
     // One crashes before the capture, the other after it and before it is recorded.
     let (before, after) = (shop.order().await, shop.order().await);

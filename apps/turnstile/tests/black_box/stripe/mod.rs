@@ -8,7 +8,7 @@ mod reconcile;
 mod webhooks;
 
 use crate::support::{Person, Site};
-use testkit::{LONG, eventually, stripe::StandIn};
+use testkit::{DropAcksProxy, LONG, eventually, stripe::StandIn};
 
 /// A marketplace with a stand-in for Stripe, a seller and a buyer.
 struct Shop {
@@ -23,6 +23,12 @@ impl Shop {
         let standin = StandIn::start().await;
         let site = Site::builder().stripe(&standin).start().await;
         Self::of(standin, site).await
+    }
+
+    async fn behind_proxy() -> (Self, DropAcksProxy) {
+        let standin = StandIn::start().await;
+        let (site, proxy) = Site::builder().stripe(&standin).behind_proxy().await;
+        (Self::of(standin, site.start().await).await, proxy)
     }
 
     async fn of(standin: StandIn, site: Site) -> Self {
@@ -41,10 +47,19 @@ impl Shop {
         self.buyer.order(&ticket).await
     }
 
+    /// An order whose card was declined, and its intent's reference and object.
+    async fn declined_order(&self) -> (String, String, serde_json::Value) {
+        let order = self.order().await;
+        let declined = self.buyer.try_pay_with(&order, "tok_chargeDeclined").await;
+        declined.assert_status(402);
+        let reference = self.standin.references()[0].clone();
+        let object = self.standin.object(&reference);
+        (order, reference, object)
+    }
+
     /// Pays in the background, for a test that ends the server in the meantime.
     fn pay_in_vain(&self, order: &str) -> tokio::task::JoinHandle<()> {
-        let body = serde_json::json!({"token": "tok_visa", "orderId": order});
-        let call = self.buyer.post("/api/payments", body);
+        let call = self.buyer.try_pay(order);
         tokio::spawn(async move {
             let _ = call.try_send().await;
         })

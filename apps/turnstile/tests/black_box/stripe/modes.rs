@@ -41,7 +41,7 @@ async fn refused(args: &[&str], envs: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn the_service_that_takes_money_starts_only_where_it_is_said_how() {
+async fn payments_start_only_with_a_configured_mode() {
     let unsaid = "PAYMENTS is not set, but must be stripe (real money), stripe-test (Stripe's test \
                   mode) or sandbox (as if)";
     let live = [
@@ -75,7 +75,7 @@ async fn the_service_that_takes_money_starts_only_where_it_is_said_how() {
 }
 
 #[tokio::test]
-async fn services_that_take_no_money_do_not_ask_how_it_is_taken() {
+async fn other_services_need_no_payments_mode() {
     let site = Site::builder().separate().start().await;
     let orders = testkit::TestApp::builder(TURNSTILE)
         .arg("serve")
@@ -87,7 +87,7 @@ async fn services_that_take_no_money_do_not_ask_how_it_is_taken() {
 }
 
 #[tokio::test]
-async fn where_the_money_goes_is_told_in_log_metrics_and_configuration() {
+async fn log_metrics_and_configuration_show_the_payments_mode() {
     let sandbox = Site::start().await;
     let shop = Shop::open().await;
     for (site, mode, provider) in [
@@ -108,13 +108,9 @@ async fn where_the_money_goes_is_told_in_log_metrics_and_configuration() {
 }
 
 #[tokio::test]
-async fn what_comes_from_the_other_mode_is_not_believed() {
+async fn webhooks_of_the_other_mode_are_ignored() {
     let shop = Shop::open().await;
-    let order = shop.order().await;
-    let declined = shop.buyer.try_pay_with(&order, "tok_chargeDeclined").await;
-    declined.assert_status(402);
-    let reference = shop.standin.references()[0].clone();
-    let object = shop.standin.object(&reference);
+    let (order, reference, object) = shop.declined_order().await;
     let mut body: serde_json::Value =
         serde_json::from_slice(&event("evt_1", "payment_intent.succeeded", &object)).unwrap();
     body["livemode"] = serde_json::json!(true);
@@ -137,7 +133,7 @@ async fn what_comes_from_the_other_mode_is_not_believed() {
 }
 
 #[tokio::test]
-async fn the_tool_compares_the_books_that_are_named() {
+async fn reconcile_reads_the_named_provider() {
     let standin = StandIn::start().await;
     let site = Site::builder().stripe(&standin).start().await;
     site.assert_money_agrees().await;

@@ -7,7 +7,7 @@ use super::Shop;
 use crate::support::Site;
 
 #[tokio::test]
-async fn an_order_is_paid_through_stripe_with_whichever_card_it_accepts() {
+async fn an_order_is_paid_through_stripe_with_every_accepted_card() {
     let shop = Shop::open().await;
     let order = shop.order().await;
     for (card, reason) in [
@@ -39,7 +39,7 @@ async fn an_order_is_paid_through_stripe_with_whichever_card_it_accepts() {
 }
 
 #[tokio::test]
-async fn what_stripe_will_not_take_or_cannot_do_now_is_told_and_charges_nothing() {
+async fn declines_and_outages_of_stripe_are_reported_and_charge_nothing() {
     let shop = Shop::open().await;
     // The seller gets the error for a price that no card can pay, and not the buyer.
     for (price, bound) in [
@@ -66,7 +66,7 @@ async fn what_stripe_will_not_take_or_cannot_do_now_is_told_and_charges_nothing(
 }
 
 #[tokio::test]
-async fn cards_are_charged_in_the_currency_that_is_configured() {
+async fn cards_are_charged_in_the_configured_currency() {
     let standin = StandIn::start().await;
     let site = Site::builder().stripe(&standin).env("CURRENCY", "eur");
     let shop = Shop::of(standin, site.start().await).await;

@@ -35,7 +35,7 @@ async fn undone(seller: &Person, buyer: &Person, order: &str) {
 }
 
 #[tokio::test]
-async fn a_payment_whose_intent_the_provider_cancelled_is_paid_on_another() {
+async fn a_payment_uses_another_intent_after_the_provider_cancelled_it() {
     let shop = Shop::open().await;
     let order = shop.order().await;
     let declined = shop.buyer.try_pay_with(&order, "tok_chargeDeclined").await;
@@ -61,7 +61,7 @@ async fn a_payment_whose_intent_the_provider_cancelled_is_paid_on_another() {
 }
 
 #[tokio::test]
-async fn many_who_pay_when_the_intent_was_cancelled_are_charged_once() {
+async fn concurrent_payments_after_a_cancelled_intent_charge_once() {
     let shop = Shop::open().await;
     for _ in 0..3 {
         let before = shop.standin.money();
@@ -72,7 +72,7 @@ async fn many_who_pay_when_the_intent_was_cancelled_are_charged_once() {
         shop.standin
             .tamper(&closed, |intent| intent.status = "canceled");
         let count = shop.standin.references().len();
-        let paying = (0..6).map(|_| shop.buyer.try_pay(&order));
+        let paying = (0..6).map(|_| shop.buyer.try_pay(&order).into_future());
         for answer in futures_util::future::join_all(paying).await {
             // On a busy machine one may wait for the others for too long, and is asked to try
             // again.
@@ -87,7 +87,7 @@ async fn many_who_pay_when_the_intent_was_cancelled_are_charged_once() {
 }
 
 #[tokio::test]
-async fn a_sale_whose_money_the_provider_let_go_is_undone() {
+async fn a_sale_is_undone_when_the_provider_releases_its_money() {
     let shop = Shop::open().await;
     let order = shop.order().await;
     // The capture is in progress when the payment is cancelled.
@@ -122,7 +122,7 @@ async fn a_sale_whose_money_the_provider_let_go_is_undone() {
 }
 
 #[tokio::test]
-async fn what_leaves_again_is_named_when_the_books_are_compared() {
+async fn reconciling_reports_refunds() {
     let shop = Shop::open().await;
     let mut payments = Vec::new();
     for (refunded, disputed) in [(2_000, false), (500, false), (0, true)] {
@@ -166,7 +166,7 @@ async fn what_leaves_again_is_named_when_the_books_are_compared() {
 }
 
 #[tokio::test]
-async fn a_hold_is_charged_in_the_currency_that_its_buyer_saw() {
+async fn a_hold_is_charged_in_the_currency_of_its_order() {
     let standin = StandIn::start().await;
     let site = Site::builder().stripe(&standin).start().await;
     let (seller, buyer) = (site.person().await, site.person().await);
@@ -214,7 +214,7 @@ async fn a_hold_is_charged_in_the_currency_that_its_buyer_saw() {
 
 /// The sandbox has a card for each of these, so that they can be tried over HTTP alone.
 #[tokio::test]
-async fn all_of_it_can_be_tried_with_the_cards_of_the_sandbox() {
+async fn sandbox_cards_simulate_actions_of_the_provider() {
     let site = Site::start().await;
     let (seller, buyer) = (site.person().await, site.person().await);
     let order = async || buyer.order(&seller.sell("Opening night", 20).await).await;

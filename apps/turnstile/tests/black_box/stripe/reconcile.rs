@@ -1,13 +1,12 @@
 //! `turnstile reconcile`: the log compared with the provider's records.
 
 use testkit::{
-    DropAcksProxy, LONG, Nats, eventually,
-    stripe::{Fault, StandIn, StripeRoute},
+    LONG, eventually,
+    stripe::{Fault, StripeRoute},
 };
 use uuid::Uuid;
 
 use super::Shop;
-use crate::support::Site;
 
 impl Shop {
     /// A paid order's payment, and its intent at Stripe.
@@ -44,7 +43,7 @@ impl Shop {
 }
 
 #[tokio::test]
-async fn reconciling_names_every_difference_in_a_line_of_its_own() {
+async fn reconciling_prints_one_line_per_discrepancy() {
     let shop = Shop::open().await;
     let (amount, intent_of_amount) = shop.paid().await;
     let (currency, intent_of_currency) = shop.paid().await;
@@ -123,15 +122,8 @@ async fn reconciling_names_every_difference_in_a_line_of_its_own() {
 }
 
 #[tokio::test]
-async fn reconciling_names_money_that_is_held_although_the_order_is_over() {
-    let nats = Nats::start().await;
-    let proxy = DropAcksProxy::start(nats.url(), 7).await;
-    let standin = StandIn::start().await;
-    let site = Site::builder()
-        .nats(&nats)
-        .nats_url(proxy.url())
-        .stripe(&standin);
-    let shop = Shop::of(standin, site.start().await).await;
+async fn reconciling_reports_money_held_for_a_final_order() {
+    let (shop, proxy) = Shop::behind_proxy().await;
     for route in [StripeRoute::Capture, StripeRoute::Cancel] {
         shop.standin.fail(1_000, route, Fault::StatusForGood(503));
     }

@@ -3,13 +3,14 @@
 mod both_deployments;
 mod log;
 mod money;
+mod responses;
 mod site;
-mod user;
 mod watcher;
 
 pub(crate) use both_deployments::on_both_deployments;
 pub use log::Commit;
 pub use money::Charge;
+pub use responses::{as_answers, assert_has, commands, is_uuid, statuses};
 pub use site::{Deployment, Site, TURNSTILE, WEBHOOK_SECRET};
-pub use user::{Person, as_answers, assert_has, is_uuid, statuses};
+pub use testkit::Person;
 pub use watcher::{LIVE, Watcher};

@@ -2,22 +2,15 @@
 
 use std::collections::HashMap;
 use tempfile::TempDir;
-use testkit::{AppBuilder, Client, Mongo, Nats, Router, Routes, TestApp, Tool, stripe};
+use testkit::{
+    Client, DropAcksProxy, Mongo, Nats, Person, Router, Routes, SERVICES, TestApp, Tool, stripe,
+};
 
-use super::{Charge, Person, money};
+use super::{Charge, money};
 
 pub const TURNSTILE: &str = env!("CARGO_BIN_EXE_turnstile");
 /// The signing secret of webhooks after [`SiteBuilder::stripe`].
 pub const WEBHOOK_SECRET: &str = "whsec_standin";
-/// Each service and its paths. The first also gets all others.
-const SERVICES: [(&str, &str); 6] = [
-    ("auth", "/api/users"),
-    ("tickets", "/api/tickets"),
-    ("orders", "/api/orders"),
-    ("payments", "/api/payments"),
-    ("expiration", "/expiration"),
-    ("analytics", "/api/analytics"),
-];
 
 /// How the services run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +69,7 @@ impl Site {
 
     /// A user who just signed up.
     pub async fn person(&self) -> Person {
-        let (client, user) = self.client.new_user().await;
-        Person { client, user }
+        self.client.person().await
     }
 
     /// A user who signed up at another site on the same log, here.
@@ -165,6 +157,13 @@ impl SiteBuilder {
         self
     }
 
+    /// Behind a proxy that can lose acknowledgments and publications.
+    pub async fn behind_proxy(self) -> (Self, DropAcksProxy) {
+        let nats = Nats::start().await;
+        let proxy = DropAcksProxy::start(nats.url(), 7).await;
+        (self.nats(&nats).nats_url(proxy.url()), proxy)
+    }
+
     /// With another address of NATS, such as a proxy's.
     pub fn nats_url(mut self, url: &str) -> Self {
         self.nats_url = Some(url.to_owned());
@@ -212,7 +211,7 @@ impl SiteBuilder {
         envs.extend(self.envs);
         let (apps, router) = match self.deployment {
             Deployment::AllInOne => {
-                let app = with_envs(TestApp::builder(TURNSTILE).arg("serve"), &envs);
+                let app = TestApp::builder(TURNSTILE).arg("serve").envs(&envs);
                 (vec![app.start_unready().await], None)
             }
             Deployment::Separate => start_services(&envs).await,
@@ -233,17 +232,13 @@ impl SiteBuilder {
     }
 }
 
-fn with_envs(mut app: AppBuilder, envs: &[(String, String)]) -> AppBuilder {
-    for (name, value) in envs {
-        app = app.env(name, value);
-    }
-    app
-}
-
 async fn start_services(envs: &[(String, String)]) -> (Vec<TestApp>, Option<Router>) {
     let mut apps = Vec::new();
     for (service, _) in SERVICES {
-        let app = with_envs(TestApp::builder(TURNSTILE).arg("serve").arg(service), envs);
+        let app = TestApp::builder(TURNSTILE)
+            .arg("serve")
+            .arg(service)
+            .envs(envs);
         apps.push(app.start_unready().await);
     }
     let address = |app: &TestApp| app.base_url().trim_start_matches("http://").to_owned();

@@ -1,18 +1,8 @@
 //! The services as processes, one or several of each, behind one address.
 
-use testkit::{Client, Router, Routes, TestApp, Tool};
+use testkit::{Client, Router, Routes, SERVICES, TestApp, Tool};
 
 use super::TURNSTILE;
-
-/// Each service and its paths.
-const SERVICES: [(&str, &str); 6] = [
-    ("auth", "/api/users"),
-    ("tickets", "/api/tickets"),
-    ("orders", "/api/orders"),
-    ("payments", "/api/payments"),
-    ("expiration", "/expiration"),
-    ("analytics", "/api/analytics"),
-];
 
 /// One process of a service.
 pub struct Service {
@@ -35,7 +25,7 @@ impl Site {
         for (name, path) in SERVICES {
             let mut addresses = Vec::new();
             for _ in 0..copies {
-                let app = builder(name, envs(name)).start_unready().await;
+                let app = builder(name, &envs(name)).start_unready().await;
                 addresses.push(app.base_url().trim_start_matches("http://").to_owned());
                 services.push(Service { name, app });
             }
@@ -63,10 +53,11 @@ impl Site {
 }
 
 /// A process of a service, not yet started.
-pub fn builder(name: &str, envs: Vec<(String, String)>) -> testkit::AppBuilder {
-    let start = TestApp::builder(TURNSTILE).arg("serve").arg(name);
-    envs.into_iter()
-        .fold(start, |app, (name, value)| app.env(&name, value))
+pub fn builder(name: &str, envs: &[(String, String)]) -> testkit::AppBuilder {
+    TestApp::builder(TURNSTILE)
+        .arg("serve")
+        .arg(name)
+        .envs(envs)
 }
 
 /// A signing key that all processes of `auth` share.

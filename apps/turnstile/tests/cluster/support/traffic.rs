@@ -1,6 +1,6 @@
 //! Users who sell, order and pay continuously, and record every acknowledgment.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{
     sync::{
         Arc, Mutex,
@@ -95,30 +95,21 @@ impl Ledger {
         }
         let mut sold = std::collections::HashSet::new();
         for (buyer, order, ticket) in &self.orders {
-            let answer = buyer.get(&format!("/api/orders/{order}")).await;
-            answer.assert_status(200);
+            buyer.order_of(order).await;
             assert!(sold.insert(ticket), "{ticket} was sold twice");
         }
         for (buyer, order) in &self.paid {
-            let what = format!("order {order} is complete");
-            eventually(&what, testkit::LONG, || async {
-                let answer = buyer.get(&format!("/api/orders/{order}")).await;
-                let complete = answer.json["status"] == "complete";
-                complete.then_some(()).ok_or(answer.text)
-            })
-            .await;
+            buyer.wait_for_order(order, "complete", testkit::LONG).await;
         }
     }
 }
 
 impl Trader {
     async fn new(client: &Client, ledger: &Arc<Mutex<Ledger>>) -> Self {
-        let (seller, _) = client.new_user().await;
-        let (one, _) = client.new_user().await;
-        let (two, _) = client.new_user().await;
+        let person = async || client.person().await.client;
         Self {
-            seller,
-            buyers: [one, two],
+            seller: person().await,
+            buyers: [person().await, person().await],
             ledger: ledger.clone(),
         }
     }
@@ -151,8 +142,7 @@ impl Trader {
     }
 
     async fn sell(&self, key: String) -> Result<String, String> {
-        let body = json!({"title": "Concert", "price": 20});
-        let answer = sent(self.seller.post("/api/tickets", body), &key).await?;
+        let answer = sent(self.seller.try_sell("Concert", 20), &key).await?;
         let ticket = created(&answer)?;
         self.ledger.lock().unwrap().tickets.push(ticket.clone());
         Ok(ticket)
@@ -166,8 +156,7 @@ impl Trader {
         key: String,
     ) -> Result<Option<String>, String> {
         let client = &self.buyers[buyer];
-        let call = client.post("/api/orders", json!({"ticketId": ticket}));
-        let answer = sent(call, &key).await?;
+        let answer = sent(client.try_order(ticket), &key).await?;
         if answer.status == 400 || answer.status == 409 {
             let taken = answer.text.contains("reserved");
             return if taken { Ok(None) } else { Err(answer.text) };
@@ -180,8 +169,7 @@ impl Trader {
 
     async fn pay(&self, buyer: usize, order: &str, key: String) -> Result<(), String> {
         let client = &self.buyers[buyer];
-        let body = json!({"token": "tok_visa", "orderId": order});
-        let answer = sent(client.post("/api/payments", body), &key).await?;
+        let answer = sent(client.try_pay(order), &key).await?;
         created(&answer)?;
         let entry = (client.clone(), order.to_owned());
         self.ledger.lock().unwrap().paid.push(entry);

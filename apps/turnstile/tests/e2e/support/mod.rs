@@ -8,5 +8,6 @@ mod walkthrough;
 mod webdriver;
 
 pub use browser::{Browser, Theme};
-pub use site::{Site, Visitor};
+pub use site::{Sale, Site};
+pub use testkit::Person;
 pub use walkthrough::VisitorPages;

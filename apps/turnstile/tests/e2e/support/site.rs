@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::json;
-use testkit::{Client, Mongo, Nats, TestApp, TestUser};
+use testkit::{Mongo, Nats, Person, TestApp};
 
 use super::Browser;
 
@@ -14,10 +13,27 @@ pub struct Site {
     _mongo: Mongo,
 }
 
-/// A user who signed up, without a browser: for actions elsewhere.
-pub struct Visitor {
-    pub client: Client,
-    pub user: TestUser,
+/// A ticket for sale, with its seller and a buyer: what most tests begin with.
+pub struct Sale {
+    pub site: Site,
+    pub seller: Person,
+    pub buyer: Person,
+    pub ticket: String,
+}
+
+impl Sale {
+    /// A marketplace with one ticket, "Opera" for $40.
+    pub async fn start() -> Self {
+        let site = Site::start().await;
+        let (seller, buyer) = (site.person().await, site.person().await);
+        let ticket = seller.sell("Opera", 40).await;
+        Self {
+            site,
+            seller,
+            buyer,
+            ticket,
+        }
+    }
 }
 
 impl Site {
@@ -53,21 +69,20 @@ impl Site {
         Browser::start(self.app.base_url()).await
     }
 
-    /// A user who signed up.
-    pub async fn visitor(&self) -> Visitor {
-        let (client, user) = self.app.sign_up().await;
-        Visitor { client, user }
+    /// A user who signed up, without a browser: for actions elsewhere.
+    pub async fn person(&self) -> Person {
+        self.app.person().await
     }
 
     /// Grants a visitor a role, as operators do.
-    pub async fn grants(&self, role: &str, visitor: &Visitor) {
-        self.tool(&["users", "grant", &visitor.user.email, role])
+    pub async fn grants(&self, role: &str, person: &Person) {
+        self.tool(&["users", "grant", &person.user.email, role])
             .await;
     }
 
     /// Revokes the role.
-    pub async fn revokes(&self, role: &str, visitor: &Visitor) {
-        self.tool(&["users", "revoke", &visitor.user.email, role])
+    pub async fn revokes(&self, role: &str, person: &Person) {
+        self.tool(&["users", "revoke", &person.user.email, role])
             .await;
     }
 
@@ -80,49 +95,12 @@ impl Site {
     }
 
     /// A browser in which a visitor is signed in, at an address of the site.
-    pub async fn browser_of(&self, visitor: &Visitor, path: &str) -> Browser {
+    pub async fn browser_of(&self, person: &Person, path: &str) -> Browser {
         let browser = self.browser().await;
         // A cookie belongs to an open site.
         browser.open("/robots.txt").await;
-        browser.take_session(&visitor.client).await;
+        browser.take_session(&person.client).await;
         browser.open(path).await;
         browser
-    }
-}
-
-impl Visitor {
-    /// Lists a ticket; returns its ID.
-    pub async fn offers(&self, title: &str, price: f64) -> String {
-        let ticket = json!({"title": title, "price": price});
-        self.client
-            .post("/api/tickets", ticket)
-            .await
-            .expect_status(201)
-            .id()
-    }
-
-    /// Orders a ticket; returns the order's ID.
-    pub async fn orders(&self, ticket: &str) -> String {
-        let order = json!({"ticketId": ticket});
-        self.client
-            .post("/api/orders", order)
-            .await
-            .expect_status(201)
-            .id()
-    }
-
-    /// Cancels an order.
-    pub async fn cancels(&self, order: &str) {
-        let path = format!("/api/orders/{order}");
-        self.client.delete(&path).await.assert_status(204);
-    }
-
-    /// Pays an order.
-    pub async fn pays(&self, order: &str) {
-        let payment = json!({"orderId": order, "token": "tok_visa"});
-        self.client
-            .post("/api/payments", payment)
-            .await
-            .assert_status(201);
     }
 }

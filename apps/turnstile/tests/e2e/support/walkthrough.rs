@@ -29,7 +29,7 @@ fn page(name: &'static str, path: impl Into<String>, says: &'static str) -> Page
 impl Site {
     /// Fills the marketplace, and visits it as a stranger, a buyer, a seller and an analyst.
     pub async fn walkthrough(&self) -> Vec<VisitorPages> {
-        let (seller, buyer) = (self.visitor().await, self.visitor().await);
+        let (seller, buyer) = (self.person().await, self.person().await);
         for (title, price) in [
             ("Rock am See, weekend pass with camping", 189.99),
             ("City Marathon – start number", 65.0),
@@ -37,18 +37,18 @@ impl Site {
             ("Cup final, block C, row 7", 85.5),
             ("Open-air cinema, blanket and popcorn included", 18.0),
         ] {
-            seller.offers(title, price).await;
+            seller.sell(title, price).await;
         }
-        let open = seller.offers("Opera: The Magic Flute, box 4", 120.0).await;
-        let held = seller.offers("Jazz Night at the Blue Room", 38.5).await;
-        let sold = seller.offers("Chess final, hall A", 12.0).await;
-        let back = seller.offers("Winter circus, front row", 30.0).await;
-        let order = buyer.orders(&held).await;
-        let paid = buyer.orders(&sold).await;
-        buyer.pays(&paid).await;
-        let cancelled = buyer.orders(&back).await;
-        buyer.cancels(&cancelled).await;
-        let analyst = self.visitor().await;
+        let open = seller.sell("Opera: The Magic Flute, box 4", 120.0).await;
+        let held = seller.sell("Jazz Night at the Blue Room", 38.5).await;
+        let sold = seller.sell("Chess final, hall A", 12.0).await;
+        let back = seller.sell("Winter circus, front row", 30.0).await;
+        let order = buyer.order(&held).await;
+        let paid = buyer.order(&sold).await;
+        buyer.pay(&paid).await;
+        let cancelled = buyer.order(&back).await;
+        buyer.cancel(&cancelled).await;
+        let analyst = self.person().await;
         self.grants("analyst", &analyst).await;
 
         let strangers = vec![

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_is_told_with_parameters_body_and_answers() {
+    fn every_operation_is_shown_with_parameters_body_and_responses() {
         let page = page(&document());
         for part in [
             "<h2 id=\"orders\">",
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_the_document_is_no_markup_of_the_page() {
+    fn text_of_the_document_is_escaped() {
         let mut document = document();
         document["info"]["title"] = json!("<script>alert('x')</script>");
         let page = page(&document);
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_allows_the_style_that_the_page_has_and_nothing_else() {
+    fn the_policy_allows_only_the_style_of_the_page() {
         let page = Page::of(&document());
         let policy = page.policy.to_str().unwrap();
         let hash = STANDARD.encode(Sha256::digest(STYLE));

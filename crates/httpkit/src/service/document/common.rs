@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operation_can_fail_and_says_when_to_come_again() {
+    fn every_operation_documents_failures_and_retry_after() {
         let read = completed("get", &json!({"responses": {"200": {"description": "x"}}}));
         assert_eq!(statuses(&read), ["200", "500", "503"]);
         assert!(read["responses"]["503"]["headers"]["Retry-After"].is_object());
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_a_key_or_a_body_says_what_can_be_wrong_with_it() {
+    fn operations_with_keys_or_bodies_document_their_errors() {
         let command = json!({
             "parameters": [{"name": "Idempotency-Key"}, {"name": "Prefer"}],
             "requestBody": {},
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_unchanged_has_tags() {
+    fn cacheable_operations_document_tags() {
         let read = json!({"responses": {
             "200": {"description": "x"}, "304": {"description": "y"}, "404": {"description": "z"},
         }});

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn each_place_says_what_it_is_given() {
+    fn each_place_gets_its_constraint() {
         let mut document = document();
         for constraint in [
             Constraint::required("New", &["title"]),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_not_there_is_an_error() {
+    fn a_constraint_for_an_unknown_place_is_an_error() {
         for constraint in [
             Constraint::required("Old", &["title"]),
             Constraint::field("New", "name", json!({})),
