@@ -11,8 +11,11 @@ use ed25519_dalek::{
     pkcs8::{EncodePrivateKey as _, spki::der::pem::LineEnding},
 };
 
-use super::{PublicKey, private_file, signer::KEY_FILE};
+use super::{PublicKey, private_file};
 use crate::config::Secret;
+
+/// The file in the data directory with the key that was generated at the first start.
+pub(super) const KEY_FILE: &str = "session-key.pem";
 
 /// A new key pair; the private half is never shown.
 #[derive(Debug)]

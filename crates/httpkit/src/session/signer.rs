@@ -13,11 +13,11 @@ use ed25519_dalek::{
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use uuid::Uuid;
 
-use super::{Claims, NewKey, PublicKey};
+use super::{
+    Claims, PublicKey,
+    new_key::{KEY_FILE, NewKey},
+};
 use crate::clock;
-
-/// The file in the data directory with the key that was generated at the first start.
-pub(super) const KEY_FILE: &str = "session-key.pem";
 
 /// Why there is no signing key.
 #[derive(Debug, thiserror::Error)]
