@@ -219,7 +219,7 @@ impl Shared {
             caught_up,
             newest: seen.newest,
         };
-        match serde_json::to_vec(&analytics(&replay.fold().figures(), progress)) {
+        match serde_json::to_vec(&analytics(replay.fold().figures(), progress)) {
             Ok(json) => {
                 let json = json.into();
                 self.snapshots

@@ -25,9 +25,7 @@ pub(crate) fn order(order: &Order) -> api::Order {
         ticket: api::OrderedTicket {
             id: order.ticket.id.0,
             title: order.ticket.title.to_string(),
-            price: Amount::from_cents(
-                i64::try_from(order.ticket.price.cents()).unwrap_or(i64::MAX),
-            ),
+            price: Amount::of_prices(order.ticket.price.cents()),
             currency: order.ticket.currency.as_str().to_uppercase(),
             version: order.ticket.version,
         },

@@ -18,7 +18,7 @@ pub(crate) fn ticket(listing: &Listing) -> api::Ticket {
     api::Ticket {
         id: listing.id.0,
         title: listing.title.to_string(),
-        price: Amount::from_cents(i64::try_from(listing.price.cents()).unwrap_or(i64::MAX)),
+        price: Amount::of_prices(listing.price.cents()),
         user_id: listing.seller.0,
         version: listing.version,
         order_id,

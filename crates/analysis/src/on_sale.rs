@@ -8,7 +8,7 @@ use domain::{
 use eventstore::{Commit, StoreError};
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::{Cell, Column, Table, columns, events_of, folds::UNDO_PERIOD};
+use crate::{Cell, Table, events_of, folds::UNDO_PERIOD, table::table};
 
 /// The tickets for sale after the applied commits, which must be those of `TICKETS` and `ORDERS`
 /// from the first on. A ticket is for sale when it is listed and no order has it.
@@ -30,14 +30,6 @@ struct Offer {
     listed: DateTime<Utc>,
     sequence: u64,
 }
-
-const COLUMNS: &[Column] = columns![
-    "ticket": "the ticket's id",
-    "title": "its title then",
-    "price": "its price then",
-    "seller": "the seller's user id",
-    "listed": "when it was listed",
-];
 
 impl OnSale {
     /// Applies a commit.
@@ -129,20 +121,12 @@ impl OnSale {
         let mut offers: Vec<_> = self.tickets.into_iter().collect();
         offers.retain(|(id, _)| !held.contains(id));
         offers.sort_unstable_by_key(|(_, offer)| offer.sequence);
-        let rows = offers.into_iter().map(|(id, offer)| {
-            vec![
-                Cell::Text(id.to_string()),
-                Cell::Text(offer.title.into()),
-                Cell::Money(offer.price.cents()),
-                Cell::Text(offer.seller.to_string()),
-                Cell::Time(offer.listed),
-            ]
-        });
-        Table {
-            name: "tickets",
-            doc: "What was for sale.",
-            columns: COLUMNS,
-            rows: rows.collect(),
-        }
+        table!("tickets", "What was for sale.", offers, |(id, offer)| {
+            "ticket": "the ticket's id" => Cell::Text(id.to_string()),
+            "title": "its title then" => Cell::Text(offer.title.into()),
+            "price": "its price then" => Cell::Money(offer.price.cents()),
+            "seller": "the seller's user id" => Cell::Text(offer.seller.to_string()),
+            "listed": "when it was listed" => Cell::Time(offer.listed),
+        })
     }
 }

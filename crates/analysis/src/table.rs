@@ -1,5 +1,6 @@
 //! Results: tables with a fixed order of columns and rows, exact to the cent.
 
+use api::Amount;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::fmt;
@@ -11,6 +12,21 @@ macro_rules! columns {
         &[$($crate::Column { name: $name, doc: $doc }),*]
     };
 }
+
+/// A table: its name, its meaning, and of each column the name, the meaning, and the cell of a row.
+macro_rules! table {
+    ($name:literal, $doc:literal, $rows:expr, |$row:pat_param| {
+        $($column:literal: $meaning:literal => $cell:expr,)*
+    }) => {
+        $crate::Table::new(
+            $name,
+            $doc,
+            $crate::columns![$($column: $meaning),*],
+            $rows.into_iter().map(|$row| vec![$($cell),*]),
+        )
+    };
+}
+pub(crate) use table;
 
 /// One column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +127,11 @@ impl Serialize for Row<'_> {
 }
 
 impl Cell {
+    /// An amount that isn't negative.
+    pub fn money(amount: Amount) -> Self {
+        Self::Money(amount.cents.unsigned_abs())
+    }
+
     pub(crate) const fn share(part: u64, of: u64) -> Self {
         Self::Share { part, of }
     }

@@ -29,6 +29,25 @@ impl Amount {
     pub const fn from_cents(cents: i64) -> Self {
         Self { cents }
     }
+
+    /// A price, or a sum of prices, of this many cents. Sums of prices stay far below the limit.
+    pub const fn of_prices(cents: u64) -> Self {
+        Self::from_cents(if cents > i64::MAX as u64 {
+            i64::MAX
+        } else {
+            cents.cast_signed()
+        })
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Amount {}
+
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Amount {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        f64::schema()
+    }
 }
 
 /// Shows whole units with two decimals: `19.99`.

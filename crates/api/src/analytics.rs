@@ -64,7 +64,7 @@ pub struct AnalyticsProgress {
 }
 
 /// Sales in an hour or on a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SalesPeriod {
     /// When it began.
@@ -75,7 +75,6 @@ pub struct SalesPeriod {
     /// Orders that were paid in it.
     pub sold: u64,
     /// Revenue of the paid ones.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub revenue: Amount,
 }
 
@@ -84,66 +83,56 @@ pub struct SalesPeriod {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PriceDistribution {
     /// Statistics of the prices at which tickets were first listed; `null` if none was.
-    pub listed: Option<PriceFigures>,
+    pub listed: Option<Distribution<Amount>>,
     /// Statistics of the prices of paid orders; `null` if none was paid.
-    pub sold: Option<PriceFigures>,
+    pub sold: Option<Distribution<Amount>>,
     /// All price bands, lowest first, including empty ones.
     pub bands: Vec<PriceBand>,
 }
 
-/// Statistics of prices. Percentiles are prices that occurred (nearest rank).
+/// The distribution of amounts, or of durations in milliseconds. Percentiles are values that
+/// occurred (nearest rank).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct PriceFigures {
-    /// The number of prices.
+pub struct Distribution<T> {
+    /// The number of values.
     pub count: u64,
     /// The lowest.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
-    pub lowest: Amount,
+    pub lowest: T,
     /// A tenth is at or below it.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
-    pub p10: Amount,
+    pub p10: T,
     /// A quarter is at or below it.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
-    pub p25: Amount,
+    pub p25: T,
     /// Half is at or below it.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
-    pub median: Amount,
+    pub median: T,
     /// Three quarters are at or below it.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
-    pub p75: Amount,
+    pub p75: T,
     /// Nine tenths are at or below it.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
-    pub p90: Amount,
+    pub p90: T,
     /// The highest.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
-    pub highest: Amount,
-    /// The mean, rounded to the cent.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
-    pub mean: Amount,
+    pub highest: T,
+    /// The mean, rounded.
+    pub mean: T,
 }
 
 /// A band of prices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PriceBand {
     /// Prices from here on (included).
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub from: Amount,
     /// Prices below this; `null` for the highest band.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<f64>))]
     pub below: Option<Amount>,
     /// Tickets that were first offered in this band.
     pub listed: u64,
     /// Orders that were paid in it.
     pub sold: u64,
     /// Their revenue.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub revenue: Amount,
 }
 
 /// Numbers of tickets by stage; each is part of the one before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TicketFunnel {
     /// Tickets that were listed.
@@ -157,7 +146,7 @@ pub struct TicketFunnel {
 }
 
 /// Numbers of orders by stage. Each placed order is paid, expired, cancelled or open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderFunnel {
     /// Orders that were placed.
@@ -175,13 +164,12 @@ pub struct OrderFunnel {
 }
 
 /// Some orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OrderTally {
     /// Their number.
     pub orders: u64,
     /// Their value.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub value: Amount,
 }
 
@@ -190,38 +178,13 @@ pub struct OrderTally {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TimeToSale {
-    /// From the listing to the paid order; `null` if nothing was sold.
-    pub listed_to_sold: Option<DurationFigures>,
-    /// From placing the order that was paid to its payment; `null` if nothing was sold.
-    pub placed_to_paid: Option<DurationFigures>,
+    /// From the listing to the paid order, in milliseconds; `null` if nothing was sold.
+    pub listed_to_sold_ms: Option<Distribution<u64>>,
+    /// From placing the order that was paid to its payment, in milliseconds; `null` if nothing was
+    /// sold.
+    pub placed_to_paid_ms: Option<Distribution<u64>>,
     /// All bands of times from the listing to the sale, shortest first, including empty ones.
     pub bands: Vec<DurationBand>,
-}
-
-/// Statistics of durations, in milliseconds. Percentiles are durations that occurred (nearest
-/// rank).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct DurationFigures {
-    /// The number of durations.
-    pub count: u64,
-    /// The shortest.
-    pub shortest_ms: u64,
-    /// A tenth took at most this long.
-    pub p10_ms: u64,
-    /// A quarter took at most this long.
-    pub p25_ms: u64,
-    /// Half took at most this long.
-    pub median_ms: u64,
-    /// Three quarters took at most this long.
-    pub p75_ms: u64,
-    /// Nine tenths took at most this long.
-    pub p90_ms: u64,
-    /// The longest.
-    pub longest_ms: u64,
-    /// The mean, rounded.
-    pub mean_ms: u64,
 }
 
 /// A band of times, in milliseconds.
@@ -253,6 +216,7 @@ pub struct HoldOutcomes {
 
 /// The holds with one outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HoldOutcome {
     /// Their number.
@@ -260,10 +224,9 @@ pub struct HoldOutcome {
     /// Number of them for which a payment was begun.
     pub paying: u64,
     /// The value of the orders.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub value: Amount,
-    /// How long they lasted; `null` if there is none.
-    pub lasted: Option<DurationFigures>,
+    /// How long they lasted, in milliseconds; `null` if there is none.
+    pub lasted_ms: Option<Distribution<u64>>,
 }
 
 /// Sellers and their revenue.
@@ -273,14 +236,13 @@ pub struct SellerRevenues {
     /// Number of users that have ever listed a ticket.
     pub count: u64,
     /// Their revenue together.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub revenue: Amount,
     /// Those with the highest revenue, up to 50, highest first.
     pub top: Vec<SellerRevenue>,
 }
 
 /// The listings and sales of one seller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SellerRevenue {
     /// The seller's user ID.
@@ -290,7 +252,6 @@ pub struct SellerRevenue {
     /// Tickets that were sold.
     pub sold: u64,
     /// Their revenue.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub revenue: Amount,
 }
 
@@ -320,7 +281,7 @@ pub struct MostHolds {
 }
 
 /// Holds in one hour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct HoldsInHour {

@@ -41,7 +41,6 @@ pub struct OrderedTicket {
     /// Title.
     pub title: String,
     /// Price.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub price: Amount,
     /// The currency in which it is charged, by its ISO 4217 code: the one in which prices were
     /// shown when the order was placed.

@@ -15,7 +15,6 @@ pub struct Ticket {
     /// Title.
     pub title: String,
     /// Price.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub price: Amount,
     /// The seller.
     pub user_id: Uuid,
@@ -80,6 +79,5 @@ pub struct MyTickets {
     /// The caller's tickets, newest first.
     pub tickets: Vec<Ticket>,
     /// The total of those that are sold.
-    #[cfg_attr(feature = "openapi", schema(value_type = f64))]
     pub earned: Amount,
 }

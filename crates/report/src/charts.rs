@@ -2,13 +2,14 @@
 
 use analysis::{
     Cell,
-    folds::{AllFigures, SalesPeriod},
+    folds::{AllFigures, hold_outcomes, order_stages},
 };
+use api::{Amount, analytics::SalesPeriod};
 use chrono::{TimeDelta, Timelike as _};
 
 use crate::{
     ReportError,
-    draw::{Plot, Series},
+    draw::Chart,
     style::VALUES,
     timeline::{Between, Timeline},
 };
@@ -57,9 +58,9 @@ fn number(count: u64) -> f64 {
     count as f64
 }
 
-/// Cents as whole units.
-fn units(cents: u64) -> f64 {
-    number(cents) / 100.0
+/// An amount in whole units.
+fn units(amount: Amount) -> f64 {
+    number(amount.cents.unsigned_abs()) / 100.0
 }
 
 /// Draws all plots.
@@ -67,20 +68,30 @@ fn units(cents: u64) -> f64 {
 /// # Errors
 /// When one can't be drawn.
 pub fn pictures(figures: &AllFigures) -> Result<Vec<Picture>, ReportError> {
-    Ok(vec![
-        sales(figures)?,
-        hours(figures)?,
-        prices(figures)?,
-        funnel(figures)?,
-        time_to_sale(figures)?,
-        outcomes(figures)?,
-        sellers(figures)?,
-        concurrency(figures)?,
-        conflicts(figures)?,
-    ])
+    let charts = [
+        sales(figures),
+        hours(figures),
+        prices(figures),
+        funnel(figures),
+        time_to_sale(figures),
+        outcomes(figures),
+        sellers(figures),
+        concurrency(figures),
+        conflicts(figures),
+    ];
+    let drawn = charts.into_iter().map(|chart| {
+        Ok(Picture {
+            svg: chart.draw()?,
+            name: chart.name,
+            title: chart.title,
+            says: chart.says,
+            tables: chart.tables,
+        })
+    });
+    drawn.collect()
 }
 
-fn sales(figures: &AllFigures) -> Result<Picture, ReportError> {
+fn sales(figures: &AllFigures) -> Chart {
     let by = |periods: &[SalesPeriod], length: TimeDelta| {
         let rows = periods.iter();
         let rows = rows.map(|period| (period.begin, units(period.revenue), 0.0));
@@ -98,174 +109,123 @@ fn sales(figures: &AllFigures) -> Result<Picture, ReportError> {
                     the last, which may not be over.";
         (days, "%Y-%m-%d", says)
     };
-    let (labels, is_long) = (line.labels(format), line.is_long());
-    let plot = Plot {
+    Chart {
         name: "sales_by_day",
-        unit: "revenue",
-        labels,
-        series: vec![Series {
-            name: "revenue",
-            values: line.values,
-        }],
-    };
-    Ok(Picture {
-        name: plot.name,
         title: "What sold, and when?",
         says,
         tables: &["sales_by_day"],
-        svg: if is_long { plot.areas()? } else { plot.bars()? },
-    })
+        unit: "revenue",
+        labels: line.labels(format),
+        areas: line.is_long(),
+        series: vec![("revenue", line.values)],
+    }
 }
 
-fn hours(figures: &AllFigures) -> Result<Picture, ReportError> {
+fn hours(figures: &AllFigures) -> Chart {
     let (mut placed, mut sold) = (vec![0.0; 24], vec![0.0; 24]);
     for period in &figures.market.sales.by_hour {
         let hour = period.begin.hour() as usize;
         placed[hour] += number(period.placed);
         sold[hour] += number(period.sold);
     }
-    let plot = Plot {
+    Chart {
         name: "sales_by_hour_of_day",
-        unit: "orders",
-        labels: (0..24).map(|hour| format!("{hour:02}")).collect(),
-        series: vec![
-            Series {
-                name: "placed",
-                values: placed,
-            },
-            Series {
-                name: "paid",
-                values: sold,
-            },
-        ],
-    };
-    Ok(Picture {
-        name: plot.name,
         title: "At what time of day do people buy?",
         says: "Orders placed and paid in each hour of the day (UTC), over the whole range.",
         tables: &["sales_by_hour"],
-        svg: plot.bars()?,
-    })
+        unit: "orders",
+        labels: (0..24).map(|hour| format!("{hour:02}")).collect(),
+        series: vec![("placed", placed), ("paid", sold)],
+        areas: false,
+    }
 }
 
-fn prices(figures: &AllFigures) -> Result<Picture, ReportError> {
+fn prices(figures: &AllFigures) -> Chart {
     let bands = &figures.market.prices.bands;
-    let label = |cents| format!("{}+", analysis::money(cents).trim_end_matches(".00"));
-    let plot = Plot {
+    let label = |amount: Amount| format!("{}+", amount.to_string().trim_end_matches(".00"));
+    let listed = bands.iter().map(|band| number(band.listed));
+    let sold = bands.iter().map(|band| number(band.sold));
+    Chart {
         name: "price_bands",
-        unit: "tickets",
-        labels: bands.iter().map(|band| label(band.from)).collect(),
-        series: vec![
-            Series {
-                name: "listed",
-                values: bands.iter().map(|band| number(band.listed)).collect(),
-            },
-            Series {
-                name: "sold",
-                values: bands.iter().map(|band| number(band.sold)).collect(),
-            },
-        ],
-    };
-    Ok(Picture {
-        name: plot.name,
         title: "At what price do tickets sell?",
         says: "Tickets by the price that they were first offered for, and that they sold for. \
                A ticket whose price fell is in one band when listed and in a lower one when sold.",
         tables: &["price_bands", "prices"],
-        svg: plot.bars()?,
-    })
+        unit: "tickets",
+        labels: bands.iter().map(|band| label(band.from)).collect(),
+        series: vec![("listed", listed.collect()), ("sold", sold.collect())],
+        areas: false,
+    }
 }
 
-fn funnel(figures: &AllFigures) -> Result<Picture, ReportError> {
+fn funnel(figures: &AllFigures) -> Chart {
     let funnel = &figures.market.funnel;
     let mut labels = vec!["tickets listed".to_owned()];
     let mut values = vec![number(funnel.tickets.listed)];
-    for (stage, tally) in funnel.orders.stages() {
+    for (stage, tally) in order_stages(&funnel.orders) {
         labels.push(stage.to_owned());
-        values.push(number(tally.count));
+        values.push(number(tally.orders));
     }
-    let plot = Plot {
+    Chart {
         name: "funnel",
-        unit: "tickets, orders",
-        labels,
-        series: vec![Series {
-            name: "orders",
-            values,
-        }],
-    };
-    Ok(Picture {
-        name: plot.name,
         title: "How far do orders get?",
         says: "Tickets that were listed, orders that were placed, and what became of those.",
         tables: &["funnel_of_tickets", "funnel_of_orders"],
-        svg: plot.bars()?,
-    })
+        unit: "tickets, orders",
+        labels,
+        series: vec![("orders", values)],
+        areas: false,
+    }
 }
 
-fn time_to_sale(figures: &AllFigures) -> Result<Picture, ReportError> {
+fn time_to_sale(figures: &AllFigures) -> Chart {
     let bands = &figures.market.time_to_sale.bands;
     let label = |millis| format!("{}+", Cell::Millis(millis));
-    let plot = Plot {
+    let sold = bands.iter().map(|band| number(band.sold));
+    Chart {
         name: "time_to_sale_bands",
-        unit: "tickets",
-        labels: bands.iter().map(|band| label(band.from)).collect(),
-        series: vec![Series {
-            name: "sold",
-            values: bands.iter().map(|band| number(band.sold)).collect(),
-        }],
-    };
-    Ok(Picture {
-        name: plot.name,
         title: "How long does it take to sell a ticket?",
         says: "Sold tickets by the time from the listing to the payment.",
         tables: &["time_to_sale_bands", "time_to_sale"],
-        svg: plot.bars()?,
-    })
+        unit: "tickets",
+        labels: bands.iter().map(|band| label(band.from_ms)).collect(),
+        series: vec![("sold", sold.collect())],
+        areas: false,
+    }
 }
 
-fn outcomes(figures: &AllFigures) -> Result<Picture, ReportError> {
-    let outcomes = figures.market.holds.outcomes();
-    let plot = Plot {
+fn outcomes(figures: &AllFigures) -> Chart {
+    let outcomes = hold_outcomes(&figures.market.holds);
+    let counts = outcomes.map(|(_, outcome)| number(outcome.count));
+    Chart {
         name: "hold_outcomes",
-        unit: "holds",
-        labels: outcomes.map(|(name, _)| name.to_owned()).into(),
-        series: vec![Series {
-            name: "holds",
-            values: outcomes.map(|(_, outcome)| number(outcome.count)).into(),
-        }],
-    };
-    Ok(Picture {
-        name: plot.name,
         title: "How do holds end?",
         says: "Holds that were paid, given back, or not paid in time.",
         tables: &["hold_outcomes", "open_holds"],
-        svg: plot.bars()?,
-    })
+        unit: "holds",
+        labels: outcomes.map(|(name, _)| name.to_owned()).into(),
+        series: vec![("holds", counts.into())],
+        areas: false,
+    }
 }
 
-fn sellers(figures: &AllFigures) -> Result<Picture, ReportError> {
+fn sellers(figures: &AllFigures) -> Chart {
     const SHOWN: usize = 20;
     let sellers = figures.market.sellers.sellers.iter().take(SHOWN);
     let values: Vec<_> = sellers.map(|of| units(of.revenue)).collect();
-    let plot = Plot {
+    Chart {
         name: "revenue_by_seller",
-        unit: "revenue",
-        labels: (1..=values.len()).map(|rank| rank.to_string()).collect(),
-        series: vec![Series {
-            name: "revenue",
-            values,
-        }],
-    };
-    Ok(Picture {
-        name: plot.name,
         title: "Who sells?",
         says: "Revenue of the twenty sellers with the most, by rank.",
         tables: &["revenue_by_seller"],
-        svg: plot.bars()?,
-    })
+        unit: "revenue",
+        labels: (1..=values.len()).map(|rank| rank.to_string()).collect(),
+        series: vec![("revenue", values)],
+        areas: false,
+    }
 }
 
-fn concurrency(figures: &AllFigures) -> Result<Picture, ReportError> {
+fn concurrency(figures: &AllFigures) -> Chart {
     let rows = figures.market.concurrency.by_hour.iter();
     let rows = rows.map(|hour| (hour.begin, number(hour.peak), number(hour.at_end)));
     let line = Timeline::of(rows, TimeDelta::hours(1), Between::Last);
@@ -275,45 +235,31 @@ fn concurrency(figures: &AllFigures) -> Result<Picture, ReportError> {
         25..=336 => "%m-%d %H:%M",
         _ => "%Y-%m-%d",
     };
-    let is_long = line.is_long();
-    let plot = Plot {
+    Chart {
         name: "holds_by_hour",
-        unit: "live holds",
-        labels: line.labels(format),
-        series: vec![Series {
-            name: "peak",
-            values: line.values,
-        }],
-    };
-    Ok(Picture {
-        name: plot.name,
         title: "How many tickets are held at once?",
         says: "The most holds at once in each hour. Crowds are peaks.",
         tables: &["most_holds_at_once", "holds_by_hour"],
-        svg: if is_long { plot.areas()? } else { plot.bars()? },
-    })
+        unit: "live holds",
+        labels: line.labels(format),
+        areas: line.is_long(),
+        series: vec![("peak", line.values)],
+    }
 }
 
-fn conflicts(figures: &AllFigures) -> Result<Picture, ReportError> {
+fn conflicts(figures: &AllFigures) -> Chart {
     let totals = figures.conflicts.totals();
-    let plot = Plot {
+    let numbers = 1..=totals.len();
+    Chart {
         name: "retries_and_conflicts_by_day",
-        unit: "times",
-        labels: (1..=totals.len())
-            .map(|number| number.to_string())
-            .collect(),
-        series: vec![Series {
-            name: "times",
-            values: totals.map(number).into(),
-        }],
-    };
-    Ok(Picture {
-        name: plot.name,
         title: "What is tried again, and what comes too late?",
         says: "Cards and orders: 1 declined, 2 paid after a decline, 3 given up after a decline, \
                4 held again, 5 by the same buyer, 6 paid too late, 7 given back and 8 expired while \
                paying, 9 heard of late.",
         tables: &["retries_and_conflicts_by_day", "declined_cards"],
-        svg: plot.bars()?,
-    })
+        unit: "times",
+        labels: numbers.map(|number| number.to_string()).collect(),
+        series: vec![("times", totals.map(number).into())],
+        areas: false,
+    }
 }

@@ -27,26 +27,29 @@ const FEWEST: usize = 2;
 /// The largest number of names below a chart that don't overlap.
 const NAMES: usize = 24;
 
-/// Values of one series.
-pub(crate) struct Series<'a> {
-    pub name: &'a str,
-    pub values: Vec<f64>,
-}
-
-/// The contents of a chart.
-pub(crate) struct Plot<'a> {
+/// A chart that isn't drawn yet, and its description.
+#[derive(Debug, Default)]
+pub(crate) struct Chart {
     pub name: &'static str,
+    /// Its heading: a question.
+    pub title: &'static str,
+    /// Its description, in one sentence.
+    pub says: &'static str,
+    /// The names of its tables.
+    pub tables: &'static [&'static str],
     /// The unit of the height.
-    pub unit: &'a str,
+    pub unit: &'static str,
     /// One label per place.
     pub labels: Vec<String>,
-    /// One or two; the second is drawn over the first.
-    pub series: Vec<Series<'a>>,
+    /// One or two, by name; the second is drawn over the first.
+    pub series: Vec<(&'static str, Vec<f64>)>,
+    /// Areas over time, for more places than bars could show.
+    pub areas: bool,
 }
 
-impl Plot<'_> {
+impl Chart {
     fn highest(&self) -> f64 {
-        let values = self.series.iter().flat_map(|series| &series.values);
+        let values = self.series.iter().flat_map(|(_, values)| values);
         // Some space above the highest; and a chart without values has a height, too.
         values.copied().fold(0.0, f64::max).max(1.0) * 1.08
     }
@@ -77,17 +80,8 @@ impl Plot<'_> {
         }
     }
 
-    /// Bars over names.
-    pub fn bars(&self) -> Result<String, ReportError> {
-        self.draw(false)
-    }
-
-    /// Areas over time: for more places than bars could show.
-    pub fn areas(&self) -> Result<String, ReportError> {
-        self.draw(true)
-    }
-
-    fn draw(&self, areas: bool) -> Result<String, ReportError> {
+    /// Draws bars over names, or areas.
+    pub fn draw(&self) -> Result<String, ReportError> {
         let mut svg = String::new();
         {
             let root = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
@@ -137,21 +131,21 @@ impl Plot<'_> {
                     Rectangle::new([(x, y - 5), (x + 12, y + 5)], color.filled())
                 }
             };
-            if areas {
+            if self.areas {
                 let last = i32::try_from(count).unwrap_or(i32::MAX).max(2) - 1;
                 let mut chart = builder
                     .build_cartesian_2d(0..last, 0.0..self.highest())
                     .map_err(|error| self.failed(error))?;
                 let format = |place: &i32| label(usize::try_from(*place).unwrap_or(0));
                 mesh!(chart, format, 8);
-                for (number, series) in self.series.iter().enumerate() {
+                for (number, (name, values)) in self.series.iter().enumerate() {
                     let color = self.color(number);
-                    let points = (0..).zip(series.values.iter().copied());
+                    let points = (0..).zip(values.iter().copied());
                     let area = AreaSeries::new(points, 0.0, color.mix(0.5)).border_style(color);
                     chart
                         .draw_series(area)
                         .map_err(|error| self.failed(error))?
-                        .label(series.name)
+                        .label(*name)
                         .legend(key(color));
                 }
                 legend!(chart);
@@ -164,12 +158,12 @@ impl Plot<'_> {
                     SegmentValue::Last => String::new(),
                 };
                 mesh!(chart, format, if count > NAMES { 8 } else { count });
-                for (number, series) in self.series.iter().enumerate() {
+                for (number, (name, values)) in self.series.iter().enumerate() {
                     let color = self.color(number);
                     // Not the library's histogram: it draws in the order of a hash map, so the same
                     // figures would result in different bytes each time.
                     let margin = self.margin(number);
-                    let bars = series.values.iter().enumerate().map(|(place, value)| {
+                    let bars = values.iter().enumerate().map(|(place, value)| {
                         let (left, right) =
                             (SegmentValue::Exact(place), SegmentValue::Exact(place + 1));
                         let corners = [(left, 0.0), (right, *value)];
@@ -180,7 +174,7 @@ impl Plot<'_> {
                     chart
                         .draw_series(bars)
                         .map_err(|error| self.failed(error))?
-                        .label(series.name)
+                        .label(*name)
                         .legend(key(color));
                 }
                 legend!(chart);
@@ -224,16 +218,14 @@ mod tests {
     #[test]
     fn plots_are_deterministic() {
         let drawn = || {
-            let plot = Plot {
+            let chart = Chart {
                 name: "squares",
                 unit: "tickets",
                 labels: (0..40).map(|n| n.to_string()).collect(),
-                series: vec![Series {
-                    name: "sold",
-                    values: (0..40).map(|n| f64::from(n * n)).collect(),
-                }],
+                series: vec![("sold", (0..40).map(|n| f64::from(n * n)).collect())],
+                ..Chart::default()
             };
-            plot.bars().unwrap()
+            chart.draw().unwrap()
         };
         assert!(drawn() == drawn());
     }
@@ -241,31 +233,31 @@ mod tests {
     #[test]
     fn a_bar_has_no_negative_width() {
         for places in [1, 30, 62, 400] {
-            let plot = Plot {
+            let chart = Chart {
                 name: "many",
                 unit: "tickets",
                 labels: vec![String::new(); places],
-                series: vec![Series {
-                    name: "sold",
-                    values: vec![1.0; places],
-                }],
+                series: vec![("sold", vec![1.0; places])],
+                ..Chart::default()
             };
-            assert!(!plot.bars().unwrap().contains("width=\"-"), "{places}");
+            assert!(!chart.draw().unwrap().contains("width=\"-"), "{places}");
         }
     }
 
     #[test]
     fn an_empty_plot_can_be_drawn() {
-        let plot = Plot {
+        let chart = Chart {
             name: "nothing",
             unit: "tickets",
             labels: Vec::new(),
-            series: vec![Series {
-                name: "sold",
-                values: Vec::new(),
-            }],
+            series: vec![("sold", Vec::new())],
+            ..Chart::default()
         };
-        assert!(plot.bars().unwrap().ends_with("</svg>\n"));
-        assert!(plot.areas().unwrap().contains("tickets"));
+        assert!(chart.draw().unwrap().ends_with("</svg>\n"));
+        let areas = Chart {
+            areas: true,
+            ..chart
+        };
+        assert!(areas.draw().unwrap().contains("tickets"));
     }
 }

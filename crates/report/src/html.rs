@@ -1,6 +1,10 @@
 //! The page.
 
-use analysis::{Cell, Table, folds::AllFigures};
+use analysis::{
+    Cell, Table,
+    folds::{AllFigures, Figures as _},
+};
+use api::Amount;
 use std::fmt::Write as _;
 
 use crate::{Picture, ReportError, charts::pictures, draw::thousands, style::VALUES};
@@ -64,14 +68,14 @@ fn write_figures(text: &mut String, figures: &AllFigures) {
     for day in &figures.market.sales.by_day {
         placed += day.placed;
         sold += day.sold;
-        revenue += day.revenue;
+        revenue += day.revenue.cents;
     }
     let revenue = if figures.market.sales.by_day.is_empty() {
         Cell::Count(0)
     } else {
-        Cell::Money(revenue)
+        Cell::money(Amount::from_cents(revenue))
     };
-    let most = figures.market.concurrency.peak.map_or(0, |(peak, _)| peak);
+    let most = figures.market.concurrency.peak.map_or(0, |peak| peak.holds);
     let figures = [
         ("orders placed", Cell::Count(placed)),
         ("orders paid", Cell::Count(sold)),

@@ -19,7 +19,7 @@ pub(crate) fn all() -> Routes {
 /// Constraints of bodies and parameters beyond their types.
 pub(crate) fn constraints() -> Vec<Constraint> {
     let cent = Amount::from_cents(1);
-    let most = Amount::from_cents(i64::try_from(MAX_PRICE_CENTS).unwrap_or(i64::MAX));
+    let most = Amount::of_prices(MAX_PRICE_CENTS);
     let price = json!({"type": "number", "minimum": cent, "maximum": most, "multipleOf": cent});
     let version = json!({"type": "integer", "minimum": 0, "maximum": u64::MAX});
     let mut all = vec![

@@ -12,6 +12,7 @@ mod show;
 mod update;
 mod withdraw;
 
+use api::Amount;
 use domain::{MAX_PRICE_CENTS, Price};
 use httpkit::{Constraint, Routes};
 use runtime::pages;
@@ -51,10 +52,9 @@ pub(crate) fn constraints(least: Price) -> Vec<Constraint> {
 
 /// A price of at least `least`, in whole units with at most two decimals.
 fn amount(least: Price) -> Value {
-    let units = |cents: u64| api::Amount::from_cents(i64::try_from(cents).unwrap_or(i64::MAX));
     json!({
-        "minimum": units(least.cents()),
-        "maximum": units(MAX_PRICE_CENTS),
-        "multipleOf": api::Amount::from_cents(1),
+        "minimum": Amount::of_prices(least.cents()),
+        "maximum": Amount::of_prices(MAX_PRICE_CENTS),
+        "multipleOf": Amount::of_prices(1),
     })
 }

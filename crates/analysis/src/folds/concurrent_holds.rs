@@ -1,27 +1,30 @@
 //! The number of tickets that are held at the same time.
 
-use api::analytics::HoldsInHour;
+use api::analytics::{HoldsInHour, MostHolds};
 use chrono::{DateTime, Utc};
 use event_streams::ORDERS;
 use eventstore::StreamName;
 use std::collections::BTreeMap;
 
-use super::shared::{LiveOrders, OrderChange, hour};
-use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
+use super::{
+    Figures,
+    shared::{LiveOrders, OrderChange, hour},
+};
+use crate::{Cell, Fold, RecordedEvent, Table, table::table};
 
 /// Live holds over time: orders that hold a ticket and are neither paid nor over.
 #[derive(Debug, Default)]
 pub struct ConcurrentHolds {
     live: LiveOrders,
     hours: BTreeMap<DateTime<Utc>, HoldsInHour>,
-    peak: Option<(u64, DateTime<Utc>)>,
+    peak: Option<MostHolds>,
 }
 
 /// The figures of [`ConcurrentHolds`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConcurrencyFigures {
     /// The largest number of live holds, and since when.
-    pub peak: Option<(u64, DateTime<Utc>)>,
+    pub peak: Option<MostHolds>,
     /// Each hour with a change.
     pub by_hour: Vec<HoldsInHour>,
 }
@@ -30,29 +33,11 @@ fn quiet_hour(begin: DateTime<Utc>, live: u64) -> HoldsInHour {
     HoldsInHour {
         begin,
         at_begin: live,
-        placed: 0,
-        paid: 0,
-        expired: 0,
-        cancelled: 0,
         peak: live,
         at_end: live,
+        ..HoldsInHour::default()
     }
 }
-
-const COLUMNS: &[Column] = columns![
-    "hour": "when the hour began; hours in which nothing changed are left out, but for the one in which the range begins if there were live holds then",
-    "at_begin": "live holds when the hour began, or the range",
-    "placed": "holds that began",
-    "paid": "holds that ended with a payment",
-    "expired": "holds whose time was up",
-    "cancelled": "holds that the buyer gave back",
-    "peak": "the most at once",
-    "at_end": "live holds when the hour ended",
-];
-const PEAK: &[Column] = columns![
-    "peak": "the most live holds at once",
-    "at": "when there were so many for the first time; the beginning of the range if they were live then",
-];
 
 impl Fold for ConcurrentHolds {
     fn streams(&self) -> &'static [StreamName] {
@@ -80,8 +65,11 @@ impl Fold for ConcurrentHolds {
         }
         hour.peak = hour.peak.max(now);
         hour.at_end = now;
-        if self.peak.is_none_or(|(peak, _)| now > peak) {
-            self.peak = Some((now, entry.time()));
+        if self.peak.is_none_or(|peak| now > peak.holds) {
+            self.peak = Some(MostHolds {
+                holds: now,
+                at: entry.time(),
+            });
         }
     }
 
@@ -90,7 +78,7 @@ impl Fold for ConcurrentHolds {
         if live == 0 {
             return;
         }
-        self.peak = Some((live, at));
+        self.peak = Some(MostHolds { holds: live, at });
         let begin = hour(at);
         self.hours.insert(begin, quiet_hour(begin, live));
     }
@@ -110,32 +98,23 @@ impl ConcurrentHolds {
     }
 }
 
-impl ConcurrencyFigures {
-    pub(super) fn tables(&self) -> Vec<Table> {
-        let rows = self.by_hour.iter().map(|hour| {
-            let counts = [
-                hour.at_begin,
-                hour.placed,
-                hour.paid,
-                hour.expired,
-                hour.cancelled,
-                hour.peak,
-                hour.at_end,
-            ];
-            let mut row = vec![Cell::Time(hour.begin)];
-            row.extend(counts.map(Cell::Count));
-            row
-        });
-        let peak = self.peak.into_iter();
-        let peak = peak.map(|(peak, at)| vec![Cell::Count(peak), Cell::Time(at)]);
+impl Figures for ConcurrencyFigures {
+    fn tables(&self) -> Vec<Table> {
         vec![
-            Table::new("holds_by_hour", "Live holds over time.", COLUMNS, rows),
-            Table::new(
-                "most_holds_at_once",
-                "When the most tickets were held.",
-                PEAK,
-                peak,
-            ),
+            table!("holds_by_hour", "Live holds over time.", &self.by_hour, |hour| {
+                "hour": "when the hour began; hours in which nothing changed are left out, but for the one in which the range begins if there were live holds then" => Cell::Time(hour.begin),
+                "at_begin": "live holds when the hour began, or the range" => Cell::Count(hour.at_begin),
+                "placed": "holds that began" => Cell::Count(hour.placed),
+                "paid": "holds that ended with a payment" => Cell::Count(hour.paid),
+                "expired": "holds whose time was up" => Cell::Count(hour.expired),
+                "cancelled": "holds that the buyer gave back" => Cell::Count(hour.cancelled),
+                "peak": "the most at once" => Cell::Count(hour.peak),
+                "at_end": "live holds when the hour ended" => Cell::Count(hour.at_end),
+            }),
+            table!("most_holds_at_once", "When the most tickets were held.", self.peak, |peak| {
+                "peak": "the most live holds at once" => Cell::Count(peak.holds),
+                "at": "when there were so many for the first time; the beginning of the range if they were live then" => Cell::Time(peak.at),
+            }),
         ]
     }
 }

@@ -12,8 +12,11 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
-use super::shared::{LiveOrders, OrderChange, day};
-use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
+use super::{
+    Figures,
+    shared::{LiveOrders, OrderChange, day},
+};
+use crate::{Cell, Fold, RecordedEvent, Table, table::table};
 
 /// Retries and conflicts, as far as the log shows them: a refused request leaves no commit, and
 /// neither does a writer that was slower, decided again and succeeded.
@@ -62,23 +65,6 @@ enum Kind {
     ExpiredWhilePaying,
     FollowedLate,
 }
-
-const COLUMNS: &[Column] = columns![
-    "day": "when the day began",
-    "declined": "cards that the provider declined",
-    "paid_after_decline": "payments that a later card was accepted for",
-    "voided_after_decline": "payments that ended without money after a declined card",
-    "held_again": "orders of a ticket that had been held before",
-    "held_again_by_same": "those of them by the buyer who had held it last",
-    "payment_refused": "payments that came when their order was over; their money was given back",
-    "cancelled_while_paying": "orders that the buyer gave back after a payment was begun",
-    "expired_while_paying": "orders whose time was up after a payment was begun",
-    "followed_late": "tickets that heard of the end of an order before they had heard of the order",
-];
-const REASONS: &[Column] = columns![
-    "reason": "why a card was declined, in the provider's words",
-    "declined": "how often",
-];
 
 impl Conflicts {
     fn note(&mut self, entry: &RecordedEvent<'_>, kind: Kind) {
@@ -204,29 +190,28 @@ impl ConflictFigures {
     pub fn totals(&self) -> [u64; KINDS] {
         std::array::from_fn(|kind| self.days.iter().map(|day| day.counts[kind]).sum())
     }
+}
 
-    pub(super) fn tables(&self) -> Vec<Table> {
-        let days = self.days.iter().map(|day| {
-            let mut row = vec![Cell::Time(day.begin)];
-            row.extend(day.counts.map(Cell::Count));
-            row
-        });
-        let reasons = self.reasons.iter();
-        let reasons =
-            reasons.map(|(reason, count)| vec![Cell::Text(reason.clone()), Cell::Count(*count)]);
+impl Figures for ConflictFigures {
+    fn tables(&self) -> Vec<Table> {
+        let of = |day: &ConflictsOnDay, kind: Kind| Cell::Count(day.counts[kind as usize]);
         vec![
-            Table::new(
-                "retries_and_conflicts_by_day",
-                "What was tried again and what came too late, on each day with any.",
-                COLUMNS,
-                days,
-            ),
-            Table::new(
-                "declined_cards",
-                "Why cards were declined, the most frequent reason first.",
-                REASONS,
-                reasons,
-            ),
+            table!("retries_and_conflicts_by_day", "What was tried again and what came too late, on each day with any.", &self.days, |day| {
+                "day": "when the day began" => Cell::Time(day.begin),
+                "declined": "cards that the provider declined" => of(day, Kind::Declined),
+                "paid_after_decline": "payments that a later card was accepted for" => of(day, Kind::PaidAfterDecline),
+                "voided_after_decline": "payments that ended without money after a declined card" => of(day, Kind::VoidedAfterDecline),
+                "held_again": "orders of a ticket that had been held before" => of(day, Kind::HeldAgain),
+                "held_again_by_same": "those of them by the buyer who had held it last" => of(day, Kind::HeldAgainBySame),
+                "payment_refused": "payments that came when their order was over; their money was given back" => of(day, Kind::PaymentRefused),
+                "cancelled_while_paying": "orders that the buyer gave back after a payment was begun" => of(day, Kind::CancelledWhilePaying),
+                "expired_while_paying": "orders whose time was up after a payment was begun" => of(day, Kind::ExpiredWhilePaying),
+                "followed_late": "tickets that heard of the end of an order before they had heard of the order" => of(day, Kind::FollowedLate),
+            }),
+            table!("declined_cards", "Why cards were declined, the most frequent reason first.", &self.reasons, |(reason, count)| {
+                "reason": "why a card was declined, in the provider's words" => Cell::Text(reason.clone()),
+                "declined": "how often" => Cell::Count(*count),
+            }),
         ]
     }
 }

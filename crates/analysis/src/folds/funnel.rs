@@ -1,13 +1,16 @@
 //! From the listing to the sale: how far tickets and orders get.
 
-use api::analytics::TicketFunnel;
+use api::analytics::{OrderFunnel, OrderTally, TicketFunnel};
 use domain::{AnyEvent, TicketId, ticket::TicketEvent};
 use event_streams::{ORDERS, TICKETS};
 use eventstore::StreamName;
 use std::collections::HashMap;
 
-use super::shared::{LiveOrders, OrderChange};
-use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
+use super::{
+    Figures,
+    shared::{LiveOrders, OrderChange},
+};
+use crate::{Cell, Fold, RecordedEvent, Table, table::table};
 
 /// How far the tickets that were listed in the range, and the orders that were placed in it, got by
 /// the range's end.
@@ -37,56 +40,6 @@ enum Stage {
     Paying,
     Sold,
 }
-
-/// Numbers of orders by stage.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OrderFunnel {
-    /// Placed.
-    pub placed: OrderTally,
-    /// A payment was begun.
-    pub paying: OrderTally,
-    /// Ended with a payment.
-    pub paid: OrderTally,
-    /// Expired.
-    pub expired: OrderTally,
-    /// Cancelled by the buyer.
-    pub cancelled: OrderTally,
-    /// Not ended yet.
-    pub open: OrderTally,
-}
-
-/// Orders, and their value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct OrderTally {
-    /// Their number.
-    pub count: u64,
-    /// Their value in cents.
-    pub cents: u64,
-}
-
-impl OrderTally {
-    fn add(&mut self, cents: u64) {
-        self.count += 1;
-        self.cents += cents;
-    }
-
-    fn take_away(&mut self, cents: u64) {
-        self.count -= 1;
-        self.cents -= cents;
-    }
-}
-
-const TICKETS_COLUMNS: &[Column] = columns![
-    "stage": "listed; held: ordered at least once; paying: a payment was begun; sold",
-    "tickets": "how many tickets got there",
-    "share": "their share of those that were listed",
-];
-const ORDERS_COLUMNS: &[Column] = columns![
-    "stage": "placed; paying: a payment was begun; then how it ended: paid, expired, cancelled by the buyer, or open",
-    "orders": "how many orders got there",
-    "share": "their share of those that were placed",
-    "value": "what those orders are worth",
-];
 
 impl Funnel {
     fn reach(&mut self, ticket: TicketId, stage: Stage) {
@@ -130,14 +83,16 @@ impl Fold for Funnel {
             OrderChange::Expired => &mut self.orders.expired,
             OrderChange::Cancelled | OrderChange::Undone => &mut self.orders.cancelled,
         };
-        tally.add(order.price);
+        tally.orders += 1;
+        tally.value.cents += order.price.cents;
         match change {
             OrderChange::Placed => self.reach(order.ticket, Stage::Held),
             OrderChange::Paying => self.reach(order.ticket, Stage::Paying),
             OrderChange::Paid => self.reach(order.ticket, Stage::Sold),
             OrderChange::Expired | OrderChange::Cancelled => {}
             OrderChange::Undone => {
-                self.orders.paid.take_away(order.price);
+                self.orders.paid.orders -= 1;
+                self.orders.paid.value.cents -= order.price.cents;
                 if let Some(reached) = self.reached.get_mut(&order.ticket)
                     && *reached == Stage::Sold
                 {
@@ -160,8 +115,8 @@ impl Funnel {
         let mut orders = self.orders;
         orders.open = orders.placed;
         for ended in [orders.paid, orders.expired, orders.cancelled] {
-            orders.open.count -= ended.count;
-            orders.open.cents -= ended.cents;
+            orders.open.orders -= ended.orders;
+            orders.open.value.cents -= ended.value.cents;
         }
         FunnelFigures {
             tickets: TicketFunnel {
@@ -175,63 +130,39 @@ impl Funnel {
     }
 }
 
-impl OrderFunnel {
-    /// The stages by name, in order.
-    pub fn stages(&self) -> [(&'static str, OrderTally); 6] {
-        [
-            ("placed", self.placed),
-            ("paying", self.paying),
-            ("paid", self.paid),
-            ("expired", self.expired),
-            ("cancelled", self.cancelled),
-            ("open", self.open),
-        ]
-    }
+/// The stages of orders by name, in order.
+pub fn order_stages(orders: &OrderFunnel) -> [(&'static str, OrderTally); 6] {
+    [
+        ("placed", orders.placed),
+        ("paying", orders.paying),
+        ("paid", orders.paid),
+        ("expired", orders.expired),
+        ("cancelled", orders.cancelled),
+        ("open", orders.open),
+    ]
 }
 
-impl FunnelFigures {
-    pub(super) fn tables(&self) -> Vec<Table> {
-        let TicketFunnel {
-            listed,
-            held,
-            paying,
-            sold,
-        } = self.tickets;
+impl Figures for FunnelFigures {
+    fn tables(&self) -> Vec<Table> {
         let tickets = [
-            ("listed", listed),
-            ("held", held),
-            ("paying", paying),
-            ("sold", sold),
+            ("listed", self.tickets.listed),
+            ("held", self.tickets.held),
+            ("paying", self.tickets.paying),
+            ("sold", self.tickets.sold),
         ];
-        let tickets = tickets.map(|(stage, count)| {
-            vec![
-                Cell::Text(stage.to_owned()),
-                Cell::Count(count),
-                Cell::share(count, listed),
-            ]
-        });
-        let placed = self.orders.placed.count;
-        let orders = self.orders.stages().map(|(stage, tally)| {
-            vec![
-                Cell::Text(stage.to_owned()),
-                Cell::Count(tally.count),
-                Cell::share(tally.count, placed),
-                Cell::Money(tally.cents),
-            ]
-        });
+        let (listed, placed) = (self.tickets.listed, self.orders.placed.orders);
         vec![
-            Table::new(
-                "funnel_of_tickets",
-                "How far the tickets got that were listed in the range.",
-                TICKETS_COLUMNS,
-                tickets,
-            ),
-            Table::new(
-                "funnel_of_orders",
-                "How far the orders got that were placed in the range.",
-                ORDERS_COLUMNS,
-                orders,
-            ),
+            table!("funnel_of_tickets", "How far the tickets got that were listed in the range.", tickets, |(stage, count)| {
+                "stage": "listed; held: ordered at least once; paying: a payment was begun; sold" => Cell::Text(stage.to_owned()),
+                "tickets": "how many tickets got there" => Cell::Count(count),
+                "share": "their share of those that were listed" => Cell::share(count, listed),
+            }),
+            table!("funnel_of_orders", "How far the orders got that were placed in the range.", order_stages(&self.orders), |(stage, tally)| {
+                "stage": "placed; paying: a payment was begun; then how it ended: paid, expired, cancelled by the buyer, or open" => Cell::Text(stage.to_owned()),
+                "orders": "how many orders got there" => Cell::Count(tally.orders),
+                "share": "their share of those that were placed" => Cell::share(tally.orders, placed),
+                "value": "what those orders are worth" => Cell::money(tally.value),
+            }),
         ]
     }
 }

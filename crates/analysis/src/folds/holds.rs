@@ -1,12 +1,17 @@
 //! The outcomes of holds.
 
+use api::{
+    Amount,
+    analytics::{HoldOutcome, HoldOutcomes},
+};
 use event_streams::ORDERS;
 use eventstore::StreamName;
 
-use super::shared::{
-    Distribution, LiveOrders, OrderChange, Values, figure_columns, millis, with_distribution,
+use super::{
+    Figures,
+    shared::{LiveOrders, OrderChange, Values, figure_columns, millis, with_distribution},
 };
-use crate::{Cell, Column, Fold, RecordedEvent, Table};
+use crate::{Cell, Column, Fold, RecordedEvent, Table, table::table};
 
 /// How the holds that ended in the range ended, and how long they lasted; and how many were open at
 /// its end.
@@ -21,34 +26,8 @@ pub struct Holds {
 #[derive(Debug, Default)]
 struct Outcome {
     lasted: Values,
-    cents: u64,
+    value: Amount,
     paying: u64,
-}
-
-/// The figures of [`Holds`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HoldFigures {
-    /// Holds that were paid.
-    pub paid: HoldOutcome,
-    /// Holds that expired.
-    pub expired: HoldOutcome,
-    /// Holds that the buyer cancelled.
-    pub cancelled: HoldOutcome,
-    /// Holds that had not ended.
-    pub open: u64,
-}
-
-/// Holds with the same outcome.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HoldOutcome {
-    /// Their number.
-    pub count: u64,
-    /// The value of the orders, in cents.
-    pub value: u64,
-    /// Number of them for which a payment was begun.
-    pub paying: u64,
-    /// Their durations, in milliseconds.
-    pub lasted: Option<Distribution>,
 }
 
 const COLUMNS: &[Column] = figure_columns!(
@@ -58,10 +37,6 @@ const COLUMNS: &[Column] = figure_columns!(
     "paying" "for how many of them a payment was begun";
     "shortest_ms", "p10_ms", "p25_ms", "median_ms", "p75_ms", "p90_ms", "longest_ms", "mean_ms"
 );
-const OPEN: &[Column] = crate::columns![
-    "open": "holds that had not ended at the end of the range",
-];
-
 impl Fold for Holds {
     fn streams(&self) -> &'static [StreamName] {
         &[ORDERS]
@@ -79,7 +54,7 @@ impl Fold for Holds {
         };
         if entry.in_range {
             outcome.lasted.add(millis(order.placed, entry.time()));
-            outcome.cents += order.price;
+            outcome.value.cents += order.price.cents;
             outcome.paying += u64::from(order.paying);
         }
     }
@@ -93,17 +68,17 @@ impl Outcome {
     fn figures(&mut self) -> HoldOutcome {
         HoldOutcome {
             count: self.lasted.count(),
-            value: self.cents,
+            value: self.value,
             paying: self.paying,
-            lasted: self.lasted.distribution(),
+            lasted_ms: self.lasted.distribution(|millis| millis),
         }
     }
 }
 
 impl Holds {
     /// Returns the figures of the events so far.
-    pub fn figures(&mut self) -> HoldFigures {
-        HoldFigures {
+    pub fn figures(&mut self) -> HoldOutcomes {
+        HoldOutcomes {
             paid: self.paid.figures(),
             expired: self.expired.figures(),
             cancelled: self.cancelled.figures(),
@@ -112,26 +87,27 @@ impl Holds {
     }
 }
 
-impl HoldFigures {
-    /// The outcomes by name, in order.
-    pub fn outcomes(&self) -> [(&'static str, HoldOutcome); 3] {
-        [
-            ("paid", self.paid),
-            ("expired", self.expired),
-            ("cancelled", self.cancelled),
-        ]
-    }
+/// The outcomes by name, in order.
+pub fn hold_outcomes(holds: &HoldOutcomes) -> [(&'static str, HoldOutcome); 3] {
+    [
+        ("paid", holds.paid),
+        ("expired", holds.expired),
+        ("cancelled", holds.cancelled),
+    ]
+}
 
-    pub(super) fn tables(&self) -> Vec<Table> {
-        let all = self.outcomes().iter().map(|(_, it)| it.count).sum();
-        let rows = self.outcomes().map(|(name, outcome)| {
+impl Figures for HoldOutcomes {
+    fn tables(&self) -> Vec<Table> {
+        let outcomes = hold_outcomes(self);
+        let all = outcomes.iter().map(|(_, it)| it.count).sum();
+        let rows = outcomes.map(|(name, outcome)| {
             let begin = [
                 Cell::Text(name.to_owned()),
                 Cell::share(outcome.count, all),
-                Cell::Money(outcome.value),
+                Cell::money(outcome.value),
                 Cell::Count(outcome.paying),
             ];
-            with_distribution(begin, outcome.lasted, Cell::Millis)
+            with_distribution(begin, outcome.lasted_ms, Cell::Millis)
         });
         vec![
             Table::new(
@@ -140,12 +116,9 @@ impl HoldFigures {
                 COLUMNS,
                 rows,
             ),
-            Table::new(
-                "open_holds",
-                "Holds at the end of the range.",
-                OPEN,
-                [vec![Cell::Count(self.open)]],
-            ),
+            table!("open_holds", "Holds at the end of the range.", [self.open], |open| {
+                "open": "holds that had not ended at the end of the range" => Cell::Count(open),
+            }),
         ]
     }
 }

@@ -11,20 +11,24 @@ mod set;
 mod shared;
 mod time_to_sale;
 
-pub use api::analytics::{HoldsInHour, TicketFunnel};
 pub use concurrent_holds::{ConcurrencyFigures, ConcurrentHolds};
 pub use conflicts::{ConflictFigures, Conflicts, ConflictsOnDay};
-pub use funnel::{Funnel, FunnelFigures, OrderFunnel, OrderTally};
-pub use holds::{HoldFigures, HoldOutcome, Holds};
-pub use prices::{PriceBand, PriceFigures, Prices};
-pub use sales::{Sales, SalesFigures, SalesPeriod};
-pub use sellers::{SellerFigures, SellerRevenue, Sellers};
+pub use funnel::{Funnel, FunnelFigures, order_stages};
+pub use holds::{Holds, hold_outcomes};
+pub use prices::Prices;
+pub use sales::{Sales, SalesFigures};
+pub use sellers::{SellerFigures, Sellers};
 pub use set::{AllFigures, AllFolds, MarketFigures, MarketFolds};
-pub use shared::Distribution;
 pub(crate) use shared::UNDO_PERIOD;
-pub use time_to_sale::{SaleTimeFigures, TimeBand, TimeToSale};
+pub use time_to_sale::TimeToSale;
 
-use crate::Fold;
+use crate::{Fold, Table};
+
+/// The figures of a fold.
+pub trait Figures {
+    /// Returns the figures as tables.
+    fn tables(&self) -> Vec<Table>;
+}
 
 /// A built-in fold.
 #[derive(Clone, Copy, Debug)]

@@ -1,13 +1,18 @@
 //! Prices of tickets that were listed, and of those that sold.
 
+use api::{
+    Amount,
+    analytics::{PriceBand, PriceDistribution},
+};
 use domain::{AnyEvent, ticket::TicketEvent};
 use event_streams::{ORDERS, TICKETS};
 use eventstore::StreamName;
 
-use super::shared::{
-    Distribution, LiveOrders, OrderChange, Values, figure_columns, with_distribution,
+use super::{
+    Figures,
+    shared::{LiveOrders, OrderChange, Values, cents, figure_columns, with_distribution},
 };
-use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
+use crate::{Cell, Column, Fold, RecordedEvent, Table, table::table};
 
 /// The distribution of prices, at the listing and at the sale.
 ///
@@ -21,32 +26,6 @@ pub struct Prices {
     bands: [PriceBand; BANDS.len()],
 }
 
-/// The figures of [`Prices`], in cents.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PriceFigures {
-    /// Tickets, at their first price.
-    pub listed: Option<Distribution>,
-    /// Paid orders.
-    pub sold: Option<Distribution>,
-    /// The same by bands of prices.
-    pub bands: Vec<PriceBand>,
-}
-
-/// Prices in a band.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PriceBand {
-    /// Prices from here on.
-    pub from: u64,
-    /// Prices below this; none for the highest band.
-    pub below: Option<u64>,
-    /// Tickets that were first offered in this band.
-    pub listed: u64,
-    /// Orders that were paid in this band.
-    pub sold: u64,
-    /// Their revenue.
-    pub revenue: u64,
-}
-
 /// Lower bounds of the price bands, in cents. Each is about double the previous one, since prices
 /// are distributed that way.
 const BANDS: [u64; 12] = [
@@ -57,15 +36,6 @@ const FIGURES: &[Column] = figure_columns!(
     "at" "listed: tickets at their first price; sold: paid orders";
     "lowest", "p10", "p25", "median", "p75", "p90", "highest", "mean"
 );
-const BY_BAND: &[Column] = columns![
-    "from": "prices from here on (included)",
-    "below": "prices below this; none for the highest band",
-    "listed": "tickets that were first offered in this band",
-    "sold": "orders that were paid in this band",
-    "share_of_sold": "their share of all paid orders",
-    "revenue": "what they brought in",
-];
-
 impl Prices {
     fn band(&mut self, cents: u64) -> &mut PriceBand {
         let i = BANDS.partition_point(|begin| *begin <= cents);
@@ -73,16 +43,16 @@ impl Prices {
     }
 
     /// Returns the figures of the events so far.
-    pub fn figures(&mut self) -> PriceFigures {
+    pub fn figures(&mut self) -> PriceDistribution {
         let bands = self.bands.iter().zip(BANDS).enumerate();
         let bands = bands.map(|(i, (band, from))| PriceBand {
-            from,
-            below: BANDS.get(i + 1).copied(),
+            from: Amount::of_prices(from),
+            below: BANDS.get(i + 1).copied().map(Amount::of_prices),
             ..*band
         });
-        PriceFigures {
-            listed: self.listed.distribution(),
-            sold: self.sold.distribution(),
+        PriceDistribution {
+            listed: self.listed.distribution(Amount::of_prices),
+            sold: self.sold.distribution(Amount::of_prices),
             bands: bands.collect(),
         }
     }
@@ -98,10 +68,10 @@ impl Fold for Prices {
         if let Some((order, OrderChange::Undone)) = change
             && matches!(order.sold, Some((_, true)))
         {
-            self.sold.take_away(order.price);
-            let band = self.band(order.price);
+            self.sold.take_away(cents(order.price));
+            let band = self.band(cents(order.price));
             band.sold -= 1;
-            band.revenue -= order.price;
+            band.revenue.cents -= order.price.cents;
         }
         if !entry.in_range {
             return;
@@ -110,10 +80,10 @@ impl Fold for Prices {
             self.listed.add(price.cents());
             self.band(price.cents()).listed += 1;
         } else if let Some((order, OrderChange::Paid)) = change {
-            self.sold.add(order.price);
-            let band = self.band(order.price);
+            self.sold.add(cents(order.price));
+            let band = self.band(cents(order.price));
             band.sold += 1;
-            band.revenue += order.price;
+            band.revenue.cents += order.price.cents;
         }
     }
 
@@ -122,31 +92,23 @@ impl Fold for Prices {
     }
 }
 
-impl PriceFigures {
-    pub(super) fn tables(&self) -> Vec<Table> {
+impl Figures for PriceDistribution {
+    fn tables(&self) -> Vec<Table> {
         let all = self.sold.map_or(0, |sold| sold.count);
-        let bands = self.bands.iter().map(|band| {
-            vec![
-                Cell::Money(band.from),
-                band.below.map_or(Cell::Nothing, Cell::Money),
-                Cell::Count(band.listed),
-                Cell::Count(band.sold),
-                Cell::share(band.sold, all),
-                Cell::Money(band.revenue),
-            ]
-        });
         let distributions = [("listed", self.listed), ("sold", self.sold)];
         let rows = distributions.map(|(at, distribution)| {
-            with_distribution([Cell::Text(at.to_owned())], distribution, Cell::Money)
+            with_distribution([Cell::Text(at.to_owned())], distribution, Cell::money)
         });
         vec![
             Table::new("prices", "How prices are distributed.", FIGURES, rows),
-            Table::new(
-                "price_bands",
-                "How many were listed and sold in each band of prices.",
-                BY_BAND,
-                bands,
-            ),
+            table!("price_bands", "How many were listed and sold in each band of prices.", &self.bands, |band| {
+                "from": "prices from here on (included)" => Cell::money(band.from),
+                "below": "prices below this; none for the highest band" => band.below.map_or(Cell::Nothing, Cell::money),
+                "listed": "tickets that were first offered in this band" => Cell::Count(band.listed),
+                "sold": "orders that were paid in this band" => Cell::Count(band.sold),
+                "share_of_sold": "their share of all paid orders" => Cell::share(band.sold, all),
+                "revenue": "what they brought in" => Cell::money(band.revenue),
+            }),
         ]
     }
 }

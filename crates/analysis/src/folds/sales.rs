@@ -1,12 +1,16 @@
 //! Sales by hour and by day.
 
+use api::analytics::SalesPeriod;
 use chrono::{DateTime, Utc};
 use event_streams::ORDERS;
 use eventstore::StreamName;
 use std::collections::BTreeMap;
 
-use super::shared::{LiveOrders, OrderChange, day, hour, mean_money};
-use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
+use super::{
+    Figures,
+    shared::{LiveOrders, OrderChange, day, hour, mean_money},
+};
+use crate::{Cell, Fold, RecordedEvent, Table, table::table};
 
 /// Orders that were placed and paid, and their revenue, by hour and by day (UTC).
 ///
@@ -27,42 +31,12 @@ pub struct SalesFigures {
     pub by_day: Vec<SalesPeriod>,
 }
 
-/// Sales in an hour, or on a day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SalesPeriod {
-    /// When it began.
-    pub begin: DateTime<Utc>,
-    /// Orders that were placed.
-    pub placed: u64,
-    /// Orders that were paid.
-    pub sold: u64,
-    /// Revenue of the paid ones, in cents.
-    pub revenue: u64,
-}
-
-impl SalesPeriod {
-    fn at(begin: DateTime<Utc>) -> Self {
-        Self {
-            begin,
-            ..Self::default()
-        }
+fn beginning_at(begin: DateTime<Utc>) -> SalesPeriod {
+    SalesPeriod {
+        begin,
+        ..SalesPeriod::default()
     }
 }
-
-const BY_HOUR: &[Column] = columns![
-    "hour": "when the hour began",
-    "placed": "orders that were placed",
-    "sold": "orders that were paid",
-    "revenue": "what the paid ones brought in",
-    "mean_price": "revenue by paid order, rounded to the cent",
-];
-const BY_DAY: &[Column] = columns![
-    "day": "when the day began",
-    "placed": "orders that were placed",
-    "sold": "orders that were paid",
-    "revenue": "what the paid ones brought in",
-    "mean_price": "revenue by paid order, rounded to the cent",
-];
 
 impl Fold for Sales {
     fn streams(&self) -> &'static [StreamName] {
@@ -79,18 +53,18 @@ impl Fold for Sales {
             && let Some(totals) = self.hours.get_mut(&hour(sold))
         {
             totals.sold -= 1;
-            totals.revenue -= order.price;
+            totals.revenue.cents -= order.price.cents;
         }
         if !entry.in_range || !matches!(change, OrderChange::Placed | OrderChange::Paid) {
             return;
         }
         let hour = hour(entry.time());
-        let totals = self.hours.entry(hour).or_insert(SalesPeriod::at(hour));
+        let totals = self.hours.entry(hour).or_insert(beginning_at(hour));
         if change == OrderChange::Placed {
             totals.placed += 1;
         } else {
             totals.sold += 1;
-            totals.revenue += order.price;
+            totals.revenue.cents += order.price.cents;
         }
     }
 
@@ -105,10 +79,10 @@ impl Sales {
         let mut days: BTreeMap<DateTime<Utc>, SalesPeriod> = BTreeMap::new();
         for hour in self.hours.values() {
             let day = day(hour.begin);
-            let totals = days.entry(day).or_insert(SalesPeriod::at(day));
+            let totals = days.entry(day).or_insert(beginning_at(day));
             totals.placed += hour.placed;
             totals.sold += hour.sold;
-            totals.revenue += hour.revenue;
+            totals.revenue.cents += hour.revenue.cents;
         }
         SalesFigures {
             by_hour: self.hours.values().copied().collect(),
@@ -117,30 +91,23 @@ impl Sales {
     }
 }
 
-impl SalesFigures {
-    pub(super) fn tables(&self) -> Vec<Table> {
-        let row = |period: &SalesPeriod| {
-            vec![
-                Cell::Time(period.begin),
-                Cell::Count(period.placed),
-                Cell::Count(period.sold),
-                Cell::Money(period.revenue),
-                mean_money(period.revenue, period.sold),
-            ]
-        };
+impl Figures for SalesFigures {
+    fn tables(&self) -> Vec<Table> {
         vec![
-            Table::new(
-                "sales_by_hour",
-                "What sold in each hour in which an order was placed or paid.",
-                BY_HOUR,
-                self.by_hour.iter().map(row),
-            ),
-            Table::new(
-                "sales_by_day",
-                "What sold on each day on which an order was placed or paid.",
-                BY_DAY,
-                self.by_day.iter().map(row),
-            ),
+            table!("sales_by_hour", "What sold in each hour in which an order was placed or paid.", &self.by_hour, |period| {
+                "hour": "when the hour began" => Cell::Time(period.begin),
+                "placed": "orders that were placed" => Cell::Count(period.placed),
+                "sold": "orders that were paid" => Cell::Count(period.sold),
+                "revenue": "what the paid ones brought in" => Cell::money(period.revenue),
+                "mean_price": "revenue by paid order, rounded to the cent" => mean_money(period.revenue, period.sold),
+            }),
+            table!("sales_by_day", "What sold on each day on which an order was placed or paid.", &self.by_day, |period| {
+                "day": "when the day began" => Cell::Time(period.begin),
+                "placed": "orders that were placed" => Cell::Count(period.placed),
+                "sold": "orders that were paid" => Cell::Count(period.sold),
+                "revenue": "what the paid ones brought in" => Cell::money(period.revenue),
+                "mean_price": "revenue by paid order, rounded to the cent" => mean_money(period.revenue, period.sold),
+            }),
         ]
     }
 }

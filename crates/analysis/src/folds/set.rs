@@ -1,13 +1,13 @@
 //! Sets of folds that read the log together.
 
+use api::analytics::{HoldOutcomes, PriceDistribution, TimeToSale as SaleTimes};
 use chrono::{DateTime, Utc};
 use event_streams::{ORDERS, PAYMENTS, TICKETS};
 use eventstore::StreamName;
 
 use super::{
-    ConcurrencyFigures, ConcurrentHolds, ConflictFigures, Conflicts, Funnel, FunnelFigures,
-    HoldFigures, Holds, PriceFigures, Prices, SaleTimeFigures, Sales, SalesFigures, SellerFigures,
-    Sellers, TimeToSale,
+    ConcurrencyFigures, ConcurrentHolds, ConflictFigures, Conflicts, Figures, Funnel,
+    FunnelFigures, Holds, Prices, Sales, SalesFigures, SellerFigures, Sellers, TimeToSale,
 };
 use crate::{Fold, RecordedEvent, Table};
 
@@ -36,9 +36,8 @@ macro_rules! set {
             }
         }
 
-        impl $figures {
-            /// Returns the figures as tables.
-            pub fn tables(&self) -> Vec<Table> {
+        impl Figures for $figures {
+            fn tables(&self) -> Vec<Table> {
                 let mut tables = Vec::new();
                 $(tables.extend(self.$field.tables());)*
                 tables
@@ -76,13 +75,13 @@ set! {
         /// Sales by hour and by day.
         sales: Sales SalesFigures,
         /// Prices of tickets.
-        prices: Prices PriceFigures,
+        prices: Prices PriceDistribution,
         /// How far tickets and orders get.
         funnel: Funnel FunnelFigures,
         /// The time until a ticket is sold.
-        time_to_sale: TimeToSale SaleTimeFigures,
+        time_to_sale: TimeToSale SaleTimes,
         /// The outcomes of holds.
-        holds: Holds HoldFigures,
+        holds: Holds HoldOutcomes,
         /// Sales by seller.
         sellers: Sellers SellerFigures,
         /// The number of tickets that are held at the same time.

@@ -1,5 +1,6 @@
 //! Code that the folds share: live orders, periods of time, and statistics.
 
+use api::{Amount, analytics::Distribution};
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use domain::{
     AnyEvent, OrderId, TicketId, UserId,
@@ -14,8 +15,7 @@ use crate::{Cell, RecordedEvent, table::rounded};
 pub(super) struct LiveOrder {
     pub ticket: TicketId,
     pub buyer: UserId,
-    /// Its price in cents.
-    pub price: u64,
+    pub price: Amount,
     pub placed: DateTime<Utc>,
     /// Whether a payment was begun.
     pub paying: bool,
@@ -66,7 +66,7 @@ impl LiveOrders {
                 let order = LiveOrder {
                     ticket: ticket.id,
                     buyer: *buyer,
-                    price: ticket.price.cents(),
+                    price: Amount::of_prices(ticket.price.cents()),
                     placed: entry.time(),
                     paying: false,
                     sold: None,
@@ -139,11 +139,15 @@ pub(super) fn millis(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
     u64::try_from((to - from).num_milliseconds()).unwrap_or(0)
 }
 
+pub(super) fn cents(amount: Amount) -> u64 {
+    u64::try_from(amount.cents).unwrap_or(0)
+}
+
 /// The mean of an amount, to the cent.
-pub(super) fn mean_money(cents: u64, count: u64) -> Cell {
+pub(super) fn mean_money(amount: Amount, count: u64) -> Cell {
     match count {
         0 => Cell::Nothing,
-        count => Cell::Money(mean(cents.into(), count)),
+        count => Cell::Money(mean(cents(amount).into(), count)),
     }
 }
 
@@ -173,26 +177,26 @@ impl Values {
         self.0.len() as u64
     }
 
-    /// Returns the distribution of the values; `None` without values.
+    /// Returns the distribution of the values, in some unit; `None` without values.
     #[expect(
         clippy::stable_sort_primitive,
         reason = "it takes what was sorted before as one run, and only merges the rest into it"
     )]
-    pub(super) fn distribution(&mut self) -> Option<Distribution> {
+    pub(super) fn distribution<T>(&mut self, unit: fn(u64) -> T) -> Option<Distribution<T>> {
         self.0.sort();
         let (lowest, highest) = (*self.0.first()?, *self.0.last()?);
-        let [p10, p25, median, p75, p90] = [10, 25, 50, 75, 90].map(|p| self.percentile(p));
+        let [p10, p25, median, p75, p90] = [10, 25, 50, 75, 90].map(|p| unit(self.percentile(p)));
         let sum = self.0.iter().map(|value| u128::from(*value)).sum();
         Some(Distribution {
             count: self.count(),
-            lowest,
+            lowest: unit(lowest),
             p10,
             p25,
             median,
             p75,
             p90,
-            highest,
-            mean: mean(sum, self.count()),
+            highest: unit(highest),
+            mean: unit(mean(sum, self.count())),
         })
     }
 
@@ -203,37 +207,16 @@ impl Values {
     }
 }
 
-/// The distribution of values: cents, or milliseconds. Percentiles use the nearest rank.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Distribution {
-    /// Number of values.
-    pub count: u64,
-    /// The lowest.
-    pub lowest: u64,
-    /// A tenth is at or below it.
-    pub p10: u64,
-    /// A quarter is at or below it.
-    pub p25: u64,
-    /// Half is at or below it.
-    pub median: u64,
-    /// Three quarters are at or below it.
-    pub p75: u64,
-    /// Nine tenths are at or below it.
-    pub p90: u64,
-    /// The highest.
-    pub highest: u64,
-    /// The mean, rounded.
-    pub mean: u64,
-}
-
 /// A row of some cells followed by a distribution, in the columns of `figure_columns!`.
-pub(super) fn with_distribution<const N: usize>(
+pub(super) fn with_distribution<const N: usize, T>(
     begin: [Cell; N],
-    distribution: Option<Distribution>,
-    cell: fn(u64) -> Cell,
+    distribution: Option<Distribution<T>>,
+    cell: fn(T) -> Cell,
 ) -> Vec<Cell> {
     let mut row = Vec::from(begin);
-    row.push(Cell::Count(distribution.map_or(0, |found| found.count)));
+    row.push(Cell::Count(
+        distribution.as_ref().map_or(0, |found| found.count),
+    ));
     match distribution {
         None => row.extend([const { Cell::Nothing }; 8]),
         Some(d) => row.extend(
@@ -276,7 +259,7 @@ mod tests {
         let order = LiveOrder {
             ticket: TicketId(Uuid::nil()),
             buyer: UserId(Uuid::nil()),
-            price: 1_000,
+            price: Amount::from_cents(1_000),
             placed: paid,
             paying: true,
             sold: Some((paid, true)),
@@ -294,14 +277,14 @@ mod tests {
     #[test]
     fn percentiles_are_samples_and_the_mean_is_exact() {
         let mut values = Values(vec![30, 10, 20, 40]);
-        let cells = with_distribution([], values.distribution(), Cell::Count);
+        let cells = with_distribution([], values.distribution(|n| n), Cell::Count);
         let expected = [4, 10, 10, 10, 20, 30, 40, 40, 25].map(Cell::Count);
         assert_eq!(cells, expected);
     }
 
     #[test]
     fn no_samples_have_no_figures() {
-        let cells = with_distribution([], Values::default().distribution(), Cell::Count);
+        let cells = with_distribution([], Values::default().distribution(|n| n), Cell::Count);
         assert_eq!(cells[0], Cell::Count(0));
         assert!(cells[1..].iter().all(|cell| *cell == Cell::Nothing));
         assert_eq!(cells.len(), 9);

@@ -1,15 +1,17 @@
 //! The time until a ticket is sold.
 
+use api::analytics::{DurationBand, TimeToSale as SaleTimes};
 use chrono::{DateTime, Utc};
 use domain::{AnyEvent, TicketId, ticket::TicketEvent};
 use event_streams::{ORDERS, TICKETS};
 use eventstore::StreamName;
 use std::collections::HashMap;
 
-use super::shared::{
-    Distribution, LiveOrders, OrderChange, Values, figure_columns, millis, with_distribution,
+use super::{
+    Figures,
+    shared::{LiveOrders, OrderChange, Values, figure_columns, millis, with_distribution},
 };
-use crate::{Cell, Column, Fold, RecordedEvent, Table, columns};
+use crate::{Cell, Column, Fold, RecordedEvent, Table, table::table};
 
 /// The time until sale of tickets that sold in the range, whenever they were listed.
 #[derive(Debug, Default)]
@@ -20,28 +22,6 @@ pub struct TimeToSale {
     to_sale: Values,
     to_payment: Values,
     bands: [u64; BANDS.len()],
-}
-
-/// The figures of [`TimeToSale`], in milliseconds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SaleTimeFigures {
-    /// From the listing to the paid order.
-    pub listed_to_sold: Option<Distribution>,
-    /// From placing that order to its payment.
-    pub placed_to_paid: Option<Distribution>,
-    /// From the listing to the sale, by bands.
-    pub bands: Vec<TimeBand>,
-}
-
-/// Times in a band.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimeBand {
-    /// Times from here on.
-    pub from: u64,
-    /// Times below this; none for the longest.
-    pub below: Option<u64>,
-    /// Tickets whose time is in this band.
-    pub sold: u64,
 }
 
 const MINUTE: u64 = 60_000;
@@ -65,13 +45,6 @@ const FIGURES: &[Column] = figure_columns!(
     "what" "listed_to_sold: from the listing to the paid order; placed_to_paid: from placing that order to its payment";
     "lowest_ms", "p10_ms", "p25_ms", "median_ms", "p75_ms", "p90_ms", "highest_ms", "mean_ms"
 );
-const BY_BAND: &[Column] = columns![
-    "from_ms": "times from here on (included), from the listing to the sale",
-    "below_ms": "times below this; none for the longest",
-    "sold": "tickets that took so long",
-    "share": "their share of all that sold",
-];
-
 impl Fold for TimeToSale {
     fn streams(&self) -> &'static [StreamName] {
         &[TICKETS, ORDERS]
@@ -105,35 +78,27 @@ impl Fold for TimeToSale {
 
 impl TimeToSale {
     /// Returns the figures of the events so far.
-    pub fn figures(&mut self) -> SaleTimeFigures {
+    pub fn figures(&mut self) -> SaleTimes {
         let bands = BANDS.iter().zip(self.bands).enumerate();
-        let bands = bands.map(|(i, (from, sold))| TimeBand {
-            from: *from,
-            below: BANDS.get(i + 1).copied(),
+        let bands = bands.map(|(i, (from, sold))| DurationBand {
+            from_ms: *from,
+            below_ms: BANDS.get(i + 1).copied(),
             sold,
         });
-        SaleTimeFigures {
-            listed_to_sold: self.to_sale.distribution(),
-            placed_to_paid: self.to_payment.distribution(),
+        SaleTimes {
+            listed_to_sold_ms: self.to_sale.distribution(|millis| millis),
+            placed_to_paid_ms: self.to_payment.distribution(|millis| millis),
             bands: bands.collect(),
         }
     }
 }
 
-impl SaleTimeFigures {
-    pub(super) fn tables(&self) -> Vec<Table> {
-        let all = self.listed_to_sold.map_or(0, |found| found.count);
-        let bands = self.bands.iter().map(|band| {
-            vec![
-                Cell::Millis(band.from),
-                band.below.map_or(Cell::Nothing, Cell::Millis),
-                Cell::Count(band.sold),
-                Cell::share(band.sold, all),
-            ]
-        });
+impl Figures for SaleTimes {
+    fn tables(&self) -> Vec<Table> {
+        let all = self.listed_to_sold_ms.map_or(0, |found| found.count);
         let distributions = [
-            ("listed_to_sold", self.listed_to_sold),
-            ("placed_to_paid", self.placed_to_paid),
+            ("listed_to_sold", self.listed_to_sold_ms),
+            ("placed_to_paid", self.placed_to_paid_ms),
         ];
         let rows = distributions.map(|(what, distribution)| {
             with_distribution([Cell::Text(what.to_owned())], distribution, Cell::Millis)
@@ -145,12 +110,12 @@ impl SaleTimeFigures {
                 FIGURES,
                 rows,
             ),
-            Table::new(
-                "time_to_sale_bands",
-                "How many took how long, from the listing to the sale.",
-                BY_BAND,
-                bands,
-            ),
+            table!("time_to_sale_bands", "How many took how long, from the listing to the sale.", &self.bands, |band| {
+                "from_ms": "times from here on (included), from the listing to the sale" => Cell::Millis(band.from_ms),
+                "below_ms": "times below this; none for the longest" => band.below_ms.map_or(Cell::Nothing, Cell::Millis),
+                "sold": "tickets that took so long" => Cell::Count(band.sold),
+                "share": "their share of all that sold" => Cell::share(band.sold, all),
+            }),
         ]
     }
 }

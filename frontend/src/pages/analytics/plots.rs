@@ -1,7 +1,5 @@
 use api::Amount;
-use api::analytics::{
-    Analytics, DurationFigures, HoldOutcomes, OrderFunnel, OrderTally, SalesPeriod,
-};
+use api::analytics::{Analytics, Distribution, HoldOutcomes, OrderFunnel, OrderTally, SalesPeriod};
 use chrono::{DateTime, TimeDelta, Utc};
 use dioxus::prelude::*;
 use state::{percent_of, periods, span_text};
@@ -187,15 +185,15 @@ fn holds(holds: &HoldOutcomes) -> Vec<Bar> {
         ("Expired", &holds.expired),
         ("Cancelled", &holds.cancelled),
     ];
-    let half = |lasted: &Option<DurationFigures>| {
+    let half = |lasted: &Option<Distribution<u64>>| {
         lasted.map_or_else(String::new, |lasted| {
-            format!(", {}", span_text(lasted.median_ms))
+            format!(", {}", span_text(lasted.median))
         })
     };
     let mut bars: Vec<_> = ends
         .into_iter()
         .map(|(name, end)| {
-            let said = format!("{}{}", format::count(end.count), half(&end.lasted));
+            let said = format!("{}{}", format::count(end.count), half(&end.lasted_ms));
             bar(name, end.count, said)
         })
         .collect();
