@@ -77,31 +77,29 @@ impl Command {
     /// Runs the command; `serve` runs until it is stopped.
     pub(crate) async fn run(self, servers: &Servers) -> Result<ExitOutcome, CliError> {
         match self {
-            Self::Serve(args) => {
-                serve::serve(&args, servers).await?;
-                Ok(ExitOutcome::Clean)
-            }
-            Self::Config(args) => config::run(args),
-            Self::Reconcile(args) => reconcile::run(args, &servers.runtime().await?).await,
-            Self::Verify(args) => verify::run(args, servers).await,
-            Self::DeadLetters(command) => dead_letters::run(command, servers).await,
-            Self::Projections(command) => projections::run(command, servers).await,
-            Self::Keys(command) => keys::run(command, servers).await,
-            Self::Users(command) => users::run(command, servers).await,
-            Self::Events(command) => events::run(command, servers).await,
-            Self::Export(args) => export::run(args, servers).await,
-            Self::Import(args) => import::run(args, servers).await,
-            Self::Simulate(args) => simulate::run(args, servers).await,
-            Self::History(args) => history::run(args, servers).await,
-            Self::State(args) => state::run(args, servers).await,
-            Self::Tickets(args) => tickets::run(args, servers).await,
-            Self::Replay(args) => replay::run(args, servers).await,
-            Self::Report(args) => report::run(args, servers).await,
-            Self::Streams(command) => streams::run(command, servers).await,
-            Self::Backup(args) => backup::run(args, servers).await,
-            Self::Restore(args) => backup::restore(args, servers).await,
-            Self::MongodbInit(args) => mongodb_init::run(args, servers).await,
-            Self::Completions(args) => completions::run(&args, &mut Cli::command()),
+            Self::Serve(args) => serve::serve(&args, servers).await?,
+            Self::Config(args) => config::run(args)?,
+            Self::Reconcile(args) => return reconcile::run(args, &servers.runtime().await?).await,
+            Self::Verify(args) => return verify::run(args, servers).await,
+            Self::DeadLetters(command) => dead_letters::run(command, servers).await?,
+            Self::Projections(command) => projections::run(command, servers).await?,
+            Self::Keys(command) => keys::run(command, servers).await?,
+            Self::Users(command) => users::run(command, servers).await?,
+            Self::Events(command) => events::run(command, servers).await?,
+            Self::Export(args) => export::run(args, servers).await?,
+            Self::Import(args) => import::run(args, servers).await?,
+            Self::Simulate(args) => simulate::run(args, servers).await?,
+            Self::History(args) => history::run(args, servers).await?,
+            Self::State(args) => state::run(args, servers).await?,
+            Self::Tickets(args) => tickets::run(args, servers).await?,
+            Self::Replay(args) => replay::run(args, servers).await?,
+            Self::Report(args) => report::run(args, servers).await?,
+            Self::Streams(command) => return streams::run(command, servers).await,
+            Self::Backup(args) => backup::run(args, servers).await?,
+            Self::Restore(args) => backup::restore(args, servers).await?,
+            Self::MongodbInit(args) => mongodb_init::run(args, servers).await?,
+            Self::Completions(args) => completions::run(&args, &mut Cli::command())?,
         }
+        Ok(ExitOutcome::Clean)
     }
 }

@@ -81,7 +81,8 @@ pub struct Table {
 }
 
 impl Table {
-    pub(crate) fn new(
+    /// A table with these rows.
+    pub fn new(
         name: &'static str,
         doc: &'static str,
         columns: &'static [Column],

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::{CliError, ExitOutcome};
+use super::CliError;
 
 /// Print the script that completes this tool's commands in a shell
 #[derive(Debug, clap::Args)]
@@ -15,15 +15,11 @@ pub(crate) struct CompletionsArgs {
     shell: clap_complete::Shell,
 }
 
-pub(crate) fn run(
-    args: &CompletionsArgs,
-    command: &mut clap::Command,
-) -> Result<ExitOutcome, CliError> {
+pub(crate) fn run(args: &CompletionsArgs, command: &mut clap::Command) -> Result<(), CliError> {
     // Into memory first: the generator panics if standard output is a closed pipe.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "turnstile", &mut script);
     let mut stdout = std::io::stdout();
     let written = stdout.write_all(&script).and_then(|()| stdout.flush());
-    written.map_err(CliError::Output)?;
-    Ok(ExitOutcome::Clean)
+    written.map_err(CliError::Output)
 }

@@ -4,7 +4,7 @@ use httpkit::config::{VARS, help, markdown};
 use serde_json::json;
 
 use super::{
-    CliError, ExitOutcome,
+    CliError,
     output::{SaidArgs, say},
 };
 
@@ -18,10 +18,10 @@ pub(crate) struct ConfigArgs {
     said: SaidArgs,
 }
 
-pub(crate) fn run(args: ConfigArgs) -> Result<ExitOutcome, CliError> {
+pub(crate) fn run(args: ConfigArgs) -> Result<(), CliError> {
     if args.markdown {
         say(markdown().trim_end())?;
-        return Ok(ExitOutcome::Clean);
+        return Ok(());
     }
     let mut output = args.said.open();
     if output.is_table() {
@@ -37,6 +37,5 @@ pub(crate) fn run(args: ConfigArgs) -> Result<ExitOutcome, CliError> {
             output.record("variable", &shown)?;
         }
     }
-    output.flush()?;
-    Ok(ExitOutcome::Clean)
+    output.flush()
 }

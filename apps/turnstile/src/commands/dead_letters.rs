@@ -5,7 +5,7 @@ use eventstore::{DeadLetter, Log};
 use serde_json::json;
 
 use super::{
-    CliError, ExitOutcome, Servers,
+    CliError, Servers,
     events::raw,
     output::{OutputArgs, say},
 };
@@ -76,10 +76,7 @@ pub(crate) struct Which {
     all: bool,
 }
 
-pub(crate) async fn run(
-    command: DeadLettersCommand,
-    servers: &Servers,
-) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(command: DeadLettersCommand, servers: &Servers) -> Result<(), CliError> {
     let log = servers.log().await?;
     let letters = log.dead_letters().list().await?;
     match command {
@@ -107,7 +104,7 @@ pub(crate) async fn run(
             said?;
         }
     }
-    Ok(ExitOutcome::Clean)
+    Ok(())
 }
 
 fn ls(letters: &[DeadLetter], output: OutputArgs) -> Result<(), CliError> {

@@ -3,9 +3,7 @@
 use archive::{ExportRequest, Exported, Format};
 use std::path::PathBuf;
 
-use super::{
-    CliError, ExitOutcome, Servers, output::OutputArgs, progress::ProgressDisplay, range::RangeArgs,
-};
+use super::{CliError, Servers, output::OutputArgs, progress::shown, range::RangeArgs};
 
 /// Write the log to files, one table per event type, for analysis or an import
 ///
@@ -36,17 +34,15 @@ const EXAMPLES: &str = "Examples:
   duckdb -c \"SELECT sum(ticket_price) FROM 'season/order_placed/*.parquet'\"
   turnstile export --format ndjson --out copy && turnstile import copy --nats-url nats://other:4222";
 
-pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
-    let request = ExportRequest {
+pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<(), CliError> {
+    let request = Request {
         folder: args.out,
         format: args.format,
         range: args.range.range(&event_streams::ALL)?,
         since_last: args.since_last,
     };
     let log = servers.log().await?;
-    let mut progress = ProgressDisplay::begin("Exporting the log", "commits");
-    let exported = archive::export(&log, &request, |done, total| progress.at(done, total)).await?;
-    drop(progress);
+    let exported = archive::export(&log, &request, shown("Exporting the log", "commits")).await?;
     let Exported {
         added,
         resumed,
@@ -75,6 +71,5 @@ pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<ExitOutco
             }),
         )?;
     }
-    output.flush()?;
-    Ok(ExitOutcome::Clean)
+    output.flush()
 }

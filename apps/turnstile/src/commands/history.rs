@@ -5,9 +5,9 @@ use eventstore::Log;
 use serde_json::Value;
 
 use super::{
-    CliError, ExitOutcome, Servers,
+    CliError, Servers,
     output::{Output, OutputArgs},
-    progress::ProgressDisplay,
+    progress::shown,
 };
 
 /// Show the history of a ticket, order, payment or user, across all services
@@ -41,12 +41,10 @@ Examples:
   turnstile history ada@example.com
   turnstile history 0199a3f2-… --json | jq -c '[.step, .caused_by, .events[].event_type]'";
 
-pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<(), CliError> {
     let log = servers.log().await?;
     let subject = subject(&log, &args.id).await?;
-    let mut progress = ProgressDisplay::begin("Reading the log", "commits");
-    let steps = history(&log, subject, |done, total| progress.at(done, total)).await?;
-    drop(progress);
+    let steps = history(&log, subject, shown("Reading the log", "commits")).await?;
     let mut output = args.output.open();
     if output.is_table() {
         output.line(&head(subject, steps.len()))?;
@@ -75,14 +73,12 @@ pub(crate) async fn run(args: HistoryArgs, servers: &Servers) -> Result<ExitOutc
             output.record("step", step)?;
         }
     }
-    output.flush()?;
-    Ok(ExitOutcome::Clean)
+    output.flush()
 }
 
 /// Resolves an ID to a ticket, order, payment or user.
 pub(super) async fn subject(log: &Log, id: &str) -> Result<Entity, CliError> {
-    let mut progress = ProgressDisplay::begin("Looking through the orders", "commits");
-    let found = find(log, id, |done, total| progress.at(done, total)).await?;
+    let found = find(log, id, shown("Looking through the orders", "commits")).await?;
     found.ok_or_else(|| CliError::failed(format!("the log knows nothing of {id}")))
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{CliError, ExitOutcome, Servers, output::OutputArgs, progress::ProgressDisplay};
+use super::{CliError, Servers, output::OutputArgs, progress::shown};
 
 /// Fill an empty log from an NDJSON export (writes)
 ///
@@ -27,17 +27,12 @@ const EXAMPLES: &str = "Examples:
   turnstile import copy --nats-url nats://other:4222
   turnstile events ls --json > log.ndjson && turnstile import log.ndjson --nats-url nats://other:4222";
 
-pub(crate) async fn run(args: ImportArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(args: ImportArgs, servers: &Servers) -> Result<(), CliError> {
     let log = servers.log_at_rest().await?;
-    let mut progress = ProgressDisplay::begin("Importing", "commits");
-    let imported = archive::import(&log, &args.from, args.resume, |done, total| {
-        progress.at(done, total);
-    })
-    .await?;
-    drop(progress);
+    let imported =
+        archive::import(&log, &args.from, args.resume, shown("Importing", "commits")).await?;
     let (commits, found) = (imported.commits, imported.found);
     let words = format!("{commits} commits imported, {found} were there already");
     let counts = serde_json::json!({ "commits": commits, "found": found });
-    args.output.open().tell(&words, "import", &counts)?;
-    Ok(ExitOutcome::Clean)
+    args.output.open().tell(&words, "import", &counts)
 }

@@ -6,7 +6,7 @@ use httpkit::session::NewKey;
 use std::path::PathBuf;
 
 use super::{
-    CliError, ExitOutcome, Servers,
+    CliError, Servers,
     output::{OutputArgs, explained, say},
 };
 
@@ -53,7 +53,7 @@ pub(crate) enum KeysCommand {
     },
 }
 
-pub(crate) async fn run(command: KeysCommand, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(command: KeysCommand, servers: &Servers) -> Result<(), CliError> {
     let log = servers.log().await?;
     match command {
         KeysCommand::Ls(output) => list(&log.session_keys().list().await?, output)?,
@@ -61,7 +61,7 @@ pub(crate) async fn run(command: KeysCommand, servers: &Servers) -> Result<ExitO
         KeysCommand::Retire { id, force } => retire(&log, &id, force).await?,
     }
     log.close().await;
-    Ok(ExitOutcome::Clean)
+    Ok(())
 }
 
 /// The last published key that isn't retired.
@@ -83,13 +83,8 @@ fn list(keys: &[KnownKey], output: OutputArgs) -> Result<(), CliError> {
             Cell::Text(state.to_owned()),
         ]
     });
-    let table = Table {
-        name: "keys",
-        doc: "the public keys that the services know",
-        columns: COLUMNS,
-        rows: rows.collect(),
-    };
-    output.show(&[table])
+    let doc = "the public keys that the services know";
+    output.show(&[Table::new("keys", doc, COLUMNS, rows)])
 }
 
 async fn rotate(log: &Log, out: Option<PathBuf>, servers: &Servers) -> Result<(), CliError> {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{CliError, ExitOutcome, Servers, output::say};
+use super::{CliError, Servers, output::say};
 
 /// Time limit for the members to start.
 const START_TIMEOUT: Duration = Duration::from_mins(2);
@@ -32,7 +32,7 @@ pub(crate) struct MongodbInitArgs {
     users: Option<PathBuf>,
 }
 
-pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<(), CliError> {
     let config = servers.config()?;
     let key = args.key_file.as_deref().map(read).transpose()?;
     let users = args.users.as_deref().map(users_in).transpose()?;
@@ -51,7 +51,7 @@ pub(crate) async fn run(args: MongodbInitArgs, servers: &Servers) -> Result<Exit
         let names: Vec<_> = users.iter().map(|user| user.name.as_str()).collect();
         say(&format!("users: {}", names.join(", ")))?;
     }
-    Ok(ExitOutcome::Clean)
+    Ok(())
 }
 
 fn read(file: &Path) -> Result<String, CliError> {

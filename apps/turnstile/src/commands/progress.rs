@@ -18,6 +18,12 @@ pub(crate) struct ProgressDisplay {
     shown: bool,
 }
 
+/// Shows the progress of what calls this, until it drops it.
+pub(crate) fn shown(what: &str, unit: &str) -> impl FnMut(u64, u64) + use<> {
+    let mut progress = ProgressDisplay::begin(what, unit);
+    move |done, total| progress.at(done, total)
+}
+
 impl ProgressDisplay {
     /// Begins an operation. `unit` is what is counted.
     pub(crate) fn begin(what: &str, unit: &str) -> Self {

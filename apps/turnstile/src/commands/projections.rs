@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    CliError, ExitOutcome, Servers,
+    CliError, Servers,
     output::{OutputArgs, SaidArgs, explained},
     progress::ProgressDisplay,
     read_model::{Names, ProjectionName},
@@ -61,7 +61,7 @@ pub(crate) struct LsArgs {
     output: OutputArgs,
 }
 
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Which {
     /// The read model
     #[arg(value_parser = Names)]
@@ -85,10 +85,7 @@ const COLUMNS: &[Column] = columns![
 const LS: &str = "  turnstile projections ls
   turnstile projections ls --json | jq 'select(.lag_commits > 1000)'";
 
-pub(crate) async fn run(
-    command: ProjectionsCommand,
-    servers: &Servers,
-) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(command: ProjectionsCommand, servers: &Servers) -> Result<(), CliError> {
     let read = servers.read_models().await?;
     match command {
         ProjectionsCommand::Ls(args) => {
@@ -114,9 +111,8 @@ pub(crate) async fn run(
             }])?;
         }
         ProjectionsCommand::Rebuild(Which { name, said }) => {
-            let key = name.key();
+            let key = name.key.clone();
             let log = servers.log().await?;
-            let streams = name.streams();
             let mut progress = ProgressDisplay::begin(&format!("Rebuilding {key}"), "commits");
             let is_seen = std::io::stderr().is_terminal();
             let rebuilt = rebuild(&read, &key, |now| {
@@ -130,7 +126,7 @@ pub(crate) async fn run(
                     RebuildError::Unavailable(error) => error.into(),
                     other => CliError::failed(other),
                 })?,
-                why = away(&log, &streams) => {
+                why = away(&log, &name.streams) => {
                     return Err(CliError::unreachable(format!(
                         "{why}; whoever rebuilds {key} goes on once it is back: say this again to \
                          wait for that"
@@ -138,27 +134,27 @@ pub(crate) async fn run(
                 }
             }
             drop(progress);
-            told(said, name, "rebuilt", "rebuilt")?;
+            told(said, &name, "rebuilt", "rebuilt")?;
         }
         ProjectionsCommand::Pause(Which { name, said }) => {
-            pause(&read, &name.key()).await?;
+            pause(&read, &name.key).await?;
             let words = "paused until `turnstile projections resume`";
-            told(said, name, words, "paused")?;
+            told(said, &name, words, "paused")?;
         }
         ProjectionsCommand::Resume(Which { name, said }) => {
-            resume(&read, &name.key()).await?;
-            told(said, name, "resumed", "folding")?;
+            resume(&read, &name.key).await?;
+            told(said, &name, "resumed", "folding")?;
         }
     }
-    Ok(ExitOutcome::Clean)
+    Ok(())
 }
 
 /// Reports the change of a read model.
-fn told(said: SaidArgs, name: ProjectionName, words: &str, state: &str) -> Result<(), CliError> {
-    let words = format!("{}: {words}", name.key());
+fn told(said: SaidArgs, name: &ProjectionName, words: &str, state: &str) -> Result<(), CliError> {
+    let words = format!("{}: {words}", name.key);
     let value = json!({
-        "name": name.words().0,
-        "version": name.version(),
+        "name": name.name,
+        "version": name.version,
         "state": state,
     });
     said.open().tell(&words, "projection", &value)
@@ -242,9 +238,9 @@ async fn row(
 
 /// The streams of a read model, in any version; none if this release doesn't know it.
 fn streams_of(name: &str) -> Vec<StreamName> {
-    let mut all = ProjectionName::ALL.into_iter();
-    let known = all.find(|of| of.words().0 == name);
-    known.map_or_else(Vec::new, ProjectionName::streams)
+    let mut all = ProjectionName::all().into_iter();
+    let known = all.find(|of| of.name == name);
+    known.map_or_else(Vec::new, |of| of.streams)
 }
 
 /// The number of commits in the streams, how many of them aren't folded, and the age of the oldest

@@ -12,11 +12,37 @@ use read_models::{
 use std::ffi::OsStr;
 
 /// A read model.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum ProjectionName {
-    Tickets,
-    Orders,
-    PayableOrders,
+#[derive(Clone, Debug)]
+pub(super) struct ProjectionName {
+    pub name: &'static str,
+    description: &'static str,
+    pub version: u32,
+    /// The name with the version.
+    pub key: String,
+    pub streams: Vec<StreamName>,
+}
+
+impl ProjectionName {
+    fn of(projection: &impl Projection, description: &'static str) -> Self {
+        Self {
+            name: projection.name(),
+            description,
+            version: projection.version(),
+            key: projection.key(),
+            streams: projection.streams(),
+        }
+    }
+
+    pub(super) fn all() -> [Self; 3] {
+        [
+            Self::of(&TicketsProjection, "What is for sale, and every ticket"),
+            Self::of(&OrdersProjection, "Everybody's orders"),
+            Self::of(
+                &PayableOrdersProjection,
+                "Where an order is, for the payments service",
+            ),
+        ]
+    }
 }
 
 /// The names as `ls` prints them, and in their other forms: with the version, as in collections and
@@ -34,9 +60,9 @@ impl TypedValueParser for Names {
         value: &OsStr,
     ) -> Result<ProjectionName, clap::Error> {
         let text = value.to_string_lossy().to_lowercase().replace('-', "_");
-        let mut all = ProjectionName::ALL.into_iter();
-        match all.find(|name| name.words().0 == text || name.key() == text) {
-            Some(name) => Ok(name),
+        let mut all = ProjectionName::all().into_iter();
+        match all.find(|model| model.name == text || model.key == text) {
+            Some(model) => Ok(model),
             // Its error lists the names.
             None => PossibleValuesParser::new(spellings())
                 .parse_ref(command, arg, value)
@@ -52,51 +78,6 @@ impl TypedValueParser for Names {
 }
 
 fn spellings() -> impl Iterator<Item = PossibleValue> {
-    ProjectionName::ALL.into_iter().map(|name| {
-        let (spelled, help) = name.words();
-        PossibleValue::new(spelled).help(help)
-    })
-}
-
-impl ProjectionName {
-    pub(super) const ALL: [Self; 3] = [Self::Tickets, Self::Orders, Self::PayableOrders];
-
-    /// Its name, and its description.
-    pub(super) fn words(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Tickets => (
-                TicketsProjection.name(),
-                "What is for sale, and every ticket",
-            ),
-            Self::Orders => (OrdersProjection.name(), "Everybody's orders"),
-            Self::PayableOrders => (
-                PayableOrdersProjection.name(),
-                "Where an order is, for the payments service",
-            ),
-        }
-    }
-
-    pub(super) fn version(self) -> u32 {
-        match self {
-            Self::Tickets => TicketsProjection.version(),
-            Self::Orders => OrdersProjection.version(),
-            Self::PayableOrders => PayableOrdersProjection.version(),
-        }
-    }
-
-    pub(super) fn key(self) -> String {
-        match self {
-            Self::Tickets => TicketsProjection.key(),
-            Self::Orders => OrdersProjection.key(),
-            Self::PayableOrders => PayableOrdersProjection.key(),
-        }
-    }
-
-    pub(super) fn streams(self) -> Vec<StreamName> {
-        match self {
-            Self::Tickets => TicketsProjection.streams(),
-            Self::Orders => OrdersProjection.streams(),
-            Self::PayableOrders => PayableOrdersProjection.streams(),
-        }
-    }
+    let all = ProjectionName::all().into_iter();
+    all.map(|model| PossibleValue::new(model.name).help(model.description))
 }

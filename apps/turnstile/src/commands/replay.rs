@@ -7,9 +7,7 @@ use analysis::{
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser as _};
 use std::fmt::Write as _;
 
-use super::{
-    CliError, ExitOutcome, Servers, output::OutputArgs, progress::ProgressDisplay, range::RangeArgs,
-};
+use super::{CliError, Servers, output::OutputArgs, progress::shown, range::RangeArgs};
 
 /// Answer a question by replaying the log: sales, outcomes of holds, durations
 ///
@@ -64,16 +62,16 @@ Examples:
     text
 }
 
-pub(crate) async fn run(args: ReplayArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(args: ReplayArgs, servers: &Servers) -> Result<(), CliError> {
     let mut fold = args.fold.start();
     let range = args.range.range(fold.streams())?;
     let log = servers.log().await?;
-    let mut progress = ProgressDisplay::begin("Replaying the log", "commits");
-    replay(&log, &range, &mut *fold, |done, total| {
-        progress.at(done, total);
-    })
+    replay(
+        &log,
+        &range,
+        &mut *fold,
+        shown("Replaying the log", "commits"),
+    )
     .await?;
-    drop(progress);
-    args.output.show(&fold.tables())?;
-    Ok(ExitOutcome::Clean)
+    args.output.show(&fold.tables())
 }

@@ -9,9 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    CliError, ExitOutcome, Servers, output::say, progress::ProgressDisplay, range::RangeArgs,
-};
+use super::{CliError, Servers, output::say, progress::shown, range::RangeArgs};
 
 /// Answer all built-in questions on one page, with plots
 ///
@@ -35,7 +33,7 @@ const EXAMPLES: &str = "Examples:
   turnstile report --out march.html --from 2026-03-01 --to 2026-04-01
   turnstile report --out report.html --plots plots";
 
-pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<(), CliError> {
     let range = args.range.range(&event_streams::ALL)?;
     let to_stdout = args.out == Path::new("-");
     if !to_stdout {
@@ -47,12 +45,13 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<ExitOutco
     }
     let log = servers.log().await?;
     let mut folds = AllFolds::default();
-    let mut progress = ProgressDisplay::begin("Replaying the log", "commits");
-    let replayed = replay(&log, &range, &mut folds, |done, total| {
-        progress.at(done, total);
-    })
+    let replayed = replay(
+        &log,
+        &range,
+        &mut folds,
+        shown("Replaying the log", "commits"),
+    )
     .await?;
-    drop(progress);
     let figures = folds.figures();
     let header = ReportHeader {
         range: in_words(&args.range),
@@ -71,7 +70,7 @@ pub(crate) async fn run(args: ReportArgs, servers: &Servers) -> Result<ExitOutco
             write_whole(&file, &picture.standalone())?;
         }
     }
-    Ok(ExitOutcome::Clean)
+    Ok(())
 }
 
 /// The range in words.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use simulator::{Plan, Simulation};
 
-use super::{CliError, ExitOutcome, Servers, output::OutputArgs, progress::ProgressDisplay};
+use super::{CliError, Servers, output::OutputArgs, progress::Progress};
 
 /// Simulate a season and write its history to an empty log (writes)
 ///
@@ -44,7 +44,7 @@ const EXAMPLES: &str = "Examples:
   turnstile simulate --sellers 2000 --buyers 50000 --tickets 100000 --days 180 --seed 7
   turnstile simulate --tickets 500 --days 14 --start 2026-03-01";
 
-pub(crate) async fn run(args: SimulateArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(args: SimulateArgs, servers: &Servers) -> Result<(), CliError> {
     let plan = Plan {
         sellers: args.sellers,
         buyers: args.buyers,
@@ -69,8 +69,7 @@ pub(crate) async fn run(args: SimulateArgs, servers: &Servers) -> Result<ExitOut
     let counts = serde_json::json!({
         "events": tally.events, "commits": tally.commits, "refused": tally.refused,
     });
-    args.output.open().tell(&words, "simulation", &counts)?;
-    Ok(ExitOutcome::Clean)
+    args.output.open().tell(&words, "simulation", &counts)
 }
 
 fn midnight(day: NaiveDate) -> DateTime<Utc> {

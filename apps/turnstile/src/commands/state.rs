@@ -8,7 +8,7 @@ use eventstore::{Commit, Log, StreamName};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CliError, ExitOutcome, Servers, history::subject, output::OutputArgs, range::bound};
+use super::{CliError, Servers, history::subject, output::OutputArgs, range::bound};
 
 /// Show a ticket, order, payment or user in its state at a moment
 #[derive(Debug, clap::Args)]
@@ -51,7 +51,7 @@ struct Then {
     state: Value,
 }
 
-pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<(), CliError> {
     let log = servers.log().await?;
     let (aggregates, order) = match subject(&log, &args.id).await? {
         Entity::Ticket(ticket) => {
@@ -96,8 +96,7 @@ pub(crate) async fn run(args: StateArgs, servers: &Servers) -> Result<ExitOutcom
             output.record("state", then)?;
         }
     }
-    output.flush()?;
-    Ok(ExitOutcome::Clean)
+    output.flush()
 }
 
 /// Refuses a place that the log hasn't reached, since its meaning would change, and one that may be

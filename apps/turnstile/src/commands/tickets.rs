@@ -3,9 +3,7 @@
 use analysis::{AnalysisError, Bound, OnSale, Range, ResolvedRange};
 use event_streams::{ORDERS, TICKETS};
 
-use super::{
-    CliError, ExitOutcome, Servers, output::OutputArgs, progress::ProgressDisplay, range::bound,
-};
+use super::{CliError, Servers, output::OutputArgs, progress::ProgressDisplay, range::bound};
 
 /// Show the tickets that were for sale at a moment
 #[derive(Debug, clap::Args)]
@@ -32,7 +30,7 @@ Examples:
   turnstile tickets --at 2026-03-01T19:30:00Z
   turnstile tickets --json | jq -r .title";
 
-pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<(), CliError> {
     let range = match args.at {
         None => Range::all(),
         Some(Bound::Time(time)) => Range {
@@ -61,6 +59,5 @@ pub(crate) async fn run(args: TicketsArgs, servers: &Servers) -> Result<ExitOutc
         progress.at(read, total);
     }
     drop(progress);
-    args.output.show(&[on_sale.finish()])?;
-    Ok(ExitOutcome::Clean)
+    args.output.show(&[on_sale.finish()])
 }

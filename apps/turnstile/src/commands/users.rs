@@ -7,12 +7,12 @@ use domain::{
     user::{Role, User, UserCommand, UserError},
 };
 use event_streams::USERS;
-use eventstore::{CommandError, Expectation, Log, Metadata};
+use eventstore::{CliError, Expectation, Log, Metadata};
 use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::{
-    CliError, ExitOutcome, Servers,
+    CliError, Servers,
     output::{OutputArgs, explained, say},
     progress::ProgressDisplay,
 };
@@ -67,7 +67,7 @@ const COLUMNS: &[Column] = columns![
     "roles": "the roles, which allow more than buying and selling",
 ];
 
-pub(crate) async fn run(command: UsersCommand, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(command: UsersCommand, servers: &Servers) -> Result<(), CliError> {
     let log = servers.log().await?;
     match command {
         UsersCommand::Ls { role, output } => list(&log, role, output).await?,
@@ -89,7 +89,7 @@ pub(crate) async fn run(command: UsersCommand, servers: &Servers) -> Result<Exit
         }
     }
     log.close().await;
-    Ok(ExitOutcome::Clean)
+    Ok(())
 }
 
 /// Whether a role was changed, and the user's address.
@@ -115,8 +115,8 @@ async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, 
         .execute(&id, command, &metadata, Expectation::Unknown)
         .await;
     let executed = executed.map_err(|error| match error {
-        CommandError::Failed(failure) => failure.into(),
-        CommandError::Refused(UserError::NoAccount | UserError::EmailInUse) => CliError::failed(
+        CliError::Failed(failure) => failure.into(),
+        CliError::Refused(UserError::NoAccount | UserError::EmailInUse) => CliError::failed(
             format!("no account: \"{user}\"; `turnstile users ls` lists the accounts"),
         ),
     })?;
@@ -166,11 +166,5 @@ async fn list(log: &Log, role: Option<Role>, output: OutputArgs) -> Result<(), C
             Cell::Words(roles.collect()),
         ])
     });
-    let table = Table {
-        name: "users",
-        doc: "the accounts",
-        columns: COLUMNS,
-        rows: rows.collect(),
-    };
-    output.show(&[table])
+    output.show(&[Table::new("users", "the accounts", COLUMNS, rows)])
 }

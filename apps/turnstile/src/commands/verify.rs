@@ -12,7 +12,7 @@ use super::{
     CliError, ExitOutcome, Servers,
     acknowledge::in_words,
     output::{Output, OutputArgs},
-    progress::ProgressDisplay,
+    progress::shown,
 };
 
 /// Limit for documents of a read model's replay in memory.
@@ -75,15 +75,13 @@ pub(crate) async fn run(args: VerifyArgs, servers: &Servers) -> Result<ExitOutco
 }
 
 async fn check_log(log: &Log, output: &mut Output) -> Result<bool, CliError> {
-    let mut progress = ProgressDisplay::begin("Checking the log", "commits");
     let mut findings: Vec<Finding> = Vec::new();
     let found = |finding| {
         if (findings.len() as u64) < SHOWN {
             findings.push(finding);
         }
     };
-    let checked = check(log, found, |done, total| progress.at(done, total)).await?;
-    drop(progress);
+    let checked = check(log, found, shown("Checking the log", "commits")).await?;
     for finding in &findings {
         let place = format!("{}#{}", finding.stream, finding.sequence);
         output.tell(&format!("{place}: {}", finding.what), "finding", finding)?;
@@ -116,10 +114,8 @@ async fn check_model<P: Projection>(
     output: &mut Output,
 ) -> Result<bool, CliError> {
     let key = projection.key();
-    let mut progress = ProgressDisplay::begin(&format!("Replaying {key}"), "commits");
-    let at = |done, total| progress.at(done, total);
+    let at = shown(&format!("Replaying {key}"), "commits");
     let compared = verify_with(projection, log, read, DOCUMENTS, at).await;
-    drop(progress);
     let difference = match compared {
         Ok(difference) => difference,
         Err(VerifyError::Log(error)) if error.retry_after().is_some() => {

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use serde_json::json;
 
-use super::{CliError, ExitOutcome, Servers, output::SaidArgs, progress::ProgressDisplay};
+use super::{CliError, Servers, output::SaidArgs, progress::Progress};
 use contents::{Contents, Copied, LATEST, Latest, Part};
 use destination::Destination;
 
@@ -48,7 +48,7 @@ Examples:
   turnstile backup --to /backups
   turnstile backup --to s3://backups/turnstile";
 
-pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<(), CliError> {
     let place = Destination::create(&args.to)?;
     let log = servers.log().await?;
     let began = Utc::now();
@@ -80,8 +80,7 @@ pub(crate) async fn run(args: BackupArgs, servers: &Servers) -> Result<ExitOutco
         output.tell(&words, "copied", &counts)?;
     }
     let words = format!("{name}: complete");
-    output.tell(&words, "backup", &json!({ "backup": name }))?;
-    Ok(ExitOutcome::Clean)
+    output.tell(&words, "backup", &json!({ "backup": name }))
 }
 
 async fn copy_all(

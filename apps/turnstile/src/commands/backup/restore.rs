@@ -9,7 +9,7 @@ use super::{
     sha256,
 };
 use crate::commands::{
-    CliError, ExitOutcome, Servers, output::say, progress::ProgressDisplay, streams::confirmed,
+    CliError, Servers, output::say, progress::ProgressDisplay, streams::confirmed,
 };
 
 /// Put the streams of a backup back, with the same sequences, subjects and times
@@ -41,7 +41,7 @@ Examples:
   turnstile restore --from /backups
   turnstile restore --from s3://backups/turnstile --backup 20270131T030000Z --replace";
 
-pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<(), CliError> {
     let place = Destination::open(&args.from)?;
     let backup = match args.backup {
         Some(backup) => backup,
@@ -80,8 +80,7 @@ pub(crate) async fn run(args: RestoreArgs, servers: &Servers) -> Result<ExitOutc
         );
         said = said.and_then(|()| say(&done));
     }
-    said?;
-    Ok(ExitOutcome::Clean)
+    said
 }
 
 /// Reads all of it, so that nothing is deleted for a backup that can't be restored.

@@ -6,7 +6,7 @@ use super::{
     columns::{ColumnArgs, Writer, explained},
     filter::{Filter, Reading},
 };
-use crate::commands::{CliError, ExitOutcome, Servers, output::OutputArgs};
+use crate::commands::{CliError, Servers, output::OutputArgs};
 
 /// List events, in order of time, one per row
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ const EXAMPLES: &str = "Examples:
   turnstile events ls --stream TICKETS --from 100 --to 120 --columns sequence,event_type,data
   turnstile events ls --from yesterday --skip-unreadable";
 
-pub(super) async fn run(args: LsArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(super) async fn run(args: LsArgs, servers: &Servers) -> Result<(), CliError> {
     let log = servers.log().await?;
     let span = args.filter.span(&log).await?;
     let mut reading = args.filter.open(&log, span).await?;
@@ -42,8 +42,7 @@ pub(super) async fn run(args: LsArgs, servers: &Servers) -> Result<ExitOutcome, 
     writer.flush()?;
     listed?;
     drop(reading);
-    writer.end()?;
-    Ok(ExitOutcome::Clean)
+    writer.end()
 }
 
 async fn list(

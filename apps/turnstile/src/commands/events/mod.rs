@@ -10,7 +10,7 @@ mod row;
 mod show;
 mod tail;
 
-use super::{CliError, ExitOutcome, Servers};
+use super::{CliError, Servers};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum EventsCommand {
@@ -19,10 +19,7 @@ pub(crate) enum EventsCommand {
     Show(show::ShowArgs),
 }
 
-pub(crate) async fn run(
-    command: EventsCommand,
-    servers: &Servers,
-) -> Result<ExitOutcome, CliError> {
+pub(crate) async fn run(command: EventsCommand, servers: &Servers) -> Result<(), CliError> {
     match command {
         EventsCommand::Ls(args) => ls::run(args, servers).await,
         EventsCommand::Tail(args) => tail::run(args, servers).await,

@@ -4,7 +4,7 @@ use analysis::{AnalysisError, Bound, EVENT_COLUMNS, EventRow};
 use eventstore::{Log, StreamName};
 
 use super::{columns::explained, raw};
-use crate::commands::{CliError, ExitOutcome, Servers, output::OutputArgs, range::bound};
+use crate::commands::{CliError, Servers, output::OutputArgs, range::bound};
 
 /// Show all data on one commit's events
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ Examples:
   turnstile events show ORDERS:1200 --json | jq .data
   turnstile events show ORDERS:1200 --raw";
 
-pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<(), CliError> {
     let Bound::Sequence {
         stream: Some(stream),
         sequence,
@@ -54,7 +54,7 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<ExitOutcome
     if args.raw {
         show_raw(&log, (stream, sequence), &mut output).await?;
         output.flush()?;
-        return Ok(ExitOutcome::Clean);
+        return Ok(());
     }
     let commit = log.reader().commit_at(stream, sequence).await?;
     for row in EventRow::of(&commit)? {
@@ -73,8 +73,7 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<ExitOutcome
             output.line(&format!("{:<15} {shown}", column.name))?;
         }
     }
-    output.flush()?;
-    Ok(ExitOutcome::Clean)
+    output.flush()
 }
 
 async fn show_raw(

@@ -9,7 +9,7 @@ use super::{
     newest::write_newest,
     row::{Found, as_found},
 };
-use crate::commands::{CliError, ExitOutcome, Servers, output::OutputArgs};
+use crate::commands::{CliError, Servers, output::OutputArgs};
 
 /// Show the newest events; with -f, follow new ones
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,7 @@ const EXAMPLES: &str = "Examples:
   turnstile events tail -n 5 --type PaymentDeclined
   turnstile events tail -f --stream ORDERS --json | jq -r .event_type";
 
-pub(super) async fn run(args: TailArgs, servers: &Servers) -> Result<ExitOutcome, CliError> {
+pub(super) async fn run(args: TailArgs, servers: &Servers) -> Result<(), CliError> {
     let log = servers.log().await?;
     let span = args.filter.span(&log).await?;
     let mut writer = Writer::new(args.output.open(), args.columns);
@@ -50,7 +50,7 @@ pub(super) async fn run(args: TailArgs, servers: &Servers) -> Result<ExitOutcome
     newest?;
     if !args.follow {
         writer.end()?;
-        return Ok(ExitOutcome::Clean);
+        return Ok(());
     }
     let skip = args.filter.skip_unreadable;
     let to_come = args.filter.streams().into_iter().map(|stream| {
@@ -66,7 +66,7 @@ pub(super) async fn run(args: TailArgs, servers: &Servers) -> Result<ExitOutcome
         }
         writer.flush()?;
     }
-    Ok(ExitOutcome::Clean)
+    Ok(())
 }
 
 /// Follows a stream, and continues behind unreadable messages if requested.
