@@ -148,17 +148,17 @@ async fn live_figures_equal_a_replay_and_continue(site: &Site) {
         }
         for row in &replayed(site, "time-to-sale").await["time_to_sale"] {
             let told = match row["what"].as_str().unwrap() {
-                "listed_to_sold" => &shown["timeToSale"]["listedToSold"],
-                _ => &shown["timeToSale"]["placedToPaid"],
+                "listed_to_sold" => &shown["timeToSale"]["listedToSoldMs"],
+                _ => &shown["timeToSale"]["placedToPaidMs"],
             };
-            assert_eq!(told["medianMs"], row["median_ms"]);
-            assert_eq!(told["longestMs"], row["highest_ms"]);
+            assert_eq!(told["median"], row["median_ms"]);
+            assert_eq!(told["highest"], row["highest_ms"]);
         }
         let holds = replayed(site, "holds").await;
         for row in &holds["hold_outcomes"] {
             let told = &shown["holds"][row["outcome"].as_str().unwrap()];
             assert_eq!(told["count"], row["count"], "{row}");
-            assert_eq!(told["lasted"]["meanMs"], row["mean_ms"], "{row}");
+            assert_eq!(told["lastedMs"]["mean"], row["mean_ms"], "{row}");
         }
         assert_eq!(shown["holds"]["open"], holds["open_holds"][0]["open"]);
         let sellers = &replayed(site, "sellers").await["revenue_by_seller"];
