@@ -95,11 +95,9 @@ fn Frame() -> Element {
             page::focus_content();
         }, "Skip to content" }
         Header {}
-        Banner {}
         main { id: "content", class: "content", tabindex: "-1", Outlet::<View> {} }
         Footer {}
-        HoldBar {}
-        Toast {}
+        div { class: "notices", Toast {} Banner {} HoldBar {} }
     }
 }
 

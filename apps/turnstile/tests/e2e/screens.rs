@@ -206,6 +206,43 @@ async fn the_hold_bar_names_the_ticket_and_no_toast_covers_it() {
     assert_eq!(browser.script(primary, json!([])).await, 0);
 }
 
+/// A press that is under way when the network fails hits what it was aimed at, and no bar is under
+/// the banner.
+#[tokio::test]
+async fn the_banner_moves_nothing_and_covers_no_bar() {
+    let site = Site::start().await;
+    let (seller, buyer) = (site.person().await, site.person().await);
+    for title in ["Jazz Night at the Blue Room", "Opera"] {
+        buyer.order(&seller.sell(title, 40).await).await;
+    }
+    let browser = site.browser_of(&buyer, "/tickets/new").await;
+    browser.see("and 1 more").await;
+    let places = "
+        return [...document.querySelectorAll('main *, .hold-bar, .places')]
+            .map(one => Math.round(one.getBoundingClientRect().top))";
+    let covered = "
+        const banner = document.querySelector('.banner').getBoundingClientRect();
+        const bars = [...document.querySelectorAll('.top, .hold-bar, .places')];
+        return bars.map(bar => bar.getBoundingClientRect())
+            .some(bar => bar.top < banner.bottom - 1 && bar.bottom > banner.top + 1)";
+    for width in [320].into_iter().chain(WIDTHS) {
+        browser.set_width(width).await;
+        browser.see_still().await;
+        let before = browser.script(places, json!([])).await;
+        browser.set_offline(true).await;
+        browser.see("No connection.").await;
+        assert_eq!(browser.script(places, json!([])).await, before, "{width}");
+        assert_eq!(browser.script(covered, json!([])).await, false, "{width}");
+        assert_eq!(
+            browser.script(MISFITS, json!([])).await,
+            json!([]),
+            "{width}"
+        );
+        browser.set_offline(false).await;
+        browser.see_gone("No connection.").await;
+    }
+}
+
 async fn picture(browser: &Browser, folder: &Path, name: &str) {
     for theme in [Theme::Light, Theme::Dark] {
         browser.set_theme(theme).await;

@@ -148,7 +148,13 @@ impl Browser {
     pub async fn press(&self, name: &str) {
         eventually(&format!("{name:?} is pressed"), LONG, || async {
             let element = self.find(page::BY_NAME, name).await?;
-            self.driver.web.click(&element).await
+            let pressed = self.driver.web.click(&element).await;
+            if pressed.is_err() {
+                // It may be under a bar, from where a visitor scrolls it out.
+                let script = "arguments[0].scrollIntoView({ block: 'center' })";
+                self.script(script, json!([element.0])).await;
+            }
+            pressed
         })
         .await;
     }
