@@ -35,7 +35,7 @@ const EXAMPLES: &str = "Examples:
   turnstile export --format ndjson --out copy && turnstile import copy --nats-url nats://other:4222";
 
 pub(crate) async fn run(args: ExportArgs, servers: &Servers) -> Result<(), CliError> {
-    let request = Request {
+    let request = ExportRequest {
         folder: args.out,
         format: args.format,
         range: args.range.range(&event_streams::ALL)?,

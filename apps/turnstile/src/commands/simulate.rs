@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use simulator::{Plan, Simulation};
 
-use super::{CliError, Servers, output::OutputArgs, progress::Progress};
+use super::{CliError, Servers, output::OutputArgs, progress::ProgressDisplay};
 
 /// Simulate a season and write its history to an empty log (writes)
 ///

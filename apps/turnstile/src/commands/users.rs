@@ -7,7 +7,7 @@ use domain::{
     user::{Role, User, UserCommand, UserError},
 };
 use event_streams::USERS;
-use eventstore::{CliError, Expectation, Log, Metadata};
+use eventstore::{CommandError, Expectation, Log, Metadata};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -115,8 +115,8 @@ async fn change(log: &Log, user: &str, command: UserCommand) -> Result<Changed, 
         .execute(&id, command, &metadata, Expectation::Unknown)
         .await;
     let executed = executed.map_err(|error| match error {
-        CliError::Failed(failure) => failure.into(),
-        CliError::Refused(UserError::NoAccount | UserError::EmailInUse) => CliError::failed(
+        CommandError::Failed(failure) => failure.into(),
+        CommandError::Refused(UserError::NoAccount | UserError::EmailInUse) => CliError::failed(
             format!("no account: \"{user}\"; `turnstile users ls` lists the accounts"),
         ),
     })?;

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use serde_json::json;
 
-use super::{CliError, Servers, output::SaidArgs, progress::Progress};
+use super::{CliError, Servers, output::SaidArgs, progress::ProgressDisplay};
 use contents::{Contents, Copied, LATEST, Latest, Part};
 use destination::Destination;
 
