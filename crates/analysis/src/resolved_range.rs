@@ -89,22 +89,22 @@ impl ResolvedRange {
         self.sequences.get(&stream).map_or(0, |(_, last)| *last)
     }
 
-    /// The same, but of each stream only its newest commits.
+    /// The same, but of each stream only its newest messages.
     #[must_use]
-    pub fn newest(&self, commits: u64) -> Self {
+    pub fn newest(&self, messages: u64) -> Self {
         let mut newest = self.clone();
         for (first, last) in newest.sequences.values_mut() {
-            *first = (*first).max((*last + 1).saturating_sub(commits));
+            *first = (*first).max((*last + 1).saturating_sub(messages));
         }
         newest
     }
 
-    /// The same, but of each stream only the commits before its newest ones.
+    /// The same, but of each stream only the messages before its newest ones.
     #[must_use]
-    pub fn before_newest(&self, commits: u64) -> Self {
+    pub fn before_newest(&self, messages: u64) -> Self {
         let mut before = self.clone();
         for (_, last) in before.sequences.values_mut() {
-            *last = last.saturating_sub(commits);
+            *last = last.saturating_sub(messages);
         }
         before
     }
@@ -114,7 +114,7 @@ impl ResolvedRange {
         self.sequences.keys().copied()
     }
 
-    /// How many commits are read, at most.
+    /// How many messages are read, at most; each holds one commit or more.
     pub fn len(&self) -> u64 {
         let lengths = self.sequences.values();
         lengths

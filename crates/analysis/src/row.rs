@@ -10,13 +10,15 @@ use crate::{Column, columns};
 
 /// One event with all its metadata: a row of the flattened log.
 ///
-/// All events of a commit have its sequence, IDs and times; `version` distinguishes them.
+/// All events of a commit have its place, IDs and times; `version` distinguishes them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EventRow {
     /// The stream.
     pub stream: StreamName,
-    /// The commit's place in its stream, counted from 1.
+    /// The place of the commit's message in its stream, counted from 1.
     pub sequence: u64,
+    /// The place of the commit in its message, from 0.
+    pub commit_index: u32,
     /// The time at which the command was accepted, by the clock of that process.
     pub time: DateTime<Utc>,
     /// The time at which the server stored the commit. The one column that differs in an imported
@@ -51,7 +53,8 @@ pub struct EventRow {
 /// Every column of [`EventRow`], in order.
 pub const EVENT_COLUMNS: &[Column] = columns![
     "stream": "the stream: USERS, TICKETS, ORDERS or PAYMENTS",
-    "sequence": "the commit's place in its stream, counted from 1",
+    "sequence": "the place of its message in the stream, counted from 1",
+    "commit_index": "the commit's place in the message, from 0: commits may be stored together",
     "time": "when the command was taken, by the clock of the process that took it",
     "stored_at": "when the server stored it",
     "aggregate_type": "what it happened to: user, ticket, ticket-orders or payment",
@@ -86,6 +89,7 @@ impl EventRow {
         let rows = events.map(|event| Self {
             stream: commit.stream,
             sequence: commit.sequence,
+            commit_index: commit.index,
             time: commit.metadata.time,
             stored_at: commit.stored_at,
             aggregate_type: commit.aggregate_type.clone(),

@@ -170,7 +170,7 @@ async fn send_commits(
     let mut chunk = Vec::with_capacity(CHUNK);
     while let Some(commit) = commits.next().await {
         let commit = commit?;
-        let done = commit.sequence >= last;
+        let done = commit.sequence >= last && commit.is_last;
         chunk.push(commit);
         if done || chunk.len() == CHUNK {
             let full = std::mem::replace(&mut chunk, Vec::with_capacity(CHUNK));
@@ -334,7 +334,9 @@ impl SegmentSet {
         let mut reached = 0;
         while let Some(chunk) = commits.blocking_recv() {
             for commit in chunk {
-                reached = commit.sequence;
+                if commit.is_last {
+                    reached = commit.sequence;
+                }
                 if self.range.contains_time(commit.metadata.time) {
                     self.add(&commit)?;
                 }

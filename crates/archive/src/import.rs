@@ -58,31 +58,39 @@ pub async fn import(
         imports.insert(*stream, log.importer().begin(*stream, *last));
     }
     let mut imported = Imported::default();
-    let mut commits = Commits::open(path)?;
+    let mut messages = Messages::open(path)?;
     let mut highest: BTreeMap<StreamName, u64> = BTreeMap::new();
-    while let Some((commit, sequence)) = commits.next()? {
-        let end = ends.get(&commit.stream).copied().unwrap_or_default();
-        highest.insert(commit.stream, sequence);
-        if sequence < end {
-            imported.found += 1;
-            continue;
+    let mut told = 0;
+    while let Some(message) = messages.next()? {
+        let Message {
+            stream,
+            sequence,
+            ref commits,
+        } = message;
+        let end = ends.get(&stream).copied().unwrap_or_default();
+        highest.insert(stream, sequence);
+        let count = commits.len() as u64;
+        if sequence <= end {
+            imported.found += count;
         }
         if sequence == end {
-            imported.found += 1;
-            // IDs of commits are unique, and an import is dense: the same commit has the same
+            // IDs of commits are unique, and an import is dense: the same commits have the same
             // predecessors.
-            let there = log.reader().commit_at(commit.stream, sequence).await?;
-            if there.commit_id != commit.commit_id {
-                let stream = commit.stream;
+            let there = log.reader().commits_at(stream, sequence).await?;
+            let there = there.iter().map(|commit| commit.commit_id);
+            if !there.eq(commits.iter().map(|commit| commit.commit_id)) {
                 return Err(ArchiveError::OtherLog { stream, sequence });
             }
+        }
+        if sequence <= end {
             continue;
         }
-        if let Some(import) = imports.get_mut(&commit.stream) {
-            import.append(&commit).await?;
+        if let Some(import) = imports.get_mut(&stream) {
+            import.append(commits).await?;
         }
-        imported.commits += 1;
-        if imported.commits.is_multiple_of(PROGRESS_EVERY) {
+        imported.commits += count;
+        if imported.commits >= told + PROGRESS_EVERY {
+            told = imported.commits;
             progress(imported.found + imported.commits, total);
         }
     }
@@ -103,23 +111,30 @@ pub async fn import(
 
 /// Reads everything and returns the number of commits.
 fn check(path: &Path) -> Result<u64, ArchiveError> {
-    let mut commits = Commits::open(path)?;
+    let mut messages = Messages::open(path)?;
     let mut count = 0;
-    while commits.next()?.is_some() {
-        count += 1;
+    while let Some(message) = messages.next()? {
+        count += message.commits.len() as u64;
     }
     Ok(count)
 }
 
-/// The commits of a source, dense in each stream.
-struct Commits {
+/// The commits of a message, and its original sequence.
+struct Message {
+    stream: StreamName,
+    sequence: u64,
+    commits: Vec<HistoricalCommit>,
+}
+
+/// The messages of a source, dense in each stream.
+struct Messages {
     source: LineReader,
-    /// A line that was read and belongs to the next commit.
+    /// A line that was read and belongs to the next message.
     ahead: Option<LocatedLine>,
     last: BTreeMap<StreamName, u64>,
 }
 
-impl Commits {
+impl Messages {
     fn open(path: &Path) -> Result<Self, ArchiveError> {
         Ok(Self {
             source: LineReader::open(path)?,
@@ -128,8 +143,8 @@ impl Commits {
         })
     }
 
-    /// The next commit, and its original sequence.
-    fn next(&mut self) -> Result<Option<(HistoricalCommit, u64)>, ArchiveError> {
+    /// The next message.
+    fn next(&mut self) -> Result<Option<Message>, ArchiveError> {
         let Some(first) = self.take()? else {
             return Ok(None);
         };
@@ -150,7 +165,28 @@ impl Commits {
             );
             return Err(bad_line(&file, number, why));
         }
-        Ok(Some((commit_of(stream, &texts)?, sequence)))
+        let mut commits: Vec<HistoricalCommit> = Vec::new();
+        let (mut version, mut expected) = (None, 0);
+        for texts in texts.chunk_by(|a, b| a.commit_index == b.commit_index) {
+            let (text, commit) = (&texts[0], commit_of(stream, texts)?);
+            let follows = commits.first().is_none_or(|first| {
+                (&first.aggregate_type, &first.aggregate_id)
+                    == (&commit.aggregate_type, &commit.aggregate_id)
+                    && version == Some(commit.version)
+            });
+            if text.commit_index != expected || !follows {
+                let why = "it isn't of the commit that follows in the message of the line before";
+                return Err(bad_line(&text.file, text.number, why));
+            }
+            version = Some(commit.version + texts.len() as u64);
+            expected += 1;
+            commits.push(commit);
+        }
+        Ok(Some(Message {
+            stream,
+            sequence,
+            commits,
+        }))
     }
 
     fn take(&mut self) -> Result<Option<LocatedLine>, ArchiveError> {

@@ -93,6 +93,10 @@ const COMMON: &[ColumnSpec] = &[
         "sequence",
         Extractor::Count(|row| Some(row.commit.sequence)),
     ),
+    column(
+        "commit_index",
+        Extractor::Count(|row| Some(row.commit.index.into())),
+    ),
     column("version", Extractor::Count(|row| Some(row.version))),
     column(
         "time",

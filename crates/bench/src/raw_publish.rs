@@ -4,19 +4,13 @@
 //! It has its own stream, since its messages are no commits.
 
 use anyhow::{Context, Result};
-use async_nats::{
-    HeaderMap,
-    jetstream::{
-        self,
-        message::PublishMessage,
-        stream::{Config, DiscardPolicy, StorageType},
-    },
+use async_nats::jetstream::{
+    self,
+    message::PublishMessage,
+    stream::{Config, DiscardPolicy, StorageType},
 };
 use bytes::Bytes;
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use crate::{load::CONNECTIONS, sample::Sample};
@@ -53,12 +47,11 @@ impl RawPublisher {
     /// Publishes for this time, with as many messages in flight as the load has connections.
     pub async fn run(&self, duration: Duration) -> Result<Sample> {
         let payload = payload();
-        let headers = Arc::new(headers());
         let end = Instant::now() + duration;
         let tasks: Vec<_> = (0..CONNECTIONS)
             .map(|_| {
                 let jetstream = self.jetstream.clone();
-                tokio::spawn(publish(jetstream, payload.clone(), headers.clone(), end))
+                tokio::spawn(publish(jetstream, payload.clone(), end))
             })
             .collect();
         let mut all = Sample::default();
@@ -70,18 +63,12 @@ impl RawPublisher {
     }
 }
 
-async fn publish(
-    jetstream: jetstream::Context,
-    payload: Bytes,
-    headers: Arc<HeaderMap>,
-    end: Instant,
-) -> Sample {
+async fn publish(jetstream: jetstream::Context, payload: Bytes, end: Instant) -> Sample {
     let mut sample = Sample::default();
     let mut began = Instant::now();
     while began < end {
         let message = PublishMessage::build()
             .payload(payload.clone())
-            .headers(HeaderMap::clone(&headers))
             .expected_last_subject_sequence(0);
         let subject = format!("{STREAM}.{}", Uuid::new_v4());
         let acknowledged = match jetstream.send_publish(subject, message).await {
@@ -103,21 +90,7 @@ async fn publish(
 fn payload() -> Bytes {
     let (id, seller) = (Uuid::new_v4(), Uuid::new_v4());
     let json = format!(
-        r#"{{"events":[{{"version":"1.0","type":"TicketListed","data":{{"ticket_id":"{id}","seller":"{seller}","title":"Turnstile at the Roundhouse, row 12","price":4250}}}}]}}"#
+        r#"{{"v":2,"type":"ticket","at":0,"commits":[{{"id":"{id}","command":"{id}","correlation":"{id}","actor":"{seller}","time":"2026-01-01T00:00:00.000000Z","events":[{{"version":"1.0","type":"TicketListed","data":{{"ticket_id":"{id}","seller":"{seller}","title":"Turnstile at the Roundhouse, row 12","price":4250}}}}]}}]}}"#
     );
     json.into()
-}
-
-/// As many, and as long, as those of a commit.
-fn headers() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    let id = Uuid::new_v4().to_string();
-    headers.insert("Commit-Id", id.as_str());
-    headers.insert("Aggregate-Type", "ticket");
-    headers.insert("Aggregate-Version", "0");
-    headers.insert("Command-Id", id.as_str());
-    headers.insert("Correlation-Id", id.as_str());
-    headers.insert("Actor", id.as_str());
-    headers.insert("Commit-Time", "2026-01-01T00:00:00.000000Z");
-    headers
 }

@@ -62,29 +62,39 @@
 //!
 //! One **stream** holds the aggregates of one type, each under one literal **subject**,
 //! `<STREAM>.<aggregate id>`; an id is 1 to 128 letters, digits, `-` or `_`. All events of one
-//! command on one aggregate are one **commit**, and a commit is one **message**. Its payload is
-//! JSON:
+//! command on one aggregate are one **commit**. A **message** holds one or more commits of one
+//! aggregate, as JSON:
 //!
 //! ```json
-//! {"events":[{"version":"1.0","type":"Deposited","data":{"cents":500}}]}
+//! {"v":2,"type":"account","at":7,"commits":[{
+//!   "id":"018f…","command":"9b2e…","correlation":"request-7","causation":"018e…",
+//!   "actor":"ann","time":"2026-01-02T03:04:05.000006Z","trace":"00-4bf9…-01",
+//!   "events":[{"version":"1.0","type":"Deposited","data":{"cents":500}}]
+//! }]}
 //! ```
 //!
-//! `type` and `data` are the event by serde's adjacent tagging (`#[serde(tag = "type", content =
-//! "data")]`), `version` is the version of its schema. The headers contain the metadata of the
-//! commit:
-//!
-//! | header | holds |
+//! | field | holds |
 //! |---|---|
-//! | `Commit-Id` | identity of the commit: a UUID |
-//! | `Aggregate-Type` | [`cqrs_es::Aggregate::TYPE`] |
-//! | `Aggregate-Version` | version of the first event in it; the first event of an aggregate has 0 |
-//! | `Command-Id` | identity of the command: a UUID, at most once per aggregate |
-//! | `Correlation-Id` | the start of the chain; at most 128 characters, percent-encoded where they aren't visible ASCII |
-//! | `Causation-Id` | the commit that caused the command, if one did |
-//! | `Actor` | the author, in the same form |
-//! | `Commit-Time` | RFC 3339 time of the process that accepted the command |
-//! | `traceparent` | W3C trace context, if there was one |
-//! | `Nats-Expected-Last-Subject-Sequence` | what the commit was built on |
+//! | `v` | the format: 2 |
+//! | `type` | [`cqrs_es::Aggregate::TYPE`] |
+//! | `at` | version of the first event in it; the first event of an aggregate has 0 |
+//! | `id` | identity of the commit: a UUID |
+//! | `command` | identity of the command: a UUID, at most once per aggregate |
+//! | `correlation` | the start of the chain; at most 128 characters, like `actor` and `trace` |
+//! | `causation` | the commit that caused the command; absent if none did |
+//! | `actor` | the author |
+//! | `time` | RFC 3339 time of the process that accepted the command |
+//! | `trace` | W3C trace context; absent if there was none |
+//! | `type`, `data` of an event | the event by serde's adjacent tagging (`#[serde(tag = "type", content = "data")]`) |
+//! | `version` of an event | the version of its schema |
+//!
+//! `format-2.schema.json` beside this crate's `Cargo.toml` is the same as a JSON schema. The one
+//! header is `Nats-Expected-Last-Subject-Sequence`, which is for the server: what the message was
+//! built on. The place of a commit is stream, sequence and [`Commit::index`]; readers continue
+//! behind whole messages.
+//!
+//! In format 1 a message was one commit, with its metadata in headers. Such messages are read like
+//! all others, so an old log needs no migration.
 //!
 //! Besides the streams of commits there are `COMMANDS` (schedules, and due commands),
 //! `DEADLETTERS`, `REQUESTS` (first responses, kept for 24 hours) and `KEYS`; announcements are not

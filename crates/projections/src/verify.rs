@@ -288,6 +288,10 @@ impl Replay {
                 for change in projection.fold(&commit)? {
                     self.apply(Origin::of(&self.streams, stream, commit.sequence), change)?;
                 }
+                // A replay never ends within a message.
+                if !commit.is_last {
+                    continue;
+                }
                 if self.documents.len() > limit {
                     return Ok(false);
                 }

@@ -23,8 +23,8 @@ fn commits(plan: Plan) -> Vec<HistoricalCommit> {
 fn types(commits: &[HistoricalCommit]) -> BTreeMap<String, u64> {
     let mut types = BTreeMap::new();
     for commit in commits {
-        let payload: serde_json::Value = serde_json::from_slice(commit.payload()).unwrap();
-        for event in payload["events"].as_array().unwrap() {
+        let events: serde_json::Value = serde_json::from_slice(commit.events_json()).unwrap();
+        for event in events.as_array().unwrap() {
             *types
                 .entry(event["type"].as_str().unwrap().to_owned())
                 .or_default() += 1;

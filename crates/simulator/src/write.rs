@@ -51,7 +51,7 @@ pub async fn write(
             }
         }
         if let Some(import) = imports.get_mut(&commit.stream) {
-            import.append(&commit).await?;
+            import.append(std::slice::from_ref(&commit)).await?;
         }
         sent += 1;
         if u64::is_multiple_of(sent, PROGRESS_EVERY) {

@@ -185,6 +185,8 @@ pub struct Resuming<'l> {
     commits: crate::Commits,
     /// The next sequence of each stream.
     next: BTreeMap<StreamName, u64>,
+    /// The last commit of each stream, by sequence and place in the message.
+    last: BTreeMap<StreamName, (u64, u32)>,
 }
 
 impl<'l> Resuming<'l> {
@@ -195,6 +197,7 @@ impl<'l> Resuming<'l> {
             log,
             span,
             next: BTreeMap::new(),
+            last: BTreeMap::new(),
         }
     }
 
@@ -203,10 +206,15 @@ impl<'l> Resuming<'l> {
     /// # Errors
     /// When the log can't be reached, or the connection is lost.
     pub async fn next(&mut self) -> Result<Option<Result<Commit, Finding>>, AnalysisError> {
-        let (finding, goes_on) = match self.commits.next().await {
+        let (finding, goes_on) = match self.next_commit().await {
             None => return Ok(None),
             Some(Ok(commit)) => {
-                self.next.insert(commit.stream, commit.sequence + 1);
+                // A stream that is read on while another is in the middle of a message begins with
+                // that message again.
+                let next = commit.sequence + u64::from(commit.is_last);
+                self.next.insert(commit.stream, next);
+                let place = (commit.sequence, commit.index);
+                self.last.insert(commit.stream, place);
                 return Ok(Some(Ok(commit)));
             }
             Some(Err(AnalysisError::Log(StoreError::Unreadable {
@@ -233,6 +241,20 @@ impl<'l> Resuming<'l> {
         self.span = self.span.clone().starting_at(&self.next);
         self.commits = self.span.read(self.log);
         Ok(Some(Err(finding)))
+    }
+
+    /// The next commit that wasn't returned before.
+    async fn next_commit(&mut self) -> Option<Result<Commit, AnalysisError>> {
+        loop {
+            let item = self.commits.next().await?;
+            let is_old = item.as_ref().is_ok_and(|commit| {
+                let last = self.last.get(&commit.stream);
+                last.is_some_and(|last| (commit.sequence, commit.index) <= *last)
+            });
+            if !is_old {
+                return Some(item);
+            }
+        }
     }
 }
 

@@ -114,7 +114,7 @@ async fn ticket_of(
         read += 1;
         progress(read, span.len());
         // Decoding all of them would take several times as long.
-        if mentions.find(commit.payload()).is_none() {
+        if mentions.find(commit.events_json()).is_none() {
             continue;
         }
         let events = events_of(&commit)?;

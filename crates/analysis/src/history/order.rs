@@ -10,7 +10,7 @@ use super::{HistoryStep, UnnumberedStep};
 pub(super) fn number(mut unnumbered: Vec<UnnumberedStep>) -> Vec<HistoryStep> {
     let known: HashSet<Uuid> = unnumbered.iter().map(|it| it.commit.commit_id).collect();
     let mut streams: BTreeMap<_, VecDeque<UnnumberedStep>> = BTreeMap::new();
-    unnumbered.sort_by_key(|it| it.commit.sequence);
+    unnumbered.sort_by_key(|it| (it.commit.sequence, it.commit.index));
     for it in unnumbered {
         streams.entry(it.commit.stream).or_default().push_back(it);
     }

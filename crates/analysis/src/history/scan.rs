@@ -60,7 +60,7 @@ pub(super) async fn of_user(
             });
         }
         let is_own = commit.stream == USERS && commit.aggregate_id == id;
-        let is_mentioned = mentions.find(commit.payload()).is_some();
+        let is_mentioned = mentions.find(commit.events_json()).is_some();
         // Only the listing names the seller; the ticket's later events don't.
         if commit.stream == TICKETS && commit.version == 0 && is_mentioned {
             sells.insert(commit.aggregate_id.clone());

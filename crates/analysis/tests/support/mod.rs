@@ -15,7 +15,7 @@ pub async fn write(log: &Log, commits: &[HistoricalCommit]) {
         let last = log.reader().last_sequence(stream).await.unwrap();
         let mut import = log.importer().begin(stream, last);
         for commit in commits.iter().filter(|commit| commit.stream == stream) {
-            import.append(commit).await.unwrap();
+            import.append(std::slice::from_ref(commit)).await.unwrap();
         }
         import.finish().await.unwrap();
     }

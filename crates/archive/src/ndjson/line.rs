@@ -20,6 +20,9 @@ pub(crate) struct Line<'a> {
     #[serde(borrow)]
     pub stream: Cow<'a, str>,
     pub sequence: u64,
+    /// Absent in files of releases that stored each commit alone.
+    #[serde(default)]
+    pub commit_index: u32,
     pub time: DateTime<Utc>,
     #[serde(borrow)]
     pub aggregate_type: Cow<'a, str>,
@@ -55,6 +58,7 @@ impl<'a> Line<'a> {
         Line {
             stream: commit.stream.as_str().into(),
             sequence: commit.sequence,
+            commit_index: commit.index,
             time: metadata.time,
             aggregate_type: (&*commit.aggregate_type).into(),
             aggregate_id: (&*commit.aggregate_id).into(),

@@ -24,6 +24,7 @@ pub(crate) struct LocatedLine {
     line: String,
     pub stream: StreamName,
     pub sequence: u64,
+    pub commit_index: u32,
     version: u64,
 }
 
@@ -39,6 +40,7 @@ impl LocatedLine {
             )
         })?;
         let (sequence, version) = (line.sequence, line.version);
+        let commit_index = line.commit_index;
         drop(line);
         Ok(Self {
             file: file.clone(),
@@ -46,6 +48,7 @@ impl LocatedLine {
             line: text,
             stream,
             sequence,
+            commit_index,
             version,
         })
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::{
     HistoricalCommit, Metadata, StoreError, StreamName,
-    commit::{UnsavedCommit, headers_of},
+    commit::{UnsavedCommit, UnsavedMessage},
     connection::{Appended, Basis, Connection, classify_publish_error, not_connected},
     error::unavailable,
     subject::{Subject, check_id},
@@ -67,7 +67,8 @@ impl Importer {
         expected: u64,
     ) -> Result<u64, StoreError> {
         check_id(aggregate_id)?;
-        let commit = UnsavedCommit::encode(aggregate_type, version, events, metadata)?;
+        let commit = UnsavedCommit::encode(events, metadata)?;
+        let message = UnsavedMessage::of_one(aggregate_type, version, &commit)?;
         // No decision depends on cached state here, so any epoch will do.
         self.connection.wait_until_proved().await?;
         let (id, tails) = (commit.id, self.connection.tails());
@@ -79,10 +80,10 @@ impl Importer {
             stream,
             key: aggregate_id,
         };
-        match self.connection.append(subject, commit, basis).await? {
+        match self.connection.append(subject, message, basis).await? {
             Appended::Stored(sequence) => {
                 let correlation = &metadata.correlation_id;
-                tails.note(stream, sequence, id, correlation);
+                tails.note(stream, sequence, [(0, id, &**correlation)]);
                 Ok(sequence)
             }
             Appended::Conflict => Err(StoreError::Conflict {
@@ -95,16 +96,19 @@ impl Importer {
 }
 
 impl Import {
-    /// Sends a commit of this stream and returns the sequence that it will have. Only
-    /// [`Import::finish`] confirms that it is stored. Waits while too many are in flight.
+    /// Sends a message of this stream and returns the sequence that it will have. It holds one
+    /// commit, or several of one aggregate that follow one another. Only [`Import::finish`]
+    /// confirms that it is stored. Waits while too many are in flight.
     ///
     /// # Errors
-    /// Those of commits that were sent before, too. [`StoreError::Rejected`] when another client
-    /// writes to the stream; [`StoreError::InvalidId`], [`StoreError::TooLarge`] or
-    /// [`StoreError::Unavailable`], which names the first commit that is not known to be stored.
-    /// All commits before the failed one are stored, and none after it.
-    pub async fn append(&mut self, commit: &HistoricalCommit) -> Result<u64, StoreError> {
-        check_id(&commit.aggregate_id)?;
+    /// Those of messages that were sent before, too. [`StoreError::Rejected`] when another client
+    /// writes to the stream, or the commits don't follow one another; [`StoreError::InvalidId`], [`StoreError::TooLarge`] or
+    /// [`StoreError::Unavailable`], which names the first message that is not known to be stored.
+    /// All messages before the failed one are stored, and none after it.
+    pub async fn append(&mut self, commits: &[HistoricalCommit]) -> Result<u64, StoreError> {
+        let payload = HistoricalCommit::message(commits)?;
+        let key = commits.first().map_or("", |first| &*first.aggregate_id);
+        check_id(key)?;
         if self.waiting.len() >= IN_FLIGHT {
             self.settle_one().await?;
         }
@@ -116,20 +120,10 @@ impl Import {
                 .map_or(self.last + 1, |(first, _)| *first);
             return Err(self.lost(first, not_connected()));
         }
-        let headers = headers_of(
-            &commit.aggregate_type,
-            commit.version,
-            commit.commit_id,
-            &commit.metadata,
-        )?;
         let message = PublishMessage::build()
-            .payload(commit.payload().clone())
-            .headers(headers)
+            .payload(payload)
             .expected_last_sequence(self.last);
-        let subject = self
-            .connection
-            .at(self.stream)
-            .subject(&commit.aggregate_id);
+        let subject = self.connection.at(self.stream).subject(key);
         let sent = self
             .connection
             .jetstream()

@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike as _, SubsecRound as _};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use super::{Commit, headers_of};
+use super::{Commit, FoundMessage, commit_ids_of, origin};
 use crate::{HistoricalCommit, StoreError, Upcasters, stream_name::samples::ACCOUNTS};
 
 /// An event that the stream may contain.
@@ -27,8 +27,8 @@ impl DomainEvent for Event {
     }
 }
 
-/// Reads a stored message as a commit: a line with its subject, lines with its headers, an empty
-/// line, and its payload. Returns whether it was a commit.
+/// Reads a stored message: a line with its subject, lines with its headers, an empty line, and its
+/// payload. Returns whether it held commits, with events that can be read.
 pub fn envelope(bytes: &[u8]) -> bool {
     let (head, payload) = split(bytes, b"\n\n");
     let head = String::from_utf8_lossy(head);
@@ -41,15 +41,23 @@ pub fn envelope(bytes: &[u8]) -> bool {
             headers.append(name, value);
         }
     }
-    let Ok(commit) = read(subject, &headers, Bytes::copy_from_slice(payload)) else {
+    let Ok(commits) = read(subject, &headers, Bytes::copy_from_slice(payload)) else {
         return false;
     };
-    headers_read_back(subject, &commit);
-    // Parsing all events at once and one by one must agree.
-    if let Some(events) = commit.decode_as_written::<Event>() {
-        assert_eq!(commit.decode_one_by_one::<Event>().ok(), Some(events));
+    the_parts_agree(&headers, payload, &commits);
+    let mut copies = Vec::new();
+    for commit in &commits {
+        // Parsing all events at once and one by one must agree.
+        if let Some(events) = commit.decode_as_written::<Event>() {
+            assert_eq!(commit.decode_one_by_one::<Event>().ok(), Some(events));
+        }
+        let Some(copy) = copied(commit) else {
+            return false;
+        };
+        copies.push(copy);
     }
-    events_read_back(subject, &headers, &commit)
+    reads_back(&commits, &copies);
+    true
 }
 
 fn split<'a>(bytes: &'a [u8], at: &[u8]) -> (&'a [u8], &'a [u8]) {
@@ -59,42 +67,43 @@ fn split<'a>(bytes: &'a [u8], at: &[u8]) -> (&'a [u8], &'a [u8]) {
     })
 }
 
-fn read(subject: &str, headers: &HeaderMap, payload: Bytes) -> Result<Commit, StoreError> {
-    let (stored_at, none) = (DateTime::UNIX_EPOCH, Upcasters::default());
-    Commit::from_parts(ACCOUNTS, 7, subject, headers, payload, stored_at, &none)
+fn read(subject: &str, headers: &HeaderMap, payload: Bytes) -> Result<Vec<Commit>, StoreError> {
+    let found = FoundMessage {
+        stream: ACCOUNTS,
+        sequence: 7,
+        subject,
+        headers: Some(headers),
+        payload: &payload,
+        stored_at: DateTime::UNIX_EPOCH,
+    };
+    found.commits(&Upcasters::default())
 }
 
-/// Headers that are encoded again are the same, unless they could never be written.
-fn headers_read_back(subject: &str, commit: &Commit) {
-    let mut metadata = commit.metadata.clone();
-    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'%';
-    let is_plain = |text: &String| text.bytes().all(plain);
-    metadata.trace_parent = metadata.trace_parent.filter(is_plain);
-    metadata.time = metadata.time.trunc_subsecs(6);
-    let kind = &commit.aggregate_type;
-    let written = headers_of(kind, commit.version, commit.commit_id, &metadata);
-    let (Ok(headers), 0..=9999) = (written, metadata.time.year()) else {
-        return;
-    };
-    let again = read(subject, &headers, Bytes::new());
-    let again = again.unwrap_or_else(|error| panic!("{error}: {headers:?}"));
-    assert_eq!(again.metadata, metadata);
-    assert_eq!(again.commit_id, commit.commit_id);
-    assert_eq!(
-        (again.aggregate_id, again.aggregate_type, again.version),
-        (
-            commit.aggregate_id.clone(),
-            commit.aggregate_type.clone(),
-            commit.version
-        )
-    );
+/// Commits are numbered and dense, and what is read of a message without its events is the same.
+fn the_parts_agree(headers: &HeaderMap, payload: &[u8], commits: &[Commit]) {
+    let ids: Vec<_> = commits.iter().map(|commit| commit.commit_id).collect();
+    assert_eq!(commit_ids_of(Some(headers), payload), ids);
+    let last = commits.len() - 1;
+    for (i, commit) in commits.iter().enumerate() {
+        assert_eq!((commit.index as usize, commit.is_last), (i, i == last));
+        if let Some(next) = commits.get(i + 1) {
+            assert_eq!(commit.event_count().unwrap() + commit.version, next.version);
+        }
+    }
+    if let [only] = commits {
+        let origin = origin(Some(headers), payload);
+        let metadata = &only.metadata;
+        assert_eq!(
+            origin.correlation_id.as_ref(),
+            Some(&metadata.correlation_id)
+        );
+        assert_eq!(origin.trace_parent, metadata.trace_parent);
+    }
 }
 
-/// A payload that is copied stays the same. Returns whether it had events.
-fn events_read_back(subject: &str, headers: &HeaderMap, commit: &Commit) -> bool {
-    let Some(said) = events(commit) else {
-        return false;
-    };
+/// The same commit, to be written again; `None` if its events can't be read.
+fn copied(commit: &Commit) -> Option<HistoricalCommit> {
+    let said = events(commit)?;
     assert_eq!(commit.event_count().ok(), Some(said.len() as u64));
     let stored = commit.stored_events();
     let stored = stored.unwrap_or_else(|error| panic!("{error}"));
@@ -103,14 +112,33 @@ fn events_read_back(subject: &str, headers: &HeaderMap, commit: &Commit) -> bool
         &*commit.aggregate_type,
         commit.aggregate_id.clone(),
     );
-    let metadata = commit.metadata.clone();
-    let copy =
-        HistoricalCommit::of_stored(place, commit.version, commit.commit_id, metadata, &stored);
-    let copy = copy.unwrap_or_else(|error| panic!("{error}"));
-    let again = read(subject, headers, copy.payload().clone());
-    let again = again.ok().as_ref().and_then(events);
-    assert_eq!(again, Some(said));
-    true
+    let (version, id, metadata) = (commit.version, commit.commit_id, commit.metadata.clone());
+    let copy = HistoricalCommit::of_stored(place, version, id, metadata, &stored);
+    Some(copy.unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Commits that are written again are the same, unless they could never be written.
+fn reads_back(commits: &[Commit], copies: &[HistoricalCommit]) {
+    let years = |commit: &Commit| matches!(commit.metadata.time.year(), 0..=9999);
+    // Too long a text is refused.
+    let Ok(again) = HistoricalCommit::as_commits(copies, 7) else {
+        return;
+    };
+    if !commits.iter().all(years) {
+        return;
+    }
+    assert_eq!(again.len(), commits.len());
+    for (again, commit) in again.iter().zip(commits) {
+        let mut metadata = commit.metadata.clone();
+        metadata.time = metadata.time.trunc_subsecs(6);
+        assert_eq!(again.metadata, metadata);
+        assert_eq!(again.commit_id, commit.commit_id);
+        assert_eq!(
+            (&again.aggregate_id, &again.aggregate_type, again.version),
+            (&commit.aggregate_id, &commit.aggregate_type, commit.version)
+        );
+        assert_eq!(events(again), events(commit));
+    }
 }
 
 type Said = Vec<(u64, String, String, serde_json::Value)>;
@@ -123,6 +151,6 @@ fn events(commit: &Commit) -> Option<Said> {
 
 #[cfg(test)]
 #[test]
-fn whatever_is_stored_is_read_as_a_commit_or_refused() {
+fn whatever_is_stored_is_read_as_commits_or_refused() {
     testkit::replay("envelope", envelope);
 }

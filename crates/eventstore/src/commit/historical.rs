@@ -2,15 +2,12 @@
 
 use bytes::Bytes;
 use cqrs_es::DomainEvent;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use super::{
-    Commit, Metadata, Upcasters,
-    encode::{headers_of, payload_of},
-};
+use super::{Commit, FoundMessage, Metadata, UnsavedCommit, UnsavedMessage, Upcasters, encode};
 use crate::{StoreError, StreamName};
 
 /// A commit that is written as it was, with its ID and time.
@@ -28,7 +25,8 @@ pub struct HistoricalCommit {
     pub commit_id: Uuid,
     /// Where it came from, and when.
     pub metadata: Metadata,
-    payload: Bytes,
+    /// The stored events, as a JSON array.
+    events: Bytes,
 }
 
 /// An event as it is stored, byte for byte and not parsed.
@@ -43,11 +41,6 @@ pub struct StoredEvent<'a> {
     /// The event's fields; absent for an event without any.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub data: Option<&'a RawValue>,
-}
-
-#[derive(Serialize)]
-struct Payload<'a, 'e> {
-    events: &'a [StoredEvent<'e>],
 }
 
 impl HistoricalCommit {
@@ -69,7 +62,7 @@ impl HistoricalCommit {
             version,
             commit_id,
             metadata,
-            payload: payload_of(events)?,
+            events: encode::events_json(events)?.into(),
         })
     }
 
@@ -84,8 +77,8 @@ impl HistoricalCommit {
         metadata: Metadata,
         events: &[StoredEvent<'_>],
     ) -> Result<Self, StoreError> {
-        let payload = serde_json::to_vec(&Payload { events })
-            .map_err(|error| StoreError::Rejected(error.to_string()))?;
+        let events =
+            serde_json::to_vec(events).map_err(|error| StoreError::Rejected(error.to_string()))?;
         Ok(Self {
             stream,
             aggregate_type: aggregate_type.to_owned(),
@@ -93,13 +86,13 @@ impl HistoricalCommit {
             version,
             commit_id,
             metadata,
-            payload: payload.into(),
+            events: events.into(),
         })
     }
 
-    /// The stored payload.
-    pub fn payload(&self) -> &Bytes {
-        &self.payload
+    /// The stored events: a JSON array.
+    pub fn events_json(&self) -> &Bytes {
+        &self.events
     }
 
     /// Returns the commit as a reader finds it at this place of the log: for measuring, without a
@@ -109,19 +102,62 @@ impl HistoricalCommit {
     /// [`StoreError::Rejected`] when a part of its metadata is too long.
     #[doc(hidden)]
     pub fn as_commit(&self, sequence: u64) -> Result<Commit, StoreError> {
-        Commit::from_parts(
-            self.stream,
+        let none = || StoreError::Rejected("it is read as no commit".to_owned());
+        let commits = Self::as_commits(std::slice::from_ref(self), sequence)?;
+        commits.into_iter().next().ok_or_else(none)
+    }
+
+    /// The same for commits that share a message; see [`Import::append`](crate::Import::append).
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] as there.
+    #[doc(hidden)]
+    pub fn as_commits(commits: &[Self], sequence: u64) -> Result<Vec<Commit>, StoreError> {
+        let payload = Self::message(commits)?;
+        let Some(first) = commits.first() else {
+            return Ok(Vec::new());
+        };
+        let message = FoundMessage {
+            stream: first.stream,
             sequence,
-            &self.stream.subject(&self.aggregate_id),
-            &headers_of(
-                &self.aggregate_type,
-                self.version,
-                self.commit_id,
-                &self.metadata,
-            )?,
-            self.payload.clone(),
-            self.metadata.time,
-            &Upcasters::default(),
-        )
+            subject: &first.stream.subject(&first.aggregate_id),
+            headers: None,
+            payload: &payload,
+            stored_at: first.metadata.time,
+        };
+        message.commits(&Upcasters::default())
+    }
+
+    /// The message of commits, which must follow one another in one aggregate.
+    ///
+    /// # Errors
+    /// [`StoreError::Rejected`] when they don't, or a part of their metadata is too long.
+    pub(crate) fn message(commits: &[Self]) -> Result<Bytes, StoreError> {
+        let first = commits.first().ok_or_else(|| {
+            StoreError::Rejected("a message holds at least one commit".to_owned())
+        })?;
+        let mut message = UnsavedMessage::new(&first.aggregate_type, first.version)?;
+        let mut version = first.version;
+        for commit in commits {
+            let place = |it: &Self| {
+                (
+                    it.stream,
+                    it.aggregate_type.clone(),
+                    it.aggregate_id.clone(),
+                )
+            };
+            if place(commit) != place(first) || commit.version != version {
+                return Err(StoreError::Rejected(format!(
+                    "commit {} does not continue {}.{} at version {version}",
+                    commit.commit_id, first.stream, first.aggregate_id
+                )));
+            }
+            let events: Vec<IgnoredAny> = serde_json::from_slice(&commit.events)
+                .map_err(|error| StoreError::Rejected(error.to_string()))?;
+            version += events.len() as u64;
+            let (id, metadata) = (commit.commit_id, &commit.metadata);
+            message.push(&UnsavedCommit::with_events(id, metadata, &commit.events)?);
+        }
+        Ok(message.into_payload())
     }
 }

@@ -1,6 +1,9 @@
-//! The commit: all events of one command on one aggregate, as one message.
+//! The commit: all events of one command on one aggregate. A message holds one or more commits of
+//! one aggregate.
 
 mod encode;
+mod envelope;
+mod format1;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod historical;
@@ -8,51 +11,31 @@ mod historical;
 mod tests;
 mod upcast;
 
-use async_nats::{
-    HeaderMap, HeaderName,
-    jetstream::{self, message::StreamMessage},
-};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use cqrs_es::DomainEvent;
-use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
-use std::borrow::Cow;
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer},
+};
+use serde_json::Value;
+use std::{fmt, marker::PhantomData};
 use uuid::Uuid;
 
-use crate::{
-    StoreError, StreamName,
-    error::unexpected,
-    server_answer::{forged, is_server_answer},
-};
+use crate::{StoreError, StreamName};
 
-use encode::decoded;
-pub(crate) use encode::{UnsavedCommit, headers_of};
+pub(crate) use encode::{UnsavedCommit, UnsavedMessage};
+pub(crate) use envelope::{FoundMessage, Origin, commit_ids_of, delivered, origin};
 pub use historical::{HistoricalCommit, StoredEvent};
 pub use upcast::Upcasters;
-
-/// Parsed once: a header name that is given as text is checked and allocated at each use, nine
-/// times per commit that is read.
-mod header {
-    use async_nats::HeaderName;
-
-    pub static COMMIT_ID: HeaderName = HeaderName::from_static("Commit-Id");
-    pub static AGGREGATE_TYPE: HeaderName = HeaderName::from_static("Aggregate-Type");
-    pub static VERSION: HeaderName = HeaderName::from_static("Aggregate-Version");
-    pub static COMMAND_ID: HeaderName = HeaderName::from_static("Command-Id");
-    pub static CORRELATION_ID: HeaderName = HeaderName::from_static("Correlation-Id");
-    pub static CAUSATION_ID: HeaderName = HeaderName::from_static("Causation-Id");
-    pub static ACTOR: HeaderName = HeaderName::from_static("Actor");
-    pub static TIME: HeaderName = HeaderName::from_static("Commit-Time");
-    pub static TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
-}
 
 /// The origin of a command. It is written into the commit that the command leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
     /// Identity of the command: a repeated command has the same, and takes effect once.
     pub command_id: Uuid,
-    /// The start of the whole chain: the request's ID. At most 128 visible ASCII characters.
+    /// The start of the whole chain: the request's ID. At most 128 characters, like the actor and
+    /// the trace context.
     pub correlation_id: String,
     /// The commit that caused this command; `None` if a request did.
     pub causation_id: Option<Uuid>,
@@ -101,8 +84,13 @@ impl Metadata {
 pub struct Commit {
     /// Its stream.
     pub stream: StreamName,
-    /// Its sequence in that stream.
+    /// The sequence of its message in that stream. Commits that were stored together share it.
     pub sequence: u64,
+    /// Its place in the message, from 0.
+    pub index: u32,
+    /// Whether it is the last of its message. Who reads on behind a sequence must have read it as
+    /// far as this: nobody can resume within a message.
+    pub is_last: bool,
     /// The aggregate.
     pub aggregate_id: String,
     /// The aggregate's type.
@@ -115,25 +103,9 @@ pub struct Commit {
     pub metadata: Metadata,
     /// The time at which the server stored it.
     pub stored_at: DateTime<Utc>,
-    payload: Bytes,
+    /// The stored events, as a JSON array.
+    events: Bytes,
     upcasters: Upcasters,
-}
-
-/// Returns the correlation ID and the trace context of a message, as far as its headers contain
-/// them.
-pub(crate) fn origin(headers: &HeaderMap) -> (Option<&str>, Option<&str>) {
-    let text = |name: &HeaderName| {
-        headers
-            .get(name.clone())
-            .map(async_nats::HeaderValue::as_str)
-    };
-    (text(&header::CORRELATION_ID), text(&header::TRACE_PARENT))
-}
-
-/// Returns the ID of the commit in a message; `None` if the message is no commit.
-pub(crate) fn commit_id_of(headers: &HeaderMap) -> Option<Uuid> {
-    let id = headers.get(header::COMMIT_ID.clone())?;
-    Uuid::parse_str(id.as_str()).ok()
 }
 
 /// One event of a commit, undecoded.
@@ -150,11 +122,6 @@ pub struct RawEvent {
 }
 
 #[derive(Deserialize)]
-struct Events<E> {
-    events: Vec<E>,
-}
-
-#[derive(Deserialize)]
 struct WireEvent {
     #[serde(rename = "type")]
     event_type: String,
@@ -164,11 +131,38 @@ struct WireEvent {
     data: Value,
 }
 
-/// The schema version of an event, and nothing else of it.
-#[derive(Deserialize)]
-struct Schema<'a> {
-    #[serde(borrow)]
-    version: Cow<'a, str>,
+/// An event exactly as this release writes it: first the version of its schema, of which the major
+/// part is the one that this release knows, and then the event itself. Anything else is an error.
+struct AsWritten<E>(E);
+
+impl<'de, E: DomainEvent> Deserialize<'de> for AsWritten<E> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(AsWrittenVisitor(PhantomData))
+    }
+}
+
+struct AsWrittenVisitor<E>(PhantomData<E>);
+
+impl<'de, E: DomainEvent> Visitor<'de> for AsWrittenVisitor<E> {
+    type Value = AsWritten<E>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an event that begins with the version of its schema")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        if map.next_key::<&str>()? != Some("version") {
+            return Err(M::Error::custom("it doesn't begin with a version"));
+        }
+        let schema: &str = map.next_value()?;
+        // The rest of the object is the event: one pass over the text for both.
+        let event = E::deserialize(MapAccessDeserializer::new(map))?;
+        if major(schema) == major(&event.event_version()) {
+            Ok(AsWritten(event))
+        } else {
+            Err(M::Error::custom("it is of another schema"))
+        }
+    }
 }
 
 /// The part of a schema version that changes when readers must change.
@@ -177,111 +171,6 @@ fn major(version: &str) -> &str {
 }
 
 impl Commit {
-    /// Reads a stored message.
-    pub(crate) fn parse(
-        stream: StreamName,
-        message: StreamMessage,
-        upcasters: &Upcasters,
-    ) -> Result<Self, StoreError> {
-        Self::from_parts(
-            stream,
-            message.sequence,
-            &message.subject,
-            &message.headers,
-            message.payload,
-            message.time,
-            upcasters,
-        )
-    }
-
-    /// Reads a message that a consumer delivered.
-    pub(crate) fn delivered(
-        stream: StreamName,
-        message: &jetstream::Message,
-        upcasters: &Upcasters,
-    ) -> Result<Self, StoreError> {
-        let info = message
-            .info()
-            .map_err(unexpected("reading a delivered message"))?;
-        let none = HeaderMap::new();
-        let headers = message.headers.as_ref().unwrap_or(&none);
-        if is_server_answer(headers) {
-            return Err(forged(stream, info.stream_sequence));
-        }
-        Self::from_parts(
-            stream,
-            info.stream_sequence,
-            &message.subject,
-            headers,
-            message.payload.clone(),
-            info.published,
-            upcasters,
-        )
-    }
-
-    pub(crate) fn from_parts(
-        stream: StreamName,
-        sequence: u64,
-        subject: &str,
-        headers: &HeaderMap,
-        payload: Bytes,
-        stored_at: DateTime<Utc>,
-        upcasters: &Upcasters,
-    ) -> Result<Self, StoreError> {
-        let unreadable = |why: String| StoreError::Unreadable {
-            stream,
-            sequence,
-            why,
-        };
-        let text = |name: &HeaderName| {
-            headers
-                .get(name.clone())
-                .map(async_nats::HeaderValue::as_str)
-        };
-        let required = |name: &HeaderName| {
-            text(name).ok_or_else(|| unreadable(format!("header {name} is missing")))
-        };
-        let uuid = |name: &HeaderName, text: &str| {
-            Uuid::parse_str(text)
-                .map_err(|_| unreadable(format!("header {name} is no UUID: {text:?}")))
-        };
-        let time = required(&header::TIME)?;
-        let version = required(&header::VERSION)?;
-        Ok(Self {
-            stream,
-            sequence,
-            aggregate_id: stream
-                .key_of(subject)
-                .ok_or_else(|| unreadable(format!("subject {subject} is not of this stream")))?
-                .to_owned(),
-            aggregate_type: required(&header::AGGREGATE_TYPE)?.to_owned(),
-            version: version.parse().map_err(|_| {
-                unreadable(format!(
-                    "header {} is no number: {version:?}",
-                    header::VERSION
-                ))
-            })?,
-            commit_id: uuid(&header::COMMIT_ID, required(&header::COMMIT_ID)?)?,
-            metadata: Metadata {
-                command_id: uuid(&header::COMMAND_ID, required(&header::COMMAND_ID)?)?,
-                correlation_id: decoded(required(&header::CORRELATION_ID)?),
-                causation_id: text(&header::CAUSATION_ID)
-                    .map(|text| uuid(&header::CAUSATION_ID, text))
-                    .transpose()?,
-                actor: decoded(required(&header::ACTOR)?),
-                time: DateTime::parse_from_rfc3339(time)
-                    .map_err(|_| {
-                        unreadable(format!("header {} is no time: {time:?}", header::TIME))
-                    })?
-                    .to_utc(),
-                trace_parent: text(&header::TRACE_PARENT).map(ToOwned::to_owned),
-            },
-            stored_at,
-            payload,
-            upcasters: upcasters.clone(),
-        })
-    }
-
     /// Decodes the events, each with its place in the aggregate (from 0), upcast to the newest
     /// schema.
     ///
@@ -306,12 +195,8 @@ impl Commit {
 
     /// The fast path; `None` for anything unusual.
     fn decode_as_written<E: DomainEvent>(&self) -> Option<Vec<E>> {
-        let events = self.parse_payload::<E>().ok()?;
-        let schemas = self.parse_payload::<Schema<'_>>().ok()?;
-        let mut pairs = events.iter().zip(&schemas);
-        pairs
-            .all(|(event, schema)| major(&schema.version) == major(&event.event_version()))
-            .then_some(events)
+        let events: Vec<AsWritten<E>> = serde_json::from_slice(&self.events).ok()?;
+        Some(events.into_iter().map(|AsWritten(event)| event).collect())
     }
 
     /// The slow path: upcasts, and reports which event is wrong.
@@ -343,10 +228,10 @@ impl Commit {
     /// Returns the events as generic data, upcast to the newest schema.
     ///
     /// # Errors
-    /// [`StoreError::Unreadable`], when the payload isn't a commit.
+    /// [`StoreError::Unreadable`], when they aren't events.
     pub fn raw_events(&self) -> Result<Vec<RawEvent>, StoreError> {
         Ok(self
-            .parse_payload::<WireEvent>()?
+            .parse_events::<WireEvent>()?
             .into_iter()
             .zip(self.version..)
             .map(|(event, version)| {
@@ -359,28 +244,26 @@ impl Commit {
     /// Number of events in the commit.
     ///
     /// # Errors
-    /// [`StoreError::Unreadable`], when the payload isn't a commit.
+    /// [`StoreError::Unreadable`], when they aren't events.
     pub fn event_count(&self) -> Result<u64, StoreError> {
-        Ok(self.parse_payload::<&RawValue>()?.len() as u64)
+        Ok(self.parse_events::<IgnoredAny>()?.len() as u64)
     }
 
-    /// The stored payload.
-    pub fn payload(&self) -> &Bytes {
-        &self.payload
+    /// The stored events: a JSON array.
+    pub fn events_json(&self) -> &Bytes {
+        &self.events
     }
 
     /// Returns the events as they are stored, neither decoded nor upcast: for a copy of the log.
     ///
     /// # Errors
-    /// [`StoreError::Unreadable`], when the payload isn't a commit.
+    /// [`StoreError::Unreadable`], when they aren't events.
     pub fn stored_events(&self) -> Result<Vec<StoredEvent<'_>>, StoreError> {
-        self.parse_payload()
+        self.parse_events()
     }
 
-    fn parse_payload<'a, E: Deserialize<'a>>(&'a self) -> Result<Vec<E>, StoreError> {
-        serde_json::from_slice::<Events<E>>(&self.payload)
-            .map(|payload| payload.events)
-            .map_err(|error| self.unreadable(error.to_string()))
+    fn parse_events<'a, E: Deserialize<'a>>(&'a self) -> Result<Vec<E>, StoreError> {
+        serde_json::from_slice(&self.events).map_err(|error| self.unreadable(error.to_string()))
     }
 
     fn unreadable(&self, why: String) -> StoreError {

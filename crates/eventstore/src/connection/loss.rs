@@ -51,6 +51,7 @@ fn listed(commits: &[SeenCommit]) -> String {
             sequence,
             commit_id,
             correlation_id,
+            ..
         } = commit;
         // Writing to a string can't fail.
         let _ = write!(

@@ -163,14 +163,19 @@ impl Connection {
         &self.inner.holes
     }
 
-    /// Notes a commit that was read.
-    pub fn saw(&self, commit: &Commit) {
-        self.tails().note(
-            commit.stream,
-            commit.sequence,
-            commit.commit_id,
-            &commit.metadata.correlation_id,
-        );
+    /// Notes commits that were read, of one message.
+    pub fn saw(&self, commits: &[Commit]) {
+        let Some(first) = commits.first() else {
+            return;
+        };
+        let seen = commits.iter().map(|commit| {
+            (
+                commit.index,
+                commit.commit_id,
+                &*commit.metadata.correlation_id,
+            )
+        });
+        self.tails().note(first.stream, first.sequence, seen);
     }
 
     /// A stream of this installation, by whichever name: from here on the name knows what it is

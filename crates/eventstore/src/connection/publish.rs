@@ -11,7 +11,7 @@ use async_nats::{
 use bytes::Bytes;
 
 use super::{Connection, publisher::Publisher};
-use crate::{StoreError, commit::UnsavedCommit, error::unavailable, subject::Subject};
+use crate::{StoreError, commit::UnsavedMessage, error::unavailable, subject::Subject};
 
 /// The outcome of an append that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +32,12 @@ pub(crate) struct Basis {
 }
 
 impl Connection {
-    /// Appends one commit, if it was decided on the last commit of its subject, in the current
-    /// epoch of the log.
+    /// Appends one message of commits, if they were decided on the last message of its subject, in
+    /// the current epoch of the log.
     pub(crate) async fn append(
         &self,
         subject: Subject<'_>,
-        commit: UnsavedCommit,
+        message: UnsavedMessage,
         basis: Basis,
     ) -> Result<Appended, StoreError> {
         let Some(publisher) = self.wait_until_proved().await? else {
@@ -51,8 +51,8 @@ impl Connection {
         self.publish_on(
             &publisher,
             subject,
-            commit.headers,
-            commit.payload,
+            HeaderMap::new(),
+            message.into_payload(),
             Some(basis.last_sequence),
         )
         .await

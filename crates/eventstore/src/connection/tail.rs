@@ -10,12 +10,20 @@ const KEPT: usize = 10_000;
 /// A commit that was read or acknowledged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenCommit {
-    /// Its sequence in the stream.
+    /// The sequence of its message in the stream.
     pub sequence: u64,
+    /// Its place in the message, from 0.
+    pub index: u32,
     /// Identity of the commit.
     pub commit_id: Uuid,
     /// The start of the chain that it belongs to: the request's ID.
     pub correlation_id: String,
+}
+
+impl SeenCommit {
+    fn place(&self) -> (u64, u32) {
+        (self.sequence, self.index)
+    }
 }
 
 /// The newest commits that were seen, by sequence, possibly with gaps: a process that follows no
@@ -23,23 +31,23 @@ pub struct SeenCommit {
 #[derive(Debug, Default)]
 pub(crate) struct Tail {
     seen: VecDeque<SeenCommit>,
-    /// The sequence at which a different commit was found than before.
-    disagrees: Option<u64>,
+    /// The place at which a different commit was found than before.
+    disagrees: Option<(u64, u32)>,
 }
 
 impl Tail {
-    /// Notes a commit. Returns whether it agrees with the commit that was seen at its place.
-    pub fn note(&mut self, sequence: u64, commit_id: Uuid, correlation_id: &str) -> bool {
+    /// Notes a commit, by its sequence and its place in the message. Returns whether it agrees with
+    /// the commit that was seen at its place.
+    pub fn note(&mut self, place: (u64, u32), commit_id: Uuid, correlation_id: &str) -> bool {
+        let (sequence, index) = place;
         let commit = || SeenCommit {
             sequence,
+            index,
             commit_id,
             correlation_id: correlation_id.to_owned(),
         };
         let is_full = self.seen.len() == KEPT;
-        if self
-            .newest()
-            .is_none_or(|newest| newest.sequence < sequence)
-        {
+        if self.newest().is_none_or(|newest| newest.place() < place) {
             if is_full {
                 self.seen.pop_front();
             }
@@ -49,22 +57,22 @@ impl Tail {
         if self
             .seen
             .front()
-            .is_some_and(|oldest| sequence < oldest.sequence)
+            .is_some_and(|oldest| place < oldest.place())
         {
             // From a reader of the whole log; it proves nothing about the end.
             return true;
         }
-        match self.place_of(sequence) {
-            Ok(place) => {
-                let agrees = self.seen[place].commit_id == commit_id;
+        match self.position_of(place) {
+            Ok(position) => {
+                let agrees = self.seen[position].commit_id == commit_id;
                 if !agrees {
-                    self.disagrees = Some(sequence);
+                    self.disagrees = Some(place);
                 }
                 agrees
             }
-            Err(place) => {
+            Err(position) => {
                 // Acknowledgments arrive in any order.
-                self.seen.insert(place, commit());
+                self.seen.insert(position, commit());
                 if is_full {
                     self.seen.pop_front();
                 }
@@ -82,8 +90,10 @@ impl Tail {
     /// The commit that proves that all of them still exist: the newest, or one at whose place
     /// another was found.
     pub fn to_prove(&self) -> Option<&SeenCommit> {
-        let place = self.disagrees.and_then(|place| self.place_of(place).ok());
-        place.map_or_else(|| self.newest(), |place| self.seen.get(place))
+        let position = self
+            .disagrees
+            .and_then(|place| self.position_of(place).ok());
+        position.map_or_else(|| self.newest(), |position| self.seen.get(position))
     }
 
     /// Notes that it still exists.
@@ -106,8 +116,11 @@ impl Tail {
     /// place since then stay.
     pub fn lose(&mut self, lost: &[(u64, Uuid)]) -> Vec<SeenCommit> {
         let is_lost = |seen: &SeenCommit| {
-            let place = lost.binary_search_by_key(&seen.sequence, |(sequence, _)| *sequence);
-            place.is_ok_and(|place| lost[place].1 == seen.commit_id)
+            let first = lost.partition_point(|(sequence, _)| *sequence < seen.sequence);
+            let of_message = lost[first..]
+                .iter()
+                .take_while(|(sequence, _)| *sequence == seen.sequence);
+            of_message.into_iter().any(|(_, id)| *id == seen.commit_id)
         };
         let all = std::mem::take(&mut self.seen);
         let (gone, stay): (Vec<_>, Vec<_>) = all.into_iter().partition(is_lost);
@@ -116,9 +129,8 @@ impl Tail {
         gone
     }
 
-    fn place_of(&self, sequence: u64) -> Result<usize, usize> {
-        self.seen
-            .binary_search_by_key(&sequence, |seen| seen.sequence)
+    fn position_of(&self, place: (u64, u32)) -> Result<usize, usize> {
+        self.seen.binary_search_by_key(&place, SeenCommit::place)
     }
 }
 
@@ -133,7 +145,7 @@ mod tests {
     fn tail(sequences: &[u64]) -> Tail {
         let mut tail = Tail::default();
         for n in sequences {
-            assert!(tail.note(*n, id(*n), "request"));
+            assert!(tail.note((*n, 0), id(*n), "request"));
         }
         tail
     }
@@ -148,9 +160,9 @@ mod tests {
     #[test]
     fn commits_are_kept_in_order_however_they_come_and_each_once() {
         let mut tail = tail(&[3, 5, 4, 9]);
-        assert!(tail.note(5, id(5), "request"));
+        assert!(tail.note((5, 0), id(5), "request"));
         assert!(
-            tail.note(1, id(1), "request"),
+            tail.note((1, 0), id(1), "request"),
             "older than all is nobody's business"
         );
         assert_eq!(sequences(&tail), [3, 4, 5, 9]);
@@ -160,9 +172,9 @@ mod tests {
     #[test]
     fn another_commit_at_a_place_that_was_seen_is_told() {
         let mut tail = tail(&[3, 4]);
-        assert!(!tail.note(4, id(99), "request"));
+        assert!(!tail.note((4, 0), id(99), "request"));
         assert_eq!(tail.newest().unwrap().commit_id, id(4));
-        assert!(tail.note(5, id(5), "request"));
+        assert!(tail.note((5, 0), id(5), "request"));
         assert_eq!(tail.to_prove().unwrap().sequence, 4);
         tail.agrees();
         assert_eq!(tail.to_prove().unwrap().sequence, 5);
@@ -178,10 +190,10 @@ mod tests {
         // Even if it comes late.
         let mut tail = self::tail(&[1, 3]);
         for n in 4..=kept + 1 {
-            tail.note(n, id(n), "request");
+            tail.note((n, 0), id(n), "request");
         }
         assert_eq!(tail.places().len(), KEPT);
-        assert!(tail.note(2, id(2), "request"));
+        assert!(tail.note((2, 0), id(2), "request"));
         assert_eq!(tail.places().len(), KEPT);
         assert_eq!(tail.places()[..2], [(2, id(2)), (3, id(3))]);
     }
@@ -189,15 +201,33 @@ mod tests {
     #[test]
     fn another_commit_in_the_place_of_the_oldest_is_told_too() {
         let mut tail = tail(&[3, 4]);
-        assert!(!tail.note(3, id(99), "request"));
+        assert!(!tail.note((3, 0), id(99), "request"));
         assert_eq!(tail.to_prove().unwrap().sequence, 3);
+    }
+
+    #[test]
+    fn commits_that_share_a_message_are_told_apart_and_are_lost_together() {
+        let mut tail = tail(&[3]);
+        assert!(tail.note((4, 0), id(40), "request") && tail.note((4, 1), id(41), "request"));
+        assert!(tail.note((4, 0), id(40), "request"), "read once more");
+        assert!(!tail.note((4, 1), id(99), "request"));
+        assert_eq!(tail.to_prove().unwrap().commit_id, id(41));
+        let known = tail.places();
+        assert_eq!(known, [(3, id(3)), (4, id(40)), (4, id(41))]);
+        let lost: Vec<_> = tail
+            .lose(&known[1..])
+            .into_iter()
+            .map(|it| it.index)
+            .collect();
+        assert_eq!(lost, [0, 1]);
+        assert_eq!(sequences(&tail), [3]);
     }
 
     #[test]
     fn what_is_lost_is_named_and_what_took_its_place_stays() {
         let mut tail = tail(&[3, 4, 6]);
         let known = tail.places();
-        assert!(tail.note(5, id(5), "request"));
+        assert!(tail.note((5, 0), id(5), "request"));
         let lost = tail.lose(&known[1..]);
         let lost: Vec<_> = lost.into_iter().map(|lost| lost.sequence).collect();
         assert_eq!(lost, [4, 6]);

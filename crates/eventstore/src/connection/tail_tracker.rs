@@ -62,8 +62,14 @@ impl TailTracker {
         })
     }
 
-    /// Notes a commit that was read, or acknowledged.
-    pub fn note(&self, stream: StreamName, sequence: u64, commit_id: Uuid, correlation_id: &str) {
+    /// Notes commits of a message that was read, or acknowledged: the place of each in it, its ID,
+    /// and its correlation ID.
+    pub fn note<'c>(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+        commits: impl IntoIterator<Item = (u32, Uuid, &'c str)>,
+    ) {
         let proved = self.are_proved();
         let mut streams = self.streams();
         let known = streams.entry(stream).or_insert_with(|| Known::new(stream));
@@ -71,8 +77,14 @@ impl TailTracker {
         if !proved && known.tail.would_hide(sequence) {
             return;
         }
-        if !known.tail.note(sequence, commit_id, correlation_id) {
-            drop(streams);
+        let mut agrees = true;
+        for (index, commit_id, correlation_id) in commits {
+            agrees &= known
+                .tail
+                .note((sequence, index), commit_id, correlation_id);
+        }
+        drop(streams);
+        if !agrees {
             self.doubt();
         }
     }

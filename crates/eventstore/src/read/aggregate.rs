@@ -9,7 +9,7 @@ use super::{
     standing::{Standing, check_still_stands},
 };
 use crate::{
-    Commit, StoreError, StreamName,
+    Commit, StoreError, StreamName, commit,
     connection::{CommitPlace, Connection},
     subject::Subject,
 };
@@ -27,11 +27,11 @@ const MISSES: u32 = 2;
 /// How much of an aggregate's history is known.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KnownHistory {
-    /// Sequence of the last known commit; 0 if there is none.
+    /// Sequence of the last known message; 0 if there is none.
     pub sequence: u64,
     /// Number of events up to there.
     pub version: u64,
-    /// Identity of that commit.
+    /// Identity of its last commit.
     pub commit: Option<Uuid>,
 }
 
@@ -47,13 +47,13 @@ impl<'a> History<'a> {
     }
 
     /// Reads the commits of an aggregate after a place, and passes each to `take` as it arrives,
-    /// oldest first. Returns the sequence of the newest commit; 0 if there is none.
+    /// oldest first. Returns the sequence of the newest message; 0 if there is none.
     ///
     /// First proves that the commit at the place itself still exists: if it was lost, as many other
     /// commits may have followed, and nothing would seem to be missing.
     ///
-    /// Passes commits one by one instead of all at the end: a reader that is interrupted continues
-    /// where it was.
+    /// Passes messages one by one instead of all at the end: a reader that is interrupted continues
+    /// where it was. The commits of a message are passed without a pause in which it could be.
     pub async fn after(
         &self,
         known: KnownHistory,
@@ -67,23 +67,23 @@ impl<'a> History<'a> {
             commit_id: known.commit,
         };
         let messages = Messages::of(self.connection);
-        let last = messages.last_commit(aggregate.stream, aggregate.key);
-        let Some(last) = last.await? else {
+        let last = messages.last_commits(aggregate.stream, aggregate.key);
+        let last = last.await?;
+        let Some((end, version)) = last.first().map(|first| (first.sequence, first.version)) else {
             return Ok(0);
         };
-        let end = last.sequence;
-        if end == sequence && known.commit.is_some_and(|known| known != last.commit_id) {
-            let found = Standing::Replaced(Some(last.commit_id));
-            found.check(place)?;
+        if end == sequence {
+            let found: Vec<_> = last.iter().map(|commit| commit.commit_id).collect();
+            Standing::among(&found, place).check(place)?;
         }
         if end > sequence {
             if known.commit.is_some() {
                 check_still_stands(self.connection, place).await?;
             }
-            let ahead = last.version.saturating_sub(known.version);
+            let ahead = version.saturating_sub(known.version);
             if ahead == 0 {
-                // A single commit of another process, or the only one of the aggregate.
-                take(last)?;
+                // A single message of another process, or the only one of the aggregate.
+                last.into_iter().try_for_each(take)?;
             } else if ahead < MANY {
                 self.read_via_direct_get(last, sequence + 1, &mut take)
                     .await?;
@@ -95,7 +95,7 @@ impl<'a> History<'a> {
         Ok(end)
     }
 
-    /// Reads the commits of an aggregate up to one of them, oldest first.
+    /// Reads the commits of an aggregate up to the end of a message, oldest first.
     pub async fn up_to(
         &self,
         stream: StreamName,
@@ -103,10 +103,10 @@ impl<'a> History<'a> {
         mut take: impl FnMut(Commit) -> Result<(), StoreError> + Send,
     ) -> Result<(), StoreError> {
         let last = Messages::of(self.connection)
-            .commit_at(stream, sequence)
+            .commits_at(stream, sequence)
             .await?;
-        match last.version {
-            0 => take(last),
+        match last.first().map_or(0, |first| first.version) {
+            0 => last.into_iter().try_for_each(take),
             version if version < MANY => self.read_via_direct_get(last, 1, &mut take).await,
             _ => self.read_via_consumer(last, 1, &mut take).await,
         }
@@ -114,55 +114,63 @@ impl<'a> History<'a> {
 
     async fn read_via_direct_get(
         &self,
-        last: Commit,
+        last: Vec<Commit>,
         mut from: u64,
         take: &mut (impl FnMut(Commit) -> Result<(), StoreError> + Send),
     ) -> Result<(), StoreError> {
+        let Some(first_of_last) = last.first() else {
+            return Ok(());
+        };
+        let (stream, id) = (first_of_last.stream, first_of_last.aggregate_id.clone());
+        let (end, version) = (first_of_last.sequence, first_of_last.version);
         let messages = Messages::of(self.connection);
         let mut misses = 0;
         loop {
-            let (stream, id) = (last.stream, &last.aggregate_id);
             let next = if misses < MISSES {
-                messages.next_commit(stream, id, from).await?
+                messages.next_commits(stream, &id, from).await?
             } else {
-                messages.next_commit_of_leader(stream, id, from).await?
+                messages.next_commits_of_leader(stream, &id, from).await?
             };
-            let Some(commit) = next else {
+            let Some(newest) = next.last() else {
                 // The leader has it; the replica that answered doesn't yet. The caller's time limit
                 // ends this loop.
                 misses += 1;
                 tokio::time::sleep(LAG_PAUSE).await;
                 continue;
             };
-            from = commit.sequence + 1;
-            let is_last = commit.sequence >= last.sequence;
-            // The last commit is already here and needs no request.
-            let last_is_next = commit.version + commit.event_count()? == last.version;
-            take(commit)?;
+            from = newest.sequence + 1;
+            let is_last = newest.sequence >= end;
+            // The last message is already here and needs no request.
+            let last_is_next = newest.version + newest.event_count()? == version;
+            next.into_iter().try_for_each(&mut *take)?;
             if is_last {
                 return Ok(());
             }
             if last_is_next {
-                return take(last);
+                return last.into_iter().try_for_each(take);
             }
         }
     }
 
     async fn read_via_consumer(
         &self,
-        last: Commit,
+        last: Vec<Commit>,
         from: u64,
         take: &mut (impl FnMut(Commit) -> Result<(), StoreError> + Send),
     ) -> Result<(), StoreError> {
-        let mut commits =
-            EphemeralConsumer::open(self.connection, last.stream, Some(&last.aggregate_id), from)
-                .await?;
+        let Some(last) = last.first() else {
+            return Ok(());
+        };
+        let (stream, id) = (last.stream, &last.aggregate_id);
+        let mut messages = EphemeralConsumer::open(self.connection, stream, Some(id), from).await?;
+        let upcasters = &self.connection.config().upcasters;
         loop {
-            let message = commits.next().await?;
-            let commit =
-                Commit::delivered(last.stream, &message, &self.connection.config().upcasters)?;
-            let is_last = commit.sequence >= last.sequence;
-            take(commit)?;
+            let message = messages.next().await?;
+            let commits = commit::delivered(stream, &message, upcasters)?;
+            let is_last = commits
+                .first()
+                .is_some_and(|first| first.sequence >= last.sequence);
+            commits.into_iter().try_for_each(&mut *take)?;
             if is_last {
                 return Ok(());
             }

@@ -2,7 +2,7 @@
 
 use async_nats::jetstream::Message;
 use futures_util::{Stream, stream};
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 use tokio::sync::watch;
 use uuid::Uuid;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Commit, StoreError, StreamName,
-    commit::commit_id_of,
+    commit::{self, commit_ids_of},
     connection::{CommitPlace, Connection},
     error::unexpected,
 };
@@ -25,9 +25,12 @@ const PAUSE: Duration = Duration::from_millis(200);
 struct Following {
     connection: Connection,
     stream: StreamName,
+    /// The last message that was read.
     last: u64,
-    /// Identity of the commit there, once one was read.
+    /// Identity of its last commit, once one was read.
     commit: Option<Uuid>,
+    /// Its commits that weren't returned yet.
+    ready: VecDeque<Commit>,
     consumer: Option<EphemeralConsumer>,
     connected: watch::Receiver<bool>,
     /// The last wanted sequence.
@@ -57,6 +60,7 @@ pub(super) fn follow_until(
         stream: connection.at(stream),
         last: after,
         commit: None,
+        ready: VecDeque::new(),
         consumer: None,
         connected: connection.watch(),
         until,
@@ -64,6 +68,9 @@ pub(super) fn follow_until(
         failed: false,
     };
     stream::unfold(state, |mut state| async move {
+        if let Some(commit) = state.ready.pop_front() {
+            return Some((Ok(commit), state));
+        }
         if state.failed || state.last >= state.until {
             return None;
         }
@@ -93,7 +100,8 @@ impl Following {
             match message {
                 Ok(message) => {
                     self.ends_in_a_hole = 0;
-                    if let Some(commit) = self.take(&message).await? {
+                    self.take(&message).await?;
+                    if let Some(commit) = self.ready.pop_front() {
                         return Ok(commit);
                     }
                 }
@@ -141,18 +149,15 @@ impl Following {
         Ok(())
     }
 
-    /// The commit in a message; `None` if it was read before, and still exists.
-    async fn take(&mut self, message: &Message) -> Result<Option<Commit>, StoreError> {
+    /// Takes the commits of a message; none if it was read before, and still exists.
+    async fn take(&mut self, message: &Message) -> Result<(), StoreError> {
         let sequence = message
             .info()
             .map_err(unexpected("following a stream"))?
             .stream_sequence;
         if sequence == self.last && self.commit.is_some() {
-            let found = message.headers.as_ref().and_then(commit_id_of);
-            if found == self.commit {
-                return Ok(None);
-            }
-            return self.lost(Standing::Replaced(found)).map(|()| None);
+            let found = commit_ids_of(message.headers.as_ref(), &message.payload);
+            return self.lost(Standing::among(&found, self.place()));
         }
         let expected = self.last + 1;
         if sequence < expected {
@@ -166,11 +171,13 @@ impl Following {
         if sequence > expected {
             self.go_over(expected, sequence - 1).await?;
         }
-        let commit = Commit::delivered(self.stream, message, &self.connection.config().upcasters)?;
-        self.connection.saw(&commit);
+        let upcasters = &self.connection.config().upcasters;
+        let commits = commit::delivered(self.stream, message, upcasters)?;
+        self.connection.saw(&commits);
         self.last = sequence;
-        self.commit = Some(commit.commit_id);
-        Ok(Some(commit))
+        self.commit = commits.last().map(|commit| commit.commit_id);
+        self.ready = commits.into();
+        Ok(())
     }
 
     /// Returns an error, unless an operator has acknowledged that these messages are lost. Without
@@ -198,7 +205,7 @@ impl Following {
         })
     }
 
-    /// The place of the last commit that was read.
+    /// The place of the last message that was read.
     fn place(&self) -> CommitPlace {
         CommitPlace {
             stream: self.stream,

@@ -16,6 +16,7 @@ use async_nats::{
 
 use crate::{
     Commit, StoreError, StreamName,
+    commit::FoundMessage,
     connection::Connection,
     error::unavailable,
     server_answer::{forged, is_server_answer},
@@ -32,17 +33,17 @@ impl<'a> Messages<'a> {
         Self { connection }
     }
 
-    /// The newest commit of an aggregate; `None` only if it never had one.
+    /// The commits of an aggregate's newest message, oldest first; none only if it never had one.
     ///
     /// A server that can't deliver the newest message of a subject, because it is damaged, answers
     /// that there is none, and accepts a new one as the first. Its index still contains the
     /// message, so only the index proves an absence. That is one more request for each aggregate
     /// that is new.
-    pub async fn last_commit(
+    pub async fn last_commits(
         &self,
         stream: StreamName,
         aggregate_id: &str,
-    ) -> Result<Option<Commit>, StoreError> {
+    ) -> Result<Vec<Commit>, StoreError> {
         let Some(message) = self.last(stream, aggregate_id).await? else {
             if self.hides(stream, aggregate_id).await? {
                 return Err(StoreError::HistoryLost {
@@ -50,9 +51,9 @@ impl<'a> Messages<'a> {
                     aggregate_id: aggregate_id.to_owned(),
                 });
             }
-            return Ok(None);
+            return Ok(Vec::new());
         };
-        self.parsed(stream, message).map(Some)
+        self.parsed(stream, &message)
     }
 
     /// The newest message of a key, from the leader: a replica may not have it yet.
@@ -72,31 +73,28 @@ impl<'a> Messages<'a> {
         found.map(|found| found.appended(stream)).transpose()
     }
 
-    /// The first commit of an aggregate at or after a sequence of the stream.
-    pub async fn next_commit(
+    /// The commits of an aggregate's first message at or after a sequence of the stream; none if
+    /// there is no such message.
+    pub async fn next_commits(
         &self,
         stream: StreamName,
         aggregate_id: &str,
         from: u64,
-    ) -> Result<Option<Commit>, StoreError> {
-        self.next(stream, aggregate_id, from)
-            .await?
-            .map(|message| self.parsed(stream, message))
-            .transpose()
+    ) -> Result<Vec<Commit>, StoreError> {
+        let message = self.next(stream, aggregate_id, from).await?;
+        message.map_or_else(|| Ok(Vec::new()), |message| self.parsed(stream, &message))
     }
 
-    /// Like [`Messages::next_commit`], from the leader.
-    pub async fn next_commit_of_leader(
+    /// Like [`Messages::next_commits`], from the leader.
+    pub async fn next_commits_of_leader(
         &self,
         stream: StreamName,
         aggregate_id: &str,
         from: u64,
-    ) -> Result<Option<Commit>, StoreError> {
+    ) -> Result<Vec<Commit>, StoreError> {
         let found = self.next_of_leader(stream, aggregate_id, from).await?;
         let message = found.map(|found| found.appended(stream)).transpose()?;
-        message
-            .map(|message| self.parsed(stream, message))
-            .transpose()
+        message.map_or_else(|| Ok(Vec::new()), |message| self.parsed(stream, &message))
     }
 
     /// The first message of a key (`>` for any) at or after a sequence of the stream.
@@ -110,20 +108,28 @@ impl<'a> Messages<'a> {
         found.map(|found| found.appended(stream)).transpose()
     }
 
-    /// One commit, by its place in the log.
-    pub async fn commit_at(&self, stream: StreamName, sequence: u64) -> Result<Commit, StoreError> {
+    /// The commits of one message, by its place in the log; at least one.
+    pub async fn commits_at(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+    ) -> Result<Vec<Commit>, StoreError> {
         let message = self.at(stream, sequence).await?;
         let missing = || StoreError::Unreadable {
             stream,
             sequence,
             why: "there is no such message".to_owned(),
         };
-        self.parsed(stream, message.ok_or_else(missing)?)
+        self.parsed(stream, &message.ok_or_else(missing)?)
     }
 
-    fn parsed(self, stream: StreamName, message: StreamMessage) -> Result<Commit, StoreError> {
+    fn parsed(
+        self,
+        stream: StreamName,
+        message: &StreamMessage,
+    ) -> Result<Vec<Commit>, StoreError> {
         let upcasters = &self.connection.config().upcasters;
-        Commit::parse(self.connection.at(stream), message, upcasters)
+        FoundMessage::read(self.connection.at(stream), message).commits(upcasters)
     }
 
     fn subject(self, stream: StreamName, key: &str) -> String {

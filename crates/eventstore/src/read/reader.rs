@@ -23,6 +23,9 @@ impl Reader {
 
     /// Returns every commit of a stream after a sequence, in order and without a gap, forever.
     ///
+    /// The commits of one message follow one another, and [`Commit::is_last`] tells where it ends:
+    /// only there is a sequence a place to continue from.
+    ///
     /// Waits for lost connections and servers. An item is an error only if the log itself is faulty
     /// ([`StoreError::Hole`], [`StoreError::Unreadable`], [`StoreError::TailLost`]); the stream
     /// ends after it. Holes that an operator has acknowledged are passed over.
@@ -96,14 +99,32 @@ impl Reader {
         }))
     }
 
-    /// Returns one commit, by its place in the log.
+    /// Returns the commits of one message, by its place in the log: at least one, oldest first.
     ///
     /// # Errors
-    /// [`StoreError::Unreadable`] when there is none, or none that can be read;
+    /// [`StoreError::Unreadable`] when there is no message, or none that can be read;
     /// [`StoreError::Unavailable`] when NATS can't be reached.
-    pub async fn commit_at(&self, stream: StreamName, sequence: u64) -> Result<Commit, StoreError> {
+    pub async fn commits_at(
+        &self,
+        stream: StreamName,
+        sequence: u64,
+    ) -> Result<Vec<Commit>, StoreError> {
         let messages = Messages::of(&self.connection);
-        messages.commit_at(stream, sequence).await
+        messages.commits_at(stream, sequence).await
+    }
+
+    /// Returns the first commit of a message, by its place in the log.
+    ///
+    /// # Errors
+    /// As [`Reader::commits_at`].
+    pub async fn commit_at(&self, stream: StreamName, sequence: u64) -> Result<Commit, StoreError> {
+        let missing = || StoreError::Unreadable {
+            stream,
+            sequence,
+            why: "it holds no commit".to_owned(),
+        };
+        let commits = self.commits_at(stream, sequence).await?;
+        commits.into_iter().next().ok_or_else(missing)
     }
 
     /// Returns the message at a place, even if it is no commit; `None` if there is none.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     StoreError,
-    commit::commit_id_of,
+    commit::commit_ids_of,
     connection::{CommitPlace, Connection},
     error::unavailable,
 };
@@ -27,7 +27,7 @@ pub(crate) enum Standing {
     /// Nothing, and the stream continues behind it: a message that the server can't read. That is
     /// another fault ([`StoreError::Hole`]) and proves nothing about later messages.
     Hole,
-    /// Another commit, or a message that is none.
+    /// A message with other commits (this is the last of them), or without any.
     Replaced(Option<Uuid>),
     /// Nothing: the stream ends at this sequence.
     Ends(u64),
@@ -36,9 +36,16 @@ pub(crate) enum Standing {
 impl Standing {
     /// The result for a place with a message.
     fn of(message: &StreamMessage, place: CommitPlace) -> Self {
-        let found = commit_id_of(&message.headers);
+        Self::among(
+            &commit_ids_of(Some(&message.headers), &message.payload),
+            place,
+        )
+    }
+
+    /// The result for a message with these commits.
+    pub fn among(found: &[Uuid], place: CommitPlace) -> Self {
         match place.commit_id {
-            Some(expected) if found != Some(expected) => Self::Replaced(found),
+            Some(expected) if !found.contains(&expected) => Self::Replaced(found.last().copied()),
             _ => Self::Stands,
         }
     }

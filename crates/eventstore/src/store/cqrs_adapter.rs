@@ -5,7 +5,11 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::{Loaded, Store};
-use crate::{Metadata, commit::UnsavedCommit, connection::Appended};
+use crate::{
+    Metadata,
+    commit::{UnsavedCommit, UnsavedMessage},
+    connection::Appended,
+};
 
 /// For [`cqrs_es::CqrsFramework`], and other code that is written against the trait.
 ///
@@ -69,16 +73,17 @@ where
             time: chrono::Utc::now(),
             trace_parent: None,
         };
-        let commit = UnsavedCommit::encode(A::TYPE, context.version, &events, &metadata)?;
+        let commit = UnsavedCommit::encode(&events, &metadata)?;
+        let message = UnsavedMessage::of_one(A::TYPE, context.version, &commit)?;
         let (id, subject) = (commit.id, self.subject(&context.id));
-        let appended = self.connection.append(subject, commit, context.basis());
+        let appended = self.connection.append(subject, message, context.basis());
         match appended.await? {
             Appended::Conflict => Err(AggregateError::AggregateConflict),
             Appended::Stored(sequence) => {
                 let correlation = &metadata.correlation_id;
                 self.connection
                     .tails()
-                    .note(self.stream, sequence, id, correlation);
+                    .note(self.stream, sequence, [(0, id, &**correlation)]);
                 Ok((context.version..)
                     .zip(events)
                     .map(|(version, event)| envelope(&context.id, version, event, &metadata))

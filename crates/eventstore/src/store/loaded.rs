@@ -94,6 +94,11 @@ impl<A> Loaded<A> {
         }
     }
 
+    /// The command that led to its last commit.
+    pub(crate) fn last_command(&self) -> Option<Uuid> {
+        self.commands.last().map(|(command, _)| *command)
+    }
+
     /// The sequence of a command's commit, if it took effect.
     pub(crate) fn sequence_of(&self, command: Uuid) -> Option<u64> {
         self.commands
@@ -145,7 +150,7 @@ impl<A: Aggregate> Loaded<A> {
         }
         self.last_sequence = commit.sequence;
         self.last_commit = Some(commit.commit_id);
-        let bytes = commit.payload().len();
+        let bytes = commit.events_json().len();
         self.note(commit.metadata.command_id, commit.sequence, bytes);
         Ok(())
     }

@@ -9,10 +9,11 @@ use rand::RngExt;
 use std::{borrow::Cow, time::Duration};
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
+use uuid::Uuid;
 
 use crate::{
     CommandError, Commit, Metadata, StoreError, StreamName,
-    commit::UnsavedCommit,
+    commit::{UnsavedCommit, UnsavedMessage},
     connection::{Appended, Connection},
     meters::StoreMeters,
     read::{History, KnownHistory},
@@ -208,7 +209,9 @@ where
                     let why = "not connected to NATS, or not for long";
                     return Err(StoreError::unavailable(why).into());
                 }
-                return Ok(self.first_result(context, sequence).await?);
+                return Ok(self
+                    .first_result(context, sequence, metadata.command_id)
+                    .await?);
             }
             let mut decided = context.aggregate.clone();
             let sink = EventSink::default();
@@ -223,12 +226,13 @@ where
                 self.memory.weigh(id, &slot, kept.context.bytes());
                 continue;
             }
-            let commit = UnsavedCommit::encode(A::TYPE, context.version, &events, metadata)?;
-            let (commit_id, bytes) = (commit.id, commit.payload.len());
+            let commit = UnsavedCommit::encode(&events, metadata)?;
+            let (commit_id, bytes) = (commit.id, commit.len());
+            let message = UnsavedMessage::of_one(A::TYPE, context.version, &commit)?;
             let sent = Instant::now();
             let appended = self
                 .connection
-                .append(self.subject(id), commit, context.basis())
+                .append(self.subject(id), message, context.basis())
                 .await;
             self.meters.append.record(sent.elapsed());
             match appended {
@@ -238,7 +242,7 @@ where
                     kept.context.committed(decided, command, place, bytes);
                     let correlation = &metadata.correlation_id;
                     let tails = self.connection.tails();
-                    tails.note(self.stream, sequence, commit_id, correlation);
+                    tails.note(self.stream, sequence, [(0, commit_id, &**correlation)]);
                     // The expectation held when the server stored it.
                     kept.mark_fresh_at(sent);
                     self.memory.weigh(id, &slot, kept.context.bytes());
@@ -292,7 +296,7 @@ where
             let known = kept.context.known_history();
             let context = &mut kept.context;
             let take = |commit: Commit| {
-                self.connection.saw(&commit);
+                self.connection.saw(std::slice::from_ref(&commit));
                 context.apply(&commit)
             };
             let history = History::of(&self.connection);
@@ -333,17 +337,24 @@ where
         self.connection.tails().doubt();
     }
 
-    /// The aggregate as the commit at `sequence` left it.
+    /// The aggregate as a command's commit in the message at `sequence` left it.
     async fn first_result(
         &self,
         newest: &Loaded<A>,
         sequence: u64,
+        command: Uuid,
     ) -> Result<CommandOutcome<A>, StoreError> {
-        if newest.last_sequence == sequence {
+        if newest.last_command() == Some(command) {
             return Ok(newest.outcome(true));
         }
         let mut context = Loaded::<A>::empty(&newest.id, newest.epoch);
-        let take = |commit: Commit| context.apply(&commit);
+        let take = |commit: Commit| {
+            // Commits behind it in its message are later.
+            if context.last_command() == Some(command) {
+                return Ok(());
+            }
+            context.apply(&commit)
+        };
         let history = History::of(&self.connection);
         history.up_to(self.stream, sequence, take).await?;
         Ok(context.outcome(true))

@@ -15,14 +15,14 @@ use super::{
 };
 use crate::{
     DeadLetter, DeadLetters, StoreError, StreamName,
-    commit::origin,
+    commit::{Origin, origin},
     connection::Connection,
     dead_letters::RetryMarker,
     error::unavailable,
     meters::{SubscriptionMeters, seconds_since},
     read::Messages,
     server_answer::as_stored,
-    stream_name::DEADLETTERS,
+    stream_name::{COMMANDS, DEADLETTERS},
     trace,
 };
 
@@ -48,7 +48,13 @@ where
     /// Processes one message until it is acknowledged, handed back, or set aside. Returns the next
     /// one of its lane.
     pub(super) async fn process_and_ack(&self, key: &str, delivery: &Delivery) -> Option<Delivery> {
-        let span = self.span_of_reaction(delivery.message.stream, &delivery.message.raw);
+        let message = &delivery.message;
+        let origin = if [DEADLETTERS, COMMANDS].contains(&message.stream) {
+            Origin::default()
+        } else {
+            origin(message.raw.headers.as_ref(), &message.raw.payload)
+        };
+        let span = span_of_reaction(self.subscription.name, message.stream, &origin);
         let disposition = async {
             if delivery.message.stream == DEADLETTERS {
                 self.retry(key, delivery).await
@@ -82,40 +88,6 @@ where
             // It will be delivered again, which is harmless.
             tracing::debug!(subscription = self.subscription.name, %error, "could not acknowledge");
         }
-    }
-
-    /// The span of a message in hand: it is part of its commit's trace, and its log lines carry it.
-    fn span_of_reaction(&self, stream: StreamName, message: &async_nats::Message) -> Span {
-        let headers = message.headers.as_ref();
-        let (request_id, parent) = headers.map(origin).unwrap_or_default();
-        let (subscription, stream) = (self.subscription.name, stream.as_str());
-        if !trace::is_on() {
-            let trace_id = parent.and_then(trace::trace_id);
-            return tracing::info_span!(
-                target: trace::TARGET,
-                "reaction",
-                subscription,
-                request_id,
-                trace_id
-            );
-        }
-        let span = tracing::info_span!(
-            target: trace::TARGET,
-            "reaction",
-            subscription,
-            request_id,
-            trace_id = Empty,
-            stream,
-            otel.name = format!("react {subscription}"),
-            otel.kind = "consumer",
-        );
-        trace::continue_from(&span, parent);
-        let context = trace::context_of(&span);
-        span.record(
-            "trace_id",
-            context.and_then(|context| trace::trace_id(&context)),
-        );
-        span
     }
 
     async fn process(&self, key: &str, delivery: &Delivery) -> Disposition {
@@ -336,6 +308,45 @@ where
             }),
         }))
     }
+}
+
+/// The span of a message in hand, or of one of the commits in it: it is part of the commit's trace,
+/// and its log lines carry it.
+pub(super) fn span_of_reaction(
+    subscription: &'static str,
+    stream: StreamName,
+    origin: &Origin,
+) -> Span {
+    let request_id = origin.correlation_id.as_deref();
+    let parent = origin.trace_parent.as_deref();
+    let stream = stream.as_str();
+    if !trace::is_on() {
+        let trace_id = parent.and_then(trace::trace_id);
+        return tracing::info_span!(
+            target: trace::TARGET,
+            "reaction",
+            subscription,
+            request_id,
+            trace_id
+        );
+    }
+    let span = tracing::info_span!(
+        target: trace::TARGET,
+        "reaction",
+        subscription,
+        request_id,
+        trace_id = Empty,
+        stream,
+        otel.name = format!("react {subscription}"),
+        otel.kind = "consumer",
+    );
+    trace::continue_from(&span, parent);
+    let context = trace::context_of(&span);
+    span.record(
+        "trace_id",
+        context.and_then(|context| trace::trace_id(&context)),
+    );
+    span
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

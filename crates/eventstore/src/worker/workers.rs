@@ -1,16 +1,18 @@
 //! Starts workers, and lists the active ones.
 
-use async_nats::HeaderMap;
 use std::{future::Future, sync::Arc};
+use tracing::{Instrument as _, Span};
 
 use super::{
     delivery::InboundMessage,
+    processor::span_of_reaction,
     running::{Source, Worker, start},
     subscription::{HandlerError, Subscription},
 };
 use crate::{
     Commit, DueCommand, StoreError, StreamName,
     admin::active_consumers,
+    commit::{FoundMessage, Origin},
     connection::Connection,
     meters::{schedule_lag, seconds_since},
     server_answer::{forged, is_server_answer},
@@ -33,8 +35,9 @@ impl Workers {
     /// Handles every commit of a stream, from its beginning, under a durable name.
     ///
     /// Each commit is delivered at least once, and in order per aggregate as long as nothing fails
-    /// and one process works; see [the guarantees](crate#what-is-guaranteed). A commit that can't
-    /// be read is [`HandlerError::Poison`].
+    /// and one process works; see [the guarantees](crate#what-is-guaranteed). Commits that were
+    /// stored together are one message: if the handler fails for one of them, all of them are
+    /// handled again. A commit that can't be read is [`HandlerError::Poison`].
     pub fn on_commit<F, Fut>(
         &self,
         stream: StreamName,
@@ -45,7 +48,7 @@ impl Workers {
         F: Fn(Commit) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<(), HandlerError>> + Send + 'static,
     {
-        let handler = Arc::new(handler);
+        let (handler, name) = (Arc::new(handler), subscription.name);
         let source = Source::new(self.connection.at(stream), ">");
         let connection = self.connection.clone();
         start(&self.connection, source, subscription, move |inbound| {
@@ -53,17 +56,28 @@ impl Workers {
             async move {
                 let raw = &inbound.raw;
                 appended(&inbound)?;
-                let commit = Commit::from_parts(
-                    inbound.stream,
-                    inbound.sequence,
-                    &raw.subject,
-                    raw.headers.as_ref().unwrap_or(&HeaderMap::new()),
-                    raw.payload.clone(),
-                    inbound.stored_at,
-                    &connection.config().upcasters,
-                )?;
-                connection.saw(&commit);
-                handler(commit).await
+                let found = FoundMessage {
+                    stream: inbound.stream,
+                    sequence: inbound.sequence,
+                    subject: &raw.subject,
+                    headers: raw.headers.as_ref(),
+                    payload: &raw.payload,
+                    stored_at: inbound.stored_at,
+                };
+                let commits = found.commits(&connection.config().upcasters)?;
+                connection.saw(&commits);
+                let shared = commits.len() > 1;
+                for commit in commits {
+                    // The message's own span is part of no trace if its commits are of several.
+                    let span = if shared {
+                        let origin = Origin::of(&commit);
+                        span_of_reaction(name, commit.stream, &origin)
+                    } else {
+                        Span::current()
+                    };
+                    handler(commit).instrument(span).await?;
+                }
+                Ok(())
             }
         })
     }
@@ -89,7 +103,7 @@ impl Workers {
                 appended(&inbound)?;
                 let due = DueCommand::parse(inbound.sequence, &inbound.raw.payload)?;
                 let at = due.at;
-                let span = tracing::Span::current();
+                let span = Span::current();
                 span.record("request_id", &due.correlation_id);
                 if trace::is_on() {
                     // Minutes later: a separate trace, which links to the one that led to it.

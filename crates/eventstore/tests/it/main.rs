@@ -19,6 +19,7 @@ mod news;
 mod prefixes;
 mod reading;
 mod schedules;
+mod shared_messages;
 mod silence;
 mod streams;
 mod subscriptions;

@@ -145,12 +145,16 @@ impl<'a, P: Projection> CheckpointCheck<'a, P> {
         let mut changes = HashMap::new();
         let commits = self.context.log.reader().range(stream, from, to).await?;
         let mut commits = Box::pin(commits);
+        let mut batch = Batch::default();
         while let Some(commit) = commits.try_next().await? {
-            let mut batch = Batch::default();
             for change in self.context.projection.fold(&commit)? {
                 batch.add(self.context.origin(stream, commit.sequence), change)?;
             }
-            let writes = batch.into_writes();
+            // Commits of one message have the same sequence, and were written as one.
+            if !commit.is_last {
+                continue;
+            }
+            let writes = std::mem::take(&mut batch).into_writes();
             changes.extend(writes.map(|(id, write)| ((id, write.origin.sequence), write.fields)));
         }
         Ok(changes)

@@ -17,15 +17,17 @@ const AHEAD: usize = 4_096;
 /// Maximum age of a commit whose way into the read model belongs in its trace.
 const TRACED: TimeDelta = TimeDelta::minutes(1);
 
-/// A folded commit.
+/// The folded commits of one message. They are one step, because a checkpoint is a sequence, and a
+/// reader that continues from it begins with a whole message.
 #[derive(Debug)]
 pub(crate) struct FoldedCommit {
     pub stream: StreamName,
     pub sequence: u64,
+    /// The last commit.
     pub commit_id: Uuid,
     pub changes: Vec<Change>,
-    /// Its step in the trace; ends when it is dropped.
-    pub span: Span,
+    /// The steps in the traces of those commits that have one; they end when they are dropped.
+    pub spans: Vec<Span>,
 }
 
 /// Streams that are folded, ahead, each in its order.
@@ -106,26 +108,27 @@ async fn fold<P: Projection>(
     let mut expected = from.commit;
     let back = u64::from(expected.is_some());
     let mut commits = Box::pin(log.reader().follow(stream, from.after - back));
+    let mut message = Vec::new();
     while let Some(commit) = commits.next().await {
         let item = match commit {
-            Ok(commit) => match expected.take() {
-                Some(expected) if expected == commit.commit_id.to_string() => continue,
-                Some(expected) if commit.sequence == from.after => {
-                    Err(another_log(stream, from.after, &expected, commit.commit_id))
+            Ok(commit) => {
+                let is_last = commit.is_last;
+                message.push(commit);
+                if !is_last {
+                    continue;
                 }
-                // If the expected commit is still pending, it is lost by now, and an operator has
-                // acknowledged that: it proves nothing about later commits.
-                _ => projection
-                    .fold(&commit)
-                    .map(|changes| FoldedCommit {
-                        stream,
-                        sequence: commit.sequence,
-                        commit_id: commit.commit_id,
-                        changes,
-                        span: span_of_fold(projection.name(), &commit),
-                    })
-                    .map_err(RunnerError::from),
-            },
+                let message = std::mem::take(&mut message);
+                let last = message.last().map(|last| (last.sequence, last.commit_id));
+                match (expected.take(), last) {
+                    (Some(expected), Some((_, id))) if expected == id.to_string() => continue,
+                    (Some(expected), Some((sequence, id))) if sequence == from.after => {
+                        Err(another_log(stream, sequence, &expected, id))
+                    }
+                    // If the expected commit is still pending, it is lost by now, and an operator
+                    // has acknowledged that: it proves nothing about later commits.
+                    _ => fold_message(&*projection, stream, &message),
+                }
+            }
             Err(error) => Err(error.into()),
         };
         let failed = item.is_err();
@@ -133,6 +136,29 @@ async fn fold<P: Projection>(
             return;
         }
     }
+}
+
+/// Folds the commits of a message, which are at least one.
+fn fold_message<P: Projection>(
+    projection: &P,
+    stream: StreamName,
+    message: &[Commit],
+) -> Result<FoldedCommit, RunnerError> {
+    let mut folded = FoldedCommit {
+        stream,
+        sequence: 0,
+        commit_id: Uuid::nil(),
+        changes: Vec::new(),
+        spans: Vec::new(),
+    };
+    for commit in message {
+        folded.sequence = commit.sequence;
+        folded.commit_id = commit.commit_id;
+        folded.changes.extend(projection.fold(commit)?);
+        let span = span_of_fold(projection.name(), commit);
+        folded.spans.extend((!span.is_none()).then_some(span));
+    }
+    Ok(folded)
 }
 
 /// The step of a commit from the log into the read model, in the trace of its request: one span per

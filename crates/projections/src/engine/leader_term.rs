@@ -144,11 +144,11 @@ impl<P: Projection> LeaderTerm<'_, P> {
                         batch.add(origin, change)?;
                     }
                     last.insert(folded.stream, (folded.sequence, folded.commit_id));
-                    if !folded.span.is_none() {
+                    for span in folded.spans {
                         // They are in traces of their own; each links to the first of its batch.
                         let first = spans.first().and_then(trace::context_of);
-                        trace::link(&folded.span, first.as_deref());
-                        spans.push(folded.span);
+                        trace::link(&span, first.as_deref());
+                        spans.push(span);
                     }
                     count += 1;
                 }

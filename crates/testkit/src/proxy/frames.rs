@@ -1,6 +1,9 @@
 //! The part of the NATS client protocol that a proxy needs.
 
-use std::io::{Error, ErrorKind, Result};
+use std::{
+    fmt::Write as _,
+    io::{Error, ErrorKind, Result},
+};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -96,11 +99,7 @@ impl Frame {
         words.remove(2);
         let text = String::from_utf8_lossy(&self.bytes[*payload..]).into_owned();
         let text = text.replace(replacing.0, replacing.1);
-        let lines = text.split("\r\n").map(|line| match line.split_once(": ") {
-            Some((name @ ("Commit-Id" | "Command-Id"), _)) => format!("{name}: {}", Uuid::new_v4()),
-            _ => line.to_owned(),
-        });
-        let text = lines.collect::<Vec<_>>().join("\r\n");
+        let text = with_other_ids(&text);
         (text.len() == self.bytes.len() - payload)
             .then(|| format!("{}\r\n{text}", words.join(" ")).into_bytes())
     }
@@ -118,6 +117,29 @@ impl Frame {
             refused: json.error.map(|error| error.err_code),
         })
     }
+}
+
+/// The same commits under other IDs, and of other commands.
+fn with_other_ids(text: &str) -> String {
+    const BEGIN: &str = r#"{"id":""#;
+    const THEN: &str = r#"","command":""#;
+    const ID: usize = 36;
+    let mut parts = text.split(BEGIN);
+    let mut changed = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        changed.push_str(BEGIN);
+        let rest = part.get(ID..).and_then(|rest| rest.strip_prefix(THEN));
+        match rest.and_then(|rest| rest.get(ID..)) {
+            Some(rest) => {
+                let (id, command) = (Uuid::new_v4(), Uuid::new_v4());
+                // Writing to a string can't fail.
+                let _ = write!(changed, "{id}{THEN}{command}{rest}");
+            }
+            // It begins with the ID of something else.
+            None => changed.push_str(part),
+        }
+    }
+    changed
 }
 
 /// Reads the next frame; `None` at the end of the connection. Reads to the end of each message and
@@ -229,10 +251,12 @@ mod tests {
     #[tokio::test]
     async fn a_competing_publication_has_other_ids_and_no_reply_subject() {
         let id = "3f0c3a52-6a1f-4b5e-9d3b-0c1d2e3f4a5b";
-        let headers = format!("NATS/1.0\r\nCommand-Id: {id}\r\nActor: me\r\n\r\n");
-        let total = headers.len() + 4;
+        let headers = "NATS/1.0\r\nActor: me\r\n\r\n";
+        let commit = format!(r#"{{"id":"{id}","command":"{id}","words":"mine"}}"#);
+        let payload = format!(r#"{{"at":7,"commits":[{commit},{commit}]}}"#);
+        let total = headers.len() + payload.len();
         let stream = format!(
-            "HPUB S.a reply {} {total}\r\n{headers}mine\r\n",
+            "HPUB S.a reply {} {total}\r\n{headers}{payload}\r\n",
             headers.len()
         );
         let own = frames(stream.as_bytes()).await.remove(0);
@@ -240,7 +264,7 @@ mod tests {
         let rivals = frames(&rivals).await.remove(0);
         let publication = rivals.publication().unwrap();
         assert_eq!(publication.subject, "S.a");
-        assert!(publication.contains("ours\r\n") && publication.contains("Actor: me"));
+        assert!(publication.contains("\"ours\"}]}\r\n") && publication.contains("Actor: me"));
         assert!(!publication.contains(id) && !publication.contains("mine"));
         let line = format!("HPUB S.a {} {total}\r\n", headers.len());
         assert!(rivals.bytes().starts_with(line.as_bytes()));

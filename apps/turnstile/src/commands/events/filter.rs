@@ -151,7 +151,9 @@ impl Filter {
                         commits.push((latest, commit));
                     }
                 }
-                commits.sort_by_key(|(time, commit)| (*time, commit.stream, commit.sequence));
+                commits.sort_by_key(|(time, commit)| {
+                    (*time, commit.stream, commit.sequence, commit.index)
+                });
                 let commits: Vec<_> = commits.into_iter().map(|(_, commit)| commit).collect();
                 Source::Aggregate(commits.into_iter())
             }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{columns::Writer, filter::Filter, row::Row};
 use crate::commands::CliError;
 
-/// Number of commits of each stream that are read first; eight times as many before those, each
+/// Number of messages of each stream that are read first; eight times as many before those, each
 /// time this is not enough.
 const FIRST_LOOK: u64 = 256;
 /// Limit for rows that are kept in memory, some 1.5 KB each. Beyond it only their places are kept,
@@ -29,14 +29,14 @@ pub(super) async fn write_newest(
         }
         return Ok(());
     }
-    let places = newest(filter, log, span, count, |nth, row| (row.sequence(), nth)).await?;
+    let places = newest(filter, log, span, count, |nth, row| (row.place(), nth)).await?;
     // The newest events of each stream form its end, so the first of them defines all.
     let mut firsts = BTreeMap::new();
     for (stream, place) in places {
         firsts.entry(stream).or_insert(place);
     }
     let begins = span.streams().map(|stream| {
-        let first = firsts.get(&stream).map(|(sequence, _)| *sequence);
+        let first = firsts.get(&stream).map(|((sequence, _), _)| *sequence);
         (stream, first.unwrap_or(span.end(stream) + 1))
     });
     let span = span.clone().starting_at(&begins.collect());
@@ -44,7 +44,7 @@ pub(super) async fn write_newest(
     while let Some(next) = reading.next().await? {
         for (nth, row) in filter.rows_of(log, next).await?.into_iter().enumerate() {
             let first = firsts.get(&row.stream());
-            if first.is_some_and(|first| (row.sequence(), nth) >= *first) {
+            if first.is_some_and(|first| (row.place(), nth) >= *first) {
                 writer.write(row)?;
             }
         }

@@ -38,11 +38,11 @@ impl Row {
         }
     }
 
-    /// Its place there.
-    pub(super) fn sequence(&self) -> u64 {
+    /// The place of its commit there: sequence, and place in the message.
+    pub(super) fn place(&self) -> (u64, u32) {
         match self {
-            Self::Event(event) => event.sequence,
-            Self::Unreadable(unreadable) => unreadable.sequence,
+            Self::Event(event) => (event.sequence, event.commit_index),
+            Self::Unreadable(unreadable) => (unreadable.sequence, 0),
         }
     }
 

@@ -6,7 +6,7 @@ use eventstore::{Log, StreamName};
 use super::{columns::explained, raw};
 use crate::commands::{CliError, Servers, output::OutputArgs, range::bound};
 
-/// Show all data on one commit's events
+/// Show all data on the events of the commits at a place
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = format!("{}\n\n{EXAMPLES}", explained()))]
 pub(crate) struct ShowArgs {
@@ -56,8 +56,11 @@ pub(super) async fn run(args: ShowArgs, servers: &Servers) -> Result<(), CliErro
         output.flush()?;
         return Ok(());
     }
-    let commit = log.reader().commit_at(stream, sequence).await?;
-    for row in EventRow::of(&commit)? {
+    let mut rows = Vec::new();
+    for commit in log.reader().commits_at(stream, sequence).await? {
+        rows.extend(EventRow::of(&commit)?);
+    }
+    for row in rows {
         let row = row.without_secrets();
         if !output.is_table() {
             output.record("event", &row)?;

@@ -22,19 +22,13 @@ async fn forge(site: &Site, stream: &str, from: &str, to: &str, replacing: &[(&s
     for (from, to) in replacing {
         payload = payload.replace(from, to);
     }
-    let mut message = PublishMessage::build().payload(payload.into());
-    for (name, values) in model.headers.iter() {
-        for value in values {
-            let name = name.to_string();
-            let is_id = ["commit-id", "command-id"].contains(&name.to_ascii_lowercase().as_str());
-            let is_expectation = name.to_ascii_lowercase().starts_with("nats-");
-            if is_id {
-                message = message.header(name.as_str(), Uuid::new_v4().to_string().as_str());
-            } else if !is_expectation {
-                message = message.header(name.as_str(), value.as_str());
-            }
-        }
+    // The copy is another commit, of another command.
+    let mut payload: Value = serde_json::from_str(&payload).unwrap();
+    for commit in payload["commits"].as_array_mut().unwrap() {
+        commit["id"] = Uuid::new_v4().to_string().into();
+        commit["command"] = Uuid::new_v4().to_string().into();
     }
+    let message = PublishMessage::build().payload(payload.to_string().into());
     let publish = message.outbound_message(format!("{stream}.{to}"));
     let published = context
         .publish_with_headers(

@@ -33,20 +33,25 @@ impl Site {
             if *message.subject != format!("{stream}.{aggregate}") {
                 continue;
             }
-            let header = |name: &str| message.headers.get(name).unwrap().to_string();
             let payload: Value = serde_json::from_slice(&message.payload).unwrap();
-            let events = payload["events"].as_array().unwrap();
-            commits.push(Commit {
-                version: header("Aggregate-Version").parse().unwrap(),
-                id: header("Commit-Id"),
-                command: header("Command-Id"),
-                correlation: header("Correlation-Id"),
-                types: events
-                    .iter()
-                    .map(|event| event["type"].as_str().unwrap().to_owned())
-                    .collect(),
-                data: events.iter().map(|event| event["data"].clone()).collect(),
-            });
+            assert_eq!(payload["v"], 2);
+            let mut version = payload["at"].as_u64().unwrap();
+            for commit in payload["commits"].as_array().unwrap() {
+                let text = |name: &str| commit[name].as_str().unwrap().to_owned();
+                let events = commit["events"].as_array().unwrap();
+                commits.push(Commit {
+                    version,
+                    id: text("id"),
+                    command: text("command"),
+                    correlation: text("correlation"),
+                    types: events
+                        .iter()
+                        .map(|event| event["type"].as_str().unwrap().to_owned())
+                        .collect(),
+                    data: events.iter().map(|event| event["data"].clone()).collect(),
+                });
+                version += events.len() as u64;
+            }
         }
         commits
     }

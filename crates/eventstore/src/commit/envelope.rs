@@ -1,0 +1,265 @@
+//! Reads messages: the commits in them, and what is needed of them without their events.
+
+use async_nats::{
+    HeaderMap,
+    jetstream::{self, message::StreamMessage},
+};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use uuid::Uuid;
+
+use super::{Commit, Metadata, Upcasters, encode::FORMAT, format1};
+use crate::{
+    StoreError, StreamName,
+    error::unexpected,
+    server_answer::{forged, is_server_answer},
+};
+
+/// A message of a stream of commits, as it was found.
+#[derive(Clone, Copy)]
+pub(crate) struct FoundMessage<'a> {
+    pub stream: StreamName,
+    pub sequence: u64,
+    pub subject: &'a str,
+    pub headers: Option<&'a HeaderMap>,
+    pub payload: &'a Bytes,
+    pub stored_at: DateTime<Utc>,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    v: u32,
+    #[serde(rename = "type")]
+    aggregate_type: String,
+    at: u64,
+    #[serde(borrow)]
+    commits: Vec<Entry<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Entry<'a> {
+    id: Uuid,
+    command: Uuid,
+    correlation: String,
+    causation: Option<Uuid>,
+    actor: String,
+    time: DateTime<Utc>,
+    trace: Option<String>,
+    #[serde(borrow)]
+    events: &'a RawValue,
+}
+
+/// What every format from 2 on begins with.
+#[derive(Deserialize)]
+struct AnyFormat {
+    v: u32,
+}
+
+#[derive(Deserialize)]
+struct Origins<'a> {
+    #[serde(borrow)]
+    commits: Vec<OriginEntry<'a>>,
+}
+
+#[derive(Deserialize)]
+struct OriginEntry<'a> {
+    #[serde(borrow)]
+    correlation: Cow<'a, str>,
+    #[serde(borrow)]
+    trace: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Ids {
+    commits: Vec<IdEntry>,
+}
+
+#[derive(Deserialize)]
+struct IdEntry {
+    id: Uuid,
+}
+
+/// Where a commit came from: the correlation ID, and the trace context if there was one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub correlation_id: Option<String>,
+    pub trace_parent: Option<String>,
+}
+
+impl Origin {
+    /// Where a commit came from.
+    pub(crate) fn of(commit: &Commit) -> Self {
+        Self {
+            correlation_id: Some(commit.metadata.correlation_id.clone()),
+            trace_parent: commit.metadata.trace_parent.clone(),
+        }
+    }
+}
+
+impl<'a> FoundMessage<'a> {
+    /// A message that was read directly.
+    pub(crate) fn read(stream: StreamName, message: &'a StreamMessage) -> Self {
+        Self {
+            stream,
+            sequence: message.sequence,
+            subject: &message.subject,
+            headers: Some(&message.headers),
+            payload: &message.payload,
+            stored_at: message.time,
+        }
+    }
+
+    /// The commits of the message, oldest first; at least one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] when it holds none, or any of them can't be read.
+    pub(crate) fn commits(self, upcasters: &Upcasters) -> Result<Vec<Commit>, StoreError> {
+        if let Some(headers) = self.headers.filter(|headers| format1::is_meant(headers)) {
+            return Ok(vec![format1::commit_of(self, headers, upcasters)?]);
+        }
+        let envelope: Envelope<'_> = serde_json::from_slice(self.payload)
+            .map_err(|error| self.unreadable(why_unreadable(self.payload, &error)))?;
+        if envelope.v != FORMAT {
+            return Err(self.unreadable(of_another_release(envelope.v)));
+        }
+        let aggregate_id = self.aggregate_id()?;
+        let count = envelope.commits.len();
+        if count == 0 {
+            return Err(self.unreadable("it holds no commit".to_owned()));
+        }
+        let mut version = self.version(envelope.at)?;
+        let mut commits = Vec::with_capacity(count);
+        for (index, entry) in (0..).zip(envelope.commits) {
+            let is_last = commits.len() + 1 == count;
+            let events = self.events(entry.events)?;
+            let first = version;
+            // Only where another commit follows: counting costs about as much as finding the end.
+            if !is_last {
+                let events: Vec<IgnoredAny> = serde_json::from_slice(&events)
+                    .map_err(|error| self.unreadable(error.to_string()))?;
+                version = self.version(version + events.len() as u64)?;
+            }
+            commits.push(Commit {
+                stream: self.stream,
+                sequence: self.sequence,
+                index,
+                is_last,
+                aggregate_id: aggregate_id.to_owned(),
+                aggregate_type: envelope.aggregate_type.clone(),
+                version: first,
+                commit_id: entry.id,
+                metadata: Metadata {
+                    command_id: entry.command,
+                    correlation_id: entry.correlation,
+                    causation_id: entry.causation,
+                    actor: entry.actor,
+                    time: entry.time,
+                    trace_parent: entry.trace,
+                },
+                stored_at: self.stored_at,
+                events,
+                upcasters: upcasters.clone(),
+            });
+        }
+        Ok(commits)
+    }
+
+    /// The aggregate in the subject.
+    pub(super) fn aggregate_id(self) -> Result<&'a str, StoreError> {
+        self.stream.key_of(self.subject).ok_or_else(|| {
+            self.unreadable(format!("subject {} is not of this stream", self.subject))
+        })
+    }
+
+    /// A version that can be counted on from.
+    pub(super) fn version(self, version: u64) -> Result<u64, StoreError> {
+        if i64::try_from(version).is_err() {
+            return Err(self.unreadable(format!("{version} is no version")));
+        }
+        Ok(version)
+    }
+
+    /// The part of the payload that holds events.
+    pub(super) fn events(self, events: &RawValue) -> Result<Bytes, StoreError> {
+        if !events.get().starts_with('[') {
+            return Err(self.unreadable("its events are no list".to_owned()));
+        }
+        Ok(self.payload.slice_ref(events.get().as_bytes()))
+    }
+
+    pub(super) fn unreadable(self, why: String) -> StoreError {
+        StoreError::Unreadable {
+            stream: self.stream,
+            sequence: self.sequence,
+            why,
+        }
+    }
+}
+
+fn of_another_release(format: u32) -> String {
+    format!("it is of format {format}, of another release; format {FORMAT} is expected")
+}
+
+/// Why a payload is no message of commits: one of another format isn't of the right shape either,
+/// and the format is the better reason then.
+fn why_unreadable(payload: &[u8], error: &serde_json::Error) -> String {
+    match serde_json::from_slice::<AnyFormat>(payload) {
+        Ok(AnyFormat { v }) if v != FORMAT => of_another_release(v),
+        _ => format!("no commits can be read from it: {error}"),
+    }
+}
+
+/// The commits of a message that a consumer delivered.
+pub(crate) fn delivered(
+    stream: StreamName,
+    message: &jetstream::Message,
+    upcasters: &Upcasters,
+) -> Result<Vec<Commit>, StoreError> {
+    let info = message
+        .info()
+        .map_err(unexpected("reading a delivered message"))?;
+    let headers = message.headers.as_ref();
+    if headers.is_some_and(is_server_answer) {
+        return Err(forged(stream, info.stream_sequence));
+    }
+    let found = FoundMessage {
+        stream,
+        sequence: info.stream_sequence,
+        subject: &message.subject,
+        headers,
+        payload: &message.payload,
+        stored_at: info.published,
+    };
+    found.commits(upcasters)
+}
+
+/// The IDs of the commits in a message; none if it is no message of commits.
+pub(crate) fn commit_ids_of(headers: Option<&HeaderMap>, payload: &[u8]) -> Vec<Uuid> {
+    if let Some(id) = headers.and_then(format1::commit_id_of) {
+        return vec![id];
+    }
+    serde_json::from_slice::<Ids>(payload)
+        .map(|ids| ids.commits.into_iter().map(|entry| entry.id).collect())
+        .unwrap_or_default()
+}
+
+/// Where the commit of a message came from; nothing if it is no message of commits, or one of
+/// several, which came from several places.
+pub(crate) fn origin(headers: Option<&HeaderMap>, payload: &[u8]) -> Origin {
+    if let Some(headers) = headers.filter(|headers| format1::is_meant(headers)) {
+        return format1::origin(headers);
+    }
+    let Ok(origins) = serde_json::from_slice::<Origins<'_>>(payload) else {
+        return Origin::default();
+    };
+    match &origins.commits[..] {
+        [only] => Origin {
+            correlation_id: Some(only.correlation.clone().into_owned()),
+            trace_parent: only.trace.clone().map(Cow::into_owned),
+        },
+        _ => Origin::default(),
+    }
+}
