@@ -46,7 +46,7 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | decide a command and store what follows | [`Store::execute`]; [`cqrs_es::CqrsFramework`] on a [`Store`] where one try is enough |
+//! | decide a command and store what follows | [`Store::execute`], which stores commands that wait for the same aggregate together; [`cqrs_es::CqrsFramework`] on a [`Store`] where one try is enough |
 //! | see an aggregate's newest state | [`Store::load`], [`Store::commits`] |
 //! | build a read model | [`Reader::follow`] from a checkpoint, [`Reader::range`], [`Reader::merged`] |
 //! | react, at least once, even after a crash | [`Workers::on_commit`] |
@@ -125,6 +125,10 @@
 //!   new" means by the server that leads, whose state may be a few seconds old if it has just been
 //!   cut off from the others: NATS answers a read without asking them (1.5 s were seen). Appends
 //!   are safe from this, since a server that is cut off can store none.
+//! - **Commands that wait for the same aggregate are stored together**, as commits of one message:
+//!   decided one after the other, and each answered on its own. A refusal that rests on commits
+//!   beside it is given when they are stored. One that can't be stored fails alone. If the log is
+//!   unavailable for one, it is for all of its message, and each may be repeated.
 //! - **A command takes effect at most once.** Its ID is in its commit. A repeated command, at once
 //!   or years later, in this process or another, returns its first result.
 //! - **Versions are dense, and so are sequences.** A message that the server has lost is
@@ -168,7 +172,7 @@
 //!
 //! ## Subscriptions
 //!
-//! A message is acknowledged after its handler succeeded. [`HandlerError::Poison`] and a panic are
+//! A message is acknowledged after its handler succeeded for each of its commits. [`HandlerError::Poison`] and a panic are
 //! retried with growing pauses and then become a dead letter; messages of other aggregates continue
 //! in the meantime. [`HandlerError::Unavailable`] is retried forever and uses up no tries. Messages
 //! in hand of a killed process are delivered to another after [`Subscription::redeliver_after`] (5
@@ -201,6 +205,7 @@
 //! # Cost
 //!
 //! A command on a cached aggregate takes one round trip, a first one two or more; a load takes one.
+//! Commands that wait for the same aggregate share theirs.
 //! Measured on a machine with two cores, server included, with events of 300 bytes in file storage:
 //!
 //! | | per second |

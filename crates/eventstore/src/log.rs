@@ -133,6 +133,8 @@ impl Log {
     pub fn store<A>(&self, stream: StreamName) -> Store<A>
     where
         A: cqrs_es::Aggregate<Services = ()> + Clone + 'static,
+        A::Command: Send,
+        A::Error: Send,
     {
         Store::new(self.connection.clone(), stream)
     }

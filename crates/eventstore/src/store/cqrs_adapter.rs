@@ -28,6 +28,8 @@ use crate::{
 impl<A> EventStore<A> for Store<A>
 where
     A: Aggregate<Services = ()> + Clone + 'static,
+    A::Command: Send,
+    A::Error: Send,
 {
     type AC = Loaded<A>;
 

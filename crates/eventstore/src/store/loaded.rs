@@ -12,16 +12,12 @@ pub struct Loaded<A> {
     pub(crate) aggregate: A,
     /// Number of its events: the version of the next event.
     pub(crate) version: u64,
-    /// Sequence of its last commit in the stream; 0 if it has none.
+    /// Sequence of its last message in the stream; 0 if it has none.
     pub(crate) last_sequence: u64,
     /// The epoch of the log in which it was read.
     pub(crate) epoch: u64,
-    /// Identity of that commit.
-    last_commit: Option<Uuid>,
-    /// Which command led to which commit.
-    commands: Vec<(Uuid, u64)>,
-    /// Size of its stored commits: about its size in memory.
-    bytes: usize,
+    /// Identity of its last commit, and of the command that led to it.
+    pub(crate) last: Option<(Uuid, Uuid)>,
 }
 
 /// The result of a command.
@@ -31,8 +27,8 @@ pub struct CommandOutcome<A: Aggregate> {
     pub state: A,
     /// Number of the aggregate's events then.
     pub version: u64,
-    /// Stream sequence of the commit that the state reflects: wait until a read model reaches it to
-    /// see the effect there.
+    /// Stream sequence of the message with the commit that the state reflects: wait until a read
+    /// model reaches it to see the effect there. Commits of other commands may share the message.
     pub sequence: u64,
     /// Identity of that commit; `None` if there is none.
     pub commit_id: Option<Uuid>,
@@ -49,9 +45,7 @@ impl<A: Default> Loaded<A> {
             version: 0,
             last_sequence: 0,
             epoch,
-            last_commit: None,
-            commands: Vec::new(),
-            bytes: 0,
+            last: None,
         }
     }
 }
@@ -67,14 +61,14 @@ impl<A> Loaded<A> {
         self.version
     }
 
-    /// Stream sequence of its last commit; 0 if it has none.
+    /// Stream sequence of the message with its last commit; 0 if it has none.
     pub fn last_sequence(&self) -> u64 {
         self.last_sequence
     }
 
     /// Identity of its last commit.
     pub fn last_commit(&self) -> Option<Uuid> {
-        self.last_commit
+        self.last.map(|(commit, _)| commit)
     }
 
     /// The basis of a decision on it.
@@ -90,46 +84,13 @@ impl<A> Loaded<A> {
         KnownHistory {
             sequence: self.last_sequence,
             version: self.version,
-            commit: self.last_commit,
+            commit: self.last_commit(),
         }
     }
 
     /// The command that led to its last commit.
     pub(crate) fn last_command(&self) -> Option<Uuid> {
-        self.commands.last().map(|(command, _)| *command)
-    }
-
-    /// The sequence of a command's commit, if it took effect.
-    pub(crate) fn sequence_of(&self, command: Uuid) -> Option<u64> {
-        self.commands
-            .iter()
-            .find(|(id, _)| *id == command)
-            .map(|(_, sequence)| *sequence)
-    }
-
-    /// Notes a commit of this process, whose events `aggregate` has applied.
-    pub(crate) fn committed(
-        &mut self,
-        (aggregate, events): (A, usize),
-        command: Uuid,
-        (sequence, commit): (u64, Uuid),
-        bytes: usize,
-    ) {
-        self.aggregate = aggregate;
-        self.version += events as u64;
-        self.last_sequence = sequence;
-        self.last_commit = Some(commit);
-        self.note(command, sequence, bytes);
-    }
-
-    /// Approximate size in memory.
-    pub(crate) fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    fn note(&mut self, command: Uuid, sequence: u64, bytes: usize) {
-        self.commands.push((command, sequence));
-        self.bytes += bytes + size_of::<(Uuid, u64)>();
+        self.last.map(|(_, command)| command)
     }
 }
 
@@ -149,9 +110,7 @@ impl<A: Aggregate> Loaded<A> {
             self.version += 1;
         }
         self.last_sequence = commit.sequence;
-        self.last_commit = Some(commit.commit_id);
-        let bytes = commit.events_json().len();
-        self.note(commit.metadata.command_id, commit.sequence, bytes);
+        self.last = Some((commit.commit_id, commit.metadata.command_id));
         Ok(())
     }
 }
@@ -162,7 +121,7 @@ impl<A: Aggregate + Clone> Loaded<A> {
             state: self.aggregate.clone(),
             version: self.version,
             sequence: self.last_sequence,
-            commit_id: self.last_commit,
+            commit_id: self.last_commit(),
             was_duplicate,
         }
     }

@@ -2,30 +2,29 @@
 
 mod cache;
 mod cqrs_adapter;
+mod group;
 mod loaded;
+mod queue;
 
-use cqrs_es::{Aggregate, event_sink::EventSink};
-use rand::RngExt;
-use std::{borrow::Cow, time::Duration};
+use cqrs_es::Aggregate;
+use std::panic::resume_unwind;
 use tokio::time::Instant;
 use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use crate::{
     CommandError, Commit, Metadata, StoreError, StreamName,
-    commit::{UnsavedCommit, UnsavedMessage},
-    connection::{Appended, Connection},
+    connection::Connection,
     meters::StoreMeters,
     read::{History, KnownHistory},
     subject::{Subject, check_id},
     trace,
 };
 use cache::{AggregateCache, CachedAggregate};
+use group::{Answer, FirstResults, Waiting};
 pub use loaded::{CommandOutcome, Loaded};
 
-/// Number of tries of an append before it is given up.
-const MAX_TRIES: u32 = 16;
-/// Limit for cached aggregates, in bytes: some fifty thousand, if each has few events.
+/// Limit for cached aggregates, in bytes: some fifty thousand, if each is small.
 const CACHE_BYTES: u64 = 64 << 20;
 
 /// Knowledge of the caller about the aggregate that saves a read of the log.
@@ -63,7 +62,7 @@ pub enum Expectation {
 pub struct Store<A: Aggregate> {
     connection: Connection,
     stream: StreamName,
-    memory: AggregateCache<A>,
+    memory: AggregateCache<A, Waiting<A>>,
     meters: StoreMeters,
 }
 
@@ -81,6 +80,8 @@ impl<A: Aggregate> Clone for Store<A> {
 impl<A> Store<A>
 where
     A: Aggregate<Services = ()> + Clone + 'static,
+    A::Command: Send,
+    A::Error: Send,
 {
     pub(crate) fn new(connection: Connection, stream: StreamName) -> Self {
         Self {
@@ -108,8 +109,9 @@ where
             let mut kept = slot.kept.lock().await;
             self.fence(&mut kept).await;
             if !kept.is_fresh_at(came) {
-                self.catch_up(&mut kept).await?;
-                self.memory.weigh(id, &slot, kept.context.bytes());
+                self.catch_up(&mut kept, &mut FirstResults::unwanted())
+                    .await?;
+                self.memory.weigh(id, &slot, kept.size());
             }
             Ok(kept.context.clone())
         })
@@ -141,9 +143,9 @@ where
         check_id(id)?;
         let began = Instant::now();
         let span = self.span_of_command(id, metadata);
-        let metadata = within(&span, metadata);
+        let command = (command, within(&span, metadata));
         let executed = self
-            .bounded(self.execute_unbounded(id, command, &metadata, hint))
+            .bounded(self.execute_unbounded(id, command, hint, span.clone()))
             .instrument(span.clone())
             .await;
         if let Err(CommandError::Failed(failure)) = &executed {
@@ -173,107 +175,31 @@ where
         span
     }
 
+    /// Waits for the aggregate with others, and for the result.
     async fn execute_unbounded(
         &self,
         id: &str,
-        command: A::Command,
-        metadata: &Metadata,
+        command: (A::Command, Metadata),
         hint: Expectation,
+        span: Span,
     ) -> Result<CommandOutcome<A>, CommandError<A::Error>>
     where
         A::Command: Clone,
     {
-        let came = Instant::now();
+        let command_id = command.1.command_id;
         let slot = self.memory.slot(id);
-        // One command per aggregate at a time in this process: concurrent commands on one aggregate
-        // queue here instead of making every append but one conflict. Between processes the
-        // expectation decides.
-        let mut kept = slot.kept.lock().await;
-        self.fence(&mut kept).await;
-        let found = if kept.is_complete() {
-            &self.meters.hits
-        } else {
-            &self.meters.misses
-        };
-        found.increment(1);
-        if !kept.is_complete() && hint == Expectation::Unknown {
-            self.catch_up(&mut kept).await?;
+        let (waiting, answered) = Waiting::new(command, hint, span);
+        if slot.queue.push(waiting) {
+            tokio::spawn(self.clone().work(id.to_owned(), slot));
         }
-        // The cached state changes only between two awaits, by whole commits: however this future
-        // is cancelled, the state remains one that the aggregate once had.
-        for tried in 1..=MAX_TRIES {
-            let context = &kept.context;
-            if let Some(sequence) = context.sequence_of(metadata.command_id) {
-                // It is unknown what an unreachable log will contain when it is back.
-                if !self.connection.tails().are_proved() {
-                    let why = "not connected to NATS, or not for long";
-                    return Err(StoreError::unavailable(why).into());
-                }
-                return Ok(self
-                    .first_result(context, sequence, metadata.command_id)
-                    .await?);
+        match answered.await {
+            Ok(Answer::Executed(result)) => result,
+            Ok(Answer::TookEffect { sequence, epoch }) => {
+                Ok(self.first_result(id, (sequence, epoch), command_id).await?)
             }
-            let mut decided = context.aggregate.clone();
-            let sink = EventSink::default();
-            let verdict = decided.handle(command.clone(), &(), &sink).await;
-            let events = sink.collect().await;
-            if verdict.is_err() || events.is_empty() {
-                if kept.is_fresh_at(came) {
-                    let executed = kept.context.outcome(false);
-                    return verdict.map(|()| executed).map_err(CommandError::Refused);
-                }
-                self.catch_up(&mut kept).await?;
-                self.memory.weigh(id, &slot, kept.context.bytes());
-                continue;
-            }
-            let commit = UnsavedCommit::encode(&events, metadata)?;
-            let (commit_id, bytes) = (commit.id, commit.len());
-            let message = UnsavedMessage::of_one(A::TYPE, context.version, &commit)?;
-            let sent = Instant::now();
-            let appended = self
-                .connection
-                .append(self.subject(id), message, context.basis())
-                .await;
-            self.meters.append.record(sent.elapsed());
-            match appended {
-                Ok(Appended::Stored(sequence)) => {
-                    let (command, decided) = (metadata.command_id, (decided, events.len()));
-                    let place = (sequence, commit_id);
-                    kept.context.committed(decided, command, place, bytes);
-                    let correlation = &metadata.correlation_id;
-                    let tails = self.connection.tails();
-                    tails.note(self.stream, sequence, [(0, commit_id, &**correlation)]);
-                    // The expectation held when the server stored it.
-                    kept.mark_fresh_at(sent);
-                    self.memory.weigh(id, &slot, kept.context.bytes());
-                    return Ok(kept.context.outcome(false));
-                }
-                Ok(Appended::Conflict) => {
-                    self.meters.conflicts.increment(1);
-                    if tried > 1 {
-                        let pause = rand::rng().random_range(0..1 << tried.min(6));
-                        tokio::time::sleep(Duration::from_millis(pause)).await;
-                    }
-                }
-                // It is unknown whether the append took effect: its acknowledgment may have been
-                // lost. The log contains the command's ID if it did.
-                Err(error @ StoreError::Unavailable { .. }) => {
-                    // In an outage every command fails like this: a metric counts them, and one
-                    // line reports the loss of the connection.
-                    tracing::debug!(stream = %self.stream, aggregate = id, %error, "append unanswered, looking it up");
-                    self.meters.unanswered.increment(1);
-                }
-                Err(error) => return Err(error.into()),
-            }
-            self.catch_up(&mut kept).await?;
-            self.memory.weigh(id, &slot, kept.context.bytes());
+            Ok(Answer::Panicked(panic)) => resume_unwind(panic),
+            Err(_) => Err(StoreError::unavailable("the command was interrupted").into()),
         }
-        Err(StoreError::Conflict {
-            stream: self.stream,
-            aggregate_id: id.to_owned(),
-            tries: MAX_TRIES,
-        }
-        .into())
     }
 
     async fn bounded<T, E: From<StoreError>>(
@@ -288,25 +214,33 @@ where
 
     /// Brings a cached aggregate to its newest commit. An interrupted read keeps what it has read,
     /// and the next one continues from there.
-    async fn catch_up(&self, kept: &mut CachedAggregate<A>) -> Result<(), StoreError> {
+    async fn catch_up(
+        &self,
+        kept: &mut CachedAggregate<A>,
+        first_results: &mut FirstResults<A>,
+    ) -> Result<(), StoreError> {
         let began = Instant::now();
         let id = kept.context.id.clone();
         loop {
             self.fence(kept).await;
             let known = kept.context.known_history();
-            let context = &mut kept.context;
+            let reached = &mut *kept;
             let take = |commit: Commit| {
                 self.connection.saw(std::slice::from_ref(&commit));
-                context.apply(&commit)
+                reached.apply(&commit)?;
+                first_results.note(&commit, &reached.context);
+                Ok(())
             };
             let history = History::of(&self.connection);
             match history.after(known, self.subject(&id), take).await {
                 Ok(end) if end < known.sequence => {
                     tracing::warn!(stream = %self.stream, aggregate = id, "the log is older than what was read before");
+                    first_results.forget();
                     self.forget(kept);
                 }
                 Err(error @ StoreError::TailLost { .. }) => {
                     tracing::warn!(stream = %self.stream, aggregate = id, %error, "reading it anew");
+                    first_results.forget();
                     self.forget(kept);
                 }
                 Ok(_) => break,
@@ -337,17 +271,14 @@ where
         self.connection.tails().doubt();
     }
 
-    /// The aggregate as a command's commit in the message at `sequence` left it.
+    /// The aggregate as a command's commit in the message at a sequence left it.
     async fn first_result(
         &self,
-        newest: &Loaded<A>,
-        sequence: u64,
+        id: &str,
+        (sequence, epoch): (u64, u64),
         command: Uuid,
     ) -> Result<CommandOutcome<A>, StoreError> {
-        if newest.last_command() == Some(command) {
-            return Ok(newest.outcome(true));
-        }
-        let mut context = Loaded::<A>::empty(&newest.id, newest.epoch);
+        let mut context = Loaded::<A>::empty(id, epoch);
         let take = |commit: Commit| {
             // Commits behind it in its message are later.
             if context.last_command() == Some(command) {
@@ -390,12 +321,10 @@ where
 }
 
 /// The same metadata except for the trace context: what the commit causes is a child of its span.
-fn within<'a>(span: &Span, metadata: &'a Metadata) -> Cow<'a, Metadata> {
-    match trace::context_of(span) {
-        None => Cow::Borrowed(metadata),
-        context => Cow::Owned(Metadata {
-            trace_parent: context,
-            ..metadata.clone()
-        }),
+fn within(span: &Span, metadata: &Metadata) -> Metadata {
+    let mut metadata = metadata.clone();
+    if let Some(context) = trace::context_of(span) {
+        metadata.trace_parent = Some(context);
     }
+    metadata
 }

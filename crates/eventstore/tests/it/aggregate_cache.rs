@@ -2,9 +2,10 @@
 
 use crate::support::*;
 use async_nats::jetstream;
-use eventstore::LogConfig;
+use eventstore::{HistoricalCommit, LogConfig};
 use testkit::LONG;
 use tokio::{sync::watch, task::JoinSet, time::Instant};
+use uuid::Uuid;
 
 /// So many who ask at once.
 const CROWD: usize = 500;
@@ -136,4 +137,34 @@ async fn a_log_that_became_another_is_read_anew_at_once() {
     }
     let loaded = accounts.load("a").await.unwrap();
     assert_eq!((loaded.state().balance, loaded.version()), (21, 6));
+}
+
+#[tokio::test]
+async fn an_account_of_a_hundred_thousand_commits_stays_in_memory() {
+    let (nats, log) = start().await;
+    let mut import = log.importer().begin(ACCOUNTS, 0);
+    for message in 0..400_u64 {
+        let commits: Vec<_> = (0..250)
+            .map(|n| {
+                HistoricalCommit::new(
+                    (ACCOUNTS, "account", "a".to_owned()),
+                    message * 250 + n,
+                    Uuid::now_v7(),
+                    fresh(),
+                    &[Event::Deposited { amount: 1 }],
+                )
+                .unwrap()
+            })
+            .collect();
+        import.append(&commits).await.unwrap();
+    }
+    import.finish().await.unwrap();
+    let accounts = accounts(&log);
+    assert_eq!(accounts.load("a").await.unwrap().version(), 100_000);
+    let mut questions = Questions::listen(nats.url()).await;
+    for n in 1..=20 {
+        let done = deposit(&accounts, "a", 1).await.unwrap();
+        assert_eq!(done.version, 100_000 + n);
+    }
+    assert_eq!(questions.count().await, 0, "nothing is read again");
 }

@@ -13,6 +13,7 @@ mod dead_letters;
 mod examples;
 mod faults;
 mod forged;
+mod group_commit;
 mod holes;
 mod lagging;
 mod news;

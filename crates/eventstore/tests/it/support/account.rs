@@ -21,6 +21,8 @@ pub enum Command {
     Look,
     Annotate(String),
     Close,
+    /// A defect.
+    Panic,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +80,7 @@ impl Aggregate for Account {
             Command::Look => {}
             Command::Annotate(note) => sink.write(Event::Annotated { note }, self).await,
             Command::Close => sink.write(Event::Closed, self).await,
+            Command::Panic => panic!("what a defect"),
         }
         Ok(())
     }
