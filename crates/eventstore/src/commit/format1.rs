@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Commit, Metadata, Upcasters,
-    envelope::{FoundMessage, Origin},
+    found_message::{FoundMessage, Origin},
 };
 use crate::StoreError;
 

@@ -7,7 +7,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use super::{Commit, FoundMessage, Metadata, UnsavedCommit, UnsavedMessage, Upcasters, encode};
+use super::{
+    Commit, FoundMessage, Metadata, UnsavedCommit, UnsavedMessage, Upcasters, commits_of, encode,
+};
 use crate::{StoreError, StreamName};
 
 /// A commit that is written as it was, with its ID and time.
@@ -125,7 +127,7 @@ impl HistoricalCommit {
             payload: &payload,
             stored_at: first.metadata.time,
         };
-        message.commits(&Upcasters::default())
+        commits_of(message, &Upcasters::default())
     }
 
     /// The message of commits, which must follow one another in one aggregate.

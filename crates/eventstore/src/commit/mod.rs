@@ -4,6 +4,7 @@
 mod encode;
 mod envelope;
 mod format1;
+mod found_message;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod historical;
@@ -25,7 +26,8 @@ use uuid::Uuid;
 use crate::{StoreError, StreamName};
 
 pub(crate) use encode::{UnsavedCommit, UnsavedMessage};
-pub(crate) use envelope::{FoundMessage, Origin, commit_ids_of, delivered, origin};
+pub(crate) use envelope::{commit_ids_of, commits_of, delivered, origin};
+pub(crate) use found_message::{FoundMessage, Origin};
 pub use historical::{HistoricalCommit, StoredEvent};
 pub use upcast::Upcasters;
 
