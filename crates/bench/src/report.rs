@@ -14,15 +14,15 @@ const DISTURBED: f64 = 25.0;
 pub struct BenchReport {
     pub machine: Machine,
     /// The settings of the run.
-    pub settings: Settings,
-    pub rows: Vec<Row>,
+    pub settings: RunSettings,
+    pub rows: Vec<ReportRow>,
     /// Single figures with their units.
     pub figures: Vec<Figure>,
 }
 
 /// The settings of a run.
 #[derive(Debug, Serialize)]
-pub struct Settings {
+pub struct RunSettings {
     pub quick: bool,
     pub nats_sync: &'static str,
     pub connections: usize,
@@ -30,7 +30,7 @@ pub struct Settings {
 
 /// One comparison.
 #[derive(Debug, Serialize)]
-pub struct Row {
+pub struct ReportRow {
     pub name: String,
     /// Per second; the median of the rounds, as are the next two.
     pub ours: Option<f64>,
@@ -81,7 +81,7 @@ pub struct Figure {
     pub unit: &'static str,
 }
 
-impl Row {
+impl ReportRow {
     pub fn new(name: &str, target: Option<f64>) -> Self {
         Self {
             name: name.to_owned(),
@@ -131,7 +131,7 @@ impl fmt::Display for Memory {
 
 impl BenchReport {
     /// A report without results.
-    pub fn new(machine: Machine, settings: Settings) -> Self {
+    pub fn new(machine: Machine, settings: RunSettings) -> Self {
         Self {
             machine,
             settings,
@@ -141,7 +141,7 @@ impl BenchReport {
     }
 
     /// Adds a comparison and prints it at once.
-    pub fn add(&mut self, row: Row) {
+    pub fn add(&mut self, row: ReportRow) {
         print_line(&row);
         self.rows.push(row);
     }
@@ -200,7 +200,7 @@ impl BenchReport {
     }
 }
 
-fn print_line(row: &Row) {
+fn print_line(row: &ReportRow) {
     let number = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.0}"));
     let percent =
         |value: Option<f64>| value.map_or(String::new(), |value| format!("{:.0} %", value * 1e2));
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn only_a_row_with_a_target_meets_or_misses_it() {
-        let mut row = Row::new("x", Some(0.5));
+        let mut row = ReportRow::new("x", Some(0.5));
         assert_eq!(row.verdict(), "");
         row.ratio = Some(0.5);
         assert_eq!(row.verdict(), "met");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     cpu::{self, Processes, Usage},
-    report::{Round, Row},
+    report::{ReportRow, Round},
     sample::{Sample, median, percentile},
 };
 
@@ -27,8 +27,8 @@ impl Comparison<'_> {
         mut prepare: impl FnMut() -> Result<()>,
         mut ours: impl FnMut() -> Result<Sample>,
         mut raw: impl FnMut() -> Result<Sample>,
-    ) -> Result<Row> {
-        let mut row = Row::new(self.name, self.target);
+    ) -> Result<ReportRow> {
+        let mut row = ReportRow::new(self.name, self.target);
         let (mut latencies, mut usages, mut raw_usages) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.rounds {
             prepare()?;

@@ -15,7 +15,7 @@ use crate::{
     export, fill, load,
     machine::{Machine, cores},
     orders, reads, rebuild, replay,
-    report::{BenchReport, Settings},
+    report::{BenchReport, RunSettings},
     servers,
     site::Site,
     start, tickets,
@@ -76,7 +76,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let machine = Machine::inspect(&nats, &mongod);
     machine.print();
     let sync_always = options.sync == Sync::Always;
-    let settings = Settings {
+    let settings = RunSettings {
         quick: options.quick,
         nats_sync: if sync_always { "always" } else { "2 minutes" },
         connections: load::CONNECTIONS,

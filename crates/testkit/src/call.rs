@@ -7,7 +7,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Response, session::Session};
+use crate::{Response, session::SessionCookie};
 
 /// No response of a healthy or failing server takes this long; one that hangs fails the test.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -16,13 +16,18 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 #[must_use = "a call is only made when it is awaited"]
 #[derive(Debug)]
 pub struct Call {
-    session: Session,
+    session: SessionCookie,
     asked: String,
     request: RequestBuilder,
 }
 
 impl Call {
-    pub(crate) fn new(http: &reqwest::Client, session: Session, method: Method, url: &str) -> Self {
+    pub(crate) fn new(
+        http: &reqwest::Client,
+        session: SessionCookie,
+        method: Method,
+        url: &str,
+    ) -> Self {
         Self {
             session,
             asked: format!("{method} {url}"),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::{Call, Response, eventually, session::Session};
+use crate::{Call, Response, eventually, session::SessionCookie};
 
 /// A client with its own session. Clones share the session, so they can send concurrent requests as
 /// the same user.
@@ -15,7 +15,7 @@ use crate::{Call, Response, eventually, session::Session};
 pub struct Client {
     base_url: String,
     http: reqwest::Client,
-    session: Session,
+    session: SessionCookie,
 }
 
 /// A user with a session.
@@ -55,7 +55,7 @@ impl Client {
         Self {
             base_url: base_url.into(),
             http: reqwest::Client::new(),
-            session: Session::default(),
+            session: SessionCookie::default(),
         }
     }
 
@@ -63,7 +63,7 @@ impl Client {
     #[must_use]
     pub fn anonymous(&self) -> Self {
         Self {
-            session: Session::default(),
+            session: SessionCookie::default(),
             ..self.clone()
         }
     }

@@ -51,7 +51,7 @@ pub use mongo::{Mongo, MongoProxy};
 pub use nats::{DiskCopy, Nats};
 pub use proxy::{Ack, DropAcksProxy, Publication};
 pub use response::{ErrorEntry, Response};
-pub use router::{Router, Routes, SERVICES};
+pub use router::{ProxyRoutes, Router, SERVICES};
 pub use tool::Tool;
 
 pub use devservers::{MongoOptions, NatsOptions};

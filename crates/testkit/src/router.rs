@@ -38,7 +38,7 @@ pub const SERVICES: [(&str, &str); 6] = [
 
 /// Paths with this prefix go to one of these processes (`host:port`); the first matching prefix
 /// wins.
-pub type Routes = Vec<(&'static str, Vec<String>)>;
+pub type ProxyRoutes = Vec<(&'static str, Vec<String>)>;
 
 /// Forwards each request to a process of the service with its path, to each in turn, and to the
 /// next one if nothing listens there. A request that no process accepts gets 503.
@@ -53,14 +53,14 @@ pub struct Router {
 
 #[derive(Debug)]
 struct State {
-    routes: Routes,
+    routes: ProxyRoutes,
     out: Mutex<HashSet<String>>,
     turn: AtomicUsize,
 }
 
 impl Router {
     /// Listens on a free port, and considers every process ready.
-    pub async fn start(routes: Routes) -> Self {
+    pub async fn start(routes: ProxyRoutes) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .unwrap_or_else(|error| panic!("the router can't listen: {error}"));

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The session cookie, shared by all clones.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Session(Arc<Mutex<Option<String>>>);
+pub(crate) struct SessionCookie(Arc<Mutex<Option<String>>>);
 
-impl Session {
+impl SessionCookie {
     pub(crate) fn get(&self) -> Option<String> {
         let value = self.0.lock();
         value.unwrap_or_else(PoisonError::into_inner).clone()

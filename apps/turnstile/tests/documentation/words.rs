@@ -1,6 +1,10 @@
 //! One word per concept: `docs/glossary.md` says which.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use crate::{pages::BANNED, read, root};
 
@@ -213,6 +217,42 @@ fn names_of_tests_are_written_in_plain_english() {
         }
     }
     assert!(names.is_empty(), "{names:#?}");
+}
+
+/// Public names of several packages with one meaning each: an HTTP request or response, a payment
+/// intent, the options of a command, the source of an error.
+const SHARED: [&str; 5] = ["HttpConnection", "Intent", "Options", "Response", "Source"];
+
+/// A change of a stream and of a document, a user of the marketplace and of MongoDB: to be renamed.
+const TO_BE_RENAMED: [&str; 2] = ["Change", "User"];
+
+/// The public type that a line declares.
+fn public_type(line: &str) -> Option<&str> {
+    let declared = line.strip_prefix("pub ")?;
+    let kinds = ["struct ", "enum ", "trait ", "type "];
+    let name = kinds.iter().find_map(|kind| declared.strip_prefix(kind))?;
+    name.split(|c: char| !c.is_alphanumeric()).next()
+}
+
+/// The shapes in `crates/api` have the names of what they show.
+#[test]
+fn public_types_have_one_meaning() {
+    let mut packages = BTreeMap::<String, BTreeSet<String>>::new();
+    for (file, text) in all_sources() {
+        let Some((package, _)) = file.split_once("/src/") else {
+            continue;
+        };
+        for name in text.lines().filter_map(public_type) {
+            let declared = packages.entry(name.to_owned()).or_default();
+            declared.insert(package.to_owned());
+        }
+    }
+    packages.retain(|name, declared| {
+        declared.remove("crates/api");
+        let is_known = |known: &[&str]| known.contains(&name.as_str());
+        declared.len() > 1 && !is_known(&SHARED) && !is_known(&TO_BE_RENAMED)
+    });
+    assert!(packages.is_empty(), "{packages:#?}");
 }
 
 #[test]

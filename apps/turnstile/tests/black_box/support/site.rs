@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use tempfile::TempDir;
 use testkit::{
-    Client, DropAcksProxy, Mongo, Nats, Person, Router, Routes, SERVICES, TestApp, Tool, stripe,
+    Client, DropAcksProxy, Mongo, Nats, Person, ProxyRoutes, Router, SERVICES, TestApp, Tool,
+    stripe,
 };
 
 use super::{Charge, money};
@@ -242,7 +243,7 @@ async fn start_services(envs: &[(String, String)]) -> (Vec<TestApp>, Option<Rout
         apps.push(app.start_unready().await);
     }
     let address = |app: &TestApp| app.base_url().trim_start_matches("http://").to_owned();
-    let mut routes: Routes = SERVICES
+    let mut routes: ProxyRoutes = SERVICES
         .iter()
         .zip(&apps)
         .map(|((_, path), app)| (*path, vec![address(app)]))

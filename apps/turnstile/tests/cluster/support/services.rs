@@ -1,6 +1,6 @@
 //! The services as processes, one or several of each, behind one address.
 
-use testkit::{Client, Router, Routes, SERVICES, TestApp, Tool};
+use testkit::{Client, ProxyRoutes, Router, SERVICES, TestApp, Tool};
 
 use super::TURNSTILE;
 
@@ -21,7 +21,7 @@ impl Site {
     /// `envs` returns for its name; returns when all are ready.
     pub async fn start(copies: usize, envs: impl Fn(&str) -> Vec<(String, String)>) -> Self {
         let mut services = Vec::new();
-        let mut routes = Routes::new();
+        let mut routes = ProxyRoutes::new();
         for (name, path) in SERVICES {
             let mut addresses = Vec::new();
             for _ in 0..copies {
