@@ -146,8 +146,7 @@ impl Checkout {
         payment_id: PaymentId,
         metadata: &Metadata,
     ) -> Result<BegunPayment, PayError> {
-        let id = payment_id.to_string();
-        let known = self.payments.load(&id).await?;
+        let known = self.payments.load(&payment_id.to_string()).await?;
         if let Some(begun) = known.state().begun() {
             begun.must_be_for(order.id, order.ticket.id)?;
             return Ok(begun.clone());
@@ -165,12 +164,21 @@ impl Checkout {
             expires_at: order.expires_at,
             at: metadata.time,
         };
-        let metadata = step(metadata, "begin");
-        let begun = self
+        self.decide(payment_id, command, &step(metadata, "begin"))
+            .await
+    }
+
+    async fn decide(
+        &self,
+        id: PaymentId,
+        command: PaymentCommand,
+        metadata: &Metadata,
+    ) -> Result<BegunPayment, PayError> {
+        let decided = self
             .payments
-            .execute(&id, command, &metadata, Expectation::Unknown)
+            .execute(&id.to_string(), command, metadata, Expectation::Unknown)
             .await?;
-        begun.state.begun().cloned().ok_or(PayError::NotFound)
+        decided.state.begun().cloned().ok_or(PayError::NotFound)
     }
 
     /// Has the provider hold the money, and records the outcome. If the provider has closed the
@@ -220,16 +228,7 @@ impl Checkout {
             at: Utc::now(),
         };
         let metadata = step(metadata, &format!("reopen {}", next.attempt));
-        let reopened = self
-            .payments
-            .execute(
-                &payment.id.to_string(),
-                command,
-                &metadata,
-                Expectation::Unknown,
-            )
-            .await?;
-        reopened.state.begun().cloned().ok_or(PayError::NotFound)
+        self.decide(payment.id, command, &metadata).await
     }
 
     /// Tries the card on the payment's current intent; `false` if that is closed.
@@ -240,7 +239,6 @@ impl Checkout {
         metadata: &Metadata,
     ) -> Result<bool, PayError> {
         payment.may_try(metadata.time)?;
-        let id = payment.id.to_string();
         let reference = ProviderRef::new(payment.reference.clone());
         let attempt = metadata.command_id.to_string();
         match self.provider.authorize(&reference, token, &attempt).await? {
@@ -249,9 +247,7 @@ impl Checkout {
                 let command = PaymentCommand::Authorize {
                     reference: payment.reference.clone(),
                 };
-                self.payments
-                    .execute(&id, command, &metadata, Expectation::Unknown)
-                    .await?;
+                self.decide(payment.id, command, &metadata).await?;
                 Ok(true)
             }
             Authorization::Declined { reason } => {
@@ -260,9 +256,7 @@ impl Checkout {
                     reason: reason.clone(),
                     at: metadata.time,
                 };
-                self.payments
-                    .execute(&id, command, &metadata, Expectation::Unknown)
-                    .await?;
+                self.decide(payment.id, command, &metadata).await?;
                 Err(PayError::Declined(reason))
             }
             Authorization::Voided => Ok(false),

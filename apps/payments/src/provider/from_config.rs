@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{PaymentProvider, ProviderConfig, Sandbox, SandboxReader, SetupError, Stripe};
+use super::{
+    PaymentProvider, ProviderBooks, ProviderConfig, Sandbox, SandboxReader, SetupError, Stripe,
+};
 
 /// The file in [`ProviderConfig::data_dir`] that holds the sandbox's intents.
 const SANDBOX_FILE: &str = "sandbox-payments.ndjson";
@@ -17,11 +19,9 @@ pub fn from_config(config: &ProviderConfig) -> Result<Arc<dyn PaymentProvider>, 
     }
 }
 
-/// Builds the configured provider for a process that only reads, beside the one that writes:
-/// `status` and `list` work. With the sandbox everything else is
-/// [`ProviderError::Rejected`](super::ProviderError::Rejected), and what is read is the journal as
-/// it stood at this call.
-pub fn reader_from_config(config: &ProviderConfig) -> Result<Arc<dyn PaymentProvider>, SetupError> {
+/// Builds the records of the configured provider for a process next to the one that moves money.
+/// With the sandbox they are the journal as it stood at this call.
+pub fn books_from_config(config: &ProviderConfig) -> Result<Arc<dyn ProviderBooks>, SetupError> {
     if config.mode.is_stripe() {
         Ok(Arc::new(Stripe::new(config)?))
     } else {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::{
-    Authorization, Intent, IntentPage, IntentStatus, PaymentProvider, ProviderError, ProviderRef,
-    Token, WebhookError, WebhookEvent,
+    Authorization, Intent, IntentPage, IntentStatus, PaymentProvider, ProviderBooks, ProviderError,
+    ProviderRef, Token, WebhookError, WebhookEvent,
 };
 
 /// A provider whose calls are counted and timed: rate, errors and duration of each kind.
@@ -60,11 +60,18 @@ fn never<T>(_: &T) -> bool {
 }
 
 #[async_trait]
-impl PaymentProvider for Metered {
+impl ProviderBooks for Metered {
     fn name(&self) -> &'static str {
         self.0.name()
     }
 
+    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {
+        self.measure("list", self.0.list(cursor), never).await
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for Metered {
     async fn open(&self, intent: &Intent) -> Result<ProviderRef, ProviderError> {
         self.measure("open", self.0.open(intent), never).await
     }
@@ -94,10 +101,6 @@ impl PaymentProvider for Metered {
     async fn status(&self, reference: &ProviderRef) -> Result<IntentStatus, ProviderError> {
         self.measure("status", self.0.status(reference), never)
             .await
-    }
-
-    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {
-        self.measure("list", self.0.list(cursor), never).await
     }
 
     fn webhook(

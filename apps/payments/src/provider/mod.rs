@@ -29,7 +29,7 @@ use async_trait::async_trait;
 
 pub use config::{ProviderConfig, Secret, Timeouts};
 pub use error::{ProviderError, SetupError};
-pub use from_config::{from_config, reader_from_config};
+pub use from_config::{books_from_config, from_config};
 pub use metered::Metered;
 pub use sandbox::{Sandbox, SandboxReader};
 pub use stripe::Stripe;
@@ -46,15 +46,24 @@ pub use webhook::{SIGNATURE_HEADER, WebhookError, WebhookEvent, WebhookKind};
 const AUTHENTICATION_REQUIRED: &str =
     "Your card requires authentication, which is not supported here. Please try another card.";
 
+/// The records of a provider, which a process may read that doesn't move money.
+#[async_trait]
+pub trait ProviderBooks: Send + Sync {
+    /// A short lower-case name for logs and metrics.
+    fn name(&self) -> &'static str;
+
+    /// All intents of this application, in pages. `None` requests the first page, and
+    /// [`IntentPage::next`] is the cursor of the one after. Intents that are opened in the meantime may
+    /// be missed. A page may be empty and still have a next one.
+    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError>;
+}
+
 /// A company (or a stand-in for one) that holds money on a card and later captures or voids it.
 ///
 /// Every method may be repeated after a lost answer, a crash or a timeout, by any process, and then
 /// ends in the same state. Every method returns within [`Timeouts::total`].
 #[async_trait]
-pub trait PaymentProvider: Send + Sync {
-    /// A short lower-case name for logs and metrics.
-    fn name(&self) -> &'static str;
-
+pub trait PaymentProvider: ProviderBooks {
     /// Opens the intent of a payment's attempt, or finds the existing one. Moves no money.
     ///
     /// Idempotent on [`Intent::payment_id`] and [`Intent::attempt`]; the same with another amount,
@@ -95,11 +104,6 @@ pub trait PaymentProvider: Send + Sync {
 
     /// The current state of the intent, according to the provider.
     async fn status(&self, reference: &ProviderRef) -> Result<IntentStatus, ProviderError>;
-
-    /// All intents of this application, in pages. `None` requests the first page, and
-    /// [`IntentPage::next`] is the cursor of the one after. Intents that are opened in the meantime
-    /// may be missed. A page may be empty and still have a next one.
-    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError>;
 
     /// Verifies and parses an event of the provider; `signature` is the value of the
     /// [`SIGNATURE_HEADER`] header, `body` the bytes as received.

@@ -18,7 +18,7 @@ use std::{
 use uuid::Uuid;
 
 use self::difference::{described, difference};
-use crate::provider::{IntentStatus, ListedIntent, PaymentProvider, ProviderError};
+use crate::provider::{IntentStatus, ListedIntent, ProviderBooks, ProviderError};
 
 /// The result of a comparison.
 #[derive(Debug, Default)]
@@ -89,7 +89,7 @@ struct Booked {
 /// When the log or the provider can't be read.
 pub async fn reconcile(
     log: &Log,
-    provider: &dyn PaymentProvider,
+    provider: &dyn ProviderBooks,
 ) -> Result<Reconciliation, ReconcileError> {
     let booked = read_log(log).await?;
     let intents = read_provider(provider).await?;
@@ -166,7 +166,7 @@ async fn order_status(
     Ok(orders.state().order(order).map(|order| order.status))
 }
 
-async fn read_provider(provider: &dyn PaymentProvider) -> Result<Vec<ListedIntent>, ProviderError> {
+async fn read_provider(provider: &dyn ProviderBooks) -> Result<Vec<ListedIntent>, ProviderError> {
     let mut intents = Vec::new();
     let mut cursor = None;
     loop {

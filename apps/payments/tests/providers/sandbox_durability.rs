@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use payments::provider::{
-    Authorization, Intent, IntentStatus, PaymentProvider, ProviderError, ProviderRef, Sandbox,
-    SandboxReader, SetupError,
+    Authorization, Intent, IntentStatus, PaymentProvider, ProviderBooks, ProviderError,
+    ProviderRef, Sandbox, SandboxReader, SetupError,
 };
 
 use crate::support::{intent, journal_in, token};
@@ -78,11 +78,10 @@ async fn a_truncated_journal_keeps_its_complete_lines() {
             .unwrap_or(Some(IntentStatus::Captured));
 
         let reader = SandboxReader::open(&journal).unwrap();
-        assert_eq!(
-            reader.status(&reference).await.ok(),
-            expected,
-            "read, cut at {cut}"
-        );
+        let listed = reader.list(None).await.unwrap().intents;
+        let found = listed.iter().find(|intent| intent.reference == reference);
+        let found = found.map(|intent| intent.status);
+        assert_eq!(found, expected, "read, cut at {cut}");
         let sandbox = Sandbox::open(&journal).unwrap();
         assert_eq!(
             sandbox.status(&reference).await.ok(),
@@ -156,28 +155,11 @@ async fn a_reader_sees_all_entries_and_writes_none() {
     assert!(!journal.exists());
 
     let sandbox = Sandbox::open(&journal).unwrap();
-    let reference = authorized(&sandbox).await.unwrap();
+    authorized(&sandbox).await.unwrap();
     let reader = SandboxReader::open(&journal).unwrap();
-    assert_eq!(
-        reader.status(&reference).await,
-        Ok(IntentStatus::Authorized)
-    );
+    let listed = reader.list(None).await.unwrap().intents;
+    assert_eq!(listed[0].status, IntentStatus::Authorized);
     assert_eq!(reader.list(None).await, sandbox.list(None).await);
-    let visa = token("tok_visa");
-    for result in [
-        reader.open(&intent()).await.map(|_| ()),
-        reader
-            .authorize(&reference, &visa, "attempt")
-            .await
-            .map(|_| ()),
-        reader.capture(&reference).await,
-        reader.void(&reference).await,
-    ] {
-        assert!(
-            matches!(result, Err(ProviderError::Rejected { .. })),
-            "{result:?}"
-        );
-    }
 }
 
 /// Runs the named test of this binary in a separate process, where it writes into the journal.

@@ -1,7 +1,8 @@
 //! The meaning of Stripe's answers when nothing fails.
 
 use payments::provider::{
-    Authorization, Intent, PaymentProvider, ProviderConfig, ProviderError, Secret, Stripe,
+    Authorization, Intent, PaymentProvider, ProviderBooks, ProviderConfig, ProviderError, Secret,
+    Stripe,
 };
 
 use crate::support::{SHORT, intent, stripe_at, stripe_config, token};

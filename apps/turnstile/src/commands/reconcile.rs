@@ -27,7 +27,7 @@ Examples:
 
 pub(crate) async fn run(args: ReconcileArgs, runtime: &Runtime) -> Result<ExitOutcome, CliError> {
     let mode = runtime.config.payments_to_read()?;
-    let provider = provider::reader_from_config(&provider_config(&runtime.config, mode))
+    let provider = provider::books_from_config(&provider_config(&runtime.config, mode))
         .map_err(CliError::failed)?;
     let found = reconcile(&runtime.log, provider.as_ref()).await?;
     let mut output = args.said.open();

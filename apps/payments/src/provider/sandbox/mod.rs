@@ -21,8 +21,8 @@ use tokio::sync::{mpsc, oneshot};
 use self::journal::Journal;
 use self::ledger::Ledger;
 use super::{
-    Authorization, Intent, IntentPage, IntentStatus, PaymentProvider, ProviderError, ProviderRef,
-    SetupError, Token,
+    Authorization, Intent, IntentPage, IntentStatus, PaymentProvider, ProviderBooks, ProviderError,
+    ProviderRef, SetupError, Token,
 };
 
 /// How long a start waits for the previous process to release the journal.
@@ -131,11 +131,19 @@ fn unreachable(reason: &str) -> ProviderError {
 }
 
 #[async_trait]
-impl PaymentProvider for Sandbox {
+impl ProviderBooks for Sandbox {
     fn name(&self) -> &'static str {
         "sandbox"
     }
 
+    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {
+        let cursor = cursor.map(str::to_owned);
+        self.ask(move |ledger| ledger.list(cursor.as_deref())).await
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for Sandbox {
     async fn open(&self, intent: &Intent) -> Result<ProviderRef, ProviderError> {
         let intent = intent.clone();
         self.ask(move |ledger| ledger.open(&intent)).await
@@ -167,11 +175,6 @@ impl PaymentProvider for Sandbox {
         let reference = reference.clone();
         self.ask(move |ledger| ledger.status(&reference)).await
     }
-
-    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {
-        let cursor = cursor.map(str::to_owned);
-        self.ask(move |ledger| ledger.list(cursor.as_deref())).await
-    }
 }
 
 /// The sandbox's state when it was opened, for a process next to the one that writes.
@@ -187,41 +190,10 @@ impl SandboxReader {
     }
 }
 
-fn read_only<T>() -> Result<T, ProviderError> {
-    Err(ProviderError::Rejected {
-        message: "the sandbox was opened only for reading".to_owned(),
-    })
-}
-
 #[async_trait]
-impl PaymentProvider for SandboxReader {
+impl ProviderBooks for SandboxReader {
     fn name(&self) -> &'static str {
         "sandbox"
-    }
-
-    async fn open(&self, _: &Intent) -> Result<ProviderRef, ProviderError> {
-        read_only()
-    }
-
-    async fn authorize(
-        &self,
-        _: &ProviderRef,
-        _: &Token,
-        _: &str,
-    ) -> Result<Authorization, ProviderError> {
-        read_only()
-    }
-
-    async fn capture(&self, _: &ProviderRef) -> Result<(), ProviderError> {
-        read_only()
-    }
-
-    async fn void(&self, _: &ProviderRef) -> Result<(), ProviderError> {
-        read_only()
-    }
-
-    async fn status(&self, reference: &ProviderRef) -> Result<IntentStatus, ProviderError> {
-        self.ledger.status(reference)
     }
 
     async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {

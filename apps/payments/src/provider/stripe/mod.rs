@@ -30,8 +30,8 @@ use self::keys::{check_base, check_key};
 use self::wire::{APPLICATION, ApiError, List, Meaning, PaymentIntent, Status};
 use super::{
     AUTHENTICATION_REQUIRED, Authorization, Intent, IntentPage, IntentStatus, PaymentProvider,
-    ProviderConfig, ProviderError, ProviderRef, Secret, SetupError, Token, WebhookError,
-    WebhookEvent,
+    ProviderBooks, ProviderConfig, ProviderError, ProviderRef, Secret, SetupError, Token,
+    WebhookError, WebhookEvent,
 };
 
 /// The message for a buyer when Stripe supplies none.
@@ -156,11 +156,38 @@ impl Stripe {
 }
 
 #[async_trait]
-impl PaymentProvider for Stripe {
+impl ProviderBooks for Stripe {
     fn name(&self) -> &'static str {
         "stripe"
     }
 
+    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {
+        // Refunds and disputes belong to the charge, not to the intent.
+        let mut query = vec![("limit", PAGE_SIZE), ("expand[]", "data.latest_charge")];
+        query.extend(cursor.map(|last| ("starting_after", last)));
+        let deadline = self.client.deadline();
+        let answer: HandlerResult<List> = self
+            .client
+            .get(&["payment_intents"], &query, |_| true, deadline)
+            .await?;
+        let listed = answer.result.map_err(ApiError::into_provider_error)?;
+        for intent in &listed.data {
+            self.of_this_mode(intent)?;
+        }
+        let last = listed.data.last().filter(|_| listed.has_more);
+        Ok(IntentPage {
+            next: last.map(|intent| intent.id.clone()),
+            intents: listed
+                .data
+                .iter()
+                .filter_map(PaymentIntent::listed)
+                .collect(),
+        })
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for Stripe {
     async fn open(&self, intent: &Intent) -> Result<ProviderRef, ProviderError> {
         let form: Form = vec![
             ("amount", intent.amount_cents.to_string()),
@@ -240,30 +267,6 @@ impl PaymentProvider for Stripe {
     async fn status(&self, reference: &ProviderRef) -> Result<IntentStatus, ProviderError> {
         let intent = self.look(reference, self.client.deadline()).await?;
         Ok(intent.status.into())
-    }
-
-    async fn list(&self, cursor: Option<&str>) -> Result<IntentPage, ProviderError> {
-        // Refunds and disputes belong to the charge, not to the intent.
-        let mut query = vec![("limit", PAGE_SIZE), ("expand[]", "data.latest_charge")];
-        query.extend(cursor.map(|last| ("starting_after", last)));
-        let deadline = self.client.deadline();
-        let answer: StripeResponse<List> = self
-            .client
-            .get(&["payment_intents"], &query, |_| true, deadline)
-            .await?;
-        let listed = answer.result.map_err(ApiError::into_provider_error)?;
-        for intent in &listed.data {
-            self.of_this_mode(intent)?;
-        }
-        let last = listed.data.last().filter(|_| listed.has_more);
-        Ok(IntentPage {
-            next: last.map(|intent| intent.id.clone()),
-            intents: listed
-                .data
-                .iter()
-                .filter_map(PaymentIntent::listed)
-                .collect(),
-        })
     }
 
     fn webhook(
