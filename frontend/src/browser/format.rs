@@ -115,19 +115,22 @@ pub fn set_currency(currency: &str) {
 
 /// An amount with its currency: `$20`, `19,99 €`.
 pub fn money(amount: Amount) -> String {
-    // Prices are far below 2^53 cents, so the double has the same two decimals.
-    #[allow(clippy::cast_precision_loss)]
-    let units = amount.cents as f64 / 100.0;
     with_formats(|formats| {
-        let format = if amount.cents % 100 == 0 {
+        let is_whole = amount.cents % 100 == 0;
+        let format = if is_whole {
             &formats.whole_money
         } else {
             &formats.money
         };
-        format
-            .as_ref()
-            .map_or_else(|| amount.to_string(), |format| format.format(units))
+        amount_in(format.as_ref(), amount)
     })
+}
+
+fn amount_in(format: Option<&NumberFormat>, amount: Amount) -> String {
+    // Prices are far below 2^53 cents, so the double has the same two decimals.
+    #[allow(clippy::cast_precision_loss)]
+    let units = amount.cents as f64 / 100.0;
+    format.map_or_else(|| amount.to_string(), |format| format.format(units))
 }
 
 /// An amount in a currency that may be another than that of all prices: an order keeps the one that
@@ -142,12 +145,7 @@ pub fn money_in(amount: Amount, code: &str) -> String {
 
 /// An amount with its currency and its decimals, where all of it has to be read: `$20.00`.
 pub fn exact_money(amount: Amount) -> String {
-    #[allow(clippy::cast_precision_loss)]
-    let units = amount.cents as f64 / 100.0;
-    with_formats(|formats| {
-        let format = formats.money.as_ref();
-        format.map_or_else(|| amount.to_string(), |format| format.format(units))
-    })
+    with_formats(|formats| amount_in(formats.money.as_ref(), amount))
 }
 
 /// The currency of all amounts, as the visitor writes it.

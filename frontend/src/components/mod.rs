@@ -1,5 +1,6 @@
 //! What pages are made of.
 
+mod ask_once;
 mod badge;
 mod banner;
 mod button;
@@ -16,8 +17,8 @@ mod skeleton;
 mod ticket_form;
 mod title;
 mod toast;
-mod withdraw;
 
+pub use ask_once::AskOnce;
 pub use badge::{Badge, StubArt, order_badge, ticket_badge};
 pub use banner::Banner;
 pub use button::{Button, Tone};
@@ -34,4 +35,3 @@ pub use skeleton::{CardSkeletons, PageSkeleton, RowSkeletons};
 pub use ticket_form::TicketForm;
 pub use title::{PageHead, use_title};
 pub use toast::Toast;
-pub use withdraw::Withdraw;

@@ -7,7 +7,7 @@ use dioxus::signals::ReadableRef;
 use state::{Backoff, OrderView, has_ended};
 use uuid::Uuid;
 
-use super::reads::{Read, retry_until_online};
+use super::reads::{Read, read_into};
 use super::requests::Api;
 use super::session::Session;
 use super::tasks::{Task, use_task};
@@ -61,27 +61,11 @@ impl OrderStore {
             }
             Box::pin(async move {
                 if user.is_some() {
-                    self.load().await;
+                    read_into(self.api, self.all, || self.read_all()).await;
                 }
             })
         };
         use_task(use_reactive((&user,), start));
-    }
-
-    async fn load(mut self) {
-        let mut all = self.all;
-        let late = move |failure| {
-            if all.peek().ready().is_none() {
-                all.set(Read::Failed(failure));
-            }
-        };
-        let now = match retry_until_online(self.api, || self.read_all(), late).await {
-            Ok(read) => Read::Ready(read),
-            Err(failure) => Read::Failed(failure),
-        };
-        if *self.all.peek() != now {
-            self.all.set(now);
-        }
     }
 
     async fn read_all(self) -> ApiResult<Vec<Order>> {

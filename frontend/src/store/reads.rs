@@ -99,7 +99,7 @@ where
     T: PartialEq + 'static,
     F: Future<Output = ApiResult<T>> + 'static,
 {
-    let mut value = use_signal(|| Read::Loading);
+    let value = use_signal(|| Read::Loading);
     use_task(move || {
         api.refresh.follow();
         // The first call is made here, where what it reads is noticed.
@@ -117,19 +117,28 @@ where
                     }
                 }
             };
-            let late = |failure| {
-                if value.peek().ready().is_none() {
-                    value.set(Read::Failed(failure));
-                }
-            };
-            let now = match retry_until_online(api, again, late).await {
-                Ok(read) => Read::Ready(read),
-                Err(failure) => Read::Failed(failure),
-            };
-            if *value.peek() != now {
-                value.set(now);
-            }
+            read_into(api, value, again).await;
         })
     });
     value
+}
+
+/// Reads into what is shown, which stays until there is something newer.
+pub async fn read_into<T: PartialEq + 'static, F: Future<Output = Outcome<T>>>(
+    api: Api,
+    mut value: Signal<Read<T>>,
+    read: impl Fn() -> F,
+) {
+    let late = |failure| {
+        if value.peek().ready().is_none() {
+            value.set(Read::Failed(failure));
+        }
+    };
+    let now = match retry_until_online(api, read, late).await {
+        Ok(read) => Read::Ready(read),
+        Err(failure) => Read::Failed(failure),
+    };
+    if *value.peek() != now {
+        value.set(now);
+    }
 }

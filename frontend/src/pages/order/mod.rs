@@ -1,6 +1,5 @@
 //! One order.
 
-mod cancel;
 mod card_form;
 mod pay;
 mod sandbox_form;
@@ -10,14 +9,13 @@ use dioxus::prelude::*;
 use state::{OrderView, Route, has_ended};
 use uuid::Uuid;
 
-use cancel::Cancel;
 use pay::Pay;
 
 use crate::browser::{format, page, time};
-use crate::client::Failure;
+use crate::client::{self, Failure};
 use crate::components::{
-    Badge, CountdownClock, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton,
-    Shape, StubArt, hold_of, order_badge, use_countdown, use_title,
+    AskOnce, Badge, CountdownClock, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead,
+    PageSkeleton, Shape, StubArt, hold_of, order_badge, use_countdown, use_title,
 };
 use crate::store::reads::{Read, use_read};
 use crate::store::use_store;
@@ -136,9 +134,13 @@ fn Details(order: Order, onchange: EventHandler<()>) -> Element {
                             CountdownClock { left, total_seconds: total }
                         }
                         Pay { order: order.clone(), onchange }
-                        Cancel {
-                            order: order.id,
-                            ongiveback: move |asked| given_back.set(asked),
+                        AskOnce {
+                            first: "Cancel the order",
+                            question: "Give the ticket back? Somebody else may take it.",
+                            keep: "Keep it",
+                            act: "Give it back",
+                            request: move |()| client::cancel_order(order.id),
+                            onask: move |asked| given_back.set(asked),
                             onchange,
                         }
                     },

@@ -12,8 +12,8 @@ use buy::{Buy, Purchase, use_purchase};
 use crate::browser::format;
 use crate::client::{self, Failure};
 use crate::components::{
-    Badge, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton, Shape, StubArt,
-    Withdraw, ticket_badge, use_title,
+    AskOnce, Badge, FailureNotice, Icon, Link, Notice, NoticeTone, PageHead, PageSkeleton, Shape,
+    StubArt, ticket_badge, use_title,
 };
 use crate::store::reads::Read;
 use crate::store::ticket::use_ticket;
@@ -163,7 +163,14 @@ fn Actions(
             }
         }
         if view == TicketView::Own && ticket.status == TicketStatus::Open {
-            Withdraw { id: ticket.id, onchange }
+            AskOnce {
+                first: "Withdraw the ticket",
+                question: "Take the ticket off the market? Nobody can buy it then, and it can’t be undone.",
+                keep: "Keep it for sale",
+                act: "Withdraw it",
+                request: move |()| client::withdraw_ticket(ticket.id),
+                onchange,
+            }
         }
     }
 }
