@@ -6,13 +6,15 @@
 mod schema;
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
-    fmt::{self, Display, Write as _},
+    fmt::{self, Write as _},
 };
 
 use actix_web::http::header::HeaderValue;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
+use html_escape::encode_quoted_attribute as escaped;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -44,28 +46,9 @@ impl Page {
     }
 }
 
-/// Text of the document as HTML.
-struct Text<'a>(&'a str);
-
-impl Display for Text<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                other => f.write_char(other)?,
-            }
-        }
-        Ok(())
-    }
-}
-
 /// A text member, or nothing.
-fn text<'v>(value: &'v Value, member: &str) -> Text<'v> {
-    Text(value[member].as_str().unwrap_or(""))
+fn text<'v>(value: &'v Value, member: &str) -> Cow<'v, str> {
+    escaped(value[member].as_str().unwrap_or(""))
 }
 
 /// One method of one path.
@@ -89,11 +72,11 @@ fn page(html: &mut String, document: &Value) -> fmt::Result {
         text(&document["info"], "description"),
     )?;
     for name in groups.keys() {
-        write!(html, "<a href=\"#{0}\">{0}</a>", Text(name))?;
+        write!(html, "<a href=\"#{0}\">{0}</a>", escaped(name))?;
     }
     html.push_str("<a href=\"#schemas\">schemas</a></nav></header><main>");
     for (name, operations) in &groups {
-        write!(html, "<h2 id=\"{0}\">{0}</h2>", Text(name))?;
+        write!(html, "<h2 id=\"{0}\">{0}</h2>", escaped(name))?;
         for operation in operations {
             operation.write(html)?;
         }
@@ -143,7 +126,7 @@ impl Operation<'_> {
             html,
             "<article><h3><span class=\"method {method}\">{}</span> <code>{}</code></h3><p>{}</p>",
             method.to_uppercase(),
-            Text(path),
+            escaped(path),
             text(says, "summary")
         )?;
         if says["description"].is_string() {
@@ -155,7 +138,7 @@ impl Operation<'_> {
                 html,
                 "<h4>Body</h4><p>{} <span class=\"soft\">{}</span></p>",
                 schema::Type(body),
-                Text(kind)
+                escaped(kind)
             )?;
         }
         self.write_answers(html)?;
@@ -191,7 +174,7 @@ impl Operation<'_> {
             write!(
                 html,
                 "<tr><th scope=\"row\">{}</th><td>{}</td><td>",
-                Text(status),
+                escaped(status),
                 text(answer, "description")
             )?;
             if let Some((_, body)) = content(answer) {

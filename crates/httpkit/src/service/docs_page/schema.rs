@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Display, Write as _};
 
+use html_escape::encode_quoted_attribute as escaped;
 use serde_json::Value;
 
-use super::{Text, items, members, text};
+use super::{items, members, text};
 
 /// A schema in a few words; named shapes are links.
 pub(super) struct Type<'v>(pub &'v Value);
@@ -13,7 +14,7 @@ impl Display for Type<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let schema = self.0;
         if let Some(name) = schema["$ref"].as_str().and_then(|to| to.rsplit('/').next()) {
-            return write!(f, "<a href=\"#schema-{0}\">{0}</a>", Text(name));
+            return write!(f, "<a href=\"#schema-{0}\">{0}</a>", escaped(name));
         }
         for choice in ["oneOf", "anyOf", "allOf"] {
             if schema[choice].is_array() {
@@ -26,14 +27,16 @@ impl Display for Type<'_> {
         match &schema["type"] {
             Value::Array(kinds) => list(
                 f,
-                kinds.iter().map(|kind| Text(kind.as_str().unwrap_or(""))),
+                kinds
+                    .iter()
+                    .map(|kind| escaped(kind.as_str().unwrap_or(""))),
             ),
             Value::String(kind) if kind == "array" => {
                 write!(f, "array of {}", Type(&schema["items"]))
             }
             Value::String(kind) => match schema["format"].as_str() {
-                Some(format) => write!(f, "{} ({})", Text(kind), Text(format)),
-                None => write!(f, "{}", Text(kind)),
+                Some(format) => write!(f, "{} ({})", escaped(kind), escaped(format)),
+                None => write!(f, "{}", escaped(kind)),
             },
             _ => f.write_str("anything"),
         }
@@ -45,7 +48,7 @@ struct Literal<'v>(&'v Value);
 
 impl Display for Literal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<code>{}</code>", Text(&self.0.to_string()))
+        write!(f, "<code>{}</code>", escaped(&self.0.to_string()))
     }
 }
 
@@ -62,7 +65,7 @@ pub(super) fn write_section(html: &mut String, name: &str, schema: &Value) -> fm
     write!(
         html,
         "<section class=\"schema\" id=\"schema-{0}\"><h3>{0}</h3><p>{1}</p>",
-        Text(name),
+        escaped(name),
         text(schema, "description")
     )?;
     let mut properties = members(&schema["properties"]).peekable();
@@ -76,7 +79,7 @@ pub(super) fn write_section(html: &mut String, name: &str, schema: &Value) -> fm
         write!(
             html,
             "<tr><th scope=\"row\"><code>{}</code></th><td class=\"soft\">{}{}</td><td>{}</td></tr>",
-            Text(property),
+            escaped(property),
             Type(says),
             if required { "" } else { ", optional" },
             text(says, "description"),
