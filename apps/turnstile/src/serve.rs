@@ -139,28 +139,27 @@ async fn serve_web(config: &Config, args: &ServeArgs) -> Result<(), StartError> 
 
 /// A service that runs in another process: only the description of its routes is served here.
 struct Described {
-    name: &'static str,
+    part: Part,
     openapi: fn() -> OpenApi,
 }
 
 /// The services that the web app's process describes but doesn't serve.
 fn described_by_web(args: &ServeArgs) -> impl Iterator<Item = Arc<dyn Service>> {
-    let all: [(Part, Described); 5] = [
-        (Part::Auth, "auth", auth::openapi as fn() -> OpenApi),
-        (Part::Tickets, "tickets", tickets::openapi),
-        (Part::Orders, "orders", orders::openapi),
-        (Part::Payments, "payments", payments::openapi),
-        (Part::Analytics, "analytics", analytics::openapi),
-    ]
-    .map(|(part, name, openapi)| (part, Described { name, openapi }));
+    let all: [(Part, fn() -> OpenApi); 5] = [
+        (Part::Auth, auth::openapi),
+        (Part::Tickets, tickets::openapi),
+        (Part::Orders, orders::openapi),
+        (Part::Payments, payments::openapi),
+        (Part::Analytics, analytics::openapi),
+    ];
     all.into_iter()
         .filter(|(part, _)| args.includes(Part::Web) && !args.includes(*part))
-        .map(|(_, described)| Arc::new(described) as Arc<dyn Service>)
+        .map(|(part, openapi)| Arc::new(Described { part, openapi }) as Arc<dyn Service>)
 }
 
 impl Service for Described {
     fn name(&self) -> &'static str {
-        self.name
+        self.part.into()
     }
 
     fn openapi(&self) -> OpenApi {

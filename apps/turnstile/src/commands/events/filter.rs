@@ -12,18 +12,13 @@ use crate::commands::{CliError, progress::ProgressDisplay, range::RangeArgs};
 
 /// Selects the events that match all options.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Filters")]
 pub(super) struct Filter {
     /// Only this stream; may be repeated
-    #[arg(
-        long,
-        value_name = "STREAM",
-        value_parser = streams(),
-        ignore_case = true,
-        help_heading = "Filters"
-    )]
+    #[arg(long, value_name = "STREAM", value_parser = streams(), ignore_case = true)]
     stream: Vec<StreamName>,
     /// Only events of this aggregate. A ticket and all of its orders have the same ID
-    #[arg(long, value_name = "ID", help_heading = "Filters")]
+    #[arg(long, value_name = "ID")]
     aggregate: Option<String>,
     /// Only events of this type, such as `OrderPlaced`; may be repeated
     #[arg(
@@ -31,22 +26,21 @@ pub(super) struct Filter {
         value_name = "TYPE",
         value_parser = PossibleValuesParser::new(types()),
         ignore_case = true,
-        hide_possible_values = true,
-        help_heading = "Filters"
+        hide_possible_values = true
     )]
     event_type: Vec<String>,
     /// Only events of this type of another release, which this one doesn't know
-    #[arg(long, value_name = "TYPE", help_heading = "Filters")]
+    #[arg(long, value_name = "TYPE")]
     unknown_type: Vec<String>,
     /// Only events that this user (by ID) or worker caused
-    #[arg(long, value_name = "ID", help_heading = "Filters")]
+    #[arg(long, value_name = "ID")]
     actor: Option<String>,
     /// Only events that the request with this ID led to
-    #[arg(long, value_name = "ID", help_heading = "Filters")]
+    #[arg(long, value_name = "ID")]
     correlation: Option<String>,
     /// Continue behind unreadable messages; each has a row of its own (unreadable), whatever the
     /// filter
-    #[arg(long, help_heading = "Filters")]
+    #[arg(long)]
     pub skip_unreadable: bool,
     #[command(flatten)]
     pub range: RangeArgs,

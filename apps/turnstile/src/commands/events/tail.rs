@@ -15,6 +15,9 @@ use crate::commands::{CliError, Servers, output::OutputArgs};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = format!("{}\n\n{EXAMPLES}", explained()))]
 pub(crate) struct TailArgs {
+    /// Continue with new events as they are stored, until Ctrl-C, even after a lost connection
+    #[arg(long, short, conflicts_with = "to")]
+    follow: bool,
     #[command(flatten)]
     filter: Filter,
     /// Number of events. Beyond 10,000 they are located first, and then read once more
@@ -26,9 +29,6 @@ pub(crate) struct TailArgs {
         help_heading = "Filters"
     )]
     count: usize,
-    /// Continue with new events as they are stored, until Ctrl-C, even after a lost connection
-    #[arg(long, short, conflicts_with = "to")]
-    follow: bool,
     #[command(flatten)]
     columns: ColumnArgs,
     #[command(flatten)]
