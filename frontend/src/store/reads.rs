@@ -124,7 +124,7 @@ where
 }
 
 /// Reads into what is shown, which stays until there is something newer.
-pub async fn read_into<T: PartialEq + 'static, F: Future<Output = Outcome<T>>>(
+pub async fn read_into<T: PartialEq + 'static, F: Future<Output = ApiResult<T>>>(
     api: Api,
     mut value: Signal<Read<T>>,
     read: impl Fn() -> F,

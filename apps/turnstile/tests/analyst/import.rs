@@ -32,7 +32,7 @@ pub fn sums(folder: &Path) -> Vec<String> {
 }
 
 /// Every document of every read model of a marketplace on this log.
-async fn read_models(nats: &Nats) -> BTreeMap<String, Vec<Document>> {
+pub async fn read_models(nats: &Nats) -> BTreeMap<String, Vec<Document>> {
     let system = System::on(nats.clone()).await;
     let (app, mongo) = (&system.app, &system.mongo);
     let verified = || async {

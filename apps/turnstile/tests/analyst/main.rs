@@ -18,6 +18,7 @@ mod interrupted;
 mod operators;
 mod rebuild;
 mod report;
+mod shared_messages;
 mod simulate;
 mod support;
 mod unreadable;
