@@ -8,7 +8,7 @@ use testkit::Nats;
 use crate::{
     import::{copied, read_models, sums},
     simulate::simulated,
-    support::{exported::text, tool},
+    support::{export_folder::text, tool},
 };
 
 /// Commits of an aggregate that are put into one message.

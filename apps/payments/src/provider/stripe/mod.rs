@@ -166,7 +166,7 @@ impl ProviderBooks for Stripe {
         let mut query = vec![("limit", PAGE_SIZE), ("expand[]", "data.latest_charge")];
         query.extend(cursor.map(|last| ("starting_after", last)));
         let deadline = self.client.deadline();
-        let answer: HandlerResult<List> = self
+        let answer: StripeResponse<List> = self
             .client
             .get(&["payment_intents"], &query, |_| true, deadline)
             .await?;
