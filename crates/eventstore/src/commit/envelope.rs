@@ -1,23 +1,33 @@
 //! Reads messages: the commits in them, and what is needed of them without their events.
 
-use async_nats::{HeaderMap, jetstream};
+use async_nats::{
+    HeaderMap,
+    jetstream::{self, message::StreamMessage},
+};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use super::{
-    Commit, Metadata, Upcasters,
-    encode::FORMAT,
-    format1,
-    found_message::{FoundMessage, Origin},
-};
+use super::{Commit, Metadata, Upcasters, encode::FORMAT, format1};
 use crate::{
     StoreError, StreamName,
     error::unexpected,
     server_answer::{forged, is_server_answer},
 };
+
+/// A message of a stream of commits, as it was found.
+#[derive(Clone, Copy)]
+pub(crate) struct FoundMessage<'a> {
+    pub stream: StreamName,
+    pub sequence: u64,
+    pub subject: &'a str,
+    pub headers: Option<&'a HeaderMap>,
+    pub payload: &'a Bytes,
+    pub stored_at: DateTime<Utc>,
+}
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -72,62 +82,121 @@ struct IdEntry {
     id: Uuid,
 }
 
-/// The commits of the message, oldest first; at least one.
-///
-/// # Errors
-/// [`StoreError::Unreadable`] when it holds none, or any of them can't be read.
-pub(crate) fn commits_of(
-    message: FoundMessage<'_>,
-    upcasters: &Upcasters,
-) -> Result<Vec<Commit>, StoreError> {
-    if let Some(headers) = message.headers.filter(|headers| format1::is_meant(headers)) {
-        return Ok(vec![format1::commit_of(message, headers, upcasters)?]);
-    }
-    let envelope: Envelope<'_> = serde_json::from_slice(message.payload)
-        .map_err(|error| message.unreadable(why_unreadable(message.payload, &error)))?;
-    if envelope.v != FORMAT {
-        return Err(message.unreadable(of_another_release(envelope.v)));
-    }
-    let aggregate_id = message.aggregate_id()?;
-    let count = envelope.commits.len();
-    if count == 0 {
-        return Err(message.unreadable("it holds no commit".to_owned()));
-    }
-    let mut version = message.version(envelope.at)?;
-    let mut commits = Vec::with_capacity(count);
-    for (index, entry) in (0..).zip(envelope.commits) {
-        let is_last = commits.len() + 1 == count;
-        let events = message.events(entry.events)?;
-        let first = version;
-        // Only where another commit follows: counting costs about as much as finding the end.
-        if !is_last {
-            let events: Vec<IgnoredAny> = serde_json::from_slice(&events)
-                .map_err(|error| message.unreadable(error.to_string()))?;
-            version = message.version(version + events.len() as u64)?;
+/// Where a commit came from: the correlation ID, and the trace context if there was one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub correlation_id: Option<String>,
+    pub trace_parent: Option<String>,
+}
+
+impl Origin {
+    /// Where a commit came from.
+    pub(crate) fn of(commit: &Commit) -> Self {
+        Self {
+            correlation_id: Some(commit.metadata.correlation_id.clone()),
+            trace_parent: commit.metadata.trace_parent.clone(),
         }
-        commits.push(Commit {
-            stream: message.stream,
-            sequence: message.sequence,
-            index,
-            is_last,
-            aggregate_id: aggregate_id.to_owned(),
-            aggregate_type: envelope.aggregate_type.clone(),
-            version: first,
-            commit_id: entry.id,
-            metadata: Metadata {
-                command_id: entry.command,
-                correlation_id: entry.correlation,
-                causation_id: entry.causation,
-                actor: entry.actor,
-                time: entry.time,
-                trace_parent: entry.trace,
-            },
-            stored_at: message.stored_at,
-            events,
-            upcasters: upcasters.clone(),
-        });
     }
-    Ok(commits)
+}
+
+impl<'a> FoundMessage<'a> {
+    /// A message that was read directly.
+    pub(crate) fn read(stream: StreamName, message: &'a StreamMessage) -> Self {
+        Self {
+            stream,
+            sequence: message.sequence,
+            subject: &message.subject,
+            headers: Some(&message.headers),
+            payload: &message.payload,
+            stored_at: message.time,
+        }
+    }
+
+    /// The commits of the message, oldest first; at least one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] when it holds none, or any of them can't be read.
+    pub(crate) fn commits(self, upcasters: &Upcasters) -> Result<Vec<Commit>, StoreError> {
+        if let Some(headers) = self.headers.filter(|headers| format1::is_meant(headers)) {
+            return Ok(vec![format1::commit_of(self, headers, upcasters)?]);
+        }
+        let envelope: Envelope<'_> = serde_json::from_slice(self.payload)
+            .map_err(|error| self.unreadable(why_unreadable(self.payload, &error)))?;
+        if envelope.v != FORMAT {
+            return Err(self.unreadable(of_another_release(envelope.v)));
+        }
+        let aggregate_id = self.aggregate_id()?;
+        let count = envelope.commits.len();
+        if count == 0 {
+            return Err(self.unreadable("it holds no commit".to_owned()));
+        }
+        let mut version = self.version(envelope.at)?;
+        let mut commits = Vec::with_capacity(count);
+        for (index, entry) in (0..).zip(envelope.commits) {
+            let is_last = commits.len() + 1 == count;
+            let events = self.events(entry.events)?;
+            let first = version;
+            // Only where another commit follows: counting costs about as much as finding the end.
+            if !is_last {
+                let events: Vec<IgnoredAny> = serde_json::from_slice(&events)
+                    .map_err(|error| self.unreadable(error.to_string()))?;
+                version = self.version(version + events.len() as u64)?;
+            }
+            commits.push(Commit {
+                stream: self.stream,
+                sequence: self.sequence,
+                index,
+                is_last,
+                aggregate_id: aggregate_id.to_owned(),
+                aggregate_type: envelope.aggregate_type.clone(),
+                version: first,
+                commit_id: entry.id,
+                metadata: Metadata {
+                    command_id: entry.command,
+                    correlation_id: entry.correlation,
+                    causation_id: entry.causation,
+                    actor: entry.actor,
+                    time: entry.time,
+                    trace_parent: entry.trace,
+                },
+                stored_at: self.stored_at,
+                events,
+                upcasters: upcasters.clone(),
+            });
+        }
+        Ok(commits)
+    }
+
+    /// The aggregate in the subject.
+    pub(super) fn aggregate_id(self) -> Result<&'a str, StoreError> {
+        self.stream.key_of(self.subject).ok_or_else(|| {
+            self.unreadable(format!("subject {} is not of this stream", self.subject))
+        })
+    }
+
+    /// A version that can be counted on from.
+    pub(super) fn version(self, version: u64) -> Result<u64, StoreError> {
+        if i64::try_from(version).is_err() {
+            return Err(self.unreadable(format!("{version} is no version")));
+        }
+        Ok(version)
+    }
+
+    /// The part of the payload that holds events.
+    pub(super) fn events(self, events: &RawValue) -> Result<Bytes, StoreError> {
+        if !events.get().starts_with('[') {
+            return Err(self.unreadable("its events are no list".to_owned()));
+        }
+        Ok(self.payload.slice_ref(events.get().as_bytes()))
+    }
+
+    pub(super) fn unreadable(self, why: String) -> StoreError {
+        StoreError::Unreadable {
+            stream: self.stream,
+            sequence: self.sequence,
+            why,
+        }
+    }
 }
 
 fn of_another_release(format: u32) -> String {
@@ -164,7 +233,7 @@ pub(crate) fn delivered(
         payload: &message.payload,
         stored_at: info.published,
     };
-    commits_of(found, upcasters)
+    found.commits(upcasters)
 }
 
 /// The IDs of the commits in a message; none if it is no message of commits.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Commit, Metadata, Upcasters,
-    found_message::{FoundMessage, Origin},
+    envelope::{FoundMessage, Origin},
 };
 use crate::StoreError;
 

@@ -7,9 +7,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use super::{
-    Commit, FoundMessage, Metadata, UnsavedCommit, UnsavedMessage, Upcasters, commits_of, encode,
-};
+use super::{Commit, FoundMessage, Metadata, UnsavedCommit, UnsavedMessage, Upcasters, encode};
 use crate::{StoreError, StreamName};
 
 /// A commit that is written as it was, with its ID and time.
@@ -127,7 +125,7 @@ impl HistoricalCommit {
             payload: &payload,
             stored_at: first.metadata.time,
         };
-        commits_of(message, &Upcasters::default())
+        message.commits(&Upcasters::default())
     }
 
     /// The message of commits, which must follow one another in one aggregate.

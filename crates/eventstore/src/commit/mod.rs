@@ -4,7 +4,6 @@
 mod encode;
 mod envelope;
 mod format1;
-mod found_message;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod historical;
@@ -26,8 +25,7 @@ use uuid::Uuid;
 use crate::{StoreError, StreamName};
 
 pub(crate) use encode::{UnsavedCommit, UnsavedMessage};
-pub(crate) use envelope::{commit_ids_of, commits_of, delivered, origin};
-pub(crate) use found_message::{FoundMessage, Origin};
+pub(crate) use envelope::{FoundMessage, Origin, commit_ids_of, delivered, origin};
 pub use historical::{HistoricalCommit, StoredEvent};
 pub use upcast::Upcasters;
 

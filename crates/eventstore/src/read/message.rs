@@ -16,7 +16,7 @@ use async_nats::{
 
 use crate::{
     Commit, StoreError, StreamName,
-    commit::{FoundMessage, commits_of},
+    commit::FoundMessage,
     connection::Connection,
     error::unavailable,
     server_answer::{forged, is_server_answer},
@@ -129,10 +129,7 @@ impl<'a> Messages<'a> {
         message: &StreamMessage,
     ) -> Result<Vec<Commit>, StoreError> {
         let upcasters = &self.connection.config().upcasters;
-        commits_of(
-            FoundMessage::read(self.connection.at(stream), message),
-            upcasters,
-        )
+        FoundMessage::read(self.connection.at(stream), message).commits(upcasters)
     }
 
     fn subject(self, stream: StreamName, key: &str) -> String {
