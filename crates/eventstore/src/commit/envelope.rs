@@ -1,33 +1,20 @@
 //! Reads messages: the commits in them, and what is needed of them without their events.
 
-use async_nats::{
-    HeaderMap,
-    jetstream::{self, message::StreamMessage},
-};
-use bytes::Bytes;
+use async_nats::{HeaderMap, jetstream};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use super::{Commit, Metadata, Upcasters, encode::FORMAT, format1};
+use super::{
+    Commit, FoundMessage, MOST_COMMITS, Metadata, Origin, Upcasters, encode::FORMAT, format1,
+};
 use crate::{
     StoreError, StreamName,
     error::unexpected,
     server_answer::{forged, is_server_answer},
 };
-
-/// A message of a stream of commits, as it was found.
-#[derive(Clone, Copy)]
-pub(crate) struct FoundMessage<'a> {
-    pub stream: StreamName,
-    pub sequence: u64,
-    pub subject: &'a str,
-    pub headers: Option<&'a HeaderMap>,
-    pub payload: &'a Bytes,
-    pub stored_at: DateTime<Utc>,
-}
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
@@ -82,36 +69,7 @@ struct IdEntry {
     id: Uuid,
 }
 
-/// Where a commit came from: the correlation ID, and the trace context if there was one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Origin {
-    pub correlation_id: Option<String>,
-    pub trace_parent: Option<String>,
-}
-
-impl Origin {
-    /// Where a commit came from.
-    pub(crate) fn of(commit: &Commit) -> Self {
-        Self {
-            correlation_id: Some(commit.metadata.correlation_id.clone()),
-            trace_parent: commit.metadata.trace_parent.clone(),
-        }
-    }
-}
-
-impl<'a> FoundMessage<'a> {
-    /// A message that was read directly.
-    pub(crate) fn read(stream: StreamName, message: &'a StreamMessage) -> Self {
-        Self {
-            stream,
-            sequence: message.sequence,
-            subject: &message.subject,
-            headers: Some(&message.headers),
-            payload: &message.payload,
-            stored_at: message.time,
-        }
-    }
-
+impl FoundMessage<'_> {
     /// The commits of the message, oldest first; at least one.
     ///
     /// # Errors
@@ -129,6 +87,10 @@ impl<'a> FoundMessage<'a> {
         let count = envelope.commits.len();
         if count == 0 {
             return Err(self.unreadable("it holds no commit".to_owned()));
+        }
+        if count > MOST_COMMITS {
+            let why = format!("it holds {count} commits; at most {MOST_COMMITS} are expected");
+            return Err(self.unreadable(why));
         }
         let mut version = self.version(envelope.at)?;
         let mut commits = Vec::with_capacity(count);
@@ -165,37 +127,6 @@ impl<'a> FoundMessage<'a> {
             });
         }
         Ok(commits)
-    }
-
-    /// The aggregate in the subject.
-    pub(super) fn aggregate_id(self) -> Result<&'a str, StoreError> {
-        self.stream.key_of(self.subject).ok_or_else(|| {
-            self.unreadable(format!("subject {} is not of this stream", self.subject))
-        })
-    }
-
-    /// A version that can be counted on from.
-    pub(super) fn version(self, version: u64) -> Result<u64, StoreError> {
-        if i64::try_from(version).is_err() {
-            return Err(self.unreadable(format!("{version} is no version")));
-        }
-        Ok(version)
-    }
-
-    /// The part of the payload that holds events.
-    pub(super) fn events(self, events: &RawValue) -> Result<Bytes, StoreError> {
-        if !events.get().starts_with('[') {
-            return Err(self.unreadable("its events are no list".to_owned()));
-        }
-        Ok(self.payload.slice_ref(events.get().as_bytes()))
-    }
-
-    pub(super) fn unreadable(self, why: String) -> StoreError {
-        StoreError::Unreadable {
-            stream: self.stream,
-            sequence: self.sequence,
-            why,
-        }
     }
 }
 

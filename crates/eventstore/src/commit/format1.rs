@@ -7,10 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{
-    Commit, Metadata, Upcasters,
-    envelope::{FoundMessage, Origin},
-};
+use super::{Commit, FoundMessage, Metadata, Origin, Upcasters};
 use crate::StoreError;
 
 /// Parsed once: a header name that is given as text is checked and allocated at each use.

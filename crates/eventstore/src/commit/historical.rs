@@ -7,7 +7,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use super::{Commit, FoundMessage, Metadata, UnsavedCommit, UnsavedMessage, Upcasters, encode};
+use super::{
+    Commit, FoundMessage, MOST_COMMITS, Metadata, UnsavedCommit, UnsavedMessage, Upcasters, encode,
+};
 use crate::{StoreError, StreamName};
 
 /// A commit that is written as it was, with its ID and time.
@@ -136,6 +138,12 @@ impl HistoricalCommit {
         let first = commits.first().ok_or_else(|| {
             StoreError::Rejected("a message holds at least one commit".to_owned())
         })?;
+        if commits.len() > MOST_COMMITS {
+            return Err(StoreError::Rejected(format!(
+                "{} commits can't share a message; at most {MOST_COMMITS} are expected",
+                commits.len()
+            )));
+        }
         let mut message = UnsavedMessage::new(&first.aggregate_type, first.version)?;
         let mut version = first.version;
         for commit in commits {

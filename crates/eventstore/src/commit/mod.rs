@@ -4,6 +4,7 @@
 mod encode;
 mod envelope;
 mod format1;
+mod found;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod historical;
@@ -25,9 +26,14 @@ use uuid::Uuid;
 use crate::{StoreError, StreamName};
 
 pub(crate) use encode::{UnsavedCommit, UnsavedMessage};
-pub(crate) use envelope::{FoundMessage, Origin, commit_ids_of, delivered, origin};
+pub(crate) use envelope::{commit_ids_of, delivered, origin};
+pub(crate) use found::{FoundMessage, Origin};
 pub use historical::{HistoricalCommit, StoredEvent};
 pub use upcast::Upcasters;
+
+/// Limit for the commits of a message. Their places count to less than this, so that a sequence and
+/// a place are one number: [`Commit::ordinal`].
+pub(crate) const MOST_COMMITS: usize = 256;
 
 /// The origin of a command. It is written into the commit that the command leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,8 +94,8 @@ pub struct Commit {
     pub sequence: u64,
     /// Its place in the message, from 0.
     pub index: u32,
-    /// Whether it is the last of its message. Who reads on behind a sequence must have read it as
-    /// far as this: nobody can resume within a message.
+    /// Whether it is the last of its message. A reader can continue only behind it, and never within
+    /// a message.
     pub is_last: bool,
     /// The aggregate.
     pub aggregate_id: String,
@@ -171,6 +177,14 @@ fn major(version: &str) -> &str {
 }
 
 impl Commit {
+    /// A number that puts the commits of a stream in order: larger than that of each commit before
+    /// it. It is no place to continue from; that is a sequence.
+    pub fn ordinal(&self) -> u64 {
+        self.sequence
+            .saturating_mul(MOST_COMMITS as u64)
+            .saturating_add(self.index.into())
+    }
+
     /// Decodes the events, each with its place in the aggregate (from 0), upcast to the newest
     /// schema.
     ///

@@ -323,6 +323,19 @@ fn commits_of_the_past_share_a_message_only_if_they_follow_one_another() {
         assert!(matches!(apart, StoreError::Rejected(_)), "{apart}");
     }
     assert!(HistoricalCommit::message(&[]).is_err());
+
+    // Each commit has a number behind those before it, however many share a message.
+    let mut many: Vec<_> = (0..256_u64).map(|n| commit(n.into(), "a", 2 * n)).collect();
+    let full = HistoricalCommit::as_commits(&many, 5).unwrap();
+    let next = HistoricalCommit::as_commits(&many[..1], 6).unwrap();
+    let ordinals: Vec<_> = full.iter().chain(&next).map(Commit::ordinal).collect();
+    assert!(ordinals.is_sorted_by(|one, other| one < other));
+    many.push(commit(256, "a", 512));
+    assert!(HistoricalCommit::message(&many).is_err());
+    let mut forged: Value = serde_json::from_slice(&with_events("[]").payload).unwrap();
+    forged["commits"] = vec![forged["commits"][0].clone(); 257].into();
+    let expected = "ACCOUNTS#9: it holds 257 commits; at most 256 are expected";
+    assert_eq!(refused(&message(forged.to_string())), expected);
 }
 
 /// A message of format 1, as it was stored.

@@ -25,7 +25,7 @@ use crate::{Commit, StoreError};
 const OVERHEAD: usize = 512;
 /// Size of a remembered command in the table of them: its ID, its sequence, and a byte of the table.
 const PER_COMMAND: usize = size_of::<(Uuid, u64)>() + 1;
-/// The state of an aggregate is measured again after at least so many bytes of new events.
+/// The state of an aggregate is measured again after at least this many bytes of new events.
 const MEASURED_AFTER: usize = 1_024;
 
 /// An aggregate in memory.
@@ -101,7 +101,7 @@ impl<A: Aggregate> CachedAggregate<A> {
     /// Applies a commit from the log, which must be the next.
     pub fn apply(&mut self, commit: &Commit) -> Result<(), StoreError> {
         self.context.apply(commit)?;
-        // The first message counts: nobody but an importer writes a command twice.
+        // The first one counts: only an importer could write a command twice.
         let command = self.commands.entry(commit.metadata.command_id);
         command.or_insert(commit.sequence);
         self.since += commit.events_json().len();

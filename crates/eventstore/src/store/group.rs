@@ -27,14 +27,12 @@ use super::{
 };
 use crate::{
     CommandError, Commit, Metadata, StoreError,
-    commit::{UnsavedCommit, UnsavedMessage},
+    commit::{MOST_COMMITS, UnsavedCommit, UnsavedMessage},
     connection::Appended,
 };
 
 /// Number of tries of an append before it is given up.
 const MAX_TRIES: u32 = 16;
-/// Limit for the commits of a message.
-const MOST_COMMITS: usize = 256;
 /// A message of several commits takes at most this part of what the server accepts.
 const PART_OF_MAX_PAYLOAD: usize = 4;
 
@@ -51,9 +49,9 @@ pub(super) struct Waiting<A: Aggregate> {
     tries: u32,
 }
 
-/// What a caller is told.
+/// The answer to a caller.
 pub(super) enum Answer<A: Aggregate> {
-    Executed(Result<CommandOutcome<A>, CommandError<A::Error>>),
+    Done(Result<CommandOutcome<A>, CommandError<A::Error>>),
     /// Its commit is in this message, and others followed: the caller reads its first result.
     TookEffect {
         sequence: u64,
@@ -88,7 +86,7 @@ impl<A: Aggregate> Waiting<A> {
     }
 
     fn fail(self, failure: StoreError) {
-        self.answer(Answer::Executed(Err(failure.into())));
+        self.answer(Answer::Done(Err(failure.into())));
     }
 }
 
@@ -271,7 +269,7 @@ where
                     drop(kept);
                     for (waiting, verdict) in group.drain(..verdicts.len()).zip(verdicts) {
                         let result = verdict.stored_at(sequence);
-                        waiting.answer(Answer::Executed(result));
+                        waiting.answer(Answer::Done(result));
                     }
                     return;
                 }
@@ -367,14 +365,14 @@ where
         // It is unknown what an unreachable log will contain when it is back.
         if !self.connection.tails().are_proved() {
             let why = "not connected to NATS, or not for long";
-            return Some(Answer::Executed(Err(StoreError::unavailable(why).into())));
+            return Some(Answer::Done(Err(StoreError::unavailable(why).into())));
         }
         let context = &kept.context;
         if context.last_command() == Some(command) {
-            return Some(Answer::Executed(Ok(context.outcome(true))));
+            return Some(Answer::Done(Ok(context.outcome(true))));
         }
         Some(match first_results.found.remove(&command) {
-            Some(outcome) => Answer::Executed(Ok(outcome)),
+            Some(outcome) => Answer::Done(Ok(outcome)),
             None => Answer::TookEffect {
                 sequence,
                 epoch: context.epoch,
@@ -415,7 +413,7 @@ where
             let outcome = draft.context.outcome(false);
             if draft.commits.is_empty() && kept.is_fresh_at(came) {
                 let result = verdict.map(|()| outcome).map_err(CommandError::Refused);
-                return Step::Final(Answer::Executed(result));
+                return Step::Final(Answer::Done(result));
             }
             return Step::Decided(match verdict {
                 Ok(()) => Verdict::Nothing(outcome, !draft.commits.is_empty()),
@@ -424,7 +422,7 @@ where
         }
         let commit = match UnsavedCommit::encode(&events, metadata) {
             Ok(commit) => commit,
-            Err(error) => return Step::Final(Answer::Executed(Err(error.into()))),
+            Err(error) => return Step::Final(Answer::Done(Err(error.into()))),
         };
         let limit = self.connection.client().max_payload() / PART_OF_MAX_PAYLOAD;
         if !draft.commits.is_empty() && draft.bytes + commit.len() > limit {

@@ -193,7 +193,7 @@ where
             tokio::spawn(self.clone().work(id.to_owned(), slot));
         }
         match answered.await {
-            Ok(Answer::Executed(result)) => result,
+            Ok(Answer::Done(result)) => result,
             Ok(Answer::TookEffect { sequence, epoch }) => {
                 Ok(self.first_result(id, (sequence, epoch), command_id).await?)
             }

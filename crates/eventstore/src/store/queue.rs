@@ -1,4 +1,4 @@
-//! The commands that wait for an aggregate, and whether somebody is at work on them.
+//! The commands that wait for an aggregate, and whether a task works on them.
 
 use std::{
     collections::VecDeque,
@@ -23,14 +23,14 @@ impl<W> Default for Queue<W> {
 }
 
 impl<W> Queue<W> {
-    /// Adds to the end. Returns a turn if nobody is at work: the caller must start a task then.
+    /// Adds to the end. Returns whether no task is at work: the caller must start one then.
     pub fn push(&self, waiting: W) -> bool {
         let mut state = self.lock();
         state.waiting.push_back(waiting);
         !std::mem::replace(&mut state.is_worked_on, true)
     }
 
-    /// Takes at most so many; `None` if nothing waits. Then nobody is at work any more.
+    /// Takes the first ones, up to a number; `None` if nothing waits. Then the task must end.
     pub fn take(&self, at_most: usize) -> Option<Vec<W>> {
         let mut state = self.lock();
         if state.waiting.is_empty() {
@@ -71,18 +71,18 @@ mod tests {
     #[test]
     fn one_works_until_nothing_waits_and_then_the_next_one_may() {
         let queue = Queue::default();
-        assert!(queue.push(1), "nobody is at work");
+        assert!(queue.push(1), "no task is at work");
         assert!(!queue.push(2) && !queue.push(3));
         assert_eq!(queue.take(2), Some(vec![1, 2]));
         queue.put_back(vec![2]);
-        assert!(!queue.push(4), "somebody still is");
+        assert!(!queue.push(4), "one still is");
         assert_eq!(queue.take(9), Some(vec![2, 3, 4]));
         assert_eq!(queue.take(9), None);
         assert!(queue.push(5));
     }
 
     #[test]
-    fn what_an_ended_task_left_is_dropped_and_blocks_nobody() {
+    fn what_an_ended_task_left_is_dropped_and_blocks_no_other() {
         let queue = Queue::default();
         assert!(queue.push(1));
         queue.abandon();

@@ -189,3 +189,100 @@ fn another_log(stream: StreamName, sequence: u64, expected: &str, found: Uuid) -
          differently"
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DocumentId, FoldError, Index};
+    use eventstore::{HistoricalCommit, LogConfig, Metadata, StoredEvent};
+    use mongodb::bson::doc;
+    use testkit::{LONG, Nats, eventually};
+
+    const ACCOUNTS: StreamName = StreamName::new("ACCOUNTS");
+
+    /// One document per commit.
+    struct Commits;
+
+    impl Projection for Commits {
+        fn name(&self) -> &'static str {
+            "commits"
+        }
+
+        fn version(&self) -> u32 {
+            1
+        }
+
+        fn stream(&self) -> StreamName {
+            ACCOUNTS
+        }
+
+        fn indexes(&self) -> Vec<Index> {
+            Vec::new()
+        }
+
+        fn fold(&self, commit: &Commit) -> Result<Vec<Change>, FoldError> {
+            let id = DocumentId::from(commit.commit_id);
+            Ok(vec![Change::Put { id, doc: doc! {} }])
+        }
+    }
+
+    /// A log with a message of three commits, and one of two. Commits are numbered from 1.
+    async fn start() -> (Nats, Log) {
+        let nats = Nats::start().await;
+        let config = LogConfig {
+            url: nats.url().to_owned(),
+            event_streams: vec![ACCOUNTS],
+            ..LogConfig::default()
+        };
+        let log = Log::connect(config).await.unwrap();
+        let streams = log.streams();
+        eventually("the streams are there", LONG, || streams.ensure()).await;
+        let mut import = log.importer().begin(ACCOUNTS, 0);
+        let commit = |number: u128, version| {
+            let id = Uuid::from_u128(number);
+            let metadata = Metadata::of_request(id, "request", "ann", Utc::now());
+            let place = (ACCOUNTS, "account", "a".to_owned());
+            let event = StoredEvent {
+                version: "1.0".into(),
+                event_type: "Deposited".into(),
+                data: None,
+            };
+            HistoricalCommit::of_stored(place, version, id, metadata, &[event]).unwrap()
+        };
+        for message in [
+            vec![commit(1, 0), commit(2, 1), commit(3, 2)],
+            vec![commit(4, 3), commit(5, 4)],
+        ] {
+            import.append(&message).await.unwrap();
+        }
+        import.finish().await.unwrap();
+        (nats, log)
+    }
+
+    async fn next(stream: &mut FoldStream) -> Result<(u64, u128, usize), RunnerError> {
+        let taken = tokio::time::timeout(LONG, stream.take(1)).await;
+        let folded = taken.unwrap().remove(0)?;
+        let commit = folded.commit_id.as_u128();
+        Ok((folded.sequence, commit, folded.changes.len()))
+    }
+
+    fn from(after: u64, commit: Option<u128>) -> ResumePoint {
+        let commit = commit.map(|commit| Uuid::from_u128(commit).to_string());
+        ResumePoint { after, commit }
+    }
+
+    #[tokio::test]
+    async fn the_commits_of_a_message_are_folded_in_one_step() {
+        let (_nats, log) = start().await;
+        let start = |from| FoldStream::start(Arc::new(Commits), &log, from);
+        let mut folding = start(from(0, None));
+        assert_eq!(next(&mut folding).await.unwrap(), (1, 3, 3));
+        assert_eq!(next(&mut folding).await.unwrap(), (2, 5, 2));
+        // What is left behind a checkpoint is whole messages, too.
+        let mut folding = start(from(1, Some(3)));
+        assert_eq!(next(&mut folding).await.unwrap(), (2, 5, 2));
+        let mut another = start(from(1, Some(7)));
+        let refused = next(&mut another).await.unwrap_err();
+        assert!(matches!(refused, RunnerError::TailLost(_)), "{refused}");
+    }
+}

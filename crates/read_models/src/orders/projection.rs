@@ -47,12 +47,12 @@ impl Projection for OrdersProjection {
         let events = events.map_err(|error| FoldError::of(commit, error.to_string()))?;
         Ok(events
             .into_iter()
-            .filter_map(|(_, event)| change(commit.sequence, event))
+            .filter_map(|(_, event)| change(commit.ordinal(), event))
             .collect())
     }
 }
 
-fn change(sequence: u64, event: TicketOrdersEvent) -> Option<Change> {
+fn change(ordinal: u64, event: TicketOrdersEvent) -> Option<Change> {
     let id = event.order_id()?.0.into();
     let now = |status: &str, payable: bool, version: u64| -> Document {
         doc! { "status": status, "payable": payable, "version": int(version) }
@@ -80,7 +80,8 @@ fn change(sequence: u64, event: TicketOrdersEvent) -> Option<Change> {
                 // a replay that reads both events in one batch.
                 "cancel_reason": Bson::Null,
                 "version": 0_i64,
-                "placed": int(sequence),
+                // Its place in lists. Two orders of a buyer may be placed by one message.
+                "placed": int(ordinal),
             };
             return Some(Change::Put { id, doc });
         }

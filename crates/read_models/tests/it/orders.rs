@@ -7,6 +7,7 @@ use domain::{
     ticket_orders::{self, TicketOrdersEvent},
 };
 use event_streams::ORDERS;
+use eventstore::{HistoricalCommit, Metadata};
 use projections::ReadError;
 use read_models::{
     orders::{Orders, OverdueOrder},
@@ -15,7 +16,7 @@ use read_models::{
 use testkit::LONG;
 use uuid::Uuid;
 
-use crate::support::{World, quick};
+use crate::support::{World, placed, quick};
 
 #[tokio::test]
 async fn an_order_shows_each_change_and_what_was_bought() {
@@ -133,6 +134,39 @@ async fn a_buyer_sees_own_orders_oldest_first() {
     assert_eq!((nobody.orders.len(), nobody.next), (0, None));
     let nonsense = orders.by_buyer(buyer, 100, Some("nonsense")).await;
     assert!(matches!(nonsense, Err(ReadError::BadCursor)));
+}
+
+#[tokio::test]
+async fn orders_that_one_message_placed_are_each_shown_once_whatever_the_page() {
+    let world = World::start().await;
+    let orders = Orders::start(&world.log, &world.store, quick())
+        .await
+        .unwrap();
+    let (ticket, buyer) = (Uuid::new_v4(), Uuid::new_v4());
+    let own: Vec<_> = (0..5).map(|_| Uuid::new_v4()).collect();
+    let commits: Vec<_> = (0..)
+        .zip(&own)
+        .map(|(version, order)| {
+            let metadata = Metadata::of_request(Uuid::new_v4(), "request", "buyer", Utc::now());
+            let place = (ORDERS, "ticket-orders", ticket.to_string());
+            let event = placed(*order, ticket, buyer, Utc::now());
+            HistoricalCommit::new(place, version, Uuid::new_v4(), metadata, &[event]).unwrap()
+        })
+        .collect();
+    let mut import = world.log.importer().begin(ORDERS, 0);
+    let at = import.append(&commits).await.unwrap();
+    import.finish().await.unwrap();
+    assert!(orders.runner().progress().wait_for(at, LONG).await);
+    let (mut shown, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let page = orders.by_buyer(buyer, 2, cursor.as_deref()).await.unwrap();
+        shown.extend(page.orders.iter().map(|order| order.id));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    assert_eq!(shown, own);
 }
 
 #[tokio::test]

@@ -103,6 +103,28 @@ pub fn price(cents: u64) -> Price {
     Price::from_cents(cents).unwrap()
 }
 
+/// An order of a ticket, as its event tells of it.
+pub fn placed(
+    order: Uuid,
+    ticket: Uuid,
+    buyer: Uuid,
+    expires_at: DateTime<Utc>,
+) -> TicketOrdersEvent {
+    TicketOrdersEvent::OrderPlaced {
+        order_id: OrderId(order),
+        buyer: UserId(buyer),
+        ticket: OrderedTicket {
+            id: TicketId(ticket),
+            title: title("Concert"),
+            price: price(1_999),
+            currency: domain::Currency::USD,
+            version: 3,
+        },
+        placed_at: Utc::now(),
+        expires_at,
+    }
+}
+
 impl Trader {
     /// Lists this number of tickets, each of them reserved.
     pub async fn list_reserved(&mut self, count: u64) -> Vec<Uuid> {
@@ -171,19 +193,7 @@ impl Trader {
         expires_at: DateTime<Utc>,
     ) -> (Uuid, u64) {
         let order = Uuid::new_v4();
-        let placed = TicketOrdersEvent::OrderPlaced {
-            order_id: OrderId(order),
-            buyer: UserId(buyer),
-            ticket: OrderedTicket {
-                id: TicketId(ticket),
-                title: title("Concert"),
-                price: price(1_999),
-                currency: domain::Currency::USD,
-                version: 3,
-            },
-            placed_at: Utc::now(),
-            expires_at,
-        };
+        let placed = placed(order, ticket, buyer, expires_at);
         (order, self.orders(ticket, &[placed]).await)
     }
 
