@@ -69,65 +69,66 @@ struct IdEntry {
     id: Uuid,
 }
 
-impl FoundMessage<'_> {
-    /// The commits of the message, oldest first; at least one.
-    ///
-    /// # Errors
-    /// [`StoreError::Unreadable`] when it holds none, or any of them can't be read.
-    pub(crate) fn commits(self, upcasters: &Upcasters) -> Result<Vec<Commit>, StoreError> {
-        if let Some(headers) = self.headers.filter(|headers| format1::is_meant(headers)) {
-            return Ok(vec![format1::commit_of(self, headers, upcasters)?]);
-        }
-        let envelope: Envelope<'_> = serde_json::from_slice(self.payload)
-            .map_err(|error| self.unreadable(why_unreadable(self.payload, &error)))?;
-        if envelope.v != FORMAT {
-            return Err(self.unreadable(of_another_release(envelope.v)));
-        }
-        let aggregate_id = self.aggregate_id()?;
-        let count = envelope.commits.len();
-        if count == 0 {
-            return Err(self.unreadable("it holds no commit".to_owned()));
-        }
-        if count > MOST_COMMITS {
-            let why = format!("it holds {count} commits; at most {MOST_COMMITS} are expected");
-            return Err(self.unreadable(why));
-        }
-        let mut version = self.version(envelope.at)?;
-        let mut commits = Vec::with_capacity(count);
-        for (index, entry) in (0..).zip(envelope.commits) {
-            let is_last = commits.len() + 1 == count;
-            let events = self.events(entry.events)?;
-            let first = version;
-            // Only where another commit follows: counting costs about as much as finding the end.
-            if !is_last {
-                let events: Vec<IgnoredAny> = serde_json::from_slice(&events)
-                    .map_err(|error| self.unreadable(error.to_string()))?;
-                version = self.version(version + events.len() as u64)?;
-            }
-            commits.push(Commit {
-                stream: self.stream,
-                sequence: self.sequence,
-                index,
-                is_last,
-                aggregate_id: aggregate_id.to_owned(),
-                aggregate_type: envelope.aggregate_type.clone(),
-                version: first,
-                commit_id: entry.id,
-                metadata: Metadata {
-                    command_id: entry.command,
-                    correlation_id: entry.correlation,
-                    causation_id: entry.causation,
-                    actor: entry.actor,
-                    time: entry.time,
-                    trace_parent: entry.trace,
-                },
-                stored_at: self.stored_at,
-                events,
-                upcasters: upcasters.clone(),
-            });
-        }
-        Ok(commits)
+/// The commits of the message, oldest first; at least one.
+///
+/// # Errors
+/// [`StoreError::Unreadable`] when it holds none, or any of them can't be read.
+pub(crate) fn commits_of(
+    message: FoundMessage<'_>,
+    upcasters: &Upcasters,
+) -> Result<Vec<Commit>, StoreError> {
+    if let Some(headers) = message.headers.filter(|headers| format1::is_meant(headers)) {
+        return Ok(vec![format1::commit_of(message, headers, upcasters)?]);
     }
+    let envelope: Envelope<'_> = serde_json::from_slice(message.payload)
+        .map_err(|error| message.unreadable(why_unreadable(message.payload, &error)))?;
+    if envelope.v != FORMAT {
+        return Err(message.unreadable(of_another_release(envelope.v)));
+    }
+    let aggregate_id = message.aggregate_id()?;
+    let count = envelope.commits.len();
+    if count == 0 {
+        return Err(message.unreadable("it holds no commit".to_owned()));
+    }
+    if count > MOST_COMMITS {
+        let why = format!("it holds {count} commits; at most {MOST_COMMITS} are expected");
+        return Err(message.unreadable(why));
+    }
+    let mut version = message.version(envelope.at)?;
+    let mut commits = Vec::with_capacity(count);
+    for (index, entry) in (0..).zip(envelope.commits) {
+        let is_last = commits.len() + 1 == count;
+        let events = message.events(entry.events)?;
+        let first = version;
+        // Only where another commit follows: counting costs about as much as finding the end.
+        if !is_last {
+            let events: Vec<IgnoredAny> = serde_json::from_slice(&events)
+                .map_err(|error| message.unreadable(error.to_string()))?;
+            version = message.version(version + events.len() as u64)?;
+        }
+        commits.push(Commit {
+            stream: message.stream,
+            sequence: message.sequence,
+            index,
+            is_last,
+            aggregate_id: aggregate_id.to_owned(),
+            aggregate_type: envelope.aggregate_type.clone(),
+            version: first,
+            commit_id: entry.id,
+            metadata: Metadata {
+                command_id: entry.command,
+                correlation_id: entry.correlation,
+                causation_id: entry.causation,
+                actor: entry.actor,
+                time: entry.time,
+                trace_parent: entry.trace,
+            },
+            stored_at: message.stored_at,
+            events,
+            upcasters: upcasters.clone(),
+        });
+    }
+    Ok(commits)
 }
 
 fn of_another_release(format: u32) -> String {
@@ -164,7 +165,7 @@ pub(crate) fn delivered(
         payload: &message.payload,
         stored_at: info.published,
     };
-    found.commits(upcasters)
+    commits_of(found, upcasters)
 }
 
 /// The IDs of the commits in a message; none if it is no message of commits.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Datelike as _, SubsecRound as _};
 use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
-use super::{Commit, FoundMessage, commit_ids_of, origin};
+use super::{Commit, FoundMessage, commit_ids_of, commits_of, origin};
 use crate::{HistoricalCommit, StoreError, Upcasters, stream_name::samples::ACCOUNTS};
 
 /// An event that the stream may contain.
@@ -76,7 +76,7 @@ fn read(subject: &str, headers: &HeaderMap, payload: &Bytes) -> Result<Vec<Commi
         payload,
         stored_at: DateTime::UNIX_EPOCH,
     };
-    found.commits(&Upcasters::default())
+    commits_of(found, &Upcasters::default())
 }
 
 /// Commits are numbered and dense, and what is read of a message without its events is the same.

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use super::{
-    Commit, FoundMessage, MOST_COMMITS, Metadata, UnsavedCommit, UnsavedMessage, Upcasters, encode,
+    Commit, FoundMessage, MOST_COMMITS, Metadata, UnsavedCommit, UnsavedMessage, Upcasters,
+    commits_of, encode,
 };
 use crate::{StoreError, StreamName};
 
@@ -127,7 +128,7 @@ impl HistoricalCommit {
             payload: &payload,
             stored_at: first.metadata.time,
         };
-        message.commits(&Upcasters::default())
+        commits_of(message, &Upcasters::default())
     }
 
     /// The message of commits, which must follow one another in one aggregate.

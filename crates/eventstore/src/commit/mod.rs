@@ -26,7 +26,7 @@ use uuid::Uuid;
 use crate::{StoreError, StreamName};
 
 pub(crate) use encode::{UnsavedCommit, UnsavedMessage};
-pub(crate) use envelope::{commit_ids_of, delivered, origin};
+pub(crate) use envelope::{commit_ids_of, commits_of, delivered, origin};
 pub(crate) use found::{FoundMessage, Origin};
 pub use historical::{HistoricalCommit, StoredEvent};
 pub use upcast::Upcasters;

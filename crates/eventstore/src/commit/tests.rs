@@ -54,7 +54,7 @@ fn with_events(events: &str) -> StreamMessage {
 }
 
 fn read_all(message: &StreamMessage) -> Result<Vec<Commit>, StoreError> {
-    FoundMessage::read(ACCOUNTS, message).commits(&Upcasters::default())
+    commits_of(FoundMessage::read(ACCOUNTS, message), &Upcasters::default())
 }
 
 fn read(message: &StreamMessage) -> Commit {
@@ -288,7 +288,7 @@ fn an_old_event_is_brought_up_to_date_and_stays_stored_as_it_was() {
     let upcasters = Upcasters::new(vec![("account", Box::new(upcaster))]);
     let old = r#"[{"version":"1.0","type":"Deposited","data":{"euros":3}},{"version":"2.0","type":"Closed"}]"#;
     let message = with_events(old);
-    let commit = FoundMessage::read(ACCOUNTS, &message).commits(&upcasters);
+    let commit = commits_of(FoundMessage::read(ACCOUNTS, &message), &upcasters);
     let commit = commit.unwrap().remove(0);
     let deposited = Event::Deposited { amount: 300 };
     assert_eq!(

@@ -16,7 +16,7 @@ use async_nats::{
 
 use crate::{
     Commit, StoreError, StreamName,
-    commit::FoundMessage,
+    commit::{FoundMessage, commits_of},
     connection::Connection,
     error::unavailable,
     server_answer::{forged, is_server_answer},
@@ -129,7 +129,8 @@ impl<'a> Messages<'a> {
         message: &StreamMessage,
     ) -> Result<Vec<Commit>, StoreError> {
         let upcasters = &self.connection.config().upcasters;
-        FoundMessage::read(self.connection.at(stream), message).commits(upcasters)
+        let found = FoundMessage::read(self.connection.at(stream), message);
+        commits_of(found, upcasters)
     }
 
     fn subject(self, stream: StreamName, key: &str) -> String {

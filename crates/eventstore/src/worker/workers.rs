@@ -12,7 +12,7 @@ use super::{
 use crate::{
     Commit, DueCommand, StoreError, StreamName,
     admin::active_consumers,
-    commit::{FoundMessage, Origin},
+    commit::{FoundMessage, Origin, commits_of},
     connection::Connection,
     meters::{schedule_lag, seconds_since},
     server_answer::{forged, is_server_answer},
@@ -64,7 +64,7 @@ impl Workers {
                     payload: &raw.payload,
                     stored_at: inbound.stored_at,
                 };
-                let commits = found.commits(&connection.config().upcasters)?;
+                let commits = commits_of(found, &connection.config().upcasters)?;
                 connection.saw(&commits);
                 let shared = commits.len() > 1;
                 for commit in commits {
