@@ -5,6 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use devservers::tools;
 
+use crate::bench::PEERS;
 use crate::cargo::{self, with};
 
 /// The Python package with the program `typos`; compiling it with cargo would take minutes.
@@ -18,6 +19,7 @@ pub fn layout() -> Vec<Command> {
     vec![
         with(&["fmt", "--all", "--check"]),
         with(&["fmt", "--all", "--check", "--manifest-path", WEB_APP]),
+        with(&["fmt", "--check", "--manifest-path", PEERS]),
     ]
 }
 
