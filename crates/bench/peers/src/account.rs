@@ -11,11 +11,11 @@ use uuid::Uuid;
 pub const OPENING: i64 = 1_000_000_000;
 
 /// A bank account.
+#[allow(clippy::struct_field_names)] // disintegrate takes the id's name in the events from here
 #[derive(Clone, Debug, Default, Serialize, Deserialize, StateQuery)]
 #[state_query(AccountEvent)]
 pub struct Account {
-    // disintegrate finds the events of a state by this; the other frameworks by the id that they are
-    // called with.
+    // For disintegrate alone: the others find events by the id that they are called with.
     #[id]
     account: String,
     balance: i64,

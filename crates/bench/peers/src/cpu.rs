@@ -88,7 +88,7 @@ fn family(pid: u32) -> f64 {
 fn fields(pid: u32) -> Option<Vec<f64>> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, fields) = stat.rsplit_once(") ")?;
-    let numbers = fields.split_whitespace().map(|field| field.parse());
+    let numbers = fields.split_whitespace().map(str::parse::<f64>);
     Some(numbers.map(Result::unwrap_or_default).collect())
 }
 
@@ -96,7 +96,7 @@ fn fields(pid: u32) -> Option<Vec<f64>> {
 fn machine() -> f64 {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let line = stat.lines().next().unwrap_or_default();
-    let numbers = line.split_whitespace().map(|field| field.parse());
+    let numbers = line.split_whitespace().map(str::parse::<f64>);
     let numbers: Vec<f64> = numbers.map(Result::unwrap_or_default).collect();
     // user nice system, not idle and iowait, irq softirq steal
     ticks(&numbers, 1..4) + ticks(&numbers, 6..9)

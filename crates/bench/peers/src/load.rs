@@ -72,7 +72,7 @@ impl Work {
         }
     }
 
-    /// Checks with new connections that every command that was acknowledged took effect, once: all
+    /// Checks by a replay, with new connections, that every command that was acknowledged took effect, once: all
     /// of those on one account, or the last one of each caller.
     ///
     /// # Errors
@@ -83,10 +83,10 @@ impl Work {
             Self::OnOne(store) => (store, sample.effective),
             Self::Raw(_) => return Ok(()),
         };
-        let reopened = store.reopened().await?;
+        let replaying = store.replaying().await?;
         let left = OPENING - i64::try_from(withdrawals)?;
         for account in &sample.accounts {
-            let found = reopened.load(account).await?;
+            let found = replaying.load(account).await?;
             ensure!(
                 found.version() == 1 + withdrawals && found.balance() == left,
                 "an opening and {withdrawals} withdrawals were acknowledged; stored is {found:?}"

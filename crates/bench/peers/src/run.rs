@@ -180,6 +180,7 @@ impl Stores {
     async fn open(nats: &str, postgres: &str, connections: u32) -> Result<Self> {
         let events = Database::create(postgres, "postgres_es", connections).await?;
         let decisions = Database::create(postgres, "disintegrate", connections).await?;
+        Decisions::initialize(&decisions).await?;
         let rows = Database::create(postgres, "raw", connections).await?;
         let [on_nats, on_postgres]: [fn(Used) -> f64; 2] = [|used| used.nats, |used| used.postgres];
         let peer = |name, store: Arc<dyn Accounts>| Side {

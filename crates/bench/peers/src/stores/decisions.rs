@@ -36,10 +36,28 @@ enum How {
 }
 
 impl Decisions {
+    /// Creates its tables and functions, once.
+    ///
+    /// One function has a hexadecimal number, which PostgreSQL before version 16 refuses. Debian has
+    /// version 15, so the function is stored unchecked and then replaced by itself, with the same
+    /// number in decimal.
+    pub async fn initialize(database: &Database) -> Result<()> {
+        let unchecked = ("check_function_bodies", "off");
+        let pool = database.pool_with(&[unchecked]).await?;
+        let serde = Json::<AccountEvent>::default();
+        PgEventStore::try_new(pool.clone(), serde).await?;
+        let stored = "SELECT pg_get_functiondef('event_store_begin_epoch'::regproc)";
+        let function: String = sqlx::query_scalar(stored).fetch_one(&pool).await?;
+        let decimal = function.replace("0xFFFFFFFF", "4294967295");
+        sqlx::query(&decimal).execute(&pool).await?;
+        pool.close().await;
+        Ok(())
+    }
+
     /// Reads every event of the account for every decision.
     pub async fn open(database: &Database) -> Result<Self> {
         let pool = database.pool().await?;
-        let events = PgEventStore::try_new(pool, Json::default()).await?;
+        let events = PgEventStore::new_uninitialized(pool, Json::default());
         let maker = How::Replaying(decision_maker(events.clone(), NoSnapshot));
         Ok(Self {
             database: database.clone(),
@@ -53,7 +71,7 @@ impl Decisions {
         let pool = database.pool().await?;
         let every = SNAPSHOT_EVERY as u64;
         let snapshots = WithPgSnapshot::new(PgSnapshotter::try_new(pool.clone(), every).await?);
-        let events = PgEventStore::try_new(pool, Json::default()).await?;
+        let events = PgEventStore::new_uninitialized(pool, Json::default());
         let maker = decision_maker(events.clone(), snapshots.clone());
         Ok(Self {
             database: database.clone(),
@@ -121,6 +139,13 @@ impl Accounts for Decisions {
                 How::Replaying(_) => Self::open(&self.database).await?,
                 How::Snapshotting(..) => Self::with_snapshots(&self.database).await?,
             };
+            Ok(Arc::new(again) as Arc<dyn Accounts>)
+        })
+    }
+
+    fn replaying(&self) -> BoxFuture<'_, Result<Arc<dyn Accounts>>> {
+        Box::pin(async {
+            let again = Self::open(&self.database).await?;
             Ok(Arc::new(again) as Arc<dyn Accounts>)
         })
     }

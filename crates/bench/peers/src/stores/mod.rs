@@ -39,6 +39,11 @@ pub trait Accounts: Commands {
     /// nothing in memory.
     fn reopened(&self) -> BoxFuture<'_, Result<Arc<dyn Accounts>>>;
 
+    /// The same, but it reads every event of an account, and no snapshot.
+    fn replaying(&self) -> BoxFuture<'_, Result<Arc<dyn Accounts>>> {
+        self.reopened()
+    }
+
     /// Opens an account and stores withdrawals of one cent, up to this number of events; in the
     /// fastest way that leaves the same in the store as one command after another.
     fn fill<'a>(&'a self, account: &'a str, events: u64) -> BoxFuture<'a, Result<()>>;
