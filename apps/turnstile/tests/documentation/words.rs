@@ -242,6 +242,10 @@ fn public_types_have_one_meaning() {
         let Some((package, _)) = file.split_once("/src/") else {
             continue;
         };
+        // A workspace of its own, with the names that other event stores have for these things.
+        if package == "crates/bench/peers" {
+            continue;
+        }
         for name in text.lines().filter_map(public_type) {
             let declared = packages.entry(name.to_owned()).or_default();
             declared.insert(package.to_owned());

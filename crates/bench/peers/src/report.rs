@@ -87,12 +87,18 @@ impl Report {
 impl Table {
     fn print(&self) {
         println!("\n{}", self.name);
+        println!(
+            "  {:<34} {:>13} {:>9}  per command: tries, client + server",
+            "", "", "ours is"
+        );
         for row in &self.rows {
             let Row { store, figure, .. } = row;
             let digits = usize::from(*figure < 100.0);
+            let ratio = row.ours_is_faster;
+            let ratio_digits = if ratio < 10.0 { 2 } else { 0 };
             print!(
-                "  {store:<34} {figure:>9.digits$} {:<3} {:>7.1} ×",
-                row.unit, row.ours_is_faster
+                "  {store:<34} {figure:>9.digits$} {:<3} {ratio:>7.ratio_digits$} ×",
+                row.unit
             );
             if let Some(details) = &row.details {
                 let Details {

@@ -212,8 +212,8 @@ mod tests {
             1
         }
 
-        fn stream(&self) -> StreamName {
-            ACCOUNTS
+        fn streams(&self) -> Vec<StreamName> {
+            vec![ACCOUNTS]
         }
 
         fn indexes(&self) -> Vec<Index> {
@@ -268,13 +268,17 @@ mod tests {
 
     fn from(after: u64, commit: Option<u128>) -> ResumePoint {
         let commit = commit.map(|commit| Uuid::from_u128(commit).to_string());
-        ResumePoint { after, commit }
+        ResumePoint {
+            stream: ACCOUNTS,
+            after,
+            commit,
+        }
     }
 
     #[tokio::test]
     async fn the_commits_of_a_message_are_folded_in_one_step() {
         let (_nats, log) = start().await;
-        let start = |from| FoldStream::start(Arc::new(Commits), &log, from);
+        let start = |from| FoldStream::start(&Arc::new(Commits), &log, vec![from]);
         let mut folding = start(from(0, None));
         assert_eq!(next(&mut folding).await.unwrap(), (1, 3, 3));
         assert_eq!(next(&mut folding).await.unwrap(), (2, 5, 2));

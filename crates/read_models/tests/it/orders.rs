@@ -156,7 +156,7 @@ async fn orders_that_one_message_placed_are_each_shown_once_whatever_the_page() 
     let mut import = world.log.importer().begin(ORDERS, 0);
     let at = import.append(&commits).await.unwrap();
     import.finish().await.unwrap();
-    assert!(orders.runner().progress().wait_for(at, LONG).await);
+    assert!(orders.runner().progress().wait_for(ORDERS, at, LONG).await);
     let (mut shown, mut cursor) = (Vec::new(), None::<String>);
     loop {
         let page = orders.by_buyer(buyer, 2, cursor.as_deref()).await.unwrap();
