@@ -257,20 +257,20 @@ async fn in_500_rounds_of_lost_acknowledgments_and_dead_processes_each_command_t
     let log = connect(nats.url()).await;
     let proxy = DropAcksProxy::start(nats.url(), 1).await;
     let mut hasty = config(proxy.url());
-    hasty.answer_timeout = Duration::from_millis(40);
+    hasty.answer_timeout = Duration::from_millis(30);
     let lossy = accounts(&connect_with(hasty).await);
     let rival = accounts(&connect(nats.url()).await);
     let began = Instant::now();
     let mut sent = HashMap::new();
     for round in 0..ROUNDS {
         let commands: Vec<_> = (0..AT_ONCE).map(|_| fresh()).collect();
-        // Every fifth time the process dies; otherwise an acknowledgment is lost, or none is.
-        let answered = if round % 5 == 0 {
+        // Every tenth time the process dies; every second time an acknowledgment is lost.
+        let answered = if round % 10 == 0 {
             let after = Duration::from_micros(round * 97 % 1_500);
             die_while_sending(nats.url(), &commands, after).await;
             until_answered(&rival, &commands).await
         } else {
-            proxy.drop_next(round % 3);
+            proxy.drop_next(round % 2);
             let (answered, ()) = tokio::join!(
                 until_answered(&lossy, &commands),
                 // Somebody else writes to the same account.
