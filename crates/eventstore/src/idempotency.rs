@@ -133,7 +133,7 @@ impl Idempotency {
             }
             match entry.state {
                 State::Answered(answer) => {
-                    if self.has_what_it_tells(&answer).await? {
+                    if self.has_its_commit(&answer).await? {
                         return Ok(Claim::Answered(answer));
                     }
                     self.connection.tails().doubt();
@@ -197,7 +197,7 @@ impl Idempotency {
     }
 
     /// Whether the commit that a response reports still exists.
-    async fn has_what_it_tells(&self, answer: &StoredAnswer) -> Result<bool, StoreError> {
+    async fn has_its_commit(&self, answer: &StoredAnswer) -> Result<bool, StoreError> {
         let Some(rests_on) = &answer.rests_on else {
             return Ok(true);
         };

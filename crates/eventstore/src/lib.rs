@@ -245,8 +245,8 @@ pub mod trace;
 mod worker;
 
 pub use admin::{
-    Backup, Change, ConsumerInfo, Import, Importer, Restoring, Snapshot, SnapshotHead, StreamInfo,
-    StreamPlan, Streams, StreamsFound,
+    Backup, ConsumerInfo, Import, Importer, Restoring, Snapshot, SnapshotHead, StreamChange,
+    StreamInfo, StreamPlan, Streams, StreamsFound,
 };
 #[cfg(fuzzing)]
 #[doc(hidden)]

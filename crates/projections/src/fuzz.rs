@@ -53,12 +53,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_comes_as_a_cursor_is_read_or_refused() {
+    fn any_cursor_is_read_or_refused() {
         testkit::replay("cursor", cursor);
     }
 
     #[test]
-    fn whatever_is_announced_is_read_or_ignored() {
+    fn any_announcement_is_read_or_ignored() {
         testkit::replay("announcement", announcement);
     }
 }

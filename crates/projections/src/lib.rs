@@ -41,7 +41,7 @@ pub mod testing;
 mod verify;
 
 pub use admin::{
-    FoldedBefore, FormError, Formed, Grants, ReadModel, ReplicaSet, RetireError, User,
+    FoldedBefore, FormError, Formed, Grants, MongoUser, ReadModel, ReplicaSet, RetireError,
     folded_before, pause, read_models, resume, retire,
 };
 pub use cache::{CachedJson, RenderCache};

@@ -1,7 +1,7 @@
 //! `turnstile mongodb-init`: forms a replica set from a new MongoDB, and creates its users.
 
 use httpkit::ExposeSecret as _;
-use projections::{Formed, Grants, ReplicaSet, User};
+use projections::{Formed, Grants, MongoUser, ReplicaSet};
 use read_models::{
     orders::OrdersProjection, payable_orders::PayableOrdersProjection, tickets::TicketsProjection,
 };
@@ -59,7 +59,7 @@ fn read(file: &Path) -> Result<String, CliError> {
 }
 
 /// Each file of the folder is a user, except hidden ones, which belong to the mount.
-fn users_in(folder: &Path) -> Result<Vec<User>, CliError> {
+fn users_in(folder: &Path) -> Result<Vec<MongoUser>, CliError> {
     let mut users = Vec::new();
     for entry in fs::read_dir(folder).map_err(|error| CliError::file(folder, &error))? {
         let path = entry
@@ -69,7 +69,7 @@ fn users_in(folder: &Path) -> Result<Vec<User>, CliError> {
             Some(name) if !name.starts_with('.') => name.to_owned(),
             _ => continue,
         };
-        users.push(User {
+        users.push(MongoUser {
             password: read(&path)?.trim().to_owned(),
             access: access_of(&name)?,
             name,

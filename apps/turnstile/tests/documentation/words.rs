@@ -178,13 +178,6 @@ const BANNED_IN_TESTS: [&str; 12] = [
 /// The longest name of a test: a line of a report has room for it.
 const MAX_NAME: usize = 70;
 
-/// Crates whose tests are not renamed yet.
-const NOT_YET: [&str; 3] = [
-    "crates/eventstore",
-    "crates/projections",
-    "crates/read_models",
-];
-
 /// The names of functions that are sentences, as those of tests are.
 fn sentences(text: &str) -> impl Iterator<Item = &str> {
     let parts = text.split("fn ").skip(1);
@@ -203,9 +196,6 @@ fn names_of_tests_are_written_in_plain_english() {
         sources(&root().join(folder), &mut files);
     }
     for (file, text) in files {
-        if NOT_YET.iter().any(|folder| file.starts_with(folder)) {
-            continue;
-        }
         for name in sentences(&text) {
             let is_banned = |word| BANNED.contains(&word) || BANNED_IN_TESTS.contains(&word);
             if name.split('_').any(is_banned) {
@@ -222,9 +212,6 @@ fn names_of_tests_are_written_in_plain_english() {
 /// Public names of several packages with one meaning each: an HTTP request or response, a payment
 /// intent, the options of a command, the source of an error.
 const SHARED: [&str; 5] = ["HttpConnection", "Intent", "Options", "Response", "Source"];
-
-/// A change of a stream and of a document, a user of the marketplace and of MongoDB: to be renamed.
-const TO_BE_RENAMED: [&str; 2] = ["Change", "User"];
 
 /// The public type that a line declares.
 fn public_type(line: &str) -> Option<&str> {
@@ -254,7 +241,7 @@ fn public_types_have_one_meaning() {
     packages.retain(|name, declared| {
         declared.remove("crates/api");
         let is_known = |known: &[&str]| known.contains(&name.as_str());
-        declared.len() > 1 && !is_known(&SHARED) && !is_known(&TO_BE_RENAMED)
+        declared.len() > 1 && !is_known(&SHARED)
     });
     assert!(packages.is_empty(), "{packages:#?}");
 }

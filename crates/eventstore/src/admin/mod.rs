@@ -8,7 +8,7 @@ mod streams;
 
 pub use backup::{Backup, Restoring, Snapshot, SnapshotHead};
 pub use import::{Import, Importer};
-pub use stream_plan::{Change, ConsumerInfo, StreamInfo, StreamPlan};
+pub use stream_plan::{ConsumerInfo, StreamChange, StreamInfo, StreamPlan};
 pub use streams::{Streams, StreamsFound};
 
 pub(crate) use stream_plan::active_consumers;

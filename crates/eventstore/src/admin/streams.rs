@@ -156,7 +156,7 @@ impl Streams {
             let made = tokio::select! {
                 made = make(&jetstream, name, wanted) => made,
                 // The server sends no answer to a client without the permission.
-                () = self.connection.until_told_not_to_make_streams() => Err(not_allowed()),
+                () = self.connection.until_stream_creation_is_refused() => Err(not_allowed()),
             };
             made?;
         }

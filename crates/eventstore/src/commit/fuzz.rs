@@ -155,6 +155,6 @@ fn events(commit: &Commit) -> Option<Said> {
 
 #[cfg(test)]
 #[test]
-fn whatever_is_stored_is_read_as_commits_or_refused() {
+fn any_stored_message_is_read_or_refused() {
     testkit::replay("envelope", envelope);
 }

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_a_certificate_is_told_from_a_lost_connection_by_its_type() {
+    fn certificate_errors_differ_from_lost_connections() {
         use rustls::{AlertDescription as Alert, CertificateError, Error as Tls};
         let of = |tls: Tls| io::Error::new(io::ErrorKind::InvalidData, tls);
         let unknown = || Tls::InvalidCertificate(CertificateError::UnknownIssuer);

@@ -132,8 +132,8 @@ impl Connection {
     }
 
     /// Returns when the server reports that this process may not create streams.
-    pub async fn until_told_not_to_make_streams(&self) {
-        self.inner.state.until_told_not_to_make_streams().await;
+    pub async fn until_stream_creation_is_refused(&self) {
+        self.inner.state.until_stream_creation_is_refused().await;
     }
 
     pub fn config(&self) -> &LogConfig {

@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_that_says_somebody_was_faster_is_a_conflict() {
+    fn every_code_for_a_lost_race_is_a_conflict() {
         let plain = PublishError::new(PublishErrorKind::WrongLastSequence);
         assert_eq!(judged(plain).unwrap(), Appended::Conflict);
         assert_eq!(judged(refused(10_164)).unwrap(), Appended::Conflict);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_passes_is_unavailable() {
+    fn transient_errors_are_unavailable() {
         // No responders, no answer, no leader, no space.
         let errors = [
             PublishError::new(PublishErrorKind::StreamNotFound),

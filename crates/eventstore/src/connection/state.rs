@@ -38,7 +38,7 @@ impl ConnectionState {
         *self.may_not_make_streams.borrow()
     }
 
-    pub(crate) async fn until_told_not_to_make_streams(&self) {
+    pub(crate) async fn until_stream_creation_is_refused(&self) {
         let mut told = self.may_not_make_streams.subscribe();
         // `self` holds the sender.
         let _ = told.wait_for(|told| *told).await;
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_make_no_stream_is_told_so_by_the_server() {
+    fn the_server_refuses_stream_creation_without_permission() {
         let said = |words: &str| ServerError::Other(words.to_owned());
         let no = said("Permissions Violation for Publish to \"$JS.API.STREAM.CREATE.USERS\"");
         assert!(forbids_to_make_streams(&no));

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn another_commit_at_a_place_that_was_seen_is_told() {
+    fn a_replaced_commit_is_detected() {
         let mut tail = tail(&[3, 4]);
         assert!(!tail.note((4, 0), id(99), "request"));
         assert_eq!(tail.newest().unwrap().commit_id, id(4));
@@ -199,14 +199,14 @@ mod tests {
     }
 
     #[test]
-    fn another_commit_in_the_place_of_the_oldest_is_told_too() {
+    fn a_replaced_oldest_commit_is_detected() {
         let mut tail = tail(&[3, 4]);
         assert!(!tail.note((3, 0), id(99), "request"));
         assert_eq!(tail.to_prove().unwrap().sequence, 3);
     }
 
     #[test]
-    fn commits_that_share_a_message_are_told_apart_and_are_lost_together() {
+    fn commits_of_a_message_are_distinguished_and_lost_together() {
         let mut tail = tail(&[3]);
         assert!(tail.note((4, 0), id(40), "request") && tail.note((4, 1), id(41), "request"));
         assert!(tail.note((4, 0), id(40), "request"), "read once more");

@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn an_aggregate_is_weighed_anew_when_it_has_doubled_or_shrunk_to_a_quarter() {
+    fn a_cached_aggregate_is_weighed_again_after_large_changes() {
         let memory = Memory::new(1_000_000);
         let slot = memory.slot("a");
         let weighs = |bytes: usize| {

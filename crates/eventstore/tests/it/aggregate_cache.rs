@@ -117,14 +117,14 @@ async fn a_long_reading_that_is_interrupted_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_log_that_became_another_is_read_anew_at_once() {
+async fn a_replaced_log_is_read_again_at_once() {
     let (nats, log) = start().await;
     let accounts = accounts(&log);
     deposit(&accounts, "a", 1).await.unwrap();
     deposit(&accounts, "b", 1).await.unwrap();
     let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
     raw.delete_stream("ACCOUNTS").await.unwrap();
-    testkit::eventually("made anew", LONG, || made_anew(&log)).await;
+    testkit::eventually("made anew", LONG, || recreated(&log)).await;
     // Longer than what is in memory, so its end alone doesn't give it away, and neither do its
     // versions.
     let (mut last, both) = (0, [Event::Deposited { amount: 7 }, Event::Closed]);

@@ -30,7 +30,7 @@ async fn drain(snapshot: &mut Snapshot) -> Result<usize, StoreError> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_snapshot_that_lost_its_connection_for_a_moment_ends_at_once_and_is_no_whole_one() {
+async fn a_snapshot_with_a_lost_connection_is_incomplete() {
     let (nats, log) = start().await;
     fill(&nats).await;
     let whole = drain(&mut log.backup().snapshot(ACCOUNTS).await.unwrap()).await;

@@ -82,7 +82,7 @@ async fn of_many_claims_at_once_one_is_fresh() {
 }
 
 #[tokio::test]
-async fn a_claim_whose_process_is_gone_lapses_and_its_late_answer_does_not_count() {
+async fn a_claim_of_a_dead_process_lapses_and_its_late_response_is_ignored() {
     let nats = Nats::start().await;
     let mut config = config(nats.url());
     config.claim_ttl = Duration::from_millis(200);
@@ -131,7 +131,7 @@ async fn a_claim_or_an_answer_whose_acknowledgment_was_lost_is_known_again() {
 }
 
 #[tokio::test]
-async fn how_old_a_claim_is_does_not_depend_on_what_its_writer_took_the_time_for() {
+async fn the_age_of_a_claim_does_not_depend_on_its_writers_clock() {
     let nats = Nats::start().await;
     let mut config = config(nats.url());
     config.claim_ttl = Duration::from_millis(200);

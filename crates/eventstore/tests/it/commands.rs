@@ -147,7 +147,7 @@ async fn many_writers_in_several_processes_lose_no_update() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn random_commands_of_many_processes_on_a_few_accounts_keep_every_account_whole() {
+async fn random_concurrent_commands_keep_accounts_consistent() {
     let (nats, log) = start().await;
     let (tellers, gate) = processes(nats.url(), 4).await;
     let mut writers = JoinSet::new();
@@ -194,7 +194,7 @@ async fn random_commands_of_many_processes_on_a_few_accounts_keep_every_account_
 }
 
 #[tokio::test]
-async fn a_repeated_command_is_answered_with_its_first_result_also_after_later_commits() {
+async fn a_repeated_command_returns_its_first_result() {
     let (nats, log) = start().await;
     let mine = accounts(&log);
     let metadata = fresh();
@@ -371,7 +371,7 @@ async fn a_commit_that_the_server_would_not_take_is_too_large_and_does_no_harm()
 }
 
 #[tokio::test]
-async fn a_log_that_is_older_than_what_is_in_memory_is_read_anew() {
+async fn a_log_older_than_the_cache_is_read_again() {
     let (nats, log) = start().await;
     let accounts = accounts(&log);
     for _ in 0..3 {
@@ -380,7 +380,7 @@ async fn a_log_that_is_older_than_what_is_in_memory_is_read_anew() {
     // As if an older backup had been restored.
     let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
     raw.delete_stream("ACCOUNTS").await.unwrap();
-    eventually("made anew", LONG, || made_anew(&log)).await;
+    eventually("made anew", LONG, || recreated(&log)).await;
     append(&log, (ACCOUNTS, "a"), 0, Event::Deposited { amount: 50 }, 0)
         .await
         .unwrap();

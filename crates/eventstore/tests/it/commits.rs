@@ -91,7 +91,7 @@ async fn where_a_command_came_from_can_be_read_from_its_commit() {
 }
 
 #[tokio::test]
-async fn every_message_is_as_its_schema_says() {
+async fn every_message_matches_the_schema() {
     let (nats, log) = start().await;
     let accounts = accounts(&log);
     let schema = include_str!("../../format-2.schema.json");
@@ -237,7 +237,7 @@ impl DomainEvent for OldEvent {
 }
 
 #[tokio::test]
-async fn an_old_event_is_read_as_the_newest_schema_says() {
+async fn old_events_are_upcast() {
     let nats = Nats::start().await;
     let in_cents = |mut data: serde_json::Value| {
         data["amount"] = (data["euros"].as_i64().unwrap() * 100).into();

@@ -39,7 +39,7 @@ async fn the_framework_runs_on_the_store() {
 }
 
 #[tokio::test]
-async fn of_two_commits_on_the_same_state_the_framework_is_told_that_one_lost() {
+async fn one_of_two_commits_on_the_same_state_conflicts() {
     let (nats, log) = start().await;
     let store = accounts(&log);
     let (one, two) = (

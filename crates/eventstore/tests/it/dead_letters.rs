@@ -50,7 +50,7 @@ async fn letters(log: &Log, count: usize) -> Vec<DeadLetter> {
 }
 
 #[tokio::test]
-async fn a_poison_message_is_set_aside_after_its_tries_and_can_be_retried_or_dropped() {
+async fn a_poison_message_becomes_a_dead_letter_to_retry_or_drop() {
     let (_nats, log) = start().await;
     deposit_on(&log, &["bad", "good", "bad", "worse", "bad"]).await;
     let (notes, broken) = (Notes::default(), Arc::new(AtomicBool::new(true)));
@@ -107,7 +107,7 @@ async fn a_poison_message_is_set_aside_after_its_tries_and_can_be_retried_or_dro
 }
 
 #[tokio::test]
-async fn whoever_looks_again_reads_only_what_was_added() {
+async fn a_repeated_look_reads_only_new_dead_letters() {
     let (_nats, log) = start().await;
     deposit_on(&log, &["bad1-", "bad2-", "bad3-"]).await;
     let (notes, broken) = (Notes::default(), Arc::new(AtomicBool::new(true)));
@@ -128,7 +128,7 @@ async fn whoever_looks_again_reads_only_what_was_added() {
 }
 
 #[tokio::test]
-async fn messages_that_wait_for_another_try_hold_up_nobody_else() {
+async fn waiting_messages_do_not_block_others() {
     let (_nats, log) = start().await;
     let (notes, broken) = (Notes::default(), Arc::new(AtomicBool::new(true)));
     // More bad ones than are worked on side by side, for longer than this test lasts.
@@ -156,7 +156,7 @@ async fn messages_that_wait_for_another_try_hold_up_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_is_a_poison_and_blocks_nobody() {
+async fn a_panicking_handler_is_poison_and_blocks_nothing() {
     let (_nats, log) = start().await;
     deposit_on(&log, &["a", "a"]).await;
     let notes = Notes::default();

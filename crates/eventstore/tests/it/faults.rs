@@ -54,7 +54,7 @@ async fn lost_acknowledgments_neither_repeat_nor_lose_a_command() {
 }
 
 #[tokio::test]
-async fn a_server_that_stands_still_is_unavailable_within_two_seconds_and_recovers() {
+async fn a_frozen_server_is_unavailable_within_two_seconds_and_recovers() {
     let nats = Nats::start().await;
     let log = connect_with(impatient(nats.url())).await;
     let accounts = accounts(&log);

@@ -19,7 +19,7 @@ async fn answer_to(nats: &async_nats::Client, stream: &str, sequence: u64, subje
 }
 
 #[tokio::test]
-async fn a_key_that_nobody_published_is_not_known() {
+async fn a_forged_key_is_ignored() {
     let (nats, log) = start().await;
     let raw = async_nats::connect(nats.url()).await.unwrap();
     log.session_keys().publish("k1", "one").await.unwrap();
@@ -51,7 +51,7 @@ async fn a_key_that_nobody_published_is_not_known() {
 }
 
 #[tokio::test]
-async fn a_commit_that_nobody_appended_is_not_read() {
+async fn a_forged_commit_is_not_read() {
     let (nats, log) = start().await;
     let raw = async_nats::connect(nats.url()).await.unwrap();
     // In all that can be chosen it is a commit of another account.
@@ -100,7 +100,7 @@ async fn a_commit_that_nobody_appended_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_command_that_nobody_scheduled_is_not_carried_out() {
+async fn a_forged_due_command_is_not_executed() {
     let (nats, log) = start().await;
     let raw = async_nats::connect(nats.url()).await.unwrap();
     let context = async_nats::jetstream::new(raw.clone());

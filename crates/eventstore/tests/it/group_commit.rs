@@ -36,8 +36,7 @@ async fn at_once(
 }
 
 #[tokio::test]
-async fn commands_that_wait_for_an_account_share_a_message_and_each_has_its_own_commit_and_answer()
-{
+async fn waiting_commands_share_a_message_with_a_commit_for_each() {
     let (_nats, log) = start().await;
     let accounts = accounts(&log);
     let sent: Vec<_> = (0..CROWD)
@@ -87,7 +86,7 @@ async fn commands_that_wait_for_an_account_share_a_message_and_each_has_its_own_
 }
 
 #[tokio::test]
-async fn a_command_that_is_refused_repeated_or_cannot_be_stored_takes_nothing_from_the_others() {
+async fn a_command_that_fails_does_not_affect_others_in_its_group() {
     let (_nats, log) = start().await;
     let accounts = accounts(&log);
     let first = fresh();
@@ -178,7 +177,7 @@ async fn a_command_that_panics_does_so_for_its_caller_alone() {
 }
 
 #[tokio::test]
-async fn whoever_gives_up_takes_nothing_from_those_who_wait_beside_him() {
+async fn a_caller_that_gives_up_takes_nothing_from_others() {
     let (_nats, log) = start().await;
     let accounts = accounts(&log);
     for round in 1..=20_u64 {
@@ -252,7 +251,7 @@ async fn die_while_sending(url: &str, commands: &[Metadata], after: Duration) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_500_rounds_of_lost_acknowledgments_and_dead_processes_each_command_takes_effect_once() {
+async fn each_command_takes_effect_once_in_500_rounds_of_faults() {
     let nats = Nats::start().await;
     let log = connect(nats.url()).await;
     let proxy = DropAcksProxy::start(nats.url(), 1).await;

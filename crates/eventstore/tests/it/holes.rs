@@ -40,7 +40,7 @@ fn is_hole(error: &StoreError, places: (u64, u64)) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_stop_at_a_hole_until_somebody_acknowledges_it() {
+async fn readers_stop_at_a_hole_until_it_is_acknowledged() {
     let (nats, log) = damaged(&["a", "b", "a", "b", "c"], 3).await;
     let error = read(&log, 1, u64::MAX).await.unwrap_err();
     assert!(is_hole(&error, (3, 3)), "{error}");
@@ -79,7 +79,7 @@ async fn readers_stop_at_a_hole_until_somebody_acknowledges_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hole_at_the_end_is_told_and_not_waited_for() {
+async fn a_hole_at_the_end_is_reported_at_once() {
     let (_nats, log) = damaged(&["a", "b", "c"], 3).await;
     let mut followed = Box::pin(log.reader().follow(ACCOUNTS, 0));
     next(&mut followed, 2).await;

@@ -19,7 +19,7 @@ async fn apart() -> (Nats, Disguise, eventstore::Log, eventstore::Log) {
 }
 
 #[tokio::test]
-async fn an_aggregate_is_read_by_the_leader_although_its_stream_has_one_copy_now() {
+async fn an_aggregate_is_read_from_the_leader_even_with_one_copy() {
     let (_nats, _cluster, reader, writer) = apart().await;
     deposit(&accounts(&writer), "a", 5).await.unwrap();
     let loaded = accounts(&reader).load("a").await.unwrap();
@@ -58,7 +58,7 @@ async fn what_a_replica_does_not_know_yet_is_there() {
 }
 
 #[tokio::test]
-async fn a_dead_letter_is_not_given_up_because_a_replica_does_not_know_its_message() {
+async fn a_dead_letter_survives_a_replica_that_lacks_its_message() {
     let (_nats, _cluster, reader, writer) = apart().await;
     deposit_on(&writer, &["a"]).await;
     let (attempts, works) = (Notes::default(), Notes::default());

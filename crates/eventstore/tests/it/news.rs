@@ -4,7 +4,7 @@ use crate::support::*;
 use eventstore::StoreError;
 
 #[tokio::test]
-async fn an_announcement_reaches_whoever_listens() {
+async fn an_announcement_reaches_every_listener() {
     let (nats, log) = start().await;
     let others = connect(nats.url()).await;
     let mut heard = others.pubsub().subscribe("progress").await.unwrap();
@@ -53,7 +53,7 @@ async fn public_keys_are_found_the_newest_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_is_retired_while_somebody_publishes_it_stays_retired() {
+async fn a_key_retired_during_its_publication_stays_retired() {
     let (nats, log) = start().await;
     let other = connect(nats.url()).await;
     for n in 0..200 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use testkit::{DropAcksProxy, LONG, Nats, eventually};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn following_survives_restarts_and_cut_connections_without_gap_or_duplicate() {
+async fn following_survives_restarts_without_gaps_or_duplicates() {
     let (nats, log) = start().await;
     let proxy = DropAcksProxy::start(nats.url(), 1).await;
     let reader = connect(proxy.url()).await;

@@ -38,7 +38,7 @@ fn in_millis(millis: i64) -> DateTime<Utc> {
 }
 
 #[tokio::test]
-async fn a_command_falls_due_at_its_time_at_once_if_that_has_passed_and_once_if_replaced() {
+async fn a_command_falls_due_once_at_its_time() {
     let (_nats, log) = start().await;
     let cause = some_commit(&log).await;
     let notes = Notes::default();

@@ -151,7 +151,7 @@ async fn each_commit_of_a_message_stands_where_it_was_seen() {
 }
 
 #[tokio::test]
-async fn a_worker_handles_the_commits_of_a_message_in_order_and_again_as_a_whole() {
+async fn a_worker_handles_and_repeats_the_commits_of_a_message_in_order() {
     let (_nats, log) = start().await;
     write(&log).await;
     let handled = Notes::default();
@@ -185,7 +185,7 @@ async fn a_worker_handles_the_commits_of_a_message_in_order_and_again_as_a_whole
 }
 
 #[tokio::test]
-async fn commits_of_the_past_that_do_not_follow_one_another_are_not_stored_together() {
+async fn imported_commits_share_a_message_only_in_sequence() {
     let (_nats, log) = start().await;
     let mut import = log.importer().begin(ACCOUNTS, 0);
     for second in [deposited(2, "b", 1, 1), deposited(2, "a", 2, 1)] {

@@ -27,7 +27,7 @@ async fn a_reader_whose_consumer_gives_nothing_makes_another() {
 }
 
 #[tokio::test]
-async fn a_worker_whose_requests_are_answered_with_nothing_asks_anew() {
+async fn a_worker_repeats_unanswered_requests() {
     let (nats, log) = start().await;
     let proxy = DropAcksProxy::start(nats.url(), 1).await;
     let worker_log = connect(proxy.url()).await;

@@ -25,7 +25,7 @@ async fn many_processes_may_create_the_streams_at_once_and_again() {
 }
 
 #[tokio::test]
-async fn a_stream_that_was_lost_is_not_made_anew() {
+async fn a_lost_stream_is_not_recreated() {
     let (nats, log) = start().await;
     deposit_on(&log, &["a"]).await;
     let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
@@ -65,7 +65,7 @@ async fn a_stream_that_was_lost_is_not_made_anew() {
 }
 
 #[tokio::test]
-async fn an_installation_that_was_interrupted_before_its_first_message_is_completed() {
+async fn an_interrupted_installation_is_completed() {
     let nats = Nats::start().await;
     let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());
     raw.create_stream(right()).await.unwrap();
@@ -78,7 +78,7 @@ async fn an_installation_that_was_interrupted_before_its_first_message_is_comple
 }
 
 #[tokio::test]
-async fn who_may_not_make_streams_is_told_at_once_and_waits_for_an_operator() {
+async fn without_permission_for_streams_the_log_waits_for_an_operator() {
     let nats = Nats::start_with(NatsOptions {
         extra_config: r#"
             authorization { users: [
@@ -217,7 +217,7 @@ async fn a_stream_that_could_lose_data_is_an_error_that_names_the_difference() {
 }
 
 #[tokio::test]
-async fn nobody_can_delete_from_the_log() {
+async fn the_log_cannot_be_deleted_from() {
     let (nats, log) = start().await;
     deposit_on(&log, &["a"]).await;
     let raw = jetstream::new(async_nats::connect(nats.url()).await.unwrap());

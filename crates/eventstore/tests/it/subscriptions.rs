@@ -159,7 +159,7 @@ async fn what_is_too_early_comes_again_later() {
 }
 
 #[tokio::test]
-async fn whoever_stops_finishes_what_he_began_and_hands_the_rest_back_at_once() {
+async fn a_stopping_worker_finishes_and_returns_the_rest() {
     let (nats, log) = start().await;
     deposit_on(&log, &["a", "a", "a", "b"]).await;
     let notes = Notes::default();

@@ -105,7 +105,7 @@ async fn a_loss_that_is_grown_over_while_it_is_looked_for_is_noticed() {
 const FILLING: [usize; 2] = [400, 64 * 1024];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_append_that_waits_to_be_sent_is_not_sent_to_the_server_that_comes_back() {
+async fn an_unsent_append_is_not_sent_to_a_restarted_server() {
     let (nats, first) = start().await;
     let empty = copy(&nats, &first).await;
     deposited(&first, "a", 1).await;
@@ -180,7 +180,7 @@ async fn answered(log: &Log, key: Uuid) -> StoredAnswer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_is_given_again_only_while_the_commit_that_it_tells_of_stands() {
+async fn a_response_is_repeated_only_while_its_commit_exists() {
     // The lost commit's place is empty, or another's.
     for others in [0, 1] {
         let (nats, log) = start().await;
@@ -212,7 +212,7 @@ async fn an_answer_is_given_again_only_while_the_commit_that_it_tells_of_stands(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_follower_is_told_that_what_it_read_is_gone() {
+async fn a_follower_learns_that_its_commits_were_lost() {
     // The log is shorter now; it is as long; it is longer.
     for others in [0, 2, 5] {
         let (nats, log) = start().await;
@@ -248,7 +248,7 @@ async fn a_follower_is_told_that_what_it_read_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_follower_whose_place_stands_goes_on_and_nobody_forgets_anything() {
+async fn a_follower_continues_if_its_position_still_exists() {
     let (nats, log) = start().await;
     deposit_on(&log, &["a"; 3]).await;
     let mut followed = Box::pin(log.reader().follow(ACCOUNTS, 0));

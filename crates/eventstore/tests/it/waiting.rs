@@ -36,7 +36,7 @@ fn react(log: &Log, open: &Arc<AtomicBool>, notes: &Notes) -> Worker {
 }
 
 #[tokio::test]
-async fn a_thousand_messages_that_wait_hold_up_none_that_needs_nothing_and_keep_their_order() {
+async fn a_thousand_waiting_messages_block_no_other_and_keep_order() {
     let (_nats, log) = start().await;
     let many: Vec<_> = (0..1_000).map(|i| format!("a{i}")).collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
@@ -147,7 +147,7 @@ fn how_it_is_set_aside(url: &str, known: Option<u64>) -> DeadLetter {
 }
 
 #[test]
-fn what_ends_its_process_is_set_aside_in_the_end_and_what_was_in_hand_beside_it_is_not() {
+fn only_the_message_that_crashes_processes_is_a_dead_letter() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (nats, log) = runtime.block_on(start());
     runtime.block_on(deposit_on(&log, &["killer", "a"]));

@@ -8,4 +8,4 @@ pub use mongo_roles::Grants;
 pub use read_models::{
     FoldedBefore, ReadModel, RetireError, folded_before, pause, read_models, resume, retire,
 };
-pub use replica_set::{FormError, Formed, ReplicaSet, User};
+pub use replica_set::{FormError, Formed, MongoUser, ReplicaSet};

@@ -43,7 +43,7 @@ pub enum Formed {
 
 /// A user of the database.
 #[derive(Clone, Debug)]
-pub struct User {
+pub struct MongoUser {
     /// The name to sign in with.
     pub name: String,
     /// The password.
@@ -141,7 +141,7 @@ impl ReplicaSet {
     ///
     /// # Errors
     /// [`FormError::Unavailable`] when there is no primary, or it refuses.
-    pub async fn ensure_users(&self, database: &str, users: &[User]) -> Result<(), FormError> {
+    pub async fn ensure_users(&self, database: &str, users: &[MongoUser]) -> Result<(), FormError> {
         let client = Client::with_options(self.options.clone())?;
         let admin = client.database("admin");
         for user in users {

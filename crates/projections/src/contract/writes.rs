@@ -264,9 +264,7 @@ pub async fn a_batch_of_thousands_is_written_completely(store: &dyn ReadStore) {
 }
 
 /// A tombstone keeps a document away that an older write would bring back.
-pub async fn a_late_write_brings_no_deleted_document_back_and_a_new_one_may_take_its_place(
-    store: &dyn ReadStore,
-) {
+pub async fn a_late_write_does_not_restore_a_deleted_document(store: &dyn ReadStore) {
     let target = Target::new(store, "deleted").await;
     let id = || DocumentId::from("a");
     let put = |value: i64| {

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn an_announcement_is_read_as_it_was_sent_and_says_how_far_it_is() {
+    fn an_announcement_round_trips_with_its_position() {
         let holder = Uuid::from_u128(7);
         let origin = || "s".to_owned();
         for (announcement, applied) in [
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn more_documents_than_can_be_told_are_any_documents() {
+    fn too_many_changes_are_announced_as_any() {
         let ids = |n: usize| (0..n).map(|n| Uuid::from_u128(n as u128).into()).collect();
         let few: HashSet<_> = ids(MAX_IDS);
         assert_eq!(

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_record_is_given_up_when_mongodb_is_in_trouble_also_if_it_could_be_made_by_now() {
+    async fn a_record_is_abandoned_while_mongodb_has_faults() {
         let (counter, mut faults) = watch::channel(0);
         let made = abort_on_fault(&mut faults, async { Ok("made") }).await;
         assert_eq!(made.unwrap(), "made");

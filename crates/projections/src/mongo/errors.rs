@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_statement_that_is_refused_says_why_and_whether_it_passes() {
+    fn a_refused_statement_has_a_reason_and_a_transience() {
         let error = of_statement(&doc! { "index": 0, "code": 10_334, "errmsg": "too large" });
         let text = "MongoDB: a write was refused with code 10334: too large";
         assert_eq!(

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_connects_to_an_address_that_asks_for_less() {
+    async fn an_address_with_weaker_guarantees_is_refused() {
         let uri = "mongodb://127.0.0.1:27017/?w=0";
         let refused = crate::MongoStore::connect(uri, "market").await.unwrap_err();
         assert!(matches!(refused, ReadError::Address(_)), "{refused}");

@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_deleted_takes_no_part_and_only_a_whole_document_takes_its_place() {
+    fn a_patch_does_not_restore_a_deleted_document() {
         let id = DocumentId::from("a");
         let mut batch = Batch::default();
         let doc = doc! { "a": 1_i64 };

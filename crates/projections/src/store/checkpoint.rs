@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_between_a_switch_and_its_record_is_settled_by_the_collection_that_is_there() {
+    fn a_crash_during_a_switch_is_resolved_by_the_collection() {
         let created = DateTime::from_timestamp_nanos(1);
         let streams = [StreamName::new("A"), StreamName::new("B")];
         let start = Checkpoint::start(

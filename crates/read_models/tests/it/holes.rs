@@ -95,7 +95,7 @@ async fn a_hole_halts_and_ends_by_itself_when_it_is_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hole_at_the_end_of_the_log_is_no_reason_to_wait_once_it_is_acknowledged() {
+async fn an_acknowledged_hole_at_the_end_of_the_log_is_not_waited_for() {
     let (world, ids) = listed(2, 2).await;
     damage(&world, ids[3]).await;
     let tickets = world.tickets().await;

@@ -137,7 +137,7 @@ async fn a_buyer_sees_own_orders_oldest_first() {
 }
 
 #[tokio::test]
-async fn orders_that_one_message_placed_are_each_shown_once_whatever_the_page() {
+async fn orders_placed_in_one_message_are_each_shown_once() {
     let world = World::start().await;
     let orders = Orders::start(&world.log, &world.store, quick())
         .await

@@ -74,7 +74,7 @@ async fn a_process_that_takes_over_shows_what_was_acknowledged_before() {
 }
 
 #[tokio::test]
-async fn commits_are_gathered_while_nobody_waits_for_them_and_hurried_when_somebody_does() {
+async fn commits_are_batched_unless_a_read_waits() {
     let world = World::start().await;
     let mut trader = world.trader();
     let settings = RunnerSettings {

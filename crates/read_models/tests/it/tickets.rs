@@ -126,7 +126,7 @@ async fn the_list_shows_what_is_for_sale_in_the_order_asked_for_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_search_finds_parts_of_titles_whatever_their_case_and_takes_no_patterns() {
+async fn a_search_ignores_case_and_patterns() {
     let world = World::start().await;
     let (tickets, mut trader) = start(&world).await;
     let mut last = 0;

@@ -96,13 +96,13 @@ async fn a_new_version_fills_its_own_collection_while_the_old_one_serves() {
 }
 
 #[tokio::test]
-async fn a_service_that_may_not_read_a_read_model_hears_how_far_it_is() {
+async fn a_service_without_access_learns_the_position_of_a_read_model() {
     hears(&Titles(1), Titles(1)).await;
 }
 
 /// During a rollout one of the two services is of the next release already.
 #[tokio::test]
-async fn a_service_of_another_release_hears_how_far_a_read_model_is_too() {
+async fn a_service_of_another_release_learns_the_position() {
     hears(&Titles(1), Titles(2)).await;
     hears(&Titles(2), Titles(1)).await;
 }

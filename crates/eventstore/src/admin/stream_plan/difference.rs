@@ -5,7 +5,7 @@ use async_nats::jetstream::stream::Config;
 use serde_json::Value;
 use std::time::Duration;
 
-use super::Change;
+use super::StreamChange;
 
 /// Settings that NATS can't change in an existing stream.
 const FIXED: [&str; 7] = [
@@ -20,7 +20,7 @@ const FIXED: [&str; 7] = [
 
 /// Changes `found` into what it should be, as far as that can't lose data; returns the changes, and
 /// the differences that remain.
-pub(super) fn compare(wanted: &Config, found: &mut Config) -> (Vec<Change>, Vec<String>) {
+pub(super) fn compare(wanted: &Config, found: &mut Config) -> (Vec<StreamChange>, Vec<String>) {
     let mut changes = Vec::new();
     let mut refusals = Vec::new();
     let (wanted_json, found_json) = (as_json(wanted), as_json(found));
@@ -88,10 +88,10 @@ pub(super) fn compare(wanted: &Config, found: &mut Config) -> (Vec<Change>, Vec<
     (changes, refusals)
 }
 
-fn protect(setting: &'static str, wanted: bool, found: &mut bool, changes: &mut Vec<Change>) {
+fn protect(setting: &'static str, wanted: bool, found: &mut bool, changes: &mut Vec<StreamChange>) {
     if wanted && !*found {
         *found = true;
-        changes.push(Change {
+        changes.push(StreamChange {
             setting,
             from: "false".to_owned(),
             to: "true".to_owned(),
@@ -103,7 +103,7 @@ fn protect(setting: &'static str, wanted: bool, found: &mut bool, changes: &mut 
 fn limits(
     wanted: &Config,
     found: &mut Config,
-    changes: &mut Vec<Change>,
+    changes: &mut Vec<StreamChange>,
     refusals: &mut Vec<String>,
 ) {
     let mut settle = |setting: &'static str, wanted: i128, found: i128, set: &mut dyn FnMut()| {
@@ -114,7 +114,7 @@ fn limits(
             _ => "no limit".to_owned(),
         };
         if bound(found) < bound(wanted) {
-            changes.push(Change {
+            changes.push(StreamChange {
                 setting,
                 from: word(found),
                 to: word(wanted),
@@ -162,13 +162,13 @@ fn as_json(config: &Config) -> Value {
     serde_json::to_value(config).unwrap_or_default()
 }
 
-fn change(setting: &'static str, from: &Value, to: &Value) -> Change {
+fn change(setting: &'static str, from: &Value, to: &Value) -> StreamChange {
     // An absent setting is at its default: off.
     let word = |value: &Value| match value {
         Value::Null => "false".to_owned(),
         value => value.to_string(),
     };
-    Change {
+    StreamChange {
         setting,
         from: word(&from[setting]),
         to: word(&to[setting]),

@@ -24,7 +24,7 @@ pub struct StreamPlan {
     /// The stream as it exists; `None` if it is missing.
     pub found: Option<StreamInfo>,
     /// Changes that lose nothing.
-    pub changes: Vec<Change>,
+    pub changes: Vec<StreamChange>,
     /// Differences that can't be changed without a risk for the data, in words.
     pub refusals: Vec<String>,
     #[serde(skip)]
@@ -67,7 +67,7 @@ pub struct ConsumerInfo {
 
 /// A setting that differs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct StreamChange {
     /// Its name in NATS.
     pub setting: &'static str,
     /// The current value.

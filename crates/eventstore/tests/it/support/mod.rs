@@ -56,7 +56,7 @@ pub async fn connect_with(config: LogConfig) -> Log {
 }
 
 /// Makes the streams that are missing, on purpose.
-pub async fn made_anew(log: &Log) -> Result<(), StoreError> {
+pub async fn recreated(log: &Log) -> Result<(), StoreError> {
     for mut plan in log.streams().plans().await? {
         plan.create_on_purpose();
         log.streams().migrate(&plan).await?;

@@ -97,7 +97,7 @@ async fn a_read_during_a_fault_is_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_log_lost_a_tail_reads_wait_until_the_documents_are_compared_with_it() {
+async fn after_a_lost_tail_reads_wait_for_the_comparison() {
     let (progress, _fault, lost) = on_a_log();
     progress.restart(at(10), "s", 0);
     assert!(progress.ready().is_err() && read(&progress).await.is_err());
@@ -181,7 +181,7 @@ fn memory_is_trusted_only_while_this_process_folds() {
 }
 
 #[test]
-fn what_is_kept_is_forgotten_before_anybody_is_told() {
+fn caches_are_cleared_before_reads_continue() {
     struct Cache(Progress, Mutex<Vec<u64>>);
     impl Invalidate for Cache {
         fn forget(&self, _: &Changed) {
@@ -197,7 +197,7 @@ fn what_is_kept_is_forgotten_before_anybody_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_waits_for_more_only_while_nobody_waits_or_many_do() {
+async fn a_batch_waits_for_more_without_or_with_many_waiters() {
     const LONGEST: Duration = Duration::from_millis(5);
     let (progress, _fault) = progress();
     let pause = || async {
@@ -225,7 +225,7 @@ async fn a_batch_waits_for_more_only_while_nobody_waits_or_many_do() {
 }
 
 #[test]
-fn a_new_holder_answers_others_when_it_is_as_far_as_what_was_told_before() {
+fn a_new_leader_answers_after_catching_up() {
     let (progress, fault) = progress();
     progress.active_until(Some(Instant::now() + Duration::from_mins(1)));
     progress.require_globally(S, 5);
