@@ -144,12 +144,17 @@ impl<'a, P: Projection> Leader<'a, P> {
         let found = self.context.store.checkpoint(&self.context.key).await?;
         let settled = found.clone().map(|found| found.settle(collection));
         let checkpoint = match settled {
-            Some(settled) if settled.collection == Bson::Binary(collection.clone()) => settled,
+            Some(settled)
+                if settled.collection == Bson::Binary(collection.clone())
+                    && !settled.streams.is_empty() =>
+            {
+                settled
+            }
             other => {
                 if other.is_some() {
                     tracing::warn!(
                         projection = self.context.key,
-                        "the collection was replaced, filling it again from the log"
+                        "it isn't known how far the collection is, filling it again from the log"
                     );
                 }
                 let (key, created) = (self.context.key.clone(), created.iter().copied());

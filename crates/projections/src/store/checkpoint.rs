@@ -23,7 +23,9 @@ pub struct Checkpoint {
     pub key: String,
     /// Identity of the collection that this describes.
     pub collection: Bson,
-    /// How far each stream is folded, by its name.
+    /// How far each stream is folded, by its name. None in the record of an earlier release, which
+    /// knew one stream: the model is filled again then.
+    #[serde(default)]
     pub streams: BTreeMap<String, FoldedStream>,
     /// Number of times the model was rebuilt because folded commits were gone from the log. A
     /// sequence identifies the same commit only as long as this stays the same.
@@ -68,6 +70,7 @@ pub struct NextCollection {
     #[serde(default)]
     pub lineage: i64,
     /// How far it is filled, by stream.
+    #[serde(default)]
     pub streams: BTreeMap<String, FoldedStream>,
 }
 

@@ -37,6 +37,7 @@ pub struct Reached {
     /// Identity of the new collection.
     pub collection: Bson,
     /// The commits that its documents reflect, or some shortly before, by stream.
+    #[serde(default)]
     pub streams: BTreeMap<String, FoldedStream>,
 }
 

@@ -19,8 +19,9 @@ impl Projection for OrdersProjection {
     }
 
     fn version(&self) -> u32 {
-        // Version 2 added why an order was cancelled, 3 the currency in which it is charged.
-        3
+        // Version 2 added why an order was cancelled, 3 the currency in which it is charged, and 4
+        // orders those that were placed in one message.
+        4
     }
 
     fn streams(&self) -> Vec<StreamName> {

@@ -116,7 +116,7 @@ fn an_order_ends_as_complete_or_with_the_reason_of_its_end() {
             "currency": "usd", "ticket_version": 7_i64, "buyer": uuid(BUYER), "status": status,
             "payable": payable, "placed_at": 1_i64, "expires_at": 2_i64,
             "cancel_reason": reason.map_or(Bson::Null, Bson::from), "version": version,
-            "placed": 1_i64,
+            "placed": 256_i64,
         }
     };
     let open = given(OrdersProjection).commit(&first);

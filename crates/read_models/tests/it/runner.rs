@@ -2,7 +2,7 @@
 
 use event_streams::TICKETS;
 use mongodb::bson::{Document, doc};
-use projections::{RunnerSettings, RunnerState, pause, resume, verify};
+use projections::{RunnerSettings, RunnerState, pause, read_models, resume, verify};
 use read_models::tickets::{TicketQuery, Tickets, TicketsProjection};
 use std::time::{Duration, Instant};
 use testkit::{LONG, eventually};
@@ -228,6 +228,44 @@ async fn folding_everything_again_changes_nothing() {
             doc! { "$set": { "streams.TICKETS.sequence": 0_i64, "streams.TICKETS.commit": null } };
         checkpoints.update_one(doc! {}, back).await.unwrap();
     }
+}
+
+/// A checkpoint of a release that knew one stream per read model.
+#[tokio::test]
+async fn a_checkpoint_without_streams_is_filled_again() {
+    let world = World::start().await;
+    let mut trader = world.trader();
+    let ids = trader.list_reserved(5).await;
+    let tickets = start(&world, quick()).await;
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, 10, LONG)
+            .await
+    );
+    tickets.runner().stop().await;
+    let before = documents(&world, "tickets_v2").await;
+    let checkpoints = world
+        .raw()
+        .await
+        .collection::<Document>("projection_checkpoints");
+    let earlier = doc! {
+        "$unset": { "streams": "" },
+        "$set": { "stream_created": "2026-01-02T03:04:05Z", "sequence": 10_i64, "commit": null },
+    };
+    checkpoints.update_one(doc! {}, earlier).await.unwrap();
+    assert_eq!(read_models(&world.store).await.unwrap().len(), 1);
+    let tickets = start(&world, quick()).await;
+    assert!(
+        tickets
+            .runner()
+            .progress()
+            .wait_for(TICKETS, 10, LONG)
+            .await
+    );
+    assert!(tickets.get(ids[0]).await.unwrap().is_some());
+    assert_eq!(documents(&world, "tickets_v2").await, before);
 }
 
 #[tokio::test]
