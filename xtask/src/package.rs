@@ -3,10 +3,12 @@
 //! No part of `cargo xtask test`: it compiles their dependencies once more, as someone who adds
 //! them would have them.
 
+use std::fs;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Result;
+use devservers::tools;
 
 use crate::cargo;
 use crate::progress::ProgressLog;
@@ -28,7 +30,15 @@ pub fn run(_: &Options, stop: &AtomicBool) -> Result<ExitCode> {
     }
     // A warning about what only a feature uses is a mistake, too.
     bare.env("RUSTFLAGS", "-Dwarnings");
-    bare.args(["--target-dir", "target/package"]);
+    // A packed crate has the same version each time, so cargo would take what it compiled of an
+    // earlier one for it. The folder is emptied first.
+    let folder = tools::workspace().join("target").join("packed");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    for command in [&mut packed, &mut bare] {
+        command.arg("--target-dir").arg(&folder);
+    }
     let checks = vec![packed, bare];
     Ok(first_failure(checks, ProgressLog::new(), stop)?.unwrap_or(ExitCode::SUCCESS))
 }
