@@ -13,7 +13,7 @@ use std::{
 use testkit::{LONG, eventually};
 use uuid::Uuid;
 
-use crate::support::{World, identity, quick};
+use crate::support::{World, identity, quick, reaches_commit};
 
 /// A read must have failed by then.
 const SOON: Duration = Duration::from_millis(2_500);
@@ -175,13 +175,7 @@ async fn a_rebuild_goes_on_where_it_was_after_the_log_was_away() {
     let tickets = Tickets::start(&world.log, &world.store, settings)
         .await
         .unwrap();
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, 3_000, LONG)
-            .await
-    );
+    reaches_commit(&tickets, 3_000).await;
     let store = world.store.clone();
     let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let asked = tokio::spawn(async move {
@@ -210,13 +204,7 @@ async fn a_rebuild_goes_on_where_it_was_after_the_log_was_away() {
     let now = identity(&world, "tickets_v2").await;
     assert_eq!(now, half_built, "it went on with what was built");
     let at = world.trader().list(Uuid::new_v4(), "After", 100).await.1;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(&tickets, at).await;
     let difference = verify(&TicketsProjection, &world.log, &world.store).await;
     assert_eq!(difference.unwrap(), None);
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use testkit::{LONG, Mongo, Nats, eventually};
 use uuid::Uuid;
 
-use crate::support::{World, quick};
+use crate::support::{World, quick, reaches_commit};
 
 /// Why it halted.
 async fn halted(tickets: &Tickets) -> String {
@@ -38,13 +38,7 @@ async fn folded() -> World {
         at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
     }
     let tickets = world.tickets().await;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(&tickets, at).await;
     tickets.runner().stop().await;
     world
 }
@@ -58,13 +52,7 @@ async fn a_rebuild_repairs(world: &World, tickets: &Tickets) {
     let difference = verify(&TicketsProjection, &world.log, &world.store).await;
     assert_eq!(difference.unwrap(), None);
     let at = world.trader().list(Uuid::new_v4(), "Opera", 100).await.1;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(tickets, at).await;
     tickets.list(&TicketQuery::default()).await.unwrap();
 }
 
@@ -106,13 +94,7 @@ async fn an_event_that_cannot_be_folded_halts_and_is_named() {
     let tickets = world.tickets().await;
     let (id, _) = trader.list(Uuid::new_v4(), "Concert", 100).await;
     let at = trader.revise(id, "Opera", 100).await;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(&tickets, at).await;
     let poison = Uuid::new_v4();
     trader
         .append(TICKETS, "ticket", poison, &[Strange::Nonsense { x: 1 }])
@@ -200,13 +182,7 @@ async fn a_halt_is_over_when_the_log_lost_what_could_not_be_folded() {
     let mut trader = world.trader();
     let at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
     let tickets = world.tickets().await;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(&tickets, at).await;
     let before = world.nats.copy_disk().await;
     let mut connection = world.log.connection();
     connection.wait_for(|connected| *connected).await.unwrap();
@@ -221,7 +197,7 @@ async fn a_halt_is_over_when_the_log_lost_what_could_not_be_folded() {
         .await
         .unwrap();
     let again = Tickets::start(&log, &world.store, quick()).await.unwrap();
-    assert!(again.runner().progress().wait_for(TICKETS, at, LONG).await);
+    reaches_commit(&again, at).await;
     eventually("the halt is over", LONG, || async {
         recorded(&world).await.is_none()
     })
@@ -263,13 +239,7 @@ async fn mongodb_shared_by_two_databases_keeps_their_read_models_apart() {
     let (here, there) = (world.tickets().await, other.tickets().await);
     let at = world.trader().list(Uuid::new_v4(), "Concert", 100).await.1;
     for tickets in [&here, &there] {
-        assert!(
-            tickets
-                .runner()
-                .progress()
-                .wait_for(TICKETS, at, LONG)
-                .await
-        );
+        reaches_commit(tickets, at).await;
         assert_eq!(tickets.runner().state(), RunnerState::Active);
     }
 }

@@ -9,7 +9,7 @@ use read_models::tickets::{TicketQuery, Tickets, TicketsProjection};
 use testkit::{LONG, eventually};
 use uuid::Uuid;
 
-use crate::support::World;
+use crate::support::{World, reaches_commit};
 
 /// A read model of some tickets, stopped, and as many more in the log.
 async fn listed(before: usize, after: usize) -> (World, Vec<Uuid>) {
@@ -22,13 +22,7 @@ async fn listed(before: usize, after: usize) -> (World, Vec<Uuid>) {
         last = at;
     }
     let tickets = world.tickets().await;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, last, LONG)
-            .await
-    );
+    reaches_commit(&tickets, last).await;
     tickets.runner().stop().await;
     for _ in 0..after {
         ids.push(trader.list(Uuid::new_v4(), "Concert", 100).await.0);
@@ -104,13 +98,7 @@ async fn an_acknowledged_hole_at_the_end_of_the_log_is_not_waited_for() {
     goes_on(&world, &tickets, 3).await;
     let (_, at) = world.trader().list(Uuid::new_v4(), "Opera", 100).await;
     assert_eq!(at, 5);
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(&tickets, at).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -121,13 +109,7 @@ async fn what_was_folded_last_may_be_what_is_lost() {
     let tickets = world.tickets().await;
     halts_at(&tickets, "TICKETS#3 is missing").await;
     acknowledge(&world, 3, 3).await;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(&tickets, at).await;
     // It goes on from what it shows, and that is more than the log holds: a rebuild settles it.
     assert!(tickets.get(ids[2]).await.unwrap().is_some());
     rebuild(&world.store, "tickets_v2", |_| {}).await.unwrap();

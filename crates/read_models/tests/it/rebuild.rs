@@ -15,7 +15,7 @@ use testkit::{LONG, eventually};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::support::{World, documents, identity, quick};
+use crate::support::{World, documents, identity, quick, reaches_commit};
 
 /// Reads and writes for as long as it isn't told to end, and panics when a read fails or shows
 /// less than what was acknowledged.
@@ -27,13 +27,7 @@ fn traffic(world: &World, tickets: &Tickets, end: &Arc<AtomicBool>) -> JoinSet<u
             let (id, mut at) = trader.list(Uuid::new_v4(), "0", 100).await;
             let (mut version, mut reads) = (0, 0);
             while !end.load(Ordering::SeqCst) {
-                assert!(
-                    tickets
-                        .runner()
-                        .progress()
-                        .wait_for(TICKETS, at, LONG)
-                        .await
-                );
+                reaches_commit(&tickets, at).await;
                 let shown = tickets.get(id).await.expect("a read fails");
                 let shown = shown.expect("a ticket is gone").version;
                 assert!(shown >= version, "{shown} after {version}");
@@ -112,13 +106,7 @@ async fn a_comparison_in_parts_sees_every_document() {
     let mut trader = world.trader();
     let ids = trader.list_reserved(120).await;
     let tickets = world.tickets().await;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, 240, LONG)
-            .await
-    );
+    reaches_commit(&tickets, 240).await;
     tickets.runner().stop().await;
     // With room for ten documents in memory, it takes many parts.
     let in_parts = async || {
@@ -150,13 +138,7 @@ async fn a_rebuild_repairs_what_was_changed_by_hand() {
     let mut trader = world.trader();
     let tickets = world.tickets().await;
     let (id, at) = trader.list(Uuid::new_v4(), "Concert", 100).await;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(&tickets, at).await;
     let raw = world.raw().await.collection::<Document>("tickets_v2");
     let wrong = doc! { "$set": { "title": "Wrong" } };
     raw.update_one(doc! {}, wrong).await.unwrap();
@@ -174,13 +156,7 @@ async fn a_rebuild_of_an_empty_log_ends() {
     let tickets = world.tickets().await;
     rebuild(&world.store, "tickets_v2", |_| {}).await.unwrap();
     let at = world.trader().list(Uuid::new_v4(), "Concert", 100).await.1;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(&tickets, at).await;
 }
 
 #[tokio::test]
@@ -191,7 +167,7 @@ async fn a_rebuild_goes_on_when_the_process_that_began_it_dies() {
         trader.list(Uuid::new_v4(), &n.to_string(), 100).await;
     }
     let first = world.tickets().await;
-    assert!(first.runner().progress().wait_for(TICKETS, 300, LONG).await);
+    reaches_commit(&first, 300).await;
     let store = world.another_store().await;
     let second = Tickets::start(&world.log, &store, quick()).await.unwrap();
     let before = identity(&world, "tickets_v2").await;
@@ -203,7 +179,7 @@ async fn a_rebuild_goes_on_when_the_process_that_began_it_dies() {
     asked.await.unwrap().unwrap();
     assert_ne!(identity(&world, "tickets_v2").await, before);
     let at = trader.list(Uuid::new_v4(), "Concert", 100).await.1;
-    assert!(second.runner().progress().wait_for(TICKETS, at, LONG).await);
+    reaches_commit(&second, at).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,13 +197,7 @@ async fn a_rebuild_goes_on_where_the_process_was_that_died() {
     let first = Tickets::start(&world.log, &world.store, slow())
         .await
         .unwrap();
-    assert!(
-        first
-            .runner()
-            .progress()
-            .wait_for(TICKETS, 3_000, LONG)
-            .await
-    );
+    reaches_commit(&first, 3_000).await;
     let before = identity(&world, "tickets_v2").await;
     let ask = || {
         let store = world.store.clone();
@@ -302,13 +272,7 @@ async fn a_collection_that_is_dropped_by_hand_is_filled_again() {
     let (id, mut at) = trader.list(Uuid::new_v4(), "Concert", 100).await;
     let raw = world.raw().await;
     for round in 0..4 {
-        assert!(
-            tickets
-                .runner()
-                .progress()
-                .wait_for(TICKETS, at, LONG)
-                .await
-        );
+        reaches_commit(&tickets, at).await;
         if round == 3 {
             raw.drop().await.unwrap();
         } else {
@@ -328,13 +292,7 @@ async fn a_collection_that_is_dropped_by_hand_is_filled_again() {
         .await;
         let filled = raw.collection::<Document>("tickets_v2");
         assert_eq!(filled.list_index_names().await.unwrap().len(), 4);
-        assert!(
-            tickets
-                .runner()
-                .progress()
-                .wait_for(TICKETS, at, LONG)
-                .await
-        );
+        reaches_commit(&tickets, at).await;
         assert!(tickets.get(id).await.unwrap().is_some());
     }
 }
@@ -348,13 +306,7 @@ async fn a_read_waits_rather_than_show_a_read_model_that_is_being_filled_again()
     for n in 0..200 {
         ids.push(trader.list(Uuid::new_v4(), &n.to_string(), 100).await.0);
     }
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, 200, LONG)
-            .await
-    );
+    reaches_commit(&tickets, 200).await;
     let mut changes = tickets.runner().progress().changes();
     let raw = world.raw().await;
     raw.collection::<Document>("tickets_v2")

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use testkit::{LONG, eventually};
 use uuid::Uuid;
 
-use crate::support::{World, documents, quick};
+use crate::support::{World, documents, quick, reaches_commit};
 
 async fn start(world: &World, settings: RunnerSettings) -> Tickets {
     let store = world.another_store().await;
@@ -32,8 +32,8 @@ async fn one_of_two_processes_folds_and_the_other_takes_over_when_it_dies() {
     reaches(&second, RunnerState::StandingBy).await;
 
     let (id, at) = trader.list(Uuid::new_v4(), "Concert", 100).await;
-    assert!(first.runner().progress().wait_for(TICKETS, at, LONG).await);
-    assert!(second.runner().progress().wait_for(TICKETS, at, LONG).await);
+    reaches_commit(&first, at).await;
+    reaches_commit(&second, at).await;
     assert_eq!(first.runner().state(), RunnerState::Active);
     assert_eq!(second.runner().state(), RunnerState::StandingBy);
 
@@ -42,7 +42,7 @@ async fn one_of_two_processes_folds_and_the_other_takes_over_when_it_dies() {
     reaches(&second, RunnerState::Active).await;
     assert!(died.elapsed() < quick().lease + Duration::from_secs(5));
     let at = trader.revise(id, "Opera", 200).await;
-    assert!(second.runner().progress().wait_for(TICKETS, at, LONG).await);
+    reaches_commit(&second, at).await;
     assert_eq!(second.get(id).await.unwrap().unwrap().title, "Opera");
     let difference = verify(&TicketsProjection, &world.log, &world.store).await;
     assert_eq!(difference.unwrap(), None);
@@ -125,7 +125,7 @@ async fn a_process_that_stands_by_shows_what_the_other_folded() {
     let second = start(&world, quick()).await;
     let (id, mut at) = trader.list(Uuid::new_v4(), "0", 100).await;
     for text in 1..50 {
-        assert!(second.runner().progress().wait_for(TICKETS, at, LONG).await);
+        reaches_commit(&second, at).await;
         let shown = second.find(id).await.unwrap().unwrap();
         let shown: api::Ticket = serde_json::from_slice(&shown.bytes).unwrap();
         assert_eq!(shown.title, (text - 1).to_string());
@@ -194,13 +194,7 @@ async fn folding_everything_again_changes_nothing() {
         trader.revise(id, "Opera", 200).await;
         at = trader.reserve(id, Uuid::new_v4()).await;
     }
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(&tickets, at).await;
     tickets.runner().stop().await;
     let before = documents(&world, "tickets_v2").await;
     assert_eq!(before.len(), 20);
@@ -215,13 +209,7 @@ async fn folding_everything_again_changes_nothing() {
     for batch in [1, 7, 1_000] {
         let settings = RunnerSettings { batch, ..quick() };
         let tickets = start(&world, settings).await;
-        assert!(
-            tickets
-                .runner()
-                .progress()
-                .wait_for(TICKETS, at, LONG)
-                .await
-        );
+        reaches_commit(&tickets, at).await;
         tickets.runner().stop().await;
         assert_eq!(documents(&world, "tickets_v2").await, before);
         let back =
@@ -237,13 +225,7 @@ async fn a_checkpoint_without_streams_is_filled_again() {
     let mut trader = world.trader();
     let ids = trader.list_reserved(5).await;
     let tickets = start(&world, quick()).await;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, 10, LONG)
-            .await
-    );
+    reaches_commit(&tickets, 10).await;
     tickets.runner().stop().await;
     let before = documents(&world, "tickets_v2").await;
     let checkpoints = world
@@ -257,13 +239,7 @@ async fn a_checkpoint_without_streams_is_filled_again() {
     checkpoints.update_one(doc! {}, earlier).await.unwrap();
     assert_eq!(read_models(&world.store).await.unwrap().len(), 1);
     let tickets = start(&world, quick()).await;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, 10, LONG)
-            .await
-    );
+    reaches_commit(&tickets, 10).await;
     assert!(tickets.get(ids[0]).await.unwrap().is_some());
     assert_eq!(documents(&world, "tickets_v2").await, before);
 }
@@ -274,13 +250,7 @@ async fn a_stopped_process_goes_on_where_it_was() {
     let mut trader = world.trader();
     let (id, at) = trader.list(Uuid::new_v4(), "Concert", 100).await;
     let tickets = start(&world, quick()).await;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(&tickets, at).await;
     tickets.runner().stop().await;
     let checkpoints = world
         .raw()
@@ -293,13 +263,7 @@ async fn a_stopped_process_goes_on_where_it_was() {
 
     let at = trader.revise(id, "Opera", 100).await;
     let tickets = start(&world, quick()).await;
-    assert!(
-        tickets
-            .runner()
-            .progress()
-            .wait_for(TICKETS, at, LONG)
-            .await
-    );
+    reaches_commit(&tickets, at).await;
     assert_eq!(tickets.get(id).await.unwrap().unwrap().version, 1);
 }
 
@@ -323,13 +287,7 @@ async fn no_read_is_older_than_what_was_acknowledged_before_it() {
             let (id, mut at) = trader.list(Uuid::new_v4(), "0", 100).await;
             let mut version = 0;
             while Instant::now() < until {
-                assert!(
-                    writing
-                        .runner()
-                        .progress()
-                        .wait_for(TICKETS, at, LONG)
-                        .await
-                );
+                reaches_commit(&writing, at).await;
                 // Acknowledged now: each process shows it, in each view, to several at once.
                 for tickets in [&writing, &other] {
                     let reads = (0..4).map(|_| shown_version(tickets, id));

@@ -13,7 +13,7 @@ use mongodb::bson::{RawDocumentBuf, doc};
 use projections::{MongoStore, RunnerSettings};
 use read_models::tickets::Tickets;
 use std::{collections::HashMap, time::Duration};
-use testkit::{Mongo, Nats};
+use testkit::{LONG, Mongo, Nats};
 use uuid::Uuid;
 
 /// Real servers, and what writes to them.
@@ -257,4 +257,10 @@ pub async fn identity(world: &World, name: &str) -> String {
         .unwrap()[0];
     let info = first.as_document().unwrap().get_document("info").unwrap();
     info.get("uuid").unwrap().to_string()
+}
+
+/// Waits until the read model reflects a commit.
+pub async fn reaches_commit(tickets: &Tickets, sequence: u64) {
+    let progress = tickets.runner().progress();
+    assert!(progress.wait_for(TICKETS, sequence, LONG).await);
 }
