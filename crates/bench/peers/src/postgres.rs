@@ -1,7 +1,7 @@
 //! A PostgreSQL server of Debian's packages, in a folder and on a port of its own.
 
 use anyhow::{Context, Result, bail};
-use devservers::{ChildProcess, Launch, Signal, free_port, last_lines, tools};
+use devservers::{ChildProcess, ProcessSpec, Signal, free_port, last_lines, tools};
 use nix::unistd::{Uid, User};
 use std::{
     fs,
@@ -56,7 +56,7 @@ impl Postgres {
             let port = free_port()?;
             let log = data.join(format!("postgresql-{tried}.log"));
             let (program, args) = owner.launch(&programs.join("postgres"));
-            let mut launch = Launch::new(program, &log)
+            let mut launch = ProcessSpec::new(program, &log)
                 .args(args)
                 .arg("-D")
                 .arg(&files)
